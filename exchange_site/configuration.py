@@ -1,0 +1,105 @@
+"""Every environment variable the project reads, with its development default.
+
+This is the one place where the environment is read. `config.example.env` lists the same variables
+for operators; a test compares the two.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEVELOPMENT_SECRET = "development-only-secret-do-not-use-in-production-0000"  # noqa: S105  refused below when DEBUG is off
+SHORTEST_SECRET = 32
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Configuration(BaseSettings):
+    """What the environment says. Refuses to start in production without real secrets."""
+
+    model_config = SettingsConfigDict(env_file=None, case_sensitive=True, extra="ignore")
+
+    # Django
+    SECRET_KEY: str = DEVELOPMENT_SECRET
+    JWT_SECRET_KEY: str = DEVELOPMENT_SECRET
+    DEBUG: bool = True
+    LOGLEVEL: str = "INFO"
+    ALLOWED_HOSTS: str = "localhost,127.0.0.1,[::1]"
+    CSRF_TRUSTED_ORIGINS: str = ""
+    SECURE_SSL_REDIRECT: bool = True
+    TIME_ZONE: str = "UTC"
+
+    # Postgres and Redis. Empty hosts mean the embedded servers of `task dev` and the tests.
+    POSTGRES_DB: str = "crypto_exchange"
+    POSTGRES_USER: str = "postgres"
+    POSTGRES_PASSWORD: str = ""
+    POSTGRES_HOST: str = ""
+    POSTGRES_PORT: int = 5432
+    POSTGRES_POOL_SIZE: Annotated[int, Field(ge=0)] = 8
+    REDIS_HOST: str = ""
+    REDIS_PORT: int = 6379
+    REDIS_PASSWORD: str = ""
+
+    # Development stack
+    DATA_DIR: Path = Path(".data")
+    PORT: int = 8000
+    SIMULATOR_PORT: int = 9100
+
+    # Sign-in
+    ACCESS_TOKEN_MINUTES: Annotated[int, Field(gt=0)] = 15
+    REFRESH_TOKEN_DAYS: Annotated[int, Field(gt=0)] = 14
+    REFUSE_COMMON_PASSWORDS: bool | None = None
+
+    # The shop
+    SELF_SERVICE_DEPOSITS: bool | None = None
+    ORDER_AGGREGATION_THRESHOLD: Annotated[Decimal, Field(gt=0, decimal_places=2)] = Decimal("10.00")
+    POOL_MAX_AGE_SECONDS: Seconds = 3600
+    PRICE_MAX_AGE_SECONDS: Seconds = 60
+    PRICE_CACHE_SECONDS: Annotated[int, Field(gt=0)] = 5
+    PRICE_DEVIATION_LIMIT: Annotated[Decimal, Field(gt=0)] = Decimal("0.20")
+    PRICE_REFRESH_CRON: str = "*/10 * * * * *"
+
+    # Settlement
+    EXCHANGE_ID: str = "binance"
+    EXCHANGE_URL: str = ""
+    EXCHANGE_API_KEY: str = ""
+    EXCHANGE_API_SECRET: str = ""
+    EXCHANGE_API_PASSWORD: str = ""
+    EXCHANGE_SANDBOX: bool = False
+    EXCHANGE_QUOTE_ASSET: str = "USDT"
+    EXCHANGE_RECV_WINDOW_MS: Annotated[int, Field(ge=500, le=60_000)] = 5000
+    EXCHANGE_CONNECT_TIMEOUT_SECONDS: Seconds = 3
+    EXCHANGE_READ_TIMEOUT_SECONDS: Seconds = 10
+    EXCHANGE_TAKER_RATE: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.001")
+    MAX_LOSS: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.05")
+    BATCH_MAX_ORDERS: Annotated[int, Field(gt=0)] = 5000
+    MAX_ATTEMPTS: Annotated[int, Field(gt=0)] = 5
+    LOOKUP_FIRST_WAIT_SECONDS: Seconds = 1
+    LOOKUP_MAX_WAIT_SECONDS: Seconds = 60
+    NOT_FOUND_MARGIN_SECONDS: Annotated[float, Field(ge=0)] = 2
+    NOT_FOUND_TIMES: Annotated[int, Field(gt=0)] = 3
+    SWEEP_CRON: str = "*/15 * * * * *"
+    SWEEP_AFTER_SECONDS: Annotated[float, Field(ge=0)] = 10
+    RESCUE_CRON: str = "*/30 * * * * *"
+    STALLED_WORKER_SECONDS: Annotated[int, Field(gt=0)] = 60
+    JOB_MAX_ATTEMPTS: Annotated[int, Field(gt=0)] = 8
+    JOB_RETRY_MAX_WAIT_SECONDS: Annotated[int, Field(gt=0)] = 60
+    JOB_KEEP_HOURS: Annotated[int, Field(gt=0)] = 72
+
+    @model_validator(mode="after")
+    def refuse_development_secrets_in_production(self) -> Self:
+        """A forged token is a stolen wallet: production starts with secrets of its own or not at all."""
+        if self.DEBUG:
+            return self
+        for name in ("SECRET_KEY", "JWT_SECRET_KEY"):
+            value: str = getattr(self, name)
+            if value == DEVELOPMENT_SECRET or len(value) < SHORTEST_SECRET:
+                raise ValueError(f"{name} must be set to a secret of {SHORTEST_SECRET} characters or more")
+        if self.SECRET_KEY == self.JWT_SECRET_KEY:
+            raise ValueError("JWT_SECRET_KEY must differ from SECRET_KEY")
+        if not self.POSTGRES_PASSWORD:
+            raise ValueError("POSTGRES_PASSWORD must be set")
+        return self

@@ -1,0 +1,196 @@
+"""Django settings, derived from `exchange_site.configuration`; nothing here reads the environment."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from exchange_site.configuration import Configuration
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+CONFIGURATION = Configuration()
+
+
+def _listed(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+DEBUG = CONFIGURATION.DEBUG
+SECRET_KEY = CONFIGURATION.SECRET_KEY
+ALLOWED_HOSTS = _listed(CONFIGURATION.ALLOWED_HOSTS)
+CSRF_TRUSTED_ORIGINS = _listed(CONFIGURATION.CSRF_TRUSTED_ORIGINS)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "procrastinate.contrib.django",
+    "ninja",
+    "wallets",
+    "trading",
+    "settlement",
+    "exchange_site",
+]
+
+MIDDLEWARE = [
+    "exchange_site.middleware.OptionalTrailingSlash",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "exchange_site.middleware.ProblemAnswers",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "exchange_site.urls"
+WSGI_APPLICATION = "exchange_site.wsgi.application"
+APPEND_SLASH = False  # a redirect would lose a request's body; see OptionalTrailingSlash
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Timeouts in milliseconds. A pool and persistent connections exclude each other.
+_POSTGRES_TIMEOUTS = (
+    "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+)
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": CONFIGURATION.POSTGRES_DB,
+        "USER": CONFIGURATION.POSTGRES_USER,
+        "PASSWORD": CONFIGURATION.POSTGRES_PASSWORD,
+        "HOST": CONFIGURATION.POSTGRES_HOST or "127.0.0.1",
+        "PORT": str(CONFIGURATION.POSTGRES_PORT),
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {
+            "connect_timeout": 2,
+            "keepalives_idle": 30,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "application_name": "crypto-exchange",
+            "options": _POSTGRES_TIMEOUTS,
+            **(
+                {"pool": {"min_size": 0, "max_size": CONFIGURATION.POSTGRES_POOL_SIZE, "timeout": 2}}
+                if CONFIGURATION.POSTGRES_POOL_SIZE
+                else {}
+            ),
+        },
+    },
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "wallets.User"
+REFUSE_COMMON_PASSWORDS = (
+    not DEBUG if CONFIGURATION.REFUSE_COMMON_PASSWORDS is None else CONFIGURATION.REFUSE_COMMON_PASSWORDS
+)
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
+]
+if REFUSE_COMMON_PASSWORDS:
+    AUTH_PASSWORD_VALIDATORS += [
+        {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+        {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    ]
+
+# Every key is set: what is left out, ninja-jwt would read from variables such as ALGORITHM or LEEWAY.
+NINJA_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=CONFIGURATION.ACCESS_TOKEN_MINUTES),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=CONFIGURATION.REFRESH_TOKEN_DAYS),
+    "ROTATE_REFRESH_TOKENS": False,  # rotation is ours, under a lock: wallets.services.sessions
+    "BLACKLIST_AFTER_ROTATION": False,
+    "UPDATE_LAST_LOGIN": False,
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": CONFIGURATION.JWT_SECRET_KEY,
+    "VERIFYING_KEY": "",
+    "AUDIENCE": None,
+    "ISSUER": "crypto-exchange",
+    "JWK_URL": None,
+    "LEEWAY": 0,
+    "USER_ID_FIELD": "id",
+    "USER_ID_CLAIM": "user_id",
+    "USER_AUTHENTICATION_RULE": "ninja_jwt.authentication.default_user_authentication_rule",
+    "AUTH_TOKEN_CLASSES": ["ninja_jwt.tokens.AccessToken"],
+    "TOKEN_TYPE_CLAIM": "token_type",
+    "TOKEN_USER_CLASS": "ninja_jwt.models.TokenUser",
+    "JTI_CLAIM": "jti",
+}
+
+# Redis: prices and pool counters. Whoever waits for it waits a quarter of a second at most.
+REDIS_HOST = CONFIGURATION.REDIS_HOST or "127.0.0.1"
+REDIS_PORT = CONFIGURATION.REDIS_PORT
+REDIS_PASSWORD = CONFIGURATION.REDIS_PASSWORD
+REDIS_TIMEOUT_SECONDS = 0.2
+REDIS_SKIP_SECONDS_AFTER_FAILURE = 2
+
+MAX_BODY_BYTES = 64 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # the admin's forms; the API's own limit is MAX_BODY_BYTES
+
+SELF_SERVICE_DEPOSITS = (
+    DEBUG if CONFIGURATION.SELF_SERVICE_DEPOSITS is None else CONFIGURATION.SELF_SERVICE_DEPOSITS
+)
+ORDER_AGGREGATION_THRESHOLD = CONFIGURATION.ORDER_AGGREGATION_THRESHOLD
+POOL_MAX_AGE = timedelta(seconds=CONFIGURATION.POOL_MAX_AGE_SECONDS)
+PRICE_MAX_AGE = timedelta(seconds=CONFIGURATION.PRICE_MAX_AGE_SECONDS)
+PRICE_CACHE_SECONDS = CONFIGURATION.PRICE_CACHE_SECONDS
+PRICE_DEVIATION_LIMIT = CONFIGURATION.PRICE_DEVIATION_LIMIT
+
+TIME_ZONE = CONFIGURATION.TIME_ZONE
+USE_TZ = True
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "django.contrib.staticfiles.storage.StaticFilesStorage"
+            if DEBUG
+            else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        ),
+    },
+}
+
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
+PROCRASTINATE_ON_APP_READY = "settlement.tasks.on_app_ready"
+
+if not DEBUG:
+    SECURE_SSL_REDIRECT = CONFIGURATION.SECURE_SSL_REDIRECT
+    SECURE_REDIRECT_EXEMPT = [r"^health/"]
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": CONFIGURATION.LOGLEVEL},
+    "loggers": {
+        # One line per request refused would drown the rest: the access log has them.
+        "django.request": {"level": "ERROR"},
+        "procrastinate": {"level": "WARNING"},
+    },
+}
