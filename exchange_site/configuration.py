@@ -88,6 +88,7 @@ class Configuration(BaseSettings):
     JOB_MAX_ATTEMPTS: Annotated[int, Field(gt=0)] = 8
     JOB_RETRY_MAX_WAIT_SECONDS: Annotated[int, Field(gt=0)] = 60
     JOB_KEEP_HOURS: Annotated[int, Field(gt=0)] = 72
+    PRICE_KEEP_DAYS: Annotated[int, Field(gt=0)] = 30
 
     @model_validator(mode="after")
     def refuse_development_secrets_in_production(self) -> Self:

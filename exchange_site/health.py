@@ -1,0 +1,41 @@
+"""Is this process alive, and can it do its work?"""
+
+from collections.abc import Callable
+from typing import Final
+
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from trading.redis_store import RedisAway, with_redis
+
+
+def alive(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+def ready(request: HttpRequest) -> HttpResponse:
+    """Each dependency by name. Only Postgres is indispensable: without Redis everything works, slower."""
+    states = {name: _state(check) for name, check in _CHECKS.items()}
+    usable = states["postgres"] == "ok"
+    return JsonResponse({"status": "ok" if usable else "unavailable", **states}, status=200 if usable else 503)
+
+
+def _state(check: Callable[[], object]) -> str:
+    try:
+        check()
+    except (DatabaseError, RedisAway):
+        return "unavailable"
+    return "ok"
+
+
+def _ask_postgres() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _ask_redis() -> object:
+    return with_redis(lambda client: client.ping())
+
+
+_CHECKS: Final[dict[str, Callable[[], object]]] = {"postgres": _ask_postgres, "redis": _ask_redis}

@@ -1,0 +1,65 @@
+"""What holds for every request: optional trailing slashes, small bodies, one form of error."""
+
+from collections.abc import Callable
+from typing import Final
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from exchange_site.problems import problem
+
+Answer = Callable[[HttpRequest], HttpResponse]
+
+_OURS: Final = ("/api/", "/health/")
+
+
+class OptionalTrailingSlash:
+    """Answer `/path` as `/path/`, without the redirect that would lose a request's body."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.endswith("/") and not request.path_info.startswith(settings.STATIC_URL):
+            request.path_info += "/"
+            request.path += "/"
+        return self.get_response(request)
+
+
+class ProblemAnswers:
+    """Give every error outside the admin as problem+json, whoever raised it.
+
+    Django and Ninja answer some themselves: an unknown path, a method that is not allowed, a crash
+    (in development with its traceback).
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith(_OURS):
+            return self.get_response(request)
+        if _declared_length(request) > settings.MAX_BODY_BYTES:
+            return problem("body_too_large", detail=f"Bodies may have up to {settings.MAX_BODY_BYTES} bytes.")
+        response = self.get_response(request)
+        if response.status_code < 400 or "json" in response.headers.get("Content-Type", ""):  # noqa: PLR2004  the first error status
+            return response
+        return _as_problem(response)
+
+
+def _declared_length(request: HttpRequest) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+_CODES: Final = {404: "not_found", 405: "method_not_allowed", 503: "unavailable"}
+
+
+def _as_problem(response: HttpResponse) -> HttpResponse:
+    fallback = "internal_error" if response.status_code >= 500 else "malformed_request"  # noqa: PLR2004  the first server error
+    answer = problem(_CODES.get(response.status_code, fallback))
+    if "Allow" in response.headers:
+        answer["Allow"] = response.headers["Allow"]
+    return answer

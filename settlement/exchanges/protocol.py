@@ -1,0 +1,121 @@
+"""What settlement asks of an exchange, and every answer it can get.
+
+An answer is one of
+
+    Executed    the venue knows the order; `final` or not, it says how much was bought
+    Refused     this purchase can never succeed
+    NotPlaced   it was not accepted, for a reason that passes or that we can mend
+    NotFound    the venue does not know the order (of a lookup)
+    Unknown     anything else: it may have been executed
+
+Only the first four carry knowledge. Unknown is the default for whatever an adapter cannot prove.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarketRules:
+    """A market's filters: quantities in coins, prices and notional in the quote asset."""
+
+    quantity_step: Decimal
+    quantity_minimum: Decimal
+    quantity_maximum: Decimal
+    price_tick: Decimal
+    notional_minimum: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class PurchaseRequest:
+    """An immediate-or-cancel limit order, signed at an exact moment of the venue's clock."""
+
+    coin: str
+    client_order_id: str
+    quantity: Decimal
+    limit_price: Decimal
+    signed_at: datetime
+    window: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class Executed:
+    """What the venue says of an order it knows. `cost` is in the quote asset, commission taken there included.
+
+    `foreign_commission` names a third asset that commission was taken in, if any.
+    """
+
+    venue_order_id: str
+    status: str
+    final: bool
+    quantity: Decimal
+    cost: Decimal
+    commission: Decimal
+    foreign_commission: str = ""
+    answer: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotPlaced:
+    reason: str
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotFound:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown:
+    reason: str
+
+
+Answer = Executed | Refused | NotPlaced | NotFound | Unknown
+
+
+class ExchangeAway(Exception):  # noqa: N818  a state of affairs: nothing was sent, try again
+    """A question without consequences (rules, prices, time) was not answered."""
+
+
+class CoinNotListed(Exception):  # noqa: N818  a state of affairs
+    """The venue has no market for this coin."""
+
+
+class Exchange(Protocol):
+    """An international exchange. No method may be called with a database connection or a lock held."""
+
+    requests_expire: bool
+    """Whether a request has a deadline after which the venue refuses it."""
+
+    def read_rules(self, *, coin: str) -> MarketRules:
+        """Raises CoinNotListed, ExchangeAway."""
+        ...
+
+    def read_ask(self, *, coin: str) -> Decimal:
+        """The lowest price at which the coin is offered. Raises CoinNotListed, ExchangeAway."""
+        ...
+
+    def read_prices(self, *, coins: list[str]) -> dict[str, Decimal]:
+        """The last prices of those coins that have a market. Raises ExchangeAway."""
+        ...
+
+    def read_time(self) -> datetime:
+        """The venue's clock. Raises ExchangeAway."""
+        ...
+
+    def buy(self, *, request: PurchaseRequest) -> Answer:
+        """Send the request, once."""
+        ...
+
+    def look_up(self, *, coin: str, client_order_id: str) -> Answer:
+        """Ask what became of a request."""
+        ...

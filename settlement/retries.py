@@ -1,0 +1,22 @@
+"""When a failed job runs again."""
+
+import random
+
+from django.conf import settings
+from procrastinate import BaseRetryStrategy, RetryDecision
+from procrastinate.jobs import Job
+
+
+class BackOff(BaseRetryStrategy):
+    """Waits of 1, 2, 4 … seconds up to a cap, each with up to half of itself added by chance.
+
+    Chance keeps jobs that failed together from coming back together. After JOB_MAX_ATTEMPTS runs the
+    job fails for good; the sweep finds what it would have done.
+    """
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if job.attempts + 1 >= settings.JOB_MAX_ATTEMPTS:
+            return None
+        wait = min(2**job.attempts, settings.JOB_RETRY_MAX_WAIT_SECONDS)
+        jitter = random.uniform(0, wait / 2)  # noqa: S311  no secret
+        return RetryDecision(retry_in={"seconds": round(wait + jitter)})

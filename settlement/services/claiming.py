@@ -1,0 +1,123 @@
+"""Claiming: the waiting orders of a coin become one batch, in one transaction."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Sum
+
+from settlement.jobs import settle_batch_later
+from settlement.models import IN_FLIGHT, Attempt, Batch, BatchState
+from trading import pools
+from trading.aggregation import WaitingOrders
+from trading.events import CLAIM_TASK
+from trading.models import Coin, PoolPolicy
+from trading.selectors import read_waiting_orders
+from trading.services.settling import ClaimedOrders, claim_orders, complete_orders, refund_orders
+from wallets.services.ledger import lock_inventory
+
+POOL_TIMED_OUT = "pool_timed_out"
+
+
+def claim_waiting_orders(*, coin_id: int, now: datetime) -> Batch | None:
+    """Start the purchase of what waits of a coin, if anything is due; may be run at any time, twice.
+
+    The large orders are always due, the pool when Postgres says that it is full or overdue. Nothing is
+    claimed while an attempt for the coin is in flight: its end looks again.
+    """
+    coin = Coin.objects.get(pk=coin_id)
+    batch, pooled = _claim(coin=coin, now=now)
+    if pooled:
+        pools.count(coin=coin.name, change=-pooled)
+    elif batch is None:
+        pools.rewrite(totals={coin.name: read_waiting_orders(coin_id=coin.pk).pool_total})
+    return batch
+
+
+@transaction.atomic
+def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
+    """Return the batch, and how many dollars of it left the pool."""
+    stock = lock_inventory(asset=coin.name)
+    _delete_waiting_claims(coin_id=coin.pk)
+    if Attempt.objects.filter(coin=coin, state__in=IN_FLIGHT).exists():
+        return None, Decimal(0)
+    waiting = read_waiting_orders(coin_id=coin.pk)
+    with_pool = _pool_is_due(waiting, now=now)
+    if not waiting.large_count and not with_pool:
+        return None, Decimal(0)
+    batch = Batch.objects.create(coin=coin, created_at=now)
+    claimed = claim_orders(
+        coin_id=coin.pk, batch_id=batch.pk, with_pool=with_pool, most=settings.BATCH_MAX_ORDERS, now=now
+    )
+    if not claimed.count:
+        batch.delete()
+        return None, Decimal(0)
+    _start(batch, claimed=claimed, waiting=waiting, stock=stock, now=now)
+    return batch, claimed.pool_charge
+
+
+def _delete_waiting_claims(*, coin_id: int) -> None:
+    """Drop the jobs that ask for what this claim is about to do.
+
+    Run before the orders are read: a job that is visible here has its order committed, so the claim
+    (or, while an attempt is in flight, the one that follows its end) sees every order whose job goes.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM procrastinate_jobs WHERE id IN (
+                SELECT id FROM procrastinate_jobs
+                 WHERE status = 'todo' AND task_name = %s AND args @> jsonb_build_object('coin_id', %s::bigint)
+                   FOR UPDATE SKIP LOCKED)
+            """,
+            [CLAIM_TASK, coin_id],
+        )
+
+
+def _pool_is_due(waiting: WaitingOrders, *, now: datetime) -> bool:
+    return waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD) or waiting.pool_is_overdue(now=now)
+
+
+def _start(batch: Batch, *, claimed: ClaimedOrders, waiting: WaitingOrders, stock: Decimal, now: datetime) -> None:
+    batch.orders_count, batch.needed, batch.charged = claimed.count, claimed.amount, claimed.charge
+    if _is_to_be_refunded(batch, waiting):
+        refund_orders(batch_id=batch.pk, reason=POOL_TIMED_OUT, now=now)
+        batch.state, batch.reason, batch.closed_at = BatchState.REFUNDED, POOL_TIMED_OUT, now
+        batch.save()
+        return
+    batch.reserved = min(batch.needed, max(_free_stock(batch, stock=stock), Decimal(0)))
+    batch.save()
+    if batch.reserved == batch.needed:
+        _serve_from_stock(batch, now=now)
+        return
+    Attempt.objects.create(batch=batch, coin=batch.coin, number=1, next_step_at=now, created_at=now)
+    settle_batch_later(batch_id=batch.pk)
+
+
+def _is_to_be_refunded(batch: Batch, waiting: WaitingOrders) -> bool:
+    """Only a pool whose time was up before it was full, of a coin with that policy."""
+    return (
+        batch.coin.pool_policy == PoolPolicy.REFUND
+        and not waiting.large_count
+        and not waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD)
+    )
+
+
+def _free_stock(batch: Batch, *, stock: Decimal) -> Decimal:
+    """The surplus of earlier purchases that no other batch has set aside."""
+    others = Batch.objects.filter(coin=batch.coin, state__in=[BatchState.OPEN, BatchState.PARKED])
+    reserved = others.exclude(pk=batch.pk).aggregate(total=Sum("reserved"))["total"]
+    return stock - (reserved or Decimal(0))
+
+
+def _serve_from_stock(batch: Batch, *, now: datetime) -> None:
+    complete_orders(
+        batch_id=batch.pk,
+        asset=batch.coin.name,
+        available=batch.reserved,
+        reference=f"batch:{batch.pk}",
+        now=now,
+    )
+    batch.state, batch.reserved, batch.closed_at, batch.reason = BatchState.SETTLED, Decimal(0), now, "from_inventory"
+    batch.save()

@@ -1,0 +1,198 @@
+"""Sending an attempt, once, and finding out what became of it.
+
+Never send twice what may have been executed, never refund what may have been bought. Every step is
+committed before the next begins; no connection and no lock is held while the venue is asked.
+"""
+
+import logging
+import time
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import connection
+
+from settlement.clock import database_now
+from settlement.exchanges.protocol import (
+    Answer,
+    CoinNotListed,
+    Exchange,
+    Executed,
+    MarketRules,
+    NotFound,
+    NotPlaced,
+    PurchaseRequest,
+    Refused,
+    Unknown,
+)
+from settlement.jobs import settle_batch_later
+from settlement.models import IN_FLIGHT, Attempt, AttemptState
+from settlement.services.booking import book_execution, end_not_placed, end_refused, park
+from settlement.sizing import highest_price, quantity_to_buy
+from trading.services.settling import sum_open_orders
+
+logger = logging.getLogger(__name__)
+
+
+def take_next_step(*, batch_id: int, exchange: Exchange) -> None:
+    """Send the batch's attempt if it is new; ask for it if it was sent. May be run at any time, twice.
+
+    Raises ExchangeAway when a question before the sending was not answered: nothing was sent then.
+    """
+    attempt = (
+        Attempt.objects.select_related("batch", "coin").filter(batch_id=batch_id, state__in=IN_FLIGHT).first()
+    )
+    if attempt is None:
+        return
+    if attempt.state == AttemptState.NEW:
+        _send(attempt, exchange)
+    else:
+        _ask(attempt, exchange)
+
+
+def _send(attempt: Attempt, exchange: Exchange) -> None:
+    coin = attempt.coin.name
+    _let_go_of_the_database()
+    try:
+        rules = exchange.read_rules(coin=coin)
+        ask = exchange.read_ask(coin=coin)
+    except CoinNotListed:
+        end_refused(attempt=attempt, from_state=AttemptState.NEW, reason="not_listed_at_the_exchange")
+        return
+    offset = _measure_clock_offset(exchange)
+    if not _size(attempt, rules=rules, ask=ask):
+        park(attempt=attempt, from_state=AttemptState.NEW, reason="ask_beyond_the_price_bound")
+        return
+    request = _commit_to_sending(attempt, offset=offset)
+    if request is None:
+        return
+    _let_go_of_the_database()
+    answer = exchange.buy(request=request)
+    _react(attempt, answer)
+
+
+def _measure_clock_offset(exchange: Exchange) -> timedelta:
+    """The venue's clock less Postgres'. A worker's own clock has no part in it.
+
+    Low by the way back of the answer: a request dated a little early is one the venue accepts.
+    """
+    database_time, started = database_now(), time.monotonic()
+    _let_go_of_the_database()
+    venue_time = exchange.read_time()
+    return venue_time - (database_time + timedelta(seconds=time.monotonic() - started))
+
+
+def _size(attempt: Attempt, *, rules: MarketRules, ask: Decimal) -> bool:
+    """Decide quantity and price bound; False when even the ask is beyond the bound."""
+    still_open = sum_open_orders(batch_id=attempt.batch_id)
+    attempt.limit_price = highest_price(
+        charged=still_open.charge, amount=still_open.amount, max_loss=settings.MAX_LOSS, tick=rules.price_tick
+    )
+    attempt.quantity = quantity_to_buy(
+        missing=still_open.amount - attempt.batch.reserved,
+        taker_rate=settings.EXCHANGE_TAKER_RATE,
+        ask=ask,
+        rules=rules,
+    )
+    return ask <= attempt.limit_price
+
+
+def _commit_to_sending(attempt: Attempt, *, offset: timedelta) -> PurchaseRequest | None:
+    """Move the attempt from `new` to `sent`. Exactly one run gets the request; the others get None."""
+    window = settings.EXCHANGE_RECV_WINDOW
+    signed_at = _venue_now(offset)
+    moved = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW).update(
+        state=AttemptState.SENT,
+        quantity=attempt.quantity,
+        limit_price=attempt.limit_price,
+        signed_at=signed_at,
+        valid_until=signed_at + window,
+        clock_offset=offset,
+        next_step_at=signed_at - offset + window,
+    )
+    if not moved:
+        return None
+    attempt.valid_until, attempt.clock_offset = signed_at + window, offset
+    assert attempt.quantity is not None
+    assert attempt.limit_price is not None
+    return PurchaseRequest(
+        coin=attempt.coin.name,
+        client_order_id=attempt.client_order_id,
+        quantity=attempt.quantity,
+        limit_price=attempt.limit_price,
+        signed_at=signed_at,
+        window=window,
+    )
+
+
+def _ask(attempt: Attempt, exchange: Exchange) -> None:
+    _let_go_of_the_database()
+    answer = exchange.look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id)
+    attempt.lookups += 1
+    Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(lookups=attempt.lookups)
+    if isinstance(answer, NotFound):
+        _count_not_found(attempt, exchange)
+    elif isinstance(answer, Executed):
+        _react(attempt, answer)
+    else:
+        _ask_later(attempt, reason=f"lookup: {answer}")
+
+
+def _react(attempt: Attempt, answer: Answer) -> None:
+    match answer:
+        case Executed(final=True):
+            book_execution(attempt=attempt, execution=answer)
+        case Executed():
+            _ask_later(attempt, reason=f"still {answer.status}")
+        case Refused():
+            end_refused(attempt=attempt, from_state=AttemptState.SENT, reason=answer.reason)
+        case NotPlaced():
+            end_not_placed(
+                attempt=attempt, reason=answer.reason, retry_after_seconds=answer.retry_after_seconds
+            )
+        case NotFound() | Unknown():
+            _ask_later(attempt, reason=getattr(answer, "reason", "not found"))
+
+
+def _count_not_found(attempt: Attempt, exchange: Exchange) -> None:
+    """Believe "not found" only when the request can no longer be accepted, and several times over.
+
+    Reads lag at the venue, and a request that is under way counts until its window has passed.
+    """
+    if not exchange.requests_expire or not _is_past_its_window(attempt):
+        _ask_later(attempt, reason="not found, still possible")
+        return
+    attempt.not_found += 1
+    Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(not_found=attempt.not_found)
+    if attempt.not_found >= settings.NOT_FOUND_TIMES:
+        end_not_placed(attempt=attempt, reason="not found after its window", retry_after_seconds=None)
+    else:
+        _ask_later(attempt, reason="not found")
+
+
+def _is_past_its_window(attempt: Attempt) -> bool:
+    assert attempt.valid_until is not None
+    assert attempt.clock_offset is not None
+    return _venue_now(attempt.clock_offset) > attempt.valid_until + settings.NOT_FOUND_MARGIN
+
+
+def _venue_now(offset: timedelta) -> datetime:
+    return database_now() + offset
+
+
+def _ask_later(attempt: Attempt, *, reason: str) -> None:
+    """Look again after a wait that doubles each time. Never a refund and never a resend on a guess."""
+    wait = min(
+        settings.LOOKUP_FIRST_WAIT_SECONDS * 2.0 ** min(attempt.lookups, 30), settings.LOOKUP_MAX_WAIT_SECONDS
+    )
+    logger.warning("%s of %s: %s; asking in %.0f s", attempt, attempt.batch, reason, wait)
+    Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(
+        reason=reason[:200], next_step_at=database_now() + timedelta(seconds=wait)
+    )
+    settle_batch_later(batch_id=attempt.batch_id, delay_seconds=wait)
+
+
+def _let_go_of_the_database() -> None:
+    """Close the connection while the venue is asked: its answer may take a minute."""
+    assert not connection.in_atomic_block, "no transaction may wait for the network"
+    connection.close()

@@ -1,0 +1,34 @@
+"""How much to buy, and at what price at most."""
+
+from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal
+
+from settlement.exchanges.protocol import MarketRules
+
+_UP = Context(prec=80, rounding=ROUND_CEILING)
+_DOWN = Context(prec=80, rounding=ROUND_DOWN)
+
+# Between our look at the ask and the venue's check of the notional the price may fall a little.
+_NOTIONAL_SLACK = Decimal("1.02")
+
+
+def quantity_to_buy(*, missing: Decimal, taker_rate: Decimal, ask: Decimal, rules: MarketRules) -> Decimal:
+    """The quantity that leaves at least `missing` coins after a commission taken in the coin.
+
+    Rounded up to the venue's step and never below its minimum quantity or notional; at its maximum, the
+    rest is for another attempt.
+    """
+    gross = _UP.divide(missing, 1 - taker_rate)
+    notional = _UP.divide(_UP.multiply(rules.notional_minimum, _NOTIONAL_SLACK), ask)
+    wanted = max(gross, notional, rules.quantity_minimum)
+    return min(_to_step(wanted, rules.quantity_step, _UP), _to_step(rules.quantity_maximum, rules.quantity_step, _DOWN))
+
+
+def highest_price(*, charged: Decimal, amount: Decimal, max_loss: Decimal, tick: Decimal) -> Decimal:
+    """The price bound: what customers paid a coin on average, and the loss allowed on it; down to the tick."""
+    paid = _DOWN.divide(charged, amount)
+    return _to_step(_DOWN.multiply(paid, 1 + max_loss), tick, _DOWN)
+
+
+def _to_step(value: Decimal, step: Decimal, context: Context) -> Decimal:
+    steps = context.divide(value, step).to_integral_value(context=context)
+    return context.multiply(steps, step).quantize(Decimal("0.00000001"), context=context)

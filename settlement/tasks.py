@@ -1,0 +1,72 @@
+"""Settlement's jobs, run by `manage.py procrastinate worker`.
+
+Each translates in and makes one domain call; every one may be run twice. They are deferred by name with
+`trading.events.defer_job`, never through these objects: inside a worker those would use a connection of
+their own and outlive a rollback.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+from procrastinate import JobContext
+from procrastinate.contrib.django import app
+
+from settlement.exchanges import get_exchange
+from settlement.jobs import OPS_QUEUE, SETTLE_TASK
+from settlement.retries import BackOff
+from settlement.services import claiming, pricing, sending, sweeping
+from trading.events import CLAIM_TASK, SETTLEMENT_QUEUE
+from trading.services.prices import prune_prices
+from wallets.services.tokens import prune_token_families
+
+
+@app.task(name=CLAIM_TASK, queue=SETTLEMENT_QUEUE, retry=BackOff())
+def claim_waiting_orders(*, coin_id: int) -> None:
+    claiming.claim_waiting_orders(coin_id=coin_id, now=timezone.now())
+
+
+@app.task(name=SETTLE_TASK, queue=SETTLEMENT_QUEUE, retry=BackOff())
+def settle_batch(*, batch_id: int) -> None:
+    sending.take_next_step(batch_id=batch_id, exchange=get_exchange())
+
+
+@app.periodic(cron=settings.PRICE_REFRESH_CRON)
+@app.task(name="settlement.refresh_prices", queue=OPS_QUEUE, queueing_lock="refresh_prices")
+def refresh_prices(timestamp: int) -> None:
+    pricing.refresh_prices(exchange=get_exchange(), source=settings.EXCHANGE_ID, now=timezone.now())
+
+
+@app.periodic(cron=settings.SWEEP_CRON)
+@app.task(name="settlement.sweep", queue=OPS_QUEUE, queueing_lock="sweep")
+def sweep(timestamp: int) -> None:
+    sweeping.sweep(now=timezone.now())
+
+
+@app.periodic(cron=settings.RESCUE_CRON)
+@app.task(name="settlement.rescue_stalled_jobs", queue=OPS_QUEUE, queueing_lock="rescue", pass_context=True)
+async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
+    """Run again what a dead worker had begun. It may be alive after all: every job may run twice."""
+    jobs = context.app.job_manager
+    for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=settings.STALLED_WORKER_SECONDS):
+        await jobs.retry_job(job)
+
+
+@app.periodic(cron="17 3 * * *")
+@app.task(name="settlement.prune", queue=OPS_QUEUE, queueing_lock="prune", pass_context=True)
+async def prune(context: JobContext, timestamp: int) -> None:
+    """Delete finished jobs of any outcome that are old enough."""
+    await context.app.job_manager.delete_old_jobs(
+        nb_hours=settings.JOB_KEEP_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+    )
+
+
+@app.periodic(cron="37 3 * * *")
+@app.task(name="settlement.prune_records", queue=OPS_QUEUE, queueing_lock="prune_records")
+def prune_records(timestamp: int) -> None:
+    """Delete sign-ins that have expired and price history that nobody looks at any more."""
+    today = datetime.fromtimestamp(timestamp, tz=timezone.get_current_timezone())
+    prune_token_families(before=today)
+    prune_prices(before=today - timedelta(days=settings.PRICE_KEEP_DAYS))
+
+

@@ -1,0 +1,196 @@
+"""Coins, orders and holdings over HTTP."""
+
+from datetime import datetime
+from decimal import ROUND_DOWN, Decimal
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from ninja import Path, Query, Router, Status
+
+from trading.models import Coin, Order, OrderState
+from trading.prices import Offer, get_coin, list_offers
+from trading.schemas import (
+    CoinAnswer,
+    CoinDetailAnswer,
+    CoinName,
+    HoldingAnswer,
+    OrderAnswer,
+    OrderBody,
+    OrderQuery,
+    PoolAnswer,
+    PricePoint,
+)
+from trading.selectors import (
+    OrderFilters,
+    get_order,
+    list_orders,
+    list_price_history,
+    read_pool_totals,
+    sum_costs,
+)
+from trading.services.orders import OrderRequest, cancel_order, place_order
+from wallets.http import (
+    ClaimedCustomer,
+    IdempotencyHeader,
+    SignedInCustomer,
+    caller,
+    link_next,
+    mark_replayed,
+)
+from wallets.idempotency import idempotency_key
+from wallets.schemas import problems
+from wallets.selectors import list_coin_balances
+
+coins_router = Router(tags=["coins"])
+orders_router = Router(tags=["orders"])
+holdings_router = Router(tags=["accounts"], auth=SignedInCustomer())
+
+HISTORY_POINTS = 50
+
+
+@coins_router.get("crypto-currencies/", auth=None, response={200: list[CoinAnswer], **problems(429, 503)})
+def coins(request: HttpRequest) -> list[CoinAnswer]:
+    """The coins on sale, with their prices."""
+    now = timezone.now()
+    return [CoinAnswer.model_construct(**_coin_fields(coin, offer, now)) for coin, offer in list_offers()]
+
+
+@coins_router.get("crypto-currencies/{name}/", auth=None, response={200: CoinDetailAnswer, **problems(404, 422, 429, 503)})
+def one_coin(request: HttpRequest, name: Path[CoinName]) -> CoinDetailAnswer:
+    """One coin, with its limits and its recent price history."""
+    coin, offer = get_coin(name=name)
+    return CoinDetailAnswer.model_construct(
+        **_coin_fields(coin, offer, timezone.now()),
+        minimum=offer.minimum,
+        maximum=offer.maximum,
+        step=offer.step,
+        history=[
+            PricePoint.model_construct(price=reading.value, at=reading.read_at)
+            for reading in list_price_history(coin_id=coin.pk, limit=HISTORY_POINTS)
+        ],
+    )
+
+
+def _coin_fields(coin: Coin, offer: Offer, now: datetime) -> dict[str, object]:
+    return {
+        "name": coin.name,
+        "title": coin.title,
+        "price": offer.price,
+        "price_at": offer.price_at,
+        "price_source": offer.price_source or None,
+        "is_available": offer.is_available(now=now),
+    }
+
+
+@orders_router.post(
+    "",
+    auth=ClaimedCustomer(),
+    response={201: OrderAnswer, **problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)},
+)
+def place(
+    request: HttpRequest, response: HttpResponse, body: OrderBody, idempotency: IdempotencyHeader
+) -> Status[OrderAnswer]:
+    """Buy a coin. The wallet is debited at once; settlement follows."""
+    wish = OrderRequest(
+        crypto=body.crypto,
+        amount=body.amount,
+        total=body.total,
+        key=idempotency_key(
+            key=idempotency, request={"crypto": body.crypto, "amount": body.amount, "total": body.total}
+        ),
+    )
+    placed = place_order(buyer=caller(request), request=wish, now=timezone.now())
+    mark_replayed(response, replayed=placed.replayed)
+    return Status(201, _answers([placed.order], pool_total=placed.pool_total)[0])
+
+
+@orders_router.get("", auth=SignedInCustomer(), response={200: list[OrderAnswer], **problems(400, 401, 422, 429, 503)})
+def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery]) -> list[OrderAnswer]:
+    """The caller's orders, newest first."""
+    filters = OrderFilters(
+        state=query.state,
+        crypto=query.crypto,
+        created_after=query.created_after,
+        created_before=query.created_before,
+    )
+    page = list_orders(customer_id=caller(request).id, filters=filters, limit=query.limit, cursor=query.cursor)
+    link_next(request, response, cursor=page.next_cursor)
+    return _answers(page.rows)
+
+
+@orders_router.get("{int:order_id}/", auth=SignedInCustomer(), response={200: OrderAnswer, **problems(401, 404, 429, 503)})
+def one_order(request: HttpRequest, order_id: int) -> OrderAnswer:
+    """One of the caller's orders."""
+    return _answers([get_order(customer_id=caller(request).id, order_id=order_id)])[0]
+
+
+@orders_router.post(
+    "{int:order_id}/cancel/",
+    auth=ClaimedCustomer(),
+    response={200: OrderAnswer, **problems(401, 403, 404, 409, 429, 503)},
+)
+def cancel(request: HttpRequest, order_id: int) -> OrderAnswer:
+    """Cancel an order that settlement has not begun with; its charge is refunded."""
+    return _answers([cancel_order(customer=caller(request), order_id=order_id, now=timezone.now())])[0]
+
+
+@holdings_router.get("holdings/", response={200: list[HoldingAnswer], **problems(401, 429, 503)})
+def holdings(request: HttpRequest) -> list[HoldingAnswer]:
+    """The coins the caller holds, with what they cost and what they are worth."""
+    costs = sum_costs(customer_id=caller(request).id)
+    prices = {coin.name: offer.price for coin, offer in list_offers()}
+    return [
+        HoldingAnswer.model_construct(
+            crypto=coin,
+            amount=amount,
+            cost=costs.get(coin, Decimal(0)),
+            price=prices.get(coin),
+            value=_value(amount, prices.get(coin)),
+        )
+        for coin, amount in sorted(list_coin_balances(owner_id=caller(request).id).items())
+    ]
+
+
+def _value(amount: Decimal, price: Decimal | None) -> Decimal | None:
+    """What a holding is worth, rounded down: a valuation promises nothing extra."""
+    return None if price is None else (amount * price).quantize(Decimal("0.01"), rounding=ROUND_DOWN)
+
+
+def _answers(orders: list[Order], *, pool_total: Decimal | None = None) -> list[OrderAnswer]:
+    """Answers for orders; the totals of their pools are read in one go unless known already."""
+    pooled = {order.coin.name for order in orders if order.state == OrderState.AGGREGATED}
+    if pool_total is not None and len(pooled) == 1:
+        totals = dict.fromkeys(pooled, pool_total)
+    else:
+        totals = read_pool_totals(coins=pooled)
+    return [_answer(order, totals=totals) for order in orders]
+
+
+def _answer(order: Order, *, totals: dict[str, Decimal]) -> OrderAnswer:
+    return OrderAnswer.model_construct(
+        id=order.pk,
+        crypto=order.coin.name,
+        amount=order.amount,
+        price=order.price,
+        total_price=order.total_price,
+        state=order.state,
+        is_aggregated=order.is_aggregated,
+        pool=_pool(order, totals=totals),
+        reason=order.reason,
+        created_at=order.created_at,
+        settling_at=order.settling_at,
+        completed_at=order.completed_at,
+        refunded_at=order.refunded_at,
+        cancelled_at=order.cancelled_at,
+    )
+
+
+def _pool(order: Order, *, totals: dict[str, Decimal]) -> PoolAnswer | None:
+    if order.state != OrderState.AGGREGATED:
+        return None
+    return PoolAnswer.model_construct(
+        total=totals[order.coin.name],
+        threshold=settings.ORDER_AGGREGATION_THRESHOLD,
+        settle_by=order.settle_by,
+    )

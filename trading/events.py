@@ -1,0 +1,26 @@
+"""What the shop tells settlement: jobs deferred by name, inside the transaction that they follow from.
+
+`_defer_app` exists for deferring alone. It always uses Django's own connection; the app that a worker
+runs does not (it has a pool of its own), so a job deferred with that one would outlive a rollback.
+"""
+
+from typing import Any, Final
+
+import procrastinate
+from procrastinate.contrib.django.django_connector import DjangoConnector
+
+SETTLEMENT_QUEUE: Final = "settlement"
+CLAIM_TASK: Final = "settlement.claim_waiting_orders"
+
+_defer_app = procrastinate.App(connector=DjangoConnector())
+
+
+def defer_job(*, task: str, queue: str, delay_seconds: int = 0, **arguments: Any) -> None:
+    """Enqueue a job that commits or rolls back with the running transaction. One statement."""
+    when = {"schedule_in": {"seconds": delay_seconds}} if delay_seconds else {}
+    _defer_app.configure_task(task, queue=queue, **when).defer(**arguments)  # type: ignore[arg-type]  # a dict of options
+
+
+def orders_wait(*, coin_id: int) -> None:
+    """Tell settlement to claim what waits of a coin."""
+    defer_job(task=CLAIM_TASK, queue=SETTLEMENT_QUEUE, coin_id=coin_id)

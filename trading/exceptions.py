@@ -1,0 +1,37 @@
+"""What the shop refuses, and why.
+
+    DomainError (wallets)
+    ├── UnknownCoin           .name
+    ├── PriceUnavailable      no price that may be sold at: none, too old, or suspended
+    ├── BelowMinimum          .minimum
+    ├── AboveMaximum          .maximum
+    └── OrderNotCancellable   claimed for settlement, or over
+"""
+
+from decimal import Decimal
+
+from wallets.exceptions import DomainError
+
+
+class UnknownCoin(DomainError):
+    message = "This cryptocurrency is not sold here."
+
+
+class PriceUnavailable(DomainError):
+    message = "There is no current price for this cryptocurrency. Try again soon."
+
+
+class BelowMinimum(DomainError):
+    def __init__(self, *, minimum: Decimal) -> None:
+        super().__init__(f"The smallest order is {minimum.normalize():f} coins.")
+        self.minimum = minimum
+
+
+class AboveMaximum(DomainError):
+    def __init__(self, *, maximum: Decimal) -> None:
+        super().__init__(f"The largest order is {maximum.normalize():f} coins.")
+        self.maximum = maximum
+
+
+class OrderNotCancellable(DomainError):
+    message = "The order can no longer be cancelled."

@@ -1,0 +1,150 @@
+"""Offers: at what price and within what limits a coin is sold right now.
+
+Read through a cache in Redis that lives a few seconds; written through when something changes. Without
+Redis, from Postgres.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from trading.exceptions import PriceUnavailable, UnknownCoin
+from trading.models import Coin, CoinPrice
+from trading.pools import counter_key, parse_counter
+from trading.redis_store import RedisAway, with_redis
+
+FIXED = "fixed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A coin's limits (in coins) and its price (US dollars a coin), if there is any."""
+
+    coin_id: int
+    name: str
+    minimum: Decimal
+    maximum: Decimal
+    step: Decimal
+    price: Decimal | None
+    price_source: str
+    price_at: datetime | None
+    suspended: bool
+
+    def ensure_sellable(self, *, now: datetime) -> Decimal:
+        """Return the price. Raises PriceUnavailable: an old price is no price."""
+        if self.price is None or self.price <= 0 or self.suspended or self._is_stale(now):
+            raise PriceUnavailable
+        return self.price
+
+    def is_available(self, *, now: datetime) -> bool:
+        return self.price is not None and not self.suspended and not self._is_stale(now)
+
+    def _is_stale(self, now: datetime) -> bool:
+        if self.price_source == FIXED:
+            return False
+        return self.price_at is None or now - self.price_at > settings.PRICE_MAX_AGE
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferAndPool:
+    """What the order path reads in one go. `pool_total` is None when the counter is lost or out of reach."""
+
+    offer: Offer
+    pool_total: Decimal | None
+
+
+def read_offer(*, name: str) -> OfferAndPool:
+    """Read a coin's offer and its pool's counter. Raises UnknownCoin.
+
+    One round trip to Redis; another, and one query, when the cached offer has expired.
+    """
+    try:
+        cached, counter = with_redis(lambda client: client.mget([_offer_key(name), counter_key(name)]))
+    except RedisAway:
+        return OfferAndPool(offer=_load(name), pool_total=None)
+    if cached is not None:
+        return OfferAndPool(offer=_from_json(cached), pool_total=parse_counter(counter))
+    offer = _load(name)
+    _cache(offer)
+    return OfferAndPool(offer=offer, pool_total=parse_counter(counter))
+
+
+def list_offers() -> list[tuple[Coin, Offer]]:
+    """Every coin on sale, by name. One query."""
+    coins = Coin.objects.filter(is_sold=True).select_related("market_price").order_by("name")
+    return [(coin, offer_of(coin=coin)) for coin in coins]
+
+
+def get_coin(*, name: str) -> tuple[Coin, Offer]:
+    """One coin on sale. Raises UnknownCoin."""
+    coin = Coin.objects.filter(name=name, is_sold=True).select_related("market_price").first()
+    if coin is None:
+        raise UnknownCoin
+    return coin, offer_of(coin=coin)
+
+
+def offer_of(*, coin: Coin) -> Offer:
+    """The offer for a coin that was read with its market price."""
+    market: CoinPrice | None = getattr(coin, "market_price", None)
+    fixed = coin.fixed_price is not None
+    return Offer(
+        coin_id=coin.pk,
+        name=coin.name,
+        minimum=coin.minimum,
+        maximum=coin.maximum,
+        step=coin.step,
+        price=coin.fixed_price if fixed else (market.value if market else None),
+        price_source=FIXED if fixed else (market.source if market else ""),
+        price_at=market.read_at if market else None,
+        suspended=not fixed and market is not None and market.suspended_at is not None,
+    )
+
+
+def publish_offer_after_commit(*, coin_id: int) -> None:
+    """Write a coin's offer through to the cache as soon as the running transaction has committed."""
+    transaction.on_commit(lambda: _publish(coin_id))
+
+
+def _publish(coin_id: int) -> None:
+    coin = Coin.objects.select_related("market_price").get(pk=coin_id)
+    if coin.is_sold:
+        _cache(offer_of(coin=coin))
+        return
+    try:
+        with_redis(lambda client: client.delete(_offer_key(coin.name)))
+    except RedisAway:
+        return
+
+
+def _load(name: str) -> Offer:
+    return get_coin(name=name)[1]
+
+
+def _cache(offer: Offer) -> None:
+    try:
+        with_redis(
+            lambda client: client.set(_offer_key(offer.name), _to_json(offer), ex=settings.PRICE_CACHE_SECONDS)
+        )
+    except RedisAway:
+        return
+
+
+def _offer_key(name: str) -> str:
+    return f"offer:{name}"
+
+
+def _to_json(offer: Offer) -> str:
+    return json.dumps(asdict(offer), default=str)
+
+
+def _from_json(text: str) -> Offer:
+    data: dict[str, Any] = json.loads(text)
+    for name in ("minimum", "maximum", "step", "price"):
+        data[name] = None if data[name] is None else Decimal(data[name])
+    data["price_at"] = datetime.fromisoformat(data["price_at"]) if data["price_at"] else None
+    return Offer(**data)

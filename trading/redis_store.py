@@ -1,0 +1,68 @@
+"""Redis as the shop uses it: quick, forgetful, and never waited for.
+
+After a failure this process leaves Redis alone for a moment, so that a frozen server costs one short
+wait now and then and not one a request. What Redis held can always be had from Postgres.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TypeVar
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class RedisAway(Exception):  # noqa: N818  a state of affairs, answered by reading Postgres
+    """Redis does not answer, or did not a moment ago."""
+
+
+class _Breaker:
+    """Remembers a failure for a moment. Per process on purpose: it is this process that waits."""
+
+    closed_at = 0.0
+
+    def is_open(self) -> bool:
+        return time.monotonic() < self.closed_at
+
+    def trip(self) -> None:
+        self.closed_at = time.monotonic() + settings.REDIS_SKIP_SECONDS_AFTER_FAILURE
+
+    def reset(self) -> None:
+        self.closed_at = 0.0
+
+
+breaker = _Breaker()
+
+
+def with_redis(command: Callable[["redis.Redis"], T]) -> T:
+    """Run one round trip against Redis. Raises RedisAway."""
+    if breaker.is_open():
+        raise RedisAway
+    try:
+        return command(_client())
+    except (redis.RedisError, OSError) as error:
+        breaker.trip()
+        logger.warning("Redis is away: %s", type(error).__name__)
+        raise RedisAway from error
+
+
+@lru_cache(maxsize=1)
+def _client() -> "redis.Redis":
+    return redis.Redis(
+        host=settings.REDIS_HOST,
+        port=settings.REDIS_PORT,
+        password=settings.REDIS_PASSWORD or None,
+        socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
+        socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        health_check_interval=0,
+        decode_responses=True,
+    )

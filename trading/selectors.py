@@ -1,0 +1,102 @@
+"""Reading orders, pools and price history."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Count, Min, Q, Sum
+
+from trading.aggregation import WaitingOrders
+from trading.models import WAITING, Coin, Order, OrderState, PriceReading
+from trading.pools import read_counters
+from wallets.exceptions import NotFound
+from wallets.paging import Page, read_page
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderFilters:
+    state: str | None = None
+    crypto: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+def list_orders(*, customer_id: int, filters: OrderFilters, limit: int, cursor: str | None) -> Page[Order]:
+    """The customer's orders, newest first. Raises InvalidCursor."""
+    orders = Order.objects.filter(customer_id=customer_id).select_related("coin")
+    if filters.state:
+        orders = orders.filter(state=filters.state)
+    if filters.crypto:
+        orders = orders.filter(coin__name=filters.crypto)
+    if filters.created_after:
+        orders = orders.filter(created_at__gt=filters.created_after)
+    if filters.created_before:
+        orders = orders.filter(created_at__lt=filters.created_before)
+    return read_page(queryset=orders, filters={"of": customer_id, **vars(filters)}, limit=limit, cursor=cursor)
+
+
+def get_order(*, customer_id: int, order_id: int) -> Order:
+    """One of the customer's orders. Raises NotFound, also for another customer's."""
+    order = Order.objects.select_related("coin").filter(customer_id=customer_id, id=order_id).first()
+    if order is None:
+        raise NotFound
+    return order
+
+
+def read_pool_totals(*, coins: set[str]) -> dict[str, Decimal]:
+    """What each coin's pool holds, in US dollars: the counters, or Postgres where they are missing."""
+    totals = read_counters(coins=sorted(coins))
+    missing = coins - totals.keys()
+    if missing:
+        sums = sum_pools()
+        totals |= {coin: sums.get(coin, Decimal(0)) for coin in missing}
+    return totals
+
+
+def sum_pools() -> dict[str, Decimal]:
+    """What every coin's pool holds according to Postgres, empty ones included."""
+    rows = (
+        Coin.objects.annotate(
+            total=Sum("orders__total_price", filter=Q(orders__state=OrderState.AGGREGATED))
+        )
+        .filter(Q(total__isnull=False) | Q(is_sold=True))
+        .values_list("name", "total")
+    )
+    return {name: total or Decimal(0) for name, total in rows}
+
+
+def read_waiting_orders(*, coin_id: int) -> WaitingOrders:
+    """What waits to be bought of a coin."""
+    row = Order.objects.filter(coin_id=coin_id, state__in=WAITING).aggregate(
+        large=Count("id", filter=Q(state=OrderState.PENDING)),
+        small=Count("id", filter=Q(state=OrderState.AGGREGATED)),
+        total=Sum("total_price", filter=Q(state=OrderState.AGGREGATED)),
+        settle_by=Min("settle_by", filter=Q(state=OrderState.AGGREGATED)),
+    )
+    return WaitingOrders(
+        large_count=row["large"],
+        pool_count=row["small"],
+        pool_total=row["total"] or Decimal(0),
+        pool_settle_by=row["settle_by"],
+    )
+
+
+def list_coins_with_waiting_orders(*, since: datetime) -> list[int]:
+    """The coins of which an order has been waiting since `since` or longer."""
+    rows = Order.objects.filter(state__in=WAITING, created_at__lte=since)
+    return sorted(rows.values_list("coin_id", flat=True).distinct())
+
+
+def sum_costs(*, customer_id: int) -> dict[str, Decimal]:
+    """What the customer paid for the coins that completed orders delivered, by coin."""
+    rows = (
+        Order.objects.filter(customer_id=customer_id, state=OrderState.COMPLETED)
+        .values_list("coin__name")
+        .annotate(cost=Sum("total_price"))
+    )
+    return dict(rows)
+
+
+def list_price_history(*, coin_id: int, limit: int) -> list[PriceReading]:
+    """A coin's last price changes, newest first."""
+    return list(PriceReading.objects.filter(coin_id=coin_id).order_by("-read_at")[:limit])

@@ -1,0 +1,25 @@
+"""Putting coins on sale."""
+
+from typing import Any
+
+from django.db import transaction
+
+from trading.models import Coin
+from trading.prices import publish_offer_after_commit
+from wallets.services.house import open_house_wallets
+
+
+@transaction.atomic
+def list_coin(*, name: str, **fields: Any) -> Coin:
+    """Put a coin on sale, with its house wallets; one that exists keeps what it has."""
+    coin, _ = Coin.objects.get_or_create(name=name, defaults=fields)
+    open_house_wallets(asset=name)
+    return coin
+
+
+@transaction.atomic
+def save_coin(*, coin: Coin) -> None:
+    """Save what staff changed of a coin; the shop follows at once."""
+    coin.save()
+    open_house_wallets(asset=coin.name)
+    publish_offer_after_commit(coin_id=coin.pk)

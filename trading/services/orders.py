@@ -1,0 +1,187 @@
+"""Placing and cancelling orders."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+
+from trading import events, pools
+from trading.aggregation import is_small
+from trading.exceptions import AboveMaximum, BelowMinimum, OrderNotCancellable
+from trading.models import WAITING, Coin, Order, OrderState
+from trading.prices import Offer, OfferAndPool, read_offer
+from trading.pricing import amount_for, charge_for
+from wallets.conflicts import retried_on_conflict
+from wallets.exceptions import NotFound
+from wallets.idempotency import IdempotencyKey
+from wallets.models import TransactionKind, WalletRole
+from wallets.selectors import Principal
+from wallets.services.ledger import (
+    LockedWallet,
+    credit,
+    debit,
+    ensure_funds,
+    lock_dollar_wallet,
+    outcome_reference,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderRequest:
+    """A wish for `amount` coins, or for as many as `total` US dollars buy: one of the two is set."""
+
+    crypto: str
+    amount: Decimal | None
+    total: Decimal | None
+    key: IdempotencyKey | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedOrder:
+    """An order, whether an earlier request with the same key had placed it, and its pool's total (US dollars)."""
+
+    order: Order
+    replayed: bool
+    job_deferred: bool = False
+    pool_total: Decimal | None = None
+
+
+def place_order(*, buyer: Principal, request: OrderRequest, now: datetime) -> PlacedOrder:
+    """Sell a coin to `buyer` at the price of this moment.
+
+    The charge, the order and the job that settles it commit together, or none does.
+    Raises UnknownCoin, PriceUnavailable, BelowMinimum, AboveMaximum, InsufficientFunds, AccountFrozen,
+    TokenInvalid, IdempotencyKeyReused.
+    """
+    market = read_offer(name=request.crypto)
+    placed = _place(buyer=buyer, request=request, market=market, now=now)
+    if placed.order.is_aggregated and not placed.replayed:
+        return _join_pool(placed)
+    return placed
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def _place(*, buyer: Principal, request: OrderRequest, market: OfferAndPool, now: datetime) -> PlacedOrder:
+    wallet = lock_dollar_wallet(principal=buyer, counterpart=WalletRole.CLEARING)
+    if earlier := _find_by_key(customer_id=wallet.owner_id, key=request.key):
+        return PlacedOrder(order=earlier, replayed=True)
+    order = _write_order(wallet=wallet, request=request, offer=market.offer, now=now)
+    claim_now = _is_to_be_claimed(order, pool_total=market.pool_total)
+    if claim_now:
+        events.orders_wait(coin_id=order.coin_id)
+    return PlacedOrder(order=order, replayed=False, job_deferred=claim_now)
+
+
+def _find_by_key(*, customer_id: int, key: IdempotencyKey | None) -> Order | None:
+    if key is None:
+        return None
+    order = Order.objects.select_related("coin").filter(customer_id=customer_id, idempotency_key=key.key).first()
+    if order:
+        key.ensure_same_request(earlier_hash=order.request_hash or "")
+    return order
+
+
+def _write_order(*, wallet: LockedWallet, request: OrderRequest, offer: Offer, now: datetime) -> Order:
+    price = offer.ensure_sellable(now=now)
+    amount = _amount_of(request, offer=offer, price=price)
+    charge = charge_for(amount=amount, price=price)
+    ensure_funds(wallet=wallet, amount=charge)
+    small = is_small(charge=charge, threshold=settings.ORDER_AGGREGATION_THRESHOLD)
+    order = Order.objects.create(
+        customer_id=wallet.owner_id,
+        coin=Coin(pk=offer.coin_id, name=offer.name),  # known already: no query
+        amount=amount,
+        price=price,
+        price_source=offer.price_source,
+        price_at=offer.price_at or now,
+        total_price=charge,
+        state=OrderState.AGGREGATED if small else OrderState.PENDING,
+        is_aggregated=small,
+        settle_by=now + settings.POOL_MAX_AGE if small else None,
+        idempotency_key=request.key.key if request.key else None,
+        request_hash=request.key.request_hash if request.key else None,
+        created_at=now,
+    )
+    debit(
+        wallet=wallet,
+        amount=charge,
+        kind=TransactionKind.PURCHASE,
+        now=now,
+        reference=f"order:{order.pk}:charge",
+        order_id=order.pk,
+    )
+    return order
+
+
+def _amount_of(request: OrderRequest, *, offer: Offer, price: Decimal) -> Decimal:
+    if request.total is not None:
+        amount = amount_for(total=request.total, price=price, step=offer.step)
+    else:
+        assert request.amount is not None, "the schema asks for exactly one of amount and total"
+        amount = request.amount
+    if amount < offer.minimum:
+        raise BelowMinimum(minimum=offer.minimum)
+    if amount > offer.maximum:
+        raise AboveMaximum(maximum=offer.maximum)
+    return amount
+
+
+def _is_to_be_claimed(order: Order, *, pool_total: Decimal | None) -> bool:
+    """A large order at once; a small one when it finds its pool full, or cannot tell."""
+    if not order.is_aggregated or pool_total is None:
+        return True
+    return pool_total + order.total_price >= settings.ORDER_AGGREGATION_THRESHOLD
+
+
+def _join_pool(placed: PlacedOrder) -> PlacedOrder:
+    """Count a committed order. Others may have come in between: then the claim is due after all."""
+    order = placed.order
+    total = pools.count(coin=order.coin.name, change=order.total_price)
+    if total is not None and total >= settings.ORDER_AGGREGATION_THRESHOLD and not placed.job_deferred:
+        events.orders_wait(coin_id=order.coin_id)
+    return replace(placed, pool_total=total)
+
+
+def cancel_order(*, customer: Principal, order_id: int, now: datetime) -> Order:
+    """Undo an order that settlement has not claimed, and give its charge back.
+
+    Raises NotFound, OrderNotCancellable, AccountFrozen, TokenInvalid.
+    """
+    order = _cancel(customer=customer, order_id=order_id, now=now)
+    if order.is_aggregated:
+        pools.count(coin=order.coin.name, change=-order.total_price)
+    return order
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def _cancel(*, customer: Principal, order_id: int, now: datetime) -> Order:
+    wallet = lock_dollar_wallet(principal=customer, counterpart=WalletRole.CLEARING)
+    order = _lock_waiting_order(customer_id=wallet.owner_id, order_id=order_id)
+    order.state = OrderState.CANCELLED
+    order.cancelled_at = now
+    order.reason = "cancelled_by_customer"
+    order.save(update_fields=["state", "cancelled_at", "reason"])
+    credit(
+        wallet=wallet,
+        amount=order.total_price,
+        kind=TransactionKind.REFUND,
+        now=now,
+        reference=outcome_reference(order_id=order.pk),
+        order_id=order.pk,
+    )
+    return order
+
+
+def _lock_waiting_order(*, customer_id: int, order_id: int) -> Order:
+    """SKIP LOCKED: whoever holds the row is claiming it, and must not wait for us, nor we for them."""
+    own = Order.objects.select_related("coin").filter(customer_id=customer_id, id=order_id)
+    order = own.select_for_update(skip_locked=True, no_key=True, of=("self",)).filter(state__in=WAITING).first()
+    if order:
+        return order
+    if own.exists():
+        raise OrderNotCancellable
+    raise NotFound

@@ -1,0 +1,78 @@
+"""Taking in prices, with a guard against readings that cannot be true."""
+
+import logging
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+
+from trading.models import Coin, CoinPrice, PriceReading
+from trading.prices import publish_offer_after_commit
+
+logger = logging.getLogger(__name__)
+
+AGREEING_READINGS = 3
+
+
+@transaction.atomic
+def record_price(*, coin: Coin, value: Decimal, source: str, now: datetime) -> None:
+    """Take in one reading (US dollars a coin).
+
+    A reading that is zero or negative is dropped. One further than PRICE_DEVIATION_LIMIT from the price
+    before suspends the coin, until three readings in a row agree with each other or staff accept it.
+    """
+    if not value.is_finite() or value <= 0:
+        logger.warning("%s: a price of %s is dropped", coin.name, value)
+        return
+    value = value.quantize(Decimal("0.00000001"))
+    price = CoinPrice.objects.select_for_update().filter(coin=coin).first()
+    if price is None:
+        _accept(CoinPrice(coin=coin), value=value, source=source, now=now)
+    elif _agrees(value, price.value):
+        _accept(price, value=value, source=source, now=now)
+    else:
+        _doubt(price, value=value, source=source, now=now)
+    publish_offer_after_commit(coin_id=coin.pk)
+
+
+@transaction.atomic
+def accept_price(*, coin: Coin, now: datetime) -> None:
+    """Resume a suspended coin at the reading that suspended it. Staff decide this."""
+    price = CoinPrice.objects.select_for_update().get(coin=coin)
+    if price.candidate is not None:
+        _accept(price, value=price.candidate, source=price.source, now=now)
+        publish_offer_after_commit(coin_id=coin.pk)
+
+
+def _agrees(value: Decimal, other: Decimal) -> bool:
+    return bool(abs(value - other) <= other * settings.PRICE_DEVIATION_LIMIT)
+
+
+def _accept(price: CoinPrice, *, value: Decimal, source: str, now: datetime) -> None:
+    if price.value != value:
+        PriceReading.objects.create(coin=price.coin, value=value, source=source, read_at=now)
+    price.value, price.source, price.read_at = value, source, now
+    price.suspended_at, price.candidate, price.candidate_readings = None, None, 0
+    price.save()
+
+
+def _doubt(price: CoinPrice, *, value: Decimal, source: str, now: datetime) -> None:
+    if price.candidate is not None and _agrees(value, price.candidate):
+        price.candidate_readings += 1
+    else:
+        price.candidate_readings = 1
+    if price.candidate_readings >= AGREEING_READINGS:
+        _accept(price, value=value, source=source, now=now)
+        return
+    price.candidate = value
+    price.suspended_at = price.suspended_at or now
+    price.save()
+    logger.warning(
+        "%s is suspended: %s is too far from %s", price.coin.name, value.normalize(), price.value.normalize()
+    )
+
+
+def prune_prices(*, before: datetime) -> int:
+    """Delete the price history from before `before`; returns how many rows."""
+    return PriceReading.objects.filter(read_at__lt=before).delete()[0]

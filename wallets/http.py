@@ -1,0 +1,81 @@
+"""Pieces of HTTP that every router shares: who is calling, idempotency keys, links to the next page."""
+
+import re
+from typing import Annotated, Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Header
+from ninja.security import HttpBearer
+from pydantic import AfterValidator, Field
+
+from wallets.idempotency import LONGEST_KEY
+from wallets.models import User
+from wallets.selectors import Principal, get_user
+from wallets.services.tokens import read_access_token
+
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+
+
+class ClaimedCustomer(HttpBearer):
+    """A signed, unexpired access token, and no query.
+
+    For operations that lock the caller's wallet: the lock reads whether the account may act.
+    """
+
+    openapi_name = "AccessToken"
+
+    def authenticate(self, request: HttpRequest, token: str) -> Principal:
+        return read_access_token(token)
+
+
+class SignedInCustomer(HttpBearer):
+    """An access token whose account is active today. Costs one query."""
+
+    openapi_name = "AccessToken"
+
+    def authenticate(self, request: HttpRequest, token: str) -> User:
+        return get_user(principal=read_access_token(token))
+
+
+def _bare_key(value: str | None) -> str | None:
+    """The draft standard quotes the key, most clients do not: both are the same key."""
+    if value is None:
+        return None
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        value = value[1:-1]
+    if not 1 <= len(value) <= LONGEST_KEY or not _VISIBLE.fullmatch(value):
+        raise ValueError(f"must be 1 to {LONGEST_KEY} visible ASCII characters")
+    return value
+
+
+IdempotencyHeader = Annotated[
+    str | None,
+    Header(
+        None,
+        alias="Idempotency-Key",
+        description="1 to 255 visible characters: repeating the request under its key has one effect.",
+    ),
+    AfterValidator(_bare_key),
+    Field(examples=["9f1c7b2e-3d1a-4f57-8f2a-5b6f0c1d2e3f"]),
+]
+
+
+def mark_replayed(response: HttpResponse, *, replayed: bool) -> None:
+    """Say that the answer is that of an earlier request with the same key."""
+    if replayed:
+        response["Idempotent-Replayed"] = "true"
+
+
+def link_next(request: HttpRequest, response: HttpResponse, *, cursor: str | None) -> None:
+    """Point to the next page (RFC 8288)."""
+    if cursor is None:
+        return
+    query = request.GET.copy()
+    query["cursor"] = cursor
+    url = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+    response["Link"] = f'<{url}>; rel="next"'
+
+
+def caller(request: HttpRequest) -> Any:
+    """Whom the operation's authentication let in: a Principal or a User."""
+    return request.auth  # type: ignore[attr-defined]  # set by Ninja

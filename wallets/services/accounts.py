@@ -1,0 +1,52 @@
+"""Opening accounts and signing in."""
+
+from datetime import datetime
+
+from django.contrib.auth import authenticate
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from wallets.exceptions import InvalidCredentials, UsernameTaken, WeakPassword
+from wallets.models import User, Wallet, WalletRole
+from wallets.money import USD
+from wallets.services.tokens import TokenPair, start_token_family
+
+
+def register(*, username: str, password: str, email: str, now: datetime) -> TokenPair:
+    """Open an account with an empty dollar wallet and sign it in. Raises WeakPassword, UsernameTaken."""
+    try:
+        validate_password(password, User(username=username, email=email))
+    except ValidationError as error:
+        raise WeakPassword(error.messages) from error
+    user = User(username=username, email=User.objects.normalize_email(email))
+    user.set_password(password)  # slow on purpose, so before the transaction
+    return _open_account(user, now)
+
+
+@transaction.atomic(durable=True)
+def _open_account(user: User, now: datetime) -> TokenPair:
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError as error:
+        raise UsernameTaken from error
+    open_dollar_wallet(owner=user)
+    return start_token_family(user=user, now=now)
+
+
+def open_dollar_wallet(*, owner: User) -> None:
+    """Open the wallet of the API for `owner`; one that is open already stays as it is."""
+    Wallet.objects.get_or_create(owner=owner, asset=USD, defaults={"role": WalletRole.CUSTOMER, "balance": 0})
+
+
+def sign_in(*, username: str, password: str, now: datetime) -> TokenPair:
+    """Exchange a username and password for tokens.
+
+    Raises InvalidCredentials, after the same work, for an unknown user, a wrong password and a
+    disabled account alike.
+    """
+    user = authenticate(username=username, password=password)
+    if user is None:
+        raise InvalidCredentials
+    return start_token_family(user=user, now=now)

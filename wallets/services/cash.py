@@ -1,0 +1,68 @@
+"""Dollars in and out of a customer's wallet."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+
+from wallets.conflicts import retried_on_conflict
+from wallets.exceptions import DepositsClosed
+from wallets.idempotency import IdempotencyKey
+from wallets.models import Transaction, TransactionKind, WalletRole
+from wallets.selectors import Principal
+from wallets.services.ledger import credit, debit, lock_dollar_wallet
+
+
+@dataclass(frozen=True, kw_only=True)
+class CashMovement:
+    """The wallet's balance after the movement, and whether the movement had been made before."""
+
+    balance: Decimal
+    replayed: bool
+
+
+def deposit(
+    *, principal: Principal, amount: Decimal, key: IdempotencyKey | None, now: datetime
+) -> CashMovement:
+    """Credit `amount` US dollars on the customer's own word, where the operator allows that.
+
+    Raises DepositsClosed, AccountFrozen, IdempotencyKeyReused.
+    """
+    if not settings.SELF_SERVICE_DEPOSITS:
+        raise DepositsClosed
+    return _move_cash(principal=principal, amount=amount, kind=TransactionKind.DEPOSIT, key=key, now=now)
+
+
+def withdraw(
+    *, principal: Principal, amount: Decimal, key: IdempotencyKey | None, now: datetime
+) -> CashMovement:
+    """Pay `amount` US dollars out. Raises InsufficientFunds, AccountFrozen, IdempotencyKeyReused."""
+    return _move_cash(principal=principal, amount=amount, kind=TransactionKind.WITHDRAWAL, key=key, now=now)
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def _move_cash(
+    *,
+    principal: Principal,
+    amount: Decimal,
+    kind: TransactionKind,
+    key: IdempotencyKey | None,
+    now: datetime,
+) -> CashMovement:
+    wallet = lock_dollar_wallet(principal=principal, counterpart=WalletRole.FUNDING)
+    if key and (earlier := _find_by_key(owner_id=wallet.owner_id, kind=kind, key=key)):
+        return CashMovement(balance=earlier.balance_after or Decimal(0), replayed=True)
+    move = credit if kind is TransactionKind.DEPOSIT else debit
+    made = move(wallet=wallet, amount=amount, kind=kind, now=now, reference=f"{kind}:{uuid.uuid4()}", key=key)
+    return CashMovement(balance=made.balance_after or Decimal(0), replayed=False)
+
+
+def _find_by_key(*, owner_id: int, kind: TransactionKind, key: IdempotencyKey) -> Transaction | None:
+    earlier = Transaction.objects.filter(customer_id=owner_id, kind=kind, idempotency_key=key.key).first()
+    if earlier:
+        key.ensure_same_request(earlier_hash=earlier.request_hash or "")
+    return earlier

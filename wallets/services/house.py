@@ -1,0 +1,31 @@
+"""The wallets of the house."""
+
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS
+
+from wallets.models import STORED_BALANCES, Wallet, WalletRole
+from wallets.money import USD
+
+_DOLLAR_ROLES = (
+    WalletRole.FUNDING,
+    WalletRole.CLEARING,
+    WalletRole.VENUE,
+    WalletRole.FEES,
+    WalletRole.TRADING_RESULT,
+)
+_COIN_ROLES = (WalletRole.VENUE, WalletRole.INVENTORY)
+
+
+def open_house_wallets(*, asset: str, using: str = DEFAULT_DB_ALIAS) -> None:
+    """Open what the house needs to trade in `asset`; those already open stay as they are."""
+    roles = _DOLLAR_ROLES if asset == USD else _COIN_ROLES
+    Wallet.objects.using(using).bulk_create(
+        [Wallet(asset=asset, role=role, balance=0 if role in STORED_BALANCES else None) for role in roles],
+        ignore_conflicts=True,
+    )
+
+
+def open_house_wallets_after_migrate(*, using: str, **_: Any) -> None:
+    """Handle Django's post_migrate signal."""
+    open_house_wallets(asset=USD, using=using)

@@ -1,0 +1,126 @@
+"""Access and refresh tokens (JSON Web Tokens, RFC 7519), and the families they come in."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from ninja_jwt.exceptions import TokenError
+from ninja_jwt.tokens import AccessToken, RefreshToken
+
+from wallets.exceptions import TokenInvalid
+from wallets.models import TokenFamily, User
+from wallets.selectors import Principal
+
+_VERSION_CLAIM = "version"
+_FAMILY_CLAIM = "family"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenPair:
+    """An access token for calls, and a refresh token for the next pair."""
+
+    access: str
+    refresh: str
+
+
+def start_token_family(*, user: User, now: datetime) -> TokenPair:
+    """Hand out the first pair of a sign-in."""
+    token = _refresh_token(user, family_id=uuid.uuid4())
+    TokenFamily.objects.create(
+        id=token[_FAMILY_CLAIM],
+        user=user,
+        current_jti=token["jti"],
+        created_at=now,
+        expires_at=now + RefreshToken.lifetime,
+    )
+    return _pair(token)
+
+
+def read_access_token(token: str) -> Principal:
+    """Who the access token was given to, from its signed claims alone. Raises TokenInvalid."""
+    claims = _decode(AccessToken, token)
+    user_id, version = claims.get("user_id"), claims.get(_VERSION_CLAIM)
+    if type(user_id) is not int or type(version) is not int:
+        raise TokenInvalid
+    return Principal(user_id=user_id, token_version=version)
+
+
+def rotate_refresh_token(*, refresh: str, now: datetime) -> TokenPair:
+    """Exchange a refresh token for the next pair; the old one is dead from then on.
+
+    Raises TokenInvalid. A token that had been exchanged before ends its whole family, for it is in two
+    hands.
+    """
+    claims = _decode(RefreshToken, refresh)
+    pair = _rotate(claims=claims, now=now)
+    if pair is None:
+        raise TokenInvalid
+    return pair
+
+
+@transaction.atomic(durable=True)
+def _rotate(*, claims: Any, now: datetime) -> TokenPair | None:
+    """Return None instead of raising: the end of a family must commit."""
+    family = _lock_family(claims)
+    if family is None or family.ended_at or not family.user.is_active:
+        return None
+    if family.current_jti != claims["jti"] or family.user.token_version != claims.get(_VERSION_CLAIM):
+        _end(family, now)
+        return None
+    token = _refresh_token(family.user, family_id=family.id)
+    family.current_jti = token["jti"]
+    family.expires_at = now + RefreshToken.lifetime
+    family.save(update_fields=["current_jti", "expires_at"])
+    return _pair(token)
+
+
+@transaction.atomic(durable=True)
+def sign_out(*, refresh: str, user_id: int, now: datetime) -> None:
+    """End the user's sign-in that the refresh token belongs to. Raises TokenInvalid."""
+    family = _lock_family(_decode(RefreshToken, refresh))
+    if family is None or family.ended_at or family.user_id != user_id:
+        raise TokenInvalid
+    _end(family, now)
+
+
+def prune_token_families(*, before: datetime) -> int:
+    """Delete the sign-ins whose last refresh token had expired by `before`; returns how many."""
+    return TokenFamily.objects.filter(expires_at__lt=before).delete()[0]
+
+
+def _lock_family(claims: Any) -> TokenFamily | None:
+    try:
+        family_id = uuid.UUID(claims.get(_FAMILY_CLAIM))
+    except (TypeError, ValueError, AttributeError):
+        return None
+    return (
+        TokenFamily.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("user")
+        .filter(id=family_id)
+        .first()
+    )
+
+
+def _end(family: TokenFamily, now: datetime) -> None:
+    family.ended_at = now
+    family.save(update_fields=["ended_at"])
+
+
+def _refresh_token(user: User, *, family_id: uuid.UUID) -> Any:
+    token = RefreshToken.for_user(user)
+    token[_FAMILY_CLAIM] = str(family_id)
+    token[_VERSION_CLAIM] = user.token_version
+    return token
+
+
+def _pair(token: Any) -> TokenPair:
+    return TokenPair(access=str(token.access_token), refresh=str(token))
+
+
+def _decode(kind: Any, token: str) -> Any:
+    try:
+        return kind(token)
+    except TokenError as error:
+        raise TokenInvalid from error
