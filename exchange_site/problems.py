@@ -91,7 +91,7 @@ def problem(code: str, *, detail: str = "", errors: Sequence[dict[str, str]] | N
         "type": f"urn:crypto-exchange:problem:{code}",
         "title": kind.title,
         "status": kind.status,
-        "detail": detail or HTTPStatus(kind.status).description or kind.title,
+        "detail": detail or f"{kind.title}.",
         "code": code,
     }
     if errors is not None:

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from trading.models import Coin
+from wallets.constraints import is_number
 
 
 class BatchState(models.TextChoices):
@@ -41,7 +42,7 @@ class Batch(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(state__in=BatchState.values), name="batch_state_is_known"),
             models.CheckConstraint(
-                condition=Q(reserved__gte=0) & ~Q(reserved="NaN"), name="batch_reserve_is_not_negative"
+                condition=Q(reserved__gte=0) & is_number("reserved"), name="batch_reserve_is_not_negative"
             ),
             models.CheckConstraint(
                 condition=Q(state__in=[BatchState.OPEN, BatchState.PARKED], closed_at=None)
@@ -122,7 +123,7 @@ class Attempt(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(commission__gte=0, commission__lte=F("executed"), cost__gte=0)
-                & ~Q(commission="NaN") & ~Q(cost="NaN") & ~Q(executed="NaN"),
+                & is_number("commission") & is_number("cost") & is_number("executed"),
                 name="fill_figures_are_plausible",
             ),
         ]

@@ -37,6 +37,7 @@ from wallets.http import (
     caller,
     link_next,
     mark_replayed,
+    refuse_unknown_parameters,
 )
 from wallets.idempotency import idempotency_key
 from wallets.schemas import problems
@@ -108,6 +109,7 @@ def place(
 @orders_router.get("", auth=SignedInCustomer(), response={200: list[OrderAnswer], **problems(400, 401, 422, 429, 503)})
 def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery]) -> list[OrderAnswer]:
     """The caller's orders, newest first."""
+    refuse_unknown_parameters(request, known=OrderQuery)
     filters = OrderFilters(
         state=query.state,
         crypto=query.crypto,

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Ceil, Round
 
+from wallets.constraints import is_number
 from wallets.money import USD
 
 
@@ -35,12 +36,12 @@ class Coin(models.Model):
             models.CheckConstraint(condition=Q(name__regex=r"^[A-Z0-9]{2,12}$"), name="coin_name_is_a_symbol"),
             models.CheckConstraint(condition=~Q(name=USD), name="dollars_are_not_a_coin"),
             models.CheckConstraint(
-                condition=Q(step__gt=0) & ~Q(step="NaN") & Q(minimum__gt=0) & ~Q(maximum="NaN")
+                condition=Q(step__gt=0) & is_number("step") & Q(minimum__gt=0) & is_number("maximum")
                 & Q(maximum__gte=F("minimum")),
                 name="coin_limits_are_in_order",
             ),
             models.CheckConstraint(
-                condition=Q(fixed_price=None) | (Q(fixed_price__gt=0) & ~Q(fixed_price="NaN")),
+                condition=Q(fixed_price=None) | (Q(fixed_price__gt=0) & is_number("fixed_price")),
                 name="fixed_price_is_positive",
             ),
             models.CheckConstraint(condition=Q(pool_policy__in=PoolPolicy.values), name="pool_policy_is_known"),
@@ -64,7 +65,7 @@ class CoinPrice(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(value__gt=0) & ~Q(value="NaN"), name="price_is_positive"),
+            models.CheckConstraint(condition=Q(value__gt=0) & is_number("value"), name="price_is_positive"),
         ]
 
     def __str__(self) -> str:
@@ -139,8 +140,8 @@ class Order(models.Model):
             models.Index(fields=["batch_id", "id"], condition=Q(state="settling"), name="settling_orders"),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(amount__gt=0) & ~Q(amount="NaN"), name="order_amount_is_positive"),
-            models.CheckConstraint(condition=Q(price__gt=0) & ~Q(price="NaN"), name="order_price_is_positive"),
+            models.CheckConstraint(condition=Q(amount__gt=0) & is_number("amount"), name="order_amount_is_positive"),
+            models.CheckConstraint(condition=Q(price__gt=0) & is_number("price"), name="order_price_is_positive"),
             models.CheckConstraint(
                 condition=Q(total_price=Round(Ceil(F("amount") * F("price") * 100) / 100, 2)),
                 name="charge_is_amount_times_price_rounded_up",

@@ -11,6 +11,7 @@ from wallets.http import (
     caller,
     link_next,
     mark_replayed,
+    refuse_unknown_parameters,
 )
 from wallets.idempotency import idempotency_key
 from wallets.models import Transaction
@@ -108,6 +109,7 @@ def transactions(
     request: HttpRequest, response: HttpResponse, query: Query[TransactionQuery]
 ) -> list[TransactionAnswer]:
     """The movements of the caller's dollar wallet, newest first."""
+    refuse_unknown_parameters(request, known=TransactionQuery)
     filters = TransactionFilters(
         direction=query.type,
         order_id=query.order_id,

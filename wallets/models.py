@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Round
 
+from wallets.constraints import is_number
 from wallets.money import USD
 
 
@@ -91,7 +92,7 @@ class Wallet(models.Model):
                 name="only_customers_and_inventory_store_a_balance",
             ),
             models.CheckConstraint(
-                condition=Q(balance=None) | (Q(balance__gte=0) & ~Q(balance="NaN")), name="balance_is_not_negative"
+                condition=Q(balance=None) | (Q(balance__gte=0) & is_number("balance")), name="balance_is_not_negative"
             ),
             models.CheckConstraint(
                 condition=~Q(asset=USD) | Q(balance=None) | Q(balance=Round(F("balance"), 2)),
@@ -152,7 +153,7 @@ class Transaction(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(amount__gt=0) & ~Q(amount="NaN"), name="transaction_amount_is_positive"
+                condition=Q(amount__gt=0) & is_number("amount"), name="transaction_amount_is_positive"
             ),
             models.CheckConstraint(
                 condition=~Q(source=F("destination")), name="transaction_moves_between_two_wallets"
@@ -165,7 +166,7 @@ class Transaction(models.Model):
                 name="customer_dollars_move_in_whole_cents",
             ),
             models.CheckConstraint(
-                condition=Q(balance_after=None) | (Q(balance_after__gte=0) & ~Q(balance_after="NaN")),
+                condition=Q(balance_after=None) | (Q(balance_after__gte=0) & is_number("balance_after")),
                 name="balance_after_is_not_negative",
             ),
             models.CheckConstraint(
