@@ -1,0 +1,10 @@
+"""The exchange simulator: a venue for development, demo and tests.
+
+A process of its own with a durable book, which speaks the subset of Binance's spot REST API that ccxt's
+`binance` class uses, and a control API to make it misbehave. It knows nothing of the rest of the project.
+"""
+
+from typing import Final
+
+DEFAULT_API_KEY: Final = "simulator-key"
+DEFAULT_API_SECRET: Final = "simulator-secret"  # noqa: S105  opens a simulator

@@ -1,0 +1,88 @@
+"""The symbols on offer and the filters on their orders ("Filters", Binance spot REST API documentation)."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from exchange_site.seed import SEED_COINS
+from exchange_site.simulator.errors import filter_failure
+
+QUOTE_ASSET = "USDT"
+_STEPS = ((Decimal(1000), "0.00001"), (Decimal(100), "0.001"), (Decimal(1), "0.01"), (Decimal(0), "0.1"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """Quantities in coins; price and notional in the quote asset."""
+
+    tick: Decimal = Decimal("0.0001")
+    step: Decimal = Decimal("0.01")
+    minimum: Decimal = Decimal("0.01")
+    maximum: Decimal = Decimal(100_000)
+    notional: Decimal = Decimal(5)
+
+    def check(self, *, quantity: Decimal, price: Decimal) -> None:
+        """Raise VenueError for an order that a filter refuses."""
+        if price % self.tick:
+            raise filter_failure("PRICE_FILTER")
+        if not self.minimum <= quantity <= self.maximum or quantity % self.step:
+            raise filter_failure("LOT_SIZE")
+        if quantity * price < self.notional:
+            raise filter_failure("NOTIONAL")
+
+
+def seeded_prices() -> dict[str, Decimal]:
+    return {f"{coin.name}{QUOTE_ASSET}": coin.price for coin in SEED_COINS}
+
+
+def default_filters(*, price: Decimal) -> Filters:
+    """Filters as a venue would choose them: the dearer the coin, the finer the step."""
+    step = Decimal(next(step for floor, step in _STEPS if price >= floor))
+    return Filters(step=step, minimum=step)
+
+
+def describe(symbol: str, filters: Filters) -> dict[str, Any]:
+    """The symbol's entry in exchangeInfo."""
+    base = symbol.removesuffix(QUOTE_ASSET)
+    lot = {
+        "minQty": f"{filters.minimum:f}",
+        "maxQty": f"{filters.maximum:f}",
+        "stepSize": f"{filters.step:f}",
+    }
+    return {
+        "symbol": symbol,
+        "status": "TRADING",
+        "baseAsset": base,
+        "baseAssetPrecision": 8,
+        "quoteAsset": QUOTE_ASSET,
+        "quotePrecision": 8,
+        "quoteAssetPrecision": 8,
+        "baseCommissionPrecision": 8,
+        "quoteCommissionPrecision": 8,
+        "orderTypes": ["LIMIT", "MARKET"],
+        "icebergAllowed": False,
+        "ocoAllowed": False,
+        "quoteOrderQtyMarketAllowed": False,
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": False,
+        "filters": [
+            {
+                "filterType": "PRICE_FILTER",
+                "minPrice": f"{filters.tick:f}",
+                "maxPrice": "1000000.0000",
+                "tickSize": f"{filters.tick:f}",
+            },
+            {"filterType": "LOT_SIZE", **lot},
+            {"filterType": "MARKET_LOT_SIZE", **lot},
+            {
+                "filterType": "NOTIONAL",
+                "minNotional": f"{filters.notional:f}",
+                "applyMinToMarket": True,
+                "maxNotional": "90000000.00000000",
+                "applyMaxToMarket": False,
+                "avgPriceMins": 5,
+            },
+        ],
+        "permissions": ["SPOT"],
+        "permissionSets": [["SPOT"]],
+    }

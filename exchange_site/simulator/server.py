@@ -1,0 +1,50 @@
+"""Running the simulator."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from aiohttp import web
+
+from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET, control, rest
+from exchange_site.simulator.book import Book
+from exchange_site.simulator.faults import Faults
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=9100)
+    parser.add_argument("--book", type=Path, required=True, help="the file of the book; kept over restarts")
+    parser.add_argument("--api-key", default=DEFAULT_API_KEY)
+    parser.add_argument("--api-secret", default=DEFAULT_API_SECRET)
+
+
+def serve(options: argparse.Namespace) -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    asyncio.run(_serve(options))
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    book = Book(options.book)
+    app = web.Application(middlewares=[control.answer_bad_input, rest.answer_errors])
+    app[rest.VENUE] = rest.Venue(
+        book=book, faults=Faults(), api_key=options.api_key, api_secret=options.api_secret
+    )
+    app.add_routes([*rest.routes(), *control.routes()])
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    await web.TCPSite(runner, options.host, options.port, reuse_address=True).start()
+    sys.stdout.write(f"exchange simulator on http://{options.host}:{options.port}, book {options.book}\n")
+    sys.stdout.flush()
+    await _until_told_to_stop()
+    await runner.cleanup()
+    book.close()
+
+
+async def _until_told_to_stop() -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
