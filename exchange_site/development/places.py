@@ -1,8 +1,9 @@
 """Folders that the servers' account can reach.
 
-PostgreSQL refuses to run as root, so root runs the servers as `nobody`. Below a folder closed to others, such as
-root's home, that account can neither load programs nor keep data. Such things then live in a folder of root's own
-that is open for passing through, and a link in DATA_DIR leads there. No existing folder's mode is changed.
+PostgreSQL refuses to run as root, so root runs the servers as `nobody`. Below a folder closed to others,
+such as root's home, that account can neither load programs nor keep data. Such things then live in a folder
+of root's own that is open for passing through, and a link in DATA_DIR leads there. No existing folder's mode
+is changed.
 """
 
 import os

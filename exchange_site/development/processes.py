@@ -1,7 +1,7 @@
 """The processes of one stack: found in /proc by the mark they inherit, and stopped by their ids.
 
-PostgreSQL and Redis overwrite their environment with a title, so they are known by their program and the folder
-they run in.
+PostgreSQL and Redis overwrite their environment with a title, so they are known by their program and the
+folder they run in.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ _POLL_SECONDS: Final = 0.02
 
 
 def die_with_parent(number: signal.Signals) -> Callable[[], None]:
-    """Return a `preexec_fn` by which Linux sends the new process `number` when its parent is gone, however it went."""
+    """Return a `preexec_fn`: Linux sends the new process `number` when its parent is gone, however it went."""
 
     def ask_the_kernel() -> None:
         if _PROC.exists():
@@ -52,7 +52,7 @@ def is_alive(pid: int) -> bool:
 
 
 def carries_mark(pid: int, data_dir: Path) -> bool:
-    """Whether `pid` was started by the stack of `data_dir`. Without /proc, any living process is taken for one."""
+    """Whether `pid` was started by the stack of `data_dir`. Without /proc, any living process counts."""
     if not _PROC.exists():
         return is_alive(pid)
     try:
@@ -63,7 +63,7 @@ def carries_mark(pid: int, data_dir: Path) -> bool:
 
 
 def processes_of(data_dir: Path) -> list[int]:
-    """Return the ids of all that the stack of `data_dir` has started and that still runs, but for the caller's own."""
+    """Return the ids of all that the stack of `data_dir` started and that still runs, but for the caller."""
     ours = {os.getpid(), os.getppid()}
     return [pid for pid in _all_processes() if pid not in ours and _belongs(pid, data_dir)]
 
