@@ -198,6 +198,14 @@ STORAGES = {
 }
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
+# What `manage.py procrastinate worker` does without options. Synchronous tasks run in threads, of which
+# Python offers min(32, cpus + 4); finished jobs are history that the orders tell as well.
+PROCRASTINATE_WORKER_DEFAULTS = {
+    "concurrency": 6,
+    "fetch_job_polling_interval": 0.5,
+    "delete_jobs": "successful",
+    "shutdown_graceful_timeout": 2.0,
+}
 
 if not DEBUG:
     SECURE_SSL_REDIRECT = CONFIGURATION.SECURE_SSL_REDIRECT

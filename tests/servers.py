@@ -1,52 +1,45 @@
-"""A pytest plugin: real Postgres and Redis for the tests, started when the environment names none.
+"""A pytest plugin: a real PostgreSQL and a real Redis for the tests, unless the environment names some.
 
-It is loaded by `-p tests.servers` and acts before pytest-django reads the settings. The rest of the site's
-configuration is taken out of the environment, so that the tests run on the defaults and never meet a
-developer's running stack, nor an exchange where real money is.
+Loaded with `-p`, so that it runs before pytest-django reads the settings.
 """
 
 import atexit
 import os
+import shutil
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
+from exchange_site.development.embedded import POSTGRES_USER, prepare_postgres, prepare_redis, stop
 
-_running = ExitStack()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests() -> None:
-    _forget_configuration()
-    _start_servers()
+_children = []
 
 
-def pytest_unconfigure() -> None:
-    _running.close()
-
-
-def _forget_configuration() -> None:
-    # Imported late: the coverage plugin begins to measure in the same hook, before this one.
-    from exchange_site.configuration import Configuration
-
-    for name in Configuration.model_fields:
-        if not name.startswith(("POSTGRES_", "REDIS_")):
-            os.environ.pop(name, None)
-    os.environ["POSTGRES_POOL_SIZE"] = "0"
-
-
-def _start_servers() -> None:
-    from exchange_site.development import embedded, places
-
-    atexit.register(_running.close)
+def _start_servers():
     folder = Path(tempfile.mkdtemp(prefix="crypto-exchange-tests-"))
-    folder.chmod(0o711)  # root's servers run as nobody and pass through
-    _running.callback(places.erase_data_dir, folder)
-    os.environ["DATA_DIR"] = str(folder)
-    makers = {"POSTGRES_HOST": embedded.postgres_server, "REDIS_HOST": embedded.redis_server}
-    for host, make in makers.items():
-        if not os.environ.get(host):
-            server = make(data_dir=folder, durable=False)
-            _running.enter_context(embedded.running(server, log=folder / f"{server.name}.log"))
-            os.environ.update(server.address)
+    folder.chmod(0o755)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if not os.environ.get("POSTGRES_HOST"):
+        postgres = prepare_postgres(folder, durable=False)
+        _children.append(postgres.start())
+        os.environ.update(
+            POSTGRES_HOST="127.0.0.1",
+            POSTGRES_PORT=str(postgres.port),
+            POSTGRES_USER=POSTGRES_USER,
+            POSTGRES_PASSWORD=postgres.password,
+        )
+    if not os.environ.get("REDIS_HOST"):
+        redis = prepare_redis(folder, durable=False)
+        _children.append(redis.start())
+        os.environ.update(REDIS_HOST="127.0.0.1", REDIS_PORT=str(redis.port), REDIS_PASSWORD=redis.password)
+    # Threads of a test keep connections; a pool would keep them beyond the test's database.
+    os.environ["POSTGRES_POOL_SIZE"] = "0"
+    os.environ["EXCHANGE_URL"] = "http://127.0.0.1:9"  # nothing listens: a test starts a simulator of its own
+
+
+def _stop_servers():
+    while _children:
+        stop(_children.pop())
+
+
+atexit.register(_stop_servers)
+_start_servers()

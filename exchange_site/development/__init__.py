@@ -1,5 +1,4 @@
-"""The stack on a developer's machine: Postgres and Redis from wheels, and a supervisor for all parts.
+"""Running everything on one machine from nothing: servers from wheels, a supervisor, the demo.
 
-Nothing in here is imported by the site itself, and nothing needs Django to be configured:
-`python -m exchange_site.development` runs before there is a database to configure it for.
+For development and tests only; production has servers of its own.
 """

@@ -1,214 +1,270 @@
-"""PostgreSQL and Redis for development and tests, without installing either.
-
-A `Server` says how one is started and reached; `running` runs it for the length of a `with` block, and the
-supervisor of `task dev` runs it from the same description. Both listen on 127.0.0.1 alone and want a password,
-because a developer's machine can have other users.
-"""
+"""PostgreSQL and Redis from wheels: where they live, how they start, how they stop."""
 
 import os
 import secrets
 import signal
 import socket
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from exchange_site.development import places, processes, wheels
-from exchange_site.development.errors import PlaceUnusable, StartFailed
-from exchange_site.development.places import Account
-from exchange_site.development.ports import LOOPBACK, free_port
+import psycopg
+import redis
 
-POSTGRES_USER: Final = "postgres"
-_START_SECONDS: Final = 60  # a crash recovery included
-_STOP_SECONDS: Final = 10
-_LOG_TAIL: Final = 2000
-_INITDB_OPTIONS: Final = (
-    f"--username={POSTGRES_USER}",
-    "--auth=scram-sha-256",
-    "--encoding=UTF8",
-    "--locale-provider=builtin",
-    "--builtin-locale=C.UTF-8",
-    "--locale=C",
-    "--no-instructions",
+from exchange_site.development.binaries import (
+    hand_over,
+    postgres_binary,
+    reachable_home,
+    redis_binary,
+    server_user,
 )
-_POSTGRES_SETTINGS: Final = {
-    "listen_addresses": LOOPBACK,
-    "unix_socket_directories": "",
-    "max_connections": "200",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-}
-# For data that nobody will miss after a power cut.
-_CARELESS_SETTINGS: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 8.0
+POSTGRES_USER = "postgres"
+
+
+class ServerFailed(Exception):  # noqa: N818  a state of affairs, explained
+    """A server did not start or stop as it should."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A server that is ready to be started: its data exists and a free port is chosen."""
+    """A prepared server: its command line, its user, and how to ask whether it is ready."""
 
     name: str
-    command: tuple[str, ...]
-    folder: Path
-    account: Account
-    address: dict[str, str]  # the environment by which the site finds it
+    command: list[str]
+    port: int
+    password: str
     is_ready: Callable[[], bool]
 
-
-def postgres_server(*, data_dir: Path, durable: bool) -> Server:
-    """Return the PostgreSQL of `data_dir`, whose files are made when there are none.
-
-    One that still runs on these files is stopped. Raises ServersMissing, PlaceUnusable, StartFailed.
-    """
-    account = places.server_account()
-    programs = wheels.postgres_programs(account)
-    folder = places.place_for_data("postgres", data_dir=data_dir, account=account)
-    _stop_servers_in(folder)
-    password = _password(data_dir / "postgres.password", may_be_new=not folder.exists())
-    if not folder.exists():
-        _initialise(folder, initdb=programs / "initdb", password=password, account=account)
-    port = free_port()
-    return Server(
-        name="postgres",
-        command=_postgres_command(programs / "postgres", folder, port, durable=durable),
-        folder=folder,
-        account=account,
-        address={
-            "POSTGRES_HOST": LOOPBACK,
-            "POSTGRES_PORT": str(port),
-            "POSTGRES_USER": POSTGRES_USER,
-            "POSTGRES_PASSWORD": password,
-        },
-        is_ready=lambda: _postgres_is_ready(folder),
-    )
-
-
-def redis_server(*, data_dir: Path, durable: bool) -> Server:
-    """Return the Redis of `data_dir`. One that still runs on these files is stopped.
-
-    Raises ServersMissing, PlaceUnusable.
-    """
-    account = places.server_account()
-    program = wheels.redis_program(account)
-    folder = places.place_for_data("redis", data_dir=data_dir, account=account)
-    _stop_servers_in(folder)
-    if not folder.exists():
-        places.make_private(folder, account)
-    password, port = _password(data_dir / "redis.password", may_be_new=True), free_port()
-    settings = _write_redis_settings(folder, port=port, password=password, durable=durable, account=account)
-    return Server(
-        name="redis",
-        command=(str(program), str(settings)),
-        folder=folder,
-        account=account,
-        address={"REDIS_HOST": LOOPBACK, "REDIS_PORT": str(port), "REDIS_PASSWORD": password},
-        is_ready=lambda: _redis_is_ready(port),
-    )
-
-
-@contextmanager
-def running(server: Server, *, log: Path) -> Iterator[Server]:
-    """Run `server` until the block ends, or until this process does. Raises StartFailed."""
-    process = _start(server, log)
-    try:
-        _wait_until_ready(server, process, log)
-        yield server
-    finally:
-        processes.stop_child(process, number=signal.SIGINT, seconds=_STOP_SECONDS)
-
-
-def _start(server: Server, log: Path) -> subprocess.Popen[bytes]:
-    with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: S603  a program of our own wheels
-            server.command,
-            cwd=server.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            process_group=0,  # Ctrl-C is for the command in front; this one is stopped after it
-            preexec_fn=processes.die_with_parent(signal.SIGINT),  # noqa: PLW1509  one prctl call, no locks
-            **server.account.process_options,
-        )
-
-
-def _wait_until_ready(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
-    processes.wait_until(lambda: process.poll() is not None or server.is_ready(), seconds=_START_SECONDS)
-    if process.poll() is not None or not server.is_ready():
-        raise StartFailed(f"{server.name} did not start. The end of {log}:\n{log.read_text()[-_LOG_TAIL:]}")
-
-
-def _stop_servers_in(folder: Path) -> None:
-    processes.stop_processes(processes.servers_in([folder]), number=signal.SIGINT, seconds=_STOP_SECONDS)
-
-
-def _password(file: Path, *, may_be_new: bool) -> str:
-    if file.exists():
-        return file.read_text().strip()
-    if not may_be_new:
-        raise PlaceUnusable(
-            f"{file} is gone, and with it the way into the data. Remove {file.parent} to begin anew."
-        )
-    password = secrets.token_urlsafe(24)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
-        output.write(password + "\n")
-    return password
-
-
-def _initialise(folder: Path, *, initdb: Path, password: str, account: Account) -> None:
-    """Make a cluster beside its final place and move it there, so that half of one is never taken for one."""
-    half = folder.with_name(folder.name + ".new")
-    places.make_private(half, account)
-    with tempfile.NamedTemporaryFile("w", dir=folder.parent) as secret:
-        account.owns(Path(secret.name))
-        secret.write(password)
-        secret.flush()
-        made = subprocess.run(  # noqa: S603  a program of our own wheels
-            [initdb, "-D", half, "--pwfile", secret.name, *_INITDB_OPTIONS, "--no-sync"],
-            check=False,
+    def start(self) -> "subprocess.Popen[bytes]":
+        """Start the server as a child and wait until it answers. Raises ServerFailed."""
+        child = subprocess.Popen(  # noqa: S603  a command of ours
+            self.command,
+            user=server_user(),
+            group=_group(),
+            extra_groups=[] if server_user() else None,
             cwd="/",
-            capture_output=True,
-            text=True,
-            **account.process_options,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
-    if made.returncode:
-        raise StartFailed(f"initdb failed:\n{made.stdout}{made.stderr}")
-    half.rename(folder)
+        try:
+            self.wait(lambda: child.poll() is None)
+        except BaseException:
+            stop(child)
+            raise
+        return child
+
+    def wait(self, is_alive: Callable[[], bool] = lambda: True) -> None:
+        """Wait until the server answers. Raises ServerFailed."""
+        deadline = time.monotonic() + _START_SECONDS
+        while not self.is_ready():
+            if not is_alive() or time.monotonic() > deadline:
+                raise ServerFailed(f"{self.name} did not start: {' '.join(self.command)}")
+            time.sleep(0.05)
 
 
-def _postgres_command(program: Path, folder: Path, port: int, *, durable: bool) -> tuple[str, ...]:
-    settings = _POSTGRES_SETTINGS | {"port": str(port)} | ({} if durable else _CARELESS_SETTINGS)
-    return (str(program), "-D", str(folder), *(f"--{name}={value}" for name, value in settings.items()))
+def stop(child: "subprocess.Popen[bytes]") -> None:
+    """Stop a server that was started here: at once, but cleanly."""
+    if child.poll() is None:
+        child.send_signal(signal.SIGINT if "postgres" in child.args[0] else signal.SIGTERM)  # type: ignore[index]  # a list, see start
+        try:
+            child.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
 
 
-def _postgres_is_ready(folder: Path) -> bool:
-    """PostgreSQL writes its state into the eighth line of this file."""
-    try:
-        return (folder / "postmaster.pid").read_text().splitlines()[7].strip() == "ready"
-    except (FileNotFoundError, IndexError):
-        return False
+def prepare_postgres(data_dir: Path, *, durable: bool = True) -> Server:
+    """Make the cluster of `data_dir` if there is none yet, and say how to run it.
 
-
-def _write_redis_settings(folder: Path, *, port: int, password: str, durable: bool, account: Account) -> Path:
-    """Write them to a file, because the command line is for everybody to see."""
-    file = folder / "redis.conf"
-    file.touch(mode=0o600)
-    account.owns(file)
-    file.write_text(
-        f"bind {LOOPBACK}\nport {port}\nrequirepass {password}\nsave ''\n"
-        f"appendonly {'yes' if durable else 'no'}\nloglevel warning\n"
+    Passwords are asked for (SCRAM), for other users of the machine reach the port too.
+    """
+    home = _home(data_dir)
+    password = _password(home / "postgres.password")
+    cluster = home / "postgres"
+    if not (cluster / "PG_VERSION").exists():
+        _make_cluster(cluster, password=password)
+    _stop_leftover(_first_line_pid(cluster / "postmaster.pid"), marker=str(cluster), number=signal.SIGINT)
+    port = free_port()
+    options = {
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "max_connections": "200",
+        "shared_buffers": "128MB",
+        "logging_collector": "off",
+        "log_min_messages": "fatal",
+        **({} if durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}),
+    }
+    settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+    return Server(
+        name="PostgreSQL",
+        command=[str(postgres_binary("postgres")), "-D", str(cluster), "-p", str(port), *settings],
+        port=port,
+        password=password,
+        is_ready=lambda: _answers_sql(port, password),
     )
-    return file
 
 
-def _redis_is_ready(port: int) -> bool:
-    """Whatever it answers but LOADING, it has read its data: without the password it says NOAUTH."""
+def prepare_redis(data_dir: Path, *, durable: bool = True) -> Server:
+    """Say how to run the Redis of `data_dir`; what it holds survives a restart when `durable`."""
+    home = _home(data_dir)
+    password, port = _password(home / "redis.password"), free_port()
+    folder = home / "redis"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    hand_over(folder)
+    configuration, pid_file = folder / "redis.conf", folder / "redis.pid"
+    _stop_leftover(_first_line_pid(pid_file), marker="redis-server", number=signal.SIGTERM)
+    lines = [
+        f"port {port}",
+        "bind 127.0.0.1",
+        f"dir {folder}",
+        f"requirepass {password}",
+        f"pidfile {pid_file}",
+        f"appendonly {'yes' if durable else 'no'}",
+        'save ""',
+    ]
+    _write_private(configuration, "\n".join(lines) + "\n")
+    hand_over(configuration)
+    return Server(
+        name="Redis",
+        command=[str(redis_binary()), str(configuration)],
+        port=port,
+        password=password,
+        is_ready=lambda: _answers_ping(port, password),
+    )
+
+
+def create_database(*, host: str, port: int, user: str, password: str, name: str) -> None:
+    """Create the database if it is missing."""
+    with psycopg.connect(
+        host=host,
+        port=port,
+        user=user,
+        password=password,
+        dbname="postgres",
+        autocommit=True,
+        connect_timeout=5,
+    ) as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
+
+
+def _home(data_dir: Path) -> Path:
+    data_dir = data_dir.resolve()
+    data_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
+    return reachable_home(data_dir)
+
+
+def _make_cluster(cluster: Path, *, password: str) -> None:
+    """initdb wants the password in a file, and reads it as the user the server runs as."""
+    cluster.mkdir(mode=0o700, exist_ok=True)
+    hand_over(cluster)
+    password_file = cluster.with_name("initdb.password")
+    _write_private(password_file, password)
+    hand_over(password_file)
     try:
-        with socket.create_connection((LOOPBACK, port), timeout=1) as connection:
-            connection.sendall(b"PING\r\n")
-            answer = connection.recv(64)
+        subprocess.run(  # noqa: S603  a command of ours
+            [
+                str(postgres_binary("initdb")),
+                "--pgdata",
+                str(cluster),
+                "--username",
+                POSTGRES_USER,
+                "--auth=scram-sha-256",
+                f"--pwfile={password_file}",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync",
+            ],
+            user=server_user(),
+            group=_group(),
+            extra_groups=[] if server_user() else None,
+            cwd="/",
+            check=True,
+            capture_output=True,
+        )
+    except subprocess.CalledProcessError as error:
+        raise ServerFailed(f"initdb: {error.stderr.decode(errors='replace')}") from error
+    finally:
+        password_file.unlink()
+
+
+def _group() -> int | None:
+    return None if server_user() is None else 65534
+
+
+def _password(file: Path) -> str:
+    if not file.exists():
+        _write_private(file, secrets.token_urlsafe(24))
+    return file.read_text()
+
+
+def _write_private(file: Path, text: str) -> None:
+    file.unlink(missing_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(text)
+
+
+def _first_line_pid(file: Path) -> int | None:
+    try:
+        return int(file.read_text().splitlines()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _stop_leftover(pid: int | None, *, marker: str, number: signal.Signals) -> None:
+    """A server that outlived its supervisor still holds the data: stop it before another begins."""
+    if pid is None:
+        return
+    deadline = time.monotonic() + _STOP_SECONDS
+    while _is_running(pid, marker=marker):
+        os.kill(pid, number if time.monotonic() < deadline else signal.SIGKILL)
+        time.sleep(0.1)
+
+
+def _is_running(pid: int, *, marker: str) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+        return marker in Path(f"/proc/{pid}/cmdline").read_text() and ") Z" not in status
     except OSError:
         return False
-    return bool(answer) and not answer.startswith(b"-LOADING")
+
+
+def _answers_sql(port: int, password: str) -> bool:
+    try:
+        psycopg.connect(
+            host="127.0.0.1",
+            port=port,
+            user=POSTGRES_USER,
+            password=password,
+            dbname="postgres",
+            connect_timeout=2,
+        ).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _answers_ping(port: int, password: str) -> bool:
+    client = redis.Redis(host="127.0.0.1", port=port, password=password, socket_timeout=1)
+    try:
+        return bool(client.ping())
+    except (redis.RedisError, OSError):
+        return False
+    finally:
+        client.close()

