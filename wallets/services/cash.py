@@ -11,7 +11,7 @@ from django.db import transaction
 from wallets.conflicts import retried_on_conflict
 from wallets.exceptions import DepositsClosed
 from wallets.idempotency import IdempotencyKey
-from wallets.models import Transaction, TransactionKind, WalletRole
+from wallets.models import Transaction, TransactionKind, User, WalletRole
 from wallets.selectors import Principal
 from wallets.services.ledger import credit, debit, lock_dollar_wallet
 
@@ -41,6 +41,17 @@ def withdraw(
 ) -> CashMovement:
     """Pay `amount` US dollars out. Raises InsufficientFunds, AccountFrozen, IdempotencyKeyReused."""
     return _move_cash(principal=principal, amount=amount, kind=TransactionKind.WITHDRAWAL, key=key, now=now)
+
+
+@transaction.atomic(durable=True)
+def book_opening_deposit(*, owner_id: int, amount: Decimal, now: datetime) -> None:
+    """Credit a new wallet, once: for seeding. A second call changes nothing."""
+    user = User.objects.get(pk=owner_id)
+    principal = Principal(user_id=owner_id, token_version=user.token_version)
+    wallet = lock_dollar_wallet(principal=principal, counterpart=WalletRole.FUNDING)
+    reference = f"opening:{owner_id}"
+    if not Transaction.objects.filter(reference=reference).exists():
+        credit(wallet=wallet, amount=amount, kind=TransactionKind.DEPOSIT, now=now, reference=reference)
 
 
 @retried_on_conflict
