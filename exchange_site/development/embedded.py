@@ -134,6 +134,7 @@ def prepare_redis(data_dir: Path, *, durable: bool = True) -> Server:
         f"dir {folder}",
         f"requirepass {password}",
         f"pidfile {pid_file}",
+        "loglevel warning",
         f"appendonly {'yes' if durable else 'no'}",
         'save ""',
     ]
