@@ -1,0 +1,199 @@
+"""Fixtures: customers, coins, a simulator of one's own, real processes."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import httpx
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from exchange_site.development.embedded import free_port
+from tests.processes import PROJECT, Simulator, start, stopped, wait_for
+from trading import redis_store
+from trading.services.coins import list_coin, save_coin
+from trading.services.prices import record_price
+from wallets.models import User
+from wallets.selectors import Principal
+from wallets.services.accounts import open_dollar_wallet
+from wallets.services.cash import book_opening_deposit
+from wallets.services.tokens import start_token_family
+
+
+@pytest.fixture(autouse=True)
+def clean_slate(request):
+    """Redis and the job tables know nothing of the test before."""
+    redis_store.breaker.reset()
+    redis_store._client.cache_clear()
+    redis_store.with_redis(lambda client: client.flushall())
+    if "db" in request.fixturenames or "transactional_db" in request.fixturenames or request.node.get_closest_marker("django_db"):
+        request.getfixturevalue("_no_jobs")
+
+
+@pytest.fixture
+def _no_jobs(db):
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_events, procrastinate_workers CASCADE")
+
+
+@pytest.fixture
+def now():
+    return timezone.now()
+
+
+@pytest.fixture
+def coin(db, now):
+    """ABAN at 4.00, fixed."""
+    return make_coin("ABAN", "4.00")
+
+
+def make_coin(name, price, **fields):
+    """A coin at a price that does not age."""
+    coin = list_coin(name=name, **fields)
+    coin.fixed_price = Decimal(price)
+    save_coin(coin=coin)
+    record_price(coin=coin, value=Decimal(price), source="test", now=timezone.now())
+    return coin
+
+
+class Shopper:
+    """A customer, as the services know him and as his HTTP client does."""
+
+    def __init__(self, balance):
+        self.user = User.objects.create_user(f"user{uuid.uuid4().hex[:12]}")
+        open_dollar_wallet(owner=self.user)
+        if balance:
+            book_opening_deposit(owner_id=self.user.pk, amount=Decimal(balance), now=timezone.now())
+        self.principal = Principal(user_id=self.user.pk, token_version=0)
+        self.tokens = start_token_family(user=self.user, now=timezone.now())
+        self.headers = {"Authorization": f"Bearer {self.tokens.access}"}
+
+    @property
+    def wallet(self):
+        return self.user.wallets.get(asset="USD")
+
+    def holding(self, coin):
+        wallet = self.user.wallets.filter(asset=coin).first()
+        return wallet.balance if wallet else Decimal(0)
+
+
+@pytest.fixture
+def make_shopper(db):
+    return lambda balance="100.00": Shopper(balance)
+
+
+@pytest.fixture
+def shopper(make_shopper):
+    """A customer with 100.00."""
+    return make_shopper()
+
+
+class Api:
+    """The API in this process, through Django's whole stack."""
+
+    def __init__(self, client):
+        self._client = client
+
+    def __call__(self, method, path, body=None, *, by=None, **headers):
+        data = body if isinstance(body, str | bytes) else ("" if body is None else json.dumps(body))
+        sent = {**(by.headers if by else {}), **{name.replace("_", "-"): value for name, value in headers.items()}}
+        content = {} if method == "GET" else {"data": data, "content_type": "application/json"}
+        return getattr(self._client, method.lower())(f"/api/v1/{path}", headers=sent, **content)
+
+
+@pytest.fixture
+def api(client):
+    return Api(client)
+
+
+@pytest.fixture
+def simulator(tmp_path, settings):
+    """An exchange simulator of one's own, which the adapters of this process talk to."""
+    with running_simulator(tmp_path) as venue:
+        settings.EXCHANGE_URL = venue.url
+        settings.EXCHANGE_API_KEY = "simulator-key"
+        settings.EXCHANGE_API_SECRET = "simulator-secret"
+        yield venue
+
+
+@contextmanager
+def running_simulator(folder):
+    port = free_port()
+    process = start(
+        [sys.executable, "-m", "exchange_site.simulator", "--port", str(port), "--book", str(folder / "book.sqlite")]
+    )
+    with stopped(process):
+        venue = Simulator(f"http://127.0.0.1:{port}")
+        wait_for(lambda: venue.answers(), seconds=15)
+        yield venue
+        venue.close()
+
+
+def process_environment(**extra):
+    """What a process of the project needs to work on the database of the tests."""
+    database = settings.DATABASES["default"]
+    return {
+        **os.environ,
+        "POSTGRES_DB": connection.settings_dict["NAME"],
+        "POSTGRES_USER": database["USER"],
+        "POSTGRES_POOL_SIZE": "0",
+        "EXCHANGE_API_KEY": "simulator-key",
+        "EXCHANGE_API_SECRET": "simulator-secret",
+        "LOGLEVEL": "WARNING",
+        **extra,
+    }
+
+
+@pytest.fixture
+def make_api_process(transactional_db):
+    """Start API processes; each is a gunicorn of one worker with eight threads."""
+    running = []
+
+    def begin(**environment):
+        port = free_port()
+        command = f"-m gunicorn exchange_site.wsgi --bind 127.0.0.1:{port} --workers 1 --threads 8 --worker-class gthread --no-control-socket --log-level warning"
+        process = start([sys.executable, *command.split()], env=process_environment(**environment))
+        running.append(process)
+        url = f"http://127.0.0.1:{port}"
+        wait_for(lambda: httpx.get(f"{url}/health/").is_success, seconds=20, ignoring=httpx.HTTPError)
+        return f"{url}/api/v1/"
+
+    yield begin
+    for process in running:
+        with stopped(process):
+            pass
+
+
+@pytest.fixture
+def make_worker(transactional_db):
+    """Start workers, as `manage.py procrastinate worker`."""
+    running = []
+
+    def begin(**environment):
+        process = start(
+            [sys.executable, str(Path(PROJECT) / "manage.py"), "procrastinate", "worker"],
+            env=process_environment(**{"SWEEP_CRON": "* * * * * *", "SWEEP_AFTER_SECONDS": "1", **environment}),
+        )
+        running.append(process)
+        return process
+
+    yield begin
+    for process in running:
+        with stopped(process):
+            pass
+
+
+@pytest.fixture
+def without_redis(settings):
+    """Redis is not there: its port is one where nobody listens."""
+    settings.REDIS_PORT = free_port()
+    redis_store._client.cache_clear()
+    yield
+    redis_store._client.cache_clear()

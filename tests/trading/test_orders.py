@@ -1,0 +1,208 @@
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from tests.conftest import make_coin
+from trading.exceptions import (
+    AboveMaximum,
+    BelowMinimum,
+    OrderNotCancellable,
+    PriceUnavailable,
+    UnknownCoin,
+)
+from trading.models import Order, OrderState
+from trading.services.orders import OrderRequest, cancel_order, place_order
+from trading.services.prices import record_price
+from wallets.exceptions import (
+    AccountFrozen,
+    IdempotencyKeyReused,
+    InsufficientFunds,
+    NotFound,
+    TokenInvalid,
+)
+from wallets.idempotency import idempotency_key
+from wallets.models import Transaction, User, Wallet
+
+pytestmark = pytest.mark.django_db
+
+
+def wish(amount=None, total=None, crypto="ABAN", key=None):
+    amount, total = amount and Decimal(amount), total and Decimal(total)
+    return OrderRequest(
+        crypto=crypto,
+        amount=amount,
+        total=total,
+        key=idempotency_key(key=key, request={"amount": amount, "total": total}),
+    )
+
+
+def nothing_happened(shopper, balance="100.00"):
+    return (
+        shopper.wallet.balance == Decimal(balance)
+        and not Order.objects.exists()
+        and not Transaction.objects.filter(kind="purchase").exists()
+        and not ProcrastinateJob.objects.exists()
+    )
+
+
+class TestPlaceOrder:
+    def test_charges_the_wallet_and_enqueues_the_claim(self, shopper, coin, now):
+        order = place_order(buyer=shopper.principal, request=wish(amount=3), now=now).order
+        assert (order.state, order.total_price) == (OrderState.PENDING, Decimal("12.00"))
+        assert shopper.wallet.balance == Decimal("88.00")
+        movement = Transaction.objects.get(order_id=order.pk)
+        assert (movement.kind, movement.amount, movement.balance_after) == ("purchase", 12, 88)
+        job = ProcrastinateJob.objects.get()
+        assert (job.task_name, job.args) == ("settlement.claim_waiting_orders", {"coin_id": coin.pk})
+
+    def test_keeps_the_price_its_source_and_its_time(self, shopper, coin, now):
+        order = place_order(buyer=shopper.principal, request=wish(amount=3), now=now).order
+        assert (order.price, order.price_source) == (Decimal(4), "fixed")
+
+    def test_by_total_never_charges_more(self, shopper, now):
+        make_coin("ETH", "3333.33333333")
+        order = place_order(buyer=shopper.principal, request=wish(total="99.99", crypto="ETH"), now=now).order
+        assert order.amount == Decimal("0.02999700")
+        assert order.total_price <= Decimal("99.99")
+
+    def test_pools_what_costs_less_than_the_threshold(self, shopper, coin, now):
+        for expected_jobs, total in [(1, "4.00"), (1, "5.96"), (2, "0.04"), (3, "0.04")]:
+            placed = place_order(buyer=shopper.principal, request=wish(total=total), now=now)
+            assert placed.order.state == OrderState.AGGREGATED
+            assert placed.order.settle_by is not None
+            assert ProcrastinateJob.objects.count() == expected_jobs  # the first finds no counter, and cannot tell
+        assert placed.pool_total == Decimal("10.04")
+
+    def test_at_the_threshold_is_large(self, shopper, coin, now):
+        assert place_order(buyer=shopper.principal, request=wish(total="10.00"), now=now).order.is_aggregated is False
+
+    def test_leaves_no_trace_when_funds_are_short(self, shopper, coin, now):
+        with pytest.raises(InsufficientFunds):
+            place_order(buyer=shopper.principal, request=wish(amount=26), now=now)
+        assert nothing_happened(shopper)
+
+    @pytest.mark.parametrize(
+        ("request_", "error"),
+        [
+            (wish(amount="0.5"), BelowMinimum),
+            (wish(amount=6), AboveMaximum),
+            (wish(total="0.01"), BelowMinimum),
+            (wish(amount=1, crypto="NONE"), UnknownCoin),
+        ],
+    )
+    def test_leaves_no_trace_outside_the_limits(self, shopper, now, request_, error):
+        make_coin("ABAN", "4.00", minimum=Decimal(1), maximum=Decimal(5))
+        with pytest.raises(error):
+            place_order(buyer=shopper.principal, request=request_, now=now)
+        assert nothing_happened(shopper)
+
+    def test_refuses_a_price_that_is_too_old(self, shopper, coin, now, settings):
+        coin.fixed_price = None
+        coin.save()
+        record_price(coin=coin, value=Decimal(4), source="test", now=now)
+        with pytest.raises(PriceUnavailable):
+            place_order(
+                buyer=shopper.principal,
+                request=wish(amount=3),
+                now=now + settings.PRICE_MAX_AGE + settings.PRICE_MAX_AGE,
+            )
+        assert nothing_happened(shopper)
+
+    def test_a_fixed_price_does_not_age(self, shopper, coin, now, settings):
+        later = now + 1000 * settings.PRICE_MAX_AGE
+        assert place_order(buyer=shopper.principal, request=wish(amount=3), now=later).order
+
+    def test_refuses_the_frozen_and_the_disabled(self, shopper, coin, now):
+        Wallet.objects.filter(owner=shopper.user).update(frozen=True)
+        with pytest.raises(AccountFrozen):
+            place_order(buyer=shopper.principal, request=wish(amount=3), now=now)
+        Wallet.objects.filter(owner=shopper.user).update(frozen=False)
+        User.objects.filter(pk=shopper.user.pk).update(is_active=False)
+        with pytest.raises(TokenInvalid):
+            place_order(buyer=shopper.principal, request=wish(amount=3), now=now)
+        assert nothing_happened(shopper)
+
+    @pytest.mark.parametrize("key", [None, "a-key"])
+    def test_takes_at_most_six_statements(self, shopper, coin, now, key):
+        place_order(buyer=shopper.principal, request=wish(amount=3), now=now)  # the offer is cached now
+        with CaptureQueriesContext(connection) as captured:
+            place_order(buyer=shopper.principal, request=wish(amount=3, key=key), now=now)
+        inner = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
+        statements = [query["sql"] for query in captured if not query["sql"].startswith(inner)]
+        assert len(statements) <= 6, statements
+
+    def test_works_without_redis(self, shopper, coin, now, settings, without_redis):
+        placed = place_order(buyer=shopper.principal, request=wish(total="2.00"), now=now)
+        assert placed.order.state == OrderState.AGGREGATED
+        assert ProcrastinateJob.objects.count() == 1, "nobody can tell whether the pool is full: the claim will"
+
+
+class TestIdempotencyKey:
+    def test_answers_with_the_order_it_made(self, shopper, coin, now):
+        first = place_order(buyer=shopper.principal, request=wish(amount=3, key="k"), now=now)
+        again = place_order(buyer=shopper.principal, request=wish(amount="3.00", key="k"), now=now)
+        assert (first.replayed, again.replayed) == (False, True)
+        assert again.order.pk == first.order.pk
+        assert shopper.wallet.balance == Decimal("88.00")
+        assert ProcrastinateJob.objects.count() == 1
+
+    def test_answers_also_when_the_order_would_be_refused_by_now(self, shopper, coin, now, settings):
+        first = place_order(buyer=shopper.principal, request=wish(amount=25, key="k"), now=now)
+        coin.fixed_price = None
+        coin.save()
+        later = now + 2 * settings.PRICE_MAX_AGE
+        again = place_order(buyer=shopper.principal, request=wish(amount=25, key="k"), now=later)
+        assert again.order.pk == first.order.pk
+
+    def test_refuses_another_request(self, shopper, coin, now):
+        place_order(buyer=shopper.principal, request=wish(amount=3, key="k"), now=now)
+        with pytest.raises(IdempotencyKeyReused):
+            place_order(buyer=shopper.principal, request=wish(amount=4, key="k"), now=now)
+        assert Order.objects.count() == 1
+
+    def test_is_the_customers_own(self, make_shopper, coin, now):
+        one, other = make_shopper(), make_shopper()
+        placed = [place_order(buyer=each.principal, request=wish(amount=3, key="k"), now=now) for each in (one, other)]
+        assert placed[0].order.pk != placed[1].order.pk
+
+    def test_stays_free_after_a_refusal(self, shopper, coin, now):
+        with pytest.raises(InsufficientFunds):
+            place_order(buyer=shopper.principal, request=wish(amount=26, key="k"), now=now)
+        assert not place_order(buyer=shopper.principal, request=wish(amount=25, key="k"), now=now).replayed
+
+    def test_is_unique_in_the_database(self, shopper, coin, now):
+        order = place_order(buyer=shopper.principal, request=wish(amount=3, key="k"), now=now).order
+        order.pk = None
+        with pytest.raises(IntegrityError, match="one_order_per_idempotency_key"), transaction.atomic():
+            order.save(force_insert=True)
+
+
+class TestCancelOrder:
+    @pytest.mark.parametrize("total", ["2.00", "40.00"])
+    def test_gives_the_charge_back(self, shopper, coin, now, total):
+        order = place_order(buyer=shopper.principal, request=wish(total=total), now=now).order
+        cancelled = cancel_order(customer=shopper.principal, order_id=order.pk, now=now)
+        assert cancelled.state == OrderState.CANCELLED
+        assert shopper.wallet.balance == Decimal("100.00")
+
+    def test_takes_it_out_of_the_pool(self, shopper, coin, now):
+        order = place_order(buyer=shopper.principal, request=wish(total="4.00"), now=now).order
+        cancel_order(customer=shopper.principal, order_id=order.pk, now=now)
+        assert place_order(buyer=shopper.principal, request=wish(total="3.00"), now=now).pool_total == Decimal("3.00")
+
+    def test_is_had_once(self, shopper, coin, now):
+        order = place_order(buyer=shopper.principal, request=wish(amount=3), now=now).order
+        cancel_order(customer=shopper.principal, order_id=order.pk, now=now)
+        with pytest.raises(OrderNotCancellable):
+            cancel_order(customer=shopper.principal, order_id=order.pk, now=now)
+        assert shopper.wallet.balance == Decimal("100.00")
+
+    def test_is_not_for_others(self, make_shopper, shopper, coin, now):
+        order = place_order(buyer=shopper.principal, request=wish(amount=3), now=now).order
+        with pytest.raises(NotFound):
+            cancel_order(customer=make_shopper().principal, order_id=order.pk, now=now)
+        order.refresh_from_db()
+        assert order.state == OrderState.PENDING

@@ -1,0 +1,102 @@
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from trading.models import Coin, CoinPrice, PriceReading
+from trading.prices import list_offers, read_offer
+from trading.redis_store import breaker, with_redis
+from trading.services.coins import save_coin
+from trading.services.prices import accept_price, prune_prices, record_price
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def ticker_coin(coin):
+    coin.fixed_price = None
+    save_coin(coin=coin)
+    return Coin.objects.get(pk=coin.pk)
+
+
+def read(coin, value, now):
+    record_price(coin=coin, value=Decimal(value), source="test", now=now)
+    return CoinPrice.objects.get(coin=coin)
+
+
+class TestRecordPrice:
+    def test_keeps_the_last_value_and_the_history_of_changes(self, ticker_coin, now):
+        for value in ("4.10", "4.10", "4.20"):
+            read(ticker_coin, value, now)
+        assert CoinPrice.objects.get().value == Decimal("4.20")
+        assert [row.value for row in PriceReading.objects.order_by("id")] == [4, Decimal("4.10"), Decimal("4.20")]
+
+    @pytest.mark.parametrize("value", ["0", "-1", "NaN", "Infinity"])
+    def test_drops_what_is_no_price(self, ticker_coin, now, value):
+        assert read(ticker_coin, value, now).value == 4
+
+    def test_suspends_a_coin_whose_price_jumps(self, ticker_coin, now):
+        assert read(ticker_coin, "8", now).suspended_at
+        assert read_offer(name="ABAN").offer.suspended
+        assert not read_offer(name="ABAN").offer.is_available(now=now)
+
+    def test_believes_three_readings_that_agree(self, ticker_coin, now):
+        for value in ("8", "8.1", "8.05"):
+            price = read(ticker_coin, value, now)
+        assert (price.value, price.suspended_at) == (Decimal("8.05"), None)
+
+    def test_starts_counting_anew_when_they_do_not(self, ticker_coin, now):
+        for value in ("8", "8.1", "16", "8"):
+            price = read(ticker_coin, value, now)
+        assert price.suspended_at
+
+    def test_resumes_when_the_old_price_is_back(self, ticker_coin, now):
+        read(ticker_coin, "8", now)
+        assert read(ticker_coin, "4.01", now).suspended_at is None
+
+    def test_lets_staff_accept(self, ticker_coin, now):
+        read(ticker_coin, "8", now)
+        accept_price(coin=ticker_coin, now=now)
+        assert read_offer(name="ABAN").offer.price == 8
+
+    def test_is_pruned(self, ticker_coin, now):
+        assert prune_prices(before=now - timedelta(days=1)) == 0
+        assert prune_prices(before=now + timedelta(days=1)) == 1
+
+
+class TestReadOffer:
+    def test_comes_from_the_cache(self, ticker_coin, now, django_assert_num_queries):
+        read_offer(name="ABAN")
+        with django_assert_num_queries(0):
+            offer = read_offer(name="ABAN").offer
+        assert (offer.price, offer.step) == (4, Decimal("0.00000001"))
+
+    def test_follows_a_change_at_once(self, ticker_coin, now):
+        read_offer(name="ABAN")
+        read(ticker_coin, "4.10", now)
+        assert read_offer(name="ABAN").offer.price == Decimal("4.10")
+
+    def test_lives_some_seconds(self, ticker_coin):
+        read_offer(name="ABAN")
+        assert 0 < with_redis(lambda client: client.ttl("offer:ABAN")) <= 5
+
+    def test_forgets_a_coin_that_is_no_longer_sold(self, ticker_coin):
+        read_offer(name="ABAN")
+        ticker_coin.is_sold = False
+        save_coin(coin=ticker_coin)
+        assert with_redis(lambda client: client.get("offer:ABAN")) is None
+        assert list_offers() == []
+
+    def test_comes_from_postgres_without_redis(self, ticker_coin, without_redis):
+        found = read_offer(name="ABAN")
+        assert (found.offer.price, found.pool_total) == (4, None)
+
+    @pytest.mark.parametrize("counter", ["nonsense", "-5", ""])
+    def test_takes_a_counter_that_makes_no_sense_for_none(self, ticker_coin, counter):
+        with_redis(lambda client: client.set("pool:ABAN", counter))
+        assert read_offer(name="ABAN").pool_total is None
+
+
+def test_redis_is_left_alone_for_a_moment_after_a_failure(ticker_coin, without_redis):
+    read_offer(name="ABAN")
+    assert breaker.is_open()

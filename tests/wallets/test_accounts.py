@@ -1,0 +1,132 @@
+import threading
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from wallets.exceptions import InvalidCredentials, TokenInvalid, UsernameTaken, WeakPassword
+from wallets.models import TokenFamily, User, Wallet
+from wallets.services.accounts import register, sign_in
+from wallets.services.tokens import (
+    prune_token_families,
+    read_access_token,
+    rotate_refresh_token,
+    sign_out,
+    start_token_family,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def sign_up(now, username="alice"):
+    return register(username=username, password="password123", email="Alice@EXAMPLE.com", now=now)
+
+
+class TestRegister:
+    def test_opens_the_wallet_with_the_user(self, now):
+        pair = sign_up(now)
+        user = User.objects.get()
+        assert read_access_token(pair.access).user_id == user.pk
+        assert (Wallet.objects.get(owner=user).balance, user.email) == (0, "Alice@example.com")
+
+    @pytest.mark.parametrize("again", ["alice", "ALICE"])
+    def test_refuses_a_taken_name_and_leaves_nothing(self, now, again):
+        sign_up(now)
+        with pytest.raises(UsernameTaken):
+            sign_up(now, again)
+        assert (User.objects.count(), TokenFamily.objects.count()) == (1, 1)
+
+    def test_refuses_a_short_password(self, now):
+        with pytest.raises(WeakPassword):
+            register(username="bob", password="short", email="", now=now)
+        assert not User.objects.exists()
+
+    def test_names_differ_by_more_than_case_in_the_database(self, now):
+        sign_up(now)
+        with pytest.raises(IntegrityError, match="usernames_differ"), transaction.atomic():
+            User.objects.create_user("Alice")
+
+
+class TestSignIn:
+    def test_gives_tokens(self, now):
+        sign_up(now)
+        assert sign_in(username="alice", password="password123", now=now).access
+
+    def test_refuses_unknown_wrong_and_disabled_alike(self, now):
+        sign_up(now)
+        for name, password in [("alice", "wrong-password"), ("nobody", "password123")]:
+            with pytest.raises(InvalidCredentials):
+                sign_in(username=name, password=password, now=now)
+        User.objects.update(is_active=False)
+        with pytest.raises(InvalidCredentials):
+            sign_in(username="alice", password="password123", now=now)
+
+
+class TestRefresh:
+    def test_rotates(self, shopper, now):
+        pair = rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
+        assert rotate_refresh_token(refresh=pair.refresh, now=now)
+
+    def test_ends_the_family_when_a_token_comes_back(self, shopper, now):
+        pair = rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
+        with pytest.raises(TokenInvalid):
+            rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
+        with pytest.raises(TokenInvalid):
+            rotate_refresh_token(refresh=pair.refresh, now=now)
+
+    def test_leaves_other_sign_ins_alone(self, shopper, now):
+        other = start_token_family(user=shopper.user, now=now)
+        sign_out(refresh=shopper.tokens.refresh, user_id=shopper.user.pk, now=now)
+        with pytest.raises(TokenInvalid):
+            rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
+        assert rotate_refresh_token(refresh=other.refresh, now=now)
+
+    def test_refuses_the_disabled_and_the_outdated(self, shopper, now):
+        User.objects.filter(pk=shopper.user.pk).update(is_active=False)
+        with pytest.raises(TokenInvalid):
+            rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
+        User.objects.filter(pk=shopper.user.pk).update(is_active=True, token_version=1)
+        with pytest.raises(TokenInvalid):
+            rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
+
+    @pytest.mark.parametrize("token", ["", "x", "a.b.c"])
+    def test_refuses_what_is_no_token(self, now, token):
+        with pytest.raises(TokenInvalid):
+            rotate_refresh_token(refresh=token, now=now)
+
+    def test_does_not_take_one_kind_for_the_other(self, shopper, now):
+        with pytest.raises(TokenInvalid):
+            rotate_refresh_token(refresh=shopper.tokens.access, now=now)
+        with pytest.raises(TokenInvalid):
+            read_access_token(shopper.tokens.refresh)
+
+    def test_is_pruned_when_it_has_expired(self, shopper, now):
+        assert prune_token_families(before=now) == 0
+        TokenFamily.objects.update(expires_at=now)
+        assert prune_token_families(before=now.replace(year=now.year + 1)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_token_used_by_two_at_once_works_for_one(make_shopper, now):
+    shopper, results = make_shopper(), []
+
+    def rotate():
+        try:
+            results.append(rotate_refresh_token(refresh=shopper.tokens.refresh, now=now))
+        except TokenInvalid:
+            results.append(None)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=rotate) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([result for result in results if result]) == 1
+
+
+def test_signing_out_with_somebody_elses_token_is_refused(make_shopper, now):
+    one, other = make_shopper(), make_shopper()
+    with pytest.raises(TokenInvalid):
+        sign_out(refresh=one.tokens.refresh, user_id=other.user.pk, now=now)
+    assert rotate_refresh_token(refresh=one.tokens.refresh, now=now)
