@@ -1,0 +1,321 @@
+import json
+
+import pytest
+from django.db import connection
+
+from tests.conftest import make_coin
+from trading.models import Order
+from wallets.models import Transaction, User, Wallet
+
+pytestmark = pytest.mark.django_db
+
+EVERY_GET = [
+    "accounts/wallet", "accounts/holdings", "exchanges/crypto-currencies", "exchanges/crypto-currencies/ABAN",
+    "orders", "orders/{order}", "transactions", "transactions/{transaction}", "openapi.json", "swagger", "redoc",
+]  # fmt: skip
+
+
+@pytest.fixture
+def order(api, shopper, coin):
+    return api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).json()
+
+
+def problem(response):
+    assert response["Content-Type"] == "application/problem+json"
+    body = response.json()
+    assert body["status"] == response.status_code
+    assert {"type", "title", "detail", "code"} <= body.keys()
+    return response.status_code, body["code"]
+
+
+class TestPaths:
+    @pytest.mark.parametrize("path", EVERY_GET)
+    def test_are_the_same_with_and_without_slash(self, api, shopper, order, path):
+        movement = Transaction.objects.get(kind="purchase").pk
+        path = path.format(order=order["id"], transaction=movement)
+        with_slash, without = (api("GET", f"{path}{slash}", by=shopper) for slash in ("/", ""))
+        assert (with_slash.status_code, without.status_code) == (200, 200)
+        if path != "exchanges/crypto-currencies":
+            assert with_slash.content == without.content
+
+    @pytest.mark.parametrize("slash", ["/", ""])
+    def test_take_a_body_without_slash(self, api, shopper, coin, slash):
+        assert api("PATCH", f"accounts/wallet/deposit{slash}", {"amount": "1"}, by=shopper).status_code == 200
+        assert api("PATCH", f"accounts/wallet/withdraw{slash}", {"amount": "1"}, by=shopper).status_code == 200
+        placed = api("POST", f"orders{slash}", {"crypto": "ABAN", "amount": "3"}, by=shopper)
+        assert placed.status_code == 201
+        assert api("POST", f"orders/{placed.json()['id']}/cancel{slash}", by=shopper).status_code == 200
+        for name in ("login", "register", "refresh", "logout"):
+            assert api("POST", f"accounts/auth/{name}{slash}", {}, by=shopper).status_code == 422
+
+    def test_health(self, client):
+        assert client.get("/health").json() == {"status": "ok"}
+        assert client.get("/health/ready/").json() == {"status": "ok", "postgres": "ok", "redis": "ok"}
+
+    def test_health_names_what_is_away(self, client, without_redis):
+        answer = client.get("/health/ready/")
+        assert (answer.status_code, answer.json()["redis"]) == (200, "unavailable")
+
+
+class TestAnswers:
+    def test_sign_up_to_sign_out(self, api):
+        credentials = {"username": "alice", "password": "password123"}
+        registered = api("POST", "accounts/auth/register/", {**credentials, "email": "a@example.com"})
+        assert (registered.status_code, registered.json().keys()) == (201, {"access", "refresh"})
+        signed_in = api("POST", "accounts/auth/login/", credentials).json()
+        headers = {"Authorization": f"Bearer {signed_in['access']}"}
+        assert api("GET", "accounts/wallet/", **headers).json() == {"balance": "0.00", "currency": "USD"}
+        fresh = api("POST", "accounts/auth/refresh/", {"refresh": signed_in["refresh"]}).json()
+        left = api("POST", "accounts/auth/logout/", {"refresh": fresh["refresh"]}, **headers)
+        assert (left.status_code, left.content) == (204, b"")
+        assert api("POST", "accounts/auth/refresh/", {"refresh": fresh["refresh"]}).status_code == 401
+
+    def test_an_order_has_the_shape_of_the_contract(self, order):
+        assert order.pop("created_at").endswith("Z")
+        assert order.pop("id")
+        assert order == {
+            "crypto": "ABAN", "amount": "3.00000000", "price": "4.00000000", "total_price": "12.00",
+            "state": "pending", "is_aggregated": False, "pool": None, "reason": None,
+            "settling_at": None, "completed_at": None, "refunded_at": None, "cancelled_at": None,
+        }  # fmt: skip
+
+    def test_tiny_amounts_leave_in_plain_notation(self, api, shopper):
+        make_coin("BTC", "65000")
+        answer = api("POST", "orders/", {"crypto": "BTC", "amount": "1e-8"}, by=shopper).json()
+        assert (answer["amount"], answer["total_price"]) == ("0.00000001", "0.01")
+
+    def test_amounts_may_be_numbers(self, api, shopper, coin):
+        exact = api("POST", "orders/", '{"crypto": "ABAN", "amount": 0.12345678}', by=shopper)
+        assert exact.json()["amount"] == "0.12345678"
+
+    def test_a_replay_says_so(self, api, shopper, coin):
+        body = {"crypto": "ABAN", "amount": "3"}
+        first = api("POST", "orders/", body, by=shopper, Idempotency_Key='"k-1"')
+        again = api("POST", "orders/", body, by=shopper, Idempotency_Key="k-1")
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert ("Idempotent-Replayed" in first, again["Idempotent-Replayed"]) == (False, "true")
+        assert first.json() == again.json()
+        for path in ("deposit", "withdraw"):
+            for replayed in (None, "true"):
+                moved = api("PATCH", f"accounts/wallet/{path}/", {"amount": "1"}, by=shopper, Idempotency_Key="k")
+                assert moved.get("Idempotent-Replayed") == replayed
+
+    def test_holdings_have_cost_and_value(self, api, shopper, coin):
+        Wallet.objects.create(owner=shopper.user, asset="ABAN", role="customer", balance="1.50000000")
+        [held] = api("GET", "accounts/holdings/", by=shopper).json()
+        assert held == {"crypto": "ABAN", "amount": "1.50000000", "cost": "0.00", "price": "4.00000000", "value": "6.00"}
+
+    def test_the_documents_describe_every_operation(self, api):
+        document = api("GET", "openapi.json").json()
+        operations = [operation for path in document["paths"].values() for operation in path.values()]
+        assert len(operations) == 16
+        assert all("429" in operation["responses"] for operation in operations)
+
+
+class TestErrors:
+    def test_unknown_path_and_method(self, api, shopper):
+        assert problem(api("GET", "nowhere/", by=shopper)) == (404, "not_found")
+        answer = api("DELETE", "orders/", by=shopper)
+        assert problem(answer) == (405, "method_not_allowed")
+        assert answer["Allow"] == "GET, POST"
+
+    @pytest.mark.parametrize("header", [None, "Bearer", "Bearer x", "Bearer a.b.c", "Basic YTpi", "Bearer é"])
+    def test_no_good_token(self, api, header):
+        headers = {"Authorization": header} if header else {}
+        for method, path in [("GET", "accounts/wallet/"), ("POST", "orders/"), ("PATCH", "accounts/wallet/deposit/")]:
+            answer = api(method, path, {"amount": "1"}, **headers)
+            assert problem(answer) == (401, "token_invalid")
+            assert answer["WWW-Authenticate"] == "Bearer"
+
+    def test_a_disabled_account_gets_in_nowhere(self, api, shopper, coin):
+        User.objects.filter(pk=shopper.user.pk).update(is_active=False)
+        for method, path, body in [
+            ("GET", "accounts/wallet/", None),
+            ("GET", "orders/", None),
+            ("POST", "orders/", {"crypto": "ABAN", "amount": "1"}),
+            ("PATCH", "accounts/wallet/withdraw/", {"amount": "1"}),
+        ]:
+            assert problem(api(method, path, body, by=shopper)) == (401, "token_invalid")
+
+    def test_a_frozen_account_may_read(self, api, shopper, coin):
+        Wallet.objects.filter(owner=shopper.user).update(frozen=True)
+        assert api("GET", "accounts/wallet/", by=shopper).status_code == 200
+        for method, path, body in [
+            ("POST", "orders/", {"crypto": "ABAN", "amount": "1"}),
+            ("PATCH", "accounts/wallet/withdraw/", {"amount": "1"}),
+            ("PATCH", "accounts/wallet/deposit/", {"amount": "1"}),
+            ("POST", "orders/1/cancel/", None),
+        ]:
+            assert problem(api(method, path, body, by=shopper)) == (403, "account_frozen")
+
+    def test_short_funds_and_no_price(self, api, shopper, coin):
+        assert problem(api("POST", "orders/", {"crypto": "ABAN", "amount": "26"}, by=shopper)) == (400, "insufficient_funds")
+        assert problem(api("POST", "orders/", {"crypto": "NONE", "amount": "2"}, by=shopper)) == (404, "unknown_crypto")
+        assert problem(api("GET", "exchanges/crypto-currencies/NONE/")) == (404, "unknown_crypto")
+        coin.fixed_price = None
+        coin.save()
+        coin.market_price.delete()
+        from trading.redis_store import with_redis
+
+        with_redis(lambda redis: redis.flushall())
+        answer = api("POST", "orders/", {"crypto": "ABAN", "amount": "2"}, by=shopper)
+        assert problem(answer) == (503, "price_unavailable")
+        assert int(answer["Retry-After"]) > 0
+
+    def test_deposits_can_be_closed(self, api, shopper, settings):
+        settings.SELF_SERVICE_DEPOSITS = False
+        assert problem(api("PATCH", "accounts/wallet/deposit/", {"amount": "1"}, by=shopper)) == (403, "not_allowed")
+
+    def test_a_weak_password_names_the_field(self, api, settings):
+        settings.AUTH_PASSWORD_VALIDATORS = [
+            {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"}
+        ]
+        answer = api("POST", "accounts/auth/register/", {"username": "bob", "password": "password123"})
+        assert problem(answer) == (422, "validation_error")
+        assert answer.json()["errors"][0]["field"] == "password"
+
+    def test_a_crash_leaks_nothing(self, api, shopper, monkeypatch, client, settings):
+        def explode(**_):
+            raise RuntimeError("secret detail")
+
+        monkeypatch.setattr("wallets.api.get_dollar_wallet", explode)
+        for debug in (True, False):
+            settings.DEBUG = debug
+            answer = api("GET", "accounts/wallet/", by=shopper)
+            assert problem(answer) == (500, "internal_error")
+            assert b"secret" not in answer.content
+
+    def test_a_database_that_is_away_is_a_503(self, api, shopper, monkeypatch):
+        def away(**_):
+            from django.db import OperationalError
+
+            raise OperationalError("connection refused to secret-host")
+
+        monkeypatch.setattr("wallets.api.get_dollar_wallet", away)
+        answer = api("GET", "accounts/wallet/", by=shopper)
+        assert problem(answer) == (503, "unavailable")
+        assert answer["Retry-After"]
+        assert b"secret" not in answer.content
+
+
+BAD_AMOUNTS = [
+    "NaN", "Infinity", "-Infinity", "-1", "0", "1e999", "1_000", "１", "0.000000001", "1" * 40, " 1", "", "one", "0x10",
+    True, None, [], {}, -1, 0, ["1"], 0.000000001,
+]  # fmt: skip
+BAD_TEXTS = [None, True, 7, [], {}, "", "\x00", "a" * 5000]
+ENDPOINTS = [
+    ("POST", "accounts/auth/register/", {"username": "bob", "password": "password123", "email": "b@example.com"}),
+    ("POST", "accounts/auth/login/", {"username": "bob", "password": "password123"}),
+    ("POST", "accounts/auth/refresh/", {"refresh": "token"}),
+    ("POST", "accounts/auth/logout/", {"refresh": "token"}),
+    ("PATCH", "accounts/wallet/deposit/", {"amount": "1.00"}),
+    ("PATCH", "accounts/wallet/withdraw/", {"amount": "1.00"}),
+    ("POST", "orders/", {"crypto": "ABAN", "amount": "1.00"}),
+    ("POST", "orders/", {"crypto": "ABAN", "total": "4.00"}),
+]
+FIELDS = [(*endpoint, name) for endpoint in ENDPOINTS for name in endpoint[2]]
+
+
+def row_counts():
+    models = [*connection.introspection.django_table_names(only_existing=True)]
+    with connection.cursor() as cursor:
+        counts = {}
+        for table in models:
+            cursor.execute(f'SELECT count(*) FROM "{table}"')
+            counts[table] = cursor.fetchone()[0]
+    return counts
+
+
+class TestBadInput:
+    def refused(self, api, method, path, body, by):
+        before = row_counts()
+        answer = api(method, path, body, by=by)
+        status, code = problem(answer)
+        assert 400 <= status < 500, (body, status)
+        assert row_counts() == before
+        return code
+
+    @pytest.mark.parametrize(("method", "path", "body", "name"), FIELDS)
+    def test_changes_nothing(self, api, shopper, coin, method, path, body, name):
+        for bad in BAD_AMOUNTS if name in {"amount", "total"} else BAD_TEXTS:
+            if name == "email" and bad == "":
+                continue
+            if bad == "\x00":
+                assert self.refused(api, method, path, {**body, name: bad}, shopper) == "malformed_json"
+            else:
+                self.refused(api, method, path, {**body, name: bad}, shopper)
+
+    @pytest.mark.parametrize(("method", "path", "body"), ENDPOINTS)
+    def test_as_a_whole_changes_nothing(self, api, shopper, coin, method, path, body):
+        assert self.refused(api, method, path, {**body, "extra": 1}, shopper) == "validation_error"
+        for text in ["{", "[]", "null", "7", '"x"', "NaN", "", b"\xff", '{"a": "\\ud800"}', '{"a": 1, "a": 1}', "[" * 60_000, '{"amount": NaN}', '{"amount": 1e99999999999999999999}', '{"amount": ' + "9" * 5000 + "}"]:
+            assert self.refused(api, method, path, text, shopper) in {"malformed_json", "validation_error"}
+        assert self.refused(api, method, path, json.dumps({**body, "extra": "x" * 2_000_000}), shopper) == "body_too_large"
+
+    def test_in_other_media_types_is_refused(self, client, shopper):
+        for media in ("application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x", "application/xml"):
+            answer = client.patch(
+                "/api/v1/accounts/wallet/deposit/", data='{"amount": "1"}', content_type=media, headers=shopper.headers
+            )
+            assert problem(answer) == (415, "unsupported_media_type")
+
+    @pytest.mark.parametrize("key", ["", " ", "a b", "é", "a" * 256, '""', "\t"])
+    def test_in_the_idempotency_key_is_refused(self, api, shopper, coin, key):
+        body = {"crypto": "ABAN", "amount": "1"}
+        answer = api("POST", "orders/", body, by=shopper, Idempotency_Key=key)
+        assert problem(answer) == (422, "validation_error")
+        assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
+        assert not Order.objects.exists()
+
+    def test_neither_or_both_of_amount_and_total(self, api, shopper, coin):
+        for extra in ({}, {"amount": "1", "total": "1"}, {"amount": "1", "total": None}):
+            assert problem(api("POST", "orders/", {"crypto": "ABAN", **extra}, by=shopper)) == (422, "validation_error")
+
+    @pytest.mark.parametrize(
+        "path",
+        ["orders/0/", "orders/99999999999999999999999/", "orders/x/", "orders/-1/", "transactions/0/",
+         "transactions/99999999999999999999999/", "orders/%00/", "orders/1/2/"],
+    )
+    def test_in_the_path_is_a_404(self, api, shopper, path):
+        assert problem(api("GET", path, by=shopper)) == (404, "not_found")
+
+    @pytest.mark.parametrize("name", ["%00", "aban", "A" * 99, "é", "%FF"])
+    def test_in_a_coins_name_is_refused(self, api, name):
+        assert problem(api("GET", f"exchanges/crypto-currencies/{name}/"))[0] in {404, 422}
+
+    @pytest.mark.parametrize("username", ["a b", "a/b", "<script>", "a" * 151])
+    def test_in_a_username_is_refused(self, api, username):
+        answer = api("POST", "accounts/auth/register/", {"username": username, "password": "password123"})
+        assert problem(answer) == (422, "validation_error")
+
+
+class TestOwnership:
+    def test_what_belongs_to_somebody_else_is_not_there(self, api, shopper, make_shopper, order):
+        other = make_shopper()
+        movement = Transaction.objects.get(kind="purchase").pk
+        for method, path in [
+            ("GET", f"orders/{order['id']}/"),
+            ("POST", f"orders/{order['id']}/cancel/"),
+            ("GET", f"transactions/{movement}/"),
+        ]:
+            assert problem(api(method, path, by=other)) == (404, "not_found")
+        assert api("GET", "orders/", by=other).json() == []
+        assert api("GET", f"transactions/?order_id={order['id']}", by=other).json() == []
+        assert [row["kind"] for row in api("GET", "transactions/", by=other).json()] == ["deposit"]
+        assert api("GET", "accounts/holdings/", by=other).json() == []
+        assert api("GET", "accounts/wallet/", by=other).json()["balance"] == "100.00"
+        Order.objects.get(state="pending")
+
+    def test_a_key_of_somebody_else_is_free(self, api, shopper, make_shopper, coin):
+        body = {"crypto": "ABAN", "amount": "3"}
+        made = {
+            api("POST", "orders/", body, by=each, Idempotency_Key="k").json()["id"] for each in (shopper, make_shopper())
+        }
+        assert len(made) == 2
+
+    def test_coins_delivered_are_no_movement_of_dollars(self, api, shopper, order):
+        """The statement is that of the dollar wallet."""
+        kinds = {row["kind"] for row in api("GET", "transactions/", by=shopper).json()}
+        assert kinds == {"deposit", "purchase"}
+
+
