@@ -1,0 +1,63 @@
+from decimal import Decimal
+
+import pytest
+
+from settlement.exchanges.ccxt_exchange import CcxtExchange, _shared_markets
+from settlement.models import Attempt, Batch
+from settlement.services.claiming import claim_waiting_orders
+from settlement.services.sending import take_next_step
+from settlement.verification import verify_everything
+from trading.services.orders import OrderRequest, place_order
+
+
+@pytest.fixture
+def exchange(simulator):
+    """ccxt's own client, against a simulator in a process of its own."""
+    _shared_markets.clear()
+    simulator.set_prices(ABAN="4.00")
+    return CcxtExchange()
+
+
+@pytest.fixture
+def place(shopper, coin, now):
+    """Place an order by total of the customer with 100.00, or of another one."""
+
+    def by_total(total, *, of=None, crypto="ABAN", at=None):
+        wish = OrderRequest(crypto=crypto, amount=None, total=Decimal(total))
+        return place_order(buyer=(of or shopper).principal, request=wish, now=at or now).order
+
+    return by_total
+
+
+@pytest.fixture
+def claim(coin, now):
+    return lambda at=None: claim_waiting_orders(coin_id=coin.pk, now=at or now)
+
+
+@pytest.fixture
+def settle(exchange, claim):
+    """Claim what is due, and take steps until nothing is in flight or the venue is to be asked later."""
+
+    def run(steps=1):
+        batch = claim()
+        for _ in range(steps):
+            take_next_step(batch_id=batch.pk, exchange=exchange)
+        batch.refresh_from_db()
+        return batch
+
+    return run
+
+
+@pytest.fixture
+def books_balance():
+    """At the end of the test the ledger has to balance."""
+    yield
+    assert verify_everything() == []
+
+
+def attempts():
+    return list(Attempt.objects.order_by("id"))
+
+
+def batches():
+    return list(Batch.objects.order_by("id"))

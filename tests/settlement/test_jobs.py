@@ -1,0 +1,225 @@
+"""Jobs, and the net below them, with real workers."""
+
+import asyncio
+import os
+import signal
+import threading
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection, transaction
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import JobRetry
+from procrastinate.jobs import Job
+
+from settlement import tasks
+from settlement.models import Attempt
+from settlement.retries import BackOff
+from settlement.services.sweeping import sweep
+from settlement.verification import verify_everything
+from tests.processes import wait_for
+from tests.settlement.conftest import attempts
+from trading import events
+from trading.models import Order
+from trading.pools import read_counters
+from trading.redis_store import with_redis
+from wallets.models import Transaction
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def jobs(task=events.CLAIM_TASK):
+    return ProcrastinateJob.objects.filter(task_name=task)
+
+
+def states():
+    return set(Order.objects.values_list("state", flat=True))
+
+
+def all_completed():
+    return states() == {"completed"}
+
+
+def run_jobs():
+    """Run what is enqueued as a worker does, in this process."""
+    with app.replace_connector(app.connector.get_worker_connector()) as worker:
+        asyncio.run(_run(worker))
+
+
+async def _run(worker):
+    async with worker.open_async():
+        await worker.run_worker_async(wait=False, install_signal_handlers=False, listen_notify=False)
+
+
+class TestDeferring:
+    def test_a_transaction_that_rolls_back_leaves_no_job(self, coin):
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            events.orders_wait(coin_id=coin.pk)
+            assert jobs().count() == 1
+            raise ZeroDivisionError
+        assert jobs().count() == 0
+
+    def test_also_inside_a_workers_task(self, coin, monkeypatch):
+        ran = []
+
+        def defer_and_fail(*, coin_id, now):
+            ran.append(coin_id)
+            with transaction.atomic():
+                events.defer_job(task="settlement.settle_batch", queue="elsewhere", batch_id=1)
+                raise ZeroDivisionError
+
+        monkeypatch.setattr(tasks.claiming, "claim_waiting_orders", defer_and_fail)
+        events.orders_wait(coin_id=coin.pk)
+        run_jobs()
+        assert ran == [coin.pk]
+        assert jobs("settlement.settle_batch").count() == 0
+
+    def test_what_commits_in_a_task_is_run(self, coin, place, monkeypatch):
+        place("60.00")
+        run_jobs()
+        assert Attempt.objects.count() == 1
+
+
+class TestBackOff:
+    def test_grows_up_to_a_cap_with_some_chance_and_ends(self, settings):
+        settings.JOB_MAX_ATTEMPTS, settings.JOB_RETRY_MAX_WAIT_SECONDS = 6, 8
+        from procrastinate.utils import utcnow
+
+        waits = []
+        for attempt in range(5):
+            job = Job(id=1, queue="q", lock=None, queueing_lock=None, task_name="t", attempts=attempt)
+            retry = BackOff().get_retry_exception(ValueError(), job)
+            assert isinstance(retry, JobRetry)
+            waits.append((retry.retry_decision.retry_at - utcnow()).total_seconds())
+        for wait, least in zip(waits, (1, 2, 4, 8, 8), strict=True):
+            assert least - 1 <= wait <= least * 1.5 + 1
+        last = Job(id=1, queue="q", lock=None, queueing_lock=None, task_name="t", attempts=5)
+        assert BackOff().get_retry_exception(ValueError(), last) is None
+
+
+class TestSweep:
+    def test_claims_for_orders_that_lost_their_job(self, place, now, settings):
+        place("60.00")
+        ProcrastinateJob.objects.all()._raw_delete("default")
+        sweep(now=now)
+        assert jobs().count() == 0, "it may still be on its way"
+        sweep(now=now + settings.SWEEP_AFTER)
+        assert jobs().count() == 1
+
+    def test_claims_for_pools_that_are_full_or_overdue(self, place, now, settings):
+        place("6.00")
+        ProcrastinateJob.objects.all()._raw_delete("default")
+        sweep(now=now + settings.SWEEP_AFTER)
+        assert jobs().count() == 0
+        sweep(now=now + settings.POOL_MAX_AGE)
+        assert jobs().count() == 1
+
+    def test_pushes_attempts_that_stand_still(self, place, claim, now):
+        place("60.00")
+        claim()
+        ProcrastinateJob.objects.all()._raw_delete("default")
+        sweep(now=now)
+        assert jobs("settlement.settle_batch").count() == 0
+        for _ in range(2):
+            sweep(now=now + timedelta(seconds=20))
+        assert jobs("settlement.settle_batch").count() == 1, "the second sweep leaves it some time"
+
+    def test_rewrites_the_counters(self, place, now):
+        place("6.00")
+        for nonsense in ("12345", "x"):
+            with_redis(lambda client, value=nonsense: client.set("pool:ABAN", value))
+            sweep(now=now)
+            assert read_counters(coins=["ABAN"]) == {"ABAN": Decimal("6.00")}
+
+    def test_is_harmless_many_times_at_once(self, place, now, settings, claim, exchange):
+        place("60.00")
+
+        def run():
+            sweep(now=now + settings.SWEEP_AFTER)
+            connection.close()
+
+        threads = [threading.Thread(target=run) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert claim().orders_count == 1
+        assert claim() is None
+
+
+class TestOps:
+    def test_prices_are_read_from_the_exchange(self, coin, simulator, exchange, monkeypatch):
+        from settlement.services.pricing import refresh_prices
+        from trading.services.coins import list_coin
+
+        coin.fixed_price = None
+        coin.save()
+        list_coin(name="NOLIST")
+        simulator.set_prices(ABAN="4.20")
+        from django.utils import timezone
+
+        refresh_prices(exchange=exchange, source="binance", now=timezone.now())
+        coin.market_price.refresh_from_db()
+        assert (coin.market_price.value, coin.market_price.source) == (Decimal("4.20"), "binance")
+
+    def test_records_are_pruned(self, coin):
+        tasks.prune_records(timestamp=4_000_000_000)
+        assert coin.readings.count() == 0
+
+    def test_jobs_of_a_dead_worker_are_run_again_and_old_ones_deleted(self, place, settings):
+        place("60.00")
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour') RETURNING id")
+            worker_id = cursor.fetchone()[0]
+            cursor.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s", [worker_id])
+        events.defer_job(task="settlement.rescue_stalled_jobs", queue="ops", timestamp=0)
+        events.defer_job(task="settlement.prune", queue="ops", timestamp=0)
+        run_jobs()
+        run_jobs()
+        assert Attempt.objects.count() == 1
+
+
+class TestWorker:
+    @pytest.fixture
+    def venue(self, exchange, simulator):
+        return {"EXCHANGE_URL": simulator.url}
+
+    def test_completes_what_was_placed_while_none_was_running(self, place, make_worker, make_shopper, simulator, venue):
+        for _ in range(20):
+            place("12.00", of=make_shopper())
+        make_worker(**venue)
+        wait_for(all_completed, seconds=30)
+        assert len(simulator.book()) <= 2
+        assert verify_everything() == []
+
+    def test_that_dies_leaves_nothing_behind(self, place, make_worker, make_shopper, simulator, venue):
+        simulator.fail({"on": "place", "action": "accept_then_hang", "times": 1, "wait": 30})
+        place("12.00", of=make_shopper())
+        doomed = make_worker(**venue)
+        wait_for(lambda: len(simulator.book()) == 1, seconds=30)
+        os.kill(doomed.pid, signal.SIGKILL)
+        doomed.wait()
+        Attempt.objects.update(next_step_at="2000-01-01T00:00Z")
+        make_worker(**venue)
+        wait_for(all_completed, seconds=30)
+        assert len(simulator.book()) == 1
+        assert Transaction.objects.filter(kind="fill").count() == 1
+
+    def test_finds_the_pool_although_the_counter_is_flushed(self, place, make_worker, make_shopper, simulator, venue):
+        make_worker(**venue)
+        for total in ("4.00", "4.00", "4.00"):
+            place(total, of=make_shopper())
+            with_redis(lambda client: client.flushall())
+        wait_for(all_completed, seconds=30)
+        assert len(simulator.book()) == 1
+
+    def test_does_without_any_job(self, place, make_worker, make_shopper, simulator, venue):
+        for _ in range(5):
+            place("12.00", of=make_shopper())
+        ProcrastinateJob.objects.all()._raw_delete("default")
+        Order.objects.update(created_at="2026-01-01T00:00Z")
+        make_worker(**venue)
+        wait_for(all_completed, seconds=30)
+        assert len(attempts()) == 1

@@ -1,0 +1,356 @@
+"""From waiting orders to delivered coins, step by step in this process; the venue is a real one."""
+
+import time
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from settlement.exchanges.protocol import ExchangeAway, Executed
+from settlement.models import AttemptState, BatchState
+from settlement.services import booking, sending
+from settlement.services.sending import take_next_step
+from settlement.verification import verify_everything
+from tests.settlement.conftest import attempts, batches
+from trading.models import Order, OrderState
+from trading.pools import read_counters
+from trading.services.orders import cancel_order
+from wallets.models import Transaction, Wallet, WalletRole
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]
+
+
+def inventory():
+    return Wallet.objects.get(role=WalletRole.INVENTORY, asset="ABAN").balance
+
+
+def states():
+    return list(Order.objects.order_by("id").values_list("state", flat=True))
+
+
+class TestLargeOrders:
+    def test_are_bought_and_delivered(self, place, settle, shopper, simulator):
+        order = place("60.00")
+        assert settle().state == BatchState.SETTLED
+        order.refresh_from_db()
+        assert (order.state, shopper.holding("ABAN")) == (OrderState.COMPLETED, order.amount)
+        [bought] = simulator.book("ABAN")
+        # 15 coins are needed, and a commission of 0.1 % of what is bought comes off it.
+        assert (bought["executedQty"], bought["clientOrderId"]) == ("15.02", attempts()[0].client_order_id)
+        assert inventory() == Decimal("15.02") - Decimal("0.01502") - 15
+
+    def test_that_wait_are_bought_together(self, place, settle, simulator):
+        for _ in range(4):
+            place("12.00")
+        assert settle().orders_count == 4
+        assert (states(), len(simulator.book())) == ([OrderState.COMPLETED] * 4, 1)
+
+    def test_take_their_jobs_along(self, place, claim):
+        place("12.00")
+        place("13.00")
+        claim()
+        assert list(ProcrastinateJob.objects.values_list("task_name", flat=True)) == ["settlement.settle_batch"]
+
+    def test_use_the_surplus_of_the_last_purchase_first(self, place, settle, simulator, exchange):
+        place("60.00")
+        settle()
+        place("40.00")
+        settle()
+        first, second = simulator.book("ABAN")
+        surplus = Decimal(first["executedQty"]) * Decimal("0.999") - 15
+        assert Decimal(second["executedQty"]) >= (10 - surplus) / Decimal("0.999") > Decimal(second["executedQty"]) - Decimal("0.01")
+
+    def test_are_served_from_stock_when_it_suffices(self, place, settle, claim, simulator):
+        place("4.00")
+        Order.objects.update(settle_by="2000-01-01T00:00Z")
+        settle()
+        assert inventory() > Decimal("0.2"), "the venue's minimum notional was bought"
+        place("0.40")
+        Order.objects.filter(state="aggregated").update(settle_by="2000-01-01T00:00Z")
+        assert claim().state == BatchState.SETTLED
+        assert (states(), len(simulator.book())) == ([OrderState.COMPLETED] * 2, 1)
+
+    def test_wait_while_an_attempt_is_in_flight(self, place, claim, exchange, simulator):
+        place("12.00")
+        first = claim()
+        place("13.00")
+        assert claim() is None
+        assert ProcrastinateJob.objects.filter(task_name="settlement.claim_waiting_orders").count() == 0
+        take_next_step(batch_id=first.pk, exchange=exchange)
+        assert ProcrastinateJob.objects.filter(task_name="settlement.claim_waiting_orders").count() == 1, "its end looks again"
+        assert claim().orders_count == 1
+
+    def test_leave_the_rest_to_the_next_claim(self, place, claim, settings):
+        settings.BATCH_MAX_ORDERS = 2
+        for _ in range(3):
+            place("12.00")
+        assert claim().orders_count == 2
+        assert states() == ["settling", "settling", "pending"]
+
+
+class TestPools:
+    def test_are_bought_in_one_purchase_when_full(self, place, settle, claim, simulator, make_shopper):
+        other = make_shopper()
+        for total in ("2.00", "3.00", "4.00"):
+            place(total)
+        assert claim() is None
+        place("2.00", of=other)
+        assert settle().orders_count == 4
+        assert (states(), len(simulator.book())) == ([OrderState.COMPLETED] * 4, 1)
+        assert other.holding("ABAN") == Decimal("0.5")
+        assert read_counters(coins=["ABAN"]) == {"ABAN": 0}
+
+    def test_do_not_need_their_counter(self, place, claim):
+        place("6.00")
+        from trading.redis_store import with_redis
+
+        with_redis(lambda client: client.flushall())
+        place("5.00")
+        assert claim().orders_count == 2
+
+    def test_counter_is_corrected_by_a_claim_that_finds_too_little(self, place, claim):
+        place("6.00")
+        from trading.redis_store import with_redis
+
+        with_redis(lambda client: client.set("pool:ABAN", 999_999))
+        assert claim() is None
+        assert read_counters(coins=["ABAN"]) == {"ABAN": Decimal("6.00")}
+
+    def test_are_bought_when_their_time_is_up(self, place, claim, now, settings, simulator, exchange):
+        place("1.00")
+        batch = claim(now + settings.POOL_MAX_AGE)
+        take_next_step(batch_id=batch.pk, exchange=exchange)
+        assert states() == [OrderState.COMPLETED]
+        assert Decimal(simulator.book()[0]["executedQty"]) * 4 >= 5, "topped up to the venue's minimum notional"
+
+    def test_are_refunded_when_their_time_is_up_if_that_is_the_policy(self, place, claim, now, settings, coin, shopper):
+        coin.pool_policy = "refund"
+        coin.save()
+        place("1.00")
+        assert claim(now + settings.POOL_MAX_AGE).state == BatchState.REFUNDED
+        assert (states(), shopper.wallet.balance) == ([OrderState.REFUNDED], Decimal(100))
+
+    def test_leave_cancelled_orders_out(self, place, claim, shopper, now):
+        first = place("6.00")
+        place("6.00")
+        cancel_order(customer=shopper.principal, order_id=first.pk, now=now)
+        assert claim() is None
+        place("6.00")
+        assert claim().orders_count == 2
+
+
+class TestRefusals:
+    def test_refund_the_orders(self, place, settle, simulator, shopper):
+        simulator.fail({"on": "place", "action": "reject"})
+        order = place("60.00")
+        assert settle().state == BatchState.REFUNDED
+        order.refresh_from_db()
+        assert (order.state, order.reason) == (OrderState.REFUNDED, "refused_by_the_exchange")
+        assert (shopper.wallet.balance, shopper.holding("ABAN"), simulator.book()) == (100, 0, [])
+
+    def test_of_a_coin_that_is_not_listed(self, place, settle, coin, shopper):
+        coin.name = "NOLIST"
+        coin.save()
+        from trading.services.coins import list_coin
+
+        list_coin(name="NOLIST")
+        place("60.00", crypto="NOLIST")
+        assert settle().state == BatchState.REFUNDED
+        assert shopper.wallet.balance == 100
+
+    @pytest.mark.parametrize(
+        "rule",
+        [{"action": "rate_limit"}, {"action": "reject", "code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}],
+    )
+    def test_that_pass_are_tried_again_under_a_new_id(self, place, settle, simulator, rule, exchange):
+        simulator.fail({"on": "place", "times": 1, **rule})
+        place("60.00")
+        batch = settle(steps=2)
+        first, second = attempts()
+        assert (first.state, second.state) == (AttemptState.NOT_PLACED, AttemptState.FILLED)
+        assert first.client_order_id != second.client_order_id
+        assert (batch.state, len(simulator.book())) == (BatchState.SETTLED, 1)
+
+    def test_that_do_not_pass_end_with_an_operator(self, place, settle, simulator, settings):
+        settings.MAX_ATTEMPTS = 3
+        simulator.set_account(balances={"USDT": "1"})
+        place("60.00")
+        batch = settle(steps=4)
+        assert (batch.state, states()) == (BatchState.PARKED, [OrderState.SETTLING])
+        assert [attempt.state for attempt in attempts()] == [AttemptState.NOT_PLACED] * 3
+
+    def test_a_price_beyond_the_bound_parks_the_batch(self, place, settle, simulator):
+        simulator.set_prices(ABAN="4.30")
+        place("60.00")
+        assert settle().state == BatchState.PARKED
+        assert (simulator.book(), states()) == ([], [OrderState.SETTLING])
+
+    def test_commission_in_a_third_asset_parks_the_batch(self, place, settle, simulator):
+        simulator.set_account(balances={"BNB": "1000"}, commission_asset="BNB")
+        place("60.00")
+        assert settle().state == BatchState.PARKED
+        assert attempts()[0].reason == "commission in BNB"
+
+    def test_commission_in_dollars_is_part_of_the_cost(self, place, settle, simulator):
+        simulator.set_account(commission_asset="USDT")
+        place("60.00")
+        assert settle().state == BatchState.SETTLED
+        cost = Transaction.objects.get(kind="fill_cost").amount
+        assert cost == Decimal("15.02") * 4 * Decimal("1.001")
+
+
+class TestPartialFills:
+    def test_complete_whole_orders_and_buy_the_rest_again(self, place, settle, simulator):
+        simulator.fail({"on": "place", "action": "partial", "fraction": "0.5", "times": 1})
+        for _ in range(4):
+            place("12.00")
+        settle()
+        assert states() == ["completed", "completed", "settling", "settling"]
+        take_next_step(batch_id=batches()[0].pk, exchange=sending_exchange())
+        assert states() == ["completed"] * 4
+        assert [attempt.state for attempt in attempts()] == [AttemptState.FILLED] * 2
+
+    def test_of_nothing_three_times_park_the_batch(self, place, settle, simulator):
+        simulator.fail({"on": "place", "action": "partial", "fraction": "0"})
+        place("60.00")
+        batch = settle(steps=4)
+        assert [attempt.state for attempt in attempts()] == [AttemptState.EMPTY] * 3
+        assert batch.state == BatchState.PARKED
+
+    def test_larger_than_the_venues_maximum_are_split(self, place, settle, simulator):
+        simulator._put("/control/filters", {"ABANUSDT": {"maximum": "8"}})
+        place("30.00")
+        place("30.00")
+        settle(steps=3)
+        assert states() == ["completed"] * 2
+        assert [order["origQty"] for order in simulator.book()] == ["8", "7.04"] or len(simulator.book()) >= 2
+
+
+def sending_exchange():
+    from settlement.exchanges.ccxt_exchange import CcxtExchange
+
+    return CcxtExchange()
+
+
+class TestLostAnswers:
+    @pytest.mark.parametrize("action", ["accept_then_drop", "accept_then_500", "garbage", "accept_then_hang"])
+    def test_are_found_and_booked_once(self, place, settle, simulator, settings, action, shopper):
+        settings.EXCHANGE_READ_TIMEOUT_SECONDS = 0.5
+        simulator.fail({"on": "place", "action": action, "times": 1, "wait": 1})
+        order = place("60.00")
+        batch = settle()
+        assert (batch.state, attempts()[0].state) == (BatchState.OPEN, AttemptState.SENT)
+        assert ProcrastinateJob.objects.filter(task_name="settlement.settle_batch", scheduled_at__isnull=False).exists()
+        take_next_step(batch_id=batch.pk, exchange=sending_exchange())
+        order.refresh_from_db()
+        assert (order.state, shopper.holding("ABAN"), len(simulator.book())) == ("completed", order.amount, 1)
+        assert attempts()[0].lookups == 1
+
+    def test_are_not_believed_lost_before_the_window_has_passed(self, place, settle, simulator, settings):
+        settings.NOT_FOUND_TIMES = 1
+        simulator.fail({"on": "place", "action": "drop", "times": 1})
+        place("60.00")
+        settle(steps=3)
+        [attempt] = attempts()
+        assert (attempt.state, attempt.lookups, attempt.not_found) == (AttemptState.SENT, 2, 0)
+
+    def test_are_believed_lost_after_it_and_several_looks(self, place, settle, simulator, settings):
+        settings.EXCHANGE_RECV_WINDOW, settings.NOT_FOUND_MARGIN = timedelta(seconds=0.5), timedelta(0)
+        settings.NOT_FOUND_TIMES = 3
+        simulator.fail({"on": "place", "action": "drop", "times": 1})
+        place("60.00")
+        batch = settle(steps=2)
+        assert attempts()[0].not_found == 0
+        time.sleep(0.6)
+        for _ in range(2):
+            take_next_step(batch_id=batch.pk, exchange=sending_exchange())
+        assert (attempts()[0].state, attempts()[0].not_found) == (AttemptState.SENT, 2)
+        for _ in range(2):
+            take_next_step(batch_id=batch.pk, exchange=sending_exchange())
+        first, second = attempts()
+        assert (first.state, second.state, len(simulator.book())) == (AttemptState.NOT_PLACED, AttemptState.FILLED, 1)
+
+    def test_a_question_that_fails_proves_nothing(self, place, settle, simulator):
+        simulator.fail(
+            {"on": "place", "action": "accept_then_drop", "times": 1}, {"on": "query", "action": "drop", "times": 1}
+        )
+        place("60.00")
+        batch = settle(steps=2)
+        assert attempts()[0].state == AttemptState.SENT
+        take_next_step(batch_id=batch.pk, exchange=sending_exchange())
+        assert states() == ["completed"]
+
+    def test_no_venue_before_the_sending_changes_nothing(self, place, claim, exchange, simulator):
+        place("60.00")
+        batch = claim()
+        simulator.fail({"action": "down"})
+        with pytest.raises(ExchangeAway):
+            take_next_step(batch_id=batch.pk, exchange=exchange)
+        assert attempts()[0].state == AttemptState.NEW
+        simulator.fail()
+        take_next_step(batch_id=batch.pk, exchange=exchange)
+        assert states() == ["completed"]
+
+
+class TestRunningTwice:
+    def test_a_booking_counts_once(self, place, settle, exchange, shopper):
+        order = place("60.00")
+        settle()
+        [attempt] = attempts()
+        again = Executed(
+            venue_order_id="1", status="closed", final=True, quantity=Decimal("15.02"), cost=Decimal(60), commission=Decimal(0)
+        )
+        booking.book_execution(attempt=attempt, execution=again)
+        booking.end_refused(attempt=attempt, from_state=AttemptState.SENT, reason="late")
+        booking.end_not_placed(attempt=attempt, reason="late", retry_after_seconds=None)
+        booking.park(attempt=attempt, from_state=AttemptState.SENT, reason="late")
+        order.refresh_from_db()
+        assert (order.state, shopper.holding("ABAN"), len(attempts())) == ("completed", order.amount, 1)
+
+    def test_an_attempt_is_sent_once(self, place, claim, exchange, simulator):
+        place("60.00")
+        claim()
+        [attempt] = attempts()
+        attempt.quantity, attempt.limit_price = Decimal("15.02"), Decimal("4.1")
+        first = sending._commit_to_sending(attempt, offset=timedelta(0))
+        second = sending._commit_to_sending(attempt, offset=timedelta(0))
+        assert first is not None
+        assert second is None
+
+    def test_a_step_of_a_batch_that_is_over_does_nothing(self, place, settle, exchange, simulator):
+        place("60.00")
+        batch = settle(steps=3)
+        assert (batch.state, len(simulator.book())) == (BatchState.SETTLED, 1)
+
+
+def test_no_connection_is_held_while_the_venue_is_asked(place, claim, exchange, simulator, monkeypatch):
+    held = []
+    for name in ("read_rules", "read_ask", "read_time", "buy"):
+        inner = getattr(exchange, name)
+
+        def watched(*args, inner=inner, **kwargs):
+            held.append(connection.connection is not None)
+            return inner(*args, **kwargs)
+
+        monkeypatch.setattr(exchange, name, watched)
+    place("60.00")
+    take_next_step(batch_id=claim().pk, exchange=exchange)
+    assert held == [False] * 4
+
+
+def test_claiming_and_booking_take_a_constant_number_of_statements(place, make_shopper, claim, exchange, django_assert_max_num_queries):
+    from django.test.utils import CaptureQueriesContext
+
+    counts = []
+    for orders in (2, 8):
+        for _ in range(orders):
+            place("12.00", of=make_shopper())
+        with CaptureQueriesContext(connection) as claiming:
+            batch = claim()
+        with CaptureQueriesContext(connection) as settling:
+            take_next_step(batch_id=batch.pk, exchange=exchange)
+        counts.append((len(claiming), len(settling)))
+    assert counts[0] == counts[1]
+    assert verify_everything() == []

@@ -1,0 +1,35 @@
+import pytest
+
+from settlement.exchanges.protocol import NotPlaced, Refused, Unknown
+from settlement.exchanges.verdicts import judge_refusal
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "verdict"),
+    [
+        (400, "-1121", "Invalid symbol.", Refused),
+        (400, "-1013", "Filter failure: MAX_POSITION", Refused),
+        (400, "-1013", "Filter failure: NOTIONAL", NotPlaced),
+        (400, "-2010", "Account has insufficient balance for requested action.", NotPlaced),
+        (400, "-1013", "Market is closed.", NotPlaced),
+        (401, "-2015", "Invalid API-key, IP, or permissions for action.", NotPlaced),
+        (400, "-1021", "Timestamp for this request is outside of the recvWindow.", NotPlaced),
+        (429, "-1003", "Too many requests.", NotPlaced),
+        (418, "", "", NotPlaced),
+        (400, "-2010", "Duplicate order sent.", Unknown),
+        (400, "-9999", "Something new.", Unknown),
+        (403, "", "", Unknown),
+        (500, "-1121", "Invalid symbol.", Unknown),
+        (502, "", "", Unknown),
+        (503, "-1007", "Timeout waiting for response from backend server.", Unknown),
+        (400, "-1006", "An unexpected response was received from the message bus.", Unknown),
+    ],
+)
+def test_only_what_is_listed_proves_anything(status, code, message, verdict):
+    assert isinstance(judge_refusal(status=status, code=code, message=message, headers={}), verdict)
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("7", 7.0), (None, None), ("tomorrow", None)])
+def test_retry_after_is_obeyed(value, seconds):
+    headers = {"Retry-After": value} if value else {}
+    assert judge_refusal(status=429, code="", message="", headers=headers).retry_after_seconds == seconds

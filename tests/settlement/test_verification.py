@@ -1,0 +1,67 @@
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from settlement.verification import verify_everything
+from tests.settlement.conftest import attempts
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def tamper(statement):
+    """Change what nothing in the project may change."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(statement)
+        cursor.execute("SET session_replication_role = DEFAULT")
+
+
+@pytest.fixture
+def settled(place, settle):
+    """An order that is completed, and one in the pool."""
+    place("2.00")
+    place("60.00")
+    settle()
+    place("4.00")
+
+
+def test_finds_nothing_where_nothing_is_wrong(settled, capsys):
+    call_command("verify_ledger")
+    assert "balances" in capsys.readouterr().out
+    call_command("verify_ledger", "--quiet")
+
+
+@pytest.mark.parametrize(
+    ("statement", "rule", "named"),
+    [
+        ("UPDATE wallets_wallet SET balance = balance + 1 WHERE role = 'customer' AND asset = 'USD'", 1, "wallet"),
+        ("UPDATE wallets_transaction SET balance_after = balance_after + 1 WHERE kind = 'deposit'", 1, "transaction"),
+        ("UPDATE trading_order SET total_price = total_price + 1, amount = amount + 0.25 WHERE state = 'aggregated'", 2, "clearing"),
+        ("DELETE FROM wallets_transaction WHERE kind = 'purchase' AND amount = 60", 3, "order"),
+        ("UPDATE wallets_transaction SET amount = amount + 1 WHERE kind = 'delivery'", 3, "order"),
+        ("UPDATE trading_order SET state = 'refunded', completed_at = NULL, refunded_at = now() WHERE state = 'completed'", 3, "order"),
+        ("UPDATE wallets_wallet SET balance = balance + 1 WHERE role = 'inventory'", 4, "ABAN"),
+        ("UPDATE settlement_attempt SET executed = executed + 1", 4, "attempt"),
+        ("DELETE FROM settlement_attempt", 4, "attempt"),
+        ("DELETE FROM wallets_transaction WHERE kind = 'revenue'", 5, "paid"),
+    ],
+)
+def test_names_what_was_changed_by_hand(settled, statement, rule, named, capsys):
+    tamper(statement)
+    found = [finding for finding in verify_everything() if finding.rule == rule]
+    assert found, verify_everything()
+    assert named in found[0].subject
+    with pytest.raises(SystemExit) as stopped:
+        call_command("verify_ledger")
+    assert stopped.value.code == 1
+    assert named in capsys.readouterr().out
+
+
+def test_sees_an_attempt_booked_twice(settled):
+    tamper(
+        "INSERT INTO wallets_transaction (asset, amount, source_id, destination_id, kind, reference, created_at)"
+        " SELECT asset, amount, source_id, destination_id, kind, reference || ':again', created_at"
+        " FROM wallets_transaction WHERE kind = 'fill'"
+    )
+    assert {finding.rule for finding in verify_everything()} >= {1, 4}
+    assert attempts()
