@@ -1,0 +1,275 @@
+"""The whole stack, really started: what is killed comes back, what is stopped is gone, and data stays."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from exchange_site.development.embedded import free_port
+from exchange_site.development.stack import PROJECT, StackAddresses, find_running_stack, running_stack
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/environ").exists(), reason="looks for processes in /proc"
+)
+
+# The tests' own servers are not for it, and a threshold of its own shows that the environment arrives.
+OWN_SERVERS = {"POSTGRES_HOST": "", "REDIS_HOST": "", "EXCHANGE_URL": ""}
+ENVIRONMENT = {**OWN_SERVERS, "ORDER_AGGREGATION_THRESHOLD": "11.00"}
+PROGRAMS = {
+    "api": "-m gunicorn",
+    "worker": "procrastinate worker",
+    "simulator": "exchange_simulator",
+    "postgres": "/postgres -D",
+    "redis": "redis-server",
+}
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with new_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[StackAddresses]:
+    with new_folder() as folder, running_stack(folder, environment=ENVIRONMENT) as addresses:
+        yield addresses
+
+
+@contextmanager
+def new_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="stack-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        for pid in processes(folder):  # only where a test has failed
+            os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(folder)
+
+
+def data_dir(addresses: StackAddresses) -> Path:
+    return Path(addresses.environment["DATA_DIR"])
+
+
+def processes(folder: Path, program: str = "") -> dict[int, str]:
+    """The ids and command lines of all that the stack of `folder` runs.
+
+    Postgres and Redis write their titles over their environment; they are known by their folder.
+    """
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            variables = (process / "environ").read_bytes().split(b"\0")
+            place = (process / "cwd").readlink()
+        except OSError:  # gone meanwhile, or not ours to look at
+            continue
+        known = f"DATA_DIR={folder}".encode() in variables or str(folder) in command
+        if command and program in command and (known or place.is_relative_to(folder)):
+            found[int(process.name)] = command
+    return found
+
+
+def main_process(folder: Path, name: str) -> int | None:
+    """The process of a program that supervisord started itself."""
+    supervisor = int((folder / "dev.pid").read_text())
+    return next((pid for pid in processes(folder, PROGRAMS[name]) if parent(pid) == supervisor), None)
+
+
+def parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def answers(addresses: StackAddresses) -> bool:
+    try:
+        answer = httpx.get(f"{addresses.api}/health/ready/", timeout=2)
+    except httpx.TransportError:
+        return False
+    return answer.status_code == 200
+
+
+def within(seconds: float, condition: Callable[[], object]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def start(folder: Path, **environment: str) -> "subprocess.Popen[str]":
+    """`task dev`, with no more than the documentation asks for."""
+    inherited = {name: value for name, value in os.environ.items() if name != "SIMULATOR_PORT"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "exchange_site.development", "dev"],
+        cwd=PROJECT,
+        env={**inherited, **OWN_SERVERS, "DATA_DIR": str(folder), **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def query(addresses: StackAddresses, statement: str) -> list[tuple[object, ...]]:
+    environment = addresses.environment
+    with psycopg.connect(
+        host=environment["POSTGRES_HOST"],
+        port=environment["POSTGRES_PORT"],
+        user=environment["POSTGRES_USER"],
+        password=environment["POSTGRES_PASSWORD"],
+        dbname=environment.get("POSTGRES_DB", "crypto_exchange"),
+        autocommit=True,
+    ) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+class TestRunning:
+    def test_everything_is_there(self, running: StackAddresses) -> None:
+        assert answers(running)
+        missing = {name for name in PROGRAMS if main_process(data_dir(running), name) is None}
+        assert not missing
+
+    def test_the_callers_environment_reaches_the_programs(self, running: StackAddresses) -> None:
+        for name in ("api", "worker", "simulator"):
+            pid = main_process(data_dir(running), name)
+            assert b"ORDER_AGGREGATION_THRESHOLD=11.00" in Path(f"/proc/{pid}/environ").read_bytes()
+
+    def test_is_found_by_its_folder(self, running: StackAddresses, folder: Path) -> None:
+        assert find_running_stack(data_dir(running)) == running
+        assert find_running_stack(folder) is None
+
+    def test_keeps_its_secrets_to_itself(self, running: StackAddresses) -> None:
+        for name in ("stack.env", "supervisord.conf"):
+            assert (data_dir(running) / name).stat().st_mode & 0o077 == 0
+
+    def test_management_commands_find_its_database(self, running: StackAddresses) -> None:
+        question = "from wallets.models import User; print(User.objects.filter(username='admin').count())"
+        asked = subprocess.run(
+            [sys.executable, "-m", "exchange_site.development", "manage", "shell", "-v", "0", "-c", question],
+            cwd=PROJECT,
+            env={
+                **{n: v for n, v in os.environ.items() if not n.startswith(("POSTGRES_", "REDIS_"))},
+                "DATA_DIR": str(data_dir(running)),
+            },
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert asked.stdout.split() == ["1"]
+
+
+class TestKilled:
+    @pytest.mark.parametrize("name", PROGRAMS)
+    def test_a_program_is_back_within_five_seconds(self, running: StackAddresses, name: str) -> None:
+        killed = main_process(data_dir(running), name)
+        assert killed
+        os.kill(killed, signal.SIGKILL)
+        assert within(5, lambda: main_process(data_dir(running), name) not in {killed, None})
+        assert within(15, lambda: answers(running))
+
+    def test_one_of_the_apis_processes_is_back_within_five_seconds(self, running: StackAddresses) -> None:
+        folder = data_dir(running)
+        master = main_process(folder, "api")
+
+        def children() -> set[int]:
+            return {pid for pid in processes(folder, PROGRAMS["api"]) if parent(pid) == master}
+
+        assert within(5, lambda: len(children()) == 2)
+        killed = min(children())
+        os.kill(killed, signal.SIGKILL)
+        assert within(5, lambda: len(children() - {killed}) == 2)
+        assert answers(running)
+
+    def test_the_apis_orphans_make_way(self, running: StackAddresses) -> None:
+        folder = data_dir(running)
+        orphans = set(processes(folder, PROGRAMS["api"]))
+        killed = main_process(folder, "api")
+        assert killed
+        os.kill(killed, signal.SIGKILL)
+        assert within(10, lambda: not orphans & set(processes(folder, PROGRAMS["api"])))
+        assert within(10, lambda: answers(running))
+
+
+class TestRefused:
+    def test_a_second_start_on_the_same_folder(self, running: StackAddresses) -> None:
+        pid = (data_dir(running) / "dev.pid").read_text().strip()
+        second = start(data_dir(running), PORT=str(free_port()))
+        output, _ = second.communicate(timeout=15)
+        assert second.returncode == 1
+        assert "running" in output
+        assert pid in output
+        assert answers(running)
+
+    def test_a_taken_port(self, running: StackAddresses, folder: Path) -> None:
+        port = running.environment["PORT"]
+        second = start(folder, PORT=port)
+        output, _ = second.communicate(timeout=15)
+        assert second.returncode == 1
+        assert f"Port {port} is taken" in output
+        assert not processes(folder)
+
+
+@pytest.fixture
+def taken_simulator_port() -> Iterator[None]:
+    """As a first stack leaves it, unless one runs on this machine anyway."""
+    with ExitStack() as opened:
+        with suppress(OSError):
+            opened.enter_context(socket.create_server(("127.0.0.1", 9100)))
+        yield
+
+
+class TestSideBySide:
+    @pytest.mark.usefixtures("taken_simulator_port")
+    def test_another_folder_and_port_are_enough(self, folder: Path) -> None:
+        second = start(folder, PORT=str(free_port()))
+        try:
+            assert within(60, lambda: second.poll() is not None or find_running_stack(folder))
+            assert second.poll() is None, second.communicate()[0]
+        finally:
+            second.terminate()
+            second.communicate(timeout=15)
+
+
+class TestStopped:
+    def test_nothing_is_left_ten_seconds_after_the_signal(self, running: StackAddresses) -> None:
+        folder = data_dir(running)
+        query(running, "CREATE TABLE kept AS SELECT 7 AS number")
+        os.kill(int((folder / "dev.pid").read_text()), signal.SIGTERM)
+        assert within(10, lambda: not processes(folder)), processes(folder)
+        assert find_running_stack(folder) is None
+
+    def test_it_starts_again_with_its_data(self, running: StackAddresses) -> None:
+        folder = data_dir(running)
+        with running_stack(folder, environment=ENVIRONMENT) as again:
+            assert answers(again)
+            assert query(again, "SELECT number FROM kept") == [(7,)]
+        assert not processes(folder)
+
+    def test_it_starts_again_after_its_supervisor_was_killed(self, running: StackAddresses) -> None:
+        folder, port = data_dir(running), str(free_port())
+        first = start(folder, PORT=port)
+        assert within(60, lambda: first.poll() is not None or find_running_stack(folder))
+        orphans = set(processes(folder)) - {first.pid}
+        os.kill(first.pid, signal.SIGKILL)
+        first.communicate()
+        with running_stack(folder, environment={**ENVIRONMENT, "PORT": port}) as again:
+            assert not orphans & set(processes(folder))
+            assert query(again, "SELECT number FROM kept") == [(7,)]
+        assert not processes(folder)
