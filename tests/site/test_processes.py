@@ -1,0 +1,195 @@
+"""What only shows with several processes: locks, keys, and servers that stop answering."""
+
+import os
+import signal
+import statistics
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import httpx
+import pytest
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from exchange_site.development.embedded import prepare_redis, stop
+from settlement.verification import verify_everything
+from trading.models import Order
+from wallets.models import Transaction
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def two_apis(make_api_process):
+    return [make_api_process(), make_api_process()]
+
+
+def at_once(count, call):
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(call, range(count)))
+
+
+def post_order(base, shopper, body, **headers):
+    return httpx.post(f"{base}orders/", json=body, headers={**shopper.headers, **headers}, timeout=30)
+
+
+def test_fifty_orders_of_a_customer_who_can_pay_for_ten(two_apis, make_shopper, coin):
+    shopper = make_shopper("120.00")
+    body = {"crypto": "ABAN", "amount": "3"}
+    answers = at_once(50, lambda number: post_order(two_apis[number % 2], shopper, body))
+    outcomes = Counter((answer.status_code, answer.json().get("code")) for answer in answers)
+    assert outcomes == {(201, None): 10, (400, "insufficient_funds"): 40}
+    assert (Order.objects.count(), Transaction.objects.filter(kind="purchase").count()) == (10, 10)
+    assert ProcrastinateJob.objects.count() == 10
+    assert shopper.wallet.balance == 0
+    assert verify_everything() == []
+
+
+def test_fifty_requests_with_one_key(two_apis, shopper, coin):
+    body = {"crypto": "ABAN", "amount": "3"}
+    headers = {"Idempotency-Key": "one-key"}
+    answers = at_once(50, lambda number: post_order(two_apis[number % 2], shopper, body, **headers))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert Counter(answer.headers.get("Idempotent-Replayed") for answer in answers) == {"true": 49, None: 1}
+    assert (Order.objects.count(), ProcrastinateJob.objects.count()) == (1, 1)
+    assert shopper.wallet.balance == Decimal("88.00")
+
+
+def test_fifty_withdrawals_with_one_key(two_apis, shopper):
+    def withdraw(number):
+        return httpx.patch(
+            f"{two_apis[number % 2]}accounts/wallet/withdraw/",
+            json={"amount": "60"},
+            headers={**shopper.headers, "Idempotency-Key": "k"},
+            timeout=30,
+        )
+
+    assert {answer.json()["balance"] for answer in at_once(50, withdraw)} == {"40.00"}
+    assert Transaction.objects.filter(kind="withdrawal").count() == 1
+
+
+def test_one_name_registered_many_times_at_once(two_apis):
+    def register(number):
+        body = {"username": "alice", "password": "password123"}
+        return httpx.post(f"{two_apis[number % 2]}accounts/auth/register/", json=body, timeout=30).status_code
+
+    assert Counter(at_once(8, register)) == {201: 1, 409: 7}
+
+
+def test_a_cancel_and_a_claim_at_once_have_one_outcome(two_apis, make_shopper, coin):
+    from django.db import connection
+    from django.utils import timezone
+
+    from settlement.services.claiming import claim_waiting_orders
+
+    shopper = make_shopper("1000.00")
+    orders = [post_order(two_apis[0], shopper, {"crypto": "ABAN", "amount": "3"}).json()["id"] for _ in range(20)]
+
+    def race(number):
+        if number == 10:
+            claim_waiting_orders(coin_id=coin.pk, now=timezone.now())
+            connection.close()
+            return None
+        url = f"{two_apis[number % 2]}orders/{orders[number % 20]}/cancel/"
+        return httpx.post(url, headers=shopper.headers, timeout=30).status_code
+
+    statuses = Counter(at_once(21, race))
+    states = Counter(Order.objects.values_list("state", flat=True))
+    assert states["cancelled"] == statuses[200]
+    assert states["cancelled"] + states["settling"] == 20
+    assert shopper.wallet.balance == 1000 - 12 * states["settling"]
+    assert verify_everything() == []
+
+
+@pytest.fixture
+def own_redis(tmp_path):
+    """A Redis that may be stopped and frozen."""
+    tmp_path.chmod(0o755)
+    server = prepare_redis(tmp_path, durable=False)
+    child = server.start()
+    yield child, {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(server.port), "REDIS_PASSWORD": server.password}
+    os.kill(child.pid, signal.SIGCONT)
+    stop(child)
+
+
+@pytest.mark.parametrize("fault", [signal.SIGSTOP, signal.SIGKILL])
+def test_redis_frozen_or_gone_costs_half_a_second_at_most(make_api_process, shopper, coin, own_redis, fault):
+    redis, environment = own_redis
+    api = make_api_process(**environment)
+
+    def timed(call):
+        begun = time.monotonic()
+        assert call().status_code in {200, 201}
+        return time.monotonic() - begun
+
+    def order():
+        return post_order(api, shopper, {"crypto": "ABAN", "total": "1.00"})
+
+    def read():
+        return httpx.get(f"{api}orders/", headers=shopper.headers, timeout=30)
+
+    before = statistics.median(timed(call) for call in (order, read) * 3)
+    os.kill(redis.pid, fault)
+    for call in (order, read) * 4:
+        assert timed(call) < before + 0.5
+    assert Order.objects.count() == 7
+
+
+def test_postgres_away_is_a_quick_503(make_api_process, shopper):
+    from exchange_site.development.embedded import free_port
+
+    api = make_api_process(POSTGRES_PORT=str(free_port()))
+    begun = time.monotonic()
+    answer = httpx.get(f"{api}accounts/wallet/", headers=shopper.headers, timeout=30)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.headers["Retry-After"]
+    assert time.monotonic() - begun < 5
+    ready = httpx.get(api.replace("/api/v1/", "/health/ready/"), timeout=30)
+    assert (ready.status_code, ready.json()["postgres"]) == (503, "unavailable")
+
+
+def test_a_frozen_wallet_is_seen_after_the_lock_was_waited_for(two_apis, shopper, coin):
+    """The flag is a column of the row that is locked, so it is read as it is after the wait."""
+    from django.db import transaction
+
+    from wallets.models import Wallet
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Wallet.objects.select_for_update(no_key=True).get(pk=shopper.wallet.pk)
+            waiting = pool.submit(post_order, two_apis[0], shopper, {"crypto": "ABAN", "amount": "3"})
+            time.sleep(0.5)
+            Wallet.objects.filter(pk=shopper.wallet.pk).update(frozen=True)
+        assert waiting.result().json()["code"] == "account_frozen"
+    assert not Order.objects.exists()
+
+
+def test_a_row_held_elsewhere_for_too_long_is_busy(two_apis, shopper, coin):
+    from django.db import transaction
+
+    from wallets.models import Wallet
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        Wallet.objects.select_for_update(no_key=True).get(pk=shopper.wallet.pk)
+        waiting = pool.submit(post_order, two_apis[0], shopper, {"crypto": "ABAN", "amount": "3"})
+        answer = waiting.result()
+    assert (answer.status_code, answer.json()["code"]) == (409, "busy")
+
+
+def test_production_refuses_development_secrets():
+    import subprocess
+
+    environment = {name: value for name, value in os.environ.items() if "SECRET" not in name}
+    for extra in ({}, {"SECRET_KEY": "x" * 50}, {"SECRET_KEY": "x" * 50, "JWT_SECRET_KEY": "x" * 50}):
+        done = subprocess.run(
+            [sys.executable, "manage.py", "check"],
+            env={**environment, "DEBUG": "False", **extra},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode != 0
+        assert "SECRET_KEY must" in done.stderr
