@@ -85,7 +85,6 @@ _RETRY_AFTER_SECONDS: Final = {"price_unavailable": 10, "unavailable": 1, "busy"
 
 def problem(code: str, *, detail: str = "", errors: Sequence[dict[str, str]] | None = None) -> HttpResponse:
     """The answer for `code`."""
-
     kind = CODES[code]
     body: dict[str, Any] = {
         "type": f"urn:crypto-exchange:problem:{code}",
@@ -106,7 +105,7 @@ def problem(code: str, *, detail: str = "", errors: Sequence[dict[str, str]] | N
 
 def answer_problems(api: NinjaAPI) -> None:
     """Make `api` answer every error by the table."""
-    for error_type, handler in (
+    handlers: tuple[tuple[type[Exception], Any], ...] = (
         (DomainError, _domain_error),
         (ValidationError, _validation_error),
         (AuthenticationError, _authentication_error),
@@ -116,7 +115,8 @@ def answer_problems(api: NinjaAPI) -> None:
         (InterfaceError, _unavailable),
         (ConnectorException, _unavailable),
         (Exception, _crash),
-    ):
+    )
+    for error_type, handler in handlers:
         api.add_exception_handler(error_type, handler)
 
 

@@ -66,9 +66,7 @@ TEMPLATES = [
 ]
 
 # Timeouts in milliseconds. A pool and persistent connections exclude each other.
-_POSTGRES_TIMEOUTS = (
-    "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
-)
+_POSTGRES_TIMEOUTS = "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
@@ -141,9 +139,7 @@ REDIS_SKIP_SECONDS_AFTER_FAILURE = 2
 MAX_BODY_BYTES = 64 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # the admin's forms; the API's own limit is MAX_BODY_BYTES
 
-SELF_SERVICE_DEPOSITS = (
-    DEBUG if CONFIGURATION.SELF_SERVICE_DEPOSITS is None else CONFIGURATION.SELF_SERVICE_DEPOSITS
-)
+SELF_SERVICE_DEPOSITS = DEBUG if CONFIGURATION.SELF_SERVICE_DEPOSITS is None else CONFIGURATION.SELF_SERVICE_DEPOSITS
 ORDER_AGGREGATION_THRESHOLD = CONFIGURATION.ORDER_AGGREGATION_THRESHOLD
 POOL_MAX_AGE = timedelta(seconds=CONFIGURATION.POOL_MAX_AGE_SECONDS)
 PRICE_MAX_AGE = timedelta(seconds=CONFIGURATION.PRICE_MAX_AGE_SECONDS)

@@ -10,9 +10,7 @@ OPS_QUEUE: Final = "ops"
 
 def settle_batch_later(*, batch_id: int, delay_seconds: float = 0) -> None:
     """Enqueue the batch's next step, inside the running transaction."""
-    defer_job(
-        task=SETTLE_TASK, queue=SETTLEMENT_QUEUE, delay_seconds=_whole(delay_seconds), batch_id=batch_id
-    )
+    defer_job(task=SETTLE_TASK, queue=SETTLEMENT_QUEUE, delay_seconds=_whole(delay_seconds), batch_id=batch_id)
 
 
 def _whole(seconds: float) -> int:

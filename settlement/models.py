@@ -104,12 +104,13 @@ class Attempt(models.Model):
     class Meta:
         indexes = [models.Index(fields=["next_step_at"], condition=Q(state__in=IN_FLIGHT), name="attempts_in_flight")]
         constraints = [
-            models.UniqueConstraint(fields=["coin"], condition=Q(state__in=IN_FLIGHT), name="one_attempt_in_flight_per_coin"),
+            models.UniqueConstraint(
+                fields=["coin"], condition=Q(state__in=IN_FLIGHT), name="one_attempt_in_flight_per_coin"
+            ),
             models.UniqueConstraint(fields=["batch", "number"], name="attempts_of_a_batch_are_numbered"),
             models.CheckConstraint(condition=Q(state__in=AttemptState.values), name="attempt_state_is_known"),
             models.CheckConstraint(
-                condition=Q(state__in=IN_FLIGHT, ended_at=None)
-                | (~Q(state__in=IN_FLIGHT) & Q(ended_at__isnull=False)),
+                condition=Q(state__in=IN_FLIGHT, ended_at=None) | (~Q(state__in=IN_FLIGHT) & Q(ended_at__isnull=False)),
                 name="attempts_end_once",
             ),
             models.CheckConstraint(
@@ -123,7 +124,9 @@ class Attempt(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(commission__gte=0, commission__lte=F("executed"), cost__gte=0)
-                & is_number("commission") & is_number("cost") & is_number("executed"),
+                & is_number("commission")
+                & is_number("cost")
+                & is_number("executed"),
                 name="fill_figures_are_plausible",
             ),
         ]

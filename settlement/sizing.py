@@ -20,7 +20,10 @@ def quantity_to_buy(*, missing: Decimal, taker_rate: Decimal, ask: Decimal, rule
     gross = _UP.divide(missing, 1 - taker_rate)
     notional = _UP.divide(_UP.multiply(rules.notional_minimum, _NOTIONAL_SLACK), ask)
     wanted = max(gross, notional, rules.quantity_minimum)
-    return min(_to_step(wanted, rules.quantity_step, _UP), _to_step(rules.quantity_maximum, rules.quantity_step, _DOWN))
+    return min(
+        _to_step(wanted, rules.quantity_step, _UP),
+        _to_step(rules.quantity_maximum, rules.quantity_step, _DOWN),
+    )
 
 
 def highest_price(*, charged: Decimal, amount: Decimal, max_loss: Decimal, tick: Decimal) -> Decimal:

@@ -68,5 +68,3 @@ def prune_records(timestamp: int) -> None:
     today = datetime.fromtimestamp(timestamp, tz=timezone.get_current_timezone())
     prune_token_families(before=today)
     prune_prices(before=today - timedelta(days=settings.PRICE_KEEP_DAYS))
-
-

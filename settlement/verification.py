@@ -65,9 +65,7 @@ def verify_fills() -> list[Finding]:
 def verify_result() -> list[Finding]:
     """Rule 5: what customers paid went to the venue, to fees, or is the trading result."""
     paid = sum_completed_charges()
-    went = sum(
-        sum_house_wallet(role=role) for role in (WalletRole.VENUE, WalletRole.FEES, WalletRole.TRADING_RESULT)
-    )
+    went = sum(sum_house_wallet(role=role) for role in (WalletRole.VENUE, WalletRole.FEES, WalletRole.TRADING_RESULT))
     if paid == went:
         return []
     return [Finding(rule=5, subject="paid for completed orders", expected=str(paid), found=str(went))]

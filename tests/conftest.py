@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 import uuid
 from contextlib import contextmanager
@@ -33,7 +32,11 @@ def clean_slate(request):
     redis_store.breaker.reset()
     redis_store._client.cache_clear()
     redis_store.with_redis(lambda client: client.flushall())
-    if "db" in request.fixturenames or "transactional_db" in request.fixturenames or request.node.get_closest_marker("django_db"):
+    if (
+        "db" in request.fixturenames
+        or "transactional_db" in request.fixturenames
+        or request.node.get_closest_marker("django_db")
+    ):
         request.getfixturevalue("_no_jobs")
 
 
@@ -103,7 +106,10 @@ class Api:
 
     def __call__(self, method, path, body=None, *, by=None, **headers):
         data = body if isinstance(body, str | bytes) else ("" if body is None else json.dumps(body))
-        sent = {**(by.headers if by else {}), **{name.replace("_", "-"): value for name, value in headers.items()}}
+        sent = {
+            **(by.headers if by else {}),
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
         content = {} if method == "GET" else {"data": data, "content_type": "application/json"}
         return getattr(self._client, method.lower())(f"/api/v1/{path}", headers=sent, **content)
 
@@ -127,11 +133,19 @@ def simulator(tmp_path, settings):
 def running_simulator(folder):
     port = free_port()
     process = start(
-        [sys.executable, "-m", "exchange_site.simulator", "--port", str(port), "--book", str(folder / "book.sqlite")]
+        [
+            sys.executable,
+            "-m",
+            "exchange_site.simulator",
+            "--port",
+            str(port),
+            "--book",
+            str(folder / "book.sqlite"),
+        ]
     )
     with stopped(process):
         venue = Simulator(f"http://127.0.0.1:{port}")
-        wait_for(lambda: venue.answers(), seconds=15)
+        wait_for(venue.answers, seconds=15)
         yield venue
         venue.close()
 

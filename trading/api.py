@@ -18,8 +18,6 @@ from trading.schemas import (
     OrderAnswer,
     OrderBody,
     OrderQuery,
-    PoolAnswer,
-    PricePoint,
 )
 from trading.selectors import (
     OrderFilters,
@@ -31,6 +29,7 @@ from trading.selectors import (
 )
 from trading.services.orders import OrderRequest, cancel_order, place_order
 from wallets.http import (
+    Answer,
     ClaimedCustomer,
     IdempotencyHeader,
     SignedInCustomer,
@@ -51,29 +50,31 @@ HISTORY_POINTS = 50
 
 
 @coins_router.get("crypto-currencies/", auth=None, response={200: list[CoinAnswer], **problems(429, 503)})
-def coins(request: HttpRequest) -> list[CoinAnswer]:
+def coins(request: HttpRequest) -> list[Answer]:
     """The coins on sale, with their prices."""
     now = timezone.now()
-    return [CoinAnswer.model_construct(**_coin_fields(coin, offer, now)) for coin, offer in list_offers()]
+    return [{**_coin_fields(coin, offer, now)} for coin, offer in list_offers()]
 
 
-@coins_router.get("crypto-currencies/{name}/", auth=None, response={200: CoinDetailAnswer, **problems(404, 422, 429, 503)})
-def one_coin(request: HttpRequest, name: Path[CoinName]) -> CoinDetailAnswer:
+@coins_router.get(
+    "crypto-currencies/{name}/", auth=None, response={200: CoinDetailAnswer, **problems(404, 422, 429, 503)}
+)
+def one_coin(request: HttpRequest, name: Path[CoinName]) -> Answer:
     """One coin, with its limits and its recent price history."""
     coin, offer = get_coin(name=name)
-    return CoinDetailAnswer.model_construct(
+    return {
         **_coin_fields(coin, offer, timezone.now()),
-        minimum=offer.minimum,
-        maximum=offer.maximum,
-        step=offer.step,
-        history=[
-            PricePoint.model_construct(price=reading.value, at=reading.read_at)
+        "minimum": offer.minimum,
+        "maximum": offer.maximum,
+        "step": offer.step,
+        "history": [
+            {"price": reading.value, "at": reading.read_at}
             for reading in list_price_history(coin_id=coin.pk, limit=HISTORY_POINTS)
         ],
-    )
+    }
 
 
-def _coin_fields(coin: Coin, offer: Offer, now: datetime) -> dict[str, object]:
+def _coin_fields(coin: Coin, offer: Offer, now: datetime) -> Answer:
     return {
         "name": coin.name,
         "title": coin.title,
@@ -91,7 +92,7 @@ def _coin_fields(coin: Coin, offer: Offer, now: datetime) -> dict[str, object]:
 )
 def place(
     request: HttpRequest, response: HttpResponse, body: OrderBody, idempotency: IdempotencyHeader
-) -> Status[OrderAnswer]:
+) -> Status[Answer]:
     """Buy a coin. The wallet is debited at once; settlement follows."""
     wish = OrderRequest(
         crypto=body.crypto,
@@ -107,7 +108,7 @@ def place(
 
 
 @orders_router.get("", auth=SignedInCustomer(), response={200: list[OrderAnswer], **problems(400, 401, 422, 429, 503)})
-def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery]) -> list[OrderAnswer]:
+def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery]) -> list[Answer]:
     """The caller's orders, newest first."""
     refuse_unknown_parameters(request, known=OrderQuery)
     filters = OrderFilters(
@@ -121,8 +122,10 @@ def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery
     return _answers(page.rows)
 
 
-@orders_router.get("{int:order_id}/", auth=SignedInCustomer(), response={200: OrderAnswer, **problems(401, 404, 429, 503)})
-def one_order(request: HttpRequest, order_id: int) -> OrderAnswer:
+@orders_router.get(
+    "{int:order_id}/", auth=SignedInCustomer(), response={200: OrderAnswer, **problems(401, 404, 429, 503)}
+)
+def one_order(request: HttpRequest, order_id: int) -> Answer:
     """One of the caller's orders."""
     return _answers([get_order(customer_id=caller(request).id, order_id=order_id)])[0]
 
@@ -132,24 +135,24 @@ def one_order(request: HttpRequest, order_id: int) -> OrderAnswer:
     auth=ClaimedCustomer(),
     response={200: OrderAnswer, **problems(401, 403, 404, 409, 429, 503)},
 )
-def cancel(request: HttpRequest, order_id: int) -> OrderAnswer:
+def cancel(request: HttpRequest, order_id: int) -> Answer:
     """Cancel an order that settlement has not begun with; its charge is refunded."""
     return _answers([cancel_order(customer=caller(request), order_id=order_id, now=timezone.now())])[0]
 
 
 @holdings_router.get("holdings/", response={200: list[HoldingAnswer], **problems(401, 429, 503)})
-def holdings(request: HttpRequest) -> list[HoldingAnswer]:
+def holdings(request: HttpRequest) -> list[Answer]:
     """The coins the caller holds, with what they cost and what they are worth."""
     costs = sum_costs(customer_id=caller(request).id)
     prices = {coin.name: offer.price for coin, offer in list_offers()}
     return [
-        HoldingAnswer.model_construct(
-            crypto=coin,
-            amount=amount,
-            cost=costs.get(coin, Decimal(0)),
-            price=prices.get(coin),
-            value=_value(amount, prices.get(coin)),
-        )
+        {
+            "crypto": coin,
+            "amount": amount,
+            "cost": costs.get(coin, Decimal(0)),
+            "price": prices.get(coin),
+            "value": _value(amount, prices.get(coin)),
+        }
         for coin, amount in sorted(list_coin_balances(owner_id=caller(request).id).items())
     ]
 
@@ -159,7 +162,7 @@ def _value(amount: Decimal, price: Decimal | None) -> Decimal | None:
     return None if price is None else (amount * price).quantize(Decimal("0.01"), rounding=ROUND_DOWN)
 
 
-def _answers(orders: list[Order], *, pool_total: Decimal | None = None) -> list[OrderAnswer]:
+def _answers(orders: list[Order], *, pool_total: Decimal | None = None) -> list[Answer]:
     """Answers for orders; the totals of their pools are read in one go unless known already."""
     pooled = {order.coin.name for order in orders if order.state == OrderState.AGGREGATED}
     if pool_total is not None and len(pooled) == 1:
@@ -169,30 +172,30 @@ def _answers(orders: list[Order], *, pool_total: Decimal | None = None) -> list[
     return [_answer(order, totals=totals) for order in orders]
 
 
-def _answer(order: Order, *, totals: dict[str, Decimal]) -> OrderAnswer:
-    return OrderAnswer.model_construct(
-        id=order.pk,
-        crypto=order.coin.name,
-        amount=order.amount,
-        price=order.price,
-        total_price=order.total_price,
-        state=order.state,
-        is_aggregated=order.is_aggregated,
-        pool=_pool(order, totals=totals),
-        reason=order.reason,
-        created_at=order.created_at,
-        settling_at=order.settling_at,
-        completed_at=order.completed_at,
-        refunded_at=order.refunded_at,
-        cancelled_at=order.cancelled_at,
-    )
+def _answer(order: Order, *, totals: dict[str, Decimal]) -> Answer:
+    return {
+        "id": order.pk,
+        "crypto": order.coin.name,
+        "amount": order.amount,
+        "price": order.price,
+        "total_price": order.total_price,
+        "state": order.state,
+        "is_aggregated": order.is_aggregated,
+        "pool": _pool(order, totals=totals),
+        "reason": order.reason,
+        "created_at": order.created_at,
+        "settling_at": order.settling_at,
+        "completed_at": order.completed_at,
+        "refunded_at": order.refunded_at,
+        "cancelled_at": order.cancelled_at,
+    }
 
 
-def _pool(order: Order, *, totals: dict[str, Decimal]) -> PoolAnswer | None:
+def _pool(order: Order, *, totals: dict[str, Decimal]) -> Answer | None:
     if order.state != OrderState.AGGREGATED:
         return None
-    return PoolAnswer.model_construct(
-        total=totals[order.coin.name],
-        threshold=settings.ORDER_AGGREGATION_THRESHOLD,
-        settle_by=order.settle_by,
-    )
+    return {
+        "total": totals[order.coin.name],
+        "threshold": settings.ORDER_AGGREGATION_THRESHOLD,
+        "settle_by": order.settle_by,
+    }

@@ -1,11 +1,11 @@
 """What the shop refuses, and why.
 
-    DomainError (wallets)
-    ├── UnknownCoin           .name
-    ├── PriceUnavailable      no price that may be sold at: none, too old, or suspended
-    ├── BelowMinimum          .minimum
-    ├── AboveMaximum          .maximum
-    └── OrderNotCancellable   claimed for settlement, or over
+DomainError (wallets)
+├── UnknownCoin           .name
+├── PriceUnavailable      no price that may be sold at: none, too old, or suspended
+├── BelowMinimum          .minimum
+├── AboveMaximum          .maximum
+└── OrderNotCancellable   claimed for settlement, or over
 """
 
 from decimal import Decimal

@@ -36,7 +36,10 @@ class Coin(models.Model):
             models.CheckConstraint(condition=Q(name__regex=r"^[A-Z0-9]{2,12}$"), name="coin_name_is_a_symbol"),
             models.CheckConstraint(condition=~Q(name=USD), name="dollars_are_not_a_coin"),
             models.CheckConstraint(
-                condition=Q(step__gt=0) & is_number("step") & Q(minimum__gt=0) & is_number("maximum")
+                condition=Q(step__gt=0)
+                & is_number("step")
+                & Q(minimum__gt=0)
+                & is_number("maximum")
                 & Q(maximum__gte=F("minimum")),
                 name="coin_limits_are_in_order",
             ),

@@ -43,13 +43,11 @@ def read_counters(*, coins: list[str]) -> dict[str, Decimal]:
     except RedisAway:
         return {}
     return {
-        coin: total
-        for coin, value in zip(coins, values, strict=True)
-        if (total := parse_counter(value)) is not None
+        coin: total for coin, value in zip(coins, values, strict=True) if (total := parse_counter(value)) is not None
     }
 
 
-def parse_counter(value: str | None) -> Decimal | None:
+def parse_counter(value: str | bytes | None) -> Decimal | None:
     """A counter's total in US dollars; None for one that is missing or makes no sense."""
     try:
         cents = int(value or "")

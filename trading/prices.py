@@ -127,9 +127,7 @@ def _load(name: str) -> Offer:
 
 def _cache(offer: Offer) -> None:
     try:
-        with_redis(
-            lambda client: client.set(_offer_key(offer.name), _to_json(offer), ex=settings.PRICE_CACHE_SECONDS)
-        )
+        with_redis(lambda client: client.set(_offer_key(offer.name), _to_json(offer), ex=settings.PRICE_CACHE_SECONDS))
     except RedisAway:
         return
 
@@ -142,7 +140,7 @@ def _to_json(offer: Offer) -> str:
     return json.dumps(asdict(offer), default=str)
 
 
-def _from_json(text: str) -> Offer:
+def _from_json(text: str | bytes) -> Offer:
     data: dict[str, Any] = json.loads(text)
     for name in ("minimum", "maximum", "step", "price"):
         data[name] = None if data[name] is None else Decimal(data[name])

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class RedisAway(Exception):  # noqa: N818  a state of affairs, answered by reading Postgres
+class RedisAway(Exception):
     """Redis does not answer, or did not a moment ago."""
 
 

@@ -56,9 +56,7 @@ def read_pool_totals(*, coins: set[str]) -> dict[str, Decimal]:
 def sum_pools() -> dict[str, Decimal]:
     """What every coin's pool holds according to Postgres, empty ones included."""
     rows = (
-        Coin.objects.annotate(
-            total=Sum("orders__total_price", filter=Q(orders__state=OrderState.AGGREGATED))
-        )
+        Coin.objects.annotate(total=Sum("orders__total_price", filter=Q(orders__state=OrderState.AGGREGATED)))
         .filter(Q(total__isnull=False) | Q(is_sold=True))
         .values_list("name", "total")
     )

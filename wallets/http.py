@@ -14,6 +14,9 @@ from wallets.models import User
 from wallets.selectors import Principal, get_user
 from wallets.services.tokens import read_access_token
 
+Answer = dict[str, Any]
+"""An answer's members; Ninja checks them against the operation's schema."""
+
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 

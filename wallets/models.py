@@ -92,7 +92,8 @@ class Wallet(models.Model):
                 name="only_customers_and_inventory_store_a_balance",
             ),
             models.CheckConstraint(
-                condition=Q(balance=None) | (Q(balance__gte=0) & is_number("balance")), name="balance_is_not_negative"
+                condition=Q(balance=None) | (Q(balance__gte=0) & is_number("balance")),
+                name="balance_is_not_negative",
             ),
             models.CheckConstraint(
                 condition=~Q(asset=USD) | Q(balance=None) | Q(balance=Round(F("balance"), 2)),
@@ -155,9 +156,7 @@ class Transaction(models.Model):
             models.CheckConstraint(
                 condition=Q(amount__gt=0) & is_number("amount"), name="transaction_amount_is_positive"
             ),
-            models.CheckConstraint(
-                condition=~Q(source=F("destination")), name="transaction_moves_between_two_wallets"
-            ),
+            models.CheckConstraint(condition=~Q(source=F("destination")), name="transaction_moves_between_two_wallets"),
             models.CheckConstraint(condition=Q(kind__in=TransactionKind.values), name="transaction_kind_is_known"),
             models.CheckConstraint(
                 condition=~Q(asset=USD)
@@ -170,8 +169,7 @@ class Transaction(models.Model):
                 name="balance_after_is_not_negative",
             ),
             models.CheckConstraint(
-                condition=Q(customer=None, balance_after=None)
-                | Q(customer__isnull=False, balance_after__isnull=False),
+                condition=Q(customer=None, balance_after=None) | Q(customer__isnull=False, balance_after__isnull=False),
                 name="balance_after_is_the_customers",
             ),
             models.CheckConstraint(

@@ -57,7 +57,11 @@ def _decode(cursor: str, *, fingerprint: str) -> tuple[datetime, int]:
         text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
         created_at, row_id, made_for = json.loads(text)
         moment = datetime.fromisoformat(created_at)
-    except (ValueError, TypeError, RecursionError) as error:  # UnicodeError and binascii.Error are ValueErrors
+    except (
+        ValueError,
+        TypeError,
+        RecursionError,
+    ) as error:  # UnicodeError and binascii.Error are ValueErrors
         raise InvalidCursor from error
     if made_for != fingerprint or type(row_id) is not int or not 0 < row_id <= _BIGGEST_ID or moment.tzinfo is None:
         raise InvalidCursor

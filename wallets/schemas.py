@@ -50,7 +50,11 @@ def _outgoing(places: int) -> Any:
     return (
         PlainSerializer(lambda value: plain(value, places=places), return_type=str),
         WithJsonSchema(
-            {"type": "string", "pattern": rf"^\d+\.\d{{{places}}}$", "examples": [plain(Decimal(12), places=places)]},
+            {
+                "type": "string",
+                "pattern": rf"^\d+\.\d{{{places}}}$",
+                "examples": [plain(Decimal(12), places=places)],
+            },
             mode="serialization",
         ),
     )

@@ -22,9 +22,7 @@ class Principal:
 
 def get_user(*, principal: Principal) -> User:
     """The active user behind a token. Raises TokenInvalid for a disabled one or an outdated token."""
-    user = User.objects.filter(
-        id=principal.user_id, token_version=principal.token_version, is_active=True
-    ).first()
+    user = User.objects.filter(id=principal.user_id, token_version=principal.token_version, is_active=True).first()
     if user is None:
         raise TokenInvalid
     return user
@@ -88,6 +86,4 @@ def get_transaction(*, customer_id: int, transaction_id: int) -> Transaction:
 
 
 def _statement(customer_id: int) -> QuerySet[Transaction]:
-    return Transaction.objects.filter(
-        Q(kind__in=[*_INCOMING, *_OUTGOING]), customer_id=customer_id, asset=USD
-    )
+    return Transaction.objects.filter(Q(kind__in=[*_INCOMING, *_OUTGOING]), customer_id=customer_id, asset=USD)

@@ -91,4 +91,4 @@ def read_rows(query: str, parameters: Any = ()) -> list[Any]:
     """Run a query of the verification."""
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
-        return cursor.fetchall()
+        return list(cursor.fetchall())

@@ -47,10 +47,9 @@ def _manage(arguments: list[str]) -> int:
     if running:
         return _run(arguments, dict(running.environment))
     environment, servers = prepare_environment(data_dir())
-    children = []
+    children: list[subprocess.Popen[bytes]] = []
     try:
-        for server in servers:
-            children.append(server.start())
+        children.extend(server.start() for server in servers)
         if "POSTGRES_PORT" in environment:
             create_database(
                 host="127.0.0.1",

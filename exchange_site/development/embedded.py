@@ -26,7 +26,7 @@ _STOP_SECONDS = 8.0
 POSTGRES_USER = "postgres"
 
 
-class ServerFailed(Exception):  # noqa: N818  a state of affairs, explained
+class ServerFailed(Exception):
     """A server did not start or stop as it should."""
 
 
@@ -80,7 +80,7 @@ class Server:
 def stop(child: "subprocess.Popen[bytes]") -> None:
     """Stop a server that was started here: at once, but cleanly."""
     if child.poll() is None:
-        child.send_signal(signal.SIGINT if "postgres" in child.args[0] else signal.SIGTERM)  # type: ignore[index]  # a list, see start
+        child.send_signal(signal.SIGINT)  # PostgreSQL's "fast", and Redis' as good as SIGTERM
         try:
             child.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -171,7 +171,7 @@ def _home(data_dir: Path) -> Path:
 
 
 def _make_cluster(cluster: Path, *, password: str) -> None:
-    """initdb wants the password in a file, and reads it as the user the server runs as."""
+    """Initdb wants the password in a file, and reads it as the user the server runs as."""
     cluster.mkdir(mode=0o700, exist_ok=True)
     hand_over(cluster)
     password_file = cluster.with_name("initdb.password")

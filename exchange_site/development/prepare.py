@@ -75,9 +75,7 @@ def _wait_for(url: str) -> None:
 
 def _banner(base: str, folder: Path) -> str:
     simulator = (
-        f"  exchange simulator  {os.environ['EXCHANGE_URL']}/control/book\n"
-        if "SIMULATOR_PORT" in os.environ
-        else ""
+        f"  exchange simulator  {os.environ['EXCHANGE_URL']}/control/book\n" if "SIMULATOR_PORT" in os.environ else ""
     )
     return (
         "\nThe exchange is running.\n"

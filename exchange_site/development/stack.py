@@ -32,7 +32,7 @@ _READY_SECONDS = 120.0
 _STOP_SECONDS = 15.0
 
 
-class StackRefused(Exception):  # noqa: N818  a state of affairs, explained
+class StackRefused(Exception):
     """The stack cannot be started as asked."""
 
 
@@ -95,9 +95,7 @@ def run_stack() -> None:
     _write_private(folder / "stack.env", "".join(f"{name}={value}\n" for name, value in environment.items()))
     (folder / "ready").unlink(missing_ok=True)
     configuration = folder / "supervisord.conf"
-    _write_private(
-        configuration, _supervisord_conf(folder, servers, with_simulator="SIMULATOR_PORT" in environment)
-    )
+    _write_private(configuration, _supervisord_conf(folder, servers, with_simulator="SIMULATOR_PORT" in environment))
     os.chdir(PROJECT)
     os.execv(  # noqa: S606  Ctrl-C and the pid file are supervisord's
         sys.executable,
@@ -130,7 +128,7 @@ def running_stack(folder: Path, *, environment: Mapping[str, str]) -> Iterator[S
     folder.mkdir(parents=True, exist_ok=True)
     own = {"DATA_DIR": str(folder), "PORT": str(free_port()), "SIMULATOR_PORT": str(free_port())}
     with (folder / "stack.log").open("wb") as log:
-        child = subprocess.Popen(  # noqa: S603  a command of ours
+        child = subprocess.Popen(
             [sys.executable, "-m", "exchange_site.development", "dev"],
             cwd=PROJECT,
             env={**os.environ, **own, **environment},
@@ -186,17 +184,17 @@ chmod=0700
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
     ]
-    for server in servers:
-        sections.append(
-            _program(
-                server.name.lower(),
-                " ".join(_quoted(part) for part in server.command),
-                priority=10,
-                stop_signal="INT" if server.name == "PostgreSQL" else "TERM",
-                extra=["directory=/", f"user={user}" if user else "", "autostart=true"],
-                stop_seconds=3,
-            )
+    sections += [
+        _program(
+            server.name.lower(),
+            " ".join(_quoted(part) for part in server.command),
+            priority=10,
+            stop_signal="INT",
+            extra=["directory=/", f"user={user}" if user else "", "autostart=true"],
+            stop_seconds=3,
         )
+        for server in servers
+    ]
     sections.append(
         _program(
             "prepare",
@@ -207,10 +205,11 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
         )
     )
     if with_simulator:
+        book = _quoted(str(folder / "simulator.sqlite"))
         sections.append(
             _program(
                 "simulator",
-                f"{manage} exchange_simulator --port %(ENV_SIMULATOR_PORT)s --book {_quoted(str(folder / 'simulator.sqlite'))}",
+                f"{manage} exchange_simulator --port %(ENV_SIMULATOR_PORT)s --book {book}",
                 priority=30,
                 stop_seconds=1,
             )
@@ -301,9 +300,7 @@ def _refuse_taken_port(name: str) -> None:
         try:
             probe.bind(("127.0.0.1", number))
         except OSError as error:
-            raise StackRefused(
-                f"Port {number} is taken. Choose another: {name}={number + 1} task dev"
-            ) from error
+            raise StackRefused(f"Port {number} is taken. Choose another: {name}={number + 1} task dev") from error
 
 
 def _write_private(file: Path, text: str) -> None:

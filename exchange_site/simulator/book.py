@@ -77,9 +77,7 @@ class Book:
         with self._transaction():
             price = self.price(order.symbol)
             self.filters(order.symbol).check(quantity=order.quantity, price=order.price or price)
-            crosses = order.price is None or (
-                order.price >= price if order.side == "BUY" else order.price <= price
-            )
+            crosses = order.price is None or (order.price >= price if order.side == "BUY" else order.price <= price)
             step = self.filters(order.symbol).step
             filled = _down(order.quantity * fraction, step) if crosses else Decimal(0)
             self._ensure_funds(order, at=order.price or price)
@@ -99,7 +97,8 @@ class Book:
     def find(self, *, symbol: str, client_id: str) -> dict[str, Any]:
         """The newest order under a client order id, which is unique among open orders only."""
         row = self._db.execute(
-            "SELECT id FROM venue_order WHERE symbol = ? AND client_id = ? ORDER BY id DESC", [symbol, client_id]
+            "SELECT id FROM venue_order WHERE symbol = ? AND client_id = ? ORDER BY id DESC",
+            [symbol, client_id],
         ).fetchone()
         if row is None:
             raise VenueError(*NO_SUCH_ORDER)
@@ -137,7 +136,9 @@ class Book:
         return Decimal(self._market(symbol)["price"])
 
     def prices(self) -> dict[str, Decimal]:
-        return {row["symbol"]: Decimal(row["price"]) for row in self._db.execute("SELECT * FROM market ORDER BY symbol")}
+        return {
+            row["symbol"]: Decimal(row["price"]) for row in self._db.execute("SELECT * FROM market ORDER BY symbol")
+        }
 
     def filters(self, symbol: str) -> Filters:
         row = self._market(symbol)
@@ -194,8 +195,15 @@ class Book:
 
     def _list(self, symbol: str, price: Decimal) -> None:
         filters = default_filters(price=price)
-        values = [symbol, f"{price:f}", *(f"{getattr(filters, name):f}" for name in Filters.__dataclass_fields__)]
-        self._db.execute("INSERT INTO market (symbol, price, tick, step, minimum, maximum, notional) VALUES (?,?,?,?,?,?,?)", values)
+        values = [
+            symbol,
+            f"{price:f}",
+            *(f"{getattr(filters, name):f}" for name in Filters.__dataclass_fields__),
+        ]
+        self._db.execute(
+            "INSERT INTO market (symbol, price, tick, step, minimum, maximum, notional) VALUES (?,?,?,?,?,?,?)",
+            values,
+        )
 
     def _ensure_funds(self, order: NewOrder, *, at: Decimal) -> None:
         asset, needed = (
@@ -239,7 +247,15 @@ class Book:
         self._db.execute(
             "INSERT INTO trade (order_id, price, quantity, quote, commission, commission_asset, time)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [order_id, f"{price:f}", f"{quantity:f}", f"{quote:f}", f"{commission:f}", taken_in, now_milliseconds()],
+            [
+                order_id,
+                f"{price:f}",
+                f"{quantity:f}",
+                f"{quote:f}",
+                f"{commission:f}",
+                taken_in,
+                now_milliseconds(),
+            ],
         )
         self._db.execute(
             "UPDATE venue_order SET executed = ?, quote = ? WHERE id = ?",
@@ -248,10 +264,8 @@ class Book:
 
     def _finish(self, order_id: int, *, rests: bool) -> None:
         row = self._db.execute("SELECT * FROM venue_order WHERE id = ?", [order_id]).fetchone()
-        if Decimal(row["executed"]) == Decimal(row["quantity"]):
-            status = "FILLED"
-        else:
-            status = "NEW" if rests else "EXPIRED"
+        unfinished = "NEW" if rests else "EXPIRED"
+        status = "FILLED" if Decimal(row["executed"]) == Decimal(row["quantity"]) else unfinished
         self._db.execute("UPDATE venue_order SET status = ? WHERE id = ?", [status, order_id])
 
     def _fill_crossed(self, symbol: str, price: Decimal) -> None:

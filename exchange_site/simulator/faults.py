@@ -77,7 +77,7 @@ def _read(entry: Any) -> Fault:
     if unknown:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
     try:
-        values = {
+        values: dict[str, Any] = {
             "times": int(entry["times"]) if "times" in entry else None,
             "seconds": float(entry["seconds"]) if "seconds" in entry else None,
             "wait": float(entry["wait"]) if "wait" in entry else None,

@@ -29,9 +29,7 @@ def serve(options: argparse.Namespace) -> None:
 async def _serve(options: argparse.Namespace) -> None:
     book = Book(options.book)
     app = web.Application(middlewares=[control.answer_bad_input, rest.answer_errors])
-    app[rest.VENUE] = rest.Venue(
-        book=book, faults=Faults(), api_key=options.api_key, api_secret=options.api_secret
-    )
+    app[rest.VENUE] = rest.Venue(book=book, faults=Faults(), api_key=options.api_key, api_secret=options.api_secret)
     app.add_routes([*rest.routes(), *control.routes()])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()

@@ -77,9 +77,7 @@ class CcxtExchange:
             return {}
         with _questions():
             tickers = self._client.fetch_tickers(list(symbols))
-        prices = {
-            coin: _decimal(tickers[symbol]["last"]) for symbol, coin in symbols.items() if symbol in tickers
-        }
+        prices = {coin: _decimal(tickers[symbol]["last"]) for symbol, coin in symbols.items() if symbol in tickers}
         return {coin: price for coin, price in prices.items() if price}
 
     def read_time(self) -> datetime:
@@ -118,7 +116,9 @@ class CcxtExchange:
                 self.read_time()
             with localcontext():
                 order = self._client.fetch_order(
-                    None, _symbol(coin), {"clientOrderId": client_order_id, "origClientOrderId": client_order_id}
+                    None,
+                    _symbol(coin),
+                    {"clientOrderId": client_order_id, "origClientOrderId": client_order_id},
                 )
         except Exception as error:  # noqa: BLE001  a question that failed proves nothing
             return self._judge_failed_look_up(error)
@@ -126,9 +126,7 @@ class CcxtExchange:
 
     def _judge_failed_look_up(self, error: Exception) -> Answer:
         _, code, message, _ = _raw_error(error)
-        if isinstance(error, ccxt.OrderNotFound) and (
-            self._client.id != "binance" or code == _BINANCE_ORDER_NOT_FOUND
-        ):
+        if isinstance(error, ccxt.OrderNotFound) and (self._client.id != "binance" or code == _BINANCE_ORDER_NOT_FOUND):
             return NotFound()
         if code == _STALE_TIMESTAMP:
             self._client.options["timeDifference"] = 0  # measured anew by the next look-up
@@ -215,7 +213,7 @@ class CcxtExchange:
 def _build_client() -> Any:
     base = getattr(ccxt, settings.EXCHANGE_ID)
 
-    class Client(base):  # type: ignore[misc]  # ccxt's classes are made at run time
+    class Client(base):  # type: ignore[misc, valid-type]  # ccxt's classes are made at run time
         number = str
         fixed_nonce: int | None = None
 
@@ -243,7 +241,7 @@ def _build_client() -> Any:
         }
     )
     if settings.EXCHANGE_SANDBOX:
-        client.set_sandbox_mode(True)  # noqa: FBT003  ccxt's signature
+        client.set_sandbox_mode(True)
     client.session = open_session(production_url=_origin(client))
     return client
 
@@ -283,7 +281,9 @@ def _was_never_connected(error: Exception) -> bool:
     cause = error.__cause__
     if isinstance(cause, ConnectTimeout):
         return True
-    reason = getattr(cause.args[0], "reason", None) if isinstance(cause, RequestsConnectionError) and cause.args else None
+    reason = (
+        getattr(cause.args[0], "reason", None) if isinstance(cause, RequestsConnectionError) and cause.args else None
+    )
     return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 

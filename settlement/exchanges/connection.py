@@ -8,7 +8,7 @@ _of_thread = threading.local()
 
 
 def get_exchange() -> Exchange:
-    """This thread's connection to the configured exchange.
+    """Return the thread's own connection to the configured exchange.
 
     ccxt is loaded here, and so only in processes that settle: it takes a third of a second and 75 MiB.
     """

@@ -82,11 +82,11 @@ class Unknown:
 Answer = Executed | Refused | NotPlaced | NotFound | Unknown
 
 
-class ExchangeAway(Exception):  # noqa: N818  a state of affairs: nothing was sent, try again
+class ExchangeAway(Exception):
     """A question without consequences (rules, prices, time) was not answered."""
 
 
-class CoinNotListed(Exception):  # noqa: N818  a state of affairs
+class CoinNotListed(Exception):
     """The venue has no market for this coin."""
 
 

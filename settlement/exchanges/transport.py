@@ -1,4 +1,4 @@
-"""The HTTP session under ccxt: timeouts of its own, no retries, no redirects, and no host but the right one."""
+"""The HTTP session under ccxt: own timeouts, no retries, no redirects, and no host but the right one."""
 
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -31,7 +31,7 @@ class _Rewriting(_Transport):
         super().__init__()
         self._target = urlsplit(target)
 
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]  # passes everything on
         parts = urlsplit(request.url or "")
         request.url = str(urlunsplit((self._target.scheme, self._target.netloc, *parts[2:])))
         request.headers["Host"] = self._target.netloc

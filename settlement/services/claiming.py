@@ -119,5 +119,10 @@ def _serve_from_stock(batch: Batch, *, now: datetime) -> None:
         reference=f"batch:{batch.pk}",
         now=now,
     )
-    batch.state, batch.reserved, batch.closed_at, batch.reason = BatchState.SETTLED, Decimal(0), now, "from_inventory"
+    batch.state, batch.reserved, batch.closed_at, batch.reason = (
+        BatchState.SETTLED,
+        Decimal(0),
+        now,
+        "from_inventory",
+    )
     batch.save()

@@ -39,9 +39,7 @@ def take_next_step(*, batch_id: int, exchange: Exchange) -> None:
 
     Raises ExchangeAway when a question before the sending was not answered: nothing was sent then.
     """
-    attempt = (
-        Attempt.objects.select_related("batch", "coin").filter(batch_id=batch_id, state__in=IN_FLIGHT).first()
-    )
+    attempt = Attempt.objects.select_related("batch", "coin").filter(batch_id=batch_id, state__in=IN_FLIGHT).first()
     if attempt is None:
         return
     if attempt.state == AttemptState.NEW:
@@ -147,9 +145,7 @@ def _react(attempt: Attempt, answer: Answer) -> None:
         case Refused():
             end_refused(attempt=attempt, from_state=AttemptState.SENT, reason=answer.reason)
         case NotPlaced():
-            end_not_placed(
-                attempt=attempt, reason=answer.reason, retry_after_seconds=answer.retry_after_seconds
-            )
+            end_not_placed(attempt=attempt, reason=answer.reason, retry_after_seconds=answer.retry_after_seconds)
         case NotFound() | Unknown():
             _ask_later(attempt, reason=getattr(answer, "reason", "not found"))
 
@@ -182,9 +178,7 @@ def _venue_now(offset: timedelta) -> datetime:
 
 def _ask_later(attempt: Attempt, *, reason: str) -> None:
     """Look again after a wait that doubles each time. Never a refund and never a resend on a guess."""
-    wait = min(
-        settings.LOOKUP_FIRST_WAIT_SECONDS * 2.0 ** min(attempt.lookups, 30), settings.LOOKUP_MAX_WAIT_SECONDS
-    )
+    wait = min(settings.LOOKUP_FIRST_WAIT_SECONDS * 2.0 ** min(attempt.lookups, 30), settings.LOOKUP_MAX_WAIT_SECONDS)
     logger.warning("%s of %s: %s; asking in %.0f s", attempt, attempt.batch, reason, wait)
     Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(
         reason=reason[:200], next_step_at=database_now() + timedelta(seconds=wait)

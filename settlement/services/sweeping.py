@@ -27,9 +27,9 @@ def start_waiting_orders(*, since: datetime, now: datetime) -> None:
     busy = set(Attempt.objects.filter(state__in=IN_FLIGHT).values_list("coin_id", flat=True))
     for coin_id in list_coins_with_waiting_orders(since=since):
         waiting = read_waiting_orders(coin_id=coin_id)
-        pool_due = waiting.pool_is_full(
-            threshold=settings.ORDER_AGGREGATION_THRESHOLD
-        ) or waiting.pool_is_overdue(now=now)
+        pool_due = waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD) or waiting.pool_is_overdue(
+            now=now
+        )
         if coin_id not in busy and (waiting.large_count or pool_due):
             logger.warning("sweep: orders of %s wait without a job", Coin.objects.get(pk=coin_id))
             events.orders_wait(coin_id=coin_id)

@@ -171,7 +171,9 @@ class TestOps:
     def test_jobs_of_a_dead_worker_are_run_again_and_old_ones_deleted(self, place, settings):
         place("60.00")
         with connection.cursor() as cursor:
-            cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour') RETURNING id")
+            cursor.execute(
+                "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour') RETURNING id"
+            )
             worker_id = cursor.fetchone()[0]
             cursor.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s", [worker_id])
         events.defer_job(task="settlement.rescue_stalled_jobs", queue="ops", timestamp=0)

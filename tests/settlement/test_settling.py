@@ -60,7 +60,11 @@ class TestLargeOrders:
         settle()
         first, second = simulator.book("ABAN")
         surplus = Decimal(first["executedQty"]) * Decimal("0.999") - 15
-        assert Decimal(second["executedQty"]) >= (10 - surplus) / Decimal("0.999") > Decimal(second["executedQty"]) - Decimal("0.01")
+        assert (
+            Decimal(second["executedQty"])
+            >= (10 - surplus) / Decimal("0.999")
+            > Decimal(second["executedQty"]) - Decimal("0.01")
+        )
 
     def test_are_served_from_stock_when_it_suffices(self, place, settle, claim, simulator):
         place("4.00")
@@ -79,7 +83,9 @@ class TestLargeOrders:
         assert claim() is None
         assert ProcrastinateJob.objects.filter(task_name="settlement.claim_waiting_orders").count() == 0
         take_next_step(batch_id=first.pk, exchange=exchange)
-        assert ProcrastinateJob.objects.filter(task_name="settlement.claim_waiting_orders").count() == 1, "its end looks again"
+        assert ProcrastinateJob.objects.filter(task_name="settlement.claim_waiting_orders").count() == 1, (
+            "its end looks again"
+        )
         assert claim().orders_count == 1
 
     def test_leave_the_rest_to_the_next_claim(self, place, claim, settings):
@@ -162,7 +168,10 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         "rule",
-        [{"action": "rate_limit"}, {"action": "reject", "code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}],
+        [
+            {"action": "rate_limit"},
+            {"action": "reject", "code": -2015, "msg": "Invalid API-key, IP, or permissions for action."},
+        ],
     )
     def test_that_pass_are_tried_again_under_a_new_id(self, place, settle, simulator, rule, exchange):
         simulator.fail({"on": "place", "times": 1, **rule})
@@ -270,11 +279,16 @@ class TestLostAnswers:
         for _ in range(2):
             take_next_step(batch_id=batch.pk, exchange=sending_exchange())
         first, second = attempts()
-        assert (first.state, second.state, len(simulator.book())) == (AttemptState.NOT_PLACED, AttemptState.FILLED, 1)
+        assert (first.state, second.state, len(simulator.book())) == (
+            AttemptState.NOT_PLACED,
+            AttemptState.FILLED,
+            1,
+        )
 
     def test_a_question_that_fails_proves_nothing(self, place, settle, simulator):
         simulator.fail(
-            {"on": "place", "action": "accept_then_drop", "times": 1}, {"on": "query", "action": "drop", "times": 1}
+            {"on": "place", "action": "accept_then_drop", "times": 1},
+            {"on": "query", "action": "drop", "times": 1},
         )
         place("60.00")
         batch = settle(steps=2)
@@ -300,7 +314,12 @@ class TestRunningTwice:
         settle()
         [attempt] = attempts()
         again = Executed(
-            venue_order_id="1", status="closed", final=True, quantity=Decimal("15.02"), cost=Decimal(60), commission=Decimal(0)
+            venue_order_id="1",
+            status="closed",
+            final=True,
+            quantity=Decimal("15.02"),
+            cost=Decimal(60),
+            commission=Decimal(0),
         )
         booking.book_execution(attempt=attempt, execution=again)
         booking.end_refused(attempt=attempt, from_state=AttemptState.SENT, reason="late")
@@ -340,7 +359,9 @@ def test_no_connection_is_held_while_the_venue_is_asked(place, claim, exchange, 
     assert held == [False] * 4
 
 
-def test_claiming_and_booking_take_a_constant_number_of_statements(place, make_shopper, claim, exchange, django_assert_max_num_queries):
+def test_claiming_and_booking_take_a_constant_number_of_statements(
+    place, make_shopper, claim, exchange, django_assert_max_num_queries
+):
     from django.test.utils import CaptureQueriesContext
 
     counts = []

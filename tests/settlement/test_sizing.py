@@ -41,7 +41,10 @@ def test_highest_price_is_what_customers_paid_and_the_loss_allowed():
     assert bound == Decimal("21.00")
 
 
-@given(st.decimals(min_value="0.00000001", max_value="900", places=8), st.decimals(min_value="0.01", max_value="100000", places=2))
+@given(
+    st.decimals(min_value="0.00000001", max_value="900", places=8),
+    st.decimals(min_value="0.01", max_value="100000", places=2),
+)
 def test_what_is_left_after_commission_suffices(missing, ask):
     bought = size(missing, ask)
     assert bought * (1 - RATE) >= missing

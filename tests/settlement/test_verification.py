@@ -34,12 +34,28 @@ def test_finds_nothing_where_nothing_is_wrong(settled, capsys):
 @pytest.mark.parametrize(
     ("statement", "rule", "named"),
     [
-        ("UPDATE wallets_wallet SET balance = balance + 1 WHERE role = 'customer' AND asset = 'USD'", 1, "wallet"),
-        ("UPDATE wallets_transaction SET balance_after = balance_after + 1 WHERE kind = 'deposit'", 1, "transaction"),
-        ("UPDATE trading_order SET total_price = total_price + 1, amount = amount + 0.25 WHERE state = 'aggregated'", 2, "clearing"),
+        (
+            "UPDATE wallets_wallet SET balance = balance + 1 WHERE role = 'customer' AND asset = 'USD'",
+            1,
+            "wallet",
+        ),
+        (
+            "UPDATE wallets_transaction SET balance_after = balance_after + 1 WHERE kind = 'deposit'",
+            1,
+            "transaction",
+        ),
+        (
+            "UPDATE trading_order SET total_price = total_price + 1, amount = amount + 0.25 WHERE state = 'aggregated'",
+            2,
+            "clearing",
+        ),
         ("DELETE FROM wallets_transaction WHERE kind = 'purchase' AND amount = 60", 3, "order"),
         ("UPDATE wallets_transaction SET amount = amount + 1 WHERE kind = 'delivery'", 3, "order"),
-        ("UPDATE trading_order SET state = 'refunded', completed_at = NULL, refunded_at = now() WHERE state = 'completed'", 3, "order"),
+        (
+            "UPDATE trading_order SET state = 'refunded', completed_at = NULL, refunded_at = now() WHERE state = 'completed'",
+            3,
+            "order",
+        ),
         ("UPDATE wallets_wallet SET balance = balance + 1 WHERE role = 'inventory'", 4, "ABAN"),
         ("UPDATE settlement_attempt SET executed = executed + 1", 4, "attempt"),
         ("DELETE FROM settlement_attempt", 4, "attempt"),

@@ -103,7 +103,13 @@ class TestAnswers:
     def test_holdings_have_cost_and_value(self, api, shopper, coin):
         Wallet.objects.create(owner=shopper.user, asset="ABAN", role="customer", balance="1.50000000")
         [held] = api("GET", "accounts/holdings/", by=shopper).json()
-        assert held == {"crypto": "ABAN", "amount": "1.50000000", "cost": "0.00", "price": "4.00000000", "value": "6.00"}
+        assert held == {
+            "crypto": "ABAN",
+            "amount": "1.50000000",
+            "cost": "0.00",
+            "price": "4.00000000",
+            "value": "6.00",
+        }
 
     def test_the_documents_describe_every_operation(self, api):
         document = api("GET", "openapi.json").json()
@@ -122,7 +128,11 @@ class TestErrors:
     @pytest.mark.parametrize("header", [None, "Bearer", "Bearer x", "Bearer a.b.c", "Basic YTpi", "Bearer é"])
     def test_no_good_token(self, api, header):
         headers = {"Authorization": header} if header else {}
-        for method, path in [("GET", "accounts/wallet/"), ("POST", "orders/"), ("PATCH", "accounts/wallet/deposit/")]:
+        for method, path in [
+            ("GET", "accounts/wallet/"),
+            ("POST", "orders/"),
+            ("PATCH", "accounts/wallet/deposit/"),
+        ]:
             answer = api(method, path, {"amount": "1"}, **headers)
             assert problem(answer) == (401, "token_invalid")
             assert answer["WWW-Authenticate"] == "Bearer"
@@ -149,8 +159,14 @@ class TestErrors:
             assert problem(api(method, path, body, by=shopper)) == (403, "account_frozen")
 
     def test_short_funds_and_no_price(self, api, shopper, coin):
-        assert problem(api("POST", "orders/", {"crypto": "ABAN", "amount": "26"}, by=shopper)) == (400, "insufficient_funds")
-        assert problem(api("POST", "orders/", {"crypto": "NONE", "amount": "2"}, by=shopper)) == (404, "unknown_crypto")
+        assert problem(api("POST", "orders/", {"crypto": "ABAN", "amount": "26"}, by=shopper)) == (
+            400,
+            "insufficient_funds",
+        )
+        assert problem(api("POST", "orders/", {"crypto": "NONE", "amount": "2"}, by=shopper)) == (
+            404,
+            "unknown_crypto",
+        )
         assert problem(api("GET", "exchanges/crypto-currencies/NONE/")) == (404, "unknown_crypto")
         coin.fixed_price = None
         coin.save()
@@ -164,7 +180,10 @@ class TestErrors:
 
     def test_deposits_can_be_closed(self, api, shopper, settings):
         settings.SELF_SERVICE_DEPOSITS = False
-        assert problem(api("PATCH", "accounts/wallet/deposit/", {"amount": "1"}, by=shopper)) == (403, "not_allowed")
+        assert problem(api("PATCH", "accounts/wallet/deposit/", {"amount": "1"}, by=shopper)) == (
+            403,
+            "not_allowed",
+        )
 
     def test_a_weak_password_names_the_field(self, api, settings):
         settings.AUTH_PASSWORD_VALIDATORS = [
@@ -204,7 +223,11 @@ BAD_AMOUNTS = [
 ]  # fmt: skip
 BAD_TEXTS = [None, True, 7, [], {}, "", "\x00", "a" * 5000]
 ENDPOINTS = [
-    ("POST", "accounts/auth/register/", {"username": "bob", "password": "password123", "email": "b@example.com"}),
+    (
+        "POST",
+        "accounts/auth/register/",
+        {"username": "bob", "password": "password123", "email": "b@example.com"},
+    ),
     ("POST", "accounts/auth/login/", {"username": "bob", "password": "password123"}),
     ("POST", "accounts/auth/refresh/", {"refresh": "token"}),
     ("POST", "accounts/auth/logout/", {"refresh": "token"}),
@@ -248,14 +271,39 @@ class TestBadInput:
     @pytest.mark.parametrize(("method", "path", "body"), ENDPOINTS)
     def test_as_a_whole_changes_nothing(self, api, shopper, coin, method, path, body):
         assert self.refused(api, method, path, {**body, "extra": 1}, shopper) == "validation_error"
-        for text in ["{", "[]", "null", "7", '"x"', "NaN", "", b"\xff", '{"a": "\\ud800"}', '{"a": 1, "a": 1}', "[" * 60_000, '{"amount": NaN}', '{"amount": 1e99999999999999999999}', '{"amount": ' + "9" * 5000 + "}"]:
+        for text in [
+            "{",
+            "[]",
+            "null",
+            "7",
+            '"x"',
+            "NaN",
+            "",
+            b"\xff",
+            '{"a": "\\ud800"}',
+            '{"a": 1, "a": 1}',
+            "[" * 60_000,
+            '{"amount": NaN}',
+            '{"amount": 1e99999999999999999999}',
+            '{"amount": ' + "9" * 5000 + "}",
+        ]:
             assert self.refused(api, method, path, text, shopper) in {"malformed_json", "validation_error"}
-        assert self.refused(api, method, path, json.dumps({**body, "extra": "x" * 2_000_000}), shopper) == "body_too_large"
+        assert (
+            self.refused(api, method, path, json.dumps({**body, "extra": "x" * 2_000_000}), shopper) == "body_too_large"
+        )
 
     def test_in_other_media_types_is_refused(self, client, shopper):
-        for media in ("application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x", "application/xml"):
+        for media in (
+            "application/x-www-form-urlencoded",
+            "text/plain",
+            "multipart/form-data; boundary=x",
+            "application/xml",
+        ):
             answer = client.patch(
-                "/api/v1/accounts/wallet/deposit/", data='{"amount": "1"}', content_type=media, headers=shopper.headers
+                "/api/v1/accounts/wallet/deposit/",
+                data='{"amount": "1"}',
+                content_type=media,
+                headers=shopper.headers,
             )
             assert problem(answer) == (415, "unsupported_media_type")
 
@@ -269,12 +317,23 @@ class TestBadInput:
 
     def test_neither_or_both_of_amount_and_total(self, api, shopper, coin):
         for extra in ({}, {"amount": "1", "total": "1"}, {"amount": "1", "total": None}):
-            assert problem(api("POST", "orders/", {"crypto": "ABAN", **extra}, by=shopper)) == (422, "validation_error")
+            assert problem(api("POST", "orders/", {"crypto": "ABAN", **extra}, by=shopper)) == (
+                422,
+                "validation_error",
+            )
 
     @pytest.mark.parametrize(
         "path",
-        ["orders/0/", "orders/99999999999999999999999/", "orders/x/", "orders/-1/", "transactions/0/",
-         "transactions/99999999999999999999999/", "orders/%00/", "orders/1/2/"],
+        [
+            "orders/0/",
+            "orders/99999999999999999999999/",
+            "orders/x/",
+            "orders/-1/",
+            "transactions/0/",
+            "transactions/99999999999999999999999/",
+            "orders/%00/",
+            "orders/1/2/",
+        ],
     )
     def test_in_the_path_is_a_404(self, api, shopper, path):
         assert problem(api("GET", path, by=shopper)) == (404, "not_found")
@@ -309,7 +368,8 @@ class TestOwnership:
     def test_a_key_of_somebody_else_is_free(self, api, shopper, make_shopper, coin):
         body = {"crypto": "ABAN", "amount": "3"}
         made = {
-            api("POST", "orders/", body, by=each, Idempotency_Key="k").json()["id"] for each in (shopper, make_shopper())
+            api("POST", "orders/", body, by=each, Idempotency_Key="k").json()["id"]
+            for each in (shopper, make_shopper())
         }
         assert len(made) == 2
 
@@ -317,5 +377,3 @@ class TestOwnership:
         """The statement is that of the dollar wallet."""
         kinds = {row["kind"] for row in api("GET", "transactions/", by=shopper).json()}
         assert kinds == {"deposit", "purchase"}
-
-

@@ -110,7 +110,10 @@ def own_redis(tmp_path):
     tmp_path.chmod(0o755)
     server = prepare_redis(tmp_path, durable=False)
     child = server.start()
-    yield child, {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(server.port), "REDIS_PASSWORD": server.password}
+    yield (
+        child,
+        {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(server.port), "REDIS_PASSWORD": server.password},
+    )
     os.kill(child.pid, signal.SIGCONT)
     stop(child)
 

@@ -54,15 +54,28 @@ def test_filters_narrow_the_list(api, shopper, orders, now):
 
 def test_a_cursor_is_good_for_its_own_list_only(api, shopper, make_shopper, orders):
     link = next_link(api("GET", "orders/?limit=2", by=shopper))
-    for url, by in [(link + "&state=aggregated", shopper), (link, make_shopper()), ("orders/?cursor=AAAA", shopper)]:
+    for url, by in [
+        (link + "&state=aggregated", shopper),
+        (link, make_shopper()),
+        ("orders/?cursor=AAAA", shopper),
+    ]:
         answer = api("GET", url, by=by)
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")
 
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=0", "limit=201", "limit=x", "limit=1e1", "colour=red", "state=lost", "crypto=a", "created_after=yesterday",
-     "created_after=2026-01-01T00:00:00"],
+    [
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "limit=1e1",
+        "colour=red",
+        "state=lost",
+        "crypto=a",
+        "created_after=yesterday",
+        "created_after=2026-01-01T00:00:00",
+    ],
 )
 def test_parameters_that_make_no_sense_are_refused(api, shopper, query):
     answer = api("GET", f"orders/?{query}", by=shopper)

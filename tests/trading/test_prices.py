@@ -29,7 +29,11 @@ class TestRecordPrice:
         for value in ("4.10", "4.10", "4.20"):
             read(ticker_coin, value, now)
         assert CoinPrice.objects.get().value == Decimal("4.20")
-        assert [row.value for row in PriceReading.objects.order_by("id")] == [4, Decimal("4.10"), Decimal("4.20")]
+        assert [row.value for row in PriceReading.objects.order_by("id")] == [
+            4,
+            Decimal("4.10"),
+            Decimal("4.20"),
+        ]
 
     @pytest.mark.parametrize("value", ["0", "-1", "NaN", "Infinity"])
     def test_drops_what_is_no_price(self, ticker_coin, now, value):

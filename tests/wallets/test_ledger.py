@@ -81,7 +81,10 @@ class TestTransaction:
             movement(now, **changes).save()
 
     def test_moves_between_two_wallets(self, now):
-        with pytest.raises(IntegrityError, match="transaction_moves_between_two_wallets"), transaction.atomic():
+        with (
+            pytest.raises(IntegrityError, match="transaction_moves_between_two_wallets"),
+            transaction.atomic(),
+        ):
             movement(now, destination=house(WalletRole.FUNDING)).save()
 
     def test_cannot_be_nan(self, now):
@@ -103,10 +106,16 @@ class TestTransaction:
         with pytest.raises(IntegrityError, match="reference"), transaction.atomic():
             movement(now).save()
 
-    @pytest.mark.parametrize("statement", ["UPDATE wallets_transaction SET amount = 2", "DELETE FROM wallets_transaction"])
+    @pytest.mark.parametrize(
+        "statement", ["UPDATE wallets_transaction SET amount = 2", "DELETE FROM wallets_transaction"]
+    )
     def test_is_append_only(self, now, statement):
         movement(now).save()
-        with pytest.raises(IntegrityError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        with (
+            pytest.raises(IntegrityError, match="append-only"),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
             cursor.execute(statement)
         assert Transaction.objects.get().amount == 1
 

@@ -14,7 +14,27 @@ class TestParseDecimal:
 
     @pytest.mark.parametrize(
         "written",
-        ["NaN", "Infinity", "-inf", "1_000", "１", " 1", "1 ", "", ".", "1.", ".5", "0x1", "1e99999", "١", True, None, [], {}, 1.5],
+        [
+            "NaN",
+            "Infinity",
+            "-inf",
+            "1_000",
+            "１",
+            " 1",
+            "1 ",
+            "",
+            ".",
+            "1.",
+            ".5",
+            "0x1",
+            "1e99999",
+            "١",
+            True,
+            None,
+            [],
+            {},
+            1.5,
+        ],
     )
     def test_refuses_everything_else(self, written):
         with pytest.raises(ValueError, match="must be"):

@@ -10,6 +10,7 @@ from decimal import Decimal
 from django.db import connection
 
 from trading.models import Order, OrderState
+from wallets.money import USD
 from wallets.services.ledger import (
     OrderCredit,
     book_revenue,
@@ -17,7 +18,6 @@ from wallets.services.ledger import (
     lock_customer_wallets,
     refund_customers,
 )
-from wallets.money import USD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +55,7 @@ def claim_orders(*, coin_id: int, batch_id: int, with_pool: bool, most: int, now
     """
     states = [OrderState.PENDING.value] + ([OrderState.AGGREGATED.value] if with_pool else [])
     with connection.cursor() as cursor:
-        cursor.execute(
-            _CLAIM, {"coin_id": coin_id, "batch_id": batch_id, "states": states, "most": most, "now": now}
-        )
+        cursor.execute(_CLAIM, {"coin_id": coin_id, "batch_id": batch_id, "states": states, "most": most, "now": now})
         count, amount, charge, pool_charge = cursor.fetchone()
     return ClaimedOrders(count=count, amount=amount, charge=charge, pool_charge=pool_charge)
 
@@ -84,9 +82,7 @@ class SettledOrders:
     charge: Decimal
 
 
-def complete_orders(
-    *, batch_id: int, asset: str, available: Decimal, reference: str, now: datetime
-) -> SettledOrders:
+def complete_orders(*, batch_id: int, asset: str, available: Decimal, reference: str, now: datetime) -> SettledOrders:
     """Deliver `available` coins to a batch's orders, oldest first and only whole ones.
 
     The caller holds the lock on the coin's inventory.

@@ -24,9 +24,7 @@ class CashMovement:
     replayed: bool
 
 
-def deposit(
-    *, principal: Principal, amount: Decimal, key: IdempotencyKey | None, now: datetime
-) -> CashMovement:
+def deposit(*, principal: Principal, amount: Decimal, key: IdempotencyKey | None, now: datetime) -> CashMovement:
     """Credit `amount` US dollars on the customer's own word, where the operator allows that.
 
     Raises DepositsClosed, AccountFrozen, IdempotencyKeyReused.
@@ -36,9 +34,7 @@ def deposit(
     return _move_cash(principal=principal, amount=amount, kind=TransactionKind.DEPOSIT, key=key, now=now)
 
 
-def withdraw(
-    *, principal: Principal, amount: Decimal, key: IdempotencyKey | None, now: datetime
-) -> CashMovement:
+def withdraw(*, principal: Principal, amount: Decimal, key: IdempotencyKey | None, now: datetime) -> CashMovement:
     """Pay `amount` US dollars out. Raises InsufficientFunds, AccountFrozen, IdempotencyKeyReused."""
     return _move_cash(principal=principal, amount=amount, kind=TransactionKind.WITHDRAWAL, key=key, now=now)
 

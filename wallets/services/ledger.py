@@ -38,11 +38,7 @@ def lock_dollar_wallet(*, principal: Principal, counterpart: WalletRole) -> Lock
         Wallet.objects.select_for_update(no_key=True, of=("self",))
         .filter(owner_id=principal.user_id, asset=USD)
         .values("id", "balance", "frozen", "owner__is_active", "owner__token_version")
-        .annotate(
-            counterpart_id=Subquery(
-                Wallet.objects.filter(owner=None, role=counterpart, asset=USD).values("id")
-            )
-        )
+        .annotate(counterpart_id=Subquery(Wallet.objects.filter(owner=None, role=counterpart, asset=USD).values("id")))
         .first()
     )
     if wallet is None:
@@ -54,7 +50,7 @@ def lock_dollar_wallet(*, principal: Principal, counterpart: WalletRole) -> Lock
     return LockedWallet(
         id=wallet["id"],
         owner_id=principal.user_id,
-        balance=wallet["balance"],
+        balance=wallet["balance"] or Decimal(0),  # never null: see the constraint
         counterpart_id=wallet["counterpart_id"],
     )
 
@@ -71,9 +67,7 @@ def debit(
 ) -> Transaction:
     """Move whole cents from the locked wallet to its counterpart. Raises InsufficientFunds."""
     ensure_funds(wallet=wallet, amount=amount)
-    return _move(
-        wallet=wallet, change=-amount, kind=kind, now=now, reference=reference, order_id=order_id, key=key
-    )
+    return _move(wallet=wallet, change=-amount, kind=kind, now=now, reference=reference, order_id=order_id, key=key)
 
 
 def credit(
@@ -87,9 +81,7 @@ def credit(
     key: IdempotencyKey | None = None,
 ) -> Transaction:
     """Move whole cents from the counterpart to the locked wallet."""
-    return _move(
-        wallet=wallet, change=amount, kind=kind, now=now, reference=reference, order_id=order_id, key=key
-    )
+    return _move(wallet=wallet, change=amount, kind=kind, now=now, reference=reference, order_id=order_id, key=key)
 
 
 def ensure_funds(*, wallet: LockedWallet, amount: Decimal) -> None:
@@ -286,9 +278,7 @@ def _open_customer_wallets(*, asset: str, customer_ids: Sequence[int]) -> None:
 
 
 def _change_inventory(*, asset: str, change: Decimal) -> None:
-    Wallet.objects.filter(role=WalletRole.INVENTORY, asset=asset, owner=None).update(
-        balance=F("balance") + change
-    )
+    Wallet.objects.filter(role=WalletRole.INVENTORY, asset=asset, owner=None).update(balance=F("balance") + change)
 
 
 def _book_between_houses(
@@ -301,9 +291,7 @@ def _book_between_houses(
     reference: str,
     now: datetime,
 ) -> None:
-    ids = dict(
-        Wallet.objects.filter(owner=None, asset=asset, role__in=[source, destination]).values_list("role", "id")
-    )
+    ids = dict(Wallet.objects.filter(owner=None, asset=asset, role__in=[source, destination]).values_list("role", "id"))
     Transaction.objects.create(
         asset=asset,
         amount=amount,

@@ -1,6 +1,6 @@
 from argparse import ArgumentParser
 from decimal import Decimal
-from typing import Any
+from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -40,9 +40,13 @@ class Command(BaseCommand):
             _seed_customers(progress, options["user"])
 
     def _progress(self) -> Progress:
-        console = Console(file=self.stdout._out, force_terminal=None)  # type: ignore[attr-defined]  # Django wraps the stream
+        console = Console(file=cast("IO[str]", self.stdout))
         return Progress(
-            TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+            TextColumn("{task.description:<10}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
         )
 
 

@@ -1,5 +1,5 @@
 from argparse import ArgumentParser
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand
 from rich.console import Console
@@ -20,7 +20,7 @@ class Command(BaseCommand):
             table = Table("rule", "what", "expected", "found", title=f"{len(findings)} findings")
             for finding in findings:
                 table.add_row(str(finding.rule), finding.subject, finding.expected, finding.found)
-            Console(file=self.stdout, width=160).print(table)
+            Console(file=cast("IO[str]", self.stdout), width=160).print(table)
             raise SystemExit(1)
         if not options["quiet"]:
             self.stdout.write("The ledger balances: rules 1 to 5 hold.")
