@@ -26,9 +26,7 @@ from exchange_site.development.embedded import (
     stop,
 )
 
-only_root = pytest.mark.skipif(
-    os.geteuid() != 0, reason="only root has folders that the servers cannot enter"
-)
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has folders that the servers cannot enter")
 
 
 @pytest.fixture
@@ -168,9 +166,7 @@ class TestRedis:
             stranger.ping()
 
     @pytest.mark.parametrize(("durable", "found"), [(True, b"7"), (False, None)])
-    def test_keeps_its_data_where_asked_to(
-        self, data_dir: Path, *, durable: bool, found: bytes | None
-    ) -> None:
+    def test_keeps_its_data_where_asked_to(self, data_dir: Path, *, durable: bool, found: bytes | None) -> None:
         first = prepare_redis(data_dir, durable=durable)
         with started(first), client(first) as connection:
             connection.set("kept", 7)
@@ -225,9 +221,7 @@ class TestBelowAClosedFolder:
             shutil.copytree(installed.parent / folder, closed_dir / folder, symlinks=True)
         monkeypatch.setattr(binaries, "_package_folder", lambda name: closed_dir / name)
         program = binaries.postgres_binary("initdb")
-        asked = subprocess.run(
-            [program, "--version"], user="nobody", cwd="/", capture_output=True, check=True
-        )
+        asked = subprocess.run([program, "--version"], user="nobody", cwd="/", capture_output=True, check=True)
         assert b"18." in asked.stdout
         assert not program.is_relative_to(closed_dir)
         assert closed_dir.parent.stat().st_mode & 0o777 == 0o700

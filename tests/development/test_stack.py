@@ -19,9 +19,7 @@ import pytest
 from exchange_site.development.embedded import free_port
 from exchange_site.development.stack import PROJECT, StackAddresses, find_running_stack, running_stack
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/environ").exists(), reason="looks for processes in /proc"
-)
+pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
 
 # The tests' own servers are not for it, and a threshold of its own shows that the environment arrives.
 OWN_SERVERS = {"POSTGRES_HOST": "", "REDIS_HOST": "", "EXCHANGE_URL": ""}
