@@ -81,9 +81,10 @@ def list_offers() -> list[tuple[Coin, Offer]]:
 
 
 def get_coin(*, name: str) -> tuple[Coin, Offer]:
-    """One coin on sale. Raises UnknownCoin."""
-    coin = Coin.objects.filter(name=name, is_sold=True).select_related("market_price").first()
-    if coin is None:
+    """One coin on sale. Raises UnknownCoin, for any text."""
+    storable = name.isalnum()  # Postgres refuses NUL
+    coin = storable and Coin.objects.filter(name=name, is_sold=True).select_related("market_price").first()
+    if not coin:
         raise UnknownCoin
     return coin, offer_of(coin=coin)
 

@@ -160,7 +160,8 @@ class Transaction(models.Model):
             models.CheckConstraint(condition=Q(kind__in=TransactionKind.values), name="transaction_kind_is_known"),
             models.CheckConstraint(
                 condition=~Q(asset=USD)
-                | Q(kind__in=[TransactionKind.FILL_COST, TransactionKind.CORRECTION])
+                | Q(kind=TransactionKind.FILL_COST)
+                | Q(kind=TransactionKind.CORRECTION, customer=None)
                 | Q(amount=Round(F("amount"), 2)),
                 name="customer_dollars_move_in_whole_cents",
             ),

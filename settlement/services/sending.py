@@ -158,8 +158,10 @@ def _count_not_found(attempt: Attempt, exchange: Exchange) -> None:
     if not exchange.requests_expire or not _is_past_its_window(attempt):
         _ask_later(attempt, reason="not found, still possible")
         return
+    counted = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT, not_found=attempt.not_found)
+    if not counted.update(not_found=attempt.not_found + 1):
+        return  # another run has asked at the same time: that is one look, not two
     attempt.not_found += 1
-    Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(not_found=attempt.not_found)
     if attempt.not_found >= settings.NOT_FOUND_TIMES:
         end_not_placed(attempt=attempt, reason="not found after its window", retry_after_seconds=None)
     else:

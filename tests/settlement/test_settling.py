@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.exchanges.protocol import ExchangeAway, Executed
@@ -18,6 +18,7 @@ from trading.models import Order, OrderState
 from trading.pools import read_counters
 from trading.services.orders import cancel_order
 from wallets.models import Transaction, Wallet, WalletRole
+from wallets.services.ledger import OrderCredit, refund_customers
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]
 
@@ -309,6 +310,14 @@ class TestLostAnswers:
 
 
 class TestRunningTwice:
+    def test_an_order_has_one_outcome_in_the_ledger(self, place, settle, shopper):
+        """Behind the guards of the states stands a unique reference."""
+        order = place("60.00")
+        settle()
+        credit = OrderCredit(order_id=order.pk, customer_id=shopper.user.pk, amount=order.total_price)
+        with pytest.raises(IntegrityError, match="reference"), transaction.atomic():
+            refund_customers(credits_=[credit], now=order.created_at)
+
     def test_a_booking_counts_once(self, place, settle, exchange, shopper):
         order = place("60.00")
         settle()

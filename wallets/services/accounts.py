@@ -27,10 +27,9 @@ def register(*, username: str, password: str, email: str, now: datetime) -> Toke
 @transaction.atomic(durable=True)
 def _open_account(user: User, now: datetime) -> TokenPair:
     try:
-        with transaction.atomic():
-            user.save(force_insert=True)
+        user.save(force_insert=True)
     except IntegrityError as error:
-        raise UsernameTaken from error
+        raise UsernameTaken from error  # which ends this transaction too
     open_dollar_wallet(owner=user)
     return start_token_family(user=user, now=now)
 
