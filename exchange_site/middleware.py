@@ -61,5 +61,5 @@ def _as_problem(response: HttpResponse) -> HttpResponse:
     fallback = "internal_error" if response.status_code >= 500 else "malformed_request"  # noqa: PLR2004  the first server error
     answer = problem(_CODES.get(response.status_code, fallback))
     if "Allow" in response.headers:
-        answer["Allow"] = response.headers["Allow"]
+        answer["Allow"] = ", ".join(sorted(response.headers["Allow"].split(", ")))
     return answer

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,8 @@ from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
 
 PROJECT = Path(__file__).resolve().parents[2]
 _READY_SECONDS = 120.0
+_MARK = "EXCHANGE_STACK"
+_LEFTOVER_SECONDS = 4.0
 _STOP_SECONDS = 15.0
 
 
@@ -72,7 +74,7 @@ def prepare_environment(folder: Path) -> tuple[dict[str, str], list[Server]]:
             "REDIS_PASSWORD": redis.password,
         }
     if not os.environ.get("EXCHANGE_URL"):
-        port = os.environ.get("SIMULATOR_PORT", "9100")
+        port = os.environ.get("SIMULATOR_PORT") or ("9100" if _is_free(9100) else str(free_port()))
         environment |= {
             "SIMULATOR_PORT": port,
             "EXCHANGE_URL": f"http://127.0.0.1:{port}",
@@ -87,10 +89,13 @@ def run_stack() -> None:
     folder = data_dir()
     folder.mkdir(parents=True, exist_ok=True)
     _refuse_a_second(folder)
-    for name in ("PORT", "SIMULATOR_PORT"):
-        _refuse_taken_port(name)
+    stop_leftovers(folder)
+    _refuse_taken_port("PORT", default="8000")
+    if "SIMULATOR_PORT" in os.environ and not os.environ.get("EXCHANGE_URL"):
+        _refuse_taken_port("SIMULATOR_PORT", default="9100")
     environment, servers = prepare_environment(folder)
     os.environ.update(environment)
+    os.environ[_MARK] = str(folder)
     os.environ["SUPERVISOR_SOCKET"] = str(_socket_path(folder))
     _write_private(folder / "stack.env", "".join(f"{name}={value}\n" for name, value in environment.items()))
     (folder / "ready").unlink(missing_ok=True)
@@ -126,6 +131,7 @@ def running_stack(folder: Path, *, environment: Mapping[str, str]) -> Iterator[S
     `environment` reaches all its processes. What they print goes to `stack.log` in the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ready").unlink(missing_ok=True)
     own = {"DATA_DIR": str(folder), "PORT": str(free_port()), "SIMULATOR_PORT": str(free_port())}
     with (folder / "stack.log").open("wb") as log:
         child = subprocess.Popen(
@@ -290,17 +296,44 @@ def _running_pid(folder: Path) -> int | None:
     return pid if "supervisord" in command and str(folder) in command else None
 
 
-def _refuse_taken_port(name: str) -> None:
-    port = os.environ.get(name)
-    if name == "SIMULATOR_PORT" and os.environ.get("EXCHANGE_URL"):
-        return
-    number = int(port or {"PORT": 8000, "SIMULATOR_PORT": 9100}[name])
+def _refuse_taken_port(name: str, *, default: str) -> None:
+    port = int(os.environ.get(name, default))
+    if not _is_free(port):
+        raise StackRefused(f"Port {port} is taken. Choose another: {name}={port + 1} task dev")
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", number))
-        except OSError as error:
-            raise StackRefused(f"Port {number} is taken. Choose another: {name}={number + 1} task dev") from error
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def stop_leftovers(folder: Path) -> None:
+    """Stop what a stack of `folder` left running when its supervisor was killed; its servers stop elsewhere."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + _LEFTOVER_SECONDS
+        for pid in _marked_processes(folder):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        while _marked_processes(folder) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+def _marked_processes(folder: Path) -> list[int]:
+    """The processes that a supervisor of `folder` had started, by the mark in their environment."""
+    mark = f"{_MARK}={folder}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (process / "environ").read_bytes().split(b"\0") and int(process.name) != os.getpid():
+                found.append(int(process.name))
+        except OSError:  # gone meanwhile, or another user's
+            continue
+    return found
 
 
 def _write_private(file: Path, text: str) -> None:
