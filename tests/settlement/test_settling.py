@@ -1,6 +1,7 @@
 """From waiting orders to delivered coins, step by step in this process; the venue is a real one."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
@@ -9,14 +10,16 @@ from django.db import IntegrityError, connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.exchanges.protocol import ExchangeAway, Executed
-from settlement.models import AttemptState, BatchState
+from settlement.models import AttemptState, Batch, BatchState
 from settlement.services import booking, sending
 from settlement.services.sending import take_next_step
 from settlement.verification import verify_everything
 from tests.settlement.conftest import attempts, batches
+from trading.exceptions import OrderNotCancellable
 from trading.models import Order, OrderState
 from trading.pools import read_counters
 from trading.services.orders import cancel_order
+from trading.services.settling import claim_orders
 from wallets.models import Transaction, Wallet, WalletRole
 from wallets.services.ledger import OrderCredit, refund_customers
 
@@ -146,6 +149,39 @@ class TestPools:
         assert claim() is None
         place("6.00")
         assert claim().orders_count == 2
+
+
+def test_a_cancel_does_not_wait_for_a_claim_nor_undo_it(place, coin, shopper, now):
+    order = place("60.00")
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        batch = Batch.objects.create(coin=coin, created_at=now)
+        claim_orders(coin_id=coin.pk, batch_id=batch.pk, with_pool=False, most=10, now=now)
+
+        def cancel():
+            try:
+                cancel_order(customer=shopper.principal, order_id=order.pk, now=now)
+            finally:
+                connection.close()
+
+        with pytest.raises(OrderNotCancellable):
+            pool.submit(cancel).result(timeout=1)
+    assert (states(), shopper.wallet.balance) == (["settling"], 40)
+
+
+def test_a_claim_passes_over_an_order_that_is_being_cancelled(place, claim, coin):
+    doomed, other = place("60.00"), place("12.00")
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        Order.objects.select_for_update().get(pk=doomed.pk)
+
+        def run():
+            try:
+                return claim()
+            finally:
+                connection.close()
+
+        assert pool.submit(run).result(timeout=1).orders_count == 1
+    other.refresh_from_db()
+    assert other.state == "settling"
 
 
 class TestRefusals:

@@ -14,6 +14,7 @@ from trading.exceptions import (
     UnknownCoin,
 )
 from trading.models import Order, OrderState
+from trading.redis_store import with_redis
 from trading.services.orders import OrderRequest, cancel_order, place_order
 from trading.services.prices import record_price
 from wallets.exceptions import (
@@ -153,7 +154,10 @@ class TestIdempotencyKey:
         first = place_order(buyer=shopper.principal, request=wish(amount=25, key="k"), now=now)
         coin.fixed_price = None
         coin.save()
+        with_redis(lambda client: client.flushall())
         later = now + 2 * settings.PRICE_MAX_AGE
+        with pytest.raises(PriceUnavailable):
+            place_order(buyer=shopper.principal, request=wish(amount=1), now=later)
         again = place_order(buyer=shopper.principal, request=wish(amount=25, key="k"), now=later)
         assert again.order.pk == first.order.pk
 
