@@ -76,7 +76,7 @@ class Configuration(BaseSettings):
     EXCHANGE_TAKER_RATE: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.001")
     MAX_LOSS: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.05")
     BATCH_MAX_ORDERS: Annotated[int, Field(gt=0)] = 5000
-    MAX_ATTEMPTS: Annotated[int, Field(gt=0)] = 5
+    MAX_ATTEMPTS: Annotated[int, Field(gt=0)] = 10
     LOOKUP_FIRST_WAIT_SECONDS: Seconds = 1
     LOOKUP_MAX_WAIT_SECONDS: Seconds = 60
     NOT_FOUND_MARGIN_SECONDS: Annotated[float, Field(ge=0)] = 2

@@ -5,6 +5,7 @@ request twice or at a time of its own.
 """
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -40,8 +41,33 @@ _NO_LIMIT = Decimal(10) ** 15
 _BINANCE_ORDER_NOT_FOUND = "-2013"
 _STALE_TIMESTAMP = "-1021"
 
-_markets_lock = threading.Lock()
-_shared_markets: dict[str, Any] = {}
+_MARKETS_LIVE_SECONDS: Final = 3600
+
+
+class _Markets:
+    """The markets of the venue, loaded by one thread for all of this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loaded: dict[str, Any] = {}
+        self._loaded_at = 0.0
+
+    def get(self, client: Any) -> dict[str, Any]:
+        """Raises ExchangeAway."""
+        with self._lock:
+            if not self._loaded or time.monotonic() > self._loaded_at + _MARKETS_LIVE_SECONDS:
+                with _questions():
+                    self._loaded = client.load_markets(True)  # noqa: FBT003  ccxt's signature: anew
+                self._loaded_at = time.monotonic()
+            return self._loaded
+
+    def forget(self) -> None:
+        """Load them again next time."""
+        with self._lock:
+            self._loaded = {}
+
+
+_markets = _Markets()
 
 
 class CcxtExchange:
@@ -107,7 +133,10 @@ class CcxtExchange:
                     parameters,
                 )
         except Exception as error:  # noqa: BLE001  whatever ccxt raises, the order may have been placed
-            return _judge_failure(error)
+            answer = _judge_failure(error)
+            if isinstance(answer, NotPlaced) and "Filter failure" in answer.reason:
+                _markets.forget()  # a filter that we did not know: the next attempt will
+            return answer
         return self._understand(order, coin=request.coin, client_order_id=request.client_order_id)
 
     def look_up(self, *, coin: str, client_order_id: str) -> Answer:
@@ -191,14 +220,8 @@ class CcxtExchange:
         return market
 
     def _ensure_markets(self) -> None:
-        """Load the markets once for all threads of this process."""
-        if self._client.markets:
-            return
-        with _markets_lock:
-            if not _shared_markets:
-                with _questions():
-                    _shared_markets.update(self._client.load_markets())
-            self._client.set_markets(_shared_markets)
+        """Use the markets that the process has loaded, anew now and then: filters change."""
+        self._client.set_markets(_markets.get(self._client))
 
     def _step(self, precision: object) -> Decimal:
         value = _decimal(precision)

@@ -121,7 +121,7 @@ def _go_on(batch: Batch, ended: Attempt, *, now: datetime, wait_seconds: float =
     if not sum_open_orders(batch_id=batch.pk).count:
         _close(batch, state=BatchState.SETTLED, reason="", now=now)
         return
-    if ended.number >= settings.MAX_ATTEMPTS or _keeps_coming_back_empty(batch):
+    if _has_failed_too_often(batch) or _keeps_coming_back_empty(batch):
         _park_batch(batch, reason=f"given up after {ended.number} attempts")
         return
     batch.save()
@@ -133,6 +133,11 @@ def _go_on(batch: Batch, ended: Attempt, *, now: datetime, wait_seconds: float =
         created_at=now,
     )
     settle_batch_later(batch_id=batch.pk, delay_seconds=wait_seconds)
+
+
+def _has_failed_too_often(batch: Batch) -> bool:
+    """Attempts that bought something are progress: an order may be larger than the venue's maximum."""
+    return batch.attempts.exclude(state=AttemptState.FILLED).count() >= settings.MAX_ATTEMPTS
 
 
 def _keeps_coming_back_empty(batch: Batch) -> bool:

@@ -29,7 +29,7 @@ from settlement.jobs import settle_batch_later
 from settlement.models import IN_FLIGHT, Attempt, AttemptState
 from settlement.services.booking import book_execution, end_not_placed, end_refused, park
 from settlement.sizing import highest_price, quantity_to_buy
-from trading.services.settling import sum_open_orders
+from trading.services.settling import SettledOrders, sum_open_orders
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,10 @@ def _send(attempt: Attempt, exchange: Exchange) -> None:
         end_refused(attempt=attempt, from_state=AttemptState.NEW, reason="not_listed_at_the_exchange")
         return
     offset = _measure_clock_offset(exchange)
-    if not _size(attempt, rules=rules, ask=ask):
+    still_open = sum_open_orders(batch_id=attempt.batch_id)
+    if not still_open.count:
+        return  # another run was quicker
+    if not _size(attempt, still_open=still_open, rules=rules, ask=ask):
         park(attempt=attempt, from_state=AttemptState.NEW, reason="ask_beyond_the_price_bound")
         return
     request = _commit_to_sending(attempt, offset=offset)
@@ -80,9 +83,8 @@ def _measure_clock_offset(exchange: Exchange) -> timedelta:
     return venue_time - (database_time + timedelta(seconds=time.monotonic() - started))
 
 
-def _size(attempt: Attempt, *, rules: MarketRules, ask: Decimal) -> bool:
+def _size(attempt: Attempt, *, still_open: SettledOrders, rules: MarketRules, ask: Decimal) -> bool:
     """Decide quantity and price bound; False when even the ask is beyond the bound."""
-    still_open = sum_open_orders(batch_id=attempt.batch_id)
     attempt.limit_price = highest_price(
         charged=still_open.charge, amount=still_open.amount, max_loss=settings.MAX_LOSS, tick=rules.price_tick
     )

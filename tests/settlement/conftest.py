@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from settlement.exchanges.ccxt_exchange import CcxtExchange, _shared_markets
+from settlement.exchanges.ccxt_exchange import CcxtExchange, _markets
 from settlement.models import Attempt, Batch
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.sending import take_next_step
@@ -13,7 +13,7 @@ from trading.services.orders import OrderRequest, place_order
 @pytest.fixture
 def exchange(simulator):
     """ccxt's own client, against a simulator in a process of its own."""
-    _shared_markets.clear()
+    _markets.forget()
     simulator.set_prices(ABAN="4.00")
     return CcxtExchange()
 
