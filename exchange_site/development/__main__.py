@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from exchange_site.development.binaries import NoServers
 from exchange_site.development.embedded import ServerFailed, create_database, stop
 from exchange_site.development.stack import (
     PROJECT,
     StackRefused,
+    claim,
     data_dir,
     find_running_stack,
     prepare_environment,
@@ -26,8 +28,11 @@ def main(arguments: list[str]) -> int:
         if command == "prepare":
             from exchange_site.development.prepare import prepare
 
-            prepare()
-            return 0
+            return prepare()
+        if command == "supervise":
+            from exchange_site.development.supervise import supervise
+
+            return supervise(Path(rest[0]))
         if command == "demo":
             from exchange_site.development.demo import run_demo
 
@@ -46,6 +51,12 @@ def _manage(arguments: list[str]) -> int:
     running = find_running_stack(data_dir())
     if running:
         return _run(arguments, dict(running.environment))
+    data_dir().mkdir(parents=True, exist_ok=True)
+    with claim(data_dir()):
+        return _run_with_own_servers(arguments)
+
+
+def _run_with_own_servers(arguments: list[str]) -> int:
     environment, servers = prepare_environment(data_dir())
     children: list[subprocess.Popen[bytes]] = []
     try:

@@ -131,9 +131,9 @@ def prepare_redis(data_dir: Path, *, durable: bool = True) -> Server:
     lines = [
         f"port {port}",
         "bind 127.0.0.1",
-        f"dir {folder}",
+        f'dir "{folder}"',
         f"requirepass {password}",
-        f"pidfile {pid_file}",
+        f'pidfile "{pid_file}"',
         "loglevel warning",
         f"appendonly {'yes' if durable else 'no'}",
         'save ""',

@@ -13,20 +13,32 @@ import psycopg
 from supervisor.xmlrpc import SupervisorTransport
 
 from exchange_site.development.embedded import ServerFailed, create_database
+from exchange_site.development.supervise import FAILED
 
 _WAIT_SECONDS = 60.0
 
 
-def prepare() -> None:
-    """Bring the stack up, and say where everything is."""
-    _wait_for_postgres()
-    for command in (["migrate", "--verbosity", "0"], ["seeder", "--if-empty"]):
-        subprocess.run([sys.executable, "manage.py", *command], check=True)  # noqa: S603  commands of ours
+def prepare() -> int:
+    """Bring the stack up, or end it with the reason, and return the exit code."""
     supervisor = ServerProxy(
         "http://127.0.0.1",
         transport=SupervisorTransport(serverurl=f"unix://{os.environ['SUPERVISOR_SOCKET']}"),
     )
     calls: Any = supervisor.supervisor
+    try:
+        _bring_up(calls)
+    except (ServerFailed, subprocess.CalledProcessError) as error:
+        sys.stderr.write(f"The stack did not start: {error}\n")
+        (Path(os.environ["DATA_DIR"]) / FAILED).touch()
+        calls.shutdown()
+        return 1
+    return 0
+
+
+def _bring_up(calls: Any) -> None:
+    _wait_for_postgres()
+    for command in (["migrate", "--verbosity", "0"], ["seeder", "--if-empty"]):
+        subprocess.run([sys.executable, "manage.py", *command], check=True)  # noqa: S603  commands of ours
     stopped = {"STOPPED", "EXITED", "FATAL"}
     programs = [info["name"] for info in calls.getAllProcessInfo() if info["statename"] in stopped]
     for name in ("simulator", "worker", "api"):

@@ -4,6 +4,7 @@ supervisord keeps them running. `prepare` runs once below it: it waits for Postg
 then starts the others.
 """
 
+import fcntl
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from exchange_site.development.binaries import server_user
 from exchange_site.development.embedded import (
@@ -25,6 +27,7 @@ from exchange_site.development.embedded import (
     prepare_postgres,
     prepare_redis,
 )
+from exchange_site.development.supervise import FAILED
 from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -88,7 +91,7 @@ def run_stack() -> None:
     """Become supervisord, with everything below it. Raises StackRefused."""
     folder = data_dir()
     folder.mkdir(parents=True, exist_ok=True)
-    _refuse_a_second(folder)
+    lock = claim(folder)  # noqa: F841  held until supervisord takes over
     stop_leftovers(folder)
     _refuse_taken_port("PORT", default="8000")
     if "SIMULATOR_PORT" in os.environ and not os.environ.get("EXCHANGE_URL"):
@@ -98,7 +101,9 @@ def run_stack() -> None:
     os.environ[_MARK] = str(folder)
     os.environ["SUPERVISOR_SOCKET"] = str(_socket_path(folder))
     _write_private(folder / "stack.env", "".join(f"{name}={value}\n" for name, value in environment.items()))
-    (folder / "ready").unlink(missing_ok=True)
+    for name in ("ready", FAILED):
+        (folder / name).unlink(missing_ok=True)
+    (folder / "dev.pid").write_text(f"{os.getpid()}\n")  # supervisord's number too, and there from the beginning
     configuration = folder / "supervisord.conf"
     _write_private(configuration, _supervisord_conf(folder, servers, with_simulator="SIMULATOR_PORT" in environment))
     os.chdir(PROJECT)
@@ -109,9 +114,8 @@ def run_stack() -> None:
             "-W",
             "ignore",
             "-m",
-            "supervisor.supervisord",
-            "--nodaemon",
-            "-c",
+            "exchange_site.development",
+            "supervise",
             str(configuration),
         ],
     )
@@ -171,12 +175,13 @@ def _addresses(folder: Path) -> StackAddresses:
 
 
 def _supervisord_conf(folder: Path, servers: list[Server], *, with_simulator: bool) -> str:
-    manage = f"{sys.executable} manage.py"
+    python = _quoted(sys.executable)
+    manage = f"{python} manage.py"
     user = server_user()
     sections = [
         f"""
 [supervisord]
-pidfile={folder}/dev.pid
+pidfile={_escaped(folder)}/dev.pid
 logfile=/dev/null
 logfile_maxbytes=0
 loglevel=warn
@@ -204,9 +209,9 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
     sections.append(
         _program(
             "prepare",
-            f"{sys.executable} -m exchange_site.development prepare",
+            f"{python} -m exchange_site.development prepare",
             priority=20,
-            extra=["autostart=true", "startsecs=0", "autorestart=unexpected", "startretries=2"],
+            extra=["autostart=true", "startsecs=0", "autorestart=false"],
             restart=False,
         )
     )
@@ -224,7 +229,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
     sections.append(
         _program(
             "api",
-            f"{sys.executable} -m gunicorn exchange_site.wsgi --bind 127.0.0.1:%(ENV_PORT)s --workers 2"
+            f"{python} -m gunicorn exchange_site.wsgi --bind 127.0.0.1:%(ENV_PORT)s --workers 2"
             " --worker-class gthread --threads 8 --graceful-timeout 2 --no-control-socket --log-level warning",
             priority=50,
             stop_seconds=2,
@@ -269,8 +274,13 @@ def _output(name: str) -> list[str]:
 
 def _quoted(text: str) -> str:
     """For supervisord's command lines: shell words, and % is its own."""
-    escaped = text.replace("%", "%%")
+    escaped = _escaped(text)
     return f'"{escaped}"' if escaped != text or any(letter in text for letter in " ;'") or not text else text
+
+
+def _escaped(text: object) -> str:
+    """For supervisord's values, where % begins a name."""
+    return str(text).replace("%", "%%")
 
 
 def _socket_path(folder: Path) -> Path:
@@ -281,10 +291,17 @@ def _socket_path(folder: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix="crypto-exchange-")) / "supervisor.sock"
 
 
-def _refuse_a_second(folder: Path) -> None:
+def claim(folder: Path) -> IO[str]:
+    """Be the only one who starts servers on `folder`, while the answer is open. Raises StackRefused."""
+    lock = (folder / "servers.lock").open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise StackRefused(f"Another command runs its own servers on {folder}. Wait for it to end.") from error
     pid = _running_pid(folder)
     if pid is not None:
         raise StackRefused(f"A stack is running on {folder} already (pid {pid}). Stop it with: kill {pid}")
+    return lock
 
 
 def _running_pid(folder: Path) -> int | None:
