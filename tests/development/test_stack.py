@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from exchange_site.development.embedded import free_port
-from exchange_site.development.stack import PROJECT, StackAddresses, find_running_stack, running_stack
+from exchange_site.development.stack import PROJECT, StackAddresses, claim, find_running_stack, running_stack
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
 
@@ -222,6 +222,22 @@ class TestRefused:
         assert second.returncode == 1
         assert f"Port {port} is taken" in output
         assert not processes(folder)
+
+    def test_data_that_cannot_be_prepared(self, folder: Path) -> None:
+        """The seeder refuses to run where DEBUG is off: it ends everything, instead of trying for ever."""
+        secrets = {"SECRET_KEY": "s" * 40, "JWT_SECRET_KEY": "j" * 40, "POSTGRES_PASSWORD": "p"}
+        stack = start(folder, PORT=str(free_port()), DEBUG="False", **secrets)
+        output, _ = stack.communicate(timeout=60)
+        assert stack.returncode == 1
+        assert "The stack did not start" in output
+        assert not processes(folder)
+
+    def test_a_command_while_another_runs_its_own_servers(self, folder: Path) -> None:
+        with claim(folder):
+            second = start(folder, PORT=str(free_port()))
+            output, _ = second.communicate(timeout=15)
+        assert second.returncode == 1
+        assert "Another command" in output
 
 
 @pytest.fixture
