@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import stat
 import subprocess
@@ -53,7 +54,10 @@ def reachable_home(data_dir: Path) -> Path:
     """Where the servers keep their files: in `data_dir`, or where the server user can reach them."""
     if server_user() is None or _others_can_enter(data_dir.parent):
         return data_dir
-    return _own_folder(f"crypto-exchange-{_short_hash(str(data_dir))}")
+    name = data_dir / "servers.home"  # removed with the data folder, which then begins anew
+    if not name.exists():
+        name.write_text(f"crypto-exchange-{secrets.token_hex(6)}")
+    return _own_folder(name.read_text())
 
 
 def _package_folder(name: str) -> Path:

@@ -4,10 +4,13 @@ import os
 import signal
 import statistics
 import sys
+import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from decimal import Decimal
+from pathlib import Path
 
 import httpx
 import pytest
@@ -105,17 +108,17 @@ def test_a_cancel_and_a_claim_at_once_have_one_outcome(two_apis, make_shopper, c
 
 
 @pytest.fixture
-def own_redis(tmp_path):
+def own_redis():
     """A Redis that may be stopped and frozen."""
-    tmp_path.chmod(0o755)
-    server = prepare_redis(tmp_path, durable=False)
-    child = server.start()
-    yield (
-        child,
-        {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(server.port), "REDIS_PASSWORD": server.password},
-    )
-    os.kill(child.pid, signal.SIGCONT)
-    stop(child)
+    with tempfile.TemporaryDirectory(prefix="redis-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # pytest's own folders are closed to the user that servers run as
+        server = prepare_redis(folder, durable=False)
+        child = server.start()
+        yield child, {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(server.port), "REDIS_PASSWORD": server.password}
+        with suppress(ProcessLookupError):
+            os.kill(child.pid, signal.SIGCONT)
+        stop(child)
 
 
 @pytest.mark.parametrize("fault", [signal.SIGSTOP, signal.SIGKILL])
