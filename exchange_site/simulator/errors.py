@@ -1,8 +1,12 @@
 """Errors as Binance words them ("Error codes for Binance", spot REST API documentation)."""
 
+from typing import ClassVar
+
 
 class VenueError(Exception):
     """An error answer: HTTP status, Binance's code and message."""
+
+    headers: ClassVar[dict[str, str]] = {}
 
     def __init__(self, code: int, message: str, *, status: int = 400) -> None:
         super().__init__(message)

@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -41,7 +41,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except VenueError as error:
-        return web.json_response({"code": error.code, "msg": error.message}, status=error.status)
+        body = {"code": error.code, "msg": error.message}
+        return web.json_response(body, status=error.status, headers=error.headers)
 
 
 def routes() -> list[web.RouteDef]:
@@ -378,5 +379,7 @@ async def _cut(request: web.Request) -> None:
 
 
 class _TooManyRequests(VenueError):
+    headers: ClassVar = {"Retry-After": "1"}
+
     def __init__(self) -> None:
         super().__init__(-1003, "Too many requests; current limit is 6000 request weight per 1 MINUTE.", status=429)

@@ -1,0 +1,269 @@
+"""The exchange simulator, asked as a client of Binance's spot REST API asks."""
+
+import hashlib
+import hmac
+import os
+import signal
+import sys
+import time
+from decimal import Decimal
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from exchange_site.development.embedded import free_port
+from exchange_site.seed import SEED_COINS
+from tests.conftest import running_simulator
+from tests.processes import Simulator, start, stopped, wait_for
+
+
+@pytest.fixture(scope="module")
+def venue(tmp_path_factory):
+    with running_simulator(tmp_path_factory.mktemp("simulator")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def as_new(venue):
+    venue.fail()
+    venue.set_prices(ABAN="20.00")
+    venue.set_account(balances={"USDT": "1000000", "ABAN": "1000"}, commission_rate="0.001", commission_asset=None)
+
+
+def signed(venue, method, path, *, key="simulator-key", secret="simulator-secret", at=None, **parameters):
+    parameters["timestamp"] = int(time.time() * 1000) if at is None else at
+    query = urlencode(parameters)
+    signature = hmac.new(secret.encode(), query.encode(), hashlib.sha256).hexdigest()
+    url = f"{venue.url}/api/v3/{path}?{query}&signature={signature}"
+    return httpx.request(method, url, headers={"X-MBX-APIKEY": key}, timeout=5)
+
+
+def buy(venue, client_id, quantity="1.00", price="20.00", **more):
+    order = {"symbol": "ABANUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "IOC", "quantity": quantity}
+    return signed(venue, "POST", "order", **{**order, "price": price, "newClientOrderId": client_id, **more})
+
+
+def code(answer):
+    return answer.status_code, answer.json()["code"]
+
+
+class TestMarket:
+    def test_lists_the_seeded_coins_at_their_prices(self, venue):
+        info = httpx.get(f"{venue.url}/api/v3/exchangeInfo").json()
+        assert {entry["symbol"] for entry in info["symbols"]} >= {f"{coin.name}USDT" for coin in SEED_COINS}
+        prices = {entry["symbol"]: entry["price"] for entry in httpx.get(f"{venue.url}/api/v3/ticker/price").json()}
+        assert Decimal(prices["ABANUSDT"]) == 20
+
+    def test_tells_one_symbol_or_some(self, venue):
+        for path in ("24hr", "price", "bookTicker"):
+            url = f"{venue.url}/api/v3/ticker/{path}"
+            assert httpx.get(url, params={"symbol": "ABANUSDT"}).json()["symbol"] == "ABANUSDT"
+            assert len(httpx.get(url, params={"symbols": '["ABANUSDT","BTCUSDT"]'}).json()) == 2
+            assert code(httpx.get(url, params={"symbol": "XUSDT"})) == (400, -1121)
+            assert code(httpx.get(url, params={"symbols": '["XUSDT"]'})) == (400, -1121)
+
+
+class TestOrders:
+    def test_fill_at_the_ask_with_commission_in_the_coin(self, venue):
+        order = buy(venue, "filled", price="21.00").json()
+        assert (order["status"], order["executedQty"], order["cummulativeQuoteQty"]) == (
+            "FILLED",
+            "1.00",
+            "20.00000000",
+        )
+        [fill] = order["fills"]
+        assert (fill["commission"], fill["commissionAsset"]) == ("0.00100000", "ABAN")
+
+    def test_expire_below_the_ask(self, venue):
+        order = buy(venue, "expired", price="19.00").json()
+        assert (order["status"], order["executedQty"]) == ("EXPIRED", "0")
+
+    def test_rest_when_good_till_cancelled_and_fill_when_the_price_comes(self, venue):
+        resting = buy(venue, "rests", price="19.00", timeInForce="GTC").json()
+        assert resting["status"] == "NEW"
+        assert code(buy(venue, "rests")) == (400, -2010)
+        opened = signed(venue, "GET", "openOrders", symbol="ABANUSDT").json()
+        assert [order["clientOrderId"] for order in opened] == ["rests"]
+        venue.set_prices(ABAN="18.00")
+        found = signed(venue, "GET", "order", symbol="ABANUSDT", origClientOrderId="rests").json()
+        assert found["status"] == "FILLED"
+
+    def test_are_cancelled_once(self, venue):
+        buy(venue, "doomed", price="19.00", timeInForce="GTC")
+        cancel = {"symbol": "ABANUSDT", "origClientOrderId": "doomed"}
+        assert signed(venue, "DELETE", "order", **cancel).json()["status"] == "CANCELED"
+        assert code(signed(venue, "DELETE", "order", **cancel)) == (400, -2011)
+
+    def test_sent_again_buy_again(self, venue):
+        """As the real venue: a client order id is unique among open orders only."""
+        for _ in range(2):
+            assert buy(venue, "careless").json()["status"] == "FILLED"
+        assert len([order for order in venue.book() if order["clientOrderId"] == "careless"]) == 2
+
+    def test_sell_as_well(self, venue):
+        order = {"symbol": "ABANUSDT", "side": "SELL", "type": "MARKET", "quantity": "1.00"}
+        sold = signed(venue, "POST", "order", **order).json()
+        assert sold["fills"][0]["commissionAsset"] == "USDT"
+
+    def test_are_found_with_their_trades(self, venue):
+        order_id = buy(venue, "traded").json()["orderId"]
+        [trade] = signed(venue, "GET", "myTrades", symbol="ABANUSDT", orderId=order_id).json()
+        assert (trade["qty"], trade["commissionAsset"]) == ("1.00", "ABAN")
+        found = signed(venue, "GET", "order", symbol="ABANUSDT", orderId=order_id).json()
+        assert found["clientOrderId"] == "traded"
+        listed = signed(venue, "GET", "allOrders", symbol="ABANUSDT", startTime=1).json()
+        assert order_id in {order["orderId"] for order in listed}
+        assert signed(venue, "GET", "allOrders", symbol="ABANUSDT", limit=1).json()[0]["orderId"] == order_id
+
+    def test_move_the_balances(self, venue):
+        buy(venue, "moving")
+        account = signed(venue, "GET", "account").json()
+        balances = {entry["asset"]: Decimal(entry["free"]) for entry in account["balances"]}
+        assert (balances["USDT"], balances["ABAN"]) == (Decimal(999_980), Decimal("1000.999"))
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("order", "refusal"),
+        [
+            ({"quantity": "1.005"}, "Filter failure: LOT_SIZE"),
+            ({"quantity": "1000000"}, "Filter failure: LOT_SIZE"),
+            ({"price": "20.00001"}, "Filter failure: PRICE_FILTER"),
+            ({"quantity": "0.20"}, "Filter failure: NOTIONAL"),
+            ({"symbol": "XUSDT"}, "Invalid symbol."),
+            ({"quantity": "90000"}, "Account has insufficient balance for requested action."),
+        ],
+    )
+    def test_are_worded_as_the_venue_words_them(self, venue, order, refusal):
+        before = len(venue.book())
+        answer = buy(venue, "refused", **order)
+        assert (answer.status_code, answer.json()["msg"]) == (400, refusal)
+        assert len(venue.book()) == before
+
+    @pytest.mark.parametrize("order", [{"quantity": "x"}, {"quantity": "-1"}, {"price": "NaN"}, {"side": ""}])
+    def test_of_what_makes_no_sense(self, venue, order):
+        assert code(buy(venue, "nonsense", **order)) == (400, -1102)
+
+    def test_of_keys_signatures_and_times(self, venue):
+        now = int(time.time() * 1000)
+        assert code(signed(venue, "GET", "account", key="other")) == (401, -2015)
+        assert code(signed(venue, "GET", "account", secret="other")) == (400, -1022)
+        assert code(signed(venue, "GET", "account", at=now - 6000)) == (400, -1021)
+        assert code(signed(venue, "GET", "account", at=now + 5000)) == (400, -1021)
+        assert code(signed(venue, "GET", "account", at=now, recvWindow=60_001)) == (400, -1131)
+        assert code(signed(venue, "GET", "account", at="soon")) == (400, -1102)
+        assert signed(venue, "GET", "account", at=now - 6000, recvWindow=10_000).is_success
+
+    def test_of_questions_for_what_is_not_there(self, venue):
+        unknown = {"symbol": "ABANUSDT", "origClientOrderId": "unknown"}
+        assert code(signed(venue, "GET", "order", **unknown)) == (400, -2013)
+        assert code(signed(venue, "GET", "order", symbol="ABANUSDT", orderId=10**9)) == (400, -2013)
+
+
+class TestFaults:
+    @pytest.mark.parametrize(
+        ("action", "executed"),
+        [("drop", False), ("accept_then_drop", True), ("down", False)],
+    )
+    def test_cut_the_connection_before_or_after(self, venue, action, executed):
+        venue.fail({"on": "place", "action": action, "times": 1})
+        with pytest.raises(httpx.TransportError):
+            buy(venue, f"cut-{action}")
+        assert any(order["clientOrderId"] == f"cut-{action}" for order in venue.book()) is executed
+        assert buy(venue, "next").is_success, "once means once"
+
+    def test_spoil_the_answer(self, venue):
+        venue.fail(
+            {"on": "place", "action": "accept_then_500", "times": 1}, {"on": "place", "action": "garbage", "times": 1}
+        )
+        first, second = buy(venue, "spoilt"), buy(venue, "spoilt")
+        assert (first.status_code, second.status_code) == (502, 200)
+        for answer in (first, second):
+            assert "html" in answer.headers["Content-Type"]
+
+    def test_refuse(self, venue):
+        venue.fail(
+            {"on": "place", "action": "reject", "times": 1},
+            {"on": "place", "action": "reject", "code": -2010, "msg": "No.", "times": 1},
+            {"on": "place", "action": "rate_limit", "times": 1},
+        )
+        assert code(buy(venue, "r")) == (400, -1121)
+        assert code(buy(venue, "r")) == (400, -2010)
+        limited = buy(venue, "r")
+        assert code(limited) == (429, -1003)
+        assert int(limited.headers["Retry-After"]) > 0
+
+    def test_come_too_late_for_the_window(self, venue):
+        venue.fail({"on": "place", "action": "delay", "wait": 0.5, "times": 1})
+        assert code(buy(venue, "late", recvWindow=300)) == (400, -1021)
+
+    def test_hang(self, venue):
+        venue.fail({"on": "place", "action": "accept_then_hang", "wait": 0.3, "times": 1})
+        with pytest.raises(httpx.TransportError):
+            buy(venue, "hung")
+        assert venue.book()[-1]["clientOrderId"] == "hung"
+
+    def test_fill_partly_and_lie(self, venue):
+        venue.fail(
+            {"on": "place", "action": "partial", "fraction": "0.25", "times": 1},
+            {"on": "query", "action": "not_found", "symbol": "ABANUSDT", "times": 1},
+        )
+        assert buy(venue, "part").json()["executedQty"] == "0.25"
+        question = {"symbol": "ABANUSDT", "origClientOrderId": "part"}
+        assert code(signed(venue, "GET", "order", **question)) == (400, -2013)
+        assert signed(venue, "GET", "order", **question).json()["status"] == "EXPIRED"
+        assert [rule["applied"] for rule in venue.faults()] == [1, 1]
+
+    def test_are_for_a_symbol_an_occasion_and_a_time(self, venue):
+        venue.fail({"on": "ticker", "symbol": "BTCUSDT", "action": "drop"}, {"action": "down", "seconds": 0})
+        assert buy(venue, "spared").is_success
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"{venue.url}/api/v3/ticker/price", params={"symbol": "BTCUSDT"})
+        httpx.delete(f"{venue.url}/control/faults").raise_for_status()
+        assert venue.faults() == []
+
+
+class TestControl:
+    @pytest.mark.parametrize(
+        ("path", "body"),
+        [
+            ("prices", {"ABANUSDT": "x"}),
+            ("prices", {"ABANUSDT": 0}),
+            ("prices", []),
+            ("account", {"balance": {}}),
+            ("account", {"balances": {"USDT": "-1"}}),
+            ("filters", {"ABANUSDT": {"colour": "1"}}),
+            ("filters", {"ABANUSDT": 1}),
+            ("faults", {}),
+            ("faults", [{"action": "explode"}]),
+            ("faults", [{"action": "drop", "on": "monday"}]),
+            ("faults", [{"action": "drop", "time": 1}]),
+            ("faults", [{"action": "drop", "times": "many"}]),
+        ],
+    )
+    def test_says_what_it_does_not_understand(self, venue, path, body):
+        answer = httpx.put(f"{venue.url}/control/{path}", json=body)
+        assert answer.status_code == 400
+        assert answer.json()["error"]
+
+    def test_lists_what_gets_a_price(self, venue):
+        venue.set_prices(NEW="3.50")
+        answer = httpx.get(f"{venue.url}/api/v3/ticker/price", params={"symbol": "NEWUSDT"})
+        assert Decimal(answer.json()["price"]) == Decimal("3.5")
+
+
+def test_an_accepted_order_outlives_the_process(tmp_path):
+    port, book = free_port(), tmp_path / "book.sqlite"
+    command = [sys.executable, "manage.py", "exchange_simulator", "--port", str(port), "--book", str(book)]
+    again = Simulator(f"http://127.0.0.1:{port}")
+    for _ in range(2):
+        with stopped(start(command)) as process:
+            wait_for(again.answers, seconds=15)
+            before = again.book()
+            if not before:
+                buy(again, "kept").raise_for_status()
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait()
+    again.close()
+    assert [order["clientOrderId"] for order in before] == ["kept"]
