@@ -13,7 +13,7 @@ class BatchState(models.TextChoices):
     OPEN = "open"
     SETTLED = "settled"
     REFUNDED = "refunded"
-    PARKED = "parked", "parked: an operator decides"
+    PARKED = "parked"  # an operator decides
 
 
 class Batch(models.Model):
@@ -60,11 +60,11 @@ class AttemptState(models.TextChoices):
 
     NEW = "new"
     SENT = "sent"
-    FILLED = "filled", "filled: something was bought and is booked"
-    EMPTY = "empty", "empty: final, and nothing was bought"
-    REFUSED = "refused", "refused: this purchase can never succeed"
-    NOT_PLACED = "not_placed", "not placed: it did not reach the book, and may be tried again"
-    PARKED = "parked", "parked: an operator decides"
+    FILLED = "filled"  # something was bought and is booked
+    EMPTY = "empty"  # final, and nothing was bought
+    REFUSED = "refused"  # this purchase can never succeed
+    NOT_PLACED = "not_placed"  # it did not reach the book, and may be tried again
+    PARKED = "parked"  # an operator decides
 
 
 IN_FLIGHT = (AttemptState.NEW, AttemptState.SENT)

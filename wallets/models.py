@@ -49,12 +49,12 @@ class WalletRole(models.TextChoices):
     """Whose wallet it is, and for the house what it stands for."""
 
     CUSTOMER = "customer"
-    FUNDING = "funding", "funding: the world outside"
-    CLEARING = "clearing", "clearing: paid for, not yet settled"
-    VENUE = "venue", "venue: the exchange as counterparty"
-    INVENTORY = "inventory", "inventory: coins owned beyond what is owed"
+    FUNDING = "funding"  # the world outside
+    CLEARING = "clearing"  # paid for, not yet settled
+    VENUE = "venue"  # the exchange as counterparty
+    INVENTORY = "inventory"  # coins owned beyond what is owed
     FEES = "fees"
-    TRADING_RESULT = "trading_result", "trading result: slippage and rounding"
+    TRADING_RESULT = "trading_result"  # slippage and rounding
 
 
 STORED_BALANCES = (WalletRole.CUSTOMER, WalletRole.INVENTORY)
@@ -113,10 +113,10 @@ class TransactionKind(models.TextChoices):
     WITHDRAWAL = "withdrawal"
     PURCHASE = "purchase"
     REFUND = "refund"
-    DELIVERY = "delivery", "delivery: coins to a customer"
-    REVENUE = "revenue", "revenue: what completed orders paid"
-    FILL = "fill", "fill: coins from the venue"
-    FILL_COST = "fill_cost", "fill cost: dollars to the venue"
+    DELIVERY = "delivery"  # coins to a customer
+    REVENUE = "revenue"  # what completed orders paid
+    FILL = "fill"  # coins from the venue
+    FILL_COST = "fill_cost"  # dollars to the venue
     CORRECTION = "correction"
 
 
