@@ -32,14 +32,14 @@ class CoinAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class i
 class OrderAdmin(RecordAdmin):
     list_display = (
         "id",
-        "created_at",
+        "state",
         "customer",
         "coin",
         "amount",
-        "price",
         "total_price",
-        "state",
+        "price",
         "batch_id",
+        "created_at",
     )
     list_filter = ("state", "coin", "is_aggregated")
     search_fields = ("customer__username",)

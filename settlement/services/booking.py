@@ -113,7 +113,7 @@ def _park_batch(batch: Batch, *, reason: str) -> None:
     logger.error("%s is parked for an operator: %s", batch, reason)
     batch.state, batch.reason = BatchState.PARKED, reason[:200]
     batch.save()
-    _wake_next_claim(batch)
+    wake_next_claim(coin_id=batch.coin_id)
 
 
 def _go_on(batch: Batch, ended: Attempt, *, now: datetime, wait_seconds: float = 0) -> None:
@@ -149,11 +149,11 @@ def _close(batch: Batch, *, state: BatchState, reason: str, now: datetime) -> No
     """What is left of the reserve is surplus of the house, and used first next time."""
     batch.state, batch.reason, batch.closed_at, batch.reserved = state, reason[:200], now, Decimal(0)
     batch.save()
-    _wake_next_claim(batch)
+    wake_next_claim(coin_id=batch.coin_id)
 
 
-def _wake_next_claim(batch: Batch) -> None:
-    """Whatever came in while the attempt was in flight waits for its end."""
-    waiting = read_waiting_orders(coin_id=batch.coin_id)
+def wake_next_claim(*, coin_id: int) -> None:
+    """What came in while an attempt was in flight, or was too much for one batch, waits for its end."""
+    waiting = read_waiting_orders(coin_id=coin_id)
     if waiting.large_count or waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD):
-        events.orders_wait(coin_id=batch.coin_id)
+        events.orders_wait(coin_id=coin_id)

@@ -9,6 +9,7 @@ from django.db.models import Sum
 
 from settlement.jobs import settle_batch_later
 from settlement.models import IN_FLIGHT, Attempt, Batch, BatchState
+from settlement.services.booking import wake_next_claim
 from trading import pools
 from trading.aggregation import WaitingOrders
 from trading.events import CLAIM_TASK
@@ -85,6 +86,7 @@ def _start(batch: Batch, *, claimed: ClaimedOrders, waiting: WaitingOrders, stoc
         refund_orders(batch_id=batch.pk, reason=POOL_TIMED_OUT, now=now)
         batch.state, batch.reason, batch.closed_at = BatchState.REFUNDED, POOL_TIMED_OUT, now
         batch.save()
+        wake_next_claim(coin_id=batch.coin_id)
         return
     batch.reserved = min(batch.needed, max(_free_stock(batch, stock=stock), Decimal(0)))
     batch.save()
@@ -126,3 +128,4 @@ def _serve_from_stock(batch: Batch, *, now: datetime) -> None:
         "from_inventory",
     )
     batch.save()
+    wake_next_claim(coin_id=batch.coin_id)

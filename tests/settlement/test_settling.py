@@ -92,6 +92,18 @@ class TestLargeOrders:
         )
         assert claim().orders_count == 1
 
+    def test_served_from_stock_do_not_forget_the_rest(self, place, settle, claim, settings):
+        place("4.00")
+        Order.objects.update(settle_by="2000-01-01T00:00Z")
+        settle()
+        settings.BATCH_MAX_ORDERS = 1
+        settings.ORDER_AGGREGATION_THRESHOLD = Decimal("0.10")
+        for _ in range(2):
+            place("0.20")
+        claim()
+        assert states() == ["completed", "completed", "pending"]
+        assert ProcrastinateJob.objects.filter(task_name="settlement.claim_waiting_orders").count() == 1
+
     def test_leave_the_rest_to_the_next_claim(self, place, claim, settings):
         settings.BATCH_MAX_ORDERS = 2
         for _ in range(3):
