@@ -5,16 +5,19 @@ for operators; a test compares the two.
 """
 
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEVELOPMENT_SECRET = "development-only-secret-do-not-use-in-production-0000"  # noqa: S105  refused below when DEBUG is off
 SHORTEST_SECRET = 32
 
 Seconds = Annotated[float, Field(gt=0)]
+Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/[smhd]$")]
+"""So many calls in a second, minute, hour or day."""
 
 
 class Configuration(BaseSettings):
@@ -53,6 +56,16 @@ class Configuration(BaseSettings):
     REFRESH_TOKEN_DAYS: Annotated[int, Field(gt=0)] = 14
     REFUSE_COMMON_PASSWORDS: bool | None = None
 
+    # Limits
+    RATE_LIMIT_USER: Rate = "1000/h"
+    RATE_LIMIT_ANON: Rate = "60/m"
+    RATE_LIMIT_LOGIN: Rate = "5/m"
+    RATE_LIMIT_LOGIN_ADDRESS: Rate | None = None
+    RATE_LIMIT_REGISTER: Rate = "5/m"
+    RATE_LIMIT_ORDERS: Rate = "60/m"
+    RATE_LIMIT_WALLET: Rate = "30/m"
+    TRUSTED_PROXIES: str = ""
+
     # The shop
     SELF_SERVICE_DEPOSITS: bool | None = None
     ORDER_AGGREGATION_THRESHOLD: Annotated[Decimal, Field(gt=0, decimal_places=2)] = Decimal("10.00")
@@ -89,6 +102,28 @@ class Configuration(BaseSettings):
     JOB_RETRY_MAX_WAIT_SECONDS: Annotated[int, Field(gt=0)] = 60
     JOB_KEEP_HOURS: Annotated[int, Field(gt=0)] = 72
     PRICE_KEEP_DAYS: Annotated[int, Field(gt=0)] = 30
+
+    @property
+    def login_rate_of_an_address(self) -> str:
+        """Several people share an address: by default four times what an account has."""
+        if self.RATE_LIMIT_LOGIN_ADDRESS:
+            return self.RATE_LIMIT_LOGIN_ADDRESS
+        count, period = self.RATE_LIMIT_LOGIN.split("/")
+        return f"{4 * int(count)}/{period}"
+
+    @property
+    def trusted_networks(self) -> list[IPv4Network | IPv6Network]:
+        """TRUSTED_PROXIES, comma-separated addresses and networks."""
+        return [ip_network(part.strip()) for part in self.TRUSTED_PROXIES.split(",") if part.strip()]
+
+    @field_validator("TRUSTED_PROXIES")
+    @classmethod
+    def refuse_what_is_no_network(cls, value: str) -> str:
+        """Raises ValueError, which stops the start."""
+        for part in value.split(","):
+            if part.strip():
+                ip_network(part.strip())
+        return value
 
     @model_validator(mode="after")
     def refuse_development_secrets_in_production(self) -> Self:

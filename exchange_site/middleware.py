@@ -7,6 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from exchange_site.problems import problem
+from wallets.callers import limits_counted
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -45,6 +46,27 @@ class ProblemAnswers:
         if response.status_code < 400 or "json" in response.headers.get("Content-Type", ""):  # noqa: PLR2004  the first error status
             return response
         return _as_problem(response)
+
+
+class RateLimitHeaders:
+    """Say what is left of the limits that a request was counted against.
+
+    After the IETF draft "RateLimit header fields for HTTP" (draft-ietf-httpapi-ratelimit-headers-10).
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if usages := limits_counted(request):
+            response["RateLimit-Policy"] = ", ".join(
+                f'"{usage.limit.name}";q={usage.limit.quota};w={usage.limit.window_seconds}' for usage in usages
+            )
+            response["RateLimit"] = ", ".join(
+                f'"{usage.limit.name}";r={usage.remaining};t={usage.reset_seconds}' for usage in usages
+            )
+        return response
 
 
 def _declared_length(request: HttpRequest) -> int:

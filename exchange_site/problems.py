@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.errors import HttpError, ValidationError
 from procrastinate.exceptions import ConnectorException
 
 import trading.exceptions as shop
@@ -70,6 +70,7 @@ _OF_ERROR: Final[dict[type[DomainError], str]] = {
     accounts.IdempotencyKeyReused: "idempotency_key_reused",
     accounts.InvalidCursor: "invalid_cursor",
     accounts.NotFound: "not_found",
+    accounts.RateLimited: "rate_limited",
     accounts.Busy: "busy",
     shop.UnknownCoin: "unknown_crypto",
     shop.PriceUnavailable: "price_unavailable",
@@ -108,7 +109,6 @@ def answer_problems(api: NinjaAPI) -> None:
     handlers: tuple[tuple[type[Exception], Any], ...] = (
         (DomainError, _domain_error),
         (ValidationError, _validation_error),
-        (AuthenticationError, _authentication_error),
         (Http404, _not_found),
         (HttpError, _http_error),
         (OperationalError, _unavailable),
@@ -124,7 +124,10 @@ def _domain_error(_: HttpRequest, error: DomainError) -> HttpResponse:
     if isinstance(error, accounts.WeakPassword):
         listed = [{"field": "password", "message": message} for message in error.messages]
         return problem("validation_error", detail=str(error), errors=listed)
-    return problem(_OF_ERROR[type(error)], detail=str(error))
+    answer = problem(_OF_ERROR[type(error)], detail=str(error))
+    if isinstance(error, accounts.RateLimited):
+        answer["Retry-After"] = str(error.retry_after_seconds)
+    return answer
 
 
 def _validation_error(_: HttpRequest, error: ValidationError) -> HttpResponse:
@@ -139,10 +142,6 @@ def _field(location: Sequence[str | int]) -> str:
     """`("body", "body", "amount")` is the field `amount`; the body itself is `body`."""
     named = [str(part) for part in location if part not in {"body", "query", "header", "path"}]
     return ".".join(named) or str(location[0])
-
-
-def _authentication_error(_request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
-    return problem("token_invalid", detail="An access token is needed: Authorization: Bearer <token>.")
 
 
 def _not_found(_request: HttpRequest, _error: Http404) -> HttpResponse:

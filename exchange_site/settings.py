@@ -38,6 +38,7 @@ MIDDLEWARE = [
     "exchange_site.middleware.OptionalTrailingSlash",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "exchange_site.middleware.RateLimitHeaders",
     "exchange_site.middleware.ProblemAnswers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -135,6 +136,21 @@ REDIS_PORT = CONFIGURATION.REDIS_PORT
 REDIS_PASSWORD = CONFIGURATION.REDIS_PASSWORD
 REDIS_TIMEOUT_SECONDS = 0.2
 REDIS_SKIP_SECONDS_AFTER_FAILURE = 2
+
+# Limits are counted by django-ratelimit in a cache of our own, which never makes a caller wait for Redis either.
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "limits": {"BACKEND": "wallets.limit_cache.LimitCache", "LOCATION": "limits"},
+}
+RATELIMIT_USE_CACHE = "limits"
+RATE_LIMIT_USER = CONFIGURATION.RATE_LIMIT_USER
+RATE_LIMIT_ANON = CONFIGURATION.RATE_LIMIT_ANON
+RATE_LIMIT_LOGIN = CONFIGURATION.RATE_LIMIT_LOGIN
+RATE_LIMIT_LOGIN_ADDRESS = CONFIGURATION.login_rate_of_an_address
+RATE_LIMIT_REGISTER = CONFIGURATION.RATE_LIMIT_REGISTER
+RATE_LIMIT_ORDERS = CONFIGURATION.RATE_LIMIT_ORDERS
+RATE_LIMIT_WALLET = CONFIGURATION.RATE_LIMIT_WALLET
+TRUSTED_PROXIES = CONFIGURATION.trusted_networks
 
 MAX_BODY_BYTES = 64 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # the admin's forms; the API's own limit is MAX_BODY_BYTES

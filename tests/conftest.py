@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import sys
+import tempfile
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,11 +16,11 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from exchange_site.development.embedded import free_port
+from exchange_site.development.embedded import free_port, prepare_redis, stop
 from tests.processes import PROJECT, Simulator, start, stopped, wait_for
-from trading import redis_store
 from trading.services.coins import list_coin, save_coin
 from trading.services.prices import record_price
+from wallets import redis_store
 from wallets.models import User
 from wallets.selectors import Principal
 from wallets.services.accounts import open_dollar_wallet
@@ -183,6 +185,25 @@ def make_api_process(transactional_db):
     for process in running:
         with stopped(process):
             pass
+
+
+@pytest.fixture
+def two_apis(make_api_process):
+    return [make_api_process(), make_api_process()]
+
+
+@pytest.fixture
+def own_redis():
+    """A Redis that may be stopped and frozen."""
+    with tempfile.TemporaryDirectory(prefix="redis-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # pytest's own folders are closed to the user that servers run as
+        server = prepare_redis(folder, durable=False)
+        child = server.start()
+        yield child, {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(server.port), "REDIS_PASSWORD": server.password}
+        with suppress(ProcessLookupError):
+            os.kill(child.pid, signal.SIGCONT)
+        stop(child)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,6 +41,12 @@ def wait_for(condition, *, seconds=10, ignoring=()):
             pass
         assert time.monotonic() < deadline, f"waited {seconds} s in vain"
         time.sleep(0.05)
+
+
+def at_once(count, call):
+    """Call `call(0)`, `call(1)` … in as many threads, and return the answers."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(call, range(count)))
 
 
 class Simulator:

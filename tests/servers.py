@@ -33,6 +33,9 @@ def _start_servers():
         os.environ.update(REDIS_HOST="127.0.0.1", REDIS_PORT=str(redis.port), REDIS_PASSWORD=redis.password)
     # Threads of a test keep connections; a pool would keep them beyond the test's database.
     os.environ["POSTGRES_POOL_SIZE"] = "0"
+    # The tests of the limits set their own; the others are one busy customer.
+    for name in ("USER", "ANON", "LOGIN", "REGISTER", "ORDERS", "WALLET"):
+        os.environ[f"RATE_LIMIT_{name}"] = "1000000/h"
     os.environ["EXCHANGE_URL"] = "http://127.0.0.1:9"  # nothing listens: a test starts a simulator of its own
 
 

@@ -27,35 +27,36 @@ from trading.selectors import (
     sum_costs,
 )
 from trading.services.orders import OrderRequest, cancel_order, place_order
+from wallets.callers import AccessToken, Anybody, FreshAccessToken, caller
 from wallets.http import (
     Answer,
-    ClaimedCustomer,
     IdempotencyHeader,
-    SignedInCustomer,
-    caller,
     link_next,
     mark_replayed,
     refuse_unknown_parameters,
 )
 from wallets.idempotency import idempotency_key
+from wallets.limits import ORDERS
 from wallets.schemas import problems
 from wallets.selectors import list_coin_balances
 
 coins_router = Router(tags=["coins"])
 orders_router = Router(tags=["orders"])
-holdings_router = Router(tags=["accounts"], auth=SignedInCustomer())
+holdings_router = Router(tags=["accounts"], auth=FreshAccessToken())
 
 HISTORY_POINTS = 50
 
 
-@coins_router.get("crypto-currencies/", auth=None, response={200: list[CoinAnswer], **problems(429, 503)})
+@coins_router.get("crypto-currencies/", auth=Anybody(), response={200: list[CoinAnswer], **problems(429, 503)})
 def coins(request: HttpRequest) -> list[Answer]:
     """The coins on sale, with their prices."""
     now = timezone.now()
     return [{**_coin_fields(coin, offer, now)} for coin, offer in list_offers()]
 
 
-@coins_router.get("crypto-currencies/{name}/", auth=None, response={200: CoinDetailAnswer, **problems(404, 429, 503)})
+@coins_router.get(
+    "crypto-currencies/{name}/", auth=Anybody(), response={200: CoinDetailAnswer, **problems(404, 429, 503)}
+)
 def one_coin(request: HttpRequest, name: str) -> Answer:
     """One coin, with its limits and its recent price history."""
     coin, offer = get_coin(name=name)
@@ -84,7 +85,7 @@ def _coin_fields(coin: Coin, offer: Offer, now: datetime) -> Answer:
 
 @orders_router.post(
     "",
-    auth=ClaimedCustomer(),
+    auth=AccessToken(limit=ORDERS),
     response={201: OrderAnswer, **problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)},
 )
 def place(
@@ -104,7 +105,7 @@ def place(
     return Status(201, _answers([placed.order], pool_total=placed.pool_total)[0])
 
 
-@orders_router.get("", auth=SignedInCustomer(), response={200: list[OrderAnswer], **problems(400, 401, 422, 429, 503)})
+@orders_router.get("", auth=FreshAccessToken(), response={200: list[OrderAnswer], **problems(400, 401, 422, 429, 503)})
 def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery]) -> list[Answer]:
     """The caller's orders, newest first."""
     refuse_unknown_parameters(request, known=OrderQuery)
@@ -120,7 +121,7 @@ def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery
 
 
 @orders_router.get(
-    "{int:order_id}/", auth=SignedInCustomer(), response={200: OrderAnswer, **problems(401, 404, 429, 503)}
+    "{int:order_id}/", auth=FreshAccessToken(), response={200: OrderAnswer, **problems(401, 404, 429, 503)}
 )
 def one_order(request: HttpRequest, order_id: int) -> Answer:
     """One of the caller's orders."""
@@ -129,7 +130,7 @@ def one_order(request: HttpRequest, order_id: int) -> Answer:
 
 @orders_router.post(
     "{int:order_id}/cancel/",
-    auth=ClaimedCustomer(),
+    auth=AccessToken(limit=ORDERS),
     response={200: OrderAnswer, **problems(401, 403, 404, 409, 429, 503)},
 )
 def cancel(request: HttpRequest, order_id: int) -> Answer:

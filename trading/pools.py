@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from trading.aggregation import from_cents, in_cents
-from trading.redis_store import RedisAway, with_redis
+from wallets.redis_store import RedisAway, with_redis
 
 
 def counter_key(coin: str) -> str:

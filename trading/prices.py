@@ -16,7 +16,7 @@ from django.db import transaction
 from trading.exceptions import PriceUnavailable, UnknownCoin
 from trading.models import Coin, CoinPrice
 from trading.pools import counter_key, parse_counter
-from trading.redis_store import RedisAway, with_redis
+from wallets.redis_store import RedisAway, with_redis
 
 FIXED = "fixed"
 

@@ -4,17 +4,16 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Query, Router, Status
 
+from wallets.callers import AccessToken, Anybody, FreshAccessToken, caller, limit_caller
 from wallets.http import (
     Answer,
-    ClaimedCustomer,
     IdempotencyHeader,
-    SignedInCustomer,
-    caller,
     link_next,
     mark_replayed,
     refuse_unknown_parameters,
 )
 from wallets.idempotency import idempotency_key
+from wallets.limits import LOGIN, LOGIN_ADDRESS, REGISTER, WALLET
 from wallets.models import Transaction
 from wallets.schemas import (
     CashRequest,
@@ -37,38 +36,39 @@ from wallets.selectors import (
 from wallets.services import accounts, cash, tokens
 
 accounts_router = Router(tags=["accounts"])
-transactions_router = Router(tags=["transactions"], auth=SignedInCustomer())
+transactions_router = Router(tags=["transactions"], auth=FreshAccessToken())
 
 _BODY = (400, 413, 415, 422, 429, 503)
 
 
-@accounts_router.post("auth/register/", auth=None, response={201: Tokens, **problems(409, *_BODY)})
+@accounts_router.post("auth/register/", auth=Anybody(REGISTER), response={201: Tokens, **problems(409, *_BODY)})
 def register(request: HttpRequest, body: Registration) -> Status[tokens.TokenPair]:
     """Open an account with an empty dollar wallet."""
     pair = accounts.register(username=body.username, password=body.password, email=body.email, now=timezone.now())
     return Status(201, pair)
 
 
-@accounts_router.post("auth/login/", auth=None, response={200: Tokens, **problems(401, *_BODY)})
+@accounts_router.post("auth/login/", auth=Anybody(LOGIN_ADDRESS), response={200: Tokens, **problems(401, *_BODY)})
 def login(request: HttpRequest, body: Credentials) -> tokens.TokenPair:
     """Sign in with username and password."""
+    limit_caller(request, limit=LOGIN, caller=body.username.casefold())
     return accounts.sign_in(username=body.username, password=body.password, now=timezone.now())
 
 
-@accounts_router.post("auth/refresh/", auth=None, response={200: Tokens, **problems(401, *_BODY)})
+@accounts_router.post("auth/refresh/", auth=Anybody(), response={200: Tokens, **problems(401, *_BODY)})
 def refresh(request: HttpRequest, body: RefreshRequest) -> tokens.TokenPair:
     """Exchange a refresh token for a new pair. Using one twice ends the sign-in it belongs to."""
     return tokens.rotate_refresh_token(refresh=body.refresh, now=timezone.now())
 
 
-@accounts_router.post("auth/logout/", auth=SignedInCustomer(), response={204: None, **problems(401, *_BODY)})
+@accounts_router.post("auth/logout/", auth=FreshAccessToken(), response={204: None, **problems(401, *_BODY)})
 def logout(request: HttpRequest, body: RefreshRequest) -> Status[None]:
     """End the sign-in that the refresh token belongs to."""
     tokens.sign_out(refresh=body.refresh, user_id=caller(request).id, now=timezone.now())
     return Status(204, None)
 
 
-@accounts_router.get("wallet/", auth=SignedInCustomer(), response={200: WalletAnswer, **problems(401, 404, 429, 503)})
+@accounts_router.get("wallet/", auth=FreshAccessToken(), response={200: WalletAnswer, **problems(401, 404, 429, 503)})
 def wallet(request: HttpRequest) -> Answer:
     """The caller's dollar wallet."""
     found = get_dollar_wallet(owner_id=caller(request).id)
@@ -77,7 +77,7 @@ def wallet(request: HttpRequest) -> Answer:
 
 @accounts_router.patch(
     "wallet/deposit/",
-    auth=ClaimedCustomer(),
+    auth=AccessToken(limit=WALLET),
     response={200: WalletAnswer, **problems(401, 403, 404, 409, *_BODY)},
 )
 def deposit(request: HttpRequest, response: HttpResponse, body: CashRequest, idempotency: IdempotencyHeader) -> Answer:
@@ -90,7 +90,7 @@ def deposit(request: HttpRequest, response: HttpResponse, body: CashRequest, ide
 
 @accounts_router.patch(
     "wallet/withdraw/",
-    auth=ClaimedCustomer(),
+    auth=AccessToken(limit=WALLET),
     response={200: WalletAnswer, **problems(401, 403, 404, 409, *_BODY)},
 )
 def withdraw(request: HttpRequest, response: HttpResponse, body: CashRequest, idempotency: IdempotencyHeader) -> Answer:

@@ -11,6 +11,7 @@
     ├── IdempotencyKeyReused  the key made something else
     ├── InvalidCursor
     ├── NotFound              not there, or somebody else's
+    ├── RateLimited           .limit .retry_after_seconds
     └── Busy                  held elsewhere for too long: try again
 
 Errors carry data and a sentence for the customer; how they travel over HTTP is not their concern.
@@ -73,6 +74,13 @@ class InvalidCursor(DomainError):
 
 class NotFound(DomainError):
     message = "There is nothing here."
+
+
+class RateLimited(DomainError):
+    def __init__(self, *, limit: str, retry_after_seconds: int) -> None:
+        super().__init__(f"Too many calls ({limit}). Try again in {retry_after_seconds} s.")
+        self.limit = limit
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Busy(DomainError):

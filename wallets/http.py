@@ -1,4 +1,4 @@
-"""Pieces of HTTP that every router shares: who is calling, idempotency keys, links to the next page."""
+"""Pieces of HTTP that every router shares: idempotency keys, unknown parameters, links to the next page."""
 
 import re
 from typing import Annotated, Any
@@ -6,39 +6,14 @@ from typing import Annotated, Any
 from django.http import HttpRequest, HttpResponse
 from ninja import Header
 from ninja.errors import ValidationError
-from ninja.security import HttpBearer
 from pydantic import AfterValidator, BaseModel
 
 from wallets.idempotency import LONGEST_KEY
-from wallets.models import User
-from wallets.selectors import Principal, get_user
-from wallets.services.tokens import read_access_token
 
 Answer = dict[str, Any]
 """An answer's members; Ninja checks them against the operation's schema."""
 
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
-
-
-class ClaimedCustomer(HttpBearer):
-    """A signed, unexpired access token, and no query.
-
-    For operations that lock the caller's wallet: the lock reads whether the account may act.
-    """
-
-    openapi_name = "AccessToken"
-
-    def authenticate(self, request: HttpRequest, token: str) -> Principal:
-        return read_access_token(token)
-
-
-class SignedInCustomer(HttpBearer):
-    """An access token whose account is active today. Costs one query."""
-
-    openapi_name = "AccessToken"
-
-    def authenticate(self, request: HttpRequest, token: str) -> User:
-        return get_user(principal=read_access_token(token))
 
 
 def _bare_key(value: str | None) -> str | None:
@@ -85,8 +60,3 @@ def link_next(request: HttpRequest, response: HttpResponse, *, cursor: str | Non
     query["cursor"] = cursor
     url = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
     response["Link"] = f'<{url}>; rel="next"'
-
-
-def caller(request: HttpRequest) -> Any:
-    """Whom the operation's authentication let in: a Principal or a User."""
-    return request.auth  # type: ignore[attr-defined]  # set by Ninja

@@ -24,8 +24,8 @@ from tests.settlement.conftest import attempts
 from trading import events
 from trading.models import Order
 from trading.pools import read_counters
-from trading.redis_store import with_redis
 from wallets.models import Transaction
+from wallets.redis_store import with_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

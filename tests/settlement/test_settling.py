@@ -126,7 +126,7 @@ class TestPools:
 
     def test_do_not_need_their_counter(self, place, claim):
         place("6.00")
-        from trading.redis_store import with_redis
+        from wallets.redis_store import with_redis
 
         with_redis(lambda client: client.flushall())
         place("5.00")
@@ -134,7 +134,7 @@ class TestPools:
 
     def test_counter_is_corrected_by_a_claim_that_finds_too_little(self, place, claim):
         place("6.00")
-        from trading.redis_store import with_redis
+        from wallets.redis_store import with_redis
 
         with_redis(lambda client: client.set("pool:ABAN", 999_999))
         assert claim() is None

@@ -171,7 +171,7 @@ class TestErrors:
         coin.fixed_price = None
         coin.save()
         coin.market_price.delete()
-        from trading.redis_store import with_redis
+        from wallets.redis_store import with_redis
 
         with_redis(lambda redis: redis.flushall())
         answer = api("POST", "orders/", {"crypto": "ABAN", "amount": "2"}, by=shopper)

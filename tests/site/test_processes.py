@@ -4,34 +4,21 @@ import os
 import signal
 import statistics
 import sys
-import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from decimal import Decimal
-from pathlib import Path
 
 import httpx
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from exchange_site.development.embedded import prepare_redis, stop
 from settlement.verification import verify_everything
+from tests.processes import at_once
 from trading.models import Order
 from wallets.models import Transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def two_apis(make_api_process):
-    return [make_api_process(), make_api_process()]
-
-
-def at_once(count, call):
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(call, range(count)))
 
 
 def post_order(base, shopper, body, **headers):
@@ -105,20 +92,6 @@ def test_a_cancel_and_a_claim_at_once_have_one_outcome(two_apis, make_shopper, c
     assert states["cancelled"] + states["settling"] == 20
     assert shopper.wallet.balance == 1000 - 12 * states["settling"]
     assert verify_everything() == []
-
-
-@pytest.fixture
-def own_redis():
-    """A Redis that may be stopped and frozen."""
-    with tempfile.TemporaryDirectory(prefix="redis-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # pytest's own folders are closed to the user that servers run as
-        server = prepare_redis(folder, durable=False)
-        child = server.start()
-        yield child, {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(server.port), "REDIS_PASSWORD": server.password}
-        with suppress(ProcessLookupError):
-            os.kill(child.pid, signal.SIGCONT)
-        stop(child)
 
 
 @pytest.mark.parametrize("fault", [signal.SIGSTOP, signal.SIGKILL])

@@ -14,7 +14,6 @@ from trading.exceptions import (
     UnknownCoin,
 )
 from trading.models import Order, OrderState
-from trading.redis_store import with_redis
 from trading.services.orders import OrderRequest, cancel_order, place_order
 from trading.services.prices import record_price
 from wallets.exceptions import (
@@ -26,6 +25,7 @@ from wallets.exceptions import (
 )
 from wallets.idempotency import idempotency_key
 from wallets.models import Transaction, User, Wallet
+from wallets.redis_store import with_redis
 
 pytestmark = pytest.mark.django_db
 

@@ -5,9 +5,9 @@ import pytest
 
 from trading.models import Coin, CoinPrice, PriceReading
 from trading.prices import list_offers, read_offer
-from trading.redis_store import breaker, with_redis
 from trading.services.coins import save_coin
 from trading.services.prices import accept_price, prune_prices, record_price
+from wallets.redis_store import breaker, with_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

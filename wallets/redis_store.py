@@ -1,4 +1,4 @@
-"""Redis as the shop uses it: quick, forgetful, and never waited for.
+"""Redis as this project uses it: quick, forgetful, and never waited for.
 
 After a failure this process leaves Redis alone for a moment, so that a frozen server costs one short
 wait now and then and not one a request. What Redis held can always be had from Postgres.

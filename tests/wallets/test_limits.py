@@ -1,0 +1,196 @@
+"""Rate limits, as one process sees them. What several processes see: tests/site/test_limits.py."""
+
+from ipaddress import ip_network
+
+import pytest
+from django.core.cache import caches
+
+from wallets import redis_store
+from wallets.callers import client_address
+from wallets.exceptions import RateLimited
+from wallets.limits import LOGIN, Limit, count_call
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def problem():
+    def read(response):
+        assert response["Content-Type"] == "application/problem+json"
+        return response.status_code, response.json()["code"]
+
+    return read
+
+
+def fields(header):
+    """`"user";r=9;t=3, "orders";r=4;t=5` as {"user": {"r": 9, "t": 3}, …}."""
+    found = {}
+    for policy in header.split(", "):
+        name, *parameters = policy.split(";")
+        found[name.strip('"')] = {key: int(value) for key, value in (each.split("=") for each in parameters)}
+    return found
+
+
+class TestCountCall:
+    @pytest.fixture(autouse=True)
+    def three_an_hour(self, settings):
+        settings.RATE_LIMIT_LOGIN = "3/h"
+
+    def test_lets_as_many_through_as_the_quota(self):
+        usages = [count_call(limit=LOGIN, caller="alice") for _ in range(5)]
+        assert [usage.remaining for usage in usages] == [2, 1, 0, 0, 0]
+        assert [usage.exceeded for usage in usages] == [False, False, False, True, True]
+        assert all(1 <= usage.reset_seconds <= 3600 for usage in usages)
+        with pytest.raises(RateLimited) as refused:
+            usages[-1].ensure_within()
+        assert refused.value.retry_after_seconds == usages[-1].reset_seconds
+
+    def test_counts_callers_and_limits_apart(self, settings):
+        settings.RATE_LIMIT_USER = "3/h"
+        for caller, limit in [("alice", LOGIN), ("bob", LOGIN), ("alice", Limit("user", "RATE_LIMIT_USER"))]:
+            assert count_call(limit=limit, caller=caller).remaining == 2
+
+    def test_costs_one_round_trip(self, monkeypatch):
+        trips = []
+        real = redis_store.with_redis
+        monkeypatch.setattr("wallets.limit_cache.with_redis", lambda command: trips.append(1) or real(command))
+        count_call(limit=LOGIN, caller="alice")
+        count_call(limit=LOGIN, caller="alice")
+        assert len(trips) == 2
+
+    def test_counters_expire(self):
+        count_call(limit=LOGIN, caller="alice")
+        [key] = redis_store.with_redis(lambda redis: redis.keys("rl:*"))
+        assert 3600 <= redis_store.with_redis(lambda redis: redis.ttl(key)) <= 3605
+
+    def test_goes_on_counting_without_redis(self, without_redis):
+        caches["limits"]._local.clear()
+        usages = [count_call(limit=LOGIN, caller="alice") for _ in range(5)]
+        assert [usage.remaining for usage in usages] == [2, 1, 0, 0, 0]
+        assert usages[-1].exceeded
+
+
+class TestHeaders:
+    def test_say_what_is_left_of_every_limit(self, api, shopper, coin, settings):
+        settings.RATE_LIMIT_USER, settings.RATE_LIMIT_ORDERS = "9/h", "3/m"
+        answer = api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper)
+        assert answer["RateLimit-Policy"] == '"user";q=9;w=3600, "orders";q=3;w=60'
+        left = fields(answer["RateLimit"])
+        assert (left["user"]["r"], left["orders"]["r"]) == (8, 2)
+        assert 1 <= left["user"]["t"] <= 3600
+        assert 1 <= left["orders"]["t"] <= 60
+
+    @pytest.mark.parametrize(
+        "path", ["orders/", "transactions/", "accounts/wallet/", "accounts/holdings/", "orders/9/"]
+    )
+    def test_are_on_every_answer_of_a_signed_in_call(self, api, shopper, path):
+        assert fields(api("GET", path, by=shopper)["RateLimit"])["user"]["r"] > 0
+
+    def test_are_on_refusals_too(self, api, shopper):
+        for method, path, body in [("POST", "orders/", {}), ("PATCH", "accounts/wallet/withdraw/", {"amount": "900"})]:
+            assert api(method, path, body, by=shopper)["RateLimit"]
+
+
+class TestLimits:
+    def refused(self, problem, answer):
+        assert problem(answer) == (429, "rate_limited")
+        left = fields(answer["RateLimit"])
+        assert int(answer["Retry-After"]) in {each["t"] for each in left.values() if each["r"] == 0}
+        return True
+
+    def test_of_a_user(self, api, shopper, make_shopper, settings, problem):
+        settings.RATE_LIMIT_USER = "2/h"
+        for _ in range(2):
+            assert api("GET", "accounts/wallet/", by=shopper).status_code == 200
+        for method, path in [("GET", "accounts/wallet/"), ("GET", "orders/"), ("POST", "orders/1/cancel/")]:
+            assert self.refused(problem, api(method, path, by=shopper))
+        assert api("GET", "accounts/wallet/", by=make_shopper()).status_code == 200
+
+    def test_of_orders(self, api, shopper, coin, settings, problem):
+        settings.RATE_LIMIT_ORDERS = "1/h"
+        body = {"crypto": "ABAN", "amount": "3"}
+        assert api("POST", "orders/", body, by=shopper).status_code == 201
+        assert self.refused(problem, api("POST", "orders/", body, by=shopper))
+        assert shopper.wallet.balance == 88
+        assert api("GET", "orders/", by=shopper).status_code == 200
+
+    def test_of_money(self, api, shopper, settings, problem):
+        settings.RATE_LIMIT_WALLET = "2/h"
+        for path in ("deposit", "withdraw"):
+            assert api("PATCH", f"accounts/wallet/{path}/", {"amount": "1"}, by=shopper).status_code == 200
+        for path in ("deposit", "withdraw"):
+            assert self.refused(problem, api("PATCH", f"accounts/wallet/{path}/", {"amount": "1"}, by=shopper))
+        assert shopper.wallet.balance == 100
+
+    def test_of_an_account_that_somebody_tries_to_enter(self, api, shopper, settings, problem):
+        settings.RATE_LIMIT_LOGIN = "2/h"
+        name = shopper.user.username
+        for tried in (name, name.upper()):
+            answer = api("POST", "accounts/auth/login/", {"username": tried, "password": "wrong-one"})
+            assert problem(answer) == (401, "invalid_credentials")
+        body = {"username": name, "password": "wrong-one"}
+        assert self.refused(problem, api("POST", "accounts/auth/login/", body))
+        other = {"username": "somebody-else", "password": "wrong-one"}
+        assert problem(api("POST", "accounts/auth/login/", other)) == (401, "invalid_credentials")
+
+    def test_of_an_address_that_tries_many_accounts(self, api, settings, problem):
+        settings.RATE_LIMIT_LOGIN_ADDRESS = "2/h"
+        for name in ("a", "b"):
+            assert api("POST", "accounts/auth/login/", {"username": name, "password": "x"}).status_code == 401
+        assert self.refused(problem, api("POST", "accounts/auth/login/", {"username": "c", "password": "x"}))
+
+    def test_of_new_accounts(self, api, settings, problem):
+        settings.RATE_LIMIT_REGISTER = "1/h"
+        body = {"username": "alice", "password": "password123"}
+        assert api("POST", "accounts/auth/register/", body).status_code == 201
+        assert self.refused(problem, api("POST", "accounts/auth/register/", {**body, "username": "bob"}))
+
+    def test_of_strangers(self, api, coin, settings, problem):
+        settings.RATE_LIMIT_ANON = "2/h"
+        assert api("GET", "exchanges/crypto-currencies/").status_code == 200
+        assert problem(api("GET", "accounts/wallet/", Authorization="Bearer guess")) == (401, "token_invalid")
+        assert self.refused(problem, api("GET", "exchanges/crypto-currencies/ABAN/"))
+        assert self.refused(problem, api("GET", "accounts/wallet/", Authorization="Bearer guess"))
+        assert self.refused(problem, api("POST", "accounts/auth/refresh/", {"refresh": "x"}))
+
+    def test_do_not_touch_health_and_documents(self, client, api, settings):
+        settings.RATE_LIMIT_ANON = "1/h"
+        for _ in range(3):
+            assert client.get("/health/").status_code == 200
+            assert api("GET", "openapi.json").status_code == 200
+
+
+class TestClientAddress:
+    @pytest.fixture
+    def address(self, rf, settings):
+        def of(peer, forwarded=None, *, trusted=("10.0.0.0/8", "2001:db8:ffff::/48")):
+            settings.TRUSTED_PROXIES = [ip_network(each) for each in trusted]
+            headers = {"X-Forwarded-For": forwarded} if forwarded is not None else {}
+            return client_address(rf.get("/", REMOTE_ADDR=peer, headers=headers))
+
+        return of
+
+    @pytest.mark.parametrize(
+        ("peer", "forwarded", "expected"),
+        [
+            ("192.0.2.1", None, "192.0.2.1"),
+            ("192.0.2.1", "198.51.100.7", "192.0.2.1"),  # anybody can write that header
+            ("10.0.0.1", "198.51.100.7", "198.51.100.7"),
+            ("10.0.0.1", "203.0.113.9, 198.51.100.7", "198.51.100.7"),
+            ("10.0.0.1", "203.0.113.9, 198.51.100.7, 10.0.0.2", "198.51.100.7"),
+            ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
+            ("10.0.0.1", "nonsense", "10.0.0.1"),
+            ("10.0.0.1", "198.51.100.7, nonsense, 10.0.0.2", "10.0.0.2"),
+            ("10.0.0.1", "", "10.0.0.1"),
+            ("2001:db8:1:2:3:4:5:6", None, "2001:db8:1:2::/64"),
+            ("2001:db8:ffff::1", "2001:db8:7:8::9", "2001:db8:7:8::/64"),
+            ("::ffff:192.0.2.1", None, "192.0.2.1"),
+            ("::ffff:10.0.0.1", "198.51.100.7", "198.51.100.7"),
+            ("", None, "unknown"),
+        ],
+    )
+    def test_is_the_last_hop_that_is_not_ours(self, address, peer, forwarded, expected):
+        assert address(peer, forwarded) == expected
+
+    def test_believes_nobody_by_default(self, address):
+        assert address("10.0.0.1", "198.51.100.7", trusted=()) == "10.0.0.1"

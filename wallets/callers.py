@@ -1,0 +1,125 @@
+"""Who is calling, and whether they have called too often. Ninja runs these before an operation."""
+
+import ipaddress
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from wallets.exceptions import TokenInvalid
+from wallets.limits import ANONYMOUS, USER, Limit, Usage, count_call
+from wallets.models import User
+from wallets.selectors import Principal, get_user
+from wallets.services.tokens import read_access_token
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_IPV6_CUSTOMER_PREFIX = 64  # what one customer is given, RFC 6177
+
+
+class AccessToken(HttpBearer):
+    """A customer with an access token. Counts against USER and, if given, a narrower limit.
+
+    Calls without a good token count against ANONYMOUS, so that guessing is limited too.
+    """
+
+    def __init__(self, *, limit: Limit | None = None) -> None:
+        super().__init__()
+        self._limits = (USER, limit) if limit else (USER,)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        try:
+            caller = super().__call__(request)
+        except TokenInvalid:
+            _limit_stranger(request)
+            raise
+        if caller is None:
+            _limit_stranger(request)
+            raise TokenInvalid("An access token is needed: Authorization: Bearer <token>.")
+        return caller
+
+    def authenticate(self, request: HttpRequest, token: str) -> Principal | User:
+        """A signed, unexpired token, and no query.
+
+        For operations that lock the caller's wallet: the lock reads whether the account may act.
+        """
+        principal = read_access_token(token)
+        for limit in self._limits:
+            limit_caller(request, limit=limit, caller=str(principal.user_id))
+        return principal
+
+
+class FreshAccessToken(AccessToken):
+    """The same, of an account that is active today. Costs one query."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> Principal | User:
+        principal = super().authenticate(request, token)
+        assert isinstance(principal, Principal)
+        return get_user(principal=principal)
+
+
+class Anybody:
+    """No token needed; counts against a limit of the caller's address."""
+
+    def __init__(self, limit: Limit = ANONYMOUS) -> None:
+        self._limit = limit
+
+    def __call__(self, request: HttpRequest) -> str:
+        address = client_address(request)
+        limit_caller(request, limit=self._limit, caller=address)
+        return address
+
+
+def caller(request: HttpRequest) -> Any:
+    """Whom the operation's authentication let in: a Principal, a User, or an address."""
+    return request.auth  # type: ignore[attr-defined]  # set by Ninja
+
+
+def limit_caller(request: HttpRequest, *, limit: Limit, caller: str) -> None:
+    """Count the call; every answer to it says what is left. Raises RateLimited."""
+    usage = count_call(limit=limit, caller=caller)
+    request.rate_limits = [*limits_counted(request), usage]  # type: ignore[attr-defined]  # ours
+    usage.ensure_within()
+
+
+def _limit_stranger(request: HttpRequest) -> None:
+    limit_caller(request, limit=ANONYMOUS, caller=client_address(request))
+
+
+def limits_counted(request: HttpRequest) -> list[Usage]:
+    """What the request was counted against so far."""
+    return getattr(request, "rate_limits", [])
+
+
+def client_address(request: HttpRequest) -> str:
+    """The caller's address: the peer, or the last hop before the proxies that TRUSTED_PROXIES names.
+
+    X-Forwarded-For of anybody else is not believed. An IPv6 address stands for its /64.
+    """
+    address = _parsed(request.META.get("REMOTE_ADDR", ""))
+    hops = request.headers.get("X-Forwarded-For", "").split(",")
+    while address and hops and _is_trusted(address):
+        hop = _parsed(hops.pop())
+        if hop is None:
+            break
+        address = hop
+    return _customer_network(address) if address else "unknown"
+
+
+def _parsed(text: str) -> Address | None:
+    try:
+        address = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_trusted(address: Address) -> bool:
+    return any(address in network for network in settings.TRUSTED_PROXIES)
+
+
+def _customer_network(address: Address) -> str:
+    if address.version == 4:  # noqa: PLR2004  the IP version
+        return str(address)
+    return str(ipaddress.ip_network((address, _IPV6_CUSTOMER_PREFIX), strict=False))
