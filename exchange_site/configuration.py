@@ -75,6 +75,12 @@ class Configuration(BaseSettings):
     PRICE_DEVIATION_LIMIT: Annotated[Decimal, Field(gt=0)] = Decimal("0.20")
     PRICE_REFRESH_CRON: str = "*/10 * * * * *"
 
+    # Risk: beyond these, an order within the window is held for staff
+    RISK_WINDOW_SECONDS: Seconds = 3600
+    RISK_MAX_ORDERS: Annotated[int, Field(gt=0)] = 200
+    RISK_MAX_CANCELS: Annotated[int, Field(ge=0)] = 20
+    RISK_MAX_VALUE: Annotated[Decimal, Field(gt=0, decimal_places=2)] = Decimal("50000.00")
+
     # Settlement
     EXCHANGE_ID: str = "binance"
     EXCHANGE_URL: str = ""

@@ -5,7 +5,8 @@ DomainError (wallets)
 ├── PriceUnavailable      no price that may be sold at: none, too old, or suspended
 ├── BelowMinimum          .minimum
 ├── AboveMaximum          .maximum
-└── OrderNotCancellable   claimed for settlement, or over
+├── OrderNotCancellable   claimed for settlement, held, or over
+└── OrderNotHeld          staff have decided already
 """
 
 from decimal import Decimal
@@ -35,3 +36,7 @@ class AboveMaximum(DomainError):
 
 class OrderNotCancellable(DomainError):
     message = "The order can no longer be cancelled."
+
+
+class OrderNotHeld(DomainError):
+    message = "This order is not held: somebody has decided."

@@ -131,6 +131,7 @@ class Order(models.Model):
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  null: no key
     request_hash = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  null: no key
     created_at = models.DateTimeField()
+    held_at = models.DateTimeField(null=True, blank=True)
     settling_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
     refunded_at = models.DateTimeField(null=True, blank=True)
@@ -171,6 +172,9 @@ class Order(models.Model):
                 condition=~Q(state__in=[*WAITING, OrderState.HELD, OrderState.CANCELLED]) | Q(settling_at=None),
                 name="waiting_orders_are_unclaimed",
             ),
+            models.CheckConstraint(
+                condition=~Q(state=OrderState.HELD) | Q(held_at__isnull=False), name="held_orders_say_since_when"
+            ),
             _time_stands_for(OrderState.COMPLETED, "completed_at"),
             _time_stands_for(OrderState.REFUNDED, "refunded_at"),
             _time_stands_for(OrderState.CANCELLED, "cancelled_at"),
@@ -184,3 +188,45 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return f"order {self.pk}"
+
+
+class RiskRule(models.TextChoices):
+    """Why an order is held; see trading/risk.py."""
+
+    ORDERS = "orders", "too many orders"
+    CANCELS = "cancels", "too many cancels"
+    VALUE = "value", "too much value"
+
+
+class ReviewDecision(models.TextChoices):
+    RELEASED = "released"
+    REFUNDED = "refunded"
+
+
+class Review(models.Model):
+    """Why an order was held, and what staff decided about it."""
+
+    order = models.OneToOneField(Order, on_delete=models.PROTECT, primary_key=True, related_name="review")
+    rule = models.CharField(max_length=10, choices=RiskRule.choices)
+    finding = models.CharField(max_length=200)
+    decision = models.CharField(max_length=10, choices=ReviewDecision.choices, null=True, blank=True)  # noqa: DJ001  null: not yet
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    note = models.CharField(max_length=500, blank=True, help_text="Why it was decided so.")
+
+    class Meta:
+        indexes = [models.Index(fields=["order"], condition=Q(decision=None), name="reviews_to_decide")]
+        constraints = [
+            models.CheckConstraint(condition=Q(rule__in=RiskRule.values), name="risk_rule_is_known"),
+            models.CheckConstraint(
+                condition=Q(decision=None, decided_by=None, decided_at=None, note="")
+                | Q(decision__in=ReviewDecision.values, decided_by__isnull=False, decided_at__isnull=False)
+                & ~Q(note=""),
+                name="decisions_have_somebody_a_time_and_a_note",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"review of {self.order}"

@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.db.models import Count, Min, Q, Sum
 
 from trading.aggregation import WaitingOrders
+from trading.exceptions import OrderNotHeld
 from trading.models import WAITING, Coin, Order, OrderState, PriceReading
 from trading.pools import read_counters
 from wallets.exceptions import NotFound
@@ -40,6 +41,14 @@ def get_order(*, customer_id: int, order_id: int) -> Order:
     order = Order.objects.select_related("coin").filter(customer_id=customer_id, id=order_id).first()
     if order is None:
         raise NotFound
+    return order
+
+
+def get_held_order(*, order_id: int) -> Order:
+    """An order that staff have to decide about. Raises OrderNotHeld."""
+    order = Order.objects.select_related("coin").filter(pk=order_id, state=OrderState.HELD).first()
+    if order is None:
+        raise OrderNotHeld
     return order
 
 

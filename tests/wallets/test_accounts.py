@@ -5,7 +5,7 @@ from django.db import IntegrityError, connection, transaction
 
 from wallets.exceptions import InvalidCredentials, TokenInvalid, UsernameTaken, WeakPassword
 from wallets.models import TokenFamily, User, Wallet
-from wallets.services.accounts import register, sign_in
+from wallets.services.accounts import freeze_customer, register, sign_in, unfreeze_customer
 from wallets.services.tokens import (
     prune_token_families,
     read_access_token,
@@ -130,3 +130,13 @@ def test_signing_out_with_somebody_elses_token_is_refused(make_shopper, now):
     with pytest.raises(TokenInvalid):
         sign_out(refresh=one.tokens.refresh, user_id=other.user.pk, now=now)
     assert rotate_refresh_token(refresh=one.tokens.refresh, now=now)
+
+
+class TestFreezing:
+    def test_stops_the_next_movement_whatever_tokens_are_out(self, api, shopper):
+        freeze_customer(owner_id=shopper.user.pk)
+        answer = api("PATCH", "accounts/wallet/withdraw/", {"amount": "1"}, by=shopper)
+        assert answer.json()["code"] == "account_frozen"
+        assert api("GET", "accounts/wallet/", by=shopper).status_code == 200
+        unfreeze_customer(owner_id=shopper.user.pk)
+        assert api("PATCH", "accounts/wallet/withdraw/", {"amount": "1"}, by=shopper).status_code == 200

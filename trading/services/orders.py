@@ -10,9 +10,10 @@ from django.db import transaction
 from trading import events, pools
 from trading.aggregation import is_small
 from trading.exceptions import AboveMaximum, BelowMinimum, OrderNotCancellable
-from trading.models import WAITING, Coin, Order, OrderState
+from trading.models import WAITING, Coin, Order, OrderState, Review
 from trading.prices import Offer, OfferAndPool, read_offer
 from trading.pricing import amount_for, charge_for
+from trading.risk import RecentOrders, find_breach, read_recent_orders
 from wallets.conflicts import retried_on_conflict
 from wallets.exceptions import NotFound
 from wallets.idempotency import IdempotencyKey
@@ -26,6 +27,8 @@ from wallets.services.ledger import (
     lock_dollar_wallet,
     outcome_reference,
 )
+
+UNDER_REVIEW = "under_review"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +54,14 @@ class PlacedOrder:
 def place_order(*, buyer: Principal, request: OrderRequest, now: datetime) -> PlacedOrder:
     """Sell a coin to `buyer` at the price of this moment.
 
-    The charge, the order and the job that settles it commit together, or none does.
+    The charge, the order and the job that settles it commit together, or none does. An order that breaks
+    a risk rule is charged too, and held for staff.
     Raises UnknownCoin, PriceUnavailable, BelowMinimum, AboveMaximum, InsufficientFunds, AccountFrozen,
     TokenInvalid, IdempotencyKeyReused.
     """
     market = read_offer(name=request.crypto)
     placed = _place(buyer=buyer, request=request, market=market, now=now)
-    if placed.order.is_aggregated and not placed.replayed:
+    if placed.order.state == OrderState.AGGREGATED and not placed.replayed:
         return _join_pool(placed)
     return placed
 
@@ -66,30 +70,31 @@ def place_order(*, buyer: Principal, request: OrderRequest, now: datetime) -> Pl
 @transaction.atomic(durable=True)
 def _place(*, buyer: Principal, request: OrderRequest, market: OfferAndPool, now: datetime) -> PlacedOrder:
     wallet = lock_dollar_wallet(principal=buyer, counterpart=WalletRole.CLEARING)
-    if earlier := _find_by_key(customer_id=wallet.owner_id, key=request.key):
-        return PlacedOrder(order=earlier, replayed=True)
-    order = _write_order(wallet=wallet, request=request, offer=market.offer, now=now)
-    claim_now = _is_to_be_claimed(order, pool_total=market.pool_total)
+    recent = read_recent_orders(customer_id=wallet.owner_id, key=request.key.key if request.key else None, now=now)
+    if request.key and recent.same_key_id is not None:
+        return PlacedOrder(order=_replay(order_id=recent.same_key_id, key=request.key), replayed=True)
+    order = _write_order(wallet=wallet, request=request, offer=market.offer, recent=recent, now=now)
+    claim_now = order.state != OrderState.HELD and is_to_be_claimed(order, pool_total=market.pool_total)
     if claim_now:
         events.orders_wait(coin_id=order.coin_id)
     return PlacedOrder(order=order, replayed=False, job_deferred=claim_now)
 
 
-def _find_by_key(*, customer_id: int, key: IdempotencyKey | None) -> Order | None:
-    if key is None:
-        return None
-    order = Order.objects.select_related("coin").filter(customer_id=customer_id, idempotency_key=key.key).first()
-    if order:
-        key.ensure_same_request(earlier_hash=order.request_hash or "")
+def _replay(*, order_id: int, key: IdempotencyKey) -> Order:
+    order = Order.objects.select_related("coin").get(pk=order_id)
+    key.ensure_same_request(earlier_hash=order.request_hash or "")
     return order
 
 
-def _write_order(*, wallet: LockedWallet, request: OrderRequest, offer: Offer, now: datetime) -> Order:
+def _write_order(
+    *, wallet: LockedWallet, request: OrderRequest, offer: Offer, recent: RecentOrders, now: datetime
+) -> Order:
     price = offer.ensure_sellable(now=now)
     amount = _amount_of(request, offer=offer, price=price)
     charge = charge_for(amount=amount, price=price)
     ensure_funds(wallet=wallet, amount=charge)
     small = is_small(charge=charge, threshold=settings.ORDER_AGGREGATION_THRESHOLD)
+    breach = find_breach(recent=recent, charge=charge)
     order = Order.objects.create(
         customer_id=wallet.owner_id,
         coin=Coin(pk=offer.coin_id, name=offer.name),  # known already: no query
@@ -98,13 +103,17 @@ def _write_order(*, wallet: LockedWallet, request: OrderRequest, offer: Offer, n
         price_source=offer.price_source,
         price_at=offer.price_at or now,
         total_price=charge,
-        state=OrderState.AGGREGATED if small else OrderState.PENDING,
+        state=_first_state(small=small, held=breach is not None),
         is_aggregated=small,
         settle_by=now + settings.POOL_MAX_AGE if small else None,
         idempotency_key=request.key.key if request.key else None,
         request_hash=request.key.request_hash if request.key else None,
+        reason=UNDER_REVIEW if breach else None,
         created_at=now,
+        held_at=now if breach else None,
     )
+    if breach:
+        Review.objects.create(order=order, rule=breach.rule, finding=breach.finding)
     debit(
         wallet=wallet,
         amount=charge,
@@ -114,6 +123,12 @@ def _write_order(*, wallet: LockedWallet, request: OrderRequest, offer: Offer, n
         order_id=order.pk,
     )
     return order
+
+
+def _first_state(*, small: bool, held: bool) -> OrderState:
+    if held:
+        return OrderState.HELD
+    return OrderState.AGGREGATED if small else OrderState.PENDING
 
 
 def _amount_of(request: OrderRequest, *, offer: Offer, price: Decimal) -> Decimal:
@@ -129,7 +144,7 @@ def _amount_of(request: OrderRequest, *, offer: Offer, price: Decimal) -> Decima
     return amount
 
 
-def _is_to_be_claimed(order: Order, *, pool_total: Decimal | None) -> bool:
+def is_to_be_claimed(order: Order, *, pool_total: Decimal | None) -> bool:
     """A large order at once; a small one when it finds its pool full, or cannot tell."""
     if not order.is_aggregated or pool_total is None:
         return True

@@ -1,4 +1,4 @@
-"""Opening accounts and signing in."""
+"""Opening accounts, signing in, freezing."""
 
 from datetime import datetime
 
@@ -7,9 +7,11 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from wallets.conflicts import retried_on_conflict
 from wallets.exceptions import InvalidCredentials, UsernameTaken, WeakPassword
 from wallets.models import User, Wallet, WalletRole
 from wallets.money import USD
+from wallets.services.ledger import lock_customer_wallets
 from wallets.services.tokens import TokenPair, start_token_family
 
 
@@ -49,3 +51,25 @@ def sign_in(*, username: str, password: str, now: datetime) -> TokenPair:
     if user is None:
         raise InvalidCredentials
     return start_token_family(user=user, now=now)
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def freeze_customer(*, owner_id: int) -> None:
+    """Stop the customer from moving money, at once and whatever tokens are out; reading stays allowed.
+
+    Waits for the wallet's lock, so that what was being done is over. Open orders are settled as usual.
+    """
+    _set_frozen(owner_id=owner_id, frozen=True)
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def unfreeze_customer(*, owner_id: int) -> None:
+    """Let the customer act again."""
+    _set_frozen(owner_id=owner_id, frozen=False)
+
+
+def _set_frozen(*, owner_id: int, frozen: bool) -> None:
+    lock_customer_wallets(asset=USD, customer_ids=[owner_id])
+    Wallet.objects.filter(owner_id=owner_id, asset=USD).update(frozen=frozen)

@@ -1,0 +1,237 @@
+"""Orders that break a risk rule are held, and staff decide about them, once."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from settlement.services.claiming import claim_waiting_orders
+from settlement.services.sweeping import sweep
+from settlement.verification import verify_everything
+from tests.conftest import make_coin
+from tests.processes import at_once
+from trading.exceptions import OrderNotCancellable, OrderNotHeld, PriceUnavailable
+from trading.models import Order, Review, RiskRule
+from trading.pools import read_counters
+from trading.risk import RecentOrders, find_breach
+from trading.services.orders import OrderRequest, cancel_order, place_order
+from trading.services.reviews import refund_held_order, release_held_order
+from wallets.idempotency import idempotency_key
+from wallets.models import User
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def staff(db):
+    return User.objects.create_user("clerk", is_staff=True)
+
+
+@pytest.fixture
+def place(shopper, coin, now):
+    def by_total(total="12.00", *, of=None, key=None, at=None):
+        request = {"crypto": "ABAN", "amount": None, "total": Decimal(total)}
+        wish = OrderRequest(**request, key=idempotency_key(key=key, request=request))
+        return place_order(buyer=(of or shopper).principal, request=wish, now=at or now).order
+
+    return by_total
+
+
+@pytest.fixture
+def held(place, settings):
+    """An order of 12.00 that is worth too much."""
+    settings.RISK_MAX_VALUE = Decimal("11.99")
+    return place()
+
+
+def recent(count=0, cancels=0, value="0"):
+    return RecentOrders(count=count, cancels=cancels, value=Decimal(value), same_key_id=None)
+
+
+class TestFindBreach:
+    @pytest.fixture(autouse=True)
+    def limits(self, settings):
+        settings.RISK_MAX_ORDERS, settings.RISK_MAX_CANCELS, settings.RISK_MAX_VALUE = 3, 1, Decimal("100.00")
+
+    @pytest.mark.parametrize(
+        ("figures", "charge", "rule"),
+        [
+            (recent(), "100.00", None),
+            (recent(), "100.01", RiskRule.VALUE),
+            (recent(value="60.00"), "40.00", None),
+            (recent(value="60.00"), "40.01", RiskRule.VALUE),
+            (recent(count=2), "1", None),
+            (recent(count=3), "1", RiskRule.ORDERS),
+            (recent(cancels=1), "1", None),
+            (recent(cancels=2), "1", RiskRule.CANCELS),
+        ],
+    )
+    def test_names_the_rule(self, figures, charge, rule):
+        breach = find_breach(recent=figures, charge=Decimal(charge))
+        assert (breach and breach.rule) == rule
+
+
+class TestHolding:
+    def test_charges_the_order_and_sets_it_aside(self, held, shopper):
+        assert (held.state, held.reason, shopper.wallet.balance) == ("held", "under_review", 88)
+        review = Review.objects.get()
+        assert (review.order, review.rule, review.decision) == (held, "value", None)
+        assert not ProcrastinateJob.objects.exists()
+        assert verify_everything() == []
+
+    def test_keeps_a_small_order_out_of_the_pool(self, place, settings):
+        settings.RISK_MAX_VALUE = Decimal("1.00")
+        assert place("2.00").state == "held"
+        assert read_counters(coins=["ABAN"]) == {}
+
+    def test_is_about_orders_within_the_window(self, place, settings, now):
+        settings.RISK_MAX_ORDERS = 2
+        place(at=now - timedelta(seconds=3601))
+        assert [place("1.00").state for _ in range(3)] == ["aggregated", "aggregated", "held"]
+
+    def test_is_about_one_customer(self, place, settings, make_shopper):
+        settings.RISK_MAX_ORDERS = 1
+        assert [place(of=make_shopper()).state for _ in range(3)] == ["pending"] * 3
+
+    def test_counts_cancels(self, place, shopper, settings, now):
+        settings.RISK_MAX_CANCELS = 1
+        for _ in range(2):
+            cancel_order(customer=shopper.principal, order_id=place().pk, now=now)
+        assert place().state == "held"
+        assert Review.objects.get().rule == "cancels"
+
+    def test_forgets_the_value_of_what_was_cancelled(self, place, shopper, settings, now):
+        settings.RISK_MAX_VALUE = Decimal("20.00")
+        cancel_order(customer=shopper.principal, order_id=place().pk, now=now)
+        assert [place().state for _ in range(2)] == ["pending", "held"]
+
+    def test_does_not_touch_a_repeated_request(self, place, settings):
+        first = place(key="k")
+        settings.RISK_MAX_VALUE = Decimal("0.01")
+        assert (place(key="k").pk, place(key="k").state) == (first.pk, "pending")
+
+    def test_sees_orders_that_are_placed_at_once(self, shopper, coin, now, settings):
+        settings.RISK_MAX_ORDERS = 3
+
+        def order(_):
+            try:
+                wish = OrderRequest(crypto="ABAN", amount=None, total=Decimal("1.00"))
+                return place_order(buyer=shopper.principal, request=wish, now=now).order.state
+            finally:
+                connection.close()
+
+        assert sorted(at_once(8, order)) == ["aggregated"] * 3 + ["held"] * 5
+
+
+class TestHeldOrders:
+    def test_are_not_claimed(self, held, coin, now, settings):
+        settings.SWEEP_AFTER = timedelta(0)
+        sweep(now=now + timedelta(hours=2))
+        assert not ProcrastinateJob.objects.exists()
+        assert claim_waiting_orders(coin_id=coin.pk, now=now + timedelta(hours=2)) is None
+        held.refresh_from_db()
+        assert held.state == "held"
+
+    def test_cannot_be_cancelled_by_the_customer(self, held, shopper, now):
+        with pytest.raises(OrderNotCancellable):
+            cancel_order(customer=shopper.principal, order_id=held.pk, now=now)
+        assert shopper.wallet.balance == 88
+
+    def test_show_as_held_and_no_more(self, api, held, shopper):
+        answer = api("GET", f"orders/{held.pk}/", by=shopper).json()
+        assert (answer["state"], answer["reason"], answer["pool"]) == ("held", "under_review", None)
+        assert api("GET", "orders/?state=held", by=shopper).json() == [answer]
+
+    def test_say_since_when(self, held):
+        with pytest.raises(IntegrityError, match="held_orders_say_since_when"), transaction.atomic():
+            Order.objects.filter(pk=held.pk).update(held_at=None)
+
+
+class TestRelease:
+    def test_lets_a_large_order_go_on(self, held, staff, now):
+        order = release_held_order(order_id=held.pk, decided_by=staff, note="known customer", now=now)
+        assert (order.state, order.reason) == ("pending", None)
+        assert ProcrastinateJob.objects.count() == 1
+        review = Review.objects.get()
+        assert (review.decision, review.decided_by, review.note) == ("released", staff, "known customer")
+        assert claim_waiting_orders(coin_id=held.coin_id, now=now).orders_count == 1
+
+    def test_lets_a_small_order_join_its_pool(self, place, settings, staff, now):
+        settings.RISK_MAX_VALUE = Decimal("1.00")
+        held = place("2.00")
+        later = now + timedelta(hours=3)
+        order = release_held_order(order_id=held.pk, decided_by=staff, note="fine", now=later)
+        assert (order.state, order.settle_by) == ("aggregated", later + settings.POOL_MAX_AGE)
+        assert read_counters(coins=["ABAN"]) == {"ABAN": Decimal("2.00")}
+
+    @pytest.mark.parametrize(("price", "outcome"), [("4.80", "pending"), ("4.81", "refunded"), ("3.19", "refunded")])
+    def test_refunds_when_the_price_has_moved(self, held, staff, shopper, now, price, outcome):
+        make_coin("ABAN", price)
+        order = release_held_order(order_id=held.pk, decided_by=staff, note="fine", now=now)
+        assert order.state == outcome
+        if outcome == "refunded":
+            assert (order.reason, shopper.wallet.balance) == ("price_moved", 100)
+            assert Review.objects.get().decision == "refunded"
+        assert verify_everything() == []
+
+    def test_waits_for_a_price(self, held, staff, coin, now):
+        coin.fixed_price = None
+        coin.save()
+        coin.market_price.delete()
+        from wallets.redis_store import with_redis
+
+        with_redis(lambda redis: redis.flushall())
+        with pytest.raises(PriceUnavailable):
+            release_held_order(order_id=held.pk, decided_by=staff, note="fine", now=now)
+        assert Review.objects.get().decision is None
+
+
+class TestRefund:
+    def test_gives_the_charge_back_also_to_a_frozen_customer(self, held, staff, shopper, now):
+        shopper.user.wallets.update(frozen=True)
+        order = refund_held_order(order_id=held.pk, decided_by=staff, note="stolen card", now=now)
+        assert (order.state, order.reason, shopper.wallet.balance) == ("refunded", "refused_after_review", 100)
+        assert (Review.objects.get().decision, Review.objects.get().note) == ("refunded", "stolen card")
+        assert verify_everything() == []
+
+
+class TestDecidingTwice:
+    @pytest.mark.parametrize("first", [release_held_order, refund_held_order])
+    @pytest.mark.parametrize("second", [release_held_order, refund_held_order])
+    def test_one_after_the_other_has_one_effect(self, held, staff, now, first, second):
+        state = first(order_id=held.pk, decided_by=staff, note="first", now=now).state
+        with pytest.raises(OrderNotHeld):
+            second(order_id=held.pk, decided_by=staff, note="second", now=now)
+        held.refresh_from_db()
+        assert (held.state, Review.objects.get().note) == (state, "first")
+
+    def test_at_once_has_one_effect(self, place, settings, staff, shopper, now):
+        settings.RISK_MAX_VALUE = Decimal("11.99")
+        for _ in range(5):
+            held = place()
+
+            def decide(number, held=held):
+                try:
+                    call = release_held_order if number % 2 else refund_held_order
+                    call(order_id=held.pk, decided_by=staff, note=f"by {number}", now=now)
+                except OrderNotHeld:
+                    return 0
+                else:
+                    return 1
+                finally:
+                    connection.close()
+
+            assert sum(at_once(8, decide)) == 1
+            held.refresh_from_db()
+            review = Review.objects.get(order=held)
+            assert {"released": "pending", "refunded": "refunded"}[review.decision] == held.state
+        pending = Order.objects.filter(state="pending").count()
+        assert ProcrastinateJob.objects.count() == pending
+        assert shopper.wallet.balance == 100 - 12 * pending
+        assert verify_everything() == []
+
+    def test_needs_somebody_and_a_note(self, held, now):
+        with pytest.raises(IntegrityError, match="decisions_have_somebody"), transaction.atomic():
+            Review.objects.filter(order=held).update(decision="released", decided_at=now)
