@@ -20,6 +20,13 @@ Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/[smhd]$")]
 """So many calls in a second, minute, hour or day."""
 
 
+Network = IPv4Network | IPv6Network
+
+
+def _networks(value: str) -> list[Network]:
+    return [ip_network(part.strip()) for part in value.split(",") if part.strip()]
+
+
 class Configuration(BaseSettings):
     """What the environment says. Refuses to start in production without real secrets."""
 
@@ -33,6 +40,7 @@ class Configuration(BaseSettings):
     ALLOWED_HOSTS: str = "localhost,127.0.0.1,[::1]"
     CSRF_TRUSTED_ORIGINS: str = ""
     SECURE_SSL_REDIRECT: bool = True
+    CORS_ALLOWED_ORIGINS: str = ""
     TIME_ZONE: str = "UTC"
 
     # Postgres and Redis. Empty hosts mean the embedded servers of `task dev` and the tests.
@@ -46,9 +54,17 @@ class Configuration(BaseSettings):
     REDIS_PORT: int = 6379
     REDIS_PASSWORD: str = ""
 
+    # Serving, and being watched
+    BIND_ADDRESS: str = "127.0.0.1"
+    PORT: int = 8000
+    WEB_WORKERS: Annotated[int, Field(gt=0)] = 2
+    WEB_THREADS: Annotated[int, Field(gt=0)] = 8
+    METRICS_TOKEN: str = ""
+    METRICS_NETWORKS: str | None = None
+    WORKER_METRICS_PORT: Annotated[int, Field(ge=0, le=65_535)] = 0
+
     # Development stack
     DATA_DIR: Path = Path(".data")
-    PORT: int = 8000
     SIMULATOR_PORT: int = 9100
 
     # Sign-in
@@ -118,17 +134,22 @@ class Configuration(BaseSettings):
         return f"{4 * int(count)}/{period}"
 
     @property
-    def trusted_networks(self) -> list[IPv4Network | IPv6Network]:
+    def trusted_networks(self) -> list[Network]:
         """TRUSTED_PROXIES, comma-separated addresses and networks."""
-        return [ip_network(part.strip()) for part in self.TRUSTED_PROXIES.split(",") if part.strip()]
+        return _networks(self.TRUSTED_PROXIES)
 
-    @field_validator("TRUSTED_PROXIES")
+    @property
+    def metrics_networks(self) -> list[Network]:
+        """Who may read /metrics without a token: in development this machine, in production nobody unless set."""
+        if self.METRICS_NETWORKS is None:
+            return _networks("127.0.0.0/8,::1" if self.DEBUG else "")
+        return _networks(self.METRICS_NETWORKS)
+
+    @field_validator("TRUSTED_PROXIES", "METRICS_NETWORKS")
     @classmethod
-    def refuse_what_is_no_network(cls, value: str) -> str:
+    def refuse_what_is_no_network(cls, value: str | None) -> str | None:
         """Raises ValueError, which stops the start."""
-        for part in value.split(","):
-            if part.strip():
-                ip_network(part.strip())
+        _networks(value or "")
         return value
 
     @model_validator(mode="after")

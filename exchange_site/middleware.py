@@ -1,17 +1,66 @@
 """What holds for every request: optional trailing slashes, small bodies, one form of error."""
 
+import logging
+import re
+import time
+import uuid
 from collections.abc import Callable
 from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from exchange_site.metrics import REQUEST_SECONDS
 from exchange_site.problems import problem
 from wallets.callers import limits_counted
+from wallets.log_context import log_context
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
-_OURS: Final = ("/api/", "/health/")
+access_log = logging.getLogger("exchange_site.access")
+
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OTHERS: Final = ("/admin/", settings.STATIC_URL)
+
+
+class RequestRecord:
+    """Give each request an id, and leave a log line and a measurement of it.
+
+    The id is the caller's own X-Request-ID, if it is a plain one; the answer and every log line carry it.
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        begun = time.perf_counter()
+        request_id = request.headers.get("X-Request-ID", "")
+        if not _PLAIN_ID.fullmatch(request_id):
+            request_id = uuid.uuid4().hex
+        with log_context(request_id=request_id):
+            response = self.get_response(request)
+            response["X-Request-ID"] = request_id
+            _record(request, response, seconds=time.perf_counter() - begun)
+        return response
+
+
+def _record(request: HttpRequest, response: HttpResponse, *, seconds: float) -> None:
+    route = request.resolver_match.route if request.resolver_match else "unknown"
+    method = request.method if request.method in _METHODS else "other"
+    REQUEST_SECONDS.labels(method, f"/{route}", response.status_code).observe(seconds)
+    customer = getattr(request, "auth", None)
+    access_log.info(
+        "%s /%s %s",
+        method,
+        route,
+        response.status_code,
+        extra={
+            "status": response.status_code,
+            "duration_ms": round(seconds * 1000, 1),
+            "customer_id": getattr(customer, "user_id", None) or getattr(customer, "pk", None),
+        },
+    )
 
 
 class OptionalTrailingSlash:
@@ -38,7 +87,7 @@ class ProblemAnswers:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path_info.startswith(_OURS):
+        if request.path_info.startswith(_OTHERS):
             return self.get_response(request)
         if _declared_length(request) > settings.MAX_BODY_BYTES:
             return problem("body_too_large", detail=f"Bodies may have up to {settings.MAX_BODY_BYTES} bytes.")

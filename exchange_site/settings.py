@@ -26,17 +26,22 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
-    "procrastinate.contrib.django",
+    "corsheaders",
+    "csp",
     "ninja",
+    "exchange_site",  # before procrastinate, whose command it extends
+    "procrastinate.contrib.django",
     "wallets",
     "trading",
     "settlement",
-    "exchange_site",
 ]
 
 MIDDLEWARE = [
+    "exchange_site.middleware.RequestRecord",
     "exchange_site.middleware.OptionalTrailingSlash",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "exchange_site.middleware.RateLimitHeaders",
     "exchange_site.middleware.ProblemAnswers",
@@ -200,6 +205,30 @@ USE_TZ = True
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
 
+# Browsers on other sites: none unless named. Tokens travel in a header, so no cookies are needed.
+CORS_ALLOWED_ORIGINS = _listed(CONFIGURATION.CORS_ALLOWED_ORIGINS)
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["idempotent-replayed", "link", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"]
+
+# Everything comes from this service. Styles inside the pages: Swagger UI, ReDoc and Procrastinate's admin have some.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "worker-src": ["blob:"],  # ReDoc searches in one
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    },
+}
+
+METRICS_TOKEN = CONFIGURATION.METRICS_TOKEN
+METRICS_NETWORKS = CONFIGURATION.metrics_networks
+WORKER_METRICS_PORT = CONFIGURATION.WORKER_METRICS_PORT
+
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = DEBUG
@@ -227,7 +256,7 @@ PROCRASTINATE_WORKER_DEFAULTS = {
 
 if not DEBUG:
     SECURE_SSL_REDIRECT = CONFIGURATION.SECURE_SSL_REDIRECT
-    SECURE_REDIRECT_EXEMPT = [r"^health/"]
+    SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics/"]  # asked for inside, over plain HTTP
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
@@ -235,15 +264,36 @@ if not DEBUG:
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
 
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_AGE = 8 * 3600  # of staff: a working day
+
+# One JSON object a line in production, for machines; a line of text in development.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"context": {"()": "wallets.log_context.AddContext"}},
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "{asctime}{levelname}{name}{message}",
+            "style": "{",
+            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+        },
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "filters": ["context"],
+            "formatter": "line" if DEBUG else "json",
+        },
+    },
     "root": {"handlers": ["console"], "level": CONFIGURATION.LOGLEVEL},
     "loggers": {
-        # One line per request refused would drown the rest: the access log has them.
+        "exchange_site.access": {"level": "WARNING" if DEBUG else CONFIGURATION.LOGLEVEL},
+        # One line per request refused would say the access log's again.
         "django.request": {"level": "ERROR"},
         "procrastinate": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
     },
 }

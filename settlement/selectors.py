@@ -1,10 +1,11 @@
 """Reading attempts and batches."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from django.db import connection
 from django.db.models import Count, Max, Q, Sum
 
-from settlement.models import Attempt, AttemptState, Batch
+from settlement.models import Attempt, AttemptState, Batch, BatchState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,3 +42,44 @@ def summarise_attempts(*, after_id: int = 0) -> AttemptSummary:
 def last_attempt_id() -> int:
     """The id of the newest attempt, 0 if there is none."""
     return Attempt.objects.aggregate(last=Max("id"))["last"] or 0
+
+
+@dataclass(kw_only=True)
+class QueueSummary:
+    """Jobs of a queue by status, and for how long the oldest that is due has waited."""
+
+    name: str
+    counts: dict[str, int] = field(default_factory=dict)
+    oldest_due_seconds: float = 0.0
+
+
+_JOBS = "SELECT queue_name, status::text, count(*) FROM procrastinate_jobs GROUP BY queue_name, status"
+_OLDEST_DUE = """
+SELECT job.queue_name, extract(epoch FROM now() - coalesce(job.scheduled_at, event.at))
+  FROM (SELECT queue_name, min(id) AS id FROM procrastinate_jobs
+         WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())
+         GROUP BY queue_name) oldest
+  JOIN procrastinate_jobs job ON job.id = oldest.id
+  LEFT JOIN procrastinate_events event ON event.job_id = job.id AND event.type = 'deferred'
+"""
+
+
+def summarise_jobs() -> list[QueueSummary]:
+    """What the queues hold. Finished jobs are deleted at once or soon, so there are few."""
+    queues: dict[str, QueueSummary] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_JOBS)
+        for name, status, count in cursor.fetchall():
+            queues.setdefault(name, QueueSummary(name=name)).counts[status] = count
+        cursor.execute(_OLDEST_DUE)
+        for name, age in cursor.fetchall():
+            queues.setdefault(name, QueueSummary(name=name)).oldest_due_seconds = max(float(age or 0), 0.0)
+    return sorted(queues.values(), key=lambda queue: queue.name)
+
+
+def count_batches() -> dict[str, int]:
+    """The batches that are not closed, by state."""
+    counts = {BatchState.OPEN.value: 0, BatchState.PARKED.value: 0}
+    rows = Batch.objects.filter(state__in=[BatchState.OPEN, BatchState.PARKED]).values_list("state")
+    counts.update(rows.annotate(count=Count("id")))
+    return counts

@@ -18,17 +18,20 @@ from settlement.retries import BackOff
 from settlement.services import claiming, pricing, sending, sweeping
 from trading.events import CLAIM_TASK, SETTLEMENT_QUEUE
 from trading.services.prices import prune_prices
+from wallets.log_context import log_context
 from wallets.services.tokens import prune_token_families
 
 
 @app.task(name=CLAIM_TASK, queue=SETTLEMENT_QUEUE, retry=BackOff())
 def claim_waiting_orders(*, coin_id: int) -> None:
-    claiming.claim_waiting_orders(coin_id=coin_id, now=timezone.now())
+    with log_context(coin_id=coin_id):
+        claiming.claim_waiting_orders(coin_id=coin_id, now=timezone.now())
 
 
 @app.task(name=SETTLE_TASK, queue=SETTLEMENT_QUEUE, retry=BackOff())
 def settle_batch(*, batch_id: int) -> None:
-    sending.take_next_step(batch_id=batch_id, exchange=get_exchange())
+    with log_context(batch_id=batch_id):
+        sending.take_next_step(batch_id=batch_id, exchange=get_exchange())
 
 
 @app.periodic(cron=settings.PRICE_REFRESH_CRON)

@@ -174,7 +174,8 @@ def make_api_process(transactional_db):
 
     def begin(**environment):
         port = free_port()
-        command = f"-m gunicorn exchange_site.wsgi --bind 127.0.0.1:{port} --workers 1 --threads 8 --worker-class gthread --no-control-socket --log-level warning"
+        command = "-m gunicorn --config python:exchange_site.gunicorn exchange_site.wsgi"
+        environment = {"PORT": str(port), "WEB_WORKERS": "1", **environment}
         process = start([sys.executable, *command.split()], env=process_environment(**environment))
         running.append(process)
         url = f"http://127.0.0.1:{port}"

@@ -229,8 +229,8 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
     sections.append(
         _program(
             "api",
-            f"{python} -m gunicorn exchange_site.wsgi --bind 127.0.0.1:%(ENV_PORT)s --workers 2"
-            " --worker-class gthread --threads 8 --graceful-timeout 2 --no-control-socket --log-level warning",
+            f"{python} -m gunicorn --config python:exchange_site.gunicorn --bind 127.0.0.1:%(ENV_PORT)s"
+            " --graceful-timeout 2 exchange_site.wsgi",
             priority=50,
             stop_seconds=2,
         )

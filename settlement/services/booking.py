@@ -56,6 +56,7 @@ def book_execution(*, attempt: Attempt, execution: Executed) -> None:
         batch_id=batch.pk, asset=attempt.coin.name, available=batch.reserved, reference=reference, now=now
     )
     batch.reserved -= settled.amount
+    logger.info("%s of %s bought %s %s for %s", attempt, batch, received, batch.coin, settled.count)
     _go_on(batch, attempt, now=now)
 
 

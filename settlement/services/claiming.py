@@ -1,5 +1,6 @@
 """Claiming: the waiting orders of a coin become one batch, in one transaction."""
 
+import logging
 from datetime import datetime
 from decimal import Decimal
 
@@ -18,6 +19,8 @@ from trading.selectors import read_waiting_orders
 from trading.services.settling import ClaimedOrders, claim_orders, complete_orders, refund_orders
 from wallets.services.ledger import lock_inventory
 
+logger = logging.getLogger(__name__)
+
 POOL_TIMED_OUT = "pool_timed_out"
 
 
@@ -29,6 +32,8 @@ def claim_waiting_orders(*, coin_id: int, now: datetime) -> Batch | None:
     """
     coin = Coin.objects.get(pk=coin_id)
     batch, pooled = _claim(coin=coin, now=now)
+    if batch:
+        logger.info("%s of %s orders of %s begins", batch, batch.orders_count, coin, extra={"batch_id": batch.pk})
     if pooled:
         pools.count(coin=coin.name, change=-pooled)
     elif batch is None:

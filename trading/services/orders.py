@@ -1,5 +1,6 @@
 """Placing and cancelling orders."""
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +11,7 @@ from django.db import transaction
 from trading import events, pools
 from trading.aggregation import is_small
 from trading.exceptions import AboveMaximum, BelowMinimum, OrderNotCancellable
+from trading.metrics import count_closed_after_commit, count_placed
 from trading.models import WAITING, Coin, Order, OrderState, Review
 from trading.prices import Offer, OfferAndPool, read_offer
 from trading.pricing import amount_for, charge_for
@@ -17,6 +19,7 @@ from trading.risk import RecentOrders, find_breach, read_recent_orders
 from wallets.conflicts import retried_on_conflict
 from wallets.exceptions import NotFound
 from wallets.idempotency import IdempotencyKey
+from wallets.log_context import add_to_log_context
 from wallets.models import TransactionKind, WalletRole
 from wallets.selectors import Principal
 from wallets.services.ledger import (
@@ -27,6 +30,8 @@ from wallets.services.ledger import (
     lock_dollar_wallet,
     outcome_reference,
 )
+
+logger = logging.getLogger(__name__)
 
 UNDER_REVIEW = "under_review"
 
@@ -61,6 +66,9 @@ def place_order(*, buyer: Principal, request: OrderRequest, now: datetime) -> Pl
     """
     market = read_offer(name=request.crypto)
     placed = _place(buyer=buyer, request=request, market=market, now=now)
+    add_to_log_context(order_id=placed.order.pk)
+    if not placed.replayed:
+        count_placed(state=placed.order.state)
     if placed.order.state == OrderState.AGGREGATED and not placed.replayed:
         return _join_pool(placed)
     return placed
@@ -113,6 +121,7 @@ def _write_order(
         held_at=now if breach else None,
     )
     if breach:
+        logger.warning("order %s is held: %s", order.pk, breach.finding, extra={"order_id": order.pk})
         Review.objects.create(order=order, rule=breach.rule, finding=breach.finding)
     debit(
         wallet=wallet,
@@ -165,6 +174,7 @@ def cancel_order(*, customer: Principal, order_id: int, now: datetime) -> Order:
 
     Raises NotFound, OrderNotCancellable, AccountFrozen, TokenInvalid.
     """
+    add_to_log_context(order_id=order_id)
     order = _cancel(customer=customer, order_id=order_id, now=now)
     if order.is_aggregated:
         pools.count(coin=order.coin.name, change=-order.total_price)
@@ -188,6 +198,7 @@ def _cancel(*, customer: Principal, order_id: int, now: datetime) -> Order:
         reference=outcome_reference(order_id=order.pk),
         order_id=order.pk,
     )
+    count_closed_after_commit(state=OrderState.CANCELLED)
     return order
 
 

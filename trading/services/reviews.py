@@ -1,5 +1,6 @@
 """What staff decide about held orders: release or refund, once."""
 
+import logging
 from datetime import datetime
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ from django.db import transaction
 
 from trading import events, pools
 from trading.exceptions import OrderNotHeld
+from trading.metrics import count_closed_after_commit
 from trading.models import Order, OrderState, Review, ReviewDecision
 from trading.prices import OfferAndPool, read_offer
 from trading.selectors import get_held_order
@@ -16,6 +18,8 @@ from wallets.conflicts import retried_on_conflict
 from wallets.models import User
 from wallets.money import USD
 from wallets.services.ledger import OrderCredit, lock_customer_wallets, refund_customers
+
+logger = logging.getLogger(__name__)
 
 PRICE_MOVED = "price_moved"
 REFUSED = "refused_after_review"
@@ -70,6 +74,7 @@ def _refund(held: Order, *, reason: str, decided_by: User, note: str, now: datet
     refund_customers(
         credits_=[OrderCredit(order_id=held.pk, customer_id=held.customer_id, amount=held.total_price)], now=now
     )
+    count_closed_after_commit(state=OrderState.REFUNDED)
     _decide(held, decision=ReviewDecision.REFUNDED, decided_by=decided_by, note=note, now=now)
     return held
 
@@ -82,6 +87,7 @@ def _leave_hold(held: Order, **fields: object) -> None:
 
 
 def _decide(held: Order, *, decision: ReviewDecision, decided_by: User, note: str, now: datetime) -> None:
+    logger.info("order %s is %s by %s", held.pk, decision.value, decided_by.pk, extra={"order_id": held.pk})
     Review.objects.filter(order=held, decision=None).update(
         decision=decision, decided_by=decided_by, note=note, decided_at=now
     )

@@ -3,12 +3,15 @@
 Every change is guarded by the state it starts from, so a late or second run changes nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
+from trading.metrics import count_closed_after_commit
 from trading.models import Order, OrderState
 from wallets.money import USD
 from wallets.services.ledger import (
@@ -69,7 +72,7 @@ UPDATE trading_order o
    SET state = 'completed', completed_at = %(now)s
   FROM ordered
  WHERE o.id = ordered.id AND ordered.amount_so_far <= %(available)s
-RETURNING o.id, o.customer_id, o.amount, o.total_price
+RETURNING o.id, o.customer_id, o.amount, o.total_price, extract(epoch FROM %(now)s - o.created_at)
 """
 
 
@@ -92,6 +95,8 @@ def complete_orders(*, batch_id: int, asset: str, available: Decimal, reference:
         rows = cursor.fetchall()
     settled = _sum_up(rows)
     if rows:
+        ages = [float(row[4]) for row in rows]
+        count_closed_after_commit(state=OrderState.COMPLETED, count=settled.count, ages=ages)
         deliver_coins(asset=asset, credits_=_credits(rows, of=2), now=now)
         book_revenue(amount=settled.charge, reference=reference, now=now)
     return settled
@@ -117,6 +122,7 @@ def refund_orders(*, batch_id: int, reason: str, now: datetime) -> SettledOrders
         )
         rows = cursor.fetchall()
     if rows:
+        count_closed_after_commit(state=OrderState.REFUNDED, count=len(rows))
         refund_customers(credits_=_credits(rows, of=3), now=now)
     return _sum_up(rows)
 
@@ -129,14 +135,14 @@ def sum_open_orders(*, batch_id: int) -> SettledOrders:
     return _sum_up(list(rows))
 
 
-_Row = tuple[int, int, Decimal, Decimal]
+_Row = Sequence[Any]  # id, customer's id, amount, charge, and perhaps more
 
 
-def _credits(rows: list[_Row], *, of: int) -> list[OrderCredit]:
+def _credits(rows: Sequence[_Row], *, of: int) -> list[OrderCredit]:
     return [OrderCredit(order_id=row[0], customer_id=row[1], amount=Decimal(row[of])) for row in rows]
 
 
-def _sum_up(rows: list[_Row]) -> SettledOrders:
+def _sum_up(rows: Sequence[_Row]) -> SettledOrders:
     return SettledOrders(
         count=len(rows),
         amount=sum((row[2] for row in rows), Decimal(0)),

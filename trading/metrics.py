@@ -1,0 +1,33 @@
+"""What the shop counts, for Prometheus. Counted after the commit, so that a rollback leaves no trace."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from django.db import transaction
+from prometheus_client import Counter, Histogram
+
+from trading.models import OrderState
+
+_PLACED: Final = Counter("exchange_orders_placed", "Orders placed, by the state they began in.", ["state"])
+_CLOSED: Final = Counter("exchange_orders_closed", "Orders completed, refunded or cancelled.", ["state"])
+_SETTLEMENT_SECONDS: Final = Histogram(
+    "exchange_settlement_seconds",
+    "From placing an order to its completion.",
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 7200),
+)
+
+
+def count_placed(*, state: str) -> None:
+    """Count an order whose transaction has committed."""
+    _PLACED.labels(state).inc()
+
+
+def count_closed_after_commit(*, state: OrderState, count: int = 1, ages: Iterable[float] = ()) -> None:
+    """Count orders that this transaction ends; `ages` are the seconds since the completed ones were placed."""
+
+    def count_now() -> None:
+        _CLOSED.labels(state.value).inc(count)
+        for seconds in ages:
+            _SETTLEMENT_SECONDS.observe(seconds)
+
+    transaction.on_commit(count_now)

@@ -1,0 +1,33 @@
+"""Which request, order and batch a log line is about."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_ids: ContextVar[dict[str, object]] = ContextVar("log_ids")
+
+
+@contextmanager
+def log_context(**ids: object) -> Iterator[None]:
+    """Name `ids` in every log line of the block, in this thread."""
+    token = _ids.set({**_ids.get({}), **ids})
+    try:
+        yield
+    finally:
+        _ids.reset(token)
+
+
+def add_to_log_context(**ids: object) -> None:
+    """Name `ids` in the lines that follow in the running block, its last ones included."""
+    _ids.get({}).update(ids)
+
+
+class AddContext(logging.Filter):
+    """Puts the context's ids on every record, for the formatter."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        for name, value in _ids.get({}).items():
+            if not hasattr(record, name):
+                setattr(record, name, value)
+        return True
