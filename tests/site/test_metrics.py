@@ -1,0 +1,174 @@
+"""/metrics: who may read it, and whether what several processes say adds up."""
+
+import shutil
+import sys
+import time
+from collections import defaultdict
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from exchange_site.development.embedded import free_port
+from tests.conftest import make_coin
+from tests.processes import start, stopped, wait_for
+from trading.models import Order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def read(text):
+    """{("name", (("label", "value"), …)): value}"""
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+class TestAccess:
+    @pytest.fixture(autouse=True)
+    def strict(self, settings):
+        settings.METRICS_TOKEN, settings.METRICS_NETWORKS = "s3cret", []
+
+    @pytest.mark.parametrize("header", [None, "Bearer", "Bearer wrong", "Basic s3cret", "Bearer s3cret é"])
+    def test_is_refused_without_the_token(self, client, header):
+        answer = client.get("/metrics/", headers={"Authorization": header} if header else {})
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
+
+    def test_is_given_for_the_token(self, client):
+        answer = client.get("/metrics", headers={"Authorization": "Bearer s3cret"})
+        assert answer.status_code == 200
+        assert answer["Content-Type"].startswith("text/plain")
+
+    def test_is_given_to_direct_callers_of_the_internal_network(self, client, settings):
+        from ipaddress import ip_network
+
+        settings.METRICS_NETWORKS = [ip_network("127.0.0.0/8")]
+        assert client.get("/metrics/").status_code == 200
+        assert client.get("/metrics/", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 403
+        assert client.get("/metrics/", REMOTE_ADDR="192.0.2.1").status_code == 403
+
+    def test_no_token_set_is_no_way_in(self, client, settings):
+        settings.METRICS_TOKEN = ""
+        assert client.get("/metrics/", headers={"Authorization": "Bearer "}).status_code == 403
+
+
+class TestDatabase:
+    def found(self, client):
+        return read(client.get("/metrics/").content.decode())
+
+    def test_says_what_is_open(self, client, api, shopper, coin, settings):
+        for total in ("12.00", "2.00", "3.00"):
+            api("POST", "orders/", {"crypto": "ABAN", "total": total}, by=shopper)
+        settings.RISK_MAX_ORDERS = 1
+        api("POST", "orders/", {"crypto": "ABAN", "total": "4.00"}, by=shopper)
+        found = self.found(client)
+        for state, count in (("pending", 1), ("aggregated", 2), ("held", 1), ("settling", 0)):
+            assert found["exchange_orders", (("state", state),)] == count
+        assert found["exchange_unsettled_usd", ()] == 21
+        assert found["exchange_pool_usd", (("coin", "ABAN"),)] == 5
+        assert found["exchange_jobs", (("queue", "settlement"), ("status", "todo"))] >= 1
+        assert found["exchange_batches", (("state", "parked"),)] == 0
+        assert found["exchange_database_up", ()] == 1
+
+    def test_takes_the_same_statements_however_much_there_is(self, client, api, shopper, coin):
+        from django.db import connection
+        from django.test.utils import CaptureQueriesContext
+
+        counts = []
+        for _ in range(2):
+            for total in ("12.00", "2.00"):
+                api("POST", "orders/", {"crypto": "ABAN", "total": total}, by=shopper)
+            with CaptureQueriesContext(connection) as captured:
+                self.found(client)
+            counts.append(len(captured))
+        assert counts[0] == counts[1] <= 5
+
+    def test_away_is_said_too(self, client, monkeypatch):
+        from django.db import OperationalError
+
+        def away():
+            raise OperationalError
+
+        monkeypatch.setattr("exchange_site.metrics.summarise_open_orders", away)
+        assert self.found(client)["exchange_database_up", ()] == 0
+
+
+@pytest.fixture
+def busy(make_api_process, make_worker, simulator, make_shopper):
+    """Two API processes and a worker that have settled five orders; their metrics' addresses."""
+    make_coin("ABAN", "4.00")
+    simulator.set_prices(ABAN="4.00")
+    port = free_port()
+    apis = [make_api_process(WEB_WORKERS="2", METRICS_NETWORKS="127.0.0.1") for _ in range(2)]
+    make_worker(EXCHANGE_URL=simulator.url, WORKER_METRICS_PORT=str(port), METRICS_NETWORKS="127.0.0.1")
+    shopper = make_shopper()
+    for number in range(5):
+        body = {"crypto": "ABAN", "total": "12.00"}
+        httpx.post(f"{apis[number % 2]}orders/", json=body, headers=shopper.headers).raise_for_status()
+    for number in range(7):
+        assert httpx.get(f"{apis[number % 2]}orders/", headers=shopper.headers).status_code == 200
+    assert httpx.get(f"{apis[0]}orders/999/", headers=shopper.headers).status_code == 404
+    wait_for(lambda: Order.objects.filter(state="completed").count() == 5, seconds=30)
+    return [api.removesuffix("/api/v1/") for api in apis] + [f"http://127.0.0.1:{port}"]
+
+
+ORDERS = {"operation": "/api/v1/orders/"}
+
+
+def expected_of(total):
+    """`total(name, **labels)` sums over the processes."""
+    requests = "exchange_http_request_duration_seconds_count"
+    assert total(requests, method="POST", status="201", **ORDERS) == 5
+    assert total(requests, method="GET", status="200", **ORDERS) == 7
+    assert total(requests, method="GET", status="404", operation="/api/v1/orders/<int:order_id>/") == 1
+    assert total("exchange_orders_placed_total", state="pending") == 5
+    assert total("exchange_orders_closed_total", state="completed") == 5
+    assert total("exchange_settlement_seconds_count") == 5
+    assert total("exchange_venue_calls_total", call="buy", outcome="executed") >= 1
+
+
+def test_two_api_processes_and_a_worker_add_up(busy):
+    sums = defaultdict(float)
+    for base in busy:
+        for (name, labels), value in read(httpx.get(f"{base}/metrics").text).items():
+            sums[name, labels] += value
+
+    def total(name, **labels):
+        return sums[name, tuple(sorted(labels.items()))]
+
+    expected_of(total)
+
+
+@pytest.mark.skipif(not shutil.which("prometheus"), reason="no prometheus on this machine (Debian: prometheus)")
+def test_a_real_prometheus_finds_the_same(busy, tmp_path):
+    port = free_port()
+    targets = ", ".join(f"'{base.removeprefix('http://')}'" for base in busy)
+    configuration = tmp_path / "prometheus.yml"
+    configuration.write_text(
+        "global: {scrape_interval: 1s}\n"
+        f"scrape_configs: [{{job_name: exchange, metrics_path: /metrics, static_configs: [{{targets: [{targets}]}}]}}]\n"
+    )
+    command = [
+        shutil.which("prometheus"),
+        f"--config.file={configuration}",
+        f"--storage.tsdb.path={tmp_path / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--log.level=error",
+    ]
+
+    def query(expression):
+        found = httpx.get(f"http://127.0.0.1:{port}/api/v1/query", params={"query": expression}).json()
+        result = found["data"]["result"]
+        return float(result[0]["value"][1]) if result else 0.0
+
+    def total(name, **labels):
+        chosen = ",".join(f'{key}="{value}"' for key, value in labels.items())
+        return query(f"sum({name}{{{chosen}}})")
+
+    with stopped(start(command, stderr=sys.stderr)):
+        wait_for(lambda: query('sum(up{job="exchange"})') == 3, seconds=30, ignoring=(httpx.HTTPError, KeyError))
+        time.sleep(1.5)  # another scrape of each
+        expected_of(total)
+        assert query("max(exchange_unsettled_usd)") == 0
