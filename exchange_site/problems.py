@@ -1,11 +1,10 @@
 """The one table from domain errors to HTTP answers (problem details, RFC 9457).
 
-`code` is part of the contract: clients decide by it, so it never changes its meaning.
+The codes themselves are in wallets.problems.
 """
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -20,45 +19,10 @@ import wallets.exceptions as accounts
 from exchange_site.bodies import MalformedJson, UnsupportedMediaType, to_json
 from wallets.conflicts import is_conflict
 from wallets.exceptions import DomainError
-
-PROBLEM_JSON: Final = "application/problem+json"
+from wallets.problems import PROBLEM_JSON, problem_body
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class _Kind:
-    status: int
-    title: str
-
-
-CODES: Final[dict[str, _Kind]] = {
-    "malformed_json": _Kind(400, "The body is not valid JSON"),
-    "malformed_request": _Kind(400, "The request is malformed"),
-    "insufficient_funds": _Kind(400, "Insufficient funds"),
-    "invalid_cursor": _Kind(400, "Invalid cursor"),
-    "invalid_credentials": _Kind(401, "Invalid credentials"),
-    "token_invalid": _Kind(401, "Invalid token"),
-    "account_frozen": _Kind(403, "Account frozen"),
-    "limit_exceeded": _Kind(403, "Limit exceeded"),
-    "not_allowed": _Kind(403, "Not allowed"),
-    "not_found": _Kind(404, "Not found"),
-    "unknown_crypto": _Kind(404, "Unknown cryptocurrency"),
-    "method_not_allowed": _Kind(405, "Method not allowed"),
-    "username_taken": _Kind(409, "Username taken"),
-    "order_not_cancellable": _Kind(409, "Order not cancellable"),
-    "busy": _Kind(409, "Busy"),
-    "body_too_large": _Kind(413, "Body too large"),
-    "unsupported_media_type": _Kind(415, "Unsupported media type"),
-    "validation_error": _Kind(422, "Validation failed"),
-    "idempotency_key_reused": _Kind(422, "Idempotency key reused"),
-    "below_minimum": _Kind(422, "Below the minimum"),
-    "above_maximum": _Kind(422, "Above the maximum"),
-    "rate_limited": _Kind(429, "Too many requests"),
-    "internal_error": _Kind(500, "Internal error"),
-    "price_unavailable": _Kind(503, "Price unavailable"),
-    "unavailable": _Kind(503, "Temporarily unavailable"),
-}
 
 _OF_ERROR: Final[dict[type[DomainError], str]] = {
     accounts.InvalidCredentials: "invalid_credentials",
@@ -86,20 +50,13 @@ _RETRY_AFTER_SECONDS: Final = {"price_unavailable": 10, "unavailable": 1, "busy"
 
 def problem(code: str, *, detail: str = "", errors: Sequence[dict[str, str]] | None = None) -> HttpResponse:
     """The answer for `code`."""
-    kind = CODES[code]
-    body: dict[str, Any] = {
-        "type": f"urn:crypto-exchange:problem:{code}",
-        "title": kind.title,
-        "status": kind.status,
-        "detail": detail or f"{kind.title}.",
-        "code": code,
-    }
+    body = problem_body(code, detail=detail)
     if errors is not None:
         body["errors"] = errors
-    answer = HttpResponse(to_json(body), status=kind.status, content_type=PROBLEM_JSON)
+    answer = HttpResponse(to_json(body), status=body["status"], content_type=PROBLEM_JSON)
     if code in _RETRY_AFTER_SECONDS:
         answer["Retry-After"] = str(_RETRY_AFTER_SECONDS[code])
-    if kind.status == HTTPStatus.UNAUTHORIZED:
+    if body["status"] == HTTPStatus.UNAUTHORIZED:
         answer["WWW-Authenticate"] = "Bearer"
     return answer
 

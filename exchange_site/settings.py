@@ -19,6 +19,7 @@ ALLOWED_HOSTS = _listed(CONFIGURATION.ALLOWED_HOSTS)
 CSRF_TRUSTED_ORIGINS = _listed(CONFIGURATION.CSRF_TRUSTED_ORIGINS)
 
 INSTALLED_APPS = [
+    "exchange_site",  # before the admin and procrastinate, whose templates and command it extends
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -29,7 +30,6 @@ INSTALLED_APPS = [
     "corsheaders",
     "csp",
     "ninja",
-    "exchange_site",  # before procrastinate, whose command it extends
     "procrastinate.contrib.django",
     "wallets",
     "trading",

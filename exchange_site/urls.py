@@ -1,17 +1,23 @@
 """Every path, each in its form with a trailing slash; the form without is answered the same."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import path
+from django.views.generic import RedirectView
 
-from exchange_site import health
-from exchange_site.api import api, redoc
+from exchange_site import health, pages
+from exchange_site.api import api
 from exchange_site.metrics import metrics
 
 urlpatterns = [
+    path("", pages.home),
+    path("favicon.ico/", RedirectView.as_view(url=f"{settings.STATIC_URL}exchange_site/icon.svg")),
     path("admin/", admin.site.urls),
     path("health/", health.alive),
     path("health/ready/", health.ready),
     path("metrics/", metrics),
-    path("api/v1/redoc/", redoc),
+    path("api/v1/swagger/", pages.swagger),
+    path("api/v1/redoc/", pages.redoc),
+    path("api/v1/redoc/redoc.js/", pages.redoc_script),
     path("api/v1/", api.urls),
 ]

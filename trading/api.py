@@ -13,6 +13,7 @@ from trading.prices import Offer, get_coin, list_offers
 from trading.schemas import (
     CoinAnswer,
     CoinDetailAnswer,
+    CoinInPath,
     HoldingAnswer,
     OrderAnswer,
     OrderBody,
@@ -37,7 +38,7 @@ from wallets.http import (
 )
 from wallets.idempotency import idempotency_key
 from wallets.limits import ORDERS
-from wallets.schemas import problems
+from wallets.problems import ANYBODY, BODY, LIST, MONEY, SIGNED_IN, answers
 from wallets.selectors import list_coin_balances
 
 coins_router = Router(tags=["coins"])
@@ -47,7 +48,13 @@ holdings_router = Router(tags=["accounts"], auth=FreshAccessToken())
 HISTORY_POINTS = 50
 
 
-@coins_router.get("crypto-currencies/", auth=Anybody(), response={200: list[CoinAnswer], **problems(429, 503)})
+@coins_router.get(
+    "crypto-currencies/",
+    auth=Anybody(),
+    operation_id="listCoins",
+    summary="List coins and prices",
+    **answers({200: list[CoinAnswer]}, *ANYBODY),
+)
 def coins(request: HttpRequest) -> list[Answer]:
     """The coins on sale, with their prices."""
     now = timezone.now()
@@ -55,9 +62,13 @@ def coins(request: HttpRequest) -> list[Answer]:
 
 
 @coins_router.get(
-    "crypto-currencies/{name}/", auth=Anybody(), response={200: CoinDetailAnswer, **problems(404, 429, 503)}
+    "crypto-currencies/{name}/",
+    auth=Anybody(),
+    operation_id="getCoin",
+    summary="Look at a coin",
+    **answers({200: CoinDetailAnswer}, *ANYBODY, "unknown_crypto"),
 )
-def one_coin(request: HttpRequest, name: str) -> Answer:
+def one_coin(request: HttpRequest, name: CoinInPath) -> Answer:
     """One coin, with its limits and its recent price history."""
     coin, offer = get_coin(name=name)
     return {
@@ -86,12 +97,28 @@ def _coin_fields(coin: Coin, offer: Offer, now: datetime) -> Answer:
 @orders_router.post(
     "",
     auth=AccessToken(limit=ORDERS),
-    response={201: OrderAnswer, **problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)},
+    operation_id="placeOrder",
+    summary="Buy a coin",
+    **answers(
+        {201: OrderAnswer},
+        *BODY,
+        *SIGNED_IN,
+        *MONEY,
+        "insufficient_funds",
+        "unknown_crypto",
+        "idempotency_key_reused",
+        "below_minimum",
+        "above_maximum",
+        "price_unavailable",
+    ),
 )
 def place(
     request: HttpRequest, response: HttpResponse, body: OrderBody, idempotency: IdempotencyHeader
 ) -> Status[Answer]:
-    """Buy a coin. The wallet is debited at once; settlement follows."""
+    """Buys `amount` coins, or as many as `total` US dollars pay for. The wallet is debited at once; settlement follows.
+
+    A small order is `aggregated`: it waits in its coin's pool. An unusual one is `held` until staff have looked at it.
+    """
     wish = OrderRequest(
         crypto=body.crypto,
         amount=body.amount,
@@ -105,7 +132,13 @@ def place(
     return Status(201, _answers([placed.order], pool_total=placed.pool_total)[0])
 
 
-@orders_router.get("", auth=FreshAccessToken(), response={200: list[OrderAnswer], **problems(400, 401, 422, 429, 503)})
+@orders_router.get(
+    "",
+    auth=FreshAccessToken(),
+    operation_id="listOrders",
+    summary="List orders",
+    **answers({200: list[OrderAnswer]}, *LIST, *SIGNED_IN),
+)
 def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery]) -> list[Answer]:
     """The caller's orders, newest first."""
     refuse_unknown_parameters(request, known=OrderQuery)
@@ -121,7 +154,11 @@ def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery
 
 
 @orders_router.get(
-    "{int:order_id}/", auth=FreshAccessToken(), response={200: OrderAnswer, **problems(401, 404, 429, 503)}
+    "{int:order_id}/",
+    auth=FreshAccessToken(),
+    operation_id="getOrder",
+    summary="Look at an order",
+    **answers({200: OrderAnswer}, *SIGNED_IN, "not_found"),
 )
 def one_order(request: HttpRequest, order_id: int) -> Answer:
     """One of the caller's orders."""
@@ -131,14 +168,21 @@ def one_order(request: HttpRequest, order_id: int) -> Answer:
 @orders_router.post(
     "{int:order_id}/cancel/",
     auth=AccessToken(limit=ORDERS),
-    response={200: OrderAnswer, **problems(401, 403, 404, 409, 429, 503)},
+    operation_id="cancelOrder",
+    summary="Cancel an order",
+    **answers({200: OrderAnswer}, *SIGNED_IN, *MONEY, "order_not_cancellable"),
 )
 def cancel(request: HttpRequest, order_id: int) -> Answer:
-    """Cancel an order that settlement has not begun with; its charge is refunded."""
+    """Cancels an order that settlement has not begun with; its charge is refunded."""
     return _answers([cancel_order(customer=caller(request), order_id=order_id, now=timezone.now())])[0]
 
 
-@holdings_router.get("holdings/", response={200: list[HoldingAnswer], **problems(401, 429, 503)})
+@holdings_router.get(
+    "holdings/",
+    operation_id="listHoldings",
+    summary="List coins held",
+    **answers({200: list[HoldingAnswer]}, *SIGNED_IN),
+)
 def holdings(request: HttpRequest) -> list[Answer]:
     """The coins the caller holds, with what they cost and what they are worth."""
     costs = sum_costs(customer_id=caller(request).id)

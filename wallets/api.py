@@ -15,6 +15,7 @@ from wallets.http import (
 from wallets.idempotency import idempotency_key
 from wallets.limits import LOGIN, LOGIN_ADDRESS, REGISTER, WALLET
 from wallets.models import Transaction
+from wallets.problems import ANYBODY, BODY, LIST, MONEY, SIGNED_IN, answers
 from wallets.schemas import (
     CashRequest,
     Credentials,
@@ -24,7 +25,6 @@ from wallets.schemas import (
     TransactionAnswer,
     TransactionQuery,
     WalletAnswer,
-    problems,
 )
 from wallets.selectors import (
     TransactionFilters,
@@ -38,37 +38,65 @@ from wallets.services import accounts, cash, tokens
 accounts_router = Router(tags=["accounts"])
 transactions_router = Router(tags=["transactions"], auth=FreshAccessToken())
 
-_BODY = (400, 413, 415, 422, 429, 503)
 
-
-@accounts_router.post("auth/register/", auth=Anybody(REGISTER), response={201: Tokens, **problems(409, *_BODY)})
+@accounts_router.post(
+    "auth/register/",
+    auth=Anybody(REGISTER),
+    operation_id="register",
+    summary="Open an account",
+    **answers({201: Tokens}, *BODY, *ANYBODY, "username_taken"),
+)
 def register(request: HttpRequest, body: Registration) -> Status[tokens.TokenPair]:
-    """Open an account with an empty dollar wallet."""
+    """Opens an account with an empty dollar wallet, and signs it in."""
     pair = accounts.register(username=body.username, password=body.password, email=body.email, now=timezone.now())
     return Status(201, pair)
 
 
-@accounts_router.post("auth/login/", auth=Anybody(LOGIN_ADDRESS), response={200: Tokens, **problems(401, *_BODY)})
+@accounts_router.post(
+    "auth/login/",
+    auth=Anybody(LOGIN_ADDRESS),
+    operation_id="login",
+    summary="Sign in",
+    **answers({200: Tokens}, *BODY, *ANYBODY, "invalid_credentials"),
+)
 def login(request: HttpRequest, body: Credentials) -> tokens.TokenPair:
-    """Sign in with username and password."""
+    """Exchanges username and password for tokens. Attempts are limited by account and by address."""
     limit_caller(request, limit=LOGIN, caller=body.username.casefold())
     return accounts.sign_in(username=body.username, password=body.password, now=timezone.now())
 
 
-@accounts_router.post("auth/refresh/", auth=Anybody(), response={200: Tokens, **problems(401, *_BODY)})
+@accounts_router.post(
+    "auth/refresh/",
+    auth=Anybody(),
+    operation_id="refreshTokens",
+    summary="Get the next pair of tokens",
+    **answers({200: Tokens}, *BODY, *ANYBODY, "token_invalid"),
+)
 def refresh(request: HttpRequest, body: RefreshRequest) -> tokens.TokenPair:
-    """Exchange a refresh token for a new pair. Using one twice ends the sign-in it belongs to."""
+    """Exchanges a refresh token for a new pair; the old one is dead. Using it again ends the sign-in it belongs to."""
     return tokens.rotate_refresh_token(refresh=body.refresh, now=timezone.now())
 
 
-@accounts_router.post("auth/logout/", auth=FreshAccessToken(), response={204: None, **problems(401, *_BODY)})
+@accounts_router.post(
+    "auth/logout/",
+    auth=FreshAccessToken(),
+    operation_id="logout",
+    summary="Sign out",
+    **answers({204: None}, *BODY, *SIGNED_IN),
+)
 def logout(request: HttpRequest, body: RefreshRequest) -> Status[None]:
-    """End the sign-in that the refresh token belongs to."""
+    """Ends the sign-in that the refresh token belongs to."""
     tokens.sign_out(refresh=body.refresh, user_id=caller(request).id, now=timezone.now())
     return Status(204, None)
 
 
-@accounts_router.get("wallet/", auth=FreshAccessToken(), response={200: WalletAnswer, **problems(401, 404, 429, 503)})
+@accounts_router.get(
+    "wallet/",
+    auth=FreshAccessToken(),
+    operation_id="getWallet",
+    summary="Look at the wallet",
+    **answers({200: WalletAnswer}, *SIGNED_IN, "not_found"),
+)
 def wallet(request: HttpRequest) -> Answer:
     """The caller's dollar wallet."""
     found = get_dollar_wallet(owner_id=caller(request).id)
@@ -78,10 +106,12 @@ def wallet(request: HttpRequest) -> Answer:
 @accounts_router.patch(
     "wallet/deposit/",
     auth=AccessToken(limit=WALLET),
-    response={200: WalletAnswer, **problems(401, 403, 404, 409, *_BODY)},
+    operation_id="deposit",
+    summary="Deposit dollars",
+    **answers({200: WalletAnswer}, *BODY, *SIGNED_IN, *MONEY, "not_allowed", "idempotency_key_reused"),
 )
 def deposit(request: HttpRequest, response: HttpResponse, body: CashRequest, idempotency: IdempotencyHeader) -> Answer:
-    """Put dollars into the wallet (where customers may do so by themselves)."""
+    """Puts dollars into the wallet, where customers may do so by themselves: in a sandbox."""
     key = idempotency_key(key=idempotency, request={"amount": body.amount})
     moved = cash.deposit(principal=caller(request), amount=body.amount, key=key, now=timezone.now())
     mark_replayed(response, replayed=moved.replayed)
@@ -91,17 +121,24 @@ def deposit(request: HttpRequest, response: HttpResponse, body: CashRequest, ide
 @accounts_router.patch(
     "wallet/withdraw/",
     auth=AccessToken(limit=WALLET),
-    response={200: WalletAnswer, **problems(401, 403, 404, 409, *_BODY)},
+    operation_id="withdraw",
+    summary="Withdraw dollars",
+    **answers({200: WalletAnswer}, *BODY, *SIGNED_IN, *MONEY, "insufficient_funds", "idempotency_key_reused"),
 )
 def withdraw(request: HttpRequest, response: HttpResponse, body: CashRequest, idempotency: IdempotencyHeader) -> Answer:
-    """Take dollars out of the wallet."""
+    """Takes dollars out of the wallet."""
     key = idempotency_key(key=idempotency, request={"amount": body.amount})
     moved = cash.withdraw(principal=caller(request), amount=body.amount, key=key, now=timezone.now())
     mark_replayed(response, replayed=moved.replayed)
     return {"balance": moved.balance}
 
 
-@transactions_router.get("", response={200: list[TransactionAnswer], **problems(400, 401, 422, 429, 503)})
+@transactions_router.get(
+    "",
+    operation_id="listTransactions",
+    summary="List movements",
+    **answers({200: list[TransactionAnswer]}, *LIST, *SIGNED_IN),
+)
 def transactions(request: HttpRequest, response: HttpResponse, query: Query[TransactionQuery]) -> list[Answer]:
     """The movements of the caller's dollar wallet, newest first."""
     refuse_unknown_parameters(request, known=TransactionQuery)
@@ -116,7 +153,12 @@ def transactions(request: HttpRequest, response: HttpResponse, query: Query[Tran
     return [_transaction_answer(row) for row in page.rows]
 
 
-@transactions_router.get("{int:transaction_id}/", response={200: TransactionAnswer, **problems(401, 404, 429, 503)})
+@transactions_router.get(
+    "{int:transaction_id}/",
+    operation_id="getTransaction",
+    summary="Look at a movement",
+    **answers({200: TransactionAnswer}, *SIGNED_IN, "not_found"),
+)
 def one_transaction(request: HttpRequest, transaction_id: int) -> Answer:
     """One movement of the caller's dollar wallet."""
     return _transaction_answer(get_transaction(customer_id=caller(request).id, transaction_id=transaction_id))

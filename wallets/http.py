@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from django.http import HttpRequest, HttpResponse
 from ninja import Header
 from ninja.errors import ValidationError
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, WithJsonSchema
 
 from wallets.idempotency import LONGEST_KEY
 
@@ -30,6 +30,7 @@ def _bare_key(value: str | None) -> str | None:
 IdempotencyHeader = Annotated[
     str | None,
     AfterValidator(_bare_key),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"}),
     # Ninja looks for its own marker in the last place only.
     Header(
         None,

@@ -36,7 +36,7 @@ def _incoming(places: int) -> Any:
         WithJsonSchema(
             {
                 "anyOf": [
-                    {"type": "string", "pattern": rf"^\d{{1,12}}(\.\d{{1,{places}}})?$"},
+                    {"type": "string", "pattern": rf"^[0-9]{{1,12}}(\.[0-9]{{1,{places}}})?$"},
                     {"type": "number", "exclusiveMinimum": 0},
                 ],
                 "description": f"Exact, at most {places} decimal places; a string or a number.",
@@ -52,7 +52,7 @@ def _outgoing(places: int) -> Any:
         WithJsonSchema(
             {
                 "type": "string",
-                "pattern": rf"^\d+\.\d{{{places}}}$",
+                "pattern": rf"^[0-9]+\.[0-9]{{{places}}}$",
                 "examples": [plain(Decimal(12), places=places)],
             },
             mode="serialization",
@@ -66,31 +66,15 @@ UsdOut = Annotated[Decimal, *_outgoing(USD_PLACES)]
 CoinOut = Annotated[Decimal, *_outgoing(COIN_PLACES)]
 
 
+def examples(*values: dict[str, Any]) -> ConfigDict:
+    """What a schema's instances look like, for the documents."""
+    return ConfigDict(json_schema_extra={"examples": list(values)})
+
+
 class Request(BaseModel):
     """A request body: what it does not know, it refuses."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class FieldProblem(Schema):
-    field: str
-    message: str
-
-
-class Problem(Schema):
-    """An error, after RFC 9457. `code` is stable: programs decide by it."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    errors: list[FieldProblem] | None = None
-
-
-def problems(*statuses: int) -> dict[int, Any]:
-    """The error answers of an operation, for its OpenAPI description."""
-    return dict.fromkeys(statuses, Problem)
 
 
 def _is_username(value: str) -> str:
@@ -115,30 +99,51 @@ Password = Annotated[str, Field(min_length=1, max_length=128)]
 
 
 class Registration(Request):
-    username: Annotated[Username, Field(examples=["alice"])]
-    password: Annotated[Password, Field(min_length=8, examples=["password123"])]
-    email: Annotated[str, Field(max_length=254, examples=["alice@example.com"]), AfterValidator(_is_email)] = ""
+    """A new account. The username may hold letters, digits and the signs @ . + - _ only."""
+
+    model_config = examples({"username": "alice", "password": "password123", "email": "alice@example.com"})
+
+    username: Username
+    password: Annotated[Password, Field(min_length=8)]
+    email: Annotated[str, Field(max_length=254), AfterValidator(_is_email)] = ""
 
 
 class Credentials(Request):
-    username: Annotated[str, Field(min_length=1, max_length=150, examples=["alice"])]
-    password: Annotated[Password, Field(examples=["password123"])]
+    model_config = examples({"username": "alice", "password": "password123"})
+
+    username: Annotated[str, Field(min_length=1, max_length=150)]
+    password: Password
+
+
+_TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyX2lkIjoxfQ.c2lnbmF0dXJl"  # noqa: S105  an example, of nobody
 
 
 class RefreshRequest(Request):
+    model_config = examples({"refresh": _TOKEN})
+
     refresh: Annotated[str, Field(min_length=1, max_length=4096)]
 
 
 class Tokens(Schema):
+    """An access token for calls, and a refresh token for the next pair."""
+
+    model_config = examples({"access": _TOKEN, "refresh": _TOKEN})
+
     access: str
     refresh: str
 
 
 class CashRequest(Request):
+    """US dollars."""
+
+    model_config = examples({"amount": "100.00"})
+
     amount: UsdIn
 
 
 class WalletAnswer(Schema):
+    model_config = examples({"balance": "100.00", "currency": "USD"})
+
     balance: UsdOut
     currency: str = USD
 
@@ -148,19 +153,31 @@ class ListQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
-    cursor: Annotated[str | None, Field(max_length=512)] = None
+    created_after: Annotated[AwareDatetime | None, Field(description="Made later than this; with an offset.")] = None
+    created_before: Annotated[AwareDatetime | None, Field(description="Made earlier than this; with an offset.")] = None
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many at most.")] = DEFAULT_LIMIT
+    cursor: Annotated[str | None, Field(max_length=512, description="From the Link of the page before.")] = None
 
 
 class TransactionQuery(ListQuery):
-    type: Literal["deposit", "withdrawal"] | None = None
-    order_id: Annotated[int | None, Field(ge=1, lt=2**63)] = None
+    type: Annotated[Literal["deposit", "withdrawal"] | None, Field(description="Into the wallet, or out of it.")] = None
+    order_id: Annotated[int | None, Field(ge=1, lt=2**63, description="Of one order.")] = None
 
 
 class TransactionAnswer(Schema):
     """A movement of the customer's dollar wallet; `type` is its direction seen from there."""
+
+    model_config = examples(
+        {
+            "id": 2,
+            "type": "withdrawal",
+            "kind": "purchase",
+            "amount": "12.00",
+            "balance_after": "88.00",
+            "order_id": 1,
+            "created_at": "2026-01-31T12:00:00Z",
+        }
+    )
 
     id: int
     type: Literal["deposit", "withdrawal"]

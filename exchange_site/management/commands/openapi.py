@@ -1,0 +1,23 @@
+import json
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from exchange_site.api import api
+
+COPY = Path(settings.BASE_DIR) / "docs" / "openapi.json"
+
+
+class Command(BaseCommand):
+    help = "Write the OpenAPI document to docs/openapi.json, the copy that is reviewed with the code."
+
+    def handle(self, *_: Any, **__: Any) -> None:
+        COPY.write_text(render())
+        self.stdout.write(f"Wrote {COPY}.")
+
+
+def render() -> str:
+    """The document as the service publishes it, in lines that can be compared."""
+    return json.dumps(api.get_openapi_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,0 +1,49 @@
+"""The pages for people: where everything is, and the API's documents. Nothing on them comes from elsewhere."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from django.contrib.staticfiles import finders
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import cache_control
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_safe
+
+# The one thing that ReDoc's bundle loads from a CDN: the logo of its maker.
+_FOREIGN_LOGO: Final = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
+_NO_IMAGE: Final = b"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """What this service is, and where its parts are."""
+    return render(request, "exchange_site/home.html")
+
+
+@require_safe
+def swagger(request: HttpRequest) -> HttpResponse:
+    """Swagger UI: the operations, to be tried."""
+    return render(request, "exchange_site/swagger.html")
+
+
+@require_safe
+def redoc(request: HttpRequest) -> HttpResponse:
+    """ReDoc: the operations, to be read."""
+    return render(request, "exchange_site/redoc.html")
+
+
+@require_safe
+@gzip_page
+@cache_control(public=True, max_age=86_400)
+def redoc_script(request: HttpRequest) -> HttpResponse:
+    """ReDoc's bundle as Ninja ships it, without what it would load from elsewhere."""
+    return HttpResponse(_redoc_bundle(), content_type="text/javascript; charset=utf-8")
+
+
+@lru_cache(maxsize=1)
+def _redoc_bundle() -> bytes:
+    path = finders.find("ninja/redoc.standalone.js")
+    assert isinstance(path, str), "django-ninja ships ReDoc"
+    return Path(path).read_bytes().replace(_FOREIGN_LOGO, _NO_IMAGE)

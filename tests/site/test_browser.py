@@ -1,0 +1,97 @@
+"""The pages, in a real browser that reaches nothing but this service."""
+
+import os
+import shutil
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.conftest import make_coin
+from trading.models import Order
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine (Debian: chromium)"),
+]
+
+
+@contextmanager
+def page_at(address, *, size=WIDE):
+    """A page of the browser. Fails for what the console complains of, and for requests to anywhere else."""
+    complaints = []
+    with sync_playwright() as playwright:
+        # Names resolve to nothing: the network is cut off.
+        arguments = ["--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
+        if os.geteuid() == 0:
+            arguments.append("--no-sandbox")  # Chromium refuses root with one
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        page = browser.new_page(viewport=size)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(f"{request.url}: {request.failure}"))
+        page.on(
+            "request", lambda request: complaints.append(request.url) if _is_foreign(request.url, address) else None
+        )
+        try:
+            page.goto(address)
+            yield page
+            page.wait_for_load_state("networkidle")
+            assert complaints == []
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "wider than the screen"
+        finally:
+            browser.close()
+
+
+def _is_foreign(url, address):
+    return not url.startswith((address.split("/api/")[0].rstrip("/"), "data:", "blob:"))
+
+
+@pytest.fixture
+def site(make_api_process):
+    return make_api_process().removesuffix("/api/v1/")
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_the_root_page_links_everything(site, size):
+    make_coin("ABAN", "4.00")
+    with page_at(f"{site}/", size=size) as page:
+        links = page.eval_on_selector_all("a", "links => [...new Set(links.map(link => link.href))]")
+        for path in ("/api/v1/swagger/", "/api/v1/redoc/", "/api/v1/openapi.json", "/admin/", "/health/ready/"):
+            assert f"{site}{path}" in links
+        for link in links:
+            assert page.request.get(link).ok, link
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_redoc_shows_every_operation(site, size):
+    with page_at(f"{site}/api/v1/redoc", size=size) as page:
+        page.get_by_role("heading", name="Buy a coin").wait_for()
+        assert page.locator("[data-section-id*='/operation/']").count() == 16
+
+
+def test_an_order_is_placed_from_swagger_ui(site, shopper, coin):
+    with page_at(f"{site}/api/v1/swagger") as page:
+        page.locator("button.authorize").first.click()
+        page.get_by_role("textbox").first.fill(shopper.tokens.access)
+        page.locator(".auth-btn-wrapper button.authorize").click()
+        page.locator(".auth-btn-wrapper .btn-done").click()
+        page.locator("#operations-orders-placeOrder .opblock-summary-control").click()
+        operation = page.locator("#operations-orders-placeOrder")
+        operation.locator("textarea").first.fill('{"crypto": "ABAN", "amount": "3"}')
+        operation.get_by_role("button", name="Execute").click()
+        answer = operation.locator(".live-responses-table")
+        answer.wait_for()
+        assert answer.locator(".response-col_status").nth(1).inner_text().startswith("201")
+        assert '"state": "pending"' in answer.inner_text()
+    order = Order.objects.get()
+    assert (order.customer_id, order.total_price) == (shopper.user.pk, 12)
+
+
+def test_swagger_ui_on_a_phone(site):
+    with page_at(f"{site}/api/v1/swagger/", size=PHONE) as page:
+        page.locator("#operations-orders-placeOrder").wait_for()
+        assert page.locator(".opblock").count() == 16
