@@ -89,7 +89,7 @@ class Configuration(BaseSettings):
     PRICE_MAX_AGE_SECONDS: Seconds = 60
     PRICE_CACHE_SECONDS: Annotated[int, Field(gt=0)] = 5
     PRICE_DEVIATION_LIMIT: Annotated[Decimal, Field(gt=0)] = Decimal("0.20")
-    PRICE_REFRESH_CRON: str = "*/10 * * * * *"
+    PRICE_REFRESH_CRON: str = "* * * * * */10"
 
     # Risk: beyond these, an order within the window is held for staff
     RISK_WINDOW_SECONDS: Seconds = 3600
@@ -116,9 +116,9 @@ class Configuration(BaseSettings):
     LOOKUP_MAX_WAIT_SECONDS: Seconds = 60
     NOT_FOUND_MARGIN_SECONDS: Annotated[float, Field(ge=0)] = 2
     NOT_FOUND_TIMES: Annotated[int, Field(gt=0)] = 3
-    SWEEP_CRON: str = "*/15 * * * * *"
+    SWEEP_CRON: str = "* * * * * */15"
     SWEEP_AFTER_SECONDS: Annotated[float, Field(ge=0)] = 10
-    RESCUE_CRON: str = "*/30 * * * * *"
+    RESCUE_CRON: str = "* * * * * */30"
     STALLED_WORKER_SECONDS: Annotated[int, Field(gt=0)] = 60
     JOB_MAX_ATTEMPTS: Annotated[int, Field(gt=0)] = 8
     JOB_RETRY_MAX_WAIT_SECONDS: Annotated[int, Field(gt=0)] = 60

@@ -1,6 +1,7 @@
 """Jobs, and the net below them, with real workers."""
 
 import asyncio
+import itertools
 import os
 import signal
 import threading
@@ -8,12 +9,14 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from croniter import croniter
 from django.db import connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import JobRetry
 from procrastinate.jobs import Job
 
+from exchange_site.configuration import Configuration
 from settlement import tasks
 from settlement.models import Attempt
 from settlement.retries import BackOff
@@ -150,6 +153,15 @@ class TestSweep:
 
 
 class TestOps:
+    @pytest.mark.parametrize(
+        ("setting", "seconds"), [("PRICE_REFRESH_CRON", 10), ("SWEEP_CRON", 15), ("RESCUE_CRON", 30)]
+    )
+    def test_come_round_all_day(self, setting, seconds):
+        """A cron expression of six fields has its seconds last: first, they would run for a minute in ten."""
+        times = croniter(Configuration.model_fields[setting].default, 1_800_000_000)
+        moments = [times.get_next() for _ in range(10_000)]
+        assert {after - before for before, after in itertools.pairwise(moments)} == {seconds}
+
     def test_prices_are_read_from_the_exchange(self, coin, simulator, exchange, monkeypatch):
         from settlement.services.pricing import refresh_prices
         from trading.services.coins import list_coin
