@@ -1,0 +1,69 @@
+"""Write `.env` for Docker Compose, once: random secrets, and what is to be filled in.
+
+With --sandbox: for a trial on this machine, with the exchange simulator, plain HTTP and customers who
+credit themselves.
+"""  # noqa: INP001  a script, run by `task prepare-compose`
+
+import argparse
+import os
+import secrets
+import sys
+from pathlib import Path
+
+_SECRETS = ("SECRET_KEY", "JWT_SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "METRICS_TOKEN")
+_PRODUCTION = """\
+# The names that customers call this service by, comma-separated; and with https:// before them, for the admin.
+ALLOWED_HOSTS=localhost
+CSRF_TRUSTED_ORIGINS=
+
+# Where the proxy listens, and the address of what ends TLS before it: deploy/nginx/nginx.conf.template
+PUBLISH=127.0.0.1:8080
+OUTER_PROXY=
+
+# The exchange that coins are bought on, and the keys to the account there.
+EXCHANGE_ID=binance
+EXCHANGE_API_KEY=
+EXCHANGE_API_SECRET=
+EXCHANGE_API_PASSWORD=
+"""
+_SANDBOX = """\
+# A trial: `docker compose exec web python manage.py seeder --force` writes coins and an administrator.
+ALLOWED_HOSTS=localhost
+PUBLISH=127.0.0.1:8080
+SECURE_SSL_REDIRECT=False
+SELF_SERVICE_DEPOSITS=True
+
+COMPOSE_PROFILES=simulator
+EXCHANGE_ID=binance
+EXCHANGE_URL=http://simulator:9100
+EXCHANGE_API_KEY=simulator-key
+EXCHANGE_API_SECRET=simulator-secret
+"""
+
+
+def main() -> int:
+    """Return the exit code: 1 if there is a file already."""
+    parser = argparse.ArgumentParser(description="Write .env for Docker Compose.")
+    parser.add_argument("--sandbox", action="store_true", help="for a trial, with the exchange simulator")
+    parser.add_argument("file", nargs="?", type=Path, default=Path(".env"))
+    options = parser.parse_args()
+    lines = "".join(f"{name}={secrets.token_hex(32)}\n" for name in _SECRETS)
+    text = (
+        "# For docker-compose.yml; every variable of config.example.env may be added.\n\n"
+        "# The data in Postgres keeps its password: this file belongs in the backup, and nowhere else.\n"
+        f"{lines}\n{_SANDBOX if options.sandbox else _PRODUCTION}"
+    )
+    try:
+        descriptor = os.open(options.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        sys.stderr.write(f"{options.file} is there already, and its secrets are in use. Nothing was changed.\n")
+        return 1
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(text)
+    todo = "" if options.sandbox else " Fill in the rest of it."
+    sys.stdout.write(f"{options.file} has new secrets.{todo} Then: task up\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,550 @@
+"""What `task up` runs, as far as that shows without Docker: the files, and a real nginx before a small upstream.
+
+compose-spec/compose-spec.json is the schema that the Compose Specification publishes (Apache-2.0, see beside it).
+"""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import ExitStack, closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import jsonschema
+import pytest
+import yaml
+
+from exchange_site.configuration import Configuration
+from exchange_site.development.embedded import free_port
+from tests.processes import PROJECT, start, stopped, wait_for
+from wallets.problems import PROBLEM_JSON, problem_body
+
+NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+PROMTOOL = shutil.which("promtool")
+
+FILLED_IN = {"EXCHANGE_API_KEY": "key", "EXCHANGE_API_SECRET": "secret"}
+DJANGO_SERVICES = ("web", "worker", "migrate")
+
+
+def prepare(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, str(PROJECT / "deploy/prepare_compose.py"), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def read_env(file):
+    lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """The variables of a new .env, filled in."""
+    assert prepare(tmp_path).returncode == 0
+    return read_env(tmp_path / ".env") | FILLED_IN
+
+
+def interpolate(text, variables):
+    """As compose does. Raises LookupError for a variable that has to be set."""
+
+    def value(found):
+        if found["name"] is None:
+            return "$"
+        given = variables.get(found["name"])
+        if given:
+            return given
+        if found["operator"] == ":?":
+            raise LookupError(f"{found['name']}: {found['rest']}")
+        return found["rest"] or ""
+
+    return re.sub(r"\$(?:\$|\{(?P<name>[A-Z_]+)(?:(?P<operator>:[-?])(?P<rest>[^}]*))?\})", value, text)
+
+
+def compose_file(variables):
+    """docker-compose.yml as compose understands it; a variable without a value comes from .env or is left out."""
+    text = (PROJECT / "docker-compose.yml").read_text()
+    uncommented = re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE)
+    parsed = yaml.safe_load(interpolate(uncommented, variables))
+    for service in parsed["services"].values():
+        environment = service.get("environment", {})
+        passed = {name: variables.get(name) if value is None else value for name, value in environment.items()}
+        service["environment"] = {name: str(value) for name, value in passed.items() if value is not None}
+    return parsed
+
+
+def declared_environment(service):
+    parsed = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
+    return parsed["services"][service]["environment"]
+
+
+class TestCompose:
+    def test_is_valid_by_the_specification(self, prepared):
+        schema = json.loads((Path(__file__).parent / "compose-spec/compose-spec.json").read_text())
+        validator = jsonschema.validators.validator_for(schema)(schema)
+        assert [error.message for error in validator.iter_errors(compose_file(prepared))] == []
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "SECRET_KEY",
+            "JWT_SECRET_KEY",
+            "POSTGRES_PASSWORD",
+            "REDIS_PASSWORD",
+            "METRICS_TOKEN",
+            "ALLOWED_HOSTS",
+            "EXCHANGE_API_KEY",
+            "EXCHANGE_API_SECRET",
+        ],
+    )
+    def test_does_not_start_without(self, prepared, name):
+        with pytest.raises(LookupError, match=name):
+            compose_file({**prepared, name: ""})
+
+    def test_passes_on_every_variable_and_no_other(self):
+        fields = set(Configuration.model_fields)
+        passed = {name for service in DJANGO_SERVICES for name in declared_environment(service)}
+        # The image says where it listens; the rest is the development stack's.
+        assert fields - passed == {"BIND_ADDRESS", "DATA_DIR", "SIMULATOR_PORT"}
+        assert passed <= fields
+
+    @pytest.mark.parametrize("service", DJANGO_SERVICES)
+    @pytest.mark.parametrize("arguments", [(), ("--sandbox",)])
+    def test_the_settings_accept_what_they_are_given(self, tmp_path, service, arguments, monkeypatch):
+        assert prepare(tmp_path, *arguments).returncode == 0
+        variables = {**FILLED_IN, **{name: value for name, value in read_env(tmp_path / ".env").items() if value}}
+        for name in Configuration.model_fields:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in compose_file(variables)["services"][service]["environment"].items():
+            monkeypatch.setenv(name, value)
+        configuration = Configuration()
+        assert configuration.DEBUG is False
+        assert variables["REDIS_PASSWORD"] == configuration.REDIS_PASSWORD
+        assert configuration.SELF_SERVICE_DEPOSITS is (True if arguments else None)
+
+    def test_only_the_worker_holds_the_keys_to_the_exchange(self):
+        holders = {name for name in DJANGO_SERVICES if "EXCHANGE_API_SECRET" in declared_environment(name)}
+        assert holders == {"worker"}
+
+    def test_only_the_proxy_can_be_reached_from_outside_and_only_locally(self, prepared):
+        services = compose_file(prepared)["services"]
+        assert {name: service["ports"] for name, service in services.items() if "ports" in service} == {
+            "proxy": ["127.0.0.1:8080:8080"],
+            "prometheus": ["127.0.0.1:9090:9090"],
+        }
+        networks = compose_file(prepared)["networks"]
+        assert networks["back"]["internal"]
+        assert services["postgres"]["networks"] == services["redis"]["networks"] == ["back"]
+
+    def test_the_proxys_network_is_the_one_that_is_trusted(self, prepared):
+        for variables in (prepared, {**prepared, "EDGE_SUBNET": "10.9.0.0/24"}):
+            parsed = compose_file(variables)
+            (subnet,) = parsed["networks"]["edge"]["ipam"]["config"]
+            assert parsed["services"]["web"]["environment"]["TRUSTED_PROXIES"] == subnet["subnet"]
+        assert "edge" not in parsed["services"]["worker"]["networks"]
+
+    def test_the_first_address_that_the_proxys_comment_names_is_the_networks(self, prepared):
+        from ipaddress import ip_network
+
+        (subnet,) = compose_file(prepared)["networks"]["edge"]["ipam"]["config"]
+        first = next(ip_network(subnet["subnet"]).hosts())
+        assert f", {first}." in (PROJECT / "deploy/nginx/nginx.conf.template").read_text()
+
+    def test_every_service_gives_up_what_it_does_not_need(self, prepared):
+        for name, service in compose_file(prepared)["services"].items():
+            assert service["cap_drop"] == ["ALL"], name
+            assert service["security_opt"] == ["no-new-privileges:true"], name
+            assert service["logging"]["options"]["max-size"], name
+            assert service.get("restart") == ("no" if name == "migrate" else "unless-stopped"), name
+            assert service.get("read_only") or name in {"postgres", "prometheus"}, name
+
+    def test_prometheus_knows_the_ports(self, prepared):
+        services = compose_file(prepared)["services"]
+        parsed = yaml.safe_load((PROJECT / "deploy/prometheus/prometheus.yml").read_text())
+        asked = {job["job_name"]: job["dns_sd_configs"][0] for job in parsed["scrape_configs"]}
+        assert {name: job["names"] for name, job in asked.items()} == {"web": ["web"], "worker": ["worker"]}
+        assert str(asked["web"]["port"]) == services["web"]["environment"]["PORT"]
+        assert str(asked["worker"]["port"]) == services["worker"]["environment"]["WORKER_METRICS_PORT"]
+        for name in asked:  # a second network in common would be a second address of the same process
+            assert len(set(services[name]["networks"]) & set(services["prometheus"]["networks"])) == 1
+
+
+class TestPrepareCompose:
+    def test_writes_secrets_for_their_owner_only(self, tmp_path):
+        assert prepare(tmp_path).returncode == 0
+        file = tmp_path / ".env"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        values = read_env(file)
+        made = [values[name] for name in values if name.endswith(("_KEY", "_PASSWORD", "_TOKEN")) and values[name]]
+        assert len(made) == len(set(made)) == 5
+        assert all(re.fullmatch("[0-9a-f]{64}", value) for value in made)
+
+    def test_leaves_one_alone_that_is_there(self, tmp_path):
+        prepare(tmp_path)
+        before = (tmp_path / ".env").read_text()
+        again = prepare(tmp_path)
+        assert (again.returncode, (tmp_path / ".env").read_text()) == (1, before)
+        assert "already" in again.stderr
+
+    @pytest.mark.parametrize("arguments", [(), ("--sandbox",)])
+    def test_writes_variables_that_compose_reads(self, tmp_path, arguments):
+        prepare(tmp_path, *arguments)
+        text = (PROJECT / "docker-compose.yml").read_text()
+        for name in read_env(tmp_path / ".env"):
+            assert re.search(rf"\$\{{{name}\b|^\s+{name}:$|COMPOSE_PROFILES=.*{name}|{name}=", text, re.MULTILINE), name
+
+    def test_the_sandbox_opens_the_simulator_with_its_own_keys(self, tmp_path):
+        from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
+
+        prepare(tmp_path, "--sandbox")
+        values = read_env(tmp_path / ".env")
+        assert (values["EXCHANGE_API_KEY"], values["EXCHANGE_API_SECRET"]) == (DEFAULT_API_KEY, DEFAULT_API_SECRET)
+
+
+class TestImage:
+    @pytest.fixture
+    def dockerfile(self):
+        return (PROJECT / "Dockerfile").read_text()
+
+    def test_only_what_it_copies_is_sent_to_the_builder(self, dockerfile):
+        lines = (PROJECT / ".dockerignore").read_text().splitlines()
+        rules = [line for line in lines if line and not line.startswith("#")]
+        assert rules[0] == "*"
+        copied = {line.split()[1] for line in dockerfile.splitlines() if re.match(r"COPY (?!--from)", line)}
+        assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
+        assert copied.isdisjoint({"tests", "docs", "deploy", ".", ".git", ".data", ".env"})
+
+    def test_holds_no_secret_and_no_root(self, dockerfile):
+        environment = re.search(r"^ENV (?:.*\\\n)*.*$", dockerfile, re.MULTILINE).group()
+        assert not re.search("SECRET|PASSWORD|TOKEN", environment)
+        assert re.findall(r"^USER (.*)$", dockerfile, re.MULTILINE) == ["10001:10001"]
+
+    def test_what_it_leaves_out_is_not_imported(self, tmp_path):
+        """The image's project, without exchange_site.development, checks out by itself."""
+        for name in ("manage.py", "wallets", "trading", "settlement", "exchange_site"):
+            source = PROJECT / name
+            if source.is_dir():
+                shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("development", "__pycache__"))
+            else:
+                shutil.copy(source, tmp_path)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "COVERAGE"))}
+        environment |= {"DEBUG": "False", "SECRET_KEY": "s" * 50, "JWT_SECRET_KEY": "j" * 50}
+        for command in (["collectstatic", "--noinput"], ["procrastinate", "worker", "--help"], ["show_urls"]):
+            done = subprocess.run(
+                [sys.executable, "manage.py", *command],
+                cwd=tmp_path,
+                env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+        assert (tmp_path / "staticfiles/staticfiles.json").exists()
+
+
+class Upstream(ThreadingHTTPServer):
+    """Answers every request with its headers; /slow/ takes its time."""
+
+    daemon_threads = True
+
+    def __init__(self, address):
+        self.asked = 0
+        self.closing = threading.Event()
+        super().__init__(address, _Echo)
+
+
+class _Echo(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.asked += 1
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path == "/api/v1/slow/":
+            self.server.closing.wait(20)
+        if self.path == "/api/v1/unavailable/":
+            self._answer(503, b'{"code": "price_unavailable"}')
+            return
+        if self.path == "/api/v1/stream/":
+            self._stream()
+            return
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self._answer(200, json.dumps({"path": self.path, **headers}).encode())
+
+    do_POST = do_GET  # noqa: N815  the library's names
+
+    def _answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _stream(self):
+        self.send_response(200)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(b"first\n")
+        self.server.closing.wait(20)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def upstream(host="127.0.0.1", port=0):
+    with Upstream((host, port)) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.closing.set()
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def nginx_folder(**replaced):
+    """A folder with the proxy's configuration, filled in as the image does it and moved to ports of this machine."""
+    with tempfile.TemporaryDirectory(prefix="nginx-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # started by root, nginx works as somebody else
+        text = (PROJECT / "deploy/nginx/nginx.conf.template").read_text()
+        for old, new in replaced.items():
+            assert old in text
+            text = text.replace(old, new)
+        (folder / "nginx.conf").write_text(text)
+        yield folder
+
+
+def nginx_command(folder, *options):
+    return [NGINX, "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf"), *options]
+
+
+@contextmanager
+def proxy(target, *, outer_proxy="192.0.2.1", **replaced):
+    """A running proxy before `target`, host:port, and its address."""
+    port = free_port()
+    changes = {
+        "${OUTER_PROXY}": outer_proxy,
+        "listen 8080": f"listen 127.0.0.1:{port}",
+        "web:8000": target,
+        "worker_processes auto": "worker_processes 1",
+        **replaced,
+    }
+    with nginx_folder(**changes) as folder:
+        log = (folder / "access.log").open("w")
+        with closing(log), stopped(start(nginx_command(folder), stdout=log)) as process:
+            base = f"http://127.0.0.1:{port}"
+            wait_for(lambda: process.poll() is not None or _listens(port))
+            with httpx.Client(base_url=base, timeout=10) as client:
+                client.log = folder / "access.log"
+                yield client
+
+
+def _listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def names(addresses):
+    """A DNS server that gives every name these addresses; its port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+
+        def answer():
+            while True:
+                query, caller = server.recvfrom(512)
+                if query == b"stop":
+                    return
+                question = query[12 : query.index(b"\0", 12) + 5]
+                head = struct.pack("!2sHHHHH", query[:2], 0x8180, 1, len(addresses), 0, 0)
+                records = [struct.pack("!HHHIH", 0xC00C, 1, 1, 60, 4) + socket.inet_aton(one) for one in addresses]
+                server.sendto(head + question + b"".join(records), caller)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        port = server.getsockname()[1]
+        try:
+            yield port
+        finally:
+            server.sendto(b"stop", ("127.0.0.1", port))
+            thread.join()
+
+
+def is_problem(answer, code, **members):
+    assert answer.headers["Content-Type"] == PROBLEM_JSON
+    assert answer.json() == problem_body(code, **members)
+    assert answer.status_code == answer.json()["status"]
+    assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-ID"])
+    return True
+
+
+@pytest.fixture(scope="module")
+def behind():
+    with upstream() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def site(behind):
+    with proxy(f"127.0.0.1:{behind.server_port}") as client:
+        yield client
+
+
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+class TestProxy:
+    def test_nginx_accepts_the_configuration(self):
+        with nginx_folder(**{"${OUTER_PROXY}": "10.0.0.0/8"}) as folder:
+            done = subprocess.run(nginx_command(folder, "-t"), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "warn" not in done.stderr
+
+    def test_passes_a_request_on_as_it_came(self, site):
+        answer = site.get("/api/v1/orders/?limit=5&cursor=a%2Fb", headers={"Host": "exchange.example:8443"}).json()
+        assert (answer["path"], answer["host"]) == ("/api/v1/orders/?limit=5&cursor=a%2Fb", "exchange.example:8443")
+
+    @pytest.mark.parametrize(
+        "path",
+        ["/metrics", "/metrics/", "//metrics/", "/metrics/?x=1", "/%6Detrics/", "/api/../metrics/", "/metrics%2F"],
+    )
+    def test_metrics_stay_inside(self, site, behind, path):
+        before = behind.asked
+        connection = http.client.HTTPConnection("127.0.0.1", site.base_url.port)  # sends the path as it is
+        with closing(connection):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            assert (answer.status, json.loads(answer.read())) == (404, problem_body("not_found"))
+        assert behind.asked == before
+
+    def test_a_body_above_the_limit(self, site, behind):
+        assert site.post("/api/v1/orders/", content=b"x" * 65_536).is_success
+        before = behind.asked
+        answer = site.post("/api/v1/orders/", content=b"x" * 65_537)
+        assert is_problem(answer, "body_too_large", detail="Bodies may have up to 65536 bytes.")
+        assert site.post("/api/v1/orders/", content=iter([b"x" * 65_537])).status_code == 413  # chunked
+        assert behind.asked == before
+
+    def test_the_admin_may_send_more(self, site):
+        assert site.post("/admin/trading/coin/add/", content=b"x" * 1_000_000).is_success
+        assert site.post("/admin/trading/coin/add/", content=b"x" * 3_000_000).status_code == 413
+
+    def test_the_limits_are_those_of_the_settings(self, settings):
+        text = (PROJECT / "deploy/nginx/nginx.conf.template").read_text()
+        assert re.findall(r"client_max_body_size (\w+);", text) == [
+            f"{settings.MAX_BODY_BYTES // 1024}k",
+            f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024**2}m",
+        ]
+
+    def test_the_sites_own_refusals_pass(self, site):
+        answer = site.get("/api/v1/unavailable/")
+        assert (answer.status_code, answer.json()) == (503, {"code": "price_unavailable"})
+
+    def test_nobody_there(self):
+        with proxy(f"127.0.0.1:{free_port()}") as site:
+            for answer in (site.get("/api/v1/orders/"), site.post("/api/v1/orders/", json={})):
+                detail = "The service is not available right now. Try again."
+                assert is_problem(answer, "unavailable", detail=detail)
+                assert answer.headers["Retry-After"] == "1"
+
+    def test_an_answer_that_does_not_come(self, behind):
+        with proxy(f"127.0.0.1:{behind.server_port}", **{"proxy_read_timeout 30s": "proxy_read_timeout 1s"}) as site:
+            before = behind.asked
+            answer = site.post("/api/v1/slow/", json={})
+            assert is_problem(answer, "unavailable", detail="The service is not available right now. Try again.")
+            assert behind.asked == before + 1
+
+    @pytest.mark.parametrize("forged", ["8.8.8.8", "8.8.8.8, 127.0.0.1", "127.0.0.1", "nonsense"])
+    def test_a_caller_cannot_say_who_he_is(self, site, forged):
+        headers = {"X-Forwarded-For": forged, "X-Forwarded-Proto": "https"}
+        answer = site.get("/api/v1/orders/", headers=headers).json()
+        assert (answer["x-forwarded-for"], answer["x-forwarded-proto"]) == ("127.0.0.1", "http")
+
+    def test_what_ends_tls_may_say_who_calls(self, behind):
+        with proxy(f"127.0.0.1:{behind.server_port}", outer_proxy="127.0.0.1") as site:
+
+            def seen(**headers):
+                sent = {name.replace("_", "-"): value for name, value in headers.items()}
+                answer = site.get("/api/v1/orders/", headers=sent).json()
+                return answer["x-forwarded-for"], answer["x-forwarded-proto"]
+
+            # What it appended counts, not what its caller had written before.
+            assert seen(X_Forwarded_For="8.8.8.8, 203.0.113.9", X_Forwarded_Proto="https") == ("203.0.113.9", "https")
+            through_two = "8.8.8.8, 203.0.113.9, 127.0.0.1"
+            assert seen(X_Forwarded_For=through_two, X_Forwarded_Proto="https") == ("203.0.113.9", "https")
+            assert seen(X_Forwarded_For="2001:db8::7", X_Forwarded_Proto="http") == ("2001:db8::7", "http")
+            assert seen(X_Forwarded_Proto="https, http") == ("127.0.0.1", "http")
+
+    def test_a_request_keeps_its_id_in_the_log_and_the_answers(self, site):
+        assert site.get("/api/v1/orders/", headers={"X-Request-ID": "my-id.1"}).json()["x-request-id"] == "my-id.1"
+        made = site.get("/api/v1/orders/?secret=1", headers={"X-Request-ID": 'x" y'}).json()["x-request-id"]
+        assert re.fullmatch("[0-9a-f]{32}", made)
+
+        def logged():
+            return {entry["request_id"]: entry for entry in map(json.loads, site.log.read_text().splitlines())}
+
+        wait_for(lambda: made in logged())
+        assert logged()["my-id.1"]["status"] == 200
+        assert "secret" not in site.log.read_text()
+
+    def test_a_stream_is_passed_on_as_it_comes(self, site):
+        with site.stream("GET", "/api/v1/stream/", timeout=5) as answer:
+            assert next(answer.iter_text()) == "first\n"
+
+    def test_replicas_share_the_load_and_a_dead_one_is_passed_over(self):
+        with ExitStack() as stack:
+            first = stack.enter_context(upstream("127.0.0.1"))
+            second = stack.enter_context(upstream("127.0.0.2", first.server_port))
+            port = stack.enter_context(names(["127.0.0.1", "127.0.0.2", "127.0.0.3"]))
+            target = f"web:{first.server_port}"
+            site = stack.enter_context(proxy(target, **{"resolver 127.0.0.11": f"resolver 127.0.0.1:{port}"}))
+            for _ in range(30):
+                assert site.post("/api/v1/orders/", json={}).is_success
+            assert first.asked + second.asked == 30
+            assert min(first.asked, second.asked) >= 3
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool, of Prometheus, is not installed")
+class TestPrometheus:
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("check", "config", "--syntax-only", "prometheus.yml"),
+            ("check", "rules", "rules.yml"),
+            ("test", "rules", "rules_test.yml"),
+        ],
+    )
+    def test_promtool_accepts_it(self, command):
+        done = subprocess.run(
+            [PROMTOOL, *command], cwd=PROJECT / "deploy/prometheus", capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_alerts_ask_for_what_is_measured():
+    """Every metric of the rules is one of the code's, and every alert is fired by the rules' own test."""
+    rules = yaml.safe_load((PROJECT / "deploy/prometheus/rules.yml").read_text())
+    alerts = [rule for group in rules["groups"] for rule in group["rules"]]
+    asked = {name for rule in alerts for name in re.findall(r"exchange_\w+", rule["expr"])}
+    asked = {re.sub(r"_(?:total|bucket|count|sum)$", "", name) for name in asked}
+    code = "".join(
+        (PROJECT / name).read_text()
+        for name in ("exchange_site/metrics.py", "trading/metrics.py", "settlement/exchanges/measured.py")
+    )
+    assert asked <= set(re.findall(r'"(exchange_\w+)"', code))
+    fired = re.findall(r'\{alertname="(\w+)"\}', (PROJECT / "deploy/prometheus/rules_test.yml").read_text())
+    assert sorted(fired) == sorted(rule["alert"] for rule in alerts)
