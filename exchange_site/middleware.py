@@ -9,8 +9,10 @@ from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import resolve
 
-from exchange_site.metrics import REQUEST_SECONDS
+from exchange_site import health
+from exchange_site.metrics import REQUEST_SECONDS, metrics
 from exchange_site.problems import problem
 from wallets.callers import limits_counted
 from wallets.log_context import log_context
@@ -74,6 +76,25 @@ class OptionalTrailingSlash:
             request.path_info += "/"
             request.path += "/"
         return self.get_response(request)
+
+
+class InternalPaths:
+    """Answer those who call by address: health checks and Prometheus know no host name, and speak plain HTTP.
+
+    So neither ALLOWED_HOSTS nor the redirect to TLS stands before them. Nothing they are told is made from Host.
+    """
+
+    _VIEWS: Final = {"/health/": health.alive, "/health/ready/": health.ready, "/metrics/": metrics}
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        view = self._VIEWS.get(request.path_info)
+        if view is None:
+            return self.get_response(request)
+        request.resolver_match = resolve(request.path_info)
+        return view(request)
 
 
 class ProblemAnswers:

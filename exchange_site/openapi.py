@@ -38,6 +38,12 @@ _ACCESS_TOKEN: Final = {
     "bearerFormat": "JWT",
     "description": "The access token that register, login and refresh answer with.",
 }
+_LINKS: Final = {
+    "placeOrder": {
+        name: {"operationId": name, "parameters": {"order_id": "$response.body#/id"}}
+        for name in ("getOrder", "cancelOrder")
+    },
+}
 _RETRIED: Final = ("409", "429", "503")
 
 
@@ -92,6 +98,8 @@ def _finished(status: str, response: Document, operation: Document, schemas: Doc
             examples = _examples(media["schema"], schemas)
             if examples:
                 media["example"] = examples[0]
+    if status.startswith("2") and operation["operationId"] in _LINKS:
+        response["links"] = _LINKS[operation["operationId"]]
     names = _header_names(status, operation)
     response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     return response

@@ -39,6 +39,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "exchange_site.middleware.RequestRecord",
     "exchange_site.middleware.OptionalTrailingSlash",
+    "exchange_site.middleware.InternalPaths",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -72,7 +73,10 @@ TEMPLATES = [
 ]
 
 # Timeouts in milliseconds. A pool and persistent connections exclude each other.
-_POSTGRES_TIMEOUTS = "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+_POSTGRES_TIMEOUTS = (
+    f"-c statement_timeout={CONFIGURATION.POSTGRES_STATEMENT_TIMEOUT_MS}"
+    " -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+)
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
@@ -256,7 +260,6 @@ PROCRASTINATE_WORKER_DEFAULTS = {
 
 if not DEBUG:
     SECURE_SSL_REDIRECT = CONFIGURATION.SECURE_SSL_REDIRECT
-    SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics/"]  # asked for inside, over plain HTTP
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
@@ -288,9 +291,9 @@ LOGGING = {
             "formatter": "line" if DEBUG else "json",
         },
     },
-    "root": {"handlers": ["console"], "level": CONFIGURATION.LOGLEVEL},
+    "root": {"handlers": ["console"], "level": CONFIGURATION.LOGLEVEL.upper()},
     "loggers": {
-        "exchange_site.access": {"level": "WARNING" if DEBUG else CONFIGURATION.LOGLEVEL},
+        "exchange_site.access": {"level": "WARNING" if DEBUG else CONFIGURATION.LOGLEVEL.upper()},
         # One line per request refused would say the access log's again.
         "django.request": {"level": "ERROR"},
         "procrastinate": {"level": "WARNING"},

@@ -40,6 +40,7 @@ CODES: Final[dict[str, ProblemKind]] = {
     "order_not_cancellable": ProblemKind(409, "Order not cancellable", "The order can no longer be cancelled."),
     "busy": ProblemKind(409, "Busy", "The account is busy with another request. Try again."),
     "body_too_large": ProblemKind(413, "Body too large", "Bodies may have up to 65536 bytes."),
+    "uri_too_long": ProblemKind(414, "URI too long", "URI too long."),
     "unsupported_media_type": ProblemKind(415, "Unsupported media type", "The body must be sent as application/json."),
     "validation_error": ProblemKind(422, "Validation failed", "Some fields are not valid."),
     "idempotency_key_reused": ProblemKind(
@@ -58,7 +59,7 @@ CODES: Final[dict[str, ProblemKind]] = {
 ANYBODY: Final = ("rate_limited", "unavailable")
 SIGNED_IN: Final = ("token_invalid", *ANYBODY)
 BODY: Final = ("malformed_json", "body_too_large", "unsupported_media_type", "validation_error")
-LIST: Final = ("invalid_cursor", "validation_error")
+LIST: Final = ("invalid_cursor", "uri_too_long", "validation_error")
 MONEY: Final = ("account_frozen", "not_found", "busy")
 """What operations that lock the caller's wallet may answer."""
 

@@ -1,6 +1,7 @@
 """What the accounts' endpoints take and give, and the amount types that every endpoint shares."""
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -148,13 +149,36 @@ class WalletAnswer(Schema):
     currency: str = USD
 
 
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _is_rfc_3339(value: object) -> object:
+    """Pydantic would also take the seconds since 1970."""
+    if isinstance(value, str) and not _RFC_3339.fullmatch(value):
+        raise ValueError("must be a time with its offset, such as 2026-01-31T12:00:00Z")
+    return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    """Postgres knows no offsets of sixteen hours or more; Python's calendar has two ends."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is out of range") from error
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_is_rfc_3339), AfterValidator(_in_utc)]
+
+
 class ListQuery(BaseModel):
     """What every list takes. Times need an offset, such as `2026-01-31T12:00:00Z`."""
 
     model_config = ConfigDict(extra="forbid")
 
-    created_after: Annotated[AwareDatetime | None, Field(description="Made later than this; with an offset.")] = None
-    created_before: Annotated[AwareDatetime | None, Field(description="Made earlier than this; with an offset.")] = None
+    created_after: Annotated[Moment | None, Field(description="Made later than this; with an offset.")] = None
+    created_before: Annotated[Moment | None, Field(description="Made earlier than this; with an offset.")] = None
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many at most.")] = DEFAULT_LIMIT
     cursor: Annotated[str | None, Field(max_length=512, description="From the Link of the page before.")] = None
 

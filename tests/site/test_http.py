@@ -52,6 +52,17 @@ class TestPaths:
         assert client.get("/health").json() == {"status": "ok"}
         assert client.get("/health/ready/").json() == {"status": "ok", "postgres": "ok", "redis": "ok"}
 
+    @pytest.mark.parametrize("path", ["/health/", "/health/ready", "/metrics/"])
+    def test_health_and_metrics_are_answered_by_address_and_without_tls(self, client, settings, path):
+        """Orchestrators and Prometheus call containers by address, in plain HTTP."""
+        settings.SECURE_SSL_REDIRECT = True
+        settings.ALLOWED_HOSTS = ["exchange.example"]
+        assert client.get(path, headers={"Host": "172.30.250.3:8000"}).status_code == 200
+
+    def test_anything_else_is_not(self, api, settings):
+        settings.ALLOWED_HOSTS = ["exchange.example"]
+        assert problem(api("GET", "exchanges/crypto-currencies/", Host="172.30.250.3")) == (400, "malformed_request")
+
     def test_health_names_what_is_away(self, client, without_redis):
         answer = client.get("/health/ready/")
         assert (answer.status_code, answer.json()["redis"]) == (200, "unavailable")

@@ -1,0 +1,52 @@
+"""Requests that nobody thought of, made from the OpenAPI document, against a running API and all checks.
+
+A longer run: SCHEMATHESIS_EXAMPLES=200 task test -- tests/site/test_schemathesis.py
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from settlement.verification import verify_everything
+from tests.conftest import make_coin
+from trading.models import Order
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
+
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES")
+
+
+def test_no_answer_is_undocumented(make_api_process, make_shopper, tmp_path):
+    for name, price in [("ABAN", "4.00"), ("BTC", "65000")]:
+        make_coin(name, price)
+    api = make_api_process(RISK_MAX_ORDERS="100000", RISK_MAX_CANCELS="100000", RISK_MAX_VALUE="1000000000")
+    shopper = make_shopper("100000000.00")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", f"--config-file={Path(__file__).parent / 'schemathesis.toml'}"),
+            *("run", f"{api}openapi.json", "--checks=all", f"--max-examples={EXAMPLES or 20}", "--continue-on-failure"),
+            *("--workers=2", "--suppress-health-check=all"),
+            *(() if EXAMPLES else ("--seed=20",)),  # the short run is the same every time
+            *("--header", f"Authorization: {shopper.headers['Authorization']}"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    [made] = re.findall(r"(\d+) generated, \1 passed", done.stdout)
+    assert int(made) > 500
+    assert Order.objects.exists()
+    assert verify_everything() == []
+
+
+def test_what_gunicorn_refuses_itself_is_a_problem_too(make_api_process):
+    answer = httpx.get(f"{make_api_process()}orders/?cursor={'x' * 5000}")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (414, "application/problem+json")
+    assert (answer.json()["code"], answer.json()["status"]) == ("uri_too_long", 414)
