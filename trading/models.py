@@ -142,6 +142,7 @@ class Order(models.Model):
             models.Index("customer", F("created_at").desc(), F("id").desc(), name="orders_of_customer"),
             models.Index(fields=["coin", "id"], condition=Q(state__in=WAITING), name="waiting_orders"),
             models.Index(fields=["batch_id", "id"], condition=Q(state="settling"), name="settling_orders"),
+            models.Index(fields=["batch_id"], condition=Q(batch_id__isnull=False), name="orders_of_batch"),
             models.Index(fields=["held_at"], condition=Q(state="held"), name="held_orders"),
         ]
         constraints = [

@@ -23,3 +23,10 @@ def save_coin(*, coin: Coin) -> None:
     coin.save()
     open_house_wallets(asset=coin.name)
     publish_offer_after_commit(coin_id=coin.pk)
+
+
+@transaction.atomic
+def set_on_sale(*, coin: Coin, is_sold: bool) -> None:
+    """Stop selling a coin, or sell it again; orders that wait already are bought as usual."""
+    Coin.objects.filter(pk=coin.pk).update(is_sold=is_sold)
+    publish_offer_after_commit(coin_id=coin.pk)

@@ -1,0 +1,275 @@
+"""The admin: what staff see, what they may do, and what it costs."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from settlement.exceptions import BatchNotRetryable
+from settlement.models import Attempt, Batch
+from settlement.services.claiming import claim_waiting_orders
+from settlement.services.parking import retry_parked_batch
+from tests.conftest import make_coin
+from trading.models import Coin, Order, Review
+from wallets.models import Transaction, User
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LISTS = [
+    "wallets/user", "wallets/wallet", "wallets/transaction", "trading/coin", "trading/order", "trading/review",
+    "settlement/batch", "settlement/attempt", "procrastinate/procrastinatejob",
+]  # fmt: skip
+
+
+@pytest.fixture
+def order(api, shopper, coin):
+    return Order.objects.get(pk=api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).json()["id"])
+
+
+@pytest.fixture
+def held(api, shopper, coin, settings):
+    settings.RISK_MAX_VALUE = Decimal("11.99")
+    return Order.objects.get(pk=api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).json()["id"])
+
+
+@pytest.fixture
+def batch(order, now):
+    return claim_waiting_orders(coin_id=order.coin_id, now=now)
+
+
+def page(client, path):
+    answer = client.get(f"/admin/{path}")
+    assert answer.status_code == 200, path
+    return answer.content.decode()
+
+
+def act(client, path, action, *chosen, **more):
+    fields = {"action": action, "_selected_action": [each.pk for each in chosen], **more}
+    return client.post(f"/admin/{path}/", fields, follow=True).content.decode()
+
+
+class TestPages:
+    @pytest.mark.parametrize("path", LISTS)
+    def test_list_with_search_and_filters(self, admin_client, batch, held, path):
+        listed = page(admin_client, f"{path}/")
+        assert 'class="field-' in listed or path == "trading/review"
+        for term in ("nothing-like-it", "1", "9" * 30, "<b>", "x@example.com"):
+            page(admin_client, f"{path}/?q={term}")
+        for link in set(re.findall(r'href="\?([a-z][^"]*=[^"]*)"', listed)):
+            page(admin_client, f"{path}/?{link.replace('&amp;', '&')}")
+
+    def test_of_each_record_link_to_the_others(self, admin_client, batch, shopper):
+        order = Order.objects.get()
+        movement = Transaction.objects.get(kind="purchase")
+        seen = page(admin_client, f"trading/order/{order.pk}/change/")
+        for link in (f"/admin/wallets/user/{shopper.user.pk}/change/", f"/admin/settlement/batch/{batch.pk}/change/"):
+            assert link in seen
+        assert f"order_id={order.pk}" in seen
+        seen = page(admin_client, f"wallets/transaction/{movement.pk}/change/")
+        assert f"/admin/trading/order/{order.pk}/change/" in seen
+        assert f"/admin/wallets/wallet/{shopper.wallet.pk}/change/" in seen
+        seen = page(admin_client, f"settlement/batch/{batch.pk}/change/")
+        assert f"batch_id={batch.pk}" in seen
+        assert f"batch__id__exact={batch.pk}" in seen
+        assert order.customer.username in page(admin_client, f"trading/order/?batch_id={batch.pk}")
+        for path in (f"settlement/attempt/{Attempt.objects.get().pk}", f"wallets/wallet/{shopper.wallet.pk}"):
+            page(admin_client, f"{path}/change/")
+        page(admin_client, f"procrastinate/procrastinatejob/{ProcrastinateJob.objects.first().pk}/change/")
+
+    def test_find_by_whole_names(self, admin_client, order, shopper, make_shopper):
+        make_shopper()
+        name = shopper.user.username
+        for path in ("wallets/user", "wallets/wallet", "wallets/transaction", "trading/order"):
+            found = page(admin_client, f"{path}/?q={name.upper()}")
+            assert name in found
+        assert "purchase" in page(admin_client, f"wallets/transaction/?q=order:{order.pk}:charge")
+
+    def test_show_states_in_colour(self, admin_client, order):
+        assert '<span class="badge badge-pending">pending</span>' in page(admin_client, "trading/order/")
+
+    @pytest.mark.parametrize("path", LISTS)
+    def test_take_as_many_statements_for_many_rows_as_for_few(self, admin_client, api, make_shopper, coin, path, now):
+        def more():
+            for _ in range(4):
+                shopper = make_shopper()
+                for total in ("12.00", "13.00"):
+                    api("POST", "orders/", {"crypto": "ABAN", "total": total}, by=shopper)
+            claim_waiting_orders(coin_id=coin.pk, now=now)
+            Attempt.objects.update(state="empty", ended_at=now)
+
+        counts = []
+        for _ in range(2):
+            more()
+            with CaptureQueriesContext(connection) as captured:
+                page(admin_client, f"{path}/")
+            counts.append(len(captured))
+        assert counts[0] == counts[1] <= 14
+
+    def test_are_read_only_where_money_is_recorded(self, admin_client, batch, shopper):
+        movement = Transaction.objects.first()
+        for path in (
+            f"wallets/wallet/{shopper.wallet.pk}/change/",
+            f"wallets/transaction/{movement.pk}/change/",
+            f"trading/order/{Order.objects.get().pk}/change/",
+            f"settlement/batch/{batch.pk}/change/",
+            "wallets/transaction/add/",
+            f"wallets/user/{shopper.user.pk}/delete/",
+            f"trading/coin/{Order.objects.get().coin_id}/delete/",
+        ):
+            assert admin_client.post(f"/admin/{path}", {"balance": "1", "post": "yes"}).status_code == 403, path
+        assert shopper.wallet.balance == 88
+
+    def test_count_to_ten_thousand_and_no_further(self, admin_client, shopper, settings):
+        from wallets import record_admin
+
+        record_admin.LONGEST_COUNT, kept = 1, record_admin.LONGEST_COUNT
+        try:
+            assert re.search(r"\b1 wallet", page(admin_client, "wallets/wallet/"))
+        finally:
+            record_admin.LONGEST_COUNT = kept
+
+
+class TestSigningIn:
+    def test_is_limited_like_that_of_the_api(self, client, settings):
+        settings.RATE_LIMIT_LOGIN = "2/h"
+        User.objects.create_superuser("chief", password="new_password")
+        for password in ("wrong", "wrong"):
+            client.post("/admin/login/", {"username": "chief", "password": password})
+        refused = client.post("/admin/login/", {"username": "chief", "password": "new_password"})
+        assert "Too many calls" in refused.content.decode()
+        assert "_auth_user_id" not in client.session
+
+
+class TestCustomers:
+    def test_get_a_wallet_with_the_account(self, admin_client):
+        fields = {"username": "new", "usable_password": "true", "password1": "xk29-dkwo", "password2": "xk29-dkwo"}
+        assert admin_client.post("/admin/wallets/user/add/", fields).status_code == 302
+        assert User.objects.get(username="new").wallets.get().balance == 0
+
+    def test_are_frozen_for_a_reason(self, admin_client, api, shopper):
+        path = "wallets/user"
+        assert "Freeze these customers" in act(admin_client, path, "freeze", shopper.user)
+        assert api("PATCH", "accounts/wallet/withdraw/", {"amount": "1"}, by=shopper).status_code == 200
+        assert "required" in act(admin_client, path, "freeze", shopper.user, reason="")
+        act(admin_client, path, "freeze", shopper.user, reason="stolen card")
+        assert shopper.wallet.frozen
+        assert api("PATCH", "accounts/wallet/withdraw/", {"amount": "1"}, by=shopper).status_code == 403
+        assert LogEntry.objects.get().change_message == "Frozen: stolen card"
+        assert "badge-frozen" in page(admin_client, f"{path}/{shopper.user.pk}/change/")
+        act(admin_client, path, "unfreeze", shopper.user, reason="a mistake")
+        assert not shopper.wallet.frozen
+
+    def test_lose_their_tokens_with_their_password(self, admin_client, api, shopper):
+        fields = {"usable_password": "true", "password1": "xk29-dkwo", "password2": "xk29-dkwo"}
+        assert admin_client.post(f"/admin/wallets/user/{shopper.user.pk}/password/", fields).status_code == 302
+        assert api("GET", "accounts/wallet/", by=shopper).status_code == 401
+
+    def test_are_not_frozen_by_staff_without_the_permission(self, client, shopper):
+        from django.contrib.auth.models import Permission
+
+        viewer = User.objects.create_user("viewer", is_staff=True)
+        viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+        client.force_login(viewer)
+        page(client, "wallets/user/")
+        act(client, "wallets/user", "freeze", shopper.user, reason="because")
+        assert not shopper.wallet.frozen
+
+
+class TestReviews:
+    path = "trading/review"
+
+    def test_list_what_is_to_decide(self, admin_client, held):
+        assert "too much value" in page(admin_client, f"{self.path}/")
+        assert "12.00 USD" in page(admin_client, f"{self.path}/{held.pk}/change/")
+
+    @pytest.mark.parametrize(("action", "state"), [("release", "pending"), ("refund", "refunded")])
+    def test_are_decided_with_a_reason(self, admin_client, held, action, state):
+        review = Review.objects.get()
+        assert "Reason" in act(admin_client, self.path, action, review)
+        held.refresh_from_db()
+        assert held.state == "held"
+        assert f"{state} now" in act(admin_client, self.path, action, review, reason="known customer")
+        held.refresh_from_db()
+        review.refresh_from_db()
+        assert (held.state, review.note, review.decided_by.username) == (state, "known customer", "admin")
+        assert "too much value" not in page(admin_client, f"{self.path}/?decision=nothing").split("changelist-form")[1]
+        assert "somebody has decided" in act(admin_client, self.path, action, review, reason="again")
+
+
+class TestCoins:
+    path = "trading/coin"
+
+    def test_can_be_paused_and_sold_again(self, admin_client, api, coin, shopper):
+        act(admin_client, self.path, "pause", coin)
+        assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 404
+        act(admin_client, self.path, "resume", coin)
+        assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 201
+
+    def test_a_doubted_price_can_be_accepted(self, admin_client, coin, now):
+        from trading.services.prices import record_price
+
+        Coin.objects.update(fixed_price=None)
+        record_price(coin=coin, value=Decimal("40.00"), source="binance", now=now)
+        assert "badge-suspended" in page(admin_client, f"{self.path}/")
+        assert "40" in page(admin_client, f"{self.path}/{coin.pk}/change/")
+        act(admin_client, self.path, "accept_doubted_price", coin)
+        coin.market_price.refresh_from_db()
+        assert (coin.market_price.value, coin.market_price.suspended_at) == (40, None)
+
+
+class TestParkedBatches:
+    @pytest.fixture
+    def parked(self, batch, now):
+        Attempt.objects.update(state="parked", ended_at=now)
+        Batch.objects.update(state="parked", reason="ask_beyond_the_price_bound")
+        return batch
+
+    def test_are_retried(self, admin_client, parked):
+        assert "bought again" in act(admin_client, "settlement/batch", "retry", parked, reason="the price is back")
+        parked.refresh_from_db()
+        assert parked.state == "open"
+        assert list(Attempt.objects.order_by("number").values_list("number", "state")) == [(1, "parked"), (2, "new")]
+        assert ProcrastinateJob.objects.filter(task_name="settlement.settle_batch").count() == 2
+        assert "Only a parked batch" in act(admin_client, "settlement/batch", "retry", parked, reason="again")
+
+    def test_are_not_when_something_may_have_been_bought(self, parked):
+        soon = timezone.now() + timedelta(seconds=5)
+        Attempt.objects.update(signed_at=soon, valid_until=soon, quantity=3, limit_price=4)
+        with pytest.raises(BatchNotRetryable, match="may have bought"):
+            retry_parked_batch(batch_id=parked.pk)
+        assert Attempt.objects.count() == 1
+
+    def test_are_not_while_another_purchase_is_under_way(self, parked, api, make_shopper, now):
+        api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=make_shopper())
+        claim_waiting_orders(coin_id=parked.coin_id, now=now)
+        with pytest.raises(BatchNotRetryable, match="under way"):
+            retry_parked_batch(batch_id=parked.pk)
+
+
+class TestJobs:
+    path = "procrastinate/procrastinatejob"
+
+    def test_can_be_retried_when_they_failed_and_nothing_else(self, admin_client, order):
+        job = ProcrastinateJob.objects.get()
+        offered = page(admin_client, f"{self.path}/")
+        assert "retry_failed" in offered
+        for dangerous in ("cancel", "abort", "delete_selected"):
+            assert f'value="{dangerous}"' not in offered
+            act(admin_client, self.path, dangerous, job)
+        act(admin_client, self.path, "retry_failed", job)
+        assert ProcrastinateJob.objects.get().status == "todo"
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE procrastinate_jobs SET status = 'failed', attempts = 8")
+        assert "1 jobs are run again" in act(admin_client, self.path, "retry_failed", job)
+        assert ProcrastinateJob.objects.get().status == "todo"
+
+
+def test_rare_coins_are_listed_too(admin_client, shopper):
+    make_coin("RARE", "1.00")
+    assert "asset=RARE" in page(admin_client, "wallets/transaction/")
