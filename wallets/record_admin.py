@@ -71,6 +71,8 @@ class QuickAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # of any model
 class RecordAdmin(QuickAdmin):
     """Records of money are looked at, never edited: what changes them are the services."""
 
+    sortable_by = ()  # newest first, by the primary key: any other order would sort millions
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 

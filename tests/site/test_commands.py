@@ -7,7 +7,8 @@ from django.core.management import CommandError, call_command
 
 from exchange_site.configuration import Configuration
 from exchange_site.seed import SEED_COINS
-from trading.models import Coin
+from settlement.verification import verify_everything
+from trading.models import Coin, Order
 from wallets.models import Transaction, User
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +52,15 @@ class TestSeeder:
         run("seeder")
         User.objects.all().update(email="x@example.com")
         assert run("seeder", "--if-empty") == ""
+
+    @pytest.mark.django_db(transaction=True)
+    def test_writes_a_history_that_balances(self, monkeypatch):
+        monkeypatch.setattr("exchange_site.management.commands.seeder.HISTORY_CUSTOMERS", 3)
+        monkeypatch.setattr("exchange_site.history.ORDERS_AT_ONCE", 30)
+        for _ in range(2):
+            assert "movements" in run("seeder", "--transactions", "100")
+        assert Transaction.objects.filter(kind="refund").count() == Order.objects.count() >= 100
+        assert verify_everything() == []
 
     def test_refuses_production_unless_told_so(self, settings):
         settings.DEBUG = False

@@ -8,6 +8,7 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from exchange_site.history import write_history
 from exchange_site.seed import ADMIN_BALANCE, ADMIN_PASSWORD, ADMIN_USERNAME, SEED_COINS
 from trading.models import Coin
 from trading.services.coins import list_coin
@@ -17,6 +18,7 @@ from wallets.services.accounts import open_dollar_wallet
 from wallets.services.cash import book_opening_deposit
 
 SEED_PRICE_SOURCE = "seed"
+HISTORY_CUSTOMERS = 1000
 
 
 class Command(BaseCommand):
@@ -25,6 +27,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--user", type=int, default=0, metavar="N", help="that many customers more")
         parser.add_argument("--crypto", type=int, default=0, metavar="M", help="that many coins more")
+        parser.add_argument(
+            "--transactions", type=int, default=0, metavar="K", help="that many movements of seeded customers more"
+        )
         parser.add_argument("--if-empty", action="store_true", help="only where nothing was seeded yet")
         parser.add_argument("--force", action="store_true", help="also where DEBUG is off")
 
@@ -38,6 +43,7 @@ class Command(BaseCommand):
             _seed_admin(progress)
             _seed_more_coins(progress, options["crypto"])
             _seed_customers(progress, options["user"])
+            _seed_history(progress, options["transactions"])
 
     def _progress(self) -> Progress:
         console = Console(file=cast("IO[str]", self.stdout))
@@ -83,3 +89,14 @@ def _seed_customers(progress: Progress, count: int) -> None:
         customer = User.objects.create_user(f"customer{number}")
         open_dollar_wallet(owner=customer)
         book_opening_deposit(owner_id=customer.pk, amount=ADMIN_BALANCE, now=timezone.now())
+
+
+def _seed_history(progress: Progress, count: int) -> None:
+    """A past for the seeded customers, of whom there are a thousand at least when there is to be one."""
+    if not count:
+        return
+    missing = HISTORY_CUSTOMERS - User.objects.filter(username__startswith="customer").count()
+    _seed_customers(progress, max(missing, 0))
+    task = progress.add_task("movements", total=count)
+    for added in write_history(transactions=count, now=timezone.now()):
+        progress.advance(task, added)

@@ -1,0 +1,73 @@
+"""A long history in a short time: for trying lists, pages and reports at the size they will have.
+
+Orders that were placed and cancelled again: each is two movements, so the ledger balances after every part.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from trading.models import Coin
+from wallets.models import User
+from wallets.money import USD
+from wallets.services.ledger import lock_customer_wallets
+
+ORDERS_AT_ONCE = 5_000
+
+_ORDERS = """
+WITH placed AS (
+    INSERT INTO trading_order (customer_id, coin_id, amount, price, price_source, price_at, total_price, state,
+                               is_aggregated, settle_by, reason, created_at, cancelled_at)
+    SELECT w.owner_id, %(coin)s, (n %% 20 + 1) * 0.1, 10, 'seed', moment, n %% 20 + 1, 'cancelled',
+           n %% 20 + 1 < 10, CASE WHEN n %% 20 + 1 < 10 THEN moment + interval '1 hour' END,
+           'cancelled_by_customer', moment, moment + interval '1 minute'
+      FROM wallets_wallet w
+     CROSS JOIN generate_series(1, %(each)s) n
+     CROSS JOIN LATERAL (SELECT %(now)s - (%(part)s * %(each)s + n) * interval '2 minutes' AS moment) at
+     WHERE w.owner_id = ANY(%(customers)s) AND w.asset = 'USD' AND w.balance >= 20
+     ORDER BY w.owner_id, n DESC
+    RETURNING id, customer_id, total_price, created_at
+), legs AS (
+    SELECT placed.*, w.id AS wallet_id, w.balance, leg
+      FROM placed
+      JOIN wallets_wallet w ON w.owner_id = placed.customer_id AND w.asset = 'USD'
+     CROSS JOIN generate_series(0, 1) leg
+)
+INSERT INTO wallets_transaction (asset, amount, source_id, destination_id, kind, reference, order_id, customer_id,
+                                 balance_after, created_at)
+SELECT 'USD', total_price,
+       CASE leg WHEN 0 THEN wallet_id ELSE clearing.id END, CASE leg WHEN 0 THEN clearing.id ELSE wallet_id END,
+       CASE leg WHEN 0 THEN 'purchase' ELSE 'refund' END,
+       'order:' || legs.id || CASE leg WHEN 0 THEN ':charge' ELSE ':outcome' END,
+       legs.id, customer_id, CASE leg WHEN 0 THEN legs.balance - total_price ELSE legs.balance END,
+       legs.created_at + leg * interval '1 minute'
+  FROM legs
+  JOIN wallets_wallet clearing ON clearing.role = 'clearing' AND clearing.asset = 'USD' AND clearing.owner_id IS NULL
+ ORDER BY legs.id, leg
+"""
+
+
+def write_history(*, transactions: int, now: datetime) -> Iterator[int]:
+    """Write at least that many movements for the seeded customers, and yield how many each part added."""
+    customers = list(User.objects.filter(username__startswith="customer").order_by("pk").values_list("pk", flat=True))
+    assert customers, "there are customers to have a history"
+    coin = Coin.objects.order_by("pk").first()
+    assert coin, "there is a coin to have been bought"
+    each = max(ORDERS_AT_ONCE // len(customers), 1)
+    part = written = 0
+    while written < transactions:
+        added = _write_part(customers=customers, coin_id=coin.pk, each=each, part=part, now=now)
+        assert added, "the customers have the money that orders cost"
+        part, written = part + 1, written + added
+        yield added
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE trading_order, wallets_transaction")  # not left to chance when it is measured next
+
+
+@transaction.atomic
+def _write_part(*, customers: list[int], coin_id: int, each: int, part: int, now: datetime) -> int:
+    lock_customer_wallets(asset=USD, customer_ids=customers)
+    with connection.cursor() as cursor:
+        cursor.execute(_ORDERS, {"customers": customers, "coin": coin_id, "each": each, "part": part, "now": now})
+        return int(cursor.rowcount)
