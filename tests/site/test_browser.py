@@ -3,6 +3,7 @@
 import os
 import shutil
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -47,7 +48,7 @@ def page_at(address, *, size=WIDE):
 
 
 def _is_foreign(url, address):
-    return not url.startswith((address.split("/api/")[0].rstrip("/"), "data:", "blob:"))
+    return not url.startswith((f"http://{urlsplit(address).netloc}/", "data:", "blob:"))
 
 
 @pytest.fixture
@@ -95,3 +96,28 @@ def test_swagger_ui_on_a_phone(site):
     with page_at(f"{site}/api/v1/swagger/", size=PHONE) as page:
         page.locator("#operations-orders-placeOrder").wait_for()
         assert page.locator(".opblock").count() == 16
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_staff_find_and_decide_in_the_admin(site, admin_user, shopper, coin, api, settings, size):
+    settings.RISK_MAX_VALUE = 0
+    order = Order.objects.get(pk=api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).json()["id"])
+    assert order.state == "held"
+    with page_at(f"{site}/admin/", size=size) as page:
+        page.get_by_label("Username").fill(admin_user.username)
+        page.get_by_label("Password").fill("password")
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("link", name="Review").first.wait_for()
+        lists = page.eval_on_selector_all("#content-main th a", "links => links.map(link => link.href)")
+        assert len(lists) >= 9
+        for link in lists:
+            page.goto(link)
+            page.locator("#changelist").wait_for()
+        page.goto(f"{site}/admin/trading/order/{order.pk}/change/")
+        page.get_by_role("link", name="review", exact=True).click()
+        page.get_by_role("button", name="Refund").click()
+        page.get_by_label("Reason").fill("not the customer's own card")
+        page.get_by_role("button", name="Refund").click()
+        page.get_by_text(f"Order {order.pk} is refunded now.").wait_for()
+    order.refresh_from_db()
+    assert order.state == "refunded"
