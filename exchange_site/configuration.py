@@ -117,10 +117,20 @@ class Configuration(BaseSettings):
     LOOKUP_MAX_WAIT_SECONDS: Seconds = 60
     NOT_FOUND_MARGIN_SECONDS: Annotated[float, Field(ge=0)] = 2
     NOT_FOUND_TIMES: Annotated[int, Field(gt=0)] = 3
+    PAUSE_MAX_SECONDS: Seconds = 60
+    RECHECK_FIRST_WAIT_SECONDS: Seconds = 30
+    RECHECK_HOURS: Annotated[float, Field(gt=0)] = 24
     SWEEP_CRON: str = "* * * * * */15"
     SWEEP_AFTER_SECONDS: Annotated[float, Field(ge=0)] = 10
     RESCUE_CRON: str = "* * * * * */30"
     STALLED_WORKER_SECONDS: Annotated[int, Field(gt=0)] = 60
+    # Beyond these, the operators' list names what stays in a state
+    PENDING_LIMIT_SECONDS: Seconds = 120
+    SETTLING_LIMIT_SECONDS: Seconds = 600
+    UNKNOWN_LIMIT_SECONDS: Seconds = 900
+    HELD_LIMIT_SECONDS: Seconds = 86_400
+    POOL_LIMIT_SECONDS: Seconds = 120
+
     JOB_MAX_ATTEMPTS: Annotated[int, Field(gt=0)] = 8
     JOB_RETRY_MAX_WAIT_SECONDS: Annotated[int, Field(gt=0)] = 60
     JOB_KEEP_HOURS: Annotated[int, Field(gt=0)] = 72

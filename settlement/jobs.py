@@ -5,14 +5,15 @@ from typing import Final
 from trading.events import SETTLEMENT_QUEUE, defer_job
 
 SETTLE_TASK: Final = "settlement.settle_batch"
+RECHECK_TASK: Final = "settlement.recheck_attempt"
 OPS_QUEUE: Final = "ops"
 
 
 def settle_batch_later(*, batch_id: int, delay_seconds: float = 0) -> None:
     """Enqueue the batch's next step, inside the running transaction."""
-    defer_job(task=SETTLE_TASK, queue=SETTLEMENT_QUEUE, delay_seconds=_whole(delay_seconds), batch_id=batch_id)
+    defer_job(task=SETTLE_TASK, queue=SETTLEMENT_QUEUE, delay_seconds=delay_seconds, batch_id=batch_id)
 
 
-def _whole(seconds: float) -> int:
-    """Procrastinate schedules by whole seconds; a short wait is one second, not none."""
-    return max(1, round(seconds)) if seconds > 0 else 0
+def recheck_attempt_later(*, attempt_id: int) -> None:
+    """Enqueue another look for an attempt that was given up."""
+    defer_job(task=RECHECK_TASK, queue=OPS_QUEUE, attempt_id=attempt_id)

@@ -1,7 +1,8 @@
-"""Batches of orders, and the attempts to buy what they need."""
+"""Batches of orders, the attempts to buy what they need, and what stops, contradicts or overrules these."""
 
 import uuid
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
@@ -96,13 +97,22 @@ class Attempt(models.Model):
     lookups = models.PositiveIntegerField(default=0)
     not_found = models.PositiveIntegerField(default=0, help_text="Lookups that counted as not found.")
     next_step_at = models.DateTimeField()
+    # Ended for a reason that has nothing to do with the purchase: not counted against MAX_ATTEMPTS.
+    excused = models.BooleanField(default=False)
+    # Taken to be not placed, and still asked for now and then: reads lag at the venue.
+    recheck_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=200, blank=True)
     answer = models.JSONField(null=True, blank=True, help_text="The venue's last answer.")
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["next_step_at"], condition=Q(state__in=IN_FLIGHT), name="attempts_in_flight")]
+        indexes = [
+            models.Index(fields=["next_step_at"], condition=Q(state__in=IN_FLIGHT), name="attempts_in_flight"),
+            models.Index(fields=["recheck_at"], condition=Q(recheck_at__isnull=False), name="attempts_to_recheck"),
+            models.Index(fields=["created_at"], name="attempts_by_age"),
+            models.Index(fields=["venue_order_id"], name="attempts_by_venue_order"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["coin"], condition=Q(state__in=IN_FLIGHT), name="one_attempt_in_flight_per_coin"
@@ -129,7 +139,147 @@ class Attempt(models.Model):
                 & is_number("executed"),
                 name="fill_figures_are_plausible",
             ),
+            models.CheckConstraint(
+                condition=Q(recheck_at=None) | Q(state=AttemptState.NOT_PLACED, signed_at__isnull=False),
+                name="only_attempts_that_were_sent_are_asked_for_again",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.client_order_id
+
+
+class Pause(models.Model):
+    """Nothing is bought of `coin` before `until`; without a coin, nothing at the venue.
+
+    The circuit breaker: set by what the venue answers, with waits that grow, and lifted by a purchase that
+    succeeds. One without an end is staff's, and theirs to lift.
+    """
+
+    coin = models.OneToOneField(Coin, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    until = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=200)
+    times = models.PositiveIntegerField(default=1, help_text="How often in a row the venue gave a reason.")
+    set_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    set_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["coin"], nulls_distinct=False, name="one_pause_per_coin_and_one_for_the_venue"
+            ),
+            models.CheckConstraint(
+                condition=Q(until=None, set_by__isnull=False) | Q(until__isnull=False, set_by=None),
+                name="pauses_without_an_end_are_of_staff",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"pause of {self.coin or 'the venue'}"
+
+
+class FindingKind(models.TextChoices):
+    """How our books and the venue's, or our own among themselves, contradict each other."""
+
+    MISSING = "missing", "the venue does not know it"
+    EXTRA = "extra", "we do not know it"
+    DIFFERS = "differs", "the figures differ"
+    LATE_FILL = "late_fill", "bought after it was given up"
+    LEDGER = "ledger", "the ledger does not balance"
+
+
+class Finding(models.Model):
+    """What reconciliation found. Open until a later run does not find it any more, or staff close it."""
+
+    kind = models.CharField(max_length=10, choices=FindingKind.choices)
+    subject = models.CharField(max_length=200)
+    coin = models.ForeignKey(Coin, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    attempt = models.ForeignKey(Attempt, null=True, blank=True, on_delete=models.PROTECT, related_name="findings")
+    ours = models.CharField(max_length=200, blank=True)
+    theirs = models.CharField(max_length=200, blank=True)
+    amount = models.DecimalField(
+        max_digits=38, decimal_places=8, null=True, blank=True, help_text="Theirs less ours, in coins or US dollars."
+    )
+    found_at = models.DateTimeField()
+    seen_at = models.DateTimeField(help_text="When it was last found.")
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    note = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "subject"], condition=Q(closed_at=None), name="a_finding_is_open_once"
+            ),
+            models.CheckConstraint(condition=Q(kind__in=FindingKind.values), name="finding_kind_is_known"),
+            models.CheckConstraint(
+                condition=Q(closed_by=None) | Q(closed_at__isnull=False) & ~Q(note=""),
+                name="who_closes_a_finding_says_why",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.subject}"
+
+
+class InterventionAction(models.TextChoices):
+    """What an operator may do about a batch that is parked, or unknown for too long."""
+
+    LOOK_AGAIN = "look_again", "ask the exchange again"
+    MARK_FILLED = "mark_filled", "mark as filled"
+    MARK_NOT_PLACED = "mark_not_placed", "mark as not placed"
+    RETRY = "retry", "buy again"
+    REFUND = "refund", "refund"
+
+
+class InterventionOutcome(models.TextChoices):
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class Intervention(models.Model):
+    """An operator's decision, and what came of it. Append-only: only an outcome is added, once.
+
+    A worker carries it out, because it asks the exchange first. `quantity`, `cost` and `commission` are the
+    venue's figures that MARK_FILLED states.
+    """
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="interventions")
+    attempt = models.ForeignKey(Attempt, null=True, blank=True, on_delete=models.PROTECT, related_name="interventions")
+    action = models.CharField(max_length=16, choices=InterventionAction.choices)
+    reason = models.CharField(max_length=500)
+    quantity = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
+    cost = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
+    commission = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField()
+    outcome = models.CharField(max_length=8, choices=InterventionOutcome.choices, null=True, blank=True)  # noqa: DJ001  null: not yet
+    detail = models.CharField(max_length=500, blank=True)
+    venue_answer = models.JSONField(null=True, blank=True, help_text="What the exchange said when it was asked.")
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["requested_at"], condition=Q(outcome=None), name="interventions_to_do")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(action__in=InterventionAction.values), name="intervention_action_is_known"
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="interventions_have_a_reason"),
+            models.CheckConstraint(
+                condition=Q(action=InterventionAction.MARK_FILLED, quantity__gt=0, cost__gt=0, commission__gte=0)
+                | ~Q(action=InterventionAction.MARK_FILLED) & Q(quantity=None, cost=None, commission=None),
+                name="only_fills_state_figures",
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome=None, decided_at=None)
+                | Q(outcome__in=InterventionOutcome.values, decided_at__isnull=False),
+                name="interventions_are_decided_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} of {self.batch}"

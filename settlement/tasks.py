@@ -13,7 +13,7 @@ from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
 from settlement.exchanges import get_exchange
-from settlement.jobs import OPS_QUEUE, SETTLE_TASK
+from settlement.jobs import OPS_QUEUE, RECHECK_TASK, SETTLE_TASK
 from settlement.retries import BackOff
 from settlement.services import claiming, pricing, sending, sweeping
 from trading.events import CLAIM_TASK, SETTLEMENT_QUEUE
@@ -32,6 +32,11 @@ def claim_waiting_orders(*, coin_id: int) -> None:
 def settle_batch(*, batch_id: int) -> None:
     with log_context(batch_id=batch_id):
         sending.take_next_step(batch_id=batch_id, exchange=get_exchange())
+
+
+@app.task(name=RECHECK_TASK, queue=OPS_QUEUE, retry=BackOff())
+def recheck_attempt(*, attempt_id: int) -> None:
+    sending.ask_again(attempt_id=attempt_id, exchange=get_exchange())
 
 
 @app.periodic(cron=settings.PRICE_REFRESH_CRON)

@@ -15,12 +15,15 @@ CLAIM_TASK: Final = "settlement.claim_waiting_orders"
 _defer_app = procrastinate.App(connector=DjangoConnector())
 
 
-def defer_job(*, task: str, queue: str, delay_seconds: int = 0, **arguments: Any) -> None:
-    """Enqueue a job that commits or rolls back with the running transaction. One statement."""
-    when = {"schedule_in": {"seconds": delay_seconds}} if delay_seconds else {}
+def defer_job(*, task: str, queue: str, delay_seconds: float = 0, **arguments: Any) -> None:
+    """Enqueue a job that commits or rolls back with the running transaction. One statement.
+
+    Procrastinate schedules by whole seconds; a short wait is one second, not none.
+    """
+    when = {"schedule_in": {"seconds": max(1, round(delay_seconds))}} if delay_seconds > 0 else {}
     _defer_app.configure_task(task, queue=queue, **when).defer(**arguments)  # type: ignore[arg-type]  # a dict of options
 
 
-def orders_wait(*, coin_id: int) -> None:
+def orders_wait(*, coin_id: int, delay_seconds: float = 0) -> None:
     """Tell settlement to claim what waits of a coin."""
-    defer_job(task=CLAIM_TASK, queue=SETTLEMENT_QUEUE, coin_id=coin_id)
+    defer_job(task=CLAIM_TASK, queue=SETTLEMENT_QUEUE, delay_seconds=delay_seconds, coin_id=coin_id)

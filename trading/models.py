@@ -54,6 +54,21 @@ class Coin(models.Model):
         return self.name
 
 
+class Shop(models.Model):
+    """Whether anything is sold at all: one row, staff's switch for all coins at once."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
+    is_open = models.BooleanField(default=True)
+    reason = models.CharField(max_length=200, blank=True, help_text="Why it is closed. Not shown to customers.")
+
+    class Meta:
+        verbose_name_plural = "shop"
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="there_is_one_shop")]
+
+    def __str__(self) -> str:
+        return "open" if self.is_open else "closed"
+
+
 class CoinPrice(models.Model):
     """The last price read for a coin, and whether the reading may be sold at."""
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, QuerySet
 
 from trading.exceptions import PriceUnavailable, UnknownCoin
-from trading.models import Coin, CoinPrice
+from trading.models import Coin, CoinPrice, Shop
 from trading.pools import counter_key, parse_counter
 from wallets.redis_store import RedisAway, with_redis
 
@@ -76,21 +77,21 @@ def read_offer(*, name: str) -> OfferAndPool:
 
 def list_offers() -> list[tuple[Coin, Offer]]:
     """Every coin on sale, by name. One query."""
-    coins = Coin.objects.filter(is_sold=True).select_related("market_price").order_by("name")
+    coins = _coins_with_prices().filter(is_sold=True).order_by("name")
     return [(coin, offer_of(coin=coin)) for coin in coins]
 
 
 def get_coin(*, name: str) -> tuple[Coin, Offer]:
     """One coin on sale. Raises UnknownCoin, for any text."""
     storable = name.isalnum()  # Postgres refuses NUL
-    coin = storable and Coin.objects.filter(name=name, is_sold=True).select_related("market_price").first()
+    coin = storable and _coins_with_prices().filter(name=name, is_sold=True).first()
     if not coin:
         raise UnknownCoin
     return coin, offer_of(coin=coin)
 
 
 def offer_of(*, coin: Coin) -> Offer:
-    """The offer for a coin that was read with its market price."""
+    """The offer for a coin that was read by this module."""
     market: CoinPrice | None = getattr(coin, "market_price", None)
     fixed = coin.fixed_price is not None
     return Offer(
@@ -102,8 +103,15 @@ def offer_of(*, coin: Coin) -> Offer:
         price=coin.fixed_price if fixed else (market.value if market else None),
         price_source=FIXED if fixed else (market.source if market else ""),
         price_at=market.read_at if market else None,
-        suspended=not fixed and market is not None and market.suspended_at is not None,
+        suspended=bool(getattr(coin, "shop_is_closed", False))
+        or (not fixed and market is not None and market.suspended_at is not None),
     )
+
+
+def _coins_with_prices() -> QuerySet[Coin]:
+    """Coins with their market price, and whether the shop is closed."""
+    closed = Exists(Shop.objects.filter(is_open=False))
+    return Coin.objects.select_related("market_price").annotate(shop_is_closed=closed)
 
 
 def publish_offer_after_commit(*, coin_id: int) -> None:
@@ -112,7 +120,7 @@ def publish_offer_after_commit(*, coin_id: int) -> None:
 
 
 def _publish(coin_id: int) -> None:
-    coin = Coin.objects.select_related("market_price").get(pk=coin_id)
+    coin = _coins_with_prices().get(pk=coin_id)
     if coin.is_sold:
         _cache(offer_of(coin=coin))
         return

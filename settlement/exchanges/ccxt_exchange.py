@@ -28,6 +28,7 @@ from settlement.exchanges.protocol import (
     NotFound,
     NotPlaced,
     PurchaseRequest,
+    Trouble,
     Unknown,
 )
 from settlement.exchanges.transport import open_session
@@ -57,7 +58,10 @@ class _Markets:
         with self._lock:
             if not self._loaded or time.monotonic() > self._loaded_at + _MARKETS_LIVE_SECONDS:
                 with _questions():
-                    self._loaded = client.load_markets(True)  # noqa: FBT003  ccxt's signature: anew
+                    loaded = client.load_markets(True)  # noqa: FBT003  ccxt's signature: anew
+                if not loaded:  # a proxy's page, say: it must not look as if every coin were delisted
+                    raise ExchangeAway("no markets")
+                self._loaded = loaded
                 self._loaded_at = time.monotonic()
             return self._loaded
 
@@ -79,6 +83,8 @@ class CcxtExchange:
 
     def read_rules(self, *, coin: str) -> MarketRules:
         market = self._market(coin)
+        if market.get("active") is False:
+            raise ExchangeAway(f"the market of {coin} is closed")
         precision, limits = market["precision"], market["limits"]
         return MarketRules(
             quantity_step=self._step(precision["amount"]),
@@ -292,7 +298,7 @@ def _questions() -> Iterator[None]:
 def _judge_failure(error: Exception) -> Answer:
     """What a failed request to buy proves. The text of a network error may hold the signature: not used."""
     if _was_never_connected(error):
-        return NotPlaced(reason="no connection")
+        return NotPlaced(reason="no connection", trouble=Trouble.COIN)
     status, code, message, headers = _raw_error(error)
     if status is None:
         return Unknown(reason=type(error).__name__)

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 from typing import Any, Protocol
 
 
@@ -63,9 +64,19 @@ class Refused:
     reason: str
 
 
+class Trouble(Enum):
+    """What nothing should be bought of for a while, and whoever tries again is not to blame."""
+
+    COIN = "coin"
+    VENUE = "venue"
+
+
 @dataclass(frozen=True, kw_only=True)
 class NotPlaced:
+    """`trouble` says what the reason is about when it is not this request."""
+
     reason: str
+    trouble: Trouble | None = None
     retry_after_seconds: float | None = None
 
 

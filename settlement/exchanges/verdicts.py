@@ -8,29 +8,30 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from settlement.exchanges.protocol import Answer, NotPlaced, Refused, Unknown
+from settlement.exchanges.protocol import Answer, NotPlaced, Refused, Trouble, Unknown
 
-_REFUSED_CODES: Final = {
-    "-1121": "unknown symbol",
-    "-1104": "unknown parameter",
-}
-_REFUSED_FILTERS: Final = frozenset({"MAX_POSITION", "MAX_NUM_ORDERS"})
+# This purchase can never succeed: its orders are refunded.
+_REFUSED_CODES: Final = frozenset({"-1121"})  # unknown symbol
+_REFUSED_FILTERS: Final = frozenset({"MAX_POSITION"})
 
-_NOT_PLACED_CODES: Final = {
-    "-1002": "not authorised",
-    "-1003": "rate limit",
-    "-1015": "order rate limit",
-    "-1021": "clock",
-    "-1022": "signature",
-    "-2014": "key",
-    "-2015": "key or permission",
+# Not accepted, and ours to mend or passing. With a trouble, the coin or the venue is paused; without one, the
+# request itself was wrong for this moment, and the next attempt is sized and dated anew.
+_NOT_PLACED_CODES: Final[Mapping[str, Trouble | None]] = {
+    "-1002": Trouble.VENUE,  # not authorised
+    "-1003": Trouble.VENUE,  # rate limit
+    "-1015": Trouble.VENUE,  # order rate limit
+    "-1021": None,  # clock
+    "-1022": Trouble.VENUE,  # signature
+    "-1111": None,  # precision
+    "-2014": Trouble.VENUE,  # key
+    "-2015": Trouble.VENUE,  # key, address or permission
 }
-_NOT_PLACED_MESSAGES: Final = (
-    "Account has insufficient balance",
-    "This action is disabled on this account",
-    "This account may not place or cancel orders",
-    "Market is closed",
-)
+_NOT_PLACED_MESSAGES: Final[Mapping[str, Trouble]] = {
+    "Account has insufficient balance": Trouble.COIN,
+    "This action is disabled on this account": Trouble.VENUE,
+    "This account may not place or cancel orders": Trouble.VENUE,
+    "Market is closed": Trouble.COIN,
+}
 _RATE_LIMIT_STATUSES: Final = frozenset({418, 429})
 _FILTER = re.compile(r"Filter failure: ([A-Z_]+)")
 
@@ -39,14 +40,18 @@ def judge_refusal(*, status: int, code: str, message: str, headers: Mapping[str,
     """Say what an error answer to a new order proves."""
     reason = f"{status} {code} {message}"[:200]
     if status in _RATE_LIMIT_STATUSES:
-        return NotPlaced(reason=reason, retry_after_seconds=_seconds(headers.get("Retry-After")))
+        wait = _seconds(headers.get("Retry-After"))
+        return NotPlaced(reason=reason, trouble=Trouble.VENUE, retry_after_seconds=wait)
     if not 400 <= status < 500:  # noqa: PLR2004  a client error; a 5XX says nothing of the order
         return Unknown(reason=reason)
     found = _FILTER.search(message)
     if code in _REFUSED_CODES or (found and found[1] in _REFUSED_FILTERS):
         return Refused(reason=reason)
-    if code in _NOT_PLACED_CODES or found or any(text in message for text in _NOT_PLACED_MESSAGES):
-        return NotPlaced(reason=reason)
+    if found or code in _NOT_PLACED_CODES:
+        return NotPlaced(reason=reason, trouble=_NOT_PLACED_CODES.get(code))
+    for text, trouble in _NOT_PLACED_MESSAGES.items():
+        if text in message:
+            return NotPlaced(reason=reason, trouble=trouble)
     return Unknown(reason=reason)
 
 

@@ -13,9 +13,11 @@ from django.conf import settings
 from django.db import transaction
 
 from settlement.clock import database_now
-from settlement.exchanges.protocol import Executed
+from settlement.exchanges.protocol import Executed, NotPlaced, Trouble
 from settlement.jobs import settle_batch_later
-from settlement.models import Attempt, AttemptState, Batch, BatchState
+from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, BatchState
+from settlement.services.findings import LATE_FILL, raise_finding
+from settlement.services.pausing import forget_trouble, pause_for_trouble
 from trading import events
 from trading.selectors import read_waiting_orders
 from trading.services.settling import complete_orders, refund_orders, sum_open_orders
@@ -35,21 +37,11 @@ def book_execution(*, attempt: Attempt, execution: Executed) -> None:
         _park(attempt, AttemptState.SENT, reason=f"commission in {execution.foreign_commission}", now=now)
         return
     state = AttemptState.FILLED if execution.quantity else AttemptState.EMPTY
-    if not _end(
-        attempt,
-        AttemptState.SENT,
-        state=state,
-        now=now,
-        executed=execution.quantity,
-        cost=execution.cost,
-        commission=execution.commission,
-        venue_order_id=execution.venue_order_id,
-        answer=dict(execution.answer),
-    ):
+    if not _end(attempt, AttemptState.SENT, state=state, now=now, **_figures_of(execution)):
         return
-    reference = f"attempt:{attempt.client_order_id}"
-    received = execution.quantity - execution.commission
-    book_fill(asset=attempt.coin.name, cost=execution.cost, quantity=received, reference=reference, now=now)
+    forget_trouble(coin_id=attempt.coin_id)
+    reference = _reference_of(attempt)
+    received = _book_fill(attempt, execution, now=now)
     batch = _lock_batch(attempt)
     batch.reserved += received
     settled = complete_orders(
@@ -73,20 +65,103 @@ def end_refused(*, attempt: Attempt, from_state: AttemptState, reason: str) -> N
 
 
 @transaction.atomic(durable=True)
-def end_not_placed(*, attempt: Attempt, reason: str, retry_after_seconds: float | None) -> None:
-    """Nothing was accepted: try again later, under a new id, a limited number of times."""
+def end_not_placed(*, attempt: Attempt, answer: NotPlaced) -> None:
+    """Nothing was accepted: try again later, under a new id.
+
+    Where the coin or the venue is in trouble it is paused, and the attempt does not count; otherwise the number
+    of attempts is limited.
+    """
     now = _enter(attempt)
-    if not _end(attempt, AttemptState.SENT, state=AttemptState.NOT_PLACED, now=now, reason=reason[:200]):
+    if not _end(
+        attempt,
+        AttemptState.SENT,
+        state=AttemptState.NOT_PLACED,
+        now=now,
+        reason=answer.reason[:200],
+        excused=answer.trouble is not None,
+    ):
         return
-    logger.warning("%s of %s was not placed: %s", attempt, attempt.batch, reason)
+    logger.warning("%s of %s was not placed: %s", attempt, attempt.batch, answer.reason)
+    _go_on(_lock_batch(attempt), attempt, now=now, wait_seconds=_wait_before_next(attempt, answer, now=now))
+
+
+def _wait_before_next(attempt: Attempt, answer: NotPlaced, *, now: datetime) -> float:
+    asked_for = answer.retry_after_seconds or 0.0
+    if answer.trouble is None:
+        return max(_RETRY_WAITS_SECONDS[min(attempt.number, len(_RETRY_WAITS_SECONDS)) - 1], asked_for)
+    coin = attempt.coin if answer.trouble is Trouble.COIN else None
+    until = pause_for_trouble(coin=coin, reason=answer.reason, at_least_seconds=asked_for, now=now)
+    return (until - now).total_seconds()
+
+
+@transaction.atomic(durable=True)
+def give_up_looking(*, attempt: Attempt) -> None:
+    """The venue does not know it, after its window and several times: buy anew, and still ask for a day."""
+    now = _enter(attempt)
+    if not _end(
+        attempt,
+        AttemptState.SENT,
+        state=AttemptState.NOT_PLACED,
+        now=now,
+        reason="not found after its window",
+        recheck_at=now + settings.RECHECK_FIRST_WAIT,
+    ):
+        return
+    logger.warning("%s of %s was not found after its window", attempt, attempt.batch)
     wait = _RETRY_WAITS_SECONDS[min(attempt.number, len(_RETRY_WAITS_SECONDS)) - 1]
-    _go_on(_lock_batch(attempt), attempt, now=now, wait_seconds=max(wait, retry_after_seconds or 0))
+    _go_on(_lock_batch(attempt), attempt, now=now, wait_seconds=wait)
+
+
+@transaction.atomic(durable=True)
+def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
+    """What was given up has been bought after all: its coins are the house's surplus, and staff are told.
+
+    False when somebody has booked it already.
+    """
+    now = _enter(attempt)
+    found = _figures_of(execution)
+    changed = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NOT_PLACED, signed_at__isnull=False)
+    if not changed.update(state=AttemptState.FILLED, recheck_at=None, **found):
+        return False
+    _book_fill(attempt, execution, now=now)
+    raise_finding(
+        kind=LATE_FILL,
+        subject=f"attempt {attempt.client_order_id}",
+        attempt=attempt,
+        ours="not placed",
+        theirs=f"{execution.quantity:f} for {execution.cost:f}",
+        amount=execution.quantity - execution.commission,
+        now=now,
+    )
+    return True
 
 
 @transaction.atomic(durable=True)
 def park(*, attempt: Attempt, from_state: AttemptState, reason: str) -> None:
     """Leave the batch to an operator."""
     _park(attempt, from_state, reason=reason, now=_enter(attempt))
+
+
+def _figures_of(execution: Executed) -> dict[str, Any]:
+    return {
+        "executed": execution.quantity,
+        "cost": execution.cost,
+        "commission": execution.commission,
+        "venue_order_id": execution.venue_order_id,
+        "answer": dict(execution.answer),
+    }
+
+
+def _reference_of(attempt: Attempt) -> str:
+    return f"attempt:{attempt.client_order_id}"
+
+
+def _book_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> Decimal:
+    """Book what an attempt brought in, and return how many coins that is."""
+    received = execution.quantity - execution.commission
+    reference = _reference_of(attempt)
+    book_fill(asset=attempt.coin.name, cost=execution.cost, quantity=received, reference=reference, now=now)
+    return received
 
 
 def _enter(attempt: Attempt) -> datetime:
@@ -138,11 +213,14 @@ def _go_on(batch: Batch, ended: Attempt, *, now: datetime, wait_seconds: float =
 
 def _has_failed_too_often(batch: Batch) -> bool:
     """Attempts that bought something are progress: an order may be larger than the venue's maximum."""
-    return batch.attempts.exclude(state=AttemptState.FILLED).count() >= settings.MAX_ATTEMPTS
+    failed = batch.attempts.exclude(state=AttemptState.FILLED).exclude(excused=True)
+    return failed.count() >= settings.MAX_ATTEMPTS
 
 
 def _keeps_coming_back_empty(batch: Batch) -> bool:
-    last = batch.attempts.order_by("-number").values_list("state", flat=True)[:_MOST_EMPTY_ATTEMPTS]
+    last = (
+        batch.attempts.exclude(excused=True).order_by("-number").values_list("state", flat=True)[:_MOST_EMPTY_ATTEMPTS]
+    )
     return list(last) == [AttemptState.EMPTY] * _MOST_EMPTY_ATTEMPTS
 
 
@@ -158,3 +236,17 @@ def wake_next_claim(*, coin_id: int) -> None:
     waiting = read_waiting_orders(coin_id=coin_id)
     if waiting.large_count or waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD):
         events.orders_wait(coin_id=coin_id)
+
+
+def resume_batch(*, batch_id: int) -> bool:
+    """Go on with an open batch that has no attempt in flight, should there ever be one. True if it was so."""
+    coin = Batch.objects.select_related("coin").get(pk=batch_id).coin
+    with transaction.atomic():
+        lock_inventory(asset=coin.name)
+        batch = Batch.objects.select_for_update(no_key=True, of=("self",)).select_related("coin").get(pk=batch_id)
+        last = batch.attempts.order_by("-number").first()
+        idle = not Attempt.objects.filter(coin=coin, state__in=IN_FLIGHT).exists()
+        if batch.state != BatchState.OPEN or last is None or not idle:
+            return False
+        _go_on(batch, last, now=database_now())
+    return True

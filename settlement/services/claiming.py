@@ -11,7 +11,8 @@ from django.db.models import Sum
 from settlement.jobs import settle_batch_later
 from settlement.models import IN_FLIGHT, Attempt, Batch, BatchState
 from settlement.services.booking import wake_next_claim
-from trading import pools
+from settlement.services.pausing import find_pause
+from trading import events, pools
 from trading.aggregation import WaitingOrders
 from trading.events import CLAIM_TASK
 from trading.models import Coin, PoolPolicy
@@ -46,6 +47,10 @@ def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
     """Return the batch, and how many dollars of it left the pool."""
     stock = lock_inventory(asset=coin.name)
     _delete_waiting_claims(coin_id=coin.pk)
+    if pause := find_pause(coin_id=coin.pk, now=now):
+        if pause.until:
+            events.orders_wait(coin_id=coin.pk, delay_seconds=(pause.until - now).total_seconds())
+        return None, Decimal(0)
     if Attempt.objects.filter(coin=coin, state__in=IN_FLIGHT).exists():
         return None, Decimal(0)
     waiting = read_waiting_orders(coin_id=coin.pk)

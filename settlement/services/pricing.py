@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from settlement.exchanges.protocol import Exchange
+from settlement.exchanges.protocol import Exchange, ExchangeAway
 from trading.models import Coin
 from trading.services.prices import record_price
 
@@ -13,12 +13,19 @@ logger = logging.getLogger(__name__)
 
 
 def refresh_prices(*, exchange: Exchange, source: str, now: datetime) -> None:
-    """Take in the venue's last price of every coin whose price is not fixed. Raises ExchangeAway."""
+    """Take in the venue's last price of every coin whose price is not fixed.
+
+    When the venue does not answer, prices age; they are not sold at for longer than PRICE_MAX_AGE.
+    """
     coins = list(Coin.objects.filter(is_sold=True, fixed_price=None))
     if not coins:
         return
     connection.close()  # the venue may take its time
-    prices = exchange.read_prices(coins=[coin.name for coin in coins])
+    try:
+        prices = exchange.read_prices(coins=[coin.name for coin in coins])
+    except ExchangeAway as error:
+        logger.warning("no prices: the exchange does not answer: %s", error)
+        return
     for coin in coins:
         if coin.name in prices:
             record_price(coin=coin, value=prices[coin.name], source=source, now=now)

@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from settlement.clock import database_now
 from settlement.exchanges.protocol import (
     Answer,
     CoinNotListed,
     Exchange,
+    ExchangeAway,
     Executed,
     MarketRules,
     NotFound,
@@ -27,7 +28,15 @@ from settlement.exchanges.protocol import (
 )
 from settlement.jobs import settle_batch_later
 from settlement.models import IN_FLIGHT, Attempt, AttemptState
-from settlement.services.booking import book_execution, end_not_placed, end_refused, park
+from settlement.services.booking import (
+    book_execution,
+    book_late_fill,
+    end_not_placed,
+    end_refused,
+    give_up_looking,
+    park,
+)
+from settlement.services.pausing import find_pause, pause_for_trouble
 from settlement.sizing import highest_price, quantity_to_buy
 from trading.services.settling import SettledOrders, sum_open_orders
 
@@ -35,17 +44,38 @@ logger = logging.getLogger(__name__)
 
 
 def take_next_step(*, batch_id: int, exchange: Exchange) -> None:
-    """Send the batch's attempt if it is new; ask for it if it was sent. May be run at any time, twice.
-
-    Raises ExchangeAway when a question before the sending was not answered: nothing was sent then.
-    """
+    """Send the batch's attempt if it is new; ask for it if it was sent. May be run at any time, twice."""
     attempt = Attempt.objects.select_related("batch", "coin").filter(batch_id=batch_id, state__in=IN_FLIGHT).first()
     if attempt is None:
         return
-    if attempt.state == AttemptState.NEW:
-        _send(attempt, exchange)
-    else:
+    if attempt.state == AttemptState.SENT:
         _ask(attempt, exchange)
+    elif pause := find_pause(coin_id=attempt.coin_id, now=database_now()):
+        _put_off(attempt, until=pause.until)
+    else:
+        try:
+            _send(attempt, exchange)
+        except ExchangeAway as error:  # of a question before the sending: nothing was sent
+            _pause_and_put_off(attempt, reason=f"no answer: {error}")
+
+
+def _pause_and_put_off(attempt: Attempt, *, reason: str) -> None:
+    with transaction.atomic():
+        until = pause_for_trouble(coin=attempt.coin, reason=reason, at_least_seconds=0, now=database_now())
+        _put_off(attempt, until=until)
+
+
+def _put_off(attempt: Attempt, *, until: datetime | None) -> None:
+    """Come back when the pause is over, or now and then to see whether staff have lifted it.
+
+    Of several runs at once, one goes on.
+    """
+    now = database_now()
+    until = until or now + timedelta(seconds=settings.PAUSE_MAX_SECONDS)
+    unchanged = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW, next_step_at=attempt.next_step_at)
+    with transaction.atomic():
+        if unchanged.update(next_step_at=until):
+            settle_batch_later(batch_id=attempt.batch_id, delay_seconds=(until - now).total_seconds())
 
 
 def _send(attempt: Attempt, exchange: Exchange) -> None:
@@ -147,7 +177,7 @@ def _react(attempt: Attempt, answer: Answer) -> None:
         case Refused():
             end_refused(attempt=attempt, from_state=AttemptState.SENT, reason=answer.reason)
         case NotPlaced():
-            end_not_placed(attempt=attempt, reason=answer.reason, retry_after_seconds=answer.retry_after_seconds)
+            end_not_placed(attempt=attempt, answer=answer)
         case NotFound() | Unknown():
             _ask_later(attempt, reason=getattr(answer, "reason", "not found"))
 
@@ -165,9 +195,27 @@ def _count_not_found(attempt: Attempt, exchange: Exchange) -> None:
         return  # another run has asked at the same time: that is one look, not two
     attempt.not_found += 1
     if attempt.not_found >= settings.NOT_FOUND_TIMES:
-        end_not_placed(attempt=attempt, reason="not found after its window", retry_after_seconds=None)
+        give_up_looking(attempt=attempt)
     else:
         _ask_later(attempt, reason="not found")
+
+
+def ask_again(*, attempt_id: int, exchange: Exchange) -> None:
+    """Ask for an attempt that was given up as never placed, with growing waits for RECHECK_FOR."""
+    attempt = Attempt.objects.select_related("batch", "coin").filter(pk=attempt_id, recheck_at__isnull=False).first()
+    if attempt is None:
+        return
+    _let_go_of_the_database()
+    answer = exchange.look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id)
+    if isinstance(answer, Executed) and answer.final and answer.quantity:
+        book_late_fill(attempt=attempt, execution=answer)
+        return
+    assert attempt.ended_at is not None
+    now = database_now()
+    since = now - attempt.ended_at
+    over = since > settings.RECHECK_FOR and not isinstance(answer, Unknown)
+    later = None if over else now + max(since, settings.RECHECK_FIRST_WAIT)
+    Attempt.objects.filter(pk=attempt.pk, recheck_at__isnull=False).update(recheck_at=later)
 
 
 def _is_past_its_window(attempt: Attempt) -> bool:
@@ -184,10 +232,12 @@ def _ask_later(attempt: Attempt, *, reason: str) -> None:
     """Look again after a wait that doubles each time. Never a refund and never a resend on a guess."""
     wait = min(settings.LOOKUP_FIRST_WAIT_SECONDS * 2.0 ** min(attempt.lookups, 30), settings.LOOKUP_MAX_WAIT_SECONDS)
     logger.warning("%s of %s: %s; asking in %.0f s", attempt, attempt.batch, reason, wait)
-    Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(
-        reason=reason[:200], next_step_at=database_now() + timedelta(seconds=wait)
-    )
-    settle_batch_later(batch_id=attempt.batch_id, delay_seconds=wait)
+    when = database_now() + timedelta(seconds=wait)
+    with transaction.atomic():
+        if Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(
+            reason=reason[:200], next_step_at=when
+        ):
+            settle_batch_later(batch_id=attempt.batch_id, delay_seconds=wait)
 
 
 def _let_go_of_the_database() -> None:

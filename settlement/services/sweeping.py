@@ -1,12 +1,19 @@
-"""The net under the jobs: what Postgres says is waiting is started again, whatever became of its job."""
+"""The net under the jobs: what Postgres says is waiting is started again, whatever became of its job.
+
+Everything here may run at any time, twice. What it mends is logged and counted (`exchange_mended_total`).
+"""
 
 import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 
-from settlement.jobs import settle_batch_later
-from settlement.models import IN_FLIGHT, Attempt
+from settlement.jobs import recheck_attempt_later, settle_batch_later
+from settlement.metrics import count_mended
+from settlement.models import IN_FLIGHT, Attempt, Batch, BatchState
+from settlement.services.booking import resume_batch
+from settlement.services.pausing import find_pause
 from trading import events, pools
 from trading.models import Coin
 from trading.selectors import list_coins_with_waiting_orders, read_waiting_orders, sum_pools
@@ -15,30 +22,67 @@ logger = logging.getLogger(__name__)
 
 
 def sweep(*, now: datetime) -> None:
-    """Start what is due and has not been started; correct the counters. Harmless at any time, twice."""
+    """Start what is due and has not been started; correct the counters."""
     since = now - settings.SWEEP_AFTER
     start_waiting_orders(since=since, now=now)
-    push_standing_attempts(since=since)
-    pools.rewrite(totals=sum_pools())
+    push_standing_attempts(since=since, now=now)
+    resume_idle_batches(since=since)
+    ask_again_for_given_up(now=now)
+    rewrite_counters()
 
 
 def start_waiting_orders(*, since: datetime, now: datetime) -> None:
     """Claim for every coin of which something due has been waiting since `since`."""
     busy = set(Attempt.objects.filter(state__in=IN_FLIGHT).values_list("coin_id", flat=True))
     for coin_id in list_coins_with_waiting_orders(since=since):
+        if coin_id in busy or find_pause(coin_id=coin_id, now=now):
+            continue
         waiting = read_waiting_orders(coin_id=coin_id)
-        pool_due = waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD) or waiting.pool_is_overdue(
-            now=now
-        )
-        if coin_id not in busy and (waiting.large_count or pool_due):
-            logger.warning("sweep: orders of %s wait without a job", Coin.objects.get(pk=coin_id))
+        pool_is_full = waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD)
+        if waiting.large_count or pool_is_full or waiting.pool_is_overdue(now=now):
+            if waiting.large_count or pool_is_full:  # an overdue pool has no job: starting it is the sweep's own work
+                _mend("orders_without_a_job", f"orders of {Coin.objects.get(pk=coin_id)} wait without a job")
             events.orders_wait(coin_id=coin_id)
 
 
-def push_standing_attempts(*, since: datetime) -> None:
+def push_standing_attempts(*, since: datetime, now: datetime) -> None:
     """Take the next step of every attempt whose time for it has passed."""
     for attempt in Attempt.objects.filter(state__in=IN_FLIGHT, next_step_at__lte=since):
-        logger.warning("sweep: %s stands still in %s", attempt, attempt.state)
-        attempt.next_step_at += timedelta(seconds=max(60.0, settings.LOOKUP_MAX_WAIT_SECONDS))
-        attempt.save(update_fields=["next_step_at"])
-        settle_batch_later(batch_id=attempt.batch_id)
+        later = now + timedelta(seconds=settings.LOOKUP_MAX_WAIT_SECONDS)
+        unchanged = Attempt.objects.filter(pk=attempt.pk, state=attempt.state, next_step_at=attempt.next_step_at)
+        with transaction.atomic():
+            if unchanged.update(next_step_at=later):
+                settle_batch_later(batch_id=attempt.batch_id)
+                _mend("standing_attempts", f"{attempt} stands still in {attempt.state}")
+
+
+def resume_idle_batches(*, since: datetime) -> None:
+    """Go on with open batches that have no attempt in flight."""
+    idle = Batch.objects.filter(state=BatchState.OPEN, created_at__lte=since).exclude(attempts__state__in=IN_FLIGHT)
+    for batch_id in idle.values_list("pk", flat=True):
+        if resume_batch(batch_id=batch_id):
+            _mend("idle_batches", f"batch {batch_id} had no attempt")
+
+
+def ask_again_for_given_up(*, now: datetime) -> None:
+    """Enqueue another look for the attempts that were given up, when it is time."""
+    for attempt in Attempt.objects.filter(recheck_at__lte=now):
+        later = now + timedelta(seconds=settings.LOOKUP_MAX_WAIT_SECONDS)
+        with transaction.atomic():
+            if Attempt.objects.filter(pk=attempt.pk, recheck_at=attempt.recheck_at).update(recheck_at=later):
+                recheck_attempt_later(attempt_id=attempt.pk)
+
+
+def rewrite_counters() -> None:
+    """Set the pools' counters to what Postgres says."""
+    totals = sum_pools()
+    counted = pools.read_counters(coins=sorted(totals))
+    for coin, total in totals.items():
+        if total != counted.get(coin, total):
+            _mend("drifted_counters", f"the pool of {coin} holds {total}, its counter said {counted[coin]}")
+    pools.rewrite(totals=totals)
+
+
+def _mend(what: str, message: str) -> None:
+    logger.warning("sweep: %s", message)
+    count_mended(what=what)

@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from settlement.exchanges.ccxt_exchange import CcxtExchange, _markets
-from settlement.models import Attempt, Batch
+from settlement.models import Attempt, Batch, Pause
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.sending import take_next_step
 from settlement.verification import verify_everything
@@ -61,3 +61,8 @@ def attempts():
 
 def batches():
     return list(Batch.objects.order_by("id"))
+
+
+def end_pauses():
+    """Time passes: what the venue's trouble has paused is over."""
+    Pause.objects.filter(set_by=None).update(until="2000-01-01T00:00Z")

@@ -9,12 +9,12 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from settlement.exchanges.protocol import ExchangeAway, Executed
+from settlement.exchanges.protocol import Executed, NotPlaced
 from settlement.models import AttemptState, Batch, BatchState
 from settlement.services import booking, sending
 from settlement.services.sending import take_next_step
 from settlement.verification import verify_everything
-from tests.settlement.conftest import attempts, batches
+from tests.settlement.conftest import attempts, batches, end_pauses
 from trading.exceptions import OrderNotCancellable
 from trading.models import Order, OrderState
 from trading.pools import read_counters
@@ -225,7 +225,13 @@ class TestRefusals:
     def test_that_pass_are_tried_again_under_a_new_id(self, place, settle, simulator, rule, exchange):
         simulator.fail({"on": "place", "times": 1, **rule})
         place("60.00")
-        batch = settle(steps=2)
+        batch = settle()
+        take_next_step(batch_id=batch.pk, exchange=exchange)
+        first, second = attempts()
+        assert (first.excused, second.state) == (True, AttemptState.NEW), "the venue is paused"
+        end_pauses()
+        take_next_step(batch_id=batch.pk, exchange=exchange)
+        batch.refresh_from_db()
         first, second = attempts()
         assert (first.state, second.state) == (AttemptState.NOT_PLACED, AttemptState.FILLED)
         assert first.client_order_id != second.client_order_id
@@ -233,7 +239,7 @@ class TestRefusals:
 
     def test_that_do_not_pass_end_with_an_operator(self, place, settle, simulator, settings):
         settings.MAX_ATTEMPTS = 3
-        simulator.set_account(balances={"USDT": "1"})
+        simulator.fail({"on": "place", "action": "reject", "code": -1013, "msg": "Filter failure: LOT_SIZE"})
         place("60.00")
         batch = settle(steps=4)
         assert (batch.state, states()) == (BatchState.PARKED, [OrderState.SETTLING])
@@ -364,10 +370,10 @@ class TestLostAnswers:
         place("60.00")
         batch = claim()
         simulator.fail({"action": "down"})
-        with pytest.raises(ExchangeAway):
-            take_next_step(batch_id=batch.pk, exchange=exchange)
+        take_next_step(batch_id=batch.pk, exchange=exchange)
         assert attempts()[0].state == AttemptState.NEW
         simulator.fail()
+        end_pauses()
         take_next_step(batch_id=batch.pk, exchange=exchange)
         assert states() == ["completed"]
 
@@ -395,7 +401,8 @@ class TestRunningTwice:
         )
         booking.book_execution(attempt=attempt, execution=again)
         booking.end_refused(attempt=attempt, from_state=AttemptState.SENT, reason="late")
-        booking.end_not_placed(attempt=attempt, reason="late", retry_after_seconds=None)
+        booking.end_not_placed(attempt=attempt, answer=NotPlaced(reason="late"))
+        booking.give_up_looking(attempt=attempt)
         booking.park(attempt=attempt, from_state=AttemptState.SENT, reason="late")
         order.refresh_from_db()
         assert (order.state, shopper.holding("ABAN"), len(attempts())) == ("completed", order.amount, 1)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import transaction
 
-from trading.models import Coin
+from trading.models import Coin, Shop
 from trading.prices import publish_offer_after_commit
 from wallets.services.house import open_house_wallets
 
@@ -30,3 +30,11 @@ def set_on_sale(*, coin: Coin, is_sold: bool) -> None:
     """Stop selling a coin, or sell it again; orders that wait already are bought as usual."""
     Coin.objects.filter(pk=coin.pk).update(is_sold=is_sold)
     publish_offer_after_commit(coin_id=coin.pk)
+
+
+@transaction.atomic
+def open_or_close_shop(*, is_open: bool, reason: str = "") -> None:
+    """Stop selling anything, or sell again; orders that wait already are bought as usual."""
+    Shop.objects.update_or_create(pk=1, defaults={"is_open": is_open, "reason": reason})
+    for coin_id in Coin.objects.filter(is_sold=True).values_list("pk", flat=True):
+        publish_offer_after_commit(coin_id=coin_id)

@@ -1,0 +1,128 @@
+"""Trouble at the venue, and staff's switches: nothing is bought, nobody is refunded, all of it ends."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from settlement.models import AttemptState, BatchState, Pause
+from settlement.services.pausing import find_pause, lift_pause, pause_buying, pause_for_trouble
+from settlement.services.sending import take_next_step
+from settlement.services.sweeping import sweep
+from tests.conftest import make_coin
+from tests.settlement.conftest import attempts, end_pauses
+from trading.events import CLAIM_TASK
+from trading.models import Order
+from trading.services.coins import open_or_close_shop
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]
+
+
+def states():
+    return list(Order.objects.order_by("id").values_list("state", flat=True))
+
+
+class TestTrouble:
+    @pytest.mark.parametrize(
+        ("trouble", "mend", "of_coin"),
+        [
+            (
+                lambda venue: venue.set_account(balances={"USDT": "1"}),
+                lambda venue: venue.set_account(balances={"USDT": "100000"}),
+                True,
+            ),
+            (
+                lambda venue: venue.fail(
+                    {"on": "place", "action": "reject", "code": -2015, "msg": "Invalid API-key, IP, or permissions."}
+                ),
+                lambda venue: venue.fail(),
+                False,
+            ),
+            (
+                lambda venue: venue.fail(
+                    {"on": "place", "action": "reject", "code": -2010, "msg": "Market is closed."}
+                ),
+                lambda venue: venue.fail(),
+                True,
+            ),
+            (lambda venue: venue.fail({"on": "ticker", "action": "down"}), lambda venue: venue.fail(), True),
+        ],
+        ids=["account empty", "key refused", "market closed", "no prices"],
+    )
+    def test_pauses_and_refunds_nobody_and_ends(
+        self, place, settle, simulator, exchange, settings, trouble, mend, of_coin, caplog
+    ):
+        settings.MAX_ATTEMPTS = 2
+        place("60.00")
+        trouble(simulator)
+        batch = settle()
+        for _ in range(4):
+            [pause] = Pause.objects.all()
+            assert (pause.coin_id == batch.coin_id, pause.set_by) == (of_coin, None)
+            assert ("ABAN" if of_coin else "the venue") in caplog.text
+            end_pauses()
+            take_next_step(batch_id=batch.pk, exchange=exchange)
+        assert states() == ["settling"]
+        mend(simulator)
+        end_pauses()
+        take_next_step(batch_id=batch.pk, exchange=exchange)
+        batch.refresh_from_db()
+        assert (batch.state, states(), Pause.objects.count()) == (BatchState.SETTLED, ["completed"], 0)
+
+    def test_grows_the_wait_up_to_a_cap_and_obeys_the_venue(self, coin, now, settings):
+        settings.PAUSE_MAX_SECONDS = 5
+
+        def wait(least=0):
+            until = pause_for_trouble(coin=coin, reason="trouble", at_least_seconds=least, now=now)
+            return (until - now).total_seconds()
+
+        assert [wait() for _ in range(5)] == [1, 2, 4, 5, 5]
+        assert wait(90) == 90
+
+    def test_of_a_coin_leaves_the_others_alone(self, coin, now):
+        other = make_coin("BETA", "1.00")
+        pause_for_trouble(coin=coin, reason="trouble", at_least_seconds=9, now=now)
+        assert find_pause(coin_id=other.pk, now=now) is None
+        pause_for_trouble(coin=None, reason="trouble", at_least_seconds=5, now=now)
+        assert find_pause(coin_id=other.pk, now=now).coin is None
+        assert find_pause(coin_id=coin.pk, now=now).coin == coin
+        assert find_pause(coin_id=coin.pk, now=now + timedelta(seconds=9)) is None
+
+    def test_keeps_orders_waiting_and_one_claim_for_its_end(self, place, claim, coin, now):
+        pause_for_trouble(coin=coin, reason="trouble", at_least_seconds=30, now=now)
+        for _ in range(3):
+            place("12.00")
+            assert claim() is None
+        assert states() == ["pending"] * 3
+        [job] = ProcrastinateJob.objects.filter(task_name=CLAIM_TASK)
+        assert timedelta(seconds=25) < job.scheduled_at - timezone.now() <= timedelta(seconds=31)
+        sweep(now=now + timedelta(seconds=29))
+        assert ProcrastinateJob.objects.filter(task_name=CLAIM_TASK).count() == 1
+        assert claim(at=now + timedelta(seconds=30)).orders_count == 3
+
+
+class TestStaff:
+    def test_pause_and_lift_a_coin_or_all(self, place, claim, coin, admin_user, now, exchange, simulator):
+        place("60.00")
+        batch = claim()
+        for paused in (coin, None):
+            pause_buying(coin=paused, reason="looking into it", set_by=admin_user, now=now)
+            pause_for_trouble(coin=paused, reason="trouble", at_least_seconds=1, now=now)
+            place("12.00")
+            assert claim(at=now + timedelta(days=1)) is None
+            take_next_step(batch_id=batch.pk, exchange=exchange)
+            assert attempts()[0].state == AttemptState.NEW
+            ProcrastinateJob.objects.all()._raw_delete("default")
+            lift_pause(pause=Pause.objects.get())
+            assert {job.task_name for job in ProcrastinateJob.objects.all()} == {CLAIM_TASK, "settlement.settle_batch"}
+        take_next_step(batch_id=batch.pk, exchange=exchange)
+        assert states() == ["completed", "pending", "pending"]
+
+    def test_close_the_shop_within_seconds(self, api, shopper, coin):
+        for is_open in (False, True, False):
+            open_or_close_shop(is_open=is_open, reason="maintenance")
+            answer = api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper)
+            expected = (201, None) if is_open else (503, "price_unavailable")
+            assert (answer.status_code, answer.json().get("code")) == expected
+            assert api("GET", "exchanges/crypto-currencies/ABAN/").status_code == 200
