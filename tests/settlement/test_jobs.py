@@ -4,13 +4,16 @@ import asyncio
 import itertools
 import os
 import signal
+import sys
 import threading
+import time
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from croniter import croniter
 from django.db import connection, transaction
+from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import JobRetry
@@ -22,11 +25,13 @@ from settlement.models import Attempt
 from settlement.retries import BackOff
 from settlement.services.sweeping import sweep
 from settlement.verification import verify_everything
+from tests.conftest import make_coin
 from tests.processes import wait_for
 from tests.settlement.conftest import attempts
 from trading import events
 from trading.models import Order
 from trading.pools import read_counters
+from trading.services.orders import OrderRequest, place_order
 from wallets.models import Transaction
 from wallets.redis_store import with_redis
 
@@ -237,3 +242,61 @@ class TestWorker:
         make_worker(**venue)
         wait_for(all_completed, seconds=30)
         assert len(attempts()) == 1
+
+
+class TestHangingVenue:
+    def test_on_one_symbol_keeps_neither_other_coins_nor_a_session(
+        self, coin, make_worker, make_shopper, simulator, exchange, place
+    ):
+        simulator.set_prices(BETA="5.00")
+        make_coin("BETA", "5.00")
+        hang = {"symbol": "ABANUSDT", "wait": 60}
+        simulator.fail(
+            {"on": "place", "action": "accept_then_hang", **hang}, {"on": "query", "action": "delay", **hang}
+        )
+        place("60.00", of=make_shopper())
+        make_worker(EXCHANGE_URL=simulator.url, EXCHANGE_READ_TIMEOUT_SECONDS="8")
+        wait_for(lambda: simulator.book("ABAN"), seconds=30)
+        placed = place("15.00", of=make_shopper(), crypto="BETA")
+        wait_for(lambda: Order.objects.get(pk=placed.pk).state == "completed", seconds=5)
+        assert attempts()[0].state == "sent", "its answer is still waited for"
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """SELECT state, query FROM pg_stat_activity
+                    WHERE datname = current_database() AND pid <> pg_backend_pid()
+                      AND (state LIKE 'idle in transaction%%' OR query LIKE '%%settlement%%')""",
+                [],
+            )
+            assert cursor.fetchall() == []
+
+
+class TestBacklog:
+    @pytest.mark.parametrize("count", [500, pytest.param(5000, marks=pytest.mark.matrix)])
+    def test_of_thousands_is_a_few_purchases_and_other_coins_do_not_wait(
+        self, coin, make_worker, make_shopper, simulator, exchange, settings, count
+    ):
+        settings.RISK_MAX_ORDERS, settings.RISK_MAX_VALUE = 10**6, Decimal(10**9)
+        simulator.set_prices(BETA="5.00")
+        simulator.set_account(balances={"USDT": "10000000"})
+        make_coin("BETA", "5.00")
+        shopper = make_shopper("1000000.00")
+        for _ in range(count):
+            wish = OrderRequest(crypto="ABAN", amount=Decimal(3), total=None)
+            place_order(buyer=shopper.principal, request=wish, now=timezone.now())
+        begun = time.monotonic()
+        make_worker(EXCHANGE_URL=simulator.url)
+        wait_for(lambda: Order.objects.filter(state="settling").exists(), seconds=30)
+        started = time.monotonic()
+        wish = OrderRequest(crypto="BETA", amount=Decimal(3), total=None)
+        placed = place_order(buyer=make_shopper().principal, request=wish, now=timezone.now()).order
+        wait_for(lambda: Order.objects.get(pk=placed.pk).state == "completed", seconds=5)
+        others = time.monotonic() - started
+        wait_for(all_completed, seconds=60)
+        ended = time.monotonic()
+        purchases = len(simulator.book("ABAN"))
+        sys.stdout.write(
+            f"{count} large orders: {ended - started:.1f} s ({ended - begun:.1f} s with the worker's start), {purchases} "
+            f"purchases; an order of another coin behind them: {others:.1f} s\n"
+        )
+        assert purchases <= 10
+        assert verify_everything() == []
