@@ -32,7 +32,7 @@ from trading import events
 from trading.models import Order
 from trading.pools import read_counters
 from trading.services.orders import OrderRequest, place_order
-from wallets.models import Transaction
+from wallets.models import Transaction, Wallet
 from wallets.redis_store import with_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -200,11 +200,12 @@ class TestOps:
         assert Attempt.objects.count() == 1
 
 
-class TestWorker:
-    @pytest.fixture
-    def venue(self, exchange, simulator):
-        return {"EXCHANGE_URL": simulator.url}
+@pytest.fixture
+def venue(exchange, simulator):
+    return {"EXCHANGE_URL": simulator.url}
 
+
+class TestWorker:
     def test_completes_what_was_placed_while_none_was_running(self, place, make_worker, make_shopper, simulator, venue):
         for _ in range(20):
             place("12.00", of=make_shopper())
@@ -242,6 +243,52 @@ class TestWorker:
         make_worker(**venue)
         wait_for(all_completed, seconds=30)
         assert len(attempts()) == 1
+
+
+class TestCrowd:
+    """Many workers at once: what is bought is what is needed, and nothing is stuck."""
+
+    SOON = {"STALLED_WORKER_SECONDS": "2", "RESCUE_CRON": "* * * * * *", "LOOKUP_MAX_WAIT_SECONDS": "1"}
+
+    @pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.matrix)])
+    def test_of_four_workers(self, coin, place, make_worker, make_shopper, simulator, venue, count):
+        for _ in range(4):
+            make_worker(**venue)
+        for number in range(count):
+            place(f"{1 + number % 9}.00", of=make_shopper())
+        self._assert_bought_what_was_needed(simulator, coin, count)
+
+    @pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.matrix)])
+    def test_of_two_workers_that_are_killed_every_two_seconds(
+        self, coin, place, make_worker, make_shopper, simulator, venue, count
+    ):
+        simulator.fail({"on": "place", "action": "delay", "wait": 0.3})
+        workers = [make_worker(**venue, **self.SOON) for _ in range(2)]
+        killed = time.monotonic() + 3
+        for number in range(count):
+            place(f"{1 + number % 9}.00", of=make_shopper())
+            if time.monotonic() > killed + 2:
+                killed = time.monotonic()
+                for worker in workers:
+                    os.kill(worker.pid, signal.SIGKILL)
+                    worker.wait()
+                workers = [make_worker(**venue, **self.SOON) for _ in range(2)]
+            time.sleep(0.2)
+        simulator.fail()
+        self._assert_bought_what_was_needed(simulator, coin, count)
+
+    def _assert_bought_what_was_needed(self, simulator, coin, count):
+        wait_for(lambda: Order.objects.filter(state="completed").count() >= count - 9, seconds=60)
+        last = Order.objects.filter(state="aggregated")
+        wait_for(lambda: not Order.objects.filter(state__in=["pending", "settling"]).exists(), seconds=60)
+        assert sum(last.values_list("total_price", flat=True)) < 10, "what is left is a pool that is not full"
+        bought = sum(Decimal(order["executedQty"]) for order in simulator.book("ABAN"))
+        delivered = sum(Order.objects.filter(state="completed").values_list("amount", flat=True))
+        inventory = Wallet.objects.get(owner=None, role="inventory", asset="ABAN").balance
+        assert bought * (1 - Decimal("0.001")) == delivered + inventory
+        assert len(simulator.book("ABAN")) == Attempt.objects.filter(state="filled").count()
+        assert inventory < Decimal("0.02") * len(simulator.book("ABAN")), "steps, not a purchase too many"
+        assert verify_everything() == []
 
 
 class TestHangingVenue:
