@@ -16,11 +16,13 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from prometheus_client import REGISTRY, CollectorRegistry, Histogram, exposition, multiprocess
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from exchange_site.problems import problem
-from settlement.selectors import count_batches, summarise_jobs
+from settlement.attention import count_concerns
+from settlement.selectors import count_batches, list_paused_coins, summarise_jobs
 from trading.models import OrderState
 from trading.selectors import sum_pools, summarise_open_orders
 
@@ -144,3 +146,12 @@ def _read_database() -> Iterator[Metric]:
     for state_, count in count_batches().items():
         batches.add_metric([state_], count)
     yield batches
+
+    now = timezone.now()
+    paused = GaugeMetricFamily("exchange_buying_paused", "Coins that are not bought; no name: all.", labels=["coin"])
+    for coin in list_paused_coins(now=now):
+        paused.add_metric([coin], 1)
+    attention = GaugeMetricFamily("exchange_attention", "What the operators' list names, by kind.", labels=["kind"])
+    for kind, count in count_concerns(now=now).items():
+        attention.add_metric([kind], count)
+    yield from (paused, attention)

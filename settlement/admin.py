@@ -1,16 +1,37 @@
-from typing import Any
+from decimal import Decimal
+from typing import Any, cast
 
+from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from procrastinate.contrib.django.admin import ProcrastinateJobAdmin
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from settlement.exceptions import BatchNotRetryable
-from settlement.models import Attempt, Batch
-from settlement.services.parking import retry_parked_batch
-from wallets.record_admin import BoundedPaginator, RecordAdmin, ask_for_reason, badge, link_to, link_to_list
+from settlement.attention import list_concerns
+from settlement.models import Attempt, Batch, Finding, Intervention, InterventionAction, Pause
+from settlement.services.findings import close_finding
+from settlement.services.intervening import Figures, request_intervention
+from settlement.services.pausing import lift_pause, pause_buying
+from trading.models import Coin
+from wallets.exceptions import DomainError
+from wallets.models import User
+from wallets.record_admin import (
+    BoundedPaginator,
+    QuickAdmin,
+    ReasonForm,
+    RecordAdmin,
+    ask_for_reason,
+    ask_staff,
+    badge,
+    link_to,
+    link_to_list,
+)
 
 
 @admin.register(Batch)
@@ -20,8 +41,8 @@ class BatchAdmin(RecordAdmin):
     list_select_related = ("coin",)
     search_fields = ("id",)
     search_help_text = "The id of a batch"
-    actions = ("retry",)
-    object_actions = ("retry",)
+    actions = ("look_again", "retry", "refund", "mark_filled", "mark_not_placed")
+    object_actions = actions
     fields = (
         "status",
         "reason",
@@ -34,8 +55,25 @@ class BatchAdmin(RecordAdmin):
         "closed_at",
         "orders",
         "attempts_",
+        "interventions_",
     )
     readonly_fields = fields
+
+    def get_urls(self) -> list[URLPattern]:
+        page = path("attention/", self.admin_site.admin_view(self.attention), name="attention")
+        return [page, *super().get_urls()]
+
+    def attention(self, request: HttpRequest) -> HttpResponse:
+        """The operators' list."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        groups: dict[str, list[dict[str, object]]] = {}
+        for concern in list_concerns(now=timezone.now()):
+            link = link_to(concern.model, concern.pk, concern.subject)
+            row = {"link": link, "since": concern.since, "reason": concern.reason}
+            groups.setdefault(concern.kind, []).append(row)
+        context = {**self.admin_site.each_context(request), "title": "To do", "groups": groups, "media": self.media}
+        return TemplateResponse(request, "settlement/attention.html", context)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("settlement.change_batch")
@@ -52,23 +90,71 @@ class BatchAdmin(RecordAdmin):
     def attempts_(self, batch: Batch) -> SafeString:
         return link_to_list("settlement_attempt", "attempts", batch__id__exact=batch.pk)
 
-    @admin.action(description="Retry", permissions=["operate"])
+    @admin.display(description="Interventions")
+    def interventions_(self, batch: Batch) -> SafeString:
+        return link_to_list("settlement_intervention", "interventions", batch__id__exact=batch.pk)
+
+    @admin.action(description="Ask the exchange again", permissions=["operate"])
+    def look_again(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse | None:
+        return self._intervene(request, queryset, InterventionAction.LOOK_AGAIN)
+
+    @admin.action(description="Buy again", permissions=["operate"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse | None:
-        """Buy again what a parked batch still needs, where nothing of it can have been bought unseen."""
-        reason = ask_for_reason(
-            page=self, request=request, chosen=queryset, action="retry", title="Retry these batches"
+        return self._intervene(request, queryset, InterventionAction.RETRY)
+
+    @admin.action(description="Refund", permissions=["operate"])
+    def refund(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse | None:
+        return self._intervene(request, queryset, InterventionAction.REFUND)
+
+    @admin.action(description="Mark as filled", permissions=["operate"])
+    def mark_filled(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse | None:
+        return self._intervene(request, queryset, InterventionAction.MARK_FILLED, form_class=_FiguresForm)
+
+    @admin.action(description="Mark as not placed", permissions=["operate"])
+    def mark_not_placed(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse | None:
+        return self._intervene(request, queryset, InterventionAction.MARK_NOT_PLACED)
+
+    def _intervene(
+        self,
+        request: HttpRequest,
+        chosen: QuerySet[Batch],
+        action: InterventionAction,
+        form_class: type[ReasonForm] = ReasonForm,
+    ) -> HttpResponse | None:
+        """Ask why, and hand it to a worker: only workers talk to the exchange."""
+        title = f"{action.label.capitalize()}: these batches"
+        given = ask_staff(
+            page=self, request=request, chosen=chosen, action=action.value, title=title, form_class=form_class
         )
-        if isinstance(reason, HttpResponse):
-            return reason
-        for batch in queryset:
+        if isinstance(given, HttpResponse):
+            return given
+        reason = given.pop("reason")
+        for batch in chosen:
             try:
-                retry_parked_batch(batch_id=batch.pk)
-            except BatchNotRetryable as error:
+                request_intervention(
+                    batch=batch,
+                    action=action,
+                    reason=reason,
+                    requested_by=cast("User", request.user),
+                    now=timezone.now(),
+                    figures=Figures(**given) if given else None,
+                )
+            except DomainError as error:
                 self.message_user(request, f"{batch}: {error}", messages.ERROR)
             else:
-                self.log_change(request, batch, f"Retried: {reason}")
-                self.message_user(request, f"{batch} is bought again.")
+                self.log_change(request, batch, f"{action.label}: {reason}")
+                self.message_user(request, f"{batch}: a worker does it; see its interventions for what came of it.")
         return None
+
+
+class _FiguresForm(ReasonForm):
+    quantity = forms.DecimalField(max_digits=38, decimal_places=8, min_value=Decimal("0.00000001"), help_text="Coins")
+    cost = forms.DecimalField(
+        max_digits=38, decimal_places=8, min_value=Decimal("0.00000001"), help_text="In the quote asset"
+    )
+    commission = forms.DecimalField(
+        max_digits=38, decimal_places=8, min_value=0, initial=0, help_text="What was taken in the coin itself"
+    )
 
 
 @admin.register(Attempt)
@@ -100,6 +186,108 @@ class AttemptAdmin(RecordAdmin):
     @admin.display(description="Batch")
     def batch_link(self, attempt: Attempt) -> SafeString | str:
         return link_to("settlement_batch", attempt.batch_id)
+
+
+@admin.register(Intervention)
+class InterventionAdmin(RecordAdmin):
+    list_display = ("id", "action", "batch_link", "reason", "requested_by", "requested_at", "status", "detail")
+    list_filter = ("action", "outcome")
+    list_select_related = ("batch", "requested_by")
+    search_help_text = "The id of an intervention"
+    search_fields = ("id",)
+
+    @admin.display(description="Outcome")
+    def status(self, intervention: Intervention) -> SafeString | str:
+        return badge(intervention.outcome or "undecided")
+
+    @admin.display(description="Batch")
+    def batch_link(self, intervention: Intervention) -> SafeString | str:
+        return link_to("settlement_batch", intervention.batch_id)
+
+
+class _OpenFindingsFilter(admin.SimpleListFilter):
+    """What is open, unless staff ask for more."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("closed", "Closed"), ("all", "All")]
+
+    def choices(self, changelist: Any) -> Any:
+        found = list(super().choices(changelist))
+        return [{**found[0], "display": "Open"}, *found[1:]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "all" or request.method == "POST":
+            return queryset
+        return queryset.filter(closed_at__isnull=self.value() != "closed")
+
+
+@admin.register(Finding)
+class FindingAdmin(RecordAdmin):
+    list_display = ("id", "kind", "subject", "ours", "theirs", "amount", "found_at", "seen_at", "closed_at", "note")
+    list_filter = (_OpenFindingsFilter, "kind")
+    list_select_related = ("coin", "attempt")
+    search_help_text = "The id of a finding"
+    search_fields = ("id",)
+    actions = ("close",)
+    object_actions = ("close",)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("settlement.change_finding")
+
+    @admin.action(description="Close", permissions=["operate"])
+    def close(self, request: HttpRequest, queryset: QuerySet[Finding]) -> HttpResponse | None:
+        note = ask_for_reason(page=self, request=request, chosen=queryset, action="close", title="Close these findings")
+        if isinstance(note, HttpResponse):
+            return note
+        for finding in queryset:
+            if close_finding(finding=finding, closed_by=cast("User", request.user), note=note, now=timezone.now()):
+                self.log_change(request, finding, f"Closed: {note}")
+                self.message_user(request, f"{finding} is closed.")
+            else:
+                self.message_user(request, f"{finding} is closed already.", messages.ERROR)
+        return None
+
+
+class _PauseForm(forms.ModelForm):  # type: ignore[type-arg]  # of a pause
+    coin = forms.ModelChoiceField(Coin.objects.all(), required=False, empty_label="everything at the exchange")
+    reason = forms.CharField(max_length=200)
+
+    class Meta:
+        model = Pause
+        fields = ("coin", "reason")
+
+
+@admin.register(Pause)
+class PauseAdmin(QuickAdmin):
+    """Adding one stops buying; orders go on being taken. The venue's own pauses end by themselves."""
+
+    list_display = ("__str__", "until", "reason", "times", "set_by", "set_at")
+    list_select_related = ("coin", "set_by")
+    search_fields = ("id",)
+    search_help_text = "The id of a pause"
+    actions = ("lift",)
+    object_actions = ("lift",)
+    form = _PauseForm
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("settlement.change_pause")
+
+    def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
+        pause_buying(coin=obj.coin, reason=obj.reason, set_by=cast("User", request.user), now=timezone.now())
+        obj.pk = Pause.objects.get(coin=obj.coin).pk
+
+    @admin.action(description="Lift", permissions=["operate"])
+    def lift(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
+        for pause in queryset:
+            self.log_change(request, pause, "Lifted.")
+            lift_pause(pause=pause)
+            self.message_user(request, f"The {pause} is lifted.")
 
 
 admin.site.unregister(ProcrastinateJob)

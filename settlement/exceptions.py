@@ -1,11 +1,11 @@
 """What settlement refuses, and why.
 
 DomainError (wallets)
-└── BatchNotRetryable   not parked, or something of it may have been bought unseen
+└── InterventionRefused   it would contradict the exchange, or buy or refund on a guess
 """
 
 from wallets.exceptions import DomainError
 
 
-class BatchNotRetryable(DomainError):
-    message = "This batch cannot be retried."
+class InterventionRefused(DomainError):
+    message = "That cannot be done now."

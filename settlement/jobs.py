@@ -5,6 +5,7 @@ from typing import Final
 from trading.events import SETTLEMENT_QUEUE, defer_job
 
 SETTLE_TASK: Final = "settlement.settle_batch"
+INTERVENE_TASK: Final = "settlement.intervene"
 RECHECK_TASK: Final = "settlement.recheck_attempt"
 OPS_QUEUE: Final = "ops"
 
@@ -17,3 +18,8 @@ def settle_batch_later(*, batch_id: int, delay_seconds: float = 0) -> None:
 def recheck_attempt_later(*, attempt_id: int) -> None:
     """Enqueue another look for an attempt that was given up."""
     defer_job(task=RECHECK_TASK, queue=OPS_QUEUE, attempt_id=attempt_id)
+
+
+def intervene_later(*, intervention_id: int) -> None:
+    """Enqueue what an operator has decided."""
+    defer_job(task=INTERVENE_TASK, queue=SETTLEMENT_QUEUE, intervention_id=intervention_id)

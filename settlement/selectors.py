@@ -1,11 +1,12 @@
 """Reading attempts and batches."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db import connection
 from django.db.models import Count, Max, Q, Sum
 
-from settlement.models import Attempt, AttemptState, Batch, BatchState
+from settlement.models import Attempt, AttemptState, Batch, BatchState, Pause
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,3 +84,9 @@ def count_batches() -> dict[str, int]:
     rows = Batch.objects.filter(state__in=[BatchState.OPEN, BatchState.PARKED]).values_list("state")
     counts.update(rows.annotate(count=Count("id")))
     return counts
+
+
+def list_paused_coins(*, now: datetime) -> list[str]:
+    """The names of the coins whose buying is paused; an empty name stands for everything."""
+    pauses = Pause.objects.filter(Q(until=None) | Q(until__gt=now)).values_list("coin__name", flat=True)
+    return sorted(name or "" for name in pauses)

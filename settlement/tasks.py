@@ -13,9 +13,9 @@ from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
 from settlement.exchanges import get_exchange
-from settlement.jobs import OPS_QUEUE, RECHECK_TASK, SETTLE_TASK
+from settlement.jobs import INTERVENE_TASK, OPS_QUEUE, RECHECK_TASK, SETTLE_TASK
 from settlement.retries import BackOff
-from settlement.services import claiming, pricing, sending, sweeping
+from settlement.services import claiming, intervening, pricing, sending, sweeping
 from trading.events import CLAIM_TASK, SETTLEMENT_QUEUE
 from trading.services.prices import prune_prices
 from wallets.log_context import log_context
@@ -32,6 +32,11 @@ def claim_waiting_orders(*, coin_id: int) -> None:
 def settle_batch(*, batch_id: int) -> None:
     with log_context(batch_id=batch_id):
         sending.take_next_step(batch_id=batch_id, exchange=get_exchange())
+
+
+@app.task(name=INTERVENE_TASK, queue=SETTLEMENT_QUEUE, retry=BackOff())
+def intervene(*, intervention_id: int) -> None:
+    intervening.carry_out(intervention_id=intervention_id, exchange=get_exchange())
 
 
 @app.task(name=RECHECK_TASK, queue=OPS_QUEUE, retry=BackOff())

@@ -8,9 +8,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from trading.models import Coin, Order, Review
+from trading.models import Coin, Order, Review, Shop
 from trading.prices import offer_of
-from trading.services.coins import save_coin, set_on_sale
+from trading.services.coins import open_or_close_shop, save_coin, set_on_sale
 from trading.services.prices import accept_price
 from trading.services.reviews import refund_held_order, release_held_order
 from wallets.exceptions import DomainError
@@ -86,6 +86,20 @@ class CoinAdmin(QuickAdmin):
             accept_price(coin=coin, now=timezone.now())
             self.log_change(request, coin, "Accepted the doubted price.")
             self.message_user(request, f"{coin} is sold at the price that was doubted.")
+
+
+@admin.register(Shop)
+class ShopAdmin(QuickAdmin):
+    """The switch for all selling at once; it works within seconds."""
+
+    list_display = ("__str__", "reason")
+    fields = ("is_open", "reason")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and not Shop.objects.exists()
+
+    def save_model(self, request: HttpRequest, obj: Shop, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
+        open_or_close_shop(is_open=obj.is_open, reason=obj.reason)
 
 
 @admin.register(Order)

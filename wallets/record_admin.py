@@ -110,7 +110,9 @@ def link_to_list(model: str, text: str, **filters: object) -> SafeString:
     return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, text)
 
 
-class _ReasonForm(forms.Form):
+class ReasonForm(forms.Form):
+    """What staff are asked before an action; subclasses ask for more."""
+
     reason = forms.CharField(max_length=200, widget=forms.TextInput(attrs={"size": 60, "autofocus": True}))
 
 
@@ -118,9 +120,23 @@ def ask_for_reason(
     *, page: "admin.ModelAdmin[Any]", request: HttpRequest, chosen: QuerySet[Any], action: str, title: str
 ) -> str | HttpResponse:
     """The reason that staff gave for an action, or the page that asks for it."""
-    form = _ReasonForm(request.POST if "reason" in request.POST else None)
+    given = ask_staff(page=page, request=request, chosen=chosen, action=action, title=title, form_class=ReasonForm)
+    return given if isinstance(given, HttpResponse) else str(given["reason"])
+
+
+def ask_staff(
+    *,
+    page: "admin.ModelAdmin[Any]",
+    request: HttpRequest,
+    chosen: QuerySet[Any],
+    action: str,
+    title: str,
+    form_class: type[ReasonForm],
+) -> dict[str, Any] | HttpResponse:
+    """What staff filled in for an action, or the page that asks for it."""
+    form = form_class(request.POST if "reason" in request.POST else None)
     if form.is_valid():
-        return str(form.cleaned_data["reason"])
+        return form.cleaned_data
     context: Mapping[str, Any] = {
         **page.admin_site.each_context(request),
         "title": title,

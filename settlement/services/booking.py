@@ -1,7 +1,8 @@
 """Ending an attempt: what the venue did becomes ledger rows, and orders end.
 
-Each ending is one transaction that begins with the lock on the coin's inventory and with a guarded change
-of the attempt's state, so that a late or second run changes nothing.
+Each ending is one transaction, or part of one, that begins with the lock on the coin's inventory and with a
+guarded change of the attempt's state, so that a late or second run changes nothing and returns False.
+`from_state` is `sent`, or `parked` where an operator has the last word.
 """
 
 import logging
@@ -11,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Sum
 
 from settlement.clock import database_now
 from settlement.exchanges.protocol import Executed, NotPlaced, Trouble
@@ -29,16 +31,18 @@ _MOST_EMPTY_ATTEMPTS = 3
 _RETRY_WAITS_SECONDS = (1, 5, 15, 60)
 
 
-@transaction.atomic(durable=True)
-def book_execution(*, attempt: Attempt, execution: Executed) -> None:
-    """Book a final answer: what was bought comes in, whole orders are delivered, the rest is bought again."""
+@transaction.atomic
+def book_execution(*, attempt: Attempt, execution: Executed, from_state: AttemptState = AttemptState.SENT) -> bool:
+    """Book a final answer: what was bought comes in, whole orders are delivered, the rest is bought again.
+
+    Commission in a third asset is for an operator: the attempt is parked.
+    """
     now = _enter(attempt)
     if execution.foreign_commission:
-        _park(attempt, AttemptState.SENT, reason=f"commission in {execution.foreign_commission}", now=now)
-        return
+        return _park(attempt, AttemptState.SENT, reason=f"commission in {execution.foreign_commission}", now=now)
     state = AttemptState.FILLED if execution.quantity else AttemptState.EMPTY
-    if not _end(attempt, AttemptState.SENT, state=state, now=now, **_figures_of(execution)):
-        return
+    if not _end(attempt, from_state, state=state, now=now, **_figures_of(execution)):
+        return False
     forget_trouble(coin_id=attempt.coin_id)
     reference = _reference_of(attempt)
     received = _book_fill(attempt, execution, now=now)
@@ -50,9 +54,10 @@ def book_execution(*, attempt: Attempt, execution: Executed) -> None:
     batch.reserved -= settled.amount
     logger.info("%s of %s bought %s %s for %s", attempt, batch, received, batch.coin, settled.count)
     _go_on(batch, attempt, now=now)
+    return True
 
 
-@transaction.atomic(durable=True)
+@transaction.atomic
 def end_refused(*, attempt: Attempt, from_state: AttemptState, reason: str) -> None:
     """The purchase can never succeed: refund what is open of the batch."""
     now = _enter(attempt)
@@ -64,7 +69,7 @@ def end_refused(*, attempt: Attempt, from_state: AttemptState, reason: str) -> N
     _close(batch, state=BatchState.REFUNDED, reason=reason, now=now)
 
 
-@transaction.atomic(durable=True)
+@transaction.atomic
 def end_not_placed(*, attempt: Attempt, answer: NotPlaced) -> None:
     """Nothing was accepted: try again later, under a new id.
 
@@ -94,25 +99,26 @@ def _wait_before_next(attempt: Attempt, answer: NotPlaced, *, now: datetime) -> 
     return (until - now).total_seconds()
 
 
-@transaction.atomic(durable=True)
-def give_up_looking(*, attempt: Attempt) -> None:
-    """The venue does not know it, after its window and several times: buy anew, and still ask for a day."""
+@transaction.atomic
+def give_up_looking(*, attempt: Attempt, reason: str, from_state: AttemptState = AttemptState.SENT) -> bool:
+    """Take it that the request never reached the book: buy anew, and still ask for it for a day."""
     now = _enter(attempt)
     if not _end(
         attempt,
-        AttemptState.SENT,
+        from_state,
         state=AttemptState.NOT_PLACED,
         now=now,
-        reason="not found after its window",
+        reason=reason[:200],
         recheck_at=now + settings.RECHECK_FIRST_WAIT,
     ):
-        return
-    logger.warning("%s of %s was not found after its window", attempt, attempt.batch)
+        return False
+    logger.warning("%s of %s is given up: %s", attempt, attempt.batch, reason)
     wait = _RETRY_WAITS_SECONDS[min(attempt.number, len(_RETRY_WAITS_SECONDS)) - 1]
     _go_on(_lock_batch(attempt), attempt, now=now, wait_seconds=wait)
+    return True
 
 
-@transaction.atomic(durable=True)
+@transaction.atomic
 def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
     """What was given up has been bought after all: its coins are the house's surplus, and staff are told.
 
@@ -136,7 +142,7 @@ def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
     return True
 
 
-@transaction.atomic(durable=True)
+@transaction.atomic
 def park(*, attempt: Attempt, from_state: AttemptState, reason: str) -> None:
     """Leave the batch to an operator."""
     _park(attempt, from_state, reason=reason, now=_enter(attempt))
@@ -164,6 +170,24 @@ def _book_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> Decim
     return received
 
 
+def withdraw_attempt(*, batch: Batch, reason: str, now: datetime) -> bool:
+    """End the batch's attempt that has not been sent, if there is one; False if one has been sent.
+
+    The caller holds the locks on the coin's inventory and the batch.
+    """
+    in_flight = batch.attempts.filter(state__in=IN_FLIGHT).first()
+    return in_flight is None or _end(
+        in_flight, AttemptState.NEW, state=AttemptState.NOT_PLACED, now=now, reason=reason[:200], excused=True
+    )
+
+
+def refund_batch(*, batch: Batch, reason: str, now: datetime) -> int:
+    """Refund what is open of a batch, and close it; returns how many orders. Locks as for withdraw_attempt."""
+    refunded = refund_orders(batch_id=batch.pk, reason=reason, now=now)
+    _close(batch, state=BatchState.REFUNDED, reason=reason, now=now)
+    return refunded.count
+
+
 def _enter(attempt: Attempt) -> datetime:
     """Take the coin's turn, as claims do, and read the clock."""
     lock_inventory(asset=attempt.coin.name)
@@ -180,9 +204,11 @@ def _lock_batch(attempt: Attempt) -> Batch:
     return Batch.objects.select_for_update(no_key=True, of=("self",)).select_related("coin").get(pk=attempt.batch_id)
 
 
-def _park(attempt: Attempt, from_state: AttemptState, *, reason: str, now: datetime) -> None:
-    if _end(attempt, from_state, state=AttemptState.PARKED, now=now, reason=reason[:200]):
+def _park(attempt: Attempt, from_state: AttemptState, *, reason: str, now: datetime) -> bool:
+    ended = _end(attempt, from_state, state=AttemptState.PARKED, now=now, reason=reason[:200])
+    if ended:
         _park_batch(_lock_batch(attempt), reason=reason)
+    return ended
 
 
 def _park_batch(batch: Batch, *, reason: str) -> None:
@@ -193,22 +219,56 @@ def _park_batch(batch: Batch, *, reason: str) -> None:
 
 
 def _go_on(batch: Batch, ended: Attempt, *, now: datetime, wait_seconds: float = 0) -> None:
-    """Close the batch when nothing of it is open, else begin its next attempt."""
+    """Close the batch when nothing of it is open, else begin its next attempt.
+
+    Attempts are limited; one that an operator has decided about does not end with an operator again.
+    """
     if not sum_open_orders(batch_id=batch.pk).count:
         _close(batch, state=BatchState.SETTLED, reason="", now=now)
-        return
-    if _has_failed_too_often(batch) or _keeps_coming_back_empty(batch):
+    elif ended.state != AttemptState.PARKED and (_has_failed_too_often(batch) or _keeps_coming_back_empty(batch)):
         _park_batch(batch, reason=f"given up after {ended.number} attempts")
+    else:
+        begin_next_attempt(batch=batch, now=now, wait_seconds=wait_seconds)
+
+
+def begin_next_attempt(*, batch: Batch, now: datetime, wait_seconds: float = 0) -> None:
+    """Deliver from the house's surplus or buy what the batch still needs.
+
+    The caller holds the locks on the coin's inventory and the batch. While another purchase of the coin is under way
+    the batch stays open without an attempt: the end of the other one goes on with it, before anything new is claimed.
+    """
+    needed = sum_open_orders(batch_id=batch.pk).amount
+    batch.reserved += max(min(needed - batch.reserved, _free_stock(batch)), Decimal(0))
+    if batch.reserved >= needed:
+        _deliver_from_stock(batch, now=now)
         return
+    batch.state, batch.reason = BatchState.OPEN, ""
     batch.save()
+    if Attempt.objects.filter(coin_id=batch.coin_id, state__in=IN_FLIGHT).exists():
+        return
+    last = batch.attempts.order_by("-number").values_list("number", flat=True).first() or 0
     Attempt.objects.create(
         batch=batch,
         coin=batch.coin,
-        number=ended.number + 1,
+        number=last + 1,
         next_step_at=now + timedelta(seconds=wait_seconds),
         created_at=now,
     )
     settle_batch_later(batch_id=batch.pk, delay_seconds=wait_seconds)
+
+
+def _free_stock(batch: Batch) -> Decimal:
+    """The surplus of earlier purchases that no batch has set aside."""
+    unsettled = Batch.objects.filter(coin=batch.coin, state__in=[BatchState.OPEN, BatchState.PARKED])
+    others = unsettled.exclude(pk=batch.pk).aggregate(total=Sum("reserved"))["total"] or Decimal(0)
+    return lock_inventory(asset=batch.coin.name) - others - batch.reserved
+
+
+def _deliver_from_stock(batch: Batch, *, now: datetime) -> None:
+    complete_orders(
+        batch_id=batch.pk, asset=batch.coin.name, available=batch.reserved, reference=f"batch:{batch.pk}", now=now
+    )
+    _close(batch, state=BatchState.SETTLED, reason="from_inventory", now=now)
 
 
 def _has_failed_too_often(batch: Batch) -> bool:
@@ -234,19 +294,24 @@ def _close(batch: Batch, *, state: BatchState, reason: str, now: datetime) -> No
 def wake_next_claim(*, coin_id: int) -> None:
     """What came in while an attempt was in flight, or was too much for one batch, waits for its end."""
     waiting = read_waiting_orders(coin_id=coin_id)
-    if waiting.large_count or waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD):
+    pool_is_full = waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD)
+    if waiting.large_count or pool_is_full or find_idle_batch(coin_id=coin_id):
         events.orders_wait(coin_id=coin_id)
 
 
+def find_idle_batch(*, coin_id: int) -> int | None:
+    """The oldest open batch of the coin that has no attempt in flight."""
+    idle = Batch.objects.filter(coin_id=coin_id, state=BatchState.OPEN).exclude(attempts__state__in=IN_FLIGHT)
+    return idle.order_by("pk").values_list("pk", flat=True).first()
+
+
+@transaction.atomic
 def resume_batch(*, batch_id: int) -> bool:
-    """Go on with an open batch that has no attempt in flight, should there ever be one. True if it was so."""
+    """Go on with an open batch that has no attempt in flight; False if that is not so (any more)."""
     coin = Batch.objects.select_related("coin").get(pk=batch_id).coin
-    with transaction.atomic():
-        lock_inventory(asset=coin.name)
-        batch = Batch.objects.select_for_update(no_key=True, of=("self",)).select_related("coin").get(pk=batch_id)
-        last = batch.attempts.order_by("-number").first()
-        idle = not Attempt.objects.filter(coin=coin, state__in=IN_FLIGHT).exists()
-        if batch.state != BatchState.OPEN or last is None or not idle:
-            return False
-        _go_on(batch, last, now=database_now())
+    lock_inventory(asset=coin.name)
+    batch = Batch.objects.select_for_update(no_key=True, of=("self",)).select_related("coin").get(pk=batch_id)
+    if batch.state != BatchState.OPEN or Attempt.objects.filter(coin=coin, state__in=IN_FLIGHT).exists():
+        return False
+    begin_next_attempt(batch=batch, now=database_now())
     return True

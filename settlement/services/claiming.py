@@ -6,18 +6,16 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Sum
 
-from settlement.jobs import settle_batch_later
 from settlement.models import IN_FLIGHT, Attempt, Batch, BatchState
-from settlement.services.booking import wake_next_claim
+from settlement.services.booking import begin_next_attempt, find_idle_batch, resume_batch, wake_next_claim
 from settlement.services.pausing import find_pause
 from trading import events, pools
 from trading.aggregation import WaitingOrders
 from trading.events import CLAIM_TASK
 from trading.models import Coin, PoolPolicy
 from trading.selectors import read_waiting_orders
-from trading.services.settling import ClaimedOrders, claim_orders, complete_orders, refund_orders
+from trading.services.settling import ClaimedOrders, claim_orders, refund_orders
 from wallets.services.ledger import lock_inventory
 
 logger = logging.getLogger(__name__)
@@ -45,13 +43,16 @@ def claim_waiting_orders(*, coin_id: int, now: datetime) -> Batch | None:
 @transaction.atomic
 def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
     """Return the batch, and how many dollars of it left the pool."""
-    stock = lock_inventory(asset=coin.name)
+    lock_inventory(asset=coin.name)
     _delete_waiting_claims(coin_id=coin.pk)
     if pause := find_pause(coin_id=coin.pk, now=now):
         if pause.until:
             events.orders_wait(coin_id=coin.pk, delay_seconds=(pause.until - now).total_seconds())
         return None, Decimal(0)
     if Attempt.objects.filter(coin=coin, state__in=IN_FLIGHT).exists():
+        return None, Decimal(0)
+    if idle := find_idle_batch(coin_id=coin.pk):
+        resume_batch(batch_id=idle)
         return None, Decimal(0)
     waiting = read_waiting_orders(coin_id=coin.pk)
     with_pool = _pool_is_due(waiting, now=now)
@@ -64,7 +65,7 @@ def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
     if not claimed.count:
         batch.delete()
         return None, Decimal(0)
-    _start(batch, claimed=claimed, waiting=waiting, stock=stock, now=now)
+    _start(batch, claimed=claimed, waiting=waiting, now=now)
     return batch, claimed.pool_charge
 
 
@@ -90,7 +91,7 @@ def _pool_is_due(waiting: WaitingOrders, *, now: datetime) -> bool:
     return waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD) or waiting.pool_is_overdue(now=now)
 
 
-def _start(batch: Batch, *, claimed: ClaimedOrders, waiting: WaitingOrders, stock: Decimal, now: datetime) -> None:
+def _start(batch: Batch, *, claimed: ClaimedOrders, waiting: WaitingOrders, now: datetime) -> None:
     batch.orders_count, batch.needed, batch.charged = claimed.count, claimed.amount, claimed.charge
     if _is_to_be_refunded(batch, waiting):
         refund_orders(batch_id=batch.pk, reason=POOL_TIMED_OUT, now=now)
@@ -98,13 +99,7 @@ def _start(batch: Batch, *, claimed: ClaimedOrders, waiting: WaitingOrders, stoc
         batch.save()
         wake_next_claim(coin_id=batch.coin_id)
         return
-    batch.reserved = min(batch.needed, max(_free_stock(batch, stock=stock), Decimal(0)))
-    batch.save()
-    if batch.reserved == batch.needed:
-        _serve_from_stock(batch, now=now)
-        return
-    Attempt.objects.create(batch=batch, coin=batch.coin, number=1, next_step_at=now, created_at=now)
-    settle_batch_later(batch_id=batch.pk)
+    begin_next_attempt(batch=batch, now=now)
 
 
 def _is_to_be_refunded(batch: Batch, waiting: WaitingOrders) -> bool:
@@ -114,28 +109,3 @@ def _is_to_be_refunded(batch: Batch, waiting: WaitingOrders) -> bool:
         and not waiting.large_count
         and not waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD)
     )
-
-
-def _free_stock(batch: Batch, *, stock: Decimal) -> Decimal:
-    """The surplus of earlier purchases that no other batch has set aside."""
-    others = Batch.objects.filter(coin=batch.coin, state__in=[BatchState.OPEN, BatchState.PARKED])
-    reserved = others.exclude(pk=batch.pk).aggregate(total=Sum("reserved"))["total"]
-    return stock - (reserved or Decimal(0))
-
-
-def _serve_from_stock(batch: Batch, *, now: datetime) -> None:
-    complete_orders(
-        batch_id=batch.pk,
-        asset=batch.coin.name,
-        available=batch.reserved,
-        reference=f"batch:{batch.pk}",
-        now=now,
-    )
-    batch.state, batch.reserved, batch.closed_at, batch.reason = (
-        BatchState.SETTLED,
-        Decimal(0),
-        now,
-        "from_inventory",
-    )
-    batch.save()
-    wake_next_claim(coin_id=batch.coin_id)

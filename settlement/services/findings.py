@@ -7,6 +7,7 @@ from typing import Final
 
 from settlement.models import Attempt, Finding, FindingKind
 from trading.models import Coin
+from wallets.models import User
 
 logger = logging.getLogger(__name__)
 
@@ -43,3 +44,9 @@ def raise_finding(
     if is_new:
         logger.error("finding: %s, ours %s, theirs %s", finding, ours, theirs)
     return finding
+
+
+def close_finding(*, finding: Finding, closed_by: User, note: str, now: datetime) -> bool:
+    """Staff have dealt with it, and say how; False when it is closed already."""
+    open_ = Finding.objects.filter(pk=finding.pk, closed_at=None)
+    return bool(open_.update(closed_at=now, closed_by=closed_by, note=note))

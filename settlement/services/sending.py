@@ -155,9 +155,14 @@ def _commit_to_sending(attempt: Attempt, *, offset: timedelta) -> PurchaseReques
     )
 
 
-def _ask(attempt: Attempt, exchange: Exchange) -> None:
+def look_up(*, attempt: Attempt, exchange: Exchange) -> Answer:
+    """Ask the venue what became of an attempt, without a database connection."""
     _let_go_of_the_database()
-    answer = exchange.look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id)
+    return exchange.look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id)
+
+
+def _ask(attempt: Attempt, exchange: Exchange) -> None:
+    answer = look_up(attempt=attempt, exchange=exchange)
     attempt.lookups += 1
     Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(lookups=attempt.lookups)
     if isinstance(answer, NotFound):
@@ -187,7 +192,7 @@ def _count_not_found(attempt: Attempt, exchange: Exchange) -> None:
 
     Reads lag at the venue, and a request that is under way counts until its window has passed.
     """
-    if not exchange.requests_expire or not _is_past_its_window(attempt):
+    if not exchange.requests_expire or not is_past_its_window(attempt=attempt):
         _ask_later(attempt, reason="not found, still possible")
         return
     counted = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT, not_found=attempt.not_found)
@@ -195,7 +200,7 @@ def _count_not_found(attempt: Attempt, exchange: Exchange) -> None:
         return  # another run has asked at the same time: that is one look, not two
     attempt.not_found += 1
     if attempt.not_found >= settings.NOT_FOUND_TIMES:
-        give_up_looking(attempt=attempt)
+        give_up_looking(attempt=attempt, reason="not found after its window")
     else:
         _ask_later(attempt, reason="not found")
 
@@ -205,8 +210,7 @@ def ask_again(*, attempt_id: int, exchange: Exchange) -> None:
     attempt = Attempt.objects.select_related("batch", "coin").filter(pk=attempt_id, recheck_at__isnull=False).first()
     if attempt is None:
         return
-    _let_go_of_the_database()
-    answer = exchange.look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id)
+    answer = look_up(attempt=attempt, exchange=exchange)
     if isinstance(answer, Executed) and answer.final and answer.quantity:
         book_late_fill(attempt=attempt, execution=answer)
         return
@@ -218,7 +222,8 @@ def ask_again(*, attempt_id: int, exchange: Exchange) -> None:
     Attempt.objects.filter(pk=attempt.pk, recheck_at__isnull=False).update(recheck_at=later)
 
 
-def _is_past_its_window(attempt: Attempt) -> bool:
+def is_past_its_window(*, attempt: Attempt) -> bool:
+    """Whether the venue can no longer accept the request, by its own clock and with a margin."""
     assert attempt.valid_until is not None
     assert attempt.clock_offset is not None
     return _venue_now(attempt.clock_offset) > attempt.valid_until + settings.NOT_FOUND_MARGIN

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from settlement.jobs import recheck_attempt_later, settle_batch_later
+from settlement.jobs import intervene_later, recheck_attempt_later, settle_batch_later
 from settlement.metrics import count_mended
-from settlement.models import IN_FLIGHT, Attempt, Batch, BatchState
+from settlement.models import IN_FLIGHT, Attempt, Batch, BatchState, Intervention
 from settlement.services.booking import resume_batch
 from settlement.services.pausing import find_pause
 from trading import events, pools
@@ -28,6 +28,7 @@ def sweep(*, now: datetime) -> None:
     push_standing_attempts(since=since, now=now)
     resume_idle_batches(since=since)
     ask_again_for_given_up(now=now)
+    carry_out_waiting_interventions(since=since)
     rewrite_counters()
 
 
@@ -71,6 +72,13 @@ def ask_again_for_given_up(*, now: datetime) -> None:
         with transaction.atomic():
             if Attempt.objects.filter(pk=attempt.pk, recheck_at=attempt.recheck_at).update(recheck_at=later):
                 recheck_attempt_later(attempt_id=attempt.pk)
+
+
+def carry_out_waiting_interventions(*, since: datetime) -> None:
+    """Enqueue again what an operator has decided and nobody has carried out."""
+    for intervention in Intervention.objects.filter(outcome=None, requested_at__lte=since):
+        intervene_later(intervention_id=intervention.pk)
+        _mend("interventions_without_a_job", f"{intervention} waits")
 
 
 def rewrite_counters() -> None:

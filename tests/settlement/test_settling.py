@@ -402,7 +402,7 @@ class TestRunningTwice:
         booking.book_execution(attempt=attempt, execution=again)
         booking.end_refused(attempt=attempt, from_state=AttemptState.SENT, reason="late")
         booking.end_not_placed(attempt=attempt, answer=NotPlaced(reason="late"))
-        booking.give_up_looking(attempt=attempt)
+        booking.give_up_looking(attempt=attempt, reason="late")
         booking.park(attempt=attempt, from_state=AttemptState.SENT, reason="late")
         order.refresh_from_db()
         assert (order.state, shopper.holding("ABAN"), len(attempts())) == ("completed", order.amount, 1)

@@ -1,20 +1,20 @@
 """The admin: what staff see, what they may do, and what it costs."""
 
 import re
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from settlement.exceptions import BatchNotRetryable
-from settlement.models import Attempt, Batch
+from settlement.models import Attempt, Batch, FindingKind, Intervention, InterventionAction, Pause
 from settlement.services.claiming import claim_waiting_orders
-from settlement.services.parking import retry_parked_batch
+from settlement.services.findings import raise_finding
+from settlement.services.intervening import request_intervention
+from settlement.services.pausing import pause_buying
 from tests.conftest import make_coin
 from trading.models import Coin, Order, Review
 from wallets.models import Transaction, User
@@ -23,7 +23,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 LISTS = [
     "wallets/user", "wallets/wallet", "wallets/transaction", "trading/coin", "trading/order", "trading/review",
-    "settlement/batch", "settlement/attempt", "procrastinate/procrastinatejob",
+    "settlement/batch", "settlement/attempt", "settlement/intervention", "settlement/finding", "settlement/pause",
+    "procrastinate/procrastinatejob",
 ]  # fmt: skip
 
 
@@ -43,6 +44,28 @@ def batch(order, now):
     return claim_waiting_orders(coin_id=order.coin_id, now=now)
 
 
+@pytest.fixture
+def concerns(batch, admin_user, now):
+    """A finding, a pause and an intervention."""
+    raise_finding(kind=FindingKind.EXTRA, subject="order 7", now=now)
+    pause_buying(coin=batch.coin, reason="looking into it", set_by=admin_user, now=now)
+    action = InterventionAction.LOOK_AGAIN
+    request_intervention(batch=batch, action=action, reason="to see", requested_by=admin_user, now=now)
+
+
+@pytest.fixture
+def make_staff(db):
+    """Somebody of the staff who may do just that."""
+
+    def make(permission):
+        app, codename = permission.split(".")
+        staff = User.objects.create_user(codename, password="password", is_staff=True)
+        staff.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+        return staff
+
+    return make
+
+
 def page(client, path):
     answer = client.get(f"/admin/{path}")
     assert answer.status_code == 200, path
@@ -56,7 +79,7 @@ def act(client, path, action, *chosen, **more):
 
 class TestPages:
     @pytest.mark.parametrize("path", LISTS)
-    def test_list_with_search_and_filters(self, admin_client, batch, held, path):
+    def test_list_with_search_and_filters(self, admin_client, batch, held, path, concerns):
         listed = page(admin_client, f"{path}/")
         assert 'class="field-' in listed or path == "trading/review"
         for term in ("nothing-like-it", "1", "9" * 30, "<b>", "x@example.com"):
@@ -223,33 +246,85 @@ class TestCoins:
         assert (coin.market_price.value, coin.market_price.suspended_at) == (40, None)
 
 
-class TestParkedBatches:
+class TestInterventions:
+    path = "settlement/batch"
+
     @pytest.fixture
     def parked(self, batch, now):
         Attempt.objects.update(state="parked", ended_at=now)
         Batch.objects.update(state="parked", reason="ask_beyond_the_price_bound")
         return batch
 
-    def test_are_retried(self, admin_client, parked):
-        assert "bought again" in act(admin_client, "settlement/batch", "retry", parked, reason="the price is back")
-        parked.refresh_from_db()
-        assert parked.state == "open"
-        assert list(Attempt.objects.order_by("number").values_list("number", "state")) == [(1, "parked"), (2, "new")]
-        assert ProcrastinateJob.objects.filter(task_name="settlement.settle_batch").count() == 2
-        assert "Only a parked batch" in act(admin_client, "settlement/batch", "retry", parked, reason="again")
+    @pytest.mark.parametrize("action", ["look_again", "retry", "refund"])
+    def test_ask_for_a_reason_and_go_to_a_worker(self, admin_client, parked, action):
+        assert "Reason" in act(admin_client, self.path, action, parked)
+        assert not Intervention.objects.exists()
+        assert "a worker does it" in act(admin_client, self.path, action, parked, reason="the price is back")
+        intervention = Intervention.objects.get()
+        assert (intervention.action, intervention.reason, intervention.outcome) == (action, "the price is back", None)
+        assert ProcrastinateJob.objects.filter(task_name="settlement.intervene").count() == 1
+        assert LogEntry.objects.filter(change_message__contains="the price is back").exists()
+        assert action.replace("_", " ") in page(admin_client, "settlement/intervention/").replace("_", " ")
 
-    def test_are_not_when_something_may_have_been_bought(self, parked):
-        soon = timezone.now() + timedelta(seconds=5)
-        Attempt.objects.update(signed_at=soon, valid_until=soon, quantity=3, limit_price=4)
-        with pytest.raises(BatchNotRetryable, match="may have bought"):
-            retry_parked_batch(batch_id=parked.pk)
-        assert Attempt.objects.count() == 1
+    def test_of_fills_state_figures(self, admin_client, parked, now):
+        figures = {"quantity": "3.01", "cost": "12.04", "commission": "0.003"}
+        refused = act(admin_client, self.path, "mark_filled", parked, reason="seen there", **figures)
+        assert "No attempt of this batch is in doubt" in refused
+        Attempt.objects.update(signed_at=now, valid_until=now, quantity="3.01", limit_price=4)
+        assert "This field is required" in act(admin_client, self.path, "mark_filled", parked, reason="seen there")
+        act(admin_client, self.path, "mark_filled", parked, reason="seen there", **figures)
+        intervention = Intervention.objects.get()
+        assert (intervention.attempt, intervention.quantity) == (Attempt.objects.get(), Decimal("3.01"))
 
-    def test_are_not_while_another_purchase_is_under_way(self, parked, api, make_shopper, now):
-        api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=make_shopper())
-        claim_waiting_orders(coin_id=parked.coin_id, now=now)
-        with pytest.raises(BatchNotRetryable, match="under way"):
-            retry_parked_batch(batch_id=parked.pk)
+    def test_are_for_those_who_may(self, client, parked, make_staff):
+        client.force_login(make_staff("settlement.view_batch"))
+        assert '<option value="refund"' not in page(client, f"{self.path}/")
+        act(client, self.path, "refund", parked, reason="I want to")
+        assert not Intervention.objects.exists()
+        assert client.get("/admin/settlement/batch/attention/").status_code == 200
+        client.force_login(make_staff("trading.view_order"))
+        assert client.get("/admin/settlement/batch/attention/").status_code == 403
+
+
+class TestToDo:
+    path = "settlement/batch/attention/"
+
+    def test_says_when_there_is_nothing(self, admin_client):
+        assert "Nothing to do" in page(admin_client, self.path)
+        assert self.path in page(admin_client, "")
+
+    def test_names_what_waits_with_a_link(self, admin_client, batch):
+        Batch.objects.update(state="parked", reason="ask_beyond_the_price_bound")
+        listed = page(admin_client, self.path)
+        assert "Parked batch" in listed
+        assert f"/admin/settlement/batch/{batch.pk}/change/" in listed
+
+
+class TestSwitches:
+    def test_buying_is_paused_and_lifted(self, admin_client, coin):
+        admin_client.post("/admin/settlement/pause/add/", {"coin": coin.pk, "reason": "looking into it"})
+        pause = Pause.objects.get()
+        assert (pause.coin, pause.until, pause.reason) == (coin, None, "looking into it")
+        assert "pause of ABAN" in page(admin_client, "settlement/pause/")
+        page(admin_client, f"settlement/pause/{pause.pk}/change/")
+        assert "is lifted" in act(admin_client, "settlement/pause", "lift", pause)
+        assert not Pause.objects.exists()
+
+    def test_the_shop_is_closed_and_opened(self, admin_client, api, shopper, coin):
+        admin_client.post("/admin/trading/shop/add/", {"reason": "maintenance"})
+        assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 503
+        assert "closed" in page(admin_client, "trading/shop/")
+        admin_client.post("/admin/trading/shop/1/change/", {"is_open": "on", "reason": ""})
+        assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 201
+
+    def test_findings_are_closed_with_a_note(self, admin_client, admin_user, now):
+        finding = raise_finding(kind=FindingKind.EXTRA, subject="order 7", now=now)
+        assert "order 7" in page(admin_client, "settlement/finding/")
+        act(admin_client, "settlement/finding", "close", finding, reason="ordered by hand")
+        finding.refresh_from_db()
+        assert (finding.closed_by, finding.note) == (admin_user, "ordered by hand")
+        assert "order 7" not in page(admin_client, "settlement/finding/")
+        assert "closed already" in act(admin_client, "settlement/finding", "close", finding, reason="again")
 
 
 class TestJobs:

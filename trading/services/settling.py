@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
+from django.db.models import Count, Sum
 
 from trading.metrics import count_closed_after_commit
 from trading.models import Order, OrderState
@@ -129,10 +130,10 @@ def refund_orders(*, batch_id: int, reason: str, now: datetime) -> SettledOrders
 
 def sum_open_orders(*, batch_id: int) -> SettledOrders:
     """What of a batch is still to be settled."""
-    rows = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING).values_list(
-        "id", "customer_id", "amount", "total_price"
+    sums = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING).aggregate(
+        count=Count("id"), amount=Sum("amount"), charge=Sum("total_price")
     )
-    return _sum_up(list(rows))
+    return SettledOrders(count=sums["count"], amount=sums["amount"] or Decimal(0), charge=sums["charge"] or Decimal(0))
 
 
 _Row = Sequence[Any]  # id, customer's id, amount, charge, and perhaps more

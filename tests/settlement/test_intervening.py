@@ -1,0 +1,258 @@
+"""The operator's way out: it never contradicts the exchange, and has one effect."""
+
+import threading
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import InternalError, connection, transaction
+from django.db.utils import IntegrityError
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from settlement.exceptions import InterventionRefused
+from settlement.exchanges.ccxt_exchange import CcxtExchange
+from settlement.models import Attempt, AttemptState, Batch, BatchState, Finding, Intervention, InterventionAction
+from settlement.services.booking import give_up_looking
+from settlement.services.intervening import Figures, carry_out, request_intervention
+from settlement.services.sending import take_next_step
+from settlement.services.sweeping import sweep
+from tests.settlement.conftest import attempts, end_pauses
+from trading.models import Order
+from wallets.models import Wallet
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]
+Action = InterventionAction
+
+
+def states():
+    return list(Order.objects.order_by("id").values_list("state", flat=True))
+
+
+@pytest.fixture
+def decide(exchange, admin_user):
+    def run(batch, action, figures=None, by=None):
+        wanted = request_intervention(
+            batch=batch,
+            action=action,
+            reason="because",
+            requested_by=admin_user,
+            now=timezone.now(),
+            figures=Figures(**{name: Decimal(value) for name, value in figures.items()}) if figures else None,
+        )
+        carry_out(intervention_id=wanted.pk, exchange=by or exchange)
+        wanted.refresh_from_db()
+        return wanted.outcome, wanted.detail
+
+    return run
+
+
+@pytest.fixture
+def unknown(place, settle, simulator):
+    """A purchase that was made, and whose answer was lost."""
+    simulator.fail({"on": "place", "action": "accept_then_drop", "times": 1})
+    place("60.00")
+    return settle()
+
+
+@pytest.fixture
+def lost(place, settle, simulator):
+    """A purchase that was never made, and whose answer was lost."""
+    simulator.fail({"on": "place", "action": "drop", "times": 1})
+    place("60.00")
+    return settle()
+
+
+@pytest.fixture
+def parked(place, settle, simulator):
+    """A purchase whose commission was taken in a third asset."""
+    simulator.set_account(balances={"BNB": "1000"}, commission_asset="BNB")
+    place("60.00")
+    return settle()
+
+
+@pytest.fixture
+def too_dear(place, settle, simulator):
+    """A purchase that was not sent: the ask is beyond the bound."""
+    simulator.set_prices(ABAN="4.30")
+    place("60.00")
+    return settle()
+
+
+def window_has_passed():
+    Attempt.objects.update(valid_until="2000-01-01T00:00Z")
+
+
+class TestLookAgain:
+    def test_books_what_the_exchange_says(self, decide, unknown):
+        outcome, detail = decide(unknown, Action.LOOK_AGAIN)
+        assert (outcome, states()) == ("done", ["completed"])
+        assert "booked, closed, 15.02" in detail
+
+    def test_changes_nothing_while_it_does_not_know(self, decide, lost):
+        assert decide(lost, Action.LOOK_AGAIN)[0] == "done"
+        assert (attempts()[0].state, states()) == (AttemptState.SENT, ["settling"])
+
+    def test_books_a_late_fill_to_the_house(self, decide, unknown, simulator):
+        give_up_looking(attempt=attempts()[0], reason="given up")
+        assert "bought after all" in decide(unknown, Action.LOOK_AGAIN)[1]
+        assert Finding.objects.get().kind == "late_fill"
+        assert Wallet.objects.get(role="inventory", asset="ABAN").balance == Decimal("15.00498")
+
+
+class TestMarkFilled:
+    FIGURES = {"quantity": "15.02", "cost": "60.08", "commission": "0"}
+
+    def test_ends_what_was_parked_for_its_commission(self, decide, parked):
+        assert decide(parked, Action.LOOK_AGAIN)[1].endswith("commission in BNB: mark it as filled")
+        assert decide(parked, Action.MARK_FILLED, self.FIGURES)[0] == "done"
+        parked.refresh_from_db()
+        assert (parked.state, states(), attempts()[0].executed) == (BatchState.SETTLED, ["completed"], Decimal("15.02"))
+
+    def test_is_refused_with_other_figures_than_the_exchange_has(self, decide, parked):
+        for name, value in (("quantity", "15.03"), ("cost", "60.09"), ("commission", "0.01")):
+            outcome, detail = decide(parked, Action.MARK_FILLED, self.FIGURES | {name: value})
+            assert (outcome, states()) == ("refused", ["settling"])
+            assert "says otherwise: closed, 15.02 for 60.08" in detail
+
+    def test_is_refused_when_the_exchange_does_not_know_it(self, decide, lost):
+        window_has_passed()
+        assert decide(lost, Action.MARK_FILLED, self.FIGURES)[0] == "refused"
+        assert states() == ["settling"]
+
+    def test_stands_when_the_exchange_cannot_be_asked(self, decide, unknown, simulator):
+        simulator.fail({"on": "query", "action": "down"})
+        figures = {"quantity": "15.02", "cost": "60.08", "commission": "0.01502"}
+        outcome, detail = decide(unknown, Action.MARK_FILLED, figures)
+        assert (outcome, states()) == ("done", ["completed"])
+        assert "could not be asked" in detail
+
+
+class TestMarkNotPlaced:
+    def test_buys_anew(self, decide, lost, exchange, simulator):
+        window_has_passed()
+        assert decide(lost, Action.MARK_NOT_PLACED)[0] == "done"
+        first, second = attempts()
+        assert (first.state, second.state) == (AttemptState.NOT_PLACED, AttemptState.NEW)
+        assert first.recheck_at is not None
+        take_next_step(batch_id=lost.pk, exchange=exchange)
+        assert (states(), len(simulator.book())) == (["completed"], 1)
+
+    def test_is_refused_when_the_exchange_knows_it(self, decide, unknown):
+        window_has_passed()
+        assert decide(unknown, Action.MARK_NOT_PLACED)[0] == "refused"
+        assert attempts()[0].state == AttemptState.SENT
+
+    def test_is_refused_while_it_may_still_be_accepted(self, decide, lost):
+        assert "may still accept" in decide(lost, Action.MARK_NOT_PLACED)[1]
+        assert attempts()[0].state == AttemptState.SENT
+
+
+class TestRetry:
+    def test_buys_when_the_price_is_back(self, decide, too_dear, simulator, exchange):
+        simulator.set_prices(ABAN="4.00")
+        assert decide(too_dear, Action.RETRY) == ("done", "bought again")
+        take_next_step(batch_id=too_dear.pk, exchange=exchange)
+        assert states() == ["completed"]
+        assert decide(too_dear, Action.RETRY)[0] == "refused", "it is settled"
+
+    def test_is_refused_when_something_may_have_been_bought(self, decide, parked):
+        assert "may have been executed" in decide(parked, Action.RETRY)[1]
+        assert len(attempts()) == 1
+
+    def test_waits_for_another_purchase_of_the_coin(self, decide, too_dear, simulator, exchange, place, claim):
+        simulator.set_prices(ABAN="4.00")
+        place("12.00")
+        other = claim()
+        assert decide(too_dear, Action.RETRY)[0] == "done"
+        assert [attempt.state for attempt in attempts()] == ["parked", "new"]
+        take_next_step(batch_id=other.pk, exchange=exchange)
+        assert claim() is None
+        take_next_step(batch_id=too_dear.pk, exchange=exchange)
+        assert states() == ["completed"] * 2
+
+    def test_uses_what_was_bought_after_all(self, decide, unknown, now):
+        give_up_looking(attempt=attempts()[0], reason="given up")
+        Attempt.objects.filter(state="new").update(state="parked", ended_at=now)
+        Batch.objects.update(state="parked")
+        assert decide(unknown, Action.RETRY)[0] == "done"
+        assert (states(), len(attempts())) == (["completed"], 2)
+
+
+class TestRefund:
+    def test_gives_the_money_back(self, decide, too_dear, shopper):
+        assert decide(too_dear, Action.REFUND) == ("done", "1 orders are refunded")
+        too_dear.refresh_from_db()
+        assert (too_dear.state, states(), shopper.wallet.balance) == (BatchState.REFUNDED, ["refunded"], 100)
+        assert decide(too_dear, Action.REFUND)[0] == "refused"
+
+    def test_ends_an_attempt_that_was_not_sent(self, decide, place, settle, simulator, exchange):
+        simulator.fail({"on": "ticker", "action": "down"})
+        place("60.00")
+        batch = settle()
+        assert decide(batch, Action.REFUND)[0] == "done"
+        simulator.fail()
+        end_pauses()
+        take_next_step(batch_id=batch.pk, exchange=exchange)
+        assert (states(), simulator.book()) == (["refunded"], [])
+
+    @pytest.mark.parametrize("case", ["unknown", "lost", "parked"])
+    def test_is_refused_when_something_may_have_been_bought(self, decide, request, case):
+        batch = request.getfixturevalue(case)
+        assert decide(batch, Action.REFUND)[0] == "refused"
+        assert states() == ["settling"]
+
+    def test_is_refused_when_it_was_bought_after_all(self, decide, unknown, now):
+        give_up_looking(attempt=attempts()[0], reason="given up")
+        outcome, detail = decide(unknown, Action.REFUND)
+        assert (outcome, states()) == ("refused", ["settling"])
+        assert "Its coins are surplus now" in detail
+        assert Finding.objects.get().kind == "late_fill"
+
+
+class TestRecord:
+    def test_has_one_effect_when_carried_out_twice_at_once(self, too_dear, admin_user, exchange, shopper):
+        wanted = request_intervention(
+            batch=too_dear, action=Action.REFUND, reason="because", requested_by=admin_user, now=timezone.now()
+        )
+
+        def run():
+            carry_out(intervention_id=wanted.pk, exchange=CcxtExchange())
+            connection.close()
+
+        threads = [threading.Thread(target=run) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        carry_out(intervention_id=wanted.pk, exchange=exchange)
+        assert shopper.wallet.balance == 100
+        wanted.refresh_from_db()
+        assert wanted.outcome == "done"
+
+    def test_cannot_be_changed_or_deleted(self, decide, too_dear):
+        decide(too_dear, Action.REFUND)
+        for change in (
+            lambda: Intervention.objects.update(reason="another"),
+            lambda: Intervention.objects.update(outcome="refused"),
+            lambda: Intervention.objects.all()._raw_delete("default"),
+        ):
+            with pytest.raises((InternalError, IntegrityError), match="append-only"), transaction.atomic():
+                change()
+        assert Intervention.objects.get().venue_answer == {}
+
+    def test_keeps_what_the_exchange_said(self, decide, unknown):
+        decide(unknown, Action.LOOK_AGAIN)
+        [said] = Intervention.objects.get().venue_answer.values()
+        assert said["answer"] == "Executed"
+
+    def test_is_refused_at_once_when_no_attempt_is_in_doubt(self, too_dear, decide):
+        with pytest.raises(InterventionRefused):
+            decide(too_dear, Action.MARK_NOT_PLACED)
+        assert not Intervention.objects.exists()
+
+    def test_that_lost_its_job_is_enqueued_again(self, too_dear, admin_user, now, settings):
+        request_intervention(batch=too_dear, action=Action.REFUND, reason="because", requested_by=admin_user, now=now)
+        ProcrastinateJob.objects.all()._raw_delete("default")
+        sweep(now=now + settings.SWEEP_AFTER + timedelta(seconds=1))
+        assert ProcrastinateJob.objects.filter(task_name="settlement.intervene").count() == 1
