@@ -20,7 +20,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Histogram, exposition
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from exchange_site.problems import problem
-from settlement.selectors import count_batches, summarise_jobs
+from settlement.selectors import count_batches, count_open_findings, summarise_jobs
 from trading.models import OrderState
 from trading.selectors import sum_pools, summarise_open_orders
 
@@ -144,3 +144,8 @@ def _read_database() -> Iterator[Metric]:
     for state_, count in count_batches().items():
         batches.add_metric([state_], count)
     yield batches
+
+    findings = GaugeMetricFamily("exchange_findings", "Open findings of reconciliation.", labels=["kind"])
+    for kind, count in count_open_findings().items():
+        findings.add_metric([kind], count)
+    yield findings

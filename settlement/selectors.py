@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from django.db import connection
 from django.db.models import Count, Max, Q, Sum
 
-from settlement.models import Attempt, AttemptState, Batch, BatchState
+from settlement.models import Attempt, AttemptState, Batch, BatchState, Finding, FindingKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,4 +82,11 @@ def count_batches() -> dict[str, int]:
     counts = {BatchState.OPEN.value: 0, BatchState.PARKED.value: 0}
     rows = Batch.objects.filter(state__in=[BatchState.OPEN, BatchState.PARKED]).values_list("state")
     counts.update(rows.annotate(count=Count("id")))
+    return counts
+
+
+def count_open_findings() -> dict[str, int]:
+    """The findings that nobody has closed, by kind."""
+    counts = dict.fromkeys(FindingKind.values, 0)
+    counts.update(Finding.objects.filter(closed_at=None).values_list("kind").annotate(count=Count("id")))
     return counts
