@@ -182,7 +182,8 @@ class CcxtExchange:
         """Find the first order by days, and go on by id: of orders of one millisecond none is passed over."""
         page: list[Any] = []
         while not page and since <= self._client.nonce():
-            page = self._client.fetch_orders(symbol, since, _LISTED_AT_ONCE, {"until": since + _DAY_MILLISECONDS - 1})
+            span = {"startTime": since, "endTime": since + _DAY_MILLISECONDS - 1}
+            page = self._client.fetch_orders(symbol, None, _LISTED_AT_ONCE, span)
             since += _DAY_MILLISECONDS
         while page:
             yield page
