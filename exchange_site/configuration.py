@@ -124,6 +124,8 @@ class Configuration(BaseSettings):
     SWEEP_AFTER_SECONDS: Annotated[float, Field(ge=0)] = 10
     RESCUE_CRON: str = "* * * * * */30"
     STALLED_WORKER_SECONDS: Annotated[int, Field(gt=0)] = 60
+    RECONCILE_CRON: str = "23 2 * * *"
+    RECONCILE_DAYS: Annotated[int, Field(gt=0)] = 2
     # Beyond these, the operators' list names what stays in a state
     PENDING_LIMIT_SECONDS: Seconds = 120
     SETTLING_LIMIT_SECONDS: Seconds = 600

@@ -22,7 +22,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from exchange_site.problems import problem
 from settlement.attention import count_concerns
-from settlement.selectors import count_batches, list_paused_coins, summarise_jobs
+from settlement.selectors import count_batches, count_open_findings, list_paused_coins, summarise_jobs
 from trading.models import OrderState
 from trading.selectors import sum_pools, summarise_open_orders
 
@@ -155,3 +155,8 @@ def _read_database() -> Iterator[Metric]:
     for kind, count in count_concerns(now=now).items():
         attention.add_metric([kind], count)
     yield from (paused, attention)
+
+    findings = GaugeMetricFamily("exchange_findings", "Open findings of reconciliation.", labels=["kind"])
+    for kind, count in count_open_findings().items():
+        findings.add_metric([kind], count)
+    yield findings

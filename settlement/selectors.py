@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import Count, Max, Q, Sum
 
-from settlement.models import Attempt, AttemptState, Batch, BatchState, Pause
+from settlement.models import Attempt, AttemptState, Batch, BatchState, Finding, FindingKind, Pause
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,3 +90,10 @@ def list_paused_coins(*, now: datetime) -> list[str]:
     """The names of the coins whose buying is paused; an empty name stands for everything."""
     pauses = Pause.objects.filter(Q(until=None) | Q(until__gt=now)).values_list("coin__name", flat=True)
     return sorted(name or "" for name in pauses)
+
+
+def count_open_findings() -> dict[str, int]:
+    """The findings that nobody has closed, by kind."""
+    counts = dict.fromkeys(FindingKind.values, 0)
+    counts.update(Finding.objects.filter(closed_at=None).values_list("kind").annotate(count=Count("id")))
+    return counts

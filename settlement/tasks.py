@@ -15,7 +15,7 @@ from procrastinate.contrib.django import app
 from settlement.exchanges import get_exchange
 from settlement.jobs import INTERVENE_TASK, OPS_QUEUE, RECHECK_TASK, SETTLE_TASK
 from settlement.retries import BackOff
-from settlement.services import claiming, intervening, pricing, sending, sweeping
+from settlement.services import claiming, intervening, pricing, reconciling, sending, sweeping
 from trading.events import CLAIM_TASK, SETTLEMENT_QUEUE
 from trading.services.prices import prune_prices
 from wallets.log_context import log_context
@@ -63,6 +63,13 @@ async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
     jobs = context.app.job_manager
     for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=settings.STALLED_WORKER_SECONDS):
         await jobs.retry_job(job)
+
+
+@app.periodic(cron=settings.RECONCILE_CRON)
+@app.task(name="settlement.reconcile", queue=OPS_QUEUE, queueing_lock="reconcile")
+def reconcile(timestamp: int) -> None:
+    now = timezone.now()
+    reconciling.reconcile(exchange=get_exchange(), since=now - timedelta(days=settings.RECONCILE_DAYS), now=now)
 
 
 @app.periodic(cron="17 3 * * *")

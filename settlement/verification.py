@@ -4,7 +4,7 @@ from django.db import connection, transaction
 
 from trading.verification import sum_completed_charges, verify_clearing, verify_orders
 from wallets.models import WalletRole
-from wallets.verification import Finding, read_rows, sum_house_wallet, verify_balances
+from wallets.verification import Violation, read_rows, sum_house_wallet, verify_balances
 
 # A sum over the whole ledger may take longer than a request may.
 _STATEMENT_TIMEOUT = "10min"
@@ -25,7 +25,7 @@ SELECT coalesce(a.client_order_id, t.reference), a.state, a.executed - a.commiss
 """
 
 
-def verify_everything() -> list[Finding]:
+def verify_everything() -> list[Violation]:
     """Rules 1 to 5 of docs/architecture.md; what is returned is wrong."""
     with transaction.atomic(durable=True):
         _take_snapshot()
@@ -45,27 +45,27 @@ def _take_snapshot() -> None:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [_STATEMENT_TIMEOUT])
 
 
-def verify_coins() -> list[Finding]:
+def verify_coins() -> list[Violation]:
     """Rule 4: of each coin, what the fills brought in is what customers hold, and inventory."""
     return [
-        Finding(rule=4, subject=f"{coin}: customers and inventory", expected=str(bought), found=str(held))
+        Violation(rule=4, subject=f"{coin}: customers and inventory", expected=str(bought), found=str(held))
         for coin, bought, held in read_rows(_COINS)
         if bought != held
     ]
 
 
-def verify_fills() -> list[Finding]:
+def verify_fills() -> list[Violation]:
     """Rule 4: each filled attempt is booked once, with its own quantity less commission."""
     return [
-        Finding(rule=4, subject=f"attempt {name} ({state}): fill", expected=str(executed), found=str(booked))
+        Violation(rule=4, subject=f"attempt {name} ({state}): fill", expected=str(executed), found=str(booked))
         for name, state, executed, booked in read_rows(_ATTEMPTS)
     ]
 
 
-def verify_result() -> list[Finding]:
+def verify_result() -> list[Violation]:
     """Rule 5: what customers paid went to the venue, to fees, or is the trading result."""
     paid = sum_completed_charges()
     went = sum(sum_house_wallet(role=role) for role in (WalletRole.VENUE, WalletRole.FEES, WalletRole.TRADING_RESULT))
     if paid == went:
         return []
-    return [Finding(rule=5, subject="paid for completed orders", expected=str(paid), found=str(went))]
+    return [Violation(rule=5, subject="paid for completed orders", expected=str(paid), found=str(went))]

@@ -6,7 +6,7 @@ from django.db.models import Sum
 
 from trading.models import PAID_AND_OPEN, Order, OrderState
 from wallets.models import WalletRole
-from wallets.verification import Finding, read_rows, sum_house_wallet
+from wallets.verification import Violation, read_rows, sum_house_wallet
 
 _ORDERS = """
 SELECT o.id, o.state, moved.charged, moved.refunded, moved.delivered
@@ -25,19 +25,19 @@ SELECT o.id, o.state, moved.charged, moved.refunded, moved.delivered
 """
 
 
-def verify_clearing() -> list[Finding]:
+def verify_clearing() -> list[Violation]:
     """Rule 2: clearing holds what open orders have paid, to the cent."""
     open_orders = Order.objects.filter(state__in=PAID_AND_OPEN).aggregate(total=Sum("total_price"))["total"]
     expected, found = open_orders or Decimal(0), sum_house_wallet(role=WalletRole.CLEARING)
     if expected == found:
         return []
-    return [Finding(rule=2, subject="clearing USD", expected=str(expected), found=str(found))]
+    return [Violation(rule=2, subject="clearing USD", expected=str(expected), found=str(found))]
 
 
-def verify_orders() -> list[Finding]:
+def verify_orders() -> list[Violation]:
     """Rule 3: each order is charged once, and delivered once or refunded once or still open."""
     return [
-        Finding(
+        Violation(
             rule=3,
             subject=f"order {order_id}: movements",
             expected=f"those of a {state} order",

@@ -11,7 +11,7 @@ from wallets.money import USD
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Violation:
     """Something that is not as it must always be. `rule` is its number in docs/architecture.md."""
 
     rule: int
@@ -50,10 +50,10 @@ SELECT id, wallet_id, balance_before + change, balance_after
 """
 
 
-def verify_balances() -> list[Finding]:
+def verify_balances() -> list[Violation]:
     """Rule 1: stored balances are the sums of their transactions, and each `balance_after` continues the last."""
     wrong = [
-        Finding(
+        Violation(
             rule=1,
             subject=f"wallet {wallet_id} ({owner}, {asset}): balance",
             expected=str(total),
@@ -62,7 +62,7 @@ def verify_balances() -> list[Finding]:
         for wallet_id, asset, owner, total, balance in read_rows(_BALANCES)
     ]
     broken = [
-        Finding(
+        Violation(
             rule=1,
             subject=f"transaction {row_id} of wallet {wallet_id}: balance_after",
             expected=str(expected),

@@ -17,6 +17,8 @@ from exchange_site.simulator.faults import Fault, Faults
 from exchange_site.simulator.markets import describe
 
 _LONGEST_WINDOW: Final = 60_000
+_LONGEST_LIST: Final = 1000
+_LONGEST_SPAN: Final = 86_400_000
 _HANG_SECONDS: Final = 60.0
 _DELAY_SECONDS: Final = 15.0
 
@@ -183,10 +185,14 @@ async def _open_orders(request: web.Request) -> web.Response:
 async def _all_orders(request: web.Request) -> web.Response:
     arrived = await _authenticated(request)
     await _suffer(request, "query", arrived.get("symbol"))
-    since, limit = int(arrived.get("startTime", "0")), int(arrived.get("limit", "500"))
+    since, until = int(arrived.get("startTime", "0")), int(arrived.get("endTime", "0"))
+    if since and until - since > _LONGEST_SPAN:
+        raise VenueError(-1127, "More than 24 hours between startTime and endTime.")
+    first = int(arrived.get("orderId", "0"))
     rows = request.app[VENUE].book.orders(symbol=_needed(arrived, "symbol"))
-    wanted = [row for row in rows if row["time"] >= since]
-    return web.json_response([_order_answer(row) for row in (wanted[:limit] if since else wanted[-limit:])])
+    wanted = [row for row in rows if row["time"] >= since and row["id"] >= first and not 0 < until < row["time"]]
+    limit = min(int(arrived.get("limit", "500")), _LONGEST_LIST)
+    return web.json_response([_order_answer(row) for row in (wanted[:limit] if since or first else wanted[-limit:])])
 
 
 async def _my_trades(request: web.Request) -> web.Response:

@@ -20,6 +20,7 @@ from requests import ConnectionError as RequestsConnectionError
 from requests import ConnectTimeout, HTTPError
 
 from settlement.exchanges.protocol import (
+    CLIENT_ORDER_ID_PREFIX,
     Answer,
     CoinNotListed,
     ExchangeAway,
@@ -27,6 +28,7 @@ from settlement.exchanges.protocol import (
     MarketRules,
     NotFound,
     NotPlaced,
+    Purchase,
     PurchaseRequest,
     Trouble,
     Unknown,
@@ -36,6 +38,10 @@ from settlement.exchanges.verdicts import judge_refusal
 
 # Venues that refuse a signed request after its timestamp and window have passed.
 _WITH_REQUEST_DEADLINE: Final = frozenset({"binance", "binanceus"})
+# Venues that list orders by their ids, which grow, and by time for a day at most ("All orders", Binance).
+_LISTING_BY_ID: Final = frozenset({"binance", "binanceus"})
+_LISTED_AT_ONCE: Final = 500
+_DAY_MILLISECONDS: Final = 86_400_000
 _FINAL: Final = frozenset({"closed", "canceled", "expired", "rejected"})
 _KNOWN: Final = _FINAL | {"open"}
 _NO_LIMIT = Decimal(10) ** 15
@@ -147,8 +153,7 @@ class CcxtExchange:
 
     def look_up(self, *, coin: str, client_order_id: str) -> Answer:
         try:
-            if "timeDifference" not in self._client.options or not self._client.options["timeDifference"]:
-                self.read_time()
+            self._ensure_clock()
             with localcontext():
                 order = self._client.fetch_order(
                     None,
@@ -159,12 +164,62 @@ class CcxtExchange:
             return self._judge_failed_look_up(error)
         return self._understand(order, coin=coin, client_order_id=client_order_id)
 
+    def list_purchases(self, *, coin: str, since: datetime) -> list[Purchase]:
+        symbol = self._market(coin)["symbol"]
+        pages = self._pages_by_id if self._client.id in _LISTING_BY_ID else self._pages_by_time
+        try:
+            self._ensure_clock()
+            with _questions():
+                orders = [order for page in pages(symbol, int(since.timestamp() * 1000)) for order in page]
+            return [_read_listed(order) for order in orders if _is_ours(order)]
+        except ExchangeAway as error:
+            self._forget_clock_if_stale(error.__cause__)
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # a proxy's page, say
+            raise ExchangeAway("a list that makes no sense") from error
+
+    def _pages_by_id(self, symbol: str, since: int) -> Iterator[list[Any]]:
+        """Find the first order by days, and go on by id: of orders of one millisecond none is passed over."""
+        page: list[Any] = []
+        while not page and since <= self._client.nonce():
+            span = {"startTime": since, "endTime": since + _DAY_MILLISECONDS - 1}
+            page = self._client.fetch_orders(symbol, None, _LISTED_AT_ONCE, span)
+            since += _DAY_MILLISECONDS
+        while page:
+            yield page
+            after = max(int(order["id"]) for order in page) + 1
+            page = self._client.fetch_orders(symbol, None, _LISTED_AT_ONCE, {"orderId": after})
+
+    def _pages_by_time(self, symbol: str, since: int) -> Iterator[list[Any]]:
+        """Each page begins with the moment at which the last one ended, until one brings nothing new."""
+        if not self._client.has["fetchOrders"]:
+            raise ExchangeAway(f"{self._client.id} does not list orders")
+        seen: set[str] = set()
+        while True:
+            page = self._client.fetch_orders(symbol, since, _LISTED_AT_ONCE)
+            new = [order for order in page if order["id"] not in seen]
+            if not new:
+                break
+            yield new
+            seen |= {order["id"] for order in new}
+            since = max(int(order["timestamp"]) for order in new)
+        if len(page) >= _LISTED_AT_ONCE:
+            raise ExchangeAway("more orders of one moment than a page holds")
+
+    def _ensure_clock(self) -> None:
+        """Measure the venue's clock for the questions that ccxt signs itself. Raises ExchangeAway."""
+        if not self._client.options.get("timeDifference"):
+            self.read_time()
+
+    def _forget_clock_if_stale(self, error: BaseException | None) -> None:
+        if error is not None and _raw_error(error)[1] == _STALE_TIMESTAMP:
+            self._client.options["timeDifference"] = 0  # measured anew by the next question
+
     def _judge_failed_look_up(self, error: Exception) -> Answer:
         _, code, message, _ = _raw_error(error)
         if isinstance(error, ccxt.OrderNotFound) and (self._client.id != "binance" or code == _BINANCE_ORDER_NOT_FOUND):
             return NotFound()
-        if code == _STALE_TIMESTAMP:
-            self._client.options["timeDifference"] = 0  # measured anew by the next look-up
+        self._forget_clock_if_stale(error)
         return Unknown(reason=f"{type(error).__name__} {code} {message}"[:200])
 
     def _understand(self, order: Any, *, coin: str, client_order_id: str) -> Answer:
@@ -285,6 +340,25 @@ def _symbol(coin: str) -> str:
     return f"{coin}/{settings.EXCHANGE_QUOTE_ASSET}"
 
 
+def _is_ours(order: dict[str, Any]) -> bool:
+    return str(order["clientOrderId"]).startswith(CLIENT_ORDER_ID_PREFIX)
+
+
+def _read_listed(order: dict[str, Any]) -> Purchase:
+    """Raises ExchangeAway for an order that the list does not tell all of."""
+    quantity, cost, status = _decimal(order["filled"]), _decimal(order["cost"]), order["status"]
+    if quantity is None or cost is None or quantity < 0 or cost < 0 or status not in _KNOWN:
+        raise ExchangeAway(f"order {order['id']} is listed without figures")
+    return Purchase(
+        client_order_id=order["clientOrderId"],
+        venue_order_id=str(order["id"]),
+        status=status,
+        final=status in _FINAL,
+        quantity=quantity,
+        cost=cost,
+    )
+
+
 @contextmanager
 def _questions() -> Iterator[None]:
     """For requests without consequences: any failure means that the venue is away."""
@@ -316,7 +390,7 @@ def _was_never_connected(error: Exception) -> bool:
     return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
-def _raw_error(error: Exception) -> tuple[int | None, str, str, dict[str, str]]:
+def _raw_error(error: BaseException) -> tuple[int | None, str, str, dict[str, str]]:
     """Status, code, message and headers of the venue's own error answer."""
     http_error = error.__context__
     if not isinstance(http_error, HTTPError) or http_error.response is None:

@@ -17,6 +17,7 @@ from settlement.exchanges.protocol import (
     MarketRules,
     NotFound,
     NotPlaced,
+    Purchase,
     PurchaseRequest,
     Refused,
     Unknown,
@@ -64,6 +65,9 @@ class MeasuredExchange:
 
     def look_up(self, *, coin: str, client_order_id: str) -> Answer:
         return _measured("look_up", lambda: self._exchange.look_up(coin=coin, client_order_id=client_order_id))
+
+    def list_purchases(self, *, coin: str, since: datetime) -> list[Purchase]:
+        return _measured("list", lambda: self._exchange.list_purchases(coin=coin, since=since))
 
 
 def _measured(call: str, ask: Callable[[], T]) -> T:

@@ -16,7 +16,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+CLIENT_ORDER_ID_PREFIX: Final = "ce"
+"""What all our client order ids begin with (`settlement.models.new_client_order_id`), and nobody else's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,21 @@ class Executed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Purchase:
+    """An order of ours as the venue lists it. `cost` is in the quote asset, without any commission.
+
+    Client order ids may repeat at the venue, its own ids do not.
+    """
+
+    client_order_id: str
+    venue_order_id: str
+    status: str
+    final: bool
+    quantity: Decimal
+    cost: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class Refused:
     reason: str
 
@@ -94,7 +112,7 @@ Answer = Executed | Refused | NotPlaced | NotFound | Unknown
 
 
 class ExchangeAway(Exception):
-    """A question without consequences (rules, prices, time) was not answered."""
+    """A question without consequences (rules, prices, time, lists) was not answered."""
 
 
 class CoinNotListed(Exception):
@@ -129,4 +147,11 @@ class Exchange(Protocol):
 
     def look_up(self, *, coin: str, client_order_id: str) -> Answer:
         """Ask what became of a request."""
+        ...
+
+    def list_purchases(self, *, coin: str, since: datetime) -> list[Purchase]:
+        """All orders of ours that the venue has accepted since `since`, of its clock; oldest first.
+
+        Complete or not at all. Raises CoinNotListed, ExchangeAway.
+        """
         ...

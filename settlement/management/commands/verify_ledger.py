@@ -15,11 +15,11 @@ class Command(BaseCommand):
         parser.add_argument("--quiet", action="store_true", help="print findings only")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        findings = verify_everything()
-        if findings:
-            table = Table("rule", "what", "expected", "found", title=f"{len(findings)} findings")
-            for finding in findings:
-                table.add_row(str(finding.rule), finding.subject, finding.expected, finding.found)
+        violations = verify_everything()
+        if violations:
+            table = Table("rule", "what", "expected", "found", title=f"{len(violations)} findings")
+            for violation in violations:
+                table.add_row(str(violation.rule), violation.subject, violation.expected, violation.found)
             Console(file=cast("IO[str]", self.stdout), width=160).print(table)
             raise SystemExit(1)
         if not options["quiet"]:

@@ -1,0 +1,88 @@
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import IO, Any, cast
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from settlement.exchanges import get_exchange
+from settlement.models import Finding
+from settlement.services.reconciling import Reconciliation, reconcile
+from trading.models import Coin
+
+_FINDINGS_OPEN = 1
+_NOT_ASKED = 2
+
+
+class Command(BaseCommand):
+    help = (
+        "Compare our purchases with the exchange's own list, and check the ledger. Exits with 1 if a finding is open,"
+        " with 2 if the exchange could not be asked."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        default = settings.RECONCILE_DAYS
+        parser.add_argument(
+            "--days", type=_days, default=default, metavar="N", help=f"how far to look back, {default} unless set"
+        )
+        parser.add_argument("--quiet", action="store_true", help="print findings and what could not be asked only")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        console = Console(file=cast("IO[str]", self.stdout), width=160)
+        now = timezone.now()
+        with _progress(console, is_quiet=options["quiet"]) as progress:
+
+            def track(coins: list[Coin]) -> Iterable[Coin]:
+                task = progress.add_task("coins", total=len(coins))
+                for coin in coins:
+                    progress.update(task, description=coin.name)
+                    yield coin
+                    progress.advance(task)
+
+            done = reconcile(exchange=get_exchange(), since=now - timedelta(days=options["days"]), now=now, track=track)
+        if not options["quiet"]:
+            console.print(_summary(done))
+        if done.findings:
+            console.print(_table(done.findings))
+        if done.unasked:
+            console.print(f"The exchange could not be asked for all of: {', '.join(done.unasked)}")
+            raise SystemExit(_NOT_ASKED)
+        if done.findings:
+            raise SystemExit(_FINDINGS_OPEN)
+
+
+def _days(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= 3650:  # noqa: PLR2004  ten years
+        raise ArgumentTypeError("a number of days, 1 to 3650")
+    return int(text)
+
+
+def _progress(console: Console, *, is_quiet: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=is_quiet,
+    )
+
+
+def _summary(done: Reconciliation) -> str:
+    return (
+        f"{done.purchases} orders at the exchange, {done.attempts} attempts of ours, {done.late_fills} booked late, "
+        f"{done.closed} findings gone, {len(done.findings)} open."
+    )
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table("kind", "coin", "what", "ours", "theirs", "since", title=f"{len(findings)} open findings")
+    for finding in findings:
+        found_at = f"{finding.found_at:%Y-%m-%d %H:%M}"
+        table.add_row(finding.kind, str(finding.coin or ""), finding.subject, finding.ours, finding.theirs, found_at)
+    return table

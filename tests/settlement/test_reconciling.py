@@ -1,0 +1,621 @@
+"""What the venue and we say of the same purchases; the venue is a process of its own, with a book that can be edited."""
+
+import sqlite3
+import threading
+import time
+from datetime import timedelta
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from settlement.exchanges.ccxt_exchange import CcxtExchange
+from settlement.exchanges.protocol import CLIENT_ORDER_ID_PREFIX, ExchangeAway, PurchaseRequest
+from settlement.models import Attempt, AttemptState, Finding, FindingKind, new_client_order_id
+from settlement.selectors import count_open_findings
+from settlement.services import reconciling, sending
+from settlement.services.claiming import claim_waiting_orders
+from settlement.services.sending import ask_again, take_next_step
+from settlement.verification import verify_everything
+from tests.conftest import make_coin
+from tests.settlement.conftest import attempts, batches, end_pauses
+from tests.settlement.test_verification import tamper
+from wallets.models import Transaction, Wallet, WalletRole
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def no_lag(settings):
+    settings.NOT_FOUND_MARGIN = timedelta(0)
+
+
+@pytest.fixture
+def reconcile(exchange):
+    def run(days=2, of=None):
+        now = timezone.now()
+        return reconciling.reconcile(exchange=of or exchange, since=now - days * DAY, now=now)
+
+    return run
+
+
+@pytest.fixture
+def edit_book(simulator, tmp_path):
+    """Change what the venue has on record."""
+
+    def run(statement, *rows):
+        with sqlite3.connect(tmp_path / "book.sqlite", timeout=5) as book:
+            book.executemany(statement, rows or [()])
+
+    return run
+
+
+@pytest.fixture
+def buy(simulator, exchange):
+    """Buy at the venue behind our books' back."""
+
+    def at_the_venue(quantity="5", *, name=None):
+        name = name or new_client_order_id()
+        request = PurchaseRequest(
+            coin="ABAN",
+            client_order_id=name,
+            quantity=Decimal(quantity),
+            limit_price=Decimal("4.1"),
+            signed_at=exchange.read_time(),
+            window=timedelta(seconds=5),
+        )
+        assert exchange.buy(request=request).quantity == Decimal(quantity)
+        return name
+
+    return at_the_venue
+
+
+def command(*arguments):
+    """The exit code of `manage.py reconcile`, and what it says."""
+    out = StringIO()
+    try:
+        call_command("reconcile", *arguments, stdout=out)
+    except SystemExit as stopped:
+        return stopped.code, out.getvalue()
+    return 0, out.getvalue()
+
+
+@pytest.fixture
+def at_our_exchange(exchange, monkeypatch):
+    monkeypatch.setattr("settlement.management.commands.reconcile.get_exchange", lambda: exchange)
+
+
+def found(**wanted):
+    """Open findings, as (kind, subject)."""
+    return [(row.kind, row.subject) for row in Finding.objects.filter(closed_at=None, **wanted).order_by("id")]
+
+
+def subject_of(attempt):
+    return f"attempt {attempt.client_order_id}"
+
+
+class TestNothingToFind:
+    def test_after_ordinary_settlements(self, place, settle, simulator, reconcile, make_shopper):
+        place("60.00")
+        settle()
+        simulator.fail({"on": "place", "action": "partial", "fraction": "0.5", "times": 1})
+        place("40.00")
+        settle(steps=2)
+        simulator.fail({"on": "place", "action": "partial", "fraction": "0", "times": 1})
+        place("20.00", of=make_shopper())
+        settle(steps=2)
+        simulator.fail()
+        done = reconcile()
+        assert (done.findings, done.unasked, done.late_fills) == ([], [], 0)
+        assert done.purchases == done.attempts == len(simulator.book()) == len(attempts()) == 5
+
+    def test_after_refusals_and_lost_answers(self, place, settle, simulator, reconcile):
+        place("12.00")
+        simulator.fail({"on": "place", "action": "reject"})
+        settle()
+        place("12.00")
+        simulator.fail(
+            {"on": "place", "action": "reject", "code": -1013, "msg": "Filter failure: LOT_SIZE", "times": 1}
+        )
+        settle(steps=2)
+        simulator.fail({"on": "place", "action": "accept_then_drop", "times": 1})
+        place("12.00")
+        settle(steps=2)
+        assert [attempt.state for attempt in attempts()] == ["refused", "not_placed", "filled", "filled"]
+        assert reconcile().findings == []
+
+    def test_when_commission_is_part_of_the_cost(self, place, settle, simulator, reconcile):
+        simulator.set_account(commission_asset="USDT")
+        place("60.00")
+        settle()
+        assert attempts()[0].cost > Decimal(simulator.book()[0]["cummulativeQuoteQty"])
+        assert reconcile().findings == []
+
+    def test_of_what_an_operator_decides(self, place, settle, simulator, reconcile):
+        simulator.set_account(balances={"BNB": "1000"}, commission_asset="BNB")
+        place("60.00")
+        settle()
+        assert attempts()[0].state == AttemptState.PARKED
+        assert reconcile().findings == []
+
+    def test_in_a_coin_that_the_venue_does_not_list(self, reconcile, coin, simulator):
+        make_coin("NOLIST", "1.00")
+        done = reconcile()
+        assert (done.findings, done.unasked) == ([], [])
+
+    def test_of_what_others_buy_there(self, buy, coin, reconcile):
+        buy(name="web_1234")
+        done = reconcile()
+        assert (done.purchases, done.findings) == (0, [])
+
+    def test_before_the_window(self, place, settle, simulator, edit_book, reconcile):
+        place("60.00")
+        settle()
+        edit_book("DELETE FROM trade")
+        edit_book("DELETE FROM venue_order")
+        Attempt.objects.update(signed_at=timezone.now() - 2 * DAY - timedelta(minutes=1))
+        assert reconcile().findings == []
+        assert len(reconcile(days=3).findings) == 1
+        assert len(reconcile().findings) == 1, "this run did not look there"
+
+
+class TestExtra:
+    def test_is_an_order_that_we_do_not_know(self, place, settle, coin, buy, reconcile):
+        place("60.00")
+        settle()
+        name = buy("5")
+        [finding] = reconcile().findings
+        assert (finding.kind, finding.subject) == (FindingKind.EXTRA, f"order {name} 2")
+        assert (finding.coin, finding.attempt, finding.theirs) == (coin, None, "5 for 20")
+        assert finding.amount == 5
+        assert verify_everything() == []
+
+    def test_is_a_purchase_made_twice_under_one_id(self, place, settle, buy, reconcile):
+        place("60.00")
+        settle()
+        name = buy("15.02", name=attempts()[0].client_order_id)
+        reconcile()
+        assert found() == [("extra", f"order {name} 2")]
+
+    def test_is_not_one_that_bought_nothing(self, coin, buy, simulator, reconcile, edit_book):
+        buy()
+        edit_book("UPDATE venue_order SET executed = '0', quote = '0', status = 'EXPIRED'")
+        assert reconcile().findings == []
+
+    def test_stays_while_the_venue_knows_it_though_its_list_does_not(self, coin, buy, reconcile, exchange, monkeypatch):
+        buy()
+        reconcile()
+        monkeypatch.setattr(exchange, "list_purchases", lambda **_: [])
+        assert len(reconcile().findings) == 1
+
+    def test_is_gone_with_the_order(self, coin, buy, reconcile, edit_book):
+        buy()
+        reconcile()
+        edit_book("DELETE FROM trade")
+        edit_book("DELETE FROM venue_order")
+        done = reconcile()
+        assert (done.findings, done.closed) == ([], 1)
+        finding = Finding.objects.get()
+        assert finding.closed_at is not None
+        assert finding.closed_by is None
+
+
+class TestMissing:
+    @pytest.fixture
+    def forgotten(self, place, settle, edit_book):
+        place("60.00")
+        settle()
+        edit_book("DELETE FROM trade")
+        edit_book("DELETE FROM venue_order")
+        return attempts()[0]
+
+    def test_is_a_fill_that_the_venue_does_not_know(self, forgotten, reconcile):
+        [finding] = reconcile().findings
+        assert (finding.kind, finding.subject, finding.attempt) == ("missing", subject_of(forgotten), forgotten)
+        assert (finding.ours, finding.amount) == ("15.02 for 60.08", Decimal("-15.02"))
+
+    def test_is_not_one_that_the_list_has_left_out(self, place, settle, reconcile, exchange, monkeypatch):
+        place("60.00")
+        settle()
+        monkeypatch.setattr(exchange, "list_purchases", lambda **_: [])
+        assert reconcile().findings == []
+
+    def test_is_not_one_of_which_nothing_is_said(self, forgotten, simulator, reconcile, exchange, monkeypatch):
+        monkeypatch.setattr(exchange, "list_purchases", lambda **_: [])
+        simulator.fail({"on": "query", "action": "down"})
+        done = reconcile()
+        assert (done.findings, done.unasked) == ([], ["ABAN"])
+
+    def test_is_not_a_young_one(self, forgotten, reconcile, settings):
+        settings.NOT_FOUND_MARGIN = timedelta(seconds=30)
+        assert reconcile().findings == []
+        Attempt.objects.update(ended_at=timezone.now() - timedelta(seconds=31))
+        assert len(reconcile().findings) == 1
+
+    def test_is_gone_when_the_venue_remembers(self, place, settle, edit_book, reconcile):
+        place("60.00")
+        settle()
+        edit_book("UPDATE venue_order SET symbol = 'XABANUSDT'")
+        assert [finding.kind for finding in reconcile().findings] == ["missing"]
+        edit_book("UPDATE venue_order SET symbol = 'ABANUSDT'")
+        done = reconcile()
+        assert (done.findings, done.closed) == ([], 1)
+
+
+class TestDiffers:
+    @pytest.mark.parametrize(
+        ("statement", "amount"),
+        [
+            ("UPDATE settlement_attempt SET cost = cost + 1", 0),
+            ("UPDATE settlement_attempt SET executed = executed - 1", 1),
+            ("UPDATE settlement_attempt SET state = 'empty', executed = 0, commission = 0", Decimal("15.02")),
+            (
+                "UPDATE settlement_attempt SET state = 'new', executed = 0, commission = 0, ended_at = NULL",
+                Decimal("15.02"),
+            ),
+            ("UPDATE settlement_attempt SET venue_order_id = '77'", 0),
+        ],
+        ids=["cost", "quantity", "empty", "never sent", "another order"],
+    )
+    def test_is_an_attempt_that_says_otherwise(self, place, settle, reconcile, statement, amount):
+        place("60.00")
+        settle()
+        tamper(statement)
+        reconcile()
+        [finding] = Finding.objects.filter(kind="differs")
+        assert (finding.subject, finding.amount) == (subject_of(attempts()[0]), amount)
+
+    def test_is_an_order_of_the_venue_that_was_changed(self, place, settle, edit_book, reconcile):
+        place("60.00")
+        settle()
+        edit_book("UPDATE trade SET quantity = '16.02', quote = '64.08'")
+        edit_book("UPDATE venue_order SET executed = '16.02', quote = '64.08', quantity = '16.02'")
+        [finding] = reconcile().findings
+        assert (finding.kind, finding.ours, finding.theirs) == (
+            "differs",
+            "filled, 15.02 for 60.08",
+            "closed, 16.02 for 64.08",
+        )
+
+    def test_is_an_order_that_is_still_open(self, place, settle, edit_book, reconcile):
+        place("60.00")
+        settle()
+        edit_book("UPDATE venue_order SET status = 'PARTIALLY_FILLED'")
+        assert [finding.kind for finding in reconcile().findings] == ["differs"]
+
+    def test_is_gone_when_the_figures_agree(self, place, settle, reconcile):
+        place("60.00")
+        settle()
+        tamper("UPDATE settlement_attempt SET cost = cost + 1")
+        assert len(reconcile().findings) == 1
+        tamper("UPDATE settlement_attempt SET cost = cost - 1")
+        done = reconcile()
+        assert (done.findings, done.closed) == ([], 1)
+
+    def test_is_a_refused_one_that_was_bought(self, place, settle, simulator, buy, reconcile):
+        simulator.fail({"on": "place", "action": "reject"})
+        place("60.00")
+        settle()
+        simulator.fail()
+        buy("15.02", name=attempts()[0].client_order_id)
+        reconcile()
+        assert found() == [("differs", subject_of(attempts()[0]))]
+
+
+class TestLateFill:
+    @pytest.fixture
+    def bought_twice(self, place, settle, simulator, settings):
+        """The venue bought, and said "not found" for longer than anybody waits."""
+        settings.EXCHANGE_RECV_WINDOW = timedelta(seconds=0.5)
+        settings.NOT_FOUND_TIMES = 2
+        simulator.fail(
+            {"on": "place", "action": "accept_then_drop", "times": 1}, {"on": "query", "action": "not_found"}
+        )
+        place("60.00")
+        batch = settle()
+        time.sleep(0.6)
+        for _ in range(3):
+            take_next_step(batch_id=batch.pk, exchange=CcxtExchange())
+        simulator.fail()
+        first, second = attempts()
+        assert (first.state, second.state) == (AttemptState.NOT_PLACED, AttemptState.FILLED)
+        assert len(simulator.book()) == 2
+        return first
+
+    def test_is_booked_to_inventory(self, bought_twice, reconcile):
+        before = Wallet.objects.get(role=WalletRole.INVENTORY, asset="ABAN").balance
+        done = reconcile()
+        bought_twice.refresh_from_db()
+        assert (bought_twice.state, bought_twice.executed) == (AttemptState.FILLED, Decimal("15.02"))
+        assert bought_twice.commission == Decimal("0.01502")
+        after = Wallet.objects.get(role=WalletRole.INVENTORY, asset="ABAN").balance
+        assert after - before == Decimal("15.02") * Decimal("0.999")
+        assert (done.late_fills, [finding.kind for finding in done.findings]) == (1, ["late_fill"])
+        assert verify_everything() == []
+
+    def test_stays_open_until_staff_close_it(self, bought_twice, reconcile):
+        reconcile()
+        done = reconcile()
+        assert (done.late_fills, done.closed, found()) == (0, 0, [("late_fill", subject_of(bought_twice))])
+
+    def test_is_booked_once_with_whoever_asks_again(self, bought_twice, reconcile, exchange):
+        threads = [threading.Thread(target=closing(ask_again), kwargs=late(bought_twice)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        reconcile()
+        for thread in threads:
+            thread.join()
+        assert Transaction.objects.filter(kind="fill").count() == 2
+        assert found() == [("late_fill", subject_of(bought_twice))]
+
+    def test_with_commission_in_a_third_asset_is_left_to_staff(self, bought_twice, edit_book, reconcile):
+        edit_book("UPDATE trade SET commission_asset = 'BNB' WHERE order_id = 1")
+        reconcile()
+        assert found() == [("differs", subject_of(bought_twice))]
+
+
+def late(attempt):
+    return {"attempt_id": attempt.pk, "exchange": CcxtExchange()}
+
+
+def closing(call):
+    """Call it in a thread that leaves no connection behind."""
+
+    def run(**arguments):
+        try:
+            call(**arguments)
+        finally:
+            connection.close()
+
+    return run
+
+
+class TestLedger:
+    def test_breaks_a_rule_and_keeps_it_again(self, place, settle, reconcile):
+        place("60.00")
+        settle()
+        tamper("UPDATE wallets_wallet SET balance = balance + 1 WHERE role = 'inventory'")
+        done = reconcile()
+        assert {finding.kind for finding in done.findings} == {"ledger"}
+        assert ("ledger", "rule 4: ABAN: customers and inventory") in found()
+        tamper("UPDATE wallets_wallet SET balance = balance - 1 WHERE role = 'inventory'")
+        done = reconcile()
+        assert (done.findings, done.closed) == ([], 2)
+
+
+class TestFindings:
+    @pytest.fixture
+    def one_of_each(self, place, settle, simulator, buy, edit_book):
+        for _ in range(2):
+            place("40.00")
+            settle()
+        buy()
+        edit_book("UPDATE venue_order SET symbol = 'XABANUSDT' WHERE id = 1")
+        tamper("UPDATE settlement_attempt SET cost = cost + 1 WHERE number = 1 AND venue_order_id = '2'")
+        tamper("UPDATE wallets_wallet SET balance = balance + 1 WHERE role = 'inventory'")
+
+    def test_are_not_added_twice(self, one_of_each, reconcile):
+        first = {finding.pk: finding.seen_at for finding in reconcile().findings}
+        assert [kind for kind, _ in found()] == ["extra", "missing", "differs", "ledger", "ledger"]
+        second = {finding.pk: finding.seen_at for finding in reconcile().findings}
+        assert first.keys() == second.keys()
+        assert all(second[pk] > seen_at for pk, seen_at in first.items())
+        assert Finding.objects.count() == 5
+
+    def test_stay_when_the_venue_is_away(self, one_of_each, reconcile, simulator):
+        reconcile()
+        before = found()
+        simulator.fail({"on": "query", "action": "down"})
+        done = reconcile()
+        assert (found(), done.unasked, done.closed) == (before, ["ABAN"], 0)
+
+    def test_are_counted_by_kind(self, one_of_each, reconcile, client):
+        assert set(count_open_findings().values()) == {0}
+        reconcile()
+        assert count_open_findings() == {"missing": 1, "extra": 1, "differs": 1, "late_fill": 0, "ledger": 2}
+        assert 'exchange_findings{kind="ledger"} 2.0' in client.get("/metrics/").content.decode()
+
+    def test_that_staff_have_closed_are_not_raised_again_until_they_change(
+        self, coin, buy, reconcile, admin_user, edit_book
+    ):
+        buy()
+        [finding] = reconcile().findings
+        Finding.objects.update(closed_at=timezone.now(), closed_by=admin_user, note="bought by hand")
+        assert reconcile().findings == []
+        edit_book("UPDATE venue_order SET executed = '6'")
+        [again] = reconcile().findings
+        assert again.pk != finding.pk
+
+    def test_of_a_run_that_began_later_are_left_to_it(self, coin, buy, exchange, reconcile, edit_book):
+        begun = timezone.now()
+        buy()
+        reconcile()
+        edit_book("DELETE FROM trade")
+        edit_book("DELETE FROM venue_order")
+        done = reconciling.reconcile(exchange=exchange, since=begun - DAY, now=begun)
+        assert (done.closed, len(done.findings)) == (0, 1)
+
+
+class TestList:
+    def test_is_of_our_ids(self):
+        assert new_client_order_id().startswith(CLIENT_ORDER_ID_PREFIX)
+
+    @pytest.fixture
+    def many(self, simulator, edit_book):
+        """1,300 orders of one millisecond, and some before and after."""
+        now = int(time.time() * 1000)
+        moments = [now - 40 * 3_600_000, *[now - 30 * 3_600_000] * 1300, *range(now - 100, now)]
+        edit_book(
+            "INSERT INTO venue_order (client_id, symbol, side, type, time_in_force, price, quantity, executed, quote,"
+            " status, time) VALUES (?, 'ABANUSDT', 'BUY', 'LIMIT', 'IOC', '4', '1', '1', '4', 'FILLED', ?)",
+            *((new_client_order_id(), moment) for moment in moments),
+        )
+        return simulator.book()
+
+    def test_of_more_than_a_page_loses_none(self, many, exchange):
+        listed = exchange.list_purchases(coin="ABAN", since=timezone.now() - 2 * DAY)
+        assert [order.client_order_id for order in listed] == [order["clientOrderId"] for order in many]
+        assert {(order.quantity, order.cost, order.final) for order in listed} == {(1, 4, True)}
+
+    def test_begins_when_it_is_told(self, many, exchange):
+        assert len(exchange.list_purchases(coin="ABAN", since=timezone.now() - timedelta(hours=35))) == 1400
+        assert len(exchange.list_purchases(coin="ABAN", since=timezone.now() - timedelta(hours=1))) == 100
+        assert len(exchange.list_purchases(coin="ABAN", since=timezone.now() - timedelta(days=5))) == 1401
+
+    def test_of_more_than_a_page_is_reconciled(self, many, exchange, coin, reconcile):
+        done = reconcile()
+        assert (done.purchases, len(done.findings)) == (1401, 1401)
+
+    def test_of_a_venue_that_lists_by_time(self, many, exchange, monkeypatch, edit_book):
+        monkeypatch.setattr("settlement.exchanges.ccxt_exchange._LISTING_BY_ID", frozenset())
+        since = timezone.now() - 2 * DAY
+        with pytest.raises(ExchangeAway, match="one moment"):
+            exchange.list_purchases(coin="ABAN", since=since)
+        edit_book("UPDATE venue_order SET time = time + id / 400 WHERE id BETWEEN 2 AND 1301")
+        listed = exchange.list_purchases(coin="ABAN", since=since)
+        assert [order.client_order_id for order in listed] == [order["clientOrderId"] for order in many]
+
+    @pytest.mark.parametrize(
+        "rule", [{"action": "down"}, {"action": "rate_limit"}, {"action": "reject", "code": -1021, "msg": "Timestamp"}]
+    )
+    def test_is_complete_or_none(self, many, exchange, simulator, rule):
+        simulator.fail({"on": "query", "action": "delay", "wait": 0.01, "times": 2}, {"on": "query", **rule})
+        with pytest.raises(ExchangeAway):
+            exchange.list_purchases(coin="ABAN", since=timezone.now() - 2 * DAY)
+        simulator.fail()
+        assert len(exchange.list_purchases(coin="ABAN", since=timezone.now() - 2 * DAY)) == 1401
+
+    @pytest.mark.parametrize("answer", ["<html>", [{}], [None], {"orders": []}])
+    def test_of_a_proxy_is_none(self, simulator, exchange, monkeypatch, answer):
+        monkeypatch.setattr(exchange._client, "privateGetAllOrders", lambda _: answer)
+        with pytest.raises(ExchangeAway):
+            exchange.list_purchases(coin="ABAN", since=timezone.now() - DAY)
+
+
+@pytest.mark.usefixtures("at_our_exchange")
+class TestCommand:
+    def test_ends_well_when_there_is_nothing(self, place, settle):
+        place("60.00")
+        settle()
+        code, said = command()
+        assert (code, "1 orders at the exchange, 1 attempts" in said) == (0, True)
+        assert command("--quiet") == (0, "")
+
+    def test_names_what_it_finds(self, coin, buy):
+        name = buy()
+        code, said = command("--days", "1", "--quiet")
+        assert code == 1
+        assert name in said
+        assert "ABAN" in said
+
+    def test_says_when_the_venue_could_not_be_asked(self, coin, buy, simulator):
+        name = buy()
+        assert command()[0] == 1
+        simulator.fail({"on": "query", "action": "down"})
+        code, said = command("--quiet")
+        assert code == 2
+        assert name in said
+        assert "could not be asked" in said
+        assert "ABAN" in said.rsplit("asked", 1)[1]
+
+    @pytest.mark.parametrize("days", ["0", "-1", "x", "99999999999"])
+    def test_refuses_days_that_make_no_sense(self, days):
+        with pytest.raises(Exception, match="days"):
+            call_command("reconcile", f"--days={days}")
+
+
+class TestWhileSettlementGoesOn:
+    def test_no_connection_is_held_while_the_venue_is_asked(self, place, settle, reconcile, exchange, monkeypatch):
+        held = []
+        for name in ("list_purchases", "look_up"):
+            inner = getattr(exchange, name)
+
+            def watched(inner=inner, **arguments):
+                held.append(connection.connection is not None)
+                return inner(**arguments)
+
+            monkeypatch.setattr(exchange, name, watched)
+        place("60.00")
+        settle()
+        tamper("UPDATE settlement_attempt SET cost = cost + 1")
+        reconcile()
+        assert held == [False, False]
+
+    def test_a_purchase_around_the_list_is_neither_missing_nor_extra(
+        self, place, settle, reconcile, exchange, monkeypatch
+    ):
+        inner = exchange.list_purchases
+
+        def settle_list_and_settle(**arguments):
+            place("40.00")
+            settle()
+            listed = inner(**arguments)
+            place("60.00")
+            settle()
+            return listed
+
+        monkeypatch.setattr(exchange, "list_purchases", settle_list_and_settle)
+        done = reconcile()
+        assert (done.attempts, done.purchases, done.findings) == (2, 1, [])
+
+    @pytest.mark.parametrize("step", ["_commit_to_sending", "_react", "book_execution"])
+    def test_a_purchase_in_between_is_left_to_it(self, place, claim, reconcile, exchange, monkeypatch, step):
+        """Reconciliation runs to its end within a step of settlement, and after it."""
+        place("60.00")
+        batch = claim()
+        inner, seen = getattr(sending, step), []
+
+        def around(*arguments, **named):
+            seen.append(reconcile(of=CcxtExchange()).findings)
+            answer = inner(*arguments, **named)
+            seen.append(reconcile(of=CcxtExchange()).findings)
+            return answer
+
+        monkeypatch.setattr(sending, step, around)
+        take_next_step(batch_id=batch.pk, exchange=exchange)
+        assert seen == [[], []]
+        assert attempts()[0].state == AttemptState.FILLED
+
+    def test_an_attempt_that_was_sent_is_left_to_settlement(self, place, settle, simulator, reconcile):
+        simulator.fail({"on": "place", "action": "accept_then_drop", "times": 1})
+        place("60.00")
+        settle()
+        assert (attempts()[0].state, len(simulator.book())) == (AttemptState.SENT, 1)
+        assert reconcile().findings == []
+
+    def test_never_finds_what_is_not_there(self, coin, make_shopper, place, exchange, simulator, reconcile, settings):
+        settings.RISK_MAX_ORDERS, settings.EXCHANGE_RECV_WINDOW = 10_000, timedelta(seconds=0.5)
+        shopper, own, over = make_shopper("100000.00"), CcxtExchange(), threading.Event()
+        own._client.enableRateLimit = exchange._client.enableRateLimit = False
+        simulator.fail(
+            *(
+                {"on": "place", "action": action, "times": 2}
+                for action in ("accept_then_drop", "accept_then_500", "partial", "drop")
+            )
+        )
+
+        def settle_on():
+            while not over.is_set():
+                place("12.00", of=shopper, at=timezone.now())
+                end_pauses()
+                claim_waiting_orders(coin_id=coin.pk, now=timezone.now())
+                for batch in batches()[-3:]:
+                    take_next_step(batch_id=batch.pk, exchange=own)
+
+        settling = threading.Thread(target=closing(settle_on))
+        settling.start()
+        try:
+            deadline = time.monotonic() + 30
+            while (fills := Attempt.objects.filter(state=AttemptState.FILLED).count()) < 30:
+                assert settling.is_alive()
+                assert reconcile().findings == []
+                assert time.monotonic() < deadline, f"{fills} purchases"
+        finally:
+            over.set()
+            settling.join()
+        assert reconcile().findings == []
