@@ -160,6 +160,7 @@ class Pause(models.Model):
     until = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=200)
     times = models.PositiveIntegerField(default=1, help_text="How often in a row the venue gave a reason.")
+    is_of_calls = models.BooleanField(default=False, help_text="Too many calls: the venue is not asked for anything.")
     set_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )

@@ -34,7 +34,7 @@ from settlement.exchanges.protocol import (
     Unknown,
 )
 from settlement.exchanges.transport import open_session
-from settlement.exchanges.verdicts import judge_refusal
+from settlement.exchanges.verdicts import judge_rate_limit, judge_refusal
 
 # Venues that refuse a signed request after its timestamp and window have passed.
 _WITH_REQUEST_DEADLINE: Final = frozenset({"binance", "binanceus"})
@@ -216,11 +216,12 @@ class CcxtExchange:
             self._client.options["timeDifference"] = 0  # measured anew by the next question
 
     def _judge_failed_look_up(self, error: Exception) -> Answer:
-        _, code, message, _ = _raw_error(error)
+        status, code, message, headers = _raw_error(error)
         if isinstance(error, ccxt.OrderNotFound) and (self._client.id != "binance" or code == _BINANCE_ORDER_NOT_FOUND):
             return NotFound()
         self._forget_clock_if_stale(error)
-        return Unknown(reason=f"{type(error).__name__} {code} {message}"[:200])
+        wait = judge_rate_limit(status=status, headers=headers)
+        return Unknown(reason=f"{type(error).__name__} {code} {message}"[:200], retry_after_seconds=wait)
 
     def _understand(self, order: Any, *, coin: str, client_order_id: str) -> Answer:
         """Accept an answer only if it is about our order: a proxy's page parses to an order without an id."""
@@ -366,7 +367,9 @@ def _questions() -> Iterator[None]:
         with localcontext():
             yield
     except ccxt.BaseError as error:
-        raise ExchangeAway(type(error).__name__) from error
+        status, _, _, headers = _raw_error(error)
+        wait = judge_rate_limit(status=status, headers=headers)
+        raise ExchangeAway(type(error).__name__, retry_after_seconds=wait) from error
 
 
 def _judge_failure(error: Exception) -> Answer:

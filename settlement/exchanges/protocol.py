@@ -87,6 +87,7 @@ class Trouble(Enum):
 
     COIN = "coin"
     VENUE = "venue"
+    CALLS = "calls"  # too many: the venue is not even to be asked for a while
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,13 +107,21 @@ class NotFound:
 @dataclass(frozen=True, kw_only=True)
 class Unknown:
     reason: str
+    retry_after_seconds: float | None = None
 
 
 Answer = Executed | Refused | NotPlaced | NotFound | Unknown
 
 
 class ExchangeAway(Exception):
-    """A question without consequences (rules, prices, time, lists) was not answered."""
+    """A question without consequences (rules, prices, time, lists) was not answered.
+
+    `retry_after_seconds` is what the venue asked for because there were too many.
+    """
+
+    def __init__(self, reason: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class CoinNotListed(Exception):

@@ -18,7 +18,7 @@ _REFUSED_FILTERS: Final = frozenset({"MAX_POSITION"})
 # request itself was wrong for this moment, and the next attempt is sized and dated anew.
 _NOT_PLACED_CODES: Final[Mapping[str, Trouble | None]] = {
     "-1002": Trouble.VENUE,  # not authorised
-    "-1003": Trouble.VENUE,  # rate limit
+    "-1003": Trouble.CALLS,  # rate limit
     "-1015": Trouble.VENUE,  # order rate limit
     "-1021": None,  # clock
     "-1022": Trouble.VENUE,  # signature
@@ -33,15 +33,15 @@ _NOT_PLACED_MESSAGES: Final[Mapping[str, Trouble]] = {
     "Market is closed": Trouble.COIN,
 }
 _RATE_LIMIT_STATUSES: Final = frozenset({418, 429})
+_RETRY_AFTER_UNSAID: Final = 10.0
 _FILTER = re.compile(r"Filter failure: ([A-Z_]+)")
 
 
 def judge_refusal(*, status: int, code: str, message: str, headers: Mapping[str, str]) -> Answer:
     """Say what an error answer to a new order proves."""
     reason = f"{status} {code} {message}"[:200]
-    if status in _RATE_LIMIT_STATUSES:
-        wait = _seconds(headers.get("Retry-After"))
-        return NotPlaced(reason=reason, trouble=Trouble.VENUE, retry_after_seconds=wait)
+    if (wait := judge_rate_limit(status=status, headers=headers)) is not None:
+        return NotPlaced(reason=reason, trouble=Trouble.CALLS, retry_after_seconds=wait)
     if not 400 <= status < 500:  # noqa: PLR2004  a client error; a 5XX says nothing of the order
         return Unknown(reason=reason)
     found = _FILTER.search(message)
@@ -55,5 +55,12 @@ def judge_refusal(*, status: int, code: str, message: str, headers: Mapping[str,
     return Unknown(reason=reason)
 
 
-def _seconds(value: str | None) -> float | None:
-    return float(value) if value and value.isdigit() else None
+def judge_rate_limit(*, status: int | None, headers: Mapping[str, str]) -> float | None:
+    """The seconds that the venue wants to be left alone for; None when it said no such thing.
+
+    Calls that go on all the same are answered with a ban ("IP limits", Binance spot REST API documentation).
+    """
+    if status not in _RATE_LIMIT_STATUSES:
+        return None
+    value = headers.get("Retry-After", "")
+    return float(value) if value.isdigit() else _RETRY_AFTER_UNSAID

@@ -73,6 +73,7 @@ class Migration(migrations.Migration):
                 ('until', models.DateTimeField(blank=True, null=True)),
                 ('reason', models.CharField(max_length=200)),
                 ('times', models.PositiveIntegerField(default=1, help_text='How often in a row the venue gave a reason.')),
+                ('is_of_calls', models.BooleanField(default=False, help_text='Too many calls: the venue is not asked for anything.')),
                 ('set_at', models.DateTimeField()),
             ],
         ),

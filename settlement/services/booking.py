@@ -95,7 +95,13 @@ def _wait_before_next(attempt: Attempt, answer: NotPlaced, *, now: datetime) -> 
     if answer.trouble is None:
         return max(_RETRY_WAITS_SECONDS[min(attempt.number, len(_RETRY_WAITS_SECONDS)) - 1], asked_for)
     coin = attempt.coin if answer.trouble is Trouble.COIN else None
-    until = pause_for_trouble(coin=coin, reason=answer.reason, at_least_seconds=asked_for, now=now)
+    until = pause_for_trouble(
+        coin=coin,
+        reason=answer.reason,
+        at_least_seconds=asked_for,
+        now=now,
+        of_calls=answer.trouble is Trouble.CALLS,
+    )
     return (until - now).total_seconds()
 
 

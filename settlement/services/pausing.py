@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from settlement.clock import database_now
+from settlement.exchanges.protocol import ExchangeAway
 from settlement.jobs import settle_batch_later
 from settlement.metrics import count_pause
 from settlement.models import Attempt, AttemptState, Pause
@@ -24,12 +25,13 @@ logger = logging.getLogger(__name__)
 
 # The wait doubles with each answer in a row that gave a reason; staff's own pause is left as it is.
 _PAUSE = """
-INSERT INTO settlement_pause (coin_id, until, reason, times, set_at)
-VALUES (%(coin)s, %(now)s + make_interval(secs => %(least)s), %(reason)s, 1, %(now)s)
+INSERT INTO settlement_pause (coin_id, until, reason, times, set_at, is_of_calls)
+VALUES (%(coin)s, %(now)s + make_interval(secs => %(least)s), %(reason)s, 1, %(now)s, %(of_calls)s)
 ON CONFLICT ON CONSTRAINT one_pause_per_coin_and_one_for_the_venue DO UPDATE
    SET until = %(now)s + make_interval(
            secs => greatest(%(least)s, least(power(2, least(settlement_pause.times, 20)), %(most)s))),
-       reason = excluded.reason, times = settlement_pause.times + 1, set_at = excluded.set_at
+       reason = excluded.reason, times = settlement_pause.times + 1, set_at = excluded.set_at,
+       is_of_calls = excluded.is_of_calls
  WHERE settlement_pause.set_by_id IS NULL
 RETURNING until
 """
@@ -42,10 +44,18 @@ def find_pause(*, coin_id: int, now: datetime) -> Pause | None:
     return max(pauses, key=lambda pause: (pause.until is None, pause.until or now), default=None)
 
 
-def pause_for_trouble(*, coin: Coin | None, reason: str, at_least_seconds: float, now: datetime) -> datetime:
+def find_pause_of_calls(*, now: datetime) -> datetime | None:
+    """Until when the venue wants to be left alone, if it does."""
+    return Pause.objects.filter(is_of_calls=True, until__gt=now).values_list("until", flat=True).first()
+
+
+def pause_for_trouble(
+    *, coin: Coin | None, reason: str, at_least_seconds: float, now: datetime, of_calls: bool = False
+) -> datetime:
     """Buy nothing of `coin`, or at the venue at all, for a while that grows; returns until when.
 
-    `at_least_seconds` is what the venue asked for. Raises nothing when staff have paused already.
+    `at_least_seconds` is what the venue asked for, and `of_calls` that it had too many of any kind. A pause of staff
+    stays as it is.
     """
     name = coin.name if coin else "the venue"
     values = {
@@ -54,6 +64,7 @@ def pause_for_trouble(*, coin: Coin | None, reason: str, at_least_seconds: float
         "reason": reason[:200],
         "least": max(at_least_seconds, 1.0),
         "most": settings.PAUSE_MAX_SECONDS,
+        "of_calls": of_calls,
     }
     with connection.cursor() as cursor:
         cursor.execute(_PAUSE, values)
@@ -62,6 +73,18 @@ def pause_for_trouble(*, coin: Coin | None, reason: str, at_least_seconds: float
     logger.error("buying of %s is paused until %s: %s", name, until.isoformat(timespec="seconds"), reason)
     count_pause(coin=coin.name if coin else "")
     return until
+
+
+def pause_for_silence(*, coin: Coin | None, error: ExchangeAway, now: datetime) -> datetime:
+    """A question was not answered: leave the coin alone for a while, or the venue if it asked for that."""
+    wait = error.retry_after_seconds
+    return pause_for_trouble(
+        coin=coin if wait is None else None,
+        reason=f"no answer: {error}",
+        at_least_seconds=wait or 0,
+        now=now,
+        of_calls=wait is not None,
+    )
 
 
 def forget_trouble(*, coin_id: int) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import connection
 
 from settlement.exchanges.protocol import Exchange, ExchangeAway
+from settlement.services.pausing import find_pause_of_calls, pause_for_silence
 from trading.models import Coin
 from trading.services.prices import record_price
 
@@ -18,13 +19,15 @@ def refresh_prices(*, exchange: Exchange, source: str, now: datetime) -> None:
     When the venue does not answer, prices age; they are not sold at for longer than PRICE_MAX_AGE.
     """
     coins = list(Coin.objects.filter(is_sold=True, fixed_price=None))
-    if not coins:
+    if not coins or find_pause_of_calls(now=now):
         return
     connection.close()  # the venue may take its time
     try:
         prices = exchange.read_prices(coins=[coin.name for coin in coins])
     except ExchangeAway as error:
         logger.warning("no prices: the exchange does not answer: %s", error)
+        if error.retry_after_seconds is not None:
+            pause_for_silence(coin=None, error=error, now=now)
         return
     for coin in coins:
         if coin.name in prices:

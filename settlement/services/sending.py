@@ -36,7 +36,7 @@ from settlement.services.booking import (
     give_up_looking,
     park,
 )
-from settlement.services.pausing import find_pause, pause_for_trouble
+from settlement.services.pausing import find_pause, find_pause_of_calls, pause_for_silence, pause_for_trouble
 from settlement.sizing import highest_price, quantity_to_buy
 from trading.services.settling import SettledOrders, sum_open_orders
 
@@ -56,13 +56,12 @@ def take_next_step(*, batch_id: int, exchange: Exchange) -> None:
         try:
             _send(attempt, exchange)
         except ExchangeAway as error:  # of a question before the sending: nothing was sent
-            _pause_and_put_off(attempt, reason=f"no answer: {error}")
+            _pause_and_put_off(attempt, error)
 
 
-def _pause_and_put_off(attempt: Attempt, *, reason: str) -> None:
+def _pause_and_put_off(attempt: Attempt, error: ExchangeAway) -> None:
     with transaction.atomic():
-        until = pause_for_trouble(coin=attempt.coin, reason=reason, at_least_seconds=0, now=database_now())
-        _put_off(attempt, until=until)
+        _put_off(attempt, until=pause_for_silence(coin=attempt.coin, error=error, now=database_now()))
 
 
 def _put_off(attempt: Attempt, *, until: datetime | None) -> None:
@@ -162,6 +161,10 @@ def look_up(*, attempt: Attempt, exchange: Exchange) -> Answer:
 
 
 def _ask(attempt: Attempt, exchange: Exchange) -> None:
+    now = database_now()
+    if until := find_pause_of_calls(now=now):
+        _ask_later(attempt, reason="too many calls", at_least_seconds=(until - now).total_seconds())
+        return
     answer = look_up(attempt=attempt, exchange=exchange)
     attempt.lookups += 1
     Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(lookups=attempt.lookups)
@@ -169,6 +172,11 @@ def _ask(attempt: Attempt, exchange: Exchange) -> None:
         _count_not_found(attempt, exchange)
     elif isinstance(answer, Executed):
         _react(attempt, answer)
+    elif isinstance(answer, Unknown) and answer.retry_after_seconds is not None:
+        until = pause_for_trouble(
+            coin=None, reason=answer.reason, at_least_seconds=answer.retry_after_seconds, now=now, of_calls=True
+        )
+        _ask_later(attempt, reason=answer.reason, at_least_seconds=(until - now).total_seconds())
     else:
         _ask_later(attempt, reason=f"lookup: {answer}")
 
@@ -233,9 +241,10 @@ def _venue_now(offset: timedelta) -> datetime:
     return database_now() + offset
 
 
-def _ask_later(attempt: Attempt, *, reason: str) -> None:
+def _ask_later(attempt: Attempt, *, reason: str, at_least_seconds: float = 0) -> None:
     """Look again after a wait that doubles each time. Never a refund and never a resend on a guess."""
-    wait = min(settings.LOOKUP_FIRST_WAIT_SECONDS * 2.0 ** min(attempt.lookups, 30), settings.LOOKUP_MAX_WAIT_SECONDS)
+    grown = settings.LOOKUP_FIRST_WAIT_SECONDS * 2.0 ** min(attempt.lookups, 30)
+    wait = max(min(grown, settings.LOOKUP_MAX_WAIT_SECONDS), at_least_seconds)
     logger.warning("%s of %s: %s; asking in %.0f s", attempt, attempt.batch, reason, wait)
     when = database_now() + timedelta(seconds=wait)
     with transaction.atomic():

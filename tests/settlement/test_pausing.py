@@ -8,6 +8,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.models import AttemptState, BatchState, Pause
 from settlement.services.pausing import find_pause, lift_pause, pause_buying, pause_for_trouble
+from settlement.services.pricing import refresh_prices
 from settlement.services.sending import take_next_step
 from settlement.services.sweeping import sweep
 from tests.conftest import make_coin
@@ -100,6 +101,44 @@ class TestTrouble:
         sweep(now=now + timedelta(seconds=29))
         assert ProcrastinateJob.objects.filter(task_name=CLAIM_TASK).count() == 1
         assert claim(at=now + timedelta(seconds=30)).orders_count == 3
+
+
+class TestTooManyCalls:
+    """The venue bans who goes on calling: then nothing is asked, not even for prices, until it is over."""
+
+    def test_of_orders_stop_questions_too(self, place, settle, simulator, exchange, coin, now):
+        simulator.fail({"on": "place", "action": "rate_limit", "times": 1})
+        place("60.00")
+        settle()
+        pause = Pause.objects.get()
+        assert (pause.coin, pause.is_of_calls) == (None, True)
+        coin.fixed_price = None
+        coin.save()
+        simulator.fail({"action": "down"})
+        refresh_prices(exchange=exchange, source="binance", now=now)
+        assert Pause.objects.get().times == 1, "nothing was asked"
+
+    def test_of_questions_for_prices(self, coin, simulator, exchange, now):
+        coin.fixed_price = None
+        coin.save()
+        simulator.fail({"on": "ticker", "action": "rate_limit", "times": 1})
+        refresh_prices(exchange=exchange, source="binance", now=now)
+        assert find_pause(coin_id=coin.pk, now=now).is_of_calls
+
+    def test_of_questions_for_an_order_put_it_off(self, place, settle, simulator, exchange):
+        simulator.fail(
+            {"on": "place", "action": "accept_then_drop", "times": 1}, {"on": "query", "action": "rate_limit"}
+        )
+        place("60.00")
+        batch = settle(steps=2)
+        assert Pause.objects.get().is_of_calls
+        asked = attempts()[0].lookups
+        take_next_step(batch_id=batch.pk, exchange=exchange)
+        assert attempts()[0].lookups == asked
+        simulator.fail()
+        end_pauses()
+        take_next_step(batch_id=batch.pk, exchange=exchange)
+        assert states() == ["completed"]
 
 
 class TestStaff:

@@ -29,7 +29,7 @@ def test_only_what_is_listed_proves_anything(status, code, message, verdict):
     assert isinstance(judge_refusal(status=status, code=code, message=message, headers={}), verdict)
 
 
-@pytest.mark.parametrize(("value", "seconds"), [("7", 7.0), (None, None), ("tomorrow", None)])
+@pytest.mark.parametrize(("value", "seconds"), [("7", 7.0), (None, 10.0), ("tomorrow", 10.0)])
 def test_retry_after_is_obeyed(value, seconds):
     headers = {"Retry-After": value} if value else {}
     assert judge_refusal(status=429, code="", message="", headers=headers).retry_after_seconds == seconds
