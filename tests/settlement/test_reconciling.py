@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
+from settlement import tasks
 from settlement.exchanges.ccxt_exchange import CcxtExchange
 from settlement.exchanges.protocol import CLIENT_ORDER_ID_PREFIX, ExchangeAway, PurchaseRequest
 from settlement.models import Attempt, AttemptState, Finding, FindingKind, new_client_order_id
@@ -33,6 +34,12 @@ DAY = timedelta(days=1)
 @pytest.fixture(autouse=True)
 def no_lag(settings):
     settings.NOT_FOUND_MARGIN = timedelta(0)
+
+
+@pytest.fixture
+def exchange(exchange):
+    exchange._client.enableRateLimit = False  # it would make every list wait
+    return exchange
 
 
 @pytest.fixture
@@ -591,7 +598,7 @@ class TestWhileSettlementGoesOn:
     def test_never_finds_what_is_not_there(self, coin, make_shopper, place, exchange, simulator, reconcile, settings):
         settings.RISK_MAX_ORDERS, settings.EXCHANGE_RECV_WINDOW = 10_000, timedelta(seconds=0.5)
         shopper, own, over = make_shopper("100000.00"), CcxtExchange(), threading.Event()
-        own._client.enableRateLimit = exchange._client.enableRateLimit = False
+        own._client.enableRateLimit = False
         simulator.fail(
             *(
                 {"on": "place", "action": action, "times": 2}
@@ -619,3 +626,15 @@ class TestWhileSettlementGoesOn:
             over.set()
             settling.join()
         assert reconcile().findings == []
+
+
+def test_the_daily_task_looks_back_for_the_configured_days(coin, buy, exchange, monkeypatch, settings):
+    monkeypatch.setattr(tasks, "get_exchange", lambda: exchange)
+    asked, inner = [], exchange.list_purchases
+    monkeypatch.setattr(exchange, "list_purchases", lambda **given: asked.append(given["since"]) or inner(**given))
+    settings.RECONCILE_DAYS = 5
+    buy()
+    tasks.reconcile(timestamp=0)
+    assert timedelta(0) < timezone.now() - asked[0] - 5 * DAY < timedelta(minutes=1)
+    assert len(found()) == 1
+    assert (tasks.reconcile.queue, tasks.reconcile.queueing_lock) == ("ops", "reconcile")
