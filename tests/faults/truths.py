@@ -5,6 +5,8 @@ from collections import Counter
 from contextlib import closing
 from decimal import Decimal
 
+from django.db import connection
+
 from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, BatchState, Finding, FindingKind
 from settlement.verification import verify_everything
 from trading.models import Order, OrderState
@@ -21,6 +23,7 @@ SELECT venue_order.client_id, venue_order.symbol, venue_order.executed, venue_or
 
 def assert_all_truths(world, *, seconds=40):
     """Wait until nothing moves any more, then compare everybody's books: ours, the venue's, the customers'."""
+    connection.close()  # it may have been cut meanwhile
     trades, world.unchecked = world.unchecked, []
     for trade in trades:
         trade.join()

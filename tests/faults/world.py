@@ -300,6 +300,18 @@ class World:
             cursor = line.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
 
+    @contextmanager
+    def frozen_workers(self):
+        """Nobody works for a moment, and nobody is dead."""
+        workers = [self.supervisor.children[name].process.pid for name in ("worker 1", "worker 2")]
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in workers:
+                os.kill(pid, signal.SIGCONT)
+
     def wait_for(self, condition, *, seconds=40):
         """Like tests.processes.wait_for; when in vain, with everybody's last words."""
         try:
