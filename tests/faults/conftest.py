@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.matrix import begin
 from tests.faults.trade import Trade
-from tests.faults.truths import assert_all_truths
+from tests.faults.truths import assert_all_truths, assert_nothing_has_changed_since
 from tests.faults.world import World
 
 _begun = time.monotonic()
@@ -18,7 +18,11 @@ def _world(django_db_blocker):
     with django_db_blocker.unblock():
         world = World()
         yield world
-        world.end()
+        try:
+            with world.connected():
+                assert_nothing_has_changed_since(world)
+        finally:
+            world.end()
 
 
 @pytest.fixture
