@@ -68,6 +68,10 @@ class Configuration(BaseSettings):
     DATA_DIR: Path = Path(".data")
     SIMULATOR_PORT: int = 9100
 
+    # Tests of faults: where a process ends or freezes itself. See wallets/failpoints.py
+    FAILPOINTS: Annotated[str, Field(pattern=r"^([a-z_.]+=(kill|stop)(,|$))*$")] = ""
+    FAILPOINTS_DIR: Path = Path(".data/failpoints")
+
     # Sign-in
     ACCESS_TOKEN_MINUTES: Annotated[int, Field(gt=0)] = 15
     REFRESH_TOKEN_DAYS: Annotated[int, Field(gt=0)] = 14
@@ -178,4 +182,6 @@ class Configuration(BaseSettings):
             raise ValueError("JWT_SECRET_KEY must differ from SECRET_KEY")
         if not self.POSTGRES_PASSWORD:
             raise ValueError("POSTGRES_PASSWORD must be set")
+        if self.FAILPOINTS:
+            raise ValueError("FAILPOINTS are for tests: they end the process")
         return self

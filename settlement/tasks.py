@@ -18,6 +18,7 @@ from settlement.retries import BackOff
 from settlement.services import claiming, intervening, pricing, reconciling, sending, sweeping
 from trading.events import CLAIM_TASK, SETTLEMENT_QUEUE
 from trading.services.prices import prune_prices
+from wallets import failpoints
 from wallets.log_context import log_context
 from wallets.services.tokens import prune_token_families
 
@@ -32,6 +33,7 @@ def claim_waiting_orders(*, coin_id: int) -> None:
 def settle_batch(*, batch_id: int) -> None:
     with log_context(batch_id=batch_id):
         sending.take_next_step(batch_id=batch_id, exchange=get_exchange())
+        failpoints.reach("job.done")
 
 
 @app.task(name=INTERVENE_TASK, queue=SETTLEMENT_QUEUE, retry=BackOff())

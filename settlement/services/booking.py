@@ -23,6 +23,7 @@ from settlement.services.pausing import forget_trouble, pause_for_trouble
 from trading import events
 from trading.selectors import read_waiting_orders
 from trading.services.settling import complete_orders, refund_orders, sum_open_orders
+from wallets import failpoints
 from wallets.services.ledger import book_fill, lock_inventory
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ def end_refused(*, attempt: Attempt, from_state: AttemptState, reason: str) -> N
     logger.warning("%s of %s is refused: %s", attempt, attempt.batch, reason)
     batch = _lock_batch(attempt)
     refund_orders(batch_id=batch.pk, reason="refused_by_the_exchange", now=now)
+    failpoints.reach("refund.credited")
     _close(batch, state=BatchState.REFUNDED, reason=reason, now=now)
 
 

@@ -16,6 +16,7 @@ from trading.events import CLAIM_TASK
 from trading.models import Coin, PoolPolicy
 from trading.selectors import read_waiting_orders
 from trading.services.settling import ClaimedOrders, claim_orders, refund_orders
+from wallets import failpoints
 from wallets.services.ledger import lock_inventory
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ def claim_waiting_orders(*, coin_id: int, now: datetime) -> Batch | None:
     coin = Coin.objects.get(pk=coin_id)
     batch, pooled = _claim(coin=coin, now=now)
     if batch:
+        failpoints.reach("claim.committed")
         logger.info("%s of %s orders of %s begins", batch, batch.orders_count, coin, extra={"batch_id": batch.pk})
     if pooled:
         pools.count(coin=coin.name, change=-pooled)
@@ -66,6 +68,7 @@ def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
         batch.delete()
         return None, Decimal(0)
     _start(batch, claimed=claimed, waiting=waiting, now=now)
+    failpoints.reach("claim.claimed")
     return batch, claimed.pool_charge
 
 

@@ -39,6 +39,7 @@ from settlement.services.booking import (
 from settlement.services.pausing import find_pause, find_pause_of_calls, pause_for_silence, pause_for_trouble
 from settlement.sizing import highest_price, quantity_to_buy
 from trading.services.settling import SettledOrders, sum_open_orders
+from wallets import failpoints
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +98,9 @@ def _send(attempt: Attempt, exchange: Exchange) -> None:
     if request is None:
         return
     _let_go_of_the_database()
+    failpoints.reach("attempt.sent")
     answer = exchange.buy(request=request)
+    failpoints.reach("attempt.answered")
     _react(attempt, answer)
 
 

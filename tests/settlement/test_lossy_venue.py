@@ -71,7 +71,7 @@ def impatient(settings):
 
 def test_purchases_are_what_was_delivered_and_the_houses_surplus(impatient, exchange, simulator, coin, make_shopper):
     sys.stdout.write(f"\n{RUNS} runs with a lossy venue: LOSSY_SEED={SEED}\n")
-    chance = random.Random(SEED)  # noqa: S311  to be repeated, not to be secret
+    chance = random.Random(SEED)
     customers = [make_shopper("100000.00") for _ in range(4)]
     simulator.set_account(balances={"USDT": "100000000"}, commission_rate=str(COMMISSION))
     seen = Counter()

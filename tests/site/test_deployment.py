@@ -117,8 +117,8 @@ class TestCompose:
     def test_passes_on_every_variable_and_no_other(self):
         fields = set(Configuration.model_fields)
         passed = {name for service in DJANGO_SERVICES for name in declared_environment(service)}
-        # The image says where it listens; the rest is the development stack's.
-        assert fields - passed == {"BIND_ADDRESS", "DATA_DIR", "SIMULATOR_PORT"}
+        # The image says where it listens; the rest is the development stack's, and the tests': production refuses failpoints.
+        assert fields - passed == {"BIND_ADDRESS", "DATA_DIR", "SIMULATOR_PORT", "FAILPOINTS", "FAILPOINTS_DIR"}
         assert passed <= fields
 
     @pytest.mark.parametrize("service", DJANGO_SERVICES)

@@ -16,6 +16,7 @@ from trading.models import WAITING, Coin, Order, OrderState, Review
 from trading.prices import Offer, OfferAndPool, read_offer
 from trading.pricing import amount_for, charge_for
 from trading.risk import RecentOrders, find_breach, read_recent_orders
+from wallets import failpoints
 from wallets.conflicts import retried_on_conflict
 from wallets.exceptions import NotFound
 from wallets.idempotency import IdempotencyKey
@@ -66,6 +67,7 @@ def place_order(*, buyer: Principal, request: OrderRequest, now: datetime) -> Pl
     """
     market = read_offer(name=request.crypto)
     placed = _place(buyer=buyer, request=request, market=market, now=now)
+    failpoints.reach("order.committed")
     add_to_log_context(order_id=placed.order.pk)
     if not placed.replayed:
         count_placed(state=placed.order.state)
@@ -82,6 +84,7 @@ def _place(*, buyer: Principal, request: OrderRequest, market: OfferAndPool, now
     if request.key and recent.same_key_id is not None:
         return PlacedOrder(order=_replay(order_id=recent.same_key_id, key=request.key), replayed=True)
     order = _write_order(wallet=wallet, request=request, offer=market.offer, recent=recent, now=now)
+    failpoints.reach("order.debited")
     claim_now = order.state != OrderState.HELD and is_to_be_claimed(order, pool_total=market.pool_total)
     if claim_now:
         events.orders_wait(coin_id=order.coin_id)
@@ -198,6 +201,7 @@ def _cancel(*, customer: Principal, order_id: int, now: datetime) -> Order:
         reference=outcome_reference(order_id=order.pk),
         order_id=order.pk,
     )
+    failpoints.reach("cancel.credited")
     count_closed_after_commit(state=OrderState.CANCELLED)
     return order
 

@@ -1,0 +1,34 @@
+"""Every fault x the kind of order x how often. Ordinary runs take each fault once, `task test:faults` all."""
+
+import time
+
+import pytest
+
+KINDS = ("large", "pool")
+ONCE, LOAD = "once", "under load"
+REPEATS = 3
+
+
+def each(*names, modes=(ONCE, LOAD)):
+    """Cases of (name, kind, mode). The first of each name belongs to every run, the others to the matrix."""
+    cases = []
+    for number, name in enumerate(names):
+        for kind in KINDS:
+            for mode in modes:
+                ordinary = kind == KINDS[number % 2] and mode == modes[0]
+                marks = () if ordinary else (pytest.mark.matrix,)
+                cases.append(pytest.param(name, kind, mode, id=f"{name}, {kind}, {mode}", marks=marks))
+    return pytest.mark.parametrize(("name", "kind", "mode"), cases)
+
+
+def begin(fault, world, trade, mode):
+    """Strike: `fault` is a context manager that is entered before the customers come."""
+    if mode == ONCE:
+        with fault(world, trade):
+            trade.start()
+        return
+    with trade.load():
+        for _ in range(REPEATS):
+            with fault(world, trade):
+                time.sleep(0.3)
+            time.sleep(0.3)

@@ -1,0 +1,6 @@
+"""The project's settings with heartbeats as quick as these tests, for which there is no variable."""
+
+from exchange_site.settings import *  # noqa: F403
+from exchange_site.settings import PROCRASTINATE_WORKER_DEFAULTS as _DEFAULTS
+
+PROCRASTINATE_WORKER_DEFAULTS = {**_DEFAULTS, "update_heartbeat_interval": 0.5, "stalled_worker_timeout": 30.0}

@@ -1,0 +1,178 @@
+"""An exchange that refuses, loses answers, lies and goes away; all of its lies are told at once, each about a coin."""
+
+import time
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from tests.faults.matrix import LOAD, ONCE, each
+from tests.faults.trade import Trade
+from tests.faults.truths import assert_all_truths, is_quiet
+from tests.processes import wait_for
+from trading.models import Order
+
+pytestmark = pytest.mark.timeout(300)
+
+AGAIN = "again and again"
+NO_FUNDS = {"code": -2010, "msg": "Account has insufficient balance for requested action."}
+NO_IDEA = {"code": -1006, "msg": "An unexpected response was received from the message bus."}
+
+# What each lie does to orders that are placed, besides its name and how often.
+ON_PLACING = {
+    "accepted, then the connection is cut": {"action": "accept_then_drop"},
+    "accepted, then silence": {"action": "accept_then_hang", "wait": 3},
+    "accepted, then a 502": {"action": "accept_then_500"},
+    "accepted, then garbage": {"action": "garbage"},
+    "the connection is cut before": {"action": "drop"},
+    "refused for good": {"action": "reject"},
+    "refused for want of funds": {"action": "reject", **NO_FUNDS},
+    "an error that says nothing": {"action": "reject", **NO_IDEA},
+    "too many requests": {"action": "rate_limit"},
+    "filled partly": {"action": "partial"},
+    "accepted after we have hung up": {"action": "delay", "wait": 1.2},
+    "arrives too late": {"action": "delay", "wait": 2.0},
+}
+# The longest first: they decide how long all of them take.
+REFUND_AGAINST_LATE_FILL = "bought, denied for long, the next one refused, and found after the refund"
+DENIED_FOR_LONG = "bought, and denied until it was bought again"
+DENIED = "bought, and denied for a moment"
+DOWN = "away for some seconds"
+LIES = (REFUND_AGAINST_LATE_FILL, DENIED_FOR_LONG, DENIED, DOWN, *ON_PLACING)
+LATE = {REFUND_AGAINST_LATE_FILL, DENIED_FOR_LONG}
+REFUNDED = {REFUND_AGAINST_LATE_FILL, "refused for good"}
+
+
+def rules_of(name, mode, symbol):
+    times = 1 if mode == ONCE else 3
+    return [{"symbol": symbol, **rule} for rule in _rules_of(name, times)]
+
+
+def _rules_of(name, times):
+    unanswered = {"on": "place", "action": "accept_then_drop", "times": times}
+    if name == DOWN:
+        return [{"action": "down", "seconds": 3 * times}]
+    if name == DENIED:
+        return [unanswered, {"on": "query", "action": "not_found", "seconds": 1.2}]
+    if name == DENIED_FOR_LONG:
+        return [unanswered, {"on": "query", "action": "not_found", "seconds": 8 * times}]
+    if name == REFUND_AGAINST_LATE_FILL:
+        return [unanswered, {"on": "place", "action": "reject"}, *_rules_of(DENIED_FOR_LONG, times)[1:]]
+    rule = ON_PLACING[name]
+    placing = [{"on": "place", "times": times, **rule}]
+    return placing if times == 1 else [*placing, {"on": "query", "times": times, **rule}]
+
+
+@pytest.fixture(scope="module")
+def lied_to(request, _world, django_db_blocker):
+    """The trades of every case that is to be run and not under load: begun together, and waited for together."""
+    selected = [item.callspec.params for item in request.session.items if item.originalname == "test_the_exchange_lies"]
+    wanted = [(case["name"], case["kind"], case["mode"]) for case in selected]
+    with django_db_blocker.unblock(), _world.connected():
+        _world.settle_in()
+        trades = {case: make_trade(_world, *case) for case in wanted}
+        _world.venue.fail(
+            *(rule for case, trade in trades.items() for rule in rules_of(case[0], case[2], trade.symbol))
+        )
+        for trade in trades.values():
+            trade.start()
+        for trade in trades.values():
+            trade.join()
+            with suppress(AssertionError):  # its own test tells
+                wait_for(lambda trade=trade: is_quiet(trade), seconds=60)
+        _world.venue.fail()
+    return trades
+
+
+def make_trade(world, name, kind, _mode):
+    trade = Trade(world, kind)
+    trade.late_fills = name in LATE
+    return trade
+
+
+@each(*LIES, modes=(ONCE, AGAIN))
+def test_the_exchange_lies(lied_to, world, name, kind, mode):
+    trade = lied_to[name, kind, mode]
+    world.unchecked.append(trade)
+    assert_all_truths(world, seconds=5)
+    states = set(Order.objects.filter(coin=trade.coin).values_list("state", flat=True))
+    assert states == ({"refunded"} if name in REFUNDED else {"completed"})
+
+
+def lying(name):
+    """The exchange lies some times, or for a while."""
+
+    @contextmanager
+    def fault(world, trade):
+        rules = rules_of(name, ONCE, trade.symbol)
+        lasting = max([rule.get("seconds", 0) for rule in rules])
+        world.venue.fail(*rules)
+        begun = time.monotonic()
+        yield
+        with suppress(AssertionError):  # another rule was in the way
+            wait_for(lambda: all(rule["applied"] for rule in world.venue.faults()), seconds=5)
+        time.sleep(max(0, begun + lasting - time.monotonic()))
+
+    return fault
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("kind", ["large", "pool"])
+@pytest.mark.parametrize("name", sorted({*ON_PLACING, DENIED, DOWN}))
+def test_the_exchange_lies_under_load(suffer, name, kind):
+    suffer(lying(name), kind, LOAD)
+
+
+@contextmanager
+def simulator_killed(world, trade):
+    """Its book is durable, so what it has sold it has sold."""
+    yield
+    with world.supervisor.without("simulator"):
+        time.sleep(1)
+    world.wait_for(world.venue.answers)
+
+
+@contextmanager
+def answers_of_the_venue_lost(world, trade):
+    with world.to_venue.muted():
+        yield
+        time.sleep(2)
+
+
+@contextmanager
+def requests_to_the_venue_delivered_late(world, trade):
+    with world.to_venue.held():
+        yield
+        time.sleep(2.5)
+
+
+@contextmanager
+def requests_to_the_venue_lost(world, trade):
+    with world.to_venue.held(then_cut=True):
+        yield
+        time.sleep(1.5)
+
+
+FAULTS = {
+    "killed": simulator_killed,
+    "its answers are lost": answers_of_the_venue_lost,
+    "requests arrive late": requests_to_the_venue_delivered_late,
+    "requests are lost": requests_to_the_venue_lost,
+}
+
+
+@each(*FAULTS)
+def test_the_line_to_the_exchange(suffer, name, kind, mode):
+    suffer(FAULTS[name], kind, mode)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("kind", ["large", "pool"])
+def test_the_exchange_is_away_for_a_minute(suffer, kind):
+    @contextmanager
+    def away(world, trade):
+        with world.supervisor.without("simulator"):
+            yield
+            time.sleep(60)
+        world.wait_for(world.venue.answers)
+
+    suffer(away, kind, ONCE, seconds=60)

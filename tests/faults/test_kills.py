@@ -1,0 +1,143 @@
+"""Processes that die or freeze at the worst moment."""
+
+import os
+import signal
+import time
+from collections import Counter
+from contextlib import contextmanager
+
+import pytest
+
+from tests.faults.kills import POINTS_OF_API, POINTS_OF_WORKER
+from tests.faults.matrix import LOAD, ONCE, each
+from tests.faults.truths import assert_all_truths, is_quiet
+from trading.models import Order
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def killed_at(point):
+    """The next process that reaches the point dies there."""
+
+    @contextmanager
+    def fault(world, trade):
+        with world.failpoints.armed(f"{point}=kill") as pid:
+            yield
+            world.wait_for(pid)
+
+    return fault
+
+
+def frozen_at(point, *, until):
+    """The next process that reaches the point stands still, until others have done its work."""
+
+    @contextmanager
+    def fault(world, trade):
+        with world.failpoints.armed(f"{point}=stop") as hit:
+            yield
+            pid = world.wait_for(hit)
+        try:
+            world.wait_for(lambda: until(world, trade), seconds=60)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(2)  # what it had begun, it ends now
+
+    return fault
+
+
+def everything_is_settled(world, trade):
+    return Order.objects.filter(coin=trade.coin).count() >= len(trade.begun) and is_quiet(trade)
+
+
+def its_heart_is_silent(world, trade):
+    """The process counts as dead; the other worker has had a moment to take over."""
+    return world.count_workers() < 2 and world.ask("SELECT pg_sleep(3)")
+
+
+def everything_is_acknowledged(world, trade):
+    return len(trade.placed) >= len(trade.begun)
+
+
+@each(*POINTS_OF_API)
+def test_an_api_server_is_killed_and_the_customer_asks_the_other_one(suffer, name, kind, mode):
+    suffer(killed_at(name), kind, mode)
+
+
+@each(*POINTS_OF_WORKER)
+def test_a_worker_is_killed(suffer, name, kind, mode):
+    suffer(killed_at(name), kind, mode)
+
+
+@each("attempt.sent", "attempt.answered")
+def test_a_worker_is_frozen_until_another_one_has_settled_everything(suffer, name, kind, mode):
+    until = everything_is_settled if mode == ONCE else its_heart_is_silent
+    suffer(frozen_at(name, until=until), kind, mode)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("kind", ["large", "pool"])
+@pytest.mark.parametrize("point", ["claim.claimed", "claim.committed", "job.done"])
+def test_a_worker_is_frozen_elsewhere(suffer, point, kind):
+    """One that holds locks keeps the coin from being settled until Postgres ends its transaction, after 10 s."""
+    suffer(frozen_at(point, until=everything_is_settled), kind, ONCE)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("kind", ["large", "pool"])
+@pytest.mark.parametrize("point", POINTS_OF_API)
+def test_an_api_server_is_frozen_and_the_customer_asks_the_other_one(suffer, point, kind):
+    suffer(frozen_at(point, until=everything_is_acknowledged), kind, ONCE)
+
+
+def test_an_api_server_is_killed_while_it_cancels(world, make_trade):
+    trade = make_trade("pool")
+    order = trade.order("4.00")
+    with world.failpoints.armed("cancel.credited=kill") as pid:
+        assert trade.cancel(order) == 200
+        assert pid()
+    assert_all_truths(world)
+    assert states_of(trade) == {"cancelled": 1}
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("kind", ["large", "pool"])
+def test_api_servers_are_killed_while_they_cancel_under_load(suffer, kind):
+    suffer(killed_at("cancel.credited"), kind, LOAD)
+
+
+@pytest.mark.parametrize("kind", ["large", pytest.param("pool", marks=pytest.mark.matrix)])
+def test_a_worker_is_killed_while_it_refunds(world, suffer, kind):
+    """The refusal is forgotten with it. The exchange does not know the order, so it is asked for anew."""
+
+    @contextmanager
+    def fault(world, trade):
+        world.venue.fail({"symbol": trade.symbol, "on": "place", "action": "reject"})
+        with killed_at("refund.credited")(world, trade):
+            yield
+
+    trade = suffer(fault, kind, ONCE)
+    assert states_of(trade) == {"refunded": len(trade.begun)}
+
+
+@pytest.mark.parametrize("kind", ["pool", pytest.param("large", marks=pytest.mark.matrix)])
+def test_a_worker_is_frozen_with_a_fill_that_the_others_are_denied(world, suffer, kind):
+    """They buy again, as they must; when it wakes up it has come too late, and staff are told of what it knew."""
+
+    @contextmanager
+    def fault(world, trade):
+        trade.late_fills = True
+        world.venue.fail({"symbol": trade.symbol, "on": "query", "action": "not_found"})
+        with frozen_at("attempt.answered", until=everything_is_completed)(world, trade):
+            yield
+        world.venue.fail()
+
+    trade = suffer(fault, kind, ONCE)
+    assert states_of(trade) == {"completed": len(trade.begun)}
+
+
+def everything_is_completed(world, trade):
+    return states_of(trade) == {"completed": len(trade.begun)}
+
+
+def states_of(trade):
+    return Counter(Order.objects.filter(coin=trade.coin).values_list("state", flat=True))

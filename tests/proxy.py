@@ -1,0 +1,110 @@
+"""A TCP proxy whose lines can be muted, held and cut: what a network does that is neither up nor down."""
+
+import asyncio
+import threading
+from contextlib import contextmanager, suppress
+
+from exchange_site.development.embedded import free_port
+
+
+class Proxy:
+    """Passes everything between a port of its own and `target` until told otherwise."""
+
+    def __init__(self, target):
+        self.port, self._target = free_port(), target
+        self._muted, self._held, self._lines = False, None, set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        self._call(self._open())
+
+    @contextmanager
+    def muted(self):
+        """Questions arrive, answers are lost, and nobody is told: a half-open connection. Cut at the end."""
+        self._muted = True
+        try:
+            yield
+        finally:
+            self.cut()
+            self._muted = False
+
+    @contextmanager
+    def held(self, *, then_cut=False):
+        """Nothing passes; at the end everything arrives late, or never."""
+        self._call(self._hold())
+        try:
+            yield
+        finally:
+            if then_cut:
+                self.cut()
+            self._call(self._release())
+
+    def cut(self):
+        """Reset every connection."""
+        self._call(self._cut())
+
+    def close(self):
+        self._call(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self):
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def _call(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
+
+    async def _open(self):
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+
+    async def _accept(self, reader, writer):
+        ends = [writer]
+        line = asyncio.current_task()
+        self._lines.add(line)
+        try:
+            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            ends.append(there_writer)
+            passing = {
+                asyncio.create_task(self._pass(reader, there_writer, answers=False)),
+                asyncio.create_task(self._pass(there_reader, writer, answers=True)),
+            }
+            try:
+                await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in passing:
+                    task.cancel()
+                await asyncio.gather(*passing, return_exceptions=True)
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            self._lines.discard(line)
+            for end in ends:
+                end.transport.abort()
+
+    async def _pass(self, reader, writer, *, answers):
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                while self._held:
+                    await self._held.wait()
+                if not (self._muted and answers):
+                    writer.write(data)
+                    await writer.drain()
+
+    async def _hold(self):
+        self._held = asyncio.Event()
+
+    async def _release(self):
+        held, self._held = self._held, None
+        held.set()
+
+    async def _cut(self):
+        lines = list(self._lines)
+        for line in lines:
+            line.cancel()
+        await asyncio.gather(*lines, return_exceptions=True)
+
+    async def _close(self):
+        self._server.close()
+        await self._cut()

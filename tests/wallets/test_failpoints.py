@@ -1,0 +1,58 @@
+"""Failpoints: off unless armed, once each, never in production."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from exchange_site.configuration import Configuration
+from tests.processes import PROJECT
+
+REACH = "import django; django.setup(); from wallets.failpoints import reach; reach('order.debited'); print('on')"
+
+
+def reach(folder, shots):
+    environment = {"DJANGO_SETTINGS_MODULE": "exchange_site.settings", "FAILPOINTS_DIR": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", REACH],
+        env={"FAILPOINTS": shots, **environment},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout.strip()
+
+
+def test_ends_the_process_once(tmp_path):
+    assert reach(tmp_path, "claim.committed=kill,order.debited=kill") == (-9, "")
+    assert [marker.name for marker in tmp_path.iterdir()] == ["order.debited=kill"]
+    assert reach(tmp_path, "claim.committed=kill,order.debited=kill") == (0, "on")
+
+
+def test_does_nothing_unless_named(tmp_path):
+    assert reach(tmp_path, "") == (0, "on")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("shots", ["order.debited", "order.debited=sleep", "order.debited=kill;"])
+def test_refuses_what_it_does_not_understand(shots):
+    with pytest.raises(ValidationError):
+        Configuration(FAILPOINTS=shots)
+
+
+def test_production_refuses_any():
+    secrets = {"SECRET_KEY": "x" * 50, "JWT_SECRET_KEY": "y" * 50, "POSTGRES_PASSWORD": "z"}
+    assert Configuration(DEBUG=False, **secrets).FAILPOINTS == ""
+    with pytest.raises(ValidationError, match="for tests"):
+        Configuration(DEBUG=False, FAILPOINTS="order.debited=kill", **secrets)
+
+
+def test_each_place_in_the_code_has_a_name_of_its_own_that_the_faults_use():
+    from tests.faults.kills import POINTS
+
+    sources = [path for room in ("wallets", "trading", "settlement") for path in (PROJECT / room).rglob("*.py")]
+    named = [name for path in sources for name in re.findall(r'reach\("([a-z_.]+)"\)', path.read_text())]
+    assert sorted(named) == sorted(POINTS)
