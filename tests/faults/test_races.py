@@ -108,7 +108,7 @@ def with_a_clock(seconds):
     def fault(world, trade):
         world.supervisor.replace("worker 2", PYTHONPATH="tests/faults/clock", CLOCK_IS_AHEAD_SECONDS=str(seconds))
         try:
-            with world.supervisor.without("worker 1"):
+            with world.frozen("worker 1"):
                 yield
                 world.wait_for(lambda: purchases(world, trade))
             time.sleep(1)

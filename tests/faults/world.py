@@ -301,16 +301,19 @@ class World:
             return cursor.fetchall() if cursor.description else []
 
     @contextmanager
-    def frozen_workers(self):
-        """Nobody works for a moment, and nobody is dead."""
-        workers = [self.supervisor.children[name].process.pid for name in ("worker 1", "worker 2")]
-        for pid in workers:
+    def frozen(self, *names):
+        """They stand still for a moment, and are not dead."""
+        frozen = [self.supervisor.children[name].process.pid for name in names]
+        for pid in frozen:
             os.kill(pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            for pid in workers:
+            for pid in frozen:
                 os.kill(pid, signal.SIGCONT)
+
+    def frozen_workers(self):
+        return self.frozen("worker 1", "worker 2")
 
     def wait_for(self, condition, *, seconds=40):
         """Like tests.processes.wait_for; when in vain, with everybody's last words."""
