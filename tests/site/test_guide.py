@@ -53,12 +53,12 @@ class Reader:
 
     def follow(self, script, head, body):
         head = head or ("`200 OK`" if body else "")
-        requests = self._run(script)
-        assert bool(requests) == bool(head), f"each request has an answer: {script}"
-        if not requests:
+        answers = self._run(script)
+        assert bool(answers) == bool(head), f"each request has an answer: {script}"
+        if not answers:
             return
-        if head.startswith("`429") and self._answer.status_code != 429:
-            self._run(script)  # a window of the limit ended in between; the next one is as small
+        if window_ended_during(answers):
+            self._run(script)  # in one window this time
         self._compare_head(re.findall("`(.*?)`", head))
         assert bool(body) == bool(self._answer.content), script
         if body:
@@ -67,8 +67,8 @@ class Reader:
         self.compared += 1
 
     def _run(self, script):
-        """Do what each line says; returns how many requests that were."""
-        requests = 0
+        """Do what each line says; returns what was answered."""
+        answers = []
         for line in script.splitlines():
             if assigned := re.fullmatch(r"(\w+)=(.*)", line):
                 self._variables[assigned[1]] = self._value(assigned[1], *self._words(assigned[2]))
@@ -76,8 +76,8 @@ class Reader:
                 looped = LOOP.fullmatch(line)
                 for _ in looped[1].split() if looped else [1]:
                     self._answer = self._send(looped[2] if looped else line)
-                    requests += 1
-        return requests
+                    answers.append(self._answer)
+        return answers
 
     def _value(self, name, shown):
         """What the guide cuts short is what the last answer brought."""
@@ -132,6 +132,13 @@ class Reader:
             assert blurred(shown) == blurred(real), at
         else:
             assert shown == real, at
+
+
+def window_ended_during(attempts):
+    """Whether the time left of the limit on signing in went up: the last attempts were counted anew."""
+    found = [re.search(r'"login";r=\d+;t=(\d+)', attempt.headers.get("RateLimit", "")) for attempt in attempts]
+    left = [int(match[1]) for match in found if match]
+    return left != sorted(left, reverse=True)
 
 
 def blurred(text):
