@@ -304,6 +304,17 @@ class TestDiffers:
         done = reconcile()
         assert (done.findings, done.closed) == ([], 1)
 
+    def test_stays_while_the_venue_says_so_though_its_list_does_not(
+        self, place, settle, reconcile, exchange, monkeypatch
+    ):
+        place("60.00")
+        settle()
+        tamper("UPDATE settlement_attempt SET state = 'empty', executed = 0, commission = 0")
+        reconcile()
+        monkeypatch.setattr(exchange, "list_purchases", lambda **_: [])
+        reconcile()
+        assert found(kind="differs") == [("differs", subject_of(attempts()[0]))]
+
     def test_is_a_refused_one_that_was_bought(self, place, settle, simulator, buy, reconcile):
         simulator.fail({"on": "place", "action": "reject"})
         place("60.00")
@@ -617,8 +628,8 @@ class TestWhileSettlementGoesOn:
         settling = threading.Thread(target=closing(settle_on))
         settling.start()
         try:
-            deadline = time.monotonic() + 30
-            while (fills := Attempt.objects.filter(state=AttemptState.FILLED).count()) < 30:
+            deadline = time.monotonic() + 60
+            while (fills := Attempt.objects.filter(state=AttemptState.FILLED).count()) < 20:
                 assert settling.is_alive()
                 assert reconcile().findings == []
                 assert time.monotonic() < deadline, f"{fills} purchases"
