@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults.matrix import LOAD, ONCE, each
 from tests.faults.trade import Trade
-from tests.faults.truths import assert_all_truths, is_quiet
+from tests.faults.truths import assert_all_truths, has_ended, is_quiet
 from tests.processes import wait_for
 from trading.models import Order
 
@@ -52,9 +52,9 @@ def _rules_of(name, times):
     if name == DOWN:
         return [{"action": "down", "seconds": 3 * times}]
     if name == DENIED:
-        return [unanswered, {"on": "query", "action": "not_found", "seconds": 1.2}]
+        return [unanswered, {"on": "query", "action": "not_found", "times": 1}]
     if name == DENIED_FOR_LONG:
-        return [unanswered, {"on": "query", "action": "not_found", "seconds": 8 * times}]
+        return [unanswered, {"on": "query", "action": "not_found"}]  # until the orders have ended
     if name == REFUND_AGAINST_LATE_FILL:
         return [unanswered, {"on": "place", "action": "reject"}, *_rules_of(DENIED_FOR_LONG, times)[1:]]
     rule = ON_PLACING[name]
@@ -77,10 +77,15 @@ def lied_to(request, _world, django_db_blocker):
             trade.start()
         for trade in trades.values():
             trade.join()
-            with suppress(AssertionError):  # its own test tells
-                wait_for(lambda trade=trade: is_quiet(trade), seconds=60)
+        wait_for_all(trades, has_ended)
         _world.venue.fail()
+        wait_for_all(trades, is_quiet)
     return trades
+
+
+def wait_for_all(trades, condition):
+    with suppress(AssertionError):  # its own test tells
+        wait_for(lambda: all(condition(trade) for trade in trades.values()), seconds=100)
 
 
 def make_trade(world, name, kind, _mode):

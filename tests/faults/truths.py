@@ -43,12 +43,25 @@ def assert_nothing_has_changed_since(world):
 
 
 def is_quiet(trade):
-    """No order of the coin is open, and no attempt that may have bought something is left unexplained."""
+    """Its orders have ended, and no purchase that was given up is left unexplained."""
+    if not has_ended(trade):
+        return False
+    return not trade.late_fills or (has_late_fills(trade) and not unbooked_purchases(trade))
+
+
+def unbooked_purchases(trade):
+    sold = {row["client_id"] for row in read_book(trade.world) if row["coin"] == trade.coin.name}
+    filled = Attempt.objects.filter(coin=trade.coin, state=AttemptState.FILLED)
+    return sold - set(filled.values_list("client_order_id", flat=True))
+
+
+def has_ended(trade):
+    """No order of the coin is open, and no attempt in flight."""
     parked = Batch.objects.filter(coin=trade.coin, state=BatchState.PARKED).first()
     assert parked is None, f"{parked} is parked: {parked.reason}"
     open_orders = Order.objects.filter(coin=trade.coin).exclude(state__in=FINAL)
     in_flight = Attempt.objects.filter(coin=trade.coin, state__in=IN_FLIGHT)
-    return not open_orders.exists() and not in_flight.exists() and has_late_fills(trade) >= trade.late_fills
+    return not open_orders.exists() and not in_flight.exists()
 
 
 def has_late_fills(trade):
