@@ -176,7 +176,8 @@ class Configuration(BaseSettings):
             return self
         for name in ("SECRET_KEY", "JWT_SECRET_KEY"):
             value: str = getattr(self, name)
-            if value == DEVELOPMENT_SECRET or len(value) < SHORTEST_SECRET:
+            is_example = value == DEVELOPMENT_SECRET or value.startswith("change-me")
+            if is_example or len(value) < SHORTEST_SECRET:
                 raise ValueError(f"{name} must be set to a secret of {SHORTEST_SECRET} characters or more")
         if self.SECRET_KEY == self.JWT_SECRET_KEY:
             raise ValueError("JWT_SECRET_KEY must differ from SECRET_KEY")

@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
+from socketserver import ThreadingMixIn
 from threading import Thread
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -52,7 +53,7 @@ def render(accept: str) -> tuple[bytes, str]:
 
 def serve_metrics(*, port: int) -> None:
     """Answer /metrics from a thread of a process that is no web server: a worker."""
-    server = make_server("", port, _wsgi, server_class=WSGIServer, handler_class=_Silent)
+    server = make_server("", port, _wsgi, server_class=_Server, handler_class=_Silent)
     Thread(target=server.serve_forever, name="metrics", daemon=True).start()
 
 
@@ -68,7 +69,15 @@ def _wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterab
     return [body]
 
 
+class _Server(ThreadingMixIn, WSGIServer):
+    """A caller that says nothing keeps nobody else waiting."""
+
+    daemon_threads = True
+
+
 class _Silent(WSGIRequestHandler):
+    timeout = 5
+
     def log_message(self, *_: Any) -> None:
         """A line for every scrape says nothing."""
 

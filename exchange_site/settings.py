@@ -120,7 +120,7 @@ if REFUSE_COMMON_PASSWORDS:
 NINJA_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=CONFIGURATION.ACCESS_TOKEN_MINUTES),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=CONFIGURATION.REFRESH_TOKEN_DAYS),
-    "ROTATE_REFRESH_TOKENS": False,  # rotation is ours, under a lock: wallets.services.sessions
+    "ROTATE_REFRESH_TOKENS": False,  # rotation is ours, under a lock: wallets.services.tokens
     "BLACKLIST_AFTER_ROTATION": False,
     "UPDATE_LAST_LOGIN": False,
     "ALGORITHM": "HS256",

@@ -26,6 +26,7 @@ from wallets.record_admin import (
     QuickAdmin,
     ReasonForm,
     RecordAdmin,
+    acts_on_chosen,
     ask_for_reason,
     ask_staff,
     badge,
@@ -219,7 +220,7 @@ class _OpenFindingsFilter(admin.SimpleListFilter):
         return [{**found[0], "display": "Open"}, *found[1:]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() == "all" or request.method == "POST":
+        if self.value() == "all" or acts_on_chosen(request):
             return queryset
         return queryset.filter(closed_at__isnull=self.value() != "closed")
 

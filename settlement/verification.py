@@ -17,11 +17,14 @@ SELECT c.name,
 """
 
 _ATTEMPTS = """
-SELECT coalesce(a.client_order_id, t.reference), a.state, a.executed - a.commission, t.amount
+SELECT coalesce(a.client_order_id, fill.reference, cost.reference), a.state,
+       a.executed - a.commission, nullif(a.cost, 0), fill.amount, cost.amount
   FROM (SELECT * FROM settlement_attempt WHERE state = 'filled') a
-  FULL JOIN (SELECT * FROM wallets_transaction WHERE kind = 'fill') t
-       ON t.reference = 'attempt:' || a.client_order_id || ':fill'
- WHERE a.executed - a.commission IS DISTINCT FROM t.amount
+  FULL JOIN (SELECT * FROM wallets_transaction WHERE kind = 'fill') fill
+       ON fill.reference = 'attempt:' || a.client_order_id || ':fill'
+  FULL JOIN (SELECT * FROM wallets_transaction WHERE kind = 'fill_cost') cost
+       ON cost.reference = 'attempt:' || a.client_order_id || ':cost'
+ WHERE a.executed - a.commission IS DISTINCT FROM fill.amount OR nullif(a.cost, 0) IS DISTINCT FROM cost.amount
 """
 
 
@@ -55,10 +58,15 @@ def verify_coins() -> list[Violation]:
 
 
 def verify_fills() -> list[Violation]:
-    """Rule 4: each filled attempt is booked once, with its own quantity less commission."""
+    """Rule 4: each filled attempt is booked once, with its own cost and its own quantity less commission."""
     return [
-        Violation(rule=4, subject=f"attempt {name} ({state}): fill", expected=str(executed), found=str(booked))
-        for name, state, executed, booked in read_rows(_ATTEMPTS)
+        Violation(
+            rule=4,
+            subject=f"attempt {name} ({state}): fill",
+            expected=f"{executed} for {cost}",
+            found=f"{booked} for {paid}",
+        )
+        for name, state, executed, cost, booked, paid in read_rows(_ATTEMPTS)
     ]
 
 

@@ -27,7 +27,6 @@ from wallets.services.accounts import open_dollar_wallet
 from wallets.services.cash import book_opening_deposit
 from wallets.services.tokens import start_token_family
 
-
 # What starts most processes comes first, so that two halves of a run end together.
 _FIRST = ("tests/faults", "tests/development")
 

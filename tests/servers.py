@@ -11,7 +11,13 @@ from pathlib import Path
 
 from exchange_site.development.embedded import POSTGRES_USER, prepare_postgres, prepare_redis, stop
 
+_OWN_REDIS = "TESTS_OWN_REDIS"
 _children = []
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Two, unless they would have to share somebody's Redis. Much of the tests waits for processes."""
+    return 2 if _OWN_REDIS in os.environ else 1
 
 
 def _start_servers():
@@ -27,10 +33,12 @@ def _start_servers():
             POSTGRES_USER=POSTGRES_USER,
             POSTGRES_PASSWORD=postgres.password,
         )
-    if not os.environ.get("REDIS_HOST"):
+    # The processes of pytest-xdist share Postgres, with a database each; a Redis each they need to have.
+    if not os.environ.get("REDIS_HOST") or _OWN_REDIS in os.environ:
         redis = prepare_redis(folder, durable=False)
         _children.append(redis.start())
         os.environ.update(REDIS_HOST="127.0.0.1", REDIS_PORT=str(redis.port), REDIS_PASSWORD=redis.password)
+        os.environ[_OWN_REDIS] = "yes"
     # Threads of a test keep connections; a pool would keep them beyond the test's database.
     os.environ["POSTGRES_POOL_SIZE"] = "0"
     # The tests of the limits set their own; the others are one busy customer.

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -16,8 +17,11 @@ from trading.services.reviews import refund_held_order, release_held_order
 from wallets.exceptions import DomainError
 from wallets.record_admin import (
     QuickAdmin,
+    ReasonForm,
     RecordAdmin,
+    acts_on_chosen,
     ask_for_reason,
+    ask_staff,
     badge,
     find_customers,
     is_id,
@@ -36,6 +40,10 @@ class CoinAdmin(QuickAdmin):
     readonly_fields = ("price", "market", "doubted_price", "orders")
     actions = ("pause", "resume", "accept_doubted_price")
     object_actions = ("pause", "resume", "accept_doubted_price")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Wallets and the ledger know a coin by its name."""
+        return (*self.readonly_fields, "name") if obj else self.readonly_fields
 
     def find(self, term: str) -> Q:
         return Q(name=term.upper())
@@ -81,11 +89,36 @@ class CoinAdmin(QuickAdmin):
             self.log_change(request, coin, "Sold again." if is_sold else "No longer sold.")
 
     @admin.action(description="Accept the doubted price", permissions=["change"])
-    def accept_doubted_price(self, request: HttpRequest, queryset: QuerySet[Coin]) -> None:
-        for coin in queryset.filter(market_price__candidate__isnull=False):
-            accept_price(coin=coin, now=timezone.now())
-            self.log_change(request, coin, "Accepted the doubted price.")
-            self.message_user(request, f"{coin} is sold at the price that was doubted.")
+    def accept_doubted_price(self, request: HttpRequest, queryset: QuerySet[Coin]) -> HttpResponse | None:
+        """Sell at the price that is shown, if it is still the doubted one: readings come every few seconds."""
+        doubted = queryset.filter(market_price__candidate__isnull=False).select_related("market_price").first()
+        if doubted is None or queryset.count() > 1:
+            self.message_user(request, "Choose one coin with a doubted price.", messages.ERROR)
+            return None
+        price = doubted.market_price.candidate
+        assert price is not None
+        given = ask_staff(
+            page=self,
+            request=request,
+            chosen=queryset,
+            action="accept_doubted_price",
+            title=f"Sell {doubted} at {price.normalize():f}, after {doubted.market_price.value.normalize():f}",
+            form_class=_AcceptForm,
+            initial={"price": price},
+        )
+        if isinstance(given, HttpResponse):
+            return given
+        accepted = accept_price(coin=doubted, expected=given["price"], now=timezone.now())
+        if accepted:
+            self.log_change(request, doubted, f"Accepted the price {given['price']}: {given['reason']}")
+            self.message_user(request, f"{doubted} is sold at {given['price'].normalize():f}.")
+        else:
+            self.message_user(request, "There is another price meanwhile. Look again.", messages.ERROR)
+        return None
+
+
+class _AcceptForm(ReasonForm):
+    price = forms.DecimalField(max_digits=20, decimal_places=8, widget=forms.HiddenInput)
 
 
 @admin.register(Shop)
@@ -174,14 +207,9 @@ class UndecidedFilter(admin.SimpleListFilter):
         return [{**found[0], "display": "To decide"}, *found[1:]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() == "all" or _is_page_or_action(request):
+        if self.value() == "all" or acts_on_chosen(request):
             return queryset
         return queryset.filter(decision=self.value())
-
-
-def _is_page_or_action(request: HttpRequest) -> bool:
-    """An action works on what was chosen, wherever it was chosen."""
-    return request.method == "POST"
 
 
 @admin.register(Review)

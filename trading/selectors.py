@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Min, Q, Sum
 
@@ -64,13 +65,11 @@ def read_pool_totals(*, coins: set[str]) -> dict[str, Decimal]:
 
 
 def sum_pools() -> dict[str, Decimal]:
-    """What every coin's pool holds according to Postgres, empty ones included."""
-    rows = (
-        Coin.objects.annotate(total=Sum("orders__total_price", filter=Q(orders__state=OrderState.AGGREGATED)))
-        .filter(Q(total__isnull=False) | Q(is_sold=True))
-        .values_list("name", "total")
-    )
-    return {name: total or Decimal(0) for name, total in rows}
+    """What every coin's pool holds according to Postgres, empty ones included. Reads what waits, not history."""
+    totals = dict.fromkeys(Coin.objects.filter(is_sold=True).values_list("name", flat=True), Decimal(0))
+    pooled = Order.objects.filter(state=OrderState.AGGREGATED).order_by()
+    totals.update(pooled.values_list("coin__name").annotate(total=Sum("total_price")))
+    return totals
 
 
 def read_waiting_orders(*, coin_id: int) -> WaitingOrders:
@@ -91,7 +90,7 @@ def read_waiting_orders(*, coin_id: int) -> WaitingOrders:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenOrders:
-    """How many orders are in an open state, with what total (US dollars), and since when the oldest was placed."""
+    """How many orders are in an open state, with what total (US dollars), and for how long the oldest has been."""
 
     state: str
     count: int
@@ -99,17 +98,24 @@ class OpenOrders:
     oldest_age_seconds: float
 
 
+_OPEN_ORDERS = """
+SELECT state, count(*), sum(total_price), extract(epoch FROM now() - min(since)) FROM (
+    SELECT o.state, o.total_price,
+           coalesce(o.settle_by - make_interval(secs => %(pool_age)s), review.decided_at, o.created_at) AS since
+      FROM trading_order o LEFT JOIN trading_review review ON review.order_id = o.id
+     WHERE o.state IN ('pending', 'aggregated')
+     UNION ALL
+    SELECT state, total_price, held_at FROM trading_order WHERE state = 'held'
+     UNION ALL
+    SELECT state, total_price, settling_at FROM trading_order WHERE state = 'settling') open_orders
+ GROUP BY state
+"""
+
+
 def summarise_open_orders() -> list[OpenOrders]:
     """What is open, by state. One statement over partial indexes: history costs nothing."""
-    parts = " UNION ALL ".join(
-        f"SELECT state, total_price, created_at FROM trading_order WHERE {condition}"  # noqa: S608  constants below
-        for condition in ("state IN ('pending', 'aggregated')", "state = 'held'", "state = 'settling'")
-    )
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT state, count(*), sum(total_price), extract(epoch FROM now() - min(created_at))"  # noqa: S608  a constant
-            f" FROM ({parts}) open_orders GROUP BY state"
-        )
+        cursor.execute(_OPEN_ORDERS, {"pool_age": settings.POOL_MAX_AGE.total_seconds()})
         rows = cursor.fetchall()
     return [
         OpenOrders(state=state, count=count, total=total, oldest_age_seconds=max(float(age), 0.0))

@@ -1,6 +1,7 @@
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.forms import AdminPasswordChangeForm as OwnPasswordChangeForm
 from django.contrib.admin.options import ModelAdmin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm
@@ -9,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from wallets.exceptions import DomainError
 from wallets.models import Transaction, User, Wallet
 from wallets.money import USD
 from wallets.record_admin import (
@@ -38,12 +40,20 @@ class AssetFilter(admin.SimpleListFilter):
         return queryset.filter(asset=self.value()) if self.value() else queryset
 
 
-class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # of our user
-    """A password that staff set ends every token handed out before."""
+class _EndsTokens:
+    """A new password ends every token handed out before."""
 
     def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002  Django's signature
-        self.user.token_version += 1
-        return super().save(commit)
+        self.user.token_version += 1  # type: ignore[attr-defined]  # Django's forms have it
+        return super().save(commit)  # type: ignore[misc]
+
+
+class PasswordForm(_EndsTokens, AdminPasswordChangeForm):  # type: ignore[type-arg]  # of our user
+    """Of another user, set by staff."""
+
+
+class OwnPasswordForm(_EndsTokens, OwnPasswordChangeForm):
+    """Of whoever is signed in to the admin."""
 
 
 @admin.register(User)
@@ -100,7 +110,19 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # of our 
             link_to_list("wallets_wallet", "wallets", owner__id__exact=user.pk),
         )
 
-    @admin.action(description="Freeze", permissions=["change"])
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Staff are changed by superusers: who may change a customer must not give himself more."""
+        is_above = obj is not None and (obj.is_staff or obj.is_superuser)
+        return super().has_change_permission(request, obj) and (not is_above or _is_superuser(request))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        powers = () if _is_superuser(request) else ("is_staff", "is_superuser", "groups", "user_permissions")
+        return (*self.readonly_fields, *powers)
+
+    def has_freeze_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("wallets.freeze_user")
+
+    @admin.action(description="Freeze", permissions=["freeze"])
     def freeze(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         """Stop all movements of the customers' money, at once."""
         reason = ask_for_reason(
@@ -108,7 +130,7 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # of our 
         )
         return self._set_frozen(request, queryset, reason, frozen=True)
 
-    @admin.action(description="Unfreeze", permissions=["change"])
+    @admin.action(description="Unfreeze", permissions=["freeze"])
     def unfreeze(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         reason = ask_for_reason(
             page=self, request=request, chosen=queryset, action="unfreeze", title="Unfreeze these customers"
@@ -120,11 +142,20 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # of our 
     ) -> HttpResponse | None:
         if isinstance(reason, HttpResponse):
             return reason
+        done = "Frozen" if frozen else "Unfrozen"
         for user in chosen:
-            (freeze_customer if frozen else unfreeze_customer)(owner_id=user.pk)
-            self.log_change(request, user, f"{'Frozen' if frozen else 'Unfrozen'}: {reason}")
-        self.message_user(request, f"{'Frozen' if frozen else 'Unfrozen'}: {', '.join(map(str, chosen))}")
+            try:
+                (freeze_customer if frozen else unfreeze_customer)(owner_id=user.pk)
+            except DomainError as error:
+                self.message_user(request, f"{user}: {error}", messages.ERROR)
+            else:
+                self.log_change(request, user, f"{done}: {reason}")
+                self.message_user(request, f"{done}: {user}")
         return None
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and request.user.is_superuser)
 
 
 @admin.register(Wallet)

@@ -19,6 +19,7 @@ class User(AbstractUser):
     token_version = models.PositiveIntegerField(default=0)
 
     class Meta:
+        permissions = [("freeze_user", "Can freeze and unfreeze customers")]
         constraints = [
             models.UniqueConstraint(Lower("username"), name="usernames_differ_by_more_than_case"),
         ]

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Lower
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString
 from wallets.models import User
 
 LONGEST_COUNT = 10_000
+MOST_CHOSEN = 200
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # of any model
@@ -38,6 +39,7 @@ class QuickAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # of any model
 
     paginator = BoundedPaginator
     show_full_result_count = False
+    sortable_by: ClassVar[tuple[str, ...]] = ()  # newest first, by the primary key: any other order would sort millions
     show_facets = admin.ShowFacets.NEVER  # a COUNT(*) for each choice of each filter
     list_per_page = 50
     change_form_template = "wallets/record_change_form.html"
@@ -72,13 +74,16 @@ class QuickAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # of any model
 class RecordAdmin(QuickAdmin):
     """Records of money are looked at, never edited: what changes them are the services."""
 
-    sortable_by = ()  # newest first, by the primary key: any other order would sort millions
-
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def acts_on_chosen(request: HttpRequest) -> bool:
+    """Whether this is an action on records that were named: they need not be in the list that is shown."""
+    return request.method == "POST" and request.POST.get("select_across") != "1"
 
 
 def is_id(term: str) -> bool:
@@ -132,9 +137,13 @@ def ask_staff(
     action: str,
     title: str,
     form_class: type[ReasonForm],
+    initial: dict[str, Any] | None = None,
 ) -> dict[str, Any] | HttpResponse:
     """What staff filled in for an action, or the page that asks for it."""
-    form = form_class(request.POST if "reason" in request.POST else None)
+    if chosen.count() > MOST_CHOSEN:
+        page.message_user(request, f"That is for {MOST_CHOSEN} at once at most.", messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
+    form = form_class(request.POST if "reason" in request.POST else None, initial=initial)
     if form.is_valid():
         return form.cleaned_data
     context: Mapping[str, Any] = {

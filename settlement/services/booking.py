@@ -130,11 +130,13 @@ def give_up_looking(*, attempt: Attempt, reason: str, from_state: AttemptState =
 def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
     """What was given up has been bought after all: its coins are the house's surplus, and staff are told.
 
-    False when somebody has booked it already.
+    Commission in a third asset has no place in the ledger; the finding names it. False when somebody has booked it
+    already.
     """
     now = _enter(attempt)
     found = _figures_of(execution)
-    changed = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NOT_PLACED, signed_at__isnull=False)
+    given_up = [AttemptState.NOT_PLACED, AttemptState.REFUSED]
+    changed = Attempt.objects.filter(pk=attempt.pk, state__in=given_up, signed_at__isnull=False)
     if not changed.update(state=AttemptState.FILLED, recheck_at=None, **found):
         return False
     _book_fill(attempt, execution, now=now)
@@ -143,7 +145,7 @@ def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
         subject=f"attempt {attempt.client_order_id}",
         attempt=attempt,
         ours="not placed",
-        theirs=f"{execution.quantity:f} for {execution.cost:f}",
+        theirs=_in_words(execution),
         amount=execution.quantity - execution.commission,
         now=now,
     )
@@ -164,6 +166,11 @@ def _figures_of(execution: Executed) -> dict[str, Any]:
         "venue_order_id": execution.venue_order_id,
         "answer": dict(execution.answer),
     }
+
+
+def _in_words(execution: Executed) -> str:
+    foreign = f", commission in {execution.foreign_commission}" if execution.foreign_commission else ""
+    return f"{execution.quantity:f} for {execution.cost:f}{foreign}"
 
 
 def _reference_of(attempt: Attempt) -> str:

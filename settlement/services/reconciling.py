@@ -205,7 +205,7 @@ def _is_suspect(pair: _Pair) -> bool:
 def _judge_known(run: _Comparison, attempt: Attempt, answer: Executed) -> None:
     if _agree(attempt, answer) and _cost_agrees(attempt, answer):
         return
-    if attempt.state in _GIVEN_UP and answer.final and not answer.foreign_commission:
+    if attempt.state in _GIVEN_UP and answer.final:
         if book_late_fill(attempt=attempt, execution=answer):
             run.late_fills += 1
             return

@@ -322,7 +322,7 @@ class TestDiffers:
         simulator.fail()
         buy("15.02", name=attempts()[0].client_order_id)
         reconcile()
-        assert found() == [("differs", subject_of(attempts()[0]))]
+        assert found() == [("late_fill", subject_of(attempts()[0]))]
 
 
 class TestLateFill:
@@ -371,10 +371,11 @@ class TestLateFill:
         assert Transaction.objects.filter(kind="fill").count() == 2
         assert found() == [("late_fill", subject_of(bought_twice))]
 
-    def test_with_commission_in_a_third_asset_is_left_to_staff(self, bought_twice, edit_book, reconcile):
+    def test_with_commission_in_a_third_asset_says_so(self, bought_twice, edit_book, reconcile):
         edit_book("UPDATE trade SET commission_asset = 'BNB' WHERE order_id = 1")
         reconcile()
-        assert found() == [("differs", subject_of(bought_twice))]
+        assert found() == [("late_fill", subject_of(bought_twice))]
+        assert Finding.objects.get().theirs.endswith("commission in BNB")
 
 
 def late(attempt):

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -17,6 +17,7 @@ from settlement.services.intervening import request_intervention
 from settlement.services.pausing import pause_buying
 from tests.conftest import make_coin
 from trading.models import Coin, Order, Review
+from wallets import record_admin
 from wallets.models import Transaction, User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,7 +75,8 @@ def page(client, path):
 
 def act(client, path, action, *chosen, **more):
     fields = {"action": action, "_selected_action": [each.pk for each in chosen], **more}
-    return client.post(f"/admin/{path}/", fields, follow=True).content.decode()
+    address = f"/admin/{path}" if "?" in path else f"/admin/{path}/"
+    return client.post(address, fields, follow=True).content.decode()
 
 
 class TestPages:
@@ -221,7 +223,7 @@ class TestReviews:
         held.refresh_from_db()
         review.refresh_from_db()
         assert (held.state, review.note, review.decided_by.username) == (state, "known customer", "admin")
-        assert "too much value" not in page(admin_client, f"{self.path}/?decision=nothing").split("changelist-form")[1]
+        assert "too much value" not in page(admin_client, f"{self.path}/").split("changelist-form")[1]
         assert "somebody has decided" in act(admin_client, self.path, action, review, reason="again")
 
 
@@ -241,9 +243,59 @@ class TestCoins:
         record_price(coin=coin, value=Decimal("40.00"), source="binance", now=now)
         assert "badge-suspended" in page(admin_client, f"{self.path}/")
         assert "40" in page(admin_client, f"{self.path}/{coin.pk}/change/")
-        act(admin_client, self.path, "accept_doubted_price", coin)
+        asked = act(admin_client, self.path, "accept_doubted_price", coin)
+        assert "Sell ABAN at 40, after 4" in asked
+        record_price(coin=coin, value=Decimal("400.00"), source="binance", now=now)
+        shown = {"reason": "seen elsewhere", "price": "40.00"}
+        assert "another price meanwhile" in act(admin_client, self.path, "accept_doubted_price", coin, **shown)
+        record_price(coin=coin, value=Decimal("40.00"), source="binance", now=now)
+        act(admin_client, self.path, "accept_doubted_price", coin, **shown)
         coin.market_price.refresh_from_db()
         assert (coin.market_price.value, coin.market_price.suspended_at) == (40, None)
+
+
+class TestPowers:
+    def test_who_may_change_customers_cannot_give_himself_more(self, client, make_staff, admin_user, shopper):
+        clerk = make_staff("wallets.change_user")
+        client.force_login(clerk)
+        for user in (clerk, admin_user):
+            assert client.get(f"/admin/wallets/user/{user.pk}/password/").status_code == 403
+            client.post(f"/admin/wallets/user/{user.pk}/change/", {"username": "x", "is_superuser": "on"})
+        shown = page(client, f"wallets/user/{shopper.user.pk}/change/")
+        assert 'name="email"' in shown
+        assert 'name="is_superuser"' not in shown
+        client.post(f"/admin/wallets/user/{shopper.user.pk}/change/", {"username": "y", "is_staff": "on"})
+        assert not User.objects.filter(is_staff=True).exclude(pk__in=[clerk.pk, admin_user.pk]).exists()
+        assert User.objects.filter(is_superuser=True).count() == 1
+        act(client, "wallets/user", "freeze", shopper.user, reason="because")
+        assert not shopper.wallet.frozen, "freezing has a permission of its own"
+
+    def test_a_new_password_of_ones_own_ends_tokens(self, admin_client, admin_user):
+        fields = {"old_password": "password", "new_password1": "another-one-1", "new_password2": "another-one-1"}
+        page(admin_client, "password_change/")
+        assert admin_client.post("/admin/password_change/", fields).status_code == 302
+        admin_user.refresh_from_db()
+        assert (admin_user.check_password("another-one-1"), admin_user.token_version) == (True, 1)
+
+    def test_a_coin_keeps_its_name(self, admin_client, coin):
+        assert 'name="name"' not in page(admin_client, f"trading/coin/{coin.pk}/change/")
+        with pytest.raises(IntegrityError, match="keeps its name"), transaction.atomic():
+            Coin.objects.update(name="DOGE")
+
+
+class TestChoosing:
+    def test_all_of_a_list_is_what_the_list_shows(self, admin_client, api, make_shopper, coin, settings, held):
+        api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=make_shopper())
+        decided, open_ = Review.objects.order_by("pk")
+        act(admin_client, "trading/review", "release", decided, reason="known")
+        asked = act(admin_client, "trading/review/?decision=released", "refund", decided, select_across="1")
+        assert f"order {decided.pk}" in asked
+        assert f"order {open_.pk}<" not in asked
+
+    def test_more_than_a_page_of_reasons_is_refused(self, admin_client, make_shopper, monkeypatch):
+        monkeypatch.setattr(record_admin, "MOST_CHOSEN", 1)
+        chosen = [make_shopper().user, make_shopper().user]
+        assert "at once at most" in act(admin_client, "wallets/user", "freeze", *chosen)
 
 
 class TestInterventions:

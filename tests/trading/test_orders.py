@@ -14,6 +14,7 @@ from trading.exceptions import (
     UnknownCoin,
 )
 from trading.models import Order, OrderState
+from trading.services.coins import set_on_sale
 from trading.services.orders import OrderRequest, cancel_order, place_order
 from trading.services.prices import record_price
 from wallets.exceptions import (
@@ -142,6 +143,18 @@ class TestPlaceOrder:
 
 
 class TestIdempotencyKey:
+    def test_is_answered_also_when_the_coin_is_no_longer_sold(self, shopper, coin, now):
+        placed = place_order(buyer=shopper.principal, request=wish("3", key="k"), now=now)
+        set_on_sale(coin=coin, is_sold=False)
+        with_redis(lambda client: client.flushall())
+        again = place_order(buyer=shopper.principal, request=wish("3", key="k"), now=now)
+        assert (again.replayed, again.order.pk) == (True, placed.order.pk)
+        with pytest.raises(IdempotencyKeyReused):
+            place_order(buyer=shopper.principal, request=wish("4", key="k"), now=now)
+        for key in (None, "another"):
+            with pytest.raises(UnknownCoin):
+                place_order(buyer=shopper.principal, request=wish("3", key=key), now=now)
+
     def test_answers_with_the_order_it_made(self, shopper, coin, now):
         first = place_order(buyer=shopper.principal, request=wish(amount=3, key="k"), now=now)
         again = place_order(buyer=shopper.principal, request=wish(amount="3.00", key="k"), now=now)

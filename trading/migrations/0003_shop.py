@@ -3,6 +3,22 @@
 from django.db import migrations, models
 
 
+# Wallets and the ledger know a coin by its name: another name would be another coin.
+NAMES_STAY = """
+CREATE FUNCTION trading_refuse_rename() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a coin keeps its name: % is not %', NEW.name, OLD.name USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER coins_keep_their_names BEFORE UPDATE OF name ON trading_coin
+    FOR EACH ROW WHEN (NEW.name IS DISTINCT FROM OLD.name) EXECUTE FUNCTION trading_refuse_rename();
+"""
+
+NAMES_CHANGE = """
+DROP TRIGGER coins_keep_their_names ON trading_coin;
+DROP FUNCTION trading_refuse_rename();
+"""
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -22,4 +38,5 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='there_is_one_shop')],
             },
         ),
+        migrations.RunSQL(sql=NAMES_STAY, reverse_sql=NAMES_CHANGE),
     ]

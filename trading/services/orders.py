@@ -10,7 +10,7 @@ from django.db import transaction
 
 from trading import events, pools
 from trading.aggregation import is_small
-from trading.exceptions import AboveMaximum, BelowMinimum, OrderNotCancellable
+from trading.exceptions import AboveMaximum, BelowMinimum, OrderNotCancellable, UnknownCoin
 from trading.metrics import count_closed_after_commit, count_placed
 from trading.models import WAITING, Coin, Order, OrderState, Review
 from trading.prices import Offer, OfferAndPool, read_offer
@@ -65,7 +65,10 @@ def place_order(*, buyer: Principal, request: OrderRequest, now: datetime) -> Pl
     Raises UnknownCoin, PriceUnavailable, BelowMinimum, AboveMaximum, InsufficientFunds, AccountFrozen,
     TokenInvalid, IdempotencyKeyReused.
     """
-    market = read_offer(name=request.crypto)
+    try:
+        market = read_offer(name=request.crypto)
+    except UnknownCoin:  # no longer sold: an order that was placed before is still the answer to its key
+        return _replay_or_refuse(buyer=buyer, request=request, now=now)
     placed = _place(buyer=buyer, request=request, market=market, now=now)
     failpoints.reach("order.committed")
     add_to_log_context(order_id=placed.order.pk)
@@ -89,6 +92,18 @@ def _place(*, buyer: Principal, request: OrderRequest, market: OfferAndPool, now
     if claim_now:
         events.orders_wait(coin_id=order.coin_id)
     return PlacedOrder(order=order, replayed=False, job_deferred=claim_now)
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def _replay_or_refuse(*, buyer: Principal, request: OrderRequest, now: datetime) -> PlacedOrder:
+    if request.key is None:
+        raise UnknownCoin
+    wallet = lock_dollar_wallet(principal=buyer, counterpart=WalletRole.CLEARING)
+    recent = read_recent_orders(customer_id=wallet.owner_id, key=request.key.key, now=now)
+    if recent.same_key_id is None:
+        raise UnknownCoin
+    return PlacedOrder(order=_replay(order_id=recent.same_key_id, key=request.key), replayed=True)
 
 
 def _replay(*, order_id: int, key: IdempotencyKey) -> Order:

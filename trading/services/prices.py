@@ -37,12 +37,14 @@ def record_price(*, coin: Coin, value: Decimal, source: str, now: datetime) -> N
 
 
 @transaction.atomic
-def accept_price(*, coin: Coin, now: datetime) -> None:
-    """Resume a suspended coin at the reading that suspended it. Staff decide this."""
+def accept_price(*, coin: Coin, expected: Decimal, now: datetime) -> bool:
+    """Resume a suspended coin at the reading that suspended it: the one that staff have seen, or none (False)."""
     price = CoinPrice.objects.select_for_update().get(coin=coin)
-    if price.candidate is not None:
-        _accept(price, value=price.candidate, source=price.source, now=now)
-        publish_offer_after_commit(coin_id=coin.pk)
+    if price.candidate != expected:
+        return False
+    _accept(price, value=expected, source=price.source, now=now)
+    publish_offer_after_commit(coin_id=coin.pk)
+    return True
 
 
 def _agrees(value: Decimal, other: Decimal) -> bool:
