@@ -63,7 +63,8 @@ POSTGRES = {
 
 @each(*POSTGRES)
 def test_postgres(suffer, name, kind, mode):
-    suffer(POSTGRES[name], kind, mode)
+    """A worker whose connections are all gone may notice only when its own pool has given up, after 30 s."""
+    suffer(POSTGRES[name], kind, mode, seconds=90)
 
 
 @pytest.mark.matrix

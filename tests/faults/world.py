@@ -276,8 +276,8 @@ class World:
     def settle_in(self):
         """Both API servers answer and both workers are alive, before the next fault."""
         for url in self.apis.values():
-            wait_for(lambda url=url: self._is_ready(url), seconds=40, ignoring=httpx.HTTPError)
-        wait_for(lambda: self.count_workers() >= 2, seconds=40, ignoring=psycopg.OperationalError)
+            wait_for(lambda url=url: self._is_ready(url), seconds=90, ignoring=httpx.HTTPError)
+        wait_for(lambda: self.count_workers() >= 2, seconds=90, ignoring=psycopg.OperationalError)
 
     def _is_ready(self, url):
         return httpx.get(f"{url}/health/ready/", timeout=2).is_success
