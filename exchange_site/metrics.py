@@ -161,8 +161,8 @@ def _read_database() -> Iterator[Metric]:
     for coin in list_paused_coins(now=now):
         paused.add_metric([coin], 1)
     attention = GaugeMetricFamily("exchange_attention", "What the operators' list names, by kind.", labels=["kind"])
-    for kind, count in count_concerns(now=now).items():
-        attention.add_metric([kind], count)
+    for concern, count in count_concerns(now=now).items():
+        attention.add_metric([concern.value], count)
     yield from (paused, attention)
 
     findings = GaugeMetricFamily("exchange_findings", "Open findings of reconciliation.", labels=["kind"])

@@ -9,10 +9,12 @@ from exchange_site import health, pages
 from exchange_site.admin import change_own_password
 from exchange_site.api import api
 from exchange_site.metrics import metrics
+from exchange_site.operators import attention
 
 urlpatterns = [
     path("", pages.home),
     path("favicon.ico/", RedirectView.as_view(url=f"{settings.STATIC_URL}exchange_site/icon.svg")),
+    path("admin/attention/", admin.site.admin_view(attention), name="attention"),
     path("admin/password_change/", admin.site.admin_view(change_own_password)),
     path("admin/", admin.site.urls),
     path("health/", health.alive),

@@ -3,17 +3,13 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from procrastinate.contrib.django.admin import ProcrastinateJobAdmin
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from settlement.attention import list_concerns
 from settlement.models import Attempt, Batch, Finding, Intervention, InterventionAction, Pause
 from settlement.services.findings import close_finding
 from settlement.services.intervening import Figures, request_intervention
@@ -59,22 +55,6 @@ class BatchAdmin(RecordAdmin):
         "interventions_",
     )
     readonly_fields = fields
-
-    def get_urls(self) -> list[URLPattern]:
-        page = path("attention/", self.admin_site.admin_view(self.attention), name="attention")
-        return [page, *super().get_urls()]
-
-    def attention(self, request: HttpRequest) -> HttpResponse:
-        """The operators' list."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        groups: dict[str, list[dict[str, object]]] = {}
-        for concern in list_concerns(now=timezone.now()):
-            link = link_to(concern.model, concern.pk, concern.subject)
-            row = {"link": link, "since": concern.since, "reason": concern.reason}
-            groups.setdefault(concern.kind, []).append(row)
-        context = {**self.admin_site.each_context(request), "title": "To do", "groups": groups, "media": self.media}
-        return TemplateResponse(request, "settlement/attention.html", context)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("settlement.change_batch")

@@ -272,6 +272,11 @@ class Intervention(models.Model):
             models.CheckConstraint(condition=~Q(reason=""), name="interventions_have_a_reason"),
             models.CheckConstraint(
                 condition=Q(action=InterventionAction.MARK_FILLED, quantity__gt=0, cost__gt=0, commission__gte=0)
+                # With NULL the comparisons are neither true nor false, and a check lets that pass.
+                & Q(quantity__isnull=False, cost__isnull=False, commission__isnull=False)
+                & is_number("quantity")
+                & is_number("cost")
+                & is_number("commission")
                 | ~Q(action=InterventionAction.MARK_FILLED) & Q(quantity=None, cost=None, commission=None),
                 name="only_fills_state_figures",
             ),

@@ -12,6 +12,7 @@ from django.utils import timezone
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
+from settlement.clock import database_now
 from settlement.exchanges import get_exchange
 from settlement.jobs import INTERVENE_TASK, OPS_QUEUE, RECHECK_TASK, SETTLE_TASK
 from settlement.retries import BackOff
@@ -26,7 +27,7 @@ from wallets.services.tokens import prune_token_families
 @app.task(name=CLAIM_TASK, queue=SETTLEMENT_QUEUE, retry=BackOff())
 def claim_waiting_orders(*, coin_id: int) -> None:
     with log_context(coin_id=coin_id):
-        claiming.claim_waiting_orders(coin_id=coin_id, now=timezone.now())
+        claiming.claim_waiting_orders(coin_id=coin_id, now=database_now())
 
 
 @app.task(name=SETTLE_TASK, queue=SETTLEMENT_QUEUE, retry=BackOff())
@@ -49,13 +50,13 @@ def recheck_attempt(*, attempt_id: int) -> None:
 @app.periodic(cron=settings.PRICE_REFRESH_CRON)
 @app.task(name="settlement.refresh_prices", queue=OPS_QUEUE, queueing_lock="refresh_prices")
 def refresh_prices(timestamp: int) -> None:
-    pricing.refresh_prices(exchange=get_exchange(), source=settings.EXCHANGE_ID, now=timezone.now())
+    pricing.refresh_prices(exchange=get_exchange(), source=settings.EXCHANGE_ID, now=database_now())
 
 
 @app.periodic(cron=settings.SWEEP_CRON)
 @app.task(name="settlement.sweep", queue=OPS_QUEUE, queueing_lock="sweep")
 def sweep(timestamp: int) -> None:
-    sweeping.sweep(now=timezone.now())
+    sweeping.sweep(now=database_now())
 
 
 @app.periodic(cron=settings.RESCUE_CRON)
@@ -70,7 +71,7 @@ async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
 @app.periodic(cron=settings.RECONCILE_CRON)
 @app.task(name="settlement.reconcile", queue=OPS_QUEUE, queueing_lock="reconcile")
 def reconcile(timestamp: int) -> None:
-    now = timezone.now()
+    now = database_now()
     reconciling.reconcile(exchange=get_exchange(), since=now - timedelta(days=settings.RECONCILE_DAYS), now=now)
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
@@ -89,19 +90,29 @@ def carry_out(*, intervention_id: int, exchange: Exchange) -> None:
     wanted = Intervention.objects.select_related("batch").filter(pk=intervention_id, outcome=None).first()
     if wanted is None:
         return
-    answers = {
-        attempt.pk: look_up(attempt=attempt, exchange=exchange)
-        for attempt in list(_in_doubt(wanted.batch).select_related("coin"))
-    }
-    _decide(intervention_id=intervention_id, answers=answers, requests_expire=exchange.requests_expire)
+    looks = {}
+    for attempt in list(_in_doubt(wanted.batch).select_related("coin")):
+        had_expired = is_past_its_window(attempt=attempt)  # before it is asked for, or "not found" proves nothing
+        answer = look_up(attempt=attempt, exchange=exchange)
+        looks[attempt.pk] = _Look(answer=answer, had_expired=had_expired, requests_expire=exchange.requests_expire)
+    _decide(intervention_id=intervention_id, looks=looks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """What the venue said of an attempt, and whether its request could no longer arrive when it was asked."""
+
+    answer: Answer
+    had_expired: bool
+    requests_expire: bool
 
 
 @transaction.atomic(durable=True)
-def _decide(*, intervention_id: int, answers: dict[int, Answer], requests_expire: bool) -> None:
+def _decide(*, intervention_id: int, looks: dict[int, _Look]) -> None:
     wanted = Intervention.objects.select_for_update().filter(pk=intervention_id, outcome=None).first()
     if wanted is None:
         return
-    case = _Case(wanted, answers=answers, requests_expire=requests_expire)
+    case = _Case(wanted, looks=looks)
     try:
         with transaction.atomic():
             outcome, detail = InterventionOutcome.DONE, case.act()
@@ -109,7 +120,7 @@ def _decide(*, intervention_id: int, answers: dict[int, Answer], requests_expire
         outcome, detail = InterventionOutcome.REFUSED, str(error)
         case.book_what_was_bought_after_all()
     wanted.outcome, wanted.detail, wanted.decided_at = outcome, detail[:500], database_now()
-    wanted.venue_answer = {str(attempt): _told(answers[attempt.pk]) for attempt in case.in_doubt.values()}
+    wanted.venue_answer = {str(attempt): _told(looks[attempt.pk].answer) for attempt in case.in_doubt.values()}
     wanted.save(update_fields=["outcome", "detail", "decided_at", "venue_answer"])
     logger.warning("%s is %s: %s", wanted, outcome.value, detail, extra={"batch_id": wanted.batch_id})
 
@@ -117,14 +128,14 @@ def _decide(*, intervention_id: int, answers: dict[int, Answer], requests_expire
 class _Case:
     """An intervention with the batch it is about, locked, and what the exchange answered."""
 
-    def __init__(self, wanted: Intervention, *, answers: dict[int, Answer], requests_expire: bool) -> None:
-        self.wanted, self.answers, self.requests_expire = wanted, answers, requests_expire
+    def __init__(self, wanted: Intervention, *, looks: dict[int, _Look]) -> None:
+        self.wanted, self.looks = wanted, looks
         coin = Batch.objects.select_related("coin").get(pk=wanted.batch_id).coin
         lock_inventory(asset=coin.name)  # the coin's turn, as claims and bookings take it
         self.batch = (
             Batch.objects.select_for_update(no_key=True, of=("self",)).select_related("coin").get(pk=wanted.batch_id)
         )
-        asked = Attempt.objects.filter(pk__in=answers).select_related("coin", "batch")
+        asked = Attempt.objects.filter(pk__in=looks).select_related("coin", "batch")
         self.in_doubt = {attempt.pk: attempt for attempt in asked}
 
     def act(self) -> str:
@@ -147,7 +158,7 @@ class _Case:
             f"{attempt} was bought after all"
             for attempt in self.in_doubt.values()
             if attempt.state == AttemptState.NOT_PLACED
-            and _has_bought(answer := self.answers[attempt.pk])
+            and _has_bought(answer := self._answer(attempt))
             and isinstance(answer, Executed)
             and book_late_fill(attempt=attempt, execution=answer)
         ]
@@ -155,7 +166,7 @@ class _Case:
     def _look_again(self) -> str:
         said = self.book_what_was_bought_after_all()
         for attempt in self._undecided():
-            answer = self.answers[attempt.pk]
+            answer = self._answer(attempt)
             if not isinstance(answer, Executed) or not answer.final:
                 said.append(f"{attempt}: {_in_words(answer)}")
             elif answer.foreign_commission:
@@ -174,8 +185,10 @@ class _Case:
         if isinstance(answer, Executed):
             if not answer.final or (answer.quantity, answer.cost, answer.commission) != stated:
                 raise InterventionRefused(f"The exchange says otherwise: {_in_words(answer)}.")
-        elif isinstance(answer, NotFound) and self.requests_expire:
+        elif isinstance(answer, NotFound) and self.looks[attempt.pk].requests_expire:
             raise InterventionRefused("The exchange does not know this order.")
+        else:
+            _ensure_plausible(attempt, quantity=stated[0], cost=stated[1], commission=stated[2])
         execution = Executed(
             venue_order_id=answer.venue_order_id if isinstance(answer, Executed) else attempt.venue_order_id,
             status="closed",
@@ -193,7 +206,7 @@ class _Case:
         attempt, answer = self._marked()
         if isinstance(answer, Executed):
             raise InterventionRefused(f"The exchange knows this order: {_in_words(answer)}.")
-        if not is_past_its_window(attempt=attempt):
+        if not self.looks[attempt.pk].had_expired:
             raise InterventionRefused("The exchange may still accept this request. Try again in a moment.")
         reason = f"marked as not placed by {self.wanted.requested_by.get_username()}"
         if not give_up_looking(attempt=attempt, reason=reason, from_state=AttemptState(attempt.state)):
@@ -204,6 +217,7 @@ class _Case:
         if self.batch.state != BatchState.PARKED:
             raise InterventionRefused("Only a parked batch is bought again.")
         self._ensure_nothing_is_in_doubt()
+        self._ensure_nothing_is_open()
         said = self.book_what_was_bought_after_all()
         begin_next_attempt(batch=self.batch, now=database_now())
         return "; ".join([*said, "bought again"])
@@ -212,9 +226,13 @@ class _Case:
         if self.batch.state not in {BatchState.OPEN, BatchState.PARKED}:
             raise InterventionRefused("The batch is closed.")
         self._ensure_nothing_is_in_doubt()
-        late = [attempt for attempt in self.in_doubt.values() if _has_bought(self.answers[attempt.pk])]
-        if late:
-            raise InterventionRefused(f"{late[0]} was bought after all. Its coins are surplus now: buy again.")
+        self._ensure_nothing_is_open()
+        for attempt in self.in_doubt.values():
+            answer = self._answer(attempt)
+            if _has_bought(answer):
+                raise InterventionRefused(f"{attempt} was bought after all. Its coins are surplus now: buy again.")
+            if not isinstance(answer, Executed | NotFound):
+                raise InterventionRefused(f"{attempt} was given up, and {_in_words(answer)}.")
         if not withdraw_attempt(batch=self.batch, reason="refunded by an operator", now=database_now()):
             raise InterventionRefused("An attempt has been sent: look again, or mark it, first.")
         count = refund_batch(batch=self.batch, reason="refunded_by_staff", now=database_now())
@@ -224,10 +242,20 @@ class _Case:
         attempt = self.in_doubt.get(self.wanted.attempt_id or 0)
         if attempt is None or attempt.state not in {AttemptState.SENT, AttemptState.PARKED}:
             raise InterventionRefused("The attempt is no longer in doubt.")
-        return attempt, self.answers[attempt.pk]
+        return attempt, self._answer(attempt)
+
+    def _answer(self, attempt: Attempt) -> Answer:
+        return self.looks[attempt.pk].answer
 
     def _undecided(self) -> list[Attempt]:
         return [one for one in self.in_doubt.values() if one.state in {AttemptState.SENT, AttemptState.PARKED}]
+
+    def _ensure_nothing_is_open(self) -> None:
+        """What was given up and is open at the exchange may still buy."""
+        for attempt in self.in_doubt.values():
+            answer = self._answer(attempt)
+            if isinstance(answer, Executed) and not answer.final:
+                raise InterventionRefused(f"The exchange knows {attempt}: {_in_words(answer)}.")
 
     def _ensure_nothing_is_in_doubt(self) -> None:
         """Buying again or refunding while a request may have been executed would be a guess."""
@@ -240,6 +268,17 @@ def _in_doubt(batch: Batch) -> Any:
     """What was sent and has no booked answer: not yet known, parked, or given up and still asked for."""
     open_ = Q(state__in=[AttemptState.SENT, AttemptState.PARKED]) | Q(recheck_at__isnull=False)
     return batch.attempts.filter(open_, signed_at__isnull=False)
+
+
+def _ensure_plausible(attempt: Attempt, *, quantity: Decimal, cost: Decimal, commission: Decimal) -> None:
+    """A limit order buys no more than it asked for, at no higher price; what is booked cannot be taken back."""
+    assert attempt.quantity is not None
+    assert attempt.limit_price is not None
+    if quantity > attempt.quantity or commission >= quantity:
+        raise InterventionRefused(f"It asked for {attempt.quantity:f}, and commission is a part of that.")
+    most = quantity * attempt.limit_price * (1 + settings.EXCHANGE_TAKER_RATE)
+    if cost > most:
+        raise InterventionRefused(f"At its price bound that costs {most:f} at most.")
 
 
 def _has_bought(answer: Answer) -> bool:

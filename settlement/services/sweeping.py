@@ -7,11 +7,11 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
-from settlement.jobs import intervene_later, recheck_attempt_later, settle_batch_later
+from settlement.jobs import INTERVENE_TASK, intervene_later, recheck_attempt_later, settle_batch_later
 from settlement.metrics import count_mended
-from settlement.models import IN_FLIGHT, Attempt, Batch, BatchState, Intervention
+from settlement.models import IN_FLIGHT, Attempt, Batch, BatchState
 from settlement.services.booking import resume_batch
 from settlement.services.pausing import find_pause
 from trading import events, pools
@@ -74,11 +74,24 @@ def ask_again_for_given_up(*, now: datetime) -> None:
                 recheck_attempt_later(attempt_id=attempt.pk)
 
 
+_LOST_INTERVENTIONS = """
+SELECT i.id FROM settlement_intervention i
+ WHERE i.outcome IS NULL AND i.requested_at <= %(since)s
+   AND NOT EXISTS (SELECT FROM procrastinate_jobs j
+                    WHERE j.task_name = %(task)s AND j.status IN ('todo', 'doing')
+                      AND j.args @> jsonb_build_object('intervention_id', i.id))
+ ORDER BY i.id
+"""
+
+
 def carry_out_waiting_interventions(*, since: datetime) -> None:
-    """Enqueue again what an operator has decided and nobody has carried out."""
-    for intervention in Intervention.objects.filter(outcome=None, requested_at__lte=since):
-        intervene_later(intervention_id=intervention.pk)
-        _mend("interventions_without_a_job", f"{intervention} waits")
+    """Enqueue again what an operator has decided, where no job is left to do it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOST_INTERVENTIONS, {"since": since, "task": INTERVENE_TASK})
+        lost = [row[0] for row in cursor.fetchall()]
+    for intervention_id in lost:
+        intervene_later(intervention_id=intervention_id)
+        _mend("interventions_without_a_job", f"intervention {intervention_id} had no job")
 
 
 def rewrite_counters() -> None:

@@ -12,6 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.exceptions import InterventionRefused
 from settlement.exchanges.ccxt_exchange import CcxtExchange
+from settlement.exchanges.protocol import Executed
 from settlement.models import Attempt, AttemptState, Batch, BatchState, Finding, Intervention, InterventionAction
 from settlement.services.booking import give_up_looking
 from settlement.services.intervening import Figures, carry_out, request_intervention
@@ -127,6 +128,24 @@ class TestMarkFilled:
         assert (outcome, states()) == ("done", ["completed"])
         assert "could not be asked" in detail
 
+    @pytest.mark.parametrize(
+        "change", [{"quantity": "1502"}, {"cost": "600800"}, {"commission": "15.02"}, {"cost": "63.3"}]
+    )
+    def test_needs_figures_that_can_be_true(self, decide, unknown, simulator, change):
+        simulator.fail({"on": "query", "action": "down"})
+        assert decide(unknown, Action.MARK_FILLED, self.FIGURES | change)[0] == "refused"
+        assert states() == ["settling"]
+
+    def test_needs_figures_in_the_database_too(self, unknown, admin_user):
+        with pytest.raises(IntegrityError, match="only_fills_state_figures"), transaction.atomic():
+            request_intervention(
+                batch=unknown,
+                action=Action.MARK_FILLED,
+                reason="because",
+                requested_by=admin_user,
+                now=timezone.now(),
+            )
+
 
 class TestMarkNotPlaced:
     def test_buys_anew(self, decide, lost, exchange, simulator):
@@ -209,6 +228,28 @@ class TestRefund:
         assert "Its coins are surplus now" in detail
         assert Finding.objects.get().kind == "late_fill"
 
+    def test_is_refused_while_what_was_given_up_cannot_be_asked_for(self, decide, unknown, simulator):
+        give_up_looking(attempt=attempts()[0], reason="given up")
+        simulator.fail({"on": "query", "action": "down"})
+        outcome, detail = decide(unknown, Action.REFUND)
+        assert (outcome, states()) == ("refused", ["settling"])
+        assert "could not be asked" in detail
+
+    @pytest.mark.parametrize("action", [Action.REFUND, Action.RETRY])
+    def test_is_refused_while_what_was_given_up_is_open_there(
+        self, decide, unknown, exchange, monkeypatch, now, action
+    ):
+        give_up_looking(attempt=attempts()[0], reason="given up")
+        Attempt.objects.filter(state="new").update(state="parked", ended_at=now)
+        Batch.objects.update(state="parked")
+        half = Executed(
+            venue_order_id="1", status="open", final=False, quantity=Decimal(7), cost=Decimal(28), commission=Decimal(0)
+        )
+        monkeypatch.setattr(exchange, "look_up", lambda **_: half)
+        outcome, detail = decide(unknown, action)
+        assert (outcome, states()) == ("refused", ["settling"])
+        assert "open, 7 for 28" in detail
+
 
 class TestRecord:
     def test_has_one_effect_when_carried_out_twice_at_once(self, too_dear, admin_user, exchange, shopper):
@@ -254,5 +295,6 @@ class TestRecord:
     def test_that_lost_its_job_is_enqueued_again(self, too_dear, admin_user, now, settings):
         request_intervention(batch=too_dear, action=Action.REFUND, reason="because", requested_by=admin_user, now=now)
         ProcrastinateJob.objects.all()._raw_delete("default")
-        sweep(now=now + settings.SWEEP_AFTER + timedelta(seconds=1))
+        for _ in range(3):
+            sweep(now=now + settings.SWEEP_AFTER + timedelta(seconds=1))
         assert ProcrastinateJob.objects.filter(task_name="settlement.intervene").count() == 1

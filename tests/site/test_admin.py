@@ -333,13 +333,13 @@ class TestInterventions:
         assert '<option value="refund"' not in page(client, f"{self.path}/")
         act(client, self.path, "refund", parked, reason="I want to")
         assert not Intervention.objects.exists()
-        assert client.get("/admin/settlement/batch/attention/").status_code == 200
+        assert client.get("/admin/attention/").status_code == 200
         client.force_login(make_staff("trading.view_order"))
-        assert client.get("/admin/settlement/batch/attention/").status_code == 403
+        assert client.get("/admin/attention/").status_code == 403
 
 
 class TestToDo:
-    path = "settlement/batch/attention/"
+    path = "attention/"
 
     def test_says_when_there_is_nothing(self, admin_client):
         assert "Nothing to do" in page(admin_client, self.path)
@@ -348,7 +348,7 @@ class TestToDo:
     def test_names_what_waits_with_a_link(self, admin_client, batch):
         Batch.objects.update(state="parked", reason="ask_beyond_the_price_bound")
         listed = page(admin_client, self.path)
-        assert "Parked batch" in listed
+        assert "Parked batches" in listed
         assert f"/admin/settlement/batch/{batch.pk}/change/" in listed
 
 

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import sync_playwright
 
+from settlement.models import Attempt, Batch, Intervention
+from settlement.services.claiming import claim_waiting_orders
+from settlement.services.pausing import pause_buying
 from tests.conftest import make_coin
 from trading.models import Order
 
@@ -49,6 +52,12 @@ def page_at(address, *, size=WIDE):
 
 def _is_foreign(url, address):
     return not url.startswith((f"http://{urlsplit(address).netloc}/", "data:", "blob:"))
+
+
+def sign_in(page, user):
+    page.get_by_label("Username").fill(user.username)
+    page.get_by_label("Password").fill("password")
+    page.get_by_role("button", name="Log in").click()
 
 
 @pytest.fixture
@@ -104,9 +113,7 @@ def test_staff_find_and_decide_in_the_admin(site, admin_user, shopper, coin, api
     order = Order.objects.get(pk=api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).json()["id"])
     assert order.state == "held"
     with page_at(f"{site}/admin/", size=size) as page:
-        page.get_by_label("Username").fill(admin_user.username)
-        page.get_by_label("Password").fill("password")
-        page.get_by_role("button", name="Log in").click()
+        sign_in(page, admin_user)
         page.get_by_role("link", name="Review").first.wait_for()
         lists = page.eval_on_selector_all("#content-main th a", "links => links.map(link => link.href)")
         assert len(lists) >= 9
@@ -121,3 +128,24 @@ def test_staff_find_and_decide_in_the_admin(site, admin_user, shopper, coin, api
         page.get_by_text(f"Order {order.pk} is refunded now.").wait_for()
     order.refresh_from_db()
     assert order.state == "refunded"
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_operators_find_what_waits_and_decide(site, admin_user, shopper, coin, api, now, size):
+    api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper)
+    batch = claim_waiting_orders(coin_id=coin.pk, now=now)
+    Attempt.objects.update(state="parked", ended_at=now)
+    Batch.objects.update(state="parked", reason="ask_beyond_the_price_bound")
+    pause_buying(coin=None, reason="a rumour", set_by=admin_user, now=now)
+    with page_at(f"{site}/admin/", size=size) as page:
+        sign_in(page, admin_user)
+        page.get_by_role("link", name="To do", exact=True).first.click()
+        page.get_by_role("heading", name="Parked batches").wait_for()
+        assert page.locator("#attention section").count() == 2
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        page.get_by_role("link", name=f"batch {batch.pk}").click()
+        page.get_by_role("button", name="Refund").click()
+        page.get_by_label("Reason").fill("they have waited long enough")
+        page.get_by_role("button", name="Refund").click()
+        page.get_by_text("a worker does it").wait_for()
+    assert Intervention.objects.get().action == "refund"
