@@ -12,8 +12,10 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from settlement.exchanges.protocol import Executed, NotPlaced
 from settlement.models import AttemptState, Batch, BatchState
 from settlement.services import booking, sending
+from settlement.services.claiming import claim_waiting_orders
 from settlement.services.sending import take_next_step
 from settlement.verification import verify_everything
+from tests.conftest import make_coin
 from tests.settlement.conftest import attempts, batches, end_pauses
 from trading.exceptions import OrderNotCancellable
 from trading.models import Order, OrderState
@@ -205,14 +207,13 @@ class TestRefusals:
         assert (order.state, order.reason) == (OrderState.REFUNDED, "refused_by_the_exchange")
         assert (shopper.wallet.balance, shopper.holding("ABAN"), simulator.book()) == (100, 0, [])
 
-    def test_of_a_coin_that_is_not_listed(self, place, settle, coin, shopper):
-        coin.name = "NOLIST"
-        coin.save()
-        from trading.services.coins import list_coin
-
-        list_coin(name="NOLIST")
+    def test_of_a_coin_that_is_not_listed(self, place, exchange, shopper, now):
+        unlisted = make_coin("NOLIST", "4.00")
         place("60.00", crypto="NOLIST")
-        assert settle().state == BatchState.REFUNDED
+        batch = claim_waiting_orders(coin_id=unlisted.pk, now=now)
+        take_next_step(batch_id=batch.pk, exchange=exchange)
+        batch.refresh_from_db()
+        assert batch.state == BatchState.REFUNDED
         assert shopper.wallet.balance == 100
 
     @pytest.mark.parametrize(
@@ -406,6 +407,7 @@ class TestRunningTwice:
         booking.park(attempt=attempt, from_state=AttemptState.SENT, reason="late")
         order.refresh_from_db()
         assert (order.state, shopper.holding("ABAN"), len(attempts())) == ("completed", order.amount, 1)
+        assert attempts()[0].state == AttemptState.FILLED
 
     def test_an_attempt_is_sent_once(self, place, claim, exchange, simulator):
         place("60.00")

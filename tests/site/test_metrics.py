@@ -187,11 +187,17 @@ def test_a_caller_that_says_nothing_keeps_nobody_waiting(db):
         assert httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5).is_success
 
 
-def test_pools_are_summed_without_reading_history(db):
-    with connection.cursor() as cursor, CaptureQueriesContext(connection) as captured:
-        sum_pools()
-        cursor.execute("SET enable_seqscan = off")
+def test_pools_are_summed_without_reading_history(db, shopper, coin):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO trading_order (customer_id, coin_id, amount, price, price_source, price_at, total_price,
+                                          state, is_aggregated, created_at, cancelled_at)
+               SELECT %s, %s, 3, 4, 'test', now(), 12, 'cancelled', false, now(), now() FROM generate_series(1, 3000)""",
+            [shopper.user.pk, coin.pk],
+        )
+        cursor.execute("ANALYZE trading_order")
+        with CaptureQueriesContext(connection) as captured:
+            sum_pools()
         cursor.execute("EXPLAIN " + captured.captured_queries[-1]["sql"])
         plan = "\n".join(row[0] for row in cursor.fetchall())
-        cursor.execute("RESET enable_seqscan")
     assert "waiting_orders" in plan

@@ -60,7 +60,8 @@ class TestRecordPrice:
 
     def test_lets_staff_accept(self, ticker_coin, now):
         read(ticker_coin, "8", now)
-        accept_price(coin=ticker_coin, now=now)
+        assert not accept_price(coin=ticker_coin, expected=Decimal(9), now=now), "another one than staff have seen"
+        assert accept_price(coin=ticker_coin, expected=Decimal(8), now=now)
         assert read_offer(name="ABAN").offer.price == 8
 
     def test_is_pruned(self, ticker_coin, now):
