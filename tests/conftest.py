@@ -31,6 +31,7 @@ from wallets.services.tokens import start_token_family
 _FIRST = ("tests/faults", "tests/development")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Tests of a file share what they start, those of the faults a whole world: pytest-xdist keeps them together."""
     for item in items:
