@@ -31,12 +31,7 @@ from wallets.services.tokens import start_token_family
 _FIRST = ("tests/faults", "tests/development")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Tests of a file share what they start, those of the faults a whole world: pytest-xdist keeps them together."""
-    for item in items:
-        group = item.path.parent.name if item.path.parent.name == "faults" else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
 
 

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.exchanges.protocol import Executed, NotPlaced
-from settlement.models import AttemptState, Batch, BatchState
+from settlement.models import Attempt, AttemptState, Batch, BatchState
 from settlement.services import booking, sending
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.sending import take_next_step
@@ -387,6 +387,13 @@ class TestRunningTwice:
         credit = OrderCredit(order_id=order.pk, customer_id=shopper.user.pk, amount=order.total_price)
         with pytest.raises(IntegrityError, match="reference"), transaction.atomic():
             refund_customers(credits_=[credit], now=order.created_at)
+
+    def test_a_coin_has_one_attempt_in_flight(self, place, claim, coin, now):
+        """Behind the lock on the coin's inventory stands a unique index."""
+        place("60.00")
+        batch = claim()
+        with pytest.raises(IntegrityError, match="one_attempt_in_flight_per_coin"), transaction.atomic():
+            Attempt.objects.create(batch=batch, coin=coin, number=2, next_step_at=now, created_at=now)
 
     def test_a_booking_counts_once(self, place, settle, exchange, shopper):
         order = place("60.00")
