@@ -3,9 +3,8 @@
 import logging
 from datetime import datetime
 
-from django.db import connection
-
 from settlement.exchanges.protocol import Exchange, ExchangeAway
+from settlement.letting_go import let_go_of_the_database
 from settlement.services.pausing import find_pause_of_calls, pause_for_silence
 from trading.models import Coin
 from trading.services.prices import record_price
@@ -21,7 +20,7 @@ def refresh_prices(*, exchange: Exchange, source: str, now: datetime) -> None:
     coins = list(Coin.objects.filter(is_sold=True, fixed_price=None))
     if not coins or find_pause_of_calls(now=now):
         return
-    connection.close()  # the venue may take its time
+    let_go_of_the_database()
     try:
         prices = exchange.read_prices(coins=[coin.name for coin in coins])
     except ExchangeAway as error:

@@ -17,11 +17,11 @@ from decimal import Decimal
 from typing import Final
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from settlement.clock import database_now
 from settlement.exchanges.protocol import Answer, CoinNotListed, Exchange, ExchangeAway, Executed, NotFound, Purchase
+from settlement.letting_go import let_go_of_the_database
 from settlement.models import Attempt, AttemptState, Finding, FindingKind
 from settlement.services.booking import book_late_fill
 from settlement.services.findings import raise_finding
@@ -115,7 +115,7 @@ def _reconcile_coin(coin: Coin, exchange: Exchange, *, since: datetime, now: dat
 
 def _list_purchases(run: _Comparison, exchange: Exchange) -> list[Purchase] | None:
     """None when there is nothing to go by."""
-    _let_go_of_the_database()
+    let_go_of_the_database()
     try:
         return exchange.list_purchases(coin=run.coin.name, since=run.since)
     except ExchangeAway as error:
@@ -337,11 +337,5 @@ def _figures_of(attempt: Attempt) -> str:
 
 
 def _look_up(exchange: Exchange, coin: Coin, client_order_id: str) -> Answer:
-    _let_go_of_the_database()
+    let_go_of_the_database()
     return exchange.look_up(coin=coin.name, client_order_id=client_order_id)
-
-
-def _let_go_of_the_database() -> None:
-    """Close the connection while the venue is asked: its answer may take a minute."""
-    assert not connection.in_atomic_block, "no transaction may wait for the network"
-    connection.close()

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from settlement.clock import database_now
 from settlement.exchanges.protocol import (
@@ -27,6 +27,7 @@ from settlement.exchanges.protocol import (
     Unknown,
 )
 from settlement.jobs import settle_batch_later
+from settlement.letting_go import let_go_of_the_database
 from settlement.models import IN_FLIGHT, Attempt, AttemptState
 from settlement.services.booking import (
     book_execution,
@@ -80,7 +81,7 @@ def _put_off(attempt: Attempt, *, until: datetime | None) -> None:
 
 def _send(attempt: Attempt, exchange: Exchange) -> None:
     coin = attempt.coin.name
-    _let_go_of_the_database()
+    let_go_of_the_database()
     try:
         rules = exchange.read_rules(coin=coin)
         ask = exchange.read_ask(coin=coin)
@@ -97,7 +98,7 @@ def _send(attempt: Attempt, exchange: Exchange) -> None:
     request = _commit_to_sending(attempt, offset=offset)
     if request is None:
         return
-    _let_go_of_the_database()
+    let_go_of_the_database()
     failpoints.reach("attempt.sent")
     answer = exchange.buy(request=request)
     failpoints.reach("attempt.answered")
@@ -110,7 +111,7 @@ def _measure_clock_offset(exchange: Exchange) -> timedelta:
     Low by the way back of the answer: a request dated a little early is one the venue accepts.
     """
     database_time, started = database_now(), time.monotonic()
-    _let_go_of_the_database()
+    let_go_of_the_database()
     venue_time = exchange.read_time()
     return venue_time - (database_time + timedelta(seconds=time.monotonic() - started))
 
@@ -159,7 +160,7 @@ def _commit_to_sending(attempt: Attempt, *, offset: timedelta) -> PurchaseReques
 
 def look_up(*, attempt: Attempt, exchange: Exchange) -> Answer:
     """Ask the venue what became of an attempt, without a database connection."""
-    _let_go_of_the_database()
+    let_go_of_the_database()
     return exchange.look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id)
 
 
@@ -255,9 +256,3 @@ def _ask_later(attempt: Attempt, *, reason: str, at_least_seconds: float = 0) ->
             reason=reason[:200], next_step_at=when
         ):
             settle_batch_later(batch_id=attempt.batch_id, delay_seconds=wait)
-
-
-def _let_go_of_the_database() -> None:
-    """Close the connection while the venue is asked: its answer may take a minute."""
-    assert not connection.in_atomic_block, "no transaction may wait for the network"
-    connection.close()
