@@ -31,7 +31,7 @@ class Placed:
 class Trade:
     """One coin, its customers, and what they were promised."""
 
-    def __init__(self, world, kind, *, opening="1000.00", **fields):
+    def __init__(self, world, kind, *, opening="100000.00", **fields):
         self.world, self.kind, self.opening = world, kind, Decimal(opening)
         self.coin = make_coin(world.new_coin_name(), PRICE, **fields)
         self.shoppers, self.placed, self._threads, self.problems = [], [], [], []
