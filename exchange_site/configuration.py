@@ -51,6 +51,7 @@ class Configuration(BaseSettings):
     POSTGRES_PORT: int = 5432
     POSTGRES_POOL_SIZE: Annotated[int, Field(ge=0)] = 8
     POSTGRES_STATEMENT_TIMEOUT_MS: Annotated[int, Field(ge=0)] = 5000
+    POSTGRES_PREPARE: bool = True
     REDIS_HOST: str = ""
     REDIS_PORT: int = 6379
     REDIS_PASSWORD: str = ""

@@ -5,11 +5,16 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import resolve
+from django.utils.deprecation import MiddlewareMixin
 
 from exchange_site import health
 from exchange_site.metrics import REQUEST_SECONDS, metrics
@@ -23,6 +28,7 @@ access_log = logging.getLogger("exchange_site.access")
 
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_API: Final = "/api/"
 _OTHERS: Final = ("/admin/", settings.STATIC_URL)
 
 
@@ -60,7 +66,7 @@ def _record(request: HttpRequest, response: HttpResponse, *, seconds: float) -> 
         extra={
             "status": response.status_code,
             "duration_ms": round(seconds * 1000, 1),
-            "customer_id": getattr(customer, "user_id", None) or getattr(customer, "pk", None),
+            "customer_id": getattr(customer, "user_id", None),
         },
     )
 
@@ -137,6 +143,31 @@ class RateLimitHeaders:
                 f'"{usage.limit.name}";r={usage.remaining};t={usage.reset_seconds}' for usage in usages
             )
         return response
+
+
+class _OfPages(MiddlewareMixin):
+    """A middleware that only the admin needs: the API knows no cookies, and should not pay for them."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if request.path_info.startswith(_API):
+            return self.get_response(request)
+        return super().__call__(request)
+
+
+class Sessions(_OfPages, SessionMiddleware):
+    pass
+
+
+class CsrfProtection(_OfPages, CsrfViewMiddleware):
+    pass
+
+
+class Authentication(_OfPages, AuthenticationMiddleware):
+    pass
+
+
+class Messages(_OfPages, MessageMiddleware):
+    pass
 
 
 def _declared_length(request: HttpRequest) -> int:

@@ -46,11 +46,11 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "exchange_site.middleware.RateLimitHeaders",
     "exchange_site.middleware.ProblemAnswers",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "exchange_site.middleware.Sessions",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "exchange_site.middleware.CsrfProtection",
+    "exchange_site.middleware.Authentication",
+    "exchange_site.middleware.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -93,6 +93,9 @@ DATABASES = {
             "keepalives_count": 3,
             "application_name": "crypto-exchange",
             "options": _POSTGRES_TIMEOUTS,
+            # Statements that come again are parsed and planned once a connection.
+            "server_side_binding": CONFIGURATION.POSTGRES_PREPARE,
+            "prepare_threshold": 5 if CONFIGURATION.POSTGRES_PREPARE else None,
             **(
                 {"pool": {"min_size": 0, "max_size": CONFIGURATION.POSTGRES_POOL_SIZE, "timeout": 2}}
                 if CONFIGURATION.POSTGRES_POOL_SIZE

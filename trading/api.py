@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Query, Router, Status
 
-from trading.models import Coin, Order, OrderState
-from trading.prices import Offer, get_coin, list_offers
+from trading.models import Order, OrderState
+from trading.prices import Offer, get_offer, list_offers
 from trading.schemas import (
     CoinAnswer,
     CoinDetailAnswer,
@@ -58,7 +58,7 @@ HISTORY_POINTS = 50
 def coins(request: HttpRequest) -> list[Answer]:
     """The coins on sale, with their prices."""
     now = timezone.now()
-    return [{**_coin_fields(coin, offer, now)} for coin, offer in list_offers()]
+    return [_coin_fields(offer, now) for offer in list_offers()]
 
 
 @coins_router.get(
@@ -70,23 +70,23 @@ def coins(request: HttpRequest) -> list[Answer]:
 )
 def one_coin(request: HttpRequest, name: CoinInPath) -> Answer:
     """One coin, with its limits and its recent price history."""
-    coin, offer = get_coin(name=name)
+    offer = get_offer(name=name)
     return {
-        **_coin_fields(coin, offer, timezone.now()),
+        **_coin_fields(offer, timezone.now()),
         "minimum": offer.minimum,
         "maximum": offer.maximum,
         "step": offer.step,
         "history": [
             {"price": reading.value, "at": reading.read_at}
-            for reading in list_price_history(coin_id=coin.pk, limit=HISTORY_POINTS)
+            for reading in list_price_history(coin_id=offer.coin_id, limit=HISTORY_POINTS)
         ],
     }
 
 
-def _coin_fields(coin: Coin, offer: Offer, now: datetime) -> Answer:
+def _coin_fields(offer: Offer, now: datetime) -> Answer:
     return {
-        "name": coin.name,
-        "title": coin.title,
+        "name": offer.name,
+        "title": offer.title,
         "price": offer.price,
         "price_at": offer.price_at,
         "price_source": offer.price_source or None,
@@ -148,7 +148,7 @@ def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery
         created_after=query.created_after,
         created_before=query.created_before,
     )
-    page = list_orders(customer_id=caller(request).id, filters=filters, limit=query.limit, cursor=query.cursor)
+    page = list_orders(customer_id=caller(request).user_id, filters=filters, limit=query.limit, cursor=query.cursor)
     link_next(request, response, cursor=page.next_cursor)
     return _answers(page.rows)
 
@@ -162,7 +162,7 @@ def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery
 )
 def one_order(request: HttpRequest, order_id: int) -> Answer:
     """One of the caller's orders."""
-    return _answers([get_order(customer_id=caller(request).id, order_id=order_id)])[0]
+    return _answers([get_order(customer_id=caller(request).user_id, order_id=order_id)])[0]
 
 
 @orders_router.post(
@@ -185,8 +185,8 @@ def cancel(request: HttpRequest, order_id: int) -> Answer:
 )
 def holdings(request: HttpRequest) -> list[Answer]:
     """The coins the caller holds, with what they cost and what they are worth."""
-    costs = sum_costs(customer_id=caller(request).id)
-    prices = {coin.name: offer.price for coin, offer in list_offers()}
+    costs = sum_costs(customer_id=caller(request).user_id)
+    prices = {offer.name: offer.price for offer in list_offers()}
     return [
         {
             "crypto": coin,
@@ -195,7 +195,7 @@ def holdings(request: HttpRequest) -> list[Answer]:
             "price": prices.get(coin),
             "value": _value(amount, prices.get(coin)),
         }
-        for coin, amount in sorted(list_coin_balances(owner_id=caller(request).id).items())
+        for coin, amount in sorted(list_coin_balances(owner_id=caller(request).user_id).items())
     ]
 
 

@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
@@ -28,6 +28,7 @@ class Offer:
 
     coin_id: int
     name: str
+    title: str
     minimum: Decimal
     maximum: Decimal
     step: Decimal
@@ -67,27 +68,34 @@ def read_offer(*, name: str) -> OfferAndPool:
     try:
         cached, counter = with_redis(lambda client: client.mget([_offer_key(name), counter_key(name)]))
     except RedisAway:
-        return OfferAndPool(offer=_load(name), pool_total=None)
+        return OfferAndPool(offer=get_offer(name=name), pool_total=None)
     if cached is not None:
         return OfferAndPool(offer=_from_json(cached), pool_total=parse_counter(counter))
-    offer = _load(name)
-    _cache(offer)
+    offer = get_offer(name=name)
+    _keep(_offer_key(name), _to_json(offer))
     return OfferAndPool(offer=offer, pool_total=parse_counter(counter))
 
 
-def list_offers() -> list[tuple[Coin, Offer]]:
-    """Every coin on sale, by name. One query."""
-    coins = _coins_with_prices().filter(is_sold=True).order_by("name")
-    return [(coin, offer_of(coin=coin)) for coin in coins]
+def list_offers() -> list[Offer]:
+    """Every coin on sale, by name. One round trip to Redis; another, and one query, when the cached list has expired."""
+    try:
+        cached = with_redis(lambda client: client.get(_LIST_KEY))
+    except RedisAway:
+        return _load_all()
+    if cached is not None:
+        return [_from_json(offer) for offer in json.loads(cached)]
+    offers = _load_all()
+    _keep(_LIST_KEY, json.dumps([_to_json(offer) for offer in offers]))
+    return offers
 
 
-def get_coin(*, name: str) -> tuple[Coin, Offer]:
-    """One coin on sale. Raises UnknownCoin, for any text."""
+def get_offer(*, name: str) -> Offer:
+    """One coin on sale, from Postgres. Raises UnknownCoin, for any text."""
     storable = name.isalnum()  # Postgres refuses NUL
     coin = storable and _coins_with_prices().filter(name=name, is_sold=True).first()
     if not coin:
         raise UnknownCoin
-    return coin, offer_of(coin=coin)
+    return offer_of(coin=coin)
 
 
 def offer_of(*, coin: Coin) -> Offer:
@@ -97,6 +105,7 @@ def offer_of(*, coin: Coin) -> Offer:
     return Offer(
         coin_id=coin.pk,
         name=coin.name,
+        title=coin.title,
         minimum=coin.minimum,
         maximum=coin.maximum,
         step=coin.step,
@@ -121,28 +130,31 @@ def publish_offer_after_commit(*, coin_id: int) -> None:
 
 def _publish(coin_id: int) -> None:
     coin = _coins_with_prices().get(pk=coin_id)
+    try:
+        with_redis(lambda client: client.delete(_LIST_KEY, _offer_key(coin.name)))
+    except RedisAway:
+        return
     if coin.is_sold:
-        _cache(offer_of(coin=coin))
-        return
+        _keep(_offer_key(coin.name), _to_json(offer_of(coin=coin)))
+
+
+def _load_all() -> list[Offer]:
+    return [offer_of(coin=coin) for coin in _coins_with_prices().filter(is_sold=True).order_by("name")]
+
+
+def _keep(key: str, value: str) -> None:
     try:
-        with_redis(lambda client: client.delete(_offer_key(coin.name)))
+        with_redis(lambda client: client.set(key, value, ex=settings.PRICE_CACHE_SECONDS))
     except RedisAway:
         return
 
 
-def _load(name: str) -> Offer:
-    return get_coin(name=name)[1]
-
-
-def _cache(offer: Offer) -> None:
-    try:
-        with_redis(lambda client: client.set(_offer_key(offer.name), _to_json(offer), ex=settings.PRICE_CACHE_SECONDS))
-    except RedisAway:
-        return
+# The number grows when an offer's fields change: two versions of this code may share a Redis for a while.
+_LIST_KEY: Final = "offers:2"
 
 
 def _offer_key(name: str) -> str:
-    return f"offer:{name}"
+    return f"offer:2:{name}"
 
 
 def _to_json(offer: Offer) -> str:

@@ -29,7 +29,7 @@ from wallets.schemas import (
 from wallets.selectors import (
     TransactionFilters,
     direction_of,
-    get_dollar_wallet,
+    get_dollar_balance,
     get_transaction,
     list_transactions,
 )
@@ -86,21 +86,20 @@ def refresh(request: HttpRequest, body: RefreshRequest) -> tokens.TokenPair:
 )
 def logout(request: HttpRequest, body: RefreshRequest) -> Status[None]:
     """Ends the sign-in that the refresh token belongs to."""
-    tokens.sign_out(refresh=body.refresh, user_id=caller(request).id, now=timezone.now())
+    tokens.sign_out(refresh=body.refresh, user_id=caller(request).user_id, now=timezone.now())
     return Status(204, None)
 
 
 @accounts_router.get(
     "wallet/",
-    auth=FreshAccessToken(),
+    auth=AccessToken(),
     operation_id="getWallet",
     summary="Look at the wallet",
     **answers({200: WalletAnswer}, *SIGNED_IN, "not_found"),
 )
 def wallet(request: HttpRequest) -> Answer:
     """The caller's dollar wallet."""
-    found = get_dollar_wallet(owner_id=caller(request).id)
-    return {"balance": found.balance}
+    return {"balance": get_dollar_balance(principal=caller(request))}
 
 
 @accounts_router.patch(
@@ -148,7 +147,7 @@ def transactions(request: HttpRequest, response: HttpResponse, query: Query[Tran
         created_after=query.created_after,
         created_before=query.created_before,
     )
-    page = list_transactions(customer_id=caller(request).id, filters=filters, limit=query.limit, cursor=query.cursor)
+    page = list_transactions(customer_id=caller(request).user_id, filters=filters, limit=query.limit, cursor=query.cursor)
     link_next(request, response, cursor=page.next_cursor)
     return [_transaction_answer(row) for row in page.rows]
 
@@ -161,7 +160,7 @@ def transactions(request: HttpRequest, response: HttpResponse, query: Query[Tran
 )
 def one_transaction(request: HttpRequest, transaction_id: int) -> Answer:
     """One movement of the caller's dollar wallet."""
-    return _transaction_answer(get_transaction(customer_id=caller(request).id, transaction_id=transaction_id))
+    return _transaction_answer(get_transaction(customer_id=caller(request).user_id, transaction_id=transaction_id))
 
 
 def _transaction_answer(row: Transaction) -> Answer:

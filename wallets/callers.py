@@ -9,8 +9,7 @@ from ninja.security import HttpBearer
 
 from wallets.exceptions import TokenInvalid
 from wallets.limits import ANONYMOUS, USER, Limit, Usage, count_call
-from wallets.models import User
-from wallets.selectors import Principal, get_user
+from wallets.selectors import Principal, ensure_active
 from wallets.services.tokens import read_access_token
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -39,10 +38,10 @@ class AccessToken(HttpBearer):
             raise TokenInvalid("An access token is needed: Authorization: Bearer <token>.")
         return caller
 
-    def authenticate(self, request: HttpRequest, token: str) -> Principal | User:
+    def authenticate(self, request: HttpRequest, token: str) -> Principal:
         """A signed, unexpired token, and no query.
 
-        For operations that lock the caller's wallet: the lock reads whether the account may act.
+        For operations that read the caller's wallet or lock it: they see at once whether the account is active.
         """
         principal = read_access_token(token)
         for limit in self._limits:
@@ -53,10 +52,10 @@ class AccessToken(HttpBearer):
 class FreshAccessToken(AccessToken):
     """The same, of an account that is active today. Costs one query."""
 
-    def authenticate(self, request: HttpRequest, token: str) -> Principal | User:
+    def authenticate(self, request: HttpRequest, token: str) -> Principal:
         principal = super().authenticate(request, token)
-        assert isinstance(principal, Principal)
-        return get_user(principal=principal)
+        ensure_active(principal=principal)
+        return principal
 
 
 class Anybody:
@@ -72,7 +71,7 @@ class Anybody:
 
 
 def caller(request: HttpRequest) -> Any:
-    """Whom the operation's authentication let in: a Principal, a User, or an address."""
+    """Whom the operation's authentication let in: a Principal, or an address."""
     return request.auth  # type: ignore[attr-defined]  # set by Ninja
 
 

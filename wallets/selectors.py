@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from wallets.exceptions import NotFound, TokenInvalid
@@ -20,20 +21,34 @@ class Principal:
     token_version: int
 
 
-def get_user(*, principal: Principal) -> User:
-    """The active user behind a token. Raises TokenInvalid for a disabled one or an outdated token."""
-    user = User.objects.filter(id=principal.user_id, token_version=principal.token_version, is_active=True).first()
-    if user is None:
+def ensure_active(*, principal: Principal) -> None:
+    """Raise TokenInvalid for a disabled account and for an outdated token."""
+    if not User.objects.filter(id=principal.user_id, token_version=principal.token_version, is_active=True).exists():
         raise TokenInvalid
-    return user
 
 
-def get_dollar_wallet(*, owner_id: int) -> Wallet:
-    """The wallet of the API. Raises NotFound for a user without one."""
-    wallet = Wallet.objects.filter(owner_id=owner_id, asset=USD).first()
-    if wallet is None:
+_DOLLAR_BALANCE = """
+SELECT wallet.balance
+  FROM wallets_user customer LEFT JOIN wallets_wallet wallet ON wallet.owner_id = customer.id AND wallet.asset = %s
+ WHERE customer.id = %s AND customer.token_version = %s AND customer.is_active
+"""
+
+
+def get_dollar_balance(*, principal: Principal) -> Decimal:
+    """What the caller's dollar wallet holds; one query, which also says whether the account is active.
+
+    What is asked for most, so not by the ORM, for which three quarters of its time would go.
+    Raises TokenInvalid, and NotFound for a user without a wallet.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_DOLLAR_BALANCE, [USD, principal.user_id, principal.token_version])
+        row = cursor.fetchone()
+    if row is None:
+        raise TokenInvalid
+    if row[0] is None:
         raise NotFound
-    return wallet
+    balance: Decimal = row[0]
+    return balance
 
 
 def list_coin_balances(*, owner_id: int) -> dict[str, Decimal]:

@@ -83,7 +83,7 @@ class TestReadOffer:
 
     def test_lives_some_seconds(self, ticker_coin):
         read_offer(name="ABAN")
-        assert 0 < with_redis(lambda client: client.ttl("offer:ABAN")) <= 5
+        assert 0 < with_redis(lambda client: client.ttl("offer:2:ABAN")) <= 5
 
     def test_forgets_a_coin_that_is_no_longer_sold(self, ticker_coin):
         read_offer(name="ABAN")

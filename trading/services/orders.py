@@ -4,9 +4,11 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
+from typing import Final
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from trading import events, pools
 from trading.aggregation import is_small
@@ -15,7 +17,7 @@ from trading.metrics import count_closed_after_commit, count_placed
 from trading.models import WAITING, Coin, Order, OrderState, Review
 from trading.prices import Offer, OfferAndPool, read_offer
 from trading.pricing import amount_for, charge_for
-from trading.risk import RecentOrders, find_breach, read_recent_orders
+from trading.risk import Breach, RecentOrders, find_breach, read_recent_orders
 from wallets import failpoints
 from wallets.conflicts import retried_on_conflict
 from wallets.exceptions import NotFound
@@ -82,15 +84,26 @@ def place_order(*, buyer: Principal, request: OrderRequest, now: datetime) -> Pl
 @retried_on_conflict
 @transaction.atomic(durable=True)
 def _place(*, buyer: Principal, request: OrderRequest, market: OfferAndPool, now: datetime) -> PlacedOrder:
-    wallet = lock_dollar_wallet(principal=buyer, counterpart=WalletRole.CLEARING)
+    wallet = lock_dollar_wallet(principal=buyer)
     recent = read_recent_orders(customer_id=wallet.owner_id, key=request.key.key if request.key else None, now=now)
     if request.key and recent.same_key_id is not None:
         return PlacedOrder(order=_replay(order_id=recent.same_key_id, key=request.key), replayed=True)
-    order = _write_order(wallet=wallet, request=request, offer=market.offer, recent=recent, now=now)
+    order, breach = _make_order(wallet=wallet, request=request, offer=market.offer, recent=recent, now=now)
+    claim_now = breach is None and is_to_be_claimed(order, pool_total=market.pool_total)
+    _write(order, claim_now=claim_now)
+    if breach:
+        logger.warning("order %s is held: %s", order.pk, breach.finding, extra={"order_id": order.pk})
+        Review.objects.create(order=order, rule=breach.rule, finding=breach.finding)
+    debit(
+        wallet=wallet,
+        amount=order.total_price,
+        kind=TransactionKind.PURCHASE,
+        to=WalletRole.CLEARING,
+        now=now,
+        reference=f"order:{order.pk}:charge",
+        order_id=order.pk,
+    )
     failpoints.reach("order.debited")
-    claim_now = order.state != OrderState.HELD and is_to_be_claimed(order, pool_total=market.pool_total)
-    if claim_now:
-        events.orders_wait(coin_id=order.coin_id)
     return PlacedOrder(order=order, replayed=False, job_deferred=claim_now)
 
 
@@ -99,7 +112,7 @@ def _place(*, buyer: Principal, request: OrderRequest, market: OfferAndPool, now
 def _replay_or_refuse(*, buyer: Principal, request: OrderRequest, now: datetime) -> PlacedOrder:
     if request.key is None:
         raise UnknownCoin
-    wallet = lock_dollar_wallet(principal=buyer, counterpart=WalletRole.CLEARING)
+    wallet = lock_dollar_wallet(principal=buyer)
     recent = read_recent_orders(customer_id=wallet.owner_id, key=request.key.key, now=now)
     if recent.same_key_id is None:
         raise UnknownCoin
@@ -112,16 +125,17 @@ def _replay(*, order_id: int, key: IdempotencyKey) -> Order:
     return order
 
 
-def _write_order(
+def _make_order(
     *, wallet: LockedWallet, request: OrderRequest, offer: Offer, recent: RecentOrders, now: datetime
-) -> Order:
+) -> tuple[Order, Breach | None]:
+    """The order as it is to be written, and the risk rule that it breaks."""
     price = offer.ensure_sellable(now=now)
     amount = _amount_of(request, offer=offer, price=price)
     charge = charge_for(amount=amount, price=price)
     ensure_funds(wallet=wallet, amount=charge)
     small = is_small(charge=charge, threshold=settings.ORDER_AGGREGATION_THRESHOLD)
     breach = find_breach(recent=recent, charge=charge)
-    order = Order.objects.create(
+    order = Order(
         customer_id=wallet.owner_id,
         coin=Coin(pk=offer.coin_id, name=offer.name),  # known already: no query
         amount=amount,
@@ -138,18 +152,36 @@ def _write_order(
         created_at=now,
         held_at=now if breach else None,
     )
-    if breach:
-        logger.warning("order %s is held: %s", order.pk, breach.finding, extra={"order_id": order.pk})
-        Review.objects.create(order=order, rule=breach.rule, finding=breach.finding)
-    debit(
-        wallet=wallet,
-        amount=charge,
-        kind=TransactionKind.PURCHASE,
-        now=now,
-        reference=f"order:{order.pk}:charge",
-        order_id=order.pk,
-    )
-    return order
+    return order, breach
+
+
+_PLACE_ORDER: Final = Path(__file__).with_name("place_order.sql").read_text()
+_WRITTEN: Final = (
+    "customer_id",
+    "coin_id",
+    "amount",
+    "price",
+    "price_source",
+    "price_at",
+    "total_price",
+    "state",
+    "is_aggregated",
+    "settle_by",
+    "reason",
+    "idempotency_key",
+    "request_hash",
+    "created_at",
+    "held_at",
+)
+
+
+def _write(order: Order, *, claim_now: bool) -> None:
+    """Insert the order, and its job if it is to be claimed now."""
+    values = {name: getattr(order, name) for name in _WRITTEN}
+    job = {"claim_now": claim_now, "task": events.CLAIM_TASK, "queue": events.SETTLEMENT_QUEUE}
+    with connection.cursor() as cursor:
+        cursor.execute(_PLACE_ORDER, values | job)
+        order.pk = cursor.fetchone()[0]
 
 
 def _first_state(*, small: bool, held: bool) -> OrderState:
@@ -202,7 +234,7 @@ def cancel_order(*, customer: Principal, order_id: int, now: datetime) -> Order:
 @retried_on_conflict
 @transaction.atomic(durable=True)
 def _cancel(*, customer: Principal, order_id: int, now: datetime) -> Order:
-    wallet = lock_dollar_wallet(principal=customer, counterpart=WalletRole.CLEARING)
+    wallet = lock_dollar_wallet(principal=customer)
     order = _lock_waiting_order(customer_id=wallet.owner_id, order_id=order_id)
     order.state = OrderState.CANCELLED
     order.cancelled_at = now
@@ -212,6 +244,7 @@ def _cancel(*, customer: Principal, order_id: int, now: datetime) -> Order:
         wallet=wallet,
         amount=order.total_price,
         kind=TransactionKind.REFUND,
+        source=WalletRole.CLEARING,
         now=now,
         reference=outcome_reference(order_id=order.pk),
         order_id=order.pk,

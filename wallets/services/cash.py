@@ -44,10 +44,17 @@ def book_opening_deposit(*, owner_id: int, amount: Decimal, now: datetime) -> No
     """Credit a new wallet, once: for seeding. A second call changes nothing."""
     user = User.objects.get(pk=owner_id)
     principal = Principal(user_id=owner_id, token_version=user.token_version)
-    wallet = lock_dollar_wallet(principal=principal, counterpart=WalletRole.FUNDING)
+    wallet = lock_dollar_wallet(principal=principal)
     reference = f"opening:{owner_id}"
     if not Transaction.objects.filter(reference=reference).exists():
-        credit(wallet=wallet, amount=amount, kind=TransactionKind.DEPOSIT, now=now, reference=reference)
+        credit(
+            wallet=wallet,
+            amount=amount,
+            kind=TransactionKind.DEPOSIT,
+            source=WalletRole.FUNDING,
+            now=now,
+            reference=reference,
+        )
 
 
 @retried_on_conflict
@@ -60,12 +67,17 @@ def _move_cash(
     key: IdempotencyKey | None,
     now: datetime,
 ) -> CashMovement:
-    wallet = lock_dollar_wallet(principal=principal, counterpart=WalletRole.FUNDING)
+    wallet = lock_dollar_wallet(principal=principal)
     if key and (earlier := _find_by_key(owner_id=wallet.owner_id, kind=kind, key=key)):
         return CashMovement(balance=earlier.balance_after or Decimal(0), replayed=True)
-    move = credit if kind is TransactionKind.DEPOSIT else debit
-    made = move(wallet=wallet, amount=amount, kind=kind, now=now, reference=f"{kind}:{uuid.uuid4()}", key=key)
-    return CashMovement(balance=made.balance_after or Decimal(0), replayed=False)
+    reference = f"{kind}:{uuid.uuid4()}"
+    if kind is TransactionKind.DEPOSIT:
+        credit(
+            wallet=wallet, amount=amount, kind=kind, source=WalletRole.FUNDING, now=now, reference=reference, key=key
+        )
+    else:
+        debit(wallet=wallet, amount=amount, kind=kind, to=WalletRole.FUNDING, now=now, reference=reference, key=key)
+    return CashMovement(balance=wallet.balance, replayed=False)
 
 
 def _find_by_key(*, owner_id: int, kind: TransactionKind, key: IdempotencyKey) -> Transaction | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import F, Subquery
+from django.db.models import F
 
 from wallets.exceptions import AccountFrozen, InsufficientFunds, NotFound, TokenInvalid
 from wallets.idempotency import IdempotencyKey
@@ -20,39 +20,31 @@ from wallets.selectors import Principal
 
 @dataclass(kw_only=True)
 class LockedWallet:
-    """A customer's dollar wallet under our lock, and the house wallet its money goes to or comes from."""
+    """A customer's dollar wallet under our lock."""
 
     id: int
     owner_id: int
     balance: Decimal
-    counterpart_id: int
 
 
-def lock_dollar_wallet(*, principal: Principal, counterpart: WalletRole) -> LockedWallet:
+def lock_dollar_wallet(*, principal: Principal) -> LockedWallet:
     """Lock the caller's dollar wallet until the end of the transaction, if its owner may act.
 
     One statement. NO KEY UPDATE, because FOR UPDATE would block the inserts that refer to the wallet.
     Raises TokenInvalid, AccountFrozen, NotFound (no wallet).
     """
-    wallet = (
+    found = (
         Wallet.objects.select_for_update(no_key=True, of=("self",))
         .filter(owner_id=principal.user_id, asset=USD)
-        .values("id", "balance", "frozen", "owner__is_active", "owner__token_version")
-        .annotate(counterpart_id=Subquery(Wallet.objects.filter(owner=None, role=counterpart, asset=USD).values("id")))
-        .first()
+        .values_list("id", "balance", "frozen", "owner__is_active", "owner__token_version")
     )
-    if wallet is None:
-        raise NotFound("This account has no wallet.")
-    if not wallet["owner__is_active"] or wallet["owner__token_version"] != principal.token_version:
-        raise TokenInvalid
-    if wallet["frozen"]:
-        raise AccountFrozen
-    return LockedWallet(
-        id=wallet["id"],
-        owner_id=principal.user_id,
-        balance=wallet["balance"] or Decimal(0),  # never null: see the constraint
-        counterpart_id=wallet["counterpart_id"],
-    )
+    for wallet_id, balance, frozen, is_active, token_version in found:
+        if not is_active or token_version != principal.token_version:
+            raise TokenInvalid
+        if frozen:
+            raise AccountFrozen
+        return LockedWallet(id=wallet_id, owner_id=principal.user_id, balance=balance or Decimal(0))  # never null: see the constraint
+    raise NotFound("This account has no wallet.")
 
 
 def debit(
@@ -60,14 +52,17 @@ def debit(
     wallet: LockedWallet,
     amount: Decimal,
     kind: TransactionKind,
+    to: WalletRole,
     now: datetime,
     reference: str,
     order_id: int | None = None,
     key: IdempotencyKey | None = None,
-) -> Transaction:
-    """Move whole cents from the locked wallet to its counterpart. Raises InsufficientFunds."""
+) -> None:
+    """Move whole cents from the locked wallet to the house's wallet `to`. Raises InsufficientFunds."""
     ensure_funds(wallet=wallet, amount=amount)
-    return _move(wallet=wallet, change=-amount, kind=kind, now=now, reference=reference, order_id=order_id, key=key)
+    _move(
+        wallet=wallet, change=-amount, kind=kind, house=to, now=now, reference=reference, order_id=order_id, key=key
+    )
 
 
 def credit(
@@ -75,13 +70,23 @@ def credit(
     wallet: LockedWallet,
     amount: Decimal,
     kind: TransactionKind,
+    source: WalletRole,
     now: datetime,
     reference: str,
     order_id: int | None = None,
     key: IdempotencyKey | None = None,
-) -> Transaction:
-    """Move whole cents from the counterpart to the locked wallet."""
-    return _move(wallet=wallet, change=amount, kind=kind, now=now, reference=reference, order_id=order_id, key=key)
+) -> None:
+    """Move whole cents from the house's wallet `source` to the locked wallet."""
+    _move(
+        wallet=wallet,
+        change=amount,
+        kind=kind,
+        house=source,
+        now=now,
+        reference=reference,
+        order_id=order_id,
+        key=key,
+    )
 
 
 def ensure_funds(*, wallet: LockedWallet, amount: Decimal) -> None:
@@ -90,33 +95,54 @@ def ensure_funds(*, wallet: LockedWallet, amount: Decimal) -> None:
         raise InsufficientFunds(balance=wallet.balance, amount=amount)
 
 
+_MOVE = """
+WITH changed AS (
+    UPDATE wallets_wallet SET balance = balance + %(change)s WHERE id = %(wallet)s
+    RETURNING id, owner_id, balance
+), house AS (
+    SELECT id FROM wallets_wallet WHERE owner_id IS NULL AND role = %(house)s AND asset = %(asset)s
+)
+INSERT INTO wallets_transaction
+       (asset, amount, source_id, destination_id, kind, reference, order_id, customer_id, balance_after,
+        idempotency_key, request_hash, created_at)
+SELECT %(asset)s, abs(%(change)s),
+       CASE WHEN %(change)s < 0 THEN changed.id ELSE house.id END,
+       CASE WHEN %(change)s < 0 THEN house.id ELSE changed.id END,
+       %(kind)s, %(reference)s, %(order)s, changed.owner_id, changed.balance, %(key)s, %(hash)s, %(now)s
+  FROM changed, house
+RETURNING balance_after
+"""
+
+
 def _move(
     *,
     wallet: LockedWallet,
     change: Decimal,
     kind: TransactionKind,
+    house: WalletRole,
     now: datetime,
     reference: str,
     order_id: int | None,
     key: IdempotencyKey | None,
-) -> Transaction:
-    wallet.balance += change
-    Wallet.objects.filter(id=wallet.id).update(balance=wallet.balance)
-    outgoing = change < 0
-    return Transaction.objects.create(
-        asset=USD,
-        amount=abs(change),
-        source_id=wallet.id if outgoing else wallet.counterpart_id,
-        destination_id=wallet.counterpart_id if outgoing else wallet.id,
-        kind=kind,
-        reference=reference,
-        order_id=order_id,
-        customer_id=wallet.owner_id,
-        balance_after=wallet.balance,
-        idempotency_key=key.key if key else None,
-        request_hash=key.request_hash if key else None,
-        created_at=now,
-    )
+) -> None:
+    """Change the balance and book why. One statement: on the order path each costs as much as all of its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _MOVE,
+            {
+                "change": change,
+                "wallet": wallet.id,
+                "house": house.value,
+                "asset": USD,
+                "kind": kind.value,
+                "reference": reference,
+                "order": order_id,
+                "key": key.key if key else None,
+                "hash": key.request_hash if key else None,
+                "now": now,
+            },
+        )
+        (wallet.balance,) = cursor.fetchone()
 
 
 def lock_inventory(*, asset: str) -> Decimal:

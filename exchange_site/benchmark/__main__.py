@@ -1,0 +1,50 @@
+"""`python -m exchange_site.benchmark [--quick]`, which `task bench` calls."""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import django
+from rich.console import Console
+
+from exchange_site.benchmark.load import BenchmarkFailed, ensure_generator
+from exchange_site.benchmark.servers import Stack, running_stack
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, print the table, and keep the figures with --save."""
+    parser = argparse.ArgumentParser(prog="task bench --", description="Measure the service beside its database.")
+    parser.add_argument("--quick", action="store_true", help="one short round of everything, in under two minutes")
+    parser.add_argument(
+        "--growth", action="store_true", help="repeat the rounds with 1 and 5 million orders of history"
+    )
+    parser.add_argument("--processes", action="store_true", help="repeat them with more and fewer processes instead")
+    parser.add_argument("--save", action="store_true", help="write docs/performance.json and the tables of its page")
+    options = parser.parse_args(arguments)
+    console = Console()
+    try:
+        ensure_generator()
+        with tempfile.TemporaryDirectory(prefix="crypto-exchange-bench-") as name:
+            folder = Path(name)
+            folder.chmod(0o755)  # the database server's user must get in
+            with running_stack(folder) as stack:
+                _point_django_to(stack)
+                # What needs Django's models can be loaded only now.
+                from exchange_site.benchmark.run import run
+
+                run(stack=stack, options=options, console=console)
+    except BenchmarkFailed as error:
+        console.print(f"[red]{error}[/red]")
+        return 1
+    return 0
+
+
+def _point_django_to(stack: Stack) -> None:
+    os.environ.update(stack.environment)
+    django.setup()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,133 @@
+"""The limit: the statements that placing an order runs, played by pgbench on the same tables.
+
+The statements are not copied here. One order is placed and what it sends is written down, with variables in the
+places of what differs from order to order; so the limit is always that of the code that is measured.
+"""
+
+import re
+import subprocess
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from django.db import connection
+from django.utils import timezone
+
+from exchange_site.benchmark.customers import Customers
+from exchange_site.benchmark.load import BenchmarkFailed
+from exchange_site.development.binaries import postgres_binary
+from trading.models import Order
+from trading.services.orders import OrderRequest, place_order
+from wallets.models import Wallet
+from wallets.money import USD
+from wallets.selectors import Principal
+
+_RATE: Final = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    sql: str
+    values: Mapping[str, Any] | tuple[Any, ...]
+
+
+def write_script(*, customers: Customers, coin: str, hot: bool, into: Path) -> Path:
+    """Place an order and write down how, as a script for pgbench that places such orders for all customers."""
+    now = timezone.now()
+    statements: list[Statement] = []
+    principal = Principal(user_id=customers.spare, token_version=0)
+    with _recording(statements.append):
+        request = OrderRequest(crypto=coin, amount=Decimal(3), total=None)
+        order = place_order(buyer=principal, request=request, now=now).order
+    render = _renderer(order=order, now=now)
+    lines = [
+        "\\set n 0" if hot else f"\\set n random(0, {customers.count - 1})",
+        f"\\set customer {customers.first} + :n",
+        f"\\set wallet {customers.first_wallet} + :n",
+        "BEGIN;",
+        *(_written(statement, render) for statement in statements),
+        "COMMIT;",
+    ]
+    into.write_text("\n".join(lines) + "\n")
+    return into
+
+
+def _recording(keep: Callable[[Statement], None]) -> AbstractContextManager[None]:
+    def record(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001  Django's signature
+        keep(Statement(sql=sql, values=params or ()))
+        return execute(sql, params, many, context)
+
+    return connection.execute_wrapper(record)
+
+
+def _renderer(*, order: Order, now: datetime) -> Callable[[Any], str]:
+    wallet = Wallet.objects.get(owner_id=order.customer_id, asset=USD)
+    variables: dict[Any, str] = {
+        order.customer_id: ":customer",
+        wallet.pk: ":wallet",
+        order.pk: ":placed_id",
+        f"order:{order.pk}:charge": "'order:' || :placed_id::text || ':charge'",
+    }
+    if len(variables) < 4:  # noqa: PLR2004  as above
+        raise BenchmarkFailed("the ids of customer, wallet and order must differ, or the script confuses them")
+
+    def render(value: Any) -> str:
+        if not isinstance(value, bool | Decimal | float) and value in variables:
+            return variables[value]
+        if isinstance(value, datetime):
+            return f"now() + {(value - now).total_seconds()} * interval '1 second'"
+        return _literal(value)
+
+    return render
+
+
+def _literal(value: Any) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return str(value).lower()
+        case Decimal():
+            return f"'{value:f}'::numeric"
+        case int():
+            return str(value)
+        case str():
+            return "'" + value.replace("'", "''") + "'"
+    raise BenchmarkFailed(f"{type(value)} in a statement: say how pgbench writes it")
+
+
+def _written(statement: Statement, render: Callable[[Any], str]) -> str:
+    values = statement.values
+    sql = re.sub(r"^\s*--.*$", "", statement.sql, flags=re.MULTILINE)
+    rendered: Any = (
+        {name: render(value) for name, value in values.items()}
+        if isinstance(values, Mapping)
+        else tuple(map(render, values))
+    )
+    text = " ".join((sql % rendered).split())
+    return f"{text} \\gset placed_" if "INTO trading_order" in sql else f"{text};"
+
+
+def run_pgbench(*, script: Path, environment: Mapping[str, str], clients: int, **how: float) -> float:
+    """Transactions a second, for `seconds`, or of `transactions` by each client."""
+    length = ["-T", f"{how['seconds']:.0f}"] if "seconds" in how else ["-t", f"{how['transactions']:.0f}"]
+    command = [
+        *(str(postgres_binary("pgbench")), "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(2, clients))),
+        *(*length, "-f", str(script), "-h", environment["POSTGRES_HOST"], "-p", environment["POSTGRES_PORT"]),
+        *("-U", environment["POSTGRES_USER"], environment["POSTGRES_DB"]),
+    ]
+    done = subprocess.run(  # noqa: S603  a command of ours
+        command,
+        env={**environment, "PGPASSWORD": environment["POSTGRES_PASSWORD"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = _RATE.search(done.stdout)
+    if done.returncode or not found:
+        raise BenchmarkFailed(f"pgbench failed:\n{done.stderr[-2000:]}")
+    return float(found.group(1))

@@ -1,0 +1,159 @@
+"""What was found, as a table, as JSON, and as the page of the documents."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+_DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
+_Row = tuple[str, str, str, str, str]
+
+# What is measured, what it is compared with, and the least that it has to reach.
+RATIOS: Final = (
+    ("large order, 8 clients", "pgbench, 8 clients", 0.25),
+    ("large order, 32 clients", "pgbench, 32 clients", 0.25),
+    ("large order, hot wallet", "pgbench, hot wallet", 0.4),
+    ("large order with a key", "pgbench, 8 clients", None),
+    ("small order", "pgbench, 8 clients", None),
+    ("wallet", "empty operation", 0.4),
+    ("coin list", "empty operation", 0.4),
+    ("order list", "empty operation", None),
+    ("placed and settled", "placed alone", 0.8),
+)
+
+
+def show(found: dict[str, Any], *, console: Console) -> None:
+    """Print the tables."""
+    for title, rows in _tables(found):
+        table = Table("measure", "a second", "compared with", "ratio (lowest to highest)", "p50, p99", title=title)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    for line in _sentences(found):
+        console.print(line)
+
+
+def _tables(found: dict[str, Any]) -> Iterator[tuple[str, list[_Row]]]:
+    if "main" in found:
+        yield "Rates", _rows(found["main"]["rounds"])
+    for grown in found.get("growth", ()):
+        yield f"With {grown['orders']:,} orders of history", _rows(grown["rounds"])
+    for run in found.get("processes", ()):
+        yield f"{run['web']} web processes, {run['workers']} workers", _rows(run["rounds"])
+
+
+def _rows(rounds: dict[str, Any]) -> list[_Row]:
+    compared = {name: base for name, base, _ in RATIOS}
+    return [
+        (
+            name,
+            f"{_rate(taken):,.0f}",
+            compared.get(name, ""),
+            _ratio(taken, rounds[compared[name]]) if compared.get(name) in rounds else "",
+            _latency(taken),
+        )
+        for name, taken in rounds.items()
+    ]
+
+
+def _rate(taken: list[dict[str, Any]]) -> float:
+    return median(_rate_of(each) for each in taken)
+
+
+def _rate_of(one: dict[str, Any]) -> float:
+    rate: float = one["placed"]["rate"] if "placed" in one else one["rate"]
+    return rate
+
+
+def _ratio(taken: list[dict[str, Any]], base: list[dict[str, Any]]) -> str:
+    """The median of the rounds' ratios: each round compares what ran in the same seconds."""
+    ratios = sorted(_rate_of(mine) / _rate_of(theirs) for mine, theirs in zip(taken, base, strict=True))
+    return f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+
+
+def _latency(taken: list[dict[str, Any]]) -> str:
+    loads = [one.get("placed", one) for one in taken]
+    if "p50_ms" not in loads[0]:
+        return ""
+    return f"{median(load['p50_ms'] for load in loads):.1f} ms, {median(load['p99_ms'] for load in loads):.1f} ms"
+
+
+def _sentences(found: dict[str, Any]) -> Iterator[str]:
+    if "main" not in found:
+        return
+    main = found["main"]
+    backlog = main["backlog"]
+    yield (
+        f"A backlog of {backlog['orders']:,} large orders of one coin: {backlog['orders'] / backlog['seconds']:,.0f} "
+        f"orders/s in {backlog['purchases']} purchases ({backlog['seconds']:.1f} s); an order of another coin placed "
+        f"behind it: {backlog['other_coin_seconds']:.1f} s."
+    )
+    for taken in main["rounds"]["placed and settled"]:
+        yield (
+            f"Placed {taken['placed']['rate']:,.0f}/s while {taken['settled_rate']:,.0f}/s were settled; "
+            f"open before {taken['open_before']:,}, after {taken['open_after']:,}."
+        )
+    requests = sum(load.get("requests", 0) for taken in main["rounds"].values() for load in taken)
+    before, after = main["memory"]
+    yield (
+        f"Memory (PSS): a web process {before['web']:.0f} MiB before and {after['web']:.0f} MiB after "
+        f"{requests:,} requests, a worker {before['worker']:.0f} and {after['worker']:.0f} MiB."
+    )
+
+
+def save(found: dict[str, Any]) -> None:
+    """Write docs/performance.json and the marked parts of docs/performance.md; parts not measured stay."""
+    kept = _DOCS / "performance.json"
+    figures = json.loads(kept.read_text()) if kept.exists() else {}
+    figures |= found
+    kept.write_text(json.dumps(figures, indent=1) + "\n")
+    page = _DOCS / "performance.md"
+    text = page.read_text()
+    for name, part in _parts(figures):
+        marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        text = marked.sub(lambda match, part=part: f"{match[1]}{part}\n{match[2]}", text)  # type: ignore[misc]  # bound early
+    page.write_text(text)
+
+
+def _parts(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    machine = figures["machine"]
+    yield (
+        "machine",
+        (
+            f"{machine['cores']} cores, Python {machine['python']}, PostgreSQL {machine['postgres']}, "
+            f"revision {machine['revision']}."
+        ),
+    )
+    tables = dict(_tables(figures))
+    if "Rates" in tables:
+        yield "rates", "\n".join([_markdown(tables.pop("Rates")), "", *(f"- {line}" for line in _sentences(figures))])
+        yield "chart", _chart(figures["main"]["rounds"])
+    yield "more", "\n\n".join(f"**{title}**\n\n{_markdown(rows)}" for title, rows in tables.items())
+
+
+def _markdown(rows: list[_Row]) -> str:
+    head = "| measure | a second | compared with | ratio (lowest to highest) | p50, p99 |\n|---|---|---|---|---|"
+    return "\n".join([head, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def _chart(rounds: dict[str, Any]) -> str:
+    """Each ratio beside what it has to reach at least."""
+    shown = [(name, base, least) for name, base, least in RATIOS if least and name in rounds]
+    ratios = [_ratio(rounds[name], rounds[base]).split()[0] for name, base, _ in shown]
+    return "\n".join(
+        [
+            "```mermaid",
+            "xychart-beta horizontal",
+            '    title "Rate, as a share of what it is compared with; the line is the least that is asked for"',
+            f"    x-axis [{', '.join(json.dumps(name) for name, _, _ in shown)}]",
+            '    y-axis "ratio" 0 --> 1',
+            f"    bar [{', '.join(ratios)}]",
+            f"    line [{', '.join(str(least) for _, _, least in shown)}]",
+            "```",
+        ]
+    )

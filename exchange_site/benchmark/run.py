@@ -1,0 +1,247 @@
+"""The benchmark from start to finish: rounds in turns, so that what the machine does besides meets all alike."""
+
+import argparse
+import os
+import platform
+import subprocess
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from django.db import connection
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from exchange_site.benchmark import report
+from exchange_site.benchmark.customers import NOBODY, PASSWORD, Customers, open_accounts
+from exchange_site.benchmark.limit import run_pgbench, write_script
+from exchange_site.benchmark.load import Call, put_load
+from exchange_site.benchmark.servers import Stack, memory_mib
+from exchange_site.benchmark.settling import offer_coin, place_and_settle, settle_backlog, wait_until_settled
+from trading.models import Coin
+
+_COINS: Final = ("ABAN", "POOL", "BULK", "OTHER")
+_PRICE: Final = "4.00"
+_LARGE: Final = '{"crypto": "ABAN", "amount": "3"}'
+_SMALL: Final = '{"crypto": "POOL", "amount": "0.5"}'
+_OTHER: Final = '{"crypto": "OTHER", "amount": "3"}'
+_SIGN_IN: Final = f'{{"username": "{NOBODY}", "password": "{PASSWORD}"}}'
+_HISTORIES: Final = (1_000_000, 5_000_000)
+_PROCESSES: Final = ((1, 1), (2, 1), (4, 1), (2, 2), (2, 4))
+
+Round = dict[str, Any]
+Measure = Callable[[float], Round]
+"""Measures for so many seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How much is measured: rounds of so many seconds, by so many customers; and the backlog to settle."""
+
+    rounds: int
+    seconds: float
+    customers: int
+    backlog: int
+
+
+_FULL: Final = Extent(rounds=5, seconds=5, customers=1000, backlog=20_000)
+_QUICK: Final = Extent(rounds=1, seconds=2, customers=200, backlog=5_000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What every measurement needs."""
+
+    stack: Stack
+    extent: Extent
+    customers: Customers
+    coins: Mapping[str, Coin]
+    console: Console
+
+    def order(self, body: str, **how: Any) -> Call:
+        return Call(method="POST", path="/api/v1/orders/", body=body, **{"tokens": self.customers.tokens, **how})
+
+    def read(self, path: str, *, anonymous: bool = False) -> Call:
+        return Call(method="GET", path=path, tokens=None if anonymous else self.customers.tokens)
+
+    def script(self, coin: str, *, hot: bool = False) -> Path:
+        place = self.stack.folder / f"{coin}{'-hot' if hot else ''}.sql"
+        return write_script(customers=self.customers, coin=coin, hot=hot, into=place)
+
+
+def run(*, stack: Stack, options: argparse.Namespace, console: Console) -> None:
+    """Measure what the options ask for, print it, and keep it if they say so."""
+    bench = _prepare(stack=stack, extent=_QUICK if options.quick else _FULL, console=console)
+    found: dict[str, Any] = {"machine": _describe_machine()}
+    if options.processes:
+        found["processes"] = [_measure_processes(bench, web=web, workers=workers) for web, workers in _PROCESSES]
+    else:
+        found["main"] = _measure_everything(bench)
+    if options.growth:
+        found["growth"] = [_measure_after(bench, orders=orders) for orders in _HISTORIES]
+    report.show(found, console=console)
+    if options.save:
+        report.save(found)
+
+
+def _prepare(*, stack: Stack, extent: Extent, console: Console) -> Bench:
+    console.print(f"Opening {extent.customers} accounts, starting the API and a worker …")
+    coins = {name: offer_coin(name=name, price=_PRICE, venue=stack.venue) for name in _COINS}
+    customers = open_accounts(count=extent.customers, folder=stack.folder)
+    stack.start_web(processes=2)
+    stack.start_workers(count=1)
+    return Bench(stack=stack, extent=extent, customers=customers, coins=coins, console=console)
+
+
+def _measure_everything(bench: Bench) -> dict[str, Any]:
+    memory = [_measure_memory(bench)]
+    rounds = _take_rounds(bench, {**_limits(bench), **_orders(bench), **_reads(bench)})
+    with _progress(bench.console, "orders settle as they come", total=1):
+        rounds |= _take_sustained(bench)
+    with _progress(bench.console, f"{bench.extent.backlog} orders that waited are settled", total=1):
+        backlog = settle_backlog(
+            stack=bench.stack,
+            orders=bench.extent.backlog,
+            script=bench.script("BULK"),
+            coin=bench.coins["BULK"],
+            other=bench.order(_OTHER),
+        )
+    memory.append(_measure_memory(bench))
+    return {"rounds": rounds, "backlog": asdict(backlog), "memory": memory}
+
+
+def _limits(bench: Bench) -> dict[str, Measure]:
+    many, hot = bench.script("ABAN"), bench.script("ABAN", hot=True)
+    environment = bench.stack.environment
+
+    def measure(script: Path, clients: int) -> Measure:
+        return lambda seconds: {
+            "rate": run_pgbench(script=script, environment=environment, clients=clients, seconds=seconds)
+        }
+
+    return {
+        "pgbench, 8 clients": measure(many, 8),
+        "pgbench, 32 clients": measure(many, 32),
+        "pgbench, hot wallet": measure(hot, 8),
+    }
+
+
+def _orders(bench: Bench) -> dict[str, Measure]:
+    hot = bench.order(_LARGE, tokens=bench.customers.hot_token)
+    return {
+        "large order, 8 clients": _loading(bench, bench.order(_LARGE), clients=8),
+        "large order, 32 clients": _loading(bench, bench.order(_LARGE), clients=32),
+        "large order, hot wallet": _loading(bench, hot, clients=8),
+        "large order with a key": _loading(bench, bench.order(_LARGE, keyed=True), clients=8),
+        "small order": _loading(bench, bench.order(_SMALL), clients=8),
+    }
+
+
+def _reads(bench: Bench) -> dict[str, Measure]:
+    sign_in = Call(method="POST", path="/api/v1/accounts/auth/login/", body=_SIGN_IN)
+    return {
+        "empty operation": _loading(bench, bench.read("/api/benchmark/empty/", anonymous=True), clients=8),
+        "wallet": _loading(bench, bench.read("/api/v1/accounts/wallet/"), clients=8),
+        "coin list": _loading(bench, bench.read("/api/v1/exchanges/crypto-currencies/", anonymous=True), clients=8),
+        "order list": _loading(bench, bench.read("/api/v1/orders/"), clients=8),
+        "sign-in": _loading(bench, sign_in, clients=8),
+    }
+
+
+def _loading(bench: Bench, call: Call, *, clients: int) -> Measure:
+    return lambda seconds: asdict(put_load(call=call, url=bench.stack.url, clients=clients, seconds=seconds))
+
+
+def _take_rounds(bench: Bench, measures: Mapping[str, Measure]) -> dict[str, list[Round]]:
+    """Each measure in turn, round after round. The workers stand still meanwhile, and catch up in between."""
+    taken: dict[str, list[Round]] = defaultdict(list)
+    for measure in measures.values():
+        measure(1)  # warm
+    with _progress(bench.console, "rounds", total=bench.extent.rounds * len(measures)) as advance:
+        for _ in range(bench.extent.rounds):
+            wait_until_settled()
+            with bench.stack.without_workers():
+                for name, measure in measures.items():
+                    taken[name].append(measure(bench.extent.seconds))
+                    advance()
+    return dict(taken)
+
+
+def _take_sustained(bench: Bench) -> dict[str, list[Round]]:
+    """Placing alone, and placing while everything is settled, in turns."""
+    taken: dict[str, list[Round]] = {"placed alone": [], "placed and settled": []}
+    call, seconds = bench.order(_LARGE), bench.extent.seconds * 2
+    for _ in range(max(bench.extent.rounds // 2, 1)):
+        with bench.stack.without_workers():
+            alone = put_load(call=call, url=bench.stack.url, clients=8, seconds=seconds)
+        taken["placed alone"].append(asdict(alone))
+        both = place_and_settle(stack=bench.stack, call=call, clients=8, seconds=seconds)
+        taken["placed and settled"].append(asdict(both))
+    return taken
+
+
+def _measure_memory(bench: Bench) -> dict[str, float]:
+    """MiB of the largest of each kind."""
+    return {
+        "web": max(map(memory_mib, bench.stack.web_processes())),
+        "worker": max(memory_mib(worker.pid) for worker in bench.stack.workers),
+    }
+
+
+def _measure_after(bench: Bench, *, orders: int) -> dict[str, Any]:
+    """The same rounds once more, on `orders` of history."""
+    wait_until_settled()
+    with bench.stack.without_workers():
+        bench.stack.manage("seed_history", "--orders", str(orders - _count_orders()), "--even-in-production")
+    rounds = _take_rounds(bench, {**_limits(bench), **_orders(bench), **_reads(bench)})
+    return {"orders": orders, "rounds": rounds}
+
+
+def _count_orders() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM trading_order")
+        count: int = cursor.fetchone()[0]
+    return count
+
+
+def _measure_processes(bench: Bench, *, web: int, workers: int) -> dict[str, Any]:
+    bench.stack.start_web(processes=web)
+    bench.stack.start_workers(count=workers)
+    measures = {
+        name: measure
+        for name, measure in {**_limits(bench), **_orders(bench), **_reads(bench)}.items()
+        if name in {"pgbench, 8 clients", "large order, 8 clients", "large order, 32 clients", "wallet"}
+    }
+    rounds = _take_rounds(bench, measures)
+    sustained = _take_sustained(bench)
+    return {"web": web, "workers": workers, "rounds": rounds | sustained}
+
+
+@contextmanager
+def _progress(console: Console, what: str, *, total: int) -> Iterator[Callable[[], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)
+        progress.update(task, completed=total)
+
+
+def _describe_machine() -> dict[str, str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        postgres = cursor.fetchone()[0]
+    revision = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],  # noqa: S607  the one that is installed
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {
+        "cores": str(os.cpu_count()),
+        "python": platform.python_version(),
+        "postgres": postgres.split()[0],
+        "revision": revision.stdout.strip(),
+    }

@@ -1,0 +1,197 @@
+"""Everything that is measured, started anew: Postgres, Redis, the exchange simulator, the API, workers."""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from exchange_site.benchmark.load import BenchmarkFailed
+from exchange_site.development.embedded import (
+    POSTGRES_USER,
+    Server,
+    create_database,
+    free_port,
+    prepare_postgres,
+    prepare_redis,
+    stop,
+)
+from exchange_site.development.stack import PROJECT
+from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
+
+_DATABASE: Final = "benchmark"
+# What keeps one caller from doing what this one does. Every limit is counted all the same, and every risk rule read;
+# the window is short because it bounds what a customer's order reads, as the limit of 200 orders does otherwise.
+_UNBOUNDED: Final = {
+    **{f"RATE_LIMIT_{name}": "1000000000/m" for name in ("USER", "ANON", "LOGIN", "ORDERS", "WALLET")},
+    "RISK_WINDOW_SECONDS": "0.1",
+    "RISK_MAX_ORDERS": "1000000",
+    "RISK_MAX_VALUE": "1000000000000",
+}
+_PRODUCTION: Final = {
+    "DJANGO_SETTINGS_MODULE": "exchange_site.benchmark.settings",
+    "DEBUG": "False",
+    "SECURE_SSL_REDIRECT": "False",
+    "ALLOWED_HOSTS": "127.0.0.1",
+}
+
+
+@dataclass(kw_only=True)
+class Stack:
+    """The running parts. `environment` is what each of their processes finds."""
+
+    folder: Path
+    environment: dict[str, str]
+    url: str
+    venue: str
+    web: "subprocess.Popen[bytes] | None" = None
+    workers: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
+
+    def manage(self, *arguments: str) -> None:
+        """Run manage.py against the stack."""
+        subprocess.run(  # noqa: S603  a command of ours
+            [sys.executable, "-W", "ignore", "manage.py", *arguments],
+            cwd=PROJECT,
+            env={**os.environ, **self.environment},
+            check=True,
+        )
+
+    def start_web(self, *, processes: int) -> None:
+        """Start the API, with so many processes. Stops the one that runs."""
+        self.stop_web()
+        command = [sys.executable, "-m", "gunicorn", "--config", "python:exchange_site.gunicorn", "exchange_site.wsgi"]
+        self.web = self.start("web", command, WEB_WORKERS=str(processes))
+        _wait(lambda: httpx.get(f"{self.url}/health/ready/").is_success, what="the API")
+
+    def stop_web(self) -> None:
+        if self.web:
+            _end(self.web)
+            self.web = None
+
+    def start_workers(self, *, count: int) -> None:
+        """Have `count` workers; those that run already stay."""
+        while len(self.workers) > count:
+            _end(self.workers.pop())
+        while len(self.workers) < count:
+            self.workers.append(
+                self.start(f"worker{len(self.workers)}", [sys.executable, "manage.py", "procrastinate", "worker"])
+            )
+
+    @contextmanager
+    def without_workers(self) -> Iterator[None]:
+        """Freeze the workers for the while."""
+        for worker in self.workers:
+            os.killpg(worker.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for worker in self.workers:
+                os.killpg(worker.pid, signal.SIGCONT)
+
+    def web_processes(self) -> list[int]:
+        """The pids of those that answer, not of the one that keeps them."""
+        assert self.web is not None
+        children = Path(f"/proc/{self.web.pid}/task/{self.web.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def start(self, name: str, command: list[str], **extra: str) -> "subprocess.Popen[bytes]":
+        with (self.folder / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(  # noqa: S603  a command of ours
+                command,
+                cwd=PROJECT,
+                env={**os.environ, **self.environment, **extra},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def end(self) -> None:
+        for process in [self.web, *self.workers]:
+            if process:
+                _end(process)
+
+
+def memory_mib(pid: int) -> float:
+    """What the process alone would free, and its share of what it has in common with others (PSS)."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    raise BenchmarkFailed("this kernel tells no PSS")
+
+
+@contextmanager
+def running_stack(folder: Path) -> Iterator[Stack]:
+    """A stack on `folder`, migrated, with neither API nor workers yet. Postgres as durable as in production."""
+    postgres, redis = prepare_postgres(folder), prepare_redis(folder)
+    running = [postgres.start(), redis.start()]
+    stack = Stack(folder=folder, environment=_environment(postgres, redis), url="", venue="")
+    stack.url = f"http://127.0.0.1:{stack.environment['PORT']}"
+    stack.venue = stack.environment["EXCHANGE_URL"]
+    try:
+        create_database(
+            host="127.0.0.1", port=postgres.port, user=POSTGRES_USER, password=postgres.password, name=_DATABASE
+        )
+        stack.manage("migrate", "--verbosity", "0")
+        running.append(_start_simulator(stack))
+        yield stack
+    finally:
+        stack.end()
+        for server in reversed(running):
+            stop(server)
+
+
+def _environment(postgres: Server, redis: Server) -> dict[str, str]:
+    return {
+        **_PRODUCTION,
+        **_UNBOUNDED,
+        **{name: secrets.token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY")},
+        "PORT": str(free_port()),
+        "POSTGRES_HOST": "127.0.0.1",
+        "POSTGRES_PORT": str(postgres.port),
+        "POSTGRES_DB": _DATABASE,
+        "POSTGRES_USER": POSTGRES_USER,
+        "POSTGRES_PASSWORD": postgres.password,
+        "REDIS_HOST": "127.0.0.1",
+        "REDIS_PORT": str(redis.port),
+        "REDIS_PASSWORD": redis.password,
+        "EXCHANGE_URL": f"http://127.0.0.1:{free_port()}",
+        "EXCHANGE_API_KEY": DEFAULT_API_KEY,
+        "EXCHANGE_API_SECRET": DEFAULT_API_SECRET,
+    }
+
+
+def _start_simulator(stack: Stack) -> "subprocess.Popen[bytes]":
+    port = stack.venue.rpartition(":")[2]
+    book = stack.folder / "book.sqlite"
+    command = [sys.executable, "-m", "exchange_site.simulator", "--port", port, "--book", str(book)]
+    simulator = stack.start("simulator", command)
+    _wait(lambda: httpx.get(f"{stack.venue}/api/v3/ping").is_success, what="the exchange simulator")
+    return simulator
+
+
+def _wait(condition: Callable[[], bool], *, what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(httpx.HTTPError):
+            if condition():
+                return
+        time.sleep(0.05)
+    raise BenchmarkFailed(f"{what} did not start")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,5 @@
+"""The settings of production, and one more path: an operation that does nothing."""
+
+from exchange_site.settings import *  # noqa: F403  all of them
+
+ROOT_URLCONF = "exchange_site.benchmark.urls"

@@ -1,0 +1,117 @@
+"""Settlement under the watch: how fast a backlog goes, and whether it grows while orders come in."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+from django.db import connection
+from django.db.models import Max
+from django.utils import timezone
+
+from exchange_site.benchmark.limit import run_pgbench
+from exchange_site.benchmark.load import BenchmarkFailed, Call, Load, put_load
+from exchange_site.benchmark.servers import Stack
+from trading.models import PAID_AND_OPEN, Coin, Order, OrderState
+from trading.services.coins import list_coin, save_coin
+
+_PATIENCE_SECONDS = 300.0
+_PLACERS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """How `orders` went that waited for the workers; seconds from their awakening to the last completion."""
+
+    orders: int
+    seconds: float
+    purchases: int
+    other_coin_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sustained:
+    """Orders placed and settled a second at the same time, and how many were open before and after."""
+
+    placed: Load
+    settled_rate: float
+    open_before: int
+    open_after: int
+
+
+def offer_coin(*, name: str, price: str, venue: str) -> Coin:
+    """Sell a coin at a price that does not age, which the exchange asks too."""
+    httpx.put(f"{venue}/control/prices", json={f"{name}USDT": price}).raise_for_status()
+    coin = list_coin(name=name)
+    coin.fixed_price = price
+    save_coin(coin=coin)
+    return coin
+
+
+def settle_backlog(*, stack: Stack, orders: int, script: Path, coin: Coin, other: Call) -> Backlog:
+    """Place `orders` while the workers stand still, and let them go; an order of another coin comes behind."""
+    wait_until_settled()
+    with stack.without_workers():
+        run_pgbench(script=script, environment=stack.environment, clients=_PLACERS, transactions=orders / _PLACERS)
+        placed = Order.objects.filter(coin=coin, state=OrderState.PENDING)
+        count, last_id = placed.count(), placed.latest("id").pk
+        begun = _database_now()
+    other_id = _place(stack, other)
+    wait_until_settled()
+    backlog = Order.objects.filter(coin=coin, id__lte=last_id, settling_at__gte=begun)
+    ended = backlog.aggregate(last=Max("completed_at"))["last"]
+    behind = Order.objects.get(pk=other_id)
+    if backlog.count() != count or ended is None or behind.completed_at is None:
+        raise BenchmarkFailed(f"{count} orders waited, {backlog.count()} were settled")
+    return Backlog(
+        orders=count,
+        seconds=(ended - begun).total_seconds(),
+        purchases=backlog.values("batch_id").distinct().count(),
+        other_coin_seconds=(behind.completed_at - behind.created_at).total_seconds(),
+    )
+
+
+def place_and_settle(*, stack: Stack, call: Call, clients: int, seconds: float) -> Sustained:
+    """Place orders with the workers running."""
+    wait_until_settled()
+    before, begun = _count_open(), timezone.now()
+    placed = put_load(call=call, url=stack.url, clients=clients, seconds=seconds)
+    ended = timezone.now()
+    settled = Order.objects.filter(completed_at__range=(begun, ended)).count()
+    return Sustained(
+        placed=placed,
+        settled_rate=settled / (ended - begun).total_seconds(),
+        open_before=before,
+        open_after=_count_open(),
+    )
+
+
+def wait_until_settled() -> None:
+    """Wait until no order is open but what pools keep. Raises BenchmarkFailed."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while _count_open():
+        if time.monotonic() > deadline:
+            raise BenchmarkFailed(f"{_count_open()} orders are still open after {_PATIENCE_SECONDS:.0f} s")
+        time.sleep(0.1)
+
+
+def _count_open() -> int:
+    return Order.objects.filter(state__in=set(PAID_AND_OPEN) - {OrderState.AGGREGATED}).count()
+
+
+def _place(stack: Stack, call: Call) -> int:
+    assert call.tokens is not None
+    assert call.body is not None
+    token = call.tokens.read_text().split()[0]
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    answer = httpx.post(f"{stack.url}{call.path}", content=call.body, headers=headers, timeout=30)
+    placed: int = answer.raise_for_status().json()["id"]
+    return placed
+
+
+def _database_now() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
