@@ -269,7 +269,10 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 # Python offers min(32, cpus + 4); finished jobs are history that the orders tell as well.
 PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": 6,
-    "fetch_job_polling_interval": 0.5,
+    # A notification with every job would be the queue's own limit, see docs/decisions.md; so workers look for
+    # themselves, often, which costs each of them two percent of a processor.
+    "listen_notify": False,
+    "fetch_job_polling_interval": 0.1,
     "delete_jobs": "successful",
     "shutdown_graceful_timeout": 2.0,
 }

@@ -23,8 +23,7 @@ def from_cents(cents: int) -> Decimal:
 class WaitingOrders:
     """What waits to be bought of one coin, according to Postgres."""
 
-    large_count: int
-    pool_count: int
+    has_large: bool
     pool_total: Decimal
     pool_settle_by: datetime | None
 

@@ -156,6 +156,13 @@ class Order(models.Model):
         indexes = [
             models.Index("customer", F("created_at").desc(), F("id").desc(), name="orders_of_customer"),
             models.Index(fields=["coin", "id"], condition=Q(state__in=WAITING), name="waiting_orders"),
+            # A pool is summed at every claim, without its orders being looked up.
+            models.Index(
+                fields=["coin"],
+                include=["settle_by", "total_price"],
+                condition=Q(state="aggregated"),
+                name="pooled_orders",
+            ),
             models.Index(fields=["batch_id", "id"], condition=Q(state="settling"), name="settling_orders"),
             models.Index(fields=["batch_id"], condition=Q(batch_id__isnull=False), name="orders_of_batch"),
             models.Index(fields=["held_at"], condition=Q(state="held"), name="held_orders"),

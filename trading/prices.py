@@ -77,7 +77,7 @@ def read_offer(*, name: str) -> OfferAndPool:
 
 
 def list_offers() -> list[Offer]:
-    """Every coin on sale, by name. One round trip to Redis; another, and one query, when the cached list has expired."""
+    """Every coin on sale, by name. One round trip to Redis; another, and one query, when the list has expired."""
     try:
         cached = with_redis(lambda client: client.get(_LIST_KEY))
     except RedisAway:

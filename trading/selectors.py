@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Sum
 
 from trading.aggregation import WaitingOrders
 from trading.exceptions import OrderNotHeld
@@ -72,20 +72,19 @@ def sum_pools() -> dict[str, Decimal]:
     return totals
 
 
+_WAITING = """
+SELECT EXISTS (SELECT FROM trading_order WHERE coin_id = %(coin)s AND state = 'pending'),
+       (SELECT coalesce(sum(total_price), 0) FROM trading_order WHERE coin_id = %(coin)s AND state = 'aggregated'),
+       (SELECT min(settle_by) FROM trading_order WHERE coin_id = %(coin)s AND state = 'aggregated')
+"""
+
+
 def read_waiting_orders(*, coin_id: int) -> WaitingOrders:
-    """What waits to be bought of a coin."""
-    row = Order.objects.filter(coin_id=coin_id, state__in=WAITING).aggregate(
-        large=Count("id", filter=Q(state=OrderState.PENDING)),
-        small=Count("id", filter=Q(state=OrderState.AGGREGATED)),
-        total=Sum("total_price", filter=Q(state=OrderState.AGGREGATED)),
-        settle_by=Min("settle_by", filter=Q(state=OrderState.AGGREGATED)),
-    )
-    return WaitingOrders(
-        large_count=row["large"],
-        pool_count=row["small"],
-        pool_total=row["total"] or Decimal(0),
-        pool_settle_by=row["settle_by"],
-    )
+    """What waits to be bought of a coin. A backlog of large orders is not counted: it may be long."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, {"coin": coin_id})
+        has_large, pool_total, pool_settle_by = cursor.fetchone()
+    return WaitingOrders(has_large=has_large, pool_total=pool_total, pool_settle_by=pool_settle_by)
 
 
 @dataclass(frozen=True, kw_only=True)

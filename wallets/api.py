@@ -147,7 +147,9 @@ def transactions(request: HttpRequest, response: HttpResponse, query: Query[Tran
         created_after=query.created_after,
         created_before=query.created_before,
     )
-    page = list_transactions(customer_id=caller(request).user_id, filters=filters, limit=query.limit, cursor=query.cursor)
+    page = list_transactions(
+        customer_id=caller(request).user_id, filters=filters, limit=query.limit, cursor=query.cursor
+    )
     link_next(request, response, cursor=page.next_cursor)
     return [_transaction_answer(row) for row in page.rows]
 

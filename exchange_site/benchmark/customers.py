@@ -31,7 +31,7 @@ class Customers:
 
 def open_accounts(*, count: int, folder: Path) -> Customers:
     """Open the accounts and write their access tokens down."""
-    User.objects.create_user(NOBODY, password=PASSWORD)  # also: customers' ids are now others than their wallets'
+    User.objects.create_user(NOBODY, password=PASSWORD)
     users = [_open_account(f"customer{number}") for number in range(count + 1)]
     now = timezone.now()
     *customers, spare = users

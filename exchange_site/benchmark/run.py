@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from exchange_site.benchmark import report
 from exchange_site.benchmark.customers import NOBODY, PASSWORD, Customers, open_accounts
-from exchange_site.benchmark.limit import run_pgbench, write_script
+from exchange_site.benchmark.limit import run_pgbench, spread_ids, write_script
 from exchange_site.benchmark.load import Call, put_load
 from exchange_site.benchmark.servers import Stack, memory_mib
 from exchange_site.benchmark.settling import offer_coin, place_and_settle, settle_backlog, wait_until_settled
@@ -89,6 +89,7 @@ def run(*, stack: Stack, options: argparse.Namespace, console: Console) -> None:
 
 def _prepare(*, stack: Stack, extent: Extent, console: Console) -> Bench:
     console.print(f"Opening {extent.customers} accounts, starting the API and a worker …")
+    spread_ids()
     coins = {name: offer_coin(name=name, price=_PRICE, venue=stack.venue) for name in _COINS}
     customers = open_accounts(count=extent.customers, folder=stack.folder)
     stack.start_web(processes=2)

@@ -310,7 +310,7 @@ def wake_next_claim(*, coin_id: int) -> None:
     """What came in while an attempt was in flight, or was too much for one batch, waits for its end."""
     waiting = read_waiting_orders(coin_id=coin_id)
     pool_is_full = waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD)
-    if waiting.large_count or pool_is_full or find_idle_batch(coin_id=coin_id):
+    if waiting.has_large or pool_is_full or find_idle_batch(coin_id=coin_id):
         events.orders_wait(coin_id=coin_id)
 
 

@@ -58,7 +58,7 @@ def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
         return None, Decimal(0)
     waiting = read_waiting_orders(coin_id=coin.pk)
     with_pool = _pool_is_due(waiting, now=now)
-    if not waiting.large_count and not with_pool:
+    if not waiting.has_large and not with_pool:
         return None, Decimal(0)
     batch = Batch.objects.create(coin=coin, created_at=now)
     claimed = claim_orders(
@@ -73,7 +73,7 @@ def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
 
 
 def _delete_waiting_claims(*, coin_id: int) -> None:
-    """Drop the jobs that ask for what this claim is about to do.
+    """Drop the jobs that ask for what this claim is about to do; of a long backlog a part, and the rest next time.
 
     Run before the orders are read: a job that is visible here has its order committed, so the claim
     (or, while an attempt is in flight, the one that follows its end) sees every order whose job goes.
@@ -84,9 +84,9 @@ def _delete_waiting_claims(*, coin_id: int) -> None:
             DELETE FROM procrastinate_jobs WHERE id IN (
                 SELECT id FROM procrastinate_jobs
                  WHERE status = 'todo' AND task_name = %s AND args @> jsonb_build_object('coin_id', %s::bigint)
-                   FOR UPDATE SKIP LOCKED)
+                 LIMIT %s FOR UPDATE SKIP LOCKED)
             """,
-            [CLAIM_TASK, coin_id],
+            [CLAIM_TASK, coin_id, 2 * settings.BATCH_MAX_ORDERS],
         )
 
 
@@ -109,6 +109,6 @@ def _is_to_be_refunded(batch: Batch, waiting: WaitingOrders) -> bool:
     """Only a pool whose time was up before it was full, of a coin with that policy."""
     return (
         batch.coin.pool_policy == PoolPolicy.REFUND
-        and not waiting.large_count
+        and not waiting.has_large
         and not waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD)
     )

@@ -40,8 +40,8 @@ def start_waiting_orders(*, since: datetime, now: datetime) -> None:
             continue
         waiting = read_waiting_orders(coin_id=coin_id)
         pool_is_full = waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD)
-        if waiting.large_count or pool_is_full or waiting.pool_is_overdue(now=now):
-            if waiting.large_count or pool_is_full:  # an overdue pool has no job: starting it is the sweep's own work
+        if waiting.has_large or pool_is_full or waiting.pool_is_overdue(now=now):
+            if waiting.has_large or pool_is_full:  # an overdue pool has no job: starting it is the sweep's own work
                 _mend("orders_without_a_job", f"orders of {Coin.objects.get(pk=coin_id)} wait without a job")
             events.orders_wait(coin_id=coin_id)
 

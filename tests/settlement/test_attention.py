@@ -191,5 +191,7 @@ class TestCost:
                 cursor.execute("RESET enable_seqscan")
         assert len(plans) == 4
         for plan in plans:
-            assert any(name in plan for name in ("waiting_orders", "settling_orders", "held_orders")), plan
+            assert any(
+                name in plan for name in ("waiting_orders", "pooled_orders", "settling_orders", "held_orders")
+            ), plan
         assert Order.objects.count() == 1

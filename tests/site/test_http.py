@@ -208,7 +208,7 @@ class TestErrors:
         def explode(**_):
             raise RuntimeError("secret detail")
 
-        monkeypatch.setattr("wallets.api.get_dollar_wallet", explode)
+        monkeypatch.setattr("wallets.api.get_dollar_balance", explode)
         for debug in (True, False):
             settings.DEBUG = debug
             answer = api("GET", "accounts/wallet/", by=shopper)
@@ -221,7 +221,7 @@ class TestErrors:
 
             raise OperationalError("connection refused to secret-host")
 
-        monkeypatch.setattr("wallets.api.get_dollar_wallet", away)
+        monkeypatch.setattr("wallets.api.get_dollar_balance", away)
         answer = api("GET", "accounts/wallet/", by=shopper)
         assert problem(answer) == (503, "unavailable")
         assert answer["Retry-After"]

@@ -165,8 +165,8 @@ def test_a_real_prometheus_finds_the_same(busy, tmp_path):
     ]
 
     def query(expression):
-        found = httpx.get(f"http://127.0.0.1:{port}/api/v1/query", params={"query": expression}).json()
-        result = found["data"]["result"]
+        found = httpx.get(f"http://127.0.0.1:{port}/api/v1/query", params={"query": expression})
+        result = found.raise_for_status().json()["data"]["result"]
         return float(result[0]["value"][1]) if result else 0.0
 
     def total(name, **labels):
@@ -200,4 +200,4 @@ def test_pools_are_summed_without_reading_history(db, shopper, coin):
             sum_pools()
         cursor.execute("EXPLAIN " + captured.captured_queries[-1]["sql"])
         plan = "\n".join(row[0] for row in cursor.fetchall())
-    assert "waiting_orders" in plan
+    assert "pooled_orders" in plan

@@ -37,7 +37,8 @@ class ClaimedOrders:
 _CLAIM = """
 WITH taken AS (
     SELECT id FROM trading_order
-     WHERE coin_id = %(coin_id)s AND state = ANY(%(states)s)
+     WHERE coin_id = %(coin_id)s AND (state = 'pending' OR %(with_pool)s AND state = 'aggregated')
+       AND state IN ('pending', 'aggregated')  -- what the index waiting_orders holds
      ORDER BY id LIMIT %(most)s
        FOR NO KEY UPDATE SKIP LOCKED
 ), claimed AS (
@@ -57,9 +58,15 @@ def claim_orders(*, coin_id: int, batch_id: int, with_pool: bool, most: int, now
 
     Orders that are being cancelled this moment are passed over.
     """
-    states = [OrderState.PENDING.value] + ([OrderState.AGGREGATED.value] if with_pool else [])
+    values: dict[str, Any] = {
+        "coin_id": coin_id,
+        "batch_id": batch_id,
+        "with_pool": with_pool,
+        "most": most,
+        "now": now,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"coin_id": coin_id, "batch_id": batch_id, "states": states, "most": most, "now": now})
+        cursor.execute(_CLAIM, values)
         count, amount, charge, pool_charge = cursor.fetchone()
     return ClaimedOrders(count=count, amount=amount, charge=charge, pool_charge=pool_charge)
 

@@ -43,7 +43,9 @@ def lock_dollar_wallet(*, principal: Principal) -> LockedWallet:
             raise TokenInvalid
         if frozen:
             raise AccountFrozen
-        return LockedWallet(id=wallet_id, owner_id=principal.user_id, balance=balance or Decimal(0))  # never null: see the constraint
+        return LockedWallet(
+            id=wallet_id, owner_id=principal.user_id, balance=balance or Decimal(0)
+        )  # never null: see the constraint
     raise NotFound("This account has no wallet.")
 
 
@@ -60,9 +62,7 @@ def debit(
 ) -> None:
     """Move whole cents from the locked wallet to the house's wallet `to`. Raises InsufficientFunds."""
     ensure_funds(wallet=wallet, amount=amount)
-    _move(
-        wallet=wallet, change=-amount, kind=kind, house=to, now=now, reference=reference, order_id=order_id, key=key
-    )
+    _move(wallet=wallet, change=-amount, kind=kind, house=to, now=now, reference=reference, order_id=order_id, key=key)
 
 
 def credit(

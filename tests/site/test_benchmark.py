@@ -1,0 +1,98 @@
+"""The benchmark's own parts: that what pgbench plays is what placing an order does."""
+
+import json
+import os
+
+import pytest
+from django.db import connection
+
+from exchange_site.benchmark import report
+from exchange_site.benchmark.customers import open_accounts
+from exchange_site.benchmark.limit import run_pgbench, spread_ids, write_script
+from settlement.verification import verify_everything
+from tests.conftest import make_coin
+from trading.models import Order
+
+
+@pytest.fixture
+def customers(db, tmp_path):
+    make_coin("ABAN", "4.00")
+    spread_ids()
+    return open_accounts(count=5, folder=tmp_path)
+
+
+@pytest.fixture
+def environment():
+    database = connection.settings_dict
+    return {
+        **os.environ,
+        "POSTGRES_HOST": str(database["HOST"]),
+        "POSTGRES_PORT": str(database["PORT"]),
+        "POSTGRES_USER": database["USER"],
+        "POSTGRES_PASSWORD": database["PASSWORD"],
+        "POSTGRES_DB": database["NAME"],
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTheLimit:
+    @pytest.mark.parametrize("hot", [False, True])
+    def test_places_orders_that_only_their_customers_and_ids_tell_from_real_ones(
+        self, customers, environment, tmp_path, hot
+    ):
+        script = write_script(customers=customers, coin="ABAN", hot=hot, into=tmp_path / "order.sql")
+        run_pgbench(script=script, environment=environment, clients=2, transactions=20)
+        real, *played = Order.objects.order_by("id")
+        assert len(played) == 40
+        own = {"id", "customer_id", "created_at", "price_at"}
+        fields = {field.attname for field in Order._meta.concrete_fields} - own
+        assert {tuple(str(getattr(order, name)) for name in sorted(fields)) for order in [real, *played]} == {
+            tuple(str(getattr(real, name)) for name in sorted(fields))
+        }
+        assert (len({order.customer_id for order in played}) == 1) == hot
+        assert verify_everything() == []
+
+    def test_is_as_many_statements_as_an_order_has(self, customers, tmp_path):
+        script = write_script(customers=customers, coin="ABAN", hot=False, into=tmp_path / "order.sql").read_text()
+        body = script[script.index("BEGIN;") : script.index("COMMIT;")].splitlines()[1:]
+        assert [line.split()[0] for line in body] == ["SELECT", "SELECT", "WITH", "WITH"]
+        assert "FOR NO KEY UPDATE" in body[0]
+
+
+class TestTheReport:
+    ROUNDS = [{"rate": 100.0, "p50_ms": 2.0, "p99_ms": 9.0, "requests": 500}] * 2
+    FOUND = {
+        "machine": {"cores": "2", "python": "3.11.7", "postgres": "18.4", "revision": "abc"},
+        "main": {
+            "rounds": {
+                "pgbench, 8 clients": [{"rate": 200.0}, {"rate": 400.0}],
+                "large order, 8 clients": ROUNDS,
+                "placed alone": ROUNDS,
+                "placed and settled": [{"placed": ROUNDS[0], "settled_rate": 90.0, "open_before": 0, "open_after": 3}]
+                * 2,
+            },
+            "backlog": {"orders": 20_000, "seconds": 4.0, "purchases": 4, "other_coin_seconds": 0.5},
+            "memory": [{"web": 60.0, "worker": 120.0}, {"web": 61.0, "worker": 121.0}],
+        },
+    }
+
+    @pytest.fixture
+    def page(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(report, "_DOCS", tmp_path)
+        marks = "".join(f"<!-- {name} -->\nold\n<!-- /{name} -->\n" for name in ("machine", "rates", "chart", "more"))
+        (tmp_path / "performance.md").write_text(f"# Performance\n{marks}The end.\n")
+        return tmp_path / "performance.md"
+
+    def test_compares_rounds_that_ran_together(self, page):
+        report.save(self.FOUND)
+        text = page.read_text()
+        assert "| large order, 8 clients | 100 | pgbench, 8 clients | 0.38 (0.25 to 0.50) | 2.0 ms, 9.0 ms |" in text
+        assert "5,000 orders/s in 4 purchases" in text
+        assert "old" not in text.split("<!-- more -->")[0]
+        assert text.endswith("The end.\n")
+
+    def test_keeps_the_figures_of_other_runs(self, page):
+        report.save(self.FOUND)
+        report.save({"machine": self.FOUND["machine"], "processes": []})
+        kept = json.loads((page.parent / "performance.json").read_text())
+        assert set(kept) == {"machine", "main", "processes"}
