@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
+from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
@@ -29,6 +30,7 @@ access_log = logging.getLogger("exchange_site.access")
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _API: Final = "/api/"
+_PAGES_ABOUT_IT: Final = ("/api/v1/swagger/", "/api/v1/redoc/")
 _OTHERS: Final = ("/admin/", settings.STATIC_URL)
 
 
@@ -146,12 +148,16 @@ class RateLimitHeaders:
 
 
 class _OfPages(MiddlewareMixin):
-    """A middleware that only the admin needs: the API knows no cookies, and should not pay for them."""
+    """A middleware that only pages need: the API's answers are data, and its callers have no cookies."""
 
     def __call__(self, request: HttpRequest) -> Any:
-        if request.path_info.startswith(_API):
+        if request.path_info.startswith(_API) and not request.path_info.startswith(_PAGES_ABOUT_IT):
             return self.get_response(request)
         return super().__call__(request)
+
+
+class ContentPolicy(_OfPages, CSPMiddleware):
+    pass
 
 
 class Sessions(_OfPages, SessionMiddleware):

@@ -41,7 +41,7 @@ MIDDLEWARE = [
     "exchange_site.middleware.OptionalTrailingSlash",
     "exchange_site.middleware.InternalPaths",
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "exchange_site.middleware.ContentPolicy",
     "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "exchange_site.middleware.RateLimitHeaders",

@@ -12,6 +12,10 @@ from exchange_site.metrics import metrics
 from exchange_site.operators import attention
 
 urlpatterns = [
+    path("api/v1/swagger/", pages.swagger),
+    path("api/v1/redoc/", pages.redoc),
+    path("api/v1/redoc/redoc.js/", pages.redoc_script),
+    path("api/v1/", api.urls),
     path("", pages.home),
     path("favicon.ico/", RedirectView.as_view(url=f"{settings.STATIC_URL}exchange_site/icon.svg")),
     path("admin/attention/", admin.site.admin_view(attention), name="attention"),
@@ -20,8 +24,4 @@ urlpatterns = [
     path("health/", health.alive),
     path("health/ready/", health.ready),
     path("metrics/", metrics),
-    path("api/v1/swagger/", pages.swagger),
-    path("api/v1/redoc/", pages.redoc),
-    path("api/v1/redoc/redoc.js/", pages.redoc_script),
-    path("api/v1/", api.urls),
 ]

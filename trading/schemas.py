@@ -3,10 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from ninja import Schema
 from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 
-from wallets.schemas import CoinIn, CoinOut, ListQuery, Request, UsdIn, UsdOut, examples
+from wallets.schemas import CoinIn, CoinOut, ListQuery, Request, Response, UsdIn, UsdOut, examples
 
 CoinName = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,12}$", examples=["ABAN"])]
 # Of any form: what is not sold is not found.
@@ -24,7 +23,7 @@ _COIN = {
 }
 
 
-class CoinAnswer(Schema):
+class CoinAnswer(Response):
     """A coin on sale; prices in US dollars a coin. While `is_available` is false, orders are refused."""
 
     model_config = examples(_COIN)
@@ -37,7 +36,7 @@ class CoinAnswer(Schema):
     is_available: bool
 
 
-class PricePoint(Schema):
+class PricePoint(Response):
     price: CoinOut
     at: datetime
 
@@ -87,7 +86,7 @@ class OrderBody(Request):
         return self
 
 
-class PoolAnswer(Schema):
+class PoolAnswer(Response):
     """The pool that a small order waits in: it is bought when `total` reaches `threshold`, or at `settle_by`."""
 
     total: UsdOut
@@ -95,7 +94,7 @@ class PoolAnswer(Schema):
     settle_by: datetime
 
 
-class OrderAnswer(Schema):
+class OrderAnswer(Response):
     """An order. `total_price` is what was charged; `reason` says why it is held, refunded or cancelled."""
 
     model_config = examples(
@@ -138,7 +137,7 @@ class OrderQuery(ListQuery):
     crypto: Annotated[CoinName | None, Field(description="Of this coin.")] = None
 
 
-class HoldingAnswer(Schema):
+class HoldingAnswer(Response):
     """Coins the customer holds: what they cost, and what they are worth at the current price, if there is one."""
 
     model_config = examples(

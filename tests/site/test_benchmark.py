@@ -68,6 +68,7 @@ class TestTheReport:
                 "pgbench, 8 clients": [{"rate": 200.0}, {"rate": 400.0}],
                 "large order, 8 clients": ROUNDS,
                 "placed alone": ROUNDS,
+                "wallet": ROUNDS,
                 "placed and settled": [{"placed": ROUNDS[0], "settled_rate": 90.0, "open_before": 0, "open_after": 3}]
                 * 2,
             },
@@ -79,7 +80,9 @@ class TestTheReport:
     @pytest.fixture
     def page(self, tmp_path, monkeypatch):
         monkeypatch.setattr(report, "_DOCS", tmp_path)
-        marks = "".join(f"<!-- {name} -->\nold\n<!-- /{name} -->\n" for name in ("machine", "rates", "chart", "more"))
+        marks = "".join(
+            f"<!-- {name} -->\nold\n<!-- /{name} -->\n" for name in ("machine", "rates", "chart", "replaced", "more")
+        )
         (tmp_path / "performance.md").write_text(f"# Performance\n{marks}The end.\n")
         return tmp_path / "performance.md"
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 
 from django.db import connection
 from django.db.models import F
@@ -33,20 +34,30 @@ def lock_dollar_wallet(*, principal: Principal) -> LockedWallet:
     One statement. NO KEY UPDATE, because FOR UPDATE would block the inserts that refer to the wallet.
     Raises TokenInvalid, AccountFrozen, NotFound (no wallet).
     """
-    found = (
-        Wallet.objects.select_for_update(no_key=True, of=("self",))
-        .filter(owner_id=principal.user_id, asset=USD)
-        .values_list("id", "balance", "frozen", "owner__is_active", "owner__token_version")
-    )
-    for wallet_id, balance, frozen, is_active, token_version in found:
-        if not is_active or token_version != principal.token_version:
-            raise TokenInvalid
-        if frozen:
-            raise AccountFrozen
-        return LockedWallet(
-            id=wallet_id, owner_id=principal.user_id, balance=balance or Decimal(0)
-        )  # never null: see the constraint
-    raise NotFound("This account has no wallet.")
+    with connection.cursor() as cursor:
+        cursor.execute(_lock_statement(), [USD, principal.user_id])
+        found = cursor.fetchone()
+    if found is None:
+        raise NotFound("This account has no wallet.")
+    wallet_id, balance, frozen, is_active, token_version = found
+    if not is_active or token_version != principal.token_version:
+        raise TokenInvalid
+    if frozen:
+        raise AccountFrozen
+    return LockedWallet(id=wallet_id, owner_id=principal.user_id, balance=balance)
+
+
+@cache
+def _lock_statement() -> str:
+    """The ORM's lock on the wallet of one owner, put into words once a process.
+
+    Doing that for every order took a sixth of the processor time of placing it.
+    """
+    locked = Wallet.objects.select_for_update(no_key=True, of=("self",)).filter(asset=USD).filter(owner_id=0)
+    found = locked.values_list("id", "balance", "frozen", "owner__is_active", "owner__token_version")
+    statement, values = found.query.sql_with_params()
+    assert values == (USD, 0), "lock_dollar_wallet gives them in this order"
+    return statement
 
 
 def debit(
