@@ -40,4 +40,4 @@ USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/health/', timeout=4)"]
-CMD ["gunicorn", "--config", "python:exchange_site.gunicorn", "exchange_site.wsgi"]
+CMD ["python", "-m", "exchange_site.serve"]

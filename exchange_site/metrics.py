@@ -1,6 +1,6 @@
 """/metrics, for Prometheus: what processes counted, and what the database says is open.
 
-The counts are of this host's group of processes (gunicorn's workers, or one settlement worker). What is read
+The counts are of this host's group of processes (the API's, or one settlement worker). What is read
 from the database is the same wherever it is asked for: take the maximum over instances, not the sum.
 """
 

@@ -118,6 +118,8 @@ class ProblemAnswers:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info.startswith(_OTHERS):
             return self.get_response(request)
+        if len(request.path_info) + len(request.META.get("QUERY_STRING", "")) > settings.MAX_URI_LENGTH:
+            return problem("uri_too_long")
         if _declared_length(request) > settings.MAX_BODY_BYTES:
             return problem("body_too_large", detail=f"Bodies may have up to {settings.MAX_BODY_BYTES} bytes.")
         response = self.get_response(request)

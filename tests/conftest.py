@@ -176,14 +176,13 @@ def process_environment(**extra):
 
 @pytest.fixture
 def make_api_process(transactional_db):
-    """Start API processes; each is a gunicorn of one worker with eight threads."""
+    """Start API processes; each has one process that answers, with eight threads."""
     running = []
 
     def begin(**environment):
         port = free_port()
-        command = "-m gunicorn --config python:exchange_site.gunicorn exchange_site.wsgi"
-        environment = {"PORT": str(port), "WEB_WORKERS": "1", **environment}
-        process = start([sys.executable, *command.split()], env=process_environment(**environment))
+        environment = {"PORT": str(port), "WEB_WORKERS": "1", "WEB_THREADS": "8", **environment}
+        process = start([sys.executable, "-m", "exchange_site.serve"], env=process_environment(**environment))
         running.append(process)
         url = f"http://127.0.0.1:{port}"
         wait_for(lambda: httpx.get(f"{url}/health/").is_success, seconds=20, ignoring=httpx.HTTPError)

@@ -67,7 +67,7 @@ class Stack:
     def start_web(self, *, processes: int) -> None:
         """Start the API, with so many processes. Stops the one that runs."""
         self.stop_web()
-        command = [sys.executable, "-m", "gunicorn", "--config", "python:exchange_site.gunicorn", "exchange_site.wsgi"]
+        command = [sys.executable, "-m", "exchange_site.serve"]
         self.web = self.start("web", command, WEB_WORKERS=str(processes))
         _wait(lambda: httpx.get(f"{self.url}/health/ready/").is_success, what="the API")
 

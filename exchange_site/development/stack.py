@@ -229,8 +229,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
     sections.append(
         _program(
             "api",
-            f"{python} -m gunicorn --config python:exchange_site.gunicorn --bind 127.0.0.1:%(ENV_PORT)s"
-            " --graceful-timeout 2 exchange_site.wsgi",
+            f"{python} -m exchange_site.serve",
             priority=50,
             stop_seconds=2,
         )

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason=
 OWN_SERVERS = {"POSTGRES_HOST": "", "REDIS_HOST": "", "EXCHANGE_URL": ""}
 ENVIRONMENT = {**OWN_SERVERS, "ORDER_AGGREGATION_THRESHOLD": "11.00"}
 PROGRAMS = {
-    "api": "-m gunicorn",
+    "api": "-m exchange_site.serve",
     "worker": "procrastinate worker",
     "simulator": "exchange_simulator",
     "postgres": "/postgres -D",

@@ -88,7 +88,7 @@ class Child:
             self.begin()
 
     def kill(self):
-        """The whole group: a gunicorn leaves no orphans, and what is frozen dies too."""
+        """The whole group: what is frozen dies too."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -219,7 +219,7 @@ class World:
         for name in ("api 1", "api 2"):
             port = free_port()
             self.apis[name] = f"http://127.0.0.1:{port}"
-            command = ["-m", "gunicorn", "--config", "python:exchange_site.gunicorn", "exchange_site.wsgi"]
+            command = ["-m", "exchange_site.serve"]
             self._add(name, command, PORT=str(port))
 
     def _add(self, name, command, **extra):

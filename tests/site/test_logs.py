@@ -41,7 +41,7 @@ def test_production_logs_json_with_ids_and_no_secret(production, simulator, tmp_
     port = free_port()
     api_log, worker_log = tmp_path / "api.log", tmp_path / "worker.log"
     environment = {**production, "PORT": str(port), "EXCHANGE_URL": simulator.url}
-    api = [sys.executable, "-m", "gunicorn", "--config", "python:exchange_site.gunicorn", "exchange_site.wsgi"]
+    api = [sys.executable, "-m", "exchange_site.serve"]
     worker = [sys.executable, "manage.py", "procrastinate", "worker"]
     base = f"http://127.0.0.1:{port}"
     # The proxy says that the customer came over TLS; plain HTTP would be redirected.

@@ -46,7 +46,7 @@ def test_no_answer_is_undocumented(make_api_process, make_shopper, tmp_path):
     assert verify_everything() == []
 
 
-def test_what_gunicorn_refuses_itself_is_a_problem_too(make_api_process):
+def test_an_address_that_is_too_long_is_a_problem_too(make_api_process):
     answer = httpx.get(f"{make_api_process()}orders/?cursor={'x' * 5000}")
     assert (answer.status_code, answer.headers["Content-Type"]) == (414, "application/problem+json")
     assert (answer.json()["code"], answer.json()["status"]) == ("uri_too_long", 414)

@@ -1,0 +1,78 @@
+"""Serving the API: `python -m exchange_site.serve`.
+
+Granian's workers are processes of their own. Each writes its metrics to files in one folder, from which any of them
+answers /metrics for all: https://prometheus.github.io/client_python/multiprocess/
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from exchange_site.configuration import Configuration
+
+_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+_GRACE_SECONDS: Final = 10
+_PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+
+
+def main() -> None:
+    """Serve until SIGTERM; what is being answered then is finished."""
+    configuration = Configuration()
+    with _folder_of_metrics():
+        Granian(
+            "exchange_site.serve:load",
+            factory=True,
+            address=configuration.BIND_ADDRESS,
+            port=configuration.PORT,
+            interface=Interfaces.WSGI,
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(max_buffer_size=64 * 1024),
+            websockets=False,
+            workers=configuration.WEB_WORKERS,
+            blocking_threads=configuration.WEB_THREADS,
+            respawn_failed_workers=True,
+            workers_kill_timeout=_GRACE_SECONDS,
+            log_level=LogLevels.warning,
+        ).serve()
+
+
+def load() -> Callable[..., Any]:
+    """The application, in a worker: which ends with its parent, however that ends."""
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)  # it had ended before
+    from exchange_site.wsgi import application
+
+    return application
+
+
+@contextmanager
+def _folder_of_metrics() -> Iterator[None]:
+    """Name the folder before a worker starts; one that was made here goes with the server."""
+    if _FOLDER in os.environ:
+        yield
+        return
+    folder = Path(tempfile.mkdtemp(prefix="crypto-exchange-metrics-"))
+    os.environ[_FOLDER] = str(folder)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
