@@ -156,7 +156,7 @@ def _beside_the_replaced_system(main: dict[str, Any]) -> str:
 
 def _chart(rounds: dict[str, Any]) -> str:
     """Each ratio beside what it has to reach at least."""
-    shown = [(name, base, least) for name, base, least in RATIOS if least and name in rounds]
+    shown = [(name, base, least) for name, base, least in RATIOS if least and {name, base} <= rounds.keys()]
     ratios = [_ratio(rounds[name], rounds[base]).split()[0] for name, base, _ in shown]
     return "\n".join(
         [

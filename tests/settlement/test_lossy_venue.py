@@ -56,7 +56,7 @@ RULES = {
     "refused": {"action": "reject", "code": -1121, "msg": "Invalid symbol."},
 }
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60 + 5 * RUNS)]
 
 
 @pytest.fixture
