@@ -1,12 +1,16 @@
-"""A long history in a short time: for trying lists, pages and reports at the size they will have.
+"""A long history in a short time: for trying lists, pages, reports and speed at the size they will have.
 
-Orders that were placed and cancelled again: each is two movements, so the ledger balances after every part.
+Orders of seeded customers that were placed and cancelled again, each two movements; or new customers with orders that
+were settled. The ledger balances after every part.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
 
 from django.db import connection, transaction
+from psycopg import ClientCursor
 
 from trading.models import Coin
 from wallets.models import User
@@ -14,6 +18,9 @@ from wallets.money import USD
 from wallets.services.ledger import lock_customer_wallets
 
 ORDERS_AT_ONCE = 5_000
+_CUSTOMERS_AT_ONCE: Final = 1_000
+_ORDERS_OF_EACH: Final = 50
+_PAST: Final = timedelta(days=330)
 
 _ORDERS = """
 WITH placed AS (
@@ -71,3 +78,35 @@ def _write_part(*, customers: list[int], coin_id: int, each: int, part: int, now
     with connection.cursor() as cursor:
         cursor.execute(_ORDERS, {"customers": customers, "coin": coin_id, "each": each, "part": part, "now": now})
         return int(cursor.rowcount)
+
+
+_SETTLED: Final = Path(__file__).with_name("settled_history.sql").read_text()
+
+
+def write_settled_orders(*, orders: int, now: datetime) -> Iterator[int]:
+    """Write at least that many completed orders, fifty of each new customer, and yield how many each part added."""
+    coins = list(Coin.objects.filter(is_sold=True).order_by("pk"))
+    assert coins, "there are coins to have been bought"
+    customers = min(_CUSTOMERS_AT_ONCE, -(-orders // _ORDERS_OF_EACH))
+    written = part = 0
+    while written < orders:
+        _write_settled_part(coin=coins[part % len(coins)], customers=customers, begun=now - _PAST)
+        part, written = part + 1, written + customers * _ORDERS_OF_EACH
+        yield customers * _ORDERS_OF_EACH
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+@transaction.atomic
+def _write_settled_part(*, coin: Coin, customers: int, begun: datetime) -> None:
+    values = {
+        "coin": coin.name,
+        "coin_id": coin.pk,
+        "customers": customers,
+        "rounds": _ORDERS_OF_EACH,
+        "begun": begun,
+    }
+    connection.ensure_connection()
+    with ClientCursor(connection.connection) as cursor:  # which sends several statements with values at once
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute(_SETTLED, values)

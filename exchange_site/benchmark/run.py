@@ -196,7 +196,7 @@ def _measure_after(bench: Bench, *, orders: int) -> dict[str, Any]:
     """The same rounds once more, on `orders` of history."""
     wait_until_settled()
     with bench.stack.without_workers():
-        bench.stack.manage("seed_history", "--orders", str(orders - _count_orders()), "--even-in-production")
+        bench.stack.manage("seeder", "--orders", str(orders - _count_orders()), "--force")
     rounds = _take_rounds(bench, {**_limits(bench), **_orders(bench), **_reads(bench)})
     return {"orders": orders, "rounds": rounds}
 

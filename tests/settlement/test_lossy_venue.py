@@ -109,8 +109,10 @@ def _play(chance, exchange, simulator, coin, customers):
         _step(chance, exchange, coin, due_at=timezone.now() + timedelta(days=1))
         assert time.monotonic() < deadline, "still open"
     simulator.fail()
-    for attempt in Attempt.objects.filter(recheck_at__isnull=False):
+    given_up = Attempt.objects.filter(recheck_at__isnull=False)
+    for attempt in given_up:
         ask_again(attempt_id=attempt.pk, exchange=exchange)
+    given_up.update(recheck_at=None)  # the day for which they are asked for is over
 
 
 def _rules(chance, occasion, odds, count):

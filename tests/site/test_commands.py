@@ -62,6 +62,15 @@ class TestSeeder:
         assert Transaction.objects.filter(kind="refund").count() == Order.objects.count() >= 100
         assert verify_everything() == []
 
+    @pytest.mark.django_db(transaction=True)
+    def test_writes_settled_orders_that_balance(self):
+        for orders in (Order.objects.count() + 50, 120):
+            assert f"{orders}" in run("seeder", "--orders", str(orders))
+        assert set(Order.objects.values_list("state", flat=True)) == {"completed"}
+        assert Order.objects.count() >= 170
+        assert Transaction.objects.filter(kind="delivery").count() == Order.objects.count()
+        assert verify_everything() == []
+
     def test_refuses_production_unless_told_so(self, settings):
         settings.DEBUG = False
         with pytest.raises(CommandError, match="production"):

@@ -8,7 +8,7 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from exchange_site.history import write_history
+from exchange_site.history import write_history, write_settled_orders
 from exchange_site.seed import ADMIN_BALANCE, ADMIN_PASSWORD, ADMIN_USERNAME, SEED_COINS
 from trading.models import Coin
 from trading.services.coins import list_coin
@@ -30,6 +30,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--transactions", type=int, default=0, metavar="K", help="that many movements of seeded customers more"
         )
+        parser.add_argument(
+            "--orders", type=int, default=0, metavar="K", help="that many completed orders of new customers more"
+        )
         parser.add_argument("--if-empty", action="store_true", help="only where nothing was seeded yet")
         parser.add_argument("--force", action="store_true", help="also where DEBUG is off")
 
@@ -44,6 +47,7 @@ class Command(BaseCommand):
             _seed_more_coins(progress, options["crypto"])
             _seed_customers(progress, options["user"])
             _seed_history(progress, options["transactions"])
+            _seed_settled_orders(progress, options["orders"])
 
     def _progress(self) -> Progress:
         console = Console(file=cast("IO[str]", self.stdout))
@@ -100,3 +104,10 @@ def _seed_history(progress: Progress, count: int) -> None:
     task = progress.add_task("movements", total=count)
     for added in write_history(transactions=count, now=timezone.now()):
         progress.advance(task, added)
+
+
+def _seed_settled_orders(progress: Progress, count: int) -> None:
+    if count:
+        task = progress.add_task("orders", total=count)
+        for added in write_settled_orders(orders=count, now=timezone.now()):
+            progress.advance(task, added)

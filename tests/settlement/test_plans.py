@@ -1,0 +1,159 @@
+"""Nothing that is asked for all the time reads a growing table from end to end: by the plans of the real statements."""
+
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from psycopg import ClientCursor
+
+from exchange_site.history import write_settled_orders
+from settlement.attention import count_concerns, list_concerns
+from settlement.selectors import count_batches, count_open_findings, list_paused_coins, summarise_jobs
+from settlement.services.sending import take_next_step
+from settlement.services.sweeping import sweep
+from trading.models import Order
+from trading.selectors import sum_pools, summarise_open_orders
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HISTORY = 60_000
+GROWING = {
+    "trading_order",
+    "trading_pricereading",
+    "wallets_transaction",
+    "wallets_wallet",
+    "wallets_user",
+    "wallets_tokenfamily",
+    "settlement_batch",
+    "settlement_attempt",
+}
+
+
+class Plans:
+    """What Postgres is about to do for each statement, asked before it does."""
+
+    def __init__(self):
+        self.read_from_end_to_end, self.count = [], 0
+
+    @contextmanager
+    def watched(self):
+        with connection.execute_wrapper(self._explain):
+            yield self
+
+    def _explain(self, execute, sql, params, many, context):
+        if sql.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "--")):
+            self.count += 1
+            with ClientCursor(connection.connection) as cursor:
+                cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
+                [plan] = cursor.fetchone()[0]
+            self.read_from_end_to_end += [f"{name}: {sql}" for name in _sequential(plan["Plan"]) if name in GROWING]
+        return execute(sql, params, many, context)
+
+
+def _sequential(node):
+    if node["Node Type"] == "Seq Scan":
+        yield node["Relation Name"]
+    for child in node.get("Plans", ()):
+        yield from _sequential(child)
+
+
+# Years of small purchases and of prices: the history has few of either.
+_MORE = """
+WITH batch AS (
+    INSERT INTO settlement_batch (coin_id, state, orders_count, needed, charged, reserved, reason, created_at, closed_at)
+    SELECT %(coin)s, 'refunded', 1, 1, 4, 0, '', at, at
+      FROM generate_series(1, %(rows)s) n CROSS JOIN LATERAL (SELECT now() - n * interval '1 hour' AS at) moment
+    RETURNING *
+), reading AS (
+    INSERT INTO trading_pricereading (coin_id, value, source, read_at) SELECT coin_id, 4, 'past', created_at FROM batch
+)
+INSERT INTO settlement_attempt (batch_id, coin_id, number, client_order_id, state, venue_order_id, executed, cost,
+                                commission, lookups, not_found, next_step_at, reason, excused, created_at, ended_at)
+SELECT id, coin_id, 1, 'past' || id, 'refused', '', 0, 0, 0, 0, 0, created_at, '', false, created_at, created_at FROM batch
+"""
+
+_SIGN_INS = """
+INSERT INTO wallets_tokenfamily (id, user_id, current_jti, created_at, expires_at)
+SELECT gen_random_uuid(), id, '', now(), now() FROM wallets_user;
+ANALYZE wallets_tokenfamily
+"""
+
+
+@pytest.fixture
+def plans(coin, now):
+    with connection.cursor() as cursor:
+        cursor.execute(_MORE, {"coin": coin.pk, "rows": HISTORY // 3})
+    list(write_settled_orders(orders=HISTORY, now=now))
+    with connection.cursor() as cursor:
+        cursor.execute(_SIGN_INS)
+    return Plans()
+
+
+@pytest.fixture
+def regular(plans, make_shopper, place):
+    """A customer with orders and movements of his own among those of all the others."""
+    shopper = make_shopper("1000.00")
+    for _ in range(3):
+        place("12.00", of=shopper)
+    return shopper
+
+
+def test_of_the_api(plans, regular, api):
+    order = Order.objects.filter(customer=regular.user).latest("id").pk
+    with plans.watched():
+        placed = [
+            api("POST", "orders/", {"crypto": "ABAN", "amount": amount}, by=regular, **extra)
+            for amount, extra in (
+                ("3", {}),
+                ("0.5", {}),
+                ("3", {"Idempotency_Key": "k"}),
+                ("3", {"Idempotency_Key": "k"}),
+            )
+        ]
+        api("POST", f"orders/{placed[1].json()['id']}/cancel/", by=regular)
+        api("PATCH", "accounts/wallet/deposit/", {"amount": "5.00"}, by=regular)
+        answers = [
+            api("GET", path, by=regular)
+            for path in (
+                "accounts/wallet/",
+                "accounts/holdings/",
+                "exchanges/crypto-currencies/",
+                "exchanges/crypto-currencies/ABAN/",
+                f"orders/{order}/",
+                "orders/?limit=2",
+                "orders/?state=pending&crypto=ABAN&created_after=2020-01-01T00:00:00Z",
+                "transactions/?limit=2",
+                f"transactions/?type=withdrawal&order_id={order}",
+            )
+        ]
+        for first in (answers[5], answers[7]):
+            following = first["Link"].split("<")[1].split(">")[0].split("/api/v1/")[1]
+            answers.append(api("GET", following, by=regular))
+        api("POST", "accounts/auth/refresh/", {"refresh": regular.tokens.refresh})
+    assert {answer.status_code for answer in placed} == {201}
+    assert {answer.status_code for answer in answers} == {200}
+    assert plans.count > 40
+    assert plans.read_from_end_to_end == []
+
+
+def test_of_settlement(plans, regular, claim, exchange, now):
+    with plans.watched():
+        batch = claim()
+        take_next_step(batch_id=batch.pk, exchange=exchange)
+        sweep(now=now + timedelta(minutes=5))
+    assert set(Order.objects.filter(customer=regular.user).values_list("state", flat=True)) == {"completed"}
+    assert plans.count > 40
+    assert plans.read_from_end_to_end == []
+
+
+def test_of_what_operators_and_prometheus_ask(plans, regular, now):
+    later = now + timedelta(hours=1)
+    with plans.watched():
+        list_concerns(now=later)
+        count_concerns(now=later)
+        for read in (sum_pools, summarise_open_orders, summarise_jobs, count_batches, count_open_findings):
+            read()
+        list_paused_coins(now=later)
+    assert plans.count > 20
+    assert plans.read_from_end_to_end == []
