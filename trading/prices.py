@@ -8,6 +8,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from django.conf import settings
@@ -161,7 +162,9 @@ def _to_json(offer: Offer) -> str:
     return json.dumps(asdict(offer), default=str)
 
 
-def _from_json(text: str | bytes) -> Offer:
+@lru_cache(maxsize=1024)
+def _from_json(text: str) -> Offer:
+    """The same text is the same offer, and comes thousands of times before it changes."""
     data: dict[str, Any] = json.loads(text)
     for name in ("minimum", "maximum", "step", "price"):
         data[name] = None if data[name] is None else Decimal(data[name])

@@ -8,6 +8,7 @@ REGISTER             new accounts from each address
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from django.conf import settings
@@ -28,15 +29,17 @@ class Limit:
     @property
     def quota(self) -> int:
         """How many calls a window has room for."""
-        return int(self._rate().split("/")[0])
+        return _parse(getattr(settings, self.setting))[0]
 
     @property
     def window_seconds(self) -> int:
-        return _PERIODS[self._rate()[-1]]
+        return _parse(getattr(settings, self.setting))[1]
 
-    def _rate(self) -> str:
-        rate: str = getattr(settings, self.setting)
-        return rate
+
+@cache
+def _parse(rate: str) -> tuple[int, int]:
+    quota, period = rate.split("/")
+    return int(quota), _PERIODS[period]
 
 
 USER: Final = Limit("user", "RATE_LIMIT_USER")
@@ -69,7 +72,7 @@ def count_call(*, limit: Limit, caller: str) -> Usage:
         None,  # a request is for keys and rates that are read from one
         group=limit.name,
         key=lambda *_: caller,
-        rate=f"{limit.quota}/{limit.window_seconds}s",
+        rate=(limit.quota, limit.window_seconds),
         increment=True,
     )
     return Usage(
