@@ -66,7 +66,8 @@ def impatient(settings):
     settings.NOT_FOUND_MARGIN = timedelta(milliseconds=50)
     settings.NOT_FOUND_TIMES = 2
     settings.MAX_ATTEMPTS = 1000
-    settings.RISK_MAX_ORDERS, settings.RISK_MAX_VALUE = 10**6, Decimal(10**9)
+    settings.RISK_MAX_ORDERS = settings.RISK_MAX_CANCELS = 10**6
+    settings.RISK_MAX_VALUE = Decimal(10**9)
 
 
 def test_purchases_are_what_was_delivered_and_the_houses_surplus(impatient, exchange, simulator, coin, make_shopper):
