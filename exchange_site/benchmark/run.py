@@ -7,7 +7,7 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +48,7 @@ class Extent:
 
 
 _FULL: Final = Extent(rounds=5, seconds=5, customers=1000, backlog=20_000)
+_AGAIN: Final = Extent(rounds=3, seconds=4, customers=1000, backlog=0)  # for the same once more, with something changed
 _QUICK: Final = Extent(rounds=1, seconds=2, customers=200, backlog=5_000)
 
 
@@ -197,8 +198,8 @@ def _measure_after(bench: Bench, *, orders: int) -> dict[str, Any]:
     wait_until_settled()
     with bench.stack.without_workers():
         bench.stack.manage("seeder", "--orders", str(orders - _count_orders()), "--force")
-    rounds = _take_rounds(bench, {**_limits(bench), **_orders(bench), **_reads(bench)})
-    return {"orders": orders, "rounds": rounds}
+    again = replace(bench, extent=_AGAIN)
+    return {"orders": orders, "rounds": _take_rounds(again, {**_limits(bench), **_orders(bench), **_reads(bench)})}
 
 
 def _count_orders() -> int:
@@ -216,9 +217,8 @@ def _measure_processes(bench: Bench, *, web: int, workers: int) -> dict[str, Any
         for name, measure in {**_limits(bench), **_orders(bench), **_reads(bench)}.items()
         if name in {"pgbench, 8 clients", "large order, 8 clients", "large order, 32 clients", "wallet"}
     }
-    rounds = _take_rounds(bench, measures)
-    sustained = _take_sustained(bench)
-    return {"web": web, "workers": workers, "rounds": rounds | sustained}
+    again = replace(bench, extent=_AGAIN)
+    return {"web": web, "workers": workers, "rounds": _take_rounds(again, measures) | _take_sustained(again)}
 
 
 @contextmanager

@@ -94,6 +94,13 @@ class TestTheReport:
         assert "old" not in text.split("<!-- more -->")[0]
         assert text.endswith("The end.\n")
 
+    def test_compares_a_long_history_with_none(self, page):
+        grown = {"large order, 8 clients": [{**self.ROUNDS[0], "rate": 95.0}]}
+        report.save({**self.FOUND, "growth": [{"orders": 5_000_000, "rounds": grown}]})
+        text = page.read_text()
+        assert "With 5,000,000 orders of history" in text
+        assert "| large order, 8 clients | 95 | 100 without | 0.95 | 2.0 ms, 9.0 ms |" in text
+
     def test_keeps_the_figures_of_other_runs(self, page):
         report.save(self.FOUND)
         report.save({"machine": self.FOUND["machine"], "processes": []})
