@@ -84,6 +84,8 @@ def run(*, stack: Stack, options: argparse.Namespace, console: Console) -> None:
     if options.growth:
         found["growth"] = [_measure_after(bench, orders=orders) for orders in _HISTORIES]
     report.show(found, console=console)
+    for ended in stack.revived:
+        console.print(f"[red]{ended}[/red]")
     if options.save:
         report.save(found)
 
@@ -164,7 +166,7 @@ def _take_rounds(bench: Bench, measures: Mapping[str, Measure]) -> dict[str, lis
         measure(1)  # warm
     with _progress(bench.console, "rounds", total=bench.extent.rounds * len(measures)) as advance:
         for _ in range(bench.extent.rounds):
-            wait_until_settled()
+            wait_until_settled(bench.stack)
             with bench.stack.without_workers():
                 for name, measure in measures.items():
                     taken[name].append(measure(bench.extent.seconds))
@@ -177,6 +179,7 @@ def _take_sustained(bench: Bench) -> dict[str, list[Round]]:
     taken: dict[str, list[Round]] = {"placed alone": [], "placed and settled": []}
     call, seconds = bench.order(_LARGE), bench.extent.seconds * 2
     for _ in range(max(bench.extent.rounds // 2, 1)):
+        wait_until_settled(bench.stack)
         with bench.stack.without_workers():
             alone = put_load(call=call, url=bench.stack.url, clients=8, seconds=seconds)
         taken["placed alone"].append(asdict(alone))
@@ -195,7 +198,7 @@ def _measure_memory(bench: Bench) -> dict[str, float]:
 
 def _measure_after(bench: Bench, *, orders: int) -> dict[str, Any]:
     """The same rounds once more, on `orders` of history."""
-    wait_until_settled()
+    wait_until_settled(bench.stack)
     with bench.stack.without_workers():
         bench.stack.manage("seeder", "--orders", str(orders - _count_orders()), "--force")
     again = replace(bench, extent=_AGAIN)

@@ -54,6 +54,7 @@ class Stack:
     venue: str
     web: "subprocess.Popen[bytes] | None" = None
     workers: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
+    revived: list[str] = field(default_factory=list)
 
     def manage(self, *arguments: str) -> None:
         """Run manage.py against the stack."""
@@ -81,9 +82,21 @@ class Stack:
         while len(self.workers) > count:
             _end(self.workers.pop())
         while len(self.workers) < count:
-            self.workers.append(
-                self.start(f"worker{len(self.workers)}", [sys.executable, "manage.py", "procrastinate", "worker"])
-            )
+            self.workers.append(self._start_worker(len(self.workers)))
+
+    def revive_workers(self) -> None:
+        """Start again what has ended, as a supervisor would."""
+        for number, worker in enumerate(self.workers):
+            if worker.poll() is not None:
+                self.revived.append(f"worker{number} had ended with {worker.returncode}:\n{self.last_words(number)}")
+                self.workers[number] = self._start_worker(number)
+
+    def last_words(self, number: int) -> str:
+        """The end of a worker's log."""
+        return "\n".join((self.folder / f"worker{number}.log").read_text().splitlines()[-20:])
+
+    def _start_worker(self, number: int) -> "subprocess.Popen[bytes]":
+        return self.start(f"worker{number}", [sys.executable, "manage.py", "procrastinate", "worker"])
 
     @contextmanager
     def without_workers(self) -> Iterator[None]:

@@ -51,14 +51,14 @@ def offer_coin(*, name: str, price: str, venue: str) -> Coin:
 
 def settle_backlog(*, stack: Stack, orders: int, script: Path, coin: Coin, other: Call) -> Backlog:
     """Place `orders` while the workers stand still, and let them go; an order of another coin comes behind."""
-    wait_until_settled()
+    wait_until_settled(stack)
     with stack.without_workers():
         run_pgbench(script=script, environment=stack.environment, clients=_PLACERS, transactions=orders / _PLACERS)
         placed = Order.objects.filter(coin=coin, state=OrderState.PENDING)
         count, last_id = placed.count(), placed.latest("id").pk
         begun = _database_now()
     other_id = _place(stack, other)
-    wait_until_settled()
+    wait_until_settled(stack)
     backlog = Order.objects.filter(coin=coin, id__lte=last_id, settling_at__gte=begun)
     ended = backlog.aggregate(last=Max("completed_at"))["last"]
     behind = Order.objects.get(pk=other_id)
@@ -74,7 +74,7 @@ def settle_backlog(*, stack: Stack, orders: int, script: Path, coin: Coin, other
 
 def place_and_settle(*, stack: Stack, call: Call, clients: int, seconds: float) -> Sustained:
     """Place orders with the workers running."""
-    wait_until_settled()
+    wait_until_settled(stack)
     before, begun = _count_open(), timezone.now()
     placed = put_load(call=call, url=stack.url, clients=clients, seconds=seconds)
     ended = timezone.now()
@@ -87,12 +87,14 @@ def place_and_settle(*, stack: Stack, call: Call, clients: int, seconds: float) 
     )
 
 
-def wait_until_settled() -> None:
+def wait_until_settled(stack: Stack) -> None:
     """Wait until no order is open but what pools keep. Raises BenchmarkFailed."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while _count_open():
         if time.monotonic() > deadline:
-            raise BenchmarkFailed(f"{_count_open()} orders are still open after {_PATIENCE_SECONDS:.0f} s")
+            words = "\n".join(map(stack.last_words, range(len(stack.workers))))
+            raise BenchmarkFailed(f"{_count_open()} orders are still open after {_PATIENCE_SECONDS:.0f} s:\n{words}")
+        stack.revive_workers()
         time.sleep(0.1)
 
 
