@@ -271,9 +271,9 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": 6,
     # A notification with every job would be the queue's own limit, see docs/decisions.md; so workers look for
-    # themselves, often, which costs each of them two percent of a processor.
+    # themselves, four times a second; what came in between is one purchase.
     "listen_notify": False,
-    "fetch_job_polling_interval": 0.1,
+    "fetch_job_polling_interval": 0.25,
     "delete_jobs": "successful",
     "shutdown_graceful_timeout": 2.0,
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import psycopg
 
 from exchange_site.benchmark.load import BenchmarkFailed
 from exchange_site.development.embedded import (
@@ -78,11 +79,12 @@ class Stack:
             self.web = None
 
     def start_workers(self, *, count: int) -> None:
-        """Have `count` workers; those that run already stay."""
+        """Have `count` workers, and wait until they work; those that run already stay."""
         while len(self.workers) > count:
             _end(self.workers.pop())
         while len(self.workers) < count:
             self.workers.append(self._start_worker(len(self.workers)))
+        _wait(lambda: self._count_workers() >= count, what="a worker")
 
     def revive_workers(self) -> None:
         """Start again what has ended, as a supervisor would."""
@@ -95,19 +97,33 @@ class Stack:
         """The end of a worker's log."""
         return "\n".join((self.folder / f"worker{number}.log").read_text().splitlines()[-20:])
 
+    def _count_workers(self) -> int:
+        found = self.environment
+        with psycopg.connect(
+            host=found["POSTGRES_HOST"],
+            port=found["POSTGRES_PORT"],
+            user=found["POSTGRES_USER"],
+            password=found["POSTGRES_PASSWORD"],
+            dbname=found["POSTGRES_DB"],
+        ) as connection:
+            row = connection.execute("SELECT count(*) FROM procrastinate_workers").fetchone()
+        return int(row[0]) if row else 0
+
     def _start_worker(self, number: int) -> "subprocess.Popen[bytes]":
         return self.start(f"worker{number}", [sys.executable, "manage.py", "procrastinate", "worker"])
 
     @contextmanager
     def without_workers(self) -> Iterator[None]:
-        """Freeze the workers for the while."""
-        for worker in self.workers:
-            os.killpg(worker.pid, signal.SIGSTOP)
+        """Stop the workers for the while, and wait until there are others.
+
+        Not frozen: Postgres ends what stands still in a transaction, and a worker ends with that.
+        """
+        count = len(self.workers)
+        self.start_workers(count=0)
         try:
             yield
         finally:
-            for worker in self.workers:
-                os.killpg(worker.pid, signal.SIGCONT)
+            self.start_workers(count=count)
 
     def web_processes(self) -> list[int]:
         """The pids of those that answer, not of the one that keeps them."""

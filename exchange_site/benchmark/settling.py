@@ -2,12 +2,10 @@
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import httpx
-from django.db import connection
-from django.db.models import Max
+from django.db.models import Max, Min
 from django.utils import timezone
 
 from exchange_site.benchmark.limit import run_pgbench
@@ -22,7 +20,7 @@ _PLACERS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Backlog:
-    """How `orders` went that waited for the workers; seconds from their awakening to the last completion."""
+    """How `orders` went that waited for the workers; seconds from the first claim to the last completion."""
 
     orders: int
     seconds: float
@@ -50,23 +48,22 @@ def offer_coin(*, name: str, price: str, venue: str) -> Coin:
 
 
 def settle_backlog(*, stack: Stack, orders: int, script: Path, coin: Coin, other: Call) -> Backlog:
-    """Place `orders` while the workers stand still, and let them go; an order of another coin comes behind."""
+    """Place `orders` without workers, then start them; an order of another coin comes right behind."""
     wait_until_settled(stack)
     with stack.without_workers():
         run_pgbench(script=script, environment=stack.environment, clients=_PLACERS, transactions=orders / _PLACERS)
         placed = Order.objects.filter(coin=coin, state=OrderState.PENDING)
-        count, last_id = placed.count(), placed.latest("id").pk
-        begun = _database_now()
+        count, ids = placed.count(), (placed.earliest("id").pk, placed.latest("id").pk)
     other_id = _place(stack, other)
     wait_until_settled(stack)
-    backlog = Order.objects.filter(coin=coin, id__lte=last_id, settling_at__gte=begun)
-    ended = backlog.aggregate(last=Max("completed_at"))["last"]
+    backlog = Order.objects.filter(coin=coin, id__range=ids, state=OrderState.COMPLETED)
+    times = backlog.aggregate(begun=Min("settling_at"), ended=Max("completed_at"))
     behind = Order.objects.get(pk=other_id)
-    if backlog.count() != count or ended is None or behind.completed_at is None:
+    if backlog.count() != count or behind.completed_at is None:
         raise BenchmarkFailed(f"{count} orders waited, {backlog.count()} were settled")
     return Backlog(
         orders=count,
-        seconds=(ended - begun).total_seconds(),
+        seconds=(times["ended"] - times["begun"]).total_seconds(),
         purchases=backlog.values("batch_id").distinct().count(),
         other_coin_seconds=(behind.completed_at - behind.created_at).total_seconds(),
     )
@@ -110,10 +107,3 @@ def _place(stack: Stack, call: Call) -> int:
     answer = httpx.post(f"{stack.url}{call.path}", content=call.body, headers=headers, timeout=30)
     placed: int = answer.raise_for_status().json()["id"]
     return placed
-
-
-def _database_now() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        moment: datetime = cursor.fetchone()[0]
-    return moment
