@@ -95,7 +95,7 @@ class Stack:
 
     def last_words(self, number: int) -> str:
         """The end of a worker's log."""
-        return "\n".join((self.folder / f"worker{number}.log").read_text().splitlines()[-20:])
+        return "\n".join((self.folder / f"worker{number}.log").read_text().splitlines()[-60:])
 
     def _count_workers(self) -> int:
         found = self.environment
