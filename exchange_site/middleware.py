@@ -13,7 +13,6 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
-from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import resolve
 from django.utils.deprecation import MiddlewareMixin
 
@@ -163,10 +162,6 @@ class ContentPolicy(_OfPages, CSPMiddleware):
 
 
 class Sessions(_OfPages, SessionMiddleware):
-    pass
-
-
-class CsrfProtection(_OfPages, CsrfViewMiddleware):
     pass
 
 

@@ -48,7 +48,7 @@ MIDDLEWARE = [
     "exchange_site.middleware.ProblemAnswers",
     "exchange_site.middleware.Sessions",
     "django.middleware.common.CommonMiddleware",
-    "exchange_site.middleware.CsrfProtection",
+    "django.middleware.csrf.CsrfViewMiddleware",
     "exchange_site.middleware.Authentication",
     "exchange_site.middleware.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
