@@ -175,7 +175,7 @@ def _chart(rounds: dict[str, Any]) -> str:
         [
             "```mermaid",
             "xychart-beta horizontal",
-            '    title "Rate, as a share of what it is compared with; the line is the least that is asked for"',
+            '    title "Share of what it is compared with; line: the least asked for"',
             f"    x-axis [{', '.join(json.dumps(name) for name, _, _ in shown)}]",
             '    y-axis "ratio" 0 --> 1',
             f"    bar [{', '.join(ratios)}]",
