@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
+from procrastinate import sql
 
 from trading import events
 
@@ -37,3 +38,20 @@ def test_the_tables_of_jobs_are_cleaned_by_number():
                 AND relname LIKE 'procrastinate%' ORDER BY relname"""
         )
         assert [name for (name,) in cursor.fetchall()] == ["procrastinate_events", "procrastinate_jobs"]
+
+
+def test_a_burst_of_jobs_is_fetched_from_by_a_worker_that_had_nothing_to_do():
+    """Its session plans for the empty table it has met, and keeps to that."""
+    fetch = sql.queries["fetch_job"].replace("%(queues)s", "NULL").replace("%(worker_id)s", "NULL")
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE procrastinate_jobs")
+        for _ in range(10):
+            cursor.execute(fetch)
+        cursor.execute(
+            """INSERT INTO procrastinate_jobs (queue_name, task_name, status)
+               SELECT 'settlement', 'settlement.claim', 'todo' FROM generate_series(1, 20000)"""
+        )
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {fetch}")
+        plan = cursor.fetchone()[0][0]["Plan"]
+    assert plan["Actual Rows"] == 1
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 2000  # millions, when all are compared with all
