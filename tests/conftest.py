@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items):
 def clean_slate(request):
     """Redis and the job tables know nothing of the test before."""
     redis_store.breaker.reset()
-    redis_store._client.cache_clear()
+    vars(redis_store._own).clear()
     redis_store.with_redis(lambda client: client.flushall())
     if (
         "db" in request.fixturenames
@@ -236,6 +236,6 @@ def make_worker(transactional_db):
 def without_redis(settings):
     """Redis is not there: its port is one where nobody listens."""
     settings.REDIS_PORT = free_port()
-    redis_store._client.cache_clear()
+    vars(redis_store._own).clear()
     yield
-    redis_store._client.cache_clear()
+    vars(redis_store._own).clear()

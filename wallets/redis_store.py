@@ -5,9 +5,9 @@ wait now and then and not one a request. What Redis held can always be had from 
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TypeVar
 
 import redis
@@ -54,15 +54,25 @@ def with_redis(command: Callable[["redis.Redis"], T]) -> T:
         raise RedisAway from error
 
 
-@lru_cache(maxsize=1)
+_own = threading.local()
+
+
 def _client() -> "redis.Redis":
-    return redis.Redis(
-        host=settings.REDIS_HOST,
-        port=settings.REDIS_PORT,
-        password=settings.REDIS_PASSWORD or None,
-        socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
-        socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-        health_check_interval=0,
-        decode_responses=True,
-    )
+    """This thread's connection, for a pool's costs more than the command: locks, and a look whether it still lives.
+
+    So a connection that Redis has closed shows in use, and the command goes over another.
+    """
+    if not hasattr(_own, "client"):
+        _own.client = redis.Redis(
+            host=settings.REDIS_HOST,
+            port=settings.REDIS_PORT,
+            password=settings.REDIS_PASSWORD or None,
+            socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
+            socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+            health_check_interval=0,
+            decode_responses=True,
+            single_connection_client=True,
+        )
+    client: redis.Redis = _own.client
+    return client

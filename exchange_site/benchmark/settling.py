@@ -96,7 +96,9 @@ def wait_until_settled(stack: Stack) -> None:
 
 
 def _count_open() -> int:
-    return Order.objects.filter(state__in=set(PAID_AND_OPEN) - {OrderState.AGGREGATED}).count()
+    """State by state, for each has its own partial index; this is asked while the time is taken."""
+    states = set(PAID_AND_OPEN) - {OrderState.AGGREGATED}
+    return sum(Order.objects.filter(state=state).count() for state in states)
 
 
 def _place(stack: Stack, call: Call) -> int:

@@ -267,7 +267,7 @@ class World:
         connection.settings_dict.update(database)
         settings.REDIS_PORT, settings.REDIS_PASSWORD = redis
         redis_store.breaker.reset()
-        redis_store._client.cache_clear()
+        vars(redis_store._own).clear()
 
     def new_coin_name(self):
         self._coins += 1
@@ -340,7 +340,7 @@ class World:
 
     def start_redis(self):
         self._redis = self.redis.start()
-        redis_store._client.cache_clear()
+        vars(redis_store._own).clear()
         redis_store.breaker.reset()
 
     def end(self):

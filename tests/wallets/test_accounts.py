@@ -1,7 +1,10 @@
 import threading
+import time
+from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from ninja_jwt.tokens import AccessToken
 
 from wallets.exceptions import InvalidCredentials, TokenInvalid, UsernameTaken, WeakPassword
 from wallets.models import TokenFamily, User, Wallet
@@ -98,6 +101,16 @@ class TestRefresh:
             rotate_refresh_token(refresh=shopper.tokens.access, now=now)
         with pytest.raises(TokenInvalid):
             read_access_token(shopper.tokens.refresh)
+
+    def test_expires_although_it_was_read_before(self, shopper):
+        token = AccessToken(shopper.tokens.access)
+        token.set_exp(from_time=token.current_time, lifetime=timedelta(seconds=2))
+        while True:
+            try:
+                assert read_access_token(str(token)) == shopper.principal
+            except TokenInvalid:
+                break
+        assert time.time() >= token["exp"]
 
     def test_is_pruned_when_it_has_expired(self, shopper, now):
         assert prune_token_families(before=now) == 0

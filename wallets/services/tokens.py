@@ -1,8 +1,10 @@
 """Access and refresh tokens (JSON Web Tokens, RFC 7519), and the families they come in."""
 
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db import transaction
@@ -40,11 +42,20 @@ def start_token_family(*, user: User, now: datetime) -> TokenPair:
 
 def read_access_token(token: str) -> Principal:
     """Who the access token was given to, from its signed claims alone. Raises TokenInvalid."""
+    principal, expires_at = _verify_access_token(token)
+    if expires_at <= time.time():
+        raise TokenInvalid
+    return principal
+
+
+@lru_cache(maxsize=10_000)
+def _verify_access_token(token: str) -> tuple[Principal, int]:
+    """Who, and until when (seconds of Unix time). Kept, for a signature that was right once stays so."""
     claims = _decode(AccessToken, token)
     user_id, version = claims.get("user_id"), claims.get(_VERSION_CLAIM)
     if type(user_id) is not int or type(version) is not int:
         raise TokenInvalid
-    return Principal(user_id=user_id, token_version=version)
+    return Principal(user_id=user_id, token_version=version), claims["exp"]
 
 
 def rotate_refresh_token(*, refresh: str, now: datetime) -> TokenPair:
