@@ -61,7 +61,7 @@ def register(request: HttpRequest, body: Registration) -> Status[tokens.TokenPai
 )
 def login(request: HttpRequest, body: Credentials) -> tokens.TokenPair:
     """Exchanges username and password for tokens. Attempts are limited by account and by address."""
-    limit_caller(request, limit=LOGIN, caller=body.username.casefold())
+    limit_caller(request, LOGIN, caller=body.username.casefold())
     return accounts.sign_in(username=body.username, password=body.password, now=timezone.now())
 
 

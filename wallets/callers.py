@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja.security import HttpBearer
 
 from wallets.exceptions import TokenInvalid
-from wallets.limits import ANONYMOUS, USER, Limit, Usage, count_call
+from wallets.limits import ANONYMOUS, USER, Limit, Usage, count_call_against_all
 from wallets.selectors import Principal, ensure_active
 from wallets.services.tokens import read_access_token
 
@@ -44,8 +44,7 @@ class AccessToken(HttpBearer):
         For operations that read the caller's wallet or lock it: they see at once whether the account is active.
         """
         principal = read_access_token(token)
-        for limit in self._limits:
-            limit_caller(request, limit=limit, caller=str(principal.user_id))
+        limit_caller(request, *self._limits, caller=str(principal.user_id))
         return principal
 
 
@@ -66,7 +65,7 @@ class Anybody:
 
     def __call__(self, request: HttpRequest) -> str:
         address = client_address(request)
-        limit_caller(request, limit=self._limit, caller=address)
+        limit_caller(request, self._limit, caller=address)
         return address
 
 
@@ -75,15 +74,16 @@ def caller(request: HttpRequest) -> Any:
     return request.auth  # type: ignore[attr-defined]  # set by Ninja
 
 
-def limit_caller(request: HttpRequest, *, limit: Limit, caller: str) -> None:
+def limit_caller(request: HttpRequest, *limits: Limit, caller: str) -> None:
     """Count the call; every answer to it says what is left. Raises RateLimited."""
-    usage = count_call(limit=limit, caller=caller)
-    request.rate_limits = [*limits_counted(request), usage]  # type: ignore[attr-defined]  # ours
-    usage.ensure_within()
+    usages = count_call_against_all(limits=limits, caller=caller)
+    request.rate_limits = [*limits_counted(request), *usages]  # type: ignore[attr-defined]  # ours
+    for usage in usages:
+        usage.ensure_within()
 
 
 def _limit_stranger(request: HttpRequest) -> None:
-    limit_caller(request, limit=ANONYMOUS, caller=client_address(request))
+    limit_caller(request, ANONYMOUS, caller=client_address(request))
 
 
 def limits_counted(request: HttpRequest) -> list[Usage]:

@@ -8,7 +8,7 @@ from django.core.cache import caches
 from wallets import redis_store
 from wallets.callers import client_address
 from wallets.exceptions import RateLimited
-from wallets.limits import LOGIN, Limit, count_call
+from wallets.limits import LOGIN, USER, Limit, count_call, count_call_against_all
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +56,16 @@ class TestCountCall:
         monkeypatch.setattr("wallets.limit_cache.with_redis", lambda command: trips.append(1) or real(command))
         count_call(limit=LOGIN, caller="alice")
         count_call(limit=LOGIN, caller="alice")
-        assert len(trips) == 2
+        count_call_against_all(limits=(USER, LOGIN), caller="alice")
+        assert len(trips) == 3
+
+    def test_counts_against_several_limits_what_it_counts_against_each(self, settings):
+        settings.RATE_LIMIT_USER = "9/h"
+        for left in ([8, 2], [7, 1], [6, 0], [5, 0]):
+            usages = count_call_against_all(limits=(USER, LOGIN), caller="alice")
+            assert [usage.remaining for usage in usages] == left
+        assert [usage.exceeded for usage in usages] == [False, True]
+        assert count_call(limit=USER, caller="alice").remaining == 4
 
     def test_counters_expire(self):
         count_call(limit=LOGIN, caller="alice")
