@@ -1,6 +1,7 @@
 """Claiming: the waiting orders of a coin become one batch, in one transaction."""
 
 import logging
+from concurrent.futures import Future
 from datetime import datetime
 from decimal import Decimal
 
@@ -29,8 +30,29 @@ def claim_waiting_orders(*, coin_id: int, now: datetime) -> Batch | None:
 
     The large orders are always due, the pool when Postgres says that it is full or overdue. Nothing is
     claimed while an attempt for the coin is in flight: its end looks again.
+    Runs of one process that wait for the coin's lock together are one run, for which the others wait.
     """
-    coin = Coin.objects.get(pk=coin_id)
+    own: Future[None] = Future()
+    first = _waiting.setdefault(coin_id, own)  # one call of a dictionary is atomic
+    if first is not own:
+        first.result()
+        return None
+    try:
+        batch = _claim_and_count(coin=Coin.objects.get(pk=coin_id), now=now)
+        own.set_result(None)
+    except BaseException as error:
+        if _waiting.get(coin_id) is own:
+            del _waiting[coin_id]
+        own.set_exception(error)
+        raise
+    return batch
+
+
+_waiting: dict[int, "Future[None]"] = {}
+"""By coin, the run of this process that has not begun to read, so that it sees the orders of all who join it."""
+
+
+def _claim_and_count(*, coin: Coin, now: datetime) -> Batch | None:
     batch, pooled = _claim(coin=coin, now=now)
     if batch:
         failpoints.reach("claim.committed")
@@ -46,6 +68,7 @@ def claim_waiting_orders(*, coin_id: int, now: datetime) -> Batch | None:
 def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
     """Return the batch, and how many dollars of it left the pool."""
     lock_inventory(asset=coin.name)
+    _waiting.pop(coin.pk, None)
     _delete_waiting_claims(coin_id=coin.pk)
     if pause := find_pause(coin_id=coin.pk, now=now):
         if pause.until:

@@ -1,7 +1,7 @@
 """From waiting orders to delivered coins, step by step in this process; the venue is a real one."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.exchanges.protocol import Executed, NotPlaced
 from settlement.models import Attempt, AttemptState, Batch, BatchState
-from settlement.services import booking, sending
+from settlement.services import booking, claiming, sending
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.sending import take_next_step
 from settlement.verification import verify_everything
@@ -196,6 +196,48 @@ def test_a_claim_passes_over_an_order_that_is_being_cancelled(place, claim, coin
         assert pool.submit(run).result(timeout=1).orders_count == 1
     other.refresh_from_db()
     assert other.state == "settling"
+
+
+class TestClaimsThatWaitForTheSameCoin:
+    """Claims of one process; the coin's lock is held by another connection, as a booking holds it."""
+
+    @pytest.fixture
+    def claims_at_once(self, claim, coin, monkeypatch):
+        def run(*, meanwhile, count=5):
+            begun = []
+            real = claiming.lock_inventory
+            monkeypatch.setattr(claiming, "lock_inventory", lambda **of: begun.append(1) or real(**of))
+
+            def elsewhere(call):
+                try:
+                    return call()
+                finally:
+                    connection.close()
+
+            with ThreadPoolExecutor(count + 1) as pool:
+                with transaction.atomic():
+                    real(asset=coin.name)
+                    results = [pool.submit(elsewhere, claim) for _ in range(count)]
+                    time.sleep(0.5)
+                    pool.submit(elsewhere, meanwhile).result()
+                wait(results)
+            return results, len(begun)
+
+        return run
+
+    def test_are_one_and_see_what_was_placed_meanwhile(self, place, claims_at_once):
+        place("12.00")
+        results, begun = claims_at_once(meanwhile=lambda: place("13.00"))
+        assert [result.result().orders_count for result in results if result.result()] == [2]
+        assert begun == 1
+
+    def test_fail_together_and_can_be_repeated(self, place, claims_at_once, claim, monkeypatch):
+        place("12.00")
+        fails = lambda **_: 1 / 0  # noqa: E731  a stand-in
+        with monkeypatch.context() as patched:
+            results, _ = claims_at_once(meanwhile=lambda: patched.setattr(claiming, "read_waiting_orders", fails))
+        assert {type(result.exception()) for result in results} == {ZeroDivisionError}
+        assert claim().orders_count == 1
 
 
 class TestRefusals:
