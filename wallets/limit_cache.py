@@ -37,7 +37,8 @@ class LimitCache(BaseCache):
     @contextmanager
     def gather(self) -> Iterator[None]:
         """Only take down what the block adds, and count all of it at the end. The next `add` of each says how far."""
-        self._gathered = gathered = {}
+        gathered: dict[str, float | None] = {}
+        self._gathered = gathered
         try:
             yield
         finally:
@@ -58,7 +59,7 @@ class LimitCache(BaseCache):
         return self._added.pop(str(key))
 
     def _count(self, timeouts: dict[str, float | None]) -> dict[str, int]:
-        arguments = [*timeouts, *(int(timeout or 1) for timeout in timeouts.values())]
+        arguments: list[str | int] = [*timeouts, *(int(timeout or 1) for timeout in timeouts.values())]
         try:
             counts = with_redis(lambda client: client.eval(_COUNT, len(timeouts), *arguments))
         except RedisAway:

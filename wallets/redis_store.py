@@ -58,7 +58,7 @@ _own = threading.local()
 
 
 def _client() -> "redis.Redis":
-    """This thread's connection, for a pool's costs more than the command: locks, and a look whether it still lives.
+    """The connection of this thread: a pool's locks, and its look whether it still lives, cost more than the command.
 
     So a connection that Redis has closed shows in use, and the command goes over another.
     """

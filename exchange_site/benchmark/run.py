@@ -77,17 +77,23 @@ def run(*, stack: Stack, options: argparse.Namespace, console: Console) -> None:
     """Measure what the options ask for, print it, and keep it if they say so."""
     bench = _prepare(stack=stack, extent=_QUICK if options.quick else _FULL, console=console)
     found: dict[str, Any] = {"machine": _describe_machine()}
-    if options.processes:
-        found["processes"] = [_measure_processes(bench, web=web, workers=workers) for web, workers in _PROCESSES]
-    else:
-        found["main"] = _measure_everything(bench)
-    if options.growth:
-        found["growth"] = [_measure_after(bench, orders=orders) for orders in _HISTORIES]
-    report.show(found, console=console)
-    for ended in stack.revived:
-        console.print(f"[red]{ended}[/red]")
+    try:
+        found.update(_measure(bench, options))
+    finally:  # what was measured before something failed is not lost
+        report.show(found, console=console)
+        for ended in stack.revived:
+            console.print(f"[red]{ended}[/red]")
     if options.save:
         report.save(found)
+
+
+def _measure(bench: Bench, options: argparse.Namespace) -> Iterator[tuple[str, Any]]:
+    if options.processes:
+        yield "processes", [_measure_processes(bench, web=web, workers=workers) for web, workers in _PROCESSES]
+    else:
+        yield "main", _measure_everything(bench)
+    if options.growth:
+        yield "growth", [_measure_after(bench, orders=orders) for orders in _HISTORIES]
 
 
 def _prepare(*, stack: Stack, extent: Extent, console: Console) -> Bench:
