@@ -140,7 +140,7 @@ class RateLimitHeaders:
         response = self.get_response(request)
         if usages := limits_counted(request):
             response["RateLimit-Policy"] = ", ".join(
-                f'"{usage.limit.name}";q={usage.limit.quota};w={usage.limit.window_seconds}' for usage in usages
+                '"{}";q={};w={}'.format(usage.limit.name, *usage.limit.rate) for usage in usages
             )
             response["RateLimit"] = ", ".join(
                 f'"{usage.limit.name}";r={usage.remaining};t={usage.reset_seconds}' for usage in usages

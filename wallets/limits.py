@@ -29,13 +29,9 @@ class Limit:
     setting: str
 
     @property
-    def quota(self) -> int:
-        """How many calls a window has room for."""
-        return _parse(getattr(settings, self.setting))[0]
-
-    @property
-    def window_seconds(self) -> int:
-        return _parse(getattr(settings, self.setting))[1]
+    def rate(self) -> tuple[int, int]:
+        """How many calls a window has room for, and how many seconds it lasts."""
+        return _parse(getattr(settings, self.setting))
 
 
 @cache
@@ -70,16 +66,17 @@ class Usage:
 
 def count_call(*, limit: Limit, caller: str) -> Usage:
     """Count one call of `caller` against `limit`. One round trip to Redis; without it, this process counts alone."""
+    rate = limit.rate
     usage = get_usage(
         None,  # a request is for keys and rates that are read from one
         group=limit.name,
         key=lambda *_: caller,
-        rate=(limit.quota, limit.window_seconds),
+        rate=rate,
         increment=True,
     )
     return Usage(
         limit=limit,
-        remaining=max(limit.quota - usage["count"], 0),
+        remaining=max(rate[0] - usage["count"], 0),
         # The window's last second belongs to it, and the second that runs now has partly gone.
         reset_seconds=usage["time_left"] + 1,
         exceeded=usage["should_limit"],
