@@ -131,7 +131,9 @@ def _time_stands_for(state: OrderState, field: str) -> models.CheckConstraint:
 class Order(models.Model):
     """A customer's purchase of `amount` coins at `price`, charged `total_price` US dollars."""
 
-    customer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders")
+    customer = models.ForeignKey(  # whose index is orders_of_customer
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", db_index=False
+    )
     coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="orders")
     amount = models.DecimalField(max_digits=38, decimal_places=8)
     price = models.DecimalField(max_digits=20, decimal_places=8)
@@ -207,7 +209,11 @@ class Order(models.Model):
                 | Q(idempotency_key__isnull=False, request_hash__isnull=False),
                 name="order_key_has_its_request_hash",
             ),
-            models.UniqueConstraint(fields=["customer", "idempotency_key"], name="one_order_per_idempotency_key"),
+            models.UniqueConstraint(
+                fields=["customer", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="one_order_per_idempotency_key",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -184,7 +184,9 @@ class Transaction(models.Model):
                 name="transaction_key_has_its_request_hash",
             ),
             models.UniqueConstraint(
-                fields=["customer", "kind", "idempotency_key"], name="one_movement_per_idempotency_key"
+                fields=["customer", "kind", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="one_movement_per_idempotency_key",
             ),
         ]
 
