@@ -5,6 +5,7 @@ Redis, from Postgres.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -77,14 +78,14 @@ def read_offer(*, name: str) -> OfferAndPool:
     return OfferAndPool(offer=offer, pool_total=parse_counter(counter))
 
 
-def list_offers() -> list[Offer]:
+def list_offers() -> Sequence[Offer]:
     """Every coin on sale, by name. One round trip to Redis; another, and one query, when the list has expired."""
     try:
         cached = with_redis(lambda client: client.get(_LIST_KEY))
     except RedisAway:
         return _load_all()
     if cached is not None:
-        return [_from_json(offer) for offer in json.loads(cached)]
+        return _list_from_json(cached)
     offers = _load_all()
     _keep(_LIST_KEY, json.dumps([_to_json(offer) for offer in offers]))
     return offers
@@ -170,3 +171,8 @@ def _from_json(text: str) -> Offer:
         data[name] = None if data[name] is None else Decimal(data[name])
     data["price_at"] = datetime.fromisoformat(data["price_at"]) if data["price_at"] else None
     return Offer(**data)
+
+
+@lru_cache(maxsize=8)
+def _list_from_json(text: str) -> Sequence[Offer]:
+    return tuple(_from_json(offer) for offer in json.loads(text))
