@@ -1,5 +1,6 @@
 """Django settings, derived from `exchange_site.configuration`; nothing here reads the environment."""
 
+import hashlib
 import logging
 from datetime import timedelta
 from pathlib import Path
@@ -156,6 +157,10 @@ CACHES = {
     "limits": {"BACKEND": "wallets.limit_cache.LimitCache", "LOCATION": "limits"},
 }
 RATELIMIT_USE_CACHE = "limits"
+# Its own defaults, spelt out: to find a setting missing takes longer than the rest of its work.
+RATELIMIT_ENABLE = True
+RATELIMIT_CACHE_PREFIX = "rl:"
+RATELIMIT_HASH_ALGORITHM = hashlib.sha256
 RATE_LIMIT_USER = CONFIGURATION.RATE_LIMIT_USER
 RATE_LIMIT_ANON = CONFIGURATION.RATE_LIMIT_ANON
 RATE_LIMIT_LOGIN = CONFIGURATION.RATE_LIMIT_LOGIN

@@ -9,7 +9,7 @@ from django.utils import timezone
 from ninja import Query, Router, Status
 
 from trading.models import Order, OrderState
-from trading.prices import Offer, get_offer, list_offers
+from trading.prices import LIST_KEY, Offer, get_offer, list_offers
 from trading.schemas import (
     CoinAnswer,
     CoinDetailAnswer,
@@ -28,7 +28,7 @@ from trading.selectors import (
     sum_costs,
 )
 from trading.services.orders import OrderRequest, cancel_order, place_order
-from wallets.callers import AccessToken, Anybody, FreshAccessToken, caller
+from wallets.callers import AccessToken, Anybody, FreshAccessToken, caller, found_along
 from wallets.http import (
     Answer,
     IdempotencyHeader,
@@ -50,7 +50,7 @@ HISTORY_POINTS = 50
 
 @coins_router.get(
     "crypto-currencies/",
-    auth=Anybody(),
+    auth=Anybody(along=[LIST_KEY]),
     operation_id="listCoins",
     summary="List coins and prices",
     **answers({200: list[CoinAnswer]}, *ANYBODY),
@@ -58,7 +58,8 @@ HISTORY_POINTS = 50
 def coins(request: HttpRequest) -> list[Answer]:
     """The coins on sale, with their prices."""
     now = timezone.now()
-    return [_coin_fields(offer, now) for offer in list_offers()]
+    [cached] = found_along(request)
+    return [_coin_fields(offer, now) for offer in list_offers(cached=cached)]
 
 
 @coins_router.get(

@@ -78,16 +78,19 @@ def read_offer(*, name: str) -> OfferAndPool:
     return OfferAndPool(offer=offer, pool_total=parse_counter(counter))
 
 
-def list_offers() -> Sequence[Offer]:
-    """Every coin on sale, by name. One round trip to Redis; another, and one query, when the list has expired."""
+def list_offers(*, cached: str | None = None) -> Sequence[Offer]:
+    """Every coin on sale, by name; `cached` is what Redis holds under LIST_KEY, if it has been asked already.
+
+    Else one round trip to Redis; another, and one query, when the list has expired.
+    """
     try:
-        cached = with_redis(lambda client: client.get(_LIST_KEY))
+        found = cached or with_redis(lambda client: client.get(LIST_KEY))
     except RedisAway:
         return _load_all()
-    if cached is not None:
-        return _list_from_json(cached)
+    if found is not None:
+        return _list_from_json(found)
     offers = _load_all()
-    _keep(_LIST_KEY, json.dumps([_to_json(offer) for offer in offers]))
+    _keep(LIST_KEY, json.dumps([_to_json(offer) for offer in offers]))
     return offers
 
 
@@ -133,7 +136,7 @@ def publish_offer_after_commit(*, coin_id: int) -> None:
 def _publish(coin_id: int) -> None:
     coin = _coins_with_prices().get(pk=coin_id)
     try:
-        with_redis(lambda client: client.delete(_LIST_KEY, _offer_key(coin.name)))
+        with_redis(lambda client: client.delete(LIST_KEY, _offer_key(coin.name)))
     except RedisAway:
         return
     if coin.is_sold:
@@ -152,7 +155,7 @@ def _keep(key: str, value: str) -> None:
 
 
 # The number grows when an offer's fields change: two versions of this code may share a Redis for a while.
-_LIST_KEY: Final = "offers:2"
+LIST_KEY: Final = "offers:2"
 
 
 def _offer_key(name: str) -> str:
@@ -174,5 +177,5 @@ def _from_json(text: str) -> Offer:
 
 
 @lru_cache(maxsize=8)
-def _list_from_json(text: str) -> Sequence[Offer]:
+def _list_from_json(text: str | bytes) -> Sequence[Offer]:
     return tuple(_from_json(offer) for offer in json.loads(text))

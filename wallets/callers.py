@@ -1,6 +1,7 @@
 """Who is calling, and whether they have called too often. Ninja runs these before an operation."""
 
 import ipaddress
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -58,14 +59,18 @@ class FreshAccessToken(AccessToken):
 
 
 class Anybody:
-    """No token needed; counts against a limit of the caller's address."""
+    """No token needed; counts against a limit of the caller's address.
 
-    def __init__(self, limit: Limit = ANONYMOUS) -> None:
+    What the operation is going to read from Redis it may name: the keys `along` are read in the same round trip.
+    """
+
+    def __init__(self, limit: Limit = ANONYMOUS, *, along: Sequence[str] = ()) -> None:
         self._limit = limit
+        self._along = along
 
     def __call__(self, request: HttpRequest) -> str:
         address = client_address(request)
-        limit_caller(request, self._limit, caller=address)
+        limit_caller(request, self._limit, caller=address, along=self._along)
         return address
 
 
@@ -74,11 +79,17 @@ def caller(request: HttpRequest) -> Any:
     return request.auth  # type: ignore[attr-defined]  # set by Ninja
 
 
-def limit_caller(request: HttpRequest, *limits: Limit, caller: str) -> None:
+def found_along(request: HttpRequest) -> Sequence[str | None]:
+    """What Redis held under the keys that the operation's authentication read along."""
+    return request.found_along  # type: ignore[attr-defined, no-any-return]  # set below
+
+
+def limit_caller(request: HttpRequest, *limits: Limit, caller: str, along: Sequence[str] = ()) -> None:
     """Count the call; every answer to it says what is left. Raises RateLimited."""
-    usages = count_call_against_all(limits=limits, caller=caller)
-    request.rate_limits = [*limits_counted(request), *usages]  # type: ignore[attr-defined]  # ours
-    for usage in usages:
+    count = count_call_against_all(limits=limits, caller=caller, along=along)
+    request.rate_limits = [*limits_counted(request), *count.usages]  # type: ignore[attr-defined]  # ours
+    request.found_along = count.found  # type: ignore[attr-defined]  # ours
+    for usage in count.usages:
         usage.ensure_within()
 
 

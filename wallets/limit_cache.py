@@ -1,6 +1,6 @@
 """The cache that django-ratelimit counts in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -9,62 +9,58 @@ from django.core.cache.backends.locmem import LocMemCache
 
 from wallets.redis_store import RedisAway, with_redis
 
+# The first keys are counters, each with its seconds to live among the arguments; the others are only read.
 _COUNT: Final = """
-local counts = {}
-for i, key in ipairs(KEYS) do
-    counts[i] = redis.call('INCR', key)
-    if counts[i] == 1 then redis.call('EXPIRE', key, ARGV[i]) end
+local answers = {}
+for i, seconds in ipairs(ARGV) do
+    answers[i] = redis.call('INCR', KEYS[i])
+    if answers[i] == 1 then redis.call('EXPIRE', KEYS[i], seconds) end
 end
-return counts
+for i = #ARGV + 1, #KEYS do answers[i] = redis.call('GET', KEYS[i]) end
+return answers
 """
+
+Counters = dict[str, float | None]
+"""Keys of counters, and how many seconds each lives."""
 
 
 class LimitCache(BaseCache):
-    """Counts in Redis, each call in one round trip; in this process while Redis is away.
+    """Counts in Redis, whatever one call is counted against in one round trip; in this process while Redis is away.
 
-    django-ratelimit first adds a counter and, where there is one, then increments it. Here `add` does
-    both at once, and `incr` says what came of it. Instances belong to one thread (django.core.cache.caches).
+    django-ratelimit asks for one limit at a time, and up to three times for each. So what it adds is only taken
+    down, as if it were the first of its window, and counted together. Instances belong to one thread
+    (django.core.cache.caches).
     """
 
     def __init__(self, name: str, params: dict[str, Any]) -> None:
         super().__init__(params)
-        self._gathered: dict[str, float | None] | None = None
-        self._known: dict[str, int] = {}
-        self._added: dict[str, int] = {}
+        self._taken_down: Counters = {}
         # Its entries are shared by the process. When it is full it drops some: an attacker's keys among them.
         self._local = LocMemCache(name, {"OPTIONS": {"MAX_ENTRIES": 100_000}})
 
     @contextmanager
-    def gather(self) -> Iterator[None]:
-        """Only take down what the block adds, and count all of it at the end. The next `add` of each says how far."""
-        gathered: dict[str, float | None] = {}
-        self._gathered = gathered
+    def taking_down(self) -> Iterator[Counters]:
+        """Give the counters that django-ratelimit adds within the block, in their order."""
+        taken_down: Counters = {}
+        self._taken_down = taken_down
         try:
-            yield
+            yield taken_down
         finally:
-            self._gathered = None
-        self._known = self._count(gathered)
+            self._taken_down = {}
 
     def add(self, key: Any, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        """Count one; False when it was not the first of its window."""
-        if self._gathered is not None:
-            self._gathered[str(key)] = timeout
-            return True
-        count = self._known.pop(str(key), None) or self._count({str(key): timeout})[str(key)]
-        self._added = {str(key): count}
-        return count == 1
+        self._taken_down[str(key)] = timeout
+        return True
 
-    def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
-        """Return what the `add` before had counted."""
-        return self._added.pop(str(key))
-
-    def _count(self, timeouts: dict[str, float | None]) -> dict[str, int]:
-        arguments: list[str | int] = [*timeouts, *(int(timeout or 1) for timeout in timeouts.values())]
+    def count(self, counters: Counters, *, along: Sequence[str] = ()) -> tuple[list[int], list[Any]]:
+        """Add one to each counter. Return what they are then, and what Redis holds under the keys `along`."""
+        seconds = [int(timeout or 1) for timeout in counters.values()]
+        keys = [*counters, *along]
         try:
-            counts = with_redis(lambda client: client.eval(_COUNT, len(timeouts), *arguments))
+            answers = with_redis(lambda client: client.eval(_COUNT, len(keys), *keys, *seconds))
         except RedisAway:
-            return {key: self._count_here(key, timeout) for key, timeout in timeouts.items()}
-        return dict(zip(timeouts, map(int, counts), strict=True))
+            return [self._count_here(key, timeout) for key, timeout in counters.items()], [None] * len(along)
+        return [int(count) for count in answers[: len(counters)]], answers[len(counters) :]
 
     def _count_here(self, key: str, timeout: float | None) -> int:
         if self._local.add(key, 1, timeout):

@@ -10,7 +10,7 @@ REGISTER             new accounts from each address
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.cache import caches
@@ -64,29 +64,45 @@ class Usage:
             raise RateLimited(limit=self.limit.name, retry_after_seconds=self.reset_seconds)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """What a call left of each of its limits, and what Redis held under the keys that were asked for along with it."""
+
+    usages: Sequence[Usage]
+    found: Sequence[str | None]
+
+
 def count_call(*, limit: Limit, caller: str) -> Usage:
     """Count one call of `caller` against `limit`. One round trip to Redis; without it, this process counts alone."""
-    rate = limit.rate
-    usage = get_usage(
+    [usage] = count_call_against_all(limits=(limit,), caller=caller).usages
+    return usage
+
+
+def count_call_against_all(*, limits: Sequence[Limit], caller: str, along: Sequence[str] = ()) -> Count:
+    """The same against several limits, still in one round trip; the keys `along` are read in it, if Redis is there."""
+    cache: Any = caches[settings.RATELIMIT_USE_CACHE]  # a LimitCache
+    with cache.taking_down() as counters:
+        begun = [_begin_to_count(limit, caller) for limit in limits]
+    counts, found = cache.count(counters, along=along)
+    usages = [
+        Usage(
+            limit=limit,
+            remaining=max(usage["limit"] - count, 0),
+            # The window's last second belongs to it, and the second that runs now has partly gone.
+            reset_seconds=usage["time_left"] + 1,
+            exceeded=count > usage["limit"],
+        )
+        for limit, usage, count in zip(limits, begun, counts, strict=True)
+    ]
+    return Count(usages=usages, found=found)
+
+
+def _begin_to_count(limit: Limit, caller: str) -> dict[str, Any]:
+    """What django-ratelimit says of a window's first call, which this one may not be."""
+    return get_usage(  # type: ignore[no-any-return]  # untyped
         None,  # a request is for keys and rates that are read from one
         group=limit.name,
         key=lambda *_: caller,
-        rate=rate,
+        rate=limit.rate,
         increment=True,
     )
-    return Usage(
-        limit=limit,
-        remaining=max(rate[0] - usage["count"], 0),
-        # The window's last second belongs to it, and the second that runs now has partly gone.
-        reset_seconds=usage["time_left"] + 1,
-        exceeded=usage["should_limit"],
-    )
-
-
-def count_call_against_all(*, limits: Sequence[Limit], caller: str) -> list[Usage]:
-    """The same against several limits, still in one round trip."""
-    if len(limits) > 1:
-        with caches[settings.RATELIMIT_USE_CACHE].gather():  # type: ignore[attr-defined]  # it is a LimitCache
-            for limit in limits:
-                count_call(limit=limit, caller=caller)
-    return [count_call(limit=limit, caller=caller) for limit in limits]

@@ -2,6 +2,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import redis
 
 from trading.models import Coin, CoinPrice, PriceReading
 from trading.prices import list_offers, read_offer
@@ -100,6 +101,24 @@ class TestReadOffer:
     def test_takes_a_counter_that_makes_no_sense_for_none(self, ticker_coin, counter):
         with_redis(lambda client: client.set("pool:ABAN", counter))
         assert read_offer(name="ABAN").pool_total is None
+
+
+def test_the_list_of_coins_costs_one_round_trip_and_no_query(
+    ticker_coin, api, now, monkeypatch, django_assert_num_queries
+):
+    read(ticker_coin, "4.10", now)
+    first = api("GET", "exchanges/crypto-currencies/")
+    asked, ask = [], redis.Redis.execute_command
+    monkeypatch.setattr(redis.Redis, "execute_command", lambda *words, **how: asked.append(words) or ask(*words, **how))
+    with django_assert_num_queries(0):
+        assert api("GET", "exchanges/crypto-currencies/").json() == first.json()
+    assert len(asked) == 1
+
+
+def test_the_list_of_coins_comes_from_postgres_without_redis(ticker_coin, api, now, without_redis):
+    read(ticker_coin, "4.10", now)
+    [found] = api("GET", "exchanges/crypto-currencies/").json()
+    assert (found["name"], found["price"]) == ("ABAN", "4.10000000")
 
 
 def test_redis_is_left_alone_for_a_moment_after_a_failure(ticker_coin, without_redis):

@@ -62,10 +62,20 @@ class TestCountCall:
     def test_counts_against_several_limits_what_it_counts_against_each(self, settings):
         settings.RATE_LIMIT_USER = "9/h"
         for left in ([8, 2], [7, 1], [6, 0], [5, 0]):
-            usages = count_call_against_all(limits=(USER, LOGIN), caller="alice")
+            usages = count_call_against_all(limits=(USER, LOGIN), caller="alice").usages
             assert [usage.remaining for usage in usages] == left
         assert [usage.exceeded for usage in usages] == [False, True]
         assert count_call(limit=USER, caller="alice").remaining == 4
+
+    def test_reads_what_it_is_asked_for_along(self):
+        redis_store.with_redis(lambda redis: redis.set("kept", "7"))
+        counted = count_call_against_all(limits=(USER, LOGIN), caller="alice", along=("missing", "kept"))
+        assert counted.found == [None, "7"]
+        assert counted.usages[1].remaining == 2
+        assert redis_store.with_redis(lambda redis: redis.get("kept")) == "7"
+
+    def test_finds_nothing_without_redis(self, without_redis):
+        assert count_call_against_all(limits=(LOGIN,), caller="alice", along=("kept",)).found == [None]
 
     def test_counters_expire(self):
         count_call(limit=LOGIN, caller="alice")
