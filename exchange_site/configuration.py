@@ -60,7 +60,7 @@ class Configuration(BaseSettings):
     BIND_ADDRESS: str = "127.0.0.1"
     PORT: int = 8000
     WEB_WORKERS: Annotated[int, Field(gt=0)] = 2
-    WEB_THREADS: Annotated[int, Field(gt=0)] = 4
+    WEB_THREADS: Annotated[int, Field(gt=0)] = 3
     METRICS_TOKEN: str = ""
     METRICS_NETWORKS: str | None = None
     WORKER_METRICS_PORT: Annotated[int, Field(ge=0, le=65_535)] = 0

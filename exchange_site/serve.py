@@ -10,11 +10,14 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -49,15 +52,38 @@ def main() -> None:
 
 
 def load() -> Callable[..., Any]:
-    """The application, in a worker: which ends with its parent, however that ends."""
+    """The application, in a worker: which ends with its parent, however that ends.
+
+    Its threads are few, so each keeps a connection to Postgres; fetching one from a pool costs as much as a query.
+    """
     parent = os.getppid()
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)  # it had ended before
+    os.environ["POSTGRES_POOL_SIZE"] = "0"
     from exchange_site.wsgi import application
 
+    connection_created.connect(_close_with_thread)
     return application
+
+
+class _Closing:
+    """Closes a connection when nobody holds this any more."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __del__(self) -> None:
+        self._connection.close()
+
+
+_held = threading.local()
+
+
+def _close_with_thread(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """Granian ends threads that have nothing to do, and what Django keeps of them waits for the collector."""
+    _held.closing = _Closing(connection.connection)
 
 
 @contextmanager

@@ -74,7 +74,7 @@ TEMPLATES = [
     },
 ]
 
-# Timeouts in milliseconds. A pool and persistent connections exclude each other.
+# Timeouts in milliseconds. A pool and persistent connections exclude each other: see exchange_site.serve.
 _POSTGRES_TIMEOUTS = (
     f"-c statement_timeout={CONFIGURATION.POSTGRES_STATEMENT_TIMEOUT_MS}"
     " -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
@@ -87,7 +87,7 @@ DATABASES = {
         "PASSWORD": CONFIGURATION.POSTGRES_PASSWORD,
         "HOST": CONFIGURATION.POSTGRES_HOST or "127.0.0.1",
         "PORT": str(CONFIGURATION.POSTGRES_PORT),
-        "CONN_MAX_AGE": 0,
+        "CONN_MAX_AGE": 0 if CONFIGURATION.POSTGRES_POOL_SIZE else 3600,
         "OPTIONS": {
             "connect_timeout": 2,
             "keepalives_idle": 30,
