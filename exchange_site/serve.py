@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from granian import Granian
@@ -27,6 +28,7 @@ from exchange_site.configuration import Configuration
 
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 _GRACE_SECONDS: Final = 10
+_CONNECTION_SECONDS: Final = 3600
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
@@ -52,20 +54,24 @@ def main() -> None:
 
 
 def load() -> Callable[..., Any]:
-    """The application, in a worker: which ends with its parent, however that ends.
-
-    Its threads are few, so each keeps a connection to Postgres; fetching one from a pool costs as much as a query.
-    """
+    """The application, in a worker: which ends with its parent, however that ends."""
     parent = os.getppid()
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)  # it had ended before
-    os.environ["POSTGRES_POOL_SIZE"] = "0"
     from exchange_site.wsgi import application
 
-    connection_created.connect(_close_with_thread)
+    _keep_connections()
     return application
+
+
+def _keep_connections() -> None:
+    """Let each thread keep its connection to Postgres, for they are few: a pool costs a third of a small query."""
+    database: dict[str, Any] = settings.DATABASES["default"]
+    database["OPTIONS"].pop("pool", None)
+    database["CONN_MAX_AGE"] = _CONNECTION_SECONDS
+    connection_created.connect(_close_with_thread)
 
 
 class _Closing:
@@ -83,7 +89,7 @@ _held = threading.local()
 
 def _close_with_thread(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
     """Granian ends threads that have nothing to do, and what Django keeps of them waits for the collector."""
-    _held.closing = _Closing(connection.connection)
+    setattr(_held, connection.alias, _Closing(connection.connection))
 
 
 @contextmanager

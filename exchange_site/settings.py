@@ -74,7 +74,7 @@ TEMPLATES = [
     },
 ]
 
-# Timeouts in milliseconds. A pool and persistent connections exclude each other: see exchange_site.serve.
+# Timeouts in milliseconds. The API's threads keep their connections instead: see exchange_site.serve.
 _POSTGRES_TIMEOUTS = (
     f"-c statement_timeout={CONFIGURATION.POSTGRES_STATEMENT_TIMEOUT_MS}"
     " -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
@@ -87,7 +87,7 @@ DATABASES = {
         "PASSWORD": CONFIGURATION.POSTGRES_PASSWORD,
         "HOST": CONFIGURATION.POSTGRES_HOST or "127.0.0.1",
         "PORT": str(CONFIGURATION.POSTGRES_PORT),
-        "CONN_MAX_AGE": 0 if CONFIGURATION.POSTGRES_POOL_SIZE else 3600,
+        "CONN_MAX_AGE": 0,
         "OPTIONS": {
             "connect_timeout": 2,
             "keepalives_idle": 30,
@@ -151,7 +151,7 @@ REDIS_PASSWORD = CONFIGURATION.REDIS_PASSWORD
 REDIS_TIMEOUT_SECONDS = 0.2
 REDIS_SKIP_SECONDS_AFTER_FAILURE = 2
 
-# Limits are counted by django-ratelimit in a cache of our own, which never makes a caller wait for Redis either.
+# django-ratelimit is given a cache of our own, which never makes a caller wait for Redis either.
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
     "limits": {"BACKEND": "wallets.limit_cache.LimitCache", "LOCATION": "limits"},

@@ -22,6 +22,8 @@ from trading.pools import counter_key, parse_counter
 from wallets.redis_store import RedisAway, with_redis
 
 FIXED = "fixed"
+# Both keys' number grows when an offer's fields change: two versions of this code may share a Redis for a while.
+LIST_KEY: Final = "offers:2"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +81,12 @@ def read_offer(*, name: str) -> OfferAndPool:
 
 
 def list_offers(*, cached: str | None = None) -> Sequence[Offer]:
-    """Every coin on sale, by name; `cached` is what Redis holds under LIST_KEY, if it has been asked already.
+    """Every coin on sale, by name. `cached` is what somebody has found under LIST_KEY already.
 
-    Else one round trip to Redis; another, and one query, when the list has expired.
+    Without it one round trip to Redis; another, and one query, when the list has expired.
     """
     try:
-        found = cached or with_redis(lambda client: client.get(LIST_KEY))
+        found: Any = cached or with_redis(lambda client: client.get(LIST_KEY))
     except RedisAway:
         return _load_all()
     if found is not None:
@@ -154,10 +156,6 @@ def _keep(key: str, value: str) -> None:
         return
 
 
-# The number grows when an offer's fields change: two versions of this code may share a Redis for a while.
-LIST_KEY: Final = "offers:2"
-
-
 def _offer_key(name: str) -> str:
     return f"offer:2:{name}"
 
@@ -177,5 +175,5 @@ def _from_json(text: str) -> Offer:
 
 
 @lru_cache(maxsize=8)
-def _list_from_json(text: str | bytes) -> Sequence[Offer]:
+def _list_from_json(text: str) -> Sequence[Offer]:
     return tuple(_from_json(offer) for offer in json.loads(text))

@@ -88,7 +88,8 @@ def limit_caller(request: HttpRequest, *limits: Limit, caller: str, along: Seque
     """Count the call; every answer to it says what is left. Raises RateLimited."""
     count = count_call_against_all(limits=limits, caller=caller, along=along)
     request.rate_limits = [*limits_counted(request), *count.usages]  # type: ignore[attr-defined]  # ours
-    request.found_along = count.found  # type: ignore[attr-defined]  # ours
+    if along:
+        request.found_along = count.found  # type: ignore[attr-defined]  # ours
     for usage in count.usages:
         usage.ensure_within()
 

@@ -1,4 +1,4 @@
-"""The cache that django-ratelimit counts in."""
+"""The cache that django-ratelimit is given: its counters are taken down, then counted together."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,13 +28,13 @@ class LimitCache(BaseCache):
     """Counts in Redis, whatever one call is counted against in one round trip; in this process while Redis is away.
 
     django-ratelimit asks for one limit at a time, and up to three times for each. So what it adds is only taken
-    down, as if it were the first of its window, and counted together. Instances belong to one thread
+    down, as if it were the first of its window; wallets.limits has it counted. Instances belong to one thread
     (django.core.cache.caches).
     """
 
     def __init__(self, name: str, params: dict[str, Any]) -> None:
         super().__init__(params)
-        self._taken_down: Counters = {}
+        self._taken_down: Counters | None = None
         # Its entries are shared by the process. When it is full it drops some: an attacker's keys among them.
         self._local = LocMemCache(name, {"OPTIONS": {"MAX_ENTRIES": 100_000}})
 
@@ -46,9 +46,10 @@ class LimitCache(BaseCache):
         try:
             yield taken_down
         finally:
-            self._taken_down = {}
+            self._taken_down = None
 
     def add(self, key: Any, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        assert self._taken_down is not None, "what nobody takes down would not be counted"
         self._taken_down[str(key)] = timeout
         return True
 

@@ -1,4 +1,4 @@
-"""How often somebody may call: fixed windows, counted by django-ratelimit in Redis.
+"""How often somebody may call: fixed windows as django-ratelimit has them, counted in Redis.
 
 USER                 each signed-in customer, every call
 ORDERS, WALLET       the same customer's orders, and movements of money

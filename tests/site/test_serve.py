@@ -1,43 +1,58 @@
 """What the API's own processes do beside answering."""
 
-import gc
-from threading import Thread
+import subprocess
+import sys
 
 import pytest
-from django.db import connection
-from django.db.backends.signals import connection_created
 
-from exchange_site.serve import _close_with_thread
-from tests.processes import wait_for
+from tests.conftest import process_environment
+from tests.processes import PROJECT
 
+# A process of the API without its server: two threads of it ask Postgres something, one after the other, and end.
+_TWO_THREADS = """
+import gc, time
+from threading import Thread
+from exchange_site.serve import load
 
-@pytest.fixture
-def without_collector():
-    gc.disable()
-    yield
-    gc.enable()
+load()
+gc.disable()
+from django.db import close_old_connections, connection
 
+def ask(question, *values):
+    with connection.cursor() as cursor:
+        cursor.execute(question, values)
+        return cursor.fetchone()[0]
 
-@pytest.fixture
-def closing_with_threads():
-    connection_created.connect(_close_with_thread)
-    yield
-    connection_created.disconnect(_close_with_thread)
+def answer_twice():
+    for _ in range(2):
+        backends.append(ask("SELECT pg_backend_pid()"))
+        close_old_connections()  # as Django does after each request
+
+backends = []
+for _ in range(2):
+    thread = Thread(target=answer_twice)
+    thread.start()
+    thread.join()
+first, again, second, again_second = backends
+assert first == again and second == again_second and first != second, backends
+left = 2
+for _ in range(100):
+    if not (left := ask("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)", backends)):
+        break
+    time.sleep(0.05)
+print(left, "left")
+"""
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_connection_ends_with_its_thread(without_collector, closing_with_threads):
-    backends = []
-
-    def ask(question, *values):
-        with connection.cursor() as cursor:
-            cursor.execute(question, values)
-            return cursor.fetchone()[0]
-
-    for _ in range(2):
-        thread = Thread(target=lambda: backends.append(ask("SELECT pg_backend_pid()")))
-        thread.start()
-        thread.join()
-    assert len(set(backends)) == 2
-    left = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)"
-    wait_for(lambda: ask(left, backends) == 0)
+@pytest.mark.parametrize("pool", ["8", "0"])
+def test_a_thread_keeps_its_connection_and_ends_it(pool):
+    done = subprocess.run(
+        [sys.executable, "-c", _TWO_THREADS],
+        cwd=PROJECT,
+        env=process_environment(POSTGRES_POOL_SIZE=pool),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "0 left\n", done.stderr

@@ -77,6 +77,10 @@ class TestCountCall:
     def test_finds_nothing_without_redis(self, without_redis):
         assert count_call_against_all(limits=(LOGIN,), caller="alice", along=("kept",)).found == [None]
 
+    def test_a_counter_that_nobody_would_count_is_not_taken(self):
+        with pytest.raises(AssertionError, match="would not be counted"):
+            caches["limits"].add("somebody", 1, 60)
+
     def test_counters_expire(self):
         count_call(limit=LOGIN, caller="alice")
         [key] = redis_store.with_redis(lambda redis: redis.keys("rl:*"))
