@@ -18,9 +18,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="task bench --", description="Measure the service beside its database.")
     parser.add_argument("--quick", action="store_true", help="one short round of everything, in under two minutes")
     parser.add_argument(
-        "--growth", action="store_true", help="repeat the rounds with 1 and 5 million orders of history"
+        "--growth", action="store_true", help="compare 1 and 5 million orders of history with none instead"
     )
-    parser.add_argument("--processes", action="store_true", help="repeat them with more and fewer processes instead")
+    parser.add_argument("--processes", action="store_true", help="compare more and fewer processes instead")
     parser.add_argument("--save", action="store_true", help="write docs/performance.json and the tables of its page")
     options = parser.parse_args(arguments)
     console = Console()

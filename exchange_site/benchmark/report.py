@@ -42,7 +42,7 @@ def _tables(found: dict[str, Any]) -> Iterator[tuple[str, list[_Row]]]:
     if "main" in found:
         yield "Rates", _rows(found["main"]["rounds"])
     for grown in found.get("growth", ()):
-        yield f"With {grown['orders']:,} orders of history", _grown_rows(grown["rounds"], found["main"]["rounds"])
+        yield f"With {grown['orders']:,} orders of history", _grown_rows(grown["rounds"], grown["without"])
     for run in found.get("processes", ()):
         yield f"{run['web']} web processes, {run['workers']} workers", _rows(run["rounds"])
 
@@ -67,7 +67,7 @@ def _grown_rows(rounds: dict[str, Any], without: dict[str, Any]) -> list[_Row]:
             name,
             f"{_rate(taken):,.0f}",
             f"{_rate(without[name]):,.0f} without",
-            f"{_rate(taken) / _rate(without[name]):.2f}" if _rate(without[name]) else "",
+            _ratio(taken, without[name]),
             _latency(taken),
         )
         for name, taken in rounds.items()

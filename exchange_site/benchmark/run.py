@@ -4,10 +4,10 @@ import argparse
 import os
 import platform
 import subprocess
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,10 @@ _OTHER: Final = '{"crypto": "OTHER", "amount": "3"}'
 _SIGN_IN: Final = f'{{"username": "{NOBODY}", "password": "{PASSWORD}"}}'
 _HISTORIES: Final = (1_000_000, 5_000_000)
 _PROCESSES: Final = ((1, 1), (2, 1), (4, 1), (2, 2), (2, 4))
+_OF_PROCESSES: Final = frozenset(
+    {"pgbench, 8 clients", "pgbench, 32 clients", "large order, 8 clients", "large order, 32 clients"}
+    | {"empty operation", "wallet"}
+)
 
 Round = dict[str, Any]
 Measure = Callable[[float], Round]
@@ -48,7 +52,7 @@ class Extent:
 
 
 _FULL: Final = Extent(rounds=5, seconds=5, customers=1000, backlog=20_000)
-_AGAIN: Final = Extent(rounds=3, seconds=4, customers=1000, backlog=0)  # for the same once more, with something changed
+_AGAIN: Final = Extent(rounds=5, seconds=3, customers=1000, backlog=0)  # for the same once more, with something changed
 _QUICK: Final = Extent(rounds=1, seconds=2, customers=200, backlog=5_000)
 
 
@@ -90,10 +94,10 @@ def run(*, stack: Stack, options: argparse.Namespace, console: Console) -> None:
 def _measure(bench: Bench, options: argparse.Namespace) -> Iterator[tuple[str, Any]]:
     if options.processes:
         yield "processes", [_measure_processes(bench, web=web, workers=workers) for web, workers in _PROCESSES]
-    else:
-        yield "main", _measure_everything(bench)
     if options.growth:
-        yield "growth", [_measure_after(bench, orders=orders) for orders in _HISTORIES]
+        yield "growth", _measure_growth(bench)
+    if not options.processes and not options.growth:
+        yield "main", _measure_everything(bench)
 
 
 def _prepare(*, stack: Stack, extent: Extent, console: Console) -> Bench:
@@ -108,7 +112,7 @@ def _prepare(*, stack: Stack, extent: Extent, console: Console) -> Bench:
 
 def _measure_everything(bench: Bench) -> dict[str, Any]:
     memory = [_measure_memory(bench)]
-    rounds = _take_rounds(bench, {**_limits(bench), **_orders(bench), **_reads(bench)})
+    [rounds] = _take_rounds([bench], extent=bench.extent)
     with _progress(bench.console, "orders settle as they come", total=1):
         rounds |= _take_sustained(bench)
     with _progress(bench.console, f"{bench.extent.backlog} orders that waited are settled", total=1):
@@ -165,19 +169,50 @@ def _loading(bench: Bench, call: Call, *, clients: int) -> Measure:
     return lambda seconds: asdict(put_load(call=call, url=bench.stack.url, clients=clients, seconds=seconds))
 
 
-def _take_rounds(bench: Bench, measures: Mapping[str, Measure]) -> dict[str, list[Round]]:
-    """Each measure in turn, round after round. The workers stand still meanwhile, and catch up in between."""
-    taken: dict[str, list[Round]] = defaultdict(list)
-    for measure in measures.values():
-        measure(1)  # warm
-    with _progress(bench.console, "rounds", total=bench.extent.rounds * len(measures)) as advance:
-        for _ in range(bench.extent.rounds):
-            wait_until_settled(bench.stack)
-            with bench.stack.without_workers():
-                for name, measure in measures.items():
-                    taken[name].append(measure(bench.extent.seconds))
+def _take_rounds(
+    benches: Sequence[Bench], *, extent: Extent, only: Container[str] | None = None
+) -> list[dict[str, list[Round]]]:
+    """Each measure in turn, of each bench in turn, round after round.
+
+    The workers stand still meanwhile, and catch up in between.
+    """
+    sides = []
+    for bench in benches:
+        with _looking_at(bench.stack):
+            sides.append({**_limits(bench), **_orders(bench), **_reads(bench)})
+    names = [name for name in sides[0] if only is None or name in only]
+    taken: list[dict[str, list[Round]]] = [{name: [] for name in names} for _ in benches]
+    for name, side in product(names, sides):
+        side[name](1)  # warm
+    with _progress(benches[0].console, "rounds", total=extent.rounds * len(names) * len(sides)) as advance:
+        for _ in range(extent.rounds):
+            with ExitStack() as standing:
+                for bench in benches:
+                    with _looking_at(bench.stack):
+                        wait_until_settled(bench.stack)
+                    standing.enter_context(bench.stack.without_workers())
+                for name, (side, rounds) in product(names, zip(sides, taken, strict=True)):
+                    rounds[name].append(side[name](extent.seconds))
                     advance()
-    return dict(taken)
+    return taken
+
+
+@contextmanager
+def _looking_at(stack: Stack) -> Iterator[None]:
+    """Have Django's models, in this process, look at the database of `stack`."""
+    before, wanted = connection.settings_dict["NAME"], stack.environment["POSTGRES_DB"]
+    _point_to(wanted)
+    try:
+        yield
+    finally:
+        _point_to(before)
+
+
+def _point_to(database: str) -> None:
+    if connection.settings_dict["NAME"] != database:
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]  # of Postgres
+        connection.settings_dict["NAME"] = database
 
 
 def _take_sustained(bench: Bench) -> dict[str, list[Round]]:
@@ -202,13 +237,31 @@ def _measure_memory(bench: Bench) -> dict[str, float]:
     }
 
 
-def _measure_after(bench: Bench, *, orders: int) -> dict[str, Any]:
-    """The same rounds once more, on `orders` of history."""
+def _measure_growth(bench: Bench) -> list[dict[str, Any]]:
+    """The rounds on a database with a long history and on one without, in turns."""
     wait_until_settled(bench.stack)
     with bench.stack.without_workers():
-        bench.stack.manage("seeder", "--orders", str(orders - _count_orders()), "--force")
-    again = replace(bench, extent=_AGAIN)
-    return {"orders": orders, "rounds": _take_rounds(again, {**_limits(bench), **_orders(bench), **_reads(bench)})}
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]  # of Postgres
+        grown = replace(bench, stack=bench.stack.copy("grown"))
+    try:
+        for one in (bench, grown):
+            one.stack.start_web(processes=2)
+        grown.stack.start_workers(count=1)
+        return [_measure_after(bench, grown, orders=orders) for orders in _HISTORIES]
+    finally:
+        grown.stack.end()
+
+
+def _measure_after(bench: Bench, grown: Bench, *, orders: int) -> dict[str, Any]:
+    """Seed `orders` of history, as far as they are missing, and compare."""
+    with _looking_at(grown.stack):
+        wait_until_settled(grown.stack)
+        missing = orders - _count_orders()
+    with grown.stack.without_workers():
+        grown.stack.manage("seeder", "--orders", str(missing), "--force")
+    without, rounds = _take_rounds([bench, grown], extent=_AGAIN)
+    return {"orders": orders, "rounds": rounds, "without": without}
 
 
 def _count_orders() -> int:
@@ -221,13 +274,9 @@ def _count_orders() -> int:
 def _measure_processes(bench: Bench, *, web: int, workers: int) -> dict[str, Any]:
     bench.stack.start_web(processes=web)
     bench.stack.start_workers(count=workers)
-    measures = {
-        name: measure
-        for name, measure in {**_limits(bench), **_orders(bench), **_reads(bench)}.items()
-        if name in {"pgbench, 8 clients", "large order, 8 clients", "large order, 32 clients", "wallet"}
-    }
     again = replace(bench, extent=_AGAIN)
-    return {"web": web, "workers": workers, "rounds": _take_rounds(again, measures) | _take_sustained(again)}
+    [rounds] = _take_rounds([again], extent=_AGAIN, only=_OF_PROCESSES)
+    return {"web": web, "workers": workers, "rounds": rounds | _take_sustained(again)}
 
 
 @contextmanager

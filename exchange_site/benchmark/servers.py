@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import psycopg
+import psycopg.sql
 
 from exchange_site.benchmark.load import BenchmarkFailed
 from exchange_site.development.embedded import (
@@ -58,6 +59,21 @@ class Stack:
     workers: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
     revived: list[str] = field(default_factory=list)
 
+    def copy(self, name: str) -> "Stack":
+        """A second API and workers on a copy of the database as it is now; everything else is shared.
+
+        Ids are the same in both, so what Redis holds of one is right for the other too.
+        """
+        self.stop_web()
+        with self._connected("postgres") as connection:
+            copied = [psycopg.sql.Identifier(part) for part in (name, self.environment["POSTGRES_DB"])]
+            connection.execute(psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*copied))
+        folder = self.folder / name
+        folder.mkdir()
+        port = str(free_port())
+        environment = {**self.environment, "POSTGRES_DB": name, "PORT": port}
+        return Stack(folder=folder, environment=environment, url=f"http://127.0.0.1:{port}", venue=self.venue)
+
     def manage(self, *arguments: str) -> None:
         """Run manage.py against the stack."""
         subprocess.run(  # noqa: S603  a command of ours
@@ -99,16 +115,20 @@ class Stack:
         return "\n".join((self.folder / f"worker{number}.log").read_text().splitlines()[-60:])
 
     def _count_workers(self) -> int:
+        with self._connected(self.environment["POSTGRES_DB"]) as connection:
+            row = connection.execute("SELECT count(*) FROM procrastinate_workers").fetchone()
+        return int(row[0]) if row else 0
+
+    def _connected(self, database: str) -> "psycopg.Connection[tuple[Any, ...]]":
         found = self.environment
-        with psycopg.connect(
+        return psycopg.connect(
             host=found["POSTGRES_HOST"],
             port=found["POSTGRES_PORT"],
             user=found["POSTGRES_USER"],
             password=found["POSTGRES_PASSWORD"],
-            dbname=found["POSTGRES_DB"],
-        ) as connection:
-            row = connection.execute("SELECT count(*) FROM procrastinate_workers").fetchone()
-        return int(row[0]) if row else 0
+            dbname=database,
+            autocommit=True,
+        )
 
     def _start_worker(self, number: int) -> "subprocess.Popen[bytes]":
         return self.start(f"worker{number}", [sys.executable, "manage.py", "procrastinate", "worker"])

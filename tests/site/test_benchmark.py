@@ -96,10 +96,11 @@ class TestTheReport:
 
     def test_compares_a_long_history_with_none(self, page):
         grown = {"large order, 8 clients": [{**self.ROUNDS[0], "rate": 95.0}]}
-        report.save({**self.FOUND, "growth": [{"orders": 5_000_000, "rounds": grown}]})
+        without = {"large order, 8 clients": [self.ROUNDS[0]]}
+        report.save({**self.FOUND, "growth": [{"orders": 5_000_000, "rounds": grown, "without": without}]})
         text = page.read_text()
         assert "With 5,000,000 orders of history" in text
-        assert "| large order, 8 clients | 95 | 100 without | 0.95 | 2.0 ms, 9.0 ms |" in text
+        assert "| large order, 8 clients | 95 | 100 without | 0.95 (0.95 to 0.95) | 2.0 ms, 9.0 ms |" in text
 
     def test_keeps_the_figures_of_other_runs(self, page):
         report.save(self.FOUND)
