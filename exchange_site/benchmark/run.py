@@ -210,9 +210,13 @@ def _looking_at(stack: Stack) -> Iterator[None]:
 
 def _point_to(database: str) -> None:
     if connection.settings_dict["NAME"] != database:
-        connection.close()
-        connection.close_pool()  # type: ignore[attr-defined]  # of Postgres
+        _let_go_of_the_database()
         connection.settings_dict["NAME"] = database
+
+
+def _let_go_of_the_database() -> None:
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]  # of Postgres
 
 
 def _take_sustained(bench: Bench) -> dict[str, list[Round]]:
@@ -241,8 +245,7 @@ def _measure_growth(bench: Bench) -> list[dict[str, Any]]:
     """The rounds on a database with a long history and on one without, in turns."""
     wait_until_settled(bench.stack)
     with bench.stack.without_workers():
-        connection.close()
-        connection.close_pool()  # type: ignore[attr-defined]  # of Postgres
+        _let_go_of_the_database()
         grown = replace(bench, stack=bench.stack.copy("grown"))
     try:
         for one in (bench, grown):
