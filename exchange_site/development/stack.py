@@ -34,6 +34,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 _READY_SECONDS = 120.0
 _MARK = "EXCHANGE_STACK"
 _LEFTOVER_SECONDS = 4.0
+_CLOSING_SECONDS = 1.0
 _STOP_SECONDS = 15.0
 
 
@@ -313,9 +314,13 @@ def _running_pid(folder: Path) -> int | None:
 
 
 def _refuse_taken_port(name: str, *, default: str) -> None:
+    """Raise StackRefused. A leftover that has lost its environment, and so its mark, may be closing its port still."""
     port = int(os.environ.get(name, default))
-    if not _is_free(port):
-        raise StackRefused(f"Port {port} is taken. Choose another: {name}={port + 1} task dev")
+    deadline = time.monotonic() + _CLOSING_SECONDS
+    while not _is_free(port):
+        if time.monotonic() > deadline:
+            raise StackRefused(f"Port {port} is taken. Choose another: {name}={port + 1} task dev")
+        time.sleep(0.05)
 
 
 def _is_free(port: int) -> bool:
