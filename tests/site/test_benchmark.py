@@ -2,13 +2,17 @@
 
 import json
 import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import httpx
 import pytest
 from django.db import connection
 
 from exchange_site.benchmark import report
 from exchange_site.benchmark.customers import open_accounts
 from exchange_site.benchmark.limit import run_pgbench, spread_ids, write_script
+from exchange_site.benchmark.servers import memory_mib, running_stack
 from settlement.verification import verify_everything
 from tests.conftest import make_coin
 from trading.models import Order
@@ -57,6 +61,50 @@ class TestTheLimit:
         body = script[script.index("BEGIN;") : script.index("COMMIT;")].splitlines()[1:]
         assert [line.split()[0] for line in body] == ["SELECT", "SELECT", "WITH", "WITH"]
         assert "FOR NO KEY UPDATE" in body[0]
+
+
+@pytest.fixture
+def stack():
+    with TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the database server's user must get in
+        with running_stack(folder) as stack:
+            yield stack
+
+
+class TestTheStack:
+    @pytest.fixture
+    def copy(self, stack):
+        stack.start_web(processes=1)
+        copy = stack.copy("grown")
+        yield copy
+        copy.end()
+
+    def test_has_a_second_api_on_a_copy_of_its_database(self, stack, copy):
+        for one in (stack, copy):
+            one.start_web(processes=1)
+            [pid] = one.web_processes()
+            assert memory_mib(pid) > 20
+        answer = httpx.post(
+            f"{copy.url}/api/v1/accounts/auth/register/", json={"username": "alice", "password": "password-of-alice"}
+        )
+        assert answer.status_code == 201
+        assert [self.count_users(one) for one in (stack, copy)] == [0, 1]
+
+    def count_users(self, stack):
+        with stack._connected(stack.environment["POSTGRES_DB"]) as connection:
+            return connection.execute("SELECT count(*) FROM wallets_user").fetchone()[0]
+
+    def test_stops_its_workers_for_a_while_and_revives_them(self, stack):
+        stack.start_workers(count=1)
+        with stack.without_workers():
+            assert stack.workers == []
+        [worker] = stack.workers
+        worker.kill()
+        worker.wait()
+        stack.revive_workers()
+        assert stack.workers[0].poll() is None
+        assert "had ended with -9" in stack.revived[0]
 
 
 class TestTheReport:
