@@ -74,7 +74,7 @@ TEMPLATES = [
     },
 ]
 
-# Timeouts in milliseconds. The API's threads keep their connections instead: see exchange_site.serve.
+# Timeouts in milliseconds. The pool is the workers': the API's threads keep connections, see exchange_site.serve.
 _POSTGRES_TIMEOUTS = (
     f"-c statement_timeout={CONFIGURATION.POSTGRES_STATEMENT_TIMEOUT_MS}"
     " -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
