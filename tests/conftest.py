@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from exchange_site.development.embedded import free_port, prepare_redis, stop
+from exchange_site.stack.embedded import free_port, prepare_redis, stop
 from tests.processes import PROJECT, Simulator, start, stopped, wait_for
 from trading.services.coins import list_coin, save_coin
 from trading.services.prices import record_price
@@ -28,7 +28,7 @@ from wallets.services.cash import book_opening_deposit
 from wallets.services.tokens import start_token_family
 
 # What starts most processes comes first, so that two halves of a run end together.
-_FIRST = ("tests/faults", "tests/development")
+_FIRST = ("tests/faults", "tests/stack")
 
 
 def pytest_collection_modifyitems(items):

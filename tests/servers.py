@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from exchange_site.development.embedded import POSTGRES_USER, prepare_postgres, prepare_redis, stop
+from exchange_site.stack.embedded import POSTGRES_USER, prepare_postgres, prepare_redis, stop
 
 _OWN_REDIS = "TESTS_OWN_REDIS"
 _children = []

@@ -23,7 +23,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from exchange_site.development.embedded import (
+from exchange_site.simulator.book import Book
+from exchange_site.stack.embedded import (
     POSTGRES_USER,
     create_database,
     free_port,
@@ -31,7 +32,6 @@ from exchange_site.development.embedded import (
     prepare_redis,
     stop,
 )
-from exchange_site.simulator.book import Book
 from tests.faults.kills import SHOTS
 from tests.processes import Simulator, start, wait_for
 from tests.proxy import Proxy

@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from exchange_site.development.embedded import free_port
 from exchange_site.seed import SEED_COINS
+from exchange_site.stack.embedded import free_port
 from tests.conftest import running_simulator
 from tests.processes import Simulator, start, stopped, wait_for
 

@@ -25,7 +25,7 @@ import pytest
 import yaml
 
 from exchange_site.configuration import Configuration
-from exchange_site.development.embedded import free_port
+from exchange_site.stack.embedded import free_port
 from tests.processes import PROJECT, start, stopped, wait_for
 from wallets.problems import PROBLEM_JSON, problem_body
 
@@ -233,11 +233,11 @@ class TestImage:
         assert re.findall(r"^USER (.*)$", dockerfile, re.MULTILINE) == ["10001:10001"]
 
     def test_what_it_leaves_out_is_not_imported(self, tmp_path):
-        """The image's project, without exchange_site.development, checks out by itself."""
+        """The image's project, without exchange_site.stack, checks out by itself."""
         for name in ("manage.py", "wallets", "trading", "settlement", "exchange_site"):
             source = PROJECT / name
             if source.is_dir():
-                shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("development", "__pycache__"))
+                shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("stack", "__pycache__"))
             else:
                 shutil.copy(source, tmp_path)
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "COVERAGE"))}

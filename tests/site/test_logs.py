@@ -9,7 +9,7 @@ import sys
 import httpx
 import pytest
 
-from exchange_site.development.embedded import free_port
+from exchange_site.stack.embedded import free_port
 from tests.conftest import make_coin, process_environment
 from tests.processes import start, stopped, wait_for
 from trading.models import Order

@@ -12,8 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from prometheus_client.parser import text_string_to_metric_families
 
-from exchange_site.development.embedded import free_port
 from exchange_site.metrics import serve_metrics
+from exchange_site.stack.embedded import free_port
 from tests.conftest import make_coin
 from tests.processes import start, stopped, wait_for
 from trading.models import Order

@@ -16,8 +16,8 @@ import httpx
 import psycopg
 import pytest
 
-from exchange_site.development.embedded import free_port
-from exchange_site.development.stack import PROJECT, StackAddresses, claim, find_running_stack, running_stack
+from exchange_site.stack.embedded import free_port
+from exchange_site.stack.stack import PROJECT, StackAddresses, claim, find_running_stack, running_stack
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
 
@@ -114,7 +114,7 @@ def start(folder: Path, **environment: str) -> "subprocess.Popen[str]":
     """`task dev`, with no more than the documentation asks for."""
     inherited = {name: value for name, value in os.environ.items() if name != "SIMULATOR_PORT"}
     return subprocess.Popen(
-        [sys.executable, "-m", "exchange_site.development", "dev"],
+        [sys.executable, "-m", "exchange_site.stack", "dev"],
         cwd=PROJECT,
         env={**inherited, **OWN_SERVERS, "DATA_DIR": str(folder), **environment},
         stdin=subprocess.DEVNULL,
@@ -160,7 +160,7 @@ class TestRunning:
     def test_management_commands_find_its_database(self, running: StackAddresses) -> None:
         question = "from wallets.models import User; print(User.objects.filter(username='admin').count())"
         asked = subprocess.run(
-            [sys.executable, "-m", "exchange_site.development", "manage", "shell", "-v", "0", "-c", question],
+            [sys.executable, "-m", "exchange_site.stack", "manage", "shell", "-v", "0", "-c", question],
             cwd=PROJECT,
             env={
                 **{n: v for n, v in os.environ.items() if not n.startswith(("POSTGRES_", "REDIS_"))},

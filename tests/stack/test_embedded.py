@@ -15,16 +15,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from exchange_site.development import binaries
-from exchange_site.development.binaries import NoServers, reachable_home
-from exchange_site.development.embedded import (
-    POSTGRES_USER,
-    Server,
-    create_database,
-    prepare_postgres,
-    prepare_redis,
-    stop,
-)
+from exchange_site.stack import binaries
+from exchange_site.stack.binaries import NoServers, reachable_home
+from exchange_site.stack.embedded import POSTGRES_USER, Server, create_database, prepare_postgres, prepare_redis, stop
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has folders that the servers cannot enter")
 

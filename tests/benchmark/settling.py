@@ -8,9 +8,9 @@ import httpx
 from django.db.models import Max, Min
 from django.utils import timezone
 
-from exchange_site.benchmark.limit import run_pgbench
-from exchange_site.benchmark.load import BenchmarkFailed, Call, Load, put_load
-from exchange_site.benchmark.servers import Stack
+from tests.benchmark.limit import run_pgbench
+from tests.benchmark.load import BenchmarkFailed, Call, Load, put_load
+from tests.benchmark.servers import Stack
 from trading.models import PAID_AND_OPEN, Coin, Order, OrderState
 from trading.services.coins import list_coin, save_coin
 

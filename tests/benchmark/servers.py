@@ -16,8 +16,8 @@ import httpx
 import psycopg
 import psycopg.sql
 
-from exchange_site.benchmark.load import BenchmarkFailed
-from exchange_site.development.embedded import (
+from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
+from exchange_site.stack.embedded import (
     POSTGRES_USER,
     Server,
     create_database,
@@ -26,8 +26,8 @@ from exchange_site.development.embedded import (
     prepare_redis,
     stop,
 )
-from exchange_site.development.stack import PROJECT
-from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
+from exchange_site.stack.stack import PROJECT
+from tests.benchmark.load import BenchmarkFailed
 
 _DATABASE: Final = "benchmark"
 # What keeps one caller from doing what this one does. Every limit is counted all the same, and every risk rule read;
@@ -40,7 +40,7 @@ _UNBOUNDED: Final = {
     "ACCESS_TOKEN_MINUTES": "1440",  # with millions of orders of history a run takes half an hour
 }
 _PRODUCTION: Final = {
-    "DJANGO_SETTINGS_MODULE": "exchange_site.benchmark.settings",
+    "DJANGO_SETTINGS_MODULE": "tests.benchmark.settings",
     "DEBUG": "False",
     "SECURE_SSL_REDIRECT": "False",
     "ALLOWED_HOSTS": "127.0.0.1",
@@ -76,7 +76,7 @@ class Stack:
 
     def manage(self, *arguments: str) -> None:
         """Run manage.py against the stack."""
-        subprocess.run(  # noqa: S603  a command of ours
+        subprocess.run(
             [sys.executable, "-W", "ignore", "manage.py", *arguments],
             cwd=PROJECT,
             env={**os.environ, **self.environment},
@@ -154,7 +154,7 @@ class Stack:
 
     def start(self, name: str, command: list[str], **extra: str) -> "subprocess.Popen[bytes]":
         with (self.folder / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(  # noqa: S603  a command of ours
+            return subprocess.Popen(
                 command,
                 cwd=PROJECT,
                 env={**os.environ, **self.environment, **extra},

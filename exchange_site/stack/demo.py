@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from exchange_site.development.stack import StackAddresses, data_dir, find_running_stack, running_stack
+from exchange_site.stack.stack import StackAddresses, data_dir, find_running_stack, running_stack
 
 CUSTOMERS: Final = 24
 ORDERS: Final = 200

@@ -2,4 +2,4 @@
 
 from exchange_site.settings import *  # noqa: F403  all of them
 
-ROOT_URLCONF = "exchange_site.benchmark.urls"
+ROOT_URLCONF = "tests.benchmark.urls"

@@ -1,13 +1,13 @@
-"""`python -m exchange_site.development dev | prepare | demo | manage …`, which the Taskfile calls."""
+"""`python -m exchange_site.stack dev | prepare | demo | manage …`, which the Taskfile calls."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from exchange_site.development.binaries import NoServers
-from exchange_site.development.embedded import ServerFailed, create_database, stop
-from exchange_site.development.stack import (
+from exchange_site.stack.binaries import NoServers
+from exchange_site.stack.embedded import ServerFailed, create_database, stop
+from exchange_site.stack.stack import (
     PROJECT,
     StackRefused,
     claim,
@@ -26,15 +26,15 @@ def main(arguments: list[str]) -> int:
         if command == "dev":
             run_stack()
         if command == "prepare":
-            from exchange_site.development.prepare import prepare
+            from exchange_site.stack.prepare import prepare
 
             return prepare()
         if command == "supervise":
-            from exchange_site.development.supervise import supervise
+            from exchange_site.stack.supervise import supervise
 
             return supervise(Path(rest[0]))
         if command == "demo":
-            from exchange_site.development.demo import run_demo
+            from exchange_site.stack.demo import run_demo
 
             return run_demo()
         if command == "manage":

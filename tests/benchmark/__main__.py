@@ -1,4 +1,4 @@
-"""`python -m exchange_site.benchmark [--quick]`, which `task bench` calls."""
+"""`python -m tests.benchmark [--quick]`, which `task bench` calls."""
 
 import argparse
 import os
@@ -9,8 +9,8 @@ from pathlib import Path
 import django
 from rich.console import Console
 
-from exchange_site.benchmark.load import BenchmarkFailed, ensure_generator
-from exchange_site.benchmark.servers import Stack, running_stack
+from tests.benchmark.load import BenchmarkFailed, ensure_generator
+from tests.benchmark.servers import Stack, running_stack
 
 
 def main(arguments: list[str]) -> int:
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
             with running_stack(folder) as stack:
                 _point_django_to(stack)
                 # What needs Django's models can be loaded only now.
-                from exchange_site.benchmark.run import run
+                from tests.benchmark.run import run
 
                 run(stack=stack, options=options, console=console)
     except BenchmarkFailed as error:

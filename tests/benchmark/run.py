@@ -15,12 +15,12 @@ from django.db import connection
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from exchange_site.benchmark import report
-from exchange_site.benchmark.customers import NOBODY, PASSWORD, Customers, open_accounts
-from exchange_site.benchmark.limit import run_pgbench, spread_ids, write_script
-from exchange_site.benchmark.load import Call, put_load
-from exchange_site.benchmark.servers import Stack, memory_mib
-from exchange_site.benchmark.settling import offer_coin, place_and_settle, settle_backlog, wait_until_settled
+from tests.benchmark import report
+from tests.benchmark.customers import NOBODY, PASSWORD, Customers, open_accounts
+from tests.benchmark.limit import run_pgbench, spread_ids, write_script
+from tests.benchmark.load import Call, put_load
+from tests.benchmark.servers import Stack, memory_mib
+from tests.benchmark.settling import offer_coin, place_and_settle, settle_backlog, wait_until_settled
 from trading.models import Coin
 
 _COINS: Final = ("ABAN", "POOL", "BULK", "OTHER")
@@ -297,7 +297,7 @@ def _describe_machine() -> dict[str, str]:
         cursor.execute("SHOW server_version")
         postgres = cursor.fetchone()[0]
     revision = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],  # noqa: S607  the one that is installed
+        ["git", "describe", "--always", "--dirty"],
         capture_output=True,
         text=True,
         check=False,

@@ -19,16 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from exchange_site.development.binaries import server_user
-from exchange_site.development.embedded import (
-    POSTGRES_USER,
-    Server,
-    free_port,
-    prepare_postgres,
-    prepare_redis,
-)
-from exchange_site.development.supervise import FAILED
 from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
+from exchange_site.stack.binaries import server_user
+from exchange_site.stack.embedded import POSTGRES_USER, Server, free_port, prepare_postgres, prepare_redis
+from exchange_site.stack.supervise import FAILED
 
 PROJECT = Path(__file__).resolve().parents[2]
 _READY_SECONDS = 120.0
@@ -115,7 +109,7 @@ def run_stack() -> None:
             "-W",
             "ignore",
             "-m",
-            "exchange_site.development",
+            "exchange_site.stack",
             "supervise",
             str(configuration),
         ],
@@ -140,7 +134,7 @@ def running_stack(folder: Path, *, environment: Mapping[str, str]) -> Iterator[S
     own = {"DATA_DIR": str(folder), "PORT": str(free_port()), "SIMULATOR_PORT": str(free_port())}
     with (folder / "stack.log").open("wb") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "exchange_site.development", "dev"],
+            [sys.executable, "-m", "exchange_site.stack", "dev"],
             cwd=PROJECT,
             env={**os.environ, **own, **environment},
             stdin=subprocess.DEVNULL,
@@ -210,7 +204,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
     sections.append(
         _program(
             "prepare",
-            f"{python} -m exchange_site.development prepare",
+            f"{python} -m exchange_site.stack prepare",
             priority=20,
             extra=["autostart=true", "startsecs=0", "autorestart=false"],
             restart=False,

@@ -10,7 +10,7 @@ def test_the_demo_shows_the_main_job(tmp_path):
         name: value for name, value in os.environ.items() if not name.startswith(("POSTGRES_", "REDIS_", "EXCHANGE_"))
     }
     done = subprocess.run(
-        [sys.executable, "-m", "exchange_site.development", "demo"],
+        [sys.executable, "-m", "exchange_site.stack", "demo"],
         cwd=PROJECT,
         env={**environment, "DATA_DIR": str(tmp_path / "data")},
         capture_output=True,

@@ -12,8 +12,8 @@ from xmlrpc.client import ServerProxy
 import psycopg
 from supervisor.xmlrpc import SupervisorTransport
 
-from exchange_site.development.embedded import ServerFailed, create_database
-from exchange_site.development.supervise import FAILED
+from exchange_site.stack.embedded import ServerFailed, create_database
+from exchange_site.stack.supervise import FAILED
 
 _WAIT_SECONDS = 60.0
 

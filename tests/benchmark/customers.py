@@ -13,7 +13,7 @@ from wallets.services.cash import book_opening_deposit
 from wallets.services.tokens import start_token_family
 
 NOBODY: Final = "nobody"  # the one who only signs in
-PASSWORD: Final = "password123"  # noqa: S105  his
+PASSWORD: Final = "password123"
 _DEPOSIT: Final = Decimal("100000000.00")
 
 

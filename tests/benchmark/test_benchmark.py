@@ -9,11 +9,11 @@ import httpx
 import pytest
 from django.db import connection
 
-from exchange_site.benchmark import report
-from exchange_site.benchmark.customers import open_accounts
-from exchange_site.benchmark.limit import run_pgbench, spread_ids, write_script
-from exchange_site.benchmark.servers import memory_mib, running_stack
 from settlement.verification import verify_everything
+from tests.benchmark import report
+from tests.benchmark.customers import open_accounts
+from tests.benchmark.limit import run_pgbench, spread_ids, write_script
+from tests.benchmark.servers import memory_mib, running_stack
 from tests.conftest import make_coin
 from trading.models import Order
 

@@ -17,9 +17,9 @@ from typing import Any, Final
 from django.db import connection
 from django.utils import timezone
 
-from exchange_site.benchmark.customers import Customers
-from exchange_site.benchmark.load import BenchmarkFailed
-from exchange_site.development.binaries import postgres_binary
+from exchange_site.stack.binaries import postgres_binary
+from tests.benchmark.customers import Customers
+from tests.benchmark.load import BenchmarkFailed
 from trading.models import Order
 from trading.prices import read_offer
 from trading.services.orders import OrderRequest, place_order
@@ -127,7 +127,7 @@ def run_pgbench(*, script: Path, environment: Mapping[str, str], clients: int, *
         *(*length, "-f", str(script), "-h", environment["POSTGRES_HOST"], "-p", environment["POSTGRES_PORT"]),
         *("-U", environment["POSTGRES_USER"], environment["POSTGRES_DB"]),
     ]
-    done = subprocess.run(  # noqa: S603  a command of ours
+    done = subprocess.run(
         command,
         env={**environment, "PGPASSWORD": environment["POSTGRES_PASSWORD"]},
         capture_output=True,

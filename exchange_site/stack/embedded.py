@@ -13,13 +13,7 @@ from pathlib import Path
 import psycopg
 import redis
 
-from exchange_site.development.binaries import (
-    hand_over,
-    postgres_binary,
-    reachable_home,
-    redis_binary,
-    server_user,
-)
+from exchange_site.stack.binaries import hand_over, postgres_binary, reachable_home, redis_binary, server_user
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 8.0

@@ -1,0 +1,44 @@
+"""The one door to SQL: statements in files, run by name.
+
+`trading.claim` is the file `trading/sql/claim.sql`: one statement, with psycopg's named placeholders
+(`%(coin_id)s`; a literal per cent sign is `%%`). Files are for what the ORM cannot say, or says at a price that was
+measured; everything else is the ORM's.
+"""
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from django.db import connection
+
+Row = tuple[Any, ...]
+
+
+def fetch_all(name: str, **values: object) -> list[Row]:
+    """Run a statement and return all of its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(load_statement(name), values)
+        return list(cursor.fetchall())
+
+
+def fetch_one(name: str, **values: object) -> Row | None:
+    """Run a statement and return its first row; None when there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(load_statement(name), values)
+        row: Row | None = cursor.fetchone()
+        return row
+
+
+def execute(name: str, **values: object) -> int:
+    """Run a statement and return how many rows it changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(load_statement(name), values)
+        return int(cursor.rowcount)
+
+
+@cache
+def load_statement(name: str) -> str:
+    """Return the text of a statement, read once a process, without the lines that are comments."""
+    app, _, statement = name.partition(".")
+    text = (files(app) / "sql" / f"{statement}.sql").read_text()
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
