@@ -14,14 +14,14 @@ from django.db import connection
 Row = tuple[Any, ...]
 
 
-def fetch_all(name: str, **values: object) -> list[Row]:
+def fetch_all(name: str, **values: Any) -> list[Row]:
     """Run a statement and return all of its rows."""
     with connection.cursor() as cursor:
         cursor.execute(load_statement(name), values)
         return list(cursor.fetchall())
 
 
-def fetch_one(name: str, **values: object) -> Row | None:
+def fetch_one(name: str, **values: Any) -> Row | None:
     """Run a statement and return its first row; None when there is none."""
     with connection.cursor() as cursor:
         cursor.execute(load_statement(name), values)
@@ -29,7 +29,7 @@ def fetch_one(name: str, **values: object) -> Row | None:
         return row
 
 
-def execute(name: str, **values: object) -> int:
+def execute(name: str, **values: Any) -> int:
     """Run a statement and return how many rows it changed."""
     with connection.cursor() as cursor:
         cursor.execute(load_statement(name), values)
