@@ -10,10 +10,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
-from wallets.admin import OwnPasswordForm
-from wallets.callers import client_address
+from wallets.admin.users import OwnPasswordForm
 from wallets.exceptions import RateLimited
-from wallets.limits import LOGIN, LOGIN_ADDRESS, count_call
+from wallets.web.callers import client_address
+from wallets.web.limits import LOGIN, LOGIN_ADDRESS, Limit, count_call
 
 
 class LimitedAuthenticationForm(AdminAuthenticationForm):
@@ -23,12 +23,16 @@ class LimitedAuthenticationForm(AdminAuthenticationForm):
         assert isinstance(self.request, HttpRequest)
         name = self.cleaned_data.get("username", "")
         try:
-            count_call(limit=LOGIN_ADDRESS, caller=client_address(self.request)).ensure_within()
-            count_call(limit=LOGIN, caller=name.casefold()).ensure_within()
+            self._count(LOGIN_ADDRESS, caller=client_address(self.request))
+            self._count(LOGIN, caller=name.casefold())
         except RateLimited as error:
             raise ValidationError(str(error)) from error
         found: dict[str, Any] = super().clean()
         return found
+
+    def _count(self, limit: Limit, *, caller: str) -> None:
+        [usage] = count_call(limits=[limit], caller=caller)
+        usage.ensure_within()
 
 
 admin.site.site_header = "Crypto Exchange"

@@ -6,7 +6,7 @@ from typing import Final
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from wallets.redis_store import RedisAway, with_redis
+from wallets.runtime.redis_store import RedisAway, with_redis
 
 
 def alive(request: HttpRequest) -> HttpResponse:

@@ -15,7 +15,7 @@ from psycopg import ClientCursor
 from trading.models import Coin
 from wallets.models import User
 from wallets.money import USD
-from wallets.services.ledger import lock_customer_wallets
+from wallets.services.ledger.locking import lock_customer_wallets
 
 ORDERS_AT_ONCE = 5_000
 _CUSTOMERS_AT_ONCE: Final = 1_000

@@ -21,11 +21,13 @@ from django.utils import timezone
 from prometheus_client import REGISTRY, CollectorRegistry, Histogram, exposition, multiprocess
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from exchange_site.problems import problem
+from exchange_site.api.problems import problem
 from settlement.attention import count_concerns
 from settlement.selectors import count_batches, count_open_findings, list_paused_coins, summarise_jobs
 from trading.models import OrderState
-from trading.selectors import sum_pools, summarise_open_orders
+from trading.selectors.orders import summarise_open_orders
+from trading.selectors.pools import sum_pools
+from wallets.web.problems import NOT_ALLOWED
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +42,7 @@ REQUEST_SECONDS: Final = Histogram(
 def metrics(request: HttpRequest) -> HttpResponse:
     """Answer Prometheus, if it has the token or calls from the internal network itself."""
     if not _may_read(request.META):
-        return problem("not_allowed", detail="Metrics are for METRICS_TOKEN or METRICS_NETWORKS.")
+        return problem(NOT_ALLOWED, detail="Metrics are for METRICS_TOKEN or METRICS_NETWORKS.")
     body, content_type = render(request.headers.get("Accept", ""))
     return HttpResponse(body, content_type=content_type)
 
@@ -129,7 +131,7 @@ def _read_database() -> Iterator[Metric]:
     ages = GaugeMetricFamily("exchange_order_oldest_age_seconds", "Age of the oldest open order.", labels=["state"])
     unsettled = GaugeMetricFamily("exchange_unsettled_usd", "Paid by customers and not settled, US dollars.")
     found = {row.state: row for row in summarise_open_orders()}
-    for state in (OrderState.PENDING, OrderState.AGGREGATED, OrderState.HELD, OrderState.SETTLING):
+    for state in (OrderState.PENDING, OrderState.POOLED, OrderState.HELD, OrderState.SETTLING):
         row = found.get(state.value)
         orders.add_metric([state.value], row.count if row else 0)
         ages.add_metric([state.value], row.oldest_age_seconds if row else 0)

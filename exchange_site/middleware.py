@@ -17,10 +17,19 @@ from django.urls import resolve
 from django.utils.deprecation import MiddlewareMixin
 
 from exchange_site import health
+from exchange_site.api.problems import problem
 from exchange_site.metrics import REQUEST_SECONDS, metrics
-from exchange_site.problems import problem
-from wallets.callers import limits_counted
-from wallets.log_context import log_context
+from wallets.runtime.log_context import log_context
+from wallets.web.callers import limits_counted
+from wallets.web.problems import (
+    BODY_TOO_LARGE,
+    INTERNAL_ERROR,
+    MALFORMED_REQUEST,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    UNAVAILABLE,
+    URI_TOO_LONG,
+)
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -118,9 +127,9 @@ class ProblemAnswers:
         if request.path_info.startswith(_OTHERS):
             return self.get_response(request)
         if len(request.path_info) + len(request.META.get("QUERY_STRING", "")) > settings.MAX_URI_LENGTH:
-            return problem("uri_too_long")
+            return problem(URI_TOO_LONG)
         if _declared_length(request) > settings.MAX_BODY_BYTES:
-            return problem("body_too_large", detail=f"Bodies may have up to {settings.MAX_BODY_BYTES} bytes.")
+            return problem(BODY_TOO_LARGE, detail=f"Bodies may have up to {settings.MAX_BODY_BYTES} bytes.")
         response = self.get_response(request)
         if response.status_code < 400 or "json" in response.headers.get("Content-Type", ""):  # noqa: PLR2004  the first error status
             return response
@@ -180,12 +189,12 @@ def _declared_length(request: HttpRequest) -> int:
         return 0
 
 
-_CODES: Final = {404: "not_found", 405: "method_not_allowed", 503: "unavailable"}
+_KINDS: Final = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 503: UNAVAILABLE}
 
 
 def _as_problem(response: HttpResponse) -> HttpResponse:
-    fallback = "internal_error" if response.status_code >= 500 else "malformed_request"  # noqa: PLR2004  the first server error
-    answer = problem(_CODES.get(response.status_code, fallback))
+    fallback = INTERNAL_ERROR if response.status_code >= 500 else MALFORMED_REQUEST  # noqa: PLR2004  the first server error
+    answer = problem(_KINDS.get(response.status_code, fallback))
     if "Allow" in response.headers:
         answer["Allow"] = ", ".join(sorted(response.headers["Allow"].split(", ")))
     return answer

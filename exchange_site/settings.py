@@ -151,14 +151,7 @@ REDIS_PASSWORD = CONFIGURATION.REDIS_PASSWORD
 REDIS_TIMEOUT_SECONDS = 0.2
 REDIS_SKIP_SECONDS_AFTER_FAILURE = 2
 
-# django-ratelimit is given a cache of our own, which never makes a caller wait for Redis either.
-CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    "limits": {"BACKEND": "wallets.limit_cache.LimitCache", "LOCATION": "limits"},
-}
-RATELIMIT_USE_CACHE = "limits"
-# Its own defaults, spelt out: to find a setting missing takes longer than the rest of its work.
-RATELIMIT_ENABLE = True
+# django-ratelimit's own default, spelt out: looking up a missing setting costs more than the rest of its work.
 RATELIMIT_CACHE_PREFIX = "rl:"
 RATELIMIT_HASH_ALGORITHM = hashlib.sha256
 RATE_LIMIT_USER = CONFIGURATION.RATE_LIMIT_USER
@@ -300,7 +293,7 @@ SESSION_COOKIE_AGE = 8 * 3600  # of staff: a working day
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"context": {"()": "wallets.log_context.AddContext"}},
+    "filters": {"context": {"()": "wallets.runtime.log_context.AddContext"}},
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
         "json": {

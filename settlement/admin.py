@@ -15,20 +15,10 @@ from settlement.services.findings import close_finding
 from settlement.services.intervening import Figures, request_intervention
 from settlement.services.pausing import lift_pause, pause_buying
 from trading.models import Coin
+from wallets.admin.actions import Question, ReasonForm, acts_on_chosen, ask_for_reason, ask_staff
+from wallets.admin.records import BoundedPaginator, QuickAdmin, RecordAdmin, badge, link_to, link_to_list
 from wallets.exceptions import DomainError
 from wallets.models import User
-from wallets.record_admin import (
-    BoundedPaginator,
-    QuickAdmin,
-    ReasonForm,
-    RecordAdmin,
-    acts_on_chosen,
-    ask_for_reason,
-    ask_staff,
-    badge,
-    link_to,
-    link_to_list,
-)
 
 
 @admin.register(Batch)
@@ -104,9 +94,8 @@ class BatchAdmin(RecordAdmin):
     ) -> HttpResponse | None:
         """Ask why, and hand it to a worker: only workers talk to the exchange."""
         title = f"{action.label.capitalize()}: these batches"
-        given = ask_staff(
-            page=self, request=request, chosen=chosen, action=action.value, title=title, form_class=form_class
-        )
+        question = Question(action=action.value, title=title, form_class=form_class)
+        given = ask_staff(page=self, request=request, chosen=chosen, question=question)
         if isinstance(given, HttpResponse):
             return given
         reason = given.pop("reason")

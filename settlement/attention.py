@@ -141,11 +141,11 @@ def _read_pending(now: datetime) -> Iterator[Concern]:
 
 
 def _read_pools(now: datetime) -> Iterator[Concern]:
-    late = _waiting(OrderState.AGGREGATED).filter(settle_by__lte=now - settings.POOL_LIMIT)
+    late = _waiting(OrderState.POOLED).filter(settle_by__lte=now - settings.POOL_LIMIT)
     groups = late.values("coin_id", "coin__name").annotate(count=Count("pk"), since=Min("settle_by"))
     for row in groups.order_by("since")[:MOST_OF_A_KIND]:
         reason = "the pool's time is up, and it is not claimed"
-        yield _concern_of_coin(Kind.POOL, row, reason=reason, state=OrderState.AGGREGATED)
+        yield _concern_of_coin(Kind.POOL, row, reason=reason, state=OrderState.POOLED)
 
 
 def _waiting(state: OrderState) -> QuerySet[Order]:
@@ -216,9 +216,9 @@ def _read_held(now: datetime) -> Iterator[Concern]:
         assert order.held_at is not None
         yield Concern(
             kind=Kind.HELD,
-            subject=f"{order}, {order.total_price} USD of {order.customer}",
+            subject=f"{order}, {order.charge} USD of {order.customer}",
             since=order.held_at,
-            reason=order.review.finding,
+            reason=order.review.grounds,
             target=Target(model="trading_review", pk=order.pk),
         )
 

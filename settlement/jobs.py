@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from trading.events import SETTLEMENT_QUEUE, defer_job
+from trading.jobs import SETTLEMENT_QUEUE, defer_job
 
 SETTLE_TASK: Final = "settlement.settle_batch"
 INTERVENE_TASK: Final = "settlement.intervene"

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from trading.models import Coin
-from wallets.constraints import is_number
+from wallets.runtime.constraints import is_number
 
 
 class BatchState(models.TextChoices):

@@ -17,10 +17,10 @@ from settlement.exchanges import get_exchange
 from settlement.jobs import INTERVENE_TASK, OPS_QUEUE, RECHECK_TASK, SETTLE_TASK
 from settlement.retries import BackOff
 from settlement.services import claiming, intervening, pricing, reconciling, sending, sweeping
-from trading.events import CLAIM_TASK, SETTLEMENT_QUEUE
+from trading.jobs import CLAIM_TASK, SETTLEMENT_QUEUE
 from trading.services.prices import prune_prices
-from wallets import failpoints
-from wallets.log_context import log_context
+from wallets.runtime import failpoints
+from wallets.runtime.log_context import log_context
 from wallets.services.tokens import prune_token_families
 
 

@@ -4,7 +4,7 @@ from django.db import connection, transaction
 
 from trading.verification import sum_completed_charges, verify_clearing, verify_orders
 from wallets.models import WalletRole
-from wallets.verification import Violation, read_rows, sum_house_wallet, verify_balances
+from wallets.verification import Violation, sum_house_wallet, verify_balances
 
 # A sum over the whole ledger may take longer than a request may.
 _STATEMENT_TIMEOUT = "10min"
@@ -26,6 +26,12 @@ SELECT coalesce(a.client_order_id, fill.reference, cost.reference), a.state,
        ON cost.reference = 'attempt:' || a.client_order_id || ':cost'
  WHERE a.executed - a.commission IS DISTINCT FROM fill.amount OR nullif(a.cost, 0) IS DISTINCT FROM cost.amount
 """
+
+
+def read_rows(query: str) -> list[tuple[object, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return list(cursor.fetchall())
 
 
 def verify_everything() -> list[Violation]:

@@ -18,11 +18,11 @@ from django.utils import timezone
 
 from exchange_site.stack.embedded import free_port, prepare_redis, stop
 from tests.processes import PROJECT, Simulator, start, stopped, wait_for
-from trading.services.coins import list_coin, save_coin
+from trading.services.coins import put_on_sale, save_coin
 from trading.services.prices import record_price
-from wallets import redis_store
 from wallets.models import User
-from wallets.selectors import Principal
+from wallets.runtime import redis_store
+from wallets.selectors.accounts import Principal
 from wallets.services.accounts import open_dollar_wallet
 from wallets.services.cash import book_opening_deposit
 from wallets.services.tokens import start_token_family
@@ -68,7 +68,7 @@ def coin(db, now):
 
 def make_coin(name, price, **fields):
     """A coin at a price that does not age."""
-    coin = list_coin(name=name, **fields)
+    coin = put_on_sale(name=name, **fields)
     coin.fixed_price = Decimal(price)
     save_coin(coin=coin)
     record_price(coin=coin, value=Decimal(price), source="test", now=timezone.now())

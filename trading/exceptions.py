@@ -1,8 +1,8 @@
-"""What the shop refuses, and why.
+"""The refusals of the shop.
 
 DomainError (wallets)
-├── UnknownCoin           .name
-├── PriceUnavailable      no price that may be sold at: none, too old, or suspended
+├── UnknownCoin
+├── PriceUnavailable      none, too old, or suspended
 ├── BelowMinimum          .minimum
 ├── AboveMaximum          .maximum
 ├── OrderNotCancellable   claimed for settlement, held, or over

@@ -1,4 +1,4 @@
-"""What the shop counts, for Prometheus. Counted after the commit, so that a rollback leaves no trace."""
+"""The shop's counters, for Prometheus. They count after the commit, so that a rollback leaves no trace."""
 
 from collections.abc import Iterable
 from typing import Final

@@ -1,4 +1,4 @@
-"""Do the orders agree with the ledger? Read-only; the caller provides one snapshot."""
+"""Rules 2 and 3 of the rules that always hold: orders agree with the ledger. The caller provides one snapshot."""
 
 from decimal import Decimal
 
@@ -6,28 +6,13 @@ from django.db.models import Sum
 
 from trading.models import PAID_AND_OPEN, Order, OrderState
 from wallets.models import WalletRole
-from wallets.verification import Violation, read_rows, sum_house_wallet
-
-_ORDERS = """
-SELECT o.id, o.state, moved.charged, moved.refunded, moved.delivered
-  FROM trading_order o
-  JOIN trading_coin c ON c.id = o.coin_id
-  LEFT JOIN LATERAL (
-        SELECT array_agg(t.amount) FILTER (WHERE t.kind = 'purchase') AS charged,
-               array_agg(t.amount) FILTER (WHERE t.kind = 'refund') AS refunded,
-               array_agg(t.amount) FILTER (WHERE t.kind = 'delivery' AND t.asset = c.name) AS delivered
-          FROM wallets_transaction t
-         WHERE t.order_id = o.id AND t.customer_id = o.customer_id) moved ON true
- WHERE moved.charged IS DISTINCT FROM ARRAY[o.total_price]
-    OR moved.refunded IS DISTINCT FROM CASE WHEN o.state IN ('refunded', 'cancelled') THEN ARRAY[o.total_price] END
-    OR moved.delivered IS DISTINCT FROM CASE WHEN o.state = 'completed' THEN ARRAY[o.amount] END
- ORDER BY o.id
-"""
+from wallets.runtime import sql
+from wallets.verification import Violation, sum_house_wallet
 
 
 def verify_clearing() -> list[Violation]:
-    """Rule 2: clearing holds what open orders have paid, to the cent."""
-    open_orders = Order.objects.filter(state__in=PAID_AND_OPEN).aggregate(total=Sum("total_price"))["total"]
+    """Check that clearing holds the charges of the open orders, to the cent."""
+    open_orders = Order.objects.filter(state__in=PAID_AND_OPEN).aggregate(total=Sum("charge"))["total"]
     expected, found = open_orders or Decimal(0), sum_house_wallet(role=WalletRole.CLEARING)
     if expected == found:
         return []
@@ -35,7 +20,7 @@ def verify_clearing() -> list[Violation]:
 
 
 def verify_orders() -> list[Violation]:
-    """Rule 3: each order is charged once, and delivered once or refunded once or still open."""
+    """Check that each order is charged once, and delivered once or refunded once or still open."""
     return [
         Violation(
             rule=3,
@@ -43,11 +28,11 @@ def verify_orders() -> list[Violation]:
             expected=f"those of a {state} order",
             found=f"charged {charged}, refunded {refunded}, delivered {delivered}",
         )
-        for order_id, state, charged, refunded, delivered in read_rows(_ORDERS)
+        for order_id, state, charged, refunded, delivered in sql.fetch_all("trading.verify_orders")
     ]
 
 
 def sum_completed_charges() -> Decimal:
-    """What customers paid for completed orders, in US dollars."""
-    total = Order.objects.filter(state=OrderState.COMPLETED).aggregate(total=Sum("total_price"))["total"]
+    """Return the sum of the charges of completed orders, in US dollars."""
+    total = Order.objects.filter(state=OrderState.COMPLETED).aggregate(total=Sum("charge"))["total"]
     return total or Decimal(0)

@@ -20,11 +20,12 @@ from settlement.jobs import settle_batch_later
 from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, BatchState
 from settlement.services.findings import LATE_FILL, raise_finding
 from settlement.services.pausing import forget_trouble, pause_for_trouble
-from trading import events
-from trading.selectors import read_waiting_orders
+from trading import jobs
+from trading.selectors.pools import read_waiting_orders
 from trading.services.settling import complete_orders, refund_orders, sum_open_orders
-from wallets import failpoints
-from wallets.services.ledger import book_fill, lock_inventory
+from wallets.runtime import failpoints
+from wallets.services.ledger.house_moves import book_fill
+from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
 
@@ -311,7 +312,7 @@ def wake_next_claim(*, coin_id: int) -> None:
     waiting = read_waiting_orders(coin_id=coin_id)
     pool_is_full = waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD)
     if waiting.has_large or pool_is_full or find_idle_batch(coin_id=coin_id):
-        events.orders_wait(coin_id=coin_id)
+        jobs.request_claim(coin_id=coin_id)
 
 
 def find_idle_batch(*, coin_id: int) -> int | None:

@@ -11,14 +11,14 @@ from django.db import connection, transaction
 from settlement.models import IN_FLIGHT, Attempt, Batch, BatchState
 from settlement.services.booking import begin_next_attempt, find_idle_batch, resume_batch, wake_next_claim
 from settlement.services.pausing import find_pause
-from trading import events, pools
-from trading.aggregation import WaitingOrders
-from trading.events import CLAIM_TASK
+from trading import jobs, pools
+from trading.jobs import CLAIM_TASK
 from trading.models import Coin, PoolPolicy
-from trading.selectors import read_waiting_orders
+from trading.pool_rules import WaitingOrders
+from trading.selectors.pools import read_waiting_orders
 from trading.services.settling import ClaimedOrders, claim_orders, refund_orders
-from wallets import failpoints
-from wallets.services.ledger import lock_inventory
+from wallets.runtime import failpoints
+from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def _claim_and_count(*, coin: Coin, now: datetime) -> Batch | None:
         failpoints.reach("claim.committed")
         logger.info("%s of %s orders of %s begins", batch, batch.orders_count, coin, extra={"batch_id": batch.pk})
     if pooled:
-        pools.count(coin=coin.name, change=-pooled)
+        pools.add(coin_name=coin.name, amount=-pooled)
     elif batch is None:
         pools.rewrite(totals={coin.name: read_waiting_orders(coin_id=coin.pk).pool_total})
     return batch
@@ -72,7 +72,7 @@ def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
     _delete_waiting_claims(coin_id=coin.pk)
     if pause := find_pause(coin_id=coin.pk, now=now):
         if pause.until:
-            events.orders_wait(coin_id=coin.pk, delay_seconds=(pause.until - now).total_seconds())
+            jobs.request_claim(coin_id=coin.pk, delay_seconds=(pause.until - now).total_seconds())
         return None, Decimal(0)
     if Attempt.objects.filter(coin=coin, state__in=IN_FLIGHT).exists():
         return None, Decimal(0)

@@ -37,7 +37,7 @@ from settlement.services.booking import (
 )
 from settlement.services.sending import is_past_its_window, look_up
 from wallets.models import User
-from wallets.services.ledger import lock_inventory
+from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from settlement.exchanges.protocol import ExchangeAway
 from settlement.jobs import settle_batch_later
 from settlement.metrics import count_pause
 from settlement.models import Attempt, AttemptState, Pause
-from trading import events
+from trading import jobs
 from trading.models import Coin
-from trading.selectors import list_coins_with_waiting_orders
+from trading.selectors.orders import list_coins_with_waiting_orders
 from wallets.models import User
 
 logger = logging.getLogger(__name__)
@@ -112,5 +112,5 @@ def lift_pause(*, pause: Pause) -> None:
     for attempt in put_off:
         settle_batch_later(batch_id=attempt.batch_id)
     for coin_id in waiting:
-        events.orders_wait(coin_id=coin_id)
+        jobs.request_claim(coin_id=coin_id)
     logger.warning("%s is lifted", pause)

@@ -40,7 +40,7 @@ from settlement.services.booking import (
 from settlement.services.pausing import find_pause, find_pause_of_calls, pause_for_silence, pause_for_trouble
 from settlement.sizing import highest_price, quantity_to_buy
 from trading.services.settling import SettledOrders, sum_open_orders
-from wallets import failpoints
+from wallets.runtime import failpoints
 
 logger = logging.getLogger(__name__)
 

@@ -14,9 +14,10 @@ from settlement.metrics import count_mended
 from settlement.models import IN_FLIGHT, Attempt, Batch, BatchState
 from settlement.services.booking import resume_batch
 from settlement.services.pausing import find_pause
-from trading import events, pools
+from trading import jobs, pools
 from trading.models import Coin
-from trading.selectors import list_coins_with_waiting_orders, read_waiting_orders, sum_pools
+from trading.selectors.orders import list_coins_with_waiting_orders
+from trading.selectors.pools import read_waiting_orders, sum_pools
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def start_waiting_orders(*, since: datetime, now: datetime) -> None:
         if waiting.has_large or pool_is_full or waiting.pool_is_overdue(now=now):
             if waiting.has_large or pool_is_full:  # an overdue pool has no job: starting it is the sweep's own work
                 _mend("orders_without_a_job", f"orders of {Coin.objects.get(pk=coin_id)} wait without a job")
-            events.orders_wait(coin_id=coin_id)
+            jobs.request_claim(coin_id=coin_id)
 
 
 def push_standing_attempts(*, since: datetime, now: datetime) -> None:
@@ -97,7 +98,7 @@ def carry_out_waiting_interventions(*, since: datetime) -> None:
 def rewrite_counters() -> None:
     """Set the pools' counters to what Postgres says."""
     totals = sum_pools()
-    counted = pools.read_counters(coins=sorted(totals))
+    counted = pools.read_counters(coin_names=sorted(totals))
     for coin, total in totals.items():
         if total != counted.get(coin, total):
             _mend("drifted_counters", f"the pool of {coin} holds {total}, its counter said {counted[coin]}")

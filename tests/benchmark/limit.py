@@ -21,11 +21,11 @@ from exchange_site.stack.binaries import postgres_binary
 from tests.benchmark.customers import Customers
 from tests.benchmark.load import BenchmarkFailed
 from trading.models import Order
-from trading.prices import read_offer
-from trading.services.orders import OrderRequest, place_order
+from trading.offers import read_offer_and_pool
+from trading.services.placing import OrderRequest, place_order
 from wallets.models import Wallet
 from wallets.money import USD
-from wallets.selectors import Principal
+from wallets.selectors.accounts import Principal
 
 _RATE: Final = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
@@ -47,11 +47,11 @@ def write_script(*, customers: Customers, coin: str, hot: bool, into: Path) -> P
     """Place an order and write down how, as a script for pgbench that places such orders for all customers."""
     now = timezone.now()
     statements: list[Statement] = []
-    read_offer(name=coin)  # cached, as it almost always is
+    read_offer_and_pool(coin_name=coin)  # cached, as it almost always is
     principal = Principal(user_id=customers.spare, token_version=0)
     with _recording(statements.append):
-        request = OrderRequest(crypto=coin, amount=Decimal(3), total=None)
-        order = place_order(buyer=principal, request=request, now=now).order
+        request = OrderRequest(coin_name=coin, amount=Decimal(3), total=None)
+        order = place_order(buyer=principal, order_request=request, now=now).order
     render = _renderer(order=order, now=now)
     lines = [
         "\\set n 0" if hot else f"\\set n random(0, {customers.count - 1})",

@@ -12,7 +12,7 @@ from tests.benchmark.limit import run_pgbench
 from tests.benchmark.load import BenchmarkFailed, Call, Load, put_load
 from tests.benchmark.servers import Stack
 from trading.models import PAID_AND_OPEN, Coin, Order, OrderState
-from trading.services.coins import list_coin, save_coin
+from trading.services.coins import put_on_sale, save_coin
 
 _PATIENCE_SECONDS = 300.0
 _PLACERS = 8
@@ -41,7 +41,7 @@ class Sustained:
 def offer_coin(*, name: str, price: str, venue: str) -> Coin:
     """Sell a coin at a price that does not age, which the exchange asks too."""
     httpx.put(f"{venue}/control/prices", json={f"{name}USDT": price}).raise_for_status()
-    coin = list_coin(name=name)
+    coin = put_on_sale(name=name)
     coin.fixed_price = price
     save_coin(coin=coin)
     return coin
@@ -97,7 +97,7 @@ def wait_until_settled(stack: Stack) -> None:
 
 def _count_open() -> int:
     """State by state, for each has its own partial index; this is asked while the time is taken."""
-    states = set(PAID_AND_OPEN) - {OrderState.AGGREGATED}
+    states = set(PAID_AND_OPEN) - {OrderState.POOLED}
     return sum(Order.objects.filter(state=state).count() for state in states)
 
 

@@ -15,7 +15,7 @@ from settlement.services.sweeping import sweep
 from tests.faults.matrix import ONCE, each
 from tests.faults.truths import assert_all_truths, read_book
 from tests.processes import at_once
-from trading import events
+from trading import jobs
 from trading.models import Order
 
 pytestmark = pytest.mark.timeout(300)
@@ -55,7 +55,7 @@ def test_two_workers_and_others_claim_the_same_orders(world, make_trade, kind):
     with world.frozen_workers():
         trade = make_trade(kind).place()
         for _ in range(12):
-            events.orders_wait(coin_id=trade.coin.pk)
+            jobs.request_claim(coin_id=trade.coin.pk)
     in_threads(6, lambda: claim_waiting_orders(coin_id=trade.coin.pk, now=timezone.now()))
     assert_all_truths(world)
     assert len(purchases(world, trade)) == 1

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.faults.matrix import ONCE, each
-from wallets.redis_store import with_redis
+from wallets.runtime.redis_store import with_redis
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -107,14 +107,14 @@ def assert_promises_are_kept(trade):
     assert orders.keys() == set(by_key.values()), "an order for each key, and no other"
     for placed in trade.placed:
         order = orders[placed.answer["id"]]
-        assert (f"{order.amount:f}", f"{order.total_price:f}") == (
+        assert (f"{order.amount:f}", f"{order.charge:f}") == (
             placed.answer["amount"],
             placed.answer["total_price"],
         )
     for shopper in trade.shoppers:
         own = [order for order in orders.values() if order.customer_id == shopper.user.pk]
         bought = [order for order in own if order.state == OrderState.COMPLETED]
-        assert shopper.wallet.balance == trade.opening - sum(order.total_price for order in bought)
+        assert shopper.wallet.balance == trade.opening - sum(order.charge for order in bought)
         assert shopper.holding(trade.coin.name) == sum(order.amount for order in bought)
 
 

@@ -35,7 +35,7 @@ from exchange_site.stack.embedded import (
 from tests.faults.kills import SHOTS
 from tests.processes import Simulator, start, wait_for
 from tests.proxy import Proxy
-from wallets import redis_store
+from wallets.runtime import redis_store
 
 DATABASE = "faults"
 COINS = 500

@@ -7,7 +7,7 @@ from settlement.models import Attempt, Batch, Pause
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.sending import take_next_step
 from settlement.verification import verify_everything
-from trading.services.orders import OrderRequest, place_order
+from trading.services.placing import OrderRequest, place_order
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def place(shopper, coin, now):
     """Place an order by total of the customer with 100.00, or of another one."""
 
     def by_total(total, *, of=None, crypto="ABAN", at=None):
-        wish = OrderRequest(crypto=crypto, amount=None, total=Decimal(total))
-        return place_order(buyer=(of or shopper).principal, request=wish, now=at or now).order
+        wish = OrderRequest(coin_name=crypto, amount=None, total=Decimal(total))
+        return place_order(buyer=(of or shopper).principal, order_request=wish, now=at or now).order
 
     return by_total
 

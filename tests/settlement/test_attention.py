@@ -17,7 +17,7 @@ from settlement.services.pausing import lift_pause, pause_buying, pause_for_trou
 from tests.conftest import make_coin
 from trading.models import Coin, Order
 from trading.services.prices import record_price
-from trading.services.reviews import release_held_order
+from trading.services.reviewing import release_held_order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -28,17 +28,17 @@ from settlement.verification import verify_everything
 from tests.conftest import make_coin
 from tests.processes import wait_for
 from tests.settlement.conftest import attempts
-from trading import events
+from trading import jobs
 from trading.models import Order
 from trading.pools import read_counters
-from trading.services.orders import OrderRequest, place_order
+from trading.services.placing import OrderRequest, place_order
 from wallets.models import Transaction, Wallet
-from wallets.redis_store import with_redis
+from wallets.runtime.redis_store import with_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def jobs(task=events.CLAIM_TASK):
+def jobs(task=jobs.CLAIM_TASK):
     return ProcrastinateJob.objects.filter(task_name=task)
 
 
@@ -64,7 +64,7 @@ async def _run(worker):
 class TestDeferring:
     def test_a_transaction_that_rolls_back_leaves_no_job(self, coin):
         with pytest.raises(ZeroDivisionError), transaction.atomic():
-            events.orders_wait(coin_id=coin.pk)
+            jobs.request_claim(coin_id=coin.pk)
             assert jobs().count() == 1
             raise ZeroDivisionError
         assert jobs().count() == 0
@@ -75,11 +75,11 @@ class TestDeferring:
         def defer_and_fail(*, coin_id, now):
             ran.append(coin_id)
             with transaction.atomic():
-                events.defer_job(task="settlement.settle_batch", queue="elsewhere", batch_id=1)
+                jobs.defer_job(task="settlement.settle_batch", queue="elsewhere", batch_id=1)
                 raise ZeroDivisionError
 
         monkeypatch.setattr(tasks.claiming, "claim_waiting_orders", defer_and_fail)
-        events.orders_wait(coin_id=coin.pk)
+        jobs.request_claim(coin_id=coin.pk)
         run_jobs()
         assert ran == [coin.pk]
         assert jobs("settlement.settle_batch").count() == 0
@@ -139,7 +139,7 @@ class TestSweep:
         for nonsense in ("12345", "x"):
             with_redis(lambda client, value=nonsense: client.set("pool:ABAN", value))
             sweep(now=now)
-            assert read_counters(coins=["ABAN"]) == {"ABAN": Decimal("6.00")}
+            assert read_counters(coin_names=["ABAN"]) == {"ABAN": Decimal("6.00")}
 
     def test_is_harmless_many_times_at_once(self, place, now, settings, claim, exchange):
         place("60.00")
@@ -169,21 +169,21 @@ class TestOps:
 
     def test_prices_are_read_from_the_exchange(self, coin, simulator, exchange, monkeypatch):
         from settlement.services.pricing import refresh_prices
-        from trading.services.coins import list_coin
+        from trading.services.coins import put_on_sale
 
         coin.fixed_price = None
         coin.save()
-        list_coin(name="NOLIST")
+        put_on_sale(name="NOLIST")
         simulator.set_prices(ABAN="4.20")
         from django.utils import timezone
 
         refresh_prices(exchange=exchange, source="binance", now=timezone.now())
-        coin.market_price.refresh_from_db()
-        assert (coin.market_price.value, coin.market_price.source) == (Decimal("4.20"), "binance")
+        coin.current_price.refresh_from_db()
+        assert (coin.current_price.value, coin.current_price.source) == (Decimal("4.20"), "binance")
 
     def test_records_are_pruned(self, coin):
         tasks.prune_records(timestamp=4_000_000_000)
-        assert coin.readings.count() == 0
+        assert coin.price_changes.count() == 0
 
     def test_jobs_of_a_dead_worker_are_run_again_and_old_ones_deleted(self, place, settings):
         place("60.00")
@@ -193,8 +193,8 @@ class TestOps:
             )
             worker_id = cursor.fetchone()[0]
             cursor.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s", [worker_id])
-        events.defer_job(task="settlement.rescue_stalled_jobs", queue="ops", timestamp=0)
-        events.defer_job(task="settlement.prune", queue="ops", timestamp=0)
+        jobs.defer_job(task="settlement.rescue_stalled_jobs", queue="ops", timestamp=0)
+        jobs.defer_job(task="settlement.prune", queue="ops", timestamp=0)
         run_jobs()
         run_jobs()
         assert Attempt.objects.count() == 1
@@ -281,7 +281,7 @@ class TestCrowd:
         wait_for(lambda: Order.objects.filter(state="completed").count() >= count - 9, seconds=60)
         last = Order.objects.filter(state="aggregated")
         wait_for(lambda: not Order.objects.filter(state__in=["pending", "settling"]).exists(), seconds=60)
-        assert sum(last.values_list("total_price", flat=True)) < 10, "what is left is a pool that is not full"
+        assert sum(last.values_list("charge", flat=True)) < 10, "what is left is a pool that is not full"
         bought = sum(Decimal(order["executedQty"]) for order in simulator.book("ABAN"))
         delivered = sum(Order.objects.filter(state="completed").values_list("amount", flat=True))
         inventory = Wallet.objects.get(owner=None, role="inventory", asset="ABAN").balance
@@ -328,14 +328,14 @@ class TestBacklog:
         make_coin("BETA", "5.00")
         shopper = make_shopper("1000000.00")
         for _ in range(count):
-            wish = OrderRequest(crypto="ABAN", amount=Decimal(3), total=None)
-            place_order(buyer=shopper.principal, request=wish, now=timezone.now())
+            wish = OrderRequest(coin_name="ABAN", amount=Decimal(3), total=None)
+            place_order(buyer=shopper.principal, order_request=wish, now=timezone.now())
         begun = time.monotonic()
         make_worker(EXCHANGE_URL=simulator.url)
         wait_for(lambda: Order.objects.filter(state="settling").exists(), seconds=30)
         started = time.monotonic()
-        wish = OrderRequest(crypto="BETA", amount=Decimal(3), total=None)
-        placed = place_order(buyer=make_shopper().principal, request=wish, now=timezone.now()).order
+        wish = OrderRequest(coin_name="BETA", amount=Decimal(3), total=None)
+        placed = place_order(buyer=make_shopper().principal, order_request=wish, now=timezone.now()).order
         wait_for(lambda: Order.objects.get(pk=placed.pk).state == "completed", seconds=5)
         others = time.monotonic() - started
         wait_for(all_completed, seconds=60)

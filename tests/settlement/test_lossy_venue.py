@@ -25,9 +25,10 @@ from settlement.verification import verify_everything
 from tests.settlement.conftest import end_pauses
 from trading.exceptions import OrderNotCancellable
 from trading.models import Order
-from trading.services.orders import OrderRequest, cancel_order, place_order
+from trading.services.cancelling import cancel_order
+from trading.services.placing import OrderRequest, place_order
 from wallets.models import Wallet, WalletRole
-from wallets.selectors import Principal
+from wallets.selectors.accounts import Principal
 
 RUNS = int(os.environ.get("LOSSY_RUNS", "12"))
 SEED = int(os.environ.get("LOSSY_SEED") or random.SystemRandom().randrange(10**6))
@@ -99,8 +100,10 @@ def _play(chance, exchange, simulator, coin, customers):
     )
     placed = []
     for _ in range(chance.randrange(1, 7)):
-        wish = OrderRequest(crypto="ABAN", amount=None, total=Decimal(chance.randrange(100, 4000)) / 100)
-        placed.append(place_order(buyer=chance.choice(customers).principal, request=wish, now=timezone.now()).order)
+        wish = OrderRequest(coin_name="ABAN", amount=None, total=Decimal(chance.randrange(100, 4000)) / 100)
+        placed.append(
+            place_order(buyer=chance.choice(customers).principal, order_request=wish, now=timezone.now()).order
+        )
         if chance.random() < 0.3:
             _step(chance, exchange, coin)
         if chance.random() < 0.1:

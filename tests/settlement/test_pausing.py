@@ -13,7 +13,7 @@ from settlement.services.sending import take_next_step
 from settlement.services.sweeping import sweep
 from tests.conftest import make_coin
 from tests.settlement.conftest import attempts, end_pauses
-from trading.events import CLAIM_TASK
+from trading.jobs import CLAIM_TASK
 from trading.models import Order
 from trading.services.coins import open_or_close_shop
 

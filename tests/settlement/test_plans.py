@@ -13,7 +13,8 @@ from settlement.selectors import count_batches, count_open_findings, list_paused
 from settlement.services.sending import take_next_step
 from settlement.services.sweeping import sweep
 from trading.models import Order
-from trading.selectors import sum_pools, summarise_open_orders
+from trading.selectors.orders import summarise_open_orders
+from trading.selectors.pools import sum_pools
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

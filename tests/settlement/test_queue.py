@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection
 from procrastinate import sql
 
-from trading import events
+from trading import jobs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -19,7 +19,7 @@ def test_no_job_notifies():
         listener.autocommit = True
         listener.execute("LISTEN procrastinate_any_queue_v1")
         listener.execute("LISTEN heard")
-        events.orders_wait(coin_id=1)
+        jobs.request_claim(coin_id=1)
         with connection.cursor() as cursor:
             cursor.execute("NOTIFY heard")
         select.select([listener], [], [], 5)

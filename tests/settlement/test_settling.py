@@ -20,10 +20,10 @@ from tests.settlement.conftest import attempts, batches, end_pauses
 from trading.exceptions import OrderNotCancellable
 from trading.models import Order, OrderState
 from trading.pools import read_counters
-from trading.services.orders import cancel_order
+from trading.services.cancelling import cancel_order
 from trading.services.settling import claim_orders
 from wallets.models import Transaction, Wallet, WalletRole
-from wallets.services.ledger import OrderCredit, refund_customers
+from wallets.services.ledger.crediting import OrderCredit, refund_customers
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]
 
@@ -124,11 +124,11 @@ class TestPools:
         assert settle().orders_count == 4
         assert (states(), len(simulator.book())) == ([OrderState.COMPLETED] * 4, 1)
         assert other.holding("ABAN") == Decimal("0.5")
-        assert read_counters(coins=["ABAN"]) == {"ABAN": 0}
+        assert read_counters(coin_names=["ABAN"]) == {"ABAN": 0}
 
     def test_do_not_need_their_counter(self, place, claim):
         place("6.00")
-        from wallets.redis_store import with_redis
+        from wallets.runtime.redis_store import with_redis
 
         with_redis(lambda client: client.flushall())
         place("5.00")
@@ -136,11 +136,11 @@ class TestPools:
 
     def test_counter_is_corrected_by_a_claim_that_finds_too_little(self, place, claim):
         place("6.00")
-        from wallets.redis_store import with_redis
+        from wallets.runtime.redis_store import with_redis
 
         with_redis(lambda client: client.set("pool:ABAN", 999_999))
         assert claim() is None
-        assert read_counters(coins=["ABAN"]) == {"ABAN": Decimal("6.00")}
+        assert read_counters(coin_names=["ABAN"]) == {"ABAN": Decimal("6.00")}
 
     def test_are_bought_when_their_time_is_up(self, place, claim, now, settings, simulator, exchange):
         place("1.00")
@@ -426,7 +426,7 @@ class TestRunningTwice:
         """Behind the guards of the states stands a unique reference."""
         order = place("60.00")
         settle()
-        credit = OrderCredit(order_id=order.pk, customer_id=shopper.user.pk, amount=order.total_price)
+        credit = OrderCredit(order_id=order.pk, customer_id=shopper.user.pk, amount=order.charge)
         with pytest.raises(IntegrityError, match="reference"), transaction.atomic():
             refund_customers(credits_=[credit], now=order.created_at)
 

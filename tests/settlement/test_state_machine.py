@@ -24,10 +24,11 @@ from tests.conftest import Shopper
 from tests.settlement.conftest import end_pauses
 from trading.exceptions import OrderNotCancellable
 from trading.models import Order
-from trading.services.orders import OrderRequest, cancel_order, place_order
+from trading.services.cancelling import cancel_order
+from trading.services.placing import OrderRequest, place_order
 from wallets.exceptions import InsufficientFunds
-from wallets.idempotency import IdempotencyKey
 from wallets.models import Wallet, WalletRole
+from wallets.runtime.idempotency import IdempotencyKey
 from wallets.services.cash import deposit, withdraw
 
 PRICE, COMMISSION, THRESHOLD = Decimal(4), Decimal("0.001"), Decimal(10)
@@ -78,14 +79,14 @@ class Story(RuleBasedStateMachine):
     def order(self, who, amount, repeated):
         customer = self.customers[who]
         key = IdempotencyKey(key=f"{len(self.orders)}", request_hash=str(amount)) if repeated else None
-        wish = OrderRequest(crypto="ABAN", amount=amount, total=None, key=key)
+        wish = OrderRequest(coin_name="ABAN", amount=amount, total=None, key=key)
         try:
-            placed = place_order(buyer=customer.principal, request=wish, now=timezone.now())
+            placed = place_order(buyer=customer.principal, order_request=wish, now=timezone.now())
         except InsufficientFunds:
             assert charge_of(amount) > self.dollars[customer]
             return
         if repeated:
-            again = place_order(buyer=customer.principal, request=wish, now=timezone.now())
+            again = place_order(buyer=customer.principal, order_request=wish, now=timezone.now())
             assert (again.replayed, again.order.pk) == (True, placed.order.pk)
         self.dollars[customer] -= charge_of(amount)
         state = "aggregated" if charge_of(amount) < THRESHOLD else "pending"

@@ -17,7 +17,7 @@ from settlement.services.intervening import request_intervention
 from settlement.services.pausing import pause_buying
 from tests.conftest import make_coin
 from trading.models import Coin, Order, Review
-from wallets import record_admin
+from wallets.admin import actions, records
 from wallets.models import Transaction, User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -151,13 +151,11 @@ class TestPages:
         assert shopper.wallet.balance == 88
 
     def test_count_to_ten_thousand_and_no_further(self, admin_client, shopper, settings):
-        from wallets import record_admin
-
-        record_admin.LONGEST_COUNT, kept = 1, record_admin.LONGEST_COUNT
+        records.MAX_COUNT, kept = 1, records.MAX_COUNT
         try:
             assert re.search(r"\b1 wallet", page(admin_client, "wallets/wallet/"))
         finally:
-            record_admin.LONGEST_COUNT = kept
+            records.MAX_COUNT = kept
 
 
 class TestSigningIn:
@@ -231,31 +229,31 @@ class TestCoins:
     path = "trading/coin"
 
     def test_can_be_paused_and_sold_again(self, admin_client, api, coin, shopper):
-        act(admin_client, self.path, "pause", coin)
+        act(admin_client, self.path, "stop_selling", coin)
         assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 404
-        act(admin_client, self.path, "resume", coin)
+        act(admin_client, self.path, "sell_again", coin)
         assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 201
 
-    def test_a_doubted_price_can_be_accepted(self, admin_client, coin, now):
+    def test_a_suspect_price_can_be_accepted(self, admin_client, coin, now):
         from trading.services.prices import record_price
 
         Coin.objects.update(fixed_price=None)
         record_price(coin=coin, value=Decimal("40.00"), source="binance", now=now)
         assert "badge-suspended" in page(admin_client, f"{self.path}/")
         assert "40" in page(admin_client, f"{self.path}/{coin.pk}/change/")
-        asked = act(admin_client, self.path, "accept_doubted_price", coin)
+        asked = act(admin_client, self.path, "accept_suspect_price", coin)
         assert "Sell ABAN at 40, after 4" in asked
         record_price(coin=coin, value=Decimal("400.00"), source="binance", now=now)
         shown = {"reason": "seen elsewhere", "price": "40.00"}
-        assert "another price meanwhile" in act(admin_client, self.path, "accept_doubted_price", coin, **shown)
+        assert "The price has changed" in act(admin_client, self.path, "accept_suspect_price", coin, **shown)
         record_price(coin=coin, value=Decimal("40.00"), source="binance", now=now)
-        act(admin_client, self.path, "accept_doubted_price", coin, **shown)
-        coin.market_price.refresh_from_db()
-        assert (coin.market_price.value, coin.market_price.suspended_at) == (40, None)
+        act(admin_client, self.path, "accept_suspect_price", coin, **shown)
+        coin.current_price.refresh_from_db()
+        assert (coin.current_price.value, coin.current_price.suspended_at) == (40, None)
 
 
 class TestPowers:
-    def test_who_may_change_customers_cannot_give_himself_more(self, client, make_staff, admin_user, shopper):
+    def test_permission_to_change_customers_does_not_lead_to_more(self, client, make_staff, admin_user, shopper):
         clerk = make_staff("wallets.change_user")
         client.force_login(clerk)
         for user in (clerk, admin_user):
@@ -293,9 +291,9 @@ class TestChoosing:
         assert f"order {open_.pk}<" not in asked
 
     def test_more_than_a_page_of_reasons_is_refused(self, admin_client, make_shopper, monkeypatch):
-        monkeypatch.setattr(record_admin, "MOST_CHOSEN", 1)
+        monkeypatch.setattr(actions, "MAX_CHOSEN", 1)
         chosen = [make_shopper().user, make_shopper().user]
-        assert "at once at most" in act(admin_client, "wallets/user", "freeze", *chosen)
+        assert "Choose at most 1." in act(admin_client, "wallets/user", "freeze", *chosen)
 
 
 class TestInterventions:

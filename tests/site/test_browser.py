@@ -98,7 +98,7 @@ def test_an_order_is_placed_from_swagger_ui(site, shopper, coin):
         assert answer.locator(".response-col_status").nth(1).inner_text().startswith("201")
         assert '"state": "pending"' in answer.inner_text()
     order = Order.objects.get()
-    assert (order.customer_id, order.total_price) == (shopper.user.pk, 12)
+    assert (order.customer_id, order.charge) == (shopper.user.pk, 12)
 
 
 def test_swagger_ui_on_a_phone(site):

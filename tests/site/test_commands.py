@@ -33,7 +33,7 @@ class TestSeeder:
         assert admin.check_password("new_password")
         assert admin.is_superuser
         assert admin.wallets.get(asset="USD").balance == 1000
-        assert Coin.objects.get(name="ABAN").market_price.value == 20
+        assert Coin.objects.get(name="ABAN").current_price.value == 20
         assert Coin.objects.count() == len(SEED_COINS)
 
     def test_is_harmless_the_second_time(self):

@@ -24,10 +24,11 @@ import jsonschema
 import pytest
 import yaml
 
+from exchange_site.api.problems import KINDS
 from exchange_site.configuration import Configuration
 from exchange_site.stack.embedded import free_port
 from tests.processes import PROJECT, start, stopped, wait_for
-from wallets.problems import PROBLEM_JSON, problem_body
+from wallets.web.problems import PROBLEM_JSON, problem_body
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 PROMTOOL = shutil.which("promtool")
@@ -388,7 +389,7 @@ def names(addresses):
 
 def is_problem(answer, code, **members):
     assert answer.headers["Content-Type"] == PROBLEM_JSON
-    assert answer.json() == problem_body(code, **members)
+    assert answer.json() == problem_body(KINDS[code], **members)
     assert answer.status_code == answer.json()["status"]
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-ID"])
     return True
@@ -428,7 +429,7 @@ class TestProxy:
         with closing(connection):
             connection.request("GET", path)
             answer = connection.getresponse()
-            assert (answer.status, json.loads(answer.read())) == (404, problem_body("not_found"))
+            assert (answer.status, json.loads(answer.read())) == (404, problem_body(KINDS["not_found"]))
         assert behind.asked == before
 
     def test_a_body_above_the_limit(self, site, behind):

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from exchange_site.configuration import Configuration
 from tests.processes import PROJECT, wait_for
-from trading.services.coins import list_coin
+from trading.services.coins import put_on_sale
 from trading.services.prices import record_price
 
 GUIDE = (PROJECT / "docs/guide.md").read_text()
@@ -150,7 +150,7 @@ def blurred(text):
 @pytest.fixture
 def api(make_api_process, make_worker, simulator):
     """The address of an API with the limits of a new installation; its worker buys ABAN at 20.00."""
-    coin = list_coin(name="ABAN", title="Abantether")
+    coin = put_on_sale(name="ABAN", title="Abantether")
     simulator.set_prices(ABAN="20.00")
     record_price(coin=coin, value=Decimal("20.00"), source="binance", now=timezone.now())
     make_worker(EXCHANGE_URL=simulator.url)

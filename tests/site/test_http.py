@@ -181,8 +181,8 @@ class TestErrors:
         assert problem(api("GET", "exchanges/crypto-currencies/NONE/")) == (404, "unknown_crypto")
         coin.fixed_price = None
         coin.save()
-        coin.market_price.delete()
-        from wallets.redis_store import with_redis
+        coin.current_price.delete()
+        from wallets.runtime.redis_store import with_redis
 
         with_redis(lambda redis: redis.flushall())
         answer = api("POST", "orders/", {"crypto": "ABAN", "amount": "2"}, by=shopper)
@@ -208,7 +208,7 @@ class TestErrors:
         def explode(**_):
             raise RuntimeError("secret detail")
 
-        monkeypatch.setattr("wallets.api.get_dollar_balance", explode)
+        monkeypatch.setattr("wallets.api.wallet.get_dollar_balance", explode)
         for debug in (True, False):
             settings.DEBUG = debug
             answer = api("GET", "accounts/wallet/", by=shopper)
@@ -221,7 +221,7 @@ class TestErrors:
 
             raise OperationalError("connection refused to secret-host")
 
-        monkeypatch.setattr("wallets.api.get_dollar_balance", away)
+        monkeypatch.setattr("wallets.api.wallet.get_dollar_balance", away)
         answer = api("GET", "accounts/wallet/", by=shopper)
         assert problem(answer) == (503, "unavailable")
         assert answer["Retry-After"]

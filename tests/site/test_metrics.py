@@ -17,7 +17,7 @@ from exchange_site.stack.embedded import free_port
 from tests.conftest import make_coin
 from tests.processes import start, stopped, wait_for
 from trading.models import Order
-from trading.selectors import sum_pools
+from trading.selectors.pools import sum_pools
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

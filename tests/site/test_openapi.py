@@ -6,8 +6,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from exchange_site.api import api
+from exchange_site.api.problems import KINDS
 from exchange_site.management.commands.openapi import COPY, render
-from wallets.problems import CODES
 
 DOCUMENT = api.get_openapi_schema()
 OPERATIONS = {operation["operationId"]: operation for path in DOCUMENT["paths"].values() for operation in path.values()}
@@ -40,7 +40,7 @@ class TestOperation:
             media = answer["content"]["application/problem+json"]
             assert answer["content"].keys() == {"application/problem+json"}
             for code, example in media["examples"].items():
-                assert CODES[code].status == example["value"]["status"] == int(status)
+                assert KINDS[code].status == example["value"]["status"] == int(status)
                 assert f"`{code}`" in answer["description"]
 
     def test_has_examples_that_validate(self, operation):

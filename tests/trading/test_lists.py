@@ -5,14 +5,14 @@ from decimal import Decimal
 import pytest
 
 from tests.conftest import make_coin
-from trading.services.orders import OrderRequest, place_order
+from trading.services.placing import OrderRequest, place_order
 
 pytestmark = pytest.mark.django_db
 
 
 def place(shopper, now, crypto="ABAN"):
-    wish = OrderRequest(crypto=crypto, amount=None, total=Decimal("1.00"))
-    return place_order(buyer=shopper.principal, request=wish, now=now).order
+    wish = OrderRequest(coin_name=crypto, amount=None, total=Decimal("1.00"))
+    return place_order(buyer=shopper.principal, order_request=wish, now=now).order
 
 
 @pytest.fixture

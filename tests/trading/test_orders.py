@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from tests.conftest import make_coin
-from trading import events
+from trading import jobs
 from trading.exceptions import (
     AboveMaximum,
     BelowMinimum,
@@ -15,8 +15,9 @@ from trading.exceptions import (
     UnknownCoin,
 )
 from trading.models import Order, OrderState
-from trading.services.coins import set_on_sale
-from trading.services.orders import OrderRequest, cancel_order, place_order
+from trading.services.cancelling import cancel_order
+from trading.services.coins import stop_selling
+from trading.services.placing import OrderRequest, place_order
 from trading.services.prices import record_price
 from wallets.exceptions import (
     AccountFrozen,
@@ -25,17 +26,17 @@ from wallets.exceptions import (
     NotFound,
     TokenInvalid,
 )
-from wallets.idempotency import idempotency_key
 from wallets.models import Transaction, User, Wallet
-from wallets.redis_store import with_redis
+from wallets.runtime.idempotency import idempotency_key
+from wallets.runtime.redis_store import with_redis
 
 pytestmark = pytest.mark.django_db
 
 
-def wish(amount=None, total=None, crypto="ABAN", key=None):
+def order_request_of(amount=None, total=None, coin_name="ABAN", key=None):
     amount, total = amount and Decimal(amount), total and Decimal(total)
     return OrderRequest(
-        crypto=crypto,
+        coin_name=coin_name,
         amount=amount,
         total=total,
         key=idempotency_key(key=key, request={"amount": amount, "total": total}),
@@ -53,8 +54,8 @@ def nothing_happened(shopper, balance="100.00"):
 
 class TestPlaceOrder:
     def test_charges_the_wallet_and_enqueues_the_claim(self, shopper, coin, now):
-        order = place_order(buyer=shopper.principal, request=wish(amount=3), now=now).order
-        assert (order.state, order.total_price) == (OrderState.PENDING, Decimal("12.00"))
+        order = place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now).order
+        assert (order.state, order.charge) == (OrderState.PENDING, Decimal("12.00"))
         assert shopper.wallet.balance == Decimal("88.00")
         movement = Transaction.objects.get(order_id=order.pk)
         assert (movement.kind, movement.amount, movement.balance_after) == ("purchase", 12, 88)
@@ -62,44 +63,49 @@ class TestPlaceOrder:
         assert (job.task_name, job.args) == ("settlement.claim_waiting_orders", {"coin_id": coin.pk})
 
     def test_keeps_the_price_its_source_and_its_time(self, shopper, coin, now):
-        order = place_order(buyer=shopper.principal, request=wish(amount=3), now=now).order
+        order = place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now).order
         assert (order.price, order.price_source) == (Decimal(4), "fixed")
 
     def test_by_total_never_charges_more(self, shopper, now):
         make_coin("ETH", "3333.33333333")
-        order = place_order(buyer=shopper.principal, request=wish(total="99.99", crypto="ETH"), now=now).order
+        order = place_order(
+            buyer=shopper.principal, order_request=order_request_of(total="99.99", coin_name="ETH"), now=now
+        ).order
         assert order.amount == Decimal("0.02999700")
-        assert order.total_price <= Decimal("99.99")
+        assert order.charge <= Decimal("99.99")
 
     def test_pools_what_costs_less_than_the_threshold(self, shopper, coin, now):
         for expected_jobs, total in [(1, "4.00"), (1, "5.96"), (2, "0.04"), (3, "0.04")]:
-            placed = place_order(buyer=shopper.principal, request=wish(total=total), now=now)
-            assert placed.order.state == OrderState.AGGREGATED
+            placed = place_order(buyer=shopper.principal, order_request=order_request_of(total=total), now=now)
+            assert placed.order.state == OrderState.POOLED
             assert placed.order.settle_by is not None
             assert ProcrastinateJob.objects.count() == expected_jobs  # the first finds no counter, and cannot tell
         assert placed.pool_total == Decimal("10.04")
 
     def test_at_the_threshold_is_large(self, shopper, coin, now):
-        assert place_order(buyer=shopper.principal, request=wish(total="10.00"), now=now).order.is_aggregated is False
+        assert (
+            place_order(buyer=shopper.principal, order_request=order_request_of(total="10.00"), now=now).order.is_pooled
+            is False
+        )
 
     def test_leaves_no_trace_when_funds_are_short(self, shopper, coin, now):
         with pytest.raises(InsufficientFunds):
-            place_order(buyer=shopper.principal, request=wish(amount=26), now=now)
+            place_order(buyer=shopper.principal, order_request=order_request_of(amount=26), now=now)
         assert nothing_happened(shopper)
 
     @pytest.mark.parametrize(
         ("request_", "error"),
         [
-            (wish(amount="0.5"), BelowMinimum),
-            (wish(amount=6), AboveMaximum),
-            (wish(total="0.01"), BelowMinimum),
-            (wish(amount=1, crypto="NONE"), UnknownCoin),
+            (order_request_of(amount="0.5"), BelowMinimum),
+            (order_request_of(amount=6), AboveMaximum),
+            (order_request_of(total="0.01"), BelowMinimum),
+            (order_request_of(amount=1, coin_name="NONE"), UnknownCoin),
         ],
     )
     def test_leaves_no_trace_outside_the_limits(self, shopper, now, request_, error):
         make_coin("ABAN", "4.00", minimum=Decimal(1), maximum=Decimal(5))
         with pytest.raises(error):
-            place_order(buyer=shopper.principal, request=request_, now=now)
+            place_order(buyer=shopper.principal, order_request=request_, now=now)
         assert nothing_happened(shopper)
 
     def test_refuses_a_price_that_is_too_old(self, shopper, coin, now, settings):
@@ -109,90 +115,97 @@ class TestPlaceOrder:
         with pytest.raises(PriceUnavailable):
             place_order(
                 buyer=shopper.principal,
-                request=wish(amount=3),
+                order_request=order_request_of(amount=3),
                 now=now + settings.PRICE_MAX_AGE + settings.PRICE_MAX_AGE,
             )
         assert nothing_happened(shopper)
 
     def test_a_fixed_price_does_not_age(self, shopper, coin, now, settings):
         later = now + 1000 * settings.PRICE_MAX_AGE
-        assert place_order(buyer=shopper.principal, request=wish(amount=3), now=later).order
+        assert place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=later).order
 
     def test_refuses_the_frozen_and_the_disabled(self, shopper, coin, now):
         Wallet.objects.filter(owner=shopper.user).update(frozen=True)
         with pytest.raises(AccountFrozen):
-            place_order(buyer=shopper.principal, request=wish(amount=3), now=now)
+            place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now)
         Wallet.objects.filter(owner=shopper.user).update(frozen=False)
         User.objects.filter(pk=shopper.user.pk).update(is_active=False)
         with pytest.raises(TokenInvalid):
-            place_order(buyer=shopper.principal, request=wish(amount=3), now=now)
+            place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now)
         assert nothing_happened(shopper)
 
     @pytest.mark.parametrize("key", [None, "a-key"])
     def test_takes_at_most_four_statements(self, shopper, coin, now, key):
-        place_order(buyer=shopper.principal, request=wish(amount=3), now=now)  # the offer is cached now
+        place_order(
+            buyer=shopper.principal, order_request=order_request_of(amount=3), now=now
+        )  # the offer is cached now
         with CaptureQueriesContext(connection) as captured:
-            place_order(buyer=shopper.principal, request=wish(amount=3, key=key), now=now)
+            place_order(buyer=shopper.principal, order_request=order_request_of(amount=3, key=key), now=now)
         inner = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
         statements = [query["sql"] for query in captured if not query["sql"].startswith(inner)]
         assert len(statements) <= 4, statements
 
     def test_works_without_redis(self, shopper, coin, now, settings, without_redis):
-        placed = place_order(buyer=shopper.principal, request=wish(total="2.00"), now=now)
-        assert placed.order.state == OrderState.AGGREGATED
+        placed = place_order(buyer=shopper.principal, order_request=order_request_of(total="2.00"), now=now)
+        assert placed.order.state == OrderState.POOLED
         assert ProcrastinateJob.objects.count() == 1, "nobody can tell whether the pool is full: the claim will"
 
 
 class TestIdempotencyKey:
     def test_is_answered_also_when_the_coin_is_no_longer_sold(self, shopper, coin, now):
-        placed = place_order(buyer=shopper.principal, request=wish("3", key="k"), now=now)
-        set_on_sale(coin=coin, is_sold=False)
+        placed = place_order(buyer=shopper.principal, order_request=order_request_of("3", key="k"), now=now)
+        stop_selling(coin=coin)
         with_redis(lambda client: client.flushall())
-        again = place_order(buyer=shopper.principal, request=wish("3", key="k"), now=now)
+        again = place_order(buyer=shopper.principal, order_request=order_request_of("3", key="k"), now=now)
         assert (again.replayed, again.order.pk) == (True, placed.order.pk)
         with pytest.raises(IdempotencyKeyReused):
-            place_order(buyer=shopper.principal, request=wish("4", key="k"), now=now)
+            place_order(buyer=shopper.principal, order_request=order_request_of("4", key="k"), now=now)
         for key in (None, "another"):
             with pytest.raises(UnknownCoin):
-                place_order(buyer=shopper.principal, request=wish("3", key=key), now=now)
+                place_order(buyer=shopper.principal, order_request=order_request_of("3", key=key), now=now)
 
     def test_answers_with_the_order_it_made(self, shopper, coin, now):
-        first = place_order(buyer=shopper.principal, request=wish(amount=3, key="k"), now=now)
-        again = place_order(buyer=shopper.principal, request=wish(amount="3.00", key="k"), now=now)
+        first = place_order(buyer=shopper.principal, order_request=order_request_of(amount=3, key="k"), now=now)
+        again = place_order(buyer=shopper.principal, order_request=order_request_of(amount="3.00", key="k"), now=now)
         assert (first.replayed, again.replayed) == (False, True)
         assert again.order.pk == first.order.pk
         assert shopper.wallet.balance == Decimal("88.00")
         assert ProcrastinateJob.objects.count() == 1
 
     def test_answers_also_when_the_order_would_be_refused_by_now(self, shopper, coin, now, settings):
-        first = place_order(buyer=shopper.principal, request=wish(amount=25, key="k"), now=now)
+        first = place_order(buyer=shopper.principal, order_request=order_request_of(amount=25, key="k"), now=now)
         coin.fixed_price = None
         coin.save()
         with_redis(lambda client: client.flushall())
         later = now + 2 * settings.PRICE_MAX_AGE
         with pytest.raises(PriceUnavailable):
-            place_order(buyer=shopper.principal, request=wish(amount=1), now=later)
-        again = place_order(buyer=shopper.principal, request=wish(amount=25, key="k"), now=later)
+            place_order(buyer=shopper.principal, order_request=order_request_of(amount=1), now=later)
+        again = place_order(buyer=shopper.principal, order_request=order_request_of(amount=25, key="k"), now=later)
         assert again.order.pk == first.order.pk
 
     def test_refuses_another_request(self, shopper, coin, now):
-        place_order(buyer=shopper.principal, request=wish(amount=3, key="k"), now=now)
+        place_order(buyer=shopper.principal, order_request=order_request_of(amount=3, key="k"), now=now)
         with pytest.raises(IdempotencyKeyReused):
-            place_order(buyer=shopper.principal, request=wish(amount=4, key="k"), now=now)
+            place_order(buyer=shopper.principal, order_request=order_request_of(amount=4, key="k"), now=now)
         assert Order.objects.count() == 1
 
     def test_is_the_customers_own(self, make_shopper, coin, now):
         one, other = make_shopper(), make_shopper()
-        placed = [place_order(buyer=each.principal, request=wish(amount=3, key="k"), now=now) for each in (one, other)]
+        placed = [
+            place_order(buyer=each.principal, order_request=order_request_of(amount=3, key="k"), now=now)
+            for each in (one, other)
+        ]
         assert placed[0].order.pk != placed[1].order.pk
 
     def test_stays_free_after_a_refusal(self, shopper, coin, now):
         with pytest.raises(InsufficientFunds):
-            place_order(buyer=shopper.principal, request=wish(amount=26, key="k"), now=now)
-        assert not place_order(buyer=shopper.principal, request=wish(amount=25, key="k"), now=now).replayed
+            place_order(buyer=shopper.principal, order_request=order_request_of(amount=26, key="k"), now=now)
+        assert not place_order(
+            buyer=shopper.principal, order_request=order_request_of(amount=25, key="k"), now=now
+        ).replayed
 
     def test_is_unique_in_the_database(self, shopper, coin, now):
-        order = place_order(buyer=shopper.principal, request=wish(amount=3, key="k"), now=now).order
+        order = place_order(buyer=shopper.principal, order_request=order_request_of(amount=3, key="k"), now=now).order
         order.pk = None
         with pytest.raises(IntegrityError, match="one_order_per_idempotency_key"), transaction.atomic():
             order.save(force_insert=True)
@@ -201,25 +214,27 @@ class TestIdempotencyKey:
 class TestCancelOrder:
     @pytest.mark.parametrize("total", ["2.00", "40.00"])
     def test_gives_the_charge_back(self, shopper, coin, now, total):
-        order = place_order(buyer=shopper.principal, request=wish(total=total), now=now).order
+        order = place_order(buyer=shopper.principal, order_request=order_request_of(total=total), now=now).order
         cancelled = cancel_order(customer=shopper.principal, order_id=order.pk, now=now)
         assert cancelled.state == OrderState.CANCELLED
         assert shopper.wallet.balance == Decimal("100.00")
 
     def test_takes_it_out_of_the_pool(self, shopper, coin, now):
-        order = place_order(buyer=shopper.principal, request=wish(total="4.00"), now=now).order
+        order = place_order(buyer=shopper.principal, order_request=order_request_of(total="4.00"), now=now).order
         cancel_order(customer=shopper.principal, order_id=order.pk, now=now)
-        assert place_order(buyer=shopper.principal, request=wish(total="3.00"), now=now).pool_total == Decimal("3.00")
+        assert place_order(
+            buyer=shopper.principal, order_request=order_request_of(total="3.00"), now=now
+        ).pool_total == Decimal("3.00")
 
     def test_is_had_once(self, shopper, coin, now):
-        order = place_order(buyer=shopper.principal, request=wish(amount=3), now=now).order
+        order = place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now).order
         cancel_order(customer=shopper.principal, order_id=order.pk, now=now)
         with pytest.raises(OrderNotCancellable):
             cancel_order(customer=shopper.principal, order_id=order.pk, now=now)
         assert shopper.wallet.balance == Decimal("100.00")
 
     def test_is_not_for_others(self, make_shopper, shopper, coin, now):
-        order = place_order(buyer=shopper.principal, request=wish(amount=3), now=now).order
+        order = place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now).order
         with pytest.raises(NotFound):
             cancel_order(customer=make_shopper().principal, order_id=order.pk, now=now)
         order.refresh_from_db()
@@ -231,13 +246,15 @@ class TestWhatIsWritten:
 
     @pytest.mark.parametrize("amount", ["3", "0.5"])
     def test_is_the_order_that_is_answered(self, shopper, coin, now, amount):
-        placed = place_order(buyer=shopper.principal, request=wish(amount=amount, key="k"), now=now).order
+        placed = place_order(
+            buyer=shopper.principal, order_request=order_request_of(amount=amount, key="k"), now=now
+        ).order
         written = Order.objects.get()
         for field in Order._meta.concrete_fields:
             assert getattr(written, field.attname) == getattr(placed, field.attname), field.name
 
     def test_is_the_job_that_procrastinate_defers(self, shopper, coin, now):
-        place_order(buyer=shopper.principal, request=wish(amount=3), now=now)
-        events.orders_wait(coin_id=coin.pk)
+        place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now)
+        jobs.request_claim(coin_id=coin.pk)
         ours, theirs = ProcrastinateJob.objects.order_by("id").values()
         assert {**ours, "id": 0} == {**theirs, "id": 0}

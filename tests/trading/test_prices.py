@@ -4,11 +4,11 @@ from decimal import Decimal
 import pytest
 import redis
 
-from trading.models import Coin, CoinPrice, PriceReading
-from trading.prices import list_offers, read_offer
+from trading.models import Coin, CoinPrice, PriceChange
+from trading.offers import list_offers, read_offer_and_pool
 from trading.services.coins import save_coin
 from trading.services.prices import accept_price, prune_prices, record_price
-from wallets.redis_store import breaker, with_redis
+from wallets.runtime.redis_store import breaker, with_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,7 +30,7 @@ class TestRecordPrice:
         for value in ("4.10", "4.10", "4.20"):
             read(ticker_coin, value, now)
         assert CoinPrice.objects.get().value == Decimal("4.20")
-        assert [row.value for row in PriceReading.objects.order_by("id")] == [
+        assert [row.value for row in PriceChange.objects.order_by("id")] == [
             4,
             Decimal("4.10"),
             Decimal("4.20"),
@@ -42,8 +42,8 @@ class TestRecordPrice:
 
     def test_suspends_a_coin_whose_price_jumps(self, ticker_coin, now):
         assert read(ticker_coin, "8", now).suspended_at
-        assert read_offer(name="ABAN").offer.suspended
-        assert not read_offer(name="ABAN").offer.is_available(now=now)
+        assert read_offer_and_pool(coin_name="ABAN").offer.suspended
+        assert not read_offer_and_pool(coin_name="ABAN").offer.is_available(now=now)
 
     def test_believes_three_readings_that_agree(self, ticker_coin, now):
         for value in ("8", "8.1", "8.05"):
@@ -63,7 +63,7 @@ class TestRecordPrice:
         read(ticker_coin, "8", now)
         assert not accept_price(coin=ticker_coin, expected=Decimal(9), now=now), "another one than staff have seen"
         assert accept_price(coin=ticker_coin, expected=Decimal(8), now=now)
-        assert read_offer(name="ABAN").offer.price == 8
+        assert read_offer_and_pool(coin_name="ABAN").offer.price == 8
 
     def test_is_pruned(self, ticker_coin, now):
         assert prune_prices(before=now - timedelta(days=1)) == 0
@@ -72,35 +72,35 @@ class TestRecordPrice:
 
 class TestReadOffer:
     def test_comes_from_the_cache(self, ticker_coin, now, django_assert_num_queries):
-        read_offer(name="ABAN")
+        read_offer_and_pool(coin_name="ABAN")
         with django_assert_num_queries(0):
-            offer = read_offer(name="ABAN").offer
+            offer = read_offer_and_pool(coin_name="ABAN").offer
         assert (offer.price, offer.step) == (4, Decimal("0.00000001"))
 
     def test_follows_a_change_at_once(self, ticker_coin, now):
-        read_offer(name="ABAN")
+        read_offer_and_pool(coin_name="ABAN")
         read(ticker_coin, "4.10", now)
-        assert read_offer(name="ABAN").offer.price == Decimal("4.10")
+        assert read_offer_and_pool(coin_name="ABAN").offer.price == Decimal("4.10")
 
     def test_lives_some_seconds(self, ticker_coin):
-        read_offer(name="ABAN")
+        read_offer_and_pool(coin_name="ABAN")
         assert 0 < with_redis(lambda client: client.ttl("offer:2:ABAN")) <= 5
 
     def test_forgets_a_coin_that_is_no_longer_sold(self, ticker_coin):
-        read_offer(name="ABAN")
+        read_offer_and_pool(coin_name="ABAN")
         ticker_coin.is_sold = False
         save_coin(coin=ticker_coin)
         assert with_redis(lambda client: client.get("offer:ABAN")) is None
         assert list_offers() == []
 
     def test_comes_from_postgres_without_redis(self, ticker_coin, without_redis):
-        found = read_offer(name="ABAN")
+        found = read_offer_and_pool(coin_name="ABAN")
         assert (found.offer.price, found.pool_total) == (4, None)
 
     @pytest.mark.parametrize("counter", ["nonsense", "-5", ""])
     def test_takes_a_counter_that_makes_no_sense_for_none(self, ticker_coin, counter):
         with_redis(lambda client: client.set("pool:ABAN", counter))
-        assert read_offer(name="ABAN").pool_total is None
+        assert read_offer_and_pool(coin_name="ABAN").pool_total is None
 
 
 def test_the_list_of_coins_costs_one_round_trip_and_no_query(
@@ -122,5 +122,5 @@ def test_the_list_of_coins_comes_from_postgres_without_redis(ticker_coin, api, n
 
 
 def test_redis_is_left_alone_for_a_moment_after_a_failure(ticker_coin, without_redis):
-    read_offer(name="ABAN")
+    read_offer_and_pool(coin_name="ABAN")
     assert breaker.is_open()

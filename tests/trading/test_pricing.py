@@ -3,7 +3,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.pricing import amount_for, charge_for
+from trading.rounding import amount_for, charge_for
 
 PRICES = st.decimals(min_value="0.00000001", max_value="200000", places=8)
 AMOUNTS = st.decimals(min_value="0.00000001", max_value="100000", places=8)

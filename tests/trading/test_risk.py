@@ -16,10 +16,11 @@ from trading.exceptions import OrderNotCancellable, OrderNotHeld, PriceUnavailab
 from trading.models import Order, Review, RiskRule
 from trading.pools import read_counters
 from trading.risk import RecentOrders, find_breach
-from trading.services.orders import OrderRequest, cancel_order, place_order
-from trading.services.reviews import refund_held_order, release_held_order
-from wallets.idempotency import idempotency_key
+from trading.services.cancelling import cancel_order
+from trading.services.placing import OrderRequest, place_order
+from trading.services.reviewing import refund_held_order, release_held_order
 from wallets.models import User
+from wallets.runtime.idempotency import idempotency_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,9 +33,9 @@ def staff(db):
 @pytest.fixture
 def place(shopper, coin, now):
     def by_total(total="12.00", *, of=None, key=None, at=None):
-        request = {"crypto": "ABAN", "amount": None, "total": Decimal(total)}
-        wish = OrderRequest(**request, key=idempotency_key(key=key, request=request))
-        return place_order(buyer=(of or shopper).principal, request=wish, now=at or now).order
+        wanted = {"coin_name": "ABAN", "amount": None, "total": Decimal(total)}
+        order_request = OrderRequest(**wanted, key=idempotency_key(key=key, request=wanted))
+        return place_order(buyer=(of or shopper).principal, order_request=order_request, now=at or now).order
 
     return by_total
 
@@ -46,8 +47,8 @@ def held(place, settings):
     return place()
 
 
-def recent(count=0, cancels=0, value="0"):
-    return RecentOrders(count=count, cancels=cancels, value=Decimal(value), same_key_id=None)
+def recent(count=0, cancels=0, charge="0"):
+    return RecentOrders(count=count, cancels=cancels, charge=Decimal(charge))
 
 
 class TestFindBreach:
@@ -60,8 +61,8 @@ class TestFindBreach:
         [
             (recent(), "100.00", None),
             (recent(), "100.01", RiskRule.VALUE),
-            (recent(value="60.00"), "40.00", None),
-            (recent(value="60.00"), "40.01", RiskRule.VALUE),
+            (recent(charge="60.00"), "40.00", None),
+            (recent(charge="60.00"), "40.01", RiskRule.VALUE),
             (recent(count=2), "1", None),
             (recent(count=3), "1", RiskRule.ORDERS),
             (recent(cancels=1), "1", None),
@@ -84,7 +85,7 @@ class TestHolding:
     def test_keeps_a_small_order_out_of_the_pool(self, place, settings):
         settings.RISK_MAX_VALUE = Decimal("1.00")
         assert place("2.00").state == "held"
-        assert read_counters(coins=["ABAN"]) == {}
+        assert read_counters(coin_names=["ABAN"]) == {}
 
     def test_is_about_orders_within_the_window(self, place, settings, now):
         settings.RISK_MAX_ORDERS = 2
@@ -117,8 +118,8 @@ class TestHolding:
 
         def order(_):
             try:
-                wish = OrderRequest(crypto="ABAN", amount=None, total=Decimal("1.00"))
-                return place_order(buyer=shopper.principal, request=wish, now=now).order.state
+                wish = OrderRequest(coin_name="ABAN", amount=None, total=Decimal("1.00"))
+                return place_order(buyer=shopper.principal, order_request=wish, now=now).order.state
             finally:
                 connection.close()
 
@@ -164,7 +165,7 @@ class TestRelease:
         later = now + timedelta(hours=3)
         order = release_held_order(order_id=held.pk, decided_by=staff, note="fine", now=later)
         assert (order.state, order.settle_by) == ("aggregated", later + settings.POOL_MAX_AGE)
-        assert read_counters(coins=["ABAN"]) == {"ABAN": Decimal("2.00")}
+        assert read_counters(coin_names=["ABAN"]) == {"ABAN": Decimal("2.00")}
 
     @pytest.mark.parametrize(("price", "outcome"), [("4.80", "pending"), ("4.81", "refunded"), ("3.19", "refunded")])
     def test_refunds_when_the_price_has_moved(self, held, staff, shopper, now, price, outcome):
@@ -179,8 +180,8 @@ class TestRelease:
     def test_waits_for_a_price(self, held, staff, coin, now):
         coin.fixed_price = None
         coin.save()
-        coin.market_price.delete()
-        from wallets.redis_store import with_redis
+        coin.current_price.delete()
+        from wallets.runtime.redis_store import with_redis
 
         with_redis(lambda redis: redis.flushall())
         with pytest.raises(PriceUnavailable):

@@ -3,7 +3,6 @@ from decimal import Decimal
 import pytest
 from django.db import OperationalError
 
-from wallets.conflicts import retried_on_conflict
 from wallets.exceptions import (
     AccountFrozen,
     Busy,
@@ -11,8 +10,9 @@ from wallets.exceptions import (
     IdempotencyKeyReused,
     InsufficientFunds,
 )
-from wallets.idempotency import idempotency_key
 from wallets.models import Transaction, Wallet
+from wallets.runtime.conflicts import retried_on_conflict
+from wallets.runtime.idempotency import idempotency_key
 from wallets.services.cash import deposit, withdraw
 
 pytestmark = pytest.mark.django_db

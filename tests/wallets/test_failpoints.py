@@ -10,7 +10,9 @@ from pydantic import ValidationError
 from exchange_site.configuration import Configuration
 from tests.processes import PROJECT
 
-REACH = "import django; django.setup(); from wallets.failpoints import reach; reach('order.debited'); print('on')"
+REACH = (
+    "import django; django.setup(); from wallets.runtime.failpoints import reach; reach('order.debited'); print('on')"
+)
 
 
 def reach(folder, shots):

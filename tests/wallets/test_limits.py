@@ -3,12 +3,19 @@
 from ipaddress import ip_network
 
 import pytest
-from django.core.cache import caches
 
-from wallets import redis_store
-from wallets.callers import client_address
 from wallets.exceptions import RateLimited
-from wallets.limits import LOGIN, USER, Limit, count_call, count_call_against_all
+from wallets.runtime import redis_store
+from wallets.runtime.redis_round import RedisRound
+from wallets.web import limits
+from wallets.web.callers import client_address
+from wallets.web.limits import LOGIN, USER, Limit, count_call
+
+
+def count_once(*, limit, caller):
+    [usage] = count_call(limits=[limit], caller=caller)
+    return usage
+
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +44,7 @@ class TestCountCall:
         settings.RATE_LIMIT_LOGIN = "3/h"
 
     def test_lets_as_many_through_as_the_quota(self):
-        usages = [count_call(limit=LOGIN, caller="alice") for _ in range(5)]
+        usages = [count_once(limit=LOGIN, caller="alice") for _ in range(5)]
         assert [usage.remaining for usage in usages] == [2, 1, 0, 0, 0]
         assert [usage.exceeded for usage in usages] == [False, False, False, True, True]
         assert all(1 <= usage.reset_seconds <= 3600 for usage in usages)
@@ -48,47 +55,48 @@ class TestCountCall:
     def test_counts_callers_and_limits_apart(self, settings):
         settings.RATE_LIMIT_USER = "3/h"
         for caller, limit in [("alice", LOGIN), ("bob", LOGIN), ("alice", Limit("user", "RATE_LIMIT_USER"))]:
-            assert count_call(limit=limit, caller=caller).remaining == 2
+            assert count_once(limit=limit, caller=caller).remaining == 2
 
     def test_costs_one_round_trip(self, monkeypatch):
         trips = []
         real = redis_store.with_redis
-        monkeypatch.setattr("wallets.limit_cache.with_redis", lambda command: trips.append(1) or real(command))
-        count_call(limit=LOGIN, caller="alice")
-        count_call(limit=LOGIN, caller="alice")
-        count_call_against_all(limits=(USER, LOGIN), caller="alice")
+        monkeypatch.setattr("wallets.runtime.redis_round.with_redis", lambda command: trips.append(1) or real(command))
+        count_once(limit=LOGIN, caller="alice")
+        count_once(limit=LOGIN, caller="alice")
+        count_call(limits=(USER, LOGIN), caller="alice")
         assert len(trips) == 3
 
     def test_counts_against_several_limits_what_it_counts_against_each(self, settings):
         settings.RATE_LIMIT_USER = "9/h"
         for left in ([8, 2], [7, 1], [6, 0], [5, 0]):
-            usages = count_call_against_all(limits=(USER, LOGIN), caller="alice").usages
+            usages = count_call(limits=(USER, LOGIN), caller="alice")
             assert [usage.remaining for usage in usages] == left
         assert [usage.exceeded for usage in usages] == [False, True]
-        assert count_call(limit=USER, caller="alice").remaining == 4
+        assert count_once(limit=USER, caller="alice").remaining == 4
 
-    def test_reads_what_it_is_asked_for_along(self):
+    def test_reads_the_keys_of_its_round_trip(self):
         redis_store.with_redis(lambda redis: redis.set("kept", "7"))
-        counted = count_call_against_all(limits=(USER, LOGIN), caller="alice", along=("missing", "kept"))
-        assert counted.found == [None, "7"]
-        assert counted.usages[1].remaining == 2
+        redis_round = RedisRound()
+        redis_round.prefetch("missing", "kept")
+        usages = count_call(limits=(USER, LOGIN), caller="alice", redis_round=redis_round)
+        assert (redis_round.find("missing"), redis_round.find("kept")) == (None, "7")
+        assert usages[1].remaining == 2
         assert redis_store.with_redis(lambda redis: redis.get("kept")) == "7"
 
     def test_finds_nothing_without_redis(self, without_redis):
-        assert count_call_against_all(limits=(LOGIN,), caller="alice", along=("kept",)).found == [None]
-
-    def test_a_counter_that_nobody_would_count_is_not_taken(self):
-        with pytest.raises(AssertionError, match="would not be counted"):
-            caches["limits"].add("somebody", 1, 60)
+        redis_round = RedisRound()
+        redis_round.prefetch("kept")
+        count_call(limits=(LOGIN,), caller="alice", redis_round=redis_round)
+        assert redis_round.find("kept") is None
 
     def test_counters_expire(self):
-        count_call(limit=LOGIN, caller="alice")
+        count_once(limit=LOGIN, caller="alice")
         [key] = redis_store.with_redis(lambda redis: redis.keys("rl:*"))
         assert 3600 <= redis_store.with_redis(lambda redis: redis.ttl(key)) <= 3605
 
     def test_goes_on_counting_without_redis(self, without_redis):
-        caches["limits"]._local.clear()
-        usages = [count_call(limit=LOGIN, caller="alice") for _ in range(5)]
+        limits._counted_here.clear()
+        usages = [count_once(limit=LOGIN, caller="alice") for _ in range(5)]
         assert [usage.remaining for usage in usages] == [2, 1, 0, 0, 0]
         assert usages[-1].exceeded
 

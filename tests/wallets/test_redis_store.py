@@ -2,7 +2,7 @@
 
 import pytest
 
-from wallets.redis_store import RedisAway, breaker, with_redis
+from wallets.runtime.redis_store import RedisAway, breaker, with_redis
 
 
 def test_a_connection_that_redis_has_closed_is_replaced():

@@ -1,16 +1,16 @@
-"""Putting coins on sale."""
+"""Putting coins on sale, and taking them off."""
 
 from typing import Any
 
 from django.db import transaction
 
 from trading.models import Coin, Shop
-from trading.prices import publish_offer_after_commit
+from trading.offers import publish_offer_after_commit
 from wallets.services.house import open_house_wallets
 
 
 @transaction.atomic
-def list_coin(*, name: str, **fields: Any) -> Coin:
+def put_on_sale(*, name: str, **fields: Any) -> Coin:
     """Put a coin on sale, with its house wallets; one that exists keeps what it has."""
     coin, _ = Coin.objects.get_or_create(name=name, defaults=fields)
     open_house_wallets(asset=name)
@@ -25,9 +25,18 @@ def save_coin(*, coin: Coin) -> None:
     publish_offer_after_commit(coin_id=coin.pk)
 
 
+def stop_selling(*, coin: Coin) -> None:
+    """Refuse new orders of a coin; orders that wait already are bought as usual."""
+    _set_sold(coin, is_sold=False)
+
+
+def sell_again(*, coin: Coin) -> None:
+    """Take orders of a coin again."""
+    _set_sold(coin, is_sold=True)
+
+
 @transaction.atomic
-def set_on_sale(*, coin: Coin, is_sold: bool) -> None:
-    """Stop selling a coin, or sell it again; orders that wait already are bought as usual."""
+def _set_sold(coin: Coin, *, is_sold: bool) -> None:
     Coin.objects.filter(pk=coin.pk).update(is_sold=is_sold)
     publish_offer_after_commit(coin_id=coin.pk)
 

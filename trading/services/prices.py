@@ -7,8 +7,8 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import transaction
 
-from trading.models import Coin, CoinPrice, PriceReading
-from trading.prices import publish_offer_after_commit
+from trading.models import Coin, CoinPrice, PriceChange
+from trading.offers import publish_offer_after_commit
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def record_price(*, coin: Coin, value: Decimal, source: str, now: datetime) -> N
     elif _agrees(value, price.value):
         _accept(price, value=value, source=source, now=now)
     else:
-        _doubt(price, value=value, source=source, now=now)
+        _suspect(price, value=value, source=source, now=now)
     publish_offer_after_commit(coin_id=coin.pk)
 
 
@@ -53,13 +53,13 @@ def _agrees(value: Decimal, other: Decimal) -> bool:
 
 def _accept(price: CoinPrice, *, value: Decimal, source: str, now: datetime) -> None:
     if price.value != value:
-        PriceReading.objects.create(coin=price.coin, value=value, source=source, read_at=now)
+        PriceChange.objects.create(coin=price.coin, value=value, source=source, read_at=now)
     price.value, price.source, price.read_at = value, source, now
     price.suspended_at, price.candidate, price.candidate_readings = None, None, 0
     price.save()
 
 
-def _doubt(price: CoinPrice, *, value: Decimal, source: str, now: datetime) -> None:
+def _suspect(price: CoinPrice, *, value: Decimal, source: str, now: datetime) -> None:
     if price.candidate is not None and _agrees(value, price.candidate):
         price.candidate_readings += 1
     else:
@@ -77,4 +77,4 @@ def _doubt(price: CoinPrice, *, value: Decimal, source: str, now: datetime) -> N
 
 def prune_prices(*, before: datetime) -> int:
     """Delete the price history from before `before`; returns how many rows."""
-    return PriceReading.objects.filter(read_at__lt=before).delete()[0]
+    return PriceChange.objects.filter(read_at__lt=before).delete()[0]

@@ -1,4 +1,4 @@
-"""What settlement does to orders: claim, complete and refund many, in a constant number of statements.
+"""Claims, completes and refunds many orders for settlement, in a constant number of statements.
 
 Every change is guarded by the state it starts from, so a late or second run changes nothing.
 """
@@ -9,24 +9,20 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
 from django.db.models import Count, Sum
 
 from trading.metrics import count_closed_after_commit
 from trading.models import Order, OrderState
 from wallets.money import USD
-from wallets.services.ledger import (
-    OrderCredit,
-    book_revenue,
-    deliver_coins,
-    lock_customer_wallets,
-    refund_customers,
-)
+from wallets.runtime import sql
+from wallets.services.ledger.crediting import OrderCredit, deliver_coins, refund_customers
+from wallets.services.ledger.house_moves import book_revenue
+from wallets.services.ledger.locking import lock_customer_wallets
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimedOrders:
-    """The sums over the orders that one claim took: coins, US dollars, and the part that came from the pool."""
+    """The sums over the orders of one claim: coins, US dollars, and the part that came from the pool."""
 
     count: int
     amount: Decimal
@@ -34,59 +30,20 @@ class ClaimedOrders:
     pool_charge: Decimal
 
 
-_CLAIM = """
-WITH taken AS (
-    SELECT id FROM trading_order
-     WHERE coin_id = %(coin_id)s AND (state = 'pending' OR %(with_pool)s AND state = 'aggregated')
-       AND state IN ('pending', 'aggregated')  -- what the index waiting_orders holds
-     ORDER BY id LIMIT %(most)s
-       FOR NO KEY UPDATE SKIP LOCKED
-), claimed AS (
-    UPDATE trading_order o
-       SET state = 'settling', settling_at = %(now)s, batch_id = %(batch_id)s
-      FROM taken WHERE o.id = taken.id
-    RETURNING o.amount, o.total_price, o.is_aggregated
-)
-SELECT count(*), coalesce(sum(amount), 0), coalesce(sum(total_price), 0),
-       coalesce(sum(total_price) FILTER (WHERE is_aggregated), 0)
-  FROM claimed
-"""
-
-
 def claim_orders(*, coin_id: int, batch_id: int, with_pool: bool, most: int, now: datetime) -> ClaimedOrders:
     """Move the waiting orders of a coin to `settling`, oldest first, in one statement.
 
     Orders that are being cancelled this moment are passed over.
     """
-    values: dict[str, Any] = {
-        "coin_id": coin_id,
-        "batch_id": batch_id,
-        "with_pool": with_pool,
-        "most": most,
-        "now": now,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, values)
-        count, amount, charge, pool_charge = cursor.fetchone()
+    row = sql.fetch_one("trading.claim", coin_id=coin_id, batch_id=batch_id, with_pool=with_pool, most=most, now=now)
+    assert row is not None, "sums return a row"
+    count, amount, charge, pool_charge = row
     return ClaimedOrders(count=count, amount=amount, charge=charge, pool_charge=pool_charge)
-
-
-_COMPLETE = """
-WITH ordered AS (
-    SELECT id, sum(amount) OVER (ORDER BY id) AS amount_so_far
-      FROM trading_order WHERE batch_id = %(batch_id)s AND state = 'settling'
-)
-UPDATE trading_order o
-   SET state = 'completed', completed_at = %(now)s
-  FROM ordered
- WHERE o.id = ordered.id AND ordered.amount_so_far <= %(available)s
-RETURNING o.id, o.customer_id, o.amount, o.total_price, extract(epoch FROM %(now)s - o.created_at)
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SettledOrders:
-    """How many orders an outcome reached, and their sums in coins and US dollars."""
+    """The number of orders that an outcome reached, and their sums in coins and US dollars."""
 
     count: int
     amount: Decimal
@@ -98,9 +55,7 @@ def complete_orders(*, batch_id: int, asset: str, available: Decimal, reference:
 
     The caller holds the lock on the coin's inventory.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_COMPLETE, {"batch_id": batch_id, "available": available, "now": now})
-        rows = cursor.fetchall()
+    rows = sql.fetch_all("trading.complete", batch_id=batch_id, available=available, now=now)
     settled = _sum_up(rows)
     if rows:
         ages = [float(row[4]) for row in rows]
@@ -115,20 +70,11 @@ def refund_orders(*, batch_id: int, reason: str, now: datetime) -> SettledOrders
 
     Wallets are locked before orders, as everywhere.
     """
-    customers = list(
-        Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING).values_list("customer_id", flat=True)
-    )
-    lock_customer_wallets(asset=USD, customer_ids=customers)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE trading_order SET state = 'refunded', refunded_at = %(now)s, reason = %(reason)s
-             WHERE batch_id = %(batch_id)s AND state = 'settling'
-            RETURNING id, customer_id, amount, total_price
-            """,
-            {"batch_id": batch_id, "reason": reason, "now": now},
-        )
-        rows = cursor.fetchall()
+    settling = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING)
+    lock_customer_wallets(asset=USD, customer_ids=list(settling.values_list("customer_id", flat=True)))
+    locked = settling.select_for_update(no_key=True).order_by("id")
+    rows = list(locked.values_list("id", "customer_id", "amount", "charge"))
+    settling.update(state=OrderState.REFUNDED, refunded_at=now, reason=reason)
     if rows:
         count_closed_after_commit(state=OrderState.REFUNDED, count=len(rows))
         refund_customers(credits_=_credits(rows, of=3), now=now)
@@ -136,9 +82,9 @@ def refund_orders(*, batch_id: int, reason: str, now: datetime) -> SettledOrders
 
 
 def sum_open_orders(*, batch_id: int) -> SettledOrders:
-    """What of a batch is still to be settled."""
+    """Sum up the orders of a batch that are still to be settled."""
     sums = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING).aggregate(
-        count=Count("id"), amount=Sum("amount"), charge=Sum("total_price")
+        count=Count("id"), amount=Sum("amount"), charge=Sum("charge")
     )
     return SettledOrders(count=sums["count"], amount=sums["amount"] or Decimal(0), charge=sums["charge"] or Decimal(0))
 

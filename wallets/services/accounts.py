@@ -7,11 +7,11 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from wallets.conflicts import retried_on_conflict
 from wallets.exceptions import InvalidCredentials, UsernameTaken, WeakPassword
 from wallets.models import User, Wallet, WalletRole
 from wallets.money import USD
-from wallets.services.ledger import lock_customer_wallets
+from wallets.runtime.conflicts import retried_on_conflict
+from wallets.services.ledger.locking import lock_customer_wallets
 from wallets.services.tokens import TokenPair, start_token_family
 
 

@@ -8,12 +8,13 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import transaction
 
-from wallets.conflicts import retried_on_conflict
 from wallets.exceptions import DepositsClosed
-from wallets.idempotency import IdempotencyKey
 from wallets.models import Transaction, TransactionKind, User, WalletRole
-from wallets.selectors import Principal
-from wallets.services.ledger import credit, debit, lock_dollar_wallet
+from wallets.runtime.conflicts import retried_on_conflict
+from wallets.runtime.idempotency import IdempotencyKey
+from wallets.selectors.accounts import Principal
+from wallets.services.ledger.locking import lock_dollar_wallet
+from wallets.services.ledger.moving import Movement, credit, debit, ensure_funds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class CashMovement:
 
 
 def deposit(*, principal: Principal, amount: Decimal, key: IdempotencyKey | None, now: datetime) -> CashMovement:
-    """Credit `amount` US dollars on the customer's own word, where the operator allows that.
+    """Credit `amount` US dollars on the customer's own word, where the configuration allows that.
 
     Raises DepositsClosed, AccountFrozen, IdempotencyKeyReused.
     """
@@ -45,16 +46,15 @@ def book_opening_deposit(*, owner_id: int, amount: Decimal, now: datetime) -> No
     user = User.objects.get(pk=owner_id)
     principal = Principal(user_id=owner_id, token_version=user.token_version)
     wallet = lock_dollar_wallet(principal=principal)
-    reference = f"opening:{owner_id}"
-    if not Transaction.objects.filter(reference=reference).exists():
-        credit(
-            wallet=wallet,
-            amount=amount,
-            kind=TransactionKind.DEPOSIT,
-            source=WalletRole.FUNDING,
-            now=now,
-            reference=reference,
-        )
+    movement = Movement(
+        amount=amount,
+        kind=TransactionKind.DEPOSIT,
+        house=WalletRole.FUNDING,
+        reference=f"opening:{owner_id}",
+        created_at=now,
+    )
+    if not Transaction.objects.filter(reference=movement.reference).exists():
+        credit(wallet=wallet, movement=movement)
 
 
 @retried_on_conflict
@@ -70,13 +70,19 @@ def _move_cash(
     wallet = lock_dollar_wallet(principal=principal)
     if key and (earlier := _find_by_key(owner_id=wallet.owner_id, kind=kind, key=key)):
         return CashMovement(balance=earlier.balance_after or Decimal(0), replayed=True)
-    reference = f"{kind}:{uuid.uuid4()}"
+    movement = Movement(
+        amount=amount,
+        kind=kind,
+        house=WalletRole.FUNDING,
+        reference=f"{kind}:{uuid.uuid4()}",
+        created_at=now,
+        key=key,
+    )
     if kind is TransactionKind.DEPOSIT:
-        credit(
-            wallet=wallet, amount=amount, kind=kind, source=WalletRole.FUNDING, now=now, reference=reference, key=key
-        )
+        credit(wallet=wallet, movement=movement)
     else:
-        debit(wallet=wallet, amount=amount, kind=kind, to=WalletRole.FUNDING, now=now, reference=reference, key=key)
+        ensure_funds(wallet=wallet, amount=amount)
+        debit(wallet=wallet, movement=movement)
     return CashMovement(balance=wallet.balance, replayed=False)
 
 

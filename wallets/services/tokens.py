@@ -13,7 +13,7 @@ from ninja_jwt.tokens import AccessToken, RefreshToken
 
 from wallets.exceptions import TokenInvalid
 from wallets.models import TokenFamily, User
-from wallets.selectors import Principal
+from wallets.selectors.accounts import Principal
 
 _VERSION_CLAIM = "version"
 _FAMILY_CLAIM = "family"

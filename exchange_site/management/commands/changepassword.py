@@ -1,16 +1,14 @@
 from typing import Any
 
 from django.contrib.auth.management.commands import changepassword
-from django.db.models import F
 
-from wallets.models import User
+from wallets.services.credentials import end_sessions
 
 
 class Command(changepassword.Command):
-    """Django's own, and every token handed out before ends."""
+    """Django's own command, after which no token handed out before opens anything."""
 
     def handle(self, *args: Any, **options: Any) -> Any:
         done = super().handle(*args, **options)
-        name = options["username"]
-        User.objects.filter(username=name).update(token_version=F("token_version") + 1)
+        end_sessions(username=options["username"])
         return done

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from exchange_site.history import write_history, write_settled_orders
 from exchange_site.seed import ADMIN_BALANCE, ADMIN_PASSWORD, ADMIN_USERNAME, SEED_COINS
 from trading.models import Coin
-from trading.services.coins import list_coin
+from trading.services.coins import put_on_sale
 from trading.services.prices import record_price
 from wallets.models import User
 from wallets.services.accounts import open_dollar_wallet
@@ -67,8 +67,8 @@ def _seed_coins(progress: Progress) -> None:
 
 def _seed_coin(*, name: str, title: str, price: Decimal) -> None:
     """A coin's first price stands until the exchange is read."""
-    coin = list_coin(name=name, title=title)
-    if not hasattr(coin, "market_price"):
+    coin = put_on_sale(name=name, title=title)
+    if not hasattr(coin, "current_price"):
         record_price(coin=coin, value=price, source=SEED_PRICE_SOURCE, now=timezone.now())
 
 
@@ -83,7 +83,7 @@ def _seed_admin(progress: Progress) -> None:
 def _seed_more_coins(progress: Progress, count: int) -> None:
     """Coins that no exchange lists, so their prices are fixed."""
     for number in progress.track(range(1, count + 1), description="more coins"):
-        list_coin(name=f"SEED{number}", title=f"Seeded coin {number}", fixed_price=Decimal(number))
+        put_on_sale(name=f"SEED{number}", title=f"Seeded coin {number}", fixed_price=Decimal(number))
 
 
 def _seed_customers(progress: Progress, count: int) -> None:

@@ -1,0 +1,76 @@
+"""JSON in and out, exactly: numbers are decimals, text is text that Postgres can store."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from django.http import HttpRequest
+from ninja.parser import Parser
+from ninja.renderers import BaseRenderer, JSONRenderer
+
+from wallets.web.bodies import MalformedJson, UnsupportedMediaType
+
+
+class ExactJsonParser(Parser):
+    """Reads a JSON object without a float in between, and refuses everything that is not strict JSON."""
+
+    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
+        if request.content_type not in {"", "application/json"}:
+            raise UnsupportedMediaType
+        return parse_object(request.body)
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Raises MalformedJson, also for NaN, duplicate names, lone surrogates, NUL and bottomless nesting."""
+    try:
+        data = json.loads(
+            body.decode(),
+            parse_float=Decimal,
+            parse_constant=_refuse,
+            object_pairs_hook=_object_of_unique_names,
+        )
+        _refuse_unstorable_text(data)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise MalformedJson from error
+    if not isinstance(data, dict):
+        raise MalformedJson
+    return data
+
+
+class ExactJsonRenderer(BaseRenderer):
+    """Writes JSON; the schemas have turned amounts into strings already."""
+
+    media_type = "application/json"
+
+    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> str:
+        return to_json(data)
+
+
+def to_json(data: Any) -> str:
+    """Return `data` as JSON, without loss."""
+    return json.dumps(data, cls=JSONRenderer.encoder_class)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _object_of_unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name stands twice")
+    return members
+
+
+def _refuse_unstorable_text(data: Any) -> None:
+    if isinstance(data, str):
+        data.encode()
+        if "\0" in data:
+            raise ValueError("NUL in a text")
+    elif isinstance(data, dict):
+        for name, value in data.items():
+            _refuse_unstorable_text(name)
+            _refuse_unstorable_text(value)
+    elif isinstance(data, list):
+        for value in data:
+            _refuse_unstorable_text(value)

@@ -1,0 +1,126 @@
+"""Completes the OpenAPI document with headers, media types and examples, for which Ninja has no words."""
+
+from typing import Any, Final
+
+from wallets.web.problems import PROBLEM_JSON
+
+Document = dict[str, Any]
+
+_HEADERS: Final[Document] = {
+    "RateLimit": {
+        "description": "What is left of each limit, and in how many seconds it is whole again.",
+        "schema": {"type": "string", "examples": ['"user";r=998;t=3423, "orders";r=59;t=17']},
+    },
+    "RateLimit-Policy": {
+        "description": "The limits: so many calls in a window of so many seconds.",
+        "schema": {"type": "string", "examples": ['"user";q=1000;w=3600, "orders";q=60;w=60']},
+    },
+    "Retry-After": {
+        "description": "Seconds after which to try again.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$", "examples": ["17"]},
+    },
+    "Link": {
+        "description": 'The next page, if there is one, as `<…>; rel="next"` (RFC 8288).',
+        "schema": {"type": "string"},
+    },
+    "Idempotent-Replayed": {
+        "description": "`true` when an earlier request with this key had done it.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "X-Request-ID": {
+        "description": "The request's name in the logs: the caller's own, or a new one.",
+        "schema": {"type": "string"},
+    },
+}
+_ACCESS_TOKEN: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "The access token that register, login and refresh answer with.",
+}
+_LINKS: Final = {
+    "placeOrder": {
+        name: {"operationId": name, "parameters": {"order_id": "$response.body#/id"}}
+        for name in ("getOrder", "cancelOrder")
+    },
+}
+_RETRIED: Final = ("409", "429", "503")
+
+
+def finish(document: Document) -> Document:
+    """Complete the document that Ninja made, in place, and return it."""
+    document["components"]["headers"] = _HEADERS
+    # Ninja names a scheme after each class; for a client they are one.
+    document["components"]["securitySchemes"] = {"AccessToken": _ACCESS_TOKEN}
+    schemas = document["components"]["schemas"]
+    for path in document["paths"].values():
+        for operation in path.values():
+            if "security" in operation:
+                operation["security"] = [{"AccessToken": []}]
+            _finish_parameters(operation)
+            _finish_body(operation, schemas)
+            operation["responses"] = {
+                str(status): _finished(str(status), response, operation, schemas)
+                for status, response in sorted(operation["responses"].items())
+            }
+    return document
+
+
+def _finish_parameters(operation: Document) -> None:
+    """Ninja hands the schema's list of examples on, where OpenAPI has a single one; no query holds a null."""
+    for parameter in operation["parameters"]:
+        parameter["schema"] = _without_null(parameter["schema"])
+        examples = parameter.pop("examples", None)
+        if examples:
+            parameter["example"] = examples[0]
+
+
+def _without_null(schema: Document) -> Document:
+    choices = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
+    if len(choices) != 1:
+        return schema
+    return {**{name: value for name, value in schema.items() if name != "anyOf"}, **choices[0]}
+
+
+def _finish_body(operation: Document, schemas: Document) -> None:
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        examples = _examples(media["schema"], schemas)
+        if examples:
+            media["examples"] = {f"example {number}": {"value": value} for number, value in enumerate(examples, 1)}
+
+
+def _finished(status: str, response: Document, operation: Document, schemas: Document) -> Document:
+    content = response.get("content", {})
+    if PROBLEM_JSON in content:
+        response["content"] = {PROBLEM_JSON: content[PROBLEM_JSON]}
+    else:
+        for media in content.values():
+            examples = _examples(media["schema"], schemas)
+            if examples:
+                media["example"] = examples[0]
+    if status.startswith("2") and operation["operationId"] in _LINKS:
+        response["links"] = _LINKS[operation["operationId"]]
+    names = _header_names(status, operation)
+    response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    return response
+
+
+def _header_names(status: str, operation: Document) -> list[str]:
+    parameters = {parameter["name"] for parameter in operation["parameters"]}
+    names = ["X-Request-ID", "RateLimit", "RateLimit-Policy"]
+    if status in _RETRIED:
+        names.append("Retry-After")
+    if status.startswith("2") and "cursor" in parameters:
+        names.append("Link")
+    if status.startswith("2") and "Idempotency-Key" in parameters:
+        names.append("Idempotent-Replayed")
+    return names
+
+
+def _examples(schema: Document, schemas: Document) -> list[Any]:
+    if "$ref" in schema:
+        return _examples(schemas[schema["$ref"].rsplit("/", 1)[-1]], schemas)
+    if schema.get("type") == "array":
+        return [[example] for example in _examples(schema["items"], schemas)]
+    found: list[Any] = schema.get("examples", [])
+    return found

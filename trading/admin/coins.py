@@ -1,0 +1,119 @@
+"""Admin pages of coins and of the shop."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from trading.models import Coin, Shop
+from trading.offers import offer_of
+from trading.services.coins import open_or_close_shop, save_coin, sell_again, stop_selling
+from trading.services.prices import accept_price
+from wallets.admin.actions import Question, ReasonForm, ask_staff
+from wallets.admin.records import QuickAdmin, badge, link_to_list
+
+
+@admin.register(Coin)
+class CoinAdmin(QuickAdmin):
+    list_display = ("name", "title", "is_sold", "price", "price_state", "minimum", "maximum", "step", "pool_policy")
+    list_filter = ("is_sold", "pool_policy")
+    list_select_related = ("current_price",)
+    search_fields = ("name",)
+    search_help_text = "The name"
+    readonly_fields = ("price", "price_state", "suspect_price", "orders")
+    actions = ("stop_selling", "sell_again", "accept_suspect_price")
+    object_actions = ("stop_selling", "sell_again", "accept_suspect_price")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Wallets and the ledger know a coin by its name."""
+        return (*self.readonly_fields, "name") if obj else self.readonly_fields
+
+    def find(self, term: str) -> Q:
+        return Q(name=term.upper())
+
+    def save_model(self, request: HttpRequest, obj: Coin, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
+        save_coin(coin=obj)
+
+    @admin.display(description="Price (USD)")
+    def price(self, coin: Coin) -> str:
+        price = offer_of(coin=coin).price
+        return "-" if price is None else f"{price.normalize():,f}"
+
+    @admin.display(description="Price state")
+    def price_state(self, coin: Coin) -> SafeString | str:
+        offer = offer_of(coin=coin)
+        if offer.suspended:
+            return badge("suspended")
+        return badge("active" if offer.is_available(now=timezone.now()) else "stale")
+
+    @admin.display(description="Suspect price")
+    def suspect_price(self, coin: Coin) -> str:
+        current = getattr(coin, "current_price", None)
+        if current is None or current.candidate is None:
+            return "-"
+        return f"{current.candidate.normalize():f}, against {current.value.normalize():f} at {current.read_at}"
+
+    @admin.display(description="Orders")
+    def orders(self, coin: Coin) -> SafeString:
+        return link_to_list("trading_order", "orders", coin__id__exact=coin.pk)
+
+    @admin.action(description="Stop selling", permissions=["change"])
+    def stop_selling(self, request: HttpRequest, queryset: QuerySet[Coin]) -> None:
+        """Refuse new orders; orders that wait already are bought as usual."""
+        for coin in queryset:
+            stop_selling(coin=coin)
+            self.log_change(request, coin, "No longer sold.")
+
+    @admin.action(description="Sell again", permissions=["change"])
+    def sell_again(self, request: HttpRequest, queryset: QuerySet[Coin]) -> None:
+        for coin in queryset:
+            sell_again(coin=coin)
+            self.log_change(request, coin, "Sold again.")
+
+    @admin.action(description="Accept the suspect price", permissions=["change"])
+    def accept_suspect_price(self, request: HttpRequest, queryset: QuerySet[Coin]) -> HttpResponse | None:
+        """Sell at the price that is shown, if it is still the suspect one: readings come every few seconds."""
+        coin = queryset.filter(current_price__candidate__isnull=False).select_related("current_price").first()
+        if coin is None or queryset.count() > 1:
+            self.message_user(request, "Choose one coin with a suspect price.", messages.ERROR)
+            return None
+        price = coin.current_price.candidate
+        assert price is not None
+        question = Question(
+            action="accept_suspect_price",
+            title=f"Sell {coin} at {price.normalize():f}, after {coin.current_price.value.normalize():f}",
+            form_class=_AcceptForm,
+            initial={"price": price},
+        )
+        given = ask_staff(page=self, request=request, chosen=queryset, question=question)
+        if isinstance(given, HttpResponse):
+            return given
+        accepted = accept_price(coin=coin, expected=given["price"], now=timezone.now())
+        if accepted:
+            self.log_change(request, coin, f"Accepted the price {given['price']}: {given['reason']}")
+            self.message_user(request, f"{coin} is sold at {given['price'].normalize():f}.")
+        else:
+            self.message_user(request, "The price has changed. Look again.", messages.ERROR)
+        return None
+
+
+class _AcceptForm(ReasonForm):
+    price = forms.DecimalField(max_digits=20, decimal_places=8, widget=forms.HiddenInput)
+
+
+@admin.register(Shop)
+class ShopAdmin(QuickAdmin):
+    """The switch for all selling at once; it works within seconds."""
+
+    list_display = ("__str__", "reason")
+    fields = ("is_open", "reason")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and not Shop.objects.exists()
+
+    def save_model(self, request: HttpRequest, obj: Shop, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
+        open_or_close_shop(is_open=obj.is_open, reason=obj.reason)

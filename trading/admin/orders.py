@@ -1,0 +1,66 @@
+"""Admin page of orders."""
+
+from django.contrib import admin
+from django.db.models import Q
+from django.utils.safestring import SafeString
+
+from trading.models import Order
+from wallets.admin.records import RecordAdmin, badge, find_customers, is_id, link_to, link_to_list
+
+
+@admin.register(Order)
+class OrderAdmin(RecordAdmin):
+    list_display = ("id", "status", "of", "coin", "amount", "charge", "price", "batch", "created_at", "reason")
+    list_filter = ("state", "coin", "is_pooled")
+    list_select_related = ("customer", "coin")
+    search_fields = ("id",)
+    search_help_text = "The whole username of the customer, or the id of an order"
+    fields = (
+        "status",
+        "reason",
+        "of",
+        "coin",
+        "amount",
+        "price",
+        "price_source",
+        "price_at",
+        "charge",
+        "is_pooled",
+        "settle_by",
+        "batch",
+        "review_",
+        "movements",
+        "created_at",
+        "held_at",
+        "settling_at",
+        "completed_at",
+        "refunded_at",
+        "cancelled_at",
+        "idempotency_key",
+    )
+    readonly_fields = fields
+
+    def find(self, term: str) -> Q:
+        found = Q(customer_id__in=find_customers(term))
+        return found | Q(pk=int(term)) if is_id(term) else found
+
+    @admin.display(description="State")
+    def status(self, order: Order) -> SafeString | str:
+        return badge(order.state)
+
+    @admin.display(description="Customer")
+    def of(self, order: Order) -> SafeString | str:
+        return link_to("wallets_user", order.customer_id, order.customer)
+
+    @admin.display(description="Batch")
+    def batch(self, order: Order) -> SafeString | str:
+        """Link by name: the shop knows no batches."""
+        return link_to("settlement_batch", order.batch_id)
+
+    @admin.display(description="Review")
+    def review_(self, order: Order) -> SafeString | str:
+        return link_to("trading_review", order.pk, "review") if order.held_at else "-"
+
+    @admin.display(description="Movements")
+    def movements(self, order: Order) -> SafeString:
+        return link_to_list("wallets_transaction", "transactions", order_id=order.pk)

@@ -1,0 +1,67 @@
+"""Coins over HTTP."""
+
+from datetime import datetime
+from typing import Final
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Router
+
+from trading.exceptions import UnknownCoin
+from trading.offers import LIST_KEY, Offer, list_offers, load_offer
+from trading.problems import answers
+from trading.schemas.coins import CoinAnswer, CoinDetailAnswer, CoinInPath
+from trading.selectors.prices import list_price_history
+from wallets.web.bodies import Body
+from wallets.web.callers import AnonymousCaller, Prefetch, redis_round_of
+from wallets.web.problems import ANYBODY
+
+coins_router = Router(tags=["coins"])
+HISTORY_POINTS: Final = 50
+
+
+@coins_router.get(
+    "crypto-currencies/",
+    auth=[Prefetch(LIST_KEY), AnonymousCaller()],
+    operation_id="listCoins",
+    summary="List coins and prices",
+    **answers({200: list[CoinAnswer]}, *ANYBODY),
+)
+def coins(request: HttpRequest) -> list[Body]:
+    """The coins on sale, with their prices."""
+    now = timezone.now()
+    cached = redis_round_of(request).find(LIST_KEY)
+    return [_coin_fields(offer, now) for offer in list_offers(cached=cached)]
+
+
+@coins_router.get(
+    "crypto-currencies/{name}/",
+    auth=AnonymousCaller(),
+    operation_id="getCoin",
+    summary="Look at a coin",
+    **answers({200: CoinDetailAnswer}, *ANYBODY, UnknownCoin),
+)
+def one_coin(request: HttpRequest, name: CoinInPath) -> Body:
+    """One coin, with its limits and its recent price history."""
+    offer = load_offer(coin_name=name)
+    return {
+        **_coin_fields(offer, timezone.now()),
+        "minimum": offer.minimum,
+        "maximum": offer.maximum,
+        "step": offer.step,
+        "history": [
+            {"price": change.value, "at": change.read_at}
+            for change in list_price_history(coin_id=offer.coin_id, limit=HISTORY_POINTS)
+        ],
+    }
+
+
+def _coin_fields(offer: Offer, now: datetime) -> Body:
+    return {
+        "name": offer.name,
+        "title": offer.title,
+        "price": offer.price,
+        "price_at": offer.price_at,
+        "price_source": offer.price_source or None,
+        "is_available": offer.is_available(now=now),
+    }

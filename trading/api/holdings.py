@@ -1,0 +1,44 @@
+"""Holdings over HTTP."""
+
+from decimal import ROUND_DOWN, Decimal
+
+from django.http import HttpRequest
+from ninja import Router
+
+from trading.offers import list_offers
+from trading.problems import answers
+from trading.schemas.holdings import HoldingAnswer
+from trading.selectors.orders import sum_costs
+from wallets.selectors.ledger import list_coin_balances
+from wallets.web.bodies import Body
+from wallets.web.callers import FreshAccessToken, caller
+from wallets.web.problems import SIGNED_IN
+
+holdings_router = Router(tags=["accounts"], auth=FreshAccessToken())
+
+
+@holdings_router.get(
+    "holdings/",
+    operation_id="listHoldings",
+    summary="List coins held",
+    **answers({200: list[HoldingAnswer]}, *SIGNED_IN),
+)
+def holdings(request: HttpRequest) -> list[Body]:
+    """The coins the caller holds, with what they cost and what they are worth."""
+    costs = sum_costs(customer_id=caller(request).user_id)
+    prices = {offer.name: offer.price for offer in list_offers()}
+    return [
+        {
+            "crypto": coin,
+            "amount": amount,
+            "cost": costs.get(coin, Decimal(0)),
+            "price": prices.get(coin),
+            "value": _value(amount, prices.get(coin)),
+        }
+        for coin, amount in sorted(list_coin_balances(owner_id=caller(request).user_id).items())
+    ]
+
+
+def _value(amount: Decimal, price: Decimal | None) -> Decimal | None:
+    """Return the value of a holding, rounded down: a valuation promises nothing extra."""
+    return None if price is None else (amount * price).quantize(Decimal("0.01"), rounding=ROUND_DOWN)

@@ -1,0 +1,156 @@
+"""Orders over HTTP."""
+
+from decimal import Decimal
+from typing import Final
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from ninja import Query, Router, Status
+
+from trading.exceptions import AboveMaximum, BelowMinimum, OrderNotCancellable, PriceUnavailable, UnknownCoin
+from trading.models import Order, OrderState
+from trading.problems import answers
+from trading.schemas.orders import OrderAnswer, OrderBody, OrderQuery
+from trading.selectors.orders import OrderFilters, get_order, list_orders
+from trading.selectors.pools import read_pool_totals
+from trading.services.cancelling import cancel_order
+from trading.services.placing import OrderRequest, PlacedOrder, place_order
+from wallets.exceptions import IdempotencyKeyReused, InsufficientFunds, NotFound
+from wallets.runtime.idempotency import idempotency_key
+from wallets.web.bodies import Body
+from wallets.web.callers import AccessToken, FreshAccessToken, caller
+from wallets.web.limits import Limit
+from wallets.web.lists import link_next, refuse_unknown_parameters
+from wallets.web.problems import BODY, LIST, MONEY, SIGNED_IN
+from wallets.web.requests import IdempotencyHeader, mark_replayed
+
+orders_router = Router(tags=["orders"])
+
+ORDERS: Final = Limit("orders", "RATE_LIMIT_ORDERS")
+"""The orders that a customer places and cancels."""
+
+
+@orders_router.post(
+    "",
+    auth=AccessToken(limit=ORDERS),
+    operation_id="placeOrder",
+    summary="Buy a coin",
+    **answers(
+        {201: OrderAnswer},
+        *BODY,
+        *SIGNED_IN,
+        *MONEY,
+        InsufficientFunds,
+        UnknownCoin,
+        IdempotencyKeyReused,
+        BelowMinimum,
+        AboveMaximum,
+        PriceUnavailable,
+    ),
+)
+def place(
+    request: HttpRequest, response: HttpResponse, body: OrderBody, idempotency: IdempotencyHeader
+) -> Status[Body]:
+    """Buys `amount` coins, or as many as `total` US dollars pay for. The wallet is debited at once; settlement follows.
+
+    A small order is `aggregated`: it waits in its coin's pool. An unusual one is `held` until staff have looked at it.
+    """
+    order_request = OrderRequest(
+        coin_name=body.crypto,
+        amount=body.amount,
+        total=body.total,
+        key=idempotency_key(
+            key=idempotency, request={"crypto": body.crypto, "amount": body.amount, "total": body.total}
+        ),
+    )
+    placed = place_order(buyer=caller(request), order_request=order_request, now=timezone.now())
+    mark_replayed(response, replayed=placed.replayed)
+    return Status(201, _answer(placed.order, coin_name=placed.coin_name, pool_total=_pool_total(placed)))
+
+
+@orders_router.get(
+    "",
+    auth=FreshAccessToken(),
+    operation_id="listOrders",
+    summary="List orders",
+    **answers({200: list[OrderAnswer]}, *LIST, *SIGNED_IN),
+)
+def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery]) -> list[Body]:
+    """The caller's orders, newest first."""
+    refuse_unknown_parameters(request, known=OrderQuery)
+    filters = OrderFilters(
+        state=query.state,
+        coin_name=query.crypto,
+        created_after=query.created_after,
+        created_before=query.created_before,
+    )
+    page = list_orders(customer_id=caller(request).user_id, filters=filters, limit=query.limit, cursor=query.cursor)
+    link_next(request, response, cursor=page.next_cursor)
+    return _answers(page.rows)
+
+
+@orders_router.get(
+    "{int:order_id}/",
+    auth=FreshAccessToken(),
+    operation_id="getOrder",
+    summary="Look at an order",
+    **answers({200: OrderAnswer}, *SIGNED_IN, NotFound),
+)
+def one_order(request: HttpRequest, order_id: int) -> Body:
+    """One of the caller's orders."""
+    return _answers([get_order(customer_id=caller(request).user_id, order_id=order_id)])[0]
+
+
+@orders_router.post(
+    "{int:order_id}/cancel/",
+    auth=AccessToken(limit=ORDERS),
+    operation_id="cancelOrder",
+    summary="Cancel an order",
+    **answers({200: OrderAnswer}, *SIGNED_IN, *MONEY, OrderNotCancellable),
+)
+def cancel(request: HttpRequest, order_id: int) -> Body:
+    """Cancels an order that settlement has not begun with; its charge is refunded."""
+    return _answers([cancel_order(customer=caller(request), order_id=order_id, now=timezone.now())])[0]
+
+
+def _pool_total(placed: PlacedOrder) -> Decimal | None:
+    """Return the pool's total for an order that waits in one: as it was counted, else as it is read now."""
+    if placed.order.state != OrderState.POOLED:
+        return None
+    if placed.pool_total is not None:
+        return placed.pool_total
+    return read_pool_totals(coin_names={placed.coin_name})[placed.coin_name]
+
+
+def _answers(orders: list[Order]) -> list[Body]:
+    """Return the answers for orders; the totals of their pools are read together."""
+    totals = read_pool_totals(coin_names={order.coin.name for order in orders if order.state == OrderState.POOLED})
+    return [_answer(order, coin_name=order.coin.name, pool_total=totals.get(order.coin.name)) for order in orders]
+
+
+def _answer(order: Order, *, coin_name: str, pool_total: Decimal | None) -> Body:
+    return {
+        "id": order.pk,
+        "crypto": coin_name,
+        "amount": order.amount,
+        "price": order.price,
+        "total_price": order.charge,
+        "state": order.state,
+        "is_aggregated": order.is_pooled,
+        "pool": _pool(order, total=pool_total) if order.state == OrderState.POOLED else None,
+        "reason": order.reason,
+        "created_at": order.created_at,
+        "settling_at": order.settling_at,
+        "completed_at": order.completed_at,
+        "refunded_at": order.refunded_at,
+        "cancelled_at": order.cancelled_at,
+    }
+
+
+def _pool(order: Order, *, total: Decimal | None) -> Body:
+    return {
+        "total": total,
+        "threshold": settings.ORDER_AGGREGATION_THRESHOLD,
+        "settle_by": order.settle_by,
+    }

@@ -1,0 +1,21 @@
+"""Every table of the shop."""
+
+from trading.models.coins import Coin, PoolPolicy, Shop
+from trading.models.orders import PAID_AND_OPEN, WAITING, Order, OrderState
+from trading.models.prices import CoinPrice, PriceChange
+from trading.models.reviews import Review, ReviewDecision, RiskRule
+
+__all__ = [
+    "PAID_AND_OPEN",
+    "WAITING",
+    "Coin",
+    "CoinPrice",
+    "Order",
+    "OrderState",
+    "PoolPolicy",
+    "PriceChange",
+    "Review",
+    "ReviewDecision",
+    "RiskRule",
+    "Shop",
+]

@@ -1,0 +1,67 @@
+"""Coins on sale, and the switch for all of them."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from wallets.money import USD
+from wallets.runtime.constraints import is_number
+
+
+class PoolPolicy(models.TextChoices):
+    """The end of a pool that has not reached the threshold when its time is up."""
+
+    BUY = "buy", "buy it anyway"
+    REFUND = "refund", "refund its orders"
+
+
+class Coin(models.Model):
+    """A cryptocurrency on sale. Amounts are in coins, prices in US dollars a coin."""
+
+    name = models.CharField(max_length=12, unique=True)
+    title = models.CharField(max_length=60, blank=True)
+    is_sold = models.BooleanField(default=True)
+    minimum = models.DecimalField(max_digits=20, decimal_places=8, default="0.00000001")
+    maximum = models.DecimalField(max_digits=20, decimal_places=8, default="1000000")
+    step = models.DecimalField(max_digits=20, decimal_places=8, default="0.00000001")
+    fixed_price = models.DecimalField(
+        max_digits=20, decimal_places=8, null=True, blank=True, help_text="Set here, a price does not age."
+    )
+    pool_policy = models.CharField(max_length=8, choices=PoolPolicy.choices, default=PoolPolicy.BUY)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=Q(name__regex=r"^[A-Z0-9]{2,12}$"), name="coin_name_is_a_symbol"),
+            models.CheckConstraint(condition=~Q(name=USD), name="dollars_are_not_a_coin"),
+            models.CheckConstraint(
+                condition=Q(step__gt=0)
+                & is_number("step")
+                & Q(minimum__gt=0)
+                & is_number("maximum")
+                & Q(maximum__gte=F("minimum")),
+                name="coin_limits_are_in_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(fixed_price=None) | (Q(fixed_price__gt=0) & is_number("fixed_price")),
+                name="fixed_price_is_positive",
+            ),
+            models.CheckConstraint(condition=Q(pool_policy__in=PoolPolicy.values), name="pool_policy_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Shop(models.Model):
+    """Whether anything is sold at all: one row, staff's switch for all coins at once."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
+    is_open = models.BooleanField(default=True)
+    reason = models.CharField(max_length=200, blank=True, help_text="Why it is closed. Not shown to customers.")
+
+    class Meta:
+        verbose_name_plural = "shop"
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="there_is_one_shop")]
+
+    def __str__(self) -> str:
+        return "open" if self.is_open else "closed"

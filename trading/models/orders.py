@@ -1,0 +1,123 @@
+"""Orders."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Ceil, Round
+
+from trading.models.coins import Coin
+from wallets.runtime.constraints import is_number
+
+
+class OrderState(models.TextChoices):
+    """The life of an order; docs/architecture.md has the picture."""
+
+    PENDING = "pending"
+    POOLED = "aggregated"  # the word on the wire
+    HELD = "held"
+    SETTLING = "settling"
+    COMPLETED = "completed"
+    REFUNDED = "refunded"
+    CANCELLED = "cancelled"
+
+
+WAITING = (OrderState.PENDING, OrderState.POOLED)
+PAID_AND_OPEN = (*WAITING, OrderState.HELD, OrderState.SETTLING)
+
+
+def _time_stands_for(state: OrderState, field: str) -> models.CheckConstraint:
+    return models.CheckConstraint(
+        condition=Q(**{"state": state, f"{field}__isnull": False}) | (~Q(state=state) & Q(**{field: None})),
+        name=f"{field}_is_of_{state}_orders",
+    )
+
+
+class Order(models.Model):
+    """A customer's purchase of `amount` coins at `price`, charged `charge` US dollars."""
+
+    customer = models.ForeignKey(  # whose index is orders_of_customer
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", db_index=False
+    )
+    coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="orders")
+    amount = models.DecimalField(max_digits=38, decimal_places=8)
+    price = models.DecimalField(max_digits=20, decimal_places=8)
+    price_source = models.CharField(max_length=32)
+    price_at = models.DateTimeField()
+    charge = models.DecimalField(max_digits=38, decimal_places=2, db_column="total_price")
+    state = models.CharField(max_length=12, choices=OrderState.choices)
+    is_pooled = models.BooleanField(db_column="is_aggregated")
+    settle_by = models.DateTimeField(null=True, blank=True)
+    batch_id = models.BigIntegerField(null=True, blank=True)  # opaque here: batches belong to settlement
+    reason = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001  null on the wire too
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  null: no key
+    request_hash = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  null: no key
+    created_at = models.DateTimeField()
+    held_at = models.DateTimeField(null=True, blank=True)
+    settling_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    refunded_at = models.DateTimeField(null=True, blank=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index("customer", F("created_at").desc(), F("id").desc(), name="orders_of_customer"),
+            models.Index(fields=["coin", "id"], condition=Q(state__in=WAITING), name="waiting_orders"),
+            # A pool is summed at every claim, without its orders being looked up.
+            models.Index(
+                fields=["coin"],
+                include=["settle_by", "charge"],
+                condition=Q(state="aggregated"),
+                name="pooled_orders",
+            ),
+            models.Index(fields=["batch_id", "id"], condition=Q(state="settling"), name="settling_orders"),
+            models.Index(fields=["batch_id"], condition=Q(batch_id__isnull=False), name="orders_of_batch"),
+            models.Index(fields=["held_at"], condition=Q(state="held"), name="held_orders"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0) & is_number("amount"), name="order_amount_is_positive"),
+            models.CheckConstraint(condition=Q(price__gt=0) & is_number("price"), name="order_price_is_positive"),
+            models.CheckConstraint(
+                condition=Q(charge=Round(Ceil(F("amount") * F("price") * 100) / 100, 2)),
+                name="charge_is_amount_times_price_rounded_up",
+            ),
+            models.CheckConstraint(condition=Q(state__in=OrderState.values), name="order_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(is_pooled=True, settle_by__isnull=False) | Q(is_pooled=False, settle_by=None),
+                name="pooled_orders_have_a_deadline",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=OrderState.PENDING, is_pooled=True) & ~Q(state=OrderState.POOLED, is_pooled=False),
+                name="only_small_orders_wait_in_a_pool",
+            ),
+            models.CheckConstraint(
+                condition=Q(batch_id=None, settling_at=None) | Q(batch_id__isnull=False, settling_at__isnull=False),
+                name="claimed_orders_have_a_batch",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=[OrderState.SETTLING, OrderState.COMPLETED]) | Q(settling_at__isnull=False),
+                name="settled_orders_were_claimed",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=[*WAITING, OrderState.HELD, OrderState.CANCELLED]) | Q(settling_at=None),
+                name="waiting_orders_are_unclaimed",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=OrderState.HELD) | Q(held_at__isnull=False), name="held_orders_say_since_when"
+            ),
+            _time_stands_for(OrderState.COMPLETED, "completed_at"),
+            _time_stands_for(OrderState.REFUNDED, "refunded_at"),
+            _time_stands_for(OrderState.CANCELLED, "cancelled_at"),
+            models.CheckConstraint(
+                condition=Q(idempotency_key=None, request_hash=None)
+                | Q(idempotency_key__isnull=False, request_hash__isnull=False),
+                name="order_key_has_its_request_hash",
+            ),
+            models.UniqueConstraint(
+                fields=["customer", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="one_order_per_idempotency_key",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"order {self.pk}"

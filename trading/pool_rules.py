@@ -1,0 +1,40 @@
+"""The rules of pools: which orders join one, and when it is bought."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+
+def joins_pool(*, charge: Decimal, threshold: Decimal) -> bool:
+    """Say whether an order of `charge` US dollars joins its coin's pool: below the threshold."""
+    return charge < threshold
+
+
+def reaches_threshold(*, total: Decimal, threshold: Decimal) -> bool:
+    """Say whether a pool of `total` US dollars is to be bought."""
+    return total >= threshold
+
+
+def in_cents(amount: Decimal) -> int:
+    """Return whole cents of a dollar amount: the pool counters are integers."""
+    return int(amount.scaleb(2))
+
+
+def from_cents(cents: int) -> Decimal:
+    return Decimal(cents).scaleb(-2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingOrders:
+    """The waiting orders of one coin, according to Postgres."""
+
+    has_large: bool
+    pool_total: Decimal
+    pool_settle_by: datetime | None
+
+    def pool_is_full(self, *, threshold: Decimal) -> bool:
+        return reaches_threshold(total=self.pool_total, threshold=threshold)
+
+    def pool_is_overdue(self, *, now: datetime) -> bool:
+        """Say whether the pool's time is up: the earliest `settle_by` decides for all of it."""
+        return self.pool_settle_by is not None and self.pool_settle_by <= now

@@ -1,0 +1,29 @@
+"""How the errors of the shop travel."""
+
+from functools import partial
+from typing import Final
+
+import wallets.problems
+from trading import exceptions
+from wallets.web.problems import ProblemKind, Problems, declare_answers
+
+PROBLEMS: Final[Problems] = {
+    exceptions.UnknownCoin: ProblemKind(
+        404, "unknown_crypto", "Unknown cryptocurrency", "This cryptocurrency is not sold here."
+    ),
+    exceptions.OrderNotCancellable: ProblemKind(
+        409, "order_not_cancellable", "Order not cancellable", "The order can no longer be cancelled."
+    ),
+    exceptions.BelowMinimum: ProblemKind(422, "below_minimum", "Below the minimum", "The smallest order is 0.5 coins."),
+    exceptions.AboveMaximum: ProblemKind(422, "above_maximum", "Above the maximum", "The largest order is 1000 coins."),
+    exceptions.PriceUnavailable: ProblemKind(
+        503,
+        "price_unavailable",
+        "Price unavailable",
+        "There is no current price for this cryptocurrency. Try again soon.",
+        retry_after_seconds=10,
+    ),
+}
+
+answers = partial(declare_answers, {**wallets.problems.PROBLEMS, **PROBLEMS})
+"""An operation's answers, for Ninja's decorators: by status, then the errors that it refuses with."""

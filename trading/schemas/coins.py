@@ -1,0 +1,58 @@
+"""Bodies of coins."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field, WithJsonSchema
+
+from wallets.web.amounts import CoinOut
+from wallets.web.bodies import Response, examples
+
+CoinName = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,12}$", examples=["ABAN"])]
+# Of any form: what is not sold is not found.
+CoinInPath = Annotated[str, WithJsonSchema({"type": "string", "examples": ["ABAN"]})]
+_COIN = {
+    "name": "ABAN",
+    "title": "Abantether",
+    "price": "4.00000000",
+    "price_at": "2026-01-31T12:00:00Z",
+    "price_source": "binance",
+    "is_available": True,
+}
+
+
+class CoinAnswer(Response):
+    """A coin on sale; prices in US dollars a coin. While `is_available` is false, orders are refused."""
+
+    model_config = examples(_COIN)
+
+    name: str
+    title: str
+    price: CoinOut | None
+    price_at: datetime | None
+    price_source: str | None
+    is_available: bool
+
+
+class PricePoint(Response):
+    price: CoinOut
+    at: datetime
+
+
+class CoinDetailAnswer(CoinAnswer):
+    """A coin with its limits, in coins, and its last price changes, newest first."""
+
+    model_config = examples(
+        {
+            **_COIN,
+            "minimum": "0.00000001",
+            "maximum": "1000000.00000000",
+            "step": "0.00000001",
+            "history": [{"price": "4.00000000", "at": "2026-01-31T12:00:00Z"}],
+        }
+    )
+
+    minimum: CoinOut
+    maximum: CoinOut
+    step: CoinOut
+    history: list[PricePoint]

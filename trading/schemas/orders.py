@@ -1,0 +1,90 @@
+"""Bodies of orders."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from trading.schemas.coins import CoinName
+from wallets.web.amounts import CoinIn, CoinOut, UsdIn, UsdOut
+from wallets.web.bodies import Request, Response, examples
+from wallets.web.lists import ListQuery
+
+State = Literal["pending", "aggregated", "held", "settling", "completed", "refunded", "cancelled"]
+
+
+def _describe_order_body(schema: dict[str, Any]) -> None:
+    """Say what the validator below asks for: one of the two, and no null."""
+    for name in ("amount", "total"):
+        [given] = [choice for choice in schema["properties"][name].pop("anyOf") if choice != {"type": "null"}]
+        schema["properties"][name] |= given
+    schema["oneOf"] = [{"required": ["amount"]}, {"required": ["total"]}]
+    schema["examples"] = [{"crypto": "ABAN", "amount": "3"}, {"crypto": "ABAN", "total": "12.00"}]
+
+
+class OrderBody(Request):
+    """Either `amount`, in coins, or `total`, in US dollars: an order by total never costs more than it."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_order_body)
+
+    crypto: CoinName
+    amount: CoinIn | None = None
+    total: UsdIn | None = None
+
+    @model_validator(mode="after")
+    def exactly_one_of_amount_and_total(self) -> Self:
+        given = {"amount", "total"} & self.model_fields_set
+        if len(given) != 1 or getattr(self, given.pop()) is None:
+            raise ValueError("give exactly one of amount and total")
+        return self
+
+
+class PoolAnswer(Response):
+    """The pool that a small order waits in: it is bought when `total` reaches `threshold`, or at `settle_by`."""
+
+    total: UsdOut
+    threshold: UsdOut
+    settle_by: datetime
+
+
+class OrderAnswer(Response):
+    """An order. `total_price` is what was charged; `reason` says why it is held, refunded or cancelled."""
+
+    model_config = examples(
+        {
+            "id": 1,
+            "crypto": "ABAN",
+            "amount": "3.00000000",
+            "price": "4.00000000",
+            "total_price": "12.00",
+            "state": "completed",
+            "is_aggregated": False,
+            "pool": None,
+            "reason": None,
+            "created_at": "2026-01-31T12:00:00Z",
+            "settling_at": "2026-01-31T12:00:00.080Z",
+            "completed_at": "2026-01-31T12:00:00.310Z",
+            "refunded_at": None,
+            "cancelled_at": None,
+        }
+    )
+
+    id: int
+    crypto: str
+    amount: CoinOut
+    price: CoinOut
+    total_price: UsdOut
+    state: State
+    is_aggregated: bool
+    pool: PoolAnswer | None
+    reason: str | None
+    created_at: datetime
+    settling_at: datetime | None
+    completed_at: datetime | None
+    refunded_at: datetime | None
+    cancelled_at: datetime | None
+
+
+class OrderQuery(ListQuery):
+    state: Annotated[State | None, Field(description="In this state.")] = None
+    crypto: Annotated[CoinName | None, Field(description="Of this coin.")] = None

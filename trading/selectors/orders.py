@@ -1,0 +1,121 @@
+"""Reading orders."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.db.models import Sum
+
+from trading.exceptions import OrderNotHeld
+from trading.models import WAITING, Order, OrderState
+from trading.risk import RecentOrders
+from wallets.exceptions import NotFound
+from wallets.runtime import sql
+from wallets.runtime.idempotency import IdempotencyKey
+from wallets.runtime.paging import Page, read_page
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderFilters:
+    state: str | None = None
+    coin_name: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+def list_orders(*, customer_id: int, filters: OrderFilters, limit: int, cursor: str | None) -> Page[Order]:
+    """Return the customer's orders, newest first. Raises InvalidCursor."""
+    orders = Order.objects.filter(customer_id=customer_id).select_related("coin")
+    if filters.state:
+        orders = orders.filter(state=filters.state)
+    if filters.coin_name:
+        orders = orders.filter(coin__name=filters.coin_name)
+    if filters.created_after:
+        orders = orders.filter(created_at__gt=filters.created_after)
+    if filters.created_before:
+        orders = orders.filter(created_at__lt=filters.created_before)
+    named = {
+        "of": customer_id,
+        "state": filters.state,
+        "crypto": filters.coin_name,
+        "created_after": filters.created_after,
+        "created_before": filters.created_before,
+    }
+    return read_page(queryset=orders, filters=named, limit=limit, cursor=cursor)
+
+
+def get_order(*, customer_id: int, order_id: int) -> Order:
+    """Return one of the customer's orders. Raises NotFound, also for another customer's."""
+    order = Order.objects.select_related("coin").filter(customer_id=customer_id, id=order_id).first()
+    if order is None:
+        raise NotFound
+    return order
+
+
+def get_held_order(*, order_id: int) -> Order:
+    """Return an order that staff have to decide about. Raises OrderNotHeld."""
+    order = Order.objects.select_related("coin").filter(pk=order_id, state=OrderState.HELD).first()
+    if order is None:
+        raise OrderNotHeld
+    return order
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderContext:
+    """What placing an order depends on: the customer's recent orders, and the order that has the same key, if any."""
+
+    recent: RecentOrders
+    same_key_id: int | None
+
+
+def read_order_context(*, customer_id: int, key: IdempotencyKey | None, now: datetime) -> OrderContext:
+    """Read what the risk rules and the idempotency key need. One statement; RISK_MAX_ORDERS bounds its cost.
+
+    The caller holds the lock on the customer's wallet, so that orders placed at once see each other.
+    """
+    row = sql.fetch_one(
+        "trading.order_context",
+        customer=customer_id,
+        key=key.key if key else None,
+        since=now - settings.RISK_WINDOW,
+        most=settings.RISK_MAX_ORDERS + 1,
+    )
+    assert row is not None, "a count returns a row"
+    same_key_id, count, cancels, charge = row
+    return OrderContext(recent=RecentOrders(count=count, cancels=cancels, charge=charge), same_key_id=same_key_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenOrders:
+    """The number of orders in an open state, their total (US dollars), and the age of the oldest there."""
+
+    state: str
+    count: int
+    total: Decimal
+    oldest_age_seconds: float
+
+
+def summarise_open_orders() -> list[OpenOrders]:
+    """Return the open orders, by state. One statement over partial indexes: history costs nothing."""
+    rows = sql.fetch_all("trading.open_orders", pool_age=settings.POOL_MAX_AGE.total_seconds())
+    return [
+        OpenOrders(state=state, count=count, total=total, oldest_age_seconds=max(float(age), 0.0))
+        for state, count, total, age in rows
+    ]
+
+
+def list_coins_with_waiting_orders(*, since: datetime) -> list[int]:
+    """Return the ids of the coins of which an order has been waiting since `since` or longer."""
+    rows = Order.objects.filter(state__in=WAITING, created_at__lte=since)
+    return sorted(rows.values_list("coin_id", flat=True).distinct())
+
+
+def sum_costs(*, customer_id: int) -> dict[str, Decimal]:
+    """Return the charges of the customer's completed orders (US dollars), by name of the coin."""
+    rows = (
+        Order.objects.filter(customer_id=customer_id, state=OrderState.COMPLETED)
+        .values_list("coin__name")
+        .annotate(cost=Sum("charge"))
+    )
+    return dict(rows)

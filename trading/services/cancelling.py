@@ -1,0 +1,65 @@
+"""Cancelling orders that wait."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from trading import pools
+from trading.exceptions import OrderNotCancellable
+from trading.metrics import count_closed_after_commit
+from trading.models import WAITING, Order, OrderState
+from wallets.exceptions import NotFound
+from wallets.models import TransactionKind, WalletRole
+from wallets.runtime import failpoints
+from wallets.runtime.conflicts import retried_on_conflict
+from wallets.runtime.log_context import add_to_log_context
+from wallets.selectors.accounts import Principal
+from wallets.services.ledger.crediting import outcome_reference
+from wallets.services.ledger.locking import lock_dollar_wallet
+from wallets.services.ledger.moving import Movement, credit
+
+
+def cancel_order(*, customer: Principal, order_id: int, now: datetime) -> Order:
+    """Undo an order that settlement has not claimed, and give its charge back.
+
+    Raises NotFound, OrderNotCancellable, AccountFrozen, TokenInvalid.
+    """
+    add_to_log_context(order_id=order_id)
+    order = _cancel(customer=customer, order_id=order_id, now=now)
+    if order.is_pooled:
+        pools.add(coin_name=order.coin.name, amount=-order.charge)
+    return order
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def _cancel(*, customer: Principal, order_id: int, now: datetime) -> Order:
+    wallet = lock_dollar_wallet(principal=customer)
+    order = _lock_waiting_order(customer_id=wallet.owner_id, order_id=order_id)
+    order.state = OrderState.CANCELLED
+    order.cancelled_at = now
+    order.reason = "cancelled_by_customer"
+    order.save(update_fields=["state", "cancelled_at", "reason"])
+    refund = Movement(
+        amount=order.charge,
+        kind=TransactionKind.REFUND,
+        house=WalletRole.CLEARING,
+        reference=outcome_reference(order_id=order.pk),
+        created_at=now,
+        order_id=order.pk,
+    )
+    credit(wallet=wallet, movement=refund)
+    failpoints.reach("cancel.credited")
+    count_closed_after_commit(state=OrderState.CANCELLED)
+    return order
+
+
+def _lock_waiting_order(*, customer_id: int, order_id: int) -> Order:
+    """Lock the order unless a claim holds its row (SKIP LOCKED): neither may wait for the other."""
+    own = Order.objects.select_related("coin").filter(customer_id=customer_id, id=order_id)
+    order = own.select_for_update(skip_locked=True, no_key=True, of=("self",)).filter(state__in=WAITING).first()
+    if order:
+        return order
+    if own.exists():
+        raise OrderNotCancellable
+    raise NotFound

@@ -1,0 +1,225 @@
+"""Placing orders."""
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+
+from trading import jobs, pools
+from trading.exceptions import AboveMaximum, BelowMinimum, UnknownCoin
+from trading.metrics import count_placed
+from trading.models import Order, OrderState, Review
+from trading.offers import Offer, OfferAndPool, read_offer_and_pool
+from trading.pool_rules import joins_pool, reaches_threshold
+from trading.risk import Breach, find_breach
+from trading.rounding import amount_for, charge_for
+from trading.selectors.orders import OrderContext, read_order_context
+from wallets.models import TransactionKind, WalletRole
+from wallets.runtime import failpoints, sql
+from wallets.runtime.conflicts import retried_on_conflict
+from wallets.runtime.idempotency import IdempotencyKey
+from wallets.runtime.log_context import add_to_log_context
+from wallets.selectors.accounts import Principal
+from wallets.services.ledger.locking import LockedWallet, lock_dollar_wallet
+from wallets.services.ledger.moving import Movement, debit, ensure_funds
+
+logger = logging.getLogger(__name__)
+
+UNDER_REVIEW = "under_review"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderRequest:
+    """A request for `amount` coins, or for as many as `total` US dollars buy: one of the two is set."""
+
+    coin_name: str
+    amount: Decimal | None
+    total: Decimal | None
+    key: IdempotencyKey | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedOrder:
+    """An order, whether an earlier request with the same key had placed it, and its pool's total (US dollars)."""
+
+    order: Order
+    coin_name: str
+    replayed: bool
+    job_deferred: bool = False
+    pool_total: Decimal | None = None
+
+
+def place_order(*, buyer: Principal, order_request: OrderRequest, now: datetime) -> PlacedOrder:
+    """Sell a coin to `buyer` at the price of this moment.
+
+    The charge, the order and the job that settles it commit together, or none does. An order that breaks
+    a risk rule is charged too, and held for staff.
+
+    Raises UnknownCoin, PriceUnavailable, BelowMinimum, AboveMaximum, InsufficientFunds, AccountFrozen,
+    TokenInvalid, IdempotencyKeyReused.
+    """
+    try:
+        offered = read_offer_and_pool(coin_name=order_request.coin_name)
+    except UnknownCoin:  # no longer sold: an order that was placed before is still the answer to its key
+        return _replay_or_refuse(buyer=buyer, order_request=order_request, now=now)
+    placed = _place(buyer=buyer, order_request=order_request, offered=offered, now=now)
+    failpoints.reach("order.committed")
+    add_to_log_context(order_id=placed.order.pk)
+    if placed.replayed:
+        return placed
+    count_placed(state=placed.order.state)
+    return _join_pool(placed) if placed.order.state == OrderState.POOLED else placed
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def _place(*, buyer: Principal, order_request: OrderRequest, offered: OfferAndPool, now: datetime) -> PlacedOrder:
+    wallet = lock_dollar_wallet(principal=buyer)
+    context = read_order_context(customer_id=wallet.owner_id, key=order_request.key, now=now)
+    if earlier := _find_earlier(context, key=order_request.key):
+        return earlier
+    order, breach = _make_order(wallet, order_request, offer=offered.offer, context=context, now=now)
+    claim_now = breach is None and is_to_be_claimed(order, pool_total=offered.pool_total)
+    _write(order, claim_now=claim_now)
+    if breach:
+        logger.warning("order %s is held: %s", order.pk, breach.grounds, extra={"order_id": order.pk})
+        Review.objects.create(order=order, rule=breach.rule, grounds=breach.grounds)
+    debit(wallet=wallet, movement=_charge_of(order))
+    failpoints.reach("order.debited")
+    return PlacedOrder(order=order, coin_name=offered.offer.name, replayed=False, job_deferred=claim_now)
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def _replay_or_refuse(*, buyer: Principal, order_request: OrderRequest, now: datetime) -> PlacedOrder:
+    if order_request.key is None:
+        raise UnknownCoin
+    wallet = lock_dollar_wallet(principal=buyer)
+    context = read_order_context(customer_id=wallet.owner_id, key=order_request.key, now=now)
+    earlier = _find_earlier(context, key=order_request.key)
+    if earlier is None:
+        raise UnknownCoin
+    return earlier
+
+
+def _find_earlier(context: OrderContext, *, key: IdempotencyKey | None) -> PlacedOrder | None:
+    """Return the order that the key made before, if it did. Raises IdempotencyKeyReused."""
+    if key is None or context.same_key_id is None:
+        return None
+    order = Order.objects.select_related("coin").get(pk=context.same_key_id)
+    key.ensure_same_request(earlier_hash=order.request_hash or "")
+    return PlacedOrder(order=order, coin_name=order.coin.name, replayed=True)
+
+
+def _make_order(
+    wallet: LockedWallet, order_request: OrderRequest, *, offer: Offer, context: OrderContext, now: datetime
+) -> tuple[Order, Breach | None]:
+    """Return the order as it is to be written, and the risk rule that it breaks."""
+    price = offer.ensure_sellable(now=now)
+    amount = _amount_of(order_request, offer=offer, price=price)
+    charge = charge_for(amount=amount, price=price)
+    ensure_funds(wallet=wallet, amount=charge)
+    is_pooled = joins_pool(charge=charge, threshold=settings.ORDER_AGGREGATION_THRESHOLD)
+    breach = find_breach(recent=context.recent, charge=charge)
+    key = order_request.key
+    order = Order(
+        customer_id=wallet.owner_id,
+        coin_id=offer.coin_id,
+        amount=amount,
+        price=price,
+        price_source=offer.price_source,
+        price_at=offer.price_at or now,
+        charge=charge,
+        state=_first_state(is_pooled=is_pooled, is_held=breach is not None),
+        is_pooled=is_pooled,
+        settle_by=now + settings.POOL_MAX_AGE if is_pooled else None,
+        idempotency_key=key.key if key else None,
+        request_hash=key.request_hash if key else None,
+        reason=UNDER_REVIEW if breach else None,
+        created_at=now,
+        held_at=now if breach else None,
+    )
+    return order, breach
+
+
+_WRITTEN: Final = (
+    "customer_id",
+    "coin_id",
+    "amount",
+    "price",
+    "price_source",
+    "price_at",
+    "charge",
+    "state",
+    "is_pooled",
+    "settle_by",
+    "reason",
+    "idempotency_key",
+    "request_hash",
+    "created_at",
+    "held_at",
+)
+
+
+def _write(order: Order, *, claim_now: bool) -> None:
+    """Insert the order, and its job if it is to be claimed now."""
+    values = {name: getattr(order, name) for name in _WRITTEN}
+    row = sql.fetch_one(
+        "trading.place_order", claim_now=claim_now, task=jobs.CLAIM_TASK, queue=jobs.SETTLEMENT_QUEUE, **values
+    )
+    assert row is not None, "an insert returns its row"
+    order.pk = row[0]
+
+
+def _charge_of(order: Order) -> Movement:
+    return Movement(
+        amount=order.charge,
+        kind=TransactionKind.PURCHASE,
+        house=WalletRole.CLEARING,
+        reference=f"order:{order.pk}:charge",
+        created_at=order.created_at,
+        order_id=order.pk,
+    )
+
+
+def _first_state(*, is_pooled: bool, is_held: bool) -> OrderState:
+    if is_held:
+        return OrderState.HELD
+    return OrderState.POOLED if is_pooled else OrderState.PENDING
+
+
+def _amount_of(order_request: OrderRequest, *, offer: Offer, price: Decimal) -> Decimal:
+    if order_request.total is not None:
+        amount = amount_for(total=order_request.total, price=price, step=offer.step)
+    else:
+        assert order_request.amount is not None, "the schema asks for exactly one of amount and total"
+        amount = order_request.amount
+    if amount < offer.minimum:
+        raise BelowMinimum(minimum=offer.minimum)
+    if amount > offer.maximum:
+        raise AboveMaximum(maximum=offer.maximum)
+    return amount
+
+
+def is_to_be_claimed(order: Order, *, pool_total: Decimal | None) -> bool:
+    """Say whether the order defers its claim: a large one does, and a pooled one whose pool is full or unknown."""
+    if not order.is_pooled or pool_total is None:
+        return True
+    return reaches_threshold(total=pool_total + order.charge, threshold=settings.ORDER_AGGREGATION_THRESHOLD)
+
+
+def _join_pool(placed: PlacedOrder) -> PlacedOrder:
+    """Count a committed order. Others may have come in between: then the claim is due after all."""
+    order = placed.order
+    total = pools.add(coin_name=placed.coin_name, amount=order.charge)
+    if (
+        total is not None
+        and not placed.job_deferred
+        and reaches_threshold(total=total, threshold=settings.ORDER_AGGREGATION_THRESHOLD)
+    ):
+        jobs.request_claim(coin_id=order.coin_id)
+    return replace(placed, pool_total=total)

@@ -1,0 +1,94 @@
+"""Decisions of staff about held orders: release or refund, once."""
+
+import logging
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+
+from trading import jobs, pools
+from trading.exceptions import OrderNotHeld
+from trading.metrics import count_closed_after_commit
+from trading.models import Order, OrderState, Review, ReviewDecision
+from trading.offers import OfferAndPool, read_offer_and_pool
+from trading.selectors.orders import get_held_order
+from trading.services.placing import is_to_be_claimed
+from wallets.models import User
+from wallets.money import USD
+from wallets.runtime.conflicts import retried_on_conflict
+from wallets.services.ledger.crediting import OrderCredit, refund_customers
+from wallets.services.ledger.locking import lock_customer_wallets
+
+logger = logging.getLogger(__name__)
+
+PRICE_MOVED = "price_moved"
+REFUSED = "refused_after_review"
+
+
+def release_held_order(*, order_id: int, decided_by: User, note: str, now: datetime) -> Order:
+    """Let a held order go on, at the price it was charged at.
+
+    It is refunded instead when the price has moved beyond PRICE_DEVIATION_LIMIT meanwhile: the house gives
+    no free options. Raises OrderNotHeld (somebody has decided), and PriceUnavailable: then nothing is decided.
+    """
+    held = get_held_order(order_id=order_id)
+    offered = read_offer_and_pool(coin_name=held.coin.name)
+    price = offered.offer.ensure_sellable(now=now)
+    if _has_moved(price, since=held.price):
+        return _refund(held, reason=PRICE_MOVED, decided_by=decided_by, note=note, now=now)
+    return _release(held, offered=offered, decided_by=decided_by, note=note, now=now)
+
+
+def refund_held_order(*, order_id: int, decided_by: User, note: str, now: datetime) -> Order:
+    """Give a held order's charge back. Raises OrderNotHeld when somebody has decided."""
+    held = get_held_order(order_id=order_id)
+    return _refund(held, reason=REFUSED, decided_by=decided_by, note=note, now=now)
+
+
+def _has_moved(price: Decimal, *, since: Decimal) -> bool:
+    return bool(abs(price - since) > since * settings.PRICE_DEVIATION_LIMIT)
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def _release(held: Order, *, offered: OfferAndPool, decided_by: User, note: str, now: datetime) -> Order:
+    _leave_hold(
+        held,
+        state=OrderState.POOLED if held.is_pooled else OrderState.PENDING,
+        settle_by=now + settings.POOL_MAX_AGE if held.is_pooled else None,
+        reason=None,
+    )
+    _decide(held, decision=ReviewDecision.RELEASED, decided_by=decided_by, note=note, now=now)
+    if is_to_be_claimed(held, pool_total=offered.pool_total):
+        jobs.request_claim(coin_id=held.coin_id)
+    if held.is_pooled:
+        transaction.on_commit(lambda: pools.add(coin_name=held.coin.name, amount=held.charge))
+    return held
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def _refund(held: Order, *, reason: str, decided_by: User, note: str, now: datetime) -> Order:
+    lock_customer_wallets(asset=USD, customer_ids=[held.customer_id])  # wallets before orders, as everywhere
+    _leave_hold(held, state=OrderState.REFUNDED, refunded_at=now, reason=reason)
+    refund_customers(
+        credits_=[OrderCredit(order_id=held.pk, customer_id=held.customer_id, amount=held.charge)], now=now
+    )
+    count_closed_after_commit(state=OrderState.REFUNDED)
+    _decide(held, decision=ReviewDecision.REFUNDED, decided_by=decided_by, note=note, now=now)
+    return held
+
+
+def _leave_hold(held: Order, **fields: object) -> None:
+    if not Order.objects.filter(pk=held.pk, state=OrderState.HELD).update(**fields):
+        raise OrderNotHeld
+    for name, value in fields.items():
+        setattr(held, name, value)
+
+
+def _decide(held: Order, *, decision: ReviewDecision, decided_by: User, note: str, now: datetime) -> None:
+    logger.info("order %s is %s by %s", held.pk, decision.value, decided_by.pk, extra={"order_id": held.pk})
+    Review.objects.filter(order=held, decision=None).update(
+        decision=decision, decided_by=decided_by, note=note, decided_at=now
+    )

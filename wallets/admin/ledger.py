@@ -1,0 +1,112 @@
+"""Admin pages of wallets and movements."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.options import ModelAdmin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from wallets.admin.records import RecordAdmin, badge, find_customers, is_id, link_to, link_to_list
+from wallets.models import Transaction, Wallet
+
+
+class AssetFilter(admin.SimpleListFilter):
+    """Assets as the house's wallets have them: few rows, where the records have millions."""
+
+    title = "asset"
+    parameter_name = "asset"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        assets = Wallet.objects.filter(owner=None).values_list("asset", flat=True).distinct().order_by("asset")
+        return [(asset, asset) for asset in assets]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(asset=self.value()) if self.value() else queryset
+
+
+@admin.register(Wallet)
+class WalletAdmin(RecordAdmin):
+    list_display = ("id", "holder", "asset", "role", "balance", "standing", "movements")
+    list_filter = (AssetFilter, "role", "frozen")
+    list_select_related = ("owner",)
+    search_fields = ("owner",)
+    search_help_text = "The whole username of the owner, or an id"
+    fields = ("holder", "asset", "role", "balance", "standing", "created_at", "movements")
+    readonly_fields = fields
+
+    def find(self, term: str) -> Q:
+        found = Q(owner_id__in=find_customers(term))
+        return found | Q(pk=int(term)) if is_id(term) else found
+
+    @admin.display(description="Owner")
+    def holder(self, wallet: Wallet) -> SafeString | str:
+        return link_to("wallets_user", wallet.owner_id, wallet.owner) if wallet.owner_id else "the house"
+
+    @admin.display(description="Standing")
+    def standing(self, wallet: Wallet) -> SafeString | str:
+        return badge("frozen" if wallet.frozen else "active")
+
+    @admin.display(description="Movements")
+    def movements(self, wallet: Wallet) -> SafeString | str:
+        if wallet.owner_id is None:
+            return "-"
+        return link_to_list(
+            "wallets_transaction", "transactions", customer__id__exact=wallet.owner_id, asset=wallet.asset
+        )
+
+
+@admin.register(Transaction)
+class TransactionAdmin(RecordAdmin):
+    list_display = ("id", "created_at", "kind", "asset", "amount", "of", "balance_after", "order", "reference")
+    list_filter = ("kind", AssetFilter)
+    list_select_related = ("customer",)
+    search_fields = ("reference",)
+    search_help_text = "The whole username or reference, the id of an order, or the id of a transaction"
+    fields = (
+        "created_at",
+        "kind",
+        "asset",
+        "amount",
+        "from_wallet",
+        "to_wallet",
+        "of",
+        "balance_after",
+        "order",
+        "reference",
+        "correction_of",
+        "idempotency_key",
+    )
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Transaction]:
+        rows: QuerySet[Transaction] = ModelAdmin.get_queryset(self, request)
+        is_page = request.resolver_match is not None and request.resolver_match.kwargs.get("object_id")
+        return rows.select_related("source__owner", "destination__owner", "customer") if is_page else rows
+
+    def find(self, term: str) -> Q:
+        if is_id(term):
+            return Q(pk=int(term)) | Q(order_id=int(term))
+        customers = find_customers(term)
+        return Q(customer_id__in=customers) if customers else Q(reference=term)
+
+    @admin.display(description="Customer")
+    def of(self, row: Transaction) -> SafeString | str:
+        return link_to("wallets_user", row.customer_id, row.customer)
+
+    @admin.display(description="Order")
+    def order(self, row: Transaction) -> SafeString | str:
+        return link_to("trading_order", row.order_id)
+
+    @admin.display(description="From")
+    def from_wallet(self, row: Transaction) -> SafeString | str:
+        return link_to("wallets_wallet", row.source_id, row.source)
+
+    @admin.display(description="To")
+    def to_wallet(self, row: Transaction) -> SafeString | str:
+        return link_to("wallets_wallet", row.destination_id, row.destination)
+
+    @admin.display(description="Correction of")
+    def correction_of(self, row: Transaction) -> SafeString | str:
+        return link_to("wallets_transaction", row.reverses_id)

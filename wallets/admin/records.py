@@ -1,0 +1,105 @@
+"""Admin pages of records: read-only, bounded, linked, with coloured states."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from wallets.models import User
+
+MAX_COUNT = 10_000
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # of any model
+    """Counts to ten thousand and no further: COUNT(*) over millions takes longer than a page may.
+
+    Older rows are reached by filters and search.
+    """
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by().values("pk")[:MAX_COUNT].count())
+
+
+class QuickAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # of any model
+    """Lists whose pages take a bounded number of bounded queries, and nothing to delete."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    sortable_by: ClassVar[tuple[str, ...]] = ()  # newest first, by the primary key: any other order would sort millions
+    show_facets = admin.ShowFacets.NEVER  # a COUNT(*) for each choice of each filter
+    list_per_page = 50
+    change_form_template = "wallets/record_change_form.html"
+    object_actions: ClassVar[tuple[str, ...]] = ()
+    """Actions of the list that the page of one record offers too."""
+
+    class Media:
+        css = {"all": ["wallets/records.css"]}
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def find(self, term: str) -> Q:
+        """Return the condition of a search, over indexed columns alone."""
+        return Q(pk=int(term)) if is_id(term) else Q(pk__in=[])
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        term = search_term.strip()
+        return (queryset.filter(self.find(term)) if term else queryset), False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        offered = [
+            {"name": name, "title": action[2]}
+            for name, action in self.get_actions(request).items()
+            if action and name in self.object_actions
+        ]
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "object_actions": offered})
+
+
+class RecordAdmin(QuickAdmin):
+    """Records of money are read only: services change them."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def is_id(term: str) -> bool:
+    """Say whether a search may be for a primary key."""
+    return term.isdecimal() and term.isascii() and int(term) < 2**63
+
+
+def find_customers(term: str) -> list[int]:
+    """Return the ids of the customers of this name, in any case: one at most."""
+    named = User.objects.annotate(lower=Lower("username")).filter(lower=term.lower())
+    return list(named.values_list("pk", flat=True))
+
+
+def badge(state: str | None) -> SafeString | str:
+    """Return a state in its colour (records.css)."""
+    return format_html('<span class="badge badge-{}">{}</span>', state, state) if state else "-"
+
+
+def link_to(model: str, pk: object, text: object | None = None) -> SafeString | str:
+    """Return a link to the admin page of a record; `model` is app_model."""
+    if pk is None:
+        return "-"
+    return format_html('<a href="{}">{}</a>', reverse(f"admin:{model}_change", args=[pk]), pk if text is None else text)
+
+
+def link_to_list(model: str, text: str, **filters: object) -> SafeString:
+    """Return a link to a filtered admin list."""
+    query = "&".join(f"{name}={value}" for name, value in filters.items())
+    return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, text)

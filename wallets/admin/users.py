@@ -1,0 +1,141 @@
+"""Admin pages of customers and staff."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.forms import AdminPasswordChangeForm as OwnPasswordChangeForm
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from wallets.admin.actions import ask_for_reason
+from wallets.admin.records import QuickAdmin, badge, find_customers, is_id, link_to, link_to_list
+from wallets.exceptions import DomainError
+from wallets.models import User, Wallet
+from wallets.money import USD
+from wallets.services.accounts import freeze_customer, open_dollar_wallet, unfreeze_customer
+from wallets.services.credentials import change_password
+
+
+class _ChangesPassword:
+    """A form's last step, left to the one place where passwords change."""
+
+    cleaned_data: dict[str, Any]
+
+    def set_password_and_save(self, user: User, password_field_name: str = "password1", **_: Any) -> User:  # noqa: S107  a field's name
+        is_usable = self.cleaned_data.get("set_usable_password", True)
+        change_password(user=user, password=self.cleaned_data[password_field_name] if is_usable else None)
+        return user
+
+
+class PasswordForm(_ChangesPassword, AdminPasswordChangeForm):  # type: ignore[type-arg]  # of our user
+    """Sets another user's password."""
+
+
+class OwnPasswordForm(_ChangesPassword, OwnPasswordChangeForm):  # type: ignore[misc]  # of our user
+    """Changes the password of the staff member who is signed in."""
+
+
+@admin.register(User)
+class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # of our user
+    list_display = ("username", "email", "wallet", "standing", "is_staff", "date_joined")
+    list_filter = ("is_active", "is_staff", "is_superuser")
+    search_help_text = "The whole username or email address, or an id"
+    actions = ("freeze", "unfreeze")
+    object_actions = ("freeze", "unfreeze")
+    change_password_form = PasswordForm
+    readonly_fields = ("wallet", "standing", "records", "last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("username", "password", "wallet", "standing", "records")}),
+        *(UserAdmin.fieldsets or ())[1:],
+    )
+    change_form_template = "wallets/record_change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        dollars = Wallet.objects.filter(owner=OuterRef("pk"), asset=USD)
+        users: QuerySet[User] = super().get_queryset(request)
+        return users.annotate(
+            balance=Subquery(dollars.values("balance")),
+            wallet_id=Subquery(dollars.values("pk")),
+            is_frozen=Exists(dollars.filter(frozen=True)),
+        )
+
+    def find(self, term: str) -> Q:
+        found = Q(pk__in=find_customers(term))
+        if is_id(term):
+            found |= Q(pk=int(term))
+        return found | Q(email=term) if "@" in term else found
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
+        super().save_model(request, obj, form, change)
+        if not change:
+            open_dollar_wallet(owner=obj)
+
+    @admin.display(description="Wallet (USD)")
+    def wallet(self, user: Any) -> SafeString | str:
+        return link_to("wallets_wallet", user.wallet_id, f"{user.balance:,.2f}" if user.wallet_id else None)
+
+    @admin.display(description="Standing")
+    def standing(self, user: Any) -> SafeString | str:
+        if not user.is_active:
+            return badge("disabled")
+        return badge("frozen" if user.is_frozen else "active")
+
+    @admin.display(description="Records")
+    def records(self, user: User) -> SafeString:
+        return format_html(
+            "{} · {} · {}",
+            link_to_list("trading_order", "orders", customer__id__exact=user.pk),
+            link_to_list("wallets_transaction", "transactions", customer__id__exact=user.pk),
+            link_to_list("wallets_wallet", "wallets", owner__id__exact=user.pk),
+        )
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only superusers change staff: permission to change customers must not lead to more."""
+        is_above = obj is not None and (obj.is_staff or obj.is_superuser)
+        return super().has_change_permission(request, obj) and (not is_above or _is_superuser(request))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        powers = () if _is_superuser(request) else ("is_staff", "is_superuser", "groups", "user_permissions")
+        return (*self.readonly_fields, *powers)
+
+    def has_freeze_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("wallets.freeze_user")
+
+    @admin.action(description="Freeze", permissions=["freeze"])
+    def freeze(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        """Stop all movements of the customers' money, at once."""
+        reason = ask_for_reason(
+            page=self, request=request, chosen=queryset, action="freeze", title="Freeze these customers"
+        )
+        return self._set_frozen(request, queryset, reason, frozen=True)
+
+    @admin.action(description="Unfreeze", permissions=["freeze"])
+    def unfreeze(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        reason = ask_for_reason(
+            page=self, request=request, chosen=queryset, action="unfreeze", title="Unfreeze these customers"
+        )
+        return self._set_frozen(request, queryset, reason, frozen=False)
+
+    def _set_frozen(
+        self, request: HttpRequest, chosen: QuerySet[User], reason: str | HttpResponse, *, frozen: bool
+    ) -> HttpResponse | None:
+        if isinstance(reason, HttpResponse):
+            return reason
+        done = "Frozen" if frozen else "Unfrozen"
+        for user in chosen:
+            try:
+                (freeze_customer if frozen else unfreeze_customer)(owner_id=user.pk)
+            except DomainError as error:
+                self.message_user(request, f"{user}: {error}", messages.ERROR)
+            else:
+                self.log_change(request, user, f"{done}: {reason}")
+                self.message_user(request, f"{done}: {user}")
+        return None
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and request.user.is_superuser)

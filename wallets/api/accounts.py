@@ -1,0 +1,66 @@
+"""Signing up, in and out over HTTP."""
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Router, Status
+
+from wallets.exceptions import InvalidCredentials, TokenInvalid, UsernameTaken
+from wallets.problems import answers
+from wallets.schemas.accounts import Credentials, RefreshRequest, Registration, Tokens
+from wallets.services import accounts, tokens
+from wallets.web.callers import AnonymousCaller, FreshAccessToken, caller, limit_caller
+from wallets.web.limits import LOGIN, LOGIN_ADDRESS, REGISTER
+from wallets.web.problems import ANYBODY, BODY, SIGNED_IN
+
+accounts_router = Router(tags=["accounts"])
+
+
+@accounts_router.post(
+    "auth/register/",
+    auth=AnonymousCaller(REGISTER),
+    operation_id="register",
+    summary="Open an account",
+    **answers({201: Tokens}, *BODY, *ANYBODY, UsernameTaken),
+)
+def register(request: HttpRequest, body: Registration) -> Status[tokens.TokenPair]:
+    """Opens an account with an empty dollar wallet, and signs it in."""
+    pair = accounts.register(username=body.username, password=body.password, email=body.email, now=timezone.now())
+    return Status(201, pair)
+
+
+@accounts_router.post(
+    "auth/login/",
+    auth=AnonymousCaller(LOGIN_ADDRESS),
+    operation_id="login",
+    summary="Sign in",
+    **answers({200: Tokens}, *BODY, *ANYBODY, InvalidCredentials),
+)
+def login(request: HttpRequest, body: Credentials) -> tokens.TokenPair:
+    """Exchanges username and password for tokens. Attempts are limited by account and by address."""
+    limit_caller(request, LOGIN, caller=body.username.casefold())
+    return accounts.sign_in(username=body.username, password=body.password, now=timezone.now())
+
+
+@accounts_router.post(
+    "auth/refresh/",
+    auth=AnonymousCaller(),
+    operation_id="refreshTokens",
+    summary="Get the next pair of tokens",
+    **answers({200: Tokens}, *BODY, *ANYBODY, TokenInvalid),
+)
+def refresh(request: HttpRequest, body: RefreshRequest) -> tokens.TokenPair:
+    """Exchanges a refresh token for a new pair; the old one is dead. Using it again ends the sign-in it belongs to."""
+    return tokens.rotate_refresh_token(refresh=body.refresh, now=timezone.now())
+
+
+@accounts_router.post(
+    "auth/logout/",
+    auth=FreshAccessToken(),
+    operation_id="logout",
+    summary="Sign out",
+    **answers({204: None}, *BODY, *SIGNED_IN),
+)
+def logout(request: HttpRequest, body: RefreshRequest) -> Status[None]:
+    """Ends the sign-in that the refresh token belongs to."""
+    tokens.sign_out(refresh=body.refresh, user_id=caller(request).user_id, now=timezone.now())
+    return Status(204, None)

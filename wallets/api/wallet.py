@@ -1,0 +1,63 @@
+"""The dollar wallet over HTTP."""
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from ninja import Router
+
+from wallets.exceptions import DepositsClosed, IdempotencyKeyReused, InsufficientFunds, NotFound
+from wallets.problems import answers
+from wallets.runtime.idempotency import idempotency_key
+from wallets.schemas.wallet import CashRequest, WalletAnswer
+from wallets.selectors.ledger import (
+    get_dollar_balance,
+)
+from wallets.services import cash
+from wallets.web.bodies import Body
+from wallets.web.callers import AccessToken, caller
+from wallets.web.limits import WALLET
+from wallets.web.problems import BODY, MONEY, SIGNED_IN
+from wallets.web.requests import IdempotencyHeader, mark_replayed
+
+wallet_router = Router(tags=["accounts"])
+
+
+@wallet_router.get(
+    "wallet/",
+    auth=AccessToken(),
+    operation_id="getWallet",
+    summary="Look at the wallet",
+    **answers({200: WalletAnswer}, *SIGNED_IN, NotFound),
+)
+def wallet(request: HttpRequest) -> Body:
+    """The caller's dollar wallet."""
+    return {"balance": get_dollar_balance(principal=caller(request))}
+
+
+@wallet_router.patch(
+    "wallet/deposit/",
+    auth=AccessToken(limit=WALLET),
+    operation_id="deposit",
+    summary="Deposit dollars",
+    **answers({200: WalletAnswer}, *BODY, *SIGNED_IN, *MONEY, DepositsClosed, IdempotencyKeyReused),
+)
+def deposit(request: HttpRequest, response: HttpResponse, body: CashRequest, idempotency: IdempotencyHeader) -> Body:
+    """Puts dollars into the wallet, where customers may do so by themselves: in a sandbox."""
+    key = idempotency_key(key=idempotency, request={"amount": body.amount})
+    moved = cash.deposit(principal=caller(request), amount=body.amount, key=key, now=timezone.now())
+    mark_replayed(response, replayed=moved.replayed)
+    return {"balance": moved.balance}
+
+
+@wallet_router.patch(
+    "wallet/withdraw/",
+    auth=AccessToken(limit=WALLET),
+    operation_id="withdraw",
+    summary="Withdraw dollars",
+    **answers({200: WalletAnswer}, *BODY, *SIGNED_IN, *MONEY, InsufficientFunds, IdempotencyKeyReused),
+)
+def withdraw(request: HttpRequest, response: HttpResponse, body: CashRequest, idempotency: IdempotencyHeader) -> Body:
+    """Takes dollars out of the wallet."""
+    key = idempotency_key(key=idempotency, request={"amount": body.amount})
+    moved = cash.withdraw(principal=caller(request), amount=body.amount, key=key, now=timezone.now())
+    mark_replayed(response, replayed=moved.replayed)
+    return {"balance": moved.balance}

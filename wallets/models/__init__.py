@@ -1,0 +1,6 @@
+"""Every table of the money side."""
+
+from wallets.models.accounts import TokenFamily, User
+from wallets.models.ledger import STORED_BALANCES, Transaction, TransactionKind, Wallet, WalletRole
+
+__all__ = ["STORED_BALANCES", "TokenFamily", "Transaction", "TransactionKind", "User", "Wallet", "WalletRole"]

@@ -1,0 +1,41 @@
+"""Users and their sign-ins."""
+
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models.functions import Lower
+
+
+class User(AbstractUser):
+    """A customer or a member of staff."""
+
+    # Raised by whatever must end every token handed out before.
+    token_version = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        permissions = [("freeze_user", "Can freeze and unfreeze customers")]
+        constraints = [
+            models.UniqueConstraint(Lower("username"), name="usernames_differ_by_more_than_case"),
+        ]
+
+
+class TokenFamily(models.Model):
+    """One sign-in: the chain of refresh tokens that follow from it, of which only the newest is good.
+
+    A refresh token that is used again after its successor was handed out is in two hands; the
+    family ends (RFC 9700, section 4.14.2, refresh token rotation).
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="token_families")
+    current_jti = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "token families"
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -1,0 +1,163 @@
+"""The ledger: wallets, and the movements between them."""
+
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Round
+
+from wallets.models.accounts import User
+from wallets.money import USD
+from wallets.runtime.constraints import is_number
+
+
+class WalletRole(models.TextChoices):
+    """Whose wallet it is, and for the house what it stands for."""
+
+    CUSTOMER = "customer"
+    FUNDING = "funding"  # the world outside
+    CLEARING = "clearing"  # paid for, not yet settled
+    VENUE = "venue"  # the exchange as counterparty
+    INVENTORY = "inventory"  # coins owned beyond what is owed
+    FEES = "fees"
+    TRADING_RESULT = "trading_result"  # slippage and rounding
+
+
+STORED_BALANCES = (WalletRole.CUSTOMER, WalletRole.INVENTORY)
+
+
+class Wallet(models.Model):
+    """An account of the ledger in one asset.
+
+    The balance is stored for customers and inventory, and null for the other house wallets: those
+    are sums over their transactions, not hot rows.
+    """
+
+    owner = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="wallets")
+    asset = models.CharField(max_length=16)
+    role = models.CharField(max_length=16, choices=WalletRole.choices)
+    balance = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
+    frozen = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "asset"], name="one_wallet_per_customer_and_asset"),
+            models.UniqueConstraint(
+                fields=["role", "asset"], condition=Q(owner=None), name="one_house_wallet_per_role_and_asset"
+            ),
+            # The target of the composite foreign keys of Transaction.
+            models.UniqueConstraint(fields=["id", "asset"], name="wallet_id_and_asset_are_one_key"),
+            models.CheckConstraint(
+                condition=Q(owner=None) ^ Q(role=WalletRole.CUSTOMER), name="customer_wallets_have_an_owner"
+            ),
+            models.CheckConstraint(condition=Q(role__in=WalletRole.values), name="wallet_role_is_known"),
+            models.CheckConstraint(
+                condition=Q(role__in=STORED_BALANCES, balance__isnull=False)
+                | (~Q(role__in=STORED_BALANCES) & Q(balance=None)),
+                name="only_customers_and_inventory_store_a_balance",
+            ),
+            models.CheckConstraint(
+                condition=Q(balance=None) | (Q(balance__gte=0) & is_number("balance")),
+                name="balance_is_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=~Q(asset=USD) | Q(balance=None) | Q(balance=Round(F("balance"), 2)),
+                name="dollar_balances_are_whole_cents",
+            ),
+            models.CheckConstraint(condition=~Q(role=WalletRole.INVENTORY, asset=USD), name="inventory_is_of_coins"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner or self.role} {self.asset}"
+
+
+class TransactionKind(models.TextChoices):
+    """What a movement was. Customers see the first four, of their dollar wallet."""
+
+    DEPOSIT = "deposit"
+    WITHDRAWAL = "withdrawal"
+    PURCHASE = "purchase"
+    REFUND = "refund"
+    DELIVERY = "delivery"  # coins to a customer
+    REVENUE = "revenue"  # what completed orders paid
+    FILL = "fill"  # coins from the venue
+    FILL_COST = "fill_cost"  # dollars to the venue
+    CORRECTION = "correction"
+
+
+class Transaction(models.Model):
+    """One movement of one asset from a source wallet to a destination wallet. Never changed.
+
+    Each row balances by construction. `reference` says what is booked, so that the same thing cannot
+    be booked twice: an order's delivery and its refund share one reference, for it has one outcome.
+    """
+
+    asset = models.CharField(max_length=16)
+    amount = models.DecimalField(max_digits=38, decimal_places=8)
+    source = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+")
+    destination = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=16, choices=TransactionKind.choices)
+    reference = models.CharField(max_length=100, unique=True)
+    order_id = models.BigIntegerField(null=True, blank=True)  # opaque here: orders belong to the shop
+    customer = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    balance_after = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
+    reverses = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT)
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  null: no key
+    request_hash = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  null: no key
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                "customer",
+                F("created_at").desc(),
+                F("id").desc(),
+                condition=Q(asset=USD, customer__isnull=False),
+                name="transaction_statement",
+            ),
+            models.Index(fields=["order_id"], condition=Q(order_id__isnull=False), name="transaction_of_order"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount__gt=0) & is_number("amount"), name="transaction_amount_is_positive"
+            ),
+            models.CheckConstraint(condition=~Q(source=F("destination")), name="transaction_moves_between_two_wallets"),
+            models.CheckConstraint(condition=Q(kind__in=TransactionKind.values), name="transaction_kind_is_known"),
+            models.CheckConstraint(
+                condition=~Q(asset=USD)
+                | Q(kind=TransactionKind.FILL_COST)
+                | Q(kind=TransactionKind.CORRECTION, customer=None)
+                | Q(amount=Round(F("amount"), 2)),
+                name="customer_dollars_move_in_whole_cents",
+            ),
+            models.CheckConstraint(
+                condition=Q(balance_after=None) | (Q(balance_after__gte=0) & is_number("balance_after")),
+                name="balance_after_is_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(customer=None, balance_after=None) | Q(customer__isnull=False, balance_after__isnull=False),
+                name="balance_after_is_the_customers",
+            ),
+            models.CheckConstraint(
+                condition=Q(reverses=None) ^ Q(kind=TransactionKind.CORRECTION),
+                name="a_correction_names_what_it_reverses",
+            ),
+            models.CheckConstraint(
+                condition=Q(idempotency_key=None, request_hash=None)
+                | Q(idempotency_key__isnull=False, request_hash__isnull=False),
+                name="transaction_key_has_its_request_hash",
+            ),
+            models.UniqueConstraint(
+                fields=["customer", "kind", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="one_movement_per_idempotency_key",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert only. The database refuses anything else as well, from whomever."""
+        super().save(*args, **{**kwargs, "force_insert": True})

@@ -1,0 +1,41 @@
+"""Bodies of the statement."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import (
+    Field,
+)
+
+from wallets.web.amounts import UsdOut
+from wallets.web.bodies import Response, examples
+from wallets.web.lists import ListQuery
+
+
+class TransactionQuery(ListQuery):
+    type: Annotated[Literal["deposit", "withdrawal"] | None, Field(description="Into the wallet, or out of it.")] = None
+    order_id: Annotated[int | None, Field(ge=1, lt=2**63, description="Of one order.")] = None
+
+
+class TransactionAnswer(Response):
+    """A movement of the customer's dollar wallet; `type` is its direction seen from there."""
+
+    model_config = examples(
+        {
+            "id": 2,
+            "type": "withdrawal",
+            "kind": "purchase",
+            "amount": "12.00",
+            "balance_after": "88.00",
+            "order_id": 1,
+            "created_at": "2026-01-31T12:00:00Z",
+        }
+    )
+
+    id: int
+    type: Literal["deposit", "withdrawal"]
+    kind: Literal["deposit", "withdrawal", "purchase", "refund"]
+    amount: UsdOut
+    balance_after: UsdOut
+    order_id: int | None
+    created_at: datetime

@@ -1,0 +1,83 @@
+"""Reading wallets and movements; nothing here changes or locks anything."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Q, QuerySet
+
+from wallets.exceptions import NotFound, TokenInvalid
+from wallets.models import Transaction, TransactionKind, Wallet
+from wallets.money import USD
+from wallets.runtime import sql
+from wallets.runtime.paging import Page, read_page
+from wallets.selectors.accounts import Principal
+
+
+def get_dollar_balance(*, principal: Principal) -> Decimal:
+    """Return the balance of the caller's dollar wallet. One query, which also reads whether the account is active.
+
+    Raises TokenInvalid, and NotFound for a user without a wallet.
+    """
+    row = sql.fetch_one(
+        "wallets.dollar_balance", asset=USD, customer=principal.user_id, token_version=principal.token_version
+    )
+    if row is None:
+        raise TokenInvalid
+    if row[0] is None:
+        raise NotFound
+    balance: Decimal = row[0]
+    return balance
+
+
+def list_coin_balances(*, owner_id: int) -> dict[str, Decimal]:
+    """Return the coins that the customer holds, by name; empty wallets are left out."""
+    rows = Wallet.objects.filter(owner_id=owner_id, balance__gt=0).exclude(asset=USD)
+    return {row.asset: row.balance for row in rows if row.balance is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransactionFilters:
+    """Filters of the statement of a customer's dollar wallet; `direction` is deposit or withdrawal."""
+
+    direction: str | None = None
+    order_id: int | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+_INCOMING = (TransactionKind.DEPOSIT, TransactionKind.REFUND)
+_OUTGOING = (TransactionKind.WITHDRAWAL, TransactionKind.PURCHASE)
+
+
+def direction_of(*, kind: str) -> str:
+    """Return the direction of a movement as seen from the customer's dollar wallet."""
+    return "deposit" if kind in _INCOMING else "withdrawal"
+
+
+def list_transactions(
+    *, customer_id: int, filters: TransactionFilters, limit: int, cursor: str | None
+) -> Page[Transaction]:
+    """Return the customer's dollar movements, newest first. Raises InvalidCursor."""
+    rows = _statement(customer_id)
+    if filters.direction:
+        rows = rows.filter(kind__in=_INCOMING if filters.direction == "deposit" else _OUTGOING)
+    if filters.order_id is not None:
+        rows = rows.filter(order_id=filters.order_id)
+    if filters.created_after:
+        rows = rows.filter(created_at__gt=filters.created_after)
+    if filters.created_before:
+        rows = rows.filter(created_at__lt=filters.created_before)
+    return read_page(queryset=rows, filters={"of": customer_id, **vars(filters)}, limit=limit, cursor=cursor)
+
+
+def get_transaction(*, customer_id: int, transaction_id: int) -> Transaction:
+    """Return one of the customer's dollar movements. Raises NotFound, also for another customer's."""
+    row = _statement(customer_id).filter(id=transaction_id).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _statement(customer_id: int) -> QuerySet[Transaction]:
+    return Transaction.objects.filter(Q(kind__in=[*_INCOMING, *_OUTGOING]), customer_id=customer_id, asset=USD)

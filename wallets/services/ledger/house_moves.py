@@ -1,0 +1,81 @@
+"""Movements between the house's own wallets: purchases at the venue, and what completed orders paid."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import F
+
+from wallets.models import Transaction, TransactionKind, Wallet, WalletRole
+from wallets.money import USD
+
+
+def book_fill(*, asset: str, cost: Decimal, quantity: Decimal, reference: str, now: datetime) -> None:
+    """Book what a purchase at the venue took (US dollars) and brought in (coins, after commission).
+
+    The caller holds the lock on the coin's inventory. A part that is zero is not booked.
+    """
+    if cost:
+        paid = _HouseMovement(
+            asset=USD,
+            amount=cost,
+            source=WalletRole.TRADING_RESULT,
+            destination=WalletRole.VENUE,
+            kind=TransactionKind.FILL_COST,
+            reference=f"{reference}:cost",
+        )
+        _book(paid, now=now)
+    if quantity:
+        received = _HouseMovement(
+            asset=asset,
+            amount=quantity,
+            source=WalletRole.VENUE,
+            destination=WalletRole.INVENTORY,
+            kind=TransactionKind.FILL,
+            reference=f"{reference}:fill",
+        )
+        _book(received, now=now)
+        change_inventory(asset=asset, change=quantity)
+
+
+def book_revenue(*, amount: Decimal, reference: str, now: datetime) -> None:
+    """Move what completed orders had paid (US dollars) out of clearing."""
+    revenue = _HouseMovement(
+        asset=USD,
+        amount=amount,
+        source=WalletRole.CLEARING,
+        destination=WalletRole.TRADING_RESULT,
+        kind=TransactionKind.REVENUE,
+        reference=f"{reference}:revenue",
+    )
+    _book(revenue, now=now)
+
+
+def change_inventory(*, asset: str, change: Decimal) -> None:
+    """Change the stored balance of a coin's inventory. The caller holds its lock, and books the movement."""
+    Wallet.objects.filter(role=WalletRole.INVENTORY, asset=asset, owner=None).update(balance=F("balance") + change)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _HouseMovement:
+    asset: str
+    amount: Decimal
+    source: WalletRole
+    destination: WalletRole
+    kind: TransactionKind
+    reference: str
+
+
+def _book(movement: _HouseMovement, *, now: datetime) -> None:
+    roles = [movement.source, movement.destination]
+    wallets = Wallet.objects.filter(owner=None, asset=movement.asset, role__in=roles)
+    ids = dict(wallets.values_list("role", "id"))
+    Transaction.objects.create(
+        asset=movement.asset,
+        amount=movement.amount,
+        source_id=ids[movement.source],
+        destination_id=ids[movement.destination],
+        kind=movement.kind,
+        reference=movement.reference,
+        created_at=now,
+    )

@@ -1,0 +1,55 @@
+"""Locking wallets, before anything is read that a movement depends on.
+
+Lock order everywhere: a coin's inventory, then customers' wallets by primary key, then orders.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from wallets.exceptions import AccountFrozen, NotFound, TokenInvalid
+from wallets.models import Wallet, WalletRole
+from wallets.money import USD
+from wallets.runtime import sql
+from wallets.selectors.accounts import Principal
+
+
+@dataclass(kw_only=True)
+class LockedWallet:
+    """A customer's dollar wallet under our lock."""
+
+    id: int
+    owner_id: int
+    balance: Decimal
+
+
+def lock_dollar_wallet(*, principal: Principal) -> LockedWallet:
+    """Lock the caller's dollar wallet until the end of the transaction, if its owner may act. One statement.
+
+    Raises TokenInvalid, AccountFrozen, NotFound (no wallet).
+    """
+    found = sql.fetch_one("wallets.lock_dollar_wallet", asset=USD, owner=principal.user_id)
+    if found is None:
+        raise NotFound("This account has no wallet.")
+    wallet_id, balance, frozen, is_active, token_version = found
+    if not is_active or token_version != principal.token_version:
+        raise TokenInvalid
+    if frozen:
+        raise AccountFrozen
+    return LockedWallet(id=wallet_id, owner_id=principal.user_id, balance=balance)
+
+
+def lock_customer_wallets(*, asset: str, customer_ids: Sequence[int]) -> None:
+    """Lock the wallets of many customers in primary-key order, so that two callers cannot deadlock."""
+    list(
+        Wallet.objects.select_for_update(no_key=True)
+        .filter(owner_id__in=customer_ids, asset=asset)
+        .order_by("id")
+        .values_list("id")
+    )
+
+
+def lock_inventory(*, asset: str) -> Decimal:
+    """Lock the house's stock of a coin and return its balance. Claims and bookings of a coin queue here."""
+    inventory = Wallet.objects.select_for_update(no_key=True).get(role=WalletRole.INVENTORY, asset=asset, owner=None)
+    return inventory.balance or Decimal(0)

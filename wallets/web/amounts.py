@@ -1,0 +1,55 @@
+"""Amounts on the wire: strings in plain notation on the way out, strings or numbers on the way in, exact both ways."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import (
+    BeforeValidator,
+    PlainSerializer,
+    WithJsonSchema,
+)
+
+from wallets.money import COIN_PLACES, USD_PLACES, exact, parse_decimal, plain
+
+
+def _incoming(places: int) -> Any:
+    def positive_exact(value: object) -> Decimal:
+        number = parse_decimal(value)
+        if number <= 0:
+            raise ValueError("must be greater than zero")
+        return exact(number, places=places)
+
+    example = "12.00" if places == USD_PLACES else "3.00000000"
+    return (
+        BeforeValidator(positive_exact),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "string", "pattern": rf"^[0-9]{{1,12}}(\.[0-9]{{1,{places}}})?$"},
+                    {"type": "number", "exclusiveMinimum": 0},
+                ],
+                "description": f"Exact, at most {places} decimal places; a string or a number.",
+                "examples": [example],
+            }
+        ),
+    )
+
+
+def _outgoing(places: int) -> Any:
+    return (
+        PlainSerializer(lambda value: plain(value, places=places), return_type=str),
+        WithJsonSchema(
+            {
+                "type": "string",
+                "pattern": rf"^[0-9]+\.[0-9]{{{places}}}$",
+                "examples": [plain(Decimal(12), places=places)],
+            },
+            mode="serialization",
+        ),
+    )
+
+
+UsdIn = Annotated[Decimal, *_incoming(USD_PLACES)]
+CoinIn = Annotated[Decimal, *_incoming(COIN_PLACES)]
+UsdOut = Annotated[Decimal, *_outgoing(USD_PLACES)]
+CoinOut = Annotated[Decimal, *_outgoing(COIN_PLACES)]

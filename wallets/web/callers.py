@@ -1,0 +1,147 @@
+"""Who is calling, and whether they have called too often. Ninja runs these before an operation."""
+
+import ipaddress
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from wallets.exceptions import TokenInvalid
+from wallets.runtime.redis_round import RedisRound
+from wallets.selectors.accounts import Principal, ensure_active
+from wallets.services.tokens import read_access_token
+from wallets.web.limits import ANONYMOUS, USER, Limit, Usage, count_call
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_IPV6_CUSTOMER_PREFIX = 64  # what one customer is given, RFC 6177
+
+
+class AccessToken(HttpBearer):
+    """A customer with an access token. Counts against USER and, if given, a narrower limit.
+
+    Calls without a good token count against ANONYMOUS, so that guessing is limited too.
+    """
+
+    def __init__(self, *, limit: Limit | None = None) -> None:
+        super().__init__()
+        self._limits = (USER, limit) if limit else (USER,)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        try:
+            caller = super().__call__(request)
+        except TokenInvalid:
+            _limit_stranger(request)
+            raise
+        if caller is None:
+            _limit_stranger(request)
+            raise TokenInvalid("An access token is needed: Authorization: Bearer <token>.")
+        return caller
+
+    def authenticate(self, request: HttpRequest, token: str) -> Principal:
+        """Accept a signed, unexpired token, without a query.
+
+        For operations that read the caller's wallet or lock it: they see at once whether the account is active.
+        """
+        principal = read_access_token(token)
+        limit_caller(request, *self._limits, caller=str(principal.user_id))
+        return principal
+
+
+class FreshAccessToken(AccessToken):
+    """The same, of an account that is active now. Costs one query."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> Principal:
+        principal = super().authenticate(request, token)
+        ensure_active(principal=principal)
+        return principal
+
+
+class AnonymousCaller:
+    """A caller without a token; counts against a limit of their address."""
+
+    def __init__(self, limit: Limit = ANONYMOUS) -> None:
+        self._limit = limit
+
+    def __call__(self, request: HttpRequest) -> str:
+        address = client_address(request)
+        limit_caller(request, self._limit, caller=address)
+        return address
+
+
+class Prefetch:
+    """Names Redis keys that the operation will read, to be fetched in the round trip that counts the call.
+
+    Stands before the authentication in an operation's `auth`: Ninja asks one after the other who the caller is, until
+    one of them knows. This one never does.
+    """
+
+    def __init__(self, *keys: str) -> None:
+        self._keys = keys
+
+    def __call__(self, request: HttpRequest) -> None:
+        redis_round_of(request).prefetch(*self._keys)
+
+
+def caller(request: HttpRequest) -> Any:
+    """Return whom the operation's authentication let in: a Principal, or an address."""
+    return request.auth  # type: ignore[attr-defined]  # set by Ninja
+
+
+def redis_round_of(request: HttpRequest) -> RedisRound:
+    """Return the request's round trip to Redis, to which anybody may add before the call is counted."""
+    if not hasattr(request, "redis_round"):
+        request.redis_round = RedisRound()  # type: ignore[attr-defined]  # ours
+    found: RedisRound = request.redis_round  # type: ignore[attr-defined]  # set above
+    return found
+
+
+def limit_caller(request: HttpRequest, *limits: Limit, caller: str) -> None:
+    """Count the call; every answer to it says what remains. Raises RateLimited."""
+    usages = count_call(limits=limits, caller=caller, redis_round=redis_round_of(request))
+    request.rate_limits = [*limits_counted(request), *usages]  # type: ignore[attr-defined]  # ours
+    for usage in usages:
+        usage.ensure_within()
+
+
+def _limit_stranger(request: HttpRequest) -> None:
+    limit_caller(request, ANONYMOUS, caller=client_address(request))
+
+
+def limits_counted(request: HttpRequest) -> list[Usage]:
+    """Return what remains of the limits that the request was counted against so far."""
+    return getattr(request, "rate_limits", [])
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the caller's address: the peer, or the last hop before the proxies that TRUSTED_PROXIES names.
+
+    X-Forwarded-For of anybody else is not believed. An IPv6 address stands for its /64.
+    """
+    address = _parsed(request.META.get("REMOTE_ADDR", ""))
+    hops = request.headers.get("X-Forwarded-For", "").split(",")
+    while address and hops and _is_trusted(address):
+        hop = _parsed(hops.pop())
+        if hop is None:
+            break
+        address = hop
+    return _customer_network(address) if address else "unknown"
+
+
+def _parsed(text: str) -> Address | None:
+    try:
+        address = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_trusted(address: Address) -> bool:
+    return any(address in network for network in settings.TRUSTED_PROXIES)
+
+
+def _customer_network(address: Address) -> str:
+    if address.version == 4:  # noqa: PLR2004  the IP version
+        return str(address)
+    return str(ipaddress.ip_network((address, _IPV6_CUSTOMER_PREFIX), strict=False))

@@ -1,0 +1,145 @@
+"""Errors as they travel (problem details for HTTP, RFC 9457), and how an operation says which of them it answers with.
+
+Each app has a table from its errors to kinds of problem (`wallets.problems`, `trading.problems`), and the site merges
+them. `code` is part of the contract: clients decide by it, so it never changes its meaning.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ninja import Schema
+
+from wallets.exceptions import AccountFrozen, Busy, DomainError, InvalidCursor, NotFound, RateLimited, TokenInvalid
+from wallets.web.bodies import MalformedJson, UnsupportedMediaType
+
+PROBLEM_JSON: Final = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class ProblemKind:
+    """A status, a stable code, a title, a sentence as an example of the detail, and seconds to wait before a retry."""
+
+    status: int
+    code: str
+    title: str
+    example: str
+    retry_after_seconds: int | None = None
+
+
+Problems = Mapping[type[DomainError], ProblemKind]
+"""The kind of problem that each of an app's errors is answered with."""
+
+MALFORMED_REQUEST: Final = ProblemKind(
+    400, "malformed_request", "The request is malformed", "The request is malformed."
+)
+NOT_ALLOWED: Final = ProblemKind(403, "not_allowed", "Not allowed", "Customers cannot deposit by themselves here.")
+NOT_FOUND: Final = ProblemKind(404, "not_found", "Not found", "There is nothing here.")
+METHOD_NOT_ALLOWED: Final = ProblemKind(405, "method_not_allowed", "Method not allowed", "Method not allowed.")
+BUSY: Final = ProblemKind(
+    409, "busy", "Busy", "The account is busy with another request. Try again.", retry_after_seconds=1
+)
+BODY_TOO_LARGE: Final = ProblemKind(413, "body_too_large", "Body too large", "Bodies may have up to 65536 bytes.")
+URI_TOO_LONG: Final = ProblemKind(414, "uri_too_long", "URI too long", "URI too long.")
+VALIDATION_ERROR: Final = ProblemKind(422, "validation_error", "Validation failed", "Some fields are not valid.")
+INTERNAL_ERROR: Final = ProblemKind(500, "internal_error", "Internal error", "Something went wrong on our side.")
+UNAVAILABLE: Final = ProblemKind(
+    503,
+    "unavailable",
+    "Temporarily unavailable",
+    "The service is not available right now. Try again.",
+    retry_after_seconds=1,
+)
+WITHOUT_AN_ERROR: Final = (
+    MALFORMED_REQUEST,
+    NOT_ALLOWED,
+    NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    BUSY,
+    BODY_TOO_LARGE,
+    URI_TOO_LONG,
+    VALIDATION_ERROR,
+    INTERNAL_ERROR,
+    UNAVAILABLE,
+)
+"""Kinds that the server itself answers with, for its own reasons as well."""
+
+PROBLEMS: Final[Problems] = {
+    MalformedJson: ProblemKind(
+        400, "malformed_json", "The body is not valid JSON", "The body must be a JSON object, in UTF-8."
+    ),
+    UnsupportedMediaType: ProblemKind(
+        415, "unsupported_media_type", "Unsupported media type", "The body must be sent as application/json."
+    ),
+}
+
+Refusal = type[DomainError] | ProblemKind
+ANYBODY: Final[tuple[Refusal, ...]] = (RateLimited, UNAVAILABLE)
+SIGNED_IN: Final[tuple[Refusal, ...]] = (TokenInvalid, *ANYBODY)
+BODY: Final[tuple[Refusal, ...]] = (MalformedJson, BODY_TOO_LARGE, UnsupportedMediaType, VALIDATION_ERROR)
+LIST: Final[tuple[Refusal, ...]] = (InvalidCursor, URI_TOO_LONG, VALIDATION_ERROR)
+MONEY: Final[tuple[Refusal, ...]] = (AccountFrozen, NotFound, Busy)
+"""Refusals of operations that lock the caller's wallet."""
+
+
+class FieldProblem(Schema):
+    """What is wrong with a field; `body` for the body as a whole."""
+
+    field: str
+    message: str
+
+
+class Problem(Schema):
+    """An error, after RFC 9457. `code` is stable: programs decide by it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldProblem] | None = None
+
+
+def problem_body(kind: ProblemKind, *, detail: str = "") -> dict[str, Any]:
+    """Return the members of a problem of this kind."""
+    return {
+        "type": f"urn:crypto-exchange:problem:{kind.code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail or f"{kind.title}.",
+        "code": kind.code,
+    }
+
+
+def declare_answers(problems: Problems, success: dict[int, Any], *refusals: Refusal) -> dict[str, Any]:
+    """Return an operation's answers, for Ninja's decorators: `success` by status, and every refusal.
+
+    A refusal is an error of `problems`, or a kind of problem that has no error of its own.
+    """
+    by_status: dict[int, list[ProblemKind]] = {}
+    for refusal in refusals:
+        kind = refusal if isinstance(refusal, ProblemKind) else problems[refusal]
+        by_status.setdefault(kind.status, []).append(kind)
+    return {
+        "response": {**success, **dict.fromkeys(sorted(by_status), Problem)},
+        "openapi_extra": {"responses": {status: _described(kinds) for status, kinds in by_status.items()}},
+    }
+
+
+def _described(kinds: list[ProblemKind]) -> dict[str, Any]:
+    return {
+        "description": " or ".join(f"`{kind.code}`" for kind in kinds),
+        "content": {
+            PROBLEM_JSON: {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "examples": {kind.code: {"summary": kind.title, "value": _example(kind)} for kind in kinds},
+            },
+        },
+    }
+
+
+def _example(kind: ProblemKind) -> dict[str, Any]:
+    body = problem_body(kind, detail=kind.example)
+    if kind is VALIDATION_ERROR:
+        body["errors"] = [{"field": "amount", "message": "must be greater than zero"}]
+    return body

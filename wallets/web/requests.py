@@ -1,0 +1,42 @@
+"""Idempotency keys over HTTP."""
+
+import re
+from typing import Annotated
+
+from django.http import HttpResponse
+from ninja import Header
+from pydantic import AfterValidator, WithJsonSchema
+
+from wallets.runtime.idempotency import LONGEST_KEY
+
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+
+
+def _bare_key(value: str | None) -> str | None:
+    """The draft standard quotes the key, most clients do not: both are the same key."""
+    if value is None:
+        return None
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        value = value[1:-1]
+    if not 1 <= len(value) <= LONGEST_KEY or not _VISIBLE.fullmatch(value):
+        raise ValueError(f"must be 1 to {LONGEST_KEY} visible ASCII characters")
+    return value
+
+
+IdempotencyHeader = Annotated[
+    str | None,
+    AfterValidator(_bare_key),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"}),
+    # Ninja looks for its own marker in the last place only.
+    Header(
+        None,
+        alias="Idempotency-Key",
+        description="1 to 255 visible characters: repeating the request under its key has one effect.",
+    ),
+]
+
+
+def mark_replayed(response: HttpResponse, *, replayed: bool) -> None:
+    """Mark the answer as that of an earlier request with the same key."""
+    if replayed:
+        response["Idempotent-Replayed"] = "true"
