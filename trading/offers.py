@@ -166,7 +166,7 @@ def _to_json(offer: Offer) -> str:
 
 @lru_cache(maxsize=1024)
 def _from_json(text: str) -> Offer:
-    """The same text is the same offer, and comes thousands of times before it changes."""
+    """Parse an offer, once for each text: the same one comes thousands of times before it changes."""
     data: dict[str, Any] = json.loads(text)
     for name in ("minimum", "maximum", "step", "price"):
         data[name] = None if data[name] is None else Decimal(data[name])

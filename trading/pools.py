@@ -1,7 +1,7 @@
 """The pools' counters: cents per coin in Redis, the cheap signal that a pool may be full.
 
-Nothing is decided by them. A counter that is lost, late or wrong makes a purchase earlier or later;
-what is bought is what Postgres says.
+They decide nothing: a counter that is lost, late or wrong makes a purchase earlier or later, and the purchase itself
+follows Postgres.
 """
 
 from collections.abc import Mapping

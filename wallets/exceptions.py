@@ -1,4 +1,4 @@
-"""What the money side refuses, and why.
+"""The refusals of the money side.
 
     DomainError
     ├── InvalidCredentials    sign-in failed; the same for every reason

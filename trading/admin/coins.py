@@ -29,7 +29,7 @@ class CoinAdmin(QuickAdmin):
     object_actions = ("stop_selling", "sell_again", "accept_suspect_price")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Wallets and the ledger know a coin by its name."""
+        """Keep the name of an existing coin: wallets and the ledger know the coin by it."""
         return (*self.readonly_fields, "name") if obj else self.readonly_fields
 
     def find(self, term: str) -> Q:

@@ -35,7 +35,7 @@ def _time_stands_for(state: OrderState, field: str) -> models.CheckConstraint:
 class Order(models.Model):
     """A customer's purchase of `amount` coins at `price`, charged `charge` US dollars."""
 
-    customer = models.ForeignKey(  # whose index is orders_of_customer
+    customer = models.ForeignKey(  # orders_of_customer is its index
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", db_index=False
     )
     coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="orders")
@@ -62,7 +62,7 @@ class Order(models.Model):
         indexes = [
             models.Index("customer", F("created_at").desc(), F("id").desc(), name="orders_of_customer"),
             models.Index(fields=["coin", "id"], condition=Q(state__in=WAITING), name="waiting_orders"),
-            # A pool is summed at every claim, without its orders being looked up.
+            # Holds everything that the sum of a pool needs, which every claim reads.
             models.Index(
                 fields=["coin"],
                 include=["settle_by", "charge"],

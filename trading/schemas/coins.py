@@ -9,7 +9,7 @@ from wallets.web.amounts import CoinOut
 from wallets.web.bodies import Response, examples
 
 CoinName = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,12}$", examples=["ABAN"])]
-# Of any form: what is not sold is not found.
+# Any text: an unknown coin is a 404, not a 422.
 CoinInPath = Annotated[str, WithJsonSchema({"type": "string", "examples": ["ABAN"]})]
 _COIN = {
     "name": "ABAN",

@@ -14,7 +14,7 @@ State = Literal["pending", "aggregated", "held", "settling", "completed", "refun
 
 
 def _describe_order_body(schema: dict[str, Any]) -> None:
-    """Say what the validator below asks for: one of the two, and no null."""
+    """Describe the rule of the validator below: exactly one of the two, and no null."""
     for name in ("amount", "total"):
         [given] = [choice for choice in schema["properties"][name].pop("anyOf") if choice != {"type": "null"}]
         schema["properties"][name] |= given

@@ -77,7 +77,7 @@ def read_order_context(*, customer_id: int, key: IdempotencyKey | None, now: dat
     row = sql.fetch_one(
         "trading.order_context",
         customer=customer_id,
-        key=key.key if key else None,
+        key=key.value if key else None,
         since=now - settings.RISK_WINDOW,
         most=settings.RISK_MAX_ORDERS + 1,
     )

@@ -19,7 +19,7 @@ def put_on_sale(*, name: str, **fields: Any) -> Coin:
 
 @transaction.atomic
 def save_coin(*, coin: Coin) -> None:
-    """Save what staff changed of a coin; the shop follows at once."""
+    """Save a coin that staff have changed, and publish its offer after the commit."""
     coin.save()
     open_house_wallets(asset=coin.name)
     publish_offer_after_commit(coin_id=coin.pk)

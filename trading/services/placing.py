@@ -137,7 +137,7 @@ def _make_order(
         state=_first_state(is_pooled=is_pooled, is_held=breach is not None),
         is_pooled=is_pooled,
         settle_by=now + settings.POOL_MAX_AGE if is_pooled else None,
-        idempotency_key=key.key if key else None,
+        idempotency_key=key.value if key else None,
         request_hash=key.request_hash if key else None,
         reason=UNDER_REVIEW if breach else None,
         created_at=now,

@@ -38,7 +38,7 @@ def record_price(*, coin: Coin, value: Decimal, source: str, now: datetime) -> N
 
 @transaction.atomic
 def accept_price(*, coin: Coin, expected: Decimal, now: datetime) -> bool:
-    """Resume a suspended coin at the reading that suspended it: the one that staff have seen, or none (False)."""
+    """Sell a suspended coin at its suspect price `expected`; False when another reading has taken its place."""
     price = CoinPrice.objects.select_for_update().get(coin=coin)
     if price.candidate != expected:
         return False
@@ -76,5 +76,5 @@ def _suspect(price: CoinPrice, *, value: Decimal, source: str, now: datetime) ->
 
 
 def prune_prices(*, before: datetime) -> int:
-    """Delete the price history from before `before`; returns how many rows."""
+    """Delete the price changes before `before`, and return their number."""
     return PriceChange.objects.filter(read_at__lt=before).delete()[0]

@@ -30,7 +30,7 @@ def release_held_order(*, order_id: int, decided_by: User, note: str, now: datet
     """Let a held order go on, at the price it was charged at.
 
     It is refunded instead when the price has moved beyond PRICE_DEVIATION_LIMIT meanwhile: the house gives
-    no free options. Raises OrderNotHeld (somebody has decided), and PriceUnavailable: then nothing is decided.
+    no free options. Raises OrderNotHeld (staff have decided already), and PriceUnavailable: then nothing is decided.
     """
     held = get_held_order(order_id=order_id)
     offered = read_offer_and_pool(coin_name=held.coin.name)
@@ -41,7 +41,7 @@ def release_held_order(*, order_id: int, decided_by: User, note: str, now: datet
 
 
 def refund_held_order(*, order_id: int, decided_by: User, note: str, now: datetime) -> Order:
-    """Give a held order's charge back. Raises OrderNotHeld when somebody has decided."""
+    """Give a held order's charge back. Raises OrderNotHeld when staff have decided already."""
     held = get_held_order(order_id=order_id)
     return _refund(held, reason=REFUSED, decided_by=decided_by, note=note, now=now)
 

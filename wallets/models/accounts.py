@@ -23,8 +23,8 @@ class User(AbstractUser):
 class TokenFamily(models.Model):
     """One sign-in: the chain of refresh tokens that follow from it, of which only the newest is good.
 
-    A refresh token that is used again after its successor was handed out is in two hands; the
-    family ends (RFC 9700, section 4.14.2, refresh token rotation).
+    Two parties hold a refresh token that is used again after its successor was handed out: the family ends
+    (RFC 9700, section 4.14.2, refresh token rotation).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

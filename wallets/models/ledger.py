@@ -12,12 +12,12 @@ from wallets.runtime.constraints import is_number
 
 
 class WalletRole(models.TextChoices):
-    """Whose wallet it is, and for the house what it stands for."""
+    """The owner of a wallet: a customer, or the house in one of its parts."""
 
     CUSTOMER = "customer"
     FUNDING = "funding"  # the world outside
     CLEARING = "clearing"  # paid for, not yet settled
-    VENUE = "venue"  # the exchange as counterparty
+    VENUE = "venue"  # the counterparty
     INVENTORY = "inventory"  # coins owned beyond what is owed
     FEES = "fees"
     TRADING_RESULT = "trading_result"  # slippage and rounding
@@ -73,7 +73,7 @@ class Wallet(models.Model):
 
 
 class TransactionKind(models.TextChoices):
-    """What a movement was. Customers see the first four, of their dollar wallet."""
+    """The kind of a movement. Customers see the first four, of their dollar wallet."""
 
     DEPOSIT = "deposit"
     WITHDRAWAL = "withdrawal"
@@ -90,7 +90,7 @@ class Transaction(models.Model):
     """One movement of one asset from a source wallet to a destination wallet. Never changed.
 
     Each row balances by construction. `reference` says what is booked, so that the same thing cannot
-    be booked twice: an order's delivery and its refund share one reference, for it has one outcome.
+    be booked twice: an order's delivery and its refund share one reference, because it has one outcome.
     """
 
     asset = models.CharField(max_length=16)
@@ -159,5 +159,5 @@ class Transaction(models.Model):
         return self.reference
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Insert only. The database refuses anything else as well, from whomever."""
+        """Insert only. The database refuses updates and deletions as well."""
         super().save(*args, **{**kwargs, "force_insert": True})

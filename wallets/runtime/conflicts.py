@@ -1,4 +1,4 @@
-"""Running a transaction again when Postgres gave it up for another one."""
+"""Retries database transactions that Postgres aborted over a conflict."""
 
 from collections.abc import Callable
 from functools import wraps

@@ -19,7 +19,7 @@ LONGEST_KEY = 255
 class IdempotencyKey:
     """A customer's key for one request, and the hash of what was asked under it."""
 
-    key: str
+    value: str
     request_hash: str
 
     def ensure_same_request(self, *, earlier_hash: str) -> None:
@@ -34,7 +34,7 @@ def idempotency_key(*, key: str | None, request: Mapping[str, str | Decimal | No
         return None
     normal = {name: _normal(value) for name, value in request.items() if value is not None}
     text = json.dumps(normal, sort_keys=True)
-    return IdempotencyKey(key=key, request_hash=hashlib.sha256(text.encode()).hexdigest())
+    return IdempotencyKey(value=key, request_hash=hashlib.sha256(text.encode()).hexdigest())
 
 
 def _normal(value: str | Decimal | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Which request, order and batch a log line is about."""
+"""Adds the ids of the request, the order and the batch to log lines."""
 
 import logging
 from collections.abc import Iterator

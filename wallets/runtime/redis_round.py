@@ -1,4 +1,4 @@
-"""What a request counts and reads in Redis, in one round trip."""
+"""One round trip to Redis for the counters and the keys of a request."""
 
 from collections.abc import Mapping
 from typing import Final

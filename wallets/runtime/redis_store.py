@@ -27,16 +27,16 @@ class RedisAway(Exception):
 class _Breaker:
     """Remembers a failure for a moment. Per process on purpose: it is this process that waits."""
 
-    closed_at = 0.0
+    retry_at = 0.0
 
     def is_open(self) -> bool:
-        return time.monotonic() < self.closed_at
+        return time.monotonic() < self.retry_at
 
     def trip(self) -> None:
-        self.closed_at = time.monotonic() + settings.REDIS_SKIP_SECONDS_AFTER_FAILURE
+        self.retry_at = time.monotonic() + settings.REDIS_SKIP_SECONDS_AFTER_FAILURE
 
     def reset(self) -> None:
-        self.closed_at = 0.0
+        self.retry_at = 0.0
 
 
 breaker = _Breaker()
@@ -58,9 +58,9 @@ _own = threading.local()
 
 
 def _client() -> "redis.Redis":
-    """The connection of this thread: a pool's locks, and its look whether it still lives, cost more than the command.
+    """Return this thread's own connection: the locks and checks of a pool cost more than the command.
 
-    So a connection that Redis has closed shows in use, and the command goes over another.
+    A connection that Redis has closed shows when it is used, and the command is sent again over a new one.
     """
     if not hasattr(_own, "client"):
         _own.client = redis.Redis(

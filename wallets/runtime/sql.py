@@ -1,8 +1,8 @@
 """The one door to SQL: statements in files, run by name.
 
 `trading.claim` is the file `trading/sql/claim.sql`: one statement, with psycopg's named placeholders
-(`%(coin_id)s`; a literal per cent sign is `%%`). Files are for what the ORM cannot say, or says at a price that was
-measured; everything else is the ORM's.
+(`%(coin_id)s`; a literal per cent sign is `%%`). Files hold the statements that the ORM cannot
+express, or expresses at a measured cost; everything else is the ORM's.
 """
 
 from functools import cache

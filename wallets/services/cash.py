@@ -87,7 +87,7 @@ def _move_cash(
 
 
 def _find_by_key(*, owner_id: int, kind: TransactionKind, key: IdempotencyKey) -> Transaction | None:
-    earlier = Transaction.objects.filter(customer_id=owner_id, kind=kind, idempotency_key=key.key).first()
+    earlier = Transaction.objects.filter(customer_id=owner_id, kind=kind, idempotency_key=key.value).first()
     if earlier:
         key.ensure_same_request(earlier_hash=earlier.request_hash or "")
     return earlier

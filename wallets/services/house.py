@@ -18,7 +18,7 @@ _COIN_ROLES = (WalletRole.VENUE, WalletRole.INVENTORY)
 
 
 def open_house_wallets(*, asset: str, using: str = DEFAULT_DB_ALIAS) -> None:
-    """Open what the house needs to trade in `asset`; those already open stay as they are."""
+    """Open the house's wallets for trading in `asset`; open ones stay as they are."""
     roles = _DOLLAR_ROLES if asset == USD else _COIN_ROLES
     Wallet.objects.using(using).bulk_create(
         [Wallet(asset=asset, role=role, balance=0 if role in STORED_BALANCES else None) for role in roles],

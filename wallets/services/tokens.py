@@ -41,7 +41,7 @@ def start_token_family(*, user: User, now: datetime) -> TokenPair:
 
 
 def read_access_token(token: str) -> Principal:
-    """Who the access token was given to, from its signed claims alone. Raises TokenInvalid."""
+    """Return the customer whom the access token was given to, from its signed claims alone. Raises TokenInvalid."""
     principal, expires_at = _verify_access_token(token)
     if expires_at <= time.time():
         raise TokenInvalid
@@ -50,7 +50,7 @@ def read_access_token(token: str) -> Principal:
 
 @lru_cache(maxsize=10_000)
 def _verify_access_token(token: str) -> tuple[Principal, int]:
-    """Who, and until when (seconds of Unix time). Kept, for a signature that was right once stays so."""
+    """Return the token's customer and its end (Unix time). Cached: a signature that was right once stays right."""
     claims = _decode(AccessToken, token)
     user_id, version = claims.get("user_id"), claims.get(_VERSION_CLAIM)
     if type(user_id) is not int or type(version) is not int:
@@ -61,8 +61,7 @@ def _verify_access_token(token: str) -> tuple[Principal, int]:
 def rotate_refresh_token(*, refresh: str, now: datetime) -> TokenPair:
     """Exchange a refresh token for the next pair; the old one is dead from then on.
 
-    Raises TokenInvalid. A token that had been exchanged before ends its whole family, for it is in two
-    hands.
+    Raises TokenInvalid. A token that had been exchanged before ends its whole family, because two parties hold it.
     """
     claims = _decode(RefreshToken, refresh)
     pair = _rotate(claims=claims, now=now)
@@ -97,7 +96,7 @@ def sign_out(*, refresh: str, user_id: int, now: datetime) -> None:
 
 
 def prune_token_families(*, before: datetime) -> int:
-    """Delete the sign-ins whose last refresh token had expired by `before`; returns how many."""
+    """Delete the sign-ins whose last refresh token had expired by `before`, and return their number."""
     return TokenFamily.objects.filter(expires_at__lt=before).delete()[0]
 
 

@@ -23,14 +23,14 @@ _RFC_3339 = re.compile(
 
 
 def _is_rfc_3339(value: object) -> object:
-    """Pydantic would also take the seconds since 1970."""
+    """Refuse seconds since 1970, which Pydantic would take."""
     if isinstance(value, str) and not _RFC_3339.fullmatch(value):
         raise ValueError("must be a time with its offset, such as 2026-01-31T12:00:00Z")
     return value
 
 
 def _in_utc(value: datetime) -> datetime:
-    """Postgres knows no offsets of sixteen hours or more; Python's calendar has two ends."""
+    """Convert to UTC: Postgres knows no offsets of sixteen hours or more. Python's calendar has two ends."""
     try:
         return value.astimezone(UTC)
     except OverflowError as error:

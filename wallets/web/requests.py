@@ -13,7 +13,7 @@ _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 
 def _bare_key(value: str | None) -> str | None:
-    """The draft standard quotes the key, most clients do not: both are the same key."""
+    """Return the key without quotes: the draft standard has them, most clients do not."""
     if value is None:
         return None
     if len(value) > 1 and value[0] == value[-1] == '"':

@@ -14,7 +14,7 @@ from wallets.services.ledger.locking import lock_customer_wallets
 
 @dataclass(frozen=True, kw_only=True)
 class OrderCredit:
-    """What one order brings its customer: coins when it is completed, its charge when it is refunded."""
+    """The coins that a completed order brings its customer, or the charge that a refunded one gives back."""
 
     order_id: int
     customer_id: int
@@ -58,7 +58,7 @@ def _credit_many(
     credits_: Sequence[OrderCredit],
     now: datetime,
 ) -> None:
-    """Three statements for any number of credits: lock, then change the balances and book in one."""
+    """Credit any number of customers: lock their wallets, then change the balances and book in one statement."""
     customer_ids = [credit_.customer_id for credit_ in credits_]
     lock_customer_wallets(asset=asset, customer_ids=customer_ids)
     booked = sql.execute(

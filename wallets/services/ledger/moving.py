@@ -52,7 +52,7 @@ def _move(wallet: LockedWallet, movement: Movement, *, change: Decimal) -> None:
         kind=movement.kind.value,
         reference=movement.reference,
         order=movement.order_id,
-        key=key.key if key else None,
+        key=key.value if key else None,
         hash=key.request_hash if key else None,
         now=movement.created_at,
     )

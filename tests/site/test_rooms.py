@@ -1,0 +1,56 @@
+"""What lies in which room: SQL names its own app's tables only."""
+
+import re
+
+import pytest
+
+from tests.processes import PROJECT
+
+APPS = ("wallets", "trading", "settlement")
+TABLE = re.compile(r"\b(wallets|trading|settlement|procrastinate)_[a-z_0-9]+")
+STATEMENTS = sorted(path.relative_to(PROJECT) for app in APPS for path in (PROJECT / app).glob("sql/*.sql"))
+
+FOREIGN = {
+    "trading/sql/place_order.sql": (
+        "procrastinate",
+        "the order and its job are one statement: half the time of placing",
+    ),
+    "trading/sql/verify_orders.sql": (
+        "wallets",
+        "orders and their movements are compared in one snapshot, by the million",
+    ),
+}
+"""Statements that name another's tables, and the reason."""
+
+
+def foreign_tables(text, *, app):
+    code = re.sub(r"--.*", "", text)
+    return {table.group(1) for table in TABLE.finditer(code)} - {app}
+
+
+class TestSql:
+    def test_is_there(self):
+        assert len(STATEMENTS) > 10
+
+    @pytest.mark.parametrize("path", STATEMENTS, ids=str)
+    def test_names_the_tables_of_its_own_app(self, path):
+        found = foreign_tables((PROJECT / path).read_text(), app=path.parts[0])
+        allowed = {FOREIGN[str(path)][0]} if str(path) in FOREIGN else set()
+        assert found == allowed
+
+    def test_of_procrastinate_is_in_one_module(self):
+        """Its tables and models are read and changed in settlement/queue.py alone, besides the statements above."""
+        sources = [path for app in APPS for path in (PROJECT / app).rglob("*.py") if "migrations" not in path.parts]
+        naming = {
+            str(path.relative_to(PROJECT))
+            for path in sources
+            if re.search(r"procrastinate_(jobs|events|workers)|ProcrastinateJob\.objects", path.read_text())
+        }
+        assert naming == {"settlement/queue.py"}
+
+    def test_stands_in_files(self):
+        """No module but the door itself runs a statement of its own."""
+        allowed = {"wallets/runtime/sql.py", "settlement/clock.py", "settlement/verification.py"}
+        sources = [path for app in APPS for path in (PROJECT / app).rglob("*.py") if "migrations" not in path.parts]
+        running = {str(path.relative_to(PROJECT)) for path in sources if ".execute(" in path.read_text()}
+        assert running <= allowed
