@@ -34,7 +34,7 @@ PROBLEMS: Final[Problems] = {
     ),
     exceptions.WeakPassword: VALIDATION_ERROR,
     exceptions.RateLimited: ProblemKind(
-        429, "rate_limited", "Too many requests", "Too many calls (orders). Try again in 17 s."
+        429, "rate_limited", "Too many requests", "Too many calls (user). Try again in 17 s."
     ),
 }
 
