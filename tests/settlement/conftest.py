@@ -2,10 +2,11 @@ from decimal import Decimal
 
 import pytest
 
-from settlement.exchanges.ccxt_exchange import CcxtExchange, _markets
 from settlement.models import Attempt, Batch, Pause
 from settlement.services.claiming import claim_waiting_orders
-from settlement.services.sending import take_next_step
+from settlement.services.stepping import take_next_step
+from settlement.venues.ccxt.adapter import CcxtVenue
+from settlement.venues.ccxt.markets import markets
 from settlement.verification import verify_everything
 from trading.services.orders import OrderRequest, place_order
 
@@ -13,9 +14,9 @@ from trading.services.orders import OrderRequest, place_order
 @pytest.fixture
 def exchange(simulator):
     """ccxt's own client, against a simulator in a process of its own."""
-    _markets.forget()
+    markets.forget()
     simulator.set_prices(ABAN="4.00")
-    return CcxtExchange()
+    return CcxtVenue()
 
 
 @pytest.fixture

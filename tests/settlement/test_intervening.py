@@ -11,13 +11,14 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.exceptions import InterventionRefused
-from settlement.exchanges.ccxt_exchange import CcxtExchange
-from settlement.exchanges.protocol import Executed
 from settlement.models import Attempt, AttemptState, Batch, BatchState, Finding, Intervention, InterventionAction
-from settlement.services.booking import give_up_looking
-from settlement.services.intervening import Figures, carry_out, request_intervention
-from settlement.services.sending import take_next_step
+from settlement.services.intervening.cases import carry_out
+from settlement.services.intervening.requests import Figures, request_intervention
+from settlement.services.outcomes import presume_not_placed
+from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
+from settlement.venues.ccxt.adapter import CcxtVenue
+from settlement.venues.protocol import Executed
 from tests.settlement.conftest import attempts, end_pauses
 from trading.models import Order
 from wallets.models import Wallet
@@ -95,7 +96,7 @@ class TestLookAgain:
         assert (attempts()[0].state, states()) == (AttemptState.SENT, ["settling"])
 
     def test_books_a_late_fill_to_the_house(self, decide, unknown, simulator):
-        give_up_looking(attempt=attempts()[0], reason="given up")
+        presume_not_placed(attempt=attempts()[0], reason="given up")
         assert "bought after all" in decide(unknown, Action.LOOK_AGAIN)[1]
         assert Finding.objects.get().kind == "late_fill"
         assert Wallet.objects.get(role="inventory", asset="ABAN").balance == Decimal("15.00498")
@@ -191,7 +192,7 @@ class TestRetry:
         assert states() == ["completed"] * 2
 
     def test_uses_what_was_bought_after_all(self, decide, unknown, now):
-        give_up_looking(attempt=attempts()[0], reason="given up")
+        presume_not_placed(attempt=attempts()[0], reason="given up")
         Attempt.objects.filter(state="new").update(state="parked", ended_at=now)
         Batch.objects.update(state="parked")
         assert decide(unknown, Action.RETRY)[0] == "done"
@@ -222,14 +223,14 @@ class TestRefund:
         assert states() == ["settling"]
 
     def test_is_refused_when_it_was_bought_after_all(self, decide, unknown, now):
-        give_up_looking(attempt=attempts()[0], reason="given up")
+        presume_not_placed(attempt=attempts()[0], reason="given up")
         outcome, detail = decide(unknown, Action.REFUND)
         assert (outcome, states()) == ("refused", ["settling"])
         assert "Its coins are surplus now" in detail
         assert Finding.objects.get().kind == "late_fill"
 
     def test_is_refused_while_what_was_given_up_cannot_be_asked_for(self, decide, unknown, simulator):
-        give_up_looking(attempt=attempts()[0], reason="given up")
+        presume_not_placed(attempt=attempts()[0], reason="given up")
         simulator.fail({"on": "query", "action": "down"})
         outcome, detail = decide(unknown, Action.REFUND)
         assert (outcome, states()) == ("refused", ["settling"])
@@ -239,7 +240,7 @@ class TestRefund:
     def test_is_refused_while_what_was_given_up_is_open_there(
         self, decide, unknown, exchange, monkeypatch, now, action
     ):
-        give_up_looking(attempt=attempts()[0], reason="given up")
+        presume_not_placed(attempt=attempts()[0], reason="given up")
         Attempt.objects.filter(state="new").update(state="parked", ended_at=now)
         Batch.objects.update(state="parked")
         half = Executed(
@@ -258,7 +259,7 @@ class TestRecord:
         )
 
         def run():
-            carry_out(intervention_id=wanted.pk, exchange=CcxtExchange())
+            carry_out(intervention_id=wanted.pk, exchange=CcxtVenue())
             connection.close()
 
         threads = [threading.Thread(target=run) for _ in range(4)]

@@ -168,7 +168,7 @@ class TestOps:
         assert {after - before for before, after in itertools.pairwise(moments)} == {seconds}
 
     def test_prices_are_read_from_the_exchange(self, coin, simulator, exchange, monkeypatch):
-        from settlement.services.pricing import refresh_prices
+        from settlement.services.price_feed import refresh_prices
         from trading.services.coins import list_coin
 
         coin.fixed_price = None

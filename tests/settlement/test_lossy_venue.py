@@ -17,10 +17,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from settlement.exchanges.ccxt_exchange import CcxtExchange
 from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, BatchState
 from settlement.services.claiming import claim_waiting_orders
-from settlement.services.sending import ask_again, take_next_step
+from settlement.services.stepping import recheck_attempt, take_next_step
+from settlement.venues.ccxt.adapter import CcxtVenue
 from settlement.verification import verify_everything
 from tests.settlement.conftest import end_pauses
 from trading.exceptions import OrderNotCancellable
@@ -112,7 +112,7 @@ def _play(chance, exchange, simulator, coin, customers):
     simulator.fail()
     given_up = Attempt.objects.filter(recheck_at__isnull=False)
     for attempt in given_up:
-        ask_again(attempt_id=attempt.pk, exchange=exchange)
+        recheck_attempt(attempt_id=attempt.pk, exchange=exchange)
     given_up.update(recheck_at=None)  # the day for which they are asked for is over
 
 
@@ -145,7 +145,7 @@ def _step(chance, exchange, coin, due_at=None):
 
 def _take_step_elsewhere(batch_id):
     try:
-        take_next_step(batch_id=batch_id, exchange=CcxtExchange())
+        take_next_step(batch_id=batch_id, exchange=CcxtVenue())
     finally:
         connection.close()
 

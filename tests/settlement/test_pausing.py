@@ -7,9 +7,10 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.models import AttemptState, BatchState, Pause
-from settlement.services.pausing import find_pause, lift_pause, pause_buying, pause_for_trouble
-from settlement.services.pricing import refresh_prices
-from settlement.services.sending import take_next_step
+from settlement.selectors.pauses import find_pause
+from settlement.services.pausing import lift_pause, pause_buying, pause_for_trouble
+from settlement.services.price_feed import refresh_prices
+from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
 from tests.conftest import make_coin
 from tests.settlement.conftest import attempts, end_pauses

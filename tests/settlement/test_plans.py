@@ -8,10 +8,13 @@ from django.db import connection
 from psycopg import ClientCursor
 
 from exchange_site.history import write_settled_orders
-from settlement.attention import count_concerns, list_concerns
-from settlement.selectors import count_batches, count_open_findings, list_paused_coins, summarise_jobs
-from settlement.services.sending import take_next_step
+from settlement.selectors.batches import count_batches
+from settlement.selectors.findings import count_open_findings
+from settlement.selectors.jobs import summarise_jobs
+from settlement.selectors.pauses import list_paused_coins
+from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
+from settlement.to_do.readers import count_to_do, list_to_do
 from trading.models import Order
 from trading.selectors import sum_pools, summarise_open_orders
 
@@ -150,8 +153,8 @@ def test_of_settlement(plans, regular, claim, exchange, now):
 def test_of_what_operators_and_prometheus_ask(plans, regular, now):
     later = now + timedelta(hours=1)
     with plans.watched():
-        list_concerns(now=later)
-        count_concerns(now=later)
+        list_to_do(now=later)
+        count_to_do(now=later)
         for read in (sum_pools, summarise_open_orders, summarise_jobs, count_batches, count_open_findings):
             read()
         list_paused_coins(now=later)

@@ -13,13 +13,13 @@ from django.db import connection
 from django.utils import timezone
 
 from settlement import tasks
-from settlement.exchanges.ccxt_exchange import CcxtExchange
-from settlement.exchanges.protocol import CLIENT_ORDER_ID_PREFIX, ExchangeAway, PurchaseRequest
 from settlement.models import Attempt, AttemptState, Finding, FindingKind, new_client_order_id
-from settlement.selectors import count_open_findings
+from settlement.selectors.findings import count_open_findings
 from settlement.services import reconciling, sending
 from settlement.services.claiming import claim_waiting_orders
-from settlement.services.sending import ask_again, take_next_step
+from settlement.services.stepping import recheck_attempt, take_next_step
+from settlement.venues.ccxt.adapter import CcxtVenue
+from settlement.venues.protocol import CLIENT_ORDER_ID_PREFIX, PurchaseRequest, VenueAway
 from settlement.verification import verify_everything
 from tests.conftest import make_coin
 from tests.settlement.conftest import attempts, batches, end_pauses
@@ -338,7 +338,7 @@ class TestLateFill:
         batch = settle()
         time.sleep(0.6)
         for _ in range(3):
-            take_next_step(batch_id=batch.pk, exchange=CcxtExchange())
+            take_next_step(batch_id=batch.pk, exchange=CcxtVenue())
         simulator.fail()
         first, second = attempts()
         assert (first.state, second.state) == (AttemptState.NOT_PLACED, AttemptState.FILLED)
@@ -362,7 +362,7 @@ class TestLateFill:
         assert (done.late_fills, done.closed, found()) == (0, 0, [("late_fill", subject_of(bought_twice))])
 
     def test_is_booked_once_with_whoever_asks_again(self, bought_twice, reconcile, exchange):
-        threads = [threading.Thread(target=closing(ask_again), kwargs=late(bought_twice)) for _ in range(2)]
+        threads = [threading.Thread(target=closing(recheck_attempt), kwargs=late(bought_twice)) for _ in range(2)]
         for thread in threads:
             thread.start()
         reconcile()
@@ -379,7 +379,7 @@ class TestLateFill:
 
 
 def late(attempt):
-    return {"attempt_id": attempt.pk, "exchange": CcxtExchange()}
+    return {"attempt_id": attempt.pk, "exchange": CcxtVenue()}
 
 
 def closing(call):
@@ -493,7 +493,7 @@ class TestList:
     def test_of_a_venue_that_lists_by_time(self, many, exchange, monkeypatch, edit_book):
         monkeypatch.setattr("settlement.exchanges.ccxt_exchange._LISTING_BY_ID", frozenset())
         since = timezone.now() - 2 * DAY
-        with pytest.raises(ExchangeAway, match="one moment"):
+        with pytest.raises(VenueAway, match="one moment"):
             exchange.list_purchases(coin="ABAN", since=since)
         edit_book("UPDATE venue_order SET time = time + id / 400 WHERE id BETWEEN 2 AND 1301")
         listed = exchange.list_purchases(coin="ABAN", since=since)
@@ -504,7 +504,7 @@ class TestList:
     )
     def test_is_complete_or_none(self, many, exchange, simulator, rule):
         simulator.fail({"on": "query", "action": "delay", "wait": 0.01, "times": 2}, {"on": "query", **rule})
-        with pytest.raises(ExchangeAway):
+        with pytest.raises(VenueAway):
             exchange.list_purchases(coin="ABAN", since=timezone.now() - 2 * DAY)
         simulator.fail()
         assert len(exchange.list_purchases(coin="ABAN", since=timezone.now() - 2 * DAY)) == 1401
@@ -512,7 +512,7 @@ class TestList:
     @pytest.mark.parametrize("answer", ["<html>", [{}], [None], {"orders": []}])
     def test_of_a_proxy_is_none(self, simulator, exchange, monkeypatch, answer):
         monkeypatch.setattr(exchange._client, "privateGetAllOrders", lambda _: answer)
-        with pytest.raises(ExchangeAway):
+        with pytest.raises(VenueAway):
             exchange.list_purchases(coin="ABAN", since=timezone.now() - DAY)
 
 
@@ -590,9 +590,9 @@ class TestWhileSettlementGoesOn:
         inner, seen = getattr(sending, step), []
 
         def around(*arguments, **named):
-            seen.append(reconcile(of=CcxtExchange()).findings)
+            seen.append(reconcile(of=CcxtVenue()).findings)
             answer = inner(*arguments, **named)
-            seen.append(reconcile(of=CcxtExchange()).findings)
+            seen.append(reconcile(of=CcxtVenue()).findings)
             return answer
 
         monkeypatch.setattr(sending, step, around)
@@ -609,7 +609,7 @@ class TestWhileSettlementGoesOn:
 
     def test_never_finds_what_is_not_there(self, coin, make_shopper, place, exchange, simulator, reconcile, settings):
         settings.RISK_MAX_ORDERS, settings.EXCHANGE_RECV_WINDOW = 10_000, timedelta(seconds=0.5)
-        shopper, own, over = make_shopper("100000.00"), CcxtExchange(), threading.Event()
+        shopper, own, over = make_shopper("100000.00"), CcxtVenue(), threading.Event()
         own._client.enableRateLimit = False
         simulator.fail(
             *(

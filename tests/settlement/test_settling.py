@@ -9,11 +9,11 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from settlement.exchanges.protocol import Executed, NotPlaced
 from settlement.models import Attempt, AttemptState, Batch, BatchState
-from settlement.services import booking, claiming, sending
+from settlement.services import claiming, outcomes, sending
 from settlement.services.claiming import claim_waiting_orders
-from settlement.services.sending import take_next_step
+from settlement.services.stepping import take_next_step
+from settlement.venues.protocol import Executed, NotPlaced
 from settlement.verification import verify_everything
 from tests.conftest import make_coin
 from tests.settlement.conftest import attempts, batches, end_pauses
@@ -199,7 +199,7 @@ def test_a_claim_passes_over_an_order_that_is_being_cancelled(place, claim, coin
 
 
 class TestClaimsThatWaitForTheSameCoin:
-    """Claims of one process; the coin's lock is held by another connection, as a booking holds it."""
+    """Claims of one process; the coin's lock is held by another connection, as a outcomes holds it."""
 
     @pytest.fixture
     def claims_at_once(self, claim, coin, monkeypatch):
@@ -351,9 +351,9 @@ class TestPartialFills:
 
 
 def sending_exchange():
-    from settlement.exchanges.ccxt_exchange import CcxtExchange
+    from settlement.venues.ccxt.adapter import CcxtVenue
 
-    return CcxtExchange()
+    return CcxtVenue()
 
 
 class TestLostAnswers:
@@ -449,11 +449,11 @@ class TestRunningTwice:
             cost=Decimal(60),
             commission=Decimal(0),
         )
-        booking.book_execution(attempt=attempt, execution=again)
-        booking.end_refused(attempt=attempt, from_state=AttemptState.SENT, reason="late")
-        booking.end_not_placed(attempt=attempt, answer=NotPlaced(reason="late"))
-        booking.give_up_looking(attempt=attempt, reason="late")
-        booking.park(attempt=attempt, from_state=AttemptState.SENT, reason="late")
+        outcomes.book_execution(attempt=attempt, execution=again)
+        outcomes.end_refused(attempt=attempt, from_state=AttemptState.SENT, reason="late")
+        outcomes.end_not_placed(attempt=attempt, answer=NotPlaced(reason="late"))
+        outcomes.give_up_looking(attempt=attempt, reason="late")
+        outcomes.park(attempt=attempt, from_state=AttemptState.SENT, reason="late")
         order.refresh_from_db()
         assert (order.state, shopper.holding("ABAN"), len(attempts())) == ("completed", order.amount, 1)
         assert attempts()[0].state == AttemptState.FILLED

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 
 from settlement.models import IN_FLIGHT, Attempt
 from settlement.services.claiming import claim_waiting_orders
-from settlement.services.sending import take_next_step
+from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
 from settlement.verification import verify_everything
 from tests.conftest import Shopper

@@ -1,7 +1,7 @@
 import pytest
-
-from settlement.exchanges.protocol import NotPlaced, Refused, Unknown
 from settlement.exchanges.verdicts import judge_refusal
+
+from settlement.venues.protocol import NotPlaced, Refused, Unknown
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from settlement.models import Attempt, Batch, FindingKind, Intervention, InterventionAction, Pause
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.findings import raise_finding
-from settlement.services.intervening import request_intervention
+from settlement.services.intervening.requests import request_intervention
 from settlement.services.pausing import pause_buying
 from tests.conftest import make_coin
 from trading.models import Coin, Order, Review
@@ -311,7 +311,7 @@ class TestInterventions:
     def test_ask_for_a_reason_and_go_to_a_worker(self, admin_client, parked, action):
         assert "Reason" in act(admin_client, self.path, action, parked)
         assert not Intervention.objects.exists()
-        assert "a worker does it" in act(admin_client, self.path, action, parked, reason="the price is back")
+        assert "queued; see Interventions" in act(admin_client, self.path, action, parked, reason="the price is back")
         intervention = Intervention.objects.get()
         assert (intervention.action, intervention.reason, intervention.outcome) == (action, "the price is back", None)
         assert ProcrastinateJob.objects.filter(task_name="settlement.intervene").count() == 1
