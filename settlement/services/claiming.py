@@ -72,8 +72,8 @@ def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
     lock_inventory(asset=coin.name)
     _waiting.pop(coin.pk, None)
     # Before the orders are read: a job that is visible here has its order committed, so this claim (or, while an
-    # attempt is in flight, the one that follows its end) sees every order whose job goes. Of a long backlog a part goes,
-    # and the rest next time.
+    # attempt is in flight, the one that follows its end) sees every order whose job goes. Of a long backlog some of
+    # the jobs go, and the rest next time.
     delete_waiting_claims(coin_id=coin.pk, most=2 * settings.BATCH_MAX_ORDERS)
     if pause := find_pause(coin_id=coin.pk, now=now):
         if pause.until:

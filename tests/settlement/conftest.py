@@ -1,22 +1,30 @@
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 
 from settlement.models import Attempt, Batch, Pause
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.stepping import take_next_step
 from settlement.venues.ccxt.adapter import CcxtVenue
 from settlement.venues.ccxt.markets import markets
+from settlement.venues.registry import find_profile
 from settlement.verification import verify_everything
+from trading.models import Order
 from trading.services.orders import OrderRequest, place_order
 
 
 @pytest.fixture
-def exchange(simulator):
+def venue(simulator):
     """ccxt's own client, against a simulator in a process of its own."""
     markets.forget()
     simulator.set_prices(ABAN="4.00")
-    return CcxtVenue()
+    return new_venue()
+
+
+def new_venue():
+    """A connection to the venue for one thread, as `get_venue` opens it, and not measured."""
+    return CcxtVenue(profile=find_profile(settings.EXCHANGE_ID))
 
 
 @pytest.fixture
@@ -36,13 +44,13 @@ def claim(coin, now):
 
 
 @pytest.fixture
-def settle(exchange, claim):
+def settle(venue, claim):
     """Claim what is due, and take steps until nothing is in flight or the venue is to be asked later."""
 
     def run(steps=1):
         batch = claim()
         for _ in range(steps):
-            take_next_step(batch_id=batch.pk, exchange=exchange)
+            take_next_step(batch_id=batch.pk, venue=venue)
         batch.refresh_from_db()
         return batch
 
@@ -58,6 +66,11 @@ def books_balance():
 
 def attempts():
     return list(Attempt.objects.order_by("id"))
+
+
+def states():
+    """The states of all orders, in the order of placing."""
+    return list(Order.objects.order_by("id").values_list("state", flat=True))
 
 
 def batches():

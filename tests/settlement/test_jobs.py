@@ -27,7 +27,7 @@ from settlement.services.sweeping import sweep
 from settlement.verification import verify_everything
 from tests.conftest import make_coin
 from tests.processes import wait_for
-from tests.settlement.conftest import attempts
+from tests.settlement.conftest import attempts, states
 from trading import events
 from trading.models import Order
 from trading.pools import read_counters
@@ -42,12 +42,8 @@ def jobs(task=events.CLAIM_TASK):
     return ProcrastinateJob.objects.filter(task_name=task)
 
 
-def states():
-    return set(Order.objects.values_list("state", flat=True))
-
-
 def all_completed():
-    return states() == {"completed"}
+    return set(states()) == {"completed"}
 
 
 def run_jobs():
@@ -141,7 +137,7 @@ class TestSweep:
             sweep(now=now)
             assert read_counters(coins=["ABAN"]) == {"ABAN": Decimal("6.00")}
 
-    def test_is_harmless_many_times_at_once(self, place, now, settings, claim, exchange):
+    def test_is_harmless_many_times_at_once(self, place, now, settings, claim, venue):
         place("60.00")
 
         def run():
@@ -167,7 +163,7 @@ class TestOps:
         moments = [times.get_next() for _ in range(10_000)]
         assert {after - before for before, after in itertools.pairwise(moments)} == {seconds}
 
-    def test_prices_are_read_from_the_exchange(self, coin, simulator, exchange, monkeypatch):
+    def test_prices_are_read_from_the_venue(self, coin, simulator, venue, monkeypatch):
         from settlement.services.price_feed import refresh_prices
         from trading.services.coins import list_coin
 
@@ -177,7 +173,7 @@ class TestOps:
         simulator.set_prices(ABAN="4.20")
         from django.utils import timezone
 
-        refresh_prices(exchange=exchange, source="binance", now=timezone.now())
+        refresh_prices(venue=venue, source="binance", now=timezone.now())
         coin.market_price.refresh_from_db()
         assert (coin.market_price.value, coin.market_price.source) == (Decimal("4.20"), "binance")
 
@@ -201,46 +197,50 @@ class TestOps:
 
 
 @pytest.fixture
-def venue(exchange, simulator):
+def venue_environment(venue, simulator):
     return {"EXCHANGE_URL": simulator.url}
 
 
 class TestWorker:
-    def test_completes_what_was_placed_while_none_was_running(self, place, make_worker, make_shopper, simulator, venue):
+    def test_completes_what_was_placed_while_none_was_running(
+        self, place, make_worker, make_shopper, simulator, venue_environment
+    ):
         for _ in range(20):
             place("12.00", of=make_shopper())
-        make_worker(**venue)
+        make_worker(**venue_environment)
         wait_for(all_completed, seconds=30)
         assert len(simulator.book()) <= 2
         assert verify_everything() == []
 
-    def test_that_dies_leaves_nothing_behind(self, place, make_worker, make_shopper, simulator, venue):
+    def test_that_dies_leaves_nothing_behind(self, place, make_worker, make_shopper, simulator, venue_environment):
         simulator.fail({"on": "place", "action": "accept_then_hang", "times": 1, "wait": 30})
         place("12.00", of=make_shopper())
-        doomed = make_worker(**venue)
+        doomed = make_worker(**venue_environment)
         wait_for(lambda: len(simulator.book()) == 1, seconds=30)
         os.kill(doomed.pid, signal.SIGKILL)
         doomed.wait()
         Attempt.objects.update(next_step_at="2000-01-01T00:00Z")
-        make_worker(**venue)
+        make_worker(**venue_environment)
         wait_for(all_completed, seconds=30)
         assert len(simulator.book()) == 1
         assert Transaction.objects.filter(kind="fill").count() == 1
 
-    def test_finds_the_pool_although_the_counter_is_flushed(self, place, make_worker, make_shopper, simulator, venue):
-        make_worker(**venue)
+    def test_finds_the_pool_although_the_counter_is_flushed(
+        self, place, make_worker, make_shopper, simulator, venue_environment
+    ):
+        make_worker(**venue_environment)
         for total in ("4.00", "4.00", "4.00"):
             place(total, of=make_shopper())
             with_redis(lambda client: client.flushall())
         wait_for(all_completed, seconds=30)
         assert len(simulator.book()) == 1
 
-    def test_does_without_any_job(self, place, make_worker, make_shopper, simulator, venue):
+    def test_does_without_any_job(self, place, make_worker, make_shopper, simulator, venue_environment):
         for _ in range(5):
             place("12.00", of=make_shopper())
         ProcrastinateJob.objects.all()._raw_delete("default")
         Order.objects.update(created_at="2026-01-01T00:00Z")
-        make_worker(**venue)
+        make_worker(**venue_environment)
         wait_for(all_completed, seconds=30)
         assert len(attempts()) == 1
 
@@ -251,19 +251,19 @@ class TestCrowd:
     SOON = {"STALLED_WORKER_SECONDS": "2", "RESCUE_CRON": "* * * * * *", "LOOKUP_MAX_WAIT_SECONDS": "1"}
 
     @pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.matrix)])
-    def test_of_four_workers(self, coin, place, make_worker, make_shopper, simulator, venue, count):
+    def test_of_four_workers(self, coin, place, make_worker, make_shopper, simulator, venue_environment, count):
         for _ in range(4):
-            make_worker(**venue)
+            make_worker(**venue_environment)
         for number in range(count):
             place(f"{1 + number % 9}.00", of=make_shopper())
         self._assert_bought_what_was_needed(simulator, coin, count)
 
     @pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.matrix)])
     def test_of_two_workers_that_are_killed_every_two_seconds(
-        self, coin, place, make_worker, make_shopper, simulator, venue, count
+        self, coin, place, make_worker, make_shopper, simulator, venue_environment, count
     ):
         simulator.fail({"on": "place", "action": "delay", "wait": 0.3})
-        workers = [make_worker(**venue, **self.SOON) for _ in range(2)]
+        workers = [make_worker(**venue_environment, **self.SOON) for _ in range(2)]
         killed = time.monotonic() + 3
         for number in range(count):
             place(f"{1 + number % 9}.00", of=make_shopper())
@@ -272,7 +272,7 @@ class TestCrowd:
                 for worker in workers:
                     os.kill(worker.pid, signal.SIGKILL)
                     worker.wait()
-                workers = [make_worker(**venue, **self.SOON) for _ in range(2)]
+                workers = [make_worker(**venue_environment, **self.SOON) for _ in range(2)]
             time.sleep(0.2)
         simulator.fail()
         self._assert_bought_what_was_needed(simulator, coin, count)
@@ -293,7 +293,7 @@ class TestCrowd:
 
 class TestHangingVenue:
     def test_on_one_symbol_keeps_neither_other_coins_nor_a_session(
-        self, coin, make_worker, make_shopper, simulator, exchange, place
+        self, coin, make_worker, make_shopper, simulator, venue, place
     ):
         simulator.set_prices(BETA="5.00")
         make_coin("BETA", "5.00")
@@ -320,7 +320,7 @@ class TestHangingVenue:
 class TestBacklog:
     @pytest.mark.parametrize("count", [500, pytest.param(5000, marks=pytest.mark.matrix)])
     def test_of_thousands_is_a_few_purchases_and_other_coins_do_not_wait(
-        self, coin, make_worker, make_shopper, simulator, exchange, settings, count
+        self, coin, make_worker, make_shopper, simulator, venue, settings, count
     ):
         settings.RISK_MAX_ORDERS, settings.RISK_MAX_VALUE = 10**6, Decimal(10**9)
         simulator.set_prices(BETA="5.00")

@@ -140,10 +140,10 @@ def test_of_the_api(plans, regular, api):
     assert plans.read_from_end_to_end == []
 
 
-def test_of_settlement(plans, regular, claim, exchange, now):
+def test_of_settlement(plans, regular, claim, venue, now):
     with plans.watched():
         batch = claim()
-        take_next_step(batch_id=batch.pk, exchange=exchange)
+        take_next_step(batch_id=batch.pk, venue=venue)
         sweep(now=now + timedelta(minutes=5))
     assert set(Order.objects.filter(customer=regular.user).values_list("state", flat=True)) == {"completed"}
     assert plans.count > 40

@@ -44,7 +44,7 @@ def charge_of(amount):
 class Story(RuleBasedStateMachine):
     """The model knows customers' dollars and coins, each order's state, the batch under way and the surplus."""
 
-    coin = exchange = simulator = None  # set by the test
+    coin = venue = simulator = None  # set by the test
 
     @initialize()
     def begin(self):
@@ -168,7 +168,7 @@ class Story(RuleBasedStateMachine):
     def _step(self):
         end_pauses()
         attempt = Attempt.objects.get(state__in=IN_FLIGHT)
-        take_next_step(batch_id=attempt.batch_id, exchange=self.exchange)
+        take_next_step(batch_id=attempt.batch_id, venue=self.venue)
 
     def _expect_fill(self):
         bought = self.simulator.book()[self.purchases :]
@@ -229,15 +229,15 @@ class Story(RuleBasedStateMachine):
             attempt = Attempt.objects.filter(state__in=IN_FLIGHT).first()
             if attempt is None:
                 break
-            take_next_step(batch_id=attempt.batch_id, exchange=self.exchange)
+            take_next_step(batch_id=attempt.batch_id, venue=self.venue)
         assert not Order.objects.filter(state__in=["pending", "aggregated", "settling"]).exists()
         assert verify_everything() == []
 
 
-def test_every_story_ends_as_the_model_says(coin, exchange, simulator, settings_of_stories):
+def test_every_story_ends_as_the_model_says(coin, venue, simulator, settings_of_stories):
     simulator.set_account(balances={"USDT": "100000000"}, commission_rate=str(COMMISSION))
-    exchange._client.enableRateLimit = False
-    Story.coin, Story.exchange, Story.simulator = coin, exchange, simulator
+    venue._client.enableRateLimit = False
+    Story.coin, Story.venue, Story.simulator = coin, venue, simulator
     run_state_machine_as_test(
         Story,
         settings=settings(

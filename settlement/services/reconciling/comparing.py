@@ -48,10 +48,10 @@ def reconcile(
 ) -> Reconciliation:
     """Compare the venue's orders of ours since `since` with our attempts, and check the ledger.
 
-    Contradictions become findings, a purchase that we had given up is booked, and findings that are gone are closed; but
-    a finding that staff have closed is not raised again with the same figures. May run at any time, twice, while
-    settlement goes on. A coin whose orders the venue does not tell in full is named in `unasked`, and its findings stay
-    as they are; so do findings about orders before `since`.
+    Contradictions become findings, a purchase that we had given up is booked, and findings that are gone are closed.
+    One that staff have closed is not raised again with the same figures. May run at any time, twice, while settlement
+    goes on. A coin whose orders the venue does not tell in full is named in `unasked`, and its findings stay as they
+    are; so do findings about orders before `since`.
     """
     coins = [_reconcile_coin(coin, venue, since=since, now=now) for coin in track(list(Coin.objects.all()))]
     closed = reconcile_ledger(now=now)

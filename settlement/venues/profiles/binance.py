@@ -1,6 +1,6 @@
 """Binance, and Binance.US, which runs the same API.
 
-Codes and filters: "Error codes for Binance" and "Filters" of the spot REST API documentation. Lists: "All orders", there.
+Sources: "Error codes for Binance", "Filters" and, for lists, "All orders" of the spot REST API documentation.
 """
 
 from dataclasses import replace

@@ -19,9 +19,9 @@ _RETRY_AFTER_UNSAID: Final = 10.0
 class Refusals:
     """The meaning of a venue's refusals, by code, filter and message of the raw answer.
 
-    `refused_*`: the purchase can never succeed, its orders are refunded. `not_placed_*`: not accepted, for a reason that
-    passes or that we can mend. With a trouble, the coin or the venue is paused; without one, the request itself was
-    wrong for this moment, and the next attempt is sized and dated anew, as after any other filter.
+    `refused_*`: the purchase can never succeed, its orders are refunded. `not_placed_*`: not accepted, for a reason
+    that passes or that we can mend. With a trouble, the coin or the venue is paused; without one, the request itself
+    was wrong for this moment, and the next attempt is sized and dated anew, as after any other filter.
     """
 
     refused_codes: frozenset[str]

@@ -1,6 +1,6 @@
 import pytest
-from settlement.exchanges.verdicts import judge_refusal
 
+from settlement.venues.profiles.binance import BINANCE
 from settlement.venues.protocol import NotPlaced, Refused, Unknown
 
 
@@ -26,10 +26,10 @@ from settlement.venues.protocol import NotPlaced, Refused, Unknown
     ],
 )
 def test_only_what_is_listed_proves_anything(status, code, message, verdict):
-    assert isinstance(judge_refusal(status=status, code=code, message=message, headers={}), verdict)
+    assert isinstance(BINANCE.judge_refusal(status=status, code=code, message=message, headers={}), verdict)
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("7", 7.0), (None, 10.0), ("tomorrow", 10.0)])
 def test_retry_after_is_obeyed(value, seconds):
     headers = {"Retry-After": value} if value else {}
-    assert judge_refusal(status=429, code="", message="", headers=headers).retry_after_seconds == seconds
+    assert BINANCE.judge_refusal(status=429, code="", message="", headers=headers).retry_after_seconds == seconds

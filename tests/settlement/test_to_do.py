@@ -1,4 +1,4 @@
-"""The operators' list: everything that waits too long is on it, and nothing before its time."""
+"""The to-do page: everything that waits too long is on it, and nothing before its time."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -8,11 +8,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from settlement import attention
 from settlement.models import Attempt, Batch, FindingKind, Intervention, InterventionAction
-from settlement.services.findings import close_finding, raise_finding
+from settlement.selectors.pauses import pauses_in_force
+from settlement.services.findings import Contradiction, close_finding, raise_finding
 from settlement.services.intervening.requests import request_intervention
 from settlement.services.pausing import lift_pause, pause_buying, pause_for_trouble
+from settlement.to_do import readers
 from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import count_to_do, list_to_do
 from tests.conftest import make_coin
@@ -111,7 +112,9 @@ class TestSettlement:
         assert ConcernKind.INTERVENTION not in kinds(now + settings.SWEEP_AFTER)
 
     def test_names_findings_until_they_are_closed(self, coin, now, admin_user):
-        finding = raise_finding(kind=FindingKind.EXTRA, subject="order 7", theirs="1 for 4", coin=coin, now=now)
+        finding = raise_finding(
+            contradiction=Contradiction(kind=FindingKind.EXTRA, subject="order 7", theirs="1 for 4", coin=coin), now=now
+        )
         [concern] = list_to_do(now=now)
         assert (concern.kind, concern.reason) == (ConcernKind.FINDING, "we do not know it: ours -, theirs 1 for 4")
         assert close_finding(finding=finding, closed_by=admin_user, note="a test of ours", now=now)
@@ -122,7 +125,7 @@ class TestSettlement:
         pause_buying(coin=None, reason="a rumour", set_by=admin_user, now=now)
         until = pause_for_trouble(coin=coin, reason="no money", at_least_seconds=30, now=now)
         assert [concern.subject for concern in list_to_do(now=now)] == ["buying of everything", "buying of ABAN"]
-        [pause] = attention.list_pauses(now=until)
+        [pause] = pauses_in_force(now=until)
         assert "a rumour (paused by admin)" in list_to_do(now=until)[0].reason
         lift_pause(pause=pause)
         assert list_to_do(now=until) == []
@@ -171,9 +174,11 @@ class TestCost:
         assert counts[0] == counts[1] == len(ConcernKind)
 
     def test_is_bounded_by_a_number_of_rows(self, now, coin, monkeypatch):
-        monkeypatch.setattr(attention, "MOST_OF_A_KIND", 3)
+        monkeypatch.setattr(readers, "MAX_PER_KIND", 3)
         for number in range(5):
-            raise_finding(kind=FindingKind.EXTRA, subject=f"order {number}", coin=coin, now=now)
+            raise_finding(
+                contradiction=Contradiction(kind=FindingKind.EXTRA, subject=f"order {number}", coin=coin), now=now
+            )
         assert [concern.subject for concern in list_to_do(now=now)] == ["order 0", "order 1", "order 2"]
 
     def test_does_not_grow_with_history(self, place, now, claim):
