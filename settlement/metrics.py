@@ -11,7 +11,7 @@ _PAUSES: Final = Counter("exchange_pauses", "How often the venue gave a reason t
 
 
 def count_mended(*, what: str, count: int = 1) -> None:
-    """Count repairs of a sweep, by what was wrong."""
+    """Count repairs of the sweep, by cause."""
     _MENDED.labels(what).inc(count)
 
 

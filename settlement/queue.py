@@ -1,4 +1,4 @@
-"""The job tables, which are Procrastinate's: nothing else in settlement reads or changes them.
+"""The job tables, which are Procrastinate's: only this module queries them, and the admin shows them.
 
 Finished jobs are deleted at once or soon, so there are few rows.
 """
@@ -23,7 +23,7 @@ def delete_waiting_claims(*, coin_id: int, most: int) -> None:
 
 
 def list_enqueued_interventions() -> set[int]:
-    """Return the ids of the interventions that a job is about to carry out."""
+    """Return the ids of the interventions that still have a job."""
     jobs = ProcrastinateJob.objects.filter(task_name=INTERVENE_TASK, status__in=["todo", "doing"])
     return set(jobs.values_list("args__intervention_id", flat=True))
 

@@ -1,4 +1,4 @@
-"""Batches of orders, the attempts to buy what they need, and what stops, contradicts or overrules these."""
+"""Batches of orders, the attempts to buy their coins, and the pauses, findings and interventions around them."""
 
 from settlement.models.attempts import IN_FLIGHT, Attempt, AttemptState, new_client_order_id
 from settlement.models.batches import Batch, BatchState

@@ -1,4 +1,4 @@
-"""Attempts: the requests to buy what a batch needs."""
+"""Attempts: the requests to buy the coins of a batch."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""Batches: the orders of one coin that one claim took together."""
+"""Batches: orders of one coin, claimed together."""
 
 from django.db import models
 from django.db.models import Q

@@ -1,4 +1,4 @@
-"""Interventions: what staff decided about a batch, and what came of it."""
+"""Interventions: decisions of staff about a batch, and their outcomes."""
 
 from django.conf import settings
 from django.db import models

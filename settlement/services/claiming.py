@@ -31,7 +31,7 @@ def claim_waiting_orders(*, coin_id: int, now: datetime) -> Batch | None:
     """Start the purchase of a coin's waiting orders, if any are due; may be run at any time, twice.
 
     The large orders are always due, the pool when Postgres says that it is full or overdue. Nothing is
-    claimed while an attempt for the coin is in flight: its end looks again.
+    claimed while an attempt for the coin is in flight: its end enqueues the next claim.
     Runs of one process that wait for the coin's lock together are one run, for which the others wait.
     """
     own: Future[None] = Future()

@@ -22,7 +22,7 @@ class _Transport(HTTPAdapter):
 
 
 class _Rewriting(_Transport):
-    """Sends requests for the production host to the exchange simulator.
+    """Sends requests for the production host to the simulator.
 
     So the client keeps its production URLs, by which it tells its errors apart.
     """

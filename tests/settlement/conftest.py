@@ -32,8 +32,8 @@ def place(shopper, coin, now):
     """Place an order by total of the customer with 100.00, or of another one."""
 
     def by_total(total, *, of=None, crypto="ABAN", at=None):
-        wish = OrderRequest(crypto=crypto, amount=None, total=Decimal(total))
-        return place_order(buyer=(of or shopper).principal, request=wish, now=at or now).order
+        order_request = OrderRequest(crypto=crypto, amount=None, total=Decimal(total))
+        return place_order(buyer=(of or shopper).principal, request=order_request, now=at or now).order
 
     return by_total
 

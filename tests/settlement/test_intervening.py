@@ -1,6 +1,5 @@
-"""The operator's way out: it never contradicts the venue, and has one effect."""
+"""The way out for staff: it never contradicts the venue, and has one effect."""
 
-import threading
 from datetime import timedelta
 from decimal import Decimal
 
@@ -18,6 +17,7 @@ from settlement.services.outcomes import presume_not_placed
 from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
 from settlement.venues.protocol import Executed
+from tests.processes import at_once
 from tests.settlement.conftest import attempts, end_pauses, new_venue, states
 from wallets.models import Wallet
 
@@ -185,7 +185,7 @@ class TestRetry:
         take_next_step(batch_id=too_dear.pk, venue=venue)
         assert states() == ["completed"] * 2
 
-    def test_uses_what_was_bought_after_all(self, decide, unknown, now):
+    def test_uses_coins_that_were_bought_after_all(self, decide, unknown, now):
         presume_not_placed(attempt=attempts()[0], reason="given up")
         Attempt.objects.filter(state="new").update(state="parked", ended_at=now)
         Batch.objects.update(state="parked")
@@ -250,15 +250,11 @@ class TestRecord:
             batch=too_dear, action=Action.REFUND, reason="because", requested_by=admin_user, now=timezone.now()
         )
 
-        def run():
+        def run(_):
             carry_out(intervention_id=wanted.pk, venue=new_venue())
             connection.close()
 
-        threads = [threading.Thread(target=run) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(4, run)
         carry_out(intervention_id=wanted.pk, venue=venue)
         assert shopper.wallet.balance == 100
         wanted.refresh_from_db()

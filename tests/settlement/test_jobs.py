@@ -5,7 +5,6 @@ import itertools
 import os
 import signal
 import sys
-import threading
 import time
 from datetime import timedelta
 from decimal import Decimal
@@ -26,7 +25,7 @@ from settlement.retries import BackOff
 from settlement.services.sweeping import sweep
 from settlement.verification import verify_everything
 from tests.conftest import make_coin
-from tests.processes import wait_for
+from tests.processes import at_once, wait_for
 from tests.settlement.conftest import attempts, states
 from trading import events
 from trading.models import Order
@@ -120,7 +119,7 @@ class TestSweep:
         sweep(now=now + settings.POOL_MAX_AGE)
         assert jobs().count() == 1
 
-    def test_pushes_attempts_that_stand_still(self, place, claim, now):
+    def test_nudges_stalled_attempts(self, place, claim, now):
         place("60.00")
         claim()
         ProcrastinateJob.objects.all()._raw_delete("default")
@@ -140,15 +139,11 @@ class TestSweep:
     def test_is_harmless_many_times_at_once(self, place, now, settings, claim, venue):
         place("60.00")
 
-        def run():
+        def run(_):
             sweep(now=now + settings.SWEEP_AFTER)
             connection.close()
 
-        threads = [threading.Thread(target=run) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(8, run)
         assert claim().orders_count == 1
         assert claim() is None
 
@@ -157,7 +152,7 @@ class TestOps:
     @pytest.mark.parametrize(
         ("setting", "seconds"), [("PRICE_REFRESH_CRON", 10), ("SWEEP_CRON", 15), ("RESCUE_CRON", 30)]
     )
-    def test_come_round_all_day(self, setting, seconds):
+    def test_run_at_even_intervals(self, setting, seconds):
         """A cron expression of six fields has its seconds last: first, they would run for a minute in ten."""
         times = croniter(Configuration.model_fields[setting].default, 1_800_000_000)
         moments = [times.get_next() for _ in range(10_000)]
@@ -178,6 +173,7 @@ class TestOps:
         assert (coin.market_price.value, coin.market_price.source) == (Decimal("4.20"), "binance")
 
     def test_records_are_pruned(self, coin):
+        assert coin.readings.exists()
         tasks.prune_records(timestamp=4_000_000_000)
         assert coin.readings.count() == 0
 
@@ -292,7 +288,7 @@ class TestCrowd:
 
 
 class TestHangingVenue:
-    def test_on_one_symbol_keeps_neither_other_coins_nor_a_session(
+    def test_on_one_symbol_holds_up_no_other_coin_and_no_session(
         self, coin, make_worker, make_shopper, simulator, venue, place
     ):
         simulator.set_prices(BETA="5.00")
@@ -328,14 +324,14 @@ class TestBacklog:
         make_coin("BETA", "5.00")
         shopper = make_shopper("1000000.00")
         for _ in range(count):
-            wish = OrderRequest(crypto="ABAN", amount=Decimal(3), total=None)
-            place_order(buyer=shopper.principal, request=wish, now=timezone.now())
+            order_request = OrderRequest(crypto="ABAN", amount=Decimal(3), total=None)
+            place_order(buyer=shopper.principal, request=order_request, now=timezone.now())
         begun = time.monotonic()
         make_worker(EXCHANGE_URL=simulator.url)
         wait_for(lambda: Order.objects.filter(state="settling").exists(), seconds=30)
         started = time.monotonic()
-        wish = OrderRequest(crypto="BETA", amount=Decimal(3), total=None)
-        placed = place_order(buyer=make_shopper().principal, request=wish, now=timezone.now()).order
+        order_request = OrderRequest(crypto="BETA", amount=Decimal(3), total=None)
+        placed = place_order(buyer=make_shopper().principal, request=order_request, now=timezone.now()).order
         wait_for(lambda: Order.objects.get(pk=placed.pk).state == "completed", seconds=5)
         others = time.monotonic() - started
         wait_for(all_completed, seconds=60)

@@ -98,8 +98,10 @@ def _play(chance, venue, simulator, coin, customers):
     )
     placed = []
     for _ in range(chance.randrange(1, 7)):
-        wish = OrderRequest(crypto="ABAN", amount=None, total=Decimal(chance.randrange(100, 4000)) / 100)
-        placed.append(place_order(buyer=chance.choice(customers).principal, request=wish, now=timezone.now()).order)
+        order_request = OrderRequest(crypto="ABAN", amount=None, total=Decimal(chance.randrange(100, 4000)) / 100)
+        placed.append(
+            place_order(buyer=chance.choice(customers).principal, request=order_request, now=timezone.now()).order
+        )
         if chance.random() < 0.3:
             _step(chance, venue, coin)
         if chance.random() < 0.1:

@@ -95,7 +95,7 @@ def plans(coin, now):
 
 @pytest.fixture
 def regular(plans, make_shopper, place):
-    """A customer with orders and movements of his own among those of all the others."""
+    """A customer with orders and movements of their own among those of all the others."""
     shopper = make_shopper("1000.00")
     for _ in range(3):
         place("12.00", of=shopper)
@@ -150,7 +150,7 @@ def test_of_settlement(plans, regular, claim, venue, now):
     assert plans.read_from_end_to_end == []
 
 
-def test_of_what_operators_and_prometheus_ask(plans, regular, now):
+def test_of_the_to_do_page_and_the_metrics(plans, regular, now):
     later = now + timedelta(hours=1)
     with plans.watched():
         list_to_do(now=later)

@@ -1,7 +1,9 @@
 import pytest
 
-from settlement.venues.profiles.binance import BINANCE
+from settlement.venues.profiles.binance import BINANCE, BINANCE_US
+from settlement.venues.profiles.unproven import UNPROVEN
 from settlement.venues.protocol import NotPlaced, Refused, Unknown
+from settlement.venues.registry import find_profile
 
 
 @pytest.mark.parametrize(
@@ -33,3 +35,15 @@ def test_only_what_is_listed_proves_anything(status, code, message, verdict):
 def test_retry_after_is_obeyed(value, seconds):
     headers = {"Retry-After": value} if value else {}
     assert BINANCE.judge_refusal(status=429, code="", message="", headers=headers).retry_after_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("name", "profile"), [("binance", BINANCE), ("binanceus", BINANCE_US), ("kraken", UNPROVEN), ("coinbase", UNPROVEN)]
+)
+def test_a_venue_has_its_own_profile_or_that_of_all_unproven_ones(name, profile):
+    assert find_profile(name) is profile
+
+
+def test_a_venue_is_unproven_until_its_requests_are_known_to_expire():
+    assert (BINANCE.requests_expire, BINANCE_US.requests_expire, UNPROVEN.requests_expire) == (True, True, False)
+    assert (BINANCE.lists_by_id, BINANCE_US.lists_by_id, UNPROVEN.lists_by_id) == (True, True, False)

@@ -23,6 +23,7 @@ from settlement.services.stepping import recheck_attempt, take_next_step
 from settlement.venues.protocol import CLIENT_ORDER_ID_PREFIX, PurchaseRequest, VenueAway
 from settlement.verification import verify_everything
 from tests.conftest import make_coin
+from tests.processes import at_once
 from tests.settlement.conftest import attempts, batches, end_pauses, new_venue
 from tests.settlement.test_verification import tamper
 from wallets.models import Transaction, Wallet, WalletRole
@@ -144,7 +145,7 @@ class TestNothingToFind:
         assert attempts()[0].cost > Decimal(simulator.book()[0]["cummulativeQuoteQty"])
         assert reconcile().findings == []
 
-    def test_of_what_an_operator_decides(self, place, settle, simulator, reconcile):
+    def test_while_staff_decide(self, place, settle, simulator, reconcile):
         simulator.set_account(balances={"BNB": "1000"}, commission_asset="BNB")
         place("60.00")
         settle()
@@ -156,7 +157,7 @@ class TestNothingToFind:
         done = reconcile()
         assert (done.findings, done.unasked) == ([], [])
 
-    def test_of_what_others_buy_there(self, buy, coin, reconcile):
+    def test_of_orders_that_others_placed_there(self, buy, coin, reconcile):
         buy(name="web_1234")
         done = reconcile()
         assert (done.purchases, done.findings) == (0, [])
@@ -233,7 +234,7 @@ class TestMissing:
         monkeypatch.setattr(venue, "list_purchases", lambda **_: [])
         assert reconcile().findings == []
 
-    def test_is_not_one_of_which_nothing_is_said(self, forgotten, simulator, reconcile, venue, monkeypatch):
+    def test_is_not_one_that_could_not_be_looked_up(self, forgotten, simulator, reconcile, venue, monkeypatch):
         monkeypatch.setattr(venue, "list_purchases", lambda **_: [])
         simulator.fail({"on": "query", "action": "down"})
         done = reconcile()
@@ -360,13 +361,15 @@ class TestLateFill:
         done = reconcile()
         assert (done.late_fills, done.closed, found()) == (0, 0, [("late_fill", subject_of(bought_twice))])
 
-    def test_is_booked_once_with_whoever_asks_again(self, bought_twice, reconcile, venue):
-        threads = [threading.Thread(target=closing(recheck_attempt), kwargs=late(bought_twice)) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        reconcile()
-        for thread in threads:
-            thread.join()
+    def test_is_booked_once_though_others_recheck_it(self, bought_twice, reconcile, venue):
+        def run(number):
+            if number == 0:
+                reconcile()
+            else:
+                recheck_attempt(attempt_id=bought_twice.pk, venue=new_venue())
+            connection.close()
+
+        at_once(3, run)
         assert Transaction.objects.filter(kind="fill").count() == 2
         assert found() == [("late_fill", subject_of(bought_twice))]
 
@@ -375,10 +378,6 @@ class TestLateFill:
         reconcile()
         assert found() == [("late_fill", subject_of(bought_twice))]
         assert Finding.objects.get().theirs.endswith("commission in BNB")
-
-
-def late(attempt):
-    return {"attempt_id": attempt.pk, "venue": new_venue()}
 
 
 def closing(call):
@@ -460,7 +459,7 @@ class TestFindings:
 
 
 class TestList:
-    def test_is_of_our_ids(self):
+    def test_knows_our_ids_by_their_beginning(self):
         assert new_client_order_id().startswith(CLIENT_ORDER_ID_PREFIX)
 
     @pytest.fixture
@@ -480,7 +479,7 @@ class TestList:
         assert [order.client_order_id for order in listed] == [order["clientOrderId"] for order in many]
         assert {(order.quantity, order.cost, order.final) for order in listed} == {(1, 4, True)}
 
-    def test_begins_when_it_is_told(self, many, venue):
+    def test_begins_at_the_given_time(self, many, venue):
         assert len(venue.list_purchases(coin="ABAN", since=timezone.now() - timedelta(hours=35))) == 1400
         assert len(venue.list_purchases(coin="ABAN", since=timezone.now() - timedelta(hours=1))) == 100
         assert len(venue.list_purchases(coin="ABAN", since=timezone.now() - timedelta(days=5))) == 1401
@@ -509,7 +508,7 @@ class TestList:
         assert len(venue.list_purchases(coin="ABAN", since=timezone.now() - 2 * DAY)) == 1401
 
     @pytest.mark.parametrize("answer", ["<html>", [{}], [None], {"orders": []}])
-    def test_of_a_proxy_is_none(self, simulator, venue, monkeypatch, answer):
+    def test_of_a_proxy_counts_as_no_list(self, simulator, venue, monkeypatch, answer):
         monkeypatch.setattr(venue._client, "privateGetAllOrders", lambda _: answer)
         with pytest.raises(VenueAway):
             venue.list_purchases(coin="ABAN", since=timezone.now() - DAY)
@@ -517,7 +516,7 @@ class TestList:
 
 @pytest.mark.usefixtures("at_our_venue")
 class TestCommand:
-    def test_ends_well_when_there_is_nothing(self, place, settle):
+    def test_succeeds_when_nothing_is_found(self, place, settle):
         place("60.00")
         settle()
         code, said = command()

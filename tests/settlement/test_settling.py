@@ -49,7 +49,7 @@ class TestLargeOrders:
         assert settle().orders_count == 4
         assert (states(), len(simulator.book())) == ([OrderState.COMPLETED] * 4, 1)
 
-    def test_take_their_jobs_along(self, place, claim):
+    def test_delete_their_waiting_jobs(self, place, claim):
         place("12.00")
         place("13.00")
         claim()
@@ -161,7 +161,7 @@ class TestPools:
         assert claim().orders_count == 2
 
 
-def test_a_cancel_does_not_wait_for_a_claim_nor_undo_it(place, coin, shopper, now):
+def test_a_cancel_neither_waits_for_a_claim_nor_undoes_it(place, coin, shopper, now):
     order = place("60.00")
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
         batch = Batch.objects.create(coin=coin, created_at=now)
@@ -221,7 +221,7 @@ class TestClaimsThatWaitForTheSameCoin:
 
         return run
 
-    def test_are_one_and_see_what_was_placed_meanwhile(self, place, claims_at_once):
+    def test_are_one_and_see_orders_placed_meanwhile(self, place, claims_at_once):
         place("12.00")
         results, begun = claims_at_once(meanwhile=lambda: place("13.00"))
         assert [result.result().orders_count for result in results if result.result()] == [2]
@@ -276,7 +276,7 @@ class TestRefusals:
         assert first.client_order_id != second.client_order_id
         assert (batch.state, len(simulator.book())) == (BatchState.SETTLED, 1)
 
-    def test_that_do_not_pass_end_with_an_operator(self, place, settle, simulator, settings):
+    def test_that_do_not_pass_end_with_staff(self, place, settle, simulator, settings):
         settings.MAX_ATTEMPTS = 3
         simulator.fail({"on": "place", "action": "reject", "code": -1013, "msg": "Filter failure: LOT_SIZE"})
         place("60.00")
@@ -399,7 +399,7 @@ class TestLostAnswers:
         take_next_step(batch_id=batch.pk, venue=new_venue())
         assert states() == ["completed"]
 
-    def test_no_venue_before_the_sending_changes_nothing(self, place, claim, venue, simulator):
+    def test_of_questions_before_the_sending_change_nothing(self, place, claim, venue, simulator):
         place("60.00")
         batch = claim()
         simulator.fail({"action": "down"})
@@ -479,9 +479,7 @@ def test_no_connection_is_held_while_the_venue_is_asked(place, claim, venue, sim
     assert held == [False] * 4
 
 
-def test_claiming_and_booking_take_a_constant_number_of_statements(
-    place, make_shopper, claim, venue, django_assert_max_num_queries
-):
+def test_claiming_and_booking_take_a_constant_number_of_statements(place, make_shopper, claim, venue):
     from django.test.utils import CaptureQueriesContext
 
     counts = []

@@ -25,8 +25,8 @@ from tests.settlement.conftest import end_pauses
 from trading.exceptions import OrderNotCancellable
 from trading.models import Order
 from trading.services.orders import OrderRequest, cancel_order, place_order
-from wallets.exceptions import InsufficientFunds
-from wallets.idempotency import IdempotencyKey
+from wallets.exceptions import IdempotencyKeyReused, InsufficientFunds
+from wallets.idempotency import IdempotencyKey, idempotency_key
 from wallets.models import Wallet, WalletRole
 from wallets.services.cash import deposit, withdraw
 
@@ -52,6 +52,7 @@ class Story(RuleBasedStateMachine):
         self.customers = [Shopper("100.00") for _ in range(3)]
         self.dollars = {customer: Decimal(100) for customer in self.customers}
         self.coins = dict.fromkeys(self.customers, Decimal(0))
+        self.withdrawals = {}  # customer and key → amount
         self.orders = {}  # id → [customer, amount, state], in the order of placing
         self.surplus = Wallet.objects.get(owner=None, role=WalletRole.INVENTORY, asset="ABAN").balance
         self.batch, self.reserved, self.sent, self.purchases = [], Decimal(0), False, len(self.simulator.book())
@@ -66,26 +67,35 @@ class Story(RuleBasedStateMachine):
 
     @rule(who=strategies.integers(0, 2), amount=CENTS, key=strategies.sampled_from([None, "a", "b"]))
     def withdraw(self, who, amount, key):
-        customer = self.customers[who]
+        customer, earlier = self.customers[who], self.withdrawals.get((who, key))
+        given = idempotency_key(key=key, request={"amount": amount})
         try:
-            withdraw(principal=customer.principal, amount=amount, key=None, now=timezone.now())
+            for _ in range(2 if key else 1):
+                withdraw(principal=customer.principal, amount=amount, key=given, now=timezone.now())
+        except IdempotencyKeyReused:
+            assert earlier not in {None, amount}
         except InsufficientFunds:
+            assert earlier is None
             assert amount > self.dollars[customer]
         else:
-            self.dollars[customer] -= amount
+            assert earlier in {None, amount}
+            if earlier is None:
+                self.dollars[customer] -= amount
+            if key:
+                self.withdrawals[who, key] = amount
 
     @rule(who=strategies.integers(0, 2), amount=AMOUNTS, repeated=strategies.booleans())
     def order(self, who, amount, repeated):
         customer = self.customers[who]
         key = IdempotencyKey(key=f"{len(self.orders)}", request_hash=str(amount)) if repeated else None
-        wish = OrderRequest(crypto="ABAN", amount=amount, total=None, key=key)
+        order_request = OrderRequest(crypto="ABAN", amount=amount, total=None, key=key)
         try:
-            placed = place_order(buyer=customer.principal, request=wish, now=timezone.now())
+            placed = place_order(buyer=customer.principal, request=order_request, now=timezone.now())
         except InsufficientFunds:
             assert charge_of(amount) > self.dollars[customer]
             return
         if repeated:
-            again = place_order(buyer=customer.principal, request=wish, now=timezone.now())
+            again = place_order(buyer=customer.principal, request=order_request, now=timezone.now())
             assert (again.replayed, again.order.pk) == (True, placed.order.pk)
         self.dollars[customer] -= charge_of(amount)
         state = "aggregated" if charge_of(amount) < THRESHOLD else "pending"

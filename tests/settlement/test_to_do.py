@@ -158,7 +158,7 @@ def test_all_is_well_when_nothing_waits(coin, now):
 
 
 class TestCost:
-    def test_is_a_statement_for_each_kind_however_much_there_is(self, place, now, make_shopper, settings, claim):
+    def test_is_one_query_per_kind_however_many_rows_there_are(self, place, now, make_shopper, settings, claim):
         late = now + timedelta(days=2)
         counts = []
         for _ in range(2):

@@ -86,7 +86,7 @@ class _Case:
         self.in_doubt = {attempt.pk: attempt for attempt in attempts}
 
     def act(self) -> str:
-        """Do it, and say what was done. Raises InterventionRefused."""
+        """Carry it out, and return the detail for its record. Raises InterventionRefused."""
         match self.intervention.action:
             case InterventionAction.LOOK_UP:
                 return self._look_up()
@@ -100,7 +100,7 @@ class _Case:
                 return self._refund()
 
     def book_late_fills(self) -> list[str]:
-        """Book the purchases that executed after we gave them up, whatever becomes of the intervention."""
+        """Book the purchases that executed after we gave them up, also when the intervention is refused."""
         return [
             f"{attempt} was bought after all"
             for attempt in self.in_doubt.values()

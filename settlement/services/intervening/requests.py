@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from settlement.exceptions import InterventionRefused
 from settlement.jobs import intervene_later
@@ -57,7 +57,7 @@ def request_intervention(
     return intervention
 
 
-def find_in_doubt(*, batch: Batch) -> Any:
+def find_in_doubt(*, batch: Batch) -> QuerySet[Attempt]:
     """Return the attempts that were sent and have no booked answer: not yet known, parked, or still rechecked."""
     is_open = Q(state__in=[AttemptState.SENT, AttemptState.PARKED]) | Q(recheck_at__isnull=False)
     return batch.attempts.filter(is_open, signed_at__isnull=False)

@@ -28,7 +28,7 @@ def close_gone(*, run: Comparison, listed: list[ListedPurchase]) -> None:
 
 
 def reconcile_ledger(*, now: datetime) -> int:
-    """Raise findings for violations of the ledger; returns how many findings were closed because theirs are gone."""
+    """Raise findings for violations of the ledger; returns how many were closed because their violation is gone."""
     raised = set()
     for violation in verify_everything():
         contradiction = Contradiction(

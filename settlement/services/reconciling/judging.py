@@ -1,4 +1,4 @@
-"""Judge what was compared: an attempt with its order at the venue, or an order without an attempt."""
+"""Judge an attempt by its order at the venue, or an order without an attempt."""
 
 import logging
 from dataclasses import dataclass, field
@@ -88,7 +88,7 @@ def open_findings(*, run: Comparison) -> QuerySet[Finding]:
 
 
 def name_stranger(stranger: ListedPurchase) -> str:
-    """Return the subject of an EXTRA finding, from which `read_stranger` gets the order's id back."""
+    """Return the subject of an EXTRA finding, in which `read_stranger` finds the order's id."""
     return f"order {stranger.client_order_id} {stranger.venue_order_id}"
 
 

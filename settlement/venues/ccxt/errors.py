@@ -1,4 +1,4 @@
-"""ccxt's exceptions: the venue's own error answer in them, and what a failed request to buy proves."""
+"""Read ccxt's exceptions: the venue's own error answer, and the verdict on a failed request to buy."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

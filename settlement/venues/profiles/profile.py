@@ -34,7 +34,7 @@ class Refusals:
 
 @dataclass(frozen=True, kw_only=True)
 class VenueProfile:
-    """What has been found out about a venue."""
+    """The facts that have been found out about a venue."""
 
     requests_expire: bool
     """Whether a signed request is refused after its timestamp and window have passed."""
