@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 
 from settlement.exceptions import InterventionRefused
 from settlement.jobs import intervene_later
-from settlement.models import AttemptState, Batch, Intervention, InterventionAction
+from settlement.models import Attempt, AttemptState, Batch, Intervention, InterventionAction
 from wallets.models import User
 
 _OF_AN_ATTEMPT: Final = (InterventionAction.MARK_FILLED, InterventionAction.MARK_NOT_PLACED)
