@@ -7,7 +7,7 @@ from wallets.models import User
 
 
 class Command(changepassword.Command):
-    """Django's own, and every token handed out before ends."""
+    """Django's own, which also ends every token handed out before."""
 
     def handle(self, *args: Any, **options: Any) -> Any:
         done = super().handle(*args, **options)

@@ -1,0 +1,114 @@
+"""The kinds of environment variables, and what each variable says about itself.
+
+Defaults are written as an environment would hold them, so that they are parsed and checked like any other value.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Any, ClassVar, Final, Self, TypedDict, Unpack, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+
+class Group(BaseModel):
+    """Variables of one topic: a section of docs/configuration.md, or a part of the section with the same title."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True, hide_input_in_errors=True)
+
+    title: ClassVar[str]
+    intro: ClassVar[str] = ""
+
+
+Default = str | Callable[[dict[str, Any]], str]
+"""A text, or a function of the fields above in the same group."""
+
+
+class Words(TypedDict, total=False):
+    """What else a variable says of itself.
+
+    `in_production` is its default there, where that differs; `shown` replaces the default in the documentation and
+    `example` in config.example.env; a `secret` is left out where its group is printed, as on Django's error page.
+    """
+
+    unit: str
+    in_production: str
+    shown: str
+    example: str
+    secret: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variable:
+    """An environment variable as it is documented; one that is made from others has no default."""
+
+    name: str
+    default: str | None
+    meaning: str
+    words: Words
+
+    @classmethod
+    def of(cls, field: FieldInfo) -> Self:
+        """Return the variable of a field that `variable` made."""
+        return cls(
+            name=str(field.validation_alias),
+            default=field.default if isinstance(field.default, str) else None,
+            meaning=field.description or "",
+            words=cast("Words", field.json_schema_extra),
+        )
+
+
+def variable(name: str, default: Default, meaning: str = "", **words: Unpack[Words]) -> Any:
+    """Declare the field that the environment variable `name` fills."""
+    given: dict[str, Any] = {"default_factory": default} if callable(default) else {"default": default}
+    return Field(
+        **given,
+        validation_alias=name,
+        description=meaning,
+        repr=not words.get("secret", False),
+        json_schema_extra=cast("dict[str, Any]", words),
+    )
+
+
+def list_variables(group: type[Group]) -> Iterator[Variable]:
+    """Yield the variables of a group in the order in which they are declared."""
+    return (Variable.of(field) for field in group.model_fields.values())
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _parse_networks(text: str) -> list[IPv4Network | IPv6Network]:
+    return [ip_network(part) for part in _split(text)]
+
+
+def _duration(unit: str, number: type[float] = float) -> BeforeValidator:
+    def parse(text: str) -> timedelta:
+        try:
+            return timedelta(**{unit: number(text)})
+        except OverflowError as error:
+            raise ValueError(f"Input should be a number of {unit} that a calendar has room for") from error
+
+    return BeforeValidator(parse)
+
+
+_NOTHING: Final = timedelta(0)
+
+Names = Annotated[list[str], BeforeValidator(_split)]
+Networks = Annotated[list[IPv4Network | IPv6Network], BeforeValidator(_parse_networks)]
+Host = Annotated[str, BeforeValidator(lambda text: text or "127.0.0.1")]
+Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/[smhd]$")]
+"""So many calls in a second, minute, hour or day."""
+Dollars = Annotated[Decimal, Field(gt=0, decimal_places=2)]
+Share = Annotated[Decimal, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(gt=0)]
+CountOrNone = Annotated[int, Field(ge=0)]
+Seconds = Annotated[timedelta, _duration("seconds"), Field(gt=_NOTHING)]
+SecondsOrNone = Annotated[timedelta, _duration("seconds"), Field(ge=_NOTHING)]
+SecondsAsNumber = Annotated[float, Field(gt=0)]
+Hours = Annotated[timedelta, _duration("hours"), Field(gt=_NOTHING)]
+Milliseconds = Annotated[timedelta, _duration("milliseconds", int)]
