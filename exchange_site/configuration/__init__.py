@@ -5,16 +5,16 @@ docs/configuration.md from it.
 """
 
 from collections.abc import Mapping
-from typing import Final, Self
+from typing import Final, Self, cast
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 
 from exchange_site.configuration.customers import Deposits, Limits, SignIn
 from exchange_site.configuration.settlement import Jobs, Settlement, ToDo, Venue
 from exchange_site.configuration.shop import Pools, Prices, Risk
 from exchange_site.configuration.site import DEVELOPMENT_SECRET, Development, Django, Metrics, Serving
 from exchange_site.configuration.stores import Postgres, Redis
-from exchange_site.configuration.variables import Variable, list_variables
+from exchange_site.configuration.variables import Group, Variable, list_variables
 
 _SHORTEST_SECRET: Final = 32
 
@@ -44,9 +44,10 @@ class Configuration(BaseModel):
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
         """Parse an environment. Raises ValidationError, which names the variables that are wrong."""
-        if not Django.model_validate(environment).debug:
-            environment = {**_IN_PRODUCTION, **environment}
-        return cls.model_validate(dict.fromkeys(cls.model_fields, environment))
+        variables = dict(environment)
+        if not TypeAdapter(Django).validate_python(variables).debug:
+            variables = {**_IN_PRODUCTION, **variables}
+        return cls.model_validate(dict.fromkeys(cls.model_fields, variables))
 
     @model_validator(mode="after")
     def refuse_development_secrets_in_production(self) -> Self:
@@ -67,10 +68,7 @@ class Configuration(BaseModel):
         return self
 
 
-GROUPS: Final = (
-    Django, Serving, Metrics, Postgres, Redis, Development, SignIn, Limits,
-    Deposits, Pools, Prices, Risk, Venue, Settlement, ToDo, Jobs,
-)  # fmt: skip
+GROUPS: Final = tuple(cast("type[Group]", field.annotation) for field in Configuration.model_fields.values())
 
 VARIABLES: Final[dict[str, Variable]] = {each.name: each for group in GROUPS for each in list_variables(group)}
 _IN_PRODUCTION: Final = {

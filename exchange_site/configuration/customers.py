@@ -2,9 +2,12 @@
 
 from typing import Any, ClassVar
 
-from exchange_site.configuration.variables import Count, Group, Networks, Rate, variable
+from pydantic.dataclasses import dataclass
+
+from exchange_site.configuration.variables import PARSED, Count, Group, Networks, Rate, variable
 
 
+@dataclass(frozen=True, config=PARSED)
 class SignIn(Group):
     title: ClassVar[str] = "Sign-in"
 
@@ -29,6 +32,7 @@ def _four_times_login(given: dict[str, Any]) -> str:
     return f"{4 * int(count)}/{period}"
 
 
+@dataclass(frozen=True, config=PARSED)
 class Limits(Group):
     title: ClassVar[str] = "Limits"
     intro: ClassVar[str] = (
@@ -60,6 +64,7 @@ class Limits(Group):
     max_uri_length: ClassVar[int] = 4096
 
 
+@dataclass(frozen=True, config=PARSED)
 class Deposits(Group):
     title: ClassVar[str] = "Shop"
 

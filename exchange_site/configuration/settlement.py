@@ -4,8 +4,10 @@ from datetime import timedelta
 from typing import Annotated, ClassVar
 
 from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from exchange_site.configuration.variables import (
+    PARSED,
     Count,
     Group,
     Hours,
@@ -18,6 +20,7 @@ from exchange_site.configuration.variables import (
 )
 
 
+@dataclass(frozen=True, config=PARSED)
 class Venue(Group):
     title: ClassVar[str] = "Settlement"
 
@@ -49,6 +52,7 @@ class Venue(Group):
     )
 
 
+@dataclass(frozen=True, config=PARSED)
 class Settlement(Group):
     title: ClassVar[str] = "Settlement"
 
@@ -102,6 +106,7 @@ class Settlement(Group):
     )
 
 
+@dataclass(frozen=True, config=PARSED)
 class ToDo(Group):
     title: ClassVar[str] = "To do"
     intro: ClassVar[str] = "An order, purchase or pool that stays in a state for longer is on the to-do page."
@@ -119,6 +124,7 @@ class ToDo(Group):
     pool_limit: Seconds = variable("POOL_LIMIT_SECONDS", "120", "for a pool, beyond its time", unit="seconds")
 
 
+@dataclass(frozen=True, config=PARSED)
 class Jobs(Group):
     title: ClassVar[str] = "Jobs"
 

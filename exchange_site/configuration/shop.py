@@ -4,10 +4,12 @@ from decimal import Decimal
 from typing import Annotated, ClassVar
 
 from pydantic import Field
+from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.variables import Count, CountOrNone, Dollars, Group, Seconds, variable
+from exchange_site.configuration.variables import PARSED, Count, CountOrNone, Dollars, Group, Seconds, variable
 
 
+@dataclass(frozen=True, config=PARSED)
 class Pools(Group):
     title: ClassVar[str] = "Shop"
 
@@ -22,6 +24,7 @@ class Pools(Group):
     )
 
 
+@dataclass(frozen=True, config=PARSED)
 class Prices(Group):
     title: ClassVar[str] = "Shop"
 
@@ -44,6 +47,7 @@ class Prices(Group):
     keep_days: Count = variable("PRICE_KEEP_DAYS", "30", "of price history", unit="days")
 
 
+@dataclass(frozen=True, config=PARSED)
 class Risk(Group):
     title: ClassVar[str] = "Risk"
     intro: ClassVar[str] = (

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Final
 
 from pydantic import BeforeValidator, Field
+from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.variables import Count, Group, Names, Networks, variable
+from exchange_site.configuration.variables import PARSED, Count, Group, Names, Networks, variable
 
 DEVELOPMENT_SECRET: Final = "development-only-secret-do-not-use-in-production-0000"  # noqa: S105  refused where DEBUG is off
 
@@ -14,6 +15,7 @@ _PUBLIC: Final = "a public one, in production none"
 _FAILPOINTS: Final = re.compile(r"([a-z_.]+=(kill|stop)(,|$))*")
 
 
+@dataclass(frozen=True, config=PARSED)
 class Django(Group):
     title: ClassVar[str] = "Django"
 
@@ -60,6 +62,7 @@ class Django(Group):
     time_zone: str = variable("TIME_ZONE", "UTC", "of the admin's pages; the API speaks UTC", unit="zone")
 
 
+@dataclass(frozen=True, config=PARSED)
 class Serving(Group):
     title: ClassVar[str] = "Serving and metrics"
 
@@ -77,6 +80,7 @@ class Serving(Group):
     )
 
 
+@dataclass(frozen=True, config=PARSED)
 class Metrics(Group):
     title: ClassVar[str] = "Serving and metrics"
 
@@ -104,6 +108,7 @@ def _parse_failpoints(text: str) -> list[str]:
     return [shot for shot in text.split(",") if shot]
 
 
+@dataclass(frozen=True, config=PARSED)
 class Development(Group):
     title: ClassVar[str] = "Development stack"
 

@@ -2,9 +2,12 @@
 
 from typing import ClassVar
 
-from exchange_site.configuration.variables import CountOrNone, Group, Host, variable
+from pydantic.dataclasses import dataclass
+
+from exchange_site.configuration.variables import PARSED, CountOrNone, Group, Host, variable
 
 
+@dataclass(frozen=True, config=PARSED)
 class Postgres(Group):
     title: ClassVar[str] = "Postgres and Redis"
 
@@ -35,6 +38,7 @@ class Postgres(Group):
     )
 
 
+@dataclass(frozen=True, config=PARSED)
 class Redis(Group):
     title: ClassVar[str] = "Postgres and Redis"
 

@@ -10,17 +10,21 @@ from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, ClassVar, Final, Self, TypedDict, Unpack, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+# Groups are dataclasses, not models: at each access Django's settings look for an attribute of the value that it lacks,
+# which takes a model 2.5 µs and these 0.25 µs.
+PARSED: Final = ConfigDict(extra="ignore", validate_default=True, hide_input_in_errors=True)
 
-class Group(BaseModel):
+
+class Group:
     """Variables of one topic: a section of docs/configuration.md, or a part of the section with the same title."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True, hide_input_in_errors=True)
 
     title: ClassVar[str]
     intro: ClassVar[str] = ""
+
+    __pydantic_fields__: ClassVar[dict[str, FieldInfo]]
 
 
 Default = str | Callable[[dict[str, Any]], str]
@@ -75,7 +79,7 @@ def variable(name: str, default: Default, meaning: str = "", **words: Unpack[Wor
 
 def list_variables(group: type[Group]) -> Iterator[Variable]:
     """Yield the variables of a group in the order in which they are declared."""
-    return (Variable.of(field) for field in group.model_fields.values())
+    return (Variable.of(field) for field in group.__pydantic_fields__.values())
 
 
 def _split(text: str) -> list[str]:
