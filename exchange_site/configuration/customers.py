@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.variables import PARSED, Count, Group, Networks, Rate, variable
+from exchange_site.configuration.kinds import Count, Networks, Rate
+from exchange_site.configuration.variables import PARSED, Group, variable
 
 
 @dataclass(frozen=True, config=PARSED)

@@ -6,18 +6,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.variables import (
-    PARSED,
-    Count,
-    Group,
-    Hours,
-    Milliseconds,
-    Seconds,
-    SecondsAsNumber,
-    SecondsOrNone,
-    Share,
-    variable,
-)
+from exchange_site.configuration.kinds import Count, Hours, Milliseconds, Seconds, SecondsAsNumber, SecondsOrZero, Share
+from exchange_site.configuration.variables import PARSED, Group, variable
 
 
 @dataclass(frozen=True, config=PARSED)
@@ -75,7 +65,7 @@ class Settlement(Group):
     lookup_max_wait_seconds: SecondsAsNumber = variable(
         "LOOKUP_MAX_WAIT_SECONDS", "60", "between the last ones", unit="seconds"
     )
-    not_found_margin: SecondsOrNone = variable(
+    not_found_margin: SecondsOrZero = variable(
         "NOT_FOUND_MARGIN_SECONDS", "2", '"not found" counts that long after the request\'s window', unit="seconds"
     )
     not_found_times: Count = variable(
@@ -101,7 +91,7 @@ class Settlement(Group):
     sweep_cron: str = variable(
         "SWEEP_CRON", "* * * * * */15", "when orders and attempts that stand still are looked for", unit="cron"
     )
-    sweep_after: SecondsOrNone = variable(
+    sweep_after: SecondsOrZero = variable(
         "SWEEP_AFTER_SECONDS", "10", "how long they stand still first", unit="seconds"
     )
 

@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.variables import PARSED, Count, CountOrNone, Dollars, Group, Seconds, variable
+from exchange_site.configuration.kinds import Count, CountOrZero, Dollars, Seconds
+from exchange_site.configuration.variables import PARSED, Group, variable
 
 
 @dataclass(frozen=True, config=PARSED)
@@ -59,5 +60,5 @@ class Risk(Group):
     max_orders: Count = variable(
         "RISK_MAX_ORDERS", "200", "placed; every order reads up to as many rows", unit="orders"
     )
-    max_cancels: CountOrNone = variable("RISK_MAX_CANCELS", "20", "cancelled", unit="orders")
+    max_cancels: CountOrZero = variable("RISK_MAX_CANCELS", "20", "cancelled", unit="orders")
     max_value: Dollars = variable("RISK_MAX_VALUE", "50000.00", "spent", unit="US dollars")

@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Final
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.variables import PARSED, Count, Group, Names, Networks, variable
+from exchange_site.configuration.kinds import Count, Names, Networks
+from exchange_site.configuration.variables import PARSED, Group, variable
 
 DEVELOPMENT_SECRET: Final = "development-only-secret-do-not-use-in-production-0000"  # noqa: S105  refused where DEBUG is off
 

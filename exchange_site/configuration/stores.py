@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.variables import PARSED, CountOrNone, Group, Host, variable
+from exchange_site.configuration.kinds import CountOrZero, Host
+from exchange_site.configuration.variables import PARSED, Group, variable
 
 
 @dataclass(frozen=True, config=PARSED)
@@ -18,7 +19,7 @@ class Postgres(Group):
         "POSTGRES_HOST", "", "none: an embedded server for `task` and the tests, else this machine", unit="host"
     )
     port: int = variable("POSTGRES_PORT", "5432", unit="port")
-    pool_size: CountOrNone = variable(
+    pool_size: CountOrZero = variable(
         "POSTGRES_POOL_SIZE",
         "8",
         "of one worker at most; 0 for no pool, behind PgBouncer. The API's threads keep one each",
@@ -30,7 +31,7 @@ class Postgres(Group):
         "parses and plans a repeated statement once a connection; `False` behind a PgBouncer older than 1.21",
         unit="switch",
     )
-    statement_timeout_ms: CountOrNone = variable(
+    statement_timeout_ms: CountOrZero = variable(
         "POSTGRES_STATEMENT_TIMEOUT_MS",
         "5000",
         "ends slow statements; 0: never, for large migrations",

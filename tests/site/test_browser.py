@@ -131,7 +131,7 @@ def test_staff_find_and_decide_in_the_admin(site, admin_user, shopper, coin, api
 
 
 @pytest.mark.parametrize("size", [WIDE, PHONE])
-def test_operators_find_what_waits_and_decide(site, admin_user, shopper, coin, api, now, size):
+def test_staff_find_what_waits_and_decide(site, admin_user, shopper, coin, api, now, size):
     api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper)
     batch = claim_waiting_orders(coin_id=coin.pk, now=now)
     Attempt.objects.update(state="parked", ended_at=now)
