@@ -20,8 +20,8 @@ _EXAMPLE: Final = (
 
 def render_page(page: str) -> str:
     """Return docs/configuration.md with new tables between its two marks; the prose around them stays."""
-    before, _, rest = page.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
+    before, rest = page.split(_BEGIN)
+    _, after = rest.split(_END)
     sections = "\n".join(_section(title, groups) for title, groups in _titled())
     return f"{before}{_BEGIN}\n{sections}\n{_END}{after}"
 
@@ -50,9 +50,9 @@ def _row(each: Variable) -> str:
 
 def _shown(each: Variable) -> str:
     default = _code(each.default or "")
-    return (
-        f"{default}, in production {_code(each.words['in_production'])}" if "in_production" in each.words else default
-    )
+    if "in_production" not in each.words:
+        return default
+    return f"{default}, in production {_code(each.words['in_production'])}"
 
 
 def _code(text: str) -> str:

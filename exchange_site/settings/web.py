@@ -9,6 +9,7 @@ _DJANGO = configuration.django
 BASE_DIR = Path(__file__).resolve().parents[2]
 
 DEBUG = _DJANGO.debug
+
 INSTALLED_APPS = [
     "exchange_site",  # before the admin and procrastinate, whose templates and command it extends
     "django.contrib.admin",

@@ -255,7 +255,7 @@ class TestCoins:
 
 
 class TestPowers:
-    def test_who_may_change_customers_cannot_give_himself_more(self, client, make_staff, admin_user, shopper):
+    def test_who_may_change_customers_cannot_give_themselves_more(self, client, make_staff, admin_user, shopper):
         clerk = make_staff("wallets.change_user")
         client.force_login(clerk)
         for user in (clerk, admin_user):
