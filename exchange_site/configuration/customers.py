@@ -45,7 +45,7 @@ class Limits(Group):
     orders: Rate = variable("RATE_LIMIT_ORDERS", "60/m", "orders and cancels of a customer", unit="rate")
     wallet: Rate = variable("RATE_LIMIT_WALLET", "30/m", "deposits and withdrawals of a customer", unit="rate")
     anonymous: Rate = variable("RATE_LIMIT_ANON", "60/m", "calls from an address without a good token", unit="rate")
-    registration: Rate = variable(
+    register: Rate = variable(
         "RATE_LIMIT_REGISTER", "5/m", "new accounts from an address; higher where many people share one", unit="rate"
     )
     login: Rate = variable("RATE_LIMIT_LOGIN", "5/m", "attempts to sign in to an account", unit="rate")
