@@ -10,12 +10,12 @@ from wallets.runtime.redis_store import RedisAway, with_redis
 
 
 def alive(request: HttpRequest) -> HttpResponse:
-    """The process answers."""
+    """Answer, which shows that the process is alive."""
     return JsonResponse({"status": "ok"})
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """Each dependency by name. Only Postgres is indispensable: without Redis everything works, slower."""
+    """Name the state of each dependency. Only Postgres is indispensable: without Redis everything works, slower."""
     states = {name: _state(check) for name, check in _CHECKS.items()}
     usable = states["postgres"] == "ok"
     return JsonResponse({"status": "ok" if usable else "unavailable", **states}, status=200 if usable else 503)

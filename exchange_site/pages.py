@@ -1,4 +1,4 @@
-"""The pages for people: where everything is, and the API's documents. Nothing on them comes from elsewhere."""
+"""The pages for people: a directory, and the API's documents. Nothing on them is loaded from another site."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -18,19 +18,19 @@ _NO_IMAGE: Final = b"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """What this service is, and where its parts are."""
+    """Show what this service is, and where its parts are."""
     return render(request, "exchange_site/home.html")
 
 
 @require_safe
 def swagger(request: HttpRequest) -> HttpResponse:
-    """Swagger UI: the operations, to be tried."""
+    """Show Swagger UI: the operations, to be tried."""
     return render(request, "exchange_site/swagger.html")
 
 
 @require_safe
 def redoc(request: HttpRequest) -> HttpResponse:
-    """ReDoc: the operations, to be read."""
+    """Show ReDoc: the operations, to be read."""
     return render(request, "exchange_site/redoc.html")
 
 
@@ -38,7 +38,7 @@ def redoc(request: HttpRequest) -> HttpResponse:
 @gzip_page
 @cache_control(public=True, max_age=86_400)
 def redoc_script(request: HttpRequest) -> HttpResponse:
-    """ReDoc's bundle as Ninja ships it, without what it would load from elsewhere."""
+    """Serve ReDoc's bundle as Ninja ships it, less the logo that it would load from a CDN."""
     return HttpResponse(_redoc_bundle(), content_type="text/javascript; charset=utf-8")
 
 

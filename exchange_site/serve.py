@@ -1,4 +1,4 @@
-"""Serving the API: `python -m exchange_site.serve`.
+"""Serve the API: `python -m exchange_site.serve`.
 
 Granian's workers are processes of their own. Each writes its metrics to files in one folder, from which any of them
 answers /metrics for all: https://prometheus.github.io/client_python/multiprocess/
@@ -33,20 +33,20 @@ _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
 def main() -> None:
-    """Serve until SIGTERM; what is being answered then is finished."""
-    configuration = Configuration()
+    """Serve until SIGTERM, then finish the requests under way."""
+    serving = Configuration.read(os.environ).serving
     with _folder_of_metrics():
         Granian(
             "exchange_site.serve:load",
             factory=True,
-            address=configuration.BIND_ADDRESS,
-            port=configuration.PORT,
+            address=serving.bind_address,
+            port=serving.port,
             interface=Interfaces.WSGI,
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(max_buffer_size=64 * 1024),
             websockets=False,
-            workers=configuration.WEB_WORKERS,
-            blocking_threads=configuration.WEB_THREADS,
+            workers=serving.web_workers,
+            blocking_threads=serving.web_threads,
             respawn_failed_workers=True,
             workers_kill_timeout=_GRACE_SECONDS,
             log_level=LogLevels.warning,
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def load() -> Callable[..., Any]:
-    """The application, in a worker: which ends with its parent, however that ends."""
+    """Load the application in a worker that dies with its parent."""
     parent = os.getppid()
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -67,7 +67,7 @@ def load() -> Callable[..., Any]:
 
 
 def _keep_connections() -> None:
-    """Let each thread keep its connection to Postgres, for they are few: a pool costs a third of a small query."""
+    """Let each thread keep its connection to Postgres: threads are few, and a pool costs a third of a small query."""
     database: dict[str, Any] = settings.DATABASES["default"]
     database["OPTIONS"].pop("pool", None)
     database["CONN_MAX_AGE"] = _CONNECTION_SECONDS
@@ -75,7 +75,7 @@ def _keep_connections() -> None:
 
 
 class _Closing:
-    """Closes a connection when nobody holds this any more."""
+    """Close a connection when nobody holds this any more."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -88,13 +88,13 @@ _held = threading.local()
 
 
 def _close_with_thread(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Granian ends threads that have nothing to do, and what Django keeps of them waits for the collector."""
+    """Close a connection with its thread: Granian ends idle ones, whose connections Django leaves to the collector."""
     setattr(_held, connection.alias, _Closing(connection.connection))
 
 
 @contextmanager
 def _folder_of_metrics() -> Iterator[None]:
-    """Name the folder before a worker starts; one that was made here goes with the server."""
+    """Name the folder before a worker starts, and remove it with the server if it was made here."""
     if _FOLDER in os.environ:
         yield
         return

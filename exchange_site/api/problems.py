@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Any, Final
 
 from django.db import InterfaceError, OperationalError
@@ -13,7 +12,6 @@ from procrastinate.exceptions import ConnectorException
 
 import trading.problems
 import wallets.problems
-from exchange_site.api.bodies import to_json
 from wallets.exceptions import Busy, DomainError, WeakPassword
 from wallets.runtime.conflicts import is_conflict
 from wallets.web.problems import (
@@ -21,13 +19,11 @@ from wallets.web.problems import (
     INTERNAL_ERROR,
     MALFORMED_REQUEST,
     NOT_FOUND,
-    PROBLEM_JSON,
     UNAVAILABLE,
     VALIDATION_ERROR,
     WITHOUT_AN_ERROR,
-    ProblemKind,
     Problems,
-    problem_body,
+    answer_problem,
 )
 
 logger = logging.getLogger(__name__)
@@ -35,19 +31,6 @@ logger = logging.getLogger(__name__)
 _PROBLEMS: Final[Problems] = {**wallets.problems.PROBLEMS, **trading.problems.PROBLEMS}
 KINDS: Final = {kind.code: kind for kind in (*WITHOUT_AN_ERROR, *_PROBLEMS.values())}
 """Every kind of problem that the service answers with, by code."""
-
-
-def problem(kind: ProblemKind, *, detail: str = "", errors: Sequence[dict[str, str]] | None = None) -> HttpResponse:
-    """Answer with a problem; `errors` names fields."""
-    body = problem_body(kind, detail=detail)
-    if errors is not None:
-        body["errors"] = errors
-    answer = HttpResponse(to_json(body), status=kind.status, content_type=PROBLEM_JSON)
-    if kind.retry_after_seconds is not None:
-        answer["Retry-After"] = str(kind.retry_after_seconds)
-    if kind.status == HTTPStatus.UNAUTHORIZED:
-        answer["WWW-Authenticate"] = "Bearer"
-    return answer
 
 
 def answer_problems(api: NinjaAPI) -> None:
@@ -69,8 +52,8 @@ def answer_problems(api: NinjaAPI) -> None:
 def _domain_error(_: HttpRequest, error: DomainError) -> HttpResponse:
     if isinstance(error, WeakPassword):
         listed = [{"field": "password", "message": message} for message in error.messages]
-        return problem(VALIDATION_ERROR, detail=str(error), errors=listed)
-    answer = problem(_PROBLEMS[type(error)], detail=str(error))
+        return answer_problem(VALIDATION_ERROR, detail=str(error), errors=listed)
+    answer = answer_problem(_PROBLEMS[type(error)], detail=str(error))
     if (wait := getattr(error, "retry_after_seconds", None)) is not None:
         answer["Retry-After"] = str(wait)
     return answer
@@ -81,7 +64,7 @@ def _validation_error(_: HttpRequest, error: ValidationError) -> HttpResponse:
         {"field": _field(found["loc"]), "message": str(found["msg"]).removeprefix("Value error, ")}
         for found in error.errors
     ]
-    return problem(VALIDATION_ERROR, detail=VALIDATION_ERROR.example, errors=errors)
+    return answer_problem(VALIDATION_ERROR, detail=VALIDATION_ERROR.example, errors=errors)
 
 
 def _field(location: Sequence[str | int]) -> str:
@@ -91,23 +74,23 @@ def _field(location: Sequence[str | int]) -> str:
 
 
 def _not_found(_request: HttpRequest, _error: Http404) -> HttpResponse:
-    return problem(NOT_FOUND)
+    return answer_problem(NOT_FOUND)
 
 
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     """Answer with the error behind Ninja's own: it wraps everything that the body parser raises."""
     if isinstance(error.__cause__, DomainError):
         return _domain_error(request, error.__cause__)
-    return problem(MALFORMED_REQUEST)
+    return answer_problem(MALFORMED_REQUEST)
 
 
 def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
     if is_conflict(error):
-        return problem(BUSY, detail=str(Busy()))
+        return answer_problem(BUSY, detail=str(Busy()))
     logger.error("%s %s: the database did not answer: %s", request.method, request.path, type(error).__name__)
-    return problem(UNAVAILABLE, detail=UNAVAILABLE.example)
+    return answer_problem(UNAVAILABLE, detail=UNAVAILABLE.example)
 
 
 def _crash(request: HttpRequest, error: Exception) -> HttpResponse:
     logger.error("%s %s crashed", request.method, request.path, exc_info=error)
-    return problem(INTERNAL_ERROR, detail=INTERNAL_ERROR.example)
+    return answer_problem(INTERNAL_ERROR, detail=INTERNAL_ERROR.example)

@@ -131,7 +131,7 @@ def test_staff_find_and_decide_in_the_admin(site, admin_user, shopper, coin, api
 
 
 @pytest.mark.parametrize("size", [WIDE, PHONE])
-def test_operators_find_what_waits_and_decide(site, admin_user, shopper, coin, api, now, size):
+def test_staff_find_what_waits_and_decide(site, admin_user, shopper, coin, api, now, size):
     api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper)
     batch = claim_waiting_orders(coin_id=coin.pk, now=now)
     Attempt.objects.update(state="parked", ended_at=now)
@@ -141,7 +141,7 @@ def test_operators_find_what_waits_and_decide(site, admin_user, shopper, coin, a
         sign_in(page, admin_user)
         page.get_by_role("link", name="To do", exact=True).first.click()
         page.get_by_role("heading", name="Parked batches").wait_for()
-        assert page.locator("#attention section").count() == 2
+        assert page.locator("#to-do section").count() == 2
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         page.get_by_role("link", name=f"batch {batch.pk}").click()
         page.get_by_role("button", name="Refund").click()

@@ -25,7 +25,7 @@ import pytest
 import yaml
 
 from exchange_site.api.problems import KINDS
-from exchange_site.configuration import Configuration
+from exchange_site.configuration import VARIABLES, Configuration
 from exchange_site.stack.embedded import free_port
 from tests.processes import PROJECT, start, stopped, wait_for
 from wallets.web.problems import PROBLEM_JSON, problem_body
@@ -116,7 +116,7 @@ class TestCompose:
             compose_file({**prepared, name: ""})
 
     def test_passes_on_every_variable_and_no_other(self):
-        fields = set(Configuration.model_fields)
+        fields = set(VARIABLES)
         passed = {name for service in DJANGO_SERVICES for name in declared_environment(service)}
         # The image says where it listens; the rest is the development stack's, and the tests': production refuses failpoints.
         assert fields - passed == {"BIND_ADDRESS", "DATA_DIR", "SIMULATOR_PORT", "FAILPOINTS", "FAILPOINTS_DIR"}
@@ -127,14 +127,14 @@ class TestCompose:
     def test_the_settings_accept_what_they_are_given(self, tmp_path, service, arguments, monkeypatch):
         assert prepare(tmp_path, *arguments).returncode == 0
         variables = {**FILLED_IN, **{name: value for name, value in read_env(tmp_path / ".env").items() if value}}
-        for name in Configuration.model_fields:
+        for name in VARIABLES:
             monkeypatch.delenv(name, raising=False)
         for name, value in compose_file(variables)["services"][service]["environment"].items():
             monkeypatch.setenv(name, value)
-        configuration = Configuration()
-        assert configuration.DEBUG is False
-        assert variables["REDIS_PASSWORD"] == configuration.REDIS_PASSWORD
-        assert configuration.SELF_SERVICE_DEPOSITS is (True if arguments else None)
+        configuration = Configuration.read(os.environ)
+        assert configuration.django.debug is False
+        assert variables["REDIS_PASSWORD"] == configuration.redis.password
+        assert configuration.deposits.self_service is bool(arguments)
 
     def test_only_the_worker_holds_the_keys_to_the_exchange(self):
         holders = {name for name in DJANGO_SERVICES if "EXCHANGE_API_SECRET" in declared_environment(name)}
@@ -544,7 +544,12 @@ def test_the_alerts_ask_for_what_is_measured():
     asked = {re.sub(r"_(?:total|bucket|count|sum)$", "", name) for name in asked}
     code = "".join(
         (PROJECT / name).read_text()
-        for name in ("exchange_site/metrics.py", "trading/metrics.py", "settlement/venues/measured.py")
+        for name in (
+            "exchange_site/metrics/endpoint.py",
+            "exchange_site/metrics/gauges.py",
+            "trading/metrics.py",
+            "settlement/venues/measured.py",
+        )
     )
     assert asked <= set(re.findall(r'"(exchange_\w+)"', code))
     fired = re.findall(r'\{alertname="(\w+)"\}', (PROJECT / "deploy/prometheus/rules_test.yml").read_text())

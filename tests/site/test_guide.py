@@ -11,7 +11,7 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from exchange_site.configuration import Configuration
+from exchange_site.configuration import VARIABLES
 from tests.processes import PROJECT, wait_for
 from trading.services.coins import put_on_sale
 from trading.services.prices import record_price
@@ -154,8 +154,7 @@ def api(make_api_process, make_worker, simulator):
     simulator.set_prices(ABAN="20.00")
     record_price(coin=coin, value=Decimal("20.00"), source="binance", now=timezone.now())
     make_worker(EXCHANGE_URL=simulator.url)
-    fields = Configuration.model_fields.items()
-    limits = {name: field.default for name, field in fields if name.startswith("RATE_LIMIT_") and field.default}
+    limits = {name: each.default for name, each in VARIABLES.items() if name.startswith("RATE_LIMIT_") and each.default}
     return make_api_process(**limits).rstrip("/")
 
 

@@ -12,8 +12,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from prometheus_client.parser import text_string_to_metric_families
 
-from exchange_site.metrics import serve_metrics
+from exchange_site.metrics.workers import serve_metrics
 from exchange_site.stack.embedded import free_port
+from tests.configure import configure
 from tests.conftest import make_coin
 from tests.processes import start, stopped, wait_for
 from trading.models import Order
@@ -34,7 +35,7 @@ def read(text):
 class TestAccess:
     @pytest.fixture(autouse=True)
     def strict(self, settings):
-        settings.METRICS_TOKEN, settings.METRICS_NETWORKS = "s3cret", []
+        configure(settings, "METRICS", token="s3cret", networks=[])
 
     @pytest.mark.parametrize("header", [None, "Bearer", "Bearer wrong", "Basic s3cret", "Bearer s3cret é"])
     def test_is_refused_without_the_token(self, client, header):
@@ -49,13 +50,13 @@ class TestAccess:
     def test_is_given_to_direct_callers_of_the_internal_network(self, client, settings):
         from ipaddress import ip_network
 
-        settings.METRICS_NETWORKS = [ip_network("127.0.0.0/8")]
+        configure(settings, "METRICS", networks=[ip_network("127.0.0.0/8")])
         assert client.get("/metrics/").status_code == 200
         assert client.get("/metrics/", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 403
         assert client.get("/metrics/", REMOTE_ADDR="192.0.2.1").status_code == 403
 
     def test_no_token_set_is_no_way_in(self, client, settings):
-        settings.METRICS_TOKEN = ""
+        configure(settings, "METRICS", token="")
         assert client.get("/metrics/", headers={"Authorization": "Bearer "}).status_code == 403
 
 
@@ -97,7 +98,7 @@ class TestDatabase:
         def away():
             raise OperationalError
 
-        monkeypatch.setattr("exchange_site.metrics.summarise_open_orders", away)
+        monkeypatch.setattr("exchange_site.metrics.gauges.summarise_open_orders", away)
         assert self.found(client)["exchange_database_up", ()] == 0
 
 

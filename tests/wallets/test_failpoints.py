@@ -42,14 +42,14 @@ def test_does_nothing_unless_named(tmp_path):
 @pytest.mark.parametrize("shots", ["order.debited", "order.debited=sleep", "order.debited=kill;"])
 def test_refuses_what_it_does_not_understand(shots):
     with pytest.raises(ValidationError):
-        Configuration(FAILPOINTS=shots)
+        Configuration.read({"FAILPOINTS": shots})
 
 
 def test_production_refuses_any():
     secrets = {"SECRET_KEY": "x" * 50, "JWT_SECRET_KEY": "y" * 50, "POSTGRES_PASSWORD": "z"}
-    assert Configuration(DEBUG=False, **secrets).FAILPOINTS == ""
+    assert Configuration.read({"DEBUG": "False", **secrets}).development.failpoints == []
     with pytest.raises(ValidationError, match="for tests"):
-        Configuration(DEBUG=False, FAILPOINTS="order.debited=kill", **secrets)
+        Configuration.read({"DEBUG": "False", "FAILPOINTS": "order.debited=kill", **secrets})
 
 
 def test_each_place_in_the_code_has_a_name_of_its_own_that_the_faults_use():

@@ -4,10 +4,13 @@ Each app has a table from its errors to kinds of problem (`wallets.problems`, `t
 them. `code` is part of the contract: clients decide by it, so it never changes its meaning.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
+from django.http import HttpResponse
 from ninja import Schema
 
 from wallets.exceptions import AccountFrozen, Busy, DomainError, InvalidCursor, NotFound, RateLimited, TokenInvalid
@@ -109,6 +112,21 @@ def problem_body(kind: ProblemKind, *, detail: str = "") -> dict[str, Any]:
         "detail": detail or f"{kind.title}.",
         "code": kind.code,
     }
+
+
+def answer_problem(
+    kind: ProblemKind, *, detail: str = "", errors: Sequence[Mapping[str, str]] | None = None
+) -> HttpResponse:
+    """Answer with a problem of this kind; `errors` names fields."""
+    body = problem_body(kind, detail=detail)
+    if errors is not None:
+        body["errors"] = errors
+    answer = HttpResponse(json.dumps(body), status=kind.status, content_type=PROBLEM_JSON)
+    if kind.retry_after_seconds is not None:
+        answer["Retry-After"] = str(kind.retry_after_seconds)
+    if kind.status == HTTPStatus.UNAUTHORIZED:
+        answer["WWW-Authenticate"] = "Bearer"
+    return answer
 
 
 def declare_answers(problems: Problems, success: dict[int, Any], *refusals: Refusal) -> dict[str, Any]:

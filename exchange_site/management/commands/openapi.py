@@ -19,5 +19,5 @@ class Command(BaseCommand):
 
 
 def render() -> str:
-    """The document as the service publishes it, in lines that can be compared."""
+    """Return the document as the service publishes it, in lines that can be compared."""
     return json.dumps(api.get_openapi_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"

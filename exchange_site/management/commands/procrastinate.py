@@ -1,4 +1,4 @@
-"""Procrastinate's own command; its worker also answers Prometheus, and knows the exchange's markets from the start."""
+"""Procrastinate's own command; its worker also answers Prometheus, and loads the venue's markets before it starts."""
 
 from typing import Any, Final
 
@@ -7,7 +7,7 @@ from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app, connector_params
 from procrastinate.contrib.django.management.commands.procrastinate import Command as ProcrastinateCommand
 
-from exchange_site.metrics import serve_metrics
+from exchange_site.metrics.workers import serve_metrics
 from settlement.venues.registry import load_markets
 
 # By default a worker whose connections were cut may stand still for half a minute before it notices.
@@ -20,8 +20,8 @@ class Command(ProcrastinateCommand):
             super().handle(*args, **options)
             return
         load_markets()
-        if settings.WORKER_METRICS_PORT:
-            serve_metrics(port=settings.WORKER_METRICS_PORT)
+        if settings.METRICS.worker_port:
+            serve_metrics(port=settings.METRICS.worker_port)
         connector = PsycopgConnector(kwargs=connector_params(), timeout=_CONNECTION_WAIT_SECONDS)
         with app.replace_connector(connector):
             super().handle(*args, **options, app=app)

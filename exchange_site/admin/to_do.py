@@ -1,4 +1,4 @@
-"""The operators' list as a page of the admin."""
+"""The to-do page of the admin."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from wallets.models import User
 
 @dataclass(frozen=True, kw_only=True)
 class _Words:
-    """What a kind is called, how pressing it is (see records.css), and what to do about it."""
+    """The name of a kind, how pressing it is (see records.css), and what to do about it."""
 
     title: str
     urgency: str
@@ -34,22 +34,22 @@ _WORDS: Final = {
     ConcernKind.PARKED: _Words(
         title="Parked batches",
         urgency="urgent",
-        advice="The reason says what stopped it. On its page: ask the exchange again, buy again, or refund.",
+        advice="The reason says what stopped it. On its page: look it up at the venue again, buy again, or refund.",
     ),
     ConcernKind.UNKNOWN: _Words(
         title="Purchases without an answer",
         urgency="urgent",
-        advice="Look for the client order id at the exchange, then mark the attempt as filled or as not placed.",
+        advice="Look for the client order id at the venue, then mark the attempt as filled or as not placed.",
     ),
     ConcernKind.FINDING: _Words(
         title="Findings",
         urgency="urgent",
-        advice="Our books contradict the exchange's, or each other. Close what is dealt with, with a note.",
+        advice="Our books contradict the venue's, or each other. Close a finding when it is dealt with, with a note.",
     ),
     ConcernKind.SETTLING: _Words(
         title="Orders that take long to settle",
         urgency="late",
-        advice="Their batch's attempts say what they wait for.",
+        advice="The attempts of their batch say why.",
     ),
     ConcernKind.PENDING: _Words(
         title="Orders that nobody has claimed",
@@ -64,23 +64,23 @@ _WORDS: Final = {
     ConcernKind.PAUSE: _Words(
         title="Pauses in force",
         urgency="late",
-        advice="Mend what the reason names: buying goes on by itself. Staff's own pauses end when staff lift them.",
+        advice="Mend what the reason names: buying goes on by itself. A pause that staff set ends when staff lift it.",
     ),
     ConcernKind.SUSPENDED: _Words(
         title="Suspended coins",
         urgency="late",
-        advice="A reading jumped. Accept the doubted price, set a fixed one, or wait for readings that agree.",
+        advice="A reading jumped. Accept the suspect price, set a fixed one, or wait for readings that agree.",
     ),
     ConcernKind.INTERVENTION: _Words(
         title="Decisions that are not carried out",
         urgency="late",
-        advice="A worker does that. Is one running?",
+        advice="A worker carries them out. Is one running?",
     ),
     ConcernKind.HELD: _Words(title="Held orders", urgency="notice", advice="Release or refund them."),
     ConcernKind.JOB: _Words(
         title="Failed jobs",
         urgency="notice",
-        advice="The worker's log says why. Orders do not depend on it: the sweep starts what is lost.",
+        advice="The worker's log says why. Orders do not depend on it: the sweep starts lost work again.",
     ),
 }
 
@@ -94,7 +94,9 @@ class _Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Group:
+class Group:
+    """The entries of one kind; `is_cut` when there may be more."""
+
     kind: str
     words: _Words
     rows: list[_Row]
@@ -103,25 +105,30 @@ class _Group:
 
 
 def can_view(user: User | AnonymousUser) -> bool:
-    """Whether somebody may see the operators' list."""
+    """Return whether somebody may see the to-do page."""
     return user.is_active and user.is_staff and user.has_perm("settlement.view_batch")
 
 
 @require_safe
-def attention(request: HttpRequest) -> HttpResponse:
-    """What waits for an operator, by kind, with links to the records."""
+def to_do(request: HttpRequest) -> HttpResponse:
+    """Show what waits for staff, by kind, with links to the records."""
     if not can_view(request.user):
         raise PermissionDenied
     now = timezone.now()
     groups = list(_group(list_to_do(now=now), user=request.user))
     context = {**admin.site.each_context(request), "title": "To do", "groups": groups, "now": now}
-    return TemplateResponse(request, "exchange_site/attention.html", context)
+    return TemplateResponse(request, "exchange_site/to_do.html", context)
 
 
-def _group(concerns: list[Concern], *, user: User | AnonymousUser) -> Iterable[_Group]:
+def summarise_to_do(*, user: User | AnonymousUser) -> list[Group] | None:
+    """Return the groups of the page, for one that links to it; None for those who may not see them."""
+    return list(_group(list_to_do(now=timezone.now()), user=user)) if can_view(user) else None
+
+
+def _group(concerns: list[Concern], *, user: User | AnonymousUser) -> Iterable[Group]:
     for kind, found in groupby(concerns, key=lambda concern: concern.kind):
         rows = list(found)
-        yield _Group(
+        yield Group(
             kind=kind.value,
             words=_WORDS[kind],
             rows=[
@@ -134,15 +141,10 @@ def _group(concerns: list[Concern], *, user: User | AnonymousUser) -> Iterable[_
 
 
 def _link(target: Target, *, user: User | AnonymousUser) -> str:
-    """The address of the record or list, empty for those who may not see it."""
+    """Return the address of the record or list, empty for those who may not see it."""
     app, _, model = target.model.partition("_")
     if not (user.has_perm(f"{app}.view_{model}") or user.has_perm(f"{app}.change_{model}")):
         return ""
     if target.filters:
         return f"{reverse(f'admin:{target.model}_changelist')}?{urlencode(target.filters)}"
     return reverse(f"admin:{target.model}_change", args=[target.pk])
-
-
-def summarise(*, user: User | AnonymousUser) -> list[_Group] | None:
-    """The groups of the list for a page that links to it; None for those who may not see it."""
-    return list(_group(list_to_do(now=timezone.now()), user=user)) if can_view(user) else None

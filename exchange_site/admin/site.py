@@ -17,7 +17,7 @@ from wallets.web.limits import LOGIN, LOGIN_ADDRESS, Limit, count_call
 
 
 class LimitedAuthenticationForm(AdminAuthenticationForm):
-    """Counts against the limits of signing in: a password of staff is worth more than a customer's."""
+    """Counts against the limits of signing in: a staff password is worth more than a customer's."""
 
     def clean(self) -> dict[str, Any]:
         assert isinstance(self.request, HttpRequest)
@@ -42,7 +42,7 @@ admin.site.login_form = LimitedAuthenticationForm
 
 
 def change_own_password(request: HttpRequest) -> HttpResponseBase:
-    """The admin's own page, with a form that ends the tokens handed out before."""
+    """Show the admin's own page, with a form that ends the tokens handed out before."""
     view = PasswordChangeView.as_view(
         form_class=OwnPasswordForm,
         success_url=reverse("admin:password_change_done"),

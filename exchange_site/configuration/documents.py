@@ -1,0 +1,85 @@
+"""The documents that are made from the groups: config.example.env and the tables of docs/configuration.md."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from textwrap import wrap
+from typing import Final
+
+from exchange_site.configuration import GROUPS
+from exchange_site.configuration.variables import Group, Variable, list_variables
+
+_BEGIN: Final = "<!-- From here on written by `task docs`, from exchange_site/configuration. -->\n"
+_END: Final = "<!-- To here. -->\n"
+_TABLE: Final = "| variable | default | unit | what it does, and when to change it |\n|---|---|---|---|\n"
+_WIDTH: Final = 120
+_EXAMPLE: Final = (
+    "Every variable the project reads, with its development default. Nothing is read from this file by itself:"
+    " export what you need, or hand it to your process manager. Written by `task docs`."
+)
+
+
+def render_page(page: str) -> str:
+    """Return docs/configuration.md with new tables between its two marks; the prose around them stays."""
+    before, rest = page.split(_BEGIN)
+    _, after = rest.split(_END)
+    sections = "\n".join(_section(title, groups) for title, groups in _titled())
+    return f"{before}{_BEGIN}\n{sections}\n{_END}{after}"
+
+
+def render_example() -> str:
+    """Return config.example.env, where variables are commented out whose default depends on others, or on DEBUG."""
+    parts = (_example(title, groups) for title, groups in _titled())
+    return _comment(_EXAMPLE) + "".join(parts)
+
+
+def _titled() -> Iterator[tuple[str, list[type[Group]]]]:
+    for title, groups in groupby(GROUPS, key=lambda group: group.title):
+        yield title, list(groups)
+
+
+def _section(title: str, groups: list[type[Group]]) -> str:
+    intro = "\n".join(wrap(_intro(groups), _WIDTH))
+    rows = "".join(_row(each) for each in _variables(groups))
+    return f"## {title}\n\n" + (f"{intro}\n\n" if intro else "") + _TABLE + rows
+
+
+def _row(each: Variable) -> str:
+    cells = (f"`{each.name}`", each.words.get("shown") or _shown(each), each.words.get("unit", ""), each.meaning)
+    return "| " + " | ".join(cells).replace("|  |", "| |").rstrip() + " |\n"
+
+
+def _shown(each: Variable) -> str:
+    default = _code(each.default or "")
+    if "in_production" not in each.words:
+        return default
+    return f"{default}, in production {_code(each.words['in_production'])}"
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else "none"
+
+
+def _example(title: str, groups: list[type[Group]]) -> str:
+    lines = [f"\n# --- {title}\n", _comment(_intro(groups))]
+    for each in _variables(groups):
+        mark = "# " if each.default is None or "in_production" in each.words else ""
+        lines += [_comment(_meaning(each)), f"{mark}{each.name}={each.words.get('example', each.default)}\n"]
+    return "".join(lines)
+
+
+def _meaning(each: Variable) -> str:
+    unit = f" ({each.words['unit']})" if each.meaning and "unit" in each.words else ""
+    other = f"; in production {each.words['in_production'] or 'none'}" if "in_production" in each.words else ""
+    return each.meaning + unit + other
+
+
+def _intro(groups: Iterable[type[Group]]) -> str:
+    return " ".join(group.intro for group in groups if group.intro)
+
+
+def _variables(groups: Iterable[type[Group]]) -> Iterator[Variable]:
+    return (each for group in groups for each in list_variables(group))
+
+
+def _comment(text: str) -> str:
+    return "".join(f"# {line}\n" for line in wrap(text.replace("`", ""), _WIDTH - 2))

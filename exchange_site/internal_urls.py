@@ -1,0 +1,12 @@
+"""The paths of callers that know no host name: health checks and Prometheus. See InternalPaths."""
+
+from django.urls import path
+
+from exchange_site import health
+from exchange_site.metrics.endpoint import metrics
+
+urlpatterns = [
+    path("health/", health.alive),
+    path("health/ready/", health.ready),
+    path("metrics/", metrics),
+]

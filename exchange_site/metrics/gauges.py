@@ -1,0 +1,116 @@
+"""Gauges that are read from the database at each scrape.
+
+A handful of statements, each over open rows only: the cost does not grow with history. The values are the same
+wherever they are asked for: take the maximum over instances, not the sum.
+"""
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.db import DatabaseError
+from django.utils import timezone
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from settlement.selectors.batches import count_batches
+from settlement.selectors.findings import count_open_findings
+from settlement.selectors.jobs import summarise_jobs
+from settlement.selectors.pauses import list_paused_coins
+from settlement.to_do.readers import count_to_do
+from trading.models import OrderState
+from trading.selectors.orders import summarise_open_orders
+from trading.selectors.pools import sum_pools
+
+logger = logging.getLogger(__name__)
+
+
+class WithDatabase(CollectorRegistry):
+    """Collects the metrics of `counted`, and the database's gauges."""
+
+    def __init__(self, counted: CollectorRegistry) -> None:
+        super().__init__()
+        self._counted = counted
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._counted.collect()
+        reachable = GaugeMetricFamily("exchange_database_up", "Whether the database answered this scrape.")
+        try:
+            found = list(_read_database())
+        except DatabaseError as error:
+            logger.warning("metrics: the database did not answer: %s", type(error).__name__)
+            found = []
+        reachable.add_metric([], float(bool(found)))
+        yield reachable
+        yield from found
+
+
+def _read_database() -> Iterator[Metric]:
+    now = timezone.now()
+    yield from _read_orders()
+    yield _read_pools()
+    yield from _read_jobs()
+    yield _read_batches()
+    yield _read_pauses(now)
+    yield _read_to_do(now)
+    yield _read_findings()
+
+
+def _read_orders() -> Iterator[Metric]:
+    orders = GaugeMetricFamily("exchange_orders", "Open orders.", labels=["state"])
+    ages = GaugeMetricFamily("exchange_order_oldest_age_seconds", "Age of the oldest open order.", labels=["state"])
+    unsettled = GaugeMetricFamily("exchange_unsettled_usd", "Paid by customers and not settled, US dollars.")
+    found = {row.state: row for row in summarise_open_orders()}
+    for state in (OrderState.PENDING, OrderState.POOLED, OrderState.HELD, OrderState.SETTLING):
+        row = found.get(state.value)
+        orders.add_metric([state.value], row.count if row else 0)
+        ages.add_metric([state.value], row.oldest_age_seconds if row else 0)
+    unsettled.add_metric([], float(sum(row.total for row in found.values())))
+    yield from (orders, ages, unsettled)
+
+
+def _read_pools() -> Metric:
+    pools = GaugeMetricFamily("exchange_pool_usd", "Orders waiting in each pool, US dollars.", labels=["coin"])
+    for coin, total in sum_pools().items():
+        pools.add_metric([coin], float(total))
+    return pools
+
+
+def _read_jobs() -> Iterator[Metric]:
+    jobs = GaugeMetricFamily("exchange_jobs", "Jobs in the queues.", labels=["queue", "status"])
+    ages = GaugeMetricFamily(
+        "exchange_job_oldest_age_seconds", "How long the oldest job that is due has waited.", labels=["queue"]
+    )
+    for queue in summarise_jobs():
+        for status, count in queue.counts.items():
+            jobs.add_metric([queue.name, status], count)
+        ages.add_metric([queue.name], queue.oldest_due_seconds)
+    yield from (jobs, ages)
+
+
+def _read_batches() -> Metric:
+    batches = GaugeMetricFamily("exchange_batches", "Batches that are not closed.", labels=["state"])
+    for state, count in count_batches().items():
+        batches.add_metric([state], count)
+    return batches
+
+
+def _read_pauses(now: datetime) -> Metric:
+    paused = GaugeMetricFamily("exchange_buying_paused", "Coins that are not bought; no name: all.", labels=["coin"])
+    for coin in list_paused_coins(now=now):
+        paused.add_metric([coin], 1)
+    return paused
+
+
+def _read_to_do(now: datetime) -> Metric:
+    listed = GaugeMetricFamily("exchange_attention", "Entries of the to-do page, by kind.", labels=["kind"])
+    for concern, count in count_to_do(now=now).items():
+        listed.add_metric([concern.value], count)
+    return listed
+
+
+def _read_findings() -> Metric:
+    findings = GaugeMetricFamily("exchange_findings", "Open findings of reconciliation.", labels=["kind"])
+    for kind, count in count_open_findings().items():
+        findings.add_metric([kind], count)
+    return findings

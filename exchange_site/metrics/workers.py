@@ -1,0 +1,42 @@
+"""/metrics of a process that is no web server: a worker."""
+
+from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
+from threading import Thread
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from django.db import connection
+
+from exchange_site.metrics.endpoint import may_read, render
+
+
+def serve_metrics(*, port: int) -> None:
+    """Answer /metrics from a thread of this process."""
+    server = make_server("", port, _answer, server_class=_Server, handler_class=_Silent)
+    Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+
+
+def _answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    if not may_read(environ):
+        start_response("403 Forbidden", [("Content-Type", "text/plain")])
+        return [b""]
+    try:
+        body, content_type = render(environ.get("HTTP_ACCEPT", ""))
+    finally:
+        connection.close()
+    start_response("200 OK", [("Content-Type", content_type)])
+    return [body]
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each caller, so that a silent one keeps nobody else waiting."""
+
+    daemon_threads = True
+
+
+class _Silent(WSGIRequestHandler):
+    timeout = 5
+
+    def log_message(self, *_: Any) -> None:
+        """Log nothing: a line for every scrape says nothing."""

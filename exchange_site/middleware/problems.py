@@ -1,0 +1,61 @@
+"""One form of error for every path outside the admin."""
+
+from typing import Final
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from exchange_site.middleware.requests import GetResponse
+from wallets.web.problems import (
+    BODY_TOO_LARGE,
+    INTERNAL_ERROR,
+    MALFORMED_REQUEST,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    UNAVAILABLE,
+    URI_TOO_LONG,
+    answer_problem,
+)
+
+_OTHERS: Final = ("/admin/", settings.STATIC_URL)
+_KINDS: Final = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 503: UNAVAILABLE}
+
+
+class ProblemAnswers:
+    """Answer every error outside the admin as problem+json, whoever raised it.
+
+    Django and Ninja answer some themselves: an unknown path, a method that is not allowed, a crash
+    (in development with its traceback).
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(_OTHERS):
+            return self.get_response(request)
+        if len(request.path_info) + len(request.META.get("QUERY_STRING", "")) > settings.LIMITS.max_uri_length:
+            return answer_problem(URI_TOO_LONG)
+        if _declared_length(request) > settings.LIMITS.max_body_bytes:
+            return answer_problem(
+                BODY_TOO_LARGE, detail=f"Bodies may have up to {settings.LIMITS.max_body_bytes} bytes."
+            )
+        response = self.get_response(request)
+        if response.status_code < 400 or "json" in response.headers.get("Content-Type", ""):  # noqa: PLR2004  the first error status
+            return response
+        return _as_problem(response)
+
+
+def _declared_length(request: HttpRequest) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+def _as_problem(response: HttpResponse) -> HttpResponse:
+    fallback = INTERNAL_ERROR if response.status_code >= 500 else MALFORMED_REQUEST  # noqa: PLR2004  the first server error
+    answer = answer_problem(_KINDS.get(response.status_code, fallback))
+    if "Allow" in response.headers:
+        answer["Allow"] = ", ".join(sorted(response.headers["Allow"].split(", ")))
+    return answer

@@ -1,0 +1,115 @@
+"""For every request: an id and a record, an optional trailing slash, internal callers, the state of limits."""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from typing import Final
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from exchange_site.internal_urls import urlpatterns
+from exchange_site.metrics.endpoint import REQUEST_SECONDS
+from wallets.runtime.log_context import log_context
+from wallets.web.callers import limits_counted
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+access_log = logging.getLogger("exchange_site.access")
+
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class RequestRecord:
+    """Give each request an id, and leave a log line and a measurement of it.
+
+    The id is the caller's own X-Request-ID, if it is a plain one; the response and every log line carry it.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        begun = time.perf_counter()
+        request_id = request.headers.get("X-Request-ID", "")
+        if not _PLAIN_ID.fullmatch(request_id):
+            request_id = uuid.uuid4().hex
+        with log_context(request_id=request_id):
+            response = self.get_response(request)
+            response["X-Request-ID"] = request_id
+            _record(request, response, seconds=time.perf_counter() - begun)
+        return response
+
+
+def _record(request: HttpRequest, response: HttpResponse, *, seconds: float) -> None:
+    route = request.resolver_match.route if request.resolver_match else "unknown"
+    method = request.method if request.method in _METHODS else "other"
+    REQUEST_SECONDS.labels(method, f"/{route}", response.status_code).observe(seconds)
+    customer = getattr(request, "auth", None)
+    access_log.info(
+        "%s /%s %s",
+        method,
+        route,
+        response.status_code,
+        extra={
+            "status": response.status_code,
+            "duration_ms": round(seconds * 1000, 1),
+            "customer_id": getattr(customer, "user_id", None),
+        },
+    )
+
+
+class OptionalTrailingSlash:
+    """Answer `/path` as `/path/`, without the redirect that would lose a request's body."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.endswith("/") and not request.path_info.startswith(settings.STATIC_URL):
+            request.path_info += "/"
+            request.path += "/"
+        return self.get_response(request)
+
+
+class InternalPaths:
+    """Answer callers by address: health checks and Prometheus know no host name, and speak plain HTTP.
+
+    Such calls bypass ALLOWED_HOSTS and the redirect to TLS; their responses never use Host.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self._patterns = {f"/{each.pattern}": each for each in urlpatterns}
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        pattern = self._patterns.get(request.path_info)
+        if pattern is None:
+            return self.get_response(request)
+        request.resolver_match = pattern.resolve(request.path_info.removeprefix("/"))
+        response: HttpResponse = pattern.callback(request)
+        return response
+
+
+class RateLimitHeaders:
+    """Tell what remains of the limits that a request was counted against.
+
+    After the IETF draft "RateLimit header fields for HTTP" (draft-ietf-httpapi-ratelimit-headers-10).
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if usages := limits_counted(request):
+            response["RateLimit-Policy"] = ", ".join(
+                '"{}";q={};w={}'.format(usage.limit.name, *usage.limit.rate) for usage in usages
+            )
+            response["RateLimit"] = ", ".join(
+                f'"{usage.limit.name}";r={usage.remaining};t={usage.reset_seconds}' for usage in usages
+            )
+        return response

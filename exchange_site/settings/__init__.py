@@ -1,0 +1,13 @@
+"""Django's settings as it wants them, flat; those of the project in groups: `settings.RISK.max_orders`.
+
+Derived from `exchange_site.configuration`; nothing here reads the environment.
+"""
+
+from exchange_site.settings.accounts import *
+from exchange_site.settings.aliases import *
+from exchange_site.settings.database import *
+from exchange_site.settings.groups import *
+from exchange_site.settings.jobs import *
+from exchange_site.settings.logs import *
+from exchange_site.settings.security import *
+from exchange_site.settings.web import *

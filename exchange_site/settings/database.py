@@ -1,0 +1,35 @@
+"""Postgres."""
+
+from exchange_site.settings.environment import configuration
+
+_POSTGRES = configuration.postgres
+
+# Timeouts in milliseconds. The pool is the workers': the API's threads keep connections, see exchange_site.serve.
+_TIMEOUTS = (
+    f"-c statement_timeout={_POSTGRES.statement_timeout_ms}"
+    " -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+)
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": _POSTGRES.name,
+        "USER": _POSTGRES.user,
+        "PASSWORD": _POSTGRES.password,
+        "HOST": _POSTGRES.host,
+        "PORT": str(_POSTGRES.port),
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {
+            "connect_timeout": 2,
+            "keepalives_idle": 30,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "application_name": "crypto-exchange",
+            "options": _TIMEOUTS,
+            # A repeated statement is parsed and planned once a connection.
+            "server_side_binding": _POSTGRES.prepare,
+            "prepare_threshold": 5 if _POSTGRES.prepare else None,
+            **({"pool": {"min_size": 0, "max_size": _POSTGRES.pool_size, "timeout": 2}} if _POSTGRES.pool_size else {}),
+        },
+    },
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

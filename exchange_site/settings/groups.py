@@ -1,0 +1,16 @@
+"""The settings of the project, as typed groups of `exchange_site.configuration`."""
+
+from exchange_site.settings.environment import configuration
+
+DEPOSITS = configuration.deposits
+DEVELOPMENT = configuration.development
+JOBS = configuration.jobs
+LIMITS = configuration.limits
+METRICS = configuration.metrics
+POOLS = configuration.pools
+PRICES = configuration.prices
+REDIS = configuration.redis
+RISK = configuration.risk
+SETTLEMENT = configuration.settlement
+TO_DO = configuration.to_do
+VENUE = configuration.venue
