@@ -22,8 +22,11 @@ from prometheus_client import REGISTRY, CollectorRegistry, Histogram, exposition
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from exchange_site.api.problems import problem
-from settlement.attention import count_concerns
-from settlement.selectors import count_batches, count_open_findings, list_paused_coins, summarise_jobs
+from settlement.selectors.batches import count_batches
+from settlement.selectors.findings import count_open_findings
+from settlement.selectors.jobs import summarise_jobs
+from settlement.selectors.pauses import list_paused_coins
+from settlement.to_do.readers import count_to_do
 from trading.models import OrderState
 from trading.selectors.orders import summarise_open_orders
 from trading.selectors.pools import sum_pools
@@ -163,7 +166,7 @@ def _read_database() -> Iterator[Metric]:
     for coin in list_paused_coins(now=now):
         paused.add_metric([coin], 1)
     attention = GaugeMetricFamily("exchange_attention", "What the operators' list names, by kind.", labels=["kind"])
-    for concern, count in count_concerns(now=now).items():
+    for concern, count in count_to_do(now=now).items():
         attention.add_metric([concern.value], count)
     yield from (paused, attention)
 

@@ -16,7 +16,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from settlement.attention import MOST_OF_A_KIND, Concern, Kind, Target, list_concerns
+from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
+from settlement.to_do.readers import list_to_do
 from wallets.models import User
 
 
@@ -30,53 +31,53 @@ class _Words:
 
 
 _WORDS: Final = {
-    Kind.PARKED: _Words(
+    ConcernKind.PARKED: _Words(
         title="Parked batches",
         urgency="urgent",
         advice="The reason says what stopped it. On its page: ask the exchange again, buy again, or refund.",
     ),
-    Kind.UNKNOWN: _Words(
+    ConcernKind.UNKNOWN: _Words(
         title="Purchases without an answer",
         urgency="urgent",
         advice="Look for the client order id at the exchange, then mark the attempt as filled or as not placed.",
     ),
-    Kind.FINDING: _Words(
+    ConcernKind.FINDING: _Words(
         title="Findings",
         urgency="urgent",
         advice="Our books contradict the exchange's, or each other. Close what is dealt with, with a note.",
     ),
-    Kind.SETTLING: _Words(
+    ConcernKind.SETTLING: _Words(
         title="Orders that take long to settle",
         urgency="late",
         advice="Their batch's attempts say what they wait for.",
     ),
-    Kind.PENDING: _Words(
+    ConcernKind.PENDING: _Words(
         title="Orders that nobody has claimed",
         urgency="late",
         advice="Is a worker running? Is buying paused, or another batch of the coin in doubt?",
     ),
-    Kind.POOL: _Words(
+    ConcernKind.POOL: _Words(
         title="Pools beyond their time",
         urgency="late",
         advice="Is a worker running? Is buying paused, or another batch of the coin in doubt?",
     ),
-    Kind.PAUSE: _Words(
+    ConcernKind.PAUSE: _Words(
         title="Pauses in force",
         urgency="late",
         advice="Mend what the reason names: buying goes on by itself. Staff's own pauses end when staff lift them.",
     ),
-    Kind.SUSPENDED: _Words(
+    ConcernKind.SUSPENDED: _Words(
         title="Suspended coins",
         urgency="late",
         advice="A reading jumped. Accept the doubted price, set a fixed one, or wait for readings that agree.",
     ),
-    Kind.INTERVENTION: _Words(
+    ConcernKind.INTERVENTION: _Words(
         title="Decisions that are not carried out",
         urgency="late",
         advice="A worker does that. Is one running?",
     ),
-    Kind.HELD: _Words(title="Held orders", urgency="notice", advice="Release or refund them."),
-    Kind.JOB: _Words(
+    ConcernKind.HELD: _Words(title="Held orders", urgency="notice", advice="Release or refund them."),
+    ConcernKind.JOB: _Words(
         title="Failed jobs",
         urgency="notice",
         advice="The worker's log says why. Orders do not depend on it: the sweep starts what is lost.",
@@ -112,7 +113,7 @@ def attention(request: HttpRequest) -> HttpResponse:
     if not can_view(request.user):
         raise PermissionDenied
     now = timezone.now()
-    groups = list(_group(list_concerns(now=now), user=request.user))
+    groups = list(_group(list_to_do(now=now), user=request.user))
     context = {**admin.site.each_context(request), "title": "To do", "groups": groups, "now": now}
     return TemplateResponse(request, "exchange_site/attention.html", context)
 
@@ -128,7 +129,7 @@ def _group(concerns: list[Concern], *, user: User | AnonymousUser) -> Iterable[_
                 for row in rows
             ],
             count=sum(row.count for row in rows),
-            is_cut=len(rows) >= MOST_OF_A_KIND,
+            is_cut=len(rows) >= MAX_PER_KIND,
         )
 
 
@@ -144,4 +145,4 @@ def _link(target: Target, *, user: User | AnonymousUser) -> str:
 
 def summarise(*, user: User | AnonymousUser) -> list[_Group] | None:
     """The groups of the list for a page that links to it; None for those who may not see it."""
-    return list(_group(list_concerns(now=timezone.now()), user=user)) if can_view(user) else None
+    return list(_group(list_to_do(now=timezone.now()), user=user)) if can_view(user) else None

@@ -1,13 +1,18 @@
 """The one clock that all workers share."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db import connection
+from wallets.runtime import sql
 
 
 def database_now() -> datetime:
-    """Postgres' clock: a worker whose own is wrong must not judge a deadline."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        moment: datetime = cursor.fetchone()[0]
+    """Return the time by Postgres' clock: a worker whose own is wrong must not judge a deadline."""
+    row = sql.fetch_one("settlement.now")
+    assert row is not None
+    moment: datetime = row[0]
     return moment
+
+
+def venue_now(*, offset: timedelta) -> datetime:
+    """Return the time by the venue's clock, which is `offset` ahead of Postgres'."""
+    return database_now() + offset

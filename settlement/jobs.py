@@ -1,4 +1,4 @@
-"""The names of settlement's jobs and queues: stable strings, for jobs outlive deployments."""
+"""Settlement's jobs by name, which are stable strings: jobs outlive deployments."""
 
 from typing import Final
 
@@ -16,10 +16,10 @@ def settle_batch_later(*, batch_id: int, delay_seconds: float = 0) -> None:
 
 
 def recheck_attempt_later(*, attempt_id: int) -> None:
-    """Enqueue another look for an attempt that was given up."""
+    """Enqueue another lookup of an attempt that was given up."""
     defer_job(task=RECHECK_TASK, queue=OPS_QUEUE, attempt_id=attempt_id)
 
 
 def intervene_later(*, intervention_id: int) -> None:
-    """Enqueue what an operator has decided."""
+    """Enqueue a decision of staff."""
     defer_job(task=INTERVENE_TASK, queue=SETTLEMENT_QUEUE, intervention_id=intervention_id)

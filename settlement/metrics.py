@@ -1,17 +1,17 @@
-"""What settlement counts, for Prometheus."""
+"""Settlement's counters, for Prometheus."""
 
 from typing import Final
 
 from prometheus_client import Counter
 
 _MENDED: Final = Counter(
-    "exchange_mended", "What a sweep found standing still or wrong, and started or set right.", ["what"]
+    "exchange_mended", "Repairs of the sweep: work that stood still, or figures that were wrong.", ["what"]
 )
 _PAUSES: Final = Counter("exchange_pauses", "How often the venue gave a reason to pause; no coin: all of it.", ["coin"])
 
 
 def count_mended(*, what: str, count: int = 1) -> None:
-    """Count what a sweep has mended."""
+    """Count repairs of the sweep, by cause."""
     _MENDED.labels(what).inc(count)
 
 

@@ -1,4 +1,4 @@
-"""When a failed job runs again."""
+"""The waits before a failed job runs again."""
 
 import random
 
@@ -11,7 +11,7 @@ class BackOff(BaseRetryStrategy):
     """Waits of 1, 2, 4 … seconds up to a cap, each with up to half of itself added by chance.
 
     Chance keeps jobs that failed together from coming back together. After JOB_MAX_ATTEMPTS runs the
-    job fails for good; the sweep finds what it would have done.
+    job fails for good; the sweep finds the work it would have done.
     """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:

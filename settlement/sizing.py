@@ -1,8 +1,8 @@
-"""How much to buy, and at what price at most."""
+"""The size of a purchase, and its price bound."""
 
 from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal
 
-from settlement.exchanges.protocol import MarketRules
+from settlement.venues.protocol import MarketRules
 
 _UP = Context(prec=80, rounding=ROUND_CEILING)
 _DOWN = Context(prec=80, rounding=ROUND_DOWN)
@@ -12,7 +12,7 @@ _NOTIONAL_SLACK = Decimal("1.02")
 
 
 def quantity_to_buy(*, missing: Decimal, taker_rate: Decimal, ask: Decimal, rules: MarketRules) -> Decimal:
-    """The quantity that leaves at least `missing` coins after a commission taken in the coin.
+    """Return the quantity that leaves at least `missing` coins after a commission taken in the coin.
 
     Rounded up to the venue's step and never below its minimum quantity or notional; at its maximum, the
     rest is for another attempt.
@@ -27,7 +27,7 @@ def quantity_to_buy(*, missing: Decimal, taker_rate: Decimal, ask: Decimal, rule
 
 
 def highest_price(*, charged: Decimal, amount: Decimal, max_loss: Decimal, tick: Decimal) -> Decimal:
-    """The price bound: what customers paid a coin on average, and the loss allowed on it; down to the tick."""
+    """Return the price bound: the average that customers paid a coin, and the loss allowed on it; down to the tick."""
     paid = _DOWN.divide(charged, amount)
     return _to_step(_DOWN.multiply(paid, 1 + max_loss), tick, _DOWN)
 

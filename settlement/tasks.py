@@ -13,10 +13,12 @@ from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
 from settlement.clock import database_now
-from settlement.exchanges import get_exchange
 from settlement.jobs import INTERVENE_TASK, OPS_QUEUE, RECHECK_TASK, SETTLE_TASK
 from settlement.retries import BackOff
-from settlement.services import claiming, intervening, pricing, reconciling, sending, sweeping
+from settlement.services import claiming, price_feed, stepping, sweeping
+from settlement.services.intervening import cases
+from settlement.services.reconciling import comparing
+from settlement.venues.registry import get_venue
 from trading.jobs import CLAIM_TASK, SETTLEMENT_QUEUE
 from trading.services.prices import prune_prices
 from wallets.runtime import failpoints
@@ -33,24 +35,24 @@ def claim_waiting_orders(*, coin_id: int) -> None:
 @app.task(name=SETTLE_TASK, queue=SETTLEMENT_QUEUE, retry=BackOff())
 def settle_batch(*, batch_id: int) -> None:
     with log_context(batch_id=batch_id):
-        sending.take_next_step(batch_id=batch_id, exchange=get_exchange())
+        stepping.take_next_step(batch_id=batch_id, venue=get_venue())
         failpoints.reach("job.done")
 
 
 @app.task(name=INTERVENE_TASK, queue=SETTLEMENT_QUEUE, retry=BackOff())
 def intervene(*, intervention_id: int) -> None:
-    intervening.carry_out(intervention_id=intervention_id, exchange=get_exchange())
+    cases.carry_out(intervention_id=intervention_id, venue=get_venue())
 
 
 @app.task(name=RECHECK_TASK, queue=OPS_QUEUE, retry=BackOff())
 def recheck_attempt(*, attempt_id: int) -> None:
-    sending.ask_again(attempt_id=attempt_id, exchange=get_exchange())
+    stepping.recheck_attempt(attempt_id=attempt_id, venue=get_venue())
 
 
 @app.periodic(cron=settings.PRICE_REFRESH_CRON)
 @app.task(name="settlement.refresh_prices", queue=OPS_QUEUE, queueing_lock="refresh_prices")
 def refresh_prices(timestamp: int) -> None:
-    pricing.refresh_prices(exchange=get_exchange(), source=settings.EXCHANGE_ID, now=database_now())
+    price_feed.refresh_prices(venue=get_venue(), source=settings.EXCHANGE_ID, now=database_now())
 
 
 @app.periodic(cron=settings.SWEEP_CRON)
@@ -62,7 +64,7 @@ def sweep(timestamp: int) -> None:
 @app.periodic(cron=settings.RESCUE_CRON)
 @app.task(name="settlement.rescue_stalled_jobs", queue=OPS_QUEUE, queueing_lock="rescue", pass_context=True)
 async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
-    """Run again what a dead worker had begun. It may be alive after all: every job may run twice."""
+    """Run the jobs of a dead worker again. It may be alive after all: every job may run twice."""
     jobs = context.app.job_manager
     for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=settings.STALLED_WORKER_SECONDS):
         await jobs.retry_job(job)
@@ -72,7 +74,7 @@ async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
 @app.task(name="settlement.reconcile", queue=OPS_QUEUE, queueing_lock="reconcile")
 def reconcile(timestamp: int) -> None:
     now = database_now()
-    reconciling.reconcile(exchange=get_exchange(), since=now - timedelta(days=settings.RECONCILE_DAYS), now=now)
+    comparing.reconcile(venue=get_venue(), since=now - timedelta(days=settings.RECONCILE_DAYS), now=now)
 
 
 @app.periodic(cron="17 3 * * *")

@@ -1,43 +1,24 @@
-"""Is everything that must always be true, true? One snapshot, while the system runs."""
+"""Check that orders, coins and purchases agree with the ledger, in one snapshot, while the system runs."""
 
-from django.db import connection, transaction
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
 
+from django.db import transaction
+from django.db.models import QuerySet, Sum
+from django.db.models.functions import Coalesce
+
+from trading.models import Coin
 from trading.verification import sum_completed_charges, verify_clearing, verify_orders
-from wallets.models import WalletRole
+from wallets.models import Transaction, TransactionKind, Wallet, WalletRole
+from wallets.runtime import sql
 from wallets.verification import Violation, sum_house_wallet, verify_balances
-
-# A sum over the whole ledger may take longer than a request may.
-_STATEMENT_TIMEOUT = "10min"
-
-_COINS = """
-SELECT c.name,
-       coalesce((SELECT sum(t.amount) FROM wallets_transaction t WHERE t.asset = c.name AND t.kind = 'fill'), 0),
-       coalesce((SELECT sum(w.balance) FROM wallets_wallet w WHERE w.asset = c.name), 0)
-  FROM trading_coin c ORDER BY c.name
-"""
-
-_ATTEMPTS = """
-SELECT coalesce(a.client_order_id, fill.reference, cost.reference), a.state,
-       a.executed - a.commission, nullif(a.cost, 0), fill.amount, cost.amount
-  FROM (SELECT * FROM settlement_attempt WHERE state = 'filled') a
-  FULL JOIN (SELECT * FROM wallets_transaction WHERE kind = 'fill') fill
-       ON fill.reference = 'attempt:' || a.client_order_id || ':fill'
-  FULL JOIN (SELECT * FROM wallets_transaction WHERE kind = 'fill_cost') cost
-       ON cost.reference = 'attempt:' || a.client_order_id || ':cost'
- WHERE a.executed - a.commission IS DISTINCT FROM fill.amount OR nullif(a.cost, 0) IS DISTINCT FROM cost.amount
-"""
-
-
-def read_rows(query: str) -> list[tuple[object, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return list(cursor.fetchall())
 
 
 def verify_everything() -> list[Violation]:
-    """Rules 1 to 5 of docs/architecture.md; what is returned is wrong."""
+    """Check rules 1 to 5 of docs/architecture.md. Return the violations."""
     with transaction.atomic(durable=True):
-        _take_snapshot()
+        sql.execute("settlement.take_snapshot")
         return [
             *verify_balances(),
             *verify_clearing(),
@@ -48,23 +29,24 @@ def verify_everything() -> list[Violation]:
         ]
 
 
-def _take_snapshot() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [_STATEMENT_TIMEOUT])
-
-
 def verify_coins() -> list[Violation]:
-    """Rule 4: of each coin, what the fills brought in is what customers hold, and inventory."""
+    """Check rule 4: of each coin, customers and inventory hold as much as the fills brought in."""
+    bought = _sum_by_asset(Transaction.objects.filter(kind=TransactionKind.FILL), of="amount")
+    held = _sum_by_asset(Wallet.objects.all(), of="balance")
     return [
-        Violation(rule=4, subject=f"{coin}: customers and inventory", expected=str(bought), found=str(held))
-        for coin, bought, held in read_rows(_COINS)
-        if bought != held
+        Violation(
+            rule=4,
+            subject=f"{coin}: customers and inventory",
+            expected=str(bought[coin]),
+            found=str(held[coin]),
+        )
+        for coin in Coin.objects.order_by("name").values_list("name", flat=True)
+        if bought[coin] != held[coin]
     ]
 
 
 def verify_fills() -> list[Violation]:
-    """Rule 4: each filled attempt is booked once, with its own cost and its own quantity less commission."""
+    """Check rule 4: each filled attempt is booked once, with its own cost and its own quantity less commission."""
     return [
         Violation(
             rule=4,
@@ -72,14 +54,19 @@ def verify_fills() -> list[Violation]:
             expected=f"{executed} for {cost}",
             found=f"{booked} for {paid}",
         )
-        for name, state, executed, cost, booked, paid in read_rows(_ATTEMPTS)
+        for name, state, executed, cost, booked, paid in sql.fetch_all("settlement.verify_fills")
     ]
 
 
 def verify_result() -> list[Violation]:
-    """Rule 5: what customers paid went to the venue, to fees, or is the trading result."""
+    """Check rule 5: the charges of completed orders went to the venue, to fees, or are the trading result."""
     paid = sum_completed_charges()
     went = sum(sum_house_wallet(role=role) for role in (WalletRole.VENUE, WalletRole.FEES, WalletRole.TRADING_RESULT))
     if paid == went:
         return []
     return [Violation(rule=5, subject="paid for completed orders", expected=str(paid), found=str(went))]
+
+
+def _sum_by_asset(rows: QuerySet[Any], *, of: str) -> defaultdict[str, Decimal]:
+    sums = rows.values_list("asset").annotate(total=Coalesce(Sum(of), Decimal(0)))
+    return defaultdict(Decimal, sums)

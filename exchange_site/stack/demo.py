@@ -231,7 +231,7 @@ def _check_orders(customers: list[Customer]) -> Iterable[str]:
 
 
 def _check_settlement(since: int, faults: dict[str, int]) -> Iterable[str]:
-    from settlement.selectors import summarise_attempts
+    from settlement.selectors.attempts import summarise_attempts
 
     summary = summarise_attempts(after_id=since)
     if faults != {"reject": 1, "accept_then_drop": 1}:
@@ -252,7 +252,7 @@ def _check_ledger() -> Iterable[str]:
 
 
 def _table(customers: list[Customer], *, since: int, faults: dict[str, int]) -> Table:
-    from settlement.selectors import summarise_attempts
+    from settlement.selectors.attempts import summarise_attempts
     from wallets.models import WalletRole
     from wallets.verification import sum_house_wallet
 
@@ -289,7 +289,7 @@ def _faults_applied(addresses: StackAddresses) -> dict[str, int]:
 
 
 def _last_attempt_id() -> int:
-    from settlement.selectors import last_attempt_id
+    from settlement.selectors.attempts import last_attempt_id
 
     return last_attempt_id()
 

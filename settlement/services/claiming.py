@@ -4,32 +4,34 @@ import logging
 from concurrent.futures import Future
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
-from settlement.models import IN_FLIGHT, Attempt, Batch, BatchState
-from settlement.services.booking import begin_next_attempt, find_idle_batch, resume_batch, wake_next_claim
-from settlement.services.pausing import find_pause
+from settlement.models import IN_FLIGHT, Attempt, Batch
+from settlement.queue import delete_waiting_claims
+from settlement.selectors.batches import find_idle_batch
+from settlement.selectors.pauses import find_pause
+from settlement.services.batches import begin_next_attempt, refund_batch, resume_batch
 from trading import jobs, pools
-from trading.jobs import CLAIM_TASK
 from trading.models import Coin, PoolPolicy
 from trading.pool_rules import WaitingOrders
 from trading.selectors.pools import read_waiting_orders
-from trading.services.settling import ClaimedOrders, claim_orders, refund_orders
+from trading.services.settling import ClaimedOrders, claim_orders
 from wallets.runtime import failpoints
 from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
 
-POOL_TIMED_OUT = "pool_timed_out"
+_POOL_TIMED_OUT: Final = "pool_timed_out"
 
 
 def claim_waiting_orders(*, coin_id: int, now: datetime) -> Batch | None:
-    """Start the purchase of what waits of a coin, if anything is due; may be run at any time, twice.
+    """Start the purchase of a coin's waiting orders, if any are due; may be run at any time, twice.
 
     The large orders are always due, the pool when Postgres says that it is full or overdue. Nothing is
-    claimed while an attempt for the coin is in flight: its end looks again.
+    claimed while an attempt for the coin is in flight: its end enqueues the next claim.
     Runs of one process that wait for the coin's lock together are one run, for which the others wait.
     """
     own: Future[None] = Future()
@@ -49,7 +51,7 @@ def claim_waiting_orders(*, coin_id: int, now: datetime) -> Batch | None:
 
 
 _waiting: dict[int, "Future[None]"] = {}
-"""By coin, the run of this process that has not begun to read, so that it sees the orders of all who join it."""
+"""By coin, the run of this process that has not begun to read: it sees the orders of all runs that join it."""
 
 
 def _claim_and_count(*, coin: Coin, now: datetime) -> Batch | None:
@@ -69,7 +71,10 @@ def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
     """Return the batch, and how many dollars of it left the pool."""
     lock_inventory(asset=coin.name)
     _waiting.pop(coin.pk, None)
-    _delete_waiting_claims(coin_id=coin.pk)
+    # Before the orders are read: a job that is visible here has its order committed, so this claim (or, while an
+    # attempt is in flight, the one that follows its end) sees every order whose job goes. Of a long backlog some of
+    # the jobs go, and the rest next time.
+    delete_waiting_claims(coin_id=coin.pk, most=2 * settings.BATCH_MAX_ORDERS)
     if pause := find_pause(coin_id=coin.pk, now=now):
         if pause.until:
             jobs.request_claim(coin_id=coin.pk, delay_seconds=(pause.until - now).total_seconds())
@@ -95,24 +100,6 @@ def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
     return batch, claimed.pool_charge
 
 
-def _delete_waiting_claims(*, coin_id: int) -> None:
-    """Drop the jobs that ask for what this claim is about to do; of a long backlog a part, and the rest next time.
-
-    Run before the orders are read: a job that is visible here has its order committed, so the claim
-    (or, while an attempt is in flight, the one that follows its end) sees every order whose job goes.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            DELETE FROM procrastinate_jobs WHERE id IN (
-                SELECT id FROM procrastinate_jobs
-                 WHERE status = 'todo' AND task_name = %s AND args @> jsonb_build_object('coin_id', %s::bigint)
-                 LIMIT %s FOR UPDATE SKIP LOCKED)
-            """,
-            [CLAIM_TASK, coin_id, 2 * settings.BATCH_MAX_ORDERS],
-        )
-
-
 def _pool_is_due(waiting: WaitingOrders, *, now: datetime) -> bool:
     return waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD) or waiting.pool_is_overdue(now=now)
 
@@ -120,16 +107,13 @@ def _pool_is_due(waiting: WaitingOrders, *, now: datetime) -> bool:
 def _start(batch: Batch, *, claimed: ClaimedOrders, waiting: WaitingOrders, now: datetime) -> None:
     batch.orders_count, batch.needed, batch.charged = claimed.count, claimed.amount, claimed.charge
     if _is_to_be_refunded(batch, waiting):
-        refund_orders(batch_id=batch.pk, reason=POOL_TIMED_OUT, now=now)
-        batch.state, batch.reason, batch.closed_at = BatchState.REFUNDED, POOL_TIMED_OUT, now
-        batch.save()
-        wake_next_claim(coin_id=batch.coin_id)
-        return
-    begin_next_attempt(batch=batch, now=now)
+        refund_batch(batch=batch, reason=_POOL_TIMED_OUT, now=now)
+    else:
+        begin_next_attempt(batch=batch, now=now)
 
 
 def _is_to_be_refunded(batch: Batch, waiting: WaitingOrders) -> bool:
-    """Only a pool whose time was up before it was full, of a coin with that policy."""
+    """Whether it is a pool whose time was up before it was full, of a coin with that policy."""
     return (
         batch.coin.pool_policy == PoolPolicy.REFUND
         and not waiting.has_large

@@ -1,94 +1,68 @@
 """Pauses of buying: the circuit breaker that the venue's answers set, and staff's switch.
 
 A claim leaves orders waiting while their coin or the venue is paused, and an attempt that is still `new` is not
-sent. What was sent is asked for all the same.
+sent. Attempts that were sent are looked up all the same.
 """
 
 import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 
 from settlement.clock import database_now
-from settlement.exchanges.protocol import ExchangeAway
 from settlement.jobs import settle_batch_later
 from settlement.metrics import count_pause
 from settlement.models import Attempt, AttemptState, Pause
+from settlement.venues.protocol import VenueAway
 from trading import jobs
 from trading.models import Coin
 from trading.selectors.orders import list_coins_with_waiting_orders
 from wallets.models import User
+from wallets.runtime import sql
 
 logger = logging.getLogger(__name__)
 
-# The wait doubles with each answer in a row that gave a reason; staff's own pause is left as it is.
-_PAUSE = """
-INSERT INTO settlement_pause (coin_id, until, reason, times, set_at, is_of_calls)
-VALUES (%(coin)s, %(now)s + make_interval(secs => %(least)s), %(reason)s, 1, %(now)s, %(of_calls)s)
-ON CONFLICT ON CONSTRAINT one_pause_per_coin_and_one_for_the_venue DO UPDATE
-   SET until = %(now)s + make_interval(
-           secs => greatest(%(least)s, least(power(2, least(settlement_pause.times, 20)), %(most)s))),
-       reason = excluded.reason, times = settlement_pause.times + 1, set_at = excluded.set_at,
-       is_of_calls = excluded.is_of_calls
- WHERE settlement_pause.set_by_id IS NULL
-RETURNING until
-"""
-
-
-def find_pause(*, coin_id: int, now: datetime) -> Pause | None:
-    """The pause that keeps a coin from being bought at `now` the longest, if there is one. One query."""
-    lasting = Q(until=None) | Q(until__gt=now)
-    pauses = Pause.objects.filter(lasting, Q(coin_id=coin_id) | Q(coin=None))
-    return max(pauses, key=lambda pause: (pause.until is None, pause.until or now), default=None)
-
-
-def find_pause_of_calls(*, now: datetime) -> datetime | None:
-    """Until when the venue wants to be left alone, if it does."""
-    return Pause.objects.filter(is_of_calls=True, until__gt=now).values_list("until", flat=True).first()
-
 
 def pause_for_trouble(
-    *, coin: Coin | None, reason: str, at_least_seconds: float, now: datetime, of_calls: bool = False
+    *, coin: Coin | None, reason: str, at_least_seconds: float, now: datetime, stops_all_calls: bool = False
 ) -> datetime:
     """Buy nothing of `coin`, or at the venue at all, for a while that grows; returns until when.
 
-    `at_least_seconds` is what the venue asked for, and `of_calls` that it had too many of any kind. A pause of staff
-    stays as it is.
+    `at_least_seconds` is the wait that the venue asked for; `stops_all_calls` when it had too many of any kind. A pause
+    of staff stays as it is.
     """
-    name = coin.name if coin else "the venue"
-    values = {
-        "coin": coin.pk if coin else None,
-        "now": now,
-        "reason": reason[:200],
-        "least": max(at_least_seconds, 1.0),
-        "most": settings.PAUSE_MAX_SECONDS,
-        "of_calls": of_calls,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_PAUSE, values)
-        row = cursor.fetchone()
+    row = sql.fetch_one(
+        "settlement.pause",
+        coin_id=coin.pk if coin else None,
+        now=now,
+        reason=reason[:200],
+        least=max(at_least_seconds, 1.0),
+        most=settings.PAUSE_MAX_SECONDS,
+        stops_all_calls=stops_all_calls,
+    )
     until: datetime = row[0] if row else now + timedelta(seconds=settings.PAUSE_MAX_SECONDS)
+    name = coin.name if coin else "the venue"
     logger.error("buying of %s is paused until %s: %s", name, until.isoformat(timespec="seconds"), reason)
     count_pause(coin=coin.name if coin else "")
     return until
 
 
-def pause_for_silence(*, coin: Coin | None, error: ExchangeAway, now: datetime) -> datetime:
-    """A question was not answered: leave the coin alone for a while, or the venue if it asked for that."""
+def pause_after_no_answer(*, coin: Coin | None, error: VenueAway, now: datetime) -> datetime:
+    """Leave the coin alone for a while, or the venue if it asked for that; returns until when."""
     wait = error.retry_after_seconds
     return pause_for_trouble(
         coin=coin if wait is None else None,
         reason=f"no answer: {error}",
         at_least_seconds=wait or 0,
         now=now,
-        of_calls=wait is not None,
+        stops_all_calls=wait is not None,
     )
 
 
-def forget_trouble(*, coin_id: int) -> None:
-    """A purchase succeeded: what was wrong with the coin and the venue is over. Staff's pauses stay."""
+def lift_automatic_pauses(*, coin_id: int) -> None:
+    """End the pauses of the coin and the venue after a purchase that succeeded. Staff's stay."""
     Pause.objects.filter(Q(coin_id=coin_id) | Q(coin=None), set_by=None).delete()
 
 

@@ -1,19 +1,20 @@
-"""The net under the jobs: what Postgres says is waiting is started again, whatever became of its job.
+"""The net under the jobs: work that waits according to Postgres is started again, with or without its job.
 
-Everything here may run at any time, twice. What it mends is logged and counted (`exchange_mended_total`).
+Everything here may run at any time, twice. Every repair is logged and counted (`exchange_mended_total`).
 """
 
 import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
-from settlement.jobs import INTERVENE_TASK, intervene_later, recheck_attempt_later, settle_batch_later
+from settlement.jobs import intervene_later, recheck_attempt_later, settle_batch_later
 from settlement.metrics import count_mended
-from settlement.models import IN_FLIGHT, Attempt, Batch, BatchState
-from settlement.services.booking import resume_batch
-from settlement.services.pausing import find_pause
+from settlement.models import IN_FLIGHT, Attempt, Batch, BatchState, Intervention
+from settlement.queue import list_enqueued_interventions
+from settlement.selectors.pauses import find_pause
+from settlement.services.batches import resume_batch
 from trading import jobs, pools
 from trading.models import Coin
 from trading.selectors.orders import list_coins_with_waiting_orders
@@ -23,18 +24,18 @@ logger = logging.getLogger(__name__)
 
 
 def sweep(*, now: datetime) -> None:
-    """Start what is due and has not been started; correct the counters."""
+    """Start work that is due and has not been started; correct the counters."""
     since = now - settings.SWEEP_AFTER
     start_waiting_orders(since=since, now=now)
-    push_standing_attempts(since=since, now=now)
+    nudge_stalled_attempts(since=since, now=now)
     resume_idle_batches(since=since)
-    ask_again_for_given_up(now=now)
-    carry_out_waiting_interventions(since=since)
+    recheck_attempts(now=now)
+    enqueue_lost_interventions(since=since)
     rewrite_counters()
 
 
 def start_waiting_orders(*, since: datetime, now: datetime) -> None:
-    """Claim for every coin of which something due has been waiting since `since`."""
+    """Claim for every coin with orders that are due and have waited since `since`."""
     busy = set(Attempt.objects.filter(state__in=IN_FLIGHT).values_list("coin_id", flat=True))
     for coin_id in list_coins_with_waiting_orders(since=since):
         if coin_id in busy or find_pause(coin_id=coin_id, now=now):
@@ -47,7 +48,7 @@ def start_waiting_orders(*, since: datetime, now: datetime) -> None:
             jobs.request_claim(coin_id=coin_id)
 
 
-def push_standing_attempts(*, since: datetime, now: datetime) -> None:
+def nudge_stalled_attempts(*, since: datetime, now: datetime) -> None:
     """Take the next step of every attempt whose time for it has passed."""
     for attempt in Attempt.objects.filter(state__in=IN_FLIGHT, next_step_at__lte=since):
         later = now + timedelta(seconds=settings.LOOKUP_MAX_WAIT_SECONDS)
@@ -66,8 +67,8 @@ def resume_idle_batches(*, since: datetime) -> None:
             _mend("idle_batches", f"batch {batch_id} had no attempt")
 
 
-def ask_again_for_given_up(*, now: datetime) -> None:
-    """Enqueue another look for the attempts that were given up, when it is time."""
+def recheck_attempts(*, now: datetime) -> None:
+    """Enqueue the next lookup of the attempts that were given up, when it is time."""
     for attempt in Attempt.objects.filter(recheck_at__lte=now):
         later = now + timedelta(seconds=settings.LOOKUP_MAX_WAIT_SECONDS)
         with transaction.atomic():
@@ -75,28 +76,17 @@ def ask_again_for_given_up(*, now: datetime) -> None:
                 recheck_attempt_later(attempt_id=attempt.pk)
 
 
-_LOST_INTERVENTIONS = """
-SELECT i.id FROM settlement_intervention i
- WHERE i.outcome IS NULL AND i.requested_at <= %(since)s
-   AND NOT EXISTS (SELECT FROM procrastinate_jobs j
-                    WHERE j.task_name = %(task)s AND j.status IN ('todo', 'doing')
-                      AND j.args @> jsonb_build_object('intervention_id', i.id))
- ORDER BY i.id
-"""
-
-
-def carry_out_waiting_interventions(*, since: datetime) -> None:
-    """Enqueue again what an operator has decided, where no job is left to do it."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LOST_INTERVENTIONS, {"since": since, "task": INTERVENE_TASK})
-        lost = [row[0] for row in cursor.fetchall()]
-    for intervention_id in lost:
+def enqueue_lost_interventions(*, since: datetime) -> None:
+    """Enqueue again a decision of staff that no job is left to carry out."""
+    enqueued = list_enqueued_interventions()  # first: a job may end meanwhile, and then its outcome is written
+    waiting = Intervention.objects.filter(outcome=None, requested_at__lte=since).exclude(pk__in=enqueued)
+    for intervention_id in waiting.order_by("pk").values_list("pk", flat=True):
         intervene_later(intervention_id=intervention_id)
         _mend("interventions_without_a_job", f"intervention {intervention_id} had no job")
 
 
 def rewrite_counters() -> None:
-    """Set the pools' counters to what Postgres says."""
+    """Set the pools' counters to the sums in Postgres."""
     totals = sum_pools()
     counted = pools.read_counters(coin_names=sorted(totals))
     for coin, total in totals.items():

@@ -1,21 +1,30 @@
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 
-from settlement.exchanges.ccxt_exchange import CcxtExchange, _markets
 from settlement.models import Attempt, Batch, Pause
 from settlement.services.claiming import claim_waiting_orders
-from settlement.services.sending import take_next_step
+from settlement.services.stepping import take_next_step
+from settlement.venues.ccxt.adapter import CcxtVenue
+from settlement.venues.ccxt.markets import markets
+from settlement.venues.registry import find_profile
 from settlement.verification import verify_everything
+from trading.models import Order
 from trading.services.placing import OrderRequest, place_order
 
 
 @pytest.fixture
-def exchange(simulator):
+def venue(simulator):
     """ccxt's own client, against a simulator in a process of its own."""
-    _markets.forget()
+    markets.forget()
     simulator.set_prices(ABAN="4.00")
-    return CcxtExchange()
+    return new_venue()
+
+
+def new_venue():
+    """A connection to the venue for one thread, as `get_venue` opens it, and not measured."""
+    return CcxtVenue(profile=find_profile(settings.EXCHANGE_ID))
 
 
 @pytest.fixture
@@ -23,8 +32,8 @@ def place(shopper, coin, now):
     """Place an order by total of the customer with 100.00, or of another one."""
 
     def by_total(total, *, of=None, crypto="ABAN", at=None):
-        wish = OrderRequest(coin_name=crypto, amount=None, total=Decimal(total))
-        return place_order(buyer=(of or shopper).principal, order_request=wish, now=at or now).order
+        order_request = OrderRequest(coin_name=crypto, amount=None, total=Decimal(total))
+        return place_order(buyer=(of or shopper).principal, order_request=order_request, now=at or now).order
 
     return by_total
 
@@ -35,13 +44,13 @@ def claim(coin, now):
 
 
 @pytest.fixture
-def settle(exchange, claim):
+def settle(venue, claim):
     """Claim what is due, and take steps until nothing is in flight or the venue is to be asked later."""
 
     def run(steps=1):
         batch = claim()
         for _ in range(steps):
-            take_next_step(batch_id=batch.pk, exchange=exchange)
+            take_next_step(batch_id=batch.pk, venue=venue)
         batch.refresh_from_db()
         return batch
 
@@ -57,6 +66,11 @@ def books_balance():
 
 def attempts():
     return list(Attempt.objects.order_by("id"))
+
+
+def states():
+    """The states of all orders, in the order of placing."""
+    return list(Order.objects.order_by("id").values_list("state", flat=True))
 
 
 def batches():

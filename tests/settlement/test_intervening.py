@@ -1,6 +1,5 @@
-"""The operator's way out: it never contradicts the exchange, and has one effect."""
+"""The way out for staff: it never contradicts the venue, and has one effect."""
 
-import threading
 from datetime import timedelta
 from decimal import Decimal
 
@@ -11,27 +10,23 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.exceptions import InterventionRefused
-from settlement.exchanges.ccxt_exchange import CcxtExchange
-from settlement.exchanges.protocol import Executed
 from settlement.models import Attempt, AttemptState, Batch, BatchState, Finding, Intervention, InterventionAction
-from settlement.services.booking import give_up_looking
-from settlement.services.intervening import Figures, carry_out, request_intervention
-from settlement.services.sending import take_next_step
+from settlement.services.intervening.cases import carry_out
+from settlement.services.intervening.requests import Figures, request_intervention
+from settlement.services.outcomes import presume_not_placed
+from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
-from tests.settlement.conftest import attempts, end_pauses
-from trading.models import Order
+from settlement.venues.protocol import Executed
+from tests.processes import at_once
+from tests.settlement.conftest import attempts, end_pauses, new_venue, states
 from wallets.models import Wallet
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]
 Action = InterventionAction
 
 
-def states():
-    return list(Order.objects.order_by("id").values_list("state", flat=True))
-
-
 @pytest.fixture
-def decide(exchange, admin_user):
+def decide(venue, admin_user):
     def run(batch, action, figures=None, by=None):
         wanted = request_intervention(
             batch=batch,
@@ -41,7 +36,7 @@ def decide(exchange, admin_user):
             now=timezone.now(),
             figures=Figures(**{name: Decimal(value) for name, value in figures.items()}) if figures else None,
         )
-        carry_out(intervention_id=wanted.pk, exchange=by or exchange)
+        carry_out(intervention_id=wanted.pk, venue=by or venue)
         wanted.refresh_from_db()
         return wanted.outcome, wanted.detail
 
@@ -84,19 +79,19 @@ def window_has_passed():
     Attempt.objects.update(valid_until="2000-01-01T00:00Z")
 
 
-class TestLookAgain:
-    def test_books_what_the_exchange_says(self, decide, unknown):
-        outcome, detail = decide(unknown, Action.LOOK_AGAIN)
+class TestLookUp:
+    def test_books_what_the_venue_says(self, decide, unknown):
+        outcome, detail = decide(unknown, Action.LOOK_UP)
         assert (outcome, states()) == ("done", ["completed"])
         assert "booked, closed, 15.02" in detail
 
     def test_changes_nothing_while_it_does_not_know(self, decide, lost):
-        assert decide(lost, Action.LOOK_AGAIN)[0] == "done"
+        assert decide(lost, Action.LOOK_UP)[0] == "done"
         assert (attempts()[0].state, states()) == (AttemptState.SENT, ["settling"])
 
     def test_books_a_late_fill_to_the_house(self, decide, unknown, simulator):
-        give_up_looking(attempt=attempts()[0], reason="given up")
-        assert "bought after all" in decide(unknown, Action.LOOK_AGAIN)[1]
+        presume_not_placed(attempt=attempts()[0], reason="given up")
+        assert "bought after all" in decide(unknown, Action.LOOK_UP)[1]
         assert Finding.objects.get().kind == "late_fill"
         assert Wallet.objects.get(role="inventory", asset="ABAN").balance == Decimal("15.00498")
 
@@ -105,23 +100,23 @@ class TestMarkFilled:
     FIGURES = {"quantity": "15.02", "cost": "60.08", "commission": "0"}
 
     def test_ends_what_was_parked_for_its_commission(self, decide, parked):
-        assert decide(parked, Action.LOOK_AGAIN)[1].endswith("commission in BNB: mark it as filled")
+        assert decide(parked, Action.LOOK_UP)[1].endswith("commission in BNB: mark it as filled")
         assert decide(parked, Action.MARK_FILLED, self.FIGURES)[0] == "done"
         parked.refresh_from_db()
         assert (parked.state, states(), attempts()[0].executed) == (BatchState.SETTLED, ["completed"], Decimal("15.02"))
 
-    def test_is_refused_with_other_figures_than_the_exchange_has(self, decide, parked):
+    def test_is_refused_with_other_figures_than_the_venue_has(self, decide, parked):
         for name, value in (("quantity", "15.03"), ("cost", "60.09"), ("commission", "0.01")):
             outcome, detail = decide(parked, Action.MARK_FILLED, self.FIGURES | {name: value})
             assert (outcome, states()) == ("refused", ["settling"])
             assert "says otherwise: closed, 15.02 for 60.08" in detail
 
-    def test_is_refused_when_the_exchange_does_not_know_it(self, decide, lost):
+    def test_is_refused_when_the_venue_does_not_know_it(self, decide, lost):
         window_has_passed()
         assert decide(lost, Action.MARK_FILLED, self.FIGURES)[0] == "refused"
         assert states() == ["settling"]
 
-    def test_stands_when_the_exchange_cannot_be_asked(self, decide, unknown, simulator):
+    def test_stands_when_the_venue_cannot_be_asked(self, decide, unknown, simulator):
         simulator.fail({"on": "query", "action": "down"})
         figures = {"quantity": "15.02", "cost": "60.08", "commission": "0.01502"}
         outcome, detail = decide(unknown, Action.MARK_FILLED, figures)
@@ -148,16 +143,16 @@ class TestMarkFilled:
 
 
 class TestMarkNotPlaced:
-    def test_buys_anew(self, decide, lost, exchange, simulator):
+    def test_buys_anew(self, decide, lost, venue, simulator):
         window_has_passed()
         assert decide(lost, Action.MARK_NOT_PLACED)[0] == "done"
         first, second = attempts()
         assert (first.state, second.state) == (AttemptState.NOT_PLACED, AttemptState.NEW)
         assert first.recheck_at is not None
-        take_next_step(batch_id=lost.pk, exchange=exchange)
+        take_next_step(batch_id=lost.pk, venue=venue)
         assert (states(), len(simulator.book())) == (["completed"], 1)
 
-    def test_is_refused_when_the_exchange_knows_it(self, decide, unknown):
+    def test_is_refused_when_the_venue_knows_it(self, decide, unknown):
         window_has_passed()
         assert decide(unknown, Action.MARK_NOT_PLACED)[0] == "refused"
         assert attempts()[0].state == AttemptState.SENT
@@ -168,10 +163,10 @@ class TestMarkNotPlaced:
 
 
 class TestRetry:
-    def test_buys_when_the_price_is_back(self, decide, too_dear, simulator, exchange):
+    def test_buys_when_the_price_is_back(self, decide, too_dear, simulator, venue):
         simulator.set_prices(ABAN="4.00")
         assert decide(too_dear, Action.RETRY) == ("done", "bought again")
-        take_next_step(batch_id=too_dear.pk, exchange=exchange)
+        take_next_step(batch_id=too_dear.pk, venue=venue)
         assert states() == ["completed"]
         assert decide(too_dear, Action.RETRY)[0] == "refused", "it is settled"
 
@@ -179,19 +174,19 @@ class TestRetry:
         assert "may have been executed" in decide(parked, Action.RETRY)[1]
         assert len(attempts()) == 1
 
-    def test_waits_for_another_purchase_of_the_coin(self, decide, too_dear, simulator, exchange, place, claim):
+    def test_waits_for_another_purchase_of_the_coin(self, decide, too_dear, simulator, venue, place, claim):
         simulator.set_prices(ABAN="4.00")
         place("12.00")
         other = claim()
         assert decide(too_dear, Action.RETRY)[0] == "done"
         assert [attempt.state for attempt in attempts()] == ["parked", "new"]
-        take_next_step(batch_id=other.pk, exchange=exchange)
+        take_next_step(batch_id=other.pk, venue=venue)
         assert claim() is None
-        take_next_step(batch_id=too_dear.pk, exchange=exchange)
+        take_next_step(batch_id=too_dear.pk, venue=venue)
         assert states() == ["completed"] * 2
 
-    def test_uses_what_was_bought_after_all(self, decide, unknown, now):
-        give_up_looking(attempt=attempts()[0], reason="given up")
+    def test_uses_coins_that_were_bought_after_all(self, decide, unknown, now):
+        presume_not_placed(attempt=attempts()[0], reason="given up")
         Attempt.objects.filter(state="new").update(state="parked", ended_at=now)
         Batch.objects.update(state="parked")
         assert decide(unknown, Action.RETRY)[0] == "done"
@@ -205,14 +200,14 @@ class TestRefund:
         assert (too_dear.state, states(), shopper.wallet.balance) == (BatchState.REFUNDED, ["refunded"], 100)
         assert decide(too_dear, Action.REFUND)[0] == "refused"
 
-    def test_ends_an_attempt_that_was_not_sent(self, decide, place, settle, simulator, exchange):
+    def test_ends_an_attempt_that_was_not_sent(self, decide, place, settle, simulator, venue):
         simulator.fail({"on": "ticker", "action": "down"})
         place("60.00")
         batch = settle()
         assert decide(batch, Action.REFUND)[0] == "done"
         simulator.fail()
         end_pauses()
-        take_next_step(batch_id=batch.pk, exchange=exchange)
+        take_next_step(batch_id=batch.pk, venue=venue)
         assert (states(), simulator.book()) == (["refunded"], [])
 
     @pytest.mark.parametrize("case", ["unknown", "lost", "parked"])
@@ -222,51 +217,45 @@ class TestRefund:
         assert states() == ["settling"]
 
     def test_is_refused_when_it_was_bought_after_all(self, decide, unknown, now):
-        give_up_looking(attempt=attempts()[0], reason="given up")
+        presume_not_placed(attempt=attempts()[0], reason="given up")
         outcome, detail = decide(unknown, Action.REFUND)
         assert (outcome, states()) == ("refused", ["settling"])
         assert "Its coins are surplus now" in detail
         assert Finding.objects.get().kind == "late_fill"
 
     def test_is_refused_while_what_was_given_up_cannot_be_asked_for(self, decide, unknown, simulator):
-        give_up_looking(attempt=attempts()[0], reason="given up")
+        presume_not_placed(attempt=attempts()[0], reason="given up")
         simulator.fail({"on": "query", "action": "down"})
         outcome, detail = decide(unknown, Action.REFUND)
         assert (outcome, states()) == ("refused", ["settling"])
         assert "could not be asked" in detail
 
     @pytest.mark.parametrize("action", [Action.REFUND, Action.RETRY])
-    def test_is_refused_while_what_was_given_up_is_open_there(
-        self, decide, unknown, exchange, monkeypatch, now, action
-    ):
-        give_up_looking(attempt=attempts()[0], reason="given up")
+    def test_is_refused_while_what_was_given_up_is_open_there(self, decide, unknown, venue, monkeypatch, now, action):
+        presume_not_placed(attempt=attempts()[0], reason="given up")
         Attempt.objects.filter(state="new").update(state="parked", ended_at=now)
         Batch.objects.update(state="parked")
         half = Executed(
             venue_order_id="1", status="open", final=False, quantity=Decimal(7), cost=Decimal(28), commission=Decimal(0)
         )
-        monkeypatch.setattr(exchange, "look_up", lambda **_: half)
+        monkeypatch.setattr(venue, "look_up", lambda **_: half)
         outcome, detail = decide(unknown, action)
         assert (outcome, states()) == ("refused", ["settling"])
         assert "open, 7 for 28" in detail
 
 
 class TestRecord:
-    def test_has_one_effect_when_carried_out_twice_at_once(self, too_dear, admin_user, exchange, shopper):
+    def test_has_one_effect_when_carried_out_twice_at_once(self, too_dear, admin_user, venue, shopper):
         wanted = request_intervention(
             batch=too_dear, action=Action.REFUND, reason="because", requested_by=admin_user, now=timezone.now()
         )
 
-        def run():
-            carry_out(intervention_id=wanted.pk, exchange=CcxtExchange())
+        def run(_):
+            carry_out(intervention_id=wanted.pk, venue=new_venue())
             connection.close()
 
-        threads = [threading.Thread(target=run) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        carry_out(intervention_id=wanted.pk, exchange=exchange)
+        at_once(4, run)
+        carry_out(intervention_id=wanted.pk, venue=venue)
         assert shopper.wallet.balance == 100
         wanted.refresh_from_db()
         assert wanted.outcome == "done"
@@ -282,8 +271,8 @@ class TestRecord:
                 change()
         assert Intervention.objects.get().venue_answer == {}
 
-    def test_keeps_what_the_exchange_said(self, decide, unknown):
-        decide(unknown, Action.LOOK_AGAIN)
+    def test_keeps_what_the_venue_said(self, decide, unknown):
+        decide(unknown, Action.LOOK_UP)
         [said] = Intervention.objects.get().venue_answer.values()
         assert said["answer"] == "Executed"
 

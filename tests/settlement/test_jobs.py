@@ -5,7 +5,6 @@ import itertools
 import os
 import signal
 import sys
-import threading
 import time
 from datetime import timedelta
 from decimal import Decimal
@@ -26,8 +25,8 @@ from settlement.retries import BackOff
 from settlement.services.sweeping import sweep
 from settlement.verification import verify_everything
 from tests.conftest import make_coin
-from tests.processes import wait_for
-from tests.settlement.conftest import attempts
+from tests.processes import at_once, wait_for
+from tests.settlement.conftest import attempts, states
 from trading import jobs
 from trading.models import Order
 from trading.pools import read_counters
@@ -38,16 +37,12 @@ from wallets.runtime.redis_store import with_redis
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def jobs(task=jobs.CLAIM_TASK):
+def enqueued(task=jobs.CLAIM_TASK):
     return ProcrastinateJob.objects.filter(task_name=task)
 
 
-def states():
-    return set(Order.objects.values_list("state", flat=True))
-
-
 def all_completed():
-    return states() == {"completed"}
+    return set(states()) == {"completed"}
 
 
 def run_jobs():
@@ -65,9 +60,9 @@ class TestDeferring:
     def test_a_transaction_that_rolls_back_leaves_no_job(self, coin):
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             jobs.request_claim(coin_id=coin.pk)
-            assert jobs().count() == 1
+            assert enqueued().count() == 1
             raise ZeroDivisionError
-        assert jobs().count() == 0
+        assert enqueued().count() == 0
 
     def test_also_inside_a_workers_task(self, coin, monkeypatch):
         ran = []
@@ -82,7 +77,7 @@ class TestDeferring:
         jobs.request_claim(coin_id=coin.pk)
         run_jobs()
         assert ran == [coin.pk]
-        assert jobs("settlement.settle_batch").count() == 0
+        assert enqueued("settlement.settle_batch").count() == 0
 
     def test_what_commits_in_a_task_is_run(self, coin, place, monkeypatch):
         place("60.00")
@@ -112,27 +107,27 @@ class TestSweep:
         place("60.00")
         ProcrastinateJob.objects.all()._raw_delete("default")
         sweep(now=now)
-        assert jobs().count() == 0, "it may still be on its way"
+        assert enqueued().count() == 0, "it may still be on its way"
         sweep(now=now + settings.SWEEP_AFTER)
-        assert jobs().count() == 1
+        assert enqueued().count() == 1
 
     def test_claims_for_pools_that_are_full_or_overdue(self, place, now, settings):
         place("6.00")
         ProcrastinateJob.objects.all()._raw_delete("default")
         sweep(now=now + settings.SWEEP_AFTER)
-        assert jobs().count() == 0
+        assert enqueued().count() == 0
         sweep(now=now + settings.POOL_MAX_AGE)
-        assert jobs().count() == 1
+        assert enqueued().count() == 1
 
-    def test_pushes_attempts_that_stand_still(self, place, claim, now):
+    def test_nudges_stalled_attempts(self, place, claim, now):
         place("60.00")
         claim()
         ProcrastinateJob.objects.all()._raw_delete("default")
         sweep(now=now)
-        assert jobs("settlement.settle_batch").count() == 0
+        assert enqueued("settlement.settle_batch").count() == 0
         for _ in range(2):
             sweep(now=now + timedelta(seconds=20))
-        assert jobs("settlement.settle_batch").count() == 1, "the second sweep leaves it some time"
+        assert enqueued("settlement.settle_batch").count() == 1, "the second sweep leaves it some time"
 
     def test_rewrites_the_counters(self, place, now):
         place("6.00")
@@ -141,18 +136,14 @@ class TestSweep:
             sweep(now=now)
             assert read_counters(coin_names=["ABAN"]) == {"ABAN": Decimal("6.00")}
 
-    def test_is_harmless_many_times_at_once(self, place, now, settings, claim, exchange):
+    def test_is_harmless_many_times_at_once(self, place, now, settings, claim, venue):
         place("60.00")
 
-        def run():
+        def run(_):
             sweep(now=now + settings.SWEEP_AFTER)
             connection.close()
 
-        threads = [threading.Thread(target=run) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(8, run)
         assert claim().orders_count == 1
         assert claim() is None
 
@@ -161,14 +152,14 @@ class TestOps:
     @pytest.mark.parametrize(
         ("setting", "seconds"), [("PRICE_REFRESH_CRON", 10), ("SWEEP_CRON", 15), ("RESCUE_CRON", 30)]
     )
-    def test_come_round_all_day(self, setting, seconds):
+    def test_run_at_even_intervals(self, setting, seconds):
         """A cron expression of six fields has its seconds last: first, they would run for a minute in ten."""
         times = croniter(Configuration.model_fields[setting].default, 1_800_000_000)
         moments = [times.get_next() for _ in range(10_000)]
         assert {after - before for before, after in itertools.pairwise(moments)} == {seconds}
 
-    def test_prices_are_read_from_the_exchange(self, coin, simulator, exchange, monkeypatch):
-        from settlement.services.pricing import refresh_prices
+    def test_prices_are_read_from_the_venue(self, coin, simulator, venue, monkeypatch):
+        from settlement.services.price_feed import refresh_prices
         from trading.services.coins import put_on_sale
 
         coin.fixed_price = None
@@ -177,11 +168,12 @@ class TestOps:
         simulator.set_prices(ABAN="4.20")
         from django.utils import timezone
 
-        refresh_prices(exchange=exchange, source="binance", now=timezone.now())
+        refresh_prices(venue=venue, source="binance", now=timezone.now())
         coin.current_price.refresh_from_db()
         assert (coin.current_price.value, coin.current_price.source) == (Decimal("4.20"), "binance")
 
     def test_records_are_pruned(self, coin):
+        assert coin.price_changes.exists()
         tasks.prune_records(timestamp=4_000_000_000)
         assert coin.price_changes.count() == 0
 
@@ -201,46 +193,50 @@ class TestOps:
 
 
 @pytest.fixture
-def venue(exchange, simulator):
+def venue_environment(venue, simulator):
     return {"EXCHANGE_URL": simulator.url}
 
 
 class TestWorker:
-    def test_completes_what_was_placed_while_none_was_running(self, place, make_worker, make_shopper, simulator, venue):
+    def test_completes_what_was_placed_while_none_was_running(
+        self, place, make_worker, make_shopper, simulator, venue_environment
+    ):
         for _ in range(20):
             place("12.00", of=make_shopper())
-        make_worker(**venue)
+        make_worker(**venue_environment)
         wait_for(all_completed, seconds=30)
         assert len(simulator.book()) <= 2
         assert verify_everything() == []
 
-    def test_that_dies_leaves_nothing_behind(self, place, make_worker, make_shopper, simulator, venue):
+    def test_that_dies_leaves_nothing_behind(self, place, make_worker, make_shopper, simulator, venue_environment):
         simulator.fail({"on": "place", "action": "accept_then_hang", "times": 1, "wait": 30})
         place("12.00", of=make_shopper())
-        doomed = make_worker(**venue)
+        doomed = make_worker(**venue_environment)
         wait_for(lambda: len(simulator.book()) == 1, seconds=30)
         os.kill(doomed.pid, signal.SIGKILL)
         doomed.wait()
         Attempt.objects.update(next_step_at="2000-01-01T00:00Z")
-        make_worker(**venue)
+        make_worker(**venue_environment)
         wait_for(all_completed, seconds=30)
         assert len(simulator.book()) == 1
         assert Transaction.objects.filter(kind="fill").count() == 1
 
-    def test_finds_the_pool_although_the_counter_is_flushed(self, place, make_worker, make_shopper, simulator, venue):
-        make_worker(**venue)
+    def test_finds_the_pool_although_the_counter_is_flushed(
+        self, place, make_worker, make_shopper, simulator, venue_environment
+    ):
+        make_worker(**venue_environment)
         for total in ("4.00", "4.00", "4.00"):
             place(total, of=make_shopper())
             with_redis(lambda client: client.flushall())
         wait_for(all_completed, seconds=30)
         assert len(simulator.book()) == 1
 
-    def test_does_without_any_job(self, place, make_worker, make_shopper, simulator, venue):
+    def test_does_without_any_job(self, place, make_worker, make_shopper, simulator, venue_environment):
         for _ in range(5):
             place("12.00", of=make_shopper())
         ProcrastinateJob.objects.all()._raw_delete("default")
         Order.objects.update(created_at="2026-01-01T00:00Z")
-        make_worker(**venue)
+        make_worker(**venue_environment)
         wait_for(all_completed, seconds=30)
         assert len(attempts()) == 1
 
@@ -251,19 +247,19 @@ class TestCrowd:
     SOON = {"STALLED_WORKER_SECONDS": "2", "RESCUE_CRON": "* * * * * *", "LOOKUP_MAX_WAIT_SECONDS": "1"}
 
     @pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.matrix)])
-    def test_of_four_workers(self, coin, place, make_worker, make_shopper, simulator, venue, count):
+    def test_of_four_workers(self, coin, place, make_worker, make_shopper, simulator, venue_environment, count):
         for _ in range(4):
-            make_worker(**venue)
+            make_worker(**venue_environment)
         for number in range(count):
             place(f"{1 + number % 9}.00", of=make_shopper())
         self._assert_bought_what_was_needed(simulator, coin, count)
 
     @pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.matrix)])
     def test_of_two_workers_that_are_killed_every_two_seconds(
-        self, coin, place, make_worker, make_shopper, simulator, venue, count
+        self, coin, place, make_worker, make_shopper, simulator, venue_environment, count
     ):
         simulator.fail({"on": "place", "action": "delay", "wait": 0.3})
-        workers = [make_worker(**venue, **self.SOON) for _ in range(2)]
+        workers = [make_worker(**venue_environment, **self.SOON) for _ in range(2)]
         killed = time.monotonic() + 3
         for number in range(count):
             place(f"{1 + number % 9}.00", of=make_shopper())
@@ -272,7 +268,7 @@ class TestCrowd:
                 for worker in workers:
                     os.kill(worker.pid, signal.SIGKILL)
                     worker.wait()
-                workers = [make_worker(**venue, **self.SOON) for _ in range(2)]
+                workers = [make_worker(**venue_environment, **self.SOON) for _ in range(2)]
             time.sleep(0.2)
         simulator.fail()
         self._assert_bought_what_was_needed(simulator, coin, count)
@@ -281,7 +277,7 @@ class TestCrowd:
         wait_for(lambda: Order.objects.filter(state="completed").count() >= count - 9, seconds=60)
         last = Order.objects.filter(state="aggregated")
         wait_for(lambda: not Order.objects.filter(state__in=["pending", "settling"]).exists(), seconds=60)
-        assert sum(last.values_list("charge", flat=True)) < 10, "what is left is a pool that is not full"
+        assert sum(last.values_list("total_price", flat=True)) < 10, "what is left is a pool that is not full"
         bought = sum(Decimal(order["executedQty"]) for order in simulator.book("ABAN"))
         delivered = sum(Order.objects.filter(state="completed").values_list("amount", flat=True))
         inventory = Wallet.objects.get(owner=None, role="inventory", asset="ABAN").balance
@@ -292,8 +288,8 @@ class TestCrowd:
 
 
 class TestHangingVenue:
-    def test_on_one_symbol_keeps_neither_other_coins_nor_a_session(
-        self, coin, make_worker, make_shopper, simulator, exchange, place
+    def test_on_one_symbol_holds_up_no_other_coin_and_no_session(
+        self, coin, make_worker, make_shopper, simulator, venue, place
     ):
         simulator.set_prices(BETA="5.00")
         make_coin("BETA", "5.00")
@@ -320,7 +316,7 @@ class TestHangingVenue:
 class TestBacklog:
     @pytest.mark.parametrize("count", [500, pytest.param(5000, marks=pytest.mark.matrix)])
     def test_of_thousands_is_a_few_purchases_and_other_coins_do_not_wait(
-        self, coin, make_worker, make_shopper, simulator, exchange, settings, count
+        self, coin, make_worker, make_shopper, simulator, venue, settings, count
     ):
         settings.RISK_MAX_ORDERS, settings.RISK_MAX_VALUE = 10**6, Decimal(10**9)
         simulator.set_prices(BETA="5.00")
@@ -328,14 +324,14 @@ class TestBacklog:
         make_coin("BETA", "5.00")
         shopper = make_shopper("1000000.00")
         for _ in range(count):
-            wish = OrderRequest(coin_name="ABAN", amount=Decimal(3), total=None)
-            place_order(buyer=shopper.principal, order_request=wish, now=timezone.now())
+            order_request = OrderRequest(coin_name="ABAN", amount=Decimal(3), total=None)
+            place_order(buyer=shopper.principal, order_request=order_request, now=timezone.now())
         begun = time.monotonic()
         make_worker(EXCHANGE_URL=simulator.url)
         wait_for(lambda: Order.objects.filter(state="settling").exists(), seconds=30)
         started = time.monotonic()
-        wish = OrderRequest(coin_name="BETA", amount=Decimal(3), total=None)
-        placed = place_order(buyer=make_shopper().principal, order_request=wish, now=timezone.now()).order
+        order_request = OrderRequest(coin_name="BETA", amount=Decimal(3), total=None)
+        placed = place_order(buyer=make_shopper().principal, order_request=order_request, now=timezone.now()).order
         wait_for(lambda: Order.objects.get(pk=placed.pk).state == "completed", seconds=5)
         others = time.monotonic() - started
         wait_for(all_completed, seconds=60)

@@ -17,12 +17,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from settlement.exchanges.ccxt_exchange import CcxtExchange
 from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, BatchState
 from settlement.services.claiming import claim_waiting_orders
-from settlement.services.sending import ask_again, take_next_step
+from settlement.services.stepping import recheck_attempt, take_next_step
 from settlement.verification import verify_everything
-from tests.settlement.conftest import end_pauses
+from tests.settlement.conftest import end_pauses, new_venue
 from trading.exceptions import OrderNotCancellable
 from trading.models import Order
 from trading.services.cancelling import cancel_order
@@ -71,7 +70,7 @@ def impatient(settings):
     settings.RISK_MAX_VALUE = Decimal(10**9)
 
 
-def test_purchases_are_what_was_delivered_and_the_houses_surplus(impatient, exchange, simulator, coin, make_shopper):
+def test_purchases_are_what_was_delivered_and_the_houses_surplus(impatient, venue, simulator, coin, make_shopper):
     sys.stdout.write(f"\n{RUNS} runs with a lossy venue: LOSSY_SEED={SEED}\n")
     chance = random.Random(SEED)
     customers = [make_shopper("100000.00") for _ in range(4)]
@@ -79,7 +78,7 @@ def test_purchases_are_what_was_delivered_and_the_houses_surplus(impatient, exch
     seen = Counter()
     begun = time.monotonic()
     for run in range(1, RUNS + 1):
-        _play(chance, exchange, simulator, coin, customers)
+        _play(chance, venue, simulator, coin, customers)
         _assert_book_is_accounted_for(simulator, coin)
         if run % 50 == 0 or run == RUNS:
             assert verify_everything() == []
@@ -93,29 +92,29 @@ def test_purchases_are_what_was_delivered_and_the_houses_surplus(impatient, exch
     )
 
 
-def _play(chance, exchange, simulator, coin, customers):
+def _play(chance, venue, simulator, coin, customers):
     """Place some orders while the venue misbehaves, and go on until nothing is open."""
     simulator.fail(
         *_rules(chance, "place", PLACING, chance.randrange(6)), *_rules(chance, "query", ASKING, chance.randrange(12))
     )
     placed = []
     for _ in range(chance.randrange(1, 7)):
-        wish = OrderRequest(coin_name="ABAN", amount=None, total=Decimal(chance.randrange(100, 4000)) / 100)
+        order_request = OrderRequest(coin_name="ABAN", amount=None, total=Decimal(chance.randrange(100, 4000)) / 100)
         placed.append(
-            place_order(buyer=chance.choice(customers).principal, order_request=wish, now=timezone.now()).order
+            place_order(buyer=chance.choice(customers).principal, order_request=order_request, now=timezone.now()).order
         )
         if chance.random() < 0.3:
-            _step(chance, exchange, coin)
+            _step(chance, venue, coin)
         if chance.random() < 0.1:
             _cancel(chance.choice(placed))
     deadline = time.monotonic() + 30
     while Order.objects.filter(state__in=["pending", "aggregated", "settling"]).exists():
-        _step(chance, exchange, coin, due_at=timezone.now() + timedelta(days=1))
+        _step(chance, venue, coin, due_at=timezone.now() + timedelta(days=1))
         assert time.monotonic() < deadline, "still open"
     simulator.fail()
     given_up = Attempt.objects.filter(recheck_at__isnull=False)
     for attempt in given_up:
-        ask_again(attempt_id=attempt.pk, exchange=exchange)
+        recheck_attempt(attempt_id=attempt.pk, venue=venue)
     given_up.update(recheck_at=None)  # the day for which they are asked for is over
 
 
@@ -129,7 +128,7 @@ def _rules(chance, occasion, odds, count):
         yield rule
 
 
-def _step(chance, exchange, coin, due_at=None):
+def _step(chance, venue, coin, due_at=None):
     """What a worker would do next; now and then twice at once."""
     end_pauses()
     claim_waiting_orders(coin_id=coin.pk, now=due_at or timezone.now())
@@ -140,15 +139,15 @@ def _step(chance, exchange, coin, due_at=None):
     if chance.random() < 0.15:
         other = threading.Thread(target=_take_step_elsewhere, args=[attempt.batch_id])
         other.start()
-        take_next_step(batch_id=attempt.batch_id, exchange=exchange)
+        take_next_step(batch_id=attempt.batch_id, venue=venue)
         other.join()
     else:
-        take_next_step(batch_id=attempt.batch_id, exchange=exchange)
+        take_next_step(batch_id=attempt.batch_id, venue=venue)
 
 
 def _take_step_elsewhere(batch_id):
     try:
-        take_next_step(batch_id=batch_id, exchange=CcxtExchange())
+        take_next_step(batch_id=batch_id, venue=new_venue())
     finally:
         connection.close()
 

@@ -7,21 +7,17 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.models import AttemptState, BatchState, Pause
-from settlement.services.pausing import find_pause, lift_pause, pause_buying, pause_for_trouble
-from settlement.services.pricing import refresh_prices
-from settlement.services.sending import take_next_step
+from settlement.selectors.pauses import find_pause
+from settlement.services.pausing import lift_pause, pause_buying, pause_for_trouble
+from settlement.services.price_feed import refresh_prices
+from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
 from tests.conftest import make_coin
-from tests.settlement.conftest import attempts, end_pauses
+from tests.settlement.conftest import attempts, end_pauses, states
 from trading.jobs import CLAIM_TASK
-from trading.models import Order
 from trading.services.coins import open_or_close_shop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]
-
-
-def states():
-    return list(Order.objects.order_by("id").values_list("state", flat=True))
 
 
 class TestTrouble:
@@ -52,7 +48,7 @@ class TestTrouble:
         ids=["account empty", "key refused", "market closed", "no prices"],
     )
     def test_pauses_and_refunds_nobody_and_ends(
-        self, place, settle, simulator, exchange, settings, trouble, mend, of_coin, caplog
+        self, place, settle, simulator, venue, settings, trouble, mend, of_coin, caplog
     ):
         settings.MAX_ATTEMPTS = 2
         place("60.00")
@@ -63,11 +59,11 @@ class TestTrouble:
             assert (pause.coin_id == batch.coin_id, pause.set_by) == (of_coin, None)
             assert ("ABAN" if of_coin else "the venue") in caplog.text
             end_pauses()
-            take_next_step(batch_id=batch.pk, exchange=exchange)
+            take_next_step(batch_id=batch.pk, venue=venue)
         assert states() == ["settling"]
         mend(simulator)
         end_pauses()
-        take_next_step(batch_id=batch.pk, exchange=exchange)
+        take_next_step(batch_id=batch.pk, venue=venue)
         batch.refresh_from_db()
         assert (batch.state, states(), Pause.objects.count()) == (BatchState.SETTLED, ["completed"], 0)
 
@@ -106,43 +102,43 @@ class TestTrouble:
 class TestTooManyCalls:
     """The venue bans who goes on calling: then nothing is asked, not even for prices, until it is over."""
 
-    def test_of_orders_stop_questions_too(self, place, settle, simulator, exchange, coin, now):
+    def test_of_orders_stop_questions_too(self, place, settle, simulator, venue, coin, now):
         simulator.fail({"on": "place", "action": "rate_limit", "times": 1})
         place("60.00")
         settle()
         pause = Pause.objects.get()
-        assert (pause.coin, pause.is_of_calls) == (None, True)
+        assert (pause.coin, pause.stops_all_calls) == (None, True)
         coin.fixed_price = None
         coin.save()
         simulator.fail({"action": "down"})
-        refresh_prices(exchange=exchange, source="binance", now=now)
+        refresh_prices(venue=venue, source="binance", now=now)
         assert Pause.objects.get().times == 1, "nothing was asked"
 
-    def test_of_questions_for_prices(self, coin, simulator, exchange, now):
+    def test_of_questions_for_prices(self, coin, simulator, venue, now):
         coin.fixed_price = None
         coin.save()
         simulator.fail({"on": "ticker", "action": "rate_limit", "times": 1})
-        refresh_prices(exchange=exchange, source="binance", now=now)
-        assert find_pause(coin_id=coin.pk, now=now).is_of_calls
+        refresh_prices(venue=venue, source="binance", now=now)
+        assert find_pause(coin_id=coin.pk, now=now).stops_all_calls
 
-    def test_of_questions_for_an_order_put_it_off(self, place, settle, simulator, exchange):
+    def test_of_questions_for_an_order_put_it_off(self, place, settle, simulator, venue):
         simulator.fail(
             {"on": "place", "action": "accept_then_drop", "times": 1}, {"on": "query", "action": "rate_limit"}
         )
         place("60.00")
         batch = settle(steps=2)
-        assert Pause.objects.get().is_of_calls
+        assert Pause.objects.get().stops_all_calls
         asked = attempts()[0].lookups
-        take_next_step(batch_id=batch.pk, exchange=exchange)
+        take_next_step(batch_id=batch.pk, venue=venue)
         assert attempts()[0].lookups == asked
         simulator.fail()
         end_pauses()
-        take_next_step(batch_id=batch.pk, exchange=exchange)
+        take_next_step(batch_id=batch.pk, venue=venue)
         assert states() == ["completed"]
 
 
 class TestStaff:
-    def test_pause_and_lift_a_coin_or_all(self, place, claim, coin, admin_user, now, exchange, simulator):
+    def test_pause_and_lift_a_coin_or_all(self, place, claim, coin, admin_user, now, venue, simulator):
         place("60.00")
         batch = claim()
         for paused in (coin, None):
@@ -150,12 +146,12 @@ class TestStaff:
             pause_for_trouble(coin=paused, reason="trouble", at_least_seconds=1, now=now)
             place("12.00")
             assert claim(at=now + timedelta(days=1)) is None
-            take_next_step(batch_id=batch.pk, exchange=exchange)
+            take_next_step(batch_id=batch.pk, venue=venue)
             assert attempts()[0].state == AttemptState.NEW
             ProcrastinateJob.objects.all()._raw_delete("default")
             lift_pause(pause=Pause.objects.get())
             assert {job.task_name for job in ProcrastinateJob.objects.all()} == {CLAIM_TASK, "settlement.settle_batch"}
-        take_next_step(batch_id=batch.pk, exchange=exchange)
+        take_next_step(batch_id=batch.pk, venue=venue)
         assert states() == ["completed", "pending", "pending"]
 
     def test_close_the_shop_within_seconds(self, api, shopper, coin):

@@ -8,10 +8,13 @@ from django.db import connection
 from psycopg import ClientCursor
 
 from exchange_site.history import write_settled_orders
-from settlement.attention import count_concerns, list_concerns
-from settlement.selectors import count_batches, count_open_findings, list_paused_coins, summarise_jobs
-from settlement.services.sending import take_next_step
+from settlement.selectors.batches import count_batches
+from settlement.selectors.findings import count_open_findings
+from settlement.selectors.jobs import summarise_jobs
+from settlement.selectors.pauses import list_paused_coins
+from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
+from settlement.to_do.readers import count_to_do, list_to_do
 from trading.models import Order
 from trading.selectors.orders import summarise_open_orders
 from trading.selectors.pools import sum_pools
@@ -93,7 +96,7 @@ def plans(coin, now):
 
 @pytest.fixture
 def regular(plans, make_shopper, place):
-    """A customer with orders and movements of his own among those of all the others."""
+    """A customer with orders and movements of their own among those of all the others."""
     shopper = make_shopper("1000.00")
     for _ in range(3):
         place("12.00", of=shopper)
@@ -138,21 +141,21 @@ def test_of_the_api(plans, regular, api):
     assert plans.read_from_end_to_end == []
 
 
-def test_of_settlement(plans, regular, claim, exchange, now):
+def test_of_settlement(plans, regular, claim, venue, now):
     with plans.watched():
         batch = claim()
-        take_next_step(batch_id=batch.pk, exchange=exchange)
+        take_next_step(batch_id=batch.pk, venue=venue)
         sweep(now=now + timedelta(minutes=5))
     assert set(Order.objects.filter(customer=regular.user).values_list("state", flat=True)) == {"completed"}
     assert plans.count > 40
     assert plans.read_from_end_to_end == []
 
 
-def test_of_what_operators_and_prometheus_ask(plans, regular, now):
+def test_of_the_to_do_page_and_the_metrics(plans, regular, now):
     later = now + timedelta(hours=1)
     with plans.watched():
-        list_concerns(now=later)
-        count_concerns(now=later)
+        list_to_do(now=later)
+        count_to_do(now=later)
         for read in (sum_pools, summarise_open_orders, summarise_jobs, count_batches, count_open_findings):
             read()
         list_paused_coins(now=later)

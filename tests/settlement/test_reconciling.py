@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
@@ -13,16 +14,17 @@ from django.db import connection
 from django.utils import timezone
 
 from settlement import tasks
-from settlement.exchanges.ccxt_exchange import CcxtExchange
-from settlement.exchanges.protocol import CLIENT_ORDER_ID_PREFIX, ExchangeAway, PurchaseRequest
 from settlement.models import Attempt, AttemptState, Finding, FindingKind, new_client_order_id
-from settlement.selectors import count_open_findings
-from settlement.services import reconciling, sending
+from settlement.selectors.findings import count_open_findings
+from settlement.services import sending, stepping
 from settlement.services.claiming import claim_waiting_orders
-from settlement.services.sending import ask_again, take_next_step
+from settlement.services.reconciling import comparing
+from settlement.services.stepping import recheck_attempt, take_next_step
+from settlement.venues.protocol import CLIENT_ORDER_ID_PREFIX, PurchaseRequest, VenueAway
 from settlement.verification import verify_everything
 from tests.conftest import make_coin
-from tests.settlement.conftest import attempts, batches, end_pauses
+from tests.processes import at_once
+from tests.settlement.conftest import attempts, batches, end_pauses, new_venue
 from tests.settlement.test_verification import tamper
 from wallets.models import Transaction, Wallet, WalletRole
 
@@ -37,16 +39,16 @@ def no_lag(settings):
 
 
 @pytest.fixture
-def exchange(exchange):
-    exchange._client.enableRateLimit = False  # it would make every list wait
-    return exchange
+def venue(venue):
+    venue._client.enableRateLimit = False  # it would make every list wait
+    return venue
 
 
 @pytest.fixture
-def reconcile(exchange):
+def reconcile(venue):
     def run(days=2, of=None):
         now = timezone.now()
-        return reconciling.reconcile(exchange=of or exchange, since=now - days * DAY, now=now)
+        return comparing.reconcile(venue=of or venue, since=now - days * DAY, now=now)
 
     return run
 
@@ -63,20 +65,20 @@ def edit_book(simulator, tmp_path):
 
 
 @pytest.fixture
-def buy(simulator, exchange):
+def buy(simulator, venue):
     """Buy at the venue behind our books' back."""
 
     def at_the_venue(quantity="5", *, name=None):
         name = name or new_client_order_id()
-        request = PurchaseRequest(
+        purchase = PurchaseRequest(
             coin="ABAN",
             client_order_id=name,
             quantity=Decimal(quantity),
             limit_price=Decimal("4.1"),
-            signed_at=exchange.read_time(),
+            signed_at=venue.read_time(),
             window=timedelta(seconds=5),
         )
-        assert exchange.buy(request=request).quantity == Decimal(quantity)
+        assert venue.buy(purchase=purchase).quantity == Decimal(quantity)
         return name
 
     return at_the_venue
@@ -93,8 +95,8 @@ def command(*arguments):
 
 
 @pytest.fixture
-def at_our_exchange(exchange, monkeypatch):
-    monkeypatch.setattr("settlement.management.commands.reconcile.get_exchange", lambda: exchange)
+def at_our_venue(venue, monkeypatch):
+    monkeypatch.setattr("settlement.management.commands.reconcile.get_venue", lambda: venue)
 
 
 def found(**wanted):
@@ -143,7 +145,7 @@ class TestNothingToFind:
         assert attempts()[0].cost > Decimal(simulator.book()[0]["cummulativeQuoteQty"])
         assert reconcile().findings == []
 
-    def test_of_what_an_operator_decides(self, place, settle, simulator, reconcile):
+    def test_while_staff_decide(self, place, settle, simulator, reconcile):
         simulator.set_account(balances={"BNB": "1000"}, commission_asset="BNB")
         place("60.00")
         settle()
@@ -155,7 +157,7 @@ class TestNothingToFind:
         done = reconcile()
         assert (done.findings, done.unasked) == ([], [])
 
-    def test_of_what_others_buy_there(self, buy, coin, reconcile):
+    def test_of_orders_that_others_placed_there(self, buy, coin, reconcile):
         buy(name="web_1234")
         done = reconcile()
         assert (done.purchases, done.findings) == (0, [])
@@ -194,10 +196,10 @@ class TestExtra:
         edit_book("UPDATE venue_order SET executed = '0', quote = '0', status = 'EXPIRED'")
         assert reconcile().findings == []
 
-    def test_stays_while_the_venue_knows_it_though_its_list_does_not(self, coin, buy, reconcile, exchange, monkeypatch):
+    def test_stays_while_the_venue_knows_it_though_its_list_does_not(self, coin, buy, reconcile, venue, monkeypatch):
         buy()
         reconcile()
-        monkeypatch.setattr(exchange, "list_purchases", lambda **_: [])
+        monkeypatch.setattr(venue, "list_purchases", lambda **_: [])
         assert len(reconcile().findings) == 1
 
     def test_is_gone_with_the_order(self, coin, buy, reconcile, edit_book):
@@ -226,14 +228,14 @@ class TestMissing:
         assert (finding.kind, finding.subject, finding.attempt) == ("missing", subject_of(forgotten), forgotten)
         assert (finding.ours, finding.amount) == ("15.02 for 60.08", Decimal("-15.02"))
 
-    def test_is_not_one_that_the_list_has_left_out(self, place, settle, reconcile, exchange, monkeypatch):
+    def test_is_not_one_that_the_list_has_left_out(self, place, settle, reconcile, venue, monkeypatch):
         place("60.00")
         settle()
-        monkeypatch.setattr(exchange, "list_purchases", lambda **_: [])
+        monkeypatch.setattr(venue, "list_purchases", lambda **_: [])
         assert reconcile().findings == []
 
-    def test_is_not_one_of_which_nothing_is_said(self, forgotten, simulator, reconcile, exchange, monkeypatch):
-        monkeypatch.setattr(exchange, "list_purchases", lambda **_: [])
+    def test_is_not_one_that_could_not_be_looked_up(self, forgotten, simulator, reconcile, venue, monkeypatch):
+        monkeypatch.setattr(venue, "list_purchases", lambda **_: [])
         simulator.fail({"on": "query", "action": "down"})
         done = reconcile()
         assert (done.findings, done.unasked) == ([], ["ABAN"])
@@ -304,14 +306,12 @@ class TestDiffers:
         done = reconcile()
         assert (done.findings, done.closed) == ([], 2)
 
-    def test_stays_while_the_venue_says_so_though_its_list_does_not(
-        self, place, settle, reconcile, exchange, monkeypatch
-    ):
+    def test_stays_while_the_venue_says_so_though_its_list_does_not(self, place, settle, reconcile, venue, monkeypatch):
         place("60.00")
         settle()
         tamper("UPDATE settlement_attempt SET state = 'empty', executed = 0, commission = 0")
         reconcile()
-        monkeypatch.setattr(exchange, "list_purchases", lambda **_: [])
+        monkeypatch.setattr(venue, "list_purchases", lambda **_: [])
         reconcile()
         assert found(kind="differs") == [("differs", subject_of(attempts()[0]))]
 
@@ -338,7 +338,7 @@ class TestLateFill:
         batch = settle()
         time.sleep(0.6)
         for _ in range(3):
-            take_next_step(batch_id=batch.pk, exchange=CcxtExchange())
+            take_next_step(batch_id=batch.pk, venue=new_venue())
         simulator.fail()
         first, second = attempts()
         assert (first.state, second.state) == (AttemptState.NOT_PLACED, AttemptState.FILLED)
@@ -361,13 +361,15 @@ class TestLateFill:
         done = reconcile()
         assert (done.late_fills, done.closed, found()) == (0, 0, [("late_fill", subject_of(bought_twice))])
 
-    def test_is_booked_once_with_whoever_asks_again(self, bought_twice, reconcile, exchange):
-        threads = [threading.Thread(target=closing(ask_again), kwargs=late(bought_twice)) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        reconcile()
-        for thread in threads:
-            thread.join()
+    def test_is_booked_once_though_others_recheck_it(self, bought_twice, reconcile, venue):
+        def run(number):
+            if number == 0:
+                reconcile()
+            else:
+                recheck_attempt(attempt_id=bought_twice.pk, venue=new_venue())
+            connection.close()
+
+        at_once(3, run)
         assert Transaction.objects.filter(kind="fill").count() == 2
         assert found() == [("late_fill", subject_of(bought_twice))]
 
@@ -376,10 +378,6 @@ class TestLateFill:
         reconcile()
         assert found() == [("late_fill", subject_of(bought_twice))]
         assert Finding.objects.get().theirs.endswith("commission in BNB")
-
-
-def late(attempt):
-    return {"attempt_id": attempt.pk, "exchange": CcxtExchange()}
 
 
 def closing(call):
@@ -450,18 +448,18 @@ class TestFindings:
         [again] = reconcile().findings
         assert again.pk != finding.pk
 
-    def test_of_a_run_that_began_later_are_left_to_it(self, coin, buy, exchange, reconcile, edit_book):
+    def test_of_a_run_that_began_later_are_left_to_it(self, coin, buy, venue, reconcile, edit_book):
         begun = timezone.now()
         buy()
         reconcile()
         edit_book("DELETE FROM trade")
         edit_book("DELETE FROM venue_order")
-        done = reconciling.reconcile(exchange=exchange, since=begun - DAY, now=begun)
+        done = comparing.reconcile(venue=venue, since=begun - DAY, now=begun)
         assert (done.closed, len(done.findings)) == (0, 1)
 
 
 class TestList:
-    def test_is_of_our_ids(self):
+    def test_knows_our_ids_by_their_beginning(self):
         assert new_client_order_id().startswith(CLIENT_ORDER_ID_PREFIX)
 
     @pytest.fixture
@@ -476,53 +474,53 @@ class TestList:
         )
         return simulator.book()
 
-    def test_of_more_than_a_page_loses_none(self, many, exchange):
-        listed = exchange.list_purchases(coin="ABAN", since=timezone.now() - 2 * DAY)
+    def test_of_more_than_a_page_loses_none(self, many, venue):
+        listed = venue.list_purchases(coin="ABAN", since=timezone.now() - 2 * DAY)
         assert [order.client_order_id for order in listed] == [order["clientOrderId"] for order in many]
         assert {(order.quantity, order.cost, order.final) for order in listed} == {(1, 4, True)}
 
-    def test_begins_when_it_is_told(self, many, exchange):
-        assert len(exchange.list_purchases(coin="ABAN", since=timezone.now() - timedelta(hours=35))) == 1400
-        assert len(exchange.list_purchases(coin="ABAN", since=timezone.now() - timedelta(hours=1))) == 100
-        assert len(exchange.list_purchases(coin="ABAN", since=timezone.now() - timedelta(days=5))) == 1401
+    def test_begins_at_the_given_time(self, many, venue):
+        assert len(venue.list_purchases(coin="ABAN", since=timezone.now() - timedelta(hours=35))) == 1400
+        assert len(venue.list_purchases(coin="ABAN", since=timezone.now() - timedelta(hours=1))) == 100
+        assert len(venue.list_purchases(coin="ABAN", since=timezone.now() - timedelta(days=5))) == 1401
 
-    def test_of_more_than_a_page_is_reconciled(self, many, exchange, coin, reconcile):
+    def test_of_more_than_a_page_is_reconciled(self, many, venue, coin, reconcile):
         done = reconcile()
         assert (done.purchases, len(done.findings)) == (1401, 1401)
 
-    def test_of_a_venue_that_lists_by_time(self, many, exchange, monkeypatch, edit_book):
-        monkeypatch.setattr("settlement.exchanges.ccxt_exchange._LISTING_BY_ID", frozenset())
+    def test_of_a_venue_that_lists_by_time(self, many, venue, monkeypatch, edit_book):
+        monkeypatch.setattr(venue, "_profile", replace(venue._profile, lists_by_id=False))
         since = timezone.now() - 2 * DAY
-        with pytest.raises(ExchangeAway, match="one moment"):
-            exchange.list_purchases(coin="ABAN", since=since)
+        with pytest.raises(VenueAway, match="one moment"):
+            venue.list_purchases(coin="ABAN", since=since)
         edit_book("UPDATE venue_order SET time = time + id / 400 WHERE id BETWEEN 2 AND 1301")
-        listed = exchange.list_purchases(coin="ABAN", since=since)
+        listed = venue.list_purchases(coin="ABAN", since=since)
         assert [order.client_order_id for order in listed] == [order["clientOrderId"] for order in many]
 
     @pytest.mark.parametrize(
         "rule", [{"action": "down"}, {"action": "rate_limit"}, {"action": "reject", "code": -1021, "msg": "Timestamp"}]
     )
-    def test_is_complete_or_none(self, many, exchange, simulator, rule):
+    def test_is_complete_or_none(self, many, venue, simulator, rule):
         simulator.fail({"on": "query", "action": "delay", "wait": 0.01, "times": 2}, {"on": "query", **rule})
-        with pytest.raises(ExchangeAway):
-            exchange.list_purchases(coin="ABAN", since=timezone.now() - 2 * DAY)
+        with pytest.raises(VenueAway):
+            venue.list_purchases(coin="ABAN", since=timezone.now() - 2 * DAY)
         simulator.fail()
-        assert len(exchange.list_purchases(coin="ABAN", since=timezone.now() - 2 * DAY)) == 1401
+        assert len(venue.list_purchases(coin="ABAN", since=timezone.now() - 2 * DAY)) == 1401
 
     @pytest.mark.parametrize("answer", ["<html>", [{}], [None], {"orders": []}])
-    def test_of_a_proxy_is_none(self, simulator, exchange, monkeypatch, answer):
-        monkeypatch.setattr(exchange._client, "privateGetAllOrders", lambda _: answer)
-        with pytest.raises(ExchangeAway):
-            exchange.list_purchases(coin="ABAN", since=timezone.now() - DAY)
+    def test_of_a_proxy_counts_as_no_list(self, simulator, venue, monkeypatch, answer):
+        monkeypatch.setattr(venue._client, "privateGetAllOrders", lambda _: answer)
+        with pytest.raises(VenueAway):
+            venue.list_purchases(coin="ABAN", since=timezone.now() - DAY)
 
 
-@pytest.mark.usefixtures("at_our_exchange")
+@pytest.mark.usefixtures("at_our_venue")
 class TestCommand:
-    def test_ends_well_when_there_is_nothing(self, place, settle):
+    def test_succeeds_when_nothing_is_found(self, place, settle):
         place("60.00")
         settle()
         code, said = command()
-        assert (code, "1 orders at the exchange, 1 attempts" in said) == (0, True)
+        assert (code, "1 orders at the venue, 1 attempts" in said) == (0, True)
         assert command("--quiet") == (0, "")
 
     def test_names_what_it_finds(self, coin, buy):
@@ -549,16 +547,16 @@ class TestCommand:
 
 
 class TestWhileSettlementGoesOn:
-    def test_no_connection_is_held_while_the_venue_is_asked(self, place, settle, reconcile, exchange, monkeypatch):
+    def test_no_connection_is_held_while_the_venue_is_asked(self, place, settle, reconcile, venue, monkeypatch):
         held = []
         for name in ("list_purchases", "look_up"):
-            inner = getattr(exchange, name)
+            inner = getattr(venue, name)
 
             def watched(inner=inner, **arguments):
                 held.append(connection.connection is not None)
                 return inner(**arguments)
 
-            monkeypatch.setattr(exchange, name, watched)
+            monkeypatch.setattr(venue, name, watched)
         place("60.00")
         settle()
         tamper("UPDATE settlement_attempt SET cost = cost + 1")
@@ -566,9 +564,9 @@ class TestWhileSettlementGoesOn:
         assert held == [False, False]
 
     def test_a_purchase_around_the_list_is_neither_missing_nor_extra(
-        self, place, settle, reconcile, exchange, monkeypatch
+        self, place, settle, reconcile, venue, monkeypatch
     ):
-        inner = exchange.list_purchases
+        inner = venue.list_purchases
 
         def settle_list_and_settle(**arguments):
             place("40.00")
@@ -578,25 +576,29 @@ class TestWhileSettlementGoesOn:
             settle()
             return listed
 
-        monkeypatch.setattr(exchange, "list_purchases", settle_list_and_settle)
+        monkeypatch.setattr(venue, "list_purchases", settle_list_and_settle)
         done = reconcile()
         assert (done.attempts, done.purchases, done.findings) == (2, 1, [])
 
-    @pytest.mark.parametrize("step", ["_commit_to_sending", "_react", "book_execution"])
-    def test_a_purchase_in_between_is_left_to_it(self, place, claim, reconcile, exchange, monkeypatch, step):
+    @pytest.mark.parametrize(
+        ("module", "step"),
+        [(sending, "_commit_to_sending"), (stepping, "_react"), (stepping, "book_execution")],
+        ids=lambda of: of if isinstance(of, str) else "",
+    )
+    def test_a_purchase_in_between_is_left_to_it(self, place, claim, reconcile, venue, monkeypatch, module, step):
         """Reconciliation runs to its end within a step of settlement, and after it."""
         place("60.00")
         batch = claim()
-        inner, seen = getattr(sending, step), []
+        inner, seen = getattr(module, step), []
 
         def around(*arguments, **named):
-            seen.append(reconcile(of=CcxtExchange()).findings)
+            seen.append(reconcile(of=new_venue()).findings)
             answer = inner(*arguments, **named)
-            seen.append(reconcile(of=CcxtExchange()).findings)
+            seen.append(reconcile(of=new_venue()).findings)
             return answer
 
-        monkeypatch.setattr(sending, step, around)
-        take_next_step(batch_id=batch.pk, exchange=exchange)
+        monkeypatch.setattr(module, step, around)
+        take_next_step(batch_id=batch.pk, venue=venue)
         assert seen == [[], []]
         assert attempts()[0].state == AttemptState.FILLED
 
@@ -607,9 +609,9 @@ class TestWhileSettlementGoesOn:
         assert (attempts()[0].state, len(simulator.book())) == (AttemptState.SENT, 1)
         assert reconcile().findings == []
 
-    def test_never_finds_what_is_not_there(self, coin, make_shopper, place, exchange, simulator, reconcile, settings):
+    def test_never_finds_what_is_not_there(self, coin, make_shopper, place, venue, simulator, reconcile, settings):
         settings.RISK_MAX_ORDERS, settings.EXCHANGE_RECV_WINDOW = 10_000, timedelta(seconds=0.5)
-        shopper, own, over = make_shopper("100000.00"), CcxtExchange(), threading.Event()
+        shopper, own, over = make_shopper("100000.00"), new_venue(), threading.Event()
         own._client.enableRateLimit = False
         simulator.fail(
             *(
@@ -624,7 +626,7 @@ class TestWhileSettlementGoesOn:
                 end_pauses()
                 claim_waiting_orders(coin_id=coin.pk, now=timezone.now())
                 for batch in batches()[-3:]:
-                    take_next_step(batch_id=batch.pk, exchange=own)
+                    take_next_step(batch_id=batch.pk, venue=own)
 
         settling = threading.Thread(target=closing(settle_on))
         settling.start()
@@ -640,10 +642,10 @@ class TestWhileSettlementGoesOn:
         assert reconcile().findings == []
 
 
-def test_the_daily_task_looks_back_for_the_configured_days(coin, buy, exchange, monkeypatch, settings):
-    monkeypatch.setattr(tasks, "get_exchange", lambda: exchange)
-    asked, inner = [], exchange.list_purchases
-    monkeypatch.setattr(exchange, "list_purchases", lambda **given: asked.append(given["since"]) or inner(**given))
+def test_the_daily_task_looks_back_for_the_configured_days(coin, buy, venue, monkeypatch, settings):
+    monkeypatch.setattr(tasks, "get_venue", lambda: venue)
+    asked, inner = [], venue.list_purchases
+    monkeypatch.setattr(venue, "list_purchases", lambda **given: asked.append(given["since"]) or inner(**given))
     settings.RECONCILE_DAYS = 5
     buy()
     tasks.reconcile(timestamp=0)

@@ -9,14 +9,14 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from settlement.exchanges.protocol import Executed, NotPlaced
 from settlement.models import Attempt, AttemptState, Batch, BatchState
-from settlement.services import booking, claiming, sending
+from settlement.services import claiming, outcomes, sending
 from settlement.services.claiming import claim_waiting_orders
-from settlement.services.sending import take_next_step
+from settlement.services.stepping import take_next_step
+from settlement.venues.protocol import Executed, NotPlaced
 from settlement.verification import verify_everything
 from tests.conftest import make_coin
-from tests.settlement.conftest import attempts, batches, end_pauses
+from tests.settlement.conftest import attempts, batches, end_pauses, new_venue, states
 from trading.exceptions import OrderNotCancellable
 from trading.models import Order, OrderState
 from trading.pools import read_counters
@@ -30,10 +30,6 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 def inventory():
     return Wallet.objects.get(role=WalletRole.INVENTORY, asset="ABAN").balance
-
-
-def states():
-    return list(Order.objects.order_by("id").values_list("state", flat=True))
 
 
 class TestLargeOrders:
@@ -53,13 +49,13 @@ class TestLargeOrders:
         assert settle().orders_count == 4
         assert (states(), len(simulator.book())) == ([OrderState.COMPLETED] * 4, 1)
 
-    def test_take_their_jobs_along(self, place, claim):
+    def test_delete_their_waiting_jobs(self, place, claim):
         place("12.00")
         place("13.00")
         claim()
         assert list(ProcrastinateJob.objects.values_list("task_name", flat=True)) == ["settlement.settle_batch"]
 
-    def test_use_the_surplus_of_the_last_purchase_first(self, place, settle, simulator, exchange):
+    def test_use_the_surplus_of_the_last_purchase_first(self, place, settle, simulator, venue):
         place("60.00")
         settle()
         place("40.00")
@@ -82,13 +78,13 @@ class TestLargeOrders:
         assert claim().state == BatchState.SETTLED
         assert (states(), len(simulator.book())) == ([OrderState.COMPLETED] * 2, 1)
 
-    def test_wait_while_an_attempt_is_in_flight(self, place, claim, exchange, simulator):
+    def test_wait_while_an_attempt_is_in_flight(self, place, claim, venue, simulator):
         place("12.00")
         first = claim()
         place("13.00")
         assert claim() is None
         assert ProcrastinateJob.objects.filter(task_name="settlement.claim_waiting_orders").count() == 0
-        take_next_step(batch_id=first.pk, exchange=exchange)
+        take_next_step(batch_id=first.pk, venue=venue)
         assert ProcrastinateJob.objects.filter(task_name="settlement.claim_waiting_orders").count() == 1, (
             "its end looks again"
         )
@@ -142,10 +138,10 @@ class TestPools:
         assert claim() is None
         assert read_counters(coin_names=["ABAN"]) == {"ABAN": Decimal("6.00")}
 
-    def test_are_bought_when_their_time_is_up(self, place, claim, now, settings, simulator, exchange):
+    def test_are_bought_when_their_time_is_up(self, place, claim, now, settings, simulator, venue):
         place("1.00")
         batch = claim(now + settings.POOL_MAX_AGE)
-        take_next_step(batch_id=batch.pk, exchange=exchange)
+        take_next_step(batch_id=batch.pk, venue=venue)
         assert states() == [OrderState.COMPLETED]
         assert Decimal(simulator.book()[0]["executedQty"]) * 4 >= 5, "topped up to the venue's minimum notional"
 
@@ -165,7 +161,7 @@ class TestPools:
         assert claim().orders_count == 2
 
 
-def test_a_cancel_does_not_wait_for_a_claim_nor_undo_it(place, coin, shopper, now):
+def test_a_cancel_neither_waits_for_a_claim_nor_undoes_it(place, coin, shopper, now):
     order = place("60.00")
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
         batch = Batch.objects.create(coin=coin, created_at=now)
@@ -199,7 +195,7 @@ def test_a_claim_passes_over_an_order_that_is_being_cancelled(place, claim, coin
 
 
 class TestClaimsThatWaitForTheSameCoin:
-    """Claims of one process; the coin's lock is held by another connection, as a booking holds it."""
+    """Claims of one process; the coin's lock is held by another connection, as a outcomes holds it."""
 
     @pytest.fixture
     def claims_at_once(self, claim, coin, monkeypatch):
@@ -225,7 +221,7 @@ class TestClaimsThatWaitForTheSameCoin:
 
         return run
 
-    def test_are_one_and_see_what_was_placed_meanwhile(self, place, claims_at_once):
+    def test_are_one_and_see_orders_placed_meanwhile(self, place, claims_at_once):
         place("12.00")
         results, begun = claims_at_once(meanwhile=lambda: place("13.00"))
         assert [result.result().orders_count for result in results if result.result()] == [2]
@@ -249,11 +245,11 @@ class TestRefusals:
         assert (order.state, order.reason) == (OrderState.REFUNDED, "refused_by_the_exchange")
         assert (shopper.wallet.balance, shopper.holding("ABAN"), simulator.book()) == (100, 0, [])
 
-    def test_of_a_coin_that_is_not_listed(self, place, exchange, shopper, now):
+    def test_of_a_coin_that_is_not_listed(self, place, venue, shopper, now):
         unlisted = make_coin("NOLIST", "4.00")
         place("60.00", crypto="NOLIST")
         batch = claim_waiting_orders(coin_id=unlisted.pk, now=now)
-        take_next_step(batch_id=batch.pk, exchange=exchange)
+        take_next_step(batch_id=batch.pk, venue=venue)
         batch.refresh_from_db()
         assert batch.state == BatchState.REFUNDED
         assert shopper.wallet.balance == 100
@@ -265,22 +261,22 @@ class TestRefusals:
             {"action": "reject", "code": -2015, "msg": "Invalid API-key, IP, or permissions for action."},
         ],
     )
-    def test_that_pass_are_tried_again_under_a_new_id(self, place, settle, simulator, rule, exchange):
+    def test_that_pass_are_tried_again_under_a_new_id(self, place, settle, simulator, rule, venue):
         simulator.fail({"on": "place", "times": 1, **rule})
         place("60.00")
         batch = settle()
-        take_next_step(batch_id=batch.pk, exchange=exchange)
+        take_next_step(batch_id=batch.pk, venue=venue)
         first, second = attempts()
         assert (first.excused, second.state) == (True, AttemptState.NEW), "the venue is paused"
         end_pauses()
-        take_next_step(batch_id=batch.pk, exchange=exchange)
+        take_next_step(batch_id=batch.pk, venue=venue)
         batch.refresh_from_db()
         first, second = attempts()
         assert (first.state, second.state) == (AttemptState.NOT_PLACED, AttemptState.FILLED)
         assert first.client_order_id != second.client_order_id
         assert (batch.state, len(simulator.book())) == (BatchState.SETTLED, 1)
 
-    def test_that_do_not_pass_end_with_an_operator(self, place, settle, simulator, settings):
+    def test_that_do_not_pass_end_with_staff(self, place, settle, simulator, settings):
         settings.MAX_ATTEMPTS = 3
         simulator.fail({"on": "place", "action": "reject", "code": -1013, "msg": "Filter failure: LOT_SIZE"})
         place("60.00")
@@ -315,7 +311,7 @@ class TestPartialFills:
             place("12.00")
         settle()
         assert states() == ["completed", "completed", "settling", "settling"]
-        take_next_step(batch_id=batches()[0].pk, exchange=sending_exchange())
+        take_next_step(batch_id=batches()[0].pk, venue=new_venue())
         assert states() == ["completed"] * 4
         assert [attempt.state for attempt in attempts()] == [AttemptState.FILLED] * 2
 
@@ -350,12 +346,6 @@ class TestPartialFills:
         assert (batch.state, attempts()[1].state) == (BatchState.SETTLED, AttemptState.NOT_PLACED)
 
 
-def sending_exchange():
-    from settlement.exchanges.ccxt_exchange import CcxtExchange
-
-    return CcxtExchange()
-
-
 class TestLostAnswers:
     @pytest.mark.parametrize("action", ["accept_then_drop", "accept_then_500", "garbage", "accept_then_hang"])
     def test_are_found_and_booked_once(self, place, settle, simulator, settings, action, shopper):
@@ -365,7 +355,7 @@ class TestLostAnswers:
         batch = settle()
         assert (batch.state, attempts()[0].state) == (BatchState.OPEN, AttemptState.SENT)
         assert ProcrastinateJob.objects.filter(task_name="settlement.settle_batch", scheduled_at__isnull=False).exists()
-        take_next_step(batch_id=batch.pk, exchange=sending_exchange())
+        take_next_step(batch_id=batch.pk, venue=new_venue())
         order.refresh_from_db()
         assert (order.state, shopper.holding("ABAN"), len(simulator.book())) == ("completed", order.amount, 1)
         assert attempts()[0].lookups == 1
@@ -387,10 +377,10 @@ class TestLostAnswers:
         assert attempts()[0].not_found == 0
         time.sleep(0.6)
         for _ in range(2):
-            take_next_step(batch_id=batch.pk, exchange=sending_exchange())
+            take_next_step(batch_id=batch.pk, venue=new_venue())
         assert (attempts()[0].state, attempts()[0].not_found) == (AttemptState.SENT, 2)
         for _ in range(2):
-            take_next_step(batch_id=batch.pk, exchange=sending_exchange())
+            take_next_step(batch_id=batch.pk, venue=new_venue())
         first, second = attempts()
         assert (first.state, second.state, len(simulator.book())) == (
             AttemptState.NOT_PLACED,
@@ -406,18 +396,18 @@ class TestLostAnswers:
         place("60.00")
         batch = settle(steps=2)
         assert attempts()[0].state == AttemptState.SENT
-        take_next_step(batch_id=batch.pk, exchange=sending_exchange())
+        take_next_step(batch_id=batch.pk, venue=new_venue())
         assert states() == ["completed"]
 
-    def test_no_venue_before_the_sending_changes_nothing(self, place, claim, exchange, simulator):
+    def test_of_questions_before_the_sending_change_nothing(self, place, claim, venue, simulator):
         place("60.00")
         batch = claim()
         simulator.fail({"action": "down"})
-        take_next_step(batch_id=batch.pk, exchange=exchange)
+        take_next_step(batch_id=batch.pk, venue=venue)
         assert attempts()[0].state == AttemptState.NEW
         simulator.fail()
         end_pauses()
-        take_next_step(batch_id=batch.pk, exchange=exchange)
+        take_next_step(batch_id=batch.pk, venue=venue)
         assert states() == ["completed"]
 
 
@@ -437,7 +427,7 @@ class TestRunningTwice:
         with pytest.raises(IntegrityError, match="one_attempt_in_flight_per_coin"), transaction.atomic():
             Attempt.objects.create(batch=batch, coin=coin, number=2, next_step_at=now, created_at=now)
 
-    def test_a_booking_counts_once(self, place, settle, exchange, shopper):
+    def test_a_booking_counts_once(self, place, settle, venue, shopper):
         order = place("60.00")
         settle()
         [attempt] = attempts()
@@ -449,16 +439,16 @@ class TestRunningTwice:
             cost=Decimal(60),
             commission=Decimal(0),
         )
-        booking.book_execution(attempt=attempt, execution=again)
-        booking.end_refused(attempt=attempt, from_state=AttemptState.SENT, reason="late")
-        booking.end_not_placed(attempt=attempt, answer=NotPlaced(reason="late"))
-        booking.give_up_looking(attempt=attempt, reason="late")
-        booking.park(attempt=attempt, from_state=AttemptState.SENT, reason="late")
+        outcomes.book_execution(attempt=attempt, execution=again)
+        outcomes.end_refused(attempt=attempt, from_state=AttemptState.SENT, reason="late")
+        outcomes.end_not_placed(attempt=attempt, answer=NotPlaced(reason="late"))
+        outcomes.presume_not_placed(attempt=attempt, reason="late")
+        outcomes.park(attempt=attempt, from_state=AttemptState.SENT, reason="late")
         order.refresh_from_db()
         assert (order.state, shopper.holding("ABAN"), len(attempts())) == ("completed", order.amount, 1)
         assert attempts()[0].state == AttemptState.FILLED
 
-    def test_an_attempt_is_sent_once(self, place, claim, exchange, simulator):
+    def test_an_attempt_is_sent_once(self, place, claim, venue, simulator):
         place("60.00")
         claim()
         [attempt] = attempts()
@@ -468,30 +458,28 @@ class TestRunningTwice:
         assert first is not None
         assert second is None
 
-    def test_a_step_of_a_batch_that_is_over_does_nothing(self, place, settle, exchange, simulator):
+    def test_a_step_of_a_batch_that_is_over_does_nothing(self, place, settle, venue, simulator):
         place("60.00")
         batch = settle(steps=3)
         assert (batch.state, len(simulator.book())) == (BatchState.SETTLED, 1)
 
 
-def test_no_connection_is_held_while_the_venue_is_asked(place, claim, exchange, simulator, monkeypatch):
+def test_no_connection_is_held_while_the_venue_is_asked(place, claim, venue, simulator, monkeypatch):
     held = []
     for name in ("read_rules", "read_ask", "read_time", "buy"):
-        inner = getattr(exchange, name)
+        inner = getattr(venue, name)
 
         def watched(*args, inner=inner, **kwargs):
             held.append(connection.connection is not None)
             return inner(*args, **kwargs)
 
-        monkeypatch.setattr(exchange, name, watched)
+        monkeypatch.setattr(venue, name, watched)
     place("60.00")
-    take_next_step(batch_id=claim().pk, exchange=exchange)
+    take_next_step(batch_id=claim().pk, venue=venue)
     assert held == [False] * 4
 
 
-def test_claiming_and_booking_take_a_constant_number_of_statements(
-    place, make_shopper, claim, exchange, django_assert_max_num_queries
-):
+def test_claiming_and_booking_take_a_constant_number_of_statements(place, make_shopper, claim, venue):
     from django.test.utils import CaptureQueriesContext
 
     counts = []
@@ -501,7 +489,7 @@ def test_claiming_and_booking_take_a_constant_number_of_statements(
         with CaptureQueriesContext(connection) as claiming:
             batch = claim()
         with CaptureQueriesContext(connection) as settling:
-            take_next_step(batch_id=batch.pk, exchange=exchange)
+            take_next_step(batch_id=batch.pk, venue=venue)
         counts.append((len(claiming), len(settling)))
     assert counts[0] == counts[1]
     assert verify_everything() == []

@@ -3,8 +3,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settlement.exchanges.protocol import MarketRules
 from settlement.sizing import highest_price, quantity_to_buy
+from settlement.venues.protocol import MarketRules
 
 RULES = MarketRules(
     quantity_step=Decimal("0.01"),

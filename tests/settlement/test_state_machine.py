@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 
 from settlement.models import IN_FLIGHT, Attempt
 from settlement.services.claiming import claim_waiting_orders
-from settlement.services.sending import take_next_step
+from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
 from settlement.verification import verify_everything
 from tests.conftest import Shopper
@@ -26,9 +26,9 @@ from trading.exceptions import OrderNotCancellable
 from trading.models import Order
 from trading.services.cancelling import cancel_order
 from trading.services.placing import OrderRequest, place_order
-from wallets.exceptions import InsufficientFunds
+from wallets.exceptions import IdempotencyKeyReused, InsufficientFunds
 from wallets.models import Wallet, WalletRole
-from wallets.runtime.idempotency import IdempotencyKey
+from wallets.runtime.idempotency import IdempotencyKey, idempotency_key
 from wallets.services.cash import deposit, withdraw
 
 PRICE, COMMISSION, THRESHOLD = Decimal(4), Decimal("0.001"), Decimal(10)
@@ -45,7 +45,7 @@ def charge_of(amount):
 class Story(RuleBasedStateMachine):
     """The model knows customers' dollars and coins, each order's state, the batch under way and the surplus."""
 
-    coin = exchange = simulator = None  # set by the test
+    coin = venue = simulator = None  # set by the test
 
     @initialize()
     def begin(self):
@@ -53,6 +53,7 @@ class Story(RuleBasedStateMachine):
         self.customers = [Shopper("100.00") for _ in range(3)]
         self.dollars = {customer: Decimal(100) for customer in self.customers}
         self.coins = dict.fromkeys(self.customers, Decimal(0))
+        self.withdrawals = {}  # customer and key → amount
         self.orders = {}  # id → [customer, amount, state], in the order of placing
         self.surplus = Wallet.objects.get(owner=None, role=WalletRole.INVENTORY, asset="ABAN").balance
         self.batch, self.reserved, self.sent, self.purchases = [], Decimal(0), False, len(self.simulator.book())
@@ -67,26 +68,35 @@ class Story(RuleBasedStateMachine):
 
     @rule(who=strategies.integers(0, 2), amount=CENTS, key=strategies.sampled_from([None, "a", "b"]))
     def withdraw(self, who, amount, key):
-        customer = self.customers[who]
+        customer, earlier = self.customers[who], self.withdrawals.get((who, key))
+        given = idempotency_key(key=key, request={"amount": amount})
         try:
-            withdraw(principal=customer.principal, amount=amount, key=None, now=timezone.now())
+            for _ in range(2 if key else 1):
+                withdraw(principal=customer.principal, amount=amount, key=given, now=timezone.now())
+        except IdempotencyKeyReused:
+            assert earlier not in {None, amount}
         except InsufficientFunds:
+            assert earlier is None
             assert amount > self.dollars[customer]
         else:
-            self.dollars[customer] -= amount
+            assert earlier in {None, amount}
+            if earlier is None:
+                self.dollars[customer] -= amount
+            if key:
+                self.withdrawals[who, key] = amount
 
     @rule(who=strategies.integers(0, 2), amount=AMOUNTS, repeated=strategies.booleans())
     def order(self, who, amount, repeated):
         customer = self.customers[who]
         key = IdempotencyKey(key=f"{len(self.orders)}", request_hash=str(amount)) if repeated else None
-        wish = OrderRequest(coin_name="ABAN", amount=amount, total=None, key=key)
+        order_request = OrderRequest(coin_name="ABAN", amount=amount, total=None, key=key)
         try:
-            placed = place_order(buyer=customer.principal, order_request=wish, now=timezone.now())
+            placed = place_order(buyer=customer.principal, order_request=order_request, now=timezone.now())
         except InsufficientFunds:
             assert charge_of(amount) > self.dollars[customer]
             return
         if repeated:
-            again = place_order(buyer=customer.principal, order_request=wish, now=timezone.now())
+            again = place_order(buyer=customer.principal, order_request=order_request, now=timezone.now())
             assert (again.replayed, again.order.pk) == (True, placed.order.pk)
         self.dollars[customer] -= charge_of(amount)
         state = "aggregated" if charge_of(amount) < THRESHOLD else "pending"
@@ -169,7 +179,7 @@ class Story(RuleBasedStateMachine):
     def _step(self):
         end_pauses()
         attempt = Attempt.objects.get(state__in=IN_FLIGHT)
-        take_next_step(batch_id=attempt.batch_id, exchange=self.exchange)
+        take_next_step(batch_id=attempt.batch_id, venue=self.venue)
 
     def _expect_fill(self):
         bought = self.simulator.book()[self.purchases :]
@@ -230,15 +240,15 @@ class Story(RuleBasedStateMachine):
             attempt = Attempt.objects.filter(state__in=IN_FLIGHT).first()
             if attempt is None:
                 break
-            take_next_step(batch_id=attempt.batch_id, exchange=self.exchange)
+            take_next_step(batch_id=attempt.batch_id, venue=self.venue)
         assert not Order.objects.filter(state__in=["pending", "aggregated", "settling"]).exists()
         assert verify_everything() == []
 
 
-def test_every_story_ends_as_the_model_says(coin, exchange, simulator, settings_of_stories):
+def test_every_story_ends_as_the_model_says(coin, venue, simulator, settings_of_stories):
     simulator.set_account(balances={"USDT": "100000000"}, commission_rate=str(COMMISSION))
-    exchange._client.enableRateLimit = False
-    Story.coin, Story.exchange, Story.simulator = coin, exchange, simulator
+    venue._client.enableRateLimit = False
+    Story.coin, Story.venue, Story.simulator = coin, venue, simulator
     run_state_machine_as_test(
         Story,
         settings=settings(

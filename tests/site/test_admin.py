@@ -12,8 +12,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.models import Attempt, Batch, FindingKind, Intervention, InterventionAction, Pause
 from settlement.services.claiming import claim_waiting_orders
-from settlement.services.findings import raise_finding
-from settlement.services.intervening import request_intervention
+from settlement.services.findings import Contradiction, raise_finding
+from settlement.services.intervening.requests import request_intervention
 from settlement.services.pausing import pause_buying
 from tests.conftest import make_coin
 from trading.models import Coin, Order, Review
@@ -48,9 +48,9 @@ def batch(order, now):
 @pytest.fixture
 def concerns(batch, admin_user, now):
     """A finding, a pause and an intervention."""
-    raise_finding(kind=FindingKind.EXTRA, subject="order 7", now=now)
+    raise_finding(contradiction=Contradiction(kind=FindingKind.EXTRA, subject="order 7"), now=now)
     pause_buying(coin=batch.coin, reason="looking into it", set_by=admin_user, now=now)
-    action = InterventionAction.LOOK_AGAIN
+    action = InterventionAction.LOOK_UP
     request_intervention(batch=batch, action=action, reason="to see", requested_by=admin_user, now=now)
 
 
@@ -305,13 +305,15 @@ class TestInterventions:
         Batch.objects.update(state="parked", reason="ask_beyond_the_price_bound")
         return batch
 
-    @pytest.mark.parametrize("action", ["look_again", "retry", "refund"])
-    def test_ask_for_a_reason_and_go_to_a_worker(self, admin_client, parked, action):
+    @pytest.mark.parametrize(
+        ("action", "stored"), [("look_up", "look_again"), ("retry", "retry"), ("refund", "refund")]
+    )
+    def test_ask_for_a_reason_and_go_to_a_worker(self, admin_client, parked, action, stored):
         assert "Reason" in act(admin_client, self.path, action, parked)
         assert not Intervention.objects.exists()
-        assert "a worker does it" in act(admin_client, self.path, action, parked, reason="the price is back")
+        assert "queued; see Interventions" in act(admin_client, self.path, action, parked, reason="the price is back")
         intervention = Intervention.objects.get()
-        assert (intervention.action, intervention.reason, intervention.outcome) == (action, "the price is back", None)
+        assert (intervention.action, intervention.reason, intervention.outcome) == (stored, "the price is back", None)
         assert ProcrastinateJob.objects.filter(task_name="settlement.intervene").count() == 1
         assert LogEntry.objects.filter(change_message__contains="the price is back").exists()
         assert action.replace("_", " ") in page(admin_client, "settlement/intervention/").replace("_", " ")
@@ -368,7 +370,7 @@ class TestSwitches:
         assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 201
 
     def test_findings_are_closed_with_a_note(self, admin_client, admin_user, now):
-        finding = raise_finding(kind=FindingKind.EXTRA, subject="order 7", now=now)
+        finding = raise_finding(contradiction=Contradiction(kind=FindingKind.EXTRA, subject="order 7"), now=now)
         assert "order 7" in page(admin_client, "settlement/finding/")
         act(admin_client, "settlement/finding", "close", finding, reason="ordered by hand")
         finding.refresh_from_db()

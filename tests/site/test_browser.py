@@ -147,5 +147,5 @@ def test_operators_find_what_waits_and_decide(site, admin_user, shopper, coin, a
         page.get_by_role("button", name="Refund").click()
         page.get_by_label("Reason").fill("they have waited long enough")
         page.get_by_role("button", name="Refund").click()
-        page.get_by_text("a worker does it").wait_for()
+        page.get_by_text("queued; see Interventions").wait_for()
     assert Intervention.objects.get().action == "refund"

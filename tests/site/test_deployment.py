@@ -544,7 +544,7 @@ def test_the_alerts_ask_for_what_is_measured():
     asked = {re.sub(r"_(?:total|bucket|count|sum)$", "", name) for name in asked}
     code = "".join(
         (PROJECT / name).read_text()
-        for name in ("exchange_site/metrics.py", "trading/metrics.py", "settlement/exchanges/measured.py")
+        for name in ("exchange_site/metrics.py", "trading/metrics.py", "settlement/venues/measured.py")
     )
     assert asked <= set(re.findall(r'"(exchange_\w+)"', code))
     fired = re.findall(r'\{alertname="(\w+)"\}', (PROJECT / "deploy/prometheus/rules_test.yml").read_text())

@@ -8,7 +8,7 @@ from procrastinate.contrib.django import app, connector_params
 from procrastinate.contrib.django.management.commands.procrastinate import Command as ProcrastinateCommand
 
 from exchange_site.metrics import serve_metrics
-from settlement.exchanges import load_markets
+from settlement.venues.registry import load_markets
 
 # By default a worker whose connections were cut may stand still for half a minute before it notices.
 _CONNECTION_WAIT_SECONDS: Final = 5.0

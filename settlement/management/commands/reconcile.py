@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from settlement.exchanges import get_exchange
 from settlement.models import Finding
-from settlement.services.reconciling import Reconciliation, reconcile
+from settlement.services.reconciling.comparing import Reconciliation, reconcile
+from settlement.venues.registry import get_venue
 from trading.models import Coin
 
 _FINDINGS_OPEN = 1
@@ -21,8 +21,8 @@ _NOT_ASKED = 2
 
 class Command(BaseCommand):
     help = (
-        "Compare our purchases with the exchange's own list, and check the ledger. Exits with 1 if a finding is open,"
-        " with 2 if the exchange could not be asked."
+        "Compare our purchases with the venue's own list, and check the ledger. Exits with 1 if a finding is open,"
+        " with 2 if the venue could not be asked."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -30,7 +30,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--days", type=_days, default=default, metavar="N", help=f"how far to look back, {default} unless set"
         )
-        parser.add_argument("--quiet", action="store_true", help="print findings and what could not be asked only")
+        parser.add_argument(
+            "--quiet", action="store_true", help="print only findings, and the coins that could not be asked for"
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         console = Console(file=cast("IO[str]", self.stdout), width=160)
@@ -44,13 +46,13 @@ class Command(BaseCommand):
                     yield coin
                     progress.advance(task)
 
-            done = reconcile(exchange=get_exchange(), since=now - timedelta(days=options["days"]), now=now, track=track)
+            done = reconcile(venue=get_venue(), since=now - timedelta(days=options["days"]), now=now, track=track)
         if not options["quiet"]:
             console.print(_summary(done))
         if done.findings:
             console.print(_table(done.findings))
         if done.unasked:
-            console.print(f"The exchange could not be asked for all of: {', '.join(done.unasked)}")
+            console.print(f"The venue could not be asked for all of: {', '.join(done.unasked)}")
             raise SystemExit(_NOT_ASKED)
         if done.findings:
             raise SystemExit(_FINDINGS_OPEN)
@@ -75,7 +77,7 @@ def _progress(console: Console, *, is_quiet: bool) -> Progress:
 
 def _summary(done: Reconciliation) -> str:
     return (
-        f"{done.purchases} orders at the exchange, {done.attempts} attempts of ours, {done.late_fills} booked late, "
+        f"{done.purchases} orders at the venue, {done.attempts} attempts of ours, {done.late_fills} booked late, "
         f"{done.closed} findings gone, {len(done.findings)} open."
     )
 

@@ -12,12 +12,12 @@ class Command(BaseCommand):
     help = "Check that the ledger balances and that orders, coins and purchases agree with it. Exits with 1 if not."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--quiet", action="store_true", help="print findings only")
+        parser.add_argument("--quiet", action="store_true", help="print violations only")
 
     def handle(self, *_: Any, **options: Any) -> None:
         violations = verify_everything()
         if violations:
-            table = Table("rule", "what", "expected", "found", title=f"{len(violations)} findings")
+            table = Table("rule", "what", "expected", "found", title=f"{len(violations)} violations")
             for violation in violations:
                 table.add_row(str(violation.rule), violation.subject, violation.expected, violation.found)
             Console(file=cast("IO[str]", self.stdout), width=160).print(table)

@@ -1,0 +1,60 @@
+"""Findings, which staff close."""
+
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from settlement.models import Finding
+from settlement.services.findings import close_finding
+from wallets.admin.actions import acts_on_chosen, ask_for_reason
+from wallets.admin.records import RecordAdmin
+from wallets.models import User
+
+
+class _OpenFindingsFilter(admin.SimpleListFilter):
+    """Shows open findings, unless staff ask for more."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("closed", "Closed"), ("all", "All")]
+
+    def choices(self, changelist: Any) -> Any:
+        found = list(super().choices(changelist))
+        return [{**found[0], "display": "Open"}, *found[1:]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "all" or acts_on_chosen(request):
+            return queryset
+        return queryset.filter(closed_at__isnull=self.value() != "closed")
+
+
+@admin.register(Finding)
+class FindingAdmin(RecordAdmin):
+    list_display = ("id", "kind", "subject", "ours", "theirs", "amount", "found_at", "seen_at", "closed_at", "note")
+    list_filter = (_OpenFindingsFilter, "kind")
+    list_select_related = ("coin", "attempt")
+    search_help_text = "The id of a finding"
+    search_fields = ("id",)
+    actions = ("close",)
+    object_actions = ("close",)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("settlement.change_finding")
+
+    @admin.action(description="Close", permissions=["operate"])
+    def close(self, request: HttpRequest, queryset: QuerySet[Finding]) -> HttpResponse | None:
+        note = ask_for_reason(page=self, request=request, chosen=queryset, action="close", title="Close these findings")
+        if isinstance(note, HttpResponse):
+            return note
+        for finding in queryset:
+            if close_finding(finding=finding, closed_by=cast("User", request.user), note=note, now=timezone.now()):
+                self.log_change(request, finding, f"Closed: {note}")
+                self.message_user(request, f"{finding} is closed.")
+            else:
+                self.message_user(request, f"{finding} is closed already.", messages.ERROR)
+        return None

@@ -1,0 +1,38 @@
+"""Procrastinate's jobs."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from procrastinate.contrib.django.admin import ProcrastinateJobAdmin
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from wallets.admin.records import BoundedPaginator
+
+admin.site.unregister(ProcrastinateJob)
+
+
+@admin.register(ProcrastinateJob)
+class JobAdmin(ProcrastinateJobAdmin):
+    """Procrastinate's own pages, without the actions that would break a promise.
+
+    A job may be run again once it has failed. None is cancelled or aborted here: the sweep would start it
+    anew, or an order would wait.
+    """
+
+    list_filter = ["status", "queue_name", "task_name"]
+    show_full_result_count = False
+    paginator = BoundedPaginator
+    list_per_page = 50
+    actions = ["retry_failed"]
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_active and request.user.is_superuser)
+
+    @admin.action(description="Retry failed jobs", permissions=["operate"])
+    def retry_failed(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        failed = queryset.filter(status="failed")
+        count = len(failed)
+        super().retry(request, failed)
+        self.message_user(request, f"{count} jobs are run again.")

@@ -1,0 +1,54 @@
+"""Pauses of buying, which staff set and lift."""
+
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from settlement.models import Pause
+from settlement.services.pausing import lift_pause, pause_buying
+from trading.models import Coin
+from wallets.admin.records import QuickAdmin
+from wallets.models import User
+
+
+class _PauseForm(forms.ModelForm):  # type: ignore[type-arg]  # of a pause
+    coin = forms.ModelChoiceField(Coin.objects.all(), required=False, empty_label="everything at the venue")
+    reason = forms.CharField(max_length=200)
+
+    class Meta:
+        model = Pause
+        fields = ("coin", "reason")
+
+
+@admin.register(Pause)
+class PauseAdmin(QuickAdmin):
+    """Adding one stops buying; orders go on being taken. The venue's own pauses end by themselves."""
+
+    list_display = ("__str__", "until", "reason", "times", "set_by", "set_at")
+    list_select_related = ("coin", "set_by")
+    search_fields = ("id",)
+    search_help_text = "The id of a pause"
+    actions = ("lift",)
+    object_actions = ("lift",)
+    form = _PauseForm
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("settlement.change_pause")
+
+    def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
+        pause_buying(coin=obj.coin, reason=obj.reason, set_by=cast("User", request.user), now=timezone.now())
+        obj.pk = Pause.objects.get(coin=obj.coin).pk
+
+    @admin.action(description="Lift", permissions=["operate"])
+    def lift(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
+        for pause in queryset:
+            self.log_change(request, pause, "Lifted.")
+            lift_pause(pause=pause)
+            self.message_user(request, f"The {pause} is lifted.")

@@ -1,0 +1,22 @@
+"""Batches of orders, the attempts to buy their coins, and the pauses, findings and interventions around them."""
+
+from settlement.models.attempts import IN_FLIGHT, Attempt, AttemptState, new_client_order_id
+from settlement.models.batches import Batch, BatchState
+from settlement.models.findings import Finding, FindingKind
+from settlement.models.interventions import Intervention, InterventionAction, InterventionOutcome
+from settlement.models.pauses import Pause
+
+__all__ = [
+    "IN_FLIGHT",
+    "Attempt",
+    "AttemptState",
+    "Batch",
+    "BatchState",
+    "Finding",
+    "FindingKind",
+    "Intervention",
+    "InterventionAction",
+    "InterventionOutcome",
+    "Pause",
+    "new_client_order_id",
+]

@@ -1,0 +1,103 @@
+"""Attempts: the requests to buy the coins of a batch."""
+
+import uuid
+
+from django.db import models
+from django.db.models import F, Q
+
+from settlement.models.batches import Batch
+from trading.models import Coin
+from wallets.runtime.constraints import is_number
+
+
+class AttemptState(models.TextChoices):
+    """Our knowledge of a request to the venue. `sent` includes every answer that may have been lost."""
+
+    NEW = "new"
+    SENT = "sent"
+    FILLED = "filled"  # something was bought and is booked
+    EMPTY = "empty"  # final, and nothing was bought
+    REFUSED = "refused"  # this purchase can never succeed
+    NOT_PLACED = "not_placed"  # it did not reach the book, and may be tried again
+    PARKED = "parked"  # staff decide
+
+
+IN_FLIGHT = (AttemptState.NEW, AttemptState.SENT)
+
+
+def new_client_order_id() -> str:
+    """Make up an id of our own for the venue: 34 of the 36 characters that venues take."""
+    return f"ce{uuid.uuid4().hex}"
+
+
+class Attempt(models.Model):
+    """One request to buy, sent once at most. Quantities in coins, prices and cost in the quote asset."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="attempts")
+    coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="+")
+    number = models.PositiveSmallIntegerField()
+    client_order_id = models.CharField(max_length=36, unique=True, default=new_client_order_id)
+    state = models.CharField(max_length=10, choices=AttemptState.choices, default=AttemptState.NEW)
+    quantity = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
+    limit_price = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
+    # Of the venue's clock: after `valid_until` the request can no longer be accepted.
+    signed_at = models.DateTimeField(null=True, blank=True)
+    valid_until = models.DateTimeField(null=True, blank=True)
+    clock_offset = models.DurationField(null=True, blank=True)
+    venue_order_id = models.CharField(max_length=64, blank=True)
+    executed = models.DecimalField(max_digits=38, decimal_places=8, default=0)
+    cost = models.DecimalField(max_digits=38, decimal_places=8, default=0)
+    commission = models.DecimalField(max_digits=38, decimal_places=8, default=0, help_text="Taken in the coin.")
+    lookups = models.PositiveIntegerField(default=0)
+    not_found = models.PositiveIntegerField(default=0, help_text="Lookups that counted as not found.")
+    next_step_at = models.DateTimeField()
+    # Ended for a reason that has nothing to do with the purchase: not counted against MAX_ATTEMPTS.
+    excused = models.BooleanField(default=False)
+    # Presumed not placed, and still looked up now and then: reads lag at the venue.
+    recheck_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=200, blank=True)
+    answer = models.JSONField(null=True, blank=True, help_text="The venue's last answer.")
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["next_step_at"], condition=Q(state__in=IN_FLIGHT), name="attempts_in_flight"),
+            models.Index(fields=["recheck_at"], condition=Q(recheck_at__isnull=False), name="attempts_to_recheck"),
+            models.Index(fields=["created_at"], name="attempts_by_age"),
+            models.Index(fields=["venue_order_id"], name="attempts_by_venue_order"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["coin"], condition=Q(state__in=IN_FLIGHT), name="one_attempt_in_flight_per_coin"
+            ),
+            models.UniqueConstraint(fields=["batch", "number"], name="attempts_of_a_batch_are_numbered"),
+            models.CheckConstraint(condition=Q(state__in=AttemptState.values), name="attempt_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=IN_FLIGHT, ended_at=None) | (~Q(state__in=IN_FLIGHT) & Q(ended_at__isnull=False)),
+                name="attempts_end_once",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=[AttemptState.SENT, AttemptState.FILLED])
+                | Q(signed_at__isnull=False, valid_until__isnull=False, quantity__gt=0, limit_price__gt=0),
+                name="sent_attempts_say_what_was_sent",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=AttemptState.FILLED, executed__gt=0) | ~Q(state=AttemptState.FILLED) & Q(executed=0),
+                name="filled_attempts_bought_something",
+            ),
+            models.CheckConstraint(
+                condition=Q(commission__gte=0, commission__lte=F("executed"), cost__gte=0)
+                & is_number("commission")
+                & is_number("cost")
+                & is_number("executed"),
+                name="fill_figures_are_plausible",
+            ),
+            models.CheckConstraint(
+                condition=Q(recheck_at=None) | Q(state=AttemptState.NOT_PLACED, signed_at__isnull=False),
+                name="only_attempts_that_were_sent_are_asked_for_again",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.client_order_id

@@ -1,0 +1,53 @@
+"""Batches: orders of one coin, claimed together."""
+
+from django.db import models
+from django.db.models import Q
+
+from trading.models import Coin
+from wallets.runtime.constraints import is_number
+
+
+class BatchState(models.TextChoices):
+    OPEN = "open"
+    SETTLED = "settled"
+    REFUNDED = "refunded"
+    PARKED = "parked"  # staff decide
+
+
+class Batch(models.Model):
+    """Orders of one coin that were claimed together; they are bought, or refunded, together.
+
+    `needed` is in coins, `charged` in US dollars. `reserved` coins of the house's inventory are set
+    aside for the batch: surplus of earlier purchases, and the coins that its own purchases brought in beyond
+    the orders they completed.
+    """
+
+    coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="batches")
+    state = models.CharField(max_length=10, choices=BatchState.choices, default=BatchState.OPEN)
+    orders_count = models.PositiveIntegerField(default=0)
+    needed = models.DecimalField(max_digits=38, decimal_places=8, default=0)
+    charged = models.DecimalField(max_digits=38, decimal_places=2, default=0)
+    reserved = models.DecimalField(max_digits=38, decimal_places=8, default=0)
+    reason = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "batches"
+        indexes = [
+            models.Index(fields=["coin"], condition=Q(state__in=["open", "parked"]), name="batches_not_closed"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=BatchState.values), name="batch_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(reserved__gte=0) & is_number("reserved"), name="batch_reserve_is_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[BatchState.OPEN, BatchState.PARKED], closed_at=None)
+                | (~Q(state__in=[BatchState.OPEN, BatchState.PARKED]) & Q(closed_at__isnull=False, reserved=0)),
+                name="closed_batches_hold_no_reserve",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"batch {self.pk}"

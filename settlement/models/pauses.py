@@ -1,0 +1,41 @@
+"""Pauses of buying."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from trading.models import Coin
+
+
+class Pause(models.Model):
+    """Nothing is bought of `coin` before `until`; without a coin, nothing at the venue.
+
+    The circuit breaker: set by the venue's answers, with waits that grow, and lifted by a purchase that
+    succeeds. One without an end is staff's, and theirs to lift.
+    """
+
+    coin = models.OneToOneField(Coin, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    until = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=200)
+    times = models.PositiveIntegerField(default=1, help_text="How often in a row the venue gave a reason.")
+    stops_all_calls = models.BooleanField(
+        default=False, db_column="is_of_calls", help_text="Too many calls: the venue is not asked for anything."
+    )
+    set_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    set_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["coin"], nulls_distinct=False, name="one_pause_per_coin_and_one_for_the_venue"
+            ),
+            models.CheckConstraint(
+                condition=Q(until=None, set_by__isnull=False) | Q(until__isnull=False, set_by=None),
+                name="pauses_without_an_end_are_of_staff",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"pause of {self.coin or 'the venue'}"

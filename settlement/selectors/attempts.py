@@ -1,0 +1,43 @@
+"""Reading attempts."""
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Max, Q, Sum
+
+from settlement.models import Attempt, AttemptState, Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptSummary:
+    """The outcomes of a number of attempts."""
+
+    purchases: int
+    orders_settled: int
+    lookups: int
+    found_by_lookup: int
+    parked: int
+
+
+def summarise_attempts(*, after_id: int = 0) -> AttemptSummary:
+    """Sum up the attempts that were made after the one with `after_id`."""
+    attempts = Attempt.objects.filter(id__gt=after_id)
+    filled = Q(state=AttemptState.FILLED)
+    counts = attempts.aggregate(
+        purchases=Count("id", filter=filled),
+        lookups=Sum("lookups"),
+        found=Count("id", filter=filled & Q(lookups__gt=0)),
+        parked=Count("id", filter=Q(state=AttemptState.PARKED)),
+    )
+    batches = Batch.objects.filter(id__in=attempts.filter(filled).values("batch_id"))
+    return AttemptSummary(
+        purchases=counts["purchases"],
+        orders_settled=batches.aggregate(orders=Sum("orders_count"))["orders"] or 0,
+        lookups=counts["lookups"] or 0,
+        found_by_lookup=counts["found"],
+        parked=counts["parked"],
+    )
+
+
+def last_attempt_id() -> int:
+    """Return the id of the newest attempt, 0 if there is none."""
+    return Attempt.objects.aggregate(last=Max("id"))["last"] or 0

@@ -1,0 +1,29 @@
+"""Reading pauses of buying."""
+
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from settlement.models import Pause
+
+
+def pauses_in_force(*, now: datetime) -> QuerySet[Pause]:
+    """Return the pauses that have not ended at `now`, the oldest first."""
+    return Pause.objects.filter(Q(until=None) | Q(until__gt=now)).order_by("set_at", "pk")
+
+
+def find_pause(*, coin_id: int, now: datetime) -> Pause | None:
+    """Return the pause that keeps a coin from being bought at `now` the longest, if there is one. One query."""
+    pauses = pauses_in_force(now=now).filter(Q(coin_id=coin_id) | Q(coin=None))
+    return max(pauses, key=lambda pause: (pause.until is None, pause.until or now), default=None)
+
+
+def find_call_ban(*, now: datetime) -> datetime | None:
+    """Return until when the venue wants no call of any kind, if it had too many."""
+    return Pause.objects.filter(stops_all_calls=True, until__gt=now).values_list("until", flat=True).first()
+
+
+def list_paused_coins(*, now: datetime) -> list[str]:
+    """Name the coins whose buying is paused; an empty name stands for everything."""
+    names = pauses_in_force(now=now).values_list("coin__name", flat=True)
+    return sorted(name or "" for name in names)

@@ -1,0 +1,41 @@
+"""Looking up orders at the venue: now, or later."""
+
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from settlement.clock import database_now, venue_now
+from settlement.connections import release_database_connection
+from settlement.jobs import settle_batch_later
+from settlement.models import Attempt, AttemptState
+from settlement.venues.protocol import Venue, VenueAnswer
+
+logger = logging.getLogger(__name__)
+
+
+def look_up(*, coin: str, client_order_id: str, venue: Venue) -> VenueAnswer:
+    """Look up an order by our id of it, without a database connection."""
+    release_database_connection()
+    return venue.look_up(coin=coin, client_order_id=client_order_id)
+
+
+def look_up_later(*, attempt: Attempt, reason: str, at_least_seconds: float = 0) -> None:
+    """Enqueue a lookup after a wait that doubles each time. Never a refund and never a resend on a guess."""
+    grown = settings.LOOKUP_FIRST_WAIT_SECONDS * 2.0 ** min(attempt.lookups, 30)
+    wait = max(min(grown, settings.LOOKUP_MAX_WAIT_SECONDS), at_least_seconds)
+    logger.warning("%s of %s: %s; lookup in %.0f s", attempt, attempt.batch, reason, wait)
+    when = database_now() + timedelta(seconds=wait)
+    with transaction.atomic():
+        if Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(
+            reason=reason[:200], next_step_at=when
+        ):
+            settle_batch_later(batch_id=attempt.batch_id, delay_seconds=wait)
+
+
+def is_past_its_window(*, attempt: Attempt) -> bool:
+    """Whether the venue can no longer accept the request, by its own clock and with a margin."""
+    assert attempt.valid_until is not None
+    assert attempt.clock_offset is not None
+    return venue_now(offset=attempt.clock_offset) > attempt.valid_until + settings.NOT_FOUND_MARGIN

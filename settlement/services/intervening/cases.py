@@ -1,0 +1,255 @@
+"""Carry out interventions: the way out for a batch that is parked, or unknown for too long.
+
+The venue is asked first. A decision of staff never stands against the venue's answer: only where it cannot be asked.
+Requests and outcomes are kept for good.
+"""
+
+import logging
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+
+from settlement.clock import database_now
+from settlement.exceptions import InterventionRefused
+from settlement.models import (
+    Attempt,
+    AttemptState,
+    Batch,
+    BatchState,
+    Intervention,
+    InterventionAction,
+    InterventionOutcome,
+)
+from settlement.services.asking import is_past_its_window, look_up
+from settlement.services.batches import begin_next_attempt, lock_batch, refund_batch
+from settlement.services.intervening.requests import Figures, find_in_doubt
+from settlement.services.outcomes import book_execution, book_late_fill, presume_not_placed, withdraw_attempt
+from settlement.venues.protocol import Executed, OrderNotFound, Unknown, Venue, VenueAnswer
+from wallets.services.ledger.locking import lock_inventory
+
+logger = logging.getLogger(__name__)
+
+
+def carry_out(*, intervention_id: int, venue: Venue) -> None:
+    """Ask the venue, then do as staff decided or refuse it, once; a second run changes nothing."""
+    intervention = Intervention.objects.select_related("batch").filter(pk=intervention_id, outcome=None).first()
+    if intervention is None:
+        return
+    looks = {}
+    for attempt in list(find_in_doubt(batch=intervention.batch).select_related("coin")):
+        had_expired = is_past_its_window(attempt=attempt)  # before it is looked up, or "not found" proves nothing
+        answer = look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id, venue=venue)
+        looks[attempt.pk] = _Look(answer=answer, had_expired=had_expired, requests_expire=venue.requests_expire)
+    _decide(intervention_id=intervention_id, looks=looks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """The venue's answer about an attempt, and whether its request could no longer arrive when it was looked up."""
+
+    answer: VenueAnswer
+    had_expired: bool
+    requests_expire: bool
+
+
+@transaction.atomic(durable=True)
+def _decide(*, intervention_id: int, looks: dict[int, _Look]) -> None:
+    intervention = Intervention.objects.select_for_update().filter(pk=intervention_id, outcome=None).first()
+    if intervention is None:
+        return
+    case = _Case(intervention, looks=looks)
+    try:
+        with transaction.atomic():
+            outcome, detail = InterventionOutcome.DONE, case.act()
+    except InterventionRefused as error:
+        outcome, detail = InterventionOutcome.REFUSED, str(error)
+        case.book_late_fills()
+    intervention.outcome, intervention.detail, intervention.decided_at = outcome, detail[:500], database_now()
+    intervention.venue_answer = {
+        attempt.client_order_id: _as_record(looks[pk].answer) for pk, attempt in case.in_doubt.items()
+    }
+    intervention.save(update_fields=["outcome", "detail", "decided_at", "venue_answer"])
+    logger.warning("%s is %s: %s", intervention, outcome.value, detail, extra={"batch_id": intervention.batch_id})
+
+
+class _Case:
+    """An intervention with its batch, locked, and the venue's answers."""
+
+    def __init__(self, intervention: Intervention, *, looks: dict[int, _Look]) -> None:
+        self.intervention, self.looks = intervention, looks
+        coin = Batch.objects.select_related("coin").get(pk=intervention.batch_id).coin
+        lock_inventory(asset=coin.name)
+        self.batch = lock_batch(batch_id=intervention.batch_id)
+        attempts = Attempt.objects.filter(pk__in=looks).select_related("coin", "batch")
+        self.in_doubt = {attempt.pk: attempt for attempt in attempts}
+
+    def act(self) -> str:
+        """Carry it out, and return the detail for its record. Raises InterventionRefused."""
+        match self.intervention.action:
+            case InterventionAction.LOOK_UP:
+                return self._look_up()
+            case InterventionAction.MARK_FILLED:
+                return self._mark_filled()
+            case InterventionAction.MARK_NOT_PLACED:
+                return self._mark_not_placed()
+            case InterventionAction.RETRY:
+                return self._retry()
+            case _:
+                return self._refund()
+
+    def book_late_fills(self) -> list[str]:
+        """Book the purchases that executed after we gave them up, also when the intervention is refused."""
+        return [
+            f"{attempt} was bought after all"
+            for attempt in self.in_doubt.values()
+            if attempt.state == AttemptState.NOT_PLACED
+            and _has_bought(answer := self._answer(attempt))
+            and isinstance(answer, Executed)
+            and book_late_fill(attempt=attempt, execution=answer)
+        ]
+
+    def _look_up(self) -> str:
+        done = self.book_late_fills()
+        for attempt in self._undecided():
+            answer = self._answer(attempt)
+            if not isinstance(answer, Executed) or not answer.final:
+                done.append(f"{attempt}: {_in_words(answer)}")
+            elif answer.foreign_commission:
+                done.append(f"{attempt}: filled, with commission in {answer.foreign_commission}: mark it as filled")
+            elif book_execution(attempt=attempt, execution=answer, from_state=AttemptState(attempt.state)):
+                done.append(f"{attempt}: booked, {_in_words(answer)}")
+        return "; ".join(done) or "nothing was in doubt"
+
+    def _mark_filled(self) -> str:
+        attempt, answer = self._attempt_in_question()
+        stated = self._stated_figures()
+        self._ensure_venue_agrees(attempt, stated)
+        execution = Executed(
+            venue_order_id=answer.venue_order_id if isinstance(answer, Executed) else attempt.venue_order_id,
+            status="closed",
+            final=True,
+            quantity=stated.quantity,
+            cost=stated.cost,
+            commission=stated.commission,
+            answer=answer.answer if isinstance(answer, Executed) else {},
+        )
+        if not book_execution(attempt=attempt, execution=execution, from_state=AttemptState(attempt.state)):
+            raise InterventionRefused("The attempt has ended meanwhile.")
+        return f"{attempt} is booked as filled; the venue: {_in_words(answer)}"
+
+    def _mark_not_placed(self) -> str:
+        attempt, answer = self._attempt_in_question()
+        if isinstance(answer, Executed):
+            raise InterventionRefused(f"The venue knows this order: {_in_words(answer)}.")
+        if not self.looks[attempt.pk].had_expired:
+            raise InterventionRefused("The venue may still accept this request. Try again in a moment.")
+        reason = f"marked as not placed by {self.intervention.requested_by.get_username()}"
+        if not presume_not_placed(attempt=attempt, reason=reason, from_state=AttemptState(attempt.state)):
+            raise InterventionRefused("The attempt has ended meanwhile.")
+        return f"{attempt} is taken to be not placed; the venue: {_in_words(answer)}"
+
+    def _retry(self) -> str:
+        if self.batch.state != BatchState.PARKED:
+            raise InterventionRefused("Only a parked batch is bought again.")
+        self._ensure_nothing_is_in_doubt()
+        self._ensure_nothing_is_open()
+        done = self.book_late_fills()
+        begin_next_attempt(batch=self.batch, now=database_now())
+        return "; ".join([*done, "bought again"])
+
+    def _refund(self) -> str:
+        if self.batch.state not in {BatchState.OPEN, BatchState.PARKED}:
+            raise InterventionRefused("The batch is closed.")
+        self._ensure_nothing_is_in_doubt()
+        self._ensure_nothing_is_open()
+        for attempt in self.in_doubt.values():
+            answer = self._answer(attempt)
+            if _has_bought(answer):
+                raise InterventionRefused(f"{attempt} was bought after all. Its coins are surplus now: buy again.")
+            if not isinstance(answer, Executed | OrderNotFound):
+                raise InterventionRefused(f"{attempt} was given up, and {_in_words(answer)}.")
+        if not withdraw_attempt(batch=self.batch, reason="refunded by staff", now=database_now()):
+            raise InterventionRefused("An attempt has been sent: look it up again, or mark it, first.")
+        count = refund_batch(batch=self.batch, reason="refunded_by_staff", now=database_now())
+        return f"{count} orders are refunded"
+
+    def _attempt_in_question(self) -> tuple[Attempt, VenueAnswer]:
+        attempt = self.in_doubt.get(self.intervention.attempt_id or 0)
+        if attempt is None or attempt.state not in {AttemptState.SENT, AttemptState.PARKED}:
+            raise InterventionRefused("The attempt is no longer in doubt.")
+        return attempt, self._answer(attempt)
+
+    def _stated_figures(self) -> Figures:
+        stated = self.intervention
+        assert stated.quantity is not None
+        assert stated.cost is not None
+        assert stated.commission is not None
+        return Figures(quantity=stated.quantity, cost=stated.cost, commission=stated.commission)
+
+    def _answer(self, attempt: Attempt) -> VenueAnswer:
+        return self.looks[attempt.pk].answer
+
+    def _undecided(self) -> list[Attempt]:
+        return [one for one in self.in_doubt.values() if one.state in {AttemptState.SENT, AttemptState.PARKED}]
+
+    def _ensure_venue_agrees(self, attempt: Attempt, stated: Figures) -> None:
+        """Refuse figures that the venue contradicts, or that cannot be true where it cannot be asked."""
+        answer = self._answer(attempt)
+        if isinstance(answer, Executed):
+            if (
+                not answer.final
+                or Figures(quantity=answer.quantity, cost=answer.cost, commission=answer.commission) != stated
+            ):
+                raise InterventionRefused(f"The venue says otherwise: {_in_words(answer)}.")
+        elif isinstance(answer, OrderNotFound) and self.looks[attempt.pk].requests_expire:
+            raise InterventionRefused("The venue does not know this order.")
+        else:
+            _ensure_plausible(attempt, stated)
+
+    def _ensure_nothing_is_open(self) -> None:
+        """Refuse while an order that was given up is open at the venue: it may still buy."""
+        for attempt in self.in_doubt.values():
+            answer = self._answer(attempt)
+            if isinstance(answer, Executed) and not answer.final:
+                raise InterventionRefused(f"The venue knows {attempt}: {_in_words(answer)}.")
+
+    def _ensure_nothing_is_in_doubt(self) -> None:
+        """Refuse while a request may have been executed: buying again or refunding would be a guess."""
+        now_in_doubt = find_in_doubt(batch=self.batch).exclude(state=AttemptState.NOT_PLACED).first()
+        if now_in_doubt is not None:
+            raise InterventionRefused(f"{now_in_doubt} may have been executed: look it up again, or mark it, first.")
+
+
+def _ensure_plausible(attempt: Attempt, stated: Figures) -> None:
+    """Hold figures to the limit order: it buys no more than it asked for, at no higher price. Bookings are final."""
+    assert attempt.quantity is not None
+    assert attempt.limit_price is not None
+    if stated.quantity > attempt.quantity or stated.commission >= stated.quantity:
+        raise InterventionRefused(f"It asked for {attempt.quantity:f}, and commission is a part of that.")
+    most: Decimal = stated.quantity * attempt.limit_price * (1 + settings.EXCHANGE_TAKER_RATE)
+    if stated.cost > most:
+        raise InterventionRefused(f"At its price bound that costs {most:f} at most.")
+
+
+def _has_bought(answer: VenueAnswer) -> bool:
+    return isinstance(answer, Executed) and answer.final and answer.quantity > 0
+
+
+def _in_words(answer: VenueAnswer) -> str:
+    match answer:
+        case Executed():
+            return f"{answer.status}, {answer.quantity:f} for {answer.cost:f}, commission {answer.commission:f}"
+        case OrderNotFound():
+            return "it does not know the order"
+        case Unknown():
+            return f"it could not be asked ({answer.reason})"
+        case _:
+            return answer.reason
+
+
+def _as_record(answer: VenueAnswer) -> dict[str, str]:
+    # Records are kept for good, so the name in them stays the one of the first of them.
+    name = "NotFound" if isinstance(answer, OrderNotFound) else type(answer).__name__
+    return {"answer": name, "said": _in_words(answer)}

@@ -1,0 +1,215 @@
+"""The end of an attempt: the venue's answer becomes ledger rows, and orders end.
+
+Each ending is one transaction, or part of one, that begins with the lock on the coin's inventory and with a
+guarded change of the attempt's state, so that a late or second run changes nothing and returns False.
+`from_state` is `sent`, or `parked` where staff have the last word.
+"""
+
+import logging
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import transaction
+
+from settlement.clock import database_now
+from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, FindingKind
+from settlement.services.batches import go_on, lock_batch, park_batch, refund_batch
+from settlement.services.findings import Contradiction, raise_finding
+from settlement.services.pausing import lift_automatic_pauses, pause_for_trouble
+from settlement.venues.protocol import Executed, NotPlaced, Trouble
+from trading.services.settling import complete_orders
+from wallets.services.ledger.house_moves import book_fill
+from wallets.services.ledger.locking import lock_inventory
+
+logger = logging.getLogger(__name__)
+
+_RETRY_WAITS_SECONDS: Final = (1, 5, 15, 60)
+
+
+@transaction.atomic
+def book_execution(*, attempt: Attempt, execution: Executed, from_state: AttemptState = AttemptState.SENT) -> bool:
+    """Book a final answer: the coins come in, whole orders are delivered, the rest is bought again.
+
+    Commission in a third asset is for staff: the attempt is parked.
+    """
+    now = _enter(attempt)
+    if execution.foreign_commission:
+        return _park(attempt, AttemptState.SENT, reason=f"commission in {execution.foreign_commission}", now=now)
+    state = AttemptState.FILLED if execution.quantity else AttemptState.EMPTY
+    if not _end(attempt, from_state, state=state, now=now, **_figures_of(execution)):
+        return False
+    lift_automatic_pauses(coin_id=attempt.coin_id)
+    received = _book_fill(attempt, execution, now=now)
+    batch = lock_batch(batch_id=attempt.batch_id)
+    batch.reserved += received
+    settled = complete_orders(
+        batch_id=batch.pk,
+        asset=attempt.coin.name,
+        available=batch.reserved,
+        reference=_reference_of(attempt),
+        now=now,
+    )
+    batch.reserved -= settled.amount
+    logger.info("%s of %s bought %s %s for %s", attempt, batch, received, batch.coin, settled.count)
+    go_on(batch=batch, ended=attempt, now=now)
+    return True
+
+
+@transaction.atomic
+def end_refused(*, attempt: Attempt, from_state: AttemptState, reason: str) -> None:
+    """End a purchase that can never succeed: refund the orders of the batch that are still open."""
+    now = _enter(attempt)
+    if not _end(attempt, from_state, state=AttemptState.REFUSED, now=now, reason=reason[:200]):
+        return
+    logger.warning("%s of %s is refused: %s", attempt, attempt.batch, reason)
+    batch = lock_batch(batch_id=attempt.batch_id)
+    refund_batch(batch=batch, reason="refused_by_the_exchange", note=reason, now=now)
+
+
+@transaction.atomic
+def end_not_placed(*, attempt: Attempt, answer: NotPlaced) -> None:
+    """Try again later under a new id, for nothing was accepted.
+
+    Where the coin or the venue is in trouble it is paused, and the attempt does not count; otherwise the number
+    of attempts is limited.
+    """
+    now = _enter(attempt)
+    if not _end(
+        attempt,
+        AttemptState.SENT,
+        state=AttemptState.NOT_PLACED,
+        now=now,
+        reason=answer.reason[:200],
+        excused=answer.trouble is not None,
+    ):
+        return
+    logger.warning("%s of %s was not placed: %s", attempt, attempt.batch, answer.reason)
+    batch = lock_batch(batch_id=attempt.batch_id)
+    go_on(batch=batch, ended=attempt, now=now, wait_seconds=_wait_before_next(attempt, answer, now=now))
+
+
+@transaction.atomic
+def presume_not_placed(*, attempt: Attempt, reason: str, from_state: AttemptState = AttemptState.SENT) -> bool:
+    """Conclude that the request never reached the order book: start a new attempt, recheck this one for a day."""
+    now = _enter(attempt)
+    if not _end(
+        attempt,
+        from_state,
+        state=AttemptState.NOT_PLACED,
+        now=now,
+        reason=reason[:200],
+        recheck_at=now + settings.RECHECK_FIRST_WAIT,
+    ):
+        return False
+    logger.warning("%s of %s is given up: %s", attempt, attempt.batch, reason)
+    batch = lock_batch(batch_id=attempt.batch_id)
+    go_on(batch=batch, ended=attempt, now=now, wait_seconds=_usual_wait(attempt))
+    return True
+
+
+@transaction.atomic
+def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
+    """Book a purchase that executed after we gave it up: its coins are the house's surplus, and staff are told.
+
+    Commission in a third asset has no place in the ledger; the finding names it. False when somebody has booked it
+    already.
+    """
+    now = _enter(attempt)
+    given_up = [AttemptState.NOT_PLACED, AttemptState.REFUSED]
+    changed = Attempt.objects.filter(pk=attempt.pk, state__in=given_up, signed_at__isnull=False)
+    if not changed.update(state=AttemptState.FILLED, recheck_at=None, **_figures_of(execution)):
+        return False
+    _book_fill(attempt, execution, now=now)
+    contradiction = Contradiction(
+        kind=FindingKind.LATE_FILL,
+        subject=f"attempt {attempt.client_order_id}",
+        attempt=attempt,
+        ours="not placed",
+        theirs=_in_words(execution),
+        amount=execution.quantity - execution.commission,
+    )
+    raise_finding(contradiction=contradiction, now=now)
+    return True
+
+
+@transaction.atomic
+def park(*, attempt: Attempt, from_state: AttemptState, reason: str) -> None:
+    """Leave the attempt and its batch to staff."""
+    _park(attempt, from_state, reason=reason, now=_enter(attempt))
+
+
+def withdraw_attempt(*, batch: Batch, reason: str, now: datetime) -> bool:
+    """End the batch's attempt that has not been sent, if there is one; False if one has been sent.
+
+    The caller holds the locks on the coin's inventory and the batch.
+    """
+    in_flight = batch.attempts.filter(state__in=IN_FLIGHT).first()
+    return in_flight is None or _end(
+        in_flight, AttemptState.NEW, state=AttemptState.NOT_PLACED, now=now, reason=reason[:200], excused=True
+    )
+
+
+def _enter(attempt: Attempt) -> datetime:
+    """Lock the coin's inventory and return the database's time."""
+    lock_inventory(asset=attempt.coin.name)
+    return database_now()
+
+
+def _end(attempt: Attempt, from_state: AttemptState, *, state: AttemptState, now: datetime, **fields: Any) -> bool:
+    """End the attempt if it is still in `from_state`; False for the run that came too late."""
+    ended = Attempt.objects.filter(pk=attempt.pk, state=from_state).update(state=state, ended_at=now, **fields)
+    return bool(ended)
+
+
+def _park(attempt: Attempt, from_state: AttemptState, *, reason: str, now: datetime) -> bool:
+    ended = _end(attempt, from_state, state=AttemptState.PARKED, now=now, reason=reason[:200])
+    if ended:
+        park_batch(batch=lock_batch(batch_id=attempt.batch_id), reason=reason)
+    return ended
+
+
+def _wait_before_next(attempt: Attempt, answer: NotPlaced, *, now: datetime) -> float:
+    asked_for = answer.retry_after_seconds or 0.0
+    if answer.trouble is None:
+        return max(_usual_wait(attempt), asked_for)
+    until = pause_for_trouble(
+        coin=attempt.coin if answer.trouble is Trouble.COIN else None,
+        reason=answer.reason,
+        at_least_seconds=asked_for,
+        now=now,
+        stops_all_calls=answer.trouble is Trouble.CALLS,
+    )
+    return (until - now).total_seconds()
+
+
+def _usual_wait(attempt: Attempt) -> float:
+    return _RETRY_WAITS_SECONDS[min(attempt.number, len(_RETRY_WAITS_SECONDS)) - 1]
+
+
+def _book_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> Decimal:
+    """Book the coins and the cost of an attempt, and return how many coins came in."""
+    received = execution.quantity - execution.commission
+    reference = _reference_of(attempt)
+    book_fill(asset=attempt.coin.name, cost=execution.cost, quantity=received, reference=reference, now=now)
+    return received
+
+
+def _reference_of(attempt: Attempt) -> str:
+    return f"attempt:{attempt.client_order_id}"
+
+
+def _figures_of(execution: Executed) -> dict[str, Any]:
+    return {
+        "executed": execution.quantity,
+        "cost": execution.cost,
+        "commission": execution.commission,
+        "venue_order_id": execution.venue_order_id,
+        "answer": dict(execution.answer),
+    }
+
+
+def _in_words(execution: Executed) -> str:
+    foreign = f", commission in {execution.foreign_commission}" if execution.foreign_commission else ""
+    return f"{execution.quantity:f} for {execution.cost:f}{foreign}"

@@ -1,0 +1,57 @@
+"""Close findings that are gone, and turn violations of the ledger into findings."""
+
+import logging
+from datetime import datetime
+
+from settlement.models import Finding, FindingKind
+from settlement.services.asking import look_up
+from settlement.services.findings import Contradiction, raise_finding
+from settlement.services.reconciling.judging import Comparison, name_stranger, open_findings, read_stranger
+from settlement.venues.protocol import Executed, ListedPurchase, OrderNotFound
+from settlement.verification import verify_everything
+
+logger = logging.getLogger(__name__)
+
+
+def close_gone(*, run: Comparison, listed: list[ListedPurchase]) -> None:
+    """Close the coin's findings that this run has not raised again, where there is evidence."""
+    names = {name_stranger(purchase) for purchase in listed}
+    for finding in open_findings(run=run).exclude(pk__in=run.raised):
+        if finding.kind != FindingKind.EXTRA:
+            is_gone = finding.attempt_id in run.judged
+        elif finding.subject in names:
+            is_gone = True  # it is somebody's by now
+        else:
+            is_gone = finding.found_at >= run.since and _has_vanished(finding, run)
+        if is_gone:
+            run.closed += _close(finding, now=run.now)
+
+
+def reconcile_ledger(*, now: datetime) -> int:
+    """Raise findings for violations of the ledger; returns how many were closed because their violation is gone."""
+    raised = set()
+    for violation in verify_everything():
+        contradiction = Contradiction(
+            kind=FindingKind.LEDGER,
+            subject=f"rule {violation.rule}: {violation.subject}",
+            ours=violation.expected,
+            theirs=violation.found,
+        )
+        raised.add(raise_finding(contradiction=contradiction, now=now).pk)
+    mended = Finding.objects.filter(kind=FindingKind.LEDGER, closed_at=None, seen_at__lte=now).exclude(pk__in=raised)
+    return sum(_close(finding, now=now) for finding in mended)
+
+
+def _has_vanished(finding: Finding, run: Comparison) -> bool:
+    """Whether the venue no longer knows a stranger; it may know one that its list has left out."""
+    answer = look_up(coin=run.coin.name, client_order_id=read_stranger(finding.subject), venue=run.venue)
+    run.is_unsure |= not isinstance(answer, Executed | OrderNotFound)
+    return isinstance(answer, OrderNotFound)
+
+
+def _close(finding: Finding, *, now: datetime) -> int:
+    """Close a finding that is gone; 1 if nobody else has."""
+    closed = Finding.objects.filter(pk=finding.pk, closed_at=None).update(closed_at=now)
+    if closed:
+        logger.info("finding: %s is gone", finding)
+    return closed

@@ -1,0 +1,121 @@
+"""Compare the venue's orders with our attempts, and the ledger with itself. Contradictions become findings.
+
+The venue's list is read before our attempts, and an attempt is on record before it is sent: so a listed order of ours
+without an attempt is nobody's. The work of settlement meanwhile looks like a contradiction until the order is looked up
+by its own id, which every other suspicion waits for. No database connection is held while the venue is asked.
+
+A finding is closed on evidence only: books that agree, or a venue that says that it knows no such order.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Q
+
+from settlement.clock import database_now
+from settlement.connections import release_database_connection
+from settlement.models import Attempt, Finding
+from settlement.services.reconciling.closing import close_gone, reconcile_ledger
+from settlement.services.reconciling.judging import Comparison, Pair, judge_pair, judge_stranger, open_findings
+from settlement.venues.protocol import CoinNotListed, ListedPurchase, Venue, VenueAway
+from trading.models import Coin
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciliation:
+    """The extent of a comparison, and its results. `findings` are all that are open now, `unasked` names coins."""
+
+    purchases: int
+    attempts: int
+    late_fills: int
+    closed: int
+    unasked: list[str]
+    findings: list[Finding]
+
+
+def reconcile(
+    *,
+    venue: Venue,
+    since: datetime,
+    now: datetime,
+    track: Callable[[list[Coin]], Iterable[Coin]] = iter,
+) -> Reconciliation:
+    """Compare the venue's orders of ours since `since` with our attempts, and check the ledger.
+
+    Contradictions become findings, a purchase that we had given up is booked, and findings that are gone are closed.
+    One that staff have closed is not raised again with the same figures. May run at any time, twice, while settlement
+    goes on. A coin whose orders the venue does not tell in full is named in `unasked`, and its findings stay as they
+    are; so do findings about orders before `since`.
+    """
+    coins = [_reconcile_coin(coin, venue, since=since, now=now) for coin in track(list(Coin.objects.all()))]
+    closed = reconcile_ledger(now=now)
+    return Reconciliation(
+        purchases=sum(run.purchases for run in coins),
+        attempts=sum(run.attempts for run in coins),
+        late_fills=sum(run.late_fills for run in coins),
+        closed=closed + sum(run.closed for run in coins),
+        unasked=[run.coin.name for run in coins if run.is_unsure],
+        findings=list(Finding.objects.filter(closed_at=None).select_related("coin", "attempt").order_by("id")),
+    )
+
+
+def _reconcile_coin(coin: Coin, venue: Venue, *, since: datetime, now: datetime) -> Comparison:
+    settled_before = database_now() - settings.NOT_FOUND_MARGIN  # the venue's reads lag
+    run = Comparison(coin=coin, venue=venue, since=since, now=now, settled_before=settled_before)
+    listed = _list_purchases(run)
+    if listed is None:
+        return run
+    attempts = _read_attempts(run, listed)
+    pairs, strangers = _pair(attempts, listed)
+    run.purchases, run.attempts = len(listed), len(attempts)
+    for stranger in strangers:
+        judge_stranger(run=run, stranger=stranger)
+    suspected = set(open_findings(run=run).values_list("attempt_id", flat=True))
+    for pair in pairs:
+        judge_pair(run=run, pair=pair, has_finding=pair.attempt.pk in suspected)
+    close_gone(run=run, listed=listed)
+    return run
+
+
+def _list_purchases(run: Comparison) -> list[ListedPurchase] | None:
+    """Return the venue's list; None when there is nothing to compare with."""
+    release_database_connection()
+    try:
+        return run.venue.list_purchases(coin=run.coin.name, since=run.since)
+    except VenueAway as error:
+        logger.warning("reconciliation: the venue does not list orders of %s: %s", run.coin, error)
+        run.is_unsure = True
+    except CoinNotListed:  # nothing to ask, unless it was bought there not long ago
+        run.is_unsure = Attempt.objects.filter(coin=run.coin, signed_at__gte=run.since).exists()
+    return None
+
+
+def _read_attempts(run: Comparison, listed: list[ListedPurchase]) -> list[Attempt]:
+    """Read the attempts that were sent since then, by the venue's clock, and all that it has listed."""
+    names = {purchase.client_order_id for purchase in listed}
+    wanted = Attempt.objects.filter(Q(signed_at__gte=run.since) | Q(client_order_id__in=names), coin=run.coin)
+    return list(wanted.select_related("batch", "coin").defer("answer").order_by("id"))
+
+
+def _pair(attempts: list[Attempt], listed: list[ListedPurchase]) -> tuple[list[Pair], list[ListedPurchase]]:
+    """Find each attempt's own order; the orders that are left over are strangers.
+
+    A venue may take a client order id twice: the attempt's is the one that it was booked by, else the newest, which the
+    venue also returns when it is asked.
+    """
+    by_name: dict[str, list[ListedPurchase]] = defaultdict(list)
+    for purchase in listed:
+        by_name[purchase.client_order_id].append(purchase)
+    pairs = []
+    for attempt in attempts:
+        own = by_name[attempt.client_order_id]
+        booked = [purchase for purchase in own if purchase.venue_order_id == attempt.venue_order_id]
+        pairs.append(Pair(attempt=attempt, listed=next(iter(booked or own[-1:]), None)))
+    known = {pair.listed.venue_order_id for pair in pairs if pair.listed}
+    return pairs, [purchase for purchase in listed if purchase.venue_order_id not in known]

@@ -1,0 +1,153 @@
+"""The steps of an attempt: send it, look it up until its outcome is known, and do what the venue's answer demands.
+
+Never send twice what may have been executed, never refund what may have been bought. Every step is
+committed before the next begins; no connection and no lock is held while the venue is asked.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from settlement.clock import database_now
+from settlement.exceptions import AskBeyondPriceBound
+from settlement.jobs import settle_batch_later
+from settlement.models import IN_FLIGHT, Attempt, AttemptState
+from settlement.selectors.pauses import find_call_ban, find_pause
+from settlement.services.asking import is_past_its_window, look_up, look_up_later
+from settlement.services.outcomes import (
+    book_execution,
+    book_late_fill,
+    end_not_placed,
+    end_refused,
+    park,
+    presume_not_placed,
+)
+from settlement.services.pausing import pause_after_no_answer, pause_for_trouble
+from settlement.services.sending import send
+from settlement.venues.protocol import (
+    CoinNotListed,
+    Executed,
+    NotPlaced,
+    OrderNotFound,
+    Refused,
+    Unknown,
+    Venue,
+    VenueAnswer,
+    VenueAway,
+)
+
+
+def take_next_step(*, batch_id: int, venue: Venue) -> None:
+    """Send the batch's attempt if it is new; look it up if it was sent. May be run at any time, twice."""
+    attempt = Attempt.objects.select_related("batch", "coin").filter(batch_id=batch_id, state__in=IN_FLIGHT).first()
+    if attempt is None:
+        return
+    if attempt.state == AttemptState.SENT:
+        _look_up(attempt, venue)
+    elif pause := find_pause(coin_id=attempt.coin_id, now=database_now()):
+        _put_off(attempt, until=pause.until)
+    else:
+        _send(attempt, venue)
+
+
+def recheck_attempt(*, attempt_id: int, venue: Venue) -> None:
+    """Look up an attempt that was given up as never placed, with growing waits for RECHECK_FOR."""
+    attempt = Attempt.objects.select_related("batch", "coin").filter(pk=attempt_id, recheck_at__isnull=False).first()
+    if attempt is None:
+        return
+    answer = look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id, venue=venue)
+    if isinstance(answer, Executed) and answer.final and answer.quantity:
+        book_late_fill(attempt=attempt, execution=answer)
+        return
+    assert attempt.ended_at is not None
+    now = database_now()
+    since = now - attempt.ended_at
+    is_over = since > settings.RECHECK_FOR and not isinstance(answer, Unknown)
+    later = None if is_over else now + max(since, settings.RECHECK_FIRST_WAIT)
+    Attempt.objects.filter(pk=attempt.pk, recheck_at__isnull=False).update(recheck_at=later)
+
+
+def _send(attempt: Attempt, venue: Venue) -> None:
+    try:
+        answer = send(attempt=attempt, venue=venue)
+    except VenueAway as error:
+        with transaction.atomic():
+            _put_off(attempt, until=pause_after_no_answer(coin=attempt.coin, error=error, now=database_now()))
+    except CoinNotListed:
+        end_refused(attempt=attempt, from_state=AttemptState.NEW, reason="not_listed_at_the_exchange")
+    except AskBeyondPriceBound:
+        park(attempt=attempt, from_state=AttemptState.NEW, reason="ask_beyond_the_price_bound")
+    else:
+        if answer is not None:
+            _react(attempt, answer)
+
+
+def _put_off(attempt: Attempt, *, until: datetime | None) -> None:
+    """Come back when the pause is over, or now and then to see whether staff have lifted it.
+
+    Of several runs at once, one goes on.
+    """
+    now = database_now()
+    until = until or now + timedelta(seconds=settings.PAUSE_MAX_SECONDS)
+    unchanged = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW, next_step_at=attempt.next_step_at)
+    with transaction.atomic():
+        if unchanged.update(next_step_at=until):
+            settle_batch_later(batch_id=attempt.batch_id, delay_seconds=(until - now).total_seconds())
+
+
+def _look_up(attempt: Attempt, venue: Venue) -> None:
+    now = database_now()
+    if until := find_call_ban(now=now):
+        look_up_later(attempt=attempt, reason="too many calls", at_least_seconds=(until - now).total_seconds())
+        return
+    answer = look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id, venue=venue)
+    attempt.lookups += 1
+    Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(lookups=attempt.lookups)
+    if isinstance(answer, OrderNotFound):
+        _count_not_found(attempt, venue)
+    elif isinstance(answer, Executed):
+        _react(attempt, answer)
+    elif isinstance(answer, Unknown) and answer.retry_after_seconds is not None:
+        until = pause_for_trouble(
+            coin=None,
+            reason=answer.reason,
+            at_least_seconds=answer.retry_after_seconds,
+            now=now,
+            stops_all_calls=True,
+        )
+        look_up_later(attempt=attempt, reason=answer.reason, at_least_seconds=(until - now).total_seconds())
+    else:
+        look_up_later(attempt=attempt, reason=f"lookup: {answer}")
+
+
+def _react(attempt: Attempt, answer: VenueAnswer) -> None:
+    match answer:
+        case Executed(final=True):
+            book_execution(attempt=attempt, execution=answer)
+        case Executed():
+            look_up_later(attempt=attempt, reason=f"still {answer.status}")
+        case Refused():
+            end_refused(attempt=attempt, from_state=AttemptState.SENT, reason=answer.reason)
+        case NotPlaced():
+            end_not_placed(attempt=attempt, answer=answer)
+        case OrderNotFound() | Unknown():
+            look_up_later(attempt=attempt, reason=getattr(answer, "reason", "not found"))
+
+
+def _count_not_found(attempt: Attempt, venue: Venue) -> None:
+    """Believe "not found" only when the request can no longer be accepted, and several times over.
+
+    Reads lag at the venue, and a request that is under way counts until its window has passed.
+    """
+    if not venue.requests_expire or not is_past_its_window(attempt=attempt):
+        look_up_later(attempt=attempt, reason="not found, still possible")
+        return
+    counted = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT, not_found=attempt.not_found)
+    if not counted.update(not_found=attempt.not_found + 1):
+        return  # another run has looked at the same time: that is one look, not two
+    attempt.not_found += 1
+    if attempt.not_found >= settings.NOT_FOUND_TIMES:
+        presume_not_placed(attempt=attempt, reason="not found after its window")
+    else:
+        look_up_later(attempt=attempt, reason="not found")

@@ -1,0 +1,11 @@
+-- The wait doubles with each answer in a row that gave a reason; staff's own pause is left as it is, and returns no row.
+-- `is_of_calls` is the column of Pause.stops_all_calls.
+INSERT INTO settlement_pause (coin_id, until, reason, times, set_at, is_of_calls)
+VALUES (%(coin_id)s, %(now)s + make_interval(secs => %(least)s), %(reason)s, 1, %(now)s, %(stops_all_calls)s)
+ON CONFLICT ON CONSTRAINT one_pause_per_coin_and_one_for_the_venue DO UPDATE
+   SET until = %(now)s + make_interval(
+           secs => greatest(%(least)s, least(power(2, least(settlement_pause.times, 20)), %(most)s))),
+       reason = excluded.reason, times = settlement_pause.times + 1, set_at = excluded.set_at,
+       is_of_calls = excluded.is_of_calls
+ WHERE settlement_pause.set_by_id IS NULL
+RETURNING until

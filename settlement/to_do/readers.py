@@ -1,0 +1,199 @@
+"""Read the to-do page: everything that waits for staff, or has been in a state that is not final beyond its limit.
+
+One query per kind over open rows. Rows with one cause are grouped (the orders of a pool, of a batch).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from django.conf import settings
+from django.db.models import Count, F, Max, Min, QuerySet
+from django.db.models.functions import Coalesce
+
+from settlement.models import Attempt, AttemptState, Batch, BatchState, Finding, Intervention
+from settlement.queue import list_failed_jobs
+from settlement.selectors.pauses import pauses_in_force
+from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
+from trading.models import WAITING, CoinPrice, Order, OrderState
+
+
+def list_to_do(*, now: datetime) -> list[Concern]:
+    """List everything that waits for staff, by kind and the oldest first; MAX_PER_KIND of each at most."""
+    return [concern for kind in ConcernKind for concern in _READERS[kind](now)]
+
+
+def count_to_do(*, now: datetime) -> dict[ConcernKind, int]:
+    """Count the orders or records of each kind on the page."""
+    counts = dict.fromkeys(ConcernKind, 0)
+    for concern in list_to_do(now=now):
+        counts[concern.kind] += concern.count
+    return counts
+
+
+def _read_parked(now: datetime) -> Iterator[Concern]:
+    batches = Batch.objects.filter(state=BatchState.PARKED).select_related("coin")
+    since = Coalesce(Max("attempts__ended_at"), F("created_at"))
+    for batch in batches.annotate(since=since).order_by("since")[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.PARKED,
+            subject=f"batch {batch.pk}, {batch.needed.normalize():f} {batch.coin} for {batch.charged} USD",
+            since=batch.since,
+            reason=batch.reason,
+            target=Target(model="settlement_batch", pk=batch.pk),
+        )
+
+
+def _read_unknown(now: datetime) -> Iterator[Concern]:
+    sent = Attempt.objects.filter(state=AttemptState.SENT, signed_at__lte=now - settings.UNKNOWN_LIMIT)
+    for attempt in sent.select_related("coin").order_by("signed_at")[:MAX_PER_KIND]:
+        assert attempt.signed_at is not None
+        yield Concern(
+            kind=ConcernKind.UNKNOWN,
+            subject=f"purchase of {attempt.coin}, attempt {attempt.number} of batch {attempt.batch_id}",
+            since=attempt.signed_at,
+            reason=f"{attempt.reason or 'no answer yet'} ({attempt.lookups} lookups)",
+            target=Target(model="settlement_attempt", pk=attempt.pk),
+        )
+
+
+def _read_findings(now: datetime) -> Iterator[Concern]:
+    for finding in Finding.objects.filter(closed_at=None).order_by("found_at")[:MAX_PER_KIND]:
+        figures = f": ours {finding.ours or '-'}, theirs {finding.theirs or '-'}"
+        yield Concern(
+            kind=ConcernKind.FINDING,
+            subject=finding.subject,
+            since=finding.found_at,
+            reason=finding.get_kind_display() + (figures if finding.ours or finding.theirs else ""),
+            target=Target(model="settlement_finding", pk=finding.pk),
+        )
+
+
+def _read_settling(now: datetime) -> Iterator[Concern]:
+    """Leave out orders of parked batches: these are rows themselves."""
+    late = Order.objects.filter(state=OrderState.SETTLING, settling_at__lte=now - settings.SETTLING_LIMIT)
+    parked = Batch.objects.filter(state=BatchState.PARKED).values("pk")
+    groups = late.exclude(batch_id__in=parked).values("batch_id", "coin__name")
+    for row in groups.annotate(count=Count("pk"), since=Min("settling_at")).order_by("since")[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.SETTLING,
+            subject=f"{_orders(row['count'])} of {row['coin__name']} in batch {row['batch_id']}",
+            since=row["since"],
+            reason="claimed, and neither bought nor refunded yet",
+            target=Target(model="settlement_batch", pk=row["batch_id"]),
+            count=row["count"],
+        )
+
+
+def _read_pending(now: datetime) -> Iterator[Concern]:
+    """Count the wait of an order that staff released from then on."""
+    since = Coalesce("review__decided_at", "created_at")
+    waiting = _waiting(OrderState.PENDING).annotate(waits_since=since)
+    late = waiting.filter(created_at__lte=now - settings.PENDING_LIMIT, waits_since__lte=now - settings.PENDING_LIMIT)
+    groups = late.values("coin_id", "coin__name").annotate(count=Count("pk"), since=Min("waits_since"))
+    for row in groups.order_by("since")[:MAX_PER_KIND]:
+        yield _concern_of_coin(ConcernKind.PENDING, row, reason="not claimed yet", state=OrderState.PENDING)
+
+
+def _read_pools(now: datetime) -> Iterator[Concern]:
+    late = _waiting(OrderState.POOLED).filter(settle_by__lte=now - settings.POOL_LIMIT)
+    groups = late.values("coin_id", "coin__name").annotate(count=Count("pk"), since=Min("settle_by"))
+    for row in groups.order_by("since")[:MAX_PER_KIND]:
+        reason = "the pool's time is up, and it is not claimed"
+        yield _concern_of_coin(ConcernKind.POOL, row, reason=reason, state=OrderState.POOLED)
+
+
+def _waiting(state: OrderState) -> QuerySet[Order]:
+    return Order.objects.filter(state__in=WAITING).filter(state=state)  # both: the partial index is by the first
+
+
+def _concern_of_coin(kind: ConcernKind, row: Mapping[str, Any], *, reason: str, state: OrderState) -> Concern:
+    return Concern(
+        kind=kind,
+        subject=f"{_orders(row['count'])} of {row['coin__name']}",
+        since=row["since"],
+        reason=reason,
+        target=Target(model="trading_order", filters={"state__exact": state.value, "coin__id__exact": row["coin_id"]}),
+        count=row["count"],
+    )
+
+
+def _orders(count: int) -> str:
+    return "1 order" if count == 1 else f"{count} orders"
+
+
+def _read_pauses(now: datetime) -> Iterator[Concern]:
+    for pause in pauses_in_force(now=now).select_related("coin", "set_by")[:MAX_PER_KIND]:
+        by = f"paused by {pause.set_by}" if pause.set_by else f"paused by the venue's answers, {pause.times} ×"  # noqa: RUF001  times
+        yield Concern(
+            kind=ConcernKind.PAUSE,
+            subject=f"buying of {pause.coin}" if pause.coin else "buying of everything",
+            since=pause.set_at,
+            reason=f"{pause.reason} ({by})",
+            target=Target(model="settlement_pause", pk=pause.pk),
+        )
+
+
+def _read_suspended(now: datetime) -> Iterator[Concern]:
+    suspects = CoinPrice.objects.filter(suspended_at__isnull=False, coin__is_sold=True, coin__fixed_price=None)
+    for price in suspects.select_related("coin").order_by("suspended_at")[:MAX_PER_KIND]:
+        assert price.suspended_at is not None
+        candidate = f"{price.candidate.normalize():f}" if price.candidate else "no reading"
+        yield Concern(
+            kind=ConcernKind.SUSPENDED,
+            subject=str(price.coin),
+            since=price.suspended_at,
+            reason=f"not sold: read {candidate} after {price.value.normalize():f}",
+            target=Target(model="trading_coin", pk=price.coin_id),
+        )
+
+
+def _read_interventions(now: datetime) -> Iterator[Concern]:
+    undecided = Intervention.objects.filter(outcome=None, requested_at__lte=now - settings.SWEEP_AFTER)
+    for each in undecided.select_related("requested_by").order_by("requested_at")[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.INTERVENTION,
+            subject=f"{each.get_action_display()}, batch {each.batch_id}",
+            since=each.requested_at,
+            reason=f"requested by {each.requested_by}, and not carried out yet",
+            target=Target(model="settlement_intervention", pk=each.pk),
+        )
+
+
+def _read_held(now: datetime) -> Iterator[Concern]:
+    held = Order.objects.filter(state=OrderState.HELD, held_at__lte=now - settings.HELD_LIMIT)
+    for order in held.select_related("review", "coin", "customer").order_by("held_at")[:MAX_PER_KIND]:
+        assert order.held_at is not None
+        yield Concern(
+            kind=ConcernKind.HELD,
+            subject=f"{order}, {order.charge} USD of {order.customer}",
+            since=order.held_at,
+            reason=order.review.grounds,
+            target=Target(model="trading_review", pk=order.pk),
+        )
+
+
+def _read_failed_jobs(now: datetime) -> Iterator[Concern]:
+    for job in list_failed_jobs(most=MAX_PER_KIND):
+        yield Concern(
+            kind=ConcernKind.JOB,
+            subject=f"job {job.id}, {job.task} {job.arguments}",
+            since=job.failed_at or now,
+            reason=f"failed for good after {job.runs} runs",
+            target=Target(model="procrastinate_procrastinatejob", pk=job.id),
+        )
+
+
+_READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] = {
+    ConcernKind.PARKED: _read_parked,
+    ConcernKind.UNKNOWN: _read_unknown,
+    ConcernKind.FINDING: _read_findings,
+    ConcernKind.SETTLING: _read_settling,
+    ConcernKind.PENDING: _read_pending,
+    ConcernKind.POOL: _read_pools,
+    ConcernKind.PAUSE: _read_pauses,
+    ConcernKind.SUSPENDED: _read_suspended,
+    ConcernKind.INTERVENTION: _read_interventions,
+    ConcernKind.HELD: _read_held,
+    ConcernKind.JOB: _read_failed_jobs,
+}

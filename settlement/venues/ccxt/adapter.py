@@ -1,0 +1,120 @@
+"""Any venue that ccxt knows, picked by EXCHANGE_ID."""
+
+from datetime import datetime
+from decimal import Decimal, localcontext
+from typing import Any
+
+import ccxt
+
+from settlement.venues.ccxt.answers import read_decimal, understand
+from settlement.venues.ccxt.client import build_client, ensure_clock, forget_clock, read_time, signed_at
+from settlement.venues.ccxt.errors import judge_failure, questions, read_error
+from settlement.venues.ccxt.listing import list_orders
+from settlement.venues.ccxt.markets import find_market, markets, read_rules, symbol_of, use_markets
+from settlement.venues.profiles.profile import VenueProfile, judge_rate_limit
+from settlement.venues.protocol import (
+    ListedPurchase,
+    MarketRules,
+    OrderNotFound,
+    PurchaseRequest,
+    Unknown,
+    VenueAnswer,
+    VenueAway,
+)
+
+
+class CcxtVenue:
+    """`settlement.venues.protocol.Venue` over one ccxt client. Not for more than one thread."""
+
+    def __init__(self, *, profile: VenueProfile) -> None:
+        self.requests_expire = profile.requests_expire
+        self._profile = profile
+        self._client = build_client()
+
+    def read_rules(self, *, coin: str) -> MarketRules:
+        return read_rules(self._client, coin=coin)
+
+    def read_ask(self, *, coin: str) -> Decimal:
+        symbol = find_market(self._client, coin=coin)["symbol"]
+        with questions():
+            ask = read_decimal(self._client.fetch_ticker(symbol)["ask"])
+        if not ask:
+            raise VenueAway(f"no ask for {symbol}")
+        return ask
+
+    def read_prices(self, *, coins: list[str]) -> dict[str, Decimal]:
+        use_markets(self._client)
+        symbols = {symbol_of(coin): coin for coin in coins if symbol_of(coin) in self._client.markets}
+        if not symbols:
+            return {}
+        with questions():
+            tickers = self._client.fetch_tickers(list(symbols))
+        prices = {coin: read_decimal(tickers[symbol]["last"]) for symbol, coin in symbols.items() if symbol in tickers}
+        return {coin: price for coin, price in prices.items() if price}
+
+    def read_time(self) -> datetime:
+        return read_time(self._client)
+
+    def buy(self, *, purchase: PurchaseRequest) -> VenueAnswer:
+        parameters: dict[str, Any] = {
+            "timeInForce": "IOC",
+            "clientOrderId": purchase.client_order_id,
+            "client_order_id": purchase.client_order_id,  # ccxt's coinbase drops the usual name
+        }
+        if self.requests_expire:
+            parameters["recvWindow"] = int(purchase.window.total_seconds() * 1000)
+            del parameters["client_order_id"]
+        try:
+            with signed_at(self._client, purchase.signed_at), localcontext():
+                order = self._client.create_order(
+                    symbol_of(purchase.coin),
+                    "limit",
+                    "buy",
+                    f"{purchase.quantity:f}",
+                    f"{purchase.limit_price:f}",
+                    parameters,
+                )
+        except Exception as error:  # noqa: BLE001  whatever ccxt raises, the order may have been placed
+            answer = judge_failure(error, profile=self._profile)
+            if self._profile.is_filter_failure(answer):
+                markets.forget()  # a filter that we did not know: the next attempt will
+            return answer
+        return self._understand(order, coin=purchase.coin, client_order_id=purchase.client_order_id)
+
+    def look_up(self, *, coin: str, client_order_id: str) -> VenueAnswer:
+        names = {"clientOrderId": client_order_id, "origClientOrderId": client_order_id}
+        try:
+            ensure_clock(self._client)
+            with localcontext():
+                order = self._client.fetch_order(None, symbol_of(coin), names)
+        except Exception as error:  # noqa: BLE001  a question that failed proves nothing
+            return self._judge_failed_lookup(error)
+        return self._understand(order, coin=coin, client_order_id=client_order_id)
+
+    def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
+        symbol = find_market(self._client, coin=coin)["symbol"]
+        try:
+            return list_orders(self._client, symbol=symbol, since=since, by_id=self._profile.lists_by_id)
+        except VenueAway as error:
+            if error.__cause__ is not None:
+                self._forget_clock_if_stale(error.__cause__)
+            raise
+
+    def _judge_failed_lookup(self, error: Exception) -> VenueAnswer:
+        answer, expected = read_error(error), self._profile.order_not_found_code
+        if isinstance(error, ccxt.OrderNotFound) and (expected is None or answer.code == expected):
+            return OrderNotFound()
+        self._forget_clock_if_stale(error)
+        wait = judge_rate_limit(status=answer.status, headers=answer.headers)
+        return Unknown(reason=f"{type(error).__name__} {answer.code} {answer.message}"[:200], retry_after_seconds=wait)
+
+    def _forget_clock_if_stale(self, error: BaseException) -> None:
+        if read_error(error).code == self._profile.stale_timestamp_code:
+            forget_clock(self._client)
+
+    def _understand(self, order: Any, *, coin: str, client_order_id: str) -> VenueAnswer:
+        def list_trades(listed: dict[str, Any]) -> list[Any]:
+            trades: list[Any] = self._client.fetch_my_trades(symbol_of(coin), None, None, {"orderId": listed["id"]})
+            return trades
+
+        return understand(order, coin=coin, client_order_id=client_order_id, list_trades=list_trades)

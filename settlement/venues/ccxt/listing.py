@@ -1,0 +1,74 @@
+"""The venue's own list of our orders, page by page: complete or not at all."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from settlement.venues.ccxt.answers import FINAL_STATUSES, KNOWN_STATUSES, read_decimal
+from settlement.venues.ccxt.client import ensure_clock
+from settlement.venues.ccxt.errors import questions
+from settlement.venues.protocol import CLIENT_ORDER_ID_PREFIX, ListedPurchase, VenueAway
+
+_LISTED_AT_ONCE: Final = 500
+_DAY_MILLISECONDS: Final = 86_400_000
+
+
+def list_orders(client: Any, *, symbol: str, since: datetime, by_id: bool) -> list[ListedPurchase]:
+    """List the orders of a market that carry an id of ours, since `since` by the venue's clock. Raises VenueAway."""
+    pages = _pages_by_id if by_id else _pages_by_time
+    try:
+        ensure_clock(client)
+        with questions():
+            orders = [order for page in pages(client, symbol, int(since.timestamp() * 1000)) for order in page]
+        return [_read_order(order) for order in orders if _is_ours(order)]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # a proxy's page, say
+        raise VenueAway("a list that makes no sense") from error
+
+
+def _pages_by_id(client: Any, symbol: str, since: int) -> Iterator[list[Any]]:
+    """Find the first order by days, and go on by id: no order is passed over when many share a millisecond."""
+    page: list[Any] = []
+    while not page and since <= client.nonce():
+        span = {"startTime": since, "endTime": since + _DAY_MILLISECONDS - 1}
+        page = client.fetch_orders(symbol, None, _LISTED_AT_ONCE, span)
+        since += _DAY_MILLISECONDS
+    while page:
+        yield page
+        after = max(int(order["id"]) for order in page) + 1
+        page = client.fetch_orders(symbol, None, _LISTED_AT_ONCE, {"orderId": after})
+
+
+def _pages_by_time(client: Any, symbol: str, since: int) -> Iterator[list[Any]]:
+    """Begin each page with the moment at which the last one ended, until one brings nothing new."""
+    if not client.has["fetchOrders"]:
+        raise VenueAway(f"{client.id} does not list orders")
+    seen: set[str] = set()
+    while True:
+        page = client.fetch_orders(symbol, since, _LISTED_AT_ONCE)
+        new = [order for order in page if order["id"] not in seen]
+        if not new:
+            break
+        yield new
+        seen |= {order["id"] for order in new}
+        since = max(int(order["timestamp"]) for order in new)
+    if len(page) >= _LISTED_AT_ONCE:
+        raise VenueAway("more orders of one moment than a page holds")
+
+
+def _is_ours(order: dict[str, Any]) -> bool:
+    return str(order["clientOrderId"]).startswith(CLIENT_ORDER_ID_PREFIX)
+
+
+def _read_order(order: dict[str, Any]) -> ListedPurchase:
+    """Read a listed order. Raises VenueAway for one that is listed without its figures."""
+    quantity, cost, status = read_decimal(order["filled"]), read_decimal(order["cost"]), order["status"]
+    if quantity is None or cost is None or quantity < 0 or cost < 0 or status not in KNOWN_STATUSES:
+        raise VenueAway(f"order {order['id']} is listed without figures")
+    return ListedPurchase(
+        client_order_id=order["clientOrderId"],
+        venue_order_id=str(order["id"]),
+        status=status,
+        final=status in FINAL_STATUSES,
+        quantity=quantity,
+        cost=cost,
+    )

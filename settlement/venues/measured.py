@@ -1,0 +1,88 @@
+"""A venue whose calls are counted and timed for Prometheus."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, TypeVar
+
+from prometheus_client import Counter, Histogram
+
+from settlement.venues.protocol import (
+    CoinNotListed,
+    Executed,
+    ListedPurchase,
+    MarketRules,
+    NotPlaced,
+    OrderNotFound,
+    PurchaseRequest,
+    Refused,
+    Unknown,
+    Venue,
+    VenueAnswer,
+    VenueAway,
+)
+
+_CALLS: Final = Counter("exchange_venue_calls", "Calls of the venue, by outcome.", ["call", "outcome"])
+_SECONDS: Final = Histogram(
+    "exchange_venue_call_seconds",
+    "How long the venue took.",
+    ["call"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+_OUTCOMES: Final = {
+    Executed: "executed",
+    Refused: "refused",
+    NotPlaced: "not_placed",
+    OrderNotFound: "not_found",
+    Unknown: "unknown",
+}
+
+T = TypeVar("T")
+
+
+class MeasuredVenue:
+    """Passes every call on to `venue`."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self.requests_expire = venue.requests_expire
+
+    def read_rules(self, *, coin: str) -> MarketRules:
+        return _measured("rules", lambda: self._venue.read_rules(coin=coin))
+
+    def read_ask(self, *, coin: str) -> Decimal:
+        return _measured("ask", lambda: self._venue.read_ask(coin=coin))
+
+    def read_prices(self, *, coins: list[str]) -> dict[str, Decimal]:
+        return _measured("prices", lambda: self._venue.read_prices(coins=coins))
+
+    def read_time(self) -> datetime:
+        return _measured("time", self._venue.read_time)
+
+    def buy(self, *, purchase: PurchaseRequest) -> VenueAnswer:
+        return _measured("buy", lambda: self._venue.buy(purchase=purchase))
+
+    def look_up(self, *, coin: str, client_order_id: str) -> VenueAnswer:
+        return _measured("look_up", lambda: self._venue.look_up(coin=coin, client_order_id=client_order_id))
+
+    def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
+        return _measured("list", lambda: self._venue.list_purchases(coin=coin, since=since))
+
+
+def _measured(call: str, ask: Callable[[], T]) -> T:
+    begun, outcome = time.monotonic(), "crashed"
+    try:
+        answer = ask()
+        outcome = _OUTCOMES.get(type(answer), "answered")
+    except VenueAway:
+        outcome = "away"
+        raise
+    except CoinNotListed:
+        outcome = "not_listed"
+        raise
+    else:
+        return answer
+    finally:
+        _SECONDS.labels(call).observe(time.monotonic() - begun)
+        _CALLS.labels(call, outcome).inc()

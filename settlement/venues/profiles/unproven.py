@@ -1,0 +1,18 @@
+"""Any venue that ccxt knows and nobody has tried against this code.
+
+Its requests are taken not to expire, so "not found" never proves by itself that an order was not placed. Its refusals
+are read by Binance's tables: a venue with other codes matches none of them, and its refusals stay Unknown.
+"""
+
+from typing import Final
+
+from settlement.venues.profiles.binance import BINANCE
+from settlement.venues.profiles.profile import VenueProfile
+
+UNPROVEN: Final = VenueProfile(
+    requests_expire=False,
+    lists_by_id=False,
+    order_not_found_code=None,
+    stale_timestamp_code=BINANCE.stale_timestamp_code,
+    refusals=BINANCE.refusals,
+)

@@ -1,0 +1,57 @@
+"""The HTTP session under ccxt: our timeouts, no retries, no redirects, and no host but the venue's."""
+
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+from django.conf import settings
+from requests.adapters import HTTPAdapter
+
+
+class OtherHostRefused(requests.exceptions.InvalidURL):
+    """A request to another host than the configured venue."""
+
+
+class _Transport(HTTPAdapter):
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]  # passes everything on
+        kwargs["timeout"] = (
+            settings.EXCHANGE_CONNECT_TIMEOUT_SECONDS,
+            settings.EXCHANGE_READ_TIMEOUT_SECONDS,
+        )
+        return super().send(request, **kwargs)
+
+
+class _Rewriting(_Transport):
+    """Sends requests for the production host to the simulator.
+
+    So the client keeps its production URLs, by which it tells its errors apart.
+    """
+
+    def __init__(self, *, target: str) -> None:
+        super().__init__()
+        self._target = urlsplit(target)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]  # passes everything on
+        parts = urlsplit(request.url or "")
+        request.url = str(urlunsplit((self._target.scheme, self._target.netloc, *parts[2:])))
+        request.headers["Host"] = self._target.netloc
+        return super().send(request, **kwargs)
+
+
+class _Refusing(HTTPAdapter):
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        raise OtherHostRefused(f"no request may go to {urlsplit(request.url or '').hostname}")
+
+
+def open_session(*, production_url: str) -> requests.Session:
+    """Open a session for `production_url`, or for EXCHANGE_URL in its place."""
+    session = requests.Session()
+    session.trust_env = False
+    session.max_redirects = 0
+    if settings.EXCHANGE_URL:
+        session.mount("https://", _Refusing())
+        session.mount("http://", _Refusing())
+        session.mount(production_url, _Rewriting(target=settings.EXCHANGE_URL))
+    else:
+        session.mount("https://", _Transport())
+    return session

@@ -1,0 +1,203 @@
+"""The to-do page: everything that waits too long is on it, and nothing before its time."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from settlement.models import Attempt, Batch, FindingKind, Intervention, InterventionAction
+from settlement.selectors.pauses import pauses_in_force
+from settlement.services.findings import Contradiction, close_finding, raise_finding
+from settlement.services.intervening.requests import request_intervention
+from settlement.services.pausing import lift_pause, pause_buying, pause_for_trouble
+from settlement.to_do import readers
+from settlement.to_do.concerns import ConcernKind
+from settlement.to_do.readers import count_to_do, list_to_do
+from tests.conftest import make_coin
+from trading.models import Coin, Order
+from trading.services.prices import record_price
+from trading.services.reviewing import release_held_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+A_MOMENT = timedelta(milliseconds=1)
+
+
+def kinds(now):
+    return [concern.kind for concern in list_to_do(now=now)]
+
+
+@pytest.fixture
+def beyond(settings):
+    """Nothing of the kind is listed before the limit, one is at it; the one."""
+
+    def check(kind, since, limit):
+        assert kind not in kinds(since + limit - A_MOMENT)
+        [concern] = [each for each in list_to_do(now=since + limit) if each.kind == kind]
+        assert concern.since == since
+        return concern
+
+    return check
+
+
+class TestOrders:
+    def test_that_are_pending(self, place, beyond, now, settings, coin):
+        place("60.00")
+        place("30.00", at=now + timedelta(seconds=1))
+        concern = beyond(ConcernKind.PENDING, now, settings.PENDING_LIMIT)
+        assert concern.subject == "1 order of ABAN"
+        [concern] = list_to_do(now=now + settings.PENDING_LIMIT + timedelta(seconds=1))
+        assert (concern.subject, concern.count) == ("2 orders of ABAN", 2)
+        assert concern.target.filters == {"state__exact": "pending", "coin__id__exact": coin.pk}
+
+    def test_that_staff_released_wait_since_then(self, place, beyond, now, settings, admin_user):
+        settings.RISK_MAX_VALUE = Decimal(0)
+        order = place("60.00")
+        released = now + timedelta(hours=1)
+        release_held_order(order_id=order.pk, decided_by=admin_user, note="known", now=released)
+        beyond(ConcernKind.PENDING, released, settings.PENDING_LIMIT)
+
+    def test_that_settle(self, place, claim, beyond, now, settings):
+        place("60.00")
+        batch = claim()
+        concern = beyond(ConcernKind.SETTLING, now, settings.SETTLING_LIMIT)
+        assert (concern.target.model, concern.target.pk) == ("settlement_batch", batch.pk)
+        Attempt.objects.update(state="parked", ended_at=now)
+        Batch.objects.update(state="parked")
+        assert kinds(now + settings.SETTLING_LIMIT) == [ConcernKind.PARKED], "named by their batch"
+
+    def test_that_wait_in_a_pool(self, place, beyond, now, settings):
+        place("6.00")
+        concern = beyond(ConcernKind.POOL, now + settings.POOL_MAX_AGE, settings.POOL_LIMIT)
+        assert concern.subject == "1 order of ABAN"
+
+    def test_that_are_held(self, place, beyond, now, settings):
+        settings.RISK_MAX_VALUE = Decimal(0)
+        order = place("60.00")
+        concern = beyond(ConcernKind.HELD, now, settings.HELD_LIMIT)
+        assert (concern.target.model, concern.target.pk) == ("trading_review", order.pk)
+        assert "USD" in concern.reason
+
+
+class TestSettlement:
+    def test_names_attempts_without_an_answer(self, place, claim, beyond, now, settings):
+        place("60.00")
+        claim()
+        Attempt.objects.update(
+            state="sent", signed_at=now, valid_until=now, quantity=15, limit_price=4, reason="no answer"
+        )
+        concern = beyond(ConcernKind.UNKNOWN, now, settings.UNKNOWN_LIMIT)
+        assert concern.target.model == "settlement_attempt"
+        assert concern.reason == "no answer (0 lookups)"
+
+    def test_names_parked_batches_at_once(self, place, claim, now):
+        place("60.00")
+        batch = claim()
+        Attempt.objects.update(state="parked", ended_at=now)
+        Batch.objects.update(state="parked", reason="ask_beyond_the_price_bound")
+        [concern] = list_to_do(now=now)
+        assert (concern.kind, concern.since, concern.reason) == (ConcernKind.PARKED, now, "ask_beyond_the_price_bound")
+        assert concern.subject == f"batch {batch.pk}, 15 ABAN for 60.00 USD"
+
+    def test_names_decisions_that_nobody_carries_out(self, place, claim, now, admin_user, beyond, settings):
+        place("60.00")
+        request_intervention(
+            batch=claim(), action=InterventionAction.REFUND, reason="late", requested_by=admin_user, now=now
+        )
+        beyond(ConcernKind.INTERVENTION, now, settings.SWEEP_AFTER)
+        Intervention.objects.update(outcome="refused", decided_at=now)
+        assert ConcernKind.INTERVENTION not in kinds(now + settings.SWEEP_AFTER)
+
+    def test_names_findings_until_they_are_closed(self, coin, now, admin_user):
+        finding = raise_finding(
+            contradiction=Contradiction(kind=FindingKind.EXTRA, subject="order 7", theirs="1 for 4", coin=coin), now=now
+        )
+        [concern] = list_to_do(now=now)
+        assert (concern.kind, concern.reason) == (ConcernKind.FINDING, "we do not know it: ours -, theirs 1 for 4")
+        assert close_finding(finding=finding, closed_by=admin_user, note="a test of ours", now=now)
+        assert not close_finding(finding=finding, closed_by=admin_user, note="again", now=now)
+        assert list_to_do(now=now) == []
+
+    def test_names_pauses_while_they_last(self, coin, now, admin_user):
+        pause_buying(coin=None, reason="a rumour", set_by=admin_user, now=now)
+        until = pause_for_trouble(coin=coin, reason="no money", at_least_seconds=30, now=now)
+        assert [concern.subject for concern in list_to_do(now=now)] == ["buying of everything", "buying of ABAN"]
+        [pause] = pauses_in_force(now=until)
+        assert "a rumour (paused by admin)" in list_to_do(now=until)[0].reason
+        lift_pause(pause=pause)
+        assert list_to_do(now=until) == []
+
+    def test_names_jobs_that_failed_for_good(self, place, now):
+        place("60.00")
+        job = ProcrastinateJob.objects.get()
+        assert list_to_do(now=now) == []
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE procrastinate_jobs SET status = 'failed', attempts = 8")
+        [concern] = list_to_do(now=now)
+        assert (concern.kind, concern.target.pk) == (ConcernKind.JOB, job.pk)
+        assert "after 8 runs" in concern.reason
+
+
+def test_suspended_coins_are_named_while_they_are_sold_at_market_prices(coin, now):
+    Coin.objects.update(fixed_price=None)
+    record_price(coin=coin, value=Decimal("40.00"), source="binance", now=now)
+    [concern] = list_to_do(now=now)
+    assert (concern.kind, concern.reason) == (ConcernKind.SUSPENDED, "not sold: read 40 after 4")
+    Coin.objects.update(is_sold=False)
+    assert list_to_do(now=now) == []
+    Coin.objects.update(is_sold=True, fixed_price=4)
+    assert list_to_do(now=now) == []
+
+
+def test_all_is_well_when_nothing_waits(coin, now):
+    assert list_to_do(now=now) == []
+    assert set(count_to_do(now=now).values()) == {0}
+
+
+class TestCost:
+    def test_is_one_query_per_kind_however_many_rows_there_are(self, place, now, make_shopper, settings, claim):
+        late = now + timedelta(days=2)
+        counts = []
+        for _ in range(2):
+            for total in ("60.00", "3.00", "2.00"):
+                place(total, of=make_shopper())
+            settings.RISK_MAX_VALUE = Decimal(0)
+            place("12.00", of=make_shopper())
+            settings.RISK_MAX_VALUE = Decimal(1000)
+            pause_for_trouble(coin=make_coin(f"C{len(counts)}A", "1.00"), reason="x", at_least_seconds=1e6, now=now)
+            with CaptureQueriesContext(connection) as captured:
+                assert len(set(kinds(late))) >= 4
+            counts.append(len(captured))
+        assert counts[0] == counts[1] == len(ConcernKind)
+
+    def test_is_bounded_by_a_number_of_rows(self, now, coin, monkeypatch):
+        monkeypatch.setattr(readers, "MAX_PER_KIND", 3)
+        for number in range(5):
+            raise_finding(
+                contradiction=Contradiction(kind=FindingKind.EXTRA, subject=f"order {number}", coin=coin), now=now
+            )
+        assert [concern.subject for concern in list_to_do(now=now)] == ["order 0", "order 1", "order 2"]
+
+    def test_does_not_grow_with_history(self, place, now, claim):
+        """Open orders are found by their partial indexes, whatever Postgres makes of tables as small as these."""
+        place("60.00")
+        with connection.cursor() as cursor, CaptureQueriesContext(connection) as captured:
+            list_to_do(now=now)
+            about_orders = [query["sql"] for query in captured if 'FROM "trading_order"' in query["sql"]]
+            cursor.execute("SET enable_seqscan = off")
+            try:
+                plans = []
+                for statement in about_orders:
+                    cursor.execute(f"EXPLAIN {statement}")
+                    plans.append("\n".join(row[0] for row in cursor.fetchall()))
+            finally:
+                cursor.execute("RESET enable_seqscan")
+        assert len(plans) == 4
+        for plan in plans:
+            assert any(
+                name in plan for name in ("waiting_orders", "pooled_orders", "settling_orders", "held_orders")
+            ), plan
+        assert Order.objects.count() == 1

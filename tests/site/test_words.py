@@ -1,0 +1,101 @@
+"""One word for one thing: words that are no longer used, and the places where they may still stand."""
+
+import re
+import subprocess
+from fnmatch import fnmatch
+
+import pytest
+
+from tests.processes import PROJECT
+
+# A pattern, the word in its place, and the files that may have it: what is on the wire, in the database, or outside.
+GIVEN_UP = [
+    (r"\borders_wait\b", "request_claim", []),
+    (r"\bis_of_calls\b", "stops_all_calls", ["settlement/models/pauses.py", "settlement/sql/*", "docs/glossary.md"]),
+    (r"\bfind_pause_of_calls\b", "find_call_ban", []),
+    (r"\bpause_for_silence\b", "pause_after_no_answer", []),
+    (r"\bforget_trouble\b", "lift_automatic_pauses", []),
+    (r"\bgive_up_looking\b", "presume_not_placed", []),
+    (r"\bbook_what_was_bought_after_all\b", "book_late_fills", []),
+    (r"\b_is_to_be_left_alone\b", "_is_being_settled", []),
+    (r"\bpush_standing_attempts\b", "nudge_stalled_attempts", []),
+    (r"\b_told\b", "_as_record", []),
+    (r"\b_marked\b", "_attempt_in_question", []),
+    (r"\b[Dd]oubted\b", "suspect", []),
+    (r"\bAnybody\b(?= *[(:,\]])", "AnonymousCaller", []),
+    (r"\bclosed_at = 0\.0|\bself\.closed_at\b", "retry_at", []),
+    (r"\bMOST_OF_A_KIND\b|\bMOST_CHOSEN\b", "MAX_PER_KIND, MAX_CHOSEN", []),
+    (r"\bletting_go\b|\blet_go_of_the_database\b", "connections", []),
+    (r"\b(ask_again|_ask_later|look_again|LOOK_AGAIN)\b", "look_up, recheck", ["settlement/models/interventions.py"]),
+    (r"\bPriceReading\b", "PriceChange", []),
+    (r"\bpricereading\b", "pricechange", ["trading/models/prices.py"]),
+    (r"\blist_coin\b|\bset_on_sale\b", "put_on_sale, stop_selling, sell_again", []),
+    (r"\bread_offer\b|\bget_offer\b", "read_offer_and_pool, load_offer", []),
+    (r"\btrading[./]events\b", "trading/jobs", []),
+    (r"\btrading[./](prices|pricing|aggregation)\b", "offers, rounding, pool_rules", []),
+    (r"\bsettlement[./](exchanges|attention|letting_go)\b", "venues, to_do, connections", []),
+    (r"\bsettlement[./]services[./](booking|pricing)\b", "outcomes, batches, price_feed", []),
+    (r"\bexchange_site[./](development|benchmark|history|operators)\b", "stack, tests/benchmark, admin/to_do", []),
+    (r"\bwallets[./](http|limit_cache|record_admin|callers|redis_store)\b", "web, runtime, admin/records", []),
+    (r"\bkey\.key\b", "key.value", []),
+    (r"(?<!_)\btotal_price\b", "charge", ["docs/*", "trading/api/*", "trading/schemas/*", "trading/models/orders.py", "*/sql/*", "README.md", "tests/*", "exchange_site/stack/demo/*"]),
+    (r"\bis_aggregated\b", "is_pooled", ["docs/*", "trading/api/*", "trading/schemas/*", "trading/models/orders.py", "*/sql/*", "tests/*", "exchange_site/stack/demo/*"]),
+    (r"\bAGGREGATED\b", "POOLED", []),
+    (r"\boperators' list\b|\boperator's list\b", "to-do page", []),
+    (r"\bhimself\b|\bhis\b|\bherself\b", "themselves, their", []),
+    (r"\bon demand\. Harmless\b", "on request. Safe to run again.", []),
+]  # fmt: skip
+
+
+def tracked_texts():
+    listed = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    endings = (".py", ".md", ".html", ".sql", ".yml", ".toml", ".env", ".css")
+    return [
+        name
+        for name in listed.splitlines()
+        if name.endswith(endings)
+        and "/migrations/" not in name
+        and name not in {"CHANGELOG.md", "tests/site/test_words.py"}
+        and (PROJECT / name).exists()
+    ]
+
+
+TEXTS = {name: (PROJECT / name).read_text() for name in tracked_texts()}
+
+
+def places(pattern, *, allowed=()):
+    return [
+        f"{name}:{number}: {line.strip()[:120]}"
+        for name, text in TEXTS.items()
+        if not any(fnmatch(name, each) for each in allowed)
+        for number, line in enumerate(text.splitlines(), 1)
+        if re.search(pattern, line)
+    ]
+
+
+@pytest.mark.parametrize(("pattern", "instead", "allowed"), GIVEN_UP, ids=[pattern for pattern, _, _ in GIVEN_UP])
+def test_given_up_words_stand_nowhere_else(pattern, instead, allowed):
+    assert places(pattern, allowed=allowed) == [], f"say {instead}"
+
+
+class TestTheCounterparty:
+    """It is the venue. `exchange` is this product, and the word of environment variables, metrics and the wire."""
+
+    ALLOWED = r"exchange_site|exchange_simulator|[Ee]xchange simulator|[Cc]rypto[- _][Ee]xchange|EXCHANGE_|\"exchange_|refused_by_the_exchange|exchanges/|not_listed_at_the_exchange|crypto_exchange"
+
+    @pytest.mark.parametrize("app", ["wallets", "trading", "settlement"])
+    def test_is_the_venue_in_the_code(self, app):
+        found = [
+            place
+            for place in places(r"[Ee]xchange")
+            if place.startswith(f"{app}/") and re.search(r"[Ee]xchange", re.sub(self.ALLOWED, "", place))
+        ]
+        assert found == []
+
+
+class TestFindings:
+    def test_are_of_reconciliation_alone(self):
+        """The ledger's rules have violations, reviews have grounds."""
+        rooms = ("wallets/", "trading/")
+        found = [place for place in places(r"\b[Ff]inding") if place.startswith(rooms)]
+        assert [place for place in found if 'db_column="finding"' not in place] == []
