@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import redis
 
-from exchange_site.stack.binaries import hand_over, postgres_binary, reachable_home, redis_binary, server_user
+from exchange_site.stack.binaries import VALKEY, hand_over, postgres_binary, reachable_home, redis_binary, server_user
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 8.0
@@ -121,7 +121,7 @@ def prepare_redis(data_dir: Path, *, durable: bool = True) -> Server:
     folder.mkdir(mode=0o700, exist_ok=True)
     hand_over(folder)
     configuration, pid_file = folder / "redis.conf", folder / "redis.pid"
-    _stop_leftover(_first_line_pid(pid_file), marker="redis-server", number=signal.SIGTERM)
+    _stop_leftover(_first_line_pid(pid_file), marker=VALKEY, number=signal.SIGTERM)
     lines = [
         f"port {port}",
         "bind 127.0.0.1",

@@ -29,7 +29,7 @@ PROGRAMS = {
     "worker": "procrastinate worker",
     "simulator": "exchange_simulator",
     "postgres": "/postgres -D",
-    "redis": "redis-server",
+    "redis": "valkey-server",
 }
 
 
