@@ -23,7 +23,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from exchange_site.simulator.book import Book
+from exchange_site.simulator.book.matching import Book
 from exchange_site.stack.embedded import (
     POSTGRES_USER,
     create_database,
@@ -200,8 +200,7 @@ class World:
             call_command("migrate", verbosity=0)
         self.book_file = self.folder / "book.sqlite"
         book = Book(self.book_file)
-        with book._transaction():
-            book.set_prices({f"F{number:03}USDT": Decimal("4.00") for number in range(COINS)})
+        book.set_prices({f"F{number:03}USDT": Decimal("4.00") for number in range(COINS)})
         book.close()
 
     def _start_processes(self):
