@@ -1,9 +1,10 @@
-"""The benchmark from start to finish: rounds in turns, so that what the machine does besides meets all alike."""
+"""The benchmark from start to finish: rounds in turns, so that background load affects all equally."""
 
 import argparse
 import os
 import platform
 import subprocess
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.db import connection
+from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.benchmark import report
 from tests.benchmark.customers import NOBODY, PASSWORD, Customers, open_accounts
+from tests.benchmark.history import write_settled_orders
 from tests.benchmark.limit import run_pgbench, spread_ids, write_script
 from tests.benchmark.load import Call, put_load
 from tests.benchmark.servers import Stack, memory_mib
@@ -260,9 +263,8 @@ def _measure_after(bench: Bench, grown: Bench, *, orders: int) -> dict[str, Any]
     """Seed `orders` of history, as far as they are missing, and compare."""
     with _looking_at(grown.stack):
         wait_until_settled(grown.stack)
-        missing = orders - _count_orders()
-    with grown.stack.without_workers():
-        grown.stack.manage("seeder", "--orders", str(missing), "--force")
+        with grown.stack.without_workers():
+            deque(write_settled_orders(orders=orders - _count_orders(), now=timezone.now()), maxlen=0)
     # Passwords that are still being hashed when the one side's time is over would be in the other's way.
     without, rounds = _take_rounds([bench, grown], extent=_AGAIN, only=lambda name: name != "sign-in")
     return {"orders": orders, "rounds": rounds, "without": without}

@@ -10,12 +10,14 @@ import pytest
 from django.db import connection
 
 from settlement.verification import verify_everything
-from tests.benchmark import report
+from tests.benchmark import history, report
 from tests.benchmark.customers import open_accounts
+from tests.benchmark.history import write_settled_orders
 from tests.benchmark.limit import run_pgbench, spread_ids, write_script
 from tests.benchmark.servers import memory_mib, running_stack
 from tests.conftest import make_coin
 from trading.models import Order
+from wallets.models import Transaction
 
 
 @pytest.fixture
@@ -105,6 +107,22 @@ class TestTheStack:
         stack.revive_workers()
         assert stack.workers[0].poll() is None
         assert "had ended with -9" in stack.revived[0]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTheHistory:
+    def test_has_settled_orders_that_balance(self, coin, now):
+        for orders, written in ((50, 50), (120, 150)):
+            assert sum(write_settled_orders(orders=orders, now=now)) == written
+        assert set(Order.objects.values_list("state", flat=True)) == {"completed"}
+        assert Order.objects.count() == 200
+        assert Transaction.objects.filter(kind="delivery").count() == Order.objects.count()
+        assert verify_everything() == []
+
+    def test_is_for_a_stack_that_runs(self, monkeypatch, tmp_path, capsys):
+        monkeypatch.setenv("DATA_DIR", str(tmp_path))
+        assert history.main(["--orders", "50"]) == 1
+        assert f"No stack runs on {tmp_path}" in capsys.readouterr().err
 
 
 class TestTheReport:

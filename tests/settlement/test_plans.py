@@ -7,11 +7,11 @@ import pytest
 from django.db import connection
 from psycopg import ClientCursor
 
-from exchange_site.history import write_settled_orders
 from settlement.attention import count_concerns, list_concerns
 from settlement.selectors import count_batches, count_open_findings, list_paused_coins, summarise_jobs
 from settlement.services.sending import take_next_step
 from settlement.services.sweeping import sweep
+from tests.benchmark.history import write_settled_orders
 from trading.models import Order
 from trading.selectors import sum_pools, summarise_open_orders
 

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from exchange_site.seed import SEED_COINS
+from exchange_site.seeding.coins import SEED_COINS
 from exchange_site.simulator.markets import starting_prices
 from exchange_site.stack.embedded import free_port
 from tests.conftest import running_simulator
