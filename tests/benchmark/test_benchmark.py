@@ -9,6 +9,7 @@ import httpx
 import pytest
 from django.db import connection
 
+from exchange_site.stack.servers import connect
 from settlement.verification import verify_everything
 from tests.benchmark import history, report
 from tests.benchmark.customers import open_accounts
@@ -94,7 +95,7 @@ class TestTheStack:
         assert [self.count_users(one) for one in (stack, copy)] == [0, 1]
 
     def count_users(self, stack):
-        with stack._connected(stack.environment["POSTGRES_DB"]) as connection:
+        with connect(stack.environment) as connection:
             return connection.execute("SELECT count(*) FROM wallets_user").fetchone()[0]
 
     def test_stops_its_workers_for_a_while_and_revives_them(self, stack):

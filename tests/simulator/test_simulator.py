@@ -16,9 +16,8 @@ import pytest
 
 from exchange_site.seeding.coins import SEED_COINS
 from exchange_site.simulator.markets import starting_prices
-from exchange_site.stack.embedded import free_port
-from tests.conftest import running_simulator
-from tests.processes import PROJECT, Simulator, start, stopped, wait_for
+from exchange_site.stack.processes import PROJECT, free_port, local_url, manage, start
+from tests.processes import Simulator, running_simulator, stopped, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -268,7 +267,7 @@ def test_runs_without_django_ccxt_and_the_rest_of_the_project(tmp_path):
         (tmp_path / f"{name}.py").write_text("raise ImportError('not here')\n")
     port = free_port()
     command = [sys.executable, "-m", "exchange_site.simulator", "--port", str(port), "--book", str(tmp_path / "book")]
-    venue = Simulator(f"http://127.0.0.1:{port}")
+    venue = Simulator(local_url(port))
     with subprocess.Popen(command, cwd=tmp_path, start_new_session=True) as process, stopped(process):
         wait_for(venue.answers, seconds=15)
     venue.close()
@@ -276,8 +275,8 @@ def test_runs_without_django_ccxt_and_the_rest_of_the_project(tmp_path):
 
 def test_an_accepted_order_outlives_the_process(tmp_path):
     port, book = free_port(), tmp_path / "book.sqlite"
-    command = [sys.executable, "manage.py", "exchange_simulator", "--port", str(port), "--book", str(book)]
-    again = Simulator(f"http://127.0.0.1:{port}")
+    command = manage("exchange_simulator", "--port", str(port), "--book", str(book))
+    again = Simulator(local_url(port))
     for _ in range(2):
         with stopped(start(command)) as process:
             wait_for(again.answers, seconds=15)

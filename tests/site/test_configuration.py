@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from exchange_site.configuration import DEVELOPMENT_SECRET, Configuration
-from tests.processes import PROJECT
+from exchange_site.stack.processes import PROJECT
 
 PACKAGES = ("exchange_site", "settlement", "trading", "wallets")
 FIELDS = Configuration.model_fields

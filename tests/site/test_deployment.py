@@ -25,8 +25,8 @@ import pytest
 import yaml
 
 from exchange_site.configuration import Configuration
-from exchange_site.stack.embedded import free_port
-from tests.processes import PROJECT, start, stopped, wait_for
+from exchange_site.stack.processes import PROJECT, free_port, start
+from tests.processes import stopped, wait_for
 from wallets.problems import PROBLEM_JSON, problem_body
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -347,7 +347,7 @@ def proxy(target, *, outer_proxy="192.0.2.1", **replaced):
     }
     with nginx_folder(**changes) as folder:
         log = (folder / "access.log").open("w")
-        with closing(log), stopped(start(nginx_command(folder), stdout=log)) as process:
+        with closing(log), stopped(start(nginx_command(folder), output=log, errors=None)) as process:
             base = f"http://127.0.0.1:{port}"
             wait_for(lambda: process.poll() is not None or _listens(port))
             with httpx.Client(base_url=base, timeout=10) as client:
