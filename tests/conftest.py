@@ -139,7 +139,7 @@ def simulator(tmp_path, settings):
 
 
 def process_environment(**extra):
-    """What a process of the project needs to work on the database of the tests."""
+    """The environment in which a process of the project works on the database of the tests."""
     database = settings.DATABASES["default"]
     return {
         **os.environ,

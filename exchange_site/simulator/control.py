@@ -15,7 +15,7 @@ _ACCOUNT_KEYS: Final = frozenset({"balances", "commission_rate", "commission_ass
 
 @web.middleware
 async def answer_bad_input(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer 400, and say why, to what the control API does not understand."""
+    """Answer 400, and say why, to a request that the control API does not understand."""
     try:
         return await handler(request)
     except (ValueError, InvalidOperation) as error:

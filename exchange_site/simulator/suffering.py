@@ -1,4 +1,4 @@
-"""What a fault does to a request, before anything is accepted or when everything is done."""
+"""Faults at work: they strike a request before anything is accepted, or spoil the answer when everything is done."""
 
 import asyncio
 from typing import ClassVar, Final

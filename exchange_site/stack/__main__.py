@@ -14,7 +14,7 @@ from exchange_site.stack.servers import ServerFailed, create_database
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command; what is wrong is said in a sentence."""
+    """Run a command, and return its exit code. Problems are told in a sentence."""
     # The deferred imports keep each command from loading what only the others need.
     command, *rest = arguments or ["help"]
     try:

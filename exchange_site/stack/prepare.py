@@ -1,4 +1,4 @@
-"""What runs once below supervisord: database, migrations, seed; then the other programs."""
+"""The first program below supervisord, run once: database, migrations, seed; then it starts the others."""
 
 import os
 import subprocess

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class NotInTime(Exception):
-    """What was waited for did not happen."""
+    """Something was waited for in vain."""
 
 
 def manage(*arguments: str) -> tuple[str, ...]:
@@ -51,8 +51,8 @@ def start(
 ) -> "subprocess.Popen[bytes]":
     """Start a process in the project's folder, or as another user in none; in a session of its own.
 
-    What it prints is added to `output`, its errors too unless `errors` says otherwise. Its environment is this
-    process's when none is given.
+    Its output is added to `output`, its errors too unless `errors` says otherwise. Its environment is this process's
+    when none is given.
     """
     if isinstance(output, Path):
         with output.open("ab") as log:
@@ -96,7 +96,7 @@ def kill(child: "subprocess.Popen[bytes]") -> None:
 def wait_until(
     condition: Callable[[], T], *, seconds: float, ignoring: tuple[type[BaseException], ...] = (), what: str = ""
 ) -> T:
-    """Ask until the answer is true, and return it. Raises NotInTime, with `what` was waited for."""
+    """Ask until the answer is true, and return it. Raises NotInTime, which says `what`."""
     deadline = time.monotonic() + seconds
     while True:
         with suppress(*ignoring):

@@ -55,7 +55,7 @@ def find_running_stack(folder: Path) -> StackAddresses | None:
 def running_stack(folder: Path, *, environment: Mapping[str, str]) -> Iterator[StackAddresses]:
     """Start a whole stack on `folder` and free ports, wait until it is ready, and stop it at the end.
 
-    `environment` reaches all its processes. What they print goes to `stack.log` in the folder.
+    `environment` reaches all its processes. Their output goes to `stack.log` in the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / READY).unlink(missing_ok=True)

@@ -112,7 +112,7 @@ def prepare_postgres(data_dir: Path, *, durable: bool = True) -> Server:
 
 
 def prepare_redis(data_dir: Path, *, durable: bool = True) -> Server:
-    """Say how to run the Redis of `data_dir`; what it holds survives a restart when `durable`."""
+    """Say how to run the Redis of `data_dir`; its contents survive a restart when `durable`."""
     home = _home(data_dir)
     password, port = _password(home / "redis.password"), free_port()
     folder = home / "redis"
@@ -199,7 +199,7 @@ def _password(file: Path) -> str:
 
 
 def _stop_leftover(pid_file: Path, *, marker: str, number: signal.Signals) -> None:
-    """A server that outlived its supervisor still holds the data: stop it before another begins."""
+    """Stop a server that outlived its supervisor, and still holds the data, before another begins."""
     pid = read_pid(pid_file)
     if pid is None:
         return

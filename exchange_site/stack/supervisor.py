@@ -115,7 +115,7 @@ def _server_program(server: Server, *, user: str | None) -> str:
 
 
 def _program(name: str, command: Sequence[str], *, priority: int, stop_seconds: int) -> str:
-    """A program that `prepare` starts. Whatever ends is started again, however it ended."""
+    """A program that `prepare` starts. When it ends it is started again, however it ended."""
     return _section(
         name, command, "autostart=false", "stopsignal=TERM", *_RESTARTED, priority=priority, stop_seconds=stop_seconds
     )

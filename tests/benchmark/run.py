@@ -61,7 +61,7 @@ _QUICK: Final = Extent(rounds=1, seconds=2, customers=200, backlog=5_000)
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """What every measurement needs."""
+    """Everything that a measurement needs."""
 
     stack: Stack
     extent: Extent
@@ -81,12 +81,12 @@ class Bench:
 
 
 def run(*, stack: Stack, options: argparse.Namespace, console: Console) -> None:
-    """Measure what the options ask for, print it, and keep it if they say so."""
+    """Measure as the options ask, print it, and keep it if they say so."""
     bench = _prepare(stack=stack, extent=_QUICK if options.quick else _FULL, console=console)
     found: dict[str, Any] = {"machine": _describe_machine()}
     try:
         found.update(_measure(bench, options))
-    finally:  # what was measured before something failed is not lost
+    finally:  # earlier measurements survive a later failure
         report.show(found, console=console)
         for ended in stack.revived:
             console.print(f"[red]{ended}[/red]")

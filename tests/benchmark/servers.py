@@ -106,7 +106,7 @@ class Stack:
         wait_until(lambda: self._count_workers() >= count, seconds=_START_SECONDS, what="a worker did not start")
 
     def revive_workers(self) -> None:
-        """Start again what has ended, as a supervisor would."""
+        """Start workers again that have ended, as a supervisor would."""
         for number, worker in enumerate(self.workers):
             if worker.poll() is not None:
                 self.revived.append(f"worker{number} had ended with {worker.returncode}:\n{self.last_words(number)}")
@@ -154,7 +154,7 @@ class Stack:
 
 
 def memory_mib(pid: int) -> float:
-    """What the process alone would free, and its share of what it has in common with others (PSS)."""
+    """The process's own memory, and its share of the memory it has in common with others (PSS)."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024

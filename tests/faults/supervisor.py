@@ -27,7 +27,7 @@ class Child:
             self.begin()
 
     def kill(self):
-        """The whole group: what is frozen dies too."""
+        """Kill the whole group: a frozen process dies too."""
         kill(self.process)
 
     def last_words(self, lines=25):
@@ -36,7 +36,7 @@ class Child:
 
 
 class Supervisor:
-    """Starts again what has died."""
+    """Starts children again when they have died."""
 
     def __init__(self):
         self.children = {}

