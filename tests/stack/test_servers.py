@@ -18,6 +18,7 @@ from redis.retry import Retry
 from exchange_site.stack import binaries
 from exchange_site.stack.binaries import NoServers, reachable_home
 from exchange_site.stack.environment import postgres_variables
+from exchange_site.stack.processes import kill
 from exchange_site.stack.servers import Server, connect, create_database, prepare_postgres, prepare_redis, stop_server
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has folders that the servers cannot enter")
@@ -40,12 +41,6 @@ def closed_dir(data_dir: Path) -> Iterator[Path]:
     inside = closed / "data"
     yield inside
     shutil.rmtree(reachable_home(inside), ignore_errors=True)
-
-
-def kill(child: "subprocess.Popen[bytes]") -> None:
-    """As a power cut would end it."""
-    child.kill()
-    child.wait()
 
 
 def ask(server: Server, question: str) -> object:
@@ -94,7 +89,7 @@ class TestPostgres:
         second = prepare_postgres(data_dir)
         with second.running() as child:
             run(second, "UPDATE kept SET number = 8")
-            kill(child)
+            kill(child)  # as a power cut would end it
         third = prepare_postgres(data_dir)
         with third.running():
             assert ask(third, "SELECT number FROM kept") == 8
