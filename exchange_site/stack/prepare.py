@@ -13,7 +13,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from exchange_site.stack.processes import NotInTime, local_url, manage, wait_for_answer, wait_until
 from exchange_site.stack.running import PID_FILE, READY
 from exchange_site.stack.servers import create_database
-from exchange_site.stack.supervisor import FAILED, SOCKET
+from exchange_site.stack.supervisor import FAILED
 
 _WAIT_SECONDS: Final = 60.0
 
@@ -22,7 +22,7 @@ def prepare() -> int:
     """Bring the stack up, or end it with the reason, and return the exit code."""
     supervisor = ServerProxy(
         "http://127.0.0.1",
-        transport=SupervisorTransport(serverurl=f"unix://{os.environ[SOCKET]}"),
+        transport=SupervisorTransport(serverurl=f"unix://{os.environ['SUPERVISOR_SOCKET']}"),
     )
     calls: Any = supervisor.supervisor
     try:

@@ -23,7 +23,6 @@ from exchange_site.stack.running import ENVIRONMENT_FILE, MARK, PID_FILE, READY,
 from exchange_site.stack.servers import Server
 
 FAILED: Final = "failed"
-SOCKET: Final = "SUPERVISOR_SOCKET"
 _CLOSING_SECONDS: Final = 1.0
 _RESTARTED: Final = ("autorestart=true", "startsecs=1", "startretries=1000000")
 _SUPERVISORD: Final = """
@@ -55,7 +54,7 @@ def run_stack() -> None:
     servers, environment = prepare_environment(folder)
     os.environ.update(environment)
     os.environ[MARK] = str(folder)
-    os.environ[SOCKET] = str(_socket_path(folder))
+    os.environ["SUPERVISOR_SOCKET"] = str(_socket_path(folder))
     write_private(folder / ENVIRONMENT_FILE, "".join(f"{name}={value}\n" for name, value in environment.items()))
     for name in (READY, FAILED):
         (folder / name).unlink(missing_ok=True)
