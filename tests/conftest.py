@@ -3,21 +3,21 @@
 import json
 import os
 import signal
-import sys
 import tempfile
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
-import httpx
 import pytest
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from exchange_site.stack.embedded import free_port, prepare_redis, stop
-from tests.processes import PROJECT, Simulator, start, stopped, wait_for
+from exchange_site.stack.environment import redis_variables, simulator_credentials
+from exchange_site.stack.processes import API, WORKER, free_port, local_url, start, stop, wait_for_answer
+from exchange_site.stack.servers import prepare_redis
+from tests.processes import running_simulator
 from trading.services.coins import put_on_sale, save_coin
 from trading.services.prices import record_price
 from wallets.models import User
@@ -76,7 +76,7 @@ def make_coin(name, price, **fields):
 
 
 class Shopper:
-    """A customer, as the services know him and as his HTTP client does."""
+    """A customer, as the services know them and as their HTTP client does."""
 
     def __init__(self, balance):
         self.user = User.objects.create_user(f"user{uuid.uuid4().hex[:12]}")
@@ -133,43 +133,21 @@ def simulator(tmp_path, settings):
     """An exchange simulator of one's own, which the adapters of this process talk to."""
     with running_simulator(tmp_path) as venue:
         settings.EXCHANGE_URL = venue.url
-        settings.EXCHANGE_API_KEY = "simulator-key"
-        settings.EXCHANGE_API_SECRET = "simulator-secret"
+        for name, value in simulator_credentials().items():
+            setattr(settings, name, value)
         yield venue
-
-
-@contextmanager
-def running_simulator(folder):
-    port = free_port()
-    process = start(
-        [
-            sys.executable,
-            "-m",
-            "exchange_site.simulator",
-            "--port",
-            str(port),
-            "--book",
-            str(folder / "book.sqlite"),
-        ]
-    )
-    with stopped(process):
-        venue = Simulator(f"http://127.0.0.1:{port}")
-        wait_for(venue.answers, seconds=15)
-        yield venue
-        venue.close()
 
 
 def process_environment(**extra):
-    """What a process of the project needs to work on the database of the tests."""
+    """The environment in which a process of the project works on the database of the tests."""
     database = settings.DATABASES["default"]
     return {
         **os.environ,
         "POSTGRES_DB": connection.settings_dict["NAME"],
         "POSTGRES_USER": database["USER"],
         "POSTGRES_POOL_SIZE": "0",
-        "EXCHANGE_API_KEY": "simulator-key",
-        "EXCHANGE_API_SECRET": "simulator-secret",
         "LOGLEVEL": "WARNING",
+        **simulator_credentials(),
         **extra,
     }
 
@@ -182,16 +160,14 @@ def make_api_process(transactional_db):
     def begin(**environment):
         port = free_port()
         environment = {"PORT": str(port), "WEB_WORKERS": "1", "WEB_THREADS": "8", **environment}
-        process = start([sys.executable, "-m", "exchange_site.serve"], env=process_environment(**environment))
+        process = start(API, environment=process_environment(**environment))
         running.append(process)
-        url = f"http://127.0.0.1:{port}"
-        wait_for(lambda: httpx.get(f"{url}/health/").is_success, seconds=20, ignoring=httpx.HTTPError)
-        return f"{url}/api/v1/"
+        wait_for_answer(f"{local_url(port)}/health/", seconds=20, by=process)
+        return f"{local_url(port)}/api/v1/"
 
     yield begin
     for process in running:
-        with stopped(process):
-            pass
+        stop(process)
 
 
 @pytest.fixture
@@ -206,11 +182,10 @@ def own_redis():
         folder = Path(name)
         folder.chmod(0o755)  # pytest's own folders are closed to the user that servers run as
         server = prepare_redis(folder, durable=False)
-        child = server.start()
-        yield child, {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(server.port), "REDIS_PASSWORD": server.password}
-        with suppress(ProcessLookupError):
-            os.kill(child.pid, signal.SIGCONT)
-        stop(child)
+        with server.running() as child:
+            yield child, redis_variables(server)
+            with suppress(ProcessLookupError):
+                os.kill(child.pid, signal.SIGCONT)
 
 
 @pytest.fixture
@@ -219,17 +194,14 @@ def make_worker(transactional_db):
     running = []
 
     def begin(**environment):
-        process = start(
-            [sys.executable, str(Path(PROJECT) / "manage.py"), "procrastinate", "worker"],
-            env=process_environment(**{"SWEEP_CRON": "* * * * * *", "SWEEP_AFTER_SECONDS": "1", **environment}),
-        )
+        quick = {"SWEEP_CRON": "* * * * * *", "SWEEP_AFTER_SECONDS": "1"}
+        process = start(WORKER, environment=process_environment(**{**quick, **environment}))
         running.append(process)
         return process
 
     yield begin
     for process in running:
-        with stopped(process):
-            pass
+        stop(process)
 
 
 @pytest.fixture

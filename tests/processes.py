@@ -1,18 +1,12 @@
-"""Real processes, started and stopped by the tests."""
+"""Real processes of the tests, and what tests do beside them: wait, and call at once."""
 
-import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
+from django.db import connection
 
-PROJECT = Path(__file__).resolve().parents[1]
-
-
-def start(command, **options):
-    return subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+from exchange_site.stack.processes import NotInTime, answers, free_port, local_url, simulator, start, stop, wait_until
 
 
 @contextmanager
@@ -21,32 +15,40 @@ def stopped(process):
     try:
         yield process
     finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(8)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        stop(process)
 
 
 def wait_for(condition, *, seconds=10, ignoring=()):
     """Ask until the answer is true; the last answer is returned, or the test fails."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if answer := condition():
-                return answer
-        except ignoring:
-            pass
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
-        time.sleep(0.05)
+    ignored = ignoring if isinstance(ignoring, tuple) else (ignoring,)
+    try:
+        return wait_until(condition, seconds=seconds, ignoring=ignored)
+    except NotInTime as error:
+        raise AssertionError(str(error)) from None
 
 
 def at_once(count, call):
-    """Call `call(0)`, `call(1)` … in as many threads, and return the answers."""
+    """Call `call(0)`, `call(1)` … in as many threads, each on a database connection of its own; returns the answers."""
+
+    def run(number):
+        try:
+            return call(number)
+        finally:
+            connection.close()
+
     with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(call, range(count)))
+        return list(pool.map(run, range(count)))
+
+
+@contextmanager
+def running_simulator(folder):
+    """An exchange simulator with a book of its own in the folder."""
+    port = free_port()
+    with stopped(start(simulator(port=port, book=folder / "book.sqlite"))):
+        venue = Simulator(local_url(port))
+        wait_for(venue.answers, seconds=15)
+        yield venue
+        venue.close()
 
 
 class Simulator:
@@ -57,10 +59,7 @@ class Simulator:
         self._client = httpx.Client(base_url=url, timeout=5)
 
     def answers(self):
-        try:
-            return self._client.get("/api/v3/ping").is_success
-        except httpx.HTTPError:
-            return False
+        return answers(f"{self.url}/api/v3/ping")
 
     def book(self, coin=None):
         orders = self._client.get("/control/book").json()

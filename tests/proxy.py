@@ -4,7 +4,7 @@ import asyncio
 import threading
 from contextlib import contextmanager, suppress
 
-from exchange_site.stack.embedded import free_port
+from exchange_site.stack.processes import free_port
 
 
 class Proxy:

@@ -9,7 +9,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from exchange_site.stack.embedded import POSTGRES_USER, prepare_postgres, prepare_redis, stop
+from exchange_site.stack.environment import postgres_variables, redis_variables
+from exchange_site.stack.servers import prepare_postgres, prepare_redis, stop_server
 
 _OWN_REDIS = "TESTS_OWN_REDIS"
 _children = []
@@ -27,18 +28,12 @@ def _start_servers():
     if not os.environ.get("POSTGRES_HOST"):
         postgres = prepare_postgres(folder, durable=False)
         _children.append(postgres.start())
-        os.environ.update(
-            POSTGRES_HOST="127.0.0.1",
-            POSTGRES_PORT=str(postgres.port),
-            POSTGRES_USER=POSTGRES_USER,
-            POSTGRES_PASSWORD=postgres.password,
-        )
+        os.environ.update(postgres_variables(postgres))
     # The processes of pytest-xdist share Postgres, with a database each; a Redis each they need to have.
     if not os.environ.get("REDIS_HOST") or _OWN_REDIS in os.environ:
         redis = prepare_redis(folder, durable=False)
         _children.append(redis.start())
-        os.environ.update(REDIS_HOST="127.0.0.1", REDIS_PORT=str(redis.port), REDIS_PASSWORD=redis.password)
-        os.environ[_OWN_REDIS] = "yes"
+        os.environ.update({**redis_variables(redis), _OWN_REDIS: "yes"})
     # Threads of a test keep connections; a pool would keep them beyond the test's database.
     os.environ["POSTGRES_POOL_SIZE"] = "0"
     # The tests of the limits set their own; the others are one busy customer.
@@ -49,7 +44,7 @@ def _start_servers():
 
 def _stop_servers():
     while _children:
-        stop(_children.pop())
+        stop_server(_children.pop())
 
 
 atexit.register(_stop_servers)

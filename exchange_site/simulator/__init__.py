@@ -1,7 +1,8 @@
 """The exchange simulator: a venue for development, demo and tests.
 
 A process of its own with a durable book, which speaks the subset of Binance's spot REST API that ccxt's
-`binance` class uses, and a control API to make it misbehave. It knows nothing of the rest of the project.
+`binance` class uses, and a control API to make it misbehave. It imports nothing of the rest of the project, nor Django
+or ccxt.
 """
 
 from typing import Final

@@ -8,14 +8,14 @@ from typing import Any, Final
 from aiohttp import web
 
 from exchange_site.simulator.markets import Filters
-from exchange_site.simulator.rest import VENUE, Handler
+from exchange_site.simulator.venue import VENUE, Handler
 
 _ACCOUNT_KEYS: Final = frozenset({"balances", "commission_rate", "commission_asset"})
 
 
 @web.middleware
 async def answer_bad_input(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """What the control API does not understand gets a 400 that says so."""
+    """Answer 400, and say why, to a request that the control API does not understand."""
     try:
         return await handler(request)
     except (ValueError, InvalidOperation) as error:
@@ -36,7 +36,7 @@ def routes() -> list[web.RouteDef]:
 
 
 async def _book(request: web.Request) -> web.Response:
-    orders = request.app[VENUE].book.orders()
+    orders = request.app[VENUE].book.orders.list_all()
     return web.json_response(
         [
             {
@@ -55,17 +55,17 @@ async def _book(request: web.Request) -> web.Response:
 
 
 async def _prices(request: web.Request) -> web.Response:
-    prices = {symbol: _positive(value) for symbol, value in (await _object(request)).items()}
-    request.app[VENUE].book.set_prices(prices)
-    return web.json_response({symbol: f"{price:f}" for symbol, price in request.app[VENUE].book.prices().items()})
+    book = request.app[VENUE].book
+    book.set_prices({symbol: _positive(value) for symbol, value in (await _object(request)).items()})
+    return web.json_response({symbol: f"{price:f}" for symbol, price in book.listings.prices().items()})
 
 
 async def _read_account(request: web.Request) -> web.Response:
     book = request.app[VENUE].book
-    rate, asset = book.commission()
+    rate, asset = book.account.commission()
     return web.json_response(
         {
-            "balances": {name: f"{free:f}" for name, free in book.balances().items()},
+            "balances": {name: f"{free:f}" for name, free in book.account.balances().items()},
             "commission_rate": str(rate),
             "commission_asset": asset,
         }
@@ -76,10 +76,10 @@ async def _account(request: web.Request) -> web.Response:
     data, book = await _object(request), request.app[VENUE].book
     if data.keys() - _ACCOUNT_KEYS:
         raise ValueError(f"known are {', '.join(sorted(_ACCOUNT_KEYS))}")
-    book.set_balances({asset: _number(free) for asset, free in data.get("balances", {}).items()})
+    book.account.set_balances({asset: _number(free) for asset, free in data.get("balances", {}).items()})
     rate = _number(data["commission_rate"]) if "commission_rate" in data else None
     asset = (data["commission_asset"] or "") if "commission_asset" in data else None
-    book.set_commission(rate=rate, asset=asset)
+    book.account.set_commission(rate=rate, asset=asset)
     return await _read_account(request)
 
 
@@ -88,7 +88,7 @@ async def _filters(request: web.Request) -> web.Response:
     for symbol, changes in (await _object(request)).items():
         if not isinstance(changes, dict) or changes.keys() - Filters.__dataclass_fields__.keys():
             raise ValueError(f"filters are {', '.join(Filters.__dataclass_fields__)}")
-        book.set_filters(symbol, {name: _positive(value) for name, value in changes.items()})
+        book.listings.set_filters(symbol, {name: _positive(value) for name, value in changes.items()})
     return web.json_response({})
 
 

@@ -1,4 +1,7 @@
-"""Rules that make the venue misbehave."""
+"""Rules that make the venue misbehave: on an occasion of those below, or on any request where a rule names none.
+
+Time and symbols are no occasion of their own: only such a rule strikes them.
+"""
 
 import time
 from dataclasses import dataclass, field
@@ -13,7 +16,7 @@ ACTIONS: Final = frozenset(
         "drop",
         "accept_then_drop",
         "accept_then_hang",
-        "accept_then_500",
+        "accept_then_500",  # a 502, as the proxy before a venue in trouble sends it
         "garbage",
         "delay",
         "partial",
@@ -39,7 +42,7 @@ class Fault:
     applied: int = 0
     since: float = field(default_factory=time.monotonic)
 
-    def applies(self, *, occasion: str, symbol: str | None) -> bool:
+    def applies(self, *, occasion: str | None, symbol: str | None) -> bool:
         if self.times is not None and self.applied >= self.times:
             return False
         if self.seconds is not None and time.monotonic() > self.since + self.seconds:
@@ -59,7 +62,7 @@ class Faults:
             raise ValueError("a list of rules is needed")
         self.rules = [_read(entry) for entry in data]
 
-    def take(self, *, occasion: str, symbol: str | None) -> Fault | None:
+    def take(self, *, occasion: str | None, symbol: str | None) -> Fault | None:
         """The first rule that applies, counted as applied."""
         for rule in self.rules:
             if rule.applies(occasion=occasion, symbol=symbol):

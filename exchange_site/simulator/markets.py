@@ -4,10 +4,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from exchange_site.seed import SEED_COINS
 from exchange_site.simulator.errors import filter_failure
 
 QUOTE_ASSET = "USDT"
+# A copy: the simulator imports nothing of the project. A test compares it with the seeder's.
+_STARTING_PRICES = {
+    "ABAN": "20.00",
+    "BTC": "65000.00",
+    "ETH": "3200.00",
+    "SOL": "150.00",
+    "ADA": "0.45",
+    "DOGE": "0.12",
+}
 _STEPS = ((Decimal(1000), "0.00001"), (Decimal(100), "0.001"), (Decimal(1), "0.01"), (Decimal(0), "0.1"))
 
 
@@ -31,8 +39,9 @@ class Filters:
             raise filter_failure("NOTIONAL")
 
 
-def seeded_prices() -> dict[str, Decimal]:
-    return {f"{coin.name}{QUOTE_ASSET}": coin.price for coin in SEED_COINS}
+def starting_prices() -> dict[str, Decimal]:
+    """The markets of a new book: the coins of the development data, at their first prices."""
+    return {f"{coin}{QUOTE_ASSET}": Decimal(price) for coin, price in _STARTING_PRICES.items()}
 
 
 def default_filters(*, price: Decimal) -> Filters:

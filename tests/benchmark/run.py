@@ -1,9 +1,10 @@
-"""The benchmark from start to finish: rounds in turns, so that what the machine does besides meets all alike."""
+"""The benchmark from start to finish: rounds in turns, so that background load affects all equally."""
 
 import argparse
 import os
 import platform
 import subprocess
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.db import connection
+from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.benchmark import report
 from tests.benchmark.customers import NOBODY, PASSWORD, Customers, open_accounts
+from tests.benchmark.history import write_settled_orders
 from tests.benchmark.limit import run_pgbench, spread_ids, write_script
 from tests.benchmark.load import Call, put_load
 from tests.benchmark.servers import Stack, memory_mib
@@ -58,7 +61,7 @@ _QUICK: Final = Extent(rounds=1, seconds=2, customers=200, backlog=5_000)
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """What every measurement needs."""
+    """Everything that a measurement needs."""
 
     stack: Stack
     extent: Extent
@@ -78,12 +81,12 @@ class Bench:
 
 
 def run(*, stack: Stack, options: argparse.Namespace, console: Console) -> None:
-    """Measure what the options ask for, print it, and keep it if they say so."""
+    """Measure as the options ask, print it, and keep it if they say so."""
     bench = _prepare(stack=stack, extent=_QUICK if options.quick else _FULL, console=console)
     found: dict[str, Any] = {"machine": _describe_machine()}
     try:
         found.update(_measure(bench, options))
-    finally:  # what was measured before something failed is not lost
+    finally:  # earlier measurements survive a later failure
         report.show(found, console=console)
         for ended in stack.revived:
             console.print(f"[red]{ended}[/red]")
@@ -260,9 +263,8 @@ def _measure_after(bench: Bench, grown: Bench, *, orders: int) -> dict[str, Any]
     """Seed `orders` of history, as far as they are missing, and compare."""
     with _looking_at(grown.stack):
         wait_until_settled(grown.stack)
-        missing = orders - _count_orders()
-    with grown.stack.without_workers():
-        grown.stack.manage("seeder", "--orders", str(missing), "--force")
+        with grown.stack.without_workers():
+            deque(write_settled_orders(orders=orders - _count_orders(), now=timezone.now()), maxlen=0)
     # Passwords that are still being hashed when the one side's time is over would be in the other's way.
     without, rounds = _take_rounds([bench, grown], extent=_AGAIN, only=lambda name: name != "sign-in")
     return {"orders": orders, "rounds": rounds, "without": without}

@@ -2,34 +2,37 @@
 
 import os
 import secrets
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import httpx
 import psycopg
 import psycopg.sql
 
-from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
-from exchange_site.stack.embedded import (
-    POSTGRES_USER,
-    Server,
-    create_database,
+from exchange_site.stack.environment import postgres_variables, redis_variables, simulator_variables
+from exchange_site.stack.processes import (
+    API,
+    PROJECT,
+    WORKER,
+    NotInTime,
     free_port,
-    prepare_postgres,
-    prepare_redis,
+    local_url,
+    manage,
+    simulator,
+    start,
     stop,
+    wait_for_answer,
+    wait_until,
 )
-from exchange_site.stack.stack import PROJECT
+from exchange_site.stack.servers import Server, connect, create_database, prepare_postgres, prepare_redis
 from tests.benchmark.load import BenchmarkFailed
 
 _DATABASE: Final = "benchmark"
+_START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 10.0
 # What keeps one caller from doing what this one does. Every limit is counted all the same, and every risk rule read;
 # the window is short because it bounds what a customer's order reads, as the limit of 200 orders does otherwise.
 _UNBOUNDED: Final = {
@@ -65,46 +68,45 @@ class Stack:
         Ids are the same in both, so what Redis holds of one is right for the other too.
         """
         self.stop_web()
-        with self._connected("postgres") as connection:
+        with connect(self.environment, database="postgres") as connection:
             copied = [psycopg.sql.Identifier(part) for part in (name, self.environment["POSTGRES_DB"])]
             connection.execute(psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*copied))
         folder = self.folder / name
         folder.mkdir()
         port = str(free_port())
         environment = {**self.environment, "POSTGRES_DB": name, "PORT": port}
-        return Stack(folder=folder, environment=environment, url=f"http://127.0.0.1:{port}", venue=self.venue)
+        return Stack(folder=folder, environment=environment, url=local_url(port), venue=self.venue)
 
     def manage(self, *arguments: str) -> None:
         """Run manage.py against the stack."""
         subprocess.run(
-            [sys.executable, "-W", "ignore", "manage.py", *arguments],
+            manage(*arguments),
             cwd=PROJECT,
-            env={**os.environ, **self.environment},
+            env={**os.environ, "PYTHONWARNINGS": "ignore", **self.environment},
             check=True,
         )
 
     def start_web(self, *, processes: int) -> None:
         """Start the API, with so many processes. Stops the one that runs."""
         self.stop_web()
-        command = [sys.executable, "-m", "exchange_site.serve"]
-        self.web = self.start("web", command, WEB_WORKERS=str(processes))
-        _wait(lambda: httpx.get(f"{self.url}/health/ready/").is_success, what="the API")
+        self.web = self.start("web", API, WEB_WORKERS=str(processes))
+        wait_for_answer(f"{self.url}/health/ready/", seconds=_START_SECONDS, by=self.web)
 
     def stop_web(self) -> None:
         if self.web:
-            _end(self.web)
+            stop(self.web, seconds=_STOP_SECONDS)
             self.web = None
 
     def start_workers(self, *, count: int) -> None:
         """Have `count` workers, and wait until they work; those that run already stay."""
         while len(self.workers) > count:
-            _end(self.workers.pop())
+            stop(self.workers.pop(), seconds=_STOP_SECONDS)
         while len(self.workers) < count:
             self.workers.append(self._start_worker(len(self.workers)))
-        _wait(lambda: self._count_workers() >= count, what="a worker")
+        wait_until(lambda: self._count_workers() >= count, seconds=_START_SECONDS, what="a worker did not start")
 
     def revive_workers(self) -> None:
-        """Start again what has ended, as a supervisor would."""
+        """Start workers again that have ended, as a supervisor would."""
         for number, worker in enumerate(self.workers):
             if worker.poll() is not None:
                 self.revived.append(f"worker{number} had ended with {worker.returncode}:\n{self.last_words(number)}")
@@ -115,23 +117,12 @@ class Stack:
         return "\n".join((self.folder / f"worker{number}.log").read_text().splitlines()[-60:])
 
     def _count_workers(self) -> int:
-        with self._connected(self.environment["POSTGRES_DB"]) as connection:
+        with connect(self.environment) as connection:
             row = connection.execute("SELECT count(*) FROM procrastinate_workers").fetchone()
         return int(row[0]) if row else 0
 
-    def _connected(self, database: str) -> "psycopg.Connection[tuple[Any, ...]]":
-        found = self.environment
-        return psycopg.connect(
-            host=found["POSTGRES_HOST"],
-            port=found["POSTGRES_PORT"],
-            user=found["POSTGRES_USER"],
-            password=found["POSTGRES_PASSWORD"],
-            dbname=database,
-            autocommit=True,
-        )
-
     def _start_worker(self, number: int) -> "subprocess.Popen[bytes]":
-        return self.start(f"worker{number}", [sys.executable, "manage.py", "procrastinate", "worker"])
+        return self.start(f"worker{number}", WORKER)
 
     @contextmanager
     def without_workers(self) -> Iterator[None]:
@@ -152,26 +143,18 @@ class Stack:
         children = Path(f"/proc/{self.web.pid}/task/{self.web.pid}/children").read_text()
         return [int(pid) for pid in children.split()]
 
-    def start(self, name: str, command: list[str], **extra: str) -> "subprocess.Popen[bytes]":
-        with (self.folder / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(
-                command,
-                cwd=PROJECT,
-                env={**os.environ, **self.environment, **extra},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+    def start(self, name: str, command: Sequence[str], **extra: str) -> "subprocess.Popen[bytes]":
+        environment = {**os.environ, **self.environment, **extra}
+        return start(command, environment=environment, output=self.folder / f"{name}.log")
 
     def end(self) -> None:
         for process in [self.web, *self.workers]:
             if process:
-                _end(process)
+                stop(process, seconds=_STOP_SECONDS)
 
 
 def memory_mib(pid: int) -> float:
-    """What the process alone would free, and its share of what it has in common with others (PSS)."""
+    """The process's own memory, and its share of the memory it has in common with others (PSS)."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024
@@ -180,68 +163,37 @@ def memory_mib(pid: int) -> float:
 
 @contextmanager
 def running_stack(folder: Path) -> Iterator[Stack]:
-    """A stack on `folder`, migrated, with neither API nor workers yet. Postgres as durable as in production."""
-    postgres, redis = prepare_postgres(folder), prepare_redis(folder)
-    running = [postgres.start(), redis.start()]
-    stack = Stack(folder=folder, environment=_environment(postgres, redis), url="", venue="")
-    stack.url = f"http://127.0.0.1:{stack.environment['PORT']}"
-    stack.venue = stack.environment["EXCHANGE_URL"]
-    try:
-        create_database(
-            host="127.0.0.1", port=postgres.port, user=POSTGRES_USER, password=postgres.password, name=_DATABASE
-        )
+    """A stack on `folder`, migrated, with neither API nor workers yet. Postgres as durable as in production.
+
+    Raises BenchmarkFailed when a part of it does not start.
+    """
+    postgres, redis, venue_port = prepare_postgres(folder), prepare_redis(folder), free_port()
+    environment = _environment(postgres, redis, venue_port=venue_port)
+    url, venue = local_url(environment["PORT"]), environment["EXCHANGE_URL"]
+    stack = Stack(folder=folder, environment=environment, url=url, venue=venue)
+    with ExitStack() as running:
+        for server in (postgres, redis):
+            running.enter_context(server.running())
+        create_database(environment)
         stack.manage("migrate", "--verbosity", "0")
-        running.append(_start_simulator(stack))
-        yield stack
-    finally:
-        stack.end()
-        for server in reversed(running):
-            stop(server)
+        try:
+            exchange = stack.start("simulator", simulator(port=venue_port, book=folder / "book.sqlite"))
+            running.callback(stop, exchange)
+            wait_for_answer(f"{venue}/api/v3/ping", seconds=_START_SECONDS, by=exchange)
+            running.callback(stack.end)
+            yield stack
+        except NotInTime as error:
+            raise BenchmarkFailed(str(error)) from error
 
 
-def _environment(postgres: Server, redis: Server) -> dict[str, str]:
+def _environment(postgres: Server, redis: Server, *, venue_port: int) -> dict[str, str]:
     return {
         **_PRODUCTION,
         **_UNBOUNDED,
         **{name: secrets.token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY")},
         "PORT": str(free_port()),
-        "POSTGRES_HOST": "127.0.0.1",
-        "POSTGRES_PORT": str(postgres.port),
         "POSTGRES_DB": _DATABASE,
-        "POSTGRES_USER": POSTGRES_USER,
-        "POSTGRES_PASSWORD": postgres.password,
-        "REDIS_HOST": "127.0.0.1",
-        "REDIS_PORT": str(redis.port),
-        "REDIS_PASSWORD": redis.password,
-        "EXCHANGE_URL": f"http://127.0.0.1:{free_port()}",
-        "EXCHANGE_API_KEY": DEFAULT_API_KEY,
-        "EXCHANGE_API_SECRET": DEFAULT_API_SECRET,
+        **postgres_variables(postgres),
+        **redis_variables(redis),
+        **simulator_variables(port=venue_port),
     }
-
-
-def _start_simulator(stack: Stack) -> "subprocess.Popen[bytes]":
-    port = stack.venue.rpartition(":")[2]
-    book = stack.folder / "book.sqlite"
-    command = [sys.executable, "-m", "exchange_site.simulator", "--port", port, "--book", str(book)]
-    simulator = stack.start("simulator", command)
-    _wait(lambda: httpx.get(f"{stack.venue}/api/v3/ping").is_success, what="the exchange simulator")
-    return simulator
-
-
-def _wait(condition: Callable[[], bool], *, what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with suppress(httpx.HTTPError):
-            if condition():
-                return
-        time.sleep(0.05)
-    raise BenchmarkFailed(f"{what} did not start")
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

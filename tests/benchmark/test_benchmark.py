@@ -9,13 +9,16 @@ import httpx
 import pytest
 from django.db import connection
 
+from exchange_site.stack.servers import connect
 from settlement.verification import verify_everything
-from tests.benchmark import report
+from tests.benchmark import history, report
 from tests.benchmark.customers import open_accounts
+from tests.benchmark.history import write_settled_orders
 from tests.benchmark.limit import run_pgbench, spread_ids, write_script
 from tests.benchmark.servers import memory_mib, running_stack
 from tests.conftest import make_coin
 from trading.models import Order
+from wallets.models import Transaction
 
 
 @pytest.fixture
@@ -92,7 +95,7 @@ class TestTheStack:
         assert [self.count_users(one) for one in (stack, copy)] == [0, 1]
 
     def count_users(self, stack):
-        with stack._connected(stack.environment["POSTGRES_DB"]) as connection:
+        with connect(stack.environment) as connection:
             return connection.execute("SELECT count(*) FROM wallets_user").fetchone()[0]
 
     def test_stops_its_workers_for_a_while_and_revives_them(self, stack):
@@ -105,6 +108,22 @@ class TestTheStack:
         stack.revive_workers()
         assert stack.workers[0].poll() is None
         assert "had ended with -9" in stack.revived[0]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTheHistory:
+    def test_has_settled_orders_that_balance(self, coin, now):
+        for orders, written in ((50, 50), (120, 150)):
+            assert sum(write_settled_orders(orders=orders, now=now)) == written
+        assert set(Order.objects.values_list("state", flat=True)) == {"completed"}
+        assert Order.objects.count() == 200
+        assert Transaction.objects.filter(kind="delivery").count() == Order.objects.count()
+        assert verify_everything() == []
+
+    def test_is_for_a_stack_that_runs(self, monkeypatch, tmp_path, capsys):
+        monkeypatch.setenv("DATA_DIR", str(tmp_path))
+        assert history.main(["--orders", "50"]) == 1
+        assert f"No stack runs on {tmp_path}" in capsys.readouterr().err
 
 
 class TestTheReport:

@@ -1,6 +1,35 @@
 """The named places at which processes die or freeze; see wallets/failpoints.py."""
 
+from contextlib import contextmanager, suppress
+
 POINTS_OF_API = ("order.debited", "order.committed")
 POINTS_OF_WORKER = ("claim.claimed", "claim.committed", "attempt.sent", "attempt.answered", "job.done")
 POINTS = (*POINTS_OF_API, *POINTS_OF_WORKER, "cancel.credited", "refund.credited")
 SHOTS = tuple(f"{point}={action}" for point in POINTS for action in ("kill", "stop"))
+
+
+class Failpoints:
+    """Arms the shots of processes that carry them all: a shot whose marker lies in the folder has been fired."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+        for shot in SHOTS:
+            self._marker(shot).touch()
+
+    @contextmanager
+    def armed(self, shot):
+        """The next process that comes by is hit; gives a function that says which one was, None while none was."""
+        self._marker(shot).unlink()
+        try:
+            yield lambda: self._pid_of(shot)
+        finally:
+            self._marker(shot).touch()
+
+    def _pid_of(self, shot):
+        with suppress(FileNotFoundError, ValueError):
+            return int(self._marker(shot).read_text())
+        return None
+
+    def _marker(self, shot):
+        return self.folder / shot

@@ -129,7 +129,7 @@ def test_the_exchange_lies_under_load(suffer, name, kind):
 
 @contextmanager
 def simulator_killed(world, trade):
-    """Its book is durable, so what it has sold it has sold."""
+    """Its book is durable: it remembers every sale."""
     yield
     with world.supervisor.without("simulator"):
         time.sleep(1)

@@ -49,7 +49,7 @@ def everything_is_settled(world, trade):
     return Order.objects.filter(coin=trade.coin).count() >= len(trade.begun) and is_quiet(trade)
 
 
-def its_heart_is_silent(world, trade):
+def heartbeat_has_stopped(world, trade):
     """The process counts as dead; the other worker has had a moment to take over."""
     return world.count_workers() < 2 and world.ask("SELECT pg_sleep(3)")
 
@@ -70,7 +70,7 @@ def test_a_worker_is_killed(suffer, name, kind, mode):
 
 @each("attempt.sent", "attempt.answered")
 def test_a_worker_is_frozen_until_another_one_has_settled_everything(suffer, name, kind, mode):
-    until = everything_is_settled if mode == ONCE else its_heart_is_silent
+    until = everything_is_settled if mode == ONCE else heartbeat_has_stopped
     suffer(frozen_at(name, until=until), kind, mode)
 
 
@@ -121,7 +121,7 @@ def test_a_worker_is_killed_while_it_refunds(world, suffer, kind):
 
 @pytest.mark.parametrize("kind", ["pool", pytest.param("large", marks=pytest.mark.matrix)])
 def test_a_worker_is_frozen_with_a_fill_that_the_others_are_denied(world, suffer, kind):
-    """They buy again, as they must; when it wakes up it has come too late, and staff are told of what it knew."""
+    """They buy again, as they must; when it wakes up it has come too late, and staff are told of its fill."""
 
     @contextmanager
     def fault(world, trade):

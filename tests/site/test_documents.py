@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.processes import PROJECT
+from exchange_site.stack.processes import PROJECT
 
 PAGES = [
     *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),

@@ -12,7 +12,8 @@ import pytest
 from django.utils import timezone
 
 from exchange_site.configuration import VARIABLES
-from tests.processes import PROJECT, wait_for
+from exchange_site.stack.processes import PROJECT
+from tests.processes import wait_for
 from trading.services.coins import put_on_sale
 from trading.services.prices import record_price
 

@@ -3,15 +3,13 @@
 import json
 import os
 import secrets
-import subprocess
-import sys
 
 import httpx
 import pytest
 
-from exchange_site.stack.embedded import free_port
+from exchange_site.stack.processes import API, WORKER, free_port, start
 from tests.conftest import make_coin, process_environment
-from tests.processes import start, stopped, wait_for
+from tests.processes import stopped, wait_for
 from trading.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,16 +39,12 @@ def test_production_logs_json_with_ids_and_no_secret(production, simulator, tmp_
     port = free_port()
     api_log, worker_log = tmp_path / "api.log", tmp_path / "worker.log"
     environment = {**production, "PORT": str(port), "EXCHANGE_URL": simulator.url}
-    api = [sys.executable, "-m", "exchange_site.serve"]
-    worker = [sys.executable, "manage.py", "procrastinate", "worker"]
     base = f"http://127.0.0.1:{port}"
     # The proxy says that the customer came over TLS; plain HTTP would be redirected.
     client = httpx.Client(base_url=f"{base}/api/v1/", headers={"X-Forwarded-Proto": "https"}, timeout=20)
     with (
-        api_log.open("w") as api_out,
-        worker_log.open("w") as worker_out,
-        stopped(start(api, env=environment, stdout=api_out, stderr=subprocess.STDOUT)),
-        stopped(start(worker, env=environment, stdout=worker_out, stderr=subprocess.STDOUT)),
+        stopped(start(API, environment=environment, output=api_log)),
+        stopped(start(WORKER, environment=environment, output=worker_log)),
         client,
     ):
         wait_for(lambda: httpx.get(f"{base}/health/").is_success, seconds=20, ignoring=httpx.HTTPError)

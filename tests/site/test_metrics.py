@@ -2,7 +2,6 @@
 
 import shutil
 import socket
-import sys
 import time
 from collections import defaultdict
 
@@ -13,10 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from prometheus_client.parser import text_string_to_metric_families
 
 from exchange_site.metrics.workers import serve_metrics
-from exchange_site.stack.embedded import free_port
+from exchange_site.stack.processes import free_port, start
 from tests.configure import configure
 from tests.conftest import make_coin
-from tests.processes import start, stopped, wait_for
+from tests.processes import stopped, wait_for
 from trading.models import Order
 from trading.selectors.pools import sum_pools
 
@@ -174,7 +173,7 @@ def test_a_real_prometheus_finds_the_same(busy, tmp_path):
         chosen = ",".join(f'{key}="{value}"' for key, value in labels.items())
         return query(f"sum({name}{{{chosen}}})")
 
-    with stopped(start(command, stderr=sys.stderr)):
+    with stopped(start(command)):
         wait_for(lambda: query('sum(up{job="exchange"})') == 3, seconds=30, ignoring=(httpx.HTTPError, KeyError))
         time.sleep(1.5)  # another scrape of each
         expected_of(total)

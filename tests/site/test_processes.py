@@ -118,7 +118,7 @@ def test_redis_frozen_or_gone_costs_half_a_second_at_most(make_api_process, shop
 
 
 def test_postgres_away_is_a_quick_503(make_api_process, shopper):
-    from exchange_site.stack.embedded import free_port
+    from exchange_site.stack.processes import free_port
 
     api = make_api_process(POSTGRES_PORT=str(free_port()))
     begun = time.monotonic()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.processes import PROJECT
+from exchange_site.stack.processes import PROJECT
 
 APPS = ("wallets", "trading", "settlement")
 TABLE = re.compile(r"\b(wallets|trading|settlement|procrastinate)_[a-z_0-9]+")

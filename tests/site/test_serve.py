@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from exchange_site.stack.processes import PROJECT
 from tests.conftest import process_environment
-from tests.processes import PROJECT
 
 # A process of the API without its server: two threads of it ask Postgres something, one after the other, and end.
 _TWO_THREADS = """

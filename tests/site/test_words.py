@@ -6,7 +6,7 @@ from fnmatch import fnmatch
 
 import pytest
 
-from tests.processes import PROJECT
+from exchange_site.stack.processes import PROJECT
 
 # A pattern, the word in its place, and the files that may have it: what is on the wire, in the database, or outside.
 GIVEN_UP = [

@@ -2,7 +2,7 @@ import os
 import subprocess
 import sys
 
-from tests.processes import PROJECT
+from exchange_site.stack.processes import PROJECT
 
 
 def test_the_demo_shows_the_main_job(tmp_path):

@@ -1,4 +1,4 @@
-"""The whole stack, really started: what is killed comes back, what is stopped is gone, and data stays."""
+"""The whole stack, really started: it comes back when killed, is gone when stopped, and keeps its data."""
 
 import os
 import shutil
@@ -7,17 +7,15 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-import httpx
-import psycopg
 import pytest
 
-from exchange_site.stack.embedded import free_port
-from exchange_site.stack.stack import PROJECT, StackAddresses, claim, find_running_stack, running_stack
+from exchange_site.stack.processes import PROJECT, NotInTime, answers, free_port, wait_until
+from exchange_site.stack.running import StackAddresses, claim, find_running_stack, running_stack
+from exchange_site.stack.servers import connect
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
 
@@ -27,9 +25,9 @@ ENVIRONMENT = {**OWN_SERVERS, "ORDER_AGGREGATION_THRESHOLD": "11.00"}
 PROGRAMS = {
     "api": "-m exchange_site.serve",
     "worker": "procrastinate worker",
-    "simulator": "exchange_simulator",
+    "simulator": "exchange_site.simulator",
     "postgres": "/postgres -D",
-    "redis": "redis-server",
+    "redis": "valkey-server",
 }
 
 
@@ -93,20 +91,15 @@ def parent(pid: int) -> int:
         return 0
 
 
-def answers(addresses: StackAddresses) -> bool:
-    try:
-        answer = httpx.get(f"{addresses.api}/health/ready/", timeout=2)
-    except httpx.TransportError:
-        return False
-    return answer.status_code == 200
+def is_ready(addresses: StackAddresses) -> bool:
+    return answers(f"{addresses.api}/health/ready/")
 
 
 def within(seconds: float, condition: Callable[[], object]) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
+    try:
+        wait_until(condition, seconds=seconds)
+    except NotInTime:
+        return False
     return True
 
 
@@ -125,22 +118,14 @@ def start(folder: Path, **environment: str) -> "subprocess.Popen[str]":
 
 
 def query(addresses: StackAddresses, statement: str) -> list[tuple[object, ...]]:
-    environment = addresses.environment
-    with psycopg.connect(
-        host=environment["POSTGRES_HOST"],
-        port=environment["POSTGRES_PORT"],
-        user=environment["POSTGRES_USER"],
-        password=environment["POSTGRES_PASSWORD"],
-        dbname=environment.get("POSTGRES_DB", "crypto_exchange"),
-        autocommit=True,
-    ) as connection:
+    with connect(addresses.environment) as connection:
         cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
 
 
 class TestRunning:
     def test_everything_is_there(self, running: StackAddresses) -> None:
-        assert answers(running)
+        assert is_ready(running)
         missing = {name for name in PROGRAMS if main_process(data_dir(running), name) is None}
         assert not missing
 
@@ -180,7 +165,7 @@ class TestKilled:
         assert killed
         os.kill(killed, signal.SIGKILL)
         assert within(5, lambda: main_process(data_dir(running), name) not in {killed, None})
-        assert within(15, lambda: answers(running))
+        assert within(15, lambda: is_ready(running))
 
     def test_one_of_the_apis_processes_is_back_within_five_seconds(self, running: StackAddresses) -> None:
         folder = data_dir(running)
@@ -193,7 +178,7 @@ class TestKilled:
         killed = min(children())
         os.kill(killed, signal.SIGKILL)
         assert within(5, lambda: len(children() - {killed}) == 2)
-        assert answers(running)
+        assert is_ready(running)
 
     def test_the_apis_orphans_make_way(self, running: StackAddresses) -> None:
         folder = data_dir(running)
@@ -202,7 +187,7 @@ class TestKilled:
         assert killed
         os.kill(killed, signal.SIGKILL)
         assert within(10, lambda: not orphans & set(processes(folder, PROGRAMS["api"])))
-        assert within(10, lambda: answers(running))
+        assert within(10, lambda: is_ready(running))
 
 
 class TestRefused:
@@ -213,7 +198,7 @@ class TestRefused:
         assert second.returncode == 1
         assert "running" in output
         assert pid in output
-        assert answers(running)
+        assert is_ready(running)
 
     def test_a_taken_port(self, running: StackAddresses, folder: Path) -> None:
         port = running.environment["PORT"]
@@ -272,7 +257,7 @@ class TestStopped:
     def test_it_starts_again_with_its_data(self, running: StackAddresses) -> None:
         folder = data_dir(running)
         with running_stack(folder, environment=ENVIRONMENT) as again:
-            assert answers(again)
+            assert is_ready(again)
             assert query(again, "SELECT number FROM kept") == [(7,)]
         assert not processes(folder)
 

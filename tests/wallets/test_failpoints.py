@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from exchange_site.configuration import Configuration
-from tests.processes import PROJECT
+from exchange_site.stack.processes import PROJECT
 
 REACH = (
     "import django; django.setup(); from wallets.runtime.failpoints import reach; reach('order.debited'); print('on')"

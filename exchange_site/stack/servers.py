@@ -3,38 +3,40 @@
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import psycopg
 import redis
 
-from exchange_site.stack.binaries import hand_over, postgres_binary, reachable_home, redis_binary, server_user
+from exchange_site.stack.binaries import (
+    VALKEY,
+    hand_over,
+    postgres_binary,
+    reachable_home,
+    redis_binary,
+    server_user,
+    write_private,
+)
+from exchange_site.stack.processes import NotInTime, as_user, free_port, is_running, read_pid, start, stop, wait_until
 
-_START_SECONDS = 30.0
-_STOP_SECONDS = 8.0
-POSTGRES_USER = "postgres"
+_START_SECONDS: Final = 30.0
+_LEFTOVER_SECONDS: Final = 8.0
+POSTGRES_USER: Final = "postgres"
 
 
 class ServerFailed(Exception):
     """A server did not start or stop as it should."""
 
 
-def free_port() -> int:
-    """A port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A prepared server: its command line, its user, and how to ask whether it is ready."""
+    """A prepared server: its command line, and how to ask whether it is ready."""
 
     name: str
     command: list[str]
@@ -44,42 +46,38 @@ class Server:
 
     def start(self) -> "subprocess.Popen[bytes]":
         """Start the server as a child and wait until it answers. Raises ServerFailed."""
-        child = subprocess.Popen(  # noqa: S603  a command of ours
-            self.command,
-            user=server_user(),
-            group=_group(),
-            extra_groups=[] if server_user() else None,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        child = start(self.command, output=subprocess.DEVNULL, user=server_user())
         try:
-            self.wait(lambda: child.poll() is None)
+            self._wait(child)
         except BaseException:
-            stop(child)
+            stop_server(child)
             raise
         return child
 
-    def wait(self, is_alive: Callable[[], bool] = lambda: True) -> None:
-        """Wait until the server answers. Raises ServerFailed."""
-        deadline = time.monotonic() + _START_SECONDS
-        while not self.is_ready():
-            if not is_alive() or time.monotonic() > deadline:
-                raise ServerFailed(f"{self.name} did not start: {' '.join(self.command)}")
-            time.sleep(0.05)
-
-
-def stop(child: "subprocess.Popen[bytes]") -> None:
-    """Stop a server that was started here: at once, but cleanly."""
-    if child.poll() is None:
-        child.send_signal(signal.SIGINT)  # PostgreSQL's "fast", and Redis' as good as SIGTERM
+    @contextmanager
+    def running(self) -> Iterator["subprocess.Popen[bytes]"]:
+        """Start the server, and stop it at the end."""
+        child = self.start()
         try:
-            child.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+            yield child
+        finally:
+            stop_server(child)
+
+    def _wait(self, child: "subprocess.Popen[bytes]") -> None:
+        try:
+            wait_until(lambda: child.poll() is not None or self.is_ready(), seconds=_START_SECONDS)
+        except NotInTime as error:
+            raise self._failure() from error
+        if child.poll() is not None:
+            raise self._failure()
+
+    def _failure(self) -> ServerFailed:
+        return ServerFailed(f"{self.name} did not start: {' '.join(self.command)}")
+
+
+def stop_server(child: "subprocess.Popen[bytes]") -> None:
+    """Stop a server that was started here: at once, but cleanly."""
+    stop(child, number=signal.SIGINT)  # PostgreSQL's "fast", and Redis' as good as SIGTERM
 
 
 def prepare_postgres(data_dir: Path, *, durable: bool = True) -> Server:
@@ -92,7 +90,7 @@ def prepare_postgres(data_dir: Path, *, durable: bool = True) -> Server:
     cluster = home / "postgres"
     if not (cluster / "PG_VERSION").exists():
         _make_cluster(cluster, password=password)
-    _stop_leftover(_first_line_pid(cluster / "postmaster.pid"), marker=str(cluster), number=signal.SIGINT)
+    _stop_leftover(cluster / "postmaster.pid", marker=str(cluster), number=signal.SIGINT)
     port = free_port()
     options = {
         "listen_addresses": "127.0.0.1",
@@ -114,14 +112,14 @@ def prepare_postgres(data_dir: Path, *, durable: bool = True) -> Server:
 
 
 def prepare_redis(data_dir: Path, *, durable: bool = True) -> Server:
-    """Say how to run the Redis of `data_dir`; what it holds survives a restart when `durable`."""
+    """Say how to run the Redis of `data_dir`; its contents survive a restart when `durable`."""
     home = _home(data_dir)
     password, port = _password(home / "redis.password"), free_port()
     folder = home / "redis"
     folder.mkdir(mode=0o700, exist_ok=True)
     hand_over(folder)
     configuration, pid_file = folder / "redis.conf", folder / "redis.pid"
-    _stop_leftover(_first_line_pid(pid_file), marker="redis-server", number=signal.SIGTERM)
+    _stop_leftover(pid_file, marker=VALKEY, number=signal.SIGTERM)
     lines = [
         f"port {port}",
         "bind 127.0.0.1",
@@ -132,7 +130,7 @@ def prepare_redis(data_dir: Path, *, durable: bool = True) -> Server:
         f"appendonly {'yes' if durable else 'no'}",
         'save ""',
     ]
-    _write_private(configuration, "\n".join(lines) + "\n")
+    write_private(configuration, "\n".join(lines) + "\n")
     hand_over(configuration)
     return Server(
         name="Redis",
@@ -143,19 +141,29 @@ def prepare_redis(data_dir: Path, *, durable: bool = True) -> Server:
     )
 
 
-def create_database(*, host: str, port: int, user: str, password: str, name: str) -> None:
-    """Create the database if it is missing."""
-    with psycopg.connect(
-        host=host,
-        port=port,
-        user=user,
-        password=password,
-        dbname="postgres",
+def connect(variables: Mapping[str, str], *, database: str | None = None) -> "psycopg.Connection[tuple[Any, ...]]":
+    """Connect to the Postgres that the POSTGRES_ variables name, by their defaults where they do not."""
+    return psycopg.connect(
+        host=variables["POSTGRES_HOST"],
+        port=int(variables.get("POSTGRES_PORT", "5432")),
+        user=variables.get("POSTGRES_USER", POSTGRES_USER),
+        password=variables.get("POSTGRES_PASSWORD", ""),
+        dbname=database or _database(variables),
         autocommit=True,
         connect_timeout=5,
-    ) as connection:
+    )
+
+
+def create_database(variables: Mapping[str, str]) -> None:
+    """Create the database that the POSTGRES_ variables name, if it is missing."""
+    name = _database(variables)
+    with connect(variables, database="postgres") as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
+
+
+def _database(variables: Mapping[str, str]) -> str:
+    return variables.get("POSTGRES_DB", "crypto_exchange")
 
 
 def _home(data_dir: Path) -> Path:
@@ -169,75 +177,36 @@ def _make_cluster(cluster: Path, *, password: str) -> None:
     cluster.mkdir(mode=0o700, exist_ok=True)
     hand_over(cluster)
     password_file = cluster.with_name("initdb.password")
-    _write_private(password_file, password)
+    write_private(password_file, password)
     hand_over(password_file)
+    options = [
+        *("--pgdata", str(cluster), "--username", POSTGRES_USER, "--auth=scram-sha-256", f"--pwfile={password_file}"),
+        *("--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
+    ]
+    command = [str(postgres_binary("initdb")), *options]
     try:
-        subprocess.run(  # noqa: S603  a command of ours
-            [
-                str(postgres_binary("initdb")),
-                "--pgdata",
-                str(cluster),
-                "--username",
-                POSTGRES_USER,
-                "--auth=scram-sha-256",
-                f"--pwfile={password_file}",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-                "--no-sync",
-            ],
-            user=server_user(),
-            group=_group(),
-            extra_groups=[] if server_user() else None,
-            cwd="/",
-            check=True,
-            capture_output=True,
-        )
+        subprocess.run(command, cwd="/", check=True, capture_output=True, **as_user(server_user()))  # noqa: S603  ours
     except subprocess.CalledProcessError as error:
         raise ServerFailed(f"initdb: {error.stderr.decode(errors='replace')}") from error
     finally:
         password_file.unlink()
 
 
-def _group() -> int | None:
-    return None if server_user() is None else 65534
-
-
 def _password(file: Path) -> str:
     if not file.exists():
-        _write_private(file, secrets.token_urlsafe(24))
+        write_private(file, secrets.token_urlsafe(24))
     return file.read_text()
 
 
-def _write_private(file: Path, text: str) -> None:
-    file.unlink(missing_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as opened:
-        opened.write(text)
-
-
-def _first_line_pid(file: Path) -> int | None:
-    try:
-        return int(file.read_text().splitlines()[0])
-    except (OSError, ValueError, IndexError):
-        return None
-
-
-def _stop_leftover(pid: int | None, *, marker: str, number: signal.Signals) -> None:
-    """A server that outlived its supervisor still holds the data: stop it before another begins."""
+def _stop_leftover(pid_file: Path, *, marker: str, number: signal.Signals) -> None:
+    """Stop a server that outlived its supervisor, and still holds the data, before another begins."""
+    pid = read_pid(pid_file)
     if pid is None:
         return
-    deadline = time.monotonic() + _STOP_SECONDS
-    while _is_running(pid, marker=marker):
+    deadline = time.monotonic() + _LEFTOVER_SECONDS
+    while is_running(pid, marker):
         os.kill(pid, number if time.monotonic() < deadline else signal.SIGKILL)
         time.sleep(0.1)
-
-
-def _is_running(pid: int, *, marker: str) -> bool:
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-        return marker in Path(f"/proc/{pid}/cmdline").read_text() and ") Z" not in status
-    except OSError:
-        return False
 
 
 def _answers_sql(port: int, password: str) -> bool:

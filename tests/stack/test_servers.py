@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
@@ -17,7 +17,9 @@ from redis.retry import Retry
 
 from exchange_site.stack import binaries
 from exchange_site.stack.binaries import NoServers, reachable_home
-from exchange_site.stack.embedded import POSTGRES_USER, Server, create_database, prepare_postgres, prepare_redis, stop
+from exchange_site.stack.environment import postgres_variables
+from exchange_site.stack.processes import kill
+from exchange_site.stack.servers import Server, connect, create_database, prepare_postgres, prepare_redis, stop_server
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has folders that the servers cannot enter")
 
@@ -41,40 +43,14 @@ def closed_dir(data_dir: Path) -> Iterator[Path]:
     shutil.rmtree(reachable_home(inside), ignore_errors=True)
 
 
-@contextmanager
-def started(server: Server) -> Iterator["subprocess.Popen[bytes]"]:
-    child = server.start()
-    try:
-        yield child
-    finally:
-        stop(child)
-
-
-def kill(child: "subprocess.Popen[bytes]") -> None:
-    """As a power cut would end it."""
-    child.kill()
-    child.wait()
-
-
-def connect(server: Server, *, password: str | None = None) -> "psycopg.Connection[tuple[object, ...]]":
-    return psycopg.connect(
-        host="127.0.0.1",
-        port=server.port,
-        user=POSTGRES_USER,
-        password=password or server.password,
-        dbname="postgres",
-        autocommit=True,
-    )
-
-
 def ask(server: Server, question: str) -> object:
-    with connect(server) as connection:
+    with connect(postgres_variables(server), database="postgres") as connection:
         row = connection.execute(question).fetchone()
     return row[0] if row else None
 
 
 def run(server: Server, statement: str) -> None:
-    with connect(server) as connection:
+    with connect(postgres_variables(server), database="postgres") as connection:
         connection.execute(statement)
 
 
@@ -90,40 +66,40 @@ def client(server: Server, *, password: str | None = None) -> "redis.Redis":
 class TestPostgres:
     def test_refuses_another_password(self, data_dir: Path) -> None:
         server = prepare_postgres(data_dir, durable=False)
-        with started(server):
+        with server.running():
             assert ask(server, "SELECT current_setting('server_version_num')::int / 10000") == 18
             with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-                connect(server, password="guessed")
+                connect({**postgres_variables(server), "POSTGRES_PASSWORD": "guessed"}, database="postgres")
 
     def test_listens_on_loopback_alone(self, data_dir: Path) -> None:
         server = prepare_postgres(data_dir, durable=False)
-        with started(server):
+        with server.running():
             assert ask(server, "SELECT current_setting('listen_addresses')") == "127.0.0.1"
             assert ask(server, "SELECT current_setting('unix_socket_directories')") == ""
 
     def test_syncs_to_disk_unless_it_is_for_tests(self, data_dir: Path) -> None:
         server = prepare_postgres(data_dir)
-        with started(server):
+        with server.running():
             assert ask(server, "SELECT current_setting('fsync')") == "on"
 
     def test_keeps_its_data_over_a_stop_and_a_kill(self, data_dir: Path) -> None:
         first = prepare_postgres(data_dir)
-        with started(first):
+        with first.running():
             run(first, "CREATE TABLE kept AS SELECT 7 AS number")
         second = prepare_postgres(data_dir)
-        with started(second) as child:
+        with second.running() as child:
             run(second, "UPDATE kept SET number = 8")
-            kill(child)
+            kill(child)  # as a power cut would end it
         third = prepare_postgres(data_dir)
-        with started(third):
+        with third.running():
             assert ask(third, "SELECT number FROM kept") == 8
 
     def test_takes_over_from_one_that_was_left_running(self, data_dir: Path) -> None:
         left = prepare_postgres(data_dir, durable=False)
-        with started(left) as child:
+        with left.running() as child:
             server = prepare_postgres(data_dir, durable=False)
             assert child.wait(10) == 0
-            with started(server):
+            with server.running():
                 assert ask(server, "SELECT 1") == 1
 
     def test_ignores_the_pid_file_of_another_time(self, data_dir: Path) -> None:
@@ -131,20 +107,14 @@ class TestPostgres:
         pid_file = data_dir / "postgres" / "postmaster.pid"
         pid_file.write_text(f"{os.getpid()}\n")  # by now another process goes by that number
         server = prepare_postgres(data_dir, durable=False)
-        with started(server):
+        with server.running():
             assert ask(server, "SELECT 1") == 1
 
     def test_makes_a_database_once(self, data_dir: Path) -> None:
         server = prepare_postgres(data_dir, durable=False)
-        with started(server):
+        with server.running():
             for _ in range(2):
-                create_database(
-                    host="127.0.0.1",
-                    port=server.port,
-                    user=POSTGRES_USER,
-                    password=server.password,
-                    name="shop",
-                )
+                create_database({**postgres_variables(server), "POSTGRES_DB": "shop"})
             assert ask(server, "SELECT count(*) FROM pg_database WHERE datname = 'shop'") == 1
 
 
@@ -152,7 +122,7 @@ class TestRedis:
     def test_refuses_another_password(self, data_dir: Path) -> None:
         server = prepare_redis(data_dir, durable=False)
         with (
-            started(server),
+            server.running(),
             client(server, password="guessed") as stranger,
             pytest.raises(redis.AuthenticationError),
         ):
@@ -161,18 +131,18 @@ class TestRedis:
     @pytest.mark.parametrize(("durable", "found"), [(True, b"7"), (False, None)])
     def test_keeps_its_data_where_asked_to(self, data_dir: Path, *, durable: bool, found: bytes | None) -> None:
         first = prepare_redis(data_dir, durable=durable)
-        with started(first), client(first) as connection:
+        with first.running(), client(first) as connection:
             connection.set("kept", 7)
         second = prepare_redis(data_dir, durable=durable)
-        with started(second), client(second) as connection:
+        with second.running(), client(second) as connection:
             assert connection.get("kept") == found
 
     def test_takes_over_from_one_that_was_left_running(self, data_dir: Path) -> None:
         left = prepare_redis(data_dir, durable=False)
-        with started(left) as child:
+        with left.running() as child:
             server = prepare_redis(data_dir, durable=False)
             assert child.wait(10) == 0
-            with started(server), client(server) as connection:
+            with server.running(), client(server) as connection:
                 assert connection.ping()
 
 
@@ -185,7 +155,7 @@ class TestSideBySide:
             servers = [prepare_postgres(folder, durable=False) for folder in folders]
             stores = [prepare_redis(folder, durable=False) for folder in folders]
             for server in (*servers, *stores):
-                running.enter_context(started(server))
+                running.enter_context(server.running())
             run(servers[0], "CREATE TABLE mine ()")
             assert ask(servers[1], "SELECT to_regclass('mine')") is None
             with client(stores[0]) as one, client(stores[1]) as two:
@@ -197,11 +167,11 @@ class TestSideBySide:
 class TestBelowAClosedFolder:
     def test_the_data_lives_where_the_servers_can_reach_it(self, closed_dir: Path) -> None:
         server, store = prepare_postgres(closed_dir, durable=False), prepare_redis(closed_dir, durable=False)
-        with started(server), started(store), client(store) as connection:
+        with server.running(), store.running(), client(store) as connection:
             run(server, "CREATE TABLE kept ()")
             assert connection.ping()
         again = prepare_postgres(closed_dir, durable=False)
-        with started(again):
+        with again.running():
             assert ask(again, "SELECT to_regclass('kept')") == "kept"
         assert closed_dir.parent.stat().st_mode & 0o777 == 0o700
 
@@ -231,16 +201,16 @@ class TestStop:
     def test_ends_a_server_with_clients(self, data_dir: Path) -> None:
         server = prepare_postgres(data_dir, durable=False)
         child = server.start()
-        with connect(server) as connection:
+        with connect(postgres_variables(server), database="postgres") as connection:
             connection.execute("SELECT 1")
-            stop(child)
+            stop_server(child)
             assert child.returncode == 0
             with pytest.raises(psycopg.OperationalError):
                 connection.execute("SELECT 1")
 
-    def test_is_harmless_again(self, data_dir: Path) -> None:
+    def test_is_safe_to_call_again(self, data_dir: Path) -> None:
         child = prepare_redis(data_dir, durable=False).start()
         child.send_signal(signal.SIGTERM)
         child.wait()
-        stop(child)
+        stop_server(child)
         assert child.returncode == 0

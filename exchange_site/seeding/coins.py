@@ -1,0 +1,41 @@
+"""The coins of a new installation, which the exchange simulator lists too, and more of them for trying lists."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from trading.services.coins import put_on_sale
+from trading.services.prices import record_price
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedCoin:
+    """A coin and its first price in US dollars."""
+
+    name: str
+    title: str
+    price: Decimal
+
+
+SEED_COINS: Final = (
+    SeedCoin(name="ABAN", title="Abantether", price=Decimal("20.00")),
+    SeedCoin(name="BTC", title="Bitcoin", price=Decimal("65000.00")),
+    SeedCoin(name="ETH", title="Ether", price=Decimal("3200.00")),
+    SeedCoin(name="SOL", title="Solana", price=Decimal("150.00")),
+    SeedCoin(name="ADA", title="Cardano", price=Decimal("0.45")),
+    SeedCoin(name="DOGE", title="Dogecoin", price=Decimal("0.12")),
+)
+SEED_PRICE_SOURCE: Final = "seed"
+
+
+def seed_coin(*, seed: SeedCoin, now: datetime) -> None:
+    """Put a coin on sale; its first price stands until the exchange is read."""
+    coin = put_on_sale(name=seed.name, title=seed.title)
+    if not hasattr(coin, "current_price"):
+        record_price(coin=coin, value=seed.price, source=SEED_PRICE_SOURCE, now=now)
+
+
+def seed_unlisted_coin(*, number: int) -> None:
+    """Put a coin on sale that no exchange lists, so its price is fixed."""
+    put_on_sale(name=f"SEED{number}", title=f"Seeded coin {number}", fixed_price=Decimal(number))

@@ -1,0 +1,36 @@
+"""The administrator of a new installation, and customers for lists and loads."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from wallets.models import User
+from wallets.services.accounts import open_dollar_wallet
+from wallets.services.cash import book_opening_deposit
+
+ADMIN_USERNAME: Final = "admin"
+ADMIN_PASSWORD: Final = "new_password"  # noqa: S105  the documented development login; the seeder refuses to run in production
+OPENING_BALANCE: Final = Decimal("1000.00")
+_PREFIX: Final = "customer"
+
+
+def seed_admin(*, now: datetime) -> None:
+    """Open the administrator's account, unless it is there."""
+    if not User.objects.filter(username=ADMIN_USERNAME).exists():
+        _open_wallet(User.objects.create_superuser(ADMIN_USERNAME, password=ADMIN_PASSWORD), now=now)
+
+
+def seed_customer(*, number: int, now: datetime) -> None:
+    """Open the account of a customer without a usable password, who is not for signing in."""
+    _open_wallet(User.objects.create_user(f"{_PREFIX}{number}"), now=now)
+
+
+def next_customer_numbers(*, count: int) -> range:
+    """The numbers of `count` customers more."""
+    taken = User.objects.filter(username__startswith=_PREFIX).count()
+    return range(taken + 1, taken + count + 1)
+
+
+def _open_wallet(user: User, *, now: datetime) -> None:
+    open_dollar_wallet(owner=user)
+    book_opening_deposit(owner_id=user.pk, amount=OPENING_BALANCE, now=now)

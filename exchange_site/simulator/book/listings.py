@@ -1,0 +1,56 @@
+"""The markets of the book: the price of each symbol, and the filters on its orders."""
+
+import sqlite3
+from decimal import Decimal
+
+from exchange_site.simulator.errors import UNKNOWN_SYMBOL, VenueError
+from exchange_site.simulator.markets import Filters, default_filters
+
+
+class Listings:
+    """The symbols on offer. Raises VenueError for one that is not."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._db = database
+
+    def is_empty(self) -> bool:
+        """Say whether nothing is on offer, as in a new book."""
+        return self._db.execute("SELECT 1 FROM market").fetchone() is None
+
+    def price(self, symbol: str) -> Decimal:
+        return Decimal(self._read(symbol)["price"])
+
+    def prices(self) -> dict[str, Decimal]:
+        rows = self._db.execute("SELECT * FROM market ORDER BY symbol")
+        return {row["symbol"]: Decimal(row["price"]) for row in rows}
+
+    def filters(self, symbol: str) -> Filters:
+        row = self._read(symbol)
+        return Filters(**{name: Decimal(row[name]) for name in Filters.__dataclass_fields__})
+
+    def set_price(self, symbol: str, price: Decimal) -> None:
+        """Set the price of a symbol, and list it if it is unknown."""
+        if not self._db.execute("SELECT 1 FROM market WHERE symbol = ?", [symbol]).fetchone():
+            self._list(symbol, price)
+        self._db.execute("UPDATE market SET price = ? WHERE symbol = ?", [f"{price:f}", symbol])
+
+    def set_filters(self, symbol: str, changes: dict[str, Decimal]) -> None:
+        """Change some of a symbol's filters."""
+        self._read(symbol)
+        for name, value in changes.items():
+            assert name in Filters.__dataclass_fields__, "the caller has checked the names"
+            self._db.execute(f"UPDATE market SET {name} = ? WHERE symbol = ?", [f"{value:f}", symbol])  # noqa: S608  a field of Filters
+
+    def _read(self, symbol: str) -> sqlite3.Row:
+        row: sqlite3.Row | None = self._db.execute("SELECT * FROM market WHERE symbol = ?", [symbol]).fetchone()
+        if row is None:
+            raise VenueError(*UNKNOWN_SYMBOL)
+        return row
+
+    def _list(self, symbol: str, price: Decimal) -> None:
+        filters = default_filters(price=price)
+        values = [symbol, f"{price:f}", *(f"{getattr(filters, name):f}" for name in Filters.__dataclass_fields__)]
+        self._db.execute(
+            "INSERT INTO market (symbol, price, tick, step, minimum, maximum, notional) VALUES (?,?,?,?,?,?,?)",
+            values,
+        )

@@ -1,0 +1,64 @@
+"""Faults at work: they strike a request before anything is accepted, or spoil the answer when everything is done."""
+
+import asyncio
+from typing import ClassVar, Final
+
+from aiohttp import web
+
+from exchange_site.simulator.errors import VenueError
+from exchange_site.simulator.faults import Fault
+from exchange_site.simulator.venue import VENUE
+
+_HANG_SECONDS: Final = 60.0
+_DELAY_SECONDS: Final = 15.0
+
+
+async def suffer(request: web.Request, occasion: str | None, symbol: str | None) -> None:
+    """Apply a fault to a request without an effect; `occasion` is None where only rules without one apply."""
+    fault = request.app[VENUE].faults.take(occasion=occasion, symbol=symbol)
+    await suffer_before(request, fault)
+    if fault and fault.action not in {"delay", "not_found", "partial"}:
+        await _cut(request)
+
+
+async def suffer_before(request: web.Request, fault: Fault | None) -> None:
+    """Apply a fault that strikes before anything is accepted."""
+    if fault is None:
+        return
+    if fault.action in {"drop", "down"}:
+        await _cut(request)
+    if fault.action == "reject":
+        raise VenueError(fault.code, fault.msg)
+    if fault.action == "rate_limit":
+        raise _TooManyRequests
+    if fault.action == "delay":
+        await asyncio.sleep(fault.wait or _DELAY_SECONDS)
+
+
+async def suffer_after(request: web.Request, fault: Fault | None) -> web.StreamResponse | None:
+    """Spoil the answer when everything is done; None where there is nothing to spoil."""
+    match fault.action if fault else None:
+        case "accept_then_drop":
+            await _cut(request)
+        case "accept_then_hang":
+            await asyncio.sleep((fault and fault.wait) or _HANG_SECONDS)
+            await _cut(request)
+        case "accept_then_500":
+            return web.Response(status=502, text="<html>Bad Gateway</html>", content_type="text/html")
+        case "garbage":
+            return web.Response(text="<html>Welcome</html>", content_type="text/html")
+    return None
+
+
+async def _cut(request: web.Request) -> None:
+    """Close the connection without an answer."""
+    if request.transport:
+        request.transport.abort()
+    raise asyncio.CancelledError
+
+
+class _TooManyRequests(VenueError):
+    headers: ClassVar = {"Retry-After": "1"}
+
+    def __init__(self) -> None:
+        super().__init__(-1003, "Too many requests; current limit is 6000 request weight per 1 MINUTE.", status=429)

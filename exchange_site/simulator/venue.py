@@ -1,0 +1,25 @@
+"""The venue: what every handler works on."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from exchange_site.simulator.book.matching import Book
+from exchange_site.simulator.faults import Faults
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Venue:
+    """The book, the faults in force, and the credentials that open the account."""
+
+    book: Book
+    faults: Faults
+    api_key: str
+    api_secret: str
+
+
+VENUE: Final = web.AppKey("venue", Venue)

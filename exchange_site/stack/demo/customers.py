@@ -1,0 +1,80 @@
+"""The customers of the demo, as programs that use the API."""
+
+import time
+import uuid
+from dataclasses import dataclass, field
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any, Final
+
+import httpx
+
+DEPOSIT: Final = Decimal("1000.00")
+
+
+@dataclass(kw_only=True)
+class Customer:
+    """A customer of the demo, signed in, with their orders by id as the API last told them."""
+
+    client: httpx.Client
+    orders: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def place(self, *, coin: str, total: Decimal) -> None:
+        """Order a coin for so many US dollars."""
+        body = {"crypto": coin, "total": str(total)}
+        self._keep(_call(self.client, "POST", "orders/", json=body, headers=_new_key()))
+
+    def refresh_orders(self) -> None:
+        """Ask for the orders again."""
+        for order in _call(self.client, "GET", "orders/", params={"limit": 200}):
+            self._keep(order)
+
+    def find_pool(self, coin: str) -> dict[str, Any] | None:
+        """The pool of a coin, where an order of this customer waits in it."""
+        waiting = _call(self.client, "GET", "orders/", params={"state": "aggregated", "crypto": coin})
+        return waiting[0]["pool"] if waiting else None
+
+    def balance(self) -> Decimal:
+        """The dollars in the wallet."""
+        return Decimal(_call(self.client, "GET", "accounts/wallet/")["balance"])
+
+    def holdings(self) -> dict[str, Decimal]:
+        """The coins in the wallets, by name."""
+        found = _call(self.client, "GET", "accounts/holdings/")
+        return {entry["crypto"]: Decimal(entry["amount"]) for entry in found}
+
+    def _keep(self, order: dict[str, Any]) -> None:
+        self.orders[order["id"]] = order
+
+
+def open_account(api: str) -> Customer:
+    """Register a customer, and deposit."""
+    client = httpx.Client(base_url=f"{api}/api/v1/", timeout=30)
+    name = f"demo-{uuid.uuid4().hex[:12]}"
+    tokens = _call(client, "POST", "accounts/auth/register/", json={"username": name, "password": "password123"})
+    client.headers["Authorization"] = f"Bearer {tokens['access']}"
+    _call(client, "PATCH", "accounts/wallet/deposit/", json={"amount": str(DEPOSIT)}, headers=_new_key())
+    return Customer(client=client)
+
+
+def list_orders(customers: list[Customer]) -> list[dict[str, Any]]:
+    """The orders of all customers, as the API last told them."""
+    return [order for customer in customers for order in customer.orders.values()]
+
+
+def read_answer(response: httpx.Response) -> Any:
+    """The answer's body; an error ends the demo."""
+    if response.is_error:
+        raise SystemExit(f"{response.request.method} {response.request.url}: {response.status_code} {response.text}")
+    return response.json()
+
+
+def _call(client: httpx.Client, method: str, path: str, **request: Any) -> Any:
+    """Call the API, and again when a stack that runs with its usual limits says when to."""
+    while (response := client.request(method, path, **request)).status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        time.sleep(int(response.headers["Retry-After"]))
+    return read_answer(response)
+
+
+def _new_key() -> dict[str, str]:
+    return {"Idempotency-Key": uuid.uuid4().hex}

@@ -1,0 +1,139 @@
+"""The story: customers come and buy, a purchase is refused, an answer is lost, and everything is settled."""
+
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, TypeVar
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from exchange_site.stack.demo.customers import Customer, list_orders, open_account, read_answer
+from exchange_site.stack.running import StackAddresses
+from settlement.selectors.attempts import last_attempt_id
+
+CUSTOMERS: Final = 24
+ORDERS: Final = 200
+LARGE_COINS: Final = ("ABAN", "BTC", "ETH", "SOL")
+SMALL_COINS: Final = ("ABAN", "SOL", "ADA")
+REFUSED_COIN: Final = "DOGE"
+LOST_COIN: Final = "ETH"
+FINAL_STATES: Final = frozenset({"completed", "refunded", "cancelled"})
+_SETTLE_SECONDS: Final = 90.0
+_PARALLEL: Final = 8
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """An order to place: US dollars of a coin, by one of the customers."""
+
+    customer: Customer
+    coin: str
+    total: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How it ended: the customers with their orders, the faults applied by name, the last attempt before it began."""
+
+    customers: list[Customer]
+    faults: dict[str, int]
+    last_attempt_before: int
+
+
+def tell(console: Console, addresses: StackAddresses) -> Outcome:
+    """Let everything happen, before the reader's eyes."""
+    before = last_attempt_id()
+    with _progress(console) as progress:
+        customers = _parallel(
+            progress, "customers register and deposit", [lambda: open_account(addresses.api)] * CUSTOMERS
+        )
+        _order_faults(addresses)
+        _parallel(progress, "orders are placed", [_placing(wish) for wish in _plan(customers)])
+        _fill_pools(progress, customers)
+        _wait_until_settled(progress, customers)
+    faults = _count_faults(addresses)
+    httpx.delete(f"{addresses.simulator}/control/faults").raise_for_status()
+    return Outcome(customers=customers, faults=faults, last_attempt_before=before)
+
+
+def _order_faults(addresses: StackAddresses) -> None:
+    """One purchase is refused for good; the answer to another is lost after the venue accepted it."""
+    rules = [
+        {"on": "place", "symbol": f"{REFUSED_COIN}USDT", "action": "reject", "times": 1},
+        {"on": "place", "symbol": f"{LOST_COIN}USDT", "action": "accept_then_drop", "times": 1},
+    ]
+    httpx.put(f"{addresses.simulator}/control/faults", json=rules).raise_for_status()
+
+
+def _count_faults(addresses: StackAddresses) -> dict[str, int]:
+    rules = read_answer(httpx.get(f"{addresses.simulator}/control/faults"))
+    return {rule["action"]: rule["applied"] for rule in rules if rule["applied"]}
+
+
+def _plan(customers: list[Customer]) -> list[Wish]:
+    """Mixed sizes over several coins, the same in every run: the seed is fixed."""
+    chance = random.Random(10)  # noqa: S311  no secret
+    wishes = [
+        Wish(customer=customers[0], coin=REFUSED_COIN, total=Decimal("25.00")),
+        Wish(customer=customers[1], coin=LOST_COIN, total=Decimal("40.00")),
+    ]
+    while len(wishes) < ORDERS:
+        customer = customers[len(wishes) % len(customers)]
+        if chance.random() < 0.3:  # noqa: PLR2004  three in ten are large
+            wishes.append(Wish(customer=customer, coin=chance.choice(LARGE_COINS), total=_cents(chance, 1000, 6000)))
+        else:
+            wishes.append(Wish(customer=customer, coin=chance.choice(SMALL_COINS), total=_cents(chance, 50, 400)))
+    return wishes
+
+
+def _cents(chance: random.Random, least: int, most: int) -> Decimal:
+    return Decimal(chance.randint(least, most)).scaleb(-2)
+
+
+def _placing(wish: Wish) -> Callable[[], None]:
+    return lambda: wish.customer.place(coin=wish.coin, total=wish.total)
+
+
+def _fill_pools(progress: Progress, customers: list[Customer]) -> None:
+    """The orders left in the pools would wait for other customers: these come now."""
+    for coin in progress.track(SMALL_COINS, description="pools are filled"):
+        time.sleep(0.5)  # the purchases under way take what they take
+        for _ in range(5):
+            pool = next(filter(None, (customer.find_pool(coin) for customer in customers)), None)
+            if pool is None:
+                break
+            missing = max(Decimal(pool["threshold"]) - Decimal(pool["total"]), Decimal("0.50"))
+            customers[0].place(coin=coin, total=min(missing, Decimal("9.90")) + Decimal("0.05"))
+            time.sleep(1)
+
+
+def _wait_until_settled(progress: Progress, customers: list[Customer]) -> None:
+    total = len(list_orders(customers))
+    task = progress.add_task("orders are settled", total=total)
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while time.monotonic() < deadline:
+        for customer in customers:
+            customer.refresh_orders()
+        settled = sum(order["state"] in FINAL_STATES for order in list_orders(customers))
+        progress.update(task, completed=settled)
+        if settled == total:
+            return
+        time.sleep(0.3)
+
+
+def _parallel(progress: Progress, description: str, jobs: list[Callable[[], T]]) -> list[T]:
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        results = pool.map(lambda job: job(), jobs)
+        return list(progress.track(results, total=len(jobs), description=description))
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description:<32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console)

@@ -1,0 +1,51 @@
+"""The table at the end: everything that happened, in figures."""
+
+import statistics
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from rich.table import Table
+
+from exchange_site.stack.demo.customers import list_orders
+from exchange_site.stack.demo.story import Outcome
+from settlement.selectors.attempts import summarise_attempts
+from wallets.models import WalletRole
+from wallets.verification import sum_house_wallet
+
+
+def make_table(outcome: Outcome) -> Table:
+    """Put the figures of orders, settlement and ledger together."""
+    table = Table("figure", "value", title="The demo", title_justify="left")
+    table.add_row("customers", str(len(outcome.customers)))
+    _add_orders(table, list_orders(outcome.customers))
+    _add_settlement(table, outcome)
+    for role in (WalletRole.FUNDING, WalletRole.CLEARING, WalletRole.VENUE, WalletRole.TRADING_RESULT):
+        table.add_row(f"ledger: {role.value}", f"{sum_house_wallet(role=role):,.2f} USD")
+    return table
+
+
+def _add_orders(table: Table, orders: list[dict[str, Any]]) -> None:
+    for state, count in sorted(Counter(order["state"] for order in orders).items()):
+        table.add_row(f"orders {state}", str(count))
+    small = [order for order in orders if order["is_aggregated"] and order["state"] == "completed"]
+    table.add_row("of them small, bought in bulk", str(len(small)))
+
+
+def _add_settlement(table: Table, outcome: Outcome) -> None:
+    summary = summarise_attempts(after_id=outcome.last_attempt_before)
+    seconds = sorted(_seconds(order) for order in list_orders(outcome.customers) if order["completed_at"])
+    table.add_row("purchases made", str(summary.purchases))
+    table.add_row("orders per purchase", f"{summary.orders_settled / max(summary.purchases, 1):.1f}")
+    if seconds:
+        table.add_row("time to settle, median", f"{statistics.median(seconds):.2f} s")
+        table.add_row("time to settle, longest", f"{seconds[-1]:.2f} s")
+    faults = ", ".join(f"{name} x {count}" for name, count in outcome.faults.items())
+    table.add_row("faults applied", faults or "none")
+    table.add_row("lookups made", str(summary.lookups))
+    table.add_row("purchases found by a lookup", str(summary.found_by_lookup))
+
+
+def _seconds(order: dict[str, Any]) -> float:
+    placed, done = (datetime.fromisoformat(order[name]) for name in ("created_at", "completed_at"))
+    return (done - placed).total_seconds()

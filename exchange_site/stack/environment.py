@@ -1,0 +1,58 @@
+"""The variables that point a process at its servers, and the servers that a stack runs for want of others."""
+
+import os
+from pathlib import Path
+
+from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
+from exchange_site.stack.processes import free_port, is_free, local_url
+from exchange_site.stack.servers import POSTGRES_USER, Server, prepare_postgres, prepare_redis
+
+_SIMULATOR_PORT = 9100
+
+
+def data_dir() -> Path:
+    """DATA_DIR, where the embedded servers keep their files."""
+    return Path(os.environ.get("DATA_DIR", ".data")).resolve()
+
+
+def prepare_environment(folder: Path) -> tuple[list[Server], dict[str, str]]:
+    """Prepare the servers that the environment does not name. Returns them, and the variables of every process."""
+    environment: dict[str, str] = {"DATA_DIR": str(folder), "PORT": os.environ.get("PORT", "8000")}
+    servers: list[Server] = []
+    if not os.environ.get("POSTGRES_HOST"):
+        postgres = prepare_postgres(folder)
+        servers.append(postgres)
+        environment |= postgres_variables(postgres)
+    if not os.environ.get("REDIS_HOST"):
+        redis = prepare_redis(folder)
+        servers.append(redis)
+        environment |= redis_variables(redis)
+    if not os.environ.get("EXCHANGE_URL"):
+        port = os.environ.get("SIMULATOR_PORT") or str(_SIMULATOR_PORT if is_free(_SIMULATOR_PORT) else free_port())
+        environment |= {"SIMULATOR_PORT": port, **simulator_variables(port=port)}
+    return servers, environment
+
+
+def postgres_variables(server: Server, *, port: int | None = None) -> dict[str, str]:
+    """Point a process at a Postgres, or at `port`, behind which it is."""
+    return {
+        "POSTGRES_HOST": "127.0.0.1",
+        "POSTGRES_PORT": str(port or server.port),
+        "POSTGRES_USER": POSTGRES_USER,
+        "POSTGRES_PASSWORD": server.password,
+    }
+
+
+def redis_variables(server: Server, *, port: int | None = None) -> dict[str, str]:
+    """Point a process at a Redis, or at `port`, behind which it is."""
+    return {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(port or server.port), "REDIS_PASSWORD": server.password}
+
+
+def simulator_variables(*, port: int | str) -> dict[str, str]:
+    """Point a process at an exchange simulator, with the credentials that open it."""
+    return {"EXCHANGE_URL": local_url(port), **simulator_credentials()}
+
+
+def simulator_credentials() -> dict[str, str]:
+    """The variables with the key that opens every exchange simulator."""
+    return {"EXCHANGE_API_KEY": DEFAULT_API_KEY, "EXCHANGE_API_SECRET": DEFAULT_API_SECRET}

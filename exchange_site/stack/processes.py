@@ -1,0 +1,164 @@
+"""The project's processes: their command lines, and how one is started, waited for and stopped."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
+from typing import IO, Any, Final, TypeVar
+
+PROJECT: Final = Path(__file__).resolve().parents[2]
+API: Final = (sys.executable, "-m", "exchange_site.serve")
+WORKER: Final = (sys.executable, "manage.py", "procrastinate", "worker")
+_STOP_SECONDS: Final = 8.0
+_NOBODY: Final = 65534  # its group
+
+T = TypeVar("T")
+
+
+class NotInTime(Exception):
+    """Something was waited for in vain."""
+
+
+def manage(*arguments: str) -> tuple[str, ...]:
+    """The command line of a management command."""
+    return (sys.executable, "manage.py", *arguments)
+
+
+def simulator(*, port: int | str, book: Path) -> tuple[str, ...]:
+    """The command line of an exchange simulator."""
+    return (sys.executable, "-m", "exchange_site.simulator", "--port", str(port), "--book", str(book))
+
+
+def local_url(port: int | str) -> str:
+    """Where a process of this machine listens."""
+    return f"http://127.0.0.1:{port}"
+
+
+def start(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    output: Path | IO[Any] | int | None = None,
+    errors: IO[Any] | int | None = subprocess.STDOUT,
+    user: str | None = None,
+) -> "subprocess.Popen[bytes]":
+    """Start a process in the project's folder, or as another user in none; in a session of its own.
+
+    Its output is added to `output`, its errors too unless `errors` says otherwise. Its environment is this process's
+    when none is given.
+    """
+    if isinstance(output, Path):
+        with output.open("ab") as log:
+            return start(command, environment=environment, output=log, errors=errors, user=user)
+    return subprocess.Popen(  # noqa: S603  a command of ours
+        command,
+        cwd="/" if user else PROJECT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=None if output is None else errors,
+        start_new_session=True,
+        **as_user(user),
+    )
+
+
+def as_user(user: str | None) -> dict[str, Any]:
+    """Popen's arguments that drop every privilege but this user's; none for None."""
+    return {"user": user, "group": _NOBODY, "extra_groups": []} if user else {}
+
+
+def stop(
+    child: "subprocess.Popen[bytes]", *, number: signal.Signals = signal.SIGTERM, seconds: float = _STOP_SECONDS
+) -> None:
+    """Ask a process that was started here to end, and kill it when it does not. Safe to call again."""
+    if child.poll() is None:
+        child.send_signal(number)
+        try:
+            child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            kill(child)
+
+
+def kill(child: "subprocess.Popen[bytes]") -> None:
+    """Kill a process that was started here, with its group: also one that is frozen."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def wait_until(
+    condition: Callable[[], T], *, seconds: float, ignoring: tuple[type[BaseException], ...] = (), what: str = ""
+) -> T:
+    """Ask until the answer is true, and return it. Raises NotInTime, which says `what`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with suppress(*ignoring):
+            if answer := condition():
+                return answer
+        if time.monotonic() > deadline:
+            raise NotInTime(what or f"waited {seconds} s in vain")
+        time.sleep(0.05)
+
+
+def wait_for_answer(url: str, *, seconds: float, by: "subprocess.Popen[bytes] | None" = None) -> None:
+    """Wait until `url` answers. Raises NotInTime, at once when the process that shall answer has ended."""
+
+    def has_answered() -> bool:
+        if by is not None and by.poll() is not None:
+            raise NotInTime(f"{url} does not answer: the process has ended with {by.returncode}")
+        return answers(url)
+
+    wait_until(has_answered, seconds=seconds, what=f"{url} does not answer")
+
+
+def answers(url: str) -> bool:
+    """Say whether a request for `url` succeeds right now."""
+    try:
+        urllib.request.urlopen(url, timeout=2).close()  # noqa: S310  our own address
+    except (OSError, HTTPException):
+        return False
+    return True
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_free(port: int) -> bool:
+    """Say whether a server could listen on `port`."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def read_pid(file: Path) -> int | None:
+    """The process that a pid file names in its first line."""
+    try:
+        return int(file.read_text().splitlines()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def is_running(pid: int, *markers: str) -> bool:
+    """Say whether a process runs whose command line holds all the markers: numbers are given out again."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+        command = Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return False
+    return ") Z" not in status and all(marker in command for marker in markers)

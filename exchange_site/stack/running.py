@@ -1,0 +1,143 @@
+"""Stacks that run: who holds a data folder, where its stack listens, and what one that was killed has left."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from exchange_site.stack.processes import (
+    NotInTime,
+    free_port,
+    is_running,
+    local_url,
+    read_pid,
+    start,
+    wait_until,
+)
+
+MARK: Final = "EXCHANGE_STACK"
+READY: Final = "ready"
+PID_FILE: Final = "dev.pid"
+ENVIRONMENT_FILE: Final = "stack.env"
+_READY_SECONDS: Final = 120.0
+_LEFTOVER_SECONDS: Final = 4.0
+_STOP_SECONDS: Final = 15.0
+
+
+class StackRefused(Exception):
+    """The stack cannot be started as asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackAddresses:
+    """Where a running stack listens, and the environment that commands against it need."""
+
+    api: str
+    simulator: str
+    environment: Mapping[str, str]
+
+
+def find_running_stack(folder: Path) -> StackAddresses | None:
+    """The stack that runs on `folder` and is ready, if any."""
+    if _running_pid(folder) is None or not (folder / READY).exists():
+        return None
+    return _addresses(folder)
+
+
+@contextmanager
+def running_stack(folder: Path, *, environment: Mapping[str, str]) -> Iterator[StackAddresses]:
+    """Start a whole stack on `folder` and free ports, wait until it is ready, and stop it at the end.
+
+    `environment` reaches all its processes. Their output goes to `stack.log` in the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / READY).unlink(missing_ok=True)
+    (folder / "stack.log").unlink(missing_ok=True)
+    own = {"DATA_DIR": str(folder), "PORT": str(free_port()), "SIMULATOR_PORT": str(free_port())}
+    child = start(
+        [sys.executable, "-m", "exchange_site.stack", "dev"],
+        environment={**os.environ, **own, **environment},
+        output=folder / "stack.log",
+    )
+    try:
+        _wait_until_ready(folder, child)
+        yield _addresses(folder)
+    finally:
+        child.send_signal(signal.SIGTERM)
+        child.wait(_STOP_SECONDS)
+
+
+def claim(folder: Path) -> IO[str]:
+    """Hold the lock of `folder`, on which one command starts servers, until the returned file is closed.
+
+    Raises StackRefused when another command holds it or a stack runs there.
+    """
+    lock = (folder / "servers.lock").open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise StackRefused(f"Another command runs its own servers on {folder}. Wait for it to end.") from error
+    pid = _running_pid(folder)
+    if pid is not None:
+        raise StackRefused(f"A stack is running on {folder} already (pid {pid}). Stop it with: kill {pid}")
+    return lock
+
+
+def stop_leftovers(folder: Path) -> None:
+    """Stop what a stack of `folder` left running when its supervisor was killed; its servers stop elsewhere."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + _LEFTOVER_SECONDS
+        for pid in _marked_processes(folder):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        while _marked_processes(folder) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+def _wait_until_ready(folder: Path, child: "subprocess.Popen[bytes]") -> None:
+    try:
+        wait_until(lambda: child.poll() is not None or (folder / READY).exists(), seconds=_READY_SECONDS)
+    except NotInTime as error:
+        raise _not_started(folder) from error
+    if child.poll() is not None:
+        raise _not_started(folder)
+
+
+def _not_started(folder: Path) -> StackRefused:
+    log = (folder / "stack.log").read_text(errors="replace")
+    return StackRefused(f"the stack did not start:\n{log[-3000:]}")
+
+
+def _addresses(folder: Path) -> StackAddresses:
+    lines = (folder / ENVIRONMENT_FILE).read_text().splitlines()
+    environment = dict(line.split("=", 1) for line in lines)
+    return StackAddresses(
+        api=local_url(environment["PORT"]),
+        simulator=environment.get("EXCHANGE_URL", ""),
+        environment=environment,
+    )
+
+
+def _running_pid(folder: Path) -> int | None:
+    pid = read_pid(folder / PID_FILE)
+    return pid if pid is not None and is_running(pid, "supervisord", str(folder)) else None
+
+
+def _marked_processes(folder: Path) -> list[int]:
+    """The processes that a supervisor of `folder` had started, by the mark in their environment."""
+    mark = f"{MARK}={folder}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (process / "environ").read_bytes().split(b"\0") and int(process.name) != os.getpid():
+                found.append(int(process.name))
+        except OSError:  # gone meanwhile, or another user's
+            continue
+    return found
