@@ -1,0 +1,37 @@
+"""Another revision of the code, beside the one at work."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from exchange_site.stack.stack import PROJECT
+from tests.benchmark.load import BenchmarkFailed
+
+
+def choose_revision() -> str:
+    """Name the state before the one at work: HEAD where something is not committed yet, else its parent."""
+    return "HEAD" if _git("status", "--porcelain", "--untracked-files=no") else "HEAD^"
+
+
+def describe(tree: Path) -> str:
+    """Abbreviate the commit of a tree, and say if something is not committed."""
+    return _git("describe", "--always", "--dirty", "--exclude=*", tree=tree)
+
+
+@contextmanager
+def checked_out(revision: str, *, into: Path) -> Iterator[None]:
+    """Have `revision` in a folder for the while. Raises BenchmarkFailed where there is no such revision."""
+    commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    _git("worktree", "add", "--detach", "--quiet", str(into), commit)
+    try:
+        yield
+    finally:
+        _git("worktree", "remove", "--force", str(into))
+
+
+def _git(*arguments: str, tree: Path = PROJECT) -> str:
+    done = subprocess.run(["git", *arguments], cwd=tree, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchmarkFailed(f"git {' '.join(arguments)}: {done.stderr.strip() or 'no such revision'}")
+    return done.stdout.strip()
