@@ -16,44 +16,50 @@ from tests.benchmark.limit import run_pgbench
 from tests.benchmark.processor_time import read_seconds
 from tests.benchmark.still_postgres import connect, tidy
 
+COPY: Final = "frozen_copy"
+_TABLES: Final = "frozen"
 _FILES: Final = Path(__file__).with_name("frozen")
 _CLIENTS: Final = 8
-_DATABASE: Final = Identifier("frozen")
-_COPY: Final = "frozen_copy"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """Transactions a second, and the processor time of Postgres for each."""
+    """Transactions a second, and the milliseconds of processor time that Postgres took for each."""
 
     rate: float
     postgres_ms: float
 
 
 def create_tables(environment: Mapping[str, str]) -> None:
-    """Make the database with its tables and customers, on the server that `environment` names."""
+    """Make a database with the tables and their customers, on the server that `environment` names."""
     with closing(connect(environment, database="postgres")) as connection:
-        connection.execute(SQL("CREATE DATABASE {}").format(_DATABASE))
-    with closing(connect(environment, database="frozen")) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(_TABLES)))
+    with closing(connect(environment, database=_TABLES)) as connection:
         for name in ("schema", "seed"):
             connection.execute((_FILES / f"{name}.sql").read_bytes())
         tidy(connection)
 
 
 def measure(*, environment: Mapping[str, str], pid: int, seconds: float) -> Pace:
-    """Play the script on a new copy of the tables: they would grow from one round to the next."""
-    with closing(connect(environment, database="postgres")) as connection:
-        connection.execute(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(_COPY)))
-        connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(_COPY), _DATABASE))
-        connection.execute("CHECKPOINT")
+    """Play the script for a while on the server whose process is `pid`."""
+    copy_tables(environment)
     before = read_seconds(pid=pid)
-    rate = play({**environment, "POSTGRES_DB": _COPY}, seconds=seconds)
+    rate = play(environment, seconds=seconds)
     used = read_seconds(pid=pid) - before
-    with closing(connect(environment, database=_COPY)) as connection:
+    with closing(connect(environment, database=COPY)) as connection:
         [orders] = connection.execute("SELECT count(*) FROM trading_order").fetchone() or (0,)
-    return Pace(rate=rate, postgres_ms=used / orders * 1000)
+    return Pace(rate=rate, postgres_ms=used * 1000 / orders)
+
+
+def copy_tables(environment: Mapping[str, str]) -> None:
+    """Put a new copy in the place of the last: the tables would grow from one time to the next."""
+    with closing(connect(environment, database="postgres")) as connection:
+        connection.execute(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(COPY)))
+        connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(COPY), Identifier(_TABLES)))
+        connection.execute("CHECKPOINT")
 
 
 def play(environment: Mapping[str, str], **how: float) -> float:
-    """Transactions a second, for `seconds` or of `transactions` by each client."""
-    return run_pgbench(script=_FILES / "order.sql", environment=environment, clients=_CLIENTS, **how)
+    """Place orders in the copy for `seconds`, or `transactions` by each client. Returns orders a second."""
+    script, where = _FILES / "order.sql", {**environment, "POSTGRES_DB": COPY}
+    return run_pgbench(script=script, environment=where, clients=_CLIENTS, **how)

@@ -6,6 +6,7 @@ wrk asks as fast as it is answered, so its load follows the rate that the servic
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from typing import Final
 from urllib.parse import urlsplit
@@ -25,11 +26,10 @@ def place_steadily(*, url: str, tokens: Sequence[str], body: str, orders: int, r
     begun = time.monotonic()
 
     def keep_placing(client: int) -> None:
-        connection = HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT_SECONDS)
-        for number in range(client, orders, _CLIENTS):
-            time.sleep(max(0, begun + number / rate - time.monotonic()))
-            _place(connection, token=tokens[number % len(tokens)], body=body)
-        connection.close()
+        with closing(HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT_SECONDS)) as connection:
+            for number in range(client, orders, _CLIENTS):
+                time.sleep(max(0, begun + number / rate - time.monotonic()))
+                _place(connection, token=tokens[number % len(tokens)], body=body)
 
     with ThreadPoolExecutor(_CLIENTS) as clients:
         list(clients.map(keep_placing, range(_CLIENTS)))
