@@ -21,6 +21,14 @@ def main(arguments: list[str]) -> int:
         "--growth", action="store_true", help="compare 1 and 5 million orders of history with none instead"
     )
     parser.add_argument("--processes", action="store_true", help="compare more and fewer processes instead")
+    parser.add_argument(
+        "--cost",
+        nargs="?",
+        const="",
+        metavar="REVISION",
+        help="compare the processor time of an order with that of another revision instead (of HEAD, or of its parent "
+        "when everything is committed)",
+    )
     parser.add_argument("--save", action="store_true", help="write docs/performance.json and the tables of its page")
     options = parser.parse_args(arguments)
     console = Console()
@@ -29,6 +37,9 @@ def main(arguments: list[str]) -> int:
         with tempfile.TemporaryDirectory(prefix="crypto-exchange-bench-") as name:
             folder = Path(name)
             folder.chmod(0o755)  # the database server's user must get in
+            if options.cost is not None:
+                _measure_cost(folder, options, console)
+                return 0
             with running_stack(folder) as stack:
                 _point_django_to(stack)
                 # What needs Django's models can be loaded only now.
@@ -39,6 +50,15 @@ def main(arguments: list[str]) -> int:
         console.print(f"[red]{error}[/red]")
         return 1
     return 0
+
+
+def _measure_cost(folder: Path, options: argparse.Namespace, console: Console) -> None:
+    """Both sides are spoken to from outside; what is loaded here needs Django's models all the same."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
+    django.setup()
+    from tests.benchmark import cost
+
+    cost.run(folder=folder, options=options, console=console)
 
 
 def _point_django_to(stack: Stack) -> None:

@@ -10,6 +10,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmark import cost_report
+
 _DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
 _Row = tuple[str, str, str, str, str]
 
@@ -147,6 +149,8 @@ def _parts(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "rates", "\n".join([_markdown(tables.pop("Rates")), "", *(f"- {line}" for line in _sentences(figures))])
         yield "chart", _chart(figures["main"]["rounds"])
         yield "replaced", _beside_the_replaced_system(figures["main"])
+    if "cost" in figures:
+        yield "cost", cost_report.render_page(figures["cost"])
     yield "more", "\n\n".join(f"**{title}**\n\n{_markdown(rows)}" for title, rows in tables.items())
 
 

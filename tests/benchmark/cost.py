@@ -1,0 +1,133 @@
+"""Processor time an order, beside another revision: a ratio that holds still while rates drift.
+
+On a shared machine a rate of the same code differs by a fifth from one hour to the next. The processor time of an
+order can double as well, where others fill the caches and take the cores; but it does so for both sides alike when they
+are measured closely enough. The same code beside itself, on two cores with fourteen programs that wanted to run, as
+ratios of eight rounds: 0.78 to 1.41 in turns of 750 orders, 0.92 to 1.20 with both sides asked at once, 0.94 to 1.00 in
+ten turns of 75 orders, summed up. So the turns are short, and who begins changes from one to the next.
+
+In each turn the same number of large orders is placed at the same rate, all of them are settled, and what the side's
+processes took until then counts. The rate matters: a worker looks for orders four times a second, so at half of it each
+purchase would be for half as many.
+"""
+
+import argparse
+import time
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from exchange_site.stack.processes import PROJECT
+from tests.benchmark import cost_report, frozen, report
+from tests.benchmark.load import BenchmarkFailed
+from tests.benchmark.revision import checked_out, choose_revision, describe
+from tests.benchmark.side import PARTS, Side, running_side
+from tests.benchmark.steady import place_steadily
+from tests.benchmark.still_postgres import StillPostgres, running_postgres, tidy
+
+_LARGE: Final = '{"crypto": "ABAN", "amount": "3"}'  # at the seeder's 20.00 each
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How much is measured: rounds of so many turns of each side, of so many orders at so many a second.
+
+    No round begins after `seconds`, however slow the machine is.
+    """
+
+    rounds: int
+    turns: int
+    orders: int
+    rate: float
+    customers: int
+    frozen_seconds: float
+    seconds: float
+
+
+_FULL: Final = Extent(rounds=12, turns=10, orders=100, rate=200, customers=50, frozen_seconds=3, seconds=330)
+_QUICK: Final = Extent(rounds=3, turns=5, orders=100, rate=200, customers=10, frozen_seconds=2, seconds=50)
+
+
+def run(*, folder: Path, options: argparse.Namespace, console: Console) -> None:
+    """Measure the working tree beside a revision, print it, and keep it with --save."""
+    extent = _QUICK if options.quick else _FULL
+    revision, tree = options.cost or choose_revision(), folder / "tree"
+    with ExitStack() as ending:
+        ending.enter_context(checked_out(revision, into=tree))
+        console.print(f"Starting both sides: the working tree, and {revision} …")
+        ours = ending.enter_context(running_side(name="ours", tree=PROJECT, folder=folder / "ours"))
+        theirs = ending.enter_context(running_side(name="theirs", tree=tree, folder=folder / "theirs"))
+        postgres = ending.enter_context(running_postgres(folder / "frozen"))
+        frozen.create_tables(postgres.environment)
+        _prepare([ours, theirs], extent=extent, console=console)
+        revisions = {"ours": describe(PROJECT), "theirs": describe(tree)}
+        rounds = _take_rounds(ours, theirs, postgres, extent=extent, console=console)
+    found = {**revisions, "extent": asdict(extent), "rounds": rounds}
+    cost_report.show(found, console=console)
+    if options.save:
+        report.save({"cost": found})
+
+
+def _prepare(sides: list[Side], *, extent: Extent, console: Console) -> None:
+    """Open the accounts, and place orders that are not counted."""
+    console.print(f"Opening {extent.customers} accounts on each …")
+    for side in sides:
+        side.open_accounts(count=extent.customers)
+        for _ in range(2):
+            take_turn(side, orders=extent.orders, rate=extent.rate)
+
+
+def _take_rounds(
+    ours: Side, theirs: Side, postgres: StillPostgres, *, extent: Extent, console: Console
+) -> list[dict[str, Any]]:
+    rounds: list[dict[str, Any]] = []
+    deadline = time.monotonic() + extent.seconds
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        for number in progress.track(range(extent.rounds), description="rounds"):
+            if time.monotonic() < deadline:
+                taken = take_round(ours, theirs, extent=extent, number=number)
+                rounds.append({**taken, "frozen": _measure_frozen(postgres, seconds=extent.frozen_seconds)})
+    return rounds
+
+
+def _measure_frozen(postgres: StillPostgres, *, seconds: float) -> dict[str, float]:
+    return asdict(frozen.measure(environment=postgres.environment, pid=postgres.pid, seconds=seconds))
+
+
+def take_round(ours: Side, theirs: Side, *, extent: Extent, number: int) -> dict[str, dict[str, float]]:
+    """Let both sides have their turns: milliseconds of processor time an order, of each side and part.
+
+    Raises BenchmarkFailed when an order was not settled.
+    """
+    used = {side.name: Counter[str]() for side in (ours, theirs)}
+    completed = {side.name: side.count_completed() for side in (ours, theirs)}
+    for side in (ours, theirs):
+        tidy(side.connection)
+    for turn in range(extent.turns):
+        for side in in_turn(ours, theirs, number=number + turn):
+            used[side.name].update(take_turn(side, orders=extent.orders, rate=extent.rate))
+    orders = extent.orders * extent.turns
+    for side in (ours, theirs):
+        if side.count_completed() - completed[side.name] != orders:
+            raise BenchmarkFailed(f"{side.name}: not all of {orders} orders were completed")
+    return {name: {part: seconds * 1000 / orders for part, seconds in parts.items()} for name, parts in used.items()}
+
+
+def in_turn(ours: Side, theirs: Side, *, number: int) -> tuple[Side, Side]:
+    """Who goes first in the turn with this number."""
+    return (theirs, ours) if number % 2 else (ours, theirs)
+
+
+def take_turn(side: Side, *, orders: int, rate: float) -> dict[str, float]:
+    """Place orders and settle them: seconds of processor time that each part took."""
+    before = side.read_processor_seconds()
+    place_steadily(url=side.url, tokens=side.tokens, body=_LARGE, orders=orders, rate=rate)
+    side.wait_until_settled()
+    after = side.read_processor_seconds()
+    return {part: after[part] - before[part] for part in PARTS}

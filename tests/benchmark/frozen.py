@@ -1,0 +1,65 @@
+"""A script that never changes, on tables that never change: how fast the machine and its Postgres are today.
+
+The script of `limit.py` follows the code, so what it says of two versions differs with the machine and with the code.
+This one brings its own tables and statements, as they were in November 2026: the folder `frozen`.
+"""
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from psycopg.sql import SQL, Identifier
+
+from tests.benchmark.limit import run_pgbench
+from tests.benchmark.processor_time import read_seconds
+from tests.benchmark.still_postgres import connect, tidy
+
+COPY: Final = "frozen_copy"
+_TABLES: Final = "frozen"
+_FILES: Final = Path(__file__).with_name("frozen")
+_CLIENTS: Final = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """Transactions a second, and the milliseconds of processor time that Postgres took for each."""
+
+    rate: float
+    postgres_ms: float
+
+
+def create_tables(environment: Mapping[str, str]) -> None:
+    """Make a database with the tables and their customers, on the server that `environment` names."""
+    with closing(connect(environment, database="postgres")) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(_TABLES)))
+    with closing(connect(environment, database=_TABLES)) as connection:
+        for name in ("schema", "seed"):
+            connection.execute((_FILES / f"{name}.sql").read_bytes())
+        tidy(connection)
+
+
+def measure(*, environment: Mapping[str, str], pid: int, seconds: float) -> Pace:
+    """Play the script for a while on the server whose process is `pid`."""
+    copy_tables(environment)
+    before = read_seconds(pid=pid)
+    rate = play(environment, seconds=seconds)
+    used = read_seconds(pid=pid) - before
+    with closing(connect(environment, database=COPY)) as connection:
+        [orders] = connection.execute("SELECT count(*) FROM trading_order").fetchone() or (0,)
+    return Pace(rate=rate, postgres_ms=used * 1000 / orders)
+
+
+def copy_tables(environment: Mapping[str, str]) -> None:
+    """Put a new copy in the place of the last: the tables would grow from one time to the next."""
+    with closing(connect(environment, database="postgres")) as connection:
+        connection.execute(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(COPY)))
+        connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(COPY), Identifier(_TABLES)))
+        connection.execute("CHECKPOINT")
+
+
+def play(environment: Mapping[str, str], **how: float) -> float:
+    """Place orders in the copy for `seconds`, or `transactions` by each client. Returns orders a second."""
+    script, where = _FILES / "order.sql", {**environment, "POSTGRES_DB": COPY}
+    return run_pgbench(script=script, environment=where, clients=_CLIENTS, **how)

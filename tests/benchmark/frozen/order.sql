@@ -1,0 +1,14 @@
+-- FROZEN: the statements that placing one large order sent in November 2026, as tests/benchmark/limit.py wrote them
+-- down, with a customer drawn by chance. Do not bring this file up to date, whatever the code does by then: its rate
+-- says how fast the machine and its Postgres are, and compares over the years only while nothing here changes.
+--
+-- As in the benchmark, the risk rules look back 0.1 seconds and at most 1,000,001 orders.
+\set n random(0, 299)
+\set customer 10001 + :n
+\set wallet 100001 + :n
+BEGIN;
+SELECT "wallets_wallet"."id" AS "id", "wallets_wallet"."balance" AS "balance", "wallets_wallet"."frozen" AS "frozen", "wallets_user"."is_active" AS "owner__is_active", "wallets_user"."token_version" AS "owner__token_version" FROM "wallets_wallet" INNER JOIN "wallets_user" ON ("wallets_wallet"."owner_id" = "wallets_user"."id") WHERE ("wallets_wallet"."asset" = 'USD' AND "wallets_wallet"."owner_id" = :customer::bigint) FOR NO KEY UPDATE OF "wallets_wallet";
+SELECT count(*), count(*) FILTER (WHERE state = 'cancelled'), coalesce(sum(total_price) FILTER (WHERE state NOT IN ('cancelled', 'refunded')), 0), (SELECT id FROM trading_order WHERE customer_id = :customer::bigint AND idempotency_key = NULL) FROM (SELECT state, total_price FROM trading_order WHERE customer_id = :customer::bigint AND created_at > now() + -0.1 * interval '1 second' ORDER BY created_at DESC, id DESC LIMIT 1000001) recent;
+WITH placed AS ( INSERT INTO trading_order (customer_id, coin_id, amount, price, price_source, price_at, total_price, state, is_aggregated, settle_by, reason, idempotency_key, request_hash, created_at, held_at) VALUES (:customer::bigint, 1, '3'::numeric, '4.00000000'::numeric, 'fixed', now() + 0.0 * interval '1 second', '12.00'::numeric, 'pending', false, NULL, NULL, NULL, NULL, now() + 0.0 * interval '1 second', NULL) RETURNING id, coin_id ) SELECT id, CASE WHEN true THEN procrastinate_defer_jobs_v1(ARRAY[ ('settlement', 'settlement.claim_waiting_orders', 0, NULL, NULL, jsonb_build_object('coin_id', coin_id), NULL) ]::procrastinate_job_to_defer_v1[]) END FROM placed \gset placed_
+WITH changed AS ( UPDATE wallets_wallet SET balance = balance + '-12.00'::numeric WHERE id = :wallet::bigint RETURNING id, owner_id, balance ), house AS ( SELECT id FROM wallets_wallet WHERE owner_id IS NULL AND role = 'clearing' AND asset = 'USD' ) INSERT INTO wallets_transaction (asset, amount, source_id, destination_id, kind, reference, order_id, customer_id, balance_after, idempotency_key, request_hash, created_at) SELECT 'USD', abs('-12.00'::numeric), CASE WHEN '-12.00'::numeric < 0 THEN changed.id ELSE house.id END, CASE WHEN '-12.00'::numeric < 0 THEN house.id ELSE changed.id END, 'purchase', 'order:' || :placed_id::text || chr(58) || 'charge', :placed_id::bigint, changed.owner_id, changed.balance, NULL, NULL, now() + 0.0 * interval '1 second' FROM changed, house RETURNING balance_after;
+COMMIT;

@@ -1,0 +1,209 @@
+"""One side of a comparison: a tree of the code that runs on servers of its own.
+
+Each side has its own Postgres, Redis, exchange simulator, API and worker, so what one of these processes does is done
+for that side, also what Postgres does for no connection in particular: writing pages, the log, checkpoints. While one
+side is measured the other stands still, and what its processes do at rest is counted as theirs, when nobody looks.
+
+A tree may be of any revision, so it is spoken to by what stays the same: its commands, its HTTP API, an order's state.
+"""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
+from exchange_site.stack.processes import free_port
+from exchange_site.stack.servers import create_database, prepare_redis, stop_server
+from tests.benchmark.load import BenchmarkFailed
+from tests.benchmark.processor_time import read_seconds
+from tests.benchmark.still_postgres import Connection, StillPostgres, running_postgres
+
+PARTS: Final = ("API", "Postgres", "Redis", "worker")
+_DATABASE: Final = "cost"
+_START_SECONDS: Final = 60.0
+_SETTLE_SECONDS: Final = 60.0
+_DEPOSIT: Final = "100000000.00"
+_NEVER: Final = "0 0 29 2 *"
+_SETTINGS: Final = {
+    "DEBUG": "False",
+    "SECURE_SSL_REDIRECT": "False",
+    "ALLOWED_HOSTS": "127.0.0.1",
+    "SELF_SERVICE_DEPOSITS": "True",
+    "WEB_WORKERS": "2",
+    "PYTHONHASHSEED": "0",  # chance would lay dictionaries out in another way on each side
+    "ACCESS_TOKEN_MINUTES": "1440",
+    # Counted and read as ever, but nobody is refused, and an order reads as little of its customer's past as the next.
+    **{f"RATE_LIMIT_{name}": "100000000/m" for name in ("USER", "ANON", "LOGIN", "REGISTER", "ORDERS", "WALLET")},
+    "RISK_WINDOW_SECONDS": "0.1",
+    "RISK_MAX_ORDERS": "1000000",
+    "RISK_MAX_VALUE": "1000000000000",
+    # What is done by the clock costs the same without orders, and would fall into some rounds and not into others.
+    **{f"{name}_CRON": _NEVER for name in ("PRICE_REFRESH", "SWEEP", "RESCUE", "RECONCILE")},
+    "PRICE_MAX_AGE_SECONDS": "86400",
+}
+
+
+@dataclass(kw_only=True)
+class Side:
+    """A tree, how its processes find each other, and those that run."""
+
+    name: str
+    tree: Path
+    folder: Path
+    environment: Mapping[str, str]
+    connection: Connection
+    running: dict[str, int] = field(default_factory=dict)
+    tokens: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['PORT']}"
+
+    def read_processor_seconds(self) -> dict[str, float]:
+        """The processor time that each part has had since it started."""
+        return {part: read_seconds(pid=self.running[part]) for part in PARTS}
+
+    def open_accounts(self, *, count: int) -> None:
+        """Register customers and give them money. A password takes a processor a third of a second."""
+        with ThreadPoolExecutor(os.cpu_count()) as opening:
+            self.tokens += opening.map(self._open_account, range(count))
+
+    def wait_until_settled(self) -> None:
+        """Wait until no order is open. Raises BenchmarkFailed."""
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while self._has_open_orders():
+            if time.monotonic() > deadline:
+                raise BenchmarkFailed(f"{self.name}: orders are still open:\n{self._last_words('worker')}")
+            time.sleep(0.1)
+
+    def count_completed(self) -> int:
+        """How many orders have been settled in all."""
+        row = self.connection.execute("SELECT count(*) FROM trading_order WHERE state = 'completed'").fetchone()
+        return int(row[0]) if row else 0
+
+    def manage(self, *arguments: str) -> None:
+        """Run manage.py of the tree. Raises BenchmarkFailed."""
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "manage.py", *arguments],
+            cwd=self.tree,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise BenchmarkFailed(f"{self.name}: manage.py {arguments[0]} failed:\n{done.stderr[-2000:]}")
+
+    def start(self, part: str, *arguments: str) -> "subprocess.Popen[bytes]":
+        """Start a Python program of the tree."""
+        with (self.folder / f"{part}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=self.tree,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.running[part] = process.pid
+        return process
+
+    def wait_for(self, part: str, address: str) -> None:
+        """Wait until a part answers. Raises BenchmarkFailed."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            with suppress(httpx.HTTPError):
+                if httpx.get(address).is_success:
+                    return
+            time.sleep(0.05)
+        raise BenchmarkFailed(f"{self.name}: the {part} did not start:\n{self._last_words(part)}")
+
+    def _open_account(self, number: int) -> str:
+        credentials = {"username": f"buyer{number}", "password": secrets.token_urlsafe(16)}
+        with httpx.Client(base_url=f"{self.url}/api/v1/accounts/", timeout=60) as client:
+            token: str = client.post("auth/register/", json=credentials).raise_for_status().json()["access"]
+            headers = {"Authorization": f"Bearer {token}"}
+            client.patch("wallet/deposit/", json={"amount": _DEPOSIT}, headers=headers).raise_for_status()
+        return token
+
+    def _has_open_orders(self) -> bool:
+        """State by state, for each has its own partial index; this is asked while the time is taken."""
+        return any(
+            self.connection.execute("SELECT FROM trading_order WHERE state = %s LIMIT 1", [state]).fetchone()
+            is not None
+            for state in ("pending", "settling")
+        )
+
+    def _last_words(self, part: str) -> str:
+        return "\n".join((self.folder / f"{part}.log").read_text().splitlines()[-20:])
+
+
+@contextmanager
+def running_side(*, name: str, tree: Path, folder: Path) -> Iterator[Side]:
+    """Start everything that a tree needs, new, with the coins of its seeder."""
+    folder.mkdir(mode=0o755)
+    with ExitStack() as ending:
+        postgres = ending.enter_context(running_postgres(folder))
+        redis = prepare_redis(folder)
+        redis_process = redis.start()
+        ending.callback(stop_server, redis_process)
+        create_database(
+            host=postgres.environment["POSTGRES_HOST"],
+            port=int(postgres.environment["POSTGRES_PORT"]),
+            user=postgres.environment["POSTGRES_USER"],
+            password=postgres.environment["POSTGRES_PASSWORD"],
+            name=_DATABASE,
+        )
+        side = Side(
+            name=name,
+            tree=tree,
+            folder=folder,
+            environment=_environment(postgres, {"REDIS_PORT": str(redis.port), "REDIS_PASSWORD": redis.password}),
+            connection=ending.enter_context(closing(postgres.connect(database=_DATABASE))),
+            running={"Postgres": postgres.pid, "Redis": redis_process.pid},
+        )
+        side.manage("migrate", "--verbosity", "0")
+        side.manage("seeder", "--if-empty", "--force")
+        _start_programs(side, ending)
+        yield side
+
+
+def _environment(postgres: StillPostgres, redis: Mapping[str, str]) -> dict[str, str]:
+    of_this_process = {
+        name: value for name, value in os.environ.items() if name not in {"DJANGO_SETTINGS_MODULE", "PYTHONPATH"}
+    }
+    return {
+        **of_this_process,
+        **_SETTINGS,
+        **{name: secrets.token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY")},
+        **postgres.environment,
+        **redis,
+        "REDIS_HOST": "127.0.0.1",
+        "POSTGRES_DB": _DATABASE,
+        "PORT": str(free_port()),
+        "EXCHANGE_URL": f"http://127.0.0.1:{free_port()}",
+        "EXCHANGE_API_KEY": DEFAULT_API_KEY,
+        "EXCHANGE_API_SECRET": DEFAULT_API_SECRET,
+    }
+
+
+def _start_programs(side: Side, ending: ExitStack) -> None:
+    venue = side.environment["EXCHANGE_URL"]
+    book = str(side.folder / "book.sqlite")
+    simulator = ("-m", "exchange_site.simulator", "--port", venue.rpartition(":")[2], "--book", book)
+    ending.callback(stop_server, side.start("simulator", *simulator))
+    side.wait_for("simulator", f"{venue}/api/v3/ping")
+    ending.callback(stop_server, side.start("API", "-m", "exchange_site.serve"))
+    side.wait_for("API", f"{side.url}/health/ready/")
+    ending.callback(stop_server, side.start("worker", "manage.py", "procrastinate", "worker"))

@@ -1,0 +1,75 @@
+"""A Postgres that does nothing by itself, so that what it does was asked for: no vacuum, no checkpoint by the clock."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, LiteralString
+
+import psycopg
+
+from exchange_site.stack.servers import POSTGRES_USER, prepare_postgres, stop_server
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_SETTINGS: Final[tuple[LiteralString, ...]] = (
+    "ALTER SYSTEM SET autovacuum = off",
+    "ALTER SYSTEM SET checkpoint_timeout = '1d'",
+    "ALTER SYSTEM SET max_wal_size = '8GB'",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StillPostgres:
+    """A server that runs; `environment` is how the programs of the project find it."""
+
+    pid: int
+    environment: Mapping[str, str]
+
+    def connect(self, *, database: str) -> Connection:
+        """Connect without transactions."""
+        return connect(self.environment, database=database)
+
+
+@contextmanager
+def running_postgres(folder: Path) -> Iterator[StillPostgres]:
+    """Start a new cluster in `folder`, as durable as in production."""
+    server = prepare_postgres(folder)
+    process = server.start()
+    environment = {
+        "POSTGRES_HOST": "127.0.0.1",
+        "POSTGRES_PORT": str(server.port),
+        "POSTGRES_USER": POSTGRES_USER,
+        "POSTGRES_PASSWORD": server.password,
+    }
+    try:
+        postgres = StillPostgres(pid=process.pid, environment=environment)
+        with postgres.connect(database="postgres") as connection:
+            for setting in _SETTINGS:
+                connection.execute(setting)
+            connection.execute("SELECT pg_reload_conf()")
+        yield postgres
+    finally:
+        stop_server(process)
+
+
+def connect(environment: Mapping[str, str], *, database: str) -> Connection:
+    """Connect, without transactions, to the server that `environment` names."""
+    return psycopg.connect(
+        host=environment["POSTGRES_HOST"],
+        port=environment["POSTGRES_PORT"],
+        user=environment["POSTGRES_USER"],
+        password=environment["POSTGRES_PASSWORD"],
+        dbname=database,
+        autocommit=True,
+    )
+
+
+def tidy(connection: Connection) -> None:
+    """Leave nothing to do that would fall to whatever is measured next.
+
+    Before the first change of a page after a checkpoint the whole page is logged: here each measurement pays for all
+    of its own.
+    """
+    connection.execute("VACUUM ANALYZE")
+    connection.execute("CHECKPOINT")
