@@ -15,8 +15,8 @@ class BackOff(BaseRetryStrategy):
     """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        if job.attempts + 1 >= settings.JOB_MAX_ATTEMPTS:
+        if job.attempts + 1 >= settings.JOBS.max_attempts:
             return None
-        wait = min(2**job.attempts, settings.JOB_RETRY_MAX_WAIT_SECONDS)
+        wait = min(2**job.attempts, settings.JOBS.retry_max_wait_seconds)
         jitter = random.uniform(0, wait / 2)  # noqa: S311  no secret
         return RetryDecision(retry_in={"seconds": round(wait + jitter)})

@@ -49,32 +49,32 @@ def recheck_attempt(*, attempt_id: int) -> None:
     stepping.recheck_attempt(attempt_id=attempt_id, venue=get_venue())
 
 
-@app.periodic(cron=settings.PRICE_REFRESH_CRON)
+@app.periodic(cron=settings.PRICES.refresh_cron)
 @app.task(name="settlement.refresh_prices", queue=OPS_QUEUE, queueing_lock="refresh_prices")
 def refresh_prices(timestamp: int) -> None:
-    price_feed.refresh_prices(venue=get_venue(), source=settings.EXCHANGE_ID, now=database_now())
+    price_feed.refresh_prices(venue=get_venue(), source=settings.VENUE.id, now=database_now())
 
 
-@app.periodic(cron=settings.SWEEP_CRON)
+@app.periodic(cron=settings.SETTLEMENT.sweep_cron)
 @app.task(name="settlement.sweep", queue=OPS_QUEUE, queueing_lock="sweep")
 def sweep(timestamp: int) -> None:
     sweeping.sweep(now=database_now())
 
 
-@app.periodic(cron=settings.RESCUE_CRON)
+@app.periodic(cron=settings.JOBS.rescue_cron)
 @app.task(name="settlement.rescue_stalled_jobs", queue=OPS_QUEUE, queueing_lock="rescue", pass_context=True)
 async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
     """Run the jobs of a dead worker again. It may be alive after all: every job may run twice."""
     jobs = context.app.job_manager
-    for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=settings.STALLED_WORKER_SECONDS):
+    for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=settings.JOBS.stalled_worker_seconds):
         await jobs.retry_job(job)
 
 
-@app.periodic(cron=settings.RECONCILE_CRON)
+@app.periodic(cron=settings.SETTLEMENT.reconcile_cron)
 @app.task(name="settlement.reconcile", queue=OPS_QUEUE, queueing_lock="reconcile")
 def reconcile(timestamp: int) -> None:
     now = database_now()
-    comparing.reconcile(venue=get_venue(), since=now - timedelta(days=settings.RECONCILE_DAYS), now=now)
+    comparing.reconcile(venue=get_venue(), since=now - timedelta(days=settings.SETTLEMENT.reconcile_days), now=now)
 
 
 @app.periodic(cron="17 3 * * *")
@@ -82,7 +82,7 @@ def reconcile(timestamp: int) -> None:
 async def prune(context: JobContext, timestamp: int) -> None:
     """Delete finished jobs of any outcome that are old enough."""
     await context.app.job_manager.delete_old_jobs(
-        nb_hours=settings.JOB_KEEP_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+        nb_hours=settings.JOBS.keep_hours, include_failed=True, include_cancelled=True, include_aborted=True
     )
 
 
@@ -92,4 +92,4 @@ def prune_records(timestamp: int) -> None:
     """Delete sign-ins that have expired and price history that nobody looks at any more."""
     today = datetime.fromtimestamp(timestamp, tz=timezone.get_current_timezone())
     prune_token_families(before=today)
-    prune_prices(before=today - timedelta(days=settings.PRICE_KEEP_DAYS))
+    prune_prices(before=today - timedelta(days=settings.PRICES.keep_days))

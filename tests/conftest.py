@@ -17,6 +17,7 @@ from django.utils import timezone
 from exchange_site.stack.environment import redis_variables, simulator_credentials
 from exchange_site.stack.processes import API, WORKER, free_port, local_url, start, stop, wait_for_answer
 from exchange_site.stack.servers import prepare_redis
+from tests.configure import configure
 from tests.processes import running_simulator
 from trading.services.coins import put_on_sale, save_coin
 from trading.services.prices import record_price
@@ -132,7 +133,7 @@ def api(client):
 def simulator(tmp_path, settings):
     """An exchange simulator of one's own, which the adapters of this process talk to."""
     with running_simulator(tmp_path) as venue:
-        settings.EXCHANGE_URL = venue.url
+        configure(settings, "VENUE", url=venue.url)
         for name, value in simulator_credentials().items():
             setattr(settings, name, value)
         yield venue
@@ -207,7 +208,7 @@ def make_worker(transactional_db):
 @pytest.fixture
 def without_redis(settings):
     """Redis is not there: its port is one where nobody listens."""
-    settings.REDIS_PORT = free_port()
+    configure(settings, "REDIS", port=free_port())
     vars(redis_store._own).clear()
     yield
     vars(redis_store._own).clear()

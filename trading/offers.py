@@ -53,7 +53,7 @@ class Offer:
     def _is_stale(self, now: datetime) -> bool:
         if self.price_source == FIXED:
             return False
-        return self.price_at is None or now - self.price_at > settings.PRICE_MAX_AGE
+        return self.price_at is None or now - self.price_at > settings.PRICES.max_age
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +151,7 @@ def _load_all() -> list[Offer]:
 
 def _keep(key: str, value: str) -> None:
     try:
-        with_redis(lambda client: client.set(key, value, ex=settings.PRICE_CACHE_SECONDS))
+        with_redis(lambda client: client.set(key, value, ex=settings.PRICES.cache_seconds))
     except RedisAway:
         return
 

@@ -32,12 +32,12 @@ class Breach:
 
 def find_breach(*, recent: RecentOrders, charge: Decimal) -> Breach | None:
     """Return the first rule that one more order of `charge` US dollars would break, if any."""
-    window = f"in {settings.RISK_WINDOW}"
+    window = f"in {settings.RISK.window}"
     total = recent.charge + charge
-    if recent.count >= settings.RISK_MAX_ORDERS:
-        return Breach(rule=RiskRule.ORDERS, grounds=f"more than {settings.RISK_MAX_ORDERS} orders {window}")
-    if recent.cancels > settings.RISK_MAX_CANCELS:
+    if recent.count >= settings.RISK.max_orders:
+        return Breach(rule=RiskRule.ORDERS, grounds=f"more than {settings.RISK.max_orders} orders {window}")
+    if recent.cancels > settings.RISK.max_cancels:
         return Breach(rule=RiskRule.CANCELS, grounds=f"{recent.cancels} cancels {window}")
-    if total > settings.RISK_MAX_VALUE:
+    if total > settings.RISK.max_value:
         return Breach(rule=RiskRule.VALUE, grounds=f"{total:.2f} USD {window}")
     return None

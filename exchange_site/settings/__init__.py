@@ -4,7 +4,6 @@ Derived from `exchange_site.configuration`; nothing here reads the environment.
 """
 
 from exchange_site.settings.accounts import *
-from exchange_site.settings.aliases import *
 from exchange_site.settings.database import *
 from exchange_site.settings.groups import *
 from exchange_site.settings.jobs import *

@@ -23,8 +23,8 @@ def look_up(*, coin: str, client_order_id: str, venue: Venue) -> VenueAnswer:
 
 def look_up_later(*, attempt: Attempt, reason: str, at_least_seconds: float = 0) -> None:
     """Enqueue a lookup after a wait that doubles each time. Never a refund and never a resend on a guess."""
-    grown = settings.LOOKUP_FIRST_WAIT_SECONDS * 2.0 ** min(attempt.lookups, 30)
-    wait = max(min(grown, settings.LOOKUP_MAX_WAIT_SECONDS), at_least_seconds)
+    grown = settings.SETTLEMENT.lookup_first_wait_seconds * 2.0 ** min(attempt.lookups, 30)
+    wait = max(min(grown, settings.SETTLEMENT.lookup_max_wait_seconds), at_least_seconds)
     logger.warning("%s of %s: %s; lookup in %.0f s", attempt, attempt.batch, reason, wait)
     when = database_now() + timedelta(seconds=wait)
     with transaction.atomic():
@@ -38,4 +38,4 @@ def is_past_its_window(*, attempt: Attempt) -> bool:
     """Whether the venue can no longer accept the request, by its own clock and with a margin."""
     assert attempt.valid_until is not None
     assert attempt.clock_offset is not None
-    return venue_now(offset=attempt.clock_offset) > attempt.valid_until + settings.NOT_FOUND_MARGIN
+    return venue_now(offset=attempt.clock_offset) > attempt.valid_until + settings.SETTLEMENT.not_found_margin

@@ -120,7 +120,7 @@ def _deliver_from_stock(batch: Batch, *, now: datetime) -> None:
 def _has_failed_too_often(batch: Batch) -> bool:
     """Attempts that bought something are progress: an order may be larger than the venue's maximum."""
     failed = batch.attempts.exclude(state=AttemptState.FILLED).exclude(excused=True)
-    return failed.count() >= settings.MAX_ATTEMPTS
+    return failed.count() >= settings.SETTLEMENT.max_attempts
 
 
 def _keeps_coming_back_empty(batch: Batch) -> bool:
@@ -140,6 +140,6 @@ def _close(batch: Batch, *, state: BatchState, reason: str, now: datetime) -> No
 def _wake_next_claim(*, coin_id: int) -> None:
     """Claim orders that came in while an attempt was in flight, or were too many for one batch."""
     waiting = read_waiting_orders(coin_id=coin_id)
-    pool_is_full = waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD)
+    pool_is_full = waiting.pool_is_full(threshold=settings.POOLS.threshold)
     if waiting.has_large or pool_is_full or find_idle_batch(coin_id=coin_id):
         jobs.request_claim(coin_id=coin_id)

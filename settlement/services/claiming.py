@@ -74,7 +74,7 @@ def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
     # Before the orders are read: a job that is visible here has its order committed, so this claim (or, while an
     # attempt is in flight, the one that follows its end) sees every order whose job goes. Of a long backlog some of
     # the jobs go, and the rest next time.
-    delete_waiting_claims(coin_id=coin.pk, most=2 * settings.BATCH_MAX_ORDERS)
+    delete_waiting_claims(coin_id=coin.pk, most=2 * settings.SETTLEMENT.batch_max_orders)
     if pause := find_pause(coin_id=coin.pk, now=now):
         if pause.until:
             jobs.request_claim(coin_id=coin.pk, delay_seconds=(pause.until - now).total_seconds())
@@ -90,7 +90,7 @@ def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
         return None, Decimal(0)
     batch = Batch.objects.create(coin=coin, created_at=now)
     claimed = claim_orders(
-        coin_id=coin.pk, batch_id=batch.pk, with_pool=with_pool, most=settings.BATCH_MAX_ORDERS, now=now
+        coin_id=coin.pk, batch_id=batch.pk, with_pool=with_pool, most=settings.SETTLEMENT.batch_max_orders, now=now
     )
     if not claimed.count:
         batch.delete()
@@ -101,7 +101,7 @@ def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
 
 
 def _pool_is_due(waiting: WaitingOrders, *, now: datetime) -> bool:
-    return waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD) or waiting.pool_is_overdue(now=now)
+    return waiting.pool_is_full(threshold=settings.POOLS.threshold) or waiting.pool_is_overdue(now=now)
 
 
 def _start(batch: Batch, *, claimed: ClaimedOrders, waiting: WaitingOrders, now: datetime) -> None:
@@ -117,5 +117,5 @@ def _is_to_be_refunded(batch: Batch, waiting: WaitingOrders) -> bool:
     return (
         batch.coin.pool_policy == PoolPolicy.REFUND
         and not waiting.has_large
-        and not waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD)
+        and not waiting.pool_is_full(threshold=settings.POOLS.threshold)
     )

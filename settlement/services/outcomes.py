@@ -100,7 +100,7 @@ def presume_not_placed(*, attempt: Attempt, reason: str, from_state: AttemptStat
         state=AttemptState.NOT_PLACED,
         now=now,
         reason=reason[:200],
-        recheck_at=now + settings.RECHECK_FIRST_WAIT,
+        recheck_at=now + settings.SETTLEMENT.recheck_first_wait,
     ):
         return False
     logger.warning("%s of %s is given up: %s", attempt, attempt.batch, reason)

@@ -39,10 +39,10 @@ def pause_for_trouble(
         now=now,
         reason=reason[:200],
         least=max(at_least_seconds, 1.0),
-        most=settings.PAUSE_MAX_SECONDS,
+        most=settings.SETTLEMENT.pause_max_seconds,
         stops_all_calls=stops_all_calls,
     )
-    until: datetime = row[0] if row else now + timedelta(seconds=settings.PAUSE_MAX_SECONDS)
+    until: datetime = row[0] if row else now + timedelta(seconds=settings.SETTLEMENT.pause_max_seconds)
     name = coin.name if coin else "the venue"
     logger.error("buying of %s is paused until %s: %s", name, until.isoformat(timespec="seconds"), reason)
     count_pause(coin=coin.name if coin else "")

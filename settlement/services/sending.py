@@ -53,11 +53,14 @@ def _measure_clock_offset(venue: Venue) -> timedelta:
 def _size(attempt: Attempt, *, still_open: SettledOrders, rules: MarketRules, ask: Decimal) -> None:
     """Decide quantity and price bound. Raises AskBeyondPriceBound."""
     attempt.limit_price = highest_price(
-        charged=still_open.charge, amount=still_open.amount, max_loss=settings.MAX_LOSS, tick=rules.price_tick
+        charged=still_open.charge,
+        amount=still_open.amount,
+        max_loss=settings.SETTLEMENT.max_loss,
+        tick=rules.price_tick,
     )
     attempt.quantity = quantity_to_buy(
         missing=still_open.amount - attempt.batch.reserved,
-        taker_rate=settings.EXCHANGE_TAKER_RATE,
+        taker_rate=settings.VENUE.taker_rate,
         ask=ask,
         rules=rules,
     )
@@ -67,7 +70,7 @@ def _size(attempt: Attempt, *, still_open: SettledOrders, rules: MarketRules, as
 
 def _commit_to_sending(attempt: Attempt, *, offset: timedelta) -> PurchaseRequest | None:
     """Move the attempt from `new` to `sent`. Exactly one run gets the request; the others get None."""
-    window = settings.EXCHANGE_RECV_WINDOW
+    window = settings.VENUE.recv_window
     signed_at = venue_now(offset=offset)
     moved = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW).update(
         state=AttemptState.SENT,

@@ -63,8 +63,8 @@ def recheck_attempt(*, attempt_id: int, venue: Venue) -> None:
     assert attempt.ended_at is not None
     now = database_now()
     since = now - attempt.ended_at
-    is_over = since > settings.RECHECK_FOR and not isinstance(answer, Unknown)
-    later = None if is_over else now + max(since, settings.RECHECK_FIRST_WAIT)
+    is_over = since > settings.SETTLEMENT.recheck_for and not isinstance(answer, Unknown)
+    later = None if is_over else now + max(since, settings.SETTLEMENT.recheck_first_wait)
     Attempt.objects.filter(pk=attempt.pk, recheck_at__isnull=False).update(recheck_at=later)
 
 
@@ -89,7 +89,7 @@ def _put_off(attempt: Attempt, *, until: datetime | None) -> None:
     Of several runs at once, one goes on.
     """
     now = database_now()
-    until = until or now + timedelta(seconds=settings.PAUSE_MAX_SECONDS)
+    until = until or now + timedelta(seconds=settings.SETTLEMENT.pause_max_seconds)
     unchanged = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW, next_step_at=attempt.next_step_at)
     with transaction.atomic():
         if unchanged.update(next_step_at=until):
@@ -147,7 +147,7 @@ def _count_not_found(attempt: Attempt, venue: Venue) -> None:
     if not counted.update(not_found=attempt.not_found + 1):
         return  # another run has looked at the same time: that is one look, not two
     attempt.not_found += 1
-    if attempt.not_found >= settings.NOT_FOUND_TIMES:
+    if attempt.not_found >= settings.SETTLEMENT.not_found_times:
         presume_not_placed(attempt=attempt, reason="not found after its window")
     else:
         look_up_later(attempt=attempt, reason="not found")

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 def sweep(*, now: datetime) -> None:
     """Start work that is due and has not been started; correct the counters."""
-    since = now - settings.SWEEP_AFTER
+    since = now - settings.SETTLEMENT.sweep_after
     start_waiting_orders(since=since, now=now)
     nudge_stalled_attempts(since=since, now=now)
     resume_idle_batches(since=since)
@@ -41,7 +41,7 @@ def start_waiting_orders(*, since: datetime, now: datetime) -> None:
         if coin_id in busy or find_pause(coin_id=coin_id, now=now):
             continue
         waiting = read_waiting_orders(coin_id=coin_id)
-        pool_is_full = waiting.pool_is_full(threshold=settings.ORDER_AGGREGATION_THRESHOLD)
+        pool_is_full = waiting.pool_is_full(threshold=settings.POOLS.threshold)
         if waiting.has_large or pool_is_full or waiting.pool_is_overdue(now=now):
             if waiting.has_large or pool_is_full:  # an overdue pool has no job: starting it is the sweep's own work
                 _mend("orders_without_a_job", f"orders of {Coin.objects.get(pk=coin_id)} wait without a job")
@@ -51,7 +51,7 @@ def start_waiting_orders(*, since: datetime, now: datetime) -> None:
 def nudge_stalled_attempts(*, since: datetime, now: datetime) -> None:
     """Take the next step of every attempt whose time for it has passed."""
     for attempt in Attempt.objects.filter(state__in=IN_FLIGHT, next_step_at__lte=since):
-        later = now + timedelta(seconds=settings.LOOKUP_MAX_WAIT_SECONDS)
+        later = now + timedelta(seconds=settings.SETTLEMENT.lookup_max_wait_seconds)
         unchanged = Attempt.objects.filter(pk=attempt.pk, state=attempt.state, next_step_at=attempt.next_step_at)
         with transaction.atomic():
             if unchanged.update(next_step_at=later):
@@ -70,7 +70,7 @@ def resume_idle_batches(*, since: datetime) -> None:
 def recheck_attempts(*, now: datetime) -> None:
     """Enqueue the next lookup of the attempts that were given up, when it is time."""
     for attempt in Attempt.objects.filter(recheck_at__lte=now):
-        later = now + timedelta(seconds=settings.LOOKUP_MAX_WAIT_SECONDS)
+        later = now + timedelta(seconds=settings.SETTLEMENT.lookup_max_wait_seconds)
         with transaction.atomic():
             if Attempt.objects.filter(pk=attempt.pk, recheck_at=attempt.recheck_at).update(recheck_at=later):
                 recheck_attempt_later(attempt_id=attempt.pk)

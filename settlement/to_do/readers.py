@@ -45,7 +45,7 @@ def _read_parked(now: datetime) -> Iterator[Concern]:
 
 
 def _read_unknown(now: datetime) -> Iterator[Concern]:
-    sent = Attempt.objects.filter(state=AttemptState.SENT, signed_at__lte=now - settings.UNKNOWN_LIMIT)
+    sent = Attempt.objects.filter(state=AttemptState.SENT, signed_at__lte=now - settings.TO_DO.unknown_limit)
     for attempt in sent.select_related("coin").order_by("signed_at")[:MAX_PER_KIND]:
         assert attempt.signed_at is not None
         yield Concern(
@@ -71,7 +71,7 @@ def _read_findings(now: datetime) -> Iterator[Concern]:
 
 def _read_settling(now: datetime) -> Iterator[Concern]:
     """Leave out orders of parked batches: these are rows themselves."""
-    late = Order.objects.filter(state=OrderState.SETTLING, settling_at__lte=now - settings.SETTLING_LIMIT)
+    late = Order.objects.filter(state=OrderState.SETTLING, settling_at__lte=now - settings.TO_DO.settling_limit)
     parked = Batch.objects.filter(state=BatchState.PARKED).values("pk")
     groups = late.exclude(batch_id__in=parked).values("batch_id", "coin__name")
     for row in groups.annotate(count=Count("pk"), since=Min("settling_at")).order_by("since")[:MAX_PER_KIND]:
@@ -89,14 +89,16 @@ def _read_pending(now: datetime) -> Iterator[Concern]:
     """Count the wait of an order that staff released from then on."""
     since = Coalesce("review__decided_at", "created_at")
     waiting = _waiting(OrderState.PENDING).annotate(waits_since=since)
-    late = waiting.filter(created_at__lte=now - settings.PENDING_LIMIT, waits_since__lte=now - settings.PENDING_LIMIT)
+    late = waiting.filter(
+        created_at__lte=now - settings.TO_DO.pending_limit, waits_since__lte=now - settings.TO_DO.pending_limit
+    )
     groups = late.values("coin_id", "coin__name").annotate(count=Count("pk"), since=Min("waits_since"))
     for row in groups.order_by("since")[:MAX_PER_KIND]:
         yield _concern_of_coin(ConcernKind.PENDING, row, reason="not claimed yet", state=OrderState.PENDING)
 
 
 def _read_pools(now: datetime) -> Iterator[Concern]:
-    late = _waiting(OrderState.POOLED).filter(settle_by__lte=now - settings.POOL_LIMIT)
+    late = _waiting(OrderState.POOLED).filter(settle_by__lte=now - settings.TO_DO.pool_limit)
     groups = late.values("coin_id", "coin__name").annotate(count=Count("pk"), since=Min("settle_by"))
     for row in groups.order_by("since")[:MAX_PER_KIND]:
         reason = "the pool's time is up, and it is not claimed"
@@ -149,7 +151,7 @@ def _read_suspended(now: datetime) -> Iterator[Concern]:
 
 
 def _read_interventions(now: datetime) -> Iterator[Concern]:
-    undecided = Intervention.objects.filter(outcome=None, requested_at__lte=now - settings.SWEEP_AFTER)
+    undecided = Intervention.objects.filter(outcome=None, requested_at__lte=now - settings.SETTLEMENT.sweep_after)
     for each in undecided.select_related("requested_by").order_by("requested_at")[:MAX_PER_KIND]:
         yield Concern(
             kind=ConcernKind.INTERVENTION,
@@ -161,7 +163,7 @@ def _read_interventions(now: datetime) -> Iterator[Concern]:
 
 
 def _read_held(now: datetime) -> Iterator[Concern]:
-    held = Order.objects.filter(state=OrderState.HELD, held_at__lte=now - settings.HELD_LIMIT)
+    held = Order.objects.filter(state=OrderState.HELD, held_at__lte=now - settings.TO_DO.held_limit)
     for order in held.select_related("review", "coin", "customer").order_by("held_at")[:MAX_PER_KIND]:
         assert order.held_at is not None
         yield Concern(

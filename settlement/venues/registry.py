@@ -29,7 +29,7 @@ def get_venue() -> Venue:
     from settlement.venues.measured import MeasuredVenue
 
     if not hasattr(_of_thread, "venue"):
-        _of_thread.venue = MeasuredVenue(CcxtVenue(profile=find_profile(settings.EXCHANGE_ID)))
+        _of_thread.venue = MeasuredVenue(CcxtVenue(profile=find_profile(settings.VENUE.id)))
     venue: Venue = _of_thread.venue
     return venue
 

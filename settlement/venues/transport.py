@@ -15,8 +15,8 @@ class OtherHostRefused(requests.exceptions.InvalidURL):
 class _Transport(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]  # passes everything on
         kwargs["timeout"] = (
-            settings.EXCHANGE_CONNECT_TIMEOUT_SECONDS,
-            settings.EXCHANGE_READ_TIMEOUT_SECONDS,
+            settings.VENUE.connect_timeout_seconds,
+            settings.VENUE.read_timeout_seconds,
         )
         return super().send(request, **kwargs)
 
@@ -48,10 +48,10 @@ def open_session(*, production_url: str) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     session.max_redirects = 0
-    if settings.EXCHANGE_URL:
+    if settings.VENUE.url:
         session.mount("https://", _Refusing())
         session.mount("http://", _Refusing())
-        session.mount(production_url, _Rewriting(target=settings.EXCHANGE_URL))
+        session.mount(production_url, _Rewriting(target=settings.VENUE.url))
     else:
         session.mount("https://", _Transport())
     return session

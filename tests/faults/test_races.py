@@ -62,7 +62,7 @@ def test_twenty_sweeps_at_once(world, make_trade):
     with world.frozen_workers():
         trades = [make_trade(kind).place() for kind in ("large", "pool") * 3]
         world.ask("DELETE FROM procrastinate_jobs WHERE queue_name = 'settlement'")
-    at_once(20, lambda _: sweep(now=timezone.now() + settings.SWEEP_AFTER))
+    at_once(20, lambda _: sweep(now=timezone.now() + settings.SETTLEMENT.sweep_after))
     assert_all_truths(world)
     assert all(len(purchases(world, trade)) == 1 for trade in trades)
 

@@ -22,6 +22,7 @@ from exchange_site.simulator.book.matching import Book
 from exchange_site.stack.environment import postgres_variables, redis_variables, simulator_variables
 from exchange_site.stack.processes import API, WORKER, answers, free_port, kill, local_url, simulator
 from exchange_site.stack.servers import connect, create_database, prepare_postgres, prepare_redis, stop_server
+from tests.configure import configure
 from tests.faults.kills import SHOTS, Failpoints
 from tests.faults.supervisor import Child, Supervisor
 from tests.processes import Simulator, wait_for
@@ -121,7 +122,7 @@ class World:
         names = {"NAME": "DB", **{name: name for name in ("HOST", "PORT", "USER", "PASSWORD")}}
         mine = {setting: self._database[f"POSTGRES_{name}"] for setting, name in names.items()}
         before = {name: connection.settings_dict[name] for name in mine}
-        redis_before = (settings.REDIS_PORT, settings.REDIS_PASSWORD)
+        redis_before = (settings.REDIS.port, settings.REDIS.password)
         self._point_to(mine, (self.redis.port, self.redis.password))
         try:
             yield self
@@ -131,7 +132,7 @@ class World:
     def _point_to(self, database, redis):
         connection.close()
         connection.settings_dict.update(database)
-        settings.REDIS_PORT, settings.REDIS_PASSWORD = redis
+        configure(settings, "REDIS", port=redis[0], password=redis[1])
         redis_store.breaker.reset()
         vars(redis_store._own).clear()
 

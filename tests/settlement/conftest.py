@@ -24,7 +24,7 @@ def venue(simulator):
 
 def new_venue():
     """A connection to the venue for one thread, as `get_venue` opens it, and not measured."""
-    return CcxtVenue(profile=find_profile(settings.EXCHANGE_ID))
+    return CcxtVenue(profile=find_profile(settings.VENUE.id))
 
 
 @pytest.fixture

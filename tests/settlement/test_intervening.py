@@ -285,5 +285,5 @@ class TestRecord:
         request_intervention(batch=too_dear, action=Action.REFUND, reason="because", requested_by=admin_user, now=now)
         ProcrastinateJob.objects.all()._raw_delete("default")
         for _ in range(3):
-            sweep(now=now + settings.SWEEP_AFTER + timedelta(seconds=1))
+            sweep(now=now + settings.SETTLEMENT.sweep_after + timedelta(seconds=1))
         assert ProcrastinateJob.objects.filter(task_name="settlement.intervene").count() == 1

@@ -24,6 +24,7 @@ from settlement.models import Attempt
 from settlement.retries import BackOff
 from settlement.services.sweeping import sweep
 from settlement.verification import verify_everything
+from tests.configure import configure
 from tests.conftest import make_coin
 from tests.processes import at_once, wait_for
 from tests.settlement.conftest import attempts, states
@@ -87,7 +88,7 @@ class TestDeferring:
 
 class TestBackOff:
     def test_grows_up_to_a_cap_with_some_chance_and_ends(self, settings):
-        settings.JOB_MAX_ATTEMPTS, settings.JOB_RETRY_MAX_WAIT_SECONDS = 6, 8
+        configure(settings, "JOBS", max_attempts=6, retry_max_wait_seconds=8)
         from procrastinate.utils import utcnow
 
         waits = []
@@ -108,15 +109,15 @@ class TestSweep:
         ProcrastinateJob.objects.all()._raw_delete("default")
         sweep(now=now)
         assert enqueued().count() == 0, "it may still be on its way"
-        sweep(now=now + settings.SWEEP_AFTER)
+        sweep(now=now + settings.SETTLEMENT.sweep_after)
         assert enqueued().count() == 1
 
     def test_claims_for_pools_that_are_full_or_overdue(self, place, now, settings):
         place("6.00")
         ProcrastinateJob.objects.all()._raw_delete("default")
-        sweep(now=now + settings.SWEEP_AFTER)
+        sweep(now=now + settings.SETTLEMENT.sweep_after)
         assert enqueued().count() == 0
-        sweep(now=now + settings.POOL_MAX_AGE)
+        sweep(now=now + settings.POOLS.max_age)
         assert enqueued().count() == 1
 
     def test_nudges_stalled_attempts(self, place, claim, now):
@@ -140,7 +141,7 @@ class TestSweep:
         place("60.00")
 
         def run(_):
-            sweep(now=now + settings.SWEEP_AFTER)
+            sweep(now=now + settings.SETTLEMENT.sweep_after)
             connection.close()
 
         at_once(8, run)
@@ -318,7 +319,7 @@ class TestBacklog:
     def test_of_thousands_is_a_few_purchases_and_other_coins_do_not_wait(
         self, coin, make_worker, make_shopper, simulator, venue, settings, count
     ):
-        settings.RISK_MAX_ORDERS, settings.RISK_MAX_VALUE = 10**6, Decimal(10**9)
+        configure(settings, "RISK", max_orders=10**6, max_value=Decimal(10**9))
         simulator.set_prices(BETA="5.00")
         simulator.set_account(balances={"USDT": "10000000"})
         make_coin("BETA", "5.00")

@@ -21,6 +21,7 @@ from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, BatchStat
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.stepping import recheck_attempt, take_next_step
 from settlement.verification import verify_everything
+from tests.configure import configure
 from tests.settlement.conftest import end_pauses, new_venue
 from trading.exceptions import OrderNotCancellable
 from trading.models import Order
@@ -61,13 +62,9 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60 + 
 
 @pytest.fixture
 def impatient(settings):
-    settings.EXCHANGE_READ_TIMEOUT_SECONDS = 0.2
-    settings.EXCHANGE_RECV_WINDOW = timedelta(milliseconds=250)
-    settings.NOT_FOUND_MARGIN = timedelta(milliseconds=50)
-    settings.NOT_FOUND_TIMES = 2
-    settings.MAX_ATTEMPTS = 1000
-    settings.RISK_MAX_ORDERS = settings.RISK_MAX_CANCELS = 10**6
-    settings.RISK_MAX_VALUE = Decimal(10**9)
+    configure(settings, "VENUE", read_timeout_seconds=0.2, recv_window=timedelta(milliseconds=250))
+    configure(settings, "SETTLEMENT", not_found_margin=timedelta(milliseconds=50), not_found_times=2, max_attempts=1000)
+    configure(settings, "RISK", max_orders=10**6, max_cancels=10**6, max_value=Decimal(10**9))
 
 
 def test_purchases_are_what_was_delivered_and_the_houses_surplus(impatient, venue, simulator, coin, make_shopper):

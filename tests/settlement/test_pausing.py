@@ -12,6 +12,7 @@ from settlement.services.pausing import lift_pause, pause_buying, pause_for_trou
 from settlement.services.price_feed import refresh_prices
 from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
+from tests.configure import configure
 from tests.conftest import make_coin
 from tests.settlement.conftest import attempts, end_pauses, states
 from trading.jobs import CLAIM_TASK
@@ -50,7 +51,7 @@ class TestTrouble:
     def test_pauses_and_refunds_nobody_and_ends(
         self, place, settle, simulator, venue, settings, trouble, mend, of_coin, caplog
     ):
-        settings.MAX_ATTEMPTS = 2
+        configure(settings, "SETTLEMENT", max_attempts=2)
         place("60.00")
         trouble(simulator)
         batch = settle()
@@ -68,7 +69,7 @@ class TestTrouble:
         assert (batch.state, states(), Pause.objects.count()) == (BatchState.SETTLED, ["completed"], 0)
 
     def test_grows_the_wait_up_to_a_cap_and_obeys_the_venue(self, coin, now, settings):
-        settings.PAUSE_MAX_SECONDS = 5
+        configure(settings, "SETTLEMENT", pause_max_seconds=5)
 
         def wait(least=0):
             until = pause_for_trouble(coin=coin, reason="trouble", at_least_seconds=least, now=now)

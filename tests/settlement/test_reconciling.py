@@ -22,6 +22,7 @@ from settlement.services.reconciling import comparing
 from settlement.services.stepping import recheck_attempt, take_next_step
 from settlement.venues.protocol import CLIENT_ORDER_ID_PREFIX, PurchaseRequest, VenueAway
 from settlement.verification import verify_everything
+from tests.configure import configure
 from tests.conftest import make_coin
 from tests.processes import at_once
 from tests.settlement.conftest import attempts, batches, end_pauses, new_venue
@@ -35,7 +36,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def no_lag(settings):
-    settings.NOT_FOUND_MARGIN = timedelta(0)
+    configure(settings, "SETTLEMENT", not_found_margin=timedelta(0))
 
 
 @pytest.fixture
@@ -241,7 +242,7 @@ class TestMissing:
         assert (done.findings, done.unasked) == ([], ["ABAN"])
 
     def test_is_not_a_young_one(self, forgotten, reconcile, settings):
-        settings.NOT_FOUND_MARGIN = timedelta(seconds=30)
+        configure(settings, "SETTLEMENT", not_found_margin=timedelta(seconds=30))
         assert reconcile().findings == []
         Attempt.objects.update(ended_at=timezone.now() - timedelta(seconds=31))
         assert len(reconcile().findings) == 1
@@ -329,8 +330,8 @@ class TestLateFill:
     @pytest.fixture
     def bought_twice(self, place, settle, simulator, settings):
         """The venue bought, and said "not found" for longer than anybody waits."""
-        settings.EXCHANGE_RECV_WINDOW = timedelta(seconds=0.5)
-        settings.NOT_FOUND_TIMES = 2
+        configure(settings, "VENUE", recv_window=timedelta(seconds=0.5))
+        configure(settings, "SETTLEMENT", not_found_times=2)
         simulator.fail(
             {"on": "place", "action": "accept_then_drop", "times": 1}, {"on": "query", "action": "not_found"}
         )
@@ -610,7 +611,8 @@ class TestWhileSettlementGoesOn:
         assert reconcile().findings == []
 
     def test_never_finds_what_is_not_there(self, coin, make_shopper, place, venue, simulator, reconcile, settings):
-        settings.RISK_MAX_ORDERS, settings.EXCHANGE_RECV_WINDOW = 10_000, timedelta(seconds=0.5)
+        configure(settings, "RISK", max_orders=10_000)
+        configure(settings, "VENUE", recv_window=timedelta(seconds=0.5))
         shopper, own, over = make_shopper("100000.00"), new_venue(), threading.Event()
         own._client.enableRateLimit = False
         simulator.fail(
@@ -646,7 +648,7 @@ def test_the_daily_task_looks_back_for_the_configured_days(coin, buy, venue, mon
     monkeypatch.setattr(tasks, "get_venue", lambda: venue)
     asked, inner = [], venue.list_purchases
     monkeypatch.setattr(venue, "list_purchases", lambda **given: asked.append(given["since"]) or inner(**given))
-    settings.RECONCILE_DAYS = 5
+    configure(settings, "SETTLEMENT", reconcile_days=5)
     buy()
     tasks.reconcile(timestamp=0)
     assert timedelta(0) < timezone.now() - asked[0] - 5 * DAY < timedelta(minutes=1)

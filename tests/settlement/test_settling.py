@@ -15,6 +15,7 @@ from settlement.services.claiming import claim_waiting_orders
 from settlement.services.stepping import take_next_step
 from settlement.venues.protocol import Executed, NotPlaced
 from settlement.verification import verify_everything
+from tests.configure import configure
 from tests.conftest import make_coin
 from tests.settlement.conftest import attempts, batches, end_pauses, new_venue, states
 from trading.exceptions import OrderNotCancellable
@@ -94,8 +95,8 @@ class TestLargeOrders:
         place("4.00")
         Order.objects.update(settle_by="2000-01-01T00:00Z")
         settle()
-        settings.BATCH_MAX_ORDERS = 1
-        settings.ORDER_AGGREGATION_THRESHOLD = Decimal("0.10")
+        configure(settings, "SETTLEMENT", batch_max_orders=1)
+        configure(settings, "POOLS", threshold=Decimal("0.10"))
         for _ in range(2):
             place("0.20")
         claim()
@@ -103,7 +104,7 @@ class TestLargeOrders:
         assert ProcrastinateJob.objects.filter(task_name="settlement.claim_waiting_orders").count() == 1
 
     def test_leave_the_rest_to_the_next_claim(self, place, claim, settings):
-        settings.BATCH_MAX_ORDERS = 2
+        configure(settings, "SETTLEMENT", batch_max_orders=2)
         for _ in range(3):
             place("12.00")
         assert claim().orders_count == 2
@@ -140,7 +141,7 @@ class TestPools:
 
     def test_are_bought_when_their_time_is_up(self, place, claim, now, settings, simulator, venue):
         place("1.00")
-        batch = claim(now + settings.POOL_MAX_AGE)
+        batch = claim(now + settings.POOLS.max_age)
         take_next_step(batch_id=batch.pk, venue=venue)
         assert states() == [OrderState.COMPLETED]
         assert Decimal(simulator.book()[0]["executedQty"]) * 4 >= 5, "topped up to the venue's minimum notional"
@@ -149,7 +150,7 @@ class TestPools:
         coin.pool_policy = "refund"
         coin.save()
         place("1.00")
-        assert claim(now + settings.POOL_MAX_AGE).state == BatchState.REFUNDED
+        assert claim(now + settings.POOLS.max_age).state == BatchState.REFUNDED
         assert (states(), shopper.wallet.balance) == ([OrderState.REFUNDED], Decimal(100))
 
     def test_leave_cancelled_orders_out(self, place, claim, shopper, now):
@@ -277,7 +278,7 @@ class TestRefusals:
         assert (batch.state, len(simulator.book())) == (BatchState.SETTLED, 1)
 
     def test_that_do_not_pass_end_with_staff(self, place, settle, simulator, settings):
-        settings.MAX_ATTEMPTS = 3
+        configure(settings, "SETTLEMENT", max_attempts=3)
         simulator.fail({"on": "place", "action": "reject", "code": -1013, "msg": "Filter failure: LOT_SIZE"})
         place("60.00")
         batch = settle(steps=4)
@@ -331,7 +332,7 @@ class TestPartialFills:
         assert [order["origQty"] for order in simulator.book()] == ["8", "7.02"]
 
     def test_one_order_may_need_many_purchases(self, place, settle, simulator, settings):
-        settings.MAX_ATTEMPTS = 2
+        configure(settings, "SETTLEMENT", max_attempts=2)
         simulator._put("/control/filters", {"ABANUSDT": {"maximum": "2"}})
         place("60.00")
         assert settle(steps=8).state == BatchState.SETTLED
@@ -349,7 +350,7 @@ class TestPartialFills:
 class TestLostAnswers:
     @pytest.mark.parametrize("action", ["accept_then_drop", "accept_then_500", "garbage", "accept_then_hang"])
     def test_are_found_and_booked_once(self, place, settle, simulator, settings, action, shopper):
-        settings.EXCHANGE_READ_TIMEOUT_SECONDS = 0.5
+        configure(settings, "VENUE", read_timeout_seconds=0.5)
         simulator.fail({"on": "place", "action": action, "times": 1, "wait": 1})
         order = place("60.00")
         batch = settle()
@@ -361,7 +362,7 @@ class TestLostAnswers:
         assert attempts()[0].lookups == 1
 
     def test_are_not_believed_lost_before_the_window_has_passed(self, place, settle, simulator, settings):
-        settings.NOT_FOUND_TIMES = 1
+        configure(settings, "SETTLEMENT", not_found_times=1)
         simulator.fail({"on": "place", "action": "drop", "times": 1})
         place("60.00")
         settle(steps=3)
@@ -369,8 +370,8 @@ class TestLostAnswers:
         assert (attempt.state, attempt.lookups, attempt.not_found) == (AttemptState.SENT, 2, 0)
 
     def test_are_believed_lost_after_it_and_several_looks(self, place, settle, simulator, settings):
-        settings.EXCHANGE_RECV_WINDOW, settings.NOT_FOUND_MARGIN = timedelta(seconds=0.5), timedelta(0)
-        settings.NOT_FOUND_TIMES = 3
+        configure(settings, "VENUE", recv_window=timedelta(seconds=0.5))
+        configure(settings, "SETTLEMENT", not_found_margin=timedelta(0), not_found_times=3)
         simulator.fail({"on": "place", "action": "drop", "times": 1})
         place("60.00")
         batch = settle(steps=2)

@@ -20,6 +20,7 @@ from settlement.services.claiming import claim_waiting_orders
 from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
 from settlement.verification import verify_everything
+from tests.configure import configure
 from tests.conftest import Shopper
 from tests.settlement.conftest import end_pauses
 from trading.exceptions import OrderNotCancellable
@@ -263,8 +264,7 @@ def test_every_story_ends_as_the_model_says(coin, venue, simulator, settings_of_
 
 @pytest.fixture
 def settings_of_stories(settings):
-    settings.RISK_MAX_ORDERS, settings.RISK_MAX_CANCELS = 10**6, 10**6
-    settings.SELF_SERVICE_DEPOSITS = True
-    settings.NOT_FOUND_MARGIN = timedelta(milliseconds=50)
-    settings.EXCHANGE_RECV_WINDOW = timedelta(milliseconds=300)
-    settings.NOT_FOUND_TIMES = 1
+    configure(settings, "RISK", max_orders=10**6, max_cancels=10**6)
+    configure(settings, "DEPOSITS", self_service=True)
+    configure(settings, "SETTLEMENT", not_found_margin=timedelta(milliseconds=50), not_found_times=1)
+    configure(settings, "VENUE", recv_window=timedelta(milliseconds=300))

@@ -16,6 +16,7 @@ from settlement.services.pausing import lift_pause, pause_buying, pause_for_trou
 from settlement.to_do import readers
 from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import count_to_do, list_to_do
+from tests.configure import configure
 from tests.conftest import make_coin
 from trading.models import Coin, Order
 from trading.services.prices import record_price
@@ -47,37 +48,37 @@ class TestOrders:
     def test_that_are_pending(self, place, beyond, now, settings, coin):
         place("60.00")
         place("30.00", at=now + timedelta(seconds=1))
-        concern = beyond(ConcernKind.PENDING, now, settings.PENDING_LIMIT)
+        concern = beyond(ConcernKind.PENDING, now, settings.TO_DO.pending_limit)
         assert concern.subject == "1 order of ABAN"
-        [concern] = list_to_do(now=now + settings.PENDING_LIMIT + timedelta(seconds=1))
+        [concern] = list_to_do(now=now + settings.TO_DO.pending_limit + timedelta(seconds=1))
         assert (concern.subject, concern.count) == ("2 orders of ABAN", 2)
         assert concern.target.filters == {"state__exact": "pending", "coin__id__exact": coin.pk}
 
     def test_that_staff_released_wait_since_then(self, place, beyond, now, settings, admin_user):
-        settings.RISK_MAX_VALUE = Decimal(0)
+        configure(settings, "RISK", max_value=Decimal(0))
         order = place("60.00")
         released = now + timedelta(hours=1)
         release_held_order(order_id=order.pk, decided_by=admin_user, note="known", now=released)
-        beyond(ConcernKind.PENDING, released, settings.PENDING_LIMIT)
+        beyond(ConcernKind.PENDING, released, settings.TO_DO.pending_limit)
 
     def test_that_settle(self, place, claim, beyond, now, settings):
         place("60.00")
         batch = claim()
-        concern = beyond(ConcernKind.SETTLING, now, settings.SETTLING_LIMIT)
+        concern = beyond(ConcernKind.SETTLING, now, settings.TO_DO.settling_limit)
         assert (concern.target.model, concern.target.pk) == ("settlement_batch", batch.pk)
         Attempt.objects.update(state="parked", ended_at=now)
         Batch.objects.update(state="parked")
-        assert kinds(now + settings.SETTLING_LIMIT) == [ConcernKind.PARKED], "named by their batch"
+        assert kinds(now + settings.TO_DO.settling_limit) == [ConcernKind.PARKED], "named by their batch"
 
     def test_that_wait_in_a_pool(self, place, beyond, now, settings):
         place("6.00")
-        concern = beyond(ConcernKind.POOL, now + settings.POOL_MAX_AGE, settings.POOL_LIMIT)
+        concern = beyond(ConcernKind.POOL, now + settings.POOLS.max_age, settings.TO_DO.pool_limit)
         assert concern.subject == "1 order of ABAN"
 
     def test_that_are_held(self, place, beyond, now, settings):
-        settings.RISK_MAX_VALUE = Decimal(0)
+        configure(settings, "RISK", max_value=Decimal(0))
         order = place("60.00")
-        concern = beyond(ConcernKind.HELD, now, settings.HELD_LIMIT)
+        concern = beyond(ConcernKind.HELD, now, settings.TO_DO.held_limit)
         assert (concern.target.model, concern.target.pk) == ("trading_review", order.pk)
         assert "USD" in concern.reason
 
@@ -89,7 +90,7 @@ class TestSettlement:
         Attempt.objects.update(
             state="sent", signed_at=now, valid_until=now, quantity=15, limit_price=4, reason="no answer"
         )
-        concern = beyond(ConcernKind.UNKNOWN, now, settings.UNKNOWN_LIMIT)
+        concern = beyond(ConcernKind.UNKNOWN, now, settings.TO_DO.unknown_limit)
         assert concern.target.model == "settlement_attempt"
         assert concern.reason == "no answer (0 lookups)"
 
@@ -107,9 +108,9 @@ class TestSettlement:
         request_intervention(
             batch=claim(), action=InterventionAction.REFUND, reason="late", requested_by=admin_user, now=now
         )
-        beyond(ConcernKind.INTERVENTION, now, settings.SWEEP_AFTER)
+        beyond(ConcernKind.INTERVENTION, now, settings.SETTLEMENT.sweep_after)
         Intervention.objects.update(outcome="refused", decided_at=now)
-        assert ConcernKind.INTERVENTION not in kinds(now + settings.SWEEP_AFTER)
+        assert ConcernKind.INTERVENTION not in kinds(now + settings.SETTLEMENT.sweep_after)
 
     def test_names_findings_until_they_are_closed(self, coin, now, admin_user):
         finding = raise_finding(
@@ -164,9 +165,9 @@ class TestCost:
         for _ in range(2):
             for total in ("60.00", "3.00", "2.00"):
                 place(total, of=make_shopper())
-            settings.RISK_MAX_VALUE = Decimal(0)
+            configure(settings, "RISK", max_value=Decimal(0))
             place("12.00", of=make_shopper())
-            settings.RISK_MAX_VALUE = Decimal(1000)
+            configure(settings, "RISK", max_value=Decimal(1000))
             pause_for_trouble(coin=make_coin(f"C{len(counts)}A", "1.00"), reason="x", at_least_seconds=1e6, now=now)
             with CaptureQueriesContext(connection) as captured:
                 assert len(set(kinds(late))) >= 4

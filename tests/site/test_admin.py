@@ -15,6 +15,7 @@ from settlement.services.claiming import claim_waiting_orders
 from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.intervening.requests import request_intervention
 from settlement.services.pausing import pause_buying
+from tests.configure import configure
 from tests.conftest import make_coin
 from trading.models import Coin, Order, Review
 from wallets.admin import actions, records
@@ -36,7 +37,7 @@ def order(api, shopper, coin):
 
 @pytest.fixture
 def held(api, shopper, coin, settings):
-    settings.RISK_MAX_VALUE = Decimal("11.99")
+    configure(settings, "RISK", max_value=Decimal("11.99"))
     return Order.objects.get(pk=api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).json()["id"])
 
 
@@ -162,7 +163,7 @@ class TestPages:
 
 class TestSigningIn:
     def test_is_limited_like_that_of_the_api(self, client, settings):
-        settings.RATE_LIMIT_LOGIN = "2/h"
+        configure(settings, "LIMITS", login="2/h")
         User.objects.create_superuser("chief", password="new_password")
         for password in ("wrong", "wrong"):
             client.post("/admin/login/", {"username": "chief", "password": password})

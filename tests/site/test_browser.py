@@ -11,6 +11,7 @@ from playwright.sync_api import sync_playwright
 from settlement.models import Attempt, Batch, Intervention
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.pausing import pause_buying
+from tests.configure import configure
 from tests.conftest import make_coin
 from trading.models import Order
 
@@ -109,7 +110,7 @@ def test_swagger_ui_on_a_phone(site):
 
 @pytest.mark.parametrize("size", [WIDE, PHONE])
 def test_staff_find_and_decide_in_the_admin(site, admin_user, shopper, coin, api, settings, size):
-    settings.RISK_MAX_VALUE = 0
+    configure(settings, "RISK", max_value=0)
     order = Order.objects.get(pk=api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).json()["id"])
     assert order.state == "held"
     with page_at(f"{site}/admin/", size=size) as page:

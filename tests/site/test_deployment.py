@@ -490,7 +490,7 @@ class TestProxy:
     def test_the_limits_are_those_of_the_settings(self, settings):
         text = (PROJECT / "deploy/nginx/nginx.conf.template").read_text()
         assert re.findall(r"client_max_body_size (\w+);", text) == [
-            f"{settings.MAX_BODY_BYTES // 1024}k",
+            f"{settings.LIMITS.max_body_bytes // 1024}k",
             f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024**2}m",
         ]
 

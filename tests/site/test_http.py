@@ -3,6 +3,7 @@ import json
 import pytest
 from django.db import connection
 
+from tests.configure import configure
 from tests.conftest import make_coin
 from trading.models import Order
 from wallets.models import Transaction, User, Wallet
@@ -190,7 +191,7 @@ class TestErrors:
         assert int(answer["Retry-After"]) > 0
 
     def test_deposits_can_be_closed(self, api, shopper, settings):
-        settings.SELF_SERVICE_DEPOSITS = False
+        configure(settings, "DEPOSITS", self_service=False)
         assert problem(api("PATCH", "accounts/wallet/deposit/", {"amount": "1"}, by=shopper)) == (
             403,
             "not_allowed",

@@ -66,7 +66,7 @@ class TestDatabase:
     def test_says_what_is_open(self, client, api, shopper, coin, settings):
         for total in ("12.00", "2.00", "3.00"):
             api("POST", "orders/", {"crypto": "ABAN", "total": total}, by=shopper)
-        settings.RISK_MAX_ORDERS = 1
+        configure(settings, "RISK", max_orders=1)
         api("POST", "orders/", {"crypto": "ABAN", "total": "4.00"}, by=shopper)
         found = self.found(client)
         for state, count in (("pending", 1), ("aggregated", 2), ("held", 1), ("settling", 0)):

@@ -116,12 +116,12 @@ class TestPlaceOrder:
             place_order(
                 buyer=shopper.principal,
                 order_request=order_request_of(amount=3),
-                now=now + settings.PRICE_MAX_AGE + settings.PRICE_MAX_AGE,
+                now=now + settings.PRICES.max_age + settings.PRICES.max_age,
             )
         assert nothing_happened(shopper)
 
     def test_a_fixed_price_does_not_age(self, shopper, coin, now, settings):
-        later = now + 1000 * settings.PRICE_MAX_AGE
+        later = now + 1000 * settings.PRICES.max_age
         assert place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=later).order
 
     def test_refuses_the_frozen_and_the_disabled(self, shopper, coin, now):
@@ -177,7 +177,7 @@ class TestIdempotencyKey:
         coin.fixed_price = None
         coin.save()
         with_redis(lambda client: client.flushall())
-        later = now + 2 * settings.PRICE_MAX_AGE
+        later = now + 2 * settings.PRICES.max_age
         with pytest.raises(PriceUnavailable):
             place_order(buyer=shopper.principal, order_request=order_request_of(amount=1), now=later)
         again = place_order(buyer=shopper.principal, order_request=order_request_of(amount=25, key="k"), now=later)

@@ -10,6 +10,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.sweeping import sweep
 from settlement.verification import verify_everything
+from tests.configure import configure
 from tests.conftest import make_coin
 from tests.processes import at_once
 from trading.exceptions import OrderNotCancellable, OrderNotHeld, PriceUnavailable
@@ -43,7 +44,7 @@ def place(shopper, coin, now):
 @pytest.fixture
 def held(place, settings):
     """An order of 12.00 that is worth too much."""
-    settings.RISK_MAX_VALUE = Decimal("11.99")
+    configure(settings, "RISK", max_value=Decimal("11.99"))
     return place()
 
 
@@ -54,7 +55,7 @@ def recent(count=0, cancels=0, charge="0"):
 class TestFindBreach:
     @pytest.fixture(autouse=True)
     def limits(self, settings):
-        settings.RISK_MAX_ORDERS, settings.RISK_MAX_CANCELS, settings.RISK_MAX_VALUE = 3, 1, Decimal("100.00")
+        configure(settings, "RISK", max_orders=3, max_cancels=1, max_value=Decimal("100.00"))
 
     @pytest.mark.parametrize(
         ("figures", "charge", "rule"),
@@ -83,38 +84,38 @@ class TestHolding:
         assert verify_everything() == []
 
     def test_keeps_a_small_order_out_of_the_pool(self, place, settings):
-        settings.RISK_MAX_VALUE = Decimal("1.00")
+        configure(settings, "RISK", max_value=Decimal("1.00"))
         assert place("2.00").state == "held"
         assert read_counters(coin_names=["ABAN"]) == {}
 
     def test_is_about_orders_within_the_window(self, place, settings, now):
-        settings.RISK_MAX_ORDERS = 2
+        configure(settings, "RISK", max_orders=2)
         place(at=now - timedelta(seconds=3601))
         assert [place("1.00").state for _ in range(3)] == ["aggregated", "aggregated", "held"]
 
     def test_is_about_one_customer(self, place, settings, make_shopper):
-        settings.RISK_MAX_ORDERS = 1
+        configure(settings, "RISK", max_orders=1)
         assert [place(of=make_shopper()).state for _ in range(3)] == ["pending"] * 3
 
     def test_counts_cancels(self, place, shopper, settings, now):
-        settings.RISK_MAX_CANCELS = 1
+        configure(settings, "RISK", max_cancels=1)
         for _ in range(2):
             cancel_order(customer=shopper.principal, order_id=place().pk, now=now)
         assert place().state == "held"
         assert Review.objects.get().rule == "cancels"
 
     def test_forgets_the_value_of_what_was_cancelled(self, place, shopper, settings, now):
-        settings.RISK_MAX_VALUE = Decimal("20.00")
+        configure(settings, "RISK", max_value=Decimal("20.00"))
         cancel_order(customer=shopper.principal, order_id=place().pk, now=now)
         assert [place().state for _ in range(2)] == ["pending", "held"]
 
     def test_does_not_touch_a_repeated_request(self, place, settings):
         first = place(key="k")
-        settings.RISK_MAX_VALUE = Decimal("0.01")
+        configure(settings, "RISK", max_value=Decimal("0.01"))
         assert (place(key="k").pk, place(key="k").state) == (first.pk, "pending")
 
     def test_sees_orders_that_are_placed_at_once(self, shopper, coin, now, settings):
-        settings.RISK_MAX_ORDERS = 3
+        configure(settings, "RISK", max_orders=3)
 
         def order(_):
             try:
@@ -128,7 +129,7 @@ class TestHolding:
 
 class TestHeldOrders:
     def test_are_not_claimed(self, held, coin, now, settings):
-        settings.SWEEP_AFTER = timedelta(0)
+        configure(settings, "SETTLEMENT", sweep_after=timedelta(0))
         sweep(now=now + timedelta(hours=2))
         assert not ProcrastinateJob.objects.exists()
         assert claim_waiting_orders(coin_id=coin.pk, now=now + timedelta(hours=2)) is None
@@ -160,11 +161,11 @@ class TestRelease:
         assert claim_waiting_orders(coin_id=held.coin_id, now=now).orders_count == 1
 
     def test_lets_a_small_order_join_its_pool(self, place, settings, staff, now):
-        settings.RISK_MAX_VALUE = Decimal("1.00")
+        configure(settings, "RISK", max_value=Decimal("1.00"))
         held = place("2.00")
         later = now + timedelta(hours=3)
         order = release_held_order(order_id=held.pk, decided_by=staff, note="fine", now=later)
-        assert (order.state, order.settle_by) == ("aggregated", later + settings.POOL_MAX_AGE)
+        assert (order.state, order.settle_by) == ("aggregated", later + settings.POOLS.max_age)
         assert read_counters(coin_names=["ABAN"]) == {"ABAN": Decimal("2.00")}
 
     @pytest.mark.parametrize(("price", "outcome"), [("4.80", "pending"), ("4.81", "refunded"), ("3.19", "refunded")])
@@ -209,7 +210,7 @@ class TestDecidingTwice:
         assert (held.state, Review.objects.get().note) == (state, "first")
 
     def test_at_once_has_one_effect(self, place, settings, staff, shopper, now):
-        settings.RISK_MAX_VALUE = Decimal("11.99")
+        configure(settings, "RISK", max_value=Decimal("11.99"))
         for _ in range(5):
             held = place()
 

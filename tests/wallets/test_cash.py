@@ -3,6 +3,7 @@ from decimal import Decimal
 import pytest
 from django.db import OperationalError
 
+from tests.configure import configure
 from wallets.exceptions import (
     AccountFrozen,
     Busy,
@@ -41,7 +42,7 @@ class TestDeposit:
         assert shopper.wallet.balance == Decimal(105)
 
     def test_can_be_closed(self, shopper, now, settings):
-        settings.SELF_SERVICE_DEPOSITS = False
+        configure(settings, "DEPOSITS", self_service=False)
         with pytest.raises(DepositsClosed):
             deposit(principal=shopper.principal, amount=Decimal(5), key=None, now=now)
         assert shopper.wallet.balance == Decimal(100)

@@ -4,6 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from tests.configure import configure
 from wallets.exceptions import RateLimited
 from wallets.runtime import redis_store
 from wallets.runtime.redis_round import RedisRound
@@ -41,7 +42,7 @@ def fields(header):
 class TestCountCall:
     @pytest.fixture(autouse=True)
     def three_an_hour(self, settings):
-        settings.RATE_LIMIT_LOGIN = "3/h"
+        configure(settings, "LIMITS", login="3/h")
 
     def test_lets_as_many_through_as_the_quota(self):
         usages = [count_once(limit=LOGIN, caller="alice") for _ in range(5)]
@@ -53,8 +54,8 @@ class TestCountCall:
         assert refused.value.retry_after_seconds == usages[-1].reset_seconds
 
     def test_counts_callers_and_limits_apart(self, settings):
-        settings.RATE_LIMIT_USER = "3/h"
-        for caller, limit in [("alice", LOGIN), ("bob", LOGIN), ("alice", Limit("user", "RATE_LIMIT_USER"))]:
+        configure(settings, "LIMITS", user="3/h")
+        for caller, limit in [("alice", LOGIN), ("bob", LOGIN), ("alice", Limit("user"))]:
             assert count_once(limit=limit, caller=caller).remaining == 2
 
     def test_costs_one_round_trip(self, monkeypatch):
@@ -67,7 +68,7 @@ class TestCountCall:
         assert len(trips) == 3
 
     def test_counts_against_several_limits_what_it_counts_against_each(self, settings):
-        settings.RATE_LIMIT_USER = "9/h"
+        configure(settings, "LIMITS", user="9/h")
         for left in ([8, 2], [7, 1], [6, 0], [5, 0]):
             usages = count_call(limits=(USER, LOGIN), caller="alice")
             assert [usage.remaining for usage in usages] == left
@@ -103,7 +104,7 @@ class TestCountCall:
 
 class TestHeaders:
     def test_say_what_is_left_of_every_limit(self, api, shopper, coin, settings):
-        settings.RATE_LIMIT_USER, settings.RATE_LIMIT_ORDERS = "9/h", "3/m"
+        configure(settings, "LIMITS", user="9/h", orders="3/m")
         answer = api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper)
         assert answer["RateLimit-Policy"] == '"user";q=9;w=3600, "orders";q=3;w=60'
         left = fields(answer["RateLimit"])
@@ -130,7 +131,7 @@ class TestLimits:
         return True
 
     def test_of_a_user(self, api, shopper, make_shopper, settings, problem):
-        settings.RATE_LIMIT_USER = "2/h"
+        configure(settings, "LIMITS", user="2/h")
         for _ in range(2):
             assert api("GET", "accounts/wallet/", by=shopper).status_code == 200
         for method, path in [("GET", "accounts/wallet/"), ("GET", "orders/"), ("POST", "orders/1/cancel/")]:
@@ -138,7 +139,7 @@ class TestLimits:
         assert api("GET", "accounts/wallet/", by=make_shopper()).status_code == 200
 
     def test_of_orders(self, api, shopper, coin, settings, problem):
-        settings.RATE_LIMIT_ORDERS = "1/h"
+        configure(settings, "LIMITS", orders="1/h")
         body = {"crypto": "ABAN", "amount": "3"}
         assert api("POST", "orders/", body, by=shopper).status_code == 201
         assert self.refused(problem, api("POST", "orders/", body, by=shopper))
@@ -146,7 +147,7 @@ class TestLimits:
         assert api("GET", "orders/", by=shopper).status_code == 200
 
     def test_of_money(self, api, shopper, settings, problem):
-        settings.RATE_LIMIT_WALLET = "2/h"
+        configure(settings, "LIMITS", wallet="2/h")
         for path in ("deposit", "withdraw"):
             assert api("PATCH", f"accounts/wallet/{path}/", {"amount": "1"}, by=shopper).status_code == 200
         for path in ("deposit", "withdraw"):
@@ -154,7 +155,7 @@ class TestLimits:
         assert shopper.wallet.balance == 100
 
     def test_of_an_account_that_somebody_tries_to_enter(self, api, shopper, settings, problem):
-        settings.RATE_LIMIT_LOGIN = "2/h"
+        configure(settings, "LIMITS", login="2/h")
         name = shopper.user.username
         for tried in (name, name.upper()):
             answer = api("POST", "accounts/auth/login/", {"username": tried, "password": "wrong-one"})
@@ -165,19 +166,19 @@ class TestLimits:
         assert problem(api("POST", "accounts/auth/login/", other)) == (401, "invalid_credentials")
 
     def test_of_an_address_that_tries_many_accounts(self, api, settings, problem):
-        settings.RATE_LIMIT_LOGIN_ADDRESS = "2/h"
+        configure(settings, "LIMITS", login_address="2/h")
         for name in ("a", "b"):
             assert api("POST", "accounts/auth/login/", {"username": name, "password": "x"}).status_code == 401
         assert self.refused(problem, api("POST", "accounts/auth/login/", {"username": "c", "password": "x"}))
 
     def test_of_new_accounts(self, api, settings, problem):
-        settings.RATE_LIMIT_REGISTER = "1/h"
+        configure(settings, "LIMITS", register="1/h")
         body = {"username": "alice", "password": "password123"}
         assert api("POST", "accounts/auth/register/", body).status_code == 201
         assert self.refused(problem, api("POST", "accounts/auth/register/", {**body, "username": "bob"}))
 
     def test_of_strangers(self, api, coin, settings, problem):
-        settings.RATE_LIMIT_ANON = "2/h"
+        configure(settings, "LIMITS", anonymous="2/h")
         assert api("GET", "exchanges/crypto-currencies/").status_code == 200
         assert problem(api("GET", "accounts/wallet/", Authorization="Bearer guess")) == (401, "token_invalid")
         assert self.refused(problem, api("GET", "exchanges/crypto-currencies/ABAN/"))
@@ -185,7 +186,7 @@ class TestLimits:
         assert self.refused(problem, api("POST", "accounts/auth/refresh/", {"refresh": "x"}))
 
     def test_do_not_touch_health_and_documents(self, client, api, settings):
-        settings.RATE_LIMIT_ANON = "1/h"
+        configure(settings, "LIMITS", anonymous="1/h")
         for _ in range(3):
             assert client.get("/health/").status_code == 200
             assert api("GET", "openapi.json").status_code == 200
@@ -195,7 +196,7 @@ class TestClientAddress:
     @pytest.fixture
     def address(self, rf, settings):
         def of(peer, forwarded=None, *, trusted=("10.0.0.0/8", "2001:db8:ffff::/48")):
-            settings.TRUSTED_PROXIES = [ip_network(each) for each in trusted]
+            configure(settings, "LIMITS", trusted_proxies=[ip_network(each) for each in trusted])
             headers = {"X-Forwarded-For": forwarded} if forwarded is not None else {}
             return client_address(rf.get("/", REMOTE_ADDR=peer, headers=headers))
 

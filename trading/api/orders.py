@@ -27,7 +27,7 @@ from wallets.web.requests import IdempotencyHeader, mark_replayed
 
 orders_router = Router(tags=["orders"])
 
-ORDERS: Final = Limit("orders", "RATE_LIMIT_ORDERS")
+ORDERS: Final = Limit("orders")
 """The orders that a customer places and cancels."""
 
 
@@ -151,6 +151,6 @@ def _answer(order: Order, *, coin_name: str, pool_total: Decimal | None) -> Body
 def _pool(order: Order, *, total: Decimal | None) -> Body:
     return {
         "total": total,
-        "threshold": settings.ORDER_AGGREGATION_THRESHOLD,
+        "threshold": settings.POOLS.threshold,
         "settle_by": order.settle_by,
     }

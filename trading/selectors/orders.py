@@ -78,8 +78,8 @@ def read_order_context(*, customer_id: int, key: IdempotencyKey | None, now: dat
         "trading.order_context",
         customer=customer_id,
         key=key.value if key else None,
-        since=now - settings.RISK_WINDOW,
-        most=settings.RISK_MAX_ORDERS + 1,
+        since=now - settings.RISK.window,
+        most=settings.RISK.max_orders + 1,
     )
     assert row is not None, "a count returns a row"
     same_key_id, count, cancels, charge = row
@@ -98,7 +98,7 @@ class OpenOrders:
 
 def summarise_open_orders() -> list[OpenOrders]:
     """Return the open orders, by state. One statement over partial indexes: history costs nothing."""
-    rows = sql.fetch_all("trading.open_orders", pool_age=settings.POOL_MAX_AGE.total_seconds())
+    rows = sql.fetch_all("trading.open_orders", pool_age=settings.POOLS.max_age.total_seconds())
     return [
         OpenOrders(state=state, count=count, total=total, oldest_age_seconds=max(float(age), 0.0))
         for state, count, total, age in rows

@@ -123,7 +123,7 @@ def _make_order(
     amount = _amount_of(order_request, offer=offer, price=price)
     charge = charge_for(amount=amount, price=price)
     ensure_funds(wallet=wallet, amount=charge)
-    is_pooled = joins_pool(charge=charge, threshold=settings.ORDER_AGGREGATION_THRESHOLD)
+    is_pooled = joins_pool(charge=charge, threshold=settings.POOLS.threshold)
     breach = find_breach(recent=context.recent, charge=charge)
     key = order_request.key
     order = Order(
@@ -136,7 +136,7 @@ def _make_order(
         charge=charge,
         state=_first_state(is_pooled=is_pooled, is_held=breach is not None),
         is_pooled=is_pooled,
-        settle_by=now + settings.POOL_MAX_AGE if is_pooled else None,
+        settle_by=now + settings.POOLS.max_age if is_pooled else None,
         idempotency_key=key.value if key else None,
         request_hash=key.request_hash if key else None,
         reason=UNDER_REVIEW if breach else None,
@@ -209,7 +209,7 @@ def is_to_be_claimed(order: Order, *, pool_total: Decimal | None) -> bool:
     """Say whether the order defers its claim: a large one does, and a pooled one whose pool is full or unknown."""
     if not order.is_pooled or pool_total is None:
         return True
-    return reaches_threshold(total=pool_total + order.charge, threshold=settings.ORDER_AGGREGATION_THRESHOLD)
+    return reaches_threshold(total=pool_total + order.charge, threshold=settings.POOLS.threshold)
 
 
 def _join_pool(placed: PlacedOrder) -> PlacedOrder:
@@ -219,7 +219,7 @@ def _join_pool(placed: PlacedOrder) -> PlacedOrder:
     if (
         total is not None
         and not placed.job_deferred
-        and reaches_threshold(total=total, threshold=settings.ORDER_AGGREGATION_THRESHOLD)
+        and reaches_threshold(total=total, threshold=settings.POOLS.threshold)
     ):
         jobs.request_claim(coin_id=order.coin_id)
     return replace(placed, pool_total=total)

@@ -48,7 +48,7 @@ def accept_price(*, coin: Coin, expected: Decimal, now: datetime) -> bool:
 
 
 def _agrees(value: Decimal, other: Decimal) -> bool:
-    return bool(abs(value - other) <= other * settings.PRICE_DEVIATION_LIMIT)
+    return bool(abs(value - other) <= other * settings.PRICES.deviation_limit)
 
 
 def _accept(price: CoinPrice, *, value: Decimal, source: str, now: datetime) -> None:

@@ -47,7 +47,7 @@ def refund_held_order(*, order_id: int, decided_by: User, note: str, now: dateti
 
 
 def _has_moved(price: Decimal, *, since: Decimal) -> bool:
-    return bool(abs(price - since) > since * settings.PRICE_DEVIATION_LIMIT)
+    return bool(abs(price - since) > since * settings.PRICES.deviation_limit)
 
 
 @retried_on_conflict
@@ -56,7 +56,7 @@ def _release(held: Order, *, offered: OfferAndPool, decided_by: User, note: str,
     _leave_hold(
         held,
         state=OrderState.POOLED if held.is_pooled else OrderState.PENDING,
-        settle_by=now + settings.POOL_MAX_AGE if held.is_pooled else None,
+        settle_by=now + settings.POOLS.max_age if held.is_pooled else None,
         reason=None,
     )
     _decide(held, decision=ReviewDecision.RELEASED, decided_by=decided_by, note=note, now=now)

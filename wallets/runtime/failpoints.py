@@ -12,7 +12,7 @@ from typing import Final
 from django.conf import settings
 
 _ACTIONS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
-_SHOTS: Final[tuple[str, ...]] = tuple(settings.FAILPOINTS)
+_SHOTS: Final[tuple[str, ...]] = tuple(settings.DEVELOPMENT.failpoints)
 
 
 def reach(point: str) -> None:
@@ -32,6 +32,6 @@ def _fire(point: str) -> None:
 
 def _mark(shot: str) -> None:
     """Raises FileExistsError when the shot has been fired already. The file says by whom."""
-    descriptor = os.open(settings.FAILPOINTS_DIR / shot, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = os.open(settings.DEVELOPMENT.failpoints_dir / shot, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as marker:
         marker.write(str(os.getpid()))

@@ -33,7 +33,7 @@ class _Breaker:
         return time.monotonic() < self.retry_at
 
     def trip(self) -> None:
-        self.retry_at = time.monotonic() + settings.REDIS_SKIP_SECONDS_AFTER_FAILURE
+        self.retry_at = time.monotonic() + settings.REDIS.skip_seconds_after_failure
 
     def reset(self) -> None:
         self.retry_at = 0.0
@@ -64,11 +64,11 @@ def _client() -> "redis.Redis":
     """
     if not hasattr(_own, "client"):
         _own.client = redis.Redis(
-            host=settings.REDIS_HOST,
-            port=settings.REDIS_PORT,
-            password=settings.REDIS_PASSWORD or None,
-            socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
-            socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
+            host=settings.REDIS.host,
+            port=settings.REDIS.port,
+            password=settings.REDIS.password or None,
+            socket_timeout=settings.REDIS.timeout_seconds,
+            socket_connect_timeout=settings.REDIS.timeout_seconds,
             retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
             health_check_interval=0,
             decode_responses=True,

@@ -30,7 +30,7 @@ def deposit(*, principal: Principal, amount: Decimal, key: IdempotencyKey | None
 
     Raises DepositsClosed, AccountFrozen, IdempotencyKeyReused.
     """
-    if not settings.SELF_SERVICE_DEPOSITS:
+    if not settings.DEPOSITS.self_service:
         raise DepositsClosed
     return _move_cash(principal=principal, amount=amount, kind=TransactionKind.DEPOSIT, key=key, now=now)
 

@@ -138,7 +138,7 @@ def _parsed(text: str) -> Address | None:
 
 
 def _is_trusted(address: Address) -> bool:
-    return any(address in network for network in settings.TRUSTED_PROXIES)
+    return any(address in network for network in settings.LIMITS.trusted_proxies)
 
 
 def _customer_network(address: Address) -> str:

@@ -26,7 +26,7 @@ from wallets.runtime.redis_store import RedisAway
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit; `setting` holds its rate, as N/s, N/m, N/h or N/d."""
+    """A limit; `setting` is the field of settings.LIMITS that holds its rate, as N/s, N/m, N/h or N/d."""
 
     name: str
     setting: str
@@ -34,16 +34,16 @@ class Limit:
     @property
     def rate(self) -> tuple[int, int]:
         """The calls that fit in a window, and its length in seconds."""
-        calls, seconds = _split_rate(getattr(settings, self.setting))
+        calls, seconds = _split_rate(getattr(settings.LIMITS, self.setting))
         return calls, seconds
 
 
-USER: Final = Limit("user", "RATE_LIMIT_USER")
-WALLET: Final = Limit("wallet", "RATE_LIMIT_WALLET")
-ANONYMOUS: Final = Limit("anonymous", "RATE_LIMIT_ANON")
-LOGIN: Final = Limit("login", "RATE_LIMIT_LOGIN")
-LOGIN_ADDRESS: Final = Limit("login-address", "RATE_LIMIT_LOGIN_ADDRESS")
-REGISTER: Final = Limit("register", "RATE_LIMIT_REGISTER")
+USER: Final = Limit("user")
+WALLET: Final = Limit("wallet")
+ANONYMOUS: Final = Limit("anonymous")
+LOGIN: Final = Limit("login")
+LOGIN_ADDRESS: Final = Limit("login-address")
+REGISTER: Final = Limit("register")
 
 
 @dataclass(frozen=True, kw_only=True)

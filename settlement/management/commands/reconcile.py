@@ -26,7 +26,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        default = settings.RECONCILE_DAYS
+        default = settings.SETTLEMENT.reconcile_days
         parser.add_argument(
             "--days", type=_days, default=default, metavar="N", help=f"how far to look back, {default} unless set"
         )

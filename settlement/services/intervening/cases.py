@@ -228,7 +228,7 @@ def _ensure_plausible(attempt: Attempt, stated: Figures) -> None:
     assert attempt.limit_price is not None
     if stated.quantity > attempt.quantity or stated.commission >= stated.quantity:
         raise InterventionRefused(f"It asked for {attempt.quantity:f}, and commission is a part of that.")
-    most: Decimal = stated.quantity * attempt.limit_price * (1 + settings.EXCHANGE_TAKER_RATE)
+    most: Decimal = stated.quantity * attempt.limit_price * (1 + settings.VENUE.taker_rate)
     if stated.cost > most:
         raise InterventionRefused(f"At its price bound that costs {most:f} at most.")
 

@@ -66,7 +66,7 @@ def reconcile(
 
 
 def _reconcile_coin(coin: Coin, venue: Venue, *, since: datetime, now: datetime) -> Comparison:
-    settled_before = database_now() - settings.NOT_FOUND_MARGIN  # the venue's reads lag
+    settled_before = database_now() - settings.SETTLEMENT.not_found_margin  # the venue's reads lag
     run = Comparison(coin=coin, venue=venue, since=since, now=now, settled_before=settled_before)
     listed = _list_purchases(run)
     if listed is None:

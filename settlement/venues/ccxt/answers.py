@@ -33,13 +33,13 @@ def understand(
         return Unknown(reason=f"trades: {type(error).__name__}")
     if fees is None:
         return Unknown(reason="trades and order differ")
-    foreign = sorted(fees.keys() - {coin, settings.EXCHANGE_QUOTE_ASSET})
+    foreign = sorted(fees.keys() - {coin, settings.VENUE.quote_asset})
     return Executed(
         venue_order_id=str(order["id"]),
         status=str(status),
         final=status in FINAL_STATUSES,
         quantity=quantity,
-        cost=cost + fees.get(settings.EXCHANGE_QUOTE_ASSET, Decimal(0)),
+        cost=cost + fees.get(settings.VENUE.quote_asset, Decimal(0)),
         commission=fees.get(coin, Decimal(0)),
         foreign_commission=foreign[0] if foreign else "",
         answer=order.get("info") or {},

@@ -19,7 +19,7 @@ from settlement.venues.transport import open_session
 
 def build_client() -> Any:
     """Build a client of the class that EXCHANGE_ID names. Not for more than one thread."""
-    base = getattr(ccxt, settings.EXCHANGE_ID)
+    base = getattr(ccxt, settings.VENUE.id)
 
     class Client(base):  # type: ignore[misc, valid-type]  # ccxt's classes are made at run time
         number = str
@@ -31,9 +31,9 @@ def build_client() -> Any:
 
     client = Client(
         {
-            "apiKey": settings.EXCHANGE_API_KEY,
-            "secret": settings.EXCHANGE_API_SECRET,
-            "password": settings.EXCHANGE_API_PASSWORD,
+            "apiKey": settings.VENUE.api_key,
+            "secret": settings.VENUE.api_secret,
+            "password": settings.VENUE.api_password,
             "enableRateLimit": True,
             "options": {
                 "defaultType": "spot",
@@ -43,12 +43,12 @@ def build_client() -> Any:
                 "createOrder": {"quoteOrderQty": False},
                 "maxRetriesOnFailure": 0,
                 "adjustForTimeDifference": False,
-                "recvWindow": int(settings.EXCHANGE_RECV_WINDOW.total_seconds() * 1000),
+                "recvWindow": int(settings.VENUE.recv_window.total_seconds() * 1000),
                 "timeDifference": 0,
             },
         }
     )
-    if settings.EXCHANGE_SANDBOX:
+    if settings.VENUE.sandbox:
         client.set_sandbox_mode(True)
     client.session = open_session(production_url=_origin(client))
     return client

@@ -76,7 +76,7 @@ def read_rules(client: Any, *, coin: str) -> MarketRules:
 
 def symbol_of(coin: str) -> str:
     """Return ccxt's name of the market in which a coin is bought."""
-    return f"{coin}/{settings.EXCHANGE_QUOTE_ASSET}"
+    return f"{coin}/{settings.VENUE.quote_asset}"
 
 
 def _step(client: Any, precision: object) -> Decimal:
