@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from exchange_site.stack.processes import PROJECT
 from tests.benchmark import cost_report, frozen, report
@@ -29,6 +28,7 @@ from tests.benchmark.revision import checked_out, choose_revision, describe
 from tests.benchmark.side import PARTS, Side, running_side
 from tests.benchmark.steady import place_steadily
 from tests.benchmark.still_postgres import StillPostgres, running_postgres, tidy
+from wallets.runtime.progress import make_progress
 
 _LARGE: Final = '{"crypto": "ABAN", "amount": "3"}'  # at the seeder's 20.00 each
 
@@ -87,8 +87,7 @@ def _take_rounds(
 ) -> list[dict[str, Any]]:
     rounds: list[dict[str, Any]] = []
     deadline = time.monotonic() + extent.seconds
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    with make_progress(console) as progress:
         for number in progress.track(range(extent.rounds), description="rounds"):
             if time.monotonic() < deadline:
                 taken = take_round(ours, theirs, extent=extent, number=number)

@@ -15,7 +15,6 @@ from typing import Any, Final
 from django.db import connection
 from django.utils import timezone
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.benchmark import report
 from tests.benchmark.customers import NOBODY, PASSWORD, Customers, open_accounts
@@ -25,6 +24,7 @@ from tests.benchmark.load import Call, put_load
 from tests.benchmark.servers import Stack, memory_mib
 from tests.benchmark.settling import offer_coin, place_and_settle, settle_backlog, wait_until_settled
 from trading.models import Coin
+from wallets.runtime.progress import make_progress
 
 _COINS: Final = ("ABAN", "POOL", "BULK", "OTHER")
 _PRICE: Final = "4.00"
@@ -287,8 +287,7 @@ def _measure_processes(bench: Bench, *, web: int, workers: int) -> dict[str, Any
 
 @contextmanager
 def _progress(console: Console, what: str, *, total: int) -> Iterator[Callable[[], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    with make_progress(console) as progress:
         task = progress.add_task(what, total=total)
         yield lambda: progress.advance(task)
         progress.update(task, completed=total)

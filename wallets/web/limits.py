@@ -13,6 +13,7 @@ all the counters that a call touches are one script's work (wallets.runtime.redi
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from django.conf import settings
@@ -26,16 +27,20 @@ from wallets.runtime.redis_store import RedisAway
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit; `setting` is the field of settings.LIMITS that holds its rate, as N/s, N/m, N/h or N/d."""
+    """A limit; the field of `settings.LIMITS` with its name holds its rate, as N/s, N/m, N/h or N/d."""
 
     name: str
-    setting: str
 
     @property
     def rate(self) -> tuple[int, int]:
         """The calls that fit in a window, and its length in seconds."""
-        calls, seconds = _split_rate(getattr(settings.LIMITS, self.setting))
-        return calls, seconds
+        return _parse(getattr(settings.LIMITS, self.name.replace("-", "_")))
+
+
+@cache
+def _parse(rate: str) -> tuple[int, int]:
+    calls, seconds = _split_rate(rate)
+    return calls, seconds
 
 
 USER: Final = Limit("user")

@@ -5,11 +5,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from exchange_site.seeding.coins import SEED_COINS, seed_coin, seed_unlisted_coin
 from exchange_site.seeding.customers import next_customer_numbers, seed_admin, seed_customer
 from trading.models import Coin
+from wallets.runtime.progress import make_progress
 
 
 class Command(BaseCommand):
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             raise CommandError("DEBUG is off: this looks like production. --force seeds it all the same.")
         if options["if_empty"] and Coin.objects.exists():
             return
-        with self._progress() as progress:
+        with make_progress(Console(file=cast("IO[str]", self.stdout))) as progress:
             for seed in progress.track(SEED_COINS, description="coins"):
                 seed_coin(seed=seed, now=timezone.now())
             for _once in progress.track(range(1), description="admin"):
@@ -37,13 +37,3 @@ class Command(BaseCommand):
                 seed_unlisted_coin(number=number)
             for number in progress.track(next_customer_numbers(count=options["user"]), description="customers"):
                 seed_customer(number=number, now=timezone.now())
-
-    def _progress(self) -> Progress:
-        console = Console(file=cast("IO[str]", self.stdout))
-        return Progress(
-            TextColumn("{task.description:<10}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-        )

@@ -10,11 +10,12 @@ from typing import Final, TypeVar
 
 import httpx
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from exchange_site.stack.demo.customers import Customer, list_orders, open_account, read_answer
 from exchange_site.stack.running import StackAddresses
 from settlement.selectors.attempts import last_attempt_id
+from wallets.runtime.progress import make_progress
 
 CUSTOMERS: Final = 24
 ORDERS: Final = 200
@@ -50,7 +51,7 @@ class Outcome:
 def tell(console: Console, addresses: StackAddresses) -> Outcome:
     """Let everything happen, before the reader's eyes."""
     before = last_attempt_id()
-    with _progress(console) as progress:
+    with make_progress(console, width=32) as progress:
         customers = _parallel(
             progress, "customers register and deposit", [lambda: open_account(addresses.api)] * CUSTOMERS
         )
@@ -132,8 +133,3 @@ def _parallel(progress: Progress, description: str, jobs: list[Callable[[], T]])
     with ThreadPoolExecutor(_PARALLEL) as pool:
         results = pool.map(lambda job: job(), jobs)
         return list(progress.track(results, total=len(jobs), description=description))
-
-
-def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description:<32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console)

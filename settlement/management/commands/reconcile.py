@@ -7,13 +7,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from settlement.models import Finding
 from settlement.services.reconciling.comparing import Reconciliation, reconcile
 from settlement.venues.registry import get_venue
 from trading.models import Coin
+from wallets.runtime.progress import make_progress
 
 _FINDINGS_OPEN = 1
 _NOT_ASKED = 2
@@ -37,7 +37,7 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         console = Console(file=cast("IO[str]", self.stdout), width=160)
         now = timezone.now()
-        with _progress(console, is_quiet=options["quiet"]) as progress:
+        with make_progress(console, is_quiet=options["quiet"]) as progress:
 
             def track(coins: list[Coin]) -> Iterable[Coin]:
                 task = progress.add_task("coins", total=len(coins))
@@ -62,17 +62,6 @@ def _days(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) <= 3650:  # noqa: PLR2004  ten years
         raise ArgumentTypeError("a number of days, 1 to 3650")
     return int(text)
-
-
-def _progress(console: Console, *, is_quiet: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description:<10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=is_quiet,
-    )
 
 
 def _summary(done: Reconciliation) -> str:
