@@ -17,7 +17,7 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("", pages.home),
     path("favicon.ico/", RedirectView.as_view(url=f"{settings.STATIC_URL}exchange_site/icon.svg")),
-    path("admin/attention/", admin.site.admin_view(to_do), name="attention"),
+    path("admin/attention/", admin.site.admin_view(to_do), name="to_do"),
     path("admin/password_change/", admin.site.admin_view(change_own_password)),
     path("admin/", admin.site.urls),
     path("", include("exchange_site.internal_urls")),

@@ -1,7 +1,7 @@
 """Settlement's jobs, run by `manage.py procrastinate worker`.
 
 Each translates in and makes one domain call; every one may be run twice. They are deferred by name with
-`trading.events.defer_job`, never through these objects: inside a worker those would use a connection of
+`trading.jobs.defer_job`, never through these objects: inside a worker those would use a connection of
 their own and outlive a rollback.
 """
 

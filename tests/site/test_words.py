@@ -26,7 +26,7 @@ GIVEN_UP = [
     (r"\bclosed_at = 0\.0|\bself\.closed_at\b", "retry_at", []),
     (r"\bMOST_OF_A_KIND\b|\bMOST_CHOSEN\b", "MAX_PER_KIND, MAX_CHOSEN", []),
     (r"\bletting_go\b|\blet_go_of_the_database\b", "connections", []),
-    (r"\b(ask_again|_ask_later|look_again|LOOK_AGAIN)\b", "look_up, recheck", ["settlement/models/interventions.py"]),
+    (r"\b(ask_again|_ask_later|look_again|LOOK_AGAIN)\b", "look_up, recheck", ["settlement/models/interventions.py", "tests/site/test_admin.py"]),
     (r"\bPriceReading\b", "PriceChange", []),
     (r"\bpricereading\b", "pricechange", ["trading/models/prices.py"]),
     (r"\blist_coin\b|\bset_on_sale\b", "put_on_sale, stop_selling, sell_again", []),
@@ -42,6 +42,13 @@ GIVEN_UP = [
     (r"\bis_aggregated\b", "is_pooled", ["docs/*", "trading/api/*", "trading/schemas/*", "trading/models/orders.py", "*/sql/*", "tests/*", "exchange_site/stack/demo/*"]),
     (r"\bAGGREGATED\b", "POOLED", []),
     (r"\boperators' list\b|\boperator's list\b", "to-do page", []),
+    (r"(?<![_/`])\battention\b", "to do", ["docs/glossary.md", "exchange_site/urls.py", "tests/site/test_admin.py", "deploy/prometheus/*"]),
+    (r"\b[Ww]ish(es)?\b", "order_request", []),
+    (r"\bpools\.count\b", "pools.add", []),
+    (r"\bmarket_price\b", "current_price", ["docs/*"]),
+    (r"^Answer = |-> Answer\b|: Answer\b|\[Answer\b", "Body, VenueAnswer, GetResponse", []),
+    (r"class NotFound\b", "OrderNotFound, of the venue", ["wallets/exceptions.py"]),
+    (r"def (pause|resume)\(", "stop_selling, sell_again; a pause is of buying", []),
     (r"\bhimself\b|\bhis\b|\bherself\b", "themselves, their", []),
     (r"\bon demand\. Harmless\b", "on request. Safe to run again.", []),
 ]  # fmt: skip
@@ -81,7 +88,7 @@ def test_given_up_words_stand_nowhere_else(pattern, instead, allowed):
 class TestTheCounterparty:
     """It is the venue. `exchange` is this product, and the word of environment variables, metrics and the wire."""
 
-    ALLOWED = r"exchange_site|exchange_simulator|[Ee]xchange simulator|[Cc]rypto[- _][Ee]xchange|EXCHANGE_|\"exchange_|refused_by_the_exchange|exchanges/|not_listed_at_the_exchange|crypto_exchange"
+    ALLOWED = r"exchange_site|exchange_simulator|[Ee]xchange simulator|[Cc]rypto[- _][Ee]xchange|EXCHANGE_|\"exchange_|refused_by_the_exchange|exchanges/|not_listed_at_the_exchange|crypto_exchange|`exchange_\w+`|[Ee]xchanges? (username|a )|been exchanged"
 
     @pytest.mark.parametrize("app", ["wallets", "trading", "settlement"])
     def test_is_the_venue_in_the_code(self, app):

@@ -11,8 +11,8 @@ pytestmark = pytest.mark.django_db
 
 
 def place(shopper, now, crypto="ABAN"):
-    wish = OrderRequest(coin_name=crypto, amount=None, total=Decimal("1.00"))
-    return place_order(buyer=shopper.principal, order_request=wish, now=now).order
+    order_request = OrderRequest(coin_name=crypto, amount=None, total=Decimal("1.00"))
+    return place_order(buyer=shopper.principal, order_request=order_request, now=now).order
 
 
 @pytest.fixture

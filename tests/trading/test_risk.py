@@ -119,8 +119,8 @@ class TestHolding:
 
         def order(_):
             try:
-                wish = OrderRequest(coin_name="ABAN", amount=None, total=Decimal("1.00"))
-                return place_order(buyer=shopper.principal, order_request=wish, now=now).order.state
+                order_request = OrderRequest(coin_name="ABAN", amount=None, total=Decimal("1.00"))
+                return place_order(buyer=shopper.principal, order_request=order_request, now=now).order.state
             finally:
                 connection.close()
 

@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class PlannedOrder:
     """An order to place: US dollars of a coin, by one of the customers."""
 
     customer: Customer
@@ -56,7 +56,7 @@ def tell(console: Console, addresses: StackAddresses) -> Outcome:
             progress, "customers register and deposit", [lambda: open_account(addresses.api)] * CUSTOMERS
         )
         _order_faults(addresses)
-        _parallel(progress, "orders are placed", [_placing(wish) for wish in _plan(customers)])
+        _parallel(progress, "orders are placed", [_placing(planned) for planned in _plan(customers)])
         _fill_pools(progress, customers)
         _wait_until_settled(progress, customers)
     faults = _count_faults(addresses)
@@ -78,28 +78,32 @@ def _count_faults(addresses: StackAddresses) -> dict[str, int]:
     return {rule["action"]: rule["applied"] for rule in rules if rule["applied"]}
 
 
-def _plan(customers: list[Customer]) -> list[Wish]:
+def _plan(customers: list[Customer]) -> list[PlannedOrder]:
     """Mixed sizes over several coins, the same in every run: the seed is fixed."""
     chance = random.Random(10)  # noqa: S311  no secret
-    wishes = [
-        Wish(customer=customers[0], coin=REFUSED_COIN, total=Decimal("25.00")),
-        Wish(customer=customers[1], coin=LOST_COIN, total=Decimal("40.00")),
+    planned_orders = [
+        PlannedOrder(customer=customers[0], coin=REFUSED_COIN, total=Decimal("25.00")),
+        PlannedOrder(customer=customers[1], coin=LOST_COIN, total=Decimal("40.00")),
     ]
-    while len(wishes) < ORDERS:
-        customer = customers[len(wishes) % len(customers)]
+    while len(planned_orders) < ORDERS:
+        customer = customers[len(planned_orders) % len(customers)]
         if chance.random() < 0.3:  # noqa: PLR2004  three in ten are large
-            wishes.append(Wish(customer=customer, coin=chance.choice(LARGE_COINS), total=_cents(chance, 1000, 6000)))
+            planned_orders.append(
+                PlannedOrder(customer=customer, coin=chance.choice(LARGE_COINS), total=_cents(chance, 1000, 6000))
+            )
         else:
-            wishes.append(Wish(customer=customer, coin=chance.choice(SMALL_COINS), total=_cents(chance, 50, 400)))
-    return wishes
+            planned_orders.append(
+                PlannedOrder(customer=customer, coin=chance.choice(SMALL_COINS), total=_cents(chance, 50, 400))
+            )
+    return planned_orders
 
 
 def _cents(chance: random.Random, least: int, most: int) -> Decimal:
     return Decimal(chance.randint(least, most)).scaleb(-2)
 
 
-def _placing(wish: Wish) -> Callable[[], None]:
-    return lambda: wish.customer.place(coin=wish.coin, total=wish.total)
+def _placing(planned: PlannedOrder) -> Callable[[], None]:
+    return lambda: planned.customer.place(coin=planned.coin, total=planned.total)
 
 
 def _fill_pools(progress: Progress, customers: list[Customer]) -> None:
