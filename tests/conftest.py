@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
 from exchange_site.stack.environment import redis_variables, simulator_credentials
 from exchange_site.stack.processes import API, WORKER, free_port, local_url, start, stop, wait_for_answer
 from exchange_site.stack.servers import prepare_redis
@@ -133,9 +134,7 @@ def api(client):
 def simulator(tmp_path, settings):
     """An exchange simulator of one's own, which the adapters of this process talk to."""
     with running_simulator(tmp_path) as venue:
-        configure(settings, "VENUE", url=venue.url)
-        for name, value in simulator_credentials().items():
-            setattr(settings, name, value)
+        configure(settings, "VENUE", url=venue.url, api_key=DEFAULT_API_KEY, api_secret=DEFAULT_API_SECRET)
         yield venue
 
 
