@@ -1,8 +1,7 @@
 """One side of a comparison: a tree of the code that runs on servers of its own.
 
 Each side has its own Postgres, Redis, exchange simulator, API and worker, so what one of these processes does is done
-for that side, also what Postgres does for no connection in particular: writing pages, the log, checkpoints. While one
-side is measured the other stands still, and what its processes do at rest is counted as theirs, when nobody looks.
+for that side, also what Postgres does for no connection in particular: writing pages, the log, checkpoints.
 
 A tree may be of any revision, so it is spoken to by what stays the same: its commands, its HTTP API, an order's state.
 """
