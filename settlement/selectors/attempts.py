@@ -24,7 +24,7 @@ def summarise_attempts(*, after_id: int = 0) -> AttemptSummary:
     filled = Q(state=AttemptState.FILLED)
     counts = attempts.aggregate(
         purchases=Count("id", filter=filled),
-        lookups=Sum("lookups"),
+        total_lookups=Sum("lookups"),
         found=Count("id", filter=filled & Q(lookups__gt=0)),
         parked=Count("id", filter=Q(state=AttemptState.PARKED)),
     )
@@ -32,7 +32,7 @@ def summarise_attempts(*, after_id: int = 0) -> AttemptSummary:
     return AttemptSummary(
         purchases=counts["purchases"],
         orders_settled=batches.aggregate(orders=Sum("orders_count"))["orders"] or 0,
-        lookups=counts["lookups"] or 0,
+        lookups=counts["total_lookups"] or 0,
         found_by_lookup=counts["found"],
         parked=counts["parked"],
     )

@@ -1,20 +1,23 @@
 """Processor time an order, beside another revision: a ratio that holds still while rates drift.
 
-On a shared machine a rate of the same code differs by a fifth from one hour to the next. The processor time of an
-order can double as well, where others fill the caches and take the cores; but it does so for both sides alike when they
-are measured closely enough. The same code beside itself, on two cores with fourteen programs that wanted to run, as
-ratios of eight rounds: 0.78 to 1.41 in turns of 750 orders, 0.92 to 1.20 with both sides asked at once, 0.94 to 1.00 in
-ten turns of 75 orders, summed up. So the turns are short, and who begins changes from one to the next.
+On a shared machine a rate of the same code differs by a fifth from one hour to the next, and the processor time of an
+order can double: others fill the caches and take the cores. But it does so for both sides alike if both do the same at
+the same time on the same core. The same code beside itself, on two cores with nine programs that wanted to run, as
+standard deviations of the ratio of one turn of a hundred orders: 4.5 % both at once on one core; 13 % both at once on
+two; 14 % and 8 % one after the other, on one core and on two.
 
-In each turn the same number of large orders is placed at the same rate, all of them are settled, and what the side's
-processes took until then counts. The rate matters: a worker looks for orders four times a second, so at half of it each
-purchase would be for half as many.
+So the processes of both sides live on one core, and in a turn their orders alternate: the same number of large orders at
+the same rate, all of them settled. The rate matters, for a worker looks for orders four times a second, and at half of
+it each purchase would be for half as many. Who begins changes from turn to turn.
 """
 
 import argparse
+import os
 import time
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -35,7 +38,7 @@ _LARGE: Final = '{"crypto": "ABAN", "amount": "3"}'  # at the seeder's 20.00 eac
 
 @dataclass(frozen=True, kw_only=True)
 class Extent:
-    """How much is measured: rounds of so many turns of each side, of so many orders at so many a second.
+    """How much is measured: rounds of so many turns, in each so many orders of each side, at so many a second.
 
     No round begins after `seconds`, however slow the machine is.
     """
@@ -49,8 +52,8 @@ class Extent:
     seconds: float
 
 
-_FULL: Final = Extent(rounds=12, turns=10, orders=100, rate=200, customers=50, frozen_seconds=3, seconds=330)
-_QUICK: Final = Extent(rounds=3, turns=5, orders=100, rate=200, customers=10, frozen_seconds=2, seconds=50)
+_FULL: Final = Extent(rounds=12, turns=8, orders=100, rate=100, customers=50, frozen_seconds=3, seconds=300)
+_QUICK: Final = Extent(rounds=3, turns=5, orders=100, rate=100, customers=10, frozen_seconds=2, seconds=45)
 
 
 def run(*, folder: Path, options: argparse.Namespace, console: Console) -> None:
@@ -60,8 +63,9 @@ def run(*, folder: Path, options: argparse.Namespace, console: Console) -> None:
     with ExitStack() as ending:
         ending.enter_context(checked_out(revision, into=tree))
         console.print(f"Starting both sides: the working tree, and {revision} …")
-        ours = ending.enter_context(running_side(name="ours", tree=PROJECT, folder=folder / "ours"))
-        theirs = ending.enter_context(running_side(name="theirs", tree=tree, folder=folder / "theirs"))
+        with _on_one_core():  # as what is started here will be
+            ours = ending.enter_context(running_side(name="ours", tree=PROJECT, folder=folder / "ours"))
+            theirs = ending.enter_context(running_side(name="theirs", tree=tree, folder=folder / "theirs"))
         postgres = ending.enter_context(running_postgres(folder / "frozen"))
         frozen.create_tables(postgres.environment)
         _prepare([ours, theirs], extent=extent, console=console)
@@ -73,13 +77,23 @@ def run(*, folder: Path, options: argparse.Namespace, console: Console) -> None:
         report.save({"cost": found})
 
 
+@contextmanager
+def _on_one_core() -> Iterator[None]:
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
 def _prepare(sides: list[Side], *, extent: Extent, console: Console) -> None:
     """Open the accounts, and place orders that are not counted."""
     console.print(f"Opening {extent.customers} accounts on each …")
     for side in sides:
         side.open_accounts(count=extent.customers)
-        for _ in range(2):
-            take_turn(side, orders=extent.orders, rate=extent.rate)
+    for _ in range(2):
+        take_turn(sides, orders=extent.orders, rate=extent.rate)
 
 
 def _take_rounds(
@@ -100,7 +114,7 @@ def _measure_frozen(postgres: StillPostgres, *, seconds: float) -> dict[str, flo
 
 
 def take_round(ours: Side, theirs: Side, *, extent: Extent, number: int) -> dict[str, dict[str, float]]:
-    """Let both sides have their turns: milliseconds of processor time an order, of each side and part.
+    """Take the turns of a round: milliseconds of processor time an order, of each side and part.
 
     Raises BenchmarkFailed when an order was not settled.
     """
@@ -109,24 +123,33 @@ def take_round(ours: Side, theirs: Side, *, extent: Extent, number: int) -> dict
     for side in (ours, theirs):
         tidy(side.connection)
     for turn in range(extent.turns):
-        for side in in_turn(ours, theirs, number=number + turn):
-            used[side.name].update(take_turn(side, orders=extent.orders, rate=extent.rate))
+        sides = in_turn(ours, theirs, number=number + turn)
+        for name, seconds in take_turn(sides, orders=extent.orders, rate=extent.rate).items():
+            used[name].update(seconds)
     orders = extent.orders * extent.turns
     for side in (ours, theirs):
         if side.count_completed() - completed[side.name] != orders:
             raise BenchmarkFailed(f"{side.name}: not all of {orders} orders were completed")
-    return {name: {part: seconds * 1000 / orders for part, seconds in parts.items()} for name, parts in used.items()}
+    return {name: {part: taken * 1000 / orders for part, taken in parts.items()} for name, parts in used.items()}
 
 
-def in_turn(ours: Side, theirs: Side, *, number: int) -> tuple[Side, Side]:
-    """Who goes first in the turn with this number."""
+def in_turn(ours: Side, theirs: Side, *, number: int) -> Sequence[Side]:
+    """Both, and first the one that begins the turn with this number."""
     return (theirs, ours) if number % 2 else (ours, theirs)
 
 
-def take_turn(side: Side, *, orders: int, rate: float) -> dict[str, float]:
-    """Place orders and settle them: seconds of processor time that each part took."""
-    before = side.read_processor_seconds()
-    place_steadily(url=side.url, tokens=side.tokens, body=_LARGE, orders=orders, rate=rate)
-    side.wait_until_settled()
-    after = side.read_processor_seconds()
-    return {part: after[part] - before[part] for part in PARTS}
+def take_turn(sides: Sequence[Side], *, orders: int, rate: float) -> dict[str, dict[str, float]]:
+    """Place orders of all sides in alternation and settle them: seconds of processor time of each side and part."""
+
+    def place_and_settle(place: int) -> dict[str, float]:
+        side = sides[place]
+        time.sleep(place / len(sides) / rate)
+        before = side.read_processor_seconds()
+        place_steadily(url=side.url, tokens=side.tokens, body=_LARGE, orders=orders, rate=rate)
+        side.wait_until_settled()
+        after = side.read_processor_seconds()
+        return {part: after[part] - before[part] for part in PARTS}
+
+    with ThreadPoolExecutor(len(sides)) as both:
+        taken = both.map(place_and_settle, range(len(sides)))
+    return {side.name: used for side, used in zip(sides, taken, strict=True)}

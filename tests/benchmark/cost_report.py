@@ -90,7 +90,7 @@ def _rows(found: dict[str, Any]) -> Iterator[tuple[str, ...]]:
 def _sentences(found: dict[str, Any]) -> Iterator[str]:
     rounds, extent = found["rounds"], found["extent"]
     yield (
-        f"{len(rounds)} rounds of {extent['turns']} turns each, of {extent['orders']} large orders at "
+        f"{len(rounds)} rounds of {extent['turns']} turns; in each, {extent['orders']} large orders of each side, "
         f"{extent['rate']:.0f} a second."
     )
     for name, unit, places in (("rate", "orders a second", 0), ("postgres_ms", "ms of Postgres an order", 2)):

@@ -37,9 +37,9 @@ class Statement:
 
 
 def spread_ids() -> None:
-    """Begin the ids of a new database so far apart that each number in a statement says what it is."""
+    """Begin the ids of a new database far apart from each other and from all limits, so that each number says what it is."""
     with connection.cursor() as cursor:
-        for first, table in ((10_000, "wallets_user"), (100_000, "wallets_wallet"), (1_000_000, "trading_order")):
+        for first, table in ((10_000, "wallets_user"), (100_000, "wallets_wallet"), (2_000_000, "trading_order")):
             cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", [table, first])
 
 

@@ -1,8 +1,7 @@
 """One side of a comparison: a tree of the code that runs on servers of its own.
 
 Each side has its own Postgres, Redis, exchange simulator, API and worker, so what one of these processes does is done
-for that side, also what Postgres does for no connection in particular: writing pages, the log, checkpoints. While one
-side is measured the other stands still, and what its processes do at rest is counted as theirs, when nobody looks.
+for that side, also what Postgres does for no connection in particular: writing pages, the log, checkpoints.
 
 A tree may be of any revision, so it is spoken to by what stays the same: its commands, its HTTP API, an order's state.
 """
@@ -158,13 +157,7 @@ def running_side(*, name: str, tree: Path, folder: Path) -> Iterator[Side]:
         redis = prepare_redis(folder)
         redis_process = redis.start()
         ending.callback(stop_server, redis_process)
-        create_database(
-            host=postgres.environment["POSTGRES_HOST"],
-            port=int(postgres.environment["POSTGRES_PORT"]),
-            user=postgres.environment["POSTGRES_USER"],
-            password=postgres.environment["POSTGRES_PASSWORD"],
-            name=_DATABASE,
-        )
+        create_database({**postgres.environment, "POSTGRES_DB": _DATABASE})
         side = Side(
             name=name,
             tree=tree,

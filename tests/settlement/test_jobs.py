@@ -278,7 +278,7 @@ class TestCrowd:
         wait_for(lambda: Order.objects.filter(state="completed").count() >= count - 9, seconds=60)
         last = Order.objects.filter(state="aggregated")
         wait_for(lambda: not Order.objects.filter(state__in=["pending", "settling"]).exists(), seconds=60)
-        assert sum(last.values_list("total_price", flat=True)) < 10, "what is left is a pool that is not full"
+        assert sum(last.values_list("charge", flat=True)) < 10, "what is left is a pool that is not full"
         bought = sum(Decimal(order["executedQty"]) for order in simulator.book("ABAN"))
         delivered = sum(Order.objects.filter(state="completed").values_list("amount", flat=True))
         inventory = Wallet.objects.get(owner=None, role="inventory", asset="ABAN").balance
