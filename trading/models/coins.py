@@ -8,7 +8,7 @@ from wallets.runtime.constraints import is_number
 
 
 class PoolPolicy(models.TextChoices):
-    """The end of a pool that has not reached the threshold when its time is up."""
+    """The action for a pool that is still below the threshold when its time is up."""
 
     BUY = "buy", "buy it anyway"
     REFUND = "refund", "refund its orders"
@@ -53,7 +53,7 @@ class Coin(models.Model):
 
 
 class Shop(models.Model):
-    """Whether anything is sold at all: one row, staff's switch for all coins at once."""
+    """Staff's switch for the sale of all coins at once; the table has one row."""
 
     id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
     is_open = models.BooleanField(default=True)
