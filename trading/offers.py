@@ -22,7 +22,7 @@ from trading.pools import counter_key, parse_counter
 from wallets.runtime.redis_store import RedisAway, with_redis
 
 FIXED = "fixed"
-# Raise the number in both keys when the fields of Offer change: two versions of this code may share Redis for a while.
+# Increase the number in both keys when Offer's fields change: two versions of this code may share Redis for a while.
 LIST_KEY: Final = "offers:2"
 
 

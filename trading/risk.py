@@ -15,7 +15,7 @@ from trading.models import RiskRule
 
 @dataclass(frozen=True, kw_only=True)
 class RecentOrders:
-    """A customer's orders within the window: their number, the number cancelled, and the charges not returned (USD)."""
+    """A customer's orders within the window: their number, the number cancelled, and the charges not refunded (USD)."""
 
     count: int
     cancels: int

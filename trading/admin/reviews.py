@@ -18,7 +18,7 @@ from wallets.exceptions import DomainError
 
 
 class UndecidedFilter(admin.SimpleListFilter):
-    """Shows only undecided reviews unless staff choose another filter."""
+    """Shows only undecided reviews, unless staff choose another filter or act on chosen reviews."""
 
     title = "decision"
     parameter_name = "decision"

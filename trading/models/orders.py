@@ -35,7 +35,7 @@ def _time_stands_for(state: OrderState, field: str) -> models.CheckConstraint:
 class Order(models.Model):
     """A customer's purchase of `amount` coins at `price`, charged `charge` US dollars."""
 
-    customer = models.ForeignKey(  # the index orders_of_customer serves it
+    customer = models.ForeignKey(  # the index orders_of_customer serves instead
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", db_index=False
     )
     coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="orders")

@@ -14,7 +14,7 @@ class CoinPrice(models.Model):
     value = models.DecimalField(max_digits=20, decimal_places=8)
     source = models.CharField(max_length=32)
     read_at = models.DateTimeField()
-    # A reading too far from `value` sets these fields. Selling stops until readings agree or staff accept it.
+    # A reading too far from `value` sets these fields. Selling stops until readings agree or staff accept a price.
     suspended_at = models.DateTimeField(null=True, blank=True)
     candidate = models.DecimalField(max_digits=20, decimal_places=8, null=True, blank=True)
     candidate_readings = models.PositiveSmallIntegerField(default=0)

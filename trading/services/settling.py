@@ -66,7 +66,7 @@ def complete_orders(*, batch_id: int, asset: str, available: Decimal, reference:
 
 
 def refund_orders(*, batch_id: int, reason: str, now: datetime) -> SettledOrders:
-    """Refund the orders of a batch that are still open.
+    """Refund the open orders of a batch.
 
     Locks wallets before orders, like all code.
     """
@@ -82,7 +82,7 @@ def refund_orders(*, batch_id: int, reason: str, now: datetime) -> SettledOrders
 
 
 def sum_open_orders(*, batch_id: int) -> SettledOrders:
-    """Sum up the orders of a batch that are still open."""
+    """Sum up the open orders of a batch."""
     sums = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING).aggregate(
         count=Count("id"), amount=Sum("amount"), charge=Sum("charge")
     )

@@ -15,7 +15,7 @@ MAX_CHOSEN = 200
 
 
 def acts_on_chosen(request: HttpRequest) -> bool:
-    """Say whether the request is an action on records chosen by id: the list's default filter must not drop them."""
+    """Say whether the request acts on records chosen by id. The list's default filter must not hide such records."""
     return request.method == "POST" and request.POST.get("select_across") != "1"
 
 

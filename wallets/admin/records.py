@@ -93,13 +93,13 @@ def badge(state: str | None) -> SafeString | str:
 
 
 def link_to(model: str, pk: object, text: object | None = None) -> SafeString | str:
-    """Return a link to the admin page of a record; `model` is like `trading_order`."""
+    """Return a link to the admin page of a record; `model` has the form `trading_order`."""
     if pk is None:
         return "-"
     return format_html('<a href="{}">{}</a>', reverse(f"admin:{model}_change", args=[pk]), pk if text is None else text)
 
 
 def link_to_list(model: str, text: str, **filters: object) -> SafeString:
-    """Return a link to an admin list filtered by `filters`; `model` is like `trading_order`."""
+    """Return a link to an admin list filtered by `filters`; `model` has the form `trading_order`."""
     query = "&".join(f"{name}={value}" for name, value in filters.items())
     return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, text)

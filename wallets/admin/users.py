@@ -25,7 +25,7 @@ class _ChangesPassword:
 
     cleaned_data: dict[str, Any]
 
-    def set_password_and_save(self, user: User, password_field_name: str = "password1", **_: Any) -> User:  # noqa: S107  a field's name
+    def set_password_and_save(self, user: User, password_field_name: str = "password1", **_: Any) -> User:  # noqa: S107  the name of a field
         is_usable = self.cleaned_data.get("set_usable_password", True)
         change_password(user=user, password=self.cleaned_data[password_field_name] if is_usable else None)
         return user

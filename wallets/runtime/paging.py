@@ -31,9 +31,9 @@ class Page(Generic[Row]):
 def read_page(
     *, queryset: "models.QuerySet[Row]", filters: Mapping[str, Any], limit: int, cursor: str | None
 ) -> Page[Row]:
-    """Read at most `limit` rows of `queryset`, newest first, that follow `cursor`.
+    """Read the next `limit` rows of `queryset` after `cursor`, newest first.
 
-    `queryset` is filtered by `filters` already; a cursor is valid only with the filters of its own page.
+    The caller has filtered `queryset` by `filters`. A cursor is valid only for the filters that it was made with.
     Raises InvalidCursor.
     """
     fingerprint = _fingerprint(filters)

@@ -73,7 +73,7 @@ class AnonymousCaller:
 class Prefetch:
     """Reads Redis keys that the operation needs, in the round trip that counts the call.
 
-    Put it first in an operation's `auth`: Ninja tries the list's items in order until one returns a caller, and
+    Put Prefetch first in an operation's `auth`: Ninja tries the list's items in order until one returns a caller, and
     Prefetch returns None.
     """
 

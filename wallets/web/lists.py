@@ -23,7 +23,7 @@ _RFC_3339 = re.compile(
 
 
 def _is_rfc_3339(value: object) -> object:
-    """Refuse other notations, such as seconds since 1970, which Pydantic would accept."""
+    """Refuse notations other than RFC 3339, such as seconds since 1970, which Pydantic would accept."""
     if isinstance(value, str) and not _RFC_3339.fullmatch(value):
         raise ValueError("must be a time with its offset, such as 2026-01-31T12:00:00Z")
     return value

@@ -37,6 +37,6 @@ IdempotencyHeader = Annotated[
 
 
 def mark_replayed(response: HttpResponse, *, replayed: bool) -> None:
-    """Mark the answer if an earlier request with the same key had the effect."""
+    """Add the header Idempotent-Replayed if an earlier request with the same key had the effect."""
     if replayed:
         response["Idempotent-Replayed"] = "true"

@@ -71,7 +71,7 @@ def _credit_many(
         source=source.value,
         now=now,
     )
-    assert booked == len(credits_), "every credited order has a wallet to be credited to"
+    assert booked == len(credits_), "the customer of every order has a wallet"
 
 
 def _open_customer_wallets(*, asset: str, customer_ids: Sequence[int]) -> None:

@@ -56,5 +56,5 @@ def _move(wallet: LockedWallet, movement: Movement, *, change: Decimal) -> None:
         hash=key.request_hash if key else None,
         now=movement.created_at,
     )
-    assert row is not None, "the wallet is locked, and the house has its own"
+    assert row is not None, "the customer's wallet is locked, and the house wallet exists"
     (wallet.balance,) = row
