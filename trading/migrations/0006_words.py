@@ -121,6 +121,29 @@ class Migration(migrations.Migration):
                         to="trading.coin",
                     ),
                 ),
+                migrations.AlterField(
+                    model_name="coin",
+                    name="fixed_price",
+                    field=models.DecimalField(
+                        blank=True,
+                        decimal_places=8,
+                        help_text="A price set here never gets too old.",
+                        max_digits=20,
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="shop",
+                    name="reason",
+                    field=models.CharField(
+                        blank=True, help_text="Why the shop is closed. Not shown to customers.", max_length=200
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="review",
+                    name="note",
+                    field=models.CharField(blank=True, help_text="The reason for the decision.", max_length=500),
+                ),
             ],
         ),
         migrations.RunPython(rename_permissions, restore_permissions),

@@ -24,7 +24,7 @@ class Coin(models.Model):
     maximum = models.DecimalField(max_digits=20, decimal_places=8, default="1000000")
     step = models.DecimalField(max_digits=20, decimal_places=8, default="0.00000001")
     fixed_price = models.DecimalField(
-        max_digits=20, decimal_places=8, null=True, blank=True, help_text="Set here, a price does not age."
+        max_digits=20, decimal_places=8, null=True, blank=True, help_text="A price set here never gets too old."
     )
     pool_policy = models.CharField(max_length=8, choices=PoolPolicy.choices, default=PoolPolicy.BUY)
 
@@ -57,7 +57,7 @@ class Shop(models.Model):
 
     id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
     is_open = models.BooleanField(default=True)
-    reason = models.CharField(max_length=200, blank=True, help_text="Why it is closed. Not shown to customers.")
+    reason = models.CharField(max_length=200, blank=True, help_text="Why the shop is closed. Not shown to customers.")
 
     class Meta:
         verbose_name_plural = "shop"

@@ -31,7 +31,7 @@ class Review(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     decided_at = models.DateTimeField(null=True, blank=True)
-    note = models.CharField(max_length=500, blank=True, help_text="Why it was decided so.")
+    note = models.CharField(max_length=500, blank=True, help_text="The reason for the decision.")
 
     class Meta:
         indexes = [models.Index(fields=["order"], condition=Q(decision=None), name="reviews_to_decide")]
