@@ -85,7 +85,7 @@ class CoinAdmin(QuickAdmin):
         assert price is not None
         question = Question(
             action="accept_suspect_price",
-            title=f"Sell {coin} at {price.normalize():f} instead of {coin.current_price.value.normalize():f}",
+            title=f"Sell {coin} at {price.normalize():f}, after {coin.current_price.value.normalize():f}",
             form_class=_AcceptForm,
             initial={"price": price},
         )
