@@ -2,10 +2,10 @@
 
 DomainError (wallets)
 ├── UnknownCoin
-├── PriceUnavailable      none, too old, or suspended
+├── PriceUnavailable      no price, too old, or suspended
 ├── BelowMinimum          .minimum
 ├── AboveMaximum          .maximum
-├── OrderNotCancellable   claimed for settlement, held, or over
+├── OrderNotCancellable   claimed for settlement, held, or closed
 └── OrderNotHeld          staff have decided already
 """
 

@@ -1,4 +1,4 @@
-"""The shop's counters, for Prometheus. They count after the commit, so that a rollback leaves no trace."""
+"""The shop's metrics for Prometheus. They change only after a commit, so that a rollback leaves no trace."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -18,12 +18,15 @@ _SETTLEMENT_SECONDS: Final = Histogram(
 
 
 def count_placed(*, state: str) -> None:
-    """Count an order whose transaction has committed."""
+    """Count an order whose database transaction has committed."""
     _PLACED.labels(state).inc()
 
 
 def count_closed_after_commit(*, state: OrderState, count: int = 1, ages: Iterable[float] = ()) -> None:
-    """Count orders that this transaction ends; `ages` are the seconds since the completed ones were placed."""
+    """Count orders that the current database transaction closes, after it commits.
+
+    `ages` are the seconds from placing each completed order to its completion.
+    """
 
     def count_now() -> None:
         _CLOSED.labels(state.value).inc(count)

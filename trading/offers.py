@@ -1,7 +1,7 @@
-"""Offers: the price and the limits that a coin is sold at right now.
+"""Offers: the price and the limits at which a coin is sold right now.
 
-Read through a cache in Redis that lives a few seconds; written through when something changes. Without
-Redis, from Postgres.
+Offers are cached in Redis for a few seconds, and rewritten there when they change. Without Redis they are read
+from Postgres.
 """
 
 import json
@@ -22,13 +22,13 @@ from trading.pools import counter_key, parse_counter
 from wallets.runtime.redis_store import RedisAway, with_redis
 
 FIXED = "fixed"
-# The number in both keys grows when an offer's fields change: two versions of this code may share a Redis for a while.
+# Increase the number in both keys when Offer's fields change: two versions of this code may share Redis for a while.
 LIST_KEY: Final = "offers:2"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """A coin's limits (in coins) and its price (US dollars a coin), if there is any."""
+    """A coin's limits (in coins) and, if it has one, its price (US dollars a coin)."""
 
     coin_id: int
     name: str
@@ -42,7 +42,7 @@ class Offer:
     suspended: bool
 
     def ensure_sellable(self, *, now: datetime) -> Decimal:
-        """Return the price. Raises PriceUnavailable: an old price is no price."""
+        """Return the price. Raises PriceUnavailable if the price is missing, too old or suspended."""
         if self.price is None or self.price <= 0 or self.suspended or self._is_stale(now):
             raise PriceUnavailable
         return self.price
@@ -58,7 +58,7 @@ class Offer:
 
 @dataclass(frozen=True, kw_only=True)
 class OfferAndPool:
-    """An offer and its pool's total, read together. The total is None when the counter is lost or out of reach."""
+    """A coin's offer and its pool's total, read together. The total is None if Redis or the counter is missing."""
 
     offer: Offer
     pool_total: Decimal | None
@@ -67,7 +67,7 @@ class OfferAndPool:
 def read_offer_and_pool(*, coin_name: str) -> OfferAndPool:
     """Read a coin's offer and its pool's counter. Raises UnknownCoin.
 
-    One round trip to Redis; another, and one query, when the cached offer has expired.
+    Costs one round trip to Redis. If the cached offer has expired, a query and a second round trip follow.
     """
     try:
         cached, counter = with_redis(lambda client: client.mget([_offer_key(coin_name), counter_key(coin_name)]))
@@ -81,9 +81,10 @@ def read_offer_and_pool(*, coin_name: str) -> OfferAndPool:
 
 
 def list_offers(*, cached: str | None = None) -> Sequence[Offer]:
-    """Return every coin on sale, by name. `cached` is the text that has been read under LIST_KEY already, if it was.
+    """Return the offers of all coins on sale, ordered by name.
 
-    Without it one round trip to Redis; another, and one query, when the list has expired.
+    `cached` is the value of LIST_KEY, if the caller has read it already; otherwise this costs a round trip to
+    Redis. If the list has expired, a query and another round trip follow.
     """
     try:
         found: Any = cached or with_redis(lambda client: client.get(LIST_KEY))
@@ -97,8 +98,8 @@ def list_offers(*, cached: str | None = None) -> Sequence[Offer]:
 
 
 def load_offer(*, coin_name: str) -> Offer:
-    """Load one coin on sale from Postgres. Raises UnknownCoin, for any text."""
-    storable = coin_name.isalnum()  # Postgres refuses NUL
+    """Load the offer of one coin from Postgres. Raises UnknownCoin unless `coin_name` (any text) is on sale."""
+    storable = coin_name.isalnum()  # Postgres refuses the NUL character
     coin = storable and _coins_with_prices().filter(name=coin_name, is_sold=True).first()
     if not coin:
         raise UnknownCoin
@@ -106,7 +107,7 @@ def load_offer(*, coin_name: str) -> Offer:
 
 
 def offer_of(*, coin: Coin) -> Offer:
-    """Return the offer for a coin that was read by this module."""
+    """Return the offer for a coin. A closed shop suspends it only if `_coins_with_prices` has read the coin."""
     current: CoinPrice | None = getattr(coin, "current_price", None)
     fixed = coin.fixed_price is not None
     return Offer(
@@ -125,13 +126,13 @@ def offer_of(*, coin: Coin) -> Offer:
 
 
 def _coins_with_prices() -> QuerySet[Coin]:
-    """Return coins with their current price, and whether the shop is closed."""
+    """Return all coins with their current price, annotated with `shop_is_closed`."""
     closed = Exists(Shop.objects.filter(is_open=False))
     return Coin.objects.select_related("current_price").annotate(shop_is_closed=closed)
 
 
 def publish_offer_after_commit(*, coin_id: int) -> None:
-    """Write a coin's offer through to the cache as soon as the running transaction has committed."""
+    """Write a coin's offer to the cache after the current database transaction commits."""
     transaction.on_commit(lambda: _publish(coin_id))
 
 
@@ -166,7 +167,7 @@ def _to_json(offer: Offer) -> str:
 
 @lru_cache(maxsize=1024)
 def _from_json(text: str) -> Offer:
-    """Parse an offer, once for each text: the same one comes thousands of times before it changes."""
+    """Parse an offer. Cached, because the same text is read thousands of times before the offer changes."""
     data: dict[str, Any] = json.loads(text)
     for name in ("minimum", "maximum", "step", "price"):
         data[name] = None if data[name] is None else Decimal(data[name])

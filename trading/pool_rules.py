@@ -1,4 +1,4 @@
-"""The rules of pools: which orders join one, and when it is bought."""
+"""The rules of pools: which orders join a pool, and when a pool is bought."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,17 +6,17 @@ from decimal import Decimal
 
 
 def joins_pool(*, charge: Decimal, threshold: Decimal) -> bool:
-    """Say whether an order of `charge` US dollars joins its coin's pool: below the threshold."""
+    """Say whether an order joins its coin's pool: its `charge` (US dollars) is below the threshold."""
     return charge < threshold
 
 
 def reaches_threshold(*, total: Decimal, threshold: Decimal) -> bool:
-    """Say whether a pool of `total` US dollars is to be bought."""
+    """Say whether a pool of `total` US dollars is full."""
     return total >= threshold
 
 
 def in_cents(amount: Decimal) -> int:
-    """Return whole cents of a dollar amount: the pool counters are integers."""
+    """Return a dollar amount in whole cents, because the pools' counters are integers."""
     return int(amount.scaleb(2))
 
 
@@ -36,5 +36,5 @@ class WaitingOrders:
         return reaches_threshold(total=self.pool_total, threshold=threshold)
 
     def pool_is_overdue(self, *, now: datetime) -> bool:
-        """Say whether the pool's time is up: the earliest `settle_by` decides for all of it."""
+        """Say whether the pool's time is up. The earliest `settle_by` of its orders counts for the whole pool."""
         return self.pool_settle_by is not None and self.pool_settle_by <= now

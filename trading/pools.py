@@ -1,7 +1,7 @@
-"""The pools' counters: cents per coin in Redis, the cheap signal that a pool may be full.
+"""The pools' counters: cents per coin in Redis, a cheap signal that a pool may be full.
 
-They decide nothing: a counter that is lost, late or wrong makes a purchase earlier or later, and the purchase itself
-follows Postgres.
+A counter decides nothing. If it is lost, late or wrong, a claim starts too early or too late, and the claim reads the
+pool from Postgres.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ def counter_key(coin_name: str) -> str:
 
 
 def add(*, coin_name: str, amount: Decimal) -> Decimal | None:
-    """Add `amount` US dollars, which may be negative, to the counter and return the new total; None without Redis."""
+    """Add `amount` US dollars, perhaps negative, to the coin's counter. Return the new total; None without Redis."""
     try:
         return from_cents(with_redis(lambda client: int(client.incrby(counter_key(coin_name), in_cents(amount)))))
     except RedisAway:
@@ -24,7 +24,7 @@ def add(*, coin_name: str, amount: Decimal) -> Decimal | None:
 
 
 def rewrite(*, totals: Mapping[str, Decimal]) -> None:
-    """Set the counters, by name of the coin, to what Postgres says; nothing happens without Redis."""
+    """Set the counters to `totals` (by coin name, from Postgres); do nothing without Redis."""
     if not totals:
         return
     values = {counter_key(name): in_cents(total) for name, total in totals.items()}
@@ -35,7 +35,7 @@ def rewrite(*, totals: Mapping[str, Decimal]) -> None:
 
 
 def read_counters(*, coin_names: list[str]) -> dict[str, Decimal]:
-    """Return the counters that Redis holds, by name of the coin."""
+    """Return the totals that Redis holds, by coin name; leave out coins without a valid counter."""
     if not coin_names:
         return {}
     try:
@@ -50,7 +50,7 @@ def read_counters(*, coin_names: list[str]) -> dict[str, Decimal]:
 
 
 def parse_counter(value: str | bytes | None) -> Decimal | None:
-    """Return a counter's total in US dollars; None for one that is missing or makes no sense."""
+    """Return a counter's total in US dollars; None if the value is missing, not a number or negative."""
     try:
         cents = int(value or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""How the errors of the shop travel."""
+"""Maps the errors of the shop to problems over HTTP."""
 
 from functools import partial
 from typing import Final
@@ -26,4 +26,4 @@ PROBLEMS: Final[Problems] = {
 }
 
 answers = partial(declare_answers, {**wallets.problems.PROBLEMS, **PROBLEMS})
-"""An operation's answers, for Ninja's decorators: by status, then the errors that it refuses with."""
+"""Declares the answers of an operation: first its successes by status, then its refusals."""

@@ -1,8 +1,8 @@
-"""A first line against fraud: staff review a customer who orders, cancels or spends too much within a window.
+"""Risk rules, a first defence against fraud: limits on a customer's orders, cancels and dollars within a window.
 
-The order is charged and `held`: it has no job and no place in a pool, and its customer cannot cancel it.
-Staff release or refund it (trading.services.reviewing). A cancel is a free option against the house, so
-cancels count too.
+An order that breaks a rule is charged and `held`: it has no job, joins no pool, and its customer cannot cancel it.
+Staff release or refund the order (trading.services.reviewing). Cancels count too, because a cancel is a free option
+against the house.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from trading.models import RiskRule
 
 @dataclass(frozen=True, kw_only=True)
 class RecentOrders:
-    """A customer's orders within the window: how many, how many cancelled, and the sum of the charges (US dollars)."""
+    """A customer's orders within the window: their number, the number cancelled, and the charges not refunded (USD)."""
 
     count: int
     cancels: int
@@ -24,14 +24,14 @@ class RecentOrders:
 
 @dataclass(frozen=True, kw_only=True)
 class Breach:
-    """The rule that an order breaks, and in words by how much: for staff, not for the customer."""
+    """A risk rule that an order breaks, and the grounds in words: for staff, not for the customer."""
 
     rule: RiskRule
     grounds: str
 
 
 def find_breach(*, recent: RecentOrders, charge: Decimal) -> Breach | None:
-    """Return the first rule that one more order of `charge` US dollars would break, if any."""
+    """Return the breach of the first rule that one more order of `charge` US dollars would break, if any."""
     window = f"in {settings.RISK.window}"
     total = recent.charge + charge
     if recent.count >= settings.RISK.max_orders:

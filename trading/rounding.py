@@ -3,7 +3,7 @@
 from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal
 
 _CENT = Decimal("0.01")
-# Wide enough that only the named rounding rounds: the product of two ledger amounts fits.
+# 80 digits hold the product of two ledger amounts exactly, so that only `quantize` rounds it.
 _CEILING = Context(prec=80, rounding=ROUND_CEILING)
 _DOWN = Context(prec=80, rounding=ROUND_DOWN)
 
@@ -16,7 +16,7 @@ def charge_for(*, amount: Decimal, price: Decimal) -> Decimal:
 def amount_for(*, total: Decimal, price: Decimal, step: Decimal) -> Decimal:
     """Return the coins that `total` US dollars buy, rounded down to the coin's step.
 
-    Charged like any other amount, they cost `total` at most.
+    The charge for these coins (`charge_for`) is never above `total`.
     """
     steps = _DOWN.divide_int(_DOWN.divide(total, price), step)
     return _DOWN.multiply(steps, step).quantize(Decimal("0.00000001"), context=_DOWN)

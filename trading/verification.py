@@ -1,4 +1,4 @@
-"""Rules 2 and 3 of the rules that always hold: orders agree with the ledger. The caller provides one snapshot."""
+"""Checks rules 2 and 3: orders agree with the ledger. The caller opens the database snapshot."""
 
 from decimal import Decimal
 
@@ -20,7 +20,7 @@ def verify_clearing() -> list[Violation]:
 
 
 def verify_orders() -> list[Violation]:
-    """Check that each order is charged once, and delivered once or refunded once or still open."""
+    """Check that each order was charged once, and is either delivered once, refunded once, or still open."""
     return [
         Violation(
             rule=3,

@@ -1,27 +1,27 @@
 """The refusals of the money side.
 
     DomainError
-    ├── InvalidCredentials    sign-in failed; the same for every reason
-    ├── TokenInvalid          a token that does not, or no longer, open anything
+    ├── InvalidCredentials    sign-in failed; one message for every reason
+    ├── TokenInvalid          a token that is unknown, expired or revoked
     ├── UsernameTaken
     ├── WeakPassword          .messages
     ├── AccountFrozen
-    ├── DepositsClosed        customers may not credit themselves here
+    ├── DepositsClosed        customers cannot deposit by themselves here
     ├── InsufficientFunds     .balance .amount
-    ├── IdempotencyKeyReused  the key made something else
+    ├── IdempotencyKeyReused  the key was used with another request
     ├── InvalidCursor
-    ├── NotFound              not there, or somebody else's
+    ├── NotFound              no such record, or somebody else's
     ├── RateLimited           .limit .retry_after_seconds
-    └── Busy                  held elsewhere for too long: try again
+    └── Busy                  three tries met a conflict: try again later
 
-Errors carry data and a sentence for the customer; how they travel over HTTP is not their concern.
+Errors carry data and a sentence for the customer; `wallets.problems` maps them to HTTP.
 """
 
 from decimal import Decimal
 
 
 class DomainError(Exception):
-    """A request that is understood and refused; nothing has changed."""
+    """The refusal of a request that was understood; nothing has changed."""
 
     message = "The request was refused."
 

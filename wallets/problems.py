@@ -1,4 +1,4 @@
-"""How the errors of the money side travel."""
+"""Maps the errors of the money side to problems over HTTP."""
 
 from functools import partial
 from typing import Final
@@ -39,4 +39,4 @@ PROBLEMS: Final[Problems] = {
 }
 
 answers = partial(declare_answers, PROBLEMS)
-"""An operation's answers, for Ninja's decorators: by status, then the errors that it refuses with."""
+"""Declares the answers of an operation: first its successes by status, then its refusals."""

@@ -1,4 +1,4 @@
-"""Rule 1 of the rules that always hold: the ledger agrees with itself. The caller provides one snapshot."""
+"""Checks rule 1: the ledger agrees with itself. The caller opens the database snapshot."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,7 +10,7 @@ from wallets.runtime import sql
 
 @dataclass(frozen=True, kw_only=True)
 class Violation:
-    """A rule that does not hold. `rule` is its number in docs/architecture.md."""
+    """A row that breaks a rule. docs/architecture.md lists the rules by number."""
 
     rule: int
     subject: str
@@ -19,7 +19,7 @@ class Violation:
 
 
 def verify_balances() -> list[Violation]:
-    """Check that stored balances are the sums of their movements, and each `balance_after` continues the one before."""
+    """Check each stored balance against the wallet's movements, and each `balance_after` against the one before."""
     wrong = [
         Violation(
             rule=1,
@@ -42,6 +42,6 @@ def verify_balances() -> list[Violation]:
 
 
 def sum_house_wallet(*, role: WalletRole, asset: str = USD) -> Decimal:
-    """Return the balance of a house wallet, from its movements."""
+    """Return the balance of a house wallet, computed from its movements."""
     [(total,)] = sql.fetch_all("wallets.sum_house_wallet", role=role.value, asset=asset)
     return Decimal(total)

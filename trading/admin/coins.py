@@ -29,7 +29,7 @@ class CoinAdmin(QuickAdmin):
     object_actions = ("stop_selling", "sell_again", "accept_suspect_price")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Keep the name of an existing coin: wallets and the ledger know the coin by it."""
+        """Make the name of an existing coin read-only, because wallets and movements refer to the coin by name."""
         return (*self.readonly_fields, "name") if obj else self.readonly_fields
 
     def find(self, term: str) -> Q:
@@ -63,7 +63,7 @@ class CoinAdmin(QuickAdmin):
 
     @admin.action(description="Stop selling", permissions=["change"])
     def stop_selling(self, request: HttpRequest, queryset: QuerySet[Coin]) -> None:
-        """Refuse new orders; orders that wait already are bought as usual."""
+        """Refuse new orders of the chosen coins. Waiting orders are bought as usual."""
         for coin in queryset:
             stop_selling(coin=coin)
             self.log_change(request, coin, "No longer sold.")
@@ -76,7 +76,7 @@ class CoinAdmin(QuickAdmin):
 
     @admin.action(description="Accept the suspect price", permissions=["change"])
     def accept_suspect_price(self, request: HttpRequest, queryset: QuerySet[Coin]) -> HttpResponse | None:
-        """Sell at the price that is shown, if it is still the suspect one: readings come every few seconds."""
+        """Accept the suspect price that the page showed to staff, unless a newer reading has replaced this price."""
         coin = queryset.filter(current_price__candidate__isnull=False).select_related("current_price").first()
         if coin is None or queryset.count() > 1:
             self.message_user(request, "Choose one coin with a suspect price.", messages.ERROR)
@@ -107,7 +107,7 @@ class _AcceptForm(ReasonForm):
 
 @admin.register(Shop)
 class ShopAdmin(QuickAdmin):
-    """The switch for all selling at once; it works within seconds."""
+    """The page of the switch that stops the sale of all coins within seconds."""
 
     list_display = ("__str__", "reason")
     fields = ("is_open", "reason")

@@ -54,7 +54,7 @@ class OrderAdmin(RecordAdmin):
 
     @admin.display(description="Batch")
     def batch(self, order: Order) -> SafeString | str:
-        """Link by name: the shop knows no batches."""
+        """Link by URL name: the shop has no Batch model."""
         return link_to("settlement_batch", order.batch_id)
 
     @admin.display(description="Review")

@@ -18,7 +18,7 @@ from wallets.exceptions import DomainError
 
 
 class UndecidedFilter(admin.SimpleListFilter):
-    """Shows the reviews that wait for a decision, unless staff ask for more."""
+    """Shows only undecided reviews, unless staff choose another filter or act on chosen reviews."""
 
     title = "decision"
     parameter_name = "decision"

@@ -28,7 +28,7 @@ HISTORY_POINTS: Final = 50
     **answers({200: list[CoinAnswer]}, *ANYBODY),
 )
 def coins(request: HttpRequest) -> list[Body]:
-    """The coins on sale, with their prices."""
+    """Returns the coins on sale, with their prices."""
     now = timezone.now()
     cached = redis_round_of(request).find(LIST_KEY)
     return [_coin_fields(offer, now) for offer in list_offers(cached=cached)]
@@ -42,7 +42,7 @@ def coins(request: HttpRequest) -> list[Body]:
     **answers({200: CoinDetailAnswer}, *ANYBODY, UnknownCoin),
 )
 def one_coin(request: HttpRequest, name: CoinInPath) -> Body:
-    """One coin, with its limits and its recent price history."""
+    """Returns one coin, with its limits and its recent price history."""
     offer = load_offer(coin_name=name)
     return {
         **_coin_fields(offer, timezone.now()),

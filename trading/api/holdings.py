@@ -24,7 +24,7 @@ holdings_router = Router(tags=["accounts"], auth=FreshAccessToken())
     **answers({200: list[HoldingAnswer]}, *SIGNED_IN),
 )
 def holdings(request: HttpRequest) -> list[Body]:
-    """The coins the caller holds, with what they cost and what they are worth."""
+    """Returns the coins that the caller holds, with their cost and their value."""
     costs = sum_costs(customer_id=caller(request).user_id)
     prices = {offer.name: offer.price for offer in list_offers()}
     return [
@@ -40,5 +40,5 @@ def holdings(request: HttpRequest) -> list[Body]:
 
 
 def _value(amount: Decimal, price: Decimal | None) -> Decimal | None:
-    """Return the value of a holding, rounded down: a valuation promises nothing extra."""
+    """Return the value of a holding, rounded down so as never to state too much."""
     return None if price is None else (amount * price).quantize(Decimal("0.01"), rounding=ROUND_DOWN)

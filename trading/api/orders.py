@@ -28,7 +28,7 @@ from wallets.web.requests import IdempotencyHeader, mark_replayed
 orders_router = Router(tags=["orders"])
 
 ORDERS: Final = Limit("orders")
-"""The orders that a customer places and cancels."""
+"""Limits how often a customer may place or cancel orders."""
 
 
 @orders_router.post(
@@ -54,7 +54,7 @@ def place(
 ) -> Status[Body]:
     """Buys `amount` coins, or as many as `total` US dollars pay for. The wallet is debited at once; settlement follows.
 
-    A small order is `aggregated`: it waits in its coin's pool. An unusual one is `held` until staff have looked at it.
+    A small order is `aggregated`: it waits in its coin's pool. An unusual order is `held` until staff decide about it.
     """
     order_request = OrderRequest(
         coin_name=body.crypto,
@@ -77,7 +77,7 @@ def place(
     **answers({200: list[OrderAnswer]}, *LIST, *SIGNED_IN),
 )
 def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery]) -> list[Body]:
-    """The caller's orders, newest first."""
+    """Returns the caller's orders, newest first."""
     refuse_unknown_parameters(request, known=OrderQuery)
     filters = OrderFilters(
         state=query.state,
@@ -98,7 +98,7 @@ def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery
     **answers({200: OrderAnswer}, *SIGNED_IN, NotFound),
 )
 def one_order(request: HttpRequest, order_id: int) -> Body:
-    """One of the caller's orders."""
+    """Returns one of the caller's orders."""
     return _answers([get_order(customer_id=caller(request).user_id, order_id=order_id)])[0]
 
 
@@ -110,12 +110,12 @@ def one_order(request: HttpRequest, order_id: int) -> Body:
     **answers({200: OrderAnswer}, *SIGNED_IN, *MONEY, OrderNotCancellable),
 )
 def cancel(request: HttpRequest, order_id: int) -> Body:
-    """Cancels an order that settlement has not begun with; its charge is refunded."""
+    """Cancels an order that settlement has not started yet, and refunds its charge."""
     return _answers([cancel_order(customer=caller(request), order_id=order_id, now=timezone.now())])[0]
 
 
 def _pool_total(placed: PlacedOrder) -> Decimal | None:
-    """Return the pool's total for an order that waits in one: as it was counted, else as it is read now."""
+    """Return the pool's total for a pooled order: the total that placing returned, or else the current total."""
     if placed.order.state != OrderState.POOLED:
         return None
     if placed.pool_total is not None:
@@ -124,7 +124,7 @@ def _pool_total(placed: PlacedOrder) -> Decimal | None:
 
 
 def _answers(orders: list[Order]) -> list[Body]:
-    """Return the answers for orders; the totals of their pools are read together."""
+    """Return the answers for orders; read the totals of all their pools at once."""
     totals = read_pool_totals(coin_names={order.coin.name for order in orders if order.state == OrderState.POOLED})
     return [_answer(order, coin_name=order.coin.name, pool_total=totals.get(order.coin.name)) for order in orders]
 

@@ -1,4 +1,4 @@
-"""One word for one thing: models and fields take the names of the glossary; tables and columns keep theirs."""
+"""Renames models and fields to the words of the glossary; tables and columns keep their names."""
 
 import django.db.models.deletion
 from django.db import migrations, models
@@ -7,7 +7,7 @@ from django.db.models.functions import Ceil, Round
 
 
 def rename_permissions(apps, schema_editor, *, old="pricereading", new="pricechange", title="price change"):
-    """What Django does for a model whose table is renamed with it."""
+    """Rename the content type and the permissions: Django renames neither for an operation on the state alone."""
     using = schema_editor.connection.alias
     content_types = apps.get_model("contenttypes", "ContentType").objects.using(using)
     content_type = content_types.filter(app_label="trading", model=old).first()
@@ -120,6 +120,29 @@ class Migration(migrations.Migration):
                         serialize=False,
                         to="trading.coin",
                     ),
+                ),
+                migrations.AlterField(
+                    model_name="coin",
+                    name="fixed_price",
+                    field=models.DecimalField(
+                        blank=True,
+                        decimal_places=8,
+                        help_text="A price set here never gets too old.",
+                        max_digits=20,
+                        null=True,
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="shop",
+                    name="reason",
+                    field=models.CharField(
+                        blank=True, help_text="Why the shop is closed. Not shown to customers.", max_length=200
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="review",
+                    name="note",
+                    field=models.CharField(blank=True, help_text="The reason for the decision.", max_length=500),
                 ),
             ],
         ),

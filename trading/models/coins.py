@@ -8,7 +8,7 @@ from wallets.runtime.constraints import is_number
 
 
 class PoolPolicy(models.TextChoices):
-    """The end of a pool that has not reached the threshold when its time is up."""
+    """The action for a pool that is still below the threshold when its time is up."""
 
     BUY = "buy", "buy it anyway"
     REFUND = "refund", "refund its orders"
@@ -24,7 +24,7 @@ class Coin(models.Model):
     maximum = models.DecimalField(max_digits=20, decimal_places=8, default="1000000")
     step = models.DecimalField(max_digits=20, decimal_places=8, default="0.00000001")
     fixed_price = models.DecimalField(
-        max_digits=20, decimal_places=8, null=True, blank=True, help_text="Set here, a price does not age."
+        max_digits=20, decimal_places=8, null=True, blank=True, help_text="A price set here never gets too old."
     )
     pool_policy = models.CharField(max_length=8, choices=PoolPolicy.choices, default=PoolPolicy.BUY)
 
@@ -53,11 +53,11 @@ class Coin(models.Model):
 
 
 class Shop(models.Model):
-    """Whether anything is sold at all: one row, staff's switch for all coins at once."""
+    """Staff's switch for the sale of all coins at once; the table has one row."""
 
     id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
     is_open = models.BooleanField(default=True)
-    reason = models.CharField(max_length=200, blank=True, help_text="Why it is closed. Not shown to customers.")
+    reason = models.CharField(max_length=200, blank=True, help_text="Why the shop is closed. Not shown to customers.")
 
     class Meta:
         verbose_name_plural = "shop"

@@ -10,10 +10,10 @@ from wallets.runtime.constraints import is_number
 
 
 class OrderState(models.TextChoices):
-    """The life of an order; docs/architecture.md has the picture."""
+    """The states of an order; docs/architecture.md shows the transitions."""
 
     PENDING = "pending"
-    POOLED = "aggregated"  # the word on the wire
+    POOLED = "aggregated"  # the API's word
     HELD = "held"
     SETTLING = "settling"
     COMPLETED = "completed"
@@ -35,7 +35,7 @@ def _time_stands_for(state: OrderState, field: str) -> models.CheckConstraint:
 class Order(models.Model):
     """A customer's purchase of `amount` coins at `price`, charged `charge` US dollars."""
 
-    customer = models.ForeignKey(  # orders_of_customer is its index
+    customer = models.ForeignKey(  # the index orders_of_customer serves instead
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", db_index=False
     )
     coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="orders")
@@ -47,8 +47,8 @@ class Order(models.Model):
     state = models.CharField(max_length=12, choices=OrderState.choices)
     is_pooled = models.BooleanField(db_column="is_aggregated")
     settle_by = models.DateTimeField(null=True, blank=True)
-    batch_id = models.BigIntegerField(null=True, blank=True)  # opaque here: batches belong to settlement
-    reason = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001  null on the wire too
+    batch_id = models.BigIntegerField(null=True, blank=True)  # no foreign key: batches belong to settlement
+    reason = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001  null in the API too
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  null: no key
     request_hash = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  null: no key
     created_at = models.DateTimeField()
@@ -62,7 +62,7 @@ class Order(models.Model):
         indexes = [
             models.Index("customer", F("created_at").desc(), F("id").desc(), name="orders_of_customer"),
             models.Index(fields=["coin", "id"], condition=Q(state__in=WAITING), name="waiting_orders"),
-            # Holds everything that the sum of a pool needs, which every claim reads.
+            # Every claim sums up a pool; this index alone answers that query.
             models.Index(
                 fields=["coin"],
                 include=["settle_by", "charge"],

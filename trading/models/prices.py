@@ -1,4 +1,4 @@
-"""The market's prices of coins, and their changes."""
+"""The prices of coins as read from the venue, and their changes."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -8,13 +8,13 @@ from wallets.runtime.constraints import is_number
 
 
 class CoinPrice(models.Model):
-    """The last price read for a coin, and whether the reading may be sold at."""
+    """A coin's current price, and its suspect price while the coin is suspended."""
 
     coin = models.OneToOneField(Coin, on_delete=models.CASCADE, primary_key=True, related_name="current_price")
     value = models.DecimalField(max_digits=20, decimal_places=8)
     source = models.CharField(max_length=32)
     read_at = models.DateTimeField()
-    # Set by a reading too far from the one before; selling stops until readings agree or staff accept.
+    # A reading too far from `value` sets these fields. Selling stops until readings agree or staff accept a price.
     suspended_at = models.DateTimeField(null=True, blank=True)
     candidate = models.DecimalField(max_digits=20, decimal_places=8, null=True, blank=True)
     candidate_readings = models.PositiveSmallIntegerField(default=0)

@@ -8,7 +8,7 @@ from trading.models.orders import Order
 
 
 class RiskRule(models.TextChoices):
-    """The rules that hold orders: trading/risk.py."""
+    """The risk rules, which trading/risk.py applies: an order that breaks one is held."""
 
     ORDERS = "orders", "too many orders"
     CANCELS = "cancels", "too many cancels"
@@ -21,17 +21,17 @@ class ReviewDecision(models.TextChoices):
 
 
 class Review(models.Model):
-    """The rule that an order broke, by how much, and the decision of staff."""
+    """The rule that an order broke, the grounds, and the decision of staff."""
 
     order = models.OneToOneField(Order, on_delete=models.PROTECT, primary_key=True, related_name="review")
     rule = models.CharField(max_length=10, choices=RiskRule.choices)
     grounds = models.CharField(max_length=200, db_column="finding")
-    decision = models.CharField(max_length=10, choices=ReviewDecision.choices, null=True, blank=True)  # noqa: DJ001  null: not yet
+    decision = models.CharField(max_length=10, choices=ReviewDecision.choices, null=True, blank=True)  # noqa: DJ001  null: undecided
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     decided_at = models.DateTimeField(null=True, blank=True)
-    note = models.CharField(max_length=500, blank=True, help_text="Why it was decided so.")
+    note = models.CharField(max_length=500, blank=True, help_text="The reason for the decision.")
 
     class Meta:
         indexes = [models.Index(fields=["order"], condition=Q(decision=None), name="reviews_to_decide")]

@@ -22,7 +22,7 @@ _COIN = {
 
 
 class CoinAnswer(Response):
-    """A coin on sale; prices in US dollars a coin. While `is_available` is false, orders are refused."""
+    """A coin on sale; prices are in US dollars a coin. While `is_available` is false, orders are refused."""
 
     model_config = examples(_COIN)
 

@@ -14,7 +14,7 @@ State = Literal["pending", "aggregated", "held", "settling", "completed", "refun
 
 
 def _describe_order_body(schema: dict[str, Any]) -> None:
-    """Describe the rule of the validator below: exactly one of the two, and no null."""
+    """Describe the rule of OrderBody's validator: exactly one of `amount` and `total`, and no null."""
     for name in ("amount", "total"):
         [given] = [choice for choice in schema["properties"][name].pop("anyOf") if choice != {"type": "null"}]
         schema["properties"][name] |= given
@@ -23,7 +23,7 @@ def _describe_order_body(schema: dict[str, Any]) -> None:
 
 
 class OrderBody(Request):
-    """Either `amount`, in coins, or `total`, in US dollars: an order by total never costs more than it."""
+    """Either `amount`, in coins, or `total`, in US dollars. The charge of an order by `total` never exceeds it."""
 
     model_config = ConfigDict(json_schema_extra=_describe_order_body)
 
@@ -40,7 +40,10 @@ class OrderBody(Request):
 
 
 class PoolAnswer(Response):
-    """The pool that a small order waits in: it is bought when `total` reaches `threshold`, or at `settle_by`."""
+    """The pool in which a small order waits.
+
+    The pool is bought when `total` reaches `threshold`. Otherwise it is bought or refunded at the time `settle_by`.
+    """
 
     total: UsdOut
     threshold: UsdOut
@@ -48,7 +51,7 @@ class PoolAnswer(Response):
 
 
 class OrderAnswer(Response):
-    """An order. `total_price` is what was charged; `reason` says why it is held, refunded or cancelled."""
+    """An order. `total_price` is its charge; `reason` says why the order is held, refunded or cancelled."""
 
     model_config = examples(
         {
@@ -86,5 +89,5 @@ class OrderAnswer(Response):
 
 
 class OrderQuery(ListQuery):
-    state: Annotated[State | None, Field(description="In this state.")] = None
-    crypto: Annotated[CoinName | None, Field(description="Of this coin.")] = None
+    state: Annotated[State | None, Field(description="Only orders in this state.")] = None
+    crypto: Annotated[CoinName | None, Field(description="Only orders of this coin.")] = None

@@ -1,4 +1,4 @@
-"""Reading orders."""
+"""Reads orders."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,7 +46,7 @@ def list_orders(*, customer_id: int, filters: OrderFilters, limit: int, cursor: 
 
 
 def get_order(*, customer_id: int, order_id: int) -> Order:
-    """Return one of the customer's orders. Raises NotFound, also for another customer's."""
+    """Return one of the customer's orders. Raises NotFound, also for an order of another customer."""
     order = Order.objects.select_related("coin").filter(customer_id=customer_id, id=order_id).first()
     if order is None:
         raise NotFound
@@ -54,7 +54,7 @@ def get_order(*, customer_id: int, order_id: int) -> Order:
 
 
 def get_held_order(*, order_id: int) -> Order:
-    """Return an order that staff have to decide about. Raises OrderNotHeld."""
+    """Return the order if it is held. Raises OrderNotHeld."""
     order = Order.objects.select_related("coin").filter(pk=order_id, state=OrderState.HELD).first()
     if order is None:
         raise OrderNotHeld
@@ -63,16 +63,17 @@ def get_held_order(*, order_id: int) -> Order:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderContext:
-    """What placing an order depends on: the customer's recent orders, and the order that has the same key, if any."""
+    """The earlier orders that matter for a new order: recent orders, and the order with the same key, if any."""
 
     recent: RecentOrders
     same_key_id: int | None
 
 
 def read_order_context(*, customer_id: int, key: IdempotencyKey | None, now: datetime) -> OrderContext:
-    """Read what the risk rules and the idempotency key need. One statement; RISK_MAX_ORDERS bounds its cost.
+    """Read the earlier orders that the risk rules and the idempotency key need, in one statement.
 
-    The caller holds the lock on the customer's wallet, so that orders placed at once see each other.
+    RISK_MAX_ORDERS bounds the cost. The caller holds the lock on the customer's wallet, so that concurrent orders
+    see each other.
     """
     row = sql.fetch_one(
         "trading.order_context",
@@ -88,7 +89,7 @@ def read_order_context(*, customer_id: int, key: IdempotencyKey | None, now: dat
 
 @dataclass(frozen=True, kw_only=True)
 class OpenOrders:
-    """The number of orders in an open state, their total (US dollars), and the age of the oldest there."""
+    """The number of orders in one open state, the sum of their charges (US dollars), and the age of the oldest."""
 
     state: str
     count: int
@@ -97,7 +98,7 @@ class OpenOrders:
 
 
 def summarise_open_orders() -> list[OpenOrders]:
-    """Return the open orders, by state. One statement over partial indexes: history costs nothing."""
+    """Sum up the open orders by state. One statement over partial indexes: closed orders cost nothing."""
     rows = sql.fetch_all("trading.open_orders", pool_age=settings.POOLS.max_age.total_seconds())
     return [
         OpenOrders(state=state, count=count, total=total, oldest_age_seconds=max(float(age), 0.0))
@@ -106,13 +107,13 @@ def summarise_open_orders() -> list[OpenOrders]:
 
 
 def list_coins_with_waiting_orders(*, since: datetime) -> list[int]:
-    """Return the ids of the coins of which an order has been waiting since `since` or longer."""
+    """Return the ids of the coins that have a waiting order placed at `since` or earlier."""
     rows = Order.objects.filter(state__in=WAITING, created_at__lte=since)
     return sorted(rows.values_list("coin_id", flat=True).distinct())
 
 
 def sum_costs(*, customer_id: int) -> dict[str, Decimal]:
-    """Return the charges of the customer's completed orders (US dollars), by name of the coin."""
+    """Return the sum of the charges of the customer's completed orders (US dollars), by coin name."""
     rows = (
         Order.objects.filter(customer_id=customer_id, state=OrderState.COMPLETED)
         .values_list("coin__name")

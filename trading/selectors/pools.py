@@ -1,4 +1,4 @@
-"""Reading the orders that wait in pools."""
+"""Reads waiting orders and the totals of pools."""
 
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from wallets.runtime import sql
 
 
 def read_pool_totals(*, coin_names: set[str]) -> dict[str, Decimal]:
-    """Return each pool's total in US dollars: the counters, or Postgres where they are missing."""
+    """Return each pool's total in US dollars: from its counter, or from Postgres if the counter is missing."""
     totals = read_counters(coin_names=sorted(coin_names))
     missing = coin_names - totals.keys()
     if missing:
@@ -21,7 +21,7 @@ def read_pool_totals(*, coin_names: set[str]) -> dict[str, Decimal]:
 
 
 def sum_pools() -> dict[str, Decimal]:
-    """Return every pool's total according to Postgres, by name of the coin, empty ones included. Reads no history."""
+    """Return every pool's total from Postgres, by coin name, empty pools included. Reads no closed orders."""
     totals = dict.fromkeys(Coin.objects.filter(is_sold=True).values_list("name", flat=True), Decimal(0))
     pooled = Order.objects.filter(state=OrderState.POOLED).order_by()
     totals.update(pooled.values_list("coin__name").annotate(total=Sum("charge")))
@@ -29,7 +29,7 @@ def sum_pools() -> dict[str, Decimal]:
 
 
 def read_waiting_orders(*, coin_id: int) -> WaitingOrders:
-    """Return what waits to be bought of a coin. A backlog of large orders is not counted: it may be long."""
+    """Sum up the waiting orders of a coin. Large orders are not counted, because their backlog may be long."""
     row = sql.fetch_one("trading.waiting_orders", coin=coin_id)
     assert row is not None, "sums return a row"
     has_large, pool_total, pool_settle_by = row

@@ -1,4 +1,4 @@
-"""Reading price changes."""
+"""Reads price changes."""
 
 from trading.models import PriceChange
 

@@ -1,4 +1,4 @@
-"""Cancelling orders that wait."""
+"""Cancels waiting orders."""
 
 from datetime import datetime
 
@@ -20,7 +20,7 @@ from wallets.services.ledger.moving import Movement, credit
 
 
 def cancel_order(*, customer: Principal, order_id: int, now: datetime) -> Order:
-    """Undo an order that settlement has not claimed, and give its charge back.
+    """Cancel an order that settlement has not claimed, and refund its charge.
 
     Raises NotFound, OrderNotCancellable, AccountFrozen, TokenInvalid.
     """
@@ -55,7 +55,7 @@ def _cancel(*, customer: Principal, order_id: int, now: datetime) -> Order:
 
 
 def _lock_waiting_order(*, customer_id: int, order_id: int) -> Order:
-    """Lock the order unless a claim holds its row (SKIP LOCKED): neither may wait for the other."""
+    """Lock and return the order. Raise OrderNotCancellable rather than wait if a claim has locked it (SKIP LOCKED)."""
     own = Order.objects.select_related("coin").filter(customer_id=customer_id, id=order_id)
     order = own.select_for_update(skip_locked=True, no_key=True, of=("self",)).filter(state__in=WAITING).first()
     if order:

@@ -1,4 +1,4 @@
-"""Putting coins on sale, and taking them off."""
+"""Puts coins on sale, and stops or resumes their sale."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from wallets.services.house import open_house_wallets
 
 @transaction.atomic
 def put_on_sale(*, name: str, **fields: Any) -> Coin:
-    """Put a coin on sale, with its house wallets; one that exists keeps what it has."""
+    """Put a coin on sale, and open its house wallets. An existing coin keeps its fields."""
     coin, _ = Coin.objects.get_or_create(name=name, defaults=fields)
     open_house_wallets(asset=name)
     return coin
@@ -26,12 +26,12 @@ def save_coin(*, coin: Coin) -> None:
 
 
 def stop_selling(*, coin: Coin) -> None:
-    """Refuse new orders of a coin; orders that wait already are bought as usual."""
+    """Refuse new orders of a coin. Waiting orders are bought as usual."""
     _set_sold(coin, is_sold=False)
 
 
 def sell_again(*, coin: Coin) -> None:
-    """Take orders of a coin again."""
+    """Accept orders of a coin again."""
     _set_sold(coin, is_sold=True)
 
 
@@ -43,7 +43,7 @@ def _set_sold(coin: Coin, *, is_sold: bool) -> None:
 
 @transaction.atomic
 def open_or_close_shop(*, is_open: bool, reason: str = "") -> None:
-    """Stop selling anything, or sell again; orders that wait already are bought as usual."""
+    """Stop or resume the sale of all coins. Waiting orders are bought as usual."""
     Shop.objects.update_or_create(pk=1, defaults={"is_open": is_open, "reason": reason})
     for coin_id in Coin.objects.filter(is_sold=True).values_list("pk", flat=True):
         publish_offer_after_commit(coin_id=coin_id)

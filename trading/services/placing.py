@@ -1,4 +1,4 @@
-"""Placing orders."""
+"""Places orders."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ UNDER_REVIEW = "under_review"
 
 @dataclass(frozen=True, kw_only=True)
 class OrderRequest:
-    """A request for `amount` coins, or for as many as `total` US dollars buy: one of the two is set."""
+    """A request for `amount` coins, or for as many coins as `total` US dollars buy. Exactly one of the two is set."""
 
     coin_name: str
     amount: Decimal | None
@@ -44,7 +44,7 @@ class OrderRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class PlacedOrder:
-    """An order, whether an earlier request with the same key had placed it, and its pool's total (US dollars)."""
+    """An order and its pool's total (US dollars). `replayed`: an earlier request with the same key placed the order."""
 
     order: Order
     coin_name: str
@@ -54,17 +54,17 @@ class PlacedOrder:
 
 
 def place_order(*, buyer: Principal, order_request: OrderRequest, now: datetime) -> PlacedOrder:
-    """Sell a coin to `buyer` at the price of this moment.
+    """Sell a coin to `buyer` at the current price.
 
-    The charge, the order and the job that settles it commit together, or none does. An order that breaks
-    a risk rule is charged too, and held for staff.
+    The order, its charge and the job that claims the order commit together or not at all. An order that breaks
+    a risk rule is charged too, and held for a review by staff.
 
     Raises UnknownCoin, PriceUnavailable, BelowMinimum, AboveMaximum, InsufficientFunds, AccountFrozen,
     TokenInvalid, IdempotencyKeyReused.
     """
     try:
         offered = read_offer_and_pool(coin_name=order_request.coin_name)
-    except UnknownCoin:  # no longer sold: an order that was placed before is still the answer to its key
+    except UnknownCoin:  # no longer sold, but a repeated request still gets its earlier order
         return _replay_or_refuse(buyer=buyer, order_request=order_request, now=now)
     placed = _place(buyer=buyer, order_request=order_request, offered=offered, now=now)
     failpoints.reach("order.committed")
@@ -107,7 +107,7 @@ def _replay_or_refuse(*, buyer: Principal, order_request: OrderRequest, now: dat
 
 
 def _find_earlier(context: OrderContext, *, key: IdempotencyKey | None) -> PlacedOrder | None:
-    """Return the order that the key made before, if it did. Raises IdempotencyKeyReused."""
+    """Return the order that an earlier request with this key placed, if any. Raises IdempotencyKeyReused."""
     if key is None or context.same_key_id is None:
         return None
     order = Order.objects.select_related("coin").get(pk=context.same_key_id)
@@ -118,7 +118,7 @@ def _find_earlier(context: OrderContext, *, key: IdempotencyKey | None) -> Place
 def _make_order(
     wallet: LockedWallet, order_request: OrderRequest, *, offer: Offer, context: OrderContext, now: datetime
 ) -> tuple[Order, Breach | None]:
-    """Return the order as it is to be written, and the risk rule that it breaks."""
+    """Return the order, not yet written, and its breach of a risk rule, if any."""
     price = offer.ensure_sellable(now=now)
     amount = _amount_of(order_request, offer=offer, price=price)
     charge = charge_for(amount=amount, price=price)
@@ -166,7 +166,7 @@ _WRITTEN: Final = (
 
 
 def _write(order: Order, *, claim_now: bool) -> None:
-    """Insert the order, and its job if it is to be claimed now."""
+    """Insert the order and, if `claim_now`, the job that claims it."""
     values = {name: getattr(order, name) for name in _WRITTEN}
     row = sql.fetch_one(
         "trading.place_order", claim_now=claim_now, task=jobs.CLAIM_TASK, queue=jobs.SETTLEMENT_QUEUE, **values
@@ -206,14 +206,14 @@ def _amount_of(order_request: OrderRequest, *, offer: Offer, price: Decimal) -> 
 
 
 def is_to_be_claimed(order: Order, *, pool_total: Decimal | None) -> bool:
-    """Say whether the order defers its claim: a large one does, and a pooled one whose pool is full or unknown."""
+    """Say whether to request a claim now: if the order is large, or its pool is full or of unknown total."""
     if not order.is_pooled or pool_total is None:
         return True
     return reaches_threshold(total=pool_total + order.charge, threshold=settings.POOLS.threshold)
 
 
 def _join_pool(placed: PlacedOrder) -> PlacedOrder:
-    """Count a committed order. Others may have come in between: then the claim is due after all."""
+    """Add a committed order to its pool's counter. Request the claim if other orders have filled the pool meanwhile."""
     order = placed.order
     total = pools.add(coin_name=placed.coin_name, amount=order.charge)
     if (

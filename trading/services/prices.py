@@ -1,4 +1,4 @@
-"""Taking in prices, with a guard against readings that cannot be true."""
+"""Records price readings, and suspends a coin after an implausible reading."""
 
 import logging
 from datetime import datetime
@@ -17,10 +17,11 @@ AGREEING_READINGS = 3
 
 @transaction.atomic
 def record_price(*, coin: Coin, value: Decimal, source: str, now: datetime) -> None:
-    """Take in one reading (US dollars a coin).
+    """Record one reading (US dollars a coin).
 
-    A reading that is zero or negative is dropped. One further than PRICE_DEVIATION_LIMIT from the price
-    before suspends the coin, until three readings in a row agree with each other or staff accept it.
+    A reading of zero or below is dropped. A reading further than PRICE_DEVIATION_LIMIT from the current price
+    suspends the coin. The suspension ends with a reading near the current price, with three suspect readings in
+    a row that agree with each other, or when staff accept the suspect price.
     """
     if not value.is_finite() or value <= 0:
         logger.warning("%s: a price of %s is dropped", coin.name, value)
@@ -38,7 +39,7 @@ def record_price(*, coin: Coin, value: Decimal, source: str, now: datetime) -> N
 
 @transaction.atomic
 def accept_price(*, coin: Coin, expected: Decimal, now: datetime) -> bool:
-    """Sell a suspended coin at its suspect price `expected`; False when another reading has taken its place."""
+    """Sell a suspended coin at its suspect price `expected`; return False if another reading has replaced it."""
     price = CoinPrice.objects.select_for_update().get(coin=coin)
     if price.candidate != expected:
         return False
@@ -76,5 +77,5 @@ def _suspect(price: CoinPrice, *, value: Decimal, source: str, now: datetime) ->
 
 
 def prune_prices(*, before: datetime) -> int:
-    """Delete the price changes before `before`, and return their number."""
+    """Delete the price changes that were read before `before`, and return their number."""
     return PriceChange.objects.filter(read_at__lt=before).delete()[0]

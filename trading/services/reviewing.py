@@ -1,4 +1,4 @@
-"""Decisions of staff about held orders: release or refund, once."""
+"""Decisions of staff about held orders: each order is released or refunded, only once."""
 
 import logging
 from datetime import datetime
@@ -27,10 +27,11 @@ REFUSED = "refused_after_review"
 
 
 def release_held_order(*, order_id: int, decided_by: User, note: str, now: datetime) -> Order:
-    """Let a held order go on, at the price it was charged at.
+    """Release a held order to settlement, at its original price.
 
-    It is refunded instead when the price has moved beyond PRICE_DEVIATION_LIMIT meanwhile: the house gives
-    no free options. Raises OrderNotHeld (staff have decided already), and PriceUnavailable: then nothing is decided.
+    Refund the order instead if the price has moved further than PRICE_DEVIATION_LIMIT since: the house gives no
+    free options. Raises OrderNotHeld if staff have decided already. Raises UnknownCoin or PriceUnavailable if the
+    coin has no current price; the order then stays held.
     """
     held = get_held_order(order_id=order_id)
     offered = read_offer_and_pool(coin_name=held.coin.name)
@@ -41,7 +42,7 @@ def release_held_order(*, order_id: int, decided_by: User, note: str, now: datet
 
 
 def refund_held_order(*, order_id: int, decided_by: User, note: str, now: datetime) -> Order:
-    """Give a held order's charge back. Raises OrderNotHeld when staff have decided already."""
+    """Refund a held order. Raises OrderNotHeld if staff have decided already."""
     held = get_held_order(order_id=order_id)
     return _refund(held, reason=REFUSED, decided_by=decided_by, note=note, now=now)
 
@@ -70,7 +71,7 @@ def _release(held: Order, *, offered: OfferAndPool, decided_by: User, note: str,
 @retried_on_conflict
 @transaction.atomic(durable=True)
 def _refund(held: Order, *, reason: str, decided_by: User, note: str, now: datetime) -> Order:
-    lock_customer_wallets(asset=USD, customer_ids=[held.customer_id])  # wallets before orders, as everywhere
+    lock_customer_wallets(asset=USD, customer_ids=[held.customer_id])  # all code locks wallets before orders
     _leave_hold(held, state=OrderState.REFUNDED, refunded_at=now, reason=reason)
     refund_customers(
         credits_=[OrderCredit(order_id=held.pk, customer_id=held.customer_id, amount=held.charge)], now=now

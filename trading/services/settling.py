@@ -1,6 +1,6 @@
 """Claims, completes and refunds many orders for settlement, in a constant number of statements.
 
-Every change is guarded by the state it starts from, so a late or second run changes nothing.
+Each UPDATE checks the order's present state, so a late or repeated call changes nothing.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from wallets.services.ledger.locking import lock_customer_wallets
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimedOrders:
-    """The sums over the orders of one claim: coins, US dollars, and the part that came from the pool."""
+    """The orders of one claim: their number, coins and charges (US dollars), and the charges of the pooled orders."""
 
     count: int
     amount: Decimal
@@ -31,9 +31,9 @@ class ClaimedOrders:
 
 
 def claim_orders(*, coin_id: int, batch_id: int, with_pool: bool, most: int, now: datetime) -> ClaimedOrders:
-    """Move the waiting orders of a coin to `settling`, oldest first, in one statement.
+    """Move up to `most` waiting orders of a coin to `settling`, oldest first, in one statement.
 
-    Orders that are being cancelled this moment are passed over.
+    Skips pooled orders unless `with_pool`, and orders that a cancel has locked.
     """
     row = sql.fetch_one("trading.claim", coin_id=coin_id, batch_id=batch_id, with_pool=with_pool, most=most, now=now)
     assert row is not None, "sums return a row"
@@ -43,7 +43,7 @@ def claim_orders(*, coin_id: int, batch_id: int, with_pool: bool, most: int, now
 
 @dataclass(frozen=True, kw_only=True)
 class SettledOrders:
-    """The number of orders that an outcome reached, and their sums in coins and US dollars."""
+    """A number of orders of a batch, and the sums of their coins and charges (US dollars)."""
 
     count: int
     amount: Decimal
@@ -51,7 +51,7 @@ class SettledOrders:
 
 
 def complete_orders(*, batch_id: int, asset: str, available: Decimal, reference: str, now: datetime) -> SettledOrders:
-    """Deliver `available` coins to a batch's orders, oldest first and only whole ones.
+    """Complete a batch's orders from `available` coins: oldest first, each order in full or not at all.
 
     The caller holds the lock on the coin's inventory.
     """
@@ -66,9 +66,9 @@ def complete_orders(*, batch_id: int, asset: str, available: Decimal, reference:
 
 
 def refund_orders(*, batch_id: int, reason: str, now: datetime) -> SettledOrders:
-    """Give the customers of a batch's open orders their charges back.
+    """Refund the open orders of a batch.
 
-    Wallets are locked before orders, as everywhere.
+    Locks wallets before orders, like all code.
     """
     settling = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING)
     lock_customer_wallets(asset=USD, customer_ids=list(settling.values_list("customer_id", flat=True)))
@@ -82,14 +82,14 @@ def refund_orders(*, batch_id: int, reason: str, now: datetime) -> SettledOrders
 
 
 def sum_open_orders(*, batch_id: int) -> SettledOrders:
-    """Sum up the orders of a batch that are still to be settled."""
+    """Sum up the open orders of a batch."""
     sums = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING).aggregate(
         count=Count("id"), amount=Sum("amount"), charge=Sum("charge")
     )
     return SettledOrders(count=sums["count"], amount=sums["amount"] or Decimal(0), charge=sums["charge"] or Decimal(0))
 
 
-_Row = Sequence[Any]  # id, customer's id, amount, charge, and perhaps more
+_Row = Sequence[Any]  # id of the order, id of the customer, amount, charge; a row may have more columns
 
 
 def _credits(rows: Sequence[_Row], *, of: int) -> list[OrderCredit]:

@@ -1,9 +1,9 @@
--- Moves the waiting orders of a coin to `settling`, in key order, and sums them up. SKIP LOCKED, for orders that are
--- being cancelled.
+-- Moves the waiting orders of a coin to `settling`, in key order, and sums them up. SKIP LOCKED skips orders that a
+-- cancel has locked.
 WITH taken AS (
     SELECT id FROM trading_order
      WHERE coin_id = %(coin_id)s AND (state = 'pending' OR %(with_pool)s AND state = 'aggregated')
-       AND state IN ('pending', 'aggregated')  -- what the index waiting_orders holds
+       AND state IN ('pending', 'aggregated')  -- repeats the condition of the index waiting_orders
      ORDER BY id LIMIT %(most)s
        FOR NO KEY UPDATE SKIP LOCKED
 ), claimed AS (

@@ -1,4 +1,4 @@
--- Completes the orders of a batch that the available coins are enough for, in key order and only whole ones.
+-- Completes the orders of a batch in key order, as far as the available coins cover whole orders.
 WITH ordered AS (
     SELECT id, sum(amount) OVER (ORDER BY id) AS amount_so_far
       FROM trading_order WHERE batch_id = %(batch_id)s AND state = 'settling'

@@ -1,4 +1,4 @@
--- Open orders by state: how many, for how much, and the age of the oldest. Over partial indexes: history costs nothing.
+-- Sums up open orders by state: number, charges and age of the oldest. Partial indexes leave closed orders out.
 SELECT state, count(*), sum(total_price), extract(epoch FROM now() - min(since)) FROM (
     SELECT o.state, o.total_price,
            coalesce(o.settle_by - make_interval(secs => %(pool_age)s), review.decided_at, o.created_at) AS since

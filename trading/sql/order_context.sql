@@ -1,5 +1,5 @@
--- The customer's orders within the risk window, and the order of any age that was placed with the same key.
--- Bounded: more orders than the limit break one rule, however many more.
+-- Sums up the customer's orders within the risk window, and finds the order of any age with the same key.
+-- LIMIT bounds the cost: one order above the rule's limit breaks the rule, and further orders change nothing.
 SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempotency_key = %(key)s),
        count(*),
        count(*) FILTER (WHERE state = 'cancelled'),

@@ -1,8 +1,7 @@
--- Writes an order and, where it is to be claimed now, the job that claims it.
+-- Inserts an order and, if `claim_now`, the job that claims it.
 --
--- Two rows, one statement: written by the ORM and by Procrastinate's defer(), they took half of the processor time
--- of placing an order. procrastinate_defer_jobs_v1 is the function that defer() calls. Whether the rows are the
--- same is tested.
+-- One statement for both rows: the ORM and Procrastinate's defer() took half of the processor time of placing an
+-- order to write them. defer() calls procrastinate_defer_jobs_v1 too; a test checks that the rows are the same.
 WITH placed AS (
     INSERT INTO trading_order
            (customer_id, coin_id, amount, price, price_source, price_at, total_price, state, is_aggregated, settle_by,

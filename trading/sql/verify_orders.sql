@@ -1,4 +1,4 @@
--- Orders whose movements are not those of their state.
+-- Finds orders whose movements do not match their state.
 SELECT o.id, o.state, moved.charged, moved.refunded, moved.delivered
   FROM trading_order o
   JOIN trading_coin c ON c.id = o.coin_id

@@ -1,4 +1,4 @@
-"""Actions of staff: each asks for a reason first."""
+"""The page on which staff give a reason before an action of the admin runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ MAX_CHOSEN = 200
 
 
 def acts_on_chosen(request: HttpRequest) -> bool:
-    """Say whether this is an action on records that were named: they need not be in the list that is shown."""
+    """Say whether the request acts on records chosen by id. The list's default filter must not hide such records."""
     return request.method == "POST" and request.POST.get("select_across") != "1"
 
 
 class ReasonForm(forms.Form):
-    """Asks staff for a reason before an action; subclasses ask for more."""
+    """Asks staff for the reason of an action; subclasses add fields."""
 
     reason = forms.CharField(max_length=200, widget=forms.TextInput(attrs={"size": 60, "autofocus": True}))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What staff are asked before an action: the page's title, and the form with its first values."""
+    """The page shown to staff before an action: its title, and its form with initial values."""
 
     action: str
     title: str
@@ -38,7 +38,7 @@ class Question:
 def ask_for_reason(
     *, page: "admin.ModelAdmin[Any]", request: HttpRequest, chosen: QuerySet[Any], action: str, title: str
 ) -> str | HttpResponse:
-    """Return the reason that staff gave for an action, or the page that asks for it."""
+    """Return the reason that staff gave for an action, or the page that asks for a reason."""
     question = Question(action=action, title=title)
     given = ask_staff(page=page, request=request, chosen=chosen, question=question)
     return given if isinstance(given, HttpResponse) else str(given["reason"])
@@ -47,7 +47,7 @@ def ask_for_reason(
 def ask_staff(
     *, page: "admin.ModelAdmin[Any]", request: HttpRequest, chosen: QuerySet[Any], question: Question
 ) -> dict[str, Any] | HttpResponse:
-    """Return the form that staff filled in for an action, or the page that asks for it."""
+    """Return the values that staff entered for an action, or the page with the form."""
     if chosen.count() > MAX_CHOSEN:
         page.message_user(request, f"Choose at most {MAX_CHOSEN}.", messages.ERROR)
         return HttpResponseRedirect(request.get_full_path())

@@ -13,7 +13,7 @@ from wallets.models import Transaction, Wallet
 
 
 class AssetFilter(admin.SimpleListFilter):
-    """Assets as the house's wallets have them: few rows, where the records have millions."""
+    """Offers the assets of the house wallets, because these are few rows and the filtered tables have millions."""
 
     title = "asset"
     parameter_name = "asset"

@@ -1,4 +1,4 @@
-"""Admin pages of records: read-only, bounded, linked, with coloured states."""
+"""Base classes and helpers of admin pages: read-only records, bounded queries, links, coloured states."""
 
 from typing import Any, ClassVar
 
@@ -17,10 +17,10 @@ from wallets.models import User
 MAX_COUNT = 10_000
 
 
-class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # of any model
-    """Counts to ten thousand and no further: COUNT(*) over millions takes longer than a page may.
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # for any model
+    """Counts at most ten thousand rows: a COUNT(*) over millions would make the page too slow.
 
-    Older rows are reached by filters and search.
+    Staff find older rows by filters and search.
     """
 
     @cached_property
@@ -29,17 +29,17 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # of any model
         return int(rows.order_by().values("pk")[:MAX_COUNT].count())
 
 
-class QuickAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # of any model
-    """Lists whose pages take a bounded number of bounded queries, and nothing to delete."""
+class QuickAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # for any model
+    """Bounds the number and the cost of a page's queries, and forbids deletion."""
 
     paginator = BoundedPaginator
     show_full_result_count = False
-    sortable_by: ClassVar[tuple[str, ...]] = ()  # newest first, by the primary key: any other order would sort millions
-    show_facets = admin.ShowFacets.NEVER  # a COUNT(*) for each choice of each filter
+    sortable_by: ClassVar[tuple[str, ...]] = ()  # newest first by primary key; any other order would sort millions
+    show_facets = admin.ShowFacets.NEVER  # facets need a COUNT(*) for each choice of each filter
     list_per_page = 50
     change_form_template = "wallets/record_change_form.html"
     object_actions: ClassVar[tuple[str, ...]] = ()
-    """Actions of the list that the page of one record offers too."""
+    """List actions that the page of a single record offers too."""
 
     class Media:
         css = {"all": ["wallets/records.css"]}
@@ -48,7 +48,7 @@ class QuickAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # of any model
         return False
 
     def find(self, term: str) -> Q:
-        """Return the condition of a search, over indexed columns alone."""
+        """Return the condition for a search term. Overrides must use indexed columns only."""
         return Q(pk=int(term)) if is_id(term) else Q(pk__in=[])
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
@@ -67,7 +67,7 @@ class QuickAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # of any model
 
 
 class RecordAdmin(QuickAdmin):
-    """Records of money are read only: services change them."""
+    """Shows records of money as read-only, because only services may change them."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -77,29 +77,29 @@ class RecordAdmin(QuickAdmin):
 
 
 def is_id(term: str) -> bool:
-    """Say whether a search may be for a primary key."""
+    """Say whether a search term can be a primary key."""
     return term.isdecimal() and term.isascii() and int(term) < 2**63
 
 
 def find_customers(term: str) -> list[int]:
-    """Return the ids of the customers of this name, in any case: one at most."""
+    """Return the ids of the customers of this name, ignoring case: at most one."""
     named = User.objects.annotate(lower=Lower("username")).filter(lower=term.lower())
     return list(named.values_list("pk", flat=True))
 
 
 def badge(state: str | None) -> SafeString | str:
-    """Return a state in its colour (records.css)."""
+    """Return `state` as a coloured badge; records.css has the colours."""
     return format_html('<span class="badge badge-{}">{}</span>', state, state) if state else "-"
 
 
 def link_to(model: str, pk: object, text: object | None = None) -> SafeString | str:
-    """Return a link to the admin page of a record; `model` is app_model."""
+    """Return a link to the admin page of a record; `model` has the form `trading_order`."""
     if pk is None:
         return "-"
     return format_html('<a href="{}">{}</a>', reverse(f"admin:{model}_change", args=[pk]), pk if text is None else text)
 
 
 def link_to_list(model: str, text: str, **filters: object) -> SafeString:
-    """Return a link to a filtered admin list."""
+    """Return a link to an admin list filtered by `filters`; `model` has the form `trading_order`."""
     query = "&".join(f"{name}={value}" for name, value in filters.items())
     return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, text)

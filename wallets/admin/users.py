@@ -21,26 +21,26 @@ from wallets.services.credentials import change_password
 
 
 class _ChangesPassword:
-    """A form's last step, left to the one place where passwords change."""
+    """Saves a form's new password through `change_password`, which also ends the user's sessions."""
 
     cleaned_data: dict[str, Any]
 
-    def set_password_and_save(self, user: User, password_field_name: str = "password1", **_: Any) -> User:  # noqa: S107  a field's name
+    def set_password_and_save(self, user: User, password_field_name: str = "password1", **_: Any) -> User:  # noqa: S107  the name of a field
         is_usable = self.cleaned_data.get("set_usable_password", True)
         change_password(user=user, password=self.cleaned_data[password_field_name] if is_usable else None)
         return user
 
 
-class PasswordForm(_ChangesPassword, AdminPasswordChangeForm):  # type: ignore[type-arg]  # of our user
+class PasswordForm(_ChangesPassword, AdminPasswordChangeForm):  # type: ignore[type-arg]  # for our User
     """Sets another user's password."""
 
 
-class OwnPasswordForm(_ChangesPassword, OwnPasswordChangeForm):  # type: ignore[misc]  # of our user
+class OwnPasswordForm(_ChangesPassword, OwnPasswordChangeForm):  # type: ignore[misc]  # for our User
     """Changes the password of the staff member who is signed in."""
 
 
 @admin.register(User)
-class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # of our user
+class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our User
     list_display = ("username", "email", "wallet", "standing", "is_staff", "date_joined")
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_help_text = "The whole username or email address, or an id"
@@ -94,7 +94,7 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # of our 
         )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only superusers change staff: permission to change customers must not lead to more."""
+        """Let only superusers change staff, so that nobody gains rights by the permission to change customers."""
         is_above = obj is not None and (obj.is_staff or obj.is_superuser)
         return super().has_change_permission(request, obj) and (not is_above or _is_superuser(request))
 
@@ -107,7 +107,7 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # of our 
 
     @admin.action(description="Freeze", permissions=["freeze"])
     def freeze(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
-        """Stop all movements of the customers' money, at once."""
+        """Stop the chosen customers from moving money, at once."""
         reason = ask_for_reason(
             page=self, request=request, chosen=queryset, action="freeze", title="Freeze these customers"
         )

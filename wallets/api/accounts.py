@@ -1,4 +1,4 @@
-"""Signing up, in and out over HTTP."""
+"""Sign-up, sign-in and sign-out over HTTP."""
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -23,7 +23,7 @@ accounts_router = Router(tags=["accounts"])
     **answers({201: Tokens}, *BODY, *ANYBODY, UsernameTaken),
 )
 def register(request: HttpRequest, body: Registration) -> Status[tokens.TokenPair]:
-    """Opens an account with an empty dollar wallet, and signs it in."""
+    """Opens an account with an empty dollar wallet, and returns its first tokens."""
     pair = accounts.register(username=body.username, password=body.password, email=body.email, now=timezone.now())
     return Status(201, pair)
 
@@ -49,7 +49,7 @@ def login(request: HttpRequest, body: Credentials) -> tokens.TokenPair:
     **answers({200: Tokens}, *BODY, *ANYBODY, TokenInvalid),
 )
 def refresh(request: HttpRequest, body: RefreshRequest) -> tokens.TokenPair:
-    """Exchanges a refresh token for a new pair; the old one is dead. Using it again ends the sign-in it belongs to."""
+    """Exchanges a refresh token for a new pair. The old token becomes invalid; its reuse ends the sign-in."""
     return tokens.rotate_refresh_token(refresh=body.refresh, now=timezone.now())
 
 

@@ -1,4 +1,4 @@
-"""The statement of the dollar wallet over HTTP."""
+"""The movements of the dollar wallet over HTTP."""
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
@@ -28,7 +28,7 @@ transactions_router = Router(tags=["transactions"], auth=FreshAccessToken())
     **answers({200: list[TransactionAnswer]}, *LIST, *SIGNED_IN),
 )
 def transactions(request: HttpRequest, response: HttpResponse, query: Query[TransactionQuery]) -> list[Body]:
-    """The movements of the caller's dollar wallet, newest first."""
+    """Returns the movements of the caller's dollar wallet, newest first."""
     refuse_unknown_parameters(request, known=TransactionQuery)
     filters = TransactionFilters(
         direction=query.type,
@@ -50,7 +50,7 @@ def transactions(request: HttpRequest, response: HttpResponse, query: Query[Tran
     **answers({200: TransactionAnswer}, *SIGNED_IN, NotFound),
 )
 def one_transaction(request: HttpRequest, transaction_id: int) -> Body:
-    """One movement of the caller's dollar wallet."""
+    """Returns one movement of the caller's dollar wallet."""
     return _transaction_answer(get_transaction(customer_id=caller(request).user_id, transaction_id=transaction_id))
 
 

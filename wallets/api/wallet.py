@@ -29,7 +29,7 @@ wallet_router = Router(tags=["accounts"])
     **answers({200: WalletAnswer}, *SIGNED_IN, NotFound),
 )
 def wallet(request: HttpRequest) -> Body:
-    """The caller's dollar wallet."""
+    """Returns the balance of the caller's dollar wallet."""
     return {"balance": get_dollar_balance(principal=caller(request))}
 
 
@@ -41,7 +41,7 @@ def wallet(request: HttpRequest) -> Body:
     **answers({200: WalletAnswer}, *BODY, *SIGNED_IN, *MONEY, DepositsClosed, IdempotencyKeyReused),
 )
 def deposit(request: HttpRequest, response: HttpResponse, body: CashRequest, idempotency: IdempotencyHeader) -> Body:
-    """Puts dollars into the wallet, where customers may do so by themselves: in a sandbox."""
+    """Adds dollars to the wallet, if the server allows customers to deposit by themselves, as in a sandbox."""
     key = idempotency_key(key=idempotency, request={"amount": body.amount})
     moved = cash.deposit(principal=caller(request), amount=body.amount, key=key, now=timezone.now())
     mark_replayed(response, replayed=moved.replayed)

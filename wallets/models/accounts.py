@@ -10,7 +10,7 @@ from django.db.models.functions import Lower
 class User(AbstractUser):
     """A customer or a member of staff."""
 
-    # Raised by whatever must end every token handed out before.
+    # Incremented to make all earlier tokens of the user invalid.
     token_version = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -21,9 +21,9 @@ class User(AbstractUser):
 
 
 class TokenFamily(models.Model):
-    """One sign-in: the chain of refresh tokens that follow from it, of which only the newest is good.
+    """One sign-in with its chain of refresh tokens; only the newest token is valid.
 
-    Two parties hold a refresh token that is used again after its successor was handed out: the family ends
+    A second use of an older token shows that two parties hold it, so the family ends
     (RFC 9700, section 4.14.2, refresh token rotation).
     """
 

@@ -12,13 +12,13 @@ from wallets.runtime.constraints import is_number
 
 
 class WalletRole(models.TextChoices):
-    """The owner of a wallet: a customer, or the house in one of its parts."""
+    """The role of a wallet: a customer's wallet, or one of the house's."""
 
     CUSTOMER = "customer"
     FUNDING = "funding"  # the world outside
-    CLEARING = "clearing"  # paid for, not yet settled
+    CLEARING = "clearing"  # dollars of orders that are paid and not yet settled
     VENUE = "venue"  # the counterparty
-    INVENTORY = "inventory"  # coins owned beyond what is owed
+    INVENTORY = "inventory"  # coins that the house owns beyond those it owes
     FEES = "fees"
     TRADING_RESULT = "trading_result"  # slippage and rounding
 
@@ -29,8 +29,8 @@ STORED_BALANCES = (WalletRole.CUSTOMER, WalletRole.INVENTORY)
 class Wallet(models.Model):
     """An account of the ledger in one asset.
 
-    The balance is stored for customers and inventory, and null for the other house wallets: those
-    are sums over their transactions, not hot rows.
+    Wallets of customers and of inventory store their balance. The other house wallets store null, and their
+    balance is the sum of their movements: a stored balance would be a row that every order updates.
     """
 
     owner = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="wallets")
@@ -46,7 +46,7 @@ class Wallet(models.Model):
             models.UniqueConstraint(
                 fields=["role", "asset"], condition=Q(owner=None), name="one_house_wallet_per_role_and_asset"
             ),
-            # The target of the composite foreign keys of Transaction.
+            # The composite foreign keys of Transaction refer to this key.
             models.UniqueConstraint(fields=["id", "asset"], name="wallet_id_and_asset_are_one_key"),
             models.CheckConstraint(
                 condition=Q(owner=None) ^ Q(role=WalletRole.CUSTOMER), name="customer_wallets_have_an_owner"
@@ -73,24 +73,24 @@ class Wallet(models.Model):
 
 
 class TransactionKind(models.TextChoices):
-    """The kind of a movement. Customers see the first four, of their dollar wallet."""
+    """The kind of a movement. Customers see only the first four kinds, in their dollar wallet."""
 
     DEPOSIT = "deposit"
     WITHDRAWAL = "withdrawal"
     PURCHASE = "purchase"
     REFUND = "refund"
     DELIVERY = "delivery"  # coins to a customer
-    REVENUE = "revenue"  # what completed orders paid
+    REVENUE = "revenue"  # charges of completed orders
     FILL = "fill"  # coins from the venue
     FILL_COST = "fill_cost"  # dollars to the venue
     CORRECTION = "correction"
 
 
 class Transaction(models.Model):
-    """One movement of one asset from a source wallet to a destination wallet. Never changed.
+    """One movement of one asset from a source wallet to a destination wallet; a row never changes.
 
-    Each row balances by construction. `reference` says what is booked, so that the same thing cannot
-    be booked twice: an order's delivery and its refund share one reference, because it has one outcome.
+    Each row balances by construction. `reference` is unique, so that nothing is booked twice: an order's
+    delivery and refund share one reference, because an order has one outcome.
     """
 
     asset = models.CharField(max_length=16)
@@ -99,7 +99,7 @@ class Transaction(models.Model):
     destination = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=16, choices=TransactionKind.choices)
     reference = models.CharField(max_length=100, unique=True)
-    order_id = models.BigIntegerField(null=True, blank=True)  # opaque here: orders belong to the shop
+    order_id = models.BigIntegerField(null=True, blank=True)  # no foreign key: orders belong to the shop
     customer = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     balance_after = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
     reverses = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT)
@@ -159,5 +159,5 @@ class Transaction(models.Model):
         return self.reference
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Insert only. The database refuses updates and deletions as well."""
+        """Insert the row, and never update one. The database refuses updates and deletions too."""
         super().save(*args, **{**kwargs, "force_insert": True})

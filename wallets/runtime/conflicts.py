@@ -15,9 +15,9 @@ _TRIES = 3
 
 
 def retried_on_conflict(transact: Callable[P, R]) -> Callable[P, R]:
-    """Run `transact`, a whole transaction, up to three times while locks or deadlocks defeat it.
+    """Run `transact`, a whole database transaction, up to three times while conflicts abort it.
 
-    Raises Busy after the last try. To be written outside of `transaction.atomic(durable=True)`.
+    Raises Busy after the third try. Place this decorator above `transaction.atomic(durable=True)`.
     """
 
     @wraps(transact)
@@ -39,7 +39,7 @@ def retried_on_conflict(transact: Callable[P, R]) -> Callable[P, R]:
 
 
 def is_conflict(error: BaseException | None) -> bool:
-    """Say whether the database error behind `error` passes by itself."""
+    """Say whether a conflict in the database caused `error`, so that another try may succeed."""
     while error is not None:
         if getattr(error, "sqlstate", None) in _PASSING:
             return True

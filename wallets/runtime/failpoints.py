@@ -1,7 +1,7 @@
-"""Named places in the code where a test ends or freezes this process, to see what the others make of it.
+"""Named places in the code where a test kills or freezes this process to see how the other processes cope.
 
-Off unless FAILPOINTS names some (`claim.committed=kill,attempt.sent=stop`), and then each fires once for all
-processes that share FAILPOINTS_DIR: the process that makes the file named like the shot is the one it hits.
+Off unless FAILPOINTS lists shots (`claim.committed=kill,attempt.sent=stop`). Each shot fires only once among all
+processes that share FAILPOINTS_DIR: it hits the process that first creates the file of its name.
 """
 
 import os
@@ -16,7 +16,7 @@ _SHOTS: Final[tuple[str, ...]] = tuple(settings.DEVELOPMENT.failpoints)
 
 
 def reach(point: str) -> None:
-    """Say that `point` has been reached. Costs nothing while no failpoint is armed."""
+    """Kill or freeze this process if FAILPOINTS has a shot for `point`. Costs nothing without FAILPOINTS."""
     if _SHOTS:
         _fire(point)
 
@@ -31,7 +31,7 @@ def _fire(point: str) -> None:
 
 
 def _mark(shot: str) -> None:
-    """Raises FileExistsError when the shot has been fired already. The file says by whom."""
+    """Create the shot's file, with this process's id. Raises FileExistsError if the shot was fired before."""
     descriptor = os.open(settings.DEVELOPMENT.failpoints_dir / shot, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as marker:
         marker.write(str(os.getpid()))

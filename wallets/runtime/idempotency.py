@@ -1,7 +1,7 @@
-"""Idempotency keys: one key and one request, one effect.
+"""Idempotency keys: a request that is repeated under the same key has one effect.
 
-The key is kept on the row that it made, with a hash of the validated request, and commits with it.
-After the IETF draft "The Idempotency-Key HTTP Header Field" (draft-ietf-httpapi-idempotency-key-header).
+The row that a request creates also stores its key and a hash of the validated request.
+Follows the IETF draft "The Idempotency-Key HTTP Header Field" (draft-ietf-httpapi-idempotency-key-header).
 """
 
 import hashlib
@@ -17,19 +17,19 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True, kw_only=True)
 class IdempotencyKey:
-    """A customer's key for one request, and the hash of what was asked under it."""
+    """A customer's key for one request, and the hash of that request."""
 
     value: str
     request_hash: str
 
     def ensure_same_request(self, *, earlier_hash: str) -> None:
-        """Raise IdempotencyKeyReused unless the earlier request asked for the same thing."""
+        """Raise IdempotencyKeyReused if the earlier request had a different hash."""
         if earlier_hash != self.request_hash:
             raise IdempotencyKeyReused
 
 
 def idempotency_key(*, key: str | None, request: Mapping[str, str | Decimal | None]) -> IdempotencyKey | None:
-    """Pair `key` with the hash of `request`. 3, 3.0 and "3.00" are the same request."""
+    """Pair `key` with the hash of `request`; return None without a key. Equal decimals (3 and 3.00) hash alike."""
     if key is None:
         return None
     normal = {name: _normal(value) for name, value in request.items() if value is not None}

@@ -10,7 +10,7 @@ _ids: ContextVar[dict[str, object]] = ContextVar("log_ids")
 
 @contextmanager
 def log_context(**ids: object) -> Iterator[None]:
-    """Name `ids` in every log line of the block, in this thread."""
+    """Add `ids` to every log line that this thread writes in the block."""
     token = _ids.set({**_ids.get({}), **ids})
     try:
         yield
@@ -19,12 +19,12 @@ def log_context(**ids: object) -> Iterator[None]:
 
 
 def add_to_log_context(**ids: object) -> None:
-    """Name `ids` in the lines that follow in the running block, its last ones included."""
+    """Add `ids` to all later log lines of the innermost `log_context` block."""
     _ids.get({}).update(ids)
 
 
 class AddContext(logging.Filter):
-    """Puts the context's ids on every record, for the formatter."""
+    """Copies the ids of the log context to every log record, for the formatter."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         for name, value in _ids.get({}).items():

@@ -1,4 +1,4 @@
-"""Pages of lists that only grow, newest first: an opaque cursor over (created_at, id)."""
+"""Pages of append-only lists, newest first. The opaque cursor holds (created_at, id) of the last row."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ Row = TypeVar("Row", bound=models.Model)
 
 @dataclass(frozen=True, kw_only=True)
 class Page(Generic[Row]):
-    """Some rows, and the cursor of those that follow, if any do."""
+    """The rows of a page, and the cursor of the next page; None on the last page."""
 
     rows: list[Row]
     next_cursor: str | None
@@ -31,9 +31,9 @@ class Page(Generic[Row]):
 def read_page(
     *, queryset: "models.QuerySet[Row]", filters: Mapping[str, Any], limit: int, cursor: str | None
 ) -> Page[Row]:
-    """Read `limit` rows of `queryset`, newest first, from where `cursor` points on.
+    """Read the next `limit` rows of `queryset` after `cursor`, newest first.
 
-    `filters` are the caller's own, already applied; a cursor is good for the same ones only.
+    The caller has filtered `queryset` by `filters`. A cursor is valid only for the filters that it was made with.
     Raises InvalidCursor.
     """
     fingerprint = _fingerprint(filters)

@@ -5,7 +5,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 def make_progress(console: Console, *, width: int = 10, is_quiet: bool = False) -> Progress:
-    """Return bars with a description of `width` characters, a count and the time; none where it is quiet."""
+    """Return progress bars: a description padded to `width`, a count, the time. `is_quiet` hides the bars."""
     return Progress(
         TextColumn(f"{{task.description:<{width}}}"),
         BarColumn(),

@@ -1,11 +1,11 @@
-"""One round trip to Redis for the counters and the keys of a request."""
+"""Increments a request's counters and reads its keys in one round trip to Redis."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from wallets.runtime.redis_store import with_redis
 
-# The first keys are counters, each with its seconds to live among the arguments; the others are only read.
+# The first #ARGV keys are counters, and ARGV holds their lifetimes in seconds. The other keys are only read.
 _COUNT_AND_READ: Final = """
 local answers = {}
 for i, seconds in ipairs(ARGV) do
@@ -18,18 +18,18 @@ return answers
 
 
 class RedisRound:
-    """Gathers the keys that a request will read, and sends them with the counters that it touches."""
+    """Collects the keys that a request will read. `count` reads them when it increments the request's counters."""
 
     def __init__(self) -> None:
         self._to_read: list[str] = []
         self._read: dict[str, str | None] = {}
 
     def prefetch(self, *keys: str) -> None:
-        """Read `keys` along with the next counters."""
+        """Add `keys` to the keys that the next `count` reads."""
         self._to_read += keys
 
     def count(self, counters: Mapping[str, int]) -> list[int]:
-        """Add one to each counter, and return their new values. A new counter lives for so many seconds.
+        """Add one to each counter and return the new values. `counters` maps each key to its lifetime in seconds.
 
         Raises RedisAway.
         """
@@ -40,5 +40,5 @@ class RedisRound:
         return [int(value) for value in answers[: len(counters)]]
 
     def find(self, key: str) -> str | None:
-        """Return the value that was read under `key`; None when there was none, or no Redis."""
+        """Return the value that `count` read for `key`; None if Redis had no value or did not answer."""
         return self._read.get(key)

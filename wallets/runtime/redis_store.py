@@ -1,7 +1,8 @@
-"""Redis as this project uses it: quick, forgetful, and never waited for.
+"""Access to Redis, which may lose its data and may be away at any time.
 
-After a failure this process leaves Redis alone for a moment, so that a frozen server costs one short
-wait now and then and not one a request. What Redis held can always be had from Postgres.
+After a failure this process skips Redis for a moment, so that a frozen server costs a short wait now and
+then and not in every request. Without Redis, offers and pool totals come from Postgres, and each process
+counts limits by itself.
 """
 
 import logging
@@ -21,11 +22,11 @@ T = TypeVar("T")
 
 
 class RedisAway(Exception):
-    """Redis does not answer, or did not a moment ago."""
+    """Redis did not answer, or is skipped because it did not answer a moment ago."""
 
 
 class _Breaker:
-    """Remembers a failure for a moment. Per process on purpose: it is this process that waits."""
+    """Remembers a failure of Redis for a moment. Each process has its own breaker, because each waits by itself."""
 
     retry_at = 0.0
 
@@ -43,7 +44,7 @@ breaker = _Breaker()
 
 
 def with_redis(command: Callable[["redis.Redis"], T]) -> T:
-    """Run one round trip against Redis. Raises RedisAway."""
+    """Run `command`, one round trip to Redis. Raises RedisAway."""
     if breaker.is_open():
         raise RedisAway
     try:
@@ -58,9 +59,9 @@ _own = threading.local()
 
 
 def _client() -> "redis.Redis":
-    """Return this thread's own connection: the locks and checks of a pool cost more than the command.
+    """Return this thread's own client: the locks and checks of a connection pool cost more than the command.
 
-    A connection that Redis has closed shows when it is used, and the command is sent again over a new one.
+    If Redis has closed the connection, the next command fails and is sent again over a new connection.
     """
     if not hasattr(_own, "client"):
         _own.client = redis.Redis(

@@ -1,8 +1,8 @@
-"""The one door to SQL: statements in files, run by name.
+"""Runs SQL statements from files, by name.
 
-`trading.claim` is the file `trading/sql/claim.sql`: one statement, with psycopg's named placeholders
-(`%(coin_id)s`; a literal per cent sign is `%%`). Files hold the statements that the ORM cannot
-express, or expresses at a measured cost; everything else is the ORM's.
+The name `trading.claim` means the file `trading/sql/claim.sql`. A file holds one statement, with psycopg's
+named placeholders (`%(coin_id)s`; a literal per cent sign is `%%`). Only statements that the ORM cannot
+express, or that are measurably slower with the ORM, are in files.
 """
 
 from functools import cache
@@ -38,7 +38,7 @@ def execute(name: str, **values: Any) -> int:
 
 @cache
 def load_statement(name: str) -> str:
-    """Return the text of a statement, read once a process, without the lines that are comments."""
+    """Return the text of a statement without its comment lines. Each process reads a file once."""
     app, _, statement = name.partition(".")
     text = (files(app) / "sql" / f"{statement}.sql").read_text()
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))

@@ -1,4 +1,4 @@
-"""Bodies of signing up, in and out."""
+"""Bodies of sign-up, sign-in and sign-out."""
 
 from typing import Annotated
 
@@ -51,7 +51,7 @@ class Credentials(Request):
     password: Password
 
 
-_TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyX2lkIjoxfQ.c2lnbmF0dXJl"  # noqa: S105  an example, of nobody
+_TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyX2lkIjoxfQ.c2lnbmF0dXJl"  # noqa: S105  an example, not a secret
 
 
 class RefreshRequest(Request):
@@ -61,7 +61,7 @@ class RefreshRequest(Request):
 
 
 class Tokens(Response):
-    """An access token for calls, and a refresh token for the next pair."""
+    """An access token for API calls, and a refresh token that is exchanged for the next pair."""
 
     model_config = examples({"access": _TOKEN, "refresh": _TOKEN})
 

@@ -1,4 +1,4 @@
-"""Bodies of the statement."""
+"""Bodies of movements."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -13,12 +13,12 @@ from wallets.web.lists import ListQuery
 
 
 class TransactionQuery(ListQuery):
-    type: Annotated[Literal["deposit", "withdrawal"] | None, Field(description="Into the wallet, or out of it.")] = None
-    order_id: Annotated[int | None, Field(ge=1, lt=2**63, description="Of one order.")] = None
+    type: Annotated[Literal["deposit", "withdrawal"] | None, Field(description="Only movements of this type.")] = None
+    order_id: Annotated[int | None, Field(ge=1, lt=2**63, description="Only movements of this order.")] = None
 
 
 class TransactionAnswer(Response):
-    """A movement of the customer's dollar wallet; `type` is its direction seen from there."""
+    """A movement of the customer's dollar wallet. `type` is `deposit` for dollars in, `withdrawal` for dollars out."""
 
     model_config = examples(
         {

@@ -6,7 +6,7 @@ from wallets.web.bodies import Request, Response, examples
 
 
 class CashRequest(Request):
-    """US dollars."""
+    """An amount of US dollars."""
 
     model_config = examples({"amount": "100.00"})
 

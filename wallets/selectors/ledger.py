@@ -1,4 +1,4 @@
-"""Reading wallets and movements; nothing here changes or locks anything."""
+"""Reads wallets and movements. Nothing here changes or locks a row."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from wallets.selectors.accounts import Principal
 
 
 def get_dollar_balance(*, principal: Principal) -> Decimal:
-    """Return the balance of the caller's dollar wallet. One query, which also reads whether the account is active.
+    """Return the balance of the caller's dollar wallet. The one query also checks that the account is active.
 
     Raises TokenInvalid, and NotFound for a user without a wallet.
     """
@@ -38,7 +38,7 @@ def list_coin_balances(*, owner_id: int) -> dict[str, Decimal]:
 
 @dataclass(frozen=True, kw_only=True)
 class TransactionFilters:
-    """Filters of the statement of a customer's dollar wallet; `direction` is deposit or withdrawal."""
+    """Filters for the movements of a customer's dollar wallet; `direction` is deposit or withdrawal."""
 
     direction: str | None = None
     order_id: int | None = None
@@ -72,7 +72,7 @@ def list_transactions(
 
 
 def get_transaction(*, customer_id: int, transaction_id: int) -> Transaction:
-    """Return one of the customer's dollar movements. Raises NotFound, also for another customer's."""
+    """Return one of the customer's dollar movements. Raises NotFound, also for a movement of another customer."""
     row = _statement(customer_id).filter(id=transaction_id).first()
     if row is None:
         raise NotFound

@@ -1,4 +1,4 @@
-"""Opening accounts, signing in, freezing."""
+"""Opens accounts, signs customers in, and freezes or unfreezes them."""
 
 from datetime import datetime
 
@@ -22,7 +22,7 @@ def register(*, username: str, password: str, email: str, now: datetime) -> Toke
     except ValidationError as error:
         raise WeakPassword(error.messages) from error
     user = User(username=username, email=User.objects.normalize_email(email))
-    user.set_password(password)  # slow on purpose, so before the transaction
+    user.set_password(password)  # hashing is slow on purpose, so it precedes the database transaction
     return _open_account(user, now)
 
 
@@ -31,21 +31,21 @@ def _open_account(user: User, now: datetime) -> TokenPair:
     try:
         user.save(force_insert=True)
     except IntegrityError as error:
-        raise UsernameTaken from error  # which ends this transaction too
+        raise UsernameTaken from error  # raising rolls the database transaction back
     open_dollar_wallet(owner=user)
     return start_token_family(user=user, now=now)
 
 
 def open_dollar_wallet(*, owner: User) -> None:
-    """Open the wallet of the API for `owner`; one that is open already stays as it is."""
+    """Open the dollar wallet of `owner`; an existing wallet stays as it is."""
     Wallet.objects.get_or_create(owner=owner, asset=USD, defaults={"role": WalletRole.CUSTOMER, "balance": 0})
 
 
 def sign_in(*, username: str, password: str, now: datetime) -> TokenPair:
     """Exchange a username and password for tokens.
 
-    Raises InvalidCredentials, after the same work, for an unknown user, a wrong password and a
-    disabled account alike.
+    Raises InvalidCredentials for an unknown user, a wrong password and a disabled account alike, after
+    the same amount of work.
     """
     user = authenticate(username=username, password=password)
     if user is None:
@@ -56,9 +56,9 @@ def sign_in(*, username: str, password: str, now: datetime) -> TokenPair:
 @retried_on_conflict
 @transaction.atomic(durable=True)
 def freeze_customer(*, owner_id: int) -> None:
-    """Stop the customer from moving money, at once and whatever tokens are out; reading stays allowed.
+    """Stop the customer from moving money, at once and even with valid tokens; reading stays allowed.
 
-    Waits for the wallet's lock, so that what was being done is over. Open orders are settled as usual.
+    Waits for the wallet's lock, so that operations in progress have ended. Open orders are settled as usual.
     """
     _set_frozen(owner_id=owner_id, frozen=True)
 
@@ -66,7 +66,7 @@ def freeze_customer(*, owner_id: int) -> None:
 @retried_on_conflict
 @transaction.atomic(durable=True)
 def unfreeze_customer(*, owner_id: int) -> None:
-    """Let the customer act again."""
+    """Allow the customer to move money again."""
     _set_frozen(owner_id=owner_id, frozen=False)
 
 

@@ -1,4 +1,4 @@
-"""Dollars in and out of a customer's wallet."""
+"""Deposits to a customer's dollar wallet and withdrawals from it."""
 
 import uuid
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from wallets.services.ledger.moving import Movement, credit, debit, ensure_funds
 
 @dataclass(frozen=True, kw_only=True)
 class CashMovement:
-    """The wallet's balance after the movement, and whether the movement had been made before."""
+    """The wallet's balance after a movement, and whether an earlier request with the same key made the movement."""
 
     balance: Decimal
     replayed: bool
 
 
 def deposit(*, principal: Principal, amount: Decimal, key: IdempotencyKey | None, now: datetime) -> CashMovement:
-    """Credit `amount` US dollars on the customer's own word, where the configuration allows that.
+    """Credit `amount` US dollars without proof of payment, if the configuration allows self-service deposits.
 
     Raises DepositsClosed, AccountFrozen, IdempotencyKeyReused.
     """
@@ -42,7 +42,7 @@ def withdraw(*, principal: Principal, amount: Decimal, key: IdempotencyKey | Non
 
 @transaction.atomic(durable=True)
 def book_opening_deposit(*, owner_id: int, amount: Decimal, now: datetime) -> None:
-    """Credit a new wallet, once: for seeding. A second call changes nothing."""
+    """Credit the new wallet of a seeded customer. A second call changes nothing."""
     user = User.objects.get(pk=owner_id)
     principal = Principal(user_id=owner_id, token_version=user.token_version)
     wallet = lock_dollar_wallet(principal=principal)

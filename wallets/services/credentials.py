@@ -1,4 +1,4 @@
-"""Passwords, and the end of all sessions: the one place where either is changed."""
+"""Changes passwords and ends sessions; no other code does either."""
 
 from django.db import transaction
 from django.db.models import F
@@ -8,9 +8,9 @@ from wallets.models import User
 
 @transaction.atomic
 def change_password(*, user: User, password: str | None) -> None:
-    """Set a new password, and end every session of the user: no token handed out before opens anything any more.
+    """Set a new password and end every session of the user: all earlier tokens become invalid.
 
-    None leaves the user without a password to sign in with.
+    A user whose new password is None cannot sign in.
     """
     user.set_password(password)
     user.save(update_fields=["password"])
@@ -19,5 +19,5 @@ def change_password(*, user: User, password: str | None) -> None:
 
 
 def end_sessions(*, username: str) -> None:
-    """End every session of a user; nothing happens where there is no such user."""
+    """End every session of a user; do nothing if the user does not exist."""
     User.objects.filter(username=username).update(token_version=F("token_version") + 1)

@@ -1,4 +1,4 @@
-"""The wallets of the house."""
+"""Opens the house wallets."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ _COIN_ROLES = (WalletRole.VENUE, WalletRole.INVENTORY)
 
 
 def open_house_wallets(*, asset: str, using: str = DEFAULT_DB_ALIAS) -> None:
-    """Open the house's wallets for trading in `asset`; open ones stay as they are."""
+    """Open the house wallets that trading in `asset` needs; existing wallets stay as they are."""
     roles = _DOLLAR_ROLES if asset == USD else _COIN_ROLES
     Wallet.objects.using(using).bulk_create(
         [Wallet(asset=asset, role=role, balance=0 if role in STORED_BALANCES else None) for role in roles],
@@ -27,5 +27,5 @@ def open_house_wallets(*, asset: str, using: str = DEFAULT_DB_ALIAS) -> None:
 
 
 def open_house_wallets_after_migrate(*, using: str, **_: Any) -> None:
-    """Handle Django's post_migrate signal."""
+    """Open the house's dollar wallets after `migrate`: a receiver of Django's post_migrate signal."""
     open_house_wallets(asset=USD, using=using)

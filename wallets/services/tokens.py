@@ -1,4 +1,4 @@
-"""Access and refresh tokens (JSON Web Tokens, RFC 7519), and the families they come in."""
+"""Access and refresh tokens (JSON Web Tokens, RFC 7519). The refresh tokens of one sign-in form a family."""
 
 import time
 import uuid
@@ -21,14 +21,14 @@ _FAMILY_CLAIM = "family"
 
 @dataclass(frozen=True, kw_only=True)
 class TokenPair:
-    """An access token for calls, and a refresh token for the next pair."""
+    """An access token for API calls, and a refresh token that is exchanged for the next pair."""
 
     access: str
     refresh: str
 
 
 def start_token_family(*, user: User, now: datetime) -> TokenPair:
-    """Hand out the first pair of a sign-in."""
+    """Return the first pair of tokens of a new sign-in."""
     token = _refresh_token(user, family_id=uuid.uuid4())
     TokenFamily.objects.create(
         id=token[_FAMILY_CLAIM],
@@ -41,7 +41,7 @@ def start_token_family(*, user: User, now: datetime) -> TokenPair:
 
 
 def read_access_token(token: str) -> Principal:
-    """Return the customer whom the access token was given to, from its signed claims alone. Raises TokenInvalid."""
+    """Return the customer named in the token's signed claims, without a query. Raises TokenInvalid."""
     principal, expires_at = _verify_access_token(token)
     if expires_at <= time.time():
         raise TokenInvalid
@@ -50,7 +50,7 @@ def read_access_token(token: str) -> Principal:
 
 @lru_cache(maxsize=10_000)
 def _verify_access_token(token: str) -> tuple[Principal, int]:
-    """Return the token's customer and its end (Unix time). Cached: a signature that was right once stays right."""
+    """Return the token's customer and expiry (Unix time). Cached, because a valid signature stays valid."""
     claims = _decode(AccessToken, token)
     user_id, version = claims.get("user_id"), claims.get(_VERSION_CLAIM)
     if type(user_id) is not int or type(version) is not int:
@@ -59,9 +59,9 @@ def _verify_access_token(token: str) -> tuple[Principal, int]:
 
 
 def rotate_refresh_token(*, refresh: str, now: datetime) -> TokenPair:
-    """Exchange a refresh token for the next pair; the old one is dead from then on.
+    """Exchange a refresh token for the next pair; the old token becomes invalid.
 
-    Raises TokenInvalid. A token that had been exchanged before ends its whole family, because two parties hold it.
+    Raises TokenInvalid. A second use of the old token ends its whole family, because two parties hold that token.
     """
     claims = _decode(RefreshToken, refresh)
     pair = _rotate(claims=claims, now=now)
@@ -72,7 +72,7 @@ def rotate_refresh_token(*, refresh: str, now: datetime) -> TokenPair:
 
 @transaction.atomic(durable=True)
 def _rotate(*, claims: Any, now: datetime) -> TokenPair | None:
-    """Return None instead of raising: the end of a family must commit."""
+    """Return the next pair, or None for an invalid token. Raising would roll back the end of the family."""
     family = _lock_family(claims)
     if family is None or family.ended_at or not family.user.is_active:
         return None
@@ -88,7 +88,7 @@ def _rotate(*, claims: Any, now: datetime) -> TokenPair | None:
 
 @transaction.atomic(durable=True)
 def sign_out(*, refresh: str, user_id: int, now: datetime) -> None:
-    """End the user's sign-in that the refresh token belongs to. Raises TokenInvalid."""
+    """End the token family of `refresh`. Raises TokenInvalid, also for a token of another user."""
     family = _lock_family(_decode(RefreshToken, refresh))
     if family is None or family.ended_at or family.user_id != user_id:
         raise TokenInvalid
@@ -96,7 +96,7 @@ def sign_out(*, refresh: str, user_id: int, now: datetime) -> None:
 
 
 def prune_token_families(*, before: datetime) -> int:
-    """Delete the sign-ins whose last refresh token had expired by `before`, and return their number."""
+    """Delete the token families that expired before `before`, and return their number."""
     return TokenFamily.objects.filter(expires_at__lt=before).delete()[0]
 
 

@@ -1,5 +1,5 @@
--- Changes the balance of a locked wallet and books why. One statement: on the order path each costs as much as all of
--- its rows.
+-- Changes the balance of a locked wallet and books the movement. One statement for both, because each statement costs
+-- as much as all of its rows when an order is placed.
 WITH changed AS (
     UPDATE wallets_wallet SET balance = balance + %(change)s WHERE id = %(wallet)s
     RETURNING id, owner_id, balance

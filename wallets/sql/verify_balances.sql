@@ -1,4 +1,4 @@
--- Wallets whose stored balance is not the sum of their movements, or is negative.
+-- Finds wallets whose stored balance is not the sum of their movements, or is negative.
 WITH moved AS (
     SELECT wallet_id, sum(change) AS total FROM (
         SELECT destination_id AS wallet_id, amount AS change FROM wallets_transaction

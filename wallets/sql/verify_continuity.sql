@@ -1,4 +1,4 @@
--- Movements whose `balance_after` does not continue the one before.
+-- Finds movements whose `balance_after` is not the wallet's previous `balance_after` plus the change.
 WITH steps AS (
     SELECT t.id, w.id AS wallet_id, t.balance_after,
            CASE WHEN t.destination_id = w.id THEN t.amount ELSE -t.amount END AS change,

@@ -1,4 +1,4 @@
-"""Amounts on the wire: strings in plain notation on the way out, strings or numbers on the way in, exact both ways."""
+"""Exact amounts in JSON: answers hold strings in plain notation, requests may hold strings or numbers."""
 
 from decimal import Decimal
 from typing import Annotated, Any

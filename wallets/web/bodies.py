@@ -1,4 +1,4 @@
-"""The form of every body, and the refusal of bodies that have none."""
+"""Base classes of all bodies, and the errors for unreadable bodies."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from pydantic import (
 from wallets.exceptions import DomainError
 
 Body = dict[str, Any]
-"""An answer's members; Ninja checks them against the operation's schema."""
+"""The members of an answer's body; Ninja checks them against the operation's schema."""
 
 
 class MalformedJson(DomainError):
@@ -22,17 +22,19 @@ class UnsupportedMediaType(DomainError):
 
 
 def examples(*values: dict[str, Any]) -> ConfigDict:
-    """Return a schema's configuration with instances of it, for the documents."""
+    """Return a schema's configuration with example bodies for the API document."""
     return ConfigDict(json_schema_extra={"examples": list(values)})
 
 
 class Response(BaseModel):
-    """An answer's body. Not Ninja's Schema, whose access to querysets and files took a quarter of a list's time."""
+    """Base of an answer's body. Ninja's own Schema is slower: its support for querysets and files took a quarter of
+    the time of a list.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
 
 class Request(BaseModel):
-    """A request body: unknown members are refused."""
+    """Base of a request's body; refuses unknown members."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)

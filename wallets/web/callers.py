@@ -1,4 +1,4 @@
-"""Who is calling, and whether they have called too often. Ninja runs these before an operation."""
+"""Authentication for Ninja: identifies each caller, and counts each call against limits."""
 
 import ipaddress
 from typing import Any
@@ -15,13 +15,13 @@ from wallets.web.limits import ANONYMOUS, USER, Limit, Usage, count_call
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_IPV6_CUSTOMER_PREFIX = 64  # what one customer is given, RFC 6177
+_IPV6_CUSTOMER_PREFIX = 64  # a customer gets at least one /64, RFC 6177
 
 
 class AccessToken(HttpBearer):
-    """A customer with an access token. Counts against USER and, if given, a narrower limit.
+    """Requires a customer's access token. Each call counts against USER, and against `limit` if one is given.
 
-    Calls without a good token count against ANONYMOUS, so that guessing is limited too.
+    Calls without a valid token count against ANONYMOUS, so that guessing tokens is limited too.
     """
 
     def __init__(self, *, limit: Limit | None = None) -> None:
@@ -42,7 +42,7 @@ class AccessToken(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> Principal:
         """Accept a signed, unexpired token, without a query.
 
-        For operations that read the caller's wallet or lock it: they see at once whether the account is active.
+        For operations that read or lock the caller's wallet: their own query checks that the account is active.
         """
         principal = read_access_token(token)
         limit_caller(request, *self._limits, caller=str(principal.user_id))
@@ -50,7 +50,7 @@ class AccessToken(HttpBearer):
 
 
 class FreshAccessToken(AccessToken):
-    """The same, of an account that is active now. Costs one query."""
+    """Like AccessToken, and checks with one query that the account is active."""
 
     def authenticate(self, request: HttpRequest, token: str) -> Principal:
         principal = super().authenticate(request, token)
@@ -59,7 +59,7 @@ class FreshAccessToken(AccessToken):
 
 
 class AnonymousCaller:
-    """A caller without a token; counts against a limit of their address."""
+    """Accepts callers without a token. Each call counts against `limit`, by the caller's address."""
 
     def __init__(self, limit: Limit = ANONYMOUS) -> None:
         self._limit = limit
@@ -71,10 +71,10 @@ class AnonymousCaller:
 
 
 class Prefetch:
-    """Names Redis keys that the operation will read, to be fetched in the round trip that counts the call.
+    """Reads Redis keys that the operation needs, in the round trip that counts the call.
 
-    Stands before the authentication in an operation's `auth`: Ninja asks one after the other who the caller is, until
-    one of them knows. This one never does.
+    Put Prefetch first in an operation's `auth`: Ninja tries the list's items in order until one returns a caller, and
+    Prefetch returns None.
     """
 
     def __init__(self, *keys: str) -> None:
@@ -85,22 +85,22 @@ class Prefetch:
 
 
 def caller(request: HttpRequest) -> Any:
-    """Return whom the operation's authentication let in: a Principal, or an address."""
+    """Return the caller that the operation's authentication found: a Principal, or an address."""
     return request.auth  # type: ignore[attr-defined]  # set by Ninja
 
 
 def redis_round_of(request: HttpRequest) -> RedisRound:
-    """Return the request's round trip to Redis, to which anybody may add before the call is counted."""
+    """Return the request's round trip to Redis; any code may add keys to it until the call is counted."""
     if not hasattr(request, "redis_round"):
-        request.redis_round = RedisRound()  # type: ignore[attr-defined]  # ours
+        request.redis_round = RedisRound()  # type: ignore[attr-defined]  # our own attribute
     found: RedisRound = request.redis_round  # type: ignore[attr-defined]  # set above
     return found
 
 
 def limit_caller(request: HttpRequest, *limits: Limit, caller: str) -> None:
-    """Count the call; every answer to it says what remains. Raises RateLimited."""
+    """Count the call against `limits`; every answer states the calls left. Raises RateLimited."""
     usages = count_call(limits=limits, caller=caller, redis_round=redis_round_of(request))
-    request.rate_limits = [*limits_counted(request), *usages]  # type: ignore[attr-defined]  # ours
+    request.rate_limits = [*limits_counted(request), *usages]  # type: ignore[attr-defined]  # our own attribute
     for usage in usages:
         usage.ensure_within()
 
@@ -110,14 +110,14 @@ def _limit_stranger(request: HttpRequest) -> None:
 
 
 def limits_counted(request: HttpRequest) -> list[Usage]:
-    """Return what remains of the limits that the request was counted against so far."""
+    """Return the usage of each limit that has counted the request so far."""
     return getattr(request, "rate_limits", [])
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the caller's address: the peer, or the last hop before the proxies that TRUSTED_PROXIES names.
+    """Return the caller's address: the peer's, or the last hop before the proxies that TRUSTED_PROXIES names.
 
-    X-Forwarded-For of anybody else is not believed. An IPv6 address stands for its /64.
+    X-Forwarded-For is ignored if any other peer sends it. An IPv6 address is replaced by its /64 network.
     """
     address = _parsed(request.META.get("REMOTE_ADDR", ""))
     hops = request.headers.get("X-Forwarded-For", "").split(",")

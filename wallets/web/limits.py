@@ -1,13 +1,14 @@
-"""How often somebody may call: django-ratelimit's rates, windows and keys, counted in Redis.
+"""Limits on calls: django-ratelimit's rates, windows and keys, with counters in Redis.
 
-USER                 each signed-in customer, every call
-WALLET               the same customer's deposits and withdrawals
-ANONYMOUS            each address, without a token or with a bad one
-LOGIN, LOGIN_ADDRESS attempts to sign in: of each account, and from each address
-REGISTER             new accounts from each address
+USER           all calls of a customer
+WALLET         deposits and withdrawals of a customer
+ANONYMOUS      calls from an address without a valid token
+LOGIN          attempts to sign in to an account
+LOGIN_ADDRESS  attempts to sign in from an address
+REGISTER       new accounts from an address
 
-django-ratelimit's own `get_usage` costs up to three round trips a limit. So its rules are used and its counting is not:
-all the counters that a call touches are one script's work (wallets.runtime.redis_round).
+django-ratelimit's own `get_usage` costs up to three round trips a limit. Instead, one script increments all counters
+of a call (wallets.runtime.redis_round).
 """
 
 import time
@@ -27,13 +28,13 @@ from wallets.runtime.redis_store import RedisAway
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit; the field of `settings.LIMITS` with its name holds its rate, as N/s, N/m, N/h or N/d."""
+    """A named limit. The field of that name in `settings.LIMITS` holds the rate: N/s, N/m, N/h or N/d."""
 
     name: str
 
     @property
     def rate(self) -> tuple[int, int]:
-        """The calls that fit in a window, and its length in seconds."""
+        """The calls that fit in a window, and the window's length in seconds."""
         return _parse(getattr(settings.LIMITS, self.name.replace("-", "_")))
 
 
@@ -53,7 +54,7 @@ REGISTER: Final = Limit("register")
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What remains of a limit after this call, and seconds until its window resets."""
+    """The calls left of a limit after this call, and the seconds until its window resets."""
 
     limit: Limit
     remaining: int
@@ -61,15 +62,15 @@ class Usage:
     exceeded: bool
 
     def ensure_within(self) -> None:
-        """Raise RateLimited when the call was one too many."""
+        """Raise RateLimited if the call exceeded the limit."""
         if self.exceeded:
             raise RateLimited(limit=self.limit.name, retry_after_seconds=self.reset_seconds)
 
 
 def count_call(*, limits: Sequence[Limit], caller: str, redis_round: RedisRound | None = None) -> list[Usage]:
-    """Count one call of `caller` against `limits`, in one round trip to Redis; without Redis this process counts alone.
+    """Count one call of `caller` against `limits`, in one round trip to Redis; without Redis, in this process only.
 
-    `redis_round` is the request's own, for the keys that are to be read along.
+    `redis_round` is the request's round trip; the keys added to it are read together with the counters.
     """
     windows = [_Window.of(limit, caller) for limit in limits]
     counters = {window.key: window.seconds + EXPIRATION_FUDGE for window in windows}
@@ -82,7 +83,7 @@ def count_call(*, limits: Sequence[Limit], caller: str, redis_round: RedisRound 
 
 @dataclass(frozen=True, kw_only=True)
 class _Window:
-    """The window that a call falls into: its counter's key, its quota of calls, its length, and its end (Unix time)."""
+    """The window of a call: its counter's key, the calls that fit in, its length in seconds, its end (Unix time)."""
 
     limit: Limit
     key: str
@@ -101,13 +102,13 @@ class _Window:
         return Usage(
             limit=self.limit,
             remaining=max(self.calls - count, 0),
-            # The window's last second belongs to it, and the second that runs now has partly gone.
+            # Plus one, because the second `ends_at` belongs to the window too.
             reset_seconds=self.ends_at - int(time.time()) + 1,
             exceeded=count > self.calls,
         )
 
 
-# Shared by the threads of this process. When it is full it drops some entries: an attacker's keys among them.
+# Shared by the threads of this process. A full cache drops some entries, perhaps the counters of an attacker.
 _counted_here = LocMemCache("limits", {"OPTIONS": {"MAX_ENTRIES": 100_000}})
 
 
@@ -120,6 +121,6 @@ def _count_one_in_process(key: str, seconds: int) -> int:
         return 1
     try:
         return _counted_here.incr(key)
-    except ValueError:  # it expired, or was dropped, in between
+    except ValueError:  # the key expired or was dropped in between
         _counted_here.set(key, 1, seconds)
         return 1

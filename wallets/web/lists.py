@@ -1,4 +1,4 @@
-"""Lists over HTTP: their parameters, and the link to the next page."""
+"""The query parameters of lists over HTTP, and the link to the next page."""
 
 import re
 from datetime import UTC, datetime
@@ -23,14 +23,14 @@ _RFC_3339 = re.compile(
 
 
 def _is_rfc_3339(value: object) -> object:
-    """Refuse seconds since 1970, which Pydantic would take."""
+    """Refuse notations other than RFC 3339, such as seconds since 1970, which Pydantic would accept."""
     if isinstance(value, str) and not _RFC_3339.fullmatch(value):
         raise ValueError("must be a time with its offset, such as 2026-01-31T12:00:00Z")
     return value
 
 
 def _in_utc(value: datetime) -> datetime:
-    """Convert to UTC: Postgres knows no offsets of sixteen hours or more. Python's calendar has two ends."""
+    """Convert to UTC, because Postgres refuses offsets of sixteen hours or more."""
     try:
         return value.astimezone(UTC)
     except OverflowError as error:
@@ -45,14 +45,14 @@ class ListQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    created_after: Annotated[Moment | None, Field(description="Made later than this; with an offset.")] = None
-    created_before: Annotated[Moment | None, Field(description="Made earlier than this; with an offset.")] = None
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many at most.")] = DEFAULT_LIMIT
-    cursor: Annotated[str | None, Field(max_length=512, description="From the Link of the page before.")] = None
+    created_after: Annotated[Moment | None, Field(description="Only records created later; needs an offset.")] = None
+    created_before: Annotated[Moment | None, Field(description="Only records created earlier; needs an offset.")] = None
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="The largest number of records.")] = DEFAULT_LIMIT
+    cursor: Annotated[str | None, Field(max_length=512, description="The cursor in the previous page's Link.")] = None
 
 
 def refuse_unknown_parameters(request: HttpRequest, *, known: type[BaseModel]) -> None:
-    """Raise ValidationError for query parameters that Ninja would pass over: a misspelt filter would list too much."""
+    """Raise ValidationError for unknown query parameters. Ninja ignores them: a misspelt filter would list too much."""
     unknown = sorted(request.GET.keys() - known.model_fields.keys())
     if unknown:
         raise ValidationError([{"loc": ("query", name), "msg": "is not a parameter of this list"} for name in unknown])

@@ -1,7 +1,7 @@
-"""Errors as they travel (problem details for HTTP, RFC 9457), and how an operation says which of them it answers with.
+"""Errors as problem details for HTTP (RFC 9457), and the declaration of the errors of an operation.
 
-Each app has a table from its errors to kinds of problem (`wallets.problems`, `trading.problems`), and the site merges
-them. `code` is part of the contract: clients decide by it, so it never changes its meaning.
+Each app maps its errors to kinds of problem in a table (`wallets.problems`, `trading.problems`), and the site merges
+the tables. A `code` is part of the contract: clients decide by it, so its meaning never changes.
 """
 
 import json
@@ -21,7 +21,7 @@ PROBLEM_JSON: Final = "application/problem+json"
 
 @dataclass(frozen=True)
 class ProblemKind:
-    """A status, a stable code, a title, a sentence as an example of the detail, and seconds to wait before a retry."""
+    """A status, a stable code, a title, an example of the detail, and the seconds to wait before a retry."""
 
     status: int
     code: str
@@ -31,7 +31,7 @@ class ProblemKind:
 
 
 Problems = Mapping[type[DomainError], ProblemKind]
-"""The kind of problem that each of an app's errors is answered with."""
+"""Maps each error of an app to its kind of problem."""
 
 MALFORMED_REQUEST: Final = ProblemKind(
     400, "malformed_request", "The request is malformed", "The request is malformed."
@@ -65,7 +65,7 @@ WITHOUT_AN_ERROR: Final = (
     INTERNAL_ERROR,
     UNAVAILABLE,
 )
-"""Kinds that the server itself answers with, for its own reasons as well."""
+"""Kinds of problem that the server also answers with when no DomainError was raised."""
 
 PROBLEMS: Final[Problems] = {
     MalformedJson: ProblemKind(
@@ -86,14 +86,14 @@ MONEY: Final[tuple[Refusal, ...]] = (AccountFrozen, NotFound, Busy)
 
 
 class FieldProblem(Schema):
-    """What is wrong with a field; `body` for the body as a whole."""
+    """An error in one field; `field` is `body` if the error concerns the whole body."""
 
     field: str
     message: str
 
 
 class Problem(Schema):
-    """An error, after RFC 9457. `code` is stable: programs decide by it."""
+    """An error in the form of RFC 9457. `code` is stable, so that programs can decide by it."""
 
     type: str
     title: str
@@ -117,7 +117,7 @@ def problem_body(kind: ProblemKind, *, detail: str = "") -> dict[str, Any]:
 def answer_problem(
     kind: ProblemKind, *, detail: str = "", errors: Sequence[Mapping[str, str]] | None = None
 ) -> HttpResponse:
-    """Answer with a problem of this kind; `errors` names fields."""
+    """Return an answer with a problem of this kind; `errors` lists the invalid fields."""
     body = problem_body(kind, detail=detail)
     if errors is not None:
         body["errors"] = errors
@@ -130,9 +130,9 @@ def answer_problem(
 
 
 def declare_answers(problems: Problems, success: dict[int, Any], *refusals: Refusal) -> dict[str, Any]:
-    """Return an operation's answers, for Ninja's decorators: `success` by status, and every refusal.
+    """Return an operation's answers as arguments for Ninja's decorators. `success` maps each status to a schema.
 
-    A refusal is an error of `problems`, or a kind of problem that has no error of its own.
+    A refusal is an error in `problems`, or a kind of problem that has no error of its own.
     """
     by_status: dict[int, list[ProblemKind]] = {}
     for refusal in refusals:

@@ -13,7 +13,7 @@ _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 
 def _bare_key(value: str | None) -> str | None:
-    """Return the key without quotes: the draft standard has them, most clients do not."""
+    """Return the key without its quotes: the draft standard requires quotes, but most clients omit them."""
     if value is None:
         return None
     if len(value) > 1 and value[0] == value[-1] == '"':
@@ -27,16 +27,16 @@ IdempotencyHeader = Annotated[
     str | None,
     AfterValidator(_bare_key),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"}),
-    # Ninja looks for its own marker in the last place only.
+    # Ninja finds its own marker only in the last place.
     Header(
         None,
         alias="Idempotency-Key",
-        description="1 to 255 visible characters: repeating the request under its key has one effect.",
+        description="1 to 255 visible characters. A request repeated under the same key takes effect once.",
     ),
 ]
 
 
 def mark_replayed(response: HttpResponse, *, replayed: bool) -> None:
-    """Mark the answer as that of an earlier request with the same key."""
+    """Add the header Idempotent-Replayed if an earlier request with the same key had the effect."""
     if replayed:
         response["Idempotent-Replayed"] = "true"

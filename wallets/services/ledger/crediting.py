@@ -1,4 +1,4 @@
-"""Crediting many customers at once, each for one order."""
+"""Credits many customers at once, each for one order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from wallets.services.ledger.locking import lock_customer_wallets
 
 @dataclass(frozen=True, kw_only=True)
 class OrderCredit:
-    """The coins that a completed order brings its customer, or the charge that a refunded one gives back."""
+    """A customer's credit for one order: the coins of a completed order, or the charge of a refunded order."""
 
     order_id: int
     customer_id: int
@@ -22,7 +22,7 @@ class OrderCredit:
 
 
 def deliver_coins(*, asset: str, credits_: Sequence[OrderCredit], now: datetime) -> None:
-    """Hand coins from inventory to many customers. The caller holds the lock on the inventory."""
+    """Move coins from inventory to many customers. The caller holds the lock on the coin's inventory."""
     _open_customer_wallets(asset=asset, customer_ids=[credit_.customer_id for credit_ in credits_])
     _credit_many(
         asset=asset,
@@ -35,7 +35,7 @@ def deliver_coins(*, asset: str, credits_: Sequence[OrderCredit], now: datetime)
 
 
 def refund_customers(*, credits_: Sequence[OrderCredit], now: datetime) -> None:
-    """Give many customers their charges back, from clearing to their dollar wallets."""
+    """Move the charges of many customers from clearing back to their dollar wallets."""
     _credit_many(
         asset=USD,
         source=WalletRole.CLEARING,
@@ -46,7 +46,7 @@ def refund_customers(*, credits_: Sequence[OrderCredit], now: datetime) -> None:
 
 
 def outcome_reference(*, order_id: int) -> str:
-    """Return the one reference of an order's delivery and of its refund: the first to be booked is the only one."""
+    """Return the reference that an order's delivery and refund share, so that only one of the two can be booked."""
     return f"order:{order_id}:outcome"
 
 
@@ -58,7 +58,7 @@ def _credit_many(
     credits_: Sequence[OrderCredit],
     now: datetime,
 ) -> None:
-    """Credit any number of customers: lock their wallets, then change the balances and book in one statement."""
+    """Lock the customers' wallets, then change the balances and book the movements in one statement."""
     customer_ids = [credit_.customer_id for credit_ in credits_]
     lock_customer_wallets(asset=asset, customer_ids=customer_ids)
     booked = sql.execute(
@@ -71,7 +71,7 @@ def _credit_many(
         source=source.value,
         now=now,
     )
-    assert booked == len(credits_), "every credited order has a wallet to be credited to"
+    assert booked == len(credits_), "the customer of every order has a wallet"
 
 
 def _open_customer_wallets(*, asset: str, customer_ids: Sequence[int]) -> None:

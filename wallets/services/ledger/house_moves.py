@@ -1,4 +1,4 @@
-"""Movements between the house's own wallets: purchases at the venue, and what completed orders paid."""
+"""Movements between house wallets: purchases at the venue, and the revenue of completed orders."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +11,9 @@ from wallets.money import USD
 
 
 def book_fill(*, asset: str, cost: Decimal, quantity: Decimal, reference: str, now: datetime) -> None:
-    """Book what a purchase at the venue took (US dollars) and brought in (coins, after commission).
+    """Book a purchase at the venue: its cost (US dollars), and the coins it brought after commission.
 
-    The caller holds the lock on the coin's inventory. A part that is zero is not booked.
+    The caller holds the lock on the coin's inventory. A cost or quantity of zero is not booked.
     """
     if cost:
         paid = _HouseMovement(
@@ -39,7 +39,7 @@ def book_fill(*, asset: str, cost: Decimal, quantity: Decimal, reference: str, n
 
 
 def book_revenue(*, amount: Decimal, reference: str, now: datetime) -> None:
-    """Move what completed orders had paid (US dollars) out of clearing."""
+    """Move the charges of completed orders (US dollars) from clearing to the trading result."""
     revenue = _HouseMovement(
         asset=USD,
         amount=amount,
@@ -52,7 +52,7 @@ def book_revenue(*, amount: Decimal, reference: str, now: datetime) -> None:
 
 
 def change_inventory(*, asset: str, change: Decimal) -> None:
-    """Change the stored balance of a coin's inventory. The caller holds its lock, and books the movement."""
+    """Add `change` to the stored balance of a coin's inventory. The caller locks it and books the movement."""
     Wallet.objects.filter(role=WalletRole.INVENTORY, asset=asset, owner=None).update(balance=F("balance") + change)
 
 

@@ -1,6 +1,6 @@
-"""Locking wallets, before anything is read that a movement depends on.
+"""Locks wallets. Code locks a wallet before it reads anything that a movement depends on.
 
-Lock order everywhere: a coin's inventory, then customers' wallets by primary key, then orders.
+All code locks in one order: a coin's inventory, then customers' wallets by primary key, then orders.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from wallets.selectors.accounts import Principal
 
 @dataclass(kw_only=True)
 class LockedWallet:
-    """A customer's dollar wallet under our lock."""
+    """A customer's dollar wallet, locked by the current database transaction."""
 
     id: int
     owner_id: int
@@ -24,9 +24,9 @@ class LockedWallet:
 
 
 def lock_dollar_wallet(*, principal: Principal) -> LockedWallet:
-    """Lock the caller's dollar wallet until the end of the transaction, if its owner may act. One statement.
+    """Lock the caller's dollar wallet until the database transaction ends. One statement.
 
-    Raises TokenInvalid, AccountFrozen, NotFound (no wallet).
+    Raises TokenInvalid (disabled account or revoked token), AccountFrozen, NotFound (no wallet).
     """
     found = sql.fetch_one("wallets.lock_dollar_wallet", asset=USD, owner=principal.user_id)
     if found is None:
@@ -50,6 +50,6 @@ def lock_customer_wallets(*, asset: str, customer_ids: Sequence[int]) -> None:
 
 
 def lock_inventory(*, asset: str) -> Decimal:
-    """Lock the house's stock of a coin and return its balance. Claims and bookings of a coin queue here."""
+    """Lock a coin's inventory and return its balance. Claims and bookings of one coin wait here for each other."""
     inventory = Wallet.objects.select_for_update(no_key=True).get(role=WalletRole.INVENTORY, asset=asset, owner=None)
     return inventory.balance or Decimal(0)

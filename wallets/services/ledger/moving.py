@@ -1,4 +1,4 @@
-"""Moving dollars between one customer's locked wallet and the house."""
+"""Moves dollars between one customer's locked wallet and the house."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from wallets.services.ledger.locking import LockedWallet
 
 @dataclass(frozen=True, kw_only=True)
 class Movement:
-    """Whole cents between a customer's dollar wallet and the house's wallet `house`, and the reason for them."""
+    """A movement of whole cents between a customer's dollar wallet and the house wallet `house`."""
 
     amount: Decimal
     kind: TransactionKind
@@ -32,12 +32,12 @@ def ensure_funds(*, wallet: LockedWallet, amount: Decimal) -> None:
 
 
 def debit(*, wallet: LockedWallet, movement: Movement) -> None:
-    """Move from the locked wallet to the house. The caller has ensured the funds; the database refuses a debt."""
+    """Move dollars from the locked wallet to the house. The caller has checked the funds with `ensure_funds`."""
     _move(wallet, movement, change=-movement.amount)
 
 
 def credit(*, wallet: LockedWallet, movement: Movement) -> None:
-    """Move from the house to the locked wallet."""
+    """Move dollars from the house to the locked wallet."""
     _move(wallet, movement, change=movement.amount)
 
 
@@ -56,5 +56,5 @@ def _move(wallet: LockedWallet, movement: Movement, *, change: Decimal) -> None:
         hash=key.request_hash if key else None,
         now=movement.created_at,
     )
-    assert row is not None, "the wallet is locked, and the house has its own"
+    assert row is not None, "the customer's wallet is locked, and the house wallet exists"
     (wallet.balance,) = row
