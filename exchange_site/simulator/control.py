@@ -1,4 +1,4 @@
-"""The control API: look at the book, set prices, account and filters, order faults."""
+"""The control API: read the book; set prices, the account, filters and faults."""
 
 import json
 from dataclasses import asdict
@@ -15,7 +15,7 @@ _ACCOUNT_KEYS: Final = frozenset({"balances", "commission_rate", "commission_ass
 
 @web.middleware
 async def answer_bad_input(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer 400, and say why, to a request that the control API does not understand."""
+    """Answer 400 with the reason when the control API does not understand a request."""
     try:
         return await handler(request)
     except (ValueError, InvalidOperation) as error:
@@ -75,7 +75,7 @@ async def _read_account(request: web.Request) -> web.Response:
 async def _account(request: web.Request) -> web.Response:
     data, book = await _object(request), request.app[VENUE].book
     if data.keys() - _ACCOUNT_KEYS:
-        raise ValueError(f"known are {', '.join(sorted(_ACCOUNT_KEYS))}")
+        raise ValueError(f"known names are {', '.join(sorted(_ACCOUNT_KEYS))}")
     book.account.set_balances({asset: _number(free) for asset, free in data.get("balances", {}).items()})
     rate = _number(data["commission_rate"]) if "commission_rate" in data else None
     asset = (data["commission_asset"] or "") if "commission_asset" in data else None

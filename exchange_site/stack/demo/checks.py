@@ -1,4 +1,4 @@
-"""Everything that must be true when the story has ended; each complaint is a sentence."""
+"""Check everything that must be true after the story. Each complaint is a sentence."""
 
 from collections.abc import Iterator
 from decimal import Decimal
