@@ -1,7 +1,7 @@
 """Draw docstrings and paragraphs for a second reader: `python .ci/reading_sample.py [SEED]`.
 
-Whoever reads them knows Django and payments and not this project. A sentence that has to be read twice is rewritten,
-with all of its kind.
+The reader knows Django and payments, but not this project. Rewrite each sentence that they have to read twice, and all
+sentences like it.
 """  # noqa: INP001  a script, run by hand
 
 import ast

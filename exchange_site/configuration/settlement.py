@@ -41,7 +41,7 @@ class Venue(Group):
         unit="seconds",
     )
     taker_rate: Share = variable(
-        "EXCHANGE_TAKER_RATE", "0.001", "the venue's commission; purchases are larger by it", unit="share"
+        "EXCHANGE_TAKER_RATE", "0.001", "the venue's commission; purchases are enlarged to cover it", unit="share"
     )
 
 
@@ -52,10 +52,10 @@ class Settlement(Group):
     max_loss: Share = variable(
         "MAX_LOSS",
         "0.05",
-        "how much more a purchase may cost than its customers paid; otherwise its batch is parked",
+        "by how much a purchase may cost more than its customers paid; beyond this its batch is parked",
         unit="share",
     )
-    batch_max_orders: Count = variable("BATCH_MAX_ORDERS", "5000", "at most, settled by one purchase", unit="orders")
+    batch_max_orders: Count = variable("BATCH_MAX_ORDERS", "5000", "maximum that one purchase settles", unit="orders")
     max_attempts: Count = variable(
         "MAX_ATTEMPTS", "10", "attempts that may buy nothing before a batch is parked for staff", unit="attempts"
     )
@@ -92,16 +92,18 @@ class Settlement(Group):
         "wait before an attempt that was presumed not placed is looked up again; the wait grows",
         unit="seconds",
     )
-    recheck_for: Hours = variable("RECHECK_HOURS", "24", "how long such an attempt is looked up", unit="hours")
+    recheck_for: Hours = variable(
+        "RECHECK_HOURS", "24", "how long an attempt that was presumed not placed is looked up", unit="hours"
+    )
     reconcile_cron: str = variable(
         "RECONCILE_CRON", "23 2 * * *", "when our books are compared with the venue's", unit="cron"
     )
-    reconcile_days: Count = variable("RECONCILE_DAYS", "2", "how far back this comparison looks", unit="days")
+    reconcile_days: Count = variable("RECONCILE_DAYS", "2", "how far back reconciliation looks", unit="days")
     sweep_cron: str = variable(
         "SWEEP_CRON", "* * * * * */15", "when the sweep looks for stalled orders and attempts", unit="cron"
     )
     sweep_after: SecondsOrZero = variable(
-        "SWEEP_AFTER_SECONDS", "10", "how long without progress an order or attempt is stalled", unit="seconds"
+        "SWEEP_AFTER_SECONDS", "10", "time without progress after which an order or attempt is stalled", unit="seconds"
     )
 
 
@@ -133,11 +135,14 @@ class Jobs(Group):
     stalled_worker_seconds: Count = variable(
         "STALLED_WORKER_SECONDS",
         "60",
-        "how long without a heartbeat a worker is considered dead",
+        "time without a heartbeat after which a worker is considered dead",
         unit="seconds",
     )
     max_attempts: Count = variable(
-        "JOB_MAX_ATTEMPTS", "8", "after which a failing job is given up; the sweep then finds its work", unit="runs"
+        "JOB_MAX_ATTEMPTS",
+        "8",
+        "number of runs after which a failing job is given up; the sweep then finds its work",
+        unit="runs",
     )
     retry_max_wait_seconds: Count = variable(
         "JOB_RETRY_MAX_WAIT_SECONDS",

@@ -46,7 +46,7 @@ class Prices(Group):
         unit="share",
     )
     refresh_cron: str = variable(
-        "PRICE_REFRESH_CRON", "* * * * * */10", "when prices are read; of six fields, seconds are the last", unit="cron"
+        "PRICE_REFRESH_CRON", "* * * * * */10", "when prices are read; six fields, the last is seconds", unit="cron"
     )
     keep_days: Count = variable("PRICE_KEEP_DAYS", "30", "how long price changes are kept", unit="days")
 

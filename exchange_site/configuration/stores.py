@@ -16,13 +16,16 @@ class Postgres(Group):
     user: str = variable("POSTGRES_USER", "postgres", "user of the database")
     password: str = variable("POSTGRES_PASSWORD", "", "password of this user", secret=True)
     host: Host = variable(
-        "POSTGRES_HOST", "", "empty: `task` and the tests start a server, others use this machine's", unit="host"
+        "POSTGRES_HOST",
+        "",
+        "if empty, `task` and the tests start an embedded server; other programs use 127.0.0.1",
+        unit="host",
     )
     port: int = variable("POSTGRES_PORT", "5432", unit="port")
     pool_size: CountOrZero = variable(
         "POSTGRES_POOL_SIZE",
         "8",
-        "at most, of one worker; 0 for no pool, as behind PgBouncer. Each thread of the API keeps one connection",
+        "maximum of one worker; 0 for no pool, as behind PgBouncer. Each thread of the API keeps one connection",
         unit="connections",
     )
     prepare: bool = variable(
@@ -43,7 +46,7 @@ class Postgres(Group):
 class Redis(Group):
     title: ClassVar[str] = "Postgres and Redis"
 
-    host: Host = variable("REDIS_HOST", "", "empty: as for `POSTGRES_HOST`", unit="host")
+    host: Host = variable("REDIS_HOST", "", "if empty, the same as for `POSTGRES_HOST`", unit="host")
     port: int = variable("REDIS_PORT", "6379", unit="port")
     password: str = variable("REDIS_PASSWORD", "", secret=True)
 

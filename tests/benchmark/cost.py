@@ -1,14 +1,15 @@
-"""Processor time an order, beside another revision: a ratio that holds still while rates drift.
+"""Compare the processor time of an order with another revision's: this ratio is stable while rates drift.
 
-On a shared machine a rate of the same code differs by a fifth from one hour to the next. The processor time of an
-order can double as well, where others fill the caches and take the cores; but it does so for both sides alike when they
-are measured closely enough. The same code beside itself, on two cores with fourteen programs that wanted to run, as
-ratios of eight rounds: 0.78 to 1.41 in turns of 750 orders, 0.92 to 1.20 with both sides asked at once, 0.94 to 1.00 in
-ten turns of 75 orders, summed up. So the turns are short, and who begins changes from one to the next.
+On a shared machine the rate of the same code differs by a fifth from one hour to the next. The processor time of an
+order can double as well, if other programs fill the caches and take the cores. But it doubles for both sides alike if
+they are measured close together. The same code was compared with itself on two cores, while fourteen other programs
+wanted to run. The ratios of eight rounds were 0.78 to 1.41 with turns of 750 orders, 0.92 to 1.20 with both sides under
+load at once, and 0.94 to 1.00 with the sum of ten turns of 75 orders. So turns are short, and the sides begin
+alternately.
 
-In each turn the same number of large orders is placed at the same rate, all of them are settled, and what the side's
-processes took until then counts. The rate matters: a worker looks for orders four times a second, so at half of it each
-purchase would be for half as many.
+In each turn one side places the same number of large orders at the same rate and settles them all. The processor time
+that its processes use until then counts. The rate matters: a worker looks for orders four times a second, so at half
+the rate each purchase would be for half as many orders.
 """
 
 import argparse
@@ -35,7 +36,7 @@ _LARGE: Final = '{"crypto": "ABAN", "amount": "3"}'  # at the seeder's 20.00 eac
 
 @dataclass(frozen=True, kw_only=True)
 class Extent:
-    """How much is measured: rounds of so many turns of each side, of so many orders at so many a second.
+    """The size of a measurement. A round has `turns` of each side; a turn places `orders` at `rate` a second.
 
     No round begins after `seconds`, however slow the machine is.
     """
@@ -54,7 +55,7 @@ _QUICK: Final = Extent(rounds=3, turns=5, orders=100, rate=200, customers=10, fr
 
 
 def run(*, folder: Path, options: argparse.Namespace, console: Console) -> None:
-    """Measure the working tree beside a revision, print it, and keep it with --save."""
+    """Compare the working tree with a revision, print the result, and save it with --save."""
     extent = _QUICK if options.quick else _FULL
     revision, tree = options.cost or choose_revision(), folder / "tree"
     with ExitStack() as ending:
@@ -74,7 +75,7 @@ def run(*, folder: Path, options: argparse.Namespace, console: Console) -> None:
 
 
 def _prepare(sides: list[Side], *, extent: Extent, console: Console) -> None:
-    """Open the accounts, and place orders that are not counted."""
+    """Open the accounts, and warm up with orders that are not measured."""
     console.print(f"Opening {extent.customers} accounts on each …")
     for side in sides:
         side.open_accounts(count=extent.customers)
@@ -100,7 +101,7 @@ def _measure_frozen(postgres: StillPostgres, *, seconds: float) -> dict[str, flo
 
 
 def take_round(ours: Side, theirs: Side, *, extent: Extent, number: int) -> dict[str, dict[str, float]]:
-    """Let both sides have their turns: milliseconds of processor time an order, of each side and part.
+    """Take a round of turns. Return milliseconds of processor time per order, by side and part.
 
     Raises BenchmarkFailed when an order was not settled.
     """
@@ -119,12 +120,12 @@ def take_round(ours: Side, theirs: Side, *, extent: Extent, number: int) -> dict
 
 
 def in_turn(ours: Side, theirs: Side, *, number: int) -> tuple[Side, Side]:
-    """Who goes first in the turn with this number."""
+    """Return the sides in the order of the turn with this number; they begin alternately."""
     return (theirs, ours) if number % 2 else (ours, theirs)
 
 
 def take_turn(side: Side, *, orders: int, rate: float) -> dict[str, float]:
-    """Place orders and settle them: seconds of processor time that each part took."""
+    """Place orders and settle them. Return the seconds of processor time that each part used."""
     before = side.read_processor_seconds()
     place_steadily(url=side.url, tokens=side.tokens, body=_LARGE, orders=orders, rate=rate)
     side.wait_until_settled()

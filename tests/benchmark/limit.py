@@ -1,7 +1,7 @@
-"""The limit: the statements that placing an order runs, played by pgbench on the same tables.
+"""Measure the limit: pgbench runs the statements that placing an order sends, on the same tables.
 
-The statements are not copied here. One order is placed and what it sends is written down, with variables in the
-places of what differs from order to order; so the limit is always that of the code that is measured.
+The statements are not copied here. The benchmark places one order and records its statements, with variables in place
+of the values that differ between orders. So the limit always belongs to the code that is measured.
 """
 
 import re
@@ -37,14 +37,14 @@ class Statement:
 
 
 def spread_ids() -> None:
-    """Begin the ids of a new database so far apart that each number in a statement says what it is."""
+    """Start the ids of each table so far apart that a number in a statement shows which id it is."""
     with connection.cursor() as cursor:
         for first, table in ((10_000, "wallets_user"), (100_000, "wallets_wallet"), (1_000_000, "trading_order")):
             cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", [table, first])
 
 
 def write_script(*, customers: Customers, coin: str, hot: bool, into: Path) -> Path:
-    """Place an order and write down how, as a script for pgbench that places such orders for all customers."""
+    """Place an order, and write its statements into a pgbench script that places such orders for all customers."""
     now = timezone.now()
     statements: list[Statement] = []
     read_offer_and_pool(coin_name=coin)  # cached, as it almost always is
@@ -120,7 +120,7 @@ def _written(statement: Statement, render: Callable[[Any], str]) -> str:
 
 
 def run_pgbench(*, script: Path, environment: Mapping[str, str], clients: int, **how: float) -> float:
-    """Transactions a second, for `seconds`, or of `transactions` by each client."""
+    """Run a script for `seconds`, or `transactions` times per client. Return transactions per second."""
     length = ["-T", f"{how['seconds']:.0f}"] if "seconds" in how else ["-t", f"{how['transactions']:.0f}"]
     command = [
         *(str(postgres_binary("pgbench")), "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(2, clients))),
