@@ -28,7 +28,7 @@ def main() -> int:
 
 def _modules() -> Iterator[Path]:
     listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "*.py"],  # noqa: S607  the one that is installed
+        ["git", "ls-files", "-co", "--exclude-standard", "*.py"],  # noqa: S607  the installed git
         cwd=ROOT,
         capture_output=True,
         text=True,

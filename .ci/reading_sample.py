@@ -29,7 +29,7 @@ def main(seed: int) -> None:
 
 def _tracked(pattern: str) -> list[str]:
     listed = subprocess.run(  # noqa: S603  a pattern of our own
-        ["git", "ls-files", pattern],  # noqa: S607  the one that is installed
+        ["git", "ls-files", pattern],  # noqa: S607  the installed git
         cwd=ROOT,
         capture_output=True,
         text=True,

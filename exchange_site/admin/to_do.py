@@ -44,7 +44,7 @@ _WORDS: Final = {
     ConcernKind.FINDING: _Words(
         title="Findings",
         urgency="urgent",
-        advice="Our books contradict the venue's, or themselves. Resolve the contradiction, then close it with a note.",
+        advice="Our books contradict the venue's, or themselves. Resolve this, then close the finding with a note.",
     ),
     ConcernKind.SETTLING: _Words(
         title="Orders that take long to settle",

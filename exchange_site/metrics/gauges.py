@@ -96,7 +96,7 @@ def _read_batches() -> Metric:
 
 
 def _read_pauses(now: datetime) -> Metric:
-    paused = GaugeMetricFamily("exchange_buying_paused", "Coins whose buying is paused; empty: all.", labels=["coin"])
+    paused = GaugeMetricFamily("exchange_buying_paused", "Coins whose buying is paused; no name: all.", labels=["coin"])
     for coin in list_paused_coins(now=now):
         paused.add_metric([coin], 1)
     return paused

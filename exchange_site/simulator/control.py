@@ -87,7 +87,7 @@ async def _filters(request: web.Request) -> web.Response:
     book = request.app[VENUE].book
     for symbol, changes in (await _object(request)).items():
         if not isinstance(changes, dict) or changes.keys() - Filters.__dataclass_fields__.keys():
-            raise ValueError(f"filters are {', '.join(Filters.__dataclass_fields__)}")
+            raise ValueError(f"known filters are {', '.join(Filters.__dataclass_fields__)}")
         book.listings.set_filters(symbol, {name: _positive(value) for name, value in changes.items()})
     return web.json_response({})
 
@@ -121,12 +121,12 @@ def _loads(text: str) -> Any:
 def _number(value: object) -> Decimal:
     number = Decimal(str(value))
     if not number.is_finite() or number < 0:
-        raise ValueError(f"{value!r} is not a number that makes sense here")
+        raise ValueError(f"{value!r} is not a number of zero or more")
     return number
 
 
 def _positive(value: object) -> Decimal:
     number = _number(value)
     if not number:
-        raise ValueError("zero makes no sense here")
+        raise ValueError("zero is not allowed here")
     return number

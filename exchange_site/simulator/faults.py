@@ -88,7 +88,7 @@ def _read(entry: Any) -> Fault:
             "code": int(entry.get("code", -1121)),
         }
     except (TypeError, ValueError, ArithmeticError) as error:
-        raise ValueError("a number of the rule makes no sense") from error
+        raise ValueError("a number of the rule is malformed") from error
     return Fault(
         action=entry["action"],
         on=entry.get("on"),

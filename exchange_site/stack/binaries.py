@@ -93,7 +93,7 @@ def _runnable(folder: Path, *, libraries: Path | None = None) -> Path:
 
 
 def _move_into_place(unfinished: Path, place: Path) -> None:
-    """Rename a finished copy. If another process was first, delete this copy, because the other is the same."""
+    """Rename a finished copy. If another process was first, delete this copy, because both are the same."""
     try:
         unfinished.rename(place)
     except OSError:

@@ -49,7 +49,7 @@ def start(
     errors: IO[Any] | int | None = subprocess.STDOUT,
     user: str | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Start a process in a session of its own: in the project's folder, or as another user in `/`.
+    """Start a process in a session of its own: in the project's folder, or in `/` if another user runs it.
 
     Its output is appended to `output`, and its errors too unless `errors` is given. Without `environment` it inherits
     this process's environment.
@@ -103,7 +103,7 @@ def wait_until(
             if answer := condition():
                 return answer
         if time.monotonic() > deadline:
-            raise NotInTime(what or f"waited {seconds} s in vain")
+            raise NotInTime(what or f"a condition did not become true within {seconds} s")
         time.sleep(0.05)
 
 

@@ -37,7 +37,7 @@ class StackRefused(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class StackAddresses:
-    """Where a running stack listens, and the environment that commands against it need."""
+    """The URLs of a running stack, and the environment for commands that use the stack."""
 
     api: str
     simulator: str
@@ -91,7 +91,7 @@ def claim(folder: Path) -> IO[str]:
 
 
 def stop_leftovers(folder: Path) -> None:
-    """Stop the processes of a stack whose supervisor was killed. Preparing its servers again stops the servers."""
+    """Stop the processes of a stack whose supervisor was killed, but not its servers: preparing them stops them."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + _LEFTOVER_SECONDS
         for pid in _marked_processes(folder):

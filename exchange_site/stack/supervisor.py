@@ -80,7 +80,7 @@ def supervise(configuration: Path) -> int:
 class _Options(ServerOptions):  # type: ignore[misc]  # supervisor publishes no types
     def setsignals(self) -> None:
         """Stop when the terminal is closed; without this, supervisord would reload its configuration then."""
-        ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # nohup
+        ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # started by nohup
         super().setsignals()
         signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else self._stop_in_silence)
 

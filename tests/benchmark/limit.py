@@ -37,7 +37,7 @@ class Statement:
 
 
 def spread_ids() -> None:
-    """Start the ids of each table so far apart that a number in a statement shows which id it is."""
+    """Start the tables' ids far apart, so that a number in a statement shows which table's id it is."""
     with connection.cursor() as cursor:
         for first, table in ((10_000, "wallets_user"), (100_000, "wallets_wallet"), (1_000_000, "trading_order")):
             cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", [table, first])

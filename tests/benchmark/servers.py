@@ -40,7 +40,7 @@ _UNBOUNDED: Final = {
     "RISK_WINDOW_SECONDS": "0.1",
     "RISK_MAX_ORDERS": "1000000",
     "RISK_MAX_VALUE": "1000000000000",
-    "ACCESS_TOKEN_MINUTES": "1440",  # with millions of orders of history a run takes half an hour
+    "ACCESS_TOKEN_MINUTES": "1440",  # with millions of orders of history a benchmark takes half an hour
 }
 _PRODUCTION: Final = {
     "DJANGO_SETTINGS_MODULE": "tests.benchmark.settings",
