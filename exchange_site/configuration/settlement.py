@@ -150,4 +150,9 @@ class Jobs(Group):
         "longest wait between two runs of a failing job; a random part, up to half of it, is added",
         unit="seconds",
     )
-    keep_hours: Count = variable("JOB_KEEP_HOURS", "72", "how long finished jobs are kept", unit="hours")
+    keep_hours: Count = variable(
+        "JOB_KEEP_HOURS",
+        "72",
+        "how long failed and cancelled jobs are kept; successful jobs are deleted at once",
+        unit="hours",
+    )
