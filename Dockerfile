@@ -3,8 +3,8 @@
 FROM python:3.12-slim AS packages
 WORKDIR /build
 COPY requirements.txt ./
-# Wheels only: there is no compiler here. The bytecode is made now and never checked again, since the
-# containers' file systems are read-only; without it ccxt takes seconds at every start.
+# Only wheels, because the image has no compiler. Bytecode is compiled now and never checked again, because the
+# containers' file systems are read-only; without bytecode ccxt takes seconds at every start.
 RUN python -m venv --without-pip /opt/venv && \
     python -m pip --python /opt/venv/bin/python install --require-hashes --only-binary=:all: \
         --no-cache-dir --no-compile --disable-pip-version-check -r requirements.txt && \
@@ -20,7 +20,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     DEBUG=False \
     BIND_ADDRESS=0.0.0.0 \
     PORT=8000
-# /data is for the book of the exchange simulator; a volume mounted there takes over its owner.
+# /data is for the book of the exchange simulator; a new volume mounted there gets the same owner.
 RUN groupadd --gid 10001 app && \
     useradd --uid 10001 --gid app --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin app && \
     install --directory --owner=app --group=app /data
@@ -31,7 +31,7 @@ COPY wallets wallets
 COPY trading trading
 COPY settlement settlement
 COPY exchange_site exchange_site
-# The settings want secrets of their own in production: these live for this one command.
+# The production settings do not load without secrets. These exist for this one command only.
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash . && \
     secret() { python -c "import secrets; print(secrets.token_hex(32))"; } && \
     SECRET_KEY="$(secret)" JWT_SECRET_KEY="$(secret)" POSTGRES_PASSWORD="$(secret)" \

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> int:
-    """Print every place that is too long and not excused, and every excuse that is not needed; return 1 for any."""
+    """Print each place that is too long without an exception, and each needless exception; return 1 for any."""
     rules = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["lengths"]
     exceptions: dict[str, str] = rules["exceptions"]
     found = {place: message for path in _modules() for place, message in _measure(path, rules)}
@@ -28,7 +28,7 @@ def main() -> int:
 
 def _modules() -> Iterator[Path]:
     listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "*.py"],  # noqa: S607  the one that is installed
+        ["git", "ls-files", "-co", "--exclude-standard", "*.py"],  # noqa: S607  the installed git
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,7 +1,7 @@
 """Draw docstrings and paragraphs for a second reader: `python .ci/reading_sample.py [SEED]`.
 
-Whoever reads them knows Django and payments and not this project. A sentence that has to be read twice is rewritten,
-with all of its kind.
+The reader knows Django and payments, but not this project. Rewrite each sentence that they have to read twice, and all
+sentences like it.
 """  # noqa: INP001  a script, run by hand
 
 import ast
@@ -29,7 +29,7 @@ def main(seed: int) -> None:
 
 def _tracked(pattern: str) -> list[str]:
     listed = subprocess.run(  # noqa: S603  a pattern of our own
-        ["git", "ls-files", pattern],  # noqa: S607  the one that is installed
+        ["git", "ls-files", pattern],  # noqa: S607  the installed git
         cwd=ROOT,
         capture_output=True,
         text=True,

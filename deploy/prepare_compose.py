@@ -1,7 +1,7 @@
-"""Write `.env` for Docker Compose, once: random secrets, and what is to be filled in.
+"""Write `.env` for Docker Compose, once: random secrets, and variables to fill in.
 
-With --sandbox: for a trial on this machine, with the exchange simulator, plain HTTP and customers who
-credit themselves.
+With --sandbox the file is for a trial on this machine: with the exchange simulator, with plain HTTP, and with
+customers who may credit their own wallets.
 """  # noqa: INP001  a script, run by `task prepare-compose`
 
 import argparse
@@ -12,15 +12,15 @@ from pathlib import Path
 
 _SECRETS = ("SECRET_KEY", "JWT_SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "METRICS_TOKEN")
 _PRODUCTION = """\
-# The names that customers call this service by, comma-separated; and with https:// before them, for the admin.
+# The host names of this service, comma-separated; and the same with https:// in front, for the admin.
 ALLOWED_HOSTS=localhost
 CSRF_TRUSTED_ORIGINS=
 
-# Where the proxy listens, and the address of what ends TLS before it: deploy/nginx/nginx.conf.template
+# The address on which the proxy listens, and the address of the outer proxy: see deploy/nginx/nginx.conf.template
 PUBLISH=127.0.0.1:8080
 OUTER_PROXY=
 
-# The exchange that coins are bought on, and the keys to the account there.
+# The venue where coins are bought, and the keys to our account there.
 EXCHANGE_ID=binance
 EXCHANGE_API_KEY=
 EXCHANGE_API_SECRET=
@@ -42,7 +42,7 @@ EXCHANGE_API_SECRET=simulator-secret
 
 
 def main() -> int:
-    """Return the exit code: 1 if there is a file already."""
+    """Write the file and return the exit code: 1 if the file exists already."""
     parser = argparse.ArgumentParser(description="Write .env for Docker Compose.")
     parser.add_argument("--sandbox", action="store_true", help="for a trial, with the exchange simulator")
     parser.add_argument("file", nargs="?", type=Path, default=Path(".env"))
@@ -50,13 +50,13 @@ def main() -> int:
     lines = "".join(f"{name}={secrets.token_hex(32)}\n" for name in _SECRETS)
     text = (
         "# For docker-compose.yml; every variable of config.example.env may be added.\n\n"
-        "# The data in Postgres keeps its password: this file belongs in the backup, and nowhere else.\n"
+        "# Postgres keeps the password that its data began with: store this file in the backup, and nowhere else.\n"
         f"{lines}\n{_SANDBOX if options.sandbox else _PRODUCTION}"
     )
     try:
         descriptor = os.open(options.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        sys.stderr.write(f"{options.file} is there already, and its secrets are in use. Nothing was changed.\n")
+        sys.stderr.write(f"{options.file} exists already, and its secrets are in use. Nothing was changed.\n")
         return 1
     with os.fdopen(descriptor, "w") as opened:
         opened.write(text)

@@ -1,4 +1,4 @@
-"""Whether this process is alive, and whether it can do its work."""
+"""Health checks: whether this process is alive, and whether it reaches its dependencies."""
 
 from collections.abc import Callable
 from typing import Final
@@ -10,12 +10,12 @@ from wallets.runtime.redis_store import RedisAway, with_redis
 
 
 def alive(request: HttpRequest) -> HttpResponse:
-    """Answer, which shows that the process is alive."""
+    """Answer 200 to show that the process is alive."""
     return JsonResponse({"status": "ok"})
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """Name the state of each dependency. Only Postgres is indispensable: without Redis everything works, slower."""
+    """Report the state of each dependency. Answer 503 without Postgres; without Redis all still works, slower."""
     states = {name: _state(check) for name, check in _CHECKS.items()}
     usable = states["postgres"] == "ok"
     return JsonResponse({"status": "ok" if usable else "unavailable", **states}, status=200 if usable else 503)

@@ -1,4 +1,4 @@
-"""The paths of callers that know no host name: health checks and Prometheus. See InternalPaths."""
+"""Paths for health checks and Prometheus, which call by IP address instead of host name. See InternalPaths."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The pages for people: a directory, and the API's documents. Nothing on them is loaded from another site."""
+"""Pages for people: the home page and the API's documentation. They load nothing from other sites."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -11,26 +11,26 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
-# The one thing that ReDoc's bundle loads from a CDN: the logo of its maker.
+# The logo of ReDoc's maker, the only file that ReDoc's bundle loads from a CDN.
 _FOREIGN_LOGO: Final = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
 _NO_IMAGE: Final = b"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Show what this service is, and where its parts are."""
+    """Show the home page: a short description of the service, and links to its parts."""
     return render(request, "exchange_site/home.html")
 
 
 @require_safe
 def swagger(request: HttpRequest) -> HttpResponse:
-    """Show Swagger UI: the operations, to be tried."""
+    """Show Swagger UI, where people can try the operations."""
     return render(request, "exchange_site/swagger.html")
 
 
 @require_safe
 def redoc(request: HttpRequest) -> HttpResponse:
-    """Show ReDoc: the operations, to be read."""
+    """Show ReDoc, where people can read about the operations."""
     return render(request, "exchange_site/redoc.html")
 
 
@@ -38,7 +38,7 @@ def redoc(request: HttpRequest) -> HttpResponse:
 @gzip_page
 @cache_control(public=True, max_age=86_400)
 def redoc_script(request: HttpRequest) -> HttpResponse:
-    """Serve ReDoc's bundle as Ninja ships it, less the logo that it would load from a CDN."""
+    """Serve ReDoc's bundle as Ninja ships it, but without the logo from a CDN."""
     return HttpResponse(_redoc_bundle(), content_type="text/javascript; charset=utf-8")
 
 

@@ -1,7 +1,7 @@
 """Serve the API: `python -m exchange_site.serve`.
 
-Granian's workers are processes of their own. Each writes its metrics to files in one folder, from which any of them
-answers /metrics for all: https://prometheus.github.io/client_python/multiprocess/
+Granian runs several worker processes. All write their metrics to files in one folder, so that each can answer /metrics
+for all of them: https://prometheus.github.io/client_python/multiprocess/
 """
 
 import ctypes
@@ -59,7 +59,7 @@ def load() -> Callable[..., Any]:
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)  # it had ended before
+        os.kill(os.getpid(), signal.SIGKILL)  # the parent ended before prctl(2) was called
     from exchange_site.wsgi import application
 
     _keep_connections()
@@ -75,7 +75,7 @@ def _keep_connections() -> None:
 
 
 class _Closing:
-    """Close a connection when nobody holds this any more."""
+    """Close a connection when the last reference to this object is gone."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -88,13 +88,13 @@ _held = threading.local()
 
 
 def _close_with_thread(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Close a connection with its thread: Granian ends idle ones, whose connections Django leaves to the collector."""
+    """Close a connection when its thread ends. Granian ends idle threads, and Django leaves their connections open."""
     setattr(_held, connection.alias, _Closing(connection.connection))
 
 
 @contextmanager
 def _folder_of_metrics() -> Iterator[None]:
-    """Name the folder before a worker starts, and remove it with the server if it was made here."""
+    """Set the metrics folder before a worker starts. If the folder was created here, remove it at the end."""
     if _FOLDER in os.environ:
         yield
         return

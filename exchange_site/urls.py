@@ -1,4 +1,4 @@
-"""Every path, in its form with a trailing slash; the form without gets the same response."""
+"""All paths, with a trailing slash. OptionalTrailingSlash makes them work without it as well."""
 
 from django.conf import settings
 from django.contrib import admin

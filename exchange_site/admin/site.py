@@ -1,4 +1,4 @@
-"""The admin as a whole: its names, and a sign-in that is limited like that of the API."""
+"""The admin's titles, and its sign-in, which is limited like the API's sign-in."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from wallets.web.limits import LOGIN, LOGIN_ADDRESS, Limit, count_call
 
 
 class LimitedAuthenticationForm(AdminAuthenticationForm):
-    """Counts against the limits of signing in: a staff password is worth more than a customer's."""
+    """Count attempts against the API's sign-in limits: a staff password is worth more than a customer's."""
 
     def clean(self) -> dict[str, Any]:
         assert isinstance(self.request, HttpRequest)
@@ -42,7 +42,7 @@ admin.site.login_form = LimitedAuthenticationForm
 
 
 def change_own_password(request: HttpRequest) -> HttpResponseBase:
-    """Show the admin's own page, with a form that ends the tokens handed out before."""
+    """Show Django's password page with a form that also ends all tokens issued before."""
     view = PasswordChangeView.as_view(
         form_class=OwnPasswordForm,
         success_url=reverse("admin:password_change_done"),

@@ -23,7 +23,7 @@ from wallets.models import User
 
 @dataclass(frozen=True, kw_only=True)
 class _Words:
-    """The name of a kind, how pressing it is (see records.css), and what to do about it."""
+    """The title of a kind of entry, its urgency (a style of records.css), and advice for staff."""
 
     title: str
     urgency: str
@@ -34,7 +34,7 @@ _WORDS: Final = {
     ConcernKind.PARKED: _Words(
         title="Parked batches",
         urgency="urgent",
-        advice="The reason says what stopped it. On its page: look it up at the venue again, buy again, or refund.",
+        advice="See the reason. Then, on the batch's page, look the purchase up again, buy again, or refund.",
     ),
     ConcernKind.UNKNOWN: _Words(
         title="Purchases without an answer",
@@ -44,12 +44,12 @@ _WORDS: Final = {
     ConcernKind.FINDING: _Words(
         title="Findings",
         urgency="urgent",
-        advice="Our books contradict the venue's, or each other. Close a finding when it is dealt with, with a note.",
+        advice="Our books contradict the venue's, or themselves. Resolve this, then close the finding with a note.",
     ),
     ConcernKind.SETTLING: _Words(
         title="Orders that take long to settle",
         urgency="late",
-        advice="The attempts of their batch say why.",
+        advice="The attempts of their batch show the reason.",
     ),
     ConcernKind.PENDING: _Words(
         title="Orders that nobody has claimed",
@@ -64,23 +64,23 @@ _WORDS: Final = {
     ConcernKind.PAUSE: _Words(
         title="Pauses in force",
         urgency="late",
-        advice="Mend what the reason names: buying goes on by itself. A pause that staff set ends when staff lift it.",
+        advice="Remove the cause: buying then resumes by itself. A pause that staff set ends when staff lift it.",
     ),
     ConcernKind.SUSPENDED: _Words(
         title="Suspended coins",
         urgency="late",
-        advice="A reading jumped. Accept the suspect price, set a fixed one, or wait for readings that agree.",
+        advice="A price reading jumped. Accept the suspect price, set a fixed price, or wait for readings that agree.",
     ),
     ConcernKind.INTERVENTION: _Words(
         title="Decisions that are not carried out",
         urgency="late",
-        advice="A worker carries them out. Is one running?",
+        advice="A worker carries them out. Is a worker running?",
     ),
     ConcernKind.HELD: _Words(title="Held orders", urgency="notice", advice="Release or refund them."),
     ConcernKind.JOB: _Words(
         title="Failed jobs",
         urgency="notice",
-        advice="The worker's log says why. Orders do not depend on it: the sweep starts lost work again.",
+        advice="The worker's log says why. No order is lost: the sweep starts the work again.",
     ),
 }
 
@@ -95,7 +95,7 @@ class _Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """The entries of one kind; `is_cut` when there may be more."""
+    """The entries of one kind. `is_cut` says that there may be more than `rows` holds."""
 
     kind: str
     words: _Words
@@ -105,13 +105,13 @@ class Group:
 
 
 def can_view(user: User | AnonymousUser) -> bool:
-    """Return whether somebody may see the to-do page."""
+    """Say whether the user may see the to-do page."""
     return user.is_active and user.is_staff and user.has_perm("settlement.view_batch")
 
 
 @require_safe
 def to_do(request: HttpRequest) -> HttpResponse:
-    """Show what waits for staff, by kind, with links to the records."""
+    """Show the entries that wait for staff, by kind, with links to the records."""
     if not can_view(request.user):
         raise PermissionDenied
     now = timezone.now()
@@ -121,7 +121,7 @@ def to_do(request: HttpRequest) -> HttpResponse:
 
 
 def summarise_to_do(*, user: User | AnonymousUser) -> list[Group] | None:
-    """Return the groups of the page, for one that links to it; None for those who may not see them."""
+    """Return the to-do page's groups for the admin's start page, or None if the user may not see them."""
     return list(_group(list_to_do(now=timezone.now()), user=user)) if can_view(user) else None
 
 
@@ -141,7 +141,7 @@ def _group(concerns: list[Concern], *, user: User | AnonymousUser) -> Iterable[G
 
 
 def _link(target: Target, *, user: User | AnonymousUser) -> str:
-    """Return the address of the record or list, empty for those who may not see it."""
+    """Return the URL of the record or list, or an empty string if the user may not see it."""
     app, _, model = target.model.partition("_")
     if not (user.has_perm(f"{app}.view_{model}") or user.has_perm(f"{app}.change_{model}")):
         return ""

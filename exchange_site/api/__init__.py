@@ -1,4 +1,4 @@
-"""The API as a whole: every router, one form of errors, exact JSON, one document."""
+"""The API: all routers, one error format, exact JSON, one OpenAPI document."""
 
 from functools import cached_property
 from typing import Any
@@ -20,16 +20,16 @@ _DESCRIPTION = """
 Buy cryptocurrency from a US dollar wallet.
 
 Register, and send the access token as `Authorization: Bearer <token>`. Amounts are strings in plain decimal
-notation (numbers are accepted too), exact both ways: US dollars with 2 places, coins and prices with 8. Errors are
-`application/problem+json` with a stable `code`. Every path answers with and without its trailing slash.
+notation (numbers are accepted too). They are exact in requests and answers: US dollars have 2 places, coins and prices
+8. Errors are `application/problem+json` with a stable `code`. Every path works with and without its trailing slash.
 
 `Idempotency-Key` makes placing an order, depositing and withdrawing safe to repeat. Orders below the threshold
-are pooled per coin and bought in bulk. Every answer says in `RateLimit` what is left of the caller's limits.
+are pooled per coin and bought in bulk. The header `RateLimit` of every answer tells how many calls the caller has left.
 """
 
 
 class ExchangeApi(NinjaAPI):
-    """Ninja's API with its document completed, and made once a process."""
+    """Ninja's API, whose OpenAPI document is completed and built once per process."""
 
     def get_openapi_schema(
         self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
@@ -52,7 +52,7 @@ api = ExchangeApi(
     openapi_extra={
         "tags": [
             {"name": "accounts", "description": "Signing in, the dollar wallet, coins held."},
-            {"name": "coins", "description": "What is sold, and at what price."},
+            {"name": "coins", "description": "The coins on sale and their prices."},
             {"name": "orders", "description": "Buying coins."},
             {"name": "transactions", "description": "The statement of the dollar wallet."},
         ],

@@ -1,4 +1,4 @@
-"""JSON in and out, exactly: numbers are decimals, text is text that Postgres can store."""
+"""Read and write JSON without loss. Numbers become decimals; text that Postgres cannot store is refused."""
 
 import json
 from decimal import Decimal
@@ -12,7 +12,7 @@ from wallets.web.bodies import MalformedJson, UnsupportedMediaType
 
 
 class ExactJsonParser(Parser):
-    """Reads a JSON object without a float in between, and refuses everything that is not strict JSON."""
+    """Parse a JSON object with decimals instead of floats, and refuse everything that is not strict JSON."""
 
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
         if request.content_type not in {"", "application/json"}:
@@ -21,7 +21,7 @@ class ExactJsonParser(Parser):
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """Raises MalformedJson, also for NaN, duplicate names, lone surrogates, NUL and bottomless nesting."""
+    """Parse a JSON object. Raises MalformedJson, even for NaN, duplicate names, lone surrogates, NUL, deep nesting."""
     try:
         data = json.loads(
             body.decode(),
@@ -38,7 +38,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 class ExactJsonRenderer(BaseRenderer):
-    """Writes JSON; the schemas have turned amounts into strings already."""
+    """Write JSON. The schemas have already turned amounts into strings."""
 
     media_type = "application/json"
 
@@ -58,7 +58,7 @@ def _refuse(constant: str) -> None:
 def _object_of_unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("an object has a name twice")
     return members
 
 

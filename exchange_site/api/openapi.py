@@ -1,4 +1,4 @@
-"""Completes the OpenAPI document with headers, media types and examples, for which Ninja has no words."""
+"""Complete Ninja's OpenAPI document with headers, media types and examples, which Ninja cannot express."""
 
 from typing import Any, Final
 
@@ -8,15 +8,15 @@ Document = dict[str, Any]
 
 _HEADERS: Final[Document] = {
     "RateLimit": {
-        "description": "What is left of each limit, and in how many seconds it is whole again.",
+        "description": "For each limit: the calls that remain (`r`), and the seconds until its window resets (`t`).",
         "schema": {"type": "string", "examples": ['"user";r=998;t=3423, "orders";r=59;t=17']},
     },
     "RateLimit-Policy": {
-        "description": "The limits: so many calls in a window of so many seconds.",
+        "description": "For each limit: the calls allowed (`q`) within a window of seconds (`w`).",
         "schema": {"type": "string", "examples": ['"user";q=1000;w=3600, "orders";q=60;w=60']},
     },
     "Retry-After": {
-        "description": "Seconds after which to try again.",
+        "description": "Seconds to wait before trying again.",
         "schema": {"type": "string", "pattern": "^[0-9]+$", "examples": ["17"]},
     },
     "Link": {
@@ -24,11 +24,11 @@ _HEADERS: Final[Document] = {
         "schema": {"type": "string"},
     },
     "Idempotent-Replayed": {
-        "description": "`true` when an earlier request with this key had done it.",
+        "description": "`true` when an earlier request with this key already had the effect.",
         "schema": {"type": "string", "enum": ["true"]},
     },
     "X-Request-ID": {
-        "description": "The request's name in the logs: the caller's own, or a new one.",
+        "description": "The request's id in the logs: the caller's own `X-Request-ID`, or a new id.",
         "schema": {"type": "string"},
     },
 }
@@ -36,7 +36,7 @@ _ACCESS_TOKEN: Final = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "The access token that register, login and refresh answer with.",
+    "description": "The access token from the answer to register, login or refresh.",
 }
 _LINKS: Final = {
     "placeOrder": {
@@ -50,7 +50,7 @@ _RETRIED: Final = ("409", "429", "503")
 def finish(document: Document) -> Document:
     """Complete the document that Ninja made, in place, and return it."""
     document["components"]["headers"] = _HEADERS
-    # Ninja names a scheme after each class; for a client they are one.
+    # Ninja makes one security scheme per authentication class; clients need only one for all.
     document["components"]["securitySchemes"] = {"AccessToken": _ACCESS_TOKEN}
     schemas = document["components"]["schemas"]
     for path in document["paths"].values():
@@ -67,7 +67,7 @@ def finish(document: Document) -> Document:
 
 
 def _finish_parameters(operation: Document) -> None:
-    """Ninja hands the schema's list of examples on, where OpenAPI has a single one; no query holds a null."""
+    """Replace each parameter's list of examples with one, as OpenAPI wants, and drop null, which no query can hold."""
     for parameter in operation["parameters"]:
         parameter["schema"] = _without_null(parameter["schema"])
         examples = parameter.pop("examples", None)

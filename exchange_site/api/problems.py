@@ -1,4 +1,4 @@
-"""Every error as an HTTP answer (problem details, RFC 9457): the tables of the apps, merged."""
+"""Answer every error with problem details (RFC 9457), using the merged tables of the apps."""
 
 import logging
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ def _validation_error(_: HttpRequest, error: ValidationError) -> HttpResponse:
 
 
 def _field(location: Sequence[str | int]) -> str:
-    """`("body", "body", "amount")` is the field `amount`; the body itself is `body`."""
+    """Return a field's name: `amount` for `("body", "body", "amount")`, and `body` for the body itself."""
     named = [str(part) for part in location if part not in {"body", "query", "header", "path"}]
     return ".".join(named) or str(location[0])
 
@@ -78,7 +78,7 @@ def _not_found(_request: HttpRequest, _error: Http404) -> HttpResponse:
 
 
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
-    """Answer with the error behind Ninja's own: it wraps everything that the body parser raises."""
+    """Answer with the cause of Ninja's error: Ninja wraps everything that the body parser raises."""
     if isinstance(error.__cause__, DomainError):
         return _domain_error(request, error.__cause__)
     return answer_problem(MALFORMED_REQUEST)

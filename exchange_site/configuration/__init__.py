@@ -1,7 +1,7 @@
-"""What the environment says, in groups; each variable stands in one place, with its type, default and meaning.
+"""The environment variables, in groups. Each is declared once, with its type, default and meaning.
 
-The only code that reads the environment for the settings. `task docs` writes config.example.env and the tables of
-docs/configuration.md from it.
+Only this package reads the environment for the settings. `task docs` writes config.example.env and the tables of
+docs/configuration.md from its declarations.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _SHORTEST_SECRET: Final = 32
 
 
 class Configuration(BaseModel):
-    """All groups, in the order of docs/configuration.md. Refuses to start in production without real secrets."""
+    """All groups, in the order of docs/configuration.md. In production it refuses missing or public secrets."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -51,7 +51,7 @@ class Configuration(BaseModel):
 
     @model_validator(mode="after")
     def refuse_development_secrets_in_production(self) -> Self:
-        """Demand secrets of production's own: a forged token is a stolen wallet."""
+        """Refuse public or short secrets in production: they would let anybody forge tokens and empty wallets."""
         if self.django.debug:
             return self
         secrets = {"SECRET_KEY": self.django.secret_key, "JWT_SECRET_KEY": self.django.jwt_secret_key}

@@ -1,4 +1,4 @@
-"""The documents that are made from the groups: config.example.env and the tables of docs/configuration.md."""
+"""Render config.example.env and the tables of docs/configuration.md from the groups."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -13,13 +13,13 @@ _END: Final = "<!-- To here. -->\n"
 _TABLE: Final = "| variable | default | unit | what it does, and when to change it |\n|---|---|---|---|\n"
 _WIDTH: Final = 120
 _EXAMPLE: Final = (
-    "Every variable the project reads, with its development default. Nothing is read from this file by itself:"
-    " export what you need, or hand it to your process manager. Written by `task docs`."
+    "Every variable that the project reads, with its development default. The project does not read this file:"
+    " export the variables that you need, or hand the file to your process manager. Written by `task docs`."
 )
 
 
 def render_page(page: str) -> str:
-    """Return docs/configuration.md with new tables between its two marks; the prose around them stays."""
+    """Return docs/configuration.md with new tables between its two marker comments, and the prose unchanged."""
     before, rest = page.split(_BEGIN)
     _, after = rest.split(_END)
     sections = "\n".join(_section(title, groups) for title, groups in _titled())
@@ -27,7 +27,7 @@ def render_page(page: str) -> str:
 
 
 def render_example() -> str:
-    """Return config.example.env, where variables are commented out whose default depends on others, or on DEBUG."""
+    """Return config.example.env. Variables are commented out if their default depends on DEBUG or other variables."""
     parts = (_example(title, groups) for title, groups in _titled())
     return _comment(_EXAMPLE) + "".join(parts)
 

@@ -1,4 +1,4 @@
-"""The kinds of values that variables hold, as they are parsed from text and bounded."""
+"""Types for the values of variables: how each is parsed from text, and its bounds."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -21,7 +21,7 @@ def _duration(unit: str, number: type[float] = float) -> BeforeValidator:
         try:
             return timedelta(**{unit: number(text)})
         except OverflowError as error:
-            raise ValueError(f"Input should be a number of {unit} that a calendar has room for") from error
+            raise ValueError(f"Input should be a number of {unit} that fits into a calendar") from error
 
     return BeforeValidator(parse)
 
@@ -32,7 +32,7 @@ Names = Annotated[list[str], BeforeValidator(_split)]
 Networks = Annotated[list[IPv4Network | IPv6Network], BeforeValidator(_parse_networks)]
 Host = Annotated[str, BeforeValidator(lambda text: text or "127.0.0.1")]
 Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/[smhd]$")]
-"""So many calls in a second, minute, hour or day."""
+"""A number of calls per second, minute, hour or day, such as `60/m`."""
 Dollars = Annotated[Decimal, Field(gt=0, decimal_places=2)]
 Share = Annotated[Decimal, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(gt=0)]

@@ -1,4 +1,4 @@
-"""The shop: pools, prices, and the orders that are held for staff."""
+"""The shop: pools, prices, and the risk rules that hold orders for staff."""
 
 from decimal import Decimal
 from typing import Annotated, ClassVar
@@ -15,12 +15,15 @@ class Pools(Group):
     title: ClassVar[str] = "Shop"
 
     threshold: Dollars = variable(
-        "ORDER_AGGREGATION_THRESHOLD", "10.00", "smaller orders are pooled; the venue's minimum", unit="US dollars"
+        "ORDER_AGGREGATION_THRESHOLD",
+        "10.00",
+        "smaller orders are pooled; set it to the venue's minimum",
+        unit="US dollars",
     )
     max_age: Seconds = variable(
         "POOL_MAX_AGE_SECONDS",
         "3600",
-        "after which a small order's pool is bought or refunded as it is",
+        "how long a small order waits in its pool, until the pool is bought or refunded although it is not full",
         unit="seconds",
     )
 
@@ -32,33 +35,33 @@ class Prices(Group):
     max_age: Seconds = variable(
         "PRICE_MAX_AGE_SECONDS",
         "60",
-        "nothing is sold at an older price; more if they are read less often",
+        "nothing is sold at an older price; raise it if prices are read less often",
         unit="seconds",
     )
     cache_seconds: Count = variable("PRICE_CACHE_SECONDS", "5", "how long Redis keeps a coin's offer", unit="seconds")
     deviation_limit: Annotated[Decimal, Field(gt=0)] = variable(
         "PRICE_DEVIATION_LIMIT",
         "0.20",
-        "a price that jumps further suspends the coin; larger for wild coins",
+        "a larger jump of the price suspends the coin; raise it for volatile coins",
         unit="share",
     )
     refresh_cron: str = variable(
-        "PRICE_REFRESH_CRON", "* * * * * */10", "when prices are read; six fields, seconds last", unit="cron"
+        "PRICE_REFRESH_CRON", "* * * * * */10", "when prices are read; six fields, the last is seconds", unit="cron"
     )
-    keep_days: Count = variable("PRICE_KEEP_DAYS", "30", "of price history", unit="days")
+    keep_days: Count = variable("PRICE_KEEP_DAYS", "30", "how long price changes are kept", unit="days")
 
 
 @dataclass(frozen=True, config=PARSED)
 class Risk(Group):
     title: ClassVar[str] = "Risk"
     intro: ClassVar[str] = (
-        "An order that makes more than this of one customer within the window is held for staff."
-        " Lower for new or small shops."
+        "An order is held for staff if it takes its customer over one of these limits within the window."
+        " Lower the limits for a new or small shop."
     )
 
     window: Seconds = variable("RISK_WINDOW_SECONDS", "3600", "how far back the rules look", unit="seconds")
     max_orders: Count = variable(
-        "RISK_MAX_ORDERS", "200", "placed; every order reads up to as many rows", unit="orders"
+        "RISK_MAX_ORDERS", "200", "orders placed; placing an order reads up to as many rows", unit="orders"
     )
-    max_cancels: CountOrZero = variable("RISK_MAX_CANCELS", "20", "cancelled", unit="orders")
-    max_value: Dollars = variable("RISK_MAX_VALUE", "50000.00", "spent", unit="US dollars")
+    max_cancels: CountOrZero = variable("RISK_MAX_CANCELS", "20", "orders cancelled", unit="orders")
+    max_value: Dollars = variable("RISK_MAX_VALUE", "50000.00", "dollars spent", unit="US dollars")

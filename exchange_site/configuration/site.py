@@ -1,4 +1,4 @@
-"""The site itself: Django, serving, metrics, and what only development and tests have."""
+"""The site itself: Django, serving, metrics, and variables for development and tests only."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ class Django(Group):
     secret_key: str = variable(
         "SECRET_KEY",
         DEVELOPMENT_SECRET,
-        "signs the admin's sessions; a new one signs staff out",
+        "signs the admin's sessions; a new key signs staff out",
         secret=True,
         shown=_PUBLIC,
         example="change-me-to-50-random-characters",
@@ -31,17 +31,15 @@ class Django(Group):
     jwt_secret_key: str = variable(
         "JWT_SECRET_KEY",
         DEVELOPMENT_SECRET,
-        "signs customers' tokens; a new one ends all of them",
+        "signs customers' tokens; a new key ends all tokens",
         secret=True,
         shown=_PUBLIC,
         example="change-me-to-50-other-random-characters",
     )
     debug: bool = variable(
-        "DEBUG", "True", "`False` in production; changes the defaults that say so below", unit="switch"
+        "DEBUG", "True", "`False` in production; some variables below have other defaults then", unit="switch"
     )
-    log_level: str = variable(
-        "LOGLEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`; lower while looking for something"
-    )
+    log_level: str = variable("LOGLEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`; use `DEBUG` to find a fault")
     allowed_hosts: Names = variable(
         "ALLOWED_HOSTS",
         "localhost,127.0.0.1,[::1]",
@@ -49,18 +47,18 @@ class Django(Group):
         unit="names",
     )
     csrf_trusted_origins: Names = variable(
-        "CSRF_TRUSTED_ORIGINS", "", "`https://` and the name, for the admin behind a proxy", unit="origins"
+        "CSRF_TRUSTED_ORIGINS", "", "`https://` and the admin's host name, if a proxy ends TLS", unit="origins"
     )
     secure_ssl_redirect: bool = variable(
         "SECURE_SSL_REDIRECT",
         "True",
-        "in production, sends plain HTTP to HTTPS, health checks and metrics excepted; off for a trial without TLS",
+        "in production, redirects HTTP to HTTPS, except health checks and metrics; `False` for a trial without TLS",
         unit="switch",
     )
     cors_allowed_origins: Names = variable(
         "CORS_ALLOWED_ORIGINS", "", "web pages that may call the API from a browser", unit="origins"
     )
-    time_zone: str = variable("TIME_ZONE", "UTC", "of the admin's pages; the API speaks UTC", unit="zone")
+    time_zone: str = variable("TIME_ZONE", "UTC", "used on the admin's pages; the API always uses UTC", unit="zone")
 
 
 @dataclass(frozen=True, config=PARSED)
@@ -68,15 +66,17 @@ class Serving(Group):
     title: ClassVar[str] = "Serving and metrics"
 
     bind_address: str = variable(
-        "BIND_ADDRESS", "127.0.0.1", "where the API listens; the image sets `0.0.0.0`", unit="address"
+        "BIND_ADDRESS", "127.0.0.1", "address on which the API listens; the image sets `0.0.0.0`", unit="address"
     )
-    port: int = variable("PORT", "8000", "the same; another one for a second stack", unit="port")
-    web_workers: Count = variable("WEB_WORKERS", "2", "of one instance; about one for each processor", unit="processes")
+    port: int = variable("PORT", "8000", "port on which the API listens; change it for a second stack", unit="port")
+    web_workers: Count = variable(
+        "WEB_WORKERS", "2", "processes of one API instance; about one per processor", unit="processes"
+    )
     web_threads: Count = variable(
         "WEB_THREADS",
         "3",
-        "requests that one process answers at once, each with a connection to Postgres;"
-        " more where the database is far away",
+        "threads of one process, each with one request at a time and one connection to Postgres;"
+        " raise it if the database is far away",
         unit="threads",
     )
 
@@ -88,18 +88,18 @@ class Metrics(Group):
     token: str = variable(
         "METRICS_TOKEN",
         "",
-        "the bearer token that opens `/metrics`; for a scraper that is not in a trusted network",
+        "the bearer token for `/metrics`; needed by a scraper outside `METRICS_NETWORKS`",
         secret=True,
     )
     networks: Networks = variable(
         "METRICS_NETWORKS",
         "127.0.0.0/8,::1",
-        "direct callers that need no token for `/metrics`",
+        "networks whose direct callers need no token for `/metrics`",
         unit="networks",
         in_production="",
     )
     worker_port: Annotated[int, Field(ge=0, le=65_535)] = variable(
-        "WORKER_METRICS_PORT", "0", "where a worker answers `/metrics`; 0 is nowhere", unit="port"
+        "WORKER_METRICS_PORT", "0", "port on which a worker serves `/metrics`; 0 turns this off", unit="port"
     )
 
 
@@ -114,17 +114,18 @@ class Development(Group):
     title: ClassVar[str] = "Development stack"
 
     data_dir: Path = variable(
-        "DATA_DIR", ".data", "the data of `task dev`; another one for a second stack", unit="folder"
+        "DATA_DIR", ".data", "the data of `task dev`; change it for a second stack", unit="folder"
     )
     failpoints: Annotated[list[str], BeforeValidator(_parse_failpoints)] = variable(
         "FAILPOINTS",
         "",
-        "where tests end or freeze a process, such as `claim.committed=kill,attempt.sent=stop`; refused in production",
+        "places where tests end or freeze a process, such as `claim.committed=kill,attempt.sent=stop`;"
+        " refused in production",
     )
-    failpoints_dir: Path = variable("FAILPOINTS_DIR", ".data/failpoints", "which of them have fired", unit="folder")
+    failpoints_dir: Path = variable("FAILPOINTS_DIR", ".data/failpoints", "records the fired failpoints", unit="folder")
     simulator_port: int = variable(
         "SIMULATOR_PORT",
         "9100",
-        "of the exchange simulator; if not set and taken, `task` commands use a free one",
+        "port of the exchange simulator; if it is unset and 9100 is taken, `task` commands use a free port",
         unit="port",
     )

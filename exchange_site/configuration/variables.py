@@ -1,6 +1,6 @@
-"""Environment variables in groups, and what each says about itself.
+"""Declare environment variables in groups, with their documentation.
 
-Defaults are written as an environment would hold them, so that they are parsed and checked like any other value.
+Defaults are text, as in an environment, so that they are parsed and checked like any other value.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Final, Self, TypedDict, Unpack, cast
 from pydantic import ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-# Groups are dataclasses, not models: at each access Django's settings look for an attribute of the value that it lacks,
-# which takes a model 2.5 µs and these 0.25 µs.
+# Groups are dataclasses, not models. When code reads a setting, Django looks for an attribute that the value lacks:
+# that takes 2.5 µs on a model and 0.25 µs on a dataclass.
 PARSED: Final = ConfigDict(extra="ignore", validate_default=True, hide_input_in_errors=True)
 
 
@@ -25,14 +25,15 @@ class Group:
 
 
 Default = str | Callable[[dict[str, Any]], str]
-"""A text, or a function of the fields above in the same group."""
+"""A text, or a function that makes the text from the group's fields declared before."""
 
 
 class Words(TypedDict, total=False):
-    """What else a variable says of itself.
+    """The optional documentation of a variable.
 
-    `in_production` is its default there, where that differs; `shown` replaces the default in the documentation and
-    `example` in config.example.env; a `secret` is left out where its group is printed, as on Django's error page.
+    `in_production` is the default in production, if that differs. `shown` replaces the default in
+    docs/configuration.md, and `example` replaces it in config.example.env. A `secret` is left out when its group is
+    printed, as on Django's error page.
     """
 
     unit: str
@@ -44,7 +45,7 @@ class Words(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Variable:
-    """An environment variable as it is documented; one that is made from others has no default."""
+    """A documented environment variable. `default` is None if it is computed from other variables."""
 
     name: str
     default: str | None

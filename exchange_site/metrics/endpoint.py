@@ -1,6 +1,6 @@
-"""/metrics, for Prometheus: counts of processes, and gauges of the database.
+"""/metrics for Prometheus: counters of this instance, and gauges that are read from the database.
 
-The counts are of this host's group of processes (the API's, or one settlement worker).
+An instance is either one API server with all its processes, or one settlement worker.
 """
 
 import hmac
@@ -24,7 +24,7 @@ REQUEST_SECONDS: Final = Histogram(
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer Prometheus, if it has the token or calls from the internal network itself."""
+    """Answer a caller that has the token or calls directly from a trusted network."""
     if not may_read(request.META):
         return answer_problem(NOT_ALLOWED, detail="Metrics are for METRICS_TOKEN or METRICS_NETWORKS.")
     body, content_type = render(request.headers.get("Accept", ""))
@@ -38,11 +38,11 @@ def render(accept: str) -> tuple[bytes, str]:
 
 
 def may_read(meta: dict[str, Any]) -> bool:
-    """Tell from a WSGI environment whether the caller has the token or calls directly from a trusted network."""
+    """Say, from a WSGI environment, whether the caller has the token or calls directly from a trusted network."""
     scheme, _, token = meta.get("HTTP_AUTHORIZATION", "").partition(" ")
     if settings.METRICS.token and scheme == "Bearer":
         return hmac.compare_digest(token.encode(), settings.METRICS.token.encode())
-    if "HTTP_X_FORWARDED_FOR" in meta:  # somebody behind a proxy, which itself may be internal
+    if "HTTP_X_FORWARDED_FOR" in meta:  # the caller is behind a proxy, whose own address may be trusted
         return False
     try:
         peer = ip_address(meta.get("REMOTE_ADDR", ""))

@@ -1,7 +1,7 @@
 """Gauges that are read from the database at each scrape.
 
-A handful of statements, each over open rows only: the cost does not grow with history. The values are the same
-wherever they are asked for: take the maximum over instances, not the sum.
+A scrape runs a few statements over open rows only, so its cost does not grow with history. All instances report the
+same values: take the maximum over instances, not the sum.
 """
 
 import logging
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class WithDatabase(CollectorRegistry):
-    """Collects the metrics of `counted`, and the database's gauges."""
+    """Collect the metrics of the registry `counted`, and the database's gauges."""
 
     def __init__(self, counted: CollectorRegistry) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ def _read_database() -> Iterator[Metric]:
 def _read_orders() -> Iterator[Metric]:
     orders = GaugeMetricFamily("exchange_orders", "Open orders.", labels=["state"])
     ages = GaugeMetricFamily("exchange_order_oldest_age_seconds", "Age of the oldest open order.", labels=["state"])
-    unsettled = GaugeMetricFamily("exchange_unsettled_usd", "Paid by customers and not settled, US dollars.")
+    unsettled = GaugeMetricFamily("exchange_unsettled_usd", "Charges of orders not settled yet, US dollars.")
     found = {row.state: row for row in summarise_open_orders()}
     for state in (OrderState.PENDING, OrderState.POOLED, OrderState.HELD, OrderState.SETTLING):
         row = found.get(state.value)
@@ -96,7 +96,7 @@ def _read_batches() -> Metric:
 
 
 def _read_pauses(now: datetime) -> Metric:
-    paused = GaugeMetricFamily("exchange_buying_paused", "Coins that are not bought; no name: all.", labels=["coin"])
+    paused = GaugeMetricFamily("exchange_buying_paused", "Coins whose buying is paused; no name: all.", labels=["coin"])
     for coin in list_paused_coins(now=now):
         paused.add_metric([coin], 1)
     return paused

@@ -1,4 +1,4 @@
-"""/metrics of a process that is no web server: a worker."""
+"""Serve /metrics from a worker, which is not a web server."""
 
 from collections.abc import Callable, Iterable
 from socketserver import ThreadingMixIn
@@ -30,7 +30,7 @@ def _answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iter
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """A thread for each caller, so that a silent one keeps nobody else waiting."""
+    """Serve each connection in a thread, so that a stalled client does not block the others."""
 
     daemon_threads = True
 
@@ -39,4 +39,4 @@ class _Silent(WSGIRequestHandler):
     timeout = 5
 
     def log_message(self, *_: Any) -> None:
-        """Log nothing: a line for every scrape says nothing."""
+        """Log nothing, because a line for every scrape would be useless."""

@@ -1,4 +1,4 @@
-"""Middleware of our own, in the order of settings.MIDDLEWARE.
+"""Our own middleware, by module. settings.MIDDLEWARE has the order.
 
 requests   RequestRecord, OptionalTrailingSlash, InternalPaths, RateLimitHeaders
 problems   ProblemAnswers

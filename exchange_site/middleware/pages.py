@@ -1,4 +1,4 @@
-"""Middleware that only pages need: API callers have no cookies, and get data."""
+"""Middleware for pages only. Callers of the API send no cookies and receive no pages."""
 
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ _PAGES_ABOUT_IT: Final = ("/api/v1/swagger/", "/api/v1/redoc/")
 
 
 class PagesOnly(MiddlewareMixin):
-    """Skipped for the API."""
+    """Skip this middleware for the API."""
 
     def __call__(self, request: HttpRequest) -> Any:
         if request.path_info.startswith(_API) and not request.path_info.startswith(_PAGES_ABOUT_IT):

@@ -1,4 +1,4 @@
-"""One form of error for every path outside the admin."""
+"""One error format for every path outside the admin."""
 
 from typing import Final
 
@@ -22,10 +22,10 @@ _KINDS: Final = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 503: UNAVAILABLE}
 
 
 class ProblemAnswers:
-    """Answer every error outside the admin as problem+json, whoever raised it.
+    """Answer every error outside the admin as problem+json, from any source.
 
-    Django and Ninja answer some themselves: an unknown path, a method that is not allowed, a crash
-    (in development with its traceback).
+    Django and Ninja answer some errors in formats of their own: an unknown path, a method that is not allowed, a
+    crash (in development with a traceback).
     """
 
     def __init__(self, get_response: GetResponse) -> None:

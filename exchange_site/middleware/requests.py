@@ -1,4 +1,4 @@
-"""For every request: an id and a record, an optional trailing slash, internal callers, the state of limits."""
+"""Middleware for every request: its id and log line, the optional trailing slash, internal paths, limit headers."""
 
 import logging
 import re
@@ -24,9 +24,10 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 
 
 class RequestRecord:
-    """Give each request an id, and leave a log line and a measurement of it.
+    """Give each request an id, measure its time, and write one log line for it.
 
-    The id is the caller's own X-Request-ID, if it is a plain one; the response and every log line carry it.
+    The id is the caller's X-Request-ID if that has a plain form, else a new id. The response and every log line
+    carry the id.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -63,7 +64,7 @@ def _record(request: HttpRequest, response: HttpResponse, *, seconds: float) -> 
 
 
 class OptionalTrailingSlash:
-    """Answer `/path` as `/path/`, without the redirect that would lose a request's body."""
+    """Treat `/path` as `/path/`, without a redirect, because a redirect would lose the request's body."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -76,9 +77,9 @@ class OptionalTrailingSlash:
 
 
 class InternalPaths:
-    """Answer callers by address: health checks and Prometheus know no host name, and speak plain HTTP.
+    """Answer health checks and Prometheus, which call by IP address instead of host name, and over plain HTTP.
 
-    Such calls bypass ALLOWED_HOSTS and the redirect to TLS; their responses never use Host.
+    Their paths bypass ALLOWED_HOSTS and the redirect to TLS; the responses never use the Host header.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -95,7 +96,7 @@ class InternalPaths:
 
 
 class RateLimitHeaders:
-    """Tell what remains of the limits that a request was counted against.
+    """Add headers with the remaining calls of each limit that the request was counted against.
 
     After the IETF draft "RateLimit header fields for HTTP" (draft-ietf-httpapi-ratelimit-headers-10).
     """

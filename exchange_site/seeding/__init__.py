@@ -1,1 +1,1 @@
-"""The development data, as the seeder writes it. Everything is safe to write again."""
+"""The development data that the seeder writes. It is safe to write the same data again."""

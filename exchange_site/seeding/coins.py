@@ -1,4 +1,4 @@
-"""The coins of a new installation, which the exchange simulator lists too, and more of them for trying lists."""
+"""Coins of a new installation, which the exchange simulator lists too, and extra coins for trying long lists."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,12 +30,12 @@ SEED_PRICE_SOURCE: Final = "seed"
 
 
 def seed_coin(*, seed: SeedCoin, now: datetime) -> None:
-    """Put a coin on sale; its first price stands until the exchange is read."""
+    """Put a coin on sale. A coin without a price gets its seed price, until a worker reads the venue's."""
     coin = put_on_sale(name=seed.name, title=seed.title)
     if not hasattr(coin, "current_price"):
         record_price(coin=coin, value=seed.price, source=SEED_PRICE_SOURCE, now=now)
 
 
 def seed_unlisted_coin(*, number: int) -> None:
-    """Put a coin on sale that no exchange lists, so its price is fixed."""
+    """Put a coin on sale at a fixed price, because no venue lists it."""
     put_on_sale(name=f"SEED{number}", title=f"Seeded coin {number}", fixed_price=Decimal(number))

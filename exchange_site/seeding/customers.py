@@ -1,4 +1,4 @@
-"""The administrator of a new installation, and customers for lists and loads."""
+"""The administrator of a new installation, and customers for long lists and load tests."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -15,18 +15,18 @@ _PREFIX: Final = "customer"
 
 
 def seed_admin(*, now: datetime) -> None:
-    """Open the administrator's account, unless it is there."""
+    """Open the administrator's account, unless it exists."""
     if not User.objects.filter(username=ADMIN_USERNAME).exists():
         _open_wallet(User.objects.create_superuser(ADMIN_USERNAME, password=ADMIN_PASSWORD), now=now)
 
 
 def seed_customer(*, number: int, now: datetime) -> None:
-    """Open the account of a customer without a usable password, who is not for signing in."""
+    """Open a customer's account without a usable password, so that nobody can sign in to it."""
     _open_wallet(User.objects.create_user(f"{_PREFIX}{number}"), now=now)
 
 
 def next_customer_numbers(*, count: int) -> range:
-    """The numbers of `count` customers more."""
+    """Return the numbers of the next `count` customers."""
     taken = User.objects.filter(username__startswith=_PREFIX).count()
     return range(taken + 1, taken + count + 1)
 

@@ -1,4 +1,4 @@
-"""Django's settings as it wants them, flat; those of the project in groups: `settings.RISK.max_orders`.
+"""The settings: Django's own as single names, the project's in groups, such as `settings.RISK.max_orders`.
 
 Derived from `exchange_site.configuration`; nothing here reads the environment.
 """

@@ -1,4 +1,4 @@
-"""Users, passwords and tokens, and how often callers may try."""
+"""Users, passwords, tokens, and the library that counts rate limits."""
 
 import hashlib
 from datetime import timedelta
@@ -15,7 +15,7 @@ if configuration.sign_in.refuse_common_passwords:
         {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     ]
 
-# Every key is set: what is left out, ninja-jwt would read from variables such as ALGORITHM or LEEWAY.
+# Every key is set, because ninja-jwt reads missing keys from environment variables such as ALGORITHM or LEEWAY.
 NINJA_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=configuration.sign_in.access_token_minutes),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=configuration.sign_in.refresh_token_days),
@@ -38,6 +38,6 @@ NINJA_JWT = {
     "JTI_CLAIM": "jti",
 }
 
-# django-ratelimit's own default, spelt out: looking up a missing setting costs more than the rest of its work.
+# django-ratelimit's own defaults, spelt out: looking up a missing setting costs more than all its other work.
 RATELIMIT_CACHE_PREFIX = "rl:"
 RATELIMIT_HASH_ALGORITHM = hashlib.sha256

@@ -1,10 +1,11 @@
-"""Postgres."""
+"""The connection to Postgres."""
 
 from exchange_site.settings.environment import configuration
 
 _POSTGRES = configuration.postgres
 
-# Timeouts in milliseconds. The pool is the workers': the API's threads keep connections, see exchange_site.serve.
+# Timeouts in milliseconds. Only workers use the pool: each thread of the API keeps a connection, see
+# exchange_site.serve.
 _TIMEOUTS = (
     f"-c statement_timeout={_POSTGRES.statement_timeout_ms}"
     " -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
@@ -25,7 +26,7 @@ DATABASES = {
             "keepalives_count": 3,
             "application_name": "crypto-exchange",
             "options": _TIMEOUTS,
-            # A repeated statement is parsed and planned once a connection.
+            # Each connection parses and plans a repeated statement once.
             "server_side_binding": _POSTGRES.prepare,
             "prepare_threshold": 5 if _POSTGRES.prepare else None,
             **({"pool": {"min_size": 0, "max_size": _POSTGRES.pool_size, "timeout": 2}} if _POSTGRES.pool_size else {}),

@@ -5,5 +5,5 @@ from typing import Final
 
 from exchange_site.configuration import Configuration
 
-# In small letters, so that Django takes it for no setting.
+# The name is in lower case, so that Django does not take it for a setting.
 configuration: Final = Configuration.read(os.environ)

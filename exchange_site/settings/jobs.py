@@ -1,16 +1,16 @@
-"""Procrastinate, and what `manage.py procrastinate worker` does without options."""
+"""Procrastinate, and the default options of `manage.py procrastinate worker`."""
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
-# Synchronous tasks run in threads, of which Python offers min(32, cpus + 4); finished jobs are history that the
-# orders tell as well.
+# Synchronous tasks run in threads; Python offers min(32, cpus + 4) of them. Successful jobs are deleted, because the
+# orders hold the same history.
 PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": 6,
-    # A notification with every job would be the queue's own limit, see docs/decisions.md; so workers look for
-    # themselves, four times a second; what came in between is one purchase.
+    # Notifications for every job would limit the queue's rate, see docs/decisions.md. So workers poll four times a
+    # second, and one purchase buys for all orders that came between two polls.
     "listen_notify": False,
     "fetch_job_polling_interval": 0.25,
     "delete_jobs": "successful",
-    # After two seconds asynchronous jobs (maintenance of the queue) are cancelled. Threads cannot be: a worker ends
-    # when the jobs in them do, or is killed, by Compose after 20 seconds.
+    # Two seconds after a stop signal asynchronous jobs (maintenance of the queue) are cancelled. Jobs in threads
+    # cannot be cancelled: the worker ends after the last of them, or is killed, by Compose after 20 seconds.
     "shutdown_graceful_timeout": 2.0,
 }

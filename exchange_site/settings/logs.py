@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line in production, for machines; a line of text in development."""
+"""Logs: a JSON object per line in production, a line of text in development."""
 
 import logging
 
@@ -30,13 +30,13 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": _LEVEL},
     "loggers": {
         "exchange_site.access": {"level": "WARNING" if _DEBUG else _LEVEL},
-        # One line per request refused would say the access log's again.
+        # Django's line for a refused request would repeat the access log's line.
         "django.request": {"level": "ERROR"},
         "procrastinate": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
     },
 }
-# Nothing above names the thread, the process or the line of code, and finding them is half of what a record costs:
+# The formats above use neither thread nor process nor line of code, and finding these is half of a record's cost:
 # https://docs.python.org/3/howto/logging.html#optimization
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 logging._srcfile = None  # noqa: SLF001  by this name in Python's documentation

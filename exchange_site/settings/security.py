@@ -1,4 +1,4 @@
-"""What protects the site and its visitors: secrets, host names, TLS, cookies, and rules for browsers."""
+"""Security: secrets, host names, TLS, cookies, and rules for browsers."""
 
 from exchange_site.settings.environment import configuration
 
@@ -18,22 +18,22 @@ if not _DJANGO.debug:
     CSRF_COOKIE_SECURE = True
 
 X_FRAME_OPTIONS = "DENY"
-SESSION_COOKIE_AGE = 8 * 3600  # of staff: a working day
+SESSION_COOKIE_AGE = 8 * 3600  # staff stay signed in for a working day
 
 
-# Browsers on other sites: none unless named. Tokens travel in a header, so no cookies are needed.
+# Only the web pages named here may call the API from a browser. Tokens travel in a header, so no cookies are needed.
 CORS_ALLOWED_ORIGINS = _DJANGO.cors_allowed_origins
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "x-request-id"]
 CORS_EXPOSE_HEADERS = ["idempotent-replayed", "link", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"]
 
-# Everything comes from this service. Styles inside the pages: Swagger UI, ReDoc and Procrastinate's admin have some.
+# Pages load everything from this service. Swagger UI, ReDoc and Procrastinate's admin need inline styles.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
         "style-src": ["'self'", "'unsafe-inline'"],
         "img-src": ["'self'", "data:"],
-        "worker-src": ["blob:"],  # ReDoc searches in one
+        "worker-src": ["blob:"],  # ReDoc's search is a worker
         "object-src": ["'none'"],
         "base-uri": ["'none'"],
         "form-action": ["'self'"],

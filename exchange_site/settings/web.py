@@ -11,7 +11,7 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 DEBUG = _DJANGO.debug
 
 INSTALLED_APPS = [
-    "exchange_site",  # before the admin and procrastinate, whose templates and command it extends
+    "exchange_site",  # before the admin, whose templates it extends, and procrastinate, whose command it extends
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

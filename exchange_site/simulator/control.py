@@ -1,4 +1,4 @@
-"""The control API: look at the book, set prices, account and filters, order faults."""
+"""The control API: read the book; set prices, the account, filters and faults."""
 
 import json
 from dataclasses import asdict
@@ -15,7 +15,7 @@ _ACCOUNT_KEYS: Final = frozenset({"balances", "commission_rate", "commission_ass
 
 @web.middleware
 async def answer_bad_input(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer 400, and say why, to a request that the control API does not understand."""
+    """Answer 400 with the reason when the control API does not understand a request."""
     try:
         return await handler(request)
     except (ValueError, InvalidOperation) as error:
@@ -75,7 +75,7 @@ async def _read_account(request: web.Request) -> web.Response:
 async def _account(request: web.Request) -> web.Response:
     data, book = await _object(request), request.app[VENUE].book
     if data.keys() - _ACCOUNT_KEYS:
-        raise ValueError(f"known are {', '.join(sorted(_ACCOUNT_KEYS))}")
+        raise ValueError(f"known names are {', '.join(sorted(_ACCOUNT_KEYS))}")
     book.account.set_balances({asset: _number(free) for asset, free in data.get("balances", {}).items()})
     rate = _number(data["commission_rate"]) if "commission_rate" in data else None
     asset = (data["commission_asset"] or "") if "commission_asset" in data else None
@@ -87,7 +87,7 @@ async def _filters(request: web.Request) -> web.Response:
     book = request.app[VENUE].book
     for symbol, changes in (await _object(request)).items():
         if not isinstance(changes, dict) or changes.keys() - Filters.__dataclass_fields__.keys():
-            raise ValueError(f"filters are {', '.join(Filters.__dataclass_fields__)}")
+            raise ValueError(f"known filters are {', '.join(Filters.__dataclass_fields__)}")
         book.listings.set_filters(symbol, {name: _positive(value) for name, value in changes.items()})
     return web.json_response({})
 
@@ -121,12 +121,12 @@ def _loads(text: str) -> Any:
 def _number(value: object) -> Decimal:
     number = Decimal(str(value))
     if not number.is_finite() or number < 0:
-        raise ValueError(f"{value!r} is not a number that makes sense here")
+        raise ValueError(f"{value!r} is not a number of zero or more")
     return number
 
 
 def _positive(value: object) -> Decimal:
     number = _number(value)
     if not number:
-        raise ValueError("zero makes no sense here")
+        raise ValueError("zero is not allowed here")
     return number

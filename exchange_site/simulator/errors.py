@@ -1,4 +1,4 @@
-"""Errors as Binance words them ("Error codes for Binance", spot REST API documentation)."""
+"""Errors in Binance's wording ("Error codes for Binance", spot REST API documentation)."""
 
 from typing import ClassVar
 

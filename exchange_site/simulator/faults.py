@@ -1,6 +1,6 @@
-"""Rules that make the venue misbehave: on an occasion of those below, or on any request where a rule names none.
+"""Rules that make the venue misbehave: on one of the OCCASIONS below, or on any request if a rule names none.
 
-Time and symbols are no occasion of their own: only such a rule strikes them.
+Time and symbol requests have no occasion: only a rule that names none hits them.
 """
 
 import time
@@ -16,7 +16,7 @@ ACTIONS: Final = frozenset(
         "drop",
         "accept_then_drop",
         "accept_then_hang",
-        "accept_then_500",  # a 502, as the proxy before a venue in trouble sends it
+        "accept_then_500",  # answers 502, as a proxy in front of a failing venue does
         "garbage",
         "delay",
         "partial",
@@ -28,7 +28,7 @@ ACTIONS: Final = frozenset(
 
 @dataclass(kw_only=True)
 class Fault:
-    """One rule: on which occasion, for which symbol, what, how often and for how long (seconds)."""
+    """One rule: its action, and limits by occasion, symbol, number of times, and seconds in force."""
 
     action: str
     on: str | None = None
@@ -51,19 +51,19 @@ class Fault:
 
 
 class Faults:
-    """The rules in force; all on one event loop, so counting needs no lock."""
+    """The rules in force. Only one event loop uses them, so counting needs no lock."""
 
     def __init__(self) -> None:
         self.rules: list[Fault] = []
 
     def replace(self, data: Any) -> None:
-        """Take new rules in place of all. Raises ValueError."""
+        """Replace all rules. Raises ValueError for a malformed rule."""
         if not isinstance(data, list):
             raise ValueError("a list of rules is needed")
         self.rules = [_read(entry) for entry in data]
 
     def take(self, *, occasion: str | None, symbol: str | None) -> Fault | None:
-        """The first rule that applies, counted as applied."""
+        """Return the first rule that applies, and count its use."""
         for rule in self.rules:
             if rule.applies(occasion=occasion, symbol=symbol):
                 rule.applied += 1
@@ -88,7 +88,7 @@ def _read(entry: Any) -> Fault:
             "code": int(entry.get("code", -1121)),
         }
     except (TypeError, ValueError, ArithmeticError) as error:
-        raise ValueError("a number of the rule makes no sense") from error
+        raise ValueError("a number of the rule is malformed") from error
     return Fault(
         action=entry["action"],
         on=entry.get("on"),

@@ -1,4 +1,4 @@
-"""The symbols on offer and the filters on their orders ("Filters", Binance spot REST API documentation)."""
+"""The listed symbols and the filters on their orders ("Filters", Binance spot REST API documentation)."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,7 +7,7 @@ from typing import Any
 from exchange_site.simulator.errors import filter_failure
 
 QUOTE_ASSET = "USDT"
-# A copy: the simulator imports nothing of the project. A test compares it with the seeder's.
+# A copy of the seeder's prices, because the simulator imports nothing of the project. A test compares the two.
 _STARTING_PRICES = {
     "ABAN": "20.00",
     "BTC": "65000.00",
@@ -21,7 +21,7 @@ _STEPS = ((Decimal(1000), "0.00001"), (Decimal(100), "0.001"), (Decimal(1), "0.0
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """Quantities in coins; price and notional in the quote asset."""
+    """The filters of a symbol: quantities in coins, price and notional in the quote asset."""
 
     tick: Decimal = Decimal("0.0001")
     step: Decimal = Decimal("0.01")
@@ -40,18 +40,18 @@ class Filters:
 
 
 def starting_prices() -> dict[str, Decimal]:
-    """The markets of a new book: the coins of the development data, at their first prices."""
+    """Return the markets of a new book: the coins of the development data at their first prices."""
     return {f"{coin}{QUOTE_ASSET}": Decimal(price) for coin, price in _STARTING_PRICES.items()}
 
 
 def default_filters(*, price: Decimal) -> Filters:
-    """Filters as a venue would choose them: the dearer the coin, the finer the step."""
+    """Return filters as a venue would choose them: the higher the price, the finer the step."""
     step = Decimal(next(step for floor, step in _STEPS if price >= floor))
     return Filters(step=step, minimum=step)
 
 
 def describe(symbol: str, filters: Filters) -> dict[str, Any]:
-    """The symbol's entry in exchangeInfo."""
+    """Return the symbol's entry in exchangeInfo."""
     base = symbol.removesuffix(QUOTE_ASSET)
     lot = {
         "minQty": f"{filters.minimum:f}",

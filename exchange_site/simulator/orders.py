@@ -1,4 +1,4 @@
-"""The signed side: orders, trades and the account, as far as ccxt's `binance` class asks for them."""
+"""The signed endpoints: orders, trades and the account, as far as ccxt's `binance` class uses them."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -36,7 +36,7 @@ async def _place(request: web.Request) -> web.StreamResponse:
     fault = venue.faults.take(occasion="place", symbol=order.symbol)
     await suffer_before(request, fault)
     if fault:
-        check_deadline(arrived)  # time has passed: Binance looks at it when the order reaches the engine
+        check_deadline(arrived)  # again after a delay: Binance checks when an order reaches the engine
     fraction = fault.fraction if fault and fault.action == "partial" else Decimal(1)
     placed = venue.book.place(order, fraction=fraction)
     return await suffer_after(request, fault) or web.json_response(_order_answer(placed, with_fills=True))

@@ -1,4 +1,4 @@
-"""Running the simulator."""
+"""Run the simulator."""
 
 import argparse
 import asyncio
@@ -18,7 +18,7 @@ from exchange_site.simulator.venue import VENUE, Handler, Venue
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9100)
-    parser.add_argument("--book", type=Path, required=True, help="the file of the book; kept over restarts")
+    parser.add_argument("--book", type=Path, required=True, help="the file of the book; it survives restarts")
     parser.add_argument("--api-key", default=DEFAULT_API_KEY)
     parser.add_argument("--api-secret", default=DEFAULT_API_SECRET)
 
@@ -52,7 +52,7 @@ async def _until_told_to_stop() -> None:
 
 @web.middleware
 async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Word a VenueError as Binance does."""
+    """Answer a VenueError in Binance's format."""
     try:
         return await handler(request)
     except VenueError as error:

@@ -1,4 +1,4 @@
-"""The parameters of a request, and the checks of a signed one ("Signed endpoint security", Binance)."""
+"""Read a request's parameters, and check signed requests ("Signed endpoint security", Binance)."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ _LONGEST_WINDOW: Final = 60_000
 
 
 async def read_signed(request: web.Request) -> dict[str, str]:
-    """The parameters of a signed request. Raises VenueError for a wrong key, signature or time."""
+    """Return the parameters of a signed request. Raises VenueError for a wrong key, signature or time."""
     venue = request.app[VENUE]
     if request.headers.get("X-MBX-APIKEY") != venue.api_key:
         raise VenueError(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
@@ -47,14 +47,14 @@ def check_deadline(parameters: Mapping[str, str]) -> None:
 
 
 def needed(parameters: Mapping[str, str], name: str) -> str:
-    """Read a parameter. Raises VenueError where it is missing or empty."""
+    """Return a parameter. Raises VenueError if it is missing or empty."""
     if not parameters.get(name):
         raise missing(name)
     return parameters[name]
 
 
 def needed_number(parameters: Mapping[str, str], name: str) -> Decimal:
-    """Read a positive number. Raises VenueError for anything else."""
+    """Return a parameter that is a positive number. Raises VenueError for anything else."""
     try:
         number = Decimal(needed(parameters, name))
     except InvalidOperation as error:

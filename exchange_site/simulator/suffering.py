@@ -1,4 +1,4 @@
-"""Faults at work: they strike a request before anything is accepted, or spoil the answer when everything is done."""
+"""Apply faults: before a request has any effect, or to its answer after it had its effect."""
 
 import asyncio
 from typing import ClassVar, Final
@@ -14,7 +14,7 @@ _DELAY_SECONDS: Final = 15.0
 
 
 async def suffer(request: web.Request, occasion: str | None, symbol: str | None) -> None:
-    """Apply a fault to a request without an effect; `occasion` is None where only rules without one apply."""
+    """Apply a fault to a request that changes nothing. Without an occasion, only rules that name none apply."""
     fault = request.app[VENUE].faults.take(occasion=occasion, symbol=symbol)
     await suffer_before(request, fault)
     if fault and fault.action not in {"delay", "not_found", "partial"}:
@@ -22,7 +22,7 @@ async def suffer(request: web.Request, occasion: str | None, symbol: str | None)
 
 
 async def suffer_before(request: web.Request, fault: Fault | None) -> None:
-    """Apply a fault that strikes before anything is accepted."""
+    """Apply a fault that acts before the request has any effect."""
     if fault is None:
         return
     if fault.action in {"drop", "down"}:
@@ -36,7 +36,7 @@ async def suffer_before(request: web.Request, fault: Fault | None) -> None:
 
 
 async def suffer_after(request: web.Request, fault: Fault | None) -> web.StreamResponse | None:
-    """Spoil the answer when everything is done; None where there is nothing to spoil."""
+    """Drop, delay or replace the answer after the request had its effect. Return None if the answer stays."""
     match fault.action if fault else None:
         case "accept_then_drop":
             await _cut(request)

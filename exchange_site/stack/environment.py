@@ -1,4 +1,4 @@
-"""The variables that point a process at its servers, and the servers that a stack runs for want of others."""
+"""The variables that point a process at its servers, and the servers that a stack has to run itself."""
 
 import os
 from pathlib import Path
@@ -11,12 +11,12 @@ _SIMULATOR_PORT = 9100
 
 
 def data_dir() -> Path:
-    """DATA_DIR, where the embedded servers keep their files."""
+    """Return DATA_DIR, the folder with the files of the embedded servers."""
     return Path(os.environ.get("DATA_DIR", ".data")).resolve()
 
 
 def prepare_environment(folder: Path) -> tuple[list[Server], dict[str, str]]:
-    """Prepare the servers that the environment does not name. Returns them, and the variables of every process."""
+    """Prepare the servers that the environment does not name. Return them and the variables for every process."""
     environment: dict[str, str] = {"DATA_DIR": str(folder), "PORT": os.environ.get("PORT", "8000")}
     servers: list[Server] = []
     if not os.environ.get("POSTGRES_HOST"):
@@ -34,7 +34,7 @@ def prepare_environment(folder: Path) -> tuple[list[Server], dict[str, str]]:
 
 
 def postgres_variables(server: Server, *, port: int | None = None) -> dict[str, str]:
-    """Point a process at a Postgres, or at `port`, behind which it is."""
+    """Return variables that point a process at a Postgres: directly, or through a proxy on `port`."""
     return {
         "POSTGRES_HOST": "127.0.0.1",
         "POSTGRES_PORT": str(port or server.port),
@@ -44,15 +44,15 @@ def postgres_variables(server: Server, *, port: int | None = None) -> dict[str, 
 
 
 def redis_variables(server: Server, *, port: int | None = None) -> dict[str, str]:
-    """Point a process at a Redis, or at `port`, behind which it is."""
+    """Return variables that point a process at a Redis: directly, or through a proxy on `port`."""
     return {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(port or server.port), "REDIS_PASSWORD": server.password}
 
 
 def simulator_variables(*, port: int | str) -> dict[str, str]:
-    """Point a process at an exchange simulator, with the credentials that open it."""
+    """Return variables that point a process at an exchange simulator, with its credentials."""
     return {"EXCHANGE_URL": local_url(port), **simulator_credentials()}
 
 
 def simulator_credentials() -> dict[str, str]:
-    """The variables with the key that opens every exchange simulator."""
+    """Return the variables with the API key that every exchange simulator accepts."""
     return {"EXCHANGE_API_KEY": DEFAULT_API_KEY, "EXCHANGE_API_SECRET": DEFAULT_API_SECRET}

@@ -1,4 +1,4 @@
-"""The first program below supervisord, run once: database, migrations, seed; then it starts the others."""
+"""The program that supervisord runs first, and once: it migrates, seeds, and starts the other programs."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ _WAIT_SECONDS: Final = 60.0
 
 
 def prepare() -> int:
-    """Bring the stack up, or end it with the reason, and return the exit code."""
+    """Start the stack and return the exit code. After a failure, print the reason and stop supervisord."""
     supervisor = ServerProxy(
         "http://127.0.0.1",
         transport=SupervisorTransport(serverurl=f"unix://{os.environ['SUPERVISOR_SOCKET']}"),
@@ -45,7 +45,7 @@ def _bring_up(calls: Any) -> None:
     programs = [info["name"] for info in calls.getAllProcessInfo() if info["statename"] in stopped]
     for name in ("simulator", "worker", "api"):
         if name in programs:
-            calls.startProcess(name, False)  # noqa: FBT003  its signature: do not wait
+            calls.startProcess(name, False)  # noqa: FBT003  False: do not wait
     base = local_url(os.environ["PORT"])
     wait_for_answer(f"{base}/health/ready/", seconds=_WAIT_SECONDS)
     if "SIMULATOR_PORT" in os.environ:

@@ -1,4 +1,4 @@
-"""The project's processes: their command lines, and how one is started, waited for and stopped."""
+"""The project's processes: their command lines, and functions to start them, wait for them and stop them."""
 
 import os
 import signal
@@ -17,27 +17,27 @@ PROJECT: Final = Path(__file__).resolve().parents[2]
 API: Final = (sys.executable, "-m", "exchange_site.serve")
 WORKER: Final = (sys.executable, "manage.py", "procrastinate", "worker")
 _STOP_SECONDS: Final = 8.0
-_NOBODY: Final = 65534  # its group
+_NOBODY: Final = 65534  # the group of `nobody`
 
 T = TypeVar("T")
 
 
 class NotInTime(Exception):
-    """Something was waited for in vain."""
+    """A condition did not become true in time."""
 
 
 def manage(*arguments: str) -> tuple[str, ...]:
-    """The command line of a management command."""
+    """Return the command line of a management command."""
     return (sys.executable, "manage.py", *arguments)
 
 
 def simulator(*, port: int | str, book: Path) -> tuple[str, ...]:
-    """The command line of an exchange simulator."""
+    """Return the command line of an exchange simulator."""
     return (sys.executable, "-m", "exchange_site.simulator", "--port", str(port), "--book", str(book))
 
 
 def local_url(port: int | str) -> str:
-    """Where a process of this machine listens."""
+    """Return the URL of a process that listens on this machine."""
     return f"http://127.0.0.1:{port}"
 
 
@@ -49,10 +49,10 @@ def start(
     errors: IO[Any] | int | None = subprocess.STDOUT,
     user: str | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Start a process in the project's folder, or as another user in none; in a session of its own.
+    """Start a process in a session of its own: in the project's folder, or in `/` if another user runs it.
 
-    Its output is added to `output`, its errors too unless `errors` says otherwise. Its environment is this process's
-    when none is given.
+    Its output is appended to `output`, and its errors too unless `errors` is given. Without `environment` it inherits
+    this process's environment.
     """
     if isinstance(output, Path):
         with output.open("ab") as log:
@@ -70,14 +70,14 @@ def start(
 
 
 def as_user(user: str | None) -> dict[str, Any]:
-    """Popen's arguments that drop every privilege but this user's; none for None."""
+    """Return the arguments with which Popen runs a process as this user only; none for None."""
     return {"user": user, "group": _NOBODY, "extra_groups": []} if user else {}
 
 
 def stop(
     child: "subprocess.Popen[bytes]", *, number: signal.Signals = signal.SIGTERM, seconds: float = _STOP_SECONDS
 ) -> None:
-    """Ask a process that was started here to end, and kill it when it does not. Safe to call again."""
+    """Ask a child process to end, and kill it if it does not end in time. Safe to call again."""
     if child.poll() is None:
         child.send_signal(number)
         try:
@@ -87,7 +87,7 @@ def stop(
 
 
 def kill(child: "subprocess.Popen[bytes]") -> None:
-    """Kill a process that was started here, with its group: also one that is frozen."""
+    """Kill a child process and its process group, even if they are frozen."""
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
@@ -96,19 +96,19 @@ def kill(child: "subprocess.Popen[bytes]") -> None:
 def wait_until(
     condition: Callable[[], T], *, seconds: float, ignoring: tuple[type[BaseException], ...] = (), what: str = ""
 ) -> T:
-    """Ask until the answer is true, and return it. Raises NotInTime, which says `what`."""
+    """Call `condition` until its result is true, and return the result. Raises NotInTime with the text `what`."""
     deadline = time.monotonic() + seconds
     while True:
         with suppress(*ignoring):
             if answer := condition():
                 return answer
         if time.monotonic() > deadline:
-            raise NotInTime(what or f"waited {seconds} s in vain")
+            raise NotInTime(what or f"a condition did not become true within {seconds} s")
         time.sleep(0.05)
 
 
 def wait_for_answer(url: str, *, seconds: float, by: "subprocess.Popen[bytes] | None" = None) -> None:
-    """Wait until `url` answers. Raises NotInTime, at once when the process that shall answer has ended."""
+    """Wait until `url` answers. Raises NotInTime; at once if the process `by`, which should answer, has ended."""
 
     def has_answered() -> bool:
         if by is not None and by.poll() is not None:
@@ -128,7 +128,7 @@ def answers(url: str) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listens on right now."""
+    """Return a port on which no process listens right now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -147,7 +147,7 @@ def is_free(port: int) -> bool:
 
 
 def read_pid(file: Path) -> int | None:
-    """The process that a pid file names in its first line."""
+    """Return the process id in the first line of a pid file; None without one."""
     try:
         return int(file.read_text().splitlines()[0])
     except (OSError, ValueError, IndexError):
@@ -155,7 +155,7 @@ def read_pid(file: Path) -> int | None:
 
 
 def is_running(pid: int, *markers: str) -> bool:
-    """Say whether a process runs whose command line holds all the markers: numbers are given out again."""
+    """Say whether this process runs and has all markers in its command line, because process ids are reused."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
         command = Path(f"/proc/{pid}/cmdline").read_text()

@@ -1,4 +1,4 @@
-"""Stacks that run: who holds a data folder, where its stack listens, and what one that was killed has left."""
+"""Running stacks: lock a data folder, find the stack that runs on it, and stop what a killed stack has left."""
 
 import fcntl
 import os
@@ -37,7 +37,7 @@ class StackRefused(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class StackAddresses:
-    """Where a running stack listens, and the environment that commands against it need."""
+    """The URLs of a running stack, and the environment for commands that use the stack."""
 
     api: str
     simulator: str
@@ -45,7 +45,7 @@ class StackAddresses:
 
 
 def find_running_stack(folder: Path) -> StackAddresses | None:
-    """The stack that runs on `folder` and is ready, if any."""
+    """Return the addresses of the stack on `folder`, or None if none runs there or it is not ready."""
     if _running_pid(folder) is None or not (folder / READY).exists():
         return None
     return _addresses(folder)
@@ -53,9 +53,9 @@ def find_running_stack(folder: Path) -> StackAddresses | None:
 
 @contextmanager
 def running_stack(folder: Path, *, environment: Mapping[str, str]) -> Iterator[StackAddresses]:
-    """Start a whole stack on `folder` and free ports, wait until it is ready, and stop it at the end.
+    """Start a whole stack on `folder`, with ports that are free; wait until it is ready, and stop it at the end.
 
-    `environment` reaches all its processes. Their output goes to `stack.log` in the folder.
+    All its processes get `environment`. Their output goes to `stack.log` in the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / READY).unlink(missing_ok=True)
@@ -75,9 +75,9 @@ def running_stack(folder: Path, *, environment: Mapping[str, str]) -> Iterator[S
 
 
 def claim(folder: Path) -> IO[str]:
-    """Hold the lock of `folder`, on which one command starts servers, until the returned file is closed.
+    """Hold the lock of `folder` until the returned file is closed, so that no other command starts servers there.
 
-    Raises StackRefused when another command holds it or a stack runs there.
+    Raises StackRefused if another command holds the lock or a stack runs there.
     """
     lock = (folder / "servers.lock").open("a")
     try:
@@ -91,7 +91,7 @@ def claim(folder: Path) -> IO[str]:
 
 
 def stop_leftovers(folder: Path) -> None:
-    """Stop what a stack of `folder` left running when its supervisor was killed; its servers stop elsewhere."""
+    """Stop the processes of a stack whose supervisor was killed, but not its servers: preparing them stops them."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + _LEFTOVER_SECONDS
         for pid in _marked_processes(folder):
@@ -131,13 +131,13 @@ def _running_pid(folder: Path) -> int | None:
 
 
 def _marked_processes(folder: Path) -> list[int]:
-    """The processes that a supervisor of `folder` had started, by the mark in their environment."""
+    """Return the processes that a supervisor of `folder` started: they have a mark in their environment."""
     mark = f"{MARK}={folder}".encode()
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if mark in (process / "environ").read_bytes().split(b"\0") and int(process.name) != os.getpid():
                 found.append(int(process.name))
-        except OSError:  # gone meanwhile, or another user's
+        except OSError:  # the process has ended, or belongs to another user
             continue
     return found

@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis from wheels: where they live, how they start, how they stop."""
+"""PostgreSQL and Redis from wheels: prepare their files, start them, stop them."""
 
 import os
 import secrets
@@ -36,7 +36,7 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A prepared server: its command line, and how to ask whether it is ready."""
+    """A prepared server: its command line, its address, and a function that says whether it is ready."""
 
     name: str
     command: list[str]
@@ -76,14 +76,14 @@ class Server:
 
 
 def stop_server(child: "subprocess.Popen[bytes]") -> None:
-    """Stop a server that was started here: at once, but cleanly."""
-    stop(child, number=signal.SIGINT)  # PostgreSQL's "fast", and Redis' as good as SIGTERM
+    """Stop a child server cleanly, without waiting for its clients."""
+    stop(child, number=signal.SIGINT)  # PostgreSQL's fast shutdown; for Redis the same as SIGTERM
 
 
 def prepare_postgres(data_dir: Path, *, durable: bool = True) -> Server:
-    """Make the cluster of `data_dir` if there is none yet, and say how to run it.
+    """Create the cluster of `data_dir` if there is none yet, and return its server.
 
-    Passwords are asked for (SCRAM), for other users of the machine reach the port too.
+    The server asks for a password (SCRAM), because other users of the machine can reach its port.
     """
     home = _home(data_dir)
     password = _password(home / "postgres.password")
@@ -112,7 +112,7 @@ def prepare_postgres(data_dir: Path, *, durable: bool = True) -> Server:
 
 
 def prepare_redis(data_dir: Path, *, durable: bool = True) -> Server:
-    """Say how to run the Redis of `data_dir`; its contents survive a restart when `durable`."""
+    """Return the Redis server of `data_dir`. Its contents survive a restart if `durable`."""
     home = _home(data_dir)
     password, port = _password(home / "redis.password"), free_port()
     folder = home / "redis"
@@ -142,7 +142,7 @@ def prepare_redis(data_dir: Path, *, durable: bool = True) -> Server:
 
 
 def connect(variables: Mapping[str, str], *, database: str | None = None) -> "psycopg.Connection[tuple[Any, ...]]":
-    """Connect to the Postgres that the POSTGRES_ variables name, by their defaults where they do not."""
+    """Connect to the Postgres that the POSTGRES_ variables name; missing variables have their defaults."""
     return psycopg.connect(
         host=variables["POSTGRES_HOST"],
         port=int(variables.get("POSTGRES_PORT", "5432")),
@@ -173,7 +173,7 @@ def _home(data_dir: Path) -> Path:
 
 
 def _make_cluster(cluster: Path, *, password: str) -> None:
-    """Initdb wants the password in a file, and reads it as the user the server runs as."""
+    """Run initdb, with the password in a file that the servers' user can read."""
     cluster.mkdir(mode=0o700, exist_ok=True)
     hand_over(cluster)
     password_file = cluster.with_name("initdb.password")
@@ -199,7 +199,7 @@ def _password(file: Path) -> str:
 
 
 def _stop_leftover(pid_file: Path, *, marker: str, number: signal.Signals) -> None:
-    """Stop a server that outlived its supervisor, and still holds the data, before another begins."""
+    """Stop a server that outlived its supervisor, because it still uses the data that a new one needs."""
     pid = read_pid(pid_file)
     if pid is None:
         return

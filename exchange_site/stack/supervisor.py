@@ -1,7 +1,7 @@
-"""supervisord, as `task dev` wants it: its configuration, and its run below which everything else runs.
+"""Configure and run supervisord for `task dev`: it runs the servers and all other processes.
 
-`prepare` runs once below it: it waits for Postgres, migrates, seeds and then starts the others. A closed terminal ends
-supervisord, and a failed start is a failure.
+Its program `prepare` runs once: it waits for Postgres, migrates, seeds and then starts the other programs. supervisord
+ends when the terminal is closed. If the start fails, its exit code is 1.
 """
 
 import os
@@ -43,7 +43,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
 
 def run_stack() -> None:
-    """Become supervisord, with everything below it. Raises StackRefused."""
+    """Replace this process with a supervisord that runs the whole stack. Raises StackRefused."""
     folder = data_dir()
     folder.mkdir(parents=True, exist_ok=True)
     lock = claim(folder)  # noqa: F841  held until supervisord takes over
@@ -58,12 +58,12 @@ def run_stack() -> None:
     write_private(folder / ENVIRONMENT_FILE, "".join(f"{name}={value}\n" for name, value in environment.items()))
     for name in (READY, FAILED):
         (folder / name).unlink(missing_ok=True)
-    (folder / PID_FILE).write_text(f"{os.getpid()}\n")  # supervisord's number too, and there from the beginning
+    (folder / PID_FILE).write_text(f"{os.getpid()}\n")  # known from the start: supervisord keeps this process id
     configuration = folder / "supervisord.conf"
     write_private(configuration, _configure(folder, servers, environment))
     os.chdir(PROJECT)
     command = [sys.executable, "-W", "ignore", "-m", "exchange_site.stack", "supervise", str(configuration)]
-    os.execv(sys.executable, command)  # noqa: S606  Ctrl-C and the pid file are supervisord's
+    os.execv(sys.executable, command)  # noqa: S606  so that supervisord gets Ctrl-C and keeps the pid
 
 
 def supervise(configuration: Path) -> int:
@@ -79,13 +79,13 @@ def supervise(configuration: Path) -> int:
 
 class _Options(ServerOptions):  # type: ignore[misc]  # supervisor publishes no types
     def setsignals(self) -> None:
-        """By itself supervisord takes a closed terminal for a request to load its configuration again."""
-        ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # nohup
+        """Stop when the terminal is closed; without this, supervisord would reload its configuration then."""
+        ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # started by nohup
         super().setsignals()
         signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else self._stop_in_silence)
 
     def _stop_in_silence(self, _number: int, frame: Any) -> None:
-        """The terminal is gone, and a word to it would be an error that ends supervisord before the rest."""
+        """Stop without output: writing to the closed terminal would end supervisord before its programs."""
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (1, 2):
             os.dup2(nowhere, stream)
@@ -93,7 +93,7 @@ class _Options(ServerOptions):  # type: ignore[misc]  # supervisor publishes no 
 
 
 def _configure(folder: Path, servers: list[Server], environment: Mapping[str, str]) -> str:
-    """Write supervisord's configuration: servers and `prepare` start by themselves, and `prepare` starts the others."""
+    """Return supervisord's configuration. supervisord starts the servers and `prepare`, which starts the rest."""
     user = server_user()
     sections = [
         _SUPERVISORD.format(pid_file=_escaped(folder / PID_FILE), user="user=root" if user else ""),
@@ -114,7 +114,7 @@ def _server_program(server: Server, *, user: str | None) -> str:
 
 
 def _program(name: str, command: Sequence[str], *, priority: int, stop_seconds: int) -> str:
-    """A program that `prepare` starts. When it ends it is started again, however it ended."""
+    """Return the section of a program that `prepare` starts, and that supervisord always restarts."""
     return _section(
         name, command, "autostart=false", "stopsignal=TERM", *_RESTARTED, priority=priority, stop_seconds=stop_seconds
     )
@@ -126,7 +126,7 @@ def _once(name: str, command: Sequence[str], *, priority: int) -> str:
 
 
 def _section(name: str, command: Sequence[str], *lines: str, priority: int, stop_seconds: int) -> str:
-    """A section of supervisord's configuration."""
+    """Return a section of supervisord's configuration."""
     return "\n".join(
         [
             f"[program:{name}]",
@@ -144,25 +144,25 @@ def _section(name: str, command: Sequence[str], *lines: str, priority: int, stop
 
 
 def _output(name: str) -> list[str]:
-    """To the terminal; a socket in its place cannot be opened by name, then to files."""
+    """Send output to the terminal; or to a file if stdout is a socket, which cannot be opened by name."""
     if stat.S_ISSOCK(os.fstat(1).st_mode):
         return [f"stdout_logfile=%(ENV_DATA_DIR)s/{name}.log"]
     return ["stdout_logfile=/dev/fd/1", "stdout_logfile_maxbytes=0"]
 
 
 def _quoted(text: str) -> str:
-    """For supervisord's command lines: shell words, and % is its own."""
+    """Quote a word for supervisord's command lines, and escape %."""
     escaped = _escaped(text)
     return f'"{escaped}"' if escaped != text or any(letter in text for letter in " ;'") or not text else text
 
 
 def _escaped(text: object) -> str:
-    """For supervisord's values, where % begins a name."""
+    """Escape % for supervisord's values, where it begins a variable."""
     return str(text).replace("%", "%%")
 
 
 def _socket_path(folder: Path) -> Path:
-    """A Unix socket's path has 107 characters at most (unix(7)); supervisord adds a few while it opens it."""
+    """Return a short path: unix(7) allows a socket 107 characters, and supervisord adds a few when opening it."""
     path = folder / "supervisor.sock"
     if len(str(path)) < 90:  # noqa: PLR2004  see above
         return path
@@ -170,7 +170,10 @@ def _socket_path(folder: Path) -> Path:
 
 
 def _refuse_taken_port(name: str, *, default: str) -> None:
-    """Raise StackRefused. A leftover that has lost its environment, and so its mark, may be closing its port still."""
+    """Raise StackRefused if a port is still taken after a second.
+
+    A leftover process without its environment, and so without its mark, may need a moment to close the port.
+    """
     port = int(os.environ.get(name, default))
     try:
         wait_until(lambda: is_free(port), seconds=_CLOSING_SECONDS)

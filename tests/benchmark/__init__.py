@@ -1,1 +1,1 @@
-"""How fast the service is beside its own database: `task bench`, see docs/performance.md."""
+"""Compare the service's speed with its own database's: `task bench`, see docs/performance.md."""

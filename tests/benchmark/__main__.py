@@ -15,19 +15,21 @@ from tests.benchmark.servers import Stack, running_stack
 
 def main(arguments: list[str]) -> int:
     """Measure, print the table, and keep the figures with --save."""
-    parser = argparse.ArgumentParser(prog="task bench --", description="Measure the service beside its database.")
+    parser = argparse.ArgumentParser(
+        prog="task bench --", description="Compare the service's speed with its database's."
+    )
     parser.add_argument("--quick", action="store_true", help="one short round of everything, in under two minutes")
     parser.add_argument(
-        "--growth", action="store_true", help="compare 1 and 5 million orders of history with none instead"
+        "--growth", action="store_true", help="instead, compare a history of 1 and 5 million orders with no history"
     )
-    parser.add_argument("--processes", action="store_true", help="compare more and fewer processes instead")
+    parser.add_argument("--processes", action="store_true", help="instead, compare several numbers of processes")
     parser.add_argument(
         "--cost",
         nargs="?",
         const="",
         metavar="REVISION",
-        help="compare the processor time of an order with that of another revision instead (of HEAD, or of its parent "
-        "when everything is committed)",
+        help="instead, compare the processor time of an order with another revision's (by default HEAD's, or its "
+        "parent's when everything is committed)",
     )
     parser.add_argument("--save", action="store_true", help="write docs/performance.json and the tables of its page")
     options = parser.parse_args(arguments)
@@ -42,7 +44,7 @@ def main(arguments: list[str]) -> int:
                 return 0
             with running_stack(folder) as stack:
                 _point_django_to(stack)
-                # What needs Django's models can be loaded only now.
+                # This module needs Django's models, which can be loaded only now.
                 from tests.benchmark.run import run
 
                 run(stack=stack, options=options, console=console)
@@ -53,7 +55,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _measure_cost(folder: Path, options: argparse.Namespace, console: Console) -> None:
-    """Both sides are spoken to from outside; what is loaded here needs Django's models all the same."""
+    """Compare two revisions from outside, over HTTP. The imported modules still need Django's models here."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
     django.setup()
     from tests.benchmark import cost

@@ -1,14 +1,14 @@
-"""Processor time an order, beside another revision: a ratio that holds still while rates drift.
+"""Compare the processor time of an order with another revision's: this ratio is stable while rates drift.
 
-On a shared machine a rate of the same code differs by a fifth from one hour to the next, and the processor time of an
-order can double: others fill the caches and take the cores. But it does so for both sides alike if both do the same at
-the same time on the same core. The same code beside itself, on two cores with nine programs that wanted to run, as
-standard deviations of the ratio of one turn of a hundred orders: 4.5 % both at once on one core; 13 % both at once on
-two; 14 % and 8 % one after the other, on one core and on two.
+On a shared machine the rate of the same code differs by a fifth from one hour to the next. The processor time of an
+order can double as well, when other programs fill the caches and take the cores. But it doubles for both sides alike if
+both work at the same time on the same core. The same code was compared with itself, in turns of a hundred orders, while
+nine other programs wanted to run. The standard deviation of the ratio was 4.5 % with both sides at once on one core, and
+13 % with both at once on two. One after the other, the sides gave 14 % on one core and 8 % on two.
 
-So the processes of both sides live on one core, and in a turn their orders alternate: the same number of large orders at
-the same rate, all of them settled. The rate matters, for a worker looks for orders four times a second, and at half of
-it each purchase would be for half as many. Who begins changes from turn to turn.
+So the processes of both sides run on one core, and in each turn their orders alternate: the same number of large orders
+at the same rate, all of them settled. The rate matters: a worker looks for orders four times a second, so at half the
+rate each purchase would be for half as many orders. The sides begin alternately.
 """
 
 import argparse
@@ -38,7 +38,7 @@ _LARGE: Final = '{"crypto": "ABAN", "amount": "3"}'  # at the seeder's 20.00 eac
 
 @dataclass(frozen=True, kw_only=True)
 class Extent:
-    """How much is measured: rounds of so many turns, in each so many orders of each side, at so many a second.
+    """The size of a measurement. A round has `turns`; in a turn each side places `orders` at `rate` a second.
 
     No round begins after `seconds`, however slow the machine is.
     """
@@ -114,7 +114,7 @@ def _measure_frozen(postgres: StillPostgres, *, seconds: float) -> dict[str, flo
 
 
 def take_round(ours: Side, theirs: Side, *, extent: Extent, number: int) -> dict[str, dict[str, float]]:
-    """Take the turns of a round: milliseconds of processor time an order, of each side and part.
+    """Take a round of turns. Return milliseconds of processor time per order, by side and part.
 
     Raises BenchmarkFailed when an order was not settled.
     """
@@ -134,12 +134,12 @@ def take_round(ours: Side, theirs: Side, *, extent: Extent, number: int) -> dict
 
 
 def in_turn(ours: Side, theirs: Side, *, number: int) -> Sequence[Side]:
-    """Both, and first the one that begins the turn with this number."""
+    """Return the sides in the order of the turn with this number; they begin alternately."""
     return (theirs, ours) if number % 2 else (ours, theirs)
 
 
 def take_turn(sides: Sequence[Side], *, orders: int, rate: float) -> dict[str, dict[str, float]]:
-    """Place orders of all sides in alternation and settle them: seconds of processor time of each side and part."""
+    """Place and settle orders of all sides alternately. Return seconds of processor time, by side and part."""
 
     def place_and_settle(place: int) -> dict[str, float]:
         side = sides[place]

@@ -1,4 +1,4 @@
-"""What an order costs on each side, and the ratios: as a table, and for the page of the documents."""
+"""Report the processor time of an order on each side, and the ratios: as a table, and for docs/performance.md."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _HEAD: Final = ("part", "ours", "theirs", "ratio", "lowest to highest")
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Medians over the rounds: milliseconds an order of each side. A ratio is of what one round measured."""
+    """Medians over the rounds: each side's milliseconds per order, and their ratio within one round."""
 
     part: str
     ours_ms: float
@@ -62,7 +62,7 @@ def show(found: dict[str, Any], *, console: Console) -> None:
 
 
 def render_page(found: dict[str, Any]) -> str:
-    """The same for the documents."""
+    """Return the table and its sentences for docs/performance.md."""
     table = ["| " + " | ".join(row) + " |" for row in (_HEAD, *_rows(found))]
     table.insert(1, "|---" * len(_HEAD) + "|")
     return "\n".join(

@@ -1,7 +1,7 @@
-"""A script that never changes, on tables that never change: how fast the machine and its Postgres are today.
+"""Measure the speed of the machine and its Postgres, with a script and tables that never change.
 
-The script of `limit.py` follows the code, so what it says of two versions differs with the machine and with the code.
-This one brings its own tables and statements, as they were in November 2026: the folder `frozen`.
+The script of `limit.py` follows the code, so its rates for two versions differ with the machine and with the code. The
+frozen script has its own tables and statements, as they were in November 2026, in the folder `frozen`.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Pace:
 
 
 def create_tables(environment: Mapping[str, str]) -> None:
-    """Make a database with the tables and their customers, on the server that `environment` names."""
+    """Create a database with the frozen tables and customers on the server that `environment` names."""
     with closing(connect(environment, database="postgres")) as connection:
         connection.execute(SQL("CREATE DATABASE {}").format(Identifier(_TABLES)))
     with closing(connect(environment, database=_TABLES)) as connection:
@@ -41,7 +41,7 @@ def create_tables(environment: Mapping[str, str]) -> None:
 
 
 def measure(*, environment: Mapping[str, str], pid: int, seconds: float) -> Pace:
-    """Play the script for a while on the server whose process is `pid`."""
+    """Run the script for `seconds` on the server with the process id `pid`."""
     copy_tables(environment)
     before = read_seconds(pid=pid)
     rate = play(environment, seconds=seconds)
@@ -52,7 +52,7 @@ def measure(*, environment: Mapping[str, str], pid: int, seconds: float) -> Pace
 
 
 def copy_tables(environment: Mapping[str, str]) -> None:
-    """Put a new copy in the place of the last: the tables would grow from one time to the next."""
+    """Replace the last copy of the tables with a new copy, because each measurement makes the tables grow."""
     with closing(connect(environment, database="postgres")) as connection:
         connection.execute(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(COPY)))
         connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(COPY), Identifier(_TABLES)))
@@ -60,6 +60,6 @@ def copy_tables(environment: Mapping[str, str]) -> None:
 
 
 def play(environment: Mapping[str, str], **how: float) -> float:
-    """Place orders in the copy for `seconds`, or `transactions` by each client. Returns orders a second."""
+    """Place orders in the copy for `seconds`, or `transactions` per client. Return orders per second."""
     script, where = _FILES / "order.sql", {**environment, "POSTGRES_DB": COPY}
     return run_pgbench(script=script, environment=where, clients=_CLIENTS, **how)

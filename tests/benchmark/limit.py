@@ -37,7 +37,7 @@ class Statement:
 
 
 def spread_ids() -> None:
-    """Begin the ids of a new database far apart from each other and from all limits, so that each number says what it is."""
+    """Start the tables' ids far apart from each other and from all limits: a number in a statement shows its table."""
     with connection.cursor() as cursor:
         for first, table in ((10_000, "wallets_user"), (100_000, "wallets_wallet"), (2_000_000, "trading_order")):
             cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", [table, first])

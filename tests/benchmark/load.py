@@ -12,7 +12,7 @@ _SCRIPT: Final = Path(__file__).with_name("load.lua")
 
 
 class BenchmarkFailed(Exception):
-    """A measurement that means nothing."""
+    """A measurement failed, or its figures would mean nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """The outcome: answers a second, and milliseconds."""
+    """The result: answers per second, and latencies in milliseconds."""
 
     rate: float
     p50_ms: float
@@ -37,13 +37,13 @@ class Load:
 
 
 def ensure_generator() -> None:
-    """Raise BenchmarkFailed where there is no wrk."""
+    """Raise BenchmarkFailed if wrk is not installed."""
     if shutil.which("wrk") is None:
         raise BenchmarkFailed("The load comes from wrk, which this machine lacks: apt install wrk, or brew install wrk")
 
 
 def put_load(*, call: Call, url: str, clients: int, seconds: float) -> Load:
-    """Keep `clients` connections busy for a while. Raises BenchmarkFailed when an answer was an error."""
+    """Keep `clients` connections busy for `seconds`. Raises BenchmarkFailed if any answer is an error."""
     command = [
         *("wrk", "--threads", str(min(2, clients)), "--connections", str(clients), "--duration", f"{seconds:.0f}s"),
         *("--timeout", "10s", "--script", str(_SCRIPT), url + call.path, "--", call.method, call.body or "-"),

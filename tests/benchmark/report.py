@@ -1,4 +1,4 @@
-"""What was found, as a table, as JSON, and as the page of the documents."""
+"""Report the results: as tables, as JSON, and in docs/performance.md."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from tests.benchmark import cost_report
 _DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
 _Row = tuple[str, str, str, str, str]
 
-# What is measured, what it is compared with, and the least that it has to reach.
+# A measure, the measure that it is compared with, and the lowest ratio that is accepted.
 RATIOS: Final = (
     ("large order, 8 clients", "pgbench, 8 clients", 0.25),
     ("large order, 32 clients", "pgbench, 32 clients", 0.25),
@@ -86,7 +86,7 @@ def _rate_of(one: dict[str, Any]) -> float:
 
 
 def _ratio(taken: list[dict[str, Any]], base: list[dict[str, Any]]) -> str:
-    """The median of the rounds' ratios: each round compares what ran in the same seconds."""
+    """Return the median of the rounds' ratios: within a round both measures ran close together in time."""
     ratios = sorted(_rate_of(mine) / _rate_of(theirs) for mine, theirs in zip(taken, base, strict=True))
     return f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
 
@@ -122,7 +122,7 @@ def _sentences(found: dict[str, Any]) -> Iterator[str]:
 
 
 def save(found: dict[str, Any]) -> None:
-    """Write docs/performance.json and the marked parts of docs/performance.md; parts not measured stay."""
+    """Write docs/performance.json and the marked parts of docs/performance.md. Parts that were not measured stay."""
     kept = _DOCS / "performance.json"
     figures = json.loads(kept.read_text()) if kept.exists() else {}
     figures |= found
@@ -160,7 +160,7 @@ def _markdown(rows: list[_Row]) -> str:
 
 
 def _beside_the_replaced_system(main: dict[str, Any]) -> str:
-    """Its figures were measured once, on two cores, with the tuning that it needed."""
+    """Compare with the replaced system, which was measured once, on two cores, with the tuning that it needed."""
     rounds, backlog = main["rounds"], main["backlog"]
     rows = (
         ("orders placed a second", "86, tuned 147", f"{_rate(rounds['large order, 8 clients']):,.0f}"),
@@ -172,7 +172,7 @@ def _beside_the_replaced_system(main: dict[str, Any]) -> str:
 
 
 def _chart(rounds: dict[str, Any]) -> str:
-    """Each ratio beside what it has to reach at least."""
+    """Return a chart of each ratio and the lowest ratio that is accepted."""
     shown = [(name, base, least) for name, base, least in RATIOS if least and {name, base} <= rounds.keys()]
     ratios = [_ratio(rounds[name], rounds[base]).split()[0] for name, base, _ in shown]
     return "\n".join(

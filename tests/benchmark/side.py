@@ -1,7 +1,7 @@
 """One side of a comparison: a tree of the code that runs on servers of its own.
 
-Each side has its own Postgres, Redis, exchange simulator, API and worker, so what one of these processes does is done
-for that side, also what Postgres does for no connection in particular: writing pages, the log, checkpoints.
+Each side has its own Postgres, Redis, exchange simulator, API and worker, so all the work of these processes is for that
+side. That includes the work that Postgres does for no particular connection: writing pages, the log, checkpoints.
 
 A tree may be of any revision, so it is spoken to by what stays the same: its commands, its HTTP API, an order's state.
 """

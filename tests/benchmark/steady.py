@@ -1,6 +1,6 @@
-"""A load that is the same each time: so many orders, at so many a second, whatever else the machine does.
+"""Put a steady load on the API: a fixed number of orders at a fixed rate, whatever else the machine does.
 
-wrk asks as fast as it is answered, so its load follows the rate that the service reaches at the moment.
+wrk does not: it sends the next request when the last is answered, so its load follows the service's speed.
 """
 
 import time
@@ -19,9 +19,10 @@ _TIMEOUT_SECONDS: Final = 30
 
 
 def place_steadily(*, url: str, tokens: Sequence[str], body: str, orders: int, rate: float) -> float:
-    """Place exactly so many orders, `rate` a second, for customers in turn. Raises BenchmarkFailed at any error.
+    """Place exactly `orders` orders, `rate` a second, for one customer after another.
 
-    Returns the seconds it took: longer than orders / rate where the service did not keep up.
+    Returns the seconds that this took: more than orders / rate if the service did not keep up. Raises BenchmarkFailed
+    at any error.
     """
     begun = time.monotonic()
 

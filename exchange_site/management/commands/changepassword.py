@@ -6,7 +6,7 @@ from wallets.services.credentials import end_sessions
 
 
 class Command(changepassword.Command):
-    """Django's own command, after which no token handed out before opens anything."""
+    """Django's own command, which here also ends all tokens issued before."""
 
     def handle(self, *args: Any, **options: Any) -> Any:
         done = super().handle(*args, **options)

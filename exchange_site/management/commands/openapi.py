@@ -19,5 +19,5 @@ class Command(BaseCommand):
 
 
 def render() -> str:
-    """Return the document as the service publishes it, in lines that can be compared."""
+    """Return the published document as sorted, indented JSON, so that a diff shows each change."""
     return json.dumps(api.get_openapi_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"

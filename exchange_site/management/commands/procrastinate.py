@@ -1,4 +1,4 @@
-"""Procrastinate's own command; its worker also answers Prometheus, and loads the venue's markets before it starts."""
+"""Procrastinate's own command, whose worker first loads the venue's markets and then also serves metrics."""
 
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from procrastinate.contrib.django.management.commands.procrastinate import Comma
 from exchange_site.metrics.workers import serve_metrics
 from settlement.venues.registry import load_markets
 
-# By default a worker whose connections were cut may stand still for half a minute before it notices.
+# By default a worker may take half a minute to notice that its connections were cut, and does nothing meanwhile.
 _CONNECTION_WAIT_SECONDS: Final = 5.0
 
 

@@ -18,14 +18,14 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--user", type=int, default=0, metavar="N", help="that many customers more")
-        parser.add_argument("--crypto", type=int, default=0, metavar="M", help="that many coins more")
-        parser.add_argument("--if-empty", action="store_true", help="only where nothing was seeded yet")
-        parser.add_argument("--force", action="store_true", help="also where DEBUG is off")
+        parser.add_argument("--user", type=int, default=0, metavar="N", help="add N customers")
+        parser.add_argument("--crypto", type=int, default=0, metavar="M", help="add M coins")
+        parser.add_argument("--if-empty", action="store_true", help="do nothing if there are coins already")
+        parser.add_argument("--force", action="store_true", help="write even if DEBUG is off")
 
     def handle(self, *_: Any, **options: Any) -> None:
         if not settings.DEBUG and not options["force"]:
-            raise CommandError("DEBUG is off: this looks like production. --force seeds it all the same.")
+            raise CommandError("DEBUG is off: this looks like production. Use --force to write the data anyway.")
         if options["if_empty"] and Coin.objects.exists():
             return
         with make_progress(Console(file=cast("IO[str]", self.stdout))) as progress:

@@ -6,10 +6,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 
 class Command(BaseCommand):
-    help = "List every path of the project, the admin's left out unless --all is given."
+    help = "List every path of the project. The admin's paths are listed only with --all."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--all", action="store_true", help="the admin's paths too")
+        parser.add_argument("--all", action="store_true", help="list the admin's paths too")
 
     def handle(self, *_: Any, **options: Any) -> None:
         for path in _paths(get_resolver().url_patterns):

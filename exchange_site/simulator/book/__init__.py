@@ -1,1 +1,1 @@
-"""The venue's book in SQLite: an order that was accepted is on disk before anybody hears of it."""
+"""The venue's book in SQLite. An accepted order is on disk before the request is answered."""

@@ -18,16 +18,16 @@ class Account:
             self._db.execute("INSERT OR REPLACE INTO balance VALUES (?, ?)", [asset, f"{free:f}"])
 
     def change(self, asset: str, change: Decimal) -> None:
-        """Add to a balance, or take from it where `change` is negative."""
+        """Add `change` to a balance; it may be negative."""
         self.set_balances({asset: self.balances().get(asset, Decimal(0)) + change})
 
     def commission(self) -> tuple[Decimal, str | None]:
-        """The rate, and the asset it is taken in; None for the asset that is received."""
+        """Return the rate, and the asset that pays the commission; None means the asset that a trade brings in."""
         rows = {row["name"]: row["value"] for row in self._db.execute("SELECT * FROM setting")}
         return Decimal(rows.get("commission_rate", "0.001")), rows.get("commission_asset") or None
 
     def set_commission(self, *, rate: Decimal | None = None, asset: str | None = None) -> None:
-        """Change the rate or the asset; an empty asset stands for the one that is received."""
+        """Change the rate or the paying asset; an empty asset means the one that a trade brings in."""
         for name, value in (("commission_rate", rate), ("commission_asset", asset)):
             if value is not None:
                 self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", [name, str(value)])

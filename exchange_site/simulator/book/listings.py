@@ -8,13 +8,13 @@ from exchange_site.simulator.markets import Filters, default_filters
 
 
 class Listings:
-    """The symbols on offer. Raises VenueError for one that is not."""
+    """The listed symbols. Reading or changing a symbol that is not listed raises VenueError."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._db = database
 
     def is_empty(self) -> bool:
-        """Say whether nothing is on offer, as in a new book."""
+        """Say whether no symbol is listed, as in a new book."""
         return self._db.execute("SELECT 1 FROM market").fetchone() is None
 
     def price(self, symbol: str) -> Decimal:
@@ -29,7 +29,7 @@ class Listings:
         return Filters(**{name: Decimal(row[name]) for name in Filters.__dataclass_fields__})
 
     def set_price(self, symbol: str, price: Decimal) -> None:
-        """Set the price of a symbol, and list it if it is unknown."""
+        """Set the price of a symbol, and list the symbol if it is new."""
         if not self._db.execute("SELECT 1 FROM market WHERE symbol = ?", [symbol]).fetchone():
             self._list(symbol, price)
         self._db.execute("UPDATE market SET price = ? WHERE symbol = ?", [f"{price:f}", symbol])

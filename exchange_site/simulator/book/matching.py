@@ -1,4 +1,4 @@
-"""The book as a whole: a new order is matched with the price, and a new price with the orders that rest."""
+"""The whole book. It matches a new order with the current price, and open orders with a new price."""
 
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
@@ -16,7 +16,7 @@ _AMPLE: Final = Decimal(1_000_000_000)
 
 
 class Book:
-    """Orders and trades, prices and filters, and the client's account. A new one lists the starting markets."""
+    """Orders and trades, prices and filters, and the client's account. A new book lists the starting markets."""
 
     def __init__(self, path: Path | str) -> None:
         self._db = open_database(path)
@@ -32,7 +32,7 @@ class Book:
         self._db.close()
 
     def place(self, order: NewOrder, *, fraction: Decimal = Decimal(1)) -> dict[str, Any]:
-        """Match an order and write it down; at most `fraction` of it is filled. Returns it with its trades."""
+        """Record an order, fill at most `fraction` of it, and return the order with its trades."""
         with transaction(self._db):
             price, filters = self.listings.price(order.symbol), self.listings.filters(order.symbol)
             filters.check(quantity=order.quantity, price=order.price or price)
@@ -45,13 +45,13 @@ class Book:
             return self.orders.get(order_id)
 
     def cancel(self, order_id: int) -> dict[str, Any]:
-        """Cancel an open order and return it. Raises VenueError for one that is not open."""
+        """Cancel an open order and return it. Raises VenueError if the order is not open."""
         with transaction(self._db):
             self.orders.cancel(order_id)
             return self.orders.get(order_id)
 
     def set_prices(self, prices: dict[str, Decimal]) -> None:
-        """Set prices; unknown symbols are listed. Open orders that now cross are filled."""
+        """Set prices, list new symbols, and fill the open orders that the new prices reach."""
         with transaction(self._db):
             self._set_prices(prices)
 
@@ -68,7 +68,7 @@ class Book:
             raise VenueError(*INSUFFICIENT_BALANCE)
 
     def _fill(self, order_id: int, *, quantity: Decimal, price: Decimal) -> None:
-        """Write a trade down and move the balances by it."""
+        """Record a trade and change the balances accordingly."""
         order = self.orders.get(order_id)
         quote, base = (quantity * price).quantize(_EIGHT), _base(order["symbol"])
         received, amount = (base, quantity) if order["side"] == "BUY" else (QUOTE_ASSET, quote)

@@ -1,4 +1,4 @@
-"""The orders of the book and their trades: read, written down, filled and ended."""
+"""Read, record, fill and end the orders of the book."""
 
 import sqlite3
 import time
@@ -11,7 +11,7 @@ from exchange_site.simulator.errors import DUPLICATE_ORDER, NO_SUCH_ORDER, UNKNO
 
 @dataclass(frozen=True, kw_only=True)
 class NewOrder:
-    """An order that a client asks for: price None for a market order."""
+    """A client's request for an order; `price` is None for a market order."""
 
     client_id: str
     symbol: str
@@ -24,7 +24,7 @@ class NewOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class Fill:
-    """A quantity that is executed at a price, its value in the quote asset, and the commission on it."""
+    """An executed quantity, its price, its value in the quote asset, and the commission."""
 
     quantity: Decimal
     price: Decimal
@@ -34,20 +34,20 @@ class Fill:
 
 
 class Orders:
-    """Orders by id, and by client order id, which is unique among open orders only."""
+    """The orders of the book. A client order id is unique among open orders only."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._db = database
 
     def get(self, order_id: int) -> dict[str, Any]:
-        """An order with its trades. Raises VenueError for one that is not there."""
+        """Return an order with its trades. Raises VenueError if there is no such order."""
         row = self._db.execute("SELECT * FROM venue_order WHERE id = ?", [order_id]).fetchone()
         if row is None:
             raise VenueError(*NO_SUCH_ORDER)
         return {**dict(row), "trades": self.trades(order_id=order_id)}
 
     def find(self, *, symbol: str, client_id: str) -> dict[str, Any]:
-        """The newest order under a client order id."""
+        """Return the newest order with a client order id. Raises VenueError if there is none."""
         row = self._db.execute(
             "SELECT id FROM venue_order WHERE symbol = ? AND client_id = ? ORDER BY id DESC",
             [symbol, client_id],
@@ -57,7 +57,7 @@ class Orders:
         return self.get(row["id"])
 
     def list_all(self, *, symbol: str | None = None, only_open: bool = False) -> list[dict[str, Any]]:
-        """Orders, oldest first."""
+        """Return orders, oldest first."""
         rows = self._db.execute(
             "SELECT * FROM venue_order WHERE (? IS NULL OR symbol = ?) AND (NOT ? OR status = 'NEW') ORDER BY id",
             [symbol, symbol, only_open],
@@ -65,7 +65,7 @@ class Orders:
         return [dict(row) for row in rows]
 
     def trades(self, *, order_id: int | None = None, symbol: str | None = None) -> list[dict[str, Any]]:
-        """Trades, oldest first."""
+        """Return trades, oldest first."""
         rows = self._db.execute(
             """
             SELECT trade.*, venue_order.symbol, venue_order.side FROM trade
@@ -77,7 +77,7 @@ class Orders:
         return [dict(row) for row in rows]
 
     def add(self, order: NewOrder) -> int:
-        """Write a new order down and return its id. Raises VenueError where an open one has its client order id."""
+        """Record a new order and return its id. Raises VenueError if an open order has the same client order id."""
         try:
             cursor = self._db.execute(
                 "INSERT INTO venue_order (client_id, symbol, side, type, time_in_force, price, quantity, executed,"
@@ -99,7 +99,7 @@ class Orders:
         return cursor.lastrowid
 
     def fill(self, order_id: int, fill: Fill) -> None:
-        """Write a trade of the order down."""
+        """Record a trade of the order."""
         row = self.get(order_id)
         figures = (fill.price, fill.quantity, fill.quote, fill.commission)
         self._db.execute(
@@ -113,13 +113,13 @@ class Orders:
         )
 
     def finish(self, order_id: int, *, rests: bool) -> None:
-        """Give the order the status of its fills: one that is not filled rests or expires."""
+        """Set the order's status by its fills. An order that is not filled stays open if `rests`, else it expires."""
         row = self.get(order_id)
         unfinished = "NEW" if rests else "EXPIRED"
         self._set_status(order_id, "FILLED" if Decimal(row["executed"]) == Decimal(row["quantity"]) else unfinished)
 
     def cancel(self, order_id: int) -> None:
-        """Raise VenueError for an order that is not open."""
+        """Cancel an order. Raises VenueError if it is not open."""
         if self.get(order_id)["status"] != "NEW":
             raise VenueError(*UNKNOWN_ORDER_SENT)
         self._set_status(order_id, "CANCELED")
@@ -129,5 +129,5 @@ class Orders:
 
 
 def now_milliseconds() -> int:
-    """The venue's time, as Binance gives it."""
+    """Return the venue's time in Binance's unit."""
     return time.time_ns() // 1_000_000

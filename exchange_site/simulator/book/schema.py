@@ -27,7 +27,7 @@ CREATE INDEX IF NOT EXISTS trades_of_order ON trade (order_id);
 
 
 def open_database(path: Path | str) -> sqlite3.Connection:
-    """Open the file of the book, and make it if there is none. A commit is on disk when it returns."""
+    """Open the file of the book, and create a missing file. Each COMMIT waits until its data is on disk."""
     database = sqlite3.connect(path, isolation_level=None)
     database.row_factory = sqlite3.Row
     database.execute("PRAGMA journal_mode = WAL")
@@ -38,7 +38,7 @@ def open_database(path: Path | str) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """Write everything or nothing, and nobody else meanwhile."""
+    """Write everything or nothing, and lock out other writers."""
     database.execute("BEGIN IMMEDIATE")
     try:
         yield

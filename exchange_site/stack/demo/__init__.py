@@ -1,5 +1,5 @@
-"""The main job, start to finish, before your eyes: customers buy coins, and the books balance.
+"""The demo shows the main job from start to finish: customers buy coins, and the ledger balances.
 
-Against the stack that is running, or one started for the occasion. The customers act over HTTP; the table at the end
-reads settlement's figures from the database.
+It uses the running stack, or starts one for itself. The customers act over HTTP; the table at the end shows
+settlement's figures from the database.
 """

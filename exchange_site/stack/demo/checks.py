@@ -1,4 +1,4 @@
-"""Everything that must be true when the story has ended; each complaint is a sentence."""
+"""Check everything that must be true after the story. Each complaint is a sentence."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -35,7 +35,7 @@ def _check_customer(customer: Customer) -> Iterator[str]:
 def _check_refunds(outcome: Outcome) -> Iterator[str]:
     refunded = [order["crypto"] for order in list_orders(outcome.customers) if order["state"] == "refunded"]
     if refunded != [REFUSED_COIN]:
-        yield f"refunded were {refunded}, not just the refused {REFUSED_COIN}"
+        yield f"orders for {refunded} were refunded, not only the one for {REFUSED_COIN}"
 
 
 def _check_settlement(outcome: Outcome) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The customers of the demo, as programs that use the API."""
+"""The customers of the demo: programs that use the API."""
 
 import time
 import uuid
@@ -14,32 +14,32 @@ DEPOSIT: Final = Decimal("1000.00")
 
 @dataclass(kw_only=True)
 class Customer:
-    """A customer of the demo, signed in, with their orders by id as the API last told them."""
+    """A signed-in customer of the demo. `orders` holds, by id, each order as the API last returned it."""
 
     client: httpx.Client
     orders: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def place(self, *, coin: str, total: Decimal) -> None:
-        """Order a coin for so many US dollars."""
+        """Order a coin for `total` US dollars."""
         body = {"crypto": coin, "total": str(total)}
         self._keep(_call(self.client, "POST", "orders/", json=body, headers=_new_key()))
 
     def refresh_orders(self) -> None:
-        """Ask for the orders again."""
+        """Read the orders from the API again."""
         for order in _call(self.client, "GET", "orders/", params={"limit": 200}):
             self._keep(order)
 
     def find_pool(self, coin: str) -> dict[str, Any] | None:
-        """The pool of a coin, where an order of this customer waits in it."""
+        """Return the pool of a coin if an order of this customer waits in it, else None."""
         waiting = _call(self.client, "GET", "orders/", params={"state": "aggregated", "crypto": coin})
         return waiting[0]["pool"] if waiting else None
 
     def balance(self) -> Decimal:
-        """The dollars in the wallet."""
+        """Return the dollars in the wallet."""
         return Decimal(_call(self.client, "GET", "accounts/wallet/")["balance"])
 
     def holdings(self) -> dict[str, Decimal]:
-        """The coins in the wallets, by name."""
+        """Return the amount of each coin held, by name."""
         found = _call(self.client, "GET", "accounts/holdings/")
         return {entry["crypto"]: Decimal(entry["amount"]) for entry in found}
 
@@ -48,7 +48,7 @@ class Customer:
 
 
 def open_account(api: str) -> Customer:
-    """Register a customer, and deposit."""
+    """Register a customer and make a deposit."""
     client = httpx.Client(base_url=f"{api}/api/v1/", timeout=30)
     name = f"demo-{uuid.uuid4().hex[:12]}"
     tokens = _call(client, "POST", "accounts/auth/register/", json={"username": name, "password": "password123"})
@@ -58,19 +58,19 @@ def open_account(api: str) -> Customer:
 
 
 def list_orders(customers: list[Customer]) -> list[dict[str, Any]]:
-    """The orders of all customers, as the API last told them."""
+    """Return the orders of all customers, as the API last returned them."""
     return [order for customer in customers for order in customer.orders.values()]
 
 
 def read_answer(response: httpx.Response) -> Any:
-    """The answer's body; an error ends the demo."""
+    """Return the answer's body. An error ends the demo."""
     if response.is_error:
         raise SystemExit(f"{response.request.method} {response.request.url}: {response.status_code} {response.text}")
     return response.json()
 
 
 def _call(client: httpx.Client, method: str, path: str, **request: Any) -> Any:
-    """Call the API, and again when a stack that runs with its usual limits says when to."""
+    """Call the API. After a 429, wait as long as it says and call again: a running stack keeps its rate limits."""
     while (response := client.request(method, path, **request)).status_code == HTTPStatus.TOO_MANY_REQUESTS:
         time.sleep(int(response.headers["Retry-After"]))
     return read_answer(response)

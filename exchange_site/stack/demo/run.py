@@ -1,4 +1,4 @@
-"""Find a stack for the demo or start one, tell the story on it, and check how it ended."""
+"""Find or start a stack for the demo, play the story on it, and check the result."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ _RATE_LIMITS: Final = {f"RATE_LIMIT_{name}": "100000/m" for name in ("USER", "AN
 
 
 def run_demo() -> int:
-    """Return 0 when everything is as it must be."""
+    """Run the demo and return the exit code: 0 if all checks passed."""
     console = Console()
     with _stack(console) as addresses:
         os.environ.update(addresses.environment)
@@ -40,7 +40,7 @@ def _stack(console: Console) -> AbstractContextManager[StackAddresses]:
 
 @contextmanager
 def _temporary_stack() -> Iterator[StackAddresses]:
-    """A stack on a folder that goes with it."""
+    """Start a stack on a temporary folder; at the end stop it and delete the folder."""
     with tempfile.TemporaryDirectory(prefix="crypto-exchange-demo-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # the database server's user must get in
@@ -49,7 +49,7 @@ def _temporary_stack() -> Iterator[StackAddresses]:
 
 
 def _run(console: Console, addresses: StackAddresses) -> int:
-    # They need Django's models, which can be loaded only now.
+    # These modules need Django's models, which can be loaded only now.
     from exchange_site.stack.demo.checks import check_everything
     from exchange_site.stack.demo.story import tell
     from exchange_site.stack.demo.table import make_table

@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedOrder:
-    """An order to place: US dollars of a coin, by one of the customers."""
+    """An order to place: the customer, the coin, and the total in US dollars."""
 
     customer: Customer
     coin: str
@@ -41,7 +41,7 @@ class PlannedOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How it ended: the customers with their orders, the faults applied by name, the last attempt before it began."""
+    """The story's result: customers with orders, number of applied faults by name, and the last attempt before it."""
 
     customers: list[Customer]
     faults: dict[str, int]
@@ -49,7 +49,7 @@ class Outcome:
 
 
 def tell(console: Console, addresses: StackAddresses) -> Outcome:
-    """Let everything happen, before the reader's eyes."""
+    """Play the story, and show its progress."""
     before = last_attempt_id()
     with make_progress(console, width=32) as progress:
         customers = _parallel(
@@ -65,7 +65,7 @@ def tell(console: Console, addresses: StackAddresses) -> Outcome:
 
 
 def _order_faults(addresses: StackAddresses) -> None:
-    """One purchase is refused for good; the answer to another is lost after the venue accepted it."""
+    """Tell the venue to refuse one purchase for good, and to accept another and drop the answer."""
     rules = [
         {"on": "place", "symbol": f"{REFUSED_COIN}USDT", "action": "reject", "times": 1},
         {"on": "place", "symbol": f"{LOST_COIN}USDT", "action": "accept_then_drop", "times": 1},
@@ -79,7 +79,7 @@ def _count_faults(addresses: StackAddresses) -> dict[str, int]:
 
 
 def _plan(customers: list[Customer]) -> list[PlannedOrder]:
-    """Mixed sizes over several coins, the same in every run: the seed is fixed."""
+    """Return orders of mixed sizes for several coins. The seed is fixed, so they are the same every time."""
     chance = random.Random(10)  # noqa: S311  no secret
     planned_orders = [
         PlannedOrder(customer=customers[0], coin=REFUSED_COIN, total=Decimal("25.00")),
@@ -107,9 +107,9 @@ def _placing(planned: PlannedOrder) -> Callable[[], None]:
 
 
 def _fill_pools(progress: Progress, customers: list[Customer]) -> None:
-    """The orders left in the pools would wait for other customers: these come now."""
+    """Place orders that fill the pools; otherwise the orders in them would wait for other customers."""
     for coin in progress.track(SMALL_COINS, description="pools are filled"):
-        time.sleep(0.5)  # the purchases under way take what they take
+        time.sleep(0.5)  # pools that are full already are bought first
         for _ in range(5):
             pool = next(filter(None, (customer.find_pool(coin) for customer in customers)), None)
             if pool is None:

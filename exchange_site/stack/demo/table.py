@@ -15,7 +15,7 @@ from wallets.verification import sum_house_wallet
 
 
 def make_table(outcome: Outcome) -> Table:
-    """Put the figures of orders, settlement and ledger together."""
+    """Return a table with the figures of orders, settlement and ledger."""
     table = Table("figure", "value", title="The demo", title_justify="left")
     table.add_row("customers", str(len(outcome.customers)))
     _add_orders(table, list_orders(outcome.customers))
