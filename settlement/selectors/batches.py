@@ -1,4 +1,4 @@
-"""Reading batches."""
+"""Read batches."""
 
 from django.db.models import Count
 
