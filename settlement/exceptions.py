@@ -3,7 +3,7 @@
 DomainError (wallets)
 └── InterventionRefused   the decision would contradict the venue, or buy or refund on a guess
 
-AskBeyondPriceBound       never leaves settlement, which parks the batch
+AskBeyondPriceBound       caught within settlement, which parks the batch
 """
 
 from wallets.exceptions import DomainError

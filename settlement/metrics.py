@@ -7,7 +7,9 @@ from prometheus_client import Counter
 _MENDED: Final = Counter(
     "exchange_mended", "Repairs by the sweep: stalled work started again, or counters corrected.", ["what"]
 )
-_PAUSES: Final = Counter("exchange_pauses", "The venue's answers that paused buying; no coin: of every coin.", ["coin"])
+_PAUSES: Final = Counter(
+    "exchange_pauses", "Answers of the venue that paused buying (no coin: of all coins).", ["coin"]
+)
 
 
 def count_mended(*, what: str, count: int = 1) -> None:

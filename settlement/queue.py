@@ -18,7 +18,7 @@ from wallets.runtime import sql
 
 
 def delete_waiting_claims(*, coin_id: int, most: int) -> None:
-    """Drop at most `most` jobs that would claim a coin's orders and have not begun."""
+    """Drop up to `most` jobs that would claim a coin's orders and have not begun."""
     sql.execute("settlement.delete_waiting_claims", task=CLAIM_TASK, coin_id=coin_id, most=most)
 
 
@@ -56,7 +56,7 @@ class FailedJob:
 
 
 def list_failed_jobs(*, most: int) -> list[FailedJob]:
-    """List at most `most` jobs that failed for good, the oldest first."""
+    """List up to `most` jobs that failed for good, the oldest first."""
     last = _events(kind="failed").values("job").annotate(last=Max("at")).values("last")
     failed = ProcrastinateJob.objects.filter(status="failed").order_by("id")
     return [

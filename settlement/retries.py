@@ -11,7 +11,7 @@ class BackOff(BaseRetryStrategy):
     """Wait 1, 2, 4 … seconds up to a cap, and add a random part of up to half the wait.
 
     The random part keeps jobs that failed together from running again together. After JOB_MAX_ATTEMPTS runs a job
-    fails for good, and the sweep finds its work.
+    fails for good, and the sweep starts its work again.
     """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:

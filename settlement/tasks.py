@@ -80,7 +80,7 @@ def reconcile(timestamp: int) -> None:
 @app.periodic(cron="17 3 * * *")
 @app.task(name="settlement.prune", queue=OPS_QUEUE, queueing_lock="prune", pass_context=True)
 async def prune(context: JobContext, timestamp: int) -> None:
-    """Delete jobs that finished long enough ago, whatever their outcome."""
+    """Delete jobs that finished more than `JOBS.keep_hours` ago, whatever their outcome."""
     await context.app.job_manager.delete_old_jobs(
         nb_hours=settings.JOBS.keep_hours, include_failed=True, include_cancelled=True, include_aborted=True
     )
@@ -89,7 +89,7 @@ async def prune(context: JobContext, timestamp: int) -> None:
 @app.periodic(cron="37 3 * * *")
 @app.task(name="settlement.prune_records", queue=OPS_QUEUE, queueing_lock="prune_records")
 def prune_records(timestamp: int) -> None:
-    """Delete expired sign-ins, and price history that is older than the days to keep."""
+    """Delete expired sign-ins, and price history that is older than `PRICES.keep_days`."""
     today = datetime.fromtimestamp(timestamp, tz=timezone.get_current_timezone())
     prune_token_families(before=today)
     prune_prices(before=today - timedelta(days=settings.PRICES.keep_days))

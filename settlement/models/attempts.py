@@ -18,7 +18,7 @@ class AttemptState(models.TextChoices):
     FILLED = "filled"  # coins were bought and are booked
     EMPTY = "empty"  # final, and nothing was bought
     REFUSED = "refused"  # this purchase can never succeed
-    NOT_PLACED = "not_placed"  # the venue did not accept it; another attempt may follow
+    NOT_PLACED = "not_placed"  # not accepted, as far as we know; another attempt may follow
     PARKED = "parked"  # staff decide
 
 
@@ -51,7 +51,7 @@ class Attempt(models.Model):
     lookups = models.PositiveIntegerField(default=0)
     not_found = models.PositiveIntegerField(default=0, help_text="Lookups that counted as not found.")
     next_step_at = models.DateTimeField()
-    # Set if the attempt ended for a reason outside the purchase. It then does not count against MAX_ATTEMPTS.
+    # Set if the reason for the end has nothing to do with the purchase. MAX_ATTEMPTS ignores such an attempt.
     excused = models.BooleanField(default=False)
     # The next recheck of an attempt that was presumed not placed: the venue's reads lag.
     recheck_at = models.DateTimeField(null=True, blank=True)

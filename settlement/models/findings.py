@@ -19,7 +19,7 @@ class FindingKind(models.TextChoices):
 
 
 class Finding(models.Model):
-    """A contradiction that reconciliation found. Open until a later run finds it gone, or staff close the finding."""
+    """A contradiction that reconciliation found. The row is open until the contradiction is gone or staff close it."""
 
     kind = models.CharField(max_length=10, choices=FindingKind.choices)
     subject = models.CharField(max_length=200)

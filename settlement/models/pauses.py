@@ -8,7 +8,7 @@ from trading.models import Coin
 
 
 class Pause(models.Model):
-    """A stop of buying until `until`: of `coin`, or of every coin if `coin` is null.
+    """Buying of `coin` (null: of every coin) is paused until the time `until` (null: until staff lift the pause).
 
     A pause with an end is a circuit breaker: the venue's answers set it, longer each time in a row, and an accepted
     purchase lifts it. A pause without an end was set by staff, and only staff lift it.

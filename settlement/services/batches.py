@@ -36,7 +36,7 @@ def lock_batch(*, batch_id: int) -> Batch:
 def go_on(*, batch: Batch, ended: Attempt, now: datetime, wait_seconds: float = 0) -> None:
     """Close the batch if all its orders are settled, else begin its next attempt.
 
-    After too many failed or empty attempts, park the batch instead, unless `ended` was parked: staff have just decided.
+    After too many failed or empty attempts, park the batch instead, but not if staff have just decided about `ended`.
     """
     if not sum_open_orders(batch_id=batch.pk).count:
         _close(batch, state=BatchState.SETTLED, reason="", now=now)
@@ -121,7 +121,7 @@ def _deliver_from_stock(batch: Batch, *, now: datetime) -> None:
 
 
 def _has_failed_too_often(batch: Batch) -> bool:
-    """Say whether too many attempts failed. Filled attempts do not count: large orders may need many of them."""
+    """Say whether too many attempts failed. Filled attempts are no failures: large orders may need many."""
     failed = batch.attempts.exclude(state=AttemptState.FILLED).exclude(excused=True)
     return failed.count() >= settings.SETTLEMENT.max_attempts
 

@@ -32,10 +32,11 @@ def claim_waiting_orders(*, coin_id: int, now: datetime) -> Batch | None:
 
     Large orders are always due. The pool is due when Postgres shows that it is full or overdue. Nothing is claimed
     while an attempt for the coin is in flight: the end of that attempt enqueues the next claim.
-    Of the runs in one process that would wait for the coin's lock, only the first claims. The others wait for that run.
+    Of the runs in one process that would wait for the coin's lock, only the first claims. The others wait for that run
+    and return None.
     """
     own: Future[None] = Future()
-    first = _waiting.setdefault(coin_id, own)  # atomic between threads
+    first = _waiting.setdefault(coin_id, own)  # setdefault is atomic between threads
     if first is not own:
         first.result()
         return None
@@ -51,7 +52,7 @@ def claim_waiting_orders(*, coin_id: int, now: datetime) -> Batch | None:
 
 
 _waiting: dict[int, "Future[None]"] = {}
-"""By coin id, this process's run that has not read the orders yet: its claim sees the orders of all runs that join."""
+"""By coin id, the run in this process that has not read the orders yet. Its claim covers all runs that join that run."""
 
 
 def _claim_and_count(*, coin: Coin, now: datetime) -> Batch | None:

@@ -14,9 +14,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Contradiction:
-    """Two records of one thing that differ: `ours`, and `theirs` from the venue. For the ledger: expected, and found.
+    """Two records of one thing that differ: `ours`, and `theirs` from the venue.
 
-    `amount` is theirs minus ours. If there is an attempt, its coin is used and `coin` may be None.
+    For a violation of the ledger, `ours` is the expected value and `theirs` the value found. `amount` is theirs minus
+    ours. If there is an attempt, the attempt's coin is used instead of `coin`.
     """
 
     kind: FindingKind

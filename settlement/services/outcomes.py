@@ -1,9 +1,9 @@
 """End an attempt: book the venue's answer in the ledger, and complete or refund orders.
 
-Each function ends an attempt within one database transaction: its own, or its caller's. It first locks the coin's
-inventory, then changes the attempt's state only if that is still `from_state`. So a late or second run changes nothing;
-functions that return a bool return False then. `from_state` is `new` for an attempt that could not be sent, `sent`
-otherwise, and may be `parked` when staff decide.
+Each function works in one database transaction, its own or its caller's. The function first locks the coin's inventory,
+then changes the attempt's state if the state is still `from_state`. So a late or second run changes nothing, and a
+function that returns a bool returns False. `from_state` is `new` for an attempt that could not be sent, `parked` for an
+attempt that staff decide about, and otherwise `sent`.
 """
 
 import logging
@@ -142,7 +142,7 @@ def park(*, attempt: Attempt, from_state: AttemptState, reason: str) -> None:
 
 
 def withdraw_attempt(*, batch: Batch, reason: str, now: datetime) -> bool:
-    """End the batch's attempt in flight, if any, unless it has been sent; return False if it has been sent.
+    """End the batch's attempt that has not been sent, if any. Return False if the attempt in flight has been sent.
 
     The caller holds the locks on the coin's inventory and the batch.
     """

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 def pause_for_trouble(
     *, coin: Coin | None, reason: str, at_least_seconds: float, now: datetime, stops_all_calls: bool = False
 ) -> datetime:
-    """Pause buying of `coin` (None: every coin), longer each time in a row, and return the time to try again.
+    """Pause buying of `coin` (None: of every coin), and return the time to try again. Successive pauses grow.
 
     `at_least_seconds` is the wait that the venue asked for. `stops_all_calls` is set when the venue got too many calls
     of any kind. A pause that staff set does not change.

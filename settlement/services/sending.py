@@ -17,10 +17,9 @@ from wallets.runtime import failpoints
 
 
 def send(*, attempt: Attempt, venue: Venue) -> VenueAnswer | None:
-    """Send a new attempt, and return the venue's answer. Return None if another run sent it or no order is unsettled.
+    """Send a new attempt, and return the venue's answer. Return None if another run was first or no orders remain.
 
-    Raises CoinNotListed, AskBeyondPriceBound, or VenueAway for a question before the sending. None of these exceptions
-    is raised after the purchase was sent.
+    Raises CoinNotListed, VenueAway and AskBeyondPriceBound. Each of them means that nothing was sent.
     """
     release_database_connection()
     rules = venue.read_rules(coin=attempt.coin.name)
@@ -43,7 +42,7 @@ def send(*, attempt: Attempt, venue: Venue) -> VenueAnswer | None:
 def _measure_clock_offset(venue: Venue) -> timedelta:
     """Return the venue's clock minus Postgres' clock. The worker's own time of day is not used.
 
-    The result is too low by the time that the answer travels: the venue accepts a request dated a little early.
+    The result is too low by the travel time of the venue's answer. The venue accepts a request dated a little early.
     """
     database_time, started = database_now(), time.monotonic()
     release_database_connection()

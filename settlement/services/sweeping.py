@@ -43,7 +43,8 @@ def start_waiting_orders(*, since: datetime, now: datetime) -> None:
         waiting = read_waiting_orders(coin_id=coin_id)
         pool_is_full = waiting.pool_is_full(threshold=settings.POOLS.threshold)
         if waiting.has_large or pool_is_full or waiting.pool_is_overdue(now=now):
-            if waiting.has_large or pool_is_full:  # an overdue pool never has a job: no repair
+            # An overdue pool never has a job, so starting its purchase is no repair.
+            if waiting.has_large or pool_is_full:
                 _mend("orders_without_a_job", f"orders of {Coin.objects.get(pk=coin_id)} wait without a job")
             jobs.request_claim(coin_id=coin_id)
 
@@ -78,7 +79,8 @@ def recheck_attempts(*, now: datetime) -> None:
 
 def enqueue_lost_interventions(*, since: datetime) -> None:
     """Enqueue interventions again that have no outcome and no job."""
-    enqueued = list_enqueued_interventions()  # first: a job that ends after this has written its outcome
+    # The jobs are read first: a job that ends before the next query has written its outcome by then.
+    enqueued = list_enqueued_interventions()
     waiting = Intervention.objects.filter(outcome=None, requested_at__lte=since).exclude(pk__in=enqueued)
     for intervention_id in waiting.order_by("pk").values_list("pk", flat=True):
         intervene_later(intervention_id=intervention_id)

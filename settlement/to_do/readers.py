@@ -70,7 +70,7 @@ def _read_findings(now: datetime) -> Iterator[Concern]:
 
 
 def _read_settling(now: datetime) -> Iterator[Concern]:
-    """Read orders that settle for too long. Leave out orders of parked batches: each parked batch is a row itself."""
+    """Read orders that have been settling for too long, without those of parked batches, which are rows themselves."""
     late = Order.objects.filter(state=OrderState.SETTLING, settling_at__lte=now - settings.TO_DO.settling_limit)
     parked = Batch.objects.filter(state=BatchState.PARKED).values("pk")
     groups = late.exclude(batch_id__in=parked).values("batch_id", "coin__name")
@@ -106,7 +106,8 @@ def _read_pools(now: datetime) -> Iterator[Concern]:
 
 
 def _waiting(state: OrderState) -> QuerySet[Order]:
-    return Order.objects.filter(state__in=WAITING).filter(state=state)  # both: the first selects the partial index
+    # Two filters: Postgres uses the partial index only because of the first.
+    return Order.objects.filter(state__in=WAITING).filter(state=state)
 
 
 def _concern_of_coin(kind: ConcernKind, row: Mapping[str, Any], *, reason: str, state: OrderState) -> Concern:

@@ -19,7 +19,7 @@ from enum import Enum
 from typing import Any, Final, Protocol
 
 CLIENT_ORDER_ID_PREFIX: Final = "ce"
-"""All our client order ids begin with this prefix (`settlement.models.new_client_order_id`); no others do."""
+"""All our client order ids begin with this prefix (`settlement.models.new_client_order_id`); other ids do not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,7 @@ VenueAnswer = Executed | Refused | NotPlaced | OrderNotFound | Unknown
 
 
 class VenueAway(Exception):
-    """The venue did not answer a question without consequences (rules, prices, time, lists).
+    """The venue did not answer a question that changes nothing (rules, prices, time, lists).
 
     `retry_after_seconds` is set when the venue got too many calls and wants no calls for that long.
     """

@@ -1,4 +1,7 @@
-"""The HTTP session under ccxt: our timeouts, no retries, no redirects; with EXCHANGE_URL set, no other host."""
+"""The HTTP session under ccxt: our timeouts, no retries, no redirects.
+
+If EXCHANGE_URL is set, requests to any host but the venue's are refused.
+"""
 
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -9,7 +12,7 @@ from requests.adapters import HTTPAdapter
 
 
 class OtherHostRefused(requests.exceptions.InvalidURL):
-    """A request went to a host other than the configured venue's. Nothing was sent."""
+    """Raised instead of sending a request to a host other than the configured venue's."""
 
 
 class _Transport(HTTPAdapter):

@@ -1,7 +1,7 @@
 """Carry out interventions: staff's decisions about a batch that is parked, or whose outcome is unknown for too long.
 
-The venue is asked first. A decision that contradicts the venue's answer is refused. If the venue cannot be asked,
-staff's statement counts. Interventions and their outcomes are kept for good.
+The venue is asked first. A decision that contradicts the venue's answer is refused. If the answer proves
+nothing, staff's statement is accepted. Interventions and their outcomes are kept for good.
 """
 
 import logging
@@ -39,7 +39,8 @@ def carry_out(*, intervention_id: int, venue: Venue) -> None:
         return
     looks = {}
     for attempt in list(find_in_doubt(batch=intervention.batch).select_related("coin")):
-        had_expired = is_past_its_window(attempt=attempt)  # before the lookup, or "not found" proves nothing
+        # Checked before the lookup: "not found" proves nothing while the venue may still accept the request.
+        had_expired = is_past_its_window(attempt=attempt)
         answer = look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id, venue=venue)
         looks[attempt.pk] = _Look(answer=answer, had_expired=had_expired, requests_expire=venue.requests_expire)
     _decide(intervention_id=intervention_id, looks=looks)
@@ -195,7 +196,7 @@ class _Case:
         return [one for one in self.in_doubt.values() if one.state in {AttemptState.SENT, AttemptState.PARKED}]
 
     def _ensure_venue_agrees(self, attempt: Attempt, stated: Figures) -> None:
-        """Refuse figures that the venue's answer contradicts. If it proves nothing, refuse impossible figures."""
+        """Refuse figures that the venue's answer contradicts, or impossible figures if the answer proves nothing."""
         answer = self._answer(attempt)
         if isinstance(answer, Executed):
             if (
@@ -223,7 +224,7 @@ class _Case:
 
 
 def _ensure_plausible(attempt: Attempt, stated: Figures) -> None:
-    """Refuse figures beyond the limit order: more coins than it asked for, or a higher price. Bookings are final."""
+    """Refuse figures beyond the limit order: more coins than ordered, or a higher price. Bookings are final."""
     assert attempt.quantity is not None
     assert attempt.limit_price is not None
     if stated.quantity > attempt.quantity or stated.commission >= stated.quantity:
@@ -250,6 +251,6 @@ def _in_words(answer: VenueAnswer) -> str:
 
 
 def _as_record(answer: VenueAnswer) -> dict[str, str]:
-    # Records are kept for good: old ones have "NotFound", so new ones keep that name.
+    # Old records name this answer "NotFound". Records are kept for good, so new records use that name too.
     name = "NotFound" if isinstance(answer, OrderNotFound) else type(answer).__name__
     return {"answer": name, "said": _in_words(answer)}

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def close_gone(*, run: Comparison, listed: list[ListedPurchase]) -> None:
-    """Close the coin's findings that this run has not raised again, if there is evidence against the contradiction."""
+    """Close the coin's findings that this run has not raised again and that are gone by evidence."""
     names = {name_stranger(purchase) for purchase in listed}
     for finding in open_findings(run=run).exclude(pk__in=run.raised):
         if finding.kind != FindingKind.EXTRA:

@@ -1,9 +1,9 @@
 """Compare the venue's orders with our attempts, and the ledger with itself. Contradictions become findings.
 
-The venue's list is read before our attempts, and an attempt is recorded before it is sent. So a listed order that has
-our kind of id and no attempt contradicts our books for certain. Any other difference may be settlement's work since the
-list was read, so the order is looked up by its id before a finding is raised. No database connection is held during
-a call to the venue.
+The venue's list is read before our attempts, and an attempt is recorded before it is sent. So a listed order with our
+prefix and without an attempt contradicts our books for certain. Any other difference may be settlement's work since the
+list was read, so the order is looked up by its id before a finding is raised. No database connection is held during a
+call to the venue.
 
 A finding is closed only on evidence: both books agree, or the venue answers that it does not know the order.
 """
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 class Reconciliation:
     """The extent and the results of a comparison.
 
-    `findings` are all findings that are open now. `unasked` names the coins that the venue did not answer for in full.
+    `findings` are all findings that are open now. `unasked` names the coins for which the venue did not answer in full.
     """
 
     purchases: int
@@ -54,8 +54,8 @@ def reconcile(
 
     Contradictions become findings, fills of attempts that we had given up are booked, and findings whose contradiction
     is gone are closed. A finding that staff closed is not raised again with the same figures. If the venue does not
-    list a coin's orders in full, `unasked` names the coin and its findings do not change. Findings about orders before
-    `since` do not change either. Safe to run at any time, and twice, while settlement works.
+    list a coin's orders in full, `unasked` names the coin, and the coin's findings do not change. Findings about orders
+    before `since` do not change either. Safe to run at any time, and twice, while settlement works.
     """
     coins = [_reconcile_coin(coin, venue, since=since, now=now) for coin in track(list(Coin.objects.all()))]
     closed = reconcile_ledger(now=now)
@@ -95,7 +95,8 @@ def _list_purchases(run: Comparison) -> list[ListedPurchase] | None:
     except VenueAway as error:
         logger.warning("reconciliation: the venue does not list orders of %s: %s", run.coin, error)
         run.is_unsure = True
-    except CoinNotListed:  # no market, so no list: that matters only if we bought there
+    except CoinNotListed:
+        # Without a market there is nothing to list. Evidence is missing only if we bought the coin there.
         run.is_unsure = Attempt.objects.filter(coin=run.coin, signed_at__gte=run.since).exists()
     return None
 

@@ -100,7 +100,8 @@ def read_stranger(subject: str) -> str:
 def _is_being_settled(run: Comparison, pair: Pair) -> bool:
     """Say whether settlement is working on the attempt or has just ended it, or staff have to decide about it."""
     attempt = pair.attempt
-    if attempt.state == AttemptState.NEW:  # unsent when the list was read: it placed no listed order
+    if attempt.state == AttemptState.NEW:
+        # The attempt was not sent when the venue's list was read, so a listed order cannot be the attempt's.
         return pair.listed is None
     if attempt.state == AttemptState.SENT or (attempt.state == AttemptState.PARKED and attempt.signed_at):
         return True
@@ -108,7 +109,7 @@ def _is_being_settled(run: Comparison, pair: Pair) -> bool:
 
 
 def _is_suspect(pair: Pair) -> bool:
-    """Say whether the list may contradict the attempt. Listed costs leave out commission, and may differ only for that."""
+    """Say whether the list may contradict the attempt. Listed costs leave out commission, so a lookup has to decide."""
     if pair.listed is None:
         return pair.attempt.state == AttemptState.FILLED
     return not _agree(pair.attempt, pair.listed) or (

@@ -15,7 +15,7 @@ KNOWN_STATUSES: Final = FINAL_STATUSES | {"open"}
 def understand(
     order: Any, *, coin: str, client_order_id: str, list_trades: Callable[[dict[str, Any]], list[Any]]
 ) -> VenueAnswer:
-    """Read an answer. Accept it only if it is about our order: ccxt parses a proxy's page to an order without an id.
+    """Accept an answer only if it is about our order. ccxt parses even a proxy's page to an order, but without an id.
 
     `list_trades` asks the venue for the order's trades if the answer does not contain them.
     """

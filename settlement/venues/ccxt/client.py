@@ -58,13 +58,13 @@ def read_time(client: Any) -> datetime:
     """Return the time by the venue's clock, and store how far our clock is off. Raises VenueAway."""
     with questions():
         milliseconds = int(client.fetch_time())
-    # Used when ccxt chooses the signing time, which is for questions only. We set the signing time of orders.
+    # ccxt dates the questions that it signs by this difference. Purchases are dated by `signed_at`.
     client.options["timeDifference"] = client.milliseconds() - milliseconds
     return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
 
 
 def ensure_clock(client: Any) -> None:
-    """Measure the venue's clock, if not done yet, for questions whose signing time ccxt chooses. Raises VenueAway."""
+    """Measure the venue's clock if not done yet: ccxt dates signed questions by that clock. Raises VenueAway."""
     if not client.options.get("timeDifference"):
         read_time(client)
 

@@ -26,7 +26,7 @@ class ErrorAnswer:
 
 @contextmanager
 def questions() -> Iterator[None]:
-    """Wrap requests without consequences: raise VenueAway for any failure of ccxt's."""
+    """Wrap requests that change nothing at the venue. Raises VenueAway for any error of ccxt's."""
     try:
         with localcontext():
             yield

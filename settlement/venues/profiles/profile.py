@@ -40,7 +40,7 @@ class VenueProfile:
     """Whether the venue refuses a signed request once the window after its timestamp has passed."""
 
     lists_by_id: bool
-    """Whether the venue lists orders from an order id on (ids grow), and by time only up to one day."""
+    """Whether the venue lists orders by ascending id, from a given id on. By time, it lists at most one day."""
 
     order_not_found_code: str | None
     """The code that a lookup's "not found" must have to be believed. None: ccxt's OrderNotFound is enough."""
