@@ -52,7 +52,7 @@ def claim_waiting_orders(*, coin_id: int, now: datetime) -> Batch | None:
 
 
 _waiting: dict[int, "Future[None]"] = {}
-"""By coin id, the run in this process that has not read the orders yet. Its claim covers all runs that join that run."""
+"""By coin id, the run in this process that has not read the orders yet. Its claim serves all runs that join it."""
 
 
 def _claim_and_count(*, coin: Coin, now: datetime) -> Batch | None:
