@@ -6,7 +6,7 @@ from wallets.runtime import sql
 
 
 def database_now() -> datetime:
-    """Return the time by Postgres' clock: a worker whose own is wrong must not judge a deadline."""
+    """Return the time by Postgres' clock, so that a worker with a wrong clock does not misjudge a deadline."""
     row = sql.fetch_one("settlement.now")
     assert row is not None
     moment: datetime = row[0]
@@ -14,5 +14,5 @@ def database_now() -> datetime:
 
 
 def venue_now(*, offset: timedelta) -> datetime:
-    """Return the time by the venue's clock, which is `offset` ahead of Postgres'."""
+    """Return the time by the venue's clock, which is `offset` ahead of Postgres' clock."""
     return database_now() + offset

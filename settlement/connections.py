@@ -4,6 +4,6 @@ from django.db import connection
 
 
 def release_database_connection() -> None:
-    """Close the connection while the venue is asked: its answer may take a minute."""
-    assert not connection.in_atomic_block, "no transaction may wait for the network"
+    """Close the database connection before a call to the venue, whose answer may take a minute."""
+    assert not connection.in_atomic_block, "no database transaction may wait for the network"
     connection.close()

@@ -1,9 +1,9 @@
 """The refusals of settlement, and their reasons.
 
 DomainError (wallets)
-└── InterventionRefused   it would contradict the venue, or buy or refund on a guess
+└── InterventionRefused   the decision would contradict the venue, or buy or refund on a guess
 
-AskBeyondPriceBound       between the steps of settlement only: it parks the batch
+AskBeyondPriceBound       caught within settlement, which parks the batch
 """
 
 from wallets.exceptions import DomainError
@@ -14,4 +14,4 @@ class InterventionRefused(DomainError):
 
 
 class AskBeyondPriceBound(Exception):
-    """Even the lowest ask costs more than the orders paid and MAX_LOSS allows. Nothing was sent."""
+    """The lowest ask is above the price bound: the orders' charges plus MAX_LOSS. Nothing was sent."""

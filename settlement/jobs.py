@@ -1,4 +1,4 @@
-"""Settlement's jobs by name, which are stable strings: jobs outlive deployments."""
+"""Enqueue settlement's jobs by name. The names never change, because jobs outlive deployments."""
 
 from typing import Final
 
@@ -11,15 +11,15 @@ OPS_QUEUE: Final = "ops"
 
 
 def settle_batch_later(*, batch_id: int, delay_seconds: float = 0) -> None:
-    """Enqueue the batch's next step, inside the running transaction."""
+    """Enqueue the batch's next step in the current database transaction."""
     defer_job(task=SETTLE_TASK, queue=SETTLEMENT_QUEUE, delay_seconds=delay_seconds, batch_id=batch_id)
 
 
 def recheck_attempt_later(*, attempt_id: int) -> None:
-    """Enqueue another lookup of an attempt that was given up."""
+    """Enqueue a recheck of an attempt that was presumed not placed."""
     defer_job(task=RECHECK_TASK, queue=OPS_QUEUE, attempt_id=attempt_id)
 
 
 def intervene_later(*, intervention_id: int) -> None:
-    """Enqueue a decision of staff."""
+    """Enqueue the job that carries out an intervention."""
     defer_job(task=INTERVENE_TASK, queue=SETTLEMENT_QUEUE, intervention_id=intervention_id)

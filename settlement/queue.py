@@ -1,6 +1,6 @@
-"""The job tables, which are Procrastinate's: only this module queries them, and the admin shows them.
+"""Queries of Procrastinate's job tables. Besides this module, only the admin reads these tables.
 
-Finished jobs are deleted at once or soon, so there are few rows.
+Finished jobs are deleted at once or soon, so the tables stay small.
 """
 
 import json
@@ -18,7 +18,7 @@ from wallets.runtime import sql
 
 
 def delete_waiting_claims(*, coin_id: int, most: int) -> None:
-    """Drop jobs that would claim a coin's orders and have not begun; `most` of them."""
+    """Drop up to `most` jobs that would claim a coin's orders and have not begun."""
     sql.execute("settlement.delete_waiting_claims", task=CLAIM_TASK, coin_id=coin_id, most=most)
 
 
@@ -35,7 +35,7 @@ def count_jobs() -> list[tuple[str, str, int]]:
 
 
 def measure_oldest_due() -> dict[str, timedelta]:
-    """Return for how long the oldest job that is due has waited, by queue."""
+    """Return the waiting time of each queue's oldest job that is due."""
     due = ProcrastinateJob.objects.filter(Q(scheduled_at=None) | Q(scheduled_at__lte=Now()), status="todo")
     oldest = due.values("queue_name").annotate(first=Min("id")).values("first")
     since = Coalesce("scheduled_at", Subquery(_events(kind="deferred").values("at")[:1]))
@@ -56,7 +56,7 @@ class FailedJob:
 
 
 def list_failed_jobs(*, most: int) -> list[FailedJob]:
-    """List the jobs that failed for good, the oldest first; `most` of them."""
+    """List up to `most` jobs that failed for good, the oldest first."""
     last = _events(kind="failed").values("job").annotate(last=Max("at")).values("last")
     failed = ProcrastinateJob.objects.filter(status="failed").order_by("id")
     return [

@@ -8,10 +8,10 @@ from procrastinate.jobs import Job
 
 
 class BackOff(BaseRetryStrategy):
-    """Waits of 1, 2, 4 … seconds up to a cap, each with up to half of itself added by chance.
+    """Wait 1, 2, 4 … seconds up to a cap, and add a random part of up to half the wait.
 
-    Chance keeps jobs that failed together from coming back together. After JOB_MAX_ATTEMPTS runs the
-    job fails for good; the sweep finds the work it would have done.
+    The random part keeps jobs that failed together from running again together. After JOB_MAX_ATTEMPTS runs a job
+    fails for good, and the sweep starts its work again.
     """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:

@@ -7,15 +7,15 @@ from settlement.venues.protocol import MarketRules
 _UP = Context(prec=80, rounding=ROUND_CEILING)
 _DOWN = Context(prec=80, rounding=ROUND_DOWN)
 
-# Between our look at the ask and the venue's check of the notional the price may fall a little.
+# The price may fall a little after we read the ask and before the venue checks the notional.
 _NOTIONAL_SLACK = Decimal("1.02")
 
 
 def quantity_to_buy(*, missing: Decimal, taker_rate: Decimal, ask: Decimal, rules: MarketRules) -> Decimal:
     """Return the quantity that leaves at least `missing` coins after a commission taken in the coin.
 
-    Rounded up to the venue's step and never below its minimum quantity or notional; at its maximum, the
-    rest is for another attempt.
+    The quantity is rounded up to the venue's step, and is never below the venue's minimum quantity or notional.
+    If the venue's maximum is lower, return the maximum: another attempt buys the rest.
     """
     gross = _UP.divide(missing, 1 - taker_rate)
     notional = _UP.divide(_UP.multiply(rules.notional_minimum, _NOTIONAL_SLACK), ask)
@@ -27,7 +27,7 @@ def quantity_to_buy(*, missing: Decimal, taker_rate: Decimal, ask: Decimal, rule
 
 
 def highest_price(*, charged: Decimal, amount: Decimal, max_loss: Decimal, tick: Decimal) -> Decimal:
-    """Return the price bound: the average that customers paid a coin, and the loss allowed on it; down to the tick."""
+    """Return the price bound: the customers' average price plus the allowed loss, rounded down to the tick."""
     paid = _DOWN.divide(charged, amount)
     return _to_step(_DOWN.multiply(paid, 1 + max_loss), tick, _DOWN)
 

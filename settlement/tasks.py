@@ -1,8 +1,8 @@
 """Settlement's jobs, run by `manage.py procrastinate worker`.
 
-Each translates in and makes one domain call; every one may be run twice. They are deferred by name with
-`trading.jobs.defer_job`, never through these objects: inside a worker those would use a connection of
-their own and outlive a rollback.
+Each job makes one domain call and is safe to run twice. Jobs are enqueued by name with `trading.jobs.defer_job`, never
+through these task objects: inside a worker, a task object uses its own database connection, so its job would survive a
+rollback.
 """
 
 from datetime import datetime, timedelta
@@ -64,7 +64,7 @@ def sweep(timestamp: int) -> None:
 @app.periodic(cron=settings.JOBS.rescue_cron)
 @app.task(name="settlement.rescue_stalled_jobs", queue=OPS_QUEUE, queueing_lock="rescue", pass_context=True)
 async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
-    """Run the jobs of a dead worker again. It may be alive after all: every job may run twice."""
+    """Run the jobs of a dead worker again. The worker may be alive after all, so every job is safe to run twice."""
     jobs = context.app.job_manager
     for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=settings.JOBS.stalled_worker_seconds):
         await jobs.retry_job(job)
@@ -80,7 +80,7 @@ def reconcile(timestamp: int) -> None:
 @app.periodic(cron="17 3 * * *")
 @app.task(name="settlement.prune", queue=OPS_QUEUE, queueing_lock="prune", pass_context=True)
 async def prune(context: JobContext, timestamp: int) -> None:
-    """Delete finished jobs of any outcome that are old enough."""
+    """Delete jobs that finished more than `JOBS.keep_hours` ago, whatever their outcome."""
     await context.app.job_manager.delete_old_jobs(
         nb_hours=settings.JOBS.keep_hours, include_failed=True, include_cancelled=True, include_aborted=True
     )
@@ -89,7 +89,7 @@ async def prune(context: JobContext, timestamp: int) -> None:
 @app.periodic(cron="37 3 * * *")
 @app.task(name="settlement.prune_records", queue=OPS_QUEUE, queueing_lock="prune_records")
 def prune_records(timestamp: int) -> None:
-    """Delete sign-ins that have expired and price history that nobody looks at any more."""
+    """Delete expired sign-ins, and price history that is older than `PRICES.keep_days`."""
     today = datetime.fromtimestamp(timestamp, tz=timezone.get_current_timezone())
     prune_token_families(before=today)
     prune_prices(before=today - timedelta(days=settings.PRICES.keep_days))

@@ -30,7 +30,7 @@ def verify_everything() -> list[Violation]:
 
 
 def verify_coins() -> list[Violation]:
-    """Check rule 4: of each coin, customers and inventory hold as much as the fills brought in."""
+    """Check rule 4: for each coin, customers and inventory together hold the coins that the fills brought in."""
     bought = _sum_by_asset(Transaction.objects.filter(kind=TransactionKind.FILL), of="amount")
     held = _sum_by_asset(Wallet.objects.all(), of="balance")
     return [
@@ -46,7 +46,7 @@ def verify_coins() -> list[Violation]:
 
 
 def verify_fills() -> list[Violation]:
-    """Check rule 4: each filled attempt is booked once, with its own cost and its own quantity less commission."""
+    """Check rule 4: each filled attempt is booked once, at its cost and at its quantity minus commission."""
     return [
         Violation(
             rule=4,
@@ -59,7 +59,7 @@ def verify_fills() -> list[Violation]:
 
 
 def verify_result() -> list[Violation]:
-    """Check rule 5: the charges of completed orders went to the venue, to fees, or are the trading result."""
+    """Check rule 5: the charges of completed orders equal the venue, fees and trading result wallets together."""
     paid = sum_completed_charges()
     went = sum(sum_house_wallet(role=role) for role in (WalletRole.VENUE, WalletRole.FEES, WalletRole.TRADING_RESULT))
     if paid == went:

@@ -1,4 +1,4 @@
-"""Settlement's pages of the admin; Django imports this package, and so registers them."""
+"""Settlement's admin pages. Django imports this package, and the imports below register the pages."""
 
 from settlement.admin import attempts, batches, findings, jobs, pauses
 

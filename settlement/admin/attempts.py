@@ -25,7 +25,7 @@ class AttemptAdmin(RecordAdmin):
     list_filter = ("state", "coin")
     list_select_related = ("coin", "batch")
     search_fields = ("client_order_id",)
-    search_help_text = "The client order id, or the venue's own"
+    search_help_text = "The client order id or the venue's order id"
 
     def find(self, term: str) -> Q:
         return Q(client_order_id=term) | Q(venue_order_id=term)

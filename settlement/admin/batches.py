@@ -1,4 +1,4 @@
-"""Batches, and the interventions of staff in them."""
+"""Admin pages for batches and for staff's interventions."""
 
 from decimal import Decimal
 from typing import cast
@@ -89,7 +89,7 @@ class BatchAdmin(RecordAdmin):
         action: InterventionAction,
         form_class: type[ReasonForm] = ReasonForm,
     ) -> HttpResponse | None:
-        """Ask why, and hand it to a worker: only workers talk to the venue."""
+        """Ask staff for a reason, and enqueue the interventions: only workers talk to the venue."""
         question = Question(
             action=action.name.lower(), title=f"{action.label.capitalize()}: these batches", form_class=form_class
         )
@@ -121,7 +121,7 @@ class _FiguresForm(ReasonForm):
         max_digits=38, decimal_places=8, min_value=Decimal("0.00000001"), help_text="In the quote asset"
     )
     commission = forms.DecimalField(
-        max_digits=38, decimal_places=8, min_value=0, initial=0, help_text="Taken in the coin itself"
+        max_digits=38, decimal_places=8, min_value=0, initial=0, help_text="Commission taken in the coin"
     )
 
 

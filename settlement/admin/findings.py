@@ -1,4 +1,4 @@
-"""Findings, which staff close."""
+"""Admin pages for findings, which staff can close."""
 
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from wallets.models import User
 
 
 class _OpenFindingsFilter(admin.SimpleListFilter):
-    """Shows open findings, unless staff ask for more."""
+    """Show open findings, unless staff choose closed findings or all."""
 
     title = "state"
     parameter_name = "state"

@@ -15,10 +15,9 @@ admin.site.unregister(ProcrastinateJob)
 
 @admin.register(ProcrastinateJob)
 class JobAdmin(ProcrastinateJobAdmin):
-    """Procrastinate's own pages, without the actions that would break a promise.
+    """Procrastinate's own pages, with one action: run failed jobs again.
 
-    A job may be run again once it has failed. None is cancelled or aborted here: the sweep would start it
-    anew, or an order would wait.
+    Staff cannot cancel or abort a job here: the sweep would start its work again, or an order would wait without a job.
     """
 
     list_filter = ["status", "queue_name", "task_name"]

@@ -1,4 +1,4 @@
-"""Pauses of buying, which staff set and lift."""
+"""Admin pages for pauses of buying, which staff set and lift."""
 
 from typing import Any, cast
 
@@ -26,7 +26,7 @@ class _PauseForm(forms.ModelForm):  # type: ignore[type-arg]  # of a pause
 
 @admin.register(Pause)
 class PauseAdmin(QuickAdmin):
-    """Adding one stops buying; orders go on being taken. The venue's own pauses end by themselves."""
+    """Adding a pause stops buying; orders are still accepted. Automatic pauses end by themselves."""
 
     list_display = ("__str__", "until", "reason", "times", "set_by", "set_at")
     list_select_related = ("coin", "set_by")

@@ -6,17 +6,29 @@ class Migration(migrations.Migration):
     dependencies = [("settlement", "0004_fetching_from_a_backlog")]
 
     operations = [
-        # First the column's name, then the field's: so the second finds nothing to rename in the database.
+        # First state the column's name, then rename the field: so the rename changes nothing in the database.
         migrations.AlterField(
             model_name="pause",
             name="is_of_calls",
             field=models.BooleanField(
                 db_column="is_of_calls",
                 default=False,
-                help_text="Too many calls: the venue is not asked for anything.",
+                help_text="The venue got too many calls: no calls until the end.",
             ),
         ),
         migrations.RenameField(model_name="pause", old_name="is_of_calls", new_name="stops_all_calls"),
+        migrations.AlterField(
+            model_name="pause",
+            name="times",
+            field=models.PositiveIntegerField(
+                default=1, help_text="How often in a row the venue gave a reason to pause."
+            ),
+        ),
+        migrations.AlterField(
+            model_name="finding",
+            name="seen_at",
+            field=models.DateTimeField(help_text="When the contradiction was last found."),
+        ),
         migrations.AlterField(
             model_name="intervention",
             name="action",
@@ -34,6 +46,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="intervention",
             name="venue_answer",
-            field=models.JSONField(blank=True, help_text="The venue's answers when it was asked.", null=True),
+            field=models.JSONField(blank=True, help_text="The venue's answers about the attempts in doubt.", null=True),
         ),
     ]

@@ -11,14 +11,14 @@ from wallets.runtime.constraints import is_number
 
 
 class AttemptState(models.TextChoices):
-    """Our knowledge of a request to the venue. `sent` includes every answer that may have been lost."""
+    """Our knowledge of a request to the venue. `sent` includes requests whose answer may have been lost."""
 
     NEW = "new"
     SENT = "sent"
-    FILLED = "filled"  # something was bought and is booked
+    FILLED = "filled"  # coins were bought and are booked
     EMPTY = "empty"  # final, and nothing was bought
     REFUSED = "refused"  # this purchase can never succeed
-    NOT_PLACED = "not_placed"  # it did not reach the book, and may be tried again
+    NOT_PLACED = "not_placed"  # not accepted, as far as we know; another attempt may follow
     PARKED = "parked"  # staff decide
 
 
@@ -26,12 +26,12 @@ IN_FLIGHT = (AttemptState.NEW, AttemptState.SENT)
 
 
 def new_client_order_id() -> str:
-    """Make up an id of our own for the venue: 34 of the 36 characters that venues take."""
+    """Make a client order id. It has 34 characters; venues accept up to 36."""
     return f"ce{uuid.uuid4().hex}"
 
 
 class Attempt(models.Model):
-    """One request to buy, sent once at most. Quantities in coins, prices and cost in the quote asset."""
+    """One request to buy, sent at most once. Quantities are in coins, prices and cost in the quote asset."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="attempts")
     coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="+")
@@ -40,7 +40,7 @@ class Attempt(models.Model):
     state = models.CharField(max_length=10, choices=AttemptState.choices, default=AttemptState.NEW)
     quantity = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
     limit_price = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
-    # Of the venue's clock: after `valid_until` the request can no longer be accepted.
+    # By the venue's clock. After `valid_until` the venue can no longer accept the request.
     signed_at = models.DateTimeField(null=True, blank=True)
     valid_until = models.DateTimeField(null=True, blank=True)
     clock_offset = models.DurationField(null=True, blank=True)
@@ -51,9 +51,9 @@ class Attempt(models.Model):
     lookups = models.PositiveIntegerField(default=0)
     not_found = models.PositiveIntegerField(default=0, help_text="Lookups that counted as not found.")
     next_step_at = models.DateTimeField()
-    # Ended for a reason that has nothing to do with the purchase: not counted against MAX_ATTEMPTS.
+    # Set if the reason for the end has nothing to do with the purchase. MAX_ATTEMPTS ignores such an attempt.
     excused = models.BooleanField(default=False)
-    # Presumed not placed, and still looked up now and then: reads lag at the venue.
+    # The next recheck of an attempt that was presumed not placed: the venue's reads lag.
     recheck_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=200, blank=True)
     answer = models.JSONField(null=True, blank=True, help_text="The venue's last answer.")

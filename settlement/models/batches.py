@@ -17,9 +17,9 @@ class BatchState(models.TextChoices):
 class Batch(models.Model):
     """Orders of one coin that were claimed together; they are bought, or refunded, together.
 
-    `needed` is in coins, `charged` in US dollars. `reserved` coins of the house's inventory are set
-    aside for the batch: surplus of earlier purchases, and the coins that its own purchases brought in beyond
-    the orders they completed.
+    `needed` is in coins, `charged` in US dollars. `reserved` counts the coins of the house's inventory that are set
+    aside for the batch: surplus of earlier purchases, and coins from the batch's own purchases that have not completed
+    an order yet.
     """
 
     coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="batches")

@@ -9,7 +9,7 @@ from trading.models import Coin
 
 
 class FindingKind(models.TextChoices):
-    """How two sets of books contradict each other: ours and the venue's, or our own among themselves."""
+    """How our books contradict the venue's books, or each other."""
 
     MISSING = "missing", "the venue does not know it"
     EXTRA = "extra", "we do not know it"
@@ -19,7 +19,7 @@ class FindingKind(models.TextChoices):
 
 
 class Finding(models.Model):
-    """A contradiction that reconciliation found. Open until a later run finds it gone, or staff close it."""
+    """A contradiction that reconciliation found. The row is open until the contradiction is gone or staff close it."""
 
     kind = models.CharField(max_length=10, choices=FindingKind.choices)
     subject = models.CharField(max_length=200)
@@ -31,7 +31,7 @@ class Finding(models.Model):
         max_digits=38, decimal_places=8, null=True, blank=True, help_text="Theirs less ours, in coins or US dollars."
     )
     found_at = models.DateTimeField()
-    seen_at = models.DateTimeField(help_text="When it was last found.")
+    seen_at = models.DateTimeField(help_text="When the contradiction was last found.")
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"

@@ -10,7 +10,7 @@ from wallets.runtime.constraints import is_number
 
 
 class InterventionAction(models.TextChoices):
-    """The ways out for a batch that is parked, or unknown for too long."""
+    """The decisions that staff can make about a batch that is parked, or whose outcome is unknown for too long."""
 
     LOOK_UP = "look_again", "look up at the venue again"
     MARK_FILLED = "mark_filled", "mark as filled"
@@ -25,10 +25,10 @@ class InterventionOutcome(models.TextChoices):
 
 
 class Intervention(models.Model):
-    """A decision of staff, and its outcome. Append-only: only the outcome is added, once.
+    """A decision of staff, and its outcome. A row never changes, except that its outcome is added once.
 
-    A worker carries it out, because it asks the venue first. `quantity`, `cost` and `commission` are the
-    venue's figures that MARK_FILLED states.
+    A worker carries the decision out, because the venue is asked first. `quantity`, `cost` and `commission` are
+    set for MARK_FILLED only: the venue's figures, as staff state them.
     """
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="interventions")
@@ -42,7 +42,7 @@ class Intervention(models.Model):
     requested_at = models.DateTimeField()
     outcome = models.CharField(max_length=8, choices=InterventionOutcome.choices, null=True, blank=True)  # noqa: DJ001  null: not yet
     detail = models.CharField(max_length=500, blank=True)
-    venue_answer = models.JSONField(null=True, blank=True, help_text="The venue's answers when it was asked.")
+    venue_answer = models.JSONField(null=True, blank=True, help_text="The venue's answers about the attempts in doubt.")
     decided_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -54,7 +54,7 @@ class Intervention(models.Model):
             models.CheckConstraint(condition=~Q(reason=""), name="interventions_have_a_reason"),
             models.CheckConstraint(
                 condition=Q(action=InterventionAction.MARK_FILLED, quantity__gt=0, cost__gt=0, commission__gte=0)
-                # With NULL the comparisons are neither true nor false, and a check lets that pass.
+                # Comparisons with NULL are neither true nor false, and a check constraint accepts that.
                 & Q(quantity__isnull=False, cost__isnull=False, commission__isnull=False)
                 & is_number("quantity")
                 & is_number("cost")

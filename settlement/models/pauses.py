@@ -8,18 +8,18 @@ from trading.models import Coin
 
 
 class Pause(models.Model):
-    """Nothing is bought of `coin` before `until`; without a coin, nothing at the venue.
+    """Buying of `coin` (null: of every coin) is paused until the time `until` (null: until staff lift the pause).
 
-    The circuit breaker: set by the venue's answers, with waits that grow, and lifted by a purchase that
-    succeeds. One without an end is staff's, and theirs to lift.
+    A pause with an end is a circuit breaker: the venue's answers set it, longer each time in a row, and an accepted
+    purchase lifts it. A pause without an end was set by staff, and only staff lift it.
     """
 
     coin = models.OneToOneField(Coin, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     until = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=200)
-    times = models.PositiveIntegerField(default=1, help_text="How often in a row the venue gave a reason.")
+    times = models.PositiveIntegerField(default=1, help_text="How often in a row the venue gave a reason to pause.")
     stops_all_calls = models.BooleanField(
-        default=False, db_column="is_of_calls", help_text="Too many calls: the venue is not asked for anything."
+        default=False, db_column="is_of_calls", help_text="The venue got too many calls: no calls until the end."
     )
     set_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"

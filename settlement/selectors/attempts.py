@@ -1,4 +1,4 @@
-"""Reading attempts."""
+"""Read attempts."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from settlement.models import Attempt, AttemptState, Batch
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptSummary:
-    """The outcomes of a number of attempts."""
+    """Totals over several attempts."""
 
     purchases: int
     orders_settled: int
@@ -19,7 +19,7 @@ class AttemptSummary:
 
 
 def summarise_attempts(*, after_id: int = 0) -> AttemptSummary:
-    """Sum up the attempts that were made after the one with `after_id`."""
+    """Sum up the attempts whose id is above `after_id`."""
     attempts = Attempt.objects.filter(id__gt=after_id)
     filled = Q(state=AttemptState.FILLED)
     counts = attempts.aggregate(

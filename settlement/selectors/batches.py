@@ -1,4 +1,4 @@
-"""Reading batches."""
+"""Read batches."""
 
 from django.db.models import Count
 
@@ -14,6 +14,6 @@ def count_batches() -> dict[str, int]:
 
 
 def find_idle_batch(*, coin_id: int) -> int | None:
-    """Return the oldest open batch of the coin that has no attempt in flight."""
+    """Return the id of the coin's oldest open batch without an attempt in flight, if any."""
     idle = Batch.objects.filter(coin_id=coin_id, state=BatchState.OPEN).exclude(attempts__state__in=IN_FLIGHT)
     return idle.order_by("pk").values_list("pk", flat=True).first()

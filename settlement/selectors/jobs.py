@@ -1,4 +1,4 @@
-"""Reading the queues."""
+"""Read the queues."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from settlement.queue import count_jobs, measure_oldest_due
 
 @dataclass(kw_only=True)
 class QueueSummary:
-    """Jobs of a queue by status, and for how long the oldest that is due has waited."""
+    """A queue's number of jobs by status, and the waiting time of its oldest job that is due."""
 
     name: str
     counts: dict[str, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Reading pauses of buying."""
+"""Read pauses of buying."""
 
 from datetime import datetime
 
@@ -13,17 +13,17 @@ def pauses_in_force(*, now: datetime) -> QuerySet[Pause]:
 
 
 def find_pause(*, coin_id: int, now: datetime) -> Pause | None:
-    """Return the pause that keeps a coin from being bought at `now` the longest, if there is one. One query."""
+    """Of the pauses in force for a coin at `now`, return the one that ends last, if any. Makes one query."""
     pauses = pauses_in_force(now=now).filter(Q(coin_id=coin_id) | Q(coin=None))
     return max(pauses, key=lambda pause: (pause.until is None, pause.until or now), default=None)
 
 
 def find_call_ban(*, now: datetime) -> datetime | None:
-    """Return until when the venue wants no call of any kind, if it had too many."""
+    """Return the end of the pause that stops all calls to the venue, if such a pause is in force."""
     return Pause.objects.filter(stops_all_calls=True, until__gt=now).values_list("until", flat=True).first()
 
 
 def list_paused_coins(*, now: datetime) -> list[str]:
-    """Name the coins whose buying is paused; an empty name stands for everything."""
+    """List the names of coins whose buying is paused. An empty name stands for every coin."""
     names = pauses_in_force(now=now).values_list("coin__name", flat=True)
     return sorted(name or "" for name in names)

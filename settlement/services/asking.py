@@ -1,4 +1,4 @@
-"""Looking up orders at the venue: now, or later."""
+"""Look up orders at the venue, now or later."""
 
 import logging
 from datetime import timedelta
@@ -16,13 +16,13 @@ logger = logging.getLogger(__name__)
 
 
 def look_up(*, coin: str, client_order_id: str, venue: Venue) -> VenueAnswer:
-    """Look up an order by our id of it, without a database connection."""
+    """Release the database connection, and look up an order by its client order id."""
     release_database_connection()
     return venue.look_up(coin=coin, client_order_id=client_order_id)
 
 
 def look_up_later(*, attempt: Attempt, reason: str, at_least_seconds: float = 0) -> None:
-    """Enqueue a lookup after a wait that doubles each time. Never a refund and never a resend on a guess."""
+    """Enqueue a lookup after a wait that doubles each time. A purchase is never refunded or sent again on a guess."""
     grown = settings.SETTLEMENT.lookup_first_wait_seconds * 2.0 ** min(attempt.lookups, 30)
     wait = max(min(grown, settings.SETTLEMENT.lookup_max_wait_seconds), at_least_seconds)
     logger.warning("%s of %s: %s; lookup in %.0f s", attempt, attempt.batch, reason, wait)
@@ -35,7 +35,7 @@ def look_up_later(*, attempt: Attempt, reason: str, at_least_seconds: float = 0)
 
 
 def is_past_its_window(*, attempt: Attempt) -> bool:
-    """Whether the venue can no longer accept the request, by its own clock and with a margin."""
+    """Say whether the venue can no longer accept the attempt's request, by the venue's clock and with a margin."""
     assert attempt.valid_until is not None
     assert attempt.clock_offset is not None
     return venue_now(offset=attempt.clock_offset) > attempt.valid_until + settings.SETTLEMENT.not_found_margin

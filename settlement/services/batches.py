@@ -1,7 +1,7 @@
-"""Batches: the next attempt of each, and its end.
+"""Begin a batch's next attempt, or refund, park or close the batch.
 
-A batch is changed under two locks, taken in this order: that on the coin's inventory, which claims and bookings take as
-well, and that on the batch. Where a function does not take them, its caller holds them.
+A batch changes only under two locks: first the lock on the coin's inventory, which claims and bookings take too, then
+the lock on the batch. A function that does not take these locks expects its caller to hold them.
 """
 
 import logging
@@ -34,9 +34,9 @@ def lock_batch(*, batch_id: int) -> Batch:
 
 
 def go_on(*, batch: Batch, ended: Attempt, now: datetime, wait_seconds: float = 0) -> None:
-    """Close the batch when nothing of it is open, else begin its next attempt.
+    """Close the batch if all its orders are settled, else begin its next attempt.
 
-    Attempts are limited; one that staff have decided about does not end with staff again.
+    After too many failed or empty attempts, park the batch instead, but not if staff have just decided about `ended`.
     """
     if not sum_open_orders(batch_id=batch.pk).count:
         _close(batch, state=BatchState.SETTLED, reason="", now=now)
@@ -47,10 +47,10 @@ def go_on(*, batch: Batch, ended: Attempt, now: datetime, wait_seconds: float = 
 
 
 def begin_next_attempt(*, batch: Batch, now: datetime, wait_seconds: float = 0) -> None:
-    """Deliver from the house's surplus or buy the coins that the batch still needs.
+    """Deliver the coins that the batch still needs from the house's surplus, or create an attempt to buy them.
 
-    While another purchase of the coin is under way the batch stays open without an attempt: the end of the other one
-    goes on with it, before anything new is claimed.
+    While another attempt for the coin is in flight, the batch stays open without an attempt. When the other batch is
+    closed or parked, the next claim resumes this batch before it takes new orders.
     """
     needed = sum_open_orders(batch_id=batch.pk).amount
     batch.reserved += max(min(needed - batch.reserved, _free_stock(batch)), Decimal(0))
@@ -74,7 +74,10 @@ def begin_next_attempt(*, batch: Batch, now: datetime, wait_seconds: float = 0) 
 
 @transaction.atomic
 def resume_batch(*, batch_id: int) -> bool:
-    """Go on with an open batch that has no attempt in flight; False if that is not so (any more). Takes the locks."""
+    """Take both locks, and begin the next attempt of an open batch.
+
+    Return False if the batch is no longer open or an attempt for the coin is in flight.
+    """
     coin = Batch.objects.select_related("coin").get(pk=batch_id).coin
     lock_inventory(asset=coin.name)
     batch = lock_batch(batch_id=batch_id)
@@ -85,9 +88,9 @@ def resume_batch(*, batch_id: int) -> bool:
 
 
 def refund_batch(*, batch: Batch, reason: str, now: datetime, note: str = "") -> int:
-    """Refund the orders of a batch that are still open, and close it; returns how many orders.
+    """Refund a batch's unsettled orders, close the batch, and return the number of refunded orders.
 
-    Customers see `reason`; the batch keeps `note`, where that says more.
+    Customers see `reason`. The batch records `note`, or `reason` if `note` is empty.
     """
     refunded = refund_orders(batch_id=batch.pk, reason=reason, now=now)
     failpoints.reach("refund.credited")
@@ -96,7 +99,7 @@ def refund_batch(*, batch: Batch, reason: str, now: datetime, note: str = "") ->
 
 
 def park_batch(*, batch: Batch, reason: str) -> None:
-    """Leave the batch to staff; other batches of the coin go on."""
+    """Park the batch: staff have to decide. The coin's other batches continue."""
     logger.error("%s is parked for staff: %s", batch, reason)
     batch.state, batch.reason = BatchState.PARKED, reason[:200]
     batch.save()
@@ -104,7 +107,7 @@ def park_batch(*, batch: Batch, reason: str) -> None:
 
 
 def _free_stock(batch: Batch) -> Decimal:
-    """Return the surplus of earlier purchases that no batch has set aside."""
+    """Return the coins in inventory that no batch has reserved."""
     unsettled = Batch.objects.filter(coin=batch.coin, state__in=[BatchState.OPEN, BatchState.PARKED])
     others = unsettled.exclude(pk=batch.pk).aggregate(total=Sum("reserved"))["total"] or Decimal(0)
     return lock_inventory(asset=batch.coin.name) - others - batch.reserved
@@ -118,7 +121,7 @@ def _deliver_from_stock(batch: Batch, *, now: datetime) -> None:
 
 
 def _has_failed_too_often(batch: Batch) -> bool:
-    """Attempts that bought something are progress: an order may be larger than the venue's maximum."""
+    """Say whether too many attempts failed. Filled attempts are no failures: large orders may need many."""
     failed = batch.attempts.exclude(state=AttemptState.FILLED).exclude(excused=True)
     return failed.count() >= settings.SETTLEMENT.max_attempts
 
@@ -131,14 +134,14 @@ def _keeps_coming_back_empty(batch: Batch) -> bool:
 
 
 def _close(batch: Batch, *, state: BatchState, reason: str, now: datetime) -> None:
-    """Close the batch. The rest of its reserve is surplus of the house, and used first next time."""
+    """Close the batch. The rest of its reserve becomes surplus of the house, which the next batch uses first."""
     batch.state, batch.reason, batch.closed_at, batch.reserved = state, reason[:200], now, Decimal(0)
     batch.save()
     _wake_next_claim(coin_id=batch.coin_id)
 
 
 def _wake_next_claim(*, coin_id: int) -> None:
-    """Claim orders that came in while an attempt was in flight, or were too many for one batch."""
+    """Request a claim for orders that arrived during an attempt or did not fit into the batch, or for an idle batch."""
     waiting = read_waiting_orders(coin_id=coin_id)
     pool_is_full = waiting.pool_is_full(threshold=settings.POOLS.threshold)
     if waiting.has_large or pool_is_full or find_idle_batch(coin_id=coin_id):

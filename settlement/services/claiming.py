@@ -1,4 +1,4 @@
-"""Claiming: the waiting orders of a coin become one batch, in one transaction."""
+"""Claim a coin's waiting orders into one batch, in one database transaction."""
 
 import logging
 from concurrent.futures import Future
@@ -28,14 +28,15 @@ _POOL_TIMED_OUT: Final = "pool_timed_out"
 
 
 def claim_waiting_orders(*, coin_id: int, now: datetime) -> Batch | None:
-    """Start the purchase of a coin's waiting orders, if any are due; may be run at any time, twice.
+    """Start the purchase of a coin's waiting orders, if any are due. Safe to run at any time, and twice.
 
-    The large orders are always due, the pool when Postgres says that it is full or overdue. Nothing is
-    claimed while an attempt for the coin is in flight: its end enqueues the next claim.
-    Runs of one process that wait for the coin's lock together are one run, for which the others wait.
+    Large orders are always due. The pool is due when Postgres shows that it is full or overdue. Nothing is claimed
+    while an attempt for the coin is in flight: the end of that attempt enqueues the next claim.
+    Of the runs in one process that would wait for the coin's lock, only the first claims. The others wait for that run
+    and return None.
     """
     own: Future[None] = Future()
-    first = _waiting.setdefault(coin_id, own)  # one call of a dictionary is atomic
+    first = _waiting.setdefault(coin_id, own)  # setdefault is atomic between threads
     if first is not own:
         first.result()
         return None
@@ -51,14 +52,14 @@ def claim_waiting_orders(*, coin_id: int, now: datetime) -> Batch | None:
 
 
 _waiting: dict[int, "Future[None]"] = {}
-"""By coin, the run of this process that has not begun to read: it sees the orders of all runs that join it."""
+"""By coin id, the run in this process that has not read the orders yet. Its claim serves all runs that join it."""
 
 
 def _claim_and_count(*, coin: Coin, now: datetime) -> Batch | None:
     batch, pooled = _claim(coin=coin, now=now)
     if batch:
         failpoints.reach("claim.committed")
-        logger.info("%s of %s orders of %s begins", batch, batch.orders_count, coin, extra={"batch_id": batch.pk})
+        logger.info("%s begins with %s orders of %s", batch, batch.orders_count, coin, extra={"batch_id": batch.pk})
     if pooled:
         pools.add(coin_name=coin.name, amount=-pooled)
     elif batch is None:
@@ -68,12 +69,12 @@ def _claim_and_count(*, coin: Coin, now: datetime) -> Batch | None:
 
 @transaction.atomic
 def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
-    """Return the batch, and how many dollars of it left the pool."""
+    """Claim under the coin's lock. Return the batch, and the dollars that left the pool."""
     lock_inventory(asset=coin.name)
     _waiting.pop(coin.pk, None)
-    # Before the orders are read: a job that is visible here has its order committed, so this claim (or, while an
-    # attempt is in flight, the one that follows its end) sees every order whose job goes. Of a long backlog some of
-    # the jobs go, and the rest next time.
+    # Jobs are deleted before the orders are read. A job that is visible here was committed with its order, so this
+    # claim sees every order whose job is deleted (if an attempt is in flight, the claim after its end does). Of a long
+    # backlog, each claim deletes only a part.
     delete_waiting_claims(coin_id=coin.pk, most=2 * settings.SETTLEMENT.batch_max_orders)
     if pause := find_pause(coin_id=coin.pk, now=now):
         if pause.until:
@@ -113,7 +114,7 @@ def _start(batch: Batch, *, claimed: ClaimedOrders, waiting: WaitingOrders, now:
 
 
 def _is_to_be_refunded(batch: Batch, waiting: WaitingOrders) -> bool:
-    """Whether it is a pool whose time was up before it was full, of a coin with that policy."""
+    """Say whether the batch is a pool that was overdue but not full, and the coin's policy is to refund it."""
     return (
         batch.coin.pool_policy == PoolPolicy.REFUND
         and not waiting.has_large

@@ -1,4 +1,4 @@
-"""Findings: contradictions, as rows that stay until they are gone or staff have closed them."""
+"""Raise and close findings. A finding stays open until its contradiction is gone or staff close the finding."""
 
 import logging
 from dataclasses import dataclass
@@ -14,9 +14,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Contradiction:
-    """Two accounts of one thing that differ: `ours`, and `theirs`, which is the venue's or the ledger's own.
+    """Two records of one thing that differ: `ours`, and `theirs` from the venue.
 
-    `amount` is theirs less ours. The coin is the attempt's, where there is an attempt.
+    For a violation of the ledger, `ours` is the expected value and `theirs` the value found. `amount` is theirs minus
+    ours. If there is an attempt, the attempt's coin is used instead of `coin`.
     """
 
     kind: FindingKind
@@ -29,7 +30,7 @@ class Contradiction:
 
 
 def raise_finding(*, contradiction: Contradiction, now: datetime) -> Finding:
-    """Record a contradiction; one that is open already is seen again."""
+    """Record a contradiction as a new finding, or update the open finding for the same subject."""
     found = {
         "seen_at": now,
         "ours": contradiction.ours[:200],
@@ -55,6 +56,6 @@ def raise_finding(*, contradiction: Contradiction, now: datetime) -> Finding:
 
 
 def close_finding(*, finding: Finding, closed_by: User, note: str, now: datetime) -> bool:
-    """Close a finding that staff have dealt with, and say how; False when it is closed already."""
+    """Close a finding that staff have dealt with, and record their note. Return False if it was closed already."""
     open_ = Finding.objects.filter(pk=finding.pk, closed_at=None)
     return bool(open_.update(closed_at=now, closed_by=closed_by, note=note))

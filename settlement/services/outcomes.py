@@ -1,8 +1,9 @@
-"""The end of an attempt: the venue's answer becomes ledger rows, and orders end.
+"""End an attempt: book the venue's answer in the ledger, and complete or refund orders.
 
-Each ending is one transaction, or part of one, that begins with the lock on the coin's inventory and with a
-guarded change of the attempt's state, so that a late or second run changes nothing and returns False.
-`from_state` is `sent`, or `parked` where staff have the last word.
+Each function works in one database transaction, its own or its caller's. The function first locks the coin's inventory,
+then changes the attempt's state if the state is still `from_state`. So a late or second run changes nothing, and a
+function that returns a bool returns False. `from_state` is `new` for an attempt that could not be sent, `parked` for an
+attempt that staff decide about, and otherwise `sent`.
 """
 
 import logging
@@ -30,9 +31,9 @@ _RETRY_WAITS_SECONDS: Final = (1, 5, 15, 60)
 
 @transaction.atomic
 def book_execution(*, attempt: Attempt, execution: Executed, from_state: AttemptState = AttemptState.SENT) -> bool:
-    """Book a final answer: the coins come in, whole orders are delivered, the rest is bought again.
+    """Book a final answer: receive the coins, complete whole orders with them, and buy the rest with another attempt.
 
-    Commission in a third asset is for staff: the attempt is parked.
+    If commission was taken in a third asset, park the attempt for staff instead.
     """
     now = _enter(attempt)
     if execution.foreign_commission:
@@ -52,14 +53,14 @@ def book_execution(*, attempt: Attempt, execution: Executed, from_state: Attempt
         now=now,
     )
     batch.reserved -= settled.amount
-    logger.info("%s of %s bought %s %s for %s", attempt, batch, received, batch.coin, settled.count)
+    logger.info("%s of %s bought %s %s and completed %s orders", attempt, batch, received, batch.coin, settled.count)
     go_on(batch=batch, ended=attempt, now=now)
     return True
 
 
 @transaction.atomic
 def end_refused(*, attempt: Attempt, from_state: AttemptState, reason: str) -> None:
-    """End a purchase that can never succeed: refund the orders of the batch that are still open."""
+    """End an attempt that can never succeed, and refund the batch's orders that are not settled yet."""
     now = _enter(attempt)
     if not _end(attempt, from_state, state=AttemptState.REFUSED, now=now, reason=reason[:200]):
         return
@@ -70,10 +71,10 @@ def end_refused(*, attempt: Attempt, from_state: AttemptState, reason: str) -> N
 
 @transaction.atomic
 def end_not_placed(*, attempt: Attempt, answer: NotPlaced) -> None:
-    """Try again later under a new id, for nothing was accepted.
+    """End an attempt that the venue did not accept. The batch's next attempt follows later, under a new id.
 
-    Where the coin or the venue is in trouble it is paused, and the attempt does not count; otherwise the number
-    of attempts is limited.
+    If the answer names a trouble, pause buying of the coin or at the venue, and excuse the attempt. An attempt that is
+    not excused counts against MAX_ATTEMPTS.
     """
     now = _enter(attempt)
     if not _end(
@@ -92,7 +93,7 @@ def end_not_placed(*, attempt: Attempt, answer: NotPlaced) -> None:
 
 @transaction.atomic
 def presume_not_placed(*, attempt: Attempt, reason: str, from_state: AttemptState = AttemptState.SENT) -> bool:
-    """Conclude that the request never reached the order book: start a new attempt, recheck this one for a day."""
+    """Conclude that the request never reached the order book: start a new attempt, recheck the old one for a day."""
     now = _enter(attempt)
     if not _end(
         attempt,
@@ -103,7 +104,7 @@ def presume_not_placed(*, attempt: Attempt, reason: str, from_state: AttemptStat
         recheck_at=now + settings.SETTLEMENT.recheck_first_wait,
     ):
         return False
-    logger.warning("%s of %s is given up: %s", attempt, attempt.batch, reason)
+    logger.warning("%s of %s is presumed not placed: %s", attempt, attempt.batch, reason)
     batch = lock_batch(batch_id=attempt.batch_id)
     go_on(batch=batch, ended=attempt, now=now, wait_seconds=_usual_wait(attempt))
     return True
@@ -111,10 +112,10 @@ def presume_not_placed(*, attempt: Attempt, reason: str, from_state: AttemptStat
 
 @transaction.atomic
 def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
-    """Book a purchase that executed after we gave it up: its coins are the house's surplus, and staff are told.
+    """Book the fill of an attempt that we had given up. Its coins become surplus, and a finding tells staff.
 
-    Commission in a third asset has no place in the ledger; the finding names it. False when somebody has booked it
-    already.
+    A commission in a third asset is not booked; the finding names that asset. Return False if another run has booked
+    the fill already.
     """
     now = _enter(attempt)
     given_up = [AttemptState.NOT_PLACED, AttemptState.REFUSED]
@@ -136,12 +137,12 @@ def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
 
 @transaction.atomic
 def park(*, attempt: Attempt, from_state: AttemptState, reason: str) -> None:
-    """Leave the attempt and its batch to staff."""
+    """Park the attempt and its batch: staff have to decide."""
     _park(attempt, from_state, reason=reason, now=_enter(attempt))
 
 
 def withdraw_attempt(*, batch: Batch, reason: str, now: datetime) -> bool:
-    """End the batch's attempt that has not been sent, if there is one; False if one has been sent.
+    """End the batch's attempt that has not been sent, if any. Return False if the attempt in flight has been sent.
 
     The caller holds the locks on the coin's inventory and the batch.
     """
@@ -158,7 +159,7 @@ def _enter(attempt: Attempt) -> datetime:
 
 
 def _end(attempt: Attempt, from_state: AttemptState, *, state: AttemptState, now: datetime, **fields: Any) -> bool:
-    """End the attempt if it is still in `from_state`; False for the run that came too late."""
+    """End the attempt if its state is still `from_state`. Return False if another run ended the attempt first."""
     ended = Attempt.objects.filter(pk=attempt.pk, state=from_state).update(state=state, ended_at=now, **fields)
     return bool(ended)
 
@@ -189,7 +190,7 @@ def _usual_wait(attempt: Attempt) -> float:
 
 
 def _book_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> Decimal:
-    """Book the coins and the cost of an attempt, and return how many coins came in."""
+    """Book an attempt's coins and cost, and return the number of coins received."""
     received = execution.quantity - execution.commission
     reference = _reference_of(attempt)
     book_fill(asset=attempt.coin.name, cost=execution.cost, quantity=received, reference=reference, now=now)

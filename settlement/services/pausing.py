@@ -1,7 +1,7 @@
-"""Pauses of buying: the circuit breaker that the venue's answers set, and staff's switch.
+"""Pauses of buying: a circuit breaker that the venue's answers set, and a switch for staff.
 
-A claim leaves orders waiting while their coin or the venue is paused, and an attempt that is still `new` is not
-sent. Attempts that were sent are looked up all the same.
+While a coin or the venue is paused, none of the coin's orders is claimed and no new attempt is sent. Attempts that were
+sent before are still looked up, unless a pause stops all calls.
 """
 
 import logging
@@ -28,10 +28,10 @@ logger = logging.getLogger(__name__)
 def pause_for_trouble(
     *, coin: Coin | None, reason: str, at_least_seconds: float, now: datetime, stops_all_calls: bool = False
 ) -> datetime:
-    """Buy nothing of `coin`, or at the venue at all, for a while that grows; returns until when.
+    """Pause buying of `coin` (None: of every coin), and return the time to try again. Successive pauses grow.
 
-    `at_least_seconds` is the wait that the venue asked for; `stops_all_calls` when it had too many of any kind. A pause
-    of staff stays as it is.
+    `at_least_seconds` is the wait that the venue asked for. `stops_all_calls` is set when the venue got too many calls
+    of any kind. A pause that staff set does not change.
     """
     row = sql.fetch_one(
         "settlement.pause",
@@ -50,7 +50,7 @@ def pause_for_trouble(
 
 
 def pause_after_no_answer(*, coin: Coin | None, error: VenueAway, now: datetime) -> datetime:
-    """Leave the coin alone for a while, or the venue if it asked for that; returns until when."""
+    """Pause buying of `coin`, or all calls if the venue asked for a wait. Return the time to try again."""
     wait = error.retry_after_seconds
     return pause_for_trouble(
         coin=coin if wait is None else None,
@@ -62,12 +62,12 @@ def pause_after_no_answer(*, coin: Coin | None, error: VenueAway, now: datetime)
 
 
 def lift_automatic_pauses(*, coin_id: int) -> None:
-    """End the pauses of the coin and the venue after a purchase that succeeded. Staff's stay."""
+    """Lift the coin's and the venue's automatic pauses, because the venue accepted a purchase. Keep staff's pauses."""
     Pause.objects.filter(Q(coin_id=coin_id) | Q(coin=None), set_by=None).delete()
 
 
 def pause_buying(*, coin: Coin | None, reason: str, set_by: User, now: datetime) -> None:
-    """Buy nothing of `coin`, or at the venue at all, until staff lift it. Orders go on being taken."""
+    """Stop buying `coin` (None: every coin) until staff lift the pause. Orders are still accepted."""
     values = {"until": None, "reason": reason, "set_by": set_by, "set_at": now}
     Pause.objects.update_or_create(coin=coin, defaults=values)
     logger.warning("buying of %s is paused by staff: %s", coin or "the venue", reason)
@@ -75,7 +75,7 @@ def pause_buying(*, coin: Coin | None, reason: str, set_by: User, now: datetime)
 
 @transaction.atomic
 def lift_pause(*, pause: Pause) -> None:
-    """Buy again, at once: attempts that were put off are sent and waiting orders claimed."""
+    """Lift a pause. At once, enqueue the attempts that the pause delayed, and request claims for waiting orders."""
     Pause.objects.filter(pk=pause.pk).delete()
     now = database_now()
     put_off = Attempt.objects.filter(state=AttemptState.NEW)

@@ -1,4 +1,4 @@
-"""Prices, read from the venue."""
+"""Read prices from the venue."""
 
 import logging
 from datetime import datetime
@@ -14,9 +14,9 @@ logger = logging.getLogger(__name__)
 
 
 def refresh_prices(*, venue: Venue, source: str, now: datetime) -> None:
-    """Record the venue's last price of every coin whose price is not fixed.
+    """Record the venue's last price of every coin that is on sale without a fixed price.
 
-    When the venue does not answer, prices age; they are not sold at for longer than PRICE_MAX_AGE.
+    If the venue does not answer, the old prices stay. No coin is sold at a price older than PRICE_MAX_AGE.
     """
     coins = list(Coin.objects.filter(is_sold=True, fixed_price=None))
     if not coins or find_call_ban(now=now):

@@ -1,4 +1,4 @@
-"""Sending an attempt: once, sized by the market's rules, and signed at the moment it is committed to."""
+"""Send an attempt once, sized by the market's rules and signed with the time that its row records."""
 
 import time
 from datetime import timedelta
@@ -17,9 +17,9 @@ from wallets.runtime import failpoints
 
 
 def send(*, attempt: Attempt, venue: Venue) -> VenueAnswer | None:
-    """Send an attempt that is new, and return the venue's answer; None when another run was quicker.
+    """Send a new attempt, and return the venue's answer. Return None if another run was first or no orders remain.
 
-    Raises CoinNotListed, VenueAway (of a question before the sending) and AskBeyondPriceBound: then nothing was sent.
+    Raises CoinNotListed, VenueAway and AskBeyondPriceBound. Each of them means that nothing was sent.
     """
     release_database_connection()
     rules = venue.read_rules(coin=attempt.coin.name)
@@ -40,9 +40,9 @@ def send(*, attempt: Attempt, venue: Venue) -> VenueAnswer | None:
 
 
 def _measure_clock_offset(venue: Venue) -> timedelta:
-    """Return the venue's clock less Postgres'. A worker's own clock has no part in it.
+    """Return the venue's clock minus Postgres' clock. The worker's own time of day is not used.
 
-    Low by the way back of the answer: the venue accepts a request that is dated a little early.
+    The result is too low by the travel time of the venue's answer. The venue accepts a request dated a little early.
     """
     database_time, started = database_now(), time.monotonic()
     release_database_connection()
@@ -51,7 +51,7 @@ def _measure_clock_offset(venue: Venue) -> timedelta:
 
 
 def _size(attempt: Attempt, *, still_open: SettledOrders, rules: MarketRules, ask: Decimal) -> None:
-    """Decide quantity and price bound. Raises AskBeyondPriceBound."""
+    """Set the attempt's quantity and price bound. Raises AskBeyondPriceBound."""
     attempt.limit_price = highest_price(
         charged=still_open.charge,
         amount=still_open.amount,
@@ -69,7 +69,7 @@ def _size(attempt: Attempt, *, still_open: SettledOrders, rules: MarketRules, as
 
 
 def _commit_to_sending(attempt: Attempt, *, offset: timedelta) -> PurchaseRequest | None:
-    """Move the attempt from `new` to `sent`. Exactly one run gets the request; the others get None."""
+    """Move the attempt from `new` to `sent`. Of several runs, exactly one gets the purchase; the others get None."""
     window = settings.VENUE.recv_window
     signed_at = venue_now(offset=offset)
     moved = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW).update(

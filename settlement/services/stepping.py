@@ -1,7 +1,7 @@
-"""The steps of an attempt: send it, look it up until its outcome is known, and do what the venue's answer demands.
+"""The steps of an attempt: send the purchase, look it up until its outcome is known, and act on the venue's answer.
 
-Never send twice what may have been executed, never refund what may have been bought. Every step is
-committed before the next begins; no connection and no lock is held while the venue is asked.
+A purchase that may have been executed is never sent again, and its orders are never refunded. Every step is committed
+before the next begins. No database connection and no lock is held during a call to the venue.
 """
 
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ from settlement.venues.protocol import (
 
 
 def take_next_step(*, batch_id: int, venue: Venue) -> None:
-    """Send the batch's attempt if it is new; look it up if it was sent. May be run at any time, twice."""
+    """Send the batch's attempt if it is new; look the attempt up if it was sent. Safe to run at any time, and twice."""
     attempt = Attempt.objects.select_related("batch", "coin").filter(batch_id=batch_id, state__in=IN_FLIGHT).first()
     if attempt is None:
         return
@@ -52,7 +52,7 @@ def take_next_step(*, batch_id: int, venue: Venue) -> None:
 
 
 def recheck_attempt(*, attempt_id: int, venue: Venue) -> None:
-    """Look up an attempt that was given up as never placed, with growing waits for RECHECK_FOR."""
+    """Look up an attempt that was presumed not placed, with growing waits, until RECHECK_FOR has passed."""
     attempt = Attempt.objects.select_related("batch", "coin").filter(pk=attempt_id, recheck_at__isnull=False).first()
     if attempt is None:
         return
@@ -84,9 +84,9 @@ def _send(attempt: Attempt, venue: Venue) -> None:
 
 
 def _put_off(attempt: Attempt, *, until: datetime | None) -> None:
-    """Come back when the pause is over, or now and then to see whether staff have lifted it.
+    """Enqueue the step for the end of the pause. If the pause has no end, check again after PAUSE_MAX_SECONDS.
 
-    Of several runs at once, one goes on.
+    Of several runs at once, only one enqueues.
     """
     now = database_now()
     until = until or now + timedelta(seconds=settings.SETTLEMENT.pause_max_seconds)
@@ -136,16 +136,16 @@ def _react(attempt: Attempt, answer: VenueAnswer) -> None:
 
 
 def _count_not_found(attempt: Attempt, venue: Venue) -> None:
-    """Believe "not found" only when the request can no longer be accepted, and several times over.
+    """Presume the attempt not placed after several "not found" answers, counted only after its window has passed.
 
-    Reads lag at the venue, and a request that is under way counts until its window has passed.
+    The venue's reads lag, and the venue may accept a request that is under way until the window has passed.
     """
     if not venue.requests_expire or not is_past_its_window(attempt=attempt):
-        look_up_later(attempt=attempt, reason="not found, still possible")
+        look_up_later(attempt=attempt, reason="not found, but may still be accepted")
         return
     counted = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT, not_found=attempt.not_found)
     if not counted.update(not_found=attempt.not_found + 1):
-        return  # another run has looked at the same time: that is one look, not two
+        return  # another run looked the attempt up at the same time: count one lookup, not two
     attempt.not_found += 1
     if attempt.not_found >= settings.SETTLEMENT.not_found_times:
         presume_not_placed(attempt=attempt, reason="not found after its window")

@@ -1,6 +1,6 @@
-"""The net under the jobs: work that waits according to Postgres is started again, with or without its job.
+"""The sweep: find overdue work in Postgres and start it again, because its own job may be lost.
 
-Everything here may run at any time, twice. Every repair is logged and counted (`exchange_mended_total`).
+Every function here is safe to run at any time, and twice. Every repair is logged and counted (`exchange_mended_total`).
 """
 
 import logging
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 def sweep(*, now: datetime) -> None:
-    """Start work that is due and has not been started; correct the counters."""
+    """Start overdue work again, and correct the pools' counters."""
     since = now - settings.SETTLEMENT.sweep_after
     start_waiting_orders(since=since, now=now)
     nudge_stalled_attempts(since=since, now=now)
@@ -35,7 +35,7 @@ def sweep(*, now: datetime) -> None:
 
 
 def start_waiting_orders(*, since: datetime, now: datetime) -> None:
-    """Claim for every coin with orders that are due and have waited since `since`."""
+    """Request a claim for every coin with orders that are due and have waited since `since`."""
     busy = set(Attempt.objects.filter(state__in=IN_FLIGHT).values_list("coin_id", flat=True))
     for coin_id in list_coins_with_waiting_orders(since=since):
         if coin_id in busy or find_pause(coin_id=coin_id, now=now):
@@ -43,32 +43,33 @@ def start_waiting_orders(*, since: datetime, now: datetime) -> None:
         waiting = read_waiting_orders(coin_id=coin_id)
         pool_is_full = waiting.pool_is_full(threshold=settings.POOLS.threshold)
         if waiting.has_large or pool_is_full or waiting.pool_is_overdue(now=now):
-            if waiting.has_large or pool_is_full:  # an overdue pool has no job: starting it is the sweep's own work
+            # An overdue pool never has a job, so starting its purchase is no repair.
+            if waiting.has_large or pool_is_full:
                 _mend("orders_without_a_job", f"orders of {Coin.objects.get(pk=coin_id)} wait without a job")
             jobs.request_claim(coin_id=coin_id)
 
 
 def nudge_stalled_attempts(*, since: datetime, now: datetime) -> None:
-    """Take the next step of every attempt whose time for it has passed."""
+    """Enqueue the next step of every attempt in flight whose step was due by `since`."""
     for attempt in Attempt.objects.filter(state__in=IN_FLIGHT, next_step_at__lte=since):
         later = now + timedelta(seconds=settings.SETTLEMENT.lookup_max_wait_seconds)
         unchanged = Attempt.objects.filter(pk=attempt.pk, state=attempt.state, next_step_at=attempt.next_step_at)
         with transaction.atomic():
             if unchanged.update(next_step_at=later):
                 settle_batch_later(batch_id=attempt.batch_id)
-                _mend("standing_attempts", f"{attempt} stands still in {attempt.state}")
+                _mend("standing_attempts", f"{attempt} has stalled in state {attempt.state}")
 
 
 def resume_idle_batches(*, since: datetime) -> None:
-    """Go on with open batches that have no attempt in flight."""
+    """Resume open batches that have no attempt in flight."""
     idle = Batch.objects.filter(state=BatchState.OPEN, created_at__lte=since).exclude(attempts__state__in=IN_FLIGHT)
     for batch_id in idle.values_list("pk", flat=True):
         if resume_batch(batch_id=batch_id):
-            _mend("idle_batches", f"batch {batch_id} had no attempt")
+            _mend("idle_batches", f"batch {batch_id} had no attempt in flight")
 
 
 def recheck_attempts(*, now: datetime) -> None:
-    """Enqueue the next lookup of the attempts that were given up, when it is time."""
+    """Enqueue a recheck of every attempt that was presumed not placed and whose next recheck is due."""
     for attempt in Attempt.objects.filter(recheck_at__lte=now):
         later = now + timedelta(seconds=settings.SETTLEMENT.lookup_max_wait_seconds)
         with transaction.atomic():
@@ -77,8 +78,9 @@ def recheck_attempts(*, now: datetime) -> None:
 
 
 def enqueue_lost_interventions(*, since: datetime) -> None:
-    """Enqueue again a decision of staff that no job is left to carry out."""
-    enqueued = list_enqueued_interventions()  # first: a job may end meanwhile, and then its outcome is written
+    """Enqueue interventions again that have no outcome and no job."""
+    # The jobs are read first: a job that ends before the next query has written its outcome by then.
+    enqueued = list_enqueued_interventions()
     waiting = Intervention.objects.filter(outcome=None, requested_at__lte=since).exclude(pk__in=enqueued)
     for intervention_id in waiting.order_by("pk").values_list("pk", flat=True):
         intervene_later(intervention_id=intervention_id)
@@ -91,7 +93,7 @@ def rewrite_counters() -> None:
     counted = pools.read_counters(coin_names=sorted(totals))
     for coin, total in totals.items():
         if total != counted.get(coin, total):
-            _mend("drifted_counters", f"the pool of {coin} holds {total}, its counter said {counted[coin]}")
+            _mend("drifted_counters", f"the pool of {coin} holds {total}, but its counter had {counted[coin]}")
     pools.rewrite(totals=totals)
 
 

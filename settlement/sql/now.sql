@@ -1,2 +1,2 @@
--- The moment of this statement, also inside a transaction: now() would be the transaction's beginning.
+-- Returns the moment of this statement. now() would return the beginning of the database transaction.
 SELECT clock_timestamp()

@@ -1,5 +1,5 @@
--- The wait doubles with each answer in a row that gave a reason; staff's own pause is left as it is, and returns no row.
--- `is_of_calls` is the column of Pause.stops_all_calls.
+-- Doubles the wait with each successive answer that gives a reason to pause. A pause that staff set does not change;
+-- then no row is returned. The column `is_of_calls` stores Pause.stops_all_calls.
 INSERT INTO settlement_pause (coin_id, until, reason, times, set_at, is_of_calls)
 VALUES (%(coin_id)s, %(now)s + make_interval(secs => %(least)s), %(reason)s, 1, %(now)s, %(stops_all_calls)s)
 ON CONFLICT ON CONSTRAINT one_pause_per_coin_and_one_for_the_venue DO UPDATE

@@ -1,4 +1,4 @@
--- The whole transaction reads one state of the database.
+-- All statements of this database transaction read one state of the database.
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
--- A sum over the whole ledger may take longer than a request may.
+-- Summing up the whole ledger may take longer than the statement timeout of requests allows.
 SET LOCAL statement_timeout = '10min'

@@ -1,6 +1,6 @@
--- Filled attempts and booked fills that do not match, each side also without the other.
--- Reads the ledger's table too: attempts and fills grow with every purchase, and only the database can join all of
--- both without handing them over.
+-- Returns filled attempts and booked fills that do not match, or that are missing on one side.
+-- Reads the ledger's table too: attempts and fills grow with every purchase, and only the database can join the two
+-- tables without sending every row to the process.
 SELECT coalesce(a.client_order_id, fill.reference, cost.reference), a.state,
        a.executed - a.commission, nullif(a.cost, 0), fill.amount, cost.amount
   FROM (SELECT * FROM settlement_attempt WHERE state = 'filled') a

@@ -10,7 +10,7 @@ MAX_PER_KIND: Final = 200
 
 
 class ConcernKind(Enum):
-    """The reasons for which a row is on the page, the most pressing first."""
+    """Why a row is on the to-do page; the most urgent reason first."""
 
     PARKED = "parked"
     UNKNOWN = "unknown"
@@ -27,7 +27,7 @@ class ConcernKind(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The record that a row is about: `model` as app_model, and its key; or the filters of a list of them."""
+    """The record that a row links to: `model` (app_model) and its key `pk`, or `filters` for a list of records."""
 
     model: str
     pk: object = None
@@ -36,7 +36,7 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Concern:
-    """One row. `count` orders or records are in it, the oldest since `since`."""
+    """One row of the page. It stands for `count` orders or records; the oldest has waited since `since`."""
 
     kind: ConcernKind
     subject: str

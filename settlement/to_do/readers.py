@@ -1,6 +1,6 @@
-"""Read the to-do page: everything that waits for staff, or has been in a state that is not final beyond its limit.
+"""Read the to-do page: everything that waits for staff, or has stayed in an unfinished state beyond a limit.
 
-One query per kind over open rows. Rows with one cause are grouped (the orders of a pool, of a batch).
+One query per kind, over unfinished rows only. Orders of the same pool or batch are grouped into one row of the page.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ from trading.models import WAITING, CoinPrice, Order, OrderState
 
 
 def list_to_do(*, now: datetime) -> list[Concern]:
-    """List everything that waits for staff, by kind and the oldest first; MAX_PER_KIND of each at most."""
+    """List the rows of the page by kind, the oldest first; at most MAX_PER_KIND of each kind."""
     return [concern for kind in ConcernKind for concern in _READERS[kind](now)]
 
 
@@ -70,7 +70,7 @@ def _read_findings(now: datetime) -> Iterator[Concern]:
 
 
 def _read_settling(now: datetime) -> Iterator[Concern]:
-    """Leave out orders of parked batches: these are rows themselves."""
+    """Read orders that have been settling for too long, without those of parked batches, which are rows themselves."""
     late = Order.objects.filter(state=OrderState.SETTLING, settling_at__lte=now - settings.TO_DO.settling_limit)
     parked = Batch.objects.filter(state=BatchState.PARKED).values("pk")
     groups = late.exclude(batch_id__in=parked).values("batch_id", "coin__name")
@@ -86,7 +86,7 @@ def _read_settling(now: datetime) -> Iterator[Concern]:
 
 
 def _read_pending(now: datetime) -> Iterator[Concern]:
-    """Count the wait of an order that staff released from then on."""
+    """Read orders that nobody claimed in time. An order that staff released has waited only since its release."""
     since = Coalesce("review__decided_at", "created_at")
     waiting = _waiting(OrderState.PENDING).annotate(waits_since=since)
     late = waiting.filter(
@@ -101,12 +101,13 @@ def _read_pools(now: datetime) -> Iterator[Concern]:
     late = _waiting(OrderState.POOLED).filter(settle_by__lte=now - settings.TO_DO.pool_limit)
     groups = late.values("coin_id", "coin__name").annotate(count=Count("pk"), since=Min("settle_by"))
     for row in groups.order_by("since")[:MAX_PER_KIND]:
-        reason = "the pool's time is up, and it is not claimed"
+        reason = "the pool is overdue, and not claimed yet"
         yield _concern_of_coin(ConcernKind.POOL, row, reason=reason, state=OrderState.POOLED)
 
 
 def _waiting(state: OrderState) -> QuerySet[Order]:
-    return Order.objects.filter(state__in=WAITING).filter(state=state)  # both: the partial index is by the first
+    # Two filters: Postgres uses the partial index only because of the first.
+    return Order.objects.filter(state__in=WAITING).filter(state=state)
 
 
 def _concern_of_coin(kind: ConcernKind, row: Mapping[str, Any], *, reason: str, state: OrderState) -> Concern:

@@ -23,10 +23,10 @@ from settlement.venues.protocol import (
     VenueAway,
 )
 
-_CALLS: Final = Counter("exchange_venue_calls", "Calls of the venue, by outcome.", ["call", "outcome"])
+_CALLS: Final = Counter("exchange_venue_calls", "Calls to the venue, by outcome.", ["call", "outcome"])
 _SECONDS: Final = Histogram(
     "exchange_venue_call_seconds",
-    "How long the venue took.",
+    "Seconds until the venue answered.",
     ["call"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 
 class MeasuredVenue:
-    """Passes every call on to `venue`."""
+    """Pass every call on to `venue`, and measure the call."""
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue

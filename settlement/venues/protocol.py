@@ -1,14 +1,14 @@
-"""Everything settlement asks of a venue, and every answer it can get.
+"""The calls that settlement makes to a venue, and all possible answers.
 
 A `VenueAnswer` is one of
 
-    Executed        the venue knows the order; `final` or not, it says how much was bought
+    Executed        the venue knows the order and tells the quantity bought; `final` if that can no longer change
     Refused         this purchase can never succeed
-    NotPlaced       it was not accepted, for a reason that passes or that we can mend
+    NotPlaced       the purchase was not accepted, for a reason that passes or that we can correct
     OrderNotFound   the venue does not know the order (only ever the answer to a lookup)
-    Unknown         anything else: it may have been executed
+    Unknown         anything else: the purchase may have been executed
 
-Only the first four carry knowledge. Unknown is the default for anything an adapter cannot prove.
+An adapter returns one of the first four only with proof, and otherwise Unknown.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from enum import Enum
 from typing import Any, Final, Protocol
 
 CLIENT_ORDER_ID_PREFIX: Final = "ce"
-"""The beginning of all our client order ids (`settlement.models.new_client_order_id`), and of nobody else's."""
+"""All our client order ids begin with this prefix (`settlement.models.new_client_order_id`); other ids do not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class MarketRules:
 
 @dataclass(frozen=True, kw_only=True)
 class PurchaseRequest:
-    """An immediate-or-cancel limit order, signed at an exact moment of the venue's clock."""
+    """An immediate-or-cancel limit order, signed with an exact time of the venue's clock."""
 
     coin: str
     client_order_id: str
@@ -47,9 +47,9 @@ class PurchaseRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Executed:
-    """The venue's account of an order it knows. `cost` is in the quote asset, commission taken there included.
+    """The venue's figures for an order. `cost` is in the quote asset and includes commission taken in that asset.
 
-    `foreign_commission` names a third asset that commission was taken in, if any.
+    `commission` is in the coin. `foreign_commission` names a third asset in which commission was taken, if any.
     """
 
     venue_order_id: str
@@ -64,9 +64,9 @@ class Executed:
 
 @dataclass(frozen=True, kw_only=True)
 class ListedPurchase:
-    """An order of ours as the venue lists it. `cost` is in the quote asset, without any commission.
+    """One of our orders in the venue's list. `cost` is in the quote asset, without any commission.
 
-    Client order ids may repeat at the venue, its own ids do not.
+    Client order ids may repeat at the venue; venue order ids do not.
     """
 
     client_order_id: str
@@ -87,7 +87,7 @@ class Trouble(Enum):
 
     COIN = "coin"
     VENUE = "venue"
-    CALLS = "calls"  # too many: the venue wants no call of any kind for a while
+    CALLS = "calls"  # too many calls: the venue wants none of any kind for a while
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +114,9 @@ VenueAnswer = Executed | Refused | NotPlaced | OrderNotFound | Unknown
 
 
 class VenueAway(Exception):
-    """A question without consequences (rules, prices, time, lists) was not answered.
+    """The venue did not answer a question that changes nothing (rules, prices, time, lists).
 
-    `retry_after_seconds` is set when the venue had too many calls: it wants none for that long.
+    `retry_after_seconds` is set when the venue got too many calls and wants no calls for that long.
     """
 
     def __init__(self, reason: str, *, retry_after_seconds: float | None = None) -> None:
@@ -129,10 +129,10 @@ class CoinNotListed(Exception):
 
 
 class Venue(Protocol):
-    """A venue that coins are bought at. No method may be called with a database connection or a lock held."""
+    """A venue where coins are bought. Callers must hold no database connection and no lock during a call."""
 
     requests_expire: bool
-    """Whether a request has a deadline after which the venue refuses it."""
+    """Whether requests have a deadline, after which the venue refuses them."""
 
     def read_rules(self, *, coin: str) -> MarketRules:
         """Return the filters of the coin's market. Raises CoinNotListed, VenueAway."""
@@ -143,7 +143,7 @@ class Venue(Protocol):
         ...
 
     def read_prices(self, *, coins: list[str]) -> dict[str, Decimal]:
-        """Return the last prices of those coins that have a market. Raises VenueAway."""
+        """Return the last price of each coin that has a market. Raises VenueAway."""
         ...
 
     def read_time(self) -> datetime:
@@ -151,16 +151,16 @@ class Venue(Protocol):
         ...
 
     def buy(self, *, purchase: PurchaseRequest) -> VenueAnswer:
-        """Send the request, once."""
+        """Send the purchase once, and return the venue's answer."""
         ...
 
     def look_up(self, *, coin: str, client_order_id: str) -> VenueAnswer:
-        """Look up an order by our id of it."""
+        """Look up an order by its client order id."""
         ...
 
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
-        """List all orders of ours that the venue has accepted since `since`, by its clock; oldest first.
+        """List all our orders that the venue has accepted since `since` (by the venue's clock), the oldest first.
 
-        Complete or not at all. Raises CoinNotListed, VenueAway.
+        An incomplete list is never returned. Raises CoinNotListed, VenueAway.
         """
         ...

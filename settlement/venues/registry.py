@@ -1,4 +1,4 @@
-"""The configured venue: its profile by name, and one connection a thread, opened on first use."""
+"""The configured venue: its profile, and one connection for each thread, opened on first use."""
 
 import logging
 import threading
@@ -15,15 +15,15 @@ from settlement.venues.protocol import Venue, VenueAway
 logger = logging.getLogger(__name__)
 
 _PROFILES: Final[Mapping[str, VenueProfile]] = {"binance": BINANCE, "binanceus": BINANCE_US}
-"""By the name that EXCHANGE_ID gives the venue, which is ccxt's."""
+"""Profiles by ccxt's name of the venue, which EXCHANGE_ID holds."""
 
 _of_thread = threading.local()
 
 
 def get_venue() -> Venue:
-    """Return the thread's own connection to the configured venue.
+    """Return the current thread's own connection to the configured venue.
 
-    ccxt is loaded here, and so only in processes that settle: it takes a third of a second and 75 MiB.
+    ccxt is imported here, so that only processes that settle load it: ccxt takes a third of a second and 75 MiB.
     """
     from settlement.venues.ccxt.adapter import CcxtVenue
     from settlement.venues.measured import MeasuredVenue
@@ -35,13 +35,13 @@ def get_venue() -> Venue:
 
 
 def find_profile(name: str) -> VenueProfile:
-    """Return the venue's own profile, or that of all venues nobody has tried."""
+    """Return the venue's own profile, or UNPROVEN for a venue without one."""
     return _PROFILES.get(name, UNPROVEN)
 
 
 def load_markets() -> None:
-    """Load ccxt and the venue's markets now, for all threads, and not during the first purchase."""
+    """Load ccxt and the venue's markets now, for all threads, so that the first purchase does not wait for them."""
     try:
         get_venue().read_prices(coins=[])
     except VenueAway as error:
-        logger.warning("the venue does not answer; its markets are loaded when they are needed: %s", error)
+        logger.warning("the venue does not answer; its markets will be loaded on first use: %s", error)

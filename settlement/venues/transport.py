@@ -1,4 +1,7 @@
-"""The HTTP session under ccxt: our timeouts, no retries, no redirects, and no host but the venue's."""
+"""The HTTP session under ccxt: our timeouts, no retries, no redirects.
+
+If EXCHANGE_URL is set, requests to any host but the venue's are refused.
+"""
 
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -9,7 +12,7 @@ from requests.adapters import HTTPAdapter
 
 
 class OtherHostRefused(requests.exceptions.InvalidURL):
-    """A request to another host than the configured venue."""
+    """Raised instead of sending a request to a host other than the configured venue's."""
 
 
 class _Transport(HTTPAdapter):
@@ -22,9 +25,9 @@ class _Transport(HTTPAdapter):
 
 
 class _Rewriting(_Transport):
-    """Sends requests for the production host to the simulator.
+    """Send requests for the production host to `target`, which is the simulator.
 
-    So the client keeps its production URLs, by which it tells its errors apart.
+    So ccxt's client keeps its production URLs: the client needs them to tell its errors apart.
     """
 
     def __init__(self, *, target: str) -> None:
@@ -44,7 +47,7 @@ class _Refusing(HTTPAdapter):
 
 
 def open_session(*, production_url: str) -> requests.Session:
-    """Open a session for `production_url`, or for EXCHANGE_URL in its place."""
+    """Open a session for `production_url`. If EXCHANGE_URL is set, requests go to that address instead."""
     session = requests.Session()
     session.trust_env = False
     session.max_redirects = 0

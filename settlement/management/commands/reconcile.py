@@ -22,16 +22,16 @@ _NOT_ASKED = 2
 class Command(BaseCommand):
     help = (
         "Compare our purchases with the venue's own list, and check the ledger. Exits with 1 if a finding is open,"
-        " with 2 if the venue could not be asked."
+        " with 2 if the venue did not answer for every coin."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         default = settings.SETTLEMENT.reconcile_days
         parser.add_argument(
-            "--days", type=_days, default=default, metavar="N", help=f"how far to look back, {default} unless set"
+            "--days", type=_days, default=default, metavar="N", help=f"days to look back (default: {default})"
         )
         parser.add_argument(
-            "--quiet", action="store_true", help="print only findings, and the coins that could not be asked for"
+            "--quiet", action="store_true", help="print only findings, and coins for which the venue did not answer"
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         if done.findings:
             console.print(_table(done.findings))
         if done.unasked:
-            console.print(f"The venue could not be asked for all of: {', '.join(done.unasked)}")
+            console.print(f"The venue could not be asked about all orders of: {', '.join(done.unasked)}")
             raise SystemExit(_NOT_ASKED)
         if done.findings:
             raise SystemExit(_FINDINGS_OPEN)
@@ -67,7 +67,7 @@ def _days(text: str) -> int:
 def _summary(done: Reconciliation) -> str:
     return (
         f"{done.purchases} orders at the venue, {done.attempts} attempts of ours, {done.late_fills} booked late, "
-        f"{done.closed} findings gone, {len(done.findings)} open."
+        f"{done.closed} findings closed, {len(done.findings)} open."
     )
 
 

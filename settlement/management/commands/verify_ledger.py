@@ -9,7 +9,7 @@ from settlement.verification import verify_everything
 
 
 class Command(BaseCommand):
-    help = "Check that the ledger balances and that orders, coins and purchases agree with it. Exits with 1 if not."
+    help = "Check that the ledger balances, and that orders, coins and purchases agree with it. Exits with 1 if not."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--quiet", action="store_true", help="print violations only")

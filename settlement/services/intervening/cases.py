@@ -1,7 +1,7 @@
-"""Carry out interventions: the way out for a batch that is parked, or unknown for too long.
+"""Carry out interventions: staff's decisions about a batch that is parked, or whose outcome is unknown for too long.
 
-The venue is asked first. A decision of staff never stands against the venue's answer: only where it cannot be asked.
-Requests and outcomes are kept for good.
+The venue is asked first. A decision that contradicts the venue's answer is refused. If the answer proves
+nothing, staff's statement is accepted. Interventions and their outcomes are kept for good.
 """
 
 import logging
@@ -33,13 +33,14 @@ logger = logging.getLogger(__name__)
 
 
 def carry_out(*, intervention_id: int, venue: Venue) -> None:
-    """Ask the venue, then do as staff decided or refuse it, once; a second run changes nothing."""
+    """Ask the venue, then carry out or refuse the decision of staff. A second run changes nothing."""
     intervention = Intervention.objects.select_related("batch").filter(pk=intervention_id, outcome=None).first()
     if intervention is None:
         return
     looks = {}
     for attempt in list(find_in_doubt(batch=intervention.batch).select_related("coin")):
-        had_expired = is_past_its_window(attempt=attempt)  # before it is looked up, or "not found" proves nothing
+        # Checked before the lookup: "not found" proves nothing while the venue may still accept the request.
+        had_expired = is_past_its_window(attempt=attempt)
         answer = look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id, venue=venue)
         looks[attempt.pk] = _Look(answer=answer, had_expired=had_expired, requests_expire=venue.requests_expire)
     _decide(intervention_id=intervention_id, looks=looks)
@@ -47,7 +48,7 @@ def carry_out(*, intervention_id: int, venue: Venue) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Look:
-    """The venue's answer about an attempt, and whether its request could no longer arrive when it was looked up."""
+    """The venue's answer about an attempt, and whether the attempt's window had passed before the lookup."""
 
     answer: VenueAnswer
     had_expired: bool
@@ -75,7 +76,7 @@ def _decide(*, intervention_id: int, looks: dict[int, _Look]) -> None:
 
 
 class _Case:
-    """An intervention with its batch, locked, and the venue's answers."""
+    """An intervention, its locked batch, and the venue's answers."""
 
     def __init__(self, intervention: Intervention, *, looks: dict[int, _Look]) -> None:
         self.intervention, self.looks = intervention, looks
@@ -86,7 +87,7 @@ class _Case:
         self.in_doubt = {attempt.pk: attempt for attempt in attempts}
 
     def act(self) -> str:
-        """Carry it out, and return the detail for its record. Raises InterventionRefused."""
+        """Carry out the intervention, and return the detail for its record. Raises InterventionRefused."""
         match self.intervention.action:
             case InterventionAction.LOOK_UP:
                 return self._look_up()
@@ -100,7 +101,7 @@ class _Case:
                 return self._refund()
 
     def book_late_fills(self) -> list[str]:
-        """Book the purchases that executed after we gave them up, also when the intervention is refused."""
+        """Book the fills of attempts that were presumed not placed, also when the intervention is refused."""
         return [
             f"{attempt} was bought after all"
             for attempt in self.in_doubt.values()
@@ -137,7 +138,7 @@ class _Case:
         )
         if not book_execution(attempt=attempt, execution=execution, from_state=AttemptState(attempt.state)):
             raise InterventionRefused("The attempt has ended meanwhile.")
-        return f"{attempt} is booked as filled; the venue: {_in_words(answer)}"
+        return f"{attempt} is booked as filled ({_in_words(answer)})"
 
     def _mark_not_placed(self) -> str:
         attempt, answer = self._attempt_in_question()
@@ -148,7 +149,7 @@ class _Case:
         reason = f"marked as not placed by {self.intervention.requested_by.get_username()}"
         if not presume_not_placed(attempt=attempt, reason=reason, from_state=AttemptState(attempt.state)):
             raise InterventionRefused("The attempt has ended meanwhile.")
-        return f"{attempt} is taken to be not placed; the venue: {_in_words(answer)}"
+        return f"{attempt} is presumed not placed ({_in_words(answer)})"
 
     def _retry(self) -> str:
         if self.batch.state != BatchState.PARKED:
@@ -195,7 +196,7 @@ class _Case:
         return [one for one in self.in_doubt.values() if one.state in {AttemptState.SENT, AttemptState.PARKED}]
 
     def _ensure_venue_agrees(self, attempt: Attempt, stated: Figures) -> None:
-        """Refuse figures that the venue contradicts, or that cannot be true where it cannot be asked."""
+        """Refuse figures that the venue's answer contradicts, or impossible figures if the answer proves nothing."""
         answer = self._answer(attempt)
         if isinstance(answer, Executed):
             if (
@@ -209,28 +210,28 @@ class _Case:
             _ensure_plausible(attempt, stated)
 
     def _ensure_nothing_is_open(self) -> None:
-        """Refuse while an order that was given up is open at the venue: it may still buy."""
+        """Refuse while an order in doubt is open at the venue: that order may still buy."""
         for attempt in self.in_doubt.values():
             answer = self._answer(attempt)
             if isinstance(answer, Executed) and not answer.final:
                 raise InterventionRefused(f"The venue knows {attempt}: {_in_words(answer)}.")
 
     def _ensure_nothing_is_in_doubt(self) -> None:
-        """Refuse while a request may have been executed: buying again or refunding would be a guess."""
+        """Refuse while an attempt may have been executed: buying again or refunding would be a guess."""
         now_in_doubt = find_in_doubt(batch=self.batch).exclude(state=AttemptState.NOT_PLACED).first()
         if now_in_doubt is not None:
             raise InterventionRefused(f"{now_in_doubt} may have been executed: look it up again, or mark it, first.")
 
 
 def _ensure_plausible(attempt: Attempt, stated: Figures) -> None:
-    """Hold figures to the limit order: it buys no more than it asked for, at no higher price. Bookings are final."""
+    """Refuse figures beyond the limit order: more coins than ordered, or a higher price. Bookings are final."""
     assert attempt.quantity is not None
     assert attempt.limit_price is not None
     if stated.quantity > attempt.quantity or stated.commission >= stated.quantity:
-        raise InterventionRefused(f"It asked for {attempt.quantity:f}, and commission is a part of that.")
+        raise InterventionRefused(f"The attempt asked for {attempt.quantity:f}; commission must be below the quantity.")
     most: Decimal = stated.quantity * attempt.limit_price * (1 + settings.VENUE.taker_rate)
     if stated.cost > most:
-        raise InterventionRefused(f"At its price bound that costs {most:f} at most.")
+        raise InterventionRefused(f"At the attempt's price bound, this quantity costs {most:f} at most.")
 
 
 def _has_bought(answer: VenueAnswer) -> bool:
@@ -242,14 +243,14 @@ def _in_words(answer: VenueAnswer) -> str:
         case Executed():
             return f"{answer.status}, {answer.quantity:f} for {answer.cost:f}, commission {answer.commission:f}"
         case OrderNotFound():
-            return "it does not know the order"
+            return "the venue does not know the order"
         case Unknown():
-            return f"it could not be asked ({answer.reason})"
+            return f"the venue could not be asked: {answer.reason}"
         case _:
             return answer.reason
 
 
 def _as_record(answer: VenueAnswer) -> dict[str, str]:
-    # Records are kept for good, so the name in them stays the one of the first of them.
+    # Old records name this answer "NotFound". Records are kept for good, so new records use that name too.
     name = "NotFound" if isinstance(answer, OrderNotFound) else type(answer).__name__
     return {"answer": name, "said": _in_words(answer)}

@@ -1,4 +1,4 @@
-"""Ask for an intervention: staff decide and say why, and a worker carries it out."""
+"""Request an intervention: staff decide and give a reason, and a worker carries the decision out."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ _OF_AN_ATTEMPT: Final = (InterventionAction.MARK_FILLED, InterventionAction.MARK
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """A purchase as staff found it at the venue: coins, quote asset, and commission taken in the coin."""
+    """A purchase's figures that staff read at the venue: `cost` is in the quote asset, the others in coins."""
 
     quantity: Decimal
     cost: Decimal
@@ -35,9 +35,9 @@ def request_intervention(
     now: datetime,
     figures: Figures | None = None,
 ) -> Intervention:
-    """Record a decision of staff, and enqueue it.
+    """Record a decision of staff, and enqueue the job that carries the decision out.
 
-    Raises InterventionRefused when it is about an attempt and none is in doubt.
+    Raises InterventionRefused when `action` marks an attempt and no attempt of the batch is in doubt.
     """
     attempt = None
     if action in _OF_AN_ATTEMPT:
@@ -58,6 +58,6 @@ def request_intervention(
 
 
 def find_in_doubt(*, batch: Batch) -> QuerySet[Attempt]:
-    """Return the attempts that were sent and have no booked answer: not yet known, parked, or still rechecked."""
+    """Return the batch's attempts that were sent and have no booked answer: still `sent`, parked, or rechecked."""
     is_open = Q(state__in=[AttemptState.SENT, AttemptState.PARKED]) | Q(recheck_at__isnull=False)
     return batch.attempts.filter(is_open, signed_at__isnull=False)

@@ -1,4 +1,4 @@
-"""Close findings that are gone, and turn violations of the ledger into findings."""
+"""Close findings whose contradiction is gone, and turn violations of the ledger into findings."""
 
 import logging
 from datetime import datetime
@@ -14,13 +14,13 @@ logger = logging.getLogger(__name__)
 
 
 def close_gone(*, run: Comparison, listed: list[ListedPurchase]) -> None:
-    """Close the coin's findings that this run has not raised again, where there is evidence."""
+    """Close the coin's findings that this run has not raised again and that are gone by evidence."""
     names = {name_stranger(purchase) for purchase in listed}
     for finding in open_findings(run=run).exclude(pk__in=run.raised):
         if finding.kind != FindingKind.EXTRA:
             is_gone = finding.attempt_id in run.judged
         elif finding.subject in names:
-            is_gone = True  # it is somebody's by now
+            is_gone = True  # an attempt explains the order by now
         else:
             is_gone = finding.found_at >= run.since and _has_vanished(finding, run)
         if is_gone:
@@ -28,7 +28,7 @@ def close_gone(*, run: Comparison, listed: list[ListedPurchase]) -> None:
 
 
 def reconcile_ledger(*, now: datetime) -> int:
-    """Raise findings for violations of the ledger; returns how many were closed because their violation is gone."""
+    """Raise a finding for each violation of the ledger. Close findings whose violation is gone; return their number."""
     raised = set()
     for violation in verify_everything():
         contradiction = Contradiction(
@@ -43,14 +43,14 @@ def reconcile_ledger(*, now: datetime) -> int:
 
 
 def _has_vanished(finding: Finding, run: Comparison) -> bool:
-    """Whether the venue no longer knows a stranger; it may know one that its list has left out."""
+    """Say whether a lookup no longer finds a stranger: the venue may know an order that its list leaves out."""
     answer = look_up(coin=run.coin.name, client_order_id=read_stranger(finding.subject), venue=run.venue)
     run.is_unsure |= not isinstance(answer, Executed | OrderNotFound)
     return isinstance(answer, OrderNotFound)
 
 
 def _close(finding: Finding, *, now: datetime) -> int:
-    """Close a finding that is gone; 1 if nobody else has."""
+    """Close a finding whose contradiction is gone. Return 1, or 0 if the finding was closed already."""
     closed = Finding.objects.filter(pk=finding.pk, closed_at=None).update(closed_at=now)
     if closed:
         logger.info("finding: %s is gone", finding)

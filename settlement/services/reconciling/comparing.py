@@ -1,10 +1,11 @@
 """Compare the venue's orders with our attempts, and the ledger with itself. Contradictions become findings.
 
-The venue's list is read before our attempts, and an attempt is on record before it is sent: so a listed order of ours
-without an attempt is nobody's. The work of settlement meanwhile looks like a contradiction until the order is looked up
-by its own id, which every other suspicion waits for. No database connection is held while the venue is asked.
+The venue's list is read before our attempts, and an attempt is recorded before it is sent. So a listed order with our
+prefix and without an attempt contradicts our books for certain. Any other difference may be settlement's work since the
+list was read, so the order is looked up by its id before a finding is raised. No database connection is held during a
+call to the venue.
 
-A finding is closed on evidence only: books that agree, or a venue that says that it knows no such order.
+A finding is closed only on evidence: both books agree, or the venue answers that it does not know the order.
 """
 
 import logging
@@ -29,7 +30,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Reconciliation:
-    """The extent of a comparison, and its results. `findings` are all that are open now, `unasked` names coins."""
+    """The extent and the results of a comparison.
+
+    `findings` are all findings that are open now. `unasked` names the coins for which the venue did not answer in full.
+    """
 
     purchases: int
     attempts: int
@@ -46,12 +50,12 @@ def reconcile(
     now: datetime,
     track: Callable[[list[Coin]], Iterable[Coin]] = iter,
 ) -> Reconciliation:
-    """Compare the venue's orders of ours since `since` with our attempts, and check the ledger.
+    """Compare our orders at the venue since `since` with our attempts, and check the ledger.
 
-    Contradictions become findings, a purchase that we had given up is booked, and findings that are gone are closed.
-    One that staff have closed is not raised again with the same figures. May run at any time, twice, while settlement
-    goes on. A coin whose orders the venue does not tell in full is named in `unasked`, and its findings stay as they
-    are; so do findings about orders before `since`.
+    Contradictions become findings, fills of attempts that we had given up are booked, and findings whose contradiction
+    is gone are closed. A finding that staff closed is not raised again with the same figures. If the venue does not
+    list a coin's orders in full, `unasked` names the coin, and the coin's findings do not change. Findings about orders
+    before `since` do not change either. Safe to run at any time, and twice, while settlement works.
     """
     coins = [_reconcile_coin(coin, venue, since=since, now=now) for coin in track(list(Coin.objects.all()))]
     closed = reconcile_ledger(now=now)
@@ -84,30 +88,31 @@ def _reconcile_coin(coin: Coin, venue: Venue, *, since: datetime, now: datetime)
 
 
 def _list_purchases(run: Comparison) -> list[ListedPurchase] | None:
-    """Return the venue's list; None when there is nothing to compare with."""
+    """Return the venue's list of our orders, or None if the venue gives no list."""
     release_database_connection()
     try:
         return run.venue.list_purchases(coin=run.coin.name, since=run.since)
     except VenueAway as error:
         logger.warning("reconciliation: the venue does not list orders of %s: %s", run.coin, error)
         run.is_unsure = True
-    except CoinNotListed:  # nothing to ask, unless it was bought there not long ago
+    except CoinNotListed:
+        # Without a market there is nothing to list. Evidence is missing only if we bought the coin there.
         run.is_unsure = Attempt.objects.filter(coin=run.coin, signed_at__gte=run.since).exists()
     return None
 
 
 def _read_attempts(run: Comparison, listed: list[ListedPurchase]) -> list[Attempt]:
-    """Read the attempts that were sent since then, by the venue's clock, and all that it has listed."""
+    """Read the attempts that were sent since `run.since` by the venue's clock, and those of all listed orders."""
     names = {purchase.client_order_id for purchase in listed}
     wanted = Attempt.objects.filter(Q(signed_at__gte=run.since) | Q(client_order_id__in=names), coin=run.coin)
     return list(wanted.select_related("batch", "coin").defer("answer").order_by("id"))
 
 
 def _pair(attempts: list[Attempt], listed: list[ListedPurchase]) -> tuple[list[Pair], list[ListedPurchase]]:
-    """Find each attempt's own order; the orders that are left over are strangers.
+    """Pair each attempt with its order. Return the pairs, and the strangers: orders that have no attempt.
 
-    A venue may take a client order id twice: the attempt's is the one that it was booked by, else the newest, which the
-    venue also returns when it is asked.
+    A venue may accept a client order id twice. Then the attempt's order is the order that was booked, else the newest,
+    which is also the venue's answer to a lookup.
     """
     by_name: dict[str, list[ListedPurchase]] = defaultdict(list)
     for purchase in listed:

@@ -1,4 +1,4 @@
-"""Judge an attempt by its order at the venue, or an order without an attempt."""
+"""Judge attempts by their orders at the venue, and orders that have no attempt."""
 
 import logging
 from dataclasses import dataclass, field
@@ -21,33 +21,33 @@ _GIVEN_UP: Final = (AttemptState.NOT_PLACED, AttemptState.REFUSED)
 
 @dataclass(kw_only=True)
 class Comparison:
-    """The comparison of one coin, as it goes on."""
+    """The comparison of one coin: its inputs, and its results so far."""
 
     coin: Coin
     venue: Venue
     since: datetime
     now: datetime
     settled_before: datetime
-    """Attempts that ended later than this are too young to be judged."""
+    """Attempts that ended after this time are too recent to judge."""
     purchases: int = 0
     attempts: int = 0
     late_fills: int = 0
     closed: int = 0
     is_unsure: bool = False
-    judged: set[int] = field(default_factory=set)  # attempts
-    raised: set[int] = field(default_factory=set)  # findings
+    judged: set[int] = field(default_factory=set)  # ids of attempts
+    raised: set[int] = field(default_factory=set)  # ids of findings
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """An attempt, and the order that the venue lists under its id."""
+    """An attempt, and the order that the venue lists under the attempt's id, if any."""
 
     attempt: Attempt
     listed: ListedPurchase | None
 
 
 def judge_stranger(*, run: Comparison, stranger: ListedPurchase) -> None:
-    """Raise a finding for an order that no attempt of ours explains, if it bought anything."""
+    """Raise a finding for an order that has no attempt, if the order bought coins."""
     if stranger.quantity:
         contradiction = Contradiction(
             kind=FindingKind.EXTRA,
@@ -60,9 +60,9 @@ def judge_stranger(*, run: Comparison, stranger: ListedPurchase) -> None:
 
 
 def judge_pair(*, run: Comparison, pair: Pair, has_finding: bool) -> None:
-    """Look up an attempt that seems to differ from the venue's list, and raise a finding if it does differ.
+    """Look up an attempt that seems to differ from the venue's list, and raise a finding if the attempt does differ.
 
-    One that `has_finding` and is not listed is looked up as well.
+    Also look up an attempt that has an open finding (`has_finding`) and that the venue does not list.
     """
     if _is_being_settled(run, pair):
         return
@@ -82,13 +82,13 @@ def judge_pair(*, run: Comparison, pair: Pair, has_finding: bool) -> None:
 
 
 def open_findings(*, run: Comparison) -> QuerySet[Finding]:
-    """Return the coin's findings that this run may close; those of a run that began later are not its own to judge."""
+    """Return the coin's open findings that this run may close. Leave out findings that a later run has seen."""
     kinds = (FindingKind.EXTRA, FindingKind.MISSING, FindingKind.DIFFERS)
     return Finding.objects.filter(kind__in=kinds, coin=run.coin, closed_at=None, seen_at__lte=run.now)
 
 
 def name_stranger(stranger: ListedPurchase) -> str:
-    """Return the subject of an EXTRA finding, in which `read_stranger` finds the order's id."""
+    """Return the subject of an EXTRA finding. `read_stranger` reads the client order id from the subject."""
     return f"order {stranger.client_order_id} {stranger.venue_order_id}"
 
 
@@ -98,9 +98,10 @@ def read_stranger(subject: str) -> str:
 
 
 def _is_being_settled(run: Comparison, pair: Pair) -> bool:
-    """Whether settlement works on the attempt, or has just done so, or staff decide."""
+    """Say whether settlement is working on the attempt or has just ended it, or staff have to decide about it."""
     attempt = pair.attempt
-    if attempt.state == AttemptState.NEW:  # when the attempts were read: no order listed before is its doing
+    if attempt.state == AttemptState.NEW:
+        # The attempt was not sent when the venue's list was read, so a listed order cannot be the attempt's.
         return pair.listed is None
     if attempt.state == AttemptState.SENT or (attempt.state == AttemptState.PARKED and attempt.signed_at):
         return True
@@ -108,7 +109,7 @@ def _is_being_settled(run: Comparison, pair: Pair) -> bool:
 
 
 def _is_suspect(pair: Pair) -> bool:
-    """Whether the list contradicts us. It has no commission: where that is part of the cost, the order is looked up."""
+    """Say whether the list may contradict the attempt. Listed costs leave out commission, so a lookup has to decide."""
     if pair.listed is None:
         return pair.attempt.state == AttemptState.FILLED
     return not _agree(pair.attempt, pair.listed) or (
@@ -124,7 +125,7 @@ def _judge_known(run: Comparison, attempt: Attempt, answer: Executed) -> None:
             run.late_fills += 1
             return
         if Attempt.objects.filter(pk=attempt.pk, state=AttemptState.FILLED).exists():
-            return  # somebody else has just booked it
+            return  # another run has just booked the fill
     contradiction = Contradiction(
         kind=FindingKind.DIFFERS,
         subject=f"attempt {attempt.client_order_id}",
@@ -150,7 +151,7 @@ def _judge_unknown(run: Comparison, attempt: Attempt) -> None:
 
 
 def _agree(attempt: Attempt, order: ListedPurchase | Executed) -> bool:
-    """Whether state and quantity say the same. Nothing bought is the same as never placed, once it is final."""
+    """Say whether state and quantity agree. A final order that bought nothing equals an order never placed."""
     return (
         attempt.state != AttemptState.NEW
         and order.final
@@ -160,14 +161,14 @@ def _agree(attempt: Attempt, order: ListedPurchase | Executed) -> bool:
 
 
 def _cost_agrees(attempt: Attempt, answer: Executed) -> bool:
-    """Whether the cost is the same. Commission in a third asset has a figure in dollars only from staff."""
+    """Say whether the costs agree. For commission in a third asset, only staff supply the dollar figure."""
     if attempt.state != AttemptState.FILLED or answer.foreign_commission:
         return True
     return (answer.cost, answer.commission) == (attempt.cost, attempt.commission)
 
 
 def _find(run: Comparison, contradiction: Contradiction) -> None:
-    """Raise a finding, unless staff have closed just that one."""
+    """Raise a finding, unless staff have closed a finding with the same figures."""
     same = Finding.objects.filter(
         kind=contradiction.kind,
         subject=contradiction.subject,

@@ -1,4 +1,4 @@
-"""Any venue that ccxt knows, picked by EXCHANGE_ID."""
+"""Any venue that ccxt knows, chosen by EXCHANGE_ID."""
 
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -24,7 +24,7 @@ from settlement.venues.protocol import (
 
 
 class CcxtVenue:
-    """`settlement.venues.protocol.Venue` over one ccxt client. Not for more than one thread."""
+    """`settlement.venues.protocol.Venue` over one ccxt client. Use each object in one thread only."""
 
     def __init__(self, *, profile: VenueProfile) -> None:
         self.requests_expire = profile.requests_expire
@@ -74,10 +74,10 @@ class CcxtVenue:
                     f"{purchase.limit_price:f}",
                     parameters,
                 )
-        except Exception as error:  # noqa: BLE001  whatever ccxt raises, the order may have been placed
+        except Exception as error:  # noqa: BLE001  after any exception the order may have been placed
             answer = judge_failure(error, profile=self._profile)
             if self._profile.is_filter_failure(answer):
-                markets.forget()  # a filter that we did not know: the next attempt will
+                markets.forget()  # the filter is new to us: the next attempt reloads the markets
             return answer
         return self._understand(order, coin=purchase.coin, client_order_id=purchase.client_order_id)
 
@@ -87,7 +87,7 @@ class CcxtVenue:
             ensure_clock(self._client)
             with localcontext():
                 order = self._client.fetch_order(None, symbol_of(coin), names)
-        except Exception as error:  # noqa: BLE001  a question that failed proves nothing
+        except Exception as error:  # noqa: BLE001  a failed lookup proves nothing
             return self._judge_failed_lookup(error)
         return self._understand(order, coin=coin, client_order_id=client_order_id)
 

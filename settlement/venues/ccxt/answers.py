@@ -1,4 +1,4 @@
-"""Orders as ccxt hands them over, read with suspicion."""
+"""Read ccxt's orders, and trust none that is incomplete or not ours."""
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
@@ -15,9 +15,9 @@ KNOWN_STATUSES: Final = FINAL_STATUSES | {"open"}
 def understand(
     order: Any, *, coin: str, client_order_id: str, list_trades: Callable[[dict[str, Any]], list[Any]]
 ) -> VenueAnswer:
-    """Accept an answer only if it is about our order: a proxy's page parses to an order without an id.
+    """Accept an answer only if it is about our order. ccxt parses even a proxy's page to an order, but without an id.
 
-    `list_trades` asks for the order's trades, where it does not come with them.
+    `list_trades` asks the venue for the order's trades if the answer does not contain them.
     """
     if not isinstance(order, dict) or order.get("clientOrderId") != client_order_id or not order.get("id"):
         return Unknown(reason="an answer that is not about our order")
@@ -29,7 +29,7 @@ def understand(
         return Unknown(reason="an answer without figures")
     try:
         fees = _sum_fees(order.get("trades") or list_trades(order), quantity=quantity) if quantity else {}
-    except Exception as error:  # noqa: BLE001  without its commission a fill cannot be booked: look it up again
+    except Exception as error:  # noqa: BLE001  a fill cannot be booked without its commission: look up again
         return Unknown(reason=f"trades: {type(error).__name__}")
     if fees is None:
         return Unknown(reason="trades and order differ")
@@ -47,7 +47,7 @@ def understand(
 
 
 def read_decimal(value: object) -> Decimal | None:
-    """Read a finite number; None for anything else."""
+    """Return `value` as a finite number, or None for anything else."""
     try:
         number = Decimal(str(value)) if value is not None else None
     except InvalidOperation:
@@ -56,7 +56,7 @@ def read_decimal(value: object) -> Decimal | None:
 
 
 def _sum_fees(trades: list[Any], *, quantity: Decimal) -> dict[str, Decimal] | None:
-    """Sum up the commission by asset; None when the trades do not add up to the order (yet)."""
+    """Sum up the commission by asset. Return None if the trades do not (yet) add up to the order's quantity."""
     if sum((read_decimal(trade["amount"]) or Decimal(0) for trade in trades), Decimal(0)) != quantity:
         return None
     fees: dict[str, Decimal] = {}

@@ -1,7 +1,7 @@
-"""ccxt's client for the configured venue, and the clock by which it signs.
+"""ccxt's client for the configured venue, and the clock for its signatures.
 
-It is used synchronously, with numbers as strings and with every automatism off that could send a request twice or at a
-time of its own.
+The client is synchronous and handles numbers as strings. Every automatic feature is off that could send a request twice
+or change the time in its signature.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from settlement.venues.transport import open_session
 
 
 def build_client() -> Any:
-    """Build a client of the class that EXCHANGE_ID names. Not for more than one thread."""
+    """Build a client of the ccxt class that EXCHANGE_ID names. Use each client in one thread only."""
     base = getattr(ccxt, settings.VENUE.id)
 
     class Client(base):  # type: ignore[misc, valid-type]  # ccxt's classes are made at run time
@@ -26,7 +26,7 @@ def build_client() -> Any:
         fixed_nonce: int | None = None
 
         def nonce(self) -> float:
-            """The moment the attempt committed to, while one is being sent."""
+            """Return the attempt's signing time while an attempt is being sent, else ccxt's own time."""
             return self.fixed_nonce if self.fixed_nonce is not None else super().nonce()
 
     client = Client(
@@ -55,28 +55,28 @@ def build_client() -> Any:
 
 
 def read_time(client: Any) -> datetime:
-    """Return the time by the venue's clock, and note how far ours is from it. Raises VenueAway."""
+    """Return the time by the venue's clock, and store how far our clock is off. Raises VenueAway."""
     with questions():
         milliseconds = int(client.fetch_time())
-    # For the questions that ccxt signs itself; an order is signed at the moment we say.
+    # ccxt dates the questions that it signs by this difference. Purchases are dated by `signed_at`.
     client.options["timeDifference"] = client.milliseconds() - milliseconds
     return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
 
 
 def ensure_clock(client: Any) -> None:
-    """Measure the venue's clock for the questions that ccxt signs itself. Raises VenueAway."""
+    """Measure the venue's clock if not done yet: ccxt dates signed questions by that clock. Raises VenueAway."""
     if not client.options.get("timeDifference"):
         read_time(client)
 
 
 def forget_clock(client: Any) -> None:
-    """Have the next question measure the venue's clock anew."""
+    """Forget the measurement, so that the next `ensure_clock` measures the venue's clock again."""
     client.options["timeDifference"] = 0
 
 
 @contextmanager
 def signed_at(client: Any, moment: datetime) -> Iterator[None]:
-    """Sign requests with exactly this moment."""
+    """Sign the requests inside the block with exactly `moment`."""
     client.fixed_nonce = int(moment.timestamp() * 1000)
     try:
         yield

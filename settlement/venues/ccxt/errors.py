@@ -16,7 +16,7 @@ from settlement.venues.protocol import NotPlaced, Trouble, Unknown, VenueAnswer,
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorAnswer:
-    """The venue's own error answer; without a status when there was none."""
+    """The venue's own error answer. `status` is None if the venue did not answer."""
 
     status: int | None = None
     code: str = ""
@@ -26,7 +26,7 @@ class ErrorAnswer:
 
 @contextmanager
 def questions() -> Iterator[None]:
-    """Send requests without consequences: any failure means that the venue is away. Raises VenueAway."""
+    """Wrap requests that change nothing at the venue. Raises VenueAway for any error of ccxt's."""
     try:
         with localcontext():
             yield
@@ -37,7 +37,7 @@ def questions() -> Iterator[None]:
 
 
 def judge_failure(error: Exception, *, profile: VenueProfile) -> VenueAnswer:
-    """Say what a failed request to buy proves. The text of a network error may hold the signature: not used."""
+    """Return the answer that a failed purchase proves. Ignore a network error's text: it may contain the signature."""
     if _was_never_connected(error):
         return NotPlaced(reason="no connection", trouble=Trouble.COIN)
     answer = read_error(error)
@@ -47,7 +47,7 @@ def judge_failure(error: Exception, *, profile: VenueProfile) -> VenueAnswer:
 
 
 def read_error(error: BaseException) -> ErrorAnswer:
-    """Read the answer that one of ccxt's exceptions was made from."""
+    """Return the venue's answer from which ccxt made the exception."""
     http_error = error.__context__
     if not isinstance(http_error, HTTPError) or http_error.response is None:
         return ErrorAnswer()
@@ -67,7 +67,7 @@ def read_error(error: BaseException) -> ErrorAnswer:
 
 
 def _was_never_connected(error: Exception) -> bool:
-    """Whether no connection was opened, so that nothing was sent. ccxt has one class for that and for a cut one."""
+    """Say whether no connection was opened, so nothing was sent. ccxt uses the same class for a lost connection."""
     cause = error.__cause__
     if isinstance(cause, ConnectTimeout):
         return True

@@ -1,4 +1,4 @@
-"""The venue's own list of our orders, page by page: complete or not at all."""
+"""Read the venue's list of our orders, page by page. An incomplete list is never returned."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,19 +14,19 @@ _DAY_MILLISECONDS: Final = 86_400_000
 
 
 def list_orders(client: Any, *, symbol: str, since: datetime, by_id: bool) -> list[ListedPurchase]:
-    """List the orders of a market that carry an id of ours, since `since` by the venue's clock. Raises VenueAway."""
+    """List our orders in a market since `since`, by the venue's clock. Raises VenueAway."""
     pages = _pages_by_id if by_id else _pages_by_time
     try:
         ensure_clock(client)
         with questions():
             orders = [order for page in pages(client, symbol, int(since.timestamp() * 1000)) for order in page]
         return [_read_order(order) for order in orders if _is_ours(order)]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # a proxy's page, say
-        raise VenueAway("a list that makes no sense") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # for example a proxy's page
+        raise VenueAway("a list that cannot be read") from error
 
 
 def _pages_by_id(client: Any, symbol: str, since: int) -> Iterator[list[Any]]:
-    """Find the first order by days, and go on by id: no order is passed over when many share a millisecond."""
+    """Find the first orders day by day, then read on by id, which skips no order even if many share a millisecond."""
     page: list[Any] = []
     while not page and since <= client.nonce():
         span = {"startTime": since, "endTime": since + _DAY_MILLISECONDS - 1}
@@ -39,7 +39,7 @@ def _pages_by_id(client: Any, symbol: str, since: int) -> Iterator[list[Any]]:
 
 
 def _pages_by_time(client: Any, symbol: str, since: int) -> Iterator[list[Any]]:
-    """Begin each page with the moment at which the last one ended, until one brings nothing new."""
+    """Begin each page at the time of the previous page's last order, until a page has no new order."""
     if not client.has["fetchOrders"]:
         raise VenueAway(f"{client.id} does not list orders")
     seen: set[str] = set()
@@ -60,7 +60,7 @@ def _is_ours(order: dict[str, Any]) -> bool:
 
 
 def _read_order(order: dict[str, Any]) -> ListedPurchase:
-    """Read a listed order. Raises VenueAway for one that is listed without its figures."""
+    """Read a listed order. Raises VenueAway if its figures are missing."""
     quantity, cost, status = read_decimal(order["filled"]), read_decimal(order["cost"]), order["status"]
     if quantity is None or cost is None or quantity < 0 or cost < 0 or status not in KNOWN_STATUSES:
         raise VenueAway(f"order {order['id']} is listed without figures")

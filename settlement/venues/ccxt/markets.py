@@ -1,4 +1,4 @@
-"""The venue's markets as ccxt tells of them: loaded once a process, and a market's filters."""
+"""The venue's markets as ccxt describes them, shared by all threads of a process, and a market's filters."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ _NO_LIMIT: Final = Decimal(10) ** 15
 
 
 class Markets:
-    """The markets of the venue, loaded by one thread for all of this process."""
+    """The venue's markets. One thread loads them for all threads of the process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -25,19 +25,19 @@ class Markets:
         self._loaded_at = 0.0
 
     def get(self, client: Any) -> dict[str, Any]:
-        """Return them, loaded anew when they are old. Raises VenueAway."""
+        """Return the markets, reloaded when they are old. Raises VenueAway."""
         with self._lock:
             if not self._loaded or time.monotonic() > self._loaded_at + _LIVE_SECONDS:
                 with questions():
-                    loaded = client.load_markets(True)  # noqa: FBT003  ccxt's signature: anew
-                if not loaded:  # a proxy's page, say: it must not look as if every coin were delisted
+                    loaded = client.load_markets(True)  # noqa: FBT003  ccxt's signature: reload
+                if not loaded:  # for example a proxy's page: no proof that every coin was delisted
                     raise VenueAway("no markets")
                 self._loaded = loaded
                 self._loaded_at = time.monotonic()
             return self._loaded
 
     def forget(self) -> None:
-        """Load them again next time."""
+        """Forget the markets, so that the next `get` loads them again."""
         with self._lock:
             self._loaded = {}
 
@@ -46,7 +46,7 @@ markets: Final = Markets()
 
 
 def use_markets(client: Any) -> None:
-    """Give a client the markets that the process has loaded, anew now and then: filters change. Raises VenueAway."""
+    """Give a client the process's markets, reloaded when they are old because filters change. Raises VenueAway."""
     client.set_markets(markets.get(client))
 
 
@@ -75,7 +75,7 @@ def read_rules(client: Any, *, coin: str) -> MarketRules:
 
 
 def symbol_of(coin: str) -> str:
-    """Return ccxt's name of the market in which a coin is bought."""
+    """Return ccxt's name for the market in which a coin is bought."""
     return f"{coin}/{settings.VENUE.quote_asset}"
 
 

@@ -1,6 +1,6 @@
-"""How one venue differs from the next: deadlines, lists, and the meaning of its refusals.
+"""The differences between venues: deadlines, lists, and the meaning of refusals.
 
-The adapter is the same for all; everything that depends on the venue's name is a field here. Whatever a profile does
+All venues share one adapter; every difference between them is a field of the profile. A refusal that the profile does
 not list is Unknown: an exception's class alone never proves that nothing was executed.
 """
 
@@ -19,9 +19,9 @@ _RETRY_AFTER_UNSAID: Final = 10.0
 class Refusals:
     """The meaning of a venue's refusals, by code, filter and message of the raw answer.
 
-    `refused_*`: the purchase can never succeed, its orders are refunded. `not_placed_*`: not accepted, for a reason
-    that passes or that we can mend. With a trouble, the coin or the venue is paused; without one, the request itself
-    was wrong for this moment, and the next attempt is sized and dated anew, as after any other filter.
+    `refused_*`: the purchase can never succeed, and its orders are refunded. `not_placed_*`: the purchase was not
+    accepted, for a reason that passes or that we can correct. If the entry has a trouble, buying of the coin or at the
+    venue is paused. Without a trouble, or after any other filter, the next attempt gets a new size and signing time.
     """
 
     refused_codes: frozenset[str]
@@ -34,28 +34,28 @@ class Refusals:
 
 @dataclass(frozen=True, kw_only=True)
 class VenueProfile:
-    """The facts that have been found out about a venue."""
+    """The known facts about a venue."""
 
     requests_expire: bool
-    """Whether a signed request is refused after its timestamp and window have passed."""
+    """Whether the venue refuses a signed request once the window after its timestamp has passed."""
 
     lists_by_id: bool
-    """Whether orders are listed by their ids, which grow, and by time for a day at most."""
+    """Whether the venue lists orders by ascending id, from a given id on. By time, it lists at most one day."""
 
     order_not_found_code: str | None
-    """The code that a lookup's "not found" must carry to be believed; None where ccxt's word is enough."""
+    """The code that a lookup's "not found" must have to be believed. None: ccxt's OrderNotFound is enough."""
 
     stale_timestamp_code: str
-    """The code of a refusal because of our clock."""
+    """The venue's code for refusing a request because our clock is wrong."""
 
     refusals: Refusals
 
     def judge_refusal(self, *, status: int, code: str, message: str, headers: Mapping[str, str]) -> VenueAnswer:
-        """Say what an error answer to a new order proves."""
+        """Return the VenueAnswer that an error answer to a purchase proves."""
         reason = f"{status} {code} {message}"[:200]
         if (wait := judge_rate_limit(status=status, headers=headers)) is not None:
             return NotPlaced(reason=reason, trouble=Trouble.CALLS, retry_after_seconds=wait)
-        if not 400 <= status < 500:  # noqa: PLR2004  a client error; a 5XX says nothing of the order
+        if not 400 <= status < 500:  # noqa: PLR2004  only client errors prove anything; a 5XX does not
             return Unknown(reason=reason)
         refusals = self.refusals
         failed = re.search(f"{re.escape(refusals.filter_failure)}: ([A-Z_]+)", message)
@@ -69,14 +69,14 @@ class VenueProfile:
         return Unknown(reason=reason)
 
     def is_filter_failure(self, answer: VenueAnswer) -> bool:
-        """Whether an order was not placed because of one of the market's filters."""
+        """Say whether a purchase was not placed because of one of the market's filters."""
         return isinstance(answer, NotPlaced) and self.refusals.filter_failure in answer.reason
 
 
 def judge_rate_limit(*, status: int | None, headers: Mapping[str, str]) -> float | None:
-    """Return the seconds for which the venue wants no call; None when it said no such thing.
+    """Return the seconds for which the venue wants no calls, or None if the answer is not about a rate limit.
 
-    It answers calls that go on all the same with a ban ("IP limits", Binance spot REST API documentation).
+    The venue bans clients that keep calling ("IP limits", Binance spot REST API documentation).
     """
     if status not in _RATE_LIMIT_STATUSES:
         return None

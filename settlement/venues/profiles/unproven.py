@@ -1,7 +1,7 @@
-"""Any venue that ccxt knows and nobody has tried against this code.
+"""The profile for any venue that ccxt knows and that nobody has tried with this code.
 
-Its requests are taken not to expire, so "not found" never proves by itself that an order was not placed. Its refusals
-are read by Binance's tables: a venue with other codes matches none of them, and its refusals stay Unknown.
+Requests are assumed not to expire, so "not found" never proves by itself that an order was not placed. Refusals are
+read by Binance's tables. A venue with other codes matches none of them, so its refusals stay Unknown.
 """
 
 from typing import Final
