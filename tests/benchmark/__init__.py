@@ -1,1 +1,1 @@
-"""How fast the service is beside its own database: `task bench`, see docs/performance.md."""
+"""The benchmark: `task bench` compares the service's speed with that of its database, see docs/performance.md."""

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmark [--quick]`, which `task bench` calls."""
+"""The command line of the benchmark: `task bench` runs `python -m tests.benchmark`."""
 
 import argparse
 import os
@@ -15,34 +15,40 @@ from tests.benchmark.servers import Stack, running_stack
 
 def main(arguments: list[str]) -> int:
     """Measure, print the table, and keep the figures with --save."""
-    parser = argparse.ArgumentParser(prog="task bench --", description="Measure the service beside its database.")
-    parser.add_argument("--quick", action="store_true", help="one short round of everything, in under two minutes")
-    parser.add_argument(
-        "--growth", action="store_true", help="compare 1 and 5 million orders of history with none instead"
+    parser = argparse.ArgumentParser(
+        prog="task bench --", description="Measure the service, and compare it with its database alone."
     )
-    parser.add_argument("--processes", action="store_true", help="compare more and fewer processes instead")
+    parser.add_argument("--quick", action="store_true", help="measure one short round, in under two minutes")
+    parser.add_argument(
+        "--growth",
+        action="store_true",
+        help="instead, compare a database with 1 and 5 million old orders with one without",
+    )
+    parser.add_argument("--processes", action="store_true", help="instead, compare different numbers of processes")
     parser.add_argument(
         "--cost",
         nargs="?",
         const="",
         metavar="REVISION",
-        help="compare the processor time of an order with that of another revision instead (of HEAD, or of its parent "
-        "when everything is committed)",
+        help="instead, compare the processor time of an order with that of another revision (by default HEAD, or its "
+        "parent if everything is committed)",
     )
-    parser.add_argument("--save", action="store_true", help="write docs/performance.json and the tables of its page")
+    parser.add_argument(
+        "--save", action="store_true", help="write docs/performance.json and the tables of docs/performance.md"
+    )
     options = parser.parse_args(arguments)
     console = Console()
     try:
         ensure_generator()
         with tempfile.TemporaryDirectory(prefix="crypto-exchange-bench-") as name:
             folder = Path(name)
-            folder.chmod(0o755)  # the database server's user must get in
+            folder.chmod(0o755)  # else the user of the database server could not enter it
             if options.cost is not None:
                 _measure_cost(folder, options, console)
                 return 0
             with running_stack(folder) as stack:
                 _point_django_to(stack)
-                # What needs Django's models can be loaded only now.
+                # Imported here, because its modules need Django's models.
                 from tests.benchmark.run import run
 
                 run(stack=stack, options=options, console=console)
@@ -53,7 +59,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _measure_cost(folder: Path, options: argparse.Namespace, console: Console) -> None:
-    """Both sides are spoken to from outside; what is loaded here needs Django's models all the same."""
+    """Compare two revisions. Django is set up only because the imported modules need its models."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
     django.setup()
     from tests.benchmark import cost

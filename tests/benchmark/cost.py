@@ -1,14 +1,14 @@
-"""Processor time an order, beside another revision: a ratio that holds still while rates drift.
+"""The processor time of an order, compared with another revision. Unlike rates, this ratio does not drift.
 
-On a shared machine a rate of the same code differs by a fifth from one hour to the next. The processor time of an
-order can double as well, where others fill the caches and take the cores; but it does so for both sides alike when they
-are measured closely enough. The same code beside itself, on two cores with fourteen programs that wanted to run, as
-ratios of eight rounds: 0.78 to 1.41 in turns of 750 orders, 0.92 to 1.20 with both sides asked at once, 0.94 to 1.00 in
-ten turns of 75 orders, summed up. So the turns are short, and who begins changes from one to the next.
+On a shared machine, the rate of the same code differs by a fifth from one hour to the next. The processor time of an
+order can double too, when other programs fill the caches and take the cores. But it doubles for both sides if their
+turns are close together. With the same code on both sides, two cores and fourteen busy programs, the ratios of eight
+rounds were 0.78 to 1.41 with turns of 750 orders, 0.92 to 1.20 with both sides measured at once, and 0.94 to 1.00 with
+ten turns of 75 orders. So turns are short, and the side that begins changes from one pair of turns to the next.
 
-In each turn the same number of large orders is placed at the same rate, all of them are settled, and what the side's
-processes took until then counts. The rate matters: a worker looks for orders four times a second, so at half of it each
-purchase would be for half as many.
+A turn places a number of large orders at a fixed rate and settles all of them; the processor time of the side's
+processes until then is measured. The rate must be equal on both sides: a worker looks for orders four times a second,
+so at half the rate it would buy half as many orders at once.
 """
 
 import argparse
@@ -30,14 +30,14 @@ from tests.benchmark.steady import place_steadily
 from tests.benchmark.still_postgres import StillPostgres, running_postgres, tidy
 from wallets.runtime.progress import make_progress
 
-_LARGE: Final = '{"crypto": "ABAN", "amount": "3"}'  # at the seeder's 20.00 each
+_LARGE: Final = '{"crypto": "ABAN", "amount": "3"}'  # 60.00 dollars at the seeder's price of 20.00
 
 
 @dataclass(frozen=True, kw_only=True)
 class Extent:
-    """How much is measured: rounds of so many turns of each side, of so many orders at so many a second.
+    """The size of a measurement: `rounds` of `turns` for each side, of `orders` at `rate` a second.
 
-    No round begins after `seconds`, however slow the machine is.
+    No round begins after `seconds`, even on a slow machine.
     """
 
     rounds: int
@@ -54,7 +54,7 @@ _QUICK: Final = Extent(rounds=3, turns=5, orders=100, rate=200, customers=10, fr
 
 
 def run(*, folder: Path, options: argparse.Namespace, console: Console) -> None:
-    """Measure the working tree beside a revision, print it, and keep it with --save."""
+    """Compare the working tree with a revision, print the result, and save it with --save."""
     extent = _QUICK if options.quick else _FULL
     revision, tree = options.cost or choose_revision(), folder / "tree"
     with ExitStack() as ending:
@@ -74,7 +74,7 @@ def run(*, folder: Path, options: argparse.Namespace, console: Console) -> None:
 
 
 def _prepare(sides: list[Side], *, extent: Extent, console: Console) -> None:
-    """Open the accounts, and place orders that are not counted."""
+    """Open accounts on both sides, and place orders to warm up."""
     console.print(f"Opening {extent.customers} accounts on each …")
     for side in sides:
         side.open_accounts(count=extent.customers)
@@ -100,9 +100,9 @@ def _measure_frozen(postgres: StillPostgres, *, seconds: float) -> dict[str, flo
 
 
 def take_round(ours: Side, theirs: Side, *, extent: Extent, number: int) -> dict[str, dict[str, float]]:
-    """Let both sides have their turns: milliseconds of processor time an order, of each side and part.
+    """Give both sides their turns. Return the milliseconds of processor time for an order, by side and part.
 
-    Raises BenchmarkFailed when an order was not settled.
+    Raises BenchmarkFailed if an order was not settled.
     """
     used = {side.name: Counter[str]() for side in (ours, theirs)}
     completed = {side.name: side.count_completed() for side in (ours, theirs)}
@@ -119,12 +119,12 @@ def take_round(ours: Side, theirs: Side, *, extent: Extent, number: int) -> dict
 
 
 def in_turn(ours: Side, theirs: Side, *, number: int) -> tuple[Side, Side]:
-    """Who goes first in the turn with this number."""
+    """Return both sides in the order of the turn with this number."""
     return (theirs, ours) if number % 2 else (ours, theirs)
 
 
 def take_turn(side: Side, *, orders: int, rate: float) -> dict[str, float]:
-    """Place orders and settle them: seconds of processor time that each part took."""
+    """Place orders and wait until they are settled. Return the seconds of processor time that each part took."""
     before = side.read_processor_seconds()
     place_steadily(url=side.url, tokens=side.tokens, body=_LARGE, orders=orders, rate=rate)
     side.wait_until_settled()

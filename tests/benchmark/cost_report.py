@@ -1,4 +1,4 @@
-"""What an order costs on each side, and the ratios: as a table, and for the page of the documents."""
+"""The processor time of an order on both sides and its ratio, as a table and as text for docs/performance.md."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _HEAD: Final = ("part", "ours", "theirs", "ratio", "lowest to highest")
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Medians over the rounds: milliseconds an order of each side. A ratio is of what one round measured."""
+    """Medians over the rounds: the milliseconds of an order on each side, and the ratio of the two in one round."""
 
     part: str
     ours_ms: float
@@ -25,7 +25,7 @@ class Comparison:
 
 
 def compare(rounds: Sequence[dict[str, dict[str, float]]]) -> Iterator[Comparison]:
-    """Compare each part, then all of them together."""
+    """Compare the sides for each part, and then for the total."""
     for part in rounds[0]["ours"]:
         yield _compare(
             part,
@@ -52,7 +52,7 @@ def _compare(part: str, ours: Sequence[float], theirs: Sequence[float]) -> Compa
 
 
 def show(found: dict[str, Any], *, console: Console) -> None:
-    """Print the table."""
+    """Print the table and the other figures."""
     table = Table(*_HEAD, title=f"Processor time an order: {found['ours']} beside {found['theirs']}")
     for row in _rows(found):
         table.add_row(*row)
@@ -62,7 +62,7 @@ def show(found: dict[str, Any], *, console: Console) -> None:
 
 
 def render_page(found: dict[str, Any]) -> str:
-    """The same for the documents."""
+    """Render the same figures for docs/performance.md."""
     table = ["| " + " | ".join(row) + " |" for row in (_HEAD, *_rows(found))]
     table.insert(1, "|---" * len(_HEAD) + "|")
     return "\n".join(

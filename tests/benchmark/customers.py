@@ -1,4 +1,4 @@
-"""Customers with more money than any run can spend."""
+"""Customers with more money than a run can spend."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,14 +12,14 @@ from wallets.services.accounts import open_dollar_wallet
 from wallets.services.cash import book_opening_deposit
 from wallets.services.tokens import start_token_family
 
-NOBODY: Final = "nobody"  # the one who only signs in
+NOBODY: Final = "nobody"  # the customer who only signs in
 PASSWORD: Final = "password123"
 _DEPOSIT: Final = Decimal("100000000.00")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Customers:
-    """`count` customers whose ids follow each other, as their wallets' do, and one who is none of them."""
+    """`count` customers with consecutive ids of users and wallets, and a spare customer besides them."""
 
     count: int
     first: int
@@ -30,7 +30,7 @@ class Customers:
 
 
 def open_accounts(*, count: int, folder: Path) -> Customers:
-    """Open the accounts and write their access tokens down."""
+    """Open the accounts, and write their access tokens to files."""
     User.objects.create_user(NOBODY, password=PASSWORD)
     users = [_open_account(f"customer{number}") for number in range(count + 1)]
     now = timezone.now()

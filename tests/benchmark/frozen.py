@@ -1,7 +1,7 @@
-"""A script that never changes, on tables that never change: how fast the machine and its Postgres are today.
+"""A script and tables that never change. Their rate shows how fast the machine and its Postgres are.
 
-The script of `limit.py` follows the code, so what it says of two versions differs with the machine and with the code.
-This one brings its own tables and statements, as they were in November 2026: the folder `frozen`.
+The script of `limit.py` follows the code, so its rates differ with the machine and with the code. This one uses the
+tables and statements of November 2026, in the folder `frozen`.
 """
 
 from collections.abc import Mapping
@@ -24,14 +24,14 @@ _CLIENTS: Final = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """Transactions a second, and the milliseconds of processor time that Postgres took for each."""
+    """Database transactions a second, and the milliseconds of processor time that Postgres took for one."""
 
     rate: float
     postgres_ms: float
 
 
 def create_tables(environment: Mapping[str, str]) -> None:
-    """Make a database with the tables and their customers, on the server that `environment` names."""
+    """Create a database with the frozen tables and customers, on the server in `environment`."""
     with closing(connect(environment, database="postgres")) as connection:
         connection.execute(SQL("CREATE DATABASE {}").format(Identifier(_TABLES)))
     with closing(connect(environment, database=_TABLES)) as connection:
@@ -41,7 +41,7 @@ def create_tables(environment: Mapping[str, str]) -> None:
 
 
 def measure(*, environment: Mapping[str, str], pid: int, seconds: float) -> Pace:
-    """Play the script for a while on the server whose process is `pid`."""
+    """Run the script for some seconds on the server whose process is `pid`."""
     copy_tables(environment)
     before = read_seconds(pid=pid)
     rate = play(environment, seconds=seconds)
@@ -52,7 +52,7 @@ def measure(*, environment: Mapping[str, str], pid: int, seconds: float) -> Pace
 
 
 def copy_tables(environment: Mapping[str, str]) -> None:
-    """Put a new copy in the place of the last: the tables would grow from one time to the next."""
+    """Replace the last copy of the tables by a new one, so that they do not grow from run to run."""
     with closing(connect(environment, database="postgres")) as connection:
         connection.execute(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(COPY)))
         connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(COPY), Identifier(_TABLES)))
@@ -60,6 +60,6 @@ def copy_tables(environment: Mapping[str, str]) -> None:
 
 
 def play(environment: Mapping[str, str], **how: float) -> float:
-    """Place orders in the copy for `seconds`, or `transactions` by each client. Returns orders a second."""
+    """Place orders in the copy, for `seconds` or until each client has placed `transactions`. Return orders a second."""
     script, where = _FILES / "order.sql", {**environment, "POSTGRES_DB": COPY}
     return run_pgbench(script=script, environment=where, clients=_CLIENTS, **how)

@@ -1,7 +1,7 @@
-"""A long history in a short time: customers with orders that were settled, for trying lists, reports and speed.
+"""Write a long history quickly: customers with settled orders, to try lists, reports and speed with them.
 
-`python -m tests.benchmark.history --orders 1000000` writes it for the stack of `task dev`. The ledger balances after
-every part.
+`python -m tests.benchmark.history --orders 1000000` writes a history into the database of `task dev`. It is written in
+parts, and the ledger balances after each of them.
 """
 
 import argparse
@@ -28,7 +28,7 @@ _SETTLED: Final = Path(__file__).with_name("settled_history.sql").read_text()
 
 
 def write_settled_orders(*, orders: int, now: datetime) -> Iterator[int]:
-    """Write at least that many completed orders, fifty of each new customer, and yield how many each part added."""
+    """Write at least `orders` completed orders, fifty for each new customer. Yield the number that each part added."""
     coins = _read_coins()
     assert coins, "there are coins to have been bought"
     customers = min(_CUSTOMERS_AT_ONCE, -(-orders // _ORDERS_OF_EACH))
@@ -39,7 +39,7 @@ def write_settled_orders(*, orders: int, now: datetime) -> Iterator[int]:
         part, written = part + 1, written + customers * _ORDERS_OF_EACH
         yield customers * _ORDERS_OF_EACH
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # not left to chance when it is measured next
+        cursor.execute("ANALYZE")  # else the next measurement might run before autovacuum's ANALYZE
 
 
 def _read_coins() -> list[tuple[int, str]]:
@@ -53,15 +53,17 @@ def _read_coins() -> list[tuple[int, str]]:
 def _write_part(*, coin_id: int, coin: str, customers: int, begun: datetime) -> None:
     values = {"coin": coin, "coin_id": coin_id, "customers": customers, "rounds": _ORDERS_OF_EACH, "begun": begun}
     connection.ensure_connection()
-    with ClientCursor(connection.connection) as cursor:  # which sends several statements with values at once
+    with ClientCursor(connection.connection) as cursor:  # it can send several statements with values at once
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute(_SETTLED, values)
 
 
 def main(arguments: list[str]) -> int:
-    """Write a history for the stack that runs on DATA_DIR."""
+    """Write a history into the database of the stack that runs on DATA_DIR."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmark.history", description="Write a long history.")
-    parser.add_argument("--orders", type=int, required=True, metavar="N", help="that many completed orders at least")
+    parser.add_argument(
+        "--orders", type=int, required=True, metavar="N", help="the number of completed orders, at least"
+    )
     options = parser.parse_args(arguments)
     running = find_running_stack(data_dir())
     if running is None:

@@ -1,7 +1,7 @@
-"""The limit: the statements that placing an order runs, played by pgbench on the same tables.
+"""The limit: pgbench runs the statements that place an order, on the same tables.
 
-The statements are not copied here. One order is placed and what it sends is written down, with variables in the
-places of what differs from order to order; so the limit is always that of the code that is measured.
+This module does not contain the statements. It places one order and records its statements, with variables for the
+values that differ from order to order. So the limit always belongs to the measured code.
 """
 
 import re
@@ -37,17 +37,17 @@ class Statement:
 
 
 def spread_ids() -> None:
-    """Begin the ids of a new database so far apart that each number in a statement says what it is."""
+    """Start each table's ids at a different magnitude, so that a number in a statement can only be an id of one table."""
     with connection.cursor() as cursor:
         for first, table in ((10_000, "wallets_user"), (100_000, "wallets_wallet"), (1_000_000, "trading_order")):
             cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", [table, first])
 
 
 def write_script(*, customers: Customers, coin: str, hot: bool, into: Path) -> Path:
-    """Place an order and write down how, as a script for pgbench that places such orders for all customers."""
+    """Place an order and record its statements, as a pgbench script that places such orders for all customers."""
     now = timezone.now()
     statements: list[Statement] = []
-    read_offer_and_pool(coin_name=coin)  # cached, as it almost always is
+    read_offer_and_pool(coin_name=coin)  # so that the offer is cached, as it usually is
     principal = Principal(user_id=customers.spare, token_version=0)
     with _recording(statements.append):
         request = OrderRequest(coin_name=coin, amount=Decimal(3), total=None)
@@ -120,7 +120,7 @@ def _written(statement: Statement, render: Callable[[Any], str]) -> str:
 
 
 def run_pgbench(*, script: Path, environment: Mapping[str, str], clients: int, **how: float) -> float:
-    """Transactions a second, for `seconds`, or of `transactions` by each client."""
+    """Run pgbench for `seconds`, or until each client ran `transactions`. Return database transactions a second."""
     length = ["-T", f"{how['seconds']:.0f}"] if "seconds" in how else ["-t", f"{how['transactions']:.0f}"]
     command = [
         *(str(postgres_binary("pgbench")), "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(2, clients))),

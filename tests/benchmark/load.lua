@@ -1,4 +1,4 @@
--- What wrk asks for: arguments are a method, a body (or "-"), "keyed" or "-", a name for the run, a file of tokens.
+-- The requests of wrk. Arguments: a method, a body or "-", "keyed" or "-", a name for the run, a file of tokens.
 local threads = 0
 
 function setup(thread)

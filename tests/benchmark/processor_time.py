@@ -1,14 +1,14 @@
-"""Processor time: how much of it a program and everything it started have had so far, as the kernel counts it.
+"""The processor time that a process and all its descendants have taken so far, as the kernel counts it.
 
-Three numbers make the whole, whatever begins and ends meanwhile:
+It is the sum of three numbers, also while processes begin and end:
 
-- the clock of the process itself, with all its threads, also those that have ended. clock_gettime(2) reads it for any
-  process, in nanoseconds; utime and stime of /proc/PID/stat are the same time, cut to hundredths of a second;
-- cutime and cstime of /proc/PID/stat: its children that have ended and been waited for, with their children;
-- the same of each child that lives, and of its children.
+- the clock of the process, with all its threads, also those that have ended. clock_gettime(2) reads it for any process,
+  in nanoseconds; utime and stime of /proc/PID/stat are the same time in hundredths of a second;
+- cutime and cstime of /proc/PID/stat: the time of children that have ended and were waited for, with their children;
+- both numbers for each living child, and for its children.
 
-So a backend of Postgres counts while it serves, by its own clock, and afterwards in the postmaster's cutime and cstime,
-for it is the postmaster that waits for it.
+So a backend of Postgres counts by its own clock while it lives. When it has ended, it counts in cutime and cstime of
+the postmaster, which waits for it.
 """
 
 import os
@@ -20,23 +20,23 @@ from tests.benchmark.load import BenchmarkFailed
 
 _TRIES: Final = 50
 _TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
-_CUTIME: Final = 13  # of the fields behind the program's name, which may hold blanks and parentheses
+_CUTIME: Final = 13  # index among the fields after the program's name, which may contain blanks and parentheses
 _SCHEDULED: Final = 2  # CPUCLOCK_SCHED, see clock_getcpuclockid(3)
 
 _Ended = dict[int, int]
-"""Ticks of the children that have ended, for each process of a tree."""
+"""For each process of a tree, the clock ticks of its children that have ended."""
 
 
 def read_seconds(*, pid: int) -> float:
-    """The processor time of a process and of everything it started. Raises BenchmarkFailed."""
+    """Return the processor time of a process and all its descendants. Raises BenchmarkFailed."""
     for _ in range(_TRIES):
         try:
             before = _read_tree(pid)
             living = sum(map(_read_clock, before))
             after = _read_tree(pid)
-        except OSError:  # one ended while it was being read: its time is in its parent's, next time
+        except OSError:  # a process ended during the reading; the next try finds its time in its parent's
             continue
-        if before == after:  # nobody was counted twice, or not at all
+        if before == after:  # no process was counted twice or left out
             return living + sum(before.values()) / _TICKS_A_SECOND
     raise BenchmarkFailed(f"the processor time of process {pid} cannot be read")
 
@@ -49,7 +49,7 @@ def _read_tree(pid: int) -> _Ended:
 
 
 def _list_children(pid: int) -> list[int]:
-    """Each thread has the children that it started itself."""
+    """List the children of all threads: the kernel lists them for each thread separately."""
     threads = Path(f"/proc/{pid}/task").iterdir()
     return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
 

@@ -1,4 +1,4 @@
-"""What was found, as a table, as JSON, and as the page of the documents."""
+"""The results, as tables on the console, as docs/performance.json and in docs/performance.md."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from tests.benchmark import cost_report
 _DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
 _Row = tuple[str, str, str, str, str]
 
-# What is measured, what it is compared with, and the least that it has to reach.
+# A measure, the measure that it is compared with, and the minimum of the ratio, if there is one.
 RATIOS: Final = (
     ("large order, 8 clients", "pgbench, 8 clients", 0.25),
     ("large order, 32 clients", "pgbench, 32 clients", 0.25),
@@ -30,7 +30,7 @@ RATIOS: Final = (
 
 
 def show(found: dict[str, Any], *, console: Console) -> None:
-    """Print the tables."""
+    """Print the tables and the other figures."""
     for title, rows in _tables(found):
         table = Table("measure", "a second", "compared with", "ratio (lowest to highest)", "p50, p99", title=title)
         for row in rows:
@@ -86,7 +86,7 @@ def _rate_of(one: dict[str, Any]) -> float:
 
 
 def _ratio(taken: list[dict[str, Any]], base: list[dict[str, Any]]) -> str:
-    """The median of the rounds' ratios: each round compares what ran in the same seconds."""
+    """Return the median of the rounds' ratios. A round compares two measures that ran within seconds of each other."""
     ratios = sorted(_rate_of(mine) / _rate_of(theirs) for mine, theirs in zip(taken, base, strict=True))
     return f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
 
@@ -105,13 +105,13 @@ def _sentences(found: dict[str, Any]) -> Iterator[str]:
     backlog = main["backlog"]
     yield (
         f"A backlog of {backlog['orders']:,} large orders of one coin: {backlog['orders'] / backlog['seconds']:,.0f} "
-        f"orders/s in {backlog['purchases']} purchases ({backlog['seconds']:.1f} s); an order of another coin placed "
-        f"behind it: {backlog['other_coin_seconds']:.1f} s."
+        f"orders/s in {backlog['purchases']} purchases ({backlog['seconds']:.1f} s). An order of another coin, placed "
+        f"after them, was completed within {backlog['other_coin_seconds']:.1f} s."
     )
     for taken in main["rounds"]["placed and settled"]:
         yield (
-            f"Placed {taken['placed']['rate']:,.0f}/s while {taken['settled_rate']:,.0f}/s were settled; "
-            f"open before {taken['open_before']:,}, after {taken['open_after']:,}."
+            f"{taken['placed']['rate']:,.0f} orders/s were placed while {taken['settled_rate']:,.0f}/s were settled; "
+            f"{taken['open_before']:,} orders waited at the start, {taken['open_after']:,} at the end."
         )
     requests = sum(load.get("requests", 0) for taken in main["rounds"].values() for load in taken)
     before, after = main["memory"]
@@ -122,7 +122,7 @@ def _sentences(found: dict[str, Any]) -> Iterator[str]:
 
 
 def save(found: dict[str, Any]) -> None:
-    """Write docs/performance.json and the marked parts of docs/performance.md; parts not measured stay."""
+    """Write docs/performance.json and the marked parts of docs/performance.md. Parts not measured stay as they are."""
     kept = _DOCS / "performance.json"
     figures = json.loads(kept.read_text()) if kept.exists() else {}
     figures |= found
@@ -160,7 +160,7 @@ def _markdown(rows: list[_Row]) -> str:
 
 
 def _beside_the_replaced_system(main: dict[str, Any]) -> str:
-    """Its figures were measured once, on two cores, with the tuning that it needed."""
+    """Compare with the replaced system, which was measured once, on two cores, after tuning."""
     rounds, backlog = main["rounds"], main["backlog"]
     rows = (
         ("orders placed a second", "86, tuned 147", f"{_rate(rounds['large order, 8 clients']):,.0f}"),
@@ -172,14 +172,14 @@ def _beside_the_replaced_system(main: dict[str, Any]) -> str:
 
 
 def _chart(rounds: dict[str, Any]) -> str:
-    """Each ratio beside what it has to reach at least."""
+    """Draw each ratio that has a minimum, with the minimum as a line."""
     shown = [(name, base, least) for name, base, least in RATIOS if least and {name, base} <= rounds.keys()]
     ratios = [_ratio(rounds[name], rounds[base]).split()[0] for name, base, _ in shown]
     return "\n".join(
         [
             "```mermaid",
             "xychart-beta horizontal",
-            '    title "Share of what it is compared with; line: the least asked for"',
+            '    title "Ratio to the compared rate; line: the minimum"',
             f"    x-axis [{', '.join(json.dumps(name) for name, _, _ in shown)}]",
             '    y-axis "ratio" 0 --> 1',
             f"    bar [{', '.join(ratios)}]",

@@ -1,4 +1,4 @@
-"""Another revision of the code, beside the one at work."""
+"""Another revision of the code, to compare the working tree with."""
 
 import subprocess
 from collections.abc import Iterator
@@ -10,18 +10,18 @@ from tests.benchmark.load import BenchmarkFailed
 
 
 def choose_revision(*, of: Path = PROJECT) -> str:
-    """Name the state before the one at work: HEAD where something is not committed yet, else its parent."""
+    """Name the revision before the working tree: HEAD if there are uncommitted changes, else its parent."""
     return "HEAD" if _git("status", "--porcelain", "--untracked-files=no", tree=of) else "HEAD^"
 
 
 def describe(tree: Path) -> str:
-    """Abbreviate the commit of a tree, and say if something is not committed."""
+    """Return the short commit of a tree, with "-dirty" if there are uncommitted changes."""
     return _git("describe", "--always", "--dirty", "--exclude=*", tree=tree)
 
 
 @contextmanager
 def checked_out(revision: str, *, into: Path, of: Path = PROJECT) -> Iterator[None]:
-    """Have `revision` in a folder for the while. Raises BenchmarkFailed where there is no such revision."""
+    """Check out `revision` into a folder inside the `with` block. Raises BenchmarkFailed if it does not exist."""
     commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", tree=of)
     _git("worktree", "add", "--detach", "--quiet", str(into), commit, tree=of)
     try:

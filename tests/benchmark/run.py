@@ -1,4 +1,4 @@
-"""The benchmark from start to finish: rounds in turns, so that background load affects all equally."""
+"""The benchmark of rates. Each round runs all measures one after the other, so background load affects all equally."""
 
 import argparse
 import os
@@ -41,12 +41,12 @@ _OF_PROCESSES: Final = frozenset(
 
 Round = dict[str, Any]
 Measure = Callable[[float], Round]
-"""Measures for so many seconds."""
+"""Measures for the given number of seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Extent:
-    """How much is measured: rounds of so many seconds, by so many customers; and the backlog to settle."""
+    """The size of a measurement: rounds, seconds for each measure, customers, and orders of the backlog."""
 
     rounds: int
     seconds: float
@@ -55,13 +55,13 @@ class Extent:
 
 
 _FULL: Final = Extent(rounds=5, seconds=5, customers=1000, backlog=20_000)
-_AGAIN: Final = Extent(rounds=5, seconds=3, customers=1000, backlog=0)  # for the same once more, with something changed
+_AGAIN: Final = Extent(rounds=5, seconds=3, customers=1000, backlog=0)  # for comparisons with a changed setup
 _QUICK: Final = Extent(rounds=1, seconds=2, customers=200, backlog=5_000)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """Everything that a measurement needs."""
+    """The stack, customers and coins that a measurement needs."""
 
     stack: Stack
     extent: Extent
@@ -81,12 +81,12 @@ class Bench:
 
 
 def run(*, stack: Stack, options: argparse.Namespace, console: Console) -> None:
-    """Measure as the options ask, print it, and keep it if they say so."""
+    """Measure as the options say, print the results, and save them with --save."""
     bench = _prepare(stack=stack, extent=_QUICK if options.quick else _FULL, console=console)
     found: dict[str, Any] = {"machine": _describe_machine()}
     try:
         found.update(_measure(bench, options))
-    finally:  # earlier measurements survive a later failure
+    finally:  # print earlier measurements even if a later one fails
         report.show(found, console=console)
         for ended in stack.revived:
             console.print(f"[red]{ended}[/red]")
@@ -175,9 +175,9 @@ def _loading(bench: Bench, call: Call, *, clients: int) -> Measure:
 def _take_rounds(
     benches: Sequence[Bench], *, extent: Extent, only: Callable[[str], bool] = bool
 ) -> list[dict[str, list[Round]]]:
-    """Each measure in turn, of each bench in turn, round after round.
+    """Run each measure on each bench, one after the other, in every round.
 
-    The workers stand still meanwhile, and catch up in between.
+    The workers are stopped during a round, and settle the orders between rounds.
     """
     sides = []
     for bench in benches:
@@ -186,7 +186,7 @@ def _take_rounds(
     names = [name for name in sides[0] if only(name)]
     taken: list[dict[str, list[Round]]] = [{name: [] for name in names} for _ in benches]
     for name, side in product(names, sides):
-        side[name](1)  # warm
+        side[name](1)  # warm up
     with _progress(benches[0].console, "rounds", total=extent.rounds * len(names) * len(sides)) as advance:
         for _ in range(extent.rounds):
             with ExitStack() as standing:
@@ -202,7 +202,7 @@ def _take_rounds(
 
 @contextmanager
 def _looking_at(stack: Stack) -> Iterator[None]:
-    """Have Django's models, in this process, look at the database of `stack`."""
+    """Let Django's models in this process use the database of `stack`, inside the `with` block."""
     before, wanted = connection.settings_dict["NAME"], stack.environment["POSTGRES_DB"]
     _point_to(wanted)
     try:
@@ -219,11 +219,11 @@ def _point_to(database: str) -> None:
 
 def _let_go_of_the_database() -> None:
     connection.close()
-    connection.close_pool()  # type: ignore[attr-defined]  # of Postgres
+    connection.close_pool()  # type: ignore[attr-defined]  # only Postgres' wrapper has it
 
 
 def _take_sustained(bench: Bench) -> dict[str, list[Round]]:
-    """Placing alone, and placing while everything is settled, in turns."""
+    """Measure placing alone, and then placing with settlement, several times."""
     taken: dict[str, list[Round]] = {"placed alone": [], "placed and settled": []}
     call, seconds = bench.order(_LARGE), bench.extent.seconds * 2
     for _ in range(max(bench.extent.rounds // 2, 1)):
@@ -237,7 +237,7 @@ def _take_sustained(bench: Bench) -> dict[str, list[Round]]:
 
 
 def _measure_memory(bench: Bench) -> dict[str, float]:
-    """MiB of the largest of each kind."""
+    """Return the memory of the largest web process and of the largest worker, in MiB."""
     return {
         "web": max(map(memory_mib, bench.stack.web_processes())),
         "worker": max(memory_mib(worker.pid) for worker in bench.stack.workers),
@@ -245,7 +245,7 @@ def _measure_memory(bench: Bench) -> dict[str, float]:
 
 
 def _measure_growth(bench: Bench) -> list[dict[str, Any]]:
-    """The rounds on a database with a long history and on one without, in turns."""
+    """Run the rounds on a database with a long history and on one without, one after the other."""
     wait_until_settled(bench.stack)
     with bench.stack.without_workers():
         _let_go_of_the_database()
@@ -260,12 +260,12 @@ def _measure_growth(bench: Bench) -> list[dict[str, Any]]:
 
 
 def _measure_after(bench: Bench, grown: Bench, *, orders: int) -> dict[str, Any]:
-    """Seed `orders` of history, as far as they are missing, and compare."""
+    """Write a history until there are `orders` orders, and compare."""
     with _looking_at(grown.stack):
         wait_until_settled(grown.stack)
         with grown.stack.without_workers():
             deque(write_settled_orders(orders=orders - _count_orders(), now=timezone.now()), maxlen=0)
-    # Passwords that are still being hashed when the one side's time is over would be in the other's way.
+    # Without sign-in: passwords that one side still hashes after its time would slow the other side.
     without, rounds = _take_rounds([bench, grown], extent=_AGAIN, only=lambda name: name != "sign-in")
     return {"orders": orders, "rounds": rounds, "without": without}
 

@@ -1,4 +1,4 @@
-"""Everything that is measured, started anew: Postgres, Redis, the exchange simulator, the API, workers."""
+"""The stack that is measured: new servers of Postgres and Redis, the exchange simulator, the API and workers."""
 
 import os
 import secrets
@@ -33,14 +33,14 @@ from tests.benchmark.load import BenchmarkFailed
 _DATABASE: Final = "benchmark"
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 10.0
-# What keeps one caller from doing what this one does. Every limit is counted all the same, and every risk rule read;
-# the window is short because it bounds what a customer's order reads, as the limit of 200 orders does otherwise.
+# Limits that no load reaches. Rate limits are still counted and risk rules still read. The risk window is short, because
+# it bounds the rows that an order reads; in production the limit of 200 orders does.
 _UNBOUNDED: Final = {
     **{f"RATE_LIMIT_{name}": "100000000/m" for name in ("USER", "ANON", "LOGIN", "ORDERS", "WALLET")},
     "RISK_WINDOW_SECONDS": "0.1",
     "RISK_MAX_ORDERS": "1000000",
     "RISK_MAX_VALUE": "1000000000000",
-    "ACCESS_TOKEN_MINUTES": "1440",  # with millions of orders of history a run takes half an hour
+    "ACCESS_TOKEN_MINUTES": "1440",  # a run with millions of old orders takes half an hour
 }
 _PRODUCTION: Final = {
     "DJANGO_SETTINGS_MODULE": "tests.benchmark.settings",
@@ -52,7 +52,7 @@ _PRODUCTION: Final = {
 
 @dataclass(kw_only=True)
 class Stack:
-    """The running parts. `environment` is what each of their processes finds."""
+    """The running processes. Each gets the variables of `environment`."""
 
     folder: Path
     environment: dict[str, str]
@@ -63,9 +63,9 @@ class Stack:
     revived: list[str] = field(default_factory=list)
 
     def copy(self, name: str) -> "Stack":
-        """A second API and workers on a copy of the database as it is now; everything else is shared.
+        """Return a second stack on a copy of the database. Redis, Postgres and the simulator are shared.
 
-        Ids are the same in both, so what Redis holds of one is right for the other too.
+        Both databases have the same ids, so cached values in Redis are right for both stacks.
         """
         self.stop_web()
         with connect(self.environment, database="postgres") as connection:
@@ -87,7 +87,7 @@ class Stack:
         )
 
     def start_web(self, *, processes: int) -> None:
-        """Start the API, with so many processes. Stops the one that runs."""
+        """Start the API with `processes` processes, after stopping a running one."""
         self.stop_web()
         self.web = self.start("web", API, WEB_WORKERS=str(processes))
         wait_for_answer(f"{self.url}/health/ready/", seconds=_START_SECONDS, by=self.web)
@@ -98,7 +98,7 @@ class Stack:
             self.web = None
 
     def start_workers(self, *, count: int) -> None:
-        """Have `count` workers, and wait until they work; those that run already stay."""
+        """Start or stop workers until `count` of them run, and wait until they are ready."""
         while len(self.workers) > count:
             stop(self.workers.pop(), seconds=_STOP_SECONDS)
         while len(self.workers) < count:
@@ -106,14 +106,14 @@ class Stack:
         wait_until(lambda: self._count_workers() >= count, seconds=_START_SECONDS, what="a worker did not start")
 
     def revive_workers(self) -> None:
-        """Start workers again that have ended, as a supervisor would."""
+        """Start workers again that have ended, and remember their last log lines."""
         for number, worker in enumerate(self.workers):
             if worker.poll() is not None:
                 self.revived.append(f"worker{number} had ended with {worker.returncode}:\n{self.last_words(number)}")
                 self.workers[number] = self._start_worker(number)
 
     def last_words(self, number: int) -> str:
-        """The end of a worker's log."""
+        """Return the last lines of a worker's log."""
         return "\n".join((self.folder / f"worker{number}.log").read_text().splitlines()[-60:])
 
     def _count_workers(self) -> int:
@@ -126,9 +126,9 @@ class Stack:
 
     @contextmanager
     def without_workers(self) -> Iterator[None]:
-        """Stop the workers for the while, and wait until there are others.
+        """Stop the workers inside the `with` block, and then start new ones.
 
-        Not frozen: Postgres ends what stands still in a transaction, and a worker ends with that.
+        They are not just frozen: Postgres ends a transaction that is idle for too long, and that would end its worker.
         """
         count = len(self.workers)
         self.start_workers(count=0)
@@ -138,7 +138,7 @@ class Stack:
             self.start_workers(count=count)
 
     def web_processes(self) -> list[int]:
-        """The pids of those that answer, not of the one that keeps them."""
+        """Return the pids of the processes that answer requests, without their parent."""
         assert self.web is not None
         children = Path(f"/proc/{self.web.pid}/task/{self.web.pid}/children").read_text()
         return [int(pid) for pid in children.split()]
@@ -154,18 +154,18 @@ class Stack:
 
 
 def memory_mib(pid: int) -> float:
-    """The process's own memory, and its share of the memory it has in common with others (PSS)."""
+    """Return a process's own memory plus its share of the memory that it shares with others (PSS)."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024
-    raise BenchmarkFailed("this kernel tells no PSS")
+    raise BenchmarkFailed("this kernel does not report PSS")
 
 
 @contextmanager
 def running_stack(folder: Path) -> Iterator[Stack]:
-    """A stack on `folder`, migrated, with neither API nor workers yet. Postgres as durable as in production.
+    """Start a migrated stack on `folder`, without API and workers. Postgres is as durable as in production.
 
-    Raises BenchmarkFailed when a part of it does not start.
+    Raises BenchmarkFailed if a part does not start.
     """
     postgres, redis, venue_port = prepare_postgres(folder), prepare_redis(folder), free_port()
     environment = _environment(postgres, redis, venue_port=venue_port)

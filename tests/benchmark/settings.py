@@ -1,4 +1,4 @@
-"""The settings of production, and one more path: an operation that does nothing."""
+"""The settings of production, with an additional operation that does nothing."""
 
 from exchange_site.settings import *  # noqa: F403  all of them
 

@@ -1,5 +1,5 @@
--- New customers and their past: everybody has bought 3 coins at 4.00 `rounds` times, and each round was one purchase.
--- What the services would have left behind, row by row in their order, so that the ledger balances.
+-- New customers with settled orders: each customer bought 3 coins at 4.00 `rounds` times, and each round was one purchase.
+-- The rows are those that the services would have written, in the same order, so the ledger balances.
 CREATE TEMP TABLE past_customer ON COMMIT DROP AS
 SELECT n, nextval(pg_get_serial_sequence('wallets_user', 'id')) AS id,
        nextval(pg_get_serial_sequence('wallets_wallet', 'id')) AS dollars,

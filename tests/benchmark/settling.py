@@ -1,4 +1,4 @@
-"""Settlement under the watch: how fast a backlog goes, and whether it grows while orders come in."""
+"""Measure settlement: how fast it clears a backlog, and whether it keeps up while orders are placed."""
 
 import time
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _PLACERS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Backlog:
-    """How `orders` went that waited for the workers; seconds from the first claim to the last completion."""
+    """The settlement of `orders` that waited for workers. `seconds` is from the first claim to the last completion."""
 
     orders: int
     seconds: float
@@ -30,7 +30,7 @@ class Backlog:
 
 @dataclass(frozen=True, kw_only=True)
 class Sustained:
-    """Orders placed and settled a second at the same time, and how many were open before and after."""
+    """Rates of placing and settling at the same time, and the number of open orders at the start and the end."""
 
     placed: Load
     settled_rate: float
@@ -39,7 +39,7 @@ class Sustained:
 
 
 def offer_coin(*, name: str, price: str, venue: str) -> Coin:
-    """Sell a coin at a price that does not age, which the exchange asks too."""
+    """Sell a coin at a fixed price, which is also the venue's."""
     httpx.put(f"{venue}/control/prices", json={f"{name}USDT": price}).raise_for_status()
     coin = put_on_sale(name=name)
     coin.fixed_price = price
@@ -48,7 +48,7 @@ def offer_coin(*, name: str, price: str, venue: str) -> Coin:
 
 
 def settle_backlog(*, stack: Stack, orders: int, script: Path, coin: Coin, other: Call) -> Backlog:
-    """Place `orders` without workers, then start them; an order of another coin comes right behind."""
+    """Place `orders` without workers, start the workers, and place an order of another coin at once."""
     wait_until_settled(stack)
     with stack.without_workers():
         run_pgbench(script=script, environment=stack.environment, clients=_PLACERS, transactions=orders / _PLACERS)
@@ -70,7 +70,7 @@ def settle_backlog(*, stack: Stack, orders: int, script: Path, coin: Coin, other
 
 
 def place_and_settle(*, stack: Stack, call: Call, clients: int, seconds: float) -> Sustained:
-    """Place orders with the workers running."""
+    """Measure placing and settling while the workers run."""
     wait_until_settled(stack)
     before, begun = _count_open(), timezone.now()
     placed = put_load(call=call, url=stack.url, clients=clients, seconds=seconds)
@@ -85,7 +85,7 @@ def place_and_settle(*, stack: Stack, call: Call, clients: int, seconds: float) 
 
 
 def wait_until_settled(stack: Stack) -> None:
-    """Wait until no order is open but what pools keep. Raises BenchmarkFailed."""
+    """Wait until no order is open, except those in pools. Raises BenchmarkFailed."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while _count_open():
         if time.monotonic() > deadline:
@@ -96,7 +96,7 @@ def wait_until_settled(stack: Stack) -> None:
 
 
 def _count_open() -> int:
-    """State by state, for each has its own partial index; this is asked while the time is taken."""
+    """Count state by state, so that each query uses a partial index and hardly disturbs the measurement."""
     states = set(PAID_AND_OPEN) - {OrderState.POOLED}
     return sum(Order.objects.filter(state=state).count() for state in states)
 

@@ -1,10 +1,10 @@
-"""One side of a comparison: a tree of the code that runs on servers of its own.
+"""One side of a comparison: a revision of the code that runs on its own servers.
 
-Each side has its own Postgres, Redis, exchange simulator, API and worker, so what one of these processes does is done
-for that side, also what Postgres does for no connection in particular: writing pages, the log, checkpoints. While one
-side is measured the other stands still, and what its processes do at rest is counted as theirs, when nobody looks.
+Each side has its own Postgres, Redis, exchange simulator, API and worker, so all work of these processes belongs to the
+side, also work of Postgres for no single connection: writing pages and the log, checkpoints. While one side is measured
+the other is idle, and its idle work falls between its own measurements.
 
-A tree may be of any revision, so it is spoken to by what stays the same: its commands, its HTTP API, an order's state.
+A side can be any revision, so this module uses only stable parts of it: commands, the HTTP API, states of orders.
 """
 
 import os
@@ -40,14 +40,14 @@ _SETTINGS: Final = {
     "ALLOWED_HOSTS": "127.0.0.1",
     "SELF_SERVICE_DEPOSITS": "True",
     "WEB_WORKERS": "2",
-    "PYTHONHASHSEED": "0",  # chance would lay dictionaries out in another way on each side
+    "PYTHONHASHSEED": "0",  # else random hashes could make one side's dictionaries slower
     "ACCESS_TOKEN_MINUTES": "1440",
-    # Counted and read as ever, but nobody is refused, and an order reads as little of its customer's past as the next.
+    # Limits that no load reaches; they are still counted and read. The short window makes all orders read equally little.
     **{f"RATE_LIMIT_{name}": "100000000/m" for name in ("USER", "ANON", "LOGIN", "REGISTER", "ORDERS", "WALLET")},
     "RISK_WINDOW_SECONDS": "0.1",
     "RISK_MAX_ORDERS": "1000000",
     "RISK_MAX_VALUE": "1000000000000",
-    # What is done by the clock costs the same without orders, and would fall into some rounds and not into others.
+    # No periodic jobs: they do not depend on orders, and would fall into some rounds only.
     **{f"{name}_CRON": _NEVER for name in ("PRICE_REFRESH", "SWEEP", "RESCUE", "RECONCILE")},
     "PRICE_MAX_AGE_SECONDS": "86400",
 }
@@ -55,7 +55,7 @@ _SETTINGS: Final = {
 
 @dataclass(kw_only=True)
 class Side:
-    """A tree, how its processes find each other, and those that run."""
+    """A tree of the code, the environment of its processes, and the pids of those that run."""
 
     name: str
     tree: Path
@@ -70,11 +70,11 @@ class Side:
         return f"http://127.0.0.1:{self.environment['PORT']}"
 
     def read_processor_seconds(self) -> dict[str, float]:
-        """The processor time that each part has had since it started."""
+        """Return the processor time that each part has taken since its start."""
         return {part: read_seconds(pid=self.running[part]) for part in PARTS}
 
     def open_accounts(self, *, count: int) -> None:
-        """Register customers and give them money. A password takes a processor a third of a second."""
+        """Register customers and give them money. Hashing a password takes a third of a second of processor time."""
         with ThreadPoolExecutor(os.cpu_count()) as opening:
             self.tokens += opening.map(self._open_account, range(count))
 
@@ -87,7 +87,7 @@ class Side:
             time.sleep(0.1)
 
     def count_completed(self) -> int:
-        """How many orders have been settled in all."""
+        """Return the number of completed orders since the start."""
         row = self.connection.execute("SELECT count(*) FROM trading_order WHERE state = 'completed'").fetchone()
         return int(row[0]) if row else 0
 
@@ -138,7 +138,7 @@ class Side:
         return token
 
     def _has_open_orders(self) -> bool:
-        """State by state, for each has its own partial index; this is asked while the time is taken."""
+        """Look state by state, so that each query uses a partial index and hardly disturbs the measurement."""
         return any(
             self.connection.execute("SELECT FROM trading_order WHERE state = %s LIMIT 1", [state]).fetchone()
             is not None
@@ -151,7 +151,7 @@ class Side:
 
 @contextmanager
 def running_side(*, name: str, tree: Path, folder: Path) -> Iterator[Side]:
-    """Start everything that a tree needs, new, with the coins of its seeder."""
+    """Start new servers and the programs of a tree, with the coins of its seeder."""
     folder.mkdir(mode=0o755)
     with ExitStack() as ending:
         postgres = ending.enter_context(running_postgres(folder))

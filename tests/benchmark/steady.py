@@ -1,6 +1,6 @@
-"""A load that is the same each time: so many orders, at so many a second, whatever else the machine does.
+"""A constant load: a fixed number of orders at a fixed rate, however busy the machine is.
 
-wrk asks as fast as it is answered, so its load follows the rate that the service reaches at the moment.
+wrk is no use for this: it sends a request as soon as the last one is answered, so its rate follows the service's.
 """
 
 import time
@@ -19,9 +19,9 @@ _TIMEOUT_SECONDS: Final = 30
 
 
 def place_steadily(*, url: str, tokens: Sequence[str], body: str, orders: int, rate: float) -> float:
-    """Place exactly so many orders, `rate` a second, for customers in turn. Raises BenchmarkFailed at any error.
+    """Place `orders` orders, `rate` a second, for all customers alternately. Raises BenchmarkFailed at any error.
 
-    Returns the seconds it took: longer than orders / rate where the service did not keep up.
+    Return the seconds that this took: more than orders / rate if the service did not keep up.
     """
     begun = time.monotonic()
 

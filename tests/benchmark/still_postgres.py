@@ -1,4 +1,4 @@
-"""A Postgres that does nothing by itself, so that what it does was asked for: no vacuum, no checkpoint by the clock."""
+"""A Postgres without autovacuum and timed checkpoints, so that it works only when it is asked to."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,13 +21,13 @@ _SETTINGS: Final[tuple[LiteralString, ...]] = (
 
 @dataclass(frozen=True, kw_only=True)
 class StillPostgres:
-    """A server that runs; `environment` is how the programs of the project find it."""
+    """A running server; `environment` has its address for the programs of the project."""
 
     pid: int
     environment: Mapping[str, str]
 
     def connect(self, *, database: str) -> Connection:
-        """Connect without transactions."""
+        """Connect in autocommit mode."""
         return connect(self.environment, database=database)
 
 
@@ -54,7 +54,7 @@ def running_postgres(folder: Path) -> Iterator[StillPostgres]:
 
 
 def connect(environment: Mapping[str, str], *, database: str) -> Connection:
-    """Connect, without transactions, to the server that `environment` names."""
+    """Connect in autocommit mode to the server in `environment`."""
     return psycopg.connect(
         host=environment["POSTGRES_HOST"],
         port=environment["POSTGRES_PORT"],
@@ -66,10 +66,10 @@ def connect(environment: Mapping[str, str], *, database: str) -> Connection:
 
 
 def tidy(connection: Connection) -> None:
-    """Leave nothing to do that would fall to whatever is measured next.
+    """Do all pending work, so that it does not fall into the next measurement.
 
-    Before the first change of a page after a checkpoint the whole page is logged: here each measurement pays for all
-    of its own.
+    After a checkpoint, the first change of a page writes the whole page to the log. A checkpoint before each measurement
+    lets each pay for its own pages.
     """
     connection.execute("VACUUM ANALYZE")
     connection.execute("CHECKPOINT")

@@ -1,4 +1,4 @@
-"""The measure of processor time: its reader, its turns, its arithmetic, its yardstick."""
+"""The comparison of processor time: reading it, turns, arithmetic, the frozen script."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ from tests.benchmark.side import PARTS, running_side
 from tests.benchmark.steady import place_steadily
 from tests.benchmark.still_postgres import running_postgres
 
-# Works by itself, has a child that ended and one that lives on, and says how much it and the first one took.
+# Takes processor time, has a child that ended and one that still lives, and prints the processor time of all three.
 BUSY = """
 import resource, subprocess, sys, time
 spin = "import time\\nwhile time.process_time() < 0.4: pass\\n"
@@ -42,7 +42,7 @@ input()
 def folder():
     with TemporaryDirectory(prefix="cost-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # the database server's user must get in
+        folder.chmod(0o755)  # else the user of the database server could not enter it
         yield folder
 
 
@@ -62,12 +62,12 @@ class TestTheProcessorTime:
             yield process
             process.kill()
 
-    def test_is_that_of_a_process_and_of_its_children_alive_or_ended(self, busy):
+    def test_includes_living_and_ended_children(self, busy):
         told = float(busy.stdout.readline())
         assert told > 1.2
         assert read_seconds(pid=busy.pid) == pytest.approx(told, abs=0.05)
 
-    def test_of_a_child_stays_when_it_ends(self, busy):
+    def test_of_a_child_remains_after_it_has_ended(self, busy):
         busy.stdout.readline()
         before = read_seconds(pid=busy.pid)
         busy.stdin.write("\n")
@@ -75,7 +75,7 @@ class TestTheProcessorTime:
         assert busy.stdout.readline() == "ended\n"
         assert read_seconds(pid=busy.pid) == pytest.approx(before, abs=0.05)
 
-    def test_of_nobody_is_refused(self, busy):
+    def test_of_a_process_that_does_not_exist_is_refused(self, busy):
         busy.kill()
         busy.wait()
         with pytest.raises(BenchmarkFailed, match=str(busy.pid)):
@@ -101,7 +101,7 @@ class TestTheFrozenScript:
         ) == [(2, 200, 2400)]
         assert ask("SELECT sum(balance) FROM wallets_wallet WHERE role = 'customer'") == [(300 * 100_000_000 - 2400,)]
 
-    def test_keeps_every_balance_the_sum_of_its_movements(self, ask):
+    def test_keeps_every_balance_equal_to_the_sum_of_its_movements(self, ask):
         wrong = """
             SELECT id FROM wallets_wallet wallet WHERE role = 'customer' AND balance <> (
                 SELECT sum(CASE WHEN destination_id = wallet.id THEN amount ELSE -amount END)
@@ -110,7 +110,7 @@ class TestTheFrozenScript:
         """
         assert ask(wrong) == []
 
-    def test_begins_each_time_with_the_same_tables(self, postgres):
+    def test_starts_each_run_with_the_same_tables(self, postgres):
         for _ in range(2):
             pace = frozen.measure(environment=postgres.environment, pid=postgres.pid, seconds=1)
             assert pace.rate > 10
@@ -120,7 +120,7 @@ class TestTheFrozenScript:
             assert first == 1
             assert orders > 10
 
-    def test_says_that_it_is_frozen(self):
+    def test_files_begin_with_the_word_frozen(self):
         files = sorted((PROJECT / "tests" / "benchmark" / "frozen").iterdir())
         assert [file.name for file in files] == ["order.sql", "schema.sql", "seed.sql"]
         assert all(file.read_text().startswith("-- FROZEN") for file in files)
@@ -145,7 +145,7 @@ class TestARound:
         return taken
 
     @pytest.mark.parametrize("number", [0, 1])
-    def test_gives_both_sides_their_turns_and_who_begins_changes(self, turns, number):
+    def test_alternates_the_side_that_begins_a_pair_of_turns(self, turns, number):
         sides = [self.side(name, [100, 140]) for name in ("ours", "theirs")]
         taken = cost.take_round(*sides, extent=self.EXTENT, number=number)
         pairs = [("ours", "theirs"), ("theirs", "ours")]
@@ -154,7 +154,7 @@ class TestARound:
         for name, parts in taken.items():
             assert parts == {"API": pytest.approx(seconds[name] * 1000 / 40), "Redis": pytest.approx(0.2)}
 
-    def test_means_nothing_when_an_order_was_not_settled(self, turns):
+    def test_fails_when_an_order_was_not_settled(self, turns):
         with pytest.raises(BenchmarkFailed, match="theirs: not all of 40 orders"):
             cost.take_round(self.side("ours", [0, 40]), self.side("theirs", [0, 39]), extent=self.EXTENT, number=0)
 
@@ -179,7 +179,7 @@ class TestTheReport:
     ]
     EXTENT = {"turns": 10, "orders": 100, "rate": 200.0}
 
-    def test_compares_what_was_measured_in_the_same_round(self):
+    def test_compares_both_sides_of_the_same_round(self):
         api, redis, total = cost_report.compare(self.ROUNDS)
         assert api == cost_report.Comparison(part="API", ours_ms=2.0, theirs_ms=1.0, ratio=1.0, lowest=0.5, highest=2.0)
         assert (redis.part, redis.ratio) == ("Redis", 1.0)
@@ -187,7 +187,7 @@ class TestTheReport:
             part="total", ours_ms=2.5, theirs_ms=2.0, ratio=1.0, lowest=pytest.approx(4 / 7), highest=2.0
         )
 
-    def test_is_kept_beside_other_figures(self, tmp_path, monkeypatch):
+    def test_is_saved_without_changing_other_figures(self, tmp_path, monkeypatch):
         monkeypatch.setattr(report, "_DOCS", tmp_path)
         (tmp_path / "performance.json").write_text(
             '{"machine": {"cores": "2", "python": "3", "postgres": "18", "revision": "old"}}'
@@ -216,13 +216,13 @@ class TestARevision:
     def git(self, repository, *arguments):
         return subprocess.run(["git", *arguments], cwd=repository, check=True, capture_output=True, text=True).stdout
 
-    def test_is_the_parent_unless_something_is_not_committed(self, repository):
+    def test_is_head_with_uncommitted_changes_and_its_parent_without(self, repository):
         assert choose_revision(of=repository) == "HEAD^"
         (repository / "file").write_text("3\n")
         assert choose_revision(of=repository) == "HEAD"
         assert describe(repository).endswith("-dirty")
 
-    def test_is_there_for_a_while_and_leaves_nothing_behind(self, repository, tmp_path):
+    def test_is_checked_out_and_removed_again(self, repository, tmp_path):
         with checked_out("HEAD^", of=repository, into=tmp_path / "tree"):
             assert (tmp_path / "tree" / "file").read_text() == "1\n"
             assert (repository / "file").read_text() == "2\n"
@@ -231,14 +231,14 @@ class TestARevision:
         assert len(self.git(repository, "worktree", "list").splitlines()) == 1
 
     @pytest.mark.parametrize("name", ["nowhere", "--help", "HEAD:file"])
-    def test_must_be_one(self, repository, tmp_path, name):
+    def test_that_does_not_exist_is_refused(self, repository, tmp_path, name):
         with pytest.raises(BenchmarkFailed), checked_out(name, of=repository, into=tmp_path / "tree"):
             pass
         assert not (tmp_path / "tree").exists()
 
 
 class TestASide:
-    def test_settles_what_is_placed_and_says_what_it_took(self, folder):
+    def test_settles_its_orders_and_reports_the_processor_time_of_each_part(self, folder):
         with running_side(name="ours", tree=PROJECT, folder=folder / "ours") as side:
             side.open_accounts(count=2)
             with pytest.raises(BenchmarkFailed, match="401"):

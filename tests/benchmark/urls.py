@@ -1,4 +1,4 @@
-"""The site, and an empty operation: what Django, Ninja, the middleware and the server cost by themselves."""
+"""The site's URLs, and an empty operation, which measures Django, Ninja, the middleware and the server alone."""
 
 from django.http import HttpRequest
 from django.urls import path
