@@ -69,7 +69,7 @@ def test_orders_survive_trouble_with_postgres(suffer, name, kind, mode):
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("kind", ["large", "pool"])
-def test_orders_survive_an_earlier_downtime_of_postgres_of_40_seconds(world, suffer, kind):
+def test_orders_survive_a_postgres_that_was_down_for_40_seconds(world, suffer, kind):
     world.stop_postgres_at_once()
     time.sleep(40)
     world.start_postgres()

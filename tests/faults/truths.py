@@ -125,7 +125,7 @@ def assert_nothing_was_bought_twice(trade):
     )
     assert bool(late) == has_late_fills(trade) == trade.late_fills
     surplus = Wallet.objects.get(role=WalletRole.INVENTORY, asset=trade.coin.name).balance
-    # The venue's minimum is 5.10 dollars, so at a price of 4.00 each purchase has at least 1.28 coins.
+    # A purchase costs at least 5.10 dollars (the venue's minimum and some slack): at 4.00, it has at least 1.28 coins.
     assert surplus - sum(row.amount for row in late) < Decimal("1.29")
 
 

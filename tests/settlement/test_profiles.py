@@ -27,7 +27,7 @@ from settlement.venues.registry import find_profile
         (400, "-1006", "An unexpected response was received from the message bus.", Unknown),
     ],
 )
-def test_a_refusal_that_is_not_listed_is_unknown(status, code, message, verdict):
+def test_only_listed_refusals_are_not_unknown(status, code, message, verdict):
     assert isinstance(BINANCE.judge_refusal(status=status, code=code, message=message, headers={}), verdict)
 
 

@@ -54,6 +54,5 @@ def test_an_idle_worker_fetches_quickly_from_a_sudden_backlog():
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {fetch}")
         plan = cursor.fetchone()[0][0]["Plan"]
     assert plan["Actual Rows"] == 1
-    assert (
-        plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 2000
-    )  # it would be millions if each job were compared with all others
+    # It would be millions if each job were compared with all others.
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 2000

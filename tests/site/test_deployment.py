@@ -468,9 +468,8 @@ class TestProxy:
     )
     def test_hides_metrics_from_outside(self, site, behind, path):
         before = behind.asked
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", site.base_url.port
-        )  # unlike httpx, it sends the path unchanged
+        # httpx would normalise the path.
+        connection = http.client.HTTPConnection("127.0.0.1", site.base_url.port)
         with closing(connection):
             connection.request("GET", path)
             answer = connection.getresponse()

@@ -40,7 +40,6 @@ class TestPage:
             assert not anchor or anchor in anchors(target), link
 
     def test_names_files_that_exist(self, page):
-        named = (
-            set() if page.name == "CHANGELOG.md" else set(FILE.findall(page.read_text()))
-        )  # it may name removed files
+        # The changelog may name removed files.
+        named = set() if page.name == "CHANGELOG.md" else set(FILE.findall(page.read_text()))
         assert {name for name in named - MADE_UP if not (PROJECT / name).exists()} == set()

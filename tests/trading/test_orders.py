@@ -79,9 +79,8 @@ class TestPlaceOrder:
             placed = place_order(buyer=shopper.principal, order_request=order_request_of(total=total), now=now)
             assert placed.order.state == OrderState.POOLED
             assert placed.order.settle_by is not None
-            assert (
-                ProcrastinateJob.objects.count() == expected_jobs
-            )  # the first order enqueues a claim too: there is no counter yet
+            # The first order enqueues a claim too, because there is no counter yet.
+            assert ProcrastinateJob.objects.count() == expected_jobs
         assert placed.pool_total == Decimal("10.04")
 
     def test_does_not_pool_an_order_at_the_threshold(self, shopper, coin, now):
@@ -138,9 +137,7 @@ class TestPlaceOrder:
 
     @pytest.mark.parametrize("key", [None, "a-key"])
     def test_takes_at_most_four_statements(self, shopper, coin, now, key):
-        place_order(
-            buyer=shopper.principal, order_request=order_request_of(amount=3), now=now
-        )  # the offer is cached now
+        place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now)  # this caches the offer
         with CaptureQueriesContext(connection) as captured:
             place_order(buyer=shopper.principal, order_request=order_request_of(amount=3, key=key), now=now)
         inner = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
