@@ -1,11 +1,11 @@
-"""Settings of a test: some fields of one group."""
+"""Change settings for one test."""
 
 from copy import copy
 from dataclasses import fields
 
 
 def configure(settings, group, **changes):
-    """Replace fields of a group, as in `configure(settings, "RISK", max_orders=3)`.
+    """Replace fields of a group of settings, as in `configure(settings, "RISK", max_orders=3)`.
 
     pytest-django's fixture `settings` restores the group after the test.
     """

@@ -1,4 +1,4 @@
-"""Fixtures: customers, coins, a simulator of one's own, real processes."""
+"""Fixtures: customers, coins, a simulator for the test, real processes."""
 
 import json
 import os
@@ -29,7 +29,7 @@ from wallets.services.accounts import open_dollar_wallet
 from wallets.services.cash import book_opening_deposit
 from wallets.services.tokens import start_token_family
 
-# What starts most processes comes first, so that two halves of a run end together.
+# Tests that start many processes run first, so that both processes of a run end at about the same time.
 _FIRST = ("tests/faults", "tests/stack")
 
 
@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def clean_slate(request):
-    """Redis and the job tables know nothing of the test before."""
+    """Empty Redis, and the job tables if the test uses the database."""
     redis_store.breaker.reset()
     vars(redis_store._own).clear()
     redis_store.with_redis(lambda client: client.flushall())
@@ -64,12 +64,12 @@ def now():
 
 @pytest.fixture
 def coin(db, now):
-    """ABAN at 4.00, fixed."""
+    """The coin ABAN with a fixed price of 4.00."""
     return make_coin("ABAN", "4.00")
 
 
 def make_coin(name, price, **fields):
-    """A coin at a price that does not age."""
+    """Make a coin with a fixed price, which never becomes too old."""
     coin = put_on_sale(name=name, **fields)
     coin.fixed_price = Decimal(price)
     save_coin(coin=coin)
@@ -78,7 +78,7 @@ def make_coin(name, price, **fields):
 
 
 class Shopper:
-    """A customer, as the services know them and as their HTTP client does."""
+    """A customer, with the principal for services and the headers for HTTP calls."""
 
     def __init__(self, balance):
         self.user = User.objects.create_user(f"user{uuid.uuid4().hex[:12]}")
@@ -105,12 +105,12 @@ def make_shopper(db):
 
 @pytest.fixture
 def shopper(make_shopper):
-    """A customer with 100.00."""
+    """A customer with 100.00 dollars."""
     return make_shopper()
 
 
 class Api:
-    """The API in this process, through Django's whole stack."""
+    """Calls the API in this process, through Django's test client."""
 
     def __init__(self, client):
         self._client = client
@@ -132,14 +132,14 @@ def api(client):
 
 @pytest.fixture
 def simulator(tmp_path, settings):
-    """An exchange simulator of one's own, which the adapters of this process talk to."""
+    """An exchange simulator for this test; the adapters of this process connect to it."""
     with running_simulator(tmp_path) as venue:
         configure(settings, "VENUE", url=venue.url, api_key=DEFAULT_API_KEY, api_secret=DEFAULT_API_SECRET)
         yield venue
 
 
 def process_environment(**extra):
-    """The environment in which a process of the project works on the database of the tests."""
+    """Return the environment for a process of the project that uses the tests' database."""
     database = settings.DATABASES["default"]
     return {
         **os.environ,
@@ -154,7 +154,7 @@ def process_environment(**extra):
 
 @pytest.fixture
 def make_api_process(transactional_db):
-    """Start API processes; each has one process that answers, with eight threads."""
+    """Start API servers, each with one worker process of eight threads."""
     running = []
 
     def begin(**environment):
@@ -177,10 +177,10 @@ def two_apis(make_api_process):
 
 @pytest.fixture
 def own_redis():
-    """A Redis that may be stopped and frozen."""
+    """A Redis for this test, which the test may stop or freeze."""
     with tempfile.TemporaryDirectory(prefix="redis-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # pytest's own folders are closed to the user that servers run as
+        folder.chmod(0o755)  # else the user who runs the servers could not enter it
         server = prepare_redis(folder, durable=False)
         with server.running() as child:
             yield child, redis_variables(server)
@@ -190,7 +190,7 @@ def own_redis():
 
 @pytest.fixture
 def make_worker(transactional_db):
-    """Start workers, as `manage.py procrastinate worker`."""
+    """Start workers, as `manage.py procrastinate worker` does."""
     running = []
 
     def begin(**environment):
@@ -206,7 +206,7 @@ def make_worker(transactional_db):
 
 @pytest.fixture
 def without_redis(settings):
-    """Redis is not there: its port is one where nobody listens."""
+    """Point this process to a port without a Redis."""
     configure(settings, "REDIS", port=free_port())
     vars(redis_store._own).clear()
     yield

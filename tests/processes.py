@@ -1,4 +1,4 @@
-"""Real processes of the tests, and what tests do beside them: wait, and call at once."""
+"""Helpers of tests with real processes: start a simulator, wait for a condition, make calls at the same time."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from exchange_site.stack.processes import NotInTime, answers, free_port, local_u
 
 @contextmanager
 def stopped(process):
-    """Stop the process at the end, whatever state it is in."""
+    """Stop the process at the end of the `with` block, in whatever state it is."""
     try:
         yield process
     finally:
@@ -19,7 +19,7 @@ def stopped(process):
 
 
 def wait_for(condition, *, seconds=10, ignoring=()):
-    """Ask until the answer is true; the last answer is returned, or the test fails."""
+    """Call `condition` until its result is true, and return that result. After `seconds` the test fails."""
     ignored = ignoring if isinstance(ignoring, tuple) else (ignoring,)
     try:
         return wait_until(condition, seconds=seconds, ignoring=ignored)
@@ -28,7 +28,7 @@ def wait_for(condition, *, seconds=10, ignoring=()):
 
 
 def at_once(count, call):
-    """Call `call(0)`, `call(1)` … in as many threads, each on a database connection of its own; returns the answers."""
+    """Run `call(0)`, `call(1)` … in `count` threads with separate database connections, and return the results."""
 
     def run(number):
         try:
@@ -42,7 +42,7 @@ def at_once(count, call):
 
 @contextmanager
 def running_simulator(folder):
-    """An exchange simulator with a book of its own in the folder."""
+    """Start an exchange simulator whose book is a file in the folder."""
     port = free_port()
     with stopped(start(simulator(port=port, book=folder / "book.sqlite"))):
         venue = Simulator(local_url(port))
@@ -52,7 +52,7 @@ def running_simulator(folder):
 
 
 class Simulator:
-    """The control API of a running simulator."""
+    """A client of a running simulator's control API."""
 
     def __init__(self, url):
         self.url = url

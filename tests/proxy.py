@@ -1,4 +1,4 @@
-"""A TCP proxy whose lines can be muted, held and cut: what a network does that is neither up nor down."""
+"""A TCP proxy that can mute, hold and cut its connections, as a faulty network does."""
 
 import asyncio
 import threading
@@ -8,7 +8,7 @@ from exchange_site.stack.processes import free_port
 
 
 class Proxy:
-    """Passes everything between a port of its own and `target` until told otherwise."""
+    """Passes all data between its own port and the port `target`."""
 
     def __init__(self, target):
         self.port, self._target = free_port(), target
@@ -20,7 +20,7 @@ class Proxy:
 
     @contextmanager
     def muted(self):
-        """Questions arrive, answers are lost, and nobody is told: a half-open connection. Cut at the end."""
+        """Pass requests and drop answers without an error, inside the `with` block. Then cut the connections."""
         self._muted = True
         try:
             yield
@@ -30,7 +30,7 @@ class Proxy:
 
     @contextmanager
     def held(self, *, then_cut=False):
-        """Nothing passes; at the end everything arrives late, or never."""
+        """Hold all data inside the `with` block. Then deliver it, or with `then_cut` drop it and cut the connections."""
         self._call(self._hold())
         try:
             yield

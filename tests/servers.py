@@ -1,4 +1,4 @@
-"""A pytest plugin: a real PostgreSQL and a real Redis for the tests, unless the environment names some.
+"""A pytest plugin that starts PostgreSQL and Redis for the tests, unless the environment names servers.
 
 Loaded with `-p`, so that it runs before pytest-django reads the settings.
 """
@@ -17,7 +17,7 @@ _children = []
 
 
 def pytest_xdist_auto_num_workers(config):
-    """Two, unless they would have to share somebody's Redis. Much of the tests waits for processes."""
+    """Use two processes, because tests often wait; but one if the environment names a Redis, which two cannot share."""
     return 2 if _OWN_REDIS in os.environ else 1
 
 
@@ -29,17 +29,17 @@ def _start_servers():
         postgres = prepare_postgres(folder, durable=False)
         _children.append(postgres.start())
         os.environ.update(postgres_variables(postgres))
-    # The processes of pytest-xdist share Postgres, with a database each; a Redis each they need to have.
+    # The processes of pytest-xdist share Postgres, each with its own database. Each needs its own Redis.
     if not os.environ.get("REDIS_HOST") or _OWN_REDIS in os.environ:
         redis = prepare_redis(folder, durable=False)
         _children.append(redis.start())
         os.environ.update({**redis_variables(redis), _OWN_REDIS: "yes"})
-    # Threads of a test keep connections; a pool would keep them beyond the test's database.
+    # No pool: it would keep connections longer than the test's database exists.
     os.environ["POSTGRES_POOL_SIZE"] = "0"
-    # The tests of the limits set their own; the others are one busy customer.
+    # Tests of rate limits set their own rates. All other tests call from one address and must not be limited.
     for name in ("USER", "ANON", "LOGIN", "REGISTER", "ORDERS", "WALLET"):
         os.environ[f"RATE_LIMIT_{name}"] = "1000000/h"
-    os.environ["EXCHANGE_URL"] = "http://127.0.0.1:9"  # nothing listens: a test starts a simulator of its own
+    os.environ["EXCHANGE_URL"] = "http://127.0.0.1:9"  # nothing listens there: tests start their own simulators
 
 
 def _stop_servers():

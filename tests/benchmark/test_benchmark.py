@@ -1,4 +1,4 @@
-"""The benchmark's own parts: that what pgbench plays is what placing an order does."""
+"""The parts of the benchmark; above all, pgbench runs the same statements as placing an order."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def environment():
 @pytest.mark.django_db(transaction=True)
 class TestTheLimit:
     @pytest.mark.parametrize("hot", [False, True])
-    def test_places_orders_that_only_their_customers_and_ids_tell_from_real_ones(
+    def test_places_orders_that_differ_from_real_ones_only_in_ids_and_times(
         self, customers, environment, tmp_path, hot
     ):
         script = write_script(customers=customers, coin="ABAN", hot=hot, into=tmp_path / "order.sql")
@@ -59,7 +59,7 @@ class TestTheLimit:
         assert (len({order.customer_id for order in played}) == 1) == hot
         assert verify_everything() == []
 
-    def test_is_as_many_statements_as_an_order_has(self, customers, tmp_path):
+    def test_runs_the_four_statements_of_an_order(self, customers, tmp_path):
         script = write_script(customers=customers, coin="ABAN", hot=False, into=tmp_path / "order.sql").read_text()
         body = script[script.index("BEGIN;") : script.index("COMMIT;")].splitlines()[1:]
         assert [line.split()[0] for line in body] == ["SELECT", "SELECT", "WITH", "WITH"]
@@ -70,7 +70,7 @@ class TestTheLimit:
 def stack():
     with TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # the database server's user must get in
+        folder.chmod(0o755)  # else the user of the database server could not enter it
         with running_stack(folder) as stack:
             yield stack
 
@@ -120,7 +120,7 @@ class TestTheHistory:
         assert Transaction.objects.filter(kind="delivery").count() == Order.objects.count()
         assert verify_everything() == []
 
-    def test_is_for_a_stack_that_runs(self, monkeypatch, tmp_path, capsys):
+    def test_needs_a_running_stack(self, monkeypatch, tmp_path, capsys):
         monkeypatch.setenv("DATA_DIR", str(tmp_path))
         assert history.main(["--orders", "50"]) == 1
         assert f"No stack runs on {tmp_path}" in capsys.readouterr().err
@@ -153,7 +153,7 @@ class TestTheReport:
         (tmp_path / "performance.md").write_text(f"# Performance\n{marks}The end.\n")
         return tmp_path / "performance.md"
 
-    def test_compares_rounds_that_ran_together(self, page):
+    def test_compares_measures_of_the_same_round(self, page):
         report.save(self.FOUND)
         text = page.read_text()
         assert "| large order, 8 clients | 100 | pgbench, 8 clients | 0.38 (0.25 to 0.50) | 2.0 ms, 9.0 ms |" in text

@@ -1,4 +1,4 @@
 import pytest
 
-# So that what is asserted there is shown when it fails, as in the tests themselves.
+# Let pytest show the values of a failed assert in these modules too.
 pytest.register_assert_rewrite("tests.faults.truths", "tests.faults.trade")

@@ -1,4 +1,4 @@
-"""One world for all faults: only what a fault has killed is started again before the next one."""
+"""One world for all faults: between two faults, only the processes that died are started again."""
 
 import time
 
@@ -27,7 +27,7 @@ def _world(django_db_blocker):
 
 @pytest.fixture
 def world(_world, django_db_blocker):
-    """The world, quiet and complete, with this process connected to its database and its Redis."""
+    """The world with all of its processes running; this process is connected to its database and Redis."""
     with django_db_blocker.unblock(), _world.connected():
         _world.unchecked.clear()
         _world.settle_in()
@@ -42,7 +42,7 @@ def make_trade(world):
 
 @pytest.fixture
 def suffer(world, make_trade):
-    """Let a coin's customers buy while a fault strikes, once or again and again under load, and check everything."""
+    """Let customers buy a coin while a fault strikes, once or repeatedly under load; then check all truths."""
 
     def run(fault, kind, mode, *, seconds=40, **fields):
         trade = make_trade(kind, **fields)

@@ -1,4 +1,4 @@
-"""The named places at which processes die or freeze; see wallets/failpoints.py."""
+"""The named places at which processes die or freeze; see wallets/runtime/failpoints.py."""
 
 from contextlib import contextmanager, suppress
 
@@ -9,7 +9,7 @@ SHOTS = tuple(f"{point}={action}" for point in POINTS for action in ("kill", "st
 
 
 class Failpoints:
-    """Arms the shots of processes that carry them all: a shot whose marker lies in the folder has been fired."""
+    """Arms shots, which kill or freeze a process at a place. A shot with a marker file in the folder cannot fire."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -19,7 +19,7 @@ class Failpoints:
 
     @contextmanager
     def armed(self, shot):
-        """The next process that comes by is hit; gives a function that says which one was, None while none was."""
+        """Let a shot hit the next process that reaches its place. Yield a function that returns its pid, or None so far."""
         self._marker(shot).unlink()
         try:
             yield lambda: self._pid_of(shot)

@@ -1,4 +1,4 @@
-"""Every fault x the kind of order x how often. Ordinary runs take each fault once, `task test:faults` all."""
+"""The matrix of faults, kinds of order and modes. Ordinary runs test each fault once, `task test:faults` all cells."""
 
 import time
 
@@ -10,7 +10,7 @@ REPEATS = 3
 
 
 def each(*names, modes=(ONCE, LOAD)):
-    """Cases of (name, kind, mode). The first of each name belongs to every run, the others to the matrix."""
+    """Parametrize a test by (name, kind, mode). Every run has one case for each name; only the matrix has the others."""
     cases = []
     for number, name in enumerate(names):
         for kind in KINDS:
@@ -22,7 +22,7 @@ def each(*names, modes=(ONCE, LOAD)):
 
 
 def begin(fault, world, trade, mode):
-    """Strike: `fault` is a context manager that is entered before the customers come."""
+    """Strike with a fault while customers buy. `fault` is a context manager that is entered before they start."""
     if mode == ONCE:
         with fault(world, trade):
             trade.start()

@@ -1,4 +1,4 @@
-"""The project's settings with heartbeats as quick as these tests, for which there is no variable."""
+"""The project's settings with quicker heartbeats of workers, for which there is no environment variable."""
 
 from exchange_site.settings import *  # noqa: F403
 from exchange_site.settings import PROCRASTINATE_WORKER_DEFAULTS as _DEFAULTS

@@ -1,4 +1,4 @@
-"""Processes that are started again when they die, as a supervisor would."""
+"""A supervisor that starts processes again when they die."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from exchange_site.stack.processes import kill, start
 
 
 class Child:
-    """A process that is started again whenever it is gone, until it is let go."""
+    """A process that the supervisor starts again whenever it has died."""
 
     def __init__(self, name, command, environment, *, log):
         self.name, self.command, self.environment = name, command, environment
@@ -21,13 +21,13 @@ class Child:
         self.began = time.monotonic()
 
     def revive(self):
-        """Half a second between two starts, so that one that cannot start does not eat the machine."""
+        """Start the process again if it has died. Half a second between two starts limits the load of one that always fails."""
         if self.process.poll() is not None and time.monotonic() > self.began + 0.5:
             self.deaths += 1
             self.begin()
 
     def kill(self):
-        """Kill the whole group: a frozen process dies too."""
+        """Kill the whole process group, frozen processes too."""
         kill(self.process)
 
     def last_words(self, lines=25):
@@ -51,7 +51,7 @@ class Supervisor:
 
     @contextmanager
     def without(self, name):
-        """The child is down for the while."""
+        """Keep the child down inside the `with` block."""
         with self._lock:
             child = self.children.pop(name)
             child.kill()
@@ -62,7 +62,7 @@ class Supervisor:
             self.add(child)
 
     def replace(self, name, **environment):
-        """Start the child anew with other variables."""
+        """Restart the child with changed environment variables."""
         with self._lock:
             child = self.children[name]
             child.kill()

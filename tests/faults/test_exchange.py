@@ -1,4 +1,4 @@
-"""An exchange that refuses, loses answers, lies and goes away; all of its lies are told at once, each about a coin."""
+"""A venue that refuses, loses answers, gives wrong ones and goes down. Each case has a coin; all cases run at once."""
 
 import time
 from contextlib import contextmanager, suppress
@@ -17,7 +17,7 @@ AGAIN = "again and again"
 NO_FUNDS = {"code": -2010, "msg": "Account has insufficient balance for requested action."}
 NO_IDEA = {"code": -1006, "msg": "An unexpected response was received from the message bus."}
 
-# What each lie does to orders that are placed, besides its name and how often.
+# The simulator's rule for each case, applied when an order is placed.
 ON_PLACING = {
     "accepted, then the connection is cut": {"action": "accept_then_drop"},
     "accepted, then silence": {"action": "accept_then_hang", "wait": 3},
@@ -32,7 +32,7 @@ ON_PLACING = {
     "accepted after we have hung up": {"action": "delay", "wait": 1.2},
     "arrives too late": {"action": "delay", "wait": 2.0},
 }
-# The longest first: they decide how long all of them take.
+# The longest cases come first, because they determine the time of the whole run.
 REFUND_AGAINST_LATE_FILL = "bought, denied for long, the next one refused, and found after the refund"
 DENIED_FOR_LONG = "bought, and denied until it was bought again"
 DENIED = "bought, and denied for a moment"
@@ -54,7 +54,7 @@ def _rules_of(name, times):
     if name == DENIED:
         return [unanswered, {"on": "query", "action": "not_found", "times": 1}]
     if name == DENIED_FOR_LONG:
-        return [unanswered, {"on": "query", "action": "not_found"}]  # until the orders have ended
+        return [unanswered, {"on": "query", "action": "not_found"}]  # for all queries, until the orders have ended
     if name == REFUND_AGAINST_LATE_FILL:
         return [unanswered, {"on": "place", "action": "reject"}, *_rules_of(DENIED_FOR_LONG, times)[1:]]
     rule = ON_PLACING[name]
@@ -64,8 +64,12 @@ def _rules_of(name, times):
 
 @pytest.fixture(scope="module")
 def lied_to(request, _world, django_db_blocker):
-    """The trades of every case that is to be run and not under load: begun together, and waited for together."""
-    selected = [item.callspec.params for item in request.session.items if item.originalname == "test_the_exchange_lies"]
+    """Run the trades of all selected cases without load at the same time, and wait until all have ended."""
+    selected = [
+        item.callspec.params
+        for item in request.session.items
+        if item.originalname == "test_orders_survive_a_venue_that_gives_wrong_answers"
+    ]
     wanted = [(case["name"], case["kind"], case["mode"]) for case in selected]
     with django_db_blocker.unblock(), _world.connected():
         _world.settle_in()
@@ -84,7 +88,7 @@ def lied_to(request, _world, django_db_blocker):
 
 
 def wait_for_all(trades, condition):
-    with suppress(AssertionError):  # its own test tells
+    with suppress(AssertionError):  # the case's own test reports the failure
         wait_for(lambda: all(condition(trade) for trade in trades.values()), seconds=100)
 
 
@@ -95,7 +99,7 @@ def make_trade(world, name, kind, _mode):
 
 
 @each(*LIES, modes=(ONCE, AGAIN))
-def test_the_exchange_lies(lied_to, world, name, kind, mode):
+def test_orders_survive_a_venue_that_gives_wrong_answers(lied_to, world, name, kind, mode):
     trade = lied_to[name, kind, mode]
     world.unchecked.append(trade)
     assert_all_truths(world, seconds=5)
@@ -104,7 +108,7 @@ def test_the_exchange_lies(lied_to, world, name, kind, mode):
 
 
 def lying(name):
-    """The exchange lies some times, or for a while."""
+    """Make a fault in which the venue gives wrong answers, a few times or for a few seconds."""
 
     @contextmanager
     def fault(world, trade):
@@ -113,7 +117,7 @@ def lying(name):
         world.venue.fail(*rules)
         begun = time.monotonic()
         yield
-        with suppress(AssertionError):  # another rule was in the way
+        with suppress(AssertionError):  # another rule may have applied instead
             wait_for(lambda: all(rule["applied"] for rule in world.venue.faults()), seconds=5)
         time.sleep(max(0, begun + lasting - time.monotonic()))
 
@@ -123,13 +127,13 @@ def lying(name):
 @pytest.mark.matrix
 @pytest.mark.parametrize("kind", ["large", "pool"])
 @pytest.mark.parametrize("name", sorted({*ON_PLACING, DENIED, DOWN}))
-def test_the_exchange_lies_under_load(suffer, name, kind):
+def test_orders_under_load_survive_a_venue_that_gives_wrong_answers(suffer, name, kind):
     suffer(lying(name), kind, LOAD)
 
 
 @contextmanager
 def simulator_killed(world, trade):
-    """Its book is durable: it remembers every sale."""
+    """Kill the simulator. It keeps every sale, because its book is on disk."""
     yield
     with world.supervisor.without("simulator"):
         time.sleep(1)
@@ -166,13 +170,13 @@ FAULTS = {
 
 
 @each(*FAULTS)
-def test_the_line_to_the_exchange(suffer, name, kind, mode):
+def test_orders_survive_a_broken_connection_to_the_venue(suffer, name, kind, mode):
     suffer(FAULTS[name], kind, mode)
 
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("kind", ["large", "pool"])
-def test_the_exchange_is_away_for_a_minute(suffer, kind):
+def test_orders_survive_a_venue_that_is_down_for_a_minute(suffer, kind):
     @contextmanager
     def away(world, trade):
         with world.supervisor.without("simulator"):

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def killed_at(point):
-    """The next process that reaches the point dies there."""
+    """Make a fault that kills the next process to reach the point."""
 
     @contextmanager
     def fault(world, trade):
@@ -29,7 +29,7 @@ def killed_at(point):
 
 
 def frozen_at(point, *, until):
-    """The next process that reaches the point stands still, until others have done its work."""
+    """Make a fault that freezes the next process to reach the point, until `until` is true."""
 
     @contextmanager
     def fault(world, trade):
@@ -40,7 +40,7 @@ def frozen_at(point, *, until):
             world.wait_for(lambda: until(world, trade), seconds=60)
         finally:
             os.kill(pid, signal.SIGCONT)
-        time.sleep(2)  # what it had begun, it ends now
+        time.sleep(2)  # let the process finish the work that it had begun
 
     return fault
 
@@ -50,7 +50,7 @@ def everything_is_settled(world, trade):
 
 
 def heartbeat_has_stopped(world, trade):
-    """The process counts as dead; the other worker has had a moment to take over."""
+    """Say whether the process counts as dead; if so, give the other worker three seconds to take over."""
     return world.count_workers() < 2 and world.ask("SELECT pg_sleep(3)")
 
 
@@ -59,17 +59,17 @@ def everything_is_acknowledged(world, trade):
 
 
 @each(*POINTS_OF_API)
-def test_an_api_server_is_killed_and_the_customer_asks_the_other_one(suffer, name, kind, mode):
+def test_customers_repeat_their_request_on_another_server_after_an_api_server_is_killed(suffer, name, kind, mode):
     suffer(killed_at(name), kind, mode)
 
 
 @each(*POINTS_OF_WORKER)
-def test_a_worker_is_killed(suffer, name, kind, mode):
+def test_orders_survive_a_killed_worker(suffer, name, kind, mode):
     suffer(killed_at(name), kind, mode)
 
 
 @each("attempt.sent", "attempt.answered")
-def test_a_worker_is_frozen_until_another_one_has_settled_everything(suffer, name, kind, mode):
+def test_orders_survive_a_worker_that_freezes_while_it_buys(suffer, name, kind, mode):
     until = everything_is_settled if mode == ONCE else heartbeat_has_stopped
     suffer(frozen_at(name, until=until), kind, mode)
 
@@ -77,19 +77,19 @@ def test_a_worker_is_frozen_until_another_one_has_settled_everything(suffer, nam
 @pytest.mark.matrix
 @pytest.mark.parametrize("kind", ["large", "pool"])
 @pytest.mark.parametrize("point", ["claim.claimed", "claim.committed", "job.done"])
-def test_a_worker_is_frozen_elsewhere(suffer, point, kind):
-    """One that holds locks keeps the coin from being settled until Postgres ends its transaction, after 10 s."""
+def test_orders_survive_a_worker_that_freezes_at_another_place(suffer, point, kind):
+    """A frozen worker that holds the coin's lock delays settlement until Postgres ends its transaction after 10 s."""
     suffer(frozen_at(point, until=everything_is_settled), kind, ONCE)
 
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("kind", ["large", "pool"])
 @pytest.mark.parametrize("point", POINTS_OF_API)
-def test_an_api_server_is_frozen_and_the_customer_asks_the_other_one(suffer, point, kind):
+def test_customers_repeat_their_request_on_another_server_while_an_api_server_is_frozen(suffer, point, kind):
     suffer(frozen_at(point, until=everything_is_acknowledged), kind, ONCE)
 
 
-def test_an_api_server_is_killed_while_it_cancels(world, make_trade):
+def test_a_cancel_survives_a_killed_api_server(world, make_trade):
     trade = make_trade("pool")
     order = trade.order("4.00")
     with world.failpoints.armed("cancel.credited=kill") as pid:
@@ -101,13 +101,13 @@ def test_an_api_server_is_killed_while_it_cancels(world, make_trade):
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("kind", ["large", "pool"])
-def test_api_servers_are_killed_while_they_cancel_under_load(suffer, kind):
+def test_cancels_under_load_survive_killed_api_servers(suffer, kind):
     suffer(killed_at("cancel.credited"), kind, LOAD)
 
 
 @pytest.mark.parametrize("kind", ["large", pytest.param("pool", marks=pytest.mark.matrix)])
-def test_a_worker_is_killed_while_it_refunds(world, suffer, kind):
-    """The refusal is forgotten with it. The exchange does not know the order, so it is asked for anew."""
+def test_a_refund_survives_a_killed_worker(world, suffer, kind):
+    """The refusal dies with the worker. The venue does not know the order, so another attempt is sent and refused."""
 
     @contextmanager
     def fault(world, trade):
@@ -120,8 +120,8 @@ def test_a_worker_is_killed_while_it_refunds(world, suffer, kind):
 
 
 @pytest.mark.parametrize("kind", ["pool", pytest.param("large", marks=pytest.mark.matrix)])
-def test_a_worker_is_frozen_with_a_fill_that_the_others_are_denied(world, suffer, kind):
-    """They buy again, as they must; when it wakes up it has come too late, and staff are told of its fill."""
+def test_a_fill_that_only_a_frozen_worker_knows_becomes_a_late_fill(world, suffer, kind):
+    """The venue denies the purchase to other workers, so they buy again. A finding then reports the first fill."""
 
     @contextmanager
     def fault(world, trade):

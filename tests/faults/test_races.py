@@ -1,4 +1,4 @@
-"""Things that happen at once, jobs that are gone, and a clock that is wrong."""
+"""Simultaneous work on the same orders, deleted jobs, and a worker with a wrong clock."""
 
 import time
 from collections import Counter
@@ -27,7 +27,7 @@ def purchases(world, trade):
 
 
 @both_kinds
-def test_the_same_job_is_run_many_times_at_once(world, make_trade, kind):
+def test_one_job_run_many_times_at_once_buys_once(world, make_trade, kind):
     with world.frozen_workers():
         trade = make_trade(kind).place()
         batch = claim_waiting_orders(coin_id=trade.coin.pk, now=timezone.now())
@@ -38,7 +38,7 @@ def test_the_same_job_is_run_many_times_at_once(world, make_trade, kind):
 
 
 @pytest.mark.parametrize("kind", ["pool", pytest.param("large", marks=pytest.mark.matrix)])
-def test_two_workers_and_others_claim_the_same_orders(world, make_trade, kind):
+def test_orders_claimed_by_many_at_once_are_bought_once(world, make_trade, kind):
     with world.frozen_workers():
         trade = make_trade(kind).place()
         for _ in range(12):
@@ -49,7 +49,7 @@ def test_two_workers_and_others_claim_the_same_orders(world, make_trade, kind):
 
 
 @both_kinds
-def test_customers_cancel_while_workers_claim(world, make_trade, kind):
+def test_each_order_has_one_outcome_when_customers_cancel_while_workers_claim(world, make_trade, kind):
     trade = make_trade(kind)
     with world.frozen_workers():
         orders = [trade.order(total) for total in ("4.00" if kind == "pool" else "12.00",) * 16]
@@ -58,7 +58,7 @@ def test_customers_cancel_while_workers_claim(world, make_trade, kind):
     assert statuses[200] <= Order.objects.filter(coin=trade.coin, state="cancelled").count()
 
 
-def test_twenty_sweeps_at_once(world, make_trade):
+def test_twenty_sweeps_at_once_buy_each_order_once(world, make_trade):
     with world.frozen_workers():
         trades = [make_trade(kind).place() for kind in ("large", "pool") * 3]
         world.ask("DELETE FROM procrastinate_jobs WHERE queue_name = 'settlement'")
@@ -76,12 +76,12 @@ def all_jobs_deleted(world, trade):
 
 
 @each("all jobs are deleted, and again")
-def test_jobs(suffer, name, kind, mode):
+def test_orders_survive_deleted_jobs(suffer, name, kind, mode):
     suffer(all_jobs_deleted, kind, mode)
 
 
 @both_kinds
-def test_all_jobs_are_deleted_while_orders_wait(world, make_trade, kind):
+def test_waiting_orders_survive_deleted_jobs(world, make_trade, kind):
     with world.frozen_workers():
         make_trade(kind).place()
         world.ask("DELETE FROM procrastinate_jobs")
@@ -89,7 +89,7 @@ def test_all_jobs_are_deleted_while_orders_wait(world, make_trade, kind):
 
 
 def with_a_clock(seconds):
-    """A worker that is wrong about the time works alone, and then beside one that is right."""
+    """Make a fault in which a worker with a wrong clock works alone, and then together with a correct one."""
 
     @contextmanager
     def fault(world, trade):
@@ -109,12 +109,12 @@ CLOCKS = {"an hour ahead": 3600, "an hour behind": -3600}
 
 
 @each(*CLOCKS)
-def test_a_worker_whose_clock_is(suffer, name, kind, mode):
+def test_orders_survive_a_worker_with_a_wrong_clock(suffer, name, kind, mode):
     suffer(with_a_clock(CLOCKS[name]), kind, mode)
 
 
 @pytest.mark.matrix
-def test_a_worker_whose_clock_is_ahead_when_answers_are_lost(world, suffer):
+def test_orders_survive_a_lost_answer_to_a_worker_with_a_wrong_clock(world, suffer):
     def rules(trade):
         return {"symbol": trade.symbol, "on": "place", "action": "accept_then_drop", "times": 1}
 

@@ -1,4 +1,4 @@
-"""Postgres and Redis that die, freeze, forget, and do not say so."""
+"""Faults of Postgres and Redis: they die, freeze, lose data or become unreachable without an error."""
 
 import signal
 import time
@@ -32,7 +32,7 @@ def connections_terminated(world, trade):
 
 @contextmanager
 def answers_of_postgres_lost(world, trade):
-    """Commits stay committed, and their callers never hear of it."""
+    """Lose the answers of Postgres: commits succeed, but their callers do not learn it."""
     yield
     with world.to_postgres.muted():
         time.sleep(1)
@@ -62,14 +62,14 @@ POSTGRES = {
 
 
 @each(*POSTGRES)
-def test_postgres(suffer, name, kind, mode):
-    """A worker whose connections are all gone may notice only when its own pool has given up, after 30 s."""
+def test_orders_survive_trouble_with_postgres(suffer, name, kind, mode):
+    """A worker that lost all its connections may notice only after 30 s, when its pool gives up."""
     suffer(POSTGRES[name], kind, mode, seconds=90)
 
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("kind", ["large", "pool"])
-def test_postgres_is_down_for_40_seconds_while_nobody_buys(world, suffer, kind):
+def test_orders_survive_a_postgres_that_was_down_for_40_seconds(world, suffer, kind):
     world.stop_postgres_at_once()
     time.sleep(40)
     world.start_postgres()
@@ -114,7 +114,7 @@ def redis_flushed(world, trade):
 
 @contextmanager
 def redis_with_old_contents(world, trade):
-    """Killed, and started with the contents of a moment before."""
+    """Kill Redis, and start it with slightly older contents."""
     with_redis(lambda client: client.set(f"pool:{trade.coin.name}", 700))
     with_redis(lambda client: client.save())
     with_redis(lambda client: client.set(f"pool:{trade.coin.name}", 0))
@@ -165,5 +165,5 @@ REDIS = {
 
 
 @each(*REDIS)
-def test_redis(suffer, name, kind, mode):
+def test_orders_survive_trouble_with_redis(suffer, name, kind, mode):
     suffer(REDIS[name], kind, mode)

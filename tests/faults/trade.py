@@ -1,4 +1,4 @@
-"""Customers who buy one coin during one fault, as programs do: an answer that is lost is asked for again."""
+"""Customers who buy one coin during one fault. Like a careful client, they repeat a request that got no answer."""
 
 import itertools
 import random
@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 90
 
 @dataclass(frozen=True)
 class Placed:
-    """An acknowledged order: its customer, its key, and the answer."""
+    """An acknowledged order: its customer, its idempotency key, and the answer."""
 
     shopper: Shopper
     key: str
@@ -29,7 +29,7 @@ class Placed:
 
 
 class Trade:
-    """One coin, its customers, and the promises made to them."""
+    """One coin, its customers, and the orders that were acknowledged to them."""
 
     def __init__(self, world, kind, *, opening="100000.00", **fields):
         self.world, self.kind, self.opening = world, kind, Decimal(opening)
@@ -48,7 +48,7 @@ class Trade:
         return shopper
 
     def order(self, total, *, by=None, key=None):
-        """Place an order, with the same key again on the other server until there is an answer; returns it."""
+        """Place an order and return the answer. Without one, repeat the request on the other server, with the same key."""
         shopper, key = by or self._new_shopper(), key or uuid.uuid4().hex
         body = {"crypto": self.coin.name, "total": total}
         answer = self._insist("orders/", shopper, {201}, json=body, headers={"Idempotency-Key": key}).json()
@@ -56,7 +56,7 @@ class Trade:
         return answer
 
     def cancel(self, order):
-        """Cancel until it is known whether that came in time; returns the status."""
+        """Cancel an order and return the status. Without an answer, repeat the request."""
         shopper = next(placed.shopper for placed in self.placed if placed.answer["id"] == order["id"])
         return self._insist(f"orders/{order['id']}/cancel/", shopper, {200, 409}).status_code
 
@@ -76,11 +76,11 @@ class Trade:
             if answer is not None:
                 passing = answer.status_code >= 500 or answer.json().get("code") == "busy"
                 assert passing, f"{answer.status_code} {answer.text}"
-            assert time.monotonic() < deadline, "no answer in spite of all patience"
+            assert time.monotonic() < deadline, f"no answer for {PATIENCE_SECONDS} s"
             time.sleep(0.1)
 
     def start(self):
-        """Place the orders of this trade, each from a thread of its own, a moment apart."""
+        """Place the orders of this trade shortly after each other, each in its own thread."""
         for shopper, total in self.begun:
             self._in_thread(lambda shopper=shopper, total=total: self.order(total, by=shopper))
             time.sleep(0.02)
@@ -100,7 +100,7 @@ class Trade:
 
     @contextmanager
     def load(self, *, threads=3):
-        """Orders all the while, some of them cancelled at once."""
+        """Keep placing orders inside the `with` block, and cancel some of them at once."""
         ending = threading.Event()
         for number in range(threads):
             shopper = self._new_shopper()
@@ -123,7 +123,7 @@ class Trade:
         def run():
             try:
                 call()
-            except BaseException as error:  # noqa: BLE001  the test is told
+            except BaseException as error:  # noqa: BLE001  join() reports it
                 self.problems.append(repr(error))
 
         thread = threading.Thread(target=run, daemon=True)

@@ -1,4 +1,4 @@
-"""Truths that must hold when all is quiet again, after any fault."""
+"""Truths that must hold after any fault, when all work has ended."""
 
 import sqlite3
 from collections import Counter
@@ -22,8 +22,8 @@ SELECT venue_order.client_id, venue_order.symbol, venue_order.executed, venue_or
 
 
 def assert_all_truths(world, *, seconds=40):
-    """Wait until nothing moves any more, then compare everybody's books: ours, the venue's, the customers'."""
-    connection.close()  # it may have been cut meanwhile
+    """Wait until all orders have ended; then compare our records with the venue's book and the customers' answers."""
+    connection.close()  # a fault may have cut it
     trades, world.unchecked = world.unchecked, []
     for trade in trades:
         trade.join()
@@ -36,14 +36,14 @@ def assert_all_truths(world, *, seconds=40):
 
 
 def assert_nothing_has_changed_since(world):
-    """At the very end: no process that was cut off or frozen has spoilt anything later on."""
+    """Check after all faults that no process which was cut off or frozen has changed anything afterwards."""
     coins = set(Coin.objects.values_list("name", flat=True))
     assert verify_everything() == []
     assert_the_venues_book_is_ours(world, coins=coins)
 
 
 def is_quiet(trade):
-    """Its orders have ended, and no purchase that was given up is left unexplained."""
+    """Say whether all orders of the trade have ended, and every late fill that it expects is booked."""
     if not has_ended(trade):
         return False
     return not trade.late_fills or (has_late_fills(trade) and not unbooked_purchases(trade))
@@ -56,7 +56,7 @@ def unbooked_purchases(trade):
 
 
 def has_ended(trade):
-    """No order of the coin is open, and no attempt in flight."""
+    """Say whether the coin has neither an open order nor an attempt in flight."""
     parked = Batch.objects.filter(coin=trade.coin, state=BatchState.PARKED).first()
     assert parked is None, f"{parked} is parked: {parked.reason}"
     open_orders = Order.objects.filter(coin=trade.coin).exclude(state__in=FINAL)
@@ -69,7 +69,7 @@ def has_late_fills(trade):
 
 
 def read_book(world):
-    """Read the venue's sales to us from the file that it keeps."""
+    """Read the venue's sales to us from the simulator's file."""
     with closing(sqlite3.connect(world.book_file, timeout=5)) as book:
         return [
             {
@@ -84,7 +84,7 @@ def read_book(world):
 
 
 def assert_the_venues_book_is_ours(world, *, coins):
-    """Every purchase in the venue's book is booked exactly once, with its figures; and nothing else is."""
+    """Check that we booked every purchase in the venue's book exactly once, with its figures, and no other purchase."""
     book = [row for row in read_book(world) if row["coin"] in coins]
     sold = Counter((row["client_id"], row["executed"], row["cost"], row["commission"]) for row in book)
     filled = Attempt.objects.filter(state=AttemptState.FILLED, coin__name__in=coins)
@@ -100,11 +100,11 @@ def assert_the_venues_book_is_ours(world, *, coins):
 
 
 def assert_promises_are_kept(trade):
-    """Each acknowledged order is there, once a key; who got no coins got the money back, to the cent."""
+    """Check that each key has exactly one order, and that each customer has the coins or the money of every order."""
     orders = {order.pk: order for order in Order.objects.filter(coin=trade.coin)}
     by_key = {(placed.shopper.user.pk, placed.key): placed.answer["id"] for placed in trade.placed}
     assert {placed.answer["id"] for placed in trade.placed} == set(by_key.values())
-    assert orders.keys() == set(by_key.values()), "an order for each key, and no other"
+    assert orders.keys() == set(by_key.values()), "exactly one order for each key"
     for placed in trade.placed:
         order = orders[placed.answer["id"]]
         assert (f"{order.amount:f}", f"{order.charge:f}") == (
@@ -119,13 +119,13 @@ def assert_promises_are_kept(trade):
 
 
 def assert_nothing_was_bought_twice(trade):
-    """A purchase that was given up and happened all the same is a finding; the rest is a rounding."""
+    """Check that late fills are findings, and that the rest of the surplus comes from rounding."""
     late = Transaction.objects.filter(
         kind="fill", reference__in=[f"attempt:{name}:fill" for name in _late_purchases(trade)]
     )
     assert bool(late) == has_late_fills(trade) == trade.late_fills
     surplus = Wallet.objects.get(role=WalletRole.INVENTORY, asset=trade.coin.name).balance
-    # The venue sells for 5.10 at least: at 4.00 no purchase is smaller than 1.28 coins.
+    # A purchase costs at least 5.10 dollars (the venue's minimum and some slack): at 4.00, it has at least 1.28 coins.
     assert surplus - sum(row.amount for row in late) < Decimal("1.29")
 
 

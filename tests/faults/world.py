@@ -1,7 +1,7 @@
-"""Everything the shop runs on, as real processes that may be killed, frozen and cut off at any moment.
+"""All parts of the system as real processes, which tests can kill, freeze and cut off at any moment.
 
-Two API servers, two workers, Postgres and Redis of its own, the simulator with its durable book. The processes
-reach the three servers through proxies. A process that dies is started again, as by a supervisor.
+These are two API servers, two workers, Postgres, Redis, and the simulator with its book on disk. The API servers and
+workers reach the other three through proxies. A process that dies is started again.
 """
 
 import os
@@ -31,7 +31,7 @@ from wallets.runtime import redis_store
 
 DATABASE = "faults"
 COINS = 500
-# Limits and intervals of seconds: the world's minutes.
+# Limits and intervals of seconds, where production has minutes.
 QUICK = {
     "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
     "SWEEP_CRON": "* * * * * *",
@@ -62,7 +62,7 @@ QUICK = {
 class World:
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="crypto-exchange-faults-"))
-        self.folder.chmod(0o755)  # the servers run as somebody else when we are root
+        self.folder.chmod(0o755)  # if we are root, the servers run as another user
         self.failpoints = Failpoints(self.folder / "failpoints")
         self.supervisor = Supervisor()
         self.faults, self._coins, self.unchecked = 0, 0, []
@@ -72,7 +72,7 @@ class World:
 
     def _start_servers(self):
         postgres = prepare_postgres(self.folder)
-        # A process that dies loses nothing of what the kernel has; only a machine that dies needs fsync.
+        # Without fsync: a killed process loses nothing that it has handed to the kernel.
         self.postgres = replace(postgres, command=[*postgres.command, "-c", "fsync=off", "-c", "log_min_messages=log"])
         self.redis = prepare_redis(self.folder, durable=False)
         self._postgres, self._redis = self.postgres.start(), self.redis.start()
@@ -106,7 +106,7 @@ class World:
         self.supervisor.add(Child(name, command, environment, log=self.folder / f"{name}.log"))
 
     def _addresses(self):
-        """Where the processes find the servers: behind the proxies."""
+        """Return the addresses of the servers, which are those of the proxies."""
         return {
             **postgres_variables(self.postgres, port=self.to_postgres.port),
             **redis_variables(self.redis, port=self.to_redis.port),
@@ -118,7 +118,7 @@ class World:
 
     @contextmanager
     def connected(self):
-        """This process works on the world's database and Redis, directly."""
+        """Connect this process to the world's database and Redis, without proxies."""
         names = {"NAME": "DB", **{name: name for name in ("HOST", "PORT", "USER", "PASSWORD")}}
         mine = {setting: self._database[f"POSTGRES_{name}"] for setting, name in names.items()}
         before = {name: connection.settings_dict[name] for name in mine}
@@ -141,7 +141,7 @@ class World:
         return f"F{self._coins - 1:03}"
 
     def settle_in(self):
-        """Both API servers answer and both workers are alive, before the next fault."""
+        """Wait until both API servers answer and both workers are alive."""
         for url in self.apis.values():
             wait_for(lambda url=url: answers(f"{url}/health/ready/"), seconds=90)
         wait_for(lambda: self.count_workers() >= 2, seconds=90, ignoring=psycopg.OperationalError)
@@ -151,14 +151,14 @@ class World:
         return self.ask(query)[0][0]
 
     def ask(self, query, parameters=()):
-        """Ask Postgres on a line of its own."""
+        """Run a query over a new connection, without a proxy."""
         with connect(self._database) as line:
             cursor = line.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
 
     @contextmanager
     def frozen(self, *names):
-        """They stand still for a moment, and are not dead."""
+        """Freeze the named processes inside the `with` block."""
         frozen = [self.supervisor.children[name].process.pid for name in names]
         for pid in frozen:
             os.kill(pid, signal.SIGSTOP)
@@ -172,7 +172,7 @@ class World:
         return self.frozen("worker 1", "worker 2")
 
     def wait_for(self, condition, *, seconds=40):
-        """Like tests.processes.wait_for; when in vain, with everybody's last words."""
+        """Wait as tests.processes.wait_for does; a failure also shows the last log lines of all processes."""
         try:
             return wait_for(condition, seconds=seconds)
         except AssertionError as error:
@@ -180,7 +180,7 @@ class World:
             raise AssertionError(f"{error}\n{words}") from None
 
     def stop_postgres_at_once(self):
-        """As `pg_ctl stop -m immediate`: no checkpoint, no goodbye, recovery at the next start."""
+        """Stop Postgres as `pg_ctl stop -m immediate` does: without a checkpoint, so that it recovers at the next start."""
         self._postgres.send_signal(signal.SIGQUIT)
         self._postgres.wait(10)
 

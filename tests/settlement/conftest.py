@@ -16,20 +16,20 @@ from trading.services.placing import OrderRequest, place_order
 
 @pytest.fixture
 def venue(simulator):
-    """ccxt's own client, against a simulator in a process of its own."""
+    """The adapter with ccxt's real client, connected to a simulator in another process."""
     markets.forget()
     simulator.set_prices(ABAN="4.00")
     return new_venue()
 
 
 def new_venue():
-    """A connection to the venue for one thread, as `get_venue` opens it, and not measured."""
+    """Make a venue for one thread, as `get_venue` does, but without metrics."""
     return CcxtVenue(profile=find_profile(settings.VENUE.id))
 
 
 @pytest.fixture
 def place(shopper, coin, now):
-    """Place an order by total of the customer with 100.00, or of another one."""
+    """Place an order by total for `shopper`, or for the customer `of`."""
 
     def by_total(total, *, of=None, crypto="ABAN", at=None):
         order_request = OrderRequest(coin_name=crypto, amount=None, total=Decimal(total))
@@ -45,7 +45,7 @@ def claim(coin, now):
 
 @pytest.fixture
 def settle(venue, claim):
-    """Claim what is due, and take steps until nothing is in flight or the venue is to be asked later."""
+    """Claim the due orders, take a number of steps, and return the batch."""
 
     def run(steps=1):
         batch = claim()
@@ -59,7 +59,7 @@ def settle(venue, claim):
 
 @pytest.fixture
 def books_balance():
-    """At the end of the test the ledger has to balance."""
+    """Check at the end of the test that the ledger balances."""
     yield
     assert verify_everything() == []
 
@@ -69,7 +69,7 @@ def attempts():
 
 
 def states():
-    """The states of all orders, in the order of placing."""
+    """Return the states of all orders, oldest first."""
     return list(Order.objects.order_by("id").values_list("state", flat=True))
 
 
@@ -78,5 +78,5 @@ def batches():
 
 
 def end_pauses():
-    """Time passes: what the venue's trouble has paused is over."""
+    """End the automatic pauses, as if their time had passed."""
     Pause.objects.filter(set_by=None).update(until="2000-01-01T00:00Z")

@@ -1,4 +1,4 @@
-"""The way out for staff: it never contradicts the venue, and has one effect."""
+"""Interventions of staff: they never contradict the venue, and each has one effect."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -45,7 +45,7 @@ def decide(venue, admin_user):
 
 @pytest.fixture
 def unknown(place, settle, simulator):
-    """A purchase that was made, and whose answer was lost."""
+    """A purchase that the venue executed, but whose answer was lost."""
     simulator.fail({"on": "place", "action": "accept_then_drop", "times": 1})
     place("60.00")
     return settle()
@@ -53,7 +53,7 @@ def unknown(place, settle, simulator):
 
 @pytest.fixture
 def lost(place, settle, simulator):
-    """A purchase that was never made, and whose answer was lost."""
+    """A purchase that never reached the venue, so no answer came."""
     simulator.fail({"on": "place", "action": "drop", "times": 1})
     place("60.00")
     return settle()
@@ -61,7 +61,7 @@ def lost(place, settle, simulator):
 
 @pytest.fixture
 def parked(place, settle, simulator):
-    """A purchase whose commission was taken in a third asset."""
+    """A purchase for which the venue took its commission in a third asset."""
     simulator.set_account(balances={"BNB": "1000"}, commission_asset="BNB")
     place("60.00")
     return settle()
@@ -69,7 +69,7 @@ def parked(place, settle, simulator):
 
 @pytest.fixture
 def too_dear(place, settle, simulator):
-    """A purchase that was not sent: the ask is beyond the bound."""
+    """A purchase that was not sent, because the ask is beyond the price bound."""
     simulator.set_prices(ABAN="4.30")
     place("60.00")
     return settle()
@@ -80,12 +80,12 @@ def window_has_passed():
 
 
 class TestLookUp:
-    def test_books_what_the_venue_says(self, decide, unknown):
+    def test_books_the_venues_figures(self, decide, unknown):
         outcome, detail = decide(unknown, Action.LOOK_UP)
         assert (outcome, states()) == ("done", ["completed"])
         assert "booked, closed, 15.02" in detail
 
-    def test_changes_nothing_while_it_does_not_know(self, decide, lost):
+    def test_changes_nothing_while_the_venue_does_not_find_the_order(self, decide, lost):
         assert decide(lost, Action.LOOK_UP)[0] == "done"
         assert (attempts()[0].state, states()) == (AttemptState.SENT, ["settling"])
 
@@ -99,24 +99,24 @@ class TestLookUp:
 class TestMarkFilled:
     FIGURES = {"quantity": "15.02", "cost": "60.08", "commission": "0"}
 
-    def test_ends_what_was_parked_for_its_commission(self, decide, parked):
+    def test_settles_a_batch_that_was_parked_for_its_commission(self, decide, parked):
         assert decide(parked, Action.LOOK_UP)[1].endswith("commission in BNB: mark it as filled")
         assert decide(parked, Action.MARK_FILLED, self.FIGURES)[0] == "done"
         parked.refresh_from_db()
         assert (parked.state, states(), attempts()[0].executed) == (BatchState.SETTLED, ["completed"], Decimal("15.02"))
 
-    def test_is_refused_with_other_figures_than_the_venue_has(self, decide, parked):
+    def test_is_refused_with_other_figures_than_the_venues(self, decide, parked):
         for name, value in (("quantity", "15.03"), ("cost", "60.09"), ("commission", "0.01")):
             outcome, detail = decide(parked, Action.MARK_FILLED, self.FIGURES | {name: value})
             assert (outcome, states()) == ("refused", ["settling"])
             assert "says otherwise: closed, 15.02 for 60.08" in detail
 
-    def test_is_refused_when_the_venue_does_not_know_it(self, decide, lost):
+    def test_is_refused_when_the_venue_does_not_know_the_order(self, decide, lost):
         window_has_passed()
         assert decide(lost, Action.MARK_FILLED, self.FIGURES)[0] == "refused"
         assert states() == ["settling"]
 
-    def test_stands_when_the_venue_cannot_be_asked(self, decide, unknown, simulator):
+    def test_is_accepted_when_the_venue_does_not_answer(self, decide, unknown, simulator):
         simulator.fail({"on": "query", "action": "down"})
         figures = {"quantity": "15.02", "cost": "60.08", "commission": "0.01502"}
         outcome, detail = decide(unknown, Action.MARK_FILLED, figures)
@@ -126,12 +126,12 @@ class TestMarkFilled:
     @pytest.mark.parametrize(
         "change", [{"quantity": "1502"}, {"cost": "600800"}, {"commission": "15.02"}, {"cost": "63.3"}]
     )
-    def test_needs_figures_that_can_be_true(self, decide, unknown, simulator, change):
+    def test_is_refused_with_impossible_figures(self, decide, unknown, simulator, change):
         simulator.fail({"on": "query", "action": "down"})
         assert decide(unknown, Action.MARK_FILLED, self.FIGURES | change)[0] == "refused"
         assert states() == ["settling"]
 
-    def test_needs_figures_in_the_database_too(self, unknown, admin_user):
+    def test_without_figures_is_refused_by_the_database(self, unknown, admin_user):
         with pytest.raises(IntegrityError, match="only_fills_state_figures"), transaction.atomic():
             request_intervention(
                 batch=unknown,
@@ -143,7 +143,7 @@ class TestMarkFilled:
 
 
 class TestMarkNotPlaced:
-    def test_buys_anew(self, decide, lost, venue, simulator):
+    def test_starts_another_attempt(self, decide, lost, venue, simulator):
         window_has_passed()
         assert decide(lost, Action.MARK_NOT_PLACED)[0] == "done"
         first, second = attempts()
@@ -152,12 +152,12 @@ class TestMarkNotPlaced:
         take_next_step(batch_id=lost.pk, venue=venue)
         assert (states(), len(simulator.book())) == (["completed"], 1)
 
-    def test_is_refused_when_the_venue_knows_it(self, decide, unknown):
+    def test_is_refused_when_the_venue_knows_the_order(self, decide, unknown):
         window_has_passed()
         assert decide(unknown, Action.MARK_NOT_PLACED)[0] == "refused"
         assert attempts()[0].state == AttemptState.SENT
 
-    def test_is_refused_while_it_may_still_be_accepted(self, decide, lost):
+    def test_is_refused_while_the_venue_may_still_accept_the_request(self, decide, lost):
         assert "may still accept" in decide(lost, Action.MARK_NOT_PLACED)[1]
         assert attempts()[0].state == AttemptState.SENT
 
@@ -170,7 +170,7 @@ class TestRetry:
         assert states() == ["completed"]
         assert decide(too_dear, Action.RETRY)[0] == "refused", "it is settled"
 
-    def test_is_refused_when_something_may_have_been_bought(self, decide, parked):
+    def test_is_refused_while_an_attempt_may_have_been_executed(self, decide, parked):
         assert "may have been executed" in decide(parked, Action.RETRY)[1]
         assert len(attempts()) == 1
 
@@ -185,7 +185,7 @@ class TestRetry:
         take_next_step(batch_id=too_dear.pk, venue=venue)
         assert states() == ["completed"] * 2
 
-    def test_uses_coins_that_were_bought_after_all(self, decide, unknown, now):
+    def test_uses_the_coins_of_a_late_fill(self, decide, unknown, now):
         presume_not_placed(attempt=attempts()[0], reason="given up")
         Attempt.objects.filter(state="new").update(state="parked", ended_at=now)
         Batch.objects.update(state="parked")
@@ -194,7 +194,7 @@ class TestRetry:
 
 
 class TestRefund:
-    def test_gives_the_money_back(self, decide, too_dear, shopper):
+    def test_returns_the_charges(self, decide, too_dear, shopper):
         assert decide(too_dear, Action.REFUND) == ("done", "1 orders are refunded")
         too_dear.refresh_from_db()
         assert (too_dear.state, states(), shopper.wallet.balance) == (BatchState.REFUNDED, ["refunded"], 100)
@@ -211,19 +211,19 @@ class TestRefund:
         assert (states(), simulator.book()) == (["refunded"], [])
 
     @pytest.mark.parametrize("case", ["unknown", "lost", "parked"])
-    def test_is_refused_when_something_may_have_been_bought(self, decide, request, case):
+    def test_is_refused_while_an_attempt_may_have_been_executed(self, decide, request, case):
         batch = request.getfixturevalue(case)
         assert decide(batch, Action.REFUND)[0] == "refused"
         assert states() == ["settling"]
 
-    def test_is_refused_when_it_was_bought_after_all(self, decide, unknown, now):
+    def test_is_refused_after_a_late_fill(self, decide, unknown, now):
         presume_not_placed(attempt=attempts()[0], reason="given up")
         outcome, detail = decide(unknown, Action.REFUND)
         assert (outcome, states()) == ("refused", ["settling"])
         assert "Its coins are surplus now" in detail
         assert Finding.objects.get().kind == "late_fill"
 
-    def test_is_refused_while_what_was_given_up_cannot_be_asked_for(self, decide, unknown, simulator):
+    def test_is_refused_while_an_attempt_that_was_given_up_cannot_be_looked_up(self, decide, unknown, simulator):
         presume_not_placed(attempt=attempts()[0], reason="given up")
         simulator.fail({"on": "query", "action": "down"})
         outcome, detail = decide(unknown, Action.REFUND)
@@ -231,7 +231,9 @@ class TestRefund:
         assert "could not be asked" in detail
 
     @pytest.mark.parametrize("action", [Action.REFUND, Action.RETRY])
-    def test_is_refused_while_what_was_given_up_is_open_there(self, decide, unknown, venue, monkeypatch, now, action):
+    def test_is_refused_while_an_attempt_that_was_given_up_is_open_at_the_venue(
+        self, decide, unknown, venue, monkeypatch, now, action
+    ):
         presume_not_placed(attempt=attempts()[0], reason="given up")
         Attempt.objects.filter(state="new").update(state="parked", ended_at=now)
         Batch.objects.update(state="parked")
@@ -271,12 +273,12 @@ class TestRecord:
                 change()
         assert Intervention.objects.get().venue_answer == {}
 
-    def test_keeps_what_the_venue_said(self, decide, unknown):
+    def test_keeps_the_venues_answer(self, decide, unknown):
         decide(unknown, Action.LOOK_UP)
         [said] = Intervention.objects.get().venue_answer.values()
         assert said["answer"] == "Executed"
 
-    def test_is_refused_at_once_when_no_attempt_is_in_doubt(self, too_dear, decide):
+    def test_is_not_made_when_no_attempt_is_in_doubt(self, too_dear, decide):
         with pytest.raises(InterventionRefused):
             decide(too_dear, Action.MARK_NOT_PLACED)
         assert not Intervention.objects.exists()

@@ -1,4 +1,4 @@
-"""Jobs, and the net below them, with real workers."""
+"""Jobs, retries and the sweep, with real workers."""
 
 import asyncio
 import itertools
@@ -47,7 +47,7 @@ def all_completed():
 
 
 def run_jobs():
-    """Run what is enqueued as a worker does, in this process."""
+    """Run the enqueued jobs as a worker does, in this process."""
     with app.replace_connector(app.connector.get_worker_connector()) as worker:
         asyncio.run(_run(worker))
 
@@ -65,7 +65,7 @@ class TestDeferring:
             raise ZeroDivisionError
         assert enqueued().count() == 0
 
-    def test_also_inside_a_workers_task(self, coin, monkeypatch):
+    def test_a_task_that_rolls_back_leaves_no_job(self, coin, monkeypatch):
         ran = []
 
         def defer_and_fail(*, coin_id, now):
@@ -80,14 +80,14 @@ class TestDeferring:
         assert ran == [coin.pk]
         assert enqueued("settlement.settle_batch").count() == 0
 
-    def test_what_commits_in_a_task_is_run(self, coin, place, monkeypatch):
+    def test_a_job_deferred_by_a_task_is_run(self, coin, place, monkeypatch):
         place("60.00")
         run_jobs()
         assert Attempt.objects.count() == 1
 
 
 class TestBackOff:
-    def test_grows_up_to_a_cap_with_some_chance_and_ends(self, settings):
+    def test_grows_to_a_maximum_with_a_random_part_and_ends(self, settings):
         configure(settings, "JOBS", max_attempts=6, retry_max_wait_seconds=8)
         from procrastinate.utils import utcnow
 
@@ -108,7 +108,7 @@ class TestSweep:
         place("60.00")
         ProcrastinateJob.objects.all()._raw_delete("default")
         sweep(now=now)
-        assert enqueued().count() == 0, "it may still be on its way"
+        assert enqueued().count() == 0, "the order's own job may not have run yet"
         sweep(now=now + settings.SETTLEMENT.sweep_after)
         assert enqueued().count() == 1
 
@@ -128,7 +128,7 @@ class TestSweep:
         assert enqueued("settlement.settle_batch").count() == 0
         for _ in range(2):
             sweep(now=now + timedelta(seconds=20))
-        assert enqueued("settlement.settle_batch").count() == 1, "the second sweep leaves it some time"
+        assert enqueued("settlement.settle_batch").count() == 1, "the second sweep does not nudge the attempt again"
 
     def test_rewrites_the_counters(self, place, now):
         place("6.00")
@@ -137,7 +137,7 @@ class TestSweep:
             sweep(now=now)
             assert read_counters(coin_names=["ABAN"]) == {"ABAN": Decimal("6.00")}
 
-    def test_is_harmless_many_times_at_once(self, place, now, settings, claim, venue):
+    def test_has_one_effect_when_run_many_times_at_once(self, place, now, settings, claim, venue):
         place("60.00")
 
         def run(_):
@@ -154,7 +154,7 @@ class TestOps:
         ("setting", "seconds"), [("PRICE_REFRESH_CRON", 10), ("SWEEP_CRON", 15), ("RESCUE_CRON", 30)]
     )
     def test_run_at_even_intervals(self, setting, seconds):
-        """A cron expression of six fields has its seconds last: first, they would run for a minute in ten."""
+        """In a cron expression of six fields the seconds come last; written first, a job would run for one minute in ten."""
         times = croniter(VARIABLES[setting].default, 1_800_000_000)
         moments = [times.get_next() for _ in range(10_000)]
         assert {after - before for before, after in itertools.pairwise(moments)} == {seconds}
@@ -199,7 +199,7 @@ def venue_environment(venue, simulator):
 
 
 class TestWorker:
-    def test_completes_what_was_placed_while_none_was_running(
+    def test_completes_orders_placed_while_no_worker_ran(
         self, place, make_worker, make_shopper, simulator, venue_environment
     ):
         for _ in range(20):
@@ -209,7 +209,9 @@ class TestWorker:
         assert len(simulator.book()) <= 2
         assert verify_everything() == []
 
-    def test_that_dies_leaves_nothing_behind(self, place, make_worker, make_shopper, simulator, venue_environment):
+    def test_that_dies_leaves_its_purchase_to_the_next_worker(
+        self, place, make_worker, make_shopper, simulator, venue_environment
+    ):
         simulator.fail({"on": "place", "action": "accept_then_hang", "times": 1, "wait": 30})
         place("12.00", of=make_shopper())
         doomed = make_worker(**venue_environment)
@@ -222,7 +224,7 @@ class TestWorker:
         assert len(simulator.book()) == 1
         assert Transaction.objects.filter(kind="fill").count() == 1
 
-    def test_finds_the_pool_although_the_counter_is_flushed(
+    def test_buys_a_full_pool_although_its_counter_was_flushed(
         self, place, make_worker, make_shopper, simulator, venue_environment
     ):
         make_worker(**venue_environment)
@@ -232,7 +234,9 @@ class TestWorker:
         wait_for(all_completed, seconds=30)
         assert len(simulator.book()) == 1
 
-    def test_does_without_any_job(self, place, make_worker, make_shopper, simulator, venue_environment):
+    def test_completes_orders_whose_jobs_were_all_lost(
+        self, place, make_worker, make_shopper, simulator, venue_environment
+    ):
         for _ in range(5):
             place("12.00", of=make_shopper())
         ProcrastinateJob.objects.all()._raw_delete("default")
@@ -243,12 +247,14 @@ class TestWorker:
 
 
 class TestCrowd:
-    """Many workers at once: what is bought is what is needed, and nothing is stuck."""
+    """Many workers at once buy as many coins as the orders need, and complete all orders."""
 
     SOON = {"STALLED_WORKER_SECONDS": "2", "RESCUE_CRON": "* * * * * *", "LOOKUP_MAX_WAIT_SECONDS": "1"}
 
     @pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.matrix)])
-    def test_of_four_workers(self, coin, place, make_worker, make_shopper, simulator, venue_environment, count):
+    def test_of_four_workers_buys_what_orders_need(
+        self, coin, place, make_worker, make_shopper, simulator, venue_environment, count
+    ):
         for _ in range(4):
             make_worker(**venue_environment)
         for number in range(count):
@@ -256,7 +262,7 @@ class TestCrowd:
         self._assert_bought_what_was_needed(simulator, coin, count)
 
     @pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.matrix)])
-    def test_of_two_workers_that_are_killed_every_two_seconds(
+    def test_of_two_workers_killed_every_two_seconds_buys_what_orders_need(
         self, coin, place, make_worker, make_shopper, simulator, venue_environment, count
     ):
         simulator.fail({"on": "place", "action": "delay", "wait": 0.3})
@@ -285,12 +291,14 @@ class TestCrowd:
         inventory = Wallet.objects.get(owner=None, role="inventory", asset="ABAN").balance
         assert bought * (1 - Decimal("0.001")) == delivered + inventory
         assert len(simulator.book("ABAN")) == Attempt.objects.filter(state="filled").count()
-        assert inventory < Decimal("0.02") * len(simulator.book("ABAN")), "steps, not a purchase too many"
+        assert inventory < Decimal("0.02") * len(simulator.book("ABAN")), (
+            "the surplus comes from rounding up to steps, not from an extra purchase"
+        )
         assert verify_everything() == []
 
 
 class TestHangingVenue:
-    def test_on_one_symbol_holds_up_no_other_coin_and_no_session(
+    def test_on_one_symbol_delays_no_other_coin_and_holds_no_database_session(
         self, coin, make_worker, make_shopper, simulator, venue, place
     ):
         simulator.set_prices(BETA="5.00")
@@ -304,7 +312,7 @@ class TestHangingVenue:
         wait_for(lambda: simulator.book("ABAN"), seconds=30)
         placed = place("15.00", of=make_shopper(), crypto="BETA")
         wait_for(lambda: Order.objects.get(pk=placed.pk).state == "completed", seconds=5)
-        assert attempts()[0].state == "sent", "its answer is still waited for"
+        assert attempts()[0].state == "sent", "the worker still waits for the venue's answer"
         with connection.cursor() as cursor:
             cursor.execute(
                 """SELECT state, query FROM pg_stat_activity
@@ -317,7 +325,7 @@ class TestHangingVenue:
 
 class TestBacklog:
     @pytest.mark.parametrize("count", [500, pytest.param(5000, marks=pytest.mark.matrix)])
-    def test_of_thousands_is_a_few_purchases_and_other_coins_do_not_wait(
+    def test_of_one_coin_needs_few_purchases_and_delays_no_other_coin(
         self, coin, make_worker, make_shopper, simulator, venue, settings, count
     ):
         configure(settings, "RISK", max_orders=10**6, max_value=Decimal(10**9))

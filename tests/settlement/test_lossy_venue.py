@@ -1,7 +1,7 @@
-"""A venue that loses, garbles, delays, cuts short and refuses: what the book says is what customers and house got.
+"""Settlement with a venue that loses, garbles or delays answers, fills orders partly and refuses some.
 
-LOSSY_RUNS says how many runs (a few in the ordinary tests, `task test:lossy` makes a thousand), LOSSY_SEED repeats
-one; the seed is printed.
+Each run prints its seed. LOSSY_SEED=SEED repeats a run with that seed. LOSSY_RUNS is the number of runs: a few in the
+ordinary tests, a thousand with `task test:lossy`.
 """
 
 import os
@@ -34,7 +34,7 @@ RUNS = int(os.environ.get("LOSSY_RUNS", "12"))
 SEED = int(os.environ.get("LOSSY_SEED") or random.SystemRandom().randrange(10**6))
 COMMISSION = Decimal("0.001")
 
-# How often each happens to a new order, out of all.
+# The weight of each behaviour when the venue gets a new order.
 PLACING = {
     "fine": 8,
     "accept_then_drop": 3,
@@ -67,7 +67,7 @@ def impatient(settings):
     configure(settings, "RISK", max_orders=10**6, max_cancels=10**6, max_value=Decimal(10**9))
 
 
-def test_purchases_are_what_was_delivered_and_the_houses_surplus(impatient, venue, simulator, coin, make_shopper):
+def test_purchases_equal_delivered_coins_plus_the_houses_surplus(impatient, venue, simulator, coin, make_shopper):
     sys.stdout.write(f"\n{RUNS} runs with a lossy venue: LOSSY_SEED={SEED}\n")
     chance = random.Random(SEED)
     customers = [make_shopper("100000.00") for _ in range(4)]
@@ -90,7 +90,7 @@ def test_purchases_are_what_was_delivered_and_the_houses_surplus(impatient, venu
 
 
 def _play(chance, venue, simulator, coin, customers):
-    """Place some orders while the venue misbehaves, and go on until nothing is open."""
+    """Place some orders while the venue misbehaves, and take steps until all orders have ended."""
     simulator.fail(
         *_rules(chance, "place", PLACING, chance.randrange(6)), *_rules(chance, "query", ASKING, chance.randrange(12))
     )
@@ -112,7 +112,7 @@ def _play(chance, venue, simulator, coin, customers):
     given_up = Attempt.objects.filter(recheck_at__isnull=False)
     for attempt in given_up:
         recheck_attempt(attempt_id=attempt.pk, venue=venue)
-    given_up.update(recheck_at=None)  # the day for which they are asked for is over
+    given_up.update(recheck_at=None)  # their day of rechecks is over
 
 
 def _rules(chance, occasion, odds, count):
@@ -120,13 +120,13 @@ def _rules(chance, occasion, odds, count):
         rule = {"on": occasion, "times": 1, "action": name, **RULES.get(name, {})}
         if name == "partial":
             rule["fraction"] = f"{chance.uniform(0.3, 0.95):.3f}"
-        if name == "late":  # beyond our patience, and within or beyond the request's window
+        if name == "late":  # longer than our read timeout; sometimes longer than the request's window
             rule["wait"] = chance.uniform(0.21, 0.3)
         yield rule
 
 
 def _step(chance, venue, coin, due_at=None):
-    """What a worker would do next; now and then twice at once."""
+    """Take the step that a worker would take next; sometimes take it twice at once."""
     end_pauses()
     claim_waiting_orders(coin_id=coin.pk, now=due_at or timezone.now())
     attempt = Attempt.objects.filter(state__in=IN_FLIGHT).first()

@@ -1,4 +1,4 @@
-"""Trouble at the venue, and staff's switches: nothing is bought, nobody is refunded, all of it ends."""
+"""Pauses of buying, by trouble at the venue or by staff: orders wait and are not refunded, and the pause ends."""
 
 from datetime import timedelta
 
@@ -48,7 +48,7 @@ class TestTrouble:
         ],
         ids=["account empty", "key refused", "market closed", "no prices"],
     )
-    def test_pauses_and_refunds_nobody_and_ends(
+    def test_pauses_buying_refunds_nobody_and_ends(
         self, place, settle, simulator, venue, settings, trouble, mend, of_coin, caplog
     ):
         configure(settings, "SETTLEMENT", max_attempts=2)
@@ -68,7 +68,7 @@ class TestTrouble:
         batch.refresh_from_db()
         assert (batch.state, states(), Pause.objects.count()) == (BatchState.SETTLED, ["completed"], 0)
 
-    def test_grows_the_wait_up_to_a_cap_and_obeys_the_venue(self, coin, now, settings):
+    def test_pauses_for_a_growing_time_or_as_long_as_the_venue_asks(self, coin, now, settings):
         configure(settings, "SETTLEMENT", pause_max_seconds=5)
 
         def wait(least=0):
@@ -78,7 +78,7 @@ class TestTrouble:
         assert [wait() for _ in range(5)] == [1, 2, 4, 5, 5]
         assert wait(90) == 90
 
-    def test_of_a_coin_leaves_the_others_alone(self, coin, now):
+    def test_with_a_coin_does_not_pause_other_coins(self, coin, now):
         other = make_coin("BETA", "1.00")
         pause_for_trouble(coin=coin, reason="trouble", at_least_seconds=9, now=now)
         assert find_pause(coin_id=other.pk, now=now) is None
@@ -87,7 +87,7 @@ class TestTrouble:
         assert find_pause(coin_id=coin.pk, now=now).coin == coin
         assert find_pause(coin_id=coin.pk, now=now + timedelta(seconds=9)) is None
 
-    def test_keeps_orders_waiting_and_one_claim_for_its_end(self, place, claim, coin, now):
+    def test_keeps_orders_waiting_and_one_claim_job_for_the_end_of_the_pause(self, place, claim, coin, now):
         pause_for_trouble(coin=coin, reason="trouble", at_least_seconds=30, now=now)
         for _ in range(3):
             place("12.00")
@@ -101,9 +101,9 @@ class TestTrouble:
 
 
 class TestTooManyCalls:
-    """The venue bans who goes on calling: then nothing is asked, not even for prices, until it is over."""
+    """The venue bans a client that keeps calling, so all calls stop for a time, also those for prices."""
 
-    def test_of_orders_stop_questions_too(self, place, settle, simulator, venue, coin, now):
+    def test_when_placing_orders_stops_price_reads_too(self, place, settle, simulator, venue, coin, now):
         simulator.fail({"on": "place", "action": "rate_limit", "times": 1})
         place("60.00")
         settle()
@@ -113,16 +113,16 @@ class TestTooManyCalls:
         coin.save()
         simulator.fail({"action": "down"})
         refresh_prices(venue=venue, source="binance", now=now)
-        assert Pause.objects.get().times == 1, "nothing was asked"
+        assert Pause.objects.get().times == 1, "no call was made"
 
-    def test_of_questions_for_prices(self, coin, simulator, venue, now):
+    def test_when_reading_prices_stops_all_calls(self, coin, simulator, venue, now):
         coin.fixed_price = None
         coin.save()
         simulator.fail({"on": "ticker", "action": "rate_limit", "times": 1})
         refresh_prices(venue=venue, source="binance", now=now)
         assert find_pause(coin_id=coin.pk, now=now).stops_all_calls
 
-    def test_of_questions_for_an_order_put_it_off(self, place, settle, simulator, venue):
+    def test_when_looking_up_an_order_delays_the_next_lookup(self, place, settle, simulator, venue):
         simulator.fail(
             {"on": "place", "action": "accept_then_drop", "times": 1}, {"on": "query", "action": "rate_limit"}
         )
@@ -139,7 +139,7 @@ class TestTooManyCalls:
 
 
 class TestStaff:
-    def test_pause_and_lift_a_coin_or_all(self, place, claim, coin, admin_user, now, venue, simulator):
+    def test_pause_a_coin_or_all_coins_and_lift_the_pause(self, place, claim, coin, admin_user, now, venue, simulator):
         place("60.00")
         batch = claim()
         for paused in (coin, None):
@@ -155,7 +155,7 @@ class TestStaff:
         take_next_step(batch_id=batch.pk, venue=venue)
         assert states() == ["completed", "pending", "pending"]
 
-    def test_close_the_shop_within_seconds(self, api, shopper, coin):
+    def test_close_and_open_the_shop_with_immediate_effect(self, api, shopper, coin):
         for is_open in (False, True, False):
             open_or_close_shop(is_open=is_open, reason="maintenance")
             answer = api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper)

@@ -1,4 +1,4 @@
-"""Nothing that is asked for all the time reads a growing table from end to end: by the plans of the real statements."""
+"""Frequent statements never scan a whole growing table, according to Postgres' plans for them."""
 
 from contextlib import contextmanager
 from datetime import timedelta
@@ -35,7 +35,7 @@ GROWING = {
 
 
 class Plans:
-    """What Postgres is about to do for each statement, asked before it does."""
+    """Asks Postgres for the plan of each statement before the statement runs."""
 
     def __init__(self):
         self.read_from_end_to_end, self.count = [], 0
@@ -62,7 +62,7 @@ def _sequential(node):
         yield from _sequential(child)
 
 
-# Years of small purchases and of prices: the history has few of either.
+# Years of small purchases and price changes, because the settled history has few of them.
 _MORE = """
 WITH batch AS (
     INSERT INTO settlement_batch (coin_id, state, orders_count, needed, charged, reserved, reason, created_at, closed_at)
@@ -96,14 +96,14 @@ def plans(coin, now):
 
 @pytest.fixture
 def regular(plans, make_shopper, place):
-    """A customer with orders and movements of their own among those of all the others."""
+    """A customer with some orders and movements, in tables that hold those of many others."""
     shopper = make_shopper("1000.00")
     for _ in range(3):
         place("12.00", of=shopper)
     return shopper
 
 
-def test_of_the_api(plans, regular, api):
+def test_the_api_scans_no_growing_table(plans, regular, api):
     order = Order.objects.filter(customer=regular.user).latest("id").pk
     with plans.watched():
         placed = [
@@ -141,7 +141,7 @@ def test_of_the_api(plans, regular, api):
     assert plans.read_from_end_to_end == []
 
 
-def test_of_settlement(plans, regular, claim, venue, now):
+def test_settlement_scans_no_growing_table(plans, regular, claim, venue, now):
     with plans.watched():
         batch = claim()
         take_next_step(batch_id=batch.pk, venue=venue)
@@ -151,7 +151,7 @@ def test_of_settlement(plans, regular, claim, venue, now):
     assert plans.read_from_end_to_end == []
 
 
-def test_of_the_to_do_page_and_the_metrics(plans, regular, now):
+def test_the_to_do_page_and_the_metrics_scan_no_growing_table(plans, regular, now):
     later = now + timedelta(hours=1)
     with plans.watched():
         list_to_do(now=later)

@@ -27,7 +27,7 @@ from settlement.venues.registry import find_profile
         (400, "-1006", "An unexpected response was received from the message bus.", Unknown),
     ],
 )
-def test_only_what_is_listed_proves_anything(status, code, message, verdict):
+def test_only_listed_refusals_are_not_unknown(status, code, message, verdict):
     assert isinstance(BINANCE.judge_refusal(status=status, code=code, message=message, headers={}), verdict)
 
 
@@ -40,10 +40,10 @@ def test_retry_after_is_obeyed(value, seconds):
 @pytest.mark.parametrize(
     ("name", "profile"), [("binance", BINANCE), ("binanceus", BINANCE_US), ("kraken", UNPROVEN), ("coinbase", UNPROVEN)]
 )
-def test_a_venue_has_its_own_profile_or_that_of_all_unproven_ones(name, profile):
+def test_a_venue_has_its_own_profile_or_the_unproven_one(name, profile):
     assert find_profile(name) is profile
 
 
-def test_a_venue_is_unproven_until_its_requests_are_known_to_expire():
+def test_the_unproven_profile_assumes_that_requests_do_not_expire():
     assert (BINANCE.requests_expire, BINANCE_US.requests_expire, UNPROVEN.requests_expire) == (True, True, False)
     assert (BINANCE.lists_by_id, BINANCE_US.lists_by_id, UNPROVEN.lists_by_id) == (True, True, False)

@@ -1,4 +1,4 @@
-"""The queue's tables as this project sets them: workers poll, and no insert notifies anybody."""
+"""The settings of the queue's tables: workers poll, and an insert sends no notification."""
 
 import select
 
@@ -13,8 +13,8 @@ from trading import jobs
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_no_job_notifies():
-    """Also after an update of Procrastinate: its migrations may bring another trigger, or the same again."""
+def test_no_job_sends_a_notification():
+    """Fails if an update of Procrastinate adds a notifying trigger, or restores the one that we removed."""
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as listener:
         listener.autocommit = True
         listener.execute("LISTEN procrastinate_any_queue_v1")
@@ -26,12 +26,12 @@ def test_no_job_notifies():
         assert [heard.channel for heard in listener.notifies(timeout=0.5)] == ["heard"]
 
 
-def test_workers_look_often_instead():
+def test_workers_poll_four_times_a_second():
     assert settings.PROCRASTINATE_WORKER_DEFAULTS["listen_notify"] is False
     assert settings.PROCRASTINATE_WORKER_DEFAULTS["fetch_job_polling_interval"] <= 0.25
 
 
-def test_the_tables_of_jobs_are_cleaned_by_number():
+def test_the_job_tables_are_vacuumed_after_a_fixed_number_of_rows():
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT relname FROM pg_class WHERE 'autovacuum_vacuum_scale_factor=0' = ANY(reloptions)
@@ -40,8 +40,8 @@ def test_the_tables_of_jobs_are_cleaned_by_number():
         assert [name for (name,) in cursor.fetchall()] == ["procrastinate_events", "procrastinate_jobs"]
 
 
-def test_a_burst_of_jobs_is_fetched_from_by_a_worker_that_had_nothing_to_do():
-    """Its session plans for the empty table it has met, and keeps to that."""
+def test_an_idle_worker_fetches_quickly_from_a_sudden_backlog():
+    """The session of an idle worker keeps the plan that Postgres made while the table was empty."""
     fetch = sql.queries["fetch_job"].replace("%(queues)s", "NULL").replace("%(worker_id)s", "NULL")
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE procrastinate_jobs")
@@ -54,4 +54,5 @@ def test_a_burst_of_jobs_is_fetched_from_by_a_worker_that_had_nothing_to_do():
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {fetch}")
         plan = cursor.fetchone()[0][0]["Plan"]
     assert plan["Actual Rows"] == 1
-    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 2000  # millions, when all are compared with all
+    # It would be millions if each job were compared with all others.
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 2000

@@ -1,4 +1,4 @@
-"""What the venue and we say of the same purchases; the venue is a process of its own, with a book that can be edited."""
+"""Reconciliation with a venue in another process, whose order book the tests edit."""
 
 import sqlite3
 import threading
@@ -41,7 +41,7 @@ def no_lag(settings):
 
 @pytest.fixture
 def venue(venue):
-    venue._client.enableRateLimit = False  # it would make every list wait
+    venue._client.enableRateLimit = False  # else each page of a list would wait
     return venue
 
 
@@ -56,7 +56,7 @@ def reconcile(venue):
 
 @pytest.fixture
 def edit_book(simulator, tmp_path):
-    """Change what the venue has on record."""
+    """Change the orders in the venue's book."""
 
     def run(statement, *rows):
         with sqlite3.connect(tmp_path / "book.sqlite", timeout=5) as book:
@@ -67,7 +67,7 @@ def edit_book(simulator, tmp_path):
 
 @pytest.fixture
 def buy(simulator, venue):
-    """Buy at the venue behind our books' back."""
+    """Buy at the venue without an attempt of ours."""
 
     def at_the_venue(quantity="5", *, name=None):
         name = name or new_client_order_id()
@@ -86,7 +86,7 @@ def buy(simulator, venue):
 
 
 def command(*arguments):
-    """The exit code of `manage.py reconcile`, and what it says."""
+    """Run `manage.py reconcile`, and return its exit code and output."""
     out = StringIO()
     try:
         call_command("reconcile", *arguments, stdout=out)
@@ -101,7 +101,7 @@ def at_our_venue(venue, monkeypatch):
 
 
 def found(**wanted):
-    """Open findings, as (kind, subject)."""
+    """Return the open findings, as (kind, subject)."""
     return [(row.kind, row.subject) for row in Finding.objects.filter(closed_at=None, **wanted).order_by("id")]
 
 
@@ -146,24 +146,24 @@ class TestNothingToFind:
         assert attempts()[0].cost > Decimal(simulator.book()[0]["cummulativeQuoteQty"])
         assert reconcile().findings == []
 
-    def test_while_staff_decide(self, place, settle, simulator, reconcile):
+    def test_while_a_batch_waits_for_staff(self, place, settle, simulator, reconcile):
         simulator.set_account(balances={"BNB": "1000"}, commission_asset="BNB")
         place("60.00")
         settle()
         assert attempts()[0].state == AttemptState.PARKED
         assert reconcile().findings == []
 
-    def test_in_a_coin_that_the_venue_does_not_list(self, reconcile, coin, simulator):
+    def test_for_a_coin_that_the_venue_does_not_list(self, reconcile, coin, simulator):
         make_coin("NOLIST", "1.00")
         done = reconcile()
         assert (done.findings, done.unasked) == ([], [])
 
-    def test_of_orders_that_others_placed_there(self, buy, coin, reconcile):
+    def test_when_others_placed_orders_at_the_venue(self, buy, coin, reconcile):
         buy(name="web_1234")
         done = reconcile()
         assert (done.purchases, done.findings) == (0, [])
 
-    def test_before_the_window(self, place, settle, simulator, edit_book, reconcile):
+    def test_in_purchases_before_the_window(self, place, settle, simulator, edit_book, reconcile):
         place("60.00")
         settle()
         edit_book("DELETE FROM trade")
@@ -192,18 +192,18 @@ class TestExtra:
         reconcile()
         assert found() == [("extra", f"order {name} 2")]
 
-    def test_is_not_one_that_bought_nothing(self, coin, buy, simulator, reconcile, edit_book):
+    def test_is_not_an_order_that_bought_nothing(self, coin, buy, simulator, reconcile, edit_book):
         buy()
         edit_book("UPDATE venue_order SET executed = '0', quote = '0', status = 'EXPIRED'")
         assert reconcile().findings == []
 
-    def test_stays_while_the_venue_knows_it_though_its_list_does_not(self, coin, buy, reconcile, venue, monkeypatch):
+    def test_stays_if_only_the_venues_list_leaves_the_order_out(self, coin, buy, reconcile, venue, monkeypatch):
         buy()
         reconcile()
         monkeypatch.setattr(venue, "list_purchases", lambda **_: [])
         assert len(reconcile().findings) == 1
 
-    def test_is_gone_with_the_order(self, coin, buy, reconcile, edit_book):
+    def test_closes_when_the_venue_no_longer_knows_the_order(self, coin, buy, reconcile, edit_book):
         buy()
         reconcile()
         edit_book("DELETE FROM trade")
@@ -229,25 +229,25 @@ class TestMissing:
         assert (finding.kind, finding.subject, finding.attempt) == ("missing", subject_of(forgotten), forgotten)
         assert (finding.ours, finding.amount) == ("15.02 for 60.08", Decimal("-15.02"))
 
-    def test_is_not_one_that_the_list_has_left_out(self, place, settle, reconcile, venue, monkeypatch):
+    def test_is_not_a_fill_that_only_the_list_leaves_out(self, place, settle, reconcile, venue, monkeypatch):
         place("60.00")
         settle()
         monkeypatch.setattr(venue, "list_purchases", lambda **_: [])
         assert reconcile().findings == []
 
-    def test_is_not_one_that_could_not_be_looked_up(self, forgotten, simulator, reconcile, venue, monkeypatch):
+    def test_is_not_a_fill_that_could_not_be_looked_up(self, forgotten, simulator, reconcile, venue, monkeypatch):
         monkeypatch.setattr(venue, "list_purchases", lambda **_: [])
         simulator.fail({"on": "query", "action": "down"})
         done = reconcile()
         assert (done.findings, done.unasked) == ([], ["ABAN"])
 
-    def test_is_not_a_young_one(self, forgotten, reconcile, settings):
+    def test_is_not_a_recent_fill(self, forgotten, reconcile, settings):
         configure(settings, "SETTLEMENT", not_found_margin=timedelta(seconds=30))
         assert reconcile().findings == []
         Attempt.objects.update(ended_at=timezone.now() - timedelta(seconds=31))
         assert len(reconcile().findings) == 1
 
-    def test_is_gone_when_the_venue_remembers(self, place, settle, edit_book, reconcile):
+    def test_closes_when_the_venue_knows_the_fill_again(self, place, settle, edit_book, reconcile):
         place("60.00")
         settle()
         edit_book("UPDATE venue_order SET symbol = 'XABANUSDT'")
@@ -272,7 +272,7 @@ class TestDiffers:
         ],
         ids=["cost", "quantity", "empty", "never sent", "another order"],
     )
-    def test_is_an_attempt_that_says_otherwise(self, place, settle, reconcile, statement, amount):
+    def test_is_an_attempt_with_other_figures_than_the_venue(self, place, settle, reconcile, statement, amount):
         place("60.00")
         settle()
         tamper(statement)
@@ -280,7 +280,7 @@ class TestDiffers:
         [finding] = Finding.objects.filter(kind="differs")
         assert (finding.subject, finding.amount) == (subject_of(attempts()[0]), amount)
 
-    def test_is_an_order_of_the_venue_that_was_changed(self, place, settle, edit_book, reconcile):
+    def test_is_an_order_whose_figures_changed_at_the_venue(self, place, settle, edit_book, reconcile):
         place("60.00")
         settle()
         edit_book("UPDATE trade SET quantity = '16.02', quote = '64.08'")
@@ -292,13 +292,13 @@ class TestDiffers:
             "closed, 16.02 for 64.08",
         )
 
-    def test_is_an_order_that_is_still_open(self, place, settle, edit_book, reconcile):
+    def test_is_an_order_that_is_still_open_at_the_venue(self, place, settle, edit_book, reconcile):
         place("60.00")
         settle()
         edit_book("UPDATE venue_order SET status = 'PARTIALLY_FILLED'")
         assert [finding.kind for finding in reconcile().findings] == ["differs"]
 
-    def test_is_gone_when_the_figures_agree(self, place, settle, reconcile):
+    def test_closes_when_the_figures_agree(self, place, settle, reconcile):
         place("60.00")
         settle()
         tamper("UPDATE settlement_attempt SET cost = cost + 1")
@@ -307,7 +307,7 @@ class TestDiffers:
         done = reconcile()
         assert (done.findings, done.closed) == ([], 2)
 
-    def test_stays_while_the_venue_says_so_though_its_list_does_not(self, place, settle, reconcile, venue, monkeypatch):
+    def test_stays_if_only_the_venues_list_leaves_the_order_out(self, place, settle, reconcile, venue, monkeypatch):
         place("60.00")
         settle()
         tamper("UPDATE settlement_attempt SET state = 'empty', executed = 0, commission = 0")
@@ -316,7 +316,7 @@ class TestDiffers:
         reconcile()
         assert found(kind="differs") == [("differs", subject_of(attempts()[0]))]
 
-    def test_is_a_refused_one_that_was_bought(self, place, settle, simulator, buy, reconcile):
+    def test_is_a_late_fill_if_a_refused_attempt_was_bought(self, place, settle, simulator, buy, reconcile):
         simulator.fail({"on": "place", "action": "reject"})
         place("60.00")
         settle()
@@ -329,7 +329,7 @@ class TestDiffers:
 class TestLateFill:
     @pytest.fixture
     def bought_twice(self, place, settle, simulator, settings):
-        """The venue bought, and said "not found" for longer than anybody waits."""
+        """An attempt that was executed, while the venue said "not found" until a second attempt was sent."""
         configure(settings, "VENUE", recv_window=timedelta(seconds=0.5))
         configure(settings, "SETTLEMENT", not_found_times=2)
         simulator.fail(
@@ -362,7 +362,7 @@ class TestLateFill:
         done = reconcile()
         assert (done.late_fills, done.closed, found()) == (0, 0, [("late_fill", subject_of(bought_twice))])
 
-    def test_is_booked_once_though_others_recheck_it(self, bought_twice, reconcile, venue):
+    def test_is_booked_once_while_others_recheck_the_attempt(self, bought_twice, reconcile, venue):
         def run(number):
             if number == 0:
                 reconcile()
@@ -374,7 +374,7 @@ class TestLateFill:
         assert Transaction.objects.filter(kind="fill").count() == 2
         assert found() == [("late_fill", subject_of(bought_twice))]
 
-    def test_with_commission_in_a_third_asset_says_so(self, bought_twice, edit_book, reconcile):
+    def test_names_commission_in_a_third_asset(self, bought_twice, edit_book, reconcile):
         edit_book("UPDATE trade SET commission_asset = 'BNB' WHERE order_id = 1")
         reconcile()
         assert found() == [("late_fill", subject_of(bought_twice))]
@@ -382,7 +382,7 @@ class TestLateFill:
 
 
 def closing(call):
-    """Call it in a thread that leaves no connection behind."""
+    """Wrap a call so that it closes its thread's database connection."""
 
     def run(**arguments):
         try:
@@ -394,7 +394,7 @@ def closing(call):
 
 
 class TestLedger:
-    def test_breaks_a_rule_and_keeps_it_again(self, place, settle, reconcile):
+    def test_raises_a_finding_until_its_rules_hold_again(self, place, settle, reconcile):
         place("60.00")
         settle()
         tamper("UPDATE wallets_wallet SET balance = balance + 1 WHERE role = 'inventory'")
@@ -417,7 +417,7 @@ class TestFindings:
         tamper("UPDATE settlement_attempt SET cost = cost + 1 WHERE number = 1 AND venue_order_id = '2'")
         tamper("UPDATE wallets_wallet SET balance = balance + 1 WHERE role = 'inventory'")
 
-    def test_are_not_added_twice(self, one_of_each, reconcile):
+    def test_are_not_raised_twice(self, one_of_each, reconcile):
         first = {finding.pk: finding.seen_at for finding in reconcile().findings}
         assert [kind for kind, _ in found()] == ["extra", "missing", "differs", "ledger", "ledger", "ledger"]
         second = {finding.pk: finding.seen_at for finding in reconcile().findings}
@@ -425,7 +425,7 @@ class TestFindings:
         assert all(second[pk] > seen_at for pk, seen_at in first.items())
         assert Finding.objects.count() == 6
 
-    def test_stay_when_the_venue_is_away(self, one_of_each, reconcile, simulator):
+    def test_stay_open_when_the_venue_does_not_answer(self, one_of_each, reconcile, simulator):
         reconcile()
         before = found()
         simulator.fail({"on": "query", "action": "down"})
@@ -438,7 +438,7 @@ class TestFindings:
         assert count_open_findings() == {"missing": 1, "extra": 1, "differs": 1, "late_fill": 0, "ledger": 3}
         assert 'exchange_findings{kind="ledger"} 3.0' in client.get("/metrics/").content.decode()
 
-    def test_that_staff_have_closed_are_not_raised_again_until_they_change(
+    def test_that_staff_closed_are_raised_again_only_with_other_figures(
         self, coin, buy, reconcile, admin_user, edit_book
     ):
         buy()
@@ -449,7 +449,7 @@ class TestFindings:
         [again] = reconcile().findings
         assert again.pk != finding.pk
 
-    def test_of_a_run_that_began_later_are_left_to_it(self, coin, buy, venue, reconcile, edit_book):
+    def test_of_a_later_run_are_not_closed_by_an_earlier_one(self, coin, buy, venue, reconcile, edit_book):
         begun = timezone.now()
         buy()
         reconcile()
@@ -460,12 +460,12 @@ class TestFindings:
 
 
 class TestList:
-    def test_knows_our_ids_by_their_beginning(self):
+    def test_recognises_our_orders_by_the_prefix_of_their_ids(self):
         assert new_client_order_id().startswith(CLIENT_ORDER_ID_PREFIX)
 
     @pytest.fixture
     def many(self, simulator, edit_book):
-        """1,300 orders of one millisecond, and some before and after."""
+        """1,300 orders placed in one millisecond, one before them and 100 after them."""
         now = int(time.time() * 1000)
         moments = [now - 40 * 3_600_000, *[now - 30 * 3_600_000] * 1300, *range(now - 100, now)]
         edit_book(
@@ -475,7 +475,7 @@ class TestList:
         )
         return simulator.book()
 
-    def test_of_more_than_a_page_loses_none(self, many, venue):
+    def test_of_several_pages_is_complete(self, many, venue):
         listed = venue.list_purchases(coin="ABAN", since=timezone.now() - 2 * DAY)
         assert [order.client_order_id for order in listed] == [order["clientOrderId"] for order in many]
         assert {(order.quantity, order.cost, order.final) for order in listed} == {(1, 4, True)}
@@ -485,11 +485,11 @@ class TestList:
         assert len(venue.list_purchases(coin="ABAN", since=timezone.now() - timedelta(hours=1))) == 100
         assert len(venue.list_purchases(coin="ABAN", since=timezone.now() - timedelta(days=5))) == 1401
 
-    def test_of_more_than_a_page_is_reconciled(self, many, venue, coin, reconcile):
+    def test_of_several_pages_is_reconciled(self, many, venue, coin, reconcile):
         done = reconcile()
         assert (done.purchases, len(done.findings)) == (1401, 1401)
 
-    def test_of_a_venue_that_lists_by_time(self, many, venue, monkeypatch, edit_book):
+    def test_by_time_is_complete_or_refused(self, many, venue, monkeypatch, edit_book):
         monkeypatch.setattr(venue, "_profile", replace(venue._profile, lists_by_id=False))
         since = timezone.now() - 2 * DAY
         with pytest.raises(VenueAway, match="one moment"):
@@ -501,7 +501,7 @@ class TestList:
     @pytest.mark.parametrize(
         "rule", [{"action": "down"}, {"action": "rate_limit"}, {"action": "reject", "code": -1021, "msg": "Timestamp"}]
     )
-    def test_is_complete_or_none(self, many, venue, simulator, rule):
+    def test_is_refused_when_a_page_is_missing(self, many, venue, simulator, rule):
         simulator.fail({"on": "query", "action": "delay", "wait": 0.01, "times": 2}, {"on": "query", **rule})
         with pytest.raises(VenueAway):
             venue.list_purchases(coin="ABAN", since=timezone.now() - 2 * DAY)
@@ -509,7 +509,7 @@ class TestList:
         assert len(venue.list_purchases(coin="ABAN", since=timezone.now() - 2 * DAY)) == 1401
 
     @pytest.mark.parametrize("answer", ["<html>", [{}], [None], {"orders": []}])
-    def test_of_a_proxy_counts_as_no_list(self, simulator, venue, monkeypatch, answer):
+    def test_is_refused_when_a_proxy_answers_instead_of_the_venue(self, simulator, venue, monkeypatch, answer):
         monkeypatch.setattr(venue._client, "privateGetAllOrders", lambda _: answer)
         with pytest.raises(VenueAway):
             venue.list_purchases(coin="ABAN", since=timezone.now() - DAY)
@@ -531,7 +531,7 @@ class TestCommand:
         assert name in said
         assert "ABAN" in said
 
-    def test_says_when_the_venue_could_not_be_asked(self, coin, buy, simulator):
+    def test_says_that_the_venue_did_not_answer(self, coin, buy, simulator):
         name = buy()
         assert command()[0] == 1
         simulator.fail({"on": "query", "action": "down"})
@@ -542,7 +542,7 @@ class TestCommand:
         assert "ABAN" in said.rsplit("asked", 1)[1]
 
     @pytest.mark.parametrize("days", ["0", "-1", "x", "99999999999"])
-    def test_refuses_days_that_make_no_sense(self, days):
+    def test_refuses_an_impossible_number_of_days(self, days):
         with pytest.raises(Exception, match="days"):
             call_command("reconcile", f"--days={days}")
 
@@ -564,9 +564,7 @@ class TestWhileSettlementGoesOn:
         reconcile()
         assert held == [False, False]
 
-    def test_a_purchase_around_the_list_is_neither_missing_nor_extra(
-        self, place, settle, reconcile, venue, monkeypatch
-    ):
+    def test_purchases_before_and_after_the_list_raise_no_finding(self, place, settle, reconcile, venue, monkeypatch):
         inner = venue.list_purchases
 
         def settle_list_and_settle(**arguments):
@@ -586,8 +584,10 @@ class TestWhileSettlementGoesOn:
         [(sending, "_commit_to_sending"), (stepping, "_react"), (stepping, "book_execution")],
         ids=lambda of: of if isinstance(of, str) else "",
     )
-    def test_a_purchase_in_between_is_left_to_it(self, place, claim, reconcile, venue, monkeypatch, module, step):
-        """Reconciliation runs to its end within a step of settlement, and after it."""
+    def test_a_purchase_within_a_step_of_settlement_raises_no_finding(
+        self, place, claim, reconcile, venue, monkeypatch, module, step
+    ):
+        """Reconcile before and after an inner function of the step, while the step still runs."""
         place("60.00")
         batch = claim()
         inner, seen = getattr(module, step), []
@@ -603,14 +603,16 @@ class TestWhileSettlementGoesOn:
         assert seen == [[], []]
         assert attempts()[0].state == AttemptState.FILLED
 
-    def test_an_attempt_that_was_sent_is_left_to_settlement(self, place, settle, simulator, reconcile):
+    def test_an_attempt_without_an_outcome_raises_no_finding(self, place, settle, simulator, reconcile):
         simulator.fail({"on": "place", "action": "accept_then_drop", "times": 1})
         place("60.00")
         settle()
         assert (attempts()[0].state, len(simulator.book())) == (AttemptState.SENT, 1)
         assert reconcile().findings == []
 
-    def test_never_finds_what_is_not_there(self, coin, make_shopper, place, venue, simulator, reconcile, settings):
+    def test_raises_no_finding_while_orders_are_settled_at_the_same_time(
+        self, coin, make_shopper, place, venue, simulator, reconcile, settings
+    ):
         configure(settings, "RISK", max_orders=10_000)
         configure(settings, "VENUE", recv_window=timedelta(seconds=0.5))
         shopper, own, over = make_shopper("100000.00"), new_venue(), threading.Event()

@@ -1,4 +1,4 @@
-"""From waiting orders to delivered coins, step by step in this process; the venue is a real one."""
+"""Settlement from waiting orders to delivered coins, step by step in this process, against the exchange simulator."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -40,17 +40,17 @@ class TestLargeOrders:
         order.refresh_from_db()
         assert (order.state, shopper.holding("ABAN")) == (OrderState.COMPLETED, order.amount)
         [bought] = simulator.book("ABAN")
-        # 15 coins are needed, and a commission of 0.1 % of what is bought comes off it.
+        # The order needs 15 coins, and the venue keeps a commission of 0.1 % of the bought coins.
         assert (bought["executedQty"], bought["clientOrderId"]) == ("15.02", attempts()[0].client_order_id)
         assert inventory() == Decimal("15.02") - Decimal("0.01502") - 15
 
-    def test_that_wait_are_bought_together(self, place, settle, simulator):
+    def test_that_wait_together_are_bought_in_one_purchase(self, place, settle, simulator):
         for _ in range(4):
             place("12.00")
         assert settle().orders_count == 4
         assert (states(), len(simulator.book())) == ([OrderState.COMPLETED] * 4, 1)
 
-    def test_delete_their_waiting_jobs(self, place, claim):
+    def test_lose_their_claim_jobs_when_claimed(self, place, claim):
         place("12.00")
         place("13.00")
         claim()
@@ -69,11 +69,11 @@ class TestLargeOrders:
             > Decimal(second["executedQty"]) - Decimal("0.01")
         )
 
-    def test_are_served_from_stock_when_it_suffices(self, place, settle, claim, simulator):
+    def test_are_delivered_from_inventory_when_it_suffices(self, place, settle, claim, simulator):
         place("4.00")
         Order.objects.update(settle_by="2000-01-01T00:00Z")
         settle()
-        assert inventory() > Decimal("0.2"), "the venue's minimum notional was bought"
+        assert inventory() > Decimal("0.2"), "the purchase was as large as the venue's minimum notional"
         place("0.40")
         Order.objects.filter(state="aggregated").update(settle_by="2000-01-01T00:00Z")
         assert claim().state == BatchState.SETTLED
@@ -87,11 +87,11 @@ class TestLargeOrders:
         assert ProcrastinateJob.objects.filter(task_name="settlement.claim_waiting_orders").count() == 0
         take_next_step(batch_id=first.pk, venue=venue)
         assert ProcrastinateJob.objects.filter(task_name="settlement.claim_waiting_orders").count() == 1, (
-            "its end looks again"
+            "the end of the attempt requests a claim"
         )
         assert claim().orders_count == 1
 
-    def test_served_from_stock_do_not_forget_the_rest(self, place, settle, claim, settings):
+    def test_delivered_from_inventory_leave_a_claim_for_the_rest(self, place, settle, claim, settings):
         place("4.00")
         Order.objects.update(settle_by="2000-01-01T00:00Z")
         settle()
@@ -103,7 +103,7 @@ class TestLargeOrders:
         assert states() == ["completed", "completed", "pending"]
         assert ProcrastinateJob.objects.filter(task_name="settlement.claim_waiting_orders").count() == 1
 
-    def test_leave_the_rest_to_the_next_claim(self, place, claim, settings):
+    def test_beyond_a_batchs_maximum_wait_for_the_next_claim(self, place, claim, settings):
         configure(settings, "SETTLEMENT", batch_max_orders=2)
         for _ in range(3):
             place("12.00")
@@ -123,7 +123,7 @@ class TestPools:
         assert other.holding("ABAN") == Decimal("0.5")
         assert read_counters(coin_names=["ABAN"]) == {"ABAN": 0}
 
-    def test_do_not_need_their_counter(self, place, claim):
+    def test_are_claimed_after_their_counter_was_lost(self, place, claim):
         place("6.00")
         from wallets.runtime.redis_store import with_redis
 
@@ -131,7 +131,7 @@ class TestPools:
         place("5.00")
         assert claim().orders_count == 2
 
-    def test_counter_is_corrected_by_a_claim_that_finds_too_little(self, place, claim):
+    def test_counters_are_corrected_by_a_claim_that_finds_a_pool_not_full(self, place, claim):
         place("6.00")
         from wallets.runtime.redis_store import with_redis
 
@@ -139,21 +139,21 @@ class TestPools:
         assert claim() is None
         assert read_counters(coin_names=["ABAN"]) == {"ABAN": Decimal("6.00")}
 
-    def test_are_bought_when_their_time_is_up(self, place, claim, now, settings, simulator, venue):
+    def test_are_bought_at_settle_by(self, place, claim, now, settings, simulator, venue):
         place("1.00")
         batch = claim(now + settings.POOLS.max_age)
         take_next_step(batch_id=batch.pk, venue=venue)
         assert states() == [OrderState.COMPLETED]
         assert Decimal(simulator.book()[0]["executedQty"]) * 4 >= 5, "topped up to the venue's minimum notional"
 
-    def test_are_refunded_when_their_time_is_up_if_that_is_the_policy(self, place, claim, now, settings, coin, shopper):
+    def test_are_refunded_at_settle_by_if_the_coins_policy_says_so(self, place, claim, now, settings, coin, shopper):
         coin.pool_policy = "refund"
         coin.save()
         place("1.00")
         assert claim(now + settings.POOLS.max_age).state == BatchState.REFUNDED
         assert (states(), shopper.wallet.balance) == ([OrderState.REFUNDED], Decimal(100))
 
-    def test_leave_cancelled_orders_out(self, place, claim, shopper, now):
+    def test_do_not_include_cancelled_orders(self, place, claim, shopper, now):
         first = place("6.00")
         place("6.00")
         cancel_order(customer=shopper.principal, order_id=first.pk, now=now)
@@ -162,7 +162,7 @@ class TestPools:
         assert claim().orders_count == 2
 
 
-def test_a_cancel_neither_waits_for_a_claim_nor_undoes_it(place, coin, shopper, now):
+def test_cancelling_an_order_that_is_being_claimed_is_refused_at_once(place, coin, shopper, now):
     order = place("60.00")
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
         batch = Batch.objects.create(coin=coin, created_at=now)
@@ -179,7 +179,7 @@ def test_a_cancel_neither_waits_for_a_claim_nor_undoes_it(place, coin, shopper, 
     assert (states(), shopper.wallet.balance) == (["settling"], 40)
 
 
-def test_a_claim_passes_over_an_order_that_is_being_cancelled(place, claim, coin):
+def test_a_claim_skips_an_order_that_is_being_cancelled(place, claim, coin):
     doomed, other = place("60.00"), place("12.00")
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
         Order.objects.select_for_update().get(pk=doomed.pk)
@@ -196,7 +196,7 @@ def test_a_claim_passes_over_an_order_that_is_being_cancelled(place, claim, coin
 
 
 class TestClaimsThatWaitForTheSameCoin:
-    """Claims of one process; the coin's lock is held by another connection, as a outcomes holds it."""
+    """Claims in one process, while another connection holds the coin's lock, as a booking does."""
 
     @pytest.fixture
     def claims_at_once(self, claim, coin, monkeypatch):
@@ -222,7 +222,7 @@ class TestClaimsThatWaitForTheSameCoin:
 
         return run
 
-    def test_are_one_and_see_orders_placed_meanwhile(self, place, claims_at_once):
+    def test_make_one_claim_that_includes_orders_placed_meanwhile(self, place, claims_at_once):
         place("12.00")
         results, begun = claims_at_once(meanwhile=lambda: place("13.00"))
         assert [result.result().orders_count for result in results if result.result()] == [2]
@@ -262,7 +262,7 @@ class TestRefusals:
             {"action": "reject", "code": -2015, "msg": "Invalid API-key, IP, or permissions for action."},
         ],
     )
-    def test_that_pass_are_tried_again_under_a_new_id(self, place, settle, simulator, rule, venue):
+    def test_that_are_temporary_lead_to_another_attempt_with_a_new_id(self, place, settle, simulator, rule, venue):
         simulator.fail({"on": "place", "times": 1, **rule})
         place("60.00")
         batch = settle()
@@ -277,7 +277,7 @@ class TestRefusals:
         assert first.client_order_id != second.client_order_id
         assert (batch.state, len(simulator.book())) == (BatchState.SETTLED, 1)
 
-    def test_that_do_not_pass_end_with_staff(self, place, settle, simulator, settings):
+    def test_that_do_not_end_park_the_batch(self, place, settle, simulator, settings):
         configure(settings, "SETTLEMENT", max_attempts=3)
         simulator.fail({"on": "place", "action": "reject", "code": -1013, "msg": "Filter failure: LOT_SIZE"})
         place("60.00")
@@ -306,7 +306,7 @@ class TestRefusals:
 
 
 class TestPartialFills:
-    def test_complete_whole_orders_and_buy_the_rest_again(self, place, settle, simulator):
+    def test_complete_whole_orders_and_buy_the_missing_coins_again(self, place, settle, simulator):
         simulator.fail({"on": "place", "action": "partial", "fraction": "0.5", "times": 1})
         for _ in range(4):
             place("12.00")
@@ -316,14 +316,14 @@ class TestPartialFills:
         assert states() == ["completed"] * 4
         assert [attempt.state for attempt in attempts()] == [AttemptState.FILLED] * 2
 
-    def test_of_nothing_three_times_park_the_batch(self, place, settle, simulator):
+    def test_of_no_coins_park_the_batch_after_three_attempts(self, place, settle, simulator):
         simulator.fail({"on": "place", "action": "partial", "fraction": "0"})
         place("60.00")
         batch = settle(steps=4)
         assert [attempt.state for attempt in attempts()] == [AttemptState.EMPTY] * 3
         assert batch.state == BatchState.PARKED
 
-    def test_larger_than_the_venues_maximum_are_split(self, place, settle, simulator):
+    def test_split_a_purchase_beyond_the_venues_maximum(self, place, settle, simulator):
         simulator._put("/control/filters", {"ABANUSDT": {"maximum": "8"}})
         place("30.00")
         place("30.00")
@@ -331,14 +331,14 @@ class TestPartialFills:
         assert states() == ["completed"] * 2
         assert [order["origQty"] for order in simulator.book()] == ["8", "7.02"]
 
-    def test_one_order_may_need_many_purchases(self, place, settle, simulator, settings):
+    def test_complete_an_order_after_many_purchases(self, place, settle, simulator, settings):
         configure(settings, "SETTLEMENT", max_attempts=2)
         simulator._put("/control/filters", {"ABANUSDT": {"maximum": "2"}})
         place("60.00")
         assert settle(steps=8).state == BatchState.SETTLED
         assert len(simulator.book()) == 8
 
-    def test_a_filter_that_has_changed_is_learnt(self, place, settle, simulator):
+    def test_a_filter_failure_makes_the_next_attempt_read_the_filters_again(self, place, settle, simulator):
         place("12.00")
         settle()
         simulator._put("/control/filters", {"ABANUSDT": {"step": "2", "minimum": "2"}})
@@ -361,7 +361,7 @@ class TestLostAnswers:
         assert (order.state, shopper.holding("ABAN"), len(simulator.book())) == ("completed", order.amount, 1)
         assert attempts()[0].lookups == 1
 
-    def test_are_not_believed_lost_before_the_window_has_passed(self, place, settle, simulator, settings):
+    def test_are_not_taken_as_not_placed_before_the_window_has_passed(self, place, settle, simulator, settings):
         configure(settings, "SETTLEMENT", not_found_times=1)
         simulator.fail({"on": "place", "action": "drop", "times": 1})
         place("60.00")
@@ -369,7 +369,7 @@ class TestLostAnswers:
         [attempt] = attempts()
         assert (attempt.state, attempt.lookups, attempt.not_found) == (AttemptState.SENT, 2, 0)
 
-    def test_are_believed_lost_after_it_and_several_looks(self, place, settle, simulator, settings):
+    def test_are_taken_as_not_placed_after_the_window_and_several_lookups(self, place, settle, simulator, settings):
         configure(settings, "VENUE", recv_window=timedelta(seconds=0.5))
         configure(settings, "SETTLEMENT", not_found_margin=timedelta(0), not_found_times=3)
         simulator.fail({"on": "place", "action": "drop", "times": 1})
@@ -389,7 +389,7 @@ class TestLostAnswers:
             1,
         )
 
-    def test_a_question_that_fails_proves_nothing(self, place, settle, simulator):
+    def test_are_not_resolved_by_a_lookup_without_an_answer(self, place, settle, simulator):
         simulator.fail(
             {"on": "place", "action": "accept_then_drop", "times": 1},
             {"on": "query", "action": "drop", "times": 1},
@@ -400,7 +400,7 @@ class TestLostAnswers:
         take_next_step(batch_id=batch.pk, venue=new_venue())
         assert states() == ["completed"]
 
-    def test_of_questions_before_the_sending_change_nothing(self, place, claim, venue, simulator):
+    def test_to_questions_before_sending_leave_the_attempt_new(self, place, claim, venue, simulator):
         place("60.00")
         batch = claim()
         simulator.fail({"action": "down"})
@@ -414,7 +414,7 @@ class TestLostAnswers:
 
 class TestRunningTwice:
     def test_an_order_has_one_outcome_in_the_ledger(self, place, settle, shopper):
-        """Behind the guards of the states stands a unique reference."""
+        """Besides the checks of states, a unique reference enforces it."""
         order = place("60.00")
         settle()
         credit = OrderCredit(order_id=order.pk, customer_id=shopper.user.pk, amount=order.charge)
@@ -422,7 +422,7 @@ class TestRunningTwice:
             refund_customers(credits_=[credit], now=order.created_at)
 
     def test_a_coin_has_one_attempt_in_flight(self, place, claim, coin, now):
-        """Behind the lock on the coin's inventory stands a unique index."""
+        """Besides the lock on the coin's inventory, a unique index enforces it."""
         place("60.00")
         batch = claim()
         with pytest.raises(IntegrityError, match="one_attempt_in_flight_per_coin"), transaction.atomic():
@@ -459,7 +459,7 @@ class TestRunningTwice:
         assert first is not None
         assert second is None
 
-    def test_a_step_of_a_batch_that_is_over_does_nothing(self, place, settle, venue, simulator):
+    def test_a_step_of_a_settled_batch_does_nothing(self, place, settle, venue, simulator):
         place("60.00")
         batch = settle(steps=3)
         assert (batch.state, len(simulator.book())) == (BatchState.SETTLED, 1)

@@ -32,11 +32,11 @@ def test_is_at_least_the_minimum_quantity():
     assert size("0.001", ask="2000") == Decimal("0.05")
 
 
-def test_is_at_most_the_maximum():
+def test_is_at_most_the_maximum_quantity():
     assert size("5000") == 1000
 
 
-def test_highest_price_is_what_customers_paid_and_the_loss_allowed():
+def test_highest_price_is_the_customers_price_plus_the_allowed_loss():
     bound = highest_price(charged=Decimal("60.01"), amount=Decimal(3), max_loss=Decimal("0.05"), tick=Decimal("0.01"))
     assert bound == Decimal("21.00")
 
@@ -45,7 +45,7 @@ def test_highest_price_is_what_customers_paid_and_the_loss_allowed():
     st.decimals(min_value="0.00000001", max_value="900", places=8),
     st.decimals(min_value="0.01", max_value="100000", places=2),
 )
-def test_what_is_left_after_commission_suffices(missing, ask):
+def test_enough_coins_remain_after_commission(missing, ask):
     bought = size(missing, ask)
     assert bought * (1 - RATE) >= missing
     assert bought % RULES.quantity_step == 0

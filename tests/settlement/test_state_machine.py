@@ -1,4 +1,4 @@
-"""Random stories of customers, a venue and its jobs, against a plain model of what must come of them."""
+"""Random sequences of actions by customers, workers and a faulty venue, compared with a simple model."""
 
 from datetime import timedelta
 from decimal import ROUND_CEILING, Decimal
@@ -44,7 +44,7 @@ def charge_of(amount):
 
 
 class Story(RuleBasedStateMachine):
-    """The model knows customers' dollars and coins, each order's state, the batch under way and the surplus."""
+    """The model holds customers' dollars and coins, the state of each order, the current batch and the surplus."""
 
     coin = venue = simulator = None  # set by the test
 
@@ -59,7 +59,7 @@ class Story(RuleBasedStateMachine):
         self.surplus = Wallet.objects.get(owner=None, role=WalletRole.INVENTORY, asset="ABAN").balance
         self.batch, self.reserved, self.sent, self.purchases = [], Decimal(0), False, len(self.simulator.book())
 
-    # What customers do
+    # Actions of customers
 
     @rule(who=strategies.integers(0, 2), amount=CENTS)
     def deposit(self, who, amount):
@@ -89,7 +89,7 @@ class Story(RuleBasedStateMachine):
     @rule(who=strategies.integers(0, 2), amount=AMOUNTS, repeated=strategies.booleans())
     def order(self, who, amount, repeated):
         customer = self.customers[who]
-        key = IdempotencyKey(key=f"{len(self.orders)}", request_hash=str(amount)) if repeated else None
+        key = IdempotencyKey(value=f"{len(self.orders)}", request_hash=str(amount)) if repeated else None
         order_request = OrderRequest(coin_name="ABAN", amount=amount, total=None, key=key)
         try:
             placed = place_order(buyer=customer.principal, order_request=order_request, now=timezone.now())
@@ -117,7 +117,7 @@ class Story(RuleBasedStateMachine):
             self.orders[order_id][2] = "cancelled"
             self.dollars[customer] += charge_of(amount)
 
-    # What workers do
+    # Actions of workers
 
     @rule(overdue=strategies.booleans(), times=strategies.integers(1, 2))
     def claim(self, overdue, times):
@@ -165,7 +165,7 @@ class Story(RuleBasedStateMachine):
     @precondition(lambda self: self.batch and self.sent)
     @rule(fault=strategies.sampled_from([None, "drop", "garbage", "not_found"]))
     def ask(self, fault):
-        if Attempt.objects.get(state__in=IN_FLIGHT).state == "new":  # it was given up as never placed
+        if Attempt.objects.get(state__in=IN_FLIGHT).state == "new":  # the sent attempt was presumed not placed
             self.sent = False
             return
         self.simulator.fail(*([{"on": "query", "action": fault, "times": 1}] if fault else []))
@@ -190,7 +190,7 @@ class Story(RuleBasedStateMachine):
         self._deliver()
 
     def _deliver(self):
-        """Whole orders, oldest first; what is left when the batch is done is the house's."""
+        """Deliver whole orders, oldest first; coins that remain after the last one are the house's."""
         while self.batch and self.orders[self.batch[0]][1] <= self.reserved:
             customer, amount, _ = order = self.orders[self.batch.pop(0)]
             order[2] = "completed"
@@ -214,7 +214,7 @@ class Story(RuleBasedStateMachine):
     def _in_state(self, state):
         return [order_id for order_id, order in self.orders.items() if order[2] == state]
 
-    # What must be true after every step
+    # Invariants after every step
 
     @invariant()
     def it_is_as_the_model_says(self):
@@ -233,7 +233,7 @@ class Story(RuleBasedStateMachine):
         assert verify_everything() == []
 
     def teardown(self):
-        """Whatever was left open ends well, as soon as the venue behaves."""
+        """Check that all open orders end once the venue behaves."""
         self.simulator.fail()
         for _ in range(50):
             end_pauses()

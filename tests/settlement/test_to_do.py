@@ -1,4 +1,4 @@
-"""The to-do page: everything that waits too long is on it, and nothing before its time."""
+"""The to-do page lists everything that has waited beyond its limit, and nothing earlier."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -33,7 +33,7 @@ def kinds(now):
 
 @pytest.fixture
 def beyond(settings):
-    """Nothing of the kind is listed before the limit, one is at it; the one."""
+    """Check that exactly one concern of a kind appears when the limit is reached, and return it."""
 
     def check(kind, since, limit):
         assert kind not in kinds(since + limit - A_MOMENT)
@@ -45,7 +45,7 @@ def beyond(settings):
 
 
 class TestOrders:
-    def test_that_are_pending(self, place, beyond, now, settings, coin):
+    def test_that_are_pending_for_too_long_are_listed(self, place, beyond, now, settings, coin):
         place("60.00")
         place("30.00", at=now + timedelta(seconds=1))
         concern = beyond(ConcernKind.PENDING, now, settings.TO_DO.pending_limit)
@@ -54,28 +54,30 @@ class TestOrders:
         assert (concern.subject, concern.count) == ("2 orders of ABAN", 2)
         assert concern.target.filters == {"state__exact": "pending", "coin__id__exact": coin.pk}
 
-    def test_that_staff_released_wait_since_then(self, place, beyond, now, settings, admin_user):
+    def test_that_staff_released_wait_since_their_release(self, place, beyond, now, settings, admin_user):
         configure(settings, "RISK", max_value=Decimal(0))
         order = place("60.00")
         released = now + timedelta(hours=1)
         release_held_order(order_id=order.pk, decided_by=admin_user, note="known", now=released)
         beyond(ConcernKind.PENDING, released, settings.TO_DO.pending_limit)
 
-    def test_that_settle(self, place, claim, beyond, now, settings):
+    def test_that_are_settling_for_too_long_are_listed(self, place, claim, beyond, now, settings):
         place("60.00")
         batch = claim()
         concern = beyond(ConcernKind.SETTLING, now, settings.TO_DO.settling_limit)
         assert (concern.target.model, concern.target.pk) == ("settlement_batch", batch.pk)
         Attempt.objects.update(state="parked", ended_at=now)
         Batch.objects.update(state="parked")
-        assert kinds(now + settings.TO_DO.settling_limit) == [ConcernKind.PARKED], "named by their batch"
+        assert kinds(now + settings.TO_DO.settling_limit) == [ConcernKind.PARKED], (
+            "a parked batch is listed instead of its orders"
+        )
 
-    def test_that_wait_in_a_pool(self, place, beyond, now, settings):
+    def test_in_an_overdue_pool_are_listed(self, place, beyond, now, settings):
         place("6.00")
         concern = beyond(ConcernKind.POOL, now + settings.POOLS.max_age, settings.TO_DO.pool_limit)
         assert concern.subject == "1 order of ABAN"
 
-    def test_that_are_held(self, place, beyond, now, settings):
+    def test_that_are_held_for_too_long_are_listed(self, place, beyond, now, settings):
         configure(settings, "RISK", max_value=Decimal(0))
         order = place("60.00")
         concern = beyond(ConcernKind.HELD, now, settings.TO_DO.held_limit)
@@ -103,7 +105,7 @@ class TestSettlement:
         assert (concern.kind, concern.since, concern.reason) == (ConcernKind.PARKED, now, "ask_beyond_the_price_bound")
         assert concern.subject == f"batch {batch.pk}, 15 ABAN for 60.00 USD"
 
-    def test_names_decisions_that_nobody_carries_out(self, place, claim, now, admin_user, beyond, settings):
+    def test_names_interventions_that_no_worker_carries_out(self, place, claim, now, admin_user, beyond, settings):
         place("60.00")
         request_intervention(
             batch=claim(), action=InterventionAction.REFUND, reason="late", requested_by=admin_user, now=now
@@ -142,7 +144,7 @@ class TestSettlement:
         assert "after 8 runs" in concern.reason
 
 
-def test_suspended_coins_are_named_while_they_are_sold_at_market_prices(coin, now):
+def test_suspended_coins_are_named_unless_they_are_not_on_sale_or_have_a_fixed_price(coin, now):
     Coin.objects.update(fixed_price=None)
     record_price(coin=coin, value=Decimal("40.00"), source="binance", now=now)
     [concern] = list_to_do(now=now)
@@ -153,7 +155,7 @@ def test_suspended_coins_are_named_while_they_are_sold_at_market_prices(coin, no
     assert list_to_do(now=now) == []
 
 
-def test_all_is_well_when_nothing_waits(coin, now):
+def test_the_page_is_empty_when_nothing_waits(coin, now):
     assert list_to_do(now=now) == []
     assert set(count_to_do(now=now).values()) == {0}
 
@@ -174,7 +176,7 @@ class TestCost:
             counts.append(len(captured))
         assert counts[0] == counts[1] == len(ConcernKind)
 
-    def test_is_bounded_by_a_number_of_rows(self, now, coin, monkeypatch):
+    def test_is_bounded_by_a_number_of_rows_per_kind(self, now, coin, monkeypatch):
         monkeypatch.setattr(readers, "MAX_PER_KIND", 3)
         for number in range(5):
             raise_finding(
@@ -183,12 +185,13 @@ class TestCost:
         assert [concern.subject for concern in list_to_do(now=now)] == ["order 0", "order 1", "order 2"]
 
     def test_does_not_grow_with_history(self, place, now, claim):
-        """Open orders are found by their partial indexes, whatever Postgres makes of tables as small as these."""
+        """Statements can use the partial indexes of open orders. Sequential scans are off: the tables are small here."""
         place("60.00")
         with connection.cursor() as cursor, CaptureQueriesContext(connection) as captured:
             list_to_do(now=now)
             about_orders = [query["sql"] for query in captured if 'FROM "trading_order"' in query["sql"]]
             cursor.execute("SET enable_seqscan = off")
+            cursor.execute("ANALYZE trading_order")  # or the plans follow the rows of an earlier test
             try:
                 plans = []
                 for statement in about_orders:

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def tamper(statement):
-    """Change what nothing in the project may change."""
+    """Run a statement without the triggers and constraints that would refuse it."""
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute(statement)
@@ -18,14 +18,14 @@ def tamper(statement):
 
 @pytest.fixture
 def settled(place, settle):
-    """An order that is completed, and one in the pool."""
+    """A completed order, and two that wait in the pool."""
     place("2.00")
     place("60.00")
     settle()
     place("4.00")
 
 
-def test_finds_nothing_where_nothing_is_wrong(settled, capsys):
+def test_finds_no_violation_in_a_correct_ledger(settled, capsys):
     call_command("verify_ledger")
     assert "balances" in capsys.readouterr().out
     call_command("verify_ledger", "--quiet")
@@ -62,7 +62,7 @@ def test_finds_nothing_where_nothing_is_wrong(settled, capsys):
         ("DELETE FROM wallets_transaction WHERE kind = 'revenue'", 5, "paid"),
     ],
 )
-def test_names_what_was_changed_by_hand(settled, statement, rule, named, capsys):
+def test_names_each_record_changed_by_hand(settled, statement, rule, named, capsys):
     tamper(statement)
     found = [finding for finding in verify_everything() if finding.rule == rule]
     assert found, verify_everything()
@@ -73,7 +73,7 @@ def test_names_what_was_changed_by_hand(settled, statement, rule, named, capsys)
     assert named in capsys.readouterr().out
 
 
-def test_sees_an_attempt_booked_twice(settled):
+def test_finds_an_attempt_that_was_booked_twice(settled):
     tamper(
         "INSERT INTO wallets_transaction (asset, amount, source_id, destination_id, kind, reference, created_at)"
         " SELECT asset, amount, source_id, destination_id, kind, reference || ':again', created_at"

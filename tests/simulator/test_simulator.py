@@ -1,4 +1,4 @@
-"""The exchange simulator, asked as a client of Binance's spot REST API asks."""
+"""The exchange simulator, called as a client of Binance's spot REST API would call it."""
 
 import hashlib
 import hmac
@@ -57,10 +57,10 @@ class TestMarket:
         prices = {entry["symbol"]: entry["price"] for entry in httpx.get(f"{venue.url}/api/v3/ticker/price").json()}
         assert Decimal(prices["ABANUSDT"]) == 20
 
-    def test_begins_with_the_coins_and_prices_of_the_seeder_and_no_others(self):
+    def test_starts_with_exactly_the_coins_and_prices_of_the_seeder(self):
         assert starting_prices() == {f"{coin.name}USDT": coin.price for coin in SEED_COINS}
 
-    def test_tells_one_symbol_or_some(self, venue):
+    def test_gives_the_prices_of_one_symbol_or_several(self, venue):
         for path in ("24hr", "price", "bookTicker"):
             url = f"{venue.url}/api/v3/ticker/{path}"
             assert httpx.get(url, params={"symbol": "ABANUSDT"}).json()["symbol"] == "ABANUSDT"
@@ -84,7 +84,7 @@ class TestOrders:
         order = buy(venue, "expired", price="19.00").json()
         assert (order["status"], order["executedQty"]) == ("EXPIRED", "0")
 
-    def test_rest_when_good_till_cancelled_and_fill_when_the_price_comes(self, venue):
+    def test_good_till_cancelled_stay_open_until_the_price_fills_them(self, venue):
         resting = buy(venue, "rests", price="19.00", timeInForce="GTC").json()
         assert resting["status"] == "NEW"
         assert code(buy(venue, "rests")) == (400, -2010)
@@ -94,24 +94,24 @@ class TestOrders:
         found = signed(venue, "GET", "order", symbol="ABANUSDT", origClientOrderId="rests").json()
         assert found["status"] == "FILLED"
 
-    def test_are_cancelled_once(self, venue):
+    def test_can_be_cancelled_once(self, venue):
         buy(venue, "doomed", price="19.00", timeInForce="GTC")
         cancel = {"symbol": "ABANUSDT", "origClientOrderId": "doomed"}
         assert signed(venue, "DELETE", "order", **cancel).json()["status"] == "CANCELED"
         assert code(signed(venue, "DELETE", "order", **cancel)) == (400, -2011)
 
-    def test_sent_again_buy_again(self, venue):
-        """As the real venue: a client order id is unique among open orders only."""
+    def test_sent_twice_with_one_id_buy_twice(self, venue):
+        """As at the real venue, a client order id is unique only among open orders."""
         for _ in range(2):
             assert buy(venue, "careless").json()["status"] == "FILLED"
         assert len([order for order in venue.book() if order["clientOrderId"] == "careless"]) == 2
 
-    def test_sell_as_well(self, venue):
+    def test_can_sell_coins(self, venue):
         order = {"symbol": "ABANUSDT", "side": "SELL", "type": "MARKET", "quantity": "1.00"}
         sold = signed(venue, "POST", "order", **order).json()
         assert sold["fills"][0]["commissionAsset"] == "USDT"
 
-    def test_are_found_with_their_trades(self, venue):
+    def test_are_listed_and_looked_up_with_their_trades(self, venue):
         order_id = buy(venue, "traded").json()["orderId"]
         [trade] = signed(venue, "GET", "myTrades", symbol="ABANUSDT", orderId=order_id).json()
         assert (trade["qty"], trade["commissionAsset"]) == ("1.00", "ABAN")
@@ -121,7 +121,7 @@ class TestOrders:
         assert order_id in {order["orderId"] for order in listed}
         assert signed(venue, "GET", "allOrders", symbol="ABANUSDT", limit=1).json()[0]["orderId"] == order_id
 
-    def test_move_the_balances(self, venue):
+    def test_change_the_balances_of_the_account(self, venue):
         buy(venue, "moving")
         account = signed(venue, "GET", "account").json()
         balances = {entry["asset"]: Decimal(entry["free"]) for entry in account["balances"]}
@@ -140,17 +140,17 @@ class TestRefusals:
             ({"quantity": "90000"}, "Account has insufficient balance for requested action."),
         ],
     )
-    def test_are_worded_as_the_venue_words_them(self, venue, order, refusal):
+    def test_have_the_messages_of_the_real_venue(self, venue, order, refusal):
         before = len(venue.book())
         answer = buy(venue, "refused", **order)
         assert (answer.status_code, answer.json()["msg"]) == (400, refusal)
         assert len(venue.book()) == before
 
     @pytest.mark.parametrize("order", [{"quantity": "x"}, {"quantity": "-1"}, {"price": "NaN"}, {"side": ""}])
-    def test_of_what_makes_no_sense(self, venue, order):
+    def test_of_malformed_orders(self, venue, order):
         assert code(buy(venue, "nonsense", **order)) == (400, -1102)
 
-    def test_of_keys_signatures_and_times(self, venue):
+    def test_of_wrong_keys_signatures_and_timestamps(self, venue):
         now = int(time.time() * 1000)
         assert code(signed(venue, "GET", "account", key="other")) == (401, -2015)
         assert code(signed(venue, "GET", "account", secret="other")) == (400, -1022)
@@ -160,7 +160,7 @@ class TestRefusals:
         assert code(signed(venue, "GET", "account", at="soon")) == (400, -1102)
         assert signed(venue, "GET", "account", at=now - 6000, recvWindow=10_000).is_success
 
-    def test_of_questions_for_what_is_not_there(self, venue):
+    def test_of_lookups_of_unknown_orders(self, venue):
         unknown = {"symbol": "ABANUSDT", "origClientOrderId": "unknown"}
         assert code(signed(venue, "GET", "order", **unknown)) == (400, -2013)
         assert code(signed(venue, "GET", "order", symbol="ABANUSDT", orderId=10**9)) == (400, -2013)
@@ -171,14 +171,14 @@ class TestFaults:
         ("action", "executed"),
         [("drop", False), ("accept_then_drop", True), ("down", False)],
     )
-    def test_cut_the_connection_before_or_after(self, venue, action, executed):
+    def test_cut_the_connection_before_or_after_the_order_is_accepted(self, venue, action, executed):
         venue.fail({"on": "place", "action": action, "times": 1})
         with pytest.raises(httpx.TransportError):
             buy(venue, f"cut-{action}")
         assert any(order["clientOrderId"] == f"cut-{action}" for order in venue.book()) is executed
-        assert buy(venue, "next").is_success, "once means once"
+        assert buy(venue, "next").is_success, "the rule applies only once"
 
-    def test_spoil_the_answer(self, venue):
+    def test_replace_the_answer_by_html(self, venue):
         venue.fail(
             {"on": "place", "action": "accept_then_500", "times": 1}, {"on": "place", "action": "garbage", "times": 1}
         )
@@ -187,7 +187,7 @@ class TestFaults:
         for answer in (first, second):
             assert "html" in answer.headers["Content-Type"]
 
-    def test_refuse(self, venue):
+    def test_refuse_an_order_with_the_given_code(self, venue):
         venue.fail(
             {"on": "place", "action": "reject", "times": 1},
             {"on": "place", "action": "reject", "code": -2010, "msg": "No.", "times": 1},
@@ -199,17 +199,17 @@ class TestFaults:
         assert code(limited) == (429, -1003)
         assert int(limited.headers["Retry-After"]) > 0
 
-    def test_come_too_late_for_the_window(self, venue):
+    def test_delay_an_order_beyond_its_window(self, venue):
         venue.fail({"on": "place", "action": "delay", "wait": 0.5, "times": 1})
         assert code(buy(venue, "late", recvWindow=300)) == (400, -1021)
 
-    def test_hang(self, venue):
+    def test_accept_an_order_and_do_not_answer(self, venue):
         venue.fail({"on": "place", "action": "accept_then_hang", "wait": 0.3, "times": 1})
         with pytest.raises(httpx.TransportError):
             buy(venue, "hung")
         assert venue.book()[-1]["clientOrderId"] == "hung"
 
-    def test_fill_partly_and_lie(self, venue):
+    def test_fill_an_order_partly_and_deny_it(self, venue):
         venue.fail(
             {"on": "place", "action": "partial", "fraction": "0.25", "times": 1},
             {"on": "query", "action": "not_found", "symbol": "ABANUSDT", "times": 1},
@@ -220,7 +220,7 @@ class TestFaults:
         assert signed(venue, "GET", "order", **question).json()["status"] == "EXPIRED"
         assert [rule["applied"] for rule in venue.faults()] == [1, 1]
 
-    def test_are_for_a_symbol_an_occasion_and_a_time(self, venue):
+    def test_apply_only_to_their_symbol_occasion_and_time(self, venue):
         venue.fail({"on": "ticker", "symbol": "BTCUSDT", "action": "drop"}, {"action": "down", "seconds": 0})
         assert buy(venue, "spared").is_success
         with pytest.raises(httpx.TransportError):
@@ -247,19 +247,19 @@ class TestControl:
             ("faults", [{"action": "drop", "times": "many"}]),
         ],
     )
-    def test_says_what_it_does_not_understand(self, venue, path, body):
+    def test_refuses_a_malformed_body_with_an_error(self, venue, path, body):
         answer = httpx.put(f"{venue.url}/control/{path}", json=body)
         assert answer.status_code == 400
         assert answer.json()["error"]
 
-    def test_lists_what_gets_a_price(self, venue):
+    def test_lists_a_coin_once_it_has_a_price(self, venue):
         venue.set_prices(NEW="3.50")
         answer = httpx.get(f"{venue.url}/api/v3/ticker/price", params={"symbol": "NEWUSDT"})
         assert Decimal(answer.json()["price"]) == Decimal("3.5")
 
 
-def test_runs_without_django_ccxt_and_the_rest_of_the_project(tmp_path):
-    """In a folder that holds the simulator alone, where the two cannot be imported."""
+def test_the_simulator_runs_without_django_ccxt_and_the_rest_of_the_project(tmp_path):
+    """Runs in a folder that holds only the simulator, and in which importing django or ccxt fails."""
     package = tmp_path / "exchange_site"
     shutil.copytree(PROJECT / "exchange_site/simulator", package / "simulator")
     (package / "__init__.py").touch()

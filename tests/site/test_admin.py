@@ -1,4 +1,4 @@
-"""The admin: what staff see, what they may do, and what it costs."""
+"""The admin: its pages, the permissions of staff, and the number of statements for a page."""
 
 import re
 from decimal import Decimal
@@ -82,17 +82,17 @@ def act(client, path, action, *chosen, **more):
 
 class TestPages:
     @pytest.mark.parametrize("path", LISTS)
-    def test_list_with_search_and_filters(self, admin_client, batch, held, path, concerns):
+    def test_offer_search_and_filters_that_work(self, admin_client, batch, held, path, concerns):
         listed = page(admin_client, f"{path}/")
         assert 'class="field-' in listed or path == "trading/review"
         for term in ("nothing-like-it", "1", "9" * 30, "<b>", "x@example.com"):
             page(admin_client, f"{path}/?q={term}")
         links = set(re.findall(r'href="\?([a-z][^"]*=[^"]*)"', listed))
-        assert links or path == "settlement/pause", "which has no filters"
+        assert links or path == "settlement/pause", "only the list of pauses has no filters"
         for link in links:
             page(admin_client, f"{path}/?{link.replace('&amp;', '&')}")
 
-    def test_of_each_record_link_to_the_others(self, admin_client, batch, shopper):
+    def test_of_a_record_link_to_related_records(self, admin_client, batch, shopper):
         order = Order.objects.get()
         movement = Transaction.objects.get(kind="purchase")
         seen = page(admin_client, f"trading/order/{order.pk}/change/")
@@ -110,7 +110,7 @@ class TestPages:
             page(admin_client, f"{path}/change/")
         page(admin_client, f"procrastinate/procrastinatejob/{ProcrastinateJob.objects.first().pk}/change/")
 
-    def test_find_by_whole_names(self, admin_client, order, shopper, make_shopper):
+    def test_find_records_by_whole_usernames_and_references(self, admin_client, order, shopper, make_shopper):
         make_shopper()
         name = shopper.user.username
         for path in ("wallets/user", "wallets/wallet", "wallets/transaction", "trading/order"):
@@ -122,7 +122,9 @@ class TestPages:
         assert '<span class="badge badge-pending">pending</span>' in page(admin_client, "trading/order/")
 
     @pytest.mark.parametrize("path", LISTS)
-    def test_take_as_many_statements_for_many_rows_as_for_few(self, admin_client, api, make_shopper, coin, path, now):
+    def test_take_the_same_number_of_statements_for_few_and_many_rows(
+        self, admin_client, api, make_shopper, coin, path, now
+    ):
         def more():
             for _ in range(4):
                 shopper = make_shopper()
@@ -153,7 +155,7 @@ class TestPages:
             assert admin_client.post(f"/admin/{path}", {"balance": "1", "post": "yes"}).status_code == 403, path
         assert shopper.wallet.balance == 88
 
-    def test_count_to_ten_thousand_and_no_further(self, admin_client, shopper, settings):
+    def test_stop_counting_rows_at_the_maximum(self, admin_client, shopper, settings):
         records.MAX_COUNT, kept = 1, records.MAX_COUNT
         try:
             assert re.search(r"\b1 wallet", page(admin_client, "wallets/wallet/"))
@@ -162,7 +164,7 @@ class TestPages:
 
 
 class TestSigningIn:
-    def test_is_limited_like_that_of_the_api(self, client, settings):
+    def test_has_the_same_limit_as_in_the_api(self, client, settings):
         configure(settings, "LIMITS", login="2/h")
         User.objects.create_superuser("chief", password="new_password")
         for password in ("wrong", "wrong"):
@@ -173,12 +175,12 @@ class TestSigningIn:
 
 
 class TestCustomers:
-    def test_get_a_wallet_with_the_account(self, admin_client):
+    def test_get_a_wallet_with_their_account(self, admin_client):
         fields = {"username": "new", "usable_password": "true", "password1": "xk29-dkwo", "password2": "xk29-dkwo"}
         assert admin_client.post("/admin/wallets/user/add/", fields).status_code == 302
         assert User.objects.get(username="new").wallets.get().balance == 0
 
-    def test_are_frozen_for_a_reason(self, admin_client, api, shopper):
+    def test_are_frozen_and_unfrozen_only_with_a_reason(self, admin_client, api, shopper):
         path = "wallets/user"
         assert "Freeze these customers" in act(admin_client, path, "freeze", shopper.user)
         assert api("PATCH", "accounts/wallet/withdraw/", {"amount": "1"}, by=shopper).status_code == 200
@@ -191,7 +193,7 @@ class TestCustomers:
         act(admin_client, path, "unfreeze", shopper.user, reason="a mistake")
         assert not shopper.wallet.frozen
 
-    def test_lose_their_tokens_with_their_password(self, admin_client, api, shopper):
+    def test_lose_their_tokens_when_staff_change_their_password(self, admin_client, api, shopper):
         fields = {"usable_password": "true", "password1": "xk29-dkwo", "password2": "xk29-dkwo"}
         assert admin_client.post(f"/admin/wallets/user/{shopper.user.pk}/password/", fields).status_code == 302
         assert api("GET", "accounts/wallet/", by=shopper).status_code == 401
@@ -210,12 +212,12 @@ class TestCustomers:
 class TestReviews:
     path = "trading/review"
 
-    def test_list_what_is_to_decide(self, admin_client, held):
+    def test_list_the_held_orders(self, admin_client, held):
         assert "too much value" in page(admin_client, f"{self.path}/")
         assert "12.00 USD" in page(admin_client, f"{self.path}/{held.pk}/change/")
 
     @pytest.mark.parametrize(("action", "state"), [("release", "pending"), ("refund", "refunded")])
-    def test_are_decided_with_a_reason(self, admin_client, held, action, state):
+    def test_are_decided_once_and_only_with_a_reason(self, admin_client, held, action, state):
         review = Review.objects.get()
         assert "Reason" in act(admin_client, self.path, action, review)
         held.refresh_from_db()
@@ -231,13 +233,13 @@ class TestReviews:
 class TestCoins:
     path = "trading/coin"
 
-    def test_can_be_paused_and_sold_again(self, admin_client, api, coin, shopper):
+    def test_can_be_taken_off_sale_and_sold_again(self, admin_client, api, coin, shopper):
         act(admin_client, self.path, "stop_selling", coin)
         assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 404
         act(admin_client, self.path, "sell_again", coin)
         assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 201
 
-    def test_a_suspect_price_can_be_accepted(self, admin_client, coin, now):
+    def test_continue_at_a_suspect_price_that_staff_accept(self, admin_client, coin, now):
         from trading.services.prices import record_price
 
         Coin.objects.update(fixed_price=None)
@@ -256,7 +258,7 @@ class TestCoins:
 
 
 class TestPowers:
-    def test_permission_to_change_customers_does_not_lead_to_more(self, client, make_staff, admin_user, shopper):
+    def test_to_change_customers_include_no_other_powers(self, client, make_staff, admin_user, shopper):
         clerk = make_staff("wallets.change_user")
         client.force_login(clerk)
         for user in (clerk, admin_user):
@@ -269,23 +271,23 @@ class TestPowers:
         assert not User.objects.filter(is_staff=True).exclude(pk__in=[clerk.pk, admin_user.pk]).exists()
         assert User.objects.filter(is_superuser=True).count() == 1
         act(client, "wallets/user", "freeze", shopper.user, reason="because")
-        assert not shopper.wallet.frozen, "freezing has a permission of its own"
+        assert not shopper.wallet.frozen, "freezing needs a separate permission"
 
-    def test_a_new_password_of_ones_own_ends_tokens(self, admin_client, admin_user):
+    def test_changing_ones_own_password_ends_ones_tokens(self, admin_client, admin_user):
         fields = {"old_password": "password", "new_password1": "another-one-1", "new_password2": "another-one-1"}
         page(admin_client, "password_change/")
         assert admin_client.post("/admin/password_change/", fields).status_code == 302
         admin_user.refresh_from_db()
         assert (admin_user.check_password("another-one-1"), admin_user.token_version) == (True, 1)
 
-    def test_a_coin_keeps_its_name(self, admin_client, coin):
+    def test_a_coins_name_cannot_be_changed(self, admin_client, coin):
         assert 'name="name"' not in page(admin_client, f"trading/coin/{coin.pk}/change/")
         with pytest.raises(IntegrityError, match="keeps its name"), transaction.atomic():
             Coin.objects.update(name="DOGE")
 
 
 class TestChoosing:
-    def test_all_of_a_list_is_what_the_list_shows(self, admin_client, api, make_shopper, coin, held):
+    def test_all_rows_chooses_only_the_filtered_rows(self, admin_client, api, make_shopper, coin, held):
         api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=make_shopper())
         decided, open_ = Review.objects.order_by("pk")
         act(admin_client, "trading/review", "release", decided, reason="known")
@@ -293,7 +295,7 @@ class TestChoosing:
         assert f"order {decided.pk}" in asked
         assert f"order {open_.pk}<" not in asked
 
-    def test_more_than_a_page_of_reasons_is_refused(self, admin_client, make_shopper, monkeypatch):
+    def test_more_rows_than_the_maximum_is_refused(self, admin_client, make_shopper, monkeypatch):
         monkeypatch.setattr(actions, "MAX_CHOSEN", 1)
         chosen = [make_shopper().user, make_shopper().user]
         assert "Choose at most 1." in act(admin_client, "wallets/user", "freeze", *chosen)
@@ -311,7 +313,7 @@ class TestInterventions:
     @pytest.mark.parametrize(
         ("action", "stored"), [("look_up", "look_again"), ("retry", "retry"), ("refund", "refund")]
     )
-    def test_ask_for_a_reason_and_go_to_a_worker(self, admin_client, parked, action, stored):
+    def test_need_a_reason_and_are_queued_for_a_worker(self, admin_client, parked, action, stored):
         assert "Reason" in act(admin_client, self.path, action, parked)
         assert not Intervention.objects.exists()
         assert "queued; see Interventions" in act(admin_client, self.path, action, parked, reason="the price is back")
@@ -321,7 +323,7 @@ class TestInterventions:
         assert LogEntry.objects.filter(change_message__contains="the price is back").exists()
         assert action.replace("_", " ") in page(admin_client, "settlement/intervention/").replace("_", " ")
 
-    def test_of_fills_state_figures(self, admin_client, parked, now):
+    def test_that_mark_as_filled_need_figures(self, admin_client, parked, now):
         figures = {"quantity": "3.01", "cost": "12.04", "commission": "0.003"}
         refused = act(admin_client, self.path, "mark_filled", parked, reason="seen there", **figures)
         assert "No attempt of this batch is in doubt" in refused
@@ -331,7 +333,7 @@ class TestInterventions:
         intervention = Intervention.objects.get()
         assert (intervention.attempt, intervention.quantity) == (Attempt.objects.get(), Decimal("3.01"))
 
-    def test_are_for_those_who_may(self, client, parked, make_staff):
+    def test_need_a_permission(self, client, parked, make_staff):
         client.force_login(make_staff("settlement.view_batch"))
         assert '<option value="refund"' not in page(client, f"{self.path}/")
         act(client, self.path, "refund", parked, reason="I want to")
@@ -344,11 +346,11 @@ class TestInterventions:
 class TestToDo:
     path = "attention/"
 
-    def test_says_when_there_is_nothing(self, admin_client):
+    def test_says_that_nothing_waits(self, admin_client):
         assert "Nothing to do" in page(admin_client, self.path)
         assert self.path in page(admin_client, "")
 
-    def test_names_what_waits_with_a_link(self, admin_client, batch):
+    def test_links_to_each_record_that_waits(self, admin_client, batch):
         Batch.objects.update(state="parked", reason="ask_beyond_the_price_bound")
         listed = page(admin_client, self.path)
         assert "Parked batches" in listed
@@ -356,7 +358,7 @@ class TestToDo:
 
 
 class TestSwitches:
-    def test_buying_is_paused_and_lifted(self, admin_client, coin):
+    def test_pause_buying_and_lift_the_pause(self, admin_client, coin):
         admin_client.post("/admin/settlement/pause/add/", {"coin": coin.pk, "reason": "looking into it"})
         pause = Pause.objects.get()
         assert (pause.coin, pause.until, pause.reason) == (coin, None, "looking into it")
@@ -365,14 +367,14 @@ class TestSwitches:
         assert "is lifted" in act(admin_client, "settlement/pause", "lift", pause)
         assert not Pause.objects.exists()
 
-    def test_the_shop_is_closed_and_opened(self, admin_client, api, shopper, coin):
+    def test_close_and_open_the_shop(self, admin_client, api, shopper, coin):
         admin_client.post("/admin/trading/shop/add/", {"reason": "maintenance"})
         assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 503
         assert "closed" in page(admin_client, "trading/shop/")
         admin_client.post("/admin/trading/shop/1/change/", {"is_open": "on", "reason": ""})
         assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 201
 
-    def test_findings_are_closed_with_a_note(self, admin_client, admin_user, now):
+    def test_close_findings_with_a_note(self, admin_client, admin_user, now):
         finding = raise_finding(contradiction=Contradiction(kind=FindingKind.EXTRA, subject="order 7"), now=now)
         assert "order 7" in page(admin_client, "settlement/finding/")
         act(admin_client, "settlement/finding", "close", finding, reason="ordered by hand")
@@ -385,7 +387,7 @@ class TestSwitches:
 class TestJobs:
     path = "procrastinate/procrastinatejob"
 
-    def test_can_be_retried_when_they_failed_and_nothing_else(self, admin_client, order):
+    def test_can_only_be_retried_and_only_after_they_failed(self, admin_client, order):
         job = ProcrastinateJob.objects.get()
         offered = page(admin_client, f"{self.path}/")
         assert "retry_failed" in offered
@@ -400,6 +402,6 @@ class TestJobs:
         assert ProcrastinateJob.objects.get().status == "todo"
 
 
-def test_rare_coins_are_listed_too(admin_client, shopper):
+def test_the_filter_by_asset_lists_coins_without_movements(admin_client, shopper):
     make_coin("RARE", "1.00")
     assert "asset=RARE" in page(admin_client, "wallets/transaction/")

@@ -1,4 +1,4 @@
-"""The pages, in a real browser that reaches nothing but this service."""
+"""The pages, in a real browser that can connect only to this service."""
 
 import os
 import shutil
@@ -26,13 +26,13 @@ pytestmark = [
 
 @contextmanager
 def page_at(address, *, size=WIDE):
-    """A page of the browser. Fails for what the console complains of, and for requests to anywhere else."""
+    """Open a page in the browser. Fails if the console shows an error, or if the page requests another server."""
     complaints = []
     with sync_playwright() as playwright:
-        # Names resolve to nothing: the network is cut off.
+        # No name can be resolved, so the browser cannot reach another server.
         arguments = ["--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
         if os.geteuid() == 0:
-            arguments.append("--no-sandbox")  # Chromium refuses root with one
+            arguments.append("--no-sandbox")  # as root, Chromium starts only without a sandbox
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         page = browser.new_page(viewport=size)
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -46,7 +46,9 @@ def page_at(address, *, size=WIDE):
             yield page
             page.wait_for_load_state("networkidle")
             assert complaints == []
-            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "wider than the screen"
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
+                "the page is wider than the screen"
+            )
         finally:
             browser.close()
 
@@ -67,7 +69,7 @@ def site(make_api_process):
 
 
 @pytest.mark.parametrize("size", [WIDE, PHONE])
-def test_the_root_page_links_everything(site, size):
+def test_the_root_page_links_to_pages_that_answer(site, size):
     make_coin("ABAN", "4.00")
     with page_at(f"{site}/", size=size) as page:
         links = page.eval_on_selector_all("a", "links => [...new Set(links.map(link => link.href))]")
@@ -102,14 +104,14 @@ def test_an_order_is_placed_from_swagger_ui(site, shopper, coin):
     assert (order.customer_id, order.charge) == (shopper.user.pk, 12)
 
 
-def test_swagger_ui_on_a_phone(site):
+def test_swagger_ui_fits_a_phone(site):
     with page_at(f"{site}/api/v1/swagger/", size=PHONE) as page:
         page.locator("#operations-orders-placeOrder").wait_for()
         assert page.locator(".opblock").count() == 16
 
 
 @pytest.mark.parametrize("size", [WIDE, PHONE])
-def test_staff_find_and_decide_in_the_admin(site, admin_user, shopper, coin, api, settings, size):
+def test_staff_find_and_refund_a_held_order_in_the_admin(site, admin_user, shopper, coin, api, settings, size):
     configure(settings, "RISK", max_value=0)
     order = Order.objects.get(pk=api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).json()["id"])
     assert order.state == "held"
@@ -132,7 +134,7 @@ def test_staff_find_and_decide_in_the_admin(site, admin_user, shopper, coin, api
 
 
 @pytest.mark.parametrize("size", [WIDE, PHONE])
-def test_staff_find_what_waits_and_decide(site, admin_user, shopper, coin, api, now, size):
+def test_staff_find_and_refund_a_parked_batch_from_the_to_do_page(site, admin_user, shopper, coin, api, now, size):
     api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper)
     batch = claim_waiting_orders(coin_id=coin.pk, now=now)
     Attempt.objects.update(state="parked", ended_at=now)

@@ -42,17 +42,17 @@ class TestSeeder:
         assert counts == (3, len(SEED_COINS) + 2, 3)
         assert (User.objects.count(), Coin.objects.count(), Transaction.objects.count()) == counts
 
-    def test_adds_more_each_time_it_is_asked(self):
+    def test_adds_more_users_with_each_run(self):
         run("seeder", "--user", "2")
         run("seeder", "--user", "1")
         assert User.objects.count() == 4
 
-    def test_leaves_a_database_in_use_alone(self):
+    def test_leaves_a_database_alone_that_is_not_empty(self):
         run("seeder")
         User.objects.all().update(email="x@example.com")
         assert run("seeder", "--if-empty") == ""
 
-    def test_refuses_production_unless_told_so(self, settings):
+    def test_refuses_production_unless_forced(self, settings):
         settings.DEBUG = False
         with pytest.raises(CommandError, match="production"):
             run("seeder")
@@ -74,15 +74,15 @@ def test_the_example_configuration_lists_every_variable():
 
 class TestAdmin:
     @pytest.mark.parametrize("model", ["user", "wallet", "transaction"])
-    def test_lists_the_money(self, admin_client, shopper, model):
+    def test_lists_users_wallets_and_movements(self, admin_client, shopper, model):
         assert admin_client.get(f"/admin/wallets/{model}/").status_code == 200
 
     @pytest.mark.parametrize("model", ["coin", "order"])
-    def test_lists_the_shop(self, admin_client, coin, model):
+    def test_lists_coins_and_orders(self, admin_client, coin, model):
         assert admin_client.get(f"/admin/trading/{model}/").status_code == 200
 
     @pytest.mark.parametrize("model", ["batch", "attempt"])
-    def test_lists_settlement(self, admin_client, coin, model):
+    def test_lists_batches_and_attempts(self, admin_client, coin, model):
         assert admin_client.get(f"/admin/settlement/{model}/").status_code == 200
 
     def test_a_coin_can_be_put_on_sale(self, admin_client, coin):

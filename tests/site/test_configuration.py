@@ -1,4 +1,4 @@
-"""docs/configuration.md and config.example.env against the code, and what production refuses."""
+"""docs/configuration.md and config.example.env agree with the code; production refuses unsafe values."""
 
 import re
 
@@ -13,7 +13,7 @@ from exchange_site.stack.processes import PROJECT
 PACKAGES = ("exchange_site", "settlement", "trading", "wallets")
 SECRETS = ("SECRET_KEY", "JWT_SECRET_KEY")
 PRODUCTION = {"DEBUG": "False", "SECRET_KEY": 32 * "s", "JWT_SECRET_KEY": 32 * "j", "POSTGRES_PASSWORD": "p"}
-# Their default depends on DEBUG, or on another variable.
+# Variables whose default depends on DEBUG or on another variable.
 DERIVED = sorted(name for name, each in VARIABLES.items() if each.default is None or "in_production" in each.words)
 
 PAGE = command.PAGE.read_text()
@@ -23,7 +23,7 @@ EXAMPLE = dict(re.findall(r"^([A-Z_]+)=(.*)$", command.EXAMPLE.read_text(), re.M
 
 
 def rows(part):
-    """What the tables list: variable → default. Some rows have two variables."""
+    """Return the rows of the tables, variable → default. Some rows have two variables."""
     listed = {}
     for line in re.findall(r"^\| (`.*)\|$", part, re.MULTILINE):
         names, default, _unit, _meaning = (cell.strip() for cell in line.split("|"))
@@ -32,12 +32,12 @@ def rows(part):
 
 
 def text_of(cell):
-    """A default as the environment would hold it."""
+    """Return a cell's default in the form of an environment variable."""
     return "" if cell == "none" else re.fullmatch(r"`(.*)`", cell)[1]
 
 
 def in_mode(cell, *, production):
-    """Which of a cell's two defaults holds, if there are two."""
+    """Return the default of a mode, from a cell that may have one for development and one for production."""
     development, _, other = cell.partition(", in production ")
     return text_of(other if other and production else development)
 
@@ -50,7 +50,7 @@ DOCUMENTED = rows(OF_THE_CODE)
     [(PAGE, command.render_page(PAGE)), (command.EXAMPLE.read_text(), command.render_example())],
     ids=["page", "example"],
 )
-def test_what_is_committed_is_what_would_be_written(written, rendered):
+def test_the_committed_files_are_up_to_date(written, rendered):
     assert written == rendered, "the configuration has changed: run `task docs`"
 
 
@@ -59,28 +59,28 @@ class TestThePage:
         assert DOCUMENTED.keys() == VARIABLES.keys()
 
     @pytest.mark.parametrize("name", sorted(VARIABLES.keys() - {*SECRETS, *DERIVED}))
-    def test_tells_the_default_of_the_code(self, name):
+    def test_shows_the_default_of_the_code(self, name):
         assert Configuration.read({name: text_of(DOCUMENTED[name])}) == Configuration.read({})
 
     @pytest.mark.parametrize("name", SECRETS)
-    def test_tells_that_the_default_secrets_are_public(self, name):
+    def test_says_that_the_default_secrets_are_public(self, name):
         assert VARIABLES[name].default == DEVELOPMENT_SECRET
         assert DOCUMENTED[name] == "a public one, in production none"
 
     @pytest.mark.parametrize("production", [False, True])
-    def test_tells_what_variables_are_that_are_not_set(self, production):
+    def test_shows_defaults_that_depend_on_debug_or_another_variable(self, production):
         given = PRODUCTION if production else {}
         shown = {name: in_mode(DOCUMENTED[name], production=production) for name in DERIVED}
         assert Configuration.read({**given, **shown}) == Configuration.read(given)
 
-    def test_lists_what_compose_reads_beside_them_with_its_defaults(self):
+    def test_lists_the_other_variables_of_compose_with_their_defaults(self):
         read = re.findall(r"\$\{([A-Z_]+)(?::-([^}]*))?", (PROJECT / "docker-compose.yml").read_text())
         own = {name: default for name, default in reversed(read) if name not in VARIABLES}
         shown = {name: cell.split(", ")[0] for name, cell in rows(OF_COMPOSE).items()}
         assert shown.pop("COMPOSE_PROFILES") == "none"
         assert {name: text_of(cell) for name, cell in shown.items()} == own
 
-    def test_lists_what_is_read_elsewhere(self):
+    def test_lists_the_variables_that_other_code_reads(self):
         files = [path for package in PACKAGES for path in (PROJECT / package).rglob("*.py")]
         code = "\n".join(path.read_text() for path in [PROJECT / "manage.py", *files])
         read = set(re.findall(r"""os\.environ(?:\.get|\.setdefault)?[\[(]["']([A-Z_]+)["']""", code))
@@ -91,13 +91,13 @@ class TestThePage:
 
 
 class TestTheExampleFile:
-    """That it lists every variable is tested in test_commands.py."""
+    """test_commands.py tests that the file lists every variable."""
 
     @pytest.mark.parametrize("name", sorted(EXAMPLE.keys() - {*SECRETS}))
     def test_has_the_default_of_the_code(self, name):
         assert Configuration.read({name: EXAMPLE[name]}) == Configuration.read({})
 
-    def test_leaves_out_what_depends_on_others(self):
+    def test_leaves_out_variables_whose_default_depends_on_others(self):
         assert sorted(VARIABLES.keys() - EXAMPLE.keys()) == DERIVED
 
 
@@ -127,7 +127,7 @@ class TestProduction:
         assert Configuration.read(PRODUCTION).django.debug is False
 
     @pytest.mark.parametrize("name", [*SECRETS, "POSTGRES_PASSWORD"])
-    def test_does_not_start_without(self, name):
+    def test_does_not_start_without_a_secret_or_password(self, name):
         with pytest.raises(ValidationError, match=f"{name} must be set"):
             Configuration.read({key: value for key, value in PRODUCTION.items() if key != name})
 
@@ -137,6 +137,6 @@ class TestProduction:
         with pytest.raises(ValidationError, match=f"{name} must be set"):
             Configuration.read({**PRODUCTION, name: secret})
 
-    def test_does_not_start_with_one_secret_for_both(self):
+    def test_does_not_start_with_two_equal_secrets(self):
         with pytest.raises(ValidationError, match="must differ"):
             Configuration.read({**PRODUCTION, "JWT_SECRET_KEY": PRODUCTION["SECRET_KEY"]})

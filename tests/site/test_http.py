@@ -31,7 +31,7 @@ def problem(response):
 
 class TestPaths:
     @pytest.mark.parametrize("path", EVERY_GET)
-    def test_are_the_same_with_and_without_slash(self, api, shopper, order, path):
+    def test_get_the_same_answer_with_and_without_slash(self, api, shopper, order, path):
         movement = Transaction.objects.get(kind="purchase").pk
         path = path.format(order=order["id"], transaction=movement)
         with_slash, without = (api("GET", f"{path}{slash}", by=shopper) for slash in ("/", ""))
@@ -49,28 +49,28 @@ class TestPaths:
         for name in ("login", "register", "refresh", "logout"):
             assert api("POST", f"accounts/auth/{name}{slash}", {}, by=shopper).status_code == 422
 
-    def test_health(self, client):
+    def test_of_health_answer_the_state(self, client):
         assert client.get("/health").json() == {"status": "ok"}
         assert client.get("/health/ready/").json() == {"status": "ok", "postgres": "ok", "redis": "ok"}
 
     @pytest.mark.parametrize("path", ["/health/", "/health/ready", "/metrics/"])
-    def test_health_and_metrics_are_answered_by_address_and_without_tls(self, client, settings, path):
+    def test_of_health_and_metrics_answer_by_address_and_without_tls(self, client, settings, path):
         """Orchestrators and Prometheus call containers by address, in plain HTTP."""
         settings.SECURE_SSL_REDIRECT = True
         settings.ALLOWED_HOSTS = ["exchange.example"]
         assert client.get(path, headers={"Host": "172.30.250.3:8000"}).status_code == 200
 
-    def test_anything_else_is_not(self, api, settings):
+    def test_of_the_api_refuse_an_unknown_host(self, api, settings):
         settings.ALLOWED_HOSTS = ["exchange.example"]
         assert problem(api("GET", "exchanges/crypto-currencies/", Host="172.30.250.3")) == (400, "malformed_request")
 
-    def test_health_names_what_is_away(self, client, without_redis):
+    def test_of_health_name_a_server_that_does_not_answer(self, client, without_redis):
         answer = client.get("/health/ready/")
         assert (answer.status_code, answer.json()["redis"]) == (200, "unavailable")
 
 
 class TestAnswers:
-    def test_sign_up_to_sign_out(self, api):
+    def test_lead_from_sign_up_to_sign_out(self, api):
         credentials = {"username": "alice", "password": "password123"}
         registered = api("POST", "accounts/auth/register/", {**credentials, "email": "a@example.com"})
         assert (registered.status_code, registered.json().keys()) == (201, {"access", "refresh"})
@@ -82,7 +82,7 @@ class TestAnswers:
         assert (left.status_code, left.content) == (204, b"")
         assert api("POST", "accounts/auth/refresh/", {"refresh": fresh["refresh"]}).status_code == 401
 
-    def test_an_order_has_the_shape_of_the_contract(self, order):
+    def test_for_an_order_have_all_members(self, order):
         assert order.pop("created_at").endswith("Z")
         assert order.pop("id")
         assert order == {
@@ -91,16 +91,16 @@ class TestAnswers:
             "settling_at": None, "completed_at": None, "refunded_at": None, "cancelled_at": None,
         }  # fmt: skip
 
-    def test_tiny_amounts_leave_in_plain_notation(self, api, shopper):
+    def test_have_tiny_amounts_in_plain_notation(self, api, shopper):
         make_coin("BTC", "65000")
         answer = api("POST", "orders/", {"crypto": "BTC", "amount": "1e-8"}, by=shopper).json()
         assert (answer["amount"], answer["total_price"]) == ("0.00000001", "0.01")
 
-    def test_amounts_may_be_numbers(self, api, shopper, coin):
+    def test_to_amounts_sent_as_numbers_are_exact(self, api, shopper, coin):
         exact = api("POST", "orders/", '{"crypto": "ABAN", "amount": 0.12345678}', by=shopper)
         assert exact.json()["amount"] == "0.12345678"
 
-    def test_a_replay_says_so(self, api, shopper, coin):
+    def test_to_repeated_requests_say_that_they_are_replays(self, api, shopper, coin):
         body = {"crypto": "ABAN", "amount": "3"}
         first = api("POST", "orders/", body, by=shopper, Idempotency_Key='"k-1"')
         again = api("POST", "orders/", body, by=shopper, Idempotency_Key="k-1")
@@ -112,7 +112,7 @@ class TestAnswers:
                 moved = api("PATCH", f"accounts/wallet/{path}/", {"amount": "1"}, by=shopper, Idempotency_Key="k")
                 assert moved.get("Idempotent-Replayed") == replayed
 
-    def test_holdings_have_cost_and_value(self, api, shopper, coin):
+    def test_for_holdings_have_cost_and_value(self, api, shopper, coin):
         Wallet.objects.create(owner=shopper.user, asset="ABAN", role="customer", balance="1.50000000")
         [held] = api("GET", "accounts/holdings/", by=shopper).json()
         assert held == {
@@ -123,7 +123,7 @@ class TestAnswers:
             "value": "6.00",
         }
 
-    def test_the_documents_describe_every_operation(self, api):
+    def test_of_openapi_describe_every_operation(self, api):
         document = api("GET", "openapi.json").json()
         operations = [operation for path in document["paths"].values() for operation in path.values()]
         assert len(operations) == 16
@@ -131,14 +131,14 @@ class TestAnswers:
 
 
 class TestErrors:
-    def test_unknown_path_and_method(self, api, shopper):
+    def test_for_an_unknown_path_or_method(self, api, shopper):
         assert problem(api("GET", "nowhere/", by=shopper)) == (404, "not_found")
         answer = api("DELETE", "orders/", by=shopper)
         assert problem(answer) == (405, "method_not_allowed")
         assert answer["Allow"] == "GET, POST"
 
     @pytest.mark.parametrize("header", [None, "Bearer", "Bearer x", "Bearer a.b.c", "Basic YTpi", "Bearer é"])
-    def test_no_good_token(self, api, header):
+    def test_without_a_valid_token(self, api, header):
         headers = {"Authorization": header} if header else {}
         for method, path in [
             ("GET", "accounts/wallet/"),
@@ -149,7 +149,7 @@ class TestErrors:
             assert problem(answer) == (401, "token_invalid")
             assert answer["WWW-Authenticate"] == "Bearer"
 
-    def test_a_disabled_account_gets_in_nowhere(self, api, shopper, coin):
+    def test_for_a_disabled_account_on_every_operation(self, api, shopper, coin):
         User.objects.filter(pk=shopper.user.pk).update(is_active=False)
         for method, path, body in [
             ("GET", "accounts/wallet/", None),
@@ -159,7 +159,7 @@ class TestErrors:
         ]:
             assert problem(api(method, path, body, by=shopper)) == (401, "token_invalid")
 
-    def test_a_frozen_account_may_read(self, api, shopper, coin):
+    def test_for_a_frozen_account_only_when_it_moves_money(self, api, shopper, coin):
         Wallet.objects.filter(owner=shopper.user).update(frozen=True)
         assert api("GET", "accounts/wallet/", by=shopper).status_code == 200
         for method, path, body in [
@@ -170,7 +170,7 @@ class TestErrors:
         ]:
             assert problem(api(method, path, body, by=shopper)) == (403, "account_frozen")
 
-    def test_short_funds_and_no_price(self, api, shopper, coin):
+    def test_for_short_funds_an_unknown_coin_and_a_missing_price(self, api, shopper, coin):
         assert problem(api("POST", "orders/", {"crypto": "ABAN", "amount": "26"}, by=shopper)) == (
             400,
             "insufficient_funds",
@@ -190,14 +190,14 @@ class TestErrors:
         assert problem(answer) == (503, "price_unavailable")
         assert int(answer["Retry-After"]) > 0
 
-    def test_deposits_can_be_closed(self, api, shopper, settings):
+    def test_for_deposits_that_are_closed(self, api, shopper, settings):
         configure(settings, "DEPOSITS", self_service=False)
         assert problem(api("PATCH", "accounts/wallet/deposit/", {"amount": "1"}, by=shopper)) == (
             403,
             "not_allowed",
         )
 
-    def test_a_weak_password_names_the_field(self, api, settings):
+    def test_for_a_weak_password_name_the_field(self, api, settings):
         settings.AUTH_PASSWORD_VALIDATORS = [
             {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"}
         ]
@@ -205,7 +205,7 @@ class TestErrors:
         assert problem(answer) == (422, "validation_error")
         assert answer.json()["errors"][0]["field"] == "password"
 
-    def test_a_crash_leaks_nothing(self, api, shopper, monkeypatch, client, settings):
+    def test_after_a_crash_show_no_detail(self, api, shopper, monkeypatch, client, settings):
         def explode(**_):
             raise RuntimeError("secret detail")
 
@@ -216,7 +216,7 @@ class TestErrors:
             assert problem(answer) == (500, "internal_error")
             assert b"secret" not in answer.content
 
-    def test_a_database_that_is_away_is_a_503(self, api, shopper, monkeypatch):
+    def test_without_a_database_are_a_503(self, api, shopper, monkeypatch):
         def away(**_):
             from django.db import OperationalError
 
@@ -271,7 +271,7 @@ class TestBadInput:
         return code
 
     @pytest.mark.parametrize(("method", "path", "body", "name"), FIELDS)
-    def test_changes_nothing(self, api, shopper, coin, method, path, body, name):
+    def test_in_a_field_changes_nothing(self, api, shopper, coin, method, path, body, name):
         for bad in BAD_AMOUNTS if name in {"amount", "total"} else BAD_TEXTS:
             if name == "email" and bad == "":
                 continue
@@ -281,7 +281,7 @@ class TestBadInput:
                 self.refused(api, method, path, {**body, name: bad}, shopper)
 
     @pytest.mark.parametrize(("method", "path", "body"), ENDPOINTS)
-    def test_as_a_whole_changes_nothing(self, api, shopper, coin, method, path, body):
+    def test_as_a_whole_body_changes_nothing(self, api, shopper, coin, method, path, body):
         assert self.refused(api, method, path, {**body, "extra": 1}, shopper) == "validation_error"
         for text in [
             "{",
@@ -327,7 +327,7 @@ class TestBadInput:
         assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
         assert not Order.objects.exists()
 
-    def test_neither_or_both_of_amount_and_total(self, api, shopper, coin):
+    def test_with_neither_or_both_of_amount_and_total_is_refused(self, api, shopper, coin):
         for extra in ({}, {"amount": "1", "total": "1"}, {"amount": "1", "total": None}):
             assert problem(api("POST", "orders/", {"crypto": "ABAN", **extra}, by=shopper)) == (
                 422,
@@ -351,7 +351,7 @@ class TestBadInput:
         assert problem(api("GET", path, by=shopper)) == (404, "not_found")
 
     @pytest.mark.parametrize("name", ["%00", "aban", "A" * 99, "é", "%FF"])
-    def test_in_a_coins_name_is_refused(self, api, name):
+    def test_in_a_coins_name_is_an_unknown_coin(self, api, name):
         assert problem(api("GET", f"exchanges/crypto-currencies/{name}/")) == (404, "unknown_crypto")
 
     @pytest.mark.parametrize("username", ["a b", "a/b", "<script>", "a" * 151])
@@ -361,7 +361,7 @@ class TestBadInput:
 
 
 class TestOwnership:
-    def test_what_belongs_to_somebody_else_is_not_there(self, api, shopper, make_shopper, order):
+    def test_hides_records_of_other_customers(self, api, shopper, make_shopper, order):
         other = make_shopper()
         movement = Transaction.objects.get(kind="purchase").pk
         for method, path in [
@@ -377,7 +377,7 @@ class TestOwnership:
         assert api("GET", "accounts/wallet/", by=other).json()["balance"] == "100.00"
         Order.objects.get(state="pending")
 
-    def test_a_key_of_somebody_else_is_free(self, api, shopper, make_shopper, coin):
+    def test_lets_two_customers_use_the_same_key(self, api, shopper, make_shopper, coin):
         body = {"crypto": "ABAN", "amount": "3"}
         made = {
             api("POST", "orders/", body, by=each, Idempotency_Key="k").json()["id"]
@@ -385,7 +385,7 @@ class TestOwnership:
         }
         assert len(made) == 2
 
-    def test_coins_delivered_are_no_movement_of_dollars(self, api, shopper, order):
-        """The statement is that of the dollar wallet."""
+    def test_lists_only_movements_of_the_customers_dollars(self, api, shopper, order):
+        """/transactions/ covers only the dollar wallet."""
         kinds = {row["kind"] for row in api("GET", "transactions/", by=shopper).json()}
         assert kinds == {"deposit", "purchase"}

@@ -1,4 +1,4 @@
-"""Rate limits over several processes, and with a Redis that stops answering."""
+"""Rate limits over several processes, and with a Redis that does not answer."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from trading.models import Order
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_hold_over_two_processes_and_fifty_requests_at_once(make_api_process, shopper, coin):
+def test_count_fifty_requests_at_once_to_two_servers_together(make_api_process, shopper, coin):
     apis = [make_api_process(RATE_LIMIT_ORDERS="7/h") for _ in range(2)]
     body = {"crypto": "ABAN", "total": "1.00"}
 
@@ -30,8 +30,8 @@ def test_hold_over_two_processes_and_fifty_requests_at_once(make_api_process, sh
     assert all(0 < int(answer.headers["Retry-After"]) <= 3600 for answer in refused)
 
 
-def test_are_over_when_they_said_so(make_api_process):
-    """To the second: a call a second before Retry-After is refused, the one after it is not."""
+def test_end_at_the_second_that_retry_after_gives(make_api_process):
+    """A call one second before the end of Retry-After is refused, and a call after it is not."""
     api = make_api_process(RATE_LIMIT_LOGIN="1/m")
     name = name_whose_minute_ends_soon()
 
@@ -51,13 +51,13 @@ def test_are_over_when_they_said_so(make_api_process):
 
 
 def name_whose_minute_ends_soon():
-    """Windows begin at another second for everybody: find somebody whose is over in five."""
+    """Return a username whose window ends in five seconds: windows begin at a different second for each name."""
     end = (int(time.time()) + 5) % 60
     return next(name for name in map(str, range(10_000)) if zlib.crc32(name.encode()) % 60 == end)
 
 
 @pytest.mark.parametrize("fault", [signal.SIGSTOP, signal.SIGKILL])
-def test_of_sign_in_hold_without_redis_and_cost_half_a_second_at_most(make_api_process, own_redis, fault):
+def test_on_sign_in_apply_without_redis_and_cost_half_a_second_at_most(make_api_process, own_redis, fault):
     redis, environment = own_redis
     api = make_api_process(**environment, RATE_LIMIT_LOGIN="5/h")
 

@@ -1,4 +1,4 @@
-"""What a process writes in production: JSON, with ids, without secrets."""
+"""Logs in production: JSON lines with ids and without secrets."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def test_production_logs_json_with_ids_and_no_secret(production, simulator, tmp_
     api_log, worker_log = tmp_path / "api.log", tmp_path / "worker.log"
     environment = {**production, "PORT": str(port), "EXCHANGE_URL": simulator.url}
     base = f"http://127.0.0.1:{port}"
-    # The proxy says that the customer came over TLS; plain HTTP would be redirected.
+    # The header that the proxy sends for a customer on TLS; without it, the request is redirected.
     client = httpx.Client(base_url=f"{base}/api/v1/", headers={"X-Forwarded-Proto": "https"}, timeout=20)
     with (
         stopped(start(API, environment=environment, output=api_log)),
@@ -63,7 +63,7 @@ def test_production_logs_json_with_ids_and_no_secret(production, simulator, tmp_
         unusable = client.get("orders/?cursor=private", headers={"X-Request-ID": "two words"})
         assert len(unusable.headers["X-Request-ID"]) == 32
         wait_for(lambda: Order.objects.filter(state="completed").exists(), seconds=30)
-        assert httpx.get(f"{base}/api/v1/orders/").status_code == 301  # plain HTTP, as if from outside
+        assert httpx.get(f"{base}/api/v1/orders/").status_code == 301  # plain HTTP is redirected
         assert httpx.get(f"{base}/health/ready/").status_code == 200
     order = Order.objects.get()
     [line] = [line for line in lines(api_log) if line.get("request_id") == "mine-1"]

@@ -1,4 +1,4 @@
-"""/metrics: who may read it, and whether what several processes say adds up."""
+"""/metrics: permission to read it, and sums over several processes."""
 
 import shutil
 import socket
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def read(text):
-    """{("name", (("label", "value"), …)): value}"""
+    """Parse metrics into {("name", (("label", "value"), …)): value}."""
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
@@ -41,12 +41,12 @@ class TestAccess:
         answer = client.get("/metrics/", headers={"Authorization": header} if header else {})
         assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
 
-    def test_is_given_for_the_token(self, client):
+    def test_is_allowed_with_the_token(self, client):
         answer = client.get("/metrics", headers={"Authorization": "Bearer s3cret"})
         assert answer.status_code == 200
         assert answer["Content-Type"].startswith("text/plain")
 
-    def test_is_given_to_direct_callers_of_the_internal_network(self, client, settings):
+    def test_is_allowed_to_direct_callers_from_a_listed_network(self, client, settings):
         from ipaddress import ip_network
 
         configure(settings, "METRICS", networks=[ip_network("127.0.0.0/8")])
@@ -54,7 +54,7 @@ class TestAccess:
         assert client.get("/metrics/", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 403
         assert client.get("/metrics/", REMOTE_ADDR="192.0.2.1").status_code == 403
 
-    def test_no_token_set_is_no_way_in(self, client, settings):
+    def test_is_refused_with_an_empty_token_if_none_is_set(self, client, settings):
         configure(settings, "METRICS", token="")
         assert client.get("/metrics/", headers={"Authorization": "Bearer "}).status_code == 403
 
@@ -63,7 +63,7 @@ class TestDatabase:
     def found(self, client):
         return read(client.get("/metrics/").content.decode())
 
-    def test_says_what_is_open(self, client, api, shopper, coin, settings):
+    def test_gauges_count_open_work(self, client, api, shopper, coin, settings):
         for total in ("12.00", "2.00", "3.00"):
             api("POST", "orders/", {"crypto": "ABAN", "total": total}, by=shopper)
         configure(settings, "RISK", max_orders=1)
@@ -78,7 +78,7 @@ class TestDatabase:
         assert found["exchange_findings", (("kind", "missing"),)] == 0
         assert found["exchange_database_up", ()] == 1
 
-    def test_takes_the_same_statements_however_much_there_is(self, client, api, shopper, coin):
+    def test_gauges_take_the_same_number_of_statements_for_few_and_many_orders(self, client, api, shopper, coin):
         from django.db import connection
         from django.test.utils import CaptureQueriesContext
 
@@ -91,7 +91,7 @@ class TestDatabase:
             counts.append(len(captured))
         assert counts[0] == counts[1] <= 20
 
-    def test_away_is_said_too(self, client, monkeypatch):
+    def test_failure_is_a_metric_too(self, client, monkeypatch):
         from django.db import OperationalError
 
         def away():
@@ -103,7 +103,7 @@ class TestDatabase:
 
 @pytest.fixture
 def busy(make_api_process, make_worker, simulator, make_shopper):
-    """Two API processes and a worker that have settled five orders; their metrics' addresses."""
+    """Start two API servers and a worker, settle five orders, and return the addresses of their metrics."""
     make_coin("ABAN", "4.00")
     simulator.set_prices(ABAN="4.00")
     port = free_port()
@@ -124,7 +124,7 @@ ORDERS = {"operation": "/api/v1/orders/"}
 
 
 def expected_of(total):
-    """`total(name, **labels)` sums over the processes."""
+    """Check the sums over all processes, which `total(name, **labels)` returns."""
     requests = "exchange_http_request_duration_seconds_count"
     assert total(requests, method="POST", status="201", **ORDERS) == 5
     assert total(requests, method="GET", status="200", **ORDERS) == 7
@@ -135,7 +135,7 @@ def expected_of(total):
     assert total("exchange_venue_calls_total", call="buy", outcome="executed") >= 1
 
 
-def test_two_api_processes_and_a_worker_add_up(busy):
+def test_the_counters_of_two_api_servers_and_a_worker_add_up(busy):
     sums = defaultdict(float)
     for base in busy:
         for (name, labels), value in read(httpx.get(f"{base}/metrics").text).items():
@@ -148,7 +148,7 @@ def test_two_api_processes_and_a_worker_add_up(busy):
 
 
 @pytest.mark.skipif(not shutil.which("prometheus"), reason="no prometheus on this machine (Debian: prometheus)")
-def test_a_real_prometheus_finds_the_same(busy, tmp_path):
+def test_a_real_prometheus_reads_the_same_sums(busy, tmp_path):
     port = free_port()
     targets = ", ".join(f"'{base.removeprefix('http://')}'" for base in busy)
     configuration = tmp_path / "prometheus.yml"
@@ -175,19 +175,19 @@ def test_a_real_prometheus_finds_the_same(busy, tmp_path):
 
     with stopped(start(command)):
         wait_for(lambda: query('sum(up{job="exchange"})') == 3, seconds=30, ignoring=(httpx.HTTPError, KeyError))
-        time.sleep(1.5)  # another scrape of each
+        time.sleep(1.5)  # wait for another scrape of each process
         expected_of(total)
         assert query("max(exchange_unsettled_usd)") == 0
 
 
-def test_a_caller_that_says_nothing_keeps_nobody_waiting(db):
+def test_a_silent_connection_does_not_block_other_scrapers(db):
     port = free_port()
     serve_metrics(port=port)
     with socket.create_connection(("127.0.0.1", port)):
         assert httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5).is_success
 
 
-def test_pools_are_summed_without_reading_history(db, shopper, coin):
+def test_pools_are_summed_without_reading_old_orders(db, shopper, coin):
     with connection.cursor() as cursor:
         cursor.execute(
             """INSERT INTO trading_order (customer_id, coin_id, amount, price, price_source, price_at, total_price,

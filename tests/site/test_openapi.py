@@ -1,4 +1,4 @@
-"""The OpenAPI document: complete, true to the code, and the one that is committed."""
+"""The OpenAPI document: it is complete and agrees with the code, and the committed copy is up to date."""
 
 import re
 
@@ -17,7 +17,7 @@ IDS = {
 }  # fmt: skip
 
 
-def test_the_committed_copy_is_the_document():
+def test_the_committed_document_is_up_to_date():
     assert COPY.read_text() == render(), "the API has changed: run `manage.py openapi` and review docs/openapi.json"
 
 
@@ -27,7 +27,7 @@ def test_operation_ids_are_stable():
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())
 class TestOperation:
-    def test_explains_itself(self, operation):
+    def test_has_a_summary_a_description_and_a_tag(self, operation):
         assert operation["summary"]
         assert operation["description"]
         assert operation["tags"]
@@ -53,7 +53,7 @@ class TestOperation:
                 for example in examples:
                     validate(example, media["schema"])
 
-    def test_has_one_security_scheme(self, operation):
+    def test_uses_only_the_access_token_scheme(self, operation):
         assert operation.get("security", [{"AccessToken": []}]) == [{"AccessToken": []}]
 
 

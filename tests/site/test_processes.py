@@ -1,4 +1,4 @@
-"""What only shows with several processes: locks, keys, and servers that stop answering."""
+"""Tests that need several processes: locks, idempotency keys, and servers that stop answering."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ def post_order(base, shopper, body, **headers):
     return httpx.post(f"{base}orders/", json=body, headers={**shopper.headers, **headers}, timeout=30)
 
 
-def test_fifty_orders_of_a_customer_who_can_pay_for_ten(two_apis, make_shopper, coin):
+def test_of_fifty_orders_at_once_a_customer_gets_only_the_ten_they_can_pay(two_apis, make_shopper, coin):
     shopper = make_shopper("120.00")
     body = {"crypto": "ABAN", "amount": "3"}
     answers = at_once(50, lambda number: post_order(two_apis[number % 2], shopper, body))
@@ -37,7 +37,7 @@ def test_fifty_orders_of_a_customer_who_can_pay_for_ten(two_apis, make_shopper, 
     assert verify_everything() == []
 
 
-def test_fifty_requests_with_one_key(two_apis, shopper, coin):
+def test_fifty_orders_at_once_with_one_key_place_one_order(two_apis, shopper, coin):
     body = {"crypto": "ABAN", "amount": "3"}
     headers = {"Idempotency-Key": "one-key"}
     answers = at_once(50, lambda number: post_order(two_apis[number % 2], shopper, body, **headers))
@@ -48,7 +48,7 @@ def test_fifty_requests_with_one_key(two_apis, shopper, coin):
     assert shopper.wallet.balance == Decimal("88.00")
 
 
-def test_fifty_withdrawals_with_one_key(two_apis, shopper):
+def test_fifty_withdrawals_at_once_with_one_key_withdraw_once(two_apis, shopper):
     def withdraw(number):
         return httpx.patch(
             f"{two_apis[number % 2]}accounts/wallet/withdraw/",
@@ -61,7 +61,7 @@ def test_fifty_withdrawals_with_one_key(two_apis, shopper):
     assert Transaction.objects.filter(kind="withdrawal").count() == 1
 
 
-def test_one_name_registered_many_times_at_once(two_apis):
+def test_a_name_registered_many_times_at_once_is_given_once(two_apis):
     def register(number):
         body = {"username": "alice", "password": "password123"}
         return httpx.post(f"{two_apis[number % 2]}accounts/auth/register/", json=body, timeout=30).status_code
@@ -69,7 +69,7 @@ def test_one_name_registered_many_times_at_once(two_apis):
     assert Counter(at_once(8, register)) == {201: 1, 409: 7}
 
 
-def test_a_cancel_and_a_claim_at_once_have_one_outcome(two_apis, make_shopper, coin):
+def test_each_order_cancelled_and_claimed_at_once_has_one_outcome(two_apis, make_shopper, coin):
     from django.db import connection
     from django.utils import timezone
 
@@ -95,7 +95,7 @@ def test_a_cancel_and_a_claim_at_once_have_one_outcome(two_apis, make_shopper, c
 
 
 @pytest.mark.parametrize("fault", [signal.SIGSTOP, signal.SIGKILL])
-def test_redis_frozen_or_gone_costs_half_a_second_at_most(make_api_process, shopper, coin, own_redis, fault):
+def test_a_frozen_or_killed_redis_costs_a_call_half_a_second_at_most(make_api_process, shopper, coin, own_redis, fault):
     redis, environment = own_redis
     api = make_api_process(**environment)
 
@@ -117,7 +117,7 @@ def test_redis_frozen_or_gone_costs_half_a_second_at_most(make_api_process, shop
     assert Order.objects.count() == 7
 
 
-def test_postgres_away_is_a_quick_503(make_api_process, shopper):
+def test_without_postgres_the_answer_is_a_quick_503(make_api_process, shopper):
     from exchange_site.stack.processes import free_port
 
     api = make_api_process(POSTGRES_PORT=str(free_port()))
@@ -130,8 +130,8 @@ def test_postgres_away_is_a_quick_503(make_api_process, shopper):
     assert (ready.status_code, ready.json()["postgres"]) == (503, "unavailable")
 
 
-def test_a_frozen_wallet_is_seen_after_the_lock_was_waited_for(two_apis, shopper, coin):
-    """The flag is a column of the row that is locked, so it is read as it is after the wait."""
+def test_a_wallet_frozen_while_an_order_waits_for_its_lock_refuses_the_order(two_apis, shopper, coin):
+    """The flag is in the locked row, so the order reads its value after the wait."""
     from django.db import transaction
 
     from wallets.models import Wallet
@@ -146,7 +146,7 @@ def test_a_frozen_wallet_is_seen_after_the_lock_was_waited_for(two_apis, shopper
     assert not Order.objects.exists()
 
 
-def test_a_row_held_elsewhere_for_too_long_is_busy(two_apis, shopper, coin):
+def test_a_wallet_locked_for_too_long_is_busy(two_apis, shopper, coin):
     from django.db import transaction
 
     from wallets.models import Wallet

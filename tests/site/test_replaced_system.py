@@ -1,4 +1,4 @@
-"""The system that this one replaces: every request of its documentation is accepted as it was written there."""
+"""The system that this one replaces: every request in its documentation is accepted unchanged."""
 
 import json
 
@@ -13,7 +13,7 @@ CREDENTIALS = '{"username": "user1", "password": "password123"}'
 
 @pytest.fixture
 def call(client):
-    """Call with the method, path and body of the documentation; the token is the last that was handed out."""
+    """Return a function that sends a request of the documentation with the newest token."""
     headers = {}
 
     def call(method, path, body=""):
@@ -61,12 +61,12 @@ def test_every_request_example_is_accepted_as_written(call):
 
 
 @pytest.mark.parametrize("path", ["/api/v1/swagger/", "/api/v1/redoc/"])
-def test_its_pages_are_where_they_were(client, path):
+def test_its_pages_keep_their_addresses(client, path):
     assert client.get(path).status_code == 200
 
 
-def test_its_environment_is_understood():
-    """The variables of its example file, with its values."""
+def test_its_environment_variables_are_accepted():
+    """The values of the old example file are valid."""
     from exchange_site.configuration import VARIABLES, Configuration
 
     configuration = Configuration.read(

@@ -1,4 +1,4 @@
-"""What lies in which room: SQL names its own app's tables only."""
+"""SQL statements name only the tables of their own app."""
 
 import re
 
@@ -13,7 +13,7 @@ STATEMENTS = sorted(path.relative_to(PROJECT) for app in APPS for path in (PROJE
 FOREIGN = {
     "trading/sql/place_order.sql": (
         "procrastinate",
-        "the order and its job are one statement: half the time of placing",
+        "one statement writes the order and its job: it halves the time of placing",
     ),
     "trading/sql/verify_orders.sql": (
         "wallets",
@@ -25,10 +25,10 @@ FOREIGN = {
     ),
     "settlement/sql/delete_waiting_claims.sql": (
         "procrastinate",
-        "a claim drops the jobs that ask for it, of a long backlog a part",
+        "a claim deletes the jobs that request it; in a long backlog, a part of them",
     ),
 }
-"""Statements that name another's tables, and the reason."""
+"""Statements that name tables of another app, that app, and the reason."""
 
 
 def foreign_tables(text, *, app):
@@ -37,17 +37,17 @@ def foreign_tables(text, *, app):
 
 
 class TestSql:
-    def test_is_there(self):
+    def test_is_found_in_the_apps(self):
         assert len(STATEMENTS) > 10
 
     @pytest.mark.parametrize("path", STATEMENTS, ids=str)
-    def test_names_the_tables_of_its_own_app(self, path):
+    def test_names_only_tables_of_its_own_app(self, path):
         found = foreign_tables((PROJECT / path).read_text(), app=path.parts[0])
         allowed = {FOREIGN[str(path)][0]} if str(path) in FOREIGN else set()
         assert found == allowed
 
-    def test_of_procrastinate_is_in_one_module(self):
-        """Its tables and models are read and changed in settlement/queue.py alone, besides the statements above."""
+    def test_on_procrastinates_tables_is_in_one_module(self):
+        """Only settlement/queue.py uses Procrastinate's tables and models, besides the statements above."""
         sources = [path for app in APPS for path in (PROJECT / app).rglob("*.py") if "migrations" not in path.parts]
         naming = {
             str(path.relative_to(PROJECT))
@@ -56,8 +56,8 @@ class TestSql:
         }
         assert naming == {"settlement/queue.py"}
 
-    def test_stands_in_files(self):
-        """No module but the door itself runs a statement of its own."""
+    def test_is_run_only_by_one_module(self):
+        """Only wallets/runtime/sql.py opens a cursor; all other modules run SQL files by name."""
         allowed = {"wallets/runtime/sql.py"}
         sources = [path for app in APPS for path in (PROJECT / app).rglob("*.py") if "migrations" not in path.parts]
         running = {str(path.relative_to(PROJECT)) for path in sources if "cursor()" in path.read_text()}

@@ -1,4 +1,4 @@
-"""Requests that nobody thought of, made from the OpenAPI document, against a running API and all checks.
+"""Generated requests: Schemathesis makes them from the OpenAPI document, and checks the answers of a running API.
 
 A longer run: SCHEMATHESIS_EXAMPLES=200 task test -- tests/site/test_schemathesis.py
 """
@@ -31,7 +31,7 @@ def test_no_answer_is_undocumented(make_api_process, make_shopper, tmp_path):
             *(sys.executable, "-m", "schemathesis.cli", f"--config-file={Path(__file__).parent / 'schemathesis.toml'}"),
             *("run", f"{api}openapi.json", "--checks=all", f"--max-examples={EXAMPLES or 20}", "--continue-on-failure"),
             *("--workers=2", "--suppress-health-check=all"),
-            *(() if EXAMPLES else ("--seed=20",)),  # the short run is the same every time
+            *(() if EXAMPLES else ("--seed=20",)),  # the short run makes the same requests each time
             *("--header", f"Authorization: {shopper.headers['Authorization']}"),
         ],
         cwd=tmp_path,
@@ -46,7 +46,7 @@ def test_no_answer_is_undocumented(make_api_process, make_shopper, tmp_path):
     assert verify_everything() == []
 
 
-def test_an_address_that_is_too_long_is_a_problem_too(make_api_process):
+def test_a_url_that_is_too_long_gets_a_problem(make_api_process):
     answer = httpx.get(f"{make_api_process()}orders/?cursor={'x' * 5000}")
     assert (answer.status_code, answer.headers["Content-Type"]) == (414, "application/problem+json")
     assert (answer.json()["code"], answer.json()["status"]) == ("uri_too_long", 414)

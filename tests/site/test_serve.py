@@ -1,4 +1,4 @@
-"""What the API's own processes do beside answering."""
+"""The database connections of the API's processes."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 from exchange_site.stack.processes import PROJECT
 from tests.conftest import process_environment
 
-# A process of the API without its server: two threads of it ask Postgres something, one after the other, and end.
+# A process of the API without the HTTP server: two threads query Postgres, one after the other, and end.
 _TWO_THREADS = """
 import gc, time
 from threading import Thread
@@ -46,7 +46,7 @@ print(left, "left")
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("pool", ["8", "0"])
-def test_a_thread_keeps_its_connection_and_ends_it(pool):
+def test_a_thread_keeps_one_connection_and_closes_it_when_it_ends(pool):
     done = subprocess.run(
         [sys.executable, "-c", _TWO_THREADS],
         cwd=PROJECT,

@@ -1,4 +1,4 @@
-"""One word for one thing: words that are no longer used, and the places where they may still stand."""
+"""One word for one thing: words that are no longer used, and the files that may still have them."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 from exchange_site.stack.processes import PROJECT
 
-# A pattern, the word in its place, and the files that may have it: what is on the wire, in the database, or outside.
+# A pattern, the word to use instead, and the files that may match: names on the wire, in the database or outside.
 GIVEN_UP = [
     (r"\borders_wait\b", "request_claim", []),
     (r"\bis_of_calls\b", "stops_all_calls", ["settlement/models/pauses.py", "settlement/sql/*", "docs/glossary.md"]),
@@ -81,17 +81,17 @@ def places(pattern, *, allowed=()):
 
 
 @pytest.mark.parametrize(("pattern", "instead", "allowed"), GIVEN_UP, ids=[pattern for pattern, _, _ in GIVEN_UP])
-def test_given_up_words_stand_nowhere_else(pattern, instead, allowed):
+def test_a_word_that_is_no_longer_used_is_only_in_allowed_files(pattern, instead, allowed):
     assert places(pattern, allowed=allowed) == [], f"say {instead}"
 
 
 class TestTheCounterparty:
-    """It is the venue. `exchange` is this product, and the word of environment variables, metrics and the wire."""
+    """Its name is venue. `exchange` is this product, and a part of names of variables, metrics and the wire."""
 
     ALLOWED = r"exchange_site|exchange_simulator|[Ee]xchange simulator|[Cc]rypto[- _][Ee]xchange|EXCHANGE_|\"exchange_|refused_by_the_exchange|exchanges/|not_listed_at_the_exchange|crypto_exchange|`exchange_\w+`|[Ee]xchanges? (username|a )|been exchanged"
 
     @pytest.mark.parametrize("app", ["wallets", "trading", "settlement"])
-    def test_is_the_venue_in_the_code(self, app):
+    def test_is_called_venue_in_the_code(self, app):
         found = [
             place
             for place in places(r"[Ee]xchange")
@@ -101,8 +101,8 @@ class TestTheCounterparty:
 
 
 class TestFindings:
-    def test_are_of_reconciliation_alone(self):
-        """The ledger's rules have violations, reviews have grounds."""
+    def test_are_named_only_in_reconciliation(self):
+        """Rules of the ledger have violations instead, and reviews have grounds."""
         rooms = ("wallets/", "trading/")
         found = [place for place in places(r"\b[Ff]inding") if place.startswith(rooms)]
         assert [place for place in found if 'db_column="finding"' not in place] == []

@@ -5,7 +5,7 @@ import sys
 from exchange_site.stack.processes import PROJECT
 
 
-def test_the_demo_shows_the_main_job(tmp_path):
+def test_the_demo_settles_its_orders_and_reports_them(tmp_path):
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("POSTGRES_", "REDIS_", "EXCHANGE_"))
     }

@@ -1,4 +1,4 @@
-"""The embedded servers, really started: data outlives them, and only who has the password gets in."""
+"""The embedded servers, started for real: they keep their data and require a password."""
 
 import os
 import shutil
@@ -21,12 +21,12 @@ from exchange_site.stack.environment import postgres_variables
 from exchange_site.stack.processes import kill
 from exchange_site.stack.servers import Server, connect, create_database, prepare_postgres, prepare_redis, stop_server
 
-only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has folders that the servers cannot enter")
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, whose servers run as another user")
 
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    """A folder that others may pass through, as a clone outside of root's home is."""
+    """A folder that other users can enter, like a clone outside root's home."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     yield folder
@@ -35,7 +35,7 @@ def data_dir() -> Iterator[Path]:
 
 @pytest.fixture
 def closed_dir(data_dir: Path) -> Iterator[Path]:
-    """A folder below one that only its owner can enter, such as root's home."""
+    """A folder inside one that only its owner can enter, such as root's home."""
     closed = data_dir / "home"
     closed.mkdir(mode=0o700)
     inside = closed / "data"
@@ -64,14 +64,14 @@ def client(server: Server, *, password: str | None = None) -> "redis.Redis":
 
 
 class TestPostgres:
-    def test_refuses_another_password(self, data_dir: Path) -> None:
+    def test_refuses_a_wrong_password(self, data_dir: Path) -> None:
         server = prepare_postgres(data_dir, durable=False)
         with server.running():
             assert ask(server, "SELECT current_setting('server_version_num')::int / 10000") == 18
             with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
                 connect({**postgres_variables(server), "POSTGRES_PASSWORD": "guessed"}, database="postgres")
 
-    def test_listens_on_loopback_alone(self, data_dir: Path) -> None:
+    def test_listens_only_on_the_loopback_address(self, data_dir: Path) -> None:
         server = prepare_postgres(data_dir, durable=False)
         with server.running():
             assert ask(server, "SELECT current_setting('listen_addresses')") == "127.0.0.1"
@@ -82,19 +82,19 @@ class TestPostgres:
         with server.running():
             assert ask(server, "SELECT current_setting('fsync')") == "on"
 
-    def test_keeps_its_data_over_a_stop_and_a_kill(self, data_dir: Path) -> None:
+    def test_keeps_its_data_after_a_stop_and_a_kill(self, data_dir: Path) -> None:
         first = prepare_postgres(data_dir)
         with first.running():
             run(first, "CREATE TABLE kept AS SELECT 7 AS number")
         second = prepare_postgres(data_dir)
         with second.running() as child:
             run(second, "UPDATE kept SET number = 8")
-            kill(child)  # as a power cut would end it
+            kill(child)  # as a power cut would
         third = prepare_postgres(data_dir)
         with third.running():
             assert ask(third, "SELECT number FROM kept") == 8
 
-    def test_takes_over_from_one_that_was_left_running(self, data_dir: Path) -> None:
+    def test_replaces_a_server_that_was_left_running(self, data_dir: Path) -> None:
         left = prepare_postgres(data_dir, durable=False)
         with left.running() as child:
             server = prepare_postgres(data_dir, durable=False)
@@ -102,15 +102,15 @@ class TestPostgres:
             with server.running():
                 assert ask(server, "SELECT 1") == 1
 
-    def test_ignores_the_pid_file_of_another_time(self, data_dir: Path) -> None:
+    def test_ignores_an_old_pid_file_whose_number_another_process_has(self, data_dir: Path) -> None:
         prepare_postgres(data_dir, durable=False)
         pid_file = data_dir / "postgres" / "postmaster.pid"
-        pid_file.write_text(f"{os.getpid()}\n")  # by now another process goes by that number
+        pid_file.write_text(f"{os.getpid()}\n")  # another process has this number now
         server = prepare_postgres(data_dir, durable=False)
         with server.running():
             assert ask(server, "SELECT 1") == 1
 
-    def test_makes_a_database_once(self, data_dir: Path) -> None:
+    def test_creates_a_database_only_once(self, data_dir: Path) -> None:
         server = prepare_postgres(data_dir, durable=False)
         with server.running():
             for _ in range(2):
@@ -119,7 +119,7 @@ class TestPostgres:
 
 
 class TestRedis:
-    def test_refuses_another_password(self, data_dir: Path) -> None:
+    def test_refuses_a_wrong_password(self, data_dir: Path) -> None:
         server = prepare_redis(data_dir, durable=False)
         with (
             server.running(),
@@ -129,7 +129,7 @@ class TestRedis:
             stranger.ping()
 
     @pytest.mark.parametrize(("durable", "found"), [(True, b"7"), (False, None)])
-    def test_keeps_its_data_where_asked_to(self, data_dir: Path, *, durable: bool, found: bytes | None) -> None:
+    def test_keeps_its_data_only_if_durable(self, data_dir: Path, *, durable: bool, found: bytes | None) -> None:
         first = prepare_redis(data_dir, durable=durable)
         with first.running(), client(first) as connection:
             connection.set("kept", 7)
@@ -137,7 +137,7 @@ class TestRedis:
         with second.running(), client(second) as connection:
             assert connection.get("kept") == found
 
-    def test_takes_over_from_one_that_was_left_running(self, data_dir: Path) -> None:
+    def test_replaces_a_server_that_was_left_running(self, data_dir: Path) -> None:
         left = prepare_redis(data_dir, durable=False)
         with left.running() as child:
             server = prepare_redis(data_dir, durable=False)
@@ -165,7 +165,7 @@ class TestSideBySide:
 
 @only_root
 class TestBelowAClosedFolder:
-    def test_the_data_lives_where_the_servers_can_reach_it(self, closed_dir: Path) -> None:
+    def test_the_data_is_in_a_folder_that_the_servers_can_enter(self, closed_dir: Path) -> None:
         server, store = prepare_postgres(closed_dir, durable=False), prepare_redis(closed_dir, durable=False)
         with server.running(), store.running(), client(store) as connection:
             run(server, "CREATE TABLE kept ()")
@@ -175,7 +175,7 @@ class TestBelowAClosedFolder:
             assert ask(again, "SELECT to_regclass('kept')") == "kept"
         assert closed_dir.parent.stat().st_mode & 0o777 == 0o700
 
-    def test_the_programs_are_copied_to_where_the_servers_can_load_them(
+    def test_the_programs_are_copied_to_a_folder_that_the_servers_can_enter(
         self, closed_dir: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(binaries, "_REACHABLE", closed_dir.parent.parent)
@@ -191,7 +191,7 @@ class TestBelowAClosedFolder:
 
 
 class TestWithoutWheels:
-    def test_says_what_to_set_instead(self, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_names_the_variables_to_set_instead(self, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
         with pytest.raises(NoServers, match="POSTGRES_HOST and REDIS_HOST"):
             prepare_redis(data_dir, durable=False).start()

@@ -1,4 +1,4 @@
-"""The whole stack, really started: it comes back when killed, is gone when stopped, and keeps its data."""
+"""The whole stack, started for real: killed programs are started again, a stop ends all of them, data is kept."""
 
 import os
 import shutil
@@ -17,9 +17,9 @@ from exchange_site.stack.processes import PROJECT, NotInTime, answers, free_port
 from exchange_site.stack.running import StackAddresses, claim, find_running_stack, running_stack
 from exchange_site.stack.servers import connect
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
+pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to find processes")
 
-# The tests' own servers are not for it, and a threshold of its own shows that the environment arrives.
+# The stack must not use the tests' servers. The unusual threshold shows that the environment reaches its programs.
 OWN_SERVERS = {"POSTGRES_HOST": "", "REDIS_HOST": "", "EXCHANGE_URL": ""}
 ENVIRONMENT = {**OWN_SERVERS, "ORDER_AGGREGATION_THRESHOLD": "11.00"}
 PROGRAMS = {
@@ -50,7 +50,7 @@ def new_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        for pid in processes(folder):  # only where a test has failed
+        for pid in processes(folder):  # there are some only after a failed test
             os.kill(pid, signal.SIGKILL)
         shutil.rmtree(folder)
 
@@ -60,9 +60,9 @@ def data_dir(addresses: StackAddresses) -> Path:
 
 
 def processes(folder: Path, program: str = "") -> dict[int, str]:
-    """The ids and command lines of all that the stack of `folder` runs.
+    """Return the ids and command lines of all processes of the stack in `folder`.
 
-    Postgres and Redis write their titles over their environment; they are known by their folder.
+    Postgres and Redis overwrite their environment with a title, so they are recognised by their working folder.
     """
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
@@ -70,7 +70,7 @@ def processes(folder: Path, program: str = "") -> dict[int, str]:
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             variables = (process / "environ").read_bytes().split(b"\0")
             place = (process / "cwd").readlink()
-        except OSError:  # gone meanwhile, or not ours to look at
+        except OSError:  # the process has ended, or belongs to another user
             continue
         known = f"DATA_DIR={folder}".encode() in variables or str(folder) in command
         if command and program in command and (known or place.is_relative_to(folder)):
@@ -79,7 +79,7 @@ def processes(folder: Path, program: str = "") -> dict[int, str]:
 
 
 def main_process(folder: Path, name: str) -> int | None:
-    """The process of a program that supervisord started itself."""
+    """Return the pid of the program's process that is a child of supervisord."""
     supervisor = int((folder / "dev.pid").read_text())
     return next((pid for pid in processes(folder, PROGRAMS[name]) if parent(pid) == supervisor), None)
 
@@ -104,7 +104,7 @@ def within(seconds: float, condition: Callable[[], object]) -> bool:
 
 
 def start(folder: Path, **environment: str) -> "subprocess.Popen[str]":
-    """`task dev`, with no more than the documentation asks for."""
+    """Start `task dev` with only the settings that the documentation asks for."""
     inherited = {name: value for name, value in os.environ.items() if name != "SIMULATOR_PORT"}
     return subprocess.Popen(
         [sys.executable, "-m", "exchange_site.stack", "dev"],
@@ -124,12 +124,12 @@ def query(addresses: StackAddresses, statement: str) -> list[tuple[object, ...]]
 
 
 class TestRunning:
-    def test_everything_is_there(self, running: StackAddresses) -> None:
+    def test_has_all_programs_and_answers(self, running: StackAddresses) -> None:
         assert is_ready(running)
         missing = {name for name in PROGRAMS if main_process(data_dir(running), name) is None}
         assert not missing
 
-    def test_the_callers_environment_reaches_the_programs(self, running: StackAddresses) -> None:
+    def test_passes_the_callers_environment_to_its_programs(self, running: StackAddresses) -> None:
         for name in ("api", "worker", "simulator"):
             pid = main_process(data_dir(running), name)
             assert b"ORDER_AGGREGATION_THRESHOLD=11.00" in Path(f"/proc/{pid}/environ").read_bytes()
@@ -138,11 +138,11 @@ class TestRunning:
         assert find_running_stack(data_dir(running)) == running
         assert find_running_stack(folder) is None
 
-    def test_keeps_its_secrets_to_itself(self, running: StackAddresses) -> None:
+    def test_writes_its_secrets_to_files_of_its_owner_only(self, running: StackAddresses) -> None:
         for name in ("stack.env", "supervisord.conf"):
             assert (data_dir(running) / name).stat().st_mode & 0o077 == 0
 
-    def test_management_commands_find_its_database(self, running: StackAddresses) -> None:
+    def test_lends_its_database_to_management_commands(self, running: StackAddresses) -> None:
         question = "from wallets.models import User; print(User.objects.filter(username='admin').count())"
         asked = subprocess.run(
             [sys.executable, "-m", "exchange_site.stack", "manage", "shell", "-v", "0", "-c", question],
@@ -160,14 +160,14 @@ class TestRunning:
 
 class TestKilled:
     @pytest.mark.parametrize("name", PROGRAMS)
-    def test_a_program_is_back_within_five_seconds(self, running: StackAddresses, name: str) -> None:
+    def test_a_program_is_started_again_within_five_seconds(self, running: StackAddresses, name: str) -> None:
         killed = main_process(data_dir(running), name)
         assert killed
         os.kill(killed, signal.SIGKILL)
         assert within(5, lambda: main_process(data_dir(running), name) not in {killed, None})
         assert within(15, lambda: is_ready(running))
 
-    def test_one_of_the_apis_processes_is_back_within_five_seconds(self, running: StackAddresses) -> None:
+    def test_a_worker_process_of_the_api_is_started_again_within_five_seconds(self, running: StackAddresses) -> None:
         folder = data_dir(running)
         master = main_process(folder, "api")
 
@@ -180,7 +180,7 @@ class TestKilled:
         assert within(5, lambda: len(children() - {killed}) == 2)
         assert is_ready(running)
 
-    def test_the_apis_orphans_make_way(self, running: StackAddresses) -> None:
+    def test_the_worker_processes_of_a_killed_api_end(self, running: StackAddresses) -> None:
         folder = data_dir(running)
         orphans = set(processes(folder, PROGRAMS["api"]))
         killed = main_process(folder, "api")
@@ -208,8 +208,8 @@ class TestRefused:
         assert f"Port {port} is taken" in output
         assert not processes(folder)
 
-    def test_data_that_cannot_be_prepared(self, folder: Path) -> None:
-        """The seeder refuses to run where DEBUG is off: it ends everything, instead of trying for ever."""
+    def test_a_start_whose_data_cannot_be_prepared(self, folder: Path) -> None:
+        """The seeder refuses to run without DEBUG. Then the stack ends, and does not try again."""
         secrets = {"SECRET_KEY": "s" * 40, "JWT_SECRET_KEY": "j" * 40, "POSTGRES_PASSWORD": "p"}
         stack = start(folder, PORT=str(free_port()), DEBUG="False", **secrets)
         output, _ = stack.communicate(timeout=60)
@@ -217,7 +217,7 @@ class TestRefused:
         assert "The stack did not start" in output
         assert not processes(folder)
 
-    def test_a_command_while_another_runs_its_own_servers(self, folder: Path) -> None:
+    def test_a_command_while_another_one_uses_the_folder(self, folder: Path) -> None:
         with claim(folder):
             second = start(folder, PORT=str(free_port()))
             output, _ = second.communicate(timeout=15)
@@ -227,7 +227,7 @@ class TestRefused:
 
 @pytest.fixture
 def taken_simulator_port() -> Iterator[None]:
-    """As a first stack leaves it, unless one runs on this machine anyway."""
+    """Take the simulator's default port, as a first stack would."""
     with ExitStack() as opened:
         with suppress(OSError):
             opened.enter_context(socket.create_server(("127.0.0.1", 9100)))
@@ -236,7 +236,7 @@ def taken_simulator_port() -> Iterator[None]:
 
 class TestSideBySide:
     @pytest.mark.usefixtures("taken_simulator_port")
-    def test_another_folder_and_port_are_enough(self, folder: Path) -> None:
+    def test_a_second_stack_needs_only_another_folder_and_port(self, folder: Path) -> None:
         second = start(folder, PORT=str(free_port()))
         try:
             assert within(60, lambda: second.poll() is not None or find_running_stack(folder))
@@ -247,7 +247,7 @@ class TestSideBySide:
 
 
 class TestStopped:
-    def test_nothing_is_left_ten_seconds_after_the_signal(self, running: StackAddresses) -> None:
+    def test_no_process_is_left_ten_seconds_after_the_signal(self, running: StackAddresses) -> None:
         folder = data_dir(running)
         query(running, "CREATE TABLE kept AS SELECT 7 AS number")
         os.kill(int((folder / "dev.pid").read_text()), signal.SIGTERM)

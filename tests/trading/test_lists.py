@@ -17,7 +17,7 @@ def place(shopper, now, crypto="ABAN"):
 
 @pytest.fixture
 def orders(shopper, coin, now):
-    """Seven orders, two of them at the same moment, newest first."""
+    """The ids of seven orders, newest first. Pairs of them were placed at the same moment."""
     times = [now + timedelta(seconds=number // 2) for number in range(7)]
     return [place(shopper, time).pk for time in times][::-1]
 
@@ -28,7 +28,7 @@ def next_link(response):
 
 
 @pytest.mark.parametrize("path", ["orders/", "transactions/"])
-def test_pages_follow_each_other_while_rows_are_added(api, shopper, orders, now, path):
+def test_pages_show_each_row_once_while_rows_are_added(api, shopper, orders, now, path):
     seen, url = [], f"{path}?limit=2"
     while url:
         page = api("GET", url, by=shopper)
@@ -52,7 +52,7 @@ def test_filters_narrow_the_list(api, shopper, orders, now):
     assert len(api("GET", f"transactions/?created_before={edge}&type=withdrawal", by=shopper).json()) == 5
 
 
-def test_a_cursor_is_good_for_its_own_list_only(api, shopper, make_shopper, orders):
+def test_a_cursor_is_valid_only_for_its_own_list(api, shopper, make_shopper, orders):
     link = next_link(api("GET", "orders/?limit=2", by=shopper))
     for url, by in [
         (link + "&state=aggregated", shopper),
@@ -77,17 +77,17 @@ def test_a_cursor_is_good_for_its_own_list_only(api, shopper, make_shopper, orde
         "created_after=2026-01-01T00:00:00",
     ],
 )
-def test_parameters_that_make_no_sense_are_refused(api, shopper, query):
+def test_invalid_parameters_are_refused(api, shopper, query):
     answer = api("GET", f"orders/?{query}", by=shopper)
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_error")
 
 
 @pytest.mark.parametrize("cursor", ["%00", "é", "[]", "A" * 500, "WyJ4Il0", "bnVsbA", "WzEsMiwzXQ"])
-def test_cursors_that_make_no_sense_are_refused(api, shopper, cursor):
+def test_malformed_cursors_are_refused(api, shopper, cursor):
     assert api("GET", f"orders/?cursor={cursor}", by=shopper).json()["code"] == "invalid_cursor"
 
 
-def test_the_pool_is_shown_on_the_orders_that_wait_in_it(api, shopper, orders):
+def test_an_order_in_a_pool_shows_the_pool(api, shopper, orders):
     with_pool = api("GET", f"orders/{orders[0]}/", by=shopper).json()["pool"]
     assert (with_pool["total"], with_pool["threshold"]) == ("7.00", "10.00")
 
@@ -96,7 +96,7 @@ def test_the_pool_is_shown_without_redis(api, shopper, orders, without_redis):
     assert api("GET", f"orders/{orders[0]}/", by=shopper).json()["pool"]["total"] == "7.00"
 
 
-def test_transactions_tell_direction_and_kind(api, shopper, orders):
+def test_transactions_show_direction_and_kind(api, shopper, orders):
     newest, *_, oldest = api("GET", "transactions/", by=shopper).json()
     assert newest.items() >= {"type": "withdrawal", "kind": "purchase", "amount": "1.00", "order_id": orders[0]}.items()
     assert oldest.items() >= {"type": "deposit", "kind": "deposit", "balance_after": "100.00", "order_id": None}.items()

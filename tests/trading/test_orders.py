@@ -14,7 +14,7 @@ from trading.exceptions import (
     PriceUnavailable,
     UnknownCoin,
 )
-from trading.models import Order, OrderState
+from trading.models import CoinPrice, Order, OrderState
 from trading.services.cancelling import cancel_order
 from trading.services.coins import stop_selling
 from trading.services.placing import OrderRequest, place_order
@@ -62,11 +62,12 @@ class TestPlaceOrder:
         job = ProcrastinateJob.objects.get()
         assert (job.task_name, job.args) == ("settlement.claim_waiting_orders", {"coin_id": coin.pk})
 
-    def test_keeps_the_price_its_source_and_its_time(self, shopper, coin, now):
+    def test_stores_the_price_and_its_source(self, shopper, coin, now):
         order = place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now).order
         assert (order.price, order.price_source) == (Decimal(4), "fixed")
+        assert order.price_at == CoinPrice.objects.get(coin=coin).read_at
 
-    def test_by_total_never_charges_more(self, shopper, now):
+    def test_by_total_never_charges_more_than_the_total(self, shopper, now):
         make_coin("ETH", "3333.33333333")
         order = place_order(
             buyer=shopper.principal, order_request=order_request_of(total="99.99", coin_name="ETH"), now=now
@@ -74,15 +75,16 @@ class TestPlaceOrder:
         assert order.amount == Decimal("0.02999700")
         assert order.charge <= Decimal("99.99")
 
-    def test_pools_what_costs_less_than_the_threshold(self, shopper, coin, now):
+    def test_pools_orders_below_the_threshold(self, shopper, coin, now):
         for expected_jobs, total in [(1, "4.00"), (1, "5.96"), (2, "0.04"), (3, "0.04")]:
             placed = place_order(buyer=shopper.principal, order_request=order_request_of(total=total), now=now)
             assert placed.order.state == OrderState.POOLED
             assert placed.order.settle_by is not None
-            assert ProcrastinateJob.objects.count() == expected_jobs  # the first finds no counter, and cannot tell
+            # The first order enqueues a claim too, because there is no counter yet.
+            assert ProcrastinateJob.objects.count() == expected_jobs
         assert placed.pool_total == Decimal("10.04")
 
-    def test_at_the_threshold_is_large(self, shopper, coin, now):
+    def test_does_not_pool_an_order_at_the_threshold(self, shopper, coin, now):
         assert (
             place_order(buyer=shopper.principal, order_request=order_request_of(total="10.00"), now=now).order.is_pooled
             is False
@@ -120,11 +122,11 @@ class TestPlaceOrder:
             )
         assert nothing_happened(shopper)
 
-    def test_a_fixed_price_does_not_age(self, shopper, coin, now, settings):
+    def test_accepts_a_fixed_price_of_any_age(self, shopper, coin, now, settings):
         later = now + 1000 * settings.PRICES.max_age
         assert place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=later).order
 
-    def test_refuses_the_frozen_and_the_disabled(self, shopper, coin, now):
+    def test_refuses_frozen_and_disabled_customers(self, shopper, coin, now):
         Wallet.objects.filter(owner=shopper.user).update(frozen=True)
         with pytest.raises(AccountFrozen):
             place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now)
@@ -136,9 +138,7 @@ class TestPlaceOrder:
 
     @pytest.mark.parametrize("key", [None, "a-key"])
     def test_takes_at_most_four_statements(self, shopper, coin, now, key):
-        place_order(
-            buyer=shopper.principal, order_request=order_request_of(amount=3), now=now
-        )  # the offer is cached now
+        place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now)  # this caches the offer
         with CaptureQueriesContext(connection) as captured:
             place_order(buyer=shopper.principal, order_request=order_request_of(amount=3, key=key), now=now)
         inner = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
@@ -148,11 +148,13 @@ class TestPlaceOrder:
     def test_works_without_redis(self, shopper, coin, now, settings, without_redis):
         placed = place_order(buyer=shopper.principal, order_request=order_request_of(total="2.00"), now=now)
         assert placed.order.state == OrderState.POOLED
-        assert ProcrastinateJob.objects.count() == 1, "nobody can tell whether the pool is full: the claim will"
+        assert ProcrastinateJob.objects.count() == 1, (
+            "without a counter, only a claim can find out whether the pool is full"
+        )
 
 
 class TestIdempotencyKey:
-    def test_is_answered_also_when_the_coin_is_no_longer_sold(self, shopper, coin, now):
+    def test_of_an_earlier_order_works_when_the_coin_is_no_longer_sold(self, shopper, coin, now):
         placed = place_order(buyer=shopper.principal, order_request=order_request_of("3", key="k"), now=now)
         stop_selling(coin=coin)
         with_redis(lambda client: client.flushall())
@@ -164,7 +166,7 @@ class TestIdempotencyKey:
             with pytest.raises(UnknownCoin):
                 place_order(buyer=shopper.principal, order_request=order_request_of("3", key=key), now=now)
 
-    def test_answers_with_the_order_it_made(self, shopper, coin, now):
+    def test_repeated_returns_the_first_order(self, shopper, coin, now):
         first = place_order(buyer=shopper.principal, order_request=order_request_of(amount=3, key="k"), now=now)
         again = place_order(buyer=shopper.principal, order_request=order_request_of(amount="3.00", key="k"), now=now)
         assert (first.replayed, again.replayed) == (False, True)
@@ -172,7 +174,7 @@ class TestIdempotencyKey:
         assert shopper.wallet.balance == Decimal("88.00")
         assert ProcrastinateJob.objects.count() == 1
 
-    def test_answers_also_when_the_order_would_be_refused_by_now(self, shopper, coin, now, settings):
+    def test_of_an_earlier_order_works_when_a_new_order_would_be_refused(self, shopper, coin, now, settings):
         first = place_order(buyer=shopper.principal, order_request=order_request_of(amount=25, key="k"), now=now)
         coin.fixed_price = None
         coin.save()
@@ -183,13 +185,13 @@ class TestIdempotencyKey:
         again = place_order(buyer=shopper.principal, order_request=order_request_of(amount=25, key="k"), now=later)
         assert again.order.pk == first.order.pk
 
-    def test_refuses_another_request(self, shopper, coin, now):
+    def test_refuses_a_different_request(self, shopper, coin, now):
         place_order(buyer=shopper.principal, order_request=order_request_of(amount=3, key="k"), now=now)
         with pytest.raises(IdempotencyKeyReused):
             place_order(buyer=shopper.principal, order_request=order_request_of(amount=4, key="k"), now=now)
         assert Order.objects.count() == 1
 
-    def test_is_the_customers_own(self, make_shopper, coin, now):
+    def test_may_be_equal_for_two_customers(self, make_shopper, coin, now):
         one, other = make_shopper(), make_shopper()
         placed = [
             place_order(buyer=each.principal, order_request=order_request_of(amount=3, key="k"), now=now)
@@ -197,14 +199,14 @@ class TestIdempotencyKey:
         ]
         assert placed[0].order.pk != placed[1].order.pk
 
-    def test_stays_free_after_a_refusal(self, shopper, coin, now):
+    def test_can_be_used_again_after_a_refusal(self, shopper, coin, now):
         with pytest.raises(InsufficientFunds):
             place_order(buyer=shopper.principal, order_request=order_request_of(amount=26, key="k"), now=now)
         assert not place_order(
             buyer=shopper.principal, order_request=order_request_of(amount=25, key="k"), now=now
         ).replayed
 
-    def test_is_unique_in_the_database(self, shopper, coin, now):
+    def test_is_unique_for_a_customer_in_the_database(self, shopper, coin, now):
         order = place_order(buyer=shopper.principal, order_request=order_request_of(amount=3, key="k"), now=now).order
         order.pk = None
         with pytest.raises(IntegrityError, match="one_order_per_idempotency_key"), transaction.atomic():
@@ -213,27 +215,27 @@ class TestIdempotencyKey:
 
 class TestCancelOrder:
     @pytest.mark.parametrize("total", ["2.00", "40.00"])
-    def test_gives_the_charge_back(self, shopper, coin, now, total):
+    def test_returns_the_charge(self, shopper, coin, now, total):
         order = place_order(buyer=shopper.principal, order_request=order_request_of(total=total), now=now).order
         cancelled = cancel_order(customer=shopper.principal, order_id=order.pk, now=now)
         assert cancelled.state == OrderState.CANCELLED
         assert shopper.wallet.balance == Decimal("100.00")
 
-    def test_takes_it_out_of_the_pool(self, shopper, coin, now):
+    def test_removes_the_order_from_the_pool(self, shopper, coin, now):
         order = place_order(buyer=shopper.principal, order_request=order_request_of(total="4.00"), now=now).order
         cancel_order(customer=shopper.principal, order_id=order.pk, now=now)
         assert place_order(
             buyer=shopper.principal, order_request=order_request_of(total="3.00"), now=now
         ).pool_total == Decimal("3.00")
 
-    def test_is_had_once(self, shopper, coin, now):
+    def test_returns_the_charge_only_once(self, shopper, coin, now):
         order = place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now).order
         cancel_order(customer=shopper.principal, order_id=order.pk, now=now)
         with pytest.raises(OrderNotCancellable):
             cancel_order(customer=shopper.principal, order_id=order.pk, now=now)
         assert shopper.wallet.balance == Decimal("100.00")
 
-    def test_is_not_for_others(self, make_shopper, shopper, coin, now):
+    def test_refuses_other_customers(self, make_shopper, shopper, coin, now):
         order = place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now).order
         with pytest.raises(NotFound):
             cancel_order(customer=make_shopper().principal, order_id=order.pk, now=now)
@@ -242,10 +244,10 @@ class TestCancelOrder:
 
 
 class TestWhatIsWritten:
-    """The order path writes by SQL of its own; the ORM and Procrastinate would write the same."""
+    """The rows that SQL writes for an order are those that the ORM and Procrastinate would write."""
 
     @pytest.mark.parametrize("amount", ["3", "0.5"])
-    def test_is_the_order_that_is_answered(self, shopper, coin, now, amount):
+    def test_as_order_equals_the_returned_order(self, shopper, coin, now, amount):
         placed = place_order(
             buyer=shopper.principal, order_request=order_request_of(amount=amount, key="k"), now=now
         ).order
@@ -253,7 +255,7 @@ class TestWhatIsWritten:
         for field in Order._meta.concrete_fields:
             assert getattr(written, field.attname) == getattr(placed, field.attname), field.name
 
-    def test_is_the_job_that_procrastinate_defers(self, shopper, coin, now):
+    def test_as_job_equals_a_job_deferred_by_procrastinate(self, shopper, coin, now):
         place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now)
         jobs.request_claim(coin_id=coin.pk)
         ours, theirs = ProcrastinateJob.objects.order_by("id").values()

@@ -37,7 +37,7 @@ class TestRecordPrice:
         ]
 
     @pytest.mark.parametrize("value", ["0", "-1", "NaN", "Infinity"])
-    def test_drops_what_is_no_price(self, ticker_coin, now, value):
+    def test_ignores_a_value_that_is_not_a_price(self, ticker_coin, now, value):
         assert read(ticker_coin, value, now).value == 4
 
     def test_suspends_a_coin_whose_price_jumps(self, ticker_coin, now):
@@ -45,27 +45,27 @@ class TestRecordPrice:
         assert read_offer_and_pool(coin_name="ABAN").offer.suspended
         assert not read_offer_and_pool(coin_name="ABAN").offer.is_available(now=now)
 
-    def test_believes_three_readings_that_agree(self, ticker_coin, now):
+    def test_accepts_a_jump_after_three_readings_that_agree(self, ticker_coin, now):
         for value in ("8", "8.1", "8.05"):
             price = read(ticker_coin, value, now)
         assert (price.value, price.suspended_at) == (Decimal("8.05"), None)
 
-    def test_starts_counting_anew_when_they_do_not(self, ticker_coin, now):
+    def test_starts_counting_again_after_a_reading_that_disagrees(self, ticker_coin, now):
         for value in ("8", "8.1", "16", "8"):
             price = read(ticker_coin, value, now)
         assert price.suspended_at
 
-    def test_resumes_when_the_old_price_is_back(self, ticker_coin, now):
+    def test_ends_the_suspension_when_the_old_price_is_back(self, ticker_coin, now):
         read(ticker_coin, "8", now)
         assert read(ticker_coin, "4.01", now).suspended_at is None
 
-    def test_lets_staff_accept(self, ticker_coin, now):
+    def test_lets_staff_accept_the_suspect_price(self, ticker_coin, now):
         read(ticker_coin, "8", now)
-        assert not accept_price(coin=ticker_coin, expected=Decimal(9), now=now), "another one than staff have seen"
+        assert not accept_price(coin=ticker_coin, expected=Decimal(9), now=now), "staff have seen a different price"
         assert accept_price(coin=ticker_coin, expected=Decimal(8), now=now)
         assert read_offer_and_pool(coin_name="ABAN").offer.price == 8
 
-    def test_is_pruned(self, ticker_coin, now):
+    def test_writes_price_changes_that_are_pruned_later(self, ticker_coin, now):
         assert prune_prices(before=now - timedelta(days=1)) == 0
         assert prune_prices(before=now + timedelta(days=1)) == 1
 
@@ -82,15 +82,15 @@ class TestReadOffer:
         read(ticker_coin, "4.10", now)
         assert read_offer_and_pool(coin_name="ABAN").offer.price == Decimal("4.10")
 
-    def test_lives_some_seconds(self, ticker_coin):
+    def test_caches_the_offer_for_a_few_seconds(self, ticker_coin):
         read_offer_and_pool(coin_name="ABAN")
         assert 0 < with_redis(lambda client: client.ttl("offer:2:ABAN")) <= 5
 
-    def test_forgets_a_coin_that_is_no_longer_sold(self, ticker_coin):
+    def test_drops_a_coin_that_is_no_longer_sold_from_the_cache(self, ticker_coin):
         read_offer_and_pool(coin_name="ABAN")
         ticker_coin.is_sold = False
         save_coin(coin=ticker_coin)
-        assert with_redis(lambda client: client.get("offer:ABAN")) is None
+        assert with_redis(lambda client: client.get("offer:2:ABAN")) is None
         assert list_offers() == []
 
     def test_comes_from_postgres_without_redis(self, ticker_coin, without_redis):
@@ -98,7 +98,7 @@ class TestReadOffer:
         assert (found.offer.price, found.pool_total) == (4, None)
 
     @pytest.mark.parametrize("counter", ["nonsense", "-5", ""])
-    def test_takes_a_counter_that_makes_no_sense_for_none(self, ticker_coin, counter):
+    def test_treats_an_invalid_counter_as_missing(self, ticker_coin, counter):
         with_redis(lambda client: client.set("pool:ABAN", counter))
         assert read_offer_and_pool(coin_name="ABAN").pool_total is None
 
@@ -121,6 +121,6 @@ def test_the_list_of_coins_comes_from_postgres_without_redis(ticker_coin, api, n
     assert (found["name"], found["price"]) == ("ABAN", "4.10000000")
 
 
-def test_redis_is_left_alone_for_a_moment_after_a_failure(ticker_coin, without_redis):
+def test_redis_is_skipped_for_a_moment_after_a_failure(ticker_coin, without_redis):
     read_offer_and_pool(coin_name="ABAN")
     assert breaker.is_open()

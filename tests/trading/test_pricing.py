@@ -31,6 +31,6 @@ class TestAmountFor:
         assert charge_for(amount=amount, price=price) <= total
 
     @given(TOTALS, PRICES, STEPS)
-    def test_gives_all_that_the_total_buys(self, total, price, step):
+    def test_is_the_largest_amount_that_the_total_buys(self, total, price, step):
         amount = amount_for(total=total, price=price, step=step)
         assert (amount + step) * price > total

@@ -1,4 +1,4 @@
-"""Orders that break a risk rule are held, and staff decide about them, once."""
+"""Orders that break a risk rule are held until staff decide about them, once."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -43,7 +43,7 @@ def place(shopper, coin, now):
 
 @pytest.fixture
 def held(place, settings):
-    """An order of 12.00 that is worth too much."""
+    """An order of 12.00, which is held because its value exceeds the limit."""
     configure(settings, "RISK", max_value=Decimal("11.99"))
     return place()
 
@@ -70,13 +70,13 @@ class TestFindBreach:
             (recent(cancels=2), "1", RiskRule.CANCELS),
         ],
     )
-    def test_names_the_rule(self, figures, charge, rule):
+    def test_returns_the_rule_that_is_broken(self, figures, charge, rule):
         breach = find_breach(recent=figures, charge=Decimal(charge))
         assert (breach and breach.rule) == rule
 
 
 class TestHolding:
-    def test_charges_the_order_and_sets_it_aside(self, held, shopper):
+    def test_charges_the_order_and_enqueues_no_job(self, held, shopper):
         assert (held.state, held.reason, shopper.wallet.balance) == ("held", "under_review", 88)
         review = Review.objects.get()
         assert (review.order, review.rule, review.decision) == (held, "value", None)
@@ -88,12 +88,12 @@ class TestHolding:
         assert place("2.00").state == "held"
         assert read_counters(coin_names=["ABAN"]) == {}
 
-    def test_is_about_orders_within_the_window(self, place, settings, now):
+    def test_counts_only_orders_within_the_window(self, place, settings, now):
         configure(settings, "RISK", max_orders=2)
         place(at=now - timedelta(seconds=3601))
         assert [place("1.00").state for _ in range(3)] == ["aggregated", "aggregated", "held"]
 
-    def test_is_about_one_customer(self, place, settings, make_shopper):
+    def test_counts_only_orders_of_one_customer(self, place, settings, make_shopper):
         configure(settings, "RISK", max_orders=1)
         assert [place(of=make_shopper()).state for _ in range(3)] == ["pending"] * 3
 
@@ -104,17 +104,17 @@ class TestHolding:
         assert place().state == "held"
         assert Review.objects.get().rule == "cancels"
 
-    def test_forgets_the_value_of_what_was_cancelled(self, place, shopper, settings, now):
+    def test_does_not_count_the_value_of_cancelled_orders(self, place, shopper, settings, now):
         configure(settings, "RISK", max_value=Decimal("20.00"))
         cancel_order(customer=shopper.principal, order_id=place().pk, now=now)
         assert [place().state for _ in range(2)] == ["pending", "held"]
 
-    def test_does_not_touch_a_repeated_request(self, place, settings):
+    def test_does_not_apply_to_a_repeated_request(self, place, settings):
         first = place(key="k")
         configure(settings, "RISK", max_value=Decimal("0.01"))
         assert (place(key="k").pk, place(key="k").state) == (first.pk, "pending")
 
-    def test_sees_orders_that_are_placed_at_once(self, shopper, coin, now, settings):
+    def test_counts_orders_that_are_placed_at_the_same_time(self, shopper, coin, now, settings):
         configure(settings, "RISK", max_orders=3)
 
         def order(_):
@@ -141,18 +141,18 @@ class TestHeldOrders:
             cancel_order(customer=shopper.principal, order_id=held.pk, now=now)
         assert shopper.wallet.balance == 88
 
-    def test_show_as_held_and_no_more(self, api, held, shopper):
+    def test_show_their_state_and_not_the_rule(self, api, held, shopper):
         answer = api("GET", f"orders/{held.pk}/", by=shopper).json()
         assert (answer["state"], answer["reason"], answer["pool"]) == ("held", "under_review", None)
         assert api("GET", "orders/?state=held", by=shopper).json() == [answer]
 
-    def test_say_since_when(self, held):
+    def test_have_the_time_of_holding(self, held):
         with pytest.raises(IntegrityError, match="held_orders_say_since_when"), transaction.atomic():
             Order.objects.filter(pk=held.pk).update(held_at=None)
 
 
 class TestRelease:
-    def test_lets_a_large_order_go_on(self, held, staff, now):
+    def test_makes_a_large_order_pending(self, held, staff, now):
         order = release_held_order(order_id=held.pk, decided_by=staff, note="known customer", now=now)
         assert (order.state, order.reason) == ("pending", None)
         assert ProcrastinateJob.objects.count() == 1
@@ -160,7 +160,7 @@ class TestRelease:
         assert (review.decision, review.decided_by, review.note) == ("released", staff, "known customer")
         assert claim_waiting_orders(coin_id=held.coin_id, now=now).orders_count == 1
 
-    def test_lets_a_small_order_join_its_pool(self, place, settings, staff, now):
+    def test_puts_a_small_order_into_its_pool(self, place, settings, staff, now):
         configure(settings, "RISK", max_value=Decimal("1.00"))
         held = place("2.00")
         later = now + timedelta(hours=3)
@@ -169,7 +169,7 @@ class TestRelease:
         assert read_counters(coin_names=["ABAN"]) == {"ABAN": Decimal("2.00")}
 
     @pytest.mark.parametrize(("price", "outcome"), [("4.80", "pending"), ("4.81", "refunded"), ("3.19", "refunded")])
-    def test_refunds_when_the_price_has_moved(self, held, staff, shopper, now, price, outcome):
+    def test_refunds_when_the_price_has_moved_too_far(self, held, staff, shopper, now, price, outcome):
         make_coin("ABAN", price)
         order = release_held_order(order_id=held.pk, decided_by=staff, note="fine", now=now)
         assert order.state == outcome
@@ -178,7 +178,7 @@ class TestRelease:
             assert Review.objects.get().decision == "refunded"
         assert verify_everything() == []
 
-    def test_waits_for_a_price(self, held, staff, coin, now):
+    def test_is_refused_without_a_current_price(self, held, staff, coin, now):
         coin.fixed_price = None
         coin.save()
         coin.current_price.delete()
@@ -191,7 +191,7 @@ class TestRelease:
 
 
 class TestRefund:
-    def test_gives_the_charge_back_also_to_a_frozen_customer(self, held, staff, shopper, now):
+    def test_returns_the_charge_even_to_a_frozen_customer(self, held, staff, shopper, now):
         shopper.user.wallets.update(frozen=True)
         order = refund_held_order(order_id=held.pk, decided_by=staff, note="stolen card", now=now)
         assert (order.state, order.reason, shopper.wallet.balance) == ("refunded", "refused_after_review", 100)
@@ -234,6 +234,6 @@ class TestDecidingTwice:
         assert shopper.wallet.balance == 100 - 12 * pending
         assert verify_everything() == []
 
-    def test_needs_somebody_and_a_note(self, held, now):
+    def test_a_decision_needs_a_person_and_a_note(self, held, now):
         with pytest.raises(IntegrityError, match="decisions_have_somebody"), transaction.atomic():
             Review.objects.filter(order=held).update(decision="released", decided_at=now)

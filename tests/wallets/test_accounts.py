@@ -1,11 +1,11 @@
-import threading
 import time
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from ninja_jwt.tokens import AccessToken
 
+from tests.processes import at_once
 from wallets.exceptions import InvalidCredentials, TokenInvalid, UsernameTaken, WeakPassword
 from wallets.models import TokenFamily, User, Wallet
 from wallets.services.accounts import freeze_customer, register, sign_in, unfreeze_customer
@@ -32,7 +32,7 @@ class TestRegister:
         assert (Wallet.objects.get(owner=user).balance, user.email) == (0, "Alice@example.com")
 
     @pytest.mark.parametrize("again", ["alice", "ALICE"])
-    def test_refuses_a_taken_name_and_leaves_nothing(self, now, again):
+    def test_refuses_a_taken_name_and_leaves_no_trace(self, now, again):
         sign_up(now)
         with pytest.raises(UsernameTaken):
             sign_up(now, again)
@@ -43,18 +43,18 @@ class TestRegister:
             register(username="bob", password="short", email="", now=now)
         assert not User.objects.exists()
 
-    def test_names_differ_by_more_than_case_in_the_database(self, now):
+    def test_refuses_names_that_differ_only_in_case_in_the_database_too(self, now):
         sign_up(now)
         with pytest.raises(IntegrityError, match="usernames_differ"), transaction.atomic():
             User.objects.create_user("Alice")
 
 
 class TestSignIn:
-    def test_gives_tokens(self, now):
+    def test_returns_tokens(self, now):
         sign_up(now)
         assert sign_in(username="alice", password="password123", now=now).access
 
-    def test_refuses_unknown_wrong_and_disabled_alike(self, now):
+    def test_refuses_an_unknown_name_a_wrong_password_and_a_disabled_account_alike(self, now):
         sign_up(now)
         for name, password in [("alice", "wrong-password"), ("nobody", "password123")]:
             with pytest.raises(InvalidCredentials):
@@ -65,25 +65,25 @@ class TestSignIn:
 
 
 class TestRefresh:
-    def test_rotates(self, shopper, now):
+    def test_returns_a_new_pair_that_can_be_refreshed(self, shopper, now):
         pair = rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
         assert rotate_refresh_token(refresh=pair.refresh, now=now)
 
-    def test_ends_the_family_when_a_token_comes_back(self, shopper, now):
+    def test_ends_the_family_when_a_token_is_used_twice(self, shopper, now):
         pair = rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
         with pytest.raises(TokenInvalid):
             rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
         with pytest.raises(TokenInvalid):
             rotate_refresh_token(refresh=pair.refresh, now=now)
 
-    def test_leaves_other_sign_ins_alone(self, shopper, now):
+    def test_works_for_other_sign_ins_after_a_sign_out(self, shopper, now):
         other = start_token_family(user=shopper.user, now=now)
         sign_out(refresh=shopper.tokens.refresh, user_id=shopper.user.pk, now=now)
         with pytest.raises(TokenInvalid):
             rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
         assert rotate_refresh_token(refresh=other.refresh, now=now)
 
-    def test_refuses_the_disabled_and_the_outdated(self, shopper, now):
+    def test_refuses_a_disabled_account_and_an_outdated_token(self, shopper, now):
         User.objects.filter(pk=shopper.user.pk).update(is_active=False)
         with pytest.raises(TokenInvalid):
             rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
@@ -92,17 +92,17 @@ class TestRefresh:
             rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
 
     @pytest.mark.parametrize("token", ["", "x", "a.b.c"])
-    def test_refuses_what_is_no_token(self, now, token):
+    def test_refuses_text_that_is_not_a_token(self, now, token):
         with pytest.raises(TokenInvalid):
             rotate_refresh_token(refresh=token, now=now)
 
-    def test_does_not_take_one_kind_for_the_other(self, shopper, now):
+    def test_refuses_an_access_token_for_a_refresh_token_and_the_reverse(self, shopper, now):
         with pytest.raises(TokenInvalid):
             rotate_refresh_token(refresh=shopper.tokens.access, now=now)
         with pytest.raises(TokenInvalid):
             read_access_token(shopper.tokens.refresh)
 
-    def test_expires_although_it_was_read_before(self, shopper):
+    def test_access_tokens_expire_although_their_signature_is_cached(self, shopper):
         token = AccessToken(shopper.tokens.access)
         token.set_exp(from_time=token.current_time, lifetime=timedelta(seconds=2))
         while True:
@@ -112,33 +112,27 @@ class TestRefresh:
                 break
         assert time.time() >= token["exp"]
 
-    def test_is_pruned_when_it_has_expired(self, shopper, now):
+    def test_expired_families_are_pruned(self, shopper, now):
         assert prune_token_families(before=now) == 0
         TokenFamily.objects.update(expires_at=now)
         assert prune_token_families(before=now.replace(year=now.year + 1)) == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_token_used_by_two_at_once_works_for_one(make_shopper, now):
-    shopper, results = make_shopper(), []
+def test_a_refresh_token_used_many_times_at_once_works_once(make_shopper, now):
+    shopper = make_shopper()
 
-    def rotate():
+    def rotate(_):
         try:
-            results.append(rotate_refresh_token(refresh=shopper.tokens.refresh, now=now))
+            return rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
         except TokenInvalid:
-            results.append(None)
-        finally:
-            connection.close()
+            return None
 
-    threads = [threading.Thread(target=rotate) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = at_once(8, rotate)
     assert len([result for result in results if result]) == 1
 
 
-def test_signing_out_with_somebody_elses_token_is_refused(make_shopper, now):
+def test_signing_out_with_another_customers_token_is_refused(make_shopper, now):
     one, other = make_shopper(), make_shopper()
     with pytest.raises(TokenInvalid):
         sign_out(refresh=one.tokens.refresh, user_id=other.user.pk, now=now)
@@ -146,7 +140,7 @@ def test_signing_out_with_somebody_elses_token_is_refused(make_shopper, now):
 
 
 class TestFreezing:
-    def test_stops_the_next_movement_whatever_tokens_are_out(self, api, shopper):
+    def test_stops_the_next_movement_although_the_tokens_are_valid(self, api, shopper):
         freeze_customer(owner_id=shopper.user.pk)
         answer = api("PATCH", "accounts/wallet/withdraw/", {"amount": "1"}, by=shopper)
         assert answer.json()["code"] == "account_frozen"

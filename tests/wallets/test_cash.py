@@ -28,14 +28,14 @@ class TestDeposit:
         moved = deposit(principal=shopper.principal, amount=Decimal("5.50"), key=None, now=now)
         assert (moved.balance, shopper.wallet.balance) == (Decimal("105.50"), Decimal("105.50"))
 
-    def test_under_a_key_has_one_effect_and_one_answer(self, shopper, now):
+    def test_repeated_with_its_key_has_one_effect_and_one_answer(self, shopper, now):
         deposit(principal=shopper.principal, amount=Decimal(5), key=key_for(5), now=now)
         deposit(principal=shopper.principal, amount=Decimal(7), key=None, now=now)
         again = deposit(principal=shopper.principal, amount=Decimal("5.00"), key=key_for("5.00"), now=now)
         assert (again.balance, again.replayed) == (Decimal("105.00"), True)
         assert shopper.wallet.balance == Decimal("112.00")
 
-    def test_refuses_a_key_of_another_request(self, shopper, now):
+    def test_refuses_the_key_of_a_different_request(self, shopper, now):
         deposit(principal=shopper.principal, amount=Decimal(5), key=key_for(5), now=now)
         with pytest.raises(IdempotencyKeyReused):
             deposit(principal=shopper.principal, amount=Decimal(6), key=key_for(6), now=now)
@@ -53,17 +53,17 @@ class TestWithdraw:
         withdraw(principal=shopper.principal, amount=Decimal(100), key=None, now=now)
         assert shopper.wallet.balance == 0
 
-    def test_refuses_more_than_there_is(self, shopper, now):
+    def test_refuses_more_than_the_balance(self, shopper, now):
         before = Transaction.objects.count()
         with pytest.raises(InsufficientFunds):
             withdraw(principal=shopper.principal, amount=Decimal("100.01"), key=key_for("100.01"), now=now)
         assert (shopper.wallet.balance, Transaction.objects.count()) == (Decimal(100), before)
 
-    def test_has_keys_of_its_own(self, shopper, now):
+    def test_may_use_the_key_of_a_deposit(self, shopper, now):
         deposit(principal=shopper.principal, amount=Decimal(5), key=key_for(5), now=now)
         assert not withdraw(principal=shopper.principal, amount=Decimal(5), key=key_for(5), now=now).replayed
 
-    def test_is_refused_to_the_frozen(self, shopper, now):
+    def test_is_refused_to_frozen_customers(self, shopper, now):
         Wallet.objects.filter(owner=shopper.user).update(frozen=True)
         with pytest.raises(AccountFrozen):
             withdraw(principal=shopper.principal, amount=Decimal(5), key=None, now=now)
@@ -85,14 +85,14 @@ class TestRetriedOnConflict:
 
         return transact
 
-    def test_tries_again(self):
+    def test_repeats_the_transaction_after_a_conflict(self):
         assert self.failing(2)() == 3
 
-    def test_gives_up_with_busy(self):
+    def test_raises_busy_after_three_conflicts(self):
         with pytest.raises(Busy):
             self.failing(3)()
 
-    def test_leaves_other_errors_alone(self):
+    def test_does_not_catch_other_errors(self):
         @retried_on_conflict
         def transact():
             raise OperationalError("gone")

@@ -1,4 +1,4 @@
-"""Failpoints: off unless armed, once each, never in production."""
+"""Failpoints: each does nothing unless armed, fires once, and is refused in production."""
 
 import re
 import subprocess
@@ -28,31 +28,31 @@ def reach(folder, shots):
     return done.returncode, done.stdout.strip()
 
 
-def test_ends_the_process_once(tmp_path):
+def test_a_failpoint_ends_a_process_once(tmp_path):
     assert reach(tmp_path, "claim.committed=kill,order.debited=kill") == (-9, "")
     assert [marker.name for marker in tmp_path.iterdir()] == ["order.debited=kill"]
     assert reach(tmp_path, "claim.committed=kill,order.debited=kill") == (0, "on")
 
 
-def test_does_nothing_unless_named(tmp_path):
+def test_a_failpoint_does_nothing_unless_it_is_armed(tmp_path):
     assert reach(tmp_path, "") == (0, "on")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("shots", ["order.debited", "order.debited=sleep", "order.debited=kill;"])
-def test_refuses_what_it_does_not_understand(shots):
+def test_malformed_failpoints_are_refused(shots):
     with pytest.raises(ValidationError):
         Configuration.read({"FAILPOINTS": shots})
 
 
-def test_production_refuses_any():
+def test_production_refuses_failpoints():
     secrets = {"SECRET_KEY": "x" * 50, "JWT_SECRET_KEY": "y" * 50, "POSTGRES_PASSWORD": "z"}
     assert Configuration.read({"DEBUG": "False", **secrets}).development.failpoints == []
     with pytest.raises(ValidationError, match="for tests"):
         Configuration.read({"DEBUG": "False", "FAILPOINTS": "order.debited=kill", **secrets})
 
 
-def test_each_place_in_the_code_has_a_name_of_its_own_that_the_faults_use():
+def test_each_place_in_the_code_has_a_unique_name_that_the_fault_tests_use():
     from tests.faults.kills import POINTS
 
     sources = [path for room in ("wallets", "trading", "settlement") for path in (PROJECT / room).rglob("*.py")]

@@ -40,25 +40,25 @@ class TestWallet:
             ("role = 'other'", "wallet_role_is_known|customer_wallets|only_customers"),
         ],
     )
-    def test_cannot_be_made_wrong(self, shopper, change, rule):
+    def test_cannot_break_a_constraint(self, shopper, change, rule):
         with pytest.raises(IntegrityError, match=rule), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"UPDATE wallets_wallet SET {change} WHERE id = %s", [shopper.wallet.pk])
 
-    def test_is_one_per_customer_and_asset(self, shopper):
+    def test_is_unique_per_customer_and_asset(self, shopper):
         with pytest.raises(IntegrityError, match="one_wallet_per_customer_and_asset"), transaction.atomic():
             Wallet.objects.create(owner=shopper.user, asset="USD", role=WalletRole.CUSTOMER, balance=0)
 
-    def test_of_the_house_is_one_per_role_and_asset(self):
+    def test_of_the_house_is_unique_per_role_and_asset(self):
         with pytest.raises(IntegrityError, match="one_house_wallet_per_role_and_asset"), transaction.atomic():
             Wallet.objects.create(asset="USD", role=WalletRole.CLEARING)
 
-    def test_of_the_house_can_be_opened_again_without_harm(self):
+    def test_of_the_house_is_opened_only_once(self):
         open_house_wallets(asset="USD")
         open_house_wallets(asset="ABAN")
         open_house_wallets(asset="ABAN")
         assert Wallet.objects.filter(owner=None, asset="ABAN").count() == 2
 
-    def test_inventory_holds_no_dollars(self):
+    def test_of_inventory_holds_no_dollars(self):
         with pytest.raises(IntegrityError, match="inventory_is_of_coins"), transaction.atomic():
             Wallet.objects.create(asset="USD", role=WalletRole.INVENTORY, balance=0)
 
@@ -76,18 +76,18 @@ class TestTransaction:
             ({"idempotency_key": "k"}, "transaction_key_has_its_request_hash"),
         ],
     )
-    def test_cannot_be_made_wrong(self, now, changes, rule):
+    def test_cannot_break_a_constraint(self, now, changes, rule):
         with pytest.raises(IntegrityError, match=rule), transaction.atomic():
             movement(now, **changes).save()
 
-    def test_moves_between_two_wallets(self, now):
+    def test_needs_two_different_wallets(self, now):
         with (
             pytest.raises(IntegrityError, match="transaction_moves_between_two_wallets"),
             transaction.atomic(),
         ):
             movement(now, destination=house(WalletRole.FUNDING)).save()
 
-    def test_cannot_be_nan(self, now):
+    def test_amount_cannot_be_nan(self, now):
         with pytest.raises((IntegrityError, DataError)), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO wallets_transaction (asset, amount, source_id, destination_id, kind, reference, created_at)"
@@ -101,7 +101,7 @@ class TestTransaction:
             movement(now, source=house(WalletRole.VENUE, "ABAN")).save()
             connection.check_constraints()
 
-    def test_books_the_same_thing_once(self, now):
+    def test_has_a_unique_reference(self, now):
         movement(now).save()
         with pytest.raises(IntegrityError, match="reference"), transaction.atomic():
             movement(now).save()
@@ -119,7 +119,7 @@ class TestTransaction:
             cursor.execute(statement)
         assert Transaction.objects.get().amount == 1
 
-    def test_saved_twice_is_refused(self, now):
+    def test_cannot_be_saved_twice(self, now):
         row = movement(now)
         row.save()
         with pytest.raises(IntegrityError), transaction.atomic():

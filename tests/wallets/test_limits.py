@@ -1,4 +1,4 @@
-"""Rate limits, as one process sees them. What several processes see: tests/site/test_limits.py."""
+"""Rate limits in one process. tests/site/test_limits.py tests them over several."""
 
 from ipaddress import ip_network
 
@@ -31,7 +31,7 @@ def problem():
 
 
 def fields(header):
-    """`"user";r=9;t=3, "orders";r=4;t=5` as {"user": {"r": 9, "t": 3}, …}."""
+    """Parse `"user";r=9;t=3, "orders";r=4;t=5` into {"user": {"r": 9, "t": 3}, …}."""
     found = {}
     for policy in header.split(", "):
         name, *parameters = policy.split(";")
@@ -44,7 +44,7 @@ class TestCountCall:
     def three_an_hour(self, settings):
         configure(settings, "LIMITS", login="3/h")
 
-    def test_lets_as_many_through_as_the_quota(self):
+    def test_allows_as_many_calls_as_the_quota(self):
         usages = [count_once(limit=LOGIN, caller="alice") for _ in range(5)]
         assert [usage.remaining for usage in usages] == [2, 1, 0, 0, 0]
         assert [usage.exceeded for usage in usages] == [False, False, False, True, True]
@@ -53,7 +53,7 @@ class TestCountCall:
             usages[-1].ensure_within()
         assert refused.value.retry_after_seconds == usages[-1].reset_seconds
 
-    def test_counts_callers_and_limits_apart(self, settings):
+    def test_counts_callers_and_limits_separately(self, settings):
         configure(settings, "LIMITS", user="3/h")
         for caller, limit in [("alice", LOGIN), ("bob", LOGIN), ("alice", Limit("user"))]:
             assert count_once(limit=limit, caller=caller).remaining == 2
@@ -67,7 +67,7 @@ class TestCountCall:
         count_call(limits=(USER, LOGIN), caller="alice")
         assert len(trips) == 3
 
-    def test_counts_against_several_limits_what_it_counts_against_each(self, settings):
+    def test_counts_a_call_against_each_of_several_limits(self, settings):
         configure(settings, "LIMITS", user="9/h")
         for left in ([8, 2], [7, 1], [6, 0], [5, 0]):
             usages = count_call(limits=(USER, LOGIN), caller="alice")
@@ -75,7 +75,7 @@ class TestCountCall:
         assert [usage.exceeded for usage in usages] == [False, True]
         assert count_once(limit=USER, caller="alice").remaining == 4
 
-    def test_reads_the_keys_of_its_round_trip(self):
+    def test_reads_prefetched_keys_in_the_same_round_trip(self):
         redis_store.with_redis(lambda redis: redis.set("kept", "7"))
         redis_round = RedisRound()
         redis_round.prefetch("missing", "kept")
@@ -84,18 +84,18 @@ class TestCountCall:
         assert usages[1].remaining == 2
         assert redis_store.with_redis(lambda redis: redis.get("kept")) == "7"
 
-    def test_finds_nothing_without_redis(self, without_redis):
+    def test_finds_no_prefetched_key_without_redis(self, without_redis):
         redis_round = RedisRound()
         redis_round.prefetch("kept")
         count_call(limits=(LOGIN,), caller="alice", redis_round=redis_round)
         assert redis_round.find("kept") is None
 
-    def test_counters_expire(self):
+    def test_writes_counters_that_expire(self):
         count_once(limit=LOGIN, caller="alice")
         [key] = redis_store.with_redis(lambda redis: redis.keys("rl:*"))
         assert 3600 <= redis_store.with_redis(lambda redis: redis.ttl(key)) <= 3605
 
-    def test_goes_on_counting_without_redis(self, without_redis):
+    def test_counts_in_the_process_without_redis(self, without_redis):
         limits._counted_here.clear()
         usages = [count_once(limit=LOGIN, caller="alice") for _ in range(5)]
         assert [usage.remaining for usage in usages] == [2, 1, 0, 0, 0]
@@ -103,7 +103,7 @@ class TestCountCall:
 
 
 class TestHeaders:
-    def test_say_what_is_left_of_every_limit(self, api, shopper, coin, settings):
+    def test_show_what_remains_of_every_limit(self, api, shopper, coin, settings):
         configure(settings, "LIMITS", user="9/h", orders="3/m")
         answer = api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper)
         assert answer["RateLimit-Policy"] == '"user";q=9;w=3600, "orders";q=3;w=60'
@@ -130,7 +130,7 @@ class TestLimits:
         assert int(answer["Retry-After"]) in {each["t"] for each in left.values() if each["r"] == 0}
         return True
 
-    def test_of_a_user(self, api, shopper, make_shopper, settings, problem):
+    def test_apply_to_all_calls_of_a_customer(self, api, shopper, make_shopper, settings, problem):
         configure(settings, "LIMITS", user="2/h")
         for _ in range(2):
             assert api("GET", "accounts/wallet/", by=shopper).status_code == 200
@@ -138,7 +138,7 @@ class TestLimits:
             assert self.refused(problem, api(method, path, by=shopper))
         assert api("GET", "accounts/wallet/", by=make_shopper()).status_code == 200
 
-    def test_of_orders(self, api, shopper, coin, settings, problem):
+    def test_apply_to_orders(self, api, shopper, coin, settings, problem):
         configure(settings, "LIMITS", orders="1/h")
         body = {"crypto": "ABAN", "amount": "3"}
         assert api("POST", "orders/", body, by=shopper).status_code == 201
@@ -146,7 +146,7 @@ class TestLimits:
         assert shopper.wallet.balance == 88
         assert api("GET", "orders/", by=shopper).status_code == 200
 
-    def test_of_money(self, api, shopper, settings, problem):
+    def test_apply_to_deposits_and_withdrawals(self, api, shopper, settings, problem):
         configure(settings, "LIMITS", wallet="2/h")
         for path in ("deposit", "withdraw"):
             assert api("PATCH", f"accounts/wallet/{path}/", {"amount": "1"}, by=shopper).status_code == 200
@@ -154,7 +154,7 @@ class TestLimits:
             assert self.refused(problem, api("PATCH", f"accounts/wallet/{path}/", {"amount": "1"}, by=shopper))
         assert shopper.wallet.balance == 100
 
-    def test_of_an_account_that_somebody_tries_to_enter(self, api, shopper, settings, problem):
+    def test_apply_to_sign_ins_to_one_account(self, api, shopper, settings, problem):
         configure(settings, "LIMITS", login="2/h")
         name = shopper.user.username
         for tried in (name, name.upper()):
@@ -165,19 +165,19 @@ class TestLimits:
         other = {"username": "somebody-else", "password": "wrong-one"}
         assert problem(api("POST", "accounts/auth/login/", other)) == (401, "invalid_credentials")
 
-    def test_of_an_address_that_tries_many_accounts(self, api, settings, problem):
+    def test_apply_to_sign_ins_from_one_address(self, api, settings, problem):
         configure(settings, "LIMITS", login_address="2/h")
         for name in ("a", "b"):
             assert api("POST", "accounts/auth/login/", {"username": name, "password": "x"}).status_code == 401
         assert self.refused(problem, api("POST", "accounts/auth/login/", {"username": "c", "password": "x"}))
 
-    def test_of_new_accounts(self, api, settings, problem):
+    def test_apply_to_new_accounts(self, api, settings, problem):
         configure(settings, "LIMITS", register="1/h")
         body = {"username": "alice", "password": "password123"}
         assert api("POST", "accounts/auth/register/", body).status_code == 201
         assert self.refused(problem, api("POST", "accounts/auth/register/", {**body, "username": "bob"}))
 
-    def test_of_strangers(self, api, coin, settings, problem):
+    def test_apply_to_calls_without_a_valid_token(self, api, coin, settings, problem):
         configure(settings, "LIMITS", anonymous="2/h")
         assert api("GET", "exchanges/crypto-currencies/").status_code == 200
         assert problem(api("GET", "accounts/wallet/", Authorization="Bearer guess")) == (401, "token_invalid")
@@ -185,7 +185,7 @@ class TestLimits:
         assert self.refused(problem, api("GET", "accounts/wallet/", Authorization="Bearer guess"))
         assert self.refused(problem, api("POST", "accounts/auth/refresh/", {"refresh": "x"}))
 
-    def test_do_not_touch_health_and_documents(self, client, api, settings):
+    def test_do_not_apply_to_health_and_documents(self, client, api, settings):
         configure(settings, "LIMITS", anonymous="1/h")
         for _ in range(3):
             assert client.get("/health/").status_code == 200
@@ -206,7 +206,7 @@ class TestClientAddress:
         ("peer", "forwarded", "expected"),
         [
             ("192.0.2.1", None, "192.0.2.1"),
-            ("192.0.2.1", "198.51.100.7", "192.0.2.1"),  # anybody can write that header
+            ("192.0.2.1", "198.51.100.7", "192.0.2.1"),  # any caller can send the header
             ("10.0.0.1", "198.51.100.7", "198.51.100.7"),
             ("10.0.0.1", "203.0.113.9, 198.51.100.7", "198.51.100.7"),
             ("10.0.0.1", "203.0.113.9, 198.51.100.7, 10.0.0.2", "198.51.100.7"),
@@ -221,8 +221,8 @@ class TestClientAddress:
             ("", None, "unknown"),
         ],
     )
-    def test_is_the_last_hop_that_is_not_ours(self, address, peer, forwarded, expected):
+    def test_is_the_last_address_that_is_not_a_trusted_proxy(self, address, peer, forwarded, expected):
         assert address(peer, forwarded) == expected
 
-    def test_believes_nobody_by_default(self, address):
+    def test_ignores_the_header_by_default(self, address):
         assert address("10.0.0.1", "198.51.100.7", trusted=()) == "10.0.0.1"

@@ -9,7 +9,7 @@ from wallets.money import exact, parse_decimal, plain
 
 class TestParseDecimal:
     @pytest.mark.parametrize("written", ["12.50", 12, Decimal("0.1"), "1e2", "+3", "0.00000001"])
-    def test_reads_what_was_written(self, written):
+    def test_reads_plain_decimals(self, written):
         assert parse_decimal(written) == Decimal(written)
 
     @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ class TestExact:
         with pytest.raises(ValueError, match="digits before the point"):
             exact(Decimal(value), places=2)
 
-    def test_takes_trailing_zeros_for_what_they_are(self):
+    def test_accepts_trailing_zeros_beyond_the_places(self):
         assert plain(exact(Decimal("1.5000"), places=2), places=2) == "1.50"
 
     @given(st.decimals(min_value=0, max_value=10**11, places=8))
@@ -61,5 +61,5 @@ class TestExact:
         assert Decimal(plain(exact(value, places=8), places=8)) == value
 
 
-def test_plain_knows_no_exponent():
+def test_plain_writes_no_exponent():
     assert plain(Decimal("1E-8"), places=8) == "0.00000001"

@@ -1,4 +1,4 @@
-"""Redis as a process meets it: connections that end, servers that are away."""
+"""A process and Redis: closed connections, and servers that do not answer."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def test_a_connection_that_redis_has_closed_is_replaced():
     assert with_redis(lambda client: client.client_id()) != own
 
 
-def test_a_server_that_is_away_is_left_alone_for_a_moment(without_redis):
+def test_a_server_that_does_not_answer_is_skipped_for_a_moment(without_redis):
     asked = []
     for _ in range(3):
         with pytest.raises(RedisAway):

@@ -1,7 +1,7 @@
-# ruff: noqa: INP001  no package: its folder is put on PYTHONPATH
-"""A wrong clock for one process: Python imports this before anything else when it lies on PYTHONPATH.
+# ruff: noqa: INP001  not a package: tests put its folder on PYTHONPATH
+"""A wrong clock for one process. Python imports this module at its start if the folder is on PYTHONPATH.
 
-CLOCK_IS_AHEAD_SECONDS may be negative. Monotonic time stays as it is, as it does when a real clock is set.
+CLOCK_IS_AHEAD_SECONDS may be negative. Monotonic time does not change, as when somebody sets a real clock.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ _time, _time_ns, _datetime = time.time, time.time_ns, dt.datetime
 
 
 class _Either(type):
-    """What C code makes are datetimes of the original class: they count as ours."""
+    """Accept datetimes of the original class as ours, because C code creates them."""
 
     def __instancecheck__(cls, instance):
         return isinstance(instance, _datetime)
