@@ -26,9 +26,9 @@ def quantity_to_buy(*, missing: Decimal, taker_rate: Decimal, ask: Decimal, rule
     )
 
 
-def highest_price(*, charged: Decimal, amount: Decimal, max_loss: Decimal, tick: Decimal) -> Decimal:
+def highest_price(*, charge: Decimal, amount: Decimal, max_loss: Decimal, tick: Decimal) -> Decimal:
     """Return the price bound: the customers' average price plus the allowed loss, rounded down to the tick."""
-    paid = _DOWN.divide(charged, amount)
+    paid = _DOWN.divide(charge, amount)
     return _to_step(_DOWN.multiply(paid, 1 + max_loss), tick, _DOWN)
 
 

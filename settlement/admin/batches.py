@@ -20,7 +20,7 @@ from wallets.models import User
 
 @admin.register(Batch)
 class BatchAdmin(RecordAdmin):
-    list_display = ("id", "status", "coin", "orders_count", "needed", "charged", "reserved", "created_at", "reason")
+    list_display = ("id", "status", "coin", "orders_count", "needed", "charge", "reserved", "created_at", "reason")
     list_filter = ("state", "coin")
     list_select_related = ("coin",)
     search_fields = ("id",)
@@ -33,7 +33,7 @@ class BatchAdmin(RecordAdmin):
         "coin",
         "orders_count",
         "needed",
-        "charged",
+        "charge",
         "reserved",
         "created_at",
         "closed_at",

@@ -18,6 +18,12 @@ class Migration(migrations.Migration):
         ),
         migrations.RenameField(model_name="pause", old_name="is_of_calls", new_name="stops_all_calls"),
         migrations.AlterField(
+            model_name="batch",
+            name="charged",
+            field=models.DecimalField(db_column="charged", decimal_places=2, default=0, max_digits=38),
+        ),
+        migrations.RenameField(model_name="batch", old_name="charged", new_name="charge"),
+        migrations.AlterField(
             model_name="pause",
             name="times",
             field=models.PositiveIntegerField(

@@ -17,7 +17,7 @@ class BatchState(models.TextChoices):
 class Batch(models.Model):
     """Orders of one coin that were claimed together; they are bought, or refunded, together.
 
-    `needed` is in coins, `charged` in US dollars. `reserved` counts the coins of the house's inventory that are set
+    `needed` is in coins, `charge` in US dollars. `reserved` counts the coins of the house's inventory that are set
     aside for the batch: surplus of earlier purchases, and coins from the batch's own purchases that have not completed
     an order yet.
     """
@@ -26,7 +26,7 @@ class Batch(models.Model):
     state = models.CharField(max_length=10, choices=BatchState.choices, default=BatchState.OPEN)
     orders_count = models.PositiveIntegerField(default=0)
     needed = models.DecimalField(max_digits=38, decimal_places=8, default=0)
-    charged = models.DecimalField(max_digits=38, decimal_places=2, default=0)
+    charge = models.DecimalField(max_digits=38, decimal_places=2, default=0, db_column="charged")
     reserved = models.DecimalField(max_digits=38, decimal_places=8, default=0)
     reason = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()

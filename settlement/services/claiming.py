@@ -106,7 +106,7 @@ def _pool_is_due(waiting: WaitingOrders, *, now: datetime) -> bool:
 
 
 def _start(batch: Batch, *, claimed: ClaimedOrders, waiting: WaitingOrders, now: datetime) -> None:
-    batch.orders_count, batch.needed, batch.charged = claimed.count, claimed.amount, claimed.charge
+    batch.orders_count, batch.needed, batch.charge = claimed.count, claimed.amount, claimed.charge
     if _is_to_be_refunded(batch, waiting):
         refund_batch(batch=batch, reason=_POOL_TIMED_OUT, now=now)
     else:

@@ -53,7 +53,7 @@ def _measure_clock_offset(venue: Venue) -> timedelta:
 def _size(attempt: Attempt, *, still_open: SettledOrders, rules: MarketRules, ask: Decimal) -> None:
     """Set the attempt's quantity and price bound. Raises AskBeyondPriceBound."""
     attempt.limit_price = highest_price(
-        charged=still_open.charge,
+        charge=still_open.charge,
         amount=still_open.amount,
         max_loss=settings.SETTLEMENT.max_loss,
         tick=rules.price_tick,

@@ -37,7 +37,7 @@ def _read_parked(now: datetime) -> Iterator[Concern]:
     for batch in batches.annotate(since=since).order_by("since")[:MAX_PER_KIND]:
         yield Concern(
             kind=ConcernKind.PARKED,
-            subject=f"batch {batch.pk}, {batch.needed.normalize():f} {batch.coin} for {batch.charged} USD",
+            subject=f"batch {batch.pk}, {batch.needed.normalize():f} {batch.coin} for {batch.charge} USD",
             since=batch.since,
             reason=batch.reason,
             target=Target(model="settlement_batch", pk=batch.pk),

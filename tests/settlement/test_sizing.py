@@ -37,7 +37,7 @@ def test_is_at_most_the_maximum_quantity():
 
 
 def test_highest_price_is_the_customers_price_plus_the_allowed_loss():
-    bound = highest_price(charged=Decimal("60.01"), amount=Decimal(3), max_loss=Decimal("0.05"), tick=Decimal("0.01"))
+    bound = highest_price(charge=Decimal("60.01"), amount=Decimal(3), max_loss=Decimal("0.05"), tick=Decimal("0.01"))
     assert bound == Decimal("21.00")
 
 
