@@ -16,7 +16,7 @@ PARSED: Final = ConfigDict(extra="ignore", validate_default=True, hide_input_in_
 
 
 class Group:
-    """Variables of one topic: a section of docs/configuration.md, or a part of the section with the same title."""
+    """Variables of one topic. Groups with the same title share a section of docs/configuration.md."""
 
     title: ClassVar[str]
     intro: ClassVar[str] = ""
@@ -54,7 +54,7 @@ class Variable:
 
     @classmethod
     def of(cls, field: FieldInfo) -> Self:
-        """Return the variable of a field that `variable` made."""
+        """Return the Variable that describes `field`, a field that was declared with `variable()`."""
         return cls(
             name=str(field.validation_alias),
             default=field.default if isinstance(field.default, str) else None,

@@ -1,4 +1,4 @@
-"""Apply faults: before a request has any effect, or to its answer after it had its effect."""
+"""Apply faults: either before a request takes effect, or to its answer after it has taken effect."""
 
 import asyncio
 from typing import ClassVar, Final
@@ -14,7 +14,7 @@ _DELAY_SECONDS: Final = 15.0
 
 
 async def suffer(request: web.Request, occasion: str | None, symbol: str | None) -> None:
-    """Apply a fault to a request that changes nothing. Without an occasion, only rules that name none apply."""
+    """Apply a fault to a read-only request. If `occasion` is None, only rules that name no occasion apply."""
     fault = request.app[VENUE].faults.take(occasion=occasion, symbol=symbol)
     await suffer_before(request, fault)
     if fault and fault.action not in {"delay", "not_found", "partial"}:

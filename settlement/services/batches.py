@@ -36,7 +36,8 @@ def lock_batch(*, batch_id: int) -> Batch:
 def go_on(*, batch: Batch, ended: Attempt, now: datetime, wait_seconds: float = 0) -> None:
     """Close the batch if all its orders are settled, else begin its next attempt.
 
-    After too many failed or empty attempts, park the batch instead, but not if staff have just decided about `ended`.
+    After too many failed or empty attempts, park the batch instead, unless staff have just decided about the attempt
+    `ended`.
     """
     if not sum_open_orders(batch_id=batch.pk).count:
         _close(batch, state=BatchState.SETTLED, reason="", now=now)

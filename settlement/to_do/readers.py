@@ -86,7 +86,7 @@ def _read_settling(now: datetime) -> Iterator[Concern]:
 
 
 def _read_pending(now: datetime) -> Iterator[Concern]:
-    """Read orders that nobody claimed in time. An order that staff released has waited only since its release."""
+    """Read orders that nobody claimed in time. For an order that staff released, the wait counts from the release."""
     since = Coalesce("review__decided_at", "created_at")
     waiting = _waiting(OrderState.PENDING).annotate(waits_since=since)
     late = waiting.filter(

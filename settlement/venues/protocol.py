@@ -83,7 +83,7 @@ class Refused:
 
 
 class Trouble(Enum):
-    """A reason to stop buying that is not this order's fault."""
+    """A reason to stop buying that lies with the coin, the venue or our calls, not with one purchase."""
 
     COIN = "coin"
     VENUE = "venue"

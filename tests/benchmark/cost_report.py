@@ -90,10 +90,13 @@ def _rows(found: dict[str, Any]) -> Iterator[tuple[str, ...]]:
 def _sentences(found: dict[str, Any]) -> Iterator[str]:
     rounds, extent = found["rounds"], found["extent"]
     yield (
-        f"{len(rounds)} rounds of {extent['turns']} turns; in each, {extent['orders']} large orders of each side, "
-        f"{extent['rate']:.0f} a second."
+        f"{len(rounds)} rounds of {extent['turns']} turns. In each turn, each version places {extent['orders']} large "
+        f"orders, {extent['rate']:.0f} a second."
     )
-    for name, unit, places in (("rate", "orders a second", 0), ("postgres_ms", "ms of Postgres an order", 2)):
+    for name, unit, places in (
+        ("rate", "orders a second", 0),
+        ("postgres_ms", "ms of Postgres' processor time per order", 2),
+    ):
         taken = sorted(each["frozen"][name] for each in rounds)
         lowest, middle, highest = (f"{value:,.{places}f}" for value in (taken[0], median(taken), taken[-1]))
         yield f"The frozen script: {middle} {unit} ({lowest} to {highest})."

@@ -16,7 +16,7 @@ _SHOTS: Final[tuple[str, ...]] = tuple(settings.DEVELOPMENT.failpoints)
 
 
 def reach(point: str) -> None:
-    """Kill or freeze this process if FAILPOINTS has a shot for `point`. Costs nothing without FAILPOINTS."""
+    """Kill or freeze this process if FAILPOINTS lists `point`. Costs nothing without FAILPOINTS."""
     if _SHOTS:
         _fire(point)
 

@@ -22,7 +22,7 @@ class UnsupportedMediaType(DomainError):
 
 
 def examples(*values: dict[str, Any]) -> ConfigDict:
-    """Return a schema's configuration with example bodies for the API document."""
+    """Return a schema's configuration that adds example bodies to the API document."""
     return ConfigDict(json_schema_extra={"examples": list(values)})
 
 

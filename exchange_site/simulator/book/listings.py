@@ -14,7 +14,7 @@ class Listings:
         self._db = database
 
     def is_empty(self) -> bool:
-        """Say whether no symbol is listed, as in a new book."""
+        """Return True if the book lists no symbols, as when it is new."""
         return self._db.execute("SELECT 1 FROM market").fetchone() is None
 
     def price(self, symbol: str) -> Decimal:
