@@ -18,8 +18,8 @@ class Batch(models.Model):
     """Orders of one coin that were claimed together; they are bought, or refunded, together.
 
     `needed` is in coins, `charge` in US dollars. `reserved` counts the coins of the house's inventory that are set
-    aside for the batch: surplus of earlier purchases, and coins that the batch itself bought but has not yet delivered to
-    an order.
+    aside for the batch: surplus of earlier purchases, and coins that the batch itself bought but has not yet delivered
+    to an order.
     """
 
     coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="batches")
