@@ -1,6 +1,6 @@
 """Customers: their sign-in, their rate limits, and whether they may credit their own wallets."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from pydantic.dataclasses import dataclass
 
@@ -27,10 +27,13 @@ class SignIn(Group):
     )
 
 
+_MOST_CALLS: Final = 999_999_999  # that a Rate can hold
+
+
 def _four_times_login(given: dict[str, Any]) -> str:
     """Return four times the login limit, because several people may share an address."""
     count, period = given["login"].split("/")
-    return f"{4 * int(count)}/{period}"
+    return f"{min(4 * int(count), _MOST_CALLS)}/{period}"
 
 
 @dataclass(frozen=True, config=PARSED)

@@ -63,7 +63,8 @@ def _example(title: str, groups: list[type[Group]]) -> str:
     lines = [f"\n# --- {title}\n", _comment(_intro(groups))]
     for each in _variables(groups):
         mark = "# " if each.default is None or "in_production" in each.words else ""
-        lines += [_comment(_meaning(each)), f"{mark}{each.name}={each.words.get('example', each.default)}\n"]
+        value = each.words.get("example", each.words.get("in_production", each.default))
+        lines += [_comment(_meaning(each)), f"{mark}{each.name}={value}\n"]
     return "".join(lines)
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 
 def _split(text: str) -> list[str]:
@@ -17,9 +17,11 @@ def _parse_networks(text: str) -> list[IPv4Network | IPv6Network]:
 
 
 def _duration(unit: str, number: type[float] = float) -> BeforeValidator:
+    numbers = TypeAdapter(number)
+
     def parse(text: str) -> timedelta:
         try:
-            return timedelta(**{unit: number(text)})
+            return timedelta(**{unit: numbers.validate_python(text)})
         except OverflowError as error:
             raise ValueError(f"Input should be a number of {unit} that fits into a calendar") from error
 

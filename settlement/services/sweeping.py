@@ -79,10 +79,12 @@ def recheck_attempts(*, now: datetime) -> None:
 
 def enqueue_lost_interventions(*, since: datetime) -> None:
     """Enqueue interventions again that have no outcome and no job."""
-    # The jobs are read first: a job that ends before the next query has written its outcome by then.
-    enqueued = list_enqueued_interventions()
-    waiting = Intervention.objects.filter(outcome=None, requested_at__lte=since).exclude(pk__in=enqueued)
-    for intervention_id in waiting.order_by("pk").values_list("pk", flat=True):
+    waiting = Intervention.objects.filter(outcome=None, requested_at__lte=since)
+    if not waiting.exists():  # as almost always: a backlog of jobs is read for nothing else
+        return
+    # The jobs are read before the interventions: a job that ends in between has written its outcome by then.
+    lost = waiting.exclude(pk__in=list_enqueued_interventions())
+    for intervention_id in lost.order_by("pk").values_list("pk", flat=True):
         intervene_later(intervention_id=intervention_id)
         _mend("interventions_without_a_job", f"intervention {intervention_id} had no job")
 

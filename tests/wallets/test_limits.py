@@ -1,5 +1,6 @@
 """Rate limits in one process. tests/site/test_limits.py tests them over several."""
 
+import time
 from ipaddress import ip_network
 
 import pytest
@@ -89,6 +90,10 @@ class TestCountCall:
         redis_round.prefetch("kept")
         count_call(limits=(LOGIN,), caller="alice", redis_round=redis_round)
         assert redis_round.find("kept") is None
+
+    def test_tells_a_caller_to_wait_a_second_at_least(self, monkeypatch):
+        monkeypatch.setattr(limits, "_get_window", lambda caller, seconds: int(time.time()) - 2)
+        assert count_once(limit=LOGIN, caller="alice").reset_seconds == 1
 
     def test_writes_counters_that_expire(self):
         count_once(limit=LOGIN, caller="alice")

@@ -83,27 +83,28 @@ def count_call(*, limits: Sequence[Limit], caller: str, redis_round: RedisRound 
 
 @dataclass(frozen=True, kw_only=True)
 class _Window:
-    """The window of a call: its counter's key, the calls that fit in, its length in seconds, its end (Unix time)."""
+    """The window of a call: its counter's key, the calls that fit in, its length, and the seconds until it resets."""
 
     limit: Limit
     key: str
     calls: int
     seconds: int
-    ends_at: int
+    reset_seconds: int
 
     @classmethod
     def of(cls, limit: Limit, caller: str) -> "_Window":
         calls, seconds = limit.rate
         ends_at = _get_window(caller, seconds)
         key = _make_cache_key(limit.name, ends_at, (calls, seconds), caller, None)
-        return cls(limit=limit, key=key, calls=calls, seconds=seconds, ends_at=ends_at)
+        # Plus one, because the second `ends_at` belongs to the window too. At least one: the clock may have gone on.
+        reset_seconds = max(ends_at - int(time.time()), 0) + 1
+        return cls(limit=limit, key=key, calls=calls, seconds=seconds, reset_seconds=reset_seconds)
 
     def usage(self, count: int) -> Usage:
         return Usage(
             limit=self.limit,
             remaining=max(self.calls - count, 0),
-            # Plus one, because the second `ends_at` belongs to the window too.
-            reset_seconds=self.ends_at - int(time.time()) + 1,
+            reset_seconds=self.reset_seconds,
             exceeded=count > self.calls,
         )
 
