@@ -27,7 +27,7 @@ class _Transport(HTTPAdapter):
 class _Rewriting(_Transport):
     """Send requests for the production host to `target`, which is the simulator.
 
-    So ccxt's client keeps its production URLs: the client needs them to tell its errors apart.
+    So ccxt's client keeps its production URLs, by which it tells the venue's errors apart.
     """
 
     def __init__(self, *, target: str) -> None:

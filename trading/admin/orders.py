@@ -54,7 +54,7 @@ class OrderAdmin(RecordAdmin):
 
     @admin.display(description="Batch")
     def batch(self, order: Order) -> SafeString | str:
-        """Link by URL name: the shop has no Batch model."""
+        """Link to the order's batch by URL name, because the shop has no Batch model."""
         return link_to("settlement_batch", order.batch_id)
 
     @admin.display(description="Review")

@@ -42,7 +42,8 @@ class AccessToken(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> Principal:
         """Accept a signed, unexpired token, without a query.
 
-        For operations that read or lock the caller's wallet: their own query checks that the account is active.
+        Use it for operations that read or lock the caller's wallet: the query of such an operation checks that the
+        account is active.
         """
         principal = read_access_token(token)
         limit_caller(request, *self._limits, caller=str(principal.user_id))

@@ -132,7 +132,7 @@ def answer_problem(
 def declare_answers(problems: Problems, success: dict[int, Any], *refusals: Refusal) -> dict[str, Any]:
     """Return an operation's answers as arguments for Ninja's decorators. `success` maps each status to a schema.
 
-    A refusal is an error in `problems`, or a kind of problem that has no error of its own.
+    Each of `refusals` is an error class in `problems`, or a `ProblemKind` that no error class stands for.
     """
     by_status: dict[int, list[ProblemKind]] = {}
     for refusal in refusals:

@@ -22,12 +22,12 @@ class Account:
         self.set_balances({asset: self.balances().get(asset, Decimal(0)) + change})
 
     def commission(self) -> tuple[Decimal, str | None]:
-        """Return the rate, and the asset that pays the commission; None means the asset that a trade brings in."""
+        """Return the rate, and the asset that pays the commission; None means the asset that a trade buys."""
         rows = {row["name"]: row["value"] for row in self._db.execute("SELECT * FROM setting")}
         return Decimal(rows.get("commission_rate", "0.001")), rows.get("commission_asset") or None
 
     def set_commission(self, *, rate: Decimal | None = None, asset: str | None = None) -> None:
-        """Change the rate or the paying asset; an empty asset means the one that a trade brings in."""
+        """Change the commission's rate or asset. An empty asset means the asset that a trade buys."""
         for name, value in (("commission_rate", rate), ("commission_asset", asset)):
             if value is not None:
                 self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", [name, str(value)])

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def close_gone(*, run: Comparison, listed: list[ListedPurchase]) -> None:
-    """Close the coin's findings that this run has not raised again and that are gone by evidence."""
+    """Close the coin's findings that this run did not raise again, if there is evidence that they are gone."""
     names = {name_stranger(purchase) for purchase in listed}
     for finding in open_findings(run=run).exclude(pk__in=run.raised):
         if finding.kind != FindingKind.EXTRA:

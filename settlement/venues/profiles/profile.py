@@ -21,7 +21,8 @@ class Refusals:
 
     `refused_*`: the purchase can never succeed, and its orders are refunded. `not_placed_*`: the purchase was not
     accepted, for a reason that passes or that we can correct. If the entry has a trouble, buying of the coin or at the
-    venue is paused. Without a trouble, or after any other filter, the next attempt gets a new size and signing time.
+    venue is paused. An entry without a trouble pauses nothing, and neither does a filter without an
+    entry: the next attempt gets a new size and signing time.
     """
 
     refused_codes: frozenset[str]
