@@ -12,15 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from exchange_site.stack.processes import (
-    NotInTime,
-    free_port,
-    is_running,
-    local_url,
-    read_pid,
-    start,
-    wait_until,
-)
+from exchange_site.stack.processes import NotInTime, free_port, is_running, local_url, read_pid, start, wait_until
 
 MARK: Final = "EXCHANGE_STACK"
 READY: Final = "ready"

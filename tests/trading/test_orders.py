@@ -7,25 +7,13 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from tests.conftest import make_coin
 from trading import jobs
-from trading.exceptions import (
-    AboveMaximum,
-    BelowMinimum,
-    OrderNotCancellable,
-    PriceUnavailable,
-    UnknownCoin,
-)
+from trading.exceptions import AboveMaximum, BelowMinimum, OrderNotCancellable, PriceUnavailable, UnknownCoin
 from trading.models import CoinPrice, Order, OrderState
 from trading.services.cancelling import cancel_order
 from trading.services.coins import stop_selling
 from trading.services.placing import OrderRequest, place_order
 from trading.services.prices import record_price
-from wallets.exceptions import (
-    AccountFrozen,
-    IdempotencyKeyReused,
-    InsufficientFunds,
-    NotFound,
-    TokenInvalid,
-)
+from wallets.exceptions import AccountFrozen, IdempotencyKeyReused, InsufficientFunds, NotFound, TokenInvalid
 from wallets.models import Transaction, User, Wallet
 from wallets.runtime.idempotency import idempotency_key
 from wallets.runtime.redis_store import with_redis

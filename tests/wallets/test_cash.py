@@ -4,13 +4,7 @@ import pytest
 from django.db import OperationalError
 
 from tests.configure import configure
-from wallets.exceptions import (
-    AccountFrozen,
-    Busy,
-    DepositsClosed,
-    IdempotencyKeyReused,
-    InsufficientFunds,
-)
+from wallets.exceptions import AccountFrozen, Busy, DepositsClosed, IdempotencyKeyReused, InsufficientFunds
 from wallets.models import Transaction, Wallet
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.runtime.idempotency import idempotency_key

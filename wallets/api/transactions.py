@@ -7,12 +7,7 @@ from wallets.exceptions import NotFound
 from wallets.models import Transaction
 from wallets.problems import answers
 from wallets.schemas.transactions import TransactionAnswer, TransactionQuery
-from wallets.selectors.ledger import (
-    TransactionFilters,
-    direction_of,
-    get_transaction,
-    list_transactions,
-)
+from wallets.selectors.ledger import TransactionFilters, direction_of, get_transaction, list_transactions
 from wallets.web.bodies import Body
 from wallets.web.callers import FreshAccessToken, caller
 from wallets.web.lists import link_next, refuse_unknown_parameters

@@ -8,9 +8,7 @@ from wallets.exceptions import DepositsClosed, IdempotencyKeyReused, Insufficien
 from wallets.problems import answers
 from wallets.runtime.idempotency import idempotency_key
 from wallets.schemas.wallet import CashRequest, WalletAnswer
-from wallets.selectors.ledger import (
-    get_dollar_balance,
-)
+from wallets.selectors.ledger import get_dollar_balance
 from wallets.services import cash
 from wallets.web.bodies import Body
 from wallets.web.callers import AccessToken, caller

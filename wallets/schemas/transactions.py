@@ -3,9 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
 from wallets.web.amounts import UsdOut
 from wallets.web.bodies import Response, examples

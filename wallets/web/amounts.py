@@ -3,11 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import (
-    BeforeValidator,
-    PlainSerializer,
-    WithJsonSchema,
-)
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from wallets.money import COIN_PLACES, USD_PLACES, exact, parse_decimal, plain
 
