@@ -54,6 +54,10 @@ def postgres(folder):
 
 
 class TestTheProcessorTime:
+    # Half of what one spin takes: less would be the interpreters' own starts and ends, which a busy machine makes dear;
+    # a child's time that is lost, or counted twice, is a whole spin.
+    TOLERANCE = 0.2
+
     @pytest.fixture
     def busy(self):
         with subprocess.Popen(
@@ -65,7 +69,7 @@ class TestTheProcessorTime:
     def test_is_that_of_a_process_and_of_its_children_alive_or_ended(self, busy):
         told = float(busy.stdout.readline())
         assert told > 1.2
-        assert read_seconds(pid=busy.pid) == pytest.approx(told, abs=0.05)
+        assert read_seconds(pid=busy.pid) == pytest.approx(told, abs=self.TOLERANCE)
 
     def test_of_a_child_stays_when_it_ends(self, busy):
         busy.stdout.readline()
@@ -73,7 +77,7 @@ class TestTheProcessorTime:
         busy.stdin.write("\n")
         busy.stdin.flush()
         assert busy.stdout.readline() == "ended\n"
-        assert read_seconds(pid=busy.pid) == pytest.approx(before, abs=0.05)
+        assert read_seconds(pid=busy.pid) == pytest.approx(before, abs=self.TOLERANCE)
 
     def test_of_nobody_is_refused(self, busy):
         busy.kill()
