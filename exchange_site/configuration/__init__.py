@@ -9,7 +9,7 @@ from typing import Final, Self, cast
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 
-from exchange_site.configuration.customers import Deposits, Limits, SignIn
+from exchange_site.configuration.customers import Deposits, Limits, SecurityLog, SignIn
 from exchange_site.configuration.settlement import Jobs, Settlement, ToDo, Venue
 from exchange_site.configuration.shop import Pools, Prices, Risk
 from exchange_site.configuration.site import DEVELOPMENT_SECRET, Development, Django, Metrics, Serving
@@ -31,6 +31,7 @@ class Configuration(BaseModel):
     redis: Redis
     development: Development
     sign_in: SignIn
+    security_log: SecurityLog
     limits: Limits
     deposits: Deposits
     pools: Pools

@@ -1,7 +1,8 @@
 """Customers: their sign-in, their rate limits, and whether they may credit their own wallets."""
 
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from exchange_site.configuration.kinds import Count, Networks, Rate
@@ -24,6 +25,24 @@ class SignIn(Group):
         "refuses common passwords, and passwords that resemble the username",
         unit="switch",
         in_production="True",
+    )
+
+
+@dataclass(frozen=True, config=PARSED)
+class SecurityLog(Group):
+    title: ClassVar[str] = "Sign-in"
+
+    keep_days: Annotated[int, Field(ge=30)] = variable(
+        "SECURITY_LOG_KEEP_DAYS",
+        "400",
+        "how long the security log is kept; 30 or more, because the database refuses to delete younger entries",
+        unit="days",
+    )
+    most_per_minute: Count = variable(
+        "SECURITY_LOG_MOST_PER_MINUTE",
+        "10",
+        "failures of one kind that the security log records for one network in a minute; metrics count all",
+        unit="entries",
     )
 
 

@@ -12,8 +12,9 @@ from django.http import HttpRequest, HttpResponse
 
 from exchange_site.internal_urls import urlpatterns
 from exchange_site.metrics.endpoint import REQUEST_SECONDS
+from wallets.runtime.acting import acting
 from wallets.runtime.log_context import log_context
-from wallets.web.callers import limits_counted
+from wallets.web.callers import limits_counted, origin_of
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -27,7 +28,7 @@ class RequestRecord:
     """Give each request an id, measure its time, and write one log line for it.
 
     The id is the caller's X-Request-ID if that has a plain form, else a new id. The response and every log line
-    carry the id.
+    carry the id. Services can ask where the request comes from (wallets.runtime.acting).
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -38,7 +39,7 @@ class RequestRecord:
         request_id = request.headers.get("X-Request-ID", "")
         if not _PLAIN_ID.fullmatch(request_id):
             request_id = uuid.uuid4().hex
-        with log_context(request_id=request_id):
+        with log_context(request_id=request_id), acting(lambda: origin_of(request)):
             response = self.get_response(request)
             response["X-Request-ID"] = request_id
             _record(request, response, seconds=time.perf_counter() - begun)

@@ -34,6 +34,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "procrastinate": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
+        "security": {"level": "INFO"},  # whatever LOGLEVEL says
     },
 }
 # The formats above use neither thread nor process nor line of code, and finding these is half of a record's cost:

@@ -4,8 +4,9 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.forms import AdminPasswordChangeForm as OwnPasswordChangeForm
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm
+from django.contrib.auth.models import Group
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
@@ -14,10 +15,17 @@ from django.utils.safestring import SafeString
 from wallets.admin.actions import ask_for_reason
 from wallets.admin.records import QuickAdmin, badge, find_customers, is_id, link_to, link_to_list
 from wallets.exceptions import DomainError
-from wallets.models import User, Wallet
+from wallets.models import SecurityEventKind, User, Wallet
 from wallets.money import USD
 from wallets.services.accounts import freeze_customer, open_dollar_wallet, unfreeze_customer
 from wallets.services.credentials import change_password
+from wallets.services.security_log import (
+    NO_POWERS,
+    list_permissions,
+    read_powers,
+    record_event,
+    record_power_changes,
+)
 
 
 class _ChangesPassword:
@@ -70,9 +78,14 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
         return found | Q(email=term) if "@" in term else found
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
+        form.powers_before = read_powers(User.objects.get(pk=obj.pk)) if change else NO_POWERS
         super().save_model(request, obj, form, change)
         if not change:
             open_dollar_wallet(owner=obj)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
+        super().save_related(request, form, formsets, change)
+        record_power_changes(user=form.instance, before=form.powers_before)
 
     @admin.display(description="Wallet (USD)")
     def wallet(self, user: Any) -> SafeString | str:
@@ -87,10 +100,11 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
     @admin.display(description="Records")
     def records(self, user: User) -> SafeString:
         return format_html(
-            "{} · {} · {}",
+            "{} · {} · {} · {}",
             link_to_list("trading_order", "orders", customer__id__exact=user.pk),
             link_to_list("wallets_transaction", "transactions", customer__id__exact=user.pk),
             link_to_list("wallets_wallet", "wallets", owner__id__exact=user.pk),
+            link_to_list("wallets_securityevent", "security log", user__id__exact=user.pk),
         )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -135,6 +149,22 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
                 self.log_change(request, user, f"{done}: {reason}")
                 self.message_user(request, f"{done}: {user}")
         return None
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class RecordedGroupAdmin(GroupAdmin):
+    """Django's own page of groups, which here also records the permissions that a group gains or loses."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
+        before = list_permissions(form.instance)
+        super().save_related(request, form, formsets, change)
+        after = list_permissions(form.instance)
+        if before != after:
+            details = {"group": form.instance.name, "old": before, "new": after}
+            record_event(SecurityEventKind.PERMISSIONS_CHANGED, details=details)
 
 
 def _is_superuser(request: HttpRequest) -> bool:

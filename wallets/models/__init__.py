@@ -2,5 +2,17 @@
 
 from wallets.models.accounts import TokenFamily, User
 from wallets.models.ledger import STORED_BALANCES, Transaction, TransactionKind, Wallet, WalletRole
+from wallets.models.security import SecurityEvent, SecurityEventKind, SecurityRealm
 
-__all__ = ["STORED_BALANCES", "TokenFamily", "Transaction", "TransactionKind", "User", "Wallet", "WalletRole"]
+__all__ = [
+    "STORED_BALANCES",
+    "SecurityEvent",
+    "SecurityEventKind",
+    "SecurityRealm",
+    "TokenFamily",
+    "Transaction",
+    "TransactionKind",
+    "User",
+    "Wallet",
+    "WalletRole",
+]

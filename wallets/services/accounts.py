@@ -1,6 +1,7 @@
 """Opens accounts, signs customers in, and freezes or unfreezes them."""
 
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
@@ -8,10 +9,11 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from wallets.exceptions import InvalidCredentials, UsernameTaken, WeakPassword
-from wallets.models import User, Wallet, WalletRole
+from wallets.models import SecurityEventKind, User, Wallet, WalletRole
 from wallets.money import USD
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.services.ledger.locking import lock_customer_wallets
+from wallets.services.security_log import record_event
 from wallets.services.tokens import TokenPair, start_token_family
 
 
@@ -33,6 +35,7 @@ def _open_account(user: User, now: datetime) -> TokenPair:
     except IntegrityError as error:
         raise UsernameTaken from error  # raising rolls the database transaction back
     open_dollar_wallet(owner=user)
+    record_event(SecurityEventKind.REGISTERED, user=user)
     return start_token_family(user=user, now=now)
 
 
@@ -50,6 +53,12 @@ def sign_in(*, username: str, password: str, now: datetime) -> TokenPair:
     user = authenticate(username=username, password=password)
     if user is None:
         raise InvalidCredentials
+    return _begin_session(user, now)
+
+
+@transaction.atomic(durable=True)
+def _begin_session(user: Any, now: datetime) -> TokenPair:
+    record_event(SecurityEventKind.SIGNED_IN, user=user)
     return start_token_family(user=user, now=now)
 
 
@@ -73,3 +82,5 @@ def unfreeze_customer(*, owner_id: int) -> None:
 def _set_frozen(*, owner_id: int, frozen: bool) -> None:
     lock_customer_wallets(asset=USD, customer_ids=[owner_id])
     Wallet.objects.filter(owner_id=owner_id, asset=USD).update(frozen=frozen)
+    kind = SecurityEventKind.FROZEN if frozen else SecurityEventKind.UNFROZEN
+    record_event(kind, user=User.objects.get(pk=owner_id))

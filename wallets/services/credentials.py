@@ -3,7 +3,8 @@
 from django.db import transaction
 from django.db.models import F
 
-from wallets.models import User
+from wallets.models import SecurityEventKind, User
+from wallets.services.security_log import record_event
 
 
 @transaction.atomic
@@ -15,6 +16,7 @@ def change_password(*, user: User, password: str | None) -> None:
     user.set_password(password)
     user.save(update_fields=["password"])
     end_sessions(username=user.username)
+    record_event(SecurityEventKind.PASSWORD_CHANGED, user=user)
     user.refresh_from_db(fields=["token_version"])
 
 

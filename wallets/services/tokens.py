@@ -12,8 +12,9 @@ from ninja_jwt.exceptions import TokenError
 from ninja_jwt.tokens import AccessToken, RefreshToken
 
 from wallets.exceptions import TokenInvalid
-from wallets.models import TokenFamily, User
+from wallets.models import SecurityEventKind, TokenFamily, User
 from wallets.selectors.accounts import Principal
+from wallets.services.security_log import record_event
 
 _VERSION_CLAIM = "version"
 _FAMILY_CLAIM = "family"
@@ -78,6 +79,7 @@ def _rotate(*, claims: Any, now: datetime) -> TokenPair | None:
         return None
     if family.current_jti != claims["jti"] or family.user.token_version != claims.get(_VERSION_CLAIM):
         _end(family, now)
+        record_event(SecurityEventKind.REFRESH_REUSED, user=family.user)
         return None
     token = _refresh_token(family.user, family_id=family.id)
     family.current_jti = token["jti"]
@@ -93,6 +95,7 @@ def sign_out(*, refresh: str, user_id: int, now: datetime) -> None:
     if family is None or family.ended_at or family.user_id != user_id:
         raise TokenInvalid
     _end(family, now)
+    record_event(SecurityEventKind.SIGNED_OUT, user=family.user)
 
 
 def prune_token_families(*, before: datetime) -> int:

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from ninja.security import HttpBearer
 
 from wallets.exceptions import TokenInvalid
+from wallets.runtime.acting import Origin
 from wallets.runtime.redis_round import RedisRound
 from wallets.selectors.accounts import Principal, ensure_active
 from wallets.services.tokens import read_access_token
@@ -113,6 +114,15 @@ def _limit_stranger(request: HttpRequest) -> None:
 def limits_counted(request: HttpRequest) -> list[Usage]:
     """Return the usage of each limit that has counted the request so far."""
     return getattr(request, "rate_limits", [])
+
+
+def origin_of(request: HttpRequest) -> Origin:
+    """Return where a request comes from, for the security log."""
+    network = client_address(request)
+    if request.path_info.startswith("/api/"):
+        return Origin(realm="api", address=network, network=network)
+    staff = getattr(request, "user", None)
+    return Origin(realm="admin", address=network, network=network, actor_id=staff.pk if staff else None)
 
 
 def client_address(request: HttpRequest) -> str:

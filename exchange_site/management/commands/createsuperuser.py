@@ -1,0 +1,17 @@
+from typing import Any
+
+from django.contrib.auth.management.commands import createsuperuser
+
+from wallets.models import User
+from wallets.services.security_log import NO_POWERS, record_power_changes
+
+
+class Command(createsuperuser.Command):
+    """Django's own command, which here also records the new powers in the security log."""
+
+    def handle(self, *args: Any, **options: Any) -> Any:
+        known = set(User.objects.filter(is_superuser=True).values_list("pk", flat=True))
+        done = super().handle(*args, **options)
+        for user in User.objects.filter(is_superuser=True).exclude(pk__in=known):
+            record_power_changes(user=user, before=NO_POWERS)
+        return done

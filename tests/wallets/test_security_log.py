@@ -1,0 +1,215 @@
+"""The security log: what is recorded about accounts, by whom, from where, and what is not."""
+
+import json
+import logging
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.core.management import call_command
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.utils import timezone
+
+from tests.configure import configure
+from wallets.models import SecurityEvent, User
+from wallets.services.security_log import prune_security_events
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ADDRESS = "203.0.113.7"
+
+
+def events(**conditions):
+    return list(SecurityEvent.objects.filter(**conditions).order_by("id"))
+
+
+def kinds(**conditions):
+    return [event.kind for event in events(**conditions)]
+
+
+@pytest.fixture
+def customer(api):
+    """A customer who registered over HTTP."""
+    body = {"username": "finn", "password": "correct horse"}
+    return {**api("POST", "accounts/auth/register/", body).json(), "user": User.objects.get(username="finn")}
+
+
+@pytest.fixture
+def staff(admin_user, client):
+    client.post("/admin/login/", {"username": "admin", "password": "password"}, REMOTE_ADDR=ADDRESS)
+    return admin_user
+
+
+def sign_in(api, name="finn", password="correct horse"):
+    return api("POST", "accounts/auth/login/", {"username": name, "password": password})
+
+
+class TestSigningIn:
+    def test_is_recorded_with_account_address_and_realm(self, api, customer):
+        assert sign_in(api).status_code == 200
+        registered, signed_in = events()
+        assert (registered.kind, registered.user, registered.realm) == ("registered", customer["user"], "api")
+        assert (signed_in.kind, signed_in.user, signed_in.address) == ("signed_in", customer["user"], "127.0.0.1")
+        assert abs(timezone.now() - signed_in.at) < timedelta(minutes=1)
+
+    def test_that_fails_is_recorded_under_the_account(self, api, customer):
+        assert sign_in(api, "FINN", "wrong").status_code == 401
+        [event] = events(kind="sign_in_failed")
+        assert (event.user, event.name_hash) == (customer["user"], "")
+
+    def test_with_a_name_that_nobody_has_leaves_only_its_hash(self, api, caplog):
+        with caplog.at_level(logging.INFO, logger="security"):
+            for name in ("my secret password", "my secret password", "zero\x01"):
+                assert sign_in(api, name, "x" * 8).status_code == 401
+        first, second, _ = events(kind="sign_in_failed")
+        assert first.name_hash == second.name_hash != ""
+        assert first.user is None
+        everything = json.dumps(list(SecurityEvent.objects.values()), default=str)
+        lines = " ".join(str(vars(record)) for record in caplog.records)
+        assert "my secret password" not in everything + lines
+        assert first.name_hash in lines
+
+    def test_never_records_a_password(self, api, customer):
+        sign_in(api, "finn", "a wrong passphrase")
+        sign_in(api)
+        everything = json.dumps(list(SecurityEvent.objects.values()), default=str)
+        assert "a wrong passphrase" not in everything
+        assert "correct horse" not in everything
+
+    def test_that_fails_fills_no_more_than_a_few_rows_a_minute(self, api, settings, customer):
+        configure(settings, "SECURITY_LOG", most_per_minute=3)
+        for _ in range(5):
+            assert sign_in(api, "finn", "wrong").status_code == 401
+        failures = events(kind="sign_in_failed")
+        assert [event.details for event in failures] == [{}, {}, {"others_may_be_missing": True}]
+        assert sign_in(api).status_code == 200
+        assert kinds()[-1] == "signed_in"  # a success is recorded, however many failures came before
+
+
+class TestTokens:
+    def test_signing_out_is_recorded(self, api, customer):
+        headers = {"Authorization": f"Bearer {customer['access']}"}
+        assert api("POST", "accounts/auth/logout/", {"refresh": customer["refresh"]}, **headers).status_code == 204
+        assert kinds(user=customer["user"]) == ["registered", "signed_out"]
+
+
+class TestStaff:
+    def test_signing_in_at_a_new_address_is_recorded_once(self, staff, client):
+        assert kinds(user=staff) == ["staff_at_new_address", "signed_in"]
+        client.post("/admin/logout/", REMOTE_ADDR=ADDRESS)
+        client.post("/admin/login/", {"username": "admin", "password": "password"}, REMOTE_ADDR=ADDRESS)
+        client.post("/admin/logout/", REMOTE_ADDR=ADDRESS)
+        client.post("/admin/login/", {"username": "admin", "password": "password"}, REMOTE_ADDR="203.0.113.8")
+        assert kinds(user=staff)[2:] == [
+            "signed_out",
+            "signed_in",
+            "signed_out",
+            "staff_at_new_address",
+            "signed_in",
+        ]
+        assert {event.realm for event in events(user=staff)} == {"admin"}
+
+    def test_changes_of_powers_are_recorded_with_old_new_and_who(self, staff, client, customer):
+        user = customer["user"]
+        group = Group.objects.create(name="support")
+        form = {"username": "finn", "is_active": "on", "is_staff": "on", "groups": [group.pk], "email": ""}
+        assert client.post(f"/admin/wallets/user/{user.pk}/change/", form).status_code == 302
+        [event] = events(kind="permissions_changed")
+        assert (event.user, event.actor, event.realm) == (user, staff, "admin")
+        assert event.details == {
+            "is_staff": {"old": False, "new": True},
+            "groups": {"old": [], "new": ["support"]},
+        }
+
+    def test_disabling_and_enabling_are_recorded(self, staff, client, customer):
+        user = customer["user"]
+        for form in ({"username": "finn"}, {"username": "finn", "is_active": "on"}):
+            assert client.post(f"/admin/wallets/user/{user.pk}/change/", form).status_code == 302
+        assert kinds(user=user)[-2:] == ["disabled", "enabled"]
+        assert {event.actor for event in events(kind__in=["disabled", "enabled"])} == {staff}
+
+    def test_permissions_of_a_group_are_recorded(self, staff, client):
+        group = Group.objects.create(name="support")
+        permission = Permission.objects.get(codename="freeze_user")
+        form = {"name": "support", "permissions": [permission.pk]}
+        assert client.post(f"/admin/auth/group/{group.pk}/change/", form).status_code == 302
+        [event] = events(kind="permissions_changed")
+        assert event.details == {"group": "support", "old": [], "new": ["wallets.freeze_user"]}
+        assert event.actor == staff
+
+    def test_a_new_password_and_a_freeze_are_recorded(self, staff, client, customer):
+        user = customer["user"]
+        form = {"password1": "another horse", "password2": "another horse", "usable_password": "true"}
+        assert client.post(f"/admin/wallets/user/{user.pk}/password/", form).status_code == 302
+        form = {"action": "freeze", "_selected_action": user.pk, "reason": "asked by phone", "confirmed": "yes"}
+        client.post("/admin/wallets/user/", form)
+        assert kinds(user=user, actor=staff)[0] == "password_changed"
+        assert "frozen" in kinds(user=user, actor=staff)
+
+    def test_see_a_customers_entries_in_the_admin(self, staff, client, customer):
+        page = client.get(f"/admin/wallets/user/{customer['user'].pk}/change/").content.decode()
+        assert f"/admin/wallets/securityevent/?user__id__exact={customer['user'].pk}" in page
+        listed = client.get(f"/admin/wallets/securityevent/?user__id__exact={customer['user'].pk}").content.decode()
+        assert "registered" in listed.lower()
+        entry = events(user=customer["user"])[0]
+        assert client.get(f"/admin/wallets/securityevent/{entry.pk}/change/").status_code == 200
+        for term in ("finn", "203.0.113.7", "nobody", str(entry.pk)):
+            assert client.get("/admin/wallets/securityevent/", {"q": term}).status_code == 200
+
+    def test_cannot_change_or_delete_an_entry(self, staff, client):
+        [entry, *_] = events()
+        assert client.post(f"/admin/wallets/securityevent/{entry.pk}/delete/", {"post": "yes"}).status_code == 403
+        client.post(f"/admin/wallets/securityevent/{entry.pk}/change/", {"address": "192.0.2.1"})
+        entry.refresh_from_db()
+        assert entry.address == ADDRESS
+
+
+class TestCommands:
+    def test_record_a_new_superuser(self, monkeypatch):
+        monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "correct horse")
+        call_command("createsuperuser", interactive=False, username="root_of_all", email="")
+        [event] = events(kind="permissions_changed")
+        assert (event.realm, event.user.username, event.actor) == ("command", "root_of_all", None)
+        assert event.details["is_superuser"] == {"old": False, "new": True}
+
+
+class TestTheTable:
+    @pytest.fixture
+    def entry(self, customer):
+        return events()[0]
+
+    def test_refuses_changes(self, entry):
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            SecurityEvent.objects.filter(pk=entry.pk).update(address="192.0.2.1")
+        entry.refresh_from_db()
+        assert entry.address == "127.0.0.1"
+
+    def test_keeps_thirty_days_and_lets_older_entries_go(self, entry):
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            entry.delete()
+        SecurityEvent.objects.create(kind="signed_in", realm="api", at=timezone.now() - timedelta(days=500))
+        assert prune_security_events(before=timezone.now() - timedelta(days=400)) == 1
+        assert events() == [entry]
+
+    @pytest.mark.parametrize("fields", [{"kind": "unheard_of"}, {"realm": "moon"}])
+    def test_refuses_unknown_words(self, fields):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            SecurityEvent.objects.create(**{"kind": "signed_in", "realm": "api", **fields})
+        assert events() == []
+
+    def test_refuses_a_hash_beside_an_account(self, customer):
+        with pytest.raises(IntegrityError, match="name_of_an_account_is_not_hashed"), transaction.atomic():
+            SecurityEvent.objects.create(kind="signed_in", realm="api", user=customer["user"], name_hash="ab")
+
+    def test_commits_with_the_change_or_not_at_all(self, customer):
+        from wallets.services.credentials import change_password
+
+        with pytest.raises(RuntimeError), transaction.atomic():
+            change_password(user=customer["user"], password="another horse")
+            raise RuntimeError
+        assert kinds() == ["registered"]
+
+    def test_finds_what_it_counts_by_an_index(self, customer):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT indexname FROM pg_indexes WHERE tablename = 'wallets_securityevent'")
+            assert "security_event_of_network" in {name for (name,) in cursor.fetchall()}
