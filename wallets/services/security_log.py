@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models.functions import Lower
 
-from wallets.metrics import count_security_event_after_commit
+from wallets.metrics import count_security_event_after_commit, show_security_events
 from wallets.models import SecurityEvent, SecurityEventKind, SecurityRealm, User
 from wallets.runtime import sql
 from wallets.runtime.acting import current_origin
@@ -23,6 +23,8 @@ logger = logging.getLogger("security")
 # Strangers cause these without a password or token. All other kinds are recorded without a limit.
 _CAPPED: Final = frozenset({SecurityEventKind.SIGN_IN_FAILED})
 _WARNINGS: Final = _CAPPED | {SecurityEventKind.REFRESH_REUSED, SecurityEventKind.STAFF_AT_NEW_ADDRESS}
+
+show_security_events(kinds=SecurityEventKind.values, realms=SecurityRealm.values)
 
 _NO_DETAILS: Final[Mapping[str, object]] = {}
 NO_POWERS: Final[Mapping[str, object]] = {
