@@ -4,6 +4,7 @@
     ├── InvalidCredentials    sign-in failed; one message for every reason
     ├── TokenInvalid          a token that is unknown, expired or revoked
     ├── UsernameTaken
+    ├── UsernameNotAllowed    reserved, of several scripts, or like another name
     ├── WeakPassword          .messages
     ├── AccountFrozen
     ├── DepositsClosed        customers cannot deposit by themselves here
@@ -39,6 +40,10 @@ class TokenInvalid(DomainError):
 
 class UsernameTaken(DomainError):
     message = "This username is taken."
+
+
+class UsernameNotAllowed(DomainError):
+    message = "This username is reserved, mixes scripts, or looks like another one."
 
 
 class WeakPassword(DomainError):

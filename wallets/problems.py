@@ -32,6 +32,12 @@ PROBLEMS: Final[Problems] = {
         "Idempotency key reused",
         "This idempotency key was used with another request.",
     ),
+    exceptions.UsernameNotAllowed: ProblemKind(
+        422,
+        "username_not_allowed",
+        "Username not allowed",
+        "This username is reserved, mixes scripts, or looks like another one.",
+    ),
     exceptions.WeakPassword: VALIDATION_ERROR,
     exceptions.RateLimited: ProblemKind(
         429, "rate_limited", "Too many requests", "Too many calls (user). Try again in 17 s."

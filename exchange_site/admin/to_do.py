@@ -82,6 +82,14 @@ _WORDS: Final = {
         urgency="notice",
         advice="The worker's log says why. No order is lost: the sweep starts the work again.",
     ),
+    ConcernKind.NAME: _Words(
+        title="Unclear usernames",
+        urgency="notice",
+        advice=(
+            "From before the rules for names. Such a user signs in by the exact name only. If it is an impostor,"
+            " disable the account; else agree on another name. Once the other name is gone, saving the user is enough."
+        ),
+    ),
 }
 
 

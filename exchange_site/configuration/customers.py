@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Final
 
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.kinds import Count, Networks, Rate
+from exchange_site.configuration.kinds import Count, Networks, Rate, SecondsOrZero
 from exchange_site.configuration.variables import PARSED, Group, variable
 
 
@@ -18,6 +18,13 @@ class SignIn(Group):
     refresh_token_days: Count = variable(
         "REFRESH_TOKEN_DAYS", "14", "how long a customer stays signed in without using the service", unit="days"
     )
+    refresh_grace: SecondsOrZero = variable(
+        "REFRESH_GRACE_SECONDS",
+        "30",
+        "how long a refresh token that was just replaced yields the same new pair again, because the answer may have"
+        " been lost; later reuse ends the sign-in",
+        unit="seconds",
+    )
     refuse_common_passwords: bool = variable(
         "REFUSE_COMMON_PASSWORDS",
         "False",
@@ -25,6 +32,8 @@ class SignIn(Group):
         unit="switch",
         in_production="True",
     )
+
+    leeway_seconds: ClassVar[int] = 5  # between the clocks of the hosts that issue and check tokens
 
 
 _MOST_CALLS: Final = 999_999_999  # that a Rate can hold

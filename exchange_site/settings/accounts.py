@@ -28,7 +28,7 @@ NINJA_JWT = {
     "AUDIENCE": None,
     "ISSUER": "crypto-exchange",
     "JWK_URL": None,
-    "LEEWAY": 0,
+    "LEEWAY": configuration.sign_in.leeway_seconds,
     "USER_ID_FIELD": "id",
     "USER_ID_CLAIM": "user_id",
     "USER_AUTHENTICATION_RULE": "ninja_jwt.authentication.default_user_authentication_rule",

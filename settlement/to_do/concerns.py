@@ -23,6 +23,7 @@ class ConcernKind(Enum):
     INTERVENTION = "intervention"
     HELD = "held"
     JOB = "job"
+    NAME = "name"
 
 
 @dataclass(frozen=True, kw_only=True)

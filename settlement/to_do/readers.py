@@ -16,6 +16,7 @@ from settlement.queue import list_failed_jobs
 from settlement.selectors.pauses import pauses_in_force
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
 from trading.models import WAITING, CoinPrice, Order, OrderState
+from wallets.selectors.accounts import list_unclear_names
 
 
 def list_to_do(*, now: datetime) -> list[Concern]:
@@ -187,6 +188,18 @@ def _read_failed_jobs(now: datetime) -> Iterator[Concern]:
         )
 
 
+def _read_names(_now: datetime) -> Iterator[Concern]:
+    for name in list_unclear_names(most=MAX_PER_KIND):
+        other = name.other or "somebody who has another name now"
+        yield Concern(
+            kind=ConcernKind.NAME,
+            subject=name.username,
+            since=name.joined_at,
+            reason=f"the same name as {other}" if name.is_same else f"looks like {other}",
+            target=Target(model="wallets_user", pk=name.user_id),
+        )
+
+
 _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] = {
     ConcernKind.PARKED: _read_parked,
     ConcernKind.UNKNOWN: _read_unknown,
@@ -199,4 +212,5 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.INTERVENTION: _read_interventions,
     ConcernKind.HELD: _read_held,
     ConcernKind.JOB: _read_failed_jobs,
+    ConcernKind.NAME: _read_names,
 }

@@ -12,11 +12,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from wallets.admin.actions import ask_for_reason
+from wallets.admin.names import NewUserForm, UserForm
 from wallets.admin.records import QuickAdmin, badge, find_customers, is_id, link_to, link_to_list
 from wallets.exceptions import DomainError
 from wallets.models import User, Wallet
 from wallets.money import USD
-from wallets.services.accounts import freeze_customer, open_dollar_wallet, unfreeze_customer
+from wallets.services.accounts import freeze_customer, open_dollar_wallet, settle_name, unfreeze_customer
 from wallets.services.credentials import change_password
 
 
@@ -46,6 +47,8 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
     search_help_text = "The whole username or email address, or an id"
     actions = ("freeze", "unfreeze")
     object_actions = ("freeze", "unfreeze")
+    form = UserForm
+    add_form = NewUserForm
     change_password_form = PasswordForm
     readonly_fields = ("wallet", "standing", "records", "last_login", "date_joined")
     fieldsets = (
@@ -71,7 +74,9 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
         super().save_model(request, obj, form, change)
-        if not change:
+        if change:
+            settle_name(user=obj)
+        else:
             open_dollar_wallet(owner=obj)
 
     @admin.display(description="Wallet (USD)")

@@ -4,10 +4,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router, Status
 
-from wallets.exceptions import InvalidCredentials, TokenInvalid, UsernameTaken
+from wallets.exceptions import InvalidCredentials, TokenInvalid, UsernameNotAllowed, UsernameTaken
 from wallets.problems import answers
 from wallets.schemas.accounts import Credentials, RefreshRequest, Registration, Tokens
 from wallets.services import accounts, tokens
+from wallets.usernames import account_named
 from wallets.web.callers import AnonymousCaller, FreshAccessToken, caller, limit_caller
 from wallets.web.limits import LOGIN, LOGIN_ADDRESS, REGISTER
 from wallets.web.problems import ANYBODY, BODY, SIGNED_IN
@@ -20,7 +21,7 @@ accounts_router = Router(tags=["accounts"])
     auth=AnonymousCaller(REGISTER),
     operation_id="register",
     summary="Open an account",
-    **answers({201: Tokens}, *BODY, *ANYBODY, UsernameTaken),
+    **answers({201: Tokens}, *BODY, *ANYBODY, UsernameTaken, UsernameNotAllowed),
 )
 def register(request: HttpRequest, body: Registration) -> Status[tokens.TokenPair]:
     """Opens an account with an empty dollar wallet, and returns its first tokens."""
@@ -37,7 +38,7 @@ def register(request: HttpRequest, body: Registration) -> Status[tokens.TokenPai
 )
 def login(request: HttpRequest, body: Credentials) -> tokens.TokenPair:
     """Exchanges username and password for tokens. Attempts are limited by account and by address."""
-    limit_caller(request, LOGIN, caller=body.username.casefold())
+    limit_caller(request, LOGIN, caller=account_named(body.username))
     return accounts.sign_in(username=body.username, password=body.password, now=timezone.now())
 
 
@@ -49,7 +50,9 @@ def login(request: HttpRequest, body: Credentials) -> tokens.TokenPair:
     **answers({200: Tokens}, *BODY, *ANYBODY, TokenInvalid),
 )
 def refresh(request: HttpRequest, body: RefreshRequest) -> tokens.TokenPair:
-    """Exchanges a refresh token for a new pair. The old token becomes invalid; its reuse ends the sign-in."""
+    """Exchanges a refresh token for a new pair. For 30 seconds the old token yields the same pair again, in case the
+    answer was lost; after that its reuse ends the sign-in.
+    """
     return tokens.rotate_refresh_token(refresh=body.refresh, now=timezone.now())
 
 
@@ -61,6 +64,6 @@ def refresh(request: HttpRequest, body: RefreshRequest) -> tokens.TokenPair:
     **answers({204: None}, *BODY, *SIGNED_IN),
 )
 def logout(request: HttpRequest, body: RefreshRequest) -> Status[None]:
-    """Ends the sign-in that the refresh token belongs to."""
+    """Ends the sign-in that the refresh token belongs to, with its access tokens."""
     tokens.sign_out(refresh=body.refresh, user_id=caller(request).user_id, now=timezone.now())
     return Status(204, None)

@@ -7,23 +7,43 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from wallets.exceptions import InvalidCredentials, UsernameTaken, WeakPassword
+from wallets.exceptions import DomainError, InvalidCredentials, UsernameNotAllowed, UsernameTaken, WeakPassword
 from wallets.models import User, Wallet, WalletRole
 from wallets.money import USD
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.services.ledger.locking import lock_customer_wallets
 from wallets.services.tokens import TokenPair, start_token_family
+from wallets.usernames import accept_username, key_of, skeleton_of
 
 
 def register(*, username: str, password: str, email: str, now: datetime) -> TokenPair:
-    """Open an account with an empty dollar wallet and sign it in. Raises WeakPassword, UsernameTaken."""
+    """Open an account with an empty dollar wallet and sign it in.
+
+    Raises UsernameTaken (in any spelling), UsernameNotAllowed, WeakPassword.
+    """
+    name = accept_new_name(username)
     try:
-        validate_password(password, User(username=username, email=email))
+        validate_password(password, User(username=name, email=email))
     except ValidationError as error:
         raise WeakPassword(error.messages) from error
-    user = User(username=username, email=User.objects.normalize_email(email))
+    user = User(username=name, email=User.objects.normalize_email(email))
     user.set_password(password)  # hashing is slow on purpose, so it precedes the database transaction
     return _open_account(user, now)
+
+
+def accept_new_name(username: str, *, of: User | None = None, for_staff: bool = False) -> str:
+    """Return the form in which a new name is stored: the name of a new user, or the next name of the user `of`.
+
+    Raises UsernameTaken, UsernameNotAllowed. Of two users who choose a name at once the database refuses one, by its
+    constraints.
+    """
+    others = User.objects.exclude(pk=of.pk if of else None)
+    if others.filter(pk__in=User.objects.spelt(username)).exists():
+        raise UsernameTaken
+    name = accept_username(username, for_staff=for_staff)
+    if others.filter(username_skeleton=skeleton_of(name)).exists():
+        raise UsernameNotAllowed
+    return name
 
 
 @transaction.atomic(durable=True)
@@ -31,9 +51,26 @@ def _open_account(user: User, now: datetime) -> TokenPair:
     try:
         user.save(force_insert=True)
     except IntegrityError as error:
-        raise UsernameTaken from error  # raising rolls the database transaction back
+        raise _refusal_of(error) from error  # raising rolls the database transaction back
     open_dollar_wallet(owner=user)
     return start_token_family(user=user, now=now)
+
+
+def _refusal_of(error: IntegrityError) -> DomainError:
+    violated = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+    return UsernameNotAllowed() if violated == "usernames_do_not_look_alike" else UsernameTaken()
+
+
+def settle_name(*, user: User) -> None:
+    """Give a user the key and the skeleton of their name that somebody else had, as far as they are free by now."""
+    alike = {"username_key": key_of(user.username), "username_skeleton": skeleton_of(user.username)}
+    free = {
+        field: text
+        for field, text in alike.items()
+        if getattr(user, field) is None and text and not User.objects.filter(**{field: text}).exists()
+    }
+    if free:
+        User.objects.filter(pk=user.pk).update(**free)
 
 
 def open_dollar_wallet(*, owner: User) -> None:

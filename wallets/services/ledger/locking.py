@@ -26,13 +26,16 @@ class LockedWallet:
 def lock_dollar_wallet(*, principal: Principal) -> LockedWallet:
     """Lock the caller's dollar wallet until the database transaction ends. One statement.
 
-    Raises TokenInvalid (disabled account or revoked token), AccountFrozen, NotFound (no wallet).
+    Raises TokenInvalid (disabled account, revoked token or ended sign-in), AccountFrozen, NotFound (no wallet). What
+    happened while the statement waited for the lock counts.
     """
-    found = sql.fetch_one("wallets.lock_dollar_wallet", asset=USD, owner=principal.user_id)
+    found = sql.fetch_one("wallets.lock_dollar_wallet", asset=USD, owner=principal.user_id, family=principal.family_id)
     if found is None:
         raise NotFound("This account has no wallet.")
-    wallet_id, balance, frozen, is_active, token_version = found
+    wallet_id, balance, frozen, is_active, token_version, is_signed_in = found
     if not is_active or token_version != principal.token_version:
+        raise TokenInvalid
+    if principal.family_id is not None and not is_signed_in:
         raise TokenInvalid
     if frozen:
         raise AccountFrozen
