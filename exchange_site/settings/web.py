@@ -37,6 +37,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "exchange_site.middleware.requests.RateLimitHeaders",
+    "exchange_site.middleware.bodies.RequestBodies",
     "exchange_site.middleware.problems.ProblemAnswers",
     "exchange_site.middleware.pages.Sessions",
     "django.middleware.common.CommonMiddleware",
