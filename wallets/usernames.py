@@ -119,7 +119,7 @@ def _script_of(letter: str) -> str:
 
 
 def _is_reserved(name: str) -> bool:
-    return _loose(name) in _reserved_loosely()
+    return not _reserved_loosely().isdisjoint({_loose(name), _loose(name.replace("@", ""))})
 
 
 @cache

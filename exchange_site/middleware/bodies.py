@@ -59,4 +59,4 @@ def _refuse_too_large(limit: int) -> HttpResponse:
 def _take(request: HttpRequest, body: bytes) -> None:
     """Hand a body to Django as if its length had been declared."""
     request.META["CONTENT_LENGTH"] = str(len(body))
-    request._stream = BytesIO(body)  # type: ignore[attr-defined]  # noqa: SLF001  Django has no public way
+    request._stream = BytesIO(body)  # noqa: SLF001  Django has no public way

@@ -87,8 +87,8 @@ class User(AbstractUser):
         ]
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
-        user = super().from_db(db, field_names, values)
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
+        user = super().from_db(db, field_names, values, **kwargs)
         user.stored_username = vars(user).get("username")
         return user
 
@@ -101,7 +101,7 @@ class User(AbstractUser):
         """Normalise the email address. Django would also normalise the username: that renames users when saved."""
         self.email = User.objects.normalize_email(self.email)
 
-    def check_password(self, raw_password: str | None) -> bool:  # type: ignore[override]  # the stub names one type
+    def check_password(self, raw_password: str | None) -> bool:
         """Check a password, and renew its hash if the hash is not of today's kind."""
         return check_password(raw_password or "", self.password, self._renew_hash)
 

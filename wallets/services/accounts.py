@@ -37,7 +37,7 @@ def accept_new_name(username: str, *, of: User | None = None, for_staff: bool = 
     Raises UsernameTaken, UsernameNotAllowed. Of two users who choose a name at once the database refuses one, by its
     constraints.
     """
-    others = User.objects.exclude(pk=of.pk if of else None)
+    others = User.objects.exclude(pk=of.pk) if of else User.objects.all()
     if others.filter(pk__in=User.objects.spelt(username)).exists():
         raise UsernameTaken
     name = accept_username(username, for_staff=for_staff)

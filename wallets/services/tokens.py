@@ -56,7 +56,7 @@ def start_token_family(*, user: User, now: datetime) -> TokenPair:
 def read_access_token(token: str) -> Principal:
     """Return the customer named in the token's signed claims, without a query. Raises TokenInvalid."""
     principal, expires_at = _verify_access_token(token)
-    if expires_at + settings.NINJA_JWT["LEEWAY"] <= time.time():
+    if expires_at + settings.SIGN_IN.leeway_seconds <= time.time():
         raise TokenInvalid
     return principal
 
