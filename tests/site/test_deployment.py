@@ -119,7 +119,9 @@ class TestCompose:
         fields = set(VARIABLES)
         passed = {name for service in DJANGO_SERVICES for name in declared_environment(service)}
         # The image sets BIND_ADDRESS; the others are for the development stack and the tests.
-        assert fields - passed == {"BIND_ADDRESS", "DATA_DIR", "SIMULATOR_PORT", "FAILPOINTS", "FAILPOINTS_DIR"}
+        assert fields - passed == {
+            "BIND_ADDRESS", "DATA_DIR", "SIMULATOR_PORT", "FAILPOINTS", "FAILPOINTS_DIR", "LOAD_TEST",
+        }  # fmt: skip
         assert passed <= fields
 
     @pytest.mark.parametrize("service", DJANGO_SERVICES)
