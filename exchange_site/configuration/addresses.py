@@ -41,8 +41,8 @@ def is_private(host: str) -> bool:
     if is_loopback(host) or _lies_in(host, _PRIVATE):
         return True
     name = host.lower().rstrip(".")
-    is_name = _address(host) is None and name not in {"", "*"}
-    return is_name and ("." not in name or name.endswith(_PRIVATE_ENDINGS))
+    is_name = _address(host) is None and re.search("[a-z]", name) and not name.startswith("0x")  # 0 is 0.0.0.0, too
+    return bool(is_name) and ("." not in name or name.endswith(_PRIVATE_ENDINGS))
 
 
 def is_broad(networks: Iterable[Network], *, addresses: int) -> bool:

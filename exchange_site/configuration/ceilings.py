@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _MOST_CALLS_A_SECOND: Final = 10_000
-_WITH_A_REAL_VENUE: Final = {"RATE_LIMIT_LOGIN": 1, "RATE_LIMIT_LOGIN_ADDRESS": 10, "RATE_LIMIT_REGISTER": 10}
+_WITH_A_REAL_VENUE: Final = {
+    "RATE_LIMIT_LOGIN": 1,
+    "RATE_LIMIT_LOGIN_ACCOUNT": 1,
+    "RATE_LIMIT_LOGIN_ADDRESS": 10,
+    "RATE_LIMIT_REGISTER": 10,
+}
 
 
 def _calls_a_second(rate: str) -> float:

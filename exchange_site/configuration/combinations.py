@@ -24,6 +24,7 @@ from exchange_site.configuration.ceilings import CEILINGS
 from exchange_site.configuration.refusals import Refusal
 from exchange_site.configuration.rules import is_real_venue, rule
 from exchange_site.configuration.secrecy import is_same_secret, is_weak_key, is_weak_password
+from exchange_site.configuration.site import DEVELOPMENT_SECRET
 
 if TYPE_CHECKING:
     from exchange_site.configuration import Configuration
@@ -40,7 +41,7 @@ def judge(configuration: "Configuration", *, secrets: Mapping[str, str]) -> list
 
 def _find_equal(secrets: Mapping[str, str]) -> Iterator[Refusal]:
     for (first, one), (second, other) in combinations(secrets.items(), 2):
-        if is_same_secret(one, other):
+        if is_same_secret(one, other) and DEVELOPMENT_SECRET not in {one, other}:  # said already
             yield Refusal(second, f"{second} must differ from {first}, and must not be a part of it or hold it.")
 
 
