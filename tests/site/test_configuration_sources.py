@@ -177,7 +177,7 @@ class TestAProcess:
             "REDIS_URL": f"redis://127.0.0.1:{database['REDIS'].port}/1",
             "REDIS_PASSWORD_FILE": str(redis_password),
         }
-        api = make_api_process(**without_stores(), POSTGRES_USER="", POSTGRES_DB="", **stores)
+        api = make_api_process(**{**without_stores(), "POSTGRES_USER": "", "POSTGRES_DB": "", **stores})
         assert ask(api) == {"status": "ok", "postgres": "ok", "redis": "ok"}
         deposited = httpx.patch(
             f"{api}accounts/wallet/deposit/", json={"amount": "5"}, headers=shopper.headers, timeout=30
