@@ -40,6 +40,14 @@ def _rule_of(field: str, variable: str) -> Rule:
     )
 
 
+def _seconds_rule(variable: str, group: str, field: str, most: int) -> Rule:
+    return rule(
+        variable,
+        f"must be at most {most}: paid orders would wait as long.",
+        lambda given: getattr(getattr(given, group), field) > most,
+    )
+
+
 CEILINGS: Final = (
     rule(
         "PRICE_MAX_AGE_SECONDS",
@@ -70,6 +78,20 @@ CEILINGS: Final = (
         "RISK_WINDOW_SECONDS",
         "must be at least 60: no customer reaches the limits of a shorter window.",
         lambda given: given.risk.window < timedelta(minutes=1),
+    ),
+    *(
+        _seconds_rule(variable, group, field, most)
+        for variable, group, field, most in (
+            ("EXCHANGE_CONNECT_TIMEOUT_SECONDS", "venue", "connect_timeout_seconds", 60),
+            ("EXCHANGE_READ_TIMEOUT_SECONDS", "venue", "read_timeout_seconds", 120),
+            ("LOOKUP_MAX_WAIT_SECONDS", "settlement", "lookup_max_wait_seconds", 3600),
+            ("PAUSE_MAX_SECONDS", "settlement", "pause_max_seconds", 3600),
+        )
+    ),
+    rule(
+        "MAX_ATTEMPTS",
+        "must be at most 1000: staff would never learn that a purchase does not succeed.",
+        lambda given: given.settlement.max_attempts > 1000,
     ),
     rule("RISK_MAX_ORDERS", "must be at most 10000.", lambda given: given.risk.max_orders > 10_000),
     rule("RISK_MAX_CANCELS", "must be at most 10000.", lambda given: given.risk.max_cancels > 10_000),
