@@ -45,7 +45,7 @@ def _duration(unit: str, number: type[float] = float) -> BeforeValidator:
 def _check_zone(text: str) -> str:
     try:
         ZoneInfo(text)
-    except (ValueError, OSError) as error:  # an unknown name, one that leaves the folder of zones, or that folder
+    except (KeyError, ValueError, OSError) as error:  # unknown, outside of the folder of zones, or that folder
         raise ValueError("Input should be the name of a time zone, such as Europe/Berlin") from error
     return text
 
@@ -58,7 +58,10 @@ Host = Annotated[str, BeforeValidator(_parse_host)]
 Hosts = Annotated[list[str], BeforeValidator(_parse_hosts)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Ports = Annotated[list[Port], BeforeValidator(_split), Field(min_length=1)]
-SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+SslMode = Annotated[
+    Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
+    BeforeValidator(lambda text: text or "prefer"),
+]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)]
 Zone = Annotated[str, AfterValidator(_check_zone)]
 Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/[smhd]$")]

@@ -15,7 +15,7 @@ from exchange_site.configuration.refusals import Refusal
 
 _FILE: Final = "_FILE"
 _LARGEST_FILE: Final = 64 * 1024
-_HOST: Final = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]\s]+))(?::(?P<port>[0-9]{1,5}))?")
+_HOST: Final = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[^:,\[\]\s]+))(?::(?P<port>[0-9]{1,5}))?")
 _TRUE: Final = {"1", "t", "true", "y", "yes", "on"}
 
 

@@ -398,7 +398,8 @@ class TestDevelopment:
             assert refused({**keys, **harmless}) == []
 
     @pytest.mark.parametrize("address", ["0:0", "0.0.0.0:0", "[::]:0", "203.0.113.7:0"])
-    def test_runserver_does_not_listen_to_strangers(self, address):
+    def test_runserver_does_not_listen_to_strangers(self, address, settings):
+        settings.DEBUG = True
         with pytest.raises(CommandError, match="DEBUG is on"):
             call_command("runserver", address, "--noreload")
 

@@ -6,7 +6,8 @@ import secrets
 import subprocess
 
 import pytest
-from django.core.management import SystemCheckError, call_command
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 
 from exchange_site.seeding.published import ADMIN_PASSWORD
 from exchange_site.stack.processes import API, PROJECT

@@ -18,7 +18,8 @@ from tests.conftest import process_environment
 from tests.processes import stopped, wait_for
 
 POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin/postgres"), default=None)
-REDIS = shutil.which("redis-server") or shutil.which("valkey-server")
+# Not a server of the active environment, which may be a wheel's.
+REDIS = shutil.which("redis-server", path="/usr/bin") or shutil.which("valkey-server", path="/usr/bin")
 OPENSSL = shutil.which("openssl")
 USER, PASSWORD = "shop", "vX3pQ9rTm2LkZt6w"
 NEEDED = {"Debian's postgresql": POSTGRES, "Debian's redis-server": REDIS, "openssl": OPENSSL}
