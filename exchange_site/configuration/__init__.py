@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from exchange_site.configuration.combinations import judge
 from exchange_site.configuration.customers import Deposits, Limits, SignIn
-from exchange_site.configuration.refusals import error_of, explain, read_refusals
+from exchange_site.configuration.refusals import Refusal, error_of, explain, read_refusals
 from exchange_site.configuration.settlement import Jobs, Settlement, ToDo, Venue
 from exchange_site.configuration.shop import Pools, Prices, Risk
 from exchange_site.configuration.site import Development, Django, Metrics, Serving
@@ -50,19 +50,11 @@ class Configuration(BaseModel):
         are refused (`combinations.py`). It repeats no value of a secret.
         """
         found = resolve(environment, secrets=SECRETS)
-        refusals, variables = list(found.refusals), found.variables
-        try:
-            configuration = cls._parse(variables)
-        except ValidationError as error:
-            refusals += read_refusals(error)
-            # Judge the other variables, too, so that all that is wrong is shown at once.
-            wrong = {each.variable for each in refusals}
-            try:
-                configuration = cls._parse({name: value for name, value in variables.items() if name not in wrong})
-            except ValidationError:
-                raise error_of(refusals) from None
+        configuration, wrong = cls._parse_usable(found.variables)
+        refusals = [*found.refusals, *wrong]
         named = {each.variable for each in refusals}
-        refusals += [each for each in judge(configuration, secrets=_secrets_of(configuration)) if each[0] not in named]
+        judged = judge(configuration, secrets=_secrets_of(configuration))
+        refusals += [each for each in judged if each.variable not in named]
         if refusals:
             raise error_of(refusals)
         return configuration
@@ -74,6 +66,20 @@ class Configuration(BaseModel):
             return cls.read(environment)
         except ValidationError as error:
             raise SystemExit(explain(error)) from None
+
+    @classmethod
+    def _parse_usable(cls, variables: Mapping[str, str]) -> tuple[Self, list[Refusal]]:
+        """Parse the values that have the right form, so that these can be judged, and return what the others lack."""
+        refusals: list[Refusal] = []
+        while True:
+            try:
+                return cls._parse(variables), refusals
+            except ValidationError as error:
+                refusals += read_refusals(error)
+            wrong = {each.variable for each in refusals}
+            if not wrong & variables.keys():
+                raise error_of(refusals)
+            variables = {name: value for name, value in variables.items() if name not in wrong}
 
     @classmethod
     def _parse(cls, variables: Mapping[str, str]) -> Self:

@@ -90,13 +90,16 @@ def is_origin_of_own_names(text: str) -> bool:
 
 def is_open_url(url: str) -> bool:
     """Say whether a URL leads through plain HTTP to a host that is neither here nor on a private network."""
-    parts = urlsplit(url)
-    return parts.scheme.lower() != "https" and not is_private(parts.hostname or "*")
+    return not url.lower().startswith("https://") and leads_outside(url)
 
 
 def leads_outside(url: str) -> bool:
     """Say whether a URL leads to a host that is neither here nor on a private network."""
-    return not is_private(urlsplit(url).hostname or "*")
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        host = None
+    return not is_private(host or "*")
 
 
 def _address(host: str) -> Network | None:

@@ -57,7 +57,7 @@ Networks = Annotated[list[IPv4Network | IPv6Network], BeforeValidator(_parse_net
 Host = Annotated[str, BeforeValidator(_parse_host)]
 Hosts = Annotated[list[str], BeforeValidator(_parse_hosts)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
-Ports = Annotated[list[Port], BeforeValidator(_split), Field(min_length=1)]
+Ports = Annotated[list[Port], BeforeValidator(lambda text: _split(text) or ["5432"])]
 SslMode = Annotated[
     Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
     BeforeValidator(lambda text: text or "prefer"),

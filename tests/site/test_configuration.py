@@ -111,6 +111,8 @@ DANGEROUS = [
     ({"EXCHANGE_URL": "http://simulator.example.org:9100"}, "EXCHANGE_URL"),
     ({"EXCHANGE_URL": "http://8.8.8.8:9100"}, "EXCHANGE_URL"),
     ({"EXCHANGE_URL": "ftp://api.binance.com"}, "EXCHANGE_URL"),
+    ({"EXCHANGE_URL": "http://[::1:9100"}, "EXCHANGE_URL"),
+    ({"EXCHANGE_URL": "simulator:9100"}, "EXCHANGE_URL"),
     ({"EXCHANGE_API_KEY": "of-the-venue"}, "EXCHANGE_API_KEY"),
     ({"EXCHANGE_API_SECRET": "9vTq4LxZ"}, "EXCHANGE_API_KEY"),
     ({"EXCHANGE_API_KEY": "simulator-key", "EXCHANGE_API_SECRET": "simulator-secret"}, "EXCHANGE_API_SECRET"),
@@ -358,6 +360,10 @@ class TestProduction:
             "PORT:",
             "RISK_MAX_ORDERS:",
         ]
+
+    def test_shows_what_is_wrong_besides_a_malformed_switch(self):
+        sentences = refused({"DEBUG": "nope", "PORT": "x", "BIND_ADDRESS": EVERYWHERE})
+        assert [sentence.split()[0] for sentence in sentences] == ["DEBUG:", "PORT:", "BIND_ADDRESS"]
 
     def test_has_a_test_for_every_rule(self):
         tested = {name for _, names in DANGEROUS for name in names.split()} | {
