@@ -1,6 +1,7 @@
 """Values from DATABASE_URL, REDIS_URL and files of secrets; processes that use them."""
 
 import os
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from pydantic import ValidationError
 
 from exchange_site.configuration import SECRETS, Configuration
 from exchange_site.configuration.refusals import read_refusals
+from exchange_site.stack.binaries import postgres_binary
 from exchange_site.stack.environment import postgres_variables
-from exchange_site.stack.processes import free_port
+from exchange_site.stack.processes import PROJECT, free_port, manage
 from exchange_site.stack.servers import POSTGRES_USER, connect, prepare_postgres
+from tests.conftest import process_environment
+from tests.processes import wait_for
 
 
 def refused(environment):
@@ -154,6 +158,12 @@ def ask(api):
     return httpx.get(api.replace("/api/v1/", "/health/ready/"), timeout=30).json()
 
 
+def count_workers():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM procrastinate_workers")
+        return cursor.fetchone()[0]
+
+
 def without_stores():
     """Return empty values for the variables that name the tests' servers."""
     return {name: "" for name in os.environ if name.startswith(("POSTGRES_", "REDIS_"))} | {"POSTGRES_POOL_SIZE": "0"}
@@ -193,6 +203,26 @@ class TestAProcess:
         )
         assert answer.status_code == 200
         assert ask(api)["postgres"] == "ok"
+
+    def test_takes_it_as_a_worker_too(self, make_worker, simulator, database, read_only_postgres):
+        make_worker(
+            POSTGRES_HOST="127.0.0.1,127.0.0.1",
+            POSTGRES_PORT=f"{read_only_postgres},{database['PORT']}",
+            POSTGRES_POOL_SIZE="2",
+            EXCHANGE_URL=simulator.url,
+        )
+        wait_for(count_workers, seconds=60)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_opens_psql_on_a_host_that_answers(self, database):
+        ports = {"POSTGRES_HOST": "127.0.0.1,127.0.0.1", "POSTGRES_PORT": f"{free_port()},{database['PORT']}"}
+        environment = process_environment(**ports)
+        environment["PATH"] = f"{postgres_binary('psql').parent}:{environment['PATH']}"
+        command = manage("dbshell", "--", "-Atc", "SELECT current_database()")
+        done = subprocess.run(
+            command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert (done.stdout.strip(), done.returncode) == (database["NAME"], 0), done.stderr
 
     def test_does_not_connect_to_a_database_that_refuses_writes(self, make_api_process, shopper, read_only_postgres):
         api = make_api_process(POSTGRES_PORT=str(read_only_postgres))
