@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from exchange_site.configuration.combinations import judge
 from exchange_site.configuration.customers import Deposits, Limits, SignIn
-from exchange_site.configuration.refusals import Refusal, error_of, explain, read_refusals
+from exchange_site.configuration.objections import Objection, error_of, explain, read_objections
 from exchange_site.configuration.settlement import Jobs, Settlement, ToDo, Venue
 from exchange_site.configuration.shop import Pools, Prices, Risk
 from exchange_site.configuration.site import Development, Django, Metrics, Serving
@@ -51,12 +51,12 @@ class Configuration(BaseModel):
         """
         found = resolve(environment, secrets=SECRETS)
         configuration, wrong = cls._parse_usable(found.variables)
-        refusals = [*found.refusals, *wrong]
-        named = {each.variable for each in refusals}
+        objections = [*found.objections, *wrong]
+        named = {each.variable for each in objections}
         judged = judge(configuration, secrets=_secrets_of(configuration))
-        refusals += [each for each in judged if each.variable not in named]
-        if refusals:
-            raise error_of(refusals)
+        objections += [each for each in judged if each.variable not in named]
+        if objections:
+            raise error_of(objections)
         return configuration
 
     @classmethod
@@ -68,17 +68,17 @@ class Configuration(BaseModel):
             raise SystemExit(explain(error)) from None
 
     @classmethod
-    def _parse_usable(cls, variables: Mapping[str, str]) -> tuple[Self, list[Refusal]]:
+    def _parse_usable(cls, variables: Mapping[str, str]) -> tuple[Self, list[Objection]]:
         """Parse the values that have the right form, so that these can be judged, and return what the others lack."""
-        refusals: list[Refusal] = []
+        objections: list[Objection] = []
         while True:
             try:
-                return cls._parse(variables), refusals
+                return cls._parse(variables), objections
             except ValidationError as error:
-                refusals += read_refusals(error)
-            wrong = {each.variable for each in refusals}
+                objections += read_objections(error)
+            wrong = {each.variable for each in objections}
             if not wrong & variables.keys():
-                raise error_of(refusals)
+                raise error_of(objections)
             variables = {name: value for name, value in variables.items() if name not in wrong}
 
     @classmethod

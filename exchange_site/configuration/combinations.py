@@ -21,7 +21,7 @@ from exchange_site.configuration.addresses import (
     is_private,
 )
 from exchange_site.configuration.ceilings import CEILINGS
-from exchange_site.configuration.refusals import Refusal
+from exchange_site.configuration.objections import Objection
 from exchange_site.configuration.rules import is_real_venue, rule
 from exchange_site.configuration.secrecy import is_same_secret, is_weak_key, is_weak_password
 from exchange_site.configuration.site import DEVELOPMENT_SECRET
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     from exchange_site.configuration import Configuration
 
 
-def judge(configuration: "Configuration", *, secrets: Mapping[str, str]) -> list[Refusal]:
-    """Return the refusals of all rules that apply. `secrets` are those that are set, by variable."""
+def judge(configuration: "Configuration", *, secrets: Mapping[str, str]) -> list[Objection]:
+    """Return the objections of all rules that apply. `secrets` are those that are set, by variable."""
     rules = [*ALWAYS]
     if not configuration.django.debug:
         rules += PRODUCTION if configuration.development.load_test else [*PRODUCTION, *CEILINGS]
-    found = [Refusal(rule.variable, rule.sentence) for rule in rules if rule.refuses(configuration)]
+    found = [Objection(rule.variable, rule.sentence) for rule in rules if rule.refuses(configuration)]
     return found if configuration.django.debug else [*found, *_find_equal(secrets)]
 
 
-def _find_equal(secrets: Mapping[str, str]) -> Iterator[Refusal]:
+def _find_equal(secrets: Mapping[str, str]) -> Iterator[Objection]:
     for (first, one), (second, other) in combinations(secrets.items(), 2):
         if is_same_secret(one, other) and DEVELOPMENT_SECRET not in {one, other}:  # said already
-            yield Refusal(second, f"{second} must differ from {first}, and must not be a part of it or hold it.")
+            yield Objection(second, f"{second} must differ from {first}, and must not be a part of it or hold it.")
 
 
 def _has_weak_database_password(given: "Configuration") -> bool:

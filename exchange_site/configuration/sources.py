@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
-from exchange_site.configuration.refusals import Refusal
+from exchange_site.configuration.objections import Objection
 
 _FILE: Final = "_FILE"
 _LARGEST_FILE: Final = 64 * 1024
@@ -28,7 +28,7 @@ class Resolved:
     """The variables with the values of files and URLs, and what cannot be used of these."""
 
     variables: dict[str, str]
-    refusals: list[Refusal] = field(default_factory=list)
+    objections: list[Objection] = field(default_factory=list)
 
 
 def resolve(environment: Mapping[str, str], *, secrets: Collection[str]) -> Resolved:
@@ -46,12 +46,12 @@ def _take_file(resolved: Resolved, name: str) -> None:
     if not path:
         return
     if resolved.variables.get(name):
-        resolved.refusals.append(Refusal(name, f"{name} and {name}{_FILE} must not both be set."))
+        resolved.objections.append(Objection(name, f"{name} and {name}{_FILE} must not both be set."))
         return
     try:
         resolved.variables[name] = _read_secret(Path(path))
     except _Unusable as error:
-        resolved.refusals.append(Refusal(name, f"{name}{_FILE} names a file that {error}."))
+        resolved.objections.append(Objection(name, f"{name}{_FILE} names a file that {error}."))
 
 
 def _read_secret(path: Path) -> str:
@@ -77,13 +77,13 @@ def _take_url(resolved: Resolved, name: str, split: Callable[[str], dict[str, st
     try:
         parts = split(text)
     except _Unusable as error:
-        resolved.refusals.append(Refusal(name, f"{name} {error}."))
+        resolved.objections.append(Objection(name, f"{name} {error}."))
         return
     for part, value in parts.items():
         given = resolved.variables.get(part)
         if given and not _is_same(given, value):
             sentence = f"{name} and {part} contradict each other: set only one of them, or both to the same value."
-            resolved.refusals.append(Refusal(part, sentence))
+            resolved.objections.append(Objection(part, sentence))
         resolved.variables[part] = value
 
 

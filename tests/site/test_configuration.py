@@ -14,7 +14,7 @@ from exchange_site.configuration import VARIABLES, Configuration
 from exchange_site.configuration.ceilings import CEILINGS
 from exchange_site.configuration.combinations import ALWAYS
 from exchange_site.configuration.combinations import PRODUCTION as PRODUCTION_RULES
-from exchange_site.configuration.refusals import read_refusals
+from exchange_site.configuration.objections import read_objections
 from exchange_site.configuration.site import DEVELOPMENT_SECRET
 from exchange_site.management.commands import configuration as command
 from exchange_site.stack.processes import API, PROJECT, WORKER, manage
@@ -285,7 +285,7 @@ def refused(environment):
     try:
         Configuration.read(environment)
     except ValidationError as error:
-        return [each.sentence for each in read_refusals(error)]
+        return [each.sentence for each in read_objections(error)]
     return []
 
 

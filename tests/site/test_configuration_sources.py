@@ -13,7 +13,7 @@ from psycopg import sql
 from pydantic import ValidationError
 
 from exchange_site.configuration import SECRETS, Configuration
-from exchange_site.configuration.refusals import read_refusals
+from exchange_site.configuration.objections import read_objections
 from exchange_site.stack.binaries import postgres_binary
 from exchange_site.stack.environment import postgres_variables
 from exchange_site.stack.processes import PROJECT, free_port, manage
@@ -27,7 +27,7 @@ def refused(environment):
     try:
         Configuration.read(environment)
     except ValidationError as error:
-        return [each.sentence.replace("hidden", "SHOWN") for each in read_refusals(error)]
+        return [each.sentence.replace("hidden", "SHOWN") for each in read_objections(error)]
     return []
 
 
