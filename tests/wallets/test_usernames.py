@@ -201,7 +201,7 @@ def form_of(client, user):
     page = client.get(f"/admin/wallets/user/{user.pk}/change/")
     form = page.context["adminform"].form
     values = {name: form[name].value() for name in form.fields}
-    return {name: value for name, value in values.items() if value not in {None, False}}
+    return {name: value for name, value in values.items() if value is not None and value is not False}
 
 
 @pytest.mark.django_db
