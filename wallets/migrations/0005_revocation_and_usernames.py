@@ -83,7 +83,7 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AlterModelManagers("user", managers=[("objects", wallets.models.accounts.Users())]),
-        migrations.AddField("user", "password_renewals", models.PositiveIntegerField(default=0, editable=False)),
+        migrations.AddField("user", "password_renewals", models.PositiveIntegerField(db_default=0, default=0, editable=False)),
         migrations.AddField(
             "user",
             "username_key",

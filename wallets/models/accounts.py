@@ -62,7 +62,7 @@ class User(AbstractUser):
     # `password` or `is_active`, wherever the change comes from, and never lets it decrease.
     token_version = models.PositiveIntegerField(default=0)
     # Counts how often the same password was hashed anew; such a change of `password` revokes nothing.
-    password_renewals = models.PositiveIntegerField(default=0, editable=False)
+    password_renewals = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     username_key = UsernameKeyField(max_length=LONGEST_KEY, null=True, editable=False)
     username_skeleton = UsernameSkeletonField(max_length=LONGEST_KEY, null=True, editable=False)
 

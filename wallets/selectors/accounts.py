@@ -1,7 +1,6 @@
 """The caller, whether their account is active, and users whose names are not clear."""
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -45,13 +44,23 @@ class UnclearName:
     is_same: bool
 
 
-def list_unclear_names(*, most: int) -> Iterator[UnclearName]:
+def list_unclear_names(*, most: int) -> list[UnclearName]:
     """List active users whose name was taken in another spelling before that was refused; the oldest first."""
-    users = User.objects.filter(Q(username_key=None) | Q(username_skeleton=None), is_active=True)
-    for user in users.order_by("date_joined", "pk")[:most]:
-        is_same = user.username_key is None
-        alike = Q(username_key=key_of(user.username)) if is_same else Q(username_skeleton=skeleton_of(user.username))
-        other = User.objects.filter(alike).exclude(pk=user.pk).values_list("username", flat=True).first()
-        yield UnclearName(
-            user_id=user.pk, username=user.username, joined_at=user.date_joined, other=other, is_same=is_same
+    unclear = User.objects.filter(Q(username_key=None) | Q(username_skeleton=None), is_active=True)
+    users = list(unclear.order_by("date_joined", "pk")[:most])
+    if not users:
+        return []
+    keys, skeletons = [key_of(user.username) for user in users], [skeleton_of(user.username) for user in users]
+    others = User.objects.filter(Q(username_key__in=keys) | Q(username_skeleton__in=skeletons))
+    by_key = {other.username_key: other.username for other in others}
+    by_skeleton = {other.username_skeleton: other.username for other in others}
+    return [
+        UnclearName(
+            user_id=user.pk,
+            username=user.username,
+            joined_at=user.date_joined,
+            other=by_skeleton.get(skeleton) if user.username_key else by_key.get(key),
+            is_same=not user.username_key,
         )
+        for user, key, skeleton in zip(users, keys, skeletons, strict=True)
+    ]
