@@ -23,7 +23,7 @@ RESERVED: Final = frozenset(
     {
         *("admin", "administrator", "root", "superuser", "system", "operator", "owner", "official", "security"),
         *("support", "customersupport", "customerservice", "service", "help", "helpdesk", "staff", "team"),
-        *("moderator", "compliance", "treasury", "payments", "billing", "house", "exchange", "cryptoexchange"),
+        *("moderator", "compliance", "treasury", "payments", "billing", "house"),
         *("webmaster", "postmaster", "hostmaster", "abuse", "noreply", "anonymous", "everyone", "nobody", "null"),
     }
 )

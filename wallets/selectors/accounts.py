@@ -47,13 +47,13 @@ class UnclearName:
 def list_unclear_names(*, most: int) -> list[UnclearName]:
     """List active users whose name was taken in another spelling before that was refused; the oldest first."""
     unclear = User.objects.filter(Q(username_key=None) | Q(username_skeleton=None), is_active=True)
-    users = list(unclear.order_by("date_joined", "pk")[:most])
+    users = list(unclear.order_by("pk")[:most])
     if not users:
         return []
     keys, skeletons = [key_of(user.username) for user in users], [skeleton_of(user.username) for user in users]
-    others = User.objects.filter(Q(username_key__in=keys) | Q(username_skeleton__in=skeletons))
-    by_key = {other.username_key: other.username for other in others}
-    by_skeleton = {other.username_skeleton: other.username for other in others}
+    by_key = dict(User.objects.filter(username_key__in=keys).values_list("username_key", "username"))
+    same_skeleton = User.objects.filter(username_skeleton__in=skeletons)
+    by_skeleton = dict(same_skeleton.values_list("username_skeleton", "username"))
     return [
         UnclearName(
             user_id=user.pk,
