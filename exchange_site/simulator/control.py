@@ -99,7 +99,7 @@ async def _market(request: web.Request) -> web.Response:
     for symbol, changes in (await _object(request)).items():
         if changes is None:
             listings.delist(symbol)
-        elif not isinstance(changes, dict) or changes.keys() != {"status"} or changes["status"] not in STATUSES:
+        elif not isinstance(changes, dict) or changes.keys() != {"status"} or str(changes["status"]) not in STATUSES:
             raise ValueError(f"status is one of {', '.join(sorted(STATUSES))}")
         else:
             listings.set_status(symbol, changes["status"])
