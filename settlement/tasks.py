@@ -23,6 +23,7 @@ from trading.jobs import CLAIM_TASK, SETTLEMENT_QUEUE
 from trading.services.prices import prune_prices
 from wallets.runtime import failpoints
 from wallets.runtime.log_context import log_context
+from wallets.services.addresses import prune_addresses
 from wallets.services.tokens import prune_token_families
 
 
@@ -89,7 +90,8 @@ async def prune(context: JobContext, timestamp: int) -> None:
 @app.periodic(cron="37 3 * * *")
 @app.task(name="settlement.prune_records", queue=OPS_QUEUE, queueing_lock="prune_records")
 def prune_records(timestamp: int) -> None:
-    """Delete expired sign-ins, and price history that is older than `PRICES.keep_days`."""
+    """Delete expired sign-ins, addresses not seen lately, and price history older than `PRICES.keep_days`."""
     today = datetime.fromtimestamp(timestamp, tz=timezone.get_current_timezone())
     prune_token_families(before=today)
+    prune_addresses(now=today)
     prune_prices(before=today - timedelta(days=settings.PRICES.keep_days))

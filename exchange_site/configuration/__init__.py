@@ -50,6 +50,13 @@ class Configuration(BaseModel):
         return cls.model_validate(dict.fromkeys(cls.model_fields, variables))
 
     @model_validator(mode="after")
+    def leave_threads_for_requests(self) -> Self:
+        """Refuse as many hashing slots as threads: a flood of sign-ins would stop every other request."""
+        if self.sign_in.hashing_slots >= self.serving.web_threads:
+            raise ValueError("HASHING_SLOTS must be smaller than WEB_THREADS")
+        return self
+
+    @model_validator(mode="after")
     def refuse_development_secrets_in_production(self) -> Self:
         """Refuse public or short secrets in production: they would let anybody forge tokens and empty wallets."""
         if self.django.debug:

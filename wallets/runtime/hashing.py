@@ -1,0 +1,92 @@
+"""Hashes passwords with argon2id, and only a few at a time.
+
+A hash is slow on purpose: it keeps a processor busy and its thread waiting for 50 to 100 ms. So each process has few
+slots for hashes. A caller who finds no free slot is refused at once with HashingBusy, and threads stay free for other
+requests. Every hash takes a slot, because the hashers themselves take it: sign-in, sign-up, the admin and the commands
+cannot forget it. A command has the slots of its own process, so it never waits.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher, PBKDF2PasswordHasher
+
+from wallets.exceptions import HashingBusy
+
+
+class _Slots:
+    """The slots of this process: `settings.SIGN_IN.hashing_slots` for anybody, and one more for known callers."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken = 0
+
+    def take(self, *, is_known: bool) -> bool:
+        """Take a slot without waiting; say whether one was free."""
+        with self._lock:
+            if self._taken >= settings.SIGN_IN.hashing_slots + is_known:
+                return False
+            self._taken += 1
+            return True
+
+    def give_back(self) -> None:
+        with self._lock:
+            self._taken -= 1
+
+
+_slots = _Slots()
+_of_thread = threading.local()
+
+
+@contextmanager
+def hashing_slot(*, is_known: Callable[[], bool] | None = None) -> Iterator[None]:
+    """Hold a slot for the hashes that this thread makes in the `with` block. Raises HashingBusy if none is free.
+
+    `is_known` is asked only if every slot for anybody is taken: for a caller whom it knows, one more slot is reserved,
+    so that a flood of strangers does not refuse them. A thread that holds a slot already goes on with it.
+    """
+    if getattr(_of_thread, "holds_slot", False):
+        yield
+        return
+    if not _slots.take(is_known=False) and not (is_known and is_known() and _slots.take(is_known=True)):
+        raise HashingBusy
+    _of_thread.holds_slot = True
+    try:
+        yield
+    finally:
+        _of_thread.holds_slot = False
+        _slots.give_back()
+
+
+class Argon2Hasher(Argon2PasswordHasher):
+    """Argon2id with 32 MiB, three passes and one lane: 70 ms of processor time on a common server of 2026.
+
+    That is more than the minimum of OWASP's Password Storage Cheat Sheet (19 MiB, two passes, one lane). One lane,
+    because a hash must not take more than the one processor of its slot.
+    """
+
+    memory_cost = 32 * 1024  # KiB
+    time_cost = 3
+    parallelism = 1
+
+    def encode(self, password: str, salt: str) -> str:
+        with hashing_slot():
+            return super().encode(password, salt)
+
+    def verify(self, password: str, encoded: str) -> bool:
+        with hashing_slot():
+            return super().verify(password, encoded)
+
+
+class Pbkdf2Hasher(PBKDF2PasswordHasher):
+    """Checks the hashes of earlier versions. Django then replaces such a hash by one of the first hasher."""
+
+    def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
+        with hashing_slot():
+            return super().encode(password, salt, iterations)
+
+    def verify(self, password: str, encoded: str) -> bool:
+        with hashing_slot():
+            return super().verify(password, encoded)
