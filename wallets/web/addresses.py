@@ -12,8 +12,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 CUSTOMER_PREFIX: Final = 64  # a customer gets at least one /64, RFC 6177
 WIDER_PREFIXES: Final = (56, 48)  # and often one of these, RFC 6177 and RIPE-690
 
-# A proxy may append a port, and Microsoft's and others do: 203.0.113.7:51234, [2001:db8::1]:443. RFC 7239 quotes it.
-_WITH_PORT: Final = re.compile(r"\[(?P<v6>[^\[\]]+)\](?::[0-9]{1,5})?|(?P<v4>[0-9.]+):[0-9]{1,5}")
+# Some proxies append a port: 203.0.113.7:51234, [2001:db8::1]:443, or, without brackets, 2001:db8::1:51234.
+_BRACKETS: Final = re.compile(r"\[([^\[\]]+)\](?::[0-9]{1,5})?")
+_PORT: Final = re.compile(r":[0-9]{1,5}$")
 
 
 def client_address(request: HttpRequest) -> str:
@@ -50,13 +51,15 @@ def _find_caller(request: HttpRequest) -> Address | None:
 def _parsed(text: str) -> Address | None:
     """Return the address without port, quotes and zone; None for anything else. A mapped IPv4 address is IPv4."""
     text = text.strip().strip('"')
-    if found := _WITH_PORT.fullmatch(text):
-        text = found["v6"] or found["v4"]
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
+    if found := _BRACKETS.fullmatch(text):
+        text = found[1]
+    for written in (text, _PORT.sub("", text)):
+        try:
+            address = ipaddress.ip_address(written.partition("%")[0])
+        except ValueError:
+            continue
+        return getattr(address, "ipv4_mapped", None) or address
+    return None
 
 
 def _is_trusted(address: Address) -> bool:
