@@ -18,6 +18,8 @@ from tests.benchmark.load import BenchmarkFailed, Call, put_load
 _STRANGERS: Final = 8
 _HONEST: Final = 2
 _TRIES: Final = 3
+_PAUSE_SECONDS: Final = 0.5  # between the sign-ins of an honest client
+_ROUND_TRIP_SECONDS: Final = 0.05  # of a stranger over the Internet
 _TIMEOUT_SECONDS: Final = 30
 _LOGIN: Final = "/api/v1/accounts/auth/login/"
 
@@ -52,11 +54,13 @@ def read_during_flood(
                 turn += 1
                 status, _ = _sign_in(connection, username=f"stranger-{number}-{turn}", password=password)
                 strangers[status] += 1
+                over.wait(_ROUND_TRIP_SECONDS)
 
     def be_honest(_: int) -> None:
         with closing(_connect(url)) as connection:
             while not over.is_set():
                 honest[_signs_in(lambda: _sign_in(connection, username=username, password=password))] += 1
+                over.wait(_PAUSE_SECONDS)
 
     with ThreadPoolExecutor(_STRANGERS + _HONEST) as pool:
         begun = time.monotonic()

@@ -5,7 +5,7 @@ from typing import Final
 
 from django.conf import settings
 
-from wallets.models import KnownAddress
+from wallets.runtime import sql
 
 _KNOWN_DAYS: Final = 30
 
@@ -16,8 +16,8 @@ def is_known_address(*, username: str, address: str, now: datetime) -> bool:
     `address` is an IPv4 address or an IPv6 /64, as `wallets.web.addresses` gives it. One query, also for an unknown
     name.
     """
-    known = KnownAddress.objects.filter(user__username=username, address=address, seen_at__gt=known_since(now=now))
-    return known.exists()
+    since = known_since(now=now)
+    return sql.fetch_one("wallets.is_known_address", username=username, address=address, since=since) is not None
 
 
 def known_since(*, now: datetime) -> datetime:

@@ -9,14 +9,14 @@ shares the address. An unknown name is counted like any other, so an answer tell
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from typing import Final
 
 from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils import timezone
 
-from wallets.exceptions import HashingBusy, TokenInvalid
+from wallets.exceptions import TokenInvalid
 from wallets.runtime.hashing import hashing_slot
 from wallets.selectors.addresses import is_known_address
 from wallets.services.tokens import SignedIn, read_refresh_token
@@ -57,17 +57,26 @@ OF_STAFF: Final = SignInLimits(address=STAFF_LOGIN, account=STAFF_LOGIN_ACCOUNT)
 def counted_sign_in(request: HttpRequest, *, username: str, limits: SignInLimits) -> Iterator[None]:
     """Count an attempt to sign in, and hold a slot for its hashes. The attempts of the address are counted already.
 
-    The attempt is counted before its password is checked, so that attempts at the same time cannot exceed a limit. It
-    is taken back if it succeeds, and if the service could not check the password. Raises RateLimited, HashingBusy.
+    An attempt is counted before its password is checked, so that attempts at the same time cannot exceed a limit. It
+    is taken back if it succeeds, and if the service could not check the password. Without a free slot it is refused
+    before it costs more than the count of the address. Raises RateLimited, HashingBusy.
     """
-    is_known = partial(is_known_address, username=username, address=client_address(request), now=timezone.now())
-    usages = _count_attempt(request, username=username, limits=limits, is_known=is_known)
-    try:
-        with hashing_slot(is_known=is_known):
+    address = client_address(request)
+
+    @cache
+    def is_known() -> bool:
+        return is_known_address(username=username, address=address, now=timezone.now())
+
+    exceeded = [usage for usage in limits_counted(request) if usage.exceeded]
+    if exceeded and not is_known():
+        exceeded[0].ensure_within()
+    with hashing_slot(is_known=is_known):
+        usages = _count_attempt(request, username=username, limits=limits, is_known=is_known)
+        try:
             yield
-    except (HashingBusy, DatabaseError):
-        _take_back(request, usages)
-        raise
+        except DatabaseError:
+            _take_back(request, usages)
+            raise
     _take_back(request, usages)
 
 
@@ -75,21 +84,18 @@ def _count_attempt(
     request: HttpRequest, *, username: str, limits: SignInLimits, is_known: Callable[[], bool]
 ) -> list[Usage]:
     """Count the attempt and return what is taken back if it succeeds."""
-    of_address = [usage for usage in limits_counted(request) if usage.exceeded]
+    beyond_address = any(usage.exceeded for usage in limits_counted(request))
     account, address = account_key(username), client_address(request)
     counted = [(limits.address, f"{address} {account}")]
-    if not of_address:
+    if not beyond_address:
         counted.append((limits.account, account))
     tight, *loose = count_for_request(request, counted)
     tight.ensure_within()
-    exceeded = [usage for usage in (*of_address, *loose) if usage.exceeded]
-    if not exceeded:
-        return [tight, *loose]
-    if not is_known():
-        exceeded[0].ensure_within()
-    note_usages(request, [usage for usage in limits_counted(request) if usage not in exceeded])
+    if any(usage.exceeded for usage in loose) and not is_known():
+        loose[0].ensure_within()
+    note_usages(request, [usage for usage in limits_counted(request) if not usage.exceeded])
     # Beyond the limit of the address even successes count, or one account could keep the hashing slots busy.
-    return loose if of_address else [tight, *loose]
+    return [] if beyond_address else [tight, *loose]
 
 
 def _take_back(request: HttpRequest, usages: list[Usage]) -> None:
