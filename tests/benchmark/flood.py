@@ -64,7 +64,10 @@ def read_during_flood(
 
     with ThreadPoolExecutor(_STRANGERS + _HONEST) as pool:
         begun = time.monotonic()
-        running = [*(pool.submit(flood, n) for n in range(_STRANGERS)), *(pool.submit(be_honest, n) for n in range(2))]
+        running = [
+            *(pool.submit(flood, n) for n in range(_STRANGERS)),
+            *(pool.submit(be_honest, n) for n in range(_HONEST)),
+        ]
         try:
             load = put_load(call=call, url=url, clients=clients, seconds=seconds)
         finally:

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,8 +75,7 @@ class Side:
 
     def open_accounts(self, *, count: int) -> None:
         """Register customers and give them money. A password takes a processor up to a third of a second."""
-        with ThreadPoolExecutor(os.cpu_count()) as opening:
-            self.tokens += opening.map(self._open_account, range(count))
+        self.tokens += map(self._open_account, range(count))
 
     def wait_until_settled(self) -> None:
         """Wait until no order is open. Raises BenchmarkFailed."""

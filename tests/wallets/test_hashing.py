@@ -40,7 +40,8 @@ def all_taken():
     yield
     done.set()
     holder.join()
-    assert hashing._slots._taken == 0
+    assert hashing._slots.taken == 0
+    hashing._slots.reset()
 
 
 class TestHash:
@@ -123,7 +124,7 @@ class TestSlots:
         for _ in range(3):
             with pytest.raises(InvalidCredentials):
                 sign_in(username="nobody", password=PASSWORD, now=now)
-        assert hashing._slots._taken == 0
+        assert hashing._slots.taken == 0
 
     def test_have_one_more_for_whoever_is_known(self, all_taken):
         asked = []
@@ -145,6 +146,18 @@ class TestSlots:
 
         both_have_tried = threading.Barrier(2)
         assert sorted(at_once(2, hold)) == ["busy", "held"]
+
+    def test_rest_after_they_have_refused_somebody_but_not_for_known_callers(self):
+        slots = hashing._Slots()
+        assert slots.take(is_known=False)
+        assert not slots.take(is_known=False)
+        slots.give_back(held_seconds=60)
+        assert not slots.take(is_known=False)
+        assert slots.take(is_known=True)
+        slots.give_back(held_seconds=0)
+        wait_for(lambda: slots.take(is_known=False))
+        slots.give_back(held_seconds=60)
+        assert slots.take(is_known=False)  # nobody was refused meanwhile
 
     def test_are_as_many_as_configured(self, settings, all_taken):
         configure(settings, "SIGN_IN", hashing_slots=2)
@@ -224,4 +237,4 @@ class TestBusy:
 
 
 def test_slots_are_all_free_at_the_end():
-    wait_for(lambda: hashing._slots._taken == 0)
+    wait_for(lambda: hashing._slots.taken == 0)
