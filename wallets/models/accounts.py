@@ -22,7 +22,7 @@ class User(AbstractUser):
             models.UniqueConstraint(Lower("username"), name="usernames_differ_by_more_than_case"),
         ]
 
-    def check_password(self, raw_password: str) -> bool:
+    def check_password(self, raw_password: str | None) -> bool:
         """Say whether the password is right; a right one whose hash is outdated is hashed anew. Raises HashingBusy."""
         with hashing_slot():
             return check_password(raw_password, self.password, self._renew_hash)
