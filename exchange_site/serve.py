@@ -25,6 +25,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from exchange_site.configuration import Configuration
+from wallets.runtime.postgres.lines import give_up_silent_statements
 
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 _GRACE_SECONDS: Final = 10
@@ -71,6 +72,7 @@ def _keep_connections() -> None:
     database: dict[str, Any] = settings.DATABASES["default"]
     database["OPTIONS"].pop("pool", None)
     database["CONN_MAX_AGE"] = _CONNECTION_SECONDS
+    give_up_silent_statements(after_seconds=settings.POSTGRES.silence_seconds)
     connection_created.connect(_close_with_thread)
 
 

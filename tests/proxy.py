@@ -39,6 +39,14 @@ class Proxy:
                 self.cut()
             self._call(self._release())
 
+    def close_door(self):
+        """Refuse new connections from now on."""
+        self._call(self._refuse())
+
+    def lead_to(self, target):
+        """Connect new connections to the port `target`; those that exist stay where they are."""
+        self._target = target
+
     def cut(self):
         """Reset every connection."""
         self._call(self._cut())
@@ -104,6 +112,9 @@ class Proxy:
         for line in lines:
             line.cancel()
         await asyncio.gather(*lines, return_exceptions=True)
+
+    async def _refuse(self):
+        self._server.close()
 
     async def _close(self):
         self._server.close()

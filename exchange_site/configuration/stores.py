@@ -41,6 +41,11 @@ class Postgres(Group):
         unit="milliseconds",
     )
 
+    @property
+    def silence_seconds(self) -> float | None:
+        """How long API and workers wait for a statement: longer than Postgres itself; None for no limit."""
+        return self.statement_timeout_ms / 1000 + 1 if self.statement_timeout_ms else None
+
 
 @dataclass(frozen=True, config=PARSED)
 class Redis(Group):

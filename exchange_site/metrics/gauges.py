@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.db import DatabaseError
+from django.db import Error
 from django.utils import timezone
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -37,7 +37,7 @@ class WithDatabase(CollectorRegistry):
         reachable = GaugeMetricFamily("exchange_database_up", "Whether the database answered this scrape.")
         try:
             found = list(_read_database())
-        except DatabaseError as error:
+        except Error as error:
             logger.warning("metrics: the database did not answer: %s", type(error).__name__)
             found = []
         reachable.add_metric([], float(bool(found)))

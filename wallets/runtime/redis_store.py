@@ -1,7 +1,8 @@
 """Access to Redis, which may lose its data and may be away at any time.
 
 After a failure this process skips Redis for a moment, so that a frozen server costs a short wait now and
-then and not in every request. Without Redis, offers and pool totals come from Postgres, and each process
+then and not in every request. A server that became a replica refuses to write; the command is then sent once more
+over a new connection, which may reach the server that has taken over. Without Redis, offers and pool totals come from Postgres, and each process
 counts limits by itself.
 """
 
@@ -15,6 +16,8 @@ import redis
 from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from wallets.runtime.lost_connections import is_lost, was_refused
 
 logger = logging.getLogger(__name__)
 
@@ -48,14 +51,37 @@ def with_redis(command: Callable[["redis.Redis"], T]) -> T:
     if breaker.is_open():
         raise RedisAway
     try:
-        return command(_client())
+        return _run(command)
     except (redis.RedisError, OSError) as error:
         breaker.trip()
         logger.warning("Redis is away: %s", type(error).__name__)
         raise RedisAway from error
 
 
+def _run(command: Callable[["redis.Redis"], T]) -> T:
+    """Run `command`; if Redis refused it, once more over a new connection."""
+    try:
+        return command(_client())
+    except redis.RedisError as error:
+        if is_lost(error):
+            _forget_client()
+        if not was_refused(error):
+            raise
+    try:
+        return command(_client())
+    except redis.RedisError:
+        _forget_client()
+        raise
+
+
 _own = threading.local()
+
+
+def _forget_client() -> None:
+    """Close this thread's connection."""
+    client: redis.Redis | None = vars(_own).pop("client", None)
+    if client is not None:
+        client.close()
 
 
 def _client() -> "redis.Redis":
@@ -64,16 +90,21 @@ def _client() -> "redis.Redis":
     If Redis has closed the connection, the next command fails and is sent again over a new connection.
     """
     if not hasattr(_own, "client"):
-        _own.client = redis.Redis(
-            host=settings.REDIS.host,
-            port=settings.REDIS.port,
-            password=settings.REDIS.password or None,
-            socket_timeout=settings.REDIS.timeout_seconds,
-            socket_connect_timeout=settings.REDIS.timeout_seconds,
-            retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
-            health_check_interval=0,
-            decode_responses=True,
-            single_connection_client=True,
-        )
+        _own.client = open_client()
     client: redis.Redis = _own.client
     return client
+
+
+def open_client() -> "redis.Redis":
+    """Return a new client with one connection, which opens with the first command. The caller closes it."""
+    return redis.Redis(
+        host=settings.REDIS.host,
+        port=settings.REDIS.port,
+        password=settings.REDIS.password or None,
+        socket_timeout=settings.REDIS.timeout_seconds,
+        socket_connect_timeout=settings.REDIS.timeout_seconds,
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+        health_check_interval=0,
+        decode_responses=True,
+        single_connection_client=True,
+    )

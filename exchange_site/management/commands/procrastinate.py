@@ -9,6 +9,7 @@ from procrastinate.contrib.django.management.commands.procrastinate import Comma
 
 from exchange_site.metrics.workers import serve_metrics
 from settlement.venues.registry import load_markets
+from wallets.runtime.postgres.lines import AsyncLine, give_up_silent_statements, refuse_unfit
 
 # By default a worker may take half a minute to notice that its connections were cut, and does nothing meanwhile.
 _CONNECTION_WAIT_SECONDS: Final = 5.0
@@ -22,6 +23,13 @@ class Command(ProcrastinateCommand):
         load_markets()
         if settings.METRICS.worker_port:
             serve_metrics(port=settings.METRICS.worker_port)
-        connector = PsycopgConnector(kwargs=connector_params(), timeout=_CONNECTION_WAIT_SECONDS)
+        give_up_silent_statements(after_seconds=settings.POSTGRES.silence_seconds)
+        connector = PsycopgConnector(
+            kwargs=connector_params(),
+            timeout=_CONNECTION_WAIT_SECONDS,
+            reconnect_timeout=_CONNECTION_WAIT_SECONDS,
+            connection_class=AsyncLine,
+            check=refuse_unfit,
+        )
         with app.replace_connector(connector):
             super().handle(*args, **options, app=app)

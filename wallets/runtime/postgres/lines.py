@@ -1,0 +1,103 @@
+"""Connections to Postgres that close themselves when they are lost, or when Postgres falls silent."""
+
+import select
+import time
+from typing import Any, Final, TypeVar
+
+import psycopg
+from psycopg.abc import PQGen
+from psycopg.errors import _WaitTimeout
+
+from wallets.runtime.lost_connections import LineSilent, is_lost
+
+R = TypeVar("R")
+
+_WAIT_INTERVAL: Final = 0.1  # psycopg's own
+
+
+class _Losses:
+    """Remembers when a connection of this process was lost last, by the monotonic clock."""
+
+    last = 0.0
+
+
+def give_up_silent_statements(*, after_seconds: float | None) -> None:
+    """Close a connection of this process when a statement has no answer after `after_seconds`; None: never.
+
+    For a server that is alive, choose more than its own `statement_timeout`. A peer that only acknowledges, like a
+    frozen proxy, is noticed neither by TCP's keepalive nor by TCP_USER_TIMEOUT.
+    """
+    _Line.answer_within_seconds = after_seconds
+
+
+def report_loss() -> None:
+    """Make every connection of this process that was opened before now unfit: its server may have been replaced."""
+    _Losses.last = time.monotonic()
+
+
+class _Line:
+    """The part that connections for threads and for asyncio share."""
+
+    answer_within_seconds: float | None = None
+    pgconn: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._opened_at = time.monotonic()
+        self._poll = select.poll()
+        self._poll.register(self.pgconn.socket, select.POLLIN)
+
+    def is_fit(self) -> bool:
+        """Say whether this idle connection may be used again. Costs a microsecond.
+
+        A server says nothing over an idle connection, unless it ends it.
+        """
+        return not self.closed and self._opened_at > _Losses.last and not self._poll.poll(0)  # type: ignore[attr-defined]  # psycopg's
+
+    def _end(self) -> None:
+        self.pgconn.finish()
+        report_loss()
+
+    def _end_silent(self) -> LineSilent:
+        self._end()
+        return LineSilent(f"no answer within {self.answer_within_seconds} s")
+
+
+class Line(_Line, psycopg.Connection[Any]):
+    """A connection for a thread."""
+
+    def wait(self, gen: PQGen[R], interval: float = _WAIT_INTERVAL, timeout: float | None = None) -> R:
+        try:
+            return super().wait(gen, interval, timeout or self.answer_within_seconds)
+        except _WaitTimeout:
+            if timeout:
+                raise
+            raise self._end_silent() from None
+        except psycopg.Error as error:
+            if is_lost(error):
+                self._end()
+            raise
+
+
+class AsyncLine(_Line, psycopg.AsyncConnection[Any]):
+    """A connection for asyncio: Procrastinate's."""
+
+    async def wait(self, gen: PQGen[R], interval: float = _WAIT_INTERVAL, timeout: float | None = None) -> R:
+        try:
+            return await super().wait(gen, interval, timeout or self.answer_within_seconds)
+        except _WaitTimeout:
+            if timeout:
+                raise
+            raise self._end_silent() from None
+        except psycopg.Error as error:
+            if is_lost(error):
+                self._end()
+            raise
+
+
+async def refuse_unfit(line: psycopg.AsyncConnection[Any]) -> None:
+    """Check a connection of Procrastinate's pool. The pool replaces the connection if this raises."""
+    assert isinstance(line, AsyncLine)
+    if not line.is_fit():
+        await line.close()
+        raise psycopg.OperationalError("the connection was lost")
