@@ -65,11 +65,11 @@ def _ask_postgres(parameters: dict[str, Any]) -> str:
 
 
 def _ask_redis() -> str:
-    client = open_client()
     try:
-        client.set("health", 1, px=1000)
-    except (redis.RedisError, OSError) as error:
-        return READ_ONLY if isinstance(error, redis.ReadOnlyError) else UNAVAILABLE
-    finally:
-        client.close()
+        with open_client() as client:
+            client.set("health", 1, px=1000)
+    except redis.ReadOnlyError:
+        return READ_ONLY
+    except (redis.RedisError, OSError):
+        return UNAVAILABLE
     return OK

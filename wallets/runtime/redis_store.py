@@ -1,9 +1,9 @@
 """Access to Redis, which may lose its data and may be away at any time.
 
 After a failure this process skips Redis for a moment, so that a frozen server costs a short wait now and
-then and not in every request. A server that became a replica refuses to write; the command is then sent once more
-over a new connection, which may reach the server that has taken over. Without Redis, offers and pool totals come from Postgres, and each process
-counts limits by itself.
+then and not in every request. If Redis refuses a command because it became a replica, the command is sent once
+more over a new connection, which may reach the server that has taken over. Without Redis, offers and pool totals
+come from Postgres, and each process counts limits by itself.
 """
 
 import logging
@@ -96,7 +96,7 @@ def _client() -> "redis.Redis":
 
 
 def open_client() -> "redis.Redis":
-    """Return a new client with one connection, which opens with the first command. The caller closes it."""
+    """Connect, and return a client of this one connection. The caller closes it."""
     return redis.Redis(
         host=settings.REDIS.host,
         port=settings.REDIS.port,

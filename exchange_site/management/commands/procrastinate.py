@@ -6,6 +6,7 @@ from django.conf import settings
 from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app, connector_params
 from procrastinate.contrib.django.management.commands.procrastinate import Command as ProcrastinateCommand
+from psycopg_pool import AsyncConnectionPool
 
 from exchange_site.metrics.workers import serve_metrics
 from settlement.venues.registry import load_markets
@@ -28,8 +29,12 @@ class Command(ProcrastinateCommand):
             kwargs=connector_params(),
             timeout=_CONNECTION_WAIT_SECONDS,
             reconnect_timeout=_CONNECTION_WAIT_SECONDS,
-            connection_class=AsyncLine,
-            check=refuse_unfit,
+            pool_factory=_make_pool,
         )
         with app.replace_connector(connector):
             super().handle(*args, **options, app=app)
+
+
+def _make_pool(**options: Any) -> AsyncConnectionPool[AsyncLine]:
+    """Make Procrastinate's pool, with our connections and our check; its own check is a statement each time."""
+    return AsyncConnectionPool(**{**options, "connection_class": AsyncLine, "check": refuse_unfit})

@@ -1,6 +1,7 @@
 """The backend: connections are closed when they are lost, and reads are repeated once over a new connection."""
 
 from functools import cached_property
+from types import TracebackType
 from typing import Any
 
 import psycopg
@@ -19,7 +20,9 @@ class _ClosingErrors(DatabaseErrorWrapper):
 
     wrapper: "DatabaseWrapper"
 
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         if exc_type is None:
             return
         self.wrapper.forget_closed_connection()
@@ -103,18 +106,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         is_alone = self.connection is None and not self.in_atomic_block and self.autocommit
         return is_alone and not was_silent(error) and (was_refused(error) or _is_read(sql))
 
-    def set_autocommit(
-        self, autocommit: bool, force_begin_transaction_with_broken_autocommit: bool = False
-    ) -> None:
+    def set_autocommit(self, autocommit: bool, *args: Any, **options: Any) -> None:  # noqa: FBT001  as in Django
         """End a transaction without opening a connection only for that: its own was lost."""
         if autocommit and self.connection is None:
             self.autocommit = True
             return
-        super().set_autocommit(autocommit, force_begin_transaction_with_broken_autocommit)
+        super().set_autocommit(autocommit, *args, **options)
 
     def _commit(self) -> None:
         try:
-            super()._commit()
+            super()._commit()  # type: ignore[misc]  # the stubs leave it out
         except (DatabaseError, InterfaceError) as error:
             if self.connection is None:
                 raise CommitUnknown("the connection was lost during COMMIT") from error

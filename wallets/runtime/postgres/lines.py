@@ -82,7 +82,12 @@ class Line(_Line, psycopg.Connection[Any]):
 class AsyncLine(_Line, psycopg.AsyncConnection[Any]):
     """A connection for asyncio: Procrastinate's."""
 
-    async def wait(self, gen: PQGen[R], interval: float = _WAIT_INTERVAL, timeout: float | None = None) -> R:
+    async def wait(
+        self,
+        gen: PQGen[R],
+        interval: float = _WAIT_INTERVAL,
+        timeout: float | None = None,  # noqa: ASYNC109  as in psycopg
+    ) -> R:
         try:
             return await super().wait(gen, interval, timeout or self.answer_within_seconds)
         except _WaitTimeout:
