@@ -89,7 +89,8 @@ def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
     if is_conflict(error):
         return answer_problem(BUSY, detail=str(Busy()))
-    logger.error("%s %s: the database did not answer: %s", request.method, request.path, type(error).__name__)
+    cause = type(error.__cause__ or error).__name__
+    logger.error("%s %s: the database did not answer: %s", request.method, request.path, cause)
     return answer_problem(UNAVAILABLE, detail=UNAVAILABLE.example)
 
 

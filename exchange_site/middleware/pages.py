@@ -47,7 +47,8 @@ def _answer_unavailable(request: HttpRequest, error: Exception) -> HttpResponse 
     """Return a 503 if the database is away, as the API does; None for an error of our own."""
     if isinstance(error, DatabaseError) and not isinstance(error, OperationalError) and not is_lost(error):
         return None
-    logger.error("%s %s: the database did not answer: %s", request.method, request.path, type(error).__name__)
+    cause = type(error.__cause__ or error).__name__
+    logger.error("%s %s: the database did not answer: %s", request.method, request.path, cause)
     return HttpResponse(
         UNAVAILABLE.example,
         status=UNAVAILABLE.status,
