@@ -246,11 +246,11 @@ class TestALostAnswerToCommit:
 
 
 class TestAnIdleConnection:
-    def test_is_replaced_before_a_request_if_the_server_ended_it(self):
+    def test_shows_that_the_server_ended_it(self):
         first = backend()
+        assert not connection.connection.has_been_ended()
         end_session(first)
-        connection.close_if_unusable_or_obsolete()
-        assert connection.connection is None
+        assert connection.connection.has_been_ended()
 
     def test_is_replaced_after_another_thread_lost_its_own(self):
         first = backend()

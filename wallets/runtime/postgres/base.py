@@ -1,8 +1,9 @@
 """The backend: connections are closed when they are lost, and reads are repeated once over a new connection."""
 
+import re
 from functools import cached_property
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from django.db import DatabaseError, InterfaceError
@@ -74,7 +75,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.pool.open()
         line = self.pool.getconn()
         for _ in range(self.pool.max_size):
-            if line.is_fit():
+            if line.is_fit() and not line.has_been_ended():
                 break
             line.close()
             self.pool.putconn(line)
@@ -122,7 +123,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise
 
 
+_READS: Final = re.compile(r"\s*(SELECT|WITH)\b", re.IGNORECASE)
+_WRITES: Final = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|INTO|procrastinate_\w+\()", re.IGNORECASE)
+
+
 def _is_read(sql: Any) -> bool:
-    """Say whether `sql` only reads. Procrastinate's functions write, so a SELECT of them is no read."""
-    text = str(sql).lstrip()
-    return text[:6].upper() == "SELECT" and "procrastinate_" not in text
+    """Say whether `sql` certainly only reads. Procrastinate's functions write, so a SELECT of them is no read."""
+    text = str(sql)
+    return bool(_READS.match(text)) and not _WRITES.search(text)
