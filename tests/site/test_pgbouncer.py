@@ -1,5 +1,6 @@
 """API and worker behind PgBouncer in transaction mode, with the configuration in deploy/pgbouncer."""
 
+import os
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -44,7 +45,7 @@ def running_pgbouncer():
         }
         configuration.write_text(Template(CONFIGURATION.read_text()).substitute(values))
         command = (shutil.which("pgbouncer"), str(configuration))
-        with stopped(start(command, user="nobody" if shutil.which("pgbouncer") and _is_root() else None)):
+        with stopped(start(command, user="nobody" if os.geteuid() == 0 else None)):
             parameters = {"host": "127.0.0.1", "port": port, "dbname": database["NAME"], "user": database["USER"]}
             wait_for(
                 lambda: psycopg.connect(**parameters, password=database["PASSWORD"]).close() or True,
@@ -56,12 +57,6 @@ def running_pgbouncer():
                 "POSTGRES_PREPARE": "False",
                 "POSTGRES_POOL_SIZE": "0",
             }
-
-
-def _is_root():
-    import os
-
-    return os.geteuid() == 0
 
 
 @pytest.fixture
@@ -76,19 +71,20 @@ def buy(api, shopper):
     return httpx.post(f"{api}orders/", json=body, headers=shopper.headers, timeout=30)
 
 
-def end_all_sessions():
-    with psycopg.connect(
-        dbname="postgres",
-        host=connection.settings_dict["HOST"],
-        port=connection.settings_dict["PORT"],
-        user=connection.settings_dict["USER"],
-        password=connection.settings_dict["PASSWORD"],
-        autocommit=True,
-    ) as line:
-        line.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
-            [connection.settings_dict["NAME"]],
-        )
+@contextmanager
+def administrator():
+    """Yield a connection to Postgres itself, beside the test's database."""
+    names = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password"}
+    where = {name: connection.settings_dict[setting] for setting, name in names.items()}
+    with psycopg.connect(dbname="postgres", autocommit=True, **where) as line:
+        yield line
+
+
+def end_all_sessions(line):
+    line.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+        [connection.settings_dict["NAME"]],
+    )
 
 
 def test_orders_are_placed_and_settled_behind_it(make_api_process, make_worker, make_shopper, simulator, behind):
@@ -109,7 +105,22 @@ def test_orders_are_placed_and_settled_behind_it(make_api_process, make_worker, 
 def test_sessions_that_postgres_ended_are_replaced(make_api_process, shopper, coin, behind):
     api = make_api_process(**behind)
     assert buy(api, shopper).status_code == 201
-    end_all_sessions()
-    connection.close()
+    with administrator() as line:
+        end_all_sessions(line)
     assert wait_for(lambda: buy(api, shopper).status_code == 201)
+    assert verify_everything() == []
+
+
+def test_sessions_that_were_opened_while_the_server_was_read_only_do_not_last(make_api_process, shopper, coin, behind):
+    api, name = make_api_process(**behind), connection.settings_dict["NAME"]
+    assert buy(api, shopper).status_code == 201
+    with administrator() as line:
+        line.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        end_all_sessions(line)
+        refused = at_once(4, lambda _: buy(api, shopper))
+        line.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+    assert {(answer.status_code, answer.json()["code"]) for answer in refused} == {(503, "unavailable")}
+    assert wait_for(lambda: buy(api, shopper).status_code == 201, seconds=20)
+    connection.close()
+    assert Order.objects.count() == 2
     assert verify_everything() == []
