@@ -8,7 +8,7 @@ import redis
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from wallets.runtime.postgres.lines import Line, report_loss
+from wallets.runtime.postgres.connections import KeptConnection, report_loss
 from wallets.runtime.redis_store import open_client
 
 OK: Final = "ok"
@@ -53,9 +53,9 @@ def _ask_all() -> dict[str, str]:
 
 def _ask_postgres(parameters: dict[str, Any]) -> str:
     try:
-        with Line.connect(**{**parameters, "autocommit": True, "prepare_threshold": None}) as line:
-            line.answer_within_seconds = _LIMIT_SECONDS
-            may_write = line.execute(_MAY_WRITE).fetchone()
+        with KeptConnection.connect(**{**parameters, "autocommit": True, "prepare_threshold": None}) as asked:
+            asked.answer_within_seconds = _LIMIT_SECONDS
+            may_write = asked.execute(_MAY_WRITE).fetchone()
     except psycopg.Error as error:
         return READ_ONLY if any(words in str(error) for words in _REFUSES_WRITERS) else UNAVAILABLE
     if may_write == (True,):

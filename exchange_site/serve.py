@@ -25,7 +25,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from exchange_site.configuration import Configuration
-from wallets.runtime.postgres.lines import give_up_silent_statements
+from wallets.runtime.postgres.connections import KeptConnection
 
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 _GRACE_SECONDS: Final = 10
@@ -72,7 +72,7 @@ def _keep_connections() -> None:
     database: dict[str, Any] = settings.DATABASES["default"]
     database["OPTIONS"].pop("pool", None)
     database["CONN_MAX_AGE"] = _CONNECTION_SECONDS
-    give_up_silent_statements(after_seconds=settings.POSTGRES.silence_seconds)
+    KeptConnection.answer_within_seconds = settings.POSTGRES.silence_seconds
     connection_created.connect(_close_with_thread)
 
 

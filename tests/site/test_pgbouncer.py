@@ -107,6 +107,7 @@ def test_sessions_that_postgres_ended_are_replaced(make_api_process, shopper, co
     assert buy(api, shopper).status_code == 201
     with administrator() as line:
         end_all_sessions(line)
+    connection.close()
     assert wait_for(lambda: buy(api, shopper).status_code == 201)
     assert verify_everything() == []
 

@@ -15,7 +15,7 @@ from wallets.models import Transaction, User
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.runtime.idempotency import idempotency_key
 from wallets.runtime.lost_connections import CommitUnknown, is_lost, was_refused
-from wallets.runtime.postgres.lines import give_up_silent_statements
+from wallets.runtime.postgres.connections import KeptConnection
 from wallets.services import cash
 from wallets.services.cash import deposit
 
@@ -70,7 +70,6 @@ def through_proxy():
     connection.close()
     connection.settings_dict["PORT"] = str(proxy.port)
     yield proxy
-    give_up_silent_statements(after_seconds=None)
     connection.close()
     connection.settings_dict["PORT"] = port
     proxy.close()
@@ -123,20 +122,18 @@ class TestARead:
             ask("SELECT 1")
         assert connection.connection is None
 
-    def test_is_given_up_when_the_line_stays_silent(self, through_proxy):
+    def test_is_given_up_when_the_line_stays_silent(self, through_proxy, monkeypatch):
         assert ask("SELECT 1") == 1
-        give_up_silent_statements(after_seconds=0.3)
+        monkeypatch.setattr(KeptConnection, "answer_within_seconds", 0.3)
         with through_proxy.held(then_cut=True), pytest.raises(OperationalError, match=r"no answer within 0\.3 s"):
             ask("SELECT 1")
         assert connection.connection is None
+        monkeypatch.undo()
         assert ask("SELECT 1") == 1
 
-    def test_that_answers_in_time_is_not_given_up(self):
-        give_up_silent_statements(after_seconds=5)
-        try:
-            assert ask("SELECT 1 FROM pg_sleep(0.5)") == 1
-        finally:
-            give_up_silent_statements(after_seconds=None)
+    def test_that_answers_in_time_is_not_given_up(self, monkeypatch):
+        monkeypatch.setattr(KeptConnection, "answer_within_seconds", 5)
+        assert ask("SELECT 1 FROM pg_sleep(0.5)") == 1
 
 
 class TestAWriteOutsideATransaction:

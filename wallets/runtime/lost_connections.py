@@ -64,7 +64,7 @@ _REDIS_REFUSED: Final = frozenset(
 )
 
 
-class LineSilent(psycopg.OperationalError):
+class ConnectionSilent(psycopg.OperationalError):
     """Postgres did not answer in time, not even with its own time limit, so the connection's socket was closed."""
 
 
@@ -84,7 +84,7 @@ def was_refused(error: BaseException | None) -> bool:
 
 def was_silent(error: BaseException | None) -> bool:
     """Say whether the caller has already waited for as long as anybody should."""
-    return any(isinstance(each, LineSilent) for each in _causes(error))
+    return any(isinstance(each, ConnectionSilent) for each in _causes(error))
 
 
 def may_be_committed(error: BaseException | None) -> bool:

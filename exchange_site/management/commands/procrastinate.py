@@ -10,7 +10,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from exchange_site.metrics.workers import serve_metrics
 from settlement.venues.registry import load_markets
-from wallets.runtime.postgres.lines import AsyncLine, give_up_silent_statements, refuse_unfit
+from wallets.runtime.postgres.connections import KeptAsyncConnection, refuse_unfit
 
 # By default a worker may take half a minute to notice that its connections were cut, and does nothing meanwhile.
 _CONNECTION_WAIT_SECONDS: Final = 5.0
@@ -24,7 +24,8 @@ class Command(ProcrastinateCommand):
         load_markets()
         if settings.METRICS.worker_port:
             serve_metrics(port=settings.METRICS.worker_port)
-        give_up_silent_statements(after_seconds=settings.POSTGRES.silence_seconds)
+        # Jobs have no such limit: verifying the ledger takes minutes. TCP's keepalive notices most that is lost.
+        KeptAsyncConnection.answer_within_seconds = settings.POSTGRES.silence_seconds
         connector = PsycopgConnector(
             kwargs=connector_params(),
             timeout=_CONNECTION_WAIT_SECONDS,
@@ -35,6 +36,6 @@ class Command(ProcrastinateCommand):
             super().handle(*args, **options, app=app)
 
 
-def _make_pool(**options: Any) -> AsyncConnectionPool[AsyncLine]:
+def _make_pool(**options: Any) -> AsyncConnectionPool[KeptAsyncConnection]:
     """Make Procrastinate's pool, with our connections and our check; its own check is a statement each time."""
-    return AsyncConnectionPool(**{**options, "connection_class": AsyncLine, "check": refuse_unfit})
+    return AsyncConnectionPool(**{**options, "connection_class": KeptAsyncConnection, "check": refuse_unfit})

@@ -13,7 +13,7 @@ from django.db.utils import DatabaseErrorWrapper
 from psycopg import IsolationLevel
 
 from wallets.runtime.lost_connections import CommitUnknown, was_refused, was_silent
-from wallets.runtime.postgres.lines import Line
+from wallets.runtime.postgres.connections import KeptConnection
 
 
 class _ClosingErrors(DatabaseErrorWrapper):
@@ -61,7 +61,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if pool := self.settings_dict["OPTIONS"].get("pool"):
-            pool["connection_class"] = Line
+            pool["connection_class"] = KeptConnection
 
     @cached_property
     def wrap_database_errors(self) -> DatabaseErrorWrapper:
@@ -71,7 +71,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Open a connection, or take one that is fit from a worker's pool."""
         self.isolation_level = IsolationLevel.READ_COMMITTED
         if not self.pool:
-            return Line.connect(**conn_params)
+            return KeptConnection.connect(**conn_params)
         self.pool.open()
         line = self.pool.getconn()
         for _ in range(self.pool.max_size):

@@ -8,7 +8,7 @@ import psycopg
 from psycopg.abc import PQGen
 from psycopg.errors import _WaitTimeout
 
-from wallets.runtime.lost_connections import LineSilent, is_lost
+from wallets.runtime.lost_connections import ConnectionSilent, is_lost
 
 R = TypeVar("R")
 
@@ -21,24 +21,21 @@ class _Losses:
     last = 0.0
 
 
-def give_up_silent_statements(*, after_seconds: float | None) -> None:
-    """Close a connection of this process when a statement has no answer after `after_seconds`; None: never.
-
-    For a server that is alive, choose more than its own `statement_timeout`. A peer that only acknowledges, like a
-    frozen proxy, is noticed neither by TCP's keepalive nor by TCP_USER_TIMEOUT.
-    """
-    _Line.answer_within_seconds = after_seconds
-
-
 def report_loss() -> None:
     """Make every connection of this process that was opened before now unfit: its server may have been replaced."""
     _Losses.last = time.monotonic()
 
 
-class _Line:
+class _Kept:
     """The part that connections for threads and for asyncio share."""
 
     answer_within_seconds: float | None = None
+    """How long a statement may take before the connection closes itself; None: for ever.
+
+    Choose more than the server's own `statement_timeout`. It is for a peer that acknowledges what it receives and never
+    answers, like a frozen proxy: neither TCP's keepalive nor TCP_USER_TIMEOUT notices that.
+    """
+
     pgconn: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -59,12 +56,12 @@ class _Line:
         self.pgconn.finish()
         report_loss()
 
-    def _end_silent(self) -> LineSilent:
+    def _end_silent(self) -> ConnectionSilent:
         self._end()
-        return LineSilent(f"no answer within {self.answer_within_seconds} s")
+        return ConnectionSilent(f"no answer within {self.answer_within_seconds} s")
 
 
-class Line(_Line, psycopg.Connection[Any]):
+class KeptConnection(_Kept, psycopg.Connection[Any]):
     """A connection for a thread."""
 
     def wait(self, gen: PQGen[R], interval: float = _WAIT_INTERVAL, timeout: float | None = None) -> R:
@@ -80,7 +77,7 @@ class Line(_Line, psycopg.Connection[Any]):
             raise
 
 
-class AsyncLine(_Line, psycopg.AsyncConnection[Any]):
+class KeptAsyncConnection(_Kept, psycopg.AsyncConnection[Any]):
     """A connection for asyncio: Procrastinate's."""
 
     async def wait(
@@ -103,7 +100,7 @@ class AsyncLine(_Line, psycopg.AsyncConnection[Any]):
 
 async def refuse_unfit(line: psycopg.AsyncConnection[Any]) -> None:
     """Check a connection of Procrastinate's pool. The pool replaces the connection if this raises."""
-    assert isinstance(line, AsyncLine)
+    assert isinstance(line, KeptAsyncConnection)
     if not line.is_fit() or line.has_been_ended():
         await line.close()
         raise psycopg.OperationalError("the connection was lost")
