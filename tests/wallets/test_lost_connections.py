@@ -113,6 +113,14 @@ class TestARead:
         prepare_and_change()
         assert ask(QUERY, 1) == "7"
 
+    def test_is_repeated_when_its_prepared_statement_is_gone(self):
+        for _ in range(8):
+            ask("SELECT %s::int", 1)
+        first = backend()
+        connection.connection.pgconn.exec_(b"DEALLOCATE ALL")  # as a pooler does
+        assert ask("SELECT %s::int", 1) == 1
+        assert backend() != first
+
     def test_is_repeated_over_one_new_connection_only(self, through_proxy):
         assert ask("SELECT 1") == 1
         with through_proxy.held(then_cut=True):
