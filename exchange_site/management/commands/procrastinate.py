@@ -36,6 +36,6 @@ class Command(ProcrastinateCommand):
             super().handle(*args, **options, app=app)
 
 
-def _make_pool(**options: Any) -> AsyncConnectionPool[KeptAsyncConnection]:
+def _make_pool(**options: Any) -> AsyncConnectionPool[Any]:
     """Make Procrastinate's pool, with our connections and our check; its own check is a statement each time."""
     return AsyncConnectionPool(**{**options, "connection_class": KeptAsyncConnection, "check": refuse_unfit})
