@@ -1,7 +1,7 @@
 """Connections to Postgres that were lost: closed at once, and tried once more where nothing can have happened."""
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 
 import psycopg
@@ -184,6 +184,33 @@ class TestADatabaseTransaction:
 
     def test_runs_again_if_its_connection_was_lost_before_the_commit(self, transact, runs):
         transact(before_the_end=lambda: end_session(runs[0]))
+        assert len(set(runs)) == 2
+        assert User.objects.count() == 1
+
+    def test_does_not_end_well_if_the_code_inside_caught_the_error(self):
+        def transact():
+            with transaction.atomic(durable=True):
+                User.objects.create_user("alice")
+                end_session(backend())
+                with suppress(DatabaseError):
+                    User.objects.create_user("bob")
+
+        with pytest.raises(DatabaseError) as caught:
+            transact()
+        assert is_lost(caught.value)
+        assert not User.objects.exists()
+
+    def test_within_another_runs_again_with_it(self, runs):
+        @retried_on_conflict
+        @transaction.atomic(durable=True)
+        def transact():
+            runs.append(backend())
+            with transaction.atomic():
+                if len(runs) == 1:
+                    end_session(runs[0])
+                User.objects.create_user("alice")
+
+        transact()
         assert len(set(runs)) == 2
         assert User.objects.count() == 1
 

@@ -73,14 +73,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if not self.pool:
             return KeptConnection.connect(**conn_params)
         self.pool.open()
-        line = self.pool.getconn()
+        pooled = self.pool.getconn()
         for _ in range(self.pool.max_size):
-            if line.is_fit() and not line.has_been_ended():
+            if pooled.is_fit() and not pooled.has_been_ended():
                 break
-            line.close()
-            self.pool.putconn(line)
-            line = self.pool.getconn()
-        return line
+            pooled.close()
+            self.pool.putconn(pooled)
+            pooled = self.pool.getconn()
+        return pooled
 
     def make_cursor(self, cursor: Any) -> CursorWrapper:
         return _Cursor(cursor, self)
@@ -89,8 +89,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return _DebugCursor(cursor, self)
 
     def forget_closed_connection(self) -> None:
-        """Let go of the connection if it has closed itself. The next statement opens another one."""
-        if self.connection is not None and self.connection.closed:
+        """Let go of the connection if it has closed itself. The next statement opens another one.
+
+        Not inside a database transaction: there Django would take the lost connection for a rollback, and end the
+        transaction without an error if the code inside had caught this one.
+        """
+        if self.connection is not None and self.connection.closed and not self.in_atomic_block:
             self.close()
 
     def close_if_unusable_or_obsolete(self) -> None:

@@ -98,9 +98,9 @@ class KeptAsyncConnection(_Kept, psycopg.AsyncConnection[Any]):
             raise
 
 
-async def refuse_unfit(line: psycopg.AsyncConnection[Any]) -> None:
+async def refuse_unfit(pooled: psycopg.AsyncConnection[Any]) -> None:
     """Check a connection of Procrastinate's pool. The pool replaces the connection if this raises."""
-    assert isinstance(line, KeptAsyncConnection)
-    if not line.is_fit() or line.has_been_ended():
-        await line.close()
+    assert isinstance(pooled, KeptAsyncConnection)
+    if not pooled.is_fit() or pooled.has_been_ended():
+        await pooled.close()
         raise psycopg.OperationalError("the connection was lost")
