@@ -15,7 +15,8 @@ from wallets.models import Transaction, User
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.runtime.idempotency import idempotency_key
 from wallets.runtime.lost_connections import CommitUnknown, is_lost, was_refused
-from wallets.runtime.postgres.connections import KeptConnection
+from wallets.runtime.postgres.base import DatabaseWrapper
+from wallets.runtime.postgres.connections import KeptConnection, report_loss
 from wallets.services import cash
 from wallets.services.cash import deposit
 
@@ -193,7 +194,7 @@ class TestADatabaseTransaction:
                 User.objects.create_user("alice")
                 end_session(backend())
                 with suppress(DatabaseError):
-                    User.objects.create_user("bob")
+                    ask("SELECT 1")
 
         with pytest.raises(DatabaseError) as caught:
             transact()
@@ -300,6 +301,49 @@ class TestAnIdleConnection:
         connection.close_if_unusable_or_obsolete()
         connection.settings_dict["CONN_MAX_AGE"] = age
         assert backend() != first
+
+
+class TestAPool:
+    @pytest.fixture
+    def pooled(self):
+        options = {**connection.settings_dict["OPTIONS"], "pool": {"min_size": 0, "max_size": 2, "timeout": 5}}
+        wrapper = DatabaseWrapper({**connection.settings_dict, "OPTIONS": options}, alias="pooled")
+        yield wrapper
+        wrapper.close()
+        wrapper.close_pool()
+
+    def ask_for_backend(self, pooled):
+        with pooled.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            found = cursor.fetchone()[0]
+        pooled.close()
+        return found
+
+    def test_gives_a_connection_again_while_it_is_good(self, pooled):
+        assert self.ask_for_backend(pooled) == self.ask_for_backend(pooled)
+
+    def test_gives_no_connection_that_the_server_ended(self, pooled):
+        first = self.ask_for_backend(pooled)
+        end_session(first)
+        with transaction_of(pooled), pooled.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            assert cursor.fetchone()[0] != first
+
+    def test_gives_no_connection_that_is_older_than_a_loss(self, pooled):
+        first = self.ask_for_backend(pooled)
+        report_loss()
+        assert self.ask_for_backend(pooled) != first
+
+
+@contextmanager
+def transaction_of(wrapper):
+    """Run a database transaction, in which nothing is repeated."""
+    wrapper.set_autocommit(False)
+    try:
+        yield
+    finally:
+        wrapper.rollback()
+        wrapper.set_autocommit(True)
 
 
 class TestTheList:
