@@ -19,11 +19,15 @@ DATABASES = {
         "NAME": _POSTGRES.name,
         "USER": _POSTGRES.user,
         "PASSWORD": _POSTGRES.password,
-        "HOST": _POSTGRES.host,
-        "PORT": str(_POSTGRES.port),
+        "HOST": ",".join(_POSTGRES.hosts),
+        "PORT": ",".join(map(str, _POSTGRES.ports)),
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
+            # For each host. The first that accepts writes is taken, so a standby or a demoted primary never is.
             "connect_timeout": 2,
+            "target_session_attrs": "read-write",
+            "sslmode": _POSTGRES.sslmode,
+            **({"sslrootcert": _POSTGRES.sslrootcert} if _POSTGRES.sslrootcert else {}),
             # A peer that is gone without a word is noticed after 25 s at most.
             "keepalives_idle": 10,
             "keepalives_interval": 5,

@@ -53,13 +53,18 @@ def end_session(pid):
 
 @contextmanager
 def read_only_database():
-    """Let new sessions of the database only read, as those of a server that was fenced."""
-    name = connection.settings_dict["NAME"]
+    """Let new sessions of the database only read, as those of a server that was fenced.
+
+    Our own may be opened all the same, as sessions are that were opened before, or by a pooler.
+    """
+    name, options = connection.settings_dict["NAME"], connection.settings_dict["OPTIONS"]
     elsewhere(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
     connection.close()
+    options["target_session_attrs"], wanted = "any", options["target_session_attrs"]
     try:
         yield
     finally:
+        options["target_session_attrs"] = wanted
         elsewhere(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
 
 

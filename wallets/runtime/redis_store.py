@@ -98,9 +98,7 @@ def _client() -> "redis.Redis":
 def open_client() -> "redis.Redis":
     """Connect, and return a client of this one connection. The caller closes it."""
     return redis.Redis(
-        host=settings.REDIS.host,
-        port=settings.REDIS.port,
-        password=settings.REDIS.password or None,
+        **settings.REDIS.address(),
         socket_timeout=settings.REDIS.timeout_seconds,
         socket_connect_timeout=settings.REDIS.timeout_seconds,
         retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
