@@ -26,6 +26,7 @@ def register(*, username: str, password: str, email: str, now: datetime) -> Toke
     return _open_account(user, now)
 
 
+@retried_on_conflict
 @transaction.atomic(durable=True)
 def _open_account(user: User, now: datetime) -> TokenPair:
     try:
