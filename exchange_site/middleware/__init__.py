@@ -3,5 +3,6 @@
 requests   RequestRecord, OptionalTrailingSlash, InternalPaths, RateLimitHeaders
 bodies     RequestBodies
 problems   ProblemAnswers
+forms      AdminForms
 pages      ContentPolicy, Sessions, Authentication, Messages: Django's own, skipped for the API (PagesOnly)
 """

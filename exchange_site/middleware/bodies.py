@@ -8,12 +8,15 @@ from django.http import HttpRequest, HttpResponse
 
 from exchange_site.middleware.requests import GetResponse
 from wallets.web.problems import BODY_TOO_LARGE, MALFORMED_REQUEST, answer_problem
+from wallets.web.requests import declared_length
 
 _ADMIN: Final = "/admin/"
 
 
 class RequestBodies:
-    """Refuse bodies above the limit of their path, and read bodies that come in chunks, which Django would not.
+    """Refuse bodies above the limit, and read bodies that come in chunks, which Django would not.
+
+    AdminForms refuses the admin's forms, by limits of its own.
 
     WSGI knows no body without a length (PEP 3333), so Django takes such a body for empty. A server that hands bodies
     over whole gives their length, and then there is nothing to read.
@@ -26,7 +29,7 @@ class RequestBodies:
         if "HTTP_TRANSFER_ENCODING" not in request.META and not request.META.get("CONTENT_LENGTH"):
             return self.get_response(request)
         limit = _limit_of(request)
-        if _declared_length(request) > limit:
+        if declared_length(request) > limit and not request.path_info.startswith(_ADMIN):
             return _refuse_too_large(limit)
         if not request.META.get("CONTENT_LENGTH") and request.META.get("wsgi.input_terminated"):
             try:
@@ -43,13 +46,6 @@ def _limit_of(request: HttpRequest) -> int:
     """Return the largest body that the path takes, in bytes: the admin has long forms."""
     limit: int = settings.LIMITS.max_body_bytes
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE) if request.path_info.startswith(_ADMIN) else limit
-
-
-def _declared_length(request: HttpRequest) -> int:
-    try:
-        return int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return 0
 
 
 def _refuse_too_large(limit: int) -> HttpResponse:

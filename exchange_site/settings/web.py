@@ -39,6 +39,7 @@ MIDDLEWARE = [
     "exchange_site.middleware.requests.RateLimitHeaders",
     "exchange_site.middleware.bodies.RequestBodies",
     "exchange_site.middleware.problems.ProblemAnswers",
+    "exchange_site.middleware.forms.AdminForms",
     "exchange_site.middleware.pages.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 
+from wallets.runtime.hashing import hashing_slot
 from wallets.usernames import LONGEST_KEY, accept_username, is_storable, key_of, skeleton_of
 
 
@@ -102,11 +103,12 @@ class User(AbstractUser):
         self.email = User.objects.normalize_email(self.email)
 
     def check_password(self, raw_password: str | None) -> bool:
-        """Check a password, and renew its hash if the hash is not of today's kind."""
-        return check_password(raw_password or "", self.password, self._renew_hash)
+        """Say whether the password is right; a right one whose hash is outdated is hashed anew. Raises HashingBusy."""
+        with hashing_slot():
+            return check_password(raw_password, self.password, self._renew_hash)
 
     def _renew_hash(self, raw_password: str) -> None:
-        """Store another hash of the same password, unless the password has changed in the meantime."""
+        """Replace the hash unless the password was changed meanwhile: the old one must not come back."""
         renewed = make_password(raw_password)
         changed = {"password": renewed, "password_renewals": F("password_renewals") + 1}
         if User.objects.filter(pk=self.pk, password=self.password).update(**changed):

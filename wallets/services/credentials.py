@@ -6,7 +6,8 @@ from wallets.models import User
 def change_password(*, user: User, password: str | None) -> None:
     """Set a new password. That ends every session of the user: all earlier tokens become invalid.
 
-    The database sees to that (`wallets_count_revocation`). A user whose new password is None cannot sign in.
+    The database sees to that (`wallets_count_revocation`). A user whose new password is None cannot sign in. Raises
+    HashingBusy.
     """
     user.set_password(password)
     user.save(update_fields=["password"])

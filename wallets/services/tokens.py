@@ -18,6 +18,7 @@ from ninja_jwt.tokens import AccessToken, RefreshToken
 
 from wallets.exceptions import TokenInvalid
 from wallets.models import TokenFamily, User
+from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.accounts import Principal
 
 _VERSION_CLAIM = "version"
@@ -69,6 +70,20 @@ def _verify_access_token(token: str) -> tuple[Principal, int]:
     return principal, claims.expires_at
 
 
+@dataclass(frozen=True, kw_only=True)
+class SignedIn:
+    """The customer and the sign-in named in a signed refresh token. Both may have ended by now."""
+
+    user_id: int
+    family: str
+
+
+def read_refresh_token(token: str) -> SignedIn:
+    """Return the sign-in named in the token's signed claims, without a query. Raises TokenInvalid."""
+    claims = _decode(RefreshToken, token)
+    return SignedIn(user_id=claims.user_id, family=str(claims.family_id))
+
+
 def rotate_refresh_token(*, refresh: str, now: datetime) -> TokenPair:
     """Exchange a refresh token for the next pair; the old token becomes invalid.
 
@@ -82,6 +97,7 @@ def rotate_refresh_token(*, refresh: str, now: datetime) -> TokenPair:
     return pair
 
 
+@retried_on_conflict
 @transaction.atomic(durable=True)
 def _rotate(*, claims: _Claims, now: datetime) -> TokenPair | None:
     """Return the next pair, or None for an invalid token. Raising would roll back the end of the family."""
@@ -115,6 +131,7 @@ def _is_within_grace(family: TokenFamily, claims: _Claims, now: datetime) -> boo
     return now <= family.replaced_at + settings.SIGN_IN.refresh_grace
 
 
+@retried_on_conflict
 @transaction.atomic(durable=True)
 def sign_out(*, refresh: str, user_id: int, now: datetime) -> None:
     """End the token family of `refresh`. Raises TokenInvalid, also for a token of another user."""

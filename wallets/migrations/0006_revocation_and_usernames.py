@@ -68,7 +68,7 @@ def _own(first, text, pk):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("wallets", "0004_fewer_indexes"),
+        ("wallets", "0005_known_addresses"),
     ]
 
     operations = [
