@@ -144,3 +144,20 @@ class TokenFamily(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class KnownAddress(models.Model):
+    """An address where an account has signed in: an IPv4 address, or an IPv6 /64 network."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="known_addresses", db_index=False)
+    address = models.CharField(max_length=64)
+    seen_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "known addresses"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "address"], name="one_row_per_user_and_address"),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
