@@ -1,11 +1,13 @@
 """Health checks: whether this process is alive, and whether it reaches its dependencies."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from wallets.runtime import clock
 from wallets.runtime.redis_store import RedisAway, with_redis
 
 
@@ -15,9 +17,14 @@ def alive(request: HttpRequest) -> HttpResponse:
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """Report the state of each dependency. Answer 503 without Postgres; without Redis all still works, slower."""
+    """Report the state of each dependency, and whether this host's clock agrees with Postgres'.
+
+    Answer 503 without Postgres, and if the clock has drifted: whatever still asks the host for the time is wrong.
+    Without Redis all still works, slower.
+    """
     states = {name: _state(check) for name, check in _CHECKS.items()}
-    usable = states["postgres"] == "ok"
+    states["clock"] = _clock_state(postgres_answers=states["postgres"] == "ok")
+    usable = states["postgres"] == states["clock"] == "ok"
     return JsonResponse({"status": "ok" if usable else "unavailable", **states}, status=200 if usable else 503)
 
 
@@ -27,6 +34,13 @@ def _state(check: Callable[[], object]) -> str:
     except (DatabaseError, RedisAway):
         return "unavailable"
     return "ok"
+
+
+def _clock_state(*, postgres_answers: bool) -> str:
+    if postgres_answers and clock.find_drift() is None:
+        with suppress(DatabaseError):
+            clock.measure_if_due()
+    return "drifted" if clock.has_drifted() else "ok"
 
 
 def _ask_postgres() -> None:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.kinds import CountOrZero, Host
+from exchange_site.configuration.kinds import CountOrZero, Host, Seconds
 from exchange_site.configuration.variables import PARSED, Group, variable
 
 
@@ -39,6 +39,18 @@ class Postgres(Group):
         "5000",
         "aborts slower statements; 0 for no limit, as large migrations need",
         unit="milliseconds",
+    )
+
+
+@dataclass(frozen=True, config=PARSED)
+class Clock(Group):
+    title: ClassVar[str] = "Postgres and Redis"
+
+    max_drift: Seconds = variable(
+        "CLOCK_MAX_DRIFT_SECONDS",
+        "5",
+        "difference between the clock of a host and Postgres' clock from which its API is not ready",
+        unit="seconds",
     )
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from django.db import DatabaseError
-from django.utils import timezone
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 
@@ -21,6 +20,7 @@ from settlement.to_do.readers import count_to_do
 from trading.models import OrderState
 from trading.selectors.orders import summarise_open_orders
 from trading.selectors.pools import sum_pools
+from wallets.runtime import clock
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class WithDatabase(CollectorRegistry):
 
 
 def _read_database() -> Iterator[Metric]:
-    now = timezone.now()
+    now = clock.now()
     yield from _read_orders()
     yield _read_pools()
     yield from _read_jobs()

@@ -7,7 +7,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from settlement.models import Batch, Intervention, InterventionAction
@@ -16,6 +15,7 @@ from wallets.admin.actions import Question, ReasonForm, ask_staff
 from wallets.admin.records import RecordAdmin, badge, link_to, link_to_list
 from wallets.exceptions import DomainError
 from wallets.models import User
+from wallets.runtime import clock
 
 
 @admin.register(Batch)
@@ -104,7 +104,7 @@ class BatchAdmin(RecordAdmin):
                     action=action,
                     reason=reason,
                     requested_by=cast("User", request.user),
-                    now=timezone.now(),
+                    now=clock.now(),
                     figures=Figures(**given) if given else None,
                 )
             except DomainError as error:

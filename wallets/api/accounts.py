@@ -1,11 +1,11 @@
 """Sign-up, sign-in and sign-out over HTTP."""
 
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja import Router, Status
 
 from wallets.exceptions import InvalidCredentials, TokenInvalid, UsernameTaken
 from wallets.problems import answers
+from wallets.runtime import clock
 from wallets.schemas.accounts import Credentials, RefreshRequest, Registration, Tokens
 from wallets.services import accounts, tokens
 from wallets.web.callers import AnonymousCaller, FreshAccessToken, caller, limit_caller
@@ -24,7 +24,7 @@ accounts_router = Router(tags=["accounts"])
 )
 def register(request: HttpRequest, body: Registration) -> Status[tokens.TokenPair]:
     """Opens an account with an empty dollar wallet, and returns its first tokens."""
-    pair = accounts.register(username=body.username, password=body.password, email=body.email, now=timezone.now())
+    pair = accounts.register(username=body.username, password=body.password, email=body.email, now=clock.now())
     return Status(201, pair)
 
 
@@ -38,7 +38,7 @@ def register(request: HttpRequest, body: Registration) -> Status[tokens.TokenPai
 def login(request: HttpRequest, body: Credentials) -> tokens.TokenPair:
     """Exchanges username and password for tokens. Attempts are limited by account and by address."""
     limit_caller(request, LOGIN, caller=body.username.casefold())
-    return accounts.sign_in(username=body.username, password=body.password, now=timezone.now())
+    return accounts.sign_in(username=body.username, password=body.password, now=clock.now())
 
 
 @accounts_router.post(
@@ -50,7 +50,7 @@ def login(request: HttpRequest, body: Credentials) -> tokens.TokenPair:
 )
 def refresh(request: HttpRequest, body: RefreshRequest) -> tokens.TokenPair:
     """Exchanges a refresh token for a new pair. The old token becomes invalid; its reuse ends the sign-in."""
-    return tokens.rotate_refresh_token(refresh=body.refresh, now=timezone.now())
+    return tokens.rotate_refresh_token(refresh=body.refresh, now=clock.now())
 
 
 @accounts_router.post(
@@ -62,5 +62,5 @@ def refresh(request: HttpRequest, body: RefreshRequest) -> tokens.TokenPair:
 )
 def logout(request: HttpRequest, body: RefreshRequest) -> Status[None]:
     """Ends the sign-in that the refresh token belongs to."""
-    tokens.sign_out(refresh=body.refresh, user_id=caller(request).user_id, now=timezone.now())
+    tokens.sign_out(refresh=body.refresh, user_id=caller(request).user_id, now=clock.now())
     return Status(204, None)

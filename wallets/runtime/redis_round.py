@@ -3,16 +3,25 @@
 from collections.abc import Mapping
 from typing import Final
 
-from wallets.runtime.redis_store import with_redis
+from wallets.runtime.redis_store import LONGEST_TEXT, with_redis
 
-# The first #ARGV keys are counters, and ARGV holds their lifetimes in seconds. The other keys are only read.
-_COUNT_AND_READ: Final = """
-local answers = {}
+# The first #ARGV keys are counters, and ARGV holds their lifetimes in seconds. The other keys are only read. A counter
+# that is no positive number, and a text that is none or too long, count as missing: anything may stand in Redis.
+_COUNT_AND_READ: Final = f"""
+local answers = {{}}
 for i, seconds in ipairs(ARGV) do
-    answers[i] = redis.call('INCR', KEYS[i])
-    if answers[i] == 1 then redis.call('EXPIRE', KEYS[i], seconds) end
+    local count = redis.pcall('INCR', KEYS[i])
+    if type(count) ~= 'number' or count < 1 then
+        redis.call('SET', KEYS[i], 1)
+        count = 1
+    end
+    if count == 1 then redis.call('EXPIRE', KEYS[i], seconds) end
+    answers[i] = count
 end
-for i = #ARGV + 1, #KEYS do answers[i] = redis.call('GET', KEYS[i]) end
+for i = #ARGV + 1, #KEYS do
+    local text = redis.pcall('GETRANGE', KEYS[i], 0, {LONGEST_TEXT})
+    answers[i] = type(text) == 'string' and text ~= '' and text
+end
 return answers
 """
 

@@ -9,6 +9,7 @@ from procrastinate.contrib.django.management.commands.procrastinate import Comma
 
 from exchange_site.metrics.workers import serve_metrics
 from settlement.venues.registry import load_markets
+from wallets.runtime import clock
 
 # By default a worker may take half a minute to notice that its connections were cut, and does nothing meanwhile.
 _CONNECTION_WAIT_SECONDS: Final = 5.0
@@ -19,6 +20,7 @@ class Command(ProcrastinateCommand):
         if options.get("command") != "worker":
             super().handle(*args, **options)
             return
+        clock.keep_measured()
         load_markets()
         if settings.METRICS.worker_port:
             serve_metrics(port=settings.METRICS.worker_port)
