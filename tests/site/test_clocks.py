@@ -151,3 +151,25 @@ def test_hosts_with_different_clocks_share_the_list_of_coins(make_api_with_clock
         listed.append(httpx.get(f"{url}exchanges/crypto-currencies/", timeout=30).json())
         Coin.objects.update(title="a title that is not in the list")
     assert listed[0] == listed[1]
+
+
+def test_a_clock_that_is_set_while_the_process_runs_changes_nothing_but_readiness(
+    make_api_with_clock, make_shopper, ticker_coin, settings, tmp_path
+):
+    host = tmp_path / "ahead"
+    host.write_text("0")
+    url, shopper = make_api_with_clock(0, CLOCK_IS_AHEAD_FILE=str(host)), make_shopper("1000.00")
+    ready = f"{url.removesuffix('/api/v1/')}/health/ready/"
+    for seconds, status in ((0, 200), (3600, 503), (-3600, 503), (0, 200)):
+        new = host.with_suffix(".new")
+        new.write_text(str(seconds))
+        new.replace(host)  # no process ever reads an empty file
+        set_price_age(timedelta(0))
+        answer = place(url, shopper)
+        assert answer.status_code == 201, answer.text
+        assert is_recent(datetime.fromisoformat(answer.json()["created_at"]))
+        assert httpx.get(f"{url}exchanges/crypto-currencies/ABAN/", timeout=30).json()["is_available"]
+        assert httpx.get(ready, timeout=30).status_code == status
+        set_price_age(2 * settings.PRICES.max_age)
+        assert place(url, shopper).json()["code"] == "price_unavailable"
+    assert Order.objects.count() == 4

@@ -90,6 +90,7 @@ class TestPlaceOrder:
             (order_request_of(amount=6), AboveMaximum),
             (order_request_of(total="0.01"), BelowMinimum),
             (order_request_of(amount=1, coin_name="NONE"), UnknownCoin),
+            (order_request_of(amount=1, coin_name="a\0b"), UnknownCoin),
         ],
     )
     def test_leaves_no_trace_outside_the_limits(self, shopper, now, request_, error):

@@ -30,6 +30,7 @@ _OFFSET: Final = Gauge(
     multiprocess_mode="mostrecent",
 )
 _MEASURE_SECONDS: Final = 60.0
+_LOOK_SECONDS: Final = 1.0
 # A pool hands out connections many times a second, and each counts as a new one.
 _MEASURE_ON_CONNECT_SECONDS: Final = 1.0
 # If the host's clock has been set by more than this, the sleeping host may have been set right: measure again.
@@ -104,7 +105,7 @@ def has_drifted() -> bool:
 
 def keep_measured() -> None:
     """Measure Postgres' clock, and then every minute in a thread of its own, which connects for each measurement."""
-    _measure_or_warn()
+    _try_to_measure(warn=True)
     threading.Thread(target=_measure_for_ever, name="clock", daemon=True).start()
 
 
@@ -118,18 +119,23 @@ def _is_due() -> bool:
 
 
 def _measure_for_ever() -> None:
+    has_measured = True
     while True:
-        time.sleep(1)
-        _measure_or_warn()
+        time.sleep(_LOOK_SECONDS)
+        has_measured = _try_to_measure(warn=has_measured)
 
 
-def _measure_or_warn() -> None:
+def _try_to_measure(*, warn: bool) -> bool:
+    """Measure if it is time to, and say whether nothing went wrong. Lets go of the connection."""
     try:
         measure_if_due()
     except DatabaseError as error:
-        logger.warning("Postgres' clock could not be measured: %s", type(error).__name__)
+        if warn:
+            logger.warning("Postgres' clock could not be measured: %s", type(error).__name__)
+        return False
     finally:
         connection.close()
+    return True
 
 
 def _connected(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
