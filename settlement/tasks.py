@@ -5,10 +5,9 @@ through these task objects: inside a worker, a task object uses its own database
 rollback.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
-from django.utils import timezone
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
@@ -90,6 +89,6 @@ async def prune(context: JobContext, timestamp: int) -> None:
 @app.task(name="settlement.prune_records", queue=OPS_QUEUE, queueing_lock="prune_records")
 def prune_records(timestamp: int) -> None:
     """Delete expired sign-ins, and price history that is older than `PRICES.keep_days`."""
-    today = datetime.fromtimestamp(timestamp, tz=timezone.get_current_timezone())
-    prune_token_families(before=today)
-    prune_prices(before=today - timedelta(days=settings.PRICES.keep_days))
+    now = database_now()  # `timestamp` is the worker's time
+    prune_token_families(before=now)
+    prune_prices(before=now - timedelta(days=settings.PRICES.keep_days))

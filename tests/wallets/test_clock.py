@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _measured():
-    clock._measure(connection.cursor().connection)
+    clock._measure()
 
 
 @pytest.fixture
@@ -85,15 +85,15 @@ class TestMeasuring:
     def test_does_not_believe_an_answer_that_came_late(self, monkeypatch):
         before = clock._last
         late = replace(before, database=before.database + 30, round_trip=60.0)
-        monkeypatch.setattr(clock, "_ask", lambda _: late)
-        clock._measure(None)
+        monkeypatch.setattr(clock, "_ask", lambda: late)
+        clock._measure()
         assert clock._last is before
 
     def test_keeps_the_quickest_of_its_tries(self, monkeypatch):
         answers = [replace(clock._last, round_trip=seconds) for seconds in (0.5, 0.1, 0.3)]
         tried = iter(answers)
-        monkeypatch.setattr(clock, "_ask", lambda _: next(tried))
-        clock._measure(None)
+        monkeypatch.setattr(clock, "_ask", lambda: next(tried))
+        clock._measure()
         assert clock._last is answers[1]
 
     def test_survives_a_database_that_is_away(self, monkeypatch, caplog):

@@ -16,11 +16,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from prometheus_client import Gauge
-from psycopg import Error
+
+from wallets.runtime import sql
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,6 @@ _STEP_SECONDS: Final = 1.0
 _QUICK_SECONDS: Final = 0.02
 _SLOW_SECONDS: Final = 1.0
 _TRIES: Final = 3
-_SELECT: Final = "SELECT extract(epoch FROM clock_timestamp())::float8"
 # CLOCK_MONOTONIC stands still while a Linux host is suspended, see clock_gettime(2).
 _STEADY: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -74,9 +74,7 @@ def now() -> datetime:
 
 def database_now() -> datetime:
     """Ask Postgres for the time of this moment. One statement."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        row = cursor.fetchone()
+    row = sql.fetch_one("wallets.now")
     assert row is not None, "a SELECT without FROM returns a row"
     moment: datetime = row[0]
     return moment
@@ -88,8 +86,7 @@ def measure_if_due() -> None:
         return
     connection.ensure_connection()  # a new connection measures by itself
     if _is_due():
-        with connection.wrap_database_errors:
-            _measure(connection.connection)
+        _measure()
 
 
 def find_drift() -> timedelta | None:
@@ -139,32 +136,31 @@ def _try_to_measure(*, warn: bool) -> bool:
 
 
 def _connected(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
-    if _last is not None and _last.age() < _MEASURE_ON_CONNECT_SECONDS:
+    if connection.alias != DEFAULT_DB_ALIAS or (_last is not None and _last.age() < _MEASURE_ON_CONNECT_SECONDS):
         return
     try:
-        _measure(connection.connection)
-    except Error:  # the statement for which the connection was opened will say what is the matter
+        _measure()
+    except DatabaseError:  # the statement for which the connection was opened will say what is the matter
         logger.warning("Postgres' clock could not be measured on a new connection")
 
 
-def _measure(line: Any) -> None:
-    """Measure over a psycopg connection; keep the quickest of a few tries."""
+def _measure() -> None:
+    """Ask Postgres for the time, and keep the quickest answer of a few tries."""
     global _last  # noqa: PLW0603  one process has one clock
-    best = _ask(line)
+    best = _ask()
     for _ in range(_TRIES - 1):
         if best.round_trip <= _QUICK_SECONDS:
             break
-        best = min(best, _ask(line), key=lambda each: each.round_trip)
+        best = min(best, _ask(), key=lambda each: each.round_trip)
     if best.round_trip > _SLOW_SECONDS and _last is not None:
         return
     _last = best
     _OFFSET.set(best.database - best.host)
 
 
-def _ask(line: Any) -> _Measurement:
+def _ask() -> _Measurement:
     began = _read_steady()
-    with line.cursor() as cursor:
-        database = float(cursor.execute(_SELECT).fetchone()[0])
+    database = database_now().timestamp()
     ended, host = _read_steady(), time.time()
     # The answer was made about half a round trip before it arrived.
     round_trip = ended - began

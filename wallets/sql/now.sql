@@ -1,0 +1,2 @@
+-- Returns the moment of this statement. now() would return the beginning of the database transaction.
+SELECT clock_timestamp()
