@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection, transaction
 
-from tests.processes import at_once, wait_for
+from tests.processes import at_once, somebody_waits_for_a_lock, wait_for
 from wallets.models import Wallet
 from wallets.runtime import clock
 from wallets.services.ledger.locking import lock_dollar_wallet
@@ -119,7 +119,7 @@ class TestLockedWallet:
                     Wallet.objects.filter(owner=shopper.user).update(balance=50)
                 locked.set()
                 assert asked.wait(20)
-                wait_for(_somebody_waits_for_a_lock)
+                wait_for(somebody_waits_for_a_lock)
                 time.sleep(0.5)
                 return clock.database_now()
 
@@ -136,12 +136,6 @@ class TestLockedWallet:
         set_host_clock(ahead=-300)
         with transaction.atomic():
             assert is_right(lock_dollar_wallet(principal=shopper.principal).now)
-
-
-def _somebody_waits_for_a_lock():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-        return cursor.fetchone()[0]
 
 
 @pytest.mark.parametrize(
