@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from exchange_site.configuration import resolve_environment
 from exchange_site.stack.environment import postgres_variables, redis_variables
 from exchange_site.stack.servers import prepare_postgres, prepare_redis, stop_server
 
@@ -25,12 +26,13 @@ def _start_servers():
     folder = Path(tempfile.mkdtemp(prefix="crypto-exchange-tests-"))
     folder.chmod(0o755)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    if not os.environ.get("POSTGRES_HOST"):
+    given = resolve_environment(os.environ)
+    if not given.get("POSTGRES_HOST"):
         postgres = prepare_postgres(folder, durable=False)
         _children.append(postgres.start())
         os.environ.update(postgres_variables(postgres))
     # The processes of pytest-xdist share Postgres, each with its own database. Each needs its own Redis.
-    if not os.environ.get("REDIS_HOST") or _OWN_REDIS in os.environ:
+    if not given.get("REDIS_HOST") or _OWN_REDIS in os.environ:
         redis = prepare_redis(folder, durable=False)
         _children.append(redis.start())
         os.environ.update({**redis_variables(redis), _OWN_REDIS: "yes"})
