@@ -20,6 +20,7 @@ from django.db.models import Exists, QuerySet
 
 from trading.exceptions import PriceUnavailable, UnknownCoin
 from trading.models import Coin, CoinPrice, Shop, is_coin_name
+from trading.rounding import largest_amount, smallest_amount
 from wallets.runtime import clock
 from wallets.runtime.redis_store import RedisAway, read_text, with_redis
 
@@ -37,7 +38,7 @@ LIST_KEY: Final = "offers:3"
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """A coin's limits (in coins) and, if it has one, its price (US dollars a coin)."""
+    """A coin's limits (in coins, multiples of its step) and, if it has one, its price (US dollars a coin)."""
 
     coin_id: int
     name: str
@@ -110,8 +111,8 @@ def make_offer(*, coin: CoinFields, current: PriceFields | None, shop_is_closed:
         coin_id=coin_id,
         name=name,
         title=title,
-        minimum=minimum,
-        maximum=maximum,
+        minimum=smallest_amount(minimum=minimum, step=step),
+        maximum=largest_amount(maximum=maximum, step=step),
         step=step,
         price=fixed_price if has_fixed_price else value,
         price_source=FIXED if has_fixed_price else source,
@@ -128,7 +129,7 @@ def _coins_with_prices() -> QuerySet[Coin]:
 
 def publish_offer_after_commit(*, coin_id: int) -> None:
     """Drop the list of offers after the current database transaction commits, because a coin's offer has changed."""
-    transaction.on_commit(_drop_list)
+    transaction.on_commit(_drop_list, robust=True)  # the change stands, and the cache expires
 
 
 def _drop_list() -> None:

@@ -7,7 +7,15 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
-from trading.exceptions import AboveMaximum, BelowMinimum, OrderNotCancellable, PriceUnavailable, UnknownCoin
+from trading.exceptions import (
+    AboveMaximum,
+    AmountOffStep,
+    BelowMinimum,
+    OrderNotCancellable,
+    PriceUnavailable,
+    TooManyHeld,
+    UnknownCoin,
+)
 from trading.models import Order, OrderState
 from trading.problems import answers
 from trading.schemas.orders import OrderAnswer, OrderBody, OrderQuery
@@ -45,6 +53,8 @@ ORDERS: Final = Limit("orders")
         IdempotencyKeyReused,
         BelowMinimum,
         AboveMaximum,
+        AmountOffStep,
+        TooManyHeld,
         PriceUnavailable,
     ),
 )

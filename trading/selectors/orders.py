@@ -106,6 +106,16 @@ def _offer_of(coin: tuple[Any, ...], current: tuple[Any, ...], *, shop_is_closed
     )
 
 
+def has_many_held_orders(*, customer_id: int) -> bool:
+    """Say whether RISK_MAX_HELD orders of the customer, of any age, wait for a decision of staff.
+
+    The caller holds the lock on the customer's wallet. A query of its own: only an order that breaks a risk rule needs
+    the answer, and in the statement above it would cost every order a fiftieth of its time in Postgres.
+    """
+    held = Order.objects.filter(customer_id=customer_id, state=OrderState.HELD)
+    return held[: settings.RISK.max_held].count() >= settings.RISK.max_held
+
+
 @dataclass(frozen=True, kw_only=True)
 class OpenOrders:
     """The number of orders in one open state, the sum of their charges (US dollars), and the age of the oldest."""
