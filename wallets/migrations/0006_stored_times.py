@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('wallets', '0004_fewer_indexes'),
+        ('wallets', '0005_known_addresses'),
     ]
 
     operations = [
