@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 
+from wallets.runtime import clock
 from wallets.runtime.hashing import hashing_slot
 from wallets.usernames import LONGEST_KEY, accept_username, is_storable, key_of, skeleton_of
 
@@ -59,6 +60,7 @@ class Users(UserManager["User"]):
 class User(AbstractUser):
     """A customer or a member of staff."""
 
+    date_joined = models.DateTimeField("date joined", default=clock.now)
     # Incremented to make all earlier tokens of the user invalid. A trigger increments it with every change of
     # `password` or `is_active`, wherever the change comes from, and never lets it decrease.
     token_version = models.PositiveIntegerField(default=0)

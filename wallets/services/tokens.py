@@ -4,22 +4,22 @@ A pair of tokens is made from the family, the id of its refresh token and the ti
 refresh whose answer was lost can be answered again, although no token is stored.
 """
 
-import time
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
 from ninja_jwt.exceptions import TokenError
-from ninja_jwt.tokens import AccessToken, RefreshToken
 
 from wallets.exceptions import TokenInvalid
 from wallets.models import TokenFamily, User
+from wallets.runtime import clock
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.accounts import Principal
+from wallets.services.dated_tokens import AccessToken, RefreshToken
 
 _VERSION_CLAIM = "version"
 _FAMILY_CLAIM = "family"
@@ -57,7 +57,7 @@ def start_token_family(*, user: User, now: datetime) -> TokenPair:
 def read_access_token(token: str) -> Principal:
     """Return the customer named in the token's signed claims, without a query. Raises TokenInvalid."""
     principal, expires_at = _verify_access_token(token)
-    if expires_at + settings.SIGN_IN.leeway_seconds <= time.time():
+    if expires_at + settings.SIGN_IN.leeway_seconds <= clock.now().timestamp():
         raise TokenInvalid
     return principal
 
@@ -163,8 +163,8 @@ def _current_pair(family: TokenFamily, *, user: User, issued_at: datetime) -> To
     refresh[_FAMILY_CLAIM] = str(family.id)
     refresh[_VERSION_CLAIM] = user.token_version
     refresh["jti"] = family.current_jti
-    # Never in the future by this host's clock: another host would refuse such a token.
-    refresh.set_iat(at_time=min(issued_at, datetime.now(UTC)))
+    # Never in the future: another host would refuse such a token.
+    refresh.set_iat(at_time=min(issued_at, clock.now()))
     refresh.set_exp(from_time=issued_at)
     access = refresh.access_token
     access["jti"] = uuid.uuid5(family.id, family.current_jti).hex
@@ -185,8 +185,18 @@ def _decode(kind: Any, token: str) -> _Claims:
     user_id, version = claims.get("user_id"), claims.get(_VERSION_CLAIM)
     jti, expires_at = claims.get("jti"), claims.get("exp")
     are_numbers = all(type(number) is int for number in (user_id, version, expires_at))
-    if not are_numbers or not isinstance(jti, str) or not 0 < user_id <= _LARGEST_ID:
+    if not are_numbers or not isinstance(jti, str) or not isinstance(claims.get("sub", ""), str):
         raise TokenInvalid
-    if not 0 <= version <= _LARGEST_VERSION:
+    if not 0 < user_id <= _LARGEST_ID or not 0 <= version <= _LARGEST_VERSION:
         raise TokenInvalid
+    _ensure_begun(claims)
     return _Claims(user_id=user_id, version=version, family_id=family_id, jti=jti, expires_at=expires_at)
+
+
+def _ensure_begun(claims: Any) -> None:
+    """Raise TokenInvalid if a token is of the future: RFC 7519, sections 4.1.5 and 4.1.6."""
+    latest = clock.now().timestamp() + settings.SIGN_IN.leeway_seconds
+    for claim in ("iat", "nbf"):
+        begins_at = claims.get(claim, 0)
+        if type(begins_at) is not int or begins_at > latest:
+            raise TokenInvalid

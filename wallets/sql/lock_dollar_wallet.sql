@@ -5,6 +5,8 @@
 -- The rows that can revoke the caller's token are locked too, after the wallet: Postgres reads a row again after a wait
 -- only if the statement locks it. FOR SHARE, so that a revocation waits for the money to have moved; it never waits for
 -- callers who still wait for the wallet. Inserts lock the customer's row anyway, for their foreign keys.
+--
+-- The time is read outside the subqueries, and last, so after all locks were waited for.
 WITH locked AS MATERIALIZED (
     SELECT wallet.id, wallet.balance, wallet.frozen, customer.is_active, customer.token_version
       FROM wallets_wallet wallet JOIN wallets_user customer ON customer.id = wallet.owner_id
@@ -15,4 +17,4 @@ WITH locked AS MATERIALIZED (
      WHERE id = %(family)s AND user_id = %(owner)s
        FOR SHARE
 )
-SELECT locked.*, (SELECT is_open FROM family) FROM locked
+SELECT locked.*, (SELECT is_open FROM family), clock_timestamp() FROM locked
