@@ -25,6 +25,8 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from exchange_site.configuration import Configuration
+from exchange_site.seeding.published import refuse_published_password
+from wallets.runtime.postgres.connections import KeptConnection
 
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 _GRACE_SECONDS: Final = 10
@@ -34,7 +36,9 @@ _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 def main() -> None:
     """Serve until SIGTERM, then finish the requests under way."""
-    serving = Configuration.read(os.environ).serving
+    serving = Configuration.read_or_exit(os.environ).serving
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
+    refuse_published_password()
     with _folder_of_metrics():
         Granian(
             "exchange_site.serve:load",
@@ -61,8 +65,10 @@ def load() -> Callable[..., Any]:
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)  # the parent ended before prctl(2) was called
     from exchange_site.wsgi import application
+    from wallets.runtime import clock
 
     _keep_connections()
+    clock.keep_measured()
     return application
 
 
@@ -71,6 +77,7 @@ def _keep_connections() -> None:
     database: dict[str, Any] = settings.DATABASES["default"]
     database["OPTIONS"].pop("pool", None)
     database["CONN_MAX_AGE"] = _CONNECTION_SECONDS
+    KeptConnection.answer_within_seconds = settings.POSTGRES.silence_seconds
     connection_created.connect(_close_with_thread)
 
 

@@ -27,7 +27,7 @@ from wallets.runtime import redis_store
 from wallets.selectors.accounts import Principal
 from wallets.services.accounts import open_dollar_wallet
 from wallets.services.cash import book_opening_deposit
-from wallets.services.tokens import start_token_family
+from wallets.services.tokens import read_access_token, start_token_family
 
 # Tests that start many processes run first, so that both processes of a run end at about the same time.
 _FIRST = ("tests/faults", "tests/stack")
@@ -88,6 +88,11 @@ class Shopper:
         self.principal = Principal(user_id=self.user.pk, token_version=0)
         self.tokens = start_token_family(user=self.user, now=timezone.now())
         self.headers = {"Authorization": f"Bearer {self.tokens.access}"}
+
+    @property
+    def family_id(self):
+        """The sign-in that `tokens` comes from."""
+        return read_access_token(self.tokens.access).family_id
 
     @property
     def wallet(self):

@@ -40,6 +40,13 @@ def at_once(count, call):
         return list(pool.map(run, range(count)))
 
 
+def somebody_waits_for_a_lock():
+    """Say whether a session waits for a lock in Postgres. True at once also inside a database transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return cursor.fetchone()[0]
+
+
 @contextmanager
 def running_simulator(folder):
     """Start an exchange simulator whose book is a file in the folder."""
@@ -67,6 +74,15 @@ class Simulator:
 
     def set_prices(self, **prices):
         self._put("/control/prices", {f"{coin}USDT": price for coin, price in prices.items()})
+
+    def set_filters(self, coin, **filters):
+        self._put("/control/filters", {f"{coin}USDT": filters})
+
+    def set_status(self, **status):
+        self._put("/control/market", {f"{coin}USDT": {"status": word} for coin, word in status.items()})
+
+    def delist(self, coin):
+        self._put("/control/market", {f"{coin}USDT": None})
 
     def set_account(self, **account):
         self._put("/control/account", account)

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from exchange_site.configuration import resolve_environment
 from exchange_site.stack.environment import postgres_variables, redis_variables
 from exchange_site.stack.servers import prepare_postgres, prepare_redis, stop_server
 
@@ -25,19 +26,20 @@ def _start_servers():
     folder = Path(tempfile.mkdtemp(prefix="crypto-exchange-tests-"))
     folder.chmod(0o755)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    if not os.environ.get("POSTGRES_HOST"):
+    given = resolve_environment(os.environ)
+    if not given.get("POSTGRES_HOST"):
         postgres = prepare_postgres(folder, durable=False)
         _children.append(postgres.start())
         os.environ.update(postgres_variables(postgres))
     # The processes of pytest-xdist share Postgres, each with its own database. Each needs its own Redis.
-    if not os.environ.get("REDIS_HOST") or _OWN_REDIS in os.environ:
+    if not given.get("REDIS_HOST") or _OWN_REDIS in os.environ:
         redis = prepare_redis(folder, durable=False)
         _children.append(redis.start())
         os.environ.update({**redis_variables(redis), _OWN_REDIS: "yes"})
     # No pool: it would keep connections longer than the test's database exists.
     os.environ["POSTGRES_POOL_SIZE"] = "0"
     # Tests of rate limits set their own rates. All other tests call from one address and must not be limited.
-    for name in ("USER", "ANON", "LOGIN", "REGISTER", "ORDERS", "WALLET"):
+    for name in ("USER", "ANON", "LOGIN", "LOGIN_ACCOUNT", "REFRESH", "REGISTER", "ORDERS", "WALLET"):
         os.environ[f"RATE_LIMIT_{name}"] = "1000000/h"
     os.environ["EXCHANGE_URL"] = "http://127.0.0.1:9"  # nothing listens there: tests start their own simulators
 

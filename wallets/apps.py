@@ -4,6 +4,8 @@ from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models.signals import post_migrate
 
+from wallets.runtime import clock
+
 
 class WalletsConfig(AppConfig):
     name = "wallets"
@@ -12,6 +14,7 @@ class WalletsConfig(AppConfig):
         # Imported here: models cannot be loaded before the registry is ready.
         from wallets.services.house import open_house_wallets_after_migrate
 
+        clock.measure_on_connect()
         post_migrate.connect(open_house_wallets_after_migrate, sender=self)
         # Django sends these for each password that is checked, and for each session of staff.
         user_login_failed.connect(_record_failed_sign_in)

@@ -4,14 +4,17 @@
     ├── InvalidCredentials    sign-in failed; one message for every reason
     ├── TokenInvalid          a token that is unknown, expired or revoked
     ├── UsernameTaken
+    ├── UsernameNotAllowed    reserved, of several scripts, or like another name
     ├── WeakPassword          .messages
     ├── AccountFrozen
+    ├── OwnAccount            staff do not decide about their own account
     ├── DepositsClosed        customers cannot deposit by themselves here
     ├── InsufficientFunds     .balance .amount
     ├── IdempotencyKeyReused  the key was used with another request
     ├── InvalidCursor
     ├── NotFound              no such record, or somebody else's
     ├── RateLimited           .limit .retry_after_seconds
+    ├── HashingBusy           as many passwords are hashed as this process may hash at once
     └── Busy                  three tries met a conflict: try again later
 
 Errors carry data and a sentence for the customer; `wallets.problems` maps them to HTTP.
@@ -41,6 +44,10 @@ class UsernameTaken(DomainError):
     message = "This username is taken."
 
 
+class UsernameNotAllowed(DomainError):
+    message = "This username is reserved, mixes scripts, or looks like another one."
+
+
 class WeakPassword(DomainError):
     message = "The password is too weak."
 
@@ -51,6 +58,10 @@ class WeakPassword(DomainError):
 
 class AccountFrozen(DomainError):
     message = "The account is frozen."
+
+
+class OwnAccount(DomainError):
+    message = "Nobody decides about their own account. Ask somebody else."
 
 
 class DepositsClosed(DomainError):
@@ -81,6 +92,10 @@ class RateLimited(DomainError):
         super().__init__(f"Too many calls ({limit}). Try again in {retry_after_seconds} s.")
         self.limit = limit
         self.retry_after_seconds = retry_after_seconds
+
+
+class HashingBusy(DomainError):
+    message = "Too many sign-ins at this moment. Try again."
 
 
 class Busy(DomainError):

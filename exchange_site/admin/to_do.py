@@ -13,12 +13,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
 from settlement.to_do.readers import list_to_do
 from wallets.models import User
+from wallets.runtime import clock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +67,17 @@ _WORDS: Final = {
         advice="Remove the cause: buying then resumes by itself. A pause that staff set ends when staff lift it.",
     ),
     ConcernKind.SUSPENDED: _Words(
-        title="Suspended coins",
+        title="Coins that are not sold",
         urgency="late",
-        advice="A price reading jumped. Accept the suspect price, set a fixed price, or wait for readings that agree.",
+        advice=(
+            "A price reading jumped: accept the suspect price, set a fixed price, or wait for readings that agree."
+            " Or there is no current price: stop selling a coin that the venue no longer trades, or set a fixed price."
+        ),
+    ),
+    ConcernKind.FAILING: _Words(
+        title="Work that keeps failing",
+        urgency="late",
+        advice="The worker's log has the error. It is tried again, less and less often; everything else goes on.",
     ),
     ConcernKind.INTERVENTION: _Words(
         title="Decisions that are not carried out",
@@ -81,6 +89,14 @@ _WORDS: Final = {
         title="Failed jobs",
         urgency="notice",
         advice="The worker's log says why. No order is lost: the sweep starts the work again.",
+    ),
+    ConcernKind.NAME: _Words(
+        title="Unclear usernames",
+        urgency="notice",
+        advice=(
+            "From before the rules for names. Such a user signs in by the exact name only. If it is an impostor,"
+            " disable the account; else agree on another name. Once the other name is gone, saving the user is enough."
+        ),
     ),
 }
 
@@ -114,7 +130,7 @@ def to_do(request: HttpRequest) -> HttpResponse:
     """Show the entries that wait for staff, by kind, with links to the records."""
     if not can_view(request.user):
         raise PermissionDenied
-    now = timezone.now()
+    now = clock.now()
     groups = list(_group(list_to_do(now=now), user=request.user))
     context = {**admin.site.each_context(request), "title": "To do", "groups": groups, "now": now}
     return TemplateResponse(request, "exchange_site/to_do.html", context)
@@ -122,7 +138,7 @@ def to_do(request: HttpRequest) -> HttpResponse:
 
 def summarise_to_do(*, user: User | AnonymousUser) -> list[Group] | None:
     """Return the to-do page's groups for the admin's start page, or None if the user may not see them."""
-    return list(_group(list_to_do(now=timezone.now()), user=user)) if can_view(user) else None
+    return list(_group(list_to_do(now=clock.now()), user=user)) if can_view(user) else None
 
 
 def _group(concerns: list[Concern], *, user: User | AnonymousUser) -> Iterable[Group]:
@@ -140,8 +156,10 @@ def _group(concerns: list[Concern], *, user: User | AnonymousUser) -> Iterable[G
         )
 
 
-def _link(target: Target, *, user: User | AnonymousUser) -> str:
-    """Return the URL of the record or list, or an empty string if the user may not see it."""
+def _link(target: Target | None, *, user: User | AnonymousUser) -> str:
+    """Return the URL of the record or list, or an empty string if there is none or the user may not see it."""
+    if target is None:
+        return ""
     app, _, model = target.model.partition("_")
     if not (user.has_perm(f"{app}.view_{model}") or user.has_perm(f"{app}.change_{model}")):
         return ""

@@ -38,7 +38,12 @@ class Prices(Group):
         "nothing is sold at an older price; raise it if prices are read less often",
         unit="seconds",
     )
-    cache_seconds: Count = variable("PRICE_CACHE_SECONDS", "5", "how long Redis keeps a coin's offer", unit="seconds")
+    cache_seconds: Count = variable(
+        "PRICE_CACHE_SECONDS",
+        "5",
+        "how long Redis keeps the list of coins and prices; a signed list is not believed for longer",
+        unit="seconds",
+    )
     deviation_limit: Annotated[Decimal, Field(gt=0)] = variable(
         "PRICE_DEVIATION_LIMIT",
         "0.20",
@@ -65,3 +70,9 @@ class Risk(Group):
     )
     max_cancels: CountOrZero = variable("RISK_MAX_CANCELS", "20", "orders cancelled", unit="orders")
     max_value: Dollars = variable("RISK_MAX_VALUE", "50000.00", "dollars spent", unit="US dollars")
+    max_held: Count = variable(
+        "RISK_MAX_HELD",
+        "5",
+        "orders of one customer that may wait for staff; a further order that would be held is refused",
+        unit="orders",
+    )

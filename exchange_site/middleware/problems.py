@@ -7,7 +7,6 @@ from django.http import HttpRequest, HttpResponse
 
 from exchange_site.middleware.requests import GetResponse
 from wallets.web.problems import (
-    BODY_TOO_LARGE,
     INTERNAL_ERROR,
     MALFORMED_REQUEST,
     METHOD_NOT_ALLOWED,
@@ -36,21 +35,10 @@ class ProblemAnswers:
             return self.get_response(request)
         if len(request.path_info) + len(request.META.get("QUERY_STRING", "")) > settings.LIMITS.max_uri_length:
             return answer_problem(URI_TOO_LONG)
-        if _declared_length(request) > settings.LIMITS.max_body_bytes:
-            return answer_problem(
-                BODY_TOO_LARGE, detail=f"Bodies may have up to {settings.LIMITS.max_body_bytes} bytes."
-            )
         response = self.get_response(request)
         if response.status_code < 400 or "json" in response.headers.get("Content-Type", ""):  # noqa: PLR2004  the first error status
             return response
         return _as_problem(response)
-
-
-def _declared_length(request: HttpRequest) -> int:
-    try:
-        return int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return 0
 
 
 def _as_problem(response: HttpResponse) -> HttpResponse:

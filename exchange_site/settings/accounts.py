@@ -6,6 +6,7 @@ from datetime import timedelta
 from exchange_site.settings.environment import configuration
 
 AUTH_USER_MODEL = "wallets.User"
+AUTHENTICATION_BACKENDS = ["exchange_site.seeding.sign_in.RefusePublishedPassword"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
 ]
@@ -14,6 +15,9 @@ if configuration.sign_in.refuse_common_passwords:
         {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
         {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     ]
+
+# The first hasher makes new hashes. The others check old ones, which are replaced when their owner signs in.
+PASSWORD_HASHERS = ["wallets.runtime.hashing.Argon2Hasher", "wallets.runtime.hashing.Pbkdf2Hasher"]
 
 # Every key is set, because ninja-jwt reads missing keys from environment variables such as ALGORITHM or LEEWAY.
 NINJA_JWT = {
@@ -28,7 +32,7 @@ NINJA_JWT = {
     "AUDIENCE": None,
     "ISSUER": "crypto-exchange",
     "JWK_URL": None,
-    "LEEWAY": 0,
+    "LEEWAY": configuration.sign_in.leeway_seconds,
     "USER_ID_FIELD": "id",
     "USER_ID_CLAIM": "user_id",
     "USER_AUTHENTICATION_RULE": "ninja_jwt.authentication.default_user_authentication_rule",

@@ -2,16 +2,19 @@
 
 from exchange_site.settings.environment import configuration
 
+CLOCK = configuration.clock
 DEPOSITS = configuration.deposits
 DEVELOPMENT = configuration.development
 JOBS = configuration.jobs
 LIMITS = configuration.limits
 METRICS = configuration.metrics
 POOLS = configuration.pools
+POSTGRES = configuration.postgres
 PRICES = configuration.prices
 REDIS = configuration.redis
 RISK = configuration.risk
 SECURITY_LOG = configuration.security_log
 SETTLEMENT = configuration.settlement
+SIGN_IN = configuration.sign_in
 TO_DO = configuration.to_do
 VENUE = configuration.venue

@@ -35,6 +35,9 @@ LOGGING = {
         "procrastinate": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "security": {"level": "INFO"},  # whatever LOGLEVEL says
+        # At DEBUG these write signed URLs, and headers with the venue's key.
+        "ccxt": {"level": "INFO"},
+        "urllib3": {"level": "INFO"},
     },
 }
 # The formats above use neither thread nor process nor line of code, and finding these is half of a record's cost:

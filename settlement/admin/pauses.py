@@ -6,13 +6,14 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
 from settlement.models import Pause
 from settlement.services.pausing import lift_pause, pause_buying
 from trading.models import Coin
+from wallets.admin.actions import reported
 from wallets.admin.records import QuickAdmin
 from wallets.models import User
+from wallets.runtime import clock
 
 
 class _PauseForm(forms.ModelForm):  # type: ignore[type-arg]  # of a pause
@@ -43,12 +44,13 @@ class PauseAdmin(QuickAdmin):
         return request.user.has_perm("settlement.change_pause")
 
     def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
-        pause_buying(coin=obj.coin, reason=obj.reason, set_by=cast("User", request.user), now=timezone.now())
+        pause_buying(coin=obj.coin, reason=obj.reason, set_by=cast("User", request.user), now=clock.now())
         obj.pk = Pause.objects.get(coin=obj.coin).pk
 
     @admin.action(description="Lift", permissions=["operate"])
     def lift(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
         for pause in queryset:
-            self.log_change(request, pause, "Lifted.")
-            lift_pause(pause=pause)
-            self.message_user(request, f"The {pause} is lifted.")
+            with reported(page=self, request=request, item=pause):
+                lift_pause(pause=pause)
+                self.log_change(request, pause, "Lifted.")
+                self.message_user(request, f"The {pause} is lifted.")

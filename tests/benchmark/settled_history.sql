@@ -22,8 +22,9 @@ CREATE TEMP TABLE house ON COMMIT DROP AS
 SELECT role, asset, id FROM wallets_wallet WHERE owner_id IS NULL AND asset IN ('USD', %(coin)s);
 
 INSERT INTO wallets_user (id, password, is_superuser, username, first_name, last_name, email, is_staff, is_active,
-                          date_joined, token_version)
-SELECT id, '!', false, 'past' || id, '', '', '', false, true, %(begun)s, 0 FROM past_customer;
+                          date_joined, token_version, username_key, username_skeleton)
+SELECT id, '!', false, 'past' || id, '', '', '', false, true, %(begun)s, 0, 'past' || id, 'past' || id
+  FROM past_customer;
 
 INSERT INTO wallets_wallet (id, owner_id, asset, role, balance, frozen, created_at)
 SELECT dollars, id, 'USD', 'customer', 12.00, false, %(begun)s FROM past_customer

@@ -1,14 +1,16 @@
-import time
 from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
-from ninja_jwt.tokens import AccessToken
 
+from tests.configure import configure
 from tests.processes import at_once
 from wallets.exceptions import InvalidCredentials, TokenInvalid, UsernameTaken, WeakPassword
 from wallets.models import TokenFamily, User, Wallet
+from wallets.runtime import clock
 from wallets.services.accounts import freeze_customer, register, sign_in, unfreeze_customer
+from wallets.services.credentials import change_password
+from wallets.services.dated_tokens import AccessToken
 from wallets.services.tokens import (
     prune_token_families,
     read_access_token,
@@ -69,12 +71,49 @@ class TestRefresh:
         pair = rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
         assert rotate_refresh_token(refresh=pair.refresh, now=now)
 
-    def test_ends_the_family_when_a_token_is_used_twice(self, shopper, now):
+    def test_returns_the_same_pair_for_30_seconds_more(self, shopper, now):
         pair = rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
+        again = rotate_refresh_token(refresh=shopper.tokens.refresh, now=now + timedelta(seconds=30))
+        assert again == pair
+        assert rotate_refresh_token(refresh=again.refresh, now=now)
+
+    def test_ends_the_family_when_a_token_is_used_again_after_that(self, shopper, now):
+        pair = rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
+        with pytest.raises(TokenInvalid):
+            rotate_refresh_token(refresh=shopper.tokens.refresh, now=now + timedelta(seconds=30.1))
+        with pytest.raises(TokenInvalid):
+            rotate_refresh_token(refresh=pair.refresh, now=now)
+
+    def test_ends_the_family_when_an_older_token_is_used_again(self, shopper, now):
+        pair = rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
+        newest = rotate_refresh_token(refresh=pair.refresh, now=now)
         with pytest.raises(TokenInvalid):
             rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
         with pytest.raises(TokenInvalid):
-            rotate_refresh_token(refresh=pair.refresh, now=now)
+            rotate_refresh_token(refresh=newest.refresh, now=now)
+
+    def test_gives_as_much_grace_as_is_set(self, shopper, now, settings):
+        configure(settings, "SIGN_IN", refresh_grace=timedelta(0))
+        rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
+        with pytest.raises(TokenInvalid):
+            rotate_refresh_token(refresh=shopper.tokens.refresh, now=now + timedelta(milliseconds=1))
+
+    @pytest.mark.parametrize("end", ["sign out", "disable", "change the password"])
+    def test_gives_no_grace_once_the_sign_in_has_ended(self, shopper, now, end):
+        pair = rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
+        if end == "sign out":
+            sign_out(refresh=pair.refresh, user_id=shopper.user.pk, now=now)
+        elif end == "disable":
+            User.objects.filter(pk=shopper.user.pk).update(is_active=False)
+        else:
+            change_password(user=shopper.user, password="another-one-1")
+        with pytest.raises(TokenInvalid):
+            rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
+
+    def test_dates_no_token_in_the_future(self, shopper, now):
+        pair = rotate_refresh_token(refresh=shopper.tokens.refresh, now=now + timedelta(minutes=1))
+        assert read_access_token(pair.access)
+        assert rotate_refresh_token(refresh=pair.refresh, now=now + timedelta(minutes=2))
 
     def test_works_for_other_sign_ins_after_a_sign_out(self, shopper, now):
         other = start_token_family(user=shopper.user, now=now)
@@ -110,7 +149,7 @@ class TestRefresh:
                 assert read_access_token(str(token)) == shopper.principal
             except TokenInvalid:
                 break
-        assert time.time() >= token["exp"]
+        assert clock.now().timestamp() >= token["exp"]
 
     def test_expired_families_are_pruned(self, shopper, now):
         assert prune_token_families(before=now) == 0
@@ -119,17 +158,12 @@ class TestRefresh:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_refresh_token_used_many_times_at_once_works_once(make_shopper, now):
+def test_a_refresh_token_used_many_times_at_once_yields_one_pair(make_shopper, now):
     shopper = make_shopper()
 
-    def rotate(_):
-        try:
-            return rotate_refresh_token(refresh=shopper.tokens.refresh, now=now)
-        except TokenInvalid:
-            return None
-
-    results = at_once(8, rotate)
-    assert len([result for result in results if result]) == 1
+    pairs = at_once(8, lambda _: rotate_refresh_token(refresh=shopper.tokens.refresh, now=now))
+    assert {(pair.access, pair.refresh) for pair in pairs} == {(pairs[0].access, pairs[0].refresh)}
+    assert rotate_refresh_token(refresh=pairs[0].refresh, now=now)
 
 
 def test_signing_out_with_another_customers_token_is_refused(make_shopper, now):

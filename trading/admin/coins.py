@@ -6,15 +6,15 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from trading.models import Coin, Shop
 from trading.offers import offer_of
 from trading.services.coins import open_or_close_shop, save_coin, sell_again, stop_selling
 from trading.services.prices import accept_price
-from wallets.admin.actions import Question, ReasonForm, ask_staff
+from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
 from wallets.admin.records import QuickAdmin, badge, link_to_list
+from wallets.runtime import clock
 
 
 @admin.register(Coin)
@@ -48,7 +48,7 @@ class CoinAdmin(QuickAdmin):
         offer = offer_of(coin=coin)
         if offer.suspended:
             return badge("suspended")
-        return badge("active" if offer.is_available(now=timezone.now()) else "stale")
+        return badge("active" if offer.is_available(now=clock.now()) else "stale")
 
     @admin.display(description="Suspect price")
     def suspect_price(self, coin: Coin) -> str:
@@ -65,14 +65,16 @@ class CoinAdmin(QuickAdmin):
     def stop_selling(self, request: HttpRequest, queryset: QuerySet[Coin]) -> None:
         """Refuse new orders of the chosen coins. Waiting orders are bought as usual."""
         for coin in queryset:
-            stop_selling(coin=coin)
-            self.log_change(request, coin, "No longer sold.")
+            with reported(page=self, request=request, item=coin):
+                stop_selling(coin=coin)
+                self.log_change(request, coin, "No longer sold.")
 
     @admin.action(description="Sell again", permissions=["change"])
     def sell_again(self, request: HttpRequest, queryset: QuerySet[Coin]) -> None:
         for coin in queryset:
-            sell_again(coin=coin)
-            self.log_change(request, coin, "Sold again.")
+            with reported(page=self, request=request, item=coin):
+                sell_again(coin=coin)
+                self.log_change(request, coin, "Sold again.")
 
     @admin.action(description="Accept the suspect price", permissions=["change"])
     def accept_suspect_price(self, request: HttpRequest, queryset: QuerySet[Coin]) -> HttpResponse | None:
@@ -92,7 +94,7 @@ class CoinAdmin(QuickAdmin):
         given = ask_staff(page=self, request=request, chosen=queryset, question=question)
         if isinstance(given, HttpResponse):
             return given
-        accepted = accept_price(coin=coin, expected=given["price"], now=timezone.now())
+        accepted = accept_price(coin=coin, expected=given["price"], now=clock.now())
         if accepted:
             self.log_change(request, coin, f"Accepted the price {given['price']}: {given['reason']}")
             self.message_user(request, f"{coin} is sold at {given['price'].normalize():f}.")

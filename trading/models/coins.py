@@ -1,7 +1,11 @@
 """Coins on sale, and the switch for all of them."""
 
+import re
+from typing import Final
+
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Ceil
 
 from wallets.money import USD
 from wallets.runtime.constraints import is_number
@@ -12,6 +16,14 @@ class PoolPolicy(models.TextChoices):
 
     BUY = "buy", "buy it anyway"
     REFUND = "refund", "refund its orders"
+
+
+_NAME: Final = re.compile("[A-Z0-9]{2,12}")
+
+
+def is_coin_name(text: str) -> bool:
+    """Say whether a coin can have the name `text`, which may be any text; Postgres would refuse some."""
+    return _NAME.fullmatch(text) is not None
 
 
 class Coin(models.Model):
@@ -40,6 +52,13 @@ class Coin(models.Model):
                 & is_number("maximum")
                 & Q(maximum__gte=F("minimum")),
                 name="coin_limits_are_in_order",
+                violation_error_message="Step and minimum are above zero, and the maximum is not below the minimum.",
+            ),
+            models.CheckConstraint(
+                # A step of zero breaks the rule above, and must not divide here.
+                condition=Q(step__lte=0) | Q(maximum__gte=Ceil(F("minimum") / F("step")) * F("step")),
+                name="coin_limits_allow_an_amount",
+                violation_error_message="No multiple of the step lies between the minimum and the maximum.",
             ),
             models.CheckConstraint(
                 condition=Q(fixed_price=None) | (Q(fixed_price__gt=0) & is_number("fixed_price")),

@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Q
-from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -82,9 +81,8 @@ def is_id(term: str) -> bool:
 
 
 def find_customers(term: str) -> list[int]:
-    """Return the ids of the customers of this name, ignoring case: at most one."""
-    named = User.objects.annotate(lower=Lower("username")).filter(lower=term.lower())
-    return list(named.values_list("pk", flat=True))
+    """Return the ids of the customers of this name in any spelling: one, or two where one is from before keys."""
+    return list(User.objects.spelt(term).values_list("pk", flat=True))
 
 
 def badge(state: str | None) -> SafeString | str:

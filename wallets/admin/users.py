@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.forms import AdminPasswordChangeForm as OwnPasswordChangeForm
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm
@@ -12,12 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from wallets.admin.actions import ask_for_reason
+from wallets.admin.actions import ask_for_reason, reported
+from wallets.admin.names import NewUserForm, UserForm
 from wallets.admin.records import QuickAdmin, badge, find_customers, is_id, link_to, link_to_list
-from wallets.exceptions import DomainError
 from wallets.models import SecurityEventKind, User, Wallet
 from wallets.money import USD
-from wallets.services.accounts import freeze_customer, open_dollar_wallet, unfreeze_customer
+from wallets.services.accounts import freeze_customer, open_dollar_wallet, settle_name, unfreeze_customer
 from wallets.services.credentials import change_password
 from wallets.services.security_log import (
     NO_POWERS,
@@ -26,6 +26,8 @@ from wallets.services.security_log import (
     record_event,
     record_power_changes,
 )
+from wallets.web.callers import limit_caller
+from wallets.web.limits import PASSWORD_FORM
 
 
 class _ChangesPassword:
@@ -54,6 +56,8 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
     search_help_text = "The whole username or email address, or an id"
     actions = ("freeze", "unfreeze")
     object_actions = ("freeze", "unfreeze")
+    form = UserForm
+    add_form = NewUserForm
     change_password_form = PasswordForm
     readonly_fields = ("wallet", "standing", "records", "last_login", "date_joined")
     fieldsets = (
@@ -61,6 +65,14 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
         *(UserAdmin.fieldsets or ())[1:],
     )
     change_form_template = "wallets/record_change_form.html"
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        _limit_passwords(request)
+        return super().add_view(request, *args, **kwargs)
+
+    def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        _limit_passwords(request)
+        return super().user_change_password(request, *args, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         dollars = Wallet.objects.filter(owner=OuterRef("pk"), asset=USD)
@@ -80,7 +92,9 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
         form.powers_before = read_powers(User.objects.get(pk=obj.pk)) if change else NO_POWERS
         super().save_model(request, obj, form, change)
-        if not change:
+        if change:
+            settle_name(user=obj)
+        else:
             open_dollar_wallet(owner=obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
@@ -141,14 +155,16 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
             return reason
         done = "Frozen" if frozen else "Unfrozen"
         for user in chosen:
-            try:
-                (freeze_customer if frozen else unfreeze_customer)(owner_id=user.pk)
-            except DomainError as error:
-                self.message_user(request, f"{user}: {error}", messages.ERROR)
-            else:
+            with reported(page=self, request=request, item=user):
+                (freeze_customer if frozen else unfreeze_customer)(owner_id=user.pk, decided_by_id=request.user.pk)
                 self.log_change(request, user, f"{done}: {reason}")
                 self.message_user(request, f"{done}: {user}")
         return None
+
+
+def _limit_passwords(request: HttpRequest) -> None:
+    if request.method == "POST":
+        limit_caller(request, PASSWORD_FORM, caller=str(request.user.pk))
 
 
 admin.site.unregister(Group)

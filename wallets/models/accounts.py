@@ -1,41 +1,165 @@
 """Users and their sign-ins."""
 
 import uuid
+from collections.abc import Collection
+from typing import Any, ClassVar, Self
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
+from django.db.models import F, Q
 from django.db.models.functions import Lower
+
+from wallets.runtime import clock
+from wallets.runtime.hashing import hashing_slot
+from wallets.usernames import LONGEST_KEY, accept_username, is_storable, key_of, skeleton_of
+
+
+class UsernameKeyField(models.CharField):  # type: ignore[type-arg]  # of texts
+    """A text computed from the username when a user is added or renamed; else it stays as it is.
+
+    Null marks a user from the time before this field who shares the text with somebody: such users keep their names,
+    can be saved, and sign in by their exact name.
+    """
+
+    def derive(self, username: str) -> str | None:
+        """Return the field's value for a username."""
+        return key_of(username)
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:  # noqa: FBT001  Django's signature
+        username = vars(model_instance).get("username")
+        if username is not None and (add or username != getattr(model_instance, "stored_username", None)):
+            setattr(model_instance, self.attname, self.derive(username))
+        return super().pre_save(model_instance, add)
+
+
+class UsernameSkeletonField(UsernameKeyField):
+    """Like UsernameKeyField, for the text that look-alikes of a username have in common."""
+
+    def derive(self, username: str) -> str | None:
+        return skeleton_of(username)
+
+
+class Users(UserManager["User"]):
+    """Finds a user by any spelling of the username."""
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Return the user of this exact name, else the user whose name has the same key. Raises User.DoesNotExist."""
+        found = self.spelt(username or "")
+        for user in sorted(found, key=lambda user: user.username != username):
+            return user
+        raise self.model.DoesNotExist
+
+    def spelt(self, username: str) -> models.QuerySet["User"]:
+        """Return the users of a name in any spelling: one, or two where one of them is from before keys."""
+        if not is_storable(username):
+            return self.none()
+        return self.filter(Q(username=username) | Q(username_key=key_of(username)))
 
 
 class User(AbstractUser):
     """A customer or a member of staff."""
 
-    # Incremented to make all earlier tokens of the user invalid.
+    date_joined = models.DateTimeField("date joined", default=clock.now)
+    # Incremented to make all earlier tokens of the user invalid. A trigger increments it with every change of
+    # `password` or `is_active`, wherever the change comes from, and never lets it decrease.
     token_version = models.PositiveIntegerField(default=0)
+    # Counts how often the same password was hashed anew; such a change of `password` revokes nothing.
+    password_renewals = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    username_key = UsernameKeyField(max_length=LONGEST_KEY, null=True, editable=False)
+    username_skeleton = UsernameSkeletonField(max_length=LONGEST_KEY, null=True, editable=False)
+
+    stored_username: str | None = None
+    """The username in the database, as far as this object knows."""
+
+    objects: ClassVar[Users] = Users()
 
     class Meta:
         permissions = [("freeze_user", "Can freeze and unfreeze customers")]
         constraints = [
             models.UniqueConstraint(Lower("username"), name="usernames_differ_by_more_than_case"),
+            models.UniqueConstraint(fields=["username_key"], name="usernames_have_different_keys"),
+            models.UniqueConstraint(fields=["username_skeleton"], name="usernames_do_not_look_alike"),
         ]
+        indexes = [
+            models.Index(
+                fields=["id"],
+                condition=Q(username_key=None) | Q(username_skeleton=None),
+                name="users_with_an_unclear_name",
+            ),
+        ]
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
+        user = super().from_db(db, field_names, values, **kwargs)
+        user.stored_username = vars(user).get("username")
+        return user
+
+    @classmethod
+    def normalize_username(cls, username: str) -> str:
+        """Return the form in which Django stores the name of a user that it adds. Raises UsernameNotAllowed."""
+        return accept_username(username, for_staff=True)
+
+    def clean(self) -> None:
+        """Normalise the email address. Django would also normalise the username: that renames users when saved."""
+        self.email = User.objects.normalize_email(self.email)
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Say whether the password is right; a right one whose hash is outdated is hashed anew. Raises HashingBusy."""
+        with hashing_slot():
+            return check_password(raw_password, self.password, self._renew_hash)
+
+    def _renew_hash(self, raw_password: str) -> None:
+        """Replace the hash unless the password was changed meanwhile: the old one must not come back."""
+        renewed = make_password(raw_password)
+        changed = {"password": renewed, "password_renewals": F("password_renewals") + 1}
+        if User.objects.filter(pk=self.pk, password=self.password).update(**changed):
+            self.password = renewed
 
 
 class TokenFamily(models.Model):
-    """One sign-in with its chain of refresh tokens; only the newest token is valid.
+    """One sign-in with its chain of refresh tokens; only the newest token is valid, and for a moment its predecessor.
 
-    A second use of an older token shows that two parties hold it, so the family ends
+    A later use of an older token shows that two parties hold it, so the family ends
     (RFC 9700, section 4.14.2, refresh token rotation).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="token_families")
     current_jti = models.CharField(max_length=64)
+    # The token that was replaced last, and when: from both the current token can be made again.
+    replaced_jti = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  null: none replaced yet
+    replaced_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "token families"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(replaced_jti=None, replaced_at=None)
+                | Q(replaced_jti__isnull=False, replaced_at__isnull=False),
+                name="a_replaced_token_has_its_time",
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class KnownAddress(models.Model):
+    """An address where an account has signed in: an IPv4 address, or an IPv6 /64 network."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="known_addresses", db_index=False)
+    address = models.CharField(max_length=64)
+    seen_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "known addresses"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "address"], name="one_row_per_user_and_address"),
+        ]
+
+    def __str__(self) -> str:
+        return self.address

@@ -1,5 +1,6 @@
 """Bodies of sign-up, sign-in and sign-out."""
 
+import unicodedata
 from typing import Annotated
 
 from django.contrib.auth.validators import UnicodeUsernameValidator
@@ -12,7 +13,7 @@ from wallets.web.bodies import Request, Response, examples
 
 def _is_username(value: str) -> str:
     try:
-        UnicodeUsernameValidator()(value)
+        UnicodeUsernameValidator()(unicodedata.normalize("NFKC", value))
     except ValidationError as error:
         raise ValueError("may hold letters, digits and @ . + - _ only") from error
     return value

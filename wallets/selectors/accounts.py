@@ -1,21 +1,66 @@
-"""The caller, and whether their account is active."""
+"""The caller, whether their account is active, and users whose names are not clear."""
 
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Q
 
 from wallets.exceptions import TokenInvalid
 from wallets.models import User
+from wallets.usernames import key_of, skeleton_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Principal:
-    """The customer named in a valid access token. The account may be disabled or frozen by now."""
+    """The customer named in a valid access token. The account may be disabled or frozen by now.
+
+    `family_id` is the sign-in that the token comes from; None for the house, which acts without a token. Principals of
+    one customer are equal, whatever their sign-in.
+    """
 
     user_id: int
     token_version: int
+    family_id: uuid.UUID | None = field(default=None, compare=False)
 
 
 def ensure_active(*, principal: Principal) -> None:
-    """Raise TokenInvalid for a disabled account or a revoked token. One query."""
+    """Raise TokenInvalid for a disabled account, a revoked token or an ended sign-in. One query."""
     users = User.objects.filter(pk=principal.user_id, token_version=principal.token_version, is_active=True)
+    if principal.family_id is not None:
+        users = users.filter(token_families__id=principal.family_id, token_families__ended_at=None)
     if not users.exists():
         raise TokenInvalid
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnclearName:
+    """An active user whose name another user has too, or could be mistaken for, and that user's name."""
+
+    user_id: int
+    username: str
+    joined_at: datetime
+    other: str | None
+    is_same: bool
+
+
+def list_unclear_names(*, most: int) -> list[UnclearName]:
+    """List active users whose name was taken in another spelling before that was refused; the oldest first."""
+    unclear = User.objects.filter(Q(username_key=None) | Q(username_skeleton=None), is_active=True)
+    users = list(unclear.order_by("pk")[:most])
+    if not users:
+        return []
+    keys, skeletons = [key_of(user.username) for user in users], [skeleton_of(user.username) for user in users]
+    by_key = dict(User.objects.filter(username_key__in=keys).values_list("username_key", "username"))
+    same_skeleton = User.objects.filter(username_skeleton__in=skeletons)
+    by_skeleton = dict(same_skeleton.values_list("username_skeleton", "username"))
+    return [
+        UnclearName(
+            user_id=user.pk,
+            username=user.username,
+            joined_at=user.date_joined,
+            other=by_skeleton.get(skeleton) if user.username_key else by_key.get(key),
+            is_same=not user.username_key,
+        )
+        for user, key, skeleton in zip(users, keys, skeletons, strict=True)
+    ]

@@ -20,7 +20,11 @@ def get_dollar_balance(*, principal: Principal) -> Decimal:
     Raises TokenInvalid, and NotFound for a user without a wallet.
     """
     row = sql.fetch_one(
-        "wallets.dollar_balance", asset=USD, customer=principal.user_id, token_version=principal.token_version
+        "wallets.dollar_balance",
+        asset=USD,
+        customer=principal.user_id,
+        token_version=principal.token_version,
+        family=principal.family_id,
     )
     if row is None:
         raise TokenInvalid

@@ -1,42 +1,87 @@
 """Opens accounts, signs customers in, and freezes or unfreezes them."""
 
 from datetime import datetime
-from typing import Any
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from wallets.exceptions import InvalidCredentials, UsernameTaken, WeakPassword
+from wallets.exceptions import (
+    DomainError,
+    InvalidCredentials,
+    OwnAccount,
+    UsernameNotAllowed,
+    UsernameTaken,
+    WeakPassword,
+)
 from wallets.models import SecurityEventKind, User, Wallet, WalletRole
 from wallets.money import USD
 from wallets.runtime.conflicts import retried_on_conflict
+from wallets.services.addresses import remember_address
 from wallets.services.ledger.locking import lock_customer_wallets
 from wallets.services.security_log import record_event
 from wallets.services.tokens import TokenPair, start_token_family
+from wallets.usernames import accept_username, key_of, skeleton_of
 
 
-def register(*, username: str, password: str, email: str, now: datetime) -> TokenPair:
-    """Open an account with an empty dollar wallet and sign it in. Raises WeakPassword, UsernameTaken."""
+def register(*, username: str, password: str, email: str, now: datetime, address: str | None = None) -> TokenPair:
+    """Open an account with an empty dollar wallet and sign it in. Its address, if given, is remembered.
+
+    Raises UsernameTaken (in any spelling), UsernameNotAllowed, WeakPassword, HashingBusy.
+    """
+    name = accept_new_name(username)
     try:
-        validate_password(password, User(username=username, email=email))
+        validate_password(password, User(username=name, email=email))
     except ValidationError as error:
         raise WeakPassword(error.messages) from error
-    user = User(username=username, email=User.objects.normalize_email(email))
+    user = User(username=name, email=User.objects.normalize_email(email))
     user.set_password(password)  # hashing is slow on purpose, so it precedes the database transaction
-    return _open_account(user, now)
+    return _open_account(user, now, address)
 
 
+def accept_new_name(username: str, *, of: User | None = None, for_staff: bool = False) -> str:
+    """Return the form in which a new name is stored: the name of a new user, or the next name of the user `of`.
+
+    Raises UsernameTaken, UsernameNotAllowed. Of two users who choose a name at once the database refuses one, by its
+    constraints.
+    """
+    others = User.objects.exclude(pk=of.pk) if of else User.objects.all()
+    if others.filter(pk__in=User.objects.spelt(username)).exists():
+        raise UsernameTaken
+    name = accept_username(username, for_staff=for_staff)
+    if others.filter(username_skeleton=skeleton_of(name)).exists():
+        raise UsernameNotAllowed
+    return name
+
+
+@retried_on_conflict
 @transaction.atomic(durable=True)
-def _open_account(user: User, now: datetime) -> TokenPair:
+def _open_account(user: User, now: datetime, address: str | None) -> TokenPair:
     try:
         user.save(force_insert=True)
     except IntegrityError as error:
-        raise UsernameTaken from error  # raising rolls the database transaction back
+        raise _refusal_of(error) from error  # raising rolls the database transaction back
     open_dollar_wallet(owner=user)
     record_event(SecurityEventKind.REGISTERED, user=user)
-    return start_token_family(user=user, now=now)
+    return _start_session(user=user, now=now, address=address)
+
+
+def _refusal_of(error: IntegrityError) -> DomainError:
+    violated = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+    return UsernameNotAllowed() if violated == "usernames_do_not_look_alike" else UsernameTaken()
+
+
+def settle_name(*, user: User) -> None:
+    """Give a user the key and the skeleton of their name that somebody else had, as far as they are free by now."""
+    alike = {"username_key": key_of(user.username), "username_skeleton": skeleton_of(user.username)}
+    free = {
+        field: text
+        for field, text in alike.items()
+        if getattr(user, field) is None and text and not User.objects.filter(**{field: text}).exists()
+    }
+    if free:
+        User.objects.filter(pk=user.pk).update(**free)
 
 
 def open_dollar_wallet(*, owner: User) -> None:
@@ -44,39 +89,53 @@ def open_dollar_wallet(*, owner: User) -> None:
     Wallet.objects.get_or_create(owner=owner, asset=USD, defaults={"role": WalletRole.CUSTOMER, "balance": 0})
 
 
-def sign_in(*, username: str, password: str, now: datetime) -> TokenPair:
-    """Exchange a username and password for tokens.
+def sign_in(*, username: str, password: str, now: datetime, address: str | None = None) -> TokenPair:
+    """Exchange a username and password for tokens. The address, if given, is remembered.
 
     Raises InvalidCredentials for an unknown user, a wrong password and a disabled account alike, after
-    the same amount of work.
+    the same amount of work, and HashingBusy.
     """
     user = authenticate(username=username, password=password)
-    if user is None:
+    if not isinstance(user, User):
         raise InvalidCredentials
-    return _begin_session(user, now)
+    return _begin_session(user, now, address)
 
 
 @transaction.atomic(durable=True)
-def _begin_session(user: Any, now: datetime) -> TokenPair:
+def _begin_session(user: User, now: datetime, address: str | None) -> TokenPair:
     record_event(SecurityEventKind.SIGNED_IN, user=user)
+    return _start_session(user=user, now=now, address=address)
+
+
+def _start_session(*, user: User, now: datetime, address: str | None) -> TokenPair:
+    if address:
+        remember_address(user_id=user.pk, address=address, now=now)
     return start_token_family(user=user, now=now)
 
 
 @retried_on_conflict
 @transaction.atomic(durable=True)
-def freeze_customer(*, owner_id: int) -> None:
+def freeze_customer(*, owner_id: int, decided_by_id: int | None = None) -> None:
     """Stop the customer from moving money, at once and even with valid tokens; reading stays allowed.
 
-    Waits for the wallet's lock, so that operations in progress have ended. Open orders are settled as usual.
+    Waits for the wallet's lock, so that operations in progress have ended. Open orders are settled as usual. Raises
+    OwnAccount if staff (`decided_by_id`) decide about themselves.
     """
+    _ensure_of_another(owner_id, decided_by_id)
     _set_frozen(owner_id=owner_id, frozen=True)
 
 
 @retried_on_conflict
 @transaction.atomic(durable=True)
-def unfreeze_customer(*, owner_id: int) -> None:
-    """Allow the customer to move money again."""
+def unfreeze_customer(*, owner_id: int, decided_by_id: int | None = None) -> None:
+    """Allow the customer to move money again. Raises OwnAccount if staff (`decided_by_id`) decide about themselves."""
+    _ensure_of_another(owner_id, decided_by_id)
     _set_frozen(owner_id=owner_id, frozen=False)
+
+
+def _ensure_of_another(owner_id: int, decided_by_id: int | None) -> None:
+    if owner_id == decided_by_id:
+        raise OwnAccount
 
 
 def _set_frozen(*, owner_id: int, frozen: bool) -> None:

@@ -11,7 +11,6 @@ from typing import Final
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models.functions import Lower
 
 from wallets.metrics import count_security_event_after_commit, show_security_events
 from wallets.models import SecurityEvent, SecurityEventKind, SecurityRealm, User
@@ -87,9 +86,7 @@ def record_staff_sign_in(*, user: User) -> None:
 
 def record_failed_sign_in(*, name: str) -> None:
     """Record an attempt to sign in as `name` that failed, whatever the reason."""
-    user = (
-        User.objects.annotate(lower=Lower("username")).filter(lower=name.lower()).first() if "\0" not in name else None
-    )
+    user = User.objects.spelt(name).first()
     record_event(SecurityEventKind.SIGN_IN_FAILED, user=user, name=name)
 
 

@@ -1,23 +1,31 @@
-"""Access and refresh tokens (JSON Web Tokens, RFC 7519). The refresh tokens of one sign-in form a family."""
+"""Access and refresh tokens (JSON Web Tokens, RFC 7519). The refresh tokens of one sign-in form a family.
 
-import time
+A pair of tokens is made from the family, the id of its refresh token and the time of issue, and from nothing else. So a
+refresh whose answer was lost can be answered again, although no token is stored.
+"""
+
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
+from django.conf import settings
 from django.db import transaction
 from ninja_jwt.exceptions import TokenError
-from ninja_jwt.tokens import AccessToken, RefreshToken
 
 from wallets.exceptions import TokenInvalid
 from wallets.models import SecurityEventKind, TokenFamily, User
+from wallets.runtime import clock
+from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.accounts import Principal
+from wallets.services.dated_tokens import AccessToken, RefreshToken
 from wallets.services.security_log import record_event
 
 _VERSION_CLAIM = "version"
 _FAMILY_CLAIM = "family"
+_LARGEST_ID: Final = 2**63 - 1
+_LARGEST_VERSION: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,23 +36,29 @@ class TokenPair:
     refresh: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Claims:
+    """The claims that this project reads, of the right types. `expires_at` is in Unix time."""
+
+    user_id: int
+    version: int
+    family_id: uuid.UUID
+    jti: str
+    expires_at: int
+
+
 def start_token_family(*, user: User, now: datetime) -> TokenPair:
     """Return the first pair of tokens of a new sign-in."""
-    token = _refresh_token(user, family_id=uuid.uuid4())
-    TokenFamily.objects.create(
-        id=token[_FAMILY_CLAIM],
-        user=user,
-        current_jti=token["jti"],
-        created_at=now,
-        expires_at=now + RefreshToken.lifetime,
+    family = TokenFamily.objects.create(
+        user=user, current_jti=uuid.uuid4().hex, created_at=now, expires_at=now + RefreshToken.lifetime
     )
-    return _pair(token)
+    return _current_pair(family, user=user, issued_at=now)
 
 
 def read_access_token(token: str) -> Principal:
     """Return the customer named in the token's signed claims, without a query. Raises TokenInvalid."""
     principal, expires_at = _verify_access_token(token)
-    if expires_at <= time.time():
+    if expires_at + settings.SIGN_IN.leeway_seconds <= clock.now().timestamp():
         raise TokenInvalid
     return principal
 
@@ -53,41 +67,73 @@ def read_access_token(token: str) -> Principal:
 def _verify_access_token(token: str) -> tuple[Principal, int]:
     """Return the token's customer and expiry (Unix time). Cached, because a valid signature stays valid."""
     claims = _decode(AccessToken, token)
-    user_id, version = claims.get("user_id"), claims.get(_VERSION_CLAIM)
-    if type(user_id) is not int or type(version) is not int:
-        raise TokenInvalid
-    return Principal(user_id=user_id, token_version=version), claims["exp"]
+    principal = Principal(user_id=claims.user_id, token_version=claims.version, family_id=claims.family_id)
+    return principal, claims.expires_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedIn:
+    """The customer and the sign-in named in a signed refresh token. Both may have ended by now."""
+
+    user_id: int
+    family: str
+
+
+def read_refresh_token(token: str) -> SignedIn:
+    """Return the sign-in named in the token's signed claims, without a query. Raises TokenInvalid."""
+    claims = _decode(RefreshToken, token)
+    return SignedIn(user_id=claims.user_id, family=str(claims.family_id))
 
 
 def rotate_refresh_token(*, refresh: str, now: datetime) -> TokenPair:
     """Exchange a refresh token for the next pair; the old token becomes invalid.
 
-    Raises TokenInvalid. A second use of the old token ends its whole family, because two parties hold that token.
+    Within `REFRESH_GRACE_SECONDS` the token that was replaced last yields the same pair again, because its answer may
+    have been lost. Raises TokenInvalid. Any other second use of a token ends its whole family, because two parties
+    hold that token.
     """
-    claims = _decode(RefreshToken, refresh)
-    pair = _rotate(claims=claims, now=now)
+    pair = _rotate(claims=_decode(RefreshToken, refresh), now=now)
     if pair is None:
         raise TokenInvalid
     return pair
 
 
+@retried_on_conflict
 @transaction.atomic(durable=True)
-def _rotate(*, claims: Any, now: datetime) -> TokenPair | None:
+def _rotate(*, claims: _Claims, now: datetime) -> TokenPair | None:
     """Return the next pair, or None for an invalid token. Raising would roll back the end of the family."""
     family = _lock_family(claims)
-    if family is None or family.ended_at or not family.user.is_active:
+    if family is None or family.ended_at:
         return None
-    if family.current_jti != claims["jti"] or family.user.token_version != claims.get(_VERSION_CLAIM):
+    user = User.objects.get(pk=family.user_id)  # after the wait for the family: it may have been disabled by then
+    if not user.is_active or user.token_version != claims.version:
         _end(family, now)
-        record_event(SecurityEventKind.REFRESH_REUSED, user=family.user)
         return None
-    token = _refresh_token(family.user, family_id=family.id)
-    family.current_jti = token["jti"]
+    if claims.jti == family.current_jti:
+        _replace_current_token(family, now)
+    elif not _is_within_grace(family, claims, now):
+        _end(family, now)
+        record_event(SecurityEventKind.REFRESH_REUSED, user=user)
+        return None
+    assert family.replaced_at is not None
+    return _current_pair(family, user=user, issued_at=family.replaced_at)
+
+
+def _replace_current_token(family: TokenFamily, now: datetime) -> None:
+    family.replaced_jti = family.current_jti
+    family.replaced_at = now
+    family.current_jti = uuid.uuid4().hex
     family.expires_at = now + RefreshToken.lifetime
-    family.save(update_fields=["current_jti", "expires_at"])
-    return _pair(token)
+    family.save(update_fields=["current_jti", "replaced_jti", "replaced_at", "expires_at"])
 
 
+def _is_within_grace(family: TokenFamily, claims: _Claims, now: datetime) -> bool:
+    if family.replaced_at is None or claims.jti != family.replaced_jti:
+        return False
+    return now <= family.replaced_at + settings.SIGN_IN.refresh_grace
+
+
+@retried_on_conflict
 @transaction.atomic(durable=True)
 def sign_out(*, refresh: str, user_id: int, now: datetime) -> None:
     """End the token family of `refresh`. Raises TokenInvalid, also for a token of another user."""
@@ -103,37 +149,57 @@ def prune_token_families(*, before: datetime) -> int:
     return TokenFamily.objects.filter(expires_at__lt=before).delete()[0]
 
 
-def _lock_family(claims: Any) -> TokenFamily | None:
-    try:
-        family_id = uuid.UUID(claims.get(_FAMILY_CLAIM))
-    except (TypeError, ValueError, AttributeError):
-        return None
-    return (
-        TokenFamily.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("user")
-        .filter(id=family_id)
-        .first()
-    )
+def _lock_family(claims: _Claims) -> TokenFamily | None:
+    families = TokenFamily.objects.select_for_update(no_key=True)
+    return families.filter(id=claims.family_id, user_id=claims.user_id).first()
 
 
 def _end(family: TokenFamily, now: datetime) -> None:
+    """End the family, at once for its access tokens too: whatever moves money reads `ended_at` from a locked row."""
     family.ended_at = now
     family.save(update_fields=["ended_at"])
 
 
-def _refresh_token(user: User, *, family_id: uuid.UUID) -> Any:
-    token = RefreshToken.for_user(user)
-    token[_FAMILY_CLAIM] = str(family_id)
-    token[_VERSION_CLAIM] = user.token_version
-    return token
+def _current_pair(family: TokenFamily, *, user: User, issued_at: datetime) -> TokenPair:
+    """Return the pair of the family's current refresh token. Equal arguments give equal tokens."""
+    refresh = RefreshToken.for_user(user)
+    refresh[_FAMILY_CLAIM] = str(family.id)
+    refresh[_VERSION_CLAIM] = user.token_version
+    refresh["jti"] = family.current_jti
+    # Never in the future: another host would refuse such a token.
+    refresh.set_iat(at_time=min(issued_at, clock.now()))
+    refresh.set_exp(from_time=issued_at)
+    access = refresh.access_token
+    access["jti"] = uuid.uuid5(family.id, family.current_jti).hex
+    access.set_exp(from_time=issued_at)
+    return TokenPair(access=str(access), refresh=str(refresh))
 
 
-def _pair(token: Any) -> TokenPair:
-    return TokenPair(access=str(token.access_token), refresh=str(token))
+def _decode(kind: Any, token: str) -> _Claims:
+    """Verify a token and return its claims. Raises TokenInvalid, also for signed claims of wrong types.
 
-
-def _decode(kind: Any, token: str) -> Any:
+    The library lets the errors of int() and of datetime through.
+    """
     try:
-        return kind(token)
-    except TokenError as error:
+        claims = kind(token)
+        family_id = uuid.UUID(claims.get(_FAMILY_CLAIM))
+    except (TokenError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, RecursionError) as error:
         raise TokenInvalid from error
+    user_id, version = claims.get("user_id"), claims.get(_VERSION_CLAIM)
+    jti, expires_at = claims.get("jti"), claims.get("exp")
+    are_numbers = all(type(number) is int for number in (user_id, version, expires_at))
+    if not are_numbers or not isinstance(jti, str) or not isinstance(claims.get("sub", ""), str):
+        raise TokenInvalid
+    if not 0 < user_id <= _LARGEST_ID or not 0 <= version <= _LARGEST_VERSION:
+        raise TokenInvalid
+    _ensure_begun(claims)
+    return _Claims(user_id=user_id, version=version, family_id=family_id, jti=jti, expires_at=expires_at)
+
+
+def _ensure_begun(claims: Any) -> None:
+    """Raise TokenInvalid if a token is of the future: RFC 7519, sections 4.1.5 and 4.1.6."""
+    latest = clock.now().timestamp() + settings.SIGN_IN.leeway_seconds
+    for claim in ("iat", "nbf"):
+        begins_at = claims.get(claim, 0)
+        if type(begins_at) is not int or begins_at > latest:
+            raise TokenInvalid

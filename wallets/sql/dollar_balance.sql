@@ -3,3 +3,6 @@
 SELECT wallet.balance
   FROM wallets_user customer LEFT JOIN wallets_wallet wallet ON wallet.owner_id = customer.id AND wallet.asset = %(asset)s
  WHERE customer.id = %(customer)s AND customer.token_version = %(token_version)s AND customer.is_active
+   AND (%(family)s::uuid IS NULL
+        OR EXISTS (SELECT FROM wallets_tokenfamily
+                    WHERE id = %(family)s AND user_id = %(customer)s AND ended_at IS NULL))

@@ -21,20 +21,24 @@ PROBLEM_JSON: Final = "application/problem+json"
 
 @dataclass(frozen=True)
 class ProblemKind:
-    """A status, a stable code, a title, an example of the detail, and the seconds to wait before a retry."""
+    """A status, a stable code, a title, an example of the detail, and the seconds to wait before a retry.
+
+    `refuses_body`: the connection is closed after the answer, so that nobody takes the rest of the body for a request.
+    """
 
     status: int
     code: str
     title: str
     example: str
     retry_after_seconds: int | None = None
+    refuses_body: bool = False
 
 
 Problems = Mapping[type[DomainError], ProblemKind]
 """Maps each error of an app to its kind of problem."""
 
 MALFORMED_REQUEST: Final = ProblemKind(
-    400, "malformed_request", "The request is malformed", "The request is malformed."
+    400, "malformed_request", "The request is malformed", "The request is malformed.", refuses_body=True
 )
 NOT_ALLOWED: Final = ProblemKind(403, "not_allowed", "Not allowed", "Customers cannot deposit by themselves here.")
 NOT_FOUND: Final = ProblemKind(404, "not_found", "Not found", "There is nothing here.")
@@ -42,7 +46,9 @@ METHOD_NOT_ALLOWED: Final = ProblemKind(405, "method_not_allowed", "Method not a
 BUSY: Final = ProblemKind(
     409, "busy", "Busy", "The account is busy with another request. Try again.", retry_after_seconds=1
 )
-BODY_TOO_LARGE: Final = ProblemKind(413, "body_too_large", "Body too large", "Bodies may have up to 65536 bytes.")
+BODY_TOO_LARGE: Final = ProblemKind(
+    413, "body_too_large", "Body too large", "Bodies may have up to 65536 bytes.", refuses_body=True
+)
 URI_TOO_LONG: Final = ProblemKind(414, "uri_too_long", "URI too long", "URI too long.")
 VALIDATION_ERROR: Final = ProblemKind(422, "validation_error", "Validation failed", "Some fields are not valid.")
 INTERNAL_ERROR: Final = ProblemKind(500, "internal_error", "Internal error", "Something went wrong on our side.")
@@ -52,6 +58,9 @@ UNAVAILABLE: Final = ProblemKind(
     "Temporarily unavailable",
     "The service is not available right now. Try again.",
     retry_after_seconds=1,
+)
+HASHING_BUSY: Final = ProblemKind(
+    503, "busy", "Busy", "Too many sign-ins at this moment. Try again.", retry_after_seconds=1
 )
 WITHOUT_AN_ERROR: Final = (
     MALFORMED_REQUEST,
@@ -69,10 +78,18 @@ WITHOUT_AN_ERROR: Final = (
 
 PROBLEMS: Final[Problems] = {
     MalformedJson: ProblemKind(
-        400, "malformed_json", "The body is not valid JSON", "The body must be a JSON object, in UTF-8."
+        400,
+        "malformed_json",
+        "The body is not valid JSON",
+        "The body must be a JSON object, in UTF-8.",
+        refuses_body=True,
     ),
     UnsupportedMediaType: ProblemKind(
-        415, "unsupported_media_type", "Unsupported media type", "The body must be sent as application/json."
+        415,
+        "unsupported_media_type",
+        "Unsupported media type",
+        "The body must be sent as application/json.",
+        refuses_body=True,
     ),
 }
 
@@ -124,6 +141,8 @@ def answer_problem(
     answer = HttpResponse(json.dumps(body), status=kind.status, content_type=PROBLEM_JSON)
     if kind.retry_after_seconds is not None:
         answer["Retry-After"] = str(kind.retry_after_seconds)
+    if kind.refuses_body:
+        answer["Connection"] = "close"
     if kind.status == HTTPStatus.UNAUTHORIZED:
         answer["WWW-Authenticate"] = "Bearer"
     return answer

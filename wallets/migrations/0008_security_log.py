@@ -26,7 +26,7 @@ DROP FUNCTION wallets_refuse_log_change();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('wallets', '0004_fewer_indexes'),
+        ('wallets', '0007_revocation_and_usernames'),
     ]
 
     operations = [

@@ -1,0 +1,50 @@
+"""Forms of users that never rename anybody: Django's own would normalise each name that is saved."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.core.exceptions import ValidationError
+
+from wallets.exceptions import DomainError
+from wallets.models import User
+from wallets.services.accounts import accept_new_name
+
+
+class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]  # for our User
+    """Adds a user. Staff may choose a reserved name."""
+
+    class Meta(AdminUserCreationForm.Meta):
+        field_classes = {"username": forms.CharField}
+
+    def clean_username(self) -> str:
+        return _accept(self.cleaned_data["username"], of=None, for_staff=True)
+
+
+class UserForm(UserChangeForm):  # type: ignore[type-arg]  # for our User
+    """Changes a user. A name that stays as it is needs to keep no rule, so that everybody can be disabled."""
+
+    class Meta(UserChangeForm.Meta):
+        field_classes = {"username": forms.CharField}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "username" in self.fields:
+            self.fields["username"].strip = False  # type: ignore[attr-defined]  # a CharField
+
+    def clean_username(self) -> str:
+        name: str = self.cleaned_data["username"]
+        if name == self.instance.username:
+            return name
+        return _accept(name, of=self.instance, for_staff=self.instance.is_staff)
+
+    def _get_validation_exclusions(self) -> set[str]:
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]  # Django's hook
+        return excluded if "username" in self.changed_data else {*excluded, "username"}
+
+
+def _accept(username: str, *, of: User | None, for_staff: bool) -> str:
+    try:
+        return accept_new_name(username, of=of, for_staff=for_staff)
+    except DomainError as error:
+        raise ValidationError(str(error)) from error
