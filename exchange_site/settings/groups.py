@@ -11,6 +11,7 @@ POOLS = configuration.pools
 PRICES = configuration.prices
 REDIS = configuration.redis
 RISK = configuration.risk
+SERVING = configuration.serving
 SETTLEMENT = configuration.settlement
 TO_DO = configuration.to_do
 VENUE = configuration.venue
