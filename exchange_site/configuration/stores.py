@@ -55,7 +55,8 @@ class Postgres(Group):
     prepare: bool = variable(
         "POSTGRES_PREPARE",
         "True",
-        "prepares repeated statements once per connection; `False` behind a PgBouncer older than 1.21",
+        "prepares repeated statements once per connection; `False` behind a PgBouncer older than 1.21, or one without "
+        "`max_prepared_statements`",
         unit="switch",
     )
     statement_timeout_ms: CountOrZero = variable(
@@ -64,6 +65,11 @@ class Postgres(Group):
         "aborts slower statements; 0 for no limit, as large migrations need",
         unit="milliseconds",
     )
+
+    @property
+    def silence_seconds(self) -> float | None:
+        """How long the API waits for a statement: a second longer than Postgres itself; None for no limit."""
+        return self.statement_timeout_ms / 1000 + 1 if self.statement_timeout_ms else None
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

@@ -23,6 +23,7 @@ from settlement.to_do.readers import count_to_do
 from trading.models import OrderState
 from trading.selectors.orders import summarise_open_orders
 from trading.selectors.pools import sum_pools
+from wallets.runtime.lost_connections import is_lost
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +43,11 @@ class WithDatabase(CollectorRegistry):
         for read in _READERS:
             try:
                 found += read(timezone.now())
-            except (OperationalError, InterfaceError) as error:
-                logger.warning("metrics: the database did not answer: %s", type(error).__name__)
-                is_up, found = False, []
-                break
-            except Exception:
+            except Exception as error:
+                if isinstance(error, OperationalError | InterfaceError) or is_lost(error):
+                    logger.warning("metrics: the database did not answer: %s", type(error).__name__)
+                    is_up, found = False, []
+                    break
                 logger.exception("metrics: %s failed; the other gauges go on", read.__name__)
                 count_failed_item(what="gauges")
         reachable.add_metric([], float(is_up))

@@ -28,6 +28,7 @@ from settlement.queue import list_failed_jobs
 from settlement.selectors.pauses import pauses_in_force
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
 from trading.models import WAITING, Coin, Order, OrderState
+from wallets.runtime.lost_connections import is_lost
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +52,9 @@ def count_to_do(*, now: datetime) -> dict[ConcernKind, int]:
 def _read(kind: ConcernKind, now: datetime) -> list[Concern]:
     try:
         return list(_READERS[kind](now))
-    except (OperationalError, InterfaceError):  # the database is away: no kind can be read
-        raise
     except Exception as error:
+        if isinstance(error, OperationalError | InterfaceError) or is_lost(error):
+            raise  # the database is away: no kind can be read
         count_failed_item(what="to do")
         logger.exception("to do: rows of the kind %s cannot be read", kind.value)
         reason = f"these rows cannot be read: {type(error).__name__}"
