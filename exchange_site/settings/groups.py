@@ -14,6 +14,7 @@ PRICES = configuration.prices
 REDIS = configuration.redis
 RISK = configuration.risk
 SECURITY_LOG = configuration.security_log
+SERVING = configuration.serving
 SETTLEMENT = configuration.settlement
 SIGN_IN = configuration.sign_in
 TO_DO = configuration.to_do
