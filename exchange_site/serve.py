@@ -25,6 +25,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from exchange_site.configuration import Configuration
+from exchange_site.database.role_check import refuse_unfit_role
 
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 _GRACE_SECONDS: Final = 10
@@ -35,6 +36,8 @@ _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 def main() -> None:
     """Serve until SIGTERM, then finish the requests under way."""
     serving = Configuration.read(os.environ).serving
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
+    refuse_unfit_role()
     with _folder_of_metrics():
         Granian(
             "exchange_site.serve:load",

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.kinds import CountOrZero, Host
+from exchange_site.configuration.kinds import Count, CountOrZero, Host
 from exchange_site.configuration.variables import PARSED, Group, variable
 
 
@@ -13,8 +13,14 @@ class Postgres(Group):
     title: ClassVar[str] = "Postgres and Redis"
 
     name: str = variable("POSTGRES_DB", "crypto_exchange", "name of the database")
-    user: str = variable("POSTGRES_USER", "postgres", "user of the database")
-    password: str = variable("POSTGRES_PASSWORD", "", "password of this user", secret=True)
+    user: str = variable("POSTGRES_USER", "postgres", "role of web and worker, which `migrate` makes")
+    password: str = variable("POSTGRES_PASSWORD", "", "password of this role", secret=True)
+    owner_user: str = variable(
+        "POSTGRES_OWNER_USER",
+        "",
+        "role that owns the tables, for `migrate` and `database_roles`; never set it for web and worker",
+    )
+    owner_password: str = variable("POSTGRES_OWNER_PASSWORD", "", "password of this role", secret=True)
     host: Host = variable(
         "POSTGRES_HOST",
         "",
@@ -34,12 +40,15 @@ class Postgres(Group):
         "prepares repeated statements once per connection; `False` behind a PgBouncer older than 1.21",
         unit="switch",
     )
-    statement_timeout_ms: CountOrZero = variable(
+    statement_timeout_ms: Count = variable(
         "POSTGRES_STATEMENT_TIMEOUT_MS",
         "5000",
-        "aborts slower statements; 0 for no limit, as large migrations need",
+        "aborts slower statements of web and worker; after a change run `manage.py database_roles`",
         unit="milliseconds",
     )
+
+    lock_timeout_ms: ClassVar[int] = 2_000
+    idle_in_transaction_timeout_ms: ClassVar[int] = 10_000
 
 
 @dataclass(frozen=True, config=PARSED)

@@ -4,12 +4,8 @@ from exchange_site.settings.environment import configuration
 
 _POSTGRES = configuration.postgres
 
-# Timeouts in milliseconds. Only workers use the pool: each thread of the API keeps a connection, see
-# exchange_site.serve.
-_TIMEOUTS = (
-    f"-c statement_timeout={_POSTGRES.statement_timeout_ms}"
-    " -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
-)
+# Only workers use the pool: each thread of the API keeps a connection, see exchange_site.serve. The timeouts belong to
+# the role, see exchange_site.database.timeouts.
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
@@ -25,7 +21,6 @@ DATABASES = {
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "application_name": "crypto-exchange",
-            "options": _TIMEOUTS,
             # Each connection parses and plans a repeated statement once.
             "server_side_binding": _POSTGRES.prepare,
             "prepare_threshold": 5 if _POSTGRES.prepare else None,

@@ -8,6 +8,7 @@ JOBS = configuration.jobs
 LIMITS = configuration.limits
 METRICS = configuration.metrics
 POOLS = configuration.pools
+POSTGRES = configuration.postgres
 PRICES = configuration.prices
 REDIS = configuration.redis
 RISK = configuration.risk

@@ -7,6 +7,7 @@ from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app, connector_params
 from procrastinate.contrib.django.management.commands.procrastinate import Command as ProcrastinateCommand
 
+from exchange_site.database.role_check import refuse_unfit_role
 from exchange_site.metrics.workers import serve_metrics
 from settlement.venues.registry import load_markets
 
@@ -19,6 +20,7 @@ class Command(ProcrastinateCommand):
         if options.get("command") != "worker":
             super().handle(*args, **options)
             return
+        refuse_unfit_role()
         load_markets()
         if settings.METRICS.worker_port:
             serve_metrics(port=settings.METRICS.worker_port)
