@@ -26,6 +26,7 @@ from granian.log import LogLevels
 
 from exchange_site.configuration import Configuration
 from exchange_site.database.role_check import refuse_unfit_role
+from exchange_site.seeding.published import refuse_published_password
 
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 _GRACE_SECONDS: Final = 10
@@ -35,9 +36,10 @@ _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 def main() -> None:
     """Serve until SIGTERM, then finish the requests under way."""
-    serving = Configuration.read(os.environ).serving
+    serving = Configuration.read_or_exit(os.environ).serving
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
     refuse_unfit_role()
+    refuse_published_password()
     with _folder_of_metrics():
         Granian(
             "exchange_site.serve:load",

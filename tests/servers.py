@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from exchange_site.configuration import resolve_environment
 from exchange_site.stack.environment import owner_variables, postgres_variables, redis_variables
 from exchange_site.stack.servers import prepare_postgres, prepare_redis, stop_server
 
@@ -26,17 +27,21 @@ def _start_servers():
     folder = Path(tempfile.mkdtemp(prefix="crypto-exchange-tests-"))
     folder.chmod(0o755)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    if not os.environ.get("POSTGRES_HOST"):
+    given = resolve_environment(os.environ)
+    if not given.get("POSTGRES_HOST"):
         postgres = prepare_postgres(folder, durable=False)
         _children.append(postgres.start())
         os.environ.update({**postgres_variables(postgres), **owner_variables(postgres)})
-    elif not os.environ.get("POSTGRES_OWNER_USER"):
+    elif not given.get("POSTGRES_OWNER_USER"):
         # The given role makes the tests' databases, and another one uses them.
-        given = {"USER": "postgres", "PASSWORD": ""}
-        os.environ.update({f"POSTGRES_OWNER_{n}": os.environ.get(f"POSTGRES_{n}", v) for n, v in given.items()})
+        single = {name: value for name, value in given.items() if name.startswith("POSTGRES_")}
+        os.environ.pop("DATABASE_URL", None)
+        os.environ.update(single)
+        os.environ["POSTGRES_OWNER_USER"] = given.get("POSTGRES_USER", "postgres")
+        os.environ["POSTGRES_OWNER_PASSWORD"] = given.get("POSTGRES_PASSWORD", "")
         os.environ.update(POSTGRES_USER="crypto_exchange_tests", POSTGRES_PASSWORD=secrets.token_urlsafe(24))
     # The processes of pytest-xdist share Postgres, each with its own database. Each needs its own Redis.
-    if not os.environ.get("REDIS_HOST") or _OWN_REDIS in os.environ:
+    if not given.get("REDIS_HOST") or _OWN_REDIS in os.environ:
         redis = prepare_redis(folder, durable=False)
         _children.append(redis.start())
         os.environ.update({**redis_variables(redis), _OWN_REDIS: "yes"})

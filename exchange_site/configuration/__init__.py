@@ -7,20 +7,21 @@ docs/configuration.md from its declarations.
 from collections.abc import Mapping
 from typing import Final, Self, cast
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from exchange_site.configuration.combinations import judge
 from exchange_site.configuration.customers import Deposits, Limits, SignIn
+from exchange_site.configuration.objections import Objection, error_of, explain, read_objections
 from exchange_site.configuration.settlement import Jobs, Settlement, ToDo, Venue
 from exchange_site.configuration.shop import Pools, Prices, Risk
-from exchange_site.configuration.site import DEVELOPMENT_SECRET, Development, Django, Metrics, Serving
+from exchange_site.configuration.site import Development, Django, Metrics, Serving
+from exchange_site.configuration.sources import resolve
 from exchange_site.configuration.stores import Postgres, Redis
 from exchange_site.configuration.variables import Group, Variable, list_variables
 
-_SHORTEST_SECRET: Final = 32
-
 
 class Configuration(BaseModel):
-    """All groups, in the order of docs/configuration.md. In production it refuses missing or public secrets."""
+    """All groups, in the order of docs/configuration.md."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -43,34 +44,69 @@ class Configuration(BaseModel):
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
-        """Parse an environment. Raises ValidationError, which names the variables that are wrong."""
-        variables = dict(environment)
+        """Parse an environment, with the files and URLs that it names, and judge the values together.
+
+        Raises ValidationError with every sentence at once: about values of a wrong form, and about combinations that
+        are refused (`combinations.py`). It repeats no value of a secret.
+        """
+        found = resolve(environment, secrets=SECRETS)
+        configuration, wrong = cls._parse_usable(found.variables)
+        objections = [*found.objections, *wrong]
+        named = {each.variable for each in objections}
+        judged = judge(configuration, secrets=_secrets_of(configuration))
+        objections += [each for each in judged if each.variable not in named]
+        if objections:
+            raise error_of(objections)
+        return configuration
+
+    @classmethod
+    def read_or_exit(cls, environment: Mapping[str, str]) -> Self:
+        """Parse an environment; end the process with exit code 1 if it is refused, and print only the sentences."""
+        try:
+            return cls.read(environment)
+        except ValidationError as error:
+            raise SystemExit(explain(error)) from None
+
+    @classmethod
+    def _parse_usable(cls, variables: Mapping[str, str]) -> tuple[Self, list[Objection]]:
+        """Parse the values that have the right form, so that these can be judged, and return what the others lack."""
+        objections: list[Objection] = []
+        while True:
+            try:
+                return cls._parse(variables), objections
+            except ValidationError as error:
+                objections += read_objections(error)
+            wrong = {each.variable for each in objections}
+            if not wrong & variables.keys():
+                raise error_of(objections)
+            variables = {name: value for name, value in variables.items() if name not in wrong}
+
+    @classmethod
+    def _parse(cls, variables: Mapping[str, str]) -> Self:
         if not TypeAdapter(Django).validate_python(variables).debug:
             variables = {**_IN_PRODUCTION, **variables}
         return cls.model_validate(dict.fromkeys(cls.model_fields, variables))
 
-    @model_validator(mode="after")
-    def refuse_development_secrets_in_production(self) -> Self:
-        """Refuse public or short secrets in production: they would let anybody forge tokens and empty wallets."""
-        if self.django.debug:
-            return self
-        secrets = {"SECRET_KEY": self.django.secret_key, "JWT_SECRET_KEY": self.django.jwt_secret_key}
-        for name, value in secrets.items():
-            is_example = value == DEVELOPMENT_SECRET or value.startswith("change-me")
-            if is_example or len(value) < _SHORTEST_SECRET:
-                raise ValueError(f"{name} must be set to a secret of {_SHORTEST_SECRET} characters or more")
-        if self.django.secret_key == self.django.jwt_secret_key:
-            raise ValueError("JWT_SECRET_KEY must differ from SECRET_KEY")
-        if not self.postgres.password:
-            raise ValueError("POSTGRES_PASSWORD must be set")
-        if self.development.failpoints:
-            raise ValueError("FAILPOINTS are for tests: they end the process")
-        return self
+
+def resolve_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment with the values of the files and URLs that it names. What cannot be used is left out."""
+    return resolve(environment, secrets=SECRETS).variables
+
+
+def _secrets_of(configuration: Configuration) -> dict[str, str]:
+    """Return the secrets that are set, by the names of their variables."""
+    values = {
+        str(field.validation_alias): getattr(group, name)
+        for group in dict(configuration).values()
+        for name, field in type(group).__pydantic_fields__.items()
+    }
+    return {name: values[name] for name in SECRETS if values[name] and not name.endswith("_URL")}
 
 
 GROUPS: Final = tuple(cast("type[Group]", field.annotation) for field in Configuration.model_fields.values())
 
 VARIABLES: Final[dict[str, Variable]] = {each.name: each for group in GROUPS for each in list_variables(group)}
+SECRETS: Final = tuple(each.name for each in VARIABLES.values() if each.words.get("secret"))
 _IN_PRODUCTION: Final = {
     each.name: each.words["in_production"] for each in VARIABLES.values() if "in_production" in each.words
 }

@@ -6,12 +6,24 @@ from textwrap import wrap
 from typing import Final
 
 from exchange_site.configuration import GROUPS
+from exchange_site.configuration.ceilings import CEILINGS
+from exchange_site.configuration.combinations import ALWAYS, PRODUCTION
+from exchange_site.configuration.rules import Rule
 from exchange_site.configuration.variables import Group, Variable, list_variables
 
 _BEGIN: Final = "<!-- From here on written by `task docs`, from exchange_site/configuration. -->\n"
 _END: Final = "<!-- To here. -->\n"
 _TABLE: Final = "| variable | default | unit | what it does, and when to change it |\n|---|---|---|---|\n"
 _WIDTH: Final = 120
+_ALWAYS: Final = (
+    "A process whose configuration is refused prints all sentences that apply and ends with exit code 1. In development"
+    " and in production:"
+)
+_IN_PRODUCTION: Final = (
+    "With `DEBUG=False`, besides. No secret may be the same as another one. A *real venue* is one that is neither the"
+    " simulator (`EXCHANGE_URL` on this machine or a private network) nor a sandbox (`EXCHANGE_SANDBOX`)."
+)
+_CEILINGS: Final = "With `DEBUG=False` and without `LOAD_TEST=True`, which a real venue forbids:"
 _EXAMPLE: Final = (
     "Every variable that the project reads, with its development default. The project does not read this file:"
     " export the variables that you need, or hand the file to your process manager. Written by `task docs`."
@@ -22,7 +34,7 @@ def render_page(page: str) -> str:
     """Return docs/configuration.md with new tables between its two marker comments, and the prose unchanged."""
     before, rest = page.split(_BEGIN)
     _, after = rest.split(_END)
-    sections = "\n".join(_section(title, groups) for title, groups in _titled())
+    sections = "\n".join([_refused(), *(_section(title, groups) for title, groups in _titled())])
     return f"{before}{_BEGIN}\n{sections}\n{_END}{after}"
 
 
@@ -30,6 +42,22 @@ def render_example() -> str:
     """Return config.example.env. Variables are commented out if their default depends on DEBUG or other variables."""
     parts = (_example(title, groups) for title, groups in _titled())
     return _comment(_EXAMPLE) + "".join(parts)
+
+
+def _refused() -> str:
+    """Return the section with the sentences of all rules about combinations."""
+    lists = [(_ALWAYS, ALWAYS), (_IN_PRODUCTION, PRODUCTION), (_CEILINGS, CEILINGS)]
+    parts = [f"{_wrapped(intro)}\n{''.join(map(_bullet, rules))}" for intro, rules in lists]
+    return "## What is refused at start\n\n" + "\n".join(parts)
+
+
+def _bullet(each: Rule) -> str:
+    text = each.sentence.replace(each.variable, f"`{each.variable}`", 1).replace("*", r"\*")
+    return "\n".join(wrap(text, _WIDTH, initial_indent="- ", subsequent_indent="  ")) + "\n"
+
+
+def _wrapped(text: str) -> str:
+    return "\n".join(wrap(text, _WIDTH)) + "\n"
 
 
 def _titled() -> Iterator[tuple[str, list[type[Group]]]]:

@@ -3,9 +3,10 @@
 from datetime import timedelta
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 
 def _split(text: str) -> list[str]:
@@ -14,6 +15,19 @@ def _split(text: str) -> list[str]:
 
 def _parse_networks(text: str) -> list[IPv4Network | IPv6Network]:
     return [ip_network(part) for part in _split(text)]
+
+
+def _parse_host(text: str) -> str:
+    """Return a host name, an address without brackets, or the folder of a Unix socket."""
+    host = text.strip().removeprefix("[").removesuffix("]") or "127.0.0.1"
+    is_address = host.count(":") > 1
+    if any(mark in host for mark in ("@", ",", " ")) or (":" in host and not is_address):
+        raise ValueError("Input should be a host name or address, without user and port")
+    return host
+
+
+def _parse_hosts(text: str) -> list[str]:
+    return [_parse_host(part) for part in _split(text) or [""]]
 
 
 def _duration(unit: str, number: type[float] = float) -> BeforeValidator:
@@ -28,11 +42,28 @@ def _duration(unit: str, number: type[float] = float) -> BeforeValidator:
     return BeforeValidator(parse)
 
 
+def _check_zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError) as error:  # unknown, outside of the folder of zones, or that folder
+        raise ValueError("Input should be the name of a time zone, such as Europe/Berlin") from error
+    return text
+
+
 _NOTHING: Final = timedelta(0)
 
 Names = Annotated[list[str], BeforeValidator(_split)]
 Networks = Annotated[list[IPv4Network | IPv6Network], BeforeValidator(_parse_networks)]
-Host = Annotated[str, BeforeValidator(lambda text: text or "127.0.0.1")]
+Host = Annotated[str, BeforeValidator(_parse_host)]
+Hosts = Annotated[list[str], BeforeValidator(_parse_hosts)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Ports = Annotated[list[Port], BeforeValidator(lambda text: _split(text) or ["5432"])]
+SslMode = Annotated[
+    Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
+    BeforeValidator(lambda text: text or "prefer"),
+]
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)]
+Zone = Annotated[str, AfterValidator(_check_zone)]
 Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/[smhd]$")]
 """A number of calls per second, minute, hour or day, such as `60/m`."""
 Dollars = Annotated[Decimal, Field(gt=0, decimal_places=2)]

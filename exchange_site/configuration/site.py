@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.kinds import Count, Names, Networks
+from exchange_site.configuration.kinds import Count, LogLevel, Names, Networks, Port, Zone
 from exchange_site.configuration.variables import PARSED, Group, variable
 
 DEVELOPMENT_SECRET: Final = "development-only-secret-do-not-use-in-production-0000"  # noqa: S105  refused where DEBUG is off
@@ -39,7 +39,9 @@ class Django(Group):
     debug: bool = variable(
         "DEBUG", "True", "`False` in production; some variables below have other defaults then", unit="switch"
     )
-    log_level: str = variable("LOGLEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`; use `DEBUG` to find a fault")
+    log_level: LogLevel = variable(
+        "LOGLEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`; use `DEBUG` to find a fault"
+    )
     allowed_hosts: Names = variable(
         "ALLOWED_HOSTS",
         "localhost,127.0.0.1,[::1]",
@@ -58,7 +60,7 @@ class Django(Group):
     cors_allowed_origins: Names = variable(
         "CORS_ALLOWED_ORIGINS", "", "web pages that may call the API from a browser", unit="origins"
     )
-    time_zone: str = variable("TIME_ZONE", "UTC", "used on the admin's pages; the API always uses UTC", unit="zone")
+    time_zone: Zone = variable("TIME_ZONE", "UTC", "used on the admin's pages; the API always uses UTC", unit="zone")
 
 
 @dataclass(frozen=True, config=PARSED)
@@ -68,7 +70,7 @@ class Serving(Group):
     bind_address: str = variable(
         "BIND_ADDRESS", "127.0.0.1", "address on which the API listens; the image sets `0.0.0.0`", unit="address"
     )
-    port: int = variable("PORT", "8000", "port on which the API listens; change it for a second stack", unit="port")
+    port: Port = variable("PORT", "8000", "port on which the API listens; change it for a second stack", unit="port")
     web_workers: Count = variable(
         "WEB_WORKERS", "2", "processes of one API instance; about one per processor", unit="processes"
     )
@@ -122,8 +124,14 @@ class Development(Group):
         "places where tests end or freeze a process, such as `claim.committed=kill,attempt.sent=stop`;"
         " refused in production",
     )
+    load_test: bool = variable(
+        "LOAD_TEST",
+        "False",
+        "for load tests: production starts with limits that protect nothing; refused with a real venue",
+        unit="switch",
+    )
     failpoints_dir: Path = variable("FAILPOINTS_DIR", ".data/failpoints", "records the fired failpoints", unit="folder")
-    simulator_port: int = variable(
+    simulator_port: Port = variable(
         "SIMULATOR_PORT",
         "9100",
         "port of the exchange simulator; if it is unset and 9100 is taken, `task` commands use a free port",

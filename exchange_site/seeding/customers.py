@@ -4,12 +4,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from exchange_site.seeding.published import ADMIN_PASSWORD, ADMIN_USERNAME
 from wallets.models import User
 from wallets.services.accounts import open_dollar_wallet
 from wallets.services.cash import book_opening_deposit
 
-ADMIN_USERNAME: Final = "admin"
-ADMIN_PASSWORD: Final = "new_password"  # noqa: S105  the documented development login; the seeder refuses to run in production
 OPENING_BALANCE: Final = Decimal("1000.00")
 _PREFIX: Final = "customer"
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from exchange_site.settings.environment import configuration
 
 AUTH_USER_MODEL = "wallets.User"
+AUTHENTICATION_BACKENDS = ["exchange_site.seeding.sign_in.RefusePublishedPassword"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
 ]

@@ -12,11 +12,15 @@ DATABASES = {
         "NAME": _POSTGRES.name,
         "USER": _POSTGRES.user,
         "PASSWORD": _POSTGRES.password,
-        "HOST": _POSTGRES.host,
-        "PORT": str(_POSTGRES.port),
+        "HOST": ",".join(_POSTGRES.hosts),
+        "PORT": ",".join(map(str, _POSTGRES.ports)),
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
+            # For each host. The first that accepts writes is taken, so a standby or a demoted primary never is.
             "connect_timeout": 2,
+            "target_session_attrs": "read-write",
+            "sslmode": _POSTGRES.sslmode,
+            **({"sslrootcert": _POSTGRES.sslrootcert} if _POSTGRES.sslrootcert else {}),
             "keepalives_idle": 30,
             "keepalives_interval": 5,
             "keepalives_count": 3,

@@ -34,6 +34,9 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "procrastinate": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
+        # At DEBUG these write signed URLs, and headers with the venue's key.
+        "ccxt": {"level": "INFO"},
+        "urllib3": {"level": "INFO"},
     },
 }
 # The formats above use neither thread nor process nor line of code, and finding these is half of a record's cost:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from exchange_site.configuration import resolve_environment
 from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
 from exchange_site.stack.processes import free_port, is_free, local_url
 from exchange_site.stack.servers import POSTGRES_OWNER, POSTGRES_USER, Server, prepare_postgres, prepare_redis
@@ -23,11 +24,12 @@ def prepare_environment(folder: Path) -> tuple[list[Server], dict[str, str]]:
     """
     environment: dict[str, str] = {"DATA_DIR": str(folder), "PORT": os.environ.get("PORT", "8000")}
     servers: list[Server] = []
-    if not os.environ.get("POSTGRES_HOST"):
+    given = resolve_environment(os.environ)
+    if not given.get("POSTGRES_HOST"):
         postgres = prepare_postgres(folder)
         servers.append(postgres)
         environment |= {**postgres_variables(postgres), **owner_variables(postgres)}
-    if not os.environ.get("REDIS_HOST"):
+    if not given.get("REDIS_HOST"):
         redis = prepare_redis(folder)
         servers.append(redis)
         environment |= redis_variables(redis)

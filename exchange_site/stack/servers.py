@@ -13,7 +13,9 @@ from typing import Any, Final
 
 import psycopg
 import redis
+from psycopg.conninfo import make_conninfo
 
+from exchange_site.configuration import resolve_environment
 from exchange_site.stack.binaries import (
     VALKEY,
     hand_over,
@@ -152,28 +154,32 @@ def connect(variables: Mapping[str, str], *, database: str | None = None) -> "ps
 
     Missing variables have their defaults.
     """
+    variables = resolve_environment(variables)
+    given = {name: variables.get(f"POSTGRES_{name.upper()}") for name in ("sslmode", "sslrootcert")}
+    given["target_session_attrs"] = "read-write" if "," in variables["POSTGRES_HOST"] else None
     role = "POSTGRES_OWNER" if variables.get("POSTGRES_OWNER_USER") else "POSTGRES"
-    return psycopg.connect(
+    address = make_conninfo(
         host=variables["POSTGRES_HOST"],
-        port=int(variables.get("POSTGRES_PORT", "5432")),
+        port=variables.get("POSTGRES_PORT") or "5432",
         user=variables.get(f"{role}_USER", POSTGRES_OWNER),
         password=variables.get(f"{role}_PASSWORD", ""),
         dbname=database or _database(variables),
-        autocommit=True,
         connect_timeout=5,
+        **{name: value for name, value in given.items() if value},
     )
+    return psycopg.connect(address, autocommit=True)
 
 
 def create_database(variables: Mapping[str, str]) -> None:
     """Create the database that the POSTGRES_ variables name, if it is missing."""
-    name = _database(variables)
+    name = _database(resolve_environment(variables))
     with connect(variables, database="postgres") as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
 
 
 def _database(variables: Mapping[str, str]) -> str:
-    return variables.get("POSTGRES_DB", "crypto_exchange")
+    return variables.get("POSTGRES_DB") or "crypto_exchange"
 
 
 def _home(data_dir: Path) -> Path:

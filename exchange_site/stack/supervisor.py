@@ -62,13 +62,13 @@ def run_stack() -> None:
         _refuse_taken_port("SIMULATOR_PORT", default="9100")
     servers, prepared = prepare_environment(folder)
     environment, owner = split_owner(prepared)
-    _, owner = split_owner({**os.environ, **owner})
+    inherited = split_owner(os.environ)[1]
     os.environ.update(environment)
-    for name in owner:
-        os.environ.pop(name, None)
+    for name in inherited:
+        del os.environ[name]
     os.environ[MARK] = str(folder)
     os.environ["SUPERVISOR_SOCKET"] = str(_socket_path(folder))
-    for name, variables in ((ENVIRONMENT_FILE, environment), (OWNER_FILE, owner)):
+    for name, variables in ((ENVIRONMENT_FILE, environment), (OWNER_FILE, owner or inherited)):
         write_private(folder / name, "".join(f"{variable}={value}\n" for variable, value in variables.items()))
     for name in (READY, FAILED):
         (folder / name).unlink(missing_ok=True)

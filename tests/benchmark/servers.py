@@ -53,6 +53,7 @@ _PRODUCTION: Final = {
     "DEBUG": "False",
     "SECURE_SSL_REDIRECT": "False",
     "ALLOWED_HOSTS": "127.0.0.1",
+    "LOAD_TEST": "True",
 }
 
 

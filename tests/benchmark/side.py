@@ -39,6 +39,7 @@ _SETTINGS: Final = {
     "DEBUG": "False",
     "SECURE_SSL_REDIRECT": "False",
     "ALLOWED_HOSTS": "127.0.0.1",
+    "LOAD_TEST": "True",
     "SELF_SERVICE_DEPOSITS": "True",
     "WEB_WORKERS": "2",
     "PYTHONHASHSEED": "0",  # chance would lay dictionaries out in another way on each side

@@ -57,8 +57,14 @@ class TestSeeder:
         with pytest.raises(CommandError, match="production"):
             run("seeder")
         assert not User.objects.exists()
-        run("seeder", "--force")
-        assert User.objects.exists()
+        assert not Coin.objects.exists()
+
+    def test_opens_no_account_with_a_public_password_in_production(self, settings):
+        settings.DEBUG = False
+        run("seeder", "--force", "--user", "1")
+        assert Coin.objects.count() == len(SEED_COINS)
+        assert not User.objects.filter(is_staff=True).exists()
+        assert not User.objects.get().has_usable_password()
 
 
 def test_show_urls_lists_every_path():

@@ -1,20 +1,170 @@
 """docs/configuration.md and config.example.env agree with the code; production refuses unsafe values."""
 
+import itertools
+import os
 import re
+import subprocess
+from secrets import token_hex, token_urlsafe
 
 import pytest
+from django.core.management import CommandError, call_command
 from pydantic import ValidationError
 
 from exchange_site.configuration import VARIABLES, Configuration
+from exchange_site.configuration.ceilings import CEILINGS
+from exchange_site.configuration.combinations import ALWAYS
+from exchange_site.configuration.combinations import PRODUCTION as PRODUCTION_RULES
+from exchange_site.configuration.objections import read_objections
 from exchange_site.configuration.site import DEVELOPMENT_SECRET
 from exchange_site.management.commands import configuration as command
-from exchange_site.stack.processes import PROJECT
+from exchange_site.stack.processes import API, PROJECT, WORKER, manage
 
 PACKAGES = ("exchange_site", "settlement", "trading", "wallets")
 SECRETS = ("SECRET_KEY", "JWT_SECRET_KEY")
-PRODUCTION = {"DEBUG": "False", "SECRET_KEY": 32 * "s", "JWT_SECRET_KEY": 32 * "j", "POSTGRES_PASSWORD": "p"}
+SHARED = (*SECRETS, "METRICS_TOKEN", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "EXCHANGE_API_SECRET")
+EVERYWHERE = "0.0.0.0"  # noqa: S104  it is refused
+SIMULATOR = "http://127.0.0.1:9100"
+PRODUCTION = {
+    "DEBUG": "False",
+    "SECRET_KEY": "k7Yq2mZ0vRw9tB4xLd8sHc3fJn6gPe1u",
+    "JWT_SECRET_KEY": "Wv5bT1nQz8rKx3mC7yLj0hGd4sFp9aEo",
+    "POSTGRES_PASSWORD": "vX3pQ9rTm2Lk",
+}
 # Variables whose default depends on DEBUG or on another variable.
 DERIVED = sorted(name for name, each in VARIABLES.items() if each.default is None or "in_production" in each.words)
+
+# Values that production refuses, and the variables with which its sentences begin.
+DANGEROUS = [
+    ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
+    ({"ALLOWED_HOSTS": "shop.example.org,*"}, "ALLOWED_HOSTS"),
+    ({"ALLOWED_HOSTS": "*.example.org"}, "ALLOWED_HOSTS ALLOWED_HOSTS"),
+    ({"ALLOWED_HOSTS": ".com"}, "ALLOWED_HOSTS"),
+    ({"ALLOWED_HOSTS": ".co.uk"}, "ALLOWED_HOSTS"),
+    ({"ALLOWED_HOSTS": ".github.io"}, "ALLOWED_HOSTS"),
+    ({"ALLOWED_HOSTS": "."}, "ALLOWED_HOSTS"),
+    ({"ALLOWED_HOSTS": EVERYWHERE}, "ALLOWED_HOSTS"),
+    ({"ALLOWED_HOSTS": "[::]"}, "ALLOWED_HOSTS"),
+    ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS"),
+    ({"ALLOWED_HOSTS": " , "}, "ALLOWED_HOSTS"),
+    ({"ALLOWED_HOSTS": "https://shop.example.org"}, "ALLOWED_HOSTS"),
+    ({"ALLOWED_HOSTS": "shop.example.org:443"}, "ALLOWED_HOSTS"),
+    ({"TRUSTED_PROXIES": "0.0.0.0/0"}, "TRUSTED_PROXIES"),
+    ({"TRUSTED_PROXIES": "::/0"}, "TRUSTED_PROXIES"),
+    ({"TRUSTED_PROXIES": "10.0.0.1,0.0.0.0/1,128.0.0.0/1"}, "TRUSTED_PROXIES"),
+    ({"TRUSTED_PROXIES": "1.0.0.0/8"}, "TRUSTED_PROXIES"),
+    ({"TRUSTED_PROXIES": ",".join(f"{number}.0.0.0/9" for number in range(1, 100))}, "TRUSTED_PROXIES"),
+    ({"TRUSTED_PROXIES": "2000::/3"}, "TRUSTED_PROXIES"),
+    ({"TRUSTED_PROXIES": "::ffff:0:0/96"}, "TRUSTED_PROXIES"),
+    ({"TRUSTED_PROXIES": "::/80"}, "TRUSTED_PROXIES"),
+    ({"METRICS_NETWORKS": "0.0.0.0/0"}, "METRICS_NETWORKS"),
+    ({"METRICS_NETWORKS": "0.0.0.0/4"}, "METRICS_NETWORKS"),
+    ({"METRICS_NETWORKS": "127.0.0.0/8,::/0"}, "METRICS_NETWORKS"),
+    ({"METRICS_NETWORKS": "203.0.0.0/15"}, "METRICS_NETWORKS"),
+    ({"CORS_ALLOWED_ORIGINS": "*"}, "CORS_ALLOWED_ORIGINS"),
+    ({"CORS_ALLOWED_ORIGINS": "null"}, "CORS_ALLOWED_ORIGINS"),
+    ({"CORS_ALLOWED_ORIGINS": "http://shop.example.org"}, "CORS_ALLOWED_ORIGINS"),
+    ({"CORS_ALLOWED_ORIGINS": "https://shop.example.org,http://localhost:3000"}, "CORS_ALLOWED_ORIGINS"),
+    ({"CORS_ALLOWED_ORIGINS": "https://shop.example.org/path"}, "CORS_ALLOWED_ORIGINS"),
+    ({"CORS_ALLOWED_ORIGINS": "https://*.example.org"}, "CORS_ALLOWED_ORIGINS"),
+    ({"CORS_ALLOWED_ORIGINS": "file://"}, "CORS_ALLOWED_ORIGINS"),
+    ({"CSRF_TRUSTED_ORIGINS": "*"}, "CSRF_TRUSTED_ORIGINS"),
+    ({"CSRF_TRUSTED_ORIGINS": "https://*"}, "CSRF_TRUSTED_ORIGINS"),
+    ({"CSRF_TRUSTED_ORIGINS": "https://*.com"}, "CSRF_TRUSTED_ORIGINS"),
+    ({"CSRF_TRUSTED_ORIGINS": "http://shop.example.org"}, "CSRF_TRUSTED_ORIGINS"),
+    ({"ACCESS_TOKEN_MINUTES": "525600"}, "ACCESS_TOKEN_MINUTES"),
+    ({"ACCESS_TOKEN_MINUTES": "1441"}, "ACCESS_TOKEN_MINUTES"),
+    ({"REFRESH_TOKEN_DAYS": "366"}, "REFRESH_TOKEN_DAYS"),
+    ({"MAX_LOSS": "0.99"}, "MAX_LOSS"),
+    ({"MAX_LOSS": "0.2501"}, "MAX_LOSS"),
+    ({"EXCHANGE_TAKER_RATE": "0.5"}, "EXCHANGE_TAKER_RATE"),
+    ({"EXCHANGE_QUOTE_ASSET": "BTC"}, "EXCHANGE_QUOTE_ASSET"),
+    ({"EXCHANGE_QUOTE_ASSET": "EUR"}, "EXCHANGE_QUOTE_ASSET"),
+    ({"ORDER_AGGREGATION_THRESHOLD": "1000000"}, "ORDER_AGGREGATION_THRESHOLD"),
+    ({"POOL_MAX_AGE_SECONDS": "31536000"}, "POOL_MAX_AGE_SECONDS"),
+    ({"PRICE_MAX_AGE_SECONDS": "86400"}, "PRICE_MAX_AGE_SECONDS"),
+    ({"PRICE_CACHE_SECONDS": "3600"}, "PRICE_CACHE_SECONDS"),
+    ({"PRICE_MAX_AGE_SECONDS": "10", "PRICE_CACHE_SECONDS": "30"}, "PRICE_CACHE_SECONDS"),
+    ({"PRICE_DEVIATION_LIMIT": "1000"}, "PRICE_DEVIATION_LIMIT"),
+    ({"RISK_WINDOW_SECONDS": "0.1"}, "RISK_WINDOW_SECONDS"),
+    ({"EXCHANGE_CONNECT_TIMEOUT_SECONDS": "86400"}, "EXCHANGE_CONNECT_TIMEOUT_SECONDS"),
+    ({"EXCHANGE_READ_TIMEOUT_SECONDS": "inf"}, "EXCHANGE_READ_TIMEOUT_SECONDS"),
+    ({"LOOKUP_MAX_WAIT_SECONDS": "86400"}, "LOOKUP_MAX_WAIT_SECONDS"),
+    ({"PAUSE_MAX_SECONDS": "86400"}, "PAUSE_MAX_SECONDS"),
+    ({"MAX_ATTEMPTS": "1000000"}, "MAX_ATTEMPTS"),
+    ({"RISK_MAX_ORDERS": "1000000"}, "RISK_MAX_ORDERS"),
+    ({"RISK_MAX_CANCELS": "1000000"}, "RISK_MAX_CANCELS"),
+    ({"RISK_MAX_VALUE": "1000000000000"}, "RISK_MAX_VALUE"),
+    ({"NOT_FOUND_TIMES": "1"}, "NOT_FOUND_TIMES"),
+    ({"STALLED_WORKER_SECONDS": "5"}, "STALLED_WORKER_SECONDS"),
+    *(
+        ({name: rate}, name)
+        for name in VARIABLES
+        if name.startswith("RATE_LIMIT_")
+        for rate in ("100000000/m", "999999999/d", "500/s")
+        if name != "RATE_LIMIT_LOGIN"
+    ),
+    ({"RATE_LIMIT_LOGIN": "1000000/h"}, "RATE_LIMIT_LOGIN RATE_LIMIT_LOGIN_ADDRESS"),
+    ({"RATE_LIMIT_LOGIN": "2/s"}, "RATE_LIMIT_LOGIN"),
+    ({"RATE_LIMIT_LOGIN": "100000000/m", "EXCHANGE_URL": SIMULATOR}, "RATE_LIMIT_LOGIN RATE_LIMIT_LOGIN_ADDRESS"),
+    ({"SELF_SERVICE_DEPOSITS": "True"}, "SELF_SERVICE_DEPOSITS"),
+    ({"SELF_SERVICE_DEPOSITS": "True", "EXCHANGE_URL": "https://api.binance.com"}, "SELF_SERVICE_DEPOSITS"),
+    ({"EXCHANGE_URL": "http://simulator.example.org:9100"}, "EXCHANGE_URL"),
+    ({"EXCHANGE_URL": "http://8.8.8.8:9100"}, "EXCHANGE_URL"),
+    ({"EXCHANGE_URL": "ftp://api.binance.com"}, "EXCHANGE_URL"),
+    ({"EXCHANGE_URL": "http://[::1:9100"}, "EXCHANGE_URL"),
+    ({"EXCHANGE_URL": "simulator:9100"}, "EXCHANGE_URL"),
+    ({"EXCHANGE_API_KEY": "of-the-venue"}, "EXCHANGE_API_KEY"),
+    ({"EXCHANGE_API_SECRET": "9vTq4LxZ"}, "EXCHANGE_API_KEY"),
+    ({"EXCHANGE_API_KEY": "simulator-key", "EXCHANGE_API_SECRET": "simulator-secret"}, "EXCHANGE_API_SECRET"),
+    ({"SECURE_SSL_REDIRECT": "False"}, "SECURE_SSL_REDIRECT"),
+    ({"REFUSE_COMMON_PASSWORDS": "False"}, "REFUSE_COMMON_PASSWORDS"),
+    ({"REDIS_HOST": "redis"}, "REDIS_PASSWORD"),
+    ({"REDIS_HOST": "10.0.0.7"}, "REDIS_PASSWORD"),
+    ({"REDIS_URL": "redis://10.0.0.7"}, "REDIS_PASSWORD"),
+    ({"REDIS_HOST": "redis", "REDIS_PASSWORD": "redis"}, "REDIS_PASSWORD"),
+    ({"REDIS_HOST": "redis.example.org"}, "REDIS_PASSWORD REDIS_TLS"),
+    ({"REDIS_HOST": "203.0.113.9", "REDIS_PASSWORD": "Zt6wKq1xLm4v"}, "REDIS_TLS"),
+    ({"POSTGRES_HOST": "db.example.org"}, "POSTGRES_SSLMODE"),
+    ({"POSTGRES_HOST": "10.0.0.7,203.0.113.7", "POSTGRES_SSLMODE": "allow"}, "POSTGRES_SSLMODE"),
+    ({"DATABASE_URL": "postgres://shop@203.0.113.7/shop?sslmode=disable"}, "POSTGRES_SSLMODE"),
+    ({"FAILPOINTS": "claim.committed=kill"}, "FAILPOINTS"),
+    ({"LOAD_TEST": "True"}, "LOAD_TEST"),
+    ({"LOAD_TEST": "True", "EXCHANGE_URL": "https://api.binance.com"}, "LOAD_TEST"),
+    ({"POSTGRES_PASSWORD": "postgres"}, "POSTGRES_PASSWORD"),
+    # Only DEBUG is asked for there: see PUBLIC_DEBUG.
+    ({"DEBUG": "True", "BIND_ADDRESS": EVERYWHERE}, "BIND_ADDRESS"),
+]  # fmt: skip
+HARMLESS = [
+    {"BIND_ADDRESS": EVERYWHERE},
+    {"ALLOWED_HOSTS": "shop.example.org,.shop.example.org,203.0.113.7,[2001:db8::7],localhost"},
+    {"CSRF_TRUSTED_ORIGINS": "https://shop.example.org,https://*.shop.example.org,https://shop.example.org:8443"},
+    {"CORS_ALLOWED_ORIGINS": "https://shop.example.org,https://[2001:db8::7]:8443"},
+    {"TRUSTED_PROXIES": "10.0.0.0/8,172.30.250.0/24,192.168.0.0/16,fc00::/7,104.16.0.0/13,2400:cb00::/32,2a06:98c0::/29"},
+    {"METRICS_NETWORKS": "10.0.0.0/8,203.0.113.0/24,2001:db8::/32"},
+    {"ACCESS_TOKEN_MINUTES": "1440", "REFRESH_TOKEN_DAYS": "365", "MAX_LOSS": "0.25"},
+    {"LOAD_TEST": "True", "EXCHANGE_URL": SIMULATOR, "RATE_LIMIT_LOGIN": "100000000/m", "RISK_WINDOW_SECONDS": "0.1"},
+    {"SELF_SERVICE_DEPOSITS": "True", "SECURE_SSL_REDIRECT": "False", "EXCHANGE_URL": "http://simulator:9100"},
+    {"SELF_SERVICE_DEPOSITS": "True", "EXCHANGE_SANDBOX": "True"},
+    {"REDIS_HOST": "redis", "REDIS_PASSWORD": "Zt6wKq1xLm4v"},
+    {"REDIS_URL": "rediss://shop:Zt6wKq1xLm4v@redis.example.org"},
+    {"POSTGRES_HOST": "postgres"},
+    {"POSTGRES_HOST": "db.internal,10.0.0.7", "POSTGRES_SSLMODE": "disable"},
+    {"POSTGRES_HOST": "/var/run/postgresql"},
+    {"POSTGRES_HOST": "db.example.org", "POSTGRES_SSLMODE": "require"},
+    {"POSTGRES_HOST": "db.example.org", "POSTGRES_SSLMODE": "verify-full", "POSTGRES_SSLROOTCERT": "system"},
+    {"LOGLEVEL": "debug"},
+]  # fmt: skip
+PUBLIC_DEBUG = [
+    *(
+        ({"BIND_ADDRESS": each}, "BIND_ADDRESS")
+        for each in (EVERYWHERE, "::", "0", "203.0.113.7", "8.8.8.8", "2001:db8::7")
+    ),
+    *(({"BIND_ADDRESS": each}, "BIND_ADDRESS") for each in ("shop.example.org", "::ffff:8.8.8.8", "")),
+    *(
+        ({"ALLOWED_HOSTS": each}, "ALLOWED_HOSTS")
+        for each in ("*", "shop.example.org", ".example.org", "localhost,8.8.8.8")
+    ),
+]
 
 PAGE = command.PAGE.read_text()
 OF_THE_CODE, OTHERS = PAGE.split("## Docker Compose")
@@ -106,7 +256,12 @@ class TestGroups:
         secrets = {name: f"hidden-{name}" for name in VARIABLES if re.search("SECRET|PASSWORD|TOKEN$|API_KEY", name)}
         secrets.pop("REFUSE_COMMON_PASSWORDS")
         assert len(secrets) == 9
-        assert "hidden" not in repr(Configuration.read(secrets))
+        urls = {
+            "DATABASE_URL": "postgres://u:hidden-POSTGRES_PASSWORD@h",
+            "REDIS_URL": "redis://u:hidden-REDIS_PASSWORD@h",
+        }
+        given = {**secrets, **urls, "EXCHANGE_SANDBOX": "True"}
+        assert "hidden" not in repr(Configuration.read(given))
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -114,12 +269,24 @@ class TestGroups:
             ("RISK_MAX_ORDERS", "0"), ("RISK_MAX_VALUE", "1.001"), ("RATE_LIMIT_LOGIN", "many"), ("DEBUG", "?"),
             ("RISK_WINDOW_SECONDS", "0"), ("RISK_WINDOW_SECONDS", "1e400"), ("SWEEP_AFTER_SECONDS", "-1"),
             ("EXCHANGE_RECV_WINDOW_MS", "499"), ("EXCHANGE_RECV_WINDOW_MS", "60001"), ("EXCHANGE_TAKER_RATE", "1"),
-            ("TRUSTED_PROXIES", "10.0.0.1/8"), ("WORKER_METRICS_PORT", "65536"), ("SELF_SERVICE_DEPOSITS", ""),
+            ("TRUSTED_PROXIES", "10.0.0.1/8"), ("LOGLEVEL", "verbose"), ("TIME_ZONE", "Nowhere"), ("TIME_ZONE", "/etc/passwd"),
+            ("PORT", "0"), ("REDIS_PORT", "65536"), ("REDIS_HOST", "a,b"), ("REDIS_HOST", "redis:6379"), ("POSTGRES_PORT", "x"),
+            ("POSTGRES_HOST", "db:5432"), ("POSTGRES_PORT", "5432,5433"), ("POSTGRES_SSLMODE", "full"), ("REDIS_USER", "shop"),
+            ("POSTGRES_SSLMODE", "verify-full"), ("POSTGRES_SSLROOTCERT", "/nowhere.pem"), ("REDIS_CA_FILE", "/nowhere.pem"), ("WORKER_METRICS_PORT", "65536"), ("SELF_SERVICE_DEPOSITS", ""),
         ],
     )  # fmt: skip
     def test_refuse_a_value_of_a_wrong_form_and_name_the_variable(self, name, value):
         with pytest.raises(ValidationError, match=name):
             Configuration.read({name: value})
+
+
+def refused(environment):
+    """Return the sentences with which an environment is refused, or nothing."""
+    try:
+        Configuration.read(environment)
+    except ValidationError as error:
+        return [each.sentence for each in read_objections(error)]
+    return []
 
 
 class TestProduction:
@@ -137,6 +304,136 @@ class TestProduction:
         with pytest.raises(ValidationError, match=f"{name} must be set"):
             Configuration.read({**PRODUCTION, name: secret})
 
-    def test_does_not_start_with_two_equal_secrets(self):
-        with pytest.raises(ValidationError, match="must differ"):
-            Configuration.read({**PRODUCTION, "JWT_SECRET_KEY": PRODUCTION["SECRET_KEY"]})
+    @pytest.mark.parametrize("name", [*SECRETS, "METRICS_TOKEN"])
+    @pytest.mark.parametrize(
+        "secret",
+        [
+            32 * "s", 64 * "0", 20 * "ab", 4 * "abcdefgh", 3 * "k7Yq2mZ0vRw9", "abcdefghijklmnopqrstuvwxyz0123456789",
+            "zyxwvutsrqponmlkjihgfedcba98765432", "change-me-to-50-random-characters", "please-change-this-secret-key-123456",
+            "my-very-long-secret-key-for-django", "your_jwt_secret_key_goes_here_please", "Sup3rS3cr3tP@ssw0rd-Sup3rS3cr3t!!",
+            "development-only-secret-do-not-use-in-production-0001", "qwertyuiopasdfghjklzxcvbnmqwertyuiop",
+        ],
+    )  # fmt: skip
+    def test_does_not_start_with_a_secret_that_is_a_pattern_or_an_example(self, name, secret):
+        [sentence] = refused({**PRODUCTION, name: secret})
+        assert sentence.startswith(name)
+        assert secret not in sentence
+
+    @pytest.mark.parametrize(
+        "password",
+        [
+            "p", "postgres", "password", "changeme", "admin", "crypto_exchange", "letmein12345", "Passw0rd123!",
+            "postgrespostgres", "password-postgres", "crypto_exchange_2026", "111111111111", "123456789012", "shopuser-shopuser",
+        ],
+    )  # fmt: skip
+    def test_does_not_start_with_a_well_known_database_password(self, password):
+        [sentence] = refused({**PRODUCTION, "POSTGRES_USER": "shopuser", "POSTGRES_PASSWORD": password})
+        assert sentence.startswith("POSTGRES_PASSWORD must have 12 characters")
+
+    @pytest.mark.parametrize(("first", "second"), [*itertools.combinations(SHARED, 2)])
+    def test_does_not_start_with_one_secret_for_two_purposes(self, first, second):
+        for other in (PRODUCTION["SECRET_KEY"], f"{PRODUCTION['SECRET_KEY']}2", PRODUCTION["SECRET_KEY"].upper()):
+            given = {**PRODUCTION, "EXCHANGE_API_KEY": "of-the-venue", first: PRODUCTION["SECRET_KEY"], second: other}
+            assert any("must differ from" in sentence for sentence in refused(given))
+
+    @pytest.mark.parametrize("make", [token_hex, token_urlsafe])
+    def test_starts_with_random_secrets(self, make):
+        for _ in range(200):
+            names = ("SECRET_KEY", "JWT_SECRET_KEY", "METRICS_TOKEN", "POSTGRES_PASSWORD", "REDIS_PASSWORD")
+            assert refused({**PRODUCTION, "REDIS_HOST": "redis", **{name: make(32) for name in names}}) == []
+
+    @pytest.mark.parametrize(("given", "names"), DANGEROUS, ids=str)
+    def test_does_not_start_with_a_dangerous_combination(self, given, names):
+        assert [sentence.split()[0] for sentence in refused({**PRODUCTION, **given})] == names.split()
+
+    @pytest.mark.parametrize("given", HARMLESS, ids=str)
+    def test_starts_with_a_harmless_combination(self, given):
+        assert refused({**PRODUCTION, **given}) == []
+
+    def test_shows_all_that_is_wrong_at_once_and_each_thing_once(self):
+        sentences = refused(
+            {**PRODUCTION, "MAX_LOSS": "0.99", "RISK_MAX_ORDERS": "many", "ALLOWED_HOSTS": "*", "PORT": "0"}
+        )
+        assert sorted(sentence.split()[0] for sentence in sentences) == [
+            "ALLOWED_HOSTS",
+            "MAX_LOSS",
+            "PORT:",
+            "RISK_MAX_ORDERS:",
+        ]
+
+    def test_shows_what_is_wrong_besides_a_malformed_switch(self):
+        sentences = refused({"DEBUG": "nope", "PORT": "x", "BIND_ADDRESS": EVERYWHERE})
+        assert [sentence.split()[0] for sentence in sentences] == ["DEBUG:", "PORT:", "BIND_ADDRESS"]
+
+    def test_has_a_test_for_every_rule(self):
+        tested = {name for _, names in DANGEROUS for name in names.split()} | {
+            "SECRET_KEY",
+            "JWT_SECRET_KEY",
+            "METRICS_TOKEN",
+        }
+        assert {rule.variable for rule in (*ALWAYS, *PRODUCTION_RULES, *CEILINGS)} <= tested
+
+
+class TestDevelopment:
+    @pytest.mark.parametrize(("given", "name"), PUBLIC_DEBUG, ids=str)
+    def test_does_not_start_where_strangers_would_see_error_pages(self, given, name):
+        [sentence] = refused(given)
+        assert sentence.startswith(f"{name} must")
+        assert refused({**PRODUCTION, **given}) == [] or given.get("ALLOWED_HOSTS") == "*"
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"BIND_ADDRESS": "127.0.0.1"}, {"BIND_ADDRESS": "::1"}, {"BIND_ADDRESS": "localhost"},
+            {"BIND_ADDRESS": "172.17.0.2"}, {"BIND_ADDRESS": "192.168.1.5"}, {"BIND_ADDRESS": "fd00::5"},
+            {"ALLOWED_HOSTS": "0.0.0.0,127.0.0.1,localhost,testserver,web,shop.localhost,[::1],192.168.1.5"},
+        ],
+    )  # fmt: skip
+    def test_starts_on_this_machine_and_private_networks(self, given):
+        assert refused(given) == []
+
+    def test_does_not_buy_with_real_keys_what_customers_credited_to_themselves(self):
+        keys = {"EXCHANGE_API_KEY": "of-the-venue", "EXCHANGE_API_SECRET": "9vTq4LxZ"}
+        [sentence] = refused(keys)
+        assert sentence.startswith("SELF_SERVICE_DEPOSITS must be False with a real venue")
+        for harmless in (
+            {"SELF_SERVICE_DEPOSITS": "False"},
+            {"EXCHANGE_SANDBOX": "True"},
+            {"EXCHANGE_URL": "http://127.0.0.1:9100"},
+        ):
+            assert refused({**keys, **harmless}) == []
+
+    @pytest.mark.parametrize("address", ["0:0", "0.0.0.0:0", "[::]:0", "203.0.113.7:0"])
+    def test_runserver_does_not_listen_to_strangers(self, address, settings):
+        settings.DEBUG = True
+        with pytest.raises(CommandError, match="DEBUG is on"):
+            call_command("runserver", address, "--noreload")
+
+
+class TestAProcess:
+    @pytest.mark.parametrize("command", [API, WORKER, manage("check"), manage("migrate")], ids=str)
+    def test_ends_with_the_sentences_alone(self, command):
+        environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+        given = {**PRODUCTION, "SECRET_KEY": 40 * "hidden", "MAX_LOSS": "0.99", "ALLOWED_HOSTS": "*"}
+        done = subprocess.run(
+            command, cwd=PROJECT, env={**environment, **given}, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        first, *sentences = done.stderr.splitlines()
+        assert first == "The configuration is refused:"
+        assert [line.split()[1] for line in sentences] == ["SECRET_KEY", "ALLOWED_HOSTS", "MAX_LOSS"]
+        assert "hidden" not in done.stderr
+
+    def test_a_worker_of_production_does_not_start_without_the_venues_keys(self):
+        environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+        done = subprocess.run(
+            WORKER,
+            cwd=PROJECT,
+            env={**environment, **PRODUCTION},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith("CommandError: EXCHANGE_API_KEY and EXCHANGE_API_SECRET must be set")

@@ -18,6 +18,7 @@ import threading
 from contextlib import ExitStack, closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from secrets import token_urlsafe
 
 import httpx
 import jsonschema
@@ -120,7 +121,9 @@ class TestCompose:
         fields = set(VARIABLES)
         passed = {name for service in DJANGO_SERVICES for name in declared_environment(service)}
         # The image sets BIND_ADDRESS; the others are for the development stack and the tests.
-        assert fields - passed == {"BIND_ADDRESS", "DATA_DIR", "SIMULATOR_PORT", "FAILPOINTS", "FAILPOINTS_DIR"}
+        assert fields - passed == {
+            "BIND_ADDRESS", "DATA_DIR", "SIMULATOR_PORT", "FAILPOINTS", "FAILPOINTS_DIR", "LOAD_TEST",
+        }  # fmt: skip
         assert passed <= fields
 
     @pytest.mark.parametrize("service", DJANGO_SERVICES)
@@ -296,7 +299,7 @@ class TestImage:
             else:
                 shutil.copy(source, tmp_path)
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "COVERAGE"))}
-        environment |= {"DEBUG": "False", "SECRET_KEY": "s" * 50, "JWT_SECRET_KEY": "j" * 50}
+        environment |= {"DEBUG": "False", "SECRET_KEY": token_urlsafe(50), "JWT_SECRET_KEY": token_urlsafe(50)}
         for command in (["collectstatic", "--noinput"], ["procrastinate", "worker", "--help"], ["show_urls"]):
             done = subprocess.run(
                 [sys.executable, "manage.py", *command],

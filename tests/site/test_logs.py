@@ -3,11 +3,13 @@
 import json
 import os
 import secrets
+import subprocess
+import sys
 
 import httpx
 import pytest
 
-from exchange_site.stack.processes import API, WORKER, free_port, start
+from exchange_site.stack.processes import API, PROJECT, WORKER, free_port, start
 from tests.conftest import make_coin, process_environment
 from tests.processes import stopped, wait_for
 from trading.models import Order
@@ -83,3 +85,17 @@ def test_production_logs_json_with_ids_and_no_secret(production, simulator, tmp_
         production["JWT_SECRET_KEY"],
     ):
         assert secret not in written
+
+
+def test_debug_logs_hold_no_signed_url_and_no_key_of_the_venue(production):
+    """At DEBUG, ccxt writes headers with the key and urllib3 writes signed URLs."""
+    question = (
+        "import logging; from django.conf import settings; from logging.config import dictConfig;"
+        "dictConfig(settings.LOGGING);"
+        "print(*(logging.getLogger(name).isEnabledFor(logging.DEBUG)"
+        " for name in ('settlement', 'ccxt.base.exchange', 'urllib3.connectionpool')))"
+    )
+    environment = {**production, "LOGLEVEL": "debug", "DJANGO_SETTINGS_MODULE": "exchange_site.settings"}
+    command = [sys.executable, "-c", question]
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False", "False"]

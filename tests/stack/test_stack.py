@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from secrets import token_urlsafe
 
 import pytest
 
@@ -222,7 +223,7 @@ class TestRefused:
 
     def test_a_start_whose_data_cannot_be_prepared(self, folder: Path) -> None:
         """The seeder refuses to run without DEBUG. Then the stack ends, and does not try again."""
-        secrets = {"SECRET_KEY": "s" * 40, "JWT_SECRET_KEY": "j" * 40, "POSTGRES_PASSWORD": "p"}
+        secrets = {name: token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY")}
         stack = start(folder, PORT=str(free_port()), DEBUG="False", **secrets)
         output, _ = stack.communicate(timeout=60)
         assert stack.returncode == 1

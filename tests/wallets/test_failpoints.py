@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from secrets import token_urlsafe
 
 import pytest
 from pydantic import ValidationError
@@ -46,7 +47,7 @@ def test_malformed_failpoints_are_refused(shots):
 
 
 def test_production_refuses_failpoints():
-    secrets = {"SECRET_KEY": "x" * 50, "JWT_SECRET_KEY": "y" * 50, "POSTGRES_PASSWORD": "z"}
+    secrets = {name: token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY", "POSTGRES_PASSWORD")}
     assert Configuration.read({"DEBUG": "False", **secrets}).development.failpoints == []
     with pytest.raises(ValidationError, match="for tests"):
         Configuration.read({"DEBUG": "False", "FAILPOINTS": "order.debited=kill", **secrets})

@@ -65,9 +65,7 @@ def _client() -> "redis.Redis":
     """
     if not hasattr(_own, "client"):
         _own.client = redis.Redis(
-            host=settings.REDIS.host,
-            port=settings.REDIS.port,
-            password=settings.REDIS.password or None,
+            **settings.REDIS.address(),
             socket_timeout=settings.REDIS.timeout_seconds,
             socket_connect_timeout=settings.REDIS.timeout_seconds,
             retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),

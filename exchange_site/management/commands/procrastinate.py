@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from django.conf import settings
+from django.core.management.base import CommandError
 from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app, connector_params
 from procrastinate.contrib.django.management.commands.procrastinate import Command as ProcrastinateCommand
@@ -20,6 +21,10 @@ class Command(ProcrastinateCommand):
         if options.get("command") != "worker":
             super().handle(*args, **options)
             return
+        if not settings.DEBUG and not settings.VENUE.api_key:
+            raise CommandError(
+                "EXCHANGE_API_KEY and EXCHANGE_API_SECRET must be set: a worker buys what the shop sells."
+            )
         refuse_unfit_role()
         load_markets()
         if settings.METRICS.worker_port:

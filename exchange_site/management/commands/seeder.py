@@ -14,7 +14,8 @@ from wallets.runtime.progress import make_progress
 
 class Command(BaseCommand):
     help = (
-        "Write the development data: an admin with a wallet, coins with prices, and more on request. Safe to run again."
+        "Write the development data: an admin with a wallet, if DEBUG is on; coins with prices; more on request."
+        " Safe to run again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -31,7 +32,8 @@ class Command(BaseCommand):
         with make_progress(Console(file=cast("IO[str]", self.stdout))) as progress:
             for seed in progress.track(SEED_COINS, description="coins"):
                 seed_coin(seed=seed, now=timezone.now())
-            for _once in progress.track(range(1), description="admin"):
+            # The administrator's password is public, so there is no such account in production.
+            for _once in progress.track(range(1 if settings.DEBUG else 0), description="admin"):
                 seed_admin(now=timezone.now())
             for number in progress.track(range(1, options["crypto"] + 1), description="more coins"):
                 seed_unlisted_coin(number=number)

@@ -1,0 +1,104 @@
+"""Limits that production refuses because they are so high that they protect nothing. LOAD_TEST=True allows them."""
+
+# ruff: noqa: PLR2004  each number stands beside its sentence
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from exchange_site.configuration.customers import Limits
+from exchange_site.configuration.rules import Rule, is_real_venue, rule
+
+if TYPE_CHECKING:
+    from exchange_site.configuration import Configuration
+
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_MOST_CALLS_A_SECOND: Final = 10_000
+_WITH_A_REAL_VENUE: Final = {
+    "RATE_LIMIT_LOGIN": 1,
+    "RATE_LIMIT_LOGIN_ACCOUNT": 1,
+    "RATE_LIMIT_LOGIN_ADDRESS": 10,
+    "RATE_LIMIT_REGISTER": 10,
+}
+
+
+def _calls_a_second(rate: str) -> float:
+    count, period = rate.split("/")
+    return int(count) / _SECONDS[period]
+
+
+def _rule_of(field: str, variable: str) -> Rule:
+    most = _WITH_A_REAL_VENUE.get(variable, 100)
+
+    def refuses(given: "Configuration") -> bool:
+        calls = _calls_a_second(getattr(given.limits, field))
+        return calls > (most if is_real_venue(given) else _MOST_CALLS_A_SECOND)
+
+    return rule(
+        variable,
+        f"must be at most {most} calls a second with a real venue, and {_MOST_CALLS_A_SECOND} at all.",
+        refuses,
+    )
+
+
+def _seconds_rule(variable: str, group: str, field: str, most: int) -> Rule:
+    return rule(
+        variable,
+        f"must be at most {most}: paid orders would wait as long.",
+        lambda given: getattr(getattr(given, group), field) > most,
+    )
+
+
+CEILINGS: Final = (
+    rule(
+        "PRICE_MAX_AGE_SECONDS",
+        "must be at most 3600: customers would buy at a price that the market left long ago.",
+        lambda given: given.prices.max_age > timedelta(hours=1),
+    ),
+    rule(
+        "PRICE_CACHE_SECONDS",
+        "must be at most 60, and at most PRICE_MAX_AGE_SECONDS.",
+        lambda given: timedelta(seconds=given.prices.cache_seconds) > min(given.prices.max_age, timedelta(minutes=1)),
+    ),
+    rule(
+        "PRICE_DEVIATION_LIMIT",
+        "must be at most 1, a jump to twice the price.",
+        lambda given: given.prices.deviation_limit > 1,
+    ),
+    rule(
+        "ORDER_AGGREGATION_THRESHOLD",
+        "must be at most 1000: larger orders would wait in pools, too.",
+        lambda given: given.pools.threshold > 1000,
+    ),
+    rule(
+        "POOL_MAX_AGE_SECONDS",
+        "must be at most 604800, a week: paid orders wait as long.",
+        lambda given: given.pools.max_age > timedelta(days=7),
+    ),
+    rule(
+        "RISK_WINDOW_SECONDS",
+        "must be at least 60: no customer reaches the limits of a shorter window.",
+        lambda given: given.risk.window < timedelta(minutes=1),
+    ),
+    *(
+        _seconds_rule(variable, group, field, most)
+        for variable, group, field, most in (
+            ("EXCHANGE_CONNECT_TIMEOUT_SECONDS", "venue", "connect_timeout_seconds", 60),
+            ("EXCHANGE_READ_TIMEOUT_SECONDS", "venue", "read_timeout_seconds", 120),
+            ("LOOKUP_MAX_WAIT_SECONDS", "settlement", "lookup_max_wait_seconds", 3600),
+            ("PAUSE_MAX_SECONDS", "settlement", "pause_max_seconds", 3600),
+        )
+    ),
+    rule(
+        "MAX_ATTEMPTS",
+        "must be at most 1000: staff would never learn that a purchase does not succeed.",
+        lambda given: given.settlement.max_attempts > 1000,
+    ),
+    rule("RISK_MAX_ORDERS", "must be at most 10000.", lambda given: given.risk.max_orders > 10_000),
+    rule("RISK_MAX_CANCELS", "must be at most 10000.", lambda given: given.risk.max_cancels > 10_000),
+    rule("RISK_MAX_VALUE", "must be at most 10000000.", lambda given: given.risk.max_value > 10_000_000),
+    *(
+        _rule_of(name, str(field.validation_alias))
+        for name, field in Limits.__pydantic_fields__.items()
+        if str(field.validation_alias).startswith("RATE_LIMIT_")
+    ),
+)

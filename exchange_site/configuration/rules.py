@@ -1,0 +1,31 @@
+"""What a rule about a configuration is: a predicate, and a sentence."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exchange_site.configuration.addresses import leads_outside
+
+if TYPE_CHECKING:
+    from exchange_site.configuration import Configuration
+
+Predicate = Callable[["Configuration"], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A variable, the configurations that are refused, and the sentence about them, which begins with its name."""
+
+    variable: str
+    sentence: str
+    refuses: Predicate
+
+
+def rule(variable: str, sentence: str, refuses: Predicate) -> Rule:
+    """Return a rule whose sentence is the variable's name and `sentence`."""
+    return Rule(variable=variable, sentence=f"{variable} {sentence}", refuses=refuses)
+
+
+def is_real_venue(given: "Configuration") -> bool:
+    """Say whether coins are bought with real money: neither at a simulator nor in the venue's sandbox."""
+    return not given.venue.sandbox and (not given.venue.url or leads_outside(given.venue.url))
