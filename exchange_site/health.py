@@ -1,41 +1,75 @@
-"""Health checks: whether this process is alive, and whether it reaches its dependencies."""
+"""Health checks: whether this process is alive, and whether it can write to its dependencies."""
 
-from collections.abc import Callable
-from typing import Final
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any, Final
 
-from django.db import DatabaseError, connection
+import psycopg
+import redis
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from wallets.runtime.redis_store import RedisAway, with_redis
+from wallets.runtime.postgres.connections import KeptConnection, report_loss
+from wallets.runtime.redis_store import open_client
+
+OK: Final = "ok"
+READ_ONLY: Final = "read_only"
+UNAVAILABLE: Final = "unavailable"
+
+_LIMIT_SECONDS: Final = 2
+_MAY_WRITE: Final = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
+_REFUSES_WRITERS: Final = ("session is read-only", "server is in hot standby mode")  # libpq, of target_session_attrs
 
 
 def alive(request: HttpRequest) -> HttpResponse:
     """Answer 200 to show that the process is alive."""
-    return JsonResponse({"status": "ok"})
+    return JsonResponse({"status": OK})
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """Report the state of each dependency. Answer 503 without Postgres; without Redis all still works, slower."""
-    states = {name: _state(check) for name, check in _CHECKS.items()}
-    usable = states["postgres"] == "ok"
-    return JsonResponse({"status": "ok" if usable else "unavailable", **states}, status=200 if usable else 503)
+    """Report the state of each dependency, within two seconds.
+
+    Answer 503 if Postgres does not answer or may not be written to; without Redis all still works, slower.
+    """
+    states = _ask_all()
+    usable = states["postgres"] == OK
+    return JsonResponse({"status": OK if usable else UNAVAILABLE, **states}, status=200 if usable else 503)
 
 
-def _state(check: Callable[[], object]) -> str:
+def _ask_all() -> dict[str, str]:
+    """Ask all dependencies at the same time, over new connections.
+
+    A connection of this thread might lead to a server that has been replaced, or be silent.
+    """
+    parameters = connection.get_connection_params()
+    threads = ThreadPoolExecutor(2)
+    asked = {
+        "postgres": threads.submit(_ask_postgres, parameters),
+        "redis": threads.submit(_ask_redis),
+    }
+    wait(asked.values(), timeout=_LIMIT_SECONDS)
+    threads.shutdown(wait=False)
+    return {name: answer.result() if answer.done() else UNAVAILABLE for name, answer in asked.items()}
+
+
+def _ask_postgres(parameters: dict[str, Any]) -> str:
     try:
-        check()
-    except (DatabaseError, RedisAway):
-        return "unavailable"
-    return "ok"
+        with KeptConnection.connect(**{**parameters, "autocommit": True, "prepare_threshold": None}) as asked:
+            asked.answer_within_seconds = _LIMIT_SECONDS
+            may_write = asked.execute(_MAY_WRITE).fetchone()
+    except psycopg.Error as error:
+        return READ_ONLY if any(words in str(error) for words in _REFUSES_WRITERS) else UNAVAILABLE
+    if may_write == (True,):
+        return OK
+    report_loss()  # connections that were opened before may lead to a server that was replaced
+    return READ_ONLY
 
 
-def _ask_postgres() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-
-
-def _ask_redis() -> object:
-    return with_redis(lambda client: client.ping())
-
-
-_CHECKS: Final[dict[str, Callable[[], object]]] = {"postgres": _ask_postgres, "redis": _ask_redis}
+def _ask_redis() -> str:
+    try:
+        with open_client() as client:
+            client.set("health", 1, px=1000)
+    except redis.ReadOnlyError:
+        return READ_ONLY
+    except (redis.RedisError, OSError):
+        return UNAVAILABLE
+    return OK

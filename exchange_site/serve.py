@@ -27,6 +27,7 @@ from granian.log import LogLevels
 from exchange_site.configuration import Configuration
 from exchange_site.database.role_check import refuse_unfit_role
 from exchange_site.seeding.published import refuse_published_password
+from wallets.runtime.postgres.connections import KeptConnection
 
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 _GRACE_SECONDS: Final = 10
@@ -76,6 +77,7 @@ def _keep_connections() -> None:
     database: dict[str, Any] = settings.DATABASES["default"]
     database["OPTIONS"].pop("pool", None)
     database["CONN_MAX_AGE"] = _CONNECTION_SECONDS
+    KeptConnection.answer_within_seconds = settings.POSTGRES.silence_seconds
     connection_created.connect(_close_with_thread)
 
 

@@ -11,6 +11,10 @@ _PAUSES: Final = Counter(
     "exchange_pauses", "Answers of the venue that paused buying (no coin: of all coins).", ["coin"]
 )
 
+_FAILED: Final = Counter(
+    "exchange_items_failed", "Items of a loop (coins, orders, jobs, rows) that failed without stopping it.", ["what"]
+)
+
 
 def count_mended(*, what: str, count: int = 1) -> None:
     """Count repairs by the sweep, by cause."""
@@ -20,3 +24,8 @@ def count_mended(*, what: str, count: int = 1) -> None:
 def count_pause(*, coin: str) -> None:
     """Count an answer of the venue that paused buying of `coin` (empty: of every coin)."""
     _PAUSES.labels(coin).inc()
+
+
+def count_failed_item(*, what: str) -> None:
+    """Count an item that failed, by the work that failed."""
+    _FAILED.labels(what).inc()

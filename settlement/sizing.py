@@ -2,13 +2,38 @@
 
 from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal
 
-from settlement.venues.protocol import MarketRules
+from settlement.venues.protocol import MarketRules, UnusableRules
 
 _UP = Context(prec=80, rounding=ROUND_CEILING)
 _DOWN = Context(prec=80, rounding=ROUND_DOWN)
 
 # The price may fall a little after we read the ask and before the venue checks the notional.
 _NOTIONAL_SLACK = Decimal("1.02")
+_LARGEST = Decimal(10) ** 20
+
+
+def ensure_usable(rules: MarketRules) -> None:
+    """Raise UnusableRules for filters with which no order is possible, or which are no numbers that we can store."""
+    numbers = vars(rules)
+    for name, value in numbers.items():
+        if not value.is_finite() or not 0 <= value <= _LARGEST:
+            raise UnusableRules(f"{name} is {value}"[:150])
+    if not rules.quantity_step or not rules.price_tick:
+        raise UnusableRules("a step of zero")
+    largest = _to_step(rules.quantity_maximum, rules.quantity_step, _DOWN)
+    if largest <= 0 or largest < rules.quantity_minimum:
+        bounds = f"from {rules.quantity_minimum:f} to {rules.quantity_maximum:f}"
+        raise UnusableRules(f"no quantity {bounds} in steps of {rules.quantity_step:f}")
+
+
+def ensure_affordable(*, quantity: Decimal, limit_price: Decimal, most: Decimal) -> None:
+    """Raise UnusableRules if a purchase may cost more than `most` US dollars.
+
+    The venue's minimum and step make a purchase larger than its orders. They must not make it much larger.
+    """
+    cost = _UP.multiply(quantity, limit_price)
+    if cost > most:
+        raise UnusableRules(f"the minimum or the step would make a purchase of {most:.2f} USD cost {cost:.2f}")
 
 
 def quantity_to_buy(*, missing: Decimal, taker_rate: Decimal, ask: Decimal, rules: MarketRules) -> Decimal:

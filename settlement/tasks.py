@@ -5,6 +5,7 @@ through these task objects: inside a worker, a task object uses its own database
 rollback.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -14,9 +15,11 @@ from procrastinate.contrib.django import app
 
 from settlement.clock import database_now
 from settlement.jobs import INTERVENE_TASK, OPS_QUEUE, RECHECK_TASK, SETTLE_TASK
+from settlement.rescuing import rescue
 from settlement.retries import BackOff
 from settlement.services import claiming, price_feed, stepping, sweeping
 from settlement.services.intervening import cases
+from settlement.services.isolating import run_each
 from settlement.services.reconciling import comparing
 from settlement.venues.registry import get_venue
 from trading.jobs import CLAIM_TASK, SETTLEMENT_QUEUE
@@ -32,10 +35,10 @@ def claim_waiting_orders(*, coin_id: int) -> None:
         claiming.claim_waiting_orders(coin_id=coin_id, now=database_now())
 
 
-@app.task(name=SETTLE_TASK, queue=SETTLEMENT_QUEUE, retry=BackOff())
-def settle_batch(*, batch_id: int) -> None:
+@app.task(name=SETTLE_TASK, queue=SETTLEMENT_QUEUE, retry=BackOff(), pass_context=True)
+def settle_batch(context: JobContext, *, batch_id: int) -> None:
     with log_context(batch_id=batch_id):
-        stepping.take_next_step(batch_id=batch_id, venue=get_venue())
+        stepping.take_next_step(batch_id=batch_id, venue=get_venue(), earlier_runs=context.job.attempts)
         failpoints.reach("job.done")
 
 
@@ -67,7 +70,7 @@ async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
     """Run the jobs of a dead worker again. The worker may be alive after all, so every job is safe to run twice."""
     jobs = context.app.job_manager
     for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=settings.JOBS.stalled_worker_seconds):
-        await jobs.retry_job(job)
+        await rescue(job, jobs=jobs)
 
 
 @app.periodic(cron=settings.SETTLEMENT.reconcile_cron)
@@ -91,5 +94,8 @@ async def prune(context: JobContext, timestamp: int) -> None:
 def prune_records(timestamp: int) -> None:
     """Delete expired sign-ins, and price history that is older than `PRICES.keep_days`."""
     today = datetime.fromtimestamp(timestamp, tz=timezone.get_current_timezone())
-    prune_token_families(before=today)
-    prune_prices(before=today - timedelta(days=settings.PRICES.keep_days))
+    parts: dict[str, Callable[[], object]] = {
+        "sign-ins": lambda: prune_token_families(before=today),
+        "prices": lambda: prune_prices(before=today - timedelta(days=settings.PRICES.keep_days)),
+    }
+    run_each(what="pruning", items=parts, run=lambda part: parts[part](), now=database_now())

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+from django.conf import settings
 from django.db import connection
 
 from exchange_site.database.owner import as_owner
@@ -15,6 +16,13 @@ def run_as_owner(statement):
     with as_owner(), connection.cursor() as cursor:
         cursor.execute(statement)
         return cursor.fetchall() if cursor.description else []
+
+
+def owner_parameters():
+    """Return the arguments with which psycopg connects to the tests' database as the owner."""
+    names = {"NAME": "dbname", "HOST": "host", "PORT": "port"}
+    where = {name: connection.settings_dict[setting] for setting, name in names.items()}
+    return where | {"user": settings.POSTGRES.owner_user, "password": settings.POSTGRES.owner_password}
 
 
 @contextmanager

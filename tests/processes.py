@@ -68,6 +68,15 @@ class Simulator:
     def set_prices(self, **prices):
         self._put("/control/prices", {f"{coin}USDT": price for coin, price in prices.items()})
 
+    def set_filters(self, coin, **filters):
+        self._put("/control/filters", {f"{coin}USDT": filters})
+
+    def set_status(self, **status):
+        self._put("/control/market", {f"{coin}USDT": {"status": word} for coin, word in status.items()})
+
+    def delist(self, coin):
+        self._put("/control/market", {f"{coin}USDT": None})
+
     def set_account(self, **account):
         self._put("/control/account", account)
 

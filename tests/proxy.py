@@ -25,8 +25,7 @@ class Proxy:
         try:
             yield
         finally:
-            self.cut()
-            self._muted = False
+            self._call(self._cut_muted())
 
     @contextmanager
     def held(self, *, then_cut=False):
@@ -38,6 +37,14 @@ class Proxy:
             if then_cut:
                 self.cut()
             self._call(self._release())
+
+    def close_door(self):
+        """Refuse new connections from now on."""
+        self._call(self._refuse())
+
+    def lead_to(self, target):
+        """Connect new connections to the port `target`; those that exist stay where they are."""
+        self._target = target
 
     def cut(self):
         """Reset every connection."""
@@ -99,11 +106,22 @@ class Proxy:
         held, self._held = self._held, None
         held.set()
 
+    async def _cut_muted(self):
+        """Cut, and hear again at once: a client that connects anew does so within a millisecond."""
+        lines = list(self._lines)
+        for line in lines:
+            line.cancel()
+        self._muted = False
+        await asyncio.gather(*lines, return_exceptions=True)
+
     async def _cut(self):
         lines = list(self._lines)
         for line in lines:
             line.cancel()
         await asyncio.gather(*lines, return_exceptions=True)
+
+    async def _refuse(self):
+        self._server.close()
 
     async def _close(self):
         self._server.close()

@@ -5,8 +5,11 @@ DomainError (wallets)
 ├── PriceUnavailable      no price, too old, or suspended
 ├── BelowMinimum          .minimum
 ├── AboveMaximum          .maximum
+├── AmountOffStep         .step
+├── TooManyHeld           too many of the customer's orders wait for staff
 ├── OrderNotCancellable   claimed for settlement, held, or closed
-└── OrderNotHeld          staff have decided already
+├── OrderNotHeld          staff have decided already
+└── OwnOrder              staff do not decide about their own orders
 """
 
 from decimal import Decimal
@@ -34,9 +37,23 @@ class AboveMaximum(DomainError):
         self.maximum = maximum
 
 
+class AmountOffStep(DomainError):
+    def __init__(self, *, step: Decimal) -> None:
+        super().__init__(f"Amounts of this coin are multiples of {step.normalize():f}.")
+        self.step = step
+
+
+class TooManyHeld(DomainError):
+    message = "Several of your orders wait for a review already. Try again when they are decided."
+
+
 class OrderNotCancellable(DomainError):
     message = "The order can no longer be cancelled."
 
 
 class OrderNotHeld(DomainError):
     message = "This order is not held: somebody has decided."
+
+
+class OwnOrder(DomainError):
+    message = "Nobody decides about their own order. Ask somebody else."

@@ -19,6 +19,7 @@ from django.db.models import Exists, QuerySet
 from trading.exceptions import PriceUnavailable, UnknownCoin
 from trading.models import Coin, CoinPrice, Shop
 from trading.pools import counter_key, parse_counter
+from trading.rounding import largest_amount, smallest_amount
 from wallets.runtime.redis_store import RedisAway, with_redis
 
 FIXED = "fixed"
@@ -28,7 +29,7 @@ LIST_KEY: Final = "offers:2"
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """A coin's limits (in coins) and, if it has one, its price (US dollars a coin)."""
+    """A coin's limits (in coins, multiples of its step) and, if it has one, its price (US dollars a coin)."""
 
     coin_id: int
     name: str
@@ -114,8 +115,8 @@ def offer_of(*, coin: Coin) -> Offer:
         coin_id=coin.pk,
         name=coin.name,
         title=coin.title,
-        minimum=coin.minimum,
-        maximum=coin.maximum,
+        minimum=smallest_amount(minimum=coin.minimum, step=coin.step),
+        maximum=largest_amount(maximum=coin.maximum, step=coin.step),
         step=coin.step,
         price=coin.fixed_price if fixed else (current.value if current else None),
         price_source=FIXED if fixed else (current.source if current else ""),
@@ -133,7 +134,7 @@ def _coins_with_prices() -> QuerySet[Coin]:
 
 def publish_offer_after_commit(*, coin_id: int) -> None:
     """Write a coin's offer to the cache after the current database transaction commits."""
-    transaction.on_commit(lambda: _publish(coin_id))
+    transaction.on_commit(lambda: _publish(coin_id), robust=True)  # the change stands, and the cache expires
 
 
 def _publish(coin_id: int) -> None:

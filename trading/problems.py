@@ -11,11 +11,20 @@ PROBLEMS: Final[Problems] = {
     exceptions.UnknownCoin: ProblemKind(
         404, "unknown_crypto", "Unknown cryptocurrency", "This cryptocurrency is not sold here."
     ),
+    exceptions.TooManyHeld: ProblemKind(
+        403,
+        "too_many_held",
+        "Too many held orders",
+        "Several of your orders wait for a review already. Try again when they are decided.",
+    ),
     exceptions.OrderNotCancellable: ProblemKind(
         409, "order_not_cancellable", "Order not cancellable", "The order can no longer be cancelled."
     ),
     exceptions.BelowMinimum: ProblemKind(422, "below_minimum", "Below the minimum", "The smallest order is 0.5 coins."),
     exceptions.AboveMaximum: ProblemKind(422, "above_maximum", "Above the maximum", "The largest order is 1000 coins."),
+    exceptions.AmountOffStep: ProblemKind(
+        422, "amount_off_step", "Amount off the step", "Amounts of this coin are multiples of 0.5."
+    ),
     exceptions.PriceUnavailable: ProblemKind(
         503,
         "price_unavailable",

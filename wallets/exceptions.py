@@ -6,6 +6,7 @@
     ├── UsernameTaken
     ├── WeakPassword          .messages
     ├── AccountFrozen
+    ├── OwnAccount            staff do not decide about their own account
     ├── DepositsClosed        customers cannot deposit by themselves here
     ├── InsufficientFunds     .balance .amount
     ├── IdempotencyKeyReused  the key was used with another request
@@ -51,6 +52,10 @@ class WeakPassword(DomainError):
 
 class AccountFrozen(DomainError):
     message = "The account is frozen."
+
+
+class OwnAccount(DomainError):
+    message = "Nobody decides about their own account. Ask somebody else."
 
 
 class DepositsClosed(DomainError):

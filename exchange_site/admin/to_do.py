@@ -67,9 +67,17 @@ _WORDS: Final = {
         advice="Remove the cause: buying then resumes by itself. A pause that staff set ends when staff lift it.",
     ),
     ConcernKind.SUSPENDED: _Words(
-        title="Suspended coins",
+        title="Coins that are not sold",
         urgency="late",
-        advice="A price reading jumped. Accept the suspect price, set a fixed price, or wait for readings that agree.",
+        advice=(
+            "A price reading jumped: accept the suspect price, set a fixed price, or wait for readings that agree."
+            " Or there is no current price: stop selling a coin that the venue no longer trades, or set a fixed price."
+        ),
+    ),
+    ConcernKind.FAILING: _Words(
+        title="Work that keeps failing",
+        urgency="late",
+        advice="The worker's log has the error. It is tried again, less and less often; everything else goes on.",
     ),
     ConcernKind.INTERVENTION: _Words(
         title="Decisions that are not carried out",
@@ -140,8 +148,10 @@ def _group(concerns: list[Concern], *, user: User | AnonymousUser) -> Iterable[G
         )
 
 
-def _link(target: Target, *, user: User | AnonymousUser) -> str:
-    """Return the URL of the record or list, or an empty string if the user may not see it."""
+def _link(target: Target | None, *, user: User | AnonymousUser) -> str:
+    """Return the URL of the record or list, or an empty string if there is none or the user may not see it."""
+    if target is None:
+        return ""
     app, _, model = target.model.partition("_")
     if not (user.has_perm(f"{app}.view_{model}") or user.has_perm(f"{app}.change_{model}")):
         return ""

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -14,6 +14,7 @@ import trading.problems
 import wallets.problems
 from wallets.exceptions import Busy, DomainError, WeakPassword
 from wallets.runtime.conflicts import is_conflict
+from wallets.runtime.lost_connections import is_lost
 from wallets.web.problems import (
     BUSY,
     INTERNAL_ERROR,
@@ -42,6 +43,7 @@ def answer_problems(api: NinjaAPI) -> None:
         (HttpError, _http_error),
         (OperationalError, _unavailable),
         (InterfaceError, _unavailable),
+        (DatabaseError, _database_error),
         (ConnectorException, _unavailable),
         (Exception, _crash),
     )
@@ -87,8 +89,14 @@ def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
     if is_conflict(error):
         return answer_problem(BUSY, detail=str(Busy()))
-    logger.error("%s %s: the database did not answer: %s", request.method, request.path, type(error).__name__)
+    cause = type(error.__cause__ or error).__name__
+    logger.error("%s %s: the database did not answer: %s", request.method, request.path, cause)
     return answer_problem(UNAVAILABLE, detail=UNAVAILABLE.example)
+
+
+def _database_error(request: HttpRequest, error: DatabaseError) -> HttpResponse:
+    """Answer a lost connection, which psycopg files under several classes, like a database that is away."""
+    return _unavailable(request, error) if is_lost(error) else _crash(request, error)
 
 
 def _crash(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -86,6 +86,8 @@ CEILINGS: Final = (
             ("EXCHANGE_READ_TIMEOUT_SECONDS", "venue", "read_timeout_seconds", 120),
             ("LOOKUP_MAX_WAIT_SECONDS", "settlement", "lookup_max_wait_seconds", 3600),
             ("PAUSE_MAX_SECONDS", "settlement", "pause_max_seconds", 3600),
+            ("EXCHANGE_MAX_WAIT_SECONDS", "venue", "max_wait_seconds", 3600),
+            ("EXCHANGE_MARKETS_MAX_AGE_SECONDS", "venue", "markets_max_age_seconds", 600),
         )
     ),
     rule(
@@ -95,6 +97,12 @@ CEILINGS: Final = (
     ),
     rule("RISK_MAX_ORDERS", "must be at most 10000.", lambda given: given.risk.max_orders > 10_000),
     rule("RISK_MAX_CANCELS", "must be at most 10000.", lambda given: given.risk.max_cancels > 10_000),
+    rule("RISK_MAX_HELD", "must be at most 1000.", lambda given: given.risk.max_held > 1000),
+    rule(
+        "PURCHASE_MAX_TOP_UP",
+        "must be at most 10000: a purchase may cost so much more than its orders.",
+        lambda given: given.settlement.max_top_up > 10_000,
+    ),
     rule("RISK_MAX_VALUE", "must be at most 10000000.", lambda given: given.risk.max_value > 10_000_000),
     *(
         _rule_of(name, str(field.validation_alias))

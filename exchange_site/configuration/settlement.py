@@ -6,7 +6,16 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.kinds import Count, Hours, Milliseconds, Seconds, SecondsAsNumber, SecondsOrZero, Share
+from exchange_site.configuration.kinds import (
+    Count,
+    Dollars,
+    Hours,
+    Milliseconds,
+    Seconds,
+    SecondsAsNumber,
+    SecondsOrZero,
+    Share,
+)
 from exchange_site.configuration.variables import PARSED, Group, variable
 
 
@@ -40,6 +49,18 @@ class Venue(Group):
         "timeout for the venue's answer; a purchase without an answer is looked up",
         unit="seconds",
     )
+    markets_max_age_seconds: SecondsAsNumber = variable(
+        "EXCHANGE_MARKETS_MAX_AGE_SECONDS",
+        "30",
+        "how long the venue's list of markets is used; a closed market is noticed after this time at the latest",
+        unit="seconds",
+    )
+    max_wait_seconds: SecondsAsNumber = variable(
+        "EXCHANGE_MAX_WAIT_SECONDS",
+        "300",
+        "the longest wait that the venue may ask for; after it one call finds out whether the venue answers again",
+        unit="seconds",
+    )
     taker_rate: Share = variable(
         "EXCHANGE_TAKER_RATE", "0.001", "the venue's commission; purchases are enlarged to cover it", unit="share"
     )
@@ -54,6 +75,12 @@ class Settlement(Group):
         "0.05",
         "by how much a purchase may cost more than its customers paid; beyond this its batch is parked",
         unit="share",
+    )
+    max_top_up: Dollars = variable(
+        "PURCHASE_MAX_TOP_UP",
+        "50.00",
+        "by how much the venue's minimum or step may enlarge a purchase; beyond this buying of the coin is paused",
+        unit="US dollars",
     )
     batch_max_orders: Count = variable("BATCH_MAX_ORDERS", "5000", "maximum that one purchase settles", unit="orders")
     max_attempts: Count = variable(

@@ -65,3 +65,9 @@ class Risk(Group):
     )
     max_cancels: CountOrZero = variable("RISK_MAX_CANCELS", "20", "orders cancelled", unit="orders")
     max_value: Dollars = variable("RISK_MAX_VALUE", "50000.00", "dollars spent", unit="US dollars")
+    max_held: Count = variable(
+        "RISK_MAX_HELD",
+        "5",
+        "orders of one customer that may wait for staff; a further order that would be held is refused",
+        unit="orders",
+    )

@@ -61,7 +61,8 @@ class Postgres(Group):
     prepare: bool = variable(
         "POSTGRES_PREPARE",
         "True",
-        "prepares repeated statements once per connection; `False` behind a PgBouncer older than 1.21",
+        "prepares repeated statements once per connection; `False` behind a PgBouncer older than 1.21, or one without "
+        "`max_prepared_statements`",
         unit="switch",
     )
     statement_timeout_ms: Count = variable(
@@ -73,6 +74,11 @@ class Postgres(Group):
 
     lock_timeout_ms: ClassVar[int] = 2_000
     idle_in_transaction_timeout_ms: ClassVar[int] = 10_000
+
+    @property
+    def silence_seconds(self) -> float:
+        """How long the API waits for a statement: a second longer than Postgres itself."""
+        return self.statement_timeout_ms / 1000 + 1
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

@@ -35,6 +35,7 @@ TABLES: Final[dict[str, str]] = {
     "settlement_batch": (
         "SELECT, INSERT, UPDATE (charged, closed_at, needed, orders_count, reason, reserved, state), DELETE"
     ),
+    "settlement_failingitem": "SELECT, INSERT, UPDATE (error, last_at, retry_at, times), DELETE",
     # Django's update_or_create() writes every time, found_at too.
     "settlement_finding": (
         "SELECT, INSERT, UPDATE (amount, closed_at, closed_by_id, found_at, note, ours, seen_at, theirs)"

@@ -5,14 +5,16 @@ same values: take the maximum over instances, not the sum.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Final
 
-from django.db import DatabaseError
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from settlement.metrics import count_failed_item
 from settlement.selectors.batches import count_batches
 from settlement.selectors.findings import count_open_findings
 from settlement.selectors.jobs import summarise_jobs
@@ -21,6 +23,7 @@ from settlement.to_do.readers import count_to_do
 from trading.models import OrderState
 from trading.selectors.orders import summarise_open_orders
 from trading.selectors.pools import sum_pools
+from wallets.runtime.lost_connections import is_lost
 
 logger = logging.getLogger(__name__)
 
@@ -35,28 +38,24 @@ class WithDatabase(CollectorRegistry):
     def collect(self) -> Iterator[Metric]:
         yield from self._counted.collect()
         reachable = GaugeMetricFamily("exchange_database_up", "Whether the database answered this scrape.")
-        try:
-            found = list(_read_database())
-        except DatabaseError as error:
-            logger.warning("metrics: the database did not answer: %s", type(error).__name__)
-            found = []
-        reachable.add_metric([], float(bool(found)))
+        found: list[Metric] = []
+        is_up = True
+        for read in _READERS:
+            try:
+                found += read(timezone.now())
+            except Exception as error:
+                if isinstance(error, OperationalError | InterfaceError) or is_lost(error):
+                    logger.warning("metrics: the database did not answer: %s", type(error).__name__)
+                    is_up, found = False, []
+                    break
+                logger.exception("metrics: %s failed; the other gauges go on", read.__name__)
+                count_failed_item(what="gauges")
+        reachable.add_metric([], float(is_up))
         yield reachable
         yield from found
 
 
-def _read_database() -> Iterator[Metric]:
-    now = timezone.now()
-    yield from _read_orders()
-    yield _read_pools()
-    yield from _read_jobs()
-    yield _read_batches()
-    yield _read_pauses(now)
-    yield _read_to_do(now)
-    yield _read_findings()
-
-
-def _read_orders() -> Iterator[Metric]:
+def _read_orders(now: datetime) -> Iterator[Metric]:
     orders = GaugeMetricFamily("exchange_orders", "Open orders.", labels=["state"])
     ages = GaugeMetricFamily("exchange_order_oldest_age_seconds", "Age of the oldest open order.", labels=["state"])
     unsettled = GaugeMetricFamily("exchange_unsettled_usd", "Charges of orders not settled yet, US dollars.")
@@ -69,14 +68,14 @@ def _read_orders() -> Iterator[Metric]:
     yield from (orders, ages, unsettled)
 
 
-def _read_pools() -> Metric:
+def _read_pools(now: datetime) -> Iterator[Metric]:
     pools = GaugeMetricFamily("exchange_pool_usd", "Orders waiting in each pool, US dollars.", labels=["coin"])
     for coin, total in sum_pools().items():
         pools.add_metric([coin], float(total))
-    return pools
+    yield pools
 
 
-def _read_jobs() -> Iterator[Metric]:
+def _read_jobs(now: datetime) -> Iterator[Metric]:
     jobs = GaugeMetricFamily("exchange_jobs", "Jobs in the queues.", labels=["queue", "status"])
     ages = GaugeMetricFamily(
         "exchange_job_oldest_age_seconds", "How long the oldest job that is due has waited.", labels=["queue"]
@@ -88,29 +87,40 @@ def _read_jobs() -> Iterator[Metric]:
     yield from (jobs, ages)
 
 
-def _read_batches() -> Metric:
+def _read_batches(now: datetime) -> Iterator[Metric]:
     batches = GaugeMetricFamily("exchange_batches", "Batches that are not closed.", labels=["state"])
     for state, count in count_batches().items():
         batches.add_metric([state], count)
-    return batches
+    yield batches
 
 
-def _read_pauses(now: datetime) -> Metric:
+def _read_pauses(now: datetime) -> Iterator[Metric]:
     paused = GaugeMetricFamily("exchange_buying_paused", "Coins whose buying is paused; no name: all.", labels=["coin"])
     for coin in list_paused_coins(now=now):
         paused.add_metric([coin], 1)
-    return paused
+    yield paused
 
 
-def _read_to_do(now: datetime) -> Metric:
+def _read_to_do(now: datetime) -> Iterator[Metric]:
     listed = GaugeMetricFamily("exchange_attention", "Entries of the to-do page, by kind.", labels=["kind"])
     for concern, count in count_to_do(now=now).items():
         listed.add_metric([concern.value], count)
-    return listed
+    yield listed
 
 
-def _read_findings() -> Metric:
+def _read_findings(now: datetime) -> Iterator[Metric]:
     findings = GaugeMetricFamily("exchange_findings", "Open findings of reconciliation.", labels=["kind"])
     for kind, count in count_open_findings().items():
         findings.add_metric([kind], count)
-    return findings
+    yield findings
+
+
+_READERS: Final[tuple[Callable[[datetime], Iterator[Metric]], ...]] = (
+    _read_orders,
+    _read_pools,
+    _read_jobs,
+    _read_batches,
+    _read_pauses,
+    _read_to_do,
+    _read_findings,
+)

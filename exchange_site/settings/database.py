@@ -6,9 +6,12 @@ _POSTGRES = configuration.postgres
 
 # Only workers use the pool: each thread of the API keeps a connection, see exchange_site.serve. The timeouts belong to
 # the role, see exchange_site.database.timeouts.
+# The pool gives up connecting as soon as its clients do. It would wait longer and longer otherwise, and a worker would
+# do nothing for that long after an outage.
+_POOL = {"min_size": 0, "max_size": _POSTGRES.pool_size, "timeout": 2, "reconnect_timeout": 2}
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "wallets.runtime.postgres",
         "NAME": _POSTGRES.name,
         "USER": _POSTGRES.user,
         "PASSWORD": _POSTGRES.password,
@@ -21,15 +24,19 @@ DATABASES = {
             "target_session_attrs": "read-write",
             "sslmode": _POSTGRES.sslmode,
             **({"sslrootcert": _POSTGRES.sslrootcert} if _POSTGRES.sslrootcert else {}),
-            "keepalives_idle": 30,
+            # A peer that is gone without a word is noticed after 25 s at most.
+            "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
             "application_name": "crypto-exchange",
             # Each connection parses and plans a repeated statement once.
             "server_side_binding": _POSTGRES.prepare,
             "prepare_threshold": 5 if _POSTGRES.prepare else None,
-            **({"pool": {"min_size": 0, "max_size": _POSTGRES.pool_size, "timeout": 2}} if _POSTGRES.pool_size else {}),
+            **({"pool": _POOL} if _POSTGRES.pool_size else {}),
         },
+        # A cursor of the server outlives a statement, but a pooler gives the next statement to another session.
+        "DISABLE_SERVER_SIDE_CURSORS": not _POSTGRES.prepare,
     },
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from exchange_site.simulator.markets import Filters
+from exchange_site.simulator.markets import STATUSES, Filters
 from exchange_site.simulator.venue import VENUE, Handler
 
 _ACCOUNT_KEYS: Final = frozenset({"balances", "commission_rate", "commission_asset"})
@@ -29,6 +29,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/control/account", _read_account),
         web.put("/control/account", _account),
         web.put("/control/filters", _filters),
+        web.put("/control/market", _market),
         web.get("/control/faults", _read_faults),
         web.put("/control/faults", _faults),
         web.delete("/control/faults", _no_faults),
@@ -88,7 +89,20 @@ async def _filters(request: web.Request) -> web.Response:
     for symbol, changes in (await _object(request)).items():
         if not isinstance(changes, dict) or changes.keys() - Filters.__dataclass_fields__.keys():
             raise ValueError(f"known filters are {', '.join(Filters.__dataclass_fields__)}")
-        book.listings.set_filters(symbol, {name: _positive(value) for name, value in changes.items()})
+        book.listings.set_filters(symbol, {name: _number(value) for name, value in changes.items()})
+    return web.json_response({})
+
+
+async def _market(request: web.Request) -> web.Response:
+    """Set the state of markets, as in `{"ABANUSDT": {"status": "BREAK"}}`. Null takes a symbol off the venue."""
+    listings = request.app[VENUE].book.listings
+    for symbol, changes in (await _object(request)).items():
+        if changes is None:
+            listings.delist(symbol)
+        elif not isinstance(changes, dict) or changes.keys() != {"status"} or str(changes["status"]) not in STATUSES:
+            raise ValueError(f"status is one of {', '.join(sorted(STATUSES))}")
+        else:
+            listings.set_status(symbol, changes["status"])
     return web.json_response({})
 
 

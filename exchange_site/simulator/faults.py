@@ -24,11 +24,17 @@ ACTIONS: Final = frozenset(
         "down",
     }
 )
+_KEYS: Final = frozenset(
+    {"action", "on", "symbol", "times", "seconds", "wait", "fraction", "code", "msg", "retry_after", "status"}
+)
 
 
 @dataclass(kw_only=True)
 class Fault:
-    """One rule: its action, and limits by occasion, symbol, number of times, and seconds in force."""
+    """One rule: its action, and limits by occasion, symbol, number of times, and seconds in force.
+
+    `rate_limit` answers with `status` (429, or 418 for a ban) and `retry_after`, which may be any text.
+    """
 
     action: str
     on: str | None = None
@@ -39,6 +45,8 @@ class Fault:
     fraction: Decimal = Decimal("0.5")
     code: int = -1121
     msg: str = "Invalid symbol."
+    retry_after: str = "1"
+    status: int = 429
     applied: int = 0
     since: float = field(default_factory=time.monotonic)
 
@@ -76,7 +84,7 @@ def _read(entry: Any) -> Fault:
         raise ValueError(f"a rule needs an action of {', '.join(sorted(ACTIONS))}")
     if entry.get("on") not in OCCASIONS | {None}:
         raise ValueError(f"on is one of {', '.join(sorted(OCCASIONS))}")
-    unknown = entry.keys() - {"action", "on", "symbol", "times", "seconds", "wait", "fraction", "code", "msg"}
+    unknown = entry.keys() - _KEYS
     if unknown:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
     try:
@@ -86,6 +94,7 @@ def _read(entry: Any) -> Fault:
             "wait": float(entry["wait"]) if "wait" in entry else None,
             "fraction": Decimal(str(entry.get("fraction", "0.5"))),
             "code": int(entry.get("code", -1121)),
+            "status": int(entry.get("status", 429)),
         }
     except (TypeError, ValueError, ArithmeticError) as error:
         raise ValueError("a number of the rule is malformed") from error
@@ -94,5 +103,6 @@ def _read(entry: Any) -> Fault:
         on=entry.get("on"),
         symbol=entry.get("symbol"),
         msg=str(entry.get("msg", "Invalid symbol.")),
+        retry_after=str(entry.get("retry_after", "1")),
         **values,
     )

@@ -16,12 +16,15 @@ _STARTING_PRICES = {
     "ADA": "0.45",
     "DOGE": "0.12",
 }
+TRADING = "TRADING"
+STATUSES = frozenset({TRADING, "BREAK", "HALT", "END_OF_DAY"})
+"""The states of a market ("ENUM Definitions", Binance spot REST API documentation)."""
 _STEPS = ((Decimal(1000), "0.00001"), (Decimal(100), "0.001"), (Decimal(1), "0.01"), (Decimal(0), "0.1"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """The filters of a symbol: quantities in coins, price and notional in the quote asset."""
+    """The filters of a symbol: quantities in coins, price and notional in the quote asset. Zero is no rule."""
 
     tick: Decimal = Decimal("0.0001")
     step: Decimal = Decimal("0.01")
@@ -31,9 +34,9 @@ class Filters:
 
     def check(self, *, quantity: Decimal, price: Decimal) -> None:
         """Raise VenueError for an order that a filter refuses."""
-        if price % self.tick:
+        if self.tick and price % self.tick:
             raise filter_failure("PRICE_FILTER")
-        if not self.minimum <= quantity <= self.maximum or quantity % self.step:
+        if not self.minimum <= quantity <= (self.maximum or quantity) or (self.step and quantity % self.step):
             raise filter_failure("LOT_SIZE")
         if quantity * price < self.notional:
             raise filter_failure("NOTIONAL")
@@ -50,7 +53,7 @@ def default_filters(*, price: Decimal) -> Filters:
     return Filters(step=step, minimum=step)
 
 
-def describe(symbol: str, filters: Filters) -> dict[str, Any]:
+def describe(symbol: str, filters: Filters, *, status: str) -> dict[str, Any]:
     """Return the symbol's entry in exchangeInfo."""
     base = symbol.removesuffix(QUOTE_ASSET)
     lot = {
@@ -60,7 +63,7 @@ def describe(symbol: str, filters: Filters) -> dict[str, Any]:
     }
     return {
         "symbol": symbol,
-        "status": "TRADING",
+        "status": status,
         "baseAsset": base,
         "baseAssetPrecision": 8,
         "quoteAsset": QUOTE_ASSET,

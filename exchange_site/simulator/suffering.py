@@ -1,7 +1,7 @@
 """Apply faults: either before a request takes effect, or to its answer after it has taken effect."""
 
 import asyncio
-from typing import ClassVar, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -11,6 +11,7 @@ from exchange_site.simulator.venue import VENUE
 
 _HANG_SECONDS: Final = 60.0
 _DELAY_SECONDS: Final = 15.0
+_UNSET_CODE: Final = -1121
 
 
 async def suffer(request: web.Request, occasion: str | None, symbol: str | None) -> None:
@@ -30,7 +31,7 @@ async def suffer_before(request: web.Request, fault: Fault | None) -> None:
     if fault.action == "reject":
         raise VenueError(fault.code, fault.msg)
     if fault.action == "rate_limit":
-        raise _TooManyRequests
+        raise _TooManyRequests(fault)
     if fault.action == "delay":
         await asyncio.sleep(fault.wait or _DELAY_SECONDS)
 
@@ -58,7 +59,7 @@ async def _cut(request: web.Request) -> None:
 
 
 class _TooManyRequests(VenueError):
-    headers: ClassVar = {"Retry-After": "1"}
-
-    def __init__(self) -> None:
-        super().__init__(-1003, "Too many requests; current limit is 6000 request weight per 1 MINUTE.", status=429)
+    def __init__(self, fault: Fault) -> None:
+        code = -1003 if fault.code == _UNSET_CODE else fault.code
+        text = "Too many requests; current limit is 6000 request weight per 1 MINUTE."
+        super().__init__(code, text, status=fault.status, headers={"Retry-After": fault.retry_after})

@@ -46,7 +46,10 @@ async def _exchange_info(request: web.Request) -> web.Response:
             "serverTime": now_milliseconds(),
             "rateLimits": [],
             "exchangeFilters": [],
-            "symbols": [describe(symbol, book.listings.filters(symbol)) for symbol in book.listings.prices()],
+            "symbols": [
+                describe(symbol, book.listings.filters(symbol), status=book.listings.status(symbol))
+                for symbol in book.listings.prices()
+            ],
         }
     )
 
@@ -56,7 +59,7 @@ async def _ticker_24hr(request: web.Request) -> web.Response:
 
 
 async def _ticker_price(request: web.Request) -> web.Response:
-    return await _tickers(request, lambda symbol, price: {"symbol": symbol, "price": f"{price:.8f}"})
+    return await _tickers(request, lambda symbol, price: {"symbol": symbol, "price": _text(price)})
 
 
 async def _book_ticker(request: web.Request) -> web.Response:
@@ -79,12 +82,12 @@ async def _tickers(request: web.Request, write: Callable[[str, Decimal], dict[st
 
 
 def _best_prices(symbol: str, price: Decimal) -> dict[str, Any]:
-    text = f"{price:.8f}"
+    text = _text(price)
     return {"symbol": symbol, "bidPrice": text, "bidQty": "1000.0", "askPrice": text, "askQty": "1000.0"}
 
 
 def _day_ticker(symbol: str, price: Decimal) -> dict[str, Any]:
-    text, now = f"{price:.8f}", now_milliseconds()
+    text, now = _text(price), now_milliseconds()
     return {
         **_best_prices(symbol, price),
         "priceChange": "0.0",
@@ -104,3 +107,9 @@ def _day_ticker(symbol: str, price: Decimal) -> dict[str, Any]:
         "lastId": 0,
         "count": 0,
     }
+
+
+def _text(price: Decimal) -> str:
+    """Write a price with eight places, or with more if it has more: Binance's have at most eight, other venues' not."""
+    text = f"{price:.8f}"
+    return text if Decimal(text) == price else f"{price:f}"

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import cast
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -12,9 +12,8 @@ from django.utils.safestring import SafeString
 
 from settlement.models import Batch, Intervention, InterventionAction
 from settlement.services.intervening.requests import Figures, request_intervention
-from wallets.admin.actions import Question, ReasonForm, ask_staff
+from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
 from wallets.admin.records import RecordAdmin, badge, link_to, link_to_list
-from wallets.exceptions import DomainError
 from wallets.models import User
 
 
@@ -98,7 +97,7 @@ class BatchAdmin(RecordAdmin):
             return given
         reason = given.pop("reason")
         for batch in chosen:
-            try:
+            with reported(page=self, request=request, item=batch):
                 request_intervention(
                     batch=batch,
                     action=action,
@@ -107,9 +106,6 @@ class BatchAdmin(RecordAdmin):
                     now=timezone.now(),
                     figures=Figures(**given) if given else None,
                 )
-            except DomainError as error:
-                self.message_user(request, f"{batch}: {error}", messages.ERROR)
-            else:
                 self.log_change(request, batch, f"{action.label}: {reason}")
                 self.message_user(request, f"{batch}: queued; see Interventions.")
         return None

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from settlement.models import Finding
 from settlement.services.findings import close_finding
-from wallets.admin.actions import acts_on_chosen, ask_for_reason
+from wallets.admin.actions import acts_on_chosen, ask_for_reason, reported
 from wallets.admin.records import RecordAdmin
 from wallets.models import User
 
@@ -52,9 +52,10 @@ class FindingAdmin(RecordAdmin):
         if isinstance(note, HttpResponse):
             return note
         for finding in queryset:
-            if close_finding(finding=finding, closed_by=cast("User", request.user), note=note, now=timezone.now()):
-                self.log_change(request, finding, f"Closed: {note}")
-                self.message_user(request, f"{finding} is closed.")
-            else:
-                self.message_user(request, f"{finding} is closed already.", messages.ERROR)
+            with reported(page=self, request=request, item=finding):
+                if close_finding(finding=finding, closed_by=cast("User", request.user), note=note, now=timezone.now()):
+                    self.log_change(request, finding, f"Closed: {note}")
+                    self.message_user(request, f"{finding} is closed.")
+                else:
+                    self.message_user(request, f"{finding} is closed already.", messages.ERROR)
         return None

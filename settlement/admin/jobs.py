@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from procrastinate.contrib.django.admin import ProcrastinateJobAdmin
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from wallets.admin.actions import reported
 from wallets.admin.records import BoundedPaginator
 
 admin.site.unregister(ProcrastinateJob)
@@ -31,7 +32,10 @@ class JobAdmin(ProcrastinateJobAdmin):
 
     @admin.action(description="Retry failed jobs", permissions=["operate"])
     def retry_failed(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        failed = queryset.filter(status="failed")
-        count = len(failed)
-        super().retry(request, failed)
+        """Run each job again. One that cannot wait beside its twin, under the same queueing lock, stays as it is."""
+        count = 0
+        for job in queryset.filter(status="failed"):
+            with reported(page=self, request=request, item=f"job {job.pk}"):
+                super().retry(request, queryset.filter(pk=job.pk))
+                count += 1
         self.message_user(request, f"{count} jobs are run again.")

@@ -11,6 +11,7 @@ from django.utils import timezone
 from settlement.models import Pause
 from settlement.services.pausing import lift_pause, pause_buying
 from trading.models import Coin
+from wallets.admin.actions import reported
 from wallets.admin.records import QuickAdmin
 from wallets.models import User
 
@@ -49,6 +50,7 @@ class PauseAdmin(QuickAdmin):
     @admin.action(description="Lift", permissions=["operate"])
     def lift(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
         for pause in queryset:
-            self.log_change(request, pause, "Lifted.")
-            lift_pause(pause=pause)
-            self.message_user(request, f"The {pause} is lifted.")
+            with reported(page=self, request=request, item=pause):
+                lift_pause(pause=pause)
+                self.log_change(request, pause, "Lifted.")
+                self.message_user(request, f"The {pause} is lifted.")

@@ -2,16 +2,19 @@
 
 from settlement.models.attempts import IN_FLIGHT, Attempt, AttemptState, new_client_order_id
 from settlement.models.batches import Batch, BatchState
+from settlement.models.failing import PRICE_READING, FailingItem
 from settlement.models.findings import Finding, FindingKind
 from settlement.models.interventions import Intervention, InterventionAction, InterventionOutcome
 from settlement.models.pauses import Pause
 
 __all__ = [
     "IN_FLIGHT",
+    "PRICE_READING",
     "Attempt",
     "AttemptState",
     "Batch",
     "BatchState",
+    "FailingItem",
     "Finding",
     "FindingKind",
     "Intervention",

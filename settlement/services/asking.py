@@ -10,21 +10,43 @@ from settlement.clock import database_now, venue_now
 from settlement.connections import release_database_connection
 from settlement.jobs import settle_batch_later
 from settlement.models import Attempt, AttemptState
-from settlement.venues.protocol import Venue, VenueAnswer
+from settlement.services.pausing import ask_to_call, pause_for_trouble
+from settlement.venues.protocol import Unknown, Venue, VenueAnswer
+from settlement.waits import bounded
 
 logger = logging.getLogger(__name__)
 
 
 def look_up(*, coin: str, client_order_id: str, venue: Venue) -> VenueAnswer:
-    """Release the database connection, and look up an order by its client order id."""
+    """Release the database connection, and look up an order by its client order id.
+
+    While a pause stops all calls, the venue is not asked. An answer that asks for a wait begins such a pause. Both
+    return Unknown with the seconds to wait.
+    """
+    now = database_now()
+    permit = ask_to_call(now=now)
+    if permit.wait_until:
+        return Unknown(reason="too many calls", retry_after_seconds=(permit.wait_until - now).total_seconds())
     release_database_connection()
-    return venue.look_up(coin=coin, client_order_id=client_order_id)
+    answer = venue.look_up(coin=coin, client_order_id=client_order_id)
+    if not isinstance(answer, Unknown):
+        permit.report_answer()
+    elif answer.retry_after_seconds is not None:
+        until = pause_for_trouble(
+            coin=None,
+            reason=answer.reason,
+            at_least_seconds=answer.retry_after_seconds,
+            now=now,
+            stops_all_calls=True,
+        )
+        return Unknown(reason=answer.reason, retry_after_seconds=(until - now).total_seconds())
+    return answer
 
 
 def look_up_later(*, attempt: Attempt, reason: str, at_least_seconds: float = 0) -> None:
     """Enqueue a lookup after a wait that doubles each time. A purchase is never refunded or sent again on a guess."""
     grown = settings.SETTLEMENT.lookup_first_wait_seconds * 2.0 ** min(attempt.lookups, 30)
-    wait = max(min(grown, settings.SETTLEMENT.lookup_max_wait_seconds), at_least_seconds)
+    wait = max(min(grown, settings.SETTLEMENT.lookup_max_wait_seconds), bounded(at_least_seconds))
     logger.warning("%s of %s: %s; lookup in %.0f s", attempt, attempt.batch, reason, wait)
     when = database_now() + timedelta(seconds=wait)
     with transaction.atomic():

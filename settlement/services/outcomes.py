@@ -20,6 +20,7 @@ from settlement.services.batches import go_on, lock_batch, park_batch, refund_ba
 from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.pausing import lift_automatic_pauses, pause_for_trouble
 from settlement.venues.protocol import Executed, NotPlaced, Trouble
+from settlement.waits import bounded
 from trading.services.settling import complete_orders
 from wallets.services.ledger.house_moves import book_fill
 from wallets.services.ledger.locking import lock_inventory
@@ -70,7 +71,7 @@ def end_refused(*, attempt: Attempt, from_state: AttemptState, reason: str) -> N
 
 
 @transaction.atomic
-def end_not_placed(*, attempt: Attempt, answer: NotPlaced) -> None:
+def end_not_placed(*, attempt: Attempt, answer: NotPlaced, from_state: AttemptState = AttemptState.SENT) -> None:
     """End an attempt that the venue did not accept. The batch's next attempt follows later, under a new id.
 
     If the answer names a trouble, pause buying of the coin or at the venue, and excuse the attempt. An attempt that is
@@ -79,7 +80,7 @@ def end_not_placed(*, attempt: Attempt, answer: NotPlaced) -> None:
     now = _enter(attempt)
     if not _end(
         attempt,
-        AttemptState.SENT,
+        from_state,
         state=AttemptState.NOT_PLACED,
         now=now,
         reason=answer.reason[:200],
@@ -172,7 +173,7 @@ def _park(attempt: Attempt, from_state: AttemptState, *, reason: str, now: datet
 
 
 def _wait_before_next(attempt: Attempt, answer: NotPlaced, *, now: datetime) -> float:
-    asked_for = answer.retry_after_seconds or 0.0
+    asked_for = bounded(answer.retry_after_seconds)
     if answer.trouble is None:
         return max(_usual_wait(attempt), asked_for)
     until = pause_for_trouble(

@@ -2,10 +2,15 @@
 
 While a coin or the venue is paused, none of the coin's orders is claimed and no new attempt is sent. Attempts that were
 sent before are still looked up, unless a pause stops all calls.
+
+After a pause of all calls, one call probes whether the venue answers again; the others wait for its outcome. A venue
+that bans us makes the ban longer with each call during it.
 """
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from django.conf import settings
 from django.db import transaction
@@ -16,6 +21,7 @@ from settlement.jobs import settle_batch_later
 from settlement.metrics import count_pause
 from settlement.models import Attempt, AttemptState, Pause
 from settlement.venues.protocol import VenueAway
+from settlement.waits import bounded
 from trading import jobs
 from trading.models import Coin
 from trading.selectors.orders import list_coins_with_waiting_orders
@@ -24,22 +30,26 @@ from wallets.runtime import sql
 
 logger = logging.getLogger(__name__)
 
+_PROBE: Final = timedelta(seconds=15)
+"""The others wait this long for a probe, which may have been lost with its worker."""
+
 
 def pause_for_trouble(
     *, coin: Coin | None, reason: str, at_least_seconds: float, now: datetime, stops_all_calls: bool = False
 ) -> datetime:
     """Pause buying of `coin` (None: of every coin), and return the time to try again. Successive pauses grow.
 
-    `at_least_seconds` is the wait that the venue asked for. `stops_all_calls` is set when the venue got too many calls
-    of any kind. A pause that staff set does not change.
+    `at_least_seconds` is the wait that the venue asked for; EXCHANGE_MAX_WAIT_SECONDS bounds it. `stops_all_calls` is
+    set when the venue got too many calls of any kind. A pause that staff set does not change.
     """
+    longest = settings.VENUE.max_wait_seconds if stops_all_calls else settings.SETTLEMENT.pause_max_seconds
     row = sql.fetch_one(
         "settlement.pause",
         coin_id=coin.pk if coin else None,
         now=now,
         reason=reason[:200],
-        least=max(at_least_seconds, 1.0),
-        most=settings.SETTLEMENT.pause_max_seconds,
+        least=max(bounded(at_least_seconds), 1.0),
+        most=longest,
         stops_all_calls=stops_all_calls,
     )
     until: datetime = row[0] if row else now + timedelta(seconds=settings.SETTLEMENT.pause_max_seconds)
@@ -59,6 +69,45 @@ def pause_after_no_answer(*, coin: Coin | None, error: VenueAway, now: datetime)
         now=now,
         stops_all_calls=wait is not None,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Permit:
+    """Whether the venue may be called now (`wait_until` is None), and whether the call is a probe after a pause."""
+
+    wait_until: datetime | None = None
+    is_probe: bool = False
+
+    def report_answer(self) -> None:
+        """Lift the pause of all calls, if this was the probe: the venue answers again."""
+        if self.is_probe:
+            Pause.objects.filter(coin=None, stops_all_calls=True, set_by=None).delete()
+
+
+def ask_to_call(*, now: datetime) -> Permit:
+    """Say whether the venue may be called, for a call that buys nothing. Makes one query while there is no pause."""
+    return _permit(list(Pause.objects.filter(coin=None, stops_all_calls=True)), now=now)
+
+
+def ask_to_buy(*, coin_id: int, now: datetime) -> Permit:
+    """Say whether the coin may be bought. Makes one query while there is no pause.
+
+    During a pause without an end, the answer is to ask again after PAUSE_MAX_SECONDS.
+    """
+    return _permit(list(Pause.objects.filter(Q(coin_id=coin_id) | Q(coin=None))), now=now)
+
+
+def _permit(pauses: list[Pause], *, now: datetime) -> Permit:
+    never = now + timedelta(seconds=settings.SETTLEMENT.pause_max_seconds)
+    ends = [pause.until or never for pause in pauses if pause.until is None or pause.until > now]
+    if ends:
+        return Permit(wait_until=max(ends))
+    if not any(pause.stops_all_calls for pause in pauses):
+        return Permit()
+    ended = Pause.objects.filter(coin=None, stops_all_calls=True, until__lte=now)
+    if ended.update(until=now + _PROBE):
+        return Permit(is_probe=True)
+    return Permit(wait_until=now + _PROBE)
 
 
 def lift_automatic_pauses(*, coin_id: int) -> None:

@@ -1,25 +1,37 @@
 """Read prices from the venue."""
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Final
 
 from settlement.connections import release_database_connection
-from settlement.selectors.pauses import find_call_ban
-from settlement.services.pausing import pause_after_no_answer
-from settlement.venues.protocol import Venue, VenueAway
+from settlement.models import PRICE_READING
+from settlement.services.isolating import ItemFailed, run_each
+from settlement.services.pausing import ask_to_call, pause_after_no_answer
+from settlement.venues.protocol import NoPrice, Venue, VenueAway
 from trading.models import Coin
 from trading.services.prices import record_price
 
 logger = logging.getLogger(__name__)
 
+_MISSING: Final = NoPrice("the venue gives no price")
+
 
 def refresh_prices(*, venue: Venue, source: str, now: datetime) -> None:
     """Record the venue's last price of every coin that is on sale without a fixed price.
 
-    If the venue does not answer, the old prices stay. No coin is sold at a price older than PRICE_MAX_AGE.
+    A coin without a usable price keeps its old one, and the to-do page names it once that price is older than
+    PRICE_MAX_AGE; the other coins go on. If the venue does not answer, all old prices stay. No coin is sold at a price
+    older than PRICE_MAX_AGE.
     """
     coins = list(Coin.objects.filter(is_sold=True, fixed_price=None))
-    if not coins or find_call_ban(now=now):
+    if not coins:
+        return
+    permit = ask_to_call(now=now)
+    if permit.wait_until:
         return
     release_database_connection()
     try:
@@ -29,8 +41,13 @@ def refresh_prices(*, venue: Venue, source: str, now: datetime) -> None:
         if error.retry_after_seconds is not None:
             pause_after_no_answer(coin=None, error=error, now=now)
         return
-    for coin in coins:
-        if coin.name in prices:
-            record_price(coin=coin, value=prices[coin.name], source=source, now=now)
-        else:
-            logger.warning("%s has no price at the venue", coin)
+    permit.report_answer()
+    run_each(what=PRICE_READING, items=coins, run=partial(_record, prices=prices, source=source, now=now), now=now)
+
+
+def _record(coin: Coin, *, prices: Mapping[str, Decimal | NoPrice], source: str, now: datetime) -> None:
+    price = prices.get(coin.name, _MISSING)
+    if isinstance(price, NoPrice):
+        raise ItemFailed(price.reason)
+    if not record_price(coin=coin, value=price, source=source, now=now):
+        raise ItemFailed(f"a price of {price} cannot be used"[:200])

@@ -3,6 +3,7 @@
 import time
 from datetime import timedelta
 from decimal import Decimal
+from typing import Final
 
 from django.conf import settings
 
@@ -10,19 +11,22 @@ from settlement.clock import database_now, venue_now
 from settlement.connections import release_database_connection
 from settlement.exceptions import AskBeyondPriceBound
 from settlement.models import Attempt, AttemptState
-from settlement.sizing import highest_price, quantity_to_buy
-from settlement.venues.protocol import MarketRules, PurchaseRequest, Venue, VenueAnswer
+from settlement.sizing import ensure_affordable, ensure_usable, highest_price, quantity_to_buy
+from settlement.venues.protocol import MarketRules, PurchaseRequest, UnusableRules, Venue, VenueAnswer, VenueAway
 from trading.services.settling import SettledOrders, sum_open_orders
 from wallets.runtime import failpoints
+
+_MOST_OFFSET: Final = timedelta(hours=1)
 
 
 def send(*, attempt: Attempt, venue: Venue) -> VenueAnswer | None:
     """Send a new attempt, and return the venue's answer. Return None if another run was first or no orders remain.
 
-    Raises CoinNotListed, VenueAway and AskBeyondPriceBound. Each of them means that nothing was sent.
+    Raises CoinNotListed, UnusableRules, VenueAway and AskBeyondPriceBound. Each of them means that nothing was sent.
     """
     release_database_connection()
     rules = venue.read_rules(coin=attempt.coin.name)
+    ensure_usable(rules)
     ask = venue.read_ask(coin=attempt.coin.name)
     offset = _measure_clock_offset(venue)
     still_open = sum_open_orders(batch_id=attempt.batch_id)
@@ -43,21 +47,27 @@ def _measure_clock_offset(venue: Venue) -> timedelta:
     """Return the venue's clock minus Postgres' clock. The worker's own time of day is not used.
 
     The result is too low by the travel time of the venue's answer. The venue accepts a request dated a little early.
+    Raises VenueAway if the clocks differ by more than an hour: no deadline could be trusted.
     """
     database_time, started = database_now(), time.monotonic()
     release_database_connection()
     venue_time = venue.read_time()
-    return venue_time - (database_time + timedelta(seconds=time.monotonic() - started))
+    offset = venue_time - (database_time + timedelta(seconds=time.monotonic() - started))
+    if abs(offset) > _MOST_OFFSET:
+        raise VenueAway(f"the venue's clock is {offset} ahead of Postgres' clock")
+    return offset
 
 
 def _size(attempt: Attempt, *, still_open: SettledOrders, rules: MarketRules, ask: Decimal) -> None:
-    """Set the attempt's quantity and price bound. Raises AskBeyondPriceBound."""
+    """Set the attempt's quantity and price bound. Raises AskBeyondPriceBound, UnusableRules."""
     attempt.limit_price = highest_price(
         charge=still_open.charge,
         amount=still_open.amount,
         max_loss=settings.SETTLEMENT.max_loss,
         tick=rules.price_tick,
     )
+    if attempt.limit_price <= 0:
+        raise UnusableRules(f"a tick of {rules.price_tick:f} for this price")
     attempt.quantity = quantity_to_buy(
         missing=still_open.amount - attempt.batch.reserved,
         taker_rate=settings.VENUE.taker_rate,
@@ -66,6 +76,10 @@ def _size(attempt: Attempt, *, still_open: SettledOrders, rules: MarketRules, as
     )
     if ask > attempt.limit_price:
         raise AskBeyondPriceBound
+    most = still_open.charge * (1 + settings.SETTLEMENT.max_loss) / (1 - settings.VENUE.taker_rate)
+    ensure_affordable(
+        quantity=attempt.quantity, limit_price=attempt.limit_price, most=most + settings.SETTLEMENT.max_top_up
+    )
 
 
 def _commit_to_sending(attempt: Attempt, *, offset: timedelta) -> PurchaseRequest | None:

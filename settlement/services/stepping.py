@@ -4,16 +4,17 @@ A purchase that may have been executed is never sent again, and its orders are n
 before the next begins. No database connection and no lock is held during a call to the venue.
 """
 
-from datetime import datetime, timedelta
+import logging
+from datetime import datetime
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from settlement.clock import database_now
 from settlement.exceptions import AskBeyondPriceBound
 from settlement.jobs import settle_batch_later
+from settlement.metrics import count_failed_item
 from settlement.models import IN_FLIGHT, Attempt, AttemptState
-from settlement.selectors.pauses import find_call_ban, find_pause
 from settlement.services.asking import is_past_its_window, look_up, look_up_later
 from settlement.services.outcomes import (
     book_execution,
@@ -23,7 +24,7 @@ from settlement.services.outcomes import (
     park,
     presume_not_placed,
 )
-from settlement.services.pausing import pause_after_no_answer, pause_for_trouble
+from settlement.services.pausing import ask_to_buy, pause_after_no_answer, pause_for_trouble
 from settlement.services.sending import send
 from settlement.venues.protocol import (
     CoinNotListed,
@@ -31,22 +32,31 @@ from settlement.venues.protocol import (
     NotPlaced,
     OrderNotFound,
     Refused,
+    Trouble,
     Unknown,
+    UnusableRules,
     Venue,
     VenueAnswer,
     VenueAway,
 )
+from trading.models import Coin
+
+logger = logging.getLogger(__name__)
 
 
-def take_next_step(*, batch_id: int, venue: Venue) -> None:
-    """Send the batch's attempt if it is new; look the attempt up if it was sent. Safe to run at any time, and twice."""
+def take_next_step(*, batch_id: int, venue: Venue, earlier_runs: int = 0) -> None:
+    """Send the batch's attempt if it is new; look the attempt up if it was sent. Safe to run at any time, and twice.
+
+    `earlier_runs` counts the runs of the same job that ended in the death of their worker or in an error. After
+    JOB_MAX_ATTEMPTS of them, an attempt that was never sent is parked for staff.
+    """
     attempt = Attempt.objects.select_related("batch", "coin").filter(batch_id=batch_id, state__in=IN_FLIGHT).first()
     if attempt is None:
         return
     if attempt.state == AttemptState.SENT:
         _look_up(attempt, venue)
-    elif pause := find_pause(coin_id=attempt.coin_id, now=database_now()):
-        _put_off(attempt, until=pause.until)
+    elif earlier_runs >= settings.JOBS.max_attempts:
+        park(attempt=attempt, from_state=AttemptState.NEW, reason=f"never sent: {earlier_runs} runs of its job failed")
     else:
         _send(attempt, venue)
 
@@ -69,27 +79,57 @@ def recheck_attempt(*, attempt_id: int, venue: Venue) -> None:
 
 
 def _send(attempt: Attempt, venue: Venue) -> None:
+    permit = ask_to_buy(coin_id=attempt.coin_id, now=database_now())
+    if permit.wait_until:
+        _put_off(attempt, until=permit.wait_until)
+        return
     try:
         answer = send(attempt=attempt, venue=venue)
-    except VenueAway as error:
+    except (VenueAway, UnusableRules) as error:
         with transaction.atomic():
-            _put_off(attempt, until=pause_after_no_answer(coin=attempt.coin, error=error, now=database_now()))
+            _put_off(attempt, until=_pause_after(error, coin=attempt.coin))
     except CoinNotListed:
+        permit.report_answer()
         end_refused(attempt=attempt, from_state=AttemptState.NEW, reason="not_listed_at_the_exchange")
     except AskBeyondPriceBound:
+        permit.report_answer()
         park(attempt=attempt, from_state=AttemptState.NEW, reason="ask_beyond_the_price_bound")
+    except Exception as error:  # noqa: BLE001  any fault of ours: raised again, or logged and counted
+        _end_after_crash(attempt, error)
     else:
+        if not isinstance(answer, NotPlaced) or answer.trouble is not Trouble.CALLS:
+            permit.report_answer()
         if answer is not None:
             _react(attempt, answer)
 
 
-def _put_off(attempt: Attempt, *, until: datetime | None) -> None:
-    """Enqueue the step for the end of the pause. If the pause has no end, check again after PAUSE_MAX_SECONDS.
-
-    Of several runs at once, only one enqueues.
-    """
+def _pause_after(error: VenueAway | UnusableRules, *, coin: Coin) -> datetime:
     now = database_now()
-    until = until or now + timedelta(seconds=settings.SETTLEMENT.pause_max_seconds)
+    if isinstance(error, VenueAway):
+        return pause_after_no_answer(coin=coin, error=error, now=now)
+    reason = f"rules that cannot be used: {error}"
+    return pause_for_trouble(coin=coin, reason=reason, at_least_seconds=0, now=now)
+
+
+def _end_after_crash(attempt: Attempt, error: Exception) -> None:
+    """Count a crash before the request left as an attempt that was not placed, so that MAX_ATTEMPTS ends it.
+
+    A crash after the attempt was recorded as sent proves nothing: then the error is raised, and the attempt looked up.
+    An error is raised too if the database is away, because that is not the attempt's fault.
+    """
+    connection.close_if_unusable_or_obsolete()
+    if not Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW).exists():
+        raise error
+    count_failed_item(what="purchase")
+    logger.error("%s of %s crashed before it was sent", attempt, attempt.batch, exc_info=error)
+    # The text may hold a signed request; the class and the log's traceback name the fault.
+    reason = f"crashed before it was sent: {type(error).__name__}"
+    end_not_placed(attempt=attempt, answer=NotPlaced(reason=reason), from_state=AttemptState.NEW)
+
+
+def _put_off(attempt: Attempt, *, until: datetime) -> None:
+    """Enqueue the step for the end of the pause. Of several runs at once, only one enqueues."""
+    now = database_now()
     unchanged = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW, next_step_at=attempt.next_step_at)
     with transaction.atomic():
         if unchanged.update(next_step_at=until):
@@ -97,26 +137,16 @@ def _put_off(attempt: Attempt, *, until: datetime | None) -> None:
 
 
 def _look_up(attempt: Attempt, venue: Venue) -> None:
-    now = database_now()
-    if until := find_call_ban(now=now):
-        look_up_later(attempt=attempt, reason="too many calls", at_least_seconds=(until - now).total_seconds())
-        return
     answer = look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id, venue=venue)
+    if isinstance(answer, Unknown) and answer.retry_after_seconds is not None:
+        look_up_later(attempt=attempt, reason=answer.reason, at_least_seconds=answer.retry_after_seconds)
+        return
     attempt.lookups += 1
     Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(lookups=attempt.lookups)
     if isinstance(answer, OrderNotFound):
         _count_not_found(attempt, venue)
     elif isinstance(answer, Executed):
         _react(attempt, answer)
-    elif isinstance(answer, Unknown) and answer.retry_after_seconds is not None:
-        until = pause_for_trouble(
-            coin=None,
-            reason=answer.reason,
-            at_least_seconds=answer.retry_after_seconds,
-            now=now,
-            stops_all_calls=True,
-        )
-        look_up_later(attempt=attempt, reason=answer.reason, at_least_seconds=(until - now).total_seconds())
     else:
         look_up_later(attempt=attempt, reason=f"lookup: {answer}")
 

@@ -20,6 +20,7 @@ class ConcernKind(Enum):
     POOL = "pool"
     PAUSE = "pause"
     SUSPENDED = "suspended"
+    FAILING = "failing"
     INTERVENTION = "intervention"
     HELD = "held"
     JOB = "job"
@@ -36,11 +37,14 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Concern:
-    """One row of the page. It stands for `count` orders or records; the oldest has waited since `since`."""
+    """One row of the page. It stands for `count` orders or records; the oldest has waited since `since`.
+
+    Without a `target` the row links to nothing.
+    """
 
     kind: ConcernKind
     subject: str
     since: datetime
     reason: str
-    target: Target
+    target: Target | None
     count: int = 1

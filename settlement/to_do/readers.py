@@ -3,24 +3,42 @@
 One query per kind, over unfinished rows only. Orders of the same pool or batch are grouped into one row of the page.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
-from django.db.models import Count, F, Max, Min, QuerySet
+from django.db import InterfaceError, OperationalError
+from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from settlement.models import Attempt, AttemptState, Batch, BatchState, Finding, Intervention
+from settlement.metrics import count_failed_item
+from settlement.models import (
+    PRICE_READING,
+    Attempt,
+    AttemptState,
+    Batch,
+    BatchState,
+    FailingItem,
+    Finding,
+    Intervention,
+)
 from settlement.queue import list_failed_jobs
 from settlement.selectors.pauses import pauses_in_force
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
-from trading.models import WAITING, CoinPrice, Order, OrderState
+from trading.models import WAITING, Coin, Order, OrderState
+from wallets.runtime.lost_connections import is_lost
+
+logger = logging.getLogger(__name__)
 
 
 def list_to_do(*, now: datetime) -> list[Concern]:
-    """List the rows of the page by kind, the oldest first; at most MAX_PER_KIND of each kind."""
-    return [concern for kind in ConcernKind for concern in _READERS[kind](now)]
+    """List the rows of the page by kind, the oldest first; at most MAX_PER_KIND of each kind.
+
+    A kind that cannot be read is a row itself, so that it does not hide the others.
+    """
+    return [concern for kind in ConcernKind for concern in _read(kind, now)]
 
 
 def count_to_do(*, now: datetime) -> dict[ConcernKind, int]:
@@ -29,6 +47,18 @@ def count_to_do(*, now: datetime) -> dict[ConcernKind, int]:
     for concern in list_to_do(now=now):
         counts[concern.kind] += concern.count
     return counts
+
+
+def _read(kind: ConcernKind, now: datetime) -> list[Concern]:
+    try:
+        return list(_READERS[kind](now))
+    except Exception as error:
+        if isinstance(error, OperationalError | InterfaceError) or is_lost(error):
+            raise  # the database is away: no kind can be read
+        count_failed_item(what="to do")
+        logger.exception("to do: rows of the kind %s cannot be read", kind.value)
+        reason = f"these rows cannot be read: {type(error).__name__}"
+        return [Concern(kind=kind, subject="unreadable rows", since=now, reason=reason, target=None)]
 
 
 def _read_parked(now: datetime) -> Iterator[Concern]:
@@ -138,16 +168,42 @@ def _read_pauses(now: datetime) -> Iterator[Concern]:
 
 
 def _read_suspended(now: datetime) -> Iterator[Concern]:
-    suspects = CoinPrice.objects.filter(suspended_at__isnull=False, coin__is_sold=True, coin__fixed_price=None)
-    for price in suspects.select_related("coin").order_by("suspended_at")[:MAX_PER_KIND]:
-        assert price.suspended_at is not None
-        candidate = f"{price.candidate.normalize():f}" if price.candidate else "no reading"
+    """Read coins on sale that are not sold: suspended by a suspect price, or without a price that is new enough."""
+    too_old = Q(current_price=None) | Q(current_price__read_at__lt=now - settings.PRICES.max_age)
+    failing = FailingItem.objects.filter(what=PRICE_READING, item=OuterRef("name"))
+    coins = Coin.objects.filter(
+        too_old | Q(current_price__suspended_at__isnull=False), is_sold=True, fixed_price=None
+    ).annotate(
+        error=Subquery(failing.values("error")[:1]),
+        since=Coalesce("current_price__suspended_at", "current_price__read_at"),
+    )
+    for coin in coins.select_related("current_price").order_by("since", "pk")[:MAX_PER_KIND]:
         yield Concern(
             kind=ConcernKind.SUSPENDED,
-            subject=str(price.coin),
-            since=price.suspended_at,
-            reason=f"not sold: read {candidate} after {price.value.normalize():f}",
-            target=Target(model="trading_coin", pk=price.coin_id),
+            subject=str(coin),
+            since=coin.since or now,
+            reason=f"not sold: {_why_not_sold(coin, error=coin.error)}",
+            target=Target(model="trading_coin", pk=coin.pk),
+        )
+
+
+def _why_not_sold(coin: Coin, *, error: str | None) -> str:
+    price = getattr(coin, "current_price", None)
+    if price is not None and price.suspended_at is not None:
+        candidate = f"{price.candidate.normalize():f}" if price.candidate else "no reading"
+        return f"read {candidate} after {price.value.normalize():f}"
+    return f"no current price ({error or 'is a worker running, and does the venue answer?'})"
+
+
+def _read_failing(now: datetime) -> Iterator[Concern]:
+    """Read items that keep failing. A price that fails is named with its coin, once it is too old."""
+    for row in FailingItem.objects.exclude(what=PRICE_READING).order_by("since", "pk")[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.FAILING,
+            subject=str(row),
+            since=row.since,
+            reason=f"{row.error} ({row.times} ×)",  # noqa: RUF001  times
+            target=Target(model="settlement_failingitem", pk=row.pk),
         )
 
 
@@ -196,6 +252,7 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.POOL: _read_pools,
     ConcernKind.PAUSE: _read_pauses,
     ConcernKind.SUSPENDED: _read_suspended,
+    ConcernKind.FAILING: _read_failing,
     ConcernKind.INTERVENTION: _read_interventions,
     ConcernKind.HELD: _read_held,
     ConcernKind.JOB: _read_failed_jobs,

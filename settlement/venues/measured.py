@@ -13,11 +13,13 @@ from settlement.venues.protocol import (
     Executed,
     ListedPurchase,
     MarketRules,
+    NoPrice,
     NotPlaced,
     OrderNotFound,
     PurchaseRequest,
     Refused,
     Unknown,
+    UnusableRules,
     Venue,
     VenueAnswer,
     VenueAway,
@@ -54,7 +56,7 @@ class MeasuredVenue:
     def read_ask(self, *, coin: str) -> Decimal:
         return _measured("ask", lambda: self._venue.read_ask(coin=coin))
 
-    def read_prices(self, *, coins: list[str]) -> dict[str, Decimal]:
+    def read_prices(self, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:
         return _measured("prices", lambda: self._venue.read_prices(coins=coins))
 
     def read_time(self) -> datetime:
@@ -80,6 +82,9 @@ def _measured(call: str, ask: Callable[[], T]) -> T:
         raise
     except CoinNotListed:
         outcome = "not_listed"
+        raise
+    except UnusableRules:
+        outcome = "unusable"
         raise
     else:
         return answer

@@ -128,6 +128,17 @@ class CoinNotListed(Exception):
     """The venue has no market for this coin."""
 
 
+class UnusableRules(Exception):
+    """The market's filters are absurd, or would make a purchase far larger than its orders. Nothing is bought."""
+
+
+@dataclass(frozen=True)
+class NoPrice:
+    """The reason why a coin has no price at the venue."""
+
+    reason: str
+
+
 class Venue(Protocol):
     """A venue where coins are bought. Callers must hold no database connection and no lock during a call."""
 
@@ -135,15 +146,15 @@ class Venue(Protocol):
     """Whether requests have a deadline, after which the venue refuses them."""
 
     def read_rules(self, *, coin: str) -> MarketRules:
-        """Return the filters of the coin's market. Raises CoinNotListed, VenueAway."""
+        """Return the filters of the coin's market. Raises CoinNotListed, UnusableRules, VenueAway."""
         ...
 
     def read_ask(self, *, coin: str) -> Decimal:
         """Return the lowest price at which the coin is offered. Raises CoinNotListed, VenueAway."""
         ...
 
-    def read_prices(self, *, coins: list[str]) -> dict[str, Decimal]:
-        """Return the last price of each coin that has a market. Raises VenueAway."""
+    def read_prices(self, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:
+        """Return the last price of each coin, or the reason why it has none. Raises VenueAway."""
         ...
 
     def read_time(self) -> datetime:

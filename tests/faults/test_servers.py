@@ -52,7 +52,15 @@ def requests_to_postgres_lost(world, trade):
         time.sleep(2)
 
 
+@contextmanager
+def postgres_read_only(world, trade):
+    yield
+    with world.read_only():
+        time.sleep(2)
+
+
 POSTGRES = {
+    "read-only for a while": postgres_read_only,
     "stopped at once": postgres_stopped_at_once,
     "its connections are terminated": connections_terminated,
     "its answers are lost": answers_of_postgres_lost,

@@ -40,16 +40,16 @@ class Trade:
         self.symbol = f"{self.coin.name}USDT"
         self.lines = threading.local()
         world.unchecked.append(self)
-        self.begun = [(self._new_shopper(), total) for total in TOTALS[kind]]
+        self.begun = [(self.new_shopper(), total) for total in TOTALS[kind]]
 
-    def _new_shopper(self):
+    def new_shopper(self):
         shopper = Shopper(self.opening)
         self.shoppers.append(shopper)
         return shopper
 
     def order(self, total, *, by=None, key=None):
         """Place an order and return the answer. Without one, repeat the request on the other server, with the same key."""
-        shopper, key = by or self._new_shopper(), key or uuid.uuid4().hex
+        shopper, key = by or self.new_shopper(), key or uuid.uuid4().hex
         body = {"crypto": self.coin.name, "total": total}
         answer = self._insist("orders/", shopper, {201}, json=body, headers={"Idempotency-Key": key}).json()
         self.placed.append(Placed(shopper, key, answer))
@@ -103,7 +103,7 @@ class Trade:
         """Keep placing orders inside the `with` block, and cancel some of them at once."""
         ending = threading.Event()
         for number in range(threads):
-            shopper = self._new_shopper()
+            shopper = self.new_shopper()
             self._in_thread(lambda shopper=shopper, seed=number: self._keep_on(shopper, random.Random(seed), ending))
         try:
             yield self

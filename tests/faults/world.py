@@ -197,6 +197,21 @@ class World:
         self._postgres.send_signal(signal.SIGQUIT)
         self._postgres.wait(10)
 
+    @contextmanager
+    def read_only(self):
+        """Let new sessions only read inside the `with` block, and end the old ones, as a failover does to a primary."""
+        self._administer(f"ALTER DATABASE {DATABASE} SET default_transaction_read_only = on")
+        try:
+            self._administer("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (DATABASE,))
+            yield
+        finally:
+            self._administer(f"ALTER DATABASE {DATABASE} RESET default_transaction_read_only")
+
+    def _administer(self, statement, parameters=()):
+        """Run a statement beside the world's database, which may be read-only."""
+        with connect(self._database, database="postgres") as line:
+            line.execute(statement, parameters)
+
     def start_postgres(self):
         self._postgres = self.postgres.start()
 

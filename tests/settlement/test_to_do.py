@@ -162,7 +162,9 @@ def test_the_page_is_empty_when_nothing_waits(coin, now):
 
 
 class TestCost:
-    def test_is_one_query_per_kind_however_many_rows_there_are(self, place, now, make_shopper, settings, claim):
+    def test_is_one_query_per_kind_however_many_rows_there_are(
+        self, place, now, make_shopper, settings, claim, admin_user
+    ):
         late = now + timedelta(days=2)
         counts = []
         for _ in range(2):
@@ -171,7 +173,7 @@ class TestCost:
             configure(settings, "RISK", max_value=Decimal(0))
             place("12.00", of=make_shopper())
             configure(settings, "RISK", max_value=Decimal(1000))
-            pause_for_trouble(coin=make_coin(f"C{len(counts)}A", "1.00"), reason="x", at_least_seconds=1e6, now=now)
+            pause_buying(coin=make_coin(f"C{len(counts)}A", "1.00"), reason="x", set_by=admin_user, now=now)
             with CaptureQueriesContext(connection) as captured:
                 assert len(set(kinds(late))) >= 4
             counts.append(len(captured))

@@ -240,6 +240,10 @@ class TestControl:
             ("account", {"balances": {"USDT": "-1"}}),
             ("filters", {"ABANUSDT": {"colour": "1"}}),
             ("filters", {"ABANUSDT": 1}),
+            ("market", {"ABANUSDT": {"status": "ASLEEP"}}),
+            ("market", {"ABANUSDT": {"status": ["BREAK"]}}),
+            ("market", {"ABANUSDT": {"bid": "1"}}),
+            ("filters", {"ABANUSDT": {"step": "-1"}}),
             ("faults", {}),
             ("faults", [{"action": "explode"}]),
             ("faults", [{"action": "drop", "on": "monday"}]),
@@ -256,6 +260,34 @@ class TestControl:
         venue.set_prices(NEW="3.50")
         answer = httpx.get(f"{venue.url}/api/v3/ticker/price", params={"symbol": "NEWUSDT"})
         assert Decimal(answer.json()["price"]) == Decimal("3.5")
+
+    def test_closes_a_market_whose_ticker_goes_on(self, venue):
+        venue.set_status(ABAN="BREAK")
+        info = httpx.get(f"{venue.url}/api/v3/exchangeInfo").json()
+        assert {entry["symbol"]: entry["status"] for entry in info["symbols"]}["ABANUSDT"] == "BREAK"
+        assert httpx.get(f"{venue.url}/api/v3/ticker/price", params={"symbol": "ABANUSDT"}).is_success
+        assert code(buy(venue, "closed")) == (400, -2010)
+        venue.set_status(ABAN="TRADING")
+        assert buy(venue, "open").is_success
+
+    def test_takes_a_symbol_off_so_that_a_call_for_several_fails(self, venue):
+        venue.set_prices(GONE="1.00")
+        venue.delist("GONE")
+        asked = {"symbols": '["ABANUSDT","GONEUSDT"]'}
+        assert code(httpx.get(f"{venue.url}/api/v3/ticker/24hr", params=asked)) == (400, -1121)
+        info = httpx.get(f"{venue.url}/api/v3/exchangeInfo").json()
+        assert "GONEUSDT" not in {entry["symbol"] for entry in info["symbols"]}
+
+    def test_takes_a_filter_of_zero_for_no_rule(self, venue):
+        venue.set_prices(FREE="1.00")
+        venue.set_filters("FREE", step="0", minimum="0", maximum="0", tick="0", notional="0")
+        assert buy(venue, "free", symbol="FREEUSDT", quantity="0.12345678", price="1.00000001").is_success
+
+    @pytest.mark.parametrize(("status", "retry_after"), [(429, "60000"), (418, "soon")])
+    def test_answers_any_rate_limit(self, venue, status, retry_after):
+        venue.fail({"on": "ticker", "action": "rate_limit", "status": status, "retry_after": retry_after, "times": 1})
+        answer = httpx.get(f"{venue.url}/api/v3/ticker/price")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (status, retry_after)
 
 
 def test_the_simulator_runs_without_django_ccxt_and_the_rest_of_the_project(tmp_path):

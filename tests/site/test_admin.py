@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from settlement.models import Attempt, Batch, FindingKind, Intervention, InterventionAction, Pause
+from settlement.models import Attempt, Batch, FailingItem, FindingKind, Intervention, InterventionAction, Pause
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.intervening.requests import request_intervention
@@ -18,7 +18,7 @@ from settlement.services.pausing import pause_buying
 from tests.configure import configure
 from tests.conftest import make_coin
 from trading.models import Coin, Order, Review
-from wallets.admin import actions, records
+from wallets.admin import actions, records, users
 from wallets.models import Transaction, User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LISTS = [
     "wallets/user", "wallets/wallet", "wallets/transaction", "trading/coin", "trading/order", "trading/review",
     "settlement/batch", "settlement/attempt", "settlement/intervention", "settlement/finding", "settlement/pause",
+    "settlement/failingitem",
     "procrastinate/procrastinatejob",
 ]  # fmt: skip
 
@@ -48,7 +49,8 @@ def batch(order, now):
 
 @pytest.fixture
 def concerns(batch, admin_user, now):
-    """A finding, a pause and an intervention."""
+    """A finding, a pause, an intervention and an item that fails."""
+    FailingItem.objects.create(what="price", item="ABAN", error="none", since=now, last_at=now, retry_at=now)
     raise_finding(contradiction=Contradiction(kind=FindingKind.EXTRA, subject="order 7"), now=now)
     pause_buying(coin=batch.coin, reason="looking into it", set_by=admin_user, now=now)
     action = InterventionAction.LOOK_UP
@@ -294,6 +296,33 @@ class TestChoosing:
         asked = act(admin_client, "trading/review/?decision=released", "refund", decided, select_across="1")
         assert f"order {decided.pk}" in asked
         assert f"order {open_.pk}<" not in asked
+
+    def test_a_row_that_fails_does_not_stop_the_others(self, admin_client, make_shopper, monkeypatch):
+        bad, good = make_shopper(), make_shopper()
+        freeze = users.freeze_customer
+
+        def fail_for_the_first(*, owner_id, decided_by_id):
+            if owner_id == bad.user.pk:
+                raise ValueError("a strange account")
+            freeze(owner_id=owner_id, decided_by_id=decided_by_id)
+
+        monkeypatch.setattr(users, "freeze_customer", fail_for_the_first)
+        shown = act(admin_client, "wallets/user", "freeze", bad.user, good.user, reason="because")
+        assert "this failed" in shown
+        assert (bad.wallet.frozen, good.wallet.frozen) == (False, True)
+
+    def test_a_failed_job_whose_twin_waits_does_not_stop_the_others(self, admin_client, coin):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, status, args) VALUES"
+                " ('ops', 'a', 'twin', 'failed', '{}'), ('ops', 'a', 'twin', 'todo', '{}'),"
+                " ('ops', 'b', NULL, 'failed', '{}')"
+            )
+        failed = ProcrastinateJob.objects.filter(status="failed")
+        shown = act(admin_client, "procrastinate/procrastinatejob", "retry_failed", *failed)
+        assert "1 jobs are run again" in shown
+        assert "this failed" in shown
+        assert set(ProcrastinateJob.objects.filter(status="todo").values_list("task_name", flat=True)) == {"a", "b"}
 
     def test_more_rows_than_the_maximum_is_refused(self, admin_client, make_shopper, monkeypatch):
         monkeypatch.setattr(actions, "MAX_CHOSEN", 1)

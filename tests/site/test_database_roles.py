@@ -1,5 +1,6 @@
 """The application's role in Postgres: what it may do, the command that makes it, and processes that refuse another."""
 
+import secrets
 import subprocess
 import uuid
 from contextlib import closing, suppress
@@ -28,8 +29,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PASSWORD = "password-of-the-role"
 PRODUCTION = {
     "DEBUG": "False",
-    "SECRET_KEY": "s" * 20 + "k" * 20,
-    "JWT_SECRET_KEY": "j" * 20 + "k" * 20,
+    "SECRET_KEY": secrets.token_urlsafe(40),
+    "JWT_SECRET_KEY": secrets.token_urlsafe(40),
     "ALLOWED_HOSTS": "127.0.0.1",
 }
 CATALOGUE = """

@@ -606,6 +606,7 @@ def test_the_alerts_use_metrics_that_exist():
             "exchange_site/metrics/endpoint.py",
             "exchange_site/metrics/gauges.py",
             "trading/metrics.py",
+            "settlement/metrics.py",
             "settlement/venues/measured.py",
         )
     )

@@ -7,22 +7,27 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from settlement.exceptions import InterventionRefused
+from settlement.models import Intervention, InterventionAction
 from settlement.services.claiming import claim_waiting_orders
+from settlement.services.intervening.requests import request_intervention
 from settlement.services.sweeping import sweep
 from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import by_owner
 from tests.processes import at_once
-from trading.exceptions import OrderNotCancellable, OrderNotHeld, PriceUnavailable
+from trading.exceptions import OrderNotCancellable, OrderNotHeld, OwnOrder, PriceUnavailable, TooManyHeld
 from trading.models import Order, Review, RiskRule
 from trading.pools import read_counters
 from trading.risk import RecentOrders, find_breach
 from trading.services.cancelling import cancel_order
 from trading.services.placing import OrderRequest, place_order
 from trading.services.reviewing import refund_held_order, release_held_order
+from wallets.exceptions import OwnAccount
 from wallets.models import User
 from wallets.runtime.idempotency import idempotency_key
+from wallets.services.accounts import freeze_customer, unfreeze_customer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -194,6 +199,120 @@ class TestRelease:
         with pytest.raises(PriceUnavailable):
             release_held_order(order_id=held.pk, decided_by=staff, note="fine", now=now)
         assert Review.objects.get().decision is None
+
+
+class TestManyHolds:
+    """One customer must not fill the queue of reviews."""
+
+    @pytest.fixture(autouse=True)
+    def every_order_is_held(self, settings):
+        configure(settings, "RISK", max_value=Decimal("0.01"), max_held=2)
+
+    def test_refuse_a_further_order_and_leave_no_trace(self, place, shopper):
+        for _ in range(2):
+            place("1.00")
+        with pytest.raises(TooManyHeld):
+            place("1.00")
+        assert (Order.objects.count(), Review.objects.count(), shopper.wallet.balance) == (2, 2, 98)
+        assert verify_everything() == []
+
+    def test_are_counted_whatever_their_age(self, place, now):
+        for _ in range(2):
+            place("1.00", at=now - timedelta(days=3))
+        with pytest.raises(TooManyHeld):
+            place("1.00")
+
+    def test_do_not_refuse_orders_that_break_no_rule(self, place, settings):
+        for _ in range(2):
+            place("1.00")
+        configure(settings, "RISK", max_value=Decimal(1000))
+        assert place("1.00").state == "aggregated"
+
+    def test_of_another_customer_do_not_count(self, place, make_shopper):
+        for _ in range(2):
+            place("1.00")
+        assert place("1.00", of=make_shopper()).state == "held"
+
+    def test_end_with_a_decision(self, place, staff, now):
+        first = place("1.00")
+        place("1.00")
+        refund_held_order(order_id=first.pk, decided_by=staff, note="fine", now=now)
+        assert place("1.00").state == "held"
+
+    def test_are_counted_exactly_when_orders_arrive_at_once(self, shopper, coin, now):
+        def order(_):
+            order_request = OrderRequest(coin_name="ABAN", amount=None, total=Decimal("1.00"))
+            try:
+                return place_order(buyer=shopper.principal, order_request=order_request, now=now).order.state
+            except TooManyHeld:
+                return "refused"
+
+        assert sorted(at_once(8, order)) == ["held"] * 2 + ["refused"] * 6
+        assert Order.objects.count() == 2
+
+    def test_do_not_refuse_a_repeated_request(self, place):
+        first = place("1.00", key="k")
+        place("1.00")
+        assert place("1.00", key="k").pk == first.pk
+
+    def test_are_a_403_over_http(self, api, place, shopper):
+        for _ in range(2):
+            place("1.00")
+        answer = api("POST", "orders/", {"crypto": "ABAN", "total": "1.00"}, by=shopper)
+        assert (answer.status_code, answer.json()["code"]) == (403, "too_many_held")
+
+
+class TestOwnOrder:
+    """Nobody decides about their own order, whatever their permissions."""
+
+    @pytest.mark.parametrize("decide", [release_held_order, refund_held_order])
+    def test_is_decided_by_others(self, held, shopper, now, decide):
+        with pytest.raises(OwnOrder):
+            decide(order_id=held.pk, decided_by=shopper.user, note="it is fine", now=now)
+        held.refresh_from_db()
+        assert (held.state, Review.objects.get().decision, shopper.wallet.balance) == ("held", None, 88)
+        assert not ProcrastinateJob.objects.exists()
+
+    def test_cannot_be_decided_in_the_admin(self, held, shopper, client):
+        User.objects.filter(pk=shopper.user.pk).update(is_staff=True, is_superuser=True)
+        client.force_login(User.objects.get(pk=shopper.user.pk))
+        fields = {"action": "release", "_selected_action": [held.pk], "reason": "it is fine"}
+        page = client.post("/admin/trading/review/", fields, follow=True).content.decode()
+        assert "Nobody decides about their own order" in page
+        assert Review.objects.get().decision is None
+
+    def test_is_a_rule_of_the_database(self, held, shopper, now):
+        decided = {"decision": "released", "decided_by": shopper.user, "decided_at": now, "note": "it is fine"}
+        with pytest.raises(IntegrityError, match="nobody_decides_about_their_own_order"), transaction.atomic():
+            Review.objects.filter(order=held).update(**decided)
+        other = User.objects.create_user("other")
+        with pytest.raises(IntegrityError, match="nobody_decides_about_their_own_order"), transaction.atomic():
+            Review.objects.filter(order=held).update(customer=other, **decided)
+        assert Review.objects.get().decision is None
+
+    def test_is_known_by_its_review(self, held, shopper):
+        assert Review.objects.get().customer_id == shopper.user.pk
+
+    def test_in_a_batch_stops_interventions(self, place, shopper, coin, now, staff):
+        place()
+        batch = claim_waiting_orders(coin_id=coin.pk, now=now)
+        intervention = {"batch": batch, "reason": "mine", "now": now}
+        with pytest.raises(InterventionRefused, match="order of yours"):
+            request_intervention(action=InterventionAction.REFUND, requested_by=shopper.user, **intervention)
+        with pytest.raises(IntegrityError, match="nobody_decides_about_their_own_orders"), transaction.atomic():
+            Intervention.objects.create(
+                batch=batch, action="refund", reason="mine", requested_by=shopper.user, requested_at=now
+            )
+        assert not Intervention.objects.exists()
+        request_intervention(action=InterventionAction.LOOK_UP, requested_by=shopper.user, **intervention)
+        request_intervention(action=InterventionAction.REFUND, requested_by=staff, **intervention)
+
+    @pytest.mark.parametrize("frozen", [True, False])
+    def test_is_not_the_only_thing_nobody_decides_about(self, shopper, frozen):
+        shopper.user.wallets.update(frozen=not frozen)
+        with pytest.raises(OwnAccount):
+            (freeze_customer if frozen else unfreeze_customer)(owner_id=shopper.user.pk, decided_by_id=shopper.user.pk)
+        assert shopper.wallet.frozen is not frozen
 
 
 class TestRefund:

@@ -13,7 +13,7 @@ from trading.models import Coin, Shop
 from trading.offers import offer_of
 from trading.services.coins import open_or_close_shop, save_coin, sell_again, stop_selling
 from trading.services.prices import accept_price
-from wallets.admin.actions import Question, ReasonForm, ask_staff
+from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
 from wallets.admin.records import QuickAdmin, badge, link_to_list
 
 
@@ -65,14 +65,16 @@ class CoinAdmin(QuickAdmin):
     def stop_selling(self, request: HttpRequest, queryset: QuerySet[Coin]) -> None:
         """Refuse new orders of the chosen coins. Waiting orders are bought as usual."""
         for coin in queryset:
-            stop_selling(coin=coin)
-            self.log_change(request, coin, "No longer sold.")
+            with reported(page=self, request=request, item=coin):
+                stop_selling(coin=coin)
+                self.log_change(request, coin, "No longer sold.")
 
     @admin.action(description="Sell again", permissions=["change"])
     def sell_again(self, request: HttpRequest, queryset: QuerySet[Coin]) -> None:
         for coin in queryset:
-            sell_again(coin=coin)
-            self.log_change(request, coin, "Sold again.")
+            with reported(page=self, request=request, item=coin):
+                sell_again(coin=coin)
+                self.log_change(request, coin, "Sold again.")
 
     @admin.action(description="Accept the suspect price", permissions=["change"])
     def accept_suspect_price(self, request: HttpRequest, queryset: QuerySet[Coin]) -> HttpResponse | None:

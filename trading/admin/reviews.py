@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -12,9 +12,8 @@ from django.utils.safestring import SafeString
 
 from trading.models import Order, Review
 from trading.services.reviewing import refund_held_order, release_held_order
-from wallets.admin.actions import acts_on_chosen, ask_for_reason
+from wallets.admin.actions import acts_on_chosen, ask_for_reason, reported
 from wallets.admin.records import RecordAdmin, badge, find_customers, is_id, link_to, link_to_list
-from wallets.exceptions import DomainError
 
 
 class UndecidedFilter(admin.SimpleListFilter):
@@ -117,10 +116,7 @@ class ReviewAdmin(RecordAdmin):
         if isinstance(reason, HttpResponse):
             return reason
         for review in chosen:
-            try:
+            with reported(page=self, request=request, item=review.order):
                 order = decide(order_id=review.pk, decided_by=request.user, note=reason, now=timezone.now())
-            except DomainError as error:
-                self.message_user(request, f"{review.order}: {error}", messages.ERROR)
-            else:
                 self.message_user(request, f"{order} is {order.state} now.")
         return None

@@ -28,7 +28,7 @@ HISTORY_POINTS: Final = 50
     **answers({200: list[CoinAnswer]}, *ANYBODY),
 )
 def coins(request: HttpRequest) -> list[Body]:
-    """Returns the coins on sale, with their prices."""
+    """Returns the coins on sale, with their prices and limits."""
     now = timezone.now()
     cached = redis_round_of(request).find(LIST_KEY)
     return [_coin_fields(offer, now) for offer in list_offers(cached=cached)]
@@ -42,13 +42,10 @@ def coins(request: HttpRequest) -> list[Body]:
     **answers({200: CoinDetailAnswer}, *ANYBODY, UnknownCoin),
 )
 def one_coin(request: HttpRequest, name: CoinInPath) -> Body:
-    """Returns one coin, with its limits and its recent price history."""
+    """Returns one coin, with its recent price history."""
     offer = load_offer(coin_name=name)
     return {
         **_coin_fields(offer, timezone.now()),
-        "minimum": offer.minimum,
-        "maximum": offer.maximum,
-        "step": offer.step,
         "history": [
             {"price": change.value, "at": change.read_at}
             for change in list_price_history(coin_id=offer.coin_id, limit=HISTORY_POINTS)
@@ -64,4 +61,7 @@ def _coin_fields(offer: Offer, now: datetime) -> Body:
         "price_at": offer.price_at,
         "price_source": offer.price_source or None,
         "is_available": offer.is_available(now=now),
+        "minimum": offer.minimum,
+        "maximum": offer.maximum,
+        "step": offer.step,
     }

@@ -8,7 +8,15 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Query, Router, Status
 
-from trading.exceptions import AboveMaximum, BelowMinimum, OrderNotCancellable, PriceUnavailable, UnknownCoin
+from trading.exceptions import (
+    AboveMaximum,
+    AmountOffStep,
+    BelowMinimum,
+    OrderNotCancellable,
+    PriceUnavailable,
+    TooManyHeld,
+    UnknownCoin,
+)
 from trading.models import Order, OrderState
 from trading.problems import answers
 from trading.schemas.orders import OrderAnswer, OrderBody, OrderQuery
@@ -46,6 +54,8 @@ ORDERS: Final = Limit("orders")
         IdempotencyKeyReused,
         BelowMinimum,
         AboveMaximum,
+        AmountOffStep,
+        TooManyHeld,
         PriceUnavailable,
     ),
 )

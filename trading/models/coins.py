@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Ceil
 
 from wallets.money import USD
 from wallets.runtime.constraints import is_number
@@ -40,6 +41,13 @@ class Coin(models.Model):
                 & is_number("maximum")
                 & Q(maximum__gte=F("minimum")),
                 name="coin_limits_are_in_order",
+                violation_error_message="Step and minimum are above zero, and the maximum is not below the minimum.",
+            ),
+            models.CheckConstraint(
+                # A step of zero breaks the rule above, and must not divide here.
+                condition=Q(step__lte=0) | Q(maximum__gte=Ceil(F("minimum") / F("step")) * F("step")),
+                name="coin_limits_allow_an_amount",
+                violation_error_message="No multiple of the step lies between the minimum and the maximum.",
             ),
             models.CheckConstraint(
                 condition=Q(fixed_price=None) | (Q(fixed_price__gt=0) & is_number("fixed_price")),

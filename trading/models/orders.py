@@ -72,6 +72,7 @@ class Order(models.Model):
             models.Index(fields=["batch_id", "id"], condition=Q(state="settling"), name="settling_orders"),
             models.Index(fields=["batch_id"], condition=Q(batch_id__isnull=False), name="orders_of_batch"),
             models.Index(fields=["held_at"], condition=Q(state="held"), name="held_orders"),
+            models.Index(fields=["customer"], condition=Q(state="held"), name="held_orders_of_customer"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0) & is_number("amount"), name="order_amount_is_positive"),

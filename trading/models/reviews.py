@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from trading.models.orders import Order
 
@@ -24,6 +24,9 @@ class Review(models.Model):
     """The rule that an order broke, the grounds, and the decision of staff."""
 
     order = models.OneToOneField(Order, on_delete=models.PROTECT, primary_key=True, related_name="review")
+    customer = models.ForeignKey(  # the order's customer: a trigger sees to it
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     rule = models.CharField(max_length=10, choices=RiskRule.choices)
     grounds = models.CharField(max_length=200, db_column="finding")
     decision = models.CharField(max_length=10, choices=ReviewDecision.choices, null=True, blank=True)  # noqa: DJ001  null: undecided
@@ -42,6 +45,9 @@ class Review(models.Model):
                 | Q(decision__in=ReviewDecision.values, decided_by__isnull=False, decided_at__isnull=False)
                 & ~Q(note=""),
                 name="decisions_have_somebody_a_time_and_a_note",
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_by=None) | ~Q(decided_by=F("customer")), name="nobody_decides_about_their_own_order"
             ),
         ]
 

@@ -18,11 +18,17 @@ _COIN = {
     "price_at": "2026-01-31T12:00:00Z",
     "price_source": "binance",
     "is_available": True,
+    "minimum": "0.00000001",
+    "maximum": "1000000.00000000",
+    "step": "0.00000001",
 }
 
 
 class CoinAnswer(Response):
-    """A coin on sale; prices are in US dollars a coin. While `is_available` is false, orders are refused."""
+    """A coin on sale; prices are in US dollars a coin, limits in coins.
+
+    While `is_available` is false, orders are refused. An amount is a multiple of `step` from `minimum` to `maximum`.
+    """
 
     model_config = examples(_COIN)
 
@@ -32,6 +38,9 @@ class CoinAnswer(Response):
     price_at: datetime | None
     price_source: str | None
     is_available: bool
+    minimum: CoinOut
+    maximum: CoinOut
+    step: CoinOut
 
 
 class PricePoint(Response):
@@ -40,19 +49,13 @@ class PricePoint(Response):
 
 
 class CoinDetailAnswer(CoinAnswer):
-    """A coin with its limits, in coins, and its last price changes, newest first."""
+    """A coin with its last price changes, newest first."""
 
     model_config = examples(
         {
             **_COIN,
-            "minimum": "0.00000001",
-            "maximum": "1000000.00000000",
-            "step": "0.00000001",
             "history": [{"price": "4.00000000", "at": "2026-01-31T12:00:00Z"}],
         }
     )
 
-    minimum: CoinOut
-    maximum: CoinOut
-    step: CoinOut
     history: list[PricePoint]

@@ -87,6 +87,16 @@ def read_order_context(*, customer_id: int, key: IdempotencyKey | None, now: dat
     return OrderContext(recent=RecentOrders(count=count, cancels=cancels, charge=charge), same_key_id=same_key_id)
 
 
+def has_many_held_orders(*, customer_id: int) -> bool:
+    """Say whether RISK_MAX_HELD orders of the customer, of any age, wait for a decision of staff.
+
+    The caller holds the lock on the customer's wallet. A query of its own: only an order that breaks a risk rule needs
+    the answer, and in the statement above it would cost every order a fiftieth of its time in Postgres.
+    """
+    held = Order.objects.filter(customer_id=customer_id, state=OrderState.HELD)
+    return held[: settings.RISK.max_held].count() >= settings.RISK.max_held
+
+
 @dataclass(frozen=True, kw_only=True)
 class OpenOrders:
     """The number of orders in one open state, the sum of their charges (US dollars), and the age of the oldest."""

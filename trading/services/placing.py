@@ -10,14 +10,14 @@ from django.conf import settings
 from django.db import transaction
 
 from trading import jobs, pools
-from trading.exceptions import AboveMaximum, BelowMinimum, UnknownCoin
+from trading.exceptions import AboveMaximum, AmountOffStep, BelowMinimum, TooManyHeld, UnknownCoin
 from trading.metrics import count_placed
 from trading.models import Order, OrderState, Review
 from trading.offers import Offer, OfferAndPool, read_offer_and_pool
 from trading.pool_rules import joins_pool, reaches_threshold
 from trading.risk import Breach, find_breach
 from trading.rounding import amount_for, charge_for
-from trading.selectors.orders import OrderContext, read_order_context
+from trading.selectors.orders import OrderContext, has_many_held_orders, read_order_context
 from wallets.models import TransactionKind, WalletRole
 from wallets.runtime import failpoints, sql
 from wallets.runtime.conflicts import retried_on_conflict
@@ -59,8 +59,8 @@ def place_order(*, buyer: Principal, order_request: OrderRequest, now: datetime)
     The order, its charge and the job that claims the order commit together or not at all. An order that breaks
     a risk rule is charged too, and held for a review by staff.
 
-    Raises UnknownCoin, PriceUnavailable, BelowMinimum, AboveMaximum, InsufficientFunds, AccountFrozen,
-    TokenInvalid, IdempotencyKeyReused.
+    Raises UnknownCoin, PriceUnavailable, BelowMinimum, AboveMaximum, AmountOffStep, InsufficientFunds, TooManyHeld,
+    AccountFrozen, TokenInvalid, IdempotencyKeyReused.
     """
     try:
         offered = read_offer_and_pool(coin_name=order_request.coin_name)
@@ -87,7 +87,7 @@ def _place(*, buyer: Principal, order_request: OrderRequest, offered: OfferAndPo
     _write(order, claim_now=claim_now)
     if breach:
         logger.warning("order %s is held: %s", order.pk, breach.grounds, extra={"order_id": order.pk})
-        Review.objects.create(order=order, rule=breach.rule, grounds=breach.grounds)
+        Review.objects.create(order=order, customer_id=order.customer_id, rule=breach.rule, grounds=breach.grounds)
     debit(wallet=wallet, movement=_charge_of(order))
     failpoints.reach("order.debited")
     return PlacedOrder(order=order, coin_name=offered.offer.name, replayed=False, job_deferred=claim_now)
@@ -118,13 +118,15 @@ def _find_earlier(context: OrderContext, *, key: IdempotencyKey | None) -> Place
 def _make_order(
     wallet: LockedWallet, order_request: OrderRequest, *, offer: Offer, context: OrderContext, now: datetime
 ) -> tuple[Order, Breach | None]:
-    """Return the order, not yet written, and its breach of a risk rule, if any."""
+    """Return the order, not yet written, and its breach of a risk rule, if any. Raises TooManyHeld for a breach."""
     price = offer.ensure_sellable(now=now)
     amount = _amount_of(order_request, offer=offer, price=price)
     charge = charge_for(amount=amount, price=price)
     ensure_funds(wallet=wallet, amount=charge)
     is_pooled = joins_pool(charge=charge, threshold=settings.POOLS.threshold)
     breach = find_breach(recent=context.recent, charge=charge)
+    if breach and has_many_held_orders(customer_id=wallet.owner_id):
+        raise TooManyHeld
     key = order_request.key
     order = Order(
         customer_id=wallet.owner_id,
@@ -202,6 +204,8 @@ def _amount_of(order_request: OrderRequest, *, offer: Offer, price: Decimal) -> 
         raise BelowMinimum(minimum=offer.minimum)
     if amount > offer.maximum:
         raise AboveMaximum(maximum=offer.maximum)
+    if amount % offer.step:
+        raise AmountOffStep(step=offer.step)
     return amount
 
 

@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from django.conf import settings
 from django.db import transaction
@@ -13,20 +14,23 @@ from trading.offers import publish_offer_after_commit
 logger = logging.getLogger(__name__)
 
 AGREEING_READINGS = 3
+_PLACES: Final = Decimal("0.00000001")
+_TOO_HIGH: Final = Decimal(10) ** 12
+_MOST_ROUNDING: Final = Decimal("0.001")
 
 
 @transaction.atomic
-def record_price(*, coin: Coin, value: Decimal, source: str, now: datetime) -> None:
-    """Record one reading (US dollars a coin).
+def record_price(*, coin: Coin, value: Decimal, source: str, now: datetime) -> bool:
+    """Record one reading (US dollars a coin). Return False for a reading that is dropped.
 
-    A reading of zero or below is dropped. A reading further than PRICE_DEVIATION_LIMIT from the current price
-    suspends the coin. The suspension ends with a reading near the current price, with three suspect readings in
-    a row that agree with each other, or when staff accept the suspect price.
+    A reading is dropped if it is no number above zero, or if a price column cannot hold it. A reading further than
+    PRICE_DEVIATION_LIMIT from the current price suspends the coin. The suspension ends with a reading near the current
+    price, with three suspect readings in a row that agree with each other, or when staff accept the suspect price.
     """
-    if not value.is_finite() or value <= 0:
+    if not _is_storable(value):
         logger.warning("%s: a price of %s is dropped", coin.name, value)
-        return
-    value = value.quantize(Decimal("0.00000001"))
+        return False
+    value = value.quantize(_PLACES)
     price = CoinPrice.objects.select_for_update().filter(coin=coin).first()
     if price is None:
         _accept(CoinPrice(coin=coin), value=value, source=source, now=now)
@@ -35,6 +39,7 @@ def record_price(*, coin: Coin, value: Decimal, source: str, now: datetime) -> N
     else:
         _suspect(price, value=value, source=source, now=now)
     publish_offer_after_commit(coin_id=coin.pk)
+    return True
 
 
 @transaction.atomic
@@ -46,6 +51,13 @@ def accept_price(*, coin: Coin, expected: Decimal, now: datetime) -> bool:
     _accept(price, value=expected, source=price.source, now=now)
     publish_offer_after_commit(coin_id=coin.pk)
     return True
+
+
+def _is_storable(value: Decimal) -> bool:
+    """Say whether a price fits its column, and is not changed noticeably by the rounding to eight places."""
+    if not value.is_finite() or not 0 < value < _TOO_HIGH:
+        return False
+    return abs(value.quantize(_PLACES) - value) <= value * _MOST_ROUNDING
 
 
 def _agrees(value: Decimal, other: Decimal) -> bool:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 
 from trading import jobs, pools
-from trading.exceptions import OrderNotHeld
+from trading.exceptions import OrderNotHeld, OwnOrder
 from trading.metrics import count_closed_after_commit
 from trading.models import Order, OrderState, Review, ReviewDecision
 from trading.offers import OfferAndPool, read_offer_and_pool
@@ -30,10 +30,10 @@ def release_held_order(*, order_id: int, decided_by: User, note: str, now: datet
     """Release a held order to settlement, at its original price.
 
     Refund the order instead if the price has moved further than PRICE_DEVIATION_LIMIT since: the house gives no
-    free options. Raises OrderNotHeld if staff have decided already. Raises UnknownCoin or PriceUnavailable if the
-    coin has no current price; the order then stays held.
+    free options. Raises OrderNotHeld if staff have decided already, and OwnOrder if the order is `decided_by`'s own.
+    Raises UnknownCoin or PriceUnavailable if the coin has no current price; the order then stays held.
     """
-    held = get_held_order(order_id=order_id)
+    held = _get_order_of_another(order_id=order_id, decided_by=decided_by)
     offered = read_offer_and_pool(coin_name=held.coin.name)
     price = offered.offer.ensure_sellable(now=now)
     if _has_moved(price, since=held.price):
@@ -42,9 +42,17 @@ def release_held_order(*, order_id: int, decided_by: User, note: str, now: datet
 
 
 def refund_held_order(*, order_id: int, decided_by: User, note: str, now: datetime) -> Order:
-    """Refund a held order. Raises OrderNotHeld if staff have decided already."""
-    held = get_held_order(order_id=order_id)
+    """Refund a held order. Raises OrderNotHeld if staff have decided already, and OwnOrder for their own order."""
+    held = _get_order_of_another(order_id=order_id, decided_by=decided_by)
     return _refund(held, reason=REFUSED, decided_by=decided_by, note=note, now=now)
+
+
+def _get_order_of_another(*, order_id: int, decided_by: User) -> Order:
+    held = get_held_order(order_id=order_id)
+    if held.customer_id == decided_by.pk:
+        logger.warning("order %s: %s may not decide about their own order", held.pk, decided_by.pk)
+        raise OwnOrder
+    return held
 
 
 def _has_moved(price: Decimal, *, since: Decimal) -> bool:

@@ -1,6 +1,8 @@
 """The page on which staff give a reason before an action of the admin runs."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +13,28 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
+from wallets.exceptions import DomainError
+
+logger = logging.getLogger(__name__)
+
 MAX_CHOSEN = 200
 
 
 def acts_on_chosen(request: HttpRequest) -> bool:
     """Say whether the request acts on records chosen by id. The list's default filter must not hide such records."""
     return request.method == "POST" and request.POST.get("select_across") != "1"
+
+
+@contextmanager
+def reported(*, page: "admin.ModelAdmin[Any]", request: HttpRequest, item: object) -> Iterator[None]:
+    """Act on one of the chosen records. Show a refusal or a failure to staff, and go on with the other records."""
+    try:
+        yield
+    except DomainError as error:
+        page.message_user(request, f"{item}: {error}", messages.ERROR)
+    except Exception:
+        logger.exception("an action of the admin failed for %s", item)
+        page.message_user(request, f"{item}: this failed; the log has the error.", messages.ERROR)
 
 
 class ReasonForm(forms.Form):

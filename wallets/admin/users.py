@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.forms import AdminPasswordChangeForm as OwnPasswordChangeForm
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm
@@ -11,9 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from wallets.admin.actions import ask_for_reason
+from wallets.admin.actions import ask_for_reason, reported
 from wallets.admin.records import QuickAdmin, badge, find_customers, is_id, link_to, link_to_list
-from wallets.exceptions import DomainError
 from wallets.models import User, Wallet
 from wallets.money import USD
 from wallets.services.accounts import freeze_customer, open_dollar_wallet, unfreeze_customer
@@ -127,11 +126,8 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
             return reason
         done = "Frozen" if frozen else "Unfrozen"
         for user in chosen:
-            try:
-                (freeze_customer if frozen else unfreeze_customer)(owner_id=user.pk)
-            except DomainError as error:
-                self.message_user(request, f"{user}: {error}", messages.ERROR)
-            else:
+            with reported(page=self, request=request, item=user):
+                (freeze_customer if frozen else unfreeze_customer)(owner_id=user.pk, decided_by_id=request.user.pk)
                 self.log_change(request, user, f"{done}: {reason}")
                 self.message_user(request, f"{done}: {user}")
         return None

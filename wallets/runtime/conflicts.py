@@ -1,10 +1,12 @@
-"""Retries database transactions that Postgres aborted over a conflict."""
+"""Retries database transactions that Postgres aborted over a conflict, or whose connection was lost."""
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from wallets.exceptions import Busy
+from wallets.runtime.idempotency import IdempotencyKey
+from wallets.runtime.lost_connections import is_lost, may_be_committed, was_silent
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -17,23 +19,29 @@ _TRIES = 3
 def retried_on_conflict(transact: Callable[P, R]) -> Callable[P, R]:
     """Run `transact`, a whole database transaction, up to three times while conflicts abort it.
 
-    Raises Busy after the third try. Place this decorator above `transaction.atomic(durable=True)`.
+    Run it once more if its connection was lost before COMMIT. If the connection was lost during COMMIT, the
+    transaction may have been committed: then it runs again only if the call has an idempotency key, which finds what
+    the first run wrote.
+
+    Raises Busy after the third conflict, CommitUnknown, and the error of the second lost connection. Place this
+    decorator above `transaction.atomic(durable=True)`.
     """
 
     @wraps(transact)
     def attempt(*args: P.args, **kwargs: P.kwargs) -> R:
-        for _ in range(_TRIES - 1):
+        conflicts, losses = 0, 0
+        while True:
             try:
                 return transact(*args, **kwargs)
             except Exception as error:
-                if not is_conflict(error):
+                if is_conflict(error):
+                    conflicts += 1
+                    if conflicts == _TRIES:
+                        raise Busy from error
+                elif losses == 0 and _may_run_again(error, kwargs):
+                    losses += 1
+                else:
                     raise
-        try:
-            return transact(*args, **kwargs)
-        except Exception as error:
-            if is_conflict(error):
-                raise Busy from error
-            raise
 
     return attempt
 
@@ -45,3 +53,14 @@ def is_conflict(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
+
+
+def _may_run_again(error: Exception, arguments: dict[str, Any]) -> bool:
+    if not is_lost(error) or was_silent(error):
+        return False
+    return not may_be_committed(error) or _has_key(arguments)
+
+
+def _has_key(arguments: dict[str, Any]) -> bool:
+    """Say whether an argument is an idempotency key or a request with one."""
+    return any(isinstance(getattr(value, "key", value), IdempotencyKey) for value in arguments.values())

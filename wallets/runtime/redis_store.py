@@ -1,8 +1,9 @@
 """Access to Redis, which may lose its data and may be away at any time.
 
 After a failure this process skips Redis for a moment, so that a frozen server costs a short wait now and
-then and not in every request. Without Redis, offers and pool totals come from Postgres, and each process
-counts limits by itself.
+then and not in every request. If Redis refuses a command because it became a replica, the command is sent once
+more over a new connection, which may reach the server that has taken over. Without Redis, offers and pool totals
+come from Postgres, and each process counts limits by itself.
 """
 
 import logging
@@ -15,6 +16,8 @@ import redis
 from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from wallets.runtime.lost_connections import is_lost, was_refused
 
 logger = logging.getLogger(__name__)
 
@@ -48,14 +51,37 @@ def with_redis(command: Callable[["redis.Redis"], T]) -> T:
     if breaker.is_open():
         raise RedisAway
     try:
-        return command(_client())
+        return _run(command)
     except (redis.RedisError, OSError) as error:
         breaker.trip()
         logger.warning("Redis is away: %s", type(error).__name__)
         raise RedisAway from error
 
 
+def _run(command: Callable[["redis.Redis"], T]) -> T:
+    """Run `command`; if Redis refused it, once more over a new connection."""
+    try:
+        return command(_client())
+    except redis.RedisError as error:
+        if is_lost(error):
+            _forget_client()
+        if not was_refused(error):
+            raise
+    try:
+        return command(_client())
+    except redis.RedisError:
+        _forget_client()
+        raise
+
+
 _own = threading.local()
+
+
+def _forget_client() -> None:
+    """Close this thread's connection."""
+    client: redis.Redis | None = vars(_own).pop("client", None)
+    if client is not None:
+        client.close()
 
 
 def _client() -> "redis.Redis":
@@ -64,14 +90,19 @@ def _client() -> "redis.Redis":
     If Redis has closed the connection, the next command fails and is sent again over a new connection.
     """
     if not hasattr(_own, "client"):
-        _own.client = redis.Redis(
-            **settings.REDIS.address(),
-            socket_timeout=settings.REDIS.timeout_seconds,
-            socket_connect_timeout=settings.REDIS.timeout_seconds,
-            retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
-            health_check_interval=0,
-            decode_responses=True,
-            single_connection_client=True,
-        )
+        _own.client = open_client()
     client: redis.Redis = _own.client
     return client
+
+
+def open_client() -> "redis.Redis":
+    """Connect, and return a client of this one connection. The caller closes it."""
+    return redis.Redis(
+        **settings.REDIS.address(),
+        socket_timeout=settings.REDIS.timeout_seconds,
+        socket_connect_timeout=settings.REDIS.timeout_seconds,
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+        health_check_interval=0,
+        decode_responses=True,
+        single_connection_client=True,
+    )

@@ -7,7 +7,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from wallets.exceptions import InvalidCredentials, UsernameTaken, WeakPassword
+from wallets.exceptions import InvalidCredentials, OwnAccount, UsernameTaken, WeakPassword
 from wallets.models import User, Wallet, WalletRole
 from wallets.money import USD
 from wallets.runtime.conflicts import retried_on_conflict
@@ -26,6 +26,7 @@ def register(*, username: str, password: str, email: str, now: datetime) -> Toke
     return _open_account(user, now)
 
 
+@retried_on_conflict
 @transaction.atomic(durable=True)
 def _open_account(user: User, now: datetime) -> TokenPair:
     try:
@@ -55,19 +56,27 @@ def sign_in(*, username: str, password: str, now: datetime) -> TokenPair:
 
 @retried_on_conflict
 @transaction.atomic(durable=True)
-def freeze_customer(*, owner_id: int) -> None:
+def freeze_customer(*, owner_id: int, decided_by_id: int | None = None) -> None:
     """Stop the customer from moving money, at once and even with valid tokens; reading stays allowed.
 
-    Waits for the wallet's lock, so that operations in progress have ended. Open orders are settled as usual.
+    Waits for the wallet's lock, so that operations in progress have ended. Open orders are settled as usual. Raises
+    OwnAccount if staff (`decided_by_id`) decide about themselves.
     """
+    _ensure_of_another(owner_id, decided_by_id)
     _set_frozen(owner_id=owner_id, frozen=True)
 
 
 @retried_on_conflict
 @transaction.atomic(durable=True)
-def unfreeze_customer(*, owner_id: int) -> None:
-    """Allow the customer to move money again."""
+def unfreeze_customer(*, owner_id: int, decided_by_id: int | None = None) -> None:
+    """Allow the customer to move money again. Raises OwnAccount if staff (`decided_by_id`) decide about themselves."""
+    _ensure_of_another(owner_id, decided_by_id)
     _set_frozen(owner_id=owner_id, frozen=False)
+
+
+def _ensure_of_another(owner_id: int, decided_by_id: int | None) -> None:
+    if owner_id == decided_by_id:
+        raise OwnAccount
 
 
 def _set_frozen(*, owner_id: int, frozen: bool) -> None:

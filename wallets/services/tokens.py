@@ -13,6 +13,7 @@ from ninja_jwt.tokens import AccessToken, RefreshToken
 
 from wallets.exceptions import TokenInvalid
 from wallets.models import TokenFamily, User
+from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.accounts import Principal
 
 _VERSION_CLAIM = "version"
@@ -70,6 +71,7 @@ def rotate_refresh_token(*, refresh: str, now: datetime) -> TokenPair:
     return pair
 
 
+@retried_on_conflict
 @transaction.atomic(durable=True)
 def _rotate(*, claims: Any, now: datetime) -> TokenPair | None:
     """Return the next pair, or None for an invalid token. Raising would roll back the end of the family."""
@@ -86,6 +88,7 @@ def _rotate(*, claims: Any, now: datetime) -> TokenPair | None:
     return _pair(token)
 
 
+@retried_on_conflict
 @transaction.atomic(durable=True)
 def sign_out(*, refresh: str, user_id: int, now: datetime) -> None:
     """End the token family of `refresh`. Raises TokenInvalid, also for a token of another user."""

@@ -4,7 +4,7 @@ import sqlite3
 from decimal import Decimal
 
 from exchange_site.simulator.errors import UNKNOWN_SYMBOL, VenueError
-from exchange_site.simulator.markets import Filters, default_filters
+from exchange_site.simulator.markets import TRADING, Filters, default_filters
 
 
 class Listings:
@@ -27,6 +27,21 @@ class Listings:
     def filters(self, symbol: str) -> Filters:
         row = self._read(symbol)
         return Filters(**{name: Decimal(row[name]) for name in Filters.__dataclass_fields__})
+
+    def status(self, symbol: str) -> str:
+        """Return the market's state, TRADING unless it was changed."""
+        row = self._db.execute("SELECT status FROM market_status WHERE symbol = ?", [symbol]).fetchone()
+        return str(row["status"]) if row else TRADING
+
+    def set_status(self, symbol: str, status: str) -> None:
+        self._read(symbol)
+        self._db.execute("INSERT OR REPLACE INTO market_status (symbol, status) VALUES (?, ?)", [symbol, status])
+
+    def delist(self, symbol: str) -> None:
+        """Take a symbol off the venue; its orders stay in the book."""
+        self._read(symbol)
+        for table in ("market", "market_status"):
+            self._db.execute(f"DELETE FROM {table} WHERE symbol = ?", [symbol])  # noqa: S608  one of the two names
 
     def set_price(self, symbol: str, price: Decimal) -> None:
         """Set the price of a symbol, and list the symbol if it is new."""

@@ -8,8 +8,8 @@ from exchange_site.simulator.book.account import Account
 from exchange_site.simulator.book.listings import Listings
 from exchange_site.simulator.book.orders import Fill, NewOrder, Orders
 from exchange_site.simulator.book.schema import open_database, transaction
-from exchange_site.simulator.errors import INSUFFICIENT_BALANCE, VenueError
-from exchange_site.simulator.markets import QUOTE_ASSET, starting_prices
+from exchange_site.simulator.errors import INSUFFICIENT_BALANCE, MARKET_CLOSED, VenueError
+from exchange_site.simulator.markets import QUOTE_ASSET, TRADING, starting_prices
 
 _EIGHT: Final = Decimal("0.00000001")
 _AMPLE: Final = Decimal(1_000_000_000)
@@ -35,8 +35,11 @@ class Book:
         """Record an order, fill at most `fraction` of it, and return the order with its trades."""
         with transaction(self._db):
             price, filters = self.listings.price(order.symbol), self.listings.filters(order.symbol)
+            if self.listings.status(order.symbol) != TRADING:
+                raise VenueError(*MARKET_CLOSED)
             filters.check(quantity=order.quantity, price=order.price or price)
-            filled = _down(order.quantity * fraction, filters.step) if _crosses(order, price) else Decimal(0)
+            step = filters.step or _EIGHT
+            filled = _down(order.quantity * fraction, step) if _crosses(order, price) else Decimal(0)
             self._ensure_funds(order, at=order.price or price)
             order_id = self.orders.add(order)
             if filled:

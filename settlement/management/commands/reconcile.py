@@ -52,7 +52,7 @@ class Command(BaseCommand):
         if done.findings:
             console.print(_table(done.findings))
         if done.unasked:
-            console.print(f"The venue could not be asked about all orders of: {', '.join(done.unasked)}")
+            console.print(f"The venue could not be asked, or a check failed (see the log): {', '.join(done.unasked)}")
             raise SystemExit(_NOT_ASKED)
         if done.findings:
             raise SystemExit(_FINDINGS_OPEN)

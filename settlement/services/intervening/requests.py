@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from settlement.exceptions import InterventionRefused
 from settlement.jobs import intervene_later
 from settlement.models import Attempt, AttemptState, Batch, Intervention, InterventionAction
+from trading.models import Order
 from wallets.models import User
 
 _OF_AN_ATTEMPT: Final = (InterventionAction.MARK_FILLED, InterventionAction.MARK_NOT_PLACED)
@@ -37,8 +38,11 @@ def request_intervention(
 ) -> Intervention:
     """Record a decision of staff, and enqueue the job that carries the decision out.
 
-    Raises InterventionRefused when `action` marks an attempt and no attempt of the batch is in doubt.
+    Raises InterventionRefused when `action` marks an attempt and no attempt of the batch is in doubt, and when the
+    batch holds an order of the staff member: nobody decides about their own orders. A lookup decides nothing.
     """
+    if action != InterventionAction.LOOK_UP and _holds_an_order_of(requested_by, batch=batch):
+        raise InterventionRefused("The batch holds an order of yours. Ask somebody else to decide.")
     attempt = None
     if action in _OF_AN_ATTEMPT:
         attempt = find_in_doubt(batch=batch).exclude(state=AttemptState.NOT_PLACED).order_by("-number").first()
@@ -55,6 +59,10 @@ def request_intervention(
     )
     intervene_later(intervention_id=intervention.pk)
     return intervention
+
+
+def _holds_an_order_of(user: User, *, batch: Batch) -> bool:
+    return Order.objects.filter(batch_id=batch.pk, customer_id=user.pk).exists()
 
 
 def find_in_doubt(*, batch: Batch) -> QuerySet[Attempt]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from settlement.models import Finding, FindingKind
 from settlement.services.asking import look_up
 from settlement.services.findings import Contradiction, raise_finding
+from settlement.services.isolating import run_each
 from settlement.services.reconciling.judging import Comparison, name_stranger, open_findings, read_stranger
 from settlement.venues.protocol import Executed, ListedPurchase, OrderNotFound
 from settlement.verification import verify_everything
@@ -16,15 +17,24 @@ logger = logging.getLogger(__name__)
 def close_gone(*, run: Comparison, listed: list[ListedPurchase]) -> None:
     """Close the coin's findings that this run did not raise again, if there is evidence that they are gone."""
     names = {name_stranger(purchase) for purchase in listed}
-    for finding in open_findings(run=run).exclude(pk__in=run.raised):
-        if finding.kind != FindingKind.EXTRA:
-            is_gone = finding.attempt_id in run.judged
-        elif finding.subject in names:
-            is_gone = True  # an attempt explains the order by now
-        else:
-            is_gone = finding.found_at >= run.since and _has_vanished(finding, run)
-        if is_gone:
-            run.closed += _close(finding, now=run.now)
+    failed = run_each(
+        what=f"findings:{run.coin}",
+        items=open_findings(run=run).exclude(pk__in=run.raised),
+        run=lambda finding: _close_if_gone(finding, run, names=names),
+        now=run.now,
+    )
+    run.is_unsure |= bool(failed)
+
+
+def _close_if_gone(finding: Finding, run: Comparison, *, names: set[str]) -> None:
+    if finding.kind != FindingKind.EXTRA:
+        is_gone = finding.attempt_id in run.judged
+    elif finding.subject in names:
+        is_gone = True  # an attempt explains the order by now
+    else:
+        is_gone = finding.found_at >= run.since and _has_vanished(finding, run)
+    if is_gone:
+        run.closed += _close(finding, now=run.now)
 
 
 def reconcile_ledger(*, now: datetime) -> int:

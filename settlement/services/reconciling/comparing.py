@@ -20,8 +20,17 @@ from django.db.models import Q
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
 from settlement.models import Attempt, Finding
+from settlement.services.isolating import run_each
+from settlement.services.pausing import ask_to_call, pause_after_no_answer
 from settlement.services.reconciling.closing import close_gone, reconcile_ledger
-from settlement.services.reconciling.judging import Comparison, Pair, judge_pair, judge_stranger, open_findings
+from settlement.services.reconciling.judging import (
+    Comparison,
+    Pair,
+    judge_pair,
+    judge_stranger,
+    name_stranger,
+    open_findings,
+)
 from settlement.venues.protocol import CoinNotListed, ListedPurchase, Venue, VenueAway
 from trading.models import Coin
 
@@ -32,7 +41,8 @@ logger = logging.getLogger(__name__)
 class Reconciliation:
     """The extent and the results of a comparison.
 
-    `findings` are all findings that are open now. `unasked` names the coins for which the venue did not answer in full.
+    `findings` are all findings that are open now. `unasked` names the coins for which the venue did not answer in full,
+    and `ledger` if the ledger could not be checked.
     """
 
     purchases: int
@@ -55,16 +65,28 @@ def reconcile(
     Contradictions become findings, fills of attempts that we had given up are booked, and findings whose contradiction
     is gone are closed. A finding that staff closed is not raised again with the same figures. If the venue does not
     list a coin's orders in full, `unasked` names the coin, and the coin's findings do not change. Findings about orders
-    before `since` do not change either. Safe to run at any time, and twice, while settlement works.
+    before `since` do not change either. A coin or an order that fails does not stop the others; `unasked` names its
+    coin. Safe to run at any time, and twice, while settlement works.
     """
-    coins = [_reconcile_coin(coin, venue, since=since, now=now) for coin in track(list(Coin.objects.all()))]
-    closed = reconcile_ledger(now=now)
+    coins: list[Comparison] = []
+    ledger_closed: list[int] = []
+
+    def compare(coin: Coin) -> None:
+        coins.append(_reconcile_coin(coin, venue, since=since, now=now))
+
+    failed = run_each(what="reconciliation", items=track(list(Coin.objects.all())), run=compare, now=now)
+    failed |= run_each(
+        what="reconciliation of the ledger",
+        items=["ledger"],
+        run=lambda _: ledger_closed.append(reconcile_ledger(now=now)),
+        now=now,
+    )
     return Reconciliation(
         purchases=sum(run.purchases for run in coins),
         attempts=sum(run.attempts for run in coins),
         late_fills=sum(run.late_fills for run in coins),
-        closed=closed + sum(run.closed for run in coins),
-        unasked=[run.coin.name for run in coins if run.is_unsure],
+        closed=sum(ledger_closed) + sum(run.closed for run in coins),
+        unasked=sorted(failed | {run.coin.name for run in coins if run.is_unsure}),
         findings=list(Finding.objects.filter(closed_at=None).select_related("coin", "attempt").order_by("id")),
     )
 
@@ -78,26 +100,47 @@ def _reconcile_coin(coin: Coin, venue: Venue, *, since: datetime, now: datetime)
     attempts = _read_attempts(run, listed)
     pairs, strangers = _pair(attempts, listed)
     run.purchases, run.attempts = len(listed), len(attempts)
-    for stranger in strangers:
-        judge_stranger(run=run, stranger=stranger)
     suspected = set(open_findings(run=run).values_list("attempt_id", flat=True))
-    for pair in pairs:
-        judge_pair(run=run, pair=pair, has_finding=pair.attempt.pk in suspected)
+    is_unsure = run_each(
+        what=f"strangers:{coin}",
+        items=strangers,
+        run=lambda stranger: judge_stranger(run=run, stranger=stranger),
+        now=now,
+        name=name_stranger,
+    ) | run_each(
+        what=f"reconciled attempts:{coin}",
+        items=pairs,
+        run=lambda pair: judge_pair(run=run, pair=pair, has_finding=pair.attempt.pk in suspected),
+        now=now,
+        name=lambda pair: str(pair.attempt),
+    )
+    run.is_unsure |= bool(is_unsure)
     close_gone(run=run, listed=listed)
     return run
 
 
 def _list_purchases(run: Comparison) -> list[ListedPurchase] | None:
     """Return the venue's list of our orders, or None if the venue gives no list."""
+    now = database_now()
+    permit = ask_to_call(now=now)
+    if permit.wait_until:
+        logger.warning("reconciliation: %s waits, because the venue wants no calls", run.coin)
+        run.is_unsure = True
+        return None
     release_database_connection()
     try:
-        return run.venue.list_purchases(coin=run.coin.name, since=run.since)
+        listed = run.venue.list_purchases(coin=run.coin.name, since=run.since)
     except VenueAway as error:
         logger.warning("reconciliation: the venue does not list orders of %s: %s", run.coin, error)
         run.is_unsure = True
+        if error.retry_after_seconds is not None:
+            pause_after_no_answer(coin=None, error=error, now=now)
     except CoinNotListed:
         # Without a market there is nothing to list. Evidence is missing only if we bought the coin there.
         run.is_unsure = Attempt.objects.filter(coin=run.coin, signed_at__gte=run.since).exists()
+    else:
+        permit.report_answer()
+        return listed
     return None
 
 

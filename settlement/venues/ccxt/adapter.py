@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, Final
 
 import ccxt
 
@@ -10,17 +10,22 @@ from settlement.venues.ccxt.answers import read_decimal, understand
 from settlement.venues.ccxt.client import build_client, ensure_clock, forget_clock, read_time, signed_at
 from settlement.venues.ccxt.errors import judge_failure, questions, read_error
 from settlement.venues.ccxt.listing import list_orders
-from settlement.venues.ccxt.markets import find_market, markets, read_rules, symbol_of, use_markets
+from settlement.venues.ccxt.markets import find_market, find_open_market, markets, read_rules, symbol_of
+from settlement.venues.ccxt.prices import read_prices
 from settlement.venues.profiles.profile import VenueProfile, judge_rate_limit
 from settlement.venues.protocol import (
     ListedPurchase,
     MarketRules,
+    NoPrice,
     OrderNotFound,
     PurchaseRequest,
     Unknown,
     VenueAnswer,
     VenueAway,
 )
+
+_BELIEVED_SECONDS: Final = 10.0
+"""The age up to which a list of markets that lacks a coin is believed where nothing is refunded."""
 
 
 class CcxtVenue:
@@ -35,22 +40,15 @@ class CcxtVenue:
         return read_rules(self._client, coin=coin)
 
     def read_ask(self, *, coin: str) -> Decimal:
-        symbol = find_market(self._client, coin=coin)["symbol"]
+        symbol = find_open_market(self._client, coin=coin)["symbol"]
         with questions():
             ask = read_decimal(self._client.fetch_ticker(symbol)["ask"])
-        if not ask:
+        if not ask or ask < 0:
             raise VenueAway(f"no ask for {symbol}")
         return ask
 
-    def read_prices(self, *, coins: list[str]) -> dict[str, Decimal]:
-        use_markets(self._client)
-        symbols = {symbol_of(coin): coin for coin in coins if symbol_of(coin) in self._client.markets}
-        if not symbols:
-            return {}
-        with questions():
-            tickers = self._client.fetch_tickers(list(symbols))
-        prices = {coin: read_decimal(tickers[symbol]["last"]) for symbol, coin in symbols.items() if symbol in tickers}
-        return {coin: price for coin, price in prices.items() if price}
+    def read_prices(self, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:
+        return read_prices(self._client, coins=coins)
 
     def read_time(self) -> datetime:
         return read_time(self._client)
@@ -92,7 +90,7 @@ class CcxtVenue:
         return self._understand(order, coin=coin, client_order_id=client_order_id)
 
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
-        symbol = find_market(self._client, coin=coin)["symbol"]
+        symbol = find_market(self._client, coin=coin, at_most_seconds=_BELIEVED_SECONDS)["symbol"]
         try:
             return list_orders(self._client, symbol=symbol, since=since, by_id=self._profile.lists_by_id)
         except VenueAway as error:

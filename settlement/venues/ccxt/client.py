@@ -4,6 +4,7 @@ The client is synchronous and handles numbers as strings. Every automatic featur
 or change the time in its signature.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,22 +15,15 @@ import ccxt
 from django.conf import settings
 
 from settlement.venues.ccxt.errors import questions
+from settlement.venues.ccxt.markets import without_empty_steps
 from settlement.venues.transport import open_session
+
+logger = logging.getLogger(__name__)
 
 
 def build_client() -> Any:
     """Build a client of the ccxt class that EXCHANGE_ID names. Use each client in one thread only."""
-    base = getattr(ccxt, settings.VENUE.id)
-
-    class Client(base):  # type: ignore[misc, valid-type]  # ccxt's classes are made at run time
-        number = str
-        fixed_nonce: int | None = None
-
-        def nonce(self) -> float:
-            """Return the attempt's signing time while an attempt is being sent, else ccxt's own time."""
-            return self.fixed_nonce if self.fixed_nonce is not None else super().nonce()
-
-    client = Client(
+    client = _client_class()(
         {
             "apiKey": settings.VENUE.api_key,
             "secret": settings.VENUE.api_secret,
@@ -58,9 +52,10 @@ def read_time(client: Any) -> datetime:
     """Return the time by the venue's clock, and store how far our clock is off. Raises VenueAway."""
     with questions():
         milliseconds = int(client.fetch_time())
+        moment = datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
     # ccxt dates the questions that it signs by this difference. Purchases are dated by `signed_at`.
     client.options["timeDifference"] = client.milliseconds() - milliseconds
-    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+    return moment
 
 
 def ensure_clock(client: Any) -> None:
@@ -82,6 +77,30 @@ def signed_at(client: Any, moment: datetime) -> Iterator[None]:
         yield
     finally:
         client.fixed_nonce = None
+
+
+def _client_class() -> Any:
+    """Make the class of the configured venue's client, with our way of dating requests and of reading markets."""
+    base = getattr(ccxt, settings.VENUE.id)
+
+    class Client(base):  # type: ignore[misc, valid-type]  # ccxt's classes are made at run time
+        number = str
+        fixed_nonce: int | None = None
+
+        def nonce(self) -> float:
+            """Return the attempt's signing time while an attempt is being sent, else ccxt's own time."""
+            return self.fixed_nonce if self.fixed_nonce is not None else super().nonce()
+
+        def parse_market(self, market: dict[str, Any]) -> Any:
+            """Return the market, or None if it cannot be read: the other markets must not suffer."""
+            try:
+                parsed = super().parse_market(market)
+            except Exception:
+                logger.exception("a market of the venue cannot be read")
+                return None
+            return without_empty_steps(parsed) if parsed and self.precisionMode == ccxt.TICK_SIZE else parsed
+
+    return Client
 
 
 def _origin(client: Any) -> str:

@@ -26,14 +26,19 @@ class ErrorAnswer:
 
 @contextmanager
 def questions() -> Iterator[None]:
-    """Wrap requests that change nothing at the venue. Raises VenueAway for any error of ccxt's."""
+    """Wrap requests that change nothing at the venue.
+
+    Raises VenueAway for any error of ccxt's, and for an answer on which ccxt's parser fails.
+    """
     try:
         with localcontext():
             yield
     except ccxt.BaseError as error:
         answer = read_error(error)
         wait = judge_rate_limit(status=answer.status, headers=answer.headers)
-        raise VenueAway(type(error).__name__, retry_after_seconds=wait) from error
+        raise VenueAway(_name(error, answer), retry_after_seconds=wait) from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise VenueAway(f"an answer that cannot be read ({type(error).__name__})") from error
 
 
 def judge_failure(error: Exception, *, profile: VenueProfile) -> VenueAnswer:
@@ -64,6 +69,11 @@ def read_error(error: BaseException) -> ErrorAnswer:
         message=str(body.get("msg", "")),
         headers=dict(response.headers),
     )
+
+
+def _name(error: ccxt.BaseError, answer: ErrorAnswer) -> str:
+    """Name an error without its text, which may contain the signature."""
+    return f"{type(error).__name__} {answer.code} {answer.message}".strip()[:150]
 
 
 def _was_never_connected(error: Exception) -> bool:

@@ -11,6 +11,8 @@ from settlement.venues.protocol import CLIENT_ORDER_ID_PREFIX, ListedPurchase, V
 
 _LISTED_AT_ONCE: Final = 500
 _DAY_MILLISECONDS: Final = 86_400_000
+_MOST_PAGES: Final = 5000
+"""A venue that says more than this is not believed: 2.5 million orders, or 13 years of empty days."""
 
 
 def list_orders(client: Any, *, symbol: str, since: datetime, by_id: bool) -> list[ListedPurchase]:
@@ -28,13 +30,20 @@ def list_orders(client: Any, *, symbol: str, since: datetime, by_id: bool) -> li
 def _pages_by_id(client: Any, symbol: str, since: int) -> Iterator[list[Any]]:
     """Find the first orders day by day, then read on by id, which skips no order even if many share a millisecond."""
     page: list[Any] = []
+    days = 0
     while not page and since <= client.nonce():
+        days = _count(days)
         span = {"startTime": since, "endTime": since + _DAY_MILLISECONDS - 1}
         page = client.fetch_orders(symbol, None, _LISTED_AT_ONCE, span)
         since += _DAY_MILLISECONDS
+    pages, after = 0, 0
     while page:
+        pages = _count(pages)
+        last = max(int(order["id"]) for order in page)
+        if last < after:
+            raise VenueAway("the same page again")
         yield page
-        after = max(int(order["id"]) for order in page) + 1
+        after = last + 1
         page = client.fetch_orders(symbol, None, _LISTED_AT_ONCE, {"orderId": after})
 
 
@@ -43,7 +52,9 @@ def _pages_by_time(client: Any, symbol: str, since: int) -> Iterator[list[Any]]:
     if not client.has["fetchOrders"]:
         raise VenueAway(f"{client.id} does not list orders")
     seen: set[str] = set()
+    pages = 0
     while True:
+        pages = _count(pages)
         page = client.fetch_orders(symbol, since, _LISTED_AT_ONCE)
         new = [order for order in page if order["id"] not in seen]
         if not new:
@@ -53,6 +64,13 @@ def _pages_by_time(client: Any, symbol: str, since: int) -> Iterator[list[Any]]:
         since = max(int(order["timestamp"]) for order in new)
     if len(page) >= _LISTED_AT_ONCE:
         raise VenueAway("more orders of one moment than a page holds")
+
+
+def _count(pages: int) -> int:
+    """Count a page. Raises VenueAway if the list seems to have no end."""
+    if pages >= _MOST_PAGES:
+        raise VenueAway("a list without an end")
+    return pages + 1
 
 
 def _is_ours(order: dict[str, Any]) -> bool:

@@ -10,10 +10,12 @@ from django.conf import settings
 
 from settlement.venues.ccxt.answers import read_decimal
 from settlement.venues.ccxt.errors import questions
-from settlement.venues.protocol import CoinNotListed, MarketRules, VenueAway
+from settlement.venues.protocol import CoinNotListed, MarketRules, UnusableRules, VenueAway
 
-_LIVE_SECONDS: Final = 3600
 _NO_LIMIT: Final = Decimal(10) ** 15
+_FINEST: Final = Decimal("0.00000001")
+"""The step and the tick of a market without such a rule: our amounts and prices have no more places."""
+_MOST_PLACES: Final = 30
 
 
 class Markets:
@@ -24,16 +26,17 @@ class Markets:
         self._loaded: dict[str, Any] = {}
         self._loaded_at = 0.0
 
-    def get(self, client: Any) -> dict[str, Any]:
-        """Return the markets, reloaded when they are old. Raises VenueAway."""
+    def get(self, client: Any, *, at_most_seconds: float) -> dict[str, Any]:
+        """Return the markets, reloaded if the list is older than `at_most_seconds`. Raises VenueAway."""
+        oldest = time.monotonic() - at_most_seconds
         with self._lock:
-            if not self._loaded or time.monotonic() > self._loaded_at + _LIVE_SECONDS:
+            if not self._loaded or self._loaded_at < oldest:
+                begun = time.monotonic()
                 with questions():
                     loaded = client.load_markets(True)  # noqa: FBT003  ccxt's signature: reload
                 if not loaded:  # for example a proxy's page: no proof that every coin was delisted
                     raise VenueAway("no markets")
-                self._loaded = loaded
-                self._loaded_at = time.monotonic()
+                self._loaded, self._loaded_at = loaded, begun
             return self._loaded
 
     def forget(self) -> None:
@@ -45,33 +48,65 @@ class Markets:
 markets: Final = Markets()
 
 
-def use_markets(client: Any) -> None:
-    """Give a client the process's markets, reloaded when they are old because filters change. Raises VenueAway."""
-    client.set_markets(markets.get(client))
+def use_markets(client: Any, *, at_most_seconds: float | None = None) -> None:
+    """Give a client the process's markets, at most EXCHANGE_MARKETS_MAX_AGE_SECONDS old. Raises VenueAway."""
+    longest = settings.VENUE.markets_max_age_seconds if at_most_seconds is None else at_most_seconds
+    client.set_markets(markets.get(client, at_most_seconds=longest))
 
 
-def find_market(client: Any, *, coin: str) -> dict[str, Any]:
-    """Return ccxt's description of a coin's market. Raises CoinNotListed, VenueAway."""
+def find_market(client: Any, *, coin: str, at_most_seconds: float = 0) -> dict[str, Any]:
+    """Return ccxt's description of a coin's market. Raises CoinNotListed, VenueAway.
+
+    If the list lacks the coin or calls its market closed, and is older than `at_most_seconds`, the list is asked for
+    anew before it is believed: the orders of a coin that is not listed are refunded for good.
+    """
     use_markets(client)
+    if not is_trading(client, coin=coin):
+        use_markets(client, at_most_seconds=at_most_seconds)
     market: dict[str, Any] | None = client.markets.get(symbol_of(coin))
     if market is None:
         raise CoinNotListed(coin)
     return market
 
 
-def read_rules(client: Any, *, coin: str) -> MarketRules:
-    """Return the filters of a coin's market. Raises CoinNotListed, VenueAway."""
+def is_trading(client: Any, *, coin: str) -> bool:
+    """Say whether the client's list has a market for the coin that is not closed. Asks nothing."""
+    market = client.markets.get(symbol_of(coin))
+    return market is not None and market.get("active") is not False
+
+
+def find_open_market(client: Any, *, coin: str) -> dict[str, Any]:
+    """Return a market that trades. Raises CoinNotListed, and VenueAway also for a market that is closed."""
     market = find_market(client, coin=coin)
     if market.get("active") is False:
-        raise VenueAway(f"the market of {coin} is closed")
-    precision, limits = market["precision"], market["limits"]
-    return MarketRules(
-        quantity_step=_step(client, precision["amount"]),
-        quantity_minimum=read_decimal(limits["amount"].get("min")) or Decimal(0),
-        quantity_maximum=read_decimal(limits["amount"].get("max")) or _NO_LIMIT,
-        price_tick=_step(client, precision["price"]),
-        notional_minimum=read_decimal(limits["cost"].get("min")) or Decimal(0),
-    )
+        raise VenueAway(f"the market of {coin} is closed: {describe_state(market)}")
+    return market
+
+
+def describe_state(market: dict[str, Any]) -> str:
+    """Return the venue's word for the state of a market, such as BREAK or HALT."""
+    info = market.get("info")
+    return str(info.get("status") or "not active")[:40] if isinstance(info, dict) else "not active"
+
+
+def read_rules(client: Any, *, coin: str) -> MarketRules:
+    """Return the filters of a coin's market. A filter of zero is no rule.
+
+    Raises CoinNotListed, UnusableRules, VenueAway.
+    """
+    market = find_open_market(client, coin=coin)
+    try:
+        precision, limits = market["precision"], market["limits"]
+        amount, cost = limits.get("amount") or {}, limits.get("cost") or {}
+        return MarketRules(
+            quantity_step=_step(client, precision.get("amount")),
+            quantity_minimum=_number("minimum", amount.get("min")) or Decimal(0),
+            quantity_maximum=_number("maximum", amount.get("max")) or _NO_LIMIT,
+            price_tick=_step(client, precision.get("price")),
+            notional_minimum=_number("notional", cost.get("min")) or Decimal(0),
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UnusableRules(f"the filters of {coin} cannot be read") from error
 
 
 def symbol_of(coin: str) -> str:
@@ -79,11 +114,33 @@ def symbol_of(coin: str) -> str:
     return f"{coin}/{settings.VENUE.quote_asset}"
 
 
+def without_empty_steps(market: dict[str, Any]) -> dict[str, Any]:
+    """Return a market whose step and tick of zero, which mean no rule, are the finest: ccxt divides by them."""
+    precision = market.get("precision") or {}
+    for name in ("amount", "price"):
+        if precision.get(name) is None or read_decimal(precision[name]) == 0:
+            precision[name] = f"{_FINEST:f}"
+    return {**market, "precision": precision}
+
+
 def _step(client: Any, precision: object) -> Decimal:
-    value = read_decimal(precision)
-    if value is None:
-        return Decimal("0.00000001")
+    value = _number("step", precision)
     if client.precisionMode == ccxt.DECIMAL_PLACES:
+        if value is None:
+            return _FINEST
+        if value > _MOST_PLACES:
+            raise UnusableRules(f"a step of {value} decimal places")
         return Decimal(1).scaleb(-int(value))
-    assert client.precisionMode == ccxt.TICK_SIZE, "significant digits are no step"
-    return value
+    if client.precisionMode != ccxt.TICK_SIZE:
+        raise UnusableRules("significant digits are no step")
+    return value or _FINEST
+
+
+def _number(name: str, value: object) -> Decimal | None:
+    """Return a filter's number, or None if the market has no such filter. Raises UnusableRules."""
+    if value is None or value == "":
+        return None
+    number = read_decimal(value)
+    if number is None or number < 0:
+        raise UnusableRules(f"a {name} of {value!r:.40}")
+    return number

@@ -33,6 +33,7 @@ BINANCE: Final = VenueProfile(
             "This account may not place or cancel orders": Trouble.VENUE,
             "Market is closed": Trouble.COIN,
         },
+        order_limit_codes=frozenset({"-1015"}),
         filter_failure="Filter failure",
     ),
 )

@@ -7,11 +7,13 @@ not list is Unknown: an exception's class alone never proves that nothing was ex
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 from settlement.venues.protocol import NotPlaced, Refused, Trouble, Unknown, VenueAnswer
 
-_RATE_LIMIT_STATUSES: Final = frozenset({418, 429})
+_BANNED: Final = 418
+_RATE_LIMIT_STATUSES: Final = frozenset({_BANNED, 429})
 _RETRY_AFTER_UNSAID: Final = 10.0
 
 
@@ -29,6 +31,8 @@ class Refusals:
     refused_filters: frozenset[str]
     not_placed_codes: Mapping[str, Trouble | None]
     not_placed_messages: Mapping[str, Trouble]
+    order_limit_codes: frozenset[str] = frozenset()
+    """Codes of a rate limit that counts orders alone."""
     filter_failure: str
     """The beginning of a message that names a filter: `Filter failure: LOT_SIZE`."""
 
@@ -55,7 +59,10 @@ class VenueProfile:
         """Return the VenueAnswer that an error answer to a purchase proves."""
         reason = f"{status} {code} {message}"[:200]
         if (wait := judge_rate_limit(status=status, headers=headers)) is not None:
-            return NotPlaced(reason=reason, trouble=Trouble.CALLS, retry_after_seconds=wait)
+            # A limit on orders alone must not stop the reading of prices.
+            is_of_orders = status != _BANNED and code in self.refusals.order_limit_codes
+            trouble = Trouble.VENUE if is_of_orders else Trouble.CALLS
+            return NotPlaced(reason=reason, trouble=trouble, retry_after_seconds=wait)
         if not 400 <= status < 500:  # noqa: PLR2004  only client errors prove anything; a 5XX does not
             return Unknown(reason=reason)
         refusals = self.refusals
@@ -77,9 +84,21 @@ class VenueProfile:
 def judge_rate_limit(*, status: int | None, headers: Mapping[str, str]) -> float | None:
     """Return the seconds for which the venue wants no calls, or None if the answer is not about a rate limit.
 
-    The venue bans clients that keep calling ("IP limits", Binance spot REST API documentation).
+    The venue bans clients that keep calling ("IP limits", Binance spot REST API documentation). The number is the
+    venue's and has no upper bound: `settlement.waits` bounds it where it is used.
     """
     if status not in _RATE_LIMIT_STATUSES:
         return None
-    value = headers.get("Retry-After", "")
-    return float(value) if value.isdigit() else _RETRY_AFTER_UNSAID
+    value = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{0,9})?", value, re.ASCII):
+        return float(value)
+    return _seconds_until(value, headers.get("Date", ""))
+
+
+def _seconds_until(moment: str, now: str) -> float:
+    """Return the seconds between two HTTP dates (RFC 9110, 10.2.3), both by the venue's clock."""
+    try:
+        seconds = (parsedate_to_datetime(moment) - parsedate_to_datetime(now)).total_seconds()
+    except (TypeError, ValueError, OverflowError):  # no date, or one date with and one without a time zone
+        return _RETRY_AFTER_UNSAID
+    return seconds if seconds > 0 else _RETRY_AFTER_UNSAID

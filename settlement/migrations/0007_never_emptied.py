@@ -12,6 +12,6 @@ EMPTIED = "DROP TRIGGER interventions_are_never_emptied ON settlement_interventi
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settlement", "0005_words")]
+    dependencies = [("settlement", "0006_failing_items")]
 
     operations = [migrations.RunSQL(sql=NEVER_EMPTIED, reverse_sql=EMPTIED)]

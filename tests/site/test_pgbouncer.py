@@ -1,0 +1,126 @@
+"""API and worker behind PgBouncer in transaction mode, with the configuration in deploy/pgbouncer."""
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from string import Template
+
+import httpx
+import psycopg
+import pytest
+from django.db import connection
+
+from exchange_site.stack.processes import PROJECT, free_port, start
+from settlement.verification import verify_everything
+from tests.conftest import make_coin
+from tests.owner import owner_parameters
+from tests.processes import at_once, stopped, wait_for
+from trading.models import Order
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(not shutil.which("pgbouncer"), reason="PgBouncer is not installed (apt-get install pgbouncer)"),
+]
+
+CONFIGURATION = PROJECT / "deploy" / "pgbouncer" / "pgbouncer.ini.template"
+
+
+@contextmanager
+def running_pgbouncer():
+    """Start PgBouncer in front of the test's database, and yield the variables of processes behind it."""
+    database, port = connection.settings_dict, free_port()
+    with tempfile.TemporaryDirectory(prefix="pgbouncer-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # PgBouncer refuses to run as root, so another user has to read it
+        users, configuration = folder / "userlist.txt", folder / "pgbouncer.ini"
+        users.write_text(f'"{database["USER"]}" "{database["PASSWORD"]}"\n')
+        values = {
+            "POSTGRES_HOST": database["HOST"],
+            "POSTGRES_PORT": database["PORT"],
+            "POSTGRES_DB": database["NAME"],
+            "LISTEN_ADDRESS": "127.0.0.1",
+            "LISTEN_PORT": port,
+            "AUTH_FILE": users,
+        }
+        configuration.write_text(Template(CONFIGURATION.read_text()).substitute(values))
+        command = (shutil.which("pgbouncer"), str(configuration))
+        with stopped(start(command, user="nobody" if os.geteuid() == 0 else None)):
+            parameters = {"host": "127.0.0.1", "port": port, "dbname": database["NAME"], "user": database["USER"]}
+            wait_for(
+                lambda: psycopg.connect(**parameters, password=database["PASSWORD"]).close() or True,
+                ignoring=psycopg.OperationalError,
+            )
+            yield {
+                "POSTGRES_HOST": "127.0.0.1",
+                "POSTGRES_PORT": str(port),
+                "POSTGRES_PREPARE": "False",
+                "POSTGRES_POOL_SIZE": "0",
+            }
+
+
+@pytest.fixture
+def behind():
+    with running_pgbouncer() as variables:
+        yield variables
+    connection.close()
+
+
+def buy(api, shopper):
+    body = {"crypto": "ABAN", "total": "12.00"}
+    return httpx.post(f"{api}orders/", json=body, headers=shopper.headers, timeout=30)
+
+
+@contextmanager
+def administrator():
+    """Yield a connection to Postgres itself, beside the test's database."""
+    with psycopg.connect(**owner_parameters() | {"dbname": "postgres"}, autocommit=True) as line:
+        yield line
+
+
+def end_all_sessions(line):
+    line.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+        [connection.settings_dict["NAME"]],
+    )
+
+
+def test_orders_are_placed_and_settled_behind_it(make_api_process, make_worker, make_shopper, simulator, behind):
+    make_coin("ABAN", "4.00")
+    simulator.set_prices(ABAN="4.00")
+    shopper = make_shopper("1000.00")
+    apis = [make_api_process(**behind) for _ in range(2)]
+    make_worker(EXCHANGE_URL=simulator.url, **behind)
+    answers = at_once(24, lambda number: buy(apis[number % 2], shopper))
+    assert {answer.status_code for answer in answers} == {201}
+    assert httpx.get(f"{apis[0]}orders/", headers=shopper.headers).status_code == 200
+    assert httpx.get(apis[0].replace("/api/v1/", "/health/ready/")).json()["postgres"] == "ok"
+    wait_for(lambda: Order.objects.filter(state="completed").count() == 24, seconds=40)
+    assert shopper.holding("ABAN") == 72
+    assert verify_everything() == []
+
+
+def test_sessions_that_postgres_ended_are_replaced(make_api_process, shopper, coin, behind):
+    api = make_api_process(**behind)
+    assert buy(api, shopper).status_code == 201
+    with administrator() as line:
+        end_all_sessions(line)
+    connection.close()
+    assert wait_for(lambda: buy(api, shopper).status_code == 201)
+    assert verify_everything() == []
+
+
+def test_sessions_that_were_opened_while_the_server_was_read_only_do_not_last(make_api_process, shopper, coin, behind):
+    api, name = make_api_process(**behind), connection.settings_dict["NAME"]
+    assert buy(api, shopper).status_code == 201
+    with administrator() as line:
+        line.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        end_all_sessions(line)
+        refused = at_once(4, lambda _: buy(api, shopper))
+        line.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+    assert {(answer.status_code, answer.json()["code"]) for answer in refused} == {(503, "unavailable")}
+    assert wait_for(lambda: buy(api, shopper).status_code == 201, seconds=20)
+    connection.close()
+    assert Order.objects.count() == 2
+    assert verify_everything() == []
