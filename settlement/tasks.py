@@ -26,6 +26,7 @@ from trading.jobs import CLAIM_TASK, SETTLEMENT_QUEUE
 from trading.services.prices import prune_prices
 from wallets.runtime import failpoints
 from wallets.runtime.log_context import log_context
+from wallets.services.addresses import prune_addresses
 from wallets.services.tokens import prune_token_families
 
 
@@ -92,10 +93,11 @@ async def prune(context: JobContext, timestamp: int) -> None:
 @app.periodic(cron="37 3 * * *")
 @app.task(name="settlement.prune_records", queue=OPS_QUEUE, queueing_lock="prune_records")
 def prune_records(timestamp: int) -> None:
-    """Delete expired sign-ins, and price history that is older than `PRICES.keep_days`."""
+    """Delete expired sign-ins, addresses not seen lately, and price history older than `PRICES.keep_days`."""
     today = datetime.fromtimestamp(timestamp, tz=timezone.get_current_timezone())
     parts: dict[str, Callable[[], object]] = {
         "sign-ins": lambda: prune_token_families(before=today),
+        "addresses": lambda: prune_addresses(now=today),
         "prices": lambda: prune_prices(before=today - timedelta(days=settings.PRICES.keep_days)),
     }
     run_each(what="pruning", items=parts, run=lambda part: parts[part](), now=database_now())

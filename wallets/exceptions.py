@@ -13,6 +13,7 @@
     ├── InvalidCursor
     ├── NotFound              no such record, or somebody else's
     ├── RateLimited           .limit .retry_after_seconds
+    ├── HashingBusy           as many passwords are hashed as this process may hash at once
     └── Busy                  three tries met a conflict: try again later
 
 Errors carry data and a sentence for the customer; `wallets.problems` maps them to HTTP.
@@ -86,6 +87,10 @@ class RateLimited(DomainError):
         super().__init__(f"Too many calls ({limit}). Try again in {retry_after_seconds} s.")
         self.limit = limit
         self.retry_after_seconds = retry_after_seconds
+
+
+class HashingBusy(DomainError):
+    message = "Too many sign-ins at this moment. Try again."
 
 
 class Busy(DomainError):

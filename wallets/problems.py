@@ -5,7 +5,16 @@ from typing import Final
 
 from wallets import exceptions
 from wallets.web import problems
-from wallets.web.problems import BUSY, NOT_ALLOWED, NOT_FOUND, VALIDATION_ERROR, ProblemKind, Problems, declare_answers
+from wallets.web.problems import (
+    BUSY,
+    HASHING_BUSY,
+    NOT_ALLOWED,
+    NOT_FOUND,
+    VALIDATION_ERROR,
+    ProblemKind,
+    Problems,
+    declare_answers,
+)
 
 PROBLEMS: Final[Problems] = {
     **problems.PROBLEMS,
@@ -33,6 +42,7 @@ PROBLEMS: Final[Problems] = {
         "This idempotency key was used with another request.",
     ),
     exceptions.WeakPassword: VALIDATION_ERROR,
+    exceptions.HashingBusy: HASHING_BUSY,
     exceptions.RateLimited: ProblemKind(
         429, "rate_limited", "Too many requests", "Too many calls (user). Try again in 17 s."
     ),

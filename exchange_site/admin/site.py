@@ -1,4 +1,4 @@
-"""The admin's titles, and its sign-in, which is limited like the API's sign-in."""
+"""The admin's titles, and its sign-in, which is limited like the API's sign-in, with counters of its own."""
 
 from typing import Any
 
@@ -9,30 +9,34 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils import timezone
 
 from wallets.admin.users import OwnPasswordForm
 from wallets.exceptions import RateLimited
-from wallets.web.callers import client_address
-from wallets.web.limits import LOGIN, LOGIN_ADDRESS, Limit, count_call
+from wallets.services.addresses import remember_address
+from wallets.web.addresses import client_address
+from wallets.web.callers import count_address, limit_address, limit_caller
+from wallets.web.limits import OWN_PASSWORD, STAFF_LOGIN_ADDRESS
+from wallets.web.signing_in import OF_STAFF, counted_sign_in
 
 
 class LimitedAuthenticationForm(AdminAuthenticationForm):
-    """Count attempts against the API's sign-in limits: a staff password is worth more than a customer's."""
+    """Limit attempts as the API does, and count them apart: failures there must not keep staff out of the admin."""
 
     def clean(self) -> dict[str, Any]:
         assert isinstance(self.request, HttpRequest)
-        name = self.cleaned_data.get("username", "")
+        count_address(self.request, STAFF_LOGIN_ADDRESS)
         try:
-            self._count(LOGIN_ADDRESS, caller=client_address(self.request))
-            self._count(LOGIN, caller=name.casefold())
+            with counted_sign_in(self.request, username=self.cleaned_data.get("username", ""), limits=OF_STAFF):
+                found: dict[str, Any] = super().clean()
+                self._remember_address(self.request)
         except RateLimited as error:
             raise ValidationError(str(error)) from error
-        found: dict[str, Any] = super().clean()
         return found
 
-    def _count(self, limit: Limit, *, caller: str) -> None:
-        [usage] = count_call(limits=[limit], caller=caller)
-        usage.ensure_within()
+    def _remember_address(self, request: HttpRequest) -> None:
+        if user := self.get_user():
+            remember_address(user_id=user.pk, address=client_address(request), now=timezone.now())
 
 
 admin.site.site_header = "Crypto Exchange"
@@ -42,7 +46,10 @@ admin.site.login_form = LimitedAuthenticationForm
 
 
 def change_own_password(request: HttpRequest) -> HttpResponseBase:
-    """Show Django's password page with a form that also ends all tokens issued before."""
+    """Show Django's password page with a form that also ends all tokens issued before. Attempts are limited."""
+    if request.method == "POST":
+        limit_caller(request, OWN_PASSWORD, caller=str(request.user.pk))
+        limit_address(request, STAFF_LOGIN_ADDRESS)
     view = PasswordChangeView.as_view(
         form_class=OwnPasswordForm,
         success_url=reverse("admin:password_change_done"),

@@ -30,8 +30,8 @@ from wallets.web.problems import (
 logger = logging.getLogger(__name__)
 
 _PROBLEMS: Final[Problems] = {**wallets.problems.PROBLEMS, **trading.problems.PROBLEMS}
-KINDS: Final = {kind.code: kind for kind in (*WITHOUT_AN_ERROR, *_PROBLEMS.values())}
-"""Every kind of problem that the service answers with, by code."""
+KINDS: Final = {(kind.status, kind.code): kind for kind in (*WITHOUT_AN_ERROR, *_PROBLEMS.values())}
+"""Every kind of problem that the service answers with, by status and code."""
 
 
 def answer_problems(api: NinjaAPI) -> None:

@@ -73,6 +73,11 @@ ALWAYS: Final = (
         and (not given.django.debug or bool(given.venue.api_key or given.venue.api_secret)),
     ),
     rule(
+        "HASHING_SLOTS",
+        "must be smaller than WEB_THREADS: a flood of sign-ins would stop every other request.",
+        lambda given: given.sign_in.hashing_slots >= given.serving.web_threads,
+    ),
+    rule(
         "EXCHANGE_URL",
         "must begin with https:// unless it leads to this machine or a private network.",
         lambda given: bool(given.venue.url) and is_open_url(given.venue.url),

@@ -25,6 +25,14 @@ class SignIn(Group):
         unit="switch",
         in_production="True",
     )
+    hashing_slots: Count = variable(
+        "HASHING_SLOTS",
+        "1",
+        "passwords that one API process hashes at once, besides one more that is reserved for customers and staff at an"
+        " address where they have signed in before; each takes a thread and a processor for 50 to 100 ms, and other"
+        " sign-ins get 503 `busy`; fewer than `WEB_THREADS`",
+        unit="hashes",
+    )
 
 
 _MOST_CALLS: Final = 999_999_999  # that a Rate can hold
@@ -48,10 +56,26 @@ class Limits(Group):
     orders: Rate = variable("RATE_LIMIT_ORDERS", "60/m", "orders placed and cancelled by one customer", unit="rate")
     wallet: Rate = variable("RATE_LIMIT_WALLET", "30/m", "deposits and withdrawals of one customer", unit="rate")
     anonymous: Rate = variable("RATE_LIMIT_ANON", "60/m", "calls without a valid token from one address", unit="rate")
+    refresh: Rate = variable("RATE_LIMIT_REFRESH", "30/m", "token refreshes of one sign-in", unit="rate")
+    refresh_address: Rate = variable(
+        "RATE_LIMIT_REFRESH_ADDRESS",
+        "1200/m",
+        "token refreshes from one address; many customers may share one",
+        unit="rate",
+    )
     register: Rate = variable(
         "RATE_LIMIT_REGISTER", "5/m", "new accounts from one address; raise it if many people share one", unit="rate"
     )
-    login: Rate = variable("RATE_LIMIT_LOGIN", "5/m", "attempts to sign in to one account", unit="rate")
+    login: Rate = variable(
+        "RATE_LIMIT_LOGIN", "5/m", "failed attempts to sign in to one account from one address", unit="rate"
+    )
+    login_account: Rate = variable(
+        "RATE_LIMIT_LOGIN_ACCOUNT",
+        "60/h",
+        "failed attempts to sign in to one account from all addresses together, except where its owner has signed in"
+        " within 30 days",
+        unit="rate",
+    )
     login_address: Rate = variable(
         "RATE_LIMIT_LOGIN_ADDRESS",
         _four_times_login,
@@ -63,6 +87,11 @@ class Limits(Group):
     trusted_proxies: Networks = variable(
         "TRUSTED_PROXIES", "", "proxies whose `X-Forwarded-For` is trusted; name as few as possible", unit="networks"
     )
+
+    # An IPv6 customer has a /64 at least, and often a /56 or /48. So the calls of each of these networks are counted
+    # too, with a multiple of the limit of an address.
+    times_per_56: ClassVar[int] = 4
+    times_per_48: ClassVar[int] = 16
 
     max_body_bytes: ClassVar[int] = 64 * 1024  # of a call to the API; the proxy has the same limit
     max_uri_length: ClassVar[int] = 4096

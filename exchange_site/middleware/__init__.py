@@ -2,5 +2,6 @@
 
 requests   RequestRecord, OptionalTrailingSlash, InternalPaths, RateLimitHeaders
 problems   ProblemAnswers
+forms      AdminForms
 pages      ContentPolicy, Sessions, Authentication, Messages: Django's own, skipped for the API (PagesOnly)
 """

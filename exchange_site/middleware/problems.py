@@ -16,6 +16,7 @@ from wallets.web.problems import (
     URI_TOO_LONG,
     answer_problem,
 )
+from wallets.web.requests import declared_length
 
 _OTHERS: Final = ("/admin/", settings.STATIC_URL)
 _KINDS: Final = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 503: UNAVAILABLE}
@@ -36,7 +37,7 @@ class ProblemAnswers:
             return self.get_response(request)
         if len(request.path_info) + len(request.META.get("QUERY_STRING", "")) > settings.LIMITS.max_uri_length:
             return answer_problem(URI_TOO_LONG)
-        if _declared_length(request) > settings.LIMITS.max_body_bytes:
+        if declared_length(request) > settings.LIMITS.max_body_bytes:
             return answer_problem(
                 BODY_TOO_LARGE, detail=f"Bodies may have up to {settings.LIMITS.max_body_bytes} bytes."
             )
@@ -44,13 +45,6 @@ class ProblemAnswers:
         if response.status_code < 400 or "json" in response.headers.get("Content-Type", ""):  # noqa: PLR2004  the first error status
             return response
         return _as_problem(response)
-
-
-def _declared_length(request: HttpRequest) -> int:
-    try:
-        return int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return 0
 
 
 def _as_problem(response: HttpResponse) -> HttpResponse:

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from exchange_site.internal_urls import urlpatterns
 from exchange_site.metrics.endpoint import REQUEST_SECONDS
 from wallets.runtime.log_context import log_context
-from wallets.web.callers import limits_counted
+from wallets.web.callers import count_revoked_token, limits_counted
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -106,6 +106,7 @@ class RateLimitHeaders:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        count_revoked_token(request, status=response.status_code)
         if usages := limits_counted(request):
             response["RateLimit-Policy"] = ", ".join(
                 '"{}";q={};w={}'.format(usage.limit.name, *usage.limit.rate) for usage in usages

@@ -16,6 +16,9 @@ if configuration.sign_in.refuse_common_passwords:
         {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     ]
 
+# The first hasher makes new hashes. The others check old ones, which are replaced when their owner signs in.
+PASSWORD_HASHERS = ["wallets.runtime.hashing.Argon2Hasher", "wallets.runtime.hashing.Pbkdf2Hasher"]
+
 # Every key is set, because ninja-jwt reads missing keys from environment variables such as ALGORITHM or LEEWAY.
 NINJA_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=configuration.sign_in.access_token_minutes),

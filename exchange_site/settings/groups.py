@@ -13,5 +13,6 @@ PRICES = configuration.prices
 REDIS = configuration.redis
 RISK = configuration.risk
 SETTLEMENT = configuration.settlement
+SIGN_IN = configuration.sign_in
 TO_DO = configuration.to_do
 VENUE = configuration.venue

@@ -38,6 +38,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "exchange_site.middleware.requests.RateLimitHeaders",
     "exchange_site.middleware.problems.ProblemAnswers",
+    "exchange_site.middleware.forms.AdminForms",
     "exchange_site.middleware.pages.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

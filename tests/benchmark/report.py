@@ -23,6 +23,7 @@ RATIOS: Final = (
     ("large order with a key", "pgbench, 8 clients", None),
     ("small order", "pgbench, 8 clients", None),
     ("wallet", "empty operation", 0.4),
+    ("wallet, sign-ins beside it", "wallet", 0.5),
     ("coin list", "empty operation", 0.4),
     ("order list", "empty operation", None),
     ("placed and settled", "placed alone", 0.8),
@@ -112,6 +113,14 @@ def _sentences(found: dict[str, Any]) -> Iterator[str]:
         yield (
             f"Placed {taken['placed']['rate']:,.0f}/s while {taken['settled_rate']:,.0f}/s were settled; "
             f"open before {taken['open_before']:,}, after {taken['open_after']:,}."
+        )
+    floods = [load["flood"] for load in main["rounds"].get("wallet, sign-ins beside it", ())]
+    if floods:
+        yield (
+            f"While eight connections signed in without a pause: {median(each['checked_rate'] for each in floods):.0f} "
+            f"passwords were checked a second, {median(each['busy_share'] for each in floods):.0%} of the attempts were "
+            f"refused as `busy`, and {sum(each['served'] for each in floods)} of "
+            f"{sum(each['honest'] for each in floods)} honest sign-ins succeeded within three tries."
         )
     requests = sum(load.get("requests", 0) for taken in main["rounds"].values() for load in taken)
     before, after = main["memory"]

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from tests.benchmark import report
 from tests.benchmark.customers import NOBODY, PASSWORD, Customers, open_accounts
+from tests.benchmark.flood import read_during_flood
 from tests.benchmark.history import write_settled_orders
 from tests.benchmark.limit import run_pgbench, spread_ids, write_script
 from tests.benchmark.load import Call, put_load
@@ -164,7 +165,15 @@ def _reads(bench: Bench) -> dict[str, Measure]:
         "wallet": _loading(bench, bench.read("/api/v1/accounts/wallet/"), clients=8),
         "coin list": _loading(bench, bench.read("/api/v1/exchanges/crypto-currencies/", anonymous=True), clients=8),
         "order list": _loading(bench, bench.read("/api/v1/orders/"), clients=8),
-        "sign-in": _loading(bench, sign_in, clients=8),
+        "sign-in": _loading(bench, sign_in, clients=1),
+        "wallet, sign-ins beside it": lambda seconds: read_during_flood(
+            call=bench.read("/api/v1/accounts/wallet/"),
+            url=bench.stack.url,
+            clients=8,
+            seconds=seconds,
+            username=NOBODY,
+            password=PASSWORD,
+        ),
     }
 
 
@@ -266,7 +275,7 @@ def _measure_after(bench: Bench, grown: Bench, *, orders: int) -> dict[str, Any]
         with grown.stack.without_workers():
             deque(write_settled_orders(orders=orders - _count_orders(), now=timezone.now()), maxlen=0)
     # No sign-ins: passwords that are still being hashed after one side's measure would slow the other side's measure.
-    without, rounds = _take_rounds([bench, grown], extent=_AGAIN, only=lambda name: name != "sign-in")
+    without, rounds = _take_rounds([bench, grown], extent=_AGAIN, only=lambda name: "sign-in" not in name)
     return {"orders": orders, "rounds": rounds, "without": without}
 
 

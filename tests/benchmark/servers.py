@@ -42,7 +42,7 @@ _STOP_SECONDS: Final = 10.0
 # Limits so high that the benchmark stays within them. Calls are still counted, and risk rules are still checked. The
 # window is short because it bounds the rows that an order reads, as the limit of 200 orders does in production.
 _UNBOUNDED: Final = {
-    **{f"RATE_LIMIT_{name}": "100000000/m" for name in ("USER", "ANON", "LOGIN", "ORDERS", "WALLET")},
+    **{f"RATE_LIMIT_{name}": "100000000/m" for name in ("USER", "ANON", "LOGIN", "LOGIN_ACCOUNT", "ORDERS", "WALLET")},
     "RISK_WINDOW_SECONDS": "0.1",
     "RISK_MAX_ORDERS": "1000000",
     "RISK_MAX_VALUE": "1000000000000",

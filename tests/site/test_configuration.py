@@ -36,6 +36,8 @@ DERIVED = sorted(name for name, each in VARIABLES.items() if each.default is Non
 # Values that production refuses, and the variables with which its sentences begin.
 DANGEROUS = [
     ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
+    ({"HASHING_SLOTS": "3"}, "HASHING_SLOTS"),
+    ({"WEB_THREADS": "1"}, "HASHING_SLOTS"),
     ({"ALLOWED_HOSTS": "shop.example.org,*"}, "ALLOWED_HOSTS"),
     ({"ALLOWED_HOSTS": "*.example.org"}, "ALLOWED_HOSTS ALLOWED_HOSTS"),
     ({"ALLOWED_HOSTS": ".com"}, "ALLOWED_HOSTS"),

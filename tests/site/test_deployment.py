@@ -446,7 +446,7 @@ def names(addresses):
 
 def is_problem(answer, code, **members):
     assert answer.headers["Content-Type"] == PROBLEM_JSON
-    assert answer.json() == problem_body(KINDS[code], **members)
+    assert answer.json() == problem_body(KINDS[answer.status_code, code], **members)
     assert answer.status_code == answer.json()["status"]
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-ID"])
     return True
@@ -487,7 +487,7 @@ class TestProxy:
         with closing(connection):
             connection.request("GET", path)
             answer = connection.getresponse()
-            assert (answer.status, json.loads(answer.read())) == (404, problem_body(KINDS["not_found"]))
+            assert (answer.status, json.loads(answer.read())) == (404, problem_body(KINDS[404, "not_found"]))
         assert behind.asked == before
 
     def test_refuses_a_body_above_the_limit(self, site, behind):
@@ -501,11 +501,12 @@ class TestProxy:
     def test_accepts_larger_bodies_for_the_admin(self, site):
         assert site.post("/admin/trading/coin/add/", content=b"x" * 1_000_000).is_success
         assert site.post("/admin/trading/coin/add/", content=b"x" * 3_000_000).status_code == 413
+        assert site.post("/admin/login/", content=b"x" * 65_537).status_code == 413
 
     def test_has_the_body_limits_of_the_settings(self, settings):
         text = (PROJECT / "deploy/nginx/nginx.conf.template").read_text()
         assert re.findall(r"client_max_body_size (\w+);", text) == [
-            f"{settings.LIMITS.max_body_bytes // 1024}k",
+            *[f"{settings.LIMITS.max_body_bytes // 1024}k"] * 2,
             f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024**2}m",
         ]
 
@@ -547,6 +548,58 @@ class TestProxy:
             assert seen(X_Forwarded_For=through_two, X_Forwarded_Proto="https") == ("203.0.113.9", "https")
             assert seen(X_Forwarded_For="2001:db8::7", X_Forwarded_Proto="http") == ("2001:db8::7", "http")
             assert seen(X_Forwarded_Proto="https, http") == ("127.0.0.1", "http")
+
+    @pytest.mark.parametrize(
+        "path", ["/api/v1/accounts/auth/login/", "/api/v1/accounts/auth/register", "/admin/login/", "/admin/login"]
+    )
+    def test_refuses_a_flood_of_passwords_from_one_address(self, behind, path):
+        with proxy(f"127.0.0.1:{behind.server_port}", outer_proxy="127.0.0.1") as site:
+
+            def send(address, *, to=path):
+                return site.post(to, json={}, headers={"X-Forwarded-For": address})
+
+            before = behind.asked
+            answers = [send("203.0.113.9") for _ in range(60)]
+            statuses = [answer.status_code for answer in answers]
+            assert statuses[:31] == [200] * 31
+            assert statuses.count(429) > 15
+            assert behind.asked == before + statuses.count(200)
+            if path.startswith("/api/"):
+                detail = "Too many calls (proxy). Try again in 1 s."
+                assert is_problem(answers[statuses.index(429)], "rate_limited", detail=detail)
+                assert answers[statuses.index(429)].headers["Retry-After"] == "1"
+            assert send("203.0.113.10").is_success
+            assert send("203.0.113.9", to="/api/v1/orders/").is_success
+
+    def test_counts_an_ipv6_network_as_one_caller(self, behind):
+        """0a is a line feed, which a pattern for any byte has to match too."""
+        with proxy(f"127.0.0.1:{behind.server_port}", outer_proxy="127.0.0.1") as site:
+
+            def send(address):
+                return site.post("/api/v1/accounts/auth/login/", json={}, headers={"X-Forwarded-For": address})
+
+            statuses = [send(f"2001:db8:a0a:1:{number:x}::0a0a").status_code for number in range(60)]
+            assert statuses.count(429) > 15
+            assert send("2001:db8:a0a:2::1").is_success
+
+    def test_refuses_a_flood_of_calls_and_of_connections(self, behind):
+        few = {
+            "limit_req zone=calls burst=400 nodelay;\n    #": "limit_req zone=calls burst=5 nodelay;\n    #",
+            "rate=100r/s": "rate=1r/s",
+        }
+        with proxy(f"127.0.0.1:{behind.server_port}", **few) as site:
+            statuses = [site.get("/api/v1/orders/").status_code for _ in range(20)]
+            assert statuses[:6] == [200] * 6
+            assert statuses.count(429) > 5
+        with proxy(
+            f"127.0.0.1:{behind.server_port}", **{"limit_conn connections 200": "limit_conn connections 2"}
+        ) as site:
+            with ExitStack() as standing:
+                for _ in range(2):
+                    standing.enter_context(site.stream("GET", "/api/v1/stream/", timeout=10))
+                answer = site.get("/api/v1/orders/")
+                assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited")
+            wait_for(lambda: site.get("/api/v1/orders/").is_success)
 
     def test_keeps_a_requests_id_in_the_log_and_the_answer(self, site):
         assert site.get("/api/v1/orders/", headers={"X-Request-ID": "my-id.1"}).json()["x-request-id"] == "my-id.1"

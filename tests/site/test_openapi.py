@@ -40,7 +40,7 @@ class TestOperation:
             media = answer["content"]["application/problem+json"]
             assert answer["content"].keys() == {"application/problem+json"}
             for code, example in media["examples"].items():
-                assert KINDS[code].status == example["value"]["status"] == int(status)
+                assert KINDS[int(status), code].status == example["value"]["status"]
                 assert f"`{code}`" in answer["description"]
 
     def test_has_examples_that_validate(self, operation):

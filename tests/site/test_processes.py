@@ -64,7 +64,11 @@ def test_fifty_withdrawals_at_once_with_one_key_withdraw_once(two_apis, shopper)
 def test_a_name_registered_many_times_at_once_is_given_once(two_apis):
     def register(number):
         body = {"username": "alice", "password": "password123"}
-        return httpx.post(f"{two_apis[number % 2]}accounts/auth/register/", json=body, timeout=30).status_code
+        while True:
+            answer = httpx.post(f"{two_apis[number % 2]}accounts/auth/register/", json=body, timeout=30)
+            if answer.status_code != 503:  # busy: a process hashes few passwords at once
+                return answer.status_code
+            time.sleep(0.1)
 
     assert Counter(at_once(8, register)) == {201: 1, 409: 7}
 

@@ -10,8 +10,8 @@ from wallets.exceptions import RateLimited
 from wallets.runtime import redis_store
 from wallets.runtime.redis_round import RedisRound
 from wallets.web import limits
-from wallets.web.callers import client_address
-from wallets.web.limits import LOGIN, USER, Limit, count_call
+from wallets.web.addresses import client_address, wider_networks
+from wallets.web.limits import LOGIN, USER, Limit, count_call, take_back
 
 
 def count_once(*, limit, caller):
@@ -67,6 +67,33 @@ class TestCountCall:
         count_once(limit=LOGIN, caller="alice")
         count_call(limits=(USER, LOGIN), caller="alice")
         assert len(trips) == 3
+
+    @pytest.mark.parametrize("redis", ["with", "without"])
+    def test_counts_up_to_the_first_limit_that_is_exceeded(self, settings, redis, request):
+        if redis == "without":
+            request.getfixturevalue("without_redis")
+            limits._counted_here.clear()
+        configure(settings, "LIMITS", user="9/h")
+        for left in ([2, 8], [1, 7], [0, 6], [0, 6], [0, 6]):
+            usages = count_call(limits=(LOGIN, USER), caller="alice")
+            assert [usage.remaining for usage in usages] == left
+        assert [usage.exceeded for usage in usages] == [True, False]
+
+    @pytest.mark.parametrize("redis", ["with", "without"])
+    def test_can_be_taken_back_and_never_below_nothing(self, redis, request):
+        if redis == "without":
+            request.getfixturevalue("without_redis")
+            limits._counted_here.clear()
+        usages = count_call(limits=(LOGIN,), caller="alice")
+        assert [usage.remaining for usage in take_back(usages)] == [3]
+        take_back(usages)
+        assert count_once(limit=LOGIN, caller="alice").remaining == 2
+
+    def test_leaves_an_expired_counter_alone_when_it_is_taken_back(self):
+        usages = count_call(limits=(LOGIN,), caller="alice")
+        redis_store.with_redis(lambda redis: redis.flushall())
+        take_back(usages)
+        assert redis_store.with_redis(lambda redis: redis.keys("*")) == []
 
     def test_counts_a_call_against_each_of_several_limits(self, settings):
         configure(settings, "LIMITS", user="9/h")
@@ -224,6 +251,31 @@ class TestClientAddress:
             ("::ffff:192.0.2.1", None, "192.0.2.1"),
             ("::ffff:10.0.0.1", "198.51.100.7", "198.51.100.7"),
             ("", None, "unknown"),
+            # Ports, quotes and zones, as proxies write them.
+            ("10.0.0.1", "203.0.113.7:51234", "203.0.113.7"),
+            ("10.0.0.1", "203.0.113.9:1, 203.0.113.7:51234, 10.0.0.2:443", "203.0.113.7"),
+            ("10.0.0.1", "[2001:db8:7:8::9]:443", "2001:db8:7:8::/64"),
+            ("10.0.0.1", "2001:db8:7:8:9:a:b:c:51234", "2001:db8:7:8::/64"),
+            ("10.0.0.1", "2001:db8:7:8::9:51234", "2001:db8:7:8::/64"),
+            ("10.0.0.1", "2001:db8:7:8::9:443", "2001:db8:7:8::/64"),
+            ("10.0.0.1", "[2001:db8:7:8::9]", "2001:db8:7:8::/64"),
+            ("10.0.0.1", '"[2001:db8:7:8::9]:443"', "2001:db8:7:8::/64"),
+            ("10.0.0.1", '"203.0.113.7:51234"', "203.0.113.7"),
+            ("10.0.0.1", "[::ffff:203.0.113.7]:51234", "203.0.113.7"),
+            ("10.0.0.1", "::ffff:203.0.113.7", "203.0.113.7"),
+            ("10.0.0.1", "fe80:0:0:8::9%eth0", "fe80:0:0:8::/64"),
+            ("10.0.0.1", "[fe80:0:0:8::9%25eth0]:1", "fe80:0:0:8::/64"),
+            ("10.0.0.1:51234", "203.0.113.7:51234", "203.0.113.7"),
+            ("203.0.113.7:51234", None, "203.0.113.7"),
+            # A hop that is no address ends the search at the proxy that reported it; what is left of it is not believed.
+            ("10.0.0.1", "198.51.100.7, unknown", "10.0.0.1"),
+            ("10.0.0.1", "198.51.100.7, _hidden:7", "10.0.0.1"),
+            ("10.0.0.1", "198.51.100.7, 203.0.113.7:", "10.0.0.1"),
+            ("10.0.0.1", "198.51.100.7, 203.0.113.7:443:1", "10.0.0.1"),
+            ("10.0.0.1", "198.51.100.7, 203.0.113.007", "10.0.0.1"),
+            ("10.0.0.1", "198.51.100.7, [203.0.113.7", "10.0.0.1"),
+            ("10.0.0.1", "198.51.100.7, 203.0.113.7 203.0.113.8", "10.0.0.1"),
+            ("10.0.0.1", "198.51.100.7,", "10.0.0.1"),
         ],
     )
     def test_is_the_last_address_that_is_not_a_trusted_proxy(self, address, peer, forwarded, expected):
@@ -231,3 +283,12 @@ class TestClientAddress:
 
     def test_ignores_the_header_by_default(self, address):
         assert address("10.0.0.1", "198.51.100.7", trusted=()) == "10.0.0.1"
+
+    def test_ignores_the_header_forwarded(self, rf, settings):
+        configure(settings, "LIMITS", trusted_proxies=[ip_network("10.0.0.0/8")])
+        request = rf.get("/", REMOTE_ADDR="10.0.0.1", headers={"Forwarded": "for=198.51.100.7"})
+        assert client_address(request) == "10.0.0.1"
+
+    def test_has_two_wider_networks_in_ipv6(self, address):
+        assert wider_networks(address("2001:db8:1:2ff::9")) == ("2001:db8:1:200::/56", "2001:db8:1::/48")
+        assert wider_networks(address("192.0.2.1")) == wider_networks("unknown") == ()

@@ -17,6 +17,8 @@ from wallets.models import User, Wallet
 from wallets.money import USD
 from wallets.services.accounts import freeze_customer, open_dollar_wallet, unfreeze_customer
 from wallets.services.credentials import change_password
+from wallets.web.callers import limit_caller
+from wallets.web.limits import PASSWORD_FORM
 
 
 class _ChangesPassword:
@@ -52,6 +54,14 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
         *(UserAdmin.fieldsets or ())[1:],
     )
     change_form_template = "wallets/record_change_form.html"
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        _limit_passwords(request)
+        return super().add_view(request, *args, **kwargs)
+
+    def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        _limit_passwords(request)
+        return super().user_change_password(request, *args, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         dollars = Wallet.objects.filter(owner=OuterRef("pk"), asset=USD)
@@ -131,6 +141,11 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
                 self.log_change(request, user, f"{done}: {reason}")
                 self.message_user(request, f"{done}: {user}")
         return None
+
+
+def _limit_passwords(request: HttpRequest) -> None:
+    if request.method == "POST":
+        limit_caller(request, PASSWORD_FORM, caller=str(request.user.pk))
 
 
 def _is_superuser(request: HttpRequest) -> bool:

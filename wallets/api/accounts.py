@@ -4,13 +4,15 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router, Status
 
-from wallets.exceptions import InvalidCredentials, TokenInvalid, UsernameTaken
+from wallets.exceptions import HashingBusy, InvalidCredentials, TokenInvalid, UsernameTaken
 from wallets.problems import answers
 from wallets.schemas.accounts import Credentials, RefreshRequest, Registration, Tokens
 from wallets.services import accounts, tokens
-from wallets.web.callers import AnonymousCaller, FreshAccessToken, caller, limit_caller
-from wallets.web.limits import LOGIN, LOGIN_ADDRESS, REGISTER
+from wallets.services.addresses import remember_address
+from wallets.web.callers import AnonymousCaller, FreshAccessToken, caller
+from wallets.web.limits import LOGIN_ADDRESS, REFRESH_ADDRESS, REGISTER
 from wallets.web.problems import ANYBODY, BODY, SIGNED_IN
+from wallets.web.signing_in import OF_CUSTOMERS, counted_sign_in, limit_refresh
 
 accounts_router = Router(tags=["accounts"])
 
@@ -20,37 +22,49 @@ accounts_router = Router(tags=["accounts"])
     auth=AnonymousCaller(REGISTER),
     operation_id="register",
     summary="Open an account",
-    **answers({201: Tokens}, *BODY, *ANYBODY, UsernameTaken),
+    **answers({201: Tokens}, *BODY, *ANYBODY, UsernameTaken, HashingBusy),
 )
 def register(request: HttpRequest, body: Registration) -> Status[tokens.TokenPair]:
     """Opens an account with an empty dollar wallet, and returns its first tokens."""
-    pair = accounts.register(username=body.username, password=body.password, email=body.email, now=timezone.now())
+    pair = accounts.register(
+        username=body.username,
+        password=body.password,
+        email=body.email,
+        now=timezone.now(),
+        address=caller(request),
+    )
     return Status(201, pair)
 
 
 @accounts_router.post(
     "auth/login/",
-    auth=AnonymousCaller(LOGIN_ADDRESS),
+    auth=AnonymousCaller(LOGIN_ADDRESS, refuses=False),
     operation_id="login",
     summary="Sign in",
-    **answers({200: Tokens}, *BODY, *ANYBODY, InvalidCredentials),
+    **answers({200: Tokens}, *BODY, *ANYBODY, InvalidCredentials, HashingBusy),
 )
 def login(request: HttpRequest, body: Credentials) -> tokens.TokenPair:
     """Exchanges username and password for tokens. Attempts are limited by account and by address."""
-    limit_caller(request, LOGIN, caller=body.username.casefold())
-    return accounts.sign_in(username=body.username, password=body.password, now=timezone.now())
+    with counted_sign_in(request, username=body.username, limits=OF_CUSTOMERS):
+        return accounts.sign_in(
+            username=body.username, password=body.password, now=timezone.now(), address=caller(request)
+        )
 
 
 @accounts_router.post(
     "auth/refresh/",
-    auth=AnonymousCaller(),
+    auth=AnonymousCaller(REFRESH_ADDRESS),
     operation_id="refreshTokens",
     summary="Get the next pair of tokens",
     **answers({200: Tokens}, *BODY, *ANYBODY, TokenInvalid),
 )
 def refresh(request: HttpRequest, body: RefreshRequest) -> tokens.TokenPair:
     """Exchanges a refresh token for a new pair. The old token becomes invalid; its reuse ends the sign-in."""
-    return tokens.rotate_refresh_token(refresh=body.refresh, now=timezone.now())
+    signed_in = limit_refresh(request, refresh=body.refresh)
+    now = timezone.now()
+    pair = tokens.rotate_refresh_token(refresh=body.refresh, now=now)
+    remember_address(user_id=signed_in.user_id, address=caller(request), now=now)
+    return pair
 
 
 @accounts_router.post(

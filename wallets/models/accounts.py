@@ -2,9 +2,12 @@
 
 import uuid
 
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Lower
+
+from wallets.runtime.hashing import hashing_slot
 
 
 class User(AbstractUser):
@@ -18,6 +21,17 @@ class User(AbstractUser):
         constraints = [
             models.UniqueConstraint(Lower("username"), name="usernames_differ_by_more_than_case"),
         ]
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Say whether the password is right; a right one whose hash is outdated is hashed anew. Raises HashingBusy."""
+        with hashing_slot():
+            return check_password(raw_password, self.password, self._renew_hash)
+
+    def _renew_hash(self, raw_password: str) -> None:
+        """Replace the hash unless the password was changed meanwhile: the old one must not come back."""
+        renewed = make_password(raw_password)
+        if User.objects.filter(pk=self.pk, password=self.password).update(password=renewed):
+            self.password = renewed
 
 
 class TokenFamily(models.Model):
@@ -39,3 +53,20 @@ class TokenFamily(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class KnownAddress(models.Model):
+    """An address where an account has signed in: an IPv4 address, or an IPv6 /64 network."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="known_addresses", db_index=False)
+    address = models.CharField(max_length=64)
+    seen_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "known addresses"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "address"], name="one_row_per_user_and_address"),
+        ]
+
+    def __str__(self) -> str:
+        return self.address

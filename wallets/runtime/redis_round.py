@@ -1,19 +1,32 @@
 """Increments a request's counters and reads its keys in one round trip to Redis."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from wallets.runtime.redis_store import with_redis
 
-# The first #ARGV keys are counters, and ARGV holds their lifetimes in seconds. The other keys are only read.
+# ARGV holds, for each counter, its lifetime in seconds and its limit. A call that exceeds a limit is refused, so the
+# counters after that one are only read. So are the keys after the counters.
 _COUNT_AND_READ: Final = """
-local answers = {}
-for i, seconds in ipairs(ARGV) do
-    answers[i] = redis.call('INCR', KEYS[i])
-    if answers[i] == 1 then redis.call('EXPIRE', KEYS[i], seconds) end
+local answers, counters, exceeded = {}, #ARGV / 2, false
+for i = 1, counters do
+    if exceeded then
+        answers[i] = redis.call('GET', KEYS[i]) or 0
+    else
+        answers[i] = redis.call('INCR', KEYS[i])
+        if answers[i] == 1 then redis.call('EXPIRE', KEYS[i], ARGV[2 * i - 1]) end
+        exceeded = answers[i] > tonumber(ARGV[2 * i])
+    end
 end
-for i = #ARGV + 1, #KEYS do answers[i] = redis.call('GET', KEYS[i]) end
+for i = counters + 1, #KEYS do answers[i] = redis.call('GET', KEYS[i]) end
 return answers
+"""
+
+# A counter may have expired since the call was counted; then there is nothing to take back.
+_TAKE_BACK: Final = """
+for i = 1, #KEYS do
+    if tonumber(redis.call('GET', KEYS[i]) or 0) > 0 then redis.call('DECR', KEYS[i]) end
+end
 """
 
 
@@ -28,13 +41,14 @@ class RedisRound:
         """Add `keys` to the keys that the next `count` reads."""
         self._to_read += keys
 
-    def count(self, counters: Mapping[str, int]) -> list[int]:
-        """Add one to each counter and return the new values. `counters` maps each key to its lifetime in seconds.
+    def count(self, counters: Mapping[str, tuple[int, int]]) -> list[int]:
+        """Add one to each counter up to the first that exceeds its limit, and return the values of all.
 
-        Raises RedisAway.
+        `counters` maps each key to its lifetime in seconds and its limit. Raises RedisAway.
         """
         keys = [*counters, *self._to_read]
-        answers = with_redis(lambda client: client.eval(_COUNT_AND_READ, len(keys), *keys, *counters.values()))
+        arguments = [number for pair in counters.values() for number in pair]
+        answers = with_redis(lambda client: client.eval(_COUNT_AND_READ, len(keys), *keys, *arguments))
         self._read.update(zip(self._to_read, answers[len(counters) :], strict=True))
         self._to_read.clear()
         return [int(value) for value in answers[: len(counters)]]
@@ -42,3 +56,8 @@ class RedisRound:
     def find(self, key: str) -> str | None:
         """Return the value that `count` read for `key`; None if Redis had no value or did not answer."""
         return self._read.get(key)
+
+
+def take_one_back(keys: Sequence[str]) -> None:
+    """Subtract one from each counter that still exists. One round trip. Raises RedisAway."""
+    with_redis(lambda client: client.eval(_TAKE_BACK, len(keys), *keys))

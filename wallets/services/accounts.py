@@ -11,30 +11,34 @@ from wallets.exceptions import InvalidCredentials, OwnAccount, UsernameTaken, We
 from wallets.models import User, Wallet, WalletRole
 from wallets.money import USD
 from wallets.runtime.conflicts import retried_on_conflict
+from wallets.services.addresses import remember_address
 from wallets.services.ledger.locking import lock_customer_wallets
 from wallets.services.tokens import TokenPair, start_token_family
 
 
-def register(*, username: str, password: str, email: str, now: datetime) -> TokenPair:
-    """Open an account with an empty dollar wallet and sign it in. Raises WeakPassword, UsernameTaken."""
+def register(*, username: str, password: str, email: str, now: datetime, address: str | None = None) -> TokenPair:
+    """Open an account with an empty dollar wallet and sign it in. Its address, if given, is remembered.
+
+    Raises WeakPassword, UsernameTaken, HashingBusy.
+    """
     try:
         validate_password(password, User(username=username, email=email))
     except ValidationError as error:
         raise WeakPassword(error.messages) from error
     user = User(username=username, email=User.objects.normalize_email(email))
     user.set_password(password)  # hashing is slow on purpose, so it precedes the database transaction
-    return _open_account(user, now)
+    return _open_account(user, now, address)
 
 
 @retried_on_conflict
 @transaction.atomic(durable=True)
-def _open_account(user: User, now: datetime) -> TokenPair:
+def _open_account(user: User, now: datetime, address: str | None) -> TokenPair:
     try:
         user.save(force_insert=True)
     except IntegrityError as error:
         raise UsernameTaken from error  # raising rolls the database transaction back
     open_dollar_wallet(owner=user)
-    return start_token_family(user=user, now=now)
+    return _start_session(user=user, now=now, address=address)
 
 
 def open_dollar_wallet(*, owner: User) -> None:
@@ -42,15 +46,22 @@ def open_dollar_wallet(*, owner: User) -> None:
     Wallet.objects.get_or_create(owner=owner, asset=USD, defaults={"role": WalletRole.CUSTOMER, "balance": 0})
 
 
-def sign_in(*, username: str, password: str, now: datetime) -> TokenPair:
-    """Exchange a username and password for tokens.
+def sign_in(*, username: str, password: str, now: datetime, address: str | None = None) -> TokenPair:
+    """Exchange a username and password for tokens. The address, if given, is remembered.
 
     Raises InvalidCredentials for an unknown user, a wrong password and a disabled account alike, after
-    the same amount of work.
+    the same amount of work, and HashingBusy.
     """
     user = authenticate(username=username, password=password)
-    if user is None:
+    if not isinstance(user, User):
         raise InvalidCredentials
+    return _start_session(user=user, now=now, address=address)
+
+
+@transaction.atomic
+def _start_session(*, user: User, now: datetime, address: str | None) -> TokenPair:
+    if address:
+        remember_address(user_id=user.pk, address=address, now=now)
     return start_token_family(user=user, now=now)
 
 

@@ -6,16 +6,16 @@ from django.db.models import F
 from wallets.models import User
 
 
-@transaction.atomic
 def change_password(*, user: User, password: str | None) -> None:
     """Set a new password and end every session of the user: all earlier tokens become invalid.
 
-    A user whose new password is None cannot sign in.
+    A user whose new password is None cannot sign in. Raises HashingBusy.
     """
-    user.set_password(password)
-    user.save(update_fields=["password"])
-    end_sessions(username=user.username)
-    user.refresh_from_db(fields=["token_version"])
+    user.set_password(password)  # hashing is slow on purpose, so it precedes the database transaction
+    with transaction.atomic():
+        user.save(update_fields=["password"])
+        end_sessions(username=user.username)
+        user.refresh_from_db(fields=["token_version"])
 
 
 def end_sessions(*, username: str) -> None:

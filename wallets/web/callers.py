@@ -1,9 +1,17 @@
-"""Authentication for Ninja: identifies each caller, and counts each call against limits."""
+"""Authentication for Ninja: identifies each caller, and counts each call against limits.
 
-import ipaddress
+A call with an access token counts for the customer whom the token names. That the token is not revoked is known only
+when the operation's own query has read the account. A call whose token proves to be revoked is then counted for its
+address instead (`count_revoked_token`): a stranger with a stolen token must not use up its owner's limits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
@@ -11,11 +19,21 @@ from wallets.exceptions import TokenInvalid
 from wallets.runtime.redis_round import RedisRound
 from wallets.selectors.accounts import Principal, ensure_active
 from wallets.services.tokens import read_access_token
-from wallets.web.limits import ANONYMOUS, USER, Limit, Usage, count_call
+from wallets.web.addresses import WIDER_PREFIXES, client_address, wider_networks
+from wallets.web.limits import ANONYMOUS, USER, Limit, Usage, count_callers, take_back
+from wallets.web.recent_refusals import RecentRefusals
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_refused_here = RecentRefusals()
+"""Customers whose tokens were revoked, by what this process saw within a minute. A hint: the operation decides."""
 
-_IPV6_CUSTOMER_PREFIX = 64  # a customer gets at least one /64, RFC 6177
+
+@dataclass(kw_only=True)
+class TokenCall:
+    """A call with a signed access token: whom the token names, and what was counted for them."""
+
+    principal: Principal
+    usages: Sequence[Usage] = field(default_factory=list)
+    proven: bool = False  # the account was found active, and the token not revoked
 
 
 class AccessToken(HttpBearer):
@@ -32,10 +50,11 @@ class AccessToken(HttpBearer):
         try:
             caller = super().__call__(request)
         except TokenInvalid:
-            _limit_stranger(request)
+            if _token_call_of(request) is None:
+                limit_address(request, ANONYMOUS)
             raise
         if caller is None:
-            _limit_stranger(request)
+            limit_address(request, ANONYMOUS)
             raise TokenInvalid("An access token is needed: Authorization: Bearer <token>.")
         return caller
 
@@ -46,7 +65,12 @@ class AccessToken(HttpBearer):
         account is active.
         """
         principal = read_access_token(token)
-        limit_caller(request, *self._limits, caller=str(principal.user_id))
+        call = TokenCall(principal=principal)
+        request.token_call = call  # type: ignore[attr-defined]  # our own attribute
+        if principal in _refused_here:
+            limit_address(request, ANONYMOUS)
+        else:
+            call.usages = limit_caller(request, *self._limits, caller=str(principal.user_id))
         return principal
 
 
@@ -56,19 +80,25 @@ class FreshAccessToken(AccessToken):
     def authenticate(self, request: HttpRequest, token: str) -> Principal:
         principal = super().authenticate(request, token)
         ensure_active(principal=principal)
+        request.token_call.proven = True  # type: ignore[attr-defined]  # set above
         return principal
 
 
 class AnonymousCaller:
-    """Accepts callers without a token. Each call counts against `limit`, by the caller's address."""
+    """Accepts callers without a token. Each call counts against `limit`, by the caller's address.
 
-    def __init__(self, limit: Limit = ANONYMOUS) -> None:
+    With `refuses=False` the operation itself refuses a call that exceeds the limit.
+    """
+
+    def __init__(self, limit: Limit = ANONYMOUS, *, refuses: bool = True) -> None:
         self._limit = limit
+        self._refuses = refuses
 
     def __call__(self, request: HttpRequest) -> str:
-        address = client_address(request)
-        limit_caller(request, self._limit, caller=address)
-        return address
+        usages = count_address(request, self._limit)
+        if self._refuses:
+            _ensure_within(usages)
+        return client_address(request)
 
 
 class Prefetch:
@@ -98,51 +128,80 @@ def redis_round_of(request: HttpRequest) -> RedisRound:
     return found
 
 
-def limit_caller(request: HttpRequest, *limits: Limit, caller: str) -> None:
+def limit_caller(request: HttpRequest, *limits: Limit, caller: str) -> list[Usage]:
     """Count the call against `limits`; every answer states the calls left. Raises RateLimited."""
-    usages = count_call(limits=limits, caller=caller, redis_round=redis_round_of(request))
-    request.rate_limits = [*limits_counted(request), *usages]  # type: ignore[attr-defined]  # our own attribute
+    usages = count_for_request(request, [(limit, caller) for limit in limits])
+    _ensure_within(usages)
+    return usages
+
+
+def limit_address(request: HttpRequest, limit: Limit) -> None:
+    """Count the call against `limit` for the caller's address. Raises RateLimited."""
+    _ensure_within(count_address(request, limit))
+
+
+def count_address(request: HttpRequest, limit: Limit) -> list[Usage]:
+    """Count the call against `limit` for the caller's address and, for IPv6, for the two networks around it."""
+    address = client_address(request)
+    wider = zip(WIDER_PREFIXES, (settings.LIMITS.times_per_56, settings.LIMITS.times_per_48), strict=True)
+    limits = [limit, *(limit.of_network(prefix, times=times) for prefix, times in wider)]
+    return count_for_request(request, list(zip(limits, (address, *wider_networks(address)), strict=False)))
+
+
+def count_for_request(request: HttpRequest, counted: Sequence[tuple[Limit, str]]) -> list[Usage]:
+    """Count the call against each limit for the caller beside it, and note what is left for the answer's headers."""
+    usages = count_callers(counted, redis_round=redis_round_of(request))
+    note_usages(request, [*limits_counted(request), *usages])
+    return usages
+
+
+def count_revoked_token(request: HttpRequest, *, status: int) -> None:
+    """Count the call for its address instead of the customer, if its access token proves to be revoked.
+
+    Call it after the answer's `status` is known. An answer that is no refusal proves the token, because every
+    operation reads the account. A refusal may have come before that, so the account is read now.
+    """
+    call = _token_call_of(request)
+    if call is None or call.proven or status == HTTPStatus.TOO_MANY_REQUESTS or status >= _FIRST_SERVER_ERROR:
+        return
+    if status < _FIRST_REFUSAL or (status != HTTPStatus.UNAUTHORIZED and _is_active(call.principal)):
+        _refused_here.discard(call.principal)
+        return
+    _refused_here.add(call.principal)
+    if call.usages:
+        take_back(call.usages)
+        note_usages(request, [])
+        count_address(request, ANONYMOUS)
+
+
+_FIRST_REFUSAL = 400
+_FIRST_SERVER_ERROR = 500
+
+
+def _is_active(principal: Principal) -> bool:
+    try:
+        ensure_active(principal=principal)
+    except TokenInvalid:
+        return False
+    except DatabaseError:  # nothing is known, so the count stays
+        return True
+    return True
+
+
+def _token_call_of(request: HttpRequest) -> TokenCall | None:
+    return getattr(request, "token_call", None)
+
+
+def _ensure_within(usages: Sequence[Usage]) -> None:
     for usage in usages:
         usage.ensure_within()
 
 
-def _limit_stranger(request: HttpRequest) -> None:
-    limit_caller(request, ANONYMOUS, caller=client_address(request))
+def note_usages(request: HttpRequest, usages: Sequence[Usage]) -> None:
+    """Set what the answer's headers say about limits."""
+    request.rate_limits = list(usages)  # type: ignore[attr-defined]  # our own attribute
 
 
 def limits_counted(request: HttpRequest) -> list[Usage]:
     """Return the usage of each limit that has counted the request so far."""
     return getattr(request, "rate_limits", [])
-
-
-def client_address(request: HttpRequest) -> str:
-    """Return the caller's address: the peer's, or the last hop before the proxies that TRUSTED_PROXIES names.
-
-    X-Forwarded-For is ignored if any other peer sends it. An IPv6 address is replaced by its /64 network.
-    """
-    address = _parsed(request.META.get("REMOTE_ADDR", ""))
-    hops = request.headers.get("X-Forwarded-For", "").split(",")
-    while address and hops and _is_trusted(address):
-        hop = _parsed(hops.pop())
-        if hop is None:
-            break
-        address = hop
-    return _customer_network(address) if address else "unknown"
-
-
-def _parsed(text: str) -> Address | None:
-    try:
-        address = ipaddress.ip_address(text.strip())
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _is_trusted(address: Address) -> bool:
-    return any(address in network for network in settings.LIMITS.trusted_proxies)
-
-
-def _customer_network(address: Address) -> str:
-    if address.version == 4:  # noqa: PLR2004  the IP version
-        return str(address)
-    return str(ipaddress.ip_network((address, _IPV6_CUSTOMER_PREFIX), strict=False))

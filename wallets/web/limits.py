@@ -1,11 +1,17 @@
 """Limits on calls: django-ratelimit's rates, windows and keys, with counters in Redis.
 
-USER           all calls of a customer
-WALLET         deposits and withdrawals of a customer
-ANONYMOUS      calls from an address without a valid token
-LOGIN          attempts to sign in to an account
-LOGIN_ADDRESS  attempts to sign in from an address
-REGISTER       new accounts from an address
+USER             all calls of a customer
+WALLET           deposits and withdrawals of a customer
+ANONYMOUS        calls from an address without a valid token
+REFRESH          refreshes of the tokens of one sign-in
+REFRESH_ADDRESS  refreshes from an address
+REGISTER         new accounts from an address
+LOGIN            failed attempts to sign in to an account from an address
+LOGIN_ACCOUNT    failed attempts to sign in to an account from anywhere
+LOGIN_ADDRESS    attempts to sign in from an address
+STAFF_…          the same for the admin, counted apart from the API
+OWN_PASSWORD     changes of their own password by a member of staff
+PASSWORD_FORM    passwords that a member of staff sets for others
 
 django-ratelimit's own `get_usage` costs up to three round trips a limit. Instead, one script increments all counters
 of a call (wallets.runtime.redis_round).
@@ -13,7 +19,7 @@ of a call (wallets.runtime.redis_round).
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
@@ -22,20 +28,30 @@ from django.core.cache.backends.locmem import LocMemCache
 from django_ratelimit.core import EXPIRATION_FUDGE, _get_window, _make_cache_key, _split_rate
 
 from wallets.exceptions import RateLimited
-from wallets.runtime.redis_round import RedisRound
+from wallets.runtime.redis_round import RedisRound, take_one_back
 from wallets.runtime.redis_store import RedisAway
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A named limit. The field of that name in `settings.LIMITS` holds the rate: N/s, N/m, N/h or N/d."""
+    """A named limit. A field of `settings.LIMITS`, by default the one of that name, holds the rate: N/s, N/m, N/h, N/d.
+
+    `times` multiplies the calls of the rate.
+    """
 
     name: str
+    field: str = ""
+    times: int = 1
 
     @property
     def rate(self) -> tuple[int, int]:
         """The calls that fit in a window, and the window's length in seconds."""
-        return _parse(getattr(settings.LIMITS, self.name.replace("-", "_")))
+        calls, seconds = _parse(getattr(settings.LIMITS, self.field or self.name.replace("-", "_")))
+        return calls * self.times, seconds
+
+    def of_network(self, prefix: int, *, times: int) -> "Limit":
+        """Return this limit of an address for the network of `prefix` bits around it: `times` as many calls."""
+        return Limit(f"{self.name}-{prefix}", self.field or self.name.replace("-", "_"), times)
 
 
 @cache
@@ -47,9 +63,17 @@ def _parse(rate: str) -> tuple[int, int]:
 USER: Final = Limit("user")
 WALLET: Final = Limit("wallet")
 ANONYMOUS: Final = Limit("anonymous")
-LOGIN: Final = Limit("login")
-LOGIN_ADDRESS: Final = Limit("login-address")
+REFRESH: Final = Limit("refresh")
+REFRESH_ADDRESS: Final = Limit("refresh-address")
 REGISTER: Final = Limit("register")
+LOGIN: Final = Limit("login")
+LOGIN_ACCOUNT: Final = Limit("login-account")
+LOGIN_ADDRESS: Final = Limit("login-address")
+STAFF_LOGIN: Final = Limit("staff-login", "login")
+STAFF_LOGIN_ACCOUNT: Final = Limit("staff-login-account", "login_account")
+STAFF_LOGIN_ADDRESS: Final = Limit("staff-login-address", "login_address")
+OWN_PASSWORD: Final = Limit("own-password", "login")
+PASSWORD_FORM: Final = Limit("password-form", "login_address")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +81,7 @@ class Usage:
     """The calls left of a limit after this call, and the seconds until its window resets."""
 
     limit: Limit
+    key: str
     remaining: int
     reset_seconds: int
     exceeded: bool
@@ -68,17 +93,34 @@ class Usage:
 
 
 def count_call(*, limits: Sequence[Limit], caller: str, redis_round: RedisRound | None = None) -> list[Usage]:
-    """Count one call of `caller` against `limits`, in one round trip to Redis; without Redis, in this process only.
+    """Count one call of `caller` against each of `limits`. See `count_callers`."""
+    return count_callers([(limit, caller) for limit in limits], redis_round=redis_round)
 
-    `redis_round` is the request's round trip; the keys added to it are read together with the counters.
+
+def count_callers(counted: Sequence[tuple[Limit, str]], *, redis_round: RedisRound | None = None) -> list[Usage]:
+    """Count one call against each limit, for the caller beside it, in one round trip to Redis.
+
+    Without Redis the call is counted in this process only. The limits after the first that is exceeded are not counted,
+    because the call is refused before it could use them. `redis_round` is the request's round trip; the keys added to
+    it are read together with the counters.
     """
-    windows = [_Window.of(limit, caller) for limit in limits]
-    counters = {window.key: window.seconds + EXPIRATION_FUDGE for window in windows}
+    windows = [_Window.of(limit, caller) for limit, caller in counted]
+    counters = {window.key: (window.seconds + EXPIRATION_FUDGE, window.calls) for window in windows}
     try:
         counts = (redis_round or RedisRound()).count(counters)
     except RedisAway:
         counts = _count_in_process(counters)
     return [window.usage(count) for window, count in zip(windows, counts, strict=True)]
+
+
+def take_back(usages: Sequence[Usage]) -> list[Usage]:
+    """Undo the counts of a call that turned out not to count, and return what is left then. One round trip to Redis."""
+    keys = [usage.key for usage in usages]
+    try:
+        take_one_back(keys)
+    except RedisAway:
+        _take_back_in_process(keys)
+    return [replace(usage, remaining=min(usage.remaining + 1, usage.limit.rate[0])) for usage in usages]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +145,7 @@ class _Window:
     def usage(self, count: int) -> Usage:
         return Usage(
             limit=self.limit,
+            key=self.key,
             remaining=max(self.calls - count, 0),
             reset_seconds=self.reset_seconds,
             exceeded=count > self.calls,
@@ -113,8 +156,13 @@ class _Window:
 _counted_here = LocMemCache("limits", {"OPTIONS": {"MAX_ENTRIES": 100_000}})
 
 
-def _count_in_process(counters: Mapping[str, int]) -> list[int]:
-    return [_count_one_in_process(key, seconds) for key, seconds in counters.items()]
+def _count_in_process(counters: Mapping[str, tuple[int, int]]) -> list[int]:
+    counts: list[int] = []
+    exceeded = False
+    for key, (seconds, limit) in counters.items():
+        counts.append(_counted_here.get(key, 0) if exceeded else _count_one_in_process(key, seconds))
+        exceeded = exceeded or counts[-1] > limit
+    return counts
 
 
 def _count_one_in_process(key: str, seconds: int) -> int:
@@ -125,3 +173,9 @@ def _count_one_in_process(key: str, seconds: int) -> int:
     except ValueError:  # the key expired or was dropped in between
         _counted_here.set(key, 1, seconds)
         return 1
+
+
+def _take_back_in_process(keys: Sequence[str]) -> None:
+    for key in keys:
+        if _counted_here.get(key, 0) > 0:
+            _counted_here.decr(key)

@@ -53,6 +53,9 @@ UNAVAILABLE: Final = ProblemKind(
     "The service is not available right now. Try again.",
     retry_after_seconds=1,
 )
+HASHING_BUSY: Final = ProblemKind(
+    503, "busy", "Busy", "Too many sign-ins at this moment. Try again.", retry_after_seconds=1
+)
 WITHOUT_AN_ERROR: Final = (
     MALFORMED_REQUEST,
     NOT_ALLOWED,

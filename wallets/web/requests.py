@@ -1,9 +1,9 @@
-"""Idempotency keys over HTTP."""
+"""Idempotency keys over HTTP, and the declared length of a body."""
 
 import re
 from typing import Annotated
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from ninja import Header
 from pydantic import AfterValidator, WithJsonSchema
 
@@ -40,3 +40,11 @@ def mark_replayed(response: HttpResponse, *, replayed: bool) -> None:
     """Add the header Idempotent-Replayed if an earlier request with the same key had the effect."""
     if replayed:
         response["Idempotent-Replayed"] = "true"
+
+
+def declared_length(request: HttpRequest) -> int:
+    """Return the bytes that the request says its body has; 0 if it does not say."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0

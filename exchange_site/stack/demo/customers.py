@@ -70,10 +70,17 @@ def read_answer(response: httpx.Response) -> Any:
 
 
 def _call(client: httpx.Client, method: str, path: str, **request: Any) -> Any:
-    """Call the API. After a 429, wait as long as it says and call again: a running stack keeps its rate limits."""
-    while (response := client.request(method, path, **request)).status_code == HTTPStatus.TOO_MANY_REQUESTS:
+    """Call the API. After a 429 or `busy`, wait as long as it says and call again, as every client should."""
+    while _is_to_wait(response := client.request(method, path, **request)):
         time.sleep(int(response.headers["Retry-After"]))
     return read_answer(response)
+
+
+def _is_to_wait(response: httpx.Response) -> bool:
+    """Say whether a rate limit refuses the call, or too many passwords are being hashed at this moment."""
+    if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        return bool(response.json()["code"] == "busy")
+    return response.status_code == HTTPStatus.TOO_MANY_REQUESTS
 
 
 def _new_key() -> dict[str, str]:

@@ -52,9 +52,9 @@ def tell(console: Console, addresses: StackAddresses) -> Outcome:
     """Play the story, and show its progress."""
     before = last_attempt_id()
     with make_progress(console, width=32) as progress:
-        customers = _parallel(
-            progress, "customers register and deposit", [lambda: open_account(addresses.api)] * CUSTOMERS
-        )
+        # One after another: a process hashes one password at a time, and refuses the next for a second.
+        opening = progress.track(range(CUSTOMERS), description="customers register and deposit")
+        customers = [open_account(addresses.api) for _ in opening]
         _order_faults(addresses)
         _parallel(progress, "orders are placed", [_placing(planned) for planned in _plan(customers)])
         _fill_pools(progress, customers)

@@ -1,0 +1,122 @@
+"""Measure a read while strangers sign in without a pause, and while honest customers sign in beside them."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from tests.benchmark.load import BenchmarkFailed, Call, put_load
+
+_STRANGERS: Final = 8
+_HONEST: Final = 2
+_TRIES: Final = 3
+_PAUSE_SECONDS: Final = 0.5  # between the sign-ins of an honest client
+_ROUND_TRIP_SECONDS: Final = 0.05  # of a stranger over the Internet
+_TIMEOUT_SECONDS: Final = 30
+_LOGIN: Final = "/api/v1/accounts/auth/login/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flood:
+    """What became of the sign-ins."""
+
+    checked_rate: float  # passwords checked a second
+    busy_share: float  # of the strangers' attempts
+    honest: int  # honest sign-ins
+    served: int  # honest sign-ins that succeeded within three tries
+
+
+def read_during_flood(
+    *, call: Call, url: str, clients: int, seconds: float, username: str, password: str
+) -> dict[str, Any]:
+    """Put the load of `call` on the API while eight connections sign in with unknown names, as fast as they can.
+
+    Two honest clients sign in as `username`, who has signed in from this address before. They wait as long as
+    Retry-After says. Returns the load of `call` and the flood.
+    """
+    over = threading.Event()
+    strangers: Counter[int] = Counter()
+    honest: Counter[bool] = Counter()
+    _require(_sign_in_once(url, username=username, password=password) == HTTPStatus.OK)
+
+    def flood(number: int) -> None:
+        with closing(_connect(url)) as connection:
+            turn = 0
+            while not over.is_set():
+                turn += 1
+                status, _ = _sign_in(connection, username=f"stranger-{number}-{turn}", password=password)
+                strangers[status] += 1
+                over.wait(_ROUND_TRIP_SECONDS)
+
+    def be_honest(_: int) -> None:
+        with closing(_connect(url)) as connection:
+            while not over.is_set():
+                honest[_signs_in(lambda: _sign_in(connection, username=username, password=password))] += 1
+                over.wait(_PAUSE_SECONDS)
+
+    with ThreadPoolExecutor(_STRANGERS + _HONEST) as pool:
+        begun = time.monotonic()
+        running = [
+            *(pool.submit(flood, n) for n in range(_STRANGERS)),
+            *(pool.submit(be_honest, n) for n in range(_HONEST)),
+        ]
+        try:
+            load = put_load(call=call, url=url, clients=clients, seconds=seconds)
+        finally:
+            over.set()
+        for each in running:
+            each.result()
+        lasted = time.monotonic() - begun
+    _require(strangers.keys() <= {HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE})
+    flood_found = Flood(
+        checked_rate=(strangers[HTTPStatus.UNAUTHORIZED] + honest[True]) / lasted,
+        busy_share=strangers[HTTPStatus.SERVICE_UNAVAILABLE] / strangers.total(),
+        honest=honest.total(),
+        served=honest[True],
+    )
+    return {**asdict(load), "flood": asdict(flood_found)}
+
+
+def _signs_in(attempt: Callable[[], tuple[int, float]]) -> bool:
+    """Try as an honest client does, and say whether one of three tries succeeds."""
+    for _ in range(_TRIES):
+        status, retry_after = attempt()
+        if status == HTTPStatus.OK:
+            return True
+        _require(status == HTTPStatus.SERVICE_UNAVAILABLE)
+        time.sleep(retry_after)
+    return False
+
+
+def _sign_in_once(url: str, *, username: str, password: str) -> int:
+    with closing(_connect(url)) as connection:
+        return _sign_in(connection, username=username, password=password)[0]
+
+
+def _connect(url: str) -> HTTPConnection:
+    return HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT_SECONDS)
+
+
+def _sign_in(connection: HTTPConnection, *, username: str, password: str) -> tuple[int, float]:
+    """Return the status, and the seconds to wait before the next try."""
+    body = json.dumps({"username": username, "password": password})
+    try:
+        connection.request("POST", _LOGIN, body=body, headers={"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+    except (HTTPException, OSError) as error:
+        raise BenchmarkFailed(f"a sign-in was not answered: {error!r}") from error
+    return answer.status, float(answer.headers.get("Retry-After", 0))
+
+
+def _require(expected: object) -> None:
+    if not expected:
+        raise BenchmarkFailed("a sign-in was answered in a way that means something else is wrong")

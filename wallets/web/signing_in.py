@@ -1,0 +1,124 @@
+"""Counts sign-ins, in the API and in the admin.
+
+Three limits hold back whoever guesses passwords: attempts from the address, failures at the account from the address,
+and failures at the account from anywhere. The last one is loose, because strangers can use it up. Where the account has
+signed in within 30 days, strangers' failures do not count: neither those at the account, nor those of a neighbour who
+shares the address. An unknown name is counted like any other, so an answer tells nothing about it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from django.db import Error as DatabaseError
+from django.http import HttpRequest
+from django.utils import timezone
+
+from wallets.exceptions import TokenInvalid
+from wallets.runtime.hashing import hashing_slot
+from wallets.selectors.addresses import is_known_address
+from wallets.services.tokens import SignedIn, read_refresh_token
+from wallets.web.addresses import client_address
+from wallets.web.callers import (
+    count_for_request,
+    limit_address,
+    limit_caller,
+    limits_counted,
+    note_usages,
+)
+from wallets.web.limits import (
+    ANONYMOUS,
+    LOGIN,
+    LOGIN_ACCOUNT,
+    REFRESH,
+    STAFF_LOGIN,
+    STAFF_LOGIN_ACCOUNT,
+    Limit,
+    Usage,
+    take_back,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInLimits:
+    """Limits on failures at an account: from one address, and from anywhere."""
+
+    address: Limit
+    account: Limit
+
+
+OF_CUSTOMERS: Final = SignInLimits(address=LOGIN, account=LOGIN_ACCOUNT)
+OF_STAFF: Final = SignInLimits(address=STAFF_LOGIN, account=STAFF_LOGIN_ACCOUNT)
+
+
+@contextmanager
+def counted_sign_in(request: HttpRequest, *, username: str, limits: SignInLimits) -> Iterator[None]:
+    """Count an attempt to sign in, and hold a slot for its hashes. The attempts of the address are counted already.
+
+    An attempt is counted before its password is checked, so that attempts at the same time cannot exceed a limit. It
+    is taken back if it succeeds, and if the service could not check the password. Without a free slot it is refused
+    before it costs more than the count of the address. Raises RateLimited, HashingBusy.
+    """
+    address = client_address(request)
+
+    @cache
+    def is_known() -> bool:
+        return is_known_address(username=username, address=address, now=timezone.now())
+
+    exceeded = [usage for usage in limits_counted(request) if usage.exceeded]
+    if exceeded and not is_known():
+        exceeded[0].ensure_within()
+    with hashing_slot(is_known=is_known):
+        usages = _count_attempt(request, username=username, limits=limits, is_known=is_known)
+        try:
+            yield
+        except DatabaseError:
+            _take_back(request, usages)
+            raise
+    _take_back(request, usages)
+
+
+def _count_attempt(
+    request: HttpRequest, *, username: str, limits: SignInLimits, is_known: Callable[[], bool]
+) -> list[Usage]:
+    """Count the attempt and return what is taken back if it succeeds."""
+    beyond_address = any(usage.exceeded for usage in limits_counted(request))
+    account, address = account_key(username), client_address(request)
+    counted = [(limits.address, f"{address} {account}")]
+    if not beyond_address:
+        counted.append((limits.account, account))
+    tight, *loose = count_for_request(request, counted)
+    tight.ensure_within()
+    if any(usage.exceeded for usage in loose) and not is_known():
+        loose[0].ensure_within()
+    note_usages(request, [usage for usage in limits_counted(request) if not usage.exceeded])
+    # Beyond the limit of the address even successes count, or one account could keep the hashing slots busy.
+    return [] if beyond_address else [tight, *loose]
+
+
+def _take_back(request: HttpRequest, usages: list[Usage]) -> None:
+    if not usages:
+        return
+    left = {usage.key: usage for usage in take_back(usages)}
+    note_usages(request, [left.get(usage.key, usage) for usage in limits_counted(request)])
+
+
+def account_key(username: str) -> str:
+    """Return the form of a username under which attempts are counted: the same for all ways to write it."""
+    return username.casefold()
+
+
+def limit_refresh(request: HttpRequest, *, refresh: str) -> SignedIn:
+    """Count a refresh for the sign-in that the token belongs to; a forged token counts for the address.
+
+    Returns the sign-in. Raises RateLimited, TokenInvalid.
+    """
+    try:
+        signed_in = read_refresh_token(refresh)
+    except TokenInvalid:
+        limit_address(request, ANONYMOUS)
+        raise
+    limit_caller(request, REFRESH, caller=signed_in.family)
+    return signed_in
