@@ -6,8 +6,10 @@ has passed, each further one is checked, so a role that was mended needs no rest
 
 import logging
 import sys
+import threading
 from typing import Any, Final
 
+import psycopg
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -22,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 _HARMLESS: Final = ["pg_monitor", "pg_read_all_settings", "pg_read_all_stats", "pg_stat_scan_tables"]
 _REMEDY: Final = "run `manage.py database_roles` as the owner"
+
+_unchecked: Final = threading.Event()
+"""Set until a connection has passed, in a process that checks its first connection."""
 
 
 def refuse_unfit_role() -> None:
@@ -44,10 +49,16 @@ def refuse_unfit_role() -> None:
 
 def check_first_connection() -> None:
     """Check the role at the next connection of this process, and refuse all connections until one passes."""
+    _unchecked.set()
     connection_created.connect(_check)
 
 
-def find_fault(connection: BaseDatabaseWrapper) -> str | None:
+def find_fault_of_unchecked_role(connection: "psycopg.Connection[Any]") -> str | None:
+    """Return what `find_fault` says, until a connection of this process has passed the check; then None."""
+    return find_fault(connection) if _unchecked.is_set() else None
+
+
+def find_fault(connection: "BaseDatabaseWrapper | psycopg.Connection[Any]") -> str | None:
     """Return a sentence about the role of a connection that should not serve, and the remedy; None if it is fit."""
     if settings.POSTGRES.owner_password and not settings.DEBUG:
         return "POSTGRES_OWNER_PASSWORD is set: only `manage.py migrate` and `manage.py database_roles` may know it."
@@ -79,4 +90,5 @@ def _check(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
         connection.close()
         logger.critical(fault)
         raise OperationalError(fault)
+    _unchecked.clear()
     connection_created.disconnect(_check)

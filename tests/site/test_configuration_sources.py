@@ -228,7 +228,7 @@ class TestAProcess:
         api = make_api_process(POSTGRES_PORT=str(read_only_postgres))
         answer = httpx.get(f"{api}accounts/wallet/", headers=shopper.headers, timeout=30)
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-        assert ask(api)["postgres"] == "unavailable"
+        assert ask(api)["postgres"] == "read_only"
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from wallets.models import Transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PASSWORD = "password-of-the-role"
+PASSWORD, ANOTHER = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
 PRODUCTION = {
     "DEBUG": "False",
     "SECRET_KEY": secrets.token_urlsafe(40),
@@ -249,14 +249,14 @@ class TestTheCommand:
         assert run_as_owner(f"SELECT FROM pg_auth_members WHERE member = '{role}'::regrole") == []
 
     def test_changes_the_password_and_shows_it_nowhere(self, role):
-        changes = set_up(role, password="another-password")
+        changes = set_up(role, password=ANOTHER)
         assert changes == [f"ALTER ROLE {role} PASSWORD"]
         [(kept,)] = run_as_owner(f"SELECT rolpassword FROM pg_authid WHERE rolname = '{role}'")
         assert kept.startswith("SCRAM-SHA-256$")
         parameters = connection.get_connection_params() | {"user": role, "cursor_factory": psycopg.Cursor}
         with pytest.raises(psycopg.OperationalError, match="password"):
             psycopg.connect(**parameters | {"password": PASSWORD})
-        psycopg.connect(**parameters | {"password": "another-password"}).close()
+        psycopg.connect(**parameters | {"password": ANOTHER}).close()
 
     def test_refuses_to_limit_a_superuser_or_an_owner(self, role):
         run_as_owner(f"ALTER ROLE {role} SUPERUSER")
@@ -305,7 +305,7 @@ class TestTheCommand:
         run_as_owner(f"CREATE ROLE {owner} LOGIN CREATEROLE PASSWORD '{PASSWORD}'")
         run_as_owner(f"CREATE DATABASE {database} OWNER {owner}")
         environment = process_environment(
-            **PRODUCTION, POSTGRES_DB=database, POSTGRES_USER=application, POSTGRES_PASSWORD="another-password"
+            **PRODUCTION, POSTGRES_DB=database, POSTGRES_USER=application, POSTGRES_PASSWORD=ANOTHER
         )
         as_the_owner = {**environment, "POSTGRES_OWNER_USER": owner, "POSTGRES_OWNER_PASSWORD": PASSWORD}
         try:

@@ -11,6 +11,6 @@ EMPTIED = "DROP TRIGGER transactions_are_never_emptied ON wallets_transaction;"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("wallets", "0004_fewer_indexes")]
+    dependencies = [("wallets", "0005_known_addresses")]
 
     operations = [migrations.RunSQL(sql=NEVER_EMPTIED, reverse_sql=EMPTIED)]
