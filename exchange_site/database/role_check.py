@@ -69,7 +69,9 @@ def find_fault(connection: "BaseDatabaseWrapper | psycopg.Connection[Any]") -> s
     }
     with connection.cursor() as cursor:
         cursor.execute(load_statement("exchange_site.role_powers"), values)
-        role, database, powers, timeouts = cursor.fetchone()
+        row = cursor.fetchone()
+    assert row
+    role, database, powers, timeouts = row
     if powers and not settings.DEBUG:
         return (
             f"The role {role} {', '.join(powers)}: production does not run as such a role."
