@@ -1,20 +1,23 @@
 """Health checks: whether this process is alive, and whether it can write to its dependencies."""
 
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
 import redis
-from django.db import connection
+from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from exchange_site.database.role_check import find_fault_of_unchecked_role
+from wallets.runtime import clock
 from wallets.runtime.postgres.connections import KeptConnection, report_loss
 from wallets.runtime.redis_store import open_client
 
 OK: Final = "ok"
 READ_ONLY: Final = "read_only"
 UNAVAILABLE: Final = "unavailable"
+DRIFTED: Final = "drifted"
 
 _LIMIT_SECONDS: Final = 2
 _MAY_WRITE: Final = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
@@ -27,12 +30,14 @@ def alive(request: HttpRequest) -> HttpResponse:
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """Report the state of each dependency, within two seconds.
+    """Report the state of each dependency within two seconds, and whether this host's clock agrees with Postgres'.
 
-    Answer 503 if Postgres does not answer or may not be written to; without Redis all still works, slower.
+    Answer 503 if Postgres does not answer or may not be written to, and if the clock has drifted: whatever still asks
+    the host for the time is wrong. Without Redis all still works, slower.
     """
     states = _ask_all()
-    usable = states["postgres"] == OK
+    states["clock"] = _clock_state(postgres_answers=states["postgres"] == OK)
+    usable = states["postgres"] == states["clock"] == OK
     return JsonResponse({"status": OK if usable else UNAVAILABLE, **states}, status=200 if usable else 503)
 
 
@@ -76,3 +81,10 @@ def _ask_redis() -> str:
     except (redis.RedisError, OSError):
         return UNAVAILABLE
     return OK
+
+
+def _clock_state(*, postgres_answers: bool) -> str:
+    if postgres_answers and clock.find_drift() is None:
+        with suppress(Error):
+            clock.measure_if_due()
+    return DRIFTED if clock.has_drifted() else OK

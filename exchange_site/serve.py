@@ -67,8 +67,10 @@ def load() -> Callable[..., Any]:
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)  # the parent ended before prctl(2) was called
     from exchange_site.wsgi import application
+    from wallets.runtime import clock
 
     _keep_connections()
+    clock.keep_measured()
     return application
 
 

@@ -2,15 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from wallets.runtime import sql
+from wallets.runtime import clock
 
 
 def database_now() -> datetime:
     """Return the time by Postgres' clock, so that a worker with a wrong clock does not misjudge a deadline."""
-    row = sql.fetch_one("settlement.now")
-    assert row is not None
-    moment: datetime = row[0]
-    return moment
+    return clock.database_now()
 
 
 def venue_now(*, offset: timedelta) -> datetime:

@@ -1,10 +1,13 @@
 """The waits before a failed job runs again."""
 
 import random
+from datetime import timedelta
 
 from django.conf import settings
 from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.jobs import Job
+
+from wallets.runtime import clock
 
 
 class BackOff(BaseRetryStrategy):
@@ -19,4 +22,5 @@ class BackOff(BaseRetryStrategy):
             return None
         wait = min(2**job.attempts, settings.JOBS.retry_max_wait_seconds)
         jitter = random.uniform(0, wait / 2)  # noqa: S311  no secret
-        return RetryDecision(retry_in={"seconds": round(wait + jitter)})
+        # By Postgres' clock, which says when the job is due.
+        return RetryDecision(retry_at=clock.now() + timedelta(seconds=round(wait + jitter)))

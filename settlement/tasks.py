@@ -6,10 +6,9 @@ rollback.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
-from django.utils import timezone
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
@@ -94,10 +93,10 @@ async def prune(context: JobContext, timestamp: int) -> None:
 @app.task(name="settlement.prune_records", queue=OPS_QUEUE, queueing_lock="prune_records")
 def prune_records(timestamp: int) -> None:
     """Delete expired sign-ins, addresses not seen lately, and price history older than `PRICES.keep_days`."""
-    today = datetime.fromtimestamp(timestamp, tz=timezone.get_current_timezone())
+    now = database_now()  # `timestamp` is the worker's time
     parts: dict[str, Callable[[], object]] = {
-        "sign-ins": lambda: prune_token_families(before=today),
-        "addresses": lambda: prune_addresses(now=today),
-        "prices": lambda: prune_prices(before=today - timedelta(days=settings.PRICES.keep_days)),
+        "sign-ins": lambda: prune_token_families(before=now),
+        "addresses": lambda: prune_addresses(now=now),
+        "prices": lambda: prune_prices(before=now - timedelta(days=settings.PRICES.keep_days)),
     }
-    run_each(what="pruning", items=parts, run=lambda part: parts[part](), now=database_now())
+    run_each(what="pruning", items=parts, run=lambda part: parts[part](), now=now)

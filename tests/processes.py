@@ -40,6 +40,13 @@ def at_once(count, call):
         return list(pool.map(run, range(count)))
 
 
+def somebody_waits_for_a_lock():
+    """Say whether a session waits for a lock in Postgres. True at once also inside a database transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return cursor.fetchone()[0]
+
+
 @contextmanager
 def running_simulator(folder):
     """Start an exchange simulator whose book is a file in the folder."""

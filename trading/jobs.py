@@ -4,10 +4,13 @@
 of its own, so a rollback would not remove a job that was deferred through the worker's app.
 """
 
+from datetime import timedelta
 from typing import Any, Final
 
 import procrastinate
 from procrastinate.contrib.django.django_connector import DjangoConnector
+
+from wallets.runtime import clock
 
 SETTLEMENT_QUEUE: Final = "settlement"
 CLAIM_TASK: Final = "settlement.claim_waiting_orders"
@@ -18,10 +21,11 @@ _defer_app = procrastinate.App(connector=DjangoConnector())
 def defer_job(*, task: str, queue: str, delay_seconds: float = 0, **arguments: Any) -> None:
     """Enqueue a job that commits or rolls back with the running database transaction. One statement.
 
-    Procrastinate schedules by whole seconds: a positive delay below one second becomes one second.
+    The delay is rounded to whole seconds, and a positive one is at least one second. It begins now by Postgres' clock,
+    which says when the job is due; Procrastinate's own `schedule_in` would add it to the time of this host.
     """
-    when = {"schedule_in": {"seconds": max(1, round(delay_seconds))}} if delay_seconds > 0 else {}
-    _defer_app.configure_task(task, queue=queue, **when).defer(**arguments)  # type: ignore[arg-type]  # a dict of options
+    due_at = clock.now() + timedelta(seconds=max(1, round(delay_seconds))) if delay_seconds > 0 else None
+    _defer_app.configure_task(task, queue=queue, schedule_at=due_at).defer(**arguments)
 
 
 def request_claim(*, coin_id: int, delay_seconds: float = 0) -> None:

@@ -1,30 +1,39 @@
 """Offers: the price and the limits at which a coin is sold right now.
 
-Offers are cached in Redis for a few seconds, and rewritten there when they change. Without Redis they are read
-from Postgres.
+What decides about an order is read from Postgres, in a statement of the order's own database transaction
+(trading.selectors.orders). Redis holds only a list for customers to look at, for a few seconds. The list is signed and
+dated, so that whoever can write to Redis can neither change it nor show an old one.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
 from django.conf import settings
+from django.core.signing import BadSignature, Signer
 from django.db import transaction
 from django.db.models import Exists, QuerySet
 
 from trading.exceptions import PriceUnavailable, UnknownCoin
-from trading.models import Coin, CoinPrice, Shop
-from trading.pools import counter_key, parse_counter
+from trading.models import Coin, CoinPrice, Shop, is_coin_name
 from trading.rounding import largest_amount, smallest_amount
-from wallets.runtime.redis_store import RedisAway, with_redis
+from wallets.runtime import clock
+from wallets.runtime.redis_store import RedisAway, read_text, with_redis
+
+CoinFields = tuple[int, str, str, Decimal, Decimal, Decimal, Decimal | None]
+"""Id, name, title, minimum, maximum, step and fixed price."""
+
+PriceFields = tuple[Decimal, str, datetime, datetime | None]
+"""Value, source, time of reading and time of suspension."""
 
 FIXED = "fixed"
-# Increase the number in both keys when Offer's fields change: two versions of this code may share Redis for a while.
-LIST_KEY: Final = "offers:2"
+# Increase the number when Offer's fields change: two versions of this code may share Redis for a while. The signature
+# covers the key, so a list of one version does not pass for that of another.
+LIST_KEY: Final = "offers:3"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,56 +61,32 @@ class Offer:
         return self.price is not None and not self.suspended and not self._is_stale(now)
 
     def _is_stale(self, now: datetime) -> bool:
+        """Say whether the price is too old, or as far in the future: then its time, and so its age, is wrong."""
         if self.price_source == FIXED:
             return False
-        return self.price_at is None or now - self.price_at > settings.PRICES.max_age
-
-
-@dataclass(frozen=True, kw_only=True)
-class OfferAndPool:
-    """A coin's offer and its pool's total, read together. The total is None if Redis or the counter is missing."""
-
-    offer: Offer
-    pool_total: Decimal | None
-
-
-def read_offer_and_pool(*, coin_name: str) -> OfferAndPool:
-    """Read a coin's offer and its pool's counter. Raises UnknownCoin.
-
-    Costs one round trip to Redis. If the cached offer has expired, a query and a second round trip follow.
-    """
-    try:
-        cached, counter = with_redis(lambda client: client.mget([_offer_key(coin_name), counter_key(coin_name)]))
-    except RedisAway:
-        return OfferAndPool(offer=load_offer(coin_name=coin_name), pool_total=None)
-    if cached is not None:
-        return OfferAndPool(offer=_from_json(cached), pool_total=parse_counter(counter))
-    offer = load_offer(coin_name=coin_name)
-    _keep(_offer_key(coin_name), _to_json(offer))
-    return OfferAndPool(offer=offer, pool_total=parse_counter(counter))
+        return self.price_at is None or abs(now - self.price_at) > settings.PRICES.max_age
 
 
 def list_offers(*, cached: str | None = None) -> Sequence[Offer]:
     """Return the offers of all coins on sale, ordered by name.
 
     `cached` is the value of LIST_KEY, if the caller has read it already; otherwise this costs a round trip to
-    Redis. If the list has expired, a query and another round trip follow.
+    Redis. If the list is missing, out of date or not ours, a query and another round trip follow.
     """
     try:
-        found: Any = cached or with_redis(lambda client: client.get(LIST_KEY))
+        found = cached if cached is not None else with_redis(lambda client: read_text(client, LIST_KEY))
     except RedisAway:
         return _load_all()
-    if found is not None:
-        return _list_from_json(found)
+    if found is not None and (offers := _read_list(found)) is not None:
+        return offers
     offers = _load_all()
-    _keep(LIST_KEY, json.dumps([_to_json(offer) for offer in offers]))
+    _keep(_write_list(offers))
     return offers
 
 
 def load_offer(*, coin_name: str) -> Offer:
     """Load the offer of one coin from Postgres. Raises UnknownCoin unless `coin_name` (any text) is on sale."""
-    storable = coin_name.isalnum()  # Postgres refuses the NUL character
-    coin = storable and _coins_with_prices().filter(name=coin_name, is_sold=True).first()
+    coin = is_coin_name(coin_name) and _coins_with_prices().filter(name=coin_name, is_sold=True).first()
     if not coin:
         raise UnknownCoin
     return offer_of(coin=coin)
@@ -110,19 +95,29 @@ def load_offer(*, coin_name: str) -> Offer:
 def offer_of(*, coin: Coin) -> Offer:
     """Return the offer for a coin. A closed shop suspends it only if `_coins_with_prices` has read the coin."""
     current: CoinPrice | None = getattr(coin, "current_price", None)
-    fixed = coin.fixed_price is not None
+    return make_offer(
+        coin=(coin.pk, coin.name, coin.title, coin.minimum, coin.maximum, coin.step, coin.fixed_price),
+        current=(current.value, current.source, current.read_at, current.suspended_at) if current else None,
+        shop_is_closed=bool(getattr(coin, "shop_is_closed", False)),
+    )
+
+
+def make_offer(*, coin: CoinFields, current: PriceFields | None, shop_is_closed: bool) -> Offer:
+    """Make the offer of a coin and, if any, its current price. A fixed price goes first and is never suspended."""
+    coin_id, name, title, minimum, maximum, step, fixed_price = coin
+    value, source, read_at, suspended_at = current or (None, "", None, None)
+    has_fixed_price = fixed_price is not None
     return Offer(
-        coin_id=coin.pk,
-        name=coin.name,
-        title=coin.title,
-        minimum=smallest_amount(minimum=coin.minimum, step=coin.step),
-        maximum=largest_amount(maximum=coin.maximum, step=coin.step),
-        step=coin.step,
-        price=coin.fixed_price if fixed else (current.value if current else None),
-        price_source=FIXED if fixed else (current.source if current else ""),
-        price_at=current.read_at if current else None,
-        suspended=bool(getattr(coin, "shop_is_closed", False))
-        or (not fixed and current is not None and current.suspended_at is not None),
+        coin_id=coin_id,
+        name=name,
+        title=title,
+        minimum=smallest_amount(minimum=minimum, step=step),
+        maximum=largest_amount(maximum=maximum, step=step),
+        step=step,
+        price=fixed_price if has_fixed_price else value,
+        price_source=FIXED if has_fixed_price else source,
+        price_at=read_at,
+        suspended=shop_is_closed or (not has_fixed_price and suspended_at is not None),
     )
 
 
@@ -133,49 +128,59 @@ def _coins_with_prices() -> QuerySet[Coin]:
 
 
 def publish_offer_after_commit(*, coin_id: int) -> None:
-    """Write a coin's offer to the cache after the current database transaction commits."""
-    transaction.on_commit(lambda: _publish(coin_id), robust=True)  # the change stands, and the cache expires
+    """Drop the list of offers after the current database transaction commits, because a coin's offer has changed."""
+    transaction.on_commit(_drop_list, robust=True)  # the change stands, and the cache expires
 
 
-def _publish(coin_id: int) -> None:
-    coin = _coins_with_prices().get(pk=coin_id)
+def _drop_list() -> None:
     try:
-        with_redis(lambda client: client.delete(LIST_KEY, _offer_key(coin.name)))
-    except RedisAway:
-        return
-    if coin.is_sold:
-        _keep(_offer_key(coin.name), _to_json(offer_of(coin=coin)))
-
-
-def _load_all() -> list[Offer]:
-    return [offer_of(coin=coin) for coin in _coins_with_prices().filter(is_sold=True).order_by("name")]
-
-
-def _keep(key: str, value: str) -> None:
-    try:
-        with_redis(lambda client: client.set(key, value, ex=settings.PRICES.cache_seconds))
+        with_redis(lambda client: client.delete(LIST_KEY))
     except RedisAway:
         return
 
 
-def _offer_key(coin_name: str) -> str:
-    return f"offer:2:{coin_name}"
+def _load_all() -> Sequence[Offer]:
+    return tuple(offer_of(coin=coin) for coin in _coins_with_prices().filter(is_sold=True).order_by("name"))
 
 
-def _to_json(offer: Offer) -> str:
-    return json.dumps(asdict(offer), default=str)
+def _keep(text: str) -> None:
+    try:
+        with_redis(lambda client: client.set(LIST_KEY, text, ex=settings.PRICES.cache_seconds))
+    except RedisAway:
+        return
 
 
-@lru_cache(maxsize=1024)
-def _from_json(text: str) -> Offer:
-    """Parse an offer. Cached, because the same text is read thousands of times before the offer changes."""
-    data: dict[str, Any] = json.loads(text)
+def _write_list(offers: Sequence[Offer]) -> str:
+    """Return the offers and the time as signed text."""
+    dated = {"at": clock.now().isoformat(), "offers": [asdict(offer) for offer in offers]}
+    return _signer().sign(json.dumps(dated, default=str))
+
+
+def _read_list(text: str) -> Sequence[Offer] | None:
+    """Return the offers of a signed list; None if it is not ours, or older than the cache keeps lists."""
+    written_at, offers = _verify_list(text)
+    if written_at is None or abs(clock.now() - written_at) > timedelta(seconds=settings.PRICES.cache_seconds):
+        return None
+    return offers
+
+
+@lru_cache(maxsize=8)
+def _verify_list(text: str) -> tuple[datetime | None, Sequence[Offer]]:
+    """Return a list's time and offers; no time if the list is not ours. Cached, because many requests read one list."""
+    try:
+        data: dict[str, Any] = json.loads(_signer().unsign(text))
+    except BadSignature:
+        return None, ()
+    return datetime.fromisoformat(data["at"]), tuple(map(_from_json, data["offers"]))
+
+
+def _signer() -> Signer:
+    """Return the signer of lists: HMAC-SHA-256, with a key that Django derives from SECRET_KEY and the salt."""
+    return Signer(salt=f"trading.offers {LIST_KEY}")
+
+
+def _from_json(data: dict[str, Any]) -> Offer:
     for name in ("minimum", "maximum", "step", "price"):
         data[name] = None if data[name] is None else Decimal(data[name])
     data["price_at"] = datetime.fromisoformat(data["price_at"]) if data["price_at"] else None
     return Offer(**data)
-
-
-@lru_cache(maxsize=8)
-def _list_from_json(text: str) -> Sequence[Offer]:
-    return tuple(_from_json(offer) for offer in json.loads(text))

@@ -9,10 +9,10 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
-from django.utils import timezone
 
 from wallets.admin.users import OwnPasswordForm
 from wallets.exceptions import RateLimited
+from wallets.runtime import clock
 from wallets.services.addresses import remember_address
 from wallets.web.addresses import client_address
 from wallets.web.callers import count_address, limit_address, limit_caller
@@ -36,7 +36,7 @@ class LimitedAuthenticationForm(AdminAuthenticationForm):
 
     def _remember_address(self, request: HttpRequest) -> None:
         if user := self.get_user():
-            remember_address(user_id=user.pk, address=client_address(request), now=timezone.now())
+            remember_address(user_id=user.pk, address=client_address(request), now=clock.now())
 
 
 admin.site.site_header = "Crypto Exchange"

@@ -13,12 +13,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
 from settlement.to_do.readers import list_to_do
 from wallets.models import User
+from wallets.runtime import clock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +122,7 @@ def to_do(request: HttpRequest) -> HttpResponse:
     """Show the entries that wait for staff, by kind, with links to the records."""
     if not can_view(request.user):
         raise PermissionDenied
-    now = timezone.now()
+    now = clock.now()
     groups = list(_group(list_to_do(now=now), user=request.user))
     context = {**admin.site.each_context(request), "title": "To do", "groups": groups, "now": now}
     return TemplateResponse(request, "exchange_site/to_do.html", context)
@@ -130,7 +130,7 @@ def to_do(request: HttpRequest) -> HttpResponse:
 
 def summarise_to_do(*, user: User | AnonymousUser) -> list[Group] | None:
     """Return the to-do page's groups for the admin's start page, or None if the user may not see them."""
-    return list(_group(list_to_do(now=timezone.now()), user=user)) if can_view(user) else None
+    return list(_group(list_to_do(now=clock.now()), user=user)) if can_view(user) else None
 
 
 def _group(concerns: list[Concern], *, user: User | AnonymousUser) -> Iterable[Group]:

@@ -16,7 +16,7 @@ from exchange_site.configuration.settlement import Jobs, Settlement, ToDo, Venue
 from exchange_site.configuration.shop import Pools, Prices, Risk
 from exchange_site.configuration.site import Development, Django, Metrics, Serving
 from exchange_site.configuration.sources import resolve
-from exchange_site.configuration.stores import Postgres, Redis
+from exchange_site.configuration.stores import Clock, Postgres, Redis
 from exchange_site.configuration.variables import Group, Variable, list_variables
 
 
@@ -29,6 +29,7 @@ class Configuration(BaseModel):
     serving: Serving
     metrics: Metrics
     postgres: Postgres
+    clock: Clock
     redis: Redis
     development: Development
     sign_in: SignIn

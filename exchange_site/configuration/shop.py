@@ -38,7 +38,12 @@ class Prices(Group):
         "nothing is sold at an older price; raise it if prices are read less often",
         unit="seconds",
     )
-    cache_seconds: Count = variable("PRICE_CACHE_SECONDS", "5", "how long Redis keeps a coin's offer", unit="seconds")
+    cache_seconds: Count = variable(
+        "PRICE_CACHE_SECONDS",
+        "5",
+        "how long Redis keeps the list of coins and prices; a signed list is not believed for longer",
+        unit="seconds",
+    )
     deviation_limit: Annotated[Decimal, Field(gt=0)] = variable(
         "PRICE_DEVIATION_LIMIT",
         "0.20",

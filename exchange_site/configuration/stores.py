@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.kinds import Count, CountOrZero, Host, Hosts, Port, Ports, SslMode
+from exchange_site.configuration.kinds import Count, CountOrZero, Host, Hosts, Port, Ports, Seconds, SslMode
 from exchange_site.configuration.variables import PARSED, Group, variable
 
 
@@ -93,6 +93,18 @@ class Postgres(Group):
         if self.sslrootcert not in {"", "system"} and not _is_readable(self.sslrootcert):
             raise ValueError("POSTGRES_SSLROOTCERT names a file that cannot be read.")
         return self
+
+
+@dataclass(frozen=True, config=PARSED)
+class Clock(Group):
+    title: ClassVar[str] = "Postgres and Redis"
+
+    max_drift: Seconds = variable(
+        "CLOCK_MAX_DRIFT_SECONDS",
+        "5",
+        "difference between the clock of a host and Postgres' clock from which its API is not ready",
+        unit="seconds",
+    )
 
 
 @dataclass(frozen=True, config=PARSED)

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Final
 
 from django.db import InterfaceError, OperationalError
-from django.utils import timezone
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 
@@ -23,6 +22,7 @@ from settlement.to_do.readers import count_to_do
 from trading.models import OrderState
 from trading.selectors.orders import summarise_open_orders
 from trading.selectors.pools import sum_pools
+from wallets.runtime import clock
 from wallets.runtime.lost_connections import is_lost
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class WithDatabase(CollectorRegistry):
         is_up = True
         for read in _READERS:
             try:
-                found += read(timezone.now())
+                found += read(clock.now())
             except Exception as error:
                 if isinstance(error, OperationalError | InterfaceError) or is_lost(error):
                     logger.warning("metrics: the database did not answer: %s", type(error).__name__)

@@ -2,6 +2,7 @@
 
 from exchange_site.settings.environment import configuration
 
+CLOCK = configuration.clock
 DEPOSITS = configuration.deposits
 DEVELOPMENT = configuration.development
 JOBS = configuration.jobs

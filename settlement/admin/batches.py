@@ -7,7 +7,6 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from settlement.models import Batch, Intervention, InterventionAction
@@ -15,6 +14,7 @@ from settlement.services.intervening.requests import Figures, request_interventi
 from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
 from wallets.admin.records import RecordAdmin, badge, link_to, link_to_list
 from wallets.models import User
+from wallets.runtime import clock
 
 
 @admin.register(Batch)
@@ -103,7 +103,7 @@ class BatchAdmin(RecordAdmin):
                     action=action,
                     reason=reason,
                     requested_by=cast("User", request.user),
-                    now=timezone.now(),
+                    now=clock.now(),
                     figures=Figures(**given) if given else None,
                 )
                 self.log_change(request, batch, f"{action.label}: {reason}")

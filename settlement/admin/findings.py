@@ -5,13 +5,13 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 
 from settlement.models import Finding
 from settlement.services.findings import close_finding
 from wallets.admin.actions import acts_on_chosen, ask_for_reason, reported
 from wallets.admin.records import RecordAdmin
 from wallets.models import User
+from wallets.runtime import clock
 
 
 class _OpenFindingsFilter(admin.SimpleListFilter):
@@ -53,7 +53,7 @@ class FindingAdmin(RecordAdmin):
             return note
         for finding in queryset:
             with reported(page=self, request=request, item=finding):
-                if close_finding(finding=finding, closed_by=cast("User", request.user), note=note, now=timezone.now()):
+                if close_finding(finding=finding, closed_by=cast("User", request.user), note=note, now=clock.now()):
                     self.log_change(request, finding, f"Closed: {note}")
                     self.message_user(request, f"{finding} is closed.")
                 else:

@@ -6,7 +6,6 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
 from settlement.models import Pause
 from settlement.services.pausing import lift_pause, pause_buying
@@ -14,6 +13,7 @@ from trading.models import Coin
 from wallets.admin.actions import reported
 from wallets.admin.records import QuickAdmin
 from wallets.models import User
+from wallets.runtime import clock
 
 
 class _PauseForm(forms.ModelForm):  # type: ignore[type-arg]  # of a pause
@@ -44,7 +44,7 @@ class PauseAdmin(QuickAdmin):
         return request.user.has_perm("settlement.change_pause")
 
     def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
-        pause_buying(coin=obj.coin, reason=obj.reason, set_by=cast("User", request.user), now=timezone.now())
+        pause_buying(coin=obj.coin, reason=obj.reason, set_by=cast("User", request.user), now=clock.now())
         obj.pk = Pause.objects.get(coin=obj.coin).pk
 
     @admin.action(description="Lift", permissions=["operate"])

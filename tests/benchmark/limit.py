@@ -22,7 +22,6 @@ from exchange_site.stack.binaries import postgres_binary
 from tests.benchmark.customers import Customers
 from tests.benchmark.load import BenchmarkFailed
 from trading.models import Order
-from trading.offers import read_offer_and_pool
 from trading.services.placing import OrderRequest, place_order
 from wallets.models import Wallet
 from wallets.money import USD
@@ -48,7 +47,6 @@ def write_script(*, customers: Customers, coin: str, hot: bool, into: Path) -> P
     """Place an order and write down how, as a script for pgbench that places such orders for all customers."""
     now = timezone.now()
     statements: list[Statement] = []
-    read_offer_and_pool(coin_name=coin)  # cached, as it almost always is
     principal = Principal(user_id=customers.spare, token_version=0)
     with _recording(statements.append):
         request = OrderRequest(coin_name=coin, amount=Decimal(3), total=None)

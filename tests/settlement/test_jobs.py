@@ -20,6 +20,7 @@ from procrastinate.jobs import Job
 
 from exchange_site.configuration import VARIABLES
 from settlement import tasks
+from settlement.clock import database_now
 from settlement.models import Attempt
 from settlement.retries import BackOff
 from settlement.services.sweeping import sweep
@@ -34,6 +35,7 @@ from trading.models import Order
 from trading.pools import read_counters
 from trading.services.placing import OrderRequest, place_order
 from wallets.models import Transaction, Wallet
+from wallets.runtime import clock
 from wallets.runtime.redis_store import with_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,6 +104,15 @@ class TestBackOff:
             assert least - 1 <= wait <= least * 1.5 + 1
         last = Job(id=1, queue="q", lock=None, queueing_lock=None, task_name="t", attempts=5)
         assert BackOff().get_retry_exception(ValueError(), last) is None
+
+    def test_and_every_other_delay_begins_now_by_the_clock_of_postgres(self, transactional_db, monkeypatch):
+        moment = clock.now() + timedelta(hours=1)
+        monkeypatch.setattr(clock, "now", lambda: moment)
+        jobs.request_claim(coin_id=1, delay_seconds=30)
+        assert ProcrastinateJob.objects.get().scheduled_at == moment + timedelta(seconds=30)
+        job = Job(id=1, queue="q", lock=None, queueing_lock=None, task_name="t", attempts=0)
+        retry = BackOff().get_retry_exception(ValueError(), job)
+        assert timedelta(0) < retry.retry_decision.retry_at - moment <= timedelta(seconds=2)
 
 
 class TestSweep:
@@ -174,10 +185,17 @@ class TestOps:
         coin.current_price.refresh_from_db()
         assert (coin.current_price.value, coin.current_price.source) == (Decimal("4.20"), "binance")
 
-    def test_records_are_pruned(self, coin):
+    def test_records_are_pruned_by_the_clock_of_postgres(self, coin, shopper, settings):
+        a_century_ahead = 4_000_000_000  # what a worker with a wrong clock says
+        tasks.prune_records(timestamp=a_century_ahead)
         assert coin.price_changes.exists()
-        tasks.prune_records(timestamp=4_000_000_000)
-        assert coin.price_changes.count() == 0
+        assert shopper.user.token_families.exists()
+        now = database_now()
+        coin.price_changes.update(read_at=now - timedelta(days=settings.PRICES.keep_days, minutes=1))
+        shopper.user.token_families.update(expires_at=now - timedelta(minutes=1))
+        tasks.prune_records(timestamp=0)
+        assert not coin.price_changes.exists()
+        assert not shopper.user.token_families.exists()
 
     def test_jobs_of_a_dead_worker_are_run_again_and_old_ones_deleted(self, place, settings):
         place("60.00")

@@ -188,7 +188,7 @@ class TestAProcess:
             "REDIS_PASSWORD_FILE": str(redis_password),
         }
         api = make_api_process(**{**without_stores(), "POSTGRES_USER": "", "POSTGRES_DB": "", **stores})
-        assert ask(api) == {"status": "ok", "postgres": "ok", "redis": "ok"}
+        assert ask(api) == {"status": "ok", "postgres": "ok", "redis": "ok", "clock": "ok"}
         deposited = httpx.patch(
             f"{api}accounts/wallet/deposit/", json={"amount": "5"}, headers=shopper.headers, timeout=30
         )

@@ -661,6 +661,7 @@ def test_the_alerts_use_metrics_that_exist():
             "trading/metrics.py",
             "settlement/metrics.py",
             "settlement/venues/measured.py",
+            "wallets/runtime/clock.py",
         )
     )
     assert asked <= set(re.findall(r'"(exchange_\w+)"', code))

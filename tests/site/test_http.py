@@ -53,7 +53,7 @@ class TestPaths:
 
     def test_of_health_answer_the_state(self, client):
         assert client.get("/health").json() == {"status": "ok"}
-        assert client.get("/health/ready/").json() == {"status": "ok", "postgres": "ok", "redis": "ok"}
+        assert client.get("/health/ready/").json() == {"status": "ok", "postgres": "ok", "redis": "ok", "clock": "ok"}
 
     @pytest.mark.parametrize("path", ["/health/", "/health/ready", "/metrics/"])
     def test_of_health_and_metrics_answer_by_address_and_without_tls(self, client, settings, path):

@@ -192,7 +192,7 @@ class TestTheApi:
         subprocess.run(migrate, cwd=PROJECT, env=environment, check=True, timeout=120)
         api = make_api_process(**stores)
         ready = httpx.get(api.replace("/api/v1/", "/health/ready/"), timeout=30)
-        assert ready.json() == {"status": "ok", "postgres": "ok", "redis": "ok"}
+        assert ready.json() == {"status": "ok", "postgres": "ok", "redis": "ok", "clock": "ok"}
         registered = httpx.post(
             f"{api}accounts/auth/register/", json={"username": "alice", "password": "correct horse"}, timeout=30
         )

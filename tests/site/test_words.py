@@ -30,7 +30,7 @@ GIVEN_UP = [
     (r"\bPriceReading\b", "PriceChange", []),
     (r"\bpricereading\b", "pricechange", ["trading/models/prices.py"]),
     (r"\blist_coin\b|\bset_on_sale\b", "put_on_sale, stop_selling, sell_again", []),
-    (r"\bread_offer\b|\bget_offer\b", "read_offer_and_pool, load_offer", []),
+    (r"\bread_offer\b|\bget_offer\b", "load_offer", []),
     (r"\btrading[./]events\b", "trading/jobs", []),
     (r"\btrading[./](prices|pricing|aggregation)\b", "offers, rounding, pool_rules", []),
     (r"\bsettlement[./](exchanges|attention|letting_go)\b", "venues, to_do, connections", []),

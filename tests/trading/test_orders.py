@@ -1,3 +1,6 @@
+import threading
+import time
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -5,18 +8,22 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from tests.configure import configure
 from tests.conftest import make_coin
+from tests.processes import at_once, somebody_waits_for_a_lock, wait_for
 from trading import jobs
 from trading.exceptions import AboveMaximum, BelowMinimum, OrderNotCancellable, PriceUnavailable, UnknownCoin
 from trading.models import CoinPrice, Order, OrderState
 from trading.services.cancelling import cancel_order
-from trading.services.coins import stop_selling
+from trading.services.coins import save_coin, stop_selling
 from trading.services.placing import OrderRequest, place_order
 from trading.services.prices import record_price
 from wallets.exceptions import AccountFrozen, IdempotencyKeyReused, InsufficientFunds, NotFound, TokenInvalid
 from wallets.models import Transaction, User, Wallet
+from wallets.runtime import clock
 from wallets.runtime.idempotency import idempotency_key
 from wallets.runtime.redis_store import with_redis
+from wallets.services.ledger.locking import lock_dollar_wallet
 
 pytestmark = pytest.mark.django_db
 
@@ -90,6 +97,7 @@ class TestPlaceOrder:
             (order_request_of(amount=6), AboveMaximum),
             (order_request_of(total="0.01"), BelowMinimum),
             (order_request_of(amount=1, coin_name="NONE"), UnknownCoin),
+            (order_request_of(amount=1, coin_name="a\0b"), UnknownCoin),
         ],
     )
     def test_leaves_no_trace_outside_the_limits(self, shopper, now, request_, error):
@@ -139,6 +147,53 @@ class TestPlaceOrder:
         assert ProcrastinateJob.objects.count() == 1, (
             "without a counter, only a claim can find out whether the pool is full"
         )
+
+
+@pytest.mark.django_db(transaction=True)
+class TestOrderThatWaitsForItsWallet:
+    """It is judged by what holds after the wait."""
+
+    @pytest.fixture
+    def place_while(self, shopper, coin):
+        """Place an order whose wallet is locked, call `change`, unlock the wallet, and return the order."""
+        coin.fixed_price = None
+        save_coin(coin=coin)
+
+        def place(change):
+            locked = threading.Event()
+
+            def hold():
+                with transaction.atomic():
+                    lock_dollar_wallet(principal=shopper.principal)
+                    locked.set()
+                    wait_for(somebody_waits_for_a_lock)
+                    at_once(1, lambda _: change())  # commits while the lock is held
+
+            def order():
+                assert locked.wait(20)
+                return place_order(buyer=shopper.principal, order_request=order_request_of(amount=3)).order
+
+            return at_once(2, lambda number: (hold, order)[number]())[1]
+
+        return place
+
+    def test_has_the_new_price(self, shopper, place_while):
+        order = place_while(lambda: CoinPrice.objects.update(value=Decimal("5.00")))
+        assert (order.price, order.charge) == (5, 15)
+        assert shopper.wallet.balance == Decimal("85.00")
+
+    def test_is_refused_if_its_price_is_too_old_by_then(self, shopper, place_while, settings):
+        # No price is older than the limit until the wait has lasted long enough.
+        configure(settings, "PRICES", max_age=timedelta(seconds=1))
+        CoinPrice.objects.update(read_at=clock.database_now())
+        with pytest.raises(PriceUnavailable):
+            place_while(lambda: time.sleep(1.2))
+        assert nothing_happened(shopper)
+
+    def test_is_refused_if_its_coin_is_no_longer_sold(self, shopper, coin, place_while):
+        with pytest.raises(UnknownCoin):
+            place_while(lambda: stop_selling(coin=coin))
+        assert nothing_happened(shopper)
 
 
 class TestIdempotencyKey:

@@ -5,7 +5,7 @@ import pytest
 import redis
 
 from trading.models import Coin, CoinPrice, PriceChange
-from trading.offers import list_offers, read_offer_and_pool
+from trading.offers import LIST_KEY, list_offers, load_offer
 from trading.services.coins import save_coin
 from trading.services.prices import accept_price, prune_prices, record_price
 from wallets.runtime.redis_store import breaker, with_redis
@@ -42,8 +42,8 @@ class TestRecordPrice:
 
     def test_suspends_a_coin_whose_price_jumps(self, ticker_coin, now):
         assert read(ticker_coin, "8", now).suspended_at
-        assert read_offer_and_pool(coin_name="ABAN").offer.suspended
-        assert not read_offer_and_pool(coin_name="ABAN").offer.is_available(now=now)
+        assert load_offer(coin_name="ABAN").suspended
+        assert not load_offer(coin_name="ABAN").is_available(now=now)
 
     def test_accepts_a_jump_after_three_readings_that_agree(self, ticker_coin, now):
         for value in ("8", "8.1", "8.05"):
@@ -63,44 +63,43 @@ class TestRecordPrice:
         read(ticker_coin, "8", now)
         assert not accept_price(coin=ticker_coin, expected=Decimal(9), now=now), "staff have seen a different price"
         assert accept_price(coin=ticker_coin, expected=Decimal(8), now=now)
-        assert read_offer_and_pool(coin_name="ABAN").offer.price == 8
+        assert load_offer(coin_name="ABAN").price == 8
 
     def test_writes_price_changes_that_are_pruned_later(self, ticker_coin, now):
         assert prune_prices(before=now - timedelta(days=1)) == 0
         assert prune_prices(before=now + timedelta(days=1)) == 1
 
 
-class TestReadOffer:
-    def test_comes_from_the_cache(self, ticker_coin, now, django_assert_num_queries):
-        read_offer_and_pool(coin_name="ABAN")
+class TestOffers:
+    def test_of_a_list_come_from_the_cache(self, ticker_coin, django_assert_num_queries):
+        list_offers()
         with django_assert_num_queries(0):
-            offer = read_offer_and_pool(coin_name="ABAN").offer
+            [offer] = list_offers()
         assert (offer.price, offer.step) == (4, Decimal("0.00000001"))
 
-    def test_follows_a_change_at_once(self, ticker_coin, now):
-        read_offer_and_pool(coin_name="ABAN")
+    def test_follow_a_change_at_once(self, ticker_coin, now):
+        list_offers()
         read(ticker_coin, "4.10", now)
-        assert read_offer_and_pool(coin_name="ABAN").offer.price == Decimal("4.10")
+        assert [offer.price for offer in list_offers()] == [Decimal("4.10")]
 
-    def test_caches_the_offer_for_a_few_seconds(self, ticker_coin):
-        read_offer_and_pool(coin_name="ABAN")
-        assert 0 < with_redis(lambda client: client.ttl("offer:2:ABAN")) <= 5
+    def test_are_cached_for_a_few_seconds(self, ticker_coin):
+        list_offers()
+        assert 0 < with_redis(lambda client: client.ttl(LIST_KEY)) <= 5
 
-    def test_drops_a_coin_that_is_no_longer_sold_from_the_cache(self, ticker_coin):
-        read_offer_and_pool(coin_name="ABAN")
+    def test_of_a_coin_that_is_no_longer_sold_are_dropped_from_the_cache(self, ticker_coin):
+        list_offers()
         ticker_coin.is_sold = False
         save_coin(coin=ticker_coin)
-        assert with_redis(lambda client: client.get("offer:2:ABAN")) is None
-        assert list_offers() == []
+        assert with_redis(lambda client: client.get(LIST_KEY)) is None
+        assert list_offers() == ()
 
-    def test_comes_from_postgres_without_redis(self, ticker_coin, without_redis):
-        found = read_offer_and_pool(coin_name="ABAN")
-        assert (found.offer.price, found.pool_total) == (4, None)
+    def test_come_from_postgres_without_redis(self, ticker_coin, without_redis):
+        assert [offer.price for offer in list_offers()] == [4]
 
-    @pytest.mark.parametrize("counter", ["nonsense", "-5", ""])
-    def test_treats_an_invalid_counter_as_missing(self, ticker_coin, counter):
-        with_redis(lambda client: client.set("pool:ABAN", counter))
-        assert read_offer_and_pool(coin_name="ABAN").pool_total is None
+    @pytest.mark.parametrize("ago", [timedelta(days=1), -timedelta(days=1)])
+    def test_are_stale_whether_their_price_is_too_old_or_from_the_future(self, ticker_coin, now, ago):
+        CoinPrice.objects.update(read_at=now - ago)
+        assert not load_offer(coin_name="ABAN").is_available(now=now)
 
 
 def test_the_list_of_coins_costs_one_round_trip_and_no_query(
@@ -122,5 +121,5 @@ def test_the_list_of_coins_comes_from_postgres_without_redis(ticker_coin, api, n
 
 
 def test_redis_is_skipped_for_a_moment_after_a_failure(ticker_coin, without_redis):
-    read_offer_and_pool(coin_name="ABAN")
+    list_offers()
     assert breaker.is_open()

@@ -1,14 +1,14 @@
-import time
 from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
-from ninja_jwt.tokens import AccessToken
 
 from tests.processes import at_once
 from wallets.exceptions import InvalidCredentials, TokenInvalid, UsernameTaken, WeakPassword
 from wallets.models import TokenFamily, User, Wallet
+from wallets.runtime import clock
 from wallets.services.accounts import freeze_customer, register, sign_in, unfreeze_customer
+from wallets.services.dated_tokens import AccessToken
 from wallets.services.tokens import (
     prune_token_families,
     read_access_token,
@@ -110,7 +110,7 @@ class TestRefresh:
                 assert read_access_token(str(token)) == shopper.principal
             except TokenInvalid:
                 break
-        assert time.time() >= token["exp"]
+        assert clock.now().timestamp() >= token["exp"]
 
     def test_expired_families_are_pruned(self, shopper, now):
         assert prune_token_families(before=now) == 0

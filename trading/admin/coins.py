@@ -6,7 +6,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from trading.models import Coin, Shop
@@ -15,6 +14,7 @@ from trading.services.coins import open_or_close_shop, save_coin, sell_again, st
 from trading.services.prices import accept_price
 from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
 from wallets.admin.records import QuickAdmin, badge, link_to_list
+from wallets.runtime import clock
 
 
 @admin.register(Coin)
@@ -48,7 +48,7 @@ class CoinAdmin(QuickAdmin):
         offer = offer_of(coin=coin)
         if offer.suspended:
             return badge("suspended")
-        return badge("active" if offer.is_available(now=timezone.now()) else "stale")
+        return badge("active" if offer.is_available(now=clock.now()) else "stale")
 
     @admin.display(description="Suspect price")
     def suspect_price(self, coin: Coin) -> str:
@@ -94,7 +94,7 @@ class CoinAdmin(QuickAdmin):
         given = ask_staff(page=self, request=request, chosen=queryset, question=question)
         if isinstance(given, HttpResponse):
             return given
-        accepted = accept_price(coin=coin, expected=given["price"], now=timezone.now())
+        accepted = accept_price(coin=coin, expected=given["price"], now=clock.now())
         if accepted:
             self.log_change(request, coin, f"Accepted the price {given['price']}: {given['reason']}")
             self.message_user(request, f"{coin} is sold at {given['price'].normalize():f}.")

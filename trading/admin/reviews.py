@@ -6,7 +6,6 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -14,6 +13,7 @@ from trading.models import Order, Review
 from trading.services.reviewing import refund_held_order, release_held_order
 from wallets.admin.actions import acts_on_chosen, ask_for_reason, reported
 from wallets.admin.records import RecordAdmin, badge, find_customers, is_id, link_to, link_to_list
+from wallets.runtime import clock
 
 
 class UndecidedFilter(admin.SimpleListFilter):
@@ -117,6 +117,6 @@ class ReviewAdmin(RecordAdmin):
             return reason
         for review in chosen:
             with reported(page=self, request=request, item=review.order):
-                order = decide(order_id=review.pk, decided_by=request.user, note=reason, now=timezone.now())
+                order = decide(order_id=review.pk, decided_by=request.user, note=reason, now=clock.now())
                 self.message_user(request, f"{order} is {order.state} now.")
         return None

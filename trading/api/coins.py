@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Final
 
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja import Router
 
 from trading.exceptions import UnknownCoin
@@ -12,6 +11,7 @@ from trading.offers import LIST_KEY, Offer, list_offers, load_offer
 from trading.problems import answers
 from trading.schemas.coins import CoinAnswer, CoinDetailAnswer, CoinInPath
 from trading.selectors.prices import list_price_history
+from wallets.runtime import clock
 from wallets.web.bodies import Body
 from wallets.web.callers import AnonymousCaller, Prefetch, redis_round_of
 from wallets.web.problems import ANYBODY
@@ -29,7 +29,7 @@ HISTORY_POINTS: Final = 50
 )
 def coins(request: HttpRequest) -> list[Body]:
     """Returns the coins on sale, with their prices and limits."""
-    now = timezone.now()
+    now = clock.now()
     cached = redis_round_of(request).find(LIST_KEY)
     return [_coin_fields(offer, now) for offer in list_offers(cached=cached)]
 
@@ -45,7 +45,7 @@ def one_coin(request: HttpRequest, name: CoinInPath) -> Body:
     """Returns one coin, with its recent price history."""
     offer = load_offer(coin_name=name)
     return {
-        **_coin_fields(offer, timezone.now()),
+        **_coin_fields(offer, clock.now()),
         "history": [
             {"price": change.value, "at": change.read_at}
             for change in list_price_history(coin_id=offer.coin_id, limit=HISTORY_POINTS)

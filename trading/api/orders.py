@@ -5,7 +5,6 @@ from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from ninja import Query, Router, Status
 
 from trading.exceptions import (
@@ -74,7 +73,7 @@ def place(
             key=idempotency, request={"crypto": body.crypto, "amount": body.amount, "total": body.total}
         ),
     )
-    placed = place_order(buyer=caller(request), order_request=order_request, now=timezone.now())
+    placed = place_order(buyer=caller(request), order_request=order_request)
     mark_replayed(response, replayed=placed.replayed)
     return Status(201, _answer(placed.order, coin_name=placed.coin_name, pool_total=_pool_total(placed)))
 
@@ -121,7 +120,7 @@ def one_order(request: HttpRequest, order_id: int) -> Body:
 )
 def cancel(request: HttpRequest, order_id: int) -> Body:
     """Cancels an order that settlement has not started yet, and refunds its charge."""
-    return _answers([cancel_order(customer=caller(request), order_id=order_id, now=timezone.now())])[0]
+    return _answers([cancel_order(customer=caller(request), order_id=order_id)])[0]
 
 
 def _pool_total(placed: PlacedOrder) -> Decimal | None:

@@ -1,5 +1,8 @@
 """Coins on sale, and the switch for all of them."""
 
+import re
+from typing import Final
+
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Ceil
@@ -13,6 +16,14 @@ class PoolPolicy(models.TextChoices):
 
     BUY = "buy", "buy it anyway"
     REFUND = "refund", "refund its orders"
+
+
+_NAME: Final = re.compile("[A-Z0-9]{2,12}")
+
+
+def is_coin_name(text: str) -> bool:
+    """Say whether a coin can have the name `text`, which may be any text; Postgres would refuse some."""
+    return _NAME.fullmatch(text) is not None
 
 
 class Coin(models.Model):

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, cast
 
 from django.conf import settings
 from django.db.models import Sum
 
 from trading.exceptions import OrderNotHeld
-from trading.models import WAITING, Order, OrderState
+from trading.models import WAITING, Order, OrderState, is_coin_name
+from trading.offers import CoinFields, Offer, PriceFields, make_offer
 from trading.risk import RecentOrders
 from wallets.exceptions import NotFound
 from wallets.runtime import sql
@@ -63,28 +65,45 @@ def get_held_order(*, order_id: int) -> Order:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderContext:
-    """The earlier orders that matter for a new order: recent orders, and the order with the same key, if any."""
+    """What decides about a new order: recent orders, the order with the same key, and the offer, if there are any."""
 
     recent: RecentOrders
     same_key_id: int | None
+    offer: Offer | None
 
 
-def read_order_context(*, customer_id: int, key: IdempotencyKey | None, now: datetime) -> OrderContext:
-    """Read the earlier orders that the risk rules and the idempotency key need, in one statement.
+def read_order_context(*, customer_id: int, coin_name: str, key: IdempotencyKey | None, now: datetime) -> OrderContext:
+    """Read what the risk rules, the idempotency key and the price need, in one statement.
 
     RISK_MAX_ORDERS bounds the cost. The caller holds the lock on the customer's wallet, so that concurrent orders
-    see each other.
+    see each other. There is no offer unless `coin_name` (any text) is on sale.
     """
     row = sql.fetch_one(
         "trading.order_context",
         customer=customer_id,
+        coin=coin_name if is_coin_name(coin_name) else None,
         key=key.value if key else None,
         since=now - settings.RISK.window,
         most=settings.RISK.max_orders + 1,
     )
     assert row is not None, "a count returns a row"
-    same_key_id, count, cancels, charge = row
-    return OrderContext(recent=RecentOrders(count=count, cancels=cancels, charge=charge), same_key_id=same_key_id)
+    same_key_id, count, cancels, charge = row[:4]
+    return OrderContext(
+        recent=RecentOrders(count=count, cancels=cancels, charge=charge),
+        same_key_id=same_key_id,
+        offer=_offer_of(row[4:11], row[11:15], shop_is_closed=row[15]),
+    )
+
+
+def _offer_of(coin: tuple[Any, ...], current: tuple[Any, ...], *, shop_is_closed: bool) -> Offer | None:
+    """Make the offer of the columns that a LEFT JOIN has found; the id or the value is None if it has not."""
+    if coin[0] is None:
+        return None
+    return make_offer(
+        coin=cast("CoinFields", coin),
+        current=None if current[0] is None else cast("PriceFields", current),
+        shop_is_closed=shop_is_closed,
+    )
 
 
 def has_many_held_orders(*, customer_id: int) -> bool:

@@ -19,8 +19,8 @@ from wallets.services.ledger.locking import lock_dollar_wallet
 from wallets.services.ledger.moving import Movement, credit
 
 
-def cancel_order(*, customer: Principal, order_id: int, now: datetime) -> Order:
-    """Cancel an order that settlement has not claimed, and refund its charge.
+def cancel_order(*, customer: Principal, order_id: int, now: datetime | None = None) -> Order:
+    """Cancel an order that settlement has not claimed, and refund its charge. Tests give a moment as `now`.
 
     Raises NotFound, OrderNotCancellable, AccountFrozen, TokenInvalid.
     """
@@ -33,8 +33,9 @@ def cancel_order(*, customer: Principal, order_id: int, now: datetime) -> Order:
 
 @retried_on_conflict
 @transaction.atomic(durable=True)
-def _cancel(*, customer: Principal, order_id: int, now: datetime) -> Order:
+def _cancel(*, customer: Principal, order_id: int, now: datetime | None) -> Order:
     wallet = lock_dollar_wallet(principal=customer)
+    now = now or wallet.now
     order = _lock_waiting_order(customer_id=wallet.owner_id, order_id=order_id)
     order.state = OrderState.CANCELLED
     order.cancelled_at = now

@@ -12,8 +12,8 @@ from django.db import transaction
 from trading import jobs, pools
 from trading.exceptions import AboveMaximum, AmountOffStep, BelowMinimum, TooManyHeld, UnknownCoin
 from trading.metrics import count_placed
-from trading.models import Order, OrderState, Review
-from trading.offers import Offer, OfferAndPool, read_offer_and_pool
+from trading.models import Order, OrderState, Review, is_coin_name
+from trading.offers import Offer
 from trading.pool_rules import joins_pool, reaches_threshold
 from trading.risk import Breach, find_breach
 from trading.rounding import amount_for, charge_for
@@ -53,20 +53,18 @@ class PlacedOrder:
     pool_total: Decimal | None = None
 
 
-def place_order(*, buyer: Principal, order_request: OrderRequest, now: datetime) -> PlacedOrder:
+def place_order(*, buyer: Principal, order_request: OrderRequest, now: datetime | None = None) -> PlacedOrder:
     """Sell a coin to `buyer` at the current price.
 
     The order, its charge and the job that claims the order commit together or not at all. An order that breaks
-    a risk rule is charged too, and held for a review by staff.
+    a risk rule is charged too, and held for a review by staff. The price is read after the wallet is locked, and the
+    moment that counts is that of the lock, by Postgres' clock; tests give another one as `now`.
 
     Raises UnknownCoin, PriceUnavailable, BelowMinimum, AboveMaximum, AmountOffStep, InsufficientFunds, TooManyHeld,
     AccountFrozen, TokenInvalid, IdempotencyKeyReused.
     """
-    try:
-        offered = read_offer_and_pool(coin_name=order_request.coin_name)
-    except UnknownCoin:  # no longer sold, but a repeated request still gets its earlier order
-        return _replay_or_refuse(buyer=buyer, order_request=order_request, now=now)
-    placed = _place(buyer=buyer, order_request=order_request, offered=offered, now=now)
+    pool_total = _read_pool_counter(order_request.coin_name)
+    placed = _place(buyer=buyer, order_request=order_request, pool_total=pool_total, now=now)
     failpoints.reach("order.committed")
     add_to_log_context(order_id=placed.order.pk)
     if placed.replayed:
@@ -77,33 +75,33 @@ def place_order(*, buyer: Principal, order_request: OrderRequest, now: datetime)
 
 @retried_on_conflict
 @transaction.atomic(durable=True)
-def _place(*, buyer: Principal, order_request: OrderRequest, offered: OfferAndPool, now: datetime) -> PlacedOrder:
+def _place(
+    *, buyer: Principal, order_request: OrderRequest, pool_total: Decimal | None, now: datetime | None
+) -> PlacedOrder:
     wallet = lock_dollar_wallet(principal=buyer)
-    context = read_order_context(customer_id=wallet.owner_id, key=order_request.key, now=now)
+    now = now or wallet.now
+    context = read_order_context(
+        customer_id=wallet.owner_id, coin_name=order_request.coin_name, key=order_request.key, now=now
+    )
     if earlier := _find_earlier(context, key=order_request.key):
         return earlier
-    order, breach = _make_order(wallet, order_request, offer=offered.offer, context=context, now=now)
-    claim_now = breach is None and is_to_be_claimed(order, pool_total=offered.pool_total)
+    offer = context.offer
+    if offer is None:
+        raise UnknownCoin
+    order, breach = _make_order(wallet, order_request, offer=offer, context=context, now=now)
+    claim_now = breach is None and is_to_be_claimed(order, pool_total=pool_total)
     _write(order, claim_now=claim_now)
     if breach:
         logger.warning("order %s is held: %s", order.pk, breach.grounds, extra={"order_id": order.pk})
         Review.objects.create(order=order, customer_id=order.customer_id, rule=breach.rule, grounds=breach.grounds)
     debit(wallet=wallet, movement=_charge_of(order))
     failpoints.reach("order.debited")
-    return PlacedOrder(order=order, coin_name=offered.offer.name, replayed=False, job_deferred=claim_now)
+    return PlacedOrder(order=order, coin_name=offer.name, replayed=False, job_deferred=claim_now)
 
 
-@retried_on_conflict
-@transaction.atomic(durable=True)
-def _replay_or_refuse(*, buyer: Principal, order_request: OrderRequest, now: datetime) -> PlacedOrder:
-    if order_request.key is None:
-        raise UnknownCoin
-    wallet = lock_dollar_wallet(principal=buyer)
-    context = read_order_context(customer_id=wallet.owner_id, key=order_request.key, now=now)
-    earlier = _find_earlier(context, key=order_request.key)
-    if earlier is None:
-        raise UnknownCoin
-    return earlier
+def _read_pool_counter(coin_name: str) -> Decimal | None:
+    """Return the pool's total according to its counter, which tells only whether to look into the pool now."""
+    return pools.read_counter(coin_name=coin_name) if is_coin_name(coin_name) else None
 
 
 def _find_earlier(context: OrderContext, *, key: IdempotencyKey | None) -> PlacedOrder | None:

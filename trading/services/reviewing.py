@@ -11,7 +11,7 @@ from trading import jobs, pools
 from trading.exceptions import OrderNotHeld, OwnOrder
 from trading.metrics import count_closed_after_commit
 from trading.models import Order, OrderState, Review, ReviewDecision
-from trading.offers import OfferAndPool, read_offer_and_pool
+from trading.offers import load_offer
 from trading.selectors.orders import get_held_order
 from trading.services.placing import is_to_be_claimed
 from wallets.models import User
@@ -34,11 +34,11 @@ def release_held_order(*, order_id: int, decided_by: User, note: str, now: datet
     Raises UnknownCoin or PriceUnavailable if the coin has no current price; the order then stays held.
     """
     held = _get_order_of_another(order_id=order_id, decided_by=decided_by)
-    offered = read_offer_and_pool(coin_name=held.coin.name)
-    price = offered.offer.ensure_sellable(now=now)
+    price = load_offer(coin_name=held.coin.name).ensure_sellable(now=now)
     if _has_moved(price, since=held.price):
         return _refund(held, reason=PRICE_MOVED, decided_by=decided_by, note=note, now=now)
-    return _release(held, offered=offered, decided_by=decided_by, note=note, now=now)
+    pool_total = pools.read_counter(coin_name=held.coin.name)
+    return _release(held, pool_total=pool_total, decided_by=decided_by, note=note, now=now)
 
 
 def refund_held_order(*, order_id: int, decided_by: User, note: str, now: datetime) -> Order:
@@ -61,7 +61,7 @@ def _has_moved(price: Decimal, *, since: Decimal) -> bool:
 
 @retried_on_conflict
 @transaction.atomic(durable=True)
-def _release(held: Order, *, offered: OfferAndPool, decided_by: User, note: str, now: datetime) -> Order:
+def _release(held: Order, *, pool_total: Decimal | None, decided_by: User, note: str, now: datetime) -> Order:
     _leave_hold(
         held,
         state=OrderState.POOLED if held.is_pooled else OrderState.PENDING,
@@ -69,7 +69,7 @@ def _release(held: Order, *, offered: OfferAndPool, decided_by: User, note: str,
         reason=None,
     )
     _decide(held, decision=ReviewDecision.RELEASED, decided_by=decided_by, note=note, now=now)
-    if is_to_be_claimed(held, pool_total=offered.pool_total):
+    if is_to_be_claimed(held, pool_total=pool_total):
         jobs.request_claim(coin_id=held.coin_id)
     if held.is_pooled:
         transaction.on_commit(lambda: pools.add(coin_name=held.coin.name, amount=held.charge))

@@ -1,9 +1,17 @@
--- Sums up the customer's orders within the risk window, and finds the order of any age with the same key.
+-- Sums up the customer's orders within the risk window, finds the order of any age with the same key, and reads the
+-- coin's limits and price. The last ones are here, not in Redis, because they decide what is paid: whoever can write to
+-- Redis could forge them or bring old ones back. They cost an order nothing but three rows more in this statement.
 -- LIMIT bounds the cost: one order above the rule's limit breaks the rule, and further orders change nothing.
 SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempotency_key = %(key)s),
-       count(*),
-       count(*) FILTER (WHERE state = 'cancelled'),
-       coalesce(sum(total_price) FILTER (WHERE state NOT IN ('cancelled', 'refunded')), 0)
-  FROM (SELECT state, total_price FROM trading_order
-         WHERE customer_id = %(customer)s AND created_at > %(since)s
-         ORDER BY created_at DESC, id DESC LIMIT %(most)s) recent
+       recent.count, recent.cancels, recent.charge,
+       coin.id, coin.name, coin.title, coin.minimum, coin.maximum, coin.step, coin.fixed_price,
+       price.value, price.source, price.read_at, price.suspended_at,
+       EXISTS (SELECT FROM trading_shop WHERE NOT is_open)
+  FROM (SELECT count(*) AS count,
+               count(*) FILTER (WHERE state = 'cancelled') AS cancels,
+               coalesce(sum(total_price) FILTER (WHERE state NOT IN ('cancelled', 'refunded')), 0) AS charge
+          FROM (SELECT state, total_price FROM trading_order
+                 WHERE customer_id = %(customer)s AND created_at > %(since)s
+                 ORDER BY created_at DESC, id DESC LIMIT %(most)s) latest) recent
+  LEFT JOIN trading_coin coin ON coin.name = %(coin)s AND coin.is_sold
+  LEFT JOIN trading_coinprice price ON price.coin_id = coin.id

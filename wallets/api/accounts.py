@@ -1,11 +1,11 @@
 """Sign-up, sign-in and sign-out over HTTP."""
 
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja import Router, Status
 
 from wallets.exceptions import HashingBusy, InvalidCredentials, TokenInvalid, UsernameTaken
 from wallets.problems import answers
+from wallets.runtime import clock
 from wallets.schemas.accounts import Credentials, RefreshRequest, Registration, Tokens
 from wallets.services import accounts, tokens
 from wallets.services.addresses import remember_address
@@ -30,7 +30,7 @@ def register(request: HttpRequest, body: Registration) -> Status[tokens.TokenPai
         username=body.username,
         password=body.password,
         email=body.email,
-        now=timezone.now(),
+        now=clock.now(),
         address=caller(request),
     )
     return Status(201, pair)
@@ -47,7 +47,7 @@ def login(request: HttpRequest, body: Credentials) -> tokens.TokenPair:
     """Exchanges username and password for tokens. Attempts are limited by account and by address."""
     with counted_sign_in(request, username=body.username, limits=OF_CUSTOMERS):
         return accounts.sign_in(
-            username=body.username, password=body.password, now=timezone.now(), address=caller(request)
+            username=body.username, password=body.password, now=clock.now(), address=caller(request)
         )
 
 
@@ -61,7 +61,7 @@ def login(request: HttpRequest, body: Credentials) -> tokens.TokenPair:
 def refresh(request: HttpRequest, body: RefreshRequest) -> tokens.TokenPair:
     """Exchanges a refresh token for a new pair. The old token becomes invalid; its reuse ends the sign-in."""
     signed_in = limit_refresh(request, refresh=body.refresh)
-    now = timezone.now()
+    now = clock.now()
     pair = tokens.rotate_refresh_token(refresh=body.refresh, now=now)
     remember_address(user_id=signed_in.user_id, address=caller(request), now=now)
     return pair
@@ -76,5 +76,5 @@ def refresh(request: HttpRequest, body: RefreshRequest) -> tokens.TokenPair:
 )
 def logout(request: HttpRequest, body: RefreshRequest) -> Status[None]:
     """Ends the sign-in that the refresh token belongs to."""
-    tokens.sign_out(refresh=body.refresh, user_id=caller(request).user_id, now=timezone.now())
+    tokens.sign_out(refresh=body.refresh, user_id=caller(request).user_id, now=clock.now())
     return Status(204, None)

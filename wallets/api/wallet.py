@@ -1,7 +1,6 @@
 """The dollar wallet over HTTP."""
 
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from ninja import Router
 
 from wallets.exceptions import DepositsClosed, IdempotencyKeyReused, InsufficientFunds, NotFound
@@ -41,7 +40,7 @@ def wallet(request: HttpRequest) -> Body:
 def deposit(request: HttpRequest, response: HttpResponse, body: CashRequest, idempotency: IdempotencyHeader) -> Body:
     """Adds dollars to the wallet, if the server allows customers to deposit by themselves, as in a sandbox."""
     key = idempotency_key(key=idempotency, request={"amount": body.amount})
-    moved = cash.deposit(principal=caller(request), amount=body.amount, key=key, now=timezone.now())
+    moved = cash.deposit(principal=caller(request), amount=body.amount, key=key)
     mark_replayed(response, replayed=moved.replayed)
     return {"balance": moved.balance}
 
@@ -56,6 +55,6 @@ def deposit(request: HttpRequest, response: HttpResponse, body: CashRequest, ide
 def withdraw(request: HttpRequest, response: HttpResponse, body: CashRequest, idempotency: IdempotencyHeader) -> Body:
     """Takes dollars out of the wallet."""
     key = idempotency_key(key=idempotency, request={"amount": body.amount})
-    moved = cash.withdraw(principal=caller(request), amount=body.amount, key=key, now=timezone.now())
+    moved = cash.withdraw(principal=caller(request), amount=body.amount, key=key)
     mark_replayed(response, replayed=moved.replayed)
     return {"balance": moved.balance}

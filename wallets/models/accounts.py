@@ -7,12 +7,14 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Lower
 
+from wallets.runtime import clock
 from wallets.runtime.hashing import hashing_slot
 
 
 class User(AbstractUser):
     """A customer or a member of staff."""
 
+    date_joined = models.DateTimeField("date joined", default=clock.now)
     # Incremented to make all earlier tokens of the user invalid.
     token_version = models.PositiveIntegerField(default=0)
 

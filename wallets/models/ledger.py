@@ -8,6 +8,7 @@ from django.db.models.functions import Round
 
 from wallets.models.accounts import User
 from wallets.money import USD
+from wallets.runtime import clock
 from wallets.runtime.constraints import is_number
 
 
@@ -38,7 +39,7 @@ class Wallet(models.Model):
     role = models.CharField(max_length=16, choices=WalletRole.choices)
     balance = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
     frozen = models.BooleanField(default=False)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         constraints = [

@@ -3,29 +3,40 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from wallets.runtime.redis_store import with_redis
+from wallets.runtime.redis_store import LONGEST_TEXT, with_redis
 
 # ARGV holds, for each counter, its lifetime in seconds and its limit. A call that exceeds a limit is refused, so the
-# counters after that one are only read. So are the keys after the counters.
-_COUNT_AND_READ: Final = """
-local answers, counters, exceeded = {}, #ARGV / 2, false
+# counters after that one are only read. So are the keys after the counters. A counter that is no positive number, and a
+# text that is none or too long, count as missing: anything may stand in Redis.
+_COUNT_AND_READ: Final = f"""
+local answers, counters, exceeded = {{}}, #ARGV / 2, false
 for i = 1, counters do
     if exceeded then
-        answers[i] = redis.call('GET', KEYS[i]) or 0
+        local text = redis.pcall('GETRANGE', KEYS[i], 0, 20)
+        answers[i] = type(text) == 'string' and tonumber(text) or 0
     else
-        answers[i] = redis.call('INCR', KEYS[i])
-        if answers[i] == 1 then redis.call('EXPIRE', KEYS[i], ARGV[2 * i - 1]) end
-        exceeded = answers[i] > tonumber(ARGV[2 * i])
+        local count = redis.pcall('INCR', KEYS[i])
+        if type(count) ~= 'number' or count < 1 then
+            redis.call('SET', KEYS[i], 1)
+            count = 1
+        end
+        if count == 1 then redis.call('EXPIRE', KEYS[i], ARGV[2 * i - 1]) end
+        answers[i] = count
+        exceeded = count > tonumber(ARGV[2 * i])
     end
 end
-for i = counters + 1, #KEYS do answers[i] = redis.call('GET', KEYS[i]) end
+for i = counters + 1, #KEYS do
+    local text = redis.pcall('GETRANGE', KEYS[i], 0, {LONGEST_TEXT})
+    answers[i] = type(text) == 'string' and text ~= '' and text
+end
 return answers
 """
 
 # A counter may have expired since the call was counted; then there is nothing to take back.
 _TAKE_BACK: Final = """
 for i = 1, #KEYS do
-    if tonumber(redis.call('GET', KEYS[i]) or 0) > 0 then redis.call('DECR', KEYS[i]) end
+    local text = redis.pcall('GETRANGE', KEYS[i], 0, 20)
+    if type(text) == 'string' and (tonumber(text) or 0) > 0 then redis.pcall('DECR', KEYS[i]) end
 end
 """
 

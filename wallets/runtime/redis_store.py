@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar, cast
 
 import redis
 from django.conf import settings
@@ -22,6 +22,9 @@ from wallets.runtime.lost_connections import is_lost, was_refused
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+LONGEST_TEXT: Final = 4 * 1024 * 1024
+"""Characters that are read of a value, whatever it holds."""
 
 
 class RedisAway(Exception):
@@ -74,6 +77,16 @@ def _run(command: Callable[["redis.Redis"], T]) -> T:
         raise
 
 
+def read_text(client: "redis.Redis", key: str) -> str | None:
+    """Read a text of at most LONGEST_TEXT characters; None if the key is missing or holds something else."""
+    try:
+        text = client.getrange(key, 0, LONGEST_TEXT)
+    except redis.ResponseError:
+        client.delete(key)
+        return None
+    return cast("str", text) or None
+
+
 _own = threading.local()
 
 
@@ -104,5 +117,6 @@ def open_client() -> "redis.Redis":
         retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
         health_check_interval=0,
         decode_responses=True,
+        encoding_errors="replace",  # whatever somebody has written there: no reader believes it
         single_connection_client=True,
     )

@@ -25,9 +25,12 @@ class CashMovement:
     replayed: bool
 
 
-def deposit(*, principal: Principal, amount: Decimal, key: IdempotencyKey | None, now: datetime) -> CashMovement:
+def deposit(
+    *, principal: Principal, amount: Decimal, key: IdempotencyKey | None, now: datetime | None = None
+) -> CashMovement:
     """Credit `amount` US dollars without proof of payment, if the configuration allows self-service deposits.
 
+    The movement is dated by Postgres' clock; tests give a moment as `now`.
     Raises DepositsClosed, AccountFrozen, IdempotencyKeyReused.
     """
     if not settings.DEPOSITS.self_service:
@@ -35,8 +38,13 @@ def deposit(*, principal: Principal, amount: Decimal, key: IdempotencyKey | None
     return _move_cash(principal=principal, amount=amount, kind=TransactionKind.DEPOSIT, key=key, now=now)
 
 
-def withdraw(*, principal: Principal, amount: Decimal, key: IdempotencyKey | None, now: datetime) -> CashMovement:
-    """Pay `amount` US dollars out. Raises InsufficientFunds, AccountFrozen, IdempotencyKeyReused."""
+def withdraw(
+    *, principal: Principal, amount: Decimal, key: IdempotencyKey | None, now: datetime | None = None
+) -> CashMovement:
+    """Pay `amount` US dollars out, dated as a deposit is.
+
+    Raises InsufficientFunds, AccountFrozen, IdempotencyKeyReused.
+    """
     return _move_cash(principal=principal, amount=amount, kind=TransactionKind.WITHDRAWAL, key=key, now=now)
 
 
@@ -65,7 +73,7 @@ def _move_cash(
     amount: Decimal,
     kind: TransactionKind,
     key: IdempotencyKey | None,
-    now: datetime,
+    now: datetime | None,
 ) -> CashMovement:
     wallet = lock_dollar_wallet(principal=principal)
     if key and (earlier := _find_by_key(owner_id=wallet.owner_id, kind=kind, key=key)):
@@ -75,7 +83,7 @@ def _move_cash(
         kind=kind,
         house=WalletRole.FUNDING,
         reference=f"{kind}:{uuid.uuid4()}",
-        created_at=now,
+        created_at=now or wallet.now,
         key=key,
     )
     if kind is TransactionKind.DEPOSIT:

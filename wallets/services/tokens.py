@@ -1,6 +1,5 @@
 """Access and refresh tokens (JSON Web Tokens, RFC 7519). The refresh tokens of one sign-in form a family."""
 
-import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,12 +8,13 @@ from typing import Any
 
 from django.db import transaction
 from ninja_jwt.exceptions import TokenError
-from ninja_jwt.tokens import AccessToken, RefreshToken
 
 from wallets.exceptions import TokenInvalid
 from wallets.models import TokenFamily, User
+from wallets.runtime import clock
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.accounts import Principal
+from wallets.services.dated_tokens import AccessToken, RefreshToken
 
 _VERSION_CLAIM = "version"
 _FAMILY_CLAIM = "family"
@@ -44,7 +44,7 @@ def start_token_family(*, user: User, now: datetime) -> TokenPair:
 def read_access_token(token: str) -> Principal:
     """Return the customer named in the token's signed claims, without a query. Raises TokenInvalid."""
     principal, expires_at = _verify_access_token(token)
-    if expires_at <= time.time():
+    if expires_at <= clock.now().timestamp():
         raise TokenInvalid
     return principal
 

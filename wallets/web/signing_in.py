@@ -14,9 +14,9 @@ from typing import Final
 
 from django.db import Error as DatabaseError
 from django.http import HttpRequest
-from django.utils import timezone
 
 from wallets.exceptions import TokenInvalid
+from wallets.runtime import clock
 from wallets.runtime.hashing import hashing_slot
 from wallets.selectors.addresses import is_known_address
 from wallets.services.tokens import SignedIn, read_refresh_token
@@ -65,7 +65,7 @@ def counted_sign_in(request: HttpRequest, *, username: str, limits: SignInLimits
 
     @cache
     def is_known() -> bool:
-        return is_known_address(username=username, address=address, now=timezone.now())
+        return is_known_address(username=username, address=address, now=clock.now())
 
     exceeded = [usage for usage in limits_counted(request) if usage.exceeded]
     if exceeded and not is_known():

@@ -12,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 from exchange_site.database.role_check import refuse_unfit_role
 from exchange_site.metrics.workers import serve_metrics
 from settlement.venues.registry import load_markets
+from wallets.runtime import clock
 from wallets.runtime.postgres.connections import KeptAsyncConnection, refuse_unfit
 
 # By default a worker may take half a minute to notice that its connections were cut, and does nothing meanwhile.
@@ -28,6 +29,7 @@ class Command(ProcrastinateCommand):
                 "EXCHANGE_API_KEY and EXCHANGE_API_SECRET must be set: a worker buys what the shop sells."
             )
         refuse_unfit_role()
+        clock.keep_measured()
         load_markets()
         if settings.METRICS.worker_port:
             serve_metrics(port=settings.METRICS.worker_port)

@@ -3,12 +3,12 @@ from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 from rich.console import Console
 
 from exchange_site.seeding.coins import SEED_COINS, seed_coin, seed_unlisted_coin
 from exchange_site.seeding.customers import next_customer_numbers, seed_admin, seed_customer
 from trading.models import Coin
+from wallets.runtime.clock import database_now
 from wallets.runtime.progress import make_progress
 
 
@@ -31,11 +31,11 @@ class Command(BaseCommand):
             return
         with make_progress(Console(file=cast("IO[str]", self.stdout))) as progress:
             for seed in progress.track(SEED_COINS, description="coins"):
-                seed_coin(seed=seed, now=timezone.now())
+                seed_coin(seed=seed, now=database_now())
             # The administrator's password is public, so there is no such account in production.
             for _once in progress.track(range(1 if settings.DEBUG else 0), description="admin"):
-                seed_admin(now=timezone.now())
+                seed_admin(now=database_now())
             for number in progress.track(range(1, options["crypto"] + 1), description="more coins"):
                 seed_unlisted_coin(number=number)
             for number in progress.track(next_customer_numbers(count=options["user"]), description="customers"):
-                seed_customer(number=number, now=timezone.now())
+                seed_customer(number=number, now=database_now())

@@ -5,7 +5,6 @@ from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
@@ -13,6 +12,7 @@ from settlement.models import Finding
 from settlement.services.reconciling.comparing import Reconciliation, reconcile
 from settlement.venues.registry import get_venue
 from trading.models import Coin
+from wallets.runtime.clock import database_now
 from wallets.runtime.progress import make_progress
 
 _FINDINGS_OPEN = 1
@@ -36,7 +36,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         console = Console(file=cast("IO[str]", self.stdout), width=160)
-        now = timezone.now()
+        now = database_now()
         with make_progress(console, is_quiet=options["quiet"]) as progress:
 
             def track(coins: list[Coin]) -> Iterable[Coin]:

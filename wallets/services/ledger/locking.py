@@ -5,6 +5,7 @@ All code locks in one order: a coin's inventory, then customers' wallets by prim
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from wallets.exceptions import AccountFrozen, NotFound, TokenInvalid
@@ -16,11 +17,16 @@ from wallets.selectors.accounts import Principal
 
 @dataclass(kw_only=True)
 class LockedWallet:
-    """A customer's dollar wallet, locked by the current database transaction."""
+    """A customer's dollar wallet, locked by the current database transaction.
+
+    `now` is the moment by Postgres' clock at which the lock was obtained. Whatever moves the wallet's money is judged
+    and dated by it, never by the clock of a host.
+    """
 
     id: int
     owner_id: int
     balance: Decimal
+    now: datetime
 
 
 def lock_dollar_wallet(*, principal: Principal) -> LockedWallet:
@@ -31,12 +37,12 @@ def lock_dollar_wallet(*, principal: Principal) -> LockedWallet:
     found = sql.fetch_one("wallets.lock_dollar_wallet", asset=USD, owner=principal.user_id)
     if found is None:
         raise NotFound("This account has no wallet.")
-    wallet_id, balance, frozen, is_active, token_version = found
+    wallet_id, balance, frozen, is_active, token_version, now = found
     if not is_active or token_version != principal.token_version:
         raise TokenInvalid
     if frozen:
         raise AccountFrozen
-    return LockedWallet(id=wallet_id, owner_id=principal.user_id, balance=balance)
+    return LockedWallet(id=wallet_id, owner_id=principal.user_id, balance=balance, now=now)
 
 
 def lock_customer_wallets(*, asset: str, customer_ids: Sequence[int]) -> None:

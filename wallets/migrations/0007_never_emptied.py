@@ -11,6 +11,6 @@ EMPTIED = "DROP TRIGGER transactions_are_never_emptied ON wallets_transaction;"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("wallets", "0005_known_addresses")]
+    dependencies = [("wallets", "0006_stored_times")]
 
     operations = [migrations.RunSQL(sql=NEVER_EMPTIED, reverse_sql=EMPTIED)]
