@@ -286,7 +286,11 @@ class TestOwnOrder:
         with pytest.raises(IntegrityError, match="nobody_decides_about_their_own_order"), transaction.atomic():
             Review.objects.filter(order=held).update(**decided)
         other = User.objects.create_user("other")
-        with pytest.raises(IntegrityError, match="nobody_decides_about_their_own_order"), transaction.atomic():
+        with (
+            by_owner(),
+            pytest.raises(IntegrityError, match="nobody_decides_about_their_own_order"),
+            transaction.atomic(),
+        ):
             Review.objects.filter(order=held).update(customer=other, **decided)
         assert Review.objects.get().decision is None
 
