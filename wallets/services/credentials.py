@@ -1,4 +1,6 @@
-"""Changes passwords; no other code does."""
+"""Changes passwords and ends sessions; no other code does either."""
+
+from django.db.models import F
 
 from wallets.models import User
 
@@ -12,3 +14,8 @@ def change_password(*, user: User, password: str | None) -> None:
     user.set_password(password)
     user.save(update_fields=["password"])
     user.refresh_from_db(fields=["token_version"])
+
+
+def end_sessions(*, username: str) -> None:
+    """End every session of a user, without a change of the password; do nothing if the user does not exist."""
+    User.objects.filter(username=username).update(token_version=F("token_version") + 1)
