@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -25,8 +25,13 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from exchange_site.configuration import Configuration
+from exchange_site.database.role_check import refuse_unfit_role
+from exchange_site.front.listening import serve_process
 from exchange_site.seeding.published import refuse_published_password
 from wallets.runtime.postgres.connections import KeptConnection
+
+if TYPE_CHECKING:
+    from exchange_site.front.reception import Reception
 
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 _GRACE_SECONDS: Final = 10
@@ -38,23 +43,33 @@ def main() -> None:
     """Serve until SIGTERM, then finish the requests under way."""
     serving = Configuration.read_or_exit(os.environ).serving
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
+    refuse_unfit_role()
     refuse_published_password()
     with _folder_of_metrics():
         Granian(
-            "exchange_site.serve:load",
+            "exchange_site.serve:load_reception",
             factory=True,
             address=serving.bind_address,
             port=serving.port,
-            interface=Interfaces.WSGI,
+            interface=Interfaces.RSGI,
             http=HTTPModes.http1,
-            http1_settings=HTTP1Settings(max_buffer_size=64 * 1024),
+            http1_settings=HTTP1Settings(
+                header_read_timeout=round(serving.request_timeout.total_seconds() * 1000), max_buffer_size=64 * 1024
+            ),
             websockets=False,
             workers=serving.web_workers,
-            blocking_threads=serving.web_threads,
             respawn_failed_workers=True,
             workers_kill_timeout=_GRACE_SECONDS,
             log_level=LogLevels.warning,
-        ).serve()
+        ).serve(spawn_target=serve_process)
+
+
+def load_reception() -> "Reception":
+    """Load the application in a worker, and the reception that hands requests to its threads."""
+    application = load()
+    from exchange_site.front.reception import Reception
+
+    return Reception(application)
 
 
 def load() -> Callable[..., Any]:
@@ -95,7 +110,7 @@ _held = threading.local()
 
 
 def _close_with_thread(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Close a connection when its thread ends. Granian ends idle threads, and Django leaves their connections open."""
+    """Close a connection when its thread ends: Django would leave it open."""
     setattr(_held, connection.alias, _Closing(connection.connection))
 
 

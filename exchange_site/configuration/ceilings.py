@@ -50,6 +50,16 @@ def _seconds_rule(variable: str, group: str, field: str, most: int) -> Rule:
 
 CEILINGS: Final = (
     rule(
+        "REQUEST_TIMEOUT_SECONDS",
+        "must be at most 300: unfinished requests keep their connections as long.",
+        lambda given: given.serving.request_timeout > timedelta(minutes=5),
+    ),
+    rule(
+        "WEB_QUEUE_SECONDS",
+        "must be at most 60: callers have gone long before.",
+        lambda given: given.serving.queue_timeout > timedelta(minutes=1),
+    ),
+    rule(
         "PRICE_MAX_AGE_SECONDS",
         "must be at most 3600: customers would buy at a price that the market left long ago.",
         lambda given: given.prices.max_age > timedelta(hours=1),

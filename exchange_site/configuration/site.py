@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.kinds import Count, LogLevel, Names, Networks, Port, Zone
+from exchange_site.configuration.kinds import Count, LogLevel, Names, Networks, Port, Seconds, Zone
 from exchange_site.configuration.variables import PARSED, Group, variable
 
 DEVELOPMENT_SECRET: Final = "development-only-secret-do-not-use-in-production-0000"  # noqa: S105  refused where DEBUG is off
@@ -80,6 +80,18 @@ class Serving(Group):
         "threads of one process, each with one request at a time and one connection to Postgres;"
         " raise it if the database is far away",
         unit="threads",
+    )
+    web_queue: Count = variable(
+        "WEB_QUEUE", "200", "requests of one process that may wait for a thread; more get 503", unit="requests"
+    )
+    queue_timeout: Seconds = variable(
+        "WEB_QUEUE_SECONDS", "10", "time that a request may wait for a thread; after it, 503", unit="seconds"
+    )
+    request_timeout: Seconds = variable(
+        "REQUEST_TIMEOUT_SECONDS",
+        "10",
+        "time in which a request's headers must arrive, and then its body; an idle connection is closed after it",
+        unit="seconds",
     )
 
 

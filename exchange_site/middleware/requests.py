@@ -35,9 +35,7 @@ class RequestRecord:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         begun = time.perf_counter()
-        request_id = request.headers.get("X-Request-ID", "")
-        if not _PLAIN_ID.fullmatch(request_id):
-            request_id = uuid.uuid4().hex
+        request_id = choose_request_id(request.headers.get("X-Request-ID", ""))
         with log_context(request_id=request_id):
             response = self.get_response(request)
             response["X-Request-ID"] = request_id
@@ -45,21 +43,29 @@ class RequestRecord:
         return response
 
 
+def choose_request_id(given: str) -> str:
+    """Return the caller's id if it has a plain form, else a new id."""
+    return given if _PLAIN_ID.fullmatch(given) else uuid.uuid4().hex
+
+
 def _record(request: HttpRequest, response: HttpResponse, *, seconds: float) -> None:
     route = request.resolver_match.route if request.resolver_match else "unknown"
-    method = request.method if request.method in _METHODS else "other"
-    REQUEST_SECONDS.labels(method, f"/{route}", response.status_code).observe(seconds)
-    customer = getattr(request, "auth", None)
+    customer = getattr(getattr(request, "auth", None), "user_id", None)
+    record_answer(
+        method=request.method or "", route=route, status=response.status_code, seconds=seconds, customer_id=customer
+    )
+
+
+def record_answer(*, method: str, route: str, status: int, seconds: float, customer_id: int | None = None) -> None:
+    """Count an answer and write its log line."""
+    method = method if method in _METHODS else "other"
+    REQUEST_SECONDS.labels(method, f"/{route}", status).observe(seconds)
     access_log.info(
         "%s /%s %s",
         method,
         route,
-        response.status_code,
-        extra={
-            "status": response.status_code,
-            "duration_ms": round(seconds * 1000, 1),
-            "customer_id": getattr(customer, "user_id", None),
-        },
+        status,
+        extra={"status": status, "duration_ms": round(seconds * 1000, 1), "customer_id": customer_id},
     )
 
 

@@ -13,6 +13,7 @@ POSTGRES = configuration.postgres
 PRICES = configuration.prices
 REDIS = configuration.redis
 RISK = configuration.risk
+SERVING = configuration.serving
 SETTLEMENT = configuration.settlement
 SIGN_IN = configuration.sign_in
 TO_DO = configuration.to_do

@@ -84,6 +84,8 @@ DANGEROUS = [
     ({"ORDER_AGGREGATION_THRESHOLD": "1000000"}, "ORDER_AGGREGATION_THRESHOLD"),
     ({"POOL_MAX_AGE_SECONDS": "31536000"}, "POOL_MAX_AGE_SECONDS"),
     ({"PRICE_MAX_AGE_SECONDS": "86400"}, "PRICE_MAX_AGE_SECONDS"),
+    ({"REQUEST_TIMEOUT_SECONDS": "3600"}, "REQUEST_TIMEOUT_SECONDS"),
+    ({"WEB_QUEUE_SECONDS": "3600"}, "WEB_QUEUE_SECONDS"),
     ({"PRICE_CACHE_SECONDS": "3600"}, "PRICE_CACHE_SECONDS"),
     ({"PRICE_MAX_AGE_SECONDS": "10", "PRICE_CACHE_SECONDS": "30"}, "PRICE_CACHE_SECONDS"),
     ({"PRICE_DEVIATION_LIMIT": "1000"}, "PRICE_DEVIATION_LIMIT"),
@@ -261,7 +263,7 @@ class TestGroups:
     def test_do_not_print_secrets(self):
         secrets = {name: f"hidden-{name}" for name in VARIABLES if re.search("SECRET|PASSWORD|TOKEN$|API_KEY", name)}
         secrets.pop("REFUSE_COMMON_PASSWORDS")
-        assert len(secrets) == 8
+        assert len(secrets) == 9
         urls = {
             "DATABASE_URL": "postgres://u:hidden-POSTGRES_PASSWORD@h",
             "REDIS_URL": "redis://u:hidden-REDIS_PASSWORD@h",

@@ -105,6 +105,7 @@ class TestCompose:
             "SECRET_KEY",
             "JWT_SECRET_KEY",
             "POSTGRES_PASSWORD",
+            "POSTGRES_OWNER_PASSWORD",
             "REDIS_PASSWORD",
             "METRICS_TOKEN",
             "ALLOWED_HOSTS",
@@ -142,6 +143,16 @@ class TestCompose:
     def test_gives_the_venues_keys_only_to_the_worker(self):
         holders = {name for name in DJANGO_SERVICES if "EXCHANGE_API_SECRET" in declared_environment(name)}
         assert holders == {"worker"}
+
+    def test_lets_only_the_migrations_know_the_owner_of_the_database(self, prepared):
+        services = compose_file(prepared)["services"]
+        holders = {
+            name
+            for name, service in services.items()
+            if prepared["POSTGRES_OWNER_PASSWORD"] in service["environment"].values()
+        }
+        assert holders == {"migrate", "postgres"}
+        assert services["web"]["environment"]["POSTGRES_USER"] != "postgres"
 
     def test_publishes_only_ports_of_the_proxy_and_prometheus_and_only_locally(self, prepared):
         services = compose_file(prepared)["services"]
@@ -193,7 +204,7 @@ class TestPrepareCompose:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         values = read_env(file)
         made = [values[name] for name in values if name.endswith(("_KEY", "_PASSWORD", "_TOKEN")) and values[name]]
-        assert len(made) == len(set(made)) == 5
+        assert len(made) == len(set(made)) == 6
         assert all(re.fullmatch("[0-9a-f]{64}", value) for value in made)
 
     def test_does_not_overwrite_a_file(self, tmp_path):

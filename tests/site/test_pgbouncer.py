@@ -15,6 +15,7 @@ from django.db import connection
 from exchange_site.stack.processes import PROJECT, free_port, start
 from settlement.verification import verify_everything
 from tests.conftest import make_coin
+from tests.owner import owner_parameters
 from tests.processes import at_once, stopped, wait_for
 from trading.models import Order
 
@@ -74,9 +75,7 @@ def buy(api, shopper):
 @contextmanager
 def administrator():
     """Yield a connection to Postgres itself, beside the test's database."""
-    names = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password"}
-    where = {name: connection.settings_dict[setting] for setting, name in names.items()}
-    with psycopg.connect(dbname="postgres", autocommit=True, **where) as line:
+    with psycopg.connect(**owner_parameters() | {"dbname": "postgres"}, autocommit=True) as line:
         yield line
 
 

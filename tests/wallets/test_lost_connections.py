@@ -10,6 +10,7 @@ import redis
 from django.db import DatabaseError, OperationalError, connection, transaction
 
 from settlement.verification import verify_everything
+from tests.owner import owner_parameters, run_as_owner
 from tests.proxy import Proxy
 from wallets.models import Transaction, User
 from wallets.runtime.conflicts import retried_on_conflict
@@ -35,15 +36,7 @@ def backend():
 
 def elsewhere(statement, *values):
     """Run a statement over another connection."""
-    settings = connection.settings_dict
-    with psycopg.connect(
-        dbname="postgres",
-        host=settings["HOST"],
-        port=settings["PORT"],
-        user=settings["USER"],
-        password=settings["PASSWORD"],
-        autocommit=True,
-    ) as line:
+    with psycopg.connect(**owner_parameters() | {"dbname": "postgres"}, autocommit=True) as line:
         line.execute(statement, values)
 
 
@@ -84,13 +77,12 @@ def through_proxy():
 @pytest.fixture
 def altered_table():
     """A table whose column gets another type between two runs of a prepared statement."""
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE altered (id int, name int)")
-        cursor.execute("INSERT INTO altered VALUES (1, 7)")
+    run_as_owner("CREATE TABLE altered (id int, name int)")
+    run_as_owner("INSERT INTO altered VALUES (1, 7)")
+    run_as_owner(f"GRANT SELECT, INSERT, UPDATE ON altered TO {connection.settings_dict['USER']}")
     yield
     connection.close()
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE altered")
+    run_as_owner("DROP TABLE altered")
 
 
 QUERY = "SELECT name FROM altered WHERE id = %s"
@@ -100,13 +92,8 @@ CHANGE = "ALTER TABLE altered ALTER COLUMN name TYPE text"
 def prepare_and_change():
     for _ in range(8):
         ask(QUERY, 1)
-    with psycopg.connect(**_parameters(), autocommit=True) as line:
+    with psycopg.connect(**owner_parameters(), autocommit=True) as line:
         line.execute(CHANGE)
-
-
-def _parameters():
-    names = {"NAME": "dbname", "HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password"}
-    return {name: connection.settings_dict[setting] for setting, name in names.items()}
 
 
 class TestARead:

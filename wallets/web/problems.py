@@ -43,6 +43,9 @@ MALFORMED_REQUEST: Final = ProblemKind(
 NOT_ALLOWED: Final = ProblemKind(403, "not_allowed", "Not allowed", "Customers cannot deposit by themselves here.")
 NOT_FOUND: Final = ProblemKind(404, "not_found", "Not found", "There is nothing here.")
 METHOD_NOT_ALLOWED: Final = ProblemKind(405, "method_not_allowed", "Method not allowed", "Method not allowed.")
+REQUEST_TIMEOUT: Final = ProblemKind(
+    408, "request_timeout", "Request timeout", "The request's body did not arrive in time."
+)
 BUSY: Final = ProblemKind(
     409, "busy", "Busy", "The account is busy with another request. Try again.", retry_after_seconds=1
 )
@@ -67,6 +70,7 @@ WITHOUT_AN_ERROR: Final = (
     NOT_ALLOWED,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
+    REQUEST_TIMEOUT,
     BUSY,
     BODY_TOO_LARGE,
     URI_TOO_LONG,
@@ -96,7 +100,13 @@ PROBLEMS: Final[Problems] = {
 Refusal = type[DomainError] | ProblemKind
 ANYBODY: Final[tuple[Refusal, ...]] = (RateLimited, UNAVAILABLE)
 SIGNED_IN: Final[tuple[Refusal, ...]] = (TokenInvalid, *ANYBODY)
-BODY: Final[tuple[Refusal, ...]] = (MalformedJson, BODY_TOO_LARGE, UnsupportedMediaType, VALIDATION_ERROR)
+BODY: Final[tuple[Refusal, ...]] = (
+    MalformedJson,
+    REQUEST_TIMEOUT,
+    BODY_TOO_LARGE,
+    UnsupportedMediaType,
+    VALIDATION_ERROR,
+)
 LIST: Final[tuple[Refusal, ...]] = (InvalidCursor, URI_TOO_LONG, VALIDATION_ERROR)
 MONEY: Final[tuple[Refusal, ...]] = (AccountFrozen, NotFound, Busy)
 """Refusals of operations that lock the caller's wallet."""

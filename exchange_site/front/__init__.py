@@ -1,0 +1,9 @@
+"""What stands between Granian's sockets and Django: it reads each request to its end before a thread works on it.
+
+listening   the part of Granian that is used; the start and the end of a process
+reception   which lane answers a request, and whether its body is admitted
+bodies      reading bodies, with a limit of bytes and a deadline
+lanes       threads that answer complete requests, each with a short queue
+environ     the request as Django expects it
+refusals    answers without Django: 408, 413, 500, 503
+"""

@@ -1,0 +1,27 @@
+"""Answers that the front gives by itself. They are logged and counted like Django's answers."""
+
+import json
+import time
+from typing import Final
+
+from exchange_site.front.arrivals import Arrival
+from exchange_site.middleware.requests import choose_request_id, record_answer
+from wallets.runtime.log_context import log_context
+from wallets.web.problems import PROBLEM_JSON, ProblemKind, problem_body
+
+_ROUTE: Final = "unknown"
+
+
+def refuse(arrival: Arrival, kind: ProblemKind, *, detail: str = "", closes: bool = False) -> None:
+    """Answer with a problem; with `closes`, the connection ends after it. Without effect after another answer."""
+    request_id = choose_request_id(arrival.scope.headers.get("x-request-id", ""))
+    headers = [("content-type", PROBLEM_JSON), ("x-request-id", request_id)]
+    if kind.retry_after_seconds is not None:
+        headers.append(("retry-after", str(kind.retry_after_seconds)))
+    if closes:
+        headers.append(("connection", "close"))
+    body = json.dumps(problem_body(kind, detail=detail or kind.example)).encode()
+    arrival.proto.response_bytes(kind.status, headers, body)
+    with log_context(request_id=request_id):
+        seconds = time.monotonic() - arrival.begun
+        record_answer(method=arrival.scope.method, route=_ROUTE, status=kind.status, seconds=seconds)

@@ -1,0 +1,397 @@
+"""The front of a real API process, spoken to over raw sockets: bodies, health checks, the queue, the end."""
+
+import json
+import re
+import signal
+import socket
+import threading
+import time
+from contextlib import ExitStack, closing, contextmanager
+from itertools import cycle
+
+import httpx
+import pytest
+from django.conf import settings
+
+from exchange_site.stack.processes import API, free_port, local_url, start, wait_for_answer
+from tests.conftest import process_environment
+from tests.processes import stopped, wait_for
+from tests.proxy import Proxy
+from tests.site.test_deployment import NGINX, proxy
+from trading.models import Order
+from wallets.models import User
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Line:
+    """A connection to the API, on which a test writes any bytes and reads answers."""
+
+    def __init__(self, api, address="127.0.0.1"):
+        url = httpx.URL(api)
+        self.socket = socket.create_connection((url.host, url.port), timeout=30, source_address=(address, 0))
+        self.file = self.socket.makefile("rb")
+
+    def send(self, *lines, body=b""):
+        head = "\r\n".join((lines[0], "Host: localhost", *lines[1:], "", ""))
+        self.socket.sendall(head.encode() + body)
+        return self
+
+    def answer(self):
+        """Read an answer: its status, its headers, its body; None if the connection was closed instead."""
+        if not (line := self.file.readline()):
+            return None
+        headers = {}
+        while header := self.file.readline().strip():
+            name, _, value = header.decode().partition(":")
+            headers.setdefault(name.lower(), []).append(value.strip())
+        body = self.file.read(int(headers.get("content-length", ["0"])[0]))
+        return int(line.split()[1]), {name: ", ".join(values) for name, values in headers.items()}, body
+
+    def code(self):
+        """Read an answer that is a problem, and return its status and code."""
+        status, headers, body = self.answer()
+        assert headers["content-type"] == "application/problem+json"
+        assert re.fullmatch("[0-9a-f]{32}", headers["x-request-id"])
+        problem = json.loads(body)
+        assert problem["status"] == status
+        return status, problem["code"]
+
+    def is_closed(self):
+        return self.file.read(1) == b""
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+@pytest.fixture
+def line():
+    """Open connections to an API, which end with the test."""
+    with ExitStack() as ending:
+        yield lambda *where: ending.enter_context(closing(Line(*where)))
+
+
+def as_json(shopper, *more):
+    return (f"Authorization: {shopper.headers['Authorization']}", "Content-Type: application/json", *more)
+
+
+ORDER = b'{"crypto": "ABAN", "amount": "3"}'
+PLACE = "POST /api/v1/orders/ HTTP/1.1"
+
+
+def place(line, api, shopper, *more, body=b""):
+    """Begin to place an order."""
+    return line(api).send(PLACE, *as_json(shopper, *more), body=body)
+
+
+def chunked(body, *, size):
+    chunks = [body[at : at + size] for at in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+
+
+def wallet(api, shopper):
+    return httpx.get(f"{api}accounts/wallet/", headers=shopper.headers, timeout=30).json()["balance"]
+
+
+def slowest_wallet_read(api, shopper, *, count=60):
+    """Return the seconds of the slowest of some reads, made from several addresses, which the proxy counts apart."""
+    with ExitStack() as ending:
+        transports = [httpx.HTTPTransport(local_address=f"127.0.1.{number}") for number in range(1, 11)]
+        clients = [ending.enter_context(httpx.Client(transport=each, timeout=30)) for each in transports]
+        seconds = []
+        for client, _ in zip(cycle(clients), range(count), strict=False):
+            begun = time.perf_counter()
+            assert client.get(f"{api}accounts/wallet/", headers=shopper.headers).status_code == 200
+            seconds.append(time.perf_counter() - begun)
+    return max(seconds)
+
+
+def is_alive(api):
+    """Say whether the health check answers within a second."""
+    answer = httpx.get(httpx.URL(api).copy_with(path="/health/"), timeout=1)
+    return answer.json() == {"status": "ok"}
+
+
+class TestUnfinishedBodies:
+    """Half of a body arrives, and no more. The API has three threads."""
+
+    def keep_nobody_waiting(self, api, shopper, begin):
+        usual = slowest_wallet_read(api, shopper)
+        begun = begin()
+        assert slowest_wallet_read(api, shopper) < max(10 * usual, 1)
+        assert is_alive(api)
+        return begun
+
+    def test_keep_nobody_waiting_if_there_are_six(self, make_api_process, line, shopper):
+        api = make_api_process(WEB_THREADS="3", REQUEST_TIMEOUT_SECONDS="60")
+        head = (PLACE, "Content-Type: application/json", "Content-Length: 40")
+        self.keep_nobody_waiting(api, shopper, lambda: [line(api).send(*head, body=b'{"c') for _ in range(6)])
+
+    @pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+    def test_keep_nobody_waiting_if_there_are_sixty_behind_nginx(self, make_api_process, line, shopper):
+        api = make_api_process(WEB_THREADS="3", TRUSTED_PROXIES="127.0.0.1")
+        head = (PLACE, "Content-Type: application/json", "Content-Length: 40")
+
+        def begin():
+            return [line(site, f"127.0.2.{number}").send(*head, body=b'{"c') for number in range(1, 61)]
+
+        with proxy(f"127.0.0.1:{httpx.URL(api).port}") as client:
+            site = f"{client.base_url}/api/v1/"
+            self.keep_nobody_waiting(site, shopper, begin)
+
+    def test_are_a_408_at_the_deadline(self, make_api_process, line, shopper, coin):
+        """The deadline is for the whole body, so bytes that trickle in do not move it."""
+        api = make_api_process(REQUEST_TIMEOUT_SECONDS="1")
+        begun = time.monotonic()
+        late = place(line, api, shopper, "Content-Length: 33", body=ORDER[:-1])
+        trickling = place(line, api, shopper, "Transfer-Encoding: chunked")
+        with trickle(trickling, ORDER):
+            for each in (late, trickling):
+                assert each.code() == (408, "request_timeout")
+        assert time.monotonic() - begun >= 1
+        assert late.is_closed()
+        assert trickling.is_closed()
+        assert wallet(api, shopper) == "100.00"
+        assert not Order.objects.exists()
+        counted = httpx.get(httpx.URL(api).copy_with(path="/metrics/"), timeout=30).text
+        assert (
+            'exchange_http_request_duration_seconds_count{method="POST",operation="/unknown",status="408"} 2.0'
+            in counted
+        )
+
+    def test_of_callers_who_left_do_not_outlast_a_stop(self, transactional_db, line, shopper):
+        port = free_port()
+        environment = process_environment(PORT=str(port), WEB_WORKERS="1", REQUEST_TIMEOUT_SECONDS="60")
+        with stopped(start(API, environment=environment)) as process:
+            wait_for_answer(f"{local_url(port)}/health/", seconds=20, by=process)
+            for length in ("Content-Length: 40", "Transfer-Encoding: chunked"):
+                line(local_url(port)).send(PLACE, length, body=b"7\r\n").close()
+            line(local_url(port)).send("GET /health/ HTTP/1.1").answer()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(9) == 0  # after ten seconds Granian kills
+
+    def test_of_headers_end_at_the_deadline(self, make_api_process, line):
+        api = make_api_process(REQUEST_TIMEOUT_SECONDS="1")
+        begun, idle = line(api), line(api).send("GET /health/ HTTP/1.1")
+        begun.socket.sendall(b"GET /health/ HTTP/1.1\r\nHost: localh")
+        assert begun.answer() is None
+        assert idle.answer()[0] == 200
+        assert idle.is_closed()
+
+
+@contextmanager
+def trickle(line, body):
+    """Send a body byte by byte, five a second, inside the `with` block."""
+    ended = threading.Event()
+
+    def send():
+        for byte in body:
+            if ended.wait(0.2):
+                return
+            try:
+                line.socket.sendall(b"1\r\n%c\r\n" % byte)
+            except OSError:
+                return
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+class TestBodies:
+    def test_in_chunks_are_read(self, make_api_process, line, shopper, coin):
+        api = make_api_process()
+        for number, size in enumerate((1, 7, 1000), start=1):
+            body = chunked(ORDER, size=size) + b"0\r\n\r\n"
+            caller = place(line, api, shopper, "Transfer-Encoding: chunked", body=body)
+            status, _, answer = caller.answer()
+            assert (status, json.loads(answer)["total_price"]) == (201, "12.00")
+            caller.send("GET /api/v1/accounts/wallet/ HTTP/1.1", *as_json(shopper))
+            assert json.loads(caller.answer()[2])["balance"] == f"{100 - 12 * number}.00"
+        tiny = place(line, api, shopper, "Transfer-Encoding: chunked", body=b"1\r\n \r\n" * 65_536 + b"0\r\n\r\n")
+        assert tiny.code() == (400, "malformed_json")
+
+    def test_in_chunks_that_break_off_place_no_order(self, make_api_process, line, shopper, coin):
+        """All bytes of the order are there, but the end is not."""
+        api = make_api_process()
+        for ending in (b"", b"0\r\n", b"5\r\nab"):
+            body = chunked(ORDER, size=1000) + ending
+            caller = place(line, api, shopper, "Transfer-Encoding: chunked", body=body)
+            caller.socket.shutdown(socket.SHUT_WR)
+            answer = caller.answer()
+            assert answer is None or answer[0] == 400
+        assert wallet(api, shopper) == "100.00"
+        assert not Order.objects.exists()
+
+    def test_above_the_limit_are_refused_and_end_the_connection(self, make_api_process, line):
+        api = make_api_process()
+        limits = {"/api/v1/orders/": 65_536, "/admin/login/": settings.DATA_UPLOAD_MAX_MEMORY_SIZE}
+        for path, limit in limits.items():
+            declared = line(api).send(f"POST {path} HTTP/1.1", f"Content-Length: {limit + 1}", body=b"x" * (limit + 1))
+            in_chunks = line(api).send(f"POST {path} HTTP/1.1", "Transfer-Encoding: chunked")
+            in_chunks.socket.sendall(chunked(b"x" * (limit + 1), size=limit + 1))
+            for caller in (declared, in_chunks):
+                status, headers, answer = caller.answer()
+                assert (status, json.loads(answer)["code"]) == (413, "body_too_large")
+                assert json.loads(answer)["detail"] == f"Bodies may have up to {limit} bytes."
+                assert headers["connection"] == "close"
+                assert caller.is_closed()
+        huge = line(api).send("POST /admin/login/ HTTP/1.1", f"Content-Length: {30 * 1024**2}", "Expect: 100-continue")
+        assert huge.code() == (413, "body_too_large")
+        assert huge.is_closed()
+
+    def test_up_to_the_limit_are_read(self, make_api_process, line, shopper, coin):
+        api = make_api_process()
+        largest = place(line, api, shopper, "Content-Length: 65536", body=b" " * 65_536)
+        assert largest.code() == (400, "malformed_json")
+        waiting = place(line, api, shopper, "Content-Length: 33", "Expect: 100-continue")
+        assert waiting.answer()[0] == 100
+        waiting.socket.sendall(ORDER)
+        assert waiting.answer()[0] == 201
+
+    def test_of_forms_may_not_fill_the_memory(self, make_api_process, line):
+        """At most 16 bodies that are larger than the API's are read at the same time; smaller ones are not affected."""
+        api = make_api_process(REQUEST_TIMEOUT_SECONDS="60")
+        form = ("POST /admin/ HTTP/1.1", "Content-Length: 2000000")
+        begun = [line(api).send(*form, body=b"x") for _ in range(16)]
+        wait_for(lambda: line(api).send(*form, "Expect: 100-continue").socket.recv(12) == b"HTTP/1.1 503")
+        small = line(api).send(PLACE, "Content-Type: application/json", "Content-Length: 2", body=b"{}")
+        assert small.code()[0] == 401
+        assert len(begun) == 16
+
+
+@pytest.fixture
+def held_api(make_api_process):
+    """An API of two threads and two places, and the line to its Postgres, which can be held."""
+    line_to_postgres = Proxy(settings.DATABASES["default"]["PORT"])
+    api = make_api_process(
+        POSTGRES_HOST="127.0.0.1",
+        POSTGRES_PORT=str(line_to_postgres.port),
+        WEB_THREADS="2",
+        WEB_QUEUE="2",
+        WEB_QUEUE_SECONDS="1",
+    )
+    yield api, line_to_postgres
+    line_to_postgres.close()
+
+
+class TestWaitingForPostgres:
+    def test_leaves_health_checks_unharmed_and_refuses_those_without_a_place(self, held_api, line, shopper):
+        api, line_to_postgres = held_api
+        read = ("GET /api/v1/accounts/wallet/ HTTP/1.1", *as_json(shopper))
+        with line_to_postgres.held():
+            busy = [line(api).send(*read) for _ in range(2)]
+            time.sleep(0.5)  # until the threads have begun
+            waiting = [line(api).send(*read) for _ in range(2)]
+            wait_for(lambda: line(api).send(*read).code() == (503, "unavailable"))
+            line(api).send("GET /health/ready/ HTTP/1.1")
+            assert is_alive(api)
+        for each in (*busy, *waiting):
+            assert each.answer()[0] in {200, 503}
+        assert wallet(api, shopper) == "100.00"
+
+    def test_for_too_long_in_the_queue_is_a_503_and_nothing_happens(self, held_api, line, shopper, coin):
+        api, line_to_postgres = held_api
+        read = ("GET /api/v1/accounts/wallet/ HTTP/1.1", *as_json(shopper))
+        with line_to_postgres.held():
+            busy = [line(api).send(*read) for _ in range(2)]
+            time.sleep(0.5)  # until the threads have begun
+            waiting = place(line, api, shopper, "Content-Length: 33", body=ORDER)
+            time.sleep(2.1)
+        for each in busy:
+            each.answer()
+        assert waiting.code() == (503, "unavailable")
+        assert not Order.objects.exists()
+
+
+class TestStopping:
+    def test_finishes_requests_under_way_and_gives_up_unfinished_bodies(self, transactional_db, line, shopper):
+        line_to_postgres, port = Proxy(settings.DATABASES["default"]["PORT"]), free_port()
+        environment = process_environment(
+            PORT=str(port), POSTGRES_HOST="127.0.0.1", POSTGRES_PORT=str(line_to_postgres.port),
+            WEB_WORKERS="1", REQUEST_TIMEOUT_SECONDS="60",
+        )  # fmt: skip
+        with closing(line_to_postgres), stopped(start(API, environment=environment)) as process:
+            wait_for_answer(f"{local_url(port)}/health/", seconds=20, by=process)
+            late = line(local_url(port)).send(PLACE, "Content-Length: 40", body=b"{")
+            with line_to_postgres.held():
+                read = line(local_url(port)).send("GET /api/v1/accounts/wallet/ HTTP/1.1", *as_json(shopper))
+                time.sleep(0.5)  # until the thread has begun
+                process.send_signal(signal.SIGTERM)
+                time.sleep(0.5)
+            assert read.answer()[0] == 200
+            assert late.code() == (408, "request_timeout")
+            assert process.wait(9) == 0  # after ten seconds Granian kills
+
+
+class TestRequests:
+    def test_reach_django_as_they_were_sent(self, make_api_process, line, shopper, coin):
+        api = make_api_process()
+
+        def ask(target, *headers, method="GET"):
+            caller = line(api)
+            raw = "\r\n".join((f"{method} {target} HTTP/1.1", "Host: localhost", *headers, "", ""))
+            caller.socket.sendall(raw.encode("latin-1"))
+            return caller
+
+        assert json.loads(ask("/api/v1/exchanges/crypto-currencies/%41BAN").answer()[2])["name"] == "ABAN"
+        for name in ("%FF", "%C3%A9", "%00"):
+            assert ask(f"/api/v1/exchanges/crypto-currencies/{name}/").code() == (404, "unknown_crypto")
+        assert ask("/api/v1/orders/?limit=x", *as_json(shopper)).code()[0] == 422
+        # A header that is there but not readable is not left out: without its key an order could be placed twice.
+        key = ask("/api/v1/orders/", *as_json(shopper, "Idempotency-Key: \xe9", "Content-Length: 33"), method="POST")
+        key.socket.sendall(ORDER)
+        assert key.code() == (422, "validation_error")
+        assert not Order.objects.exists()
+        # A name with an underscore would pass for the name with a hyphen.
+        assert ask("/health/", "X-Request-ID: mine").answer()[1]["x-request-id"] == "mine"
+        assert ask("/health/", "X_Request_ID: forged").answer()[1]["x-request-id"] != "forged"
+        assert ask("/health/", "X-Request-ID: a", "X-Request-ID: b").answer()[1]["x-request-id"] not in {"a", "b"}
+        assert ask("/health/", f"X-Long: {'x' * 200_000}").answer()[0] == 431
+
+    def test_that_come_together_are_answered_in_turn(self, make_api_process, line):
+        api = make_api_process()
+        caller = line(api)
+        caller.socket.sendall(
+            b"".join(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % path for path in (b"/x", b"/health/"))
+        )
+        assert caller.code() == (404, "not_found")
+        assert caller.answer()[0] == 200
+
+    def test_for_pages_and_files_get_whole_answers(self, make_api_process):
+        User.objects.create_superuser("staff", password="a long password")
+        site = httpx.URL(make_api_process()).copy_with(path="/")
+        with httpx.Client(base_url=site, timeout=30) as client:
+            file = client.get("/static/exchange_site/icon.svg")
+            assert (file.status_code, int(file.headers["Content-Length"])) == (200, len(file.content))
+            head = client.head("/static/exchange_site/icon.svg")
+            assert (head.headers["Content-Length"], head.content) == (file.headers["Content-Length"], b"")
+            since = {"If-Modified-Since": file.headers["Last-Modified"]}
+            assert client.get("/static/exchange_site/icon.svg", headers=since).status_code == 304
+            client.get("/admin/login/")
+            form = {"username": "staff", "password": "a long password"}
+            signed_in = client.post("/admin/login/", data={**form, "csrfmiddlewaretoken": client.cookies["csrftoken"]})
+            assert signed_in.status_code == 302
+            assert len(signed_in.headers.get_list("Set-Cookie")) == 2
+            assert client.get("/admin/").status_code == 200
+
+    def test_over_ipv6_come_from_their_address(self, transactional_db):
+        """Metrics answer only callers of METRICS_NETWORKS."""
+        try:
+            socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+        for networks, status in (("::1", 200), ("127.0.0.1", 403)):
+            port = free_port()
+            site = f"http://[::1]:{port}"
+            environment = process_environment(
+                PORT=str(port), BIND_ADDRESS="::1", METRICS_NETWORKS=networks, WEB_WORKERS="1"
+            )
+            with stopped(start(API, environment=environment)) as process:
+                wait_for_answer(f"{site}/health/", seconds=20, by=process)
+                assert httpx.get(f"{site}/metrics/", timeout=30).status_code == status
