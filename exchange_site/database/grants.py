@@ -13,7 +13,9 @@ TABLES: Final[dict[str, str]] = {
     "wallets_user": "SELECT, INSERT, UPDATE",
     "wallets_user_groups": "SELECT, INSERT, DELETE",
     "wallets_user_user_permissions": "SELECT, INSERT, DELETE",
-    "wallets_tokenfamily": "SELECT, INSERT, UPDATE (current_jti, ended_at, expires_at), DELETE",
+    "wallets_tokenfamily": (
+        "SELECT, INSERT, UPDATE (current_jti, ended_at, expires_at, replaced_at, replaced_jti), DELETE"
+    ),
     "wallets_knownaddress": "SELECT, INSERT, UPDATE (seen_at), DELETE",
     "wallets_wallet": "SELECT, INSERT, UPDATE (balance, frozen)",
     "wallets_transaction": "SELECT, INSERT",

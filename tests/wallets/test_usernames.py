@@ -21,7 +21,7 @@ from wallets.services.accounts import register, sign_in
 from wallets.usernames import RESERVED, accept_username, key_of, skeleton_of
 
 PASSWORD = "password123"
-MIGRATION = "wallets.migrations.0007_revocation_and_usernames"
+MIGRATION = "wallets.migrations.0008_revocation_and_usernames"
 
 # Pairs that are one name.
 SPELLINGS = [

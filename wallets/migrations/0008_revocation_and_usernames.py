@@ -68,7 +68,7 @@ def _own(first, text, pk):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("wallets", "0006_stored_times"),
+        ("wallets", "0007_never_emptied"),
     ]
 
     operations = [
