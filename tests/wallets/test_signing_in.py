@@ -13,7 +13,7 @@ from wallets.models import KnownAddress, User
 from wallets.services.accounts import register, sign_in
 from wallets.services.addresses import prune_addresses, remember_address
 from wallets.services.credentials import end_sessions
-from wallets.services.tokens import start_token_family
+from wallets.services.tokens import sign_out, start_token_family
 from wallets.web import callers
 
 pytestmark = pytest.mark.django_db
@@ -246,12 +246,21 @@ class TestRevokedToken:
         for _ in range(7):
             assert api("GET", "accounts/wallet/", by=shopper, X_Forwarded_For=HOME).status_code == 200
 
-    def test_of_a_disabled_account_counts_for_the_customer_again_when_it_is_enabled(self, api, shopper, settings):
+    def test_of_a_disabled_account_leaves_its_owner_alone_when_it_is_enabled(self, api, shopper, now, settings):
         configure(settings, "LIMITS", user="9/h")
         User.objects.update(is_active=False)
-        assert api("GET", "accounts/wallet/", by=shopper).status_code == 401
         User.objects.update(is_active=True)
-        api("GET", "accounts/wallet/", by=shopper)
+        assert api("GET", "accounts/wallet/", by=shopper).status_code == 401
+        user = User.objects.get(pk=shopper.user.pk)
+        shopper.headers = {"Authorization": f"Bearer {start_token_family(user=user, now=now).access}"}
+        assert self.left(api("GET", "accounts/wallet/", by=shopper)) == 8
+
+    def test_of_one_sign_in_leaves_the_others_alone(self, api, shopper, now, settings):
+        configure(settings, "LIMITS", user="9/h")
+        other = {"Authorization": f"Bearer {start_token_family(user=shopper.user, now=now).access}"}
+        sign_out(refresh=shopper.tokens.refresh, user_id=shopper.user.pk, now=now)
+        assert api("GET", "accounts/wallet/", by=shopper).status_code == 401
+        shopper.headers = other
         assert self.left(api("GET", "accounts/wallet/", by=shopper)) == 8
 
     def test_is_counted_in_one_round_trip_while_it_is_good(self, api, shopper, monkeypatch):
