@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from procrastinate.contrib.django.admin import ProcrastinateJobAdmin
@@ -10,6 +11,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from wallets.admin.actions import reported
 from wallets.admin.records import BoundedPaginator
+from wallets.runtime import sql
 
 admin.site.unregister(ProcrastinateJob)
 
@@ -32,10 +34,14 @@ class JobAdmin(ProcrastinateJobAdmin):
 
     @admin.action(description="Retry failed jobs", permissions=["operate"])
     def retry_failed(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Run each job again. One that cannot wait beside its twin, under the same queueing lock, stays as it is."""
+        """Run each job again, with all its attempts before it: staff have mended the cause of its failures.
+
+        A job that cannot wait beside its twin, under the same queueing lock, stays as it is.
+        """
         count = 0
         for job in queryset.filter(status="failed"):
-            with reported(page=self, request=request, item=f"job {job.pk}"):
+            with reported(page=self, request=request, item=f"job {job.pk}"), transaction.atomic():
                 super().retry(request, queryset.filter(pk=job.pk))
+                sql.execute("settlement.forget_attempts", job_id=job.pk)
                 count += 1
         self.message_user(request, f"{count} jobs are run again.")

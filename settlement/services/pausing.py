@@ -73,20 +73,33 @@ def pause_after_no_answer(*, coin: Coin | None, error: VenueAway, now: datetime)
 
 @dataclass(frozen=True, kw_only=True)
 class Permit:
-    """Whether the venue may be called now (`wait_until` is None), and whether the call is a probe after a pause."""
+    """Whether the venue may be called now (`wait_until` is None), and whether the call is a probe after a pause.
+
+    The others wait for a probe until `probe_until`.
+    """
 
     wait_until: datetime | None = None
-    is_probe: bool = False
+    probe_until: datetime | None = None
+
+    @property
+    def is_probe(self) -> bool:
+        return self.probe_until is not None
 
     def report_answer(self) -> None:
-        """Lift the pause of all calls, if this was the probe: the venue answers again."""
-        if self.is_probe:
-            Pause.objects.filter(coin=None, stops_all_calls=True, set_by=None).delete()
+        """Lift the pause of all calls, if this was the probe: the venue answers again.
+
+        A pause with another end stays: another call was refused while this one was under way.
+        """
+        if self.probe_until is not None:
+            Pause.objects.filter(coin=None, stops_all_calls=True, until=self.probe_until).delete()
 
 
 def ask_to_call(*, now: datetime) -> Permit:
-    """Say whether the venue may be called, for a call that buys nothing. Makes one query while there is no pause."""
-    return _permit(list(Pause.objects.filter(coin=None, stops_all_calls=True)), now=now)
+    """Say whether the venue may be called, for a call that buys nothing. Makes one query while there is no pause.
+
+    A pause of staff stops buying and no other calls: purchases that were sent before must still be looked up.
+    """
+    return _permit(list(Pause.objects.filter(coin=None, stops_all_calls=True, until__isnull=False)), now=now)
 
 
 def ask_to_buy(*, coin_id: int, now: datetime) -> Permit:
@@ -106,18 +119,25 @@ def _permit(pauses: list[Pause], *, now: datetime) -> Permit:
         return Permit()
     ended = Pause.objects.filter(coin=None, stops_all_calls=True, until__lte=now)
     if ended.update(until=now + _PROBE):
-        return Permit(is_probe=True)
+        return Permit(probe_until=now + _PROBE)
     return Permit(wait_until=now + _PROBE)
 
 
 def lift_automatic_pauses(*, coin_id: int) -> None:
-    """Lift the coin's and the venue's automatic pauses, because the venue accepted a purchase. Keep staff's pauses."""
-    Pause.objects.filter(Q(coin_id=coin_id) | Q(coin=None), set_by=None).delete()
+    """Lift the coin's and the venue's automatic pauses, because the venue accepted a purchase.
+
+    Keep staff's pauses, and a pause of all calls: the purchase may have been sent before the call that was refused.
+    A probe lifts that pause, see `Permit`.
+    """
+    Pause.objects.filter(Q(coin_id=coin_id) | Q(coin=None), set_by=None, stops_all_calls=False).delete()
 
 
 def pause_buying(*, coin: Coin | None, reason: str, set_by: User, now: datetime) -> None:
-    """Stop buying `coin` (None: every coin) until staff lift the pause. Orders are still accepted."""
-    values = {"until": None, "reason": reason, "set_by": set_by, "set_at": now}
+    """Stop buying `coin` (None: every coin) until staff lift the pause. Orders are still accepted.
+
+    The pause takes the place of an automatic one, and never stops other calls than purchases.
+    """
+    values = {"until": None, "reason": reason, "set_by": set_by, "set_at": now, "stops_all_calls": False}
     Pause.objects.update_or_create(coin=coin, defaults=values)
     logger.warning("buying of %s is paused by staff: %s", coin or "the venue", reason)
 

@@ -47,8 +47,8 @@ logger = logging.getLogger(__name__)
 def take_next_step(*, batch_id: int, venue: Venue, earlier_runs: int = 0) -> None:
     """Send the batch's attempt if it is new; look the attempt up if it was sent. Safe to run at any time, and twice.
 
-    `earlier_runs` counts the runs of the same job that ended in the death of their worker or in an error. After
-    JOB_MAX_ATTEMPTS of them, an attempt that was never sent is parked for staff.
+    `earlier_runs` counts the runs of the same job, since staff last retried it, that ended in the death of their worker
+    or in an error. After JOB_MAX_ATTEMPTS of them, an attempt that was never sent is parked for staff.
     """
     attempt = Attempt.objects.select_related("batch", "coin").filter(batch_id=batch_id, state__in=IN_FLIGHT).first()
     if attempt is None:

@@ -129,7 +129,10 @@ class CoinNotListed(Exception):
 
 
 class UnusableRules(Exception):
-    """The market's filters are absurd, or would make a purchase far larger than its orders. Nothing is bought."""
+    """The market cannot be read, or its filters are absurd or would make a purchase far larger than its orders.
+
+    Nothing is bought.
+    """
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,7 @@ class Venue(Protocol):
         ...
 
     def read_ask(self, *, coin: str) -> Decimal:
-        """Return the lowest price at which the coin is offered. Raises CoinNotListed, VenueAway."""
+        """Return the lowest price at which the coin is offered. Raises CoinNotListed, UnusableRules, VenueAway."""
         ...
 
     def read_prices(self, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:
@@ -172,6 +175,6 @@ class Venue(Protocol):
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
         """List all our orders that the venue has accepted since `since` (by the venue's clock), the oldest first.
 
-        An incomplete list is never returned. Raises CoinNotListed, VenueAway.
+        An incomplete list is never returned. Raises CoinNotListed, UnusableRules, VenueAway.
         """
         ...

@@ -11,7 +11,7 @@ from settlement.models import AttemptState, BatchState, FailingItem, Pause
 from settlement.services import sending
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.outcomes import presume_not_placed
-from settlement.services.pausing import ask_to_buy, ask_to_call, pause_for_trouble
+from settlement.services.pausing import ask_to_buy, ask_to_call, lift_automatic_pauses, pause_for_trouble
 from settlement.services.price_feed import refresh_prices
 from settlement.services.stepping import recheck_attempt, take_next_step
 from settlement.services.sweeping import sweep
@@ -116,6 +116,16 @@ class TestProbe:
         refresh_prices(venue=venue, source="binance", now=ended_ban)
         [pause] = Pause.objects.all()
         assert (pause.times, pause.until > ended_ban) == (2, True)
+
+    def test_that_is_answered_lifts_no_ban_that_came_meanwhile(self, ended_ban, coin):
+        permit = ask_to_call(now=ended_ban)
+        assert permit.is_probe
+        until = pause_for_trouble(
+            coin=None, reason="ban", at_least_seconds=60, now=ended_ban + timedelta(seconds=1), stops_all_calls=True
+        )
+        permit.report_answer()
+        lift_automatic_pauses(coin_id=coin.pk)
+        assert ask_to_call(now=ended_ban + timedelta(seconds=2)).wait_until == until
 
     def test_that_is_lost_is_followed_by_another(self, ended_ban):
         assert ask_to_call(now=ended_ban).is_probe
@@ -235,6 +245,19 @@ class TestRules:
         assert (attempts()[0].state, simulator.book()) == (AttemptState.NEW, [])
 
 
+def spoil_answers(monkeypatch, spoil, *, symbol="ABANUSDT"):
+    """Change one entry in the venue's list of markets as it arrives."""
+    fetch = binance.publicGetExchangeInfo
+
+    def fetch_spoilt(client, *arguments):
+        answer = fetch(client, *arguments)
+        entries = [spoil(entry) if entry["symbol"] == symbol else entry for entry in answer["symbols"]]
+        return {**answer, "symbols": entries}
+
+    for name in ("publicGetExchangeInfo", "public_get_exchangeinfo"):
+        monkeypatch.setattr(binance, name, fetch_spoilt)
+
+
 class TestListing:
     def test_of_a_coin_after_the_workers_start_is_noticed_before_anybody_is_refunded(
         self, venue, simulator, make_shopper, now
@@ -286,8 +309,42 @@ class TestListing:
         monkeypatch.setattr(binance, "parse_market", fail_for_btc)
         markets.forget()
         assert venue.read_rules(coin="ABAN").quantity_step > 0
-        with pytest.raises(CoinNotListed):
+        with pytest.raises(UnusableRules, match="the market of BTC cannot be read"):
             venue.read_rules(coin="BTC")
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            pytest.param(lambda entry: {**entry, "filters": [None]}, id="absurd filters"),
+            pytest.param(lambda entry: {**entry, "symbol": None}, id="no name"),
+            pytest.param(lambda entry: [entry], id="another form"),
+            pytest.param(lambda entry: {**entry, "baseAsset": None}, id="no coin"),
+        ],
+    )
+    def test_that_is_strange_pauses_the_coin_instead_of_a_refund(
+        self, place, settle, venue, simulator, monkeypatch, now, spoil
+    ):
+        place("60.00")
+        spoil_answers(monkeypatch, spoil)
+        markets.forget()
+        batch = settle()
+        pause = Pause.objects.get()
+        assert (pause.coin_id, states(), simulator.book()) == (batch.coin_id, ["settling"], [])
+        assert "the market of ABAN cannot be read" in pause.reason
+        assert [concern.kind for concern in list_to_do(now=now)] == [ConcernKind.PAUSE]
+        assert venue.read_prices(coins=["ABAN"])["ABAN"].reason == "its market cannot be read"
+        monkeypatch.undo()
+        end_pauses()
+        markets.forget()
+        take_next_step(batch_id=batch.pk, venue=new_venue())
+        assert states() == ["completed"]
+
+    def test_of_another_coin_that_is_strange_keeps_no_refund_back(self, place, settle, simulator, monkeypatch):
+        place("60.00")
+        spoil_answers(monkeypatch, lambda entry: {**entry, "filters": [None]}, symbol="BTCUSDT")
+        simulator.delist("ABAN")
+        markets.forget()
+        assert settle().state == BatchState.REFUNDED
 
     def test_that_cannot_be_read_at_all_is_no_proof(self, venue, simulator, monkeypatch):
         simulator.fail({"action": "garbage"})

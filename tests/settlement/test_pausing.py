@@ -1,6 +1,7 @@
 """Pauses of buying, by trouble at the venue or by staff: orders wait and are not refunded, and the pause ends."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.utils import timezone
@@ -8,7 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.models import AttemptState, BatchState, Pause
 from settlement.selectors.pauses import find_pause
-from settlement.services.pausing import lift_pause, pause_buying, pause_for_trouble
+from settlement.services.pausing import ask_to_buy, lift_pause, pause_buying, pause_for_trouble
 from settlement.services.price_feed import refresh_prices
 from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
@@ -16,6 +17,7 @@ from tests.configure import configure
 from tests.conftest import make_coin
 from tests.settlement.conftest import attempts, end_pauses, states
 from trading.jobs import CLAIM_TASK
+from trading.models import CoinPrice
 from trading.services.coins import open_or_close_shop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]
@@ -154,6 +156,30 @@ class TestStaff:
             assert {job.task_name for job in ProcrastinateJob.objects.all()} == {CLAIM_TASK, "settlement.settle_batch"}
         take_next_step(batch_id=batch.pk, venue=venue)
         assert states() == ["completed", "pending", "pending"]
+
+    @pytest.mark.parametrize("was_stored_before", [False, True])
+    def test_pause_buying_during_a_ban_without_stopping_other_calls(
+        self, place, settle, venue, simulator, coin, admin_user, now, was_stored_before
+    ):
+        simulator.fail(
+            {"on": "place", "action": "accept_then_drop", "times": 1}, {"on": "query", "action": "rate_limit"}
+        )
+        place("60.00")
+        batch = settle(steps=2)
+        assert Pause.objects.get().stops_all_calls
+        simulator.fail()
+        pause_buying(coin=None, reason="looking into it", set_by=admin_user, now=now)
+        assert not Pause.objects.get().stops_all_calls
+        if was_stored_before:
+            Pause.objects.update(stops_all_calls=True)
+        take_next_step(batch_id=batch.pk, venue=venue)
+        assert states() == ["completed"], "the attempt that was sent is looked up"
+        assert ask_to_buy(coin_id=coin.pk, now=now).wait_until, "and nothing is bought"
+        coin.fixed_price = None
+        coin.save()
+        simulator.set_prices(ABAN="4.10")
+        refresh_prices(venue=venue, source="binance", now=now)
+        assert CoinPrice.objects.get().value == Decimal("4.10")
 
     def test_close_and_open_the_shop_with_immediate_effect(self, api, shopper, coin):
         for is_open in (False, True, False):

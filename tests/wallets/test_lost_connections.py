@@ -11,6 +11,7 @@ import pytest
 import redis
 from django.db import DatabaseError, OperationalError, connection, transaction
 
+from exchange_site import health
 from settlement.verification import verify_everything
 from tests.owner import owner_parameters, run_as_owner
 from tests.proxy import Proxy
@@ -137,6 +138,24 @@ class TestARead:
     def test_that_answers_in_time_is_not_given_up(self, monkeypatch):
         monkeypatch.setattr(KeptConnection, "answer_within_seconds", 5)
         assert ask("SELECT 1 FROM pg_sleep(0.5)") == 1
+
+
+class TestReadiness:
+    def test_that_waits_in_vain_leaves_the_other_connections_alone(self, monkeypatch):
+        first = backend()
+        monkeypatch.setattr(health, "_LIMIT_SECONDS", 0.3)
+        monkeypatch.setattr(health, "_MAY_WRITE", "SELECT true FROM pg_sleep(3)")
+        assert health._ask_postgres(connection.get_connection_params()) == health.UNAVAILABLE
+        assert connection.connection.is_fit()
+        assert backend() == first
+
+    def test_that_finds_a_database_that_is_read_only_replaces_the_other_connections(self, monkeypatch):
+        first = backend()
+        monkeypatch.setattr(health, "_MAY_WRITE", "SELECT false")
+        assert health._ask_postgres(connection.get_connection_params()) == health.READ_ONLY
+        assert not connection.connection.is_fit()
+        connection.close_if_unusable_or_obsolete()
+        assert backend() != first
 
 
 class TestAWriteOutsideATransaction:

@@ -31,7 +31,7 @@ from settlement.services.reconciling.judging import (
     name_stranger,
     open_findings,
 )
-from settlement.venues.protocol import CoinNotListed, ListedPurchase, Venue, VenueAway
+from settlement.venues.protocol import CoinNotListed, ListedPurchase, UnusableRules, Venue, VenueAway
 from trading.models import Coin
 
 logger = logging.getLogger(__name__)
@@ -135,6 +135,10 @@ def _list_purchases(run: Comparison) -> list[ListedPurchase] | None:
         run.is_unsure = True
         if error.retry_after_seconds is not None:
             pause_after_no_answer(coin=None, error=error, now=now)
+    except UnusableRules as error:
+        permit.report_answer()
+        logger.warning("reconciliation: no orders of %s: %s", run.coin, error)
+        run.is_unsure = True
     except CoinNotListed:
         # Without a market there is nothing to list. Evidence is missing only if we bought the coin there.
         run.is_unsure = Attempt.objects.filter(coin=run.coin, signed_at__gte=run.since).exists()

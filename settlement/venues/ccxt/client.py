@@ -87,18 +87,29 @@ def _client_class() -> Any:
         number = str
         fixed_nonce: int | None = None
 
+        def __init__(self, config: dict[str, Any]) -> None:
+            self.unread_markets: list[Any] = []
+            super().__init__(config)
+
         def nonce(self) -> float:
             """Return the attempt's signing time while an attempt is being sent, else ccxt's own time."""
             return self.fixed_nonce if self.fixed_nonce is not None else super().nonce()
 
         def parse_market(self, market: dict[str, Any]) -> Any:
-            """Return the market, or None if it cannot be read: the other markets must not suffer."""
+            """Return the market, or None if it cannot be read: the other markets must not suffer.
+
+            The entry is added to `unread_markets`, because its coin may be listed all the same.
+            """
             try:
                 parsed = super().parse_market(market)
+                if parsed and self.precisionMode == ccxt.TICK_SIZE:
+                    parsed = without_empty_steps(parsed)
             except Exception:
                 logger.exception("a market of the venue cannot be read")
-                return None
-            return without_empty_steps(parsed) if parsed and self.precisionMode == ccxt.TICK_SIZE else parsed
+                parsed = None
+            if not parsed:
+                self.unread_markets.append(market)
+            return parsed
 
     return Client
 

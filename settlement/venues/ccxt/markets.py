@@ -16,6 +16,8 @@ _NO_LIMIT: Final = Decimal(10) ** 15
 _FINEST: Final = Decimal("0.00000001")
 """The step and the tick of a market without such a rule: our amounts and prices have no more places."""
 _MOST_PLACES: Final = 30
+_NAMES: Final = ("symbol", "id", "name", "instId", "pair", "product_id")
+"""The fields in which venues name a market. An entry without any of them may be any coin's."""
 
 
 class Markets:
@@ -24,20 +26,25 @@ class Markets:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loaded: dict[str, Any] = {}
+        self._unread: list[Any] = []
         self._loaded_at = 0.0
 
-    def get(self, client: Any, *, at_most_seconds: float) -> dict[str, Any]:
-        """Return the markets, reloaded if the list is older than `at_most_seconds`. Raises VenueAway."""
+    def get(self, client: Any, *, at_most_seconds: float) -> tuple[dict[str, Any], list[Any]]:
+        """Return the markets, and the venue's entries that could not be read. Raises VenueAway.
+
+        The list is reloaded if it is older than `at_most_seconds`.
+        """
         oldest = time.monotonic() - at_most_seconds
         with self._lock:
             if not self._loaded or self._loaded_at < oldest:
                 begun = time.monotonic()
+                client.unread_markets = []
                 with questions():
                     loaded = client.load_markets(True)  # noqa: FBT003  ccxt's signature: reload
                 if not loaded:  # for example a proxy's page: no proof that every coin was delisted
                     raise VenueAway("no markets")
-                self._loaded, self._loaded_at = loaded, begun
-            return self._loaded
+                self._loaded, self._unread, self._loaded_at = loaded, client.unread_markets, begun
+            return self._loaded, self._unread
 
     def forget(self) -> None:
         """Forget the markets, so that the next `get` loads them again."""
@@ -51,22 +58,49 @@ markets: Final = Markets()
 def use_markets(client: Any, *, at_most_seconds: float | None = None) -> None:
     """Give a client the process's markets, at most EXCHANGE_MARKETS_MAX_AGE_SECONDS old. Raises VenueAway."""
     longest = settings.VENUE.markets_max_age_seconds if at_most_seconds is None else at_most_seconds
-    client.set_markets(markets.get(client, at_most_seconds=longest))
+    loaded, unread = markets.get(client, at_most_seconds=longest)
+    client.set_markets(loaded)
+    client.unread_markets = unread
 
 
 def find_market(client: Any, *, coin: str, at_most_seconds: float = 0) -> dict[str, Any]:
-    """Return ccxt's description of a coin's market. Raises CoinNotListed, VenueAway.
+    """Return ccxt's description of a coin's market. Raises CoinNotListed, UnusableRules, VenueAway.
 
     If the list lacks the coin or calls its market closed, and is older than `at_most_seconds`, the list is asked for
-    anew before it is believed: the orders of a coin that is not listed are refunded for good.
+    anew before it is believed: the orders of a coin that is not listed are refunded for good. An entry that cannot be
+    read is no proof that its coin is not listed.
     """
     use_markets(client)
     if not is_trading(client, coin=coin):
         use_markets(client, at_most_seconds=at_most_seconds)
     market: dict[str, Any] | None = client.markets.get(symbol_of(coin))
     if market is None:
+        if cannot_be_read(client, coin=coin):
+            raise UnusableRules(f"the market of {coin} cannot be read")
         raise CoinNotListed(coin)
     return market
+
+
+def cannot_be_read(client: Any, *, coin: str) -> bool:
+    """Say whether the client's list has an entry that may be the coin's market, and was not understood.
+
+    That is an entry that failed and has the coin's name or none at all, and an entry that was read as another coin's
+    although it has this coin's name. Asks nothing.
+    """
+    wanted = _bare(symbol_of(coin))
+    if any(not (names := _names_in(entry)) or wanted in names for entry in client.unread_markets):
+        return True
+    return any(market.get("spot") and wanted in _names_in(market.get("info")) for market in client.markets.values())
+
+
+def _names_in(entry: object) -> set[str]:
+    """Return the names of a market in the venue's own entry, without the marks that venues put between two coins."""
+    values = [entry.get(key) for key in _NAMES] if isinstance(entry, dict) else []
+    return {_bare(value) for value in values if isinstance(value, str) and value}
+
+
+def _bare(name: str) -> str:
+    return "".join(letter for letter in name.upper() if letter.isalnum())
 
 
 def is_trading(client: Any, *, coin: str) -> bool:
@@ -76,7 +110,7 @@ def is_trading(client: Any, *, coin: str) -> bool:
 
 
 def find_open_market(client: Any, *, coin: str) -> dict[str, Any]:
-    """Return a market that trades. Raises CoinNotListed, and VenueAway also for a market that is closed."""
+    """Return a market that trades. Raises CoinNotListed, UnusableRules, and VenueAway also for a closed market."""
     market = find_market(client, coin=coin)
     if market.get("active") is False:
         raise VenueAway(f"the market of {coin} is closed: {describe_state(market)}")

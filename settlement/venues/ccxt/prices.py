@@ -7,7 +7,7 @@ import ccxt
 
 from settlement.venues.ccxt.answers import read_decimal
 from settlement.venues.ccxt.errors import questions
-from settlement.venues.ccxt.markets import describe_state, is_trading, symbol_of, use_markets
+from settlement.venues.ccxt.markets import cannot_be_read, describe_state, is_trading, symbol_of, use_markets
 from settlement.venues.protocol import NoPrice, VenueAway
 
 
@@ -63,4 +63,6 @@ def _is_about_one_coin(error: VenueAway) -> bool:
 
 def _why_not(client: Any, *, coin: str) -> str:
     market = client.markets.get(symbol_of(coin))
-    return "the venue does not list it" if market is None else f"its market is closed: {describe_state(market)}"
+    if market is not None:
+        return f"its market is closed: {describe_state(market)}"
+    return "its market cannot be read" if cannot_be_read(client, coin=coin) else "the venue does not list it"

@@ -63,6 +63,9 @@ class _Kept:
     answers, like a frozen proxy: neither TCP's keepalive nor TCP_USER_TIMEOUT notices that.
     """
 
+    speaks_for_others = True
+    """Whether the loss of this connection makes the process's other connections unfit too."""
+
     pgconn: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -81,7 +84,8 @@ class _Kept:
 
     def _end(self) -> None:
         self.pgconn.finish()
-        report_loss()
+        if self.speaks_for_others:
+            report_loss()
 
     def _end_silent(self) -> ConnectionSilent:
         self._end()
