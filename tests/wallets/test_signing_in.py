@@ -12,8 +12,8 @@ from tests.configure import configure
 from wallets.models import KnownAddress, User
 from wallets.services.accounts import register, sign_in
 from wallets.services.addresses import prune_addresses, remember_address
-from wallets.services.credentials import end_sessions
-from wallets.services.tokens import start_token_family
+from wallets.services.credentials import change_password
+from wallets.services.tokens import sign_out, start_token_family
 from wallets.web import callers
 
 pytestmark = pytest.mark.django_db
@@ -213,10 +213,10 @@ class TestRevokedToken:
 
     @pytest.fixture
     def thief(self, shopper, now):
-        """Who holds a token from before the customer ended all sessions."""
+        """Who holds a token from before the customer changed the password."""
         old = type(shopper).__new__(type(shopper))
         old.headers = dict(shopper.headers)
-        end_sessions(username=shopper.user.username)
+        change_password(user=shopper.user, password=None)
         shopper.user.refresh_from_db()
         shopper.headers = {
             "Authorization": f"Bearer {start_token_family(user=shopper.user, now=now).access}",
@@ -239,6 +239,32 @@ class TestRevokedToken:
         assert (answer.status_code, self.left(answer)) == (201, 998)
         assert '"orders";r=59' in answer["RateLimit"]
 
+    @pytest.fixture
+    def signed_out(self, shopper, now):
+        """Who holds an access token of a sign-in that its owner has ended; the owner has another sign-in."""
+        old = type(shopper).__new__(type(shopper))
+        tokens = start_token_family(user=shopper.user, now=now)
+        old.headers = {"Authorization": f"Bearer {tokens.access}"}
+        sign_out(refresh=tokens.refresh, user_id=shopper.user.pk, now=now)
+        return old
+
+    def test_of_one_sign_in_does_not_turn_the_calls_of_another_into_those_of_a_stranger(
+        self, api, shopper, signed_out, coin, settings
+    ):
+        """Else the thief could refuse the owner, by the limit of an address that both use."""
+        configure(settings, "LIMITS", anonymous="5/h", user="9/h", orders="2/h")
+        statuses = [api("GET", "accounts/wallet/", by=signed_out).status_code for _ in range(20)]
+        assert statuses == [401] * 5 + [429] * 15
+        assert self.left(api("GET", "accounts/wallet/", by=shopper)) == 8
+
+    def test_of_an_own_sign_in_does_not_lift_a_limit(self, api, shopper, signed_out, coin, settings):
+        configure(settings, "LIMITS", orders="2/h")
+        statuses = []
+        for _ in range(4):
+            assert api("GET", "accounts/wallet/", by=signed_out).status_code == 401
+            statuses.append(api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code)
+        assert statuses == [201, 201, 429, 429]
+
     def test_is_limited_by_address(self, api, shopper, thief, settings):
         configure(settings, "LIMITS", anonymous="5/h", user="7/h")
         statuses = [api("GET", "accounts/wallet/", by=thief, X_Forwarded_For=ELSEWHERE).status_code for _ in range(20)]
@@ -246,13 +272,16 @@ class TestRevokedToken:
         for _ in range(7):
             assert api("GET", "accounts/wallet/", by=shopper, X_Forwarded_For=HOME).status_code == 200
 
-    def test_of_a_disabled_account_counts_for_the_customer_again_when_it_is_enabled(self, api, shopper, settings):
+    def test_of_a_disabled_account_stays_a_strangers_when_the_account_is_enabled(self, api, shopper, settings, now):
         configure(settings, "LIMITS", user="9/h")
         User.objects.update(is_active=False)
         assert api("GET", "accounts/wallet/", by=shopper).status_code == 401
         User.objects.update(is_active=True)
-        api("GET", "accounts/wallet/", by=shopper)
-        assert self.left(api("GET", "accounts/wallet/", by=shopper)) == 8
+        assert api("GET", "accounts/wallet/", by=shopper).status_code == 401
+        shopper.user.refresh_from_db()
+        again = start_token_family(user=shopper.user, now=now)
+        answer = api("GET", "accounts/wallet/", Authorization=f"Bearer {again.access}")
+        assert (answer.status_code, self.left(answer)) == (200, 8)
 
     def test_is_counted_in_one_round_trip_while_it_is_good(self, api, shopper, monkeypatch):
         trips = []

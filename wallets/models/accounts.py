@@ -54,7 +54,8 @@ class Users(UserManager["User"]):
         """Return the users of a name in any spelling: one, or two where one of them is from before keys."""
         if not is_storable(username):
             return self.none()
-        return self.filter(Q(username=username) | Q(username_key=key_of(username)))
+        named, key = Q(username=username), key_of(username)
+        return self.filter(named if key is None else named | Q(username_key=key))  # no key: nobody else's, not any null
 
 
 class User(AbstractUser):
