@@ -71,7 +71,7 @@ def counted_sign_in(request: HttpRequest, *, username: str, limits: SignInLimits
     exceeded = [usage for usage in limits_counted(request) if usage.exceeded]
     if exceeded and not is_known():
         exceeded[0].ensure_within()
-    with hashing_slot(is_known=is_known):
+    with hashing_slot(is_known=is_known, account=account_named(username)):
         usages = _count_attempt(request, username=username, limits=limits, is_known=is_known)
         try:
             yield
