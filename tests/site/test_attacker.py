@@ -296,11 +296,14 @@ class Attacker:
             self.send("names", "POST", "accounts/auth/register/", json=body)
 
     def forge_addresses(self):
-        """Pretend other addresses: the true one is counted, whatever its form, so the guesses end after five."""
+        """Pretend other addresses: the true one is counted, whatever its form, so the guesses end after five.
+
+        More than ten are made, because a minute may end in between.
+        """
         address = self.new_address()
         name = uuid.uuid4().hex
-        pretended = ("203.0.113.1", "203.0.113.1:51234", "[::1", "unknown", "x" * 4000, '"[2001:db8::1]:7"', ",,")
-        true = (f"{address}:{port}" for port in range(50_000, 50_007))
+        pretended = ("203.0.113.1", "203.0.113.1:51234", "[::1", "unknown", "x" * 4000, '"[2001:db8::1]:7"', ",,") * 2
+        true = (f"{address}:{port}" for port in range(50_000, 50_014))
         for pretends, written in zip(pretended, true, strict=True):
             self.guess(name, who="addresses", address=written, headers={"X-Forwarded-For": pretends})
 
