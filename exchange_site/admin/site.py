@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.forms import CharField, TextInput
@@ -15,6 +16,7 @@ from wallets.admin.users import OwnPasswordForm
 from wallets.exceptions import RateLimited
 from wallets.runtime import clock
 from wallets.services.addresses import remember_address
+from wallets.services.security_log import record_failed_sign_in
 from wallets.web.addresses import client_address
 from wallets.web.callers import count_address, limit_address, limit_caller
 from wallets.web.limits import OWN_PASSWORD, STAFF_LOGIN_ADDRESS
@@ -39,6 +41,14 @@ class LimitedAuthenticationForm(AdminAuthenticationForm):
         except RateLimited as error:
             raise ValidationError(str(error)) from error
         return found
+
+    def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
+        """Refuse whoever is no staff, and record it: Django sends its signal of a failure for wrong passwords only."""
+        try:
+            super().confirm_login_allowed(user)
+        except ValidationError:
+            record_failed_sign_in(name=user.get_username())
+            raise
 
     def _remember_address(self, request: HttpRequest) -> None:
         if user := self.get_user():
