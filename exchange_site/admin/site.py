@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.forms import CharField, TextInput
@@ -14,6 +13,7 @@ from django.urls import reverse
 
 from wallets.admin.users import OwnPasswordForm
 from wallets.exceptions import RateLimited
+from wallets.models import User
 from wallets.runtime import clock
 from wallets.services.addresses import remember_address
 from wallets.services.security_log import record_failed_sign_in
@@ -42,7 +42,7 @@ class LimitedAuthenticationForm(AdminAuthenticationForm):
             raise ValidationError(str(error)) from error
         return found
 
-    def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
+    def confirm_login_allowed(self, user: User) -> None:
         """Refuse whoever is no staff, and record it: Django sends its signal of a failure for wrong passwords only."""
         try:
             super().confirm_login_allowed(user)
