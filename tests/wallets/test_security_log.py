@@ -60,7 +60,7 @@ class TestSigningIn:
 
     def test_that_fails_is_recorded_under_the_account_that_would_have_been_signed_in(self, api):
         """Of two users from before keys who share one, the exact name decides."""
-        ligature, finn = (User.objects.create_user(name) for name in ("new1", "new2"))
+        finn, ligature = (User.objects.create_user(name) for name in ("new1", "new2"))
         User.objects.filter(pk=ligature.pk).update(username="ﬁnn", username_key=None, username_skeleton=None)
         User.objects.filter(pk=finn.pk).update(username="finn", username_key="finn")
         for name in ("ﬁnn", "finn", "FINN"):
