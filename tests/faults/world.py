@@ -163,6 +163,9 @@ class World:
         query = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '1.5 seconds'"
         return self.ask(query)[0][0]
 
+    def deaths_of_apis(self):
+        return [self.supervisor.children[name].deaths for name in self.apis]
+
     def ask(self, query, parameters=()):
         """Run a query over a new connection, without a proxy."""
         with connect(self._database) as line:

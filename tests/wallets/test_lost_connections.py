@@ -1,6 +1,8 @@
 """Connections to Postgres that were lost: closed at once, and tried once more where nothing can have happened."""
 
+import socket
 import threading
+import time
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 
@@ -293,6 +295,32 @@ class TestAnIdleConnection:
         connection.close_if_unusable_or_obsolete()
         connection.settings_dict["CONN_MAX_AGE"] = age
         assert backend() != first
+
+
+class TestSeveralHosts:
+    @pytest.fixture
+    def silent_host_first(self, monkeypatch):
+        """An address that takes connections and never answers, before the database's own, which was not reached yet."""
+        monkeypatch.setattr("wallets.runtime.postgres.connections._Hosts.last", None)
+        settings = connection.settings_dict
+        before = {name: settings[name] for name in ("HOST", "PORT")}
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            port = silent.getsockname()[1]
+            connection.close()
+            settings.update(HOST=f"127.0.0.1,{before['HOST']}", PORT=f"{port},{before['PORT']}")
+            yield
+            connection.close()
+            settings.update(before)
+
+    def test_are_tried_in_turn_and_the_one_that_was_reached_is_first_from_then_on(self, silent_host_first):
+        seconds = []
+        for _ in range(3):
+            begun = time.monotonic()
+            assert ask("SELECT 1") == 1
+            seconds.append(time.monotonic() - begun)
+            connection.close()
+        assert seconds[0] > 2  # as long as a host may take
+        assert max(seconds[1:]) < 2
 
 
 class TestAPool:
