@@ -206,7 +206,7 @@ class TestTheTable:
         return events()[0]
 
     def test_refuses_changes(self, entry):
-        with pytest.raises(DatabaseError, match="append-only|permission denied"), transaction.atomic():
+        with pytest.raises(DatabaseError, match=r"append-only|permission denied"), transaction.atomic():
             SecurityEvent.objects.filter(pk=entry.pk).update(address="192.0.2.1")
         entry.refresh_from_db()
         assert entry.address == "127.0.0.1"
