@@ -10,7 +10,14 @@ import secrets
 import sys
 from pathlib import Path
 
-_SECRETS = ("SECRET_KEY", "JWT_SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "METRICS_TOKEN")
+_SECRETS = (
+    "SECRET_KEY",
+    "JWT_SECRET_KEY",
+    "POSTGRES_PASSWORD",
+    "POSTGRES_OWNER_PASSWORD",
+    "REDIS_PASSWORD",
+    "METRICS_TOKEN",
+)
 _PRODUCTION = """\
 # The host names of this service, comma-separated; and the same with https:// in front, for the admin.
 ALLOWED_HOSTS=localhost
@@ -51,7 +58,7 @@ def main() -> int:
     lines = "".join(f"{name}={secrets.token_hex(32)}\n" for name in _SECRETS)
     text = (
         "# For docker-compose.yml; every variable of config.example.env may be added.\n\n"
-        "# Postgres keeps the password that its data began with: store this file in the backup, and nowhere else.\n"
+        "# Postgres keeps the owner's password that its data began with: back up this file; store it nowhere else.\n"
         f"{lines}\n{_SANDBOX if options.sandbox else _PRODUCTION}"
     )
     try:

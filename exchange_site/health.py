@@ -9,6 +9,7 @@ import redis
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from exchange_site.database.role_check import find_fault_of_unchecked_role
 from wallets.runtime import clock
 from wallets.runtime.postgres.connections import KeptConnection, report_loss
 from wallets.runtime.redis_store import open_client
@@ -61,6 +62,8 @@ def _ask_postgres(parameters: dict[str, Any]) -> str:
         with KeptConnection.connect(**{**parameters, "autocommit": True, "prepare_threshold": None}) as asked:
             asked.answer_within_seconds = _LIMIT_SECONDS
             may_write = asked.execute(_MAY_WRITE).fetchone()
+            if find_fault_of_unchecked_role(asked):
+                return UNAVAILABLE
     except psycopg.Error as error:
         return READ_ONLY if any(words in str(error) for words in _REFUSES_WRITERS) else UNAVAILABLE
     if may_write == (True,):

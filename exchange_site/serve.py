@@ -25,6 +25,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from exchange_site.configuration import Configuration
+from exchange_site.database.role_check import refuse_unfit_role
 from exchange_site.front.listening import serve_process
 from exchange_site.seeding.published import refuse_published_password
 from wallets.runtime.postgres.connections import KeptConnection
@@ -42,6 +43,7 @@ def main() -> None:
     """Serve until SIGTERM, then finish the requests under way."""
     serving = Configuration.read_or_exit(os.environ).serving
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
+    refuse_unfit_role()
     refuse_published_password()
     with _folder_of_metrics():
         Granian(

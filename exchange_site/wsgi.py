@@ -6,8 +6,11 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
+from exchange_site.database.role_check import check_first_connection
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
 application = get_wsgi_application()
+check_first_connection()
 
 # All objects loaded so far live as long as the process. Without the freeze the collector would scan them every few
 # requests, which costs an eighth of the time of placing an order.

@@ -5,7 +5,7 @@ import os
 import signal
 import tempfile
 import uuid
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,9 +13,11 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from psycopg.sql import SQL, Identifier
 
+from exchange_site.database.owner import as_owner
 from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
-from exchange_site.stack.environment import redis_variables, simulator_credentials
+from exchange_site.stack.environment import redis_variables, simulator_credentials, split_owner
 from exchange_site.stack.processes import API, WORKER, free_port, local_url, start, stop, wait_for_answer
 from exchange_site.stack.servers import prepare_redis
 from tests.configure import configure
@@ -37,6 +39,35 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings):
+    """Let the owner create and migrate the tests' databases."""
+    with ExitStack() as entered:
+        entered.enter_context(as_owner())
+        yield entered
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_modify_db_settings, django_db_setup, django_db_blocker):
+    """Let the application's role use the databases, until the owner drops them.
+
+    In the owner's sessions no trigger fires: the flush between two tests has to empty tables that refuse it.
+    """
+    with django_db_blocker.unblock():
+        database = connection.settings_dict["NAME"]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                SQL("ALTER ROLE CURRENT_USER IN DATABASE {} SET session_replication_role = replica").format(
+                    Identifier(database)
+                )
+            )
+        django_db_modify_db_settings.close()
+        assert connection.settings_dict["NAME"] == database
+    yield
+    with django_db_blocker.unblock():
+        django_db_modify_db_settings.enter_context(as_owner())
+
+
 @pytest.fixture(autouse=True)
 def clean_slate(request):
     """Empty Redis, and the job tables if the test uses the database."""
@@ -54,7 +85,8 @@ def clean_slate(request):
 @pytest.fixture
 def _no_jobs(db):
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_events, procrastinate_workers CASCADE")
+        for table in ("periodic_defers", "events", "jobs", "workers"):
+            cursor.execute(f"DELETE FROM procrastinate_{table}")
 
 
 @pytest.fixture
@@ -147,7 +179,7 @@ def process_environment(**extra):
     """Return the environment for a process of the project that uses the tests' database."""
     database = settings.DATABASES["default"]
     return {
-        **os.environ,
+        **split_owner(os.environ)[0],
         "POSTGRES_DB": connection.settings_dict["NAME"],
         "POSTGRES_USER": database["USER"],
         "POSTGRES_POOL_SIZE": "0",

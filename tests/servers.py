@@ -5,12 +5,13 @@ Loaded with `-p`, so that it runs before pytest-django reads the settings.
 
 import atexit
 import os
+import secrets
 import shutil
 import tempfile
 from pathlib import Path
 
 from exchange_site.configuration import resolve_environment
-from exchange_site.stack.environment import postgres_variables, redis_variables
+from exchange_site.stack.environment import owner_variables, postgres_variables, redis_variables
 from exchange_site.stack.servers import prepare_postgres, prepare_redis, stop_server
 
 _OWN_REDIS = "TESTS_OWN_REDIS"
@@ -30,7 +31,15 @@ def _start_servers():
     if not given.get("POSTGRES_HOST"):
         postgres = prepare_postgres(folder, durable=False)
         _children.append(postgres.start())
-        os.environ.update(postgres_variables(postgres))
+        os.environ.update({**postgres_variables(postgres), **owner_variables(postgres)})
+    elif not given.get("POSTGRES_OWNER_USER"):
+        # The given role makes the tests' databases, and another one uses them.
+        single = {name: value for name, value in given.items() if name.startswith("POSTGRES_")}
+        os.environ.pop("DATABASE_URL", None)
+        os.environ.update(single)
+        os.environ["POSTGRES_OWNER_USER"] = given.get("POSTGRES_USER", "postgres")
+        os.environ["POSTGRES_OWNER_PASSWORD"] = given.get("POSTGRES_PASSWORD", "")
+        os.environ.update(POSTGRES_USER="crypto_exchange_tests", POSTGRES_PASSWORD=secrets.token_urlsafe(24))
     # The processes of pytest-xdist share Postgres, each with its own database. Each needs its own Redis.
     if not given.get("REDIS_HOST") or _OWN_REDIS in os.environ:
         redis = prepare_redis(folder, durable=False)

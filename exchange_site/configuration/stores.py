@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.kinds import CountOrZero, Host, Hosts, Port, Ports, Seconds, SslMode
+from exchange_site.configuration.kinds import Count, CountOrZero, Host, Hosts, Port, Ports, Seconds, SslMode
 from exchange_site.configuration.variables import PARSED, Group, variable
 
 
@@ -23,8 +23,14 @@ class Postgres(Group):
         secret=True,
     )
     name: str = variable("POSTGRES_DB", "crypto_exchange", "name of the database")
-    user: str = variable("POSTGRES_USER", "postgres", "user of the database")
-    password: str = variable("POSTGRES_PASSWORD", "", "password of this user", secret=True)
+    user: str = variable("POSTGRES_USER", "postgres", "role of web and worker, which `migrate` makes")
+    password: str = variable("POSTGRES_PASSWORD", "", "password of this role", secret=True)
+    owner_user: str = variable(
+        "POSTGRES_OWNER_USER",
+        "",
+        "role that owns the tables, for `migrate` and `database_roles`; never set it for web and worker",
+    )
+    owner_password: str = variable("POSTGRES_OWNER_PASSWORD", "", "password of this role", secret=True)
     hosts: Hosts = variable(
         "POSTGRES_HOST",
         "",
@@ -59,17 +65,20 @@ class Postgres(Group):
         "`max_prepared_statements`",
         unit="switch",
     )
-    statement_timeout_ms: CountOrZero = variable(
+    statement_timeout_ms: Count = variable(
         "POSTGRES_STATEMENT_TIMEOUT_MS",
         "5000",
-        "aborts slower statements; 0 for no limit, as large migrations need",
+        "aborts slower statements of web and worker; after a change run `manage.py database_roles`",
         unit="milliseconds",
     )
 
+    lock_timeout_ms: ClassVar[int] = 2_000
+    idle_in_transaction_timeout_ms: ClassVar[int] = 10_000
+
     @property
-    def silence_seconds(self) -> float | None:
-        """How long the API waits for a statement: a second longer than Postgres itself; None for no limit."""
-        return self.statement_timeout_ms / 1000 + 1 if self.statement_timeout_ms else None
+    def silence_seconds(self) -> float:
+        """How long the API waits for a statement: a second longer than Postgres itself."""
+        return self.statement_timeout_ms / 1000 + 1
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

@@ -1,7 +1,6 @@
 """Our own middleware, by module. settings.MIDDLEWARE has the order.
 
 requests   RequestRecord, OptionalTrailingSlash, InternalPaths, RateLimitHeaders
-bodies     RequestBodies
 problems   ProblemAnswers
 forms      AdminForms
 pages      ContentPolicy, Sessions, Authentication, Messages: Django's own, skipped for the API (PagesOnly)

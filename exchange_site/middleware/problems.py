@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 
 from exchange_site.middleware.requests import GetResponse
 from wallets.web.problems import (
+    BODY_TOO_LARGE,
     INTERNAL_ERROR,
     MALFORMED_REQUEST,
     METHOD_NOT_ALLOWED,
@@ -15,6 +16,7 @@ from wallets.web.problems import (
     URI_TOO_LONG,
     answer_problem,
 )
+from wallets.web.requests import declared_length
 
 _OTHERS: Final = ("/admin/", settings.STATIC_URL)
 _KINDS: Final = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 503: UNAVAILABLE}
@@ -35,6 +37,10 @@ class ProblemAnswers:
             return self.get_response(request)
         if len(request.path_info) + len(request.META.get("QUERY_STRING", "")) > settings.LIMITS.max_uri_length:
             return answer_problem(URI_TOO_LONG)
+        if declared_length(request) > settings.LIMITS.max_body_bytes:
+            return answer_problem(
+                BODY_TOO_LARGE, detail=f"Bodies may have up to {settings.LIMITS.max_body_bytes} bytes."
+            )
         response = self.get_response(request)
         if response.status_code < 400 or "json" in response.headers.get("Content-Type", ""):  # noqa: PLR2004  the first error status
             return response

@@ -4,12 +4,8 @@ from exchange_site.settings.environment import configuration
 
 _POSTGRES = configuration.postgres
 
-# Timeouts in milliseconds. Only workers use the pool: each thread of the API keeps a connection, see
-# exchange_site.serve.
-_TIMEOUTS = (
-    f"-c statement_timeout={_POSTGRES.statement_timeout_ms}"
-    " -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
-)
+# Only workers use the pool: each thread of the API keeps a connection, see exchange_site.serve. The timeouts belong to
+# the role, see exchange_site.database.timeouts.
 # The pool gives up connecting as soon as its clients do. It would wait longer and longer otherwise, and a worker would
 # do nothing for that long after an outage.
 _POOL = {"min_size": 0, "max_size": _POSTGRES.pool_size, "timeout": 2, "reconnect_timeout": 2}
@@ -34,7 +30,6 @@ DATABASES = {
             "keepalives_count": 3,
             "tcp_user_timeout": 15_000,
             "application_name": "crypto-exchange",
-            "options": _TIMEOUTS,
             # Each connection parses and plans a repeated statement once.
             "server_side_binding": _POSTGRES.prepare,
             "prepare_threshold": 5 if _POSTGRES.prepare else None,

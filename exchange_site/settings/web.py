@@ -37,7 +37,6 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "exchange_site.middleware.requests.RateLimitHeaders",
-    "exchange_site.middleware.bodies.RequestBodies",
     "exchange_site.middleware.problems.ProblemAnswers",
     "exchange_site.middleware.forms.AdminForms",
     "exchange_site.middleware.pages.Sessions",

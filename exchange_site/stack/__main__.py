@@ -47,7 +47,7 @@ def _manage(arguments: list[str]) -> int:
     """Run manage.py against the running stack; if there is none, start its servers for this command only."""
     running = find_running_stack(data_dir())
     if running:
-        return _run(arguments, dict(running.environment))
+        return _run(arguments, {**running.environment, **running.owner})
     data_dir().mkdir(parents=True, exist_ok=True)
     with claim(data_dir()):
         return _run_with_own_servers(arguments)

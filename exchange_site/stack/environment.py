@@ -1,12 +1,13 @@
 """The variables that point a process at its servers, and the servers that a stack has to run itself."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from exchange_site.configuration import resolve_environment
 from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
 from exchange_site.stack.processes import free_port, is_free, local_url
-from exchange_site.stack.servers import POSTGRES_USER, Server, prepare_postgres, prepare_redis
+from exchange_site.stack.servers import POSTGRES_OWNER, POSTGRES_USER, Server, prepare_postgres, prepare_redis
 
 _SIMULATOR_PORT = 9100
 
@@ -17,14 +18,17 @@ def data_dir() -> Path:
 
 
 def prepare_environment(folder: Path) -> tuple[list[Server], dict[str, str]]:
-    """Prepare the servers that the environment does not name. Return them and the variables for every process."""
+    """Prepare the servers that the environment does not name.
+
+    Return them and the variables that point a process at them. Only some processes may have those of `split_owner`.
+    """
     environment: dict[str, str] = {"DATA_DIR": str(folder), "PORT": os.environ.get("PORT", "8000")}
     servers: list[Server] = []
     given = resolve_environment(os.environ)
     if not given.get("POSTGRES_HOST"):
         postgres = prepare_postgres(folder)
         servers.append(postgres)
-        environment |= postgres_variables(postgres)
+        environment |= {**postgres_variables(postgres), **owner_variables(postgres)}
     if not given.get("REDIS_HOST"):
         redis = prepare_redis(folder)
         servers.append(redis)
@@ -36,13 +40,24 @@ def prepare_environment(folder: Path) -> tuple[list[Server], dict[str, str]]:
 
 
 def postgres_variables(server: Server, *, port: int | None = None) -> dict[str, str]:
-    """Return variables that point a process at a Postgres: directly, or through a proxy on `port`."""
+    """Return variables that point web or worker at a Postgres: directly, or through a proxy on `port`."""
     return {
         "POSTGRES_HOST": "127.0.0.1",
         "POSTGRES_PORT": str(port or server.port),
         "POSTGRES_USER": POSTGRES_USER,
-        "POSTGRES_PASSWORD": server.password,
+        "POSTGRES_PASSWORD": server.application_password,
     }
+
+
+def owner_variables(server: Server) -> dict[str, str]:
+    """Return the variables with the owner of a Postgres, for commands that create its database and its tables."""
+    return {"POSTGRES_OWNER_USER": POSTGRES_OWNER, "POSTGRES_OWNER_PASSWORD": server.password}
+
+
+def split_owner(environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the variables of an environment without those of the owner, and those of the owner."""
+    owner = {name: value for name, value in environment.items() if name.startswith("POSTGRES_OWNER_")}
+    return {name: value for name, value in environment.items() if name not in owner}, owner
 
 
 def redis_variables(server: Server, *, port: int | None = None) -> dict[str, str]:

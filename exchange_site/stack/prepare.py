@@ -11,7 +11,7 @@ import psycopg
 from supervisor.xmlrpc import SupervisorTransport
 
 from exchange_site.stack.processes import NotInTime, local_url, manage, wait_for_answer, wait_until
-from exchange_site.stack.running import PID_FILE, READY
+from exchange_site.stack.running import PID_FILE, READY, read_owner
 from exchange_site.stack.servers import create_database
 from exchange_site.stack.supervisor import FAILED
 
@@ -39,8 +39,12 @@ def _bring_up(calls: Any) -> None:
     wait_until(
         _has_database, seconds=_WAIT_SECONDS, ignoring=(psycopg.OperationalError,), what="PostgreSQL does not answer"
     )
-    for command in (manage("migrate", "--verbosity", "0"), manage("seeder", "--if-empty")):
-        subprocess.run(command, check=True)  # noqa: S603  commands of ours
+    as_owner = {**os.environ, **_owner()}
+    for command, environment in (
+        (manage("migrate", "--verbosity", "0"), as_owner),
+        (manage("seeder", "--if-empty"), os.environ),
+    ):
+        subprocess.run(command, env=environment, check=True)  # noqa: S603  commands of ours
     stopped = {"STOPPED", "EXITED", "FATAL"}
     programs = [info["name"] for info in calls.getAllProcessInfo() if info["statename"] in stopped]
     for name in ("simulator", "worker", "api"):
@@ -56,8 +60,12 @@ def _bring_up(calls: Any) -> None:
 
 
 def _has_database() -> bool:
-    create_database(os.environ)
+    create_database({**os.environ, **_owner()})
     return True
+
+
+def _owner() -> dict[str, str]:
+    return read_owner(Path(os.environ["DATA_DIR"]))
 
 
 def _banner(base: str, folder: Path) -> str:

@@ -18,6 +18,7 @@ MARK: Final = "EXCHANGE_STACK"
 READY: Final = "ready"
 PID_FILE: Final = "dev.pid"
 ENVIRONMENT_FILE: Final = "stack.env"
+OWNER_FILE: Final = "owner.env"
 _READY_SECONDS: Final = 120.0
 _LEFTOVER_SECONDS: Final = 4.0
 _STOP_SECONDS: Final = 15.0
@@ -29,11 +30,15 @@ class StackRefused(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class StackAddresses:
-    """The URLs of a running stack, and the environment for commands that use the stack."""
+    """The URLs of a running stack, and the environment for commands that use the stack.
+
+    `owner` has the variables that only some commands need, such as `migrate`.
+    """
 
     api: str
     simulator: str
     environment: Mapping[str, str]
+    owner: Mapping[str, str]
 
 
 def find_running_stack(folder: Path) -> StackAddresses | None:
@@ -64,6 +69,11 @@ def running_stack(folder: Path, *, environment: Mapping[str, str]) -> Iterator[S
     finally:
         child.send_signal(signal.SIGTERM)
         child.wait(_STOP_SECONDS)
+
+
+def read_owner(folder: Path) -> dict[str, str]:
+    """Return the variables with the owner of the database of `folder`, if it has one."""
+    return _read_variables(folder / OWNER_FILE)
 
 
 def claim(folder: Path) -> IO[str]:
@@ -108,13 +118,17 @@ def _not_started(folder: Path) -> StackRefused:
 
 
 def _addresses(folder: Path) -> StackAddresses:
-    lines = (folder / ENVIRONMENT_FILE).read_text().splitlines()
-    environment = dict(line.split("=", 1) for line in lines)
+    environment = _read_variables(folder / ENVIRONMENT_FILE)
     return StackAddresses(
         api=local_url(environment["PORT"]),
         simulator=environment.get("EXCHANGE_URL", ""),
         environment=environment,
+        owner=read_owner(folder),
     )
+
+
+def _read_variables(file: Path) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in file.read_text().splitlines())
 
 
 def _running_pid(folder: Path) -> int | None:

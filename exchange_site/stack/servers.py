@@ -29,7 +29,8 @@ from exchange_site.stack.processes import NotInTime, as_user, free_port, is_runn
 
 _START_SECONDS: Final = 30.0
 _LEFTOVER_SECONDS: Final = 8.0
-POSTGRES_USER: Final = "postgres"
+POSTGRES_OWNER: Final = "postgres"
+POSTGRES_USER: Final = "crypto_exchange_app"
 
 
 class ServerFailed(Exception):
@@ -38,13 +39,17 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A prepared server: its command line, its address, and a function that says whether it is ready."""
+    """A prepared server: its command line, its address, and a function that says whether it is ready.
+
+    `password` is that of Redis, or of Postgres' owner. Only Postgres has an `application_password`.
+    """
 
     name: str
     command: list[str]
     port: int
     password: str
     is_ready: Callable[[], bool]
+    application_password: str = ""
 
     def start(self) -> "subprocess.Popen[bytes]":
         """Start the server as a child and wait until it answers. Raises ServerFailed."""
@@ -110,6 +115,7 @@ def prepare_postgres(data_dir: Path, *, durable: bool = True) -> Server:
         port=port,
         password=password,
         is_ready=lambda: _answers_sql(port, password),
+        application_password=_password(home / "application.password"),
     )
 
 
@@ -144,15 +150,19 @@ def prepare_redis(data_dir: Path, *, durable: bool = True) -> Server:
 
 
 def connect(variables: Mapping[str, str], *, database: str | None = None) -> "psycopg.Connection[tuple[Any, ...]]":
-    """Connect to the Postgres that the POSTGRES_ variables name; missing variables have their defaults."""
+    """Connect to the Postgres that the POSTGRES_ variables name, as its owner if they name one.
+
+    Missing variables have their defaults.
+    """
     variables = resolve_environment(variables)
     given = {name: variables.get(f"POSTGRES_{name.upper()}") for name in ("sslmode", "sslrootcert")}
     given["target_session_attrs"] = "read-write" if "," in variables["POSTGRES_HOST"] else None
+    role = "POSTGRES_OWNER" if variables.get("POSTGRES_OWNER_USER") else "POSTGRES"
     address = make_conninfo(
         host=variables["POSTGRES_HOST"],
         port=variables.get("POSTGRES_PORT") or "5432",
-        user=variables.get("POSTGRES_USER", POSTGRES_USER),
-        password=variables.get("POSTGRES_PASSWORD", ""),
+        user=variables.get(f"{role}_USER", POSTGRES_OWNER),
+        password=variables.get(f"{role}_PASSWORD", ""),
         dbname=database or _database(variables),
         connect_timeout=5,
         **{name: value for name, value in given.items() if value},
@@ -186,7 +196,7 @@ def _make_cluster(cluster: Path, *, password: str) -> None:
     write_private(password_file, password)
     hand_over(password_file)
     options = [
-        *("--pgdata", str(cluster), "--username", POSTGRES_USER, "--auth=scram-sha-256", f"--pwfile={password_file}"),
+        *("--pgdata", str(cluster), "--username", POSTGRES_OWNER, "--auth=scram-sha-256", f"--pwfile={password_file}"),
         *("--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
     ]
     command = [str(postgres_binary("initdb")), *options]
@@ -220,7 +230,7 @@ def _answers_sql(port: int, password: str) -> bool:
         psycopg.connect(
             host="127.0.0.1",
             port=port,
-            user=POSTGRES_USER,
+            user=POSTGRES_OWNER,
             password=password,
             dbname="postgres",
             connect_timeout=2,

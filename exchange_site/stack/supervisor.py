@@ -17,9 +17,18 @@ from supervisor import supervisord
 from supervisor.options import ServerOptions
 
 from exchange_site.stack.binaries import server_user, write_private
-from exchange_site.stack.environment import data_dir, prepare_environment
+from exchange_site.stack.environment import data_dir, prepare_environment, split_owner
 from exchange_site.stack.processes import API, PROJECT, WORKER, NotInTime, is_free, simulator, wait_until
-from exchange_site.stack.running import ENVIRONMENT_FILE, MARK, PID_FILE, READY, StackRefused, claim, stop_leftovers
+from exchange_site.stack.running import (
+    ENVIRONMENT_FILE,
+    MARK,
+    OWNER_FILE,
+    PID_FILE,
+    READY,
+    StackRefused,
+    claim,
+    stop_leftovers,
+)
 from exchange_site.stack.servers import Server
 
 FAILED: Final = "failed"
@@ -51,11 +60,16 @@ def run_stack() -> None:
     _refuse_taken_port("PORT", default="8000")
     if "SIMULATOR_PORT" in os.environ and not os.environ.get("EXCHANGE_URL"):
         _refuse_taken_port("SIMULATOR_PORT", default="9100")
-    servers, environment = prepare_environment(folder)
+    servers, prepared = prepare_environment(folder)
+    environment, owner = split_owner(prepared)
+    inherited = split_owner(os.environ)[1]
     os.environ.update(environment)
+    for name in inherited:
+        del os.environ[name]
     os.environ[MARK] = str(folder)
     os.environ["SUPERVISOR_SOCKET"] = str(_socket_path(folder))
-    write_private(folder / ENVIRONMENT_FILE, "".join(f"{name}={value}\n" for name, value in environment.items()))
+    for name, variables in ((ENVIRONMENT_FILE, environment), (OWNER_FILE, owner or inherited)):
+        write_private(folder / name, "".join(f"{variable}={value}\n" for variable, value in variables.items()))
     for name in (READY, FAILED):
         (folder / name).unlink(missing_ok=True)
     (folder / PID_FILE).write_text(f"{os.getpid()}\n")  # known from the start: supervisord keeps this process id

@@ -59,7 +59,7 @@ def begin_next_attempt(*, batch: Batch, now: datetime, wait_seconds: float = 0) 
         _deliver_from_stock(batch, now=now)
         return
     batch.state, batch.reason = BatchState.OPEN, ""
-    batch.save()
+    _save(batch)
     if Attempt.objects.filter(coin_id=batch.coin_id, state__in=IN_FLIGHT).exists():
         return
     last = batch.attempts.order_by("-number").values_list("number", flat=True).first() or 0
@@ -103,7 +103,7 @@ def park_batch(*, batch: Batch, reason: str) -> None:
     """Park the batch: staff have to decide. The coin's other batches continue."""
     logger.error("%s is parked for staff: %s", batch, reason)
     batch.state, batch.reason = BatchState.PARKED, reason[:200]
-    batch.save()
+    _save(batch)
     _wake_next_claim(coin_id=batch.coin_id)
 
 
@@ -137,8 +137,13 @@ def _keeps_coming_back_empty(batch: Batch) -> bool:
 def _close(batch: Batch, *, state: BatchState, reason: str, now: datetime) -> None:
     """Close the batch. The rest of its reserve becomes surplus of the house, which the next batch uses first."""
     batch.state, batch.reason, batch.closed_at, batch.reserved = state, reason[:200], now, Decimal(0)
-    batch.save()
+    _save(batch)
     _wake_next_claim(coin_id=batch.coin_id)
+
+
+def _save(batch: Batch) -> None:
+    """Save a batch that exists. The database lets this application change these columns only."""
+    batch.save(update_fields=["state", "orders_count", "needed", "charge", "reserved", "reason", "closed_at"])
 
 
 def _wake_next_claim(*, coin_id: int) -> None:

@@ -64,7 +64,7 @@ def _measure_cost(folder: Path, options: argparse.Namespace, console: Console) -
 
 
 def _point_django_to(stack: Stack) -> None:
-    os.environ.update(stack.environment)
+    os.environ.update({**stack.environment, **stack.owner})
     django.setup()
 
 

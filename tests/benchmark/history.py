@@ -18,6 +18,7 @@ from django.utils import timezone
 from psycopg import ClientCursor
 from rich.progress import track
 
+from exchange_site.database.owner import as_owner
 from exchange_site.stack.environment import data_dir
 from exchange_site.stack.running import find_running_stack
 
@@ -38,7 +39,7 @@ def write_settled_orders(*, orders: int, now: datetime) -> Iterator[int]:
         _write_part(coin_id=coin_id, coin=coin, customers=customers, begun=now - _PAST)
         part, written = part + 1, written + customers * _ORDERS_OF_EACH
         yield customers * _ORDERS_OF_EACH
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("ANALYZE")  # now, and not by chance during a measurement
 
 
@@ -49,13 +50,13 @@ def _read_coins() -> list[tuple[int, str]]:
     return found
 
 
-@transaction.atomic
 def _write_part(*, coin_id: int, coin: str, customers: int, begun: datetime) -> None:
     values = {"coin": coin, "coin_id": coin_id, "customers": customers, "rounds": _ORDERS_OF_EACH, "begun": begun}
-    connection.ensure_connection()
-    with ClientCursor(connection.connection) as cursor:  # can send several statements with values at once
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute(_SETTLED, values)
+    with as_owner(), transaction.atomic():  # makes temporary tables
+        connection.ensure_connection()
+        with ClientCursor(connection.connection) as cursor:  # can send several statements with values at once
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute(_SETTLED, values)
 
 
 def main(arguments: list[str]) -> int:
@@ -67,7 +68,7 @@ def main(arguments: list[str]) -> int:
     if running is None:
         sys.stderr.write(f"No stack runs on {data_dir()}: task dev\n")
         return 1
-    os.environ.update(running.environment)
+    os.environ.update({**running.environment, **running.owner})
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
     django.setup()
     parts = write_settled_orders(orders=options.orders, now=timezone.now())

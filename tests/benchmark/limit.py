@@ -17,6 +17,7 @@ from typing import Any, Final
 from django.db import connection
 from django.utils import timezone
 
+from exchange_site.database.owner import as_owner
 from exchange_site.stack.binaries import postgres_binary
 from tests.benchmark.customers import Customers
 from tests.benchmark.load import BenchmarkFailed
@@ -37,7 +38,7 @@ class Statement:
 
 def spread_ids() -> None:
     """Start the tables' ids far apart from each other and from all limits: a number in a statement shows its table."""
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         for first, table in ((10_000, "wallets_user"), (100_000, "wallets_wallet"), (2_000_000, "trading_order")):
             cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", [table, first])
 

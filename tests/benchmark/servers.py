@@ -12,7 +12,13 @@ from typing import Final
 import psycopg
 import psycopg.sql
 
-from exchange_site.stack.environment import postgres_variables, redis_variables, simulator_variables
+from exchange_site.stack.environment import (
+    owner_variables,
+    postgres_variables,
+    redis_variables,
+    simulator_variables,
+    split_owner,
+)
 from exchange_site.stack.processes import (
     API,
     PROJECT,
@@ -53,10 +59,11 @@ _PRODUCTION: Final = {
 
 @dataclass(kw_only=True)
 class Stack:
-    """The running parts. Each of their processes gets the variables in `environment`."""
+    """The running parts. Each of their processes gets the variables in `environment`, and manage.py those of `owner`."""
 
     folder: Path
     environment: dict[str, str]
+    owner: dict[str, str]
     url: str
     venue: str
     web: "subprocess.Popen[bytes] | None" = None
@@ -69,21 +76,23 @@ class Stack:
         Ids are the same in both databases, so the contents of Redis are right for both stacks.
         """
         self.stop_web()
-        with connect(self.environment, database="postgres") as connection:
+        with connect({**self.environment, **self.owner}, database="postgres") as connection:
             copied = [psycopg.sql.Identifier(part) for part in (name, self.environment["POSTGRES_DB"])]
             connection.execute(psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*copied))
         folder = self.folder / name
         folder.mkdir()
         port = str(free_port())
         environment = {**self.environment, "POSTGRES_DB": name, "PORT": port}
-        return Stack(folder=folder, environment=environment, url=local_url(port), venue=self.venue)
+        copy = Stack(folder=folder, environment=environment, owner=self.owner, url=local_url(port), venue=self.venue)
+        copy.manage("database_roles", "--verbosity", "0")  # a role's timeouts belong to one database
+        return copy
 
     def manage(self, *arguments: str) -> None:
         """Run manage.py against the stack."""
         subprocess.run(
             manage(*arguments),
             cwd=PROJECT,
-            env={**os.environ, "PYTHONWARNINGS": "ignore", **self.environment},
+            env={**os.environ, "PYTHONWARNINGS": "ignore", **self.environment, **self.owner},
             check=True,
         )
 
@@ -145,7 +154,7 @@ class Stack:
         return [int(pid) for pid in children.split()]
 
     def start(self, name: str, command: Sequence[str], **extra: str) -> "subprocess.Popen[bytes]":
-        environment = {**os.environ, **self.environment, **extra}
+        environment = {**split_owner(os.environ)[0], **self.environment, **extra}
         return start(command, environment=environment, output=self.folder / f"{name}.log")
 
     def end(self) -> None:
@@ -171,11 +180,12 @@ def running_stack(folder: Path) -> Iterator[Stack]:
     postgres, redis, venue_port = prepare_postgres(folder), prepare_redis(folder), free_port()
     environment = _environment(postgres, redis, venue_port=venue_port)
     url, venue = local_url(environment["PORT"]), environment["EXCHANGE_URL"]
-    stack = Stack(folder=folder, environment=environment, url=url, venue=venue)
+    owner = owner_variables(postgres)
+    stack = Stack(folder=folder, environment=environment, owner=owner, url=url, venue=venue)
     with ExitStack() as running:
         for server in (postgres, redis):
             running.enter_context(server.running())
-        create_database(environment)
+        create_database({**environment, **owner})
         stack.manage("migrate", "--verbosity", "0")
         try:
             exchange = stack.start("simulator", simulator(port=venue_port, book=folder / "book.sqlite"))

@@ -20,6 +20,7 @@ from typing import Final
 import httpx
 
 from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
+from exchange_site.stack.environment import split_owner
 from exchange_site.stack.processes import free_port
 from exchange_site.stack.servers import create_database, prepare_redis, stop_server
 from tests.benchmark.load import BenchmarkFailed
@@ -28,6 +29,7 @@ from tests.benchmark.still_postgres import Connection, StillPostgres, running_po
 
 PARTS: Final = ("API", "Postgres", "Redis", "worker")
 _DATABASE: Final = "cost"
+_OWNER: Final = ("USER", "PASSWORD")
 _START_SECONDS: Final = 60.0
 _SETTLE_SECONDS: Final = 60.0
 _DEPOSIT: Final = "100000000.00"
@@ -62,6 +64,7 @@ class Side:
     tree: Path
     folder: Path
     environment: Mapping[str, str]
+    owner: Mapping[str, str]
     connection: Connection
     running: dict[str, int] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)
@@ -96,7 +99,7 @@ class Side:
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "manage.py", *arguments],
             cwd=self.tree,
-            env=self.environment,
+            env={**self.environment, **self.owner},
             capture_output=True,
             text=True,
             check=False,
@@ -161,11 +164,14 @@ def running_side(*, name: str, tree: Path, folder: Path) -> Iterator[Side]:
         redis_process = redis.start()
         ending.callback(stop_server, redis_process)
         create_database({**postgres.environment, "POSTGRES_DB": _DATABASE})
+        application, owner = _roles(tree, postgres)
+        variables = {**application, "REDIS_PORT": str(redis.port), "REDIS_PASSWORD": redis.password}
         side = Side(
             name=name,
             tree=tree,
             folder=folder,
-            environment=_environment(postgres, {"REDIS_PORT": str(redis.port), "REDIS_PASSWORD": redis.password}),
+            environment=_environment(postgres, variables),
+            owner=owner,
             connection=ending.enter_context(closing(postgres.connect(database=_DATABASE))),
             running={"Postgres": postgres.pid, "Redis": redis_process.pid},
         )
@@ -175,16 +181,26 @@ def running_side(*, name: str, tree: Path, folder: Path) -> Iterator[Side]:
         yield side
 
 
-def _environment(postgres: StillPostgres, redis: Mapping[str, str]) -> dict[str, str]:
+def _roles(tree: Path, postgres: StillPostgres) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the variables with the application's role and with the owner. Older revisions have one role for all."""
+    if not (tree / "exchange_site" / "management" / "commands" / "database_roles.py").exists():
+        return {}, {}
+    application = {"POSTGRES_USER": "cost", "POSTGRES_PASSWORD": secrets.token_urlsafe(24)}
+    return application, {f"POSTGRES_OWNER_{name}": postgres.environment[f"POSTGRES_{name}"] for name in _OWNER}
+
+
+def _environment(postgres: StillPostgres, variables: Mapping[str, str]) -> dict[str, str]:
     of_this_process = {
-        name: value for name, value in os.environ.items() if name not in {"DJANGO_SETTINGS_MODULE", "PYTHONPATH"}
+        name: value
+        for name, value in split_owner(os.environ)[0].items()
+        if name not in {"DJANGO_SETTINGS_MODULE", "PYTHONPATH"}
     }
     return {
         **of_this_process,
         **_SETTINGS,
         **{name: secrets.token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY")},
         **postgres.environment,
-        **redis,
+        **variables,
         "REDIS_HOST": "127.0.0.1",
         "POSTGRES_DB": _DATABASE,
         "PORT": str(free_port()),

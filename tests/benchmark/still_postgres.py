@@ -8,7 +8,7 @@ from typing import Any, Final, LiteralString
 
 import psycopg
 
-from exchange_site.stack.servers import POSTGRES_USER, prepare_postgres, stop_server
+from exchange_site.stack.servers import POSTGRES_OWNER, prepare_postgres, stop_server
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -39,7 +39,7 @@ def running_postgres(folder: Path) -> Iterator[StillPostgres]:
     environment = {
         "POSTGRES_HOST": "127.0.0.1",
         "POSTGRES_PORT": str(server.port),
-        "POSTGRES_USER": POSTGRES_USER,
+        "POSTGRES_USER": POSTGRES_OWNER,
         "POSTGRES_PASSWORD": server.password,
     }
     try:

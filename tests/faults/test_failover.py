@@ -20,10 +20,6 @@ def watch(make_trade):
     return Watch(make_trade("large"))
 
 
-def deaths_of_apis(world):
-    return [world.supervisor.children[name].deaths for name in world.apis]
-
-
 def states(world):
     return {httpx.get(f"{url}/health/ready/", timeout=10).json().get("postgres") for url in world.apis.values()}
 
@@ -40,7 +36,7 @@ def settle(watch):
 
 
 def test_a_failover_under_load_costs_no_restart(world, watch):
-    deaths = deaths_of_apis(world)
+    deaths = world.deaths_of_apis()
     with watch.going_on():
         time.sleep(1)
         with world.read_only():
@@ -57,12 +53,12 @@ def test_a_failover_under_load_costs_no_restart(world, watch):
     assert any(not answer.is_success for _, name, _, answer in watch.answered if name in WRITES)
     watch.assert_nothing_is_lost_or_doubled()
     assert states(world) == {"ok"}
-    assert deaths_of_apis(world) == deaths
+    assert world.deaths_of_apis() == deaths
     settle(watch)
 
 
 def test_columns_altered_under_load_are_not_noticed(world, watch):
-    deaths = deaths_of_apis(world)
+    deaths = world.deaths_of_apis()
     with watch.going_on():
         time.sleep(2)
         for source_type, kind_type in (("text", "text"), ("varchar(32)", "varchar(16)")) * 2:
@@ -76,12 +72,12 @@ def test_columns_altered_under_load_are_not_noticed(world, watch):
     assert all(answer.is_success for _, answer in watch.since(altered))
     watch.assert_every_failure_is_polite()
     watch.assert_nothing_is_lost_or_doubled()
-    assert deaths_of_apis(world) == deaths
+    assert world.deaths_of_apis() == deaths
     settle(watch)
 
 
 def test_the_first_requests_after_a_restart_of_postgres_succeed(world, watch):
-    deaths = deaths_of_apis(world)
+    deaths = world.deaths_of_apis()
     shopper = watch.trade.new_shopper()
     urls = list(world.apis.values())
 
@@ -96,5 +92,5 @@ def test_the_first_requests_after_a_restart_of_postgres_succeed(world, watch):
     at_once(24, call)
     assert {answer.is_success for _, _, _, answer in watch.answered} == {True}
     watch.assert_nothing_is_lost_or_doubled()
-    assert deaths_of_apis(world) == deaths
+    assert world.deaths_of_apis() == deaths
     settle(watch)

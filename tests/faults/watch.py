@@ -39,11 +39,10 @@ class Watch:
                 thread.join()
 
     def _keep_on(self, shopper, ending):
-        urls = itertools.cycle(self.trade.world.apis.values())
-        for name in itertools.cycle(CALLS):
+        for url, name in itertools.cycle(itertools.product(self.trade.world.apis.values(), CALLS)):
             if ending.wait(0.02):
                 return
-            self.call(name, next(urls), shopper)
+            self.call(name, url, shopper)
 
     def call(self, name, url, shopper):
         """Make one call; a customer repeats a deposit or order without an answer later, or never."""
@@ -62,11 +61,19 @@ class Watch:
     def since(self, moment):
         return [(name, answer) for at, name, _, answer in self.answered if at >= moment]
 
-    def assert_every_failure_is_polite(self):
+    def acknowledged_since(self, moment, url=""):
+        """Return when writes were acknowledged since the moment, by all API servers or by that of `url`."""
+        return [
+            at
+            for at, name, _, answer in list(self.answered)
+            if at >= moment and name in WRITES and answer.is_success and str(answer.url).startswith(url)
+        ]
+
+    def assert_every_failure_is_polite(self, *, allowed=((503, "unavailable"),)):
         for _, name, _, answer in self.answered:
             if not answer.is_success:
                 code = answer.json()["code"]
-                assert (answer.status_code, code) == (503, "unavailable"), f"{name}: {answer.text}"
+                assert (answer.status_code, code) in allowed, f"{name}: {answer.text}"
                 assert int(answer.headers["Retry-After"]) >= 1
 
     def assert_nothing_is_lost_or_doubled(self):

@@ -19,7 +19,13 @@ from django.core.management import call_command
 from django.db import connection
 
 from exchange_site.simulator.book.matching import Book
-from exchange_site.stack.environment import postgres_variables, redis_variables, simulator_variables
+from exchange_site.stack.environment import (
+    owner_variables,
+    postgres_variables,
+    redis_variables,
+    simulator_variables,
+    split_owner,
+)
 from exchange_site.stack.processes import API, WORKER, answers, free_port, kill, local_url, simulator
 from exchange_site.stack.servers import connect, create_database, prepare_postgres, prepare_redis, stop_server
 from tests.configure import configure
@@ -76,7 +82,11 @@ class World:
         self.postgres = replace(postgres, command=[*postgres.command, "-c", "fsync=off", "-c", "log_min_messages=log"])
         self.redis = prepare_redis(self.folder, durable=False)
         self._postgres, self._redis = self.postgres.start(), self.redis.start()
-        self._database = {**postgres_variables(self.postgres), "POSTGRES_DB": DATABASE}
+        self._database = {
+            **postgres_variables(self.postgres),
+            **owner_variables(self.postgres),
+            "POSTGRES_DB": DATABASE,
+        }
         create_database(self._database)
         with self.connected():
             call_command("migrate", verbosity=0)
@@ -87,13 +97,13 @@ class World:
 
     def _start_processes(self):
         port = free_port()
-        self._add("simulator", simulator(port=port, book=self.book_file), os.environ)
+        self._add("simulator", simulator(port=port, book=self.book_file), split_owner(os.environ)[0])
         self.venue = Simulator(local_url(port))
         wait_for(self.venue.answers, seconds=20)
         self.to_venue, self.to_postgres, self.to_redis = (
             Proxy(target) for target in (port, self.postgres.port, self.redis.port)
         )
-        environment = {**os.environ, **QUICK, **self._addresses()}
+        environment = {**split_owner(os.environ)[0], **QUICK, **self._addresses()}
         for name in ("worker 1", "worker 2"):
             self._add(name, WORKER, environment)
         self.apis = {}
@@ -123,16 +133,19 @@ class World:
         mine = {setting: self._database[f"POSTGRES_{name}"] for setting, name in names.items()}
         before = {name: connection.settings_dict[name] for name in mine}
         redis_before = (settings.REDIS.port, settings.REDIS.password)
-        self._point_to(mine, (self.redis.port, self.redis.password))
+        owner_before = (settings.POSTGRES.owner_user, settings.POSTGRES.owner_password)
+        owner = (self._database["POSTGRES_OWNER_USER"], self._database["POSTGRES_OWNER_PASSWORD"])
+        self._point_to(mine, (self.redis.port, self.redis.password), owner)
         try:
             yield self
         finally:
-            self._point_to(before, redis_before)
+            self._point_to(before, redis_before, owner_before)
 
-    def _point_to(self, database, redis):
+    def _point_to(self, database, redis, owner):
         connection.close()
         connection.settings_dict.update(database)
         configure(settings, "REDIS", port=redis[0], password=redis[1])
+        configure(settings, "POSTGRES", owner_user=owner[0], owner_password=owner[1])
         redis_store.breaker.reset()
         vars(redis_store._own).clear()
 
@@ -149,6 +162,9 @@ class World:
     def count_workers(self):
         query = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '1.5 seconds'"
         return self.ask(query)[0][0]
+
+    def deaths_of_apis(self):
+        return [self.supervisor.children[name].deaths for name in self.apis]
 
     def ask(self, query, parameters=()):
         """Run a query over a new connection, without a proxy."""

@@ -17,6 +17,7 @@ from settlement.services.outcomes import presume_not_placed
 from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
 from settlement.venues.protocol import Executed
+from tests.owner import by_owner
 from tests.processes import at_once
 from tests.settlement.conftest import attempts, end_pauses, new_venue, states
 from wallets.models import Wallet
@@ -269,7 +270,11 @@ class TestRecord:
             lambda: Intervention.objects.update(outcome="refused"),
             lambda: Intervention.objects.all()._raw_delete("default"),
         ):
-            with pytest.raises((InternalError, IntegrityError), match="append-only"), transaction.atomic():
+            with (
+                by_owner(),
+                pytest.raises((InternalError, IntegrityError), match="append-only"),
+                transaction.atomic(),
+            ):
                 change()
         assert Intervention.objects.get().venue_answer == {}
 

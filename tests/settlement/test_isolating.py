@@ -30,6 +30,7 @@ from settlement.venues.ccxt.markets import markets
 from settlement.venues.protocol import VenueAway
 from settlement.verification import verify_everything
 from tests.conftest import make_coin
+from tests.owner import run_as_owner
 from tests.processes import wait_for
 from tests.settlement.conftest import batches, new_venue, states
 from trading.models import Coin, CoinPrice, Order
@@ -93,10 +94,12 @@ class TestRunEach:
         assert done == [1]
 
     @pytest.mark.parametrize("words", ["a\0b", "a\ud800b", "x" * 500])
-    def test_names_an_item_whatever_its_words(self, now, words):
+    def test_names_an_item_whatever_its_words(self, now, words, monkeypatch):
         def run(_):
             raise ValueError(words)
 
+        # pytest-xdist cannot pass on a captured line with half a character.
+        monkeypatch.setattr("settlement.services.isolating.logger.disabled", True)
         assert len(run_each(what="words", items=[words, "b"], run=run, now=now)) == 2
         assert FailingItem.objects.count() == 2
 
@@ -219,7 +222,7 @@ class TestSweep:
         place("12.00", crypto="BETA")
         for coin in Coin.objects.all():
             claim_waiting_orders(coin_id=coin.pk, now=now)
-        Attempt.objects.all().delete()
+        run_as_owner("DELETE FROM settlement_attempt")
         first, second = batches()
         resume = sweeping.resume_batch
 

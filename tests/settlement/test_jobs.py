@@ -27,6 +27,7 @@ from settlement.services.sweeping import sweep
 from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.conftest import make_coin
+from tests.owner import by_owner
 from tests.processes import at_once, wait_for
 from tests.settlement.conftest import attempts, states
 from trading import jobs
@@ -258,7 +259,8 @@ class TestWorker:
         for _ in range(5):
             place("12.00", of=make_shopper())
         ProcrastinateJob.objects.all()._raw_delete("default")
-        Order.objects.update(created_at="2026-01-01T00:00Z")
+        with by_owner():
+            Order.objects.update(created_at="2026-01-01T00:00Z")
         make_worker(**venue_environment)
         wait_for(all_completed, seconds=30)
         assert len(attempts()) == 1

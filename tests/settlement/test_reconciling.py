@@ -24,9 +24,9 @@ from settlement.venues.protocol import CLIENT_ORDER_ID_PREFIX, PurchaseRequest, 
 from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.conftest import make_coin
+from tests.owner import run_as_owner
 from tests.processes import at_once
 from tests.settlement.conftest import attempts, batches, end_pauses, new_venue
-from tests.settlement.test_verification import tamper
 from wallets.models import Transaction, Wallet, WalletRole
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -275,7 +275,7 @@ class TestDiffers:
     def test_is_an_attempt_with_other_figures_than_the_venue(self, place, settle, reconcile, statement, amount):
         place("60.00")
         settle()
-        tamper(statement)
+        run_as_owner(statement)
         reconcile()
         [finding] = Finding.objects.filter(kind="differs")
         assert (finding.subject, finding.amount) == (subject_of(attempts()[0]), amount)
@@ -301,16 +301,16 @@ class TestDiffers:
     def test_closes_when_the_figures_agree(self, place, settle, reconcile):
         place("60.00")
         settle()
-        tamper("UPDATE settlement_attempt SET cost = cost + 1")
+        run_as_owner("UPDATE settlement_attempt SET cost = cost + 1")
         assert [finding.kind for finding in reconcile().findings] == ["differs", "ledger"]
-        tamper("UPDATE settlement_attempt SET cost = cost - 1")
+        run_as_owner("UPDATE settlement_attempt SET cost = cost - 1")
         done = reconcile()
         assert (done.findings, done.closed) == ([], 2)
 
     def test_stays_if_only_the_venues_list_leaves_the_order_out(self, place, settle, reconcile, venue, monkeypatch):
         place("60.00")
         settle()
-        tamper("UPDATE settlement_attempt SET state = 'empty', executed = 0, commission = 0")
+        run_as_owner("UPDATE settlement_attempt SET state = 'empty', executed = 0, commission = 0")
         reconcile()
         monkeypatch.setattr(venue, "list_purchases", lambda **_: [])
         reconcile()
@@ -397,11 +397,11 @@ class TestLedger:
     def test_raises_a_finding_until_its_rules_hold_again(self, place, settle, reconcile):
         place("60.00")
         settle()
-        tamper("UPDATE wallets_wallet SET balance = balance + 1 WHERE role = 'inventory'")
+        run_as_owner("UPDATE wallets_wallet SET balance = balance + 1 WHERE role = 'inventory'")
         done = reconcile()
         assert {finding.kind for finding in done.findings} == {"ledger"}
         assert ("ledger", "rule 4: ABAN: customers and inventory") in found()
-        tamper("UPDATE wallets_wallet SET balance = balance - 1 WHERE role = 'inventory'")
+        run_as_owner("UPDATE wallets_wallet SET balance = balance - 1 WHERE role = 'inventory'")
         done = reconcile()
         assert (done.findings, done.closed) == ([], 2)
 
@@ -414,8 +414,8 @@ class TestFindings:
             settle()
         buy()
         edit_book("UPDATE venue_order SET symbol = 'XABANUSDT' WHERE id = 1")
-        tamper("UPDATE settlement_attempt SET cost = cost + 1 WHERE number = 1 AND venue_order_id = '2'")
-        tamper("UPDATE wallets_wallet SET balance = balance + 1 WHERE role = 'inventory'")
+        run_as_owner("UPDATE settlement_attempt SET cost = cost + 1 WHERE number = 1 AND venue_order_id = '2'")
+        run_as_owner("UPDATE wallets_wallet SET balance = balance + 1 WHERE role = 'inventory'")
 
     def test_are_not_raised_twice(self, one_of_each, reconcile):
         first = {finding.pk: finding.seen_at for finding in reconcile().findings}
@@ -560,7 +560,7 @@ class TestWhileSettlementGoesOn:
             monkeypatch.setattr(venue, name, watched)
         place("60.00")
         settle()
-        tamper("UPDATE settlement_attempt SET cost = cost + 1")
+        run_as_owner("UPDATE settlement_attempt SET cost = cost + 1")
         reconcile()
         assert held == [False, False]
 

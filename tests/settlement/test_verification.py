@@ -1,19 +1,11 @@
 import pytest
 from django.core.management import call_command
-from django.db import connection
 
 from settlement.verification import verify_everything
+from tests.owner import run_as_owner
 from tests.settlement.conftest import attempts
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def tamper(statement):
-    """Run a statement without the triggers and constraints that would refuse it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
-        cursor.execute(statement)
-        cursor.execute("SET session_replication_role = DEFAULT")
 
 
 @pytest.fixture
@@ -63,7 +55,7 @@ def test_finds_no_violation_in_a_correct_ledger(settled, capsys):
     ],
 )
 def test_names_each_record_changed_by_hand(settled, statement, rule, named, capsys):
-    tamper(statement)
+    run_as_owner(statement)
     found = [finding for finding in verify_everything() if finding.rule == rule]
     assert found, verify_everything()
     assert named in found[0].subject
@@ -74,7 +66,7 @@ def test_names_each_record_changed_by_hand(settled, statement, rule, named, caps
 
 
 def test_finds_an_attempt_that_was_booked_twice(settled):
-    tamper(
+    run_as_owner(
         "INSERT INTO wallets_transaction (asset, amount, source_id, destination_id, kind, reference, created_at)"
         " SELECT asset, amount, source_id, destination_id, kind, reference || ':again', created_at"
         " FROM wallets_transaction WHERE kind = 'fill'"

@@ -263,7 +263,7 @@ class TestGroups:
     def test_do_not_print_secrets(self):
         secrets = {name: f"hidden-{name}" for name in VARIABLES if re.search("SECRET|PASSWORD|TOKEN$|API_KEY", name)}
         secrets.pop("REFUSE_COMMON_PASSWORDS")
-        assert len(secrets) == 8
+        assert len(secrets) == 9
         urls = {
             "DATABASE_URL": "postgres://u:hidden-POSTGRES_PASSWORD@h",
             "REDIS_URL": "redis://u:hidden-REDIS_PASSWORD@h",

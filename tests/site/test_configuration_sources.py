@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from exchange_site.configuration import SECRETS, Configuration
 from exchange_site.configuration.objections import read_objections
 from exchange_site.stack.binaries import postgres_binary
-from exchange_site.stack.environment import postgres_variables
+from exchange_site.stack.environment import owner_variables, postgres_variables
 from exchange_site.stack.processes import PROJECT, free_port, manage
-from exchange_site.stack.servers import POSTGRES_USER, connect, prepare_postgres
+from exchange_site.stack.servers import POSTGRES_OWNER, connect, prepare_postgres
 from tests.conftest import process_environment
 from tests.processes import wait_for
 
@@ -228,7 +228,7 @@ class TestAProcess:
         api = make_api_process(POSTGRES_PORT=str(read_only_postgres))
         answer = httpx.get(f"{api}accounts/wallet/", headers=shopper.headers, timeout=30)
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-        assert ask(api)["postgres"] == "unavailable"
+        assert ask(api)["postgres"] == "read_only"
 
 
 @pytest.fixture
@@ -238,10 +238,11 @@ def read_only_postgres(database):
     with tempfile.TemporaryDirectory(prefix="read-only-") as folder:
         Path(folder).chmod(0o755)  # else the user who runs the servers could not enter it
         server = prepare_postgres(Path(folder), durable=False)
-        with server.running(), connect(postgres_variables(server), database="postgres") as asked:
+        owner = {**postgres_variables(server), **owner_variables(server)}
+        with server.running(), connect(owner, database="postgres") as asked:
             asked.execute(sql.SQL("CREATE DATABASE {}").format(name))
             asked.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
-            if user != POSTGRES_USER:
+            if user != POSTGRES_OWNER:
                 asked.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(user)))
             asked.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), password))
             yield server.port

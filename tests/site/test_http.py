@@ -5,6 +5,7 @@ from django.db import connection
 
 from tests.configure import configure
 from tests.conftest import make_coin
+from tests.owner import by_owner
 from tests.site.test_openapi import IDS
 from trading.models import Order
 from wallets.models import Transaction, User, Wallet
@@ -171,6 +172,7 @@ class TestErrors:
         ]:
             assert problem(api(method, path, body, by=shopper)) == (403, "account_frozen")
 
+    @pytest.mark.django_db(transaction=True)
     def test_for_short_funds_an_unknown_coin_and_a_missing_price(self, api, shopper, coin):
         assert problem(api("POST", "orders/", {"crypto": "ABAN", "amount": "26"}, by=shopper)) == (
             400,
@@ -183,7 +185,8 @@ class TestErrors:
         assert problem(api("GET", "exchanges/crypto-currencies/NONE/")) == (404, "unknown_crypto")
         coin.fixed_price = None
         coin.save()
-        coin.current_price.delete()
+        with by_owner():
+            coin.current_price.delete()
         from wallets.runtime.redis_store import with_redis
 
         with_redis(lambda redis: redis.flushall())

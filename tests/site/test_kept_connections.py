@@ -9,10 +9,12 @@ import httpx
 import psycopg
 import pytest
 import redis
+from django.conf import settings
 from django.db import connection
 
 from exchange_site.stack.processes import free_port
 from settlement.verification import verify_everything
+from tests.owner import owner_parameters, run_as_owner
 from tests.processes import wait_for
 from tests.proxy import Proxy
 from trading.models import Order
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def ready(api):
     answer = httpx.get(api.replace("/api/v1/", "/health/ready/"), timeout=30)
-    return answer.status_code, {name: value for name, value in answer.json().items() if name != "status"}
+    return answer.status_code, {name: value for name, value in answer.json().items() if name not in ("status", "clock")}
 
 
 def order(api, shopper, *, key=None):
@@ -43,10 +45,7 @@ def assert_unavailable(answer):
 @contextmanager
 def administrator():
     """Yield a connection beside the test's database, which stays writable whatever happens to that."""
-    settings = connection.settings_dict
-    names = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password"}
-    where = {name: settings[setting] for setting, name in names.items()}
-    with psycopg.connect(dbname="postgres", autocommit=True, **where) as line:
+    with psycopg.connect(**owner_parameters() | {"dbname": "postgres"}, autocommit=True) as line:
         yield line
 
 
@@ -130,18 +129,27 @@ class TestTheFirstRequestOfEachThread:
             assert everything() == right
         try:
             for column_type in ("text", "varchar(32)"):
-                with connection.cursor() as cursor:
-                    cursor.execute(f"ALTER TABLE trading_order ALTER COLUMN price_source TYPE {column_type}")
+                run_as_owner(f"ALTER TABLE trading_order ALTER COLUMN price_source TYPE {column_type}")
                 assert everything()[:3] == right[:3]
         finally:
             connection.close()
 
 
+@pytest.fixture
+def short_timeout():
+    """Give up statements after 1.5 seconds, as the role of the tests and as an API process with these variables."""
+    role, database = connection.settings_dict["USER"], connection.settings_dict["NAME"]
+    change = f"ALTER ROLE {role} IN DATABASE {database} SET statement_timeout ="
+    run_as_owner(f"{change} 1500")
+    yield {"POSTGRES_STATEMENT_TIMEOUT_MS": "1500"}
+    run_as_owner(f"{change} {settings.POSTGRES.statement_timeout_ms}")
+
+
 class TestALineThatFallsSilent:
-    def test_is_given_up_in_time_while_health_answers(self, make_api_process, shopper, coin):
+    def test_is_given_up_in_time_while_health_answers(self, make_api_process, shopper, coin, short_timeout):
         proxy = Proxy(int(connection.settings_dict["PORT"]))
         try:
-            api = make_api_process(POSTGRES_PORT=str(proxy.port), POSTGRES_STATEMENT_TIMEOUT_MS="1500", WEB_THREADS="4")
+            api = make_api_process(POSTGRES_PORT=str(proxy.port), WEB_THREADS="4", **short_timeout)
             assert order(api, shopper, key="first").status_code == 201
             with proxy.held(then_cut=True):
                 begun = time.monotonic()

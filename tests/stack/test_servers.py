@@ -17,7 +17,7 @@ from redis.retry import Retry
 
 from exchange_site.stack import binaries
 from exchange_site.stack.binaries import NoServers, reachable_home
-from exchange_site.stack.environment import postgres_variables
+from exchange_site.stack.environment import owner_variables, postgres_variables
 from exchange_site.stack.processes import kill
 from exchange_site.stack.servers import Server, connect, create_database, prepare_postgres, prepare_redis, stop_server
 
@@ -43,14 +43,18 @@ def closed_dir(data_dir: Path) -> Iterator[Path]:
     shutil.rmtree(reachable_home(inside), ignore_errors=True)
 
 
+def variables_of(server: Server) -> dict[str, str]:
+    return {**postgres_variables(server), **owner_variables(server)}
+
+
 def ask(server: Server, question: str) -> object:
-    with connect(postgres_variables(server), database="postgres") as connection:
+    with connect(variables_of(server), database="postgres") as connection:
         row = connection.execute(question).fetchone()
     return row[0] if row else None
 
 
 def run(server: Server, statement: str) -> None:
-    with connect(postgres_variables(server), database="postgres") as connection:
+    with connect(variables_of(server), database="postgres") as connection:
         connection.execute(statement)
 
 
@@ -69,7 +73,7 @@ class TestPostgres:
         with server.running():
             assert ask(server, "SELECT current_setting('server_version_num')::int / 10000") == 18
             with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-                connect({**postgres_variables(server), "POSTGRES_PASSWORD": "guessed"}, database="postgres")
+                connect({**variables_of(server), "POSTGRES_OWNER_PASSWORD": "guessed"}, database="postgres")
 
     def test_listens_only_on_the_loopback_address(self, data_dir: Path) -> None:
         server = prepare_postgres(data_dir, durable=False)
@@ -114,7 +118,7 @@ class TestPostgres:
         server = prepare_postgres(data_dir, durable=False)
         with server.running():
             for _ in range(2):
-                create_database({**postgres_variables(server), "POSTGRES_DB": "shop"})
+                create_database({**variables_of(server), "POSTGRES_DB": "shop"})
             assert ask(server, "SELECT count(*) FROM pg_database WHERE datname = 'shop'") == 1
 
 
@@ -201,7 +205,7 @@ class TestStop:
     def test_ends_a_server_with_clients(self, data_dir: Path) -> None:
         server = prepare_postgres(data_dir, durable=False)
         child = server.start()
-        with connect(postgres_variables(server), database="postgres") as connection:
+        with connect(variables_of(server), database="postgres") as connection:
             connection.execute("SELECT 1")
             stop_server(child)
             assert child.returncode == 0

@@ -14,9 +14,10 @@ from secrets import token_urlsafe
 
 import pytest
 
+from exchange_site.stack.environment import owner_variables, postgres_variables
 from exchange_site.stack.processes import PROJECT, NotInTime, answers, free_port, wait_until
 from exchange_site.stack.running import StackAddresses, claim, find_running_stack, running_stack
-from exchange_site.stack.servers import connect
+from exchange_site.stack.servers import connect, prepare_postgres
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to find processes")
 
@@ -119,7 +120,7 @@ def start(folder: Path, **environment: str) -> "subprocess.Popen[str]":
 
 
 def query(addresses: StackAddresses, statement: str) -> list[tuple[object, ...]]:
-    with connect(addresses.environment) as connection:
+    with connect({**addresses.environment, **addresses.owner}) as connection:
         cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
 
@@ -135,12 +136,21 @@ class TestRunning:
             pid = main_process(data_dir(running), name)
             assert b"ORDER_AGGREGATION_THRESHOLD=11.00" in Path(f"/proc/{pid}/environ").read_bytes()
 
+    def test_lets_web_and_worker_log_in_as_the_applications_role_only(self, running: StackAddresses) -> None:
+        for name in ("api", "worker", "simulator"):
+            variables = Path(f"/proc/{main_process(data_dir(running), name)}/environ").read_bytes()
+            assert b"POSTGRES_USER=crypto_exchange_app" in variables
+            assert b"POSTGRES_OWNER" not in variables
+            assert running.owner["POSTGRES_OWNER_PASSWORD"].encode() not in variables
+        others = "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        assert within(20, lambda: query(running, others) == [("crypto_exchange_app",)])
+
     def test_is_found_by_its_folder(self, running: StackAddresses, folder: Path) -> None:
         assert find_running_stack(data_dir(running)) == running
         assert find_running_stack(folder) is None
 
     def test_writes_its_secrets_to_files_of_its_owner_only(self, running: StackAddresses) -> None:
-        for name in ("stack.env", "supervisord.conf"):
+        for name in ("stack.env", "owner.env", "supervisord.conf"):
             assert (data_dir(running) / name).stat().st_mode & 0o077 == 0
 
     def test_lends_its_database_to_management_commands(self, running: StackAddresses) -> None:
@@ -255,8 +265,15 @@ class TestStopped:
         assert within(10, lambda: not processes(folder)), processes(folder)
         assert find_running_stack(folder) is None
 
-    def test_it_starts_again_with_its_data(self, running: StackAddresses) -> None:
+    def test_it_starts_again_with_its_data_also_if_they_are_of_a_version_without_the_role(
+        self, running: StackAddresses
+    ) -> None:
         folder = data_dir(running)
+        server = prepare_postgres(folder)
+        variables = {**postgres_variables(server), **owner_variables(server)}
+        with server.running(), connect(variables) as connection:
+            for statement in ("DROP OWNED BY crypto_exchange_app", "DROP ROLE crypto_exchange_app"):
+                connection.execute(statement)
         with running_stack(folder, environment=ENVIRONMENT) as again:
             assert is_ready(again)
             assert query(again, "SELECT number FROM kept") == [(7,)]

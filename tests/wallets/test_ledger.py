@@ -4,6 +4,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.utils import DataError
 
+from tests.owner import by_owner
 from wallets.models import Transaction, TransactionKind, Wallet, WalletRole
 from wallets.services.house import open_house_wallets
 
@@ -40,9 +41,16 @@ class TestWallet:
             ("role = 'other'", "wallet_role_is_known|customer_wallets|only_customers"),
         ],
     )
+    @pytest.mark.django_db(transaction=True)
     def test_cannot_break_a_constraint(self, shopper, change, rule):
-        with pytest.raises(IntegrityError, match=rule), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"UPDATE wallets_wallet SET {change} WHERE id = %s", [shopper.wallet.pk])
+        wallet = shopper.wallet.pk
+        with (
+            by_owner(),
+            pytest.raises(IntegrityError, match=rule),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(f"UPDATE wallets_wallet SET {change} WHERE id = %s", [wallet])
 
     def test_is_unique_per_customer_and_asset(self, shopper):
         with pytest.raises(IntegrityError, match="one_wallet_per_customer_and_asset"), transaction.atomic():
@@ -107,11 +115,18 @@ class TestTransaction:
             movement(now).save()
 
     @pytest.mark.parametrize(
-        "statement", ["UPDATE wallets_transaction SET amount = 2", "DELETE FROM wallets_transaction"]
+        "statement",
+        [
+            "UPDATE wallets_transaction SET amount = 2",
+            "DELETE FROM wallets_transaction",
+            "TRUNCATE wallets_transaction",
+        ],
     )
-    def test_is_append_only(self, now, statement):
+    @pytest.mark.django_db(transaction=True)
+    def test_is_append_only_for_the_owner_too(self, now, statement):
         movement(now).save()
         with (
+            by_owner(),
             pytest.raises(IntegrityError, match="append-only"),
             transaction.atomic(),
             connection.cursor() as cursor,

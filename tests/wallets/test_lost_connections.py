@@ -1,6 +1,8 @@
 """Connections to Postgres that were lost: closed at once, and tried once more where nothing can have happened."""
 
+import socket
 import threading
+import time
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 
@@ -10,6 +12,7 @@ import redis
 from django.db import DatabaseError, OperationalError, connection, transaction
 
 from settlement.verification import verify_everything
+from tests.owner import owner_parameters, run_as_owner
 from tests.proxy import Proxy
 from wallets.models import Transaction, User
 from wallets.runtime.conflicts import retried_on_conflict
@@ -35,15 +38,7 @@ def backend():
 
 def elsewhere(statement, *values):
     """Run a statement over another connection."""
-    settings = connection.settings_dict
-    with psycopg.connect(
-        dbname="postgres",
-        host=settings["HOST"],
-        port=settings["PORT"],
-        user=settings["USER"],
-        password=settings["PASSWORD"],
-        autocommit=True,
-    ) as line:
+    with psycopg.connect(**owner_parameters() | {"dbname": "postgres"}, autocommit=True) as line:
         line.execute(statement, values)
 
 
@@ -84,13 +79,12 @@ def through_proxy():
 @pytest.fixture
 def altered_table():
     """A table whose column gets another type between two runs of a prepared statement."""
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE altered (id int, name int)")
-        cursor.execute("INSERT INTO altered VALUES (1, 7)")
+    run_as_owner("CREATE TABLE altered (id int, name int)")
+    run_as_owner("INSERT INTO altered VALUES (1, 7)")
+    run_as_owner(f"GRANT SELECT, INSERT, UPDATE ON altered TO {connection.settings_dict['USER']}")
     yield
     connection.close()
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE altered")
+    run_as_owner("DROP TABLE altered")
 
 
 QUERY = "SELECT name FROM altered WHERE id = %s"
@@ -100,13 +94,8 @@ CHANGE = "ALTER TABLE altered ALTER COLUMN name TYPE text"
 def prepare_and_change():
     for _ in range(8):
         ask(QUERY, 1)
-    with psycopg.connect(**_parameters(), autocommit=True) as line:
+    with psycopg.connect(**owner_parameters(), autocommit=True) as line:
         line.execute(CHANGE)
-
-
-def _parameters():
-    names = {"NAME": "dbname", "HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password"}
-    return {name: connection.settings_dict[setting] for setting, name in names.items()}
 
 
 class TestARead:
@@ -306,6 +295,32 @@ class TestAnIdleConnection:
         connection.close_if_unusable_or_obsolete()
         connection.settings_dict["CONN_MAX_AGE"] = age
         assert backend() != first
+
+
+class TestSeveralHosts:
+    @pytest.fixture
+    def silent_host_first(self, monkeypatch):
+        """An address that takes connections and never answers, before the database's own, which was not reached yet."""
+        monkeypatch.setattr("wallets.runtime.postgres.connections._Hosts.last", None)
+        settings = connection.settings_dict
+        before = {name: settings[name] for name in ("HOST", "PORT")}
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            port = silent.getsockname()[1]
+            connection.close()
+            settings.update(HOST=f"127.0.0.1,{before['HOST']}", PORT=f"{port},{before['PORT']}")
+            yield
+            connection.close()
+            settings.update(before)
+
+    def test_are_tried_in_turn_and_the_one_that_was_reached_is_first_from_then_on(self, silent_host_first):
+        seconds = []
+        for _ in range(3):
+            begun = time.monotonic()
+            assert ask("SELECT 1") == 1
+            seconds.append(time.monotonic() - begun)
+            connection.close()
+        assert seconds[0] > 2  # as long as a host may take
+        assert max(seconds[1:]) < 2
 
 
 class TestAPool:

@@ -5,15 +5,17 @@ from ipaddress import ip_network
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from ninja_jwt.tokens import RefreshToken
 
 from tests.configure import configure
+from wallets.exceptions import TokenInvalid
 from wallets.models import KnownAddress, User
 from wallets.services.accounts import register, sign_in
 from wallets.services.addresses import prune_addresses, remember_address
 from wallets.services.credentials import change_password
-from wallets.services.tokens import sign_out, start_token_family
+from wallets.services.tokens import rotate_refresh_token, sign_out, start_token_family
 from wallets.web import callers
 
 pytestmark = pytest.mark.django_db
@@ -156,7 +158,21 @@ class TestNeighboursBehindOneAddress:
             refresh = answer.json().get("refresh", refresh)
         assert statuses == [200] * 3 + [429] * 2
         answer = api("POST", "accounts/auth/refresh/", {"refresh": refresh}, X_Forwarded_For=HOME)
-        assert answer["RateLimit-Policy"] == '"refresh-address";q=1200;w=60, "refresh";q=3;w=3600'
+        assert answer["RateLimit-Policy"] == '"refresh";q=3;w=3600'
+
+    @pytest.mark.parametrize("limits", [{"refresh_address": "5/h"}, {"anonymous": "5/h"}])
+    def test_with_forged_tokens_do_not_refuse_a_genuine_one(self, shopper, api, settings, limits):
+        configure(settings, "LIMITS", **limits)
+
+        def refresh(token):
+            return api("POST", "accounts/auth/refresh/", {"refresh": token}, X_Forwarded_For=HOME)
+
+        genuine = shopper.tokens.refresh
+        head, _, _ = genuine.rpartition(".")
+        forged = [refresh(f"{head}.{'A' * 43}").status_code for _ in range(8)]
+        assert forged == [401] * 5 + [429] * 3
+        assert [refresh(genuine).status_code for _ in range(3)] == [200] * 3
+        assert refresh("x").status_code == 429
 
     @pytest.mark.parametrize(("claim", "value"), [("user_id", "1"), ("user_id", None), ("family", 7), ("family", None)])
     def test_a_refresh_token_with_claims_of_a_wrong_type_counts_for_the_address(self, shopper, api, claim, value):
@@ -213,10 +229,10 @@ class TestRevokedToken:
 
     @pytest.fixture
     def thief(self, shopper, now):
-        """Who holds a token from before the customer changed the password."""
+        """Who holds a token from before the customer ended all sessions."""
         old = type(shopper).__new__(type(shopper))
         old.headers = dict(shopper.headers)
-        change_password(user=shopper.user, password=None)
+        User.objects.filter(pk=shopper.user.pk).update(token_version=F("token_version") + 1)
         shopper.user.refresh_from_db()
         shopper.headers = {
             "Authorization": f"Bearer {start_token_family(user=shopper.user, now=now).access}",
@@ -239,32 +255,6 @@ class TestRevokedToken:
         assert (answer.status_code, self.left(answer)) == (201, 998)
         assert '"orders";r=59' in answer["RateLimit"]
 
-    @pytest.fixture
-    def signed_out(self, shopper, now):
-        """Who holds an access token of a sign-in that its owner has ended; the owner has another sign-in."""
-        old = type(shopper).__new__(type(shopper))
-        tokens = start_token_family(user=shopper.user, now=now)
-        old.headers = {"Authorization": f"Bearer {tokens.access}"}
-        sign_out(refresh=tokens.refresh, user_id=shopper.user.pk, now=now)
-        return old
-
-    def test_of_one_sign_in_does_not_turn_the_calls_of_another_into_those_of_a_stranger(
-        self, api, shopper, signed_out, coin, settings
-    ):
-        """Else the thief could refuse the owner, by the limit of an address that both use."""
-        configure(settings, "LIMITS", anonymous="5/h", user="9/h", orders="2/h")
-        statuses = [api("GET", "accounts/wallet/", by=signed_out).status_code for _ in range(20)]
-        assert statuses == [401] * 5 + [429] * 15
-        assert self.left(api("GET", "accounts/wallet/", by=shopper)) == 8
-
-    def test_of_an_own_sign_in_does_not_lift_a_limit(self, api, shopper, signed_out, coin, settings):
-        configure(settings, "LIMITS", orders="2/h")
-        statuses = []
-        for _ in range(4):
-            assert api("GET", "accounts/wallet/", by=signed_out).status_code == 401
-            statuses.append(api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code)
-        assert statuses == [201, 201, 429, 429]
-
     def test_is_limited_by_address(self, api, shopper, thief, settings):
         configure(settings, "LIMITS", anonymous="5/h", user="7/h")
         statuses = [api("GET", "accounts/wallet/", by=thief, X_Forwarded_For=ELSEWHERE).status_code for _ in range(20)]
@@ -272,16 +262,22 @@ class TestRevokedToken:
         for _ in range(7):
             assert api("GET", "accounts/wallet/", by=shopper, X_Forwarded_For=HOME).status_code == 200
 
-    def test_of_a_disabled_account_stays_a_strangers_when_the_account_is_enabled(self, api, shopper, settings, now):
+    def test_of_a_disabled_account_leaves_its_owner_alone_when_it_is_enabled(self, api, shopper, now, settings):
         configure(settings, "LIMITS", user="9/h")
         User.objects.update(is_active=False)
-        assert api("GET", "accounts/wallet/", by=shopper).status_code == 401
         User.objects.update(is_active=True)
         assert api("GET", "accounts/wallet/", by=shopper).status_code == 401
-        shopper.user.refresh_from_db()
-        again = start_token_family(user=shopper.user, now=now)
-        answer = api("GET", "accounts/wallet/", Authorization=f"Bearer {again.access}")
-        assert (answer.status_code, self.left(answer)) == (200, 8)
+        user = User.objects.get(pk=shopper.user.pk)
+        shopper.headers = {"Authorization": f"Bearer {start_token_family(user=user, now=now).access}"}
+        assert self.left(api("GET", "accounts/wallet/", by=shopper)) == 8
+
+    def test_of_one_sign_in_leaves_the_others_alone(self, api, shopper, now, settings):
+        configure(settings, "LIMITS", user="9/h")
+        other = {"Authorization": f"Bearer {start_token_family(user=shopper.user, now=now).access}"}
+        sign_out(refresh=shopper.tokens.refresh, user_id=shopper.user.pk, now=now)
+        assert api("GET", "accounts/wallet/", by=shopper).status_code == 401
+        shopper.headers = other
+        assert self.left(api("GET", "accounts/wallet/", by=shopper)) == 8
 
     def test_is_counted_in_one_round_trip_while_it_is_good(self, api, shopper, monkeypatch):
         trips = []
@@ -375,3 +371,36 @@ class TestKnownAddresses:
         remember_address(user_id=shopper.user.pk, address=HOME, now=now)
         remember_address(user_id=shopper.user.pk, address=HOME, now=now)
         assert KnownAddress.objects.count() == 2
+
+    def set_password(self, user, now):
+        change_password(user=user, password="another-one-1")
+
+    def disable(self, user, now):
+        User.objects.filter(pk=user.pk).update(is_active=False)
+
+    def enable(self, user, now):
+        self.disable(user, now)
+        User.objects.filter(pk=user.pk).update(is_active=True)
+
+    def reuse_a_refresh_token(self, user, now):
+        first = start_token_family(user=user, now=now).refresh
+        rotate_refresh_token(refresh=rotate_refresh_token(refresh=first, now=now).refresh, now=now)
+        with pytest.raises(TokenInvalid):
+            rotate_refresh_token(refresh=first, now=now)
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize("revoke", [set_password, disable, enable, reuse_a_refresh_token])
+    def test_are_forgotten_when_the_account_is_taken_back_from_a_thief(self, alice, shopper, now, revoke):
+        remember_address(user_id=alice.pk, address=ELSEWHERE, now=now)
+        remember_address(user_id=shopper.user.pk, address=ELSEWHERE, now=now)
+        revoke(self, alice, now)
+        assert list(KnownAddress.objects.values_list("user", "address")) == [(shopper.user.pk, ELSEWHERE)]
+
+    @pytest.mark.django_db(transaction=True)
+    def test_stay_when_the_same_password_is_hashed_anew(self, alice, settings):
+        settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+        before = alice.password
+        assert alice.check_password(PASSWORD)
+        alice.refresh_from_db()
+        assert alice.password != before
+        assert set(KnownAddress.objects.values_list("address", flat=True)) == {HOME}

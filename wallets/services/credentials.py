@@ -1,4 +1,4 @@
-"""Changes passwords; no other code does."""
+"""Changes passwords, which ends sessions; no other code does."""
 
 from django.db import transaction
 

@@ -19,6 +19,7 @@ from wallets.models import SecurityEventKind, TokenFamily, User
 from wallets.runtime import clock
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.accounts import Principal
+from wallets.services.addresses import forget_addresses
 from wallets.services.dated_tokens import AccessToken, RefreshToken
 from wallets.services.security_log import record_event
 
@@ -26,6 +27,7 @@ _VERSION_CLAIM = "version"
 _FAMILY_CLAIM = "family"
 _LARGEST_ID: Final = 2**63 - 1
 _LARGEST_VERSION: Final = 2**31 - 1
+_LAST_SECOND: Final = 253_402_300_799  # of the year 9999, the last that datetime knows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +115,7 @@ def _rotate(*, claims: _Claims, now: datetime) -> TokenPair | None:
         _replace_current_token(family, now)
     elif not _is_within_grace(family, claims, now):
         _end(family, now)
+        forget_addresses(user_id=user.pk)  # a thief may have refreshed from one of them
         record_event(SecurityEventKind.REFRESH_REUSED, user=user)
         return None
     assert family.replaced_at is not None
@@ -190,7 +193,7 @@ def _decode(kind: Any, token: str) -> _Claims:
     are_numbers = all(type(number) is int for number in (user_id, version, expires_at))
     if not are_numbers or not isinstance(jti, str) or not isinstance(claims.get("sub", ""), str):
         raise TokenInvalid
-    if not 0 < user_id <= _LARGEST_ID or not 0 <= version <= _LARGEST_VERSION:
+    if not 0 < user_id <= _LARGEST_ID or not 0 <= version <= _LARGEST_VERSION or expires_at > _LAST_SECOND:
         raise TokenInvalid
     _ensure_begun(claims)
     return _Claims(user_id=user_id, version=version, family_id=family_id, jti=jti, expires_at=expires_at)

@@ -1,4 +1,4 @@
-"""Remembers, for a minute and in this process only, the sign-ins whose tokens were refused."""
+"""Remembers, for a minute and in this process only, whose tokens were refused."""
 
 import threading
 import time
@@ -11,37 +11,33 @@ _SECONDS: Final = 60
 _MOST: Final = 10_000
 
 
-_SignIn = tuple[int, int, uuid.UUID | None]
+_Key = tuple[Principal, uuid.UUID | None]
 
 
 class RecentRefusals:
-    """A bounded set whose members leave after a minute.
-
-    One sign-in of a customer may have ended while another goes on, so the sign-in belongs to what is remembered.
-    Principals would not do: those of one customer are equal.
-    """
+    """A bounded set whose members leave after a minute. One sign-in of a customer may be in it and another not."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._until: dict[_SignIn, float] = {}
+        self._until: dict[_Key, float] = {}
 
     def __contains__(self, principal: Principal) -> bool:
-        return time.monotonic() < self._until.get(_sign_in_of(principal), 0)
+        return time.monotonic() < self._until.get(_key(principal), 0)
 
     def add(self, principal: Principal) -> None:
-        sign_in = _sign_in_of(principal)
+        key = _key(principal)
         with self._lock:
-            self._until.pop(sign_in, None)
+            self._until.pop(key, None)
             if len(self._until) >= _MOST:
                 self._until.pop(next(iter(self._until)))
-            self._until[sign_in] = time.monotonic() + _SECONDS
+            self._until[key] = time.monotonic() + _SECONDS
 
     def discard(self, principal: Principal) -> None:
-        sign_in = _sign_in_of(principal)
-        if sign_in in self._until:
+        key = _key(principal)
+        if key in self._until:
             with self._lock:
-                self._until.pop(sign_in, None)
+                self._until.pop(key, None)
 
 
-def _sign_in_of(principal: Principal) -> _SignIn:
-    return principal.user_id, principal.token_version, principal.family_id
+def _key(principal: Principal) -> _Key:
+    return principal, principal.family_id

@@ -2,7 +2,7 @@
 
 import select
 import time
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
@@ -24,6 +24,33 @@ class _Losses:
 def report_loss() -> None:
     """Make every connection of this process that was opened before now unfit: its server may have been replaced."""
     _Losses.last = time.monotonic()
+
+
+class _Hosts:
+    """Remembers which of several hosts this process reached last, with its port."""
+
+    last: tuple[str, str] | None = None
+
+
+def _reached_first(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Move the host that was reached last to the front.
+
+    Hosts are tried in turn, and one that is switched off takes its whole time limit, for every new connection.
+    """
+    hosts, ports = (str(parameters.get(name) or "").split(",") for name in ("host", "port"))
+    places = list(zip(hosts, ports if len(ports) > 1 else ports * len(hosts), strict=True))
+    if len(places) == 1 or _Hosts.last not in places:
+        return parameters
+    places.sort(key=lambda place: place != _Hosts.last)
+    return {
+        **parameters,
+        "host": ",".join(host for host, _ in places),
+        "port": ",".join(port for _, port in places),
+    }
+
+
+def _remember_host(pgconn: Any) -> None:
+    _Hosts.last = (pgconn.host.decode(), pgconn.port.decode())
 
 
 class _Kept:
@@ -64,6 +91,12 @@ class _Kept:
 class KeptConnection(_Kept, psycopg.Connection[Any]):
     """A connection for a thread."""
 
+    @classmethod
+    def connect(cls, conninfo: str = "", **parameters: Any) -> Self:
+        opened = super().connect(conninfo, **_reached_first(parameters))
+        _remember_host(opened.pgconn)
+        return opened
+
     def wait(self, gen: PQGen[R], interval: float = _WAIT_INTERVAL, timeout: float | None = None) -> R:
         try:
             return super().wait(gen, interval, timeout or self.answer_within_seconds)
@@ -79,6 +112,12 @@ class KeptConnection(_Kept, psycopg.Connection[Any]):
 
 class KeptAsyncConnection(_Kept, psycopg.AsyncConnection[Any]):
     """A connection for asyncio: Procrastinate's."""
+
+    @classmethod
+    async def connect(cls, conninfo: str = "", **parameters: Any) -> Self:
+        opened = await super().connect(conninfo, **_reached_first(parameters))
+        _remember_host(opened.pgconn)
+        return opened
 
     async def wait(
         self,

@@ -8,16 +8,21 @@ from django.db import migrations, models
 APPEND_ONLY = """
 CREATE FUNCTION wallets_refuse_log_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'DELETE' AND OLD.at < now() - interval '30 days' THEN
-        RETURN OLD;
+    IF TG_OP = 'DELETE' THEN -- OLD is not there for TRUNCATE
+        IF OLD.at < now() - interval '30 days' THEN
+            RETURN OLD;
+        END IF;
     END IF;
     RAISE EXCEPTION 'the security log is append-only: % is refused', TG_OP USING ERRCODE = 'restrict_violation';
 END $$;
 CREATE TRIGGER security_log_is_append_only BEFORE UPDATE OR DELETE ON wallets_securityevent
     FOR EACH ROW EXECUTE FUNCTION wallets_refuse_log_change();
+CREATE TRIGGER security_log_is_never_emptied BEFORE TRUNCATE ON wallets_securityevent
+    FOR EACH STATEMENT EXECUTE FUNCTION wallets_refuse_log_change();
 """
 
 CHANGEABLE = """
+DROP TRIGGER security_log_is_never_emptied ON wallets_securityevent;
 DROP TRIGGER security_log_is_append_only ON wallets_securityevent;
 DROP FUNCTION wallets_refuse_log_change();
 """
@@ -26,7 +31,7 @@ DROP FUNCTION wallets_refuse_log_change();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('wallets', '0007_revocation_and_usernames'),
+        ('wallets', '0008_revocation_and_usernames'),
     ]
 
     operations = [

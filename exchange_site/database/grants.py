@@ -1,0 +1,80 @@
+"""What the application's role may do, in the words of GRANT: one line for each table.
+
+A new table needs a line here, and a test fails without it. A column after UPDATE is one that the code changes: give the
+columns wherever some must never change. `manage.py database_roles` grants exactly this and revokes the rest.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+TABLES: Final[dict[str, str]] = {
+    # wallets
+    "wallets_user": "SELECT, INSERT, UPDATE",
+    "wallets_user_groups": "SELECT, INSERT, DELETE",
+    "wallets_user_user_permissions": "SELECT, INSERT, DELETE",
+    "wallets_tokenfamily": (
+        "SELECT, INSERT, UPDATE (current_jti, ended_at, expires_at, replaced_at, replaced_jti), DELETE"
+    ),
+    "wallets_knownaddress": "SELECT, INSERT, UPDATE (seen_at), DELETE",
+    # Rows are deleted only when they are old: a trigger refuses all younger than 30 days.
+    "wallets_securityevent": "SELECT, INSERT, DELETE",
+    "wallets_wallet": "SELECT, INSERT, UPDATE (balance, frozen)",
+    "wallets_transaction": "SELECT, INSERT",
+    # trading
+    "trading_coin": "SELECT, INSERT, UPDATE",
+    "trading_coinprice": "SELECT, INSERT, UPDATE",
+    "trading_order": (
+        "SELECT, INSERT, "
+        "UPDATE (batch_id, cancelled_at, completed_at, reason, refunded_at, settle_by, settling_at, state)"
+    ),
+    "trading_pricereading": "SELECT, INSERT, DELETE",
+    "trading_review": "SELECT, INSERT, UPDATE (decided_at, decided_by_id, decision, note)",
+    "trading_shop": "SELECT, INSERT, UPDATE",
+    # settlement
+    "settlement_attempt": (
+        "SELECT, INSERT, "
+        "UPDATE (answer, clock_offset, commission, cost, ended_at, excused, executed, limit_price, lookups, "
+        "next_step_at, not_found, quantity, reason, recheck_at, signed_at, state, valid_until, venue_order_id)"
+    ),
+    "settlement_batch": (
+        "SELECT, INSERT, UPDATE (charged, closed_at, needed, orders_count, reason, reserved, state), DELETE"
+    ),
+    "settlement_failingitem": "SELECT, INSERT, UPDATE (error, last_at, retry_at, times), DELETE",
+    # Django's update_or_create() writes every time, found_at too.
+    "settlement_finding": (
+        "SELECT, INSERT, UPDATE (amount, closed_at, closed_by_id, found_at, note, ours, seen_at, theirs)"
+    ),
+    "settlement_intervention": "SELECT, INSERT, UPDATE (decided_at, detail, outcome, venue_answer)",
+    "settlement_pause": "SELECT, INSERT, UPDATE (is_of_calls, reason, set_at, set_by_id, times, until), DELETE",
+    # Procrastinate
+    "procrastinate_events": "SELECT, INSERT, UPDATE, DELETE",
+    "procrastinate_jobs": "SELECT, INSERT, UPDATE, DELETE",
+    "procrastinate_periodic_defers": "SELECT, INSERT, UPDATE, DELETE",
+    "procrastinate_workers": "SELECT, INSERT, UPDATE, DELETE",
+    # Django. Content types and permissions are written by migrations.
+    "auth_group": "SELECT, INSERT, UPDATE, DELETE",
+    "auth_group_permissions": "SELECT, INSERT, DELETE",
+    "auth_permission": "SELECT",
+    "django_admin_log": "SELECT, INSERT",
+    "django_content_type": "SELECT",
+    "django_migrations": "SELECT",
+    "django_session": "SELECT, INSERT, UPDATE, DELETE",
+}
+
+ROUTINES: Final = "procrastinate_"
+"""The role may execute the functions whose names begin like this."""
+
+_PRIVILEGE: Final = re.compile(r"(?P<name>[A-Z]+)(?: \((?P<columns>[a-z0-9_, ]+)\))?(?:, |$)")
+
+
+def list_privileges(text: str) -> Iterator[tuple[str, str | None]]:
+    """Yield each privilege of a table with its column, or with None if the privilege is for all columns."""
+    for found in _PRIVILEGE.finditer(text):
+        for column in found["columns"].split(", ") if found["columns"] else [None]:
+            yield found["name"], column
+
+
+def list_append_only() -> list[str]:
+    """Return the tables whose rows are only ever added."""
+    return [table for table, text in TABLES.items() if text == "SELECT, INSERT"]
