@@ -191,13 +191,13 @@ def process_environment(**extra):
 
 @pytest.fixture
 def make_api_process(transactional_db):
-    """Start API servers, each with one worker process of eight threads."""
+    """Start API servers, each with one worker process of eight threads. `output` is a file for what they print."""
     running = []
 
-    def begin(**environment):
+    def begin(*, output=None, **environment):
         port = free_port()
         environment = {"PORT": str(port), "WEB_WORKERS": "1", "WEB_THREADS": "8", **environment}
-        process = start(API, environment=process_environment(**environment))
+        process = start(API, environment=process_environment(**environment), output=output)
         running.append(process)
         wait_for_answer(f"{local_url(port)}/health/", seconds=20, by=process)
         return f"{local_url(port)}/api/v1/"

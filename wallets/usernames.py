@@ -86,6 +86,8 @@ def accept_username(username: str, *, for_staff: bool = False) -> str:
     is_readable = len(name) <= LONGEST_NAME and _ALLOWED_CHARACTERS.fullmatch(name) and not _INVISIBLE_LETTERS & {*name}
     if not is_readable or not _is_of_one_script(name) or not (for_staff or not _is_reserved(name)):
         raise UsernameNotAllowed
+    if key_of(name) is None or skeleton_of(name) is None:  # else the database could not compare it with others
+        raise UsernameNotAllowed
     return name
 
 

@@ -13,8 +13,10 @@ from django.urls import reverse
 
 from wallets.admin.users import OwnPasswordForm
 from wallets.exceptions import RateLimited
+from wallets.models import User
 from wallets.runtime import clock
 from wallets.services.addresses import remember_address
+from wallets.services.security_log import record_failed_sign_in
 from wallets.web.addresses import client_address
 from wallets.web.callers import count_address, limit_address, limit_caller
 from wallets.web.limits import OWN_PASSWORD, STAFF_LOGIN_ADDRESS
@@ -39,6 +41,14 @@ class LimitedAuthenticationForm(AdminAuthenticationForm):
         except RateLimited as error:
             raise ValidationError(str(error)) from error
         return found
+
+    def confirm_login_allowed(self, user: User) -> None:
+        """Refuse whoever is no staff, and record it: Django sends its signal of a failure for wrong passwords only."""
+        try:
+            super().confirm_login_allowed(user)
+        except ValidationError:
+            record_failed_sign_in(name=user.get_username())
+            raise
 
     def _remember_address(self, request: HttpRequest) -> None:
         if user := self.get_user():

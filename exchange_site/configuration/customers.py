@@ -88,7 +88,7 @@ class Limits(Group):
     refresh_address: Rate = variable(
         "RATE_LIMIT_REFRESH_ADDRESS",
         "1200/m",
-        "token refreshes from one address; many customers may share one",
+        "token refreshes from one address; beyond it, only forged tokens are refused",
         unit="rate",
     )
     register: Rate = variable(

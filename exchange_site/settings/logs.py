@@ -1,16 +1,25 @@
 """Logs: a JSON object per line in production, a line of text in development."""
 
 import logging
+from http import HTTPStatus
 
 from exchange_site.settings.environment import configuration
 
 _DEBUG = configuration.django.debug
 _LEVEL = configuration.django.log_level.upper()
 
+
+def _is_no_refusal(record: logging.LogRecord) -> bool:
+    return getattr(record, "status_code", None) != HTTPStatus.SERVICE_UNAVAILABLE
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"context": {"()": "wallets.runtime.log_context.AddContext"}},
+    "filters": {
+        "context": {"()": "wallets.runtime.log_context.AddContext"},
+        "not_a_refusal": {"()": "django.utils.log.CallbackFilter", "callback": _is_no_refusal},
+    },
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
         "json": {
@@ -30,8 +39,10 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": _LEVEL},
     "loggers": {
         "exchange_site.access": {"level": "WARNING" if _DEBUG else _LEVEL},
-        # Django's line for a refused request would repeat the access log's line.
-        "django.request": {"level": "ERROR"},
+        # Django's line for a refused request would repeat the access log's line. Nor may a flood that is refused as
+        # `busy`, or with a Host that is not ours, fill the log with errors: what is really away is logged by our code.
+        "django.request": {"level": "ERROR", "filters": ["not_a_refusal"]},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         "procrastinate": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "security": {"level": "INFO"},  # whatever LOGLEVEL says

@@ -108,6 +108,34 @@ class TestSignInsAtOnce:
         assert statuses.keys() == {401, 503}
         assert not User.objects.exclude(pk=alice.pk).exists()
 
+    def test_of_one_account_that_is_known_at_many_addresses_leave_a_slot_to_others(self, make_api_process, alice):
+        now = timezone.now()
+        register(username="mallory", password=PASSWORD, email="", now=now)
+        mallory = User.objects.get(username="mallory")
+        addresses = [f"198.18.{number // 250}.{number % 250 + 1}" for number in range(1000)]
+        KnownAddress.objects.bulk_create(
+            KnownAddress(user=mallory, address=address, seen_at=now) for address in addresses
+        )
+        api = make_api_process(**TRUSTING)
+        over = threading.Event()
+
+        def flood(number):
+            for address in addresses[number::12]:
+                if over.is_set():
+                    return
+                sign_in(api, "mallory", address=address)
+
+        flooding = [threading.Thread(target=flood, args=(number,)) for number in range(12)]
+        for one in flooding:
+            one.start()
+        try:
+            answers = [try_to_sign_in(api, "alice") for _ in range(5)]
+        finally:
+            over.set()
+            for one in flooding:
+                one.join()
+        assert sum(answer.status_code == 200 for answer in answers) >= 4
+
 
 class TestFormsOfTheAdmin:
     LARGE = 31_457_280  # 30 MiB

@@ -124,3 +124,22 @@ def test_sessions_that_were_opened_while_the_server_was_read_only_do_not_last(ma
     connection.close()
     assert Order.objects.count() == 2
     assert verify_everything() == []
+
+
+def test_an_outage_behind_it_is_a_503_and_no_storm_of_connections(make_api_process, shopper, coin, behind):
+    """PgBouncer goes on accepting clients, and says only to their first statement that Postgres is away."""
+    name = connection.settings_dict["NAME"]
+    api = make_api_process(**behind, WEB_THREADS="2")
+    assert buy(api, shopper).status_code == 201
+    with administrator() as line:
+        line.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        try:
+            end_all_sessions(line)
+            refused = at_once(4, lambda _: buy(api, shopper))
+            assert {answer.status_code for answer in refused} == {503}
+            assert httpx.get(api.replace("/api/v1/", "/health/ready/"), timeout=30).status_code == 503
+        finally:
+            line.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    connection.close()
+    assert wait_for(lambda: buy(api, shopper).status_code == 201, seconds=30)
+    assert verify_everything() == []

@@ -5,15 +5,17 @@ from ipaddress import ip_network
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from ninja_jwt.tokens import RefreshToken
 
 from tests.configure import configure
+from wallets.exceptions import TokenInvalid
 from wallets.models import KnownAddress, User
 from wallets.services.accounts import register, sign_in
 from wallets.services.addresses import prune_addresses, remember_address
-from wallets.services.credentials import end_sessions
-from wallets.services.tokens import sign_out, start_token_family
+from wallets.services.credentials import change_password
+from wallets.services.tokens import rotate_refresh_token, sign_out, start_token_family
 from wallets.web import callers
 
 pytestmark = pytest.mark.django_db
@@ -156,7 +158,21 @@ class TestNeighboursBehindOneAddress:
             refresh = answer.json().get("refresh", refresh)
         assert statuses == [200] * 3 + [429] * 2
         answer = api("POST", "accounts/auth/refresh/", {"refresh": refresh}, X_Forwarded_For=HOME)
-        assert answer["RateLimit-Policy"] == '"refresh-address";q=1200;w=60, "refresh";q=3;w=3600'
+        assert answer["RateLimit-Policy"] == '"refresh";q=3;w=3600'
+
+    @pytest.mark.parametrize("limits", [{"refresh_address": "5/h"}, {"anonymous": "5/h"}])
+    def test_with_forged_tokens_do_not_refuse_a_genuine_one(self, shopper, api, settings, limits):
+        configure(settings, "LIMITS", **limits)
+
+        def refresh(token):
+            return api("POST", "accounts/auth/refresh/", {"refresh": token}, X_Forwarded_For=HOME)
+
+        genuine = shopper.tokens.refresh
+        head, _, _ = genuine.rpartition(".")
+        forged = [refresh(f"{head}.{'A' * 43}").status_code for _ in range(8)]
+        assert forged == [401] * 5 + [429] * 3
+        assert [refresh(genuine).status_code for _ in range(3)] == [200] * 3
+        assert refresh("x").status_code == 429
 
     @pytest.mark.parametrize(("claim", "value"), [("user_id", "1"), ("user_id", None), ("family", 7), ("family", None)])
     def test_a_refresh_token_with_claims_of_a_wrong_type_counts_for_the_address(self, shopper, api, claim, value):
@@ -216,7 +232,7 @@ class TestRevokedToken:
         """Who holds a token from before the customer ended all sessions."""
         old = type(shopper).__new__(type(shopper))
         old.headers = dict(shopper.headers)
-        end_sessions(username=shopper.user.username)
+        User.objects.filter(pk=shopper.user.pk).update(token_version=F("token_version") + 1)
         shopper.user.refresh_from_db()
         shopper.headers = {
             "Authorization": f"Bearer {start_token_family(user=shopper.user, now=now).access}",
@@ -355,3 +371,36 @@ class TestKnownAddresses:
         remember_address(user_id=shopper.user.pk, address=HOME, now=now)
         remember_address(user_id=shopper.user.pk, address=HOME, now=now)
         assert KnownAddress.objects.count() == 2
+
+    def set_password(self, user, now):
+        change_password(user=user, password="another-one-1")
+
+    def disable(self, user, now):
+        User.objects.filter(pk=user.pk).update(is_active=False)
+
+    def enable(self, user, now):
+        self.disable(user, now)
+        User.objects.filter(pk=user.pk).update(is_active=True)
+
+    def reuse_a_refresh_token(self, user, now):
+        first = start_token_family(user=user, now=now).refresh
+        rotate_refresh_token(refresh=rotate_refresh_token(refresh=first, now=now).refresh, now=now)
+        with pytest.raises(TokenInvalid):
+            rotate_refresh_token(refresh=first, now=now)
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize("revoke", [set_password, disable, enable, reuse_a_refresh_token])
+    def test_are_forgotten_when_the_account_is_taken_back_from_a_thief(self, alice, shopper, now, revoke):
+        remember_address(user_id=alice.pk, address=ELSEWHERE, now=now)
+        remember_address(user_id=shopper.user.pk, address=ELSEWHERE, now=now)
+        revoke(self, alice, now)
+        assert list(KnownAddress.objects.values_list("user", "address")) == [(shopper.user.pk, ELSEWHERE)]
+
+    @pytest.mark.django_db(transaction=True)
+    def test_stay_when_the_same_password_is_hashed_anew(self, alice, settings):
+        settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+        before = alice.password
+        assert alice.check_password(PASSWORD)
+        alice.refresh_from_db()
+        assert alice.password != before
+        assert set(KnownAddress.objects.values_list("address", flat=True)) == {HOME}

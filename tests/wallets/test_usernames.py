@@ -15,9 +15,9 @@ from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import list_to_do
 from tests.configure import configure
 from tests.processes import at_once
-from wallets.exceptions import DomainError, UsernameNotAllowed, UsernameTaken
+from wallets.exceptions import DomainError, InvalidCredentials, UsernameNotAllowed, UsernameTaken
 from wallets.models import TokenFamily, User, Wallet
-from wallets.services.accounts import register, sign_in
+from wallets.services.accounts import accept_new_name, register, sign_in
 from wallets.usernames import RESERVED, accept_username, key_of, skeleton_of
 
 PASSWORD = "password123"
@@ -71,6 +71,10 @@ def sign_up(now, username):
     return register(username=username, password=PASSWORD, email="", now=now)
 
 
+def both_ways(pairs):
+    return [*pairs, *((other, one) for one, other in pairs)]
+
+
 def state():
     return User.objects.count(), Wallet.objects.filter(role="customer").count(), TokenFamily.objects.count()
 
@@ -91,30 +95,23 @@ def old_users(db):
 
 @pytest.mark.django_db
 class TestRegistering:
-    @pytest.mark.parametrize(("one", "other"), SPELLINGS)
+    @pytest.mark.parametrize(("one", "other"), both_ways(SPELLINGS))
     def test_a_name_in_another_spelling_is_taken(self, now, one, other):
-        for first, second in ((one, other), (other, one)):
-            sign_up(now, first)
-            before = state()
-            with pytest.raises(UsernameTaken):
-                sign_up(now, second)
-            assert state() == before
-            assert sign_in(username=second, password=PASSWORD, now=now)
-            TokenFamily.objects.all().delete()
-            Wallet.objects.filter(role="customer").delete()
-            User.objects.all().delete()
+        sign_up(now, one)
+        before = state()
+        with pytest.raises(UsernameTaken):
+            sign_up(now, other)
+        assert state() == before
+        assert sign_in(username=other, password=PASSWORD, now=now)
 
-    @pytest.mark.parametrize(("one", "other"), LOOK_ALIKES)
+    @pytest.mark.parametrize(("one", "other"), both_ways(LOOK_ALIKES))
     def test_a_name_that_looks_like_anothers_is_not_allowed(self, now, one, other):
         assert key_of(one) != key_of(other)
-        for first, second in ((one, other), (other, one)):
-            User.objects.all().delete()
-            user = User(username=first)
-            user.save()
-            before = state()
-            with pytest.raises(UsernameNotAllowed):
-                sign_up(now, second)
-            assert state() == before
+        User(username=one).save()
+        before = state()
+        with pytest.raises(UsernameNotAllowed):
+            sign_up(now, other)
+        assert state() == before
 
     @pytest.mark.parametrize("name", PASSING_FOR_US)
     def test_a_name_that_passes_for_us_is_not_allowed(self, now, name):
@@ -225,6 +222,25 @@ class TestUsersFromBefore:
         (user,) = old_users("ﷺ" * 150)
         assert user.username_key is None
         assert sign_in(username=user.username, password=PASSWORD, now=now)
+
+    def test_are_not_found_by_a_text_that_is_too_long_for_a_key(self, old_users, now):
+        """They have no key, and neither has the text: it must not sign in with their password, nor be taken."""
+        _, ligature = old_users("finn", "ﬁnn")
+        assert ligature.username_key is None
+        text = "\ufdfa" * 26
+        assert key_of(text) is None
+        assert not User.objects.spelt(text).exists()
+        with pytest.raises(InvalidCredentials):
+            sign_in(username=text, password=PASSWORD, now=now)
+        assert not TokenFamily.objects.exists()
+        with pytest.raises(UsernameNotAllowed):
+            sign_up(now, text)
+
+    def test_do_not_look_like_a_name_whose_skeleton_is_too_long(self, old_users, now, monkeypatch):
+        _, cyrillic = old_users("coco", "сосо")
+        assert cyrillic.username_skeleton is None
+        monkeypatch.setattr("wallets.services.accounts.skeleton_of", lambda name: None)
+        assert accept_new_name("otto") == "otto"
 
     @pytest.mark.parametrize("name", ["ﬁnn", "ﬂo", "аdmin", "\u3164", "x y", "ﷺ" * 150, "сосо"])
     def test_can_be_saved_and_disabled_in_the_admin_as_they_are(self, old_users, admin_client, name):

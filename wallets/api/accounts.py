@@ -53,7 +53,7 @@ def login(request: HttpRequest, body: Credentials) -> tokens.TokenPair:
 
 @accounts_router.post(
     "auth/refresh/",
-    auth=AnonymousCaller(REFRESH_ADDRESS),
+    auth=AnonymousCaller(REFRESH_ADDRESS, refuses=False),
     operation_id="refreshTokens",
     summary="Get the next pair of tokens",
     **answers({200: Tokens}, *BODY, *ANYBODY, TokenInvalid),

@@ -17,6 +17,10 @@ BEGIN
     UPDATE wallets_user
        SET token_version = CASE WHEN revokes THEN OLD.token_version + 1 ELSE OLD.token_version END
      WHERE id = NEW.id AND token_version < CASE WHEN revokes THEN OLD.token_version + 1 ELSE OLD.token_version END;
+    -- Whoever made the revocation necessary may have signed in from some of them.
+    IF revokes THEN
+        DELETE FROM wallets_knownaddress WHERE user_id = NEW.id;
+    END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER revocations_are_counted AFTER UPDATE ON wallets_user

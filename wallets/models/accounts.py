@@ -54,7 +54,10 @@ class Users(UserManager["User"]):
         """Return the users of a name in any spelling: one, or two where one of them is from before keys."""
         if not is_storable(username):
             return self.none()
-        return self.filter(Q(username=username) | Q(username_key=key_of(username)))
+        key = key_of(username)
+        # Without a key, not `username_key=None`: that would find every user who has none.
+        same_key = Q() if key is None else Q(username_key=key)
+        return self.filter(Q(username=username) | same_key)
 
 
 class User(AbstractUser):

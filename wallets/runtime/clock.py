@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
+from django.db import DEFAULT_DB_ALIAS, Error, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from prometheus_client import Gauge
@@ -81,7 +81,7 @@ def database_now() -> datetime:
 
 
 def measure_if_due() -> None:
-    """Measure Postgres' clock if there is no measurement of the last minute. Raises DatabaseError."""
+    """Measure Postgres' clock if there is no measurement of the last minute. Raises Django's database errors."""
     if not _is_due():
         return
     connection.ensure_connection()  # a new connection measures by itself
@@ -119,14 +119,17 @@ def _measure_for_ever() -> None:
     has_measured = True
     while True:
         time.sleep(_LOOK_SECONDS)
-        has_measured = _try_to_measure(warn=has_measured)
+        try:
+            has_measured = _try_to_measure(warn=has_measured)
+        except Exception:  # this thread must not end: nobody would start it again
+            logger.exception("Postgres' clock could not be measured")
 
 
 def _try_to_measure(*, warn: bool) -> bool:
     """Measure if it is time to, and say whether nothing went wrong. Lets go of the connection."""
     try:
         measure_if_due()
-    except DatabaseError as error:
+    except Error as error:
         if warn:
             logger.warning("Postgres' clock could not be measured: %s", type(error).__name__)
         return False
@@ -140,7 +143,7 @@ def _connected(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
         return
     try:
         _measure()
-    except DatabaseError:  # the statement for which the connection was opened will say what is the matter
+    except Error:  # the statement for which the connection was opened will say what is the matter
         logger.warning("Postgres' clock could not be measured on a new connection")
 
 

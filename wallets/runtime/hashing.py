@@ -20,6 +20,7 @@ from wallets.exceptions import HashingBusy
 
 _RESTS_TIMES: Final = 3  # as long as it was held
 _LONGEST_REST_SECONDS: Final = 0.5  # less than Retry-After
+_TURN_SECONDS: Final = 3.0  # in which whoever was refused tries again; longer than Retry-After
 
 
 class _Slots:
@@ -37,6 +38,25 @@ class _Slots:
         self.taken = 0
         self._has_refused = False
         self._rests_until = 0.0
+        self._served: dict[str, float] = {}
+        self._refused: dict[str, float] = {}
+
+    def take_reserved(self, account: str) -> bool:
+        """Take the slot that is reserved for known callers.
+
+        An account that had it lately leaves it to those that were refused and have not had it. Else one account, known
+        at many addresses, would keep everybody out.
+        """
+        until = time.monotonic() + _TURN_SECONDS
+        with self._lock:
+            for times in (self._served, self._refused):
+                for other in [each for each, ends in times.items() if ends <= until - _TURN_SECONDS]:
+                    del times[other]
+            has_to_wait = account in self._served and bool(self._refused.keys() - self._served.keys())
+        is_taken = not has_to_wait and self.take(is_known=True)
+        with self._lock:
+            (self._served if is_taken else self._refused)[account] = until
+        return is_taken
 
     def take(self, *, is_known: bool) -> bool:
         """Take a slot without waiting; say whether one was free."""
@@ -61,16 +81,17 @@ _of_thread = threading.local()
 
 
 @contextmanager
-def hashing_slot(*, is_known: Callable[[], bool] | None = None) -> Iterator[None]:
+def hashing_slot(*, is_known: Callable[[], bool] | None = None, account: str = "") -> Iterator[None]:
     """Hold a slot for the hashes that this thread makes in the `with` block. Raises HashingBusy if none is free.
 
     `is_known` is asked only if every slot for anybody is taken: for a caller whom it knows, one more slot is reserved,
-    so that a flood of strangers does not refuse them. A thread that holds a slot already goes on with it.
+    so that a flood of strangers does not refuse them; the accounts, named by `account`, take turns with it. A thread
+    that holds a slot already goes on with it.
     """
     if getattr(_of_thread, "holds_slot", False):
         yield
         return
-    if not _slots.take(is_known=False) and not (is_known and is_known() and _slots.take(is_known=True)):
+    if not _slots.take(is_known=False) and not (is_known and is_known() and _slots.take_reserved(account)):
         raise HashingBusy
     _of_thread.holds_slot = True
     begun = time.monotonic()

@@ -50,7 +50,8 @@ def accept_new_name(username: str, *, of: User | None = None, for_staff: bool = 
     if others.filter(pk__in=User.objects.spelt(username)).exists():
         raise UsernameTaken
     name = accept_username(username, for_staff=for_staff)
-    if others.filter(username_skeleton=skeleton_of(name)).exists():
+    skeleton = skeleton_of(name)
+    if skeleton is not None and others.filter(username_skeleton=skeleton).exists():
         raise UsernameNotAllowed
     return name
 

@@ -16,6 +16,11 @@ def remember_address(*, user_id: int, address: str, now: datetime) -> None:
     )
 
 
+def forget_addresses(*, user_id: int) -> None:
+    """Treat every address of the account as strange again. The database does so at a new password or a disabling."""
+    KnownAddress.objects.filter(user_id=user_id).delete()
+
+
 def prune_addresses(*, now: datetime) -> int:
     """Delete the addresses where nobody has signed in within 30 days, and return their number."""
     return KnownAddress.objects.filter(seen_at__lte=known_since(now=now)).delete()[0]

@@ -1,7 +1,6 @@
-"""Changes passwords and ends sessions; no other code does either."""
+"""Changes passwords, which ends sessions; no other code does."""
 
 from django.db import transaction
-from django.db.models import F
 
 from wallets.models import SecurityEventKind, User
 from wallets.services.security_log import record_event
@@ -22,8 +21,3 @@ def change_password(*, user: User, password: str | None) -> None:
 def _save(user: User) -> None:
     user.save(update_fields=["password"])
     record_event(SecurityEventKind.PASSWORD_CHANGED, user=user)
-
-
-def end_sessions(*, username: str) -> None:
-    """End every session of a user, without a change of the password; do nothing if the user does not exist."""
-    User.objects.filter(username=username).update(token_version=F("token_version") + 1)

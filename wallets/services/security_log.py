@@ -23,6 +23,8 @@ logger = logging.getLogger("security")
 _CAPPED: Final = frozenset({SecurityEventKind.SIGN_IN_FAILED})
 _WARNINGS: Final = _CAPPED | {SecurityEventKind.REFRESH_REUSED, SecurityEventKind.STAFF_AT_NEW_ADDRESS}
 
+_PRUNED_AT_ONCE: Final = 10_000
+
 show_security_events(kinds=SecurityEventKind.values, realms=SecurityRealm.values)
 
 _NO_DETAILS: Final[Mapping[str, object]] = {}
@@ -86,7 +88,10 @@ def record_staff_sign_in(*, user: User) -> None:
 
 def record_failed_sign_in(*, name: str) -> None:
     """Record an attempt to sign in as `name` that failed, whatever the reason."""
-    user = User.objects.spelt(name).first()
+    try:
+        user = User.objects.get_by_natural_key(name)
+    except User.DoesNotExist:
+        user = None
     record_event(SecurityEventKind.SIGN_IN_FAILED, user=user, name=name)
 
 
@@ -124,8 +129,15 @@ def hash_name(name: str) -> str:
 
 
 def prune_security_events(*, before: datetime) -> int:
-    """Delete the entries from before `before`, and return their number. The database keeps 30 days in any case."""
-    return SecurityEvent.objects.filter(at__lt=before).delete()[0]
+    """Delete the entries from before `before`, and return their number. The database keeps 30 days in any case.
+
+    Each piece is a statement of its own, because all of a year's entries in one would exceed the statement timeout.
+    """
+    old = SecurityEvent.objects.filter(at__lt=before).order_by("at").values("id")
+    deleted = 0
+    while piece := SecurityEvent.objects.filter(id__in=old[:_PRUNED_AT_ONCE]).delete()[0]:
+        deleted += piece
+    return deleted
 
 
 def _write_line(kind: SecurityEventKind, line: dict[str, object]) -> None:

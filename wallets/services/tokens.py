@@ -19,6 +19,7 @@ from wallets.models import SecurityEventKind, TokenFamily, User
 from wallets.runtime import clock
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.accounts import Principal
+from wallets.services.addresses import forget_addresses
 from wallets.services.dated_tokens import AccessToken, RefreshToken
 from wallets.services.security_log import record_event
 
@@ -114,6 +115,7 @@ def _rotate(*, claims: _Claims, now: datetime) -> TokenPair | None:
         _replace_current_token(family, now)
     elif not _is_within_grace(family, claims, now):
         _end(family, now)
+        forget_addresses(user_id=user.pk)  # a thief may have refreshed from one of them
         record_event(SecurityEventKind.REFRESH_REUSED, user=user)
         return None
     assert family.replaced_at is not None

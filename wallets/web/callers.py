@@ -25,7 +25,7 @@ from wallets.web.limits import ANONYMOUS, USER, Limit, Usage, count_callers, tak
 from wallets.web.recent_refusals import RecentRefusals
 
 _refused_here = RecentRefusals()
-"""Customers whose tokens were revoked, by what this process saw within a minute. A hint: the operation decides."""
+"""Sign-ins whose tokens were revoked, by what this process saw within a minute. A hint: the operation decides."""
 
 
 @dataclass(kw_only=True)

@@ -4,7 +4,7 @@ USER             all calls of a customer
 WALLET           deposits and withdrawals of a customer
 ANONYMOUS        calls from an address without a valid token
 REFRESH          refreshes of the tokens of one sign-in
-REFRESH_ADDRESS  refreshes from an address
+REFRESH_ADDRESS  refreshes from an address; only forged tokens are refused
 REGISTER         new accounts from an address
 LOGIN            failed attempts to sign in to an account from an address
 LOGIN_ACCOUNT    failed attempts to sign in to an account from anywhere

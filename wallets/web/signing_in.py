@@ -71,7 +71,7 @@ def counted_sign_in(request: HttpRequest, *, username: str, limits: SignInLimits
     exceeded = [usage for usage in limits_counted(request) if usage.exceeded]
     if exceeded and not is_known():
         exceeded[0].ensure_within()
-    with hashing_slot(is_known=is_known):
+    with hashing_slot(is_known=is_known, account=account_named(username)):
         usages = _count_attempt(request, username=username, limits=limits, is_known=is_known)
         try:
             yield
@@ -109,12 +109,16 @@ def _take_back(request: HttpRequest, usages: list[Usage]) -> None:
 def limit_refresh(request: HttpRequest, *, refresh: str) -> SignedIn:
     """Count a refresh for the sign-in that the token belongs to; a forged token counts for the address.
 
-    Returns the sign-in. Raises RateLimited, TokenInvalid.
+    Only a forged token is refused for what its address has sent, so that nobody ends a neighbour's sign-in. The call
+    is counted as a refresh of the address already. Returns the sign-in. Raises RateLimited, TokenInvalid.
     """
     try:
         signed_in = read_refresh_token(refresh)
     except TokenInvalid:
+        for usage in limits_counted(request):
+            usage.ensure_within()
         limit_address(request, ANONYMOUS)
         raise
+    note_usages(request, [])
     limit_caller(request, REFRESH, caller=signed_in.family)
     return signed_in

@@ -1,3 +1,4 @@
+import getpass
 from typing import Any
 
 from django.contrib.auth.management.commands import changepassword
@@ -10,6 +11,7 @@ class Command(changepassword.Command):
     """Django's own command, which here also records the new password in the security log."""
 
     def handle(self, *args: Any, **options: Any) -> Any:
+        options["username"] = options["username"] or getpass.getuser()  # Django's default
         done = super().handle(*args, **options)
         record_event(SecurityEventKind.PASSWORD_CHANGED, user=User.objects.get_by_natural_key(options["username"]))
         return done

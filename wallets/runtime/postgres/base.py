@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Final
 
 import psycopg
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.db.backends.postgresql import base
 from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
 from django.db.utils import DatabaseErrorWrapper
@@ -58,6 +58,8 @@ class _DebugCursor(_RepeatsOnce, CursorDebugWrapper):
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's wrapper of a connection, which never keeps a lost connection."""
 
+    _is_connecting = False
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if pool := self.settings_dict["OPTIONS"].get("pool"):
@@ -66,6 +68,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
     @cached_property
     def wrap_database_errors(self) -> DatabaseErrorWrapper:
         return _ClosingErrors(self)
+
+    def connect(self) -> None:
+        """Open a connection, and let everything that waits for a new one look at it (`connection_created`).
+
+        A look that finds the connection lost is not repeated: each repetition would open and look at another one, for
+        as long as Postgres is away. Behind PgBouncer a connection opens even then.
+        """
+        if self._is_connecting:
+            raise OperationalError("the new connection was lost at once")
+        self._is_connecting = True
+        try:
+            super().connect()
+        finally:
+            self._is_connecting = False
+        if self.connection is None:
+            raise OperationalError("the new connection was lost at once")
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Open a connection, or take one that is fit from a worker's pool."""
@@ -108,7 +126,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         A transaction's earlier statements are lost with its connection; `retried_on_conflict` runs all of them again.
         """
-        is_alone = self.connection is None and not self.in_atomic_block and self.autocommit
+        is_alone = self.connection is None and not self.in_atomic_block and self.autocommit and not self._is_connecting
         return is_alone and not was_silent(error) and (was_refused(error) or _is_read(sql))
 
     def set_autocommit(self, autocommit: bool, *args: Any, **options: Any) -> None:  # noqa: FBT001  as in Django
