@@ -23,6 +23,10 @@ FOREIGN = {
         "wallets",
         "attempts and their movements are compared in one snapshot, by the million",
     ),
+    "settlement/sql/forget_attempts.sql": (
+        "procrastinate",
+        "Procrastinate has no call that gives a job its attempts back",
+    ),
     "settlement/sql/delete_waiting_claims.sql": (
         "procrastinate",
         "a claim deletes the jobs that request it; in a long backlog, a part of them",
