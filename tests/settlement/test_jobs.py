@@ -191,7 +191,8 @@ class TestOps:
         assert coin.price_changes.exists()
         assert shopper.user.token_families.exists()
         now = database_now()
-        coin.price_changes.update(read_at=now - timedelta(days=settings.PRICES.keep_days, minutes=1))
+        with by_owner():
+            coin.price_changes.update(read_at=now - timedelta(days=settings.PRICES.keep_days, minutes=1))
         shopper.user.token_families.update(expires_at=now - timedelta(minutes=1))
         tasks.prune_records(timestamp=0)
         assert not coin.price_changes.exists()
