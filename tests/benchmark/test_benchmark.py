@@ -62,7 +62,7 @@ class TestTheLimit:
     def test_runs_the_four_statements_of_an_order(self, customers, tmp_path):
         script = write_script(customers=customers, coin="ABAN", hot=False, into=tmp_path / "order.sql").read_text()
         body = script[script.index("BEGIN;") : script.index("COMMIT;")].splitlines()[1:]
-        assert [line.split()[0] for line in body] == ["SELECT", "SELECT", "WITH", "WITH"]
+        assert [line.split()[0] for line in body] == ["WITH", "SELECT", "WITH", "WITH"]
         assert "FOR NO KEY UPDATE" in body[0]
 
 
