@@ -16,7 +16,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from exchange_site.database.grants import list_append_only
-from exchange_site.database.owner import unpooled
 from exchange_site.database.timeouts import list_timeouts
 from wallets.runtime.sql import load_statement
 
@@ -34,15 +33,16 @@ def refuse_unfit_role() -> None:
 
     If Postgres does not answer, the first connection is checked instead.
     """
-    connection = connections.create_connection(DEFAULT_DB_ALIAS)
-    connection.settings_dict = unpooled(connection.settings_dict)
+    arguments = connections[DEFAULT_DB_ALIAS].get_connection_params()
+    for name in ("cursor_factory", "context"):
+        arguments.pop(name, None)
     try:
-        fault = find_fault(connection)
-    except OperationalError:
+        # Not Django's connection: the parent of the API's processes has loaded no apps.
+        with psycopg.connect(**arguments) as connection:
+            fault = find_fault(connection)
+    except psycopg.OperationalError:
         check_first_connection()
         return
-    finally:
-        connection.close()
     if fault:
         sys.exit(fault)
 
