@@ -24,7 +24,8 @@ EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES")
 def test_no_answer_is_undocumented(make_api_process, make_shopper, tmp_path):
     for name, price in [("ABAN", "4.00"), ("BTC", "65000")]:
         make_coin(name, price)
-    api = make_api_process(RISK_MAX_ORDERS="100000", RISK_MAX_CANCELS="100000", RISK_MAX_VALUE="1000000000")
+    risk = {"RISK_MAX_ORDERS": "100000", "RISK_MAX_CANCELS": "100000", "RISK_MAX_VALUE": "1000000000"}
+    api = make_api_process(HASHING_SLOTS="4", **risk)  # two workers must not find the slots taken: 503 busy
     shopper = make_shopper("100000000.00")
     done = subprocess.run(
         [
