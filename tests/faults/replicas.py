@@ -34,14 +34,14 @@ class Node:
         return self.process is not None and self.process.poll() is None
 
     def ask(self, query, parameters=()):
-        """Run a query over a new connection to this server, whatever it is just now."""
+        """Run a query over a new connection to this server. It may be the primary or a standby."""
         address = {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": str(self.server.port)}
         with connect({**address, "POSTGRES_PASSWORD": self.server.password}, database="postgres") as line:
             cursor = line.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
 
     def copy_from(self, primary):
-        """Make this server a new streaming standby of `primary`, whatever it was before."""
+        """Make this server a new streaming standby of `primary`. Its old data is replaced."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o700)

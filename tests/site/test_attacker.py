@@ -63,7 +63,7 @@ PRICES = {"ABAN": "4.00", "PENNY": "0.01", "ETH": "3000.00", "DOGE": "0.10"}
 
 
 class Seen:
-    """What everybody was answered."""
+    """The answers that the customers and the attacker received."""
 
     def __init__(self):
         self.answers = Counter()  # by who, status and code

@@ -1,4 +1,4 @@
-"""The application's role in Postgres: what it may do, the command that makes it, and processes that refuse another."""
+"""The application's role in Postgres: its grants, the command that makes it, and the start check that refuses other roles."""
 
 import secrets
 import subprocess
