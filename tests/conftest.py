@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.test import TransactionTestCase
 from django.utils import timezone
 from psycopg.sql import SQL, Identifier
 
@@ -21,6 +22,7 @@ from exchange_site.stack.environment import redis_variables, simulator_credentia
 from exchange_site.stack.processes import API, WORKER, free_port, local_url, start, stop, wait_for_answer
 from exchange_site.stack.servers import prepare_redis
 from tests.configure import configure
+from tests.emptying import empty_tables
 from tests.processes import running_simulator
 from trading.services.coins import put_on_sale, save_coin
 from trading.services.prices import record_price
@@ -66,6 +68,13 @@ def django_db_setup(django_db_modify_db_settings, django_db_setup, django_db_blo
     yield
     with django_db_blocker.unblock():
         django_db_modify_db_settings.enter_context(as_owner())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tables_are_emptied_quickly():
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)
+        yield
 
 
 @pytest.fixture(autouse=True)
