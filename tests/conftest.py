@@ -23,7 +23,7 @@ from exchange_site.stack.processes import API, WORKER, free_port, local_url, sta
 from exchange_site.stack.servers import prepare_redis
 from tests.configure import configure
 from tests.emptying import empty_tables
-from tests.processes import running_simulator
+from tests.simulators import running_simulator
 from trading.services.coins import put_on_sale, save_coin
 from trading.services.prices import record_price
 from wallets.models import User
