@@ -7,8 +7,10 @@ import tempfile
 import uuid
 from contextlib import ExitStack, suppress
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
+import httpx
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -32,13 +34,6 @@ from wallets.selectors.accounts import Principal
 from wallets.services.accounts import open_dollar_wallet
 from wallets.services.cash import book_opening_deposit
 from wallets.services.tokens import read_access_token, start_token_family
-
-# Tests that start many processes run first, so that both processes of a run end at about the same time.
-_FIRST = ("tests/faults", "tests/stack")
-
-
-def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +69,14 @@ def django_db_setup(django_db_modify_db_settings, django_db_setup, django_db_blo
 def _tables_are_emptied_quickly():
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _certificates_are_read_once():
+    """Without this, httpx reads those of all authorities for each client, which takes longer than a call."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context))
         yield
 
 
