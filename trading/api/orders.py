@@ -42,19 +42,19 @@ ORDERS: Final = Limit("orders")
 _COIN_IN_BODY: Final = re.compile(rb'"crypto"\s*:\s*"([A-Z0-9]{2,12})"')
 
 
-def _prefetch_pool(request: HttpRequest) -> None:
-    """Read the counter of the coin's pool in the round trip that counts the call.
+def _pool_of(request: HttpRequest) -> tuple[str, ...]:
+    """Return the key of the pool's counter.
 
     The body is parsed only after the call was counted, so the coin is guessed. After a wrong guess placing the order
     reads the counter itself.
     """
-    if coin := _COIN_IN_BODY.search(request.body):
-        redis_round_of(request).prefetch(counter_key(coin[1].decode()))
+    coin = _COIN_IN_BODY.search(request.body)
+    return (counter_key(coin[1].decode()),) if coin else ()
 
 
 @orders_router.post(
     "",
-    auth=[_prefetch_pool, AccessToken(limit=ORDERS)],
+    auth=AccessToken(limit=ORDERS, prefetch=_pool_of),
     operation_id="placeOrder",
     summary="Buy a coin",
     **answers(
