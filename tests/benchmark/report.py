@@ -181,18 +181,19 @@ def _beside_the_replaced_system(main: dict[str, Any]) -> str:
 
 
 def _chart(rounds: dict[str, Any]) -> str:
-    """Return a chart of each ratio and the lowest ratio that is accepted."""
+    """Return a chart: the bars are the ratios, the line is the lowest that are accepted, both in per cent."""
     shown = [(name, base, least) for name, base, least in RATIOS if least and {name, base} <= rounds.keys()]
-    ratios = [_ratio(rounds[name], rounds[base]).split()[0] for name, base, _ in shown]
+    bars = [_percent(_ratio(rounds[name], rounds[base]).split()[0]) for name, base, _ in shown]
+    labels = [f"{name} (of {base})" for name, base, _ in shown]
     return "\n".join(
         [
             "```mermaid",
             "xychart-beta horizontal",
-            '    title "Share of what it is compared with; line: the least asked for"',
-            f"    x-axis [{', '.join(json.dumps(name) for name, _, _ in shown)}]",
-            '    y-axis "ratio" 0 --> 1',
-            f"    bar [{', '.join(ratios)}]",
-            f"    line [{', '.join(str(least) for _, _, least in shown)}]",
+            '    title "Speed in per cent of the fastest possible (bars) and the lowest accepted (line)"',
+            f"    x-axis [{', '.join(json.dumps(label) for label in labels)}]",
+            '    y-axis "per cent" 0 --> 100',
+            f"    bar [{', '.join(bars)}]",
+            f"    line [{', '.join(_percent(least) for _, _, least in shown)}]",
             "```",
         ]
     )
