@@ -128,6 +128,12 @@ class TestPages:
         for path in (f"trading/order/{held.pk}/change/", f"trading/review/{held.pk}/change/", "trading/review/"):
             assert shown in page(admin_client, path), path
 
+    def test_show_figures_of_an_order_with_their_units(self, admin_client, order):
+        for path in ("trading/order/", f"trading/order/{order.pk}/change/"):
+            seen = page(admin_client, path)
+            for shown in ("Charge (USD)", "Price (USD)", f"{order.charge:,.2f}", "3 ABAN"):
+                assert shown in seen, (path, shown)
+
     def test_show_small_numbers_without_exponent(self, admin_client, coin):
         Coin.objects.filter(pk=coin.pk).update(step=Decimal("0.00000001"))
         form = page(admin_client, f"trading/coin/{coin.pk}/change/")
