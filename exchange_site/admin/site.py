@@ -20,7 +20,7 @@ from wallets.services.security_log import record_failed_sign_in
 from wallets.web.addresses import client_address
 from wallets.web.callers import count_address, limit_address, limit_caller
 from wallets.web.limits import OWN_PASSWORD, STAFF_LOGIN_ADDRESS
-from wallets.web.signing_in import OF_STAFF, counted_sign_in
+from wallets.web.signing_in import OF_STAFF, counted_sign_in, uncounted_if_busy
 
 
 class LimitedAuthenticationForm(AdminAuthenticationForm):
@@ -71,4 +71,5 @@ def change_own_password(request: HttpRequest) -> HttpResponseBase:
         success_url=reverse("admin:password_change_done"),
         extra_context=admin.site.each_context(request),
     )
-    return view(request)
+    with uncounted_if_busy(request):
+        return view(request)

@@ -28,6 +28,7 @@ from wallets.services.security_log import (
 )
 from wallets.web.callers import limit_caller
 from wallets.web.limits import PASSWORD_FORM
+from wallets.web.signing_in import uncounted_if_busy
 
 
 class _ChangesPassword:
@@ -68,11 +69,13 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         _limit_passwords(request)
-        return super().add_view(request, *args, **kwargs)
+        with uncounted_if_busy(request):
+            return super().add_view(request, *args, **kwargs)
 
     def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         _limit_passwords(request)
-        return super().user_change_password(request, *args, **kwargs)
+        with uncounted_if_busy(request):
+            return super().user_change_password(request, *args, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         dollars = Wallet.objects.filter(owner=OuterRef("pk"), asset=USD)

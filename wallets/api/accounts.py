@@ -12,7 +12,7 @@ from wallets.services.addresses import remember_address
 from wallets.web.callers import AnonymousCaller, FreshAccessToken, caller
 from wallets.web.limits import LOGIN_ADDRESS, REFRESH_ADDRESS, REGISTER
 from wallets.web.problems import ANYBODY, BODY, SIGNED_IN
-from wallets.web.signing_in import OF_CUSTOMERS, counted_sign_in, limit_refresh
+from wallets.web.signing_in import OF_CUSTOMERS, counted_sign_in, limit_refresh, uncounted_if_busy
 
 accounts_router = Router(tags=["accounts"])
 
@@ -26,13 +26,14 @@ accounts_router = Router(tags=["accounts"])
 )
 def register(request: HttpRequest, body: Registration) -> Status[tokens.TokenPair]:
     """Opens an account with an empty dollar wallet, and returns its first tokens."""
-    pair = accounts.register(
-        username=body.username,
-        password=body.password,
-        email=body.email,
-        now=clock.now(),
-        address=caller(request),
-    )
+    with uncounted_if_busy(request):
+        pair = accounts.register(
+            username=body.username,
+            password=body.password,
+            email=body.email,
+            now=clock.now(),
+            address=caller(request),
+        )
     return Status(201, pair)
 
 

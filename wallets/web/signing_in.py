@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from typing import Final
 
 from django.db import Error as DatabaseError
 from django.http import HttpRequest
 
-from wallets.exceptions import TokenInvalid
+from wallets.exceptions import HashingBusy, TokenInvalid
 from wallets.runtime import clock
 from wallets.runtime.hashing import hashing_slot
 from wallets.selectors.addresses import is_known_address
@@ -59,8 +60,8 @@ def counted_sign_in(request: HttpRequest, *, username: str, limits: SignInLimits
     """Count an attempt to sign in, and hold a slot for its hashes. The attempts of the address are counted already.
 
     An attempt is counted before its password is checked, so that attempts at the same time cannot exceed a limit. It
-    is taken back if it succeeds, and if the service could not check the password. Without a free slot it is refused
-    before it costs more than the count of the address. Raises RateLimited, HashingBusy.
+    is taken back if it succeeds, and if the service could not check the password. Without a free slot it does not even
+    count for the address. Raises RateLimited, HashingBusy.
     """
     address = client_address(request)
 
@@ -71,7 +72,7 @@ def counted_sign_in(request: HttpRequest, *, username: str, limits: SignInLimits
     exceeded = [usage for usage in limits_counted(request) if usage.exceeded]
     if exceeded and not is_known():
         exceeded[0].ensure_within()
-    with hashing_slot(is_known=is_known, account=account_named(username)):
+    with uncounted_if_busy(request), hashing_slot(is_known=is_known, account=account_named(username)):
         usages = _count_attempt(request, username=username, limits=limits, is_known=is_known)
         try:
             yield
@@ -79,6 +80,20 @@ def counted_sign_in(request: HttpRequest, *, username: str, limits: SignInLimits
             _take_back(request, usages)
             raise
     _take_back(request, usages)
+
+
+@contextmanager
+def uncounted_if_busy(request: HttpRequest) -> Iterator[None]:
+    """Take all counts of a request back if no slot for its hash was free: the service refused, not the caller failed.
+
+    Else whoever tries again, as `busy` asks for, would be limited for it.
+    """
+    try:
+        yield
+    except HashingBusy:
+        # After one that is exceeded nothing was counted.
+        _take_back(request, list(takewhile(lambda usage: not usage.exceeded, limits_counted(request))))
+        raise
 
 
 def _count_attempt(
