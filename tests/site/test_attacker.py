@@ -196,9 +196,9 @@ class Attacker:
 
     def lock_out_a_customer(self):
         for name in ("victim", "VICTIM", "ｖｉｃｔｉｍ", "Victim", "ⓥictim", "victim\u0000", "ﷺ" * 26):
-            for _ in range(4):
+            for _ in range(3):
                 self.guess(name)
-            for _ in range(6):  # as if from the victim's own address
+            for _ in range(3):  # as if from the victim's own address
                 self.guess(name, address="198.51.100.1", headers={"X-Forwarded-For": "203.0.113.1"})
         self.guess("password-of-victim")  # typed into the wrong field
 
@@ -208,7 +208,7 @@ class Attacker:
 
     def lock_out_staff(self):
         for name in (STAFF, STAFF.upper(), "ｃｈｉｅｆ"):
-            for _ in range(6):
+            for _ in range(4):
                 enter(self, name=name, password=GUESS, address=self.new_address())
 
     def flood_with_sign_ins(self):
