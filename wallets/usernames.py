@@ -19,7 +19,7 @@ LONGEST_NAME: Final = 150
 LONGEST_KEY: Final = 450
 """A character of a name becomes three at most when its case is folded.
 
-A longer text is no name and is never normalised: for 60 KB of accents that takes seconds, in which no other thread runs.
+A longer text is no name and is not normalised: for 60 KB of accents that takes seconds, in which no other thread runs.
 """
 
 RESERVED: Final = frozenset(
