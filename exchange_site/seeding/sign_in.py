@@ -11,7 +11,7 @@ from wallets.models import User
 
 
 class RefusePublishedPassword(ModelBackend):
-    """Django's own check, but in production no member of staff signs in with the seeded password, whatever their name."""
+    """Django's own check, but in production no staff sign in with the seeded password, whatever their name."""
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
