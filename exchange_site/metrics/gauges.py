@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
+from django.db import InterfaceError, OperationalError
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 
@@ -43,7 +44,7 @@ class WithDatabase(CollectorRegistry):
             try:
                 found += read(clock.now())
             except Exception as error:
-                if is_lost(error):
+                if isinstance(error, OperationalError | InterfaceError) or is_lost(error):
                     logger.warning("metrics: the database did not answer: %s", type(error).__name__)
                     is_up, found = False, []
                     break
