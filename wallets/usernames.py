@@ -16,6 +16,7 @@ from confusable_homoglyphs import categories
 from wallets.exceptions import UsernameNotAllowed
 
 LONGEST_NAME: Final = 150
+_SPELT_OUT: Final = 3
 LONGEST_KEY: Final = 450
 """A character of a name becomes three at most when its case is folded.
 
@@ -81,6 +82,20 @@ def skeleton_of(username: str) -> str | None:
     letters = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text))
     key = key_of("".join(_prototype(letter) for letter in letters))
     return key and key.replace(_DOTTED_I, "i")
+
+
+def spell_out(username: str) -> str:
+    """Return the characters of a username that are not ASCII, by Unicode's names, or an empty string.
+
+    Two names may look the same: staff see here what differs.
+    """
+    unusual = dict.fromkeys(character for character in username if not character.isascii())
+    named = [
+        f"{character} U+{ord(character):04X} {unicodedata.name(character, 'without a name').lower()}"
+        for character in unusual
+    ]
+    more = [f"{len(named) - _SPELT_OUT} more"] if len(named) > _SPELT_OUT else []
+    return ", ".join([*named[:_SPELT_OUT], *more])
 
 
 def accept_username(username: str, *, for_staff: bool = False) -> str:

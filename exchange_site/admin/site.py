@@ -39,7 +39,8 @@ class LimitedAuthenticationForm(AdminAuthenticationForm):
                 found: dict[str, Any] = super().clean()
                 self._remember_address(self.request)
         except RateLimited as error:
-            raise ValidationError(str(error)) from error
+            message = f"Too many calls. Try again in {error.retry_after_seconds} seconds."
+            raise ValidationError(message) from error
         return found
 
     def confirm_login_allowed(self, user: User) -> None:

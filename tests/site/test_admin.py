@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LISTS = [
     "wallets/user", "wallets/wallet", "wallets/transaction", "trading/coin", "trading/order", "trading/review",
     "settlement/batch", "settlement/attempt", "settlement/intervention", "settlement/finding", "settlement/pause",
-    "settlement/failingitem",
+    "settlement/failingitem", "wallets/securityevent",
     "procrastinate/procrastinatejob",
 ]  # fmt: skip
 
@@ -125,6 +125,42 @@ class TestPages:
 
     def test_show_states_in_colour(self, admin_client, order):
         assert '<span class="badge badge-pending">pending</span>' in page(admin_client, "trading/order/")
+
+    def test_show_times_with_seconds_and_zone(self, admin_client, held):
+        shown = f"{held.held_at:%Y-%m-%d %H:%M:%S} UTC"
+        for path in (f"trading/order/{held.pk}/change/", f"trading/review/{held.pk}/change/", "trading/review/"):
+            assert shown in page(admin_client, path), path
+
+    def test_show_figures_of_an_order_with_their_units(self, admin_client, order):
+        for path in ("trading/order/", f"trading/order/{order.pk}/change/"):
+            seen = page(admin_client, path)
+            for shown in ("Charge (USD)", "Price (USD)", f"{order.charge:,.2f}", "3 ABAN"):
+                assert shown in seen, (path, shown)
+
+    def test_show_small_numbers_without_exponent(self, admin_client, coin):
+        Coin.objects.filter(pk=coin.pk).update(step=Decimal("0.00000001"))
+        form = page(admin_client, f"trading/coin/{coin.pk}/change/")
+        assert 'name="step" value="0.00000001"' in form
+
+    def test_show_no_part_of_a_password_hash(self, admin_client, shopper):
+        shopper.user.set_password("correct horse")
+        shopper.user.save()
+        seen = page(admin_client, f"wallets/user/{shopper.user.pk}/change/")
+        assert "Reset password" in seen
+        assert "algorithm" in seen
+        assert not re.search(r"salt|hash|\*{4}", re.sub(r"<[^>]*>", "", seen))
+
+    def test_offer_no_password_to_staff_who_may_not_set_it(self, client, make_staff, shopper):
+        client.force_login(make_staff("wallets.view_user"))
+        seen = page(client, f"wallets/user/{shopper.user.pk}/change/")
+        assert shopper.user.username in seen
+        assert "../password/" not in seen
+
+    def test_say_that_a_page_is_not_permitted(self, client, make_staff):
+        client.force_login(make_staff("wallets.view_user"))
+        answer = client.get("/admin/wallets/wallet/")
+        assert answer.status_code == 403
+        assert "An administrator can give you the permission" in answer.content.decode()
 
     @pytest.mark.parametrize("path", LISTS)
     def test_take_the_same_number_of_statements_for_few_and_many_rows(

@@ -251,6 +251,15 @@ class TestUsersFromBefore:
         monkeypatch.setattr("wallets.services.accounts.skeleton_of", lambda name: None)
         assert accept_new_name("otto") == "otto"
 
+    def test_are_spelt_out_on_the_users_page(self, old_users, admin_client):
+        finn, ligature = old_users("finn", "ﬁnn")
+        spelt = "U+FB01 latin small ligature fi"
+        assert spelt in admin_client.get(f"/admin/wallets/user/{ligature.pk}/change/").content.decode()
+        plain = admin_client.get(f"/admin/wallets/user/{finn.pk}/change/").content.decode()
+        assert spelt not in plain
+        assert "unclear name" not in plain
+        assert admin_client.get("/admin/wallets/user/").content.decode().count("unclear name") == 1
+
     @pytest.mark.parametrize("name", ["ﬁnn", "ﬂo", "аdmin", "\u3164", "x y", "ﷺ" * 150, "сосо"])
     def test_can_be_saved_and_disabled_in_the_admin_as_they_are(self, old_users, admin_client, name):
         old_users("finn", "coco", name)
@@ -271,7 +280,9 @@ class TestUsersFromBefore:
             ("ﬁnn", "the same name as finn", ligature.pk),
             ("сосо", "looks like coco", cyrillic.pk),
         ]
-        assert "the same name as finn" in admin_client.get("/admin/attention/").content.decode()
+        page = admin_client.get("/admin/attention/").content.decode()
+        assert "the same name as finn, but with ﬁ U+FB01 latin small ligature fi" in page
+        assert "looks like coco, but with с U+0441 cyrillic small letter es, о U+043E" in page
         User.objects.filter(pk=cyrillic.pk).update(is_active=False)
         admin_client.post(f"/admin/wallets/user/{finn.pk}/change/", {**form_of(admin_client, finn), "username": "otto"})
         admin_client.post(f"/admin/wallets/user/{ligature.pk}/change/", form_of(admin_client, ligature))
