@@ -1,5 +1,6 @@
 """Usernames: one key for all spellings, names that pass for another's, and users from before these rules."""
 
+import time
 import unicodedata
 from importlib import import_module
 from types import SimpleNamespace
@@ -185,6 +186,14 @@ class TestSigningIn:
         for name, status in (("finn", 401), ("ﬁnn", 401), ("FINN", 401), ("ｆｉｎｎ", 429)):
             answer = api("POST", "accounts/auth/login/", {"username": name, "password": PASSWORD})
             assert answer.status_code == status
+
+    def test_to_the_admin_is_refused_without_work_for_a_name_of_sixty_kilobytes(self, db, client):
+        accents = "a" + "\u0315" * 15_000 + "\u0300" * 15_000  # to sort them takes a time that grows with their square
+        begun = time.thread_time()
+        answer = client.post("/admin/login/", {"username": accents, "password": PASSWORD})
+        assert time.thread_time() - begun < 2
+        assert answer.status_code == 200
+        assert "_auth_user_id" not in client.session
 
     def test_of_a_name_that_cannot_be_stored_is_refused(self, now):
         for name in ("\ud800", "a\0b", "ﷺ" * 150):

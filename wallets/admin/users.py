@@ -29,6 +29,7 @@ from wallets.services.security_log import (
 from wallets.usernames import spell_out
 from wallets.web.callers import limit_caller
 from wallets.web.limits import PASSWORD_FORM
+from wallets.web.signing_in import uncounted_if_busy
 
 
 class _ChangesPassword:
@@ -69,11 +70,13 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         _limit_passwords(request)
-        return super().add_view(request, *args, **kwargs)
+        with uncounted_if_busy(request):
+            return super().add_view(request, *args, **kwargs)
 
     def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         _limit_passwords(request)
-        return super().user_change_password(request, *args, **kwargs)
+        with uncounted_if_busy(request):
+            return super().user_change_password(request, *args, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave out what is empty or leads nowhere: an ordinary name's spelling, a password that one may not set."""
