@@ -1,0 +1,129 @@
+"""A rolling upgrade: the previous release's code on today's schema, and today's code on the previous schema.
+
+Today's code needs what its own migrations add. Before they have run it does what it can, and what it cannot leaves no
+trace and works as soon as they have run, without a restart.
+"""
+
+import re
+import uuid
+from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
+
+import psycopg
+import pytest
+from django.apps import apps
+
+from exchange_site.stack.processes import PROJECT
+from tests.owner import owner_parameters
+from tests.simulators import running_simulator
+from tests.upgrade.releases import PREVIOUS_RELEASE, Release, Story, unpack_previous_release
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def upgrade(tmp_path_factory):
+    """Upgrade a database in which the previous release works, and note how each story went."""
+    folder = tmp_path_factory.mktemp("upgrade")
+    code = folder / "code"
+    if not unpack_previous_release(code):
+        pytest.skip(f"the previous release, {PREVIOUS_RELEASE:.12}, is not in this clone: git fetch --unshallow")
+    with ExitStack() as stack:
+        database = stack.enter_context(new_database())
+        venue = stack.enter_context(running_simulator(folder)).url
+        previous, today = (
+            Release(place, database=database, venue=venue, logs=make_folder(folder / name))
+            for place, name in ((code, "previous"), (PROJECT, "today"))
+        )
+        yield upgrade_step_by_step(stack, previous, today, database)
+
+
+def upgrade_step_by_step(stack, previous, today, database):
+    seen = SimpleNamespace()
+
+    def story(api, name):
+        return stack.enter_context(Story(api, name))
+
+    previous.manage("migrate", "--noinput", as_owner=True)
+    previous.manage("seeder")
+    with ExitStack() as until_replaced:
+        old_api = previous.start_api(until_replaced)
+        previous.start_worker(until_replaced)
+        early = story(old_api, "customer-of-before")
+        early.sign_in("register")
+        early.deposit()
+        seen.waiting_order = early.order("2.00")
+
+        seen.missing = list_missing_columns(database)
+        new_api = today.start_api(stack)
+        seen.today_on_previous = story(new_api, "early-customer").tell()
+        seen.log_before = today.log_of("api")
+
+        today.manage("migrate", "--noinput", as_owner=True)
+        seen.previous_on_today = story(old_api, "late-customer").tell()
+    today.start_worker(stack)
+    seen.today_on_today = story(new_api, "new-customer").tell()
+    seen.customer_of_before = story(new_api, "customer-of-before")
+    seen.verify_ledger = lambda: today.manage("verify_ledger")
+    return seen
+
+
+@contextmanager
+def new_database():
+    """Make an empty database for the `with` block."""
+    name = f"upgrade_{uuid.uuid4().hex}"
+    with psycopg.connect(**owner_parameters() | {"dbname": "postgres"}, autocommit=True) as owner:
+        owner.execute(f"CREATE DATABASE {name}")
+        yield name
+        owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def list_missing_columns(database):
+    """Return the tables and columns of today's models that the database does not have."""
+    with psycopg.connect(**owner_parameters() | {"dbname": database}) as owner:
+        there = set(owner.execute("SELECT table_name, column_name FROM information_schema.columns"))
+    wanted = {
+        (model._meta.db_table, field.column)
+        for model in apps.get_models()
+        for field in model._meta.local_concrete_fields
+    }
+    return wanted - there
+
+
+def make_folder(path):
+    path.mkdir()
+    return path
+
+
+class TestThePreviousRelease:
+    def test_works_on_todays_schema(self, upgrade):
+        """Register, deposit, order, cancel, settle, read, and every list of the admin."""
+        assert upgrade.previous_on_today == {}
+
+
+class TestTodaysCode:
+    def test_does_on_the_previous_schema_what_needs_no_new_column(self, upgrade):
+        if not upgrade.missing:
+            assert upgrade.today_on_previous == {}
+        else:
+            assert set(upgrade.today_on_previous.values()) <= {401, 404, 500, 503}
+            assert "Undefined" in upgrade.log_before
+            named = {name for both in upgrade.missing for name in both}
+            refused = re.findall(r'(?:column|relation) "?([\w.]+)"? ', upgrade.log_before)
+            assert {name.rpartition(".")[2] for name in refused} <= named
+
+    def test_works_as_soon_as_the_migrations_have_run(self, upgrade):
+        assert upgrade.today_on_today == {}
+
+    def test_settles_what_the_previous_release_has_taken(self, upgrade):
+        """The order waits in a pool, which another order fills now."""
+        customer = upgrade.customer_of_before
+        customer.sign_in("login")
+        customer.order("9.50")
+        customer.wait_until_settled(upgrade.waiting_order)
+        assert customer.failed == {}
+        assert customer.holding().keys() == {"ABAN"}
+
+    def test_keeps_the_ledger_in_balance(self, upgrade):
+        """A violation lets the command fail."""
+        assert upgrade.verify_ledger()
