@@ -11,10 +11,10 @@ from exchange_site.admin.to_do import to_do
 from exchange_site.api import api
 
 urlpatterns = [
+    path("api/v1/", api.urls),  # first, for it is asked for most
     path("api/v1/swagger/", pages.swagger),
     path("api/v1/redoc/", pages.redoc),
     path("api/v1/redoc/redoc.js/", pages.redoc_script),
-    path("api/v1/", api.urls),
     path("", pages.home),
     path("favicon.ico/", RedirectView.as_view(url=f"{settings.STATIC_URL}exchange_site/icon.svg")),
     path("admin/attention/", admin.site.admin_view(to_do), name="to_do"),

@@ -11,6 +11,7 @@ from typing import Any, Final
 import redis
 
 from trading.pool_rules import from_cents, in_cents
+from wallets.runtime.redis_round import RedisRound
 from wallets.runtime.redis_store import RedisAway, with_redis
 
 _LONGEST: Final = 16  # characters that are read of a counter; a longer value is not one
@@ -44,10 +45,16 @@ def rewrite(*, totals: Mapping[str, Decimal]) -> None:
         return
 
 
-def read_counter(*, coin_name: str) -> Decimal | None:
-    """Return the total that Redis holds for a coin; None without Redis or a valid counter. One round trip."""
+def read_counter(*, coin_name: str, redis_round: RedisRound | None = None) -> Decimal | None:
+    """Return the total that Redis holds for a coin; None without Redis or a valid counter.
+
+    One round trip, unless the request's own has read the counter.
+    """
+    key = counter_key(coin_name)
+    if redis_round is not None and redis_round.has_read(key):
+        return parse_counter(redis_round.find(key))
     try:
-        return parse_counter(with_redis(lambda client: _read_one(client, counter_key(coin_name))))
+        return parse_counter(with_redis(lambda client: _read_one(client, key)))
     except RedisAway:
         return None
 
@@ -69,7 +76,7 @@ def read_counters(*, coin_names: list[str]) -> dict[str, Decimal]:
 
 def parse_counter(value: object) -> Decimal | None:
     """Return a counter's total in US dollars; None if the value is missing, or no plausible number of cents."""
-    if not isinstance(value, str) or not value.isdecimal():
+    if not isinstance(value, str) or not value.isdecimal() or len(value) > _LONGEST:
         return None
     return _plausible(int(value))
 

@@ -6,6 +6,7 @@ against the house.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 from django.conf import settings
@@ -32,7 +33,7 @@ class Breach:
 
 def find_breach(*, recent: RecentOrders, charge: Decimal) -> Breach | None:
     """Return the breach of the first rule that one more order of `charge` US dollars would break, if any."""
-    window = f"in {settings.RISK.window}"
+    window = f"in {settings.RISK.window / timedelta(minutes=1):g} minutes"
     total = recent.charge + charge
     if recent.count >= settings.RISK.max_orders:
         return Breach(rule=RiskRule.ORDERS, grounds=f"more than {settings.RISK.max_orders} orders {window}")

@@ -19,9 +19,9 @@ from wallets.runtime import clock
 from wallets.services.addresses import remember_address
 from wallets.services.security_log import record_failed_sign_in
 from wallets.web.addresses import client_address
-from wallets.web.callers import count_address, limit_address, limit_caller
+from wallets.web.callers import limit_address, limit_caller
 from wallets.web.limits import OWN_PASSWORD, STAFF_LOGIN_ADDRESS
-from wallets.web.signing_in import OF_STAFF, counted_sign_in
+from wallets.web.signing_in import OF_STAFF, counted_sign_in, uncounted_if_busy
 
 
 class LimitedAuthenticationForm(AdminAuthenticationForm):
@@ -34,13 +34,13 @@ class LimitedAuthenticationForm(AdminAuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         assert isinstance(self.request, HttpRequest)
-        count_address(self.request, STAFF_LOGIN_ADDRESS)
         try:
             with counted_sign_in(self.request, username=self.cleaned_data.get("username", ""), limits=OF_STAFF):
                 found: dict[str, Any] = super().clean()
                 self._remember_address(self.request)
         except RateLimited as error:
-            raise ValidationError(str(error)) from error
+            message = f"Too many calls. Try again in {error.retry_after_seconds} seconds."
+            raise ValidationError(message) from error
         return found
 
     def confirm_login_allowed(self, user: User) -> None:
@@ -79,7 +79,8 @@ def change_own_password(request: HttpRequest) -> HttpResponseBase:
         success_url=reverse("admin:password_change_done"),
         extra_context=admin.site.each_context(request),
     )
-    try:
-        return view(request)
-    except InvalidCredentials:
-        return redirect("admin:index")
+    with uncounted_if_busy(request):
+        try:
+            return view(request)
+        except InvalidCredentials:
+            return redirect("admin:index")

@@ -19,6 +19,7 @@ from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
 from settlement.to_do.readers import list_to_do
 from wallets.models import User
 from wallets.runtime import clock
+from wallets.usernames import spell_out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,12 +149,18 @@ def _group(concerns: list[Concern], *, user: User | AnonymousUser) -> Iterable[G
             kind=kind.value,
             words=_WORDS[kind],
             rows=[
-                _Row(subject=row.subject, link=_link(row.target, user=user), since=row.since, reason=row.reason)
+                _Row(subject=row.subject, link=_link(row.target, user=user), since=row.since, reason=_reason(row))
                 for row in rows
             ],
             count=sum(row.count for row in rows),
             is_cut=len(rows) >= MAX_PER_KIND,
         )
+
+
+def _reason(concern: Concern) -> str:
+    """Return why a record waits; of a username also the characters that make it look like another one."""
+    spelt = spell_out(concern.subject) if concern.kind is ConcernKind.NAME else ""
+    return f"{concern.reason}, but with {spelt}" if spelt else concern.reason
 
 
 def _link(target: Target | None, *, user: User | AnonymousUser) -> str:

@@ -61,10 +61,11 @@ api = ExchangeApi(
     renderer=ExactJsonRenderer(),
     urls_namespace="api",
 )
-api.add_router("accounts/", accounts_router)
-api.add_router("accounts/", wallet_router)
-api.add_router("accounts/", holdings_router)
-api.add_router("exchanges/", coins_router)
+# Paths are compared in this order, and each comparison takes time: the busiest come first.
 api.add_router("orders/", orders_router)
+api.add_router("accounts/", wallet_router)
+api.add_router("exchanges/", coins_router)
+api.add_router("accounts/", holdings_router)
 api.add_router("transactions/", transactions_router)
+api.add_router("accounts/", accounts_router)
 answer_problems(api)

@@ -69,6 +69,7 @@ TIME_ZONE = _DJANGO.time_zone
 USE_TZ = True
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
+FORMAT_MODULE_PATH = "exchange_site.settings.formats"
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # the admin's forms; the API's own limit is LIMITS.max_body_bytes
 

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
@@ -55,7 +54,7 @@ def _read(kind: ConcernKind, now: datetime) -> list[Concern]:
     try:
         return list(_READERS[kind](now))
     except Exception as error:
-        if isinstance(error, OperationalError | InterfaceError) or is_lost(error):
+        if is_lost(error):
             raise  # the database is away: no kind can be read
         count_failed_item(what="to do")
         logger.exception("to do: rows of the kind %s cannot be read", kind.value)

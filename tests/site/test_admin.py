@@ -1,12 +1,14 @@
 """The admin: its pages, the permissions of staff, and the number of statements for a page."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.db import IntegrityError, connection, transaction
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -20,13 +22,14 @@ from tests.conftest import make_coin
 from trading.models import Coin, Order, Review
 from wallets.admin import actions, records, users
 from wallets.models import Transaction, User
+from wallets.runtime import clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LISTS = [
     "wallets/user", "wallets/wallet", "wallets/transaction", "trading/coin", "trading/order", "trading/review",
     "settlement/batch", "settlement/attempt", "settlement/intervention", "settlement/finding", "settlement/pause",
-    "settlement/failingitem",
+    "settlement/failingitem", "wallets/securityevent",
     "procrastinate/procrastinatejob",
 ]  # fmt: skip
 
@@ -123,6 +126,42 @@ class TestPages:
     def test_show_states_in_colour(self, admin_client, order):
         assert '<span class="badge badge-pending">pending</span>' in page(admin_client, "trading/order/")
 
+    def test_show_times_with_seconds_and_zone(self, admin_client, held):
+        shown = f"{held.held_at:%Y-%m-%d %H:%M:%S} UTC"
+        for path in (f"trading/order/{held.pk}/change/", f"trading/review/{held.pk}/change/", "trading/review/"):
+            assert shown in page(admin_client, path), path
+
+    def test_show_figures_of_an_order_with_their_units(self, admin_client, order):
+        for path in ("trading/order/", f"trading/order/{order.pk}/change/"):
+            seen = page(admin_client, path)
+            for shown in ("Charge (USD)", "Price (USD)", f"{order.charge:,.2f}", "3 ABAN"):
+                assert shown in seen, (path, shown)
+
+    def test_show_small_numbers_without_exponent(self, admin_client, coin):
+        Coin.objects.filter(pk=coin.pk).update(step=Decimal("0.00000001"))
+        form = page(admin_client, f"trading/coin/{coin.pk}/change/")
+        assert 'name="step" value="0.00000001"' in form
+
+    def test_show_no_part_of_a_password_hash(self, admin_client, shopper):
+        shopper.user.set_password("correct horse")
+        shopper.user.save()
+        seen = page(admin_client, f"wallets/user/{shopper.user.pk}/change/")
+        assert "Reset password" in seen
+        assert "algorithm" in seen
+        assert not re.search(r"salt|hash|\*{4}", re.sub(r"<[^>]*>", "", seen))
+
+    def test_offer_no_password_to_staff_who_may_not_set_it(self, client, make_staff, shopper):
+        client.force_login(make_staff("wallets.view_user"))
+        seen = page(client, f"wallets/user/{shopper.user.pk}/change/")
+        assert shopper.user.username in seen
+        assert "../password/" not in seen
+
+    def test_say_that_a_page_is_not_permitted(self, client, make_staff):
+        client.force_login(make_staff("wallets.view_user"))
+        answer = client.get("/admin/wallets/wallet/")
+        assert answer.status_code == 403
+        assert "An administrator can give you the permission" in answer.content.decode()
+
     @pytest.mark.parametrize("path", LISTS)
     def test_take_the_same_number_of_statements_for_few_and_many_rows(
         self, admin_client, api, make_shopper, coin, path, now
@@ -174,6 +213,24 @@ class TestSigningIn:
         refused = client.post("/admin/login/", {"username": "chief", "password": "new_password"})
         assert "Too many calls" in refused.content.decode()
         assert "_auth_user_id" not in client.session
+
+    def test_ends_for_good_when_the_account_is_disabled(self, client, admin_user):
+        client.force_login(admin_user)
+        assert client.get("/admin/").status_code == 200
+        for is_active in (False, True):
+            User.objects.filter(pk=admin_user.pk).update(is_active=is_active)
+        assert client.get("/admin/").status_code == 302, "the session from before"
+        client.force_login(User.objects.get(pk=admin_user.pk))
+        assert client.get("/admin/").status_code == 200
+
+    def test_goes_on_after_a_change_of_the_own_password(self, client, admin_user):
+        client.force_login(admin_user)
+        other = Client()
+        other.force_login(admin_user)
+        fields = {"old_password": "password", "new_password1": "a-new-one-1", "new_password2": "a-new-one-1"}
+        assert client.post("/admin/password_change/", fields).status_code == 302
+        assert client.get("/admin/").status_code == 200
+        assert other.get("/admin/").status_code == 302
 
 
 class TestCustomers:
@@ -430,6 +487,14 @@ class TestJobs:
         assert "1 jobs are run again" in act(admin_client, self.path, "retry_failed", job)
         retried = ProcrastinateJob.objects.get()
         assert (retried.status, retried.attempts) == ("todo", 0), "the failures before the mend do not count"
+
+    def test_are_due_now_by_the_clock_of_postgres_when_they_are_retried(self, admin_client, order, monkeypatch):
+        an_hour_ahead = datetime.now(UTC) + timedelta(hours=1)
+        monkeypatch.setattr("procrastinate.utils.utcnow", lambda: an_hour_ahead)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE procrastinate_jobs SET status = 'failed'")
+        act(admin_client, self.path, "retry_failed", ProcrastinateJob.objects.get())
+        assert ProcrastinateJob.objects.get().scheduled_at <= clock.database_now()
 
 
 def test_the_filter_by_asset_lists_coins_without_movements(admin_client, shopper):

@@ -173,6 +173,38 @@ class TestStaff:
         for term in ("finn", "203.0.113.7", "nobody", str(entry.pk)):
             assert client.get("/admin/wallets/securityevent/", {"q": term}).status_code == 200
 
+    def test_read_the_details_in_words(self, staff, client, customer):
+        for details in (
+            {"is_staff": {"old": False, "new": True}, "permissions": {"old": ["a.b", "c.d"], "new": ["a.b", "e.f"]}},
+            {"group": "Support", "old": [], "new": ["a.b"]},
+            {"others_may_be_missing": True},
+            {"not known yet": "<b>"},
+        ):
+            SecurityEvent.objects.create(kind="permissions_changed", realm="admin", details=details)
+        page = client.get("/admin/wallets/securityevent/").content.decode()
+        for words in (
+            "staff: no → yes",
+            "permissions: + e.f, − c.d",
+            "group Support<br>+ a.b",
+            "more may have happened",
+            "not known yet: &lt;b&gt;",
+        ):
+            assert words in page
+        assert "others_may_be_missing" not in page
+
+    def test_follow_an_address_and_an_unknown_name_to_all_their_entries(self, staff, client, api):
+        sign_in(api, "hunter2")
+        name_hash = SecurityEvent.objects.get(kind="sign_in_failed").name_hash
+        page = client.get("/admin/wallets/securityevent/").content.decode()
+        for query, found, missing in (
+            (f"name_hash={name_hash}", "badge-sign_in_failed", "badge-signed_in"),
+            (f"address={ADDRESS}", "badge-signed_in", "badge-sign_in_failed"),
+        ):
+            assert f"/admin/wallets/securityevent/?{query}" in page
+            listed = client.get(f"/admin/wallets/securityevent/?{query}").content.decode()
+            assert found in listed
+            assert missing not in listed
+
     def test_cannot_change_or_delete_an_entry(self, staff, client):
         [entry, *_] = events()
         assert client.post(f"/admin/wallets/securityevent/{entry.pk}/delete/", {"post": "yes"}).status_code == 403

@@ -1,5 +1,6 @@
 """Usernames: one key for all spellings, names that pass for another's, and users from before these rules."""
 
+import time
 import unicodedata
 
 import pytest
@@ -183,6 +184,14 @@ class TestSigningIn:
             answer = api("POST", "accounts/auth/login/", {"username": name, "password": PASSWORD})
             assert answer.status_code == status
 
+    def test_to_the_admin_is_refused_without_work_for_a_name_of_sixty_kilobytes(self, db, client):
+        accents = "a" + "\u0315" * 15_000 + "\u0300" * 15_000  # to sort them takes a time that grows with their square
+        begun = time.thread_time()
+        answer = client.post("/admin/login/", {"username": accents, "password": PASSWORD})
+        assert time.thread_time() - begun < 2
+        assert answer.status_code == 200
+        assert "_auth_user_id" not in client.session
+
     def test_of_a_name_that_cannot_be_stored_is_refused(self, now):
         for name in ("\ud800", "a\0b", "ﷺ" * 150):
             with pytest.raises(DomainError):
@@ -239,6 +248,15 @@ class TestUsersFromBefore:
         monkeypatch.setattr("wallets.services.accounts.skeleton_of", lambda name: None)
         assert accept_new_name("otto") == "otto"
 
+    def test_are_spelt_out_on_the_users_page(self, old_users, admin_client):
+        finn, ligature = old_users("finn", "ﬁnn")
+        spelt = "U+FB01 latin small ligature fi"
+        assert spelt in admin_client.get(f"/admin/wallets/user/{ligature.pk}/change/").content.decode()
+        plain = admin_client.get(f"/admin/wallets/user/{finn.pk}/change/").content.decode()
+        assert spelt not in plain
+        assert "unclear name" not in plain
+        assert admin_client.get("/admin/wallets/user/").content.decode().count("unclear name") == 1
+
     @pytest.mark.parametrize("name", ["ﬁnn", "ﬂo", "аdmin", "\u3164", "x y", "ﷺ" * 150, "сосо"])
     def test_can_be_saved_and_disabled_in_the_admin_as_they_are(self, old_users, admin_client, name):
         old_users("finn", "coco", name)
@@ -259,7 +277,9 @@ class TestUsersFromBefore:
             ("ﬁnn", "the same name as finn", ligature.pk),
             ("сосо", "looks like coco", cyrillic.pk),
         ]
-        assert "the same name as finn" in admin_client.get("/admin/attention/").content.decode()
+        page = admin_client.get("/admin/attention/").content.decode()
+        assert "the same name as finn, but with ﬁ U+FB01 latin small ligature fi" in page
+        assert "looks like coco, but with с U+0441 cyrillic small letter es, о U+043E" in page
         User.objects.filter(pk=cyrillic.pk).update(is_active=False)
         admin_client.post(f"/admin/wallets/user/{finn.pk}/change/", {**form_of(admin_client, finn), "username": "otto"})
         admin_client.post(f"/admin/wallets/user/{ligature.pk}/change/", form_of(admin_client, ligature))

@@ -13,7 +13,7 @@ from trading.offers import offer_of
 from trading.services.coins import open_or_close_shop, save_coin, sell_again, stop_selling
 from trading.services.prices import accept_price
 from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
-from wallets.admin.records import QuickAdmin, badge, link_to_list
+from wallets.admin.records import QuickAdmin, badge, link_to_list, moment
 from wallets.runtime import clock
 
 
@@ -55,7 +55,7 @@ class CoinAdmin(QuickAdmin):
         current = getattr(coin, "current_price", None)
         if current is None or current.candidate is None:
             return "-"
-        return f"{current.candidate.normalize():f}, against {current.value.normalize():f} at {current.read_at}"
+        return f"{current.candidate.normalize():f}, against {current.value.normalize():f} at {moment(current.read_at)}"
 
     @admin.display(description="Orders")
     def orders(self, coin: Coin) -> SafeString:

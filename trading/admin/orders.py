@@ -10,7 +10,7 @@ from wallets.admin.records import RecordAdmin, badge, find_customers, is_id, lin
 
 @admin.register(Order)
 class OrderAdmin(RecordAdmin):
-    list_display = ("id", "status", "of", "coin", "amount", "charge", "price", "batch", "created_at", "reason")
+    list_display = ("id", "status", "of", "amount_", "charge_", "price_", "batch", "created_at", "reason")
     list_filter = ("state", "coin", "is_pooled")
     list_select_related = ("customer", "coin")
     search_fields = ("id",)
@@ -20,11 +20,11 @@ class OrderAdmin(RecordAdmin):
         "reason",
         "of",
         "coin",
-        "amount",
-        "price",
+        "amount_",
+        "price_",
         "price_source",
         "price_at",
-        "charge",
+        "charge_",
         "is_pooled",
         "settle_by",
         "batch",
@@ -51,6 +51,18 @@ class OrderAdmin(RecordAdmin):
     @admin.display(description="Customer")
     def of(self, order: Order) -> SafeString | str:
         return link_to("wallets_user", order.customer_id, order.customer)
+
+    @admin.display(description="Amount")
+    def amount_(self, order: Order) -> str:
+        return f"{order.amount.normalize():,f} {order.coin}"
+
+    @admin.display(description="Charge (USD)")
+    def charge_(self, order: Order) -> str:
+        return f"{order.charge:,.2f}"
+
+    @admin.display(description="Price (USD)")
+    def price_(self, order: Order) -> str:
+        return f"{order.price.normalize():,f}"
 
     @admin.display(description="Batch")
     def batch(self, order: Order) -> SafeString | str:

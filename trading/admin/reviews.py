@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from trading.models import Order, Review
 from trading.services.reviewing import refund_held_order, release_held_order
 from wallets.admin.actions import acts_on_chosen, ask_for_reason, reported
-from wallets.admin.records import RecordAdmin, badge, find_customers, is_id, link_to, link_to_list
+from wallets.admin.records import RecordAdmin, badge, find_customers, is_id, link_to, link_to_list, moment
 from wallets.runtime import clock
 
 
@@ -85,8 +85,8 @@ class ReviewAdmin(RecordAdmin):
         return link_to("trading_order", order.pk, text)
 
     @admin.display(description="Held since")
-    def held_at(self, review: Review) -> Any:
-        return review.order.held_at
+    def held_at(self, review: Review) -> str:
+        return moment(review.order.held_at)
 
     @admin.display(description="The customer's orders")
     def other_orders(self, review: Review) -> SafeString:

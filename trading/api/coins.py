@@ -13,7 +13,7 @@ from trading.schemas.coins import CoinAnswer, CoinDetailAnswer, CoinInPath
 from trading.selectors.prices import list_price_history
 from wallets.runtime import clock
 from wallets.web.bodies import Body
-from wallets.web.callers import AnonymousCaller, Prefetch, redis_round_of
+from wallets.web.callers import AnonymousCaller, redis_round_of
 from wallets.web.problems import ANYBODY
 
 coins_router = Router(tags=["coins"])
@@ -22,7 +22,7 @@ HISTORY_POINTS: Final = 50
 
 @coins_router.get(
     "crypto-currencies/",
-    auth=[Prefetch(LIST_KEY), AnonymousCaller()],
+    auth=AnonymousCaller(prefetch=lambda _request: (LIST_KEY,)),
     operation_id="listCoins",
     summary="List coins and prices",
     **answers({200: list[CoinAnswer]}, *ANYBODY),

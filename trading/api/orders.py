@@ -1,5 +1,6 @@
 """Orders over HTTP."""
 
+import re
 from decimal import Decimal
 from typing import Final
 
@@ -17,6 +18,7 @@ from trading.exceptions import (
     UnknownCoin,
 )
 from trading.models import Order, OrderState
+from trading.pools import counter_key
 from trading.problems import answers
 from trading.schemas.orders import OrderAnswer, OrderBody, OrderQuery
 from trading.selectors.orders import OrderFilters, get_order, list_orders
@@ -26,7 +28,7 @@ from trading.services.placing import OrderRequest, PlacedOrder, place_order
 from wallets.exceptions import IdempotencyKeyReused, InsufficientFunds, NotFound
 from wallets.runtime.idempotency import idempotency_key
 from wallets.web.bodies import Body
-from wallets.web.callers import AccessToken, FreshAccessToken, caller
+from wallets.web.callers import AccessToken, FreshAccessToken, caller, redis_round_of
 from wallets.web.limits import Limit
 from wallets.web.lists import link_next, refuse_unknown_parameters
 from wallets.web.problems import BODY, LIST, MONEY, SIGNED_IN
@@ -37,10 +39,22 @@ orders_router = Router(tags=["orders"])
 ORDERS: Final = Limit("orders")
 """Limits how often a customer may place or cancel orders."""
 
+_COIN_IN_BODY: Final = re.compile(rb'"crypto"\s*:\s*"([A-Z0-9]{2,12})"')
+
+
+def _pool_of(request: HttpRequest) -> tuple[str, ...]:
+    """Return the key of the pool's counter.
+
+    The body is parsed only after the call was counted, so the coin is guessed. After a wrong guess placing the order
+    reads the counter itself.
+    """
+    coin = _COIN_IN_BODY.search(request.body)
+    return (counter_key(coin[1].decode()),) if coin else ()
+
 
 @orders_router.post(
     "",
-    auth=AccessToken(limit=ORDERS),
+    auth=AccessToken(limit=ORDERS, prefetch=_pool_of),
     operation_id="placeOrder",
     summary="Buy a coin",
     **answers(
@@ -73,7 +87,7 @@ def place(
             key=idempotency, request={"crypto": body.crypto, "amount": body.amount, "total": body.total}
         ),
     )
-    placed = place_order(buyer=caller(request), order_request=order_request)
+    placed = place_order(buyer=caller(request), order_request=order_request, redis_round=redis_round_of(request))
     mark_replayed(response, replayed=placed.replayed)
     return Status(201, _answer(placed.order, coin_name=placed.coin_name, pool_total=_pool_total(placed)))
 

@@ -23,6 +23,7 @@ from wallets.runtime import failpoints, sql
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.runtime.idempotency import IdempotencyKey
 from wallets.runtime.log_context import add_to_log_context
+from wallets.runtime.redis_round import RedisRound
 from wallets.selectors.accounts import Principal
 from wallets.services.ledger.locking import LockedWallet, lock_dollar_wallet
 from wallets.services.ledger.moving import Movement, debit, ensure_funds
@@ -53,17 +54,24 @@ class PlacedOrder:
     pool_total: Decimal | None = None
 
 
-def place_order(*, buyer: Principal, order_request: OrderRequest, now: datetime | None = None) -> PlacedOrder:
+def place_order(
+    *,
+    buyer: Principal,
+    order_request: OrderRequest,
+    redis_round: RedisRound | None = None,
+    now: datetime | None = None,
+) -> PlacedOrder:
     """Sell a coin to `buyer` at the current price.
 
     The order, its charge and the job that claims the order commit together or not at all. An order that breaks
     a risk rule is charged too, and held for a review by staff. The price is read after the wallet is locked, and the
-    moment that counts is that of the lock, by Postgres' clock; tests give another one as `now`.
+    moment that counts is that of the lock, by Postgres' clock; tests give another one as `now`. `redis_round` is the
+    request's round trip, which may have read the pool's counter.
 
     Raises UnknownCoin, PriceUnavailable, BelowMinimum, AboveMaximum, AmountOffStep, InsufficientFunds, TooManyHeld,
     AccountFrozen, TokenInvalid, IdempotencyKeyReused.
     """
-    pool_total = _read_pool_counter(order_request.coin_name)
+    pool_total = _read_pool_counter(order_request.coin_name, redis_round=redis_round)
     placed = _place(buyer=buyer, order_request=order_request, pool_total=pool_total, now=now)
     failpoints.reach("order.committed")
     add_to_log_context(order_id=placed.order.pk)
@@ -99,9 +107,9 @@ def _place(
     return PlacedOrder(order=order, coin_name=offer.name, replayed=False, job_deferred=claim_now)
 
 
-def _read_pool_counter(coin_name: str) -> Decimal | None:
+def _read_pool_counter(coin_name: str, *, redis_round: RedisRound | None) -> Decimal | None:
     """Return the pool's total according to its counter, which tells only whether to look into the pool now."""
-    return pools.read_counter(coin_name=coin_name) if is_coin_name(coin_name) else None
+    return pools.read_counter(coin_name=coin_name, redis_round=redis_round) if is_coin_name(coin_name) else None
 
 
 def _find_earlier(context: OrderContext, *, key: IdempotencyKey | None) -> PlacedOrder | None:

@@ -3,7 +3,12 @@
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.forms import (
+    AdminUserCreationForm,
+    ReadOnlyPasswordHashField,
+    ReadOnlyPasswordHashWidget,
+    UserChangeForm,
+)
 from django.core.exceptions import ValidationError
 
 from wallets.exceptions import DomainError
@@ -21,8 +26,19 @@ class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]  # for our U
         return _accept(self.cleaned_data["username"], of=None, for_staff=True)
 
 
+class _PasswordState(ReadOnlyPasswordHashWidget):
+    """Names a password's algorithm. Django's own also shows how salt and hash begin, to all who may look."""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        shown = [entry for entry in context["summary"] if "value" not in entry or entry["label"] == "algorithm"]
+        return {**context, "summary": shown}
+
+
 class UserForm(UserChangeForm):  # type: ignore[type-arg]  # for our User
     """Changes a user. A name that stays as it is needs to keep no rule, so that everybody can be disabled."""
+
+    password = ReadOnlyPasswordHashField(label="Password", widget=_PasswordState)
 
     class Meta(UserChangeForm.Meta):
         field_classes = {"username": forms.CharField}

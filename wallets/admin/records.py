@@ -1,15 +1,21 @@
 """Base classes and helpers of admin pages: read-only records, bounded queries, links, coloured states."""
 
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
+from django import forms
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Q
+from django.db.models import DecimalField, Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
 from wallets.models import User
 
@@ -28,6 +34,16 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # for any model
         return int(rows.order_by().values("pk")[:MAX_COUNT].count())
 
 
+class _PlainNumber(forms.NumberInput):
+    """Shows a number without an exponent and without zeros at its end: 0.00000001, where Django's own shows 1E-8."""
+
+    def format_value(self, value: Any) -> str | None:
+        if isinstance(value, Decimal):
+            return f"{value.normalize():f}"
+        shown: str | None = super().format_value(value)
+        return shown
+
+
 class QuickAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # for any model
     """Bounds the number and the cost of a page's queries, and forbids deletion."""
 
@@ -36,6 +52,7 @@ class QuickAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # for any model
     sortable_by: ClassVar[tuple[str, ...]] = ()  # newest first by primary key; any other order would sort millions
     show_facets = admin.ShowFacets.NEVER  # facets need a COUNT(*) for each choice of each filter
     list_per_page = 50
+    formfield_overrides: ClassVar[Any] = {DecimalField: {"widget": _PlainNumber}}
     change_form_template = "wallets/record_change_form.html"
     object_actions: ClassVar[tuple[str, ...]] = ()
     """List actions that the page of a single record offers too."""
@@ -85,9 +102,14 @@ def find_customers(term: str) -> list[int]:
     return list(User.objects.spelt(term).values_list("pk", flat=True))
 
 
-def badge(state: str | None) -> SafeString | str:
-    """Return `state` as a coloured badge; records.css has the colours."""
-    return format_html('<span class="badge badge-{}">{}</span>', state, state) if state else "-"
+def badge(state: str | None, text: str | None = None) -> SafeString | str:
+    """Return `state` as a coloured badge that says `text`, by default the state; records.css has the colours."""
+    return format_html('<span class="badge badge-{}">{}</span>', state, text or state) if state else "-"
+
+
+def moment(at: datetime | None) -> str:
+    """Return a point in time as the fields of the admin's pages show it, for columns that are methods."""
+    return date_format(localtime(at), "DATETIME_FORMAT") if at else "-"
 
 
 def link_to(model: str, pk: object, text: object | None = None) -> SafeString | str:
@@ -99,5 +121,4 @@ def link_to(model: str, pk: object, text: object | None = None) -> SafeString | 
 
 def link_to_list(model: str, text: str, **filters: object) -> SafeString:
     """Return a link to an admin list filtered by `filters`; `model` has the form `trading_order`."""
-    query = "&".join(f"{name}={value}" for name, value in filters.items())
-    return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, text)
+    return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), urlencode(filters), text)

@@ -9,7 +9,7 @@ from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.contrib.auth.models import Group
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from wallets.admin.actions import ask_for_reason, reported
@@ -26,8 +26,10 @@ from wallets.services.security_log import (
     record_event,
     record_power_changes,
 )
+from wallets.usernames import spell_out
 from wallets.web.callers import limit_caller
 from wallets.web.limits import PASSWORD_FORM
+from wallets.web.signing_in import uncounted_if_busy
 
 
 class _ChangesPassword:
@@ -63,7 +65,7 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
     form = UserForm
     add_form = NewUserForm
     change_password_form = PasswordForm
-    readonly_fields = ("wallet", "standing", "records", "last_login", "date_joined")
+    readonly_fields = ("wallet", "standing", "spelling", "records", "last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("username", "password", "wallet", "standing", "records")}),
         *(UserAdmin.fieldsets or ())[1:],
@@ -72,11 +74,24 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         _limit_passwords(request)
-        return super().add_view(request, *args, **kwargs)
+        with uncounted_if_busy(request):
+            return super().add_view(request, *args, **kwargs)
 
     def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         _limit_passwords(request)
-        return super().user_change_password(request, *args, **kwargs)
+        with uncounted_if_busy(request):
+            return super().user_change_password(request, *args, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out what is empty or leads nowhere: an ordinary name's spelling, a password that one may not set."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None:
+            return fieldsets
+        (title, first), *rest = fieldsets
+        hidden = {"password"} if not self.has_change_permission(request, obj) else set()
+        spelling = ("spelling",) if spell_out(obj.username) else ()
+        shown = [name for name in first["fields"] if name not in hidden]
+        return ((title, {**first, "fields": (shown[0], *spelling, *shown[1:])}), *rest)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         dollars = Wallet.objects.filter(owner=OuterRef("pk"), asset=USD)
@@ -111,19 +126,26 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
 
     @admin.display(description="Standing")
     def standing(self, user: Any) -> SafeString | str:
-        if not user.is_active:
-            return badge("disabled")
-        return badge("frozen" if user.is_frozen else "active")
+        state = "frozen" if user.is_frozen else "active"
+        shown = badge(state if user.is_active else "disabled")
+        is_clear = user.username_key and user.username_skeleton
+        return shown if is_clear else format_html("{} {}", shown, badge("late", "unclear name"))
+
+    @admin.display(description="Unusual characters")
+    def spelling(self, user: User) -> str:
+        return spell_out(user.username)
 
     @admin.display(description="Records")
     def records(self, user: User) -> SafeString:
-        return format_html(
-            "{} · {} · {} · {}",
+        links = [
             link_to_list("trading_order", "orders", customer__id__exact=user.pk),
             link_to_list("wallets_transaction", "transactions", customer__id__exact=user.pk),
             link_to_list("wallets_wallet", "wallets", owner__id__exact=user.pk),
             link_to_list("wallets_securityevent", "security log", user__id__exact=user.pk),
-        )
+        ]
+        if user.is_staff:
+            links.append(link_to_list("wallets_securityevent", "what they did to others", actor__id__exact=user.pk))
+        return format_html_join(" · ", "{}", ((link,) for link in links))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let only superusers change staff, so that nobody gains rights by the permission to change customers."""

@@ -39,9 +39,9 @@ class Migration(migrations.Migration):
             name='SecurityEvent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('kind', models.CharField(choices=[('registered', 'Registered'), ('signed_in', 'Signed In'), ('sign_in_failed', 'Sign In Failed'), ('signed_out', 'Signed Out'), ('refresh_reused', 'Refresh Reused'), ('password_changed', 'Password Changed'), ('disabled', 'Disabled'), ('enabled', 'Enabled'), ('frozen', 'Frozen'), ('unfrozen', 'Unfrozen'), ('permissions_changed', 'Permissions Changed'), ('staff_at_new_address', 'Staff At New Address')], max_length=32)),
-                ('realm', models.CharField(choices=[('api', 'Api'), ('admin', 'Admin'), ('command', 'Command')], max_length=16)),
+                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='time')),
+                ('kind', models.CharField(choices=[('registered', 'registered'), ('signed_in', 'signed in'), ('sign_in_failed', 'sign-in failed'), ('signed_out', 'signed out'), ('refresh_reused', 'refresh token used twice'), ('password_changed', 'password changed'), ('disabled', 'disabled'), ('enabled', 'enabled'), ('frozen', 'frozen'), ('unfrozen', 'unfrozen'), ('permissions_changed', 'permissions changed'), ('staff_at_new_address', 'staff at a new address')], max_length=32)),
+                ('realm', models.CharField(choices=[('api', 'API'), ('admin', 'admin'), ('command', 'command')], max_length=16)),
                 ('name_hash', models.CharField(blank=True, max_length=64)),
                 ('address', models.CharField(blank=True, max_length=64)),
                 ('network', models.CharField(blank=True, max_length=64)),
@@ -50,6 +50,8 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
+                'verbose_name': 'entry of the security log',
+                'verbose_name_plural': 'entries of the security log',
                 'indexes': [models.Index(condition=models.Q(('user', None), _negated=True), fields=['user', '-id'], name='security_event_of_user'), models.Index(condition=models.Q(('actor', None), _negated=True), fields=['actor', '-id'], name='security_event_by_actor'), models.Index(condition=models.Q(('network', ''), _negated=True), fields=['network', '-at'], name='security_event_of_network'), models.Index(condition=models.Q(('address', ''), _negated=True), fields=['address'], name='security_event_at_address'), models.Index(condition=models.Q(('name_hash', ''), _negated=True), fields=['name_hash'], name='security_event_by_name'), models.Index(fields=['at'], name='security_event_by_time')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['registered', 'signed_in', 'sign_in_failed', 'signed_out', 'refresh_reused', 'password_changed', 'disabled', 'enabled', 'frozen', 'unfrozen', 'permissions_changed', 'staff_at_new_address'])), name='kind_of_security_event_is_known'), models.CheckConstraint(condition=models.Q(('realm__in', ['api', 'admin', 'command'])), name='realm_of_security_event_is_known'), models.CheckConstraint(condition=models.Q(('user', None), ('name_hash', ''), _connector='OR'), name='name_of_an_account_is_not_hashed')],
             },

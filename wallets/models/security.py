@@ -10,26 +10,26 @@ from wallets.models.accounts import User
 class SecurityEventKind(models.TextChoices):
     """What happened to an account."""
 
-    REGISTERED = "registered"
-    SIGNED_IN = "signed_in"
-    SIGN_IN_FAILED = "sign_in_failed"
-    SIGNED_OUT = "signed_out"
-    REFRESH_REUSED = "refresh_reused"  # a refresh token came back after it was replaced: two parties hold it
-    PASSWORD_CHANGED = "password_changed"  # noqa: S105  a kind, no password
-    DISABLED = "disabled"
-    ENABLED = "enabled"
-    FROZEN = "frozen"
-    UNFROZEN = "unfrozen"
-    PERMISSIONS_CHANGED = "permissions_changed"
-    STAFF_AT_NEW_ADDRESS = "staff_at_new_address"
+    REGISTERED = "registered", "registered"
+    SIGNED_IN = "signed_in", "signed in"
+    SIGN_IN_FAILED = "sign_in_failed", "sign-in failed"
+    SIGNED_OUT = "signed_out", "signed out"
+    REFRESH_REUSED = "refresh_reused", "refresh token used twice"  # two parties hold it: one may have stolen it
+    PASSWORD_CHANGED = "password_changed", "password changed"
+    DISABLED = "disabled", "disabled"
+    ENABLED = "enabled", "enabled"
+    FROZEN = "frozen", "frozen"
+    UNFROZEN = "unfrozen", "unfrozen"
+    PERMISSIONS_CHANGED = "permissions_changed", "permissions changed"
+    STAFF_AT_NEW_ADDRESS = "staff_at_new_address", "staff at a new address"
 
 
 class SecurityRealm(models.TextChoices):
     """Where it happened: in the customers' API, in the staff's admin, or by a command on a server."""
 
-    API = "api"
-    ADMIN = "admin"
-    COMMAND = "command"
+    API = "api", "API"
+    ADMIN = "admin", "admin"
+    COMMAND = "command", "command"
 
 
 class SecurityEvent(models.Model):
@@ -39,7 +39,7 @@ class SecurityEvent(models.Model):
     has the same hash, so a series of attempts can be recognised.
     """
 
-    at = models.DateTimeField(db_default=Now())
+    at = models.DateTimeField("time", db_default=Now())
     kind = models.CharField(max_length=32, choices=SecurityEventKind.choices)
     realm = models.CharField(max_length=16, choices=SecurityRealm.choices)
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -50,6 +50,8 @@ class SecurityEvent(models.Model):
     details = models.JSONField(default=dict, blank=True)
 
     class Meta:
+        verbose_name = "entry of the security log"
+        verbose_name_plural = "entries of the security log"
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind__in=SecurityEventKind.values), name="kind_of_security_event_is_known"
@@ -69,4 +71,4 @@ class SecurityEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.pk}"
+        return f"entry {self.pk}: {self.get_kind_display()}"

@@ -64,6 +64,10 @@ class RedisRound:
         self._to_read.clear()
         return [int(value) for value in answers[: len(counters)]]
 
+    def has_read(self, key: str) -> bool:
+        """Say whether `count` has read `key`, and found a value or none."""
+        return key in self._read
+
     def find(self, key: str) -> str | None:
         """Return the value that `count` read for `key`; None if Redis had no value or did not answer."""
         return self._read.get(key)

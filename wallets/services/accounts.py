@@ -59,6 +59,7 @@ def accept_new_name(username: str, *, of: User | None = None, for_staff: bool = 
 @retried_on_conflict
 @transaction.atomic(durable=True)
 def _open_account(user: User, now: datetime, address: str | None) -> TokenPair:
+    user.pk = None  # a first run that was lost has set it, and its sequence may have gone back
     try:
         user.save(force_insert=True)
     except IntegrityError as error:

@@ -5,7 +5,7 @@ when the operation's own query has read the account. A call whose token proves t
 address instead (`count_revoked_token`): a stranger with a stolen token must not use up its owner's limits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -24,6 +24,9 @@ from wallets.web.addresses import WIDER_PREFIXES, client_address, exact_address,
 from wallets.web.limits import ANONYMOUS, USER, Limit, Usage, count_callers, take_back
 from wallets.web.recent_refusals import RecentRefusals
 
+KeysOf = Callable[[HttpRequest], Iterable[str]]
+"""Names the Redis keys that an operation needs for a request."""
+
 _refused_here = RecentRefusals()
 """Sign-ins whose tokens were revoked, by what this process saw within a minute. A hint: the operation decides."""
 
@@ -40,14 +43,18 @@ class TokenCall:
 class AccessToken(HttpBearer):
     """Requires a customer's access token. Each call counts against USER, and against `limit` if one is given.
 
-    Calls without a valid token count against ANONYMOUS, so that guessing tokens is limited too.
+    Calls without a valid token count against ANONYMOUS, so that guessing tokens is limited too. `prefetch` names the
+    Redis keys that the operation needs; the round trip that counts the call reads them.
     """
 
-    def __init__(self, *, limit: Limit | None = None) -> None:
+    def __init__(self, *, limit: Limit | None = None, prefetch: KeysOf | None = None) -> None:
         super().__init__()
         self._limits = (USER, limit) if limit else (USER,)
+        self._prefetch = prefetch
 
     def __call__(self, request: HttpRequest) -> Any:
+        if self._prefetch:
+            redis_round_of(request).prefetch(*self._prefetch(request))
         try:
             caller = super().__call__(request)
         except TokenInvalid:
@@ -88,32 +95,21 @@ class FreshAccessToken(AccessToken):
 class AnonymousCaller:
     """Accepts callers without a token. Each call counts against `limit`, by the caller's address.
 
-    With `refuses=False` the operation itself refuses a call that exceeds the limit.
+    With `refuses=False` the operation itself refuses a call that exceeds the limit. `prefetch`: see AccessToken.
     """
 
-    def __init__(self, limit: Limit = ANONYMOUS, *, refuses: bool = True) -> None:
+    def __init__(self, limit: Limit = ANONYMOUS, *, refuses: bool = True, prefetch: KeysOf | None = None) -> None:
         self._limit = limit
         self._refuses = refuses
+        self._prefetch = prefetch
 
     def __call__(self, request: HttpRequest) -> str:
+        if self._prefetch:
+            redis_round_of(request).prefetch(*self._prefetch(request))
         usages = count_address(request, self._limit)
         if self._refuses:
             _ensure_within(usages)
         return client_address(request)
-
-
-class Prefetch:
-    """Reads Redis keys that the operation needs, in the round trip that counts the call.
-
-    Put Prefetch first in an operation's `auth`: Ninja tries the list's items in order until one returns a caller, and
-    Prefetch returns None.
-    """
-
-    def __init__(self, *keys: str) -> None:
-        self._keys = keys
-
-    def __call__(self, request: HttpRequest) -> None:
-        redis_round_of(request).prefetch(*self._keys)
 
 
 def caller(request: HttpRequest) -> Any:

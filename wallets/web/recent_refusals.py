@@ -22,7 +22,7 @@ class RecentRefusals:
         self._until: dict[_Key, float] = {}
 
     def __contains__(self, principal: Principal) -> bool:
-        return time.monotonic() < self._until.get(_key(principal), 0)
+        return bool(self._until) and time.monotonic() < self._until.get(_key(principal), 0)
 
     def add(self, principal: Principal) -> None:
         key = _key(principal)
@@ -33,8 +33,7 @@ class RecentRefusals:
             self._until[key] = time.monotonic() + _SECONDS
 
     def discard(self, principal: Principal) -> None:
-        key = _key(principal)
-        if key in self._until:
+        if self._until and (key := _key(principal)) in self._until:
             with self._lock:
                 self._until.pop(key, None)
 
