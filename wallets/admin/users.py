@@ -50,7 +50,8 @@ class PasswordForm(_ChangesPassword, AdminPasswordChangeForm):  # type: ignore[t
 class OwnPasswordForm(OwnPasswordChangeForm):
     """Changes the password of the staff member who is signed in, through `change_own_password`."""
 
-    def set_password_and_save(self, user: User, password_field_name: str = "new_password1", **_: Any) -> User:  # noqa: S107  the name of a field
+    def set_password_and_save(self, user: User, password_field_name: str = "", commit: bool = True) -> User:  # noqa: FBT001, FBT002  Django's signature
+        assert commit
         change_own_password(user=user, password=self.cleaned_data[password_field_name])
         return user
 
