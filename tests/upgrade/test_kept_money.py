@@ -133,12 +133,14 @@ class TestACommandThatDestroys:
 
 
 class TestMoney:
-    def test_is_not_in_a_new_installation(self, make_shopper, now):
+    def test_is_not_in_a_new_installation(self, make_shopper, monkeypatch, now):
         """House wallets, staff and coins are there before the first dollar."""
         call_command("flush", "--noinput", verbosity=0)
+        monkeypatch.setattr(money, "TEST_DATABASE_PREFIX", "no database begins like this")
         make_shopper(balance=None)
         make_coin("ABAN", "4.00")
         assert find_money() == []
+        money.refuse_to_destroy_money(deed="nothing", instead="nothing")
 
     def test_is_an_order(self, shopper, coin, now):
         place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now)

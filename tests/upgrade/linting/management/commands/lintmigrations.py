@@ -1,6 +1,14 @@
 from django_migration_linter.management.commands import lintmigrations
+from django_migration_linter.sql_analyser.postgresql import PostgresqlAnalyser
 
 from exchange_site.database.owner import OwnerCommand
+from tests.upgrade.linting.rules import RULES
+
+_KEPT = {"DROP_INDEX", "REINDEX"}
+PostgresqlAnalyser.migration_checks = [
+    *(check for check in PostgresqlAnalyser.migration_checks if check.code in _KEPT),
+    *RULES,
+]
 
 
 class Command(OwnerCommand, lintmigrations.Command):
