@@ -52,7 +52,12 @@ class TestSql:
 
     def test_on_procrastinates_tables_is_in_one_module(self):
         """Only settlement/queue.py uses Procrastinate's tables and models, besides the statements above."""
-        sources = [path for app in APPS for path in (PROJECT / app).rglob("*.py") if "migrations" not in path.parts]
+        sources = [
+            path
+            for app in APPS
+            for path in (PROJECT / app).rglob("*.py")
+            if "migrations" not in path.relative_to(PROJECT).parts
+        ]
         naming = {
             str(path.relative_to(PROJECT))
             for path in sources
@@ -63,6 +68,11 @@ class TestSql:
     def test_is_run_only_by_one_module(self):
         """Only wallets/runtime/sql.py opens a cursor, which the backend makes; all other modules run SQL files by name."""
         allowed = {"wallets/runtime/sql.py", "wallets/runtime/postgres/base.py"}
-        sources = [path for app in APPS for path in (PROJECT / app).rglob("*.py") if "migrations" not in path.parts]
+        sources = [
+            path
+            for app in APPS
+            for path in (PROJECT / app).rglob("*.py")
+            if "migrations" not in path.relative_to(PROJECT).parts
+        ]
         running = {str(path.relative_to(PROJECT)) for path in sources if "cursor()" in path.read_text()}
         assert running <= allowed

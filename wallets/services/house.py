@@ -28,5 +28,5 @@ def open_house_wallets(*, asset: str, using: str = DEFAULT_DB_ALIAS) -> None:
 
 def open_house_wallets_after_migrate(*, using: str, **_: Any) -> None:
     """Open the house's dollar wallets after `migrate`, unless it has undone their table: a receiver of post_migrate."""
-    if Wallet._meta.db_table in connections[using].introspection.table_names():
+    if Wallet._meta.db_table in connections[using].introspection.table_names():  # noqa: SLF001  public in fact
         open_house_wallets(asset=USD, using=using)
