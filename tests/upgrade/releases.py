@@ -4,10 +4,12 @@ import os
 import re
 import subprocess
 import tarfile
-from contextlib import ExitStack, suppress
+import uuid
+from contextlib import ExitStack, contextmanager, suppress
 from io import BytesIO
 
 import httpx
+import psycopg
 
 from exchange_site.stack.environment import simulator_credentials, split_owner
 from exchange_site.stack.processes import (
@@ -38,6 +40,16 @@ def unpack_previous_release(folder):
     with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
         archive.extractall(folder, filter="data")
     return True
+
+
+@contextmanager
+def new_database():
+    """Make an empty database for the `with` block."""
+    name = f"upgrade_{uuid.uuid4().hex}"
+    with psycopg.connect(**owner_parameters() | {"dbname": "postgres"}, autocommit=True) as owner:
+        owner.execute(f"CREATE DATABASE {name}")
+        yield name
+        owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 class Release:

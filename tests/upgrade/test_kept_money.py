@@ -16,6 +16,7 @@ from exchange_site.stack.processes import PROJECT, manage
 from tests.conftest import make_coin, process_environment
 from tests.owner import owner_parameters, run_as_owner
 from tests.trading.test_orders import order_request_of
+from tests.upgrade.releases import Release, new_database
 from trading.services.placing import place_order
 from wallets.models import Transaction
 
@@ -124,6 +125,13 @@ class TestACommandThatDestroys:
         assert "Undo" in capsys.readouterr().out
         call_command("sqlmigrate", "wallets", "0007")
         call_command("migrate", verbosity=0)
+
+    def test_may_undo_everything_where_there_is_no_money(self, tmp_path):
+        with new_database() as database:
+            installation = Release(PROJECT, database=database, venue="http://127.0.0.1:9", logs=tmp_path)
+            installation.manage("migrate", "--noinput", as_owner=True)
+            done = installation.manage("migrate", "wallets", "zero", as_owner=True)
+        assert "Unapplying wallets.0001_initial... OK" in done
 
     def test_is_known(self):
         """A package may bring a command such as reset_db: it is guarded, or named here as harmless."""

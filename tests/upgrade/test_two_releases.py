@@ -5,8 +5,7 @@ trace and works as soon as they have run, without a restart.
 """
 
 import re
-import uuid
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import psycopg
@@ -16,7 +15,7 @@ from django.apps import apps
 from exchange_site.stack.processes import PROJECT
 from tests.owner import owner_parameters
 from tests.simulators import running_simulator
-from tests.upgrade.releases import PREVIOUS_RELEASE, Release, Story, unpack_previous_release
+from tests.upgrade.releases import PREVIOUS_RELEASE, Release, Story, new_database, unpack_previous_release
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -66,16 +65,6 @@ def upgrade_step_by_step(stack, previous, today, database):
     seen.customer_of_before = story(new_api, "customer-of-before")
     seen.verify_ledger = lambda: today.manage("verify_ledger")
     return seen
-
-
-@contextmanager
-def new_database():
-    """Make an empty database for the `with` block."""
-    name = f"upgrade_{uuid.uuid4().hex}"
-    with psycopg.connect(**owner_parameters() | {"dbname": "postgres"}, autocommit=True) as owner:
-        owner.execute(f"CREATE DATABASE {name}")
-        yield name
-        owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def list_missing_columns(database):
