@@ -62,7 +62,7 @@ class LanesWorker(Worker):
         beating = asyncio.create_task(self._beat(), name="beat")
         self._watchdog.watch(lanes={lane.name: lane.queues for lane in self._lanes})
         try:
-            await super().run()
+            await super().run()  # type: ignore[no-untyped-call]  # of Procrastinate
         finally:
             beating.cancel()
             self._watchdog.end()

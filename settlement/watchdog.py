@@ -40,9 +40,7 @@ class Watchdog:
 
     def watch(self, *, lanes: Mapping[str, list[str]]) -> None:
         """Begin to watch. `lanes` are the queues of each lane, by its name."""
-        command = [sys.executable, "-I", "-S", str(_LIFELINE), str(os.getpid()), str(self._seconds + _LIFELINE_LATER)]
-        self._lifeline = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603  a script of ours
-        os.set_blocking(self._pipe(), False)
+        self._start_lifeline()
         threading.Thread(target=self._watch, args=(lanes,), name="watchdog", daemon=True).start()
 
     def beat(self) -> None:
@@ -92,8 +90,13 @@ class Watchdog:
         except BlockingIOError:  # the lifeline is slow, and has enough to read
             pass
         except OSError:
-            logger.exception("the worker's lifeline has ended")
-            self._ended.set()
+            logger.exception("the worker's lifeline has ended; another one begins")
+            self._start_lifeline()
+
+    def _start_lifeline(self) -> None:
+        command = [sys.executable, "-I", "-S", str(_LIFELINE), str(os.getpid()), str(self._seconds + _LIFELINE_LATER)]
+        self._lifeline = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603  a script of ours
+        os.set_blocking(self._pipe(), False)
 
     def _pipe(self) -> int:
         assert self._lifeline is not None

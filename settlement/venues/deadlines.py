@@ -16,16 +16,19 @@ from typing import Final
 from django.conf import settings
 
 _MEBIBYTE: Final = 1 << 20
-_LARGEST: Final = _MEBIBYTE
-_LARGEST_LIST: Final = 64 * _MEBIBYTE
 
 
 class Kind(Enum):
     """The kind of a call, which decides about its limits."""
 
     ORDER = auto()  # an order, its trades, a market's ask, the venue's clock
-    LIST = auto()  # the venue's markets, or the prices of many coins
+    LIST = auto()  # the venue's markets
+    PRICES = auto()  # the prices of many coins
     HISTORY = auto()  # our orders, page by page
+
+
+_BYTES_AT_MOST: Final = {Kind.LIST: 64 * _MEBIBYTE, Kind.PRICES: 8 * _MEBIBYTE}
+"""The size of lists. Binance describes a market in 5 KiB and a price in 700 bytes."""
 
 
 class OutOfTime(TimeoutError):
@@ -42,12 +45,12 @@ class Limits:
     @property
     def bytes_at_most(self) -> int:
         """The size of an answer, both as it arrives and decompressed."""
-        return _LARGEST_LIST if self.kind is Kind.LIST else _LARGEST
+        return _BYTES_AT_MOST.get(self.kind, _MEBIBYTE)
 
     @property
     def answer_ends_at(self) -> float:
         """The end of a request that is sent now. A list may take all of its call's time."""
-        if self.kind is Kind.LIST:
+        if self.kind in _BYTES_AT_MOST:
             return self.ends_at
         return min(self.ends_at, time.monotonic() + settings.VENUE.read_timeout_seconds)
 
@@ -96,5 +99,6 @@ def _seconds_of(kind: Kind) -> float:
     return {
         Kind.ORDER: settings.VENUE.call_timeout_seconds,
         Kind.LIST: settings.VENUE.list_timeout_seconds,
+        Kind.PRICES: settings.VENUE.list_timeout_seconds,
         Kind.HISTORY: settings.VENUE.history_timeout_seconds,
     }[kind]

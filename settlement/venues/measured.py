@@ -58,7 +58,7 @@ class MeasuredVenue:
         return _measured("ask", Kind.ORDER, lambda: self._venue.read_ask(coin=coin))
 
     def read_prices(self, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:
-        return _measured("prices", Kind.LIST, lambda: self._venue.read_prices(coins=coins))
+        return _measured("prices", Kind.PRICES, lambda: self._venue.read_prices(coins=coins))
 
     def read_time(self) -> datetime:
         return _measured("time", Kind.ORDER, self._venue.read_time)

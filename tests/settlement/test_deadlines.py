@@ -25,11 +25,17 @@ from tests.conftest import make_coin, process_environment
 from tests.processes import stopped, wait_for
 from tests.settlement.conftest import attempts, new_venue
 from tests.slow_venue import EVERY_WAY, SlowVenue
-from trading.models import Order
+from trading.models import Order, PriceChange
+from trading.services.coins import put_on_sale
 from wallets.models import Wallet
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DEADLINE = 2.0
+READS = [
+    f"{call} {how}"
+    for call in ("ticker", "markets", "time", "orders", "trades")
+    for how in ("drip", "drip_headers", "huge", "bomb", "endless_headers", "redirect")
+]
 MARGIN = 8.0  # for a busy machine; the answers would last ten minutes
 
 
@@ -80,8 +86,15 @@ def timed_call(call):
         assert time.monotonic() - begun < DEADLINE + MARGIN
 
 
+def ordinarily(values, *ordinary):
+    """Return the values as parameters. Ordinary runs test only some, `task test:faults` tests all."""
+    return [
+        pytest.param(value, marks=() if value in ordinary else (pytest.mark.matrix,), id=str(value)) for value in values
+    ]
+
+
 class TestACall:
-    @pytest.mark.parametrize("how", EVERY_WAY)
+    @pytest.mark.parametrize("how", ordinarily(EVERY_WAY, "drip", "huge_in_chunks", "bomb", "redirect"))
     def test_about_a_sent_order_ends_in_time_and_proves_nothing(self, slow, venue, simulator, how):
         wanted = purchase(venue)
         slow.spoil("place", how)
@@ -100,9 +113,9 @@ class TestACall:
         assert isinstance(again, Executed)
         assert again.quantity == 3
 
-    @pytest.mark.parametrize("how", ["drip", "drip_headers", "huge", "bomb", "endless_headers", "redirect"])
-    @pytest.mark.parametrize("call", ["ticker", "markets", "time", "orders", "trades"])
-    def test_that_only_reads_ends_in_time(self, slow, venue, call, how):
+    @pytest.mark.parametrize("case", ordinarily(READS, "ticker drip", "markets bomb", "time drip_headers"))
+    def test_that_only_reads_ends_in_time(self, slow, venue, case):
+        call, how = case.split()
         wanted = purchase(venue)
         venue.buy(purchase=wanted)
         markets.forget()
@@ -161,8 +174,8 @@ class TestACall:
 
 
 class TestAWaitThatTheVenueAsksFor:
-    @pytest.mark.parametrize("how", ["whole", "drip", "huge", "bomb"])
-    @pytest.mark.parametrize("status", [418, 429])
+    @pytest.mark.parametrize("how", ordinarily(["whole", "drip", "huge", "bomb"], "whole", "huge"))
+    @pytest.mark.parametrize("status", ordinarily([418, 429], 418))
     def test_is_kept_however_its_answer_ends(self, slow, venue, status, how):
         wanted = purchase(venue)
         venue.buy(purchase=wanted)
@@ -251,6 +264,7 @@ class TestAWorker:
         simulator.set_prices(**dict.fromkeys([*names, "BETA", "TICK"], "4.00"))
         for name in [*names, "BETA"]:
             make_coin(name, "4.00")
+        put_on_sale(name="TICK")
         make_worker(**QUICK, EXCHANGE_URL=slow.url)
         place("12.00", of=make_shopper(), crypto="BETA")
         wait_for(lambda: is_completed("BETA"), seconds=40)
@@ -265,6 +279,8 @@ class TestAWorker:
         for _ in range(3):
             placed = place("12.00", of=make_shopper(), crypto="BETA")
             wait_for(lambda placed=placed: Order.objects.get(pk=placed.pk).state == "completed", seconds=5)
+        simulator.set_prices(TICK="4.10")
+        wait_for(lambda: PriceChange.objects.filter(coin__name="TICK", value="4.10").exists(), seconds=10)
         assert slow.answering >= 6, "other coins were settled although more calls dripped than the worker has places"
         slow.heal()
         wait_for(lambda: all(is_completed(name) for name in names), seconds=60)
@@ -296,7 +312,7 @@ class TestAWorker:
 
 
 class TestAWorkerThatStandsStill:
-    @pytest.mark.parametrize("queue", ["loop", "rechecks"])
+    @pytest.mark.parametrize("queue", ordinarily(["loop", "rechecks"], "loop"))
     def test_ends_with_an_exit_code_and_says_why(self, slow, tmp_path, queue, transactional_db):
         """A task blocks the event loop, or tasks occupy all places of a lane while others are due."""
         from trading.jobs import defer_job
@@ -310,6 +326,7 @@ class TestAWorkerThatStandsStill:
         assert ("event loop has stood still" if queue == "loop" else "no job for rechecks") in text
         assert "in block_" in text, "the stacks of its threads show where"
 
+    @pytest.mark.matrix  # ordinary runs freeze the worker of a stack
     def test_is_killed_if_it_cannot_end_itself(self, slow, tmp_path, place):
         log = tmp_path / "worker.log"
         with stopped(start_worker(log, WORKER_STANDSTILL_SECONDS="3", EXCHANGE_URL=slow.url)) as worker:
@@ -319,6 +336,7 @@ class TestAWorkerThatStandsStill:
             assert worker.wait(40) == -signal.SIGKILL
         assert f"worker {worker.pid} has been frozen" in log.read_text()
 
+    @pytest.mark.matrix
     def test_is_no_worker_that_has_nothing_to_do(self, slow, tmp_path, place):
         log = tmp_path / "worker.log"
         with stopped(start_worker(log, WORKER_STANDSTILL_SECONDS="2", EXCHANGE_URL=slow.url)) as worker:

@@ -69,7 +69,7 @@ class _AppWithLanes:
             yield self
 
     async def run_worker_async(self, **options: Any) -> None:
-        self._app.perform_import_paths()
+        self._app.perform_import_paths()  # type: ignore[no-untyped-call]  # of Procrastinate
         watchdog = Watchdog(seconds=settings.JOBS.standstill_seconds, measure_oldest=_measure_oldest)
         middlewares = [*(self._app.worker_defaults.get("task_middleware") or []), run_periodic_alone]
         defaults = {**self._app.worker_defaults, "task_middleware": middlewares}
