@@ -35,7 +35,8 @@ class Markets:
         self._loaded: dict[str, Any] = {}
         self._unread: list[Any] = []
         self._loaded_at = 0.0
-        self._tried_at = 0.0
+        self._failed_at = 0.0
+        self._forgotten_at = 0.0
 
     def get(self, client: Any, *, at_most_seconds: float) -> tuple[dict[str, Any], list[Any]]:
         """Return the markets, and the venue's entries that could not be read. Raises VenueAway.
@@ -44,11 +45,12 @@ class Markets:
         failed, an older list serves if `at_most_seconds` allows some age: one slow list stops no coin.
         """
         now = time.monotonic()
-        loaded, unread, loaded_at = self._loaded, self._unread, self._loaded_at
+        # In the opposite order of `_reload`, which may write meanwhile: no list seems newer than it is.
+        loaded_at, loaded, unread = self._loaded_at, self._loaded, self._unread
         if loaded and loaded_at >= now - at_most_seconds:
             return loaded, unread
         is_usable = bool(loaded and at_most_seconds and loaded_at >= now - _STALE_AT_MOST * at_most_seconds)
-        if is_usable and self._tried_at >= now - at_most_seconds:
+        if is_usable and self._failed_at >= now - at_most_seconds:
             return loaded, unread
         if not self._lock.acquire(timeout=0 if is_usable else seconds_left()):
             if is_usable:
@@ -57,6 +59,7 @@ class Markets:
         try:
             return self._reload(client, oldest=now - at_most_seconds)
         except VenueAway as error:
+            self._failed_at = time.monotonic()
             if is_usable and error.retry_after_seconds is None:
                 logger.warning("the list of markets cannot be loaded, the last one serves on: %s", error)
                 return loaded, unread
@@ -66,18 +69,23 @@ class Markets:
 
     def forget(self) -> None:
         """Forget the markets, so that the next `get` loads them again."""
+        self._forgotten_at = time.monotonic()
         self._loaded, self._loaded_at = {}, 0.0
 
     def _reload(self, client: Any, *, oldest: float) -> tuple[dict[str, Any], list[Any]]:
         """Load the list, unless another thread has done so while this one waited."""
         if not self._loaded or self._loaded_at < oldest:
-            begun = self._tried_at = time.monotonic()
+            begun = time.monotonic()
             client.unread_markets = []
             with calling(Kind.LIST), questions():
                 loaded = client.load_markets(True)  # noqa: FBT003  ccxt's signature: reload
             if not loaded:  # for example a proxy's page: no proof that every coin was delisted
                 raise VenueAway("no markets")
-            self._loaded, self._unread, self._loaded_at = loaded, client.unread_markets, begun
+            if begun < self._forgotten_at:  # it may lack what the other thread found out
+                return loaded, client.unread_markets
+            self._unread = client.unread_markets
+            self._loaded = loaded
+            self._loaded_at = begun
         return self._loaded, self._unread
 
 
