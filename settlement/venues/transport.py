@@ -141,11 +141,14 @@ class _Body:
 
     def add(self, piece: bytes) -> None:
         """Append a piece. Raises AnswerTooLarge, zlib.error."""
-        while self._is_compressed and piece:
+        is_full = False
+        while self._is_compressed and (piece or is_full):
             if self._inflater.eof:  # the next member of several
                 self._inflater = zlib.decompressobj(_ANY_HEADER)
-            self._append(self._inflater.decompress(piece, self._most - len(self._bytes) + 1))
+            inflated = self._inflater.decompress(piece, _PIECE)
+            self._append(inflated)
             piece = self._inflater.unconsumed_tail or self._inflater.unused_data
+            is_full = len(inflated) == _PIECE and not self._inflater.eof  # zlib may hold more
         if not self._is_compressed:
             self._append(piece)
 
