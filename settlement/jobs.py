@@ -8,6 +8,7 @@ SETTLE_TASK: Final = "settlement.settle_batch"
 INTERVENE_TASK: Final = "settlement.intervene"
 RECHECK_TASK: Final = "settlement.recheck_attempt"
 OPS_QUEUE: Final = "ops"
+RECHECK_QUEUE: Final = "rechecks"
 
 
 def settle_batch_later(*, batch_id: int, delay_seconds: float = 0) -> None:
@@ -17,9 +18,14 @@ def settle_batch_later(*, batch_id: int, delay_seconds: float = 0) -> None:
 
 def recheck_attempt_later(*, attempt_id: int) -> None:
     """Enqueue a recheck of an attempt that was presumed not placed."""
-    defer_job(task=RECHECK_TASK, queue=OPS_QUEUE, attempt_id=attempt_id)
+    defer_job(task=RECHECK_TASK, queue=RECHECK_QUEUE, attempt_id=attempt_id)
 
 
-def intervene_later(*, intervention_id: int) -> None:
+def intervene_later(*, intervention_id: int, delay_seconds: float = 0) -> None:
     """Enqueue the job that carries out an intervention."""
-    defer_job(task=INTERVENE_TASK, queue=SETTLEMENT_QUEUE, intervention_id=intervention_id)
+    defer_job(
+        task=INTERVENE_TASK,
+        queue=SETTLEMENT_QUEUE,
+        delay_seconds=delay_seconds,
+        intervention_id=intervention_id,
+    )

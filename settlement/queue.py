@@ -6,15 +6,20 @@ Finished jobs are deleted at once or soon, so the tables stay small.
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
+from django.conf import settings
 from django.db.models import Count, ExpressionWrapper, F, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.fields import DurationField
 from django.db.models.functions import Coalesce, Now
 from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
 
-from settlement.jobs import INTERVENE_TASK
+from settlement.jobs import INTERVENE_TASK, SETTLE_TASK
 from trading.jobs import CLAIM_TASK
 from wallets.runtime import sql
+
+_ALIVE_SECONDS: Final = 15
+"""Workers send a heartbeat every ten seconds."""
 
 
 def delete_waiting_claims(*, coin_id: int, most: int) -> None:
@@ -26,6 +31,13 @@ def list_enqueued_interventions() -> set[int]:
     """Return the ids of the interventions that still have a job."""
     jobs = ProcrastinateJob.objects.filter(task_name=INTERVENE_TASK, status__in=["todo", "doing"])
     return set(jobs.values_list("args__intervention_id", flat=True))
+
+
+def list_batches_in_step() -> set[int]:
+    """Return the ids of the batches whose step runs in a worker that is alive."""
+    alive = Now() - timedelta(seconds=min(_ALIVE_SECONDS, settings.JOBS.stalled_worker_seconds))
+    running = ProcrastinateJob.objects.filter(task_name=SETTLE_TASK, status="doing", worker__last_heartbeat__gt=alive)
+    return set(running.values_list("args__batch_id", flat=True))
 
 
 def count_jobs() -> list[tuple[str, str, int]]:

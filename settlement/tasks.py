@@ -13,13 +13,23 @@ from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
 from settlement.clock import database_now
-from settlement.jobs import INTERVENE_TASK, OPS_QUEUE, RECHECK_TASK, SETTLE_TASK
+from settlement.jobs import (
+    INTERVENE_TASK,
+    OPS_QUEUE,
+    RECHECK_QUEUE,
+    RECHECK_TASK,
+    SETTLE_TASK,
+    intervene_later,
+    settle_batch_later,
+)
 from settlement.rescuing import rescue
 from settlement.retries import BackOff
+from settlement.selectors.attempts import find_coin_of_attempt, find_coin_of_intervention
 from settlement.services import claiming, price_feed, stepping, sweeping
 from settlement.services.intervening import cases
 from settlement.services.isolating import run_each
 from settlement.services.reconciling import comparing
+from settlement.turns import take_turn
 from settlement.venues.registry import get_venue
 from trading.jobs import CLAIM_TASK, SETTLEMENT_QUEUE
 from trading.services.prices import prune_prices
@@ -39,19 +49,32 @@ def claim_waiting_orders(*, coin_id: int) -> None:
 
 @app.task(name=SETTLE_TASK, queue=SETTLEMENT_QUEUE, retry=BackOff(), pass_context=True)
 def settle_batch(context: JobContext, *, batch_id: int) -> None:
+    """Take the batch's next step. Of two runs at once the second waits for the first, without a thread."""
     with log_context(batch_id=batch_id):
-        stepping.take_next_step(batch_id=batch_id, venue=get_venue(), earlier_runs=context.job.attempts)
+        with take_turn("settle", batch_id) as turn:
+            if turn.is_mine:
+                stepping.take_next_step(batch_id=batch_id, venue=get_venue(), earlier_runs=context.job.attempts)
+        if turn.was_wanted:
+            settle_batch_later(batch_id=batch_id)
         failpoints.reach("job.done")
 
 
 @app.task(name=INTERVENE_TASK, queue=SETTLEMENT_QUEUE, retry=BackOff())
 def intervene(*, intervention_id: int) -> None:
-    cases.carry_out(intervention_id=intervention_id, venue=get_venue())
+    """Carry out a decision of staff. While another one about the same coin asks the venue, it waits."""
+    with take_turn("intervene", find_coin_of_intervention(intervention_id=intervention_id)) as turn:
+        if turn.is_mine:
+            cases.carry_out(intervention_id=intervention_id, venue=get_venue())
+        else:
+            intervene_later(intervention_id=intervention_id, delay_seconds=1)
 
 
-@app.task(name=RECHECK_TASK, queue=OPS_QUEUE, retry=BackOff())
+@app.task(name=RECHECK_TASK, queue=RECHECK_QUEUE, retry=BackOff())
 def recheck_attempt(*, attempt_id: int) -> None:
-    stepping.recheck_attempt(attempt_id=attempt_id, venue=get_venue())
+    """Recheck an attempt. While another one of its coin is rechecked, leave it to the sweep."""
+    with take_turn("recheck", find_coin_of_attempt(attempt_id=attempt_id)) as turn:
+        if turn.is_mine:
+            stepping.recheck_attempt(attempt_id=attempt_id, venue=get_venue())
 
 
 @app.periodic(cron=settings.PRICES.refresh_cron)

@@ -94,6 +94,8 @@ CEILINGS: Final = (
         for variable, group, field, most in (
             ("EXCHANGE_CONNECT_TIMEOUT_SECONDS", "venue", "connect_timeout_seconds", 60),
             ("EXCHANGE_READ_TIMEOUT_SECONDS", "venue", "read_timeout_seconds", 120),
+            ("EXCHANGE_CALL_TIMEOUT_SECONDS", "venue", "call_timeout_seconds", 120),
+            ("EXCHANGE_LIST_TIMEOUT_SECONDS", "venue", "list_timeout_seconds", 300),
             ("LOOKUP_MAX_WAIT_SECONDS", "settlement", "lookup_max_wait_seconds", 3600),
             ("PAUSE_MAX_SECONDS", "settlement", "pause_max_seconds", 3600),
             ("EXCHANGE_MAX_WAIT_SECONDS", "venue", "max_wait_seconds", 3600),

@@ -229,4 +229,9 @@ PRODUCTION: Final = (
         "must be at least 30: jobs of living workers would run twice.",
         lambda given: given.jobs.stalled_worker_seconds < 30,
     ),
+    rule(
+        "WORKER_STANDSTILL_SECONDS",
+        "must be at least 30: a worker that is only busy would be ended.",
+        lambda given: given.jobs.standstill_seconds < 30,
+    ),
 )  # fmt: skip

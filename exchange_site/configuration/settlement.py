@@ -46,7 +46,25 @@ class Venue(Group):
     read_timeout_seconds: SecondsAsNumber = variable(
         "EXCHANGE_READ_TIMEOUT_SECONDS",
         "10",
-        "timeout for the venue's answer; a purchase without an answer is looked up",
+        "timeout for the whole answer, or for a list's next part; a purchase without an answer is looked up",
+        unit="seconds",
+    )
+    call_timeout_seconds: SecondsAsNumber = variable(
+        "EXCHANGE_CALL_TIMEOUT_SECONDS",
+        "15",
+        "longest time of a call about an order, an ask or the time: all its requests with their connections",
+        unit="seconds",
+    )
+    list_timeout_seconds: SecondsAsNumber = variable(
+        "EXCHANGE_LIST_TIMEOUT_SECONDS",
+        "30",
+        "longest time of a call for the venue's markets or the prices of all coins",
+        unit="seconds",
+    )
+    history_timeout_seconds: SecondsAsNumber = variable(
+        "EXCHANGE_HISTORY_TIMEOUT_SECONDS",
+        "600",
+        "longest time in which reconciliation reads all our orders of a coin, page by page",
         unit="seconds",
     )
     markets_max_age_seconds: SecondsAsNumber = variable(
@@ -163,6 +181,12 @@ class Jobs(Group):
         "STALLED_WORKER_SECONDS",
         "60",
         "time without a heartbeat after which a worker is considered dead",
+        unit="seconds",
+    )
+    standstill_seconds: Count = variable(
+        "WORKER_STANDSTILL_SECONDS",
+        "90",
+        "a worker whose event loop stands still, or that takes and ends no job although some are due, ends after this",
         unit="seconds",
     )
     max_attempts: Count = variable(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Max, Q, Sum
 
-from settlement.models import Attempt, AttemptState, Batch
+from settlement.models import Attempt, AttemptState, Batch, Intervention
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +16,16 @@ class AttemptSummary:
     lookups: int
     found_by_lookup: int
     parked: int
+
+
+def find_coin_of_attempt(*, attempt_id: int) -> int | None:
+    """Return the id of the attempt's coin."""
+    return Attempt.objects.filter(pk=attempt_id).values_list("coin_id", flat=True).first()
+
+
+def find_coin_of_intervention(*, intervention_id: int) -> int | None:
+    """Return the id of the coin of the intervention's batch."""
+    return Intervention.objects.filter(pk=intervention_id).values_list("batch__coin_id", flat=True).first()
 
 
 def summarise_attempts(*, after_id: int = 0) -> AttemptSummary:

@@ -161,6 +161,13 @@ def _react(attempt: Attempt, answer: VenueAnswer) -> None:
             end_refused(attempt=attempt, from_state=AttemptState.SENT, reason=answer.reason)
         case NotPlaced():
             end_not_placed(attempt=attempt, answer=answer)
+        case Unknown(retry_after_seconds=float(wait)):
+            # Too many calls, in an answer that proves nothing about this purchase.
+            now = database_now()
+            until = pause_for_trouble(
+                coin=None, reason=answer.reason, at_least_seconds=wait, now=now, stops_all_calls=True
+            )
+            look_up_later(attempt=attempt, reason=answer.reason, at_least_seconds=(until - now).total_seconds())
         case OrderNotFound() | Unknown():
             look_up_later(attempt=attempt, reason=getattr(answer, "reason", "not found"))
 

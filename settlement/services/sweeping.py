@@ -15,7 +15,7 @@ from django.db import transaction
 from settlement.jobs import intervene_later, recheck_attempt_later, settle_batch_later
 from settlement.metrics import count_mended
 from settlement.models import IN_FLIGHT, Attempt, Batch, BatchState, Intervention
-from settlement.queue import list_enqueued_interventions
+from settlement.queue import list_batches_in_step, list_enqueued_interventions
 from settlement.selectors.pauses import find_pause
 from settlement.services.batches import resume_batch
 from settlement.services.isolating import run_each
@@ -63,6 +63,8 @@ def _request_due_claim(coin: Coin, *, now: datetime) -> None:
 def nudge_stalled_attempts(*, since: datetime, now: datetime) -> None:
     """Enqueue the next step of every attempt in flight whose step was due by `since`."""
     stalled = Attempt.objects.filter(state__in=IN_FLIGHT, next_step_at__lte=since).order_by("next_step_at", "pk")
+    if stalled.exists():  # a step that waits for the venue is not stalled: one run of a batch's step is enough
+        stalled = stalled.exclude(batch_id__in=list_batches_in_step())
     run_each(what="stalled attempts", items=stalled, run=partial(_nudge, now=now), now=now)
 
 

@@ -1,4 +1,4 @@
-"""A venue whose calls are counted and timed for Prometheus."""
+"""A venue whose calls have limits, and are counted and timed for Prometheus."""
 
 import time
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from prometheus_client import Counter, Histogram
 
+from settlement.venues.deadlines import Kind, calling
 from settlement.venues.protocol import (
     CoinNotListed,
     Executed,
@@ -44,38 +45,39 @@ T = TypeVar("T")
 
 
 class MeasuredVenue:
-    """Pass every call on to `venue`, and measure the call."""
+    """Pass every call on to `venue` with the limits of its kind, and measure the call."""
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
         self.requests_expire = venue.requests_expire
 
     def read_rules(self, *, coin: str) -> MarketRules:
-        return _measured("rules", lambda: self._venue.read_rules(coin=coin))
+        return _measured("rules", Kind.LIST, lambda: self._venue.read_rules(coin=coin))
 
     def read_ask(self, *, coin: str) -> Decimal:
-        return _measured("ask", lambda: self._venue.read_ask(coin=coin))
+        return _measured("ask", Kind.ORDER, lambda: self._venue.read_ask(coin=coin))
 
     def read_prices(self, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:
-        return _measured("prices", lambda: self._venue.read_prices(coins=coins))
+        return _measured("prices", Kind.PRICES, lambda: self._venue.read_prices(coins=coins))
 
     def read_time(self) -> datetime:
-        return _measured("time", self._venue.read_time)
+        return _measured("time", Kind.ORDER, self._venue.read_time)
 
     def buy(self, *, purchase: PurchaseRequest) -> VenueAnswer:
-        return _measured("buy", lambda: self._venue.buy(purchase=purchase))
+        return _measured("buy", Kind.ORDER, lambda: self._venue.buy(purchase=purchase))
 
     def look_up(self, *, coin: str, client_order_id: str) -> VenueAnswer:
-        return _measured("look_up", lambda: self._venue.look_up(coin=coin, client_order_id=client_order_id))
+        return _measured("look_up", Kind.ORDER, lambda: self._venue.look_up(coin=coin, client_order_id=client_order_id))
 
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
-        return _measured("list", lambda: self._venue.list_purchases(coin=coin, since=since))
+        return _measured("list", Kind.HISTORY, lambda: self._venue.list_purchases(coin=coin, since=since))
 
 
-def _measured(call: str, ask: Callable[[], T]) -> T:
+def _measured(call: str, kind: Kind, ask: Callable[[], T]) -> T:
     begun, outcome = time.monotonic(), "crashed"
     try:
-        answer = ask()
+        with calling(kind):
+            answer = ask()
         outcome = _OUTCOMES.get(type(answer), "answered")
     except VenueAway:
         outcome = "away"

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason=
 
 # The stack must not use the tests' servers. The unusual threshold shows that the environment reaches its programs.
 OWN_SERVERS = {"POSTGRES_HOST": "", "REDIS_HOST": "", "EXCHANGE_URL": ""}
-ENVIRONMENT = {**OWN_SERVERS, "ORDER_AGGREGATION_THRESHOLD": "11.00"}
+ENVIRONMENT = {**OWN_SERVERS, "ORDER_AGGREGATION_THRESHOLD": "11.00", "WORKER_STANDSTILL_SECONDS": "8"}
 PROGRAMS = {
     "api": "-m exchange_site.serve",
     "worker": "procrastinate worker",
@@ -91,6 +91,11 @@ def parent(pid: int) -> int:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
         return 0
+
+
+def has_child(pid: int) -> bool:
+    """Say whether a worker watches over itself already: its lifeline is a process of its own."""
+    return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
 
 
 def is_ready(addresses: StackAddresses) -> bool:
@@ -177,6 +182,15 @@ class TestKilled:
         os.kill(killed, signal.SIGKILL)
         assert within(5, lambda: main_process(data_dir(running), name) not in {killed, None})
         assert within(15, lambda: is_ready(running))
+
+    def test_a_frozen_worker_is_ended_and_another_started(self, running: StackAddresses) -> None:
+        folder = data_dir(running)
+        assert within(15, lambda: (pid := main_process(folder, "worker")) and has_child(pid))
+        frozen = main_process(folder, "worker")
+        assert frozen
+        os.kill(frozen, signal.SIGSTOP)
+        assert within(40, lambda: main_process(folder, "worker") not in {frozen, None})
+        assert f"worker {frozen} has been frozen" in (folder / "stack.log").read_text()
 
     def test_a_worker_process_of_the_api_is_started_again_within_five_seconds(self, running: StackAddresses) -> None:
         folder = data_dir(running)

@@ -1,17 +1,24 @@
-"""Procrastinate's own command, whose worker first loads the venue's markets and then also serves metrics."""
+"""Procrastinate's own command. Its worker loads the venue's markets first, serves metrics, and has lanes."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from procrastinate import PsycopgConnector
+from django.db import connection
+from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app, connector_params
 from procrastinate.contrib.django.management.commands.procrastinate import Command as ProcrastinateCommand
 from psycopg_pool import AsyncConnectionPool
 
 from exchange_site.database.role_check import refuse_unfit_role
 from exchange_site.metrics.workers import serve_metrics
+from settlement.lanes import LanesWorker
+from settlement.queue import measure_oldest_due
+from settlement.turns import run_periodic_alone
 from settlement.venues.registry import load_markets
+from settlement.watchdog import Watchdog
 from wallets.runtime import clock
 from wallets.runtime.postgres.connections import KeptAsyncConnection, refuse_unfit
 
@@ -42,7 +49,42 @@ class Command(ProcrastinateCommand):
             pool_factory=_make_pool,
         )
         with app.replace_connector(connector):
-            super().handle(*args, **options, app=app)
+            super().handle(*args, **options, app=app if _is_special(options) else _AppWithLanes(app))
+
+
+def _is_special(options: dict[str, Any]) -> bool:
+    """Say whether the worker takes only some queues, or ends with the last job: it needs no lanes then."""
+    return bool(options.get("queues")) or options.get("wait") is False
+
+
+class _AppWithLanes:
+    """Procrastinate's app, whose worker has lanes and a watchdog."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    @asynccontextmanager
+    async def open_async(self) -> AsyncIterator["_AppWithLanes"]:
+        async with self._app.open_async():
+            yield self
+
+    async def run_worker_async(self, **options: Any) -> None:
+        self._app.perform_import_paths()  # type: ignore[no-untyped-call]  # of Procrastinate
+        watchdog = Watchdog(seconds=settings.JOBS.standstill_seconds, measure_oldest=_measure_oldest)
+        middlewares = [*(self._app.worker_defaults.get("task_middleware") or []), run_periodic_alone]
+        defaults = {**self._app.worker_defaults, "task_middleware": middlewares}
+        await LanesWorker(self._app, watchdog=watchdog, **{**defaults, **options}).run()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._app, name)
+
+
+def _measure_oldest() -> dict[str, float]:
+    """Return the seconds for which each queue's oldest job has been due. For the watchdog's thread."""
+    try:
+        return {queue: age.total_seconds() for queue, age in measure_oldest_due().items()}
+    finally:
+        connection.close()
 
 
 def _make_pool(**options: Any) -> AsyncConnectionPool[Any]:

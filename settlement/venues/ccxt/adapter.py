@@ -1,5 +1,6 @@
 """Any venue that ccxt knows, chosen by EXCHANGE_ID."""
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Any, Final
@@ -99,6 +100,8 @@ class CcxtVenue:
             raise
 
     def _judge_failed_lookup(self, error: Exception) -> VenueAnswer:
+        if isinstance(error, VenueAway):  # the clock was asked for before the order
+            return Unknown(reason=str(error)[:200], retry_after_seconds=error.retry_after_seconds)
         answer, expected = read_error(error), self._profile.order_not_found_code
         if isinstance(error, ccxt.OrderNotFound) and (expected is None or answer.code == expected):
             return OrderNotFound()
@@ -111,8 +114,17 @@ class CcxtVenue:
             forget_clock(self._client)
 
     def _understand(self, order: Any, *, coin: str, client_order_id: str) -> VenueAnswer:
+        wait: float | None = None
+
         def list_trades(listed: dict[str, Any]) -> list[Any]:
-            trades: list[Any] = self._client.fetch_my_trades(symbol_of(coin), None, None, {"orderId": listed["id"]})
+            nonlocal wait
+            try:
+                trades: list[Any] = self._client.fetch_my_trades(symbol_of(coin), None, None, {"orderId": listed["id"]})
+            except Exception as error:
+                answer = read_error(error)
+                wait = judge_rate_limit(status=answer.status, headers=answer.headers)
+                raise
             return trades
 
-        return understand(order, coin=coin, client_order_id=client_order_id, list_trades=list_trades)
+        answer = understand(order, coin=coin, client_order_id=client_order_id, list_trades=list_trades)
+        return replace(answer, retry_after_seconds=wait) if isinstance(answer, Unknown) and wait is not None else answer

@@ -12,16 +12,21 @@ from requests import ConnectTimeout, HTTPError
 
 from settlement.venues.profiles.profile import VenueProfile, judge_rate_limit
 from settlement.venues.protocol import NotPlaced, Trouble, Unknown, VenueAnswer, VenueAway
+from settlement.venues.transport import CutAnswer
 
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorAnswer:
-    """The venue's own error answer. `status` is None if the venue did not answer."""
+    """The venue's own error answer. `status` is None if the venue did not answer.
+
+    Of an answer that is not whole, only status and headers are known. They may ask for a wait and prove nothing else.
+    """
 
     status: int | None = None
     code: str = ""
     message: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    is_whole: bool = True
 
 
 @contextmanager
@@ -46,13 +51,18 @@ def judge_failure(error: Exception, *, profile: VenueProfile) -> VenueAnswer:
     if _was_never_connected(error):
         return NotPlaced(reason="no connection", trouble=Trouble.COIN)
     answer = read_error(error)
-    if answer.status is None:
-        return Unknown(reason=type(error).__name__)
+    if answer.status is None or not answer.is_whole:
+        wait = judge_rate_limit(status=answer.status, headers=answer.headers)
+        return Unknown(reason=_name(error, answer), retry_after_seconds=wait)
     return profile.judge_refusal(status=answer.status, code=answer.code, message=answer.message, headers=answer.headers)
 
 
 def read_error(error: BaseException) -> ErrorAnswer:
     """Return the venue's answer from which ccxt made the exception."""
+    if isinstance(cut := error.__cause__, CutAnswer) and cut.response is not None:
+        return ErrorAnswer(
+            status=cut.response.status_code, message=str(cut), headers=dict(cut.response.headers), is_whole=False
+        )
     http_error = error.__context__
     if not isinstance(http_error, HTTPError) or http_error.response is None:
         return ErrorAnswer()
@@ -71,7 +81,7 @@ def read_error(error: BaseException) -> ErrorAnswer:
     )
 
 
-def _name(error: ccxt.BaseError, answer: ErrorAnswer) -> str:
+def _name(error: Exception, answer: ErrorAnswer) -> str:
     """Name an error without its text, which may contain the signature."""
     return f"{type(error).__name__} {answer.code} {answer.message}".strip()[:150]
 

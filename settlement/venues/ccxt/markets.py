@@ -1,5 +1,6 @@
 """The venue's markets as ccxt describes them, shared by all threads of a process, and a market's filters."""
 
+import logging
 import threading
 import time
 from decimal import Decimal
@@ -10,8 +11,14 @@ from django.conf import settings
 
 from settlement.venues.ccxt.answers import read_decimal
 from settlement.venues.ccxt.errors import questions
+from settlement.venues.deadlines import Kind, calling, seconds_left
 from settlement.venues.protocol import CoinNotListed, MarketRules, UnusableRules, VenueAway
 
+logger = logging.getLogger(__name__)
+
+_STALE_AT_MOST: Final = 10
+"""A list that cannot be reloaded serves for so many times its age, five minutes by default. The venue refuses what it
+no longer allows."""
 _NO_LIMIT: Final = Decimal(10) ** 15
 _FINEST: Final = Decimal("0.00000001")
 """The step and the tick of a market without such a rule: our amounts and prices have no more places."""
@@ -28,28 +35,58 @@ class Markets:
         self._loaded: dict[str, Any] = {}
         self._unread: list[Any] = []
         self._loaded_at = 0.0
+        self._failed_at = 0.0
+        self._forgotten_at = 0.0
 
     def get(self, client: Any, *, at_most_seconds: float) -> tuple[dict[str, Any], list[Any]]:
         """Return the markets, and the venue's entries that could not be read. Raises VenueAway.
 
-        The list is reloaded if it is older than `at_most_seconds`.
+        The list is reloaded if it is older than `at_most_seconds`. While another thread reloads it, or after that has
+        failed, an older list serves if `at_most_seconds` allows some age: one slow list stops no coin.
         """
-        oldest = time.monotonic() - at_most_seconds
-        with self._lock:
-            if not self._loaded or self._loaded_at < oldest:
-                begun = time.monotonic()
-                client.unread_markets = []
-                with questions():
-                    loaded = client.load_markets(True)  # noqa: FBT003  ccxt's signature: reload
-                if not loaded:  # for example a proxy's page: no proof that every coin was delisted
-                    raise VenueAway("no markets")
-                self._loaded, self._unread, self._loaded_at = loaded, client.unread_markets, begun
-            return self._loaded, self._unread
+        now = time.monotonic()
+        # In the opposite order of `_reload`, which may write meanwhile: no list seems newer than it is.
+        loaded_at, loaded, unread = self._loaded_at, self._loaded, self._unread
+        if loaded and loaded_at >= now - at_most_seconds:
+            return loaded, unread
+        is_usable = bool(loaded and at_most_seconds and loaded_at >= now - _STALE_AT_MOST * at_most_seconds)
+        if is_usable and self._failed_at >= now - at_most_seconds:
+            return loaded, unread
+        if not self._lock.acquire(timeout=0 if is_usable else seconds_left()):
+            if is_usable:
+                return loaded, unread
+            raise VenueAway("the list of markets is still being loaded")
+        try:
+            return self._reload(client, oldest=now - at_most_seconds)
+        except VenueAway as error:
+            self._failed_at = time.monotonic()
+            if is_usable and error.retry_after_seconds is None:
+                logger.warning("the list of markets cannot be loaded, the last one serves on: %s", error)
+                return loaded, unread
+            raise
+        finally:
+            self._lock.release()
 
     def forget(self) -> None:
         """Forget the markets, so that the next `get` loads them again."""
-        with self._lock:
-            self._loaded = {}
+        self._forgotten_at = time.monotonic()
+        self._loaded, self._loaded_at = {}, 0.0
+
+    def _reload(self, client: Any, *, oldest: float) -> tuple[dict[str, Any], list[Any]]:
+        """Load the list, unless another thread has done so while this one waited."""
+        if not self._loaded or self._loaded_at < oldest:
+            begun = time.monotonic()
+            client.unread_markets = []
+            with calling(Kind.LIST), questions():
+                loaded = client.load_markets(True)  # noqa: FBT003  ccxt's signature: reload
+            if not loaded:  # for example a proxy's page: no proof that every coin was delisted
+                raise VenueAway("no markets")
+            if begun < self._forgotten_at:  # it may lack what the other thread found out
+                return loaded, client.unread_markets
+            self._unread = client.unread_markets
+            self._loaded = loaded
+            self._loaded_at = begun
+        return self._loaded, self._unread
 
 
 markets: Final = Markets()

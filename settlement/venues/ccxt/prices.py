@@ -37,17 +37,25 @@ def _ask_together(client: Any, *, coins: list[str]) -> dict[str, Decimal | NoPri
     listed = [coin for coin in coins if is_trading(client, coin=coin)]
     if len(listed) < len(coins):
         return _ask_together(client, coins=listed)
-    return {coin: _ask_for_one(client, coin=coin) for coin in coins}
+    return _ask_one_by_one(client, coins=coins)
 
 
-def _ask_for_one(client: Any, *, coin: str) -> Decimal | NoPrice:
-    try:
-        with questions():
-            return _price_of(client.fetch_ticker(symbol_of(coin)))
-    except VenueAway as error:
-        if not _is_about_one_coin(error):
-            raise
-        return NoPrice(f"the venue gives no price: {error}")
+def _ask_one_by_one(client: Any, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:
+    """Ask for each coin by itself. Raises VenueAway if the venue answers for none, or wants no calls."""
+    found: dict[str, Decimal | NoPrice] = {}
+    silence: VenueAway | None = None
+    for coin in coins:
+        try:
+            with questions():
+                found[coin] = _price_of(client.fetch_ticker(symbol_of(coin)))
+        except VenueAway as error:
+            if error.retry_after_seconds is not None:
+                raise
+            silence = silence or (None if _is_about_one_coin(error) else error)
+            found[coin] = NoPrice(f"the venue gives no price: {error}")
+    if silence and not any(isinstance(price, Decimal) for price in found.values()):
+        raise silence
+    return found
 
 
 def _price_of(ticker: Any) -> Decimal | NoPrice:
