@@ -11,7 +11,8 @@ class Pause(models.Model):
     """Buying of `coin` (null: of every coin) is paused until the time `until` (null: until staff lift the pause).
 
     A pause with an end is a circuit breaker: the venue's answers set it, longer each time in a row, and an accepted
-    purchase lifts it. A pause without an end was set by staff, and only staff lift it.
+    purchase lifts it. Only staff lift a pause without an end. Staff set it, or nobody did (`set_by` is null): then the
+    venue said something about a purchase of the coin that cannot be true.
     """
 
     coin = models.OneToOneField(Coin, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
@@ -32,8 +33,8 @@ class Pause(models.Model):
                 fields=["coin"], nulls_distinct=False, name="one_pause_per_coin_and_one_for_the_venue"
             ),
             models.CheckConstraint(
-                condition=Q(until=None, set_by__isnull=False) | Q(until__isnull=False, set_by=None),
-                name="pauses_without_an_end_are_of_staff",
+                condition=Q(until=None) | Q(set_by=None),
+                name="pauses_of_staff_have_no_end",
             ),
         ]
 

@@ -40,7 +40,7 @@ def pause_for_trouble(
     """Pause buying of `coin` (None: of every coin), and return the time to try again. Successive pauses grow.
 
     `at_least_seconds` is the wait that the venue asked for; EXCHANGE_MAX_WAIT_SECONDS bounds it. `stops_all_calls` is
-    set when the venue got too many calls of any kind. A pause that staff set does not change.
+    set when the venue got too many calls of any kind. A pause without an end does not change.
     """
     longest = settings.VENUE.max_wait_seconds if stops_all_calls else settings.SETTLEMENT.pause_max_seconds
     row = sql.fetch_one(
@@ -126,10 +126,11 @@ def _permit(pauses: list[Pause], *, now: datetime) -> Permit:
 def lift_automatic_pauses(*, coin_id: int) -> None:
     """Lift the coin's and the venue's automatic pauses, because the venue accepted a purchase.
 
-    Keep staff's pauses, and a pause of all calls: the purchase may have been sent before the call that was refused.
-    A probe lifts that pause, see `Permit`.
+    Keep pauses without an end, which staff lift, and a pause of all calls: the purchase may have been sent before the
+    call that was refused. A probe lifts that pause, see `Permit`.
     """
-    Pause.objects.filter(Q(coin_id=coin_id) | Q(coin=None), set_by=None, stops_all_calls=False).delete()
+    ending = Pause.objects.filter(until__isnull=False, stops_all_calls=False)
+    ending.filter(Q(coin_id=coin_id) | Q(coin=None)).delete()
 
 
 def pause_buying(*, coin: Coin | None, reason: str, set_by: User, now: datetime) -> None:

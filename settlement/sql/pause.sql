@@ -1,4 +1,4 @@
--- Doubles the wait with each successive answer that gives a reason to pause. A pause that staff set does not change;
+-- Doubles the wait with each successive answer that gives a reason to pause. A pause without an end does not change;
 -- then no row is returned. The column `is_of_calls` stores Pause.stops_all_calls, which lasts until its own end.
 INSERT INTO settlement_pause (coin_id, until, reason, times, set_at, is_of_calls)
 VALUES (%(coin_id)s, %(now)s + make_interval(secs => %(least)s), %(reason)s, 1, %(now)s, %(stops_all_calls)s)
@@ -7,5 +7,5 @@ ON CONFLICT ON CONSTRAINT one_pause_per_coin_and_one_for_the_venue DO UPDATE
            secs => greatest(%(least)s, least(power(2, least(settlement_pause.times, 20)), %(most)s))),
        reason = excluded.reason, times = settlement_pause.times + 1, set_at = excluded.set_at,
        is_of_calls = excluded.is_of_calls OR (settlement_pause.is_of_calls AND settlement_pause.until > %(now)s)
- WHERE settlement_pause.set_by_id IS NULL
+ WHERE settlement_pause.set_by_id IS NULL AND settlement_pause.until IS NOT NULL
 RETURNING until

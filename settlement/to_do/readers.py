@@ -22,6 +22,7 @@ from settlement.models import (
     BatchState,
     FailingItem,
     Finding,
+    FindingKind,
     Intervention,
 )
 from settlement.queue import list_failed_jobs
@@ -89,15 +90,28 @@ def _read_unknown(now: datetime) -> Iterator[Concern]:
 
 
 def _read_findings(now: datetime) -> Iterator[Concern]:
-    for finding in Finding.objects.filter(closed_at=None).order_by("found_at")[:MAX_PER_KIND]:
+    for finding in (
+        Finding.objects.filter(closed_at=None).select_related("attempt", "coin").order_by("found_at")[:MAX_PER_KIND]
+    ):
         figures = f": ours {finding.ours or '-'}, theirs {finding.theirs or '-'}"
         yield Concern(
             kind=ConcernKind.FINDING,
             subject=finding.subject,
             since=finding.found_at,
-            reason=finding.get_kind_display() + (figures if finding.ours or finding.theirs else ""),
+            reason=finding.get_kind_display()
+            + (figures if finding.ours or finding.theirs else "")
+            + _next_step(finding),
             target=Target(model="settlement_finding", pk=finding.pk),
         )
+
+
+def _next_step(finding: Finding) -> str:
+    if finding.kind != FindingKind.UNTRUE or finding.attempt is None:
+        return ""
+    return (
+        f". Buying of {finding.coin} is paused. Compare the venue's own pages; then, in batch"
+        f" {finding.attempt.batch_id}, look the purchase up again, mark it, or book what was beyond the request"
+    )
 
 
 def _read_settling(now: datetime) -> Iterator[Concern]:

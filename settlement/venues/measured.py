@@ -19,6 +19,7 @@ from settlement.venues.protocol import (
     PurchaseRequest,
     Refused,
     Unknown,
+    Untrue,
     UnusableRules,
     Venue,
     VenueAnswer,
@@ -37,6 +38,7 @@ _OUTCOMES: Final = {
     Refused: "refused",
     NotPlaced: "not_placed",
     OrderNotFound: "not_found",
+    Untrue: "untrue",
     Unknown: "unknown",
 }
 
@@ -70,6 +72,9 @@ class MeasuredVenue:
 
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
         return _measured("list", lambda: self._venue.list_purchases(coin=coin, since=since))
+
+    def read_balances(self) -> dict[str, Decimal]:
+        return _measured("balances", self._venue.read_balances)
 
 
 def _measured(call: str, ask: Callable[[], T]) -> T:

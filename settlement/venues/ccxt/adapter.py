@@ -27,6 +27,9 @@ from settlement.venues.protocol import (
 _BELIEVED_SECONDS: Final = 10.0
 """The age up to which a list of markets that lacks a coin is believed where nothing is refunded."""
 
+_MOST_TRADES: Final = 1000
+"""The longest list of trades that Binance gives ("Account trade list", spot REST API documentation)."""
+
 
 class CcxtVenue:
     """`settlement.venues.protocol.Venue` over one ccxt client. Use each object in one thread only."""
@@ -98,6 +101,12 @@ class CcxtVenue:
                 self._forget_clock_if_stale(error.__cause__)
             raise
 
+    def read_balances(self) -> dict[str, Decimal]:
+        ensure_clock(self._client)
+        with questions():
+            total = self._client.fetch_balance()["total"]
+            return {str(asset): amount for asset, held in total.items() if (amount := read_decimal(held)) is not None}
+
     def _judge_failed_lookup(self, error: Exception) -> VenueAnswer:
         answer, expected = read_error(error), self._profile.order_not_found_code
         if isinstance(error, ccxt.OrderNotFound) and (expected is None or answer.code == expected):
@@ -112,7 +121,9 @@ class CcxtVenue:
 
     def _understand(self, order: Any, *, coin: str, client_order_id: str) -> VenueAnswer:
         def list_trades(listed: dict[str, Any]) -> list[Any]:
-            trades: list[Any] = self._client.fetch_my_trades(symbol_of(coin), None, None, {"orderId": listed["id"]})
+            trades: list[Any] = self._client.fetch_my_trades(
+                symbol_of(coin), None, _MOST_TRADES, {"orderId": listed["id"]}
+            )
             return trades
 
         return understand(order, coin=coin, client_order_id=client_order_id, list_trades=list_trades)
