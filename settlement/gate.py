@@ -197,9 +197,13 @@ def part(*, figures: Figures, request: Request) -> Parts:
             round_quantity(multiply(most, MOST_COMMISSION)),
         ),
     )
-    names = ("quantity", "cost", "commission", "quote_commission")
-    rest = {name: subtract(getattr(figures, name), getattr(within, name)) for name in names}
-    return Parts(within=within, beyond=Figures(**rest))
+    beyond = Figures(
+        quantity=subtract(figures.quantity, within.quantity),
+        cost=subtract(figures.cost, within.cost),
+        commission=subtract(figures.commission, within.commission),
+        quote_commission=subtract(figures.quote_commission, within.quote_commission),
+    )
+    return Parts(within=within, beyond=beyond)
 
 
 def _ensure_ours(told: OrderTold, ours: Ours) -> None:

@@ -35,7 +35,8 @@ def understand(
         return Unknown(reason="an answer that is not about our order")
     quote = settings.VENUE.quote_asset
     ours = Ours(client_order_id=client_order_id, symbol=f"{coin}/{quote}", coin=coin, quote_asset=quote)
-    evidence: dict[str, Any] = order.get("info") if isinstance(order.get("info"), dict) else {}
+    info = order.get("info")
+    evidence: dict[str, Any] = info if isinstance(info, dict) else {}
     try:
         seen = read_order(told=_told(order), ours=ours)
         told_trades = _trades_in(order)
