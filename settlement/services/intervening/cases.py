@@ -158,6 +158,9 @@ class _Case:
             answer = self._answer(attempt)
             if not isinstance(answer, Executed) or not answer.final:
                 done.append(f"{attempt}: {in_words(answer)}")
+            elif answer.foreign_commission:
+                asset = "no asset" if answer.foreign_commission == "?" else answer.foreign_commission
+                done.append(f"{attempt}: filled, with commission in {asset}: mark it as filled")
             elif wrong := why_not(attempt, answer):
                 done.append(f"{attempt}: {in_words(answer)}, which cannot be true: {wrong}")
             elif book_execution(attempt=attempt, execution=answer, from_state=AttemptState(attempt.state)):
