@@ -26,6 +26,9 @@ FINAL_STATUSES: Final = frozenset({"closed", "canceled", "expired", "rejected"})
 OPEN_STATUSES: Final = frozenset({"open", "canceling"})
 KNOWN_STATUSES: Final = FINAL_STATUSES | OPEN_STATUSES
 
+NO_ASSET: Final = "?"
+"""The name of the asset of a commission that was taken in no asset at all."""
+
 _LONGEST_ID: Final = 64
 
 
@@ -61,7 +64,7 @@ class Figures:
     """The figures of a purchase, with at most 8 places. Cost is in the quote asset, without any commission.
 
     `commission` was taken in the coin and `quote_commission` in the quote asset. `foreign_commission` names another
-    asset in which commission was taken; `?` stands for no asset at all.
+    asset in which commission was taken.
     """
 
     quantity: Decimal
@@ -93,7 +96,7 @@ def read_order(*, told: OrderTold, ours: Ours) -> OrderSeen:
     _ensure_ours(told, ours)
     if told.status is None or told.executed is None or told.cost is None:
         raise TellsNothing("an answer without figures")
-    if told.status not in KNOWN_STATUSES:
+    if not isinstance(told.status, str) or told.status not in KNOWN_STATUSES:
         raise CannotBeTrue(f"status {in_words(told.status)}")
     executed = _read_amount("executed", told.executed)
     cost = _read_amount("cost", told.cost)
@@ -104,7 +107,7 @@ def read_order(*, told: OrderTold, ours: Ours) -> OrderSeen:
     if executed == 0 and told.status == "closed":
         raise CannotBeTrue("filled, and nothing executed")
     return OrderSeen(
-        venue_order_id=venue_order_id, symbol=ours.symbol, status=str(told.status), executed=executed, cost=cost
+        venue_order_id=venue_order_id, symbol=ours.symbol, status=told.status, executed=executed, cost=cost
     )
 
 
@@ -141,7 +144,7 @@ def weigh(*, figures: Figures, request: Request, status: str, venue_order_id: st
     if request.venue_order_id not in {"", venue_order_id}:
         raise CannotBeTrue(f"order {venue_order_id}, but it was {request.venue_order_id}")
     if figures.foreign_commission:
-        asset = "no asset" if figures.foreign_commission == "?" else figures.foreign_commission
+        asset = "no asset" if figures.foreign_commission == NO_ASSET else figures.foreign_commission
         raise CannotBeTrue(f"commission in {asset}")
     weigh_parts(figures=figures)
     if status == "closed" and figures.quantity < request.quantity:
@@ -209,9 +212,9 @@ def part(*, figures: Figures, request: Request) -> Parts:
 def _ensure_ours(told: OrderTold, ours: Ours) -> None:
     if told.client_order_id != ours.client_order_id:
         raise CannotBeTrue(f"the answer is about order {in_words(told.client_order_id)}")
-    if told.symbol not in {None, ours.symbol}:
+    if told.symbol not in (None, ours.symbol):
         raise CannotBeTrue(f"the order is one of {in_words(told.symbol)}")
-    if told.side not in {None, "buy"}:
+    if told.side not in (None, "buy"):
         raise CannotBeTrue(f"the order is to {in_words(told.side)}")
 
 
@@ -241,7 +244,7 @@ class _Trade:
     @classmethod
     def read(cls, told: TradeTold) -> "_Trade":
         """Read a trade. Raises TellsNothing, CannotBeTrue."""
-        if told.side not in {None, "buy"}:
+        if told.side not in (None, "buy"):
             raise CannotBeTrue(f"a trade to {in_words(told.side)}")
         quantity = _read_amount("a trade of", told.quantity)
         if told.cost is None:
@@ -257,13 +260,13 @@ class _Trade:
             trade_id=_read_name(told.trade_id),
             quantity=quantity,
             cost=cost,
-            fees={name[:20] or "?": commission} if commission else {},
+            fees={name[:20] or NO_ASSET: commission} if commission else {},
         )
 
 
 def _is_of(told: TradeTold, order: OrderSeen) -> bool:
     """Say whether a trade is the order's: one that names neither an order nor a symbol came with the order."""
-    return told.symbol in {None, order.symbol} and _read_name(told.venue_order_id) in {"", order.venue_order_id}
+    return told.symbol in (None, order.symbol) and _read_name(told.venue_order_id) in {"", order.venue_order_id}
 
 
 def _distinct(trades: Iterable[_Trade]) -> list[_Trade]:

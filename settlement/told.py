@@ -50,7 +50,10 @@ class Ours:
 
 def in_words(value: object) -> str:
     """Return a venue's word for a sentence of ours: short, in one line, without characters that cannot be stored."""
-    return ascii(value)[:60] if isinstance(value, str) else ascii(str(value)[:60])
+    try:
+        return ascii(value if isinstance(value, str) else str(value)[:60])[:60]
+    except ValueError:  # a whole number of thousands of digits
+        return ascii(type(value).__name__)
 
 
 def keep(answer: Mapping[str, Any]) -> dict[str, Any]:

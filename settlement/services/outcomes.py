@@ -14,7 +14,7 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 
-from settlement.gate import CannotBeTrue, part
+from settlement.gate import NO_ASSET, CannotBeTrue, part
 from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, Excess, FindingKind, Intervention
 from settlement.services.batches import go_on, lock_batch, refund_batch
 from settlement.services.disbelieving import disbelieve, request_of, weigh_answer
@@ -179,16 +179,21 @@ def presume_not_placed(*, attempt: Attempt, reason: str, from_state: AttemptStat
 def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
     """Book the fill of an attempt that we had given up. Its coins become surplus, and a finding tells staff.
 
-    If the gate does not let the answer pass, raise that finding instead, and book nothing. Return False then, and if
-    another run has booked the fill already.
+    A commission in a third asset is not booked; the finding names that asset. If the gate does not let the rest of the
+    answer pass, raise that finding instead, and book nothing. Return False then, and if another run has booked the fill
+    already.
     """
     now = enter(attempt)
     try:
-        weigh_answer(attempt=attempt, execution=execution)
+        weigh_answer(attempt=attempt, execution=_without_named_commission(execution))
     except CannotBeTrue as error:
         _doubt(attempt, Untrue(reason=str(error), answer=execution.answer), now=now)
         return False
     return _book_late_fill(attempt, execution, now=now)
+
+
+def _without_named_commission(execution: Executed) -> Executed:
+    return execution if execution.foreign_commission == NO_ASSET else replace(execution, foreign_commission="")
 
 
 @transaction.atomic
@@ -258,4 +263,5 @@ def _usual_wait(attempt: Attempt) -> float:
 
 
 def _in_words(execution: Executed) -> str:
-    return f"{execution.quantity:f} for {execution.cost:f}"
+    foreign = f", commission in {execution.foreign_commission}" if execution.foreign_commission else ""
+    return f"{execution.quantity.normalize():f} for {execution.cost.normalize():f}{foreign}"

@@ -54,7 +54,7 @@ class Executed:
     """The venue's figures for an order, judged by themselves but not yet by our request (`settlement.gate`).
 
     `cost` is in the quote asset and includes `quote_commission`, the commission taken in that asset. `commission` is in
-    the coin. `foreign_commission` names a third asset in which commission was taken, if any (`?`: in no asset).
+    the coin. `foreign_commission` names a third asset in which commission was taken, if any.
     `asked` and `limit_price` are the request, as the venue repeats it, if it does.
     """
 

@@ -51,7 +51,7 @@ def read(settings):
             return Unknown(reason="no JSON")
         try:
             order = client.parse_order(body, market)
-        except Exception as error:  # the adapter takes any exception for "unknown"
+        except Exception as error:  # noqa: BLE001  the adapter takes any exception for "unknown"
             return Unknown(reason=type(error).__name__)
         return understand(order, coin="ABAN", client_order_id=CLIENT_ID, list_trades=lambda _: [])
 
@@ -107,7 +107,14 @@ def test_an_answer_that_is_no_order_is_unknown(read, text):
 def test_figures_are_exact(read):
     """A float would make 0.1 + 0.2 of it."""
     text = json.dumps(
-        {"symbol": "ABANUSDT", "orderId": 1, "clientOrderId": CLIENT_ID, "status": "EXPIRED", "side": "BUY", "fills": []}
+        {
+            "symbol": "ABANUSDT",
+            "orderId": 1,
+            "clientOrderId": CLIENT_ID,
+            "status": "EXPIRED",
+            "side": "BUY",
+            "fills": [],
+        }
     )
     figures = '"executedQty": 9007199254740993.00000001, "cummulativeQuoteQty": 0.10000000000000000555, '
     fills = (

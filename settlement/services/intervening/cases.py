@@ -13,6 +13,7 @@ from django.db import transaction
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
 from settlement.exceptions import InterventionRefused
+from settlement.gate import NO_ASSET
 from settlement.models import (
     Attempt,
     AttemptState,
@@ -159,7 +160,7 @@ class _Case:
             if not isinstance(answer, Executed) or not answer.final:
                 done.append(f"{attempt}: {in_words(answer)}")
             elif answer.foreign_commission:
-                asset = "no asset" if answer.foreign_commission == "?" else answer.foreign_commission
+                asset = "no asset" if answer.foreign_commission == NO_ASSET else answer.foreign_commission
                 done.append(f"{attempt}: filled, with commission in {asset}: mark it as filled")
             elif wrong := why_not(attempt, answer):
                 done.append(f"{attempt}: {in_words(answer)}, which cannot be true: {wrong}")

@@ -14,7 +14,10 @@ def in_words(answer: VenueAnswer) -> str:
     """Return the venue's answer for staff."""
     match answer:
         case Executed():
-            return f"{answer.status}, {answer.quantity:f} for {answer.cost:f}, commission {answer.commission:f}"
+            quantity, cost, commission = (
+                f"{amount.normalize():f}" for amount in (answer.quantity, answer.cost, answer.commission)
+            )
+            return f"{answer.status}, {quantity} for {cost}, commission {commission}"
         case OrderNotFound():
             return "the venue does not know the order"
         case Unknown():

@@ -128,6 +128,8 @@ def _judge_known(run: Comparison, attempt: Attempt, answer: Executed) -> None:
             return
         if Attempt.objects.filter(pk=attempt.pk, state=AttemptState.FILLED).exists():
             return  # another run has just booked the fill
+        if attempt.findings.filter(kind=FindingKind.UNTRUE, closed_at=None).exists():
+            return  # the gate has said why it is not booked
     contradiction = Contradiction(
         kind=FindingKind.DIFFERS,
         subject=f"attempt {attempt.client_order_id}",

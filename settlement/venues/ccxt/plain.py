@@ -25,14 +25,14 @@ class PlainWords:
 
     def safe_order(self, order: dict[str, Any], market: Any = None) -> dict[str, Any]:
         """Complete an order, as ccxt does, and keep what the venue said."""
-        told = {name: order.get(name) for name in _ORDER}
+        told = {name: order.get(name) for name in _ORDER} | {"symbol": _symbol_in(order, market)}
         read = _or_as_told(super().safe_order, {**order, "trades": []}, market)  # type: ignore[misc]  # ccxt's
         trades = order.get("trades")
         return {**read, "told": told, "trades": self._read_trades(trades, market) if trades else []}
 
     def safe_trade(self, trade: dict[str, Any], market: Any = None) -> dict[str, Any]:
         """Complete a trade, as ccxt does, and keep what the venue said."""
-        told = {name: trade.get(name) for name in _TRADE}
+        told = {name: trade.get(name) for name in _TRADE} | {"symbol": _symbol_in(trade, market)}
         if isinstance(told["fee"], dict):
             told["fee"] = dict(told["fee"])
         return {**_or_as_told(super().safe_trade, dict(trade), market), "told": told}  # type: ignore[misc]  # ccxt's
@@ -42,6 +42,13 @@ class PlainWords:
         if not isinstance(trades, list) or not all(isinstance(entry, dict) for entry in trades):
             return trades
         return [self.parse_trade(entry, market) for entry in trades]  # type: ignore[attr-defined]  # ccxt's
+
+
+def _symbol_in(entry: dict[str, Any], market: Any) -> Any:
+    """Return ccxt's symbol, or the venue's if it is not the market's: ccxt takes an unknown symbol for the market's."""
+    info = entry.get("info")
+    said = info.get("symbol") if isinstance(info, dict) else None
+    return entry.get("symbol") if said is None or not market or said == market["id"] else said
 
 
 def _or_as_told(complete: Callable[..., dict[str, Any]], entry: dict[str, Any], market: Any) -> dict[str, Any]:
