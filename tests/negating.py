@@ -105,6 +105,8 @@ def fails(path: str, number: int, tests: list[str]) -> bool:
         stderr=subprocess.DEVNULL,
         check=False,
     )
+    sys.stdout.write("." if run.returncode else "!")
+    sys.stdout.flush()
     return run.returncode != 0
 
 
@@ -118,7 +120,7 @@ def main(paths: list[str]) -> int:
         with ThreadPoolExecutor(_RUNS_AT_ONCE) as pool:
             noticed = list(pool.map(lambda number, of=path: fails(of, number, GUARDED[of]), numbers))
         unnoticed += [describe(path, number) for number in numbers if not noticed[number]]
-        sys.stdout.write(f"{path}: {sum(noticed)} of {len(numbers)} negations make a test fail\n")
+        sys.stdout.write(f"\n{path}: {sum(noticed)} of {len(numbers)} negations make a test fail\n")
         sys.stdout.flush()
     sys.stdout.writelines(f"no test notices the negation of {place}\n" for place in unnoticed)
     return 1 if unnoticed else 0

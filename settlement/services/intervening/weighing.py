@@ -57,7 +57,7 @@ def ensure_beyond(*, attempt: Attempt, execution: Executed, held: Decimal | None
     needed = _sum_bought(coin=attempt.coin.name) + subtract(execution.quantity, execution.commission)
     if held < needed:
         raise InterventionRefused(
-            f"The account holds {held:f} {attempt.coin}; with this purchase it would be {needed:f}."
+            f"The account holds {held:f} {attempt.coin}, less than {needed:f} with this purchase."
         )
 
 
