@@ -9,7 +9,7 @@ from decimal import Decimal
 import django.db.models.deletion
 from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 
 from wallets.runtime.constraints import is_number
 
@@ -35,7 +35,7 @@ DROP FUNCTION settlement_refuse_excess_change();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settlement", "0007_never_emptied")]
+    dependencies = [("settlement", "0008_pauses_of_several_kinds")]
 
     operations = [
         migrations.CreateModel(
@@ -119,6 +119,29 @@ class Migration(migrations.Migration):
             model_name="pause",
             constraint=models.CheckConstraint(
                 condition=Q(until=None) | Q(set_by=None), name="pauses_of_staff_have_no_end"
+            ),
+        ),
+        # The expression of a computed column cannot be changed; the table has a row for each pause in force.
+        migrations.RemoveConstraint("pause", "one_pause_per_coin_and_one_for_the_venue"),
+        migrations.RemoveField("pause", "kind"),
+        migrations.AddField(
+            "pause",
+            "kind",
+            models.GeneratedField(
+                db_persist=True,
+                expression=Case(
+                    When(set_by__isnull=False, then=Value("staff")),
+                    When(stops_all_calls=True, then=Value("ban")),
+                    When(until__isnull=True, then=Value("untrue")),
+                    default=Value("trouble"),
+                ),
+                output_field=models.CharField(max_length=8),
+            ),
+        ),
+        migrations.AddConstraint(
+            "pause",
+            models.UniqueConstraint(
+                fields=("coin", "kind"), name="one_pause_per_coin_and_one_for_the_venue", nulls_distinct=False
             ),
         ),
         AddConstraintNotValid(

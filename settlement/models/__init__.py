@@ -6,7 +6,7 @@ from settlement.models.excesses import Excess
 from settlement.models.failing import PRICE_READING, FailingItem
 from settlement.models.findings import Finding, FindingKind
 from settlement.models.interventions import Intervention, InterventionAction, InterventionOutcome
-from settlement.models.pauses import Pause
+from settlement.models.pauses import Pause, PauseKind
 
 __all__ = [
     "IN_FLIGHT",
@@ -23,5 +23,6 @@ __all__ = [
     "InterventionAction",
     "InterventionOutcome",
     "Pause",
+    "PauseKind",
     "new_client_order_id",
 ]

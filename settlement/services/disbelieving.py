@@ -9,7 +9,7 @@ from datetime import datetime
 
 from settlement import gate
 from settlement.metrics import count_pause, count_untrue_answer
-from settlement.models import Attempt, Finding, FindingKind, Pause
+from settlement.models import Attempt, Finding, FindingKind, Pause, PauseKind
 from settlement.services.findings import Contradiction, close_finding, raise_finding
 from settlement.services.pausing import lift_pause
 from settlement.venues.protocol import Executed
@@ -84,5 +84,5 @@ def trust_again(*, attempt: Attempt, decided_by: User, note: str, now: datetime)
         close_finding(finding=finding, closed_by=decided_by, note=note[:500], now=now)
     if open_.filter(coin_id=attempt.coin_id).exists():
         return
-    for pause in Pause.objects.filter(coin_id=attempt.coin_id, until=None, set_by=None):
+    for pause in Pause.objects.filter(coin_id=attempt.coin_id, kind=PauseKind.UNTRUE):
         lift_pause(pause=pause)
