@@ -31,7 +31,7 @@ class Pause(models.Model):
 
     A pause with an end is a circuit breaker: the venue's answers set it, longer each time in a row. An accepted
     purchase lifts a pause after trouble; a probe lifts a ban. Only staff lift a pause without an end: their own, and
-    one after an answer that cannot be true. A coin, and the venue, may be paused once for each of these reasons at once.
+    one after an answer that cannot be true. A coin, and the venue, may be paused once for each reason at a time.
     """
 
     coin = models.ForeignKey(Coin, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
