@@ -56,6 +56,11 @@ def in_words(value: object) -> str:
         return ascii(type(value).__name__)
 
 
+def printable(text: str) -> str:
+    """Return a venue's text for a record: NUL and halves of surrogate pairs cannot be stored."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def keep(answer: Mapping[str, Any]) -> dict[str, Any]:
     """Return an answer in a form that the database can store: as it is, or as text if it is too long or too strange."""
     try:

@@ -208,6 +208,13 @@ class TestAFalseAnswer:
         assert attempts()[1].reason == f"the order of {attempts()[0]}"
         assert states() == ["completed", "settling"]
 
+    def test_that_refuses_in_words_that_cannot_be_stored_stops_nothing(self, simulator, place, settle):
+        told(simulator, {"on": "place", "action": "reject", "code": -1013, "msg": "Filter failure: LOT_SIZE\x00\ud800"})
+        place("60.00")
+        settle()
+        assert attempts()[0].state == AttemptState.NOT_PLACED
+        assert attempts()[0].reason == "400 -1013 Filter failure: LOT_SIZE??"
+
 
 class TestTheCoin:
     def test_is_bought_no_more_until_staff_lift_the_pause(self, lie_told, simulator, place, claim):
