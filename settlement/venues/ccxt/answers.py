@@ -38,7 +38,7 @@ def understand(
     info = order.get("info")
     evidence: dict[str, Any] = info if isinstance(info, dict) else {}
     try:
-        seen = read_order(told=_told(order), ours=ours)
+        seen = read_order(told=_order_told(order), ours=ours)
         told_trades = _trades_in(order)
         listed = list_trades(order) if seen.executed and not told_trades else None
         if listed is not None:
@@ -71,7 +71,7 @@ def _executed(order: dict[str, Any], seen: OrderSeen, figures: Figures) -> Execu
     )
 
 
-def _told(order: dict[str, Any]) -> OrderTold:
+def _order_told(order: dict[str, Any]) -> OrderTold:
     told = order.get("told", order)
     return OrderTold(
         client_order_id=told.get("clientOrderId"),
