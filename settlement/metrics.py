@@ -16,6 +16,14 @@ _FAILED: Final = Counter(
 )
 
 
+_UNTRUE: Final = Counter("exchange_untrue_answers", "Answers about a purchase that cannot be true. Staff decide.")
+
+
+def count_untrue_answer() -> None:
+    """Count an answer about a purchase that the gate did not let pass."""
+    _UNTRUE.inc()
+
+
 def count_mended(*, what: str, count: int = 1) -> None:
     """Count repairs by the sweep, by cause."""
     _MENDED.labels(what).inc(count)

@@ -40,6 +40,7 @@ TABLES: Final[dict[str, str]] = {
     "settlement_batch": (
         "SELECT, INSERT, UPDATE (charged, closed_at, needed, orders_count, reason, reserved, state), DELETE"
     ),
+    "settlement_excess": "SELECT, INSERT",
     "settlement_failingitem": "SELECT, INSERT, UPDATE (error, last_at, retry_at, times), DELETE",
     # Django's update_or_create() writes every time, found_at too.
     "settlement_finding": (

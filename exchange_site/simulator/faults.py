@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-OCCASIONS: Final = frozenset({"place", "query", "ticker"})
+from exchange_site.simulator.lying import LIE, check_lie
+
+OCCASIONS: Final = frozenset({"place", "query", "trades", "ticker"})
 ACTIONS: Final = frozenset(
     {
         "reject",
@@ -22,10 +24,24 @@ ACTIONS: Final = frozenset(
         "partial",
         "not_found",
         "down",
+        LIE,  # changes parts of the answer, see `lying`; on `trades`, of the list of trades
     }
 )
 _KEYS: Final = frozenset(
-    {"action", "on", "symbol", "times", "seconds", "wait", "fraction", "code", "msg", "retry_after", "status"}
+    {
+        "action",
+        "changes",
+        "on",
+        "symbol",
+        "times",
+        "seconds",
+        "wait",
+        "fraction",
+        "code",
+        "msg",
+        "retry_after",
+        "status",
+    }
 )
 
 
@@ -47,6 +63,7 @@ class Fault:
     msg: str = "Invalid symbol."
     retry_after: str = "1"
     status: int = 429
+    changes: dict[str, Any] = field(default_factory=dict)
     applied: int = 0
     since: float = field(default_factory=time.monotonic)
 
@@ -104,5 +121,6 @@ def _read(entry: Any) -> Fault:
         symbol=entry.get("symbol"),
         msg=str(entry.get("msg", "Invalid symbol.")),
         retry_after=str(entry.get("retry_after", "1")),
+        changes=check_lie(entry.get("changes")) if entry["action"] == LIE else {},
         **values,
     )

@@ -9,7 +9,7 @@ from aiohttp import web
 from exchange_site.simulator.book.orders import NewOrder, now_milliseconds
 from exchange_site.simulator.errors import NO_SUCH_ORDER, VenueError
 from exchange_site.simulator.signing import check_deadline, needed, needed_number, read_signed
-from exchange_site.simulator.suffering import suffer, suffer_after, suffer_before
+from exchange_site.simulator.suffering import said, suffer, suffer_after, suffer_before
 from exchange_site.simulator.venue import VENUE
 
 _BASE: Final = "/api/v3"
@@ -39,7 +39,7 @@ async def _place(request: web.Request) -> web.StreamResponse:
         check_deadline(arrived)  # again after a delay: Binance checks when an order reaches the engine
     fraction = fault.fraction if fault and fault.action == "partial" else Decimal(1)
     placed = venue.book.place(order, fraction=fraction)
-    return await suffer_after(request, fault) or web.json_response(_order_answer(placed, with_fills=True))
+    return await suffer_after(request, fault) or said(_order_answer(placed, with_fills=True), fault)
 
 
 async def _query(request: web.Request) -> web.StreamResponse:
@@ -50,7 +50,7 @@ async def _query(request: web.Request) -> web.StreamResponse:
     if fault and fault.action == "not_found":
         raise VenueError(*NO_SUCH_ORDER)
     found = _find(request, arrived)
-    return await suffer_after(request, fault) or web.json_response(_order_answer(found))
+    return await suffer_after(request, fault) or said(_order_answer(found), fault)
 
 
 async def _cancel(request: web.Request) -> web.Response:
@@ -85,7 +85,8 @@ async def _my_trades(request: web.Request) -> web.Response:
     await suffer(request, "query", symbol)
     order_id = int(arrived["orderId"]) if "orderId" in arrived else None
     rows = request.app[VENUE].book.orders.trades(order_id=order_id, symbol=symbol)
-    return web.json_response([_trade_answer(row) for row in rows])
+    fault = request.app[VENUE].faults.take(occasion="trades", symbol=symbol)
+    return said([_trade_answer(row) for row in rows], fault)
 
 
 async def _account(request: web.Request) -> web.Response:

@@ -1,12 +1,13 @@
 """Apply faults: either before a request takes effect, or to its answer after it has taken effect."""
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
 from exchange_site.simulator.errors import VenueError
 from exchange_site.simulator.faults import Fault
+from exchange_site.simulator.lying import LIE, lie
 from exchange_site.simulator.venue import VENUE
 
 _HANG_SECONDS: Final = 60.0
@@ -18,7 +19,7 @@ async def suffer(request: web.Request, occasion: str | None, symbol: str | None)
     """Apply a fault to a read-only request. If `occasion` is None, only rules that name no occasion apply."""
     fault = request.app[VENUE].faults.take(occasion=occasion, symbol=symbol)
     await suffer_before(request, fault)
-    if fault and fault.action not in {"delay", "not_found", "partial"}:
+    if fault and fault.action not in {"delay", "not_found", "partial", LIE}:
         await _cut(request)
 
 
@@ -49,6 +50,11 @@ async def suffer_after(request: web.Request, fault: Fault | None) -> web.StreamR
         case "garbage":
             return web.Response(text="<html>Welcome</html>", content_type="text/html")
     return None
+
+
+def said(answer: Any, fault: Fault | None) -> web.Response:
+    """Answer with the truth, or with the fault's lie."""
+    return web.json_response(lie(answer, fault.changes) if fault and fault.action == LIE else answer)
 
 
 async def _cut(request: web.Request) -> None:

@@ -24,7 +24,7 @@ class BatchAdmin(RecordAdmin):
     list_select_related = ("coin",)
     search_fields = ("id",)
     search_help_text = "The id of a batch"
-    actions = ("look_up", "retry", "refund", "mark_filled", "mark_not_placed")
+    actions = ("look_up", "retry", "refund", "mark_filled", "mark_not_placed", "book_excess")
     object_actions = actions
     fields = (
         "status",
@@ -80,6 +80,10 @@ class BatchAdmin(RecordAdmin):
     @admin.action(description="Mark as not placed", permissions=["operate"])
     def mark_not_placed(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse | None:
         return self._intervene(request, queryset, InterventionAction.MARK_NOT_PLACED)
+
+    @admin.action(description="Book what the venue did beyond the request", permissions=["operate"])
+    def book_excess(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse | None:
+        return self._intervene(request, queryset, InterventionAction.BOOK_EXCESS)
 
     def _intervene(
         self,

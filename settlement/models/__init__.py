@@ -2,6 +2,7 @@
 
 from settlement.models.attempts import IN_FLIGHT, Attempt, AttemptState, new_client_order_id
 from settlement.models.batches import Batch, BatchState
+from settlement.models.excesses import Excess
 from settlement.models.failing import PRICE_READING, FailingItem
 from settlement.models.findings import Finding, FindingKind
 from settlement.models.interventions import Intervention, InterventionAction, InterventionOutcome
@@ -14,6 +15,7 @@ __all__ = [
     "AttemptState",
     "Batch",
     "BatchState",
+    "Excess",
     "FailingItem",
     "Finding",
     "FindingKind",

@@ -1,6 +1,8 @@
 """Attempts: the requests to buy the coins of a batch."""
 
 import uuid
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
 
 from django.db import models
 from django.db.models import F, Q
@@ -8,6 +10,13 @@ from django.db.models import F, Q
 from settlement.models.batches import Batch
 from trading.models import Coin
 from wallets.runtime.constraints import is_number
+
+if TYPE_CHECKING:
+    from settlement.models.excesses import Excess
+
+
+_MOST_COST: Final = Decimal("1.02000001")
+"""An attempt's cost, as a multiple of its price bound: with commission (`gate.MOST_COMMISSION`) and its rounding."""
 
 
 class AttemptState(models.TextChoices):
@@ -94,6 +103,12 @@ class Attempt(models.Model):
                 name="fill_figures_are_plausible",
             ),
             models.CheckConstraint(
+                # Commission taken in the quote asset is part of the cost: at most 2 % of the price bound.
+                condition=~Q(state=AttemptState.FILLED)
+                | Q(executed__lte=F("quantity"), cost__gt=0, cost__lte=F("quantity") * F("limit_price") * _MOST_COST),
+                name="fills_stay_within_the_request",
+            ),
+            models.CheckConstraint(
                 condition=Q(recheck_at=None) | Q(state=AttemptState.NOT_PLACED, signed_at__isnull=False),
                 name="only_attempts_that_were_sent_are_asked_for_again",
             ),
@@ -101,3 +116,8 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return self.client_order_id
+
+    @property
+    def beyond(self) -> "Excess | None":
+        """What the venue did beyond the request, and staff have booked."""
+        return getattr(self, "excess", None)

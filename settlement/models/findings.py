@@ -15,6 +15,7 @@ class FindingKind(models.TextChoices):
     EXTRA = "extra", "we do not know it"
     DIFFERS = "differs", "the figures differ"
     LATE_FILL = "late_fill", "bought after it was given up"
+    UNTRUE = "untrue", "an answer that cannot be true"
     LEDGER = "ledger", "the ledger does not balance"
 
 

@@ -16,6 +16,7 @@ class InterventionAction(models.TextChoices):
     MARK_FILLED = "mark_filled", "mark as filled"
     MARK_NOT_PLACED = "mark_not_placed", "mark as not placed"
     RETRY = "retry", "buy again"
+    BOOK_EXCESS = "book_excess", "book what the venue did beyond the request"
     REFUND = "refund", "refund"
 
 

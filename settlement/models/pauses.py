@@ -15,11 +15,13 @@ class PauseKind(models.TextChoices):
     STAFF = "staff"
     TROUBLE = "trouble"
     BAN = "ban"
+    UNTRUE = "untrue"  # an answer about a purchase that cannot be true: until staff decide
 
 
 _KIND: Final = Case(
     When(set_by__isnull=False, then=Value(PauseKind.STAFF.value)),
     When(stops_all_calls=True, then=Value(PauseKind.BAN.value)),
+    When(until__isnull=True, then=Value(PauseKind.UNTRUE.value)),
     default=Value(PauseKind.TROUBLE.value),
 )
 
@@ -28,8 +30,8 @@ class Pause(models.Model):
     """Buying of `coin` (null: of every coin) is paused until the time `until` (null: until staff lift the pause).
 
     A pause with an end is a circuit breaker: the venue's answers set it, longer each time in a row. An accepted
-    purchase lifts a pause after trouble; a probe lifts a ban. A pause without an end was set by staff, and only staff
-    lift it. A coin, and the venue, may be paused once for each of these reasons at the same time.
+    purchase lifts a pause after trouble; a probe lifts a ban. Only staff lift a pause without an end: their own, and
+    one after an answer that cannot be true. A coin, and the venue, may be paused once for each reason at a time.
     """
 
     coin = models.ForeignKey(Coin, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
@@ -53,8 +55,8 @@ class Pause(models.Model):
                 fields=["coin", "kind"], nulls_distinct=False, name="one_pause_per_coin_and_one_for_the_venue"
             ),
             models.CheckConstraint(
-                condition=Q(until=None, set_by__isnull=False) | Q(until__isnull=False, set_by=None),
-                name="pauses_without_an_end_are_of_staff",
+                condition=Q(until=None) | Q(set_by=None),
+                name="pauses_of_staff_have_no_end",
             ),
             models.CheckConstraint(
                 condition=Q(stops_all_calls=False) | Q(coin=None, set_by=None), name="only_the_venue_stops_all_calls"

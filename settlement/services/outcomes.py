@@ -7,50 +7,114 @@ attempt that staff decide about, and otherwise `sent`.
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 from django.db import transaction
 
-from settlement.clock import database_now
-from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, FindingKind
-from settlement.services.batches import go_on, lock_batch, park_batch, refund_batch
+from settlement.gate import NO_ASSET, CannotBeTrue, part
+from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, Excess, FindingKind, Intervention
+from settlement.services.batches import go_on, lock_batch, refund_batch
+from settlement.services.disbelieving import disbelieve, request_of, weigh_answer
+from settlement.services.ending import (
+    end_attempt,
+    enter,
+    figures_of,
+    find_owner,
+    is_booked_for_another,
+    park_as_untrue,
+    park_attempt,
+    receive_fill,
+    reference_of,
+)
 from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.pausing import lift_automatic_pauses, pause_for_trouble
-from settlement.venues.protocol import Executed, NotPlaced, Trouble
+from settlement.told import keep
+from settlement.venues.protocol import Executed, NotPlaced, Trouble, Untrue
 from settlement.waits import bounded
 from trading.services.settling import complete_orders
 from wallets.services.ledger.house_moves import book_fill
-from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
 
 _RETRY_WAITS_SECONDS: Final = (1, 5, 15, 60)
+_GIVEN_UP: Final = (AttemptState.NOT_PLACED, AttemptState.REFUSED)
 
 
 @transaction.atomic
 def book_execution(*, attempt: Attempt, execution: Executed, from_state: AttemptState = AttemptState.SENT) -> bool:
     """Book a final answer: receive the coins, complete whole orders with them, and buy the rest with another attempt.
 
-    If commission was taken in a third asset, park the attempt for staff instead.
+    If the gate does not let the answer pass, park the attempt for staff instead; an attempt that is parked stays so.
     """
-    now = _enter(attempt)
-    if execution.foreign_commission:
-        return _park(attempt, AttemptState.SENT, reason=f"commission in {execution.foreign_commission}", now=now)
+    now = enter(attempt)
+    try:
+        weigh_answer(attempt=attempt, execution=execution)
+    except CannotBeTrue as error:
+        return park_as_untrue(attempt, from_state, Untrue(reason=str(error), answer=execution.answer), now=now)
+    return _book(attempt, execution, from_state, now=now)
+
+
+@transaction.atomic
+def park_untrue(*, attempt: Attempt, answer: Untrue, from_state: AttemptState = AttemptState.SENT) -> bool:
+    """Park an attempt about which the venue said something that cannot be true, and keep what it said."""
+    return park_as_untrue(attempt, from_state, answer, now=enter(attempt))
+
+
+@transaction.atomic
+def book_beyond(*, attempt: Attempt, execution: Executed, intervention: Intervention) -> bool:
+    """Book what the venue really did beyond the attempt's request, which staff have approved.
+
+    The part within the request is booked as the attempt's. The rest becomes inventory of the house, on a row of its
+    own. Return False if another run has ended the attempt.
+    """
+    now = enter(attempt)
+    parts = part(figures=execution.figures, request=request_of(attempt))
+    within, beyond = parts.within, parts.beyond
+    asked_for = replace(
+        execution,
+        quantity=within.quantity,
+        cost=within.cost + within.quote_commission,
+        commission=within.commission,
+        quote_commission=within.quote_commission,
+    )
+    if attempt.state in _GIVEN_UP:
+        booked = _book_late_fill(attempt, asked_for, now=now)
+    else:
+        booked = _book(attempt, asked_for, AttemptState(attempt.state), now=now)
+    if booked:
+        cost = beyond.cost + beyond.quote_commission
+        Excess.objects.create(
+            attempt=attempt,
+            intervention=intervention,
+            quantity=beyond.quantity,
+            cost=cost,
+            commission=beyond.commission,
+            booked_at=now,
+        )
+        received, reference = beyond.quantity - beyond.commission, f"excess:{attempt.client_order_id}"
+        book_fill(asset=attempt.coin.name, cost=cost, quantity=received, reference=reference, now=now)
+    return booked
+
+
+def _book(attempt: Attempt, execution: Executed, from_state: AttemptState, *, now: datetime) -> bool:
     state = AttemptState.FILLED if execution.quantity else AttemptState.EMPTY
-    if not _end(attempt, from_state, state=state, now=now, **_figures_of(execution)):
+    if not end_attempt(attempt, from_state, state=state, now=now, **figures_of(execution)):
+        if (other := find_owner(attempt, execution)) is not None:
+            answer = Untrue(reason=f"the order of {other}", answer=execution.answer)
+            park_as_untrue(attempt, from_state, answer, now=now)
         return False
     lift_automatic_pauses(coin_id=attempt.coin_id)
-    received = _book_fill(attempt, execution, now=now)
+    received = receive_fill(attempt, execution, now=now)
     batch = lock_batch(batch_id=attempt.batch_id)
     batch.reserved += received
     settled = complete_orders(
         batch_id=batch.pk,
         asset=attempt.coin.name,
         available=batch.reserved,
-        reference=_reference_of(attempt),
+        reference=reference_of(attempt),
         now=now,
     )
     batch.reserved -= settled.amount
@@ -62,8 +126,8 @@ def book_execution(*, attempt: Attempt, execution: Executed, from_state: Attempt
 @transaction.atomic
 def end_refused(*, attempt: Attempt, from_state: AttemptState, reason: str) -> None:
     """End an attempt that can never succeed, and refund the batch's orders that are not settled yet."""
-    now = _enter(attempt)
-    if not _end(attempt, from_state, state=AttemptState.REFUSED, now=now, reason=reason[:200]):
+    now = enter(attempt)
+    if not end_attempt(attempt, from_state, state=AttemptState.REFUSED, now=now, reason=reason[:200]):
         return
     logger.warning("%s of %s is refused: %s", attempt, attempt.batch, reason)
     batch = lock_batch(batch_id=attempt.batch_id)
@@ -77,8 +141,8 @@ def end_not_placed(*, attempt: Attempt, answer: NotPlaced, from_state: AttemptSt
     If the answer names a trouble, pause buying of the coin or at the venue, and excuse the attempt. An attempt that is
     not excused counts against MAX_ATTEMPTS.
     """
-    now = _enter(attempt)
-    if not _end(
+    now = enter(attempt)
+    if not end_attempt(
         attempt,
         from_state,
         state=AttemptState.NOT_PLACED,
@@ -95,8 +159,8 @@ def end_not_placed(*, attempt: Attempt, answer: NotPlaced, from_state: AttemptSt
 @transaction.atomic
 def presume_not_placed(*, attempt: Attempt, reason: str, from_state: AttemptState = AttemptState.SENT) -> bool:
     """Conclude that the request never reached the order book: start a new attempt, recheck the old one for a day."""
-    now = _enter(attempt)
-    if not _end(
+    now = enter(attempt)
+    if not end_attempt(
         attempt,
         from_state,
         state=AttemptState.NOT_PLACED,
@@ -115,15 +179,42 @@ def presume_not_placed(*, attempt: Attempt, reason: str, from_state: AttemptStat
 def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
     """Book the fill of an attempt that we had given up. Its coins become surplus, and a finding tells staff.
 
-    A commission in a third asset is not booked; the finding names that asset. Return False if another run has booked
-    the fill already.
+    A commission in a third asset is not booked; the finding names that asset. If the gate does not let the rest of the
+    answer pass, raise that finding instead, and book nothing. Return False then, and if another run has booked the fill
+    already.
     """
-    now = _enter(attempt)
-    given_up = [AttemptState.NOT_PLACED, AttemptState.REFUSED]
-    changed = Attempt.objects.filter(pk=attempt.pk, state__in=given_up, signed_at__isnull=False)
-    if not changed.update(state=AttemptState.FILLED, recheck_at=None, **_figures_of(execution)):
+    now = enter(attempt)
+    try:
+        weigh_answer(attempt=attempt, execution=_without_named_commission(execution))
+    except CannotBeTrue as error:
+        _doubt(attempt, Untrue(reason=str(error), answer=execution.answer), now=now)
         return False
-    _book_fill(attempt, execution, now=now)
+    return _book_late_fill(attempt, execution, now=now)
+
+
+def _without_named_commission(execution: Executed) -> Executed:
+    return execution if execution.foreign_commission == NO_ASSET else replace(execution, foreign_commission="")
+
+
+@transaction.atomic
+def doubt_late_answer(*, attempt: Attempt, answer: Untrue) -> None:
+    """Raise a finding about an answer that cannot be true, about an attempt that we had given up."""
+    _doubt(attempt, answer, now=enter(attempt))
+
+
+def _doubt(attempt: Attempt, answer: Untrue, *, now: datetime) -> None:
+    """Keep what the venue said. The attempt stays given up, and is asked for again."""
+    given_up = Attempt.objects.filter(pk=attempt.pk, state__in=_GIVEN_UP, signed_at__isnull=False)
+    if given_up.update(answer=keep(answer.answer)):
+        disbelieve(attempt=attempt, reason=answer.reason, now=now)
+
+
+def _book_late_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> bool:
+    changed = Attempt.objects.filter(pk=attempt.pk, state__in=_GIVEN_UP, signed_at__isnull=False)
+    changed = changed.exclude(is_booked_for_another(execution.venue_order_id))
+    if not changed.update(state=AttemptState.FILLED, recheck_at=None, **figures_of(execution)):
+        return False
+    receive_fill(attempt, execution, now=now)
     contradiction = Contradiction(
         kind=FindingKind.LATE_FILL,
         subject=f"attempt {attempt.client_order_id}",
@@ -139,7 +230,7 @@ def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
 @transaction.atomic
 def park(*, attempt: Attempt, from_state: AttemptState, reason: str) -> None:
     """Park the attempt and its batch: staff have to decide."""
-    _park(attempt, from_state, reason=reason, now=_enter(attempt))
+    park_attempt(attempt, from_state, reason=reason, now=enter(attempt))
 
 
 def withdraw_attempt(*, batch: Batch, reason: str, now: datetime) -> bool:
@@ -148,28 +239,9 @@ def withdraw_attempt(*, batch: Batch, reason: str, now: datetime) -> bool:
     The caller holds the locks on the coin's inventory and the batch.
     """
     in_flight = batch.attempts.filter(state__in=IN_FLIGHT).first()
-    return in_flight is None or _end(
+    return in_flight is None or end_attempt(
         in_flight, AttemptState.NEW, state=AttemptState.NOT_PLACED, now=now, reason=reason[:200], excused=True
     )
-
-
-def _enter(attempt: Attempt) -> datetime:
-    """Lock the coin's inventory and return the database's time."""
-    lock_inventory(asset=attempt.coin.name)
-    return database_now()
-
-
-def _end(attempt: Attempt, from_state: AttemptState, *, state: AttemptState, now: datetime, **fields: Any) -> bool:
-    """End the attempt if its state is still `from_state`. Return False if another run ended the attempt first."""
-    ended = Attempt.objects.filter(pk=attempt.pk, state=from_state).update(state=state, ended_at=now, **fields)
-    return bool(ended)
-
-
-def _park(attempt: Attempt, from_state: AttemptState, *, reason: str, now: datetime) -> bool:
-    ended = _end(attempt, from_state, state=AttemptState.PARKED, now=now, reason=reason[:200])
-    if ended:
-        park_batch(batch=lock_batch(batch_id=attempt.batch_id), reason=reason)
-    return ended
 
 
 def _wait_before_next(attempt: Attempt, answer: NotPlaced, *, now: datetime) -> float:
@@ -190,28 +262,6 @@ def _usual_wait(attempt: Attempt) -> float:
     return _RETRY_WAITS_SECONDS[min(attempt.number, len(_RETRY_WAITS_SECONDS)) - 1]
 
 
-def _book_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> Decimal:
-    """Book an attempt's coins and cost, and return the number of coins received."""
-    received = execution.quantity - execution.commission
-    reference = _reference_of(attempt)
-    book_fill(asset=attempt.coin.name, cost=execution.cost, quantity=received, reference=reference, now=now)
-    return received
-
-
-def _reference_of(attempt: Attempt) -> str:
-    return f"attempt:{attempt.client_order_id}"
-
-
-def _figures_of(execution: Executed) -> dict[str, Any]:
-    return {
-        "executed": execution.quantity,
-        "cost": execution.cost,
-        "commission": execution.commission,
-        "venue_order_id": execution.venue_order_id,
-        "answer": dict(execution.answer),
-    }
-
-
 def _in_words(execution: Executed) -> str:
     foreign = f", commission in {execution.foreign_commission}" if execution.foreign_commission else ""
-    return f"{execution.quantity:f} for {execution.cost:f}{foreign}"
+    return f"{execution.quantity.normalize():f} for {execution.cost.normalize():f}{foreign}"

@@ -19,9 +19,11 @@ from settlement.services.asking import is_past_its_window, look_up, look_up_late
 from settlement.services.outcomes import (
     book_execution,
     book_late_fill,
+    doubt_late_answer,
     end_not_placed,
     end_refused,
     park,
+    park_untrue,
     presume_not_placed,
 )
 from settlement.services.pausing import ask_to_buy, pause_after_no_answer, pause_for_trouble
@@ -34,6 +36,7 @@ from settlement.venues.protocol import (
     Refused,
     Trouble,
     Unknown,
+    Untrue,
     UnusableRules,
     Venue,
     VenueAnswer,
@@ -68,8 +71,10 @@ def recheck_attempt(*, attempt_id: int, venue: Venue) -> None:
         return
     answer = look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id, venue=venue)
     if isinstance(answer, Executed) and answer.final and answer.quantity:
-        book_late_fill(attempt=attempt, execution=answer)
-        return
+        if book_late_fill(attempt=attempt, execution=answer):
+            return
+    elif isinstance(answer, Untrue):
+        doubt_late_answer(attempt=attempt, answer=answer)
     assert attempt.ended_at is not None
     now = database_now()
     since = now - attempt.ended_at
@@ -145,7 +150,7 @@ def _look_up(attempt: Attempt, venue: Venue) -> None:
     Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(lookups=attempt.lookups)
     if isinstance(answer, OrderNotFound):
         _count_not_found(attempt, venue)
-    elif isinstance(answer, Executed):
+    elif isinstance(answer, Executed | Untrue):
         _react(attempt, answer)
     else:
         look_up_later(attempt=attempt, reason=f"lookup: {answer}")
@@ -157,6 +162,8 @@ def _react(attempt: Attempt, answer: VenueAnswer) -> None:
             book_execution(attempt=attempt, execution=answer)
         case Executed():
             look_up_later(attempt=attempt, reason=f"still {answer.status}")
+        case Untrue():
+            park_untrue(attempt=attempt, answer=answer)
         case Refused():
             end_refused(attempt=attempt, from_state=AttemptState.SENT, reason=answer.reason)
         case NotPlaced():

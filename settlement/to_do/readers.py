@@ -21,6 +21,7 @@ from settlement.models import (
     BatchState,
     FailingItem,
     Finding,
+    FindingKind,
     Intervention,
     PauseKind,
 )
@@ -89,15 +90,28 @@ def _read_unknown(now: datetime) -> Iterator[Concern]:
 
 
 def _read_findings(now: datetime) -> Iterator[Concern]:
-    for finding in Finding.objects.filter(closed_at=None).order_by("found_at")[:MAX_PER_KIND]:
+    for finding in (
+        Finding.objects.filter(closed_at=None).select_related("attempt", "coin").order_by("found_at")[:MAX_PER_KIND]
+    ):
         figures = f": ours {finding.ours or '-'}, theirs {finding.theirs or '-'}"
         yield Concern(
             kind=ConcernKind.FINDING,
             subject=finding.subject,
             since=finding.found_at,
-            reason=finding.get_kind_display() + (figures if finding.ours or finding.theirs else ""),
+            reason=finding.get_kind_display()
+            + (figures if finding.ours or finding.theirs else "")
+            + _next_step(finding),
             target=Target(model="settlement_finding", pk=finding.pk),
         )
+
+
+def _next_step(finding: Finding) -> str:
+    if finding.kind != FindingKind.UNTRUE or finding.attempt is None:
+        return ""
+    return (
+        f". Buying of {finding.coin} is paused. Compare the venue's own pages; then, in batch"
+        f" {finding.attempt.batch_id}, look the purchase up again, mark it, or book what was beyond the request"
+    )
 
 
 def _read_settling(now: datetime) -> Iterator[Concern]:
@@ -156,7 +170,11 @@ def _orders(count: int) -> str:
     return "1 order" if count == 1 else f"{count} orders"
 
 
-_PAUSED_BY: Final = {PauseKind.TROUBLE: "paused by the venue's answers", PauseKind.BAN: "the venue wants no calls"}
+_PAUSED_BY: Final = {
+    PauseKind.TROUBLE: "paused by the venue's answers",
+    PauseKind.BAN: "the venue wants no calls",
+    PauseKind.UNTRUE: "until staff decide",
+}
 
 
 def _read_pauses(now: datetime) -> Iterator[Concern]:

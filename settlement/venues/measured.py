@@ -20,6 +20,7 @@ from settlement.venues.protocol import (
     PurchaseRequest,
     Refused,
     Unknown,
+    Untrue,
     UnusableRules,
     Venue,
     VenueAnswer,
@@ -38,6 +39,7 @@ _OUTCOMES: Final = {
     Refused: "refused",
     NotPlaced: "not_placed",
     OrderNotFound: "not_found",
+    Untrue: "untrue",
     Unknown: "unknown",
 }
 
@@ -71,6 +73,9 @@ class MeasuredVenue:
 
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
         return _measured("list", Kind.HISTORY, lambda: self._venue.list_purchases(coin=coin, since=since))
+
+    def read_balances(self) -> dict[str, Decimal]:
+        return _measured("balances", Kind.ORDER, self._venue.read_balances)
 
 
 def _measured(call: str, kind: Kind, ask: Callable[[], T]) -> T:

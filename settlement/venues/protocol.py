@@ -6,9 +6,10 @@ A `VenueAnswer` is one of
     Refused         this purchase can never succeed
     NotPlaced       the purchase was not accepted, for a reason that passes or that we can correct
     OrderNotFound   the venue does not know the order (only ever the answer to a lookup)
+    Untrue          the venue's answer about the order cannot be true: staff decide, see `settlement.gate`
     Unknown         anything else: the purchase may have been executed
 
-An adapter returns one of the first four only with proof, and otherwise Unknown.
+An adapter returns one of the first four only with proof.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Protocol
+
+from settlement.figures import subtract
+from settlement.gate import Figures
 
 CLIENT_ORDER_ID_PREFIX: Final = "ce"
 """All our client order ids begin with this prefix (`settlement.models.new_client_order_id`); other ids do not."""
@@ -47,9 +51,11 @@ class PurchaseRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Executed:
-    """The venue's figures for an order. `cost` is in the quote asset and includes commission taken in that asset.
+    """The venue's figures for an order, judged by themselves but not yet by our request (`settlement.gate`).
 
-    `commission` is in the coin. `foreign_commission` names a third asset in which commission was taken, if any.
+    `cost` is in the quote asset and includes `quote_commission`, the commission taken in that asset. `commission` is in
+    the coin. `foreign_commission` names a third asset in which commission was taken, if any.
+    `asked` and `limit_price` are the request, as the venue repeats it, if it does.
     """
 
     venue_order_id: str
@@ -58,8 +64,22 @@ class Executed:
     quantity: Decimal
     cost: Decimal
     commission: Decimal
+    quote_commission: Decimal = Decimal(0)
     foreign_commission: str = ""
+    asked: Decimal | None = None
+    limit_price: Decimal | None = None
     answer: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def figures(self) -> Figures:
+        """The figures in the gate's form, which separates cost and commission."""
+        return Figures(
+            quantity=self.quantity,
+            cost=subtract(self.cost, self.quote_commission),
+            commission=self.commission,
+            quote_commission=self.quote_commission,
+            foreign_commission=self.foreign_commission,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,12 +125,20 @@ class OrderNotFound:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Untrue:
+    """`answer` is what the venue said, as evidence."""
+
+    reason: str
+    answer: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Unknown:
     reason: str
     retry_after_seconds: float | None = None
 
 
-VenueAnswer = Executed | Refused | NotPlaced | OrderNotFound | Unknown
+VenueAnswer = Executed | Refused | NotPlaced | OrderNotFound | Untrue | Unknown
 
 
 class VenueAway(Exception):
@@ -177,4 +205,8 @@ class Venue(Protocol):
 
         An incomplete list is never returned. Raises CoinNotListed, UnusableRules, VenueAway.
         """
+        ...
+
+    def read_balances(self) -> dict[str, Decimal]:
+        """Return what the account holds of each asset, free and locked together. Raises VenueAway."""
         ...

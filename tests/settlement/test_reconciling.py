@@ -151,7 +151,8 @@ class TestNothingToFind:
         place("60.00")
         settle()
         assert attempts()[0].state == AttemptState.PARKED
-        assert reconcile().findings == []
+        [finding] = reconcile().findings
+        assert (finding.kind, finding.theirs) == ("untrue", "commission in BNB"), "of the gate, and no other"
 
     def test_for_a_coin_that_the_venue_does_not_list(self, reconcile, coin, simulator):
         make_coin("NOLIST", "1.00")
@@ -435,7 +436,14 @@ class TestFindings:
     def test_are_counted_by_kind(self, one_of_each, reconcile, client):
         assert set(count_open_findings().values()) == {0}
         reconcile()
-        assert count_open_findings() == {"missing": 1, "extra": 1, "differs": 1, "late_fill": 0, "ledger": 3}
+        assert count_open_findings() == {
+            "missing": 1,
+            "extra": 1,
+            "differs": 1,
+            "late_fill": 0,
+            "untrue": 0,
+            "ledger": 3,
+        }
         assert 'exchange_findings{kind="ledger"} 3.0' in client.get("/metrics/").content.decode()
 
     def test_that_staff_closed_are_raised_again_only_with_other_figures(

@@ -49,7 +49,7 @@ def test_finds_no_violation_in_a_correct_ledger(settled, capsys):
             "order",
         ),
         ("UPDATE wallets_wallet SET balance = balance + 1 WHERE role = 'inventory'", 4, "ABAN"),
-        ("UPDATE settlement_attempt SET executed = executed + 1", 4, "attempt"),
+        ("UPDATE settlement_attempt SET executed = executed - 1", 4, "attempt"),
         ("DELETE FROM settlement_attempt", 4, "attempt"),
         ("DELETE FROM wallets_transaction WHERE kind = 'revenue'", 5, "paid"),
     ],

@@ -8,11 +8,12 @@ import logging
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.conf import settings
 from django.db import transaction
 
 from settlement.clock import database_now
+from settlement.connections import release_database_connection
 from settlement.exceptions import InterventionRefused
+from settlement.gate import NO_ASSET
 from settlement.models import (
     Attempt,
     AttemptState,
@@ -24,9 +25,19 @@ from settlement.models import (
 )
 from settlement.services.asking import is_past_its_window, look_up
 from settlement.services.batches import begin_next_attempt, lock_batch, refund_batch
+from settlement.services.disbelieving import trust_again
 from settlement.services.intervening.requests import Figures, find_in_doubt
-from settlement.services.outcomes import book_execution, book_late_fill, presume_not_placed, withdraw_attempt
-from settlement.venues.protocol import Executed, OrderNotFound, Unknown, Venue, VenueAnswer
+from settlement.services.intervening.weighing import ensure_beyond, ensure_plausible, why_not
+from settlement.services.intervening.words import as_record, has_bought, in_words
+from settlement.services.outcomes import (
+    book_beyond,
+    book_execution,
+    book_late_fill,
+    presume_not_placed,
+    withdraw_attempt,
+)
+from settlement.services.pausing import ask_to_call
+from settlement.venues.protocol import Executed, OrderNotFound, Untrue, Venue, VenueAnswer, VenueAway
 from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
@@ -37,13 +48,28 @@ def carry_out(*, intervention_id: int, venue: Venue) -> None:
     intervention = Intervention.objects.select_related("batch").filter(pk=intervention_id, outcome=None).first()
     if intervention is None:
         return
+    held = _read_balance(intervention, venue=venue)
     looks = {}
     for attempt in list(find_in_doubt(batch=intervention.batch).select_related("coin")):
         # Checked before the lookup: "not found" proves nothing while the venue may still accept the request.
         had_expired = is_past_its_window(attempt=attempt)
         answer = look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id, venue=venue)
         looks[attempt.pk] = _Look(answer=answer, had_expired=had_expired, requests_expire=venue.requests_expire)
-    _decide(intervention_id=intervention_id, looks=looks)
+    _decide(intervention_id=intervention_id, looks=looks, held=held)
+
+
+def _read_balance(intervention: Intervention, *, venue: Venue) -> Decimal | None:
+    """Return the coins that the account holds at the venue, if the decision depends on them and the venue says."""
+    if intervention.action != InterventionAction.BOOK_EXCESS:
+        return None
+    if ask_to_call(now=database_now()).wait_until:
+        return None
+    coin = intervention.batch.coin.name
+    release_database_connection()
+    try:
+        return venue.read_balances().get(coin, Decimal(0))
+    except VenueAway:
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,20 +82,21 @@ class _Look:
 
 
 @transaction.atomic(durable=True)
-def _decide(*, intervention_id: int, looks: dict[int, _Look]) -> None:
+def _decide(*, intervention_id: int, looks: dict[int, _Look], held: Decimal | None) -> None:
     intervention = Intervention.objects.select_for_update().filter(pk=intervention_id, outcome=None).first()
     if intervention is None:
         return
-    case = _Case(intervention, looks=looks)
+    case = _Case(intervention, looks=looks, held=held)
     try:
         with transaction.atomic():
             outcome, detail = InterventionOutcome.DONE, case.act()
+            case.trust_again()
     except InterventionRefused as error:
         outcome, detail = InterventionOutcome.REFUSED, str(error)
         case.book_late_fills()
     intervention.outcome, intervention.detail, intervention.decided_at = outcome, detail[:500], database_now()
     intervention.venue_answer = {
-        attempt.client_order_id: _as_record(looks[pk].answer) for pk, attempt in case.in_doubt.items()
+        attempt.client_order_id: as_record(looks[pk].answer) for pk, attempt in case.in_doubt.items()
     }
     intervention.save(update_fields=["outcome", "detail", "decided_at", "venue_answer"])
     logger.warning("%s is %s: %s", intervention, outcome.value, detail, extra={"batch_id": intervention.batch_id})
@@ -78,8 +105,8 @@ def _decide(*, intervention_id: int, looks: dict[int, _Look]) -> None:
 class _Case:
     """An intervention, its locked batch, and the venue's answers."""
 
-    def __init__(self, intervention: Intervention, *, looks: dict[int, _Look]) -> None:
-        self.intervention, self.looks = intervention, looks
+    def __init__(self, intervention: Intervention, *, looks: dict[int, _Look], held: Decimal | None) -> None:
+        self.intervention, self.looks, self.held = intervention, looks, held
         coin = Batch.objects.select_related("coin").get(pk=intervention.batch_id).coin
         lock_inventory(asset=coin.name)
         self.batch = lock_batch(batch_id=intervention.batch_id)
@@ -95,10 +122,26 @@ class _Case:
                 return self._mark_filled()
             case InterventionAction.MARK_NOT_PLACED:
                 return self._mark_not_placed()
+            case InterventionAction.BOOK_EXCESS:
+                return self._book_excess()
             case InterventionAction.RETRY:
                 return self._retry()
             case _:
                 return self._refund()
+
+    def trust_again(self) -> None:
+        """End the pause and the finding of each attempt about which this decision ended all doubt."""
+        decided = Attempt.objects.filter(pk__in=self.in_doubt).exclude(
+            state__in=[AttemptState.SENT, AttemptState.PARKED]
+        )
+        for attempt in decided.select_related("coin"):
+            if attempt.state == AttemptState.FILLED or self.in_doubt[attempt.pk].state != attempt.state:
+                trust_again(
+                    attempt=attempt,
+                    decided_by=self.intervention.requested_by,
+                    note=self.intervention.reason,
+                    now=database_now(),
+                )
 
     def book_late_fills(self) -> list[str]:
         """Book the fills of attempts that were presumed not placed, also when the intervention is refused."""
@@ -106,8 +149,7 @@ class _Case:
             f"{attempt} was bought after all"
             for attempt in self.in_doubt.values()
             if attempt.state == AttemptState.NOT_PLACED
-            and _has_bought(answer := self._answer(attempt))
-            and isinstance(answer, Executed)
+            and has_bought(answer := self._answer(attempt))
             and book_late_fill(attempt=attempt, execution=answer)
         ]
 
@@ -116,11 +158,14 @@ class _Case:
         for attempt in self._undecided():
             answer = self._answer(attempt)
             if not isinstance(answer, Executed) or not answer.final:
-                done.append(f"{attempt}: {_in_words(answer)}")
+                done.append(f"{attempt}: {in_words(answer)}")
             elif answer.foreign_commission:
-                done.append(f"{attempt}: filled, with commission in {answer.foreign_commission}: mark it as filled")
+                asset = "no asset" if answer.foreign_commission == NO_ASSET else answer.foreign_commission
+                done.append(f"{attempt}: filled, with commission in {asset}: mark it as filled")
+            elif wrong := why_not(attempt, answer):
+                done.append(f"{attempt}: {in_words(answer)}, which cannot be true: {wrong}")
             elif book_execution(attempt=attempt, execution=answer, from_state=AttemptState(attempt.state)):
-                done.append(f"{attempt}: booked, {_in_words(answer)}")
+                done.append(f"{attempt}: booked, {in_words(answer)}")
         return "; ".join(done) or "nothing was in doubt"
 
     def _mark_filled(self) -> str:
@@ -129,27 +174,41 @@ class _Case:
         self._ensure_venue_agrees(attempt, stated)
         execution = Executed(
             venue_order_id=answer.venue_order_id if isinstance(answer, Executed) else attempt.venue_order_id,
-            status="closed",
+            status="canceled",
             final=True,
             quantity=stated.quantity,
             cost=stated.cost,
             commission=stated.commission,
             answer=answer.answer if isinstance(answer, Executed) else {},
         )
+        if wrong := why_not(attempt, execution):
+            raise InterventionRefused(f"These figures cannot be true: {wrong}.")
         if not book_execution(attempt=attempt, execution=execution, from_state=AttemptState(attempt.state)):
             raise InterventionRefused("The attempt has ended meanwhile.")
-        return f"{attempt} is booked as filled ({_in_words(answer)})"
+        return f"{attempt} is booked as filled ({in_words(answer)})"
 
     def _mark_not_placed(self) -> str:
         attempt, answer = self._attempt_in_question()
-        if isinstance(answer, Executed):
-            raise InterventionRefused(f"The venue knows this order: {_in_words(answer)}.")
+        if isinstance(answer, Executed | Untrue):
+            raise InterventionRefused(f"The venue knows this order: {in_words(answer)}.")
         if not self.looks[attempt.pk].had_expired:
             raise InterventionRefused("The venue may still accept this request. Try again in a moment.")
         reason = f"marked as not placed by {self.intervention.requested_by.get_username()}"
         if not presume_not_placed(attempt=attempt, reason=reason, from_state=AttemptState(attempt.state)):
             raise InterventionRefused("The attempt has ended meanwhile.")
-        return f"{attempt} is presumed not placed ({_in_words(answer)})"
+        return f"{attempt} is presumed not placed ({in_words(answer)})"
+
+    def _book_excess(self) -> str:
+        attempt = self.in_doubt.get(self.intervention.attempt_id or 0)
+        if attempt is None:
+            raise InterventionRefused("The attempt is no longer in doubt.")
+        answer = self._answer(attempt)
+        if not isinstance(answer, Executed) or not answer.final:
+            raise InterventionRefused(f"The venue's trades do not confirm it: {in_words(answer)}.")
+        ensure_beyond(attempt=attempt, execution=answer, held=self.held)
+        if not book_beyond(attempt=attempt, execution=answer, intervention=self.intervention):
+            raise InterventionRefused("The attempt has ended meanwhile.")
+        return f"{attempt} is booked ({in_words(answer)}); what was beyond its request is surplus of the house"
 
     def _retry(self) -> str:
         if self.batch.state != BatchState.PARKED:
@@ -167,10 +226,10 @@ class _Case:
         self._ensure_nothing_is_open()
         for attempt in self.in_doubt.values():
             answer = self._answer(attempt)
-            if _has_bought(answer):
+            if has_bought(answer):
                 raise InterventionRefused(f"{attempt} was bought after all. Its coins are surplus now: buy again.")
             if not isinstance(answer, Executed | OrderNotFound):
-                raise InterventionRefused(f"{attempt} was given up, and {_in_words(answer)}.")
+                raise InterventionRefused(f"{attempt} was given up, and {in_words(answer)}.")
         if not withdraw_attempt(batch=self.batch, reason="refunded by staff", now=database_now()):
             raise InterventionRefused("An attempt has been sent: look it up again, or mark it, first.")
         count = refund_batch(batch=self.batch, reason="refunded_by_staff", now=database_now())
@@ -203,54 +262,22 @@ class _Case:
                 not answer.final
                 or Figures(quantity=answer.quantity, cost=answer.cost, commission=answer.commission) != stated
             ):
-                raise InterventionRefused(f"The venue says otherwise: {_in_words(answer)}.")
+                raise InterventionRefused(f"The venue says otherwise: {in_words(answer)}.")
         elif isinstance(answer, OrderNotFound) and self.looks[attempt.pk].requests_expire:
             raise InterventionRefused("The venue does not know this order.")
         else:
-            _ensure_plausible(attempt, stated)
+            ensure_plausible(attempt, stated)
 
     def _ensure_nothing_is_open(self) -> None:
-        """Refuse while an order in doubt is open at the venue: that order may still buy."""
+        """Refuse while an order in doubt is open at the venue, or bought something that cannot be booked."""
         for attempt in self.in_doubt.values():
             answer = self._answer(attempt)
-            if isinstance(answer, Executed) and not answer.final:
-                raise InterventionRefused(f"The venue knows {attempt}: {_in_words(answer)}.")
+            is_known = isinstance(answer, Untrue) or (isinstance(answer, Executed) and not answer.final)
+            if is_known or (has_bought(answer) and why_not(attempt, answer)):
+                raise InterventionRefused(f"The venue knows {attempt}: {in_words(answer)}.")
 
     def _ensure_nothing_is_in_doubt(self) -> None:
         """Refuse while an attempt may have been executed: buying again or refunding would be a guess."""
         now_in_doubt = find_in_doubt(batch=self.batch).exclude(state=AttemptState.NOT_PLACED).first()
         if now_in_doubt is not None:
             raise InterventionRefused(f"{now_in_doubt} may have been executed: look it up again, or mark it, first.")
-
-
-def _ensure_plausible(attempt: Attempt, stated: Figures) -> None:
-    """Refuse figures beyond the limit order: more coins than ordered, or a higher price. Bookings are final."""
-    assert attempt.quantity is not None
-    assert attempt.limit_price is not None
-    if stated.quantity > attempt.quantity or stated.commission >= stated.quantity:
-        raise InterventionRefused(f"The attempt asked for {attempt.quantity:f}; commission must be below the quantity.")
-    most: Decimal = stated.quantity * attempt.limit_price * (1 + settings.VENUE.taker_rate)
-    if stated.cost > most:
-        raise InterventionRefused(f"At the attempt's price bound, this quantity costs {most:f} at most.")
-
-
-def _has_bought(answer: VenueAnswer) -> bool:
-    return isinstance(answer, Executed) and answer.final and answer.quantity > 0
-
-
-def _in_words(answer: VenueAnswer) -> str:
-    match answer:
-        case Executed():
-            return f"{answer.status}, {answer.quantity:f} for {answer.cost:f}, commission {answer.commission:f}"
-        case OrderNotFound():
-            return "the venue does not know the order"
-        case Unknown():
-            return f"the venue could not be asked: {answer.reason}"
-        case _:
-            return answer.reason
-
-
-def _as_record(answer: VenueAnswer) -> dict[str, str]:
-    # Old records name this answer "NotFound". Records are kept for good, so new records use that name too.
-    name = "NotFound" if isinstance(answer, OrderNotFound) else type(answer).__name__
-    return {"answer": name, "said": _in_words(answer)}

@@ -14,7 +14,11 @@ from settlement.models import Attempt, AttemptState, Batch, Intervention, Interv
 from trading.models import Order
 from wallets.models import User
 
-_OF_AN_ATTEMPT: Final = (InterventionAction.MARK_FILLED, InterventionAction.MARK_NOT_PLACED)
+_OF_AN_ATTEMPT: Final = (
+    InterventionAction.MARK_FILLED,
+    InterventionAction.MARK_NOT_PLACED,
+    InterventionAction.BOOK_EXCESS,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +49,10 @@ def request_intervention(
         raise InterventionRefused("The batch holds an order of yours. Ask somebody else to decide.")
     attempt = None
     if action in _OF_AN_ATTEMPT:
-        attempt = find_in_doubt(batch=batch).exclude(state=AttemptState.NOT_PLACED).order_by("-number").first()
+        in_doubt = find_in_doubt(batch=batch).order_by("-number")
+        attempt = in_doubt.exclude(state=AttemptState.NOT_PLACED).first()
+        if attempt is None and action == InterventionAction.BOOK_EXCESS:
+            attempt = in_doubt.first()
         if attempt is None:
             raise InterventionRefused("No attempt of this batch is in doubt.")
     intervention = Intervention.objects.create(

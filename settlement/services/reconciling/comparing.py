@@ -153,7 +153,7 @@ def _read_attempts(run: Comparison, listed: list[ListedPurchase]) -> list[Attemp
     """Read the attempts that were sent since `run.since` by the venue's clock, and those of all listed orders."""
     names = {purchase.client_order_id for purchase in listed}
     wanted = Attempt.objects.filter(Q(signed_at__gte=run.since) | Q(client_order_id__in=names), coin=run.coin)
-    return list(wanted.select_related("batch", "coin").defer("answer").order_by("id"))
+    return list(wanted.select_related("batch", "coin", "excess").defer("answer").order_by("id"))
 
 
 def _pair(attempts: list[Attempt], listed: list[ListedPurchase]) -> tuple[list[Pair], list[ListedPurchase]]:

@@ -11,7 +11,7 @@ from settlement.models import Attempt, AttemptState, Finding, FindingKind
 from settlement.services.asking import look_up
 from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.outcomes import book_late_fill
-from settlement.venues.protocol import Executed, ListedPurchase, OrderNotFound, Venue
+from settlement.venues.protocol import Executed, ListedPurchase, OrderNotFound, Untrue, Venue
 from trading.models import Coin
 
 logger = logging.getLogger(__name__)
@@ -74,6 +74,8 @@ def judge_pair(*, run: Comparison, pair: Pair, has_finding: bool) -> None:
         _judge_known(run, pair.attempt, answer)
     elif isinstance(answer, OrderNotFound) and pair.listed is None:
         _judge_unknown(run, pair.attempt)
+    elif isinstance(answer, Untrue):
+        _judge_untrue(run, pair.attempt, answer)
     else:
         logger.warning("reconciliation: %s cannot be looked up: %s", pair.attempt, answer)
         run.is_unsure = True
@@ -126,6 +128,8 @@ def _judge_known(run: Comparison, attempt: Attempt, answer: Executed) -> None:
             return
         if Attempt.objects.filter(pk=attempt.pk, state=AttemptState.FILLED).exists():
             return  # another run has just booked the fill
+        if attempt.findings.filter(kind=FindingKind.UNTRUE, closed_at=None).exists():
+            return  # the gate has said why it is not booked
     contradiction = Contradiction(
         kind=FindingKind.DIFFERS,
         subject=f"attempt {attempt.client_order_id}",
@@ -133,6 +137,18 @@ def _judge_known(run: Comparison, attempt: Attempt, answer: Executed) -> None:
         ours=f"{attempt.state}, {_figures_of(attempt)}",
         theirs=f"{answer.status}, {_figures(answer)}",
         amount=answer.quantity - attempt.executed,
+    )
+    _find(run, contradiction)
+
+
+def _judge_untrue(run: Comparison, attempt: Attempt, answer: Untrue) -> None:
+    """Raise a finding about an attempt that has ended, and about which the venue now says what cannot be true."""
+    contradiction = Contradiction(
+        kind=FindingKind.DIFFERS,
+        subject=f"attempt {attempt.client_order_id}",
+        attempt=attempt,
+        ours=f"{attempt.state}, {_figures_of(attempt)}",
+        theirs=f"untrue: {answer.reason}",
     )
     _find(run, contradiction)
 
@@ -155,7 +171,7 @@ def _agree(attempt: Attempt, order: ListedPurchase | Executed) -> bool:
     return (
         attempt.state != AttemptState.NEW
         and order.final
-        and order.quantity == attempt.executed
+        and order.quantity == attempt.executed + (attempt.beyond.quantity if attempt.beyond else 0)
         and attempt.venue_order_id in {"", order.venue_order_id}
     )
 
@@ -164,7 +180,10 @@ def _cost_agrees(attempt: Attempt, answer: Executed) -> bool:
     """Say whether the costs agree. For commission in a third asset, only staff supply the dollar figure."""
     if attempt.state != AttemptState.FILLED or answer.foreign_commission:
         return True
-    return (answer.cost, answer.commission) == (attempt.cost, attempt.commission)
+    beyond = attempt.beyond
+    if beyond is None:
+        return (answer.cost, answer.commission) == (attempt.cost, attempt.commission)
+    return (answer.cost, answer.commission) == (attempt.cost + beyond.cost, attempt.commission + beyond.commission)
 
 
 def _find(run: Comparison, contradiction: Contradiction) -> None:

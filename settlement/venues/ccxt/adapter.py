@@ -28,6 +28,9 @@ from settlement.venues.protocol import (
 _BELIEVED_SECONDS: Final = 10.0
 """The age up to which a list of markets that lacks a coin is believed where nothing is refunded."""
 
+_MOST_TRADES: Final = 1000
+"""The longest list of trades that Binance gives ("Account trade list", spot REST API documentation)."""
+
 
 class CcxtVenue:
     """`settlement.venues.protocol.Venue` over one ccxt client. Use each object in one thread only."""
@@ -99,6 +102,12 @@ class CcxtVenue:
                 self._forget_clock_if_stale(error.__cause__)
             raise
 
+    def read_balances(self) -> dict[str, Decimal]:
+        ensure_clock(self._client)
+        with questions():
+            total = self._client.fetch_balance()["total"]
+            return {str(asset): amount for asset, held in total.items() if (amount := read_decimal(held)) is not None}
+
     def _judge_failed_lookup(self, error: Exception) -> VenueAnswer:
         if isinstance(error, VenueAway):  # the clock was asked for before the order
             return Unknown(reason=str(error)[:200], retry_after_seconds=error.retry_after_seconds)
@@ -119,7 +128,9 @@ class CcxtVenue:
         def list_trades(listed: dict[str, Any]) -> list[Any]:
             nonlocal wait
             try:
-                trades: list[Any] = self._client.fetch_my_trades(symbol_of(coin), None, None, {"orderId": listed["id"]})
+                trades: list[Any] = self._client.fetch_my_trades(
+                    symbol_of(coin), None, _MOST_TRADES, {"orderId": listed["id"]}
+                )
             except Exception as error:
                 answer = read_error(error)
                 wait = judge_rate_limit(status=answer.status, headers=answer.headers)

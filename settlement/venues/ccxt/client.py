@@ -16,6 +16,7 @@ from django.conf import settings
 
 from settlement.venues.ccxt.errors import questions
 from settlement.venues.ccxt.markets import without_empty_steps
+from settlement.venues.ccxt.plain import PlainWords
 from settlement.venues.transport import open_session
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def _client_class() -> Any:
     """Make the class of the configured venue's client, with our way of dating requests and of reading markets."""
     base = getattr(ccxt, settings.VENUE.id)
 
-    class Client(base):  # type: ignore[misc, valid-type]  # ccxt's classes are made at run time
+    class Client(PlainWords, base):  # type: ignore[misc, valid-type]  # ccxt's classes are made at run time
         number = str
         fixed_nonce: int | None = None
 

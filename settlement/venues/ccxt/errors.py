@@ -10,6 +10,7 @@ import urllib3.exceptions
 from requests import ConnectionError as RequestsConnectionError
 from requests import ConnectTimeout, HTTPError
 
+from settlement.told import printable
 from settlement.venues.profiles.profile import VenueProfile, judge_rate_limit
 from settlement.venues.protocol import NotPlaced, Trouble, Unknown, VenueAnswer, VenueAway
 from settlement.venues.transport import CutAnswer
@@ -75,8 +76,8 @@ def read_error(error: BaseException) -> ErrorAnswer:
         body = {}
     return ErrorAnswer(
         status=response.status_code,
-        code=str(body.get("code", "")),
-        message=str(body.get("msg", "")),
+        code=printable(str(body.get("code", ""))),
+        message=printable(str(body.get("msg", ""))),
         headers=dict(response.headers),
     )
 

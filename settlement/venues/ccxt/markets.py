@@ -9,6 +9,7 @@ from typing import Any, Final
 import ccxt
 from django.conf import settings
 
+from settlement.told import printable
 from settlement.venues.ccxt.answers import read_decimal
 from settlement.venues.ccxt.errors import questions
 from settlement.venues.deadlines import Kind, calling, seconds_left
@@ -157,7 +158,7 @@ def find_open_market(client: Any, *, coin: str) -> dict[str, Any]:
 def describe_state(market: dict[str, Any]) -> str:
     """Return the venue's word for the state of a market, such as BREAK or HALT."""
     info = market.get("info")
-    return str(info.get("status") or "not active")[:40] if isinstance(info, dict) else "not active"
+    return printable(str(info.get("status") or "not active")[:40]) if isinstance(info, dict) else "not active"
 
 
 def read_rules(client: Any, *, coin: str) -> MarketRules:

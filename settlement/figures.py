@@ -1,0 +1,69 @@
+"""A venue's figures: read in any notation, and rounded once.
+
+Figures that are booked have at most 8 decimal places. The functions `round_*` are the only ones that round a venue's
+figure, and they round against the house: we never book a coin that we may not have.
+"""
+
+from collections.abc import Iterable
+from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal, InvalidOperation
+from typing import Final
+
+PLACES: Final = Decimal("0.00000001")
+COLUMN: Final = Decimal(10) ** 30
+"""Amounts are stored as numeric(38, 8): 30 digits before the point."""
+_LONGEST_NUMBER: Final = 200
+# Exact for products and sums of numbers that `read_figure` returns.
+_EXACT: Final = Context(prec=900)
+_DOWN: Final = Context(prec=900, rounding=ROUND_DOWN)
+_UP: Final = Context(prec=900, rounding=ROUND_CEILING)
+
+
+def read_figure(value: object) -> Decimal | None:
+    """Return a number in any notation exactly, or None for what is no number or does not fit into a column."""
+    if isinstance(value, bool) or not isinstance(value, Decimal | int | float | str):
+        return None
+    try:
+        text = str(value)
+        # Decimal also reads the digits of other scripts, and underscores.
+        is_plain = len(text) <= _LONGEST_NUMBER and text.isascii() and "_" not in text
+        number = Decimal(text) if is_plain else None
+    except (InvalidOperation, ValueError):  # a whole number of thousands of digits is a ValueError
+        return None
+    if number is None or not number.is_finite():
+        return None
+    if not number or number.adjusted() < -_LONGEST_NUMBER:
+        return Decimal(0)
+    return number if number.adjusted() < COLUMN.adjusted() else None
+
+
+def round_quantity(value: Decimal) -> Decimal:
+    """Round coins that we received down to 8 places."""
+    return value.quantize(PLACES, context=_DOWN)
+
+
+def round_cost(value: Decimal) -> Decimal:
+    """Round what the venue took from us, a cost or a commission, up to 8 places."""
+    return value.quantize(PLACES, context=_UP)
+
+
+def add(values: Iterable[Decimal]) -> Decimal:
+    """Return the exact sum."""
+    total = Decimal(0)
+    for value in values:
+        total = _EXACT.add(total, value)
+    return total
+
+
+def multiply(one: Decimal, other: Decimal) -> Decimal:
+    """Return the exact product."""
+    return _EXACT.multiply(one, other)
+
+
+def subtract(one: Decimal, other: Decimal) -> Decimal:
+    """Return the exact difference."""
+    return _EXACT.subtract(one, other)
+
+
+def share(amount: Decimal, *, of: Decimal, whole: Decimal) -> Decimal:
+    """Return the share of an amount that `of` has in `whole`, rounded down to 8 places."""
+    return round_quantity(_DOWN.divide(_EXACT.multiply(amount, of), whole))

@@ -1,0 +1,289 @@
+"""The gate: every figure of a venue's answer about an order passes here before it is booked or obeyed.
+
+The gate has two parts. `read_order` and `add_trades` judge an answer by itself: it is about our order, its numbers are
+numbers, and its trades add up to its totals. `weigh` judges the figures by our request, also those that staff state.
+The gate does no I/O and knows no venue. It raises one of
+
+    TellsNothing     the answer does not (yet) say what we have to know: look the order up again
+    CannotBeTrue     the answer contradicts itself, or us: staff decide
+      BeyondRequest  the answer agrees with itself, but the venue did more than we asked for
+
+From here on figures have at most 8 decimal places; `settlement.figures` rounds them, once.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from settlement.figures import COLUMN, PLACES, add, multiply, read_figure, round_cost, round_quantity, share, subtract
+from settlement.told import OrderTold, Ours, TradeTold, in_words
+
+MOST_COMMISSION: Final = Decimal("0.02")
+"""The largest plausible commission: of the quantity if taken in the coin, of the price bound if in the quote asset."""
+
+FINAL_STATUSES: Final = frozenset({"closed", "canceled", "expired", "rejected"})
+OPEN_STATUSES: Final = frozenset({"open", "canceling"})
+KNOWN_STATUSES: Final = FINAL_STATUSES | OPEN_STATUSES
+
+NO_ASSET: Final = "?"
+"""The name of the asset of a commission that was taken in no asset at all."""
+
+_LONGEST_ID: Final = 64
+
+
+class TellsNothing(Exception):
+    """The answer does not say what we have to know. It may do so later."""
+
+
+class CannotBeTrue(Exception):
+    """The answer contradicts itself or our request. Its message says how, in a sentence for staff."""
+
+
+class BeyondRequest(CannotBeTrue):
+    """The figures agree with each other, but the venue did more than we asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderSeen:
+    """An order that is ours. `executed` (coins) and `cost` (quote asset) are not rounded yet."""
+
+    venue_order_id: str
+    symbol: str
+    status: str
+    executed: Decimal
+    cost: Decimal
+
+    @property
+    def final(self) -> bool:
+        return self.status in FINAL_STATUSES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """The figures of a purchase, with at most 8 places. Cost is in the quote asset, without any commission.
+
+    `commission` was taken in the coin and `quote_commission` in the quote asset. `foreign_commission` names another
+    asset in which commission was taken.
+    """
+
+    quantity: Decimal
+    cost: Decimal
+    commission: Decimal = Decimal(0)
+    quote_commission: Decimal = Decimal(0)
+    foreign_commission: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What was asked for: coins, and the highest price of one. `venue_order_id` is empty while it is not known."""
+
+    quantity: Decimal
+    limit_price: Decimal
+    venue_order_id: str = ""
+
+
+def highest_cost(*, quantity: Decimal, limit_price: Decimal) -> Decimal:
+    """Return the most that so many coins cost at a price bound, in the quote asset: rounded up, as costs are."""
+    return round_cost(multiply(quantity, limit_price))
+
+
+def read_order(*, told: OrderTold, ours: Ours) -> OrderSeen:
+    """Read an order that must be ours. Raises TellsNothing, CannotBeTrue."""
+    venue_order_id = _read_name(told.venue_order_id)
+    if told.client_order_id is None or not venue_order_id:
+        raise TellsNothing("an answer that is not about our order")
+    _ensure_ours(told, ours)
+    if told.status is None or told.executed is None or told.cost is None:
+        raise TellsNothing("an answer without figures")
+    if not isinstance(told.status, str) or told.status not in KNOWN_STATUSES:
+        raise CannotBeTrue(f"status {in_words(told.status)}")
+    executed = _read_amount("executed", told.executed)
+    cost = _read_amount("cost", told.cost)
+    if executed > 0 and cost == 0:
+        raise CannotBeTrue(f"executed {executed:f} for nothing")
+    if executed == 0 and cost > 0:
+        raise CannotBeTrue(f"nothing executed for {cost:f}")
+    if executed == 0 and told.status == "closed":
+        raise CannotBeTrue("filled, and nothing executed")
+    return OrderSeen(
+        venue_order_id=venue_order_id, symbol=ours.symbol, status=told.status, executed=executed, cost=cost
+    )
+
+
+def add_trades(*, order: OrderSeen, trades: Iterable[TradeTold], ours: Ours, are_complete: bool) -> Figures:
+    """Check that the order's trades add up to its totals, and return the figures with the commission.
+
+    Trades of other orders are left out, and a doubled trade counts once. If the trades fall short of the order and need
+    not be complete, because the venue's lists lag, the answer tells nothing yet. Raises TellsNothing, CannotBeTrue.
+    """
+    seen = _distinct(_Trade.read(told) for told in trades if _is_of(told, order))
+    bought = add(trade.quantity for trade in seen)
+    if bought < order.executed and not are_complete:
+        raise TellsNothing("the trades do not add up to the order yet")
+    if bought != order.executed:
+        raise CannotBeTrue(f"executed {order.executed:f}, but its trades are {bought:f}")
+    paid = add(trade.cost for trade in seen)
+    # Venues round each trade's cost. Where price and quantity say more than 8 places, the order's sum may differ.
+    leeway = PLACES * sum(1 for trade in seen if trade.cost != round_cost(trade.cost))
+    if abs(subtract(paid, order.cost)) > leeway:
+        raise CannotBeTrue(f"cost {order.cost:f}, but its trades cost {paid:f}")
+    fees = _sum_commission(seen)
+    foreign = sorted(fees.keys() - {ours.coin, ours.quote_asset})
+    return Figures(
+        quantity=round_quantity(order.executed),
+        cost=round_cost(order.cost),
+        commission=round_cost(fees.get(ours.coin, Decimal(0))),
+        quote_commission=round_cost(fees.get(ours.quote_asset, Decimal(0))),
+        foreign_commission=foreign[0] if foreign else "",
+    )
+
+
+def weigh(*, figures: Figures, request: Request, status: str, venue_order_id: str) -> None:
+    """Check figures against the request. Raises BeyondRequest, and CannotBeTrue for anything else that is wrong."""
+    if request.venue_order_id not in {"", venue_order_id}:
+        raise CannotBeTrue(f"order {venue_order_id}, but it was {request.venue_order_id}")
+    if figures.foreign_commission:
+        asset = "no asset" if figures.foreign_commission == NO_ASSET else figures.foreign_commission
+        raise CannotBeTrue(f"commission in {asset}")
+    weigh_parts(figures=figures)
+    if status == "closed" and figures.quantity < request.quantity:
+        raise CannotBeTrue(f"filled, but executed {figures.quantity:f} of {request.quantity:f}")
+    if figures.quantity > request.quantity:
+        raise BeyondRequest(f"executed {figures.quantity:f}, asked for {request.quantity:f}")
+    most = highest_cost(quantity=figures.quantity, limit_price=request.limit_price)
+    if figures.cost > most:
+        raise BeyondRequest(f"cost {figures.cost:f} for {figures.quantity:f}, at most {most:f}")
+    if figures.commission > round_cost(multiply(figures.quantity, MOST_COMMISSION)):
+        raise BeyondRequest(f"commission of {figures.commission:f} coins for {figures.quantity:f}")
+    if figures.quote_commission > round_cost(multiply(most, MOST_COMMISSION)):
+        raise BeyondRequest(f"commission of {figures.quote_commission:f} in the quote asset for {figures.cost:f}")
+
+
+def weigh_parts(*, figures: Figures) -> None:
+    """Check what holds for the figures of any purchase, whoever says them. Raises CannotBeTrue."""
+    amounts = (figures.quantity, figures.cost, figures.commission, figures.quote_commission)
+    if not all(amount.is_finite() and 0 <= amount < COLUMN for amount in amounts):
+        raise CannotBeTrue("a figure that is no amount")
+    if figures.quantity > 0 and figures.cost == 0:
+        raise CannotBeTrue(f"executed {figures.quantity:f} for nothing")
+    if figures.quantity == 0 and any(amount > 0 for amount in amounts):
+        raise CannotBeTrue("nothing executed, at a cost")
+    if figures.commission > figures.quantity:
+        raise CannotBeTrue(f"commission of {figures.commission:f} coins for {figures.quantity:f}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a venue did, parted: what we asked for, and the rest. Together they are the whole."""
+
+    within: Figures
+    beyond: Figures
+
+
+def part(*, figures: Figures, request: Request) -> Parts:
+    """Part what a venue did beyond a request from what was asked for. Costs are shared by quantity.
+
+    The part within the request passes `weigh`; whatever else the venue took is beyond it.
+    """
+    quantity = min(figures.quantity, request.quantity)
+    most = highest_cost(quantity=quantity, limit_price=request.limit_price)
+    within = Figures(
+        quantity=quantity,
+        cost=min(share(figures.cost, of=quantity, whole=figures.quantity), most),
+        commission=min(
+            share(figures.commission, of=quantity, whole=figures.quantity),
+            round_quantity(multiply(quantity, MOST_COMMISSION)),
+        ),
+        quote_commission=min(
+            share(figures.quote_commission, of=quantity, whole=figures.quantity),
+            round_quantity(multiply(most, MOST_COMMISSION)),
+        ),
+    )
+    beyond = Figures(
+        quantity=subtract(figures.quantity, within.quantity),
+        cost=subtract(figures.cost, within.cost),
+        commission=subtract(figures.commission, within.commission),
+        quote_commission=subtract(figures.quote_commission, within.quote_commission),
+    )
+    return Parts(within=within, beyond=beyond)
+
+
+def _ensure_ours(told: OrderTold, ours: Ours) -> None:
+    if told.client_order_id != ours.client_order_id:
+        raise CannotBeTrue(f"the answer is about order {in_words(told.client_order_id)}")
+    if told.symbol not in (None, ours.symbol):
+        raise CannotBeTrue(f"the order is one of {in_words(told.symbol)}")
+    if told.side not in (None, "buy"):
+        raise CannotBeTrue(f"the order is to {in_words(told.side)}")
+
+
+def _read_amount(name: str, value: object) -> Decimal:
+    """Return an amount that is not negative. Raises CannotBeTrue."""
+    number = read_figure(value)
+    if number is None or number < 0:
+        raise CannotBeTrue(f"{name} {in_words(value)}")
+    return number
+
+
+def _read_name(value: object) -> str:
+    """Return an id as text, or nothing for what cannot be one."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return text if len(text) <= _LONGEST_ID and text.isascii() and text.isprintable() else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trade:
+    """A trade of our order. `cost` is in the quote asset, without commission; `fees` are by asset."""
+
+    trade_id: str
+    quantity: Decimal
+    cost: Decimal
+    fees: dict[str, Decimal] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, told: TradeTold) -> "_Trade":
+        """Read a trade. Raises TellsNothing, CannotBeTrue."""
+        if told.side not in (None, "buy"):
+            raise CannotBeTrue(f"a trade to {in_words(told.side)}")
+        quantity = _read_amount("a trade of", told.quantity)
+        if told.cost is None:
+            cost = multiply(quantity, _read_amount("a trade at", told.price))
+        else:
+            cost = _read_amount("a trade for", told.cost)
+        if told.commission is None:
+            raise TellsNothing("a trade without its commission")
+        commission = _read_amount("commission", told.commission)
+        asset = told.commission_asset if isinstance(told.commission_asset, str) else ""
+        name = asset if asset.isascii() and asset.isprintable() else ascii(asset)
+        return cls(
+            trade_id=_read_name(told.trade_id),
+            quantity=quantity,
+            cost=cost,
+            fees={name[:20] or NO_ASSET: commission} if commission else {},
+        )
+
+
+def _is_of(told: TradeTold, order: OrderSeen) -> bool:
+    """Say whether a trade is the order's: one that names neither an order nor a symbol came with the order."""
+    return told.symbol in (None, order.symbol) and _read_name(told.venue_order_id) in {"", order.venue_order_id}
+
+
+def _distinct(trades: Iterable[_Trade]) -> list[_Trade]:
+    """Leave out trades that were said twice. Raises CannotBeTrue if a trade was said in two ways."""
+    seen: dict[str, _Trade] = {}
+    nameless = []
+    for trade in trades:
+        if not trade.trade_id:
+            nameless.append(trade)
+        elif seen.setdefault(trade.trade_id, trade) != trade:
+            raise CannotBeTrue(f"trade {trade.trade_id} in two ways")
+    return [*seen.values(), *nameless]
+
+
+def _sum_commission(trades: list[_Trade]) -> dict[str, Decimal]:
+    fees: dict[str, Decimal] = {}
+    for trade in trades:
+        for asset, amount in trade.fees.items():
+            fees[asset] = add([fees.get(asset, Decimal(0)), amount])
+    return fees

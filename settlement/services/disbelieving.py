@@ -1,0 +1,88 @@
+"""What follows from an answer that cannot be true: a finding, and no more purchases of the coin until staff decide.
+
+A venue that says something false about one purchase may buy anything with the next. The pause and the finding last
+until staff have decided about the attempt, or lift the pause and close the finding themselves.
+"""
+
+import logging
+from datetime import datetime
+
+from settlement import gate
+from settlement.metrics import count_pause, count_untrue_answer
+from settlement.models import Attempt, Finding, FindingKind, Pause, PauseKind
+from settlement.services.findings import Contradiction, close_finding, raise_finding
+from settlement.services.pausing import lift_pause
+from settlement.venues.protocol import Executed
+from wallets.models import User
+from wallets.runtime import sql
+
+logger = logging.getLogger(__name__)
+
+
+def request_of(attempt: Attempt) -> gate.Request:
+    """Return what an attempt asked for. The attempt was sent."""
+    assert attempt.quantity is not None
+    assert attempt.limit_price is not None
+    return gate.Request(
+        quantity=attempt.quantity, limit_price=attempt.limit_price, venue_order_id=attempt.venue_order_id
+    )
+
+
+def weigh_answer(*, attempt: Attempt, execution: Executed) -> None:
+    """Pass an answer about an attempt through the gate. Raises CannotBeTrue, BeyondRequest."""
+    gate.weigh(
+        figures=execution.figures,
+        request=request_of(attempt),
+        status=execution.status,
+        venue_order_id=execution.venue_order_id,
+    )
+
+
+def weigh_adopted(*, execution: Executed) -> None:
+    """Pass an order that we do not know through the gate: the request is the one that the venue repeats.
+
+    Raises CannotBeTrue, also if the venue repeats no request.
+    """
+    if execution.asked is None or execution.limit_price is None:
+        raise gate.CannotBeTrue("an order that does not say what was asked for")
+    gate.weigh(
+        figures=execution.figures,
+        request=gate.Request(quantity=execution.asked, limit_price=execution.limit_price),
+        status=execution.status,
+        venue_order_id=execution.venue_order_id,
+    )
+
+
+def disbelieve(*, attempt: Attempt, reason: str, now: datetime) -> None:
+    """Raise a finding about an answer that cannot be true, count it, and stop buying of the coin until staff decide.
+
+    The caller holds the lock on the coin's inventory.
+    """
+    count_untrue_answer()
+    asked = f"{attempt.quantity or 0:f} at {attempt.limit_price or 0:f} at most"
+    contradiction = Contradiction(
+        kind=FindingKind.UNTRUE,
+        subject=f"attempt {attempt.client_order_id}",
+        attempt=attempt,
+        ours=asked,
+        theirs=reason,
+    )
+    raise_finding(contradiction=contradiction, now=now)
+    logger.error("the venue's answer about %s cannot be true: %s", attempt, reason)
+    why = f"untrue answer about {attempt}: {reason}"[:200]
+    sql.execute("settlement.pause_until_staff", coin_id=attempt.coin_id, now=now, reason=why)
+    count_pause(coin=attempt.coin.name)
+
+
+def trust_again(*, attempt: Attempt, decided_by: User, note: str, now: datetime) -> None:
+    """Close the attempt's finding, because staff have decided about the attempt, and buy its coin again.
+
+    The coin stays paused while another attempt of it has such a finding. A pause that staff set stays.
+    """
+    open_ = Finding.objects.filter(kind=FindingKind.UNTRUE, closed_at=None)
+    for finding in open_.filter(attempt=attempt):
+        close_finding(finding=finding, closed_by=decided_by, note=note[:500], now=now)
+    if open_.filter(coin_id=attempt.coin_id).exists():
+        return
+    for pause in Pause.objects.filter(coin_id=attempt.coin_id, kind=PauseKind.UNTRUE):
+        lift_pause(pause=pause)

@@ -1,0 +1,87 @@
+"""The end of an attempt, for services that decide why it ends: each function works inside its caller's transaction."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+
+from settlement.clock import database_now
+from settlement.models import Attempt, AttemptState
+from settlement.services.batches import lock_batch, park_batch
+from settlement.services.disbelieving import disbelieve
+from settlement.told import keep
+from settlement.venues.protocol import Executed, Untrue
+from wallets.services.ledger.house_moves import book_fill
+from wallets.services.ledger.locking import lock_inventory
+
+
+def enter(attempt: Attempt) -> datetime:
+    """Lock the coin's inventory and return the database's time."""
+    lock_inventory(asset=attempt.coin.name)
+    return database_now()
+
+
+def end_attempt(
+    attempt: Attempt, from_state: AttemptState, *, state: AttemptState, now: datetime, **fields: Any
+) -> bool:
+    """End the attempt if its state is still `from_state`. Return False if another run ended the attempt first."""
+    unchanged = Attempt.objects.filter(pk=attempt.pk, state=from_state)
+    if venue_order_id := fields.get("venue_order_id"):
+        unchanged = unchanged.exclude(is_booked_for_another(venue_order_id))
+    return bool(unchanged.update(state=state, ended_at=now, **fields))
+
+
+def is_booked_for_another(venue_order_id: str) -> Exists:
+    """Say whether another attempt for the coin is the owner of a venue's order: ids of orders do not repeat."""
+    same = Attempt.objects.filter(coin_id=OuterRef("coin_id"), venue_order_id=venue_order_id)
+    return Exists(same.filter(state=AttemptState.FILLED).exclude(pk=OuterRef("pk")))
+
+
+def find_owner(attempt: Attempt, execution: Executed) -> Attempt | None:
+    unbooked = Attempt.objects.filter(pk=attempt.pk).exclude(state=AttemptState.FILLED)
+    if not unbooked.filter(is_booked_for_another(execution.venue_order_id)).exists():
+        return None
+    same = Attempt.objects.filter(coin_id=attempt.coin_id, venue_order_id=execution.venue_order_id)
+    return same.filter(state=AttemptState.FILLED).first()
+
+
+def park_attempt(attempt: Attempt, from_state: AttemptState, *, reason: str, now: datetime) -> bool:
+    ended = end_attempt(attempt, from_state, state=AttemptState.PARKED, now=now, reason=reason[:200])
+    if ended:
+        park_batch(batch=lock_batch(batch_id=attempt.batch_id), reason=reason)
+    return ended
+
+
+def park_as_untrue(attempt: Attempt, from_state: AttemptState, answer: Untrue, *, now: datetime) -> bool:
+    """Park the attempt and its batch with what the venue said. An attempt that is parked stays as it is."""
+    fields = {"reason": answer.reason[:200], "answer": keep(answer.answer)}
+    if from_state == AttemptState.PARKED or not end_attempt(
+        attempt, from_state, state=AttemptState.PARKED, now=now, **fields
+    ):
+        return False
+    disbelieve(attempt=attempt, reason=answer.reason, now=now)
+    park_batch(batch=lock_batch(batch_id=attempt.batch_id), reason=f"untrue answer: {answer.reason}")
+    return True
+
+
+def receive_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> Decimal:
+    """Book an attempt's coins and cost, and return the number of coins received."""
+    received = execution.quantity - execution.commission
+    reference = reference_of(attempt)
+    book_fill(asset=attempt.coin.name, cost=execution.cost, quantity=received, reference=reference, now=now)
+    return received
+
+
+def reference_of(attempt: Attempt) -> str:
+    return f"attempt:{attempt.client_order_id}"
+
+
+def figures_of(execution: Executed) -> dict[str, Any]:
+    return {
+        "executed": execution.quantity,
+        "cost": execution.cost,
+        "commission": execution.commission,
+        "venue_order_id": execution.venue_order_id,
+        "answer": keep(execution.answer),
+    }

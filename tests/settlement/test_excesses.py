@@ -1,0 +1,213 @@
+"""What a venue really did beyond a request is booked on a row of its own, after trades and balance confirm it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from settlement.exceptions import InterventionRefused
+from settlement.gate import CannotBeTrue
+from settlement.models import AttemptState, BatchState, Excess, Finding, InterventionAction, Pause
+from settlement.services.disbelieving import weigh_adopted
+from settlement.services.intervening.cases import carry_out
+from settlement.services.intervening.requests import Figures, request_intervention
+from settlement.services.intervening.weighing import ensure_beyond, ensure_plausible, why_not
+from settlement.services.outcomes import presume_not_placed
+from settlement.services.reconciling.comparing import reconcile
+from settlement.venues.protocol import Executed
+from tests.owner import by_owner
+from tests.settlement.conftest import attempts, states
+from wallets.models import Transaction, Wallet
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]
+
+TENFOLD = {"on": "place", "action": "partial", "fraction": "10"}
+
+
+@pytest.fixture
+def overfilled(place, settle, simulator):
+    """A purchase of which the venue really executed ten times the quantity."""
+    simulator.fail(TENFOLD)
+    place("60.00")
+    batch = settle()
+    simulator.fail()
+    assert (attempts()[0].state, attempts()[0].reason) == ("parked", "executed 150.20000000, asked for 15.02000000")
+    return batch
+
+
+@pytest.fixture
+def book_excess(venue, admin_user):
+    def run(batch):
+        wanted = request_intervention(
+            batch=batch,
+            action=InterventionAction.BOOK_EXCESS,
+            reason="the venue confirms it",
+            requested_by=admin_user,
+            now=timezone.now(),
+        )
+        carry_out(intervention_id=wanted.pk, venue=venue)
+        wanted.refresh_from_db()
+        return wanted.outcome, wanted.detail
+
+    return run
+
+
+def inventory():
+    return Wallet.objects.get(role="inventory", asset="ABAN").balance
+
+
+class TestAnExcess:
+    def test_is_booked_on_a_row_of_its_own(self, overfilled, book_excess, shopper, venue, now):
+        outcome, detail = book_excess(overfilled)
+        assert outcome == "done", detail
+        assert "what was beyond its request is surplus of the house" in detail
+        [attempt], [excess] = attempts(), Excess.objects.all()
+        assert (attempt.state, attempt.executed, attempt.cost) == ("filled", Decimal("15.02"), Decimal("60.08"))
+        assert (excess.quantity, excess.cost, excess.commission) == (
+            Decimal("135.18"),
+            Decimal("540.72"),
+            Decimal("0.13518"),
+        )
+        assert excess.intervention.requested_by.username == "admin"
+        assert (states(), shopper.holding("ABAN")) == (["completed"], 15)
+        assert inventory() == Decimal("150.2") - Decimal("0.1502") - 15
+        assert Transaction.objects.filter(reference=f"excess:{attempt}:fill").exists()
+        overfilled.refresh_from_db()
+        assert (overfilled.state, Pause.objects.count()) == (BatchState.SETTLED, 0)
+        result = reconcile(venue=venue, since=now - timedelta(days=1), now=timezone.now())
+        assert (result.findings, result.unasked) == ([], [])
+
+    def test_is_booked_once(self, overfilled, book_excess):
+        assert book_excess(overfilled)[0] == "done"
+        with pytest.raises(InterventionRefused):
+            book_excess(overfilled)
+        assert Excess.objects.count() == 1
+
+    def test_of_an_attempt_that_was_given_up_is_booked(self, place, settle, simulator, book_excess):
+        simulator.fail({"on": "place", "action": "accept_then_drop", "times": 1})
+        place("60.00")
+        batch = settle()
+        [attempt] = attempts()
+        presume_not_placed(attempt=attempt, reason="given up")
+        beyond = Executed(
+            venue_order_id="1",
+            status="closed",
+            final=True,
+            quantity=Decimal("15.02"),
+            cost=Decimal("60.08"),
+            commission=Decimal("0.01502"),
+        )
+        assert why_not(attempt, beyond) == ""
+        assert book_excess(batch)[0] == "refused", "the venue did what was asked for"
+        attempt.refresh_from_db()
+        assert attempt.state == AttemptState.FILLED, "as a late fill"
+        assert not Excess.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("rule", "words"),
+        [
+            ({"on": "query", "action": "down"}, "trades do not confirm it"),
+            ({"on": "trades", "action": "lie", "changes": {"0.qty": "99"}}, "trades do not confirm it"),
+            ({"on": "query", "action": "lie", "changes": {"status": "NEW"}}, "trades do not confirm it"),
+            ({"on": "trades", "action": "lie", "changes": {"0.commissionAsset": "BNB"}}, "commission in BNB"),
+        ],
+    )
+    def test_that_the_trades_do_not_confirm_is_refused(self, overfilled, book_excess, simulator, rule, words):
+        simulator.fail(rule)
+        outcome, detail = book_excess(overfilled)
+        assert (outcome, states(), inventory()) == ("refused", ["settling"], 0)
+        assert words in detail
+        assert not Excess.objects.exists()
+
+    def test_that_the_balance_does_not_confirm_is_refused(self, overfilled, book_excess, simulator):
+        simulator.set_account(balances={"ABAN": "150.04979999"})
+        outcome, detail = book_excess(overfilled)
+        assert (outcome, states()) == ("refused", ["settling"])
+        assert "The account holds 150.04979999 ABAN, less than 150.04980000" in detail
+        simulator.set_account(balances={"ABAN": "150.0498"})
+        assert book_excess(overfilled)[0] == "done"
+
+    def test_that_no_balance_confirms_is_refused(self, overfilled):
+        [attempt] = attempts()
+        beyond = Executed(
+            venue_order_id="1",
+            status="expired",
+            final=True,
+            quantity=Decimal(150),
+            cost=Decimal(600),
+            commission=Decimal(0),
+        )
+        with pytest.raises(InterventionRefused, match="did not say what the account holds"):
+            ensure_beyond(attempt=attempt, execution=beyond, held=None)
+
+    def test_beyond_the_price_bound_is_not_proven_by_coins(self, overfilled):
+        [attempt] = attempts()
+
+        def told(cost):
+            return Executed(
+                venue_order_id="1",
+                status="expired",
+                final=True,
+                quantity=Decimal(150),
+                cost=cost,
+                commission=Decimal(0),
+            )
+
+        ensure_beyond(attempt=attempt, execution=told(Decimal(630)), held=Decimal(150))
+        with pytest.raises(InterventionRefused, match="prove no cost beyond the price bound"):
+            ensure_beyond(attempt=attempt, execution=told(Decimal("630.00000001")), held=Decimal(150))
+
+    def test_cannot_be_changed_or_deleted(self, overfilled, book_excess):
+        book_excess(overfilled)
+        for change in (lambda: Excess.objects.update(cost=1), lambda: Excess.objects.all()._raw_delete("default")):
+            with by_owner(), pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+                change()
+
+
+class TestStatedFigures:
+    @pytest.mark.parametrize(
+        ("changes", "is_refused"),
+        [
+            ({}, False),
+            ({"cost": "63.14"}, False),
+            ({"quantity": "15.03"}, True),
+            ({"commission": "15.02"}, True),
+            ({"cost": "63.15"}, True),
+        ],
+    )
+    def test_stay_within_the_request(self, overfilled, changes, is_refused):
+        stated = {"quantity": "15.02", "cost": "60.08", "commission": "0.01502"} | changes
+        figures = Figures(**{name: Decimal(value) for name, value in stated.items()})
+        try:
+            ensure_plausible(attempts()[0], figures)
+        except InterventionRefused:
+            assert is_refused
+        else:
+            assert not is_refused
+
+
+class TestAnAdoptedOrder:
+    TOLD = Executed(
+        venue_order_id="1",
+        status="expired",
+        final=True,
+        quantity=Decimal(15),
+        cost=Decimal(60),
+        commission=Decimal(0),
+        asked=Decimal(15),
+        limit_price=Decimal("4.2"),
+    )
+
+    def test_passes_by_the_request_that_it_repeats(self):
+        weigh_adopted(execution=self.TOLD)
+
+    @pytest.mark.parametrize(
+        "changes", [{"asked": None}, {"limit_price": None}, {"quantity": Decimal(16)}, {"cost": Decimal(64)}]
+    )
+    def test_is_not_believed_without_it_or_beyond_it(self, changes):
+        with pytest.raises(CannotBeTrue):
+            weigh_adopted(execution=replace(self.TOLD, **changes))
+        assert not Finding.objects.filter(kind="late_fill").exists()
