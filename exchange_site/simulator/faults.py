@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-OCCASIONS: Final = frozenset({"place", "query", "ticker"})
+OCCASIONS: Final = frozenset({"place", "query", "list", "trades", "ticker"})
 ACTIONS: Final = frozenset(
     {
         "reject",

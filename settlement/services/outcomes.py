@@ -18,6 +18,7 @@ from settlement.clock import database_now
 from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, FindingKind
 from settlement.services.batches import go_on, lock_batch, park_batch, refund_batch
 from settlement.services.findings import Contradiction, raise_finding
+from settlement.services.late_coins import deliver_late_coins, end_doubt
 from settlement.services.pausing import lift_automatic_pauses, pause_for_trouble
 from settlement.venues.protocol import Executed, NotPlaced, Trouble
 from settlement.waits import bounded
@@ -113,7 +114,9 @@ def presume_not_placed(*, attempt: Attempt, reason: str, from_state: AttemptStat
 
 @transaction.atomic
 def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
-    """Book the fill of an attempt that we had given up. Its coins become surplus, and a finding tells staff.
+    """Book the fill of an attempt that we had given up. A finding tells staff.
+
+    Its coins complete whole orders of the coin's open and parked batches; the rest becomes surplus.
 
     A commission in a third asset is not booked; the finding names that asset. Return False if another run has booked
     the fill already.
@@ -124,6 +127,8 @@ def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
     if not changed.update(state=AttemptState.FILLED, recheck_at=None, **_figures_of(execution)):
         return False
     _book_fill(attempt, execution, now=now)
+    deliver_late_coins(coin=attempt.coin, reference=_reference_of(attempt), now=now)
+    end_doubt(batch=attempt.batch, now=now)
     contradiction = Contradiction(
         kind=FindingKind.LATE_FILL,
         subject=f"attempt {attempt.client_order_id}",

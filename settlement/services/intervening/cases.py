@@ -102,7 +102,7 @@ class _Case:
 
     def book_late_fills(self) -> list[str]:
         """Book the fills of attempts that were presumed not placed, also when the intervention is refused."""
-        return [
+        booked = [
             f"{attempt} was bought after all"
             for attempt in self.in_doubt.values()
             if attempt.state == AttemptState.NOT_PLACED
@@ -110,6 +110,8 @@ class _Case:
             and isinstance(answer, Executed)
             and book_late_fill(attempt=attempt, execution=answer)
         ]
+        self.batch = lock_batch(batch_id=self.batch.pk)  # the coins may have completed its orders
+        return booked
 
     def _look_up(self) -> str:
         done = self.book_late_fills()

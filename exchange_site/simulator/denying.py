@@ -1,0 +1,18 @@
+"""Leave orders or trades out of a list, as a venue does whose reads lag or lie."""
+
+from typing import TypeVar
+
+from aiohttp import web
+
+from exchange_site.simulator.venue import VENUE
+
+T = TypeVar("T")
+
+
+def listed(request: web.Request, rows: list[T], *, occasion: str, symbol: str) -> list[T]:
+    """Return the rows of a list, or none if a `not_found` rule is in force for `occasion` (list, trades)."""
+    faults = request.app[VENUE].faults
+    if not any(rule.on == occasion for rule in faults.rules):
+        return rows  # a rule without an occasion has been applied already
+    fault = faults.take(occasion=occasion, symbol=symbol)
+    return [] if fault and fault.action == "not_found" else rows
