@@ -170,7 +170,7 @@ class _Case:
         for attempt in self.in_doubt.values():
             answer = self._answer(attempt)
             if _has_bought(answer):
-                raise InterventionRefused(f"{attempt} was bought after all. Its coins are surplus now: buy again.")
+                raise InterventionRefused(f"{attempt} was bought after all. Its coins go to orders that wait.")
             if not isinstance(answer, Executed | OrderNotFound):
                 raise InterventionRefused(f"{attempt} was given up, and {_in_words(answer)}.")
         if not withdraw_attempt(batch=self.batch, reason="refunded by staff", now=database_now()):
