@@ -38,7 +38,7 @@ TABLES: Final[dict[str, str]] = {
         "next_step_at, not_found, quantity, reason, recheck_at, signed_at, state, valid_until, venue_order_id)"
     ),
     "settlement_batch": (
-        "SELECT, INSERT, UPDATE (charged, closed_at, needed, orders_count, reason, reserved, state), DELETE"
+        "SELECT, INSERT, UPDATE (charged, closed_at, losses, needed, orders_count, reason, reserved, state), DELETE"
     ),
     "settlement_excess": "SELECT, INSERT",
     "settlement_failingitem": "SELECT, INSERT, UPDATE (error, last_at, retry_at, times), DELETE",

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from exchange_site.simulator.lying import LIE, check_lie
 
-OCCASIONS: Final = frozenset({"place", "query", "trades", "ticker"})
+OCCASIONS: Final = frozenset({"place", "query", "list", "trades", "ticker"})
 ACTIONS: Final = frozenset(
     {
         "reject",

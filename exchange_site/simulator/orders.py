@@ -7,6 +7,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from exchange_site.simulator.book.orders import NewOrder, now_milliseconds
+from exchange_site.simulator.denying import listed
 from exchange_site.simulator.errors import NO_SUCH_ORDER, VenueError
 from exchange_site.simulator.signing import check_deadline, needed, needed_number, read_signed
 from exchange_site.simulator.suffering import said, suffer, suffer_after, suffer_before
@@ -73,10 +74,12 @@ async def _all_orders(request: web.Request) -> web.Response:
     if since and until - since > _LONGEST_SPAN:
         raise VenueError(-1127, "More than 24 hours between startTime and endTime.")
     first = int(arrived.get("orderId", "0"))
-    rows = request.app[VENUE].book.orders.list_all(symbol=needed(arrived, "symbol"))
+    symbol = needed(arrived, "symbol")
+    rows = request.app[VENUE].book.orders.list_all(symbol=symbol)
     wanted = [row for row in rows if row["time"] >= since and row["id"] >= first and not 0 < until < row["time"]]
     limit = min(int(arrived.get("limit", "500")), _LONGEST_LIST)
-    return web.json_response([_order_answer(row) for row in (wanted[:limit] if since or first else wanted[-limit:])])
+    answers = [_order_answer(row) for row in (wanted[:limit] if since or first else wanted[-limit:])]
+    return listed(request, answers, occasion="list", symbol=symbol)
 
 
 async def _my_trades(request: web.Request) -> web.Response:
@@ -85,8 +88,7 @@ async def _my_trades(request: web.Request) -> web.Response:
     await suffer(request, "query", symbol)
     order_id = int(arrived["orderId"]) if "orderId" in arrived else None
     rows = request.app[VENUE].book.orders.trades(order_id=order_id, symbol=symbol)
-    fault = request.app[VENUE].faults.take(occasion="trades", symbol=symbol)
-    return said([_trade_answer(row) for row in rows], fault)
+    return listed(request, [_trade_answer(row) for row in rows], occasion="trades", symbol=symbol)
 
 
 async def _account(request: web.Request) -> web.Response:

@@ -11,7 +11,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from settlement.clock import database_now
 from settlement.jobs import settle_batch_later
@@ -105,6 +105,29 @@ def park_batch(*, batch: Batch, reason: str) -> None:
     batch.state, batch.reason = BatchState.PARKED, reason[:200]
     _save(batch)
     _wake_next_claim(coin_id=batch.coin_id)
+
+
+def complete_from_stock(*, batch: Batch, reference: str, now: datetime) -> int:
+    """Complete as many of the batch's orders as its reserve and the house's surplus cover, and return their number.
+
+    If no order remains, withdraw the attempt that was not sent, and close the batch. While a purchase of the batch is
+    in doubt, the batch stays: the end of that purchase closes it.
+    """
+    available = batch.reserved + max(_free_stock(batch), Decimal(0))
+    asset = batch.coin.name
+    settled = complete_orders(batch_id=batch.pk, asset=asset, available=available, reference=reference, now=now)
+    if not settled.count:
+        return 0
+    batch.reserved = max(batch.reserved - settled.amount, Decimal(0))
+    in_doubt = batch.attempts.filter(Q(state=AttemptState.SENT) | Q(state=AttemptState.PARKED, signed_at__isnull=False))
+    if sum_open_orders(batch_id=batch.pk).count or in_doubt.exists():
+        _save(batch)
+    else:
+        batch.attempts.filter(state=AttemptState.NEW).update(
+            state=AttemptState.NOT_PLACED, ended_at=now, excused=True, reason="the batch is delivered from inventory"
+        )
+        _close(batch, state=BatchState.SETTLED, reason="from_inventory", now=now)
+    return settled.count
 
 
 def _free_stock(batch: Batch) -> Decimal:

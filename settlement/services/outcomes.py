@@ -30,6 +30,7 @@ from settlement.services.ending import (
     reference_of,
 )
 from settlement.services.findings import Contradiction, raise_finding
+from settlement.services.late_coins import deliver_late_coins, end_doubt
 from settlement.services.pausing import lift_automatic_pauses, pause_for_trouble
 from settlement.told import keep
 from settlement.venues.protocol import Executed, NotPlaced, Trouble, Untrue
@@ -96,6 +97,7 @@ def book_beyond(*, attempt: Attempt, execution: Executed, intervention: Interven
         )
         received, reference = beyond.quantity - beyond.commission, f"excess:{attempt.client_order_id}"
         book_fill(asset=attempt.coin.name, cost=cost, quantity=received, reference=reference, now=now)
+        deliver_late_coins(coin=attempt.coin, reference=reference, now=now)
     return booked
 
 
@@ -177,7 +179,9 @@ def presume_not_placed(*, attempt: Attempt, reason: str, from_state: AttemptStat
 
 @transaction.atomic
 def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
-    """Book the fill of an attempt that we had given up. Its coins become surplus, and a finding tells staff.
+    """Book the fill of an attempt that we had given up. A finding tells staff.
+
+    Its coins complete whole orders of the coin's open and parked batches; the rest becomes surplus.
 
     A commission in a third asset is not booked; the finding names that asset. If the gate does not let the rest of the
     answer pass, raise that finding instead, and book nothing. Return False then, and if another run has booked the fill
@@ -215,6 +219,8 @@ def _book_late_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> 
     if not changed.update(state=AttemptState.FILLED, recheck_at=None, **figures_of(execution)):
         return False
     receive_fill(attempt, execution, now=now)
+    deliver_late_coins(coin=attempt.coin, reference=reference_of(attempt), now=now)
+    end_doubt(batch=attempt.batch, now=now)
     contradiction = Contradiction(
         kind=FindingKind.LATE_FILL,
         subject=f"attempt {attempt.client_order_id}",

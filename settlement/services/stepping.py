@@ -15,7 +15,14 @@ from settlement.exceptions import AskBeyondPriceBound
 from settlement.jobs import settle_batch_later
 from settlement.metrics import count_failed_item
 from settlement.models import IN_FLIGHT, Attempt, AttemptState
-from settlement.services.asking import is_past_its_window, look_up, look_up_later
+from settlement.services.asking import (
+    is_past_its_window,
+    look_up,
+    look_up_in_both,
+    look_up_in_lists,
+    look_up_later,
+)
+from settlement.services.denials import end_lost, find_before_repeat
 from settlement.services.outcomes import (
     book_execution,
     book_late_fill,
@@ -24,7 +31,6 @@ from settlement.services.outcomes import (
     end_refused,
     park,
     park_untrue,
-    presume_not_placed,
 )
 from settlement.services.pausing import ask_to_buy, pause_after_no_answer, pause_for_trouble
 from settlement.services.sending import send
@@ -69,7 +75,7 @@ def recheck_attempt(*, attempt_id: int, venue: Venue) -> None:
     attempt = Attempt.objects.select_related("batch", "coin").filter(pk=attempt_id, recheck_at__isnull=False).first()
     if attempt is None:
         return
-    answer = look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id, venue=venue)
+    answer = look_up_in_both(attempt=attempt, venue=venue)
     if isinstance(answer, Executed) and answer.final and answer.quantity:
         if book_late_fill(attempt=attempt, execution=answer):
             return
@@ -84,6 +90,9 @@ def recheck_attempt(*, attempt_id: int, venue: Venue) -> None:
 
 
 def _send(attempt: Attempt, venue: Venue) -> None:
+    if until := find_before_repeat(attempt=attempt, venue=venue):
+        _put_off(attempt, until=until)
+        return
     permit = ask_to_buy(coin_id=attempt.coin_id, now=database_now())
     if permit.wait_until:
         _put_off(attempt, until=permit.wait_until)
@@ -180,7 +189,7 @@ def _react(attempt: Attempt, answer: VenueAnswer) -> None:
 
 
 def _count_not_found(attempt: Attempt, venue: Venue) -> None:
-    """Presume the attempt not placed after several "not found" answers, counted only after its window has passed.
+    """Give the attempt up after several "not found" answers, counted only after its window, if the lists agree.
 
     The venue's reads lag, and the venue may accept a request that is under way until the window has passed.
     """
@@ -191,7 +200,11 @@ def _count_not_found(attempt: Attempt, venue: Venue) -> None:
     if not counted.update(not_found=attempt.not_found + 1):
         return  # another run looked the attempt up at the same time: count one lookup, not two
     attempt.not_found += 1
-    if attempt.not_found >= settings.SETTLEMENT.not_found_times:
-        presume_not_placed(attempt=attempt, reason="not found after its window")
-    else:
+    if attempt.not_found < settings.SETTLEMENT.not_found_times:
         look_up_later(attempt=attempt, reason="not found")
+        return
+    answer = look_up_in_lists(attempt=attempt, venue=venue)
+    if isinstance(answer, OrderNotFound):
+        end_lost(attempt=attempt)
+    else:
+        _react(attempt, answer)

@@ -71,6 +71,13 @@ class MeasuredVenue:
     def look_up(self, *, coin: str, client_order_id: str) -> VenueAnswer:
         return _measured("look_up", Kind.ORDER, lambda: self._venue.look_up(coin=coin, client_order_id=client_order_id))
 
+    def find_in_lists(self, *, coin: str, client_order_id: str, since: datetime) -> VenueAnswer:
+        return _measured(
+            "find_in_lists",
+            Kind.HISTORY,
+            lambda: self._venue.find_in_lists(coin=coin, client_order_id=client_order_id, since=since),
+        )
+
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
         return _measured("list", Kind.HISTORY, lambda: self._venue.list_purchases(coin=coin, since=since))
 

@@ -5,7 +5,7 @@ A `VenueAnswer` is one of
     Executed        the venue knows the order and tells the quantity bought; `final` if that can no longer change
     Refused         this purchase can never succeed
     NotPlaced       the purchase was not accepted, for a reason that passes or that we can correct
-    OrderNotFound   the venue does not know the order (only ever the answer to a lookup)
+    OrderNotFound   the venue does not know the order (only ever the answer to a lookup, by id or in its lists)
     Untrue          the venue's answer about the order cannot be true: staff decide, see `settlement.gate`
     Unknown         anything else: the purchase may have been executed
 
@@ -198,6 +198,14 @@ class Venue(Protocol):
 
     def look_up(self, *, coin: str, client_order_id: str) -> VenueAnswer:
         """Look up an order by its client order id."""
+        ...
+
+    def find_in_lists(self, *, coin: str, client_order_id: str, since: datetime) -> VenueAnswer:
+        """Look up an order in the venue's lists of orders and trades since `since`, by the venue's clock.
+
+        This is the second source: an answer to a lookup by id may be wrong. OrderNotFound means that the lists are
+        complete, agree with each other, and do not have the order. Lists that cannot be had or believed are Unknown.
+        """
         ...
 
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:

@@ -54,9 +54,14 @@ def _rules_of(name, times):
     if name == DENIED:
         return [unanswered, {"on": "query", "action": "not_found", "times": 1}]
     if name == DENIED_FOR_LONG:
-        return [unanswered, {"on": "query", "action": "not_found"}]  # for all queries, until the orders have ended
+        # For all queries and lists, until the orders have ended. After a second loss, the batch would wait for staff.
+        return [
+            {**unanswered, "times": 1},
+            *({"on": each, "action": "not_found"} for each in ("query", "list", "trades")),
+        ]
     if name == REFUND_AGAINST_LATE_FILL:
-        return [unanswered, {"on": "place", "action": "reject"}, *_rules_of(DENIED_FOR_LONG, times)[1:]]
+        [once, *denials] = _rules_of(DENIED_FOR_LONG, times)
+        return [once, {"on": "place", "action": "reject"}, *denials]
     rule = ON_PLACING[name]
     placing = [{"on": "place", "times": times, **rule}]
     return placing if times == 1 else [*placing, {"on": "query", "times": times, **rule}]

@@ -126,7 +126,9 @@ def test_a_fill_that_only_a_frozen_worker_knows_becomes_a_late_fill(world, suffe
     @contextmanager
     def fault(world, trade):
         trade.late_fills = True
-        world.venue.fail({"symbol": trade.symbol, "on": "query", "action": "not_found"})
+        world.venue.fail(
+            *({"symbol": trade.symbol, "on": each, "action": "not_found"} for each in ("query", "list", "trades"))
+        )
         with frozen_at("attempt.answered", until=everything_is_completed)(world, trade):
             yield
         world.venue.fail()

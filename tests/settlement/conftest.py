@@ -2,8 +2,11 @@ from decimal import Decimal
 
 import pytest
 from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
 
-from settlement.models import Attempt, Batch, Pause
+from settlement.models import Attempt, Batch, BatchState, Pause
+from settlement.services.batches import begin_next_attempt, lock_batch
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.stepping import take_next_step
 from settlement.venues.ccxt.adapter import CcxtVenue
@@ -12,6 +15,7 @@ from settlement.venues.registry import find_profile
 from settlement.verification import verify_everything
 from trading.models import Order
 from trading.services.placing import OrderRequest, place_order
+from wallets.services.ledger.locking import lock_inventory
 
 
 @pytest.fixture
@@ -86,3 +90,12 @@ def batches():
 def end_pauses():
     """End the automatic pauses, as if their time had passed."""
     Pause.objects.filter(set_by=None).update(until="2000-01-01T00:00Z")
+
+
+def resume_parked_batches():
+    """Buy again for batches that lost two purchases, as staff do who find neither in the venue's history."""
+    for parked in Batch.objects.filter(state=BatchState.PARKED).select_related("coin"):
+        assert parked.losses >= 2
+        with transaction.atomic():
+            lock_inventory(asset=parked.coin.name)
+            begin_next_attempt(batch=lock_batch(batch_id=parked.pk), now=timezone.now())

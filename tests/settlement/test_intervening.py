@@ -90,11 +90,14 @@ class TestLookUp:
         assert decide(lost, Action.LOOK_UP)[0] == "done"
         assert (attempts()[0].state, states()) == (AttemptState.SENT, ["settling"])
 
-    def test_books_a_late_fill_to_the_house(self, decide, unknown, simulator):
+    def test_delivers_a_late_fill(self, decide, unknown, simulator):
         presume_not_placed(attempt=attempts()[0], reason="given up")
         assert "bought after all" in decide(unknown, Action.LOOK_UP)[1]
         assert Finding.objects.get().kind == "late_fill"
-        assert Wallet.objects.get(role="inventory", asset="ABAN").balance == Decimal("15.00498")
+        assert (states(), Wallet.objects.get(role="inventory", asset="ABAN").balance) == (
+            ["completed"],
+            Decimal("0.00498"),
+        )
 
 
 class TestMarkFilled:
@@ -220,8 +223,8 @@ class TestRefund:
     def test_is_refused_after_a_late_fill(self, decide, unknown, now):
         presume_not_placed(attempt=attempts()[0], reason="given up")
         outcome, detail = decide(unknown, Action.REFUND)
-        assert (outcome, states()) == ("refused", ["settling"])
-        assert "Its coins are surplus now" in detail
+        assert (outcome, states()) == ("refused", ["completed"])
+        assert "Its coins go to orders that wait" in detail
         assert Finding.objects.get().kind == "late_fill"
 
     def test_is_refused_while_an_attempt_that_was_given_up_cannot_be_looked_up(self, decide, unknown, simulator):

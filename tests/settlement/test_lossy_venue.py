@@ -22,7 +22,7 @@ from settlement.services.claiming import claim_waiting_orders
 from settlement.services.stepping import recheck_attempt, take_next_step
 from settlement.verification import verify_everything
 from tests.configure import configure
-from tests.settlement.conftest import end_pauses, new_venue
+from tests.settlement.conftest import end_pauses, new_venue, resume_parked_batches
 from trading.exceptions import OrderNotCancellable
 from trading.models import Order
 from trading.services.cancelling import cancel_order
@@ -128,6 +128,7 @@ def _rules(chance, occasion, odds, count):
 def _step(chance, venue, coin, due_at=None):
     """Take the step that a worker would take next; sometimes take it twice at once."""
     end_pauses()
+    resume_parked_batches()
     claim_waiting_orders(coin_id=coin.pk, now=due_at or timezone.now())
     attempt = Attempt.objects.filter(state__in=IN_FLIGHT).first()
     if attempt is None:

@@ -334,7 +334,8 @@ class TestLateFill:
         configure(settings, "VENUE", recv_window=timedelta(seconds=0.5))
         configure(settings, "SETTLEMENT", not_found_times=2)
         simulator.fail(
-            {"on": "place", "action": "accept_then_drop", "times": 1}, {"on": "query", "action": "not_found"}
+            {"on": "place", "action": "accept_then_drop", "times": 1},
+            *({"on": each, "action": "not_found"} for each in ("query", "list", "trades")),
         )
         place("60.00")
         batch = settle()
@@ -628,8 +629,9 @@ class TestWhileSettlementGoesOn:
         simulator.fail(
             *(
                 {"on": "place", "action": action, "times": 2}
-                for action in ("accept_then_drop", "accept_then_500", "partial", "drop")
-            )
+                for action in ("accept_then_drop", "accept_then_500", "partial")
+            ),
+            {"on": "place", "action": "drop", "times": 1},
         )
 
         def settle_on():

@@ -22,7 +22,7 @@ from settlement.services.sweeping import sweep
 from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.conftest import Shopper
-from tests.settlement.conftest import end_pauses
+from tests.settlement.conftest import end_pauses, resume_parked_batches
 from trading.exceptions import OrderNotCancellable
 from trading.models import Order
 from trading.services.cancelling import cancel_order
@@ -181,6 +181,7 @@ class Story(RuleBasedStateMachine):
         end_pauses()
         attempt = Attempt.objects.get(state__in=IN_FLIGHT)
         take_next_step(batch_id=attempt.batch_id, venue=self.venue)
+        resume_parked_batches()
 
     def _expect_fill(self):
         bought = self.simulator.book()[self.purchases :]
@@ -246,6 +247,7 @@ class Story(RuleBasedStateMachine):
             if attempt is None:
                 break
             take_next_step(batch_id=attempt.batch_id, venue=self.venue)
+            resume_parked_batches()
         assert not Order.objects.filter(state__in=["pending", "aggregated", "settling"]).exists()
         assert verify_everything() == []
 

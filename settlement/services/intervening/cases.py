@@ -145,13 +145,15 @@ class _Case:
 
     def book_late_fills(self) -> list[str]:
         """Book the fills of attempts that were presumed not placed, also when the intervention is refused."""
-        return [
+        booked = [
             f"{attempt} was bought after all"
             for attempt in self.in_doubt.values()
             if attempt.state == AttemptState.NOT_PLACED
             and has_bought(answer := self._answer(attempt))
             and book_late_fill(attempt=attempt, execution=answer)
         ]
+        self.batch = lock_batch(batch_id=self.batch.pk)  # the coins may have completed its orders
+        return booked
 
     def _look_up(self) -> str:
         done = self.book_late_fills()
@@ -227,7 +229,7 @@ class _Case:
         for attempt in self.in_doubt.values():
             answer = self._answer(attempt)
             if has_bought(answer):
-                raise InterventionRefused(f"{attempt} was bought after all. Its coins are surplus now: buy again.")
+                raise InterventionRefused(f"{attempt} was bought after all. Its coins go to orders that wait.")
             if not isinstance(answer, Executed | OrderNotFound):
                 raise InterventionRefused(f"{attempt} was given up, and {in_words(answer)}.")
         if not withdraw_attempt(batch=self.batch, reason="refunded by staff", now=database_now()):

@@ -8,7 +8,7 @@ from typing import Final
 from django.db.models import QuerySet
 
 from settlement.models import Attempt, AttemptState, Finding, FindingKind
-from settlement.services.asking import look_up
+from settlement.services.asking import look_up, look_up_in_lists
 from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.outcomes import book_late_fill
 from settlement.venues.protocol import Executed, ListedPurchase, OrderNotFound, Untrue, Venue
@@ -70,6 +70,8 @@ def judge_pair(*, run: Comparison, pair: Pair, has_finding: bool) -> None:
         run.judged.add(pair.attempt.pk)
         return
     answer = look_up(coin=run.coin.name, client_order_id=pair.attempt.client_order_id, venue=run.venue)
+    if isinstance(answer, OrderNotFound) and pair.listed and pair.attempt.signed_at:
+        answer = look_up_in_lists(attempt=pair.attempt, venue=run.venue)  # the venue denies what it lists
     if isinstance(answer, Executed):
         _judge_known(run, pair.attempt, answer)
     elif isinstance(answer, OrderNotFound) and pair.listed is None:

@@ -13,6 +13,7 @@ from settlement.venues.ccxt.errors import judge_failure, questions, read_error
 from settlement.venues.ccxt.listing import list_orders
 from settlement.venues.ccxt.markets import find_market, find_open_market, markets, read_rules, symbol_of
 from settlement.venues.ccxt.prices import read_prices
+from settlement.venues.ccxt.seeking import seek_order
 from settlement.venues.profiles.profile import VenueProfile, judge_rate_limit
 from settlement.venues.protocol import (
     ListedPurchase,
@@ -91,6 +92,25 @@ class CcxtVenue:
                 order = self._client.fetch_order(None, symbol_of(coin), names)
         except Exception as error:  # noqa: BLE001  a failed lookup proves nothing
             return self._judge_failed_lookup(error)
+        return self._understand(order, coin=coin, client_order_id=client_order_id)
+
+    def find_in_lists(self, *, coin: str, client_order_id: str, since: datetime) -> VenueAnswer:
+        try:
+            order = seek_order(
+                self._client,
+                symbol=symbol_of(coin),
+                client_order_id=client_order_id,
+                since=since,
+                by_id=self._profile.lists_by_id,
+            )
+        except VenueAway as error:
+            if error.__cause__ is not None:
+                self._forget_clock_if_stale(error.__cause__)
+            return Unknown(reason=f"lists: {error}"[:200], retry_after_seconds=error.retry_after_seconds)
+        except Exception as error:  # noqa: BLE001  a list that cannot be read proves nothing
+            return Unknown(reason=f"lists: {type(error).__name__}")
+        if order is None:
+            return OrderNotFound()
         return self._understand(order, coin=coin, client_order_id=client_order_id)
 
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:

@@ -17,12 +17,20 @@ _MOST_PAGES: Final = 5000
 
 def list_orders(client: Any, *, symbol: str, since: datetime, by_id: bool) -> list[ListedPurchase]:
     """List our orders in a market since `since`, by the venue's clock. Raises VenueAway."""
+    try:
+        orders = read_orders(client, symbol=symbol, since=since, by_id=by_id)
+        return [_read_order(order) for order in orders if _is_ours(order)]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # for example a proxy's page
+        raise VenueAway("a list that cannot be read") from error
+
+
+def read_orders(client: Any, *, symbol: str, since: datetime, by_id: bool) -> list[dict[str, Any]]:
+    """Read all orders of the account in a market since `since`, ours or not, as ccxt returns them. Raises VenueAway."""
     pages = _pages_by_id if by_id else _pages_by_time
     try:
         ensure_clock(client)
         with questions():
-            orders = [order for page in pages(client, symbol, int(since.timestamp() * 1000)) for order in page]
-        return [_read_order(order) for order in orders if _is_ours(order)]
+            return [order for page in pages(client, symbol, int(since.timestamp() * 1000)) for order in page]
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # for example a proxy's page
         raise VenueAway("a list that cannot be read") from error
 

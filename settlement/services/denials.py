@@ -1,0 +1,100 @@
+"""End attempts that the venue denies: sent, then not found by id, nor in the venue's lists.
+
+A venue may deny an order that it has filled. So a batch buys once more after one such loss, and staff decide after a
+second one. Whatever the venue denied is looked up again before the batch buys again, and later for a day.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from settlement.clock import database_now
+from settlement.models import Attempt, AttemptState, Batch, FindingKind
+from settlement.services.asking import growing_wait, look_up_in_both
+from settlement.services.batches import lock_batch, park_batch
+from settlement.services.findings import Contradiction, raise_finding
+from settlement.services.late_coins import name_losses
+from settlement.services.outcomes import book_late_fill, doubt_late_answer, presume_not_placed
+from settlement.venues.protocol import Executed, OrderNotFound, Unknown, Untrue, Venue
+from settlement.waits import bounded
+from wallets.services.ledger.locking import lock_inventory
+
+logger = logging.getLogger(__name__)
+
+_MOST_LOSSES: Final = 2
+_REASON: Final = "not found after its window, nor in the venue's lists"
+
+
+@transaction.atomic
+def end_lost(*, attempt: Attempt) -> None:
+    """End a sent attempt that neither the lookups nor the venue's lists know.
+
+    After the batch's first loss, begin another attempt. After the second, park the batch and raise a finding.
+    """
+    lock_inventory(asset=attempt.coin.name)
+    if not Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).exists():
+        return
+    Batch.objects.filter(pk=attempt.batch_id).update(losses=F("losses") + 1)
+    batch = lock_batch(batch_id=attempt.batch_id)
+    if batch.losses < _MOST_LOSSES:
+        presume_not_placed(attempt=attempt, reason=_REASON)
+    else:
+        _park_lost(attempt, batch, now=database_now())
+
+
+def find_before_repeat(*, attempt: Attempt, venue: Venue) -> datetime | None:
+    """Look up the batch's purchase before a new attempt, if the venue denied it or said that it was not accepted.
+
+    Return None if the new attempt may be sent, or the time to try again. If the earlier purchase was executed after
+    all, its coins are booked, and the new attempt buys what is missing or is withdrawn. Where requests do not expire,
+    nothing is looked up: such a venue's denial proves nothing, so it never leads to a new attempt.
+    """
+    if attempt.number == 1 or not venue.requests_expire:
+        return None
+    earlier = Attempt.objects.select_related("batch", "coin").filter(batch_id=attempt.batch_id)
+    denied = earlier.filter(number=attempt.number - 1, state=AttemptState.NOT_PLACED, signed_at__isnull=False).first()
+    if denied is None:
+        return None
+    answer = look_up_in_both(attempt=denied, venue=venue)
+    if isinstance(answer, OrderNotFound) or (isinstance(answer, Executed) and answer.final and not answer.quantity):
+        return None
+    now = database_now()
+    if isinstance(answer, Executed) and answer.final and book_late_fill(attempt=denied, execution=answer):
+        return now
+    if isinstance(answer, Untrue):
+        doubt_late_answer(attempt=denied, answer=answer)
+    denied.lookups += 1
+    Attempt.objects.filter(pk=denied.pk).update(lookups=denied.lookups)
+    asked_for = bounded(answer.retry_after_seconds) if isinstance(answer, Unknown) else 0.0
+    logger.warning("%s waits: the purchase before it, %s, is unclear: %s", attempt, denied, answer)
+    return now + timedelta(seconds=max(growing_wait(lookups=denied.lookups), asked_for))
+
+
+def _park_lost(attempt: Attempt, batch: Batch, *, now: datetime) -> None:
+    """Give the attempt up, to be looked up later, and let staff decide about its batch."""
+    Attempt.objects.filter(pk=attempt.pk).update(
+        state=AttemptState.NOT_PLACED,
+        ended_at=now,
+        reason=_REASON,
+        recheck_at=now + settings.SETTLEMENT.recheck_first_wait,
+    )
+    assert attempt.quantity is not None
+    sent = batch.attempts.filter(signed_at__isnull=False).order_by("number")
+    numbers = ", ".join(str(number) for number in sent.values_list("number", flat=True))
+    contradiction = Contradiction(
+        kind=FindingKind.MISSING,
+        subject=name_losses(batch=batch),
+        ours=f"attempts {numbers} were sent; the last for {attempt.quantity.normalize():f} {batch.coin}",
+        theirs=f"{batch.losses} of them not found by id ({attempt.not_found} times), nor in the lists",
+        coin=batch.coin,
+    )
+    raise_finding(contradiction=contradiction, now=now)
+    reason = (
+        f"{batch.losses} purchases were sent, and the venue denies them by id and in its lists; "
+        "compare its account's history and balance, then look up, buy again or refund"
+    )
+    park_batch(batch=batch, reason=reason)
