@@ -1,6 +1,6 @@
 """The fence around spending: what the next purchase of a batch may cost at most, and which ask is believed.
 
-    cost so far + quantity × limit ≤ charges × (1 + MAX_LOSS) ÷ (1 − taker rate) + TOP_UP_MAX
+    cost so far + quantity * limit <= charges * (1 + MAX_LOSS) / (1 - taker rate) + TOP_UP_MAX
 
 A venue's filters (its minimum quantity, its minimum notional, its step) may force a purchase that is larger than its
 orders. The price limit is lowered until the purchase fits into its budget; only an ask above that limit stops it.

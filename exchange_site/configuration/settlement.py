@@ -73,7 +73,7 @@ class Settlement(Group):
     max_loss: Share = variable(
         "MAX_LOSS",
         "0.05",
-        "by how much a purchase may cost more than its customers paid; beyond this its batch waits, and is refunded after SETTLING_LIMIT_SECONDS",
+        "by how much a purchase may cost more than its customers paid; beyond this its batch waits for a while",
         unit="share",
     )
     max_top_up: Dollars = variable(

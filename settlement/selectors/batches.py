@@ -39,7 +39,7 @@ def sum_purchases(*, batch_id: int) -> Bought:
 
 
 def may_have_bought(*, batch_id: int) -> bool:
-    """Say whether an attempt of the batch is sent, unknown or in doubt: the venue may still turn out to have filled it."""
+    """Say whether an attempt of the batch is sent, unknown or in doubt: the venue may have executed it after all."""
     in_doubt = (
         Q(state=AttemptState.SENT) | Q(state=AttemptState.PARKED, signed_at__isnull=False) | Q(recheck_at__isnull=False)
     )

@@ -37,14 +37,19 @@ def wait_or_give_up(*, attempt: Attempt, error: Stop) -> datetime | None:
     """
     now = database_now()
     deadline = attempt.created_at + settings.TO_DO.settling_limit
-    if isinstance(error, TopUpTooDear) and is_pool(batch_id=attempt.batch_id):
-        if not may_have_bought(batch_id=attempt.batch_id):
-            _give_up(attempt, reason="pool_timed_out", note=str(error))
-            return None
+    if _is_pool_to_refund(attempt, error):
+        _give_up(attempt, reason="pool_timed_out", note=str(error))
+        return None
     if now >= deadline:
         _give_up(attempt, reason=_customers_reason(error), note=str(error))
         return None
     return min(_next_try(attempt, error, now=now), deadline)
+
+
+def _is_pool_to_refund(attempt: Attempt, error: Stop) -> bool:
+    if not isinstance(error, TopUpTooDear) or may_have_bought(batch_id=attempt.batch_id):
+        return False
+    return is_pool(batch_id=attempt.batch_id)
 
 
 def _next_try(attempt: Attempt, error: Stop, *, now: datetime) -> datetime:
