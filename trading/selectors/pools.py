@@ -30,7 +30,7 @@ def sum_pools() -> dict[str, Decimal]:
 
 def is_pool(*, batch_id: int) -> bool:
     """Say whether all open orders of a batch come from the pool."""
-    return not Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING, is_aggregated=False).exists()
+    return not Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING, is_pooled=False).exists()
 
 
 def read_waiting_orders(*, coin_id: int) -> WaitingOrders:
