@@ -11,6 +11,7 @@ from settlement.services.stepping import take_next_step
 from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import list_to_do
 from settlement.venues.ccxt.markets import markets
+from tests.configure import configure
 from tests.settlement.conftest import attempts, batches, end_pauses, new_venue, states
 from trading.models import Coin, Order
 
@@ -26,9 +27,10 @@ def step_again():
     take_next_step(batch_id=batches()[0].pk, venue=new_venue())
 
 
-def grow_old():
-    """Let the attempt in flight have waited for SETTLING_LIMIT."""
-    Attempt.objects.update(created_at="2000-01-01T00:00Z")
+@pytest.fixture
+def grow_old(settings):
+    """Let every attempt have waited for SETTLING_LIMIT."""
+    return lambda: configure(settings, "TO_DO", settling_limit=timedelta(0))
 
 
 def spent(simulator):
@@ -37,7 +39,7 @@ def spent(simulator):
 
 class TestFiltersThatForceMore:
     @pytest.mark.parametrize("filters", FORCED, ids=str)
-    def test_spend_nothing_and_refund_an_order_after_a_while(self, place, settle, simulator, now, filters):
+    def test_spend_nothing_and_refund_an_order_after_a_while(self, place, settle, simulator, now, filters, grow_old):
         simulator.set_filters("ABAN", **filters)
         place("12.00")
         settle()
@@ -82,7 +84,7 @@ class TestAnImplausibleAsk:
         assert states() == ["completed"]
         assert spent(simulator) < 18
 
-    def test_refunds_when_it_stays(self, place, settle, simulator):
+    def test_refunds_when_it_stays(self, place, settle, simulator, grow_old):
         simulator.set_prices(ABAN="0.0004")
         place("12.00")
         settle()
@@ -90,7 +92,7 @@ class TestAnImplausibleAsk:
         step_again()
         assert (states(), simulator.book()) == (["refunded"], [])
 
-    def test_parks_when_an_earlier_purchase_is_in_doubt(self, place, settle, simulator, now):
+    def test_parks_when_an_earlier_purchase_is_in_doubt(self, place, settle, simulator, now, grow_old):
         simulator.set_prices(ABAN="0.0004")
         place("12.00")
         batch = settle()
@@ -112,7 +114,7 @@ class TestAnImplausibleAsk:
         waiting.refresh_from_db()
         assert (batch.state, waiting.state, states()) == (BatchState.PARKED, AttemptState.PARKED, ["settling"])
 
-    def test_is_what_a_market_has_that_does_not_trade(self, place, settle, simulator):
+    def test_is_what_a_market_has_that_does_not_trade(self, place, settle, simulator, grow_old):
         simulator.set_status(ABAN="BREAK")
         place("12.00")
         settle()
@@ -123,7 +125,7 @@ class TestAnImplausibleAsk:
 
 
 class TestAnAskBeyondTheBound:
-    def test_waits_and_is_refunded_because_the_price_moved(self, place, settle, simulator):
+    def test_waits_and_is_refunded_because_the_price_moved(self, place, settle, simulator, grow_old):
         simulator.set_prices(ABAN="4.30")
         place("12.00")
         assert (settle().state, Pause.objects.count()) == (BatchState.OPEN, 0)
