@@ -3,9 +3,13 @@
 DomainError (wallets)
 └── InterventionRefused   the decision would contradict the venue, or buy or refund on a guess
 
-AskBeyondPriceBound       caught within settlement, which parks the batch
+Caught within settlement. The batch waits, and is refunded after SETTLING_LIMIT:
+AskBeyondPriceBound       the market has moved
+UnusableRules (venues)
+└── TopUpTooDear          the venue's filters force too large a purchase; a pool is refunded at once
 """
 
+from settlement.venues.protocol import UnusableRules
 from wallets.exceptions import DomainError
 
 
@@ -15,3 +19,10 @@ class InterventionRefused(DomainError):
 
 class AskBeyondPriceBound(Exception):
     """The lowest ask is above the price bound: the orders' charges plus MAX_LOSS. Nothing was sent."""
+
+
+class TopUpTooDear(UnusableRules):
+    """The venue's minimum, notional, step or tick would make the purchase dearer than the fence allows.
+
+    Nothing was sent.
+    """

@@ -26,16 +26,6 @@ def ensure_usable(rules: MarketRules) -> None:
         raise UnusableRules(f"no quantity {bounds} in steps of {rules.quantity_step:f}")
 
 
-def ensure_affordable(*, quantity: Decimal, limit_price: Decimal, most: Decimal) -> None:
-    """Raise UnusableRules if a purchase may cost more than `most` US dollars.
-
-    The venue's minimum and step make a purchase larger than its orders. They must not make it much larger.
-    """
-    cost = _UP.multiply(quantity, limit_price)
-    if cost > most:
-        raise UnusableRules(f"the minimum or the step would make a purchase of {most:.2f} USD cost {cost:.2f}")
-
-
 def quantity_to_buy(*, missing: Decimal, taker_rate: Decimal, ask: Decimal, rules: MarketRules) -> Decimal:
     """Return the quantity that leaves at least `missing` coins after a commission taken in the coin.
 

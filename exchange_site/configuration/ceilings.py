@@ -129,7 +129,7 @@ CEILINGS: Final = (
     rule("RISK_MAX_CANCELS", "must be at most 10000.", lambda given: given.risk.max_cancels > 10_000),
     rule("RISK_MAX_HELD", "must be at most 1000.", lambda given: given.risk.max_held > 1000),
     rule(
-        "PURCHASE_MAX_TOP_UP",
+        "TOP_UP_MAX",
         "must be at most 10000: a purchase may cost so much more than its orders.",
         lambda given: given.settlement.max_top_up > 10_000,
     ),

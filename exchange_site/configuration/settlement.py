@@ -91,13 +91,13 @@ class Settlement(Group):
     max_loss: Share = variable(
         "MAX_LOSS",
         "0.05",
-        "by how much a purchase may cost more than its customers paid; beyond this its batch is parked",
+        "by how much a purchase may cost more than its customers paid; beyond this its batch waits for a while",
         unit="share",
     )
     max_top_up: Dollars = variable(
-        "PURCHASE_MAX_TOP_UP",
-        "50.00",
-        "by how much the venue's minimum or step may enlarge a purchase; beyond this buying of the coin is paused",
+        "TOP_UP_MAX",
+        "5.00",
+        "by how much the venue's minimum or step may enlarge the purchases of a batch; beyond this nothing is bought",
         unit="US dollars",
     )
     batch_max_orders: Count = variable("BATCH_MAX_ORDERS", "5000", "maximum that one purchase settles", unit="orders")

@@ -34,7 +34,7 @@ TABLES: Final[dict[str, str]] = {
     # settlement
     "settlement_attempt": (
         "SELECT, INSERT, "
-        "UPDATE (answer, clock_offset, commission, cost, ended_at, excused, executed, limit_price, lookups, "
+        "UPDATE (answer, budget, clock_offset, commission, cost, ended_at, excused, executed, limit_price, lookups, "
         "next_step_at, not_found, quantity, reason, recheck_at, signed_at, state, valid_until, venue_order_id)"
     ),
     "settlement_batch": (

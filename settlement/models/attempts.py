@@ -49,6 +49,9 @@ class Attempt(models.Model):
     state = models.CharField(max_length=10, choices=AttemptState.choices, default=AttemptState.NEW)
     quantity = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
     limit_price = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
+    budget = models.DecimalField(
+        max_digits=38, decimal_places=8, null=True, blank=True, help_text="What it may cost at most, in US dollars."
+    )
     # By the venue's clock. After `valid_until` the venue can no longer accept the request.
     signed_at = models.DateTimeField(null=True, blank=True)
     valid_until = models.DateTimeField(null=True, blank=True)
@@ -85,6 +88,10 @@ class Attempt(models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=IN_FLIGHT, ended_at=None) | (~Q(state__in=IN_FLIGHT) & Q(ended_at__isnull=False)),
                 name="attempts_end_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(budget=None) | Q(budget__gte=F("quantity") * F("limit_price")) & is_number("budget"),
+                name="attempts_stay_within_their_budget",
             ),
             models.CheckConstraint(
                 condition=~Q(state__in=[AttemptState.SENT, AttemptState.FILLED])

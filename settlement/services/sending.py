@@ -7,13 +7,15 @@ from typing import Final
 
 from django.conf import settings
 
+from settlement import fence
 from settlement.clock import database_now, venue_now
 from settlement.connections import release_database_connection
-from settlement.exceptions import AskBeyondPriceBound
 from settlement.models import Attempt, AttemptState
-from settlement.sizing import ensure_affordable, ensure_usable, highest_price, quantity_to_buy
-from settlement.venues.protocol import MarketRules, PurchaseRequest, UnusableRules, Venue, VenueAnswer, VenueAway
-from trading.services.settling import SettledOrders, sum_open_orders
+from settlement.selectors.batches import Bought, sum_purchases
+from settlement.sizing import ensure_usable, highest_price, quantity_to_buy
+from settlement.venues.protocol import MarketRules, PurchaseRequest, Venue, VenueAnswer, VenueAway
+from trading.models import Coin
+from trading.services.settling import SettledOrders, sum_completed_orders, sum_open_orders
 from wallets.runtime import failpoints
 
 _MOST_OFFSET: Final = timedelta(hours=1)
@@ -22,7 +24,8 @@ _MOST_OFFSET: Final = timedelta(hours=1)
 def send(*, attempt: Attempt, venue: Venue) -> VenueAnswer | None:
     """Send a new attempt, and return the venue's answer. Return None if another run was first or no orders remain.
 
-    Raises CoinNotListed, UnusableRules, VenueAway and AskBeyondPriceBound. Each of them means that nothing was sent.
+    Raises CoinNotListed, UnusableRules, VenueAway, NoAsk, TopUpTooDear and AskBeyondPriceBound. Each of them means
+    that nothing was sent.
     """
     release_database_connection()
     rules = venue.read_rules(coin=attempt.coin.name)
@@ -59,27 +62,56 @@ def _measure_clock_offset(venue: Venue) -> timedelta:
 
 
 def _size(attempt: Attempt, *, still_open: SettledOrders, rules: MarketRules, ask: Decimal) -> None:
-    """Set the attempt's quantity and price bound. Raises AskBeyondPriceBound, UnusableRules."""
-    attempt.limit_price = highest_price(
+    """Set the attempt's quantity, price limit and budget.
+
+    Raises NoAsk, AskBeyondPriceBound, TopUpTooDear.
+    """
+    _ensure_plausible(ask, coin=attempt.coin)
+    highest = highest_price(
         charge=still_open.charge,
         amount=still_open.amount,
         max_loss=settings.SETTLEMENT.max_loss,
         tick=rules.price_tick,
     )
-    if attempt.limit_price <= 0:
-        raise UnusableRules(f"a tick of {rules.price_tick:f} for this price")
     attempt.quantity = quantity_to_buy(
         missing=still_open.amount - attempt.batch.reserved,
         taker_rate=settings.VENUE.taker_rate,
         ask=ask,
         rules=rules,
     )
-    if ask > attempt.limit_price:
-        raise AskBeyondPriceBound
-    most = still_open.charge * (1 + settings.SETTLEMENT.max_loss) / (1 - settings.VENUE.taker_rate)
-    ensure_affordable(
-        quantity=attempt.quantity, limit_price=attempt.limit_price, most=most + settings.SETTLEMENT.max_top_up
+    attempt.budget = _budget_of(attempt, still_open=still_open)
+    attempt.limit_price = fence.fit_limit(
+        highest=highest, quantity=attempt.quantity, budget=attempt.budget, tick=rules.price_tick
     )
+    fence.ensure_within_limit(ask=ask, limit=attempt.limit_price, highest=highest, quantity=attempt.quantity)
+
+
+def _ensure_plausible(ask: Decimal, *, coin: Coin) -> None:
+    last_price = coin.fixed_price
+    if last_price is None:
+        last_price = coin.current_price.value if hasattr(coin, "current_price") else None
+    fence.ensure_plausible(ask=ask, last_price=last_price, deviation_limit=settings.PRICES.deviation_limit)
+
+
+def _budget_of(attempt: Attempt, *, still_open: SettledOrders) -> Decimal:
+    """Return what the purchase may cost at most. Asks the database only if the batch has had an attempt before."""
+    completed, bought = SettledOrders.of_none(), Bought()
+    if attempt.number > 1:
+        completed = sum_completed_orders(batch_id=attempt.batch_id)
+        bought = sum_purchases(batch_id=attempt.batch_id)
+    spent = fence.cost_so_far(
+        cost=bought.cost,
+        reserved=attempt.batch.reserved,
+        completed=completed.amount,
+        received=bought.received,
+        paid=still_open.charge / still_open.amount,
+    )
+    allowance = fence.Allowance(
+        max_loss=settings.SETTLEMENT.max_loss,
+        taker_rate=settings.VENUE.taker_rate,
+        top_up=settings.SETTLEMENT.max_top_up,
+    )
+    return fence.budget_of(charge=completed.charge + still_open.charge, spent=spent, allowance=allowance)
 
 
 def _commit_to_sending(attempt: Attempt, *, offset: timedelta) -> PurchaseRequest | None:
@@ -90,6 +122,7 @@ def _commit_to_sending(attempt: Attempt, *, offset: timedelta) -> PurchaseReques
         state=AttemptState.SENT,
         quantity=attempt.quantity,
         limit_price=attempt.limit_price,
+        budget=attempt.budget,
         signed_at=signed_at,
         valid_until=signed_at + window,
         clock_offset=offset,

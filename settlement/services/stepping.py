@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from settlement.clock import database_now
-from settlement.exceptions import AskBeyondPriceBound
+from settlement.exceptions import AskBeyondPriceBound, TopUpTooDear
 from settlement.jobs import settle_batch_later
 from settlement.metrics import count_failed_item
 from settlement.models import IN_FLIGHT, Attempt, AttemptState
@@ -32,11 +32,13 @@ from settlement.services.outcomes import (
     park,
     park_untrue,
 )
-from settlement.services.pausing import ask_to_buy, pause_after_no_answer, pause_for_trouble
+from settlement.services.pausing import Permit, ask_to_buy, pause_after_no_answer, pause_for_trouble
 from settlement.services.sending import send
+from settlement.services.waiting import Stop, wait_or_give_up
 from settlement.venues.protocol import (
     CoinNotListed,
     Executed,
+    NoAsk,
     NotPlaced,
     OrderNotFound,
     Refused,
@@ -59,7 +61,8 @@ def take_next_step(*, batch_id: int, venue: Venue, earlier_runs: int = 0) -> Non
     `earlier_runs` counts the runs of the same job, since staff last retried it, that ended in the death of their worker
     or in an error. After JOB_MAX_ATTEMPTS of them, an attempt that was never sent is parked for staff.
     """
-    attempt = Attempt.objects.select_related("batch", "coin").filter(batch_id=batch_id, state__in=IN_FLIGHT).first()
+    in_flight = Attempt.objects.filter(batch_id=batch_id, state__in=IN_FLIGHT)
+    attempt = in_flight.select_related("batch", "coin__current_price").first()
     if attempt is None:
         return
     if attempt.state == AttemptState.SENT:
@@ -99,15 +102,14 @@ def _send(attempt: Attempt, venue: Venue) -> None:
         return
     try:
         answer = send(attempt=attempt, venue=venue)
+    except (NoAsk, TopUpTooDear, AskBeyondPriceBound) as error:
+        _wait(attempt, error, permit)
     except (VenueAway, UnusableRules) as error:
         with transaction.atomic():
             _put_off(attempt, until=_pause_after(error, coin=attempt.coin))
     except CoinNotListed:
         permit.report_answer()
         end_refused(attempt=attempt, from_state=AttemptState.NEW, reason="not_listed_at_the_exchange")
-    except AskBeyondPriceBound:
-        permit.report_answer()
-        park(attempt=attempt, from_state=AttemptState.NEW, reason="ask_beyond_the_price_bound")
     except Exception as error:  # noqa: BLE001  any fault of ours: raised again, or logged and counted
         _end_after_crash(attempt, error)
     else:
@@ -115,6 +117,14 @@ def _send(attempt: Attempt, venue: Venue) -> None:
             permit.report_answer()
         if answer is not None:
             _react(attempt, answer)
+
+
+def _wait(attempt: Attempt, error: Stop, permit: Permit) -> None:
+    if not isinstance(error, NoAsk):  # a closed market may be known without a call
+        permit.report_answer()
+    with transaction.atomic():
+        if until := wait_or_give_up(attempt=attempt, error=error):
+            _put_off(attempt, until=until)
 
 
 def _pause_after(error: VenueAway | UnusableRules, *, coin: Coin) -> datetime:

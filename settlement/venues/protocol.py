@@ -152,6 +152,13 @@ class VenueAway(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
+class NoAsk(VenueAway):
+    """The coin cannot be bought at the moment: its market does not trade, nobody offers it, or the ask is implausible.
+
+    Nothing was sent.
+    """
+
+
 class CoinNotListed(Exception):
     """The venue has no market for this coin."""
 
@@ -177,11 +184,14 @@ class Venue(Protocol):
     """Whether requests have a deadline, after which the venue refuses them."""
 
     def read_rules(self, *, coin: str) -> MarketRules:
-        """Return the filters of the coin's market. Raises CoinNotListed, UnusableRules, VenueAway."""
+        """Return the filters of the coin's market. Raises CoinNotListed, UnusableRules, NoAsk, VenueAway."""
         ...
 
     def read_ask(self, *, coin: str) -> Decimal:
-        """Return the lowest price at which the coin is offered. Raises CoinNotListed, UnusableRules, VenueAway."""
+        """Return the lowest price at which the coin is offered.
+
+        Raises CoinNotListed, UnusableRules, NoAsk, VenueAway.
+        """
         ...
 
     def read_prices(self, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:

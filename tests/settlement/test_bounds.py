@@ -15,7 +15,7 @@ from settlement.services.pausing import ask_to_buy, ask_to_call, lift_automatic_
 from settlement.services.price_feed import refresh_prices
 from settlement.services.stepping import recheck_attempt, take_next_step
 from settlement.services.sweeping import sweep
-from settlement.sizing import ensure_affordable, ensure_usable
+from settlement.sizing import ensure_usable
 from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import list_to_do
 from settlement.venues.ccxt.markets import markets
@@ -200,7 +200,6 @@ class TestRules:
 
     def test_that_make_sense_are_not_refused(self):
         ensure_usable(MarketRules(**RULES))
-        ensure_affordable(quantity=Decimal(2), limit_price=Decimal(5), most=Decimal(10))
 
     @pytest.mark.parametrize(
         ("name", "value"), [("amount", "-0.01"), ("amount", "NaN"), ("price", "Infinity"), ("price", "nonsense")]

@@ -286,10 +286,10 @@ class TestRefusals:
         assert (batch.state, states()) == (BatchState.PARKED, [OrderState.SETTLING])
         assert [attempt.state for attempt in attempts()] == [AttemptState.NOT_PLACED] * 3
 
-    def test_a_price_beyond_the_bound_parks_the_batch(self, place, settle, simulator):
+    def test_a_price_beyond_the_bound_lets_the_batch_wait(self, place, settle, simulator):
         simulator.set_prices(ABAN="4.30")
         place("60.00")
-        assert settle().state == BatchState.PARKED
+        assert settle().state == BatchState.OPEN
         assert (simulator.book(), states()) == ([], [OrderState.SETTLING])
 
     def test_commission_in_a_third_asset_parks_the_batch(self, place, settle, simulator):

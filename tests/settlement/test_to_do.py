@@ -101,9 +101,9 @@ class TestSettlement:
         place("60.00")
         batch = claim()
         Attempt.objects.update(state="parked", ended_at=now)
-        Batch.objects.update(state="parked", reason="ask_beyond_the_price_bound")
+        Batch.objects.update(state="parked", reason="commission in BNB")
         [concern] = list_to_do(now=now)
-        assert (concern.kind, concern.since, concern.reason) == (ConcernKind.PARKED, now, "ask_beyond_the_price_bound")
+        assert (concern.kind, concern.since, concern.reason) == (ConcernKind.PARKED, now, "commission in BNB")
         assert concern.subject == f"batch {batch.pk}, 15 ABAN for 60.00 USD"
 
     def test_names_interventions_that_no_worker_carries_out(self, place, claim, now, admin_user, beyond, settings):

@@ -28,6 +28,11 @@ def sum_pools() -> dict[str, Decimal]:
     return totals
 
 
+def is_pool(*, batch_id: int) -> bool:
+    """Say whether all open orders of a batch come from the pool."""
+    return not Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING, is_pooled=False).exists()
+
+
 def read_waiting_orders(*, coin_id: int) -> WaitingOrders:
     """Sum up the waiting orders of a coin. Large orders are not counted, because their backlog may be long."""
     row = sql.fetch_one("trading.waiting_orders", coin=coin_id)

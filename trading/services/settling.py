@@ -49,6 +49,10 @@ class SettledOrders:
     amount: Decimal
     charge: Decimal
 
+    @classmethod
+    def of_none(cls) -> "SettledOrders":
+        return cls(count=0, amount=Decimal(0), charge=Decimal(0))
+
 
 def complete_orders(*, batch_id: int, asset: str, available: Decimal, reference: str, now: datetime) -> SettledOrders:
     """Complete a batch's orders from `available` coins: oldest first, each order in full or not at all.
@@ -83,7 +87,16 @@ def refund_orders(*, batch_id: int, reason: str, now: datetime) -> SettledOrders
 
 def sum_open_orders(*, batch_id: int) -> SettledOrders:
     """Sum up the open orders of a batch."""
-    sums = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING).aggregate(
+    return _sum_orders(batch_id=batch_id, state=OrderState.SETTLING)
+
+
+def sum_completed_orders(*, batch_id: int) -> SettledOrders:
+    """Sum up the completed orders of a batch."""
+    return _sum_orders(batch_id=batch_id, state=OrderState.COMPLETED)
+
+
+def _sum_orders(*, batch_id: int, state: OrderState) -> SettledOrders:
+    sums = Order.objects.filter(batch_id=batch_id, state=state).aggregate(
         count=Count("id"), amount=Sum("amount"), charge=Sum("charge")
     )
     return SettledOrders(count=sums["count"], amount=sums["amount"] or Decimal(0), charge=sums["charge"] or Decimal(0))

@@ -18,6 +18,7 @@ from settlement.venues.profiles.profile import VenueProfile, judge_rate_limit
 from settlement.venues.protocol import (
     ListedPurchase,
     MarketRules,
+    NoAsk,
     NoPrice,
     OrderNotFound,
     PurchaseRequest,
@@ -49,7 +50,7 @@ class CcxtVenue:
         with questions():
             ask = read_decimal(self._client.fetch_ticker(symbol)["ask"])
         if not ask or ask < 0:
-            raise VenueAway(f"no ask for {symbol}")
+            raise NoAsk(f"no ask for {symbol}")
         return ask
 
     def read_prices(self, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:

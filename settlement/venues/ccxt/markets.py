@@ -13,7 +13,7 @@ from settlement.told import printable
 from settlement.venues.ccxt.answers import read_decimal
 from settlement.venues.ccxt.errors import questions
 from settlement.venues.deadlines import Kind, calling, seconds_left
-from settlement.venues.protocol import CoinNotListed, MarketRules, UnusableRules, VenueAway
+from settlement.venues.protocol import CoinNotListed, MarketRules, NoAsk, UnusableRules, VenueAway
 
 logger = logging.getLogger(__name__)
 
@@ -148,10 +148,10 @@ def is_trading(client: Any, *, coin: str) -> bool:
 
 
 def find_open_market(client: Any, *, coin: str) -> dict[str, Any]:
-    """Return a market that trades. Raises CoinNotListed, UnusableRules, and VenueAway also for a closed market."""
+    """Return a market that trades. Raises CoinNotListed, UnusableRules, VenueAway, and NoAsk for a closed one."""
     market = find_market(client, coin=coin)
     if market.get("active") is False:
-        raise VenueAway(f"the market of {coin} is closed: {describe_state(market)}")
+        raise NoAsk(f"the market of {coin} is closed: {describe_state(market)}")
     return market
 
 
@@ -164,7 +164,7 @@ def describe_state(market: dict[str, Any]) -> str:
 def read_rules(client: Any, *, coin: str) -> MarketRules:
     """Return the filters of a coin's market. A filter of zero is no rule.
 
-    Raises CoinNotListed, UnusableRules, VenueAway.
+    Raises CoinNotListed, UnusableRules, NoAsk, VenueAway.
     """
     market = find_open_market(client, coin=coin)
     try:

@@ -1,0 +1,81 @@
+"""The fence around spending: what the next purchase of a batch may cost at most, and which ask is believed.
+
+    cost so far + quantity * limit <= charges * (1 + MAX_LOSS) / (1 - taker rate) + TOP_UP_MAX
+
+A venue's filters (its minimum quantity, its minimum notional, its step) may force a purchase that is larger than its
+orders. The price limit is lowered until the purchase fits into its budget; only an ask above that limit stops it.
+"""
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from typing import Final
+
+from settlement.exceptions import AskBeyondPriceBound, TopUpTooDear
+from settlement.venues.protocol import NoAsk
+
+_UP: Final = Context(prec=80, rounding=ROUND_CEILING)
+_DOWN: Final = Context(prec=80, rounding=ROUND_FLOOR)
+_PLACES: Final = Decimal("0.00000001")
+_NOTHING: Final = Decimal(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allowance:
+    """What the house adds to its customers' charges: a share for losses, and US dollars for a venue's filters."""
+
+    max_loss: Decimal
+    taker_rate: Decimal
+    top_up: Decimal
+
+
+def ensure_plausible(*, ask: Decimal, last_price: Decimal | None, deviation_limit: Decimal) -> None:
+    """Raise NoAsk if the ask is further from the last price than a share of that price, in either direction.
+
+    `last_price` is the fixed price of a coin that has one. Without any price no ask is believed.
+    """
+    if last_price is None:
+        raise NoAsk("the coin has no price to compare the ask with")
+    if not ask.is_finite() or abs(_UP.subtract(ask, last_price)) > _DOWN.multiply(last_price, deviation_limit):
+        raise NoAsk(f"an ask of {ask:.8G} for a coin of {last_price.normalize():f} is not believed")
+
+
+def cost_so_far(*, cost: Decimal, reserved: Decimal, completed: Decimal, received: Decimal, paid: Decimal) -> Decimal:
+    """Return what a batch has cost until now, in US dollars.
+
+    `cost` is that of its own purchases, which brought `received` coins. Coins that it has `reserved`, or has used to
+    complete orders, and did not buy itself come from the house's surplus: they count at `paid`, the customers' price.
+    """
+    from_surplus = max(reserved + completed - received, _NOTHING)
+    return _UP.add(cost, _UP.multiply(from_surplus, paid))
+
+
+def budget_of(*, charge: Decimal, spent: Decimal, allowance: Allowance) -> Decimal:
+    """Return what the next purchase may cost at most, in US dollars, rounded down to eight places; never below zero.
+
+    `charge` is what all orders of the batch have paid, `spent` what the batch has cost so far.
+    """
+    with_loss = _DOWN.multiply(charge, 1 + allowance.max_loss)
+    most = _DOWN.add(_DOWN.divide(with_loss, 1 - allowance.taker_rate), allowance.top_up)
+    return max(_DOWN.subtract(most, spent), _NOTHING).quantize(_PLACES, context=_DOWN)
+
+
+def fit_limit(*, highest: Decimal, quantity: Decimal, budget: Decimal, tick: Decimal) -> Decimal:
+    """Return the highest price limit, a multiple of `tick`, at which `quantity` coins fit into the budget.
+
+    The limit is at most `highest`, the customers' average price plus the allowed loss.
+    """
+    most = min(highest, _DOWN.divide(budget, quantity))
+    ticks = _DOWN.divide(most, tick).to_integral_value(context=_DOWN)
+    return _DOWN.multiply(ticks, tick).quantize(_PLACES, context=_DOWN)
+
+
+def ensure_within_limit(*, ask: Decimal, limit: Decimal, highest: Decimal, quantity: Decimal) -> None:
+    """Raise AskBeyondPriceBound or TopUpTooDear if the ask is above the limit, or if the limit is no price.
+
+    TopUpTooDear if the ask is within `highest`: then the venue's filters have lowered the limit, not the market.
+    """
+    if limit > 0 and ask <= limit:
+        return
+    if highest > 0 and ask > highest:
+        raise AskBeyondPriceBound(f"an ask of {ask:f} is above the price bound of {highest:f}")
+    raise TopUpTooDear(f"{quantity.normalize():f} coins at {ask:f} cost more than their orders allow")

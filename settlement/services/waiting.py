@@ -1,0 +1,83 @@
+"""Let a batch wait whose coins cannot be bought within the fence, and refund it when it has waited long enough.
+
+The fence alone parks no batch. Staff have to decide only if an earlier purchase of the batch may have been executed.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+
+from settlement.clock import database_now
+from settlement.exceptions import AskBeyondPriceBound, TopUpTooDear
+from settlement.models import Attempt, AttemptState
+from settlement.selectors.batches import may_have_bought
+from settlement.services.batches import lock_batch, refund_batch
+from settlement.services.outcomes import park
+from settlement.services.pausing import pause_for_trouble
+from settlement.venues.protocol import NoAsk
+from trading.selectors.pools import is_pool
+from wallets.services.ledger.locking import lock_inventory
+
+logger = logging.getLogger(__name__)
+
+_SHORTEST: Final = timedelta(seconds=1)
+
+Stop = NoAsk | TopUpTooDear | AskBeyondPriceBound
+"""Why a purchase was not sent, although the venue answers."""
+
+
+def wait_or_give_up(*, attempt: Attempt, error: Stop) -> datetime | None:
+    """Return the time to try again, or give the attempt up and return None.
+
+    The waits grow. An attempt is given up after SETTLING_LIMIT_SECONDS; that of a pool at once, if the venue's filters
+    make it too dear. Then the batch's orders are refunded, or parked if an earlier purchase may have been executed.
+    """
+    now = database_now()
+    deadline = attempt.created_at + settings.TO_DO.settling_limit
+    if _is_pool_to_refund(attempt, error):
+        _give_up(attempt, reason="pool_timed_out", note=str(error))
+        return None
+    if now >= deadline:
+        _give_up(attempt, reason=_customers_reason(error), note=str(error))
+        return None
+    return min(_next_try(attempt, error, now=now), deadline)
+
+
+def _is_pool_to_refund(attempt: Attempt, error: Stop) -> bool:
+    if not isinstance(error, TopUpTooDear) or may_have_bought(batch_id=attempt.batch_id):
+        return False
+    return is_pool(batch_id=attempt.batch_id)
+
+
+def _next_try(attempt: Attempt, error: Stop, *, now: datetime) -> datetime:
+    """Pause buying of the coin, or let this batch alone wait if only its own orders cannot pay the ask."""
+    if isinstance(error, AskBeyondPriceBound):
+        longest = timedelta(seconds=settings.SETTLEMENT.pause_max_seconds)
+        Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW).update(reason=str(error)[:200])
+        return now + min(max(now - attempt.created_at, _SHORTEST), longest)
+    what = "rules that cannot be used" if isinstance(error, TopUpTooDear) else "no ask"
+    return pause_for_trouble(coin=attempt.coin, reason=f"{what}: {error}", at_least_seconds=0, now=now)
+
+
+def _customers_reason(error: Stop) -> str:
+    return "price_moved" if isinstance(error, AskBeyondPriceBound) else "refused_by_the_exchange"
+
+
+@transaction.atomic
+def _give_up(attempt: Attempt, *, reason: str, note: str) -> None:
+    """End an attempt that was never sent, and refund or park its batch. Changes nothing if another run was first."""
+    lock_inventory(asset=attempt.coin.name)
+    now = database_now()
+    batch = lock_batch(batch_id=attempt.batch_id)
+    if may_have_bought(batch_id=batch.pk):
+        park(attempt=attempt, from_state=AttemptState.NEW, reason=f"an earlier purchase is in doubt, and {note}")
+        return
+    ended = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW).update(
+        state=AttemptState.NOT_PLACED, ended_at=now, reason=note[:200], excused=True
+    )
+    if ended:
+        refunded = refund_batch(batch=batch, reason=reason, now=now, note=note)
+        logger.warning("%s is given up, and %s orders are refunded: %s", batch, refunded, note)
