@@ -40,6 +40,13 @@ class Attempt(models.Model):
     state = models.CharField(max_length=10, choices=AttemptState.choices, default=AttemptState.NEW)
     quantity = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
     limit_price = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
+    budget = models.DecimalField(
+        max_digits=38,
+        decimal_places=8,
+        null=True,
+        blank=True,
+        help_text="Set aside of the venue's account until the attempt ends. Empty: the account's funds were unknown.",
+    )
     # By the venue's clock. After `valid_until` the venue can no longer accept the request.
     signed_at = models.DateTimeField(null=True, blank=True)
     valid_until = models.DateTimeField(null=True, blank=True)
@@ -66,6 +73,8 @@ class Attempt(models.Model):
             models.Index(fields=["recheck_at"], condition=Q(recheck_at__isnull=False), name="attempts_to_recheck"),
             models.Index(fields=["created_at"], name="attempts_by_age"),
             models.Index(fields=["venue_order_id"], name="attempts_by_venue_order"),
+            # Which attempts have spent something since the venue's account was last read.
+            models.Index(fields=["ended_at"], condition=Q(state__in=["filled", "parked"]), name="attempts_that_spent"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -96,6 +105,9 @@ class Attempt(models.Model):
             models.CheckConstraint(
                 condition=Q(recheck_at=None) | Q(state=AttemptState.NOT_PLACED, signed_at__isnull=False),
                 name="only_attempts_that_were_sent_are_asked_for_again",
+            ),
+            models.CheckConstraint(
+                condition=Q(budget=None) | (Q(budget__gt=0) & is_number("budget")), name="attempt_budget_is_positive"
             ),
         ]
 

@@ -29,6 +29,11 @@ class Batch(models.Model):
     charge = models.DecimalField(max_digits=38, decimal_places=2, default=0, db_column="charged")
     reserved = models.DecimalField(max_digits=38, decimal_places=8, default=0)
     reason = models.CharField(max_length=200, blank=True)
+    # Set if the batch let others go first while its own next attempt had to wait until this time.
+    resume_at = models.DateTimeField(null=True, blank=True)
+    turns_given = models.PositiveIntegerField(
+        db_default=0, help_text="How often other orders of the coin were bought between this batch's attempts."
+    )
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
 

@@ -13,6 +13,7 @@ from settlement.models import Attempt, AttemptState
 from settlement.services.pausing import ask_to_call, pause_for_trouble
 from settlement.venues.protocol import Unknown, Venue, VenueAnswer
 from settlement.waits import bounded
+from trading.services.unclear import mark_unclear
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +49,13 @@ def look_up_later(*, attempt: Attempt, reason: str, at_least_seconds: float = 0)
     grown = settings.SETTLEMENT.lookup_first_wait_seconds * 2.0 ** min(attempt.lookups, 30)
     wait = max(min(grown, settings.SETTLEMENT.lookup_max_wait_seconds), bounded(at_least_seconds))
     logger.warning("%s of %s: %s; lookup in %.0f s", attempt, attempt.batch, reason, wait)
-    when = database_now() + timedelta(seconds=wait)
+    now = database_now()
+    when = now + timedelta(seconds=wait)
     with transaction.atomic():
         if Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(
             reason=reason[:200], next_step_at=when
         ):
+            mark_unclear(coin_id=attempt.coin_id, now=now)
             settle_batch_later(batch_id=attempt.batch_id, delay_seconds=wait)
 
 

@@ -22,6 +22,7 @@ from settlement.services.pausing import lift_automatic_pauses, pause_for_trouble
 from settlement.venues.protocol import Executed, NotPlaced, Trouble
 from settlement.waits import bounded
 from trading.services.settling import complete_orders
+from trading.services.unclear import mark_clear
 from wallets.services.ledger.house_moves import book_fill
 from wallets.services.ledger.locking import lock_inventory
 
@@ -162,6 +163,8 @@ def _enter(attempt: Attempt) -> datetime:
 def _end(attempt: Attempt, from_state: AttemptState, *, state: AttemptState, now: datetime, **fields: Any) -> bool:
     """End the attempt if its state is still `from_state`. Return False if another run ended the attempt first."""
     ended = Attempt.objects.filter(pk=attempt.pk, state=from_state).update(state=state, ended_at=now, **fields)
+    if ended:
+        mark_clear(coin_id=attempt.coin_id)
     return bool(ended)
 
 

@@ -59,6 +59,9 @@ class MeasuredVenue:
     def read_prices(self, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:
         return _measured("prices", lambda: self._venue.read_prices(coins=coins))
 
+    def read_funds(self) -> Decimal:
+        return _measured("funds", self._venue.read_funds)
+
     def read_time(self) -> datetime:
         return _measured("time", self._venue.read_time)
 
