@@ -25,7 +25,7 @@ from settlement.jobs import (
 from settlement.rescuing import rescue
 from settlement.retries import BackOff
 from settlement.selectors.attempts import find_coin_of_attempt, find_coin_of_intervention
-from settlement.services import claiming, price_feed, stepping, sweeping
+from settlement.services import account_feed, claiming, price_feed, stepping, sweeping
 from settlement.services.intervening import cases
 from settlement.services.isolating import run_each
 from settlement.services.reconciling import comparing
@@ -81,6 +81,12 @@ def recheck_attempt(*, attempt_id: int) -> None:
 @app.task(name="settlement.refresh_prices", queue=OPS_QUEUE, queueing_lock="refresh_prices")
 def refresh_prices(timestamp: int) -> None:
     price_feed.refresh_prices(venue=get_venue(), source=settings.VENUE.id, now=database_now())
+
+
+@app.periodic(cron=settings.PRICES.refresh_cron)
+@app.task(name="settlement.read_account", queue=OPS_QUEUE, queueing_lock="read_account")
+def read_account(timestamp: int) -> None:
+    account_feed.read_account(venue=get_venue(), now=database_now())
 
 
 @app.periodic(cron=settings.SETTLEMENT.sweep_cron)

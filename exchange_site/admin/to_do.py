@@ -62,6 +62,14 @@ _WORDS: Final = {
         urgency="late",
         advice="Is a worker running? Is buying paused, or another batch of the coin in doubt?",
     ),
+    ConcernKind.FLOAT: _Words(
+        title="A venue account that cannot pay",
+        urgency="late",
+        advice=(
+            "Send funds to the account: the order is then bought first. Smaller orders are bought meanwhile, and"
+            " customers may cancel orders that wait."
+        ),
+    ),
     ConcernKind.PAUSE: _Words(
         title="Pauses in force",
         urgency="late",

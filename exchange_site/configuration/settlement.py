@@ -100,6 +100,12 @@ class Settlement(Group):
         "by how much the venue's minimum or step may enlarge the purchases of a batch; beyond this nothing is bought",
         unit="US dollars",
     )
+    float_max_age: Seconds = variable(
+        "FLOAT_MAX_AGE_SECONDS",
+        "60",
+        "how long a reading of the venue account's funds sizes batches; without one the venue's refusal pauses buying",
+        unit="seconds",
+    )
     batch_max_orders: Count = variable("BATCH_MAX_ORDERS", "5000", "maximum that one purchase settles", unit="orders")
     max_attempts: Count = variable(
         "MAX_ATTEMPTS", "10", "attempts that may buy nothing before a batch is parked for staff", unit="attempts"

@@ -31,6 +31,7 @@ TABLES: Final[dict[str, str]] = {
     "trading_pricereading": "SELECT, INSERT, DELETE",
     "trading_review": "SELECT, INSERT, UPDATE (decided_at, decided_by_id, decision, note)",
     "trading_shop": "SELECT, INSERT, UPDATE",
+    "trading_unclearcoin": "SELECT, INSERT, DELETE",
     # settlement
     "settlement_attempt": (
         "SELECT, INSERT, "
@@ -38,7 +39,8 @@ TABLES: Final[dict[str, str]] = {
         "next_step_at, not_found, quantity, reason, recheck_at, signed_at, state, valid_until, venue_order_id)"
     ),
     "settlement_batch": (
-        "SELECT, INSERT, UPDATE (charged, closed_at, losses, needed, orders_count, reason, reserved, state), DELETE"
+        "SELECT, INSERT, DELETE, "
+        "UPDATE (charged, closed_at, losses, needed, orders_count, reason, reserved, resume_at, state, turns_given)"
     ),
     "settlement_excess": "SELECT, INSERT",
     "settlement_failingitem": "SELECT, INSERT, UPDATE (error, last_at, retry_at, times), DELETE",
@@ -49,6 +51,9 @@ TABLES: Final[dict[str, str]] = {
     "settlement_intervention": "SELECT, INSERT, UPDATE (decided_at, detail, outcome, venue_answer)",
     # Workers of the previous release change is_of_calls.
     "settlement_pause": "SELECT, INSERT, UPDATE (is_of_calls, reason, set_at, set_by_id, times, until), DELETE",
+    "settlement_venueaccount": (
+        "SELECT, INSERT, UPDATE (free, read_at, short_at, short_coin_id, short_of, short_since)"
+    ),
     # Procrastinate
     "procrastinate_events": "SELECT, INSERT, UPDATE, DELETE",
     "procrastinate_jobs": "SELECT, INSERT, UPDATE, DELETE",

@@ -108,7 +108,9 @@ async def _market(request: web.Request) -> web.Response:
 
 async def _read_faults(request: web.Request) -> web.Response:
     rules = request.app[VENUE].faults.rules
-    return web.json_response([{**asdict(rule), "fraction": str(rule.fraction)} for rule in rules])
+    return web.json_response(
+        [{**asdict(rule), "fraction": str(rule.fraction), "depth": rule.depth and str(rule.depth)} for rule in rules]
+    )
 
 
 async def _faults(request: web.Request) -> web.Response:

@@ -37,6 +37,7 @@ _KEYS: Final = frozenset(
         "seconds",
         "wait",
         "fraction",
+        "depth",
         "code",
         "msg",
         "retry_after",
@@ -49,6 +50,7 @@ _KEYS: Final = frozenset(
 class Fault:
     """One rule: its action, and limits by occasion, symbol, number of times, and seconds in force.
 
+    `partial` fills a `fraction` of an order, or at most `depth` coins of each order, as a thin market does.
     `rate_limit` answers with `status` (429, or 418 for a ban) and `retry_after`, which may be any text.
     """
 
@@ -59,6 +61,7 @@ class Fault:
     seconds: float | None = None
     wait: float | None = None
     fraction: Decimal = Decimal("0.5")
+    depth: Decimal | None = None
     code: int = -1121
     msg: str = "Invalid symbol."
     retry_after: str = "1"
@@ -66,6 +69,12 @@ class Fault:
     changes: dict[str, Any] = field(default_factory=dict)
     applied: int = 0
     since: float = field(default_factory=time.monotonic)
+
+    def fillable(self, *, quantity: Decimal) -> Decimal:
+        """Return the share of an order of `quantity` coins that is filled at most."""
+        if self.action != "partial":
+            return Decimal(1)
+        return self.fraction if self.depth is None else min(self.depth / quantity, Decimal(1))
 
     def applies(self, *, occasion: str | None, symbol: str | None) -> bool:
         if self.times is not None and self.applied >= self.times:
@@ -110,6 +119,7 @@ def _read(entry: Any) -> Fault:
             "seconds": float(entry["seconds"]) if "seconds" in entry else None,
             "wait": float(entry["wait"]) if "wait" in entry else None,
             "fraction": Decimal(str(entry.get("fraction", "0.5"))),
+            "depth": Decimal(str(entry["depth"])) if "depth" in entry else None,
             "code": int(entry.get("code", -1121)),
             "status": int(entry.get("status", 429)),
         }

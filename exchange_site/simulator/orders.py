@@ -38,7 +38,7 @@ async def _place(request: web.Request) -> web.StreamResponse:
     await suffer_before(request, fault)
     if fault:
         check_deadline(arrived)  # again after a delay: Binance checks when an order reaches the engine
-    fraction = fault.fraction if fault and fault.action == "partial" else Decimal(1)
+    fraction = fault.fillable(quantity=order.quantity) if fault else Decimal(1)
     placed = venue.book.place(order, fraction=fraction)
     return await suffer_after(request, fault) or said(_order_answer(placed, with_fills=True), fault)
 

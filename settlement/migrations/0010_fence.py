@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             models.DecimalField(
                 blank=True,
                 decimal_places=8,
-                help_text="What it may cost at most, in US dollars.",
+                help_text="What it may cost at most, in US dollars. Until it ends, so much of the account is set aside.",
                 max_digits=38,
                 null=True,
             ),
@@ -25,7 +25,8 @@ class Migration(migrations.Migration):
         AddConstraintNotValid(
             "attempt",
             models.CheckConstraint(
-                condition=Q(budget=None) | Q(budget__gte=F("quantity") * F("limit_price")) & is_number("budget"),
+                condition=Q(budget=None)
+                | Q(budget__gt=0, budget__gte=F("quantity") * F("limit_price")) & is_number("budget"),
                 name="attempts_stay_within_their_budget",
             ),
         ),

@@ -1,5 +1,6 @@
 """Batches of orders, the attempts to buy their coins, and the pauses, findings and interventions around them."""
 
+from settlement.models.accounts import FORGOTTEN_AFTER, VenueAccount
 from settlement.models.attempts import IN_FLIGHT, Attempt, AttemptState, new_client_order_id
 from settlement.models.batches import Batch, BatchState
 from settlement.models.excesses import Excess
@@ -9,6 +10,7 @@ from settlement.models.interventions import Intervention, InterventionAction, In
 from settlement.models.pauses import Pause, PauseKind
 
 __all__ = [
+    "FORGOTTEN_AFTER",
     "IN_FLIGHT",
     "PRICE_READING",
     "Attempt",
@@ -24,5 +26,6 @@ __all__ = [
     "InterventionOutcome",
     "Pause",
     "PauseKind",
+    "VenueAccount",
     "new_client_order_id",
 ]

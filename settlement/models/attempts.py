@@ -50,7 +50,11 @@ class Attempt(models.Model):
     quantity = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
     limit_price = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
     budget = models.DecimalField(
-        max_digits=38, decimal_places=8, null=True, blank=True, help_text="What it may cost at most, in US dollars."
+        max_digits=38,
+        decimal_places=8,
+        null=True,
+        blank=True,
+        help_text="What it may cost at most, in US dollars. Until it ends, so much of the account is set aside.",
     )
     # By the venue's clock. After `valid_until` the venue can no longer accept the request.
     signed_at = models.DateTimeField(null=True, blank=True)
@@ -78,6 +82,8 @@ class Attempt(models.Model):
             models.Index(fields=["recheck_at"], condition=Q(recheck_at__isnull=False), name="attempts_to_recheck"),
             models.Index(fields=["created_at"], name="attempts_by_age"),
             models.Index(fields=["venue_order_id"], name="attempts_by_venue_order"),
+            # Which attempts have spent something since the venue's account was last read.
+            models.Index(fields=["ended_at"], condition=Q(state__in=["filled", "parked"]), name="attempts_that_spent"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -90,7 +96,8 @@ class Attempt(models.Model):
                 name="attempts_end_once",
             ),
             models.CheckConstraint(
-                condition=Q(budget=None) | Q(budget__gte=F("quantity") * F("limit_price")) & is_number("budget"),
+                condition=Q(budget=None)
+                | Q(budget__gt=0, budget__gte=F("quantity") * F("limit_price")) & is_number("budget"),
                 name="attempts_stay_within_their_budget",
             ),
             models.CheckConstraint(

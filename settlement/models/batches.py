@@ -30,6 +30,11 @@ class Batch(models.Model):
     reserved = models.DecimalField(max_digits=38, decimal_places=8, default=0)
     losses = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="Purchases sent, then not found.")
     reason = models.CharField(max_length=200, blank=True)
+    # Set if the batch let others go first while its own next attempt had to wait until this time.
+    resume_at = models.DateTimeField(null=True, blank=True)
+    turns_given = models.PositiveIntegerField(
+        db_default=0, help_text="How often other orders of the coin were bought between this batch's attempts."
+    )
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
 

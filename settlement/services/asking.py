@@ -15,6 +15,7 @@ from settlement.models import Attempt, AttemptState
 from settlement.services.pausing import ask_to_call, pause_for_trouble
 from settlement.venues.protocol import OrderNotFound, Unknown, Venue, VenueAnswer
 from settlement.waits import bounded
+from trading.services.unclear import mark_unclear
 
 logger = logging.getLogger(__name__)
 
@@ -73,11 +74,13 @@ def look_up_later(*, attempt: Attempt, reason: str, at_least_seconds: float = 0)
     """Enqueue a lookup after a wait that doubles each time. A purchase is never refunded or sent again on a guess."""
     wait = max(growing_wait(lookups=attempt.lookups), bounded(at_least_seconds))
     logger.warning("%s of %s: %s; lookup in %.0f s", attempt, attempt.batch, reason, wait)
-    when = database_now() + timedelta(seconds=wait)
+    now = database_now()
+    when = now + timedelta(seconds=wait)
     with transaction.atomic():
         if Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(
             reason=reason[:200], next_step_at=when
         ):
+            mark_unclear(coin_id=attempt.coin_id, now=now)
             settle_batch_later(batch_id=attempt.batch_id, delay_seconds=wait)
 
 

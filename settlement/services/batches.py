@@ -16,7 +16,8 @@ from django.db.models import Q, Sum
 from settlement.clock import database_now
 from settlement.jobs import settle_batch_later
 from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, BatchState
-from settlement.selectors.batches import find_idle_batch
+from settlement.selectors.batches import find_idle_batch, list_idle_batches
+from settlement.services.funding import look_again_later, note_shortage, set_aside
 from trading import jobs
 from trading.selectors.pools import read_waiting_orders
 from trading.services.settling import complete_orders, refund_orders, sum_open_orders
@@ -43,49 +44,66 @@ def go_on(*, batch: Batch, ended: Attempt, now: datetime, wait_seconds: float = 
         _close(batch, state=BatchState.SETTLED, reason="", now=now)
     elif ended.state != AttemptState.PARKED and (_has_failed_too_often(batch) or _keeps_coming_back_empty(batch)):
         park_batch(batch=batch, reason=f"given up after {ended.number} attempts")
+    elif _others_wait(batch, now=now):
+        let_claim_decide(batch=batch, resume_at=now + timedelta(seconds=wait_seconds) if wait_seconds else None)
     else:
         begin_next_attempt(batch=batch, now=now, wait_seconds=wait_seconds)
 
 
-def begin_next_attempt(*, batch: Batch, now: datetime, wait_seconds: float = 0) -> None:
+def begin_next_attempt(*, batch: Batch, now: datetime, wait_seconds: float = 0) -> bool:
     """Deliver the coins that the batch still needs from the house's surplus, or create an attempt to buy them.
 
-    While another attempt for the coin is in flight, the batch stays open without an attempt. When the other batch is
-    closed or parked, the next claim resumes this batch before it takes new orders.
+    Return False if neither is possible, because another attempt for the coin is in flight, or because the venue's
+    account cannot pay for any of the batch's orders. Then the batch stays open without an attempt, and a claim resumes
+    it later.
     """
-    needed = sum_open_orders(batch_id=batch.pk).amount
+    still_open = sum_open_orders(batch_id=batch.pk)
+    needed = still_open.amount
     batch.reserved += max(min(needed - batch.reserved, _free_stock(batch)), Decimal(0))
     if batch.reserved >= needed:
         _deliver_from_stock(batch, now=now)
-        return
-    batch.state, batch.reason = BatchState.OPEN, ""
+        return True
+    batch.state, batch.reason, batch.resume_at = BatchState.OPEN, "", None
     _save(batch)
     if Attempt.objects.filter(coin_id=batch.coin_id, state__in=IN_FLIGHT).exists():
-        return
+        return False
+    budget, is_payable = set_aside(batch=batch, still_open=still_open, now=now)
+    if not is_payable:
+        note_shortage(coin_id=batch.coin_id, charge=still_open.charge, now=now)
+        look_again_later(coin_id=batch.coin_id)
+        return False
     last = batch.attempts.order_by("-number").values_list("number", flat=True).first() or 0
     Attempt.objects.create(
         batch=batch,
         coin=batch.coin,
         number=last + 1,
+        budget=budget,
         next_step_at=now + timedelta(seconds=wait_seconds),
         created_at=now,
     )
     settle_batch_later(batch_id=batch.pk, delay_seconds=wait_seconds)
+    return True
+
+
+def let_claim_decide(*, batch: Batch, resume_at: datetime | None) -> None:
+    """Leave the batch open without an attempt, until `resume_at` at least, and let a claim decide who is next."""
+    batch.state, batch.reason, batch.resume_at = BatchState.OPEN, "", resume_at
+    _save(batch)
+    jobs.request_claim(coin_id=batch.coin_id)
 
 
 @transaction.atomic
 def resume_batch(*, batch_id: int) -> bool:
     """Take both locks, and begin the next attempt of an open batch.
 
-    Return False if the batch is no longer open or an attempt for the coin is in flight.
+    Return False if the batch is no longer open, an attempt for the coin is in flight, or the batch cannot be paid.
     """
     coin = Batch.objects.select_related("coin").get(pk=batch_id).coin
     lock_inventory(asset=coin.name)
     batch = lock_batch(batch_id=batch_id)
     if batch.state != BatchState.OPEN or Attempt.objects.filter(coin=coin, state__in=IN_FLIGHT).exists():
         return False
-    begin_next_attempt(batch=batch, now=database_now())
-    return True
+    return begin_next_attempt(batch=batch, now=database_now())
 
 
 def refund_batch(*, batch: Batch, reason: str, now: datetime, note: str = "") -> int:
@@ -144,6 +162,14 @@ def _deliver_from_stock(batch: Batch, *, now: datetime) -> None:
     _close(batch, state=BatchState.SETTLED, reason="from_inventory", now=now)
 
 
+def _others_wait(batch: Batch, *, now: datetime) -> bool:
+    """Say whether other orders of the coin could be bought now: in another batch, or claimed anew."""
+    if len(list_idle_batches(coin_id=batch.coin_id, now=now)) > 1:
+        return True
+    waiting = read_waiting_orders(coin_id=batch.coin_id)
+    return waiting.has_large or waiting.pool_is_full(threshold=settings.POOLS.threshold)
+
+
 def _has_failed_too_often(batch: Batch) -> bool:
     """Say whether too many attempts failed. Filled attempts are no failures: large orders may need many."""
     failed = batch.attempts.exclude(state=AttemptState.FILLED).exclude(excused=True)
@@ -166,7 +192,9 @@ def _close(batch: Batch, *, state: BatchState, reason: str, now: datetime) -> No
 
 def _save(batch: Batch) -> None:
     """Save a batch that exists. The database lets this application change these columns only."""
-    batch.save(update_fields=["state", "orders_count", "needed", "charge", "reserved", "reason", "closed_at"])
+    batch.save(
+        update_fields=["state", "orders_count", "needed", "charge", "reserved", "reason", "resume_at", "closed_at"]
+    )
 
 
 def _wake_next_claim(*, coin_id: int) -> None:

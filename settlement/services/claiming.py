@@ -2,36 +2,43 @@
 
 import logging
 from concurrent.futures import Future
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 
-from settlement.models import IN_FLIGHT, Attempt, Batch
+from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch
 from settlement.queue import delete_waiting_claims
-from settlement.selectors.batches import find_idle_batch
+from settlement.selectors.batches import IdleBatch, find_idle_batch, list_idle_batches
 from settlement.selectors.pauses import find_pause
-from settlement.services.batches import begin_next_attempt, refund_batch, resume_batch
+from settlement.services.batches import begin_next_attempt, let_claim_decide, lock_batch, refund_batch, resume_batch
+from settlement.services.funding import look_again_later, note_shortage, payable_charge, read_available
+from settlement.services.outcomes import withdraw_attempt
 from trading import jobs, pools
 from trading.models import Coin, PoolPolicy
 from trading.pool_rules import WaitingOrders
 from trading.selectors.pools import read_waiting_orders
-from trading.services.settling import ClaimedOrders, claim_orders
+from trading.services.settling import ClaimedOrders, ClaimLimits, claim_orders
 from wallets.runtime import failpoints
 from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
 
 _POOL_TIMED_OUT: Final = "pool_timed_out"
+_NOTHING: Final = (None, Decimal(0))
+_SHORT_WAIT: Final = timedelta(seconds=1)
+"""An attempt that is sent within this time does not give way to others."""
 
 
 def claim_waiting_orders(*, coin_id: int, now: datetime) -> Batch | None:
     """Start the purchase of a coin's waiting orders, if any are due. Safe to run at any time, and twice.
 
     Large orders are always due. The pool is due when Postgres shows that it is full or overdue. Nothing is claimed
-    while an attempt for the coin is in flight: the end of that attempt enqueues the next claim.
+    while an attempt for the coin is in flight: the end of that attempt enqueues the next claim. A batch whose orders
+    are not all bought yet goes on here too, in turn with new orders.
     Of the runs in one process that would wait for the coin's lock, only the first claims. The others wait for that run
     and return None.
     """
@@ -79,23 +86,77 @@ def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
     if pause := find_pause(coin_id=coin.pk, now=now):
         if pause.until:
             jobs.request_claim(coin_id=coin.pk, delay_seconds=(pause.until - now).total_seconds())
-        return None, Decimal(0)
-    if Attempt.objects.filter(coin=coin, state__in=IN_FLIGHT).exists():
-        return None, Decimal(0)
-    if idle := find_idle_batch(coin_id=coin.pk):
-        resume_batch(batch_id=idle)
-        return None, Decimal(0)
+        return _NOTHING
     waiting = read_waiting_orders(coin_id=coin.pk)
-    with_pool = _pool_is_due(waiting, now=now)
-    if not waiting.has_large and not with_pool:
-        return None, Decimal(0)
-    batch = Batch.objects.create(coin=coin, created_at=now)
-    claimed = claim_orders(
-        coin_id=coin.pk, batch_id=batch.pk, with_pool=with_pool, most=settings.SETTLEMENT.batch_max_orders, now=now
+    is_due = waiting.has_large or _pool_is_due(waiting, now=now)
+    if not _may_begin(coin, is_due=is_due, now=now):
+        return _NOTHING
+    return _begin_next(coin, waiting=waiting, is_due=is_due, now=now)
+
+
+def _may_begin(coin: Coin, *, is_due: bool, now: datetime) -> bool:
+    """Say whether no attempt for the coin is in flight.
+
+    An attempt that has not been sent, and waits, gives way to orders that are due and to batches that may go on.
+    """
+    attempt = Attempt.objects.filter(coin=coin, state__in=IN_FLIGHT).first()
+    if attempt is None:
+        return True
+    if attempt.state != AttemptState.NEW or attempt.next_step_at <= now + _SHORT_WAIT:
+        return False
+    if not is_due and not list_idle_batches(coin_id=coin.pk, now=now):
+        return False
+    batch = lock_batch(batch_id=attempt.batch_id)
+    if not withdraw_attempt(batch=batch, reason="lets others go first", now=now):
+        return False
+    let_claim_decide(batch=batch, resume_at=attempt.next_step_at)
+    return True
+
+
+def _begin_next(coin: Coin, *, waiting: WaitingOrders, is_due: bool, now: datetime) -> tuple[Batch | None, Decimal]:
+    """Go on with the coin's oldest batch that can be paid, or claim new orders if no batch can go on.
+
+    At the others' turn, new orders come first, the smallest before larger ones, and then the other batches.
+    """
+    idle = list_idle_batches(coin_id=coin.pk, now=now)
+    if idle and idle[0].lets_others_go():
+        begun = _claim_new(coin, waiting=waiting, smallest=True, now=now) if is_due else None
+        if begun or _resume_first(sorted(idle[1:], key=lambda batch: batch.attempts)):
+            Batch.objects.filter(pk=idle[0].id).update(turns_given=F("turns_given") + 1)
+            return begun or _NOTHING
+    if _resume_first(idle):
+        return _NOTHING
+    if is_due and (begun := _claim_new(coin, waiting=waiting, smallest=False, now=now)):
+        return begun
+    if is_due or find_idle_batch(coin_id=coin.pk):
+        look_again_later(coin_id=coin.pk)
+    return _NOTHING
+
+
+def _resume_first(batches: list[IdleBatch]) -> bool:
+    """Resume the first batch that can go on. Return False if none can."""
+    return any(resume_batch(batch_id=batch.id) for batch in batches)
+
+
+def _claim_new(coin: Coin, *, waiting: WaitingOrders, smallest: bool, now: datetime) -> tuple[Batch, Decimal] | None:
+    """Claim the waiting orders that the venue's account can pay into a new batch, and start it.
+
+    Return the batch and the dollars that left the pool; None if no order can be claimed.
+    """
+    available = read_available(now=now)
+    limits = ClaimLimits(
+        most=settings.SETTLEMENT.batch_max_orders,
+        with_pool=_pool_is_due(waiting, now=now),
+        most_charge=None if available is None else payable_charge(available=available),
+        smallest=smallest,
     )
+    batch = Batch.objects.create(coin=coin, created_at=now)
+    claimed = claim_orders(coin_id=coin.pk, batch_id=batch.pk, limits=limits, now=now)
+    if claimed.unpaid is not None:
+        note_shortage(coin_id=coin.pk, charge=claimed.unpaid, now=now)
     if not claimed.count:
         batch.delete()
-        return None, Decimal(0)
+        return None
     _start(batch, claimed=claimed, waiting=waiting, now=now)
     failpoints.reach("claim.claimed")
     return batch, claimed.pool_charge
@@ -107,16 +168,16 @@ def _pool_is_due(waiting: WaitingOrders, *, now: datetime) -> bool:
 
 def _start(batch: Batch, *, claimed: ClaimedOrders, waiting: WaitingOrders, now: datetime) -> None:
     batch.orders_count, batch.needed, batch.charge = claimed.count, claimed.amount, claimed.charge
-    if _is_to_be_refunded(batch, waiting):
+    if _is_to_be_refunded(batch, claimed, waiting):
         refund_batch(batch=batch, reason=_POOL_TIMED_OUT, now=now)
     else:
         begin_next_attempt(batch=batch, now=now)
 
 
-def _is_to_be_refunded(batch: Batch, waiting: WaitingOrders) -> bool:
+def _is_to_be_refunded(batch: Batch, claimed: ClaimedOrders, waiting: WaitingOrders) -> bool:
     """Say whether the batch is a pool that was overdue but not full, and the coin's policy is to refund it."""
     return (
         batch.coin.pool_policy == PoolPolicy.REFUND
-        and not waiting.has_large
+        and claimed.pool_charge == claimed.charge
         and not waiting.pool_is_full(threshold=settings.POOLS.threshold)
     )

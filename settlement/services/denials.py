@@ -21,6 +21,7 @@ from settlement.services.late_coins import name_losses
 from settlement.services.outcomes import book_late_fill, doubt_late_answer, presume_not_placed
 from settlement.venues.protocol import Executed, OrderNotFound, Unknown, Untrue, Venue
 from settlement.waits import bounded
+from trading.services.unclear import mark_clear
 from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
@@ -56,8 +57,8 @@ def find_before_repeat(*, attempt: Attempt, venue: Venue) -> datetime | None:
     if attempt.number == 1 or not venue.requests_expire:
         return None
     earlier = Attempt.objects.select_related("batch", "coin").filter(batch_id=attempt.batch_id)
-    denied = earlier.filter(number=attempt.number - 1, state=AttemptState.NOT_PLACED, signed_at__isnull=False).first()
-    if denied is None:
+    denied = earlier.filter(signed_at__isnull=False).order_by("-number").first()  # others may have been withdrawn
+    if denied is None or denied.state != AttemptState.NOT_PLACED:
         return None
     answer = look_up_in_both(attempt=denied, venue=venue)
     if isinstance(answer, OrderNotFound) or (isinstance(answer, Executed) and answer.final and not answer.quantity):
@@ -82,6 +83,7 @@ def _park_lost(attempt: Attempt, batch: Batch, *, now: datetime) -> None:
         reason=_REASON,
         recheck_at=now + settings.SETTLEMENT.recheck_first_wait,
     )
+    mark_clear(coin_id=attempt.coin_id)
     assert attempt.quantity is not None
     sent = batch.attempts.filter(signed_at__isnull=False).order_by("number")
     numbers = ", ".join(str(number) for number in sent.values_list("number", flat=True))

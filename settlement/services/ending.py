@@ -12,6 +12,7 @@ from settlement.services.batches import lock_batch, park_batch
 from settlement.services.disbelieving import disbelieve
 from settlement.told import keep
 from settlement.venues.protocol import Executed, Untrue
+from trading.services.unclear import mark_clear
 from wallets.services.ledger.house_moves import book_fill
 from wallets.services.ledger.locking import lock_inventory
 
@@ -29,7 +30,10 @@ def end_attempt(
     unchanged = Attempt.objects.filter(pk=attempt.pk, state=from_state)
     if venue_order_id := fields.get("venue_order_id"):
         unchanged = unchanged.exclude(is_booked_for_another(venue_order_id))
-    return bool(unchanged.update(state=state, ended_at=now, **fields))
+    ended = unchanged.update(state=state, ended_at=now, **fields)
+    if ended:
+        mark_clear(coin_id=attempt.coin_id)
+    return bool(ended)
 
 
 def is_booked_for_another(venue_order_id: str) -> Exists:

@@ -12,10 +12,11 @@ from settlement.clock import database_now, venue_now
 from settlement.connections import release_database_connection
 from settlement.models import Attempt, AttemptState
 from settlement.selectors.batches import Bought, sum_purchases
+from settlement.services.funding import sum_affordable_orders
 from settlement.sizing import ensure_usable, highest_price, quantity_to_buy
 from settlement.venues.protocol import MarketRules, PurchaseRequest, Venue, VenueAnswer, VenueAway
 from trading.models import Coin
-from trading.services.settling import SettledOrders, sum_completed_orders, sum_open_orders
+from trading.services.settling import SettledOrders, sum_completed_orders
 from wallets.runtime import failpoints
 
 _MOST_OFFSET: Final = timedelta(hours=1)
@@ -32,7 +33,7 @@ def send(*, attempt: Attempt, venue: Venue) -> VenueAnswer | None:
     ensure_usable(rules)
     ask = venue.read_ask(coin=attempt.coin.name)
     offset = _measure_clock_offset(venue)
-    still_open = sum_open_orders(batch_id=attempt.batch_id)
+    still_open = sum_affordable_orders(attempt=attempt)
     if not still_open.count:
         return None
     _size(attempt, still_open=still_open, rules=rules, ask=ask)

@@ -14,10 +14,12 @@ from django.db import transaction
 
 from settlement.jobs import intervene_later, recheck_attempt_later, settle_batch_later
 from settlement.metrics import count_mended
-from settlement.models import IN_FLIGHT, Attempt, Batch, BatchState, Intervention
+from settlement.models import IN_FLIGHT, Attempt, Batch, Intervention
 from settlement.queue import list_batches_in_step, list_enqueued_interventions
+from settlement.selectors.batches import idle_batches
 from settlement.selectors.pauses import find_pause
 from settlement.services.batches import resume_batch
+from settlement.services.funding import is_short_of_funds
 from settlement.services.isolating import run_each
 from trading import jobs, pools
 from trading.models import Coin
@@ -55,7 +57,7 @@ def _request_due_claim(coin: Coin, *, now: datetime) -> None:
     pool_is_full = waiting.pool_is_full(threshold=settings.POOLS.threshold)
     if waiting.has_large or pool_is_full or waiting.pool_is_overdue(now=now):
         # An overdue pool never has a job, so starting its purchase is no repair.
-        if waiting.has_large or pool_is_full:
+        if (waiting.has_large or pool_is_full) and not is_short_of_funds(now=now):
             _mend("orders_without_a_job", f"orders of {coin} wait without a job")
         jobs.request_claim(coin_id=coin.pk)
 
@@ -79,7 +81,7 @@ def _nudge(attempt: Attempt, *, now: datetime) -> None:
 
 def resume_idle_batches(*, since: datetime, now: datetime) -> None:
     """Resume open batches that have no attempt in flight."""
-    idle = Batch.objects.filter(state=BatchState.OPEN, created_at__lte=since).exclude(attempts__state__in=IN_FLIGHT)
+    idle = idle_batches(now=now).filter(created_at__lte=since)
     run_each(what="idle batches", items=idle.order_by("pk"), run=_resume, now=now)
 
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from settlement.clock import database_now
 from settlement.exceptions import AskBeyondPriceBound, TopUpTooDear
 from settlement.models import Attempt, AttemptState
-from settlement.selectors.batches import may_have_bought
+from settlement.selectors.batches import may_have_bought, waiting_since
 from settlement.services.batches import lock_batch, refund_batch
 from settlement.services.outcomes import park
 from settlement.services.pausing import pause_for_trouble
@@ -36,7 +36,7 @@ def wait_or_give_up(*, attempt: Attempt, error: Stop) -> datetime | None:
     make it too dear. Then the batch's orders are refunded, or parked if an earlier purchase may have been executed.
     """
     now = database_now()
-    deadline = attempt.created_at + settings.TO_DO.settling_limit
+    deadline = waiting_since(attempt=attempt) + settings.TO_DO.settling_limit
     if _is_pool_to_refund(attempt, error):
         _give_up(attempt, reason="pool_timed_out", note=str(error))
         return None
@@ -57,7 +57,7 @@ def _next_try(attempt: Attempt, error: Stop, *, now: datetime) -> datetime:
     if isinstance(error, AskBeyondPriceBound):
         longest = timedelta(seconds=settings.SETTLEMENT.pause_max_seconds)
         Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW).update(reason=str(error)[:200])
-        return now + min(max(now - attempt.created_at, _SHORTEST), longest)
+        return now + min(max(now - waiting_since(attempt=attempt), _SHORTEST), longest)
     what = "rules that cannot be used" if isinstance(error, TopUpTooDear) else "no ask"
     return pause_for_trouble(coin=attempt.coin, reason=f"{what}: {error}", at_least_seconds=0, now=now)
 

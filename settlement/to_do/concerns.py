@@ -18,6 +18,7 @@ class ConcernKind(Enum):
     SETTLING = "settling"
     PENDING = "pending"
     POOL = "pool"
+    FLOAT = "float"
     PAUSE = "pause"
     SUSPENDED = "suspended"
     FAILING = "failing"

@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 
 from settlement.metrics import count_failed_item
 from settlement.models import (
+    FORGOTTEN_AFTER,
     PRICE_READING,
     Attempt,
     AttemptState,
@@ -24,6 +25,7 @@ from settlement.models import (
     FindingKind,
     Intervention,
     PauseKind,
+    VenueAccount,
 )
 from settlement.queue import list_failed_jobs
 from settlement.selectors.pauses import pauses_in_force
@@ -148,6 +150,25 @@ def _read_pools(now: datetime) -> Iterator[Concern]:
     for row in groups.order_by("since")[:MAX_PER_KIND]:
         reason = "the pool is overdue, and not claimed yet"
         yield _concern_of_coin(ConcernKind.POOL, row, reason=reason, state=OrderState.POOLED)
+
+
+def _read_float(now: datetime) -> Iterator[Concern]:
+    """Read the venue account if it could not pay an order when a claim last looked, within the last minute."""
+    short = VenueAccount.objects.filter(short_at__gt=now - FORGOTTEN_AFTER).select_related("short_coin")
+    for account in short.order_by("short_since")[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.FLOAT,
+            subject=str(account),
+            since=account.short_since or now,
+            reason=(
+                f"orders of {account.short_coin}, one of {account.short_of} USD, wait for funds: "
+                f"{account.free:.2f} were free at {account.read_at:%H:%M:%S} UTC; send {account.asset} to the venue"
+            ),
+            target=Target(
+                model="trading_order",
+                filters={"state__exact": OrderState.PENDING.value, "coin__id__exact": account.short_coin_id},
+            ),
+        )
 
 
 def _waiting(state: OrderState) -> QuerySet[Order]:
@@ -285,6 +306,7 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.SETTLING: _read_settling,
     ConcernKind.PENDING: _read_pending,
     ConcernKind.POOL: _read_pools,
+    ConcernKind.FLOAT: _read_float,
     ConcernKind.PAUSE: _read_pauses,
     ConcernKind.SUSPENDED: _read_suspended,
     ConcernKind.FAILING: _read_failing,

@@ -62,6 +62,9 @@ class MeasuredVenue:
     def read_prices(self, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:
         return _measured("prices", Kind.PRICES, lambda: self._venue.read_prices(coins=coins))
 
+    def read_funds(self) -> Decimal:
+        return _measured("funds", Kind.ORDER, self._venue.read_funds)
+
     def read_time(self) -> datetime:
         return _measured("time", Kind.ORDER, self._venue.read_time)
 

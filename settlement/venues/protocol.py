@@ -198,6 +198,10 @@ class Venue(Protocol):
         """Return the last price of each coin, or the reason why it has none. Raises VenueAway."""
         ...
 
+    def read_funds(self) -> Decimal:
+        """Return how much of the quote asset our account can spend. Raises VenueAway."""
+        ...
+
     def read_time(self) -> datetime:
         """Return the time by the venue's clock. Raises VenueAway."""
         ...

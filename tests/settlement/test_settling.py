@@ -22,7 +22,7 @@ from trading.exceptions import OrderNotCancellable
 from trading.models import Order, OrderState
 from trading.pools import read_counters
 from trading.services.cancelling import cancel_order
-from trading.services.settling import claim_orders
+from trading.services.settling import ClaimLimits, claim_orders
 from wallets.models import Transaction, Wallet, WalletRole
 from wallets.runtime import clock
 from wallets.services.ledger.crediting import OrderCredit, refund_customers
@@ -167,7 +167,7 @@ def test_cancelling_an_order_that_is_being_claimed_is_refused_at_once(place, coi
     order = place("60.00")
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
         batch = Batch.objects.create(coin=coin, created_at=now)
-        claim_orders(coin_id=coin.pk, batch_id=batch.pk, with_pool=False, most=10, now=now)
+        claim_orders(coin_id=coin.pk, batch_id=batch.pk, limits=ClaimLimits(most=10, with_pool=False), now=now)
 
         def cancel():
             try:

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from settlement.models import IN_FLIGHT, Attempt
+from settlement.models import IN_FLIGHT, Attempt, Batch
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
@@ -44,7 +44,10 @@ def charge_of(amount):
 
 
 class Story(RuleBasedStateMachine):
-    """The model holds customers' dollars and coins, the state of each order, the current batch and the surplus."""
+    """The model holds customers' dollars and coins, the state of each order, the open batches and the surplus.
+
+    Which batch has the turn is read from the database; what the turn means is the model's.
+    """
 
     coin = venue = simulator = None  # set by the test
 
@@ -57,7 +60,12 @@ class Story(RuleBasedStateMachine):
         self.withdrawals = {}  # customer and key → amount
         self.orders = {}  # id → [customer, amount, state], in the order of placing
         self.surplus = Wallet.objects.get(owner=None, role=WalletRole.INVENTORY, asset="ABAN").balance
-        self.batch, self.reserved, self.sent, self.purchases = [], Decimal(0), False, len(self.simulator.book())
+        self.batches, self.reserved = (
+            {},
+            {},
+        )  # by batch id: the orders that are not settled yet, and the coins set aside
+        self.attempt, self.turn, self.sent = None, None, False  # in flight: its id, its batch, whether it was sent
+        self.purchases = len(self.simulator.book())
 
     # Actions of customers
 
@@ -124,24 +132,41 @@ class Story(RuleBasedStateMachine):
         now = timezone.now() + timedelta(days=1 if overdue else 0)
         for _ in range(times):
             claim_waiting_orders(coin_id=self.coin.pk, now=now)
-            self._expect_claim(overdue=overdue)
+            self._follow(overdue=overdue)
 
-    def _expect_claim(self, *, overdue):
-        if self.batch:
-            return
-        large, pool = self._in_state("pending"), self._in_state("aggregated")
-        total = sum(charge_of(self.orders[order_id][1]) for order_id in pool)
-        pool_is_due = total >= THRESHOLD or (pool and overdue)
-        self.batch = sorted(large + (pool if pool_is_due else []))
-        for order_id in self.batch:
-            self.orders[order_id][2] = "settling"
-        needed = sum((self.orders[order_id][1] for order_id in self.batch), Decimal(0))
-        self.reserved, self.sent = min(needed, self.surplus), False
-        self.surplus -= self.reserved
-        if self.batch and self.reserved == needed:
-            self._deliver()
+    def _follow(self, *, overdue=False):
+        """Follow a claim: its new batch holds all waiting orders that are due, and one batch has the turn."""
+        claimed = Order.objects.filter(pk__in=self._in_state("pending") + self._in_state("aggregated"))
+        taken = dict(claimed.filter(batch_id__isnull=False).values_list("pk", "batch_id"))
+        if taken:
+            large, pool = self._in_state("pending"), self._in_state("aggregated")
+            total = sum(charge_of(self.orders[order_id][1]) for order_id in pool)
+            pool_is_due = total >= THRESHOLD or (pool and overdue)
+            assert sorted(taken) == sorted(large + (pool if pool_is_due else []))
+            [batch] = set(taken.values())
+            self.batches[batch], self.reserved[batch] = sorted(taken), Decimal(0)
+            for order_id in taken:
+                self.orders[order_id][2] = "settling"
+        for batch in Batch.objects.filter(pk__in=list(self.batches), reason="from_inventory"):
+            self._take_surplus(batch.pk)
+            assert self.reserved[batch.pk] >= self._needed(batch.pk)
+            self._deliver(batch.pk)
+        attempt = Attempt.objects.filter(state__in=IN_FLIGHT).first()
+        if attempt and attempt.pk != self.attempt:
+            self._take_surplus(attempt.batch_id)
+        if attempt is None or attempt.pk != self.attempt:
+            self.sent = False
+        self.attempt, self.turn = (attempt.pk, attempt.batch_id) if attempt else (None, None)
 
-    @precondition(lambda self: self.batch and not self.sent)
+    def _needed(self, batch):
+        return sum((self.orders[order_id][1] for order_id in self.batches[batch]), Decimal(0))
+
+    def _take_surplus(self, batch):
+        taken = max(min(self._needed(batch) - self.reserved[batch], self.surplus), Decimal(0))
+        self.reserved[batch] += taken
+        self.surplus -= taken
+
+    @precondition(lambda self: self.turn and not self.sent)
     @rule(
         fault=strategies.sampled_from(
             [None, None, "partial", "refused", "drop", "accept_then_drop", "garbage", "accept_then_500", "rate_limit"]
@@ -161,21 +186,21 @@ class Story(RuleBasedStateMachine):
             self._expect_refund()
         elif fault != "rate_limit":
             self.sent = True
+        self._follow()
 
-    @precondition(lambda self: self.batch and self.sent)
+    @precondition(lambda self: self.turn and self.sent)
     @rule(fault=strategies.sampled_from([None, "drop", "garbage", "not_found"]))
     def ask(self, fault):
-        if Attempt.objects.get(state__in=IN_FLIGHT).state == "new":  # the sent attempt was presumed not placed
-            self.sent = False
-            return
         self.simulator.fail(*([{"on": "query", "action": fault, "times": 1}] if fault else []))
         self._step()
         if fault is None and len(self.simulator.book()) > self.purchases:
             self._expect_fill()
+        self._follow()  # an attempt that was presumed not placed has ended
 
     @rule()
     def sweep(self):
         sweep(now=timezone.now())
+        self._follow()
 
     def _step(self):
         end_pauses()
@@ -187,30 +212,31 @@ class Story(RuleBasedStateMachine):
         bought = self.simulator.book()[self.purchases :]
         assert len(bought) == 1, "one purchase for one attempt"
         self.purchases += 1
-        self.reserved += Decimal(bought[0]["executedQty"]) * (1 - COMMISSION)
-        self._deliver()
+        self.reserved[self.turn] += Decimal(bought[0]["executedQty"]) * (1 - COMMISSION)
+        self._deliver(self.turn)
 
-    def _deliver(self):
-        """Deliver whole orders, oldest first; coins that remain after the last one are the house's."""
-        while self.batch and self.orders[self.batch[0]][1] <= self.reserved:
-            customer, amount, _ = order = self.orders[self.batch.pop(0)]
-            order[2] = "completed"
-            self.coins[customer] += amount
-            self.reserved -= amount
-        self.sent = False
-        self._close_if_done()
+    def _deliver(self, batch):
+        """Deliver whole orders that fit, oldest first; coins that remain after the last one are the house's."""
+        for order_id in list(self.batches[batch]):
+            customer, amount, _ = order = self.orders[order_id]
+            if amount <= self.reserved[batch]:
+                self.batches[batch].remove(order_id)
+                order[2] = "completed"
+                self.coins[customer] += amount
+                self.reserved[batch] -= amount
+        if not self.batches[batch]:
+            self._close(batch)
 
     def _expect_refund(self):
-        for order_id in self.batch:
+        for order_id in self.batches[self.turn]:
             customer, amount, _ = self.orders[order_id]
             self.orders[order_id][2] = "refunded"
             self.dollars[customer] += charge_of(amount)
-        self.batch = []
-        self._close_if_done()
+        self._close(self.turn)
 
-    def _close_if_done(self):
-        if not self.batch:
-            self.surplus, self.reserved = self.surplus + self.reserved, Decimal(0)
+    def _close(self, batch):
+        self.surplus += self.reserved.pop(batch)
+        del self.batches[batch]
 
     def _in_state(self, state):
         return [order_id for order_id, order in self.orders.items() if order[2] == state]
@@ -231,7 +257,7 @@ class Story(RuleBasedStateMachine):
         found = dict(Order.objects.filter(pk__in=list(self.orders)).values_list("pk", "state"))
         assert found == {order_id: order[2] for order_id, order in self.orders.items()}
         stock = Wallet.objects.get(owner=None, role=WalletRole.INVENTORY, asset="ABAN").balance
-        assert stock == self.surplus + self.reserved
+        assert stock == self.surplus + sum(self.reserved.values())
 
     @invariant()
     def the_ledger_balances(self):
@@ -240,13 +266,14 @@ class Story(RuleBasedStateMachine):
     def teardown(self):
         """Check that all open orders end once the venue behaves."""
         self.simulator.fail()
-        for _ in range(50):
+        for _ in range(100):
             end_pauses()
             claim_waiting_orders(coin_id=self.coin.pk, now=timezone.now() + timedelta(days=1))
             attempt = Attempt.objects.filter(state__in=IN_FLIGHT).first()
-            if attempt is None:
+            if attempt:
+                take_next_step(batch_id=attempt.batch_id, venue=self.venue)
+            elif not Order.objects.filter(state__in=["pending", "aggregated", "settling"]).exists():
                 break
-            take_next_step(batch_id=attempt.batch_id, venue=self.venue)
             resume_parked_batches()
         assert not Order.objects.filter(state__in=["pending", "aggregated", "settling"]).exists()
         assert verify_everything() == []

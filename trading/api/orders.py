@@ -21,7 +21,7 @@ from trading.models import Order, OrderState
 from trading.pools import counter_key
 from trading.problems import answers
 from trading.schemas.orders import OrderAnswer, OrderBody, OrderQuery
-from trading.selectors.orders import OrderFilters, get_order, list_orders
+from trading.selectors.orders import OrderFilters, get_order, list_orders, shown_reason
 from trading.selectors.pools import read_pool_totals
 from trading.services.cancelling import cancel_order
 from trading.services.placing import OrderRequest, PlacedOrder, place_order
@@ -89,7 +89,10 @@ def place(
     )
     placed = place_order(buyer=caller(request), order_request=order_request, redis_round=redis_round_of(request))
     mark_replayed(response, replayed=placed.replayed)
-    return Status(201, _answer(placed.order, coin_name=placed.coin_name, pool_total=_pool_total(placed)))
+    answer = _answer(placed.order, coin_name=placed.coin_name, pool_total=_pool_total(placed))
+    if placed.replayed:
+        answer["reason"] = shown_reason(order=placed.order)
+    return Status(201, answer)
 
 
 @orders_router.get(
@@ -149,7 +152,13 @@ def _pool_total(placed: PlacedOrder) -> Decimal | None:
 def _answers(orders: list[Order]) -> list[Body]:
     """Return the answers for orders; read the totals of all their pools at once."""
     totals = read_pool_totals(coin_names={order.coin.name for order in orders if order.state == OrderState.POOLED})
-    return [_answer(order, coin_name=order.coin.name, pool_total=totals.get(order.coin.name)) for order in orders]
+    return [
+        {
+            **_answer(order, coin_name=order.coin.name, pool_total=totals.get(order.coin.name)),
+            "reason": shown_reason(order=order),
+        }
+        for order in orders
+    ]
 
 
 def _answer(order: Order, *, coin_name: str, pool_total: Decimal | None) -> Body:

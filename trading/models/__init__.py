@@ -1,6 +1,6 @@
 """Every table of the shop."""
 
-from trading.models.coins import Coin, PoolPolicy, Shop, is_coin_name
+from trading.models.coins import Coin, PoolPolicy, Shop, UnclearCoin, is_coin_name
 from trading.models.orders import PAID_AND_OPEN, WAITING, Order, OrderState
 from trading.models.prices import CoinPrice, PriceChange
 from trading.models.reviews import Review, ReviewDecision, RiskRule
@@ -18,5 +18,6 @@ __all__ = [
     "ReviewDecision",
     "RiskRule",
     "Shop",
+    "UnclearCoin",
     "is_coin_name",
 ]

@@ -71,6 +71,19 @@ class Coin(models.Model):
         return self.name
 
 
+class UnclearCoin(models.Model):
+    """A coin whose purchase in flight has an unknown outcome, since `since`. Until it is known, none is bought.
+
+    A table of its own: staff save whole rows of coins, and would write back an old value.
+    """
+
+    coin = models.OneToOneField(Coin, primary_key=True, on_delete=models.CASCADE, related_name="unclear")
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.coin} is unclear"
+
+
 class Shop(models.Model):
     """Staff's switch for the sale of all coins at once; the table has one row."""
 

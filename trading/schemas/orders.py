@@ -51,7 +51,10 @@ class PoolAnswer(Response):
 
 
 class OrderAnswer(Response):
-    """An order. `total_price` is its charge; `reason` says why the order is held, refunded or cancelled."""
+    """An order. `total_price` is its charge; `reason` says why the order is held, refunded or cancelled.
+
+    The reason of an order that waits is `venue_unclear` while the outcome of a purchase of its coin is unknown.
+    """
 
     model_config = examples(
         {

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from django.conf import settings
 from django.db.models import Sum
@@ -17,6 +17,8 @@ from wallets.runtime import sql
 from wallets.runtime.idempotency import IdempotencyKey
 from wallets.runtime.paging import Page, read_page
 
+VENUE_UNCLEAR: Final = "venue_unclear"
+
 
 @dataclass(frozen=True, kw_only=True)
 class OrderFilters:
@@ -28,7 +30,7 @@ class OrderFilters:
 
 def list_orders(*, customer_id: int, filters: OrderFilters, limit: int, cursor: str | None) -> Page[Order]:
     """Return the customer's orders, newest first. Raises InvalidCursor."""
-    orders = Order.objects.filter(customer_id=customer_id).select_related("coin")
+    orders = Order.objects.filter(customer_id=customer_id).select_related("coin__unclear")
     if filters.state:
         orders = orders.filter(state=filters.state)
     if filters.coin_name:
@@ -49,7 +51,7 @@ def list_orders(*, customer_id: int, filters: OrderFilters, limit: int, cursor: 
 
 def get_order(*, customer_id: int, order_id: int) -> Order:
     """Return one of the customer's orders. Raises NotFound, also for an order of another customer."""
-    order = Order.objects.select_related("coin").filter(customer_id=customer_id, id=order_id).first()
+    order = Order.objects.select_related("coin__unclear").filter(customer_id=customer_id, id=order_id).first()
     if order is None:
         raise NotFound
     return order
@@ -61,6 +63,16 @@ def get_held_order(*, order_id: int) -> Order:
     if order is None:
         raise OrderNotHeld
     return order
+
+
+def shown_reason(*, order: Order) -> str | None:
+    """Return the order's reason; `venue_unclear` for an open order that waits behind a purchase of unknown outcome.
+
+    The order comes from a selector, which has read whether the coin is unclear.
+    """
+    if order.state in (*WAITING, OrderState.SETTLING) and getattr(order.coin, "unclear", None):
+        return VENUE_UNCLEAR
+    return order.reason
 
 
 @dataclass(frozen=True, kw_only=True)

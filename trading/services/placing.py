@@ -115,7 +115,7 @@ def _find_earlier(context: OrderContext, *, key: IdempotencyKey | None) -> Place
     """Return the order that an earlier request with this key placed, if any. Raises IdempotencyKeyReused."""
     if key is None or context.same_key_id is None:
         return None
-    order = Order.objects.select_related("coin").get(pk=context.same_key_id)
+    order = Order.objects.select_related("coin__unclear").get(pk=context.same_key_id)
     key.ensure_same_request(earlier_hash=order.request_hash or "")
     return PlacedOrder(order=order, coin_name=order.coin.name, replayed=True)
 

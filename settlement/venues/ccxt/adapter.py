@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import ccxt
 
+from settlement.venues.ccxt.account import read_funds
 from settlement.venues.ccxt.answers import read_decimal, understand
 from settlement.venues.ccxt.client import build_client, ensure_clock, forget_clock, read_time, signed_at
 from settlement.venues.ccxt.errors import judge_failure, questions, read_error
@@ -55,6 +56,9 @@ class CcxtVenue:
 
     def read_prices(self, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:
         return read_prices(self._client, coins=coins)
+
+    def read_funds(self) -> Decimal:
+        return read_funds(self._client)
 
     def read_time(self) -> datetime:
         return read_time(self._client)

@@ -1,0 +1,5 @@
+-- Completes the given orders of a batch.
+UPDATE trading_order
+   SET state = 'completed', completed_at = %(now)s
+ WHERE id = ANY(%(ids)s) AND batch_id = %(batch_id)s AND state = 'settling'
+RETURNING id, customer_id, amount, total_price, extract(epoch FROM %(now)s - created_at)
