@@ -62,6 +62,14 @@ _WORDS: Final = {
         urgency="late",
         advice="Is a worker running? Is buying paused, or another batch of the coin in doubt?",
     ),
+    ConcernKind.LOSS: _Words(
+        title="The loss of today",
+        urgency="urgent",
+        advice=(
+            "Find the reason: the venue's price, a fixed price that is too low, a wrong purchase. Then stop selling the"
+            " coin, correct its price, or let sales go on, on the page of the stop."
+        ),
+    ),
     ConcernKind.PAUSE: _Words(
         title="Pauses in force",
         urgency="late",

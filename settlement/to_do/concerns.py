@@ -18,6 +18,7 @@ class ConcernKind(Enum):
     SETTLING = "settling"
     PENDING = "pending"
     POOL = "pool"
+    LOSS = "loss"
     PAUSE = "pause"
     SUSPENDED = "suspended"
     FAILING = "failing"

@@ -26,7 +26,9 @@ from settlement.models import (
 from settlement.queue import list_failed_jobs
 from settlement.selectors.pauses import pauses_in_force
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
+from trading.loss_rules import day_of, is_near
 from trading.models import WAITING, Coin, Order, OrderState
+from trading.selectors.losses import list_losses_of_today
 from wallets.runtime.lost_connections import is_lost
 from wallets.selectors.accounts import list_unclear_names
 
@@ -155,6 +157,31 @@ def _orders(count: int) -> str:
     return "1 order" if count == 1 else f"{count} orders"
 
 
+def _read_losses(now: datetime) -> Iterator[Concern]:
+    """Read the losses of today that are near their ceiling or have reached it."""
+    for loss in list_losses_of_today(now=now)[:MAX_PER_KIND]:
+        if loss.ceiling is None or not (loss.is_stopped or is_near(loss=loss.amount, ceiling=loss.ceiling)):
+            continue
+        what = f"sales of {loss.coin}" if loss.coin else "all sales"
+        share = f"{loss.amount:.2f} USD lost today, of {loss.ceiling:.2f}"
+        if loss.stop is not None and loss.stop.stopped_at is not None:
+            yield Concern(
+                kind=ConcernKind.LOSS,
+                subject=f"{what} have stopped",
+                since=loss.stop.stopped_at,
+                reason=f"{share}; they go on at 00:00 UTC",
+                target=Target(model="trading_salesstop", pk=loss.stop.pk),
+            )
+        else:
+            yield Concern(
+                kind=ConcernKind.LOSS,
+                subject=f"{what} are about to stop",
+                since=loss.counted_at,
+                reason=share,
+                target=Target(model="trading_dayloss", filters={"day__exact": day_of(now).isoformat()}),
+            )
+
+
 def _read_pauses(now: datetime) -> Iterator[Concern]:
     for pause in pauses_in_force(now=now).select_related("coin", "set_by")[:MAX_PER_KIND]:
         by = f"paused by {pause.set_by}" if pause.set_by else f"paused by the venue's answers, {pause.times} ×"  # noqa: RUF001  times
@@ -262,6 +289,7 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.SETTLING: _read_settling,
     ConcernKind.PENDING: _read_pending,
     ConcernKind.POOL: _read_pools,
+    ConcernKind.LOSS: _read_losses,
     ConcernKind.PAUSE: _read_pauses,
     ConcernKind.SUSPENDED: _read_suspended,
     ConcernKind.FAILING: _read_failing,
