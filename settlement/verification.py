@@ -16,7 +16,7 @@ from wallets.verification import Violation, sum_house_wallet, verify_balances
 
 
 def verify_everything() -> list[Violation]:
-    """Check rules 1 to 6 of docs/architecture.md. Return the violations."""
+    """Check rules 1 to 5 and 9 of docs/architecture.md. Return the violations."""
     with transaction.atomic(durable=True):
         sql.execute("settlement.take_snapshot")
         return [

@@ -26,9 +26,9 @@ from settlement.models import (
 from settlement.queue import list_failed_jobs
 from settlement.selectors.pauses import pauses_in_force
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
-from trading.loss_rules import day_of, is_near
+from trading.loss_rules import day_of
 from trading.models import WAITING, Coin, Order, OrderState
-from trading.selectors.losses import list_losses_of_today
+from trading.selectors.losses import list_threatening_losses
 from wallets.runtime.lost_connections import is_lost
 from wallets.selectors.accounts import list_unclear_names
 
@@ -159,9 +159,7 @@ def _orders(count: int) -> str:
 
 def _read_losses(now: datetime) -> Iterator[Concern]:
     """Read the losses of today that are near their ceiling or have reached it."""
-    for loss in list_losses_of_today(now=now)[:MAX_PER_KIND]:
-        if loss.ceiling is None or not (loss.is_stopped or is_near(loss=loss.amount, ceiling=loss.ceiling)):
-            continue
+    for loss in list_threatening_losses(now=now)[:MAX_PER_KIND]:
         what = f"sales of {loss.coin}" if loss.coin else "all sales"
         share = f"{loss.amount:.2f} USD lost today, of {loss.ceiling:.2f}"
         if loss.stop is not None and loss.stop.stopped_at is not None:

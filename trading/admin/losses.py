@@ -37,6 +37,7 @@ class SalesStopAdmin(RecordAdmin):
     """Stops of sales. They end by themselves at 00:00 UTC; staff may end them earlier."""
 
     list_display = ("__str__", "loss", "ceiling", "stopped_at", "resumed_at", "resumed_by", "reason")
+    list_filter = ("day",)
     list_select_related = ("coin", "resumed_by")
     ordering = ("-id",)
     search_fields = ("id",)

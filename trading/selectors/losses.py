@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db.models import F, Sum
 
-from trading.loss_rules import day_of
+from trading.loss_rules import day_of, is_near
 from trading.models import Coin, DayLoss, SalesStop
 
 
@@ -31,11 +31,11 @@ class Loss:
 
 
 def list_losses(*, day: date) -> list[Loss]:
-    """Return the loss of all coins together, and then that of each coin with deliveries on `day`. Two queries."""
+    """Return the loss of all coins together, and then that of each coin with deliveries on `day`. Two queries at most."""
     rows = list(DayLoss.objects.filter(day=day).select_related("coin").order_by("coin__name"))
-    stops = {stop.coin_id: stop for stop in SalesStop.objects.filter(day=day)}
     if not rows:
         return []
+    stops = {stop.coin_id: stop for stop in SalesStop.objects.filter(day=day)}
     total = Loss(
         coin=None,
         amount=sum((row.loss for row in rows), Decimal(0)),
@@ -57,6 +57,17 @@ def list_losses_of_today(*, now: datetime) -> list[Loss]:
     return list_losses(day=day_of(now))
 
 
+def list_threatening_losses(*, now: datetime) -> list[Loss]:
+    """Return the losses of today that are near their ceiling or have reached it. No query if there are no ceilings."""
+    if settings.LOSSES.per_day is None and settings.LOSSES.per_day_and_coin is None:
+        return []
+    return [
+        loss
+        for loss in list_losses_of_today(now=now)
+        if loss.is_stopped or (loss.ceiling is not None and is_near(loss=loss.amount, ceiling=loss.ceiling))
+    ]
+
+
 def _of_coins(rows: list[DayLoss], stops: dict[int | None, SalesStop]) -> Iterator[Loss]:
     for row in rows:
         stop = stops.get(row.coin_id)
@@ -71,6 +82,6 @@ def _of_coins(rows: list[DayLoss], stops: dict[int | None, SalesStop]) -> Iterat
 
 def _ceiling(stop: SalesStop | None, usual: Decimal | None) -> Decimal | None:
     """Return the ceiling that holds: the usual one, or a higher one that staff have set for the day."""
-    if stop is None or usual is None:
+    if stop is None:
         return usual
-    return max(stop.ceiling, usual)
+    return stop.ceiling if usual is None else max(stop.ceiling, usual)
