@@ -31,7 +31,7 @@ class Loss:
 
 
 def list_losses(*, day: date) -> list[Loss]:
-    """Return the loss of all coins together, and then that of each coin with deliveries on `day`. Two queries at most."""
+    """Return the loss of all coins together, then that of each coin with deliveries on `day`. Two queries at most."""
     rows = list(DayLoss.objects.filter(day=day).select_related("coin").order_by("coin__name"))
     if not rows:
         return []
