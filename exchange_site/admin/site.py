@@ -9,10 +9,11 @@ from django.core.exceptions import ValidationError
 from django.forms import CharField, TextInput
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse
 
 from wallets.admin.users import OwnPasswordForm
-from wallets.exceptions import RateLimited
+from wallets.exceptions import InvalidCredentials, RateLimited
 from wallets.models import User
 from wallets.runtime import clock
 from wallets.services.addresses import remember_address
@@ -51,8 +52,12 @@ class LimitedAuthenticationForm(AdminAuthenticationForm):
             raise
 
     def _remember_address(self, request: HttpRequest) -> None:
+        """Raise ValidationError if the password was changed while it was checked."""
         if user := self.get_user():
-            remember_address(user_id=user.pk, address=client_address(request), now=clock.now())
+            address = client_address(request)
+            if not remember_address(user_id=user.pk, version=user.token_version, address=address, now=clock.now()):
+                record_failed_sign_in(name=user.get_username())
+                raise self.get_invalid_login_error()
 
 
 admin.site.site_header = "Crypto Exchange"
@@ -62,7 +67,10 @@ admin.site.login_form = LimitedAuthenticationForm
 
 
 def change_own_password(request: HttpRequest) -> HttpResponseBase:
-    """Show Django's password page with a form that also ends all tokens issued before. Attempts are limited."""
+    """Show Django's password page with a form that also ends all tokens issued before. Attempts are limited.
+
+    Whoever gave an old password that was changed meanwhile has no session any more, and is sent to the login page.
+    """
     if request.method == "POST":
         limit_caller(request, OWN_PASSWORD, caller=str(request.user.pk))
         limit_address(request, STAFF_LOGIN_ADDRESS)
@@ -72,4 +80,7 @@ def change_own_password(request: HttpRequest) -> HttpResponseBase:
         extra_context=admin.site.each_context(request),
     )
     with uncounted_if_busy(request):
-        return view(request)
+        try:
+            return view(request)
+        except InvalidCredentials:
+            return redirect("admin:index")

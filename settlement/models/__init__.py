@@ -5,7 +5,7 @@ from settlement.models.batches import Batch, BatchState
 from settlement.models.failing import PRICE_READING, FailingItem
 from settlement.models.findings import Finding, FindingKind
 from settlement.models.interventions import Intervention, InterventionAction, InterventionOutcome
-from settlement.models.pauses import Pause
+from settlement.models.pauses import Pause, PauseKind
 
 __all__ = [
     "IN_FLIGHT",
@@ -21,5 +21,6 @@ __all__ = [
     "InterventionAction",
     "InterventionOutcome",
     "Pause",
+    "PauseKind",
     "new_client_order_id",
 ]

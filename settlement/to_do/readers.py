@@ -22,6 +22,7 @@ from settlement.models import (
     FailingItem,
     Finding,
     Intervention,
+    PauseKind,
 )
 from settlement.queue import list_failed_jobs
 from settlement.selectors.pauses import pauses_in_force
@@ -180,12 +181,16 @@ def _read_losses(now: datetime) -> Iterator[Concern]:
             )
 
 
+_PAUSED_BY: Final = {PauseKind.TROUBLE: "paused by the venue's answers", PauseKind.BAN: "the venue wants no calls"}
+
+
 def _read_pauses(now: datetime) -> Iterator[Concern]:
     for pause in pauses_in_force(now=now).select_related("coin", "set_by")[:MAX_PER_KIND]:
-        by = f"paused by {pause.set_by}" if pause.set_by else f"paused by the venue's answers, {pause.times} ×"  # noqa: RUF001  times
+        by = f"paused by {pause.set_by}" if pause.set_by else f"{_PAUSED_BY[pause.kind]}, {pause.times} ×"  # noqa: RUF001  times
+        everything = "all calls to the venue" if pause.kind == PauseKind.BAN else "buying of everything"
         yield Concern(
             kind=ConcernKind.PAUSE,
-            subject=f"buying of {pause.coin}" if pause.coin else "buying of everything",
+            subject=f"buying of {pause.coin}" if pause.coin else everything,
             since=pause.set_at,
             reason=f"{pause.reason} ({by})",
             target=Target(model="settlement_pause", pk=pause.pk),

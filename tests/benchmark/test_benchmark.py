@@ -59,10 +59,10 @@ class TestTheLimit:
         assert (len({order.customer_id for order in played}) == 1) == hot
         assert verify_everything() == []
 
-    def test_runs_the_four_statements_of_an_order(self, customers, tmp_path):
+    def test_runs_the_three_statements_of_an_order(self, customers, tmp_path):
         script = write_script(customers=customers, coin="ABAN", hot=False, into=tmp_path / "order.sql").read_text()
         body = script[script.index("BEGIN;") : script.index("COMMIT;")].splitlines()[1:]
-        assert [line.split()[0] for line in body] == ["WITH", "SELECT", "WITH", "WITH"]
+        assert [line.split()[0] for line in body] == ["WITH", "SELECT", "WITH"]
         assert "FOR NO KEY UPDATE" in body[0]
 
 

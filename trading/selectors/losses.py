@@ -31,7 +31,7 @@ class Loss:
 
 
 def list_losses(*, day: date) -> list[Loss]:
-    """Return the loss of all coins together, then that of each coin with deliveries on `day`. Two queries at most."""
+    """Return the loss of all coins together, then that of each coin with deliveries on `day`. One query, or two."""
     rows = list(DayLoss.objects.filter(day=day).select_related("coin").order_by("coin__name"))
     if not rows:
         return []
@@ -58,9 +58,7 @@ def list_losses_of_today(*, now: datetime) -> list[Loss]:
 
 
 def list_threatening_losses(*, now: datetime) -> list[Loss]:
-    """Return the losses of today that are near their ceiling or have reached it. No query if there are no ceilings."""
-    if settings.LOSSES.per_day is None and settings.LOSSES.per_day_and_coin is None:
-        return []
+    """Return the losses of today that are near their ceiling or have reached it."""
     return [
         loss
         for loss in list_losses_of_today(now=now)

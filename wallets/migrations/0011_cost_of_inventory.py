@@ -26,7 +26,7 @@ UPDATE wallets_wallet inventory
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("wallets", "0009_security_log")]
+    dependencies = [("wallets", "0010_keys_of_usernames")]
 
     operations = [
         migrations.AddField(
