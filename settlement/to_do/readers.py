@@ -160,25 +160,18 @@ def _orders(count: int) -> str:
 
 def _read_losses(now: datetime) -> Iterator[Concern]:
     """Read the losses of today that are near their ceiling or have reached it."""
+    of_today = Target(model="trading_dayloss", filters={"day__exact": day_of(now).isoformat()})
     for loss in list_threatening_losses(now=now)[:MAX_PER_KIND]:
+        stop = loss.stop if loss.is_stopped else None
         what = f"sales of {loss.coin}" if loss.coin else "all sales"
-        share = f"{loss.amount:.2f} USD lost today, of {loss.ceiling:.2f}"
-        if loss.stop is not None and loss.stop.stopped_at is not None:
-            yield Concern(
-                kind=ConcernKind.LOSS,
-                subject=f"{what} have stopped",
-                since=loss.stop.stopped_at,
-                reason=f"{share}; they go on at 00:00 UTC",
-                target=Target(model="trading_salesstop", pk=loss.stop.pk),
-            )
-        else:
-            yield Concern(
-                kind=ConcernKind.LOSS,
-                subject=f"{what} are about to stop",
-                since=loss.counted_at,
-                reason=share,
-                target=Target(model="trading_dayloss", filters={"day__exact": day_of(now).isoformat()}),
-            )
+        until = "; they go on at 00:00 UTC" if stop else ""
+        yield Concern(
+            kind=ConcernKind.LOSS,
+            subject=f"{what} {'have stopped' if stop else 'are about to stop'}",
+            since=(stop.stopped_at if stop else None) or loss.counted_at,
+            reason=f"{loss.amount:.2f} USD lost today, of {loss.ceiling:.2f}{until}",
+            target=Target(model="trading_salesstop", pk=stop.pk) if stop else of_today,
+        )
 
 
 _PAUSED_BY: Final = {PauseKind.TROUBLE: "paused by the venue's answers", PauseKind.BAN: "the venue wants no calls"}
