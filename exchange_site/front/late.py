@@ -18,7 +18,8 @@ logger = logging.getLogger(__name__)
 _SECONDS: Final = 0.5
 _MOST: Final = 2000
 _MOST_SIGN_INS: Final = 20  # of one address
-_OF_API: Final = tuple(f"/api/v1/accounts/auth/{name}" for name in ("login", "register", "refresh"))
+_REFRESH: Final = "/api/v1/accounts/auth/refresh"
+_OF_API: Final = ("/api/v1/accounts/auth/login", "/api/v1/accounts/auth/register", _REFRESH)
 _OF_ADMIN: Final = ("/admin/login", "/admin/password_change")
 
 Headers = list[tuple[str, str]]
@@ -53,7 +54,7 @@ class LateAnswers:
         if self._held.qsize() >= _MOST or self._stopped.is_set():
             arrival.proto.response_bytes(status, headers, body)
             return
-        if is_sign_in(arrival):
+        if brings_password(arrival):
             with self._lock:
                 self._sign_ins[arrival.address] += 1
         arrival.body = b""
@@ -80,7 +81,7 @@ class LateAnswers:
             arrival.proto.response_bytes(status, headers, body)
         except BaseException:  # Granian raises a BaseException for a header that it cannot send; the thread goes on
             logger.exception("%s %s was not answered", arrival.scope.method, arrival.scope.path)
-        if is_sign_in(arrival):
+        if brings_password(arrival):
             self._forget(arrival.address)
 
     def _forget(self, address: str) -> None:
@@ -90,7 +91,12 @@ class LateAnswers:
                 del self._sign_ins[address]
 
 
-def is_sign_in(arrival: Arrival) -> bool:
+def brings_password(arrival: Arrival) -> bool:
+    """Say whether a request brings a password."""
+    return _is_sign_in(arrival) and arrival.scope.path.rstrip("/") != _REFRESH
+
+
+def _is_sign_in(arrival: Arrival) -> bool:
     """Say whether a request brings a password or a refresh token."""
     return arrival.scope.method == "POST" and arrival.scope.path.rstrip("/") in {*_OF_API, *_OF_ADMIN}
 
@@ -98,6 +104,6 @@ def is_sign_in(arrival: Arrival) -> bool:
 def _is_refusal(arrival: Arrival, status: int) -> bool:
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return True
-    if not is_sign_in(arrival):
+    if not _is_sign_in(arrival):
         return False
     return status == HTTPStatus.SERVICE_UNAVAILABLE or (arrival.is_page and status != HTTPStatus.FOUND)

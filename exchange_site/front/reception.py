@@ -12,7 +12,7 @@ from exchange_site.front.arrivals import Arrival, is_page
 from exchange_site.front.bodies import Bodies
 from exchange_site.front.callers import Callers
 from exchange_site.front.lanes import Application, Lane
-from exchange_site.front.late import LateAnswers, is_sign_in
+from exchange_site.front.late import LateAnswers, brings_password
 from exchange_site.front.readings import refuse_too_large
 from exchange_site.front.refusals import refuse
 from exchange_site.front.staff import find_staff, has_session
@@ -67,7 +67,7 @@ class Reception:
         self._late.stop()
 
     def _take(self, arrival: Arrival) -> None:
-        if is_sign_in(arrival) and self._late.has_enough_of(arrival.address):
+        if brings_password(arrival) and self._late.has_enough_of(arrival.address):
             refuse(arrival, TOO_MANY_AT_ONCE)
         else:
             self._common.take(arrival)
