@@ -31,10 +31,10 @@ COPY wallets wallets
 COPY trading trading
 COPY settlement settlement
 COPY exchange_site exchange_site
-# The production settings do not load without secrets. These exist for this one command only.
+# The production settings do not load without secrets and a ceiling of losses. These exist for this one command only.
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash . && \
     secret() { python -c "import secrets; print(secrets.token_hex(32))"; } && \
-    SECRET_KEY="$(secret)" JWT_SECRET_KEY="$(secret)" POSTGRES_PASSWORD="$(secret)" \
+    SECRET_KEY="$(secret)" JWT_SECRET_KEY="$(secret)" POSTGRES_PASSWORD="$(secret)" HOUSE_LOSS_PER_DAY=1 \
         python manage.py collectstatic --noinput
 USER 10001:10001
 EXPOSE 8000

@@ -27,6 +27,9 @@ CSRF_TRUSTED_ORIGINS=
 PUBLISH=127.0.0.1:8080
 OUTER_PROXY=
 
+# Sales stop for the rest of a UTC day on which the house has lost so many US dollars.
+HOUSE_LOSS_PER_DAY=
+
 # The venue where coins are bought, and the keys to our account there.
 EXCHANGE_ID=binance
 EXCHANGE_API_KEY=
@@ -40,6 +43,7 @@ ALLOWED_HOSTS=localhost
 PUBLISH=127.0.0.1:8080
 SECURE_SSL_REDIRECT=False
 SELF_SERVICE_DEPOSITS=True
+HOUSE_LOSS_PER_DAY=1000.00
 
 COMPOSE_PROFILES=simulator
 EXCHANGE_ID=binance

@@ -9,14 +9,14 @@ from django.db.models import QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from trading.models import Coin
-from trading.verification import sum_completed_charges, verify_clearing, verify_orders
+from trading.verification import sum_completed_charges, verify_clearing, verify_losses, verify_orders
 from wallets.models import Transaction, TransactionKind, Wallet, WalletRole
 from wallets.runtime import sql
 from wallets.verification import Violation, sum_house_wallet, verify_balances
 
 
 def verify_everything() -> list[Violation]:
-    """Check rules 1 to 5 of docs/architecture.md. Return the violations."""
+    """Check rules 1 to 5 and 9 of docs/architecture.md. Return the violations."""
     with transaction.atomic(durable=True):
         sql.execute("settlement.take_snapshot")
         return [
@@ -26,6 +26,7 @@ def verify_everything() -> list[Violation]:
             *verify_coins(),
             *verify_fills(),
             *verify_result(),
+            *verify_losses(),
         ]
 
 

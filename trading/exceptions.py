@@ -3,13 +3,16 @@
 DomainError (wallets)
 ├── UnknownCoin
 ├── PriceUnavailable      no price, too old, or suspended
+├── SalesStopped          .retry_after_seconds
 ├── BelowMinimum          .minimum
 ├── AboveMaximum          .maximum
 ├── AmountOffStep         .step
 ├── TooManyHeld           too many of the customer's orders wait for staff
 ├── OrderNotCancellable   claimed for settlement, held, or closed
 ├── OrderNotHeld          staff have decided already
-└── OwnOrder              staff do not decide about their own orders
+├── OwnOrder              staff do not decide about their own orders
+├── SalesNotStopped       there is no stop that staff could end
+└── AllowanceTooLarge     .most
 """
 
 from decimal import Decimal
@@ -23,6 +26,12 @@ class UnknownCoin(DomainError):
 
 class PriceUnavailable(DomainError):
     message = "There is no current price for this cryptocurrency. Try again soon."
+
+
+class SalesStopped(DomainError):
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__("Sales of this cryptocurrency have stopped for today. Try again later.")
+        self.retry_after_seconds = retry_after_seconds
 
 
 class BelowMinimum(DomainError):
@@ -57,3 +66,13 @@ class OrderNotHeld(DomainError):
 
 class OwnOrder(DomainError):
     message = "Nobody decides about their own order. Ask somebody else."
+
+
+class SalesNotStopped(DomainError):
+    message = "Sales are not stopped, or no longer."
+
+
+class AllowanceTooLarge(DomainError):
+    def __init__(self, *, most: Decimal) -> None:
+        super().__init__(f"The further loss is above zero, and at most {most} US dollars at a time.")
+        self.most = most

@@ -8,18 +8,20 @@ dated, so that whoever can write to Redis can neither change it nor show an old 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from math import ceil
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
-from django.db.models import Exists, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
-from trading.exceptions import PriceUnavailable, UnknownCoin
-from trading.models import Coin, CoinPrice, Shop, is_coin_name
+from trading.exceptions import PriceUnavailable, SalesStopped, UnknownCoin
+from trading.loss_rules import day_of, end_of_day
+from trading.models import Coin, CoinPrice, SalesStop, Shop, is_coin_name
 from trading.rounding import largest_amount, smallest_amount
 from wallets.runtime import clock
 from wallets.runtime.redis_store import RedisAway, read_text, with_redis
@@ -31,14 +33,20 @@ PriceFields = tuple[Decimal, str, datetime, datetime | None]
 """Value, source, time of reading and time of suspension."""
 
 FIXED = "fixed"
+_LONGEST_WAIT_SECONDS: Final = 3600
+"""The longest wait that a refusal names: staff may let sales go on earlier than at the end of the day."""
+
 # Increase the number when Offer's fields change: two versions of this code may share Redis for a while. The signature
 # covers the key, so a list of one version does not pass for that of another.
-LIST_KEY: Final = "offers:3"
+LIST_KEY: Final = "offers:4"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """A coin's limits (in coins, multiples of its step) and, if it has one, its price (US dollars a coin)."""
+    """A coin's limits (in coins, multiples of its step) and, if it has one, its price (US dollars a coin).
+
+    `stopped_until` is the end of a stop of sales because of the house's loss.
+    """
 
     coin_id: int
     name: str
@@ -50,15 +58,24 @@ class Offer:
     price_source: str
     price_at: datetime | None
     suspended: bool
+    stopped_until: datetime | None = None
 
     def ensure_sellable(self, *, now: datetime) -> Decimal:
+        """Return the price. Raises SalesStopped, and PriceUnavailable like `ensure_price`."""
+        if self.stopped_until is not None and now < self.stopped_until:
+            left = ceil((self.stopped_until - now).total_seconds())
+            raise SalesStopped(retry_after_seconds=min(left, _LONGEST_WAIT_SECONDS))
+        return self.ensure_price(now=now)
+
+    def ensure_price(self, *, now: datetime) -> Decimal:
         """Return the price. Raises PriceUnavailable if the price is missing, too old or suspended."""
         if self.price is None or self.price <= 0 or self.suspended or self._is_stale(now):
             raise PriceUnavailable
         return self.price
 
     def is_available(self, *, now: datetime) -> bool:
-        return self.price is not None and not self.suspended and not self._is_stale(now)
+        is_stopped = self.stopped_until is not None and now < self.stopped_until
+        return self.price is not None and not self.suspended and not is_stopped and not self._is_stale(now)
 
     def _is_stale(self, now: datetime) -> bool:
         """Say whether the price is too old, or as far in the future: then its time, and so its age, is wrong."""
@@ -93,17 +110,23 @@ def load_offer(*, coin_name: str) -> Offer:
 
 
 def offer_of(*, coin: Coin) -> Offer:
-    """Return the offer for a coin. A closed shop suspends it only if `_coins_with_prices` has read the coin."""
+    """Return the offer for a coin. A closed shop and a stop count only if `_coins_with_prices` has read the coin."""
     current: CoinPrice | None = getattr(coin, "current_price", None)
     return make_offer(
         coin=(coin.pk, coin.name, coin.title, coin.minimum, coin.maximum, coin.step, coin.fixed_price),
         current=(current.value, current.source, current.read_at, current.suspended_at) if current else None,
         shop_is_closed=bool(getattr(coin, "shop_is_closed", False)),
+        stopped_on=getattr(coin, "stopped_on", None),
     )
 
 
-def make_offer(*, coin: CoinFields, current: PriceFields | None, shop_is_closed: bool) -> Offer:
-    """Make the offer of a coin and, if any, its current price. A fixed price goes first and is never suspended."""
+def make_offer(
+    *, coin: CoinFields, current: PriceFields | None, shop_is_closed: bool, stopped_on: date | None
+) -> Offer:
+    """Make the offer of a coin and, if any, its current price. A fixed price goes first and is never suspended.
+
+    `stopped_on` is the UTC day on which sales of the coin have stopped.
+    """
     coin_id, name, title, minimum, maximum, step, fixed_price = coin
     value, source, read_at, suspended_at = current or (None, "", None, None)
     has_fixed_price = fixed_price is not None
@@ -118,17 +141,27 @@ def make_offer(*, coin: CoinFields, current: PriceFields | None, shop_is_closed:
         price_source=FIXED if has_fixed_price else source,
         price_at=read_at,
         suspended=shop_is_closed or (not has_fixed_price and suspended_at is not None),
+        stopped_until=end_of_day(stopped_on) if stopped_on else None,
     )
 
 
 def _coins_with_prices() -> QuerySet[Coin]:
-    """Return all coins with their current price, annotated with `shop_is_closed`."""
+    """Return all coins with their current price, annotated with `shop_is_closed` and `stopped_on`."""
     closed = Exists(Shop.objects.filter(is_open=False))
-    return Coin.objects.select_related("current_price").annotate(shop_is_closed=closed)
+    stops = SalesStop.objects.filter(day=day_of(clock.now()), stopped_at__isnull=False)
+    of_coin = stops.filter(Q(coin=None) | Q(coin=OuterRef("pk")))
+    return Coin.objects.select_related("current_price").annotate(
+        shop_is_closed=closed, stopped_on=Subquery(of_coin.values("day")[:1])
+    )
 
 
 def publish_offer_after_commit(*, coin_id: int) -> None:
     """Drop the list of offers after the current database transaction commits, because a coin's offer has changed."""
+    publish_offers_after_commit()
+
+
+def publish_offers_after_commit() -> None:
+    """Drop the list of offers after the current database transaction commits."""
     transaction.on_commit(_drop_list, robust=True)  # the change stands, and the cache expires
 
 
@@ -182,5 +215,6 @@ def _signer() -> Signer:
 def _from_json(data: dict[str, Any]) -> Offer:
     for name in ("minimum", "maximum", "step", "price"):
         data[name] = None if data[name] is None else Decimal(data[name])
-    data["price_at"] = datetime.fromisoformat(data["price_at"]) if data["price_at"] else None
+    for name in ("price_at", "stopped_until"):
+        data[name] = datetime.fromisoformat(data[name]) if data[name] else None
     return Offer(**data)

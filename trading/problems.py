@@ -32,6 +32,12 @@ PROBLEMS: Final[Problems] = {
         "There is no current price for this cryptocurrency. Try again soon.",
         retry_after_seconds=10,
     ),
+    exceptions.SalesStopped: ProblemKind(
+        503,
+        "sales_stopped",
+        "Sales stopped",
+        "Sales of this cryptocurrency have stopped for today. Try again later.",
+    ),
 }
 
 answers = partial(declare_answers, {**wallets.problems.PROBLEMS, **PROBLEMS})

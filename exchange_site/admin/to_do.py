@@ -70,6 +70,14 @@ _WORDS: Final = {
             " customers may cancel orders that wait."
         ),
     ),
+    ConcernKind.LOSS: _Words(
+        title="The loss of today",
+        urgency="urgent",
+        advice=(
+            "Find the reason: the venue's price, a fixed price that is too low, a wrong purchase. Then stop selling the"
+            " coin, correct its price, or let sales go on, on the page of the stop."
+        ),
+    ),
     ConcernKind.PAUSE: _Words(
         title="Pauses in force",
         urgency="late",

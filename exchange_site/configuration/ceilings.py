@@ -133,6 +133,11 @@ CEILINGS: Final = (
         "must be at most 10000: a purchase may cost so much more than its orders.",
         lambda given: given.settlement.max_top_up > 10_000,
     ),
+    rule(
+        "HOUSE_LOSS_PER_DAY",
+        "must be set: sales stop for the rest of a UTC day on which the house has lost so many US dollars.",
+        lambda given: given.losses.per_day is None,
+    ),
     rule("RISK_MAX_VALUE", "must be at most 10000000.", lambda given: given.risk.max_value > 10_000_000),
     *(
         _rule_of(name, str(field.validation_alias))

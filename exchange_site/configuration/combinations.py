@@ -210,6 +210,11 @@ PRODUCTION: Final = (
         lambda given: given.settlement.max_loss > Decimal("0.25"),
     ),
     rule(
+        "HOUSE_LOSS_PER_DAY_AND_COIN",
+        "must not be above HOUSE_LOSS_PER_DAY.",
+        lambda given: (given.losses.per_day_and_coin or 0) > (given.losses.per_day or Decimal("Infinity")),
+    ),
+    rule(
         "EXCHANGE_TAKER_RATE",
         "must be at most 0.05: purchases are enlarged by it.",
         lambda given: given.venue.taker_rate > Decimal("0.05"),

@@ -67,6 +67,7 @@ Zone = Annotated[str, AfterValidator(_check_zone)]
 Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/[smhd]$")]
 """A number of calls per second, minute, hour or day, such as `60/m`."""
 Dollars = Annotated[Decimal, Field(gt=0, decimal_places=2)]
+DollarsOrNone = Annotated[Dollars | None, BeforeValidator(lambda text: text or None)]
 Share = Annotated[Decimal, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(gt=0)]
 CountOrZero = Annotated[int, Field(ge=0)]

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.kinds import Count, CountOrZero, Dollars, Seconds
+from exchange_site.configuration.kinds import Count, CountOrZero, Dollars, DollarsOrNone, Seconds
 from exchange_site.configuration.variables import PARSED, Group, variable
 
 
@@ -75,4 +75,26 @@ class Risk(Group):
         "5",
         "orders of one customer that may wait for staff; a further order that would be held is refused",
         unit="orders",
+    )
+
+
+@dataclass(frozen=True, config=PARSED)
+class Losses(Group):
+    title: ClassVar[str] = "Losses"
+    intro: ClassVar[str] = (
+        "The loss of a UTC day is the cost of the coins delivered less what their orders paid. At 80 % of a ceiling the"
+        " to-do page and an alert say so; at 100 % sales stop until 00:00 UTC, or until staff let them go on."
+    )
+
+    per_day: DollarsOrNone = variable(
+        "HOUSE_LOSS_PER_DAY",
+        "",
+        "the loss of all coins together at which all sales stop; empty for no ceiling, which production refuses",
+        unit="US dollars",
+    )
+    per_day_and_coin: DollarsOrNone = variable(
+        "HOUSE_LOSS_PER_DAY_AND_COIN",
+        "",
+        "the loss of one coin at which sales of that coin stop; empty for no ceiling",
+        unit="US dollars",
     )

@@ -19,17 +19,19 @@ TABLES: Final[dict[str, str]] = {
     "wallets_knownaddress": "SELECT, INSERT, UPDATE (seen_at), DELETE",
     # Rows are deleted only when they are old: a trigger refuses all younger than 30 days.
     "wallets_securityevent": "SELECT, INSERT, DELETE",
-    "wallets_wallet": "SELECT, INSERT, UPDATE (balance, frozen)",
+    "wallets_wallet": "SELECT, INSERT, UPDATE (balance, cost, frozen)",
     "wallets_transaction": "SELECT, INSERT",
     # trading
     "trading_coin": "SELECT, INSERT, UPDATE",
     "trading_coinprice": "SELECT, INSERT, UPDATE",
+    "trading_dayloss": "SELECT, INSERT, UPDATE (charge, coins, cost, counted_at)",
     "trading_order": (
         "SELECT, INSERT, "
         "UPDATE (batch_id, cancelled_at, completed_at, reason, refunded_at, settle_by, settling_at, state)"
     ),
     "trading_pricereading": "SELECT, INSERT, DELETE",
     "trading_review": "SELECT, INSERT, UPDATE (decided_at, decided_by_id, decision, note)",
+    "trading_salesstop": ("SELECT, INSERT, UPDATE (ceiling, loss, reason, resumed_at, resumed_by_id, stopped_at)"),
     "trading_shop": "SELECT, INSERT, UPDATE",
     "trading_unclearcoin": "SELECT, INSERT, DELETE",
     # settlement

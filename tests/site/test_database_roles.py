@@ -29,6 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PASSWORD, ANOTHER = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
 PRODUCTION = {
     "DEBUG": "False",
+    "HOUSE_LOSS_PER_DAY": "500.00",
     "SECRET_KEY": secrets.token_urlsafe(40),
     "JWT_SECRET_KEY": secrets.token_urlsafe(40),
     "ALLOWED_HOSTS": "127.0.0.1",

@@ -34,7 +34,7 @@ from wallets.web.problems import PROBLEM_JSON, problem_body
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 PROMTOOL = shutil.which("promtool")
 
-FILLED_IN = {"EXCHANGE_API_KEY": "key", "EXCHANGE_API_SECRET": "secret"}
+FILLED_IN = {"HOUSE_LOSS_PER_DAY": "1000.00", "EXCHANGE_API_KEY": "key", "EXCHANGE_API_SECRET": "secret"}
 DJANGO_SERVICES = ("web", "worker", "migrate")
 
 
@@ -109,6 +109,7 @@ class TestCompose:
             "REDIS_PASSWORD",
             "METRICS_TOKEN",
             "ALLOWED_HOSTS",
+            "HOUSE_LOSS_PER_DAY",
             "EXCHANGE_API_KEY",
             "EXCHANGE_API_SECRET",
         ],
@@ -300,6 +301,7 @@ class TestImage:
                 shutil.copy(source, tmp_path)
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "COVERAGE"))}
         environment |= {"DEBUG": "False", "SECRET_KEY": token_urlsafe(50), "JWT_SECRET_KEY": token_urlsafe(50)}
+        environment["HOUSE_LOSS_PER_DAY"] = "1000.00"
         for command in (["collectstatic", "--noinput"], ["procrastinate", "worker", "--help"], ["show_urls"]):
             done = subprocess.run(
                 [sys.executable, "manage.py", *command],

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def production():
     return process_environment(
         DEBUG="False",
+        HOUSE_LOSS_PER_DAY="500.00",
         SECRET_KEY=secrets.token_urlsafe(50),
         JWT_SECRET_KEY=secrets.token_urlsafe(50),
         POSTGRES_PASSWORD=os.environ.get("POSTGRES_PASSWORD") or "trust",

@@ -30,6 +30,7 @@ FORGED = {
     "price_source": "fixed",
     "price_at": None,
     "suspended": False,
+    "stopped_until": None,
 }
 
 

@@ -14,6 +14,7 @@ from trading.exceptions import (
     BelowMinimum,
     OrderNotCancellable,
     PriceUnavailable,
+    SalesStopped,
     TooManyHeld,
     UnknownCoin,
 )
@@ -70,6 +71,7 @@ def _pool_of(request: HttpRequest) -> tuple[str, ...]:
         AmountOffStep,
         TooManyHeld,
         PriceUnavailable,
+        SalesStopped,
     ),
 )
 def place(

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trading", "0007_steps_and_holds")]
+    dependencies = [("trading", "0008_losses_and_stops")]
 
     operations = [
         migrations.CreateModel(

@@ -1,6 +1,7 @@
 """Every table of the shop."""
 
 from trading.models.coins import Coin, PoolPolicy, Shop, UnclearCoin, is_coin_name
+from trading.models.losses import DayLoss, SalesStop
 from trading.models.orders import PAID_AND_OPEN, WAITING, Order, OrderState
 from trading.models.prices import CoinPrice, PriceChange
 from trading.models.reviews import Review, ReviewDecision, RiskRule
@@ -10,6 +11,7 @@ __all__ = [
     "WAITING",
     "Coin",
     "CoinPrice",
+    "DayLoss",
     "Order",
     "OrderState",
     "PoolPolicy",
@@ -17,6 +19,7 @@ __all__ = [
     "Review",
     "ReviewDecision",
     "RiskRule",
+    "SalesStop",
     "Shop",
     "UnclearCoin",
     "is_coin_name",

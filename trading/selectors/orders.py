@@ -1,7 +1,7 @@
 """Reads orders."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import Sum
 
 from trading.exceptions import OrderNotHeld
+from trading.loss_rules import day_of
 from trading.models import WAITING, Order, OrderState, is_coin_name
 from trading.offers import CoinFields, Offer, PriceFields, make_offer
 from trading.risk import RecentOrders
@@ -97,17 +98,20 @@ def read_order_context(*, customer_id: int, coin_name: str, key: IdempotencyKey 
         key=key.value if key else None,
         since=now - settings.RISK.window,
         most=settings.RISK.max_orders + 1,
+        today=day_of(now),
     )
     assert row is not None, "a count returns a row"
     same_key_id, count, cancels, charge = row[:4]
     return OrderContext(
         recent=RecentOrders(count=count, cancels=cancels, charge=charge),
         same_key_id=same_key_id,
-        offer=_offer_of(row[4:11], row[11:15], shop_is_closed=row[15]),
+        offer=_offer_of(row[4:11], row[11:15], shop_is_closed=row[15], stopped_on=row[16]),
     )
 
 
-def _offer_of(coin: tuple[Any, ...], current: tuple[Any, ...], *, shop_is_closed: bool) -> Offer | None:
+def _offer_of(
+    coin: tuple[Any, ...], current: tuple[Any, ...], *, shop_is_closed: bool, stopped_on: date | None
+) -> Offer | None:
     """Make the offer of the columns that a LEFT JOIN has found; the id or the value is None if it has not."""
     if coin[0] is None:
         return None
@@ -115,6 +119,7 @@ def _offer_of(coin: tuple[Any, ...], current: tuple[Any, ...], *, shop_is_closed
         coin=cast("CoinFields", coin),
         current=None if current[0] is None else cast("PriceFields", current),
         shop_is_closed=shop_is_closed,
+        stopped_on=stopped_on,
     )
 
 

@@ -68,8 +68,8 @@ def place_order(
     moment that counts is that of the lock, by Postgres' clock; tests give another one as `now`. `redis_round` is the
     request's round trip, which may have read the pool's counter.
 
-    Raises UnknownCoin, PriceUnavailable, BelowMinimum, AboveMaximum, AmountOffStep, InsufficientFunds, TooManyHeld,
-    AccountFrozen, TokenInvalid, IdempotencyKeyReused.
+    Raises UnknownCoin, PriceUnavailable, SalesStopped, BelowMinimum, AboveMaximum, AmountOffStep, InsufficientFunds,
+    TooManyHeld, AccountFrozen, TokenInvalid, IdempotencyKeyReused.
     """
     pool_total = _read_pool_counter(order_request.coin_name, redis_round=redis_round)
     placed = _place(buyer=buyer, order_request=order_request, pool_total=pool_total, now=now)

@@ -30,11 +30,12 @@ def release_held_order(*, order_id: int, decided_by: User, note: str, now: datet
     """Release a held order to settlement, at its original price.
 
     Refund the order instead if the price has moved further than PRICE_DEVIATION_LIMIT since: the house gives no
-    free options. Raises OrderNotHeld if staff have decided already, and OwnOrder if the order is `decided_by`'s own.
-    Raises UnknownCoin or PriceUnavailable if the coin has no current price; the order then stays held.
+    free options. A stop of sales does not hold the order back, because it is taken already. Raises OrderNotHeld if
+    staff have decided already, and OwnOrder if the order is `decided_by`'s own. Raises UnknownCoin or PriceUnavailable
+    if the coin has no current price; the order then stays held.
     """
     held = _get_order_of_another(order_id=order_id, decided_by=decided_by)
-    price = load_offer(coin_name=held.coin.name).ensure_sellable(now=now)
+    price = load_offer(coin_name=held.coin.name).ensure_price(now=now)
     if _has_moved(price, since=held.price):
         return _refund(held, reason=PRICE_MOVED, decided_by=decided_by, note=note, now=now)
     pool_total = pools.read_counter(coin_name=held.coin.name)

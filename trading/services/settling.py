@@ -13,6 +13,7 @@ from django.db.models import Count, Sum
 
 from trading.metrics import count_closed_after_commit
 from trading.models import Order, OrderState
+from trading.services.losses import Delivered, count_loss
 from wallets.money import USD
 from wallets.runtime import sql
 from wallets.services.ledger.crediting import OrderCredit, deliver_coins, refund_customers
@@ -119,8 +120,10 @@ def complete_orders(*, batch_id: int, asset: str, available: Decimal, reference:
     if rows:
         ages = [float(row[4]) for row in rows]
         count_closed_after_commit(state=OrderState.COMPLETED, count=settled.count, ages=ages)
-        deliver_coins(asset=asset, credits_=_credits(rows, of=2), now=now)
+        cost = deliver_coins(asset=asset, credits_=_credits(rows, of=2), now=now)
         book_revenue(amount=settled.charge, reference=reference, now=now)
+        delivered = Delivered(asset=asset, coins=settled.amount, cost=cost, charge=settled.charge)
+        count_loss(delivered=delivered, now=now)
     return settled
 
 

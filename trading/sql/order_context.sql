@@ -6,7 +6,10 @@ SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempo
        recent.count, recent.cancels, recent.charge,
        coin.id, coin.name, coin.title, coin.minimum, coin.maximum, coin.step, coin.fixed_price,
        price.value, price.source, price.read_at, price.suspended_at,
-       EXISTS (SELECT FROM trading_shop WHERE NOT is_open)
+       EXISTS (SELECT FROM trading_shop WHERE NOT is_open),
+       (SELECT stop.day FROM trading_salesstop stop
+         WHERE stop.day = %(today)s AND (stop.coin_id = coin.id OR stop.coin_id IS NULL) AND stop.stopped_at IS NOT NULL
+         LIMIT 1)
   FROM (SELECT count(*) AS count,
                count(*) FILTER (WHERE state = 'cancelled') AS cancels,
                coalesce(sum(total_price) FILTER (WHERE state NOT IN ('cancelled', 'refunded')), 0) AS charge

@@ -32,12 +32,15 @@ class Wallet(models.Model):
 
     Wallets of customers and of inventory store their balance. The other house wallets store null, and their
     balance is the sum of their movements: a stored balance would be a row that every order updates.
+
+    `cost` is what the coins in inventory cost, in US dollars. Coins leave at their average cost.
     """
 
     owner = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="wallets")
     asset = models.CharField(max_length=16)
     role = models.CharField(max_length=16, choices=WalletRole.choices)
     balance = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
+    cost = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
     frozen = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
@@ -67,6 +70,10 @@ class Wallet(models.Model):
                 name="dollar_balances_are_whole_cents",
             ),
             models.CheckConstraint(condition=~Q(role=WalletRole.INVENTORY, asset=USD), name="inventory_is_of_coins"),
+            models.CheckConstraint(
+                condition=Q(cost=None) | (Q(role=WalletRole.INVENTORY, cost__gte=0) & is_number("cost")),
+                name="inventory_alone_has_a_cost",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -23,4 +23,4 @@ class Command(BaseCommand):
             Console(file=cast("IO[str]", self.stdout), width=160).print(table)
             raise SystemExit(1)
         if not options["quiet"]:
-            self.stdout.write("The ledger balances: rules 1 to 5 hold.")
+            self.stdout.write("The ledger balances: rules 1 to 5 and 9 hold.")

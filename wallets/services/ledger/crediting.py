@@ -8,7 +8,7 @@ from decimal import Decimal
 from wallets.models import TransactionKind, Wallet, WalletRole
 from wallets.money import USD
 from wallets.runtime import sql
-from wallets.services.ledger.house_moves import change_inventory
+from wallets.services.ledger.house_moves import take_from_inventory
 from wallets.services.ledger.locking import lock_customer_wallets
 
 
@@ -21,8 +21,11 @@ class OrderCredit:
     amount: Decimal
 
 
-def deliver_coins(*, asset: str, credits_: Sequence[OrderCredit], now: datetime) -> None:
-    """Move coins from inventory to many customers. The caller holds the lock on the coin's inventory."""
+def deliver_coins(*, asset: str, credits_: Sequence[OrderCredit], now: datetime) -> Decimal:
+    """Move coins from inventory to many customers, and return what the coins cost the house (US dollars).
+
+    The caller holds the lock on the coin's inventory.
+    """
     _open_customer_wallets(asset=asset, customer_ids=[credit_.customer_id for credit_ in credits_])
     _credit_many(
         asset=asset,
@@ -31,7 +34,7 @@ def deliver_coins(*, asset: str, credits_: Sequence[OrderCredit], now: datetime)
         credits_=credits_,
         now=now,
     )
-    change_inventory(asset=asset, change=-sum((credit_.amount for credit_ in credits_), Decimal(0)))
+    return take_from_inventory(asset=asset, quantity=sum((credit_.amount for credit_ in credits_), Decimal(0)))
 
 
 def refund_customers(*, credits_: Sequence[OrderCredit], now: datetime) -> None:

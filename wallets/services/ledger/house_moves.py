@@ -4,16 +4,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import F
+from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce
 
 from wallets.models import Transaction, TransactionKind, Wallet, WalletRole
 from wallets.money import USD
+from wallets.runtime import sql
 
 
 def book_fill(*, asset: str, cost: Decimal, quantity: Decimal, reference: str, now: datetime) -> None:
     """Book a purchase at the venue: its cost (US dollars), and the coins it brought after commission.
 
-    The caller holds the lock on the coin's inventory. A cost or quantity of zero is not booked.
+    The caller holds the lock on the coin's inventory. A cost or quantity of zero is not booked. A cost without coins
+    makes the coins in inventory, or those that come next, dearer.
     """
     if cost:
         paid = _HouseMovement(
@@ -35,7 +38,8 @@ def book_fill(*, asset: str, cost: Decimal, quantity: Decimal, reference: str, n
             reference=f"{reference}:fill",
         )
         _book(received, now=now)
-        change_inventory(asset=asset, change=quantity)
+    if cost or quantity:
+        _inventory_of(asset).update(balance=F("balance") + quantity, cost=Coalesce(F("cost"), Decimal(0)) + cost)
 
 
 def book_revenue(*, amount: Decimal, reference: str, now: datetime) -> None:
@@ -51,9 +55,19 @@ def book_revenue(*, amount: Decimal, reference: str, now: datetime) -> None:
     _book(revenue, now=now)
 
 
-def change_inventory(*, asset: str, change: Decimal) -> None:
-    """Add `change` to the stored balance of a coin's inventory. The caller locks it and books the movement."""
-    Wallet.objects.filter(role=WalletRole.INVENTORY, asset=asset, owner=None).update(balance=F("balance") + change)
+def take_from_inventory(*, asset: str, quantity: Decimal) -> Decimal:
+    """Take coins from a coin's inventory, and return what they cost (US dollars): their share of the cost of all.
+
+    The share is rounded to 8 places; the last coins take the rest. The caller locks the inventory, and books the
+    movement.
+    """
+    row = sql.fetch_one("wallets.take_from_inventory", asset=asset, quantity=quantity)
+    assert row is not None, "every coin has an inventory"
+    return Decimal(row[0])
+
+
+def _inventory_of(asset: str) -> QuerySet[Wallet]:
+    return Wallet.objects.filter(role=WalletRole.INVENTORY, asset=asset, owner=None)
 
 
 @dataclass(frozen=True, kw_only=True)

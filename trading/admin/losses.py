@@ -1,0 +1,72 @@
+"""Admin pages of the losses by day, and of the stops of sales that staff may end."""
+
+from decimal import Decimal
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from trading.models import DayLoss, SalesStop
+from trading.services.losses import let_sales_go_on
+from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
+from wallets.admin.records import RecordAdmin
+from wallets.models import User
+from wallets.runtime import clock
+
+
+@admin.register(DayLoss)
+class DayLossAdmin(RecordAdmin):
+    list_display = ("day", "coin", "coins", "cost", "charge", "loss", "counted_at")
+    list_filter = ("day",)
+    list_select_related = ("coin",)
+    ordering = ("-day", "coin")
+    search_fields = ("id",)
+    search_help_text = "The id of a row"
+
+
+class _FurtherForm(ReasonForm):
+    further = forms.DecimalField(
+        label="Further loss until sales stop again (USD)", max_digits=12, decimal_places=2, min_value=Decimal("0.01")
+    )
+
+
+@admin.register(SalesStop)
+class SalesStopAdmin(RecordAdmin):
+    """Stops of sales. They end by themselves at 00:00 UTC; staff may end them earlier."""
+
+    list_display = ("__str__", "loss", "ceiling", "stopped_at", "resumed_at", "resumed_by", "reason")
+    list_filter = ("day",)
+    list_select_related = ("coin", "resumed_by")
+    ordering = ("-id",)
+    search_fields = ("id",)
+    search_help_text = "The id of a stop"
+    actions = ("let_sales_go_on",)
+    object_actions = ("let_sales_go_on",)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("trading.change_salesstop")
+
+    @admin.action(description="Let sales go on", permissions=["operate"])
+    def let_sales_go_on(self, request: HttpRequest, queryset: QuerySet[SalesStop]) -> HttpResponse | None:
+        """End the chosen stop until the day has lost further dollars."""
+        stop = queryset.select_related("coin").first()
+        if stop is None or queryset.count() > 1:
+            self.message_user(request, "Choose one stop.", messages.ERROR)
+            return None
+        question = Question(action="let_sales_go_on", title=f"End the {stop}", form_class=_FurtherForm)
+        given: Any = ask_staff(page=self, request=request, chosen=queryset, question=question)
+        if isinstance(given, HttpResponse):
+            return given
+        with reported(page=self, request=request, item=stop):
+            ceiling = let_sales_go_on(
+                stop=stop,
+                further=given["further"],
+                reason=given["reason"],
+                decided_by=cast("User", request.user),
+                now=clock.now(),
+            )
+            self.log_change(request, stop, f"Sales go on until a loss of {ceiling:.2f} USD: {given['reason']}")
+            self.message_user(request, f"Sales go on until the loss of today is {ceiling:.2f} USD.")
+        return None
