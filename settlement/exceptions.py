@@ -1,9 +1,12 @@
 """The refusals of settlement, and their reasons.
 
 DomainError (wallets)
-└── InterventionRefused   the decision would contradict the venue, or buy or refund on a guess
+├── InterventionRefused    the decision would contradict the venue, or buy or refund on a guess
+├── NotAnUnknownOrder      only orders that we do not know are adopted
+└── UnknownOrderUndecided  an order that we do not know is adopted or not ours, never only closed
 
 AskBeyondPriceBound       caught within settlement, which parks the batch
+SendingStopped            caught within settlement, which sends the attempt later
 """
 
 from wallets.exceptions import DomainError
@@ -13,5 +16,21 @@ class InterventionRefused(DomainError):
     message = "That cannot be done now."
 
 
+class NotAnUnknownOrder(DomainError):
+    message = "Only an order that we do not know can be adopted, or be not ours."
+
+
+class UnknownOrderUndecided(DomainError):
+    message = "An order that we do not know cannot only be closed: adopt it, or say that it is not ours."
+
+
 class AskBeyondPriceBound(Exception):
     """The lowest ask is above the price bound: the orders' charges plus MAX_LOSS. Nothing was sent."""
+
+
+class SendingStopped(Exception):
+    """The database may have forgotten purchases, so nothing is sent. `is_stopped`: until after_restore has run."""
+
+    def __init__(self, *, is_stopped: bool) -> None:
+        super().__init__("the database is in doubt")
+        self.is_stopped = is_stopped

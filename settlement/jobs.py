@@ -3,10 +3,13 @@
 from typing import Final
 
 from trading.jobs import SETTLEMENT_QUEUE, defer_job
+from wallets.runtime import clock
 
 SETTLE_TASK: Final = "settlement.settle_batch"
 INTERVENE_TASK: Final = "settlement.intervene"
+WATCH_TASK: Final = "settlement.watch_database"
 RECHECK_TASK: Final = "settlement.recheck_attempt"
+ADOPT_TASK: Final = "settlement.adopt_order"
 OPS_QUEUE: Final = "ops"
 
 
@@ -23,3 +26,13 @@ def recheck_attempt_later(*, attempt_id: int) -> None:
 def intervene_later(*, intervention_id: int) -> None:
     """Enqueue the job that carries out an intervention."""
     defer_job(task=INTERVENE_TASK, queue=SETTLEMENT_QUEUE, intervention_id=intervention_id)
+
+
+def watch_database_later() -> None:
+    """Enqueue the job that asks the venue what the database may have forgotten."""
+    defer_job(task=WATCH_TASK, queue=OPS_QUEUE, timestamp=int(clock.now().timestamp()))
+
+
+def adopt_order_later(*, finding_id: int) -> None:
+    """Enqueue the job that adopts an order at the venue, as staff decided about its finding."""
+    defer_job(task=ADOPT_TASK, queue=OPS_QUEUE, finding_id=finding_id)

@@ -1,9 +1,10 @@
 """Batches of orders, the attempts to buy their coins, and the pauses, findings and interventions around them."""
 
-from settlement.models.attempts import IN_FLIGHT, Attempt, AttemptState, new_client_order_id
+from settlement.models.attempts import IN_FLIGHT, Attempt, AttemptState
 from settlement.models.batches import Batch, BatchState
 from settlement.models.failing import PRICE_READING, FailingItem
-from settlement.models.findings import Finding, FindingKind
+from settlement.models.findings import Finding, FindingDecision, FindingKind
+from settlement.models.installations import DatabaseWatch, Installation, load_installation_code, new_client_order_id
 from settlement.models.interventions import Intervention, InterventionAction, InterventionOutcome
 from settlement.models.pauses import Pause
 
@@ -14,12 +15,16 @@ __all__ = [
     "AttemptState",
     "Batch",
     "BatchState",
+    "DatabaseWatch",
     "FailingItem",
     "Finding",
+    "FindingDecision",
     "FindingKind",
+    "Installation",
     "Intervention",
     "InterventionAction",
     "InterventionOutcome",
     "Pause",
+    "load_installation_code",
     "new_client_order_id",
 ]

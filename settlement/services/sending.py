@@ -11,6 +11,7 @@ from settlement.clock import database_now, venue_now
 from settlement.connections import release_database_connection
 from settlement.exceptions import AskBeyondPriceBound
 from settlement.models import Attempt, AttemptState
+from settlement.services.recognising import ensure_may_send, is_recognised
 from settlement.sizing import ensure_affordable, ensure_usable, highest_price, quantity_to_buy
 from settlement.venues.protocol import MarketRules, PurchaseRequest, UnusableRules, Venue, VenueAnswer, VenueAway
 from trading.services.settling import SettledOrders, sum_open_orders
@@ -22,8 +23,10 @@ _MOST_OFFSET: Final = timedelta(hours=1)
 def send(*, attempt: Attempt, venue: Venue) -> VenueAnswer | None:
     """Send a new attempt, and return the venue's answer. Return None if another run was first or no orders remain.
 
-    Raises CoinNotListed, UnusableRules, VenueAway and AskBeyondPriceBound. Each of them means that nothing was sent.
+    Raises CoinNotListed, UnusableRules, VenueAway, AskBeyondPriceBound and SendingStopped. Each of them means that
+    nothing was sent.
     """
+    ensure_may_send()
     release_database_connection()
     rules = venue.read_rules(coin=attempt.coin.name)
     ensure_usable(rules)
@@ -86,7 +89,7 @@ def _commit_to_sending(attempt: Attempt, *, offset: timedelta) -> PurchaseReques
     """Move the attempt from `new` to `sent`. Of several runs, exactly one gets the purchase; the others get None."""
     window = settings.VENUE.recv_window
     signed_at = venue_now(offset=offset)
-    moved = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW).update(
+    moved = Attempt.objects.filter(is_recognised(), pk=attempt.pk, state=AttemptState.NEW).update(
         state=AttemptState.SENT,
         quantity=attempt.quantity,
         limit_price=attempt.limit_price,
@@ -96,6 +99,7 @@ def _commit_to_sending(attempt: Attempt, *, offset: timedelta) -> PurchaseReques
         next_step_at=signed_at - offset + window,
     )
     if not moved:
+        ensure_may_send()
         return None
     attempt.valid_until, attempt.clock_offset = signed_at + window, offset
     assert attempt.quantity is not None

@@ -5,14 +5,15 @@ before the next begins. No database connection and no lock is held during a call
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from settlement.clock import database_now
-from settlement.exceptions import AskBeyondPriceBound
-from settlement.jobs import settle_batch_later
+from settlement.exceptions import AskBeyondPriceBound, SendingStopped
+from settlement.jobs import settle_batch_later, watch_database_later
 from settlement.metrics import count_failed_item
 from settlement.models import IN_FLIGHT, Attempt, AttemptState
 from settlement.services.asking import is_past_its_window, look_up, look_up_later
@@ -42,6 +43,9 @@ from settlement.venues.protocol import (
 from trading.models import Coin
 
 logger = logging.getLogger(__name__)
+
+_WAIT_FOR_RECOGNITION: Final = timedelta(seconds=30)
+"""As soon as the database is trusted again, its attempts are sent at once."""
 
 
 def take_next_step(*, batch_id: int, venue: Venue, earlier_runs: int = 0) -> None:
@@ -88,6 +92,8 @@ def _send(attempt: Attempt, venue: Venue) -> None:
     except (VenueAway, UnusableRules) as error:
         with transaction.atomic():
             _put_off(attempt, until=_pause_after(error, coin=attempt.coin))
+    except SendingStopped as error:
+        _wait_for_recognition(attempt, error)
     except CoinNotListed:
         permit.report_answer()
         end_refused(attempt=attempt, from_state=AttemptState.NEW, reason="not_listed_at_the_exchange")
@@ -101,6 +107,13 @@ def _send(attempt: Attempt, venue: Venue) -> None:
             permit.report_answer()
         if answer is not None:
             _react(attempt, answer)
+
+
+def _wait_for_recognition(attempt: Attempt, error: SendingStopped) -> None:
+    """Put the attempt off until the venue was asked what the database may have forgotten; have it asked now."""
+    if not error.is_stopped:
+        watch_database_later()
+    _put_off(attempt, until=database_now() + _WAIT_FOR_RECOGNITION)
 
 
 def _pause_after(error: VenueAway | UnusableRules, *, coin: Coin) -> datetime:

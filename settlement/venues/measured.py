@@ -68,6 +68,17 @@ class MeasuredVenue:
     def look_up(self, *, coin: str, client_order_id: str) -> VenueAnswer:
         return _measured("look_up", lambda: self._venue.look_up(coin=coin, client_order_id=client_order_id))
 
+    def look_up_listed(self, *, coin: str, client_order_id: str, venue_order_id: str) -> VenueAnswer:
+        return _measured(
+            "look_up",
+            lambda: self._venue.look_up_listed(
+                coin=coin, client_order_id=client_order_id, venue_order_id=venue_order_id
+            ),
+        )
+
+    def read_balances(self) -> dict[str, Decimal]:
+        return _measured("balances", self._venue.read_balances)
+
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
         return _measured("list", lambda: self._venue.list_purchases(coin=coin, since=since))
 

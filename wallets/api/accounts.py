@@ -8,7 +8,6 @@ from wallets.problems import answers
 from wallets.runtime import clock
 from wallets.schemas.accounts import Credentials, RefreshRequest, Registration, Tokens
 from wallets.services import accounts, tokens
-from wallets.services.addresses import remember_address
 from wallets.web.callers import AnonymousCaller, FreshAccessToken, caller
 from wallets.web.limits import LOGIN_ADDRESS, REFRESH_ADDRESS, REGISTER
 from wallets.web.problems import ANYBODY, BODY, SIGNED_IN
@@ -62,11 +61,8 @@ def refresh(request: HttpRequest, body: RefreshRequest) -> tokens.TokenPair:
     """Exchanges a refresh token for a new pair. For 30 seconds the old token yields the same pair again, in case the
     answer was lost; after that its reuse ends the sign-in.
     """
-    signed_in = limit_refresh(request, refresh=body.refresh)
-    now = clock.now()
-    pair = tokens.rotate_refresh_token(refresh=body.refresh, now=now)
-    remember_address(user_id=signed_in.user_id, address=caller(request), now=now)
-    return pair
+    limit_refresh(request, refresh=body.refresh)
+    return tokens.rotate_refresh_token(refresh=body.refresh, now=clock.now(), address=caller(request))
 
 
 @accounts_router.post(
