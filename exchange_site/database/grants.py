@@ -46,8 +46,8 @@ TABLES: Final[dict[str, str]] = {
     "settlement_failingitem": "SELECT, INSERT, UPDATE (error, last_at, retry_at, times), DELETE",
     # Django's update_or_create() writes every time, found_at too.
     "settlement_finding": (
-        "SELECT, INSERT, "
-        "UPDATE (amount, closed_at, closed_by_id, decided_by_id, decision, found_at, note, ours, seen_at, theirs)"
+        "SELECT, INSERT, UPDATE (amount, attempt_id, closed_at, closed_by_id, decided_by_id, decision, found_at, note, "
+        "ours, seen_at, theirs)"
     ),
     "settlement_installation": "SELECT, INSERT",
     "settlement_intervention": "SELECT, INSERT, UPDATE (decided_at, detail, outcome, venue_answer)",

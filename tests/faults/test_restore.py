@@ -47,20 +47,19 @@ def test_nothing_is_bought_twice_after_a_restore_under_load(world, make_trade, w
     trade = make_trade("large")
     world.unchecked.remove(trade)
     watch, drill = Watch(trade), Drill(world)
-    with ExitStack() as entered:
-        with watch.going_on(threads=2):
-            time.sleep(1)
-            with drill.step("the backup, under load"):
-                bring_back = entered.enter_context(way(world))
-            lost = trade.new_shopper()
-            time.sleep(3)
-            trade.order("12.00", by=lost)
-            wait_for_purchases(world, trade)
-            with drill.step("the restore"):
-                bring_back()
-            with drill.step("until workers had asked the venue and stopped"):
-                world.wait_for(is_stopped, seconds=90)
-            time.sleep(1)
+    with ExitStack() as entered, watch.going_on(threads=2):
+        time.sleep(1)
+        with drill.step("the backup, under load"):
+            bring_back = entered.enter_context(way(world))
+        lost = trade.new_shopper()
+        time.sleep(3)
+        trade.order("12.00", by=lost)
+        wait_for_purchases(world, trade)
+        with drill.step("the restore"):
+            bring_back()
+        with drill.step("until workers had asked the venue and stopped"):
+            world.wait_for(is_stopped, seconds=90)
+        time.sleep(1)
     assert_put_right(world, trade, watch, drill, bought=len(read_book(world)))
     assert_tokens_are_refused(world, lost)
 

@@ -254,11 +254,13 @@ class TestNothingIsSent:
 
 
 class TestADoubt:
-    def test_ends_by_itself_when_the_venue_has_nothing_unknown(self, place, settle, claim, venue, keep_watch):
+    def test_ends_by_itself_when_the_venue_has_nothing_unknown(
+        self, place, settle, claim, venue, keep_watch, make_shopper
+    ):
         place("60.00")
         settle()
         bring_back_a_dump()
-        place("60.00")
+        place("60.00", of=make_shopper())
         batch = claim()
         take_next_step(batch_id=batch.pk, venue=venue)
         keep_watch()
@@ -358,7 +360,7 @@ class TestAfterRestore:
         place("60.00")
         claim()
         [attempt] = attempts()
-        buy("15.016", name=attempt.client_order_id)
+        buy("15.02", name=attempt.client_order_id)
         bring_back_a_dump()
         after_restore()
         assert (states(), len(simulator.book())) == (["completed"], 1)
@@ -446,7 +448,7 @@ class TestAdopting:
     @pytest.mark.parametrize(
         ("statement", "reason"),
         [
-            ("UPDATE venue_order SET executed = '50'", "listed with 5 coins"),
+            ("UPDATE venue_order SET executed = '50'", "it is listed with 5"),
             ("UPDATE venue_order SET quote = '0'", "coins for 0"),
             ("UPDATE trade SET commission = '4'", "a commission of 4"),
             ("UPDATE trade SET commission = '-1'", "a commission of -1"),
