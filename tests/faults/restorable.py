@@ -58,6 +58,8 @@ class RestorableWorld(World):
 def to_a_moment(world):
     """Restore a base backup, and replay the archived WAL up to the moment at which this context was entered."""
     backup = world.data.with_name("backup")
+    backup.mkdir(mode=0o700)
+    hand_over(backup)
     world.run_tool("pg_basebackup", "-D", backup, "-X", "none", "-c", "fast", "--no-sync")
     moment = world.ask("SELECT clock_timestamp()::text")[0][0]
 

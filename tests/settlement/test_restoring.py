@@ -423,7 +423,7 @@ class TestAfterRestore:
         assert (done.is_complete, bool(done.unasked), is_recognised()) == (False, True, False)
 
     def test_as_a_command_prints_amounts_and_exits_with_0(self, lost, get_venue, monkeypatch):
-        monkeypatch.setattr("settlement.management.commands.after_restore.get_venue", get_venue)
+        monkeypatch.setattr("exchange_site.management.commands.after_restore.get_venue", get_venue)
         out = StringIO()
         call_command("after_restore", stdout=out)
         text = out.getvalue()

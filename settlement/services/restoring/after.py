@@ -6,6 +6,7 @@ Every step is safe to run twice, and nothing is sent to the venue before all of 
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 SEQUENCE_STEP: Final = 1_000_000
 """More ids than a backup can lack."""
+_DRAWN_AT_ONCE: Final = 100_000
 _NOTE: Final = "adopted by after_restore"
 
 
@@ -38,11 +40,17 @@ class Restoration:
     is_complete: bool = False
 
 
-def put_right(*, get_venue: Callable[[], Venue], tell: Callable[[str], None]) -> Restoration:
+def put_right(
+    *,
+    get_venue: Callable[[], Venue],
+    tell: Callable[[str], None],
+    as_owner: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Restoration:
     """Adopt what the venue has and our books lack, move all sequences on, end all sign-ins, and let buying go on.
 
-    `tell` gets a line for each wait. If the venue cannot be asked for everything, or an order cannot be adopted,
-    nothing is sent until the next run: see `refused` and `unasked`.
+    `tell` gets a line for each wait. Inside of `as_owner()`, this thread's connection may set sequences. If the venue
+    cannot be asked for everything, or an order cannot be adopted, nothing is sent until the next run: see `refused` and
+    `unasked`.
     """
     done = Restoration()
     put_in_doubt()
@@ -51,7 +59,8 @@ def put_right(*, get_venue: Callable[[], Venue], tell: Callable[[str], None]) ->
     if wait := seconds_to_wait(watch=watch):
         tell(f"Waiting {wait:.0f} s for requests that may still be on their way to the venue.")
         time.sleep(wait)
-    done.sequences = move_sequences_on()
+    with as_owner():
+        done.sequences = move_sequences_on()
     done.sign_ins = end_all_token_families(now=clock.now())
     coins = set(Coin.objects.values_list("name", flat=True))
     answers = ask_venue(since=watch.known_at, get_venue=get_venue)
@@ -69,14 +78,18 @@ def put_right(*, get_venue: Callable[[], Venue], tell: Callable[[str], None]) ->
 
 
 def move_sequences_on() -> int:
-    """Move every sequence on, so that no id is given twice that somebody outside may know. Return their number.
+    """Move every sequence on, so that no id that somebody may know is given again. Return the number of sequences.
 
-    The application's role may not set a sequence, but draw numbers from it.
+    Only the owner may set a sequence: the application's role could set one back. It draws numbers instead, a part of
+    them with each statement.
     """
     moved = 0
     for name, may_set in sql.fetch_all("settlement.list_sequences"):
-        statement = "settlement.set_sequence" if may_set else "settlement.draw_from_sequence"
-        sql.fetch_one(statement, sequence=name, step=SEQUENCE_STEP)
+        if may_set:
+            sql.fetch_one("settlement.set_sequence", sequence=name, step=SEQUENCE_STEP)
+        else:
+            for _ in range(0, SEQUENCE_STEP, _DRAWN_AT_ONCE):
+                sql.fetch_one("settlement.draw_from_sequence", sequence=name, step=_DRAWN_AT_ONCE)
         moved += 1
     return moved
 

@@ -4,6 +4,7 @@ from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.table import Table
 
+from exchange_site.database.owner import as_owner
 from settlement.services.restoring.after import SEQUENCE_STEP, Restoration, put_right
 from settlement.venues.registry import get_venue
 
@@ -19,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         console = Console(file=cast("IO[str]", self.stdout), width=160)
-        done = put_right(get_venue=get_venue, tell=console.print)
+        done = put_right(get_venue=get_venue, tell=console.print, as_owner=as_owner)
         if done.adopted:
             console.print(_table(done))
         for name in done.new_coins:
