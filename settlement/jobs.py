@@ -13,8 +13,9 @@ ADOPT_TASK: Final = "settlement.adopt_order"
 OPS_QUEUE: Final = "ops"
 
 
-def settle_batch_later(*, batch_id: int, delay_seconds: float = 0) -> None:
+def settle_batch_later(*, batch_id: int | None, delay_seconds: float = 0) -> None:
     """Enqueue the batch's next step in the current database transaction."""
+    assert batch_id is not None, "nothing settles an adopted attempt"
     defer_job(task=SETTLE_TASK, queue=SETTLEMENT_QUEUE, delay_seconds=delay_seconds, batch_id=batch_id)
 
 

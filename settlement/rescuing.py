@@ -8,6 +8,7 @@ from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 
 from settlement.metrics import count_failed_item
+from wallets.runtime import clock
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ async def rescue(job: Job, *, jobs: JobManager) -> None:
         if job.attempts >= 2 * settings.JOBS.max_attempts:
             await _give_up(job, jobs=jobs, why=f"{job.attempts} runs ended in the death of their worker")
         else:
-            await jobs.retry_job(job)
+            await jobs.retry_job(job, retry_at=clock.now())  # else the time of this host decides when it is due
     except UniqueViolation:
         await _give_up(job, jobs=jobs, why="its twin waits under the same queueing lock")
     except ConnectorException:

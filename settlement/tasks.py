@@ -27,6 +27,7 @@ from trading.services.prices import prune_prices
 from wallets.runtime import failpoints
 from wallets.runtime.log_context import log_context
 from wallets.services.addresses import prune_addresses
+from wallets.services.naming import settle_unclear_names
 from wallets.services.security_log import prune_security_events
 from wallets.services.tokens import prune_token_families
 
@@ -105,12 +106,16 @@ async def prune(context: JobContext, timestamp: int) -> None:
 @app.periodic(cron="37 3 * * *")
 @app.task(name="settlement.prune_records", queue=OPS_QUEUE, queueing_lock="prune_records")
 def prune_records(timestamp: int) -> None:
-    """Delete expired sign-ins, addresses not seen lately, and prices and security log beyond the days to keep."""
+    """Delete expired sign-ins, addresses not seen lately, and prices and security log beyond the days to keep.
+
+    Also compute the keys of usernames that the previous release has added during an upgrade.
+    """
     now = database_now()  # `timestamp` is the worker's time
     parts: dict[str, Callable[[], object]] = {
         "sign-ins": lambda: prune_token_families(before=now),
         "addresses": lambda: prune_addresses(now=now),
         "prices": lambda: prune_prices(before=now - timedelta(days=settings.PRICES.keep_days)),
         "security log": lambda: prune_security_events(before=now - timedelta(days=settings.SECURITY_LOG.keep_days)),
+        "usernames": settle_unclear_names,
     }
     run_each(what="pruning", items=parts, run=lambda part: parts[part](), now=now)

@@ -7,11 +7,14 @@ import tempfile
 import uuid
 from contextlib import ExitStack, suppress
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
+import httpx
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.test import TransactionTestCase
 from django.utils import timezone
 from psycopg.sql import SQL, Identifier
 
@@ -21,7 +24,8 @@ from exchange_site.stack.environment import redis_variables, simulator_credentia
 from exchange_site.stack.processes import API, WORKER, free_port, local_url, start, stop, wait_for_answer
 from exchange_site.stack.servers import prepare_redis
 from tests.configure import configure
-from tests.processes import running_simulator
+from tests.emptying import empty_tables
+from tests.simulators import running_simulator
 from trading.services.coins import put_on_sale, save_coin
 from trading.services.prices import record_price
 from wallets.models import User
@@ -30,13 +34,6 @@ from wallets.selectors.accounts import Principal
 from wallets.services.accounts import open_dollar_wallet
 from wallets.services.cash import book_opening_deposit
 from wallets.services.tokens import read_access_token, start_token_family
-
-# Tests that start many processes run first, so that both processes of a run end at about the same time.
-_FIRST = ("tests/faults", "tests/stack")
-
-
-def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +63,21 @@ def django_db_setup(django_db_modify_db_settings, django_db_setup, django_db_blo
     yield
     with django_db_blocker.unblock():
         django_db_modify_db_settings.enter_context(as_owner())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tables_are_emptied_quickly():
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _certificates_are_read_once():
+    """Without this, httpx reads those of all authorities for each client, which takes longer than a call."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context))
+        yield
 
 
 @pytest.fixture(autouse=True)

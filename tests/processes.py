@@ -1,4 +1,4 @@
-"""Helpers of tests with real processes: start a simulator, wait for a condition, make calls at the same time."""
+"""Helpers of tests with real processes: wait for a condition, make calls at the same time, control a simulator."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import httpx
 from django.db import connection
 
-from exchange_site.stack.processes import NotInTime, answers, free_port, local_url, simulator, start, stop, wait_until
+from exchange_site.stack.processes import NotInTime, answers, stop, wait_until
 
 
 @contextmanager
@@ -45,17 +45,6 @@ def somebody_waits_for_a_lock():
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
         return cursor.fetchone()[0]
-
-
-@contextmanager
-def running_simulator(folder):
-    """Start an exchange simulator whose book is a file in the folder."""
-    port = free_port()
-    with stopped(start(simulator(port=port, book=folder / "book.sqlite"))):
-        venue = Simulator(local_url(port))
-        wait_for(venue.answers, seconds=15)
-        yield venue
-        venue.close()
 
 
 class Simulator:

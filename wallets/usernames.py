@@ -18,7 +18,10 @@ from wallets.exceptions import UsernameNotAllowed
 LONGEST_NAME: Final = 150
 _SPELT_OUT: Final = 3
 LONGEST_KEY: Final = 450
-"""A character of a name becomes three at most when its case is folded."""
+"""A character of a name becomes three at most when its case is folded.
+
+A longer text is no name and is not normalised: for 60 KB of accents that takes seconds, in which no other thread runs.
+"""
 
 RESERVED: Final = frozenset(
     {
@@ -55,6 +58,8 @@ def key_of(username: str) -> str | None:
     Compatibility caseless matching: Unicode, section 3.13, D146.
     """
     text = _storable(username)
+    if len(text) > LONGEST_KEY:
+        return None
     for form in ("NFD", "NFKC", "NFKC"):
         text = unicodedata.normalize(form, text) if form == "NFD" else unicodedata.normalize(form, text.casefold())
     return text if len(text) <= LONGEST_KEY else None
@@ -71,7 +76,10 @@ def skeleton_of(username: str) -> str | None:
     UTS 39, section 4, but ASCII characters stand for themselves, so that `user1` and `userl` are two names. The case
     is kept until the end, because a letter may look like Latin in one case only.
     """
-    letters = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", _storable(username)))
+    text = _storable(username)
+    if len(text) > LONGEST_KEY:
+        return None
+    letters = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text))
     key = key_of("".join(_prototype(letter) for letter in letters))
     return key and key.replace(_DOTTED_I, "i")
 
@@ -95,7 +103,7 @@ def accept_username(username: str, *, for_staff: bool = False) -> str:
 
     Only staff may have reserved names and their look-alikes.
     """
-    if not is_storable(username):
+    if not is_storable(username) or len(username) > LONGEST_KEY:
         raise UsernameNotAllowed
     name = unicodedata.normalize("NFKC", username)
     is_readable = len(name) <= LONGEST_NAME and _ALLOWED_CHARACTERS.fullmatch(name) and not _INVISIBLE_LETTERS & {*name}

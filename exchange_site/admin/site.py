@@ -9,18 +9,19 @@ from django.core.exceptions import ValidationError
 from django.forms import CharField, TextInput
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse
 
 from wallets.admin.users import OwnPasswordForm
-from wallets.exceptions import RateLimited
+from wallets.exceptions import InvalidCredentials, RateLimited
 from wallets.models import User
 from wallets.runtime import clock
 from wallets.services.addresses import remember_address
 from wallets.services.security_log import record_failed_sign_in
 from wallets.web.addresses import client_address
-from wallets.web.callers import count_address, limit_address, limit_caller
+from wallets.web.callers import limit_address, limit_caller
 from wallets.web.limits import OWN_PASSWORD, STAFF_LOGIN_ADDRESS
-from wallets.web.signing_in import OF_STAFF, counted_sign_in
+from wallets.web.signing_in import OF_STAFF, counted_sign_in, uncounted_if_busy
 
 
 class LimitedAuthenticationForm(AdminAuthenticationForm):
@@ -33,7 +34,6 @@ class LimitedAuthenticationForm(AdminAuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         assert isinstance(self.request, HttpRequest)
-        count_address(self.request, STAFF_LOGIN_ADDRESS)
         try:
             with counted_sign_in(self.request, username=self.cleaned_data.get("username", ""), limits=OF_STAFF):
                 found: dict[str, Any] = super().clean()
@@ -52,8 +52,12 @@ class LimitedAuthenticationForm(AdminAuthenticationForm):
             raise
 
     def _remember_address(self, request: HttpRequest) -> None:
+        """Raise ValidationError if the password was changed while it was checked."""
         if user := self.get_user():
-            remember_address(user_id=user.pk, address=client_address(request), now=clock.now())
+            address = client_address(request)
+            if not remember_address(user_id=user.pk, version=user.token_version, address=address, now=clock.now()):
+                record_failed_sign_in(name=user.get_username())
+                raise self.get_invalid_login_error()
 
 
 admin.site.site_header = "Crypto Exchange"
@@ -63,7 +67,10 @@ admin.site.login_form = LimitedAuthenticationForm
 
 
 def change_own_password(request: HttpRequest) -> HttpResponseBase:
-    """Show Django's password page with a form that also ends all tokens issued before. Attempts are limited."""
+    """Show Django's password page with a form that also ends all tokens issued before. Attempts are limited.
+
+    Whoever gave an old password that was changed meanwhile has no session any more, and is sent to the login page.
+    """
     if request.method == "POST":
         limit_caller(request, OWN_PASSWORD, caller=str(request.user.pk))
         limit_address(request, STAFF_LOGIN_ADDRESS)
@@ -72,4 +79,8 @@ def change_own_password(request: HttpRequest) -> HttpResponseBase:
         success_url=reverse("admin:password_change_done"),
         extra_context=admin.site.each_context(request),
     )
-    return view(request)
+    with uncounted_if_busy(request):
+        try:
+            return view(request)
+        except InvalidCredentials:
+            return redirect("admin:index")

@@ -98,7 +98,25 @@ CEILINGS: Final = (
             ("PAUSE_MAX_SECONDS", "settlement", "pause_max_seconds", 3600),
             ("EXCHANGE_MAX_WAIT_SECONDS", "venue", "max_wait_seconds", 3600),
             ("EXCHANGE_MARKETS_MAX_AGE_SECONDS", "venue", "markets_max_age_seconds", 600),
+            ("LOOKUP_FIRST_WAIT_SECONDS", "settlement", "lookup_first_wait_seconds", 3600),
+            ("STALLED_WORKER_SECONDS", "jobs", "stalled_worker_seconds", 3600),
+            ("JOB_RETRY_MAX_WAIT_SECONDS", "jobs", "retry_max_wait_seconds", 3600),
         )
+    ),
+    rule(
+        "SWEEP_AFTER_SECONDS",
+        "must be at most 3600: paid orders would wait as long.",
+        lambda given: given.settlement.sweep_after > timedelta(hours=1),
+    ),
+    rule(
+        "CLOCK_MAX_DRIFT_SECONDS",
+        "must be at most 60: nobody would learn that a clock is wrong.",
+        lambda given: given.clock.max_drift > timedelta(minutes=1),
+    ),
+    rule(
+        "SECURITY_LOG_MOST_PER_MINUTE",
+        "must be at most 1000: strangers would fill the table.",
+        lambda given: given.security_log.most_per_minute > 1000,
     ),
     rule(
         "MAX_ATTEMPTS",

@@ -6,6 +6,7 @@ Each sentence names the variable and says what to do instead. docs/configuration
 # ruff: noqa: PLR2004  each number stands beside its sentence
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
@@ -198,6 +199,11 @@ PRODUCTION: Final = (
         lambda given: given.sign_in.access_token_minutes > 1440,
     ),
     rule("REFRESH_TOKEN_DAYS", "must be at most 365.", lambda given: given.sign_in.refresh_token_days > 365),
+    rule(
+        "REFRESH_GRACE_SECONDS",
+        "must be at most 300: so long a stolen refresh token that was replaced yields its owner's tokens.",
+        lambda given: given.sign_in.refresh_grace > timedelta(minutes=5),
+    ),
     rule(
         "MAX_LOSS",
         "must be at most 0.25: a venue's wrong price would be paid from the house's money.",

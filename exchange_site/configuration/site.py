@@ -82,7 +82,10 @@ class Serving(Group):
         unit="threads",
     )
     web_queue: Count = variable(
-        "WEB_QUEUE", "200", "requests of one process that may wait for a thread; more get 503", unit="requests"
+        "WEB_QUEUE",
+        "200",
+        "requests of one process that may wait for a thread; of more, those of the address with most get 429",
+        unit="requests",
     )
     queue_timeout: Seconds = variable(
         "WEB_QUEUE_SECONDS", "10", "time that a request may wait for a thread; after it, 503", unit="seconds"

@@ -51,6 +51,7 @@ TABLES: Final[dict[str, str]] = {
     ),
     "settlement_installation": "SELECT, INSERT",
     "settlement_intervention": "SELECT, INSERT, UPDATE (decided_at, detail, outcome, venue_answer)",
+    # Workers of the previous release change is_of_calls.
     "settlement_pause": "SELECT, INSERT, UPDATE (is_of_calls, reason, set_at, set_by_id, times, until), DELETE",
     # Procrastinate
     "procrastinate_events": "SELECT, INSERT, UPDATE, DELETE",

@@ -1,15 +1,32 @@
 """A request that Granian has handed over."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+_ADMIN: Final = "/admin/"
 
 
 @dataclass(slots=True, eq=False)
 class Arrival:
-    """Granian's scope and protocol of a request, its body once it is here, and when it began (monotonic seconds)."""
+    """Granian's scope and protocol of a request, its body once it is here, and when it began (monotonic seconds).
+
+    `address` is the caller's, as limits count it. `before` is what a thread does instead of answering while the body
+    is not here: it decides whether the body may be read. `staff` is the sender of a large body that may.
+    """
 
     scope: Any
     proto: Any
+    address: str = ""
+    is_page: bool = False  # of the admin
     body: bytes = b""
+    before: Callable[["Arrival"], None] | None = None
+    staff: int | None = None
     begun: float = field(default_factory=time.monotonic)
+    queued: float = 0.0
+
+
+def is_page(path: str) -> bool:
+    """Say whether a path belongs to the admin, whose pages are slow."""
+    return path.startswith(_ADMIN) or path == _ADMIN[:-1]

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any, Final
@@ -40,9 +41,9 @@ class Bodies:
         """Discard the body, or the rest of it, of a request that has been answered."""
         self._begin(Drain(arrival, stream=stream, close=self._close))
 
-    def count_larger_than(self, size: int) -> int:
-        """Return how many of these bodies may become larger than `size` bytes."""
-        return sum(reading.limit > size for reading in list(self._open))
+    def count_by_staff(self) -> Counter[int]:
+        """Return how many large bodies each member of staff is sending."""
+        return Counter(reading.staff for reading in list(self._open) if reading.staff is not None)
 
     def hurry(self) -> None:
         """Give every body one second at most, because the process is ending."""

@@ -5,6 +5,7 @@ from io import BytesIO
 from typing import Any, Final
 
 from exchange_site.front.arrivals import Arrival
+from exchange_site.front.callers import split_address
 
 _FIXED: Final[dict[str, Any]] = {
     "SCRIPT_NAME": "",
@@ -22,7 +23,7 @@ _MOST_NAMES: Final = 500
 def make_environ(arrival: Arrival) -> dict[str, Any]:
     """Return the environ of a request whose whole body is here."""
     scope, path = arrival.scope, arrival.scope.path
-    host, port = _split(scope.server)
+    host, port = split_address(scope.server)
     environ = {
         **_FIXED,
         "REQUEST_METHOD": scope.method,
@@ -32,7 +33,7 @@ def make_environ(arrival: Arrival) -> dict[str, Any]:
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
         "SERVER_NAME": host,
         "SERVER_PORT": port,
-        "REMOTE_ADDR": _split(scope.client)[0],
+        "REMOTE_ADDR": split_address(scope.client)[0],
         "wsgi.url_scheme": scope.scheme,
         "wsgi.input": BytesIO(arrival.body),
         "HTTP_HOST": scope.authority or "",
@@ -41,12 +42,6 @@ def make_environ(arrival: Arrival) -> dict[str, Any]:
     if arrival.body or "CONTENT_LENGTH" in environ:
         environ["CONTENT_LENGTH"] = str(len(arrival.body))
     return environ
-
-
-def _split(address: str) -> tuple[str, str]:
-    """Split `address:port`. An IPv6 address is in brackets, perhaps with a zone (RFC 4007): both are taken off."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]").partition("%")[0], port
 
 
 def _add_headers(environ: dict[str, Any], headers: Any) -> None:

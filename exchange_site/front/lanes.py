@@ -4,71 +4,126 @@ import logging
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Final
 
 from exchange_site.front.arrivals import Arrival
 from exchange_site.front.environ import make_environ
+from exchange_site.front.late import LateAnswers
+from exchange_site.front.places import Places
 from exchange_site.front.refusals import refuse
-from wallets.web.problems import INTERNAL_ERROR, UNAVAILABLE
+from wallets.web.problems import INTERNAL_ERROR, NO_ROOM, TOO_MANY_AT_ONCE
 
 logger = logging.getLogger(__name__)
 
 _JOIN_SECONDS: Final = 2
+_PAGES: Final = 4  # one place for pages for so many others
+_LOOK: Final = True
+_END: Final = False
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
 """An application as WSGI defines it (PEP 3333)."""
 
 
 class Lane:
-    """A fixed number of threads, and a queue with a fixed number of places, in which no request waits for long."""
+    """A fixed number of threads, and a fixed number of places in which no request waits for long.
 
-    def __init__(self, application: Application, *, name: str, threads: int, places: int, most_seconds: float) -> None:
+    Pages of the admin are slow. They have places of their own, and use at most half of the threads at a time.
+    """
+
+    def __init__(
+        self, application: Application, *, name: str, threads: int, places: int, most_seconds: float, late: LateAnswers
+    ) -> None:
         self._application = application
         self._most_seconds = most_seconds
-        self._places = places
-        self._queue: SimpleQueue[tuple[Arrival, float] | None] = SimpleQueue()
+        self._late = late
+        self._lock = Lock()
+        self._calls, self._pages = Places(places), Places(max(places // _PAGES, 1))
+        self._most_pages = max(threads // 2, 1)
+        self._pages_begun = 0
+        self._is_turn_of_pages = False
+        # At least one _LOOK for each request that a thread may begin.
+        self._signals: SimpleQueue[bool] = SimpleQueue()
         self._threads = [Thread(target=self._run, name=f"{name}-{number}", daemon=True) for number in range(threads)]
         for thread in self._threads:
             thread.start()
 
     def take(self, arrival: Arrival) -> None:
-        """Queue a complete request; answer 503 at once if no place is free. Only one thread may call this."""
-        if self._queue.qsize() < self._places:
-            self._queue.put((arrival, time.monotonic()))
+        """Give a request a place. Without a free one, the address that has most is refused: 429; or this one: 503."""
+        arrival.queued = time.monotonic()
+        places = self._pages if arrival.is_page else self._calls
+        with self._lock:
+            goes = places.add(arrival)
+            has_others = goes is not None and places.has(goes.address)
+        if goes is None:
+            self._signals.put(_LOOK)
         else:
-            refuse(arrival, UNAVAILABLE)
+            refuse(goes, TOO_MANY_AT_ONCE if has_others else NO_ROOM, late=self._late)
 
     def stop(self) -> None:
-        """End the threads after the requests in the queue, so that they close their connections."""
+        """End the threads after the requests that wait, so that they close their connections."""
         for _ in self._threads:
-            self._queue.put(None)
+            self._signals.put(_END)
         for thread in self._threads:
             thread.join(_JOIN_SECONDS)
 
     def _run(self) -> None:
-        while (taken := self._queue.get()) is not None:
-            self._answer(*taken)
-            taken = None  # a thread that waits keeps no body
+        while self._signals.get():
+            self._answer_next()
+        while self._answer_next():
+            pass
 
-    def _answer(self, arrival: Arrival, queued: float) -> None:
-        if time.monotonic() - queued > self._most_seconds:
+    def _answer_next(self) -> bool:
+        """Answer the request whose turn it is. Say whether there was one that may begin."""
+        arrival = self._next()
+        if arrival is None:
+            return False
+        try:
+            self._answer(arrival)
+        finally:
+            if arrival.is_page:
+                self._end_page()
+        return True
+
+    def _next(self) -> Arrival | None:
+        """Calls and pages take turns, as far as pages may begin."""
+        with self._lock:
+            may_be_page = self._pages.taken and self._pages_begun < self._most_pages
+            if may_be_page and (self._is_turn_of_pages or not self._calls.taken):
+                self._is_turn_of_pages = False
+                self._pages_begun += 1
+                return self._pages.take()
+            self._is_turn_of_pages = True
+            return self._calls.take() if self._calls.taken else None
+
+    def _end_page(self) -> None:
+        with self._lock:
+            self._pages_begun -= 1
+            others_wait = self._pages.taken
+        if others_wait:
+            self._signals.put(_LOOK)
+
+    def _answer(self, arrival: Arrival) -> None:
+        if time.monotonic() - arrival.queued > self._most_seconds:
             # The caller has probably gone, and may repeat the request.
-            refuse(arrival, UNAVAILABLE)
+            refuse(arrival, NO_ROOM)
             return
         try:
-            answer(arrival, self._application)
+            if arrival.before:
+                arrival.before(arrival)
+            else:
+                answer(arrival, self._application, self._late)
         except BaseException:  # Granian raises a BaseException for a header that it cannot send; the thread goes on
             logger.exception("%s %s crashed", arrival.scope.method, arrival.scope.path)
             refuse(arrival, INTERNAL_ERROR)
 
 
-def answer(arrival: Arrival, application: Application) -> None:
+def answer(arrival: Arrival, application: Application, late: LateAnswers) -> None:
     """Run the application and send its answer. Then close the answer, in this thread, which holds the connections."""
     began: list[Any] = []
     response = application(make_environ(arrival), lambda status, headers, _error=None: began.extend((status, headers)))
     try:
         status, headers = began
-        arrival.proto.response_bytes(int(status[:3]), headers, b"".join(response))
+        late.send(arrival, int(status[:3]), headers, b"".join(response))
     finally:
         response.close()

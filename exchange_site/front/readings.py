@@ -1,6 +1,7 @@
 """How a body is read: as a whole if its size is declared, else piece by piece; after a refusal it is discarded.
 
-Granian calls Python in one thread, in which all of this runs, except that a late body is given up by another.
+Granian calls Python in one thread, in which all of this runs. But a large body is begun by the thread that knows its
+sender, and a late body is given up by another.
 """
 
 import time
@@ -29,6 +30,11 @@ class Reading:
         self._close = close
         self._future: Any = None
         self._is_given_up = False
+
+    @property
+    def staff(self) -> int | None:
+        """The member of staff who sends this, if it may be large."""
+        return self._arrival.staff
 
     def begin(self) -> None:
         """Ask Granian for the body."""

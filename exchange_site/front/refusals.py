@@ -5,6 +5,7 @@ import time
 from typing import Final
 
 from exchange_site.front.arrivals import Arrival
+from exchange_site.front.late import LateAnswers
 from exchange_site.middleware.requests import choose_request_id, record_answer
 from wallets.runtime.log_context import log_context
 from wallets.web.problems import PROBLEM_JSON, ProblemKind, problem_body
@@ -12,8 +13,13 @@ from wallets.web.problems import PROBLEM_JSON, ProblemKind, problem_body
 _ROUTE: Final = "unknown"
 
 
-def refuse(arrival: Arrival, kind: ProblemKind, *, detail: str = "", closes: bool = False) -> None:
-    """Answer with a problem; with `closes`, the connection ends after it. Without effect after another answer."""
+def refuse(
+    arrival: Arrival, kind: ProblemKind, *, detail: str = "", closes: bool = False, late: LateAnswers | None = None
+) -> None:
+    """Answer with a problem; with `closes`, the connection ends after it. Without effect after another answer.
+
+    With `late` the answer is held back for a while.
+    """
     request_id = choose_request_id(arrival.scope.headers.get("x-request-id", ""))
     headers = [("content-type", PROBLEM_JSON), ("x-request-id", request_id)]
     if kind.retry_after_seconds is not None:
@@ -21,7 +27,10 @@ def refuse(arrival: Arrival, kind: ProblemKind, *, detail: str = "", closes: boo
     if closes:
         headers.append(("connection", "close"))
     body = json.dumps(problem_body(kind, detail=detail or kind.example)).encode()
-    arrival.proto.response_bytes(kind.status, headers, body)
+    if late:
+        late.hold(arrival, kind.status, headers, body)
+    else:
+        arrival.proto.response_bytes(kind.status, headers, body)
     with log_context(request_id=request_id):
         seconds = time.monotonic() - arrival.begun
         record_answer(method=arrival.scope.method, route=_ROUTE, status=kind.status, seconds=seconds)

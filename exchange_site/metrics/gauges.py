@@ -95,9 +95,11 @@ def _read_batches(now: datetime) -> Iterator[Metric]:
 
 
 def _read_pauses(now: datetime) -> Iterator[Metric]:
-    paused = GaugeMetricFamily("exchange_buying_paused", "Coins whose buying is paused; no name: all.", labels=["coin"])
-    for coin in list_paused_coins(now=now):
-        paused.add_metric([coin], 1)
+    paused = GaugeMetricFamily(
+        "exchange_buying_paused", "Coins whose buying is paused; no name: all.", labels=["coin", "kind"]
+    )
+    for coin, kind in list_paused_coins(now=now):
+        paused.add_metric([coin, kind], 1)
     yield paused
 
 

@@ -27,9 +27,9 @@ class _PauseForm(forms.ModelForm):  # type: ignore[type-arg]  # of a pause
 
 @admin.register(Pause)
 class PauseAdmin(QuickAdmin):
-    """Adding a pause stops buying; orders are still accepted. Automatic pauses end by themselves."""
+    """Adding a pause stops buying; orders are still accepted. Automatic pauses stand beside it and end alone."""
 
-    list_display = ("__str__", "until", "reason", "times", "set_by", "set_at")
+    list_display = ("__str__", "kind", "until", "reason", "times", "set_by", "set_at")
     list_select_related = ("coin", "set_by")
     search_fields = ("id",)
     search_help_text = "The id of a pause"
@@ -44,8 +44,8 @@ class PauseAdmin(QuickAdmin):
         return request.user.has_perm("settlement.change_pause")
 
     def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
-        pause_buying(coin=obj.coin, reason=obj.reason, set_by=cast("User", request.user), now=clock.now())
-        obj.pk = Pause.objects.get(coin=obj.coin).pk
+        pause = pause_buying(coin=obj.coin, reason=obj.reason, set_by=cast("User", request.user), now=clock.now())
+        obj.pk = pause.pk
 
     @admin.action(description="Lift", permissions=["operate"])
     def lift(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:

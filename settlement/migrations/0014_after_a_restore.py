@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('settlement', '0007_never_emptied'),
+        ('settlement', '0008_pauses_of_several_kinds'),
         ('trading', '0007_steps_and_holds'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -6,7 +6,7 @@ from settlement.models.failing import PRICE_READING, FailingItem
 from settlement.models.findings import Finding, FindingDecision, FindingKind
 from settlement.models.installations import DatabaseWatch, Installation, load_installation_code, new_client_order_id
 from settlement.models.interventions import Intervention, InterventionAction, InterventionOutcome
-from settlement.models.pauses import Pause
+from settlement.models.pauses import Pause, PauseKind
 
 __all__ = [
     "IN_FLIGHT",
@@ -25,6 +25,7 @@ __all__ = [
     "InterventionAction",
     "InterventionOutcome",
     "Pause",
+    "PauseKind",
     "load_installation_code",
     "new_client_order_id",
 ]

@@ -35,7 +35,6 @@ class Attempt(models.Model):
     """One request to buy, sent at most once. Quantities are in coins, prices and cost in the quote asset."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="attempts", **_NULL_IF_ADOPTED)
-    batch_id: int
     coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="+")
     number = models.PositiveSmallIntegerField()
     client_order_id = models.CharField(max_length=36, unique=True, default=new_client_order_id)

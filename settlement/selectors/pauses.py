@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from settlement.models import Pause
+from settlement.models import Pause, PauseKind
 
 
 def pauses_in_force(*, now: datetime) -> QuerySet[Pause]:
@@ -20,10 +20,10 @@ def find_pause(*, coin_id: int, now: datetime) -> Pause | None:
 
 def find_call_ban(*, now: datetime) -> datetime | None:
     """Return the end of the pause that stops all calls to the venue, if such a pause is in force."""
-    return Pause.objects.filter(stops_all_calls=True, until__gt=now).values_list("until", flat=True).first()
+    return Pause.objects.filter(kind=PauseKind.BAN, until__gt=now).values_list("until", flat=True).first()
 
 
-def list_paused_coins(*, now: datetime) -> list[str]:
-    """List the names of coins whose buying is paused. An empty name stands for every coin."""
-    names = pauses_in_force(now=now).values_list("coin__name", flat=True)
-    return sorted(name or "" for name in names)
+def list_paused_coins(*, now: datetime) -> list[tuple[str, str]]:
+    """List the names of coins whose buying is paused, each with the kind of pause. No name stands for every coin."""
+    pauses = pauses_in_force(now=now).values_list("coin__name", "kind")
+    return sorted((name or "", kind) for name, kind in pauses)

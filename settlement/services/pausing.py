@@ -1,5 +1,7 @@
 """Pauses of buying: a circuit breaker that the venue's answers set, and a switch for staff.
 
+Staff's own pause, a pause after trouble, and a ban of calls may stand at the same time. Each ends for its own reason.
+
 While a coin or the venue is paused, none of the coin's orders is claimed and no new attempt is sent. Attempts that were
 sent before are still looked up, unless a pause stops all calls.
 
@@ -10,16 +12,16 @@ that bans us makes the ban longer with each call during it.
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from settlement.clock import database_now
 from settlement.jobs import settle_batch_later
 from settlement.metrics import count_pause
-from settlement.models import Attempt, AttemptState, Pause
+from settlement.models import Attempt, AttemptState, Pause, PauseKind
 from settlement.venues.protocol import VenueAway
 from settlement.waits import bounded
 from trading import jobs
@@ -40,10 +42,10 @@ def pause_for_trouble(
     """Pause buying of `coin` (None: of every coin), and return the time to try again. Successive pauses grow.
 
     `at_least_seconds` is the wait that the venue asked for; EXCHANGE_MAX_WAIT_SECONDS bounds it. `stops_all_calls` is
-    set when the venue got too many calls of any kind. A pause that staff set does not change.
+    set when the venue got too many calls of any kind. The end never moves back. Staff's own pause stays beside it.
     """
     longest = settings.VENUE.max_wait_seconds if stops_all_calls else settings.SETTLEMENT.pause_max_seconds
-    row = sql.fetch_one(
+    [[until]] = sql.fetch_all(
         "settlement.pause",
         coin_id=coin.pk if coin else None,
         now=now,
@@ -52,11 +54,10 @@ def pause_for_trouble(
         most=longest,
         stops_all_calls=stops_all_calls,
     )
-    until: datetime = row[0] if row else now + timedelta(seconds=settings.SETTLEMENT.pause_max_seconds)
     name = coin.name if coin else "the venue"
     logger.error("buying of %s is paused until %s: %s", name, until.isoformat(timespec="seconds"), reason)
     count_pause(coin=coin.name if coin else "")
-    return until
+    return cast("datetime", until)
 
 
 def pause_after_no_answer(*, coin: Coin | None, error: VenueAway, now: datetime) -> datetime:
@@ -73,25 +74,25 @@ def pause_after_no_answer(*, coin: Coin | None, error: VenueAway, now: datetime)
 
 @dataclass(frozen=True, kw_only=True)
 class Permit:
-    """Whether the venue may be called now (`wait_until` is None), and whether the call is a probe after a pause.
+    """Whether the venue may be called now (`wait_until` is None), and the ban that the call probes, if any.
 
-    The others wait for a probe until `probe_until`.
+    The other calls wait for a probe until the ban's end.
     """
 
     wait_until: datetime | None = None
-    probe_until: datetime | None = None
+    probed: Pause | None = None
 
     @property
     def is_probe(self) -> bool:
-        return self.probe_until is not None
+        return self.probed is not None
 
     def report_answer(self) -> None:
-        """Lift the pause of all calls, if this was the probe: the venue answers again.
+        """Lift the ban, if this was the probe: the venue answers again.
 
-        A pause with another end stays: another call was refused while this one was under way.
+        A ban that has changed stays: another call was refused while this one was under way, or is the probe by now.
         """
-        if self.probe_until is not None:
-            Pause.objects.filter(coin=None, stops_all_calls=True, until=self.probe_until).delete()
+        if self.probed is not None:
+            _unchanged(self.probed).delete()
 
 
 def ask_to_call(*, now: datetime) -> Permit:
@@ -99,7 +100,7 @@ def ask_to_call(*, now: datetime) -> Permit:
 
     A pause of staff stops buying and no other calls: purchases that were sent before must still be looked up.
     """
-    return _permit(list(Pause.objects.filter(coin=None, stops_all_calls=True, until__isnull=False)), now=now)
+    return _permit(list(Pause.objects.filter(kind=PauseKind.BAN)), now=now)
 
 
 def ask_to_buy(*, coin_id: int, now: datetime) -> Permit:
@@ -115,36 +116,46 @@ def _permit(pauses: list[Pause], *, now: datetime) -> Permit:
     ends = [pause.until or never for pause in pauses if pause.until is None or pause.until > now]
     if ends:
         return Permit(wait_until=max(ends))
-    if not any(pause.stops_all_calls for pause in pauses):
+    ban = next((pause for pause in pauses if pause.kind == PauseKind.BAN), None)
+    if ban is None:
         return Permit()
-    ended = Pause.objects.filter(coin=None, stops_all_calls=True, until__lte=now)
-    if ended.update(until=now + _PROBE):
-        return Permit(probe_until=now + _PROBE)
-    return Permit(wait_until=now + _PROBE)
+    is_first = _unchanged(ban).update(until=now + _PROBE)
+    ban.until = now + _PROBE
+    return Permit(probed=ban) if is_first else Permit(wait_until=ban.until)
+
+
+def _unchanged(pause: Pause) -> QuerySet[Pause]:
+    """Select the pause as it was read. `times` tells of a refusal that left the end where it was."""
+    return Pause.objects.filter(pk=pause.pk, until=pause.until, times=pause.times)
 
 
 def lift_automatic_pauses(*, coin_id: int) -> None:
-    """Lift the coin's and the venue's automatic pauses, because the venue accepted a purchase.
+    """Lift the pauses of the coin and of the venue after trouble, because the venue accepted a purchase.
 
-    Keep staff's pauses, and a pause of all calls: the purchase may have been sent before the call that was refused.
-    A probe lifts that pause, see `Permit`.
+    Keep staff's pauses, and a ban: the purchase may have been sent before the call that was refused. A probe lifts the
+    ban, see `Permit`.
     """
-    Pause.objects.filter(Q(coin_id=coin_id) | Q(coin=None), set_by=None, stops_all_calls=False).delete()
+    Pause.objects.filter(Q(coin_id=coin_id) | Q(coin=None), kind=PauseKind.TROUBLE).delete()
 
 
-def pause_buying(*, coin: Coin | None, reason: str, set_by: User, now: datetime) -> None:
-    """Stop buying `coin` (None: every coin) until staff lift the pause. Orders are still accepted.
+def pause_buying(*, coin: Coin | None, reason: str, set_by: User, now: datetime) -> Pause:
+    """Stop buying `coin` (None: every coin) until staff lift the pause, and return it. Orders are still accepted.
 
-    The pause takes the place of an automatic one, and never stops other calls than purchases.
+    The pause replaces an earlier one by staff and stands beside automatic ones. It stops no other calls than purchases.
     """
-    values = {"until": None, "reason": reason, "set_by": set_by, "set_at": now, "stops_all_calls": False}
-    Pause.objects.update_or_create(coin=coin, defaults=values)
+    values = {"until": None, "reason": reason, "set_by": set_by, "set_at": now}
+    pause, _ = Pause.objects.filter(kind=PauseKind.STAFF).update_or_create(coin=coin, defaults=values)
     logger.warning("buying of %s is paused by staff: %s", coin or "the venue", reason)
+    return pause
 
 
 @transaction.atomic
 def lift_pause(*, pause: Pause) -> None:
-    """Lift a pause. At once, enqueue the attempts that the pause delayed, and request claims for waiting orders."""
+    """Lift this pause, and no other that stands beside it.
+
+    At once, enqueue the attempts that the pause delayed, and request claims for waiting orders. They find the pauses
+    that remain.
+    """
     Pause.objects.filter(pk=pause.pk).delete()
     now = database_now()
     put_off = Attempt.objects.filter(state=AttemptState.NEW)

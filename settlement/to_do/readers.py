@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
@@ -24,6 +23,7 @@ from settlement.models import (
     FailingItem,
     Finding,
     Intervention,
+    PauseKind,
 )
 from settlement.queue import list_failed_jobs
 from settlement.selectors.pauses import pauses_in_force
@@ -55,7 +55,7 @@ def _read(kind: ConcernKind, now: datetime) -> list[Concern]:
     try:
         return list(_READERS[kind](now))
     except Exception as error:
-        if isinstance(error, OperationalError | InterfaceError) or is_lost(error):
+        if is_lost(error):
             raise  # the database is away: no kind can be read
         count_failed_item(what="to do")
         logger.exception("to do: rows of the kind %s cannot be read", kind.value)
@@ -171,12 +171,16 @@ def _orders(count: int) -> str:
     return "1 order" if count == 1 else f"{count} orders"
 
 
+_PAUSED_BY: Final = {PauseKind.TROUBLE: "paused by the venue's answers", PauseKind.BAN: "the venue wants no calls"}
+
+
 def _read_pauses(now: datetime) -> Iterator[Concern]:
     for pause in pauses_in_force(now=now).select_related("coin", "set_by")[:MAX_PER_KIND]:
-        by = f"paused by {pause.set_by}" if pause.set_by else f"paused by the venue's answers, {pause.times} ×"  # noqa: RUF001  times
+        by = f"paused by {pause.set_by}" if pause.set_by else f"{_PAUSED_BY[pause.kind]}, {pause.times} ×"  # noqa: RUF001  times
+        everything = "all calls to the venue" if pause.kind == PauseKind.BAN else "buying of everything"
         yield Concern(
             kind=ConcernKind.PAUSE,
-            subject=f"buying of {pause.coin}" if pause.coin else "buying of everything",
+            subject=f"buying of {pause.coin}" if pause.coin else everything,
             since=pause.set_at,
             reason=f"{pause.reason} ({by})",
             target=Target(model="settlement_pause", pk=pause.pk),

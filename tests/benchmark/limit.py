@@ -27,6 +27,7 @@ from wallets.models import Wallet
 from wallets.money import USD
 from wallets.selectors.accounts import Principal
 
+_COLON: Final = re.compile(r"':(\w+)'")  # pgbench would take `:charge` in a text for a variable
 _RATE: Final = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
 
@@ -39,7 +40,7 @@ class Statement:
 def spread_ids() -> None:
     """Start the tables' ids far apart from each other and from all limits: a number in a statement shows its table."""
     with as_owner(), connection.cursor() as cursor:
-        for first, table in ((10_000, "wallets_user"), (100_000, "wallets_wallet"), (2_000_000, "trading_order")):
+        for first, table in ((10_000, "wallets_user"), (100_000, "wallets_wallet")):
             cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", [table, first])
 
 
@@ -77,8 +78,6 @@ def _renderer(*, order: Order, now: datetime) -> Callable[[Any], str]:
     variables: dict[Any, str] = {
         order.customer_id: ":customer::bigint",
         wallet.pk: ":wallet::bigint",
-        order.pk: ":placed_id::bigint",
-        f"order:{order.pk}:charge": "'order:' || :placed_id::text || chr(58) || 'charge'",
     }
 
     def render(value: Any) -> str:
@@ -115,7 +114,7 @@ def _written(statement: Statement, render: Callable[[Any], str]) -> str:
         else tuple(map(render, values))
     )
     text = " ".join((sql % rendered).split())
-    return f"{text} \\gset placed_" if "INTO trading_order" in sql else f"{text};"
+    return _COLON.sub(r"chr(58) || '\1'", text) + ";"
 
 
 def run_pgbench(*, script: Path, environment: Mapping[str, str], clients: int, **how: float) -> float:

@@ -59,10 +59,10 @@ class TestTheLimit:
         assert (len({order.customer_id for order in played}) == 1) == hot
         assert verify_everything() == []
 
-    def test_runs_the_four_statements_of_an_order(self, customers, tmp_path):
+    def test_runs_the_three_statements_of_an_order(self, customers, tmp_path):
         script = write_script(customers=customers, coin="ABAN", hot=False, into=tmp_path / "order.sql").read_text()
         body = script[script.index("BEGIN;") : script.index("COMMIT;")].splitlines()[1:]
-        assert [line.split()[0] for line in body] == ["WITH", "SELECT", "WITH", "WITH"]
+        assert [line.split()[0] for line in body] == ["WITH", "SELECT", "WITH"]
         assert "FOR NO KEY UPDATE" in body[0]
 
 
@@ -162,7 +162,7 @@ class TestTheReport:
         assert text.endswith("The end.\n")
 
     def test_tells_what_a_flood_of_sign_ins_leaves(self, page):
-        flood = {"checked_rate": 9.6, "busy_share": 0.97, "honest": 20, "served": 19}
+        flood = {"checked_rate": 9.6, "busy_share": 0.97, "honest": 20, "served": 19, "generator_share": 0.3}
         flooded = [{**self.ROUNDS[0], "rate": 60.0, "flood": flood}] * 2
         rounds = {**self.FOUND["main"]["rounds"], "wallet, sign-ins beside it": flooded}
         report.save({**self.FOUND, "main": {**self.FOUND["main"], "rounds": rounds}})
@@ -170,6 +170,7 @@ class TestTheReport:
         assert "| wallet, sign-ins beside it | 60 | wallet | 0.60 (0.60 to 0.60) |" in text
         assert "10 passwords were checked a second, 97% of the attempts were refused as `busy`" in text
         assert "38 of 40 honest sign-ins succeeded within three tries" in text
+        assert "used 30% of the processors" in text
 
     def test_compares_a_long_history_with_none(self, page):
         grown = {"large order, 8 clients": [{**self.ROUNDS[0], "rate": 95.0}]}

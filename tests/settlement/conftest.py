@@ -22,6 +22,12 @@ def venue(simulator):
     return new_venue()
 
 
+@pytest.fixture
+def venue_environment(venue, simulator):
+    """What tells a worker where the simulator is."""
+    return {"EXCHANGE_URL": simulator.url}
+
+
 def new_venue():
     """Make a venue for one thread, as `get_venue` does, but without metrics."""
     return CcxtVenue(profile=find_profile(settings.VENUE.id))

@@ -2,18 +2,20 @@
 
 import asyncio
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import httpx
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from prometheus_client import REGISTRY
+from psycopg.errors import QueryCanceled
 
 from exchange_site.metrics.endpoint import render
 from exchange_site.stack.processes import free_port
+from settlement.clock import database_now
 from settlement.models import Attempt, BatchState, FailingItem
 from settlement.rescuing import rescue
 from settlement.services import sweeping
@@ -280,6 +282,13 @@ class TestRescue:
         assert failures("rescue") == before + 1
         assert len(named(ConcernKind.JOB, now)) == 1
 
+    def test_runs_a_job_now_by_the_clock_of_postgres(self, stalled, monkeypatch):
+        monkeypatch.setattr("procrastinate.utils.utcnow", lambda: datetime.now(UTC) + timedelta(hours=1))
+        self.rescue_all()
+        claim = ProcrastinateJob.objects.get(task_name="settlement.claim_waiting_orders")
+        assert claim.status == "todo"
+        assert claim.scheduled_at <= database_now()
+
     def test_gives_up_a_job_that_keeps_killing_its_workers(self, stalled, settings):
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM procrastinate_jobs WHERE task_name = 'settlement.sweep'")
@@ -333,6 +342,15 @@ class TestWatching:
         monkeypatch.setitem(readers._READERS, ConcernKind.PARKED, fail)
         FailingItem.objects.create(what="x", item="y", error="z", since=now, last_at=now, retry_at=now)
         assert named(ConcernKind.PARKED, now) == {"unreadable rows": "these rows cannot be read: ValueError"}
+        assert list(named(ConcernKind.FAILING, now)) == ["x: y"]
+
+    def test_names_a_kind_whose_statement_takes_too_long_and_shows_the_others(self, coin, now, monkeypatch):
+        def strange_statement(_):
+            raise OperationalError("canceling statement due to statement timeout") from QueryCanceled()
+
+        monkeypatch.setitem(readers._READERS, ConcernKind.PARKED, strange_statement)
+        FailingItem.objects.create(what="x", item="y", error="z", since=now, last_at=now, retry_at=now)
+        assert named(ConcernKind.PARKED, now) == {"unreadable rows": "these rows cannot be read: OperationalError"}
         assert list(named(ConcernKind.FAILING, now)) == ["x: y"]
 
     def test_measures_the_other_gauges_when_one_fails(self, coin, monkeypatch):

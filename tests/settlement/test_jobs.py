@@ -213,11 +213,6 @@ class TestOps:
         assert Attempt.objects.count() == 1
 
 
-@pytest.fixture
-def venue_environment(venue, simulator):
-    return {"EXCHANGE_URL": simulator.url}
-
-
 class TestWorker:
     def test_completes_orders_placed_while_no_worker_ran(
         self, place, make_worker, make_shopper, simulator, venue_environment

@@ -17,7 +17,8 @@ import pytest
 from exchange_site.seeding.coins import SEED_COINS
 from exchange_site.simulator.markets import starting_prices
 from exchange_site.stack.processes import PROJECT, free_port, local_url, manage, start
-from tests.processes import Simulator, running_simulator, stopped, wait_for
+from tests.processes import Simulator, stopped, wait_for
+from tests.simulators import running_simulator
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,14 @@
 """The admin: its pages, the permissions of staff, and the number of statements for a page."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.db import IntegrityError, connection, transaction
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -20,6 +22,7 @@ from tests.conftest import make_coin
 from trading.models import Coin, Order, Review
 from wallets.admin import actions, records, users
 from wallets.models import Transaction, User
+from wallets.runtime import clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -210,6 +213,24 @@ class TestSigningIn:
         refused = client.post("/admin/login/", {"username": "chief", "password": "new_password"})
         assert "Too many calls" in refused.content.decode()
         assert "_auth_user_id" not in client.session
+
+    def test_ends_for_good_when_the_account_is_disabled(self, client, admin_user):
+        client.force_login(admin_user)
+        assert client.get("/admin/").status_code == 200
+        for is_active in (False, True):
+            User.objects.filter(pk=admin_user.pk).update(is_active=is_active)
+        assert client.get("/admin/").status_code == 302, "the session from before"
+        client.force_login(User.objects.get(pk=admin_user.pk))
+        assert client.get("/admin/").status_code == 200
+
+    def test_goes_on_after_a_change_of_the_own_password(self, client, admin_user):
+        client.force_login(admin_user)
+        other = Client()
+        other.force_login(admin_user)
+        fields = {"old_password": "password", "new_password1": "a-new-one-1", "new_password2": "a-new-one-1"}
+        assert client.post("/admin/password_change/", fields).status_code == 302
+        assert client.get("/admin/").status_code == 200
+        assert other.get("/admin/").status_code == 302
 
 
 class TestCustomers:
@@ -466,6 +487,14 @@ class TestJobs:
         assert "1 jobs are run again" in act(admin_client, self.path, "retry_failed", job)
         retried = ProcrastinateJob.objects.get()
         assert (retried.status, retried.attempts) == ("todo", 0), "the failures before the mend do not count"
+
+    def test_are_due_now_by_the_clock_of_postgres_when_they_are_retried(self, admin_client, order, monkeypatch):
+        an_hour_ahead = datetime.now(UTC) + timedelta(hours=1)
+        monkeypatch.setattr("procrastinate.utils.utcnow", lambda: an_hour_ahead)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE procrastinate_jobs SET status = 'failed'")
+        act(admin_client, self.path, "retry_failed", ProcrastinateJob.objects.get())
+        assert ProcrastinateJob.objects.get().scheduled_at <= clock.database_now()
 
 
 def test_the_filter_by_asset_lists_coins_without_movements(admin_client, shopper):

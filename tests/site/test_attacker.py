@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import socket
 import threading
 import time
@@ -162,6 +163,8 @@ class Attacker:
             self.lock_out_staff,
             self.flood_with_sign_ins,
             self.flood_with_bodies,
+            self.flood_with_large_forms,
+            self.flood_with_pages,
             self.replay,
             self.use_a_key_of_somebody_else,
             self.forge_tokens,
@@ -193,9 +196,9 @@ class Attacker:
 
     def lock_out_a_customer(self):
         for name in ("victim", "VICTIM", "ｖｉｃｔｉｍ", "Victim", "ⓥictim", "victim\u0000", "ﷺ" * 26):
-            for _ in range(4):
+            for _ in range(3):
                 self.guess(name)
-            for _ in range(6):  # as if from the victim's own address
+            for _ in range(3):  # as if from the victim's own address
                 self.guess(name, address="198.51.100.1", headers={"X-Forwarded-For": "203.0.113.1"})
         self.guess("password-of-victim")  # typed into the wrong field
 
@@ -205,7 +208,7 @@ class Attacker:
 
     def lock_out_staff(self):
         for name in (STAFF, STAFF.upper(), "ｃｈｉｅｆ"):
-            for _ in range(6):
+            for _ in range(4):
                 enter(self, name=name, password=GUESS, address=self.new_address())
 
     def flood_with_sign_ins(self):
@@ -227,6 +230,37 @@ class Attacker:
         time.sleep(1)
         for line in lines:
             line.close()
+
+    def flood_with_large_forms(self):
+        """Begin more forms of the admin than it reads at once, and forge sessions for some."""
+        heads = [
+            f"POST /admin/trading/coin/add/ HTTP/1.1\r\nHost: {self.url.host}\r\nContent-Length: 2000000\r\n{more}\r\nx"
+            for more in ("", "Cookie: sessionid=abcdefghijklmnopqrstuvwxyz012345\r\n")
+        ]
+        lines = [self.connect() for _ in range(20)]
+        for line, head in zip(lines, cycle(heads)):
+            line.sendall(head.encode())
+        self.hear("forms", lines)
+
+    def flood_with_pages(self):
+        """Ask for more pages at once than may wait, from one address; the proxy adds it."""
+        address = self.new_address()
+        head = f"GET /admin/login/ HTTP/1.1\r\nHost: {self.url.host}\r\nX-Forwarded-For: {address}\r\n\r\n"
+        lines = [self.connect() for _ in range(300)]
+        for line in lines:
+            line.sendall(head.encode())
+        self.hear("pages", lines)
+
+    def connect(self):
+        return socket.create_connection((self.url.host, self.url.port), timeout=60)
+
+    def hear(self, who, lines):
+        """Note the answer on each line."""
+        for line in lines:
+            with closing(line), suppress(ConnectionError):
+                answer = line.recv(65_536).decode()
+                code = re.search(r'"code": "(\w+)"', answer)
+                self._seen.answers[who, int(answer[9:12]), code[1] if code else ""] += 1
 
     def replay(self):
         """Use tokens from before a sign-out, a new password and a replacement, and somebody else's idempotency key."""
@@ -414,6 +448,8 @@ class Siege:
         self._over = threading.Event()
         alone = [attacker.flood_with_sign_ins] * 12 + [
             attacker.flood_with_bodies,
+            attacker.flood_with_large_forms,
+            attacker.flood_with_pages,
             attacker.replay,
             attacker.forge_tokens,
         ]
@@ -440,6 +476,8 @@ class Siege:
 REFUSALS = {
     "guesses": {(401, "invalid_credentials"), (400, "malformed_json")},
     "floods": {(401, "invalid_credentials"), (413, "body_too_large"), (413, "")},
+    "forms": {(413, "body_too_large")},
+    "pages": {(200, "")},
     "addresses": {(401, "invalid_credentials")},
     "replays": {(401, "token_invalid")},
     "forges": {(401, "token_invalid"), (422, "validation_error")},
@@ -524,6 +562,7 @@ def the_attacker_has_nothing(seen):
         assert got, who
     assert (429, "rate_limited") in seen.of("guesses")
     assert (429, "rate_limited") in seen.of("addresses")
+    assert (429, "rate_limited") in seen.of("pages")
     assert (403, "too_many_held") in seen.of("holds")
     orders = Order.objects.filter(customer__username=Attacker.name)
     assert all(order.price == Decimal(PRICES[order.coin.name]) for order in orders.select_related("coin"))

@@ -3,8 +3,9 @@
 import socket
 import threading
 import time
+import uuid
 from collections import Counter
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from urllib.parse import urlsplit
 
 import httpx
@@ -135,6 +136,75 @@ class TestSignInsAtOnce:
             for one in flooding:
                 one.join()
         assert sum(answer.status_code == 200 for answer in answers) >= 4
+
+
+class TestFloodWithoutAPause:
+    """Twelve connections from four addresses of this host sign in without a pause, and without a proxy."""
+
+    LIMITS = {"RATE_LIMIT_LOGIN_ADDRESS": "20/m", "RATE_LIMIT_LOGIN": "5/m"}
+    SECONDS = 6
+
+    @pytest.fixture
+    def flooding(self):
+        """Sign in with new names until the end of the `with` block, and count the answers."""
+
+        @contextmanager
+        def flood(api):
+            statuses, over = Counter(), threading.Event()
+
+            def run(number):
+                transport = httpx.HTTPTransport(local_address=f"127.0.6.{number % 4 + 1}")
+                with httpx.Client(transport=transport, timeout=60) as client:
+                    while not over.is_set():
+                        body = {"username": uuid.uuid4().hex, "password": "wrong-one"}
+                        answer = client.post(f"{api}accounts/auth/login/", json=body)
+                        statuses[answer.status_code, answer.json()["code"]] += 1
+
+            threads = [threading.Thread(target=run, args=(number,)) for number in range(12)]
+            for one in threads:
+                one.start()
+            try:
+                yield statuses
+            finally:
+                over.set()
+                for one in threads:
+                    one.join()
+
+        return flood
+
+    def test_leaves_the_wallet_most_of_its_rate_and_lets_the_honest_in(
+        self, make_api_process, alice, shopper, flooding
+    ):
+        api = make_api_process(**self.LIMITS)
+        KnownAddress.objects.create(user=alice, address="127.0.0.1", seen_at=timezone.now())
+        usual = self.rate_of_reads(api, shopper)
+        with flooding(api) as statuses:
+            time.sleep(1)
+            beside = self.rate_of_reads(api, shopper)
+            answers = [try_to_sign_in(api, "alice") for _ in range(10)]
+        assert beside > usual / 3  # the benchmark has the figure; this machine may be busy
+        assert [answer.status_code for answer in answers] == [200] * 10
+        assert statuses.keys() <= {(401, "invalid_credentials"), (429, "rate_limited"), (503, "busy")}
+        assert not TokenFamily.objects.exclude(user__in=[alice, shopper.user]).exists()
+
+    def rate_of_reads(self, api, shopper):
+        with httpx.Client(headers=shopper.headers, timeout=60) as client:
+            read, begun = 0, time.monotonic()
+            while time.monotonic() - begun < self.SECONDS / 2:
+                assert client.get(f"{api}accounts/wallet/").status_code == 200
+                read += 1
+        return read
+
+    def test_does_not_limit_whoever_was_told_busy(self, make_api_process, alice):
+        """An honest customer at a new address, who is allowed three attempts a minute, is refused more often."""
+        api = make_api_process(RATE_LIMIT_LOGIN_ADDRESS="3/h", RATE_LIMIT_LOGIN="5/m")
+        KnownAddress.objects.all().delete()
+        slow = PBKDF2PasswordHasher().encode(PASSWORD, "salt" * 6, iterations=6_000_000)
+        User.objects.filter(pk=alice.pk).update(password=slow)
+        answers = at_once(8, lambda number: sign_in(api, "alice"))
+        assert sum(answer.status_code == 503 for answer in answers) > 4
+        assert {answer.status_code for answer in answers} == {200, 503}
+        assert try_to_sign_in(api, "alice").status_code == 200
 
 
 class TestFormsOfTheAdmin:

@@ -2,17 +2,23 @@
 
 import json
 import re
+import selectors
 import signal
 import socket
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack, closing, contextmanager
 from itertools import cycle
 
 import httpx
 import pytest
 from django.conf import settings
+from django.test import Client
 
+from exchange_site.front.arrivals import Arrival
+from exchange_site.front.late import LateAnswers
+from exchange_site.front.places import Places
 from exchange_site.stack.processes import API, free_port, local_url, start, wait_for_answer
 from tests.conftest import process_environment
 from tests.processes import stopped, wait_for
@@ -230,15 +236,14 @@ class TestBodies:
 
     def test_above_the_limit_are_refused_and_end_the_connection(self, make_api_process, line):
         api = make_api_process()
-        limits = {"/api/v1/orders/": 65_536, "/admin/login/": settings.DATA_UPLOAD_MAX_MEMORY_SIZE}
-        for path, limit in limits.items():
-            declared = line(api).send(f"POST {path} HTTP/1.1", f"Content-Length: {limit + 1}", body=b"x" * (limit + 1))
+        for path in ("/api/v1/orders/", "/admin/login/"):
+            declared = line(api).send(f"POST {path} HTTP/1.1", "Content-Length: 65537", body=b"x" * 65_537)
             in_chunks = line(api).send(f"POST {path} HTTP/1.1", "Transfer-Encoding: chunked")
-            in_chunks.socket.sendall(chunked(b"x" * (limit + 1), size=limit + 1))
+            in_chunks.socket.sendall(chunked(b"x" * 65_537, size=65_537))
             for caller in (declared, in_chunks):
                 status, headers, answer = caller.answer()
                 assert (status, json.loads(answer)["code"]) == (413, "body_too_large")
-                assert json.loads(answer)["detail"] == f"Bodies may have up to {limit} bytes."
+                assert json.loads(answer)["detail"] == "Bodies may have up to 65536 bytes."
                 assert headers["connection"] == "close"
                 assert caller.is_closed()
         huge = line(api).send("POST /admin/login/ HTTP/1.1", f"Content-Length: {30 * 1024**2}", "Expect: 100-continue")
@@ -254,15 +259,69 @@ class TestBodies:
         waiting.socket.sendall(ORDER)
         assert waiting.answer()[0] == 201
 
-    def test_of_forms_may_not_fill_the_memory(self, make_api_process, line):
-        """At most 16 bodies that are larger than the API's are read at the same time; smaller ones are not affected."""
+
+@pytest.fixture
+def make_staff():
+    """Create members of staff, and return the header with the session of each."""
+
+    def make(name, **powers):
+        user = User.objects.create_user(name, password="a long password", **{"is_staff": True, **powers})
+        browser = Client()
+        browser.force_login(user)
+        return f"Cookie: {settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+    return make
+
+
+class TestLargeForms:
+    FORM = ("POST /admin/ HTTP/1.1", "Content-Length: 2000000")
+    CHUNKED = ("POST /admin/ HTTP/1.1", "Transfer-Encoding: chunked")
+
+    def begin(self, line, api, *more):
+        """Begin a form, and wait until the API reads it."""
+        caller = line(api).send(*self.FORM, *more, "Expect: 100-continue")
+        assert caller.answer()[0] == 100
+        return caller
+
+    def test_of_strangers_are_refused_before_they_are_read_and_leave_room_for_staff(
+        self, make_api_process, line, make_staff
+    ):
+        staff, customer = make_staff("chief"), make_staff("alice", is_staff=False)
         api = make_api_process(REQUEST_TIMEOUT_SECONDS="60")
-        form = ("POST /admin/ HTTP/1.1", "Content-Length: 2000000")
-        begun = [line(api).send(*form, body=b"x") for _ in range(16)]
-        wait_for(lambda: line(api).send(*form, "Expect: 100-continue").socket.recv(12) == b"HTTP/1.1 503")
+        forged = f"Cookie: {settings.SESSION_COOKIE_NAME}={'x' * 32}"
+        for more in ((), (forged,), (customer,), ("Cookie: a=b",)):
+            strangers = [line(api).send(*self.FORM, *more, body=b"x") for _ in range(20)]
+            for stranger in strangers:
+                assert stranger.code() == (413, "body_too_large")
+            in_chunks = line(api).send(*self.CHUNKED, *more, body=chunked(b"x" * 70_000, size=10_000))
+            assert in_chunks.code() == (413, "body_too_large")
+        form = self.begin(line, api, staff)
+        form.socket.sendall(b"x" * 2_000_000)
+        assert form.answer()[0] == 403  # of Django: the form has no token against forgery
+        in_chunks = line(api).send(*self.CHUNKED, staff, body=chunked(b"x" * 70_000, size=10_000) + b"0\r\n\r\n")
+        assert in_chunks.answer()[0] == 403
+        too_large = line(api).send("POST /admin/ HTTP/1.1", "Content-Length: 2097153", staff)
+        assert too_large.code() == (413, "body_too_large")
+
+    def test_may_not_fill_the_memory(self, make_api_process, line, make_staff, shopper):
+        """A member of staff sends four at once, and all together sixteen. Bodies of the API are not affected."""
+        sessions = [make_staff(f"staff{number}") for number in range(5)]
+        api = make_api_process(REQUEST_TIMEOUT_SECONDS="60")
+        begun = [self.begin(line, api, session) for session in sessions[:4] for _ in range(4)]
+        assert line(api).send(*self.FORM, sessions[0], body=b"x").code() == (429, "rate_limited")
+        assert line(api).send(*self.FORM, sessions[4], body=b"x").code() == (503, "busy")
         small = line(api).send(PLACE, "Content-Type: application/json", "Content-Length: 2", body=b"{}")
         assert small.code()[0] == 401
-        assert len(begun) == 16
+        begun.pop(0).close()
+        wait_for(
+            lambda: line(api).send(*self.FORM, sessions[4], "Expect: 100-continue").socket.recv(12) == b"HTTP/1.1 100"
+        )
+
+    def test_of_a_session_that_has_ended_are_refused(self, make_api_process, line, make_staff):
+        staff = make_staff("chief")
+        User.objects.update(is_active=False)
+        api = make_api_process()
+        assert line(api).send(*self.FORM, staff, body=b"x").code() == (413, "body_too_large")
 
 
 @pytest.fixture
@@ -288,10 +347,17 @@ class TestWaitingForPostgres:
             busy = [line(api).send(*read) for _ in range(2)]
             time.sleep(0.5)  # until the threads have begun
             waiting = [line(api).send(*read) for _ in range(2)]
-            wait_for(lambda: line(api).send(*read).code() == (503, "unavailable"))
+            time.sleep(0.2)  # until they have places
+            # Another address gets the place of the newest one, and nobody loses the only place of an address.
+            more = []
+            for address in ("127.0.0.1", "127.0.0.2", "127.0.0.3"):
+                more.append(line(api, address).send(*read))
+                time.sleep(0.1)
+            assert [each.code() for each in (more[0], waiting.pop())] == [(429, "rate_limited")] * 2
+            assert more[2].code() == (503, "busy")
             line(api).send("GET /health/ready/ HTTP/1.1")
             assert is_alive(api)
-        for each in (*busy, *waiting):
+        for each in (*busy, *waiting, more[1]):
             assert each.answer()[0] in {200, 503}
         assert wallet(api, shopper) == "100.00"
 
@@ -305,8 +371,186 @@ class TestWaitingForPostgres:
             time.sleep(2.1)
         for each in busy:
             each.answer()
-        assert waiting.code() == (503, "unavailable")
+        assert waiting.code() == (503, "busy")
         assert not Order.objects.exists()
+
+
+class Crowd:
+    """Many connections that ask for a page without a pause, in one thread. Answers are noted as status and code."""
+
+    def __init__(self, api, *, connections, headers=lambda _: (), addresses=("127.0.0.1",)):
+        url, self.answers = httpx.URL(api), Counter()
+        self._over, self._waiting = threading.Event(), selectors.DefaultSelector()
+        for number in range(connections):
+            address = addresses[number % len(addresses)]
+            line = socket.create_connection((url.host, url.port), timeout=30, source_address=(address, 0))
+            lines = ("GET /admin/login/ HTTP/1.1", "Host: localhost", *headers(number), "", "")
+            self._waiting.register(line, selectors.EVENT_READ, "\r\n".join(lines).encode())
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        for key in self._waiting.get_map().values():
+            key.fileobj.sendall(key.data)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+        for key in list(self._waiting.get_map().values()):
+            key.fileobj.close()
+        self._waiting.close()
+
+    def _run(self):
+        while not self._over.is_set():
+            for key, _ in self._waiting.select(0.2):
+                answer = key.fileobj.recv(65_536)
+                if answer.startswith(b"HTTP/1.1 "):
+                    code = re.search(rb'"code": "(\w+)"', answer)
+                    self.answers[int(answer[9:12]), code[1].decode() if code else ""] += 1
+                    key.fileobj.sendall(key.data)
+
+
+class TestManyRequestsForPages:
+    """300 connections ask for the admin's sign-in page, each again as soon as it has an answer."""
+
+    def test_of_one_address_are_refused_and_leave_places_to_others(self, make_api_process, shopper):
+        api = make_api_process(WEB_THREADS="3")
+        with Crowd(api, connections=300) as crowd:
+            self.read_from_elsewhere(api, shopper, lambda number: {"local_address": f"127.0.3.{number}"})
+        assert crowd.answers.keys() == {(200, ""), (429, "rate_limited")}
+
+    def test_of_one_address_behind_a_proxy_are_refused_and_leave_places_to_others(self, make_api_process, shopper):
+        api = make_api_process(WEB_THREADS="3", TRUSTED_PROXIES="127.0.0.1")
+        with Crowd(api, connections=300, headers=lambda _: ("X-Forwarded-For: 198.18.0.1",)) as crowd:
+            for number in range(10):
+                headers = {**shopper.headers, "X-Forwarded-For": f"203.0.113.{number}"}
+                assert httpx.get(f"{api}accounts/wallet/", headers=headers, timeout=30).status_code == 200
+                page = httpx.URL(api).join("/admin/login/")
+                assert httpx.get(page, headers=headers, timeout=30).status_code == 200
+        assert crowd.answers.keys() == {(200, ""), (429, "rate_limited")}
+
+    def test_of_one_network_of_ipv6_count_as_one_address(self, make_api_process, shopper):
+        api = make_api_process(WEB_THREADS="3", TRUSTED_PROXIES="127.0.0.1")
+        own = lambda number: (f"X-Forwarded-For: [2001:db8::{number:x}]:{5000 + number}",)  # noqa: E731
+        with Crowd(api, connections=300, headers=own) as crowd:
+            headers = {**shopper.headers, "X-Forwarded-For": "2001:db8:0:1::1"}
+            page = httpx.URL(api).join("/admin/login/")
+            wait_for(lambda: crowd.answers[429, "rate_limited"])
+            assert httpx.get(page, headers=headers, timeout=30).status_code == 200
+        assert crowd.answers.keys() == {(200, ""), (429, "rate_limited")}
+
+    def test_of_many_addresses_are_busy_and_leave_the_api_to_others(self, make_api_process, shopper):
+        api = make_api_process(WEB_THREADS="3")
+        addresses = [f"127.0.4.{number}" for number in range(1, 151)]
+        with Crowd(api, connections=300, addresses=addresses) as crowd:
+            self.read_from_elsewhere(api, shopper, lambda number: {"local_address": f"127.0.3.{number}"})
+        assert crowd.answers[503, "busy"]
+        assert crowd.answers.keys() <= {(200, ""), (429, "rate_limited"), (503, "busy")}
+
+    def read_from_elsewhere(self, api, shopper, transport):
+        for number in range(1, 11):
+            with httpx.Client(transport=httpx.HTTPTransport(**transport(number)), timeout=30) as client:
+                for _ in range(3):
+                    assert client.get(f"{api}accounts/wallet/", headers=shopper.headers).status_code == 200
+            assert is_alive(api)
+
+
+def as_arrival(address):
+    return Arrival(None, None, address)
+
+
+class TestPlaces:
+    def test_are_taken_in_turns_by_addresses(self):
+        places = Places(10)
+        a1, a2, a3, b1, c1 = (as_arrival(name) for name in "aaabc")
+        for each in (a1, a2, a3, b1, c1):
+            assert places.add(each) is None
+        assert [places.take() for _ in range(5)] == [a1, b1, c1, a2, a3]
+        assert places.taken == 0
+
+    def test_go_to_whoever_has_fewer_when_all_are_taken(self):
+        places = Places(3)
+        a1, a2, a3, b1, c1, d1 = (as_arrival(name) for name in "aaabcd")
+        assert [places.add(each) for each in (a1, a2, a3)] == [None] * 3
+        assert places.add(as_arrival("a")).address == "a"
+        assert places.add(b1) is a3
+        assert places.add(c1) is a2
+        assert places.add(d1) is d1
+        assert not places.has("d")
+        extra = as_arrival("a")
+        assert places.add(extra) is extra
+        assert places.has("a")
+        assert [places.take() for _ in range(3)] == [a1, b1, c1]
+
+
+class TestRefusals:
+    def test_come_late_and_hold_no_thread(self, make_api_process, line, shopper):
+        api = make_api_process(WEB_THREADS="2", RATE_LIMIT_ANON="1/h")
+        read = ("GET /api/v1/exchanges/crypto-currencies/ HTTP/1.1",)
+        assert line(api).send(*read).answer()[0] == 200
+        refused = [line(api).send(*read) for _ in range(30)]
+        begun = time.monotonic()
+        assert wallet(api, shopper) == "100.00"
+        for each in refused:
+            assert each.code() == (429, "rate_limited")
+        assert time.monotonic() - begun > 0.3
+        # Whoever leaves while an answer is held does no harm.
+        for _ in range(5):
+            line(api).send(*read).close()
+        time.sleep(0.7)
+        assert wallet(api, shopper) == "100.00"
+
+    def test_of_many_sign_ins_are_429_or_busy_and_leave_other_addresses_alone(self, make_api_process, line):
+        """Some are refused for their address, and some without a try, while many of it are held."""
+        api = make_api_process(RATE_LIMIT_LOGIN_ADDRESS="1/h")
+        guess = b'{"username": "nobody", "password": "wrong-one"}'
+        head = ("POST /api/v1/accounts/auth/login/ HTTP/1.1", "Content-Type: application/json")
+        head = (*head, f"Content-Length: {len(guess)}")
+        assert line(api).send(*head, body=guess).code() == (401, "invalid_credentials")
+        refused = [line(api).send(*head, body=guess) for _ in range(60)]
+        assert {each.code() for each in refused} <= {(429, "rate_limited"), (503, "busy")}
+        wait_for(
+            lambda: line(api, "127.0.0.2").send(*head, body=guess).code() == (401, "invalid_credentials"),
+            ignoring=AssertionError,
+        )
+
+
+class TestLateAnswers:
+    class Caller:
+        method, path = "POST", "/api/v1/accounts/auth/login/"
+
+        def __init__(self):
+            self.answers = []
+
+        def response_bytes(self, status, _headers, _body):
+            self.answers.append(status)
+
+    def test_of_an_address_are_enough_while_twenty_are_held(self):
+        late, callers = LateAnswers(), [self.Caller() for _ in range(20)]
+        assert not late.has_enough_of("a")
+        for caller in callers:
+            late.send(Arrival(caller, caller, "a"), 429, [], b"")
+        assert late.has_enough_of("a")
+        assert not late.has_enough_of("b")
+        assert not any(caller.answers for caller in callers)
+        wait_for(lambda: all(caller.answers == [429] for caller in callers))
+        wait_for(lambda: not late.has_enough_of("a"))
+        late.stop()
+
+    def test_are_sent_when_the_process_ends(self):
+        late, caller = LateAnswers(), self.Caller()
+        late.send(Arrival(caller, caller, "a"), 503, [], b"")
+        assert not caller.answers
+        late.stop()
+        assert caller.answers == [503]
+
+    @pytest.mark.parametrize("status", [200, 401, 422])
+    def test_are_refusals_of_floods_only(self, status):
+        late, caller = LateAnswers(), self.Caller()
+        late.send(Arrival(caller, caller, "a"), status, [], b"")
+        assert caller.answers == [status]
+        late.stop()
 
 
 class TestStopping:

@@ -36,6 +36,11 @@ class TestSignIn:
         assert answer.json() == wrong.json()
         assert not enter(client, "admin")
 
+    def test_refuses_it_also_after_the_account_was_renamed(self, api, client):
+        User.objects.create_superuser("chief", password=ADMIN_PASSWORD)
+        assert sign_in(api, "chief").status_code == 401
+        assert not enter(client, "chief")
+
     def test_accepts_another_password_of_the_same_account(self, api, client):
         User.objects.create_superuser("admin", password=OWN_PASSWORD)
         assert sign_in(api, "admin", OWN_PASSWORD).status_code == 200

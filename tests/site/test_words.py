@@ -11,7 +11,7 @@ from exchange_site.stack.processes import PROJECT
 # A pattern, the word to use instead, and the files that may match: names on the wire, in the database or outside.
 GIVEN_UP = [
     (r"\borders_wait\b", "request_claim", []),
-    (r"\bis_of_calls\b", "stops_all_calls", ["settlement/models/pauses.py", "settlement/sql/*", "docs/glossary.md", "exchange_site/database/grants.py"]),
+    (r"\bis_of_calls\b", "stops_all_calls", ["settlement/models/pauses.py", "settlement/sql/*", "docs/glossary.md", "exchange_site/database/grants.py", "tests/settlement/test_pausing.py"]),
     (r"\bfind_pause_of_calls\b", "find_call_ban", []),
     (r"\bpause_for_silence\b", "pause_after_no_answer", []),
     (r"\bforget_trouble\b", "lift_automatic_pauses", []),

@@ -133,13 +133,13 @@ class TestPlaceOrder:
         assert nothing_happened(shopper)
 
     @pytest.mark.parametrize("key", [None, "a-key"])
-    def test_takes_at_most_four_statements(self, shopper, coin, now, key):
+    def test_takes_at_most_three_statements(self, shopper, coin, now, key):
         place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now)  # this caches the offer
         with CaptureQueriesContext(connection) as captured:
             place_order(buyer=shopper.principal, order_request=order_request_of(amount=3, key=key), now=now)
         inner = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
         statements = [query["sql"] for query in captured if not query["sql"].startswith(inner)]
-        assert len(statements) <= 4, statements
+        assert len(statements) <= 3, statements
 
     def test_works_without_redis(self, shopper, coin, now, settings, without_redis):
         placed = place_order(buyer=shopper.principal, order_request=order_request_of(total="2.00"), now=now)

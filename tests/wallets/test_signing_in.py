@@ -368,8 +368,8 @@ class TestKnownAddresses:
         assert set(KnownAddress.objects.values_list("address", flat=True)) == {HOME}
 
     def test_belong_to_one_account(self, alice, shopper, now):
-        remember_address(user_id=shopper.user.pk, address=HOME, now=now)
-        remember_address(user_id=shopper.user.pk, address=HOME, now=now)
+        remember_address(user_id=shopper.user.pk, version=0, address=HOME, now=now)
+        remember_address(user_id=shopper.user.pk, version=0, address=HOME, now=now)
         assert KnownAddress.objects.count() == 2
 
     def set_password(self, user, now):
@@ -391,8 +391,8 @@ class TestKnownAddresses:
     @pytest.mark.django_db(transaction=True)
     @pytest.mark.parametrize("revoke", [set_password, disable, enable, reuse_a_refresh_token])
     def test_are_forgotten_when_the_account_is_taken_back_from_a_thief(self, alice, shopper, now, revoke):
-        remember_address(user_id=alice.pk, address=ELSEWHERE, now=now)
-        remember_address(user_id=shopper.user.pk, address=ELSEWHERE, now=now)
+        remember_address(user_id=alice.pk, version=0, address=ELSEWHERE, now=now)
+        remember_address(user_id=shopper.user.pk, version=0, address=ELSEWHERE, now=now)
         revoke(self, alice, now)
         assert list(KnownAddress.objects.values_list("user", "address")) == [(shopper.user.pk, ELSEWHERE)]
 

@@ -1,13 +1,11 @@
 """Usernames: one key for all spellings, names that pass for another's, and users from before these rules."""
 
+import time
 import unicodedata
-from importlib import import_module
-from types import SimpleNamespace
 
 import pytest
-from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,10 +16,10 @@ from tests.processes import at_once
 from wallets.exceptions import DomainError, InvalidCredentials, UsernameNotAllowed, UsernameTaken
 from wallets.models import TokenFamily, User, Wallet
 from wallets.services.accounts import accept_new_name, register, sign_in
+from wallets.services.naming import settle_names
 from wallets.usernames import RESERVED, accept_username, key_of, skeleton_of
 
 PASSWORD = "password123"
-MIGRATION = "wallets.migrations.0008_revocation_and_usernames"
 
 # Pairs that are one name.
 SPELLINGS = [
@@ -81,13 +79,13 @@ def state():
 
 @pytest.fixture
 def old_users(db):
-    """Add users from before the keys, and run the migration that computes keys."""
+    """Add users from before the keys, and compute the keys as the migration does."""
 
     def add(*usernames):
         for username in usernames:
             user = User.objects.create_user(f"new{User.objects.count()}", password=PASSWORD)
             User.objects.filter(pk=user.pk).update(username=username, username_key=None, username_skeleton=None)
-        import_module(MIGRATION).fill(apps, SimpleNamespace(connection=connection))
+        settle_names(users=User.objects.all())
         return [User.objects.get(username=username) for username in usernames]
 
     return add
@@ -185,6 +183,14 @@ class TestSigningIn:
         for name, status in (("finn", 401), ("ﬁnn", 401), ("FINN", 401), ("ｆｉｎｎ", 429)):
             answer = api("POST", "accounts/auth/login/", {"username": name, "password": PASSWORD})
             assert answer.status_code == status
+
+    def test_to_the_admin_is_refused_without_work_for_a_name_of_sixty_kilobytes(self, db, client):
+        accents = "a" + "\u0315" * 15_000 + "\u0300" * 15_000  # to sort them takes a time that grows with their square
+        begun = time.thread_time()
+        answer = client.post("/admin/login/", {"username": accents, "password": PASSWORD})
+        assert time.thread_time() - begun < 2
+        assert answer.status_code == 200
+        assert "_auth_user_id" not in client.session
 
     def test_of_a_name_that_cannot_be_stored_is_refused(self, now):
         for name in ("\ud800", "a\0b", "ﷺ" * 150):

@@ -19,14 +19,14 @@ from trading.risk import Breach, find_breach
 from trading.rounding import amount_for, charge_for
 from trading.selectors.orders import OrderContext, has_many_held_orders, read_order_context
 from wallets.models import TransactionKind, WalletRole
-from wallets.runtime import failpoints, sql
+from wallets.runtime import failpoints
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.runtime.idempotency import IdempotencyKey
 from wallets.runtime.log_context import add_to_log_context
 from wallets.runtime.redis_round import RedisRound
 from wallets.selectors.accounts import Principal
 from wallets.services.ledger.locking import LockedWallet, lock_dollar_wallet
-from wallets.services.ledger.moving import Movement, debit, ensure_funds
+from wallets.services.ledger.moving import Movement, NewSubject, debit_for, ensure_funds
 
 logger = logging.getLogger(__name__)
 
@@ -98,11 +98,10 @@ def _place(
         raise UnknownCoin
     order, breach = _make_order(wallet, order_request, offer=offer, context=context, now=now)
     claim_now = breach is None and is_to_be_claimed(order, pool_total=pool_total)
-    _write(order, claim_now=claim_now)
+    _write(order, wallet=wallet, claim_now=claim_now)
     if breach:
         logger.warning("order %s is held: %s", order.pk, breach.grounds, extra={"order_id": order.pk})
         Review.objects.create(order=order, customer_id=order.customer_id, rule=breach.rule, grounds=breach.grounds)
-    debit(wallet=wallet, movement=_charge_of(order))
     failpoints.reach("order.debited")
     return PlacedOrder(order=order, coin_name=offer.name, replayed=False, job_deferred=claim_now)
 
@@ -173,25 +172,17 @@ _WRITTEN: Final = (
 )
 
 
-def _write(order: Order, *, claim_now: bool) -> None:
-    """Insert the order and, if `claim_now`, the job that claims it."""
+def _write(order: Order, *, wallet: LockedWallet, claim_now: bool) -> None:
+    """Insert the order and, if `claim_now`, the job that claims it, and charge the order."""
     values = {name: getattr(order, name) for name in _WRITTEN}
-    row = sql.fetch_one(
-        "trading.place_order", claim_now=claim_now, task=jobs.CLAIM_TASK, queue=jobs.SETTLEMENT_QUEUE, **values
-    )
-    assert row is not None, "an insert returns its row"
-    order.pk = row[0]
-
-
-def _charge_of(order: Order) -> Movement:
-    return Movement(
+    values |= {"claim_now": claim_now, "task": jobs.CLAIM_TASK, "queue": jobs.SETTLEMENT_QUEUE}
+    charge = Movement(
         amount=order.charge,
         kind=TransactionKind.PURCHASE,
         house=WalletRole.CLEARING,
-        reference=f"order:{order.pk}:charge",
         created_at=order.created_at,
-        order_id=order.pk,
     )
+    order.pk = debit_for(wallet=wallet, movement=charge, subject=NewSubject(name="trading.place_order", values=values))
 
 
 def _first_state(*, is_pooled: bool, is_held: bool) -> OrderState:

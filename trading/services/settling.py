@@ -81,8 +81,9 @@ def refund_orders(*, batch_id: int, reason: str, now: datetime) -> SettledOrders
     return _sum_up(rows)
 
 
-def sum_open_orders(*, batch_id: int) -> SettledOrders:
+def sum_open_orders(*, batch_id: int | None) -> SettledOrders:
     """Sum up the open orders of a batch."""
+    assert batch_id is not None, "orders without a batch are not settled"
     sums = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING).aggregate(
         count=Count("id"), amount=Sum("amount"), charge=Sum("charge")
     )

@@ -18,7 +18,7 @@ from wallets.admin.records import QuickAdmin, badge, find_customers, is_id, link
 from wallets.models import SecurityEventKind, User, Wallet
 from wallets.money import USD
 from wallets.services.accounts import freeze_customer, open_dollar_wallet, settle_name, unfreeze_customer
-from wallets.services.credentials import change_password
+from wallets.services.credentials import change_own_password, change_password
 from wallets.services.security_log import (
     NO_POWERS,
     list_permissions,
@@ -29,6 +29,7 @@ from wallets.services.security_log import (
 from wallets.usernames import spell_out
 from wallets.web.callers import limit_caller
 from wallets.web.limits import PASSWORD_FORM
+from wallets.web.signing_in import uncounted_if_busy
 
 
 class _ChangesPassword:
@@ -46,8 +47,13 @@ class PasswordForm(_ChangesPassword, AdminPasswordChangeForm):  # type: ignore[t
     """Sets another user's password."""
 
 
-class OwnPasswordForm(_ChangesPassword, OwnPasswordChangeForm):  # type: ignore[misc]  # for our User
-    """Changes the password of the staff member who is signed in."""
+class OwnPasswordForm(OwnPasswordChangeForm):
+    """Changes the password of the staff member who is signed in, through `change_own_password`."""
+
+    def set_password_and_save(self, user: User, password_field_name: str = "", commit: bool = True) -> User:  # noqa: FBT001, FBT002  Django's signature
+        assert commit
+        change_own_password(user=user, password=self.cleaned_data[password_field_name])
+        return user
 
 
 @admin.register(User)
@@ -69,11 +75,13 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         _limit_passwords(request)
-        return super().add_view(request, *args, **kwargs)
+        with uncounted_if_busy(request):
+            return super().add_view(request, *args, **kwargs)
 
     def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         _limit_passwords(request)
-        return super().user_change_password(request, *args, **kwargs)
+        with uncounted_if_busy(request):
+            return super().user_change_password(request, *args, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave out what is empty or leads nowhere: an ordinary name's spelling, a password that one may not set."""

@@ -9,35 +9,36 @@ from wallets.runtime import clock
 from wallets.schemas.accounts import Credentials, RefreshRequest, Registration, Tokens
 from wallets.services import accounts, tokens
 from wallets.web.callers import AnonymousCaller, FreshAccessToken, caller
-from wallets.web.limits import LOGIN_ADDRESS, REFRESH_ADDRESS, REGISTER
+from wallets.web.limits import REFRESH_ADDRESS
 from wallets.web.problems import ANYBODY, BODY, SIGNED_IN
-from wallets.web.signing_in import OF_CUSTOMERS, counted_sign_in, limit_refresh
+from wallets.web.signing_in import OF_CUSTOMERS, UncountedCaller, counted_registration, counted_sign_in, limit_refresh
 
 accounts_router = Router(tags=["accounts"])
 
 
 @accounts_router.post(
     "auth/register/",
-    auth=AnonymousCaller(REGISTER),
+    auth=UncountedCaller(),
     operation_id="register",
     summary="Open an account",
     **answers({201: Tokens}, *BODY, *ANYBODY, UsernameTaken, UsernameNotAllowed, HashingBusy),
 )
 def register(request: HttpRequest, body: Registration) -> Status[tokens.TokenPair]:
     """Opens an account with an empty dollar wallet, and returns its first tokens."""
-    pair = accounts.register(
-        username=body.username,
-        password=body.password,
-        email=body.email,
-        now=clock.now(),
-        address=caller(request),
-    )
+    with counted_registration(request):
+        pair = accounts.register(
+            username=body.username,
+            password=body.password,
+            email=body.email,
+            now=clock.now(),
+            address=caller(request),
+        )
     return Status(201, pair)
 
 
 @accounts_router.post(
     "auth/login/",
-    auth=AnonymousCaller(LOGIN_ADDRESS, refuses=False),
+    auth=UncountedCaller(),
     operation_id="login",
     summary="Sign in",
     **answers({200: Tokens}, *BODY, *ANYBODY, InvalidCredentials, HashingBusy),

@@ -1,4 +1,5 @@
-"""The time by Postgres' clock, whatever the clock of this host says. No other module asks the host for the time of day.
+"""The time by Postgres' clock, whatever the clock of this host says. No other module asks the host for the time
+of day, but for the windows of rate limits, which django-ratelimit reckons (wallets.web.limits).
 
 A process measures Postgres' clock when it connects and every minute, and reckons from the last measurement with a clock
 that nobody sets and that goes on while the host sleeps. So `now()` costs no statement, and setting the host's clock

@@ -35,6 +35,7 @@ def ensure_active(*, principal: Principal) -> Principal:
     if principal.subject is not None:
         users = users.filter(subject=principal.subject)
     else:
+        assert principal.user_id is not None, "a principal without a subject is the house's, for a customer"
         users = users.filter(pk=principal.user_id)
     if principal.family_id is not None:
         users = users.filter(token_families__id=principal.family_id, token_families__ended_at=None)

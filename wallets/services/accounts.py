@@ -11,6 +11,7 @@ from wallets.exceptions import (
     DomainError,
     InvalidCredentials,
     OwnAccount,
+    TokenInvalid,
     UsernameNotAllowed,
     UsernameTaken,
     WeakPassword,
@@ -18,9 +19,8 @@ from wallets.exceptions import (
 from wallets.models import SecurityEventKind, User, Wallet, WalletRole
 from wallets.money import USD
 from wallets.runtime.conflicts import retried_on_conflict
-from wallets.services.addresses import remember_address
 from wallets.services.ledger.locking import lock_customer_wallets
-from wallets.services.security_log import record_event
+from wallets.services.security_log import record_event, record_failed_sign_in
 from wallets.services.tokens import TokenPair, start_token_family
 from wallets.usernames import accept_username, key_of, skeleton_of
 
@@ -59,13 +59,14 @@ def accept_new_name(username: str, *, of: User | None = None, for_staff: bool = 
 @retried_on_conflict
 @transaction.atomic(durable=True)
 def _open_account(user: User, now: datetime, address: str | None) -> TokenPair:
+    user.pk = None  # a first run that was lost has set it, and its sequence may have gone back
     try:
         user.save(force_insert=True)
     except IntegrityError as error:
         raise _refusal_of(error) from error  # raising rolls the database transaction back
     open_dollar_wallet(owner=user)
     record_event(SecurityEventKind.REGISTERED, user=user)
-    return _start_session(user=user, now=now, address=address)
+    return start_token_family(user=user, now=now, address=address)
 
 
 def _refusal_of(error: IntegrityError) -> DomainError:
@@ -93,25 +94,23 @@ def open_dollar_wallet(*, owner: User) -> None:
 def sign_in(*, username: str, password: str, now: datetime, address: str | None = None) -> TokenPair:
     """Exchange a username and password for tokens. The address, if given, is remembered.
 
-    Raises InvalidCredentials for an unknown user, a wrong password and a disabled account alike, after
-    the same amount of work, and HashingBusy.
+    Raises InvalidCredentials for an unknown user, a wrong password and a disabled account alike, after the same amount
+    of work, and for a password that was changed while it was checked; and HashingBusy.
     """
     user = authenticate(username=username, password=password)
     if not isinstance(user, User):
         raise InvalidCredentials
-    return _begin_session(user, now, address)
+    try:
+        return _begin_session(user, now, address)
+    except TokenInvalid as error:
+        record_failed_sign_in(name=username)
+        raise InvalidCredentials from error
 
 
 @transaction.atomic(durable=True)
 def _begin_session(user: User, now: datetime, address: str | None) -> TokenPair:
     record_event(SecurityEventKind.SIGNED_IN, user=user)
-    return _start_session(user=user, now=now, address=address)
-
-
-def _start_session(*, user: User, now: datetime, address: str | None) -> TokenPair:
-    if address:
-        remember_address(user_id=user.pk, address=address, now=now)
-    return start_token_family(user=user, now=now)
+    return start_token_family(user=user, now=now, address=address)
 
 
 @retried_on_conflict

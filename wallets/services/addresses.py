@@ -3,17 +3,18 @@
 from datetime import datetime
 
 from wallets.models import KnownAddress
+from wallets.runtime import sql
 from wallets.selectors.addresses import known_since
 
 
-def remember_address(*, user_id: int, address: str, now: datetime) -> None:
-    """Note that the account has signed in at the address, or refreshed its tokens there. One statement."""
-    KnownAddress.objects.bulk_create(
-        [KnownAddress(user_id=user_id, address=address, seen_at=now)],
-        update_conflicts=True,
-        unique_fields=["user", "address"],
-        update_fields=["seen_at"],
-    )
+def remember_address(*, user_id: int, version: int, address: str, now: datetime) -> bool:
+    """Note that the account has signed in at the address, or refreshed its tokens there. One statement.
+
+    Say whether `version` is still the account's token version. If it is not, note nothing: the password or token that
+    was checked may be a thief's by now.
+    """
+    noted = sql.execute("wallets.remember_address", user=user_id, version=version, address=address, now=now)
+    return noted == 1
 
 
 def forget_addresses(*, user_id: int) -> None:

@@ -16,7 +16,7 @@ from ninja_jwt.exceptions import TokenError
 
 from wallets.exceptions import TokenInvalid
 from wallets.models import SecurityEventKind, TokenFamily, User
-from wallets.runtime import clock
+from wallets.runtime import clock, sql
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.accounts import Principal
 from wallets.services.addresses import forget_addresses, remember_address
@@ -49,11 +49,27 @@ class _Claims:
     expires_at: int
 
 
-def start_token_family(*, user: User, now: datetime) -> TokenPair:
-    """Return the first pair of tokens of a new sign-in."""
-    family = TokenFamily.objects.create(
+def start_token_family(*, user: User, now: datetime, address: str | None = None) -> TokenPair:
+    """Return the first pair of tokens of a new sign-in, and remember its address, if given. One statement.
+
+    Raises TokenInvalid if the user's tokens were revoked since `user` was read, so that the password that was checked
+    may be an old one. A revocation that is under way is waited for.
+    """
+    family = TokenFamily(
         user=user, current_jti=uuid.uuid4().hex, created_at=now, expires_at=now + RefreshToken.lifetime
     )
+    begun = sql.fetch_one(
+        "wallets.begin_sign_in",
+        user=user.pk,
+        version=user.token_version,
+        address=address,
+        family=family.pk,
+        jti=family.current_jti,
+        now=now,
+        expires_at=family.expires_at,
+    )
+    if begun is None:
+        raise TokenInvalid
     return _current_pair(family, user=user, issued_at=now)
 
 
@@ -87,7 +103,7 @@ def read_refresh_token(token: str) -> SignedIn:
 
 
 def rotate_refresh_token(*, refresh: str, now: datetime, address: str | None = None) -> TokenPair:
-    """Exchange a refresh token for the next pair; the old token becomes invalid. The address, if given, is remembered.
+    """Exchange a refresh token for the next pair; the old token becomes invalid. Remember the address, if given.
 
     Within `REFRESH_GRACE_SECONDS` the token that was replaced last yields the same pair again, because its answer may
     have been lost. Raises TokenInvalid. Any other second use of a token ends its whole family, because two parties
@@ -117,8 +133,10 @@ def _rotate(*, claims: _Claims, now: datetime, address: str | None) -> TokenPair
         forget_addresses(user_id=user.pk)  # a thief may have refreshed from one of them
         record_event(SecurityEventKind.REFRESH_REUSED, user=user)
         return None
-    if address:
-        remember_address(user_id=user.pk, address=address, now=now)
+    # In this transaction: a reuse that ends the family, and forgets addresses, waits for it.
+    if address and not remember_address(user_id=user.pk, version=claims.version, address=address, now=now):
+        _end(family, now)
+        return None
     assert family.replaced_at is not None
     return _current_pair(family, user=user, issued_at=family.replaced_at)
 

@@ -23,7 +23,16 @@ def client_address(request: HttpRequest) -> str:
     X-Forwarded-For is ignored if any other peer sends it, and the header Forwarded (RFC 7239) is not read at all. An
     IPv6 address is replaced by its /64 network.
     """
-    address = _find_caller(request)
+    return _counted(_find_caller_of(request))
+
+
+def address_behind(*, peer: str, forwarded: str) -> str:
+    """Return the same as `client_address`, from the peer's address and the value of X-Forwarded-For."""
+    return _counted(_find_caller(peer, forwarded))
+
+
+def _counted(address: Address | None) -> str:
+    """Return the text under which an address is counted."""
     if address is None:
         return "unknown"
     return str(address) if address.version == 4 else _network(address, CUSTOMER_PREFIX)  # noqa: PLR2004  the IP version
@@ -31,7 +40,7 @@ def client_address(request: HttpRequest) -> str:
 
 def exact_address(request: HttpRequest) -> str:
     """Return the caller's address itself, for records; an empty text if it is unknown."""
-    address = _find_caller(request)
+    address = _find_caller_of(request)
     return str(address) if address else ""
 
 
@@ -43,9 +52,12 @@ def wider_networks(address: str) -> tuple[str, ...]:
     return tuple(_network(first, prefix) for prefix in WIDER_PREFIXES)
 
 
-def _find_caller(request: HttpRequest) -> Address | None:
-    address = _parsed(request.META.get("REMOTE_ADDR", ""))
-    hops = request.headers.get("X-Forwarded-For", "").split(",")
+def _find_caller_of(request: HttpRequest) -> Address | None:
+    return _find_caller(request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", ""))
+
+
+def _find_caller(peer: str, forwarded: str) -> Address | None:
+    address, hops = _parsed(peer), forwarded.split(",")
     while address and hops and _is_trusted(address):
         hop = _parsed(hops.pop())
         if hop is None:

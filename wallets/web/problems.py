@@ -65,6 +65,14 @@ UNAVAILABLE: Final = ProblemKind(
 HASHING_BUSY: Final = ProblemKind(
     503, "busy", "Busy", "Too many sign-ins at this moment. Try again.", retry_after_seconds=1
 )
+NO_ROOM: Final = ProblemKind(503, "busy", "Busy", "Too many requests at this moment. Try again.", retry_after_seconds=1)
+TOO_MANY_AT_ONCE: Final = ProblemKind(
+    429,
+    "rate_limited",
+    "Too many requests",
+    "Too many requests at once from your address. Try again in 1 s.",
+    retry_after_seconds=1,
+)
 WITHOUT_AN_ERROR: Final = (
     MALFORMED_REQUEST,
     NOT_ALLOWED,
@@ -77,6 +85,8 @@ WITHOUT_AN_ERROR: Final = (
     VALIDATION_ERROR,
     INTERNAL_ERROR,
     UNAVAILABLE,
+    NO_ROOM,
+    TOO_MANY_AT_ONCE,
 )
 """Kinds of problem that the server also answers with when no DomainError was raised."""
 
@@ -98,7 +108,7 @@ PROBLEMS: Final[Problems] = {
 }
 
 Refusal = type[DomainError] | ProblemKind
-ANYBODY: Final[tuple[Refusal, ...]] = (RateLimited, UNAVAILABLE)
+ANYBODY: Final[tuple[Refusal, ...]] = (RateLimited, UNAVAILABLE, NO_ROOM)
 SIGNED_IN: Final[tuple[Refusal, ...]] = (TokenInvalid, *ANYBODY)
 BODY: Final[tuple[Refusal, ...]] = (
     MalformedJson,
@@ -175,7 +185,7 @@ def declare_answers(problems: Problems, success: dict[int, Any], *refusals: Refu
 
 def _described(kinds: list[ProblemKind]) -> dict[str, Any]:
     return {
-        "description": " or ".join(f"`{kind.code}`" for kind in kinds),
+        "description": " or ".join(dict.fromkeys(f"`{kind.code}`" for kind in kinds)),
         "content": {
             PROBLEM_JSON: {
                 "schema": {"$ref": "#/components/schemas/Problem"},

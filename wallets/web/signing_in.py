@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from typing import Final
 
 from django.db import Error as DatabaseError
 from django.http import HttpRequest
 
-from wallets.exceptions import TokenInvalid
+from wallets.exceptions import HashingBusy, TokenInvalid
 from wallets.runtime import clock
 from wallets.runtime.hashing import hashing_slot
 from wallets.selectors.addresses import is_known_address
@@ -23,6 +24,7 @@ from wallets.services.tokens import SignedIn, read_refresh_token
 from wallets.usernames import account_named
 from wallets.web.addresses import client_address
 from wallets.web.callers import (
+    count_address,
     count_for_request,
     limit_address,
     limit_caller,
@@ -33,9 +35,12 @@ from wallets.web.limits import (
     ANONYMOUS,
     LOGIN,
     LOGIN_ACCOUNT,
+    LOGIN_ADDRESS,
     REFRESH,
+    REGISTER,
     STAFF_LOGIN,
     STAFF_LOGIN_ACCOUNT,
+    STAFF_LOGIN_ADDRESS,
     Limit,
     Usage,
     take_back,
@@ -44,23 +49,31 @@ from wallets.web.limits import (
 
 @dataclass(frozen=True, kw_only=True)
 class SignInLimits:
-    """Limits on failures at an account: from one address, and from anywhere."""
+    """Limits on attempts from an address, and on failures at an account: from one address, and from anywhere."""
 
+    attempts: Limit
     address: Limit
     account: Limit
 
 
-OF_CUSTOMERS: Final = SignInLimits(address=LOGIN, account=LOGIN_ACCOUNT)
-OF_STAFF: Final = SignInLimits(address=STAFF_LOGIN, account=STAFF_LOGIN_ACCOUNT)
+OF_CUSTOMERS: Final = SignInLimits(attempts=LOGIN_ADDRESS, address=LOGIN, account=LOGIN_ACCOUNT)
+OF_STAFF: Final = SignInLimits(attempts=STAFF_LOGIN_ADDRESS, address=STAFF_LOGIN, account=STAFF_LOGIN_ACCOUNT)
+
+
+class UncountedCaller:
+    """Accepts callers without a token, for an operation that counts them by itself."""
+
+    def __call__(self, request: HttpRequest) -> str:
+        return client_address(request)
 
 
 @contextmanager
 def counted_sign_in(request: HttpRequest, *, username: str, limits: SignInLimits) -> Iterator[None]:
-    """Count an attempt to sign in, and hold a slot for its hashes. The attempts of the address are counted already.
+    """Hold a slot for the hashes of an attempt to sign in, and count the attempt.
 
     An attempt is counted before its password is checked, so that attempts at the same time cannot exceed a limit. It
-    is taken back if it succeeds, and if the service could not check the password. Without a free slot it is refused
-    before it costs more than the count of the address. Raises RateLimited, HashingBusy.
+    is taken back if it succeeds, and if the service could not check the password. Without a free slot nothing is
+    counted: whoever tries again, as `busy` asks for, is not limited for it. Raises RateLimited, HashingBusy.
     """
     address = client_address(request)
 
@@ -68,10 +81,10 @@ def counted_sign_in(request: HttpRequest, *, username: str, limits: SignInLimits
     def is_known() -> bool:
         return is_known_address(username=username, address=address, now=clock.now())
 
-    exceeded = [usage for usage in limits_counted(request) if usage.exceeded]
-    if exceeded and not is_known():
-        exceeded[0].ensure_within()
     with hashing_slot(is_known=is_known, account=account_named(username)):
+        exceeded = [usage for usage in count_address(request, limits.attempts) if usage.exceeded]
+        if exceeded and not is_known():
+            exceeded[0].ensure_within()
         usages = _count_attempt(request, username=username, limits=limits, is_known=is_known)
         try:
             yield
@@ -79,6 +92,28 @@ def counted_sign_in(request: HttpRequest, *, username: str, limits: SignInLimits
             _take_back(request, usages)
             raise
     _take_back(request, usages)
+
+
+@contextmanager
+def counted_registration(request: HttpRequest) -> Iterator[None]:
+    """Hold a slot for the hash of a new account's password, and count the account for its address.
+
+    Without a free slot nothing is counted. Raises RateLimited, HashingBusy.
+    """
+    with hashing_slot():
+        limit_address(request, REGISTER)
+        yield
+
+
+@contextmanager
+def uncounted_if_busy(request: HttpRequest) -> Iterator[None]:
+    """Take all counts of a request back if no slot for its hash was free. Raises HashingBusy."""
+    try:
+        yield
+    except HashingBusy:
+        # After one that is exceeded nothing was counted.
+        _take_back(request, list(takewhile(lambda usage: not usage.exceeded, limits_counted(request))))
+        raise
 
 
 def _count_attempt(

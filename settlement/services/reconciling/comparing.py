@@ -141,6 +141,7 @@ def _list_purchases(run: Comparison) -> list[ListedPurchase] | None:
         logger.warning("reconciliation: no orders of %s: %s", run.coin, error)
         run.is_unsure = True
     except CoinNotListed:
+        permit.report_answer()
         # Without a market there is nothing to list. Evidence is missing only if we bought the coin there.
         run.is_unsure = Attempt.objects.filter(coin=run.coin, signed_at__gte=run.since).exists()
     else:
