@@ -14,7 +14,7 @@ class SettlementConfig(AppConfig):
 
 def _begin_watch(*, using: str, **_: Any) -> None:
     """Make the installation's code after `migrate`, as soon as its table exists."""
-    from settlement.services.recognising import WATCH_TABLE, begin_watch
+    from settlement.models import DatabaseWatch, begin_watch
 
-    if WATCH_TABLE in connections[using].introspection.table_names():
+    if DatabaseWatch._meta.db_table in connections[using].introspection.table_names():  # noqa: SLF001  the documented way
         begin_watch(using=using)

@@ -4,7 +4,14 @@ from settlement.models.attempts import IN_FLIGHT, Attempt, AttemptState
 from settlement.models.batches import Batch, BatchState
 from settlement.models.failing import PRICE_READING, FailingItem
 from settlement.models.findings import Finding, FindingDecision, FindingKind
-from settlement.models.installations import DatabaseWatch, Installation, load_installation_code, new_client_order_id
+from settlement.models.installations import (
+    DatabaseWatch,
+    Installation,
+    begin_watch,
+    here,
+    load_installation_code,
+    new_client_order_id,
+)
 from settlement.models.interventions import Intervention, InterventionAction, InterventionOutcome
 from settlement.models.pauses import Pause, PauseKind
 
@@ -26,6 +33,8 @@ __all__ = [
     "InterventionOutcome",
     "Pause",
     "PauseKind",
+    "begin_watch",
+    "here",
     "load_installation_code",
     "new_client_order_id",
 ]

@@ -16,17 +16,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import DEFAULT_DB_ALIAS, models
+from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.expressions import Exists, RawSQL
 from django.db.models.functions import Greatest
 
 from settlement.exceptions import SendingStopped
-from settlement.models import Attempt, DatabaseWatch, Installation
-from settlement.order_ids import make_code
+from settlement.models import DatabaseWatch, Installation, begin_watch, here
 from wallets.runtime import redis_store
 from wallets.runtime.redis_store import RedisAway
-from wallets.runtime.sql import load_statement
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +38,6 @@ _PARTS: Final = (
 _SET_BACK: Final = "it has been set back"
 _REDIS_KNOWS_MORE: Final = "Redis has seen a later state of it"
 _LARGEST: Final = 2**63 - 1
-
-WATCH_TABLE: Final = DatabaseWatch._meta.db_table  # noqa: SLF001  the documented way to a table's name
 
 _seen: dict[str, int] = {}
 """By the installation's code, the highest beat that this process has read."""
@@ -63,24 +59,9 @@ class Watch:
     stopped_at: datetime | None
 
 
-def begin_watch(*, using: str = DEFAULT_DB_ALIAS) -> None:
-    """Make this installation's code and its watch, unless they exist.
-
-    A database that has purchases already may be a restored one. Its place is left open, so workers ask the venue first.
-    """
-    now = models.functions.Now()
-    code, created_at = Value(make_code()), now
-    Installation.objects.using(using).bulk_create(
-        [Installation(code=code, created_at=created_at)], ignore_conflicts=True
-    )
-    last = Attempt.objects.using(using).aggregate(last=models.Max("created_at"))["last"]
-    watch = DatabaseWatch(place="" if last else _here(), known_at=last or now)
-    DatabaseWatch.objects.using(using).bulk_create([watch], ignore_conflicts=True)
-
-
 def is_recognised() -> Exists:
     """Return the condition that the database is the one we know, for the statement that records what is sent."""
-    known = DatabaseWatch.objects.filter(place=_here(), doubted_at=None, stopped_at=None)
+    known = DatabaseWatch.objects.filter(place=here(), doubted_at=None, stopped_at=None)
     for code, beat in list(_seen.items()):
         is_other = ~Exists(Installation.objects.filter(code=code))
         known = known.filter(Q(is_other) | Q(beat__gte=beat))
@@ -123,7 +104,7 @@ def put_in_doubt() -> Watch:
 def read_watch() -> Watch:
     """Read what is known of the database. Makes the rows if they are missing."""
     rows = DatabaseWatch.objects.annotate(
-        here=_here(),
+        here=here(),
         now=_clock(),
         code=models.Subquery(Installation.objects.values("code")),
         last_order_id=_last_order_id(),
@@ -138,7 +119,7 @@ def read_watch() -> Watch:
 
 def trust_again(*, watch: Watch, even_if_stopped: bool = False) -> bool:
     """End the doubt: the venue was asked since it began. Return False if the database has moved again meanwhile."""
-    same = DatabaseWatch.objects.annotate(here=_here()).filter(here=watch.here, doubted_at=watch.doubted_at)
+    same = DatabaseWatch.objects.annotate(here=here()).filter(here=watch.here, doubted_at=watch.doubted_at)
     if not even_if_stopped:
         same = same.filter(stopped_at=None)
     changed = same.update(
@@ -166,13 +147,6 @@ def stop_sending(*, found: list[str]) -> None:
     )
     assert changed, "the watch exists"
     logger.critical("nothing is sent until `manage.py after_restore` has run: %s", "; ".join(found))
-
-
-_PLACE: Final = load_statement("settlement.place")
-
-
-def _here() -> RawSQL:
-    return RawSQL(_PLACE, (), output_field=models.CharField())  # noqa: S611  a file of ours
 
 
 def _last_order_id() -> RawSQL:

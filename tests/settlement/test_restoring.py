@@ -21,11 +21,11 @@ from settlement.models import (
     FindingDecision,
     FindingKind,
     Installation,
+    begin_watch,
     load_installation_code,
     new_client_order_id,
 )
 from settlement.order_ids import is_ours, make_client_order_id
-from settlement.services import recognising
 from settlement.services.adopting import CannotAdopt, adopt, carry_out_decision, list_unknown
 from settlement.services.findings import Contradiction, close_finding, decide_about_order, raise_finding
 from settlement.services.recognising import ensure_may_send, watch_database
@@ -158,7 +158,7 @@ class TestClientOrderIds:
 
     def test_keep_their_code(self):
         code = load_installation_code()
-        recognising.begin_watch()
+        begin_watch()
         assert (load_installation_code(), Installation.objects.count()) == (code, 1)
 
 
