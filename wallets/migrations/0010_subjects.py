@@ -14,7 +14,7 @@ REMOVED = "ALTER TABLE wallets_user DROP COLUMN subject;"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("wallets", "0010_keys_of_usernames")]
+    dependencies = [("wallets", "0009_security_log")]
 
     operations = [
         migrations.SeparateDatabaseAndState(

@@ -17,7 +17,7 @@ END $$;
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("wallets", "0011_subjects")]
+    dependencies = [("wallets", "0010_subjects")]
 
     operations = [
         migrations.RunSQL(sql=FILLED, reverse_sql=migrations.RunSQL.noop),
