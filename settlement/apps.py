@@ -1,5 +1,20 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
 
 
 class SettlementConfig(AppConfig):
     name = "settlement"
+
+    def ready(self) -> None:
+        post_migrate.connect(_begin_watch, sender=self)
+
+
+def _begin_watch(*, using: str, **_: Any) -> None:
+    """Make the installation's code after `migrate`, as soon as its table exists."""
+    from settlement.models import DatabaseWatch, begin_watch
+
+    if DatabaseWatch._meta.db_table in connections[using].introspection.table_names():  # noqa: SLF001  the documented way
+        begin_watch(using=using)

@@ -1,12 +1,17 @@
 """The refusals of settlement, and their reasons.
 
 DomainError (wallets)
-└── InterventionRefused   the decision would contradict the venue, or buy or refund on a guess
+├── InterventionRefused    the decision would contradict the venue, or buy or refund on a guess
+├── NotAnUnknownOrder      only orders that we do not know are adopted
+└── UnknownOrderUndecided  an order that we do not know is adopted or not ours, never only closed
 
 Caught within settlement. The batch waits, and is refunded after SETTLING_LIMIT:
 AskBeyondPriceBound       the market has moved
 UnusableRules (venues)
 └── TopUpTooDear          the venue's filters force too large a purchase; a pool is refunded at once
+
+Caught within settlement, which sends the attempt later:
+SendingStopped            the database may have forgotten purchases
 """
 
 from settlement.venues.protocol import UnusableRules
@@ -15,6 +20,14 @@ from wallets.exceptions import DomainError
 
 class InterventionRefused(DomainError):
     message = "That cannot be done now."
+
+
+class NotAnUnknownOrder(DomainError):
+    message = "Only an order that we do not know can be adopted, or be not ours."
+
+
+class UnknownOrderUndecided(DomainError):
+    message = "An order that we do not know cannot only be closed: adopt it, or say that it is not ours."
 
 
 class AskBeyondPriceBound(Exception):
@@ -26,3 +39,11 @@ class TopUpTooDear(UnusableRules):
 
     Nothing was sent.
     """
+
+
+class SendingStopped(Exception):
+    """The database may have forgotten purchases, so nothing is sent. `is_stopped`: until after_restore has run."""
+
+    def __init__(self, *, is_stopped: bool) -> None:
+        super().__init__("the database is in doubt")
+        self.is_stopped = is_stopped

@@ -3,16 +3,20 @@
 from typing import Final
 
 from trading.jobs import SETTLEMENT_QUEUE, defer_job
+from wallets.runtime import clock
 
 SETTLE_TASK: Final = "settlement.settle_batch"
 INTERVENE_TASK: Final = "settlement.intervene"
+WATCH_TASK: Final = "settlement.watch_database"
 RECHECK_TASK: Final = "settlement.recheck_attempt"
+ADOPT_TASK: Final = "settlement.adopt_order"
 OPS_QUEUE: Final = "ops"
 RECHECK_QUEUE: Final = "rechecks"
 
 
-def settle_batch_later(*, batch_id: int, delay_seconds: float = 0) -> None:
+def settle_batch_later(*, batch_id: int | None, delay_seconds: float = 0) -> None:
     """Enqueue the batch's next step in the current database transaction."""
+    assert batch_id is not None, "nothing settles an adopted attempt"
     defer_job(task=SETTLE_TASK, queue=SETTLEMENT_QUEUE, delay_seconds=delay_seconds, batch_id=batch_id)
 
 
@@ -29,3 +33,13 @@ def intervene_later(*, intervention_id: int, delay_seconds: float = 0) -> None:
         delay_seconds=delay_seconds,
         intervention_id=intervention_id,
     )
+
+
+def watch_database_later() -> None:
+    """Enqueue the job that asks the venue what the database may have forgotten."""
+    defer_job(task=WATCH_TASK, queue=OPS_QUEUE, timestamp=int(clock.now().timestamp()))
+
+
+def adopt_order_later(*, finding_id: int) -> None:
+    """Enqueue the job that adopts an order at the venue, as staff decided about its finding."""
+    defer_job(task=ADOPT_TASK, queue=OPS_QUEUE, finding_id=finding_id)

@@ -14,21 +14,24 @@ from procrastinate.contrib.django import app
 
 from settlement.clock import database_now
 from settlement.jobs import (
+    ADOPT_TASK,
     INTERVENE_TASK,
     OPS_QUEUE,
     RECHECK_QUEUE,
     RECHECK_TASK,
     SETTLE_TASK,
+    WATCH_TASK,
     intervene_later,
     settle_batch_later,
 )
 from settlement.rescuing import rescue
 from settlement.retries import BackOff
 from settlement.selectors.attempts import find_coin_of_attempt, find_coin_of_intervention
-from settlement.services import account_feed, claiming, price_feed, stepping, sweeping
+from settlement.services import account_feed, adopting, claiming, price_feed, stepping, sweeping
 from settlement.services.intervening import cases
 from settlement.services.isolating import run_each
 from settlement.services.reconciling import comparing
+from settlement.services.restoring import asking
 from settlement.turns import take_turn
 from settlement.venues.registry import get_venue
 from trading.jobs import CLAIM_TASK, SETTLEMENT_QUEUE
@@ -93,6 +96,17 @@ def read_account(timestamp: int) -> None:
 @app.task(name="settlement.sweep", queue=OPS_QUEUE, queueing_lock="sweep")
 def sweep(timestamp: int) -> None:
     sweeping.sweep(now=database_now())
+
+
+@app.periodic(cron=settings.SETTLEMENT.sweep_cron)
+@app.task(name=WATCH_TASK, queue=OPS_QUEUE)
+def watch_database(timestamp: int) -> None:
+    asking.keep_watch(get_venue=get_venue)
+
+
+@app.task(name=ADOPT_TASK, queue=OPS_QUEUE, retry=BackOff())
+def adopt_order(*, finding_id: int) -> None:
+    adopting.carry_out_decision(finding_id=finding_id, venue=get_venue())
 
 
 @app.periodic(cron=settings.JOBS.rescue_cron)

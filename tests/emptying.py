@@ -5,6 +5,7 @@ from django.test import TransactionTestCase
 from psycopg.sql import SQL, Identifier, Literal
 
 from exchange_site.database.owner import as_owner
+from settlement.models import begin_watch
 from wallets.money import USD
 from wallets.services.house import open_house_wallets
 
@@ -28,6 +29,7 @@ def empty_tables(case):
                 for table, _ in filled:
                     cursor.execute(SQL("DELETE FROM {}").format(Identifier(table)))
             open_house_wallets(asset=USD)
+            begin_watch()
             return
     _flush(case)
 

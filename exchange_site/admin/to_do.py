@@ -32,6 +32,11 @@ class _Words:
 
 
 _WORDS: Final = {
+    ConcernKind.DATABASE: _Words(
+        title="The database may have forgotten purchases",
+        urgency="urgent",
+        advice="After a restore or a failover that lost something, run `manage.py after_restore`. It says what it did.",
+    ),
     ConcernKind.PARKED: _Words(
         title="Parked batches",
         urgency="urgent",
@@ -45,7 +50,8 @@ _WORDS: Final = {
     ConcernKind.FINDING: _Words(
         title="Findings",
         urgency="urgent",
-        advice="Our books contradict the venue's, or themselves. Resolve this, then close the finding with a note.",
+        advice="Our books contradict the venue's, or themselves. Resolve this, then close the finding with a note."
+        " An order that we do not know is adopted, or not ours.",
     ),
     ConcernKind.SETTLING: _Words(
         title="Orders that take long to settle",

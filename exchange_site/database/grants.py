@@ -44,12 +44,17 @@ TABLES: Final[dict[str, str]] = {
         "SELECT, INSERT, DELETE, "
         "UPDATE (charged, closed_at, losses, needed, orders_count, reason, reserved, resume_at, state, turns_given)"
     ),
+    "settlement_databasewatch": (
+        "SELECT, INSERT, UPDATE (beat, doubt, doubted_at, doubted_place, found, known_at, place, stopped_at)"
+    ),
     "settlement_excess": "SELECT, INSERT",
     "settlement_failingitem": "SELECT, INSERT, UPDATE (error, last_at, retry_at, times), DELETE",
     # Django's update_or_create() writes every time, found_at too.
     "settlement_finding": (
-        "SELECT, INSERT, UPDATE (amount, closed_at, closed_by_id, found_at, note, ours, seen_at, theirs)"
+        "SELECT, INSERT, UPDATE (amount, attempt_id, closed_at, closed_by_id, decided_by_id, decision, found_at, note, "
+        "ours, seen_at, theirs)"
     ),
+    "settlement_installation": "SELECT, INSERT",
     "settlement_intervention": "SELECT, INSERT, UPDATE (decided_at, detail, outcome, venue_answer)",
     # Workers of the previous release change is_of_calls.
     "settlement_pause": "SELECT, INSERT, UPDATE (is_of_calls, reason, set_at, set_by_id, times, until), DELETE",

@@ -6,8 +6,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from settlement.models import Finding
-from settlement.services.findings import close_finding
+from settlement.models import Finding, FindingDecision
+from settlement.services.findings import close_finding, decide_about_order
 from wallets.admin.actions import acts_on_chosen, ask_for_reason, reported
 from wallets.admin.records import RecordAdmin
 from wallets.models import User
@@ -35,13 +35,25 @@ class _OpenFindingsFilter(admin.SimpleListFilter):
 
 @admin.register(Finding)
 class FindingAdmin(RecordAdmin):
-    list_display = ("id", "kind", "subject", "ours", "theirs", "amount", "found_at", "seen_at", "closed_at", "note")
+    list_display = (
+        "id",
+        "kind",
+        "subject",
+        "ours",
+        "theirs",
+        "amount",
+        "found_at",
+        "seen_at",
+        "closed_at",
+        "note",
+        "decision",
+    )
     list_filter = (_OpenFindingsFilter, "kind")
     list_select_related = ("coin", "attempt")
     search_help_text = "The id of a finding"
     search_fields = ("id",)
-    actions = ("close",)
-    object_actions = ("close",)
+    actions = ("close", "adopt", "not_ours")
+    object_actions = ("close", "adopt", "not_ours")
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("settlement.change_finding")
@@ -58,4 +70,31 @@ class FindingAdmin(RecordAdmin):
                     self.message_user(request, f"{finding} is closed.")
                 else:
                     self.message_user(request, f"{finding} is closed already.", messages.ERROR)
+        return None
+
+    @admin.action(description="Adopt: the order is ours", permissions=["operate"])
+    def adopt(self, request: HttpRequest, queryset: QuerySet[Finding]) -> HttpResponse | None:
+        return self._decide(request, queryset, FindingDecision.ADOPT)
+
+    @admin.action(description="Not ours", permissions=["operate"])
+    def not_ours(self, request: HttpRequest, queryset: QuerySet[Finding]) -> HttpResponse | None:
+        return self._decide(request, queryset, FindingDecision.NOT_OURS)
+
+    def _decide(
+        self, request: HttpRequest, queryset: QuerySet[Finding], decision: FindingDecision
+    ) -> HttpResponse | None:
+        action = "adopt" if decision == FindingDecision.ADOPT else "not_ours"
+        title = "Adopt these orders" if decision == FindingDecision.ADOPT else "These orders are not ours"
+        note = ask_for_reason(page=self, request=request, chosen=queryset, action=action, title=title)
+        if isinstance(note, HttpResponse):
+            return note
+        staff = cast("User", request.user)
+        for finding in queryset:
+            with reported(page=self, request=request, item=finding):
+                if decide_about_order(finding=finding, decision=decision, decided_by=staff, note=note, now=clock.now()):
+                    self.log_change(request, finding, f"{decision.label}: {note}")
+                    done = "a worker adopts it" if decision == FindingDecision.ADOPT else "it is closed"
+                    self.message_user(request, f"{finding}: {done}.")
+                else:
+                    self.message_user(request, f"{finding} is closed or decided already.", messages.ERROR)
         return None

@@ -1,11 +1,19 @@
 """Batches of orders, the attempts to buy their coins, and the pauses, findings and interventions around them."""
 
 from settlement.models.accounts import FORGOTTEN_AFTER, VenueAccount
-from settlement.models.attempts import IN_FLIGHT, Attempt, AttemptState, new_client_order_id
+from settlement.models.attempts import IN_FLIGHT, Attempt, AttemptState
 from settlement.models.batches import Batch, BatchState
 from settlement.models.excesses import Excess
 from settlement.models.failing import PRICE_READING, FailingItem
-from settlement.models.findings import Finding, FindingKind
+from settlement.models.findings import Finding, FindingDecision, FindingKind
+from settlement.models.installations import (
+    DatabaseWatch,
+    Installation,
+    begin_watch,
+    here,
+    load_installation_code,
+    new_client_order_id,
+)
 from settlement.models.interventions import Intervention, InterventionAction, InterventionOutcome
 from settlement.models.pauses import Pause, PauseKind
 
@@ -17,15 +25,21 @@ __all__ = [
     "AttemptState",
     "Batch",
     "BatchState",
+    "DatabaseWatch",
     "Excess",
     "FailingItem",
     "Finding",
+    "FindingDecision",
     "FindingKind",
+    "Installation",
     "Intervention",
     "InterventionAction",
     "InterventionOutcome",
     "Pause",
     "PauseKind",
     "VenueAccount",
+    "begin_watch",
+    "here",
+    "load_installation_code",
     "new_client_order_id",
 ]

@@ -1,13 +1,13 @@
 """Attempts: the requests to buy the coins of a batch."""
 
-import uuid
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import models
 from django.db.models import F, Q
 
 from settlement.models.batches import Batch
+from settlement.models.installations import new_client_order_id
 from trading.models import Coin
 from wallets.runtime.constraints import is_number
 
@@ -34,15 +34,15 @@ class AttemptState(models.TextChoices):
 IN_FLIGHT = (AttemptState.NEW, AttemptState.SENT)
 
 
-def new_client_order_id() -> str:
-    """Make a client order id. It has 34 characters; venues accept up to 36."""
-    return f"ce{uuid.uuid4().hex}"
+# An adopted attempt has no batch, and ends as it begins: filled. All code that settles works on attempts with a batch,
+# so their type is not optional.
+_NULL_IF_ADOPTED: Final[Any] = {"null": True, "blank": True}
 
 
 class Attempt(models.Model):
     """One request to buy, sent at most once. Quantities are in coins, prices and cost in the quote asset."""
 
-    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="attempts")
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="attempts", **_NULL_IF_ADOPTED)
     coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="+")
     number = models.PositiveSmallIntegerField()
     client_order_id = models.CharField(max_length=36, unique=True, default=new_client_order_id)
@@ -91,6 +91,9 @@ class Attempt(models.Model):
             ),
             models.UniqueConstraint(fields=["batch", "number"], name="attempts_of_a_batch_are_numbered"),
             models.CheckConstraint(condition=Q(state__in=AttemptState.values), name="attempt_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(batch__isnull=False) | Q(state=AttemptState.FILLED), name="adopted_attempts_are_filled"
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=IN_FLIGHT, ended_at=None) | (~Q(state__in=IN_FLIGHT) & Q(ended_at__isnull=False)),
                 name="attempts_end_once",

@@ -19,6 +19,13 @@ class FindingKind(models.TextChoices):
     LEDGER = "ledger", "the ledger does not balance"
 
 
+class FindingDecision(models.TextChoices):
+    """What staff decide about an order at the venue that we do not know."""
+
+    ADOPT = "adopt", "ours: book it"
+    NOT_OURS = "not_ours", "not ours"
+
+
 class Finding(models.Model):
     """A contradiction that reconciliation found. The row is open until the contradiction is gone or staff close it."""
 
@@ -38,6 +45,11 @@ class Finding(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     note = models.CharField(max_length=500, blank=True)
+    # For orders that we do not know. A worker carries out `adopt`, and then closes the finding.
+    decision = models.CharField(max_length=10, choices=FindingDecision.choices, blank=True, db_default="")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     class Meta:
         constraints = [
@@ -45,6 +57,12 @@ class Finding(models.Model):
                 fields=["kind", "subject"], condition=Q(closed_at=None), name="a_finding_is_open_once"
             ),
             models.CheckConstraint(condition=Q(kind__in=FindingKind.values), name="finding_kind_is_known"),
+            models.CheckConstraint(
+                condition=Q(decision="", decided_by=None)
+                | Q(kind=FindingKind.EXTRA, decision__in=FindingDecision.values, decided_by__isnull=False)
+                & ~Q(note=""),
+                name="only_unknown_orders_are_decided_about_and_with_a_note",
+            ),
             models.CheckConstraint(
                 condition=Q(closed_by=None) | Q(closed_at__isnull=False) & ~Q(note=""),
                 name="who_closes_a_finding_says_why",

@@ -77,7 +77,7 @@ def may_have_bought(*, batch_id: int) -> bool:
 
 def waiting_since(*, attempt: Attempt) -> datetime:
     """Return since when the attempt's batch has waited to send a purchase: since its oldest one after the last sent."""
-    sent = Attempt.objects.filter(batch_id=attempt.batch_id, signed_at__isnull=False).order_by("-number")
+    sent = Attempt.objects.filter(batch_id=attempt.batch.pk, signed_at__isnull=False).order_by("-number")
     last = sent.values_list("number", flat=True).first() or 0
-    unsent = Attempt.objects.filter(batch_id=attempt.batch_id, number__gt=last).order_by("number")
+    unsent = Attempt.objects.filter(batch_id=attempt.batch.pk, number__gt=last).order_by("number")
     return unsent.values_list("created_at", flat=True).first() or attempt.created_at

@@ -29,8 +29,9 @@ logger = logging.getLogger(__name__)
 _MOST_EMPTY_ATTEMPTS: Final = 3
 
 
-def lock_batch(*, batch_id: int) -> Batch:
+def lock_batch(*, batch_id: int | None) -> Batch:
     """Lock a batch and return it with its coin. The caller holds the lock on the coin's inventory."""
+    assert batch_id is not None, "nothing settles an adopted attempt"
     return Batch.objects.select_for_update(no_key=True, of=("self",)).select_related("coin").get(pk=batch_id)
 
 

@@ -39,7 +39,7 @@ def end_lost(*, attempt: Attempt) -> None:
     lock_inventory(asset=attempt.coin.name)
     if not Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).exists():
         return
-    Batch.objects.filter(pk=attempt.batch_id).update(losses=F("losses") + 1)
+    Batch.objects.filter(pk=attempt.batch.pk).update(losses=F("losses") + 1)
     batch = lock_batch(batch_id=attempt.batch_id)
     if batch.losses < _MOST_LOSSES:
         presume_not_placed(attempt=attempt, reason=_REASON)
@@ -56,7 +56,7 @@ def find_before_repeat(*, attempt: Attempt, venue: Venue) -> datetime | None:
     """
     if attempt.number == 1 or not venue.requests_expire:
         return None
-    earlier = Attempt.objects.select_related("batch", "coin").filter(batch_id=attempt.batch_id)
+    earlier = Attempt.objects.select_related("batch", "coin").filter(batch_id=attempt.batch.pk)
     denied = earlier.filter(signed_at__isnull=False).order_by("-number").first()  # others may have been withdrawn
     if denied is None or denied.state != AttemptState.NOT_PLACED:
         return None

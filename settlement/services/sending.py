@@ -13,6 +13,7 @@ from settlement.connections import release_database_connection
 from settlement.models import Attempt, AttemptState
 from settlement.selectors.batches import Bought, sum_purchases
 from settlement.services.funding import sum_affordable_orders
+from settlement.services.recognising import ensure_may_send, is_recognised
 from settlement.sizing import ensure_usable, highest_price, quantity_to_buy
 from settlement.venues.protocol import MarketRules, PurchaseRequest, Venue, VenueAnswer, VenueAway
 from trading.models import Coin
@@ -25,9 +26,10 @@ _MOST_OFFSET: Final = timedelta(hours=1)
 def send(*, attempt: Attempt, venue: Venue) -> VenueAnswer | None:
     """Send a new attempt, and return the venue's answer. Return None if another run was first or no orders remain.
 
-    Raises CoinNotListed, UnusableRules, VenueAway, NoAsk, TopUpTooDear and AskBeyondPriceBound. Each of them means
-    that nothing was sent.
+    Raises CoinNotListed, UnusableRules, VenueAway, NoAsk, TopUpTooDear, AskBeyondPriceBound and SendingStopped. Each of
+    them means that nothing was sent.
     """
+    ensure_may_send()
     release_database_connection()
     rules = venue.read_rules(coin=attempt.coin.name)
     ensure_usable(rules)
@@ -98,8 +100,8 @@ def _budget_of(attempt: Attempt, *, still_open: SettledOrders) -> Decimal:
     """Return what the purchase may cost at most. Asks the database only if the batch has had an attempt before."""
     completed, bought = SettledOrders.of_none(), Bought()
     if attempt.number > 1:
-        completed = sum_completed_orders(batch_id=attempt.batch_id)
-        bought = sum_purchases(batch_id=attempt.batch_id)
+        completed = sum_completed_orders(batch_id=attempt.batch.pk)
+        bought = sum_purchases(batch_id=attempt.batch.pk)
     spent = fence.cost_so_far(
         cost=bought.cost,
         reserved=attempt.batch.reserved,
@@ -119,7 +121,7 @@ def _commit_to_sending(attempt: Attempt, *, offset: timedelta) -> PurchaseReques
     """Move the attempt from `new` to `sent`. Of several runs, exactly one gets the purchase; the others get None."""
     window = settings.VENUE.recv_window
     signed_at = venue_now(offset=offset)
-    moved = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW).update(
+    moved = Attempt.objects.filter(is_recognised(), pk=attempt.pk, state=AttemptState.NEW).update(
         state=AttemptState.SENT,
         quantity=attempt.quantity,
         limit_price=attempt.limit_price,
@@ -130,6 +132,7 @@ def _commit_to_sending(attempt: Attempt, *, offset: timedelta) -> PurchaseReques
         next_step_at=signed_at - offset + window,
     )
     if not moved:
+        ensure_may_send()
         return None
     attempt.valid_until, attempt.clock_offset = signed_at + window, offset
     assert attempt.quantity is not None

@@ -5,14 +5,15 @@ before the next begins. No database connection and no lock is held during a call
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from settlement.clock import database_now
-from settlement.exceptions import AskBeyondPriceBound, TopUpTooDear
-from settlement.jobs import settle_batch_later
+from settlement.exceptions import AskBeyondPriceBound, SendingStopped, TopUpTooDear
+from settlement.jobs import settle_batch_later, watch_database_later
 from settlement.metrics import count_failed_item
 from settlement.models import IN_FLIGHT, Attempt, AttemptState
 from settlement.services.asking import (
@@ -53,6 +54,9 @@ from settlement.venues.protocol import (
 from trading.models import Coin
 
 logger = logging.getLogger(__name__)
+
+_WAIT_FOR_RECOGNITION: Final = timedelta(seconds=30)
+"""As soon as the database is trusted again, its attempts are sent at once."""
 
 
 def take_next_step(*, batch_id: int, venue: Venue, earlier_runs: int = 0) -> None:
@@ -102,14 +106,13 @@ def _send(attempt: Attempt, venue: Venue) -> None:
         return
     try:
         answer = send(attempt=attempt, venue=venue)
-    except (NoAsk, TopUpTooDear, AskBeyondPriceBound) as error:
+    except (NoAsk, TopUpTooDear, AskBeyondPriceBound, CoinNotListed) as error:
         _wait(attempt, error, permit)
     except (VenueAway, UnusableRules) as error:
         with transaction.atomic():
             _put_off(attempt, until=_pause_after(error, coin=attempt.coin))
-    except CoinNotListed:
-        permit.report_answer()
-        end_refused(attempt=attempt, from_state=AttemptState.NEW, reason="not_listed_at_the_exchange")
+    except SendingStopped as error:
+        _wait_for_recognition(attempt, error)
     except Exception as error:  # noqa: BLE001  any fault of ours: raised again, or logged and counted
         _end_after_crash(attempt, error)
     else:
@@ -125,6 +128,13 @@ def _wait(attempt: Attempt, error: Stop, permit: Permit) -> None:
     with transaction.atomic():
         if until := wait_or_give_up(attempt=attempt, error=error):
             _put_off(attempt, until=until)
+
+
+def _wait_for_recognition(attempt: Attempt, error: SendingStopped) -> None:
+    """Put the attempt off until the venue was asked what the database may have forgotten; have it asked now."""
+    if not error.is_stopped:
+        watch_database_later()
+    _put_off(attempt, until=database_now() + _WAIT_FOR_RECOGNITION)
 
 
 def _pause_after(error: VenueAway | UnusableRules, *, coin: Coin) -> datetime:

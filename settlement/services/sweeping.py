@@ -12,9 +12,9 @@ from functools import partial
 from django.conf import settings
 from django.db import transaction
 
-from settlement.jobs import intervene_later, recheck_attempt_later, settle_batch_later
+from settlement.jobs import adopt_order_later, intervene_later, recheck_attempt_later, settle_batch_later
 from settlement.metrics import count_mended
-from settlement.models import IN_FLIGHT, Attempt, Batch, Intervention
+from settlement.models import IN_FLIGHT, Attempt, Batch, Finding, FindingDecision, Intervention
 from settlement.queue import list_batches_in_step, list_enqueued_interventions
 from settlement.selectors.batches import idle_batches
 from settlement.selectors.pauses import find_pause
@@ -43,6 +43,7 @@ def sweep(*, now: datetime) -> None:
         "batches": lambda: resume_idle_batches(since=since, now=now),
         "rechecks": lambda: recheck_attempts(now=now),
         "interventions": lambda: enqueue_lost_interventions(since=since, now=now),
+        "adoptions": enqueue_lost_adoptions,
         "counters": rewrite_counters,
         "losses": lambda: stop_where_reached(day=day_of(now), now=now),
     }
@@ -123,6 +124,12 @@ def enqueue_lost_interventions(*, since: datetime, now: datetime) -> None:
 def _enqueue_intervention(intervention_id: int) -> None:
     intervene_later(intervention_id=intervention_id)
     _mend("interventions_without_a_job", f"intervention {intervention_id} had no job")
+
+
+def enqueue_lost_adoptions() -> None:
+    """Enqueue again what staff decided to adopt and no worker has adopted: the venue may have been away."""
+    for finding in Finding.objects.filter(decision=FindingDecision.ADOPT, closed_at=None).order_by("pk"):
+        adopt_order_later(finding_id=finding.pk)
 
 
 def rewrite_counters() -> None:

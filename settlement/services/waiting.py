@@ -17,7 +17,7 @@ from settlement.selectors.batches import may_have_bought, waiting_since
 from settlement.services.batches import lock_batch, refund_batch
 from settlement.services.outcomes import park
 from settlement.services.pausing import pause_for_trouble
-from settlement.venues.protocol import NoAsk
+from settlement.venues.protocol import CoinNotListed, NoAsk
 from trading.selectors.pools import is_pool
 from wallets.services.ledger.locking import lock_inventory
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 _SHORTEST: Final = timedelta(seconds=1)
 
-Stop = NoAsk | TopUpTooDear | AskBeyondPriceBound
+Stop = NoAsk | TopUpTooDear | AskBeyondPriceBound | CoinNotListed
 """Why a purchase was not sent, although the venue answers."""
 
 
@@ -34,22 +34,24 @@ def wait_or_give_up(*, attempt: Attempt, error: Stop) -> datetime | None:
 
     The waits grow. An attempt is given up after SETTLING_LIMIT_SECONDS; that of a pool at once, if the venue's filters
     make it too dear. Then the batch's orders are refunded, or parked if an earlier purchase may have been executed.
+    A list of markets without the coin refunds nobody: the venue may be wrong, so the batch waits for staff's word.
     """
     now = database_now()
     deadline = waiting_since(attempt=attempt) + settings.TO_DO.settling_limit
     if _is_pool_to_refund(attempt, error):
         _give_up(attempt, reason="pool_timed_out", note=str(error))
         return None
-    if now >= deadline:
+    if now >= deadline and not isinstance(error, CoinNotListed):
         _give_up(attempt, reason=_customers_reason(error), note=str(error))
         return None
-    return min(_next_try(attempt, error, now=now), deadline)
+    until = _next_try(attempt, error, now=now)
+    return min(until, deadline) if now < deadline else until
 
 
 def _is_pool_to_refund(attempt: Attempt, error: Stop) -> bool:
-    if not isinstance(error, TopUpTooDear) or may_have_bought(batch_id=attempt.batch_id):
+    if not isinstance(error, TopUpTooDear) or may_have_bought(batch_id=attempt.batch.pk):
         return False
-    return is_pool(batch_id=attempt.batch_id)
+    return is_pool(batch_id=attempt.batch.pk)
 
 
 def _next_try(attempt: Attempt, error: Stop, *, now: datetime) -> datetime:
@@ -58,8 +60,17 @@ def _next_try(attempt: Attempt, error: Stop, *, now: datetime) -> datetime:
         longest = timedelta(seconds=settings.SETTLEMENT.pause_max_seconds)
         Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW).update(reason=str(error)[:200])
         return now + min(max(now - waiting_since(attempt=attempt), _SHORTEST), longest)
-    what = "rules that cannot be used" if isinstance(error, TopUpTooDear) else "no ask"
-    return pause_for_trouble(coin=attempt.coin, reason=f"{what}: {error}", at_least_seconds=0, now=now)
+    return pause_for_trouble(coin=attempt.coin, reason=_in_words(error), at_least_seconds=0, now=now)
+
+
+def _in_words(error: NoAsk | TopUpTooDear | CoinNotListed) -> str:
+    match error:
+        case CoinNotListed():
+            return "the venue's list of markets lacks the coin"
+        case TopUpTooDear():
+            return f"rules that cannot be used: {error}"
+        case _:
+            return f"no ask: {error}"
 
 
 def _customers_reason(error: Stop) -> str:

@@ -20,6 +20,7 @@ from settlement.models import (
     AttemptState,
     Batch,
     BatchState,
+    DatabaseWatch,
     FailingItem,
     Finding,
     FindingKind,
@@ -65,6 +66,20 @@ def _read(kind: ConcernKind, now: datetime) -> list[Concern]:
         logger.exception("to do: rows of the kind %s cannot be read", kind.value)
         reason = f"these rows cannot be read: {type(error).__name__}"
         return [Concern(kind=kind, subject="unreadable rows", since=now, reason=reason, target=None)]
+
+
+def _read_database(now: datetime) -> Iterator[Concern]:
+    """Read whether nothing is sent: until staff act, or because the venue does not answer what may be forgotten."""
+    late = Q(stopped_at__isnull=False) | Q(doubted_at__lte=now - settings.TO_DO.pending_limit)
+    for watch in DatabaseWatch.objects.filter(late):
+        evidence = "; ".join(watch.found) or "the venue does not say whether we forgot an order"
+        yield Concern(
+            kind=ConcernKind.DATABASE,
+            subject="nothing is bought: the database may have forgotten purchases",
+            since=watch.stopped_at or watch.doubted_at or now,
+            reason=f"{watch.doubt}: {evidence}",
+            target=None,
+        )
 
 
 def _read_parked(now: datetime) -> Iterator[Concern]:
@@ -318,6 +333,7 @@ def _read_names(_now: datetime) -> Iterator[Concern]:
 
 
 _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] = {
+    ConcernKind.DATABASE: _read_database,
     ConcernKind.PARKED: _read_parked,
     ConcernKind.UNKNOWN: _read_unknown,
     ConcernKind.FINDING: _read_findings,

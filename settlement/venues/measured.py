@@ -81,6 +81,15 @@ class MeasuredVenue:
             lambda: self._venue.find_in_lists(coin=coin, client_order_id=client_order_id, since=since),
         )
 
+    def look_up_listed(self, *, coin: str, client_order_id: str, venue_order_id: str) -> VenueAnswer:
+        return _measured(
+            "look_up",
+            Kind.ORDER,
+            lambda: self._venue.look_up_listed(
+                coin=coin, client_order_id=client_order_id, venue_order_id=venue_order_id
+            ),
+        )
+
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
         return _measured("list", Kind.HISTORY, lambda: self._venue.list_purchases(coin=coin, since=since))
 

@@ -23,7 +23,7 @@ from settlement.figures import subtract
 from settlement.gate import Figures
 
 CLIENT_ORDER_ID_PREFIX: Final = "ce"
-"""All our client order ids begin with this prefix (`settlement.models.new_client_order_id`); other ids do not."""
+"""All our client order ids begin with this prefix; `settlement.order_ids` tells whose installation an id is of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,13 +222,17 @@ class Venue(Protocol):
         """
         ...
 
+    def look_up_listed(self, *, coin: str, client_order_id: str, venue_order_id: str) -> VenueAnswer:
+        """Look up an order of the venue's list by its venue order id: client order ids may repeat."""
+        ...
+
+    def read_balances(self) -> dict[str, Decimal]:
+        """Return what the account holds of each asset, free or locked, if it holds anything. Raises VenueAway."""
+        ...
+
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
         """List all our orders that the venue has accepted since `since` (by the venue's clock), the oldest first.
 
         An incomplete list is never returned. Raises CoinNotListed, UnusableRules, VenueAway.
         """
-        ...
-
-    def read_balances(self) -> dict[str, Decimal]:
-        """Return what the account holds of each asset, free and locked together. Raises VenueAway."""
         ...

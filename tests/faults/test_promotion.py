@@ -1,15 +1,15 @@
 """Failover drills: a streaming standby is promoted under load, and the old primary never acknowledges anything again."""
 
 import socket
-import subprocess
 import time
 from contextlib import ExitStack, contextmanager
 
 import pytest
 from django.db import connection
 
-from exchange_site.stack.processes import PROJECT, answers, manage
-from settlement.models import Attempt, AttemptState, Finding, FindingKind
+from exchange_site.stack.processes import answers
+from settlement.models import Attempt, AttemptState
+from tests.faults.drill import Drill, assert_put_right, assert_tokens_are_refused, is_stopped, wait_for_purchases
 from tests.faults.replicas import ReplicatedWorld
 from tests.faults.truths import assert_all_truths, read_book
 from tests.faults.watch import Watch
@@ -130,23 +130,28 @@ def test_nothing_acknowledged_is_lost_with_two_synchronous_standbys(world, clust
 
 
 @pytest.mark.matrix
-def test_reconcile_names_each_purchase_that_an_asynchronous_standby_has_lost(world, cluster, make_trade):
-    """The standby lags: it knows one order without its purchase, and nothing of two orders."""
+def test_purchases_that_an_asynchronous_standby_has_lost_are_adopted_and_none_is_made_twice(world, cluster, make_trade):
+    """The standby is 3 seconds behind, and workers run all the time."""
     cluster.arrange(standbys=1)
-    trade = make_trade("large")
+    (standby,) = cluster.standbys
+    trade, drill = make_trade("large"), Drill(world)
     world.unchecked.remove(trade)
-    with purchases_forgotten(world, cluster, trade) as known:
-        assert list(Order.objects.filter(coin=trade.coin).values_list("pk", "state")) == [(known["id"], "pending")]
-        assert not Attempt.objects.filter(coin=trade.coin).exists()
-        verified = manage_in(world, "verify_ledger")
-        assert verified.returncode == 0, verified.stdout
-        reconciled = manage_in(world, "reconcile", "--days", "1")
-        assert reconciled.returncode == 1, reconciled.stdout + reconciled.stderr
-        bought = {row["client_id"] for row in read_book(world) if row["coin"] == trade.coin.name}
-        assert len(bought) == 3
-        found = Finding.objects.filter(kind=FindingKind.EXTRA).values_list("subject", flat=True)
-        assert sorted(subject.split()[1] for subject in found) == sorted(bought)
-        assert all(client_id in reconciled.stdout for client_id in bought)
+    watch = Watch(trade)
+    with watch.going_on(threads=2):
+        time.sleep(1)
+        with standby.line.held(then_cut=True):
+            time.sleep(3)
+            lost = trade.new_shopper()
+            trade.order("12.00", by=lost)
+            wait_for_purchases(world, trade)
+            cluster.primary.kill()
+        with drill.step("the promotion"):
+            cluster.promote(standby)
+        with drill.step("until workers had asked the venue and stopped"):
+            world.wait_for(is_stopped, seconds=90)
+        time.sleep(1)
+    assert_put_right(world, trade, watch, drill, bought=len(read_book(world)))
+    assert_tokens_are_refused(world, lost)
 
 
 def make_watch(world, make_trade):
@@ -176,43 +181,3 @@ def assert_workers_buy_and_look_up(world, trade):
 def wait_for_completed(world, trade, *, count):
     completed = Order.objects.filter(coin=trade.coin, state=OrderState.COMPLETED)
     world.wait_for(lambda: completed.count() == count, seconds=60)
-
-
-@contextmanager
-def purchases_forgotten(world, cluster, trade):
-    """Fail over to a standby that has an order without its purchase, and nothing of two more. Keep the workers stopped.
-
-    Yield the order that is known.
-    """
-    (standby,) = cluster.standbys
-    ((shopper, total),) = trade.begun
-    lag, workers = ExitStack(), ExitStack()
-    with workers_stopped(world):
-        known = trade.order(total, by=shopper)
-        cluster.primary.wait_for_standby(standby)
-        lag.enter_context(standby.line.held(then_cut=True))
-    with workers, lag:
-        wait_for_completed(world, trade, count=1)
-        for count in (2, 3):
-            trade.order(total, by=shopper)
-            wait_for_completed(world, trade, count=count)  # else one purchase is for both
-        workers.enter_context(workers_stopped(world))
-        cluster.primary.kill()
-        lag.close()
-        cluster.promote(standby)
-        connection.close()
-        yield known
-
-
-@contextmanager
-def workers_stopped(world):
-    with world.supervisor.without("worker 1"), world.supervisor.without("worker 2"):
-        yield
-
-
-def manage_in(world, *arguments):
-    environment = world.supervisor.children["api 1"].environment
-    command = manage(*arguments)
-    return subprocess.run(
-        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=60
-    )

@@ -79,7 +79,7 @@ class World:
     def _start_servers(self):
         postgres = prepare_postgres(self.folder)
         # Without fsync: a killed process loses nothing that it has handed to the kernel.
-        self.postgres = replace(postgres, command=[*postgres.command, "-c", "fsync=off", "-c", "log_min_messages=log"])
+        self.postgres = replace(postgres, command=[*postgres.command, *self._postgres_options()])
         self.redis = prepare_redis(self.folder, durable=False)
         self._postgres, self._redis = self.postgres.start(), self.redis.start()
         self._database = {
@@ -94,6 +94,9 @@ class World:
         book = Book(self.book_file)
         book.set_prices({f"F{number:03}USDT": Decimal("4.00") for number in range(COINS)})
         book.close()
+
+    def _postgres_options(self):
+        return ("-c", "fsync=off", "-c", "log_min_messages=log")
 
     def _start_processes(self):
         port = free_port()

@@ -572,7 +572,7 @@ def test_an_upgrade_values_inventory_at_the_average_of_its_purchases(booker, sim
         simulator.set_prices(ABAN=price)
         booker("60.00")
     run_as_owner("UPDATE wallets_wallet SET cost = NULL")
-    run_as_owner(import_module("wallets.migrations.0011_cost_of_inventory")._FILL)
+    run_as_owner(import_module("wallets.migrations.0013_cost_of_inventory")._FILL)
     inventory = Wallet.objects.get(role=WalletRole.INVENTORY, asset="ABAN")
     cost, received = (sum(getattr(each, name) for each in attempts()) for name in ("cost", "executed"))
     received -= sum(each.commission for each in attempts())

@@ -117,10 +117,14 @@ class TestSettlement:
 
     def test_names_findings_until_they_are_closed(self, coin, now, admin_user):
         finding = raise_finding(
-            contradiction=Contradiction(kind=FindingKind.EXTRA, subject="order 7", theirs="1 for 4", coin=coin), now=now
+            contradiction=Contradiction(kind=FindingKind.MISSING, subject="attempt 7", ours="1 for 4", coin=coin),
+            now=now,
         )
         [concern] = list_to_do(now=now)
-        assert (concern.kind, concern.reason) == (ConcernKind.FINDING, "we do not know it: ours -, theirs 1 for 4")
+        assert (concern.kind, concern.reason) == (
+            ConcernKind.FINDING,
+            "the venue does not know it: ours 1 for 4, theirs -",
+        )
         assert close_finding(finding=finding, closed_by=admin_user, note="a test of ours", now=now)
         assert not close_finding(finding=finding, closed_by=admin_user, note="again", now=now)
         assert list_to_do(now=now) == []

@@ -463,13 +463,29 @@ class TestSwitches:
         assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 201
 
     def test_close_findings_with_a_note(self, admin_client, admin_user, now):
-        finding = raise_finding(contradiction=Contradiction(kind=FindingKind.EXTRA, subject="order 7"), now=now)
-        assert "order 7" in page(admin_client, "settlement/finding/")
+        finding = raise_finding(contradiction=Contradiction(kind=FindingKind.LEDGER, subject="rule 7"), now=now)
+        assert "rule 7" in page(admin_client, "settlement/finding/")
         act(admin_client, "settlement/finding", "close", finding, reason="ordered by hand")
         finding.refresh_from_db()
         assert (finding.closed_by, finding.note) == (admin_user, "ordered by hand")
-        assert "order 7" not in page(admin_client, "settlement/finding/")
+        assert "rule 7" not in page(admin_client, "settlement/finding/")
         assert "closed already" in act(admin_client, "settlement/finding", "close", finding, reason="again")
+
+    def test_adopt_an_order_that_we_do_not_know_or_say_that_it_is_not_ours(self, admin_client, admin_user, now):
+        ours, theirs = (
+            raise_finding(contradiction=Contradiction(kind=FindingKind.EXTRA, subject=f"order x {n}"), now=now)
+            for n in (1, 2)
+        )
+        assert "cannot only be closed" in act(admin_client, "settlement/finding", "close", ours, reason="enough")
+        act(admin_client, "settlement/finding", "adopt", ours, reason="from before the restore")
+        act(admin_client, "settlement/finding", "not_ours", theirs, reason="bought by hand")
+        ours.refresh_from_db()
+        theirs.refresh_from_db()
+        assert (ours.decision, ours.closed_at, ours.note) == ("adopt", None, "from before the restore")
+        assert (theirs.decision, theirs.closed_by, theirs.note) == ("not_ours", admin_user, "bought by hand")
+        jobs = ProcrastinateJob.objects.filter(task_name="settlement.adopt_order")
+        assert [job.args for job in jobs] == [{"finding_id": ours.pk}]
+        assert "decided" in act(admin_client, "settlement/finding", "not_ours", ours, reason="again")
 
 
 class TestJobs:

@@ -387,7 +387,7 @@ def signed(claims, *, key, algorithm="HS256"):
 def wrong_claims(claims):
     return [
         claims,
-        *({**claims, name: value} for name in ("user_id", "version", "family", "exp") for value in ([], "x")),
+        *({**claims, name: value} for name in ("sub", "version", "family", "exp") for value in ([], "x")),
     ]
 
 

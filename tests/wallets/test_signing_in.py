@@ -174,7 +174,7 @@ class TestNeighboursBehindOneAddress:
         assert [refresh(genuine).status_code for _ in range(3)] == [200] * 3
         assert refresh("x").status_code == 429
 
-    @pytest.mark.parametrize(("claim", "value"), [("user_id", "1"), ("user_id", None), ("family", 7), ("family", None)])
+    @pytest.mark.parametrize(("claim", "value"), [("sub", "1"), ("sub", None), ("family", 7), ("family", None)])
     def test_a_refresh_token_with_claims_of_a_wrong_type_counts_for_the_address(self, shopper, api, claim, value):
         token = RefreshToken(shopper.tokens.refresh)
         token[claim] = value

@@ -165,8 +165,9 @@ def refund_orders(*, batch_id: int, reason: str, now: datetime) -> SettledOrders
     return _sum_up(rows)
 
 
-def sum_open_orders(*, batch_id: int) -> SettledOrders:
+def sum_open_orders(*, batch_id: int | None) -> SettledOrders:
     """Sum up the open orders of a batch."""
+    assert batch_id is not None, "orders without a batch are not settled"
     return _sum_orders(batch_id=batch_id, state=OrderState.SETTLING)
 
 

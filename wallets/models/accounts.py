@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
@@ -70,6 +71,8 @@ class User(AbstractUser):
     token_version = models.PositiveIntegerField(default=0)
     # Counts how often the same password was hashed anew; such a change of `password` revokes nothing.
     password_renewals = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    # The name of the user in tokens (RFC 7519, section 4.1.2). After a restore, row numbers are given again.
+    subject = models.UUIDField(unique=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     username_key = UsernameKeyField(max_length=LONGEST_KEY, null=True, editable=False)
     username_skeleton = UsernameSkeletonField(max_length=LONGEST_KEY, null=True, editable=False)
 

@@ -1,7 +1,7 @@
 """The caller, whether their account is active, and users whose names are not clear."""
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db.models import Q
@@ -15,22 +15,34 @@ from wallets.usernames import key_of, skeleton_of
 class Principal:
     """The customer named in a valid access token. The account may be disabled or frozen by now.
 
-    `family_id` is the sign-in that the token comes from; None for the house, which acts without a token. Principals of
-    one customer are equal, whatever their sign-in.
+    A token names the customer by `subject`, and `user_id` is None until the account was read. The house acts without a
+    token, for the customer `user_id`. `family_id` is the sign-in that the token comes from; None for the house.
+    Principals of one customer that come from tokens are equal, whatever their sign-in.
     """
 
-    user_id: int
+    user_id: int | None = None
+    subject: uuid.UUID | None = None
     token_version: int
     family_id: uuid.UUID | None = field(default=None, compare=False)
 
 
-def ensure_active(*, principal: Principal) -> None:
-    """Raise TokenInvalid for a disabled account, a revoked token or an ended sign-in. One query."""
-    users = User.objects.filter(pk=principal.user_id, token_version=principal.token_version, is_active=True)
+def ensure_active(*, principal: Principal) -> Principal:
+    """Return the principal with the account's `user_id`. One query.
+
+    Raises TokenInvalid for an unknown or disabled account, a revoked token or an ended sign-in.
+    """
+    users = User.objects.filter(token_version=principal.token_version, is_active=True)
+    if principal.subject is not None:
+        users = users.filter(subject=principal.subject)
+    else:
+        assert principal.user_id is not None, "a principal without a subject is the house's, for a customer"
+        users = users.filter(pk=principal.user_id)
     if principal.family_id is not None:
         users = users.filter(token_families__id=principal.family_id, token_families__ended_at=None)
-    if not users.exists():
+    user_id = users.values_list("pk", flat=True).first()
+    if user_id is None:
         raise TokenInvalid
+    return replace(principal, user_id=user_id)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ def get_dollar_balance(*, principal: Principal) -> Decimal:
         "wallets.dollar_balance",
         asset=USD,
         customer=principal.user_id,
+        subject=principal.subject,
         token_version=principal.token_version,
         family=principal.family_id,
     )

@@ -25,7 +25,7 @@ from wallets.services.security_log import record_event
 
 _VERSION_CLAIM = "version"
 _FAMILY_CLAIM = "family"
-_LARGEST_ID: Final = 2**63 - 1
+_SUBJECT_CLAIM = "sub"
 _LARGEST_VERSION: Final = 2**31 - 1
 _LAST_SECOND: Final = 253_402_300_799  # of the year 9999, the last that datetime knows
 
@@ -42,7 +42,7 @@ class TokenPair:
 class _Claims:
     """The claims that this project reads, of the right types. `expires_at` is in Unix time."""
 
-    user_id: int
+    subject: uuid.UUID
     version: int
     family_id: uuid.UUID
     jti: str
@@ -85,22 +85,21 @@ def read_access_token(token: str) -> Principal:
 def _verify_access_token(token: str) -> tuple[Principal, int]:
     """Return the token's customer and expiry (Unix time). Cached, because a valid signature stays valid."""
     claims = _decode(AccessToken, token)
-    principal = Principal(user_id=claims.user_id, token_version=claims.version, family_id=claims.family_id)
+    principal = Principal(subject=claims.subject, token_version=claims.version, family_id=claims.family_id)
     return principal, claims.expires_at
 
 
 @dataclass(frozen=True, kw_only=True)
 class SignedIn:
-    """The customer and the sign-in named in a signed refresh token. Both may have ended by now."""
+    """The sign-in named in a signed refresh token. It may have ended by now."""
 
-    user_id: int
     family: str
 
 
 def read_refresh_token(token: str) -> SignedIn:
     """Return the sign-in named in the token's signed claims, without a query. Raises TokenInvalid."""
     claims = _decode(RefreshToken, token)
-    return SignedIn(user_id=claims.user_id, family=str(claims.family_id))
+    return SignedIn(family=str(claims.family_id))
 
 
 def rotate_refresh_token(*, refresh: str, now: datetime, address: str | None = None) -> TokenPair:
@@ -167,14 +166,19 @@ def sign_out(*, refresh: str, user_id: int, now: datetime) -> None:
     record_event(SecurityEventKind.SIGNED_OUT, user=family.user)
 
 
+def end_all_token_families(*, now: datetime) -> int:
+    """End every sign-in, with its access tokens, and return their number. Everybody signs in again."""
+    return TokenFamily.objects.filter(ended_at=None, expires_at__gt=now).update(ended_at=now)
+
+
 def prune_token_families(*, before: datetime) -> int:
     """Delete the token families that expired before `before`, and return their number."""
     return TokenFamily.objects.filter(expires_at__lt=before).delete()[0]
 
 
 def _lock_family(claims: _Claims) -> TokenFamily | None:
-    families = TokenFamily.objects.select_for_update(no_key=True)
-    return families.filter(id=claims.family_id, user_id=claims.user_id).first()
+    families = TokenFamily.objects.select_for_update(no_key=True, of=("self",))
+    return families.filter(id=claims.family_id, user__subject=claims.subject).first()
 
 
 def _end(family: TokenFamily, now: datetime) -> None:
@@ -205,18 +209,16 @@ def _decode(kind: Any, token: str) -> _Claims:
     """
     try:
         claims = kind(token)
-        family_id = uuid.UUID(claims.get(_FAMILY_CLAIM))
+        family_id, subject = uuid.UUID(claims.get(_FAMILY_CLAIM)), uuid.UUID(claims.get(_SUBJECT_CLAIM))
     except (TokenError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, RecursionError) as error:
         raise TokenInvalid from error
-    user_id, version = claims.get("user_id"), claims.get(_VERSION_CLAIM)
-    jti, expires_at = claims.get("jti"), claims.get("exp")
-    are_numbers = all(type(number) is int for number in (user_id, version, expires_at))
-    if not are_numbers or not isinstance(jti, str) or not isinstance(claims.get("sub", ""), str):
+    version, jti, expires_at = claims.get(_VERSION_CLAIM), claims.get("jti"), claims.get("exp")
+    if type(version) is not int or type(expires_at) is not int or not isinstance(jti, str):
         raise TokenInvalid
-    if not 0 < user_id <= _LARGEST_ID or not 0 <= version <= _LARGEST_VERSION or expires_at > _LAST_SECOND:
+    if not 0 <= version <= _LARGEST_VERSION or expires_at > _LAST_SECOND:
         raise TokenInvalid
     _ensure_begun(claims)
-    return _Claims(user_id=user_id, version=version, family_id=family_id, jti=jti, expires_at=expires_at)
+    return _Claims(subject=subject, version=version, family_id=family_id, jti=jti, expires_at=expires_at)
 
 
 def _ensure_begun(claims: Any) -> None:

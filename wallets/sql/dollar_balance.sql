@@ -2,7 +2,8 @@
 -- Customers read their balance more often than anything else, and the ORM would take three quarters of the time.
 SELECT wallet.balance
   FROM wallets_user customer LEFT JOIN wallets_wallet wallet ON wallet.owner_id = customer.id AND wallet.asset = %(asset)s
- WHERE customer.id = %(customer)s AND customer.token_version = %(token_version)s AND customer.is_active
+ WHERE customer.id = coalesce(%(customer)s::bigint, (SELECT id FROM wallets_user WHERE subject = %(subject)s::uuid))
+   AND customer.token_version = %(token_version)s AND customer.is_active
    AND (%(family)s::uuid IS NULL
         OR EXISTS (SELECT FROM wallets_tokenfamily
-                    WHERE id = %(family)s AND user_id = %(customer)s AND ended_at IS NULL))
+                    WHERE id = %(family)s AND user_id = customer.id AND ended_at IS NULL))

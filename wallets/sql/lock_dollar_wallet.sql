@@ -8,13 +8,13 @@
 --
 -- The time is read outside the subqueries, and last, so after all locks were waited for.
 WITH locked AS MATERIALIZED (
-    SELECT wallet.id, wallet.balance, wallet.frozen, customer.is_active, customer.token_version
+    SELECT wallet.id, wallet.owner_id, wallet.balance, wallet.frozen, customer.is_active, customer.token_version
       FROM wallets_wallet wallet JOIN wallets_user customer ON customer.id = wallet.owner_id
-     WHERE wallet.asset = %(asset)s AND wallet.owner_id = %(owner)s
+     WHERE wallet.asset = %(asset)s AND wallet.owner_id = coalesce(%(owner)s::bigint, (SELECT id FROM wallets_user WHERE subject = %(subject)s::uuid))
        FOR NO KEY UPDATE OF wallet FOR SHARE OF customer
 ), family AS MATERIALIZED (
     SELECT ended_at IS NULL AS is_open FROM wallets_tokenfamily
-     WHERE id = %(family)s AND user_id = %(owner)s
+     WHERE id = %(family)s AND user_id = (SELECT owner_id FROM locked)
        FOR SHARE
 )
 SELECT locked.*, (SELECT is_open FROM family), clock_timestamp() FROM locked

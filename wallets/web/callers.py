@@ -78,7 +78,7 @@ class AccessToken(HttpBearer):
         if principal in _refused_here:
             limit_address(request, ANONYMOUS)
         else:
-            call.usages = limit_caller(request, *self._limits, caller=str(principal.user_id))
+            call.usages = limit_caller(request, *self._limits, caller=str(principal.subject))
         return principal
 
 
@@ -86,8 +86,7 @@ class FreshAccessToken(AccessToken):
     """Like AccessToken, and checks with one query that the account is active."""
 
     def authenticate(self, request: HttpRequest, token: str) -> Principal:
-        principal = super().authenticate(request, token)
-        ensure_active(principal=principal)
+        principal = ensure_active(principal=super().authenticate(request, token))
         request.token_call.proven = True  # type: ignore[attr-defined]  # set above
         return principal
 

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from settlement.models import Finding, FindingKind
 from settlement.services.asking import look_up
-from settlement.services.findings import Contradiction, raise_finding
+from settlement.services.findings import Contradiction, raise_finding, read_stranger
 from settlement.services.isolating import run_each
-from settlement.services.reconciling.judging import Comparison, name_stranger, open_findings, read_stranger
+from settlement.services.reconciling.judging import Comparison, open_findings, subject_of
 from settlement.venues.protocol import Executed, ListedPurchase, OrderNotFound
 from settlement.verification import verify_everything
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 def close_gone(*, run: Comparison, listed: list[ListedPurchase]) -> None:
     """Close the coin's findings that this run did not raise again, if there is evidence that they are gone."""
-    names = {name_stranger(purchase) for purchase in listed}
+    names = {subject_of(purchase) for purchase in listed}
     failed = run_each(
         what=f"findings:{run.coin}",
         items=open_findings(run=run).exclude(pk__in=run.raised),
@@ -54,7 +54,7 @@ def reconcile_ledger(*, now: datetime) -> int:
 
 def _has_vanished(finding: Finding, run: Comparison) -> bool:
     """Say whether a lookup no longer finds a stranger: the venue may know an order that its list leaves out."""
-    answer = look_up(coin=run.coin.name, client_order_id=read_stranger(finding.subject), venue=run.venue)
+    answer = look_up(coin=run.coin.name, client_order_id=read_stranger(finding.subject)[0], venue=run.venue)
     run.is_unsure |= not isinstance(answer, Executed | OrderNotFound)
     return isinstance(answer, OrderNotFound)
 

@@ -19,7 +19,8 @@ from django.db.models import Q
 
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
-from settlement.models import Attempt, Finding
+from settlement.models import Attempt, Finding, load_installation_code
+from settlement.order_ids import is_ours
 from settlement.services.isolating import run_each
 from settlement.services.pausing import ask_to_call, pause_after_no_answer
 from settlement.services.reconciling.closing import close_gone, reconcile_ledger
@@ -28,8 +29,8 @@ from settlement.services.reconciling.judging import (
     Pair,
     judge_pair,
     judge_stranger,
-    name_stranger,
     open_findings,
+    subject_of,
 )
 from settlement.venues.protocol import CoinNotListed, ListedPurchase, UnusableRules, Venue, VenueAway
 from trading.models import Coin
@@ -106,7 +107,7 @@ def _reconcile_coin(coin: Coin, venue: Venue, *, since: datetime, now: datetime)
         items=strangers,
         run=lambda stranger: judge_stranger(run=run, stranger=stranger),
         now=now,
-        name=name_stranger,
+        name=subject_of,
     ) | run_each(
         what=f"reconciled attempts:{coin}",
         items=pairs,
@@ -145,14 +146,17 @@ def _list_purchases(run: Comparison) -> list[ListedPurchase] | None:
         run.is_unsure = Attempt.objects.filter(coin=run.coin, signed_at__gte=run.since).exists()
     else:
         permit.report_answer()
-        return listed
+        code = load_installation_code()
+        return [order for order in listed if is_ours(order.client_order_id, installation=code)]
     return None
 
 
 def _read_attempts(run: Comparison, listed: list[ListedPurchase]) -> list[Attempt]:
     """Read the attempts that were sent since `run.since` by the venue's clock, and those of all listed orders."""
     names = {purchase.client_order_id for purchase in listed}
-    wanted = Attempt.objects.filter(Q(signed_at__gte=run.since) | Q(client_order_id__in=names), coin=run.coin)
+    ids = {purchase.venue_order_id for purchase in listed}
+    of_listed = Q(client_order_id__in=names) | Q(venue_order_id__in=ids)
+    wanted = Attempt.objects.filter(Q(signed_at__gte=run.since) | of_listed, coin=run.coin)
     return list(wanted.select_related("batch", "coin", "excess").defer("answer").order_by("id"))
 
 
@@ -160,15 +164,16 @@ def _pair(attempts: list[Attempt], listed: list[ListedPurchase]) -> tuple[list[P
     """Pair each attempt with its order. Return the pairs, and the strangers: orders that have no attempt.
 
     A venue may accept a client order id twice. Then the attempt's order is the order that was booked, else the newest,
-    which is also the venue's answer to a lookup.
+    which is also the venue's answer to a lookup. The others may have been adopted, under other names.
     """
     by_name: dict[str, list[ListedPurchase]] = defaultdict(list)
+    by_id = {purchase.venue_order_id: purchase for purchase in listed}
     for purchase in listed:
         by_name[purchase.client_order_id].append(purchase)
     pairs = []
     for attempt in attempts:
         own = by_name[attempt.client_order_id]
-        booked = [purchase for purchase in own if purchase.venue_order_id == attempt.venue_order_id]
+        booked = [by_id[attempt.venue_order_id]] if attempt.venue_order_id in by_id else []
         pairs.append(Pair(attempt=attempt, listed=next(iter(booked or own[-1:]), None)))
     known = {pair.listed.venue_order_id for pair in pairs if pair.listed}
     return pairs, [purchase for purchase in listed if purchase.venue_order_id not in known]

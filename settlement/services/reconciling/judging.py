@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from settlement.models import Attempt, AttemptState, Finding, FindingKind
 from settlement.services.asking import look_up, look_up_in_lists
-from settlement.services.findings import Contradiction, raise_finding
+from settlement.services.findings import Contradiction, name_stranger, raise_finding
 from settlement.services.outcomes import book_late_fill
 from settlement.venues.protocol import Executed, ListedPurchase, OrderNotFound, Untrue, Venue
 from trading.models import Coin
@@ -51,7 +51,7 @@ def judge_stranger(*, run: Comparison, stranger: ListedPurchase) -> None:
     if stranger.quantity:
         contradiction = Contradiction(
             kind=FindingKind.EXTRA,
-            subject=name_stranger(stranger),
+            subject=subject_of(stranger),
             theirs=_figures(stranger),
             amount=stranger.quantity,
             coin=run.coin,
@@ -91,14 +91,9 @@ def open_findings(*, run: Comparison) -> QuerySet[Finding]:
     return Finding.objects.filter(kind__in=kinds, coin=run.coin, closed_at=None, seen_at__lte=run.now)
 
 
-def name_stranger(stranger: ListedPurchase) -> str:
-    """Return the subject of an EXTRA finding. `read_stranger` reads the client order id from the subject."""
-    return f"order {stranger.client_order_id} {stranger.venue_order_id}"
-
-
-def read_stranger(subject: str) -> str:
-    """Return the client order id in the subject of an EXTRA finding."""
-    return subject.split()[1]
+def subject_of(stranger: ListedPurchase) -> str:
+    """Return the subject of an EXTRA finding."""
+    return name_stranger(client_order_id=stranger.client_order_id, venue_order_id=stranger.venue_order_id)
 
 
 def _is_being_settled(run: Comparison, pair: Pair) -> bool:

@@ -8,6 +8,7 @@ from django.conf import settings
 from settlement.venues.ccxt.answers import read_decimal
 from settlement.venues.ccxt.client import ensure_clock
 from settlement.venues.ccxt.errors import questions
+from settlement.venues.ccxt.markets import use_markets
 from settlement.venues.protocol import VenueAway
 
 _LARGEST: Final = Decimal(10) ** 20
@@ -18,6 +19,7 @@ def read_funds(client: Any) -> Decimal:
 
     An answer without the asset is no balance of zero: it may be an answer of somebody else.
     """
+    use_markets(client)
     ensure_clock(client)
     with questions():
         free = read_decimal(client.fetch_balance()[settings.VENUE.quote_asset]["free"])

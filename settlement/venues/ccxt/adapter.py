@@ -12,7 +12,7 @@ from settlement.venues.ccxt.answers import read_decimal, understand
 from settlement.venues.ccxt.client import build_client, ensure_clock, forget_clock, read_time, signed_at
 from settlement.venues.ccxt.errors import judge_failure, questions, read_error
 from settlement.venues.ccxt.listing import list_orders
-from settlement.venues.ccxt.markets import find_market, find_open_market, markets, read_rules, symbol_of
+from settlement.venues.ccxt.markets import find_market, find_open_market, markets, read_rules, symbol_of, use_markets
 from settlement.venues.ccxt.prices import read_prices
 from settlement.venues.ccxt.seeking import seek_order
 from settlement.venues.profiles.profile import VenueProfile, judge_rate_limit
@@ -118,6 +118,25 @@ class CcxtVenue:
             return OrderNotFound()
         return self._understand(order, coin=coin, client_order_id=client_order_id)
 
+    def look_up_listed(self, *, coin: str, client_order_id: str, venue_order_id: str) -> VenueAnswer:
+        try:
+            ensure_clock(self._client)
+            with localcontext():
+                order = self._client.fetch_order(venue_order_id, symbol_of(coin))
+        except Exception as error:  # noqa: BLE001  a failed lookup proves nothing
+            return self._judge_failed_lookup(error)
+        return self._understand(order, coin=coin, client_order_id=client_order_id)
+
+    def read_balances(self) -> dict[str, Decimal]:
+        use_markets(self._client)
+        ensure_clock(self._client)
+        with questions():
+            total = self._client.fetch_balance()["total"]
+        if not isinstance(total, dict):
+            raise VenueAway("balances that cannot be read")
+        held = {str(asset): read_decimal(amount) for asset, amount in total.items()}
+        return {asset: amount for asset, amount in held.items() if amount}
+
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
         symbol = find_market(self._client, coin=coin, at_most_seconds=_BELIEVED_SECONDS)["symbol"]
         try:
@@ -126,12 +145,6 @@ class CcxtVenue:
             if error.__cause__ is not None:
                 self._forget_clock_if_stale(error.__cause__)
             raise
-
-    def read_balances(self) -> dict[str, Decimal]:
-        ensure_clock(self._client)
-        with questions():
-            total = self._client.fetch_balance()["total"]
-            return {str(asset): amount for asset, held in total.items() if (amount := read_decimal(held)) is not None}
 
     def _judge_failed_lookup(self, error: Exception) -> VenueAnswer:
         if isinstance(error, VenueAway):  # the clock was asked for before the order

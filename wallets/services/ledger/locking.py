@@ -12,7 +12,7 @@ from wallets.exceptions import AccountFrozen, NotFound, TokenInvalid
 from wallets.models import Wallet, WalletRole
 from wallets.money import USD
 from wallets.runtime import sql
-from wallets.selectors.accounts import Principal
+from wallets.selectors.accounts import Principal, ensure_active
 
 
 @dataclass(kw_only=True)
@@ -35,17 +35,24 @@ def lock_dollar_wallet(*, principal: Principal) -> LockedWallet:
     Raises TokenInvalid (disabled account, revoked token or ended sign-in), AccountFrozen, NotFound (no wallet). What
     happened while the statement waited for the lock counts.
     """
-    found = sql.fetch_one("wallets.lock_dollar_wallet", asset=USD, owner=principal.user_id, family=principal.family_id)
+    found = sql.fetch_one(
+        "wallets.lock_dollar_wallet",
+        asset=USD,
+        owner=principal.user_id,
+        subject=principal.subject,
+        family=principal.family_id,
+    )
     if found is None:
+        ensure_active(principal=principal)
         raise NotFound("This account has no wallet.")
-    wallet_id, balance, frozen, is_active, token_version, is_signed_in, now = found
+    wallet_id, owner_id, balance, frozen, is_active, token_version, is_signed_in, now = found
     if not is_active or token_version != principal.token_version:
         raise TokenInvalid
     if principal.family_id is not None and not is_signed_in:
         raise TokenInvalid
     if frozen:
         raise AccountFrozen
-    return LockedWallet(id=wallet_id, owner_id=principal.user_id, balance=balance, now=now)
+    return LockedWallet(id=wallet_id, owner_id=owner_id, balance=balance, now=now)
 
 
 def lock_customer_wallets(*, asset: str, customer_ids: Sequence[int]) -> None:

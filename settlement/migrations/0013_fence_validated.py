@@ -5,6 +5,6 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settlement", "0010_fence")]
+    dependencies = [("settlement", "0012_fence")]
 
     operations = [ValidateConstraint("attempt", "attempts_stay_within_their_budget")]

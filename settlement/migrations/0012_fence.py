@@ -8,7 +8,7 @@ from wallets.runtime.constraints import is_number
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settlement", "0012_losses")]
+    dependencies = [("settlement", "0011_losses")]
 
     operations = [
         migrations.AddField(

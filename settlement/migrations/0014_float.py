@@ -13,7 +13,7 @@ _SHORTAGE = Q(short_since__isnull=False, short_at__isnull=False, short_of__isnul
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("settlement", "0010_fence_validated"),
+        ("settlement", "0013_fence_validated"),
         ("trading", "0007_steps_and_holds"),
     ]
 

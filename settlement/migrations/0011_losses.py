@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settlement", "0009_gate_validated")]
+    dependencies = [("settlement", "0010_gate_validated")]
 
     operations = [
         migrations.AddField(

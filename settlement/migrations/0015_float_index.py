@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("settlement", "0015_float")]
+    dependencies = [("settlement", "0014_float")]
 
     operations = [
         AddIndexConcurrently(

@@ -26,7 +26,7 @@ UPDATE wallets_wallet inventory
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("wallets", "0010_keys_of_usernames")]
+    dependencies = [("wallets", "0012_subjects_of_all")]
 
     operations = [
         migrations.AddField(

@@ -1,0 +1,52 @@
+from typing import IO, Any, cast
+
+from django.core.management.base import BaseCommand
+from rich.console import Console
+from rich.table import Table
+
+from exchange_site.database.owner import as_owner
+from settlement.services.restoring.after import SEQUENCE_STEP, Restoration, put_right
+from settlement.venues.registry import get_venue
+
+_NOT_COMPLETE = 2
+
+
+class Command(BaseCommand):
+    help = (
+        "Put things right after a restore, or a failover that lost something: adopt the purchases that the venue has"
+        " and our books lack, move all sequences on, end all sign-ins, and let buying go on. Safe to run twice."
+        " Exits with 2 if the venue did not answer for everything or an order was not adopted; then nothing is sent."
+    )
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        console = Console(file=cast("IO[str]", self.stdout), width=160)
+        done = put_right(get_venue=get_venue, tell=console.print, as_owner=as_owner)
+        if done.adopted:
+            console.print(_table(done))
+        for name in done.new_coins:
+            console.print(f"The coin {name} was missing. It was made, and it is not on sale.")
+        for order, reason in done.refused.items():
+            console.print(f"Not adopted: {order}: {reason}")
+        console.print(_summary(done))
+        if not done.is_complete:
+            console.print("Nothing is sent to the venue. Mend the cause, and run this command again.")
+            raise SystemExit(_NOT_COMPLETE)
+        console.print("Workers buy again. Orders that wait are delivered from the adopted coins first.")
+
+
+def _summary(done: Restoration) -> str:
+    cost = sum(attempt.cost for attempt in done.adopted)
+    unasked = f" The venue did not answer for: {', '.join(done.unasked)}." if done.unasked else ""
+    return (
+        f"{len(done.adopted)} purchases adopted for {cost:f} USD. {done.sequences} sequences moved on by "
+        f"{SEQUENCE_STEP:,}. {done.sign_ins} sign-ins ended.{unasked}"
+    )
+
+
+def _table(done: Restoration) -> Table:
+    table = Table("coin", "client order id", "venue's id", "bought", "commission", "cost", title="Adopted purchases")
+    for attempt in done.adopted:
+        figures = (attempt.executed, attempt.commission, attempt.cost)
+        texts = [f"{figure.normalize():f}" for figure in figures]
+        table.add_row(attempt.coin.name, attempt.client_order_id, attempt.venue_order_id, *texts)
+    return table

@@ -1,0 +1,257 @@
+"""Adopt purchases that the venue has and that our books do not know: after a restore, or because staff say so.
+
+An adopted purchase is an attempt without a batch. Its cost and coins are booked like those of any other, and the coins
+become surplus of the house, from which orders that wait are delivered. Safe to run twice.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Q
+
+from settlement.clock import database_now
+from settlement.connections import release_database_connection
+from settlement.gate import MOST_COMMISSION, CannotBeTrue, highest_cost
+from settlement.models import Attempt, AttemptState, Finding, FindingDecision, FindingKind
+from settlement.services.disbelieving import weigh_adopted
+from settlement.services.findings import name_stranger, read_stranger
+from settlement.services.late_coins import deliver_late_coins
+from settlement.services.outcomes import book_execution, book_late_fill
+from settlement.venues.protocol import Executed, ListedPurchase, OrderNotFound, Venue
+from trading.models import Coin, is_coin_name
+from wallets.services.house import open_house_wallets
+from wallets.services.ledger.house_moves import book_fill
+from wallets.services.ledger.locking import lock_inventory
+
+logger = logging.getLogger(__name__)
+
+_PLACES: Final = Decimal("0.00000001")
+_GIVEN_UP: Final = (AttemptState.NOT_PLACED, AttemptState.REFUSED)
+
+
+class CannotAdopt(Exception):
+    """The venue's answer about the order is not plausible, or says nothing. The message says how."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownOrder:
+    """An order of ours at the venue. The cost is as listed, without commission; None if it is not known yet."""
+
+    coin_name: str
+    client_order_id: str
+    venue_order_id: str
+    quantity: Decimal
+    cost: Decimal | None
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.figures}"
+
+    @property
+    def subject(self) -> str:
+        return name_stranger(client_order_id=self.client_order_id, venue_order_id=self.venue_order_id)
+
+    @property
+    def figures(self) -> str:
+        cost = f" for {self.cost.normalize():f}" if self.cost is not None else ""
+        return f"{self.quantity.normalize():f}{cost}"
+
+
+def list_unknown(*, coin_name: str, listed: list[ListedPurchase]) -> list[UnknownOrder]:
+    """Return those of a coin's listed orders that bought coins which our books lack, in the venue's order.
+
+    Left out are orders of attempts that are sent, parked or given up, which settlement and reconciliation look up by
+    themselves, and orders that staff have decided about.
+    """
+    bought = [
+        UnknownOrder(
+            coin_name=coin_name,
+            client_order_id=order.client_order_id,
+            venue_order_id=order.venue_order_id,
+            quantity=order.quantity,
+            cost=order.cost,
+        )
+        for order in listed
+        if order.quantity
+    ]
+    names = {order.client_order_id for order in bought}
+    ids = {order.venue_order_id for order in bought}
+    known = Attempt.objects.filter(Q(client_order_id__in=names) | Q(venue_order_id__in=ids), coin__name=coin_name)
+    attempts = list(known.only("client_order_id", "venue_order_id", "state", "signed_at"))
+    decided = Finding.objects.filter(kind=FindingKind.EXTRA, closed_by__isnull=False)
+    decided = decided.filter(subject__in=[order.subject for order in bought])
+    left_out = set(decided.values_list("subject", flat=True))
+    return [
+        order
+        for order in bought
+        if order.subject not in left_out and not any(_explains(attempt, order) for attempt in attempts)
+    ]
+
+
+def adopt(*, order: UnknownOrder, venue: Venue, note: str) -> Attempt | None:
+    """Ask the venue for an order, and book what it bought. Return None if our books have it already.
+
+    A coin that is missing is made, not on sale, with its wallets. A finding says what was adopted, closed with `note`,
+    or by the member of staff who decided so. Raises CannotAdopt.
+    """
+    release_database_connection()
+    answer = venue.look_up_listed(
+        coin=order.coin_name, client_order_id=order.client_order_id, venue_order_id=order.venue_order_id
+    )
+    if isinstance(answer, OrderNotFound):
+        raise CannotAdopt("the venue does not find it any more")
+    if not isinstance(answer, Executed):
+        raise CannotAdopt(f"the venue does not say what it bought: {answer}")
+    _ensure_plausible(answer, order)
+    return _book(order=order, execution=answer, note=note)
+
+
+@transaction.atomic
+def _book(*, order: UnknownOrder, execution: Executed, note: str) -> Attempt | None:
+    coin, is_new = Coin.objects.get_or_create(name=order.coin_name, defaults={"is_sold": False})
+    open_house_wallets(asset=coin.name)
+    if is_new:
+        logger.warning("the coin %s was missing: it is made, and not on sale", coin)
+    lock_inventory(asset=coin.name)
+    now = database_now()
+    own = Attempt.objects.select_related("batch", "coin").filter(client_order_id=order.client_order_id, coin=coin)
+    attempt = own.first()
+    if Attempt.objects.filter(coin=coin, venue_order_id=execution.venue_order_id, state=AttemptState.FILLED).exists():
+        _close_finding(order, note=note, attempt=attempt, now=now)
+        return None
+    if attempt is not None and attempt.state == AttemptState.NEW:
+        _settle_as_sent(attempt, execution, now=now)
+    elif attempt is not None and attempt.state in _GIVEN_UP:
+        _settle_late(attempt, execution, now=now)
+    elif attempt is None or attempt.state in {AttemptState.FILLED, AttemptState.EMPTY}:
+        attempt = _book_without_batch(coin, execution, order=order, is_repeated=attempt is not None, now=now)
+    else:
+        raise CannotAdopt(f"its attempt is {attempt.state}, and settlement looks it up")
+    _close_finding(order, note=note, attempt=attempt, now=now)
+    logger.warning("adopted %s: %s for %s", order, execution.quantity, execution.cost)
+    deliver_late_coins(coin=coin, reference=f"adopted:{execution.venue_order_id}", now=now)
+    return attempt
+
+
+def _explains(attempt: Attempt, order: UnknownOrder) -> bool:
+    """Say whether an attempt accounts for an order, so that nobody needs to adopt the order."""
+    if attempt.venue_order_id == order.venue_order_id and attempt.state == AttemptState.FILLED:
+        return True
+    if attempt.client_order_id != order.client_order_id or attempt.venue_order_id not in {"", order.venue_order_id}:
+        return False
+    return attempt.signed_at is not None
+
+
+def _ensure_plausible(execution: Executed, order: UnknownOrder) -> None:
+    """Raise CannotAdopt unless the figures can be true. What was asked for is only known from the venue."""
+    if not is_coin_name(order.coin_name):
+        raise CannotAdopt(f"{order.coin_name!r} is no name for a coin")
+    if not execution.final:
+        raise CannotAdopt(f"the order is still {execution.status}")
+    try:
+        weigh_adopted(execution=execution)
+    except CannotBeTrue as error:
+        raise CannotAdopt(str(error)) from error
+    if execution.quantity < _PLACES:
+        raise CannotAdopt("it bought nothing")
+    if execution.quantity != order.quantity or execution.venue_order_id != order.venue_order_id:
+        raise CannotAdopt(f"it is listed with {order.quantity:f} coins, and found with {execution.quantity:f}")
+    if order.cost is not None and not order.cost <= execution.cost <= order.cost * (1 + MOST_COMMISSION):
+        raise CannotAdopt(f"it is listed with a cost of {order.cost:f}, and found with {execution.cost:f}")
+
+
+def _as_sent(execution: Executed, now: datetime) -> dict[str, object]:
+    """Return what an attempt records about a request that only the venue remembers. The gate has let it pass."""
+    assert execution.asked is not None
+    assert execution.limit_price is not None
+    return {
+        "signed_at": now,
+        "valid_until": now,
+        "clock_offset": timedelta(0),
+        "quantity": execution.asked,
+        "limit_price": execution.limit_price,
+        "budget": highest_cost(quantity=execution.asked, limit_price=execution.limit_price),
+    }
+
+
+def _settle_as_sent(attempt: Attempt, execution: Executed, *, now: datetime) -> None:
+    """Book the fill of an attempt that the database took for not sent yet, for the orders of its batch."""
+    Attempt.objects.filter(pk=attempt.pk).update(state=AttemptState.SENT, **_as_sent(execution, now))
+    book_execution(attempt=attempt, execution=execution)
+
+
+def _settle_late(attempt: Attempt, execution: Executed, *, now: datetime) -> None:
+    """Book the fill of an attempt that was given up. One that had never been sent, as far as we knew, was sent."""
+    Attempt.objects.filter(pk=attempt.pk, signed_at=None).update(**_as_sent(execution, now))
+    book_late_fill(attempt=attempt, execution=execution)
+
+
+def _book_without_batch(
+    coin: Coin, execution: Executed, *, order: UnknownOrder, is_repeated: bool, now: datetime
+) -> Attempt:
+    """Write an attempt without a batch, and book it. If the venue has the client order id twice, it gets another."""
+    name = f"venue-{execution.venue_order_id}"[:36] if is_repeated else order.client_order_id
+    attempt = Attempt.objects.create(
+        coin=coin,
+        number=1,
+        client_order_id=name,
+        state=AttemptState.FILLED,
+        executed=execution.quantity,
+        cost=execution.cost,
+        commission=execution.commission,
+        venue_order_id=execution.venue_order_id,
+        answer=dict(execution.answer),
+        reason="adopted",
+        next_step_at=now,
+        created_at=now,
+        ended_at=now,
+        **_as_sent(execution, now),
+    )
+    received = execution.quantity - execution.commission
+    book_fill(asset=coin.name, cost=execution.cost, quantity=received, reference=f"attempt:{name}", now=now)
+    return attempt
+
+
+def _close_finding(order: UnknownOrder, *, note: str, attempt: Attempt | None, now: datetime) -> None:
+    """Close the finding about an adopted order; if there is none, write one that is closed: staff can look it up."""
+    open_ = Finding.objects.filter(kind=FindingKind.EXTRA, subject=order.subject, closed_at=None).first()
+    if open_ is None:
+        Finding.objects.create(
+            kind=FindingKind.EXTRA,
+            subject=order.subject,
+            coin=Coin.objects.get(name=order.coin_name),
+            attempt=attempt,
+            theirs=order.figures[:200],
+            amount=order.quantity,
+            found_at=now,
+            seen_at=now,
+            closed_at=now,
+            note=note,
+        )
+        return
+    by = open_.decided_by if open_.decision == FindingDecision.ADOPT else None
+    Finding.objects.filter(pk=open_.pk).update(closed_at=now, closed_by=by, note=open_.note or note, attempt=attempt)
+
+
+def carry_out_decision(*, finding_id: int, venue: Venue) -> None:
+    """Adopt an order because staff decided so. If that cannot be done, the finding says why and waits for staff."""
+    waiting = Finding.objects.filter(pk=finding_id, decision=FindingDecision.ADOPT, closed_at=None)
+    finding = waiting.select_related("coin").first()
+    if finding is None or finding.coin is None:
+        return
+    client_order_id, venue_order_id = read_stranger(finding.subject)
+    order = UnknownOrder(
+        coin_name=finding.coin.name,
+        client_order_id=client_order_id,
+        venue_order_id=venue_order_id,
+        quantity=finding.amount or Decimal(0),
+        cost=None,
+    )
+    try:
+        adopt(order=order, venue=venue, note=finding.note)
+    except CannotAdopt as error:
+        logger.error("%s is not adopted: %s", order, error)  # noqa: TRY400  the message says all
+        waiting.update(ours=f"not adopted: {error}"[:200], decision="", decided_by=None)

@@ -1,0 +1,186 @@
+"""Ask the venue what the database may have forgotten, and go on by itself if that is nothing.
+
+Asked for are all our orders since an hour before the last moment of which the database has everything, for each coin of
+ours and each asset that the account holds, and each attempt that is `new` or `sent`. That begins only when no request
+sent before the doubt can still reach the venue.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+
+from settlement.clock import database_now
+from settlement.connections import release_database_connection
+from settlement.jobs import settle_batch_later
+from settlement.models import IN_FLIGHT, Attempt, AttemptState, load_installation_code
+from settlement.order_ids import is_ours
+from settlement.services.adopting import UnknownOrder, list_unknown
+from settlement.services.asking import look_up
+from settlement.services.pausing import ask_to_call, pause_after_no_answer
+from settlement.services.recognising import Watch, stop_sending, trust_again, watch_database
+from settlement.venues.protocol import (
+    CoinNotListed,
+    Executed,
+    ListedPurchase,
+    OrderNotFound,
+    UnusableRules,
+    Venue,
+    VenueAway,
+)
+from trading.models import Coin
+
+logger = logging.getLogger(__name__)
+
+_MARGIN: Final = timedelta(hours=1)
+"""The venue's clock may be off by as much (`sending`), and transactions may commit late."""
+_THREADS: Final = 4
+_LONGEST_WAIT_SECONDS: Final = 10.0
+
+_asking = threading.Lock()
+
+
+@dataclass(kw_only=True)
+class Answers:
+    """The orders that our books do not know, and the names of what could not be asked for."""
+
+    unknown: list[UnknownOrder] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)
+    coins: int = 0
+
+
+def keep_watch(*, get_venue: Callable[[], Venue]) -> None:
+    """Record that the database has everything until now, or find out from the venue what it has forgotten.
+
+    `get_venue` returns the venue of the calling thread. In one process, one thread asks at a time. Safe to run at any
+    time, and twice.
+    """
+    if not _asking.acquire(blocking=False):
+        return
+    try:
+        watch = watch_database()
+        if watch is not None and watch.stopped_at is None:
+            _resolve(watch, get_venue)
+    finally:
+        _asking.release()
+
+
+def ask_venue(*, since: datetime, get_venue: Callable[[], Venue]) -> Answers:
+    """Ask the venue for all our orders since `since`, and for the attempts that may have been sent.
+
+    `since` is by Postgres' clock, and the questions begin an hour before it. Several threads ask at once.
+    """
+    answers = Answers()
+    coins = _list_coins(get_venue(), answers)
+    code = load_installation_code()
+    release_database_connection()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        lists = list(pool.map(lambda coin: _list_orders(coin, since - _MARGIN, get_venue), coins))
+    answers.coins = len(coins)
+    for coin, listed in zip(coins, lists, strict=True):
+        if listed is None:
+            answers.unasked.append(coin)
+        else:
+            ours = [order for order in listed if is_ours(order.client_order_id, installation=code)]
+            answers.unknown += list_unknown(coin_name=coin, listed=ours)
+    _look_up_attempts(get_venue(), answers)
+    return answers
+
+
+@transaction.atomic
+def send_waiting_attempts() -> None:
+    """Enqueue the attempts that waited for the database to be recognised."""
+    for attempt in Attempt.objects.filter(state=AttemptState.NEW).order_by("pk"):
+        settle_batch_later(batch_id=attempt.batch_id)
+
+
+def seconds_to_wait(*, watch: Watch) -> float:
+    """Return how long requests may still arrive at the venue that were sent before the doubt began."""
+    assert watch.doubted_at is not None
+    arrived = watch.doubted_at + settings.VENUE.recv_window + settings.SETTLEMENT.not_found_margin
+    return max((arrived - database_now()).total_seconds(), 0.0)
+
+
+def _resolve(watch: Watch, get_venue: Callable[[], Venue]) -> None:
+    wait = seconds_to_wait(watch=watch)
+    release_database_connection()
+    time.sleep(min(wait, _LONGEST_WAIT_SECONDS))
+    if wait > _LONGEST_WAIT_SECONDS:
+        return  # the next run goes on
+    answers = ask_venue(since=watch.known_at, get_venue=get_venue)
+    if answers.unknown:
+        stop_sending(found=[str(order) for order in answers.unknown])
+    elif answers.unasked:
+        logger.error("the database is in doubt, and the venue does not answer for %s", ", ".join(answers.unasked))
+    elif trust_again(watch=watch):
+        logger.warning("the venue has no order that we do not know, of %s coins: buying goes on", answers.coins)
+        send_waiting_attempts()
+
+
+def _list_coins(venue: Venue, answers: Answers) -> list[str]:
+    """Return the names of our coins, and of every other asset that the account holds."""
+    now = database_now()
+    names = set(Coin.objects.values_list("name", flat=True))
+    if ask_to_call(now=now).wait_until:
+        answers.unasked.append("any coin: the venue wants no calls")
+        return []
+    release_database_connection()
+    try:
+        held = venue.read_balances()
+    except VenueAway as error:
+        _pause_if_asked(error, now=now)
+        answers.unasked.append("balances")
+        return []
+    return sorted((names | held.keys()) - {settings.VENUE.quote_asset})
+
+
+def _list_orders(coin: str, since: datetime, get_venue: Callable[[], Venue]) -> list[ListedPurchase] | None:
+    """Return our orders of a coin, or None if the venue does not list them. Uses no database."""
+    try:
+        return get_venue().list_purchases(coin=coin, since=since)
+    except CoinNotListed:
+        return []  # without a market there are no orders
+    except (VenueAway, UnusableRules) as error:
+        logger.warning("the venue does not list our orders of %s: %s", coin, error)
+        return None
+
+
+def _pause_if_asked(error: VenueAway, *, now: datetime) -> None:
+    if error.retry_after_seconds is not None:
+        pause_after_no_answer(coin=None, error=error, now=now)
+
+
+def _look_up_attempts(venue: Venue, answers: Answers) -> None:
+    """Look up each attempt in flight. One that the venue knows, and that was never sent as far as we know, is unknown.
+
+    An attempt that was sent is settled by its own job, whatever the venue says now; it is never sent again.
+    """
+    known = {order.client_order_id for order in answers.unknown}
+    attempts = Attempt.objects.filter(state__in=IN_FLIGHT).select_related("coin").order_by("pk")
+    for attempt in _unless_known(attempts, known):
+        answer = look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id, venue=venue)
+        if attempt.state == AttemptState.SENT or isinstance(answer, OrderNotFound):
+            continue
+        if not isinstance(answer, Executed):
+            answers.unasked.append(str(attempt))
+        elif answer.quantity or not answer.final:
+            answers.unknown.append(
+                UnknownOrder(
+                    coin_name=attempt.coin.name,
+                    client_order_id=attempt.client_order_id,
+                    venue_order_id=answer.venue_order_id,
+                    quantity=answer.quantity,
+                    cost=None,
+                )
+            )
+
+
+def _unless_known(attempts: Iterable[Attempt], known: set[str]) -> list[Attempt]:
+    return [attempt for attempt in attempts if attempt.client_order_id not in known]
