@@ -1,0 +1,168 @@
+"""Read what waits for staff between us and the venue: purchases, findings, pauses, jobs and decisions."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from django.conf import settings
+from django.db.models import F, Max, Q
+from django.db.models.functions import Coalesce
+
+from settlement.models import (
+    FORGOTTEN_AFTER,
+    PRICE_READING,
+    Attempt,
+    AttemptState,
+    Batch,
+    BatchState,
+    DatabaseWatch,
+    FailingItem,
+    Finding,
+    FindingKind,
+    Intervention,
+    PauseKind,
+    VenueAccount,
+)
+from settlement.queue import list_failed_jobs
+from settlement.selectors.pauses import pauses_in_force
+from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
+from trading.models import OrderState
+
+
+def read_parked(now: datetime) -> Iterator[Concern]:
+    batches = Batch.objects.filter(state=BatchState.PARKED).select_related("coin")
+    since = Coalesce(Max("attempts__ended_at"), F("created_at"))
+    for batch in batches.annotate(since=since).order_by("since")[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.PARKED,
+            subject=f"batch {batch.pk}, {batch.needed.normalize():f} {batch.coin} for {batch.charge} USD",
+            since=batch.since,
+            reason=batch.reason,
+            target=Target(model="settlement_batch", pk=batch.pk),
+        )
+
+
+def read_unknown(now: datetime) -> Iterator[Concern]:
+    sent = Attempt.objects.filter(state=AttemptState.SENT, signed_at__lte=now - settings.TO_DO.unknown_limit)
+    for attempt in sent.select_related("coin").order_by("signed_at")[:MAX_PER_KIND]:
+        assert attempt.signed_at is not None
+        yield Concern(
+            kind=ConcernKind.UNKNOWN,
+            subject=f"purchase of {attempt.coin}, attempt {attempt.number} of batch {attempt.batch_id}",
+            since=attempt.signed_at,
+            reason=f"{attempt.reason or 'no answer yet'} ({attempt.lookups} lookups)",
+            target=Target(model="settlement_attempt", pk=attempt.pk),
+        )
+
+
+def read_findings(now: datetime) -> Iterator[Concern]:
+    for finding in (
+        Finding.objects.filter(closed_at=None).select_related("attempt", "coin").order_by("found_at")[:MAX_PER_KIND]
+    ):
+        figures = f": ours {finding.ours or '-'}, theirs {finding.theirs or '-'}"
+        yield Concern(
+            kind=ConcernKind.FINDING,
+            subject=finding.subject,
+            since=finding.found_at,
+            reason=finding.get_kind_display()
+            + (figures if finding.ours or finding.theirs else "")
+            + _next_step(finding),
+            target=Target(model="settlement_finding", pk=finding.pk),
+        )
+
+
+def _next_step(finding: Finding) -> str:
+    if finding.kind != FindingKind.UNTRUE or finding.attempt is None:
+        return ""
+    return (
+        f". Buying of {finding.coin} is paused. Compare the venue's own pages; then, in batch"
+        f" {finding.attempt.batch_id}, look the purchase up again, mark it, or book what was beyond the request"
+    )
+
+
+def read_float(now: datetime) -> Iterator[Concern]:
+    """Read the venue account if it could not pay an order when a claim last looked, within the last minute."""
+    short = VenueAccount.objects.filter(short_at__gt=now - FORGOTTEN_AFTER).select_related("short_coin")
+    for account in short.order_by("short_since")[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.FLOAT,
+            subject=str(account),
+            since=account.short_since or now,
+            reason=(
+                f"orders of {account.short_coin}, one of {account.short_of} USD, wait for funds: "
+                f"{account.free:.2f} were free at {account.read_at:%H:%M:%S} UTC; send {account.asset} to the venue"
+            ),
+            target=Target(
+                model="trading_order",
+                filters={"state__exact": OrderState.PENDING.value, "coin__id__exact": account.short_coin_id},
+            ),
+        )
+
+
+_PAUSED_BY: Final = {
+    PauseKind.TROUBLE: "paused by the venue's answers",
+    PauseKind.BAN: "the venue wants no calls",
+    PauseKind.UNTRUE: "until staff decide",
+}
+
+
+def read_pauses(now: datetime) -> Iterator[Concern]:
+    for pause in pauses_in_force(now=now).select_related("coin", "set_by")[:MAX_PER_KIND]:
+        by = f"paused by {pause.set_by}" if pause.set_by else f"{_PAUSED_BY[pause.kind]}, {pause.times} ×"  # noqa: RUF001  times
+        everything = "all calls to the venue" if pause.kind == PauseKind.BAN else "buying of everything"
+        yield Concern(
+            kind=ConcernKind.PAUSE,
+            subject=f"buying of {pause.coin}" if pause.coin else everything,
+            since=pause.set_at,
+            reason=f"{pause.reason} ({by})",
+            target=Target(model="settlement_pause", pk=pause.pk),
+        )
+
+
+def read_failing(now: datetime) -> Iterator[Concern]:
+    """Read items that keep failing. A price that fails is named with its coin, once it is too old."""
+    for row in FailingItem.objects.exclude(what=PRICE_READING).order_by("since", "pk")[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.FAILING,
+            subject=str(row),
+            since=row.since,
+            reason=f"{row.error} ({row.times} ×)",  # noqa: RUF001  times
+            target=Target(model="settlement_failingitem", pk=row.pk),
+        )
+
+
+def read_interventions(now: datetime) -> Iterator[Concern]:
+    undecided = Intervention.objects.filter(outcome=None, requested_at__lte=now - settings.SETTLEMENT.sweep_after)
+    for each in undecided.select_related("requested_by").order_by("requested_at")[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.INTERVENTION,
+            subject=f"{each.get_action_display()}, batch {each.batch_id}",
+            since=each.requested_at,
+            reason=f"requested by {each.requested_by}, and not carried out yet",
+            target=Target(model="settlement_intervention", pk=each.pk),
+        )
+
+
+def read_failed_jobs(now: datetime) -> Iterator[Concern]:
+    for job in list_failed_jobs(most=MAX_PER_KIND):
+        yield Concern(
+            kind=ConcernKind.JOB,
+            subject=f"job {job.id}, {job.task} {job.arguments}",
+            since=job.failed_at or now,
+            reason=f"failed for good after {job.runs} runs",
+            target=Target(model="procrastinate_procrastinatejob", pk=job.id),
+        )
+
+
+def read_database(now: datetime) -> Iterator[Concern]:
+    """Read whether nothing is sent: until staff act, or because the venue does not answer what may be forgotten."""
+    late = Q(stopped_at__isnull=False) | Q(doubted_at__lte=now - settings.TO_DO.pending_limit)
+    for watch in DatabaseWatch.objects.filter(late):
+        evidence = "; ".join(watch.found) or "the venue does not say whether we forgot an order"
+        yield Concern(
+            kind=ConcernKind.DATABASE,
+            subject="nothing is bought: the database may have forgotten purchases",
+            since=watch.stopped_at or watch.doubted_at or now,
+            reason=f"{watch.doubt}: {evidence}",
+            target=None,
+        )

@@ -1,0 +1,146 @@
+"""Read what waits for staff between us and our customers: orders, coins that are not sold, losses and names."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from settlement.models import (
+    PRICE_READING,
+    Batch,
+    BatchState,
+    FailingItem,
+)
+from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
+from trading.loss_rules import day_of
+from trading.models import WAITING, Coin, Order, OrderState
+from trading.selectors.losses import list_threatening_losses
+from wallets.selectors.accounts import list_unclear_names
+
+
+def read_settling(now: datetime) -> Iterator[Concern]:
+    """Read orders that have been settling for too long, without those of parked batches, which are rows themselves."""
+    late = Order.objects.filter(state=OrderState.SETTLING, settling_at__lte=now - settings.TO_DO.settling_limit)
+    parked = Batch.objects.filter(state=BatchState.PARKED).values("pk")
+    groups = late.exclude(batch_id__in=parked).values("batch_id", "coin__name")
+    for row in groups.annotate(count=Count("pk"), since=Min("settling_at")).order_by("since")[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.SETTLING,
+            subject=f"{_orders(row['count'])} of {row['coin__name']} in batch {row['batch_id']}",
+            since=row["since"],
+            reason="claimed, and neither bought nor refunded yet",
+            target=Target(model="settlement_batch", pk=row["batch_id"]),
+            count=row["count"],
+        )
+
+
+def read_pending(now: datetime) -> Iterator[Concern]:
+    """Read orders that nobody claimed in time. For an order that staff released, the wait counts from the release."""
+    since = Coalesce("review__decided_at", "created_at")
+    waiting = _waiting(OrderState.PENDING).annotate(waits_since=since)
+    late = waiting.filter(
+        created_at__lte=now - settings.TO_DO.pending_limit, waits_since__lte=now - settings.TO_DO.pending_limit
+    )
+    groups = late.values("coin_id", "coin__name").annotate(count=Count("pk"), since=Min("waits_since"))
+    for row in groups.order_by("since")[:MAX_PER_KIND]:
+        yield _concern_of_coin(ConcernKind.PENDING, row, reason="not claimed yet", state=OrderState.PENDING)
+
+
+def read_pools(now: datetime) -> Iterator[Concern]:
+    late = _waiting(OrderState.POOLED).filter(settle_by__lte=now - settings.TO_DO.pool_limit)
+    groups = late.values("coin_id", "coin__name").annotate(count=Count("pk"), since=Min("settle_by"))
+    for row in groups.order_by("since")[:MAX_PER_KIND]:
+        reason = "the pool is overdue, and not claimed yet"
+        yield _concern_of_coin(ConcernKind.POOL, row, reason=reason, state=OrderState.POOLED)
+
+
+def _waiting(state: OrderState) -> QuerySet[Order]:
+    # Two filters: Postgres uses the partial index only because of the first.
+    return Order.objects.filter(state__in=WAITING).filter(state=state)
+
+
+def _concern_of_coin(kind: ConcernKind, row: Mapping[str, Any], *, reason: str, state: OrderState) -> Concern:
+    return Concern(
+        kind=kind,
+        subject=f"{_orders(row['count'])} of {row['coin__name']}",
+        since=row["since"],
+        reason=reason,
+        target=Target(model="trading_order", filters={"state__exact": state.value, "coin__id__exact": row["coin_id"]}),
+        count=row["count"],
+    )
+
+
+def _orders(count: int) -> str:
+    return "1 order" if count == 1 else f"{count} orders"
+
+
+def read_losses(now: datetime) -> Iterator[Concern]:
+    """Read the losses of today that are near their ceiling or have reached it."""
+    of_today = Target(model="trading_dayloss", filters={"day__exact": day_of(now).isoformat()})
+    for loss in list_threatening_losses(now=now)[:MAX_PER_KIND]:
+        stop = loss.stop if loss.is_stopped else None
+        what = f"sales of {loss.coin}" if loss.coin else "all sales"
+        until = "; they go on at 00:00 UTC" if stop else ""
+        yield Concern(
+            kind=ConcernKind.LOSS,
+            subject=f"{what} {'have stopped' if stop else 'are about to stop'}",
+            since=(stop.stopped_at if stop else None) or loss.counted_at,
+            reason=f"{loss.amount:.2f} USD lost today, of {loss.ceiling:.2f}{until}",
+            target=Target(model="trading_salesstop", pk=stop.pk) if stop else of_today,
+        )
+
+
+def read_suspended(now: datetime) -> Iterator[Concern]:
+    """Read coins on sale that are not sold: suspended by a suspect price, or without a price that is new enough."""
+    too_old = Q(current_price=None) | Q(current_price__read_at__lt=now - settings.PRICES.max_age)
+    failing = FailingItem.objects.filter(what=PRICE_READING, item=OuterRef("name"))
+    coins = Coin.objects.filter(
+        too_old | Q(current_price__suspended_at__isnull=False), is_sold=True, fixed_price=None
+    ).annotate(
+        error=Subquery(failing.values("error")[:1]),
+        since=Coalesce("current_price__suspended_at", "current_price__read_at"),
+    )
+    for coin in coins.select_related("current_price").order_by("since", "pk")[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.SUSPENDED,
+            subject=str(coin),
+            since=coin.since or now,
+            reason=f"not sold: {_why_not_sold(coin, error=coin.error)}",
+            target=Target(model="trading_coin", pk=coin.pk),
+        )
+
+
+def _why_not_sold(coin: Coin, *, error: str | None) -> str:
+    price = getattr(coin, "current_price", None)
+    if price is not None and price.suspended_at is not None:
+        candidate = f"{price.candidate.normalize():f}" if price.candidate else "no reading"
+        return f"read {candidate} after {price.value.normalize():f}"
+    return f"no current price ({error or 'is a worker running, and does the venue answer?'})"
+
+
+def read_held(now: datetime) -> Iterator[Concern]:
+    held = Order.objects.filter(state=OrderState.HELD, held_at__lte=now - settings.TO_DO.held_limit)
+    for order in held.select_related("review", "coin", "customer").order_by("held_at")[:MAX_PER_KIND]:
+        assert order.held_at is not None
+        yield Concern(
+            kind=ConcernKind.HELD,
+            subject=f"{order}, {order.charge} USD of {order.customer}",
+            since=order.held_at,
+            reason=order.review.grounds,
+            target=Target(model="trading_review", pk=order.pk),
+        )
+
+
+def read_names(_now: datetime) -> Iterator[Concern]:
+    for name in list_unclear_names(most=MAX_PER_KIND):
+        other = name.other or "somebody who has another name now"
+        yield Concern(
+            kind=ConcernKind.NAME,
+            subject=name.username,
+            since=name.joined_at,
+            reason=f"the same name as {other}" if name.is_same else f"looks like {other}",
+            target=Target(model="wallets_user", pk=name.user_id),
+        )
