@@ -58,6 +58,14 @@ _WORDS: Final = {
         urgency="late",
         advice="The attempts of their batch show the reason.",
     ),
+    ConcernKind.WAITING: _Words(
+        title="Batches that wait for a price",
+        urgency="late",
+        advice=(
+            "They are tried again, less and less often, and refunded after `SETTLING_LIMIT_SECONDS`. If the venue's"
+            " minimum or step is the reason, raise `TOP_UP_MAX` or the coin's own minimum."
+        ),
+    ),
     ConcernKind.PENDING: _Words(
         title="Orders that nobody has claimed",
         urgency="late",

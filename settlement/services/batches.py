@@ -86,9 +86,12 @@ def begin_next_attempt(*, batch: Batch, now: datetime, wait_seconds: float = 0) 
     return True
 
 
-def let_claim_decide(*, batch: Batch, resume_at: datetime | None) -> None:
-    """Leave the batch open without an attempt, until `resume_at` at least, and let a claim decide who is next."""
-    batch.state, batch.reason, batch.resume_at = BatchState.OPEN, "", resume_at
+def let_claim_decide(*, batch: Batch, resume_at: datetime | None, reason: str = "") -> None:
+    """Leave the batch open without an attempt, until `resume_at` at least, and let a claim decide who is next.
+
+    `reason` says why the batch waits for its own turn, if it does.
+    """
+    batch.state, batch.reason, batch.resume_at = BatchState.OPEN, reason, resume_at
     _save(batch)
     jobs.request_claim(coin_id=batch.coin_id)
 

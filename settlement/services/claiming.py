@@ -109,7 +109,7 @@ def _may_begin(coin: Coin, *, is_due: bool, now: datetime) -> bool:
     batch = lock_batch(batch_id=attempt.batch_id)
     if not withdraw_attempt(batch=batch, reason="lets others go first", now=now):
         return False
-    let_claim_decide(batch=batch, resume_at=attempt.next_step_at)
+    let_claim_decide(batch=batch, resume_at=attempt.next_step_at, reason=batch.reason)
     return True
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from settlement.clock import database_now
 from settlement.exceptions import AskBeyondPriceBound, TopUpTooDear
-from settlement.models import Attempt, AttemptState
+from settlement.models import Attempt, AttemptState, Batch, BatchState
 from settlement.selectors.batches import may_have_bought, waiting_since
 from settlement.services.batches import lock_batch, refund_batch
 from settlement.services.outcomes import park
@@ -56,21 +56,17 @@ def _is_pool_to_refund(attempt: Attempt, error: Stop) -> bool:
 
 def _next_try(attempt: Attempt, error: Stop, *, now: datetime) -> datetime:
     """Pause buying of the coin, or let this batch alone wait if only its own orders cannot pay the ask."""
-    if isinstance(error, AskBeyondPriceBound):
+    if isinstance(error, AskBeyondPriceBound | TopUpTooDear):
         longest = timedelta(seconds=settings.SETTLEMENT.pause_max_seconds)
-        Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW).update(reason=str(error)[:200])
+        Batch.objects.filter(pk=attempt.batch.pk, state=BatchState.OPEN).update(reason=str(error)[:200])
         return now + min(max(now - waiting_since(attempt=attempt), _SHORTEST), longest)
     return pause_for_trouble(coin=attempt.coin, reason=_in_words(error), at_least_seconds=0, now=now)
 
 
-def _in_words(error: NoAsk | TopUpTooDear | CoinNotListed) -> str:
-    match error:
-        case CoinNotListed():
-            return "the venue's list of markets lacks the coin"
-        case TopUpTooDear():
-            return f"rules that cannot be used: {error}"
-        case _:
-            return f"no ask: {error}"
+def _in_words(error: NoAsk | CoinNotListed) -> str:
+    if isinstance(error, CoinNotListed):
+        return "the venue's list of markets lacks the coin"
+    return f"no ask: {error}"
 
 
 def _customers_reason(error: Stop) -> str:

@@ -42,6 +42,20 @@ def read_parked(now: datetime) -> Iterator[Concern]:
         )
 
 
+def read_waiting(now: datetime) -> Iterator[Concern]:
+    """Read batches whose next purchase would be beyond their price or budget. Their orders are refunded in time."""
+    waiting = Batch.objects.filter(state=BatchState.OPEN).exclude(reason="")
+    waiting = waiting.exclude(attempts__state=AttemptState.SENT).select_related("coin")
+    for batch in waiting.order_by("created_at")[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.WAITING,
+            subject=f"batch {batch.pk}, {batch.needed.normalize():f} {batch.coin} for {batch.charge} USD",
+            since=batch.created_at,
+            reason=batch.reason,
+            target=Target(model="settlement_batch", pk=batch.pk),
+        )
+
+
 def read_unknown(now: datetime) -> Iterator[Concern]:
     sent = Attempt.objects.filter(state=AttemptState.SENT, signed_at__lte=now - settings.TO_DO.unknown_limit)
     for attempt in sent.select_related("coin").order_by("signed_at")[:MAX_PER_KIND]:

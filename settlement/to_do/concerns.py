@@ -17,6 +17,7 @@ class ConcernKind(Enum):
     UNKNOWN = "unknown"
     FINDING = "finding"
     SETTLING = "settling"
+    WAITING = "waiting"
     PENDING = "pending"
     POOL = "pool"
     FLOAT = "float"

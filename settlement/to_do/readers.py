@@ -50,6 +50,7 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.UNKNOWN: buying.read_unknown,
     ConcernKind.FINDING: buying.read_findings,
     ConcernKind.SETTLING: selling.read_settling,
+    ConcernKind.WAITING: buying.read_waiting,
     ConcernKind.PENDING: selling.read_pending,
     ConcernKind.POOL: selling.read_pools,
     ConcernKind.FLOAT: buying.read_float,
