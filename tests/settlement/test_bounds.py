@@ -215,11 +215,8 @@ class TestRules:
         [
             {"step": "200000"},
             {"minimum": "200000"},
-            {"step": "50000"},
-            {"notional": "1000000"},
-            {"tick": "1000"},
         ],
-        ids=["step above maximum", "minimum above maximum", "huge step", "huge notional", "huge tick"],
+        ids=["step above maximum", "minimum above maximum"],
     )
     def test_that_cannot_be_used_pause_the_coin_until_they_can(self, place, settle, simulator, now, filters):
         simulator.set_filters("ABAN", **filters)
@@ -235,6 +232,25 @@ class TestRules:
         markets.forget()
         take_next_step(batch_id=batch.pk, venue=new_venue())
         assert states() == ["completed"]
+
+    @pytest.mark.parametrize(
+        "filters",
+        [{"step": "50000"}, {"notional": "1000000"}, {"tick": "1000"}],
+        ids=["huge step", "huge notional", "huge tick"],
+    )
+    def test_that_make_a_purchase_too_dear_let_its_batch_alone_wait(self, place, settle, simulator, now, filters):
+        simulator.set_filters("ABAN", **filters)
+        place("60.00")
+        batch = settle()
+        assert not Pause.objects.exists()
+        assert (states(), simulator.book()) == (["settling"], [])
+        [concern] = list_to_do(now=now)
+        assert concern.kind is ConcernKind.WAITING
+        assert "cost more than their orders allow" in concern.reason
+        simulator.set_filters("ABAN", tick="0.0001", step="0.01", minimum="0.01", notional="5")
+        markets.forget()
+        take_next_step(batch_id=batch.pk, venue=new_venue())
+        assert (states(), list_to_do(now=now)) == (["completed"], [])
 
     def test_a_clock_ten_years_ahead_is_not_believed(self, place, settle, venue, simulator, monkeypatch):
         monkeypatch.setattr(venue, "read_time", lambda: datetime.now(tz=UTC) + timedelta(days=3650))

@@ -13,7 +13,7 @@ from settlement.exceptions import InterventionRefused
 from settlement.models import Attempt, AttemptState, Batch, BatchState, Finding, Intervention, InterventionAction
 from settlement.services.intervening.cases import carry_out
 from settlement.services.intervening.requests import Figures, request_intervention
-from settlement.services.outcomes import presume_not_placed
+from settlement.services.outcomes import park, presume_not_placed
 from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
 from settlement.venues.protocol import Executed
@@ -70,10 +70,12 @@ def parked(place, settle, simulator):
 
 @pytest.fixture
 def too_dear(place, settle, simulator):
-    """A purchase that was not sent, because the ask is beyond the price bound."""
+    """A parked purchase that was not sent, because the ask is beyond the price bound."""
     simulator.set_prices(ABAN="4.30")
     place("60.00")
-    return settle()
+    batch = settle()
+    park(attempt=Attempt.objects.get(), from_state=AttemptState.NEW, reason="staff have to decide")
+    return batch
 
 
 def window_has_passed():

@@ -13,7 +13,7 @@ from settlement.selectors.pauses import pauses_in_force
 from settlement.services.findings import Contradiction, close_finding, raise_finding
 from settlement.services.intervening.requests import request_intervention
 from settlement.services.pausing import lift_pause, pause_buying, pause_for_trouble
-from settlement.to_do import readers
+from settlement.to_do import buying
 from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import count_to_do, list_to_do
 from tests.configure import configure
@@ -184,7 +184,7 @@ class TestCost:
         assert counts[0] == counts[1] == len(ConcernKind)
 
     def test_is_bounded_by_a_number_of_rows_per_kind(self, now, coin, monkeypatch):
-        monkeypatch.setattr(readers, "MAX_PER_KIND", 3)
+        monkeypatch.setattr(buying, "MAX_PER_KIND", 3)
         for number in range(5):
             raise_finding(
                 contradiction=Contradiction(kind=FindingKind.EXTRA, subject=f"order {number}", coin=coin), now=now
