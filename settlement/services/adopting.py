@@ -180,12 +180,14 @@ def _as_sent(execution: Executed, now: datetime) -> dict[str, object]:
 def _settle_as_sent(attempt: Attempt, execution: Executed, *, now: datetime) -> None:
     """Book the fill of an attempt that the database took for not sent yet, for the orders of its batch."""
     Attempt.objects.filter(pk=attempt.pk).update(state=AttemptState.SENT, **_as_sent(execution, now))
+    attempt.refresh_from_db()
     book_execution(attempt=attempt, execution=execution)
 
 
 def _settle_late(attempt: Attempt, execution: Executed, *, now: datetime) -> None:
     """Book the fill of an attempt that was given up. One that had never been sent, as far as we knew, was sent."""
     Attempt.objects.filter(pk=attempt.pk, signed_at=None).update(**_as_sent(execution, now))
+    attempt.refresh_from_db()
     book_late_fill(attempt=attempt, execution=execution)
 
 
