@@ -15,7 +15,7 @@ from psycopg.sql import SQL, Composable, Identifier
 
 WITHOUT_MONEY: Final = frozenset(
     {
-        # A new installation has such rows before the first dollar: its staff, coins, prices and switches.
+        # A new installation has such rows before the first dollar: its staff, coins, prices, switches and its own id.
         "wallets_user",
         "wallets_user_groups",
         "wallets_user_user_permissions",
@@ -26,8 +26,12 @@ WITHOUT_MONEY: Final = frozenset(
         "trading_coinprice",
         "trading_pricereading",
         "trading_shop",
+        "trading_unclearcoin",
+        "settlement_databasewatch",
         "settlement_failingitem",
+        "settlement_installation",
         "settlement_pause",
+        "settlement_venueaccount",
     }
 )
 """The tables of our apps whose rows are not money. Every other one holds money, so a new table needs no line here."""

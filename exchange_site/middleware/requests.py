@@ -51,13 +51,10 @@ def choose_request_id(given: str) -> str:
 
 def _record(request: HttpRequest, response: HttpResponse, *, seconds: float) -> None:
     route = request.resolver_match.route if request.resolver_match else "unknown"
-    customer = getattr(getattr(request, "auth", None), "user_id", None)
-    record_answer(
-        method=request.method or "", route=route, status=response.status_code, seconds=seconds, customer_id=customer
-    )
+    record_answer(method=request.method or "", route=route, status=response.status_code, seconds=seconds)
 
 
-def record_answer(*, method: str, route: str, status: int, seconds: float, customer_id: int | None = None) -> None:
+def record_answer(*, method: str, route: str, status: int, seconds: float) -> None:
     """Count an answer and write its log line."""
     method = method if method in _METHODS else "other"
     REQUEST_SECONDS.labels(method, f"/{route}", status).observe(seconds)
@@ -66,7 +63,7 @@ def record_answer(*, method: str, route: str, status: int, seconds: float, custo
         method,
         route,
         status,
-        extra={"status": status, "duration_ms": round(seconds * 1000, 1), "customer_id": customer_id},
+        extra={"status": status, "duration_ms": round(seconds * 1000, 1)},
     )
 
 

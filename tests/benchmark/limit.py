@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -85,6 +85,8 @@ def _renderer(*, order: Order, now: datetime) -> Callable[[Any], str]:
             return variables[value]
         if isinstance(value, datetime):
             return f"now() + {(value - now).total_seconds()} * interval '1 second'"
+        if isinstance(value, date):
+            return f"'{value.isoformat()}'::date"
         return _literal(value)
 
     return render

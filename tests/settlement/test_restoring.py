@@ -448,11 +448,11 @@ class TestAdopting:
     @pytest.mark.parametrize(
         ("statement", "reason"),
         [
-            ("UPDATE venue_order SET executed = '50'", "it is listed with 5"),
-            ("UPDATE venue_order SET quote = '0'", "coins for 0"),
-            ("UPDATE trade SET commission = '4'", "a commission of 4"),
-            ("UPDATE trade SET commission = '-1'", "a commission of -1"),
-            ("UPDATE venue_order SET quote = '2000'", "a cost of 20"),
+            ("UPDATE venue_order SET executed = '50'", "executed 50.00000000, asked for 5"),
+            ("UPDATE venue_order SET quote = '0'", "executed 5.00 for nothing"),
+            ("UPDATE trade SET commission = '4'", "commission of 4.00000000 coins"),
+            ("UPDATE trade SET commission = '-1'", "commission '-1'"),
+            ("UPDATE venue_order SET quote = '2000'", "cost 2000, but its trades cost 20"),
         ],
     )
     def test_refuses_figures_that_cannot_be_true(self, stranger, venue, edit_the_book, statement, reason):

@@ -148,7 +148,7 @@ class Story:
 
     def sign_in(self, how):
         answer = self.step(how, "POST", f"accounts/auth/{how}/", {"username": self._name, "password": "password123"})
-        self.api.headers["Authorization"] = f"Bearer {answer.get('access', '')}"
+        self.api.headers["Authorization"] = f"Bearer {answer.get('access', 'none')}"
 
     def deposit(self):
         self.step("deposit", "PATCH", "accounts/wallet/deposit/", {"amount": "100.00"})

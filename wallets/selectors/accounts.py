@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from wallets.exceptions import TokenInvalid
 from wallets.models import User
+from wallets.runtime.log_context import add_to_log_context
 from wallets.usernames import key_of, skeleton_of
 
 
@@ -42,6 +43,7 @@ def ensure_active(*, principal: Principal) -> Principal:
     user_id = users.values_list("pk", flat=True).first()
     if user_id is None:
         raise TokenInvalid
+    add_to_log_context(customer_id=user_id)
     return replace(principal, user_id=user_id)
 
 

@@ -10,6 +10,7 @@ from wallets.exceptions import NotFound, TokenInvalid
 from wallets.models import Transaction, TransactionKind, Wallet
 from wallets.money import USD
 from wallets.runtime import sql
+from wallets.runtime.log_context import add_to_log_context
 from wallets.runtime.paging import Page, read_page
 from wallets.selectors.accounts import Principal
 
@@ -29,10 +30,11 @@ def get_dollar_balance(*, principal: Principal) -> Decimal:
     )
     if row is None:
         raise TokenInvalid
-    if row[0] is None:
+    balance, customer_id = row
+    add_to_log_context(customer_id=customer_id)
+    if balance is None:
         raise NotFound
-    balance: Decimal = row[0]
-    return balance
+    return Decimal(balance)
 
 
 def list_coin_balances(*, owner_id: int) -> dict[str, Decimal]:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.apps import apps as current_apps
+from django.apps.registry import Apps
+from django.db import DEFAULT_DB_ALIAS
 
 from wallets.models import STORED_BALANCES, Wallet, WalletRole
 from wallets.money import USD
@@ -19,14 +21,24 @@ _COIN_ROLES = (WalletRole.VENUE, WalletRole.INVENTORY)
 
 def open_house_wallets(*, asset: str, using: str = DEFAULT_DB_ALIAS) -> None:
     """Open the house wallets that trading in `asset` needs; existing wallets stay as they are."""
+    _open(Wallet, asset=asset, using=using)
+
+
+def open_house_wallets_after_migrate(*, using: str, apps: Apps = current_apps, **_: Any) -> None:
+    """Open the house's dollar wallets after `migrate`, unless it has undone their table: a receiver of post_migrate.
+
+    `apps` has the models as they are after these migrations, which need not be all.
+    """
+    try:
+        wallet = apps.get_model("wallets", "Wallet")
+    except LookupError:
+        return
+    _open(wallet, asset=USD, using=using)
+
+
+def _open(wallet: type[Any], *, asset: str, using: str) -> None:
     roles = _DOLLAR_ROLES if asset == USD else _COIN_ROLES
-    Wallet.objects.using(using).bulk_create(
-        [Wallet(asset=asset, role=role, balance=0 if role in STORED_BALANCES else None) for role in roles],
+    wallet._base_manager.using(using).bulk_create(  # noqa: SLF001  public in fact
+        [wallet(asset=asset, role=role, balance=0 if role in STORED_BALANCES else None) for role in roles],
         ignore_conflicts=True,
     )
-
-
-def open_house_wallets_after_migrate(*, using: str, **_: Any) -> None:
-    """Open the house's dollar wallets after `migrate`, unless it has undone their table: a receiver of post_migrate."""
-    if Wallet._meta.db_table in connections[using].introspection.table_names():  # noqa: SLF001  public in fact
-        open_house_wallets(asset=USD, using=using)

@@ -12,6 +12,7 @@ from wallets.exceptions import AccountFrozen, NotFound, TokenInvalid
 from wallets.models import Wallet, WalletRole
 from wallets.money import USD
 from wallets.runtime import sql
+from wallets.runtime.log_context import add_to_log_context
 from wallets.selectors.accounts import Principal, ensure_active
 
 
@@ -45,6 +46,7 @@ def lock_dollar_wallet(*, principal: Principal) -> LockedWallet:
     if found is None:
         ensure_active(principal=principal)
         raise NotFound("This account has no wallet.")
+    add_to_log_context(customer_id=found[1])
     wallet_id, owner_id, balance, frozen, is_active, token_version, is_signed_in, now = found
     if not is_active or token_version != principal.token_version:
         raise TokenInvalid
