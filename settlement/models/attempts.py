@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 _MOST_COST: Final = Decimal("1.02000001")
+_ROUNDED_UP: Final = Decimal("0.00000003")  # cost, commission and the bound are each rounded up to 8 places
 """An attempt's cost, as a multiple of its price bound: with commission (`gate.MOST_COMMISSION`) and its rounding."""
 
 
@@ -122,7 +123,11 @@ class Attempt(models.Model):
             models.CheckConstraint(
                 # Commission taken in the quote asset is part of the cost: at most 2 % of the price bound.
                 condition=~Q(state=AttemptState.FILLED)
-                | Q(executed__lte=F("quantity"), cost__gt=0, cost__lte=F("quantity") * F("limit_price") * _MOST_COST),
+                | Q(
+                    executed__lte=F("quantity"),
+                    cost__gt=0,
+                    cost__lte=F("quantity") * F("limit_price") * _MOST_COST + _ROUNDED_UP,
+                ),
                 name="fills_stay_within_the_request",
             ),
             models.CheckConstraint(
