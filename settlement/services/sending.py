@@ -87,27 +87,25 @@ def _size(attempt: Attempt, *, still_open: SettledOrders, rules: MarketRules, as
         ask=ask,
         rules=rules,
     )
-    _keep_within_budget(
-        attempt, fenced=_budget_of(attempt, still_open=still_open), highest=highest, ask=ask, rules=rules
-    )
-    fence.ensure_within_limit(ask=ask, limit=attempt.limit_price, highest=highest, quantity=attempt.quantity)
+    fenced = _budget_of(attempt, still_open=still_open)
+    limit = _keep_within_budget(attempt, fenced=fenced, highest=highest, ask=ask, tick=rules.price_tick)
+    fence.ensure_within_limit(ask=ask, limit=limit, highest=highest, quantity=attempt.quantity)
 
 
-def _keep_within_budget(
-    attempt: Attempt, *, fenced: Decimal, highest: Decimal, ask: Decimal, rules: MarketRules
-) -> None:
-    """Set the attempt's budget and price limit: what was set aside of the account, or `fenced` if that is too little.
+def _keep_within_budget(attempt: Attempt, *, fenced: Decimal, highest: Decimal, ask: Decimal, tick: Decimal) -> Decimal:
+    """Set the attempt's budget to what was set aside of the account, or to `fenced` if that is too little.
 
-    With more than was set aside, the account may turn out to be too small; then the venue refuses the purchase.
+    Return the price limit, which is set too. With more than was set aside, the account may turn out to be too small;
+    then the venue refuses the purchase.
     """
     assert attempt.quantity is not None
-    for budget in (min(fenced, attempt.budget or fenced), fenced):
-        attempt.budget = budget
-        attempt.limit_price = fence.fit_limit(
-            highest=highest, quantity=attempt.quantity, budget=budget, tick=rules.price_tick
-        )
-        if ask <= attempt.limit_price:
-            return
+    budget = fenced if attempt.budget is None else min(fenced, attempt.budget)
+    limit = fence.fit_limit(highest=highest, quantity=attempt.quantity, budget=budget, tick=tick)
+    if ask > limit:
+        budget = fenced
+        limit = fence.fit_limit(highest=highest, quantity=attempt.quantity, budget=budget, tick=tick)
+    attempt.budget, attempt.limit_price = budget, limit
+    return limit
 
 
 def _ensure_plausible(ask: Decimal, *, coin: Coin) -> None:
