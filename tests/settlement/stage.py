@@ -26,7 +26,9 @@ from tests.processes import wait_for
 from tests.simulators import running_simulator
 from tests.slow_venue import SlowVenue
 from trading.models import Order, OrderState
+from trading.services.coins import put_on_sale
 from trading.services.placing import OrderRequest, place_order
+from trading.services.prices import record_price
 from wallets.models import User
 
 WITNESS = "WITNESS"
@@ -116,12 +118,15 @@ class Stage:
                 stop(self.worker)
                 self.slow.close()
 
-    def begin(self, *, price="4.00", **fields):
-        """List a new coin at the venue, and put it on sale at the same price."""
+    def begin(self, *, price="4.00", is_fixed=True):
+        """List a new coin at the venue, and put it on sale at the same price: a fixed one, or one that is read."""
         self._coins += 1
         told = Told(coin=f"LIE{self._coins:03}")
         self.venue.set_prices(**{told.coin: price})
-        make_coin(told.coin, price, **fields)
+        if is_fixed:
+            make_coin(told.coin, price)
+        else:
+            record_price(coin=put_on_sale(name=told.coin), value=Decimal(price), source="test", now=timezone.now())
         return told
 
     def place(self, told, total):

@@ -5,7 +5,7 @@ same truths are checked: see `stage_truths`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
@@ -41,7 +41,7 @@ class Case:
     purchases: range = range(1, 2)
     leeway: str = "0"
     decides: InterventionAction = InterventionAction.LOOK_UP
-    fields: dict = field(default_factory=dict)
+    is_fixed: bool = True
 
 
 def placing(changes, **more):
@@ -78,6 +78,11 @@ def spoiled(call, how, *, lost=False):
         stage.slow.spoil(call, how, symbol=told.symbol)
 
     return arrange
+
+
+def asked(ask):
+    """Let the ask be false that is read before a purchase, and true the prices that are read for the shop."""
+    return spoiled("ticker", lambda answer: {**answer, "askPrice": ask})
 
 
 def others_answer(answer):
@@ -166,6 +171,13 @@ TERMS = {
     "an ask of 0.0004 for a coin of 20": NOT_BELIEVED | {"arrange": at("0.0004"), "says": "an ask of 0.0004"},
     "an ask of 1e12": NOT_BELIEVED | {"arrange": at("1000000000000"), "says": "E+12 for a coin of 20 is not believed"},
     "an ask of 1e22": NOT_BELIEVED | {"arrange": at("1e22"), "says": "E+22 for a coin of 20 is not believed"},
+    "an ask of 1e22 for a coin whose price is read": NOT_BELIEVED
+    | {"arrange": asked("1e22"), "is_fixed": False, "says": "E+22 for a coin of 20 is not believed"},
+    "an ask of 0.0004 for a coin whose price is read": NOT_BELIEVED
+    | {"arrange": asked("0.0004"), "is_fixed": False, "says": "an ask of 0.0004"},
+    "an ask of 0": NOT_BELIEVED | {"arrange": asked("0"), "says": "no ask for"},
+    "an ask that is no number": NOT_BELIEVED | {"arrange": asked("NaN"), "says": "no ask for"},
+    "a negative ask": NOT_BELIEVED | {"arrange": asked("-20.00"), "says": "no ask for"},
     "an ask of 1e22 for a moment": {
         "price": "20.00",
         "arrange": at("1e22"),
@@ -317,7 +329,7 @@ def _parameters(item):
 
 
 def _begin(stage, case):
-    told = stage.begin(price=case.price, **case.fields)
+    told = stage.begin(price=case.price, is_fixed=case.is_fixed)
     if case.rules:
         stage.lie(told, *case.rules)
     case.arrange(stage, told)
@@ -326,6 +338,12 @@ def _begin(stage, case):
 
 def has_said(told, words):
     return any(words in said for _, said in told.rows)
+
+
+def says_what_to_do(told):
+    """Say whether the page has said what staff can do: in the finding, in the batch, or about the pause."""
+    steps = ("look the purchase up again, mark it", "decide in batch", "decide about the batch")
+    return any(step in said for _, said in told.rows for step in steps)
 
 
 def has_ended_as(end, told):
@@ -346,6 +364,7 @@ def assert_played(stage, told, case):
     assert has_ended_as(case.end, told), said
     assert case.reason in (None, told.reason), said
     assert has_said(told, case.says) or not case.says, said
+    assert not case.says or says_what_to_do(told), said
     assert len(read_book(stage, told)) in case.purchases, said
     assert_all_truths(stage, told, leeway=Decimal(case.leeway))
 
@@ -411,3 +430,48 @@ def test_a_list_that_lacks_a_coin_or_an_answer_that_drips_refunds_nobody(played,
         wait_for(told.is_settled, seconds=30)
         assert told.state == COMPLETED
         assert_all_truths(stage, told)
+
+
+class TestTheWholeVenue:
+    """Lies that concern all coins, so each is told by itself."""
+
+    @pytest.fixture
+    def told(self, stage):
+        yield (told := stage.begin())
+        stage.slow.heal()
+        wait_for(told.is_settled, seconds=40)
+        assert told.state == COMPLETED
+        assert_all_truths(stage, told)
+
+    def test_lists_no_market_at_all_and_refunds_nobody(self, stage, told):
+        """The last list serves on for the other coins; the new coin, which is not in it, waits."""
+        stage.slow.spoil("markets", lambda answer: {**answer, "symbols": []})
+        stage.place(told, "60.00")
+        wait_for(lambda: look_for(stage, told, "no markets"), seconds=40)
+        assert (told.state, read_book(stage, told)) == ("settling", [])
+        assert says_what_to_do(told)
+        wait_for(lambda: told.has_waited(SETTLING_LIMIT + 1), seconds=SETTLING_LIMIT + 10)
+        assert told.state == "settling"
+        assert_all_truths(stage, told)
+
+    def test_takes_its_commission_in_the_quote_asset(self, stage, told):
+        stage.venue.set_account(commission_asset="USDT")
+        stage.place(told, "60.00")
+        wait_for(told.is_settled, seconds=40)
+        stage.venue.set_account(commission_asset="")
+        [attempt] = told.attempts()
+        assert (attempt.commission, attempt.cost) == (0, Decimal("60.14008"))
+
+    def test_drips_what_its_account_holds(self, stage, told):
+        """Other calls that drip are played in test_deadlines."""
+        stage.slow.spoil("account", "drip")
+        wait_for(lambda: stage.slow.answering, seconds=40)
+        stage.place(told, "60.00")
+        wait_for(told.is_settled, seconds=40)
+        assert told.state == COMPLETED
+        assert stage.slow.answering
+
+
+def look_for(stage, told, words):
+    stage.look([told])
+    return has_said(told, words)
