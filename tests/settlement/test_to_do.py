@@ -13,7 +13,7 @@ from settlement.selectors.pauses import pauses_in_force
 from settlement.services.findings import Contradiction, close_finding, raise_finding
 from settlement.services.intervening.requests import request_intervention
 from settlement.services.pausing import lift_pause, pause_buying, pause_for_trouble
-from settlement.to_do import readers
+from settlement.to_do import buying
 from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import count_to_do, list_to_do
 from tests.configure import configure
@@ -95,7 +95,8 @@ class TestSettlement:
         )
         concern = beyond(ConcernKind.UNKNOWN, now, settings.TO_DO.unknown_limit)
         assert concern.target.model == "settlement_attempt"
-        assert concern.reason == "no answer (0 lookups)"
+        assert concern.reason.startswith("no answer (0 lookups). It is looked up again by itself; if it stays unknown")
+        assert concern.reason.endswith(f"decide in batch {Batch.objects.get().pk}")
 
     def test_names_parked_batches_at_once(self, place, claim, now):
         place("60.00")
@@ -184,7 +185,7 @@ class TestCost:
         assert counts[0] == counts[1] == len(ConcernKind)
 
     def test_is_bounded_by_a_number_of_rows_per_kind(self, now, coin, monkeypatch):
-        monkeypatch.setattr(readers, "MAX_PER_KIND", 3)
+        monkeypatch.setattr(buying, "MAX_PER_KIND", 3)
         for number in range(5):
             raise_finding(
                 contradiction=Contradiction(kind=FindingKind.EXTRA, subject=f"order {number}", coin=coin), now=now
