@@ -64,7 +64,8 @@ def read_unknown(now: datetime) -> Iterator[Concern]:
             kind=ConcernKind.UNKNOWN,
             subject=f"purchase of {attempt.coin}, attempt {attempt.number} of batch {attempt.batch_id}",
             since=attempt.signed_at,
-            reason=f"{attempt.reason or 'no answer yet'} ({attempt.lookups} lookups)",
+            reason=f"{attempt.reason or 'no answer yet'} ({attempt.lookups} lookups). It is looked up again by itself;"
+            f" if it stays unknown, compare the venue's own pages and decide in batch {attempt.batch_id}",
             target=Target(model="settlement_attempt", pk=attempt.pk),
         )
 
@@ -118,6 +119,12 @@ _PAUSED_BY: Final = {
     PauseKind.BAN: "the venue wants no calls",
     PauseKind.UNTRUE: "until staff decide",
 }
+_HOW_IT_ENDS: Final = {
+    PauseKind.STAFF: "Lift it when its reason is gone",
+    PauseKind.TROUBLE: "Remove the cause, or decide about the batch that waits; buying is tried again by itself",
+    PauseKind.BAN: "Find out what makes so many calls; they begin again by themselves",
+    PauseKind.UNTRUE: "Decide about the finding",
+}
 
 
 def read_pauses(now: datetime) -> Iterator[Concern]:
@@ -128,7 +135,7 @@ def read_pauses(now: datetime) -> Iterator[Concern]:
             kind=ConcernKind.PAUSE,
             subject=f"buying of {pause.coin}" if pause.coin else everything,
             since=pause.set_at,
-            reason=f"{pause.reason} ({by})",
+            reason=f"{pause.reason} ({by}). {_HOW_IT_ENDS[pause.kind]}",
             target=Target(model="settlement_pause", pk=pause.pk),
         )
 
