@@ -117,7 +117,7 @@ def read_watch() -> Watch:
     return Watch(**row)
 
 
-def trust_again(*, watch: Watch, even_if_stopped: bool = False) -> bool:
+def end_doubt_about_database(*, watch: Watch, even_if_stopped: bool = False) -> bool:
     """End the doubt: the venue was asked since it began. Return False if the database has moved again meanwhile."""
     same = DatabaseWatch.objects.annotate(here=here()).filter(here=watch.here, doubted_at=watch.doubted_at)
     if not even_if_stopped:

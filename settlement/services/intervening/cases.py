@@ -25,7 +25,7 @@ from settlement.models import (
 )
 from settlement.services.asking import is_past_its_window, look_up
 from settlement.services.batches import begin_next_attempt, lock_batch, refund_batch
-from settlement.services.disbelieving import trust_again
+from settlement.services.disbelieving import resume_buying
 from settlement.services.intervening.requests import Figures, find_in_doubt
 from settlement.services.intervening.weighing import ensure_beyond, ensure_plausible, why_not
 from settlement.services.intervening.words import as_record, has_bought, in_words
@@ -90,7 +90,7 @@ def _decide(*, intervention_id: int, looks: dict[int, _Look], held: Decimal | No
     try:
         with transaction.atomic():
             outcome, detail = InterventionOutcome.DONE, case.act()
-            case.trust_again()
+            case.resume_buying()
     except InterventionRefused as error:
         outcome, detail = InterventionOutcome.REFUSED, str(error)
         case.book_late_fills()
@@ -129,14 +129,14 @@ class _Case:
             case _:
                 return self._refund()
 
-    def trust_again(self) -> None:
+    def resume_buying(self) -> None:
         """End the pause and the finding of each attempt about which this decision ended all doubt."""
         decided = Attempt.objects.filter(pk__in=self.in_doubt).exclude(
             state__in=[AttemptState.SENT, AttemptState.PARKED]
         )
         for attempt in decided.select_related("coin"):
             if attempt.state == AttemptState.FILLED or self.in_doubt[attempt.pk].state != attempt.state:
-                trust_again(
+                resume_buying(
                     attempt=attempt,
                     decided_by=self.intervention.requested_by,
                     note=self.intervention.reason,
