@@ -26,6 +26,7 @@ from settlement.models import (
     new_client_order_id,
 )
 from settlement.order_ids import is_ours, make_client_order_id
+from settlement.services import recognising
 from settlement.services.adopting import CannotAdopt, adopt, carry_out_decision, list_unknown
 from settlement.services.findings import Contradiction, close_finding, decide_about_order, raise_finding
 from settlement.services.recognising import ensure_may_send, watch_database
@@ -218,6 +219,26 @@ class TestTheDatabase:
         with_redis(lambda client: client.flushall())
         assert watch_database() is None
         assert is_recognised()
+
+    @pytest.mark.parametrize("hinted", ["by this process", "by Redis"])
+    def test_stays_trusted_if_another_worker_beats_while_it_is_compared(self, coin, monkeypatch, hinted):
+        watch_database()
+        read, others = recognising.read_watch, []
+
+        def beat_after_reading():
+            old = read()
+            if not others:
+                others.append(1)
+                assert watch_database() is None
+                if hinted == "by Redis":
+                    recognising._seen.clear()
+                else:
+                    with_redis(lambda client: client.flushall())
+            return old
+
+        monkeypatch.setattr(recognising, "read_watch", beat_after_reading)
+        assert watch_database() is None
+        assert (watch().doubted_at, watch().beat) == (None, 3)
 
     def test_that_has_purchases_and_no_watch_yet_is_asked_about(self, place, settle):
         place("60.00")
