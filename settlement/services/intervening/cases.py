@@ -36,7 +36,7 @@ from settlement.services.outcomes import (
     presume_not_placed,
     withdraw_attempt,
 )
-from settlement.services.pausing import ask_to_call
+from settlement.services.pausing import ask_to_call, pause_after_no_answer
 from settlement.venues.protocol import Executed, OrderNotFound, Untrue, Venue, VenueAnswer, VenueAway
 from wallets.services.ledger.locking import lock_inventory
 
@@ -62,14 +62,20 @@ def _read_balance(intervention: Intervention, *, venue: Venue) -> Decimal | None
     """Return the coins that the account holds at the venue, if the decision depends on them and the venue says."""
     if intervention.action != InterventionAction.BOOK_EXCESS:
         return None
-    if ask_to_call(now=database_now()).wait_until:
+    now = database_now()
+    permit = ask_to_call(now=now)
+    if permit.wait_until:
         return None
     coin = intervention.batch.coin.name
     release_database_connection()
     try:
-        return venue.read_balances().get(coin, Decimal(0))
-    except VenueAway:
+        held = venue.read_balances()
+    except VenueAway as error:
+        if error.retry_after_seconds is not None:
+            pause_after_no_answer(coin=None, error=error, now=now)
         return None
+    permit.report_answer()
+    return held.get(coin, Decimal(0))
 
 
 @dataclass(frozen=True, kw_only=True)
