@@ -14,13 +14,14 @@ from django.db import transaction
 from django.db.models import Q
 
 from settlement.clock import database_now
-from settlement.connections import release_database_connection
 from settlement.gate import MOST_COMMISSION, CannotBeTrue, highest_cost
 from settlement.models import Attempt, AttemptState, Finding, FindingDecision, FindingKind
-from settlement.services.disbelieving import weigh_adopted
+from settlement.services.asking import look_up_listed
+from settlement.services.disbelieving import weigh_adopted, weigh_answer
 from settlement.services.findings import name_stranger, read_stranger
 from settlement.services.late_coins import deliver_late_coins
 from settlement.services.outcomes import book_execution, book_late_fill
+from settlement.told import keep
 from settlement.venues.protocol import Executed, ListedPurchase, OrderNotFound, Venue
 from trading.models import Coin, is_coin_name
 from wallets.services.house import open_house_wallets
@@ -95,18 +96,29 @@ def adopt(*, order: UnknownOrder, venue: Venue, note: str) -> Attempt | None:
     """Ask the venue for an order, and book what it bought. Return None if our books have it already.
 
     A coin that is missing is made, not on sale, with its wallets. A finding says what was adopted, closed with `note`,
-    or by the member of staff who decided so. Raises CannotAdopt.
+    or by the member of staff who decided so. Raises CannotAdopt. Then nothing is booked or closed, and an open finding
+    says why.
     """
-    release_database_connection()
-    answer = venue.look_up_listed(
-        coin=order.coin_name, client_order_id=order.client_order_id, venue_order_id=order.venue_order_id
+    try:
+        return _book(order=order, execution=_look_up(order, venue=venue), note=note)
+    except CannotAdopt as error:
+        _keep_reason(order, reason=str(error))
+        raise
+
+
+def _look_up(order: UnknownOrder, *, venue: Venue) -> Executed:
+    answer = look_up_listed(
+        coin=order.coin_name,
+        client_order_id=order.client_order_id,
+        venue_order_id=order.venue_order_id,
+        venue=venue,
     )
     if isinstance(answer, OrderNotFound):
         raise CannotAdopt("the venue does not find it any more")
     if not isinstance(answer, Executed):
-        raise CannotAdopt(f"the venue does not say what it bought: {answer}")
+        raise CannotAdopt(f"the venue does not say what it bought: {answer.reason}")
     _ensure_plausible(answer, order)
-    return _book(order=order, execution=answer, note=note)
+    return answer
 
 
 @transaction.atomic
@@ -179,16 +191,29 @@ def _as_sent(execution: Executed, now: datetime) -> dict[str, object]:
 
 def _settle_as_sent(attempt: Attempt, execution: Executed, *, now: datetime) -> None:
     """Book the fill of an attempt that the database took for not sent yet, for the orders of its batch."""
-    Attempt.objects.filter(pk=attempt.pk).update(state=AttemptState.SENT, **_as_sent(execution, now))
-    attempt.refresh_from_db()
-    book_execution(attempt=attempt, execution=execution)
+    unsent = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW)
+    if not unsent.update(state=AttemptState.SENT, **_as_sent(execution, now)):
+        raise CannotAdopt("its attempt is not waiting any more, and settlement looks it up")
+    _weigh_refreshed(attempt, execution)
+    if not book_execution(attempt=attempt, execution=execution):
+        raise CannotAdopt("its attempt has ended meanwhile")
 
 
 def _settle_late(attempt: Attempt, execution: Executed, *, now: datetime) -> None:
     """Book the fill of an attempt that was given up. One that had never been sent, as far as we knew, was sent."""
     Attempt.objects.filter(pk=attempt.pk, signed_at=None).update(**_as_sent(execution, now))
+    _weigh_refreshed(attempt, execution)
+    if not book_late_fill(attempt=attempt, execution=execution):
+        raise CannotAdopt("its attempt was booked meanwhile")
+
+
+def _weigh_refreshed(attempt: Attempt, execution: Executed) -> None:
+    """Raise CannotAdopt if the gate refuses the fill for what the attempt asked for, before anything is booked."""
     attempt.refresh_from_db()
-    book_late_fill(attempt=attempt, execution=execution)
+    try:
+        weigh_answer(attempt=attempt, execution=execution)
+    except CannotBeTrue as error:
+        raise CannotAdopt(str(error)) from error
 
 
 def _book_without_batch(
@@ -205,7 +230,7 @@ def _book_without_batch(
         cost=execution.cost,
         commission=execution.commission,
         venue_order_id=execution.venue_order_id,
-        answer=dict(execution.answer),
+        answer=keep(execution.answer),
         reason="adopted",
         next_step_at=now,
         created_at=now,
@@ -220,22 +245,33 @@ def _book_without_batch(
 def _close_finding(order: UnknownOrder, *, note: str, attempt: Attempt | None, now: datetime) -> None:
     """Close the finding about an adopted order; if there is none, write one that is closed: staff can look it up."""
     open_ = Finding.objects.filter(kind=FindingKind.EXTRA, subject=order.subject, closed_at=None).first()
-    if open_ is None:
-        Finding.objects.create(
-            kind=FindingKind.EXTRA,
-            subject=order.subject,
-            coin=Coin.objects.get(name=order.coin_name),
-            attempt=attempt,
-            theirs=order.figures[:200],
-            amount=order.quantity,
-            found_at=now,
-            seen_at=now,
-            closed_at=now,
-            note=note,
-        )
-        return
-    by = open_.decided_by if open_.decision == FindingDecision.ADOPT else None
-    Finding.objects.filter(pk=open_.pk).update(closed_at=now, closed_by=by, note=open_.note or note, attempt=attempt)
+    by = open_.decided_by if open_ and open_.decision == FindingDecision.ADOPT else None
+    said = open_.note if open_ else ""
+    _write_finding(order, now=now, closed_at=now, closed_by=by, note=said or note, attempt=attempt)
+
+
+def _keep_reason(order: UnknownOrder, *, reason: str) -> None:
+    """Say in the open finding about an order why it is not adopted. Of an asset that is no coin yet there is none."""
+    if Coin.objects.filter(name=order.coin_name).exists():
+        _write_finding(order, now=database_now(), ours=f"not adopted: {reason}"[:200])
+
+
+def _write_finding(order: UnknownOrder, *, now: datetime, **fields: object) -> None:
+    """Change the open finding about an order of a coin; if there is none, write one."""
+    new = {
+        "coin": Coin.objects.get(name=order.coin_name),
+        "theirs": order.figures[:200],
+        "amount": order.quantity,
+        "found_at": now,
+        "seen_at": now,
+    }
+    Finding.objects.update_or_create(
+        kind=FindingKind.EXTRA,
+        subject=order.subject,
+        closed_at=None,
+        defaults=fields,
+        create_defaults={**new, **fields},
+    )
 
 
 def carry_out_decision(*, finding_id: int, venue: Venue) -> None:
@@ -256,4 +292,4 @@ def carry_out_decision(*, finding_id: int, venue: Venue) -> None:
         adopt(order=order, venue=venue, note=finding.note)
     except CannotAdopt as error:
         logger.error("%s is not adopted: %s", order, error)  # noqa: TRY400  the message says all
-        waiting.update(ours=f"not adopted: {error}"[:200], decision="", decided_by=None)
+        waiting.update(decision="", decided_by=None)

@@ -32,6 +32,11 @@ def look_up(*, coin: str, client_order_id: str, venue: Venue) -> VenueAnswer:
     return _ask(lambda: venue.look_up(coin=coin, client_order_id=client_order_id))
 
 
+def look_up_listed(*, coin: str, client_order_id: str, venue_order_id: str, venue: Venue) -> VenueAnswer:
+    """Look up an order of the venue's list by its venue order id, as `look_up` does by the client order id."""
+    return _ask(lambda: venue.look_up_listed(coin=coin, client_order_id=client_order_id, venue_order_id=venue_order_id))
+
+
 def look_up_in_lists(*, attempt: Attempt, venue: Venue) -> VenueAnswer:
     """Look up an attempt in the venue's lists, as `look_up` does by its id.
 

@@ -74,7 +74,7 @@ def disbelieve(*, attempt: Attempt, reason: str, now: datetime) -> None:
     count_pause(coin=attempt.coin.name)
 
 
-def trust_again(*, attempt: Attempt, decided_by: User, note: str, now: datetime) -> None:
+def resume_buying(*, attempt: Attempt, decided_by: User, note: str, now: datetime) -> None:
     """Close the attempt's finding, because staff have decided about the attempt, and buy its coin again.
 
     The coin stays paused while another attempt of it has such a finding. A pause that staff set stays.

@@ -191,10 +191,12 @@ def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
     Its coins complete whole orders of the coin's open and parked batches; the rest becomes surplus.
 
     A commission in a third asset is not booked; the finding names that asset. If the gate does not let the rest of the
-    answer pass, raise that finding instead, and book nothing. Return False then, and if another run has booked the fill
-    already.
+    answer pass, raise that finding instead, and book nothing. Return False then, if another run has booked the fill
+    already, and if the attempt was never sent: an order under its id cannot be ours.
     """
     now = enter(attempt)
+    if attempt.signed_at is None:
+        return False
     try:
         weigh_answer(attempt=attempt, execution=_without_named_commission(execution))
     except CannotBeTrue as error:

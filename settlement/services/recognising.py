@@ -22,7 +22,7 @@ from django.db.models.expressions import Exists, RawSQL
 from django.db.models.functions import Greatest
 
 from settlement.exceptions import SendingStopped
-from settlement.models import DatabaseWatch, Installation, begin_watch, here
+from settlement.models import DatabaseWatch, Installation, begin_watch, here, load_installation_code
 from wallets.runtime import redis_store
 from wallets.runtime.redis_store import RedisAway
 
@@ -59,6 +59,14 @@ class Watch:
     stopped_at: datetime | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """The latest state of the database that this process (`beat`) and Redis (`hint`) have seen."""
+
+    beat: int
+    hint: dict[str, int] | None
+
+
 def is_recognised() -> Exists:
     """Return the condition that the database is the one we know, for the statement that records what is sent."""
     known = DatabaseWatch.objects.filter(place=here(), doubted_at=None, stopped_at=None)
@@ -88,12 +96,13 @@ def watch_database() -> Watch | None:
 
 def put_in_doubt() -> Watch:
     """Put the database in doubt if it is not the one we know, and return what is known of it."""
+    seen = _read_seen(load_installation_code())  # before the database: what another beat writes after it is no loss
     watch = read_watch()
-    reason = _find_doubt(watch)
+    reason = _find_doubt(watch, seen)
     if reason is None:
         return watch
     is_new = watch.doubted_at is None or watch.doubted_place != watch.here
-    values: dict[str, Any] = {"beat": Greatest(F("beat"), Value(_seen.get(watch.code, 0)))}
+    values: dict[str, Any] = {"beat": Greatest(F("beat"), Value(seen.beat))}
     if is_new:
         values |= {"doubted_at": _clock(), "doubted_place": watch.here, "doubt": reason}
         logger.error("the database is in doubt, so nothing is sent: %s", reason)
@@ -117,7 +126,7 @@ def read_watch() -> Watch:
     return Watch(**row)
 
 
-def trust_again(*, watch: Watch, even_if_stopped: bool = False) -> bool:
+def end_doubt_about_database(*, watch: Watch, even_if_stopped: bool = False) -> bool:
     """End the doubt: the venue was asked since it began. Return False if the database has moved again meanwhile."""
     same = DatabaseWatch.objects.annotate(here=here()).filter(here=watch.here, doubted_at=watch.doubted_at)
     if not even_if_stopped:
@@ -158,19 +167,26 @@ def _clock() -> RawSQL:
     return RawSQL("clock_timestamp()", (), output_field=models.DateTimeField())
 
 
-def _find_doubt(watch: Watch) -> str | None:
-    """Return why the database may have lost something, in words; None if nothing shows that."""
+def _find_doubt(watch: Watch, seen: _Seen) -> str | None:
+    """Return why the database may have lost something, in words; None if nothing shows that.
+
+    `seen` was read before `watch`.
+    """
     if watch.place != watch.here:
         before, now = watch.place.split("/"), watch.here.split("/")
         if len(before) != len(now):
             return "no venue has been asked yet"
         return ", ".join(part for part, old, new in zip(_PARTS, before, now, strict=True) if old != new)
-    if watch.beat < _seen.get(watch.code, 0):
+    if watch.beat < seen.beat:
         return _SET_BACK
-    hint = _read_hint(watch.code)
+    hint = seen.hint
     if hint and (hint["beat"] > watch.beat or hint["order_id"] > watch.last_order_id):
         return _REDIS_KNOWS_MORE
     return None
+
+
+def _read_seen(code: str) -> _Seen:
+    return _Seen(beat=_seen.get(code, 0), hint=_read_hint(code))
 
 
 def _remember(watch: Watch) -> None:

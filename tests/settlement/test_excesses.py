@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from settlement.exceptions import InterventionRefused
 from settlement.gate import CannotBeTrue
-from settlement.models import AttemptState, BatchState, Excess, Finding, InterventionAction, Pause
+from settlement.models import AttemptState, BatchState, Excess, Finding, InterventionAction, Pause, PauseKind
 from settlement.services.disbelieving import weigh_adopted
 from settlement.services.intervening.cases import carry_out
 from settlement.services.intervening.requests import Figures, request_intervention
@@ -19,7 +19,7 @@ from settlement.services.outcomes import presume_not_placed
 from settlement.services.reconciling.comparing import reconcile
 from settlement.venues.protocol import Executed
 from tests.owner import by_owner
-from tests.settlement.conftest import attempts, states
+from tests.settlement.conftest import attempts, end_pauses, states
 from wallets.models import Transaction, Wallet
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]
@@ -129,6 +129,16 @@ class TestAnExcess:
         assert "The account holds 150.04979999 ABAN, less than 150.04980000" in detail
         simulator.set_account(balances={"ABAN": "150.0498"})
         assert book_excess(overfilled)[0] == "done"
+
+    def test_is_refused_during_a_ban_that_the_question_for_the_balance_began(self, overfilled, book_excess, simulator):
+        simulator.fail({"action": "rate_limit", "status": 418, "retry_after": "60", "times": 1})
+        outcome, _ = book_excess(overfilled)
+        assert (outcome, states(), Excess.objects.exists()) == ("refused", ["settling"], False)
+        assert Pause.objects.filter(kind=PauseKind.BAN, until__gt=timezone.now() + timedelta(seconds=30)).exists()
+        simulator.fail()
+        end_pauses()
+        assert book_excess(overfilled)[0] == "done"
+        assert not Pause.objects.filter(kind=PauseKind.BAN).exists(), "the answer ended the ban"
 
     def test_that_no_balance_confirms_is_refused(self, overfilled):
         [attempt] = attempts()

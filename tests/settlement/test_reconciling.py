@@ -299,6 +299,23 @@ class TestDiffers:
         edit_book("UPDATE venue_order SET status = 'PARTIALLY_FILLED'")
         assert [finding.kind for finding in reconcile().findings] == ["differs"]
 
+    def test_is_an_order_under_the_id_of_an_attempt_that_was_never_sent(self, place, claim, buy, reconcile):
+        place("60.00")
+        claim()
+        ended = timezone.now() - timedelta(hours=1)
+        Attempt.objects.update(state=AttemptState.NOT_PLACED, ended_at=ended, excused=True)
+        [attempt] = attempts()
+        buy("15.02", name=attempt.client_order_id)
+        done = reconcile()
+        assert (done.unasked, done.late_fills) == ([], 0)
+        [finding] = done.findings
+        assert (finding.kind, finding.subject, finding.ours) == (
+            FindingKind.DIFFERS,
+            subject_of(attempt),
+            "not_placed, 0 for 0",
+        )
+        assert [(one.state, one.executed) for one in attempts()] == [(AttemptState.NOT_PLACED, 0)]
+
     def test_closes_when_the_figures_agree(self, place, settle, reconcile):
         place("60.00")
         settle()

@@ -21,11 +21,14 @@ from settlement.models import (
     FindingDecision,
     FindingKind,
     Installation,
+    Pause,
+    PauseKind,
     begin_watch,
     load_installation_code,
     new_client_order_id,
 )
 from settlement.order_ids import is_ours, make_client_order_id
+from settlement.services import adopting, recognising
 from settlement.services.adopting import CannotAdopt, adopt, carry_out_decision, list_unknown
 from settlement.services.findings import Contradiction, close_finding, decide_about_order, raise_finding
 from settlement.services.recognising import ensure_may_send, watch_database
@@ -218,6 +221,26 @@ class TestTheDatabase:
         with_redis(lambda client: client.flushall())
         assert watch_database() is None
         assert is_recognised()
+
+    @pytest.mark.parametrize("hinted", ["by this process", "by Redis"])
+    def test_stays_trusted_if_another_worker_beats_while_it_is_compared(self, coin, monkeypatch, hinted):
+        watch_database()
+        read, others = recognising.read_watch, []
+
+        def beat_after_reading():
+            old = read()
+            if not others:
+                others.append(1)
+                assert watch_database() is None
+                if hinted == "by Redis":
+                    recognising._seen.clear()
+                else:
+                    with_redis(lambda client: client.flushall())
+            return old
+
+        monkeypatch.setattr(recognising, "read_watch", beat_after_reading)
+        assert watch_database() is None
+        assert (watch().doubted_at, watch().beat) == (None, 3)
 
     def test_that_has_purchases_and_no_watch_yet_is_asked_about(self, place, settle):
         place("60.00")
@@ -432,6 +455,13 @@ class TestAfterRestore:
         assert "The coin GONE was missing" in text
 
 
+def assert_open(order, *, reason):
+    [finding] = Finding.objects.all()
+    assert (finding.kind, finding.subject, finding.closed_at) == (FindingKind.EXTRA, order.subject, None)
+    assert finding.ours.startswith("not adopted: ")
+    assert reason in finding.ours
+
+
 class TestAdopting:
     @pytest.fixture
     def stranger(self, coin, buy, venue):
@@ -461,7 +491,69 @@ class TestAdopting:
             edit_the_book("UPDATE trade SET quantity = '50'")
         with pytest.raises(CannotAdopt, match=reason):
             adopt(order=stranger, venue=venue, note="x")
-        assert (attempts(), inventory(), Finding.objects.exists()) == ([], 0, False)
+        assert (attempts(), inventory()) == ([], 0)
+        assert_open(stranger, reason=reason)
+
+    def test_keeps_an_answer_that_the_database_cannot_store(self, stranger, venue, simulator):
+        changes = {"timeInForce": "a\x00b"}
+        simulator.fail({"on": "query", "action": "lie", "changes": changes})
+        attempt = adopt(order=stranger, venue=venue, note="x")
+        assert "a/u0000b" in attempt.answer["text"]
+        assert inventory() == Decimal("4.995")
+
+    def test_makes_no_call_during_a_ban(self, stranger, venue, simulator):
+        simulator.fail({"on": "query", "action": "rate_limit", "status": 418, "retry_after": "60"})
+        for _ in range(2):
+            with pytest.raises(CannotAdopt, match="does not say"):
+                adopt(order=stranger, venue=venue, note="x")
+        assert [rule["applied"] for rule in simulator.faults()] == [1]
+        assert Pause.objects.get().kind == PauseKind.BAN
+        assert (attempts(), inventory()) == ([], 0)
+
+    @pytest.fixture
+    def withdrawn(self, place, claim, buy, venue):
+        """A batch's attempt that was never sent as far as we know, and its order at the venue."""
+        place("60.00")
+        claim()
+        [attempt] = attempts()
+        buy("15.02", name=attempt.client_order_id)
+        listed = venue.list_purchases(coin="ABAN", since=timezone.now() - timedelta(hours=1))
+        [order] = list_unknown(coin_name="ABAN", listed=listed)
+        return order
+
+    def test_books_no_attempt_that_is_sent_meanwhile(self, withdrawn, venue, monkeypatch):
+        as_sent = adopting._as_sent
+
+        def send_meanwhile(execution, now):
+            Attempt.objects.update(state=AttemptState.SENT, **as_sent(execution, now))
+            return as_sent(execution, now)
+
+        monkeypatch.setattr(adopting, "_as_sent", send_meanwhile)
+        with pytest.raises(CannotAdopt, match="not waiting any more"):
+            adopt(order=withdrawn, venue=venue, note="x")
+        assert (inventory(), states()) == (0, ["settling"])
+        assert_open(withdrawn, reason="not waiting any more")
+
+    @pytest.mark.parametrize(
+        ("changes", "reason"),
+        [
+            ({"quantity": "15", "signed_at": "2026-01-01T00:00Z"}, "asked for 15"),
+            ({"limit_price": "3", "signed_at": "2026-01-01T00:00Z"}, "at most"),
+            ({"venue_order_id": "999"}, "999"),
+        ],
+    )
+    def test_closes_nothing_if_the_gate_refuses_the_fill_of_an_attempt(self, withdrawn, venue, changes, reason):
+        sent = {"quantity": "15.02", "limit_price": "4.1", "budget": "100", "clock_offset": timedelta(0)}
+        if "signed_at" in changes:
+            changes = {**sent, "valid_until": changes["signed_at"], **changes}
+        ended = {"state": AttemptState.NOT_PLACED, "ended_at": timezone.now()}
+        Attempt.objects.update(**ended, **changes)
+        with pytest.raises(CannotAdopt, match=reason):
+            adopt(order=withdrawn, venue=venue, note="x")
+        [attempt] = attempts()
+        assert (attempt.state, attempt.executed, inventory()) == (AttemptState.NOT_PLACED, 0, 0)
+        assert (attempt.signed_at is None) == ("signed_at" not in changes)
+        assert_open(withdrawn, reason=reason)
 
 
 class TestAFindingAboutAnUnknownOrder:
@@ -494,6 +586,17 @@ class TestAFindingAboutAnUnknownOrder:
         carry_out_decision(finding_id=finding.pk, venue=venue)
         finding.refresh_from_db()
         assert (finding.closed_at, finding.decision, finding.ours) == (None, "", "not adopted: commission in BNB")
+        comparing.reconcile(venue=venue, since=now - timedelta(days=1), now=now)
+        finding.refresh_from_db()
+        assert finding.ours == "not adopted: commission in BNB"
+
+    def test_is_decided_for_good_after_it_could_not_be_adopted(self, finding, admin_user, venue, now, edit_the_book):
+        edit_the_book("UPDATE trade SET commission_asset = 'BNB'")
+        for decision in (FindingDecision.ADOPT, FindingDecision.NOT_OURS):
+            decide_about_order(finding=finding, decision=decision, decided_by=admin_user, note="x", now=now)
+            carry_out_decision(finding_id=finding.pk, venue=venue)
+        found = comparing.reconcile(venue=venue, since=now - timedelta(days=1), now=now)
+        assert (found.findings, found.unasked) == ([], [])
 
     def test_is_the_only_kind_to_decide_about(self, coin, admin_user, now):
         other = raise_finding(contradiction=Contradiction(kind=FindingKind.LEDGER, subject="rule 1"), now=now)

@@ -25,7 +25,7 @@ from settlement.models import (
 )
 from settlement.services.asking import is_past_its_window, look_up
 from settlement.services.batches import begin_next_attempt, lock_batch, refund_batch
-from settlement.services.disbelieving import trust_again
+from settlement.services.disbelieving import resume_buying
 from settlement.services.intervening.requests import Figures, find_in_doubt
 from settlement.services.intervening.weighing import ensure_beyond, ensure_plausible, why_not
 from settlement.services.intervening.words import as_record, has_bought, in_words
@@ -36,7 +36,7 @@ from settlement.services.outcomes import (
     presume_not_placed,
     withdraw_attempt,
 )
-from settlement.services.pausing import ask_to_call
+from settlement.services.pausing import ask_to_call, pause_after_no_answer
 from settlement.venues.protocol import Executed, OrderNotFound, Untrue, Venue, VenueAnswer, VenueAway
 from wallets.services.ledger.locking import lock_inventory
 
@@ -62,14 +62,20 @@ def _read_balance(intervention: Intervention, *, venue: Venue) -> Decimal | None
     """Return the coins that the account holds at the venue, if the decision depends on them and the venue says."""
     if intervention.action != InterventionAction.BOOK_EXCESS:
         return None
-    if ask_to_call(now=database_now()).wait_until:
+    now = database_now()
+    permit = ask_to_call(now=now)
+    if permit.wait_until:
         return None
     coin = intervention.batch.coin.name
     release_database_connection()
     try:
-        return venue.read_balances().get(coin, Decimal(0))
-    except VenueAway:
+        held = venue.read_balances()
+    except VenueAway as error:
+        if error.retry_after_seconds is not None:
+            pause_after_no_answer(coin=None, error=error, now=now)
         return None
+    permit.report_answer()
+    return held.get(coin, Decimal(0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +96,7 @@ def _decide(*, intervention_id: int, looks: dict[int, _Look], held: Decimal | No
     try:
         with transaction.atomic():
             outcome, detail = InterventionOutcome.DONE, case.act()
-            case.trust_again()
+            case.resume_buying()
     except InterventionRefused as error:
         outcome, detail = InterventionOutcome.REFUSED, str(error)
         case.book_late_fills()
@@ -129,14 +135,14 @@ class _Case:
             case _:
                 return self._refund()
 
-    def trust_again(self) -> None:
+    def resume_buying(self) -> None:
         """End the pause and the finding of each attempt about which this decision ended all doubt."""
         decided = Attempt.objects.filter(pk__in=self.in_doubt).exclude(
             state__in=[AttemptState.SENT, AttemptState.PARKED]
         )
         for attempt in decided.select_related("coin"):
             if attempt.state == AttemptState.FILLED or self.in_doubt[attempt.pk].state != attempt.state:
-                trust_again(
+                resume_buying(
                     attempt=attempt,
                     decided_by=self.intervention.requested_by,
                     note=self.intervention.reason,

@@ -47,16 +47,23 @@ class Pair:
 
 
 def judge_stranger(*, run: Comparison, stranger: ListedPurchase) -> None:
-    """Raise a finding for an order that has no attempt, if the order bought coins."""
-    if stranger.quantity:
-        contradiction = Contradiction(
-            kind=FindingKind.EXTRA,
-            subject=subject_of(stranger),
-            theirs=_figures(stranger),
-            amount=stranger.quantity,
-            coin=run.coin,
-        )
-        _find(run, contradiction)
+    """Raise a finding for an order that has no attempt, if the order bought coins.
+
+    What an open finding says about why the order is not adopted stays. An order that staff decided about is not raised
+    again with the same figures, whatever was said of it.
+    """
+    about = Finding.objects.filter(kind=FindingKind.EXTRA, subject=subject_of(stranger))
+    if not stranger.quantity or about.filter(closed_by__isnull=False, theirs=_figures(stranger)).exists():
+        return
+    contradiction = Contradiction(
+        kind=FindingKind.EXTRA,
+        subject=subject_of(stranger),
+        ours=about.filter(closed_at=None).values_list("ours", flat=True).first() or "",
+        theirs=_figures(stranger),
+        amount=stranger.quantity,
+        coin=run.coin,
+    )
+    _find(run, contradiction)
 
 
 def judge_pair(*, run: Comparison, pair: Pair, has_finding: bool) -> None:

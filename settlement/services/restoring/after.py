@@ -12,7 +12,7 @@ from typing import Final
 
 from settlement.models import Attempt
 from settlement.services.adopting import CannotAdopt, UnknownOrder, adopt
-from settlement.services.recognising import put_in_doubt, read_watch, stop_sending, trust_again
+from settlement.services.recognising import end_doubt_about_database, put_in_doubt, read_watch, stop_sending
 from settlement.services.restoring.asking import ask_venue, seconds_to_wait, send_waiting_attempts
 from settlement.venues.protocol import Venue
 from trading.models import Coin
@@ -71,7 +71,7 @@ def put_right(
     if done.unasked or done.refused:
         left = [f"{order}: {reason}" for order, reason in done.refused.items()]
         stop_sending(found=[*left, *(f"not asked: {name}" for name in done.unasked)])
-    elif trust_again(watch=watch, even_if_stopped=True):
+    elif end_doubt_about_database(watch=watch, even_if_stopped=True):
         done.is_complete = True
         send_waiting_attempts()
     return done

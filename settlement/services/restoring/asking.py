@@ -26,7 +26,7 @@ from settlement.order_ids import is_ours
 from settlement.services.adopting import UnknownOrder, list_unknown
 from settlement.services.asking import look_up
 from settlement.services.pausing import ask_to_call, pause_after_no_answer
-from settlement.services.recognising import Watch, stop_sending, trust_again, watch_database
+from settlement.services.recognising import Watch, end_doubt_about_database, stop_sending, watch_database
 from settlement.venues.protocol import (
     CoinNotListed,
     Executed,
@@ -122,7 +122,7 @@ def _resolve(watch: Watch, get_venue: Callable[[], Venue]) -> None:
         stop_sending(found=[str(order) for order in answers.unknown])
     elif answers.unasked:
         logger.error("the database is in doubt, and the venue does not answer for %s", ", ".join(answers.unasked))
-    elif trust_again(watch=watch):
+    elif end_doubt_about_database(watch=watch):
         logger.warning("the venue has no order that we do not know, of %s coins: buying goes on", answers.coins)
         send_waiting_attempts()
 
