@@ -10,8 +10,6 @@ from django.db.models.functions import Coalesce
 
 from settlement.models import (
     PRICE_READING,
-    AbsentMarket,
-    AttemptState,
     Batch,
     BatchState,
     FailingItem,
@@ -28,24 +26,15 @@ def read_settling(now: datetime) -> Iterator[Concern]:
     late = Order.objects.filter(state=OrderState.SETTLING, settling_at__lte=now - settings.TO_DO.settling_limit)
     parked = Batch.objects.filter(state=BatchState.PARKED).values("pk")
     groups = late.exclude(batch_id__in=parked).values("batch_id", "coin__name")
-    absent = AbsentMarket.objects.filter(attempt__state=AttemptState.NEW).select_related("attempt")
-    lacking = {row.attempt.batch_id: row for row in absent}
     for row in groups.annotate(count=Count("pk"), since=Min("settling_at")).order_by("since")[:MAX_PER_KIND]:
         yield Concern(
             kind=ConcernKind.SETTLING,
             subject=f"{_orders(row['count'])} of {row['coin__name']} in batch {row['batch_id']}",
             since=row["since"],
-            reason=_why_settling(lacking.get(row["batch_id"])),
+            reason="claimed, and neither bought nor refunded yet",
             target=Target(model="settlement_batch", pk=row["batch_id"]),
             count=row["count"],
         )
-
-
-def _why_settling(absent: AbsentMarket | None) -> str:
-    if absent is None:
-        return "claimed, and neither bought nor refunded yet"
-    step = "refund the batch, if the venue has really dropped the coin" if absent.is_confirmed else "wait for another"
-    return f"the venue's list of markets lacks the coin: {absent}; {step}"
 
 
 def read_pending(now: datetime) -> Iterator[Concern]:
