@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
@@ -40,11 +41,19 @@ IN_FLIGHT = (AttemptState.NEW, AttemptState.SENT)
 _NULL_IF_ADOPTED: Final[Any] = {"null": True, "blank": True}
 
 
+def current_venue() -> str:
+    """Return the venue at which this installation buys."""
+    return settings.VENUE.id
+
+
 class Attempt(models.Model):
     """One request to buy, sent at most once. Quantities are in coins, prices and cost in the quote asset."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="attempts", **_NULL_IF_ADOPTED)
     coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="+")
+    venue = models.CharField(
+        max_length=32, default=current_venue, db_default="", blank=True, help_text="Empty: before venues were recorded."
+    )
     number = models.PositiveSmallIntegerField()
     client_order_id = models.CharField(max_length=36, unique=True, default=new_client_order_id)
     state = models.CharField(max_length=10, choices=AttemptState.choices, default=AttemptState.NEW)

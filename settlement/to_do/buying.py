@@ -24,6 +24,7 @@ from settlement.models import (
     VenueAccount,
 )
 from settlement.queue import list_failed_jobs
+from settlement.selectors.balances import list_unopened
 from settlement.selectors.pauses import pauses_in_force
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
 from trading.models import OrderState
@@ -87,12 +88,40 @@ def read_findings(now: datetime) -> Iterator[Concern]:
 
 
 def _next_step(finding: Finding) -> str:
+    if finding.kind == FindingKind.BALANCE and finding.amount is not None:
+        which = "more" if finding.amount > 0 else "less"
+        return (
+            f": {abs(finding.amount):f} {which}. Compare the venue's history of orders, deposits and withdrawals; adopt"
+            " an order that we do not know, or book what was moved under account moves, with its reason"
+        )
     if finding.kind != FindingKind.UNTRUE or finding.attempt is None:
         return ""
     return (
         f". Buying of {finding.coin} is paused. Compare the venue's own pages; then, in batch"
         f" {finding.attempt.batch_id}, look the purchase up again, mark it, or book what was beyond the request"
     )
+
+
+def read_openings(now: datetime) -> Iterator[Concern]:
+    """Read the assets that are not compared yet, because staff have to book what the account held besides."""
+    for reading in list_unopened()[:MAX_PER_KIND]:
+        assert reading.proposed is not None
+        explained = reading.amount - reading.proposed
+        proposal = (
+            f"is an opening of {reading.proposed:f} right? Then book it"
+            if reading.steady_since
+            else "a purchase was under way or in doubt: wait for the next reading"
+        )
+        yield Concern(
+            kind=ConcernKind.OPENING,
+            subject=str(reading),
+            since=reading.read_at,
+            reason=(
+                f"not compared yet: {reading.amount:f} read at {reading.read_at:%H:%M:%S} UTC, of which our purchases"
+                f" and moves explain {explained:f}; {proposal}"
+            ),
+            target=Target(model="settlement_balancereading", pk=reading.pk),
+        )
 
 
 def read_float(now: datetime) -> Iterator[Concern]:

@@ -461,6 +461,7 @@ class TestFindings:
             "late_fill": 0,
             "untrue": 0,
             "ledger": 3,
+            "balance": 0,
         }
         assert 'exchange_findings{kind="ledger"} 3.0' in client.get("/metrics/").content.decode()
 
@@ -576,7 +577,7 @@ class TestCommand:
 class TestWhileSettlementGoesOn:
     def test_no_connection_is_held_while_the_venue_is_asked(self, place, settle, reconcile, venue, monkeypatch):
         held = []
-        for name in ("list_purchases", "look_up"):
+        for name in ("list_purchases", "list_figures", "look_up", "read_balances"):
             inner = getattr(venue, name)
 
             def watched(inner=inner, **arguments):
@@ -588,7 +589,7 @@ class TestWhileSettlementGoesOn:
         settle()
         run_as_owner("UPDATE settlement_attempt SET cost = cost + 1")
         reconcile()
-        assert held == [False, False]
+        assert held == [False] * 4
 
     def test_purchases_before_and_after_the_list_raise_no_finding(self, place, settle, reconcile, venue, monkeypatch):
         inner = venue.list_purchases
@@ -662,7 +663,7 @@ class TestWhileSettlementGoesOn:
         settling = threading.Thread(target=closing(settle_on))
         settling.start()
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 100
             while (fills := Attempt.objects.filter(state=AttemptState.FILLED).count()) < 20:
                 assert settling.is_alive()
                 assert reconcile().findings == []

@@ -136,12 +136,12 @@ def _list_coins(venue: Venue, answers: Answers) -> list[str]:
         return []
     release_database_connection()
     try:
-        held = venue.read_balances()
+        held = {asset for asset, amount in venue.read_balances().items() if amount}
     except VenueAway as error:
         _pause_if_asked(error, now=now)
         answers.unasked.append("balances")
         return []
-    return sorted((names | held.keys()) - {settings.VENUE.quote_asset})
+    return sorted((names | held) - {settings.VENUE.quote_asset})
 
 
 def _list_orders(coin: str, since: datetime, get_venue: Callable[[], Venue]) -> list[ListedPurchase] | None:
