@@ -23,6 +23,9 @@ GUARDED = {
     "settlement/gate.py": ["tests/settlement/test_gate.py"],
     "settlement/figures.py": ["tests/settlement/test_gate.py"],
     "settlement/services/intervening/weighing.py": ["tests/settlement/test_excesses.py"],
+    "settlement/fence.py": ["tests/settlement/test_fence.py"],
+    "settlement/services/recognising.py": ["tests/settlement/test_restoring.py"],
+    "settlement/services/adopting.py": ["tests/settlement/test_restoring.py"],
 }
 """Modules of comparisons that money depends on, each with the tests that must notice when one is negated."""
 
