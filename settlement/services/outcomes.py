@@ -16,7 +16,6 @@ from django.db import transaction
 
 from settlement.gate import NO_ASSET, CannotBeTrue, part
 from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, BatchState, Excess, FindingKind, Intervention
-from settlement.selectors.batches import may_have_bought
 from settlement.services.batches import go_on, lock_batch, park_batch, refund_batch
 from settlement.services.disbelieving import disbelieve, request_of, weigh_answer
 from settlement.services.ending import (
@@ -130,17 +129,15 @@ def _book(attempt: Attempt, execution: Executed, from_state: AttemptState, *, no
 def end_refused(*, attempt: Attempt, from_state: AttemptState, reason: str) -> None:
     """End an attempt that can never succeed, and refund the batch's orders that are not settled yet.
 
-    If an earlier purchase of the batch may have been executed, park the batch instead.
+    An earlier purchase that the venue denied has just been looked up again, by id and in its lists. Should it turn up
+    later, its coins become surplus.
     """
     now = enter(attempt)
     if not end_attempt(attempt, from_state, state=AttemptState.REFUSED, now=now, reason=reason[:200]):
         return
     logger.warning("%s of %s is refused: %s", attempt, attempt.batch, reason)
     batch = lock_batch(batch_id=attempt.batch_id)
-    if may_have_bought(batch_id=batch.pk):
-        park_batch(batch=batch, reason=f"an earlier purchase is in doubt, and the last one is refused: {reason}")
-    else:
-        refund_batch(batch=batch, reason="refused_by_the_exchange", note=reason, now=now)
+    refund_batch(batch=batch, reason="refused_by_the_exchange", note=reason, now=now)
 
 
 @transaction.atomic

@@ -74,16 +74,16 @@ def inventory():
 
 @verified
 class TestARefusal:
-    def test_refunds_nobody_while_an_earlier_purchase_is_in_doubt(self, denied, venue, simulator):
+    def test_refunds_although_an_earlier_purchase_was_denied_whose_coins_become_surplus(self, denied, venue, simulator):
         refusal = {"on": "place", "action": "reject", "code": -1121, "msg": "Invalid symbol."}
         simulator.fail(*DENIALS, refusal)
         take_next_step(batch_id=denied.pk, venue=venue)
         denied.refresh_from_db()
-        assert (denied.state, states()) == (BatchState.PARKED, ["settling"])
+        assert (denied.state, states()) == (BatchState.REFUNDED, ["refunded"])
         simulator.fail()
         recheck_attempt(attempt_id=attempts()[0].pk, venue=venue)
-        denied.refresh_from_db()
-        assert (denied.state, states()) == (BatchState.SETTLED, ["completed"])
+        assert (states(), inventory()) == (["refunded"], Decimal("15.005"))
+        assert Finding.objects.get(closed_at=None).kind == FindingKind.LATE_FILL
 
 
 @verified
