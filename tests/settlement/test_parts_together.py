@@ -82,7 +82,7 @@ class TestARefusal:
         assert (denied.state, states()) == (BatchState.REFUNDED, ["refunded"])
         simulator.fail()
         recheck_attempt(attempt_id=attempts()[0].pk, venue=venue)
-        assert (states(), inventory()) == (["refunded"], Decimal("15.005"))
+        assert (states(), inventory()) == (["refunded"], Decimal("15.00498"))
         assert Finding.objects.get(closed_at=None).kind == FindingKind.LATE_FILL
 
 
