@@ -287,12 +287,16 @@ class TestListing:
         take_next_step(batch_id=batch.pk, venue=venue)
         assert states() == ["completed"]
 
-    def test_that_has_ended_refunds(self, place, settle, venue, simulator):
+    def test_that_has_ended_refunds_nobody(self, place, settle, venue, simulator):
         venue.read_rules(coin="ABAN")
         simulator.delist("ABAN")
         markets.forget()
         place("60.00")
-        assert settle().state == BatchState.REFUNDED
+        batch = settle()
+        assert (batch.state, states()) == (BatchState.OPEN, ["settling"])
+        pause = Pause.objects.get()
+        assert pause.coin_id == batch.coin_id
+        assert "list of markets lacks the coin" in pause.reason
         with pytest.raises(CoinNotListed):
             venue.read_rules(coin="ABAN")
 
@@ -354,12 +358,13 @@ class TestListing:
         take_next_step(batch_id=batch.pk, venue=new_venue())
         assert states() == ["completed"]
 
-    def test_of_another_coin_that_is_strange_keeps_no_refund_back(self, place, settle, simulator, monkeypatch):
+    def test_of_another_coin_that_is_strange_hides_no_missing_coin(self, place, settle, simulator, monkeypatch):
         place("60.00")
         spoil_answers(monkeypatch, lambda entry: {**entry, "filters": [None]}, symbol="BTCUSDT")
         simulator.delist("ABAN")
         markets.forget()
-        assert settle().state == BatchState.REFUNDED
+        settle()
+        assert "list of markets lacks the coin" in Pause.objects.get().reason
 
     def test_that_cannot_be_read_at_all_is_no_proof(self, venue, simulator, monkeypatch):
         simulator.fail({"action": "garbage"})
