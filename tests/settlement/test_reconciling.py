@@ -663,7 +663,7 @@ class TestWhileSettlementGoesOn:
         settling = threading.Thread(target=closing(settle_on))
         settling.start()
         try:
-            deadline = time.monotonic() + 100
+            deadline = time.monotonic() + 60
             while (fills := Attempt.objects.filter(state=AttemptState.FILLED).count()) < 20:
                 assert settling.is_alive()
                 assert reconcile().findings == []
