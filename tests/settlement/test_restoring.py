@@ -39,11 +39,13 @@ from settlement.services.stepping import take_next_step
 from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import list_to_do
 from settlement.venues.ccxt.adapter import CcxtVenue
+from settlement.venues.ccxt.markets import markets
 from settlement.venues.protocol import PurchaseRequest
 from settlement.verification import verify_everything
 from tests.configure import configure
+from tests.conftest import make_coin
 from tests.owner import run_as_owner
-from tests.settlement.conftest import attempts, new_venue, states
+from tests.settlement.conftest import attempts, end_pauses, new_venue, states
 from trading.models import Coin
 from wallets.models import TokenFamily, Wallet, WalletRole
 from wallets.runtime.redis_store import with_redis
@@ -334,6 +336,68 @@ class TestADoubt:
         bring_back_a_dump()
         keep_watch()
         assert name in watch().found[0]
+
+    @pytest.mark.parametrize("statement", ["UPDATE market SET symbol = 'XYZUSDT'", "DELETE FROM market"])
+    @pytest.mark.parametrize("is_bought", [False, True], ids=["on sale", "bought before"])
+    def test_goes_on_while_the_list_of_markets_lacks_a_coin_of_ours(
+        self, coin, place, settle, buy, keep_watch, simulator, edit_the_book, statement, is_bought
+    ):
+        if is_bought:
+            place("60.00")
+            settle()
+            Coin.objects.update(is_sold=False)
+        simulator.set_prices(BETA="1.00")
+        name = buy("5")
+        bring_back_a_dump()
+        edit_the_book(f"{statement} WHERE symbol = 'ABANUSDT'" if "XYZ" in statement else statement)
+        markets.forget()
+        keep_watch()
+        assert (is_recognised(), watch().stopped_at) == (False, None)
+        simulator.set_prices(ABAN="4.00")
+        markets.forget()
+        keep_watch()
+        assert (is_recognised(), name in watch().found[0]) == (False, True)
+
+    @pytest.mark.parametrize("stays", [None, "on sale", "held", "with an open order", "bought lately"])
+    def test_ends_without_a_market_only_of_a_coin_that_nobody_can_buy(
+        self, coin, place, settle, keep_watch, simulator, stays
+    ):
+        if stays == "with an open order":
+            place("60.00")
+        elif stays in {"held", "bought lately"}:
+            place("60.00")
+            settle()
+        if stays == "held":
+            run_as_owner("UPDATE settlement_attempt SET created_at = '2026-01-01T00:00Z'")
+        else:
+            simulator.set_account(balances={"ABAN": "0"})
+        Coin.objects.update(is_sold=stays == "on sale")
+        simulator.set_prices(BETA="1.00")
+        simulator.delist("ABAN")
+        markets.forget()
+        bring_back_a_dump()
+        keep_watch()
+        assert is_recognised() == (stays is None)
+
+    @pytest.mark.parametrize("status", [418, 429])
+    def test_goes_on_without_a_call_while_the_venue_wants_none(self, coin, simulator, keep_watch, status):
+        names = [f"CO{letter}" for letter in "ABCDEFGH"]
+        for name in names:
+            make_coin(name, "1.00")
+        simulator.set_prices(**dict.fromkeys(names, "1.00"))
+        bring_back_a_dump()
+        simulator.fail({"on": "query", "action": "rate_limit", "status": status, "retry_after": "15"})
+        keep_watch()
+        [ban] = Pause.objects.all()
+        assert (ban.kind, ban.until - ban.set_at >= timedelta(seconds=15)) == (PauseKind.BAN, True)
+        [asked] = [rule["applied"] for rule in simulator.faults()]
+        assert 1 <= asked <= 4, "one call of each thread"
+        simulator.fail({"action": "delay", "wait": 0.001})  # counts every call
+        keep_watch()
+        assert ([rule["applied"] for rule in simulator.faults()], is_recognised()) == ([0], False)
+        end_pauses()
+        keep_watch()
+        assert (Pause.objects.exists(), is_recognised()) == (False, True), "the probe's answer ends the ban"
 
     def test_finds_nothing_in_the_orders_of_another_installation(self, coin, buy, keep_watch):
         buy(name=make_client_order_id(installation="deadbeef"))

@@ -16,6 +16,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from settlement.clock import database_now
@@ -36,7 +37,7 @@ from settlement.venues.protocol import (
     Venue,
     VenueAway,
 )
-from trading.models import Coin
+from trading.models import WAITING, Coin, Order, OrderState
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +46,14 @@ _MARGIN: Final = timedelta(hours=1)
 _THREADS: Final = 4
 _LONGEST_WAIT_SECONDS: Final = 10.0
 
+_Listed = list[ListedPurchase] | VenueAway | UnusableRules | CoinNotListed
+
 _asking = threading.Lock()
 
 
 @dataclass(kw_only=True)
 class Answers:
-    """The orders that our books do not know, and the names of what could not be asked for."""
+    """The orders that our books do not know, and what could not be asked for, in words."""
 
     unknown: list[UnknownOrder] = field(default_factory=list)
     unasked: list[str] = field(default_factory=list)
@@ -79,18 +82,24 @@ def ask_venue(*, since: datetime, get_venue: Callable[[], Venue]) -> Answers:
     `since` is by Postgres' clock, and the questions begin an hour before it. Several threads ask at once.
     """
     answers = Answers()
-    coins = _list_coins(get_venue(), answers)
-    code = load_installation_code()
+    held = _read_held(get_venue(), answers)
+    if held is None:
+        return answers
+    ours = _coins_bought(since=since, held=held)
+    coins = sorted((set(Coin.objects.values_list("name", flat=True)) | held) - {settings.VENUE.quote_asset})
+    code, now = load_installation_code(), database_now()
     release_database_connection()
-    with ThreadPoolExecutor(_THREADS) as pool:
-        lists = list(pool.map(lambda coin: _list_orders(coin, since - _MARGIN, get_venue), coins))
+    lists = _list_all(coins, since=since - _MARGIN, get_venue=get_venue)
     answers.coins = len(coins)
     for coin, listed in zip(coins, lists, strict=True):
-        if listed is None:
+        if isinstance(listed, list):
+            own = [order for order in listed if is_ours(order.client_order_id, installation=code)]
+            answers.unknown += list_unknown(coin_name=coin, listed=own)
+        elif not isinstance(listed, CoinNotListed):
             answers.unasked.append(coin)
-        else:
-            ours = [order for order in listed if is_ours(order.client_order_id, installation=code)]
-            answers.unknown += list_unknown(coin_name=coin, listed=ours)
+        elif coin in ours:
+            answers.unasked.append(f"{coin}, which has no market there")
+    _pause_if_asked([listed for listed in lists if isinstance(listed, VenueAway)], now=now)
     _look_up_attempts(get_venue(), answers)
     return answers
 
@@ -127,37 +136,63 @@ def _resolve(watch: Watch, get_venue: Callable[[], Venue]) -> None:
         send_waiting_attempts()
 
 
-def _list_coins(venue: Venue, answers: Answers) -> list[str]:
-    """Return the names of our coins, and of every other asset that the account holds."""
+def _read_held(venue: Venue, answers: Answers) -> set[str] | None:
+    """Return the assets that the account holds, or None if the venue does not say."""
     now = database_now()
-    names = set(Coin.objects.values_list("name", flat=True))
-    if ask_to_call(now=now).wait_until:
+    permit = ask_to_call(now=now)
+    if permit.wait_until:
         answers.unasked.append("any coin: the venue wants no calls")
-        return []
+        return None
     release_database_connection()
     try:
         held = {asset for asset, amount in venue.read_balances().items() if amount}
     except VenueAway as error:
-        _pause_if_asked(error, now=now)
+        _pause_if_asked([error], now=now)
         answers.unasked.append("balances")
-        return []
-    return sorted((names | held) - {settings.VENUE.quote_asset})
-
-
-def _list_orders(coin: str, since: datetime, get_venue: Callable[[], Venue]) -> list[ListedPurchase] | None:
-    """Return our orders of a coin, or None if the venue does not list them. Uses no database."""
-    try:
-        return get_venue().list_purchases(coin=coin, since=since)
-    except CoinNotListed:
-        return []  # without a market there are no orders
-    except (VenueAway, UnusableRules) as error:
-        logger.warning("the venue does not list our orders of %s: %s", coin, error)
         return None
+    permit.report_answer()
+    return set(held)
 
 
-def _pause_if_asked(error: VenueAway, *, now: datetime) -> None:
-    if error.retry_after_seconds is not None:
-        pause_after_no_answer(coin=None, error=error, now=now)
+def _coins_bought(*, since: datetime, held: set[str]) -> set[str]:
+    """Return the names of the coins that we may have bought at the venue, or may buy.
+
+    A list of markets without such a coin proves nothing. It is believed about an asset that never was a coin of ours,
+    and about a coin that is off sale, has no open order and no late attempt, and of which the account holds nothing.
+    """
+    is_bought = Exists(Attempt.objects.filter(coin=OuterRef("pk")))
+    is_bought_late = Exists(Attempt.objects.filter(coin=OuterRef("pk"), created_at__gte=since - _MARGIN))
+    in_use = Q(is_sold=True) | Q(is_bought_late) | (Q(name__in=held) & Q(is_bought))
+    for states in (WAITING, [OrderState.HELD], [OrderState.SETTLING]):  # each has an index of its own
+        in_use |= Q(pk__in=Order.objects.filter(state__in=states).values("coin"))
+    return set(Coin.objects.filter(in_use).values_list("name", flat=True))
+
+
+def _list_all(coins: list[str], *, since: datetime, get_venue: Callable[[], Venue]) -> list[_Listed]:
+    """List our orders of each coin, in several threads. Uses no database. A ban by the venue ends the questions."""
+    is_banned = threading.Event()
+
+    def list_orders(coin: str) -> _Listed:
+        if is_banned.is_set():
+            return VenueAway("not asked: the venue wants no calls")
+        try:
+            return get_venue().list_purchases(coin=coin, since=since)
+        except (VenueAway, UnusableRules, CoinNotListed) as error:
+            logger.warning("the venue does not list our orders of %s: %s", coin, error)
+            if isinstance(error, VenueAway) and error.retry_after_seconds is not None:
+                is_banned.set()
+            return error
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(list_orders, coins))
+
+
+def _pause_if_asked(errors: list[VenueAway], *, now: datetime) -> None:
+    """Pause all calls for the longest wait that the venue asked for, if it asked for any."""
+    asked = [error for error in errors if error.retry_after_seconds is not None]
+    if asked:
+        longest = max(asked, key=lambda error: error.retry_after_seconds or 0)
+        pause_after_no_answer(coin=None, error=longest, now=now)
 
 
 def _look_up_attempts(venue: Venue, answers: Answers) -> None:
