@@ -13,6 +13,7 @@ _SLOWEST = (
     "tests/site/test_front.py",
     "tests/site/test_database_roles.py",
     "tests/site/test_browser.py",
+    "tests/settlement/test_lies_to_a_worker.py",
     "tests/settlement/test_jobs.py",
     "tests/site/test_kept_connections.py",
     "tests/site/test_processes.py",

@@ -18,7 +18,7 @@ from settlement.services.asking import growing_wait, look_up_in_both
 from settlement.services.batches import lock_batch, park_batch
 from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.late_coins import name_losses
-from settlement.services.outcomes import book_late_fill, doubt_late_answer, presume_not_placed
+from settlement.services.outcomes import book_late_fill, doubt_late_answer, leave_to_staff, presume_not_placed
 from settlement.venues.protocol import Executed, OrderNotFound, Unknown, Untrue, Venue
 from settlement.waits import bounded
 from trading.services.unclear import mark_clear
@@ -51,8 +51,9 @@ def find_before_repeat(*, attempt: Attempt, venue: Venue) -> datetime | None:
     """Look up the batch's purchase before a new attempt, if the venue denied it or said that it was not accepted.
 
     Return None if the new attempt may be sent, or the time to try again. If the earlier purchase was executed after
-    all, its coins are booked, and the new attempt buys what is missing or is withdrawn. Where requests do not expire,
-    nothing is looked up: such a venue's denial proves nothing, so it never leads to a new attempt.
+    all, its coins are booked, and the new attempt buys what is missing or is withdrawn. If the venue says what cannot
+    be true, staff decide. Where requests do not expire, nothing is looked up: such a venue's denial proves nothing, so
+    it never leads to a new attempt.
     """
     if attempt.number == 1 or not venue.requests_expire:
         return None
@@ -64,10 +65,14 @@ def find_before_repeat(*, attempt: Attempt, venue: Venue) -> datetime | None:
     if isinstance(answer, OrderNotFound) or (isinstance(answer, Executed) and answer.final and not answer.quantity):
         return None
     now = database_now()
-    if isinstance(answer, Executed) and answer.final and book_late_fill(attempt=denied, execution=answer):
-        return now
     if isinstance(answer, Untrue):
         doubt_late_answer(attempt=denied, answer=answer)
+        leave_to_staff(attempt=denied)
+        return now
+    if isinstance(answer, Executed) and answer.final:
+        if not book_late_fill(attempt=denied, execution=answer):
+            leave_to_staff(attempt=denied)
+        return now
     denied.lookups += 1
     Attempt.objects.filter(pk=denied.pk).update(lookups=denied.lookups)
     asked_for = bounded(answer.retry_after_seconds) if isinstance(answer, Unknown) else 0.0

@@ -213,19 +213,25 @@ def doubt_late_answer(*, attempt: Attempt, answer: Untrue) -> None:
 
 
 def _doubt(attempt: Attempt, answer: Untrue, *, now: datetime) -> None:
-    """Keep what the venue said, and let staff decide about the attempt and its batch.
-
-    An attempt of a closed batch, or of one whose next purchase is under way, stays given up, and is asked for again.
-    """
+    """Keep what the venue said. The attempt stays given up, and is asked for again."""
     given_up = Attempt.objects.filter(pk=attempt.pk, state__in=_GIVEN_UP, signed_at__isnull=False)
-    if not given_up.update(answer=keep(answer.answer)):
-        return
-    disbelieve(attempt=attempt, reason=answer.reason, now=now)
+    if given_up.update(answer=keep(answer.answer)):
+        disbelieve(attempt=attempt, reason=answer.reason, now=now)
+
+
+@transaction.atomic
+def leave_to_staff(*, attempt: Attempt) -> None:
+    """Park an attempt that was given up, because its batch cannot go on while the venue says what cannot be true of it.
+
+    Changes nothing if the attempt is booked by now, or if the batch's next purchase is under way.
+    """
+    now = enter(attempt)
     batch = lock_batch(batch_id=attempt.batch_id)
+    given_up = Attempt.objects.filter(pk=attempt.pk, state__in=_GIVEN_UP, signed_at__isnull=False)
     is_open = batch.state in {BatchState.OPEN, BatchState.PARKED}
-    if is_open and withdraw_attempt(batch=batch, reason="an earlier purchase is in doubt", now=now):
-        given_up.update(state=AttemptState.PARKED, recheck_at=None, reason=f"untrue: {answer.reason}"[:200])
-        park_batch(batch=batch, reason=f"untrue answer about an earlier purchase: {answer.reason}")
+    if is_open and given_up.exists() and withdraw_attempt(batch=batch, reason="an earlier one is in doubt", now=now):
+        given_up.update(state=AttemptState.PARKED, recheck_at=None)
+        park_batch(batch=batch, reason=f"untrue answer about its purchase {attempt.number}, which had been denied")
 
 
 def _book_late_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> bool:

@@ -52,7 +52,10 @@ def read_waiting(now: datetime) -> Iterator[Concern]:
             kind=ConcernKind.WAITING,
             subject=f"batch {batch.pk}, {batch.needed.normalize():f} {batch.coin} for {batch.charge} USD",
             since=batch.created_at,
-            reason=batch.reason,
+            reason=(
+                f"{batch.reason}. It is tried again, and refunded if that does not end. Or decide about the batch; if"
+                " the venue's minimum or step is the reason, raise TOP_UP_MAX or the coin's own minimum"
+            ),
             target=Target(model="settlement_batch", pk=batch.pk),
         )
 

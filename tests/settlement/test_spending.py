@@ -43,8 +43,8 @@ class TestFiltersThatForceMore:
         simulator.set_filters("ABAN", **filters)
         place("12.00")
         settle()
-        assert (states(), simulator.book(), Pause.objects.count()) == (["settling"], [], 1)
-        assert [concern.kind for concern in list_to_do(now=now)] == [ConcernKind.PAUSE]
+        assert (states(), simulator.book(), Pause.objects.count()) == (["settling"], [], 0)
+        assert [concern.kind for concern in list_to_do(now=now)] == [ConcernKind.WAITING]
         grow_old()
         step_again()
         assert (states(), simulator.book()) == (["refunded"], [])
