@@ -271,12 +271,13 @@ class TestListing:
         take_next_step(batch_id=batch.pk, venue=venue)
         assert states() == ["completed"]
 
-    def test_that_has_ended_refunds(self, place, settle, venue, simulator):
+    def test_that_has_ended_lets_the_batch_wait(self, place, settle, venue, simulator):
         venue.read_rules(coin="ABAN")
         simulator.delist("ABAN")
         markets.forget()
         place("60.00")
-        assert settle().state == BatchState.REFUNDED
+        assert settle().state == BatchState.OPEN
+        assert "the venue's list of markets lacks the coin" in Pause.objects.get().reason
         with pytest.raises(CoinNotListed):
             venue.read_rules(coin="ABAN")
 
@@ -338,12 +339,15 @@ class TestListing:
         take_next_step(batch_id=batch.pk, venue=new_venue())
         assert states() == ["completed"]
 
-    def test_of_another_coin_that_is_strange_keeps_no_refund_back(self, place, settle, simulator, monkeypatch):
+    def test_of_another_coin_that_is_strange_does_not_hide_that_the_list_lacks_the_coin(
+        self, place, settle, simulator, monkeypatch
+    ):
         place("60.00")
         spoil_answers(monkeypatch, lambda entry: {**entry, "filters": [None]}, symbol="BTCUSDT")
         simulator.delist("ABAN")
         markets.forget()
-        assert settle().state == BatchState.REFUNDED
+        assert settle().state == BatchState.OPEN
+        assert "the venue's list of markets lacks the coin" in Pause.objects.get().reason
 
     def test_that_cannot_be_read_at_all_is_no_proof(self, venue, simulator, monkeypatch):
         simulator.fail({"action": "garbage"})
