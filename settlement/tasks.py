@@ -56,9 +56,7 @@ def settle_batch(context: JobContext, *, batch_id: int) -> None:
     with log_context(batch_id=batch_id):
         with take_turn("settle", batch_id) as turn:
             if turn.is_mine:
-                stepping.take_next_step(
-                    batch_id=batch_id, venue=get_venue(), earlier_runs=context.job.attempts, only_if_due=True
-                )
+                stepping.take_next_step(batch_id=batch_id, venue=get_venue(), earlier_runs=context.job.attempts)
         if turn.was_wanted:
             settle_batch_later(batch_id=batch_id)
         failpoints.reach("job.done")

@@ -137,7 +137,7 @@ def _book(*, order: UnknownOrder, execution: Executed, note: str) -> Attempt | N
     if attempt is not None and attempt.state == AttemptState.NEW:
         _settle_as_sent(attempt, execution, now=now)
     elif attempt is not None and attempt.state in _GIVEN_UP:
-        _settle_late(attempt, execution, now=now)
+        _settle_late(attempt, execution, note=note, now=now)
     elif attempt is None or attempt.state in {AttemptState.FILLED, AttemptState.EMPTY}:
         attempt = _book_without_batch(coin, execution, order=order, is_repeated=attempt is not None, now=now)
     else:
@@ -199,12 +199,17 @@ def _settle_as_sent(attempt: Attempt, execution: Executed, *, now: datetime) -> 
         raise CannotAdopt("its attempt has ended meanwhile")
 
 
-def _settle_late(attempt: Attempt, execution: Executed, *, now: datetime) -> None:
-    """Book the fill of an attempt that was given up. One that had never been sent, as far as we knew, was sent."""
-    Attempt.objects.filter(pk=attempt.pk, signed_at=None).update(**_as_sent(execution, now))
+def _settle_late(attempt: Attempt, execution: Executed, *, note: str, now: datetime) -> None:
+    """Book the fill of an attempt that was given up. One that had never been sent, as far as we knew, was sent.
+
+    About that one the adoption says all: no finding about a late fill waits for staff.
+    """
+    was_forgotten = Attempt.objects.filter(pk=attempt.pk, signed_at=None).update(**_as_sent(execution, now))
     _weigh_refreshed(attempt, execution)
     if not book_late_fill(attempt=attempt, execution=execution):
         raise CannotAdopt("its attempt was booked meanwhile")
+    if was_forgotten:
+        attempt.findings.filter(kind=FindingKind.LATE_FILL, closed_at=None).update(closed_at=now, note=note)
 
 
 def _weigh_refreshed(attempt: Attempt, execution: Executed) -> None:
@@ -246,8 +251,8 @@ def _close_finding(order: UnknownOrder, *, note: str, attempt: Attempt | None, n
     """Close the finding about an adopted order; if there is none, write one that is closed: staff can look it up."""
     open_ = Finding.objects.filter(kind=FindingKind.EXTRA, subject=order.subject, closed_at=None).first()
     by = open_.decided_by if open_ and open_.decision == FindingDecision.ADOPT else None
-    said = open_.note if open_ else ""
-    _write_finding(order, now=now, closed_at=now, closed_by=by, note=said or note, attempt=attempt)
+    note = (open_.note if open_ else "") or note
+    _write_finding(order, now=now, closed_at=now, closed_by=by, note=note, attempt=attempt)
 
 
 def _keep_reason(order: UnknownOrder, *, reason: str) -> None:

@@ -76,7 +76,9 @@ def read_unknown(now: datetime) -> Iterator[Concern]:
 
 def read_findings(now: datetime) -> Iterator[Concern]:
     for finding in (
-        Finding.objects.filter(closed_at=None).select_related("attempt", "coin").order_by("found_at")[:MAX_PER_KIND]
+        Finding.objects.filter(closed_at=None)
+        .select_related("attempt", "coin")
+        .order_by("found_at", "pk")[:MAX_PER_KIND]
     ):
         figures = f": ours {finding.ours or '-'}, theirs {finding.theirs or '-'}"
         yield Concern(

@@ -1,5 +1,6 @@
 """A venue that denies what it filled, asked by real workers: at most one repeat, and nothing is lost or doubled."""
 
+import sqlite3
 import time
 from datetime import timedelta
 from decimal import Decimal
@@ -25,7 +26,8 @@ from settlement.services.intervening.requests import request_intervention
 from settlement.services.reconciling.comparing import reconcile
 from settlement.services.stepping import take_next_step
 from settlement.to_do.readers import list_to_do
-from settlement.venues.protocol import NotPlaced
+from settlement.venues.ccxt import seeking
+from settlement.venues.protocol import NotPlaced, OrderNotFound, PurchaseRequest, Unknown
 from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.conftest import make_coin
@@ -326,3 +328,76 @@ def test_a_venue_object_finds_orders_in_its_lists(place, settle, simulator, venu
     assert listed == by_id
     unknown = venue.find_in_lists(coin="ABAN", client_order_id="ce0", since=since)
     assert type(unknown).__name__ == "OrderNotFound"
+
+
+class TestASharedAccount:
+    """Trades of orders that are older than the list of orders: somebody else's resting order, or one of ours."""
+
+    @pytest.fixture
+    def buy(self, coin, venue):
+        """Buy at the venue under a client order id."""
+
+        def at_the_venue(name):
+            purchase = PurchaseRequest(
+                coin="ABAN",
+                client_order_id=name,
+                quantity=Decimal(5),
+                limit_price=Decimal("4.1"),
+                signed_at=venue.read_time(),
+                window=timedelta(seconds=5),
+            )
+            assert venue.buy(purchase=purchase).quantity == 5
+
+        return at_the_venue
+
+    @pytest.fixture
+    def make_old(self, tmp_path):
+        """Move the orders, and not their trades, an hour back."""
+
+        def run():
+            with sqlite3.connect(tmp_path / "book.sqlite", timeout=5) as book:
+                book.execute("UPDATE venue_order SET time = time - 3600000")
+
+        return run
+
+    def look_in_lists(self, name):
+        return new_venue().find_in_lists(coin="ABAN", client_order_id=name, since=timezone.now() - timedelta(minutes=5))
+
+    def test_is_judged_by_the_client_order_ids_of_unlisted_orders(self, buy, make_old):
+        buy("an-order-by-hand")
+        buy("another-by-hand")
+        make_old()
+        assert self.look_in_lists("ce0") == OrderNotFound()
+
+    def test_has_our_order_if_only_its_trades_are_listed(self, buy, make_old):
+        buy("an-order-by-hand")
+        buy("ce0")
+        make_old()
+        answer = self.look_in_lists("ce0")
+        assert (answer.venue_order_id, answer.quantity) == ("2", 5)
+
+    @pytest.mark.parametrize(
+        ("fault", "reason"),
+        [
+            ({"action": "not_found"}, "OrderNotFound"),
+            ({"action": "lie", "changes": {"orderId": 7}}, "is not told whose it is"),
+            ({"action": "lie", "changes": {"clientOrderId": ""}}, "is not told whose it is"),
+            ({"action": "lie", "changes": {"clientOrderId": {"deleted": 1}}}, "is not told whose it is"),
+        ],
+        ids=["denied", "another order", "no name", "no field"],
+    )
+    def test_proves_nothing_if_an_unlisted_order_is_not_told(self, buy, make_old, simulator, fault, reason):
+        buy("an-order-by-hand")
+        make_old()
+        simulator.fail({"on": "query", **fault})
+        answer = self.look_in_lists("ce0")
+        assert isinstance(answer, Unknown)
+        assert reason in answer.reason
+
+    def test_proves_nothing_with_many_unlisted_orders(self, buy, make_old, monkeypatch, simulator):
+        monkeypatch.setattr(seeking, "_MOST_FETCHED", 2)
+        for number in range(3):
+            buy(f"by-hand-{number}")
+        make_old()
+        answer = self.look_in_lists("ce0")
+        assert answer == Unknown(reason="lists: 3 orders have trades, and are not in the list of orders")

@@ -400,7 +400,8 @@ def assert_nothing_is_left(stage, told):
     assert not Pause.objects.filter(coin__name=told.coin).exists()
     told.rows.clear()
     stage.look([told])
-    assert not told.rows
+    # A balance that was first read during the purchase waits for its opening: that is not about the order.
+    assert not {row for row in told.rows if row[0] != "opening"}
     assert_all_truths(stage, told)
 
 

@@ -22,7 +22,7 @@ from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import run_as_owner
 from tests.processes import at_once, wait_for
-from tests.settlement.conftest import attempts, end_pauses, states
+from tests.settlement.conftest import attempts, states
 from trading.jobs import CLAIM_TASK
 from trading.services.losses import Delivered, count_loss
 from wallets.models import Wallet, WalletRole
@@ -178,22 +178,6 @@ class TestTheFloat:
         take_next_step(batch_id=batch.pk, venue=venue)
         [attempt] = attempts()
         assert attempt.quantity * attempt.limit_price <= attempt.budget == 62
-
-
-@verified
-class TestAJobThatIsDoubled:
-    def test_leaves_an_attempt_that_was_put_off_alone(self, place, settle, venue, simulator):
-        simulator.fail({"on": "ticker", "action": "down"})
-        place("60.00")
-        batch = settle()
-        simulator.fail()
-        end_pauses()
-        Attempt.objects.update(next_step_at=timezone.now() + timedelta(minutes=1))
-        take_next_step(batch_id=batch.pk, venue=venue, only_if_due=True)
-        assert (states(), simulator.book()) == (["settling"], [])
-        Attempt.objects.update(next_step_at=timezone.now())
-        take_next_step(batch_id=batch.pk, venue=venue, only_if_due=True)
-        assert states() == ["completed"]
 
 
 @verified

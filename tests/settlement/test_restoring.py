@@ -453,6 +453,22 @@ class TestAfterRestore:
         assert (states(), len(simulator.book())) == (["completed"], 1)
         assert verify_everything() == []
 
+    def test_leaves_nothing_to_staff_if_other_coins_completed_the_orders_of_such_an_attempt(
+        self, place, claim, buy, after_restore, simulator, venue
+    ):
+        place("60.00")
+        claim()
+        [attempt] = attempts()
+        buy("20")
+        buy("15.02", name=attempt.client_order_id)
+        bring_back_a_dump()
+        done = after_restore()
+        assert [each.executed for each in done.adopted] == [20, Decimal("15.02")]
+        assert (states(), len(simulator.book())) == (["completed"], 2)
+        assert verify_everything() == []
+        found = comparing.reconcile(venue=venue, since=timezone.now() - timedelta(days=1), now=timezone.now())
+        assert (found.findings, found.unasked) == ([], [])
+
     def test_adopts_the_second_of_two_orders_with_one_id(self, place, settle, buy, after_restore, venue):
         place("60.00")
         settle()

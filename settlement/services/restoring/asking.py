@@ -17,7 +17,6 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Now
 
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
@@ -108,7 +107,6 @@ def ask_venue(*, since: datetime, get_venue: Callable[[], Venue]) -> Answers:
 def send_waiting_attempts() -> None:
     """Enqueue the attempts that waited for the database to be recognised."""
     waiting = Attempt.objects.filter(state=AttemptState.NEW)
-    waiting.update(next_step_at=Now())
     for attempt in waiting.order_by("pk"):
         settle_batch_later(batch_id=attempt.batch_id)
 
