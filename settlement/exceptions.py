@@ -2,6 +2,7 @@
 
 DomainError (wallets)
 ├── InterventionRefused    the decision would contradict the venue, or buy or refund on a guess
+├── MoveRefused            an opening or a move of the venue's account that cannot be booked
 ├── NotAnUnknownOrder      only orders that we do not know are adopted
 └── UnknownOrderUndecided  an order that we do not know is adopted or not ours, never only closed
 
@@ -20,6 +21,10 @@ from wallets.exceptions import DomainError
 
 class InterventionRefused(DomainError):
     message = "That cannot be done now."
+
+
+class MoveRefused(DomainError):
+    message = "This cannot be booked."
 
 
 class NotAnUnknownOrder(DomainError):

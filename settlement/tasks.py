@@ -30,7 +30,7 @@ from settlement.selectors.attempts import find_coin_of_attempt, find_coin_of_int
 from settlement.services import account_feed, adopting, claiming, price_feed, stepping, sweeping
 from settlement.services.intervening import cases
 from settlement.services.isolating import run_each
-from settlement.services.reconciling import comparing
+from settlement.services.reconciling import balances, comparing
 from settlement.services.restoring import asking
 from settlement.turns import take_turn
 from settlement.venues.registry import get_venue
@@ -56,7 +56,9 @@ def settle_batch(context: JobContext, *, batch_id: int) -> None:
     with log_context(batch_id=batch_id):
         with take_turn("settle", batch_id) as turn:
             if turn.is_mine:
-                stepping.take_next_step(batch_id=batch_id, venue=get_venue(), earlier_runs=context.job.attempts)
+                stepping.take_next_step(
+                    batch_id=batch_id, venue=get_venue(), earlier_runs=context.job.attempts, only_if_due=True
+                )
         if turn.was_wanted:
             settle_batch_later(batch_id=batch_id)
         failpoints.reach("job.done")
@@ -90,6 +92,13 @@ def refresh_prices(timestamp: int) -> None:
 @app.task(name="settlement.read_account", queue=OPS_QUEUE, queueing_lock="read_account")
 def read_account(timestamp: int) -> None:
     account_feed.read_account(venue=get_venue(), now=database_now())
+    balances.begin_comparing(venue=get_venue())
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="settlement.compare_balances", queue=OPS_QUEUE, queueing_lock="compare_balances")
+def compare_balances(timestamp: int) -> None:
+    balances.compare_balances(venue=get_venue())
 
 
 @app.periodic(cron=settings.SETTLEMENT.sweep_cron)

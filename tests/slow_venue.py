@@ -1,6 +1,7 @@
-"""A real server between a worker and the simulator, whose answers drip, never end, or are far too large."""
+"""A real server between a worker and the simulator, whose answers drip, never end, are far too large, or are false."""
 
 import gzip
+import json
 import threading
 import time
 import urllib.error
@@ -30,6 +31,7 @@ class SlowVenue:
     def __init__(self, target):
         self.target, self.rules, self.answering = target, [], 0
         self.served = []
+        self._moments = {}
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self._server.daemon_threads = True
@@ -37,12 +39,24 @@ class SlowVenue:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def spoil(self, call, how, *, symbol=None, times=None, status=200, headers=()):
-        """Answer such calls in the way `how`: a name of a method of _Spoiler."""
+        """Answer such calls in the way `how`: a name of a method of _Spoiler, or a function that changes the answer."""
         self.rules.append([CALLS[call], how, symbol, times, status, dict(headers)])
 
-    def heal(self):
-        """End all rules, and the answers that are under way: their connections are cut."""
-        self.rules = []
+    def before(self, call, act, *, symbol):
+        """Call `act` once, just before the next such call is passed on."""
+        self._moments[CALLS[call], symbol] = act
+
+    def heal(self, *, symbol=None):
+        """End the rules of a symbol, or all rules, and then also the answers that are under way: they are cut."""
+        self.rules = [rule for rule in self.rules if symbol is not None and rule[2] != symbol]
+
+    def find_moment(self, method, path):
+        """Return what has to happen before such a call, if anything, and forget it."""
+        with self._lock:
+            for (wanted, prefix), symbol in self._moments:
+                if method == wanted and path.partition("?")[0] == prefix and f"symbol={symbol}" in path:
+                    return self._moments.pop(((wanted, prefix), symbol))
+        return None
 
     def find_rule(self, method, path):
         with self._lock:
@@ -87,11 +101,16 @@ class _Spoiler(BaseHTTPRequestHandler):
         path = self.path + ("&" if "?" in self.path else "?") + body.decode()
         rule = self.slow.find_rule(self.command, path)
         self.slow.served.append((self.command, path))
+        if (act := self.slow.find_moment(self.command, path)) is not None:
+            act()
         status, headers, content = self._ask(body)
         if rule is None:
             self._answer(status, {**headers, "Content-Length": str(len(content))}, content)
             return
         _, how, _, _, changed, added = rule
+        if callable(how):
+            content = json.dumps(how(json.loads(content))).encode()
+            how = "whole"
         with self.slow.counted(), suppress(OSError):
             getattr(self, f"_{how}")(status if changed == 200 else changed, {**headers, **added}, content)
         self.close_connection = True

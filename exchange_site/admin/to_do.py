@@ -53,6 +53,14 @@ _WORDS: Final = {
         advice="Our books contradict the venue's, or themselves. Resolve this, then close the finding with a note."
         " An order that we do not know is adopted, or not ours.",
     ),
+    ConcernKind.OPENING: _Words(
+        title="Balances that are not compared yet",
+        urgency="notice",
+        advice=(
+            "The comparison begins with an opening: what the account at the venue held besides our purchases. Compare"
+            " the reading with the venue's own page, then book its opening, on the page of the reading."
+        ),
+    ),
     ConcernKind.SETTLING: _Words(
         title="Orders that take long to settle",
         urgency="late",

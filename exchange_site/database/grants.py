@@ -35,10 +35,15 @@ TABLES: Final[dict[str, str]] = {
     "trading_shop": "SELECT, INSERT, UPDATE",
     "trading_unclearcoin": "SELECT, INSERT, DELETE",
     # settlement
+    "settlement_absentmarket": "SELECT, INSERT, UPDATE (first_at, latest_at, lists), DELETE",
+    "settlement_accountmove": "SELECT, INSERT",
     "settlement_attempt": (
         "SELECT, INSERT, "
         "UPDATE (answer, budget, clock_offset, commission, cost, ended_at, excused, executed, limit_price, lookups, "
         "next_step_at, not_found, quantity, reason, recheck_at, signed_at, state, valid_until, venue_order_id)"
+    ),
+    "settlement_balancereading": (
+        "SELECT, INSERT, UPDATE (agreed_at, amount, difference, expected, proposed, read_at, steady_since)"
     ),
     "settlement_batch": (
         "SELECT, INSERT, DELETE, "

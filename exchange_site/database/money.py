@@ -11,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from django.db.migrations import Migration
 from django.db.models.signals import pre_migrate
-from psycopg.sql import SQL, Composable, Identifier
+from psycopg.sql import SQL, Identifier
 
 WITHOUT_MONEY: Final = frozenset(
     {
@@ -28,6 +28,8 @@ WITHOUT_MONEY: Final = frozenset(
         "trading_shop",
         "trading_unclearcoin",
         "settlement_databasewatch",
+        "settlement_absentmarket",
+        "settlement_balancereading",
         "settlement_failingitem",
         "settlement_installation",
         "settlement_pause",
@@ -41,7 +43,12 @@ INSTEAD_OF_UNDOING: Final = (
 )
 
 _OURS: Final = ("wallets_", "trading_", "settlement_")
-_WALLETS: Final = "wallets_wallet"  # each customer and the house have some from the start, so only balances count
+_ONLY: Final = {
+    "wallets_wallet": "WHERE balance <> 0",  # each customer and the house have some from the start
+    "settlement_accountmove": "WHERE booked_by_id IS NOT NULL",  # a worker books first readings
+}
+"""Which rows count, in tables of which not all do."""
+
 _NAMED: Final = 3
 
 
@@ -110,7 +117,7 @@ def _refuse_to_undo(*, plan: Iterable[tuple[Migration, bool]], using: str, **_: 
 
 
 def _holds_money(cursor: Any, table: str) -> bool:
-    condition: Composable = SQL("WHERE balance <> 0") if table == _WALLETS else SQL("")
+    condition = SQL(_ONLY.get(table, ""))
     cursor.execute(SQL("SELECT EXISTS (SELECT FROM {} {})").format(Identifier(table), condition))
     found: bool = cursor.fetchone()[0]
     return found

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from exchange_site.simulator.lying import LIE, check_lie
 
-OCCASIONS: Final = frozenset({"place", "query", "list", "trades", "ticker"})
+OCCASIONS: Final = frozenset({"place", "query", "list", "trades", "ticker", "account"})
 ACTIONS: Final = frozenset(
     {
         "reject",

@@ -87,28 +87,38 @@ async def _my_trades(request: web.Request) -> web.Response:
     symbol = needed(arrived, "symbol")
     await suffer(request, "query", symbol)
     order_id = int(arrived["orderId"]) if "orderId" in arrived else None
+    since, until = int(arrived.get("startTime", "0")), int(arrived.get("endTime", "0"))
+    if since and until - since > _LONGEST_SPAN:
+        raise VenueError(-1127, "More than 24 hours between startTime and endTime.")
+    first = int(arrived.get("fromId", "0"))
     rows = request.app[VENUE].book.orders.trades(order_id=order_id, symbol=symbol)
-    return listed(request, [_trade_answer(row) for row in rows], occasion="trades", symbol=symbol)
+    wanted = [row for row in rows if row["time"] >= since and row["id"] >= first and not 0 < until < row["time"]]
+    limit = min(int(arrived.get("limit", "500")), _LONGEST_LIST)
+    answers = [_trade_answer(row) for row in (wanted[:limit] if since or first else wanted[-limit:])]
+    return listed(request, answers, occasion="trades", symbol=symbol)
 
 
-async def _account(request: web.Request) -> web.Response:
+async def _account(request: web.Request) -> web.StreamResponse:
+    """Answer with the account. Only rules that name this occasion apply: it is read all the time."""
     await read_signed(request)
+    faults = request.app[VENUE].faults
+    is_meant = any(rule.on == "account" for rule in faults.rules)
+    fault = faults.take(occasion="account", symbol=None) if is_meant else None
+    await suffer_before(request, fault)
     account = request.app[VENUE].book.account
     rate, _ = account.commission()
-    return web.json_response(
-        {
-            "makerCommission": 10,
-            "takerCommission": 10,
-            "commissionRates": {"maker": str(rate), "taker": str(rate)},
-            "canTrade": True,
-            "accountType": "SPOT",
-            "balances": [
-                {"asset": asset, "free": f"{free:f}", "locked": "0.00000000"}
-                for asset, free in account.balances().items()
-            ],
-            "permissions": ["SPOT"],
-        }
-    )
+    answer = {
+        "makerCommission": 10,
+        "takerCommission": 10,
+        "commissionRates": {"maker": str(rate), "taker": str(rate)},
+        "canTrade": True,
+        "accountType": "SPOT",
+        "balances": [
+            {"asset": asset, "free": f"{free:f}", "locked": "0.00000000"} for asset, free in account.balances().items()
+        ],
+        "permissions": ["SPOT"],
+    }
+    return await suffer_after(request, fault) or said(answer, fault)
 
 
 def _read_order(arrived: Mapping[str, str]) -> NewOrder:

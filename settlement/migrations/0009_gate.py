@@ -151,7 +151,7 @@ class Migration(migrations.Migration):
                 | Q(
                     executed__lte=F("quantity"),
                     cost__gt=0,
-                    cost__lte=F("quantity") * F("limit_price") * Decimal("1.02000001"),
+                    cost__lte=F("quantity") * F("limit_price") * Decimal("1.02000001") + Decimal("0.00000003"),
                 ),
                 name="fills_stay_within_the_request",
             ),

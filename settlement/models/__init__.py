@@ -2,6 +2,7 @@
 
 from settlement.models.accounts import FORGOTTEN_AFTER, VenueAccount
 from settlement.models.attempts import IN_FLIGHT, Attempt, AttemptState
+from settlement.models.balances import AccountMove, AccountMoveKind, BalanceReading
 from settlement.models.batches import Batch, BatchState
 from settlement.models.excesses import Excess
 from settlement.models.failing import PRICE_READING, FailingItem
@@ -15,14 +16,20 @@ from settlement.models.installations import (
     new_client_order_id,
 )
 from settlement.models.interventions import Intervention, InterventionAction, InterventionOutcome
+from settlement.models.listings import LISTS_APART, AbsentMarket
 from settlement.models.pauses import Pause, PauseKind
 
 __all__ = [
     "FORGOTTEN_AFTER",
     "IN_FLIGHT",
+    "LISTS_APART",
     "PRICE_READING",
+    "AbsentMarket",
+    "AccountMove",
+    "AccountMoveKind",
     "Attempt",
     "AttemptState",
+    "BalanceReading",
     "Batch",
     "BatchState",
     "DatabaseWatch",

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 
 _MOST_COST: Final = Decimal("1.02000001")
+_ROUNDED_UP: Final = Decimal("0.00000003")  # cost, commission and the bound are each rounded up to 8 places
 """An attempt's cost, as a multiple of its price bound: with commission (`gate.MOST_COMMISSION`) and its rounding."""
 
 
@@ -39,11 +41,19 @@ IN_FLIGHT = (AttemptState.NEW, AttemptState.SENT)
 _NULL_IF_ADOPTED: Final[Any] = {"null": True, "blank": True}
 
 
+def current_venue() -> str:
+    """Return the venue at which this installation buys."""
+    return settings.VENUE.id
+
+
 class Attempt(models.Model):
     """One request to buy, sent at most once. Quantities are in coins, prices and cost in the quote asset."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="attempts", **_NULL_IF_ADOPTED)
     coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="+")
+    venue = models.CharField(
+        max_length=32, default=current_venue, db_default="", blank=True, help_text="Empty: before venues were recorded."
+    )
     number = models.PositiveSmallIntegerField()
     client_order_id = models.CharField(max_length=36, unique=True, default=new_client_order_id)
     state = models.CharField(max_length=10, choices=AttemptState.choices, default=AttemptState.NEW)
@@ -122,7 +132,11 @@ class Attempt(models.Model):
             models.CheckConstraint(
                 # Commission taken in the quote asset is part of the cost: at most 2 % of the price bound.
                 condition=~Q(state=AttemptState.FILLED)
-                | Q(executed__lte=F("quantity"), cost__gt=0, cost__lte=F("quantity") * F("limit_price") * _MOST_COST),
+                | Q(
+                    executed__lte=F("quantity"),
+                    cost__gt=0,
+                    cost__lte=F("quantity") * F("limit_price") * _MOST_COST + _ROUNDED_UP,
+                ),
                 name="fills_stay_within_the_request",
             ),
             models.CheckConstraint(

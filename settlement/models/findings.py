@@ -17,6 +17,7 @@ class FindingKind(models.TextChoices):
     LATE_FILL = "late_fill", "bought after it was given up"
     UNTRUE = "untrue", "an answer that cannot be true"
     LEDGER = "ledger", "the ledger does not balance"
+    BALANCE = "balance", "the account holds more or less than it should"
 
 
 class FindingDecision(models.TextChoices):

@@ -30,6 +30,11 @@ class IdleBatch:
     id: int
     attempts: int
     turns_given: int
+    resume_at: datetime | None
+
+    def may_go_on(self, *, now: datetime) -> bool:
+        """Say whether its wait is over."""
+        return self.resume_at is None or self.resume_at <= now
 
     def lets_others_go(self) -> bool:
         """Say whether it is the turn of the coin's other orders: after the batch's attempts 1, 4, 7 and so on.
@@ -39,11 +44,11 @@ class IdleBatch:
         return self.turns_given < (self.attempts + 2) // 3
 
 
-def list_idle_batches(*, coin_id: int, now: datetime | None = None) -> list[IdleBatch]:
-    """List the coin's idle batches, the oldest first; with `now`, only those that may go on by then."""
-    idle = idle_batches(now=now).filter(coin_id=coin_id).annotate(count=Count("attempts")).order_by("pk")
-    rows = idle.values_list("pk", "count", "turns_given")
-    return [IdleBatch(id=pk, attempts=count, turns_given=given) for pk, count, given in rows]
+def list_idle_batches(*, coin_id: int) -> list[IdleBatch]:
+    """List the coin's idle batches, the oldest first."""
+    idle = idle_batches().filter(coin_id=coin_id).annotate(count=Count("attempts")).order_by("pk")
+    rows = idle.values_list("pk", "count", "turns_given", "resume_at")
+    return [IdleBatch(id=pk, attempts=count, turns_given=given, resume_at=at) for pk, count, given, at in rows]
 
 
 def find_idle_batch(*, coin_id: int) -> int | None:

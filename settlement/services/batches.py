@@ -6,7 +6,7 @@ the lock on the batch. A function that does not take these locks expects its cal
 
 import logging
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
 from django.conf import settings
@@ -19,7 +19,9 @@ from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, BatchStat
 from settlement.selectors.batches import find_idle_batch, list_idle_batches
 from settlement.services.funding import look_again_later, note_shortage, set_aside
 from trading import jobs
+from trading.models import Coin
 from trading.selectors.pools import read_waiting_orders
+from trading.selectors.prices import last_price_of
 from trading.services.settling import complete_orders, refund_orders, sum_open_orders
 from wallets.runtime import failpoints
 from wallets.services.ledger.locking import lock_inventory
@@ -27,6 +29,7 @@ from wallets.services.ledger.locking import lock_inventory
 logger = logging.getLogger(__name__)
 
 _MOST_EMPTY_ATTEMPTS: Final = 3
+_CENT: Final = Decimal("0.01")
 
 
 def lock_batch(*, batch_id: int | None) -> Batch:
@@ -110,6 +113,21 @@ def resume_batch(*, batch_id: int) -> bool:
     return begin_next_attempt(batch=batch, now=database_now())
 
 
+@transaction.atomic
+def deliver_reserve(*, attempt: Attempt) -> None:
+    """Deliver whole orders from the coins that the batch has already, and take the attempt's next step at once.
+
+    For a batch whose reserve suffices for the orders that the venue's account could pay. Nothing is bought.
+    """
+    coin = attempt.coin
+    lock_inventory(asset=coin.name)
+    batch = lock_batch(batch_id=attempt.batch_id)
+    left = sum_open_orders(batch_id=batch.pk).count
+    reference = f"attempt:{attempt.client_order_id}:stock:{left}"
+    if complete_from_stock(batch=batch, reference=reference, now=database_now()) and batch.state == BatchState.OPEN:
+        settle_batch_later(batch_id=batch.pk)
+
+
 def refund_batch(*, batch: Batch, reason: str, now: datetime, note: str = "") -> int:
     """Refund a batch's unsettled orders, close the batch, and return the number of refunded orders.
 
@@ -152,10 +170,27 @@ def complete_from_stock(*, batch: Batch, reference: str, now: datetime) -> int:
     return settled.count
 
 
+def worth_of_stock(*, coin: Coin) -> Decimal:
+    """Return what the coins in inventory that no batch has reserved are worth at the coin's price, in US dollars.
+
+    The caller holds the lock on the coin's inventory.
+    """
+    stock = lock_inventory(asset=coin.name) - _sum_reserved(coin)
+    if stock <= 0:
+        return Decimal(0)
+    return (stock * (last_price_of(coin=coin) or Decimal(0))).quantize(_CENT, ROUND_DOWN)
+
+
+def _sum_reserved(coin: Coin, *, without: Batch | None = None) -> Decimal:
+    unsettled = Batch.objects.filter(coin=coin, state__in=[BatchState.OPEN, BatchState.PARKED])
+    if without is not None:
+        unsettled = unsettled.exclude(pk=without.pk)
+    return unsettled.aggregate(total=Sum("reserved"))["total"] or Decimal(0)
+
+
 def _free_stock(batch: Batch) -> Decimal:
     """Return the coins in inventory that no batch has reserved."""
-    unsettled = Batch.objects.filter(coin=batch.coin, state__in=[BatchState.OPEN, BatchState.PARKED])
-    others = unsettled.exclude(pk=batch.pk).aggregate(total=Sum("reserved"))["total"] or Decimal(0)
+    others = _sum_reserved(batch.coin, without=batch)
     return lock_inventory(asset=batch.coin.name) - others - batch.reserved
 
 
@@ -168,7 +203,7 @@ def _deliver_from_stock(batch: Batch, *, now: datetime) -> None:
 
 def _others_wait(batch: Batch, *, now: datetime) -> bool:
     """Say whether other orders of the coin could be bought now: in another batch, or claimed anew."""
-    if len(list_idle_batches(coin_id=batch.coin_id, now=now)) > 1:
+    if sum(idle.may_go_on(now=now) for idle in list_idle_batches(coin_id=batch.coin_id)) > 1:
         return True
     waiting = read_waiting_orders(coin_id=batch.coin_id)
     return waiting.has_large or waiting.pool_is_full(threshold=settings.POOLS.threshold)

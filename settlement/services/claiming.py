@@ -2,6 +2,7 @@
 
 import logging
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -14,7 +15,14 @@ from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch
 from settlement.queue import delete_waiting_claims
 from settlement.selectors.batches import IdleBatch, find_idle_batch, list_idle_batches
 from settlement.selectors.pauses import find_pause
-from settlement.services.batches import begin_next_attempt, let_claim_decide, lock_batch, refund_batch, resume_batch
+from settlement.services.batches import (
+    begin_next_attempt,
+    let_claim_decide,
+    lock_batch,
+    refund_batch,
+    resume_batch,
+    worth_of_stock,
+)
 from settlement.services.funding import look_again_later, note_shortage, payable_charge, read_available
 from settlement.services.outcomes import withdraw_attempt
 from trading import jobs, pools
@@ -89,12 +97,22 @@ def _claim(*, coin: Coin, now: datetime) -> tuple[Batch | None, Decimal]:
         return _NOTHING
     waiting = read_waiting_orders(coin_id=coin.pk)
     is_due = waiting.has_large or _pool_is_due(waiting, now=now)
-    if not _may_begin(coin, is_due=is_due, now=now):
+    idle = list_idle_batches(coin_id=coin.pk)
+    _look_again_at_the_end_of_a_wait(coin, idle, now=now)
+    ready = [batch for batch in idle if batch.may_go_on(now=now)]
+    if not _may_begin(coin, others_are_due=is_due or bool(ready), now=now):
         return _NOTHING
-    return _begin_next(coin, waiting=waiting, is_due=is_due, now=now)
+    return _begin_next(coin, ready=ready, waiting=waiting, is_due=is_due, now=now)
 
 
-def _may_begin(coin: Coin, *, is_due: bool, now: datetime) -> bool:
+def _look_again_at_the_end_of_a_wait(coin: Coin, idle: list[IdleBatch], *, now: datetime) -> None:
+    """Request a claim for the time at which the next batch that gave way may go on: no job of its own wakes it."""
+    ends = [batch.resume_at for batch in idle if batch.resume_at and not batch.may_go_on(now=now)]
+    if ends:
+        jobs.request_claim(coin_id=coin.pk, delay_seconds=(min(ends) - now).total_seconds())
+
+
+def _may_begin(coin: Coin, *, others_are_due: bool, now: datetime) -> bool:
     """Say whether no attempt for the coin is in flight.
 
     An attempt that has not been sent, and waits, gives way to orders that are due and to batches that may go on.
@@ -104,7 +122,7 @@ def _may_begin(coin: Coin, *, is_due: bool, now: datetime) -> bool:
         return True
     if attempt.state != AttemptState.NEW or attempt.next_step_at <= now + _SHORT_WAIT:
         return False
-    if not is_due and not list_idle_batches(coin_id=coin.pk, now=now):
+    if not others_are_due:
         return False
     batch = lock_batch(batch_id=attempt.batch_id)
     if not withdraw_attempt(batch=batch, reason="lets others go first", now=now):
@@ -113,18 +131,19 @@ def _may_begin(coin: Coin, *, is_due: bool, now: datetime) -> bool:
     return True
 
 
-def _begin_next(coin: Coin, *, waiting: WaitingOrders, is_due: bool, now: datetime) -> tuple[Batch | None, Decimal]:
+def _begin_next(
+    coin: Coin, *, ready: list[IdleBatch], waiting: WaitingOrders, is_due: bool, now: datetime
+) -> tuple[Batch | None, Decimal]:
     """Go on with the coin's oldest batch that can be paid, or claim new orders if no batch can go on.
 
     At the others' turn, new orders come first, the smallest before larger ones, and then the other batches.
     """
-    idle = list_idle_batches(coin_id=coin.pk, now=now)
-    if idle and idle[0].lets_others_go():
+    if ready and ready[0].lets_others_go():
         begun = _claim_new(coin, waiting=waiting, smallest=True, now=now) if is_due else None
-        if begun or _resume_first(sorted(idle[1:], key=lambda batch: batch.attempts)):
-            Batch.objects.filter(pk=idle[0].id).update(turns_given=F("turns_given") + 1)
+        if begun or _resume_first(sorted(ready[1:], key=lambda batch: batch.attempts)):
+            Batch.objects.filter(pk=ready[0].id).update(turns_given=F("turns_given") + 1)
             return begun or _NOTHING
-    if _resume_first(idle):
+    if _resume_first(ready):
         return _NOTHING
     if is_due and (begun := _claim_new(coin, waiting=waiting, smallest=False, now=now)):
         return begun
@@ -139,7 +158,7 @@ def _resume_first(batches: list[IdleBatch]) -> bool:
 
 
 def _claim_new(coin: Coin, *, waiting: WaitingOrders, smallest: bool, now: datetime) -> tuple[Batch, Decimal] | None:
-    """Claim the waiting orders that the venue's account can pay into a new batch, and start it.
+    """Claim the waiting orders that the venue's account can pay, or else the stock, into a new batch, and start it.
 
     Return the batch and the dollars that left the pool; None if no order can be claimed.
     """
@@ -152,12 +171,17 @@ def _claim_new(coin: Coin, *, waiting: WaitingOrders, smallest: bool, now: datet
     )
     batch = Batch.objects.create(coin=coin, created_at=now)
     claimed = claim_orders(coin_id=coin.pk, batch_id=batch.pk, limits=limits, now=now)
-    if claimed.unpaid is not None:
+    if limits.most_charge is not None and claimed.unpaid is not None and not claimed.count:
+        limits = replace(limits, most_charge=limits.most_charge + worth_of_stock(coin=coin))
+        claimed = claim_orders(coin_id=coin.pk, batch_id=batch.pk, limits=limits, now=now)
+    if claimed.count:
+        _start(batch, claimed=claimed, waiting=waiting, now=now)
+    else:
+        batch.delete()
+    if claimed.unpaid is not None:  # last: it locks the account's row, which bookings lock last too
         note_shortage(coin_id=coin.pk, charge=claimed.unpaid, now=now)
     if not claimed.count:
-        batch.delete()
         return None
-    _start(batch, claimed=claimed, waiting=waiting, now=now)
     failpoints.reach("claim.claimed")
     return batch, claimed.pool_charge
 

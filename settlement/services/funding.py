@@ -65,7 +65,7 @@ def set_aside(*, batch: Batch, still_open: SettledOrders, now: datetime) -> tupl
         return None, True
     wanted = _wanted(batch, still_open)
     if wanted <= available:
-        return wanted, True
+        return min(wanted + settings.SETTLEMENT.max_top_up, available), True
     fitting = _fitting(batch, still_open=still_open, budget=available)
     return available, bool(fitting.count) and available > 0
 

@@ -15,8 +15,9 @@ from django.conf import settings
 from django.db import transaction
 
 from settlement.gate import NO_ASSET, CannotBeTrue, part
-from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, Excess, FindingKind, Intervention
-from settlement.services.batches import go_on, lock_batch, refund_batch
+from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, BatchState, Excess, FindingKind, Intervention
+from settlement.selectors.batches import may_have_bought
+from settlement.services.batches import go_on, lock_batch, park_batch, refund_batch
 from settlement.services.disbelieving import disbelieve, request_of, weigh_answer
 from settlement.services.ending import (
     end_attempt,
@@ -127,13 +128,19 @@ def _book(attempt: Attempt, execution: Executed, from_state: AttemptState, *, no
 
 @transaction.atomic
 def end_refused(*, attempt: Attempt, from_state: AttemptState, reason: str) -> None:
-    """End an attempt that can never succeed, and refund the batch's orders that are not settled yet."""
+    """End an attempt that can never succeed, and refund the batch's orders that are not settled yet.
+
+    If an earlier purchase of the batch may have been executed, park the batch instead.
+    """
     now = enter(attempt)
     if not end_attempt(attempt, from_state, state=AttemptState.REFUSED, now=now, reason=reason[:200]):
         return
     logger.warning("%s of %s is refused: %s", attempt, attempt.batch, reason)
     batch = lock_batch(batch_id=attempt.batch_id)
-    refund_batch(batch=batch, reason="refused_by_the_exchange", note=reason, now=now)
+    if may_have_bought(batch_id=batch.pk):
+        park_batch(batch=batch, reason=f"an earlier purchase is in doubt, and the last one is refused: {reason}")
+    else:
+        refund_batch(batch=batch, reason="refused_by_the_exchange", note=reason, now=now)
 
 
 @transaction.atomic
@@ -209,10 +216,19 @@ def doubt_late_answer(*, attempt: Attempt, answer: Untrue) -> None:
 
 
 def _doubt(attempt: Attempt, answer: Untrue, *, now: datetime) -> None:
-    """Keep what the venue said. The attempt stays given up, and is asked for again."""
+    """Keep what the venue said, and let staff decide about the attempt and its batch.
+
+    An attempt of a closed batch, or of one whose next purchase is under way, stays given up, and is asked for again.
+    """
     given_up = Attempt.objects.filter(pk=attempt.pk, state__in=_GIVEN_UP, signed_at__isnull=False)
-    if given_up.update(answer=keep(answer.answer)):
-        disbelieve(attempt=attempt, reason=answer.reason, now=now)
+    if not given_up.update(answer=keep(answer.answer)):
+        return
+    disbelieve(attempt=attempt, reason=answer.reason, now=now)
+    batch = lock_batch(batch_id=attempt.batch_id)
+    is_open = batch.state in {BatchState.OPEN, BatchState.PARKED}
+    if is_open and withdraw_attempt(batch=batch, reason="an earlier purchase is in doubt", now=now):
+        given_up.update(state=AttemptState.PARKED, recheck_at=None, reason=f"untrue: {answer.reason}"[:200])
+        park_batch(batch=batch, reason=f"untrue answer about an earlier purchase: {answer.reason}")
 
 
 def _book_late_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> bool:

@@ -12,11 +12,13 @@ from settlement.clock import database_now, venue_now
 from settlement.connections import release_database_connection
 from settlement.models import Attempt, AttemptState
 from settlement.selectors.batches import Bought, sum_purchases
+from settlement.services.batches import deliver_reserve
 from settlement.services.funding import sum_affordable_orders
 from settlement.services.recognising import ensure_may_send, is_recognised
 from settlement.sizing import ensure_usable, highest_price, quantity_to_buy
 from settlement.venues.protocol import MarketRules, PurchaseRequest, Venue, VenueAnswer, VenueAway
 from trading.models import Coin
+from trading.selectors.prices import last_price_of
 from trading.services.settling import SettledOrders, sum_completed_orders
 from wallets.runtime import failpoints
 
@@ -37,6 +39,9 @@ def send(*, attempt: Attempt, venue: Venue) -> VenueAnswer | None:
     offset = _measure_clock_offset(venue)
     still_open = sum_affordable_orders(attempt=attempt)
     if not still_open.count:
+        return None
+    if still_open.amount <= attempt.batch.reserved:
+        deliver_reserve(attempt=attempt)
         return None
     _size(attempt, still_open=still_open, rules=rules, ask=ask)
     purchase = _commit_to_sending(attempt, offset=offset)
@@ -82,18 +87,31 @@ def _size(attempt: Attempt, *, still_open: SettledOrders, rules: MarketRules, as
         ask=ask,
         rules=rules,
     )
-    attempt.budget = _budget_of(attempt, still_open=still_open)
-    attempt.limit_price = fence.fit_limit(
-        highest=highest, quantity=attempt.quantity, budget=attempt.budget, tick=rules.price_tick
-    )
-    fence.ensure_within_limit(ask=ask, limit=attempt.limit_price, highest=highest, quantity=attempt.quantity)
+    fenced = _budget_of(attempt, still_open=still_open)
+    limit = _keep_within_budget(attempt, fenced=fenced, highest=highest, ask=ask, tick=rules.price_tick)
+    fence.ensure_within_limit(ask=ask, limit=limit, highest=highest, quantity=attempt.quantity)
+
+
+def _keep_within_budget(attempt: Attempt, *, fenced: Decimal, highest: Decimal, ask: Decimal, tick: Decimal) -> Decimal:
+    """Set the attempt's budget to what was set aside of the account, or to `fenced` if that is too little.
+
+    Return the price limit, which is set too. With more than was set aside, the account may turn out to be too small;
+    then the venue refuses the purchase.
+    """
+    assert attempt.quantity is not None
+    budget = fenced if attempt.budget is None else min(fenced, attempt.budget)
+    limit = fence.fit_limit(highest=highest, quantity=attempt.quantity, budget=budget, tick=tick)
+    if ask > limit:
+        budget = fenced
+        limit = fence.fit_limit(highest=highest, quantity=attempt.quantity, budget=budget, tick=tick)
+    attempt.budget, attempt.limit_price = budget, limit
+    return limit
 
 
 def _ensure_plausible(ask: Decimal, *, coin: Coin) -> None:
-    last_price = coin.fixed_price
-    if last_price is None:
-        last_price = coin.current_price.value if hasattr(coin, "current_price") else None
-    fence.ensure_plausible(ask=ask, last_price=last_price, deviation_limit=settings.PRICES.deviation_limit)
+    fence.ensure_plausible(
+        ask=ask, last_price=last_price_of(coin=coin), deviation_limit=settings.PRICES.deviation_limit
+    )
 
 
 def _budget_of(attempt: Attempt, *, still_open: SettledOrders) -> Decimal:

@@ -10,6 +10,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from settlement.clock import database_now
 from settlement.exceptions import AskBeyondPriceBound, SendingStopped, TopUpTooDear
@@ -55,17 +56,21 @@ from trading.models import Coin
 
 logger = logging.getLogger(__name__)
 
+_EARLY: Final = timedelta(seconds=1)
 _WAIT_FOR_RECOGNITION: Final = timedelta(seconds=30)
 """As soon as the database is trusted again, its attempts are sent at once."""
 
 
-def take_next_step(*, batch_id: int, venue: Venue, earlier_runs: int = 0) -> None:
+def take_next_step(*, batch_id: int, venue: Venue, earlier_runs: int = 0, only_if_due: bool = False) -> None:
     """Send the batch's attempt if it is new; look the attempt up if it was sent. Safe to run at any time, and twice.
 
     `earlier_runs` counts the runs of the same job, since staff last retried it, that ended in the death of their worker
-    or in an error. After JOB_MAX_ATTEMPTS of them, an attempt that was never sent is parked for staff.
+    or in an error. After JOB_MAX_ATTEMPTS of them, an attempt that was never sent is parked for staff. With
+    `only_if_due`, an attempt that has been put off is left to the job of that time, so that doubled jobs end.
     """
     in_flight = Attempt.objects.filter(batch_id=batch_id, state__in=IN_FLIGHT)
+    if only_if_due:
+        in_flight = in_flight.exclude(state=AttemptState.NEW, next_step_at__gt=Now() + _EARLY)
     attempt = in_flight.select_related("batch", "coin__current_price").first()
     if attempt is None:
         return

@@ -9,10 +9,12 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Greatest
 
 from settlement.clock import database_now
 from settlement.exceptions import AskBeyondPriceBound, TopUpTooDear
-from settlement.models import Attempt, AttemptState, Batch, BatchState
+from settlement.models import LISTS_APART, AbsentMarket, Attempt, AttemptState, Batch, BatchState, Pause, PauseKind
 from settlement.selectors.batches import may_have_bought, waiting_since
 from settlement.services.batches import lock_batch, refund_batch
 from settlement.services.outcomes import park
@@ -34,9 +36,11 @@ def wait_or_give_up(*, attempt: Attempt, error: Stop) -> datetime | None:
 
     The waits grow. An attempt is given up after SETTLING_LIMIT_SECONDS; that of a pool at once, if the venue's filters
     make it too dear. Then the batch's orders are refunded, or parked if an earlier purchase may have been executed.
-    A list of markets without the coin refunds nobody: the venue may be wrong, so the batch waits for staff's word.
+    A list of markets without the coin refunds nobody: the venue may be wrong. The batch waits until a list has the coin
+    again, or until staff refund it, which they can after two such lists (`is_refund_too_early`).
     """
     now = database_now()
+    absent = _record_list(attempt, error, now=now)
     deadline = waiting_since(attempt=attempt) + settings.TO_DO.settling_limit
     if _is_pool_to_refund(attempt, error):
         _give_up(attempt, reason="pool_timed_out", note=str(error))
@@ -44,7 +48,7 @@ def wait_or_give_up(*, attempt: Attempt, error: Stop) -> datetime | None:
     if now >= deadline and not isinstance(error, CoinNotListed):
         _give_up(attempt, reason=_customers_reason(error), note=str(error))
         return None
-    until = _next_try(attempt, error, now=now)
+    until = _next_try(attempt, error, absent=absent, now=now)
     return min(until, deadline) if now < deadline else until
 
 
@@ -54,18 +58,54 @@ def _is_pool_to_refund(attempt: Attempt, error: Stop) -> bool:
     return is_pool(batch_id=attempt.batch.pk)
 
 
-def _next_try(attempt: Attempt, error: Stop, *, now: datetime) -> datetime:
+def is_refund_too_early(*, batch: Batch) -> str:
+    """Say why staff cannot refund a batch that waits because the venue's lists lack its coin, or nothing if they can.
+
+    One such list may be a slip. Other reasons to refund stay: nothing is said while staff have paused buying, or after
+    an answer that cannot be true.
+    """
+    absent = AbsentMarket.objects.filter(attempt__batch=batch, attempt__state=AttemptState.NEW).first()
+    if absent is None or absent.is_confirmed:
+        return ""
+    others = Pause.objects.filter(Q(coin=batch.coin_id) | Q(coin=None), kind__in=[PauseKind.STAFF, PauseKind.UNTRUE])
+    if others.exists():
+        return ""
+    minutes = LISTS_APART.total_seconds() / 60
+    return (
+        f"The venue's list of markets lacks the coin, but so far only {absent}. Refund it when a list"
+        f" {minutes:.0f} minutes after the first lacks it too; the batch goes on by itself if a list has it again."
+    )
+
+
+def _record_list(attempt: Attempt, error: Stop, *, now: datetime) -> AbsentMarket | None:
+    """Record that a list lacked the coin, and return the evidence; forget it after a list that had the coin."""
+    if not isinstance(error, CoinNotListed):
+        AbsentMarket.objects.filter(attempt=attempt).delete()
+        return None
+    absent, is_first = AbsentMarket.objects.get_or_create(
+        attempt=attempt, defaults={"first_at": now, "latest_at": now, "lists": 1}
+    )
+    if not is_first:
+        AbsentMarket.objects.filter(pk=absent.pk).update(latest_at=Greatest(F("latest_at"), now), lists=F("lists") + 1)
+        absent.refresh_from_db()
+    return absent
+
+
+def _next_try(attempt: Attempt, error: Stop, *, absent: AbsentMarket | None, now: datetime) -> datetime:
     """Pause buying of the coin, or let this batch alone wait if only its own orders cannot pay the ask."""
     if isinstance(error, AskBeyondPriceBound | TopUpTooDear):
         longest = timedelta(seconds=settings.SETTLEMENT.pause_max_seconds)
         Batch.objects.filter(pk=attempt.batch.pk, state=BatchState.OPEN).update(reason=str(error)[:200])
         return now + min(max(now - waiting_since(attempt=attempt), _SHORTEST), longest)
-    return pause_for_trouble(coin=attempt.coin, reason=_in_words(error), at_least_seconds=0, now=now)
+    return pause_for_trouble(coin=attempt.coin, reason=_in_words(attempt, error, absent), at_least_seconds=0, now=now)
 
 
-def _in_words(error: NoAsk | CoinNotListed) -> str:
+def _in_words(attempt: Attempt, error: NoAsk | CoinNotListed, absent: AbsentMarket | None) -> str:
     if isinstance(error, CoinNotListed):
-        return "the venue's list of markets lacks the coin"
+        return (
+            f"the venue's list of markets lacks the coin ({absent}). Compare the venue's notices; batch"
+            f" {attempt.batch_id} goes on by itself with a list that has it; else refund it"
+        )
     return f"no ask: {error}"
 
 

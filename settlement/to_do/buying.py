@@ -24,6 +24,7 @@ from settlement.models import (
     VenueAccount,
 )
 from settlement.queue import list_failed_jobs
+from settlement.selectors.balances import list_unopened
 from settlement.selectors.pauses import pauses_in_force
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
 from trading.models import OrderState
@@ -64,7 +65,8 @@ def read_unknown(now: datetime) -> Iterator[Concern]:
             kind=ConcernKind.UNKNOWN,
             subject=f"purchase of {attempt.coin}, attempt {attempt.number} of batch {attempt.batch_id}",
             since=attempt.signed_at,
-            reason=f"{attempt.reason or 'no answer yet'} ({attempt.lookups} lookups)",
+            reason=f"{attempt.reason or 'no answer yet'} ({attempt.lookups} lookups). It is looked up again by itself;"
+            f" if it stays unknown, compare the venue's own pages and decide in batch {attempt.batch_id}",
             target=Target(model="settlement_attempt", pk=attempt.pk),
         )
 
@@ -86,12 +88,40 @@ def read_findings(now: datetime) -> Iterator[Concern]:
 
 
 def _next_step(finding: Finding) -> str:
+    if finding.kind == FindingKind.BALANCE and finding.amount is not None:
+        which = "more" if finding.amount > 0 else "less"
+        return (
+            f": {abs(finding.amount):f} {which}. Compare the venue's history of orders, deposits and withdrawals; adopt"
+            " an order that we do not know, or book what was moved under account moves, with its reason"
+        )
     if finding.kind != FindingKind.UNTRUE or finding.attempt is None:
         return ""
     return (
         f". Buying of {finding.coin} is paused. Compare the venue's own pages; then, in batch"
         f" {finding.attempt.batch_id}, look the purchase up again, mark it, or book what was beyond the request"
     )
+
+
+def read_openings(now: datetime) -> Iterator[Concern]:
+    """Read the assets that are not compared yet, because staff have to book what the account held besides."""
+    for reading in list_unopened()[:MAX_PER_KIND]:
+        assert reading.proposed is not None
+        explained = reading.amount - reading.proposed
+        proposal = (
+            f"is an opening of {reading.proposed:f} right? Then book it"
+            if reading.steady_since
+            else "a purchase was under way or in doubt: wait for the next reading"
+        )
+        yield Concern(
+            kind=ConcernKind.OPENING,
+            subject=str(reading),
+            since=reading.read_at,
+            reason=(
+                f"not compared yet: {reading.amount:f} read at {reading.read_at:%H:%M:%S} UTC, of which our purchases"
+                f" and moves explain {explained:f}; {proposal}"
+            ),
+            target=Target(model="settlement_balancereading", pk=reading.pk),
+        )
 
 
 def read_float(now: datetime) -> Iterator[Concern]:
@@ -118,6 +148,12 @@ _PAUSED_BY: Final = {
     PauseKind.BAN: "the venue wants no calls",
     PauseKind.UNTRUE: "until staff decide",
 }
+_HOW_IT_ENDS: Final = {
+    PauseKind.STAFF: "Lift it when its reason is gone",
+    PauseKind.TROUBLE: "Remove the cause, or decide about the batch that waits; buying is tried again by itself",
+    PauseKind.BAN: "Find out what makes so many calls; they begin again by themselves",
+    PauseKind.UNTRUE: "Decide about the finding",
+}
 
 
 def read_pauses(now: datetime) -> Iterator[Concern]:
@@ -128,7 +164,7 @@ def read_pauses(now: datetime) -> Iterator[Concern]:
             kind=ConcernKind.PAUSE,
             subject=f"buying of {pause.coin}" if pause.coin else everything,
             since=pause.set_at,
-            reason=f"{pause.reason} ({by})",
+            reason=f"{pause.reason} ({by}). {_HOW_IT_ENDS[pause.kind]}",
             target=Target(model="settlement_pause", pk=pause.pk),
         )
 

@@ -16,6 +16,7 @@ class ConcernKind(Enum):
     PARKED = "parked"
     UNKNOWN = "unknown"
     FINDING = "finding"
+    OPENING = "opening"
     SETTLING = "settling"
     WAITING = "waiting"
     PENDING = "pending"

@@ -49,6 +49,7 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.PARKED: buying.read_parked,
     ConcernKind.UNKNOWN: buying.read_unknown,
     ConcernKind.FINDING: buying.read_findings,
+    ConcernKind.OPENING: buying.read_openings,
     ConcernKind.SETTLING: selling.read_settling,
     ConcernKind.WAITING: buying.read_waiting,
     ConcernKind.PENDING: selling.read_pending,

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from prometheus_client import Counter, Histogram
 
+from settlement.gate import Figures
 from settlement.venues.deadlines import Kind, calling
 from settlement.venues.protocol import (
     CoinNotListed,
@@ -92,6 +93,13 @@ class MeasuredVenue:
 
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
         return _measured("list", Kind.HISTORY, lambda: self._venue.list_purchases(coin=coin, since=since))
+
+    def list_figures(
+        self, *, coin: str, listed: list[ListedPurchase], since: datetime
+    ) -> dict[str, Figures | None] | None:
+        return _measured(
+            "list_trades", Kind.HISTORY, lambda: self._venue.list_figures(coin=coin, listed=listed, since=since)
+        )
 
     def read_balances(self) -> dict[str, Decimal]:
         return _measured("balances", Kind.ORDER, self._venue.read_balances)

@@ -227,12 +227,26 @@ class Venue(Protocol):
         ...
 
     def read_balances(self) -> dict[str, Decimal]:
-        """Return what the account holds of each asset, free or locked, if it holds anything. Raises VenueAway."""
+        """Return what the account holds of each asset that the venue names, free or locked, not rounded.
+
+        An asset that is missing is one of which the venue says nothing that can be believed; it may be one of which the
+        account holds nothing. Raises VenueAway.
+        """
         ...
 
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
         """List all our orders that the venue has accepted since `since` (by the venue's clock), the oldest first.
 
         An incomplete list is never returned. Raises CoinNotListed, UnusableRules, VenueAway.
+        """
+        ...
+
+    def list_figures(
+        self, *, coin: str, listed: list[ListedPurchase], since: datetime
+    ) -> dict[str, Figures | None] | None:
+        """Return the figures of listed orders, with the commission, from the venue's list of trades since `since`.
+
+        By venue order id. None stands for trades that contradict their order; orders whose trades are not all listed
+        are left out. None as a whole: the venue does not list trades. Raises VenueAway.
         """
         ...

@@ -1,5 +1,6 @@
 """What a venue really did beyond a request is booked on a row of its own, after trades and balance confirm it."""
 
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -10,14 +11,29 @@ from django.utils import timezone
 
 from settlement.exceptions import InterventionRefused
 from settlement.gate import CannotBeTrue
-from settlement.models import AttemptState, BatchState, Excess, Finding, InterventionAction, Pause, PauseKind
+from settlement.models import (
+    AccountMoveKind,
+    Attempt,
+    AttemptState,
+    BalanceReading,
+    Batch,
+    BatchState,
+    Excess,
+    Finding,
+    InterventionAction,
+    Pause,
+    PauseKind,
+)
+from settlement.services.account_moves import book_move
 from settlement.services.disbelieving import weigh_adopted
 from settlement.services.intervening.cases import carry_out
 from settlement.services.intervening.requests import Figures, request_intervention
 from settlement.services.intervening.weighing import ensure_beyond, ensure_plausible, why_not
 from settlement.services.outcomes import presume_not_placed
+from settlement.services.reconciling.balances import compare_balances
 from settlement.services.reconciling.comparing import reconcile
 from settlement.venues.protocol import Executed
+from tests.conftest import make_coin
 from tests.owner import by_owner
 from tests.settlement.conftest import attempts, end_pauses, states
 from wallets.models import Transaction, Wallet
@@ -175,6 +191,117 @@ class TestAnExcess:
         for change in (lambda: Excess.objects.update(cost=1), lambda: Excess.objects.all()._raw_delete("default")):
             with by_owner(), pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
                 change()
+
+
+class TestACostBeyondThePriceBound:
+    """The venue takes 90.12 for 15.02 coins, of which each may cost 4.20."""
+
+    @pytest.fixture
+    def overcharged(self, coin, place, settle, simulator, venue, tmp_path, request):
+        if "before" not in request.node.name:
+            compare_balances(venue=venue)
+        changes = {"cummulativeQuoteQty": "90.12", "fills.0.price": "6"}
+        simulator.fail({"on": "place", "action": "lie", "changes": changes})
+        place("60.00")
+        batch = settle()
+        simulator.fail()
+        with sqlite3.connect(tmp_path / "book.sqlite", timeout=5) as book:
+            book.execute("UPDATE trade SET price = '6', quote = '90.12'")
+            book.execute("UPDATE venue_order SET quote = '90.12'")
+        simulator.set_account(balances={"USDT": "999999909.88"})
+        Attempt.objects.update(ended_at=timezone.now() - timedelta(minutes=1))
+        assert attempts()[0].state == "parked"
+        assert attempts()[0].reason.startswith("cost 90.12")
+        return batch
+
+    def test_is_booked_if_the_account_paid_it(self, overcharged, book_excess, shopper, venue, now):
+        outcome, detail = book_excess(overcharged)
+        assert outcome == "done", detail
+        [attempt], [excess] = attempts(), Excess.objects.all()
+        assert (attempt.cost, excess.cost, excess.quantity) == (Decimal("63.084"), Decimal("27.036"), 0)
+        assert (states(), shopper.holding("ABAN")) == (["completed"], 15)
+        result = reconcile(venue=venue, since=now - timedelta(days=1), now=timezone.now())
+        assert (result.findings, result.unasked) == ([], [])
+        assert BalanceReading.objects.get(asset="USDT").difference == 0
+
+    @pytest.mark.parametrize("funds", ["999999939.92", "999999909.87", "999999909.89"])
+    def test_is_refused_if_the_account_paid_something_else(self, overcharged, book_excess, simulator, funds):
+        simulator.set_account(balances={"USDT": funds})
+        outcome, detail = book_excess(overcharged)
+        assert (outcome, states(), inventory()) == ("refused", ["settling"], 0)
+        assert f"the account would hold 999999909.88000000 USDT, not {funds}" in detail
+        assert not Excess.objects.exists()
+
+    def test_is_booked_if_staff_have_booked_what_was_moved(self, overcharged, book_excess, simulator, admin_user, now):
+        simulator.set_account(balances={"USDT": "1000000909.88"})
+        assert book_excess(overcharged)[0] == "refused"
+        book_move(
+            asset="USDT",
+            kind=AccountMoveKind.MOVE,
+            amount=Decimal(1000),
+            reason="sent by bank",
+            booked_by=admin_user,
+            now=now,
+        )
+        assert book_excess(overcharged)[0] == "done"
+
+    def test_is_refused_without_a_balance(self, overcharged, book_excess, simulator):
+        simulator.fail({"on": "account", "action": "lie", "changes": {"balances.*.free": "NaN"}})
+        outcome, detail = book_excess(overcharged)
+        assert outcome == "refused"
+        assert "did not say" in detail
+
+    def test_is_refused_while_another_purchase_is_in_doubt(self, overcharged, book_excess):
+        other = make_coin("ETH", "3000.00")
+        batch = Batch.objects.create(coin=other, orders_count=1, needed=1, charge=3000, created_at=timezone.now())
+        moment = timezone.now()
+        Attempt.objects.create(
+            batch=batch,
+            coin=other,
+            number=1,
+            state=AttemptState.SENT,
+            quantity=1,
+            limit_price=3000,
+            budget=3000,
+            signed_at=moment,
+            valid_until=moment,
+            clock_offset=timedelta(0),
+            next_step_at=moment,
+            created_at=moment,
+        )
+        outcome, detail = book_excess(overcharged)
+        assert outcome == "refused"
+        assert "another purchase is under way or in doubt" in detail
+        Attempt.objects.filter(coin=other).update(state="empty", ended_at=moment - timedelta(minutes=1))
+        assert book_excess(overcharged)[0] == "done"
+        Batch.objects.filter(pk=batch.pk).update(state="settled", closed_at=moment)
+
+    def test_is_refused_before_the_comparison_has_begun(self, overcharged, book_excess):
+        outcome, detail = book_excess(overcharged)
+        assert outcome == "refused"
+        assert "USDT has no opening yet" in detail
+
+
+class TestCoinsThatWereMovedOut:
+    def test_are_not_missed_when_an_excess_is_booked(
+        self, coin, venue, place, settle, simulator, book_excess, admin_user, now
+    ):
+        compare_balances(venue=venue)
+        simulator.fail(TENFOLD)
+        place("60.00")
+        batch = settle()
+        simulator.fail()
+        simulator.set_account(balances={"ABAN": "0.0498"})
+        assert book_excess(batch)[0] == "refused"
+        book_move(
+            asset="ABAN",
+            kind=AccountMoveKind.MOVE,
+            amount=Decimal(-150),
+            reason="to the cold wallet",
+            booked_by=admin_user,
+            now=now,
+        )
+        assert book_excess(batch)[0] == "done"
 
 
 class TestStatedFigures:

@@ -287,11 +287,13 @@ class TestPausesOfSeveralKinds:
         self.ban(now)
         pause_for_trouble(coin=None, reason="no answer", at_least_seconds=9, now=now)
         pause_buying(coin=None, reason="looking into it", set_by=admin_user, now=now)
-        listed = {(each.subject, each.reason) for each in list_to_do(now=now)}
+        listed = {(each.subject, *each.reason.split(". ")) for each in list_to_do(now=now)}
+        how_trouble_ends = "Remove the cause, or decide about the batch that waits; buying is tried again by itself"
+        how_a_ban_ends = "Find out what makes so many calls; they begin again by themselves"
         assert listed == {
-            ("all calls to the venue", "ban (the venue wants no calls, 1 ×)"),
-            ("buying of everything", "no answer (paused by the venue's answers, 1 ×)"),
-            ("buying of everything", "looking into it (paused by admin)"),
+            ("all calls to the venue", "ban (the venue wants no calls, 1 ×)", how_a_ban_ends),
+            ("buying of everything", "no answer (paused by the venue's answers, 1 ×)", how_trouble_ends),
+            ("buying of everything", "looking into it (paused by admin)", "Lift it when its reason is gone"),
         }
         page = admin_client.get("/admin/settlement/pause/").content.decode()
         for shown in ("ban of calls by the venue", "pause of the venue by staff", ">ban<", ">staff<", ">trouble<"):

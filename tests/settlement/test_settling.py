@@ -247,14 +247,14 @@ class TestRefusals:
         assert (order.state, order.reason) == (OrderState.REFUNDED, "refused_by_the_exchange")
         assert (shopper.wallet.balance, shopper.holding("ABAN"), simulator.book()) == (100, 0, [])
 
-    def test_of_a_coin_that_is_not_listed(self, place, venue, shopper, now):
+    def test_are_no_lists_that_lack_the_coin(self, place, venue, shopper, now):
         unlisted = make_coin("NOLIST", "4.00")
         place("60.00", crypto="NOLIST")
         batch = claim_waiting_orders(coin_id=unlisted.pk, now=now)
         take_next_step(batch_id=batch.pk, venue=venue)
         batch.refresh_from_db()
-        assert batch.state == BatchState.REFUNDED
-        assert shopper.wallet.balance == 100
+        assert (batch.state, states()) == (BatchState.OPEN, [OrderState.SETTLING])
+        assert shopper.wallet.balance == 40
 
     @pytest.mark.parametrize(
         "rule",

@@ -95,7 +95,8 @@ class TestSettlement:
         )
         concern = beyond(ConcernKind.UNKNOWN, now, settings.TO_DO.unknown_limit)
         assert concern.target.model == "settlement_attempt"
-        assert concern.reason == "no answer (0 lookups)"
+        assert concern.reason.startswith("no answer (0 lookups). It is looked up again by itself; if it stays unknown")
+        assert concern.reason.endswith(f"decide in batch {Batch.objects.get().pk}")
 
     def test_names_parked_batches_at_once(self, place, claim, now):
         place("60.00")

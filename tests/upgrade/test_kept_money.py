@@ -109,6 +109,7 @@ class TestACommandThatDestroys:
             SECRET_KEY=secrets.token_urlsafe(40),
             JWT_SECRET_KEY=secrets.token_urlsafe(40),
             ALLOWED_HOSTS="127.0.0.1",
+            HOUSE_LOSS_PER_DAY="500",
         )
         assert done.returncode == 1
         assert done.stderr.startswith(f"CommandError: The database {connection.settings_dict['NAME']} holds money (")

@@ -6,12 +6,10 @@ nothing, staff's statement is accepted. Interventions and their outcomes are kep
 
 import logging
 from dataclasses import dataclass
-from decimal import Decimal
 
 from django.db import transaction
 
 from settlement.clock import database_now
-from settlement.connections import release_database_connection
 from settlement.exceptions import InterventionRefused
 from settlement.gate import NO_ASSET
 from settlement.models import (
@@ -27,6 +25,7 @@ from settlement.services.asking import is_past_its_window, look_up
 from settlement.services.batches import begin_next_attempt, lock_batch, refund_batch
 from settlement.services.disbelieving import resume_buying
 from settlement.services.intervening.requests import Figures, find_in_doubt
+from settlement.services.intervening.seeing import AccountSeen, see_account
 from settlement.services.intervening.weighing import ensure_beyond, ensure_plausible, why_not
 from settlement.services.intervening.words import as_record, has_bought, in_words
 from settlement.services.outcomes import (
@@ -36,8 +35,8 @@ from settlement.services.outcomes import (
     presume_not_placed,
     withdraw_attempt,
 )
-from settlement.services.pausing import ask_to_call, pause_after_no_answer
-from settlement.venues.protocol import Executed, OrderNotFound, Untrue, Venue, VenueAnswer, VenueAway
+from settlement.services.waiting import is_refund_too_early
+from settlement.venues.protocol import Executed, OrderNotFound, Untrue, Venue, VenueAnswer
 from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
@@ -48,34 +47,16 @@ def carry_out(*, intervention_id: int, venue: Venue) -> None:
     intervention = Intervention.objects.select_related("batch").filter(pk=intervention_id, outcome=None).first()
     if intervention is None:
         return
-    held = _read_balance(intervention, venue=venue)
+    seen = None
+    if intervention.action == InterventionAction.BOOK_EXCESS:
+        seen = see_account(coin=intervention.batch.coin.name, venue=venue)
     looks = {}
     for attempt in list(find_in_doubt(batch=intervention.batch).select_related("coin")):
         # Checked before the lookup: "not found" proves nothing while the venue may still accept the request.
         had_expired = is_past_its_window(attempt=attempt)
         answer = look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id, venue=venue)
         looks[attempt.pk] = _Look(answer=answer, had_expired=had_expired, requests_expire=venue.requests_expire)
-    _decide(intervention_id=intervention_id, looks=looks, held=held)
-
-
-def _read_balance(intervention: Intervention, *, venue: Venue) -> Decimal | None:
-    """Return the coins that the account holds at the venue, if the decision depends on them and the venue says."""
-    if intervention.action != InterventionAction.BOOK_EXCESS:
-        return None
-    now = database_now()
-    permit = ask_to_call(now=now)
-    if permit.wait_until:
-        return None
-    coin = intervention.batch.coin.name
-    release_database_connection()
-    try:
-        held = venue.read_balances()
-    except VenueAway as error:
-        if error.retry_after_seconds is not None:
-            pause_after_no_answer(coin=None, error=error, now=now)
-        return None
-    permit.report_answer()
-    return held.get(coin, Decimal(0))
+    _decide(intervention_id=intervention_id, looks=looks, seen=seen)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +69,11 @@ class _Look:
 
 
 @transaction.atomic(durable=True)
-def _decide(*, intervention_id: int, looks: dict[int, _Look], held: Decimal | None) -> None:
+def _decide(*, intervention_id: int, looks: dict[int, _Look], seen: AccountSeen | None) -> None:
     intervention = Intervention.objects.select_for_update().filter(pk=intervention_id, outcome=None).first()
     if intervention is None:
         return
-    case = _Case(intervention, looks=looks, held=held)
+    case = _Case(intervention, looks=looks, seen=seen)
     try:
         with transaction.atomic():
             outcome, detail = InterventionOutcome.DONE, case.act()
@@ -111,8 +92,8 @@ def _decide(*, intervention_id: int, looks: dict[int, _Look], held: Decimal | No
 class _Case:
     """An intervention, its locked batch, and the venue's answers."""
 
-    def __init__(self, intervention: Intervention, *, looks: dict[int, _Look], held: Decimal | None) -> None:
-        self.intervention, self.looks, self.held = intervention, looks, held
+    def __init__(self, intervention: Intervention, *, looks: dict[int, _Look], seen: AccountSeen | None) -> None:
+        self.intervention, self.looks, self.seen = intervention, looks, seen
         coin = Batch.objects.select_related("coin").get(pk=intervention.batch_id).coin
         lock_inventory(asset=coin.name)
         self.batch = lock_batch(batch_id=intervention.batch_id)
@@ -213,7 +194,7 @@ class _Case:
         answer = self._answer(attempt)
         if not isinstance(answer, Executed) or not answer.final:
             raise InterventionRefused(f"The venue's trades do not confirm it: {in_words(answer)}.")
-        ensure_beyond(attempt=attempt, execution=answer, held=self.held)
+        ensure_beyond(attempt=attempt, execution=answer, held=self.seen.coins if self.seen else None, account=self.seen)
         if not book_beyond(attempt=attempt, execution=answer, intervention=self.intervention):
             raise InterventionRefused("The attempt has ended meanwhile.")
         return f"{attempt} is booked ({in_words(answer)}); what was beyond its request is surplus of the house"
@@ -230,6 +211,8 @@ class _Case:
     def _refund(self) -> str:
         if self.batch.state not in {BatchState.OPEN, BatchState.PARKED}:
             raise InterventionRefused("The batch is closed.")
+        if why := is_refund_too_early(batch=self.batch):
+            raise InterventionRefused(why)
         self._ensure_nothing_is_in_doubt()
         self._ensure_nothing_is_open()
         for attempt in self.in_doubt.values():

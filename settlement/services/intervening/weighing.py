@@ -6,11 +6,13 @@ from django.conf import settings
 from django.db.models import Sum
 
 from settlement.exceptions import InterventionRefused
-from settlement.figures import subtract
+from settlement.figures import add, subtract
 from settlement.gate import BeyondRequest, CannotBeTrue, highest_cost
 from settlement.models import Attempt
+from settlement.selectors.balances import AssetBook, difference_of, read_asset_books
 from settlement.services.disbelieving import request_of, weigh_answer
 from settlement.services.intervening.requests import Figures
+from settlement.services.intervening.seeing import AccountSeen
 from settlement.venues.protocol import Executed
 from wallets.models import Transaction, TransactionKind
 
@@ -35,11 +37,14 @@ def ensure_plausible(attempt: Attempt, stated: Figures) -> None:
         raise InterventionRefused(f"At the attempt's price bound, this quantity costs {most:f} at most.")
 
 
-def ensure_beyond(*, attempt: Attempt, execution: Executed, held: Decimal | None) -> None:
+def ensure_beyond(
+    *, attempt: Attempt, execution: Executed, held: Decimal | None, account: AccountSeen | None = None
+) -> None:
     """Refuse to book an excess that neither the venue's trades nor its balance confirm. Raises InterventionRefused.
 
     The trades agree with the order's totals, else there would be no `execution`. `held` are the coins in the account,
-    None if the venue did not say: they must be all coins that the ledger says were bought there, and this purchase's.
+    None if the venue did not say: they must be all coins that our books say were bought there, and this purchase's. A
+    cost beyond the price bound is confirmed by the quote asset in the account.
     """
     try:
         weigh_answer(attempt=attempt, execution=execution)
@@ -49,18 +54,38 @@ def ensure_beyond(*, attempt: Attempt, execution: Executed, held: Decimal | None
         raise InterventionRefused(f"This cannot be booked: {error}.") from error
     else:
         raise InterventionRefused("The venue did what was asked for: look the purchase up again.")
+    books = read_asset_books(but=attempt)
     most = highest_cost(quantity=execution.quantity, limit_price=request_of(attempt).limit_price)
     if execution.figures.cost > most:
-        raise InterventionRefused(f"Coins in the account prove no cost beyond the price bound, {most:f}.")
+        _ensure_paid(books[settings.VENUE.quote_asset], cost=execution.cost, most=most, account=account)
     if held is None:
         raise InterventionRefused("The venue did not say what the account holds.")
-    needed = _sum_bought(coin=attempt.coin.name) + subtract(execution.quantity, execution.commission)
+    needed = _sum_bought(books[attempt.coin.name]) + subtract(execution.quantity, execution.commission)
     if held < needed:
         raise InterventionRefused(
             f"The account holds {held:f} {attempt.coin}, less than {needed:f} with this purchase."
         )
 
 
-def _sum_bought(*, coin: str) -> Decimal:
-    bought = Transaction.objects.filter(kind=TransactionKind.FILL, asset=coin)
+def _ensure_paid(book: AssetBook, *, cost: Decimal, most: Decimal, account: AccountSeen | None) -> None:
+    """Refuse unless the account holds exactly so much less of the quote asset as the purchase cost."""
+    reason = f"Coins in the account prove no cost beyond the price bound, {most:f}"
+    if book.expected is None:
+        raise InterventionRefused(f"{reason}, and {book.asset} has no opening yet: book it under balance readings.")
+    if account is None or account.funds is None:
+        raise InterventionRefused(f"{reason}, and the venue did not say how much {book.asset} the account holds.")
+    if book.was_busy(since=account.seen_at):
+        raise InterventionRefused(f"{reason}, and another purchase is under way or in doubt. Try again afterwards.")
+    if difference_of(book=book, amount=add([account.funds, cost])):
+        would = subtract(book.expected, cost)
+        raise InterventionRefused(
+            f"{reason}: with a cost of {cost:f} the account would hold {would:f} {book.asset}, not {account.funds:f}."
+        )
+
+
+def _sum_bought(book: AssetBook) -> Decimal:
+    """Return the coins that the account should hold; without an opening, all that the ledger says were bought."""
+    if book.expected is not None:
+        return book.expected
+    bought = Transaction.objects.filter(kind=TransactionKind.FILL, asset=book.asset)
     return bought.aggregate(total=Sum("amount"))["total"] or Decimal(0)

@@ -1,4 +1,6 @@
-"""Compare the venue's orders with our attempts, and the ledger with itself. Contradictions become findings.
+"""Compare the venue's orders with our attempts, its balances with our books, and the ledger with itself.
+
+Contradictions become findings.
 
 The venue's list is read before our attempts, and an attempt is recorded before it is sent. So a listed order with our
 prefix and without an attempt contradicts our books for certain. Any other difference may be settlement's work since the
@@ -19,10 +21,12 @@ from django.db.models import Q
 
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
+from settlement.gate import Figures
 from settlement.models import Attempt, Finding, load_installation_code
 from settlement.order_ids import is_ours
 from settlement.services.isolating import run_each
 from settlement.services.pausing import ask_to_call, pause_after_no_answer
+from settlement.services.reconciling.balances import compare_balances
 from settlement.services.reconciling.closing import close_gone, reconcile_ledger
 from settlement.services.reconciling.judging import (
     Comparison,
@@ -43,7 +47,7 @@ class Reconciliation:
     """The extent and the results of a comparison.
 
     `findings` are all findings that are open now. `unasked` names the coins for which the venue did not answer in full,
-    and `ledger` if the ledger could not be checked.
+    the balances that could not be read, and `ledger` if the ledger could not be checked.
     """
 
     purchases: int
@@ -61,7 +65,7 @@ def reconcile(
     now: datetime,
     track: Callable[[list[Coin]], Iterable[Coin]] = iter,
 ) -> Reconciliation:
-    """Compare our orders at the venue since `since` with our attempts, and check the ledger.
+    """Compare our orders at the venue since `since` with our attempts, compare balances, and check the ledger.
 
     Contradictions become findings, fills of attempts that we had given up are booked, and findings whose contradiction
     is gone are closed. A finding that staff closed is not raised again with the same figures. If the venue does not
@@ -76,7 +80,8 @@ def reconcile(
         coins.append(_reconcile_coin(coin, venue, since=since, now=now))
 
     failed = run_each(what="reconciliation", items=track(list(Coin.objects.all())), run=compare, now=now)
-    failed |= run_each(
+    balances = compare_balances(venue=venue)
+    failed |= balances.unread | run_each(
         what="reconciliation of the ledger",
         items=["ledger"],
         run=lambda _: ledger_closed.append(reconcile_ledger(now=now)),
@@ -86,7 +91,7 @@ def reconcile(
         purchases=sum(run.purchases for run in coins),
         attempts=sum(run.attempts for run in coins),
         late_fills=sum(run.late_fills for run in coins),
-        closed=sum(ledger_closed) + sum(run.closed for run in coins),
+        closed=sum(ledger_closed) + balances.closed + sum(run.closed for run in coins),
         unasked=sorted(failed | {run.coin.name for run in coins if run.is_unsure}),
         findings=list(Finding.objects.filter(closed_at=None).select_related("coin", "attempt").order_by("id")),
     )
@@ -98,6 +103,7 @@ def _reconcile_coin(coin: Coin, venue: Venue, *, since: datetime, now: datetime)
     listed = _list_purchases(run)
     if listed is None:
         return run
+    run.figures = _list_figures(run, listed)
     attempts = _read_attempts(run, listed)
     pairs, strangers = _pair(attempts, listed)
     run.purchases, run.attempts = len(listed), len(attempts)
@@ -149,6 +155,19 @@ def _list_purchases(run: Comparison) -> list[ListedPurchase] | None:
         code = load_installation_code()
         return [order for order in listed if is_ours(order.client_order_id, installation=code)]
     return None
+
+
+def _list_figures(run: Comparison, listed: list[ListedPurchase]) -> dict[str, Figures | None] | None:
+    """Return the figures of the listed orders from the venue's list of trades, or None if there is no such list."""
+    release_database_connection()
+    try:
+        return run.venue.list_figures(coin=run.coin.name, listed=listed, since=run.since)
+    except VenueAway as error:
+        logger.warning("reconciliation: the venue does not list trades of %s: %s", run.coin, error)
+        run.is_unsure = True
+        if error.retry_after_seconds is not None:
+            pause_after_no_answer(coin=None, error=error, now=database_now())
+        return None
 
 
 def _read_attempts(run: Comparison, listed: list[ListedPurchase]) -> list[Attempt]:

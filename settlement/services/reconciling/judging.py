@@ -3,10 +3,12 @@
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from django.db.models import QuerySet
 
+from settlement.gate import Figures
 from settlement.models import Attempt, AttemptState, Finding, FindingKind
 from settlement.services.asking import look_up, look_up_in_lists
 from settlement.services.findings import Contradiction, name_stranger, raise_finding
@@ -17,6 +19,8 @@ from trading.models import Coin
 logger = logging.getLogger(__name__)
 
 _GIVEN_UP: Final = (AttemptState.NOT_PLACED, AttemptState.REFUSED)
+_MOST_LOOKUPS: Final = 100
+"""In a run, so many of a coin's orders are looked up because their trades seem to contradict our figures."""
 
 
 @dataclass(kw_only=True)
@@ -34,6 +38,9 @@ class Comparison:
     late_fills: int = 0
     closed: int = 0
     is_unsure: bool = False
+    figures: dict[str, Figures | None] | None = None
+    """By venue order id, the figures that the venue's list of trades shows; see `Venue.list_figures`."""
+    lookups_of_figures: int = 0
     judged: set[int] = field(default_factory=set)  # ids of attempts
     raised: set[int] = field(default_factory=set)  # ids of findings
 
@@ -73,7 +80,15 @@ def judge_pair(*, run: Comparison, pair: Pair, has_finding: bool) -> None:
     """
     if _is_being_settled(run, pair):
         return
-    if not _is_suspect(pair) and (pair.listed or not has_finding):
+    is_suspect = _is_suspect(pair)
+    if not is_suspect and pair.listed and _figures_seem_to_differ(run, pair.attempt, pair.listed):
+        run.lookups_of_figures += 1
+        is_suspect = True
+        if run.lookups_of_figures > _MOST_LOOKUPS:
+            logger.warning("reconciliation: too many orders of %s seem to differ; %s waits", run.coin, pair.attempt)
+            run.is_unsure = True
+            return
+    if not is_suspect and (pair.listed or not has_finding):
         run.judged.add(pair.attempt.pk)
         return
     answer = look_up(coin=run.coin.name, client_order_id=pair.attempt.client_order_id, venue=run.venue)
@@ -115,12 +130,30 @@ def _is_being_settled(run: Comparison, pair: Pair) -> bool:
 
 
 def _is_suspect(pair: Pair) -> bool:
-    """Say whether the list may contradict the attempt. Listed costs leave out commission, so a lookup has to decide."""
+    """Say whether the list of orders may contradict the attempt's state or quantity."""
     if pair.listed is None:
         return pair.attempt.state == AttemptState.FILLED
-    return not _agree(pair.attempt, pair.listed) or (
-        pair.attempt.state == AttemptState.FILLED and pair.attempt.cost != pair.listed.cost
-    )
+    return not _agree(pair.attempt, pair.listed)
+
+
+def _figures_seem_to_differ(run: Comparison, attempt: Attempt, listed: ListedPurchase) -> bool:
+    """Say whether the lists may contradict an attempt's cost or commission, so that a lookup has to decide.
+
+    The list of orders leaves out commission; the list of trades has it, so that no order is looked up without a reason.
+    """
+    if attempt.state != AttemptState.FILLED:
+        return False
+    if run.figures is None or listed.venue_order_id not in run.figures:
+        if run.figures is not None:
+            logger.warning("reconciliation: the venue does not list the trades of %s in full", attempt)
+            run.is_unsure = True
+        return attempt.cost != listed.cost
+    figures = run.figures[listed.venue_order_id]
+    if figures is None:
+        return True
+    if figures.foreign_commission:
+        return False
+    return (figures.cost + figures.quote_commission, figures.commission) != _booked(attempt)
 
 
 def _judge_known(run: Comparison, attempt: Attempt, answer: Executed) -> None:
@@ -134,13 +167,20 @@ def _judge_known(run: Comparison, attempt: Attempt, answer: Executed) -> None:
             return  # another run has just booked the fill
         if attempt.findings.filter(kind=FindingKind.UNTRUE, closed_at=None).exists():
             return  # the gate has said why it is not booked
+    ours, theirs = f"{attempt.state}, {_figures_of(attempt)}", f"{answer.status}, {_figures(answer)}"
+    _, commission = _booked(attempt)
+    amount = answer.quantity - attempt.executed
+    if attempt.state == AttemptState.FILLED and answer.commission != commission:
+        ours += f", commission {commission.normalize():f}"
+        theirs += f", commission {answer.commission.normalize():f}"
+        amount -= answer.commission - commission
     contradiction = Contradiction(
         kind=FindingKind.DIFFERS,
         subject=f"attempt {attempt.client_order_id}",
         attempt=attempt,
-        ours=f"{attempt.state}, {_figures_of(attempt)}",
-        theirs=f"{answer.status}, {_figures(answer)}",
-        amount=answer.quantity - attempt.executed,
+        ours=ours,
+        theirs=theirs,
+        amount=amount,
     )
     _find(run, contradiction)
 
@@ -184,10 +224,15 @@ def _cost_agrees(attempt: Attempt, answer: Executed) -> bool:
     """Say whether the costs agree. For commission in a third asset, only staff supply the dollar figure."""
     if attempt.state != AttemptState.FILLED or answer.foreign_commission:
         return True
+    return (answer.cost, answer.commission) == _booked(attempt)
+
+
+def _booked(attempt: Attempt) -> tuple[Decimal, Decimal]:
+    """Return the cost and the commission that we booked, with those beyond the request."""
     beyond = attempt.beyond
     if beyond is None:
-        return (answer.cost, answer.commission) == (attempt.cost, attempt.commission)
-    return (answer.cost, answer.commission) == (attempt.cost + beyond.cost, attempt.commission + beyond.commission)
+        return attempt.cost, attempt.commission
+    return attempt.cost + beyond.cost, attempt.commission + beyond.commission
 
 
 def _find(run: Comparison, contradiction: Contradiction) -> None:

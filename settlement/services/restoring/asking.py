@@ -17,6 +17,7 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
 
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
@@ -106,7 +107,9 @@ def ask_venue(*, since: datetime, get_venue: Callable[[], Venue]) -> Answers:
 @transaction.atomic
 def send_waiting_attempts() -> None:
     """Enqueue the attempts that waited for the database to be recognised."""
-    for attempt in Attempt.objects.filter(state=AttemptState.NEW).order_by("pk"):
+    waiting = Attempt.objects.filter(state=AttemptState.NEW)
+    waiting.update(next_step_at=Now())
+    for attempt in waiting.order_by("pk"):
         settle_batch_later(batch_id=attempt.batch_id)
 
 
@@ -142,13 +145,13 @@ def _read_held(venue: Venue, answers: Answers) -> set[str] | None:
         return None
     release_database_connection()
     try:
-        held = venue.read_balances()
+        held = {asset for asset, amount in venue.read_balances().items() if amount}
     except VenueAway as error:
         _pause_if_asked([error], now=now)
         answers.unasked.append("balances")
         return None
     permit.report_answer()
-    return set(held)
+    return held
 
 
 def _coins_bought(*, since: datetime, held: set[str]) -> set[str]:

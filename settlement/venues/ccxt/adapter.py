@@ -7,14 +7,16 @@ from typing import Any, Final
 
 import ccxt
 
-from settlement.venues.ccxt.account import read_funds
+from settlement.gate import Figures
+from settlement.venues.ccxt.account import read_balances, read_funds
 from settlement.venues.ccxt.answers import read_decimal, understand
 from settlement.venues.ccxt.client import build_client, ensure_clock, forget_clock, read_time, signed_at
 from settlement.venues.ccxt.errors import judge_failure, questions, read_error
 from settlement.venues.ccxt.listing import list_orders
-from settlement.venues.ccxt.markets import find_market, find_open_market, markets, read_rules, symbol_of, use_markets
+from settlement.venues.ccxt.markets import find_market, find_open_market, markets, read_rules, symbol_of
 from settlement.venues.ccxt.prices import read_prices
 from settlement.venues.ccxt.seeking import seek_order
+from settlement.venues.ccxt.trades import list_figures
 from settlement.venues.profiles.profile import VenueProfile, judge_rate_limit
 from settlement.venues.protocol import (
     ListedPurchase,
@@ -128,14 +130,7 @@ class CcxtVenue:
         return self._understand(order, coin=coin, client_order_id=client_order_id)
 
     def read_balances(self) -> dict[str, Decimal]:
-        use_markets(self._client)
-        ensure_clock(self._client)
-        with questions():
-            total = self._client.fetch_balance()["total"]
-        if not isinstance(total, dict):
-            raise VenueAway("balances that cannot be read")
-        held = {str(asset): read_decimal(amount) for asset, amount in total.items()}
-        return {asset: amount for asset, amount in held.items() if amount}
+        return read_balances(self._client)
 
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
         symbol = find_market(self._client, coin=coin, at_most_seconds=_BELIEVED_SECONDS)["symbol"]
@@ -145,6 +140,13 @@ class CcxtVenue:
             if error.__cause__ is not None:
                 self._forget_clock_if_stale(error.__cause__)
             raise
+
+    def list_figures(
+        self, *, coin: str, listed: list[ListedPurchase], since: datetime
+    ) -> dict[str, Figures | None] | None:
+        return list_figures(
+            self._client, symbol=symbol_of(coin), listed=listed, since=since, by_id=self._profile.lists_by_id
+        )
 
     def _judge_failed_lookup(self, error: Exception) -> VenueAnswer:
         if isinstance(error, VenueAway):  # the clock was asked for before the order

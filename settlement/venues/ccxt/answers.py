@@ -19,7 +19,7 @@ from settlement.gate import (
 from settlement.told import OrderTold, Ours, TradeTold
 from settlement.venues.protocol import Executed, Unknown, Untrue, VenueAnswer
 
-__all__ = ["FINAL_STATUSES", "KNOWN_STATUSES", "read_decimal", "understand"]
+__all__ = ["FINAL_STATUSES", "KNOWN_STATUSES", "read_decimal", "trade_told", "understand"]
 
 read_decimal = read_figure
 
@@ -43,7 +43,7 @@ def understand(
         listed = list_trades(order) if seen.executed and not told_trades else None
         if listed is not None:
             evidence = {**evidence, "trades": [trade.get("info") for trade in listed]}
-        trades = [_trade_told(trade) for trade in (told_trades if listed is None else listed)]
+        trades = [trade_told(trade) for trade in (told_trades if listed is None else listed)]
         figures = add_trades(order=seen, trades=trades, ours=ours, are_complete=listed is None)
     except CannotBeTrue as error:
         return Untrue(reason=str(error), answer=evidence)
@@ -93,7 +93,8 @@ def _trades_in(order: dict[str, Any]) -> list[dict[str, Any]]:
     return trades
 
 
-def _trade_told(trade: dict[str, Any]) -> TradeTold:
+def trade_told(trade: dict[str, Any]) -> TradeTold:
+    """Return a trade in the venue's words."""
     told = trade.get("told", trade)
     fee = told.get("fee")
     fee = fee if isinstance(fee, dict) else {}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
+from settlement.figures import round_cost, round_quantity
 from settlement.venues.ccxt.answers import FINAL_STATUSES, KNOWN_STATUSES, read_decimal
 from settlement.venues.ccxt.client import ensure_clock
 from settlement.venues.ccxt.errors import questions
@@ -95,6 +96,6 @@ def _read_order(order: dict[str, Any]) -> ListedPurchase:
         venue_order_id=str(order["id"]),
         status=status,
         final=status in FINAL_STATUSES,
-        quantity=quantity,
-        cost=cost,
+        quantity=round_quantity(quantity),
+        cost=round_cost(cost),
     )

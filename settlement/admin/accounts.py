@@ -1,0 +1,97 @@
+"""Admin pages for the account at the venue: readings of its balances, and the openings and moves that staff book."""
+
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from settlement.models import AccountMove, AccountMoveKind, BalanceReading
+from settlement.selectors.balances import has_opening
+from settlement.services.account_moves import book_move, book_proposed_opening, list_assets
+from wallets.admin.actions import ask_for_reason, reported
+from wallets.admin.records import QuickAdmin, RecordAdmin
+from wallets.models import User
+from wallets.runtime import clock
+
+
+@admin.register(BalanceReading)
+class BalanceReadingAdmin(RecordAdmin):
+    """The latest reading of each asset. An asset without an opening is not compared yet: its reading proposes one."""
+
+    list_display = (
+        "__str__",
+        "amount",
+        "expected",
+        "difference",
+        "proposed",
+        "read_at",
+        "steady_since",
+        "agreed_at",
+    )
+    search_fields = ("id",)
+    search_help_text = "The id of a reading"
+    actions = ("open",)
+    object_actions = ("open",)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("settlement.add_accountmove")
+
+    @admin.action(description="Book the proposed opening", permissions=["operate"])
+    def open(self, request: HttpRequest, queryset: QuerySet[BalanceReading]) -> HttpResponse | None:
+        title = "Book the proposed openings"
+        reason = ask_for_reason(page=self, request=request, chosen=queryset, action="open", title=title)
+        if isinstance(reason, HttpResponse):
+            return reason
+        for reading in queryset:
+            with reported(page=self, request=request, item=reading):
+                staff = cast("User", request.user)
+                move = book_proposed_opening(reading=reading, reason=reason, booked_by=staff, now=clock.now())
+                self.log_addition(request, move, reason)
+                self.message_user(request, f"The {move} is booked.")
+        return None
+
+
+class _MoveForm(forms.ModelForm):  # type: ignore[type-arg]  # of a move
+    asset = forms.ChoiceField(choices=lambda: [(name, name) for name in list_assets()])
+    kind = forms.ChoiceField(choices=AccountMoveKind.choices, initial=AccountMoveKind.MOVE)
+    reason = forms.CharField(max_length=500, widget=forms.TextInput(attrs={"size": 60}))
+
+    class Meta:
+        model = AccountMove
+        fields = ("asset", "kind", "amount", "reason")
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        if given.get("kind") == AccountMoveKind.OPENING and has_opening(asset=str(given.get("asset"))):
+            raise forms.ValidationError("There is an opening already. Book a move instead.")
+        if given.get("kind") == AccountMoveKind.MOVE and given.get("amount") == 0:
+            raise forms.ValidationError("A move moves something: more than 0 in, less than 0 out.")
+        return given
+
+
+@admin.register(AccountMove)
+class AccountMoveAdmin(QuickAdmin):
+    """Adding a row books an opening or a move. Rows never change: another move mends a wrong one."""
+
+    list_display = ("id", "venue", "asset", "kind", "amount", "reason", "booked_by", "booked_at")
+    list_filter = ("kind",)
+    list_select_related = ("booked_by",)
+    search_fields = ("id",)
+    search_help_text = "The id of a move"
+    form = _MoveForm
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: AccountMove, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
+        move = book_move(
+            asset=obj.asset,
+            kind=AccountMoveKind(obj.kind),
+            amount=obj.amount,
+            reason=obj.reason,
+            booked_by=cast("User", request.user),
+            now=clock.now(),
+        )
+        obj.pk = move.pk

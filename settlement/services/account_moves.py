@@ -1,0 +1,83 @@
+"""Book openings and moves of the account at the venue, which the comparison of balances alone uses."""
+
+import logging
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+
+from settlement.exceptions import MoveRefused
+from settlement.models import AccountMove, AccountMoveKind, BalanceReading
+from trading.models import Coin
+from wallets.models import User
+
+logger = logging.getLogger(__name__)
+
+FIRST_READING: Final = "first reading"
+"""The reason of an opening that was booked without staff."""
+
+
+def list_assets() -> list[str]:
+    """Return the assets whose balances are compared: the quote asset, and all coins."""
+    return [settings.VENUE.quote_asset, *Coin.objects.order_by("name").values_list("name", flat=True)]
+
+
+@transaction.atomic
+def book_move(
+    *, asset: str, kind: AccountMoveKind, amount: Decimal, reason: str, booked_by: User, now: datetime
+) -> AccountMove:
+    """Book a move in (more than 0) or out (less than 0), or the opening, of the account at the configured venue.
+
+    Raises MoveRefused.
+    """
+    if asset not in list_assets():
+        raise MoveRefused(f"Balances of {asset} are not compared.")
+    if kind == AccountMoveKind.MOVE and not amount:
+        raise MoveRefused("A move moves something.")
+    values = {"amount": amount, "reason": reason, "booked_by": booked_by, "booked_at": now}
+    place = {"venue": settings.VENUE.id, "asset": asset, "kind": kind}
+    if kind == AccountMoveKind.MOVE:
+        move = AccountMove.objects.create(**place, **values)
+    else:
+        move, is_new = AccountMove.objects.get_or_create(**place, defaults=values)
+        if not is_new:
+            raise MoveRefused("There is an opening already. Book a move instead.")
+    logger.warning("%s is booked by %s: %s", move, booked_by, reason)
+    return move
+
+
+def book_proposed_opening(*, reading: BalanceReading, reason: str, booked_by: User, now: datetime) -> AccountMove:
+    """Book the opening with which the books agree with a reading. Raises MoveRefused.
+
+    A reading during a purchase proposes nothing: the venue and our books may see the purchase at different times.
+    """
+    if reading.venue != settings.VENUE.id:
+        raise MoveRefused("This is another venue's reading.")
+    if reading.proposed is None:
+        raise MoveRefused("There is an opening already. Book a move instead.")
+    if reading.steady_since is None:
+        raise MoveRefused("A purchase was under way or in doubt during this reading. Wait for the next one.")
+    return book_move(
+        asset=reading.asset,
+        kind=AccountMoveKind.OPENING,
+        amount=reading.proposed,
+        reason=reason,
+        booked_by=booked_by,
+        now=now,
+    )
+
+
+def open_by_first_reading(*, asset: str, amount: Decimal, now: datetime) -> None:
+    """Book an opening without staff, for an asset that was never bought: no purchase can explain any of it."""
+    move = AccountMove(
+        venue=settings.VENUE.id,
+        asset=asset,
+        kind=AccountMoveKind.OPENING,
+        amount=amount,
+        reason=FIRST_READING,
+        booked_at=now,
+    )
+    AccountMove.objects.bulk_create([move], ignore_conflicts=True)
+    logger.info("the comparison of %s begins with %s", asset, amount)

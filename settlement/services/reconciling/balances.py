@@ -1,0 +1,191 @@
+"""Compare what the account at the venue holds with what was bought there and not moved, asset by asset.
+
+The ledger's inventory and the wallets of customers are not compared: coins that customers hold stay at the venue until
+they are moved. No database connection is held during the call to the venue.
+
+The venue and our books may see a purchase at different times. So a difference becomes a finding only after two
+readings, minutes apart, that show the same difference with no purchase of that coin (for the quote asset: of any coin)
+in flight between them. A balance that is missing or cannot be believed is no reading.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+
+from settlement.clock import database_now
+from settlement.connections import release_database_connection
+from settlement.figures import round_quantity, subtract
+from settlement.models import BalanceReading, DatabaseWatch, Finding, FindingKind
+from settlement.selectors.balances import AssetBook, difference_of, has_begun, read_asset_books
+from settlement.services.account_moves import open_by_first_reading
+from settlement.services.findings import Contradiction, raise_finding
+from settlement.services.isolating import ItemFailed, run_each
+from settlement.services.pausing import ask_to_call, pause_after_no_answer
+from settlement.services.recognising import is_recognised
+from settlement.venues.protocol import Venue, VenueAway
+from trading.models import Coin
+from wallets.runtime import sql
+
+logger = logging.getLogger(__name__)
+
+READINGS_APART: Final = timedelta(minutes=2)
+"""Two readings that agree about a difference prove it if so much time is between them."""
+
+
+@dataclass(kw_only=True)
+class BalanceComparison:
+    """`unread` names the balances that were not had, and `closed` counts findings whose difference is gone."""
+
+    unread: set[str] = field(default_factory=set)
+    closed: int = 0
+
+
+def begin_comparing(*, venue: Venue) -> None:
+    """Read the first balances of an installation that has bought nothing, so that their comparison begins by itself."""
+    if not has_begun() and not any(book.sent for book in read_asset_books().values()):
+        compare_balances(venue=venue)
+
+
+def compare_balances(*, venue: Venue) -> BalanceComparison:
+    """Read the account's balances, record the readings, and raise and close findings.
+
+    The comparison of an asset begins with its opening. One that was never bought gets it from its first reading; for
+    others the reading proposes one, and staff book it. Safe to run at any time, and twice.
+    """
+    done = BalanceComparison()
+    read_at = database_now()
+    held = _read_balances(venue, now=read_at)
+    if held is None:
+        done.unread.add("balances")
+        return done
+    with transaction.atomic(durable=True):
+        sql.execute("settlement.take_snapshot")
+        books = read_asset_books()
+
+    def compare(asset: str) -> None:
+        done.closed += _compare(books[asset], _believe(books[asset], held), read_at=read_at)
+
+    failed = run_each(what="balances", items=list(books), run=compare, now=read_at)
+    done.unread |= {f"balance of {asset}" for asset in failed}
+    return done
+
+
+def _read_balances(venue: Venue, *, now: datetime) -> dict[str, Decimal] | None:
+    permit = ask_to_call(now=now)
+    if permit.wait_until:
+        logger.warning("balances are not read, because the venue wants no calls")
+        return None
+    release_database_connection()
+    try:
+        held = venue.read_balances()
+    except VenueAway as error:
+        logger.warning("balances are not read: the venue does not answer: %s", error)
+        if error.retry_after_seconds is not None:
+            pause_after_no_answer(coin=None, error=error, now=now)
+        return None
+    permit.report_answer()
+    return held
+
+
+def _believe(book: AssetBook, held: dict[str, Decimal]) -> Decimal:
+    """Return the balance of an asset. Raises ItemFailed if the venue says nothing about it that can be believed.
+
+    A venue may leave out a coin of which the account holds nothing, but only if our books say so too.
+    """
+    if book.asset in held:
+        return held[book.asset]
+    is_nothing = not book.explained if book.expected is None else not book.expected
+    if book.asset == settings.VENUE.quote_asset or not is_nothing:
+        raise ItemFailed("the venue names no balance that can be believed")
+    return Decimal(0)
+
+
+@transaction.atomic
+def _compare(book: AssetBook, amount: Decimal, *, read_at: datetime) -> int:
+    """Record a reading, and act on it. Return the number of closed findings. An older reading changes nothing."""
+    if book.opening is None and not book.sent and DatabaseWatch.objects.filter(is_recognised()).exists():
+        first = subtract(round_quantity(amount), book.explained)
+        open_by_first_reading(asset=book.asset, amount=first, now=read_at)
+        return 0
+    reading = _record(book, amount, read_at=read_at)
+    if reading is None or reading.difference is None or reading.steady_since is None:
+        return 0
+    if not reading.difference:
+        BalanceReading.objects.filter(pk=reading.pk).update(agreed_at=read_at)
+        return _close(reading)
+    if read_at - reading.steady_since >= READINGS_APART:
+        _find(reading)
+    return 0
+
+
+def _record(book: AssetBook, amount: Decimal, *, read_at: datetime) -> BalanceReading | None:
+    """Write the reading over the one before, and return it; None if a newer one is known."""
+    difference = difference_of(book=book, amount=amount)
+    rounded = round_quantity(amount)
+    reading = BalanceReading(
+        venue=settings.VENUE.id,
+        asset=book.asset,
+        amount=rounded,
+        expected=None if difference is None else subtract(rounded, difference),
+        difference=difference,
+        proposed=subtract(rounded, book.explained) if difference is None else None,
+        read_at=read_at,
+    )
+    reading.steady_since = None if book.was_busy(since=read_at) else read_at
+    rows = BalanceReading.objects.filter(venue=reading.venue, asset=reading.asset)
+    BalanceReading.objects.bulk_create([reading], ignore_conflicts=True)
+    before = rows.select_for_update(no_key=True).get()
+    if before.read_at > read_at:
+        return None
+    reading.pk, reading.agreed_at = before.pk, before.agreed_at
+    if reading.steady_since is not None:
+        reading.steady_since = _steady_since(before, reading, book)
+    fields = ("amount", "expected", "difference", "proposed", "read_at", "steady_since")
+    rows.update(**{name: getattr(reading, name) for name in fields})
+    return reading
+
+
+def _steady_since(before: BalanceReading, reading: BalanceReading, book: AssetBook) -> datetime:
+    """Return since when all readings have shown the same, with no purchase between them. This one is quiet itself."""
+    is_same = (before.difference is None) == (reading.difference is None) and before.shown == reading.shown
+    if before.steady_since is None or not is_same or book.was_busy(since=before.steady_since):
+        return reading.read_at
+    return before.steady_since
+
+
+def _find(reading: BalanceReading) -> None:
+    """Raise a finding, unless staff have closed one about this difference and the books have not agreed since."""
+    subject = _subject(reading)
+    known = Finding.objects.filter(kind=FindingKind.BALANCE, subject=subject, amount=reading.difference)
+    known = known.filter(closed_by__isnull=False)
+    if reading.agreed_at is not None:
+        known = known.filter(closed_at__gte=reading.agreed_at)
+    if known.exists():
+        return
+    contradiction = Contradiction(
+        kind=FindingKind.BALANCE,
+        subject=subject,
+        ours=f"{reading.expected:f}",
+        theirs=f"{reading.amount:f}",
+        amount=reading.difference,
+        coin=Coin.objects.filter(name=reading.asset).first(),
+    )
+    raise_finding(contradiction=contradiction, now=reading.read_at)
+
+
+def _close(reading: BalanceReading) -> int:
+    subject = _subject(reading)
+    open_ = Finding.objects.filter(kind=FindingKind.BALANCE, subject=subject, closed_at=None)
+    closed = open_.filter(seen_at__lte=reading.read_at).update(closed_at=reading.read_at)
+    if closed:
+        logger.info("finding: the %s agrees again", subject)
+    return closed
+
+
+def _subject(reading: BalanceReading) -> str:
+    return f"balance of {reading}"
