@@ -149,7 +149,7 @@ def _read_held(venue: Venue, answers: Answers) -> set[str] | None:
         answers.unasked.append("balances")
         return None
     permit.report_answer()
-    return set(held)
+    return held
 
 
 def _coins_bought(*, since: datetime, held: set[str]) -> set[str]:
