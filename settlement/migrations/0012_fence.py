@@ -1,4 +1,4 @@
-"""An attempt's budget: what it may cost at most. Attempts of the previous release have none."""
+"""An attempt's budget, the most that it may cost. The previous release writes none."""
 
 from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             models.DecimalField(
                 blank=True,
                 decimal_places=8,
-                help_text="What it may cost at most, in US dollars. Until it ends, so much of the account is set aside.",
+                help_text="The most that it may cost, in US dollars. This much of the account is set aside until it ends.",
                 max_digits=38,
                 null=True,
             ),

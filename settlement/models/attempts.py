@@ -64,7 +64,7 @@ class Attempt(models.Model):
         decimal_places=8,
         null=True,
         blank=True,
-        help_text="What it may cost at most, in US dollars. Until it ends, so much of the account is set aside.",
+        help_text="The most that it may cost, in US dollars. This much of the account is set aside until it ends.",
     )
     # By the venue's clock. After `valid_until` the venue can no longer accept the request.
     signed_at = models.DateTimeField(null=True, blank=True)

@@ -1,4 +1,4 @@
-"""What our account at a venue should hold, and what it was last seen to hold, by asset."""
+"""For each asset: what our account at a venue should hold, and what it held when last read."""
 
 from decimal import Decimal
 

@@ -60,7 +60,7 @@ class Answers:
 
 
 def keep_watch(*, get_venue: Callable[[], Venue]) -> None:
-    """Record that the database has everything until now, or find out from the venue what it has forgotten.
+    """Record that the database is complete until now. If that is in doubt, ask the venue what it lacks.
 
     `get_venue` returns the venue of the calling thread. In one process, one thread asks at a time. Safe to run at any
     time, and twice.
