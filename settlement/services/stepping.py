@@ -23,7 +23,7 @@ from settlement.services.asking import (
     look_up_in_lists,
     look_up_later,
 )
-from settlement.services.denials import end_lost, find_before_repeat
+from settlement.services.denials import end_denied, find_before_repeat
 from settlement.services.outcomes import (
     book_execution,
     book_late_fill,
@@ -225,6 +225,6 @@ def _count_not_found(attempt: Attempt, venue: Venue) -> None:
         return
     answer = look_up_in_lists(attempt=attempt, venue=venue)
     if isinstance(answer, OrderNotFound):
-        end_lost(attempt=attempt)
+        end_denied(attempt=attempt)
     else:
         _react(attempt, answer)

@@ -49,6 +49,7 @@ GIVEN_UP = [
     (r"^Answer = |-> Answer\b|: Answer\b|\[Answer\b", "Body, VenueAnswer, GetResponse", []),
     (r"class NotFound\b", "OrderNotFound, of the venue", ["wallets/exceptions.py"]),
     (r"def (pause|resume)\(", "stop_selling, sell_again; a pause is of buying", []),
+    (r"\b(batch|Batch|parked)\.losses\b|\bname_losses\b|\bend_lost\b", "denials", []),
     (r"\bhimself\b|\bhis\b|\bherself\b", "themselves, their", []),
     (r"\bon demand\. Harmless\b", "on request. Safe to run again.", []),
 ]  # fmt: skip
