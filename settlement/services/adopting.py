@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from settlement.clock import database_now
 from settlement.gate import MOST_COMMISSION, CannotBeTrue, highest_cost
-from settlement.models import Attempt, AttemptState, Finding, FindingDecision, FindingKind
+from settlement.models import GIVEN_UP, Attempt, AttemptState, Finding, FindingDecision, FindingKind
 from settlement.services.asking import look_up_listed
 from settlement.services.disbelieving import weigh_adopted, weigh_answer
 from settlement.services.findings import name_stranger, read_stranger
@@ -31,7 +31,6 @@ from wallets.services.ledger.locking import lock_inventory
 logger = logging.getLogger(__name__)
 
 _PLACES: Final = Decimal("0.00000001")
-_GIVEN_UP: Final = (AttemptState.NOT_PLACED, AttemptState.REFUSED)
 
 
 class CannotAdopt(Exception):
@@ -136,7 +135,7 @@ def _book(*, order: UnknownOrder, execution: Executed, note: str) -> Attempt | N
         return None
     if attempt is not None and attempt.state == AttemptState.NEW:
         _settle_as_sent(attempt, execution, now=now)
-    elif attempt is not None and attempt.state in _GIVEN_UP:
+    elif attempt is not None and attempt.state in GIVEN_UP:
         _settle_late(attempt, execution, note=note, now=now)
     elif attempt is None or attempt.state in {AttemptState.FILLED, AttemptState.EMPTY}:
         attempt = _book_without_batch(coin, execution, order=order, is_repeated=attempt is not None, now=now)

@@ -11,11 +11,11 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Sum
 
 from settlement.clock import database_now
 from settlement.jobs import settle_batch_later
-from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, BatchState
+from settlement.models import IN_FLIGHT, UNDECIDED, Attempt, AttemptState, Batch, BatchState
 from settlement.selectors.batches import find_idle_batch, list_idle_batches
 from settlement.services.funding import look_again_later, note_shortage, set_aside
 from trading import jobs
@@ -151,7 +151,7 @@ def complete_from_stock(*, batch: Batch, reference: str, now: datetime) -> int:
     """Complete as many of the batch's orders as its reserve and the house's surplus cover, and return their number.
 
     If no order remains, withdraw the attempt that was not sent, and close the batch. While a purchase of the batch is
-    in doubt, the batch stays: the end of that purchase closes it.
+    undecided, the batch stays: the end of that purchase closes it.
     """
     available = batch.reserved + max(_free_stock(batch), Decimal(0))
     asset = batch.coin.name
@@ -159,8 +159,7 @@ def complete_from_stock(*, batch: Batch, reference: str, now: datetime) -> int:
     if not settled.count:
         return 0
     batch.reserved = max(batch.reserved - settled.amount, Decimal(0))
-    in_doubt = batch.attempts.filter(Q(state=AttemptState.SENT) | Q(state=AttemptState.PARKED, signed_at__isnull=False))
-    if sum_open_orders(batch_id=batch.pk).count or in_doubt.exists():
+    if sum_open_orders(batch_id=batch.pk).count or batch.attempts.filter(UNDECIDED).exists():
         _save(batch)
     else:
         batch.attempts.filter(state=AttemptState.NEW).update(
