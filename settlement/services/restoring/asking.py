@@ -108,6 +108,7 @@ def ask_venue(*, since: datetime, get_venue: Callable[[], Venue]) -> Answers:
 def send_waiting_attempts() -> None:
     """Enqueue the attempts that waited for the database to be recognised."""
     waiting = Attempt.objects.filter(state=AttemptState.NEW)
+    waiting.update(next_step_at=database_now())
     for attempt in waiting.order_by("pk"):
         settle_batch_later(batch_id=attempt.batch_id)
 
