@@ -63,6 +63,7 @@ TABLES: Final[dict[str, str]] = {
     "settlement_intervention": "SELECT, INSERT, UPDATE (decided_at, detail, outcome, venue_answer)",
     # Workers of the previous release change is_of_calls.
     "settlement_pause": "SELECT, INSERT, UPDATE (is_of_calls, reason, set_at, set_by_id, times, until), DELETE",
+    "settlement_purchasesum": "SELECT, INSERT, UPDATE (cost, count, last_ended, received, until)",
     "settlement_venueaccount": (
         "SELECT, INSERT, UPDATE (free, read_at, short_at, short_coin_id, short_of, short_since)"
     ),

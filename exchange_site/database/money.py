@@ -33,6 +33,7 @@ WITHOUT_MONEY: Final = frozenset(
         "settlement_failingitem",
         "settlement_installation",
         "settlement_pause",
+        "settlement_purchasesum",
         "settlement_venueaccount",
     }
 )

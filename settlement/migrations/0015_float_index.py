@@ -1,4 +1,4 @@
-"""Find what attempts have spent lately. Outside a transaction: the index is built while attempts are written."""
+"""Find what attempts have spent lately, and which are parked. Outside a transaction: the index is built while attempts are written."""
 
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
@@ -13,9 +13,17 @@ class Migration(migrations.Migration):
         AddIndexConcurrently(
             model_name="attempt",
             index=models.Index(
-                condition=models.Q(("state__in", ["filled", "parked"])),
+                condition=models.Q(("ended_at__isnull", False), ("signed_at__isnull", False)),
                 fields=["ended_at"],
-                name="attempts_that_spent",
+                name="attempts_that_were_sent",
+            ),
+        ),
+        AddIndexConcurrently(
+            model_name="attempt",
+            index=models.Index(
+                condition=models.Q(("state", "parked")),
+                fields=["coin"],
+                name="attempts_parked",
             ),
         ),
     ]

@@ -2,7 +2,7 @@
 
 from settlement.models.accounts import FORGOTTEN_AFTER, VenueAccount
 from settlement.models.attempts import GIVEN_UP, IN_DOUBT, IN_FLIGHT, UNDECIDED, Attempt, AttemptState
-from settlement.models.balances import AccountMove, AccountMoveKind, BalanceReading
+from settlement.models.balances import AccountMove, AccountMoveKind, BalanceReading, PurchaseSum
 from settlement.models.batches import Batch, BatchState
 from settlement.models.excesses import Excess
 from settlement.models.failing import PRICE_READING, FailingItem
@@ -47,6 +47,7 @@ __all__ = [
     "InterventionOutcome",
     "Pause",
     "PauseKind",
+    "PurchaseSum",
     "VenueAccount",
     "begin_watch",
     "here",

@@ -99,8 +99,13 @@ class Attempt(models.Model):
             models.Index(fields=["recheck_at"], condition=Q(recheck_at__isnull=False), name="attempts_to_recheck"),
             models.Index(fields=["created_at"], name="attempts_by_age"),
             models.Index(fields=["venue_order_id"], name="attempts_by_venue_order"),
-            # Which attempts have spent something since the venue's account was last read.
-            models.Index(fields=["ended_at"], condition=Q(state__in=["filled", "parked"]), name="attempts_that_spent"),
+            # Which attempts have ended since the venue's account was last read, or since purchases were summed up.
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(signed_at__isnull=False, ended_at__isnull=False),
+                name="attempts_that_were_sent",
+            ),
+            models.Index(fields=["coin"], condition=Q(state=AttemptState.PARKED), name="attempts_parked"),
         ]
         constraints = [
             models.UniqueConstraint(

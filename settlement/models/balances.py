@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from trading.models import Coin
 from wallets.runtime.constraints import is_number
 
 
@@ -53,6 +54,39 @@ class AccountMove(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.amount.normalize():f} {self.asset} at {self.venue}"
+
+
+class PurchaseSum(models.Model):
+    """What the purchases of a coin at a venue have brought (coins) and cost that ended by `until`.
+
+    The comparison of balances begins with these sums instead of reading every purchase each time. They are made from
+    the attempts, and made anew by each reconciliation and before a difference is believed. All rows of a venue are
+    written together, with the same `until`.
+    """
+
+    venue = models.CharField(max_length=32)
+    coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="+")
+    received = models.DecimalField(max_digits=38, decimal_places=8)
+    cost = models.DecimalField(max_digits=38, decimal_places=8)
+    count = models.PositiveBigIntegerField()
+    last_ended = models.DateTimeField(null=True, blank=True)
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["venue", "coin"], name="one_sum_of_purchases_per_venue_and_coin"),
+            models.CheckConstraint(
+                condition=Q(received__gte=0, cost__gte=0) & is_number("received") & is_number("cost"),
+                name="sums_of_purchases_are_plausible",
+            ),
+            models.CheckConstraint(
+                condition=Q(last_ended=None) | Q(last_ended__lte=models.F("until")),
+                name="sums_hold_what_has_ended",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.coin} at {self.venue}"
 
 
 class BalanceReading(models.Model):

@@ -1,19 +1,18 @@
 """Read what our books say that the account at the venue holds."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
-from django.db.models import Count, F, Max, Q, QuerySet, Sum
+from django.db.models import Count, F, QuerySet, Sum
 
 from settlement.figures import PLACES, add, round_quantity, subtract
-from settlement.models import UNDECIDED, AccountMove, AccountMoveKind, Attempt, AttemptState, BalanceReading, Excess
+from settlement.models import AccountMove, AccountMoveKind, Attempt, BalanceReading, Excess
+from settlement.selectors.purchases import NO_SUMS, KeptSums, Purchases, sum_up_all
 from trading.models import Coin
 
-_FILLED: Final = Q(state=AttemptState.FILLED)
 _NOTHING: Final = Decimal(0)
 
 
@@ -21,8 +20,8 @@ _NOTHING: Final = Decimal(0)
 class AssetBook:
     """What the books say about one asset of the account. `opening` is None until there is one.
 
-    `bought` are the coins that purchases brought, or minus what they cost. `sent` counts the purchases that were ever
-    sent, `undecided` those whose outcome is not known, and `last_ended` is when the last of the others ended.
+    `bought` are the coins that purchases brought, or minus what they cost. `was_sent`: a purchase was ever sent.
+    `undecided` counts those whose outcome is not known, and `last_ended` is when the last of the others ended.
     """
 
     asset: str
@@ -30,7 +29,7 @@ class AssetBook:
     moved: Decimal = _NOTHING
     bought: Decimal = _NOTHING
     purchases: int = 0
-    sent: int = 0
+    was_sent: bool = False
     undecided: int = 0
     last_ended: datetime | None = None
 
@@ -53,20 +52,19 @@ class AssetBook:
         return self.last_ended is not None and self.last_ended >= since - settings.SETTLEMENT.not_found_margin
 
 
-def read_asset_books(*, but: Attempt | None = None) -> dict[str, AssetBook]:
-    """Return the books of all coins and of the quote asset at the configured venue, by asset. Three queries.
+def read_asset_books(*, kept: KeptSums = NO_SUMS, but: Attempt | None = None) -> dict[str, AssetBook]:
+    """Return the books of all coins and of the quote asset at the configured venue, by asset.
 
-    `but` is an attempt whose own doubt or end does not count. Attempts from before venues were recorded count at every
-    venue: they are a constant there, which the opening takes in.
+    Without `kept`, every purchase is read. `but` is an attempt whose own doubt or end does not count. Attempts from
+    before venues were recorded count at every venue: they are a constant there, which the opening takes in.
     """
-    coins = {name: AssetBook(asset=name) for name in Coin.objects.order_by("name").values_list("name", flat=True)}
+    names = dict(Coin.objects.order_by("name").values_list("pk", "name"))
+    coins = {name: AssetBook(asset=name) for name in names.values()}
     quote = AssetBook(asset=settings.VENUE.quote_asset)
-    for row in _sum_attempts(but=but):
-        coins[row["name"]] = _add_purchases(coins[row["name"]], row, bought=row["received"])
-        quote = _add_purchases(quote, row, bought=-(row["cost"] or _NOTHING))
-    for row in _sum_excesses():
-        coins[row["name"]] = _add_purchases(coins[row["name"]], row, bought=row["received"])
-        quote = _add_purchases(quote, row, bought=-row["cost"])
+    for coin_id, purchases in [*sum_up_all(kept=kept, but=but).items(), *_sum_excesses()]:
+        name = names[coin_id]
+        coins[name] = _add_purchases(coins[name], purchases, bought=purchases.received)
+        quote = _add_purchases(quote, purchases, bought=-purchases.cost)
     return _with_moves({**coins, quote.asset: quote})
 
 
@@ -88,36 +86,21 @@ def has_opening(*, asset: str) -> bool:
     return opened.filter(asset=asset).exists()
 
 
-def _sum_attempts(*, but: Attempt | None) -> Iterable[Any]:
-    sent, undecided = Q(signed_at__isnull=False), UNDECIDED
-    if but is not None:
-        sent, undecided = sent & ~Q(pk=but.pk), undecided & ~Q(pk=but.pk)
-    here = Attempt.objects.filter(venue__in=[settings.VENUE.id, ""])
-    return here.values(name=F("coin__name")).annotate(
-        received=Sum(F("executed") - F("commission"), filter=_FILLED),
-        cost=Sum("cost", filter=_FILLED),
-        purchases=Count("pk", filter=_FILLED),
-        sent=Count("signed_at"),
-        undecided=Count("pk", filter=undecided),
-        last_ended=Max("ended_at", filter=sent),
-    )
+def _sum_excesses() -> list[tuple[int, Purchases]]:
+    """Return by coin what came beyond requests: it counts like further fills."""
+    here = Excess.objects.filter(attempt__venue__in=[settings.VENUE.id, ""]).values_list("attempt__coin_id")
+    sums = here.annotate(received=Sum(F("quantity") - F("commission")), cost=Sum("cost"), count=Count("pk"))
+    return [(coin_id, Purchases(received=got, cost=cost, count=count)) for coin_id, got, cost, count in sums]
 
 
-def _sum_excesses() -> Iterable[Any]:
-    here = Excess.objects.filter(attempt__venue__in=[settings.VENUE.id, ""])
-    return here.values(name=F("attempt__coin__name")).annotate(
-        received=Sum(F("quantity") - F("commission")), cost=Sum("cost"), purchases=Count("pk")
-    )
-
-
-def _add_purchases(book: AssetBook, row: Any, *, bought: Decimal | None) -> AssetBook:
-    ends = [end for end in (book.last_ended, row.get("last_ended")) if end]
+def _add_purchases(book: AssetBook, purchases: Purchases, *, bought: Decimal) -> AssetBook:
+    ends = [end for end in (book.last_ended, purchases.last_ended) if end]
     return replace(
         book,
-        bought=add([book.bought, bought or _NOTHING]),
-        purchases=book.purchases + row["purchases"],
-        sent=book.sent + row.get("sent", 0),
-        undecided=book.undecided + row.get("undecided", 0),
+        bought=add([book.bought, bought]),
+        purchases=book.purchases + purchases.count,
+        was_sent=book.was_sent or purchases.was_sent,
+        undecided=book.undecided + purchases.undecided,
         last_ended=max(ends, default=None),
     )
 

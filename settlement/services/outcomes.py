@@ -241,7 +241,7 @@ def leave_to_staff(*, attempt: Attempt) -> None:
 
 def _book_late_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> bool:
     changed = if_given_up(attempt).exclude(is_booked_for_another(execution.venue_order_id))
-    if not changed.update(state=AttemptState.FILLED, recheck_at=None, **figures_of(execution)):
+    if not changed.update(state=AttemptState.FILLED, ended_at=now, recheck_at=None, **figures_of(execution)):
         return False
     receive_fill(attempt, execution, now=now)
     deliver_late_coins(coin=attempt.coin, reference=reference_of(attempt), now=now)

@@ -22,13 +22,18 @@ from settlement.models import (
     FailingItem,
     Finding,
     Pause,
+    PurchaseSum,
 )
-from settlement.selectors.balances import AssetBook, difference_of
+from settlement.selectors.balances import AssetBook, difference_of, read_asset_books
+from settlement.selectors.purchases import NO_SUMS, load_kept_sums
 from settlement.services.account_moves import book_move
 from settlement.services.findings import close_finding
+from settlement.services.outcomes import presume_not_placed
 from settlement.services.pausing import ask_to_call
 from settlement.services.reconciling import comparing, judging
 from settlement.services.reconciling.balances import READINGS_APART, begin_comparing, compare_balances
+from settlement.services.reconciling.comparing import reconcile
+from settlement.services.stepping import recheck_attempt
 from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import list_to_do
 from settlement.venues.ccxt import trades
@@ -174,6 +179,90 @@ class TestTheComparison:
         monkeypatch.setattr(tasks, "get_venue", lambda: venue)
         tasks.compare_balances(timestamp=0)
         assert read().difference == 0
+
+
+class TestSumsOfPurchases:
+    """What is kept about purchases that ended long ago always equals the sum over all of them."""
+
+    def hours_pass(self):
+        age = timedelta(hours=3)
+        Attempt.objects.filter(ended_at__isnull=False).update(ended_at=F("ended_at") - age)
+        PurchaseSum.objects.update(until=F("until") - age, last_ended=F("last_ended") - age)
+
+    def assert_they_are_right(self, *, kept):
+        assert PurchaseSum.objects.count() == kept
+        assert read_asset_books(kept=load_kept_sums()) == read_asset_books()
+        assert (read().difference, read("USDT").difference) == (0, 0)
+
+    def test_are_kept_and_moved_on(self, buy, compare):
+        buy()
+        compare()
+        self.assert_they_are_right(kept=0)
+        self.hours_pass()
+        buy()
+        compare()
+        self.assert_they_are_right(kept=1)
+        assert (PurchaseSum.objects.get().count, PurchaseSum.objects.get().received) == (1, Decimal("15.00498"))
+        self.hours_pass()
+        compare()
+        self.assert_they_are_right(kept=1)
+        assert PurchaseSum.objects.get().count == 2
+
+    def test_are_used_and_made_anew_by_reconciliation(self, bought, compare, venue):
+        self.hours_pass()
+        compare()
+        run_as_owner("UPDATE settlement_attempt SET executed = executed - 1")
+        compare()
+        assert read().difference == 0
+        reconcile(venue=venue, since=timezone.now(), now=timezone.now())
+        assert read().difference == 1
+
+    def test_prove_no_difference(self, bought, compare):
+        self.hours_pass()
+        compare()
+        PurchaseSum.objects.update(received=F("received") + 1)
+        self.hours_pass()
+        compare()
+        self.assert_they_are_right(kept=1)
+
+    def test_leave_out_a_late_fill_which_is_added_when_it_is_booked(self, buy, compare, simulator, venue):
+        simulator.fail({"on": "place", "action": "accept_then_drop", "times": 1})
+        batch = buy()
+        presume_not_placed(attempt=attempts()[0], reason="given up")
+        self.hours_pass()
+        compare()
+        assert PurchaseSum.objects.get().count == 0
+        recheck_attempt(attempt_id=batch.attempts.get(number=1).pk, venue=venue)
+        compare()
+        assert found() == [("late_fill", f"attempt {attempts()[0].client_order_id}", Decimal("15.00498"))]
+        self.assert_they_are_right(kept=1)
+
+    @pytest.mark.parametrize("state", [AttemptState.SENT, AttemptState.PARKED])
+    def test_leave_out_what_is_undecided_however_old_it_is(self, bought, buy, compare, simulator, state):
+        simulator.fail({"on": "place", "action": "accept_then_drop", "times": 1})
+        buy()
+        if state == AttemptState.PARKED:
+            Attempt.objects.filter(state="sent").update(state=state, ended_at=timezone.now())
+        self.hours_pass()
+        compare()
+        books = read_asset_books(kept=load_kept_sums())
+        assert (books["ABAN"].undecided, books) == (1, read_asset_books())
+
+    def test_of_two_runs_that_wrote_by_turns_are_not_believed(self, bought, buy, compare):
+        from tests.conftest import make_coin
+
+        buy()
+        other = make_coin("ETH", "3000.00")
+        run_as_owner(f"UPDATE settlement_attempt SET coin_id = {other.pk} WHERE id = {attempts()[0].pk}")
+        self.hours_pass()
+        compare()
+        assert len(load_kept_sums().by_coin) == 2
+        PurchaseSum.objects.filter(coin=other).update(until=F("until") + timedelta(minutes=1), received=99)
+        assert load_kept_sums() == NO_SUMS
+        self.hours_pass()
+        compare()
+        assert len(load_kept_sums().by_coin) == 2
+        assert read_asset_books(kept=load_kept_sums()) == read_asset_books()
 
 
 class TestAnAssetThatWasBoughtBefore:

@@ -20,8 +20,9 @@ from django.db import transaction
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
 from settlement.figures import round_quantity, subtract
-from settlement.models import BalanceReading, DatabaseWatch, Finding, FindingKind
+from settlement.models import BalanceReading, DatabaseWatch, Finding, FindingKind, PurchaseSum
 from settlement.selectors.balances import AssetBook, difference_of, has_begun, read_asset_books
+from settlement.selectors.purchases import NO_SUMS, KeptSums, load_kept_sums, sum_up_ended
 from settlement.services.account_moves import open_by_first_reading
 from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.isolating import ItemFailed, run_each
@@ -47,15 +48,16 @@ class BalanceComparison:
 
 def begin_comparing(*, venue: Venue) -> None:
     """Read the first balances of an installation that has bought nothing, so that their comparison begins by itself."""
-    if not has_begun() and not any(book.sent for book in read_asset_books().values()):
+    if not has_begun() and not any(book.was_sent for book in read_asset_books().values()):
         compare_balances(venue=venue)
 
 
-def compare_balances(*, venue: Venue) -> BalanceComparison:
+def compare_balances(*, venue: Venue, from_the_start: bool = False) -> BalanceComparison:
     """Read the account's balances, record the readings, and raise and close findings.
 
     The comparison of an asset begins with its opening. One that was never bought gets it from its first reading; for
-    others the reading proposes one, and staff book it. Safe to run at any time, and twice.
+    others the reading proposes one, and staff book it. `from_the_start`: sum up all purchases anew. Safe to run at any
+    time, and twice.
     """
     done = BalanceComparison()
     read_at = database_now()
@@ -65,7 +67,8 @@ def compare_balances(*, venue: Venue) -> BalanceComparison:
         return done
     with transaction.atomic(durable=True):
         sql.execute("settlement.take_snapshot")
-        books = read_asset_books()
+        books, summed = _read_books(held, now=read_at, from_the_start=from_the_start)
+    _keep_sums(summed)
 
     def compare(asset: str) -> None:
         done.closed += _compare(books[asset], _believe(books[asset], held), read_at=read_at)
@@ -73,6 +76,44 @@ def compare_balances(*, venue: Venue) -> BalanceComparison:
     failed = run_each(what="balances", items=list(books), run=compare, now=read_at)
     done.unread |= {f"balance of {asset}" for asset in failed}
     return done
+
+
+def _read_books(
+    held: dict[str, Decimal], *, now: datetime, from_the_start: bool
+) -> tuple[dict[str, AssetBook], KeptSums]:
+    """Return the books of all assets, and the sums to keep. Kept sums prove no difference: it is computed anew."""
+    summed = sum_up_ended(kept=NO_SUMS if from_the_start else load_kept_sums(), now=now)
+    books = read_asset_books(kept=summed)
+    if not from_the_start and any(difference_of(book=books[asset], amount=held[asset]) for asset in {*books} & {*held}):
+        return _read_books(held, now=now, from_the_start=True)
+    return books, summed
+
+
+@transaction.atomic
+def _keep_sums(sums: KeptSums) -> None:
+    """Keep sums for the next comparison, unless the same or newer ones are kept already."""
+    assert sums.until is not None
+    kept = PurchaseSum.objects.select_for_update().filter(venue=settings.VENUE.id).order_by("coin")
+    if any(row.until >= sums.until for row in kept):
+        return
+    rows = [
+        PurchaseSum(
+            venue=settings.VENUE.id,
+            coin_id=coin_id,
+            received=purchases.received,
+            cost=purchases.cost,
+            count=purchases.count,
+            last_ended=purchases.last_ended,
+            until=sums.until,
+        )
+        for coin_id, purchases in sorted(sums.by_coin.items())
+    ]
+    PurchaseSum.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["venue", "coin"],
+        update_fields=["received", "cost", "count", "last_ended", "until"],
+    )
 
 
 def _read_balances(venue: Venue, *, now: datetime) -> dict[str, Decimal] | None:
@@ -108,7 +149,7 @@ def _believe(book: AssetBook, held: dict[str, Decimal]) -> Decimal:
 @transaction.atomic
 def _compare(book: AssetBook, amount: Decimal, *, read_at: datetime) -> int:
     """Record a reading, and act on it. Return the number of closed findings. An older reading changes nothing."""
-    if book.opening is None and not book.sent and DatabaseWatch.objects.filter(is_recognised()).exists():
+    if book.opening is None and not book.was_sent and DatabaseWatch.objects.filter(is_recognised()).exists():
         first = subtract(round_quantity(amount), book.explained)
         open_by_first_reading(asset=book.asset, amount=first, now=read_at)
         return 0

@@ -80,7 +80,7 @@ def reconcile(
         coins.append(_reconcile_coin(coin, venue, since=since, now=now))
 
     failed = run_each(what="reconciliation", items=track(list(Coin.objects.all())), run=compare, now=now)
-    balances = compare_balances(venue=venue)
+    balances = compare_balances(venue=venue, from_the_start=True)
     failed |= balances.unread | run_each(
         what="reconciliation of the ledger",
         items=["ledger"],
