@@ -653,6 +653,17 @@ class TestCommission:
         assert reconcile().findings == []
         assert lookups == []
 
+    def test_of_purchases_on_several_days_costs_no_lookups(self, buy, venue, edit_book, simulator, lookups):
+        simulator.set_account(commission_asset="USDT")  # the list of orders leaves it out
+        for days in (4, 2, 0):
+            buy()
+            for table in ("venue_order", "trade"):
+                newest = f"(SELECT max(id) FROM {table})"
+                edit_book(f"UPDATE {table} SET time = time - {days * 86_400_000} WHERE id = {newest}")
+        now = timezone.now()
+        done = comparing.reconcile(venue=venue, since=now - timedelta(days=5), now=now)
+        assert (done.purchases, done.findings, done.unasked, lookups) == (3, [], [], [])
+
     def test_that_differs_everywhere_costs_a_bounded_number_of_lookups(
         self, buy, reconcile, edit_book, lookups, monkeypatch
     ):
