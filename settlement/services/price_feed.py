@@ -7,10 +7,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Final
 
-from settlement.connections import release_database_connection
 from settlement.models import PRICE_READING
+from settlement.services.calling import call
 from settlement.services.isolating import ItemFailed, run_each
-from settlement.services.pausing import ask_to_call, pause_after_no_answer
 from settlement.venues.protocol import NoPrice, Venue, VenueAway
 from trading.models import Coin
 from trading.services.prices import record_price
@@ -30,18 +29,12 @@ def refresh_prices(*, venue: Venue, source: str, now: datetime) -> None:
     coins = list(Coin.objects.filter(is_sold=True, fixed_price=None))
     if not coins:
         return
-    permit = ask_to_call(now=now)
-    if permit.wait_until:
-        return
-    release_database_connection()
+    names = [coin.name for coin in coins]
     try:
-        prices = venue.read_prices(coins=[coin.name for coin in coins])
+        prices = call(read=lambda: venue.read_prices(coins=names), now=now)
     except VenueAway as error:
         logger.warning("no prices: the venue does not answer: %s", error)
-        if error.retry_after_seconds is not None:
-            pause_after_no_answer(coin=None, error=error, now=now)
         return
-    permit.report_answer()
     run_each(what=PRICE_READING, items=coins, run=partial(_record, prices=prices, source=source, now=now), now=now)
 
 

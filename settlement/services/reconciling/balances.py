@@ -18,15 +18,14 @@ from django.conf import settings
 from django.db import transaction
 
 from settlement.clock import database_now
-from settlement.connections import release_database_connection
 from settlement.figures import round_quantity, subtract
 from settlement.models import BalanceReading, DatabaseWatch, Finding, FindingKind, PurchaseSum
 from settlement.selectors.balances import AssetBook, difference_of, has_begun, read_asset_books
 from settlement.selectors.purchases import NO_SUMS, KeptSums, load_kept_sums, sum_up_ended
 from settlement.services.account_moves import open_by_first_reading
+from settlement.services.calling import call
 from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.isolating import ItemFailed, run_each
-from settlement.services.pausing import ask_to_call, pause_after_no_answer
 from settlement.services.recognising import is_recognised
 from settlement.venues.protocol import Venue, VenueAway
 from trading.models import Coin
@@ -117,20 +116,11 @@ def _keep_sums(sums: KeptSums) -> None:
 
 
 def _read_balances(venue: Venue, *, now: datetime) -> dict[str, Decimal] | None:
-    permit = ask_to_call(now=now)
-    if permit.wait_until:
-        logger.warning("balances are not read, because the venue wants no calls")
-        return None
-    release_database_connection()
     try:
-        held = venue.read_balances()
+        return call(read=venue.read_balances, now=now)
     except VenueAway as error:
         logger.warning("balances are not read: the venue does not answer: %s", error)
-        if error.retry_after_seconds is not None:
-            pause_after_no_answer(coin=None, error=error, now=now)
         return None
-    permit.report_answer()
-    return held
 
 
 def _believe(book: AssetBook, held: dict[str, Decimal]) -> Decimal:

@@ -20,12 +20,11 @@ from django.conf import settings
 from django.db.models import Q
 
 from settlement.clock import database_now
-from settlement.connections import release_database_connection
 from settlement.gate import Figures
 from settlement.models import Attempt, Finding, load_installation_code
 from settlement.order_ids import is_ours
+from settlement.services.calling import call
 from settlement.services.isolating import run_each
-from settlement.services.pausing import ask_to_call, pause_after_no_answer
 from settlement.services.reconciling.balances import compare_balances
 from settlement.services.reconciling.closing import close_gone, reconcile_ledger
 from settlement.services.reconciling.judging import (
@@ -128,30 +127,15 @@ def _reconcile_coin(coin: Coin, venue: Venue, *, since: datetime, now: datetime)
 
 def _list_purchases(run: Comparison) -> list[ListedPurchase] | None:
     """Return the venue's list of our orders, or None if the venue gives no list."""
-    now = database_now()
-    permit = ask_to_call(now=now)
-    if permit.wait_until:
-        logger.warning("reconciliation: %s waits, because the venue wants no calls", run.coin)
-        run.is_unsure = True
-        return None
-    release_database_connection()
     try:
-        listed = run.venue.list_purchases(coin=run.coin.name, since=run.since)
-    except VenueAway as error:
+        listed = call(read=lambda: run.venue.list_purchases(coin=run.coin.name, since=run.since), now=database_now())
+    except (VenueAway, UnusableRules) as error:
         logger.warning("reconciliation: the venue does not list orders of %s: %s", run.coin, error)
         run.is_unsure = True
-        if error.retry_after_seconds is not None:
-            pause_after_no_answer(coin=None, error=error, now=now)
-    except UnusableRules as error:
-        permit.report_answer()
-        logger.warning("reconciliation: no orders of %s: %s", run.coin, error)
-        run.is_unsure = True
     except CoinNotListed:
-        permit.report_answer()
         # Without a market there is nothing to list. Evidence is missing only if we bought the coin there.
         run.is_unsure = Attempt.objects.filter(coin=run.coin, signed_at__gte=run.since).exists()
     else:
-        permit.report_answer()
         code = load_installation_code()
         return [order for order in listed if is_ours(order.client_order_id, installation=code)]
     return None
@@ -159,14 +143,13 @@ def _list_purchases(run: Comparison) -> list[ListedPurchase] | None:
 
 def _list_figures(run: Comparison, listed: list[ListedPurchase]) -> dict[str, Figures | None] | None:
     """Return the figures of the listed orders from the venue's list of trades, or None if there is no such list."""
-    release_database_connection()
     try:
-        return run.venue.list_figures(coin=run.coin.name, listed=listed, since=run.since)
+        return call(
+            read=lambda: run.venue.list_figures(coin=run.coin.name, listed=listed, since=run.since), now=database_now()
+        )
     except VenueAway as error:
         logger.warning("reconciliation: the venue does not list trades of %s: %s", run.coin, error)
         run.is_unsure = True
-        if error.retry_after_seconds is not None:
-            pause_after_no_answer(coin=None, error=error, now=database_now())
         return None
 
 

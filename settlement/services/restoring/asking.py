@@ -25,7 +25,8 @@ from settlement.models import IN_FLIGHT, Attempt, AttemptState, load_installatio
 from settlement.order_ids import is_ours
 from settlement.services.adopting import list_unknown
 from settlement.services.asking import look_up
-from settlement.services.pausing import ask_to_call, pause_after_no_answer
+from settlement.services.calling import CallsUnwanted, call
+from settlement.services.pausing import pause_after_no_answer
 from settlement.services.recognising import Watch, end_doubt_about_database, stop_sending, watch_database
 from settlement.services.unknown_orders import UnknownOrder
 from settlement.venues.protocol import (
@@ -138,20 +139,15 @@ def _resolve(watch: Watch, get_venue: Callable[[], Venue]) -> None:
 
 def _read_held(venue: Venue, answers: Answers) -> set[str] | None:
     """Return the assets that the account holds, or None if the venue does not say."""
-    now = database_now()
-    permit = ask_to_call(now=now)
-    if permit.wait_until:
-        answers.unasked.append("any coin: the venue wants no calls")
-        return None
-    release_database_connection()
     try:
-        held = {asset for asset, amount in venue.read_balances().items() if amount}
-    except VenueAway as error:
-        _pause_if_asked([error], now=now)
+        balances = call(read=venue.read_balances, now=database_now())
+    except CallsUnwanted:
+        answers.unasked.append("any coin: the venue wants no calls")
+    except VenueAway:
         answers.unasked.append("balances")
-        return None
-    permit.report_answer()
-    return held
+    else:
+        return {asset for asset, amount in balances.items() if amount}
+    return None
 
 
 def _coins_bought(*, since: datetime, held: set[str]) -> set[str]:
