@@ -3,7 +3,7 @@
 from settlement.models.accounts import FORGOTTEN_AFTER, VenueAccount
 from settlement.models.attempts import GIVEN_UP, IN_DOUBT, IN_FLIGHT, UNDECIDED, Attempt, AttemptState
 from settlement.models.balances import AccountMove, AccountMoveKind, BalanceReading, PurchaseSum
-from settlement.models.batches import Batch, BatchState
+from settlement.models.batches import NOT_CLOSED, Batch, BatchState
 from settlement.models.excesses import Excess
 from settlement.models.failing import PRICE_READING, FailingItem
 from settlement.models.findings import Finding, FindingDecision, FindingKind
@@ -25,6 +25,7 @@ __all__ = [
     "IN_DOUBT",
     "IN_FLIGHT",
     "LISTS_APART",
+    "NOT_CLOSED",
     "PRICE_READING",
     "UNDECIDED",
     "AbsentMarket",

@@ -1,5 +1,7 @@
 """Batches: orders of one coin, claimed together."""
 
+from typing import Final
+
 from django.db import models
 from django.db.models import Q
 
@@ -12,6 +14,9 @@ class BatchState(models.TextChoices):
     SETTLED = "settled"
     REFUNDED = "refunded"
     PARKED = "parked"  # staff decide
+
+
+NOT_CLOSED: Final = (BatchState.OPEN, BatchState.PARKED)
 
 
 class Batch(models.Model):
@@ -41,7 +46,7 @@ class Batch(models.Model):
     class Meta:
         verbose_name_plural = "batches"
         indexes = [
-            models.Index(fields=["coin"], condition=Q(state__in=["open", "parked"]), name="batches_not_closed"),
+            models.Index(fields=["coin"], condition=Q(state__in=[*NOT_CLOSED]), name="batches_not_closed"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=BatchState.values), name="batch_state_is_known"),
@@ -49,8 +54,8 @@ class Batch(models.Model):
                 condition=Q(reserved__gte=0) & is_number("reserved"), name="batch_reserve_is_not_negative"
             ),
             models.CheckConstraint(
-                condition=Q(state__in=[BatchState.OPEN, BatchState.PARKED], closed_at=None)
-                | (~Q(state__in=[BatchState.OPEN, BatchState.PARKED]) & Q(closed_at__isnull=False, reserved=0)),
+                condition=Q(state__in=[*NOT_CLOSED], closed_at=None)
+                | (~Q(state__in=[*NOT_CLOSED]) & Q(closed_at__isnull=False, reserved=0)),
                 name="closed_batches_hold_no_reserve",
             ),
         ]

@@ -6,13 +6,13 @@ from decimal import Decimal
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 
-from settlement.models import IN_DOUBT, IN_FLIGHT, Attempt, AttemptState, Batch, BatchState
+from settlement.models import IN_DOUBT, IN_FLIGHT, NOT_CLOSED, Attempt, AttemptState, Batch, BatchState
 
 
 def count_batches() -> dict[str, int]:
     """Count the batches that are not closed, by state."""
-    counts = {BatchState.OPEN.value: 0, BatchState.PARKED.value: 0}
-    rows = Batch.objects.filter(state__in=[BatchState.OPEN, BatchState.PARKED]).values_list("state")
+    counts = {state.value: 0 for state in NOT_CLOSED}
+    rows = Batch.objects.filter(state__in=NOT_CLOSED).values_list("state")
     counts.update(rows.annotate(count=Count("id")))
     return counts
 

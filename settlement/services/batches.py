@@ -15,7 +15,7 @@ from django.db.models import Sum
 
 from settlement.clock import database_now
 from settlement.jobs import settle_batch_later
-from settlement.models import IN_FLIGHT, UNDECIDED, Attempt, AttemptState, Batch, BatchState
+from settlement.models import IN_FLIGHT, NOT_CLOSED, UNDECIDED, Attempt, AttemptState, Batch, BatchState
 from settlement.selectors.batches import find_idle_batch, list_idle_batches
 from settlement.services.funding import look_again_later, note_shortage, set_aside
 from trading import jobs
@@ -181,7 +181,7 @@ def worth_of_stock(*, coin: Coin) -> Decimal:
 
 
 def _sum_reserved(coin: Coin, *, without: Batch | None = None) -> Decimal:
-    unsettled = Batch.objects.filter(coin=coin, state__in=[BatchState.OPEN, BatchState.PARKED])
+    unsettled = Batch.objects.filter(coin=coin, state__in=NOT_CLOSED)
     if without is not None:
         unsettled = unsettled.exclude(pk=without.pk)
     return unsettled.aggregate(total=Sum("reserved"))["total"] or Decimal(0)

@@ -16,12 +16,12 @@ from settlement.clock import database_now
 from settlement.models import Attempt, AttemptState, Batch, FindingKind
 from settlement.services.asking import growing_wait, look_up_in_both
 from settlement.services.batches import lock_batch, park_batch
+from settlement.services.ending import end_attempt
 from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.late_coins import name_denials
 from settlement.services.outcomes import book_late_fill, doubt_late_answer, leave_to_staff, presume_not_placed
 from settlement.venues.protocol import Executed, OrderNotFound, Unknown, Untrue, Venue
 from settlement.waits import bounded
-from trading.services.unclear import mark_clear
 from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
@@ -82,13 +82,10 @@ def find_before_repeat(*, attempt: Attempt, venue: Venue) -> datetime | None:
 
 def _park_denied(attempt: Attempt, batch: Batch, *, now: datetime) -> None:
     """Give the attempt up, to be looked up later, and let staff decide about its batch."""
-    Attempt.objects.filter(pk=attempt.pk).update(
-        state=AttemptState.NOT_PLACED,
-        ended_at=now,
-        reason=_REASON,
-        recheck_at=now + settings.SETTLEMENT.recheck_first_wait,
+    recheck_at = now + settings.SETTLEMENT.recheck_first_wait
+    end_attempt(
+        attempt, AttemptState.SENT, state=AttemptState.NOT_PLACED, now=now, reason=_REASON, recheck_at=recheck_at
     )
-    mark_clear(coin_id=attempt.coin_id)
     assert attempt.quantity is not None
     sent = batch.attempts.filter(signed_at__isnull=False).order_by("number")
     numbers = ", ".join(str(number) for number in sent.values_list("number", flat=True))

@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime
 
-from settlement.models import Batch, BatchState, Finding, FindingKind
+from settlement.models import NOT_CLOSED, Batch, Finding, FindingKind
 from settlement.services.batches import complete_from_stock, lock_batch
 from trading.models import Coin
 
@@ -17,7 +17,7 @@ def deliver_late_coins(*, coin: Coin, reference: str, now: datetime) -> int:
     database transaction, and holds the lock on the coin's inventory.
     """
     completed = 0
-    unsettled = Batch.objects.filter(coin=coin, state__in=[BatchState.OPEN, BatchState.PARKED])
+    unsettled = Batch.objects.filter(coin=coin, state__in=NOT_CLOSED)
     for batch_id in unsettled.order_by("pk").values_list("pk", flat=True):
         batch = lock_batch(batch_id=batch_id)
         count = complete_from_stock(batch=batch, reference=f"{reference}:batch:{batch_id}", now=now)

@@ -18,10 +18,10 @@ from settlement.gate import NO_ASSET, CannotBeTrue, part
 from settlement.models import (
     GIVEN_UP,
     IN_FLIGHT,
+    NOT_CLOSED,
     Attempt,
     AttemptState,
     Batch,
-    BatchState,
     Excess,
     FindingKind,
     Intervention,
@@ -233,7 +233,7 @@ def leave_to_staff(*, attempt: Attempt) -> None:
     now = enter(attempt)
     batch = lock_batch(batch_id=attempt.batch_id)
     given_up = if_given_up(attempt)
-    is_open = batch.state in {BatchState.OPEN, BatchState.PARKED}
+    is_open = batch.state in NOT_CLOSED
     if is_open and given_up.exists() and withdraw_attempt(batch=batch, reason="an earlier one is in doubt", now=now):
         given_up.update(state=AttemptState.PARKED, recheck_at=None)
         park_batch(batch=batch, reason=f"untrue answer about its purchase {attempt.number}, which had been denied")

@@ -13,6 +13,7 @@ from settlement.clock import database_now
 from settlement.exceptions import InterventionRefused
 from settlement.gate import NO_ASSET
 from settlement.models import (
+    NOT_CLOSED,
     UNDECIDED,
     Attempt,
     AttemptState,
@@ -208,7 +209,7 @@ class _Case:
         return "; ".join([*done, "bought again"])
 
     def _refund(self) -> str:
-        if self.batch.state not in {BatchState.OPEN, BatchState.PARKED}:
+        if self.batch.state not in NOT_CLOSED:
             raise InterventionRefused("The batch is closed.")
         if why := is_refund_too_early(batch=self.batch):
             raise InterventionRefused(why)
