@@ -38,6 +38,9 @@ GUARDED = {
 _PURE = {"tests/settlement/test_gate.py"}
 """Tests that need neither Django nor a fixture of ours: without plugins a run takes a second."""
 
+_NOT_NEEDED = ("schemathesis", "hypothesispytest", "pytest_cov")
+"""Plugins that take seconds to import."""
+
 _AS_IT_IS = -1
 """The number of no comparison."""
 
@@ -145,7 +148,7 @@ def fails(path: str, number: int, *, database: str) -> bool:
         command += ["-c", os.devnull, "--rootdir", str(ROOT), "--noconftest"]
         environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     else:
-        command.append("--reuse-db")
+        command += ["--reuse-db", *(f"-pno:{name}" for name in _NOT_NEEDED)]
     run = subprocess.run(
         [*command, "-p", "no:cacheprovider", *tests],
         cwd=ROOT,
