@@ -199,6 +199,11 @@ class TestWhatRedisHasSeen:
     def test_is_not_needed(self, without_redis):
         assert (may_send(), watch_database()) == (True, None)
 
+    def test_is_not_missed_after_it_was_flushed(self):
+        watch_database()
+        with_redis(lambda client: client.flushall())
+        assert (may_send(), watch_database()) == (True, None)
+
     def test_tells_another_process(self):
         watch_database()
         recognising._seen.clear()
