@@ -275,35 +275,35 @@ class TestADoubt:
 
 class TestTheEndOfADoubt:
     @pytest.fixture
-    def doubted(self):
+    def in_doubt(self):
         watch_database()
         watch_database()
         move(1)
         change(beat=1)
         return put_in_doubt()
 
-    def test_lets_buying_go_on_in_the_new_place(self, doubted):
+    def test_lets_buying_go_on_in_the_new_place(self, in_doubt):
         assert not may_send()
-        assert end_doubt_about_database(watch=doubted)
-        assert (watch().place, watch().doubt, watch().known_at) == (doubted.here, "", doubted.now)
+        assert end_doubt_about_database(watch=in_doubt)
+        assert (watch().place, watch().doubt, watch().known_at) == (in_doubt.here, "", in_doubt.now)
         assert may_send(), "no beat that a process has read is missing"
         assert watch_database() is None
 
     @pytest.mark.parametrize("what", ["moved", "began anew", "ended", "was stopped"])
-    def test_changes_nothing_if_it_has_changed_meanwhile(self, doubted, what):
+    def test_changes_nothing_if_it_has_changed_meanwhile(self, in_doubt, what):
         if what == "moved":
-            doubted = replace(doubted, here="elsewhere")
+            in_doubt = replace(in_doubt, here="elsewhere")
         elif what == "began anew":
-            change(doubted_at=doubted.doubted_at + timedelta(seconds=1))
+            change(doubted_at=in_doubt.doubted_at + timedelta(seconds=1))
         elif what == "ended":
             change(doubted_at=None, doubt="", doubted_place="")
         else:
             stop_sending(found=["order x"])
         before = watch().__dict__ | {"_state": None}
-        assert not end_doubt_about_database(watch=doubted)
+        assert not end_doubt_about_database(watch=in_doubt)
         assert watch().__dict__ | {"_state": None} == before
 
-    def test_is_up_to_staff_after_sending_was_stopped(self, doubted):
+    def test_is_up_to_staff_after_sending_was_stopped(self, in_doubt):
         stop_sending(found=["order x"])
-        assert end_doubt_about_database(watch=doubted, even_if_stopped=True)
+        assert end_doubt_about_database(watch=in_doubt, even_if_stopped=True)
         assert (may_send(), watch().stopped_at, watch().found) == (True, None, [])
