@@ -14,7 +14,15 @@ from django.db.models import Q
 
 from settlement.clock import database_now
 from settlement.gate import MOST_COMMISSION, CannotBeTrue, highest_cost
-from settlement.models import GIVEN_UP, Attempt, AttemptState, Finding, FindingDecision, FindingKind
+from settlement.models import (
+    GIVEN_UP,
+    Attempt,
+    AttemptState,
+    Finding,
+    FindingDecision,
+    FindingKind,
+    new_client_order_id,
+)
 from settlement.services.asking import look_up_listed
 from settlement.services.disbelieving import weigh_adopted, weigh_answer
 from settlement.services.late_coins import deliver_late_coins
@@ -104,8 +112,9 @@ def _book(*, order: UnknownOrder, execution: Executed, note: str) -> Attempt | N
         logger.warning("the coin %s was missing: it is made, and not on sale", coin)
     lock_inventory(asset=coin.name)
     now = database_now()
-    own = Attempt.objects.select_related("batch", "coin").filter(client_order_id=order.client_order_id, coin=coin)
-    attempt = own.first()
+    attempt = Attempt.objects.select_related("batch", "coin").filter(client_order_id=order.client_order_id).first()
+    if attempt is not None and attempt.coin != coin:
+        raise CannotAdopt(f"its id is that of a purchase of {attempt.coin}")
     if Attempt.objects.filter(coin=coin, venue_order_id=execution.venue_order_id, state=AttemptState.FILLED).exists():
         close_finding_about(order=order, note=note, attempt=attempt, now=now)
         return None
@@ -127,9 +136,8 @@ def _explains(attempt: Attempt, order: UnknownOrder) -> bool:
     """Say whether an attempt accounts for an order, so that nobody needs to adopt the order."""
     if attempt.venue_order_id == order.venue_order_id and attempt.state == AttemptState.FILLED:
         return True
-    if attempt.client_order_id != order.client_order_id or attempt.venue_order_id not in {"", order.venue_order_id}:
-        return False
-    return attempt.signed_at is not None
+    is_own = attempt.client_order_id == order.client_order_id and attempt.venue_order_id in {"", order.venue_order_id}
+    return is_own and attempt.signed_at is not None
 
 
 def _ensure_plausible(execution: Executed, order: UnknownOrder) -> None:
@@ -200,7 +208,7 @@ def _book_without_batch(
     coin: Coin, execution: Executed, *, order: UnknownOrder, is_repeated: bool, now: datetime
 ) -> Attempt:
     """Write an attempt without a batch, and book it. If the venue has the client order id twice, it gets another."""
-    name = f"venue-{execution.venue_order_id}"[:36] if is_repeated else order.client_order_id
+    name = new_client_order_id() if is_repeated else order.client_order_id
     attempt = Attempt.objects.create(
         coin=coin,
         number=1,

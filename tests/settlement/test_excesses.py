@@ -169,6 +169,26 @@ class TestAnExcess:
         with pytest.raises(InterventionRefused, match="did not say what the account holds"):
             ensure_beyond(attempt=attempt, execution=beyond, held=None)
 
+    def test_needs_the_coins_of_earlier_purchases_in_the_account_too(self, place, settle, simulator, make_shopper):
+        place("60.00", of=make_shopper())
+        settle()
+        simulator.fail(TENFOLD)
+        place("60.00")
+        settle()
+        earlier, attempt = attempts()
+        beyond = Executed(
+            venue_order_id="2",
+            status="expired",
+            final=True,
+            quantity=Decimal(150),
+            cost=Decimal(600),
+            commission=Decimal(0),
+        )
+        needed = earlier.executed - earlier.commission + 150
+        with pytest.raises(InterventionRefused, match="less than"):
+            ensure_beyond(attempt=attempt, execution=beyond, held=needed - Decimal("0.00000001"))
+        ensure_beyond(attempt=attempt, execution=beyond, held=needed)
+
     def test_beyond_the_price_bound_is_not_proven_by_coins(self, overfilled):
         [attempt] = attempts()
 
