@@ -11,7 +11,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Q
 
 from settlement.clock import database_now
 from settlement.jobs import settle_batch_later
@@ -23,7 +23,7 @@ from trading.models import Coin
 from trading.selectors.pools import read_waiting_orders
 from trading.selectors.prices import last_price_of
 from trading.services.settling import complete_orders, refund_orders, sum_open_orders
-from wallets.runtime import failpoints
+from wallets.runtime import failpoints, sql
 from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
@@ -175,23 +175,22 @@ def worth_of_stock(*, coin: Coin) -> Decimal:
 
     The caller holds the lock on the coin's inventory.
     """
-    stock = lock_inventory(asset=coin.name) - _sum_reserved(coin)
+    stock = _unreserved_stock(coin)
     if stock <= 0:
         return Decimal(0)
     return (stock * (last_price_of(coin=coin) or Decimal(0))).quantize(_CENT, ROUND_DOWN)
 
 
-def _sum_reserved(coin: Coin, *, without: Batch | None = None) -> Decimal:
-    unsettled = Batch.objects.filter(coin=coin, state__in=[BatchState.OPEN, BatchState.PARKED])
-    if without is not None:
-        unsettled = unsettled.exclude(pk=without.pk)
-    return unsettled.aggregate(total=Sum("reserved"))["total"] or Decimal(0)
-
-
 def _free_stock(batch: Batch) -> Decimal:
-    """Return the coins in inventory that no batch has reserved."""
-    others = _sum_reserved(batch.coin, without=batch)
-    return lock_inventory(asset=batch.coin.name) - others - batch.reserved
+    """Return the coins in inventory that no batch has reserved, this one neither."""
+    return _unreserved_stock(batch.coin, without=batch) - batch.reserved
+
+
+def _unreserved_stock(coin: Coin, *, without: Batch | None = None) -> Decimal:
+    """Return the coins in inventory less what batches have reserved. The caller holds the lock on the inventory."""
+    row = sql.fetch_one("settlement.unreserved_stock", asset=coin.name, coin=coin.pk, without=without and without.pk)
+    assert row is not None, "every coin has an inventory"
+    return Decimal(row[0])
 
 
 def _deliver_from_stock(batch: Batch, *, now: datetime) -> None:
