@@ -1,5 +1,6 @@
 """Enqueue settlement's jobs by name. The names never change, because jobs outlive deployments."""
 
+from math import ceil
 from typing import Final
 
 from trading.jobs import SETTLEMENT_QUEUE, defer_job
@@ -15,9 +16,9 @@ RECHECK_QUEUE: Final = "rechecks"
 
 
 def settle_batch_later(*, batch_id: int | None, delay_seconds: float = 0) -> None:
-    """Enqueue the batch's next step in the current database transaction."""
+    """Enqueue the batch's next step in the current database transaction. The delay is rounded up to whole seconds."""
     assert batch_id is not None, "nothing settles an adopted attempt"
-    defer_job(task=SETTLE_TASK, queue=SETTLEMENT_QUEUE, delay_seconds=delay_seconds, batch_id=batch_id)
+    defer_job(task=SETTLE_TASK, queue=SETTLEMENT_QUEUE, delay_seconds=ceil(delay_seconds), batch_id=batch_id)
 
 
 def recheck_attempt_later(*, attempt_id: int) -> None:

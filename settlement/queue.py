@@ -40,6 +40,12 @@ def list_batches_in_step() -> set[int]:
     return set(running.values_list("args__batch_id", flat=True))
 
 
+def is_step_enqueued(*, batch_id: int, by: datetime) -> bool:
+    """Say whether a job waits that takes the batch's next step at `by` at the latest."""
+    waiting = ProcrastinateJob.objects.filter(task_name=SETTLE_TASK, status="todo", args__batch_id=batch_id)
+    return waiting.filter(Q(scheduled_at=None) | Q(scheduled_at__lte=by)).exists()
+
+
 def count_jobs() -> list[tuple[str, str, int]]:
     """Count the jobs by queue and status."""
     groups = ProcrastinateJob.objects.values("queue_name", "status").annotate(count=Count("id"))

@@ -22,7 +22,6 @@ from settlement.jobs import (
     SETTLE_TASK,
     WATCH_TASK,
     intervene_later,
-    settle_batch_later,
 )
 from settlement.rescuing import rescue
 from settlement.retries import BackOff
@@ -52,13 +51,17 @@ def claim_waiting_orders(*, coin_id: int) -> None:
 
 @app.task(name=SETTLE_TASK, queue=SETTLEMENT_QUEUE, retry=BackOff(), pass_context=True)
 def settle_batch(context: JobContext, *, batch_id: int) -> None:
-    """Take the batch's next step. Of two runs at once the second waits for the first, without a thread."""
+    """Take the batch's next step, if it is due. Of two runs at once the second waits for the first, without a thread.
+
+    The run after an error or a dead worker takes it at once: nobody knows what the run before it has done.
+    """
     with log_context(batch_id=batch_id):
         with take_turn("settle", batch_id) as turn:
             if turn.is_mine:
-                stepping.take_next_step(batch_id=batch_id, venue=get_venue(), earlier_runs=context.job.attempts)
+                runs = context.job.attempts
+                stepping.take_next_step(batch_id=batch_id, venue=get_venue(), earlier_runs=runs, only_if_due=not runs)
         if turn.was_wanted:
-            settle_batch_later(batch_id=batch_id)
+            stepping.keep_next_step(batch_id=batch_id)
         failpoints.reach("job.done")
 
 

@@ -26,6 +26,7 @@ GUARDED = {
     "settlement/fence.py": ["tests/settlement/test_fence.py"],
     "settlement/services/recognising.py": ["tests/settlement/test_restoring.py"],
     "settlement/services/adopting.py": ["tests/settlement/test_restoring.py"],
+    "settlement/services/unknown_orders.py": ["tests/settlement/test_restoring.py"],
 }
 """Modules of comparisons that money depends on, each with the tests that must notice when one is negated."""
 

@@ -1,8 +1,8 @@
 """Checks rules 2, 3 and 9: orders and losses agree with the ledger. The caller opens the database snapshot."""
 
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import QuerySet, Sum
 from django.db.models.functions import TruncDate
@@ -14,6 +14,8 @@ from wallets.runtime import sql
 from wallets.verification import Violation, sum_house_wallet
 
 _DayAndAsset = tuple[date, str]
+_NOTHING: Final = Decimal(0)
+_MIDNIGHTS_OF_AN_UPGRADE: Final = 2
 
 
 def verify_clearing() -> list[Violation]:
@@ -45,10 +47,12 @@ def sum_completed_charges() -> Decimal:
 
 
 def verify_losses() -> list[Violation]:
-    """Check rule 9: each day's losses count the ledger's deliveries and revenue, and no more cost than was paid."""
+    """Check rule 9: each day's losses count the ledger's deliveries and revenue, and no more cost than was paid.
+
+    The days of the upgrade are left out: a release that does not count may have booked too.
+    """
     counted, booked = _counted_by_day(), _booked_by_day()
-    # On the first counted day, a release that does not count may have booked too.
-    later = {key for key in counted | booked if counted and key[0] > min(counted)[0]}
+    later = {key for key in counted | booked if counted and key[0] > _last_day_of_upgrade(counted, booked)}
     wrong = [
         Violation(
             rule=9, subject=f"loss of {key[0]}: {key[1]}", expected=str(booked.get(key)), found=str(counted.get(key))
@@ -61,6 +65,23 @@ def verify_losses() -> list[Violation]:
     if used > paid:
         wrong.append(Violation(rule=9, subject="cost of coins", expected=f"{paid} at most", found=str(used)))
     return wrong
+
+
+def _last_day_of_upgrade(counted: dict[_DayAndAsset, Decimal], booked: dict[_DayAndAsset, Decimal]) -> date:
+    """Return the last day on which a release that does not count has booked, or the first counted day.
+
+    It may be a later one if the upgrade went on over 00:00 UTC: one of the next days, on which the ledger has more than
+    was counted and nothing less, without a day between that agrees.
+    """
+    last = min(counted)[0]
+    for _ in range(_MIDNIGHTS_OF_AN_UPGRADE):
+        day = last + timedelta(days=1)
+        uncounted = {key: booked.get(key, _NOTHING) - counted.get(key, _NOTHING) for key in counted | booked}
+        of_day = {amount for key, amount in uncounted.items() if key[0] == day}
+        if not any(of_day) or min(of_day) < 0:
+            break
+        last = day
+    return last
 
 
 def _counted_by_day() -> dict[_DayAndAsset, Decimal]:

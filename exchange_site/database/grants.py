@@ -47,7 +47,7 @@ TABLES: Final[dict[str, str]] = {
     ),
     "settlement_batch": (
         "SELECT, INSERT, DELETE, "
-        "UPDATE (charged, closed_at, losses, needed, orders_count, reason, reserved, resume_at, state, turns_given)"
+        "UPDATE (charged, closed_at, denials, needed, orders_count, reason, reserved, resume_at, state, turns_given)"
     ),
     "settlement_databasewatch": (
         "SELECT, INSERT, UPDATE (beat, doubt, doubted_at, doubted_place, found, known_at, place, stopped_at)"

@@ -8,7 +8,7 @@ from wallets.runtime.constraints import is_number
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settlement", "0011_losses")]
+    dependencies = [("settlement", "0011_denials")]
 
     operations = [
         migrations.AddField(

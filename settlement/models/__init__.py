@@ -1,7 +1,7 @@
 """Batches of orders, the attempts to buy their coins, and the pauses, findings and interventions around them."""
 
 from settlement.models.accounts import FORGOTTEN_AFTER, VenueAccount
-from settlement.models.attempts import IN_FLIGHT, Attempt, AttemptState
+from settlement.models.attempts import GIVEN_UP, IN_DOUBT, IN_FLIGHT, UNDECIDED, Attempt, AttemptState
 from settlement.models.balances import AccountMove, AccountMoveKind, BalanceReading
 from settlement.models.batches import Batch, BatchState
 from settlement.models.excesses import Excess
@@ -21,9 +21,12 @@ from settlement.models.pauses import Pause, PauseKind
 
 __all__ = [
     "FORGOTTEN_AFTER",
+    "GIVEN_UP",
+    "IN_DOUBT",
     "IN_FLIGHT",
     "LISTS_APART",
     "PRICE_READING",
+    "UNDECIDED",
     "AbsentMarket",
     "AccountMove",
     "AccountMoveKind",

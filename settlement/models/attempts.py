@@ -34,7 +34,14 @@ class AttemptState(models.TextChoices):
 
 
 IN_FLIGHT = (AttemptState.NEW, AttemptState.SENT)
+GIVEN_UP: Final = (AttemptState.NOT_PLACED, AttemptState.REFUSED)
+"""Ended without having bought anything, as far as we know. If it was sent, the venue may say otherwise later."""
 
+UNDECIDED: Final = Q(state=AttemptState.SENT) | Q(state=AttemptState.PARKED, signed_at__isnull=False)
+"""Sent, and neither we nor staff have decided what came of it. See also `Attempt.is_undecided`."""
+
+IN_DOUBT: Final = UNDECIDED | Q(recheck_at__isnull=False)
+"""The venue may have executed it: it is undecided, or was presumed not placed and is still rechecked."""
 
 # An adopted attempt has no batch, and ends as it begins: filled. All code that settles works on attempts with a batch,
 # so their type is not optional.
@@ -147,6 +154,11 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return self.client_order_id
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the attempt is one of those that `UNDECIDED` selects."""
+        return self.state == AttemptState.SENT or (self.state == AttemptState.PARKED and self.signed_at is not None)
 
     @property
     def beyond(self) -> "Excess | None":

@@ -19,7 +19,7 @@ class Batch(models.Model):
 
     `needed` is in coins, `charge` in US dollars. `reserved` counts the coins of the house's inventory that are set
     aside for the batch: surplus of earlier purchases, and coins that the batch itself bought but has not yet delivered
-    to an order. `losses` counts its purchases that were sent and then denied by the venue, by id and in its lists.
+    to an order. `denials` counts its purchases that were sent and then denied by the venue, by id and in its lists.
     """
 
     coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="batches")
@@ -28,7 +28,7 @@ class Batch(models.Model):
     needed = models.DecimalField(max_digits=38, decimal_places=8, default=0)
     charge = models.DecimalField(max_digits=38, decimal_places=2, default=0, db_column="charged")
     reserved = models.DecimalField(max_digits=38, decimal_places=8, default=0)
-    losses = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="Purchases sent, then not found.")
+    denials = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="Purchases sent, then not found.")
     reason = models.CharField(max_length=200, blank=True)
     # Set if the batch let others go first while its own next attempt had to wait until this time.
     resume_at = models.DateTimeField(null=True, blank=True)

@@ -10,10 +10,9 @@ from django.conf import settings
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from settlement.figures import PLACES, add, round_quantity, subtract
-from settlement.models import AccountMove, AccountMoveKind, Attempt, AttemptState, BalanceReading, Excess
+from settlement.models import UNDECIDED, AccountMove, AccountMoveKind, Attempt, AttemptState, BalanceReading, Excess
 from trading.models import Coin
 
-_IN_DOUBT: Final = Q(state=AttemptState.SENT) | Q(state=AttemptState.PARKED, signed_at__isnull=False)
 _FILLED: Final = Q(state=AttemptState.FILLED)
 _NOTHING: Final = Decimal(0)
 
@@ -23,7 +22,7 @@ class AssetBook:
     """What the books say about one asset of the account. `opening` is None until there is one.
 
     `bought` are the coins that purchases brought, or minus what they cost. `sent` counts the purchases that were ever
-    sent, `in_doubt` those whose outcome is open, and `last_ended` is when the last of the others ended.
+    sent, `undecided` those whose outcome is not known, and `last_ended` is when the last of the others ended.
     """
 
     asset: str
@@ -32,7 +31,7 @@ class AssetBook:
     bought: Decimal = _NOTHING
     purchases: int = 0
     sent: int = 0
-    in_doubt: int = 0
+    undecided: int = 0
     last_ended: datetime | None = None
 
     @property
@@ -45,11 +44,11 @@ class AssetBook:
         return None if self.opening is None else add([self.opening, self.explained])
 
     def was_busy(self, *, since: datetime) -> bool:
-        """Say whether a purchase is in flight or in doubt, or has ended since `since` or within the margin before it.
+        """Say whether a purchase is undecided, or has ended since `since` or within the margin before it.
 
         The margin is there because the venue's reads lag.
         """
-        if self.in_doubt:
+        if self.undecided:
             return True
         return self.last_ended is not None and self.last_ended >= since - settings.SETTLEMENT.not_found_margin
 
@@ -90,16 +89,16 @@ def has_opening(*, asset: str) -> bool:
 
 
 def _sum_attempts(*, but: Attempt | None) -> Iterable[Any]:
-    sent, in_doubt = Q(signed_at__isnull=False), _IN_DOUBT
+    sent, undecided = Q(signed_at__isnull=False), UNDECIDED
     if but is not None:
-        sent, in_doubt = sent & ~Q(pk=but.pk), in_doubt & ~Q(pk=but.pk)
+        sent, undecided = sent & ~Q(pk=but.pk), undecided & ~Q(pk=but.pk)
     here = Attempt.objects.filter(venue__in=[settings.VENUE.id, ""])
     return here.values(name=F("coin__name")).annotate(
         received=Sum(F("executed") - F("commission"), filter=_FILLED),
         cost=Sum("cost", filter=_FILLED),
         purchases=Count("pk", filter=_FILLED),
         sent=Count("signed_at"),
-        in_doubt=Count("pk", filter=in_doubt),
+        undecided=Count("pk", filter=undecided),
         last_ended=Max("ended_at", filter=sent),
     )
 
@@ -118,7 +117,7 @@ def _add_purchases(book: AssetBook, row: Any, *, bought: Decimal | None) -> Asse
         bought=add([book.bought, bought or _NOTHING]),
         purchases=book.purchases + row["purchases"],
         sent=book.sent + row.get("sent", 0),
-        in_doubt=book.in_doubt + row.get("in_doubt", 0),
+        undecided=book.undecided + row.get("undecided", 0),
         last_ended=max(ends, default=None),
     )
 

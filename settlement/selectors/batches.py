@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 
-from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, BatchState
+from settlement.models import IN_DOUBT, IN_FLIGHT, Attempt, AttemptState, Batch, BatchState
 
 
 def count_batches() -> dict[str, int]:
@@ -73,11 +73,8 @@ def sum_purchases(*, batch_id: int) -> Bought:
 
 
 def may_have_bought(*, batch_id: int) -> bool:
-    """Say whether an attempt of the batch is sent, unknown or in doubt: the venue may have executed it after all."""
-    in_doubt = (
-        Q(state=AttemptState.SENT) | Q(state=AttemptState.PARKED, signed_at__isnull=False) | Q(recheck_at__isnull=False)
-    )
-    return Attempt.objects.filter(in_doubt, batch_id=batch_id).exists()
+    """Say whether an attempt of the batch is in doubt: the venue may have executed it after all."""
+    return Attempt.objects.filter(IN_DOUBT, batch_id=batch_id).exists()
 
 
 def waiting_since(*, attempt: Attempt) -> datetime:

@@ -5,7 +5,6 @@ become surplus of the house, from which orders that wait are delivered. Safe to 
 """
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -15,12 +14,12 @@ from django.db.models import Q
 
 from settlement.clock import database_now
 from settlement.gate import MOST_COMMISSION, CannotBeTrue, highest_cost
-from settlement.models import Attempt, AttemptState, Finding, FindingDecision, FindingKind
+from settlement.models import GIVEN_UP, Attempt, AttemptState, Finding, FindingDecision, FindingKind
 from settlement.services.asking import look_up_listed
 from settlement.services.disbelieving import weigh_adopted, weigh_answer
-from settlement.services.findings import name_stranger, read_stranger
 from settlement.services.late_coins import deliver_late_coins
 from settlement.services.outcomes import book_execution, book_late_fill
+from settlement.services.unknown_orders import UnknownOrder, close_finding_about, keep_reason, read_order
 from settlement.told import keep
 from settlement.venues.protocol import Executed, ListedPurchase, OrderNotFound, Venue
 from trading.models import Coin, is_coin_name
@@ -31,34 +30,10 @@ from wallets.services.ledger.locking import lock_inventory
 logger = logging.getLogger(__name__)
 
 _PLACES: Final = Decimal("0.00000001")
-_GIVEN_UP: Final = (AttemptState.NOT_PLACED, AttemptState.REFUSED)
 
 
 class CannotAdopt(Exception):
     """The venue's answer about the order is not plausible, or says nothing. The message says how."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnknownOrder:
-    """An order of ours at the venue. The cost is as listed, without commission; None if it is not known yet."""
-
-    coin_name: str
-    client_order_id: str
-    venue_order_id: str
-    quantity: Decimal
-    cost: Decimal | None
-
-    def __str__(self) -> str:
-        return f"{self.subject}: {self.figures}"
-
-    @property
-    def subject(self) -> str:
-        return name_stranger(client_order_id=self.client_order_id, venue_order_id=self.venue_order_id)
-
-    @property
-    def figures(self) -> str:
-        cost = f" for {self.cost.normalize():f}" if self.cost is not None else ""
-        return f"{self.quantity.normalize():f}{cost}"
 
 
 def list_unknown(*, coin_name: str, listed: list[ListedPurchase]) -> list[UnknownOrder]:
@@ -102,7 +77,7 @@ def adopt(*, order: UnknownOrder, venue: Venue, note: str) -> Attempt | None:
     try:
         return _book(order=order, execution=_look_up(order, venue=venue), note=note)
     except CannotAdopt as error:
-        _keep_reason(order, reason=str(error))
+        keep_reason(order=order, reason=str(error))
         raise
 
 
@@ -132,17 +107,17 @@ def _book(*, order: UnknownOrder, execution: Executed, note: str) -> Attempt | N
     own = Attempt.objects.select_related("batch", "coin").filter(client_order_id=order.client_order_id, coin=coin)
     attempt = own.first()
     if Attempt.objects.filter(coin=coin, venue_order_id=execution.venue_order_id, state=AttemptState.FILLED).exists():
-        _close_finding(order, note=note, attempt=attempt, now=now)
+        close_finding_about(order=order, note=note, attempt=attempt, now=now)
         return None
     if attempt is not None and attempt.state == AttemptState.NEW:
         _settle_as_sent(attempt, execution, now=now)
-    elif attempt is not None and attempt.state in _GIVEN_UP:
+    elif attempt is not None and attempt.state in GIVEN_UP:
         _settle_late(attempt, execution, note=note, now=now)
     elif attempt is None or attempt.state in {AttemptState.FILLED, AttemptState.EMPTY}:
         attempt = _book_without_batch(coin, execution, order=order, is_repeated=attempt is not None, now=now)
     else:
         raise CannotAdopt(f"its attempt is {attempt.state}, and settlement looks it up")
-    _close_finding(order, note=note, attempt=attempt, now=now)
+    close_finding_about(order=order, note=note, attempt=attempt, now=now)
     logger.warning("adopted %s: %s for %s", order, execution.quantity, execution.cost)
     deliver_late_coins(coin=coin, reference=f"adopted:{execution.venue_order_id}", now=now)
     return attempt
@@ -247,52 +222,13 @@ def _book_without_batch(
     return attempt
 
 
-def _close_finding(order: UnknownOrder, *, note: str, attempt: Attempt | None, now: datetime) -> None:
-    """Close the finding about an adopted order; if there is none, write one that is closed: staff can look it up."""
-    open_ = Finding.objects.filter(kind=FindingKind.EXTRA, subject=order.subject, closed_at=None).first()
-    by = open_.decided_by if open_ and open_.decision == FindingDecision.ADOPT else None
-    note = (open_.note if open_ else "") or note
-    _write_finding(order, now=now, closed_at=now, closed_by=by, note=note, attempt=attempt)
-
-
-def _keep_reason(order: UnknownOrder, *, reason: str) -> None:
-    """Say in the open finding about an order why it is not adopted. Of an asset that is no coin yet there is none."""
-    if Coin.objects.filter(name=order.coin_name).exists():
-        _write_finding(order, now=database_now(), ours=f"not adopted: {reason}"[:200])
-
-
-def _write_finding(order: UnknownOrder, *, now: datetime, **fields: object) -> None:
-    """Change the open finding about an order of a coin; if there is none, write one."""
-    new = {
-        "coin": Coin.objects.get(name=order.coin_name),
-        "theirs": order.figures[:200],
-        "amount": order.quantity,
-        "found_at": now,
-        "seen_at": now,
-    }
-    Finding.objects.update_or_create(
-        kind=FindingKind.EXTRA,
-        subject=order.subject,
-        closed_at=None,
-        defaults=fields,
-        create_defaults={**new, **fields},
-    )
-
-
 def carry_out_decision(*, finding_id: int, venue: Venue) -> None:
     """Adopt an order because staff decided so. If that cannot be done, the finding says why and waits for staff."""
     waiting = Finding.objects.filter(pk=finding_id, decision=FindingDecision.ADOPT, closed_at=None)
     finding = waiting.select_related("coin").first()
     if finding is None or finding.coin is None:
         return
-    client_order_id, venue_order_id = read_stranger(finding.subject)
-    order = UnknownOrder(
-        coin_name=finding.coin.name,
-        client_order_id=client_order_id,
-        venue_order_id=venue_order_id,
-        quantity=finding.amount or Decimal(0),
-        cost=None,
-    )
+    order = read_order(finding=finding)
     try:
         adopt(order=order, venue=venue, note=finding.note)
     except CannotAdopt as error:

@@ -11,18 +11,17 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 
 from settlement.clock import database_now
 from settlement.jobs import settle_batch_later
-from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, BatchState
+from settlement.models import IN_FLIGHT, UNDECIDED, Attempt, AttemptState, Batch, BatchState
 from settlement.selectors.batches import find_idle_batch, list_idle_batches
 from settlement.services.funding import look_again_later, note_shortage, set_aside
 from trading import jobs
 from trading.models import Coin
 from trading.selectors.pools import read_waiting_orders
 from trading.selectors.prices import last_price_of
-from trading.services.settling import complete_orders, refund_orders, sum_open_orders
+from trading.services.settling import SettledOrders, complete_orders, refund_orders, sum_open_orders
 from wallets.runtime import failpoints, sql
 from wallets.services.ledger.locking import lock_inventory
 
@@ -38,13 +37,19 @@ def lock_batch(*, batch_id: int | None) -> Batch:
     return Batch.objects.select_for_update(no_key=True, of=("self",)).select_related("coin").get(pk=batch_id)
 
 
-def go_on(*, batch: Batch, ended: Attempt, now: datetime, wait_seconds: float = 0) -> None:
+def go_on(
+    *, batch: Batch, ended: Attempt, now: datetime, wait_seconds: float = 0, open_count: int | None = None
+) -> None:
     """Close the batch if all its orders are settled, else begin its next attempt.
+
+    `open_count` is the number of the batch's open orders, if the caller knows it.
 
     After too many failed or empty attempts, park the batch instead, unless staff have just decided about the attempt
     `ended`.
     """
-    if not sum_open_orders(batch_id=batch.pk).count:
+    if open_count is None:
+        open_count = sum_open_orders(batch_id=batch.pk).count
+    if not open_count:
         _close(batch, state=BatchState.SETTLED, reason="", now=now)
     elif ended.state != AttemptState.PARKED and (_has_failed_too_often(batch) or _keeps_coming_back_empty(batch)):
         park_batch(batch=batch, reason=f"given up after {ended.number} attempts")
@@ -54,14 +59,16 @@ def go_on(*, batch: Batch, ended: Attempt, now: datetime, wait_seconds: float = 
         begin_next_attempt(batch=batch, now=now, wait_seconds=wait_seconds)
 
 
-def begin_next_attempt(*, batch: Batch, now: datetime, wait_seconds: float = 0) -> bool:
+def begin_next_attempt(
+    *, batch: Batch, now: datetime, wait_seconds: float = 0, still_open: SettledOrders | None = None
+) -> bool:
     """Deliver the coins that the batch still needs from the house's surplus, or create an attempt to buy them.
 
     Return False if neither is possible, because another attempt for the coin is in flight, or because the venue's
     account cannot pay for any of the batch's orders. Then the batch stays open without an attempt, and a claim resumes
-    it later.
+    it later. `still_open` sums up the batch's open orders, if the caller knows them.
     """
-    still_open = sum_open_orders(batch_id=batch.pk)
+    still_open = still_open or sum_open_orders(batch_id=batch.pk)
     needed = still_open.amount
     batch.reserved += max(min(needed - batch.reserved, _free_stock(batch)), Decimal(0))
     if batch.reserved >= needed:
@@ -151,7 +158,7 @@ def complete_from_stock(*, batch: Batch, reference: str, now: datetime) -> int:
     """Complete as many of the batch's orders as its reserve and the house's surplus cover, and return their number.
 
     If no order remains, withdraw the attempt that was not sent, and close the batch. While a purchase of the batch is
-    in doubt, the batch stays: the end of that purchase closes it.
+    undecided, the batch stays: the end of that purchase closes it.
     """
     available = batch.reserved + max(_free_stock(batch), Decimal(0))
     asset = batch.coin.name
@@ -159,8 +166,7 @@ def complete_from_stock(*, batch: Batch, reference: str, now: datetime) -> int:
     if not settled.count:
         return 0
     batch.reserved = max(batch.reserved - settled.amount, Decimal(0))
-    in_doubt = batch.attempts.filter(Q(state=AttemptState.SENT) | Q(state=AttemptState.PARKED, signed_at__isnull=False))
-    if sum_open_orders(batch_id=batch.pk).count or in_doubt.exists():
+    if sum_open_orders(batch_id=batch.pk).count or batch.attempts.filter(UNDECIDED).exists():
         _save(batch)
     else:
         batch.attempts.filter(state=AttemptState.NEW).update(

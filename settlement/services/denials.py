@@ -1,7 +1,7 @@
 """End attempts that the venue denies: sent, then not found by id, nor in the venue's lists.
 
-A venue may deny an order that it has filled. So a batch buys once more after one such loss, and staff decide after a
-second one. Whatever the venue denied is looked up again before the batch buys again, and later for a day.
+A venue may deny an order that it has filled. So a batch buys once more after its first denial, and staff decide after
+the second. Whatever the venue denied is looked up again before the batch buys again, and later for a day.
 """
 
 import logging
@@ -17,7 +17,7 @@ from settlement.models import Attempt, AttemptState, Batch, FindingKind
 from settlement.services.asking import growing_wait, look_up_in_both
 from settlement.services.batches import lock_batch, park_batch
 from settlement.services.findings import Contradiction, raise_finding
-from settlement.services.late_coins import name_losses
+from settlement.services.late_coins import name_denials
 from settlement.services.outcomes import book_late_fill, doubt_late_answer, leave_to_staff, presume_not_placed
 from settlement.venues.protocol import Executed, OrderNotFound, Unknown, Untrue, Venue
 from settlement.waits import bounded
@@ -26,25 +26,25 @@ from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
 
-_MOST_LOSSES: Final = 2
+_MOST_DENIALS: Final = 2
 _REASON: Final = "not found after its window, nor in the venue's lists"
 
 
 @transaction.atomic
-def end_lost(*, attempt: Attempt) -> None:
+def end_denied(*, attempt: Attempt) -> None:
     """End a sent attempt that neither the lookups nor the venue's lists know.
 
-    After the batch's first loss, begin another attempt. After the second, park the batch and raise a finding.
+    After the batch's first denial, begin another attempt. After the second, park the batch and raise a finding.
     """
     lock_inventory(asset=attempt.coin.name)
     if not Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).exists():
         return
-    Batch.objects.filter(pk=attempt.batch.pk).update(losses=F("losses") + 1)
+    Batch.objects.filter(pk=attempt.batch.pk).update(denials=F("denials") + 1)
     batch = lock_batch(batch_id=attempt.batch_id)
-    if batch.losses < _MOST_LOSSES:
+    if batch.denials < _MOST_DENIALS:
         presume_not_placed(attempt=attempt, reason=_REASON)
     else:
-        _park_lost(attempt, batch, now=database_now())
+        _park_denied(attempt, batch, now=database_now())
 
 
 def find_before_repeat(*, attempt: Attempt, venue: Venue) -> datetime | None:
@@ -80,7 +80,7 @@ def find_before_repeat(*, attempt: Attempt, venue: Venue) -> datetime | None:
     return now + timedelta(seconds=max(growing_wait(lookups=denied.lookups), asked_for))
 
 
-def _park_lost(attempt: Attempt, batch: Batch, *, now: datetime) -> None:
+def _park_denied(attempt: Attempt, batch: Batch, *, now: datetime) -> None:
     """Give the attempt up, to be looked up later, and let staff decide about its batch."""
     Attempt.objects.filter(pk=attempt.pk).update(
         state=AttemptState.NOT_PLACED,
@@ -94,14 +94,14 @@ def _park_lost(attempt: Attempt, batch: Batch, *, now: datetime) -> None:
     numbers = ", ".join(str(number) for number in sent.values_list("number", flat=True))
     contradiction = Contradiction(
         kind=FindingKind.MISSING,
-        subject=name_losses(batch=batch),
+        subject=name_denials(batch=batch),
         ours=f"attempts {numbers} were sent; the last for {attempt.quantity.normalize():f} {batch.coin}",
-        theirs=f"{batch.losses} of them not found by id ({attempt.not_found} times), nor in the lists",
+        theirs=f"{batch.denials} of them not found by id ({attempt.not_found} times), nor in the lists",
         coin=batch.coin,
     )
     raise_finding(contradiction=contradiction, now=now)
     reason = (
-        f"{batch.losses} purchases were sent, and the venue denies them by id and in its lists; "
+        f"{batch.denials} purchases were sent, and the venue denies them by id and in its lists; "
         "compare its account's history and balance, then look up, buy again or refund"
     )
     park_batch(batch=batch, reason=reason)

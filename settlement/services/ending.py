@@ -4,10 +4,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from settlement.clock import database_now
-from settlement.models import Attempt, AttemptState
+from settlement.models import GIVEN_UP, Attempt, AttemptState
 from settlement.services.batches import lock_batch, park_batch
 from settlement.services.disbelieving import disbelieve
 from settlement.told import keep
@@ -67,6 +67,11 @@ def park_as_untrue(attempt: Attempt, from_state: AttemptState, answer: Untrue, *
     disbelieve(attempt=attempt, reason=answer.reason, now=now)
     park_batch(batch=lock_batch(batch_id=attempt.batch_id), reason=f"untrue answer: {answer.reason}")
     return True
+
+
+def if_given_up(attempt: Attempt) -> QuerySet[Attempt]:
+    """Select the attempt if it was sent and then given up, so that nothing is booked for it yet."""
+    return Attempt.objects.filter(pk=attempt.pk, state__in=GIVEN_UP, signed_at__isnull=False)
 
 
 def receive_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> Decimal:

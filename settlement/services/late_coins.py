@@ -27,12 +27,12 @@ def deliver_late_coins(*, coin: Coin, reference: str, now: datetime) -> int:
     return completed
 
 
-def name_losses(*, batch: Batch) -> str:
+def name_denials(*, batch: Batch) -> str:
     """Return the subject of the finding about a batch whose purchases the venue denies."""
     return f"purchases of {batch}"
 
 
 def end_doubt(*, batch: Batch, now: datetime) -> None:
     """Close the finding that the venue denies the batch's purchases, because one of them has turned up."""
-    denied = Finding.objects.filter(kind=FindingKind.MISSING, subject=name_losses(batch=batch), closed_at=None)
+    denied = Finding.objects.filter(kind=FindingKind.MISSING, subject=name_denials(batch=batch), closed_at=None)
     denied.update(closed_at=now)

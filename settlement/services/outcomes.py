@@ -15,7 +15,17 @@ from django.conf import settings
 from django.db import transaction
 
 from settlement.gate import NO_ASSET, CannotBeTrue, part
-from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, BatchState, Excess, FindingKind, Intervention
+from settlement.models import (
+    GIVEN_UP,
+    IN_FLIGHT,
+    Attempt,
+    AttemptState,
+    Batch,
+    BatchState,
+    Excess,
+    FindingKind,
+    Intervention,
+)
 from settlement.services.batches import go_on, lock_batch, park_batch, refund_batch
 from settlement.services.disbelieving import disbelieve, request_of, weigh_answer
 from settlement.services.ending import (
@@ -23,6 +33,7 @@ from settlement.services.ending import (
     enter,
     figures_of,
     find_owner,
+    if_given_up,
     is_booked_for_another,
     park_as_untrue,
     park_attempt,
@@ -41,7 +52,6 @@ from wallets.services.ledger.house_moves import book_fill
 logger = logging.getLogger(__name__)
 
 _RETRY_WAITS_SECONDS: Final = (1, 5, 15, 60)
-_GIVEN_UP: Final = (AttemptState.NOT_PLACED, AttemptState.REFUSED)
 
 
 @transaction.atomic
@@ -81,7 +91,7 @@ def book_beyond(*, attempt: Attempt, execution: Executed, intervention: Interven
         commission=within.commission,
         quote_commission=within.quote_commission,
     )
-    if attempt.state in _GIVEN_UP:
+    if attempt.state in GIVEN_UP:
         booked = _book_late_fill(attempt, asked_for, now=now)
     else:
         booked = _book(attempt, asked_for, AttemptState(attempt.state), now=now)
@@ -121,7 +131,7 @@ def _book(attempt: Attempt, execution: Executed, from_state: AttemptState, *, no
     )
     batch.reserved -= settled.amount
     logger.info("%s of %s bought %s %s and completed %s orders", attempt, batch, received, batch.coin, settled.count)
-    go_on(batch=batch, ended=attempt, now=now)
+    go_on(batch=batch, ended=attempt, now=now, open_count=settled.left)
     return True
 
 
@@ -197,7 +207,7 @@ def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
     try:
         weigh_answer(attempt=attempt, execution=_without_named_commission(execution))
     except CannotBeTrue as error:
-        _doubt(attempt, Untrue(reason=str(error), answer=execution.answer), now=now)
+        doubt_late_answer(attempt=attempt, answer=Untrue(reason=str(error), answer=execution.answer))
         return False
     return _book_late_fill(attempt, execution, now=now)
 
@@ -208,14 +218,9 @@ def _without_named_commission(execution: Executed) -> Executed:
 
 @transaction.atomic
 def doubt_late_answer(*, attempt: Attempt, answer: Untrue) -> None:
-    """Raise a finding about an answer that cannot be true, about an attempt that we had given up."""
-    _doubt(attempt, answer, now=enter(attempt))
-
-
-def _doubt(attempt: Attempt, answer: Untrue, *, now: datetime) -> None:
-    """Keep what the venue said. The attempt stays given up, and is asked for again."""
-    given_up = Attempt.objects.filter(pk=attempt.pk, state__in=_GIVEN_UP, signed_at__isnull=False)
-    if given_up.update(answer=keep(answer.answer)):
+    """Keep an untrue answer about an attempt that stays given up and is asked for again, and raise a finding."""
+    now = enter(attempt)
+    if if_given_up(attempt).update(answer=keep(answer.answer)):
         disbelieve(attempt=attempt, reason=answer.reason, now=now)
 
 
@@ -227,7 +232,7 @@ def leave_to_staff(*, attempt: Attempt) -> None:
     """
     now = enter(attempt)
     batch = lock_batch(batch_id=attempt.batch_id)
-    given_up = Attempt.objects.filter(pk=attempt.pk, state__in=_GIVEN_UP, signed_at__isnull=False)
+    given_up = if_given_up(attempt)
     is_open = batch.state in {BatchState.OPEN, BatchState.PARKED}
     if is_open and given_up.exists() and withdraw_attempt(batch=batch, reason="an earlier one is in doubt", now=now):
         given_up.update(state=AttemptState.PARKED, recheck_at=None)
@@ -235,8 +240,7 @@ def leave_to_staff(*, attempt: Attempt) -> None:
 
 
 def _book_late_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> bool:
-    changed = Attempt.objects.filter(pk=attempt.pk, state__in=_GIVEN_UP, signed_at__isnull=False)
-    changed = changed.exclude(is_booked_for_another(execution.venue_order_id))
+    changed = if_given_up(attempt).exclude(is_booked_for_another(execution.venue_order_id))
     if not changed.update(state=AttemptState.FILLED, recheck_at=None, **figures_of(execution)):
         return False
     receive_fill(attempt, execution, now=now)

@@ -163,6 +163,7 @@ def lift_pause(*, pause: Pause) -> None:
     if pause.coin_id:
         put_off = put_off.filter(coin_id=pause.coin_id)
         waiting = [coin_id for coin_id in waiting if coin_id == pause.coin_id]
+    put_off.update(next_step_at=now)
     for attempt in put_off:
         settle_batch_later(batch_id=attempt.batch_id)
     for coin_id in waiting:

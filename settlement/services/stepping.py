@@ -10,12 +10,15 @@ from typing import Final
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from settlement.clock import database_now
 from settlement.exceptions import AskBeyondPriceBound, SendingStopped, TopUpTooDear
 from settlement.jobs import settle_batch_later, watch_database_later
 from settlement.metrics import count_failed_item
 from settlement.models import IN_FLIGHT, Attempt, AttemptState
+from settlement.queue import is_step_enqueued
 from settlement.services.asking import (
     is_past_its_window,
     look_up,
@@ -23,7 +26,7 @@ from settlement.services.asking import (
     look_up_in_lists,
     look_up_later,
 )
-from settlement.services.denials import end_lost, find_before_repeat
+from settlement.services.denials import end_denied, find_before_repeat
 from settlement.services.outcomes import (
     book_execution,
     book_late_fill,
@@ -58,23 +61,45 @@ logger = logging.getLogger(__name__)
 _WAIT_FOR_RECOGNITION: Final = timedelta(seconds=30)
 """As soon as the database is trusted again, its attempts are sent at once."""
 
+_IS_EARLY: Final = Q(next_step_at__gt=Now() + timedelta(seconds=0.5))
+"""The tolerance is for the clock by which jobs are scheduled."""
+_LATE: Final = timedelta(seconds=2)
+"""A job may come so much after the time for which it was enqueued, because delays are in whole seconds."""
 
-def take_next_step(*, batch_id: int, venue: Venue, earlier_runs: int = 0) -> None:
+
+def take_next_step(*, batch_id: int, venue: Venue, earlier_runs: int = 0, only_if_due: bool = False) -> None:
     """Send the batch's attempt if it is new; look the attempt up if it was sent. Safe to run at any time, and twice.
 
     `earlier_runs` counts the runs of the same job, since staff last retried it, that ended in the death of their worker
-    or in an error. After JOB_MAX_ATTEMPTS of them, an attempt that was never sent is parked for staff.
+    or in an error. After JOB_MAX_ATTEMPTS of them, an attempt that was never sent is parked for staff. With
+    `only_if_due`, no step is taken before `next_step_at`: of several jobs for one wait, the first begins the next wait.
     """
-    in_flight = Attempt.objects.filter(batch_id=batch_id, state__in=IN_FLIGHT)
+    in_flight = Attempt.objects.filter(batch_id=batch_id, state__in=IN_FLIGHT).annotate(is_early=_IS_EARLY)
     attempt = in_flight.select_related("batch", "coin__current_price").first()
     if attempt is None:
         return
-    if attempt.state == AttemptState.SENT:
+    if only_if_due and attempt.is_early:
+        _keep_next_step(attempt)
+    elif attempt.state == AttemptState.SENT:
         _look_up(attempt, venue)
     elif earlier_runs >= settings.JOBS.max_attempts:
         park(attempt=attempt, from_state=AttemptState.NEW, reason=f"never sent: {earlier_runs} runs of its job failed")
     else:
         _send(attempt, venue)
+
+
+def keep_next_step(*, batch_id: int) -> None:
+    """Enqueue the batch's next step for the time at which it is due, unless a job waits for it already."""
+    attempt = Attempt.objects.filter(batch_id=batch_id, state__in=IN_FLIGHT).first()
+    if attempt is not None:
+        _keep_next_step(attempt)
+
+
+def _keep_next_step(attempt: Attempt) -> None:
+    assert attempt.batch_id is not None
+    if not is_step_enqueued(batch_id=attempt.batch_id, by=attempt.next_step_at + _LATE):
+        wait = (attempt.next_step_at - database_now()).total_seconds()
+        settle_batch_later(batch_id=attempt.batch_id, delay_seconds=max(wait, 0.0))
 
 
 def recheck_attempt(*, attempt_id: int, venue: Venue) -> None:
@@ -225,6 +250,6 @@ def _count_not_found(attempt: Attempt, venue: Venue) -> None:
         return
     answer = look_up_in_lists(attempt=attempt, venue=venue)
     if isinstance(answer, OrderNotFound):
-        end_lost(attempt=attempt)
+        end_denied(attempt=attempt)
     else:
         _react(attempt, answer)

@@ -79,9 +79,8 @@ def nudge_stalled_attempts(*, since: datetime, now: datetime) -> None:
 
 @transaction.atomic
 def _nudge(attempt: Attempt, *, now: datetime) -> None:
-    later = now + timedelta(seconds=settings.SETTLEMENT.lookup_max_wait_seconds)
     unchanged = Attempt.objects.filter(pk=attempt.pk, state=attempt.state, next_step_at=attempt.next_step_at)
-    if unchanged.update(next_step_at=later):
+    if unchanged.update(next_step_at=now):  # due now, and stalled again if its new job is lost too
         settle_batch_later(batch_id=attempt.batch_id)
         _mend("standing_attempts", f"{attempt} has stalled in state {attempt.state}")
 

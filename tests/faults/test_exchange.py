@@ -54,7 +54,7 @@ def _rules_of(name, times):
     if name == DENIED:
         return [unanswered, {"on": "query", "action": "not_found", "times": 1}]
     if name == DENIED_FOR_LONG:
-        # For all queries and lists, until the orders have ended. After a second loss, the batch would wait for staff.
+        # For all queries and lists, until the orders have ended. After a second denial, the batch would wait for staff.
         return [
             {**unanswered, "times": 1},
             *({"on": each, "action": "not_found"} for each in ("query", "list", "trades")),

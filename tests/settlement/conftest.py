@@ -93,9 +93,9 @@ def end_pauses():
 
 
 def resume_parked_batches():
-    """Buy again for batches that lost two purchases, as staff do who find neither in the venue's history."""
+    """Buy again for batches with two denials, as staff do who find neither in the venue's history."""
     for parked in Batch.objects.filter(state=BatchState.PARKED).select_related("coin"):
-        assert parked.losses >= 2
+        assert parked.denials >= 2
         with transaction.atomic():
             lock_inventory(asset=parked.coin.name)
             begin_next_attempt(batch=lock_batch(batch_id=parked.pk), now=timezone.now())

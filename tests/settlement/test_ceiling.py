@@ -575,6 +575,37 @@ class TestDatabase:
             for pk, value in before:
                 run_as_owner(f"UPDATE trading_dayloss SET {field} = {value} WHERE id = {pk}")
 
+    @pytest.fixture
+    def book_on(self, dear, booker, booked_at, monkeypatch):
+        """Return a function that books an order some days after the first, with a release that counts or not."""
+
+        def book(day, *, counts=True):
+            booked_at(NOON + timedelta(days=day))
+            with monkeypatch.context() as release:
+                if not counts:
+                    release.setattr("trading.services.settling.count_loss", lambda **_: None)
+                booker("12.00")
+
+        yield book
+        forget_counted()
+
+    def test_days_of_an_upgrade_on_which_the_release_before_booked_too_are_no_contradictions(self, book_on):
+        book_on(0, counts=False)
+        book_on(0)
+        book_on(1, counts=False)
+        book_on(1)
+        book_on(2, counts=False)
+        book_on(3)
+        assert verify_everything() == []
+        book_on(3, counts=False)
+        assert {each.subject for each in verify_everything()} == {"loss of 2026-03-04: ABAN", "loss of 2026-03-04: USD"}
+
+    def test_a_day_after_one_that_agrees_is_none_of_an_upgrade(self, book_on):
+        book_on(0)
+        book_on(1)
+        book_on(2, counts=False)
+        assert {each.subject for each in verify_everything()} == {"loss of 2026-03-03: ABAN", "loss of 2026-03-03: USD"}
+
 
 @verified
 def test_an_upgrade_values_inventory_at_the_average_of_its_purchases(booker, simulator):

@@ -101,7 +101,7 @@ class TestDeniedPurchase:
         wait_for(lambda: are_completed(1), seconds=60)
         [attempt] = attempts()
         assert (attempt.state, attempt.commission, len(simulator.book())) == ("filled", Decimal("0.01502"), 1)
-        assert (batches()[0].losses, found()) == (0, [])
+        assert (batches()[0].denials, found()) == (0, [])
 
     @pytest.mark.parametrize(
         "second_source",
@@ -118,7 +118,7 @@ class TestDeniedPurchase:
         work()
         wait_for(lambda: attempts() and attempts()[0].lookups >= 5, seconds=60)
         [attempt] = attempts()
-        assert (attempt.state, len(simulator.book()), batches()[0].losses) == (AttemptState.SENT, 1, 0)
+        assert (attempt.state, len(simulator.book()), batches()[0].denials) == (AttemptState.SENT, 1, 0)
         simulator.fail()
         wait_for(lambda: are_completed(1), seconds=60)
         assert len(attempts()) == len(simulator.book()) == 1
@@ -133,7 +133,7 @@ class TestDeniedPurchase:
         place("20.00", of=make_shopper(), crypto="BETA")
         wait_for(lambda: Order.objects.filter(coin=beta, state="completed").exists(), seconds=30)
         [batch, _] = batches()
-        assert (batch.losses, len(simulator.book("ABAN")), len(attempts())) == (2, 2, 3)
+        assert (batch.denials, len(simulator.book("ABAN")), len(attempts())) == (2, 2, 3)
         [finding] = Finding.objects.filter(kind=FindingKind.MISSING)
         assert finding.subject == f"purchases of {batch}"
         assert finding.ours == "attempts 1, 2 were sent; the last for 15.02 ABAN"
@@ -157,7 +157,7 @@ class TestDeniedPurchase:
         time.sleep(0.6)
         take_next_step(batch_id=batch.pk, venue=venue)
         first, second = attempts()
-        assert (first.state, second.state, batches()[0].losses) == (AttemptState.NOT_PLACED, AttemptState.NEW, 1)
+        assert (first.state, second.state, batches()[0].denials) == (AttemptState.NOT_PLACED, AttemptState.NEW, 1)
         simulator.fail()
         take_next_step(batch_id=batch.pk, venue=venue)
         assert (states(), len(simulator.book()), found()) == (["completed"], 1, ["late_fill"])
@@ -202,7 +202,7 @@ class TestDeniedPurchase:
             now=timezone.now(),
         )
         wait_for(lambda: Intervention.objects.get().outcome == "done", seconds=30)
-        wait_for(lambda: is_parked() and batches()[0].losses == 3, seconds=60)
+        wait_for(lambda: is_parked() and batches()[0].denials == 3, seconds=60)
         assert len(simulator.book()) == 3
         simulator.fail()
         wait_for(lambda: are_completed(1), seconds=60)
@@ -220,7 +220,7 @@ class TestLateCoins:
         batch = claim()
         take_steps(batch)
         batch.refresh_from_db()
-        assert (batch.state, batch.losses) == (BatchState.PARKED, 2)
+        assert (batch.state, batch.denials) == (BatchState.PARKED, 2)
         simulator.fail()
         return batch
 

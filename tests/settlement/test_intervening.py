@@ -10,7 +10,18 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.exceptions import InterventionRefused
-from settlement.models import Attempt, AttemptState, Batch, BatchState, Finding, Intervention, InterventionAction
+from settlement.models import (
+    IN_DOUBT,
+    IN_FLIGHT,
+    UNDECIDED,
+    Attempt,
+    AttemptState,
+    Batch,
+    BatchState,
+    Finding,
+    Intervention,
+    InterventionAction,
+)
 from settlement.services.intervening.cases import carry_out
 from settlement.services.intervening.requests import Figures, request_intervention
 from settlement.services.outcomes import park, presume_not_placed
@@ -80,6 +91,28 @@ def too_dear(place, settle, simulator):
 
 def window_has_passed():
     Attempt.objects.update(valid_until="2000-01-01T00:00Z")
+
+
+class TestAnAttempt:
+    @pytest.mark.parametrize(
+        ("state", "was_sent", "undecided"),
+        [
+            ("new", False, False),
+            ("sent", True, True),
+            ("parked", True, True),
+            ("parked", False, False),
+            ("not_placed", True, False),
+            ("refused", True, False),
+            ("empty", True, False),
+        ],
+    )
+    def test_is_undecided_for_a_row_as_for_a_query(self, too_dear, now, state, was_sent, undecided):
+        sent = {"signed_at": now, "valid_until": now, "quantity": 1, "limit_price": 1} if was_sent else {}
+        ended_at = None if state in IN_FLIGHT else now
+        times = {"next_step_at": now, "created_at": now, "ended_at": ended_at}
+        row = Attempt.objects.create(batch=too_dear, coin=too_dear.coin, number=9, state=state, **times, **sent)
+        assert row.is_undecided == Attempt.objects.filter(UNDECIDED, pk=row.pk).exists() == undecided
+        assert Attempt.objects.filter(IN_DOUBT, pk=row.pk).exists() == undecided
 
 
 class TestLookUp:

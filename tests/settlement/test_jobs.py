@@ -21,6 +21,7 @@ from procrastinate.jobs import Job
 from exchange_site.configuration import VARIABLES
 from settlement import tasks
 from settlement.clock import database_now
+from settlement.jobs import SETTLE_TASK, settle_batch_later
 from settlement.models import Attempt
 from settlement.retries import BackOff
 from settlement.services.sweeping import sweep
@@ -159,6 +160,81 @@ class TestSweep:
         at_once(8, run)
         assert claim().orders_count == 1
         assert claim() is None
+
+
+class TestWaits:
+    """The waits of a purchase whose outcome is unknown. Each wait is a minute or more, so a test sees one of them."""
+
+    @pytest.fixture
+    def waiting(self, place, make_worker, simulator, venue_environment):
+        """An attempt that was looked up once, in vain."""
+        simulator.fail({"on": "place", "action": "drop"}, {"on": "query", "action": "not_found"})
+        place("60.00")
+        waits = {"LOOKUP_FIRST_WAIT_SECONDS": "60", "LOOKUP_MAX_WAIT_SECONDS": "600", "SWEEP_CRON": "0 0 1 1 *"}
+        make_worker(**venue_environment, **waits)
+        wait_for(lambda: attempts() and attempts()[0].reason, seconds=60)
+        self.let_pass()
+        settle_batch_later(batch_id=attempts()[0].batch_id)
+        wait_for(lambda: self.lookups() == 1, seconds=60)
+        self.wait_until_idle()
+        return attempts()[0]
+
+    def let_pass(self):
+        """Let the present wait end, without its job."""
+        enqueued(SETTLE_TASK)._raw_delete("default")
+        Attempt.objects.update(next_step_at=database_now())
+
+    def lookups(self):
+        return attempts()[0].lookups
+
+    def wait_until_idle(self):
+        running = enqueued(SETTLE_TASK).filter(status__in=["todo", "doing"])
+        wait_for(lambda: not running.exclude(scheduled_at__gt=database_now()).exists(), seconds=60)
+
+    def assert_one_job_waits(self):
+        [attempt], [job] = attempts(), enqueued(SETTLE_TASK).filter(status="todo")
+        assert abs(job.scheduled_at - attempt.next_step_at) <= timedelta(seconds=2)
+
+    def test_are_not_shortened_by_jobs_that_come_early(self, waiting):
+        for _ in range(3):
+            settle_batch_later(batch_id=waiting.batch_id)
+        self.wait_until_idle()
+        assert (self.lookups(), attempts()[0].next_step_at) == (1, waiting.next_step_at)
+        self.assert_one_job_waits()
+
+    def test_end_with_one_step_although_their_job_was_doubled(self, waiting):
+        self.let_pass()
+        for _ in range(3):
+            settle_batch_later(batch_id=waiting.batch_id)
+        wait_for(lambda: self.lookups() > 1, seconds=60)
+        self.wait_until_idle()
+        assert self.lookups() == 2
+        self.assert_one_job_waits()
+
+    def test_are_kept_by_a_job_that_comes_early_when_their_own_job_is_lost(self, waiting):
+        enqueued(SETTLE_TASK)._raw_delete("default")
+        settle_batch_later(batch_id=waiting.batch_id)
+        self.wait_until_idle()
+        assert self.lookups() == 1
+        self.assert_one_job_waits()
+
+    def test_end_by_the_sweep_when_their_job_is_lost(self, waiting, settings):
+        self.let_pass()
+        sweep(now=database_now() + settings.SETTLEMENT.sweep_after - timedelta(seconds=1))
+        assert not enqueued(SETTLE_TASK).exists()
+        Attempt.objects.update(next_step_at=database_now() - settings.SETTLEMENT.sweep_after)
+        sweep(now=database_now())
+        wait_for(lambda: self.lookups() == 2, seconds=60)
+        self.wait_until_idle()
+        self.assert_one_job_waits()
+
+    def test_are_longer_each_time(self, waiting):
+        before = waiting.next_step_at - database_now()
+        self.let_pass()
+        settle_batch_later(batch_id=waiting.batch_id)
+        wait_for(lambda: self.lookups() == 2, seconds=60)
+        self.wait_until_idle()
+        assert attempts()[0].next_step_at - database_now() > before
 
 
 class TestOps:

@@ -49,6 +49,8 @@ GIVEN_UP = [
     (r"^Answer = |-> Answer\b|: Answer\b|\[Answer\b", "Body, VenueAnswer, GetResponse", []),
     (r"class NotFound\b", "OrderNotFound, of the venue", ["wallets/exceptions.py"]),
     (r"def (pause|resume)\(", "stop_selling, sell_again; a pause is of buying", []),
+    (r"\b(batch|Batch|parked)\.losses\b|\bname_losses\b|\bend_lost\b", "denials", []),
+    (r"\b_GIVEN_UP\b|\b_IN_DOUBT\b", "GIVEN_UP, UNDECIDED, IN_DOUBT of settlement.models", []),
     (r"\bhimself\b|\bhis\b|\bherself\b", "themselves, their", []),
     (r"\bon demand\. Harmless\b", "on request. Safe to run again.", []),
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from settlement.clock import database_now
 from settlement.exceptions import InterventionRefused
 from settlement.gate import NO_ASSET
 from settlement.models import (
+    UNDECIDED,
     Attempt,
     AttemptState,
     Batch,
@@ -118,9 +119,7 @@ class _Case:
 
     def resume_buying(self) -> None:
         """End the pause and the finding of each attempt about which this decision ended all doubt."""
-        decided = Attempt.objects.filter(pk__in=self.in_doubt).exclude(
-            state__in=[AttemptState.SENT, AttemptState.PARKED]
-        )
+        decided = Attempt.objects.filter(pk__in=self.in_doubt).exclude(UNDECIDED)
         for attempt in decided.select_related("coin"):
             if attempt.state == AttemptState.FILLED or self.in_doubt[attempt.pk].state != attempt.state:
                 resume_buying(
@@ -202,7 +201,7 @@ class _Case:
     def _retry(self) -> str:
         if self.batch.state != BatchState.PARKED:
             raise InterventionRefused("Only a parked batch is bought again.")
-        self._ensure_nothing_is_in_doubt()
+        self._ensure_nothing_is_undecided()
         self._ensure_nothing_is_open()
         done = self.book_late_fills()
         begin_next_attempt(batch=self.batch, now=database_now())
@@ -213,7 +212,7 @@ class _Case:
             raise InterventionRefused("The batch is closed.")
         if why := is_refund_too_early(batch=self.batch):
             raise InterventionRefused(why)
-        self._ensure_nothing_is_in_doubt()
+        self._ensure_nothing_is_undecided()
         self._ensure_nothing_is_open()
         for attempt in self.in_doubt.values():
             answer = self._answer(attempt)
@@ -228,7 +227,7 @@ class _Case:
 
     def _attempt_in_question(self) -> tuple[Attempt, VenueAnswer]:
         attempt = self.in_doubt.get(self.intervention.attempt_id or 0)
-        if attempt is None or attempt.state not in {AttemptState.SENT, AttemptState.PARKED}:
+        if attempt is None or not attempt.is_undecided:
             raise InterventionRefused("The attempt is no longer in doubt.")
         return attempt, self._answer(attempt)
 
@@ -243,7 +242,7 @@ class _Case:
         return self.looks[attempt.pk].answer
 
     def _undecided(self) -> list[Attempt]:
-        return [one for one in self.in_doubt.values() if one.state in {AttemptState.SENT, AttemptState.PARKED}]
+        return [one for one in self.in_doubt.values() if one.is_undecided]
 
     def _ensure_venue_agrees(self, attempt: Attempt, stated: Figures) -> None:
         """Refuse figures that the venue's answer contradicts, or impossible figures if the answer proves nothing."""
@@ -267,8 +266,8 @@ class _Case:
             if is_known or (has_bought(answer) and why_not(attempt, answer)):
                 raise InterventionRefused(f"The venue knows {attempt}: {in_words(answer)}.")
 
-    def _ensure_nothing_is_in_doubt(self) -> None:
-        """Refuse while an attempt may have been executed: buying again or refunding would be a guess."""
-        now_in_doubt = find_in_doubt(batch=self.batch).exclude(state=AttemptState.NOT_PLACED).first()
-        if now_in_doubt is not None:
-            raise InterventionRefused(f"{now_in_doubt} may have been executed: look it up again, or mark it, first.")
+    def _ensure_nothing_is_undecided(self) -> None:
+        """Refuse while an attempt is undecided: buying again or refunding would be a guess."""
+        undecided = self.batch.attempts.filter(UNDECIDED).first()
+        if undecided is not None:
+            raise InterventionRefused(f"{undecided} may have been executed: look it up again, or mark it, first.")

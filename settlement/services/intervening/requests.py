@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from settlement.exceptions import InterventionRefused
 from settlement.jobs import intervene_later
-from settlement.models import Attempt, AttemptState, Batch, Intervention, InterventionAction
+from settlement.models import IN_DOUBT, UNDECIDED, Attempt, Batch, Intervention, InterventionAction
 from trading.models import Order
 from wallets.models import User
 
@@ -50,7 +50,7 @@ def request_intervention(
     attempt = None
     if action in _OF_AN_ATTEMPT:
         in_doubt = find_in_doubt(batch=batch).order_by("-number")
-        attempt = in_doubt.exclude(state=AttemptState.NOT_PLACED).first()
+        attempt = in_doubt.filter(UNDECIDED).first()
         if attempt is None and action == InterventionAction.BOOK_EXCESS:
             attempt = in_doubt.first()
         if attempt is None:
@@ -73,6 +73,5 @@ def _holds_an_order_of(user: User, *, batch: Batch) -> bool:
 
 
 def find_in_doubt(*, batch: Batch) -> QuerySet[Attempt]:
-    """Return the batch's attempts that were sent and have no booked answer: still `sent`, parked, or rechecked."""
-    is_open = Q(state__in=[AttemptState.SENT, AttemptState.PARKED]) | Q(recheck_at__isnull=False)
-    return batch.attempts.filter(is_open, signed_at__isnull=False)
+    """Return the batch's attempts that the venue may have executed without our books saying so."""
+    return batch.attempts.filter(IN_DOUBT)

@@ -9,7 +9,7 @@ from typing import Final
 from django.db.models import QuerySet
 
 from settlement.gate import Figures
-from settlement.models import Attempt, AttemptState, Finding, FindingKind
+from settlement.models import GIVEN_UP, Attempt, AttemptState, Finding, FindingKind
 from settlement.services.asking import look_up, look_up_in_lists
 from settlement.services.findings import Contradiction, name_stranger, raise_finding
 from settlement.services.outcomes import book_late_fill
@@ -18,7 +18,6 @@ from trading.models import Coin
 
 logger = logging.getLogger(__name__)
 
-_GIVEN_UP: Final = (AttemptState.NOT_PLACED, AttemptState.REFUSED)
 _MOST_LOOKUPS: Final = 100
 """In a run, so many of a coin's orders are looked up because their trades seem to contradict our figures."""
 
@@ -124,7 +123,7 @@ def _is_being_settled(run: Comparison, pair: Pair) -> bool:
     if attempt.state == AttemptState.NEW:
         # The attempt was not sent when the venue's list was read, so a listed order cannot be the attempt's.
         return pair.listed is None
-    if attempt.state == AttemptState.SENT or (attempt.state == AttemptState.PARKED and attempt.signed_at):
+    if attempt.is_undecided:
         return True
     return attempt.ended_at is not None and attempt.ended_at > run.settled_before
 
@@ -159,7 +158,7 @@ def _figures_seem_to_differ(run: Comparison, attempt: Attempt, listed: ListedPur
 def _judge_known(run: Comparison, attempt: Attempt, answer: Executed) -> None:
     if _agree(attempt, answer) and _cost_agrees(attempt, answer):
         return
-    if attempt.state in _GIVEN_UP and answer.final:
+    if attempt.state in GIVEN_UP and answer.final:
         if book_late_fill(attempt=attempt, execution=answer):
             run.late_fills += 1
             return

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from settlement.models import Attempt
-from settlement.services.adopting import CannotAdopt, UnknownOrder, adopt
+from settlement.services.adopting import CannotAdopt, adopt
 from settlement.services.recognising import end_doubt_about_database, put_in_doubt, read_watch, stop_sending
 from settlement.services.restoring.asking import ask_venue, seconds_to_wait, send_waiting_attempts
+from settlement.services.unknown_orders import UnknownOrder
 from settlement.venues.protocol import Venue
 from trading.models import Coin
 from wallets.runtime import clock, sql

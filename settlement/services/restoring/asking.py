@@ -23,10 +23,11 @@ from settlement.connections import release_database_connection
 from settlement.jobs import settle_batch_later
 from settlement.models import IN_FLIGHT, Attempt, AttemptState, load_installation_code
 from settlement.order_ids import is_ours
-from settlement.services.adopting import UnknownOrder, list_unknown
+from settlement.services.adopting import list_unknown
 from settlement.services.asking import look_up
 from settlement.services.pausing import ask_to_call, pause_after_no_answer
 from settlement.services.recognising import Watch, end_doubt_about_database, stop_sending, watch_database
+from settlement.services.unknown_orders import UnknownOrder
 from settlement.venues.protocol import (
     CoinNotListed,
     Executed,
@@ -107,6 +108,7 @@ def ask_venue(*, since: datetime, get_venue: Callable[[], Venue]) -> Answers:
 def send_waiting_attempts() -> None:
     """Enqueue the attempts that waited for the database to be recognised."""
     waiting = Attempt.objects.filter(state=AttemptState.NEW)
+    waiting.update(next_step_at=database_now())
     for attempt in waiting.order_by("pk"):
         settle_batch_later(batch_id=attempt.batch_id)
 

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             "batch",
-            "losses",
+            "denials",
             models.PositiveSmallIntegerField(db_default=0, default=0, help_text="Purchases sent, then not found."),
         ),
     ]
