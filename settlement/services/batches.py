@@ -14,7 +14,7 @@ from django.db import transaction
 
 from settlement.clock import database_now
 from settlement.jobs import settle_batch_later
-from settlement.models import IN_FLIGHT, NOT_CLOSED, UNDECIDED, Attempt, AttemptState, Batch, BatchState
+from settlement.models import IN_FLIGHT, UNDECIDED, Attempt, AttemptState, Batch, BatchState
 from settlement.selectors.batches import find_idle_batch, list_idle_batches
 from settlement.services.funding import look_again_later, note_shortage, set_aside
 from trading import jobs
