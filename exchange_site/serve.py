@@ -25,6 +25,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from exchange_site.configuration import Configuration
+from exchange_site.database.price_check import refuse_unfit_rules
 from exchange_site.database.role_check import refuse_unfit_role
 from exchange_site.front.listening import serve_process
 from exchange_site.seeding.published import refuse_published_password
@@ -45,6 +46,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
     refuse_unfit_role()
     refuse_published_password()
+    refuse_unfit_rules()
     with _folder_of_metrics():
         Granian(
             "exchange_site.serve:load_reception",

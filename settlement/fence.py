@@ -1,6 +1,6 @@
 """The fence around spending: what the next purchase of a batch may cost at most, and which ask is believed.
 
-    cost so far + quantity * limit <= charges * (1 + MAX_LOSS) / (1 - taker rate) + TOP_UP_MAX
+    cost so far + quantity * limit <= subtotals * (1 + MAX_LOSS) / (1 - taker rate) + TOP_UP_MAX
 
 A venue's filters (its minimum quantity, its minimum notional, its step) may force a purchase that is larger than its
 orders. The price limit is lowered until the purchase fits into its budget; only an ask above that limit stops it.
@@ -21,7 +21,7 @@ _NOTHING: Final = Decimal(0)
 
 @dataclass(frozen=True, kw_only=True)
 class Allowance:
-    """What the house adds to its customers' charges: a share for losses, and US dollars for a venue's filters."""
+    """What the house adds to its orders' subtotals: a share for losses, and US dollars for a venue's filters."""
 
     max_loss: Decimal
     taker_rate: Decimal
@@ -52,7 +52,8 @@ def cost_so_far(*, cost: Decimal, reserved: Decimal, completed: Decimal, receive
 def budget_of(*, charge: Decimal, spent: Decimal, allowance: Allowance) -> Decimal:
     """Return what the next purchase may cost at most, in US dollars, rounded down to eight places; never below zero.
 
-    `charge` is what all orders of the batch have paid, `spent` what the batch has cost so far.
+    `charge` is what all orders of the batch have paid for their coins, without fees; `spent` is what the batch has cost
+    so far.
     """
     with_loss = _DOWN.multiply(charge, 1 + allowance.max_loss)
     most = _DOWN.add(_DOWN.divide(with_loss, 1 - allowance.taker_rate), allowance.top_up)

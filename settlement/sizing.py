@@ -42,7 +42,10 @@ def quantity_to_buy(*, missing: Decimal, taker_rate: Decimal, ask: Decimal, rule
 
 
 def highest_price(*, charge: Decimal, amount: Decimal, max_loss: Decimal, tick: Decimal) -> Decimal:
-    """Return the price bound: the customers' average price plus the allowed loss, rounded down to the tick."""
+    """Return the price bound: the customers' average price plus the allowed loss, rounded down to the tick.
+
+    `charge` is what the orders have paid for `amount` coins, without fees.
+    """
     paid = _DOWN.divide(charge, amount)
     return _to_step(_DOWN.multiply(paid, 1 + max_loss), tick, _DOWN)
 

@@ -1,5 +1,12 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class TradingConfig(AppConfig):
     name = "trading"
+
+    def ready(self) -> None:
+        # Imported here: models cannot be loaded before the registry is ready.
+        from trading.services.price_rules import make_default_rule_after_migrate
+
+        post_migrate.connect(make_default_rule_after_migrate, sender=self)

@@ -7,12 +7,19 @@ DomainError (wallets)
 ├── BelowMinimum          .minimum
 ├── AboveMaximum          .maximum
 ├── AmountOffStep         .step
+├── PriceAboveMax         .price, above the most that the customer wants to pay for a coin
+├── QuoteInvalid          altered, or another customer's
+├── QuoteExpired
+├── QuoteUsed             an order has used it
+├── QuoteWithdrawn        the coin is not sold now, or its market price has risen too far
 ├── TooManyHeld           too many of the customer's orders wait for staff
 ├── OrderNotCancellable   claimed for settlement, held, or closed
 ├── OrderNotHeld          staff have decided already
 ├── OwnOrder              staff do not decide about their own orders
 ├── SalesNotStopped       there is no stop that staff could end
-└── AllowanceTooLarge     .most
+├── AllowanceTooLarge     .most
+├── RuleInThePast         a price rule begins now or later
+└── SpreadTooSmall        .taker_rate, which the spread would not cover
 """
 
 from decimal import Decimal
@@ -52,6 +59,28 @@ class AmountOffStep(DomainError):
         self.step = step
 
 
+class PriceAboveMax(DomainError):
+    def __init__(self, *, price: Decimal) -> None:
+        super().__init__(f"One coin costs {price.normalize():f} US dollars now, more than the given maximum.")
+        self.price = price
+
+
+class QuoteInvalid(DomainError):
+    message = "This quote is not one of yours. Ask for a new one."
+
+
+class QuoteExpired(DomainError):
+    message = "This quote has expired. Ask for a new one."
+
+
+class QuoteUsed(DomainError):
+    message = "An order has used this quote already. Ask for a new one."
+
+
+class QuoteWithdrawn(DomainError):
+    message = "This quote is withdrawn, because the coin is not sold now or its price has moved too far."
+
+
 class TooManyHeld(DomainError):
     message = "Several of your orders wait for a review already. Try again when they are decided."
 
@@ -76,3 +105,13 @@ class AllowanceTooLarge(DomainError):
     def __init__(self, *, most: Decimal) -> None:
         super().__init__(f"The further loss is above zero, and at most {most} US dollars at a time.")
         self.most = most
+
+
+class RuleInThePast(DomainError):
+    message = "A price rule begins now or later."
+
+
+class SpreadTooSmall(DomainError):
+    def __init__(self, *, taker_rate: Decimal) -> None:
+        super().__init__(f"The spread must be at least the venue's commission of {taker_rate.normalize():f}.")
+        self.taker_rate = taker_rate

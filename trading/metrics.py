@@ -1,6 +1,7 @@
 """The shop's metrics for Prometheus. They change only after a commit, so that a rollback leaves no trace."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Final
 
 from django.db import transaction
@@ -10,6 +11,7 @@ from trading.models import OrderState
 
 _PLACED: Final = Counter("exchange_orders_placed", "Orders placed, by the state they began in.", ["state"])
 _CLOSED: Final = Counter("exchange_orders_closed", "Orders completed, refunded or cancelled.", ["state"])
+_FEES: Final = Counter("exchange_fees_usd", "Fees of completed orders, in US dollars.")
 _SETTLEMENT_SECONDS: Final = Histogram(
     "exchange_settlement_seconds",
     "From placing an order to its completion.",
@@ -34,3 +36,9 @@ def count_closed_after_commit(*, state: OrderState, count: int = 1, ages: Iterab
             _SETTLEMENT_SECONDS.observe(seconds)
 
     transaction.on_commit(count_now)
+
+
+def count_fees_after_commit(*, fee: Decimal) -> None:
+    """Add the fees (US dollars) of orders that the current database transaction completes, after it commits."""
+    if fee:
+        transaction.on_commit(lambda: _FEES.inc(float(fee)))

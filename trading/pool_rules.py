@@ -5,9 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 
 
-def joins_pool(*, charge: Decimal, threshold: Decimal) -> bool:
-    """Say whether an order joins its coin's pool: its `charge` (US dollars) is below the threshold."""
-    return charge < threshold
+def joins_pool(*, subtotal: Decimal, threshold: Decimal) -> bool:
+    """Say whether an order joins its coin's pool: its `subtotal` (US dollars) is below the threshold."""
+    return subtotal < threshold
 
 
 def reaches_threshold(*, total: Decimal, threshold: Decimal) -> bool:

@@ -25,6 +25,27 @@ PROBLEMS: Final[Problems] = {
     exceptions.AmountOffStep: ProblemKind(
         422, "amount_off_step", "Amount off the step", "Amounts of this coin are multiples of 0.5."
     ),
+    exceptions.PriceAboveMax: ProblemKind(
+        422,
+        "price_above_max",
+        "Price above the maximum",
+        "One coin costs 4.02 US dollars now, more than the given maximum.",
+    ),
+    exceptions.QuoteInvalid: ProblemKind(
+        422, "quote_invalid", "Invalid quote", "This quote is not one of yours. Ask for a new one."
+    ),
+    exceptions.QuoteExpired: ProblemKind(
+        422, "quote_expired", "Quote expired", "This quote has expired. Ask for a new one."
+    ),
+    exceptions.QuoteUsed: ProblemKind(
+        409, "quote_used", "Quote used", "An order has used this quote already. Ask for a new one."
+    ),
+    exceptions.QuoteWithdrawn: ProblemKind(
+        409,
+        "quote_withdrawn",
+        "Quote withdrawn",
+        "This quote is withdrawn, because the coin is not sold now or its price has moved too far.",
+    ),
     exceptions.PriceUnavailable: ProblemKind(
         503,
         "price_unavailable",

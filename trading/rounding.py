@@ -1,4 +1,13 @@
-"""The shop's roundings: charges and orders by total in favour of the house, and a coin's limits to its step."""
+"""The shop's roundings: what customers pay in favour of the house, and a coin's limits to its step.
+
+price_for            up, to 8 decimal places, or to 5 digits where that is finer
+subtotal_for         up, to the cent
+fee_for              up, to the cent
+subtotal_within      down, to the cent
+amount_for           down, to the coin's step
+smallest_amount      up, to the coin's step
+largest_amount       down, to the coin's step
+"""
 
 from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal
 
@@ -8,15 +17,49 @@ _CEILING = Context(prec=80, rounding=ROUND_CEILING)
 _DOWN = Context(prec=80, rounding=ROUND_DOWN)
 
 
-def charge_for(*, amount: Decimal, price: Decimal) -> Decimal:
-    """Return the charge for `amount` coins in US dollars, rounded up to the cent."""
+_PRICE_PLACES = 8
+_PRICE_DIGITS = 5
+
+
+def price_for(*, market_price: Decimal, spread_rate: Decimal, taker_rate: Decimal) -> Decimal:
+    """Return the price at which a coin is sold that costs `market_price`: with the venue's commission and the spread.
+
+    In US dollars a coin, rounded up to 8 decimal places; a small price to as many as show 5 digits of it.
+    """
+    with_spread = _CEILING.multiply(market_price, 1 + spread_rate)
+    price = _CEILING.divide(with_spread, 1 - taker_rate)
+    places = max(_PRICE_PLACES, _PRICE_DIGITS - 1 - price.adjusted())
+    return price.quantize(Decimal(1).scaleb(-places), context=_CEILING)
+
+
+def subtotal_for(*, amount: Decimal, price: Decimal) -> Decimal:
+    """Return what `amount` coins cost without the fee, in US dollars, rounded up to the cent."""
     return _CEILING.multiply(amount, price).quantize(_CENT, context=_CEILING)
+
+
+def fee_for(*, subtotal: Decimal, rate: Decimal, minimum: Decimal, maximum: Decimal | None) -> Decimal:
+    """Return the fee in US dollars: a share of the subtotal, rounded up to the cent, within its limits."""
+    fee = max(_CEILING.multiply(subtotal, rate).quantize(_CENT, context=_CEILING), minimum.quantize(_CENT))
+    return fee if maximum is None else min(fee, maximum.quantize(_CENT))
+
+
+def subtotal_within(*, total: Decimal, rate: Decimal, minimum: Decimal, maximum: Decimal | None) -> Decimal:
+    """Return the largest subtotal that is not more than `total` US dollars together with its fee; at least 0.
+
+    Whole cents, so rounded down: as `total` and the subtotal are whole cents, so is the room for the fee, and a share
+    that fits into it still fits when it is rounded up.
+    """
+    with_share = _DOWN.divide(total, 1 + rate).quantize(_CENT, context=_DOWN)
+    most = min(with_share, total - minimum)
+    if maximum is not None:
+        most = max(most, total - maximum)
+    return max(most, Decimal(0)).quantize(_CENT, context=_DOWN)
 
 
 def amount_for(*, total: Decimal, price: Decimal, step: Decimal) -> Decimal:
     """Return the coins that `total` US dollars buy, rounded down to the coin's step.
 
-    The charge for these coins (`charge_for`) is never above `total`.
+    The subtotal of these coins (`subtotal_for`) is never above `total`, which is whole cents.
     """
     steps = _DOWN.divide_int(_DOWN.divide(total, price), step)
     return _DOWN.multiply(steps, step).quantize(Decimal("0.00000001"), context=_DOWN)

@@ -12,6 +12,7 @@ from exchange_site.api.problems import answer_problems
 from trading.api.coins import coins_router
 from trading.api.holdings import holdings_router
 from trading.api.orders import orders_router
+from trading.api.quotes import quotes_router
 from wallets.api.accounts import accounts_router
 from wallets.api.transactions import transactions_router
 from wallets.api.wallet import wallet_router
@@ -62,6 +63,7 @@ api = ExchangeApi(
     urls_namespace="api",
 )
 # Paths are compared in this order, and each comparison takes time: the busiest come first.
+api.add_router("quotes/", quotes_router)
 api.add_router("orders/", orders_router)
 api.add_router("accounts/", wallet_router)
 api.add_router("exchanges/", coins_router)

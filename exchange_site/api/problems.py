@@ -55,7 +55,7 @@ def _domain_error(_: HttpRequest, error: DomainError) -> HttpResponse:
     if isinstance(error, WeakPassword):
         listed = [{"field": "password", "message": message} for message in error.messages]
         return answer_problem(VALIDATION_ERROR, detail=str(error), errors=listed)
-    answer = answer_problem(_PROBLEMS[type(error)], detail=str(error))
+    answer = answer_problem(_PROBLEMS[type(error)], detail=str(error), price=getattr(error, "price", None))
     if (wait := getattr(error, "retry_after_seconds", None)) is not None:
         answer["Retry-After"] = str(wait)
     return answer

@@ -13,7 +13,7 @@ from exchange_site.configuration.combinations import judge
 from exchange_site.configuration.customers import Deposits, Limits, SecurityLog, SignIn
 from exchange_site.configuration.objections import Objection, error_of, explain, read_objections
 from exchange_site.configuration.settlement import Jobs, Settlement, ToDo, Venue
-from exchange_site.configuration.shop import Losses, Pools, Prices, Risk
+from exchange_site.configuration.shop import Losses, Pools, Prices, Quotes, Risk
 from exchange_site.configuration.site import Development, Django, Metrics, Serving
 from exchange_site.configuration.sources import resolve
 from exchange_site.configuration.stores import Clock, Postgres, Redis
@@ -38,6 +38,7 @@ class Configuration(BaseModel):
     deposits: Deposits
     pools: Pools
     prices: Prices
+    quotes: Quotes
     risk: Risk
     losses: Losses
     venue: Venue

@@ -125,6 +125,11 @@ CEILINGS: Final = (
         "must be at most 1000: staff would never learn that a purchase does not succeed.",
         lambda given: given.settlement.max_attempts > 1000,
     ),
+    rule(
+        "QUOTE_TTL_SECONDS",
+        "must be at most 60: for so long a customer may wait whether the market moves.",
+        lambda given: given.quotes.ttl > timedelta(minutes=1),
+    ),
     rule("RISK_MAX_ORDERS", "must be at most 10000.", lambda given: given.risk.max_orders > 10_000),
     rule("RISK_MAX_CANCELS", "must be at most 10000.", lambda given: given.risk.max_cancels > 10_000),
     rule("RISK_MAX_HELD", "must be at most 1000.", lambda given: given.risk.max_held > 1000),

@@ -82,6 +82,7 @@ class Limits(Group):
 
     user: Rate = variable("RATE_LIMIT_USER", "1000/h", "all calls of one customer", unit="rate")
     orders: Rate = variable("RATE_LIMIT_ORDERS", "60/m", "orders placed and cancelled by one customer", unit="rate")
+    quotes: Rate = variable("RATE_LIMIT_QUOTES", "60/m", "quotes made for one customer", unit="rate")
     wallet: Rate = variable("RATE_LIMIT_WALLET", "30/m", "deposits and withdrawals of one customer", unit="rate")
     anonymous: Rate = variable("RATE_LIMIT_ANON", "60/m", "calls without a valid token from one address", unit="rate")
     refresh: Rate = variable("RATE_LIMIT_REFRESH", "30/m", "token refreshes of one sign-in", unit="rate")

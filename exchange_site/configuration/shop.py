@@ -57,6 +57,23 @@ class Prices(Group):
 
 
 @dataclass(frozen=True, config=PARSED)
+class Quotes(Group):
+    title: ClassVar[str] = "Quotes"
+    intro: ClassVar[str] = (
+        "A quote is a firm price, and so a free option of the customer against the house: the house loses at most the"
+        " share by which the market price rises, until the quote expires or is withdrawn."
+    )
+
+    ttl: Seconds = variable("QUOTE_TTL_SECONDS", "10", "how long a quote is firm", unit="seconds")
+    max_per_minute: Dollars = variable(
+        "QUOTE_MAX_PER_MINUTE",
+        "50000.00",
+        "dollars quoted to one customer within a minute; a quote beyond them is refused with 429",
+        unit="US dollars",
+    )
+
+
+@dataclass(frozen=True, config=PARSED)
 class Risk(Group):
     title: ClassVar[str] = "Risk"
     intro: ClassVar[str] = (

@@ -30,6 +30,7 @@ TABLES: Final[dict[str, str]] = {
         "UPDATE (batch_id, cancelled_at, completed_at, reason, refunded_at, settle_by, settling_at, state)"
     ),
     "trading_pricereading": "SELECT, INSERT, DELETE",
+    "trading_pricerule": "SELECT, INSERT",
     "trading_review": "SELECT, INSERT, UPDATE (decided_at, decided_by_id, decision, note)",
     "trading_salesstop": ("SELECT, INSERT, UPDATE (ceiling, loss, reason, resumed_at, resumed_by_id, stopped_at)"),
     "trading_shop": "SELECT, INSERT, UPDATE",

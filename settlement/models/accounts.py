@@ -16,8 +16,8 @@ FORGOTTEN_AFTER: Final = timedelta(minutes=1)
 class VenueAccount(models.Model):
     """Our account at a venue: how much of `asset` (booked one to one as US dollars) it could spend when last read.
 
-    Attempts that are in flight have set a part of it aside, see `Attempt.budget`. `short_of` is the charge of an order
-    that the account could not pay when a claim last looked, at `short_at`.
+    Attempts that are in flight have set a part of it aside, see `Attempt.budget`. `short_of` is the subtotal of an
+    order that the account could not pay when a claim last looked, at `short_at`.
     """
 
     venue = models.CharField(max_length=32)

@@ -22,9 +22,10 @@ NOT_CLOSED: Final = (BatchState.OPEN, BatchState.PARKED)
 class Batch(models.Model):
     """Orders of one coin that were claimed together; they are bought, or refunded, together.
 
-    `needed` is in coins, `charge` in US dollars. `reserved` counts the coins of the house's inventory that are set
-    aside for the batch: surplus of earlier purchases, and coins that the batch itself bought but has not yet delivered
-    to an order. `denials` counts its purchases that were sent and then denied by the venue, by id and in its lists.
+    `needed` is in coins; `charge`, in US dollars, is what its orders paid for them, without fees. `reserved` counts the
+    coins of the house's inventory that are set aside for the batch: surplus of earlier purchases, and coins that the
+    batch itself bought but has not yet delivered to an order. `denials` counts its purchases that were sent and then
+    denied by the venue, by id and in its lists.
     """
 
     coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="batches")

@@ -80,7 +80,7 @@ def begin_next_attempt(
         return False
     budget, is_payable = set_aside(batch=batch, still_open=still_open, now=now)
     if not is_payable:
-        note_shortage(coin_id=batch.coin_id, charge=still_open.charge, now=now)
+        note_shortage(coin_id=batch.coin_id, charge=still_open.subtotal, now=now)
         look_again_later(coin_id=batch.coin_id)
         return False
     last = batch.attempts.order_by("-number").values_list("number", flat=True).first() or 0

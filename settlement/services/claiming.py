@@ -23,7 +23,7 @@ from settlement.services.batches import (
     resume_batch,
     worth_of_stock,
 )
-from settlement.services.funding import look_again_later, note_shortage, payable_charge, read_available
+from settlement.services.funding import look_again_later, note_shortage, payable_subtotal, read_available
 from settlement.services.outcomes import withdraw_attempt
 from trading import jobs, pools
 from trading.models import Coin, PoolPolicy
@@ -166,13 +166,13 @@ def _claim_new(coin: Coin, *, waiting: WaitingOrders, smallest: bool, now: datet
     limits = ClaimLimits(
         most=settings.SETTLEMENT.batch_max_orders,
         with_pool=_pool_is_due(waiting, now=now),
-        most_charge=None if available is None else payable_charge(available=available),
+        most_subtotal=None if available is None else payable_subtotal(available=available),
         smallest=smallest,
     )
     batch = Batch.objects.create(coin=coin, created_at=now)
     claimed = claim_orders(coin_id=coin.pk, batch_id=batch.pk, limits=limits, now=now)
-    if limits.most_charge is not None and claimed.unpaid is not None and not claimed.count:
-        limits = replace(limits, most_charge=limits.most_charge + worth_of_stock(coin=coin))
+    if limits.most_subtotal is not None and claimed.unpaid is not None and not claimed.count:
+        limits = replace(limits, most_subtotal=limits.most_subtotal + worth_of_stock(coin=coin))
         claimed = claim_orders(coin_id=coin.pk, batch_id=batch.pk, limits=limits, now=now)
     if claimed.count:
         _start(batch, claimed=claimed, waiting=waiting, now=now)
@@ -183,7 +183,7 @@ def _claim_new(coin: Coin, *, waiting: WaitingOrders, smallest: bool, now: datet
     if not claimed.count:
         return None
     failpoints.reach("claim.claimed")
-    return batch, claimed.pool_charge
+    return batch, claimed.pool_subtotal
 
 
 def _pool_is_due(waiting: WaitingOrders, *, now: datetime) -> bool:
@@ -191,11 +191,11 @@ def _pool_is_due(waiting: WaitingOrders, *, now: datetime) -> bool:
 
 
 def _start(batch: Batch, *, claimed: ClaimedOrders, waiting: WaitingOrders, now: datetime) -> None:
-    batch.orders_count, batch.needed, batch.charge = claimed.count, claimed.amount, claimed.charge
+    batch.orders_count, batch.needed, batch.charge = claimed.count, claimed.amount, claimed.subtotal
     if _is_to_be_refunded(batch, claimed, waiting):
         refund_batch(batch=batch, reason=_POOL_TIMED_OUT, now=now)
     else:
-        still_open = SettledOrders(count=claimed.count, amount=claimed.amount, charge=claimed.charge)
+        still_open = SettledOrders(count=claimed.count, amount=claimed.amount, subtotal=claimed.subtotal)
         begin_next_attempt(batch=batch, now=now, still_open=still_open)
 
 
@@ -203,6 +203,6 @@ def _is_to_be_refunded(batch: Batch, claimed: ClaimedOrders, waiting: WaitingOrd
     """Say whether the batch is a pool that was overdue but not full, and the coin's policy is to refund it."""
     return (
         batch.coin.pool_policy == PoolPolicy.REFUND
-        and claimed.pool_charge == claimed.charge
+        and claimed.pool_subtotal == claimed.subtotal
         and not waiting.pool_is_full(threshold=settings.POOLS.threshold)
     )

@@ -46,8 +46,8 @@ def read_available(*, now: datetime) -> Decimal | None:
     return None if row is None else max(Decimal(row[0]), Decimal(0))
 
 
-def payable_charge(*, available: Decimal) -> Decimal:
-    """Return the largest charge of orders whose purchase costs at most `available`, rounded down to the cent."""
+def payable_subtotal(*, available: Decimal) -> Decimal:
+    """Return the largest subtotal of orders whose purchase costs at most `available`, rounded down to the cent."""
     return _ROUNDED_DOWN.quantize(_ROUNDED_DOWN.divide(available, _cost_of_a_dollar()), _CENT)
 
 
@@ -82,7 +82,7 @@ def sum_affordable_orders(*, attempt: Attempt) -> SettledOrders:
 
 
 def note_shortage(*, coin_id: int, charge: Decimal, now: datetime) -> None:
-    """Record that the account could not pay an order of `charge` US dollars. The to-do page shows it."""
+    """Record that the account could not pay coins sold for `charge` US dollars. The to-do page shows it."""
     account = VenueAccount.objects.filter(venue=settings.VENUE.id, asset=settings.VENUE.quote_asset)
     account.update(
         short_since=Case(When(short_at__gt=now - FORGOTTEN_AFTER, then=F("short_since")), default=now),
@@ -104,21 +104,21 @@ def look_again_later(*, coin_id: int) -> None:
 
 def _wanted(batch: Batch, still_open: SettledOrders) -> Decimal:
     """Return the most that the coins which the batch lacks may cost, rounded up."""
-    charge = still_open.charge - _worth_of_reserve(batch, still_open)
-    return _ROUNDED_UP.quantize(_ROUNDED_UP.multiply(charge, _cost_of_a_dollar()), _SMALLEST) + _SMALLEST
+    subtotal = still_open.subtotal - _worth_of_reserve(batch, still_open)
+    return _ROUNDED_UP.quantize(_ROUNDED_UP.multiply(subtotal, _cost_of_a_dollar()), _SMALLEST) + _SMALLEST
 
 
 def _fitting(batch: Batch, *, still_open: SettledOrders, budget: Decimal) -> SettledOrders:
-    most = payable_charge(available=budget) + _worth_of_reserve(batch, still_open)
+    most = payable_subtotal(available=budget) + _worth_of_reserve(batch, still_open)
     return sum_fitting_orders(batch_id=batch.pk, most=most)
 
 
 def _worth_of_reserve(batch: Batch, still_open: SettledOrders) -> Decimal:
     """Return what the coins that the batch already holds are worth, at its orders' average price."""
     held = min(batch.reserved, still_open.amount)
-    return _ROUNDED_DOWN.divide(_ROUNDED_DOWN.multiply(still_open.charge, held), still_open.amount)
+    return _ROUNDED_DOWN.divide(_ROUNDED_DOWN.multiply(still_open.subtotal, held), still_open.amount)
 
 
 def _cost_of_a_dollar() -> Decimal:
-    """Return the most that a purchase may cost for each US dollar of its orders' charges."""
+    """Return the most that a purchase may cost for each US dollar of its orders' subtotals."""
     return (1 + settings.SETTLEMENT.max_loss) / (1 - settings.VENUE.taker_rate)

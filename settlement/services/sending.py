@@ -76,7 +76,7 @@ def _size(attempt: Attempt, *, still_open: SettledOrders, rules: MarketRules, as
     """
     _ensure_plausible(ask, coin=attempt.coin)
     highest = highest_price(
-        charge=still_open.charge,
+        charge=still_open.subtotal,
         amount=still_open.amount,
         max_loss=settings.SETTLEMENT.max_loss,
         tick=rules.price_tick,
@@ -125,14 +125,14 @@ def _budget_of(attempt: Attempt, *, still_open: SettledOrders) -> Decimal:
         reserved=attempt.batch.reserved,
         completed=completed.amount,
         received=bought.received,
-        paid=still_open.charge / still_open.amount,
+        paid=still_open.subtotal / still_open.amount,
     )
     allowance = fence.Allowance(
         max_loss=settings.SETTLEMENT.max_loss,
         taker_rate=settings.VENUE.taker_rate,
         top_up=settings.SETTLEMENT.max_top_up,
     )
-    return fence.budget_of(charge=completed.charge + still_open.charge, spent=spent, allowance=allowance)
+    return fence.budget_of(charge=completed.subtotal + still_open.subtotal, spent=spent, allowance=allowance)
 
 
 def _commit_to_sending(attempt: Attempt, *, offset: timedelta) -> PurchaseRequest | None:

@@ -12,7 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from tests.conftest import make_coin
 from trading.exceptions import AboveMaximum, AmountOffStep, BelowMinimum
 from trading.models import Coin, Order
-from trading.rounding import amount_for, charge_for, largest_amount, smallest_amount
+from trading.rounding import amount_for, largest_amount, smallest_amount, subtotal_for
 from trading.services.placing import OrderRequest, place_order
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -135,4 +135,4 @@ def test_limits_on_the_step_are_the_nearest_within(step, limit):
 def test_an_order_by_total_buys_whole_steps_for_at_most_the_total(step, total, price):
     amount = amount_for(total=total, price=price, step=step)
     assert amount % step == 0
-    assert charge_for(amount=amount, price=price) <= total
+    assert subtotal_for(amount=amount, price=price) <= total

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from trading.models import Coin, Shop
-from trading.offers import offer_of
+from trading.offers import coins_with_prices, offer_of
 from trading.services.coins import open_or_close_shop, save_coin, sell_again, stop_selling
 from trading.services.prices import accept_price
 from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
@@ -32,6 +32,9 @@ class CoinAdmin(QuickAdmin):
         """Make the name of an existing coin read-only, because wallets and movements refer to the coin by name."""
         return (*self.readonly_fields, "name") if obj else self.readonly_fields
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Coin]:
+        return coins_with_prices().order_by("name")
+
     def find(self, term: str) -> Q:
         return Q(name=term.upper())
 
@@ -40,13 +43,14 @@ class CoinAdmin(QuickAdmin):
 
     @admin.display(description="Price (USD)")
     def price(self, coin: Coin) -> str:
+        """Show what customers pay for one coin, spread included."""
         price = offer_of(coin=coin).price
         return "-" if price is None else f"{price.normalize():,f}"
 
     @admin.display(description="Price state")
     def price_state(self, coin: Coin) -> SafeString | str:
         offer = offer_of(coin=coin)
-        if offer.suspended:
+        if offer.suspended or offer.closed:
             return badge("suspended")
         return badge("active" if offer.is_available(now=clock.now()) else "stale")
 

@@ -24,7 +24,13 @@ class OrderAdmin(RecordAdmin):
         "price_",
         "price_source",
         "price_at",
+        "market_price_",
+        "spread_rate",
+        "price_rule_",
+        "subtotal",
+        "fee",
         "charge_",
+        "quote_id",
         "is_pooled",
         "settle_by",
         "batch",
@@ -63,6 +69,14 @@ class OrderAdmin(RecordAdmin):
     @admin.display(description="Price (USD)")
     def price_(self, order: Order) -> str:
         return f"{order.price.normalize():,f}"
+
+    @admin.display(description="Market price (USD)")
+    def market_price_(self, order: Order) -> str:
+        return "-" if order.market_price is None else f"{order.market_price.normalize():,f}"
+
+    @admin.display(description="Price rule")
+    def price_rule_(self, order: Order) -> SafeString | str:
+        return link_to("trading_pricerule", order.price_rule_id)
 
     @admin.display(description="Batch")
     def batch(self, order: Order) -> SafeString | str:

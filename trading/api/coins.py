@@ -61,7 +61,9 @@ def _coin_fields(offer: Offer, now: datetime) -> Body:
         "price_at": offer.price_at,
         "price_source": offer.price_source or None,
         "is_available": offer.is_available(now=now),
+        "unavailable_reason": offer.why_unavailable(now=now),
         "minimum": offer.minimum,
         "maximum": offer.maximum,
         "step": offer.step,
+        "fee_rate": offer.terms.fee_rate,
     }

@@ -13,7 +13,12 @@ from trading.exceptions import (
     AmountOffStep,
     BelowMinimum,
     OrderNotCancellable,
+    PriceAboveMax,
     PriceUnavailable,
+    QuoteExpired,
+    QuoteInvalid,
+    QuoteUsed,
+    QuoteWithdrawn,
     SalesStopped,
     TooManyHeld,
     UnknownCoin,
@@ -40,14 +45,14 @@ orders_router = Router(tags=["orders"])
 ORDERS: Final = Limit("orders")
 """Limits how often a customer may place or cancel orders."""
 
-_COIN_IN_BODY: Final = re.compile(rb'"crypto"\s*:\s*"([A-Z0-9]{2,12})"')
+_COIN_IN_BODY: Final = re.compile(rb'"(?:crypto|quote)"\s*:\s*"([A-Z0-9]{1,12})[":]')
 
 
 def _pool_of(request: HttpRequest) -> tuple[str, ...]:
     """Return the key of the pool's counter.
 
-    The body is parsed only after the call was counted, so the coin is guessed. After a wrong guess placing the order
-    reads the counter itself.
+    The body is parsed only after the call was counted, so the coin is guessed; a quote begins with its coin. After a
+    wrong guess placing the order reads the counter itself.
     """
     coin = _COIN_IN_BODY.search(request.body)
     return (counter_key(coin[1].decode()),) if coin else ()
@@ -69,6 +74,11 @@ def _pool_of(request: HttpRequest) -> tuple[str, ...]:
         BelowMinimum,
         AboveMaximum,
         AmountOffStep,
+        PriceAboveMax,
+        QuoteInvalid,
+        QuoteExpired,
+        QuoteUsed,
+        QuoteWithdrawn,
         TooManyHeld,
         PriceUnavailable,
         SalesStopped,
@@ -77,17 +87,19 @@ def _pool_of(request: HttpRequest) -> tuple[str, ...]:
 def place(
     request: HttpRequest, response: HttpResponse, body: OrderBody, idempotency: IdempotencyHeader
 ) -> Status[Body]:
-    """Buys `amount` coins, or as many as `total` US dollars pay for. The wallet is debited at once; settlement follows.
+    """Buys `amount` coins, or as many as `total` US dollars pay for, or what a `quote` promises.
+
+    The wallet is debited at once; settlement follows.
 
     A small order is `aggregated`: it waits in its coin's pool. An unusual order is `held` until staff decide about it.
     """
     order_request = OrderRequest(
-        coin_name=body.crypto,
+        coin_name=body.crypto or "",
         amount=body.amount,
         total=body.total,
-        key=idempotency_key(
-            key=idempotency, request={"crypto": body.crypto, "amount": body.amount, "total": body.total}
-        ),
+        max_price=body.max_price,
+        quote=body.quote,
+        key=idempotency_key(key=idempotency, request=body.model_dump()),
     )
     placed = place_order(buyer=caller(request), order_request=order_request, redis_round=redis_round_of(request))
     mark_replayed(response, replayed=placed.replayed)
@@ -169,6 +181,9 @@ def _answer(order: Order, *, coin_name: str, pool_total: Decimal | None) -> Body
         "crypto": coin_name,
         "amount": order.amount,
         "price": order.price,
+        "market_price": order.market_price,
+        "subtotal": order.subtotal,
+        "fee": order.fee,
         "total_price": order.charge,
         "state": order.state,
         "is_aggregated": order.is_pooled,

@@ -3,6 +3,7 @@
 from trading.models.coins import Coin, PoolPolicy, Shop, UnclearCoin, is_coin_name
 from trading.models.losses import DayLoss, SalesStop
 from trading.models.orders import PAID_AND_OPEN, WAITING, Order, OrderState
+from trading.models.price_rules import PriceRule
 from trading.models.prices import CoinPrice, PriceChange
 from trading.models.reviews import Review, ReviewDecision, RiskRule
 
@@ -16,6 +17,7 @@ __all__ = [
     "OrderState",
     "PoolPolicy",
     "PriceChange",
+    "PriceRule",
     "Review",
     "ReviewDecision",
     "RiskRule",

@@ -11,9 +11,10 @@ from wallets.runtime.constraints import is_number
 
 
 class DayLoss(models.Model):
-    """The coins of one kind that were delivered on a UTC day, their cost, and what their orders paid (US dollars).
+    """The coins of one kind that were delivered on a UTC day, their cost, and their price (US dollars).
 
-    Each booking adds to its row in its own database transaction.
+    `charge` is what their orders paid for them, without fees. Each booking adds to its row in its own database
+    transaction.
     """
 
     day = models.DateField()

@@ -1,11 +1,14 @@
 """Orders."""
 
+from decimal import Decimal
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Ceil, Round
 
 from trading.models.coins import Coin
+from trading.models.price_rules import PriceRule
 from wallets.runtime.constraints import is_number
 
 
@@ -33,7 +36,11 @@ def _time_stands_for(state: OrderState, field: str) -> models.CheckConstraint:
 
 
 class Order(models.Model):
-    """A customer's purchase of `amount` coins at `price`, charged `charge` US dollars."""
+    """A customer's purchase of `amount` coins at `price`, charged `charge` US dollars: the subtotal and the fee.
+
+    `market_price` is what one coin cost at the venue when the price was made, and `spread_rate` the share that the
+    house added. Both are null in orders from before price rules, which paid no fee.
+    """
 
     customer = models.ForeignKey(  # the index orders_of_customer serves instead
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", db_index=False
@@ -43,7 +50,21 @@ class Order(models.Model):
     price = models.DecimalField(max_digits=20, decimal_places=8)
     price_source = models.CharField(max_length=32)
     price_at = models.DateTimeField()
+    market_price = models.DecimalField(max_digits=38, decimal_places=18, null=True, blank=True)
+    spread_rate = models.DecimalField(max_digits=9, decimal_places=8, null=True, blank=True)
     charge = models.DecimalField(max_digits=38, decimal_places=2, db_column="total_price")
+    fee = models.DecimalField(max_digits=38, decimal_places=2, default=Decimal("0.00"), db_default=Decimal("0.00"))
+    # No foreign key in the database: rules are never deleted, and every order would lock the row of the same rule.
+    price_rule = models.ForeignKey(
+        PriceRule,
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
+    quote_id = models.UUIDField(null=True, blank=True)
     state = models.CharField(max_length=12, choices=OrderState.choices)
     is_pooled = models.BooleanField(db_column="is_aggregated")
     settle_by = models.DateTimeField(null=True, blank=True)
@@ -65,9 +86,9 @@ class Order(models.Model):
             # Every claim sums up a pool; this index alone answers that query.
             models.Index(
                 fields=["coin"],
-                include=["settle_by", "charge"],
+                include=["settle_by", "charge", "fee"],
                 condition=Q(state="aggregated"),
-                name="pooled_orders",
+                name="pooled_orders_with_fees",
             ),
             models.Index(fields=["batch_id", "id"], condition=Q(state="settling"), name="settling_orders"),
             models.Index(fields=["batch_id"], condition=Q(batch_id__isnull=False), name="orders_of_batch"),
@@ -78,8 +99,15 @@ class Order(models.Model):
             models.CheckConstraint(condition=Q(amount__gt=0) & is_number("amount"), name="order_amount_is_positive"),
             models.CheckConstraint(condition=Q(price__gt=0) & is_number("price"), name="order_price_is_positive"),
             models.CheckConstraint(
-                condition=Q(charge=Round(Ceil(F("amount") * F("price") * 100) / 100, 2)),
-                name="charge_is_amount_times_price_rounded_up",
+                condition=Q(charge=F("fee") + Round(Ceil(F("amount") * F("price") * 100) / 100, 2)),
+                name="charge_is_amount_times_price_rounded_up_and_the_fee",
+            ),
+            models.CheckConstraint(condition=Q(fee__gte=0) & is_number("fee"), name="fee_is_not_negative"),
+            models.CheckConstraint(
+                condition=Q(market_price=None, spread_rate=None, price_rule=None, fee=0)
+                | Q(market_price__isnull=False, market_price__gt=0, spread_rate__isnull=False, spread_rate__gte=0)
+                & is_number("market_price"),
+                name="a_market_price_is_positive_and_has_a_spread",
             ),
             models.CheckConstraint(condition=Q(state__in=OrderState.values), name="order_state_is_known"),
             models.CheckConstraint(
@@ -118,7 +146,15 @@ class Order(models.Model):
                 condition=Q(idempotency_key__isnull=False),
                 name="one_order_per_idempotency_key",
             ),
+            models.UniqueConstraint(
+                fields=["quote_id"], condition=Q(quote_id__isnull=False), name="one_order_per_quote"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"order {self.pk}"
+
+    @property
+    def subtotal(self) -> Decimal:
+        """The US dollars that the order pays for its coins: amount times price, rounded up to the cent."""
+        return self.charge - self.fee

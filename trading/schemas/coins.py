@@ -1,7 +1,7 @@
 """Bodies of coins."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
@@ -18,16 +18,21 @@ _COIN = {
     "price_at": "2026-01-31T12:00:00Z",
     "price_source": "binance",
     "is_available": True,
+    "unavailable_reason": None,
     "minimum": "0.00000001",
     "maximum": "1000000.00000000",
     "step": "0.00000001",
+    "fee_rate": "0.00000000",
 }
+Reason = Literal["price_unavailable", "not_trading", "suspended", "sales_stopped", "closed"]
 
 
 class CoinAnswer(Response):
     """A coin on sale; prices are in US dollars a coin, limits in coins.
 
-    While `is_available` is false, orders are refused. An amount is a multiple of `step` from `minimum` to `maximum`.
+    `price` is what a customer pays for one coin, spread included; the fee, `fee_rate` of the subtotal, comes on top.
+    While `is_available` is false, orders are refused, and `unavailable_reason` says why. An amount is a multiple of
+    `step` from `minimum` to `maximum`.
     """
 
     model_config = examples(_COIN)
@@ -38,12 +43,16 @@ class CoinAnswer(Response):
     price_at: datetime | None
     price_source: str | None
     is_available: bool
+    unavailable_reason: Reason | None
     minimum: CoinOut
     maximum: CoinOut
     step: CoinOut
+    fee_rate: CoinOut
 
 
 class PricePoint(Response):
+    """A market price: without the spread."""
+
     price: CoinOut
     at: datetime
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, cast
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Sum
@@ -12,6 +13,7 @@ from trading.exceptions import OrderNotHeld
 from trading.loss_rules import day_of
 from trading.models import WAITING, Order, OrderState, is_coin_name
 from trading.offers import CoinFields, Offer, PriceFields, make_offer
+from trading.price_rules import RuleFields
 from trading.risk import RecentOrders
 from wallets.exceptions import NotFound
 from wallets.runtime import sql
@@ -78,15 +80,21 @@ def shown_reason(*, order: Order) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderContext:
-    """What decides about a new order: recent orders, the order with the same key, and the offer, if there are any."""
+    """What decides about a new order: recent orders, the order with the same key, and the offer, if there are any.
+
+    `quote_is_used`: an order has used the quote.
+    """
 
     recent: RecentOrders
     same_key_id: int | None
+    quote_is_used: bool
     offer: Offer | None
 
 
-def read_order_context(*, customer_id: int, coin_name: str, key: IdempotencyKey | None, now: datetime) -> OrderContext:
-    """Read what the risk rules, the idempotency key and the price need, in one statement.
+def read_order_context(
+    *, customer_id: int, coin_name: str, key: IdempotencyKey | None, quote_id: UUID | None, now: datetime
+) -> OrderContext:
+    """Read what the risk rules, the idempotency key, the quote and the price need, in one statement.
 
     RISK_MAX_ORDERS bounds the cost. The caller holds the lock on the customer's wallet, so that concurrent orders
     see each other. There is no offer unless `coin_name` (any text) is on sale.
@@ -96,28 +104,37 @@ def read_order_context(*, customer_id: int, coin_name: str, key: IdempotencyKey 
         customer=customer_id,
         coin=coin_name if is_coin_name(coin_name) else None,
         key=key.value if key else None,
+        quote=quote_id,
+        now=now,
         since=now - settings.RISK.window,
         most=settings.RISK.max_orders + 1,
         today=day_of(now),
     )
     assert row is not None, "a count returns a row"
-    same_key_id, count, cancels, charge = row[:4]
+    same_key_id, quote_is_used, count, cancels, charge = row[:5]
     return OrderContext(
         recent=RecentOrders(count=count, cancels=cancels, charge=charge),
         same_key_id=same_key_id,
-        offer=_offer_of(row[4:11], row[11:15], shop_is_closed=row[15], stopped_on=row[16]),
+        quote_is_used=quote_is_used,
+        offer=_offer_of(row[5:12], row[12:16], row[16:22], shop_is_closed=row[22], stopped_on=row[23]),
     )
 
 
 def _offer_of(
-    coin: tuple[Any, ...], current: tuple[Any, ...], *, shop_is_closed: bool, stopped_on: date | None
+    coin: tuple[Any, ...],
+    current: tuple[Any, ...],
+    rule: tuple[Any, ...],
+    *,
+    shop_is_closed: bool,
+    stopped_on: date | None,
 ) -> Offer | None:
-    """Make the offer of the columns that a LEFT JOIN has found; the id or the value is None if it has not."""
+    """Make the offer of the columns that LEFT JOINs have found; the id or the value is None if one has not."""
     if coin[0] is None:
         return None
     return make_offer(
         coin=cast("CoinFields", coin),
         current=None if current[0] is None else cast("PriceFields", current),
+        rule=None if rule[0] is None else cast("RuleFields", rule),
         shop_is_closed=shop_is_closed,
         stopped_on=stopped_on,
     )

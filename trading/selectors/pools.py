@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from trading.models import Coin, Order, OrderState
 from trading.pool_rules import WaitingOrders
@@ -24,7 +24,7 @@ def sum_pools() -> dict[str, Decimal]:
     """Return every pool's total from Postgres, by coin name, empty pools included. Reads no closed orders."""
     totals = dict.fromkeys(Coin.objects.filter(is_sold=True).values_list("name", flat=True), Decimal(0))
     pooled = Order.objects.filter(state=OrderState.POOLED).order_by()
-    totals.update(pooled.values_list("coin__name").annotate(total=Sum("charge")))
+    totals.update(pooled.values_list("coin__name").annotate(total=Sum(F("charge") - F("fee"))))
     return totals
 
 

@@ -27,7 +27,7 @@ def cancel_order(*, customer: Principal, order_id: int, now: datetime | None = N
     add_to_log_context(order_id=order_id)
     order = _cancel(customer=customer, order_id=order_id, now=now)
     if order.is_pooled:
-        pools.add(coin_name=order.coin.name, amount=-order.charge)
+        pools.add(coin_name=order.coin.name, amount=-order.subtotal)
     return order
 
 

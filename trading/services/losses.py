@@ -1,7 +1,7 @@
 """Counts the house's loss of each UTC day, and stops sales when it reaches its ceiling.
 
-A loss is the cost of the coins delivered, at the average cost of inventory, less what their orders paid. Orders that
-are taken already go on.
+A loss is the cost of the coins delivered, at the average cost of inventory, less what their orders paid for
+them. Fees do not make a loss smaller. Orders that are taken already go on.
 """
 
 import logging
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Delivered:
-    """Coins that were delivered, their cost, and what their orders paid (US dollars)."""
+    """Coins that were delivered, their cost, and what their orders paid for them, without fees (US dollars)."""
 
     asset: str
     coins: Decimal

@@ -10,14 +10,14 @@ from django.conf import settings
 from django.db import transaction
 
 from trading import jobs, pools
-from trading.exceptions import AboveMaximum, AmountOffStep, BelowMinimum, TooManyHeld, UnknownCoin
+from trading.exceptions import TooManyHeld, UnknownCoin
 from trading.metrics import count_placed
 from trading.models import Order, OrderState, Review, is_coin_name
-from trading.offers import Offer
 from trading.pool_rules import joins_pool, reaches_threshold
+from trading.quotes import PricedAmount, Quote, read_quote
 from trading.risk import Breach, find_breach
-from trading.rounding import amount_for, charge_for
 from trading.selectors.orders import OrderContext, has_many_held_orders, read_order_context
+from trading.services.quoting import ensure_price_within, price_amount, take_quote
 from wallets.models import TransactionKind, WalletRole
 from wallets.runtime import failpoints
 from wallets.runtime.conflicts import retried_on_conflict
@@ -35,11 +35,16 @@ UNDER_REVIEW = "under_review"
 
 @dataclass(frozen=True, kw_only=True)
 class OrderRequest:
-    """A request for `amount` coins, or for as many coins as `total` US dollars buy. Exactly one of the two is set."""
+    """A request for `amount` coins, or for as many coins as `total` US dollars buy, or for what a `quote` promises.
 
-    coin_name: str
-    amount: Decimal | None
-    total: Decimal | None
+    Exactly one of the three is set; a quote names its coin itself. `max_price` is the most that one coin may cost.
+    """
+
+    coin_name: str = ""
+    amount: Decimal | None = None
+    total: Decimal | None = None
+    max_price: Decimal | None = None
+    quote: str | None = None
     key: IdempotencyKey | None = None
 
 
@@ -61,18 +66,22 @@ def place_order(
     redis_round: RedisRound | None = None,
     now: datetime | None = None,
 ) -> PlacedOrder:
-    """Sell a coin to `buyer` at the current price.
+    """Sell a coin to `buyer` at the current price, or at that of a quote.
 
     The order, its charge and the job that claims the order commit together or not at all. An order that breaks
     a risk rule is charged too, and held for a review by staff. The price is read after the wallet is locked, and the
     moment that counts is that of the lock, by Postgres' clock; tests give another one as `now`. `redis_round` is the
     request's round trip, which may have read the pool's counter.
 
-    Raises UnknownCoin, PriceUnavailable, SalesStopped, BelowMinimum, AboveMaximum, AmountOffStep, InsufficientFunds,
-    TooManyHeld, AccountFrozen, TokenInvalid, IdempotencyKeyReused.
+    Raises UnknownCoin, PriceUnavailable, SalesStopped, BelowMinimum, AboveMaximum, AmountOffStep, PriceAboveMax,
+    QuoteInvalid, QuoteUsed, QuoteExpired, QuoteWithdrawn, InsufficientFunds, TooManyHeld, AccountFrozen, TokenInvalid,
+    IdempotencyKeyReused.
     """
+    quote = read_quote(order_request.quote) if order_request.quote is not None else None
+    if quote is not None:
+        order_request = replace(order_request, coin_name=quote.coin_name)
     pool_total = _read_pool_counter(order_request.coin_name, redis_round=redis_round)
-    placed = _place(buyer=buyer, order_request=order_request, pool_total=pool_total, now=now)
+    placed = _place(buyer=buyer, order_request=order_request, quote=quote, pool_total=pool_total, now=now)
     failpoints.reach("order.committed")
     add_to_log_context(order_id=placed.order.pk)
     if placed.replayed:
@@ -84,26 +93,34 @@ def place_order(
 @retried_on_conflict
 @transaction.atomic(durable=True)
 def _place(
-    *, buyer: Principal, order_request: OrderRequest, pool_total: Decimal | None, now: datetime | None
+    *,
+    buyer: Principal,
+    order_request: OrderRequest,
+    quote: Quote | None,
+    pool_total: Decimal | None,
+    now: datetime | None,
 ) -> PlacedOrder:
     wallet = lock_dollar_wallet(principal=buyer)
     now = now or wallet.now
     context = read_order_context(
-        customer_id=wallet.owner_id, coin_name=order_request.coin_name, key=order_request.key, now=now
+        customer_id=wallet.owner_id,
+        coin_name=order_request.coin_name,
+        key=order_request.key,
+        quote_id=quote.id if quote else None,
+        now=now,
     )
     if earlier := _find_earlier(context, key=order_request.key):
         return earlier
-    offer = context.offer
-    if offer is None:
-        raise UnknownCoin
-    order, breach = _make_order(wallet, order_request, offer=offer, context=context, now=now)
+    priced = _price(order_request, quote=quote, customer_id=wallet.owner_id, context=context, now=now)
+    order, breach = _make_order(wallet, priced, key=order_request.key, context=context, now=now)
+    order.quote_id = quote.id if quote else None
     claim_now = breach is None and is_to_be_claimed(order, pool_total=pool_total)
     _write(order, wallet=wallet, claim_now=claim_now)
     if breach:
         logger.warning("order %s is held: %s", order.pk, breach.grounds, extra={"order_id": order.pk})
         Review.objects.create(order=order, customer_id=order.customer_id, rule=breach.rule, grounds=breach.grounds)
     failpoints.reach("order.debited")
-    return PlacedOrder(order=order, coin_name=offer.name, replayed=False, job_deferred=claim_now)
+    return PlacedOrder(order=order, coin_name=order_request.coin_name, replayed=False, job_deferred=claim_now)
 
 
 def _read_pool_counter(coin_name: str, *, redis_round: RedisRound | None) -> Decimal | None:
@@ -120,27 +137,41 @@ def _find_earlier(context: OrderContext, *, key: IdempotencyKey | None) -> Place
     return PlacedOrder(order=order, coin_name=order.coin.name, replayed=True)
 
 
+def _price(
+    order_request: OrderRequest, *, quote: Quote | None, customer_id: int, context: OrderContext, now: datetime
+) -> PricedAmount:
+    """Return what the order buys and pays: by its quote, or at the price of this moment."""
+    if order_request.quote is not None:
+        return take_quote(quote=quote, customer_id=customer_id, context=context, now=now)
+    if context.offer is None:
+        raise UnknownCoin
+    priced = price_amount(offer=context.offer, amount=order_request.amount, total=order_request.total, now=now)
+    ensure_price_within(priced=priced, max_price=order_request.max_price)
+    return priced
+
+
 def _make_order(
-    wallet: LockedWallet, order_request: OrderRequest, *, offer: Offer, context: OrderContext, now: datetime
+    wallet: LockedWallet, priced: PricedAmount, *, key: IdempotencyKey | None, context: OrderContext, now: datetime
 ) -> tuple[Order, Breach | None]:
     """Return the order, not yet written, and its breach of a risk rule, if any. Raises TooManyHeld for a breach."""
-    price = offer.ensure_sellable(now=now)
-    amount = _amount_of(order_request, offer=offer, price=price)
-    charge = charge_for(amount=amount, price=price)
-    ensure_funds(wallet=wallet, amount=charge)
-    is_pooled = joins_pool(charge=charge, threshold=settings.POOLS.threshold)
-    breach = find_breach(recent=context.recent, charge=charge)
+    ensure_funds(wallet=wallet, amount=priced.charge)
+    is_pooled = joins_pool(subtotal=priced.subtotal, threshold=settings.POOLS.threshold)
+    breach = find_breach(recent=context.recent, charge=priced.charge)
     if breach and has_many_held_orders(customer_id=wallet.owner_id):
         raise TooManyHeld
-    key = order_request.key
+    assert context.offer is not None, "without an offer nothing has a price"
     order = Order(
         customer_id=wallet.owner_id,
-        coin_id=offer.coin_id,
-        amount=amount,
-        price=price,
-        price_source=offer.price_source,
-        price_at=offer.price_at or now,
-        charge=charge,
+        coin_id=context.offer.coin_id,
+        amount=priced.amount,
+        price=priced.price,
+        price_source=priced.price_source,
+        price_at=priced.price_at,
+        market_price=priced.market_price,
+        spread_rate=priced.spread_rate,
+        price_rule_id=priced.rule_id,
+        charge=priced.charge,
+        fee=priced.fee,
         state=_first_state(is_pooled=is_pooled, is_held=breach is not None),
         is_pooled=is_pooled,
         settle_by=now + settings.POOLS.max_age if is_pooled else None,
@@ -160,7 +191,12 @@ _WRITTEN: Final = (
     "price",
     "price_source",
     "price_at",
+    "market_price",
+    "spread_rate",
+    "price_rule_id",
+    "quote_id",
     "charge",
+    "fee",
     "state",
     "is_pooled",
     "settle_by",
@@ -191,32 +227,17 @@ def _first_state(*, is_pooled: bool, is_held: bool) -> OrderState:
     return OrderState.POOLED if is_pooled else OrderState.PENDING
 
 
-def _amount_of(order_request: OrderRequest, *, offer: Offer, price: Decimal) -> Decimal:
-    if order_request.total is not None:
-        amount = amount_for(total=order_request.total, price=price, step=offer.step)
-    else:
-        assert order_request.amount is not None, "the schema asks for exactly one of amount and total"
-        amount = order_request.amount
-    if amount < offer.minimum:
-        raise BelowMinimum(minimum=offer.minimum)
-    if amount > offer.maximum:
-        raise AboveMaximum(maximum=offer.maximum)
-    if amount % offer.step:
-        raise AmountOffStep(step=offer.step)
-    return amount
-
-
 def is_to_be_claimed(order: Order, *, pool_total: Decimal | None) -> bool:
     """Say whether to request a claim now: if the order is large, or its pool is full or of unknown total."""
     if not order.is_pooled or pool_total is None:
         return True
-    return reaches_threshold(total=pool_total + order.charge, threshold=settings.POOLS.threshold)
+    return reaches_threshold(total=pool_total + order.subtotal, threshold=settings.POOLS.threshold)
 
 
 def _join_pool(placed: PlacedOrder) -> PlacedOrder:
     """Add a committed order to its pool's counter. Request the claim if other orders have filled the pool meanwhile."""
     order = placed.order
-    total = pools.add(coin_name=placed.coin_name, amount=order.charge)
+    total = pools.add(coin_name=placed.coin_name, amount=order.subtotal)
     if (
         total is not None
         and not placed.job_deferred

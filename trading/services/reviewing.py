@@ -35,8 +35,8 @@ def release_held_order(*, order_id: int, decided_by: User, note: str, now: datet
     if the coin has no current price; the order then stays held.
     """
     held = _get_order_of_another(order_id=order_id, decided_by=decided_by)
-    price = load_offer(coin_name=held.coin.name).ensure_price(now=now)
-    if _has_moved(price, since=held.price):
+    market_price = load_offer(coin_name=held.coin.name).ensure_market_price(now=now)
+    if _has_moved(market_price, since=held.market_price or held.price):
         return _refund(held, reason=PRICE_MOVED, decided_by=decided_by, note=note, now=now)
     pool_total = pools.read_counter(coin_name=held.coin.name)
     return _release(held, pool_total=pool_total, decided_by=decided_by, note=note, now=now)
@@ -73,7 +73,7 @@ def _release(held: Order, *, pool_total: Decimal | None, decided_by: User, note:
     if is_to_be_claimed(held, pool_total=pool_total):
         jobs.request_claim(coin_id=held.coin_id)
     if held.is_pooled:
-        transaction.on_commit(lambda: pools.add(coin_name=held.coin.name, amount=held.charge))
+        transaction.on_commit(lambda: pools.add(coin_name=held.coin.name, amount=held.subtotal))
     return held
 
 

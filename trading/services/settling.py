@@ -9,9 +9,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Count, Sum
+from django.db.models import Count, F, Sum
 
-from trading.metrics import count_closed_after_commit
+from trading.metrics import count_closed_after_commit, count_fees_after_commit
 from trading.models import Order, OrderState
 from trading.services.losses import Delivered, count_loss
 from wallets.money import USD
@@ -21,52 +21,53 @@ from wallets.services.ledger.house_moves import book_revenue
 from wallets.services.ledger.locking import lock_customer_wallets
 
 SIZES: Final = (Decimal(100), Decimal(1000), Decimal(10_000))
-"""The charges (US dollars) at which the next size of orders begins. Orders of different sizes share no batch.
+"""The subtotals (US dollars) at which the next size of orders begins. Orders of different sizes share no batch.
 
 So the price, the funds and the thin market of an order of thousands are no matter of an order of twelve.
 """
 
 _MOST_PASSES: Final = 10
+_SUBTOTAL: Final = F("charge") - F("fee")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimedOrders:
-    """The orders of one claim: their number, coins and charges (US dollars), and the charges of the pooled orders.
+    """The orders of one claim: their number, coins and subtotals (US dollars), and the subtotals of the pooled orders.
 
-    `unpaid` is the charge of the largest waiting order that was not claimed because it cannot be paid, if any.
+    `unpaid` is the subtotal of the largest waiting order that was not claimed because it cannot be paid, if any.
     """
 
     count: int
     amount: Decimal
-    charge: Decimal
-    pool_charge: Decimal
+    subtotal: Decimal
+    pool_subtotal: Decimal
     unpaid: Decimal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimLimits:
-    """What one claim may take: so many orders, pooled ones too, charges of so many US dollars (None: any).
+    """What one claim may take: so many orders, pooled ones too, subtotals of so many US dollars (None: any).
 
     All claimed orders have the same size (see SIZES): that of the oldest order, or of the `smallest`, that can be paid.
     """
 
     most: int
     with_pool: bool
-    most_charge: Decimal | None = None
+    most_subtotal: Decimal | None = None
     smallest: bool = False
 
 
 def claim_orders(*, coin_id: int, batch_id: int, limits: ClaimLimits, now: datetime) -> ClaimedOrders:
-    """Move waiting orders of a coin to `settling`, oldest first. An order beyond `most_charge` is passed over.
+    """Move waiting orders of a coin to `settling`, oldest first. An order beyond `most_subtotal` is passed over.
 
     One statement, unless orders had to be passed over. Skips orders that a cancel has locked.
     """
     claimed, size = _claim_once(coin_id=coin_id, batch_id=batch_id, limits=limits, size=None, now=now)
     unpaid = claimed.unpaid
     for _ in range(_MOST_PASSES):
-        if limits.most_charge is None or unpaid is None or size is None:
+        if limits.most_subtotal is None or unpaid is None or size is None:
             break
-        rest = replace(limits, most=limits.most - claimed.count, most_charge=limits.most_charge - claimed.charge)
+        rest = replace(limits, most=limits.most - claimed.count, most_subtotal=limits.most_subtotal - claimed.subtotal)
         more, _size = _claim_once(coin_id=coin_id, batch_id=batch_id, limits=rest, size=size, now=now)
         if not more.count:
             break
@@ -77,13 +78,13 @@ def claim_orders(*, coin_id: int, batch_id: int, limits: ClaimLimits, now: datet
 def _claim_once(
     *, coin_id: int, batch_id: int, limits: ClaimLimits, size: int | None, now: datetime
 ) -> tuple[ClaimedOrders, int | None]:
-    """Claim orders of `size` (None: see the limits), up to the first that goes beyond the charge. Return their size."""
+    """Claim orders of `size` (None: see the limits), up to the first beyond the dollars. Return their size."""
     row = sql.fetch_one(
         "trading.claim", coin_id=coin_id, batch_id=batch_id, size=size, sizes=list(SIZES), now=now, **vars(limits)
     )
     assert row is not None, "sums return a row"
-    count, amount, charge, pool_charge, found, unpaid = row
-    claimed = ClaimedOrders(count=count, amount=amount, charge=charge, pool_charge=pool_charge, unpaid=unpaid)
+    count, amount, subtotal, pool_subtotal, found, unpaid = row
+    claimed = ClaimedOrders(count=count, amount=amount, subtotal=subtotal, pool_subtotal=pool_subtotal, unpaid=unpaid)
     return claimed, found
 
 
@@ -91,26 +92,26 @@ def _together(first: ClaimedOrders, more: ClaimedOrders) -> ClaimedOrders:
     return ClaimedOrders(
         count=first.count + more.count,
         amount=first.amount + more.amount,
-        charge=first.charge + more.charge,
-        pool_charge=first.pool_charge + more.pool_charge,
+        subtotal=first.subtotal + more.subtotal,
+        pool_subtotal=first.pool_subtotal + more.pool_subtotal,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SettledOrders:
-    """A number of orders of a batch, and the sums of their coins and charges (US dollars).
+    """A number of orders of a batch, and the sums of their coins and subtotals (US dollars).
 
     `left` is the number of the batch's orders that are still open afterwards, where it is known.
     """
 
     count: int
     amount: Decimal
-    charge: Decimal
+    subtotal: Decimal
     left: int | None = None
 
     @classmethod
     def of_none(cls) -> "SettledOrders":
-        return cls(count=0, amount=Decimal(0), charge=Decimal(0))
+        return cls(count=0, amount=Decimal(0), subtotal=Decimal(0))
 
 
 def complete_orders(*, batch_id: int, asset: str, available: Decimal, reference: str, now: datetime) -> SettledOrders:
@@ -122,11 +123,13 @@ def complete_orders(*, batch_id: int, asset: str, available: Decimal, reference:
     rows, left = _complete(batch_id=batch_id, available=available, now=now)
     settled = replace(_sum_up(rows), left=left)
     if rows:
-        ages = [float(row[4]) for row in rows]
+        ages = [float(row[5]) for row in rows]
         count_closed_after_commit(state=OrderState.COMPLETED, count=settled.count, ages=ages)
-        cost = deliver_coins(asset=asset, credits_=_credits(rows, of=2), now=now)
-        book_revenue(amount=settled.charge, reference=reference, now=now)
-        delivered = Delivered(asset=asset, coins=settled.amount, cost=cost, charge=settled.charge)
+        cost = deliver_coins(asset=asset, credits_=_credits(rows, of=(2,)), now=now)
+        fee = sum((row[4] for row in rows), Decimal(0))
+        book_revenue(subtotal=settled.subtotal, fee=fee, reference=reference, now=now)
+        count_fees_after_commit(fee=fee)
+        delivered = Delivered(asset=asset, coins=settled.amount, cost=cost, charge=settled.subtotal)
         count_loss(delivered=delivered, now=now)
     return settled
 
@@ -139,7 +142,7 @@ def _complete(*, batch_id: int, available: Decimal, now: datetime) -> tuple[list
     rows = sql.fetch_all("trading.complete", batch_id=batch_id, available=available, now=now)
     if not rows:
         return rows, None
-    open_count, rest = int(rows[0][5]), available - _sum_up(rows).amount
+    open_count, rest = int(rows[0][6]), available - _sum_up(rows).amount
     if open_count and rest > 0:
         smaller = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING, amount__lte=rest)
         chosen = _choose(smaller.order_by("id").values_list("id", "amount"), most=rest)
@@ -167,11 +170,11 @@ def refund_orders(*, batch_id: int, reason: str, now: datetime) -> SettledOrders
     settling = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING)
     lock_customer_wallets(asset=USD, customer_ids=list(settling.values_list("customer_id", flat=True)))
     locked = settling.select_for_update(no_key=True).order_by("id")
-    rows = list(locked.values_list("id", "customer_id", "amount", "charge"))
+    rows = list(locked.values_list("id", "customer_id", "amount", _SUBTOTAL, "fee"))
     settling.update(state=OrderState.REFUNDED, refunded_at=now, reason=reason)
     if rows:
         count_closed_after_commit(state=OrderState.REFUNDED, count=len(rows))
-        refund_customers(credits_=_credits(rows, of=3), now=now)
+        refund_customers(credits_=_credits(rows, of=(3, 4)), now=now)
     return _sum_up(rows)
 
 
@@ -188,29 +191,33 @@ def sum_completed_orders(*, batch_id: int) -> SettledOrders:
 
 def _sum_orders(*, batch_id: int, state: OrderState) -> SettledOrders:
     sums = Order.objects.filter(batch_id=batch_id, state=state).aggregate(
-        count=Count("id"), amount=Sum("amount"), charge=Sum("charge")
+        count=Count("id"), amount=Sum("amount"), subtotal=Sum(_SUBTOTAL)
     )
-    return SettledOrders(count=sums["count"], amount=sums["amount"] or Decimal(0), charge=sums["charge"] or Decimal(0))
+    return SettledOrders(
+        count=sums["count"], amount=sums["amount"] or Decimal(0), subtotal=sums["subtotal"] or Decimal(0)
+    )
 
 
 def sum_fitting_orders(*, batch_id: int, most: Decimal) -> SettledOrders:
-    """Sum up the open orders of a batch whose charges fit into `most` US dollars: whole orders, the oldest first."""
-    fitting = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING, charge__lte=most).order_by("id")
-    rows = list(fitting.values_list("id", "customer_id", "amount", "charge"))
+    """Sum up the open orders of a batch whose subtotals fit into `most` US dollars: whole orders, the oldest first."""
+    open_orders = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING).annotate(for_coins=_SUBTOTAL)
+    fitting = open_orders.filter(for_coins__lte=most).order_by("id")
+    rows = list(fitting.values_list("id", "customer_id", "amount", "for_coins"))
     chosen = set(_choose(((row[0], row[3]) for row in rows), most=most))
     return _sum_up([row for row in rows if row[0] in chosen])
 
 
-_Row = Sequence[Any]  # id of the order, id of the customer, amount, charge; a row may have more columns
+_Row = Sequence[Any]  # id of the order, id of the customer, amount, subtotal; a row may have more columns
 
 
-def _credits(rows: Sequence[_Row], *, of: int) -> list[OrderCredit]:
-    return [OrderCredit(order_id=row[0], customer_id=row[1], amount=Decimal(row[of])) for row in rows]
+def _credits(rows: Sequence[_Row], *, of: tuple[int, ...]) -> list[OrderCredit]:
+    """Return a credit for each order: the sum of the columns `of`."""
+    return [OrderCredit(order_id=row[0], customer_id=row[1], amount=sum(row[at] for at in of)) for row in rows]
 
 
 def _sum_up(rows: Sequence[_Row]) -> SettledOrders:
     return SettledOrders(
         count=len(rows),
         amount=sum((row[2] for row in rows), Decimal(0)),
-        charge=sum((row[3] for row in rows), Decimal(0)),
+        subtotal=sum((row[3] for row in rows), Decimal(0)),
     )

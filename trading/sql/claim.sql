@@ -2,36 +2,38 @@
 -- has locked.
 --
 -- Takes orders of one size (of the oldest, or with `smallest` of the smallest one that can be paid), and together at most
--- `most_charge` dollars (NULL: any number). The last column is the charge of the largest order that is not paid.
+-- `most_subtotal` dollars (NULL: any number). All dollars are those of subtotals: fees buy no coins. The last column is the
+-- subtotal of the largest order that is not paid.
 WITH waiting AS NOT MATERIALIZED (
-    SELECT id, total_price, width_bucket(total_price, %(sizes)s::numeric[]) AS size FROM trading_order
+    SELECT id, total_price - fee AS subtotal, width_bucket(total_price - fee, %(sizes)s::numeric[]) AS size
+      FROM trading_order
      WHERE coin_id = %(coin_id)s AND (state = 'pending' OR %(with_pool)s AND state = 'aggregated')
        AND state IN ('pending', 'aggregated')  -- repeats the condition of the index waiting_orders
 ), payable AS NOT MATERIALIZED (
-    SELECT * FROM waiting WHERE %(most_charge)s::numeric IS NULL OR total_price <= %(most_charge)s::numeric
+    SELECT * FROM waiting WHERE %(most_subtotal)s::numeric IS NULL OR subtotal <= %(most_subtotal)s::numeric
 ), candidate AS MATERIALIZED (
-    SELECT id, total_price FROM trading_order
+    SELECT id, total_price - fee AS subtotal FROM trading_order
      WHERE coin_id = %(coin_id)s AND (state = 'pending' OR %(with_pool)s AND state = 'aggregated')
        AND state IN ('pending', 'aggregated')
-       AND (%(most_charge)s::numeric IS NULL OR total_price <= %(most_charge)s::numeric)
-       AND width_bucket(total_price, %(sizes)s::numeric[]) = coalesce(%(size)s::int, CASE WHEN %(smallest)s
+       AND (%(most_subtotal)s::numeric IS NULL OR total_price - fee <= %(most_subtotal)s::numeric)
+       AND width_bucket(total_price - fee, %(sizes)s::numeric[]) = coalesce(%(size)s::int, CASE WHEN %(smallest)s
                THEN (SELECT min(size) FROM payable)
                ELSE (SELECT size FROM payable ORDER BY id LIMIT 1) END)
      ORDER BY id LIMIT %(most)s
        FOR NO KEY UPDATE SKIP LOCKED
 ), summed AS (
-    SELECT id, total_price, sum(total_price) OVER (ORDER BY id) AS charge_so_far FROM candidate
+    SELECT id, subtotal, sum(subtotal) OVER (ORDER BY id) AS subtotal_so_far FROM candidate
 ), claimed AS (
     UPDATE trading_order o
        SET state = 'settling', settling_at = %(now)s, batch_id = %(batch_id)s
       FROM summed
-     WHERE o.id = summed.id AND (%(most_charge)s::numeric IS NULL OR summed.charge_so_far <= %(most_charge)s::numeric)
-    RETURNING o.amount, o.total_price, o.is_aggregated
+     WHERE o.id = summed.id AND (%(most_subtotal)s::numeric IS NULL OR summed.subtotal_so_far <= %(most_subtotal)s::numeric)
+    RETURNING o.amount, o.total_price - o.fee AS subtotal, o.is_aggregated
 )
-SELECT count(*), coalesce(sum(amount), 0), coalesce(sum(total_price), 0),
-       coalesce(sum(total_price) FILTER (WHERE is_aggregated), 0),
-       min(width_bucket(total_price, %(sizes)s::numeric[])),
-       CASE WHEN %(most_charge)s::numeric IS NOT NULL THEN greatest(
-           (SELECT max(total_price) FROM summed WHERE charge_so_far > %(most_charge)s::numeric),
-           (SELECT max(total_price) FROM waiting WHERE total_price > %(most_charge)s::numeric)) END
+SELECT count(*), coalesce(sum(amount), 0), coalesce(sum(subtotal), 0),
+       coalesce(sum(subtotal) FILTER (WHERE is_aggregated), 0),
+       min(width_bucket(subtotal, %(sizes)s::numeric[])),
+       CASE WHEN %(most_subtotal)s::numeric IS NOT NULL THEN greatest(
+           (SELECT max(subtotal) FROM summed WHERE subtotal_so_far > %(most_subtotal)s::numeric),
+           (SELECT max(subtotal) FROM waiting WHERE subtotal > %(most_subtotal)s::numeric)) END
   FROM claimed

@@ -8,6 +8,6 @@ WITH open_order AS (
        SET state = 'completed', completed_at = %(now)s
       FROM open_order
      WHERE o.id = open_order.id AND o.amount <= %(available)s AND open_order.amount_so_far <= %(available)s
-    RETURNING o.id, o.customer_id, o.amount, o.total_price, extract(epoch FROM %(now)s - o.created_at)
+    RETURNING o.id, o.customer_id, o.amount, o.total_price - o.fee, o.fee, extract(epoch FROM %(now)s - o.created_at)
 )
 SELECT completed.*, (SELECT count(*) FROM open_order) - (SELECT count(*) FROM completed) FROM completed

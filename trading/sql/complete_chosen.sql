@@ -2,4 +2,4 @@
 UPDATE trading_order
    SET state = 'completed', completed_at = %(now)s
  WHERE id = ANY(%(ids)s) AND batch_id = %(batch_id)s AND state = 'settling'
-RETURNING id, customer_id, amount, total_price, extract(epoch FROM %(now)s - created_at)
+RETURNING id, customer_id, amount, total_price - fee, fee, extract(epoch FROM %(now)s - created_at)

@@ -4,9 +4,11 @@
 -- to write these rows. defer() calls procrastinate_defer_jobs_v1 too; a test checks that the rows are the same.
 placed AS (
     INSERT INTO trading_order
-           (customer_id, coin_id, amount, price, price_source, price_at, total_price, state, is_aggregated, settle_by,
+           (customer_id, coin_id, amount, price, price_source, price_at, market_price, spread_rate, price_rule_id,
+            quote_id, total_price, fee, state, is_aggregated, settle_by,
             reason, idempotency_key, request_hash, created_at, held_at)
-    VALUES (%(customer_id)s, %(coin_id)s, %(amount)s, %(price)s, %(price_source)s, %(price_at)s, %(charge)s,
+    VALUES (%(customer_id)s, %(coin_id)s, %(amount)s, %(price)s, %(price_source)s, %(price_at)s, %(market_price)s,
+            %(spread_rate)s, %(price_rule_id)s, %(quote_id)s, %(charge)s, %(fee)s,
             %(state)s, %(is_pooled)s, %(settle_by)s,
             %(reason)s, %(idempotency_key)s, %(request_hash)s, %(created_at)s, %(held_at)s)
     RETURNING id, coin_id

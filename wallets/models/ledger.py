@@ -20,7 +20,7 @@ class WalletRole(models.TextChoices):
     CLEARING = "clearing"  # dollars of orders that are paid and not yet settled
     VENUE = "venue"  # the counterparty
     INVENTORY = "inventory"  # coins that the house owns beyond those it owes
-    FEES = "fees"
+    FEES = "fees"  # fees of completed orders
     TRADING_RESULT = "trading_result"  # slippage and rounding
 
 
@@ -88,7 +88,8 @@ class TransactionKind(models.TextChoices):
     PURCHASE = "purchase"
     REFUND = "refund"
     DELIVERY = "delivery"  # coins to a customer
-    REVENUE = "revenue"  # charges of completed orders
+    REVENUE = "revenue"  # subtotals of completed orders
+    FEE = "fee"  # fees of completed orders
     FILL = "fill"  # coins from the venue
     FILL_COST = "fill_cost"  # dollars to the venue
     CORRECTION = "correction"

@@ -32,6 +32,17 @@ end
 return answers
 """
 
+# What is no number counts as nothing: anything may stand in Redis.
+_ADD_WITHIN: Final = """
+local text = redis.pcall('GETRANGE', KEYS[1], 0, 20)
+local before = type(text) == 'string' and tonumber(text) or 0
+if before < 0 then before = 0 end
+local total = before + tonumber(ARGV[1])
+if total > tonumber(ARGV[2]) then return 0 end
+redis.call('SET', KEYS[1], string.format('%.0f', total), 'EX', ARGV[3])
+return 1
+"""
+
 # A counter may have expired since the call was counted; then there is nothing to take back.
 _TAKE_BACK: Final = """
 for i = 1, #KEYS do
@@ -76,3 +87,11 @@ class RedisRound:
 def take_one_back(keys: Sequence[str]) -> None:
     """Subtract one from each counter that still exists. One round trip. Raises RedisAway."""
     with_redis(lambda client: client.eval(_TAKE_BACK, len(keys), *keys))
+
+
+def add_within(key: str, *, add: int, most: int, seconds: int) -> bool:
+    """Add to a counter that lives for `seconds`, unless it would then be more than `most`. Say whether it was added.
+
+    One round trip. Raises RedisAway.
+    """
+    return bool(with_redis(lambda client: client.eval(_ADD_WITHIN, 1, key, add, most, seconds)))

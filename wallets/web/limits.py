@@ -13,13 +13,17 @@ STAFF_…          the same for the admin, counted apart from the API
 OWN_PASSWORD     changes of their own password by a member of staff
 PASSWORD_FORM    passwords that a member of staff sets for others
 
+Dollars are counted too, where a customer may use no more of them than so many within a minute (`count_dollars`).
+
 django-ratelimit's own `get_usage` costs up to three round trips a limit. Instead, one script increments all counters
 of a call (wallets.runtime.redis_round).
 """
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cache
 from typing import Final
 
@@ -28,7 +32,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django_ratelimit.core import EXPIRATION_FUDGE, _get_window, _make_cache_key, _split_rate
 
 from wallets.exceptions import RateLimited
-from wallets.runtime.redis_round import RedisRound, take_one_back
+from wallets.runtime.redis_round import RedisRound, add_within, take_one_back
 from wallets.runtime.redis_store import RedisAway
 
 
@@ -123,6 +127,26 @@ def take_back(usages: Sequence[Usage]) -> list[Usage]:
     return [replace(usage, remaining=min(usage.remaining + 1, usage.limit.rate[0])) for usage in usages]
 
 
+_MINUTE: Final = 60
+
+
+def count_dollars(*, limit: str, caller: str, amount: Decimal, most: Decimal) -> None:
+    """Count `amount` US dollars against the most that `caller` may use within a minute.
+
+    Raises RateLimited, and counts nothing, if they would be more. One round trip to Redis; without Redis they are
+    counted in this process only.
+    """
+    ends_at = _get_window(caller, _MINUTE)
+    key = _make_cache_key(limit, ends_at, (int(most), _MINUTE), caller, None)
+    cents, most_cents = int(amount.scaleb(2)), int(most.scaleb(2))
+    try:
+        fits = add_within(key, add=cents, most=most_cents, seconds=_MINUTE + EXPIRATION_FUDGE)
+    except RedisAway:
+        fits = _add_in_process(key, cents, most_cents)
+    if not fits:
+        raise RateLimited(limit=limit, retry_after_seconds=max(ends_at - int(time.time()), 0) + 1)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Window:
     """The window of a call: its counter's key, the calls that fit in, its length, and the seconds until it resets."""
@@ -154,6 +178,18 @@ class _Window:
 
 # Shared by the threads of this process. A full cache drops some entries, perhaps the counters of an attacker.
 _counted_here = LocMemCache("limits", {"OPTIONS": {"MAX_ENTRIES": 100_000}})
+
+
+_adding: Final = threading.Lock()
+
+
+def _add_in_process(key: str, add: int, most: int) -> bool:
+    with _adding:
+        total = _counted_here.get(key, 0) + add
+        if total > most:
+            return False
+        _counted_here.set(key, total, _MINUTE)
+        return True
 
 
 def _count_in_process(counters: Mapping[str, tuple[int, int]]) -> list[int]:

@@ -7,6 +7,7 @@ the tables. A `code` is part of the contract: clients decide by it, so its meani
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from django.http import HttpResponse
 from ninja import Schema
 
 from wallets.exceptions import AccountFrozen, Busy, DomainError, InvalidCursor, NotFound, RateLimited, TokenInvalid
+from wallets.money import COIN_PLACES, plain
 from wallets.web.bodies import MalformedJson, UnsupportedMediaType
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -130,7 +132,10 @@ class FieldProblem(Schema):
 
 
 class Problem(Schema):
-    """An error in the form of RFC 9457. `code` is stable, so that programs can decide by it."""
+    """An error in the form of RFC 9457. `code` is stable, so that programs can decide by it.
+
+    `errors` is only in problems of validation, `price` only in those about a price.
+    """
 
     type: str
     title: str
@@ -138,6 +143,7 @@ class Problem(Schema):
     detail: str
     code: str
     errors: list[FieldProblem] | None = None
+    price: str | None = None
 
 
 def problem_body(kind: ProblemKind, *, detail: str = "") -> dict[str, Any]:
@@ -152,10 +158,19 @@ def problem_body(kind: ProblemKind, *, detail: str = "") -> dict[str, Any]:
 
 
 def answer_problem(
-    kind: ProblemKind, *, detail: str = "", errors: Sequence[Mapping[str, str]] | None = None
+    kind: ProblemKind,
+    *,
+    detail: str = "",
+    errors: Sequence[Mapping[str, str]] | None = None,
+    price: Decimal | None = None,
 ) -> HttpResponse:
-    """Return an answer with a problem of this kind; `errors` lists the invalid fields."""
+    """Return an answer with a problem of this kind.
+
+    `errors` lists the invalid fields; `price` is that of now, in US dollars a coin.
+    """
     body = problem_body(kind, detail=detail)
+    if price is not None:
+        body["price"] = plain(price, places=max(COIN_PLACES, -int(price.as_tuple().exponent)))
     if errors is not None:
         body["errors"] = errors
     answer = HttpResponse(json.dumps(body), status=kind.status, content_type=PROBLEM_JSON)

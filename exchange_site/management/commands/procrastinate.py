@@ -12,6 +12,7 @@ from procrastinate.contrib.django import app, connector_params
 from procrastinate.contrib.django.management.commands.procrastinate import Command as ProcrastinateCommand
 from psycopg_pool import AsyncConnectionPool
 
+from exchange_site.database.price_check import refuse_unfit_rules
 from exchange_site.database.role_check import refuse_unfit_role
 from exchange_site.metrics.workers import serve_metrics
 from settlement.lanes import LanesWorker
@@ -36,6 +37,7 @@ class Command(ProcrastinateCommand):
                 "EXCHANGE_API_KEY and EXCHANGE_API_SECRET must be set: a worker buys what the shop sells."
             )
         refuse_unfit_role()
+        refuse_unfit_rules()
         clock.keep_measured()
         load_markets()
         if settings.METRICS.worker_port:

@@ -40,17 +40,28 @@ def book_fill(*, asset: str, cost: Decimal, quantity: Decimal, reference: str, n
         _inventory_of(asset).update(balance=F("balance") + quantity, cost=Coalesce(F("cost"), Decimal(0)) + cost)
 
 
-def book_revenue(*, amount: Decimal, reference: str, now: datetime) -> None:
-    """Move the charges of completed orders (US dollars) from clearing to the trading result."""
+def book_revenue(*, subtotal: Decimal, fee: Decimal, reference: str, now: datetime) -> None:
+    """Move what completed orders paid (US dollars) out of clearing: subtotals to the trading result, fees to the fees.
+
+    No fees are no movement.
+    """
     revenue = _HouseMovement(
         asset=USD,
-        amount=amount,
+        amount=subtotal,
         source=WalletRole.CLEARING,
         destination=WalletRole.TRADING_RESULT,
         kind=TransactionKind.REVENUE,
         reference=f"{reference}:revenue",
     )
-    _book([revenue], now=now)
+    fees = _HouseMovement(
+        asset=USD,
+        amount=fee,
+        source=WalletRole.CLEARING,
+        destination=WalletRole.FEES,
+        kind=TransactionKind.FEE,
+        reference=f"{reference}:fees",
+    )
+    _book([movement for movement in (revenue, fees) if movement.amount], now=now)
 
 
 def take_from_inventory(*, asset: str, quantity: Decimal) -> Decimal:
