@@ -9,7 +9,13 @@ from django.db.models import QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from trading.models import Coin
-from trading.verification import sum_completed_charges, verify_clearing, verify_losses, verify_orders
+from trading.verification import (
+    sum_completed_charges,
+    sum_completed_fees,
+    verify_clearing,
+    verify_losses,
+    verify_orders,
+)
 from wallets.models import Transaction, TransactionKind, Wallet, WalletRole
 from wallets.runtime import sql
 from wallets.verification import Violation, sum_house_wallet, verify_balances
@@ -60,12 +66,19 @@ def verify_fills() -> list[Violation]:
 
 
 def verify_result() -> list[Violation]:
-    """Check rule 5: the charges of completed orders equal the venue, fees and trading result wallets together."""
+    """Check rule 5: the charges of completed orders equal the venue, fees and trading result wallets together.
+
+    The fees wallet alone holds their fees.
+    """
     paid = sum_completed_charges()
     went = sum(sum_house_wallet(role=role) for role in (WalletRole.VENUE, WalletRole.FEES, WalletRole.TRADING_RESULT))
-    if paid == went:
-        return []
-    return [Violation(rule=5, subject="paid for completed orders", expected=str(paid), found=str(went))]
+    wrong = []
+    if paid != went:
+        wrong.append(Violation(rule=5, subject="paid for completed orders", expected=str(paid), found=str(went)))
+    fees, booked = sum_completed_fees(), sum_house_wallet(role=WalletRole.FEES)
+    if fees != booked:
+        wrong.append(Violation(rule=5, subject="fees of completed orders", expected=str(fees), found=str(booked)))
+    return wrong
 
 
 def _sum_by_asset(rows: QuerySet[Any], *, of: str) -> defaultdict[str, Decimal]:

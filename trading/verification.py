@@ -46,6 +46,12 @@ def sum_completed_charges() -> Decimal:
     return total or Decimal(0)
 
 
+def sum_completed_fees() -> Decimal:
+    """Return the sum of the fees of completed orders, in US dollars."""
+    total = Order.objects.filter(state=OrderState.COMPLETED).aggregate(total=Sum("fee"))["total"]
+    return total or Decimal(0)
+
+
 def verify_losses() -> list[Violation]:
     """Check rule 9: each day's losses count the ledger's deliveries and revenue, and no more cost than was paid.
 

@@ -26,11 +26,13 @@ FORGED = {
     "minimum": "0.00000001",
     "maximum": "1000000",
     "step": "0.00000001",
-    "price": "0.01",
+    "market_price": "0.01",
     "price_source": "fixed",
     "price_at": None,
     "suspended": False,
+    "closed": False,
     "stopped_until": None,
+    "terms": {"rule_id": None, "spread_rate": "0", "fee_rate": "0", "fee_minimum": "0", "fee_maximum": None},
 }
 
 
@@ -110,14 +112,14 @@ class TestForgedOffer:
     def test_does_not_change_the_list(self, api, shopper, eth):
         forge_everything({**FORGED, "coin_id": eth.pk})
         signed_by_another = Signer(key="x" * 50, salt=f"trading.offers {LIST_KEY}")
-        dated = json.dumps({"at": clock.now().isoformat(), "offers": [{**FORGED, "coin_id": eth.pk}]})
+        dated = json.dumps({"until": clock.now().isoformat(), "offers": [{**FORGED, "coin_id": eth.pk}]})
         for forged in (dated, f"{dated}:", f"{dated}:{'A' * 43}", signed_by_another.sign(dated)):
             put(LIST_KEY, forged)
             assert listed(api) == {"ETH": "30.00000000"}
             assert with_redis(lambda client: client.get(LIST_KEY)) != forged, "the list is rewritten"
 
     def test_of_another_version_does_not_pass_for_a_list(self, api, eth):
-        put(LIST_KEY, Signer(salt="trading.offers offers:2").sign(json.dumps({"at": clock.now().isoformat()})))
+        put(LIST_KEY, Signer(salt="trading.offers offers:2").sign(json.dumps({"until": clock.now().isoformat()})))
         assert listed(api) == {"ETH": "30.00000000"}
 
 

@@ -1,0 +1,297 @@
+"""Price rules: which one holds, what orders pay by it, and how staff make one."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import DatabaseError, IntegrityError, transaction
+
+from exchange_site.database.price_check import refuse_unfit_rules
+from tests.configure import configure
+from tests.conftest import make_coin
+from tests.owner import run_as_owner
+from trading import pools
+from trading.exceptions import RuleInThePast, SpreadTooSmall
+from trading.models import Order, OrderState, PriceRule
+from trading.offers import list_offers, load_offer
+from trading.selectors.price_rules import find_rule
+from trading.services import price_rules
+from trading.services.coins import save_coin
+from trading.services.price_rules import make_default_rule_after_migrate, make_rule
+from wallets.models import Transaction, User
+from wallets.runtime import clock
+
+pytestmark = pytest.mark.django_db
+
+
+def add_rule(*, coin=None, spread="0.005", valid_from=None, **fields):
+    rule = PriceRule(coin=coin, spread_rate=Decimal(spread), reason="a test", **fields)
+    make_rule(rule=rule, valid_from=valid_from, now=clock.now())
+    return rule
+
+
+@pytest.fixture
+def market_coin(db):
+    """The coin ABAN with a market price of 20.00."""
+    coin = make_coin("ABAN", "20.00")
+    coin.fixed_price = None
+    save_coin(coin=coin)
+    return coin
+
+
+@pytest.fixture
+def order(api, make_shopper):
+    """Place an order of a customer with 1,000.00 dollars, over HTTP."""
+    shopper = make_shopper("1000.00")
+    return lambda **body: api("POST", "orders/", {"crypto": "ABAN", **body}, by=shopper)
+
+
+class TestTheRuleThatHolds:
+    def test_is_none_without_a_rule(self, market_coin):
+        assert load_offer(coin_name="ABAN").price == Decimal("20.00")
+
+    def test_is_the_newest_of_the_coin_before_those_of_all(self, market_coin):
+        add_rule(coin=market_coin, spread="0.02")
+        own = add_rule(coin=market_coin, spread="0.01")
+        add_rule(spread="0.03")
+        offer = load_offer(coin_name="ABAN")
+        assert offer.terms.rule_id == own.pk
+        assert offer.price == Decimal("20.22022023")  # 20 x 1.01 / 0.999
+        assert offer.market_price == 20
+
+    def test_of_two_that_begin_together_is_the_later_one(self, market_coin):
+        begin = clock.database_now() + timedelta(hours=1)
+        ids = [add_rule(spread=spread, valid_from=begin).pk for spread in ("0.01", "0.02")]
+        assert find_rule(coin=market_coin, at=begin).pk == ids[1]
+
+    def test_does_not_hold_before_it_begins(self, market_coin, order):
+        add_rule(valid_from=clock.database_now() + timedelta(hours=1))
+        assert load_offer(coin_name="ABAN").price == 20
+        assert order(amount="1").json()["total_price"] == "20.00"
+
+    def test_for_all_coins_leaves_a_fixed_price_alone(self, coin, order):
+        add_rule(spread="0.02", fee_rate=Decimal("0.01"))
+        body = order(amount="3").json()
+        assert (body["price"], body["fee"], body["total_price"]) == ("4.00000000", "0.00", "12.00")
+
+    def test_of_its_own_changes_a_fixed_price(self, coin, order):
+        add_rule(coin=coin, spread="0", fee_rate=Decimal("0.01"))
+        body = order(amount="3").json()
+        assert (body["price"], body["subtotal"], body["fee"], body["total_price"]) == (
+            "4.00000000",
+            "12.00",
+            "0.12",
+            "12.12",
+        )
+
+    def test_ends_the_list_of_offers_that_was_read_before_it(self, market_coin, monkeypatch):
+        add_rule(valid_from=clock.database_now() + timedelta(seconds=2))
+        assert list_offers()[0].price == 20
+        later = clock.now() + timedelta(seconds=2.5)
+        monkeypatch.setattr(clock, "now", lambda: later)
+        assert list_offers()[0].price == Decimal("20.12012013")
+
+    def test_shows_in_the_list_at_once(self, market_coin, api, django_capture_on_commit_callbacks):
+        assert api("GET", "exchanges/crypto-currencies/").json()[0]["price"] == "20.00000000"
+        with django_capture_on_commit_callbacks(execute=True):
+            add_rule(fee_rate=Decimal("0.001"))
+        [shown] = api("GET", "exchanges/crypto-currencies/").json()
+        assert (shown["price"], shown["fee_rate"], shown["unavailable_reason"]) == ("20.12012013", "0.00100000", None)
+
+
+class TestAnOrder:
+    def test_keeps_the_market_price_the_spread_the_fee_and_the_rule(self, market_coin, order):
+        rule = add_rule(fee_rate=Decimal("0.01"), fee_minimum=Decimal("0.50"))
+        body = order(amount="3").json()
+        assert (body["market_price"], body["price"]) == ("20.00000000", "20.12012013")
+        assert (body["subtotal"], body["fee"], body["total_price"]) == ("60.37", "0.61", "60.98")
+        kept = Order.objects.get()
+        assert (kept.market_price, kept.spread_rate, kept.price_rule_id) == (20, Decimal("0.005"), rule.pk)
+        assert Transaction.objects.get(kind="purchase").amount == Decimal("60.98"), "one charge"
+
+    def test_by_total_pays_its_fee_from_the_total(self, market_coin, order):
+        add_rule(fee_rate=Decimal("0.01"))
+        body = order(total="60.98").json()
+        assert Decimal(body["total_price"]) <= Decimal("60.98")
+        assert Decimal(body["amount"]) >= Decimal("3.00")
+
+    def test_is_small_or_large_by_its_subtotal(self, coin, order):
+        add_rule(coin=coin, spread="0", fee_minimum=Decimal("2.00"))
+        small = order(amount="2.4").json()
+        assert (small["subtotal"], small["total_price"], small["is_aggregated"]) == ("9.60", "11.60", True)
+        assert small["pool"]["total"] == "9.60"
+        assert pools.read_counter(coin_name="ABAN") == Decimal("9.60")
+        assert order(amount="2.5").json()["is_aggregated"] is False
+
+    def test_that_is_cancelled_gets_its_fee_back(self, api, coin, make_shopper):
+        add_rule(coin=coin, spread="0", fee_minimum=Decimal("2.00"))
+        shopper = make_shopper("20.00")
+        placed = api("POST", "orders/", {"crypto": "ABAN", "amount": "2"}, by=shopper).json()
+        assert shopper.wallet.balance == 10
+        assert api("POST", f"orders/{placed['id']}/cancel/", by=shopper).json()["state"] == "cancelled"
+        assert shopper.wallet.balance == 20
+        assert pools.read_counter(coin_name="ABAN") == 0
+
+    def test_that_cannot_pay_its_fee_leaves_no_trace(self, api, coin, make_shopper):
+        add_rule(coin=coin, spread="0", fee_minimum=Decimal("2.00"))
+        shopper = make_shopper("13.99")
+        answer = api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper)
+        assert (answer.status_code, answer.json()["code"]) == (400, "insufficient_funds")
+        assert (shopper.wallet.balance, Order.objects.exists()) == (Decimal("13.99"), False)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_from_before_price_rules_reads_as_ever(self, api, coin, shopper):
+        placed = api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).json()
+        run_as_owner("UPDATE trading_order SET market_price = NULL, spread_rate = NULL")
+        seen = api("GET", f"orders/{placed['id']}/", by=shopper).json()
+        assert (seen["market_price"], seen["fee"], seen["subtotal"]) == (None, "0.00", "12.00")
+        assert seen["total_price"] == "12.00"
+
+    def test_above_the_maximum_price_is_refused_with_the_price_of_now(self, market_coin, order):
+        add_rule()
+        answer = order(amount="1", max_price="20.12")
+        assert answer.status_code == 422
+        assert (answer.json()["code"], answer.json()["price"]) == ("price_above_max", "20.12012013")
+        assert not Order.objects.exists()
+        assert order(amount="1", max_price="20.12012013").status_code == 201
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize(
+        "change", ["fee = -1", "fee = 0.01", "market_price = 0", "market_price = NULL", "spread_rate = NULL"]
+    )
+    def test_has_figures_that_agree(self, coin, order, change):
+        add_rule(coin=coin, spread="0", fee_minimum=Decimal("2.00"))
+        order(amount="3")
+        with pytest.raises(IntegrityError):
+            run_as_owner(f"UPDATE trading_order SET {change}")
+
+
+class TestARule:
+    @pytest.mark.parametrize("change", [lambda rule: rule.update(spread_rate=1), lambda rule: rule.delete()])
+    def test_is_never_changed_or_deleted(self, market_coin, change):
+        add_rule()
+        with pytest.raises(DatabaseError), transaction.atomic():
+            change(PriceRule.objects.all())
+        assert PriceRule.objects.get().spread_rate == Decimal("0.005")
+
+    def test_is_never_valid_in_the_past(self, market_coin):
+        past = clock.database_now() - timedelta(seconds=1)
+        with pytest.raises(RuleInThePast):
+            add_rule(valid_from=past)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            PriceRule.objects.create(spread_rate=1, reason="late", valid_from=past, created_at=past)
+        assert not PriceRule.objects.exists()
+
+    def test_covers_the_commission_of_the_venue(self, market_coin):
+        with pytest.raises(SpreadTooSmall, match=r"0\.001"):
+            add_rule(spread="0.0009")
+        assert not PriceRule.objects.exists()
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"spread": "-0.1"},
+            {"spread": "1.1"},
+            {"fee_rate": Decimal("-0.01")},
+            {"fee_rate": Decimal("1.01")},
+            {"fee_minimum": Decimal(-1)},
+            {"fee_minimum": Decimal(2), "fee_maximum": Decimal(1)},
+        ],
+    )
+    def test_has_shares_and_limits_in_order(self, coin, fields):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            add_rule(coin=coin, **fields)
+
+    def test_for_all_coins_is_made_once_by_the_migrations(self, db, monkeypatch):
+        make_default_rule_after_migrate(using="default")
+        assert not PriceRule.objects.exists(), "there is no default yet"
+        monkeypatch.setattr(price_rules, "DEFAULT_SPREAD_RATE", Decimal("0.005"))
+        for _ in range(2):
+            make_default_rule_after_migrate(using="default")
+        rule = PriceRule.objects.get()
+        assert (rule.coin, rule.spread_rate, rule.fee_rate, rule.fee_minimum) == (None, Decimal("0.005"), 0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAStart:
+    def test_is_refused_while_a_rule_is_below_the_commission(self, market_coin, settings):
+        add_rule(spread="0.002")
+        refuse_unfit_rules()
+        configure(settings, "VENUE", taker_rate=Decimal("0.003"))
+        with pytest.raises(SystemExit, match=r"is 0\.002, below the venue's commission of 0\.003"):
+            refuse_unfit_rules()
+        add_rule(spread="0.003")
+        refuse_unfit_rules()
+
+    def test_does_not_mind_the_rule_of_a_fixed_price(self, coin):
+        add_rule(coin=coin, spread="0")
+        refuse_unfit_rules()
+
+
+class TestTheAdmin:
+    PATH = "/admin/trading/pricerule/add/"
+    GIVEN = {
+        "spread_rate": "0.01",
+        "fee_rate": "0.001",
+        "fee_minimum": "0",
+        "fee_maximum": "",
+        "coin": "",
+        "begins_0": "",
+        "begins_1": "",
+        "reason": "the market is wild",
+    }
+
+    def test_shows_what_an_order_costs_before_and_after_and_makes_the_rule_then(self, admin_client, market_coin):
+        before = add_rule()
+        shown = admin_client.post(self.PATH, self.GIVEN)
+        text = shown.content.decode()
+        assert shown.status_code == 200
+        for cell in ("100.61", "101.11", "0.11", "101.22"):
+            assert f"<td>{cell}</td>" in text
+        assert PriceRule.objects.count() == 1, "nothing is made before staff confirm"
+        confirmed = {**self.GIVEN, "confirmed": f"after {before.pk}"}
+        assert admin_client.post(self.PATH, confirmed).status_code == 302
+        made = PriceRule.objects.latest("id")
+        assert (made.spread_rate, made.fee_rate, made.reason) == (
+            Decimal("0.01"),
+            Decimal("0.001"),
+            "the market is wild",
+        )
+        assert made.created_by.username == "admin"
+        assert made.created_at <= made.valid_from
+
+    def test_shows_the_page_again_if_another_rule_was_made_meanwhile(self, admin_client, market_coin):
+        shown = {**self.GIVEN, "confirmed": "the first"}
+        add_rule()
+        assert admin_client.post(self.PATH, shown).status_code == 200
+        assert PriceRule.objects.count() == 1
+
+    @pytest.mark.parametrize(
+        ("change", "sentence"),
+        [
+            ({"spread_rate": "0.0005"}, "at least the venue&#x27;s commission"),
+            ({"begins_0": "2020-01-01", "begins_1": "00:00:00"}, "begins now or later"),
+            ({"reason": ""}, "This field is required"),
+        ],
+    )
+    def test_refuses_with_a_sentence(self, admin_client, market_coin, change, sentence):
+        answer = admin_client.post(self.PATH, {**self.GIVEN, **change, "confirmed": "the first"})
+        assert sentence in answer.content.decode()
+        assert not PriceRule.objects.exists()
+
+    def test_needs_the_permission(self, client, market_coin):
+        staff = User.objects.create_user("staff", password="password", is_staff=True)
+        staff.user_permissions.add(Permission.objects.get(codename="view_pricerule"))
+        client.force_login(staff)
+        assert client.post(self.PATH, {**self.GIVEN, "confirmed": "the first"}).status_code == 403
+        assert not PriceRule.objects.exists()
+
+    def test_shows_rules_and_the_figures_of_orders(self, admin_client, market_coin, order):
+        rule = add_rule(fee_rate=Decimal("0.01"))
+        placed = order(amount="3").json()
+        assert "0.00500000" in admin_client.get(f"/admin/trading/pricerule/{rule.pk}/change/").content.decode()
+        seen = admin_client.get(f"/admin/trading/order/{placed['id']}/change/").content.decode()
+        for figure in ("60.37", "0.61", "60.98", f"pricerule/{rule.pk}/"):
+            assert figure in seen
+        assert Order.objects.get().state == OrderState.PENDING
