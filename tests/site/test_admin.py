@@ -30,6 +30,7 @@ LISTS = [
     "wallets/user", "wallets/wallet", "wallets/transaction", "trading/coin", "trading/order", "trading/review",
     "settlement/batch", "settlement/attempt", "settlement/intervention", "settlement/finding", "settlement/pause",
     "settlement/failingitem", "wallets/securityevent", "trading/dayloss", "trading/salesstop",
+    "trading/pricerule",
     "procrastinate/procrastinatejob",
 ]  # fmt: skip
 

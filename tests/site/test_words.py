@@ -45,7 +45,6 @@ GIVEN_UP = [
     (r"(?<![_/`])\battention\b", "to do", ["docs/glossary.md", "exchange_site/urls.py", "tests/site/test_admin.py", "deploy/prometheus/*"]),
     (r"\b[Ww]ish(es)?\b", "order_request", []),
     (r"\bpools\.count\b", "pools.add", []),
-    (r"\bmarket_price\b", "current_price", ["docs/*"]),
     (r"^Answer = |-> Answer\b|: Answer\b|\[Answer\b", "Body, VenueAnswer, GetResponse", []),
     (r"class NotFound\b", "OrderNotFound, of the venue", ["wallets/exceptions.py"]),
     (r"def (pause|resume)\(", "stop_selling, sell_again; a pause is of buying", []),

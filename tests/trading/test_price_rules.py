@@ -1,5 +1,7 @@
 """Price rules: which one holds, what orders pay by it, and how staff make one."""
 
+import os
+import subprocess
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,8 +10,9 @@ from django.contrib.auth.models import Permission
 from django.db import DatabaseError, IntegrityError, transaction
 
 from exchange_site.database.price_check import refuse_unfit_rules
+from exchange_site.stack.processes import API, PROJECT, WORKER
 from tests.configure import configure
-from tests.conftest import make_coin
+from tests.conftest import make_coin, process_environment
 from tests.owner import run_as_owner
 from trading import pools
 from trading.exceptions import RuleInThePast, SpreadTooSmall
@@ -223,6 +226,14 @@ class TestAStart:
             refuse_unfit_rules()
         add_rule(spread="0.003")
         refuse_unfit_rules()
+
+    @pytest.mark.parametrize("command", [API, WORKER], ids=["of the API", "of a worker"])
+    def test_ends_with_the_sentence(self, market_coin, command):
+        add_rule(spread="0.002")
+        environment = {**os.environ, **process_environment(EXCHANGE_TAKER_RATE="0.003")}
+        ended = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, timeout=60, check=False)
+        assert ended.returncode == 1
+        assert b"below the venue's commission" in ended.stderr
 
     def test_does_not_mind_the_rule_of_a_fixed_price(self, coin):
         add_rule(coin=coin, spread="0")

@@ -20,7 +20,7 @@ def make_table(outcome: Outcome) -> Table:
     table.add_row("customers", str(len(outcome.customers)))
     _add_orders(table, list_orders(outcome.customers))
     _add_settlement(table, outcome)
-    for role in (WalletRole.FUNDING, WalletRole.CLEARING, WalletRole.VENUE, WalletRole.TRADING_RESULT):
+    for role in (WalletRole.FUNDING, WalletRole.CLEARING, WalletRole.VENUE, WalletRole.TRADING_RESULT, WalletRole.FEES):
         table.add_row(f"ledger: {role.value}", f"{sum_house_wallet(role=role):,.2f} USD")
     return table
 
