@@ -6,9 +6,9 @@ from typing import Final
 
 from aiohttp import web
 
-from exchange_site.simulator.inputs import read_number, read_object, read_text
+from exchange_site.simulator.inputs import ensure_listed, read_number, read_object, read_text
 from exchange_site.simulator.markets import Filters
-from exchange_site.simulator.requests import read_body
+from exchange_site.simulator.requests import read_body, read_plain_body
 from exchange_site.simulator.venue import VENUE, Handler
 
 _ACCOUNT_KEYS: Final = frozenset({"balances", "commission_rate", "commission_asset"})
@@ -91,6 +91,7 @@ async def _filters(request: web.Request) -> web.Response:
         }
         for symbol, wanted in given.items()
     }
+    ensure_listed(changes, listed=listings.symbols())
     for symbol, filters in changes.items():
         listings.set_filters(symbol, filters)
     return web.json_response({})
@@ -104,7 +105,7 @@ async def _read_faults(request: web.Request) -> web.Response:
 
 
 async def _faults(request: web.Request) -> web.Response:
-    request.app[VENUE].faults.replace(await read_body(request))
+    request.app[VENUE].faults.replace(await read_plain_body(request))
     return await _read_faults(request)
 
 

@@ -11,7 +11,7 @@ from exchange_site.simulator.book.market_state import Market, write_state, write
 from exchange_site.simulator.book.orders import now_milliseconds
 from exchange_site.simulator.book.pricing import MarketChange
 from exchange_site.simulator.book.second_source import OwnAnswer
-from exchange_site.simulator.inputs import read_number, read_object, read_price, read_switch
+from exchange_site.simulator.inputs import ensure_listed, read_number, read_object, read_price, read_switch
 from exchange_site.simulator.levels import Level, read_depth, write_depth
 from exchange_site.simulator.markets import QUOTE_ASSET, STATUSES
 from exchange_site.simulator.requests import read_body
@@ -52,10 +52,7 @@ async def _read_markets(request: web.Request) -> web.Response:
 async def _markets(request: web.Request) -> web.Response:
     """Change markets, as in `{"ABANUSDT": {"bid": "19.99", "ask": "20.01"}}`. Null takes a symbol off the venue."""
     venue, given = request.app[VENUE], read_object(await read_body(request), name="the body")
-    listed = venue.book.pricing.markets()
-    unknown = given.keys() - listed.keys()
-    if unknown:
-        raise ValueError(f"{', '.join(sorted(unknown))} is not listed: set its price first")
+    ensure_listed(given, listed=venue.book.listings.symbols())
     venue.book.change_markets(
         {name: None if change is None else _read_change(name, change) for name, change in given.items()}
     )

@@ -13,11 +13,18 @@ MOST_PRICE: Final = Decimal("1e18")
 def read_object(data: object, *, name: str, known: Collection[str] | None = None) -> Mapping[str, Any]:
     """Return an object whose members are all known. Raises ValueError."""
     if not isinstance(data, dict):
-        raise ValueError(f"{name} is an object, not {_told(data)}")
+        raise ValueError(f"{name} is an object, not {_shortened(data)}")
     unknown = data.keys() - set(data if known is None else known)
     if unknown:
         raise ValueError(f"{name} knows {', '.join(sorted(known or ()))}, and not {', '.join(sorted(unknown))}")
     return data
+
+
+def ensure_listed(given: Collection[str], *, listed: Collection[str]) -> None:
+    """Refuse symbols that are not listed. Raises ValueError."""
+    unknown = set(given) - set(listed)
+    if unknown:
+        raise ValueError(f"{', '.join(sorted(unknown))} is not listed: set its price first")
 
 
 def read_number(
@@ -29,13 +36,13 @@ def read_number(
     except InvalidOperation:
         number = Decimal("NaN")
     if isinstance(value, bool) or not number.is_finite():
-        raise ValueError(f"{name} is a number, not {_told(value)}")
+        raise ValueError(f"{name} is a number, not {_shortened(value)}")
     if not at_least <= number <= at_most:
-        raise ValueError(f"{name} is from {at_least} to {at_most}, not {_told(value)}")
+        raise ValueError(f"{name} is from {at_least} to {at_most}, not {_shortened(value)}")
     if not zero and not number:
         raise ValueError(f"{name} is not zero")
     if number and number.adjusted() < -MOST.adjusted():
-        raise ValueError(f"{name} is too small: {_told(value)}")
+        raise ValueError(f"{name} is too small: {_shortened(value)}")
     return number
 
 
@@ -48,32 +55,32 @@ def read_whole(value: object, *, name: str, at_least: int = 0, at_most: int = 2*
     """Return a whole number. Raises ValueError."""
     number = read_number(value, name=name, at_least=at_least, at_most=at_most)
     if number != int(number):
-        raise ValueError(f"{name} is a whole number, not {_told(value)}")
+        raise ValueError(f"{name} is a whole number, not {_shortened(value)}")
     return int(number)
 
 
 def read_text(value: object, *, name: str) -> str:
     """Return a text that is not empty. Raises ValueError."""
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{name} is a text, not {_told(value)}")
+        raise ValueError(f"{name} is a text, not {_shortened(value)}")
     return value
 
 
 def read_switch(value: object, *, name: str) -> bool:
     """Return true or false. Raises ValueError."""
     if not isinstance(value, bool):
-        raise ValueError(f"{name} is true or false, not {_told(value)}")
+        raise ValueError(f"{name} is true or false, not {_shortened(value)}")
     return value
 
 
 def read_list(data: object, *, name: str, at_most: int) -> list[Any]:
     """Return a list of at most so many entries. Raises ValueError."""
     if not isinstance(data, list):
-        raise ValueError(f"{name} is a list, not {_told(data)}")
+        raise ValueError(f"{name} is a list, not {_shortened(data)}")
     if len(data) > at_most:
         raise ValueError(f"{name} has at most {at_most} entries")
     return data
 
 
-def _told(value: object) -> str:
+def _shortened(value: object) -> str:
     return f"{value!r:.60}" if not isinstance(value, Decimal) else f"{value:.60}"

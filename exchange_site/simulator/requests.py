@@ -8,12 +8,17 @@ from aiohttp import web
 
 
 async def read_body(request: web.Request) -> Any:
-    """Return the body, its numbers as they were written. Raises ValueError if it is not JSON."""
+    """Return the body, with its numbers as Decimals. Raises ValueError if it is not JSON."""
+    return await _read(request, parse_float=Decimal)
+
+
+async def read_plain_body(request: web.Request) -> Any:
+    """Return the body as JSON can write it again, as a lie needs it. Raises ValueError if it is not JSON."""
+    return await _read(request)
+
+
+async def _read(request: web.Request, **parsing: Any) -> Any:
     try:
-        return await request.json(loads=_loads)
+        return json.loads(await request.text(), parse_constant=str, **parsing)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"the body is not JSON: {error}") from error
-
-
-def _loads(text: str) -> Any:
-    return json.loads(text, parse_float=Decimal, parse_constant=str)

@@ -423,6 +423,7 @@ class TestControl:
             ("account", {"commission_rate": "2"}),
             ("account", {"commission_asset": 5}),
             ("filters", {"ABANUSDT": {"step": "x"}}),
+            ("filters", {"ABANUSDT": {"step": "1"}, "XUSDT": {"step": "1"}}),
             ("filters", {"ABANUSDT": {"step": "1e-400"}}),
             ("faults", [{"action": ["drop"]}]),
             ("faults", [{"action": "drop", "on": {}}]),
