@@ -21,7 +21,7 @@ from settlement.services.disbelieving import weigh_adopted, weigh_answer
 from settlement.services.findings import name_stranger, read_stranger
 from settlement.services.late_coins import deliver_late_coins
 from settlement.services.outcomes import book_execution, book_late_fill
-from settlement.told import keep
+from settlement.told import digits, keep
 from settlement.venues.protocol import Executed, ListedPurchase, OrderNotFound, Venue
 from trading.models import Coin, is_coin_name
 from wallets.services.house import open_house_wallets
@@ -57,8 +57,8 @@ class UnknownOrder:
 
     @property
     def figures(self) -> str:
-        cost = f" for {self.cost.normalize():f}" if self.cost is not None else ""
-        return f"{self.quantity.normalize():f}{cost}"
+        cost = f" for {digits(self.cost.normalize())}" if self.cost is not None else ""
+        return f"{digits(self.quantity.normalize())}{cost}"
 
 
 def list_unknown(*, coin_name: str, listed: list[ListedPurchase]) -> list[UnknownOrder]:
@@ -170,9 +170,9 @@ def _ensure_plausible(execution: Executed, order: UnknownOrder) -> None:
     if execution.quantity < _PLACES:
         raise CannotAdopt("it bought nothing")
     if execution.quantity != order.quantity or execution.venue_order_id != order.venue_order_id:
-        raise CannotAdopt(f"it is listed with {order.quantity:f} coins, and found with {execution.quantity:f}")
+        raise CannotAdopt(f"listed with {digits(order.quantity)} coins, and found with {digits(execution.quantity)}")
     if order.cost is not None and not order.cost <= execution.cost <= order.cost * (1 + MOST_COMMISSION):
-        raise CannotAdopt(f"it is listed with a cost of {order.cost:f}, and found with {execution.cost:f}")
+        raise CannotAdopt(f"listed with a cost of {digits(order.cost)}, and found with {digits(execution.cost)}")
 
 
 def _as_sent(execution: Executed, now: datetime) -> dict[str, object]:

@@ -19,7 +19,7 @@ from django.db import transaction
 
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
-from settlement.figures import round_quantity, subtract
+from settlement.figures import digits, round_quantity, subtract
 from settlement.models import BalanceReading, DatabaseWatch, Finding, FindingKind
 from settlement.selectors.balances import AssetBook, difference_of, has_begun, read_asset_books
 from settlement.services.account_moves import open_by_first_reading
@@ -170,8 +170,8 @@ def _find(reading: BalanceReading) -> None:
     contradiction = Contradiction(
         kind=FindingKind.BALANCE,
         subject=subject,
-        ours=f"{reading.expected:f}",
-        theirs=f"{reading.amount:f}",
+        ours=f"{digits(reading.expected)}",
+        theirs=f"{digits(reading.amount)}",
         amount=reading.difference,
         coin=Coin.objects.filter(name=reading.asset).first(),
     )
