@@ -56,8 +56,10 @@ _WORDS: Final = {
     ConcernKind.FINDING: _Words(
         title="Findings",
         urgency="urgent",
-        advice="Our books contradict the venue's, or themselves. Each row says the next step. A finding closes by itself"
-        " once the contradiction is gone; else staff close it, with a note.",
+        advice=(
+            "Our books contradict the venue's, or themselves. Each row says the next step. A finding closes by itself"
+            " once the contradiction is gone; else staff close it, with a note."
+        ),
     ),
     ConcernKind.OPENING: _Words(
         title="Balances that are not compared yet",

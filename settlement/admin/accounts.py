@@ -95,9 +95,9 @@ class _MoveForm(forms.ModelForm):  # type: ignore[type-arg]  # of a move
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}
         if given.get("kind") == AccountMoveKind.OPENING and has_opening(asset=str(given.get("asset"))):
-            raise forms.ValidationError("There is an opening already. Book a move instead.")
+            self.add_error("kind", "There is an opening already. Book a move instead.")
         if given.get("kind") == AccountMoveKind.MOVE and given.get("amount") == 0:
-            raise forms.ValidationError("A move moves something: more than 0 in, less than 0 out.")
+            self.add_error("amount", "A move moves something: more than 0 in, less than 0 out.")
         return given
 
 
@@ -129,6 +129,7 @@ class AccountMoveAdmin(QuickAdmin):
             now=clock.now(),
         )
         obj.pk = move.pk
+        obj.refresh_from_db()
 
 
 @admin.register(VenueAccount)

@@ -143,7 +143,7 @@ class _FiguresForm(ReasonForm):
 
 @admin.register(Intervention)
 class InterventionAdmin(RecordAdmin):
-    list_display = ("id", "action", "batch_link", "reason", "requested_by", "requested_at", "status", "detail")
+    list_display = ("id", "action", "batch_link", "status", "detail", "reason", "requested_by", "requested_at")
     list_filter = ("action", "outcome")
     list_select_related = ("batch", "requested_by")
     search_help_text = "The id of an intervention"

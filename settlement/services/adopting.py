@@ -49,7 +49,7 @@ class UnknownOrder:
     cost: Decimal | None
 
     def __str__(self) -> str:
-        return f"{self.subject}: {self.figures}"
+        return f"{self.subject}, of {self.coin_name}: {self.figures}"
 
     @property
     def subject(self) -> str:
@@ -143,7 +143,7 @@ def _book(*, order: UnknownOrder, execution: Executed, note: str) -> Attempt | N
     else:
         raise CannotAdopt(f"its attempt is {attempt.state}, and settlement looks it up")
     _close_finding(order, note=note, attempt=attempt, now=now)
-    logger.warning("adopted %s: %s for %s", order, execution.quantity, execution.cost)
+    logger.warning("adopted %s, booked for %s", order, digits(execution.cost))
     deliver_late_coins(coin=coin, reference=f"adopted:{execution.venue_order_id}", now=now)
     return attempt
 

@@ -206,6 +206,6 @@ def read_database(now: datetime) -> Iterator[Concern]:
             kind=ConcernKind.DATABASE,
             subject="nothing is bought: the database may have forgotten purchases",
             since=watch.stopped_at or watch.doubted_at or now,
-            reason=f"{watch.doubt}: {evidence}. {step}",
+            reason=f"the database is in doubt, because {watch.doubt}. Found: {evidence}. {step}",
             target=Target(model="settlement_databasewatch", pk=watch.pk),
         )

@@ -27,7 +27,8 @@ _STEPS: Final = {
 
 def units_of(finding: Finding) -> str:
     """Return the units of a finding's figures, in parentheses, or nothing: `2 for 40` are coins and their cost."""
-    if finding.coin is None or finding.kind not in _ABOUT_ORDERS:
+    is_of_an_order = finding.kind == FindingKind.EXTRA or finding.attempt is not None
+    if finding.coin is None or finding.kind not in _ABOUT_ORDERS or not is_of_an_order:
         return ""
     return f" ({finding.coin}, cost in {settings.VENUE.quote_asset})"
 

@@ -533,7 +533,7 @@ class TestAfterRestore:
         call_command("after_restore", stdout=out)
         text = out.getvalue()
         assert all(name in text for name in lost)
-        assert "2 purchases adopted for 40.00000000 USD" in text
+        assert "2 purchases adopted for 40 USD" in text
         assert "The coin GONE was missing" in text
 
 

@@ -12,9 +12,21 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from settlement.models import Attempt, Batch, FailingItem, FindingKind, Intervention, InterventionAction, Pause
+from settlement.models import (
+    AccountMove,
+    Attempt,
+    BalanceReading,
+    Batch,
+    DatabaseWatch,
+    FailingItem,
+    FindingKind,
+    Intervention,
+    InterventionAction,
+    Pause,
+    VenueAccount,
+)
 from settlement.services.claiming import claim_waiting_orders
-from settlement.services.findings import Contradiction, raise_finding
+from settlement.services.findings import Contradiction, close_finding, raise_finding
 from settlement.services.intervening.requests import request_intervention
 from settlement.services.pausing import pause_buying
 from tests.configure import configure
@@ -29,7 +41,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LISTS = [
     "wallets/user", "wallets/wallet", "wallets/transaction", "trading/coin", "trading/order", "trading/review",
     "settlement/batch", "settlement/attempt", "settlement/intervention", "settlement/finding", "settlement/pause",
-    "settlement/failingitem", "wallets/securityevent", "trading/dayloss", "trading/salesstop",
+    "settlement/failingitem", "settlement/venueaccount", "settlement/databasewatch", "settlement/installation",
+    "settlement/excess", "settlement/accountmove", "settlement/balancereading", "wallets/securityevent", "trading/dayloss", "trading/salesstop",
     "procrastinate/procrastinatejob",
 ]  # fmt: skip
 
@@ -85,6 +98,11 @@ def act(client, path, action, *chosen, **more):
     fields = {"action": action, "_selected_action": [each.pk for each in chosen], **more}
     address = f"/admin/{path}" if "?" in path else f"/admin/{path}/"
     return client.post(address, fields, follow=True).content.decode()
+
+
+def offered_actions(client, path):
+    """Return the actions that the page of a record offers."""
+    return set(re.findall(r'name="action" value="(\w+)"', page(client, f"{path}/change/")))
 
 
 class TestPages:
@@ -486,6 +504,75 @@ class TestSwitches:
         jobs = ProcrastinateJob.objects.filter(task_name="settlement.adopt_order")
         assert [job.args for job in jobs] == [{"finding_id": ours.pk}]
         assert "decided" in act(admin_client, "settlement/finding", "not_ours", ours, reason="again")
+
+
+class TestFindings:
+    @pytest.mark.parametrize(("kind", "offered"), [("extra", {"adopt", "not_ours"}), ("missing", {"close"})])
+    def test_offer_only_the_decisions_that_fit(self, admin_client, now, kind, offered):
+        finding = raise_finding(contradiction=Contradiction(kind=FindingKind(kind), subject="order x 1"), now=now)
+        assert offered_actions(admin_client, f"settlement/finding/{finding.pk}") == offered
+
+    def test_that_are_closed_offer_nothing(self, admin_client, admin_user, now):
+        finding = raise_finding(contradiction=Contradiction(kind=FindingKind.LEDGER, subject="rule 7"), now=now)
+        close_finding(finding=finding, closed_by=admin_user, note="mended", now=now)
+        assert offered_actions(admin_client, f"settlement/finding/{finding.pk}") == set()
+
+
+class TestVenueAccount:
+    def test_pages_show_amounts_with_their_units(self, admin_client, batch, now):
+        attempt = Attempt.objects.get()
+        Attempt.objects.update(
+            state="sent",
+            signed_at=now,
+            valid_until=now,
+            quantity=15,
+            limit_price=4,
+            clock_offset=-timedelta(seconds=0.5),
+        )
+        seen = page(admin_client, f"settlement/attempt/{attempt.pk}/change/")
+        assert "15 ABAN" in seen
+        assert "-0.500 s" in seen
+        reading = BalanceReading.objects.create(
+            venue="binance", asset="ABAN", amount=5, expected=7, difference=-2, read_at=now
+        )
+        seen = page(admin_client, f"settlement/balancereading/{reading.pk}/change/")
+        assert "-2 ABAN" in seen
+        assert offered_actions(admin_client, f"settlement/balancereading/{reading.pk}") == set()
+        VenueAccount.objects.create(venue="binance", asset="USDT", free="1234567.5", read_at=now)
+        assert "1,234,567.5 USDT" in page(admin_client, "settlement/venueaccount/")
+
+    def test_moves_are_booked_with_a_unit_and_a_reason(self, admin_client, coin):
+        given = {"asset": "ABAN", "kind": "move", "amount": "-1.5", "reason": "moved to the vault"}
+        listed = admin_client.post("/admin/settlement/accountmove/add/", given, follow=True).content.decode()
+        move = AccountMove.objects.get()
+        assert f"move of -1.5 ABAN at {move.venue}" in listed
+        assert "-1.5 ABAN" in listed
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ({"amount": "0"}, "A move moves something"),
+            ({"amount": "0.000000001"}, "no more than 8 decimal places"),
+            ({"amount": "1e40"}, "no more than 38 digits"),
+            ({"amount": "many"}, "Enter a number"),
+            ({"reason": "  "}, "This field is required"),
+            ({"asset": "NOPE"}, "Select a valid choice"),
+        ],
+    )
+    def test_moves_that_cannot_be_booked_say_why_once(self, admin_client, coin, given, said):
+        fields = {"asset": "ABAN", "kind": "move", "amount": "1", "reason": "x", **given}
+        answer = admin_client.post("/admin/settlement/accountmove/add/", fields)
+        assert answer.status_code == 200
+        assert (said in answer.content.decode(), "Constraint" in answer.content.decode()) == (True, False)
+        assert not AccountMove.objects.exists()
+
+    def test_says_why_nothing_is_sent(self, admin_client, now):
+        DatabaseWatch.objects.all().delete()
+        watch = DatabaseWatch.objects.create(known_at=now, doubted_at=now, doubt="x", stopped_at=now, found=["order y"])
+        seen = page(admin_client, f"settlement/databasewatch/{watch.pk}/change/")
+        assert "until manage.py after_restore has run" in seen
+        assert "order y" in seen
+        assert "<code>manage.py after_restore</code>" in page(admin_client, "attention/")
 
 
 class TestJobs:

@@ -6,13 +6,14 @@ from django.conf import settings
 from django.db.models import Sum
 
 from settlement.exceptions import InterventionRefused
-from settlement.figures import add, digits, subtract
+from settlement.figures import add, subtract
 from settlement.gate import BeyondRequest, CannotBeTrue, highest_cost
 from settlement.models import Attempt
 from settlement.selectors.balances import AssetBook, difference_of, read_asset_books
 from settlement.services.disbelieving import request_of, weigh_answer
 from settlement.services.intervening.requests import Figures
 from settlement.services.intervening.seeing import AccountSeen
+from settlement.told import digits
 from settlement.venues.protocol import Executed
 from wallets.models import Transaction, TransactionKind
 

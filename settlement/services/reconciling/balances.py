@@ -19,7 +19,7 @@ from django.db import transaction
 
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
-from settlement.figures import digits, round_quantity, subtract
+from settlement.figures import round_quantity, subtract
 from settlement.models import BalanceReading, DatabaseWatch, Finding, FindingKind
 from settlement.selectors.balances import AssetBook, difference_of, has_begun, read_asset_books
 from settlement.services.account_moves import open_by_first_reading
@@ -27,6 +27,7 @@ from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.isolating import ItemFailed, run_each
 from settlement.services.pausing import ask_to_call, pause_after_no_answer
 from settlement.services.recognising import is_recognised
+from settlement.told import digits
 from settlement.venues.protocol import Venue, VenueAway
 from trading.models import Coin
 from wallets.runtime import sql
