@@ -16,6 +16,7 @@ from settlement.models import (
     FindingKind,
     Intervention,
     InterventionAction,
+    begin_watch,
 )
 from settlement.selectors.pauses import pauses_in_force
 from settlement.services.findings import Contradiction, close_finding, decide_about_order, raise_finding
@@ -173,9 +174,9 @@ class TestSettlement:
         assert f"It is 0.0000001 {settings.VENUE.quote_asset} less." in of_quote
 
     def test_names_why_the_database_is_in_doubt_and_what_to_run(self, now):
-        DatabaseWatch.objects.all().delete()
-        DatabaseWatch.objects.create(
-            known_at=now, doubted_at=now, doubt="it is another server", stopped_at=now, found=["order x 1, of ABAN"]
+        begin_watch()
+        DatabaseWatch.objects.update(
+            doubted_at=now, doubt="it is another server", stopped_at=now, found=["order x 1, of ABAN"]
         )
         [concern] = list_to_do(now=now)
         assert concern.reason == (

@@ -18,12 +18,14 @@ from settlement.models import (
     BalanceReading,
     Batch,
     DatabaseWatch,
+    Excess,
     FailingItem,
     FindingKind,
     Intervention,
     InterventionAction,
     Pause,
     VenueAccount,
+    begin_watch,
 )
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.findings import Contradiction, close_finding, raise_finding
@@ -47,6 +49,12 @@ LISTS = [
 ]  # fmt: skip
 
 
+WITHOUT_FILTERS = {
+    "settlement/pause", "settlement/venueaccount", "settlement/databasewatch", "settlement/installation",
+    "settlement/balancereading", "settlement/excess",
+}  # fmt: skip
+
+
 @pytest.fixture
 def order(api, shopper, coin):
     return Order.objects.get(pk=api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).json()["id"])
@@ -65,14 +73,23 @@ def batch(order, now):
 
 @pytest.fixture
 def concerns(batch, admin_user, now):
-    """A finding, a pause, an intervention, an item that fails, a loss and a stop of sales."""
+    """A finding, a pause, an intervention, an item that fails, a loss, a stop of sales, and an account at a venue."""
+    begin_watch()
+    VenueAccount.objects.create(venue="binance", asset="USDT", free=9, read_at=now)
+    BalanceReading.objects.create(venue="binance", asset="ABAN", amount=5, proposed=5, read_at=now)
+    AccountMove.objects.create(
+        venue="binance", asset="USDT", kind="move", amount=-1, reason="x", booked_by=admin_user, booked_at=now
+    )
     DayLoss.objects.create(day=now.date(), coin=batch.coin, coins=1, cost=9, charge=4, counted_at=now)
     SalesStop.objects.create(day=now.date(), loss=5, ceiling=5, stopped_at=now)
     FailingItem.objects.create(what="price", item="ABAN", error="none", since=now, last_at=now, retry_at=now)
     raise_finding(contradiction=Contradiction(kind=FindingKind.EXTRA, subject="order 7"), now=now)
     pause_buying(coin=batch.coin, reason="looking into it", set_by=admin_user, now=now)
     action = InterventionAction.LOOK_UP
-    request_intervention(batch=batch, action=action, reason="to see", requested_by=admin_user, now=now)
+    look_up = request_intervention(batch=batch, action=action, reason="to see", requested_by=admin_user, now=now)
+    Excess.objects.create(
+        attempt=batch.attempts.get(), intervention=look_up, quantity=1, cost=0, commission=0, booked_at=now
+    )
 
 
 @pytest.fixture
@@ -113,7 +130,7 @@ class TestPages:
         for term in ("nothing-like-it", "1", "9" * 30, "<b>", "x@example.com"):
             page(admin_client, f"{path}/?q={term}")
         links = set(re.findall(r'href="\?([a-z][^"]*=[^"]*)"', listed))
-        assert links or path == "settlement/pause", "only the list of pauses has no filters"
+        assert links or path in WITHOUT_FILTERS
         for link in links:
             page(admin_client, f"{path}/?{link.replace('&amp;', '&')}")
 
@@ -567,8 +584,9 @@ class TestVenueAccount:
         assert not AccountMove.objects.exists()
 
     def test_says_why_nothing_is_sent(self, admin_client, now):
-        DatabaseWatch.objects.all().delete()
-        watch = DatabaseWatch.objects.create(known_at=now, doubted_at=now, doubt="x", stopped_at=now, found=["order y"])
+        begin_watch()
+        DatabaseWatch.objects.update(doubted_at=now, doubt="x", stopped_at=now, found=["order y"])
+        watch = DatabaseWatch.objects.get()
         seen = page(admin_client, f"settlement/databasewatch/{watch.pk}/change/")
         assert "until manage.py after_restore has run" in seen
         assert "order y" in seen
