@@ -50,7 +50,7 @@ def overfilled(place, settle, simulator):
     place("60.00")
     batch = settle()
     simulator.fail()
-    assert (attempts()[0].state, attempts()[0].reason) == ("parked", "executed 150.20000000, asked for 15.02000000")
+    assert (attempts()[0].state, attempts()[0].reason) == ("parked", "executed 150.2, asked for 15.02")
     return batch
 
 

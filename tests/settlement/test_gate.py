@@ -269,7 +269,7 @@ class TestWeighing:
         ("changes", "words"),
         [
             ({"quantity": Decimal("15.00000001")}, "executed 15.00000001, asked for 15"),
-            ({"cost": Decimal("63.00000001")}, "cost 63.00000001 for 15, at most 63.00000000"),
+            ({"cost": Decimal("63.00000001")}, "cost 63.00000001 for 15, at most 63"),
             ({"quantity": Decimal(7), "status": "expired"}, "cost 60 for 7, at most 29.4"),
             ({"commission": Decimal("0.30000001")}, "commission of 0.30000001 coins for 15"),
             ({"quote_commission": Decimal("1.26000001")}, "commission of 1.26000001 in the quote asset"),

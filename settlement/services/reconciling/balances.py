@@ -161,6 +161,7 @@ def _steady_since(before: BalanceReading, reading: BalanceReading, book: AssetBo
 
 def _find(reading: BalanceReading) -> None:
     """Raise a finding, unless staff have closed one about this difference and the books have not agreed since."""
+    assert reading.expected is not None, "a constraint: there is a difference"
     subject = _subject(reading)
     known = Finding.objects.filter(kind=FindingKind.BALANCE, subject=subject, amount=reading.difference)
     known = known.filter(closed_by__isnull=False)
@@ -171,8 +172,8 @@ def _find(reading: BalanceReading) -> None:
     contradiction = Contradiction(
         kind=FindingKind.BALANCE,
         subject=subject,
-        ours=f"{digits(reading.expected)}",
-        theirs=f"{digits(reading.amount)}",
+        ours=digits(reading.expected),
+        theirs=digits(reading.amount),
         amount=reading.difference,
         coin=Coin.objects.filter(name=reading.asset).first(),
     )
