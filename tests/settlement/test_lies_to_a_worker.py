@@ -169,10 +169,16 @@ TOO_DEAR = {
 POOL_TOO_DEAR = TOO_DEAR | {"total": "0.30", "says": "", "reason": "pool_timed_out"}
 TERMS = {
     "an ask of 0.0004 for a coin of 20": NOT_BELIEVED | {"arrange": at("0.0004"), "says": "an ask of 0.0004"},
-    "an ask of 1e12": NOT_BELIEVED | {"arrange": at("1000000000000"), "says": "E+12 for a coin of 20 is not believed"},
-    "an ask of 1e22": NOT_BELIEVED | {"arrange": at("1e22"), "says": "E+22 for a coin of 20 is not believed"},
+    "an ask of 1e12": NOT_BELIEVED
+    | {"arrange": at("1000000000000"), "says": "an ask of 1000000000000 for a coin of 20 is not believed"},
+    "an ask of 1e22": NOT_BELIEVED
+    | {"arrange": at("1e22"), "says": "an ask of 10000000000000000000000 for a coin of 20 is not believed"},
     "an ask of 1e22 for a coin whose price is read": NOT_BELIEVED
-    | {"arrange": asked("1e22"), "is_fixed": False, "says": "E+22 for a coin of 20 is not believed"},
+    | {
+        "arrange": asked("1e22"),
+        "is_fixed": False,
+        "says": "an ask of 10000000000000000000000 for a coin of 20 is not believed",
+    },
     "an ask of 0.0004 for a coin whose price is read": NOT_BELIEVED
     | {"arrange": asked("0.0004"), "is_fixed": False, "says": "an ask of 0.0004"},
     "an ask of 0": NOT_BELIEVED | {"arrange": asked("0"), "says": "no ask for"},
@@ -181,7 +187,7 @@ TERMS = {
     "an ask of 1e22 for a moment": {
         "price": "20.00",
         "arrange": at("1e22"),
-        "says": "E+22 for a coin of 20 is not believed",
+        "says": "an ask of 10000000000000000000000 for a coin of 20 is not believed",
         "relent": at("20.00"),
         "end": COMPLETED,
     },
