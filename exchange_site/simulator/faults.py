@@ -52,7 +52,7 @@ _KEYS: Final = frozenset(
 class Fault:
     """One rule: its action, and limits by occasion, symbol, number of times, and seconds in force.
 
-    `partial` fills a `fraction` of an order, or at most `depth` coins of each order, as a thin market does.
+    `partial` fills a `fraction` of an order, which may be more than one, or at most `depth` coins of each order, as a thin market does.
     `rate_limit` answers with `status` (429, or 418 for a ban) and `retry_after`, which may be any text.
     """
 
@@ -122,7 +122,7 @@ def _read(entry: Any) -> Fault:
         raise ValueError(f"a rule needs an action of {', '.join(sorted(ACTIONS))}")
     if occasion is not None and (not isinstance(occasion, str) or occasion not in OCCASIONS):
         raise ValueError(f"on is one of {', '.join(sorted(OCCASIONS))}")
-    symbol, fraction = given.get("symbol"), read_number(given.get("fraction", "0.5"), name="fraction", at_most=1)
+    symbol, fraction = given.get("symbol"), read_number(given.get("fraction", "0.5"), name="fraction")
     seconds = {name: float(read_number(given[name], name=name)) for name in ("seconds", "wait") if name in given}
     return Fault(
         action=action,

@@ -5,8 +5,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 MOST: Final = Decimal("1e30")
-LEAST_PRICE: Final = Decimal("1e-18")
-MOST_PRICE: Final = Decimal("1e18")
+LEAST_PRICE: Final = Decimal("1e-30")
+MOST_PRICE: Final = Decimal("1e30")
 """Far beyond the prices of coins, from 1e-10 to 1e12: a test may want a price that cannot be believed."""
 
 
