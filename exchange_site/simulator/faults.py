@@ -52,7 +52,8 @@ _KEYS: Final = frozenset(
 class Fault:
     """One rule: its action, and limits by occasion, symbol, number of times, and seconds in force.
 
-    `partial` fills a `fraction` of an order, which may be more than one, or at most `depth` coins of each order, as a thin market does.
+    `partial` fills a `fraction` of an order, or at most `depth` coins of each order, as a thin market does. A fraction
+    above one fills more than was ordered.
     `rate_limit` answers with `status` (429, or 418 for a ban) and `retry_after`, which may be any text.
     """
 
