@@ -28,7 +28,7 @@ from settlement.services.disbelieving import weigh_adopted, weigh_answer
 from settlement.services.late_coins import deliver_late_coins
 from settlement.services.outcomes import book_execution, book_late_fill
 from settlement.services.unknown_orders import UnknownOrder, close_finding_about, keep_reason, read_order
-from settlement.told import keep
+from settlement.told import digits, keep
 from settlement.venues.protocol import Executed, ListedPurchase, OrderNotFound, Venue
 from trading.models import Coin, is_coin_name
 from wallets.services.house import open_house_wallets
@@ -127,7 +127,7 @@ def _book(*, order: UnknownOrder, execution: Executed, note: str) -> Attempt | N
     else:
         raise CannotAdopt(f"its attempt is {attempt.state}, and settlement looks it up")
     close_finding_about(order=order, note=note, attempt=attempt, now=now)
-    logger.warning("adopted %s: %s for %s", order, execution.quantity, execution.cost)
+    logger.warning("adopted %s, booked for %s", order, digits(execution.cost))
     deliver_late_coins(coin=coin, reference=f"adopted:{execution.venue_order_id}", now=now)
     return attempt
 
@@ -153,9 +153,9 @@ def _ensure_plausible(execution: Executed, order: UnknownOrder) -> None:
     if execution.quantity < _PLACES:
         raise CannotAdopt("it bought nothing")
     if execution.quantity != order.quantity or execution.venue_order_id != order.venue_order_id:
-        raise CannotAdopt(f"it is listed with {order.quantity:f} coins, and found with {execution.quantity:f}")
+        raise CannotAdopt(f"listed with {digits(order.quantity)} coins, and found with {digits(execution.quantity)}")
     if order.cost is not None and not order.cost <= execution.cost <= order.cost * (1 + MOST_COMMISSION):
-        raise CannotAdopt(f"it is listed with a cost of {order.cost:f}, and found with {execution.cost:f}")
+        raise CannotAdopt(f"listed with a cost of {digits(order.cost)}, and found with {digits(execution.cost)}")
 
 
 def _as_sent(execution: Executed, now: datetime) -> dict[str, object]:

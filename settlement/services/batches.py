@@ -11,10 +11,12 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Subquery, Sum
 
 from settlement.clock import database_now
 from settlement.jobs import settle_batch_later
-from settlement.models import IN_FLIGHT, UNDECIDED, Attempt, AttemptState, Batch, BatchState
+from settlement.models import IN_FLIGHT, NOT_CLOSED, UNDECIDED, Attempt, AttemptState, Batch, BatchState
+from settlement.selectors.attempts import find_following
 from settlement.selectors.batches import find_idle_batch, list_idle_batches
 from settlement.services.funding import look_again_later, note_shortage, set_aside
 from trading import jobs
@@ -22,7 +24,8 @@ from trading.models import Coin
 from trading.selectors.pools import read_waiting_orders
 from trading.selectors.prices import last_price_of
 from trading.services.settling import SettledOrders, complete_orders, refund_orders, sum_open_orders
-from wallets.runtime import failpoints, sql
+from wallets.models import Wallet, WalletRole
+from wallets.runtime import failpoints
 from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
@@ -76,18 +79,18 @@ def begin_next_attempt(
         return True
     batch.state, batch.reason, batch.resume_at = BatchState.OPEN, "", None
     _save(batch)
-    if Attempt.objects.filter(coin_id=batch.coin_id, state__in=IN_FLIGHT).exists():
+    if (following := find_following(batch=batch)) is None:
         return False
     budget, is_payable = set_aside(batch=batch, still_open=still_open, now=now)
     if not is_payable:
         note_shortage(coin_id=batch.coin_id, charge=still_open.subtotal, now=now)
         look_again_later(coin_id=batch.coin_id)
         return False
-    last = batch.attempts.order_by("-number").values_list("number", flat=True).first() or 0
     Attempt.objects.create(
         batch=batch,
         coin=batch.coin,
-        number=last + 1,
+        number=following.number,
+        client_order_id=following.client_order_id,
         budget=budget,
         next_step_at=now + timedelta(seconds=wait_seconds),
         created_at=now,
@@ -194,9 +197,13 @@ def _free_stock(batch: Batch) -> Decimal:
 
 def _unreserved_stock(coin: Coin, *, without: Batch | None = None) -> Decimal:
     """Return the coins in inventory less what batches have reserved. The caller holds the lock on the inventory."""
-    row = sql.fetch_one("settlement.unreserved_stock", asset=coin.name, coin=coin.pk, without=without and without.pk)
-    assert row is not None, "every coin has an inventory"
-    return Decimal(row[0])
+    unsettled = Batch.objects.filter(coin=coin, state__in=NOT_CLOSED)
+    if without is not None:
+        unsettled = unsettled.exclude(pk=without.pk)
+    reserved = Subquery(unsettled.order_by().values("coin").values(total=Sum("reserved")))
+    inventory = Wallet.objects.filter(role=WalletRole.INVENTORY, asset=coin.name, owner=None)
+    balance, taken = inventory.values_list("balance", reserved).get()
+    return (balance or Decimal(0)) - (taken or Decimal(0))
 
 
 def _deliver_from_stock(batch: Batch, *, now: datetime) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 from settlement.models import PRICE_READING
 from settlement.services.calling import call
 from settlement.services.isolating import ItemFailed, run_each
+from settlement.told import digits
 from settlement.venues.protocol import NoPrice, Venue, VenueAway
 from trading.models import Coin
 from trading.services.prices import record_price
@@ -43,4 +44,4 @@ def _record(coin: Coin, *, prices: Mapping[str, Decimal | NoPrice], source: str,
     if isinstance(price, NoPrice):
         raise ItemFailed(price.reason)
     if not record_price(coin=coin, value=price, source=source, now=now):
-        raise ItemFailed(f"a price of {price} cannot be used"[:200])
+        raise ItemFailed(f"a price of {digits(price)} cannot be used"[:200])

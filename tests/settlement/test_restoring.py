@@ -485,7 +485,7 @@ class TestAfterRestore:
         call_command("after_restore", stdout=out)
         text = out.getvalue()
         assert all(name in text for name in lost)
-        assert "2 purchases adopted for 40.00000000 USD" in text
+        assert "2 purchases adopted for 40 USD" in text
         assert "The coin GONE was missing" in text
 
 
@@ -512,9 +512,9 @@ class TestAdopting:
     @pytest.mark.parametrize(
         ("statement", "reason"),
         [
-            ("UPDATE venue_order SET executed = '50'", "executed 50.00000000, asked for 5"),
-            ("UPDATE venue_order SET quote = '0'", "executed 5.00 for nothing"),
-            ("UPDATE trade SET commission = '4'", "commission of 4.00000000 coins"),
+            ("UPDATE venue_order SET executed = '50'", "executed 50, asked for 5"),
+            ("UPDATE venue_order SET quote = '0'", "executed 5 for nothing"),
+            ("UPDATE trade SET commission = '4'", "commission of 4 coins"),
             ("UPDATE trade SET commission = '-1'", "commission '-1'"),
             ("UPDATE venue_order SET quote = '2000'", "cost 2000, but its trades cost 20"),
         ],
