@@ -33,7 +33,7 @@ from settlement.services.intervening.requests import request_intervention
 from settlement.services.pausing import pause_buying
 from tests.configure import configure
 from tests.conftest import make_coin
-from trading.models import Coin, DayLoss, Order, Review, SalesStop
+from trading.models import Coin, DayLoss, Order, PriceRule, Review, SalesStop
 from wallets.admin import actions, records, users
 from wallets.models import Transaction, User
 from wallets.runtime import clock
@@ -82,6 +82,7 @@ def concerns(batch, admin_user, now):
         venue="binance", asset="USDT", kind="move", amount=-1, reason="x", booked_by=admin_user, booked_at=now
     )
     DayLoss.objects.create(day=now.date(), coin=batch.coin, coins=1, cost=9, charge=4, counted_at=now)
+    PriceRule.objects.create(coin=batch.coin, spread_rate=0, reason="to see")
     SalesStop.objects.create(day=now.date(), loss=5, ceiling=5, stopped_at=now)
     FailingItem.objects.create(what="price", item="ABAN", error="none", since=now, last_at=now, retry_at=now)
     raise_finding(contradiction=Contradiction(kind=FindingKind.EXTRA, subject="order 7"), now=now)
