@@ -30,7 +30,7 @@ CoinFields = tuple[int, str, str, Decimal, Decimal, Decimal, Decimal | None]
 """Id, name, title, minimum, maximum, step and fixed price."""
 
 PriceFields = tuple[Decimal, str, datetime, datetime | None]
-"""Value, source, time of reading and time of suspension."""
+"""Market price, source, time of the price and time of suspension."""
 
 FIXED = "fixed"
 _LONGEST_WAIT_SECONDS: Final = 3600
@@ -45,7 +45,8 @@ LIST_KEY: Final = "offers:4"
 class Offer:
     """A coin's limits (in coins, multiples of its step) and, if it has one, its price (US dollars a coin).
 
-    `stopped_until` is the end of a stop of sales because of the house's loss.
+    The price is the market price: the venue's ask, or the fixed price. `price_at` is the venue's own time of it, if it
+    says one. `stopped_until` is the end of a stop of sales because of the house's loss.
     """
 
     coin_id: int
@@ -114,9 +115,19 @@ def offer_of(*, coin: Coin) -> Offer:
     current: CoinPrice | None = getattr(coin, "current_price", None)
     return make_offer(
         coin=(coin.pk, coin.name, coin.title, coin.minimum, coin.maximum, coin.step, coin.fixed_price),
-        current=(current.value, current.source, current.read_at, current.suspended_at) if current else None,
+        current=_price_fields(current) if current else None,
         shop_is_closed=bool(getattr(coin, "shop_is_closed", False)),
         stopped_on=getattr(coin, "stopped_on", None),
+    )
+
+
+def _price_fields(current: CoinPrice) -> PriceFields:
+    """Return the highest ask of a short time while the ask moves quickly, and the earlier of the price's two times."""
+    return (
+        current.value if current.worst_ask is None else max(current.value, current.worst_ask),
+        current.source,
+        current.read_at if current.quoted_at is None else min(current.read_at, current.quoted_at),
+        current.suspended_at,
     )
 
 

@@ -40,7 +40,7 @@ orders_router = Router(tags=["orders"])
 ORDERS: Final = Limit("orders")
 """Limits how often a customer may place or cancel orders."""
 
-_COIN_IN_BODY: Final = re.compile(rb'"crypto"\s*:\s*"([A-Z0-9]{2,12})"')
+_COIN_IN_BODY: Final = re.compile(rb'"crypto"\s*:\s*"([A-Z0-9]{1,12})"')
 
 
 def _pool_of(request: HttpRequest) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from trading.models.coins import Coin, PoolPolicy, Shop, UnclearCoin, is_coin_name
 from trading.models.losses import DayLoss, SalesStop
 from trading.models.orders import PAID_AND_OPEN, WAITING, Order, OrderState
-from trading.models.prices import CoinPrice, PriceChange
+from trading.models.prices import CoinPrice, PriceChange, Suspension, SuspensionEnd
 from trading.models.reviews import Review, ReviewDecision, RiskRule
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "RiskRule",
     "SalesStop",
     "Shop",
+    "Suspension",
+    "SuspensionEnd",
     "UnclearCoin",
     "is_coin_name",
 ]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from trading.schemas.coins import CoinName
-from wallets.web.amounts import CoinIn, CoinOut, UsdIn, UsdOut
+from wallets.web.amounts import CoinIn, CoinOut, PriceOut, UsdIn, UsdOut
 from wallets.web.bodies import Request, Response, examples
 from wallets.web.lists import ListQuery
 
@@ -78,7 +78,7 @@ class OrderAnswer(Response):
     id: int
     crypto: str
     amount: CoinOut
-    price: CoinOut
+    price: PriceOut
     total_price: UsdOut
     state: State
     is_aggregated: bool

@@ -5,7 +5,7 @@
 SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempotency_key = %(key)s),
        recent.count, recent.cancels, recent.charge,
        coin.id, coin.name, coin.title, coin.minimum, coin.maximum, coin.step, coin.fixed_price,
-       price.value, price.source, price.read_at, price.suspended_at,
+       greatest(price.value, price.worst_ask), price.source, least(price.read_at, price.quoted_at), price.suspended_at,
        EXISTS (SELECT FROM trading_shop WHERE NOT is_open),
        (SELECT stop.day FROM trading_salesstop stop
          WHERE stop.day = %(today)s AND (stop.coin_id = coin.id OR stop.coin_id IS NULL) AND stop.stopped_at IS NOT NULL
