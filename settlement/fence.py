@@ -11,6 +11,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Final
 
 from settlement.exceptions import AskBeyondPriceBound, TopUpTooDear
+from settlement.told import digits
 from settlement.venues.protocol import NoAsk
 
 _UP: Final = Context(prec=80, rounding=ROUND_CEILING)
@@ -36,7 +37,7 @@ def ensure_plausible(*, ask: Decimal, last_price: Decimal | None, deviation_limi
     if last_price is None:
         raise NoAsk("the coin has no price to compare the ask with")
     if not ask.is_finite() or abs(_UP.subtract(ask, last_price)) > _DOWN.multiply(last_price, deviation_limit):
-        raise NoAsk(f"an ask of {ask:.8G} for a coin of {last_price.normalize():f} is not believed")
+        raise NoAsk(f"an ask of {digits(ask)} for a coin of {digits(last_price)} is not believed")
 
 
 def cost_so_far(*, cost: Decimal, reserved: Decimal, completed: Decimal, received: Decimal, paid: Decimal) -> Decimal:
@@ -77,5 +78,5 @@ def ensure_within_limit(*, ask: Decimal, limit: Decimal, highest: Decimal, quant
     if limit > 0 and ask <= limit:
         return
     if highest > 0 and ask > highest:
-        raise AskBeyondPriceBound(f"an ask of {ask:f} is above the price bound of {highest:f}")
-    raise TopUpTooDear(f"{quantity.normalize():f} coins at {ask:f} cost more than their orders allow")
+        raise AskBeyondPriceBound(f"an ask of {digits(ask)} is above the price bound of {digits(highest)}")
+    raise TopUpTooDear(f"{digits(quantity)} coins at {digits(ask)} cost more than their orders allow")

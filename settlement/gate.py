@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Final
 
 from settlement.figures import COLUMN, PLACES, add, multiply, read_figure, round_cost, round_quantity, share, subtract
-from settlement.told import OrderTold, Ours, TradeTold, in_words
+from settlement.told import OrderTold, Ours, TradeTold, digits, in_words
 
 MOST_COMMISSION: Final = Decimal("0.02")
 """The largest plausible commission: of the quantity if taken in the coin, of the price bound if in the quote asset."""
@@ -101,9 +101,9 @@ def read_order(*, told: OrderTold, ours: Ours) -> OrderSeen:
     executed = _read_amount("executed", told.executed)
     cost = _read_amount("cost", told.cost)
     if executed > 0 and cost == 0:
-        raise CannotBeTrue(f"executed {executed:f} for nothing")
+        raise CannotBeTrue(f"executed {digits(executed)} for nothing")
     if executed == 0 and cost > 0:
-        raise CannotBeTrue(f"nothing executed for {cost:f}")
+        raise CannotBeTrue(f"nothing executed for {digits(cost)}")
     if executed == 0 and told.status == "closed":
         raise CannotBeTrue("filled, and nothing executed")
     return OrderSeen(
@@ -122,12 +122,12 @@ def add_trades(*, order: OrderSeen, trades: Iterable[TradeTold], ours: Ours, are
     if bought < order.executed and not are_complete:
         raise TellsNothing("the trades do not add up to the order yet")
     if bought != order.executed:
-        raise CannotBeTrue(f"executed {order.executed:f}, but its trades are {bought:f}")
+        raise CannotBeTrue(f"executed {digits(order.executed)}, but its trades are {digits(bought)}")
     paid = add(trade.cost for trade in seen)
     # Venues round each trade's cost. Where price and quantity say more than 8 places, the order's sum may differ.
     leeway = PLACES * sum(1 for trade in seen if trade.cost != round_cost(trade.cost))
     if abs(subtract(paid, order.cost)) > leeway:
-        raise CannotBeTrue(f"cost {order.cost:f}, but its trades cost {paid:f}")
+        raise CannotBeTrue(f"cost {digits(order.cost)}, but its trades cost {digits(paid)}")
     fees = _sum_commission(seen)
     foreign = sorted(fees.keys() - {ours.coin, ours.quote_asset})
     return Figures(
@@ -148,16 +148,17 @@ def weigh(*, figures: Figures, request: Request, status: str, venue_order_id: st
         raise CannotBeTrue(f"commission in {asset}")
     weigh_parts(figures=figures)
     if status == "closed" and figures.quantity < request.quantity:
-        raise CannotBeTrue(f"filled, but executed {figures.quantity:f} of {request.quantity:f}")
+        raise CannotBeTrue(f"filled, but executed {digits(figures.quantity)} of {digits(request.quantity)}")
     if figures.quantity > request.quantity:
-        raise BeyondRequest(f"executed {figures.quantity:f}, asked for {request.quantity:f}")
+        raise BeyondRequest(f"executed {digits(figures.quantity)}, asked for {digits(request.quantity)}")
     most = highest_cost(quantity=figures.quantity, limit_price=request.limit_price)
     if figures.cost > most:
-        raise BeyondRequest(f"cost {figures.cost:f} for {figures.quantity:f}, at most {most:f}")
+        raise BeyondRequest(f"cost {digits(figures.cost)} for {digits(figures.quantity)}, at most {digits(most)}")
     if figures.commission > round_cost(multiply(figures.quantity, MOST_COMMISSION)):
-        raise BeyondRequest(f"commission of {figures.commission:f} coins for {figures.quantity:f}")
+        raise BeyondRequest(f"commission of {digits(figures.commission)} coins for {digits(figures.quantity)}")
     if figures.quote_commission > round_cost(multiply(most, MOST_COMMISSION)):
-        raise BeyondRequest(f"commission of {figures.quote_commission:f} in the quote asset for {figures.cost:f}")
+        commission = f"commission of {digits(figures.quote_commission)} in the quote asset"
+        raise BeyondRequest(f"{commission} for {digits(figures.cost)}")
 
 
 def weigh_parts(*, figures: Figures) -> None:
@@ -166,11 +167,11 @@ def weigh_parts(*, figures: Figures) -> None:
     if not all(amount.is_finite() and 0 <= amount < COLUMN for amount in amounts):
         raise CannotBeTrue("a figure that is no amount")
     if figures.quantity > 0 and figures.cost == 0:
-        raise CannotBeTrue(f"executed {figures.quantity:f} for nothing")
+        raise CannotBeTrue(f"executed {digits(figures.quantity)} for nothing")
     if figures.quantity == 0 and any(amount > 0 for amount in amounts):
         raise CannotBeTrue("nothing executed, at a cost")
     if figures.commission > figures.quantity:
-        raise CannotBeTrue(f"commission of {figures.commission:f} coins for {figures.quantity:f}")
+        raise CannotBeTrue(f"commission of {digits(figures.commission)} coins for {digits(figures.quantity)}")
 
 
 @dataclass(frozen=True, kw_only=True)

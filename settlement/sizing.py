@@ -2,6 +2,7 @@
 
 from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal
 
+from settlement.told import digits
 from settlement.venues.protocol import MarketRules, UnusableRules
 
 _UP = Context(prec=80, rounding=ROUND_CEILING)
@@ -22,8 +23,8 @@ def ensure_usable(rules: MarketRules) -> None:
         raise UnusableRules("a step of zero")
     largest = _to_step(rules.quantity_maximum, rules.quantity_step, _DOWN)
     if largest <= 0 or largest < rules.quantity_minimum:
-        bounds = f"from {rules.quantity_minimum:f} to {rules.quantity_maximum:f}"
-        raise UnusableRules(f"no quantity {bounds} in steps of {rules.quantity_step:f}")
+        bounds = f"from {digits(rules.quantity_minimum)} to {digits(rules.quantity_maximum)}"
+        raise UnusableRules(f"no quantity {bounds} in steps of {digits(rules.quantity_step)}")
 
 
 def quantity_to_buy(*, missing: Decimal, taker_rate: Decimal, ask: Decimal, rules: MarketRules) -> Decimal:

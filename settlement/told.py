@@ -3,10 +3,15 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Context, Decimal
 from typing import Any, Final
 
 _LONGEST_KEPT: Final = 20_000
 """The length of an answer that is kept as evidence, in characters."""
+
+
+_LONGEST_DIGITS: Final = 40
+_EXACT: Final = Context(prec=900)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +59,14 @@ def in_words(value: object) -> str:
         return ascii(value if isinstance(value, str) else str(value)[:60])[:60]
     except ValueError:  # a whole number of thousands of digits
         return ascii(type(value).__name__)
+
+
+def digits(value: Decimal) -> str:
+    """Return a number for a sentence: without an exponent and without zeros at its end, unless that is very long."""
+    if not value.is_finite() or abs(value.adjusted()) > _LONGEST_DIGITS:
+        return f"{value:.8E}" if value.is_finite() else str(value)
+    text = f"{value.normalize(_EXACT):f}"
+    return text if len(text) <= _LONGEST_DIGITS else f"{value:.8E}"
 
 
 def printable(text: str) -> str:

@@ -64,6 +64,18 @@ class Simulator:
     def set_prices(self, **prices):
         self._put("/control/prices", {f"{coin}USDT": price for coin, price in prices.items()})
 
+    def set_market(self, **changes):
+        self._put("/control/market", {f"{coin}USDT": change for coin, change in changes.items()})
+
+    def market(self):
+        return self._client.get("/control/market").json()
+
+    def set_second_source(self, **changes):
+        self._put("/control/second_source", changes)
+
+    def second_source(self):
+        return self._client.get("/control/second_source").json()
+
     def set_filters(self, coin, **filters):
         self._put("/control/filters", {f"{coin}USDT": filters})
 

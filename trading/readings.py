@@ -18,6 +18,7 @@ TOO_HIGH: Final = Decimal(10) ** 12
 """No coin costs as much."""
 
 _LEAST_PLACES: Final = 5
+_LONGEST: Final = 40
 _FINEST: Final = Decimal(1).scaleb(-PRICE_PLACES)
 _UP: Final = Context(prec=80, rounding=ROUND_CEILING)
 _DOWN: Final = Context(prec=80, rounding=ROUND_FLOOR)
@@ -94,4 +95,6 @@ def _is_price(value: Decimal) -> bool:
 
 
 def _short(value: Decimal) -> str:
-    return f"{value:.8G}" if value.is_finite() else str(value)
+    if not value.is_finite() or abs(value.adjusted()) > _LONGEST:
+        return str(value)[:_LONGEST]
+    return f"{value.normalize():f}"[:_LONGEST]

@@ -35,12 +35,18 @@ _WORDS: Final = {
     ConcernKind.DATABASE: _Words(
         title="The database may have forgotten purchases",
         urgency="urgent",
-        advice="After a restore or a failover that lost something, run `manage.py after_restore`. It says what it did.",
+        advice=(
+            "Nothing is bought, and orders wait. After a restore or a failover that lost something, run"
+            " `manage.py after_restore`. It says what it did."
+        ),
     ),
     ConcernKind.PARKED: _Words(
         title="Parked batches",
         urgency="urgent",
-        advice="See the reason. Then, on the batch's page, look the purchase up again, buy again, or refund.",
+        advice=(
+            "See the reason, and compare the venue's own pages. Then, on the batch's page, look the purchase up again,"
+            " mark it, buy again, or refund."
+        ),
     ),
     ConcernKind.UNKNOWN: _Words(
         title="Purchases without an answer",
@@ -50,8 +56,10 @@ _WORDS: Final = {
     ConcernKind.FINDING: _Words(
         title="Findings",
         urgency="urgent",
-        advice="Our books contradict the venue's, or themselves. Resolve this, then close the finding with a note."
-        " An order that we do not know is adopted, or not ours.",
+        advice=(
+            "Our books contradict the venue's, or themselves. Each row says the next step. A finding closes by itself"
+            " once the contradiction is gone; else staff close it, with a note."
+        ),
     ),
     ConcernKind.OPENING: _Words(
         title="Balances that are not compared yet",

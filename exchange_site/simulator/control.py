@@ -1,13 +1,14 @@
-"""The control API: read the book; set prices, the account, filters and faults."""
+"""The control API: read the book; set the account, filters and faults. `control_markets` sets prices."""
 
-import json
 from dataclasses import asdict
-from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from decimal import InvalidOperation
+from typing import Final
 
 from aiohttp import web
 
-from exchange_site.simulator.markets import STATUSES, Filters
+from exchange_site.simulator.inputs import ensure_listed, read_number, read_object, read_text
+from exchange_site.simulator.markets import Filters
+from exchange_site.simulator.requests import read_body, read_plain_body
 from exchange_site.simulator.venue import VENUE, Handler
 
 _ACCOUNT_KEYS: Final = frozenset({"balances", "commission_rate", "commission_asset"})
@@ -18,18 +19,18 @@ async def answer_bad_input(request: web.Request, handler: Handler) -> web.Stream
     """Answer 400 with the reason when the control API does not understand a request."""
     try:
         return await handler(request)
-    except (ValueError, InvalidOperation) as error:
+    except InvalidOperation:
+        return web.json_response({"error": "a number of the request is malformed or too large"}, status=400)
+    except ValueError as error:
         return web.json_response({"error": str(error) or "not understood"}, status=400)
 
 
 def routes() -> list[web.RouteDef]:
     return [
         web.get("/control/book", _book),
-        web.put("/control/prices", _prices),
         web.get("/control/account", _read_account),
         web.put("/control/account", _account),
         web.put("/control/filters", _filters),
-        web.put("/control/market", _market),
         web.get("/control/faults", _read_faults),
         web.put("/control/faults", _faults),
         web.delete("/control/faults", _no_faults),
@@ -55,12 +56,6 @@ async def _book(request: web.Request) -> web.Response:
     )
 
 
-async def _prices(request: web.Request) -> web.Response:
-    book = request.app[VENUE].book
-    book.set_prices({symbol: _positive(value) for symbol, value in (await _object(request)).items()})
-    return web.json_response({symbol: f"{price:f}" for symbol, price in book.listings.prices().items()})
-
-
 async def _read_account(request: web.Request) -> web.Response:
     book = request.app[VENUE].book
     rate, asset = book.account.commission()
@@ -74,35 +69,31 @@ async def _read_account(request: web.Request) -> web.Response:
 
 
 async def _account(request: web.Request) -> web.Response:
-    data, book = await _object(request), request.app[VENUE].book
-    if data.keys() - _ACCOUNT_KEYS:
-        raise ValueError(f"known names are {', '.join(sorted(_ACCOUNT_KEYS))}")
-    book.account.set_balances({asset: _number(free) for asset, free in data.get("balances", {}).items()})
-    rate = _number(data["commission_rate"]) if "commission_rate" in data else None
-    asset = (data["commission_asset"] or "") if "commission_asset" in data else None
-    book.account.set_commission(rate=rate, asset=asset)
+    account = request.app[VENUE].book.account
+    data = read_object(await read_body(request), name="the account", known=_ACCOUNT_KEYS)
+    balances = read_object(data.get("balances", {}), name="balances")
+    free = {read_text(asset, name="an asset"): read_number(value, name=asset) for asset, value in balances.items()}
+    rate = (
+        read_number(data["commission_rate"], name="commission_rate", at_most=1) if "commission_rate" in data else None
+    )
+    asset = data.get("commission_asset") or ("" if "commission_asset" in data else None)
+    account.set_balances(free)
+    account.set_commission(rate=rate, asset=read_text(asset, name="commission_asset") if asset else asset)
     return await _read_account(request)
 
 
 async def _filters(request: web.Request) -> web.Response:
-    book = request.app[VENUE].book
-    for symbol, changes in (await _object(request)).items():
-        if not isinstance(changes, dict) or changes.keys() - Filters.__dataclass_fields__.keys():
-            raise ValueError(f"known filters are {', '.join(Filters.__dataclass_fields__)}")
-        book.listings.set_filters(symbol, {name: _number(value) for name, value in changes.items()})
-    return web.json_response({})
-
-
-async def _market(request: web.Request) -> web.Response:
-    """Set the state of markets, as in `{"ABANUSDT": {"status": "BREAK"}}`. Null takes a symbol off the venue."""
-    listings = request.app[VENUE].book.listings
-    for symbol, changes in (await _object(request)).items():
-        if changes is None:
-            listings.delist(symbol)
-        elif not isinstance(changes, dict) or changes.keys() != {"status"} or str(changes["status"]) not in STATUSES:
-            raise ValueError(f"status is one of {', '.join(sorted(STATUSES))}")
-        else:
-            listings.set_status(symbol, changes["status"])
+    listings, known = request.app[VENUE].book.listings, Filters.__dataclass_fields__
+    given = read_object(await read_body(request), name="the body")
+    changes = {
+        symbol: {
+            name: read_number(value, name=name) for name, value in read_object(wanted, name=symbol, known=known).items()
+        }
+        for symbol, wanted in given.items()
+    }
+    ensure_listed(changes, listed=listings.symbols())
+    for symbol, filters in changes.items():
+        listings.set_filters(symbol, filters)
     return web.json_response({})
 
 
@@ -114,35 +105,10 @@ async def _read_faults(request: web.Request) -> web.Response:
 
 
 async def _faults(request: web.Request) -> web.Response:
-    request.app[VENUE].faults.replace(await request.json())
+    request.app[VENUE].faults.replace(await read_plain_body(request))
     return await _read_faults(request)
 
 
 async def _no_faults(request: web.Request) -> web.Response:
     request.app[VENUE].faults.replace([])
     return web.json_response([])
-
-
-async def _object(request: web.Request) -> dict[str, Any]:
-    data = await request.json(loads=_loads)
-    if not isinstance(data, dict):
-        raise ValueError("an object is needed")
-    return data
-
-
-def _loads(text: str) -> Any:
-    return json.loads(text, parse_float=Decimal)
-
-
-def _number(value: object) -> Decimal:
-    number = Decimal(str(value))
-    if not number.is_finite() or number < 0:
-        raise ValueError(f"{value!r} is not a number of zero or more")
-    return number
-
-
-def _positive(value: object) -> Decimal:
-    number = _number(value)
-    if not number:
-        raise ValueError("zero is not allowed here")
-    return number

@@ -1,6 +1,7 @@
 """Rules that make the venue misbehave: on one of the OCCASIONS below, or on any request if a rule names none.
 
-Time and symbol requests have no occasion: only a rule that names none hits them.
+Time and symbol requests have no occasion: only a rule that names none hits them. The second source is another exchange:
+only rules that name it hit it.
 """
 
 import time
@@ -8,9 +9,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
+from exchange_site.simulator.inputs import read_number, read_object, read_text, read_whole
 from exchange_site.simulator.lying import LIE, check_lie
 
-OCCASIONS: Final = frozenset({"place", "query", "list", "trades", "ticker", "account"})
+OCCASIONS: Final = frozenset({"place", "query", "list", "trades", "ticker", "account", "second_source"})
 ACTIONS: Final = frozenset(
     {
         "reject",
@@ -50,7 +52,8 @@ _KEYS: Final = frozenset(
 class Fault:
     """One rule: its action, and limits by occasion, symbol, number of times, and seconds in force.
 
-    `partial` fills a `fraction` of an order, or at most `depth` coins of each order, as a thin market does.
+    `partial` fills a `fraction` of an order, or at most `depth` coins of each order, as a thin market does. A fraction
+    above one fills more than was ordered.
     `rate_limit` answers with `status` (429, or 418 for a ban) and `retry_after`, which may be any text.
     """
 
@@ -104,33 +107,36 @@ class Faults:
                 return rule
         return None
 
+    def take_named(self, *, occasion: str, symbol: str | None) -> Fault | None:
+        """Return the first rule that names this occasion and applies, and count its use."""
+        for rule in self.rules:
+            if rule.on == occasion and rule.applies(occasion=occasion, symbol=symbol):
+                rule.applied += 1
+                return rule
+        return None
+
 
 def _read(entry: Any) -> Fault:
-    if not isinstance(entry, dict) or entry.get("action") not in ACTIONS:
+    given = read_object(entry, name="a rule", known=_KEYS)
+    action, occasion = given.get("action"), given.get("on")
+    if not isinstance(action, str) or action not in ACTIONS:
         raise ValueError(f"a rule needs an action of {', '.join(sorted(ACTIONS))}")
-    if entry.get("on") not in OCCASIONS | {None}:
+    if occasion is not None and (not isinstance(occasion, str) or occasion not in OCCASIONS):
         raise ValueError(f"on is one of {', '.join(sorted(OCCASIONS))}")
-    unknown = entry.keys() - _KEYS
-    if unknown:
-        raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
-    try:
-        values: dict[str, Any] = {
-            "times": int(entry["times"]) if "times" in entry else None,
-            "seconds": float(entry["seconds"]) if "seconds" in entry else None,
-            "wait": float(entry["wait"]) if "wait" in entry else None,
-            "fraction": Decimal(str(entry.get("fraction", "0.5"))),
-            "depth": Decimal(str(entry["depth"])) if "depth" in entry else None,
-            "code": int(entry.get("code", -1121)),
-            "status": int(entry.get("status", 429)),
-        }
-    except (TypeError, ValueError, ArithmeticError) as error:
-        raise ValueError("a number of the rule is malformed") from error
+    symbol, fraction = given.get("symbol"), read_number(given.get("fraction", "0.5"), name="fraction")
+    seconds = {name: float(read_number(given[name], name=name)) for name in ("seconds", "wait") if name in given}
     return Fault(
-        action=entry["action"],
-        on=entry.get("on"),
-        symbol=entry.get("symbol"),
-        msg=str(entry.get("msg", "Invalid symbol.")),
-        retry_after=str(entry.get("retry_after", "1")),
-        changes=check_lie(entry.get("changes")) if entry["action"] == LIE else {},
-        **values,
+        action=action,
+        on=occasion,
+        symbol=None if symbol is None else read_text(symbol, name="symbol"),
+        times=read_whole(given["times"], name="times") if "times" in given else None,
+        seconds=seconds.get("seconds"),
+        wait=seconds.get("wait"),
+        fraction=fraction,
+        depth=read_number(given["depth"], name="depth") if "depth" in given else None,
+        code=read_whole(given.get("code", -1121), name="code", at_least=-(10**6)),
+        status=read_whole(given.get("status", 429), name="status", at_least=200, at_most=599),
+        msg=str(given.get("msg", "Invalid symbol.")),
+        retry_after=str(given.get("retry_after", "1")),
+        changes=check_lie(given.get("changes")) if action == LIE else {},
     )

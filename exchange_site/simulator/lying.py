@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from exchange_site.simulator.inputs import MOST, read_number
+
 LIE: Final = "lie"
 _WAYS: Final = frozenset({"times", "doubled", "deleted"})
 
@@ -20,7 +22,7 @@ def check_lie(changes: object) -> dict[str, Any]:
         raise ValueError("a lie needs changes: an object of paths and values")
     for value in changes.values():
         if isinstance(value, dict) and "times" in value:
-            Decimal(str(value["times"]))
+            read_number(value["times"], name="times", at_least=-MOST)
     return changes
 
 

@@ -19,7 +19,17 @@ _STARTING_PRICES = {
 TRADING = "TRADING"
 STATUSES = frozenset({TRADING, "BREAK", "HALT", "END_OF_DAY"})
 """The states of a market ("ENUM Definitions", Binance spot REST API documentation)."""
-_STEPS = ((Decimal(1000), "0.00001"), (Decimal(100), "0.001"), (Decimal(1), "0.01"), (Decimal(0), "0.1"))
+_STEPS = (
+    (Decimal(1_000_000), "0.00000001"),
+    (Decimal(1000), "0.00001"),
+    (Decimal(100), "0.001"),
+    (Decimal(1), "0.01"),
+    (Decimal("0.001"), "0.1"),
+    (Decimal(0), "1"),
+)
+_MOST_DOLLARS = 6
+"""The power of ten of the dollars for which one order of a cheap coin can be had."""
+_TICK_DIGITS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +42,9 @@ class Filters:
     maximum: Decimal = Decimal(100_000)
     notional: Decimal = Decimal(5)
 
-    def check(self, *, quantity: Decimal, price: Decimal) -> None:
-        """Raise VenueError for an order that a filter refuses."""
-        if self.tick and price % self.tick:
+    def check(self, *, quantity: Decimal, price: Decimal, is_limit: bool) -> None:
+        """Raise VenueError for an order that a filter refuses. `price` is its limit, or what the market is at."""
+        if is_limit and self.tick and price % self.tick:
             raise filter_failure("PRICE_FILTER")
         if not self.minimum <= quantity <= (self.maximum or quantity) or (self.step and quantity % self.step):
             raise filter_failure("LOT_SIZE")
@@ -50,7 +60,9 @@ def starting_prices() -> dict[str, Decimal]:
 def default_filters(*, price: Decimal) -> Filters:
     """Return filters as a venue would choose them: the higher the price, the finer the step."""
     step = Decimal(next(step for floor, step in _STEPS if price >= floor))
-    return Filters(step=step, minimum=step)
+    tick = Filters.tick if price >= 1 else Decimal(1).scaleb(price.adjusted() - _TICK_DIGITS)
+    maximum = max(Filters.maximum, Decimal(1).scaleb(_MOST_DOLLARS - price.adjusted()))
+    return Filters(tick=tick, step=step, minimum=step, maximum=maximum)
 
 
 def describe(symbol: str, filters: Filters, *, status: str) -> dict[str, Any]:
@@ -81,7 +93,7 @@ def describe(symbol: str, filters: Filters, *, status: str) -> dict[str, Any]:
             {
                 "filterType": "PRICE_FILTER",
                 "minPrice": f"{filters.tick:f}",
-                "maxPrice": "1000000.0000",
+                "maxPrice": "10000000000000.0000",
                 "tickSize": f"{filters.tick:f}",
             },
             {"filterType": "LOT_SIZE", **lot},

@@ -10,7 +10,7 @@ from exchange_site.simulator.book.orders import NewOrder, now_milliseconds
 from exchange_site.simulator.denying import listed
 from exchange_site.simulator.errors import NO_SUCH_ORDER, VenueError
 from exchange_site.simulator.signing import check_deadline, needed, needed_number, read_signed
-from exchange_site.simulator.suffering import said, suffer, suffer_after, suffer_before
+from exchange_site.simulator.suffering import answered, suffer, suffer_before
 from exchange_site.simulator.venue import VENUE
 
 _BASE: Final = "/api/v3"
@@ -40,7 +40,7 @@ async def _place(request: web.Request) -> web.StreamResponse:
         check_deadline(arrived)  # again after a delay: Binance checks when an order reaches the engine
     fraction = fault.fillable(quantity=order.quantity) if fault else Decimal(1)
     placed = venue.book.place(order, fraction=fraction)
-    return await suffer_after(request, fault) or said(_order_answer(placed, with_fills=True), fault)
+    return await answered(request, _order_answer(placed, with_fills=True), fault)
 
 
 async def _query(request: web.Request) -> web.StreamResponse:
@@ -51,7 +51,7 @@ async def _query(request: web.Request) -> web.StreamResponse:
     if fault and fault.action == "not_found":
         raise VenueError(*NO_SUCH_ORDER)
     found = _find(request, arrived)
-    return await suffer_after(request, fault) or said(_order_answer(found), fault)
+    return await answered(request, _order_answer(found), fault)
 
 
 async def _cancel(request: web.Request) -> web.Response:
@@ -118,7 +118,7 @@ async def _account(request: web.Request) -> web.StreamResponse:
         ],
         "permissions": ["SPOT"],
     }
-    return await suffer_after(request, fault) or said(answer, fault)
+    return await answered(request, answer, fault)
 
 
 def _read_order(arrived: Mapping[str, str]) -> NewOrder:

@@ -4,21 +4,42 @@ import argparse
 import asyncio
 import signal
 import sys
+from decimal import Decimal, getcontext
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 
-from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET, control, orders, tickers
+from exchange_site.simulator import (
+    DEFAULT_API_KEY,
+    DEFAULT_API_SECRET,
+    control,
+    control_markets,
+    orders,
+    second_source,
+    tickers,
+)
 from exchange_site.simulator.book.matching import Book
 from exchange_site.simulator.errors import VenueError
 from exchange_site.simulator.faults import Faults
+from exchange_site.simulator.inputs import read_number
 from exchange_site.simulator.venue import VENUE, Handler, Venue
+
+_DIGITS: Final = 60
+"""Enough for the dearest price, the finest tick and the largest balance in one figure."""
+_MATCH_SECONDS: Final = 0.1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9100)
     parser.add_argument("--book", type=Path, required=True, help="the file of the book; it survives restarts")
+    parser.add_argument(
+        "--spread",
+        type=_spread,
+        default=Decimal(0),
+        help="bid and ask from the set price: 0.0002 is 0.02 %% either way",
+    )
     parser.add_argument("--api-key", default=DEFAULT_API_KEY)
     parser.add_argument("--api-secret", default=DEFAULT_API_SECRET)
 
@@ -28,19 +49,37 @@ def serve(options: argparse.Namespace) -> None:
     asyncio.run(_serve(options))
 
 
+def _spread(text: str) -> Decimal:
+    try:
+        return read_number(text, name="the spread", at_most=control_markets.MOST_SPREAD)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 async def _serve(options: argparse.Namespace) -> None:
-    book = Book(options.book)
+    getcontext().prec = _DIGITS
+    book = Book(options.book, spread=options.spread)
     app = web.Application(middlewares=[control.answer_bad_input, _answer_errors])
     app[VENUE] = Venue(book=book, faults=Faults(), api_key=options.api_key, api_secret=options.api_secret)
-    app.add_routes([*tickers.routes(), *orders.routes(), *control.routes()])
+    for module in (tickers, orders, second_source, control, control_markets):
+        app.add_routes(module.routes())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     await web.TCPSite(runner, options.host, options.port, reuse_address=True).start()
     sys.stdout.write(f"exchange simulator on http://{options.host}:{options.port}, book {options.book}\n")
     sys.stdout.flush()
+    matching = asyncio.create_task(_match(book))
     await _until_told_to_stop()
+    matching.cancel()
     await runner.cleanup()
     book.close()
+
+
+async def _match(book: Book) -> None:
+    """Fill open orders as prices move by themselves."""
+    while True:
+        await asyncio.sleep(_MATCH_SECONDS)
+        book.match()
 
 
 async def _until_told_to_stop() -> None:

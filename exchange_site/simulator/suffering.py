@@ -15,12 +15,23 @@ _DELAY_SECONDS: Final = 15.0
 _UNSET_CODE: Final = -1121
 
 
-async def suffer(request: web.Request, occasion: str | None, symbol: str | None) -> None:
-    """Apply a fault to a read-only request. If `occasion` is None, only rules that name no occasion apply."""
+async def suffer(request: web.Request, occasion: str | None, symbol: str | None) -> Fault | None:
+    """Apply a fault to a read-only request, and return it: it may be a lie about the answer.
+
+    If `occasion` is None, only rules that name no occasion apply.
+    """
     fault = request.app[VENUE].faults.take(occasion=occasion, symbol=symbol)
     await suffer_before(request, fault)
     if fault and fault.action not in {"delay", "not_found", "partial", LIE}:
-        await _cut(request)
+        await cut(request)
+    return fault
+
+
+async def suffer_named(request: web.Request, occasion: str, symbol: str | None) -> Fault | None:
+    """Apply a fault that acts before the answer, of a rule that names this occasion, and return the fault."""
+    fault = request.app[VENUE].faults.take_named(occasion=occasion, symbol=symbol)
+    await suffer_before(request, fault)
+    return fault
 
 
 async def suffer_before(request: web.Request, fault: Fault | None) -> None:
@@ -28,7 +39,7 @@ async def suffer_before(request: web.Request, fault: Fault | None) -> None:
     if fault is None:
         return
     if fault.action in {"drop", "down"}:
-        await _cut(request)
+        await cut(request)
     if fault.action == "reject":
         raise VenueError(fault.code, fault.msg)
     if fault.action == "rate_limit":
@@ -41,10 +52,10 @@ async def suffer_after(request: web.Request, fault: Fault | None) -> web.StreamR
     """Drop, delay or replace the answer after the request had its effect. Return None if the answer stays."""
     match fault.action if fault else None:
         case "accept_then_drop":
-            await _cut(request)
+            await cut(request)
         case "accept_then_hang":
             await asyncio.sleep((fault and fault.wait) or _HANG_SECONDS)
-            await _cut(request)
+            await cut(request)
         case "accept_then_500":
             return web.Response(status=502, text="<html>Bad Gateway</html>", content_type="text/html")
         case "garbage":
@@ -57,7 +68,12 @@ def said(answer: Any, fault: Fault | None) -> web.Response:
     return web.json_response(lie(answer, fault.changes) if fault and fault.action == LIE else answer)
 
 
-async def _cut(request: web.Request) -> None:
+async def answered(request: web.Request, answer: Any, fault: Fault | None) -> web.StreamResponse:
+    """Answer with the truth, or in the way of a fault that acts on the answer."""
+    return await suffer_after(request, fault) or said(answer, fault)
+
+
+async def cut(request: web.Request) -> None:
     """Close the connection without an answer."""
     if request.transport:
         request.transport.abort()

@@ -1,10 +1,21 @@
-from typing import Any
+import re
+from typing import Any, Final
 
 from django import template
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 
 from exchange_site.admin.to_do import Group, summarise_to_do
 
 register = template.Library()
+
+_CODE: Final = re.compile("`([^`]+)`")
+
+
+@register.filter
+def with_code(text: str) -> SafeString:
+    """Return a sentence in HTML, with what stands between backticks as code."""
+    return mark_safe(_CODE.sub(r"<code>\1</code>", escape(text)))  # noqa: S308  escaped
 
 
 @register.simple_tag(takes_context=True)

@@ -1,4 +1,4 @@
-"""Admin pages for the account at the venue: readings of its balances, and the openings and moves that staff book."""
+"""Admin pages for the account at the venue: its funds, its balances, and the openings and moves that staff book."""
 
 from typing import Any, cast
 
@@ -7,11 +7,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from settlement.models import AccountMove, AccountMoveKind, BalanceReading
+from settlement.models import AccountMove, AccountMoveKind, BalanceReading, VenueAccount
 from settlement.selectors.balances import has_opening
 from settlement.services.account_moves import book_move, book_proposed_opening, list_assets
 from wallets.admin.actions import ask_for_reason, reported
-from wallets.admin.records import QuickAdmin, RecordAdmin
+from wallets.admin.records import QuickAdmin, RecordAdmin, amount, dollars
 from wallets.models import User
 from wallets.runtime import clock
 
@@ -22,14 +22,16 @@ class BalanceReadingAdmin(RecordAdmin):
 
     list_display = (
         "__str__",
-        "amount",
-        "expected",
-        "difference",
-        "proposed",
+        "amount_",
+        "expected_",
+        "difference_",
+        "proposed_",
         "read_at",
         "steady_since",
         "agreed_at",
     )
+    fields = list_display
+    readonly_fields = list_display
     search_fields = ("id",)
     search_help_text = "The id of a reading"
     actions = ("open",)
@@ -37,6 +39,25 @@ class BalanceReadingAdmin(RecordAdmin):
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("settlement.add_accountmove")
+
+    def fits(self, record: BalanceReading, action: str) -> bool:
+        return record.proposed is not None
+
+    @admin.display(description="Read")
+    def amount_(self, reading: BalanceReading) -> str:
+        return amount(reading.amount, reading.asset)
+
+    @admin.display(description="Expected by our books")
+    def expected_(self, reading: BalanceReading) -> str:
+        return amount(reading.expected, reading.asset)
+
+    @admin.display(description="Read less expected")
+    def difference_(self, reading: BalanceReading) -> str:
+        return amount(reading.difference, reading.asset)
+
+    @admin.display(description="Proposed opening")
+    def proposed_(self, reading: BalanceReading) -> str:
+        return amount(reading.proposed, reading.asset)
 
     @admin.action(description="Book the proposed opening", permissions=["operate"])
     def open(self, request: HttpRequest, queryset: QuerySet[BalanceReading]) -> HttpResponse | None:
@@ -56,7 +77,16 @@ class BalanceReadingAdmin(RecordAdmin):
 class _MoveForm(forms.ModelForm):  # type: ignore[type-arg]  # of a move
     asset = forms.ChoiceField(choices=lambda: [(name, name) for name in list_assets()])
     kind = forms.ChoiceField(choices=AccountMoveKind.choices, initial=AccountMoveKind.MOVE)
-    reason = forms.CharField(max_length=500, widget=forms.TextInput(attrs={"size": 60}))
+    amount = forms.DecimalField(
+        max_digits=38,
+        decimal_places=8,
+        help_text="In units of the asset. A move in is more than 0, a move out less than 0.",
+    )
+    reason = forms.CharField(
+        max_length=500,
+        widget=forms.TextInput(attrs={"size": 60}),
+        help_text="What was moved, when, and where the venue shows it. The row never changes, and moves no money.",
+    )
 
     class Meta:
         model = AccountMove
@@ -65,9 +95,9 @@ class _MoveForm(forms.ModelForm):  # type: ignore[type-arg]  # of a move
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}
         if given.get("kind") == AccountMoveKind.OPENING and has_opening(asset=str(given.get("asset"))):
-            raise forms.ValidationError("There is an opening already. Book a move instead.")
+            self.add_error("kind", "There is an opening already. Book a move instead.")
         if given.get("kind") == AccountMoveKind.MOVE and given.get("amount") == 0:
-            raise forms.ValidationError("A move moves something: more than 0 in, less than 0 out.")
+            self.add_error("amount", "A move moves something: more than 0 in, less than 0 out.")
         return given
 
 
@@ -75,7 +105,7 @@ class _MoveForm(forms.ModelForm):  # type: ignore[type-arg]  # of a move
 class AccountMoveAdmin(QuickAdmin):
     """Adding a row books an opening or a move. Rows never change: another move mends a wrong one."""
 
-    list_display = ("id", "venue", "asset", "kind", "amount", "reason", "booked_by", "booked_at")
+    list_display = ("id", "venue", "asset", "kind", "amount_", "reason", "booked_by", "booked_at")
     list_filter = ("kind",)
     list_select_related = ("booked_by",)
     search_fields = ("id",)
@@ -84,6 +114,10 @@ class AccountMoveAdmin(QuickAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    @admin.display(description="Amount")
+    def amount_(self, move: AccountMove) -> str:
+        return amount(move.amount, move.asset)
 
     def save_model(self, request: HttpRequest, obj: AccountMove, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
         move = book_move(
@@ -95,3 +129,24 @@ class AccountMoveAdmin(QuickAdmin):
             now=clock.now(),
         )
         obj.pk = move.pk
+        obj.refresh_from_db()
+
+
+@admin.register(VenueAccount)
+class VenueAccountAdmin(RecordAdmin):
+    """What purchases can spend, and the order that could not be paid when a claim last looked."""
+
+    list_display = ("__str__", "free_", "read_at", "short_of_", "short_coin", "short_since", "short_at")
+    list_select_related = ("short_coin",)
+    fields = list_display
+    readonly_fields = list_display
+    search_fields = ("id",)
+    search_help_text = "The id of an account"
+
+    @admin.display(description="Free")
+    def free_(self, account: VenueAccount) -> str:
+        return amount(account.free, account.asset)
+
+    @admin.display(description="Order that could not be paid (USD)")
+    def short_of_(self, account: VenueAccount) -> str:
+        return dollars(account.short_of)

@@ -12,14 +12,14 @@ from django.utils.safestring import SafeString
 from settlement.models import Batch, Intervention, InterventionAction
 from settlement.services.intervening.requests import Figures, request_intervention
 from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
-from wallets.admin.records import RecordAdmin, badge, link_to, link_to_list
+from wallets.admin.records import RecordAdmin, amount, badge, dollars, link_to, link_to_list
 from wallets.models import User
 from wallets.runtime import clock
 
 
 @admin.register(Batch)
 class BatchAdmin(RecordAdmin):
-    list_display = ("id", "status", "coin", "orders_count", "needed", "charge", "reserved", "created_at", "reason")
+    list_display = ("id", "status", "coin", "orders_count", "needed_", "charge_", "reserved_", "created_at", "reason")
     list_filter = ("state", "coin")
     list_select_related = ("coin",)
     search_fields = ("id",)
@@ -31,9 +31,9 @@ class BatchAdmin(RecordAdmin):
         "reason",
         "coin",
         "orders_count",
-        "needed",
-        "charge",
-        "reserved",
+        "needed_",
+        "charge_",
+        "reserved_",
         "created_at",
         "closed_at",
         "orders",
@@ -45,9 +45,25 @@ class BatchAdmin(RecordAdmin):
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("settlement.change_batch")
 
+    def fits(self, record: Batch, action: str) -> bool:
+        """Offer no purchase and no refund for a batch that is closed. Its attempts may still be in doubt."""
+        return record.closed_at is None or action not in {"retry", "refund"}
+
     @admin.display(description="State")
     def status(self, batch: Batch) -> SafeString | str:
         return badge(batch.state)
+
+    @admin.display(description="Needed")
+    def needed_(self, batch: Batch) -> str:
+        return amount(batch.needed, batch.coin)
+
+    @admin.display(description="Charge (USD)")
+    def charge_(self, batch: Batch) -> str:
+        return dollars(batch.charge)
+
+    @admin.display(description="Reserved")
+    def reserved_(self, batch: Batch) -> str:
+        return amount(batch.reserved, batch.coin)
 
     @admin.display(description="Orders")
     def orders(self, batch: Batch) -> SafeString:
@@ -127,7 +143,7 @@ class _FiguresForm(ReasonForm):
 
 @admin.register(Intervention)
 class InterventionAdmin(RecordAdmin):
-    list_display = ("id", "action", "batch_link", "reason", "requested_by", "requested_at", "status", "detail")
+    list_display = ("id", "action", "batch_link", "status", "detail", "reason", "requested_by", "requested_at")
     list_filter = ("action", "outcome")
     list_select_related = ("batch", "requested_by")
     search_help_text = "The id of an intervention"

@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from settlement.models import Finding, FindingDecision
+from settlement.models import Finding, FindingDecision, FindingKind
 from settlement.services.findings import close_finding, decide_about_order
 from wallets.admin.actions import acts_on_chosen, ask_for_reason, reported
 from wallets.admin.records import RecordAdmin
@@ -57,6 +57,11 @@ class FindingAdmin(RecordAdmin):
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("settlement.change_finding")
+
+    def fits(self, record: Finding, action: str) -> bool:
+        """Offer to adopt only orders that we do not know, and to close only other findings."""
+        is_undecided = record.closed_at is None and not record.decision
+        return is_undecided and (record.kind == FindingKind.EXTRA) == (action != "close")
 
     @admin.action(description="Close", permissions=["operate"])
     def close(self, request: HttpRequest, queryset: QuerySet[Finding]) -> HttpResponse | None:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, Exists, Max, Q, Subquery, Sum
 
-from settlement.models import Attempt, AttemptState, Batch, Intervention
+from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, Installation, Intervention, new_client_order_id
+from settlement.order_ids import make_client_order_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,3 +52,27 @@ def summarise_attempts(*, after_id: int = 0) -> AttemptSummary:
 def last_attempt_id() -> int:
     """Return the id of the newest attempt, 0 if there is none."""
     return Attempt.objects.aggregate(last=Max("id"))["last"] or 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Following:
+    """The number and the client order id of a batch's next attempt."""
+
+    number: int
+    client_order_id: str
+
+
+def find_following(*, batch: Batch) -> Following | None:
+    """Return what the batch's next attempt is called; None while another attempt for its coin is in flight.
+
+    One statement. The caller holds the lock on the batch.
+    """
+    in_flight = Attempt.objects.filter(coin_id=batch.coin_id, state__in=IN_FLIGHT)
+    last = Attempt.objects.filter(batch_id=batch.pk).order_by("-number").values("number")[:1]
+    code = Installation.objects.values("code")[:1]
+    row = Batch.objects.filter(pk=batch.pk).values_list(Exists(in_flight), Subquery(last), Subquery(code)).get()
+    is_busy, number, installation = row
+    if is_busy:
+        return None
+    made = make_client_order_id(installation=installation) if installation else new_client_order_id()
+    return Following(number=(number or 0) + 1, client_order_id=made)

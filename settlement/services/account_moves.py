@@ -10,6 +10,7 @@ from django.db import transaction
 
 from settlement.exceptions import MoveRefused
 from settlement.models import AccountMove, AccountMoveKind, BalanceReading
+from settlement.told import digits
 from trading.models import Coin
 from wallets.models import User
 
@@ -80,4 +81,4 @@ def open_by_first_reading(*, asset: str, amount: Decimal, now: datetime) -> None
         booked_at=now,
     )
     AccountMove.objects.bulk_create([move], ignore_conflicts=True)
-    logger.info("the comparison of %s begins with %s", asset, amount)
+    logger.info("the comparison of %s begins with %s", asset, digits(amount))

@@ -14,13 +14,21 @@ from django.db.models import Q
 
 from settlement.clock import database_now
 from settlement.gate import MOST_COMMISSION, CannotBeTrue, highest_cost
-from settlement.models import GIVEN_UP, Attempt, AttemptState, Finding, FindingDecision, FindingKind
+from settlement.models import (
+    GIVEN_UP,
+    Attempt,
+    AttemptState,
+    Finding,
+    FindingDecision,
+    FindingKind,
+    new_client_order_id,
+)
 from settlement.services.asking import look_up_listed
 from settlement.services.disbelieving import weigh_adopted, weigh_answer
 from settlement.services.late_coins import deliver_late_coins
 from settlement.services.outcomes import book_execution, book_late_fill
 from settlement.services.unknown_orders import UnknownOrder, close_finding_about, keep_reason, read_order
-from settlement.told import keep
+from settlement.told import digits, keep
 from settlement.venues.protocol import Executed, ListedPurchase, OrderNotFound, Venue
 from trading.models import Coin, is_coin_name
 from wallets.services.house import open_house_wallets
@@ -104,8 +112,9 @@ def _book(*, order: UnknownOrder, execution: Executed, note: str) -> Attempt | N
         logger.warning("the coin %s was missing: it is made, and not on sale", coin)
     lock_inventory(asset=coin.name)
     now = database_now()
-    own = Attempt.objects.select_related("batch", "coin").filter(client_order_id=order.client_order_id, coin=coin)
-    attempt = own.first()
+    attempt = Attempt.objects.select_related("batch", "coin").filter(client_order_id=order.client_order_id).first()
+    if attempt is not None and attempt.coin != coin:
+        raise CannotAdopt(f"its id is that of a purchase of {attempt.coin}")
     if Attempt.objects.filter(coin=coin, venue_order_id=execution.venue_order_id, state=AttemptState.FILLED).exists():
         close_finding_about(order=order, note=note, attempt=attempt, now=now)
         return None
@@ -118,7 +127,7 @@ def _book(*, order: UnknownOrder, execution: Executed, note: str) -> Attempt | N
     else:
         raise CannotAdopt(f"its attempt is {attempt.state}, and settlement looks it up")
     close_finding_about(order=order, note=note, attempt=attempt, now=now)
-    logger.warning("adopted %s: %s for %s", order, execution.quantity, execution.cost)
+    logger.warning("adopted %s, booked for %s", order, digits(execution.cost))
     deliver_late_coins(coin=coin, reference=f"adopted:{execution.venue_order_id}", now=now)
     return attempt
 
@@ -127,9 +136,8 @@ def _explains(attempt: Attempt, order: UnknownOrder) -> bool:
     """Say whether an attempt accounts for an order, so that nobody needs to adopt the order."""
     if attempt.venue_order_id == order.venue_order_id and attempt.state == AttemptState.FILLED:
         return True
-    if attempt.client_order_id != order.client_order_id or attempt.venue_order_id not in {"", order.venue_order_id}:
-        return False
-    return attempt.signed_at is not None
+    is_own = attempt.client_order_id == order.client_order_id and attempt.venue_order_id in {"", order.venue_order_id}
+    return is_own and attempt.signed_at is not None
 
 
 def _ensure_plausible(execution: Executed, order: UnknownOrder) -> None:
@@ -145,9 +153,9 @@ def _ensure_plausible(execution: Executed, order: UnknownOrder) -> None:
     if execution.quantity < _PLACES:
         raise CannotAdopt("it bought nothing")
     if execution.quantity != order.quantity or execution.venue_order_id != order.venue_order_id:
-        raise CannotAdopt(f"it is listed with {order.quantity:f} coins, and found with {execution.quantity:f}")
+        raise CannotAdopt(f"listed with {digits(order.quantity)} coins, and found with {digits(execution.quantity)}")
     if order.cost is not None and not order.cost <= execution.cost <= order.cost * (1 + MOST_COMMISSION):
-        raise CannotAdopt(f"it is listed with a cost of {order.cost:f}, and found with {execution.cost:f}")
+        raise CannotAdopt(f"listed with a cost of {digits(order.cost)}, and found with {digits(execution.cost)}")
 
 
 def _as_sent(execution: Executed, now: datetime) -> dict[str, object]:
@@ -200,7 +208,7 @@ def _book_without_batch(
     coin: Coin, execution: Executed, *, order: UnknownOrder, is_repeated: bool, now: datetime
 ) -> Attempt:
     """Write an attempt without a batch, and book it. If the venue has the client order id twice, it gets another."""
-    name = f"venue-{execution.venue_order_id}"[:36] if is_repeated else order.client_order_id
+    name = new_client_order_id() if is_repeated else order.client_order_id
     attempt = Attempt.objects.create(
         coin=coin,
         number=1,

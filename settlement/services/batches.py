@@ -11,18 +11,20 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Subquery, Sum
 
 from settlement.clock import database_now
 from settlement.jobs import settle_batch_later
 from settlement.models import IN_FLIGHT, NOT_CLOSED, UNDECIDED, Attempt, AttemptState, Batch, BatchState
+from settlement.selectors.attempts import find_following
 from settlement.selectors.batches import find_idle_batch, list_idle_batches
 from settlement.services.funding import look_again_later, note_shortage, set_aside
 from trading import jobs
 from trading.models import Coin
 from trading.selectors.pools import read_waiting_orders
 from trading.selectors.prices import last_price_of
-from trading.services.settling import complete_orders, refund_orders, sum_open_orders
+from trading.services.settling import SettledOrders, complete_orders, refund_orders, sum_open_orders
+from wallets.models import Wallet, WalletRole
 from wallets.runtime import failpoints
 from wallets.services.ledger.locking import lock_inventory
 
@@ -38,13 +40,19 @@ def lock_batch(*, batch_id: int | None) -> Batch:
     return Batch.objects.select_for_update(no_key=True, of=("self",)).select_related("coin").get(pk=batch_id)
 
 
-def go_on(*, batch: Batch, ended: Attempt, now: datetime, wait_seconds: float = 0) -> None:
+def go_on(
+    *, batch: Batch, ended: Attempt, now: datetime, wait_seconds: float = 0, open_count: int | None = None
+) -> None:
     """Close the batch if all its orders are settled, else begin its next attempt.
+
+    `open_count` is the number of the batch's open orders, if the caller knows it.
 
     After too many failed or empty attempts, park the batch instead, unless staff have just decided about the attempt
     `ended`.
     """
-    if not sum_open_orders(batch_id=batch.pk).count:
+    if open_count is None:
+        open_count = sum_open_orders(batch_id=batch.pk).count
+    if not open_count:
         _close(batch, state=BatchState.SETTLED, reason="", now=now)
     elif ended.state != AttemptState.PARKED and (_has_failed_too_often(batch) or _keeps_coming_back_empty(batch)):
         park_batch(batch=batch, reason=f"given up after {ended.number} attempts")
@@ -54,14 +62,16 @@ def go_on(*, batch: Batch, ended: Attempt, now: datetime, wait_seconds: float = 
         begin_next_attempt(batch=batch, now=now, wait_seconds=wait_seconds)
 
 
-def begin_next_attempt(*, batch: Batch, now: datetime, wait_seconds: float = 0) -> bool:
+def begin_next_attempt(
+    *, batch: Batch, now: datetime, wait_seconds: float = 0, still_open: SettledOrders | None = None
+) -> bool:
     """Deliver the coins that the batch still needs from the house's surplus, or create an attempt to buy them.
 
     Return False if neither is possible, because another attempt for the coin is in flight, or because the venue's
     account cannot pay for any of the batch's orders. Then the batch stays open without an attempt, and a claim resumes
-    it later.
+    it later. `still_open` sums up the batch's open orders, if the caller knows them.
     """
-    still_open = sum_open_orders(batch_id=batch.pk)
+    still_open = still_open or sum_open_orders(batch_id=batch.pk)
     needed = still_open.amount
     batch.reserved += max(min(needed - batch.reserved, _free_stock(batch)), Decimal(0))
     if batch.reserved >= needed:
@@ -69,18 +79,18 @@ def begin_next_attempt(*, batch: Batch, now: datetime, wait_seconds: float = 0) 
         return True
     batch.state, batch.reason, batch.resume_at = BatchState.OPEN, "", None
     _save(batch)
-    if Attempt.objects.filter(coin_id=batch.coin_id, state__in=IN_FLIGHT).exists():
+    if (following := find_following(batch=batch)) is None:
         return False
     budget, is_payable = set_aside(batch=batch, still_open=still_open, now=now)
     if not is_payable:
         note_shortage(coin_id=batch.coin_id, charge=still_open.charge, now=now)
         look_again_later(coin_id=batch.coin_id)
         return False
-    last = batch.attempts.order_by("-number").values_list("number", flat=True).first() or 0
     Attempt.objects.create(
         batch=batch,
         coin=batch.coin,
-        number=last + 1,
+        number=following.number,
+        client_order_id=following.client_order_id,
         budget=budget,
         next_step_at=now + timedelta(seconds=wait_seconds),
         created_at=now,
@@ -174,23 +184,26 @@ def worth_of_stock(*, coin: Coin) -> Decimal:
 
     The caller holds the lock on the coin's inventory.
     """
-    stock = lock_inventory(asset=coin.name) - _sum_reserved(coin)
+    stock = _unreserved_stock(coin)
     if stock <= 0:
         return Decimal(0)
     return (stock * (last_price_of(coin=coin) or Decimal(0))).quantize(_CENT, ROUND_DOWN)
 
 
-def _sum_reserved(coin: Coin, *, without: Batch | None = None) -> Decimal:
+def _free_stock(batch: Batch) -> Decimal:
+    """Return the coins in inventory that no batch has reserved, this one neither."""
+    return _unreserved_stock(batch.coin, without=batch) - batch.reserved
+
+
+def _unreserved_stock(coin: Coin, *, without: Batch | None = None) -> Decimal:
+    """Return the coins in inventory less what batches have reserved. The caller holds the lock on the inventory."""
     unsettled = Batch.objects.filter(coin=coin, state__in=NOT_CLOSED)
     if without is not None:
         unsettled = unsettled.exclude(pk=without.pk)
-    return unsettled.aggregate(total=Sum("reserved"))["total"] or Decimal(0)
-
-
-def _free_stock(batch: Batch) -> Decimal:
-    """Return the coins in inventory that no batch has reserved."""
-    others = _sum_reserved(batch.coin, without=batch)
-    return lock_inventory(asset=batch.coin.name) - others - batch.reserved
+    reserved = Subquery(unsettled.order_by().values("coin").values(total=Sum("reserved")))
+    inventory = Wallet.objects.filter(role=WalletRole.INVENTORY, asset=coin.name, owner=None)
+    balance, taken = inventory.values_list("balance", reserved).get()
+    return (balance or Decimal(0)) - (taken or Decimal(0))
 
 
 def _deliver_from_stock(batch: Batch, *, now: datetime) -> None:

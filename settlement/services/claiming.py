@@ -29,7 +29,7 @@ from trading import jobs, pools
 from trading.models import Coin, PoolPolicy
 from trading.pool_rules import WaitingOrders
 from trading.selectors.pools import read_waiting_orders
-from trading.services.settling import ClaimedOrders, ClaimLimits, claim_orders
+from trading.services.settling import ClaimedOrders, ClaimLimits, SettledOrders, claim_orders
 from wallets.runtime import failpoints
 from wallets.services.ledger.locking import lock_inventory
 
@@ -195,7 +195,8 @@ def _start(batch: Batch, *, claimed: ClaimedOrders, waiting: WaitingOrders, now:
     if _is_to_be_refunded(batch, claimed, waiting):
         refund_batch(batch=batch, reason=_POOL_TIMED_OUT, now=now)
     else:
-        begin_next_attempt(batch=batch, now=now)
+        still_open = SettledOrders(count=claimed.count, amount=claimed.amount, charge=claimed.charge)
+        begin_next_attempt(batch=batch, now=now, still_open=still_open)
 
 
 def _is_to_be_refunded(batch: Batch, claimed: ClaimedOrders, waiting: WaitingOrders) -> bool:

@@ -6,15 +6,20 @@ until staff have decided about the attempt, or lift the pause and close the find
 
 import logging
 from datetime import datetime
+from decimal import Decimal
+from typing import Final
 
 from settlement import gate
 from settlement.metrics import count_pause, count_untrue_answer
 from settlement.models import Attempt, Finding, FindingKind, Pause, PauseKind
 from settlement.services.findings import Contradiction, close_finding, raise_finding
 from settlement.services.pausing import lift_pause
+from settlement.told import digits
 from settlement.venues.protocol import Executed
 from wallets.models import User
 from wallets.runtime import sql
+
+_NONE: Final = Decimal(0)
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +64,7 @@ def disbelieve(*, attempt: Attempt, reason: str, now: datetime) -> None:
     The caller holds the lock on the coin's inventory.
     """
     count_untrue_answer()
-    asked = f"{attempt.quantity or 0:f} at {attempt.limit_price or 0:f} at most"
+    asked = f"{digits(attempt.quantity or _NONE)} at {digits(attempt.limit_price or _NONE)} at most"
     contradiction = Contradiction(
         kind=FindingKind.UNTRUE,
         subject=f"attempt {attempt.client_order_id}",

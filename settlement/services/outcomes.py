@@ -131,7 +131,7 @@ def _book(attempt: Attempt, execution: Executed, from_state: AttemptState, *, no
     )
     batch.reserved -= settled.amount
     logger.info("%s of %s bought %s %s and completed %s orders", attempt, batch, received, batch.coin, settled.count)
-    go_on(batch=batch, ended=attempt, now=now)
+    go_on(batch=batch, ended=attempt, now=now, open_count=settled.left)
     return True
 
 

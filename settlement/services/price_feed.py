@@ -14,6 +14,7 @@ from settlement.models import PRICE_READING
 from settlement.services.calling import call
 from settlement.services.isolating import ItemFailed, run_each
 from settlement.services.venue_clock import read_clock_offset
+from settlement.told import digits
 from settlement.venues.protocol import NoPrice, Quoted, SecondSource, Venue, VenueAway
 from trading.models import Coin, CoinPrice
 from trading.readings import Reading
@@ -112,4 +113,4 @@ def _confirm(coin: Coin, *, second: SecondSource, now: datetime) -> None:
     age = database_now() - price.source_time if price.source_time else timedelta(0)
     told = SecondReading(value=price.value, at=now - age, source=second.name)
     if not confirm_price(coin=coin, second=told, now=now):
-        raise ItemFailed(f"{second.name} says {price.value:.8G}, {int(age.total_seconds())} seconds ago"[:200])
+        raise ItemFailed(f"{second.name} says {digits(price.value)}, {int(age.total_seconds())} seconds ago"[:200])

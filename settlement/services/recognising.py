@@ -101,7 +101,7 @@ def put_in_doubt() -> Watch:
     reason = _find_doubt(watch, seen)
     if reason is None:
         return watch
-    is_new = watch.doubted_at is None or watch.doubted_place != watch.here
+    is_new = watch.doubted_place != watch.here  # a doubt that has ended has no place
     values: dict[str, Any] = {"beat": Greatest(F("beat"), Value(seen.beat))}
     if is_new:
         values |= {"doubted_at": _clock(), "doubted_place": watch.here, "doubt": reason}

@@ -26,9 +26,11 @@ def send(*, attempt: Attempt, venue: Venue) -> VenueAnswer | None:
     """Send a new attempt, and return the venue's answer. Return None if another run was first or no orders remain.
 
     Raises CoinNotListed, UnusableRules, VenueAway, NoAsk, TopUpTooDear, AskBeyondPriceBound and SendingStopped. Each of
-    them means that nothing was sent.
+    them means that nothing was sent. `attempt.is_recognised` says, if the caller has read it, that the database is the
+    one we know.
     """
-    ensure_may_send()
+    if not getattr(attempt, "is_recognised", False):
+        ensure_may_send()
     release_database_connection()
     rules = venue.read_rules(coin=attempt.coin.name)
     ensure_usable(rules)

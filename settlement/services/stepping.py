@@ -37,6 +37,7 @@ from settlement.services.outcomes import (
     park_untrue,
 )
 from settlement.services.pausing import Permit, ask_to_buy, pause_after_no_answer, pause_for_trouble
+from settlement.services.recognising import is_recognised
 from settlement.services.sending import send
 from settlement.services.waiting import Stop, wait_or_give_up
 from settlement.venues.protocol import (
@@ -74,7 +75,8 @@ def take_next_step(*, batch_id: int, venue: Venue, earlier_runs: int = 0, only_i
     or in an error. After JOB_MAX_ATTEMPTS of them, an attempt that was never sent is parked for staff. With
     `only_if_due`, no step is taken before `next_step_at`: of several jobs for one wait, the first begins the next wait.
     """
-    in_flight = Attempt.objects.filter(batch_id=batch_id, state__in=IN_FLIGHT).annotate(is_early=_IS_EARLY)
+    in_flight = Attempt.objects.filter(batch_id=batch_id, state__in=IN_FLIGHT)
+    in_flight = in_flight.annotate(is_early=_IS_EARLY, is_recognised=is_recognised())
     attempt = in_flight.select_related("batch", "coin__current_price").first()
     if attempt is None:
         return

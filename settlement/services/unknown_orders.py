@@ -7,6 +7,7 @@ from decimal import Decimal
 from settlement.clock import database_now
 from settlement.models import Attempt, Finding, FindingDecision, FindingKind
 from settlement.services.findings import name_stranger, read_stranger
+from settlement.told import digits
 from trading.models import Coin
 
 
@@ -21,7 +22,7 @@ class UnknownOrder:
     cost: Decimal | None
 
     def __str__(self) -> str:
-        return f"{self.subject}: {self.figures}"
+        return f"{self.subject}, of {self.coin_name}: {self.figures}"
 
     @property
     def subject(self) -> str:
@@ -29,8 +30,8 @@ class UnknownOrder:
 
     @property
     def figures(self) -> str:
-        cost = f" for {self.cost.normalize():f}" if self.cost is not None else ""
-        return f"{self.quantity.normalize():f}{cost}"
+        cost = f" for {digits(self.cost.normalize())}" if self.cost is not None else ""
+        return f"{digits(self.quantity.normalize())}{cost}"
 
 
 def read_order(*, finding: Finding) -> UnknownOrder:

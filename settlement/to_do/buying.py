@@ -18,7 +18,6 @@ from settlement.models import (
     DatabaseWatch,
     FailingItem,
     Finding,
-    FindingKind,
     Intervention,
     PauseKind,
     VenueAccount,
@@ -27,6 +26,8 @@ from settlement.queue import list_failed_jobs
 from settlement.selectors.balances import list_unopened
 from settlement.selectors.pauses import pauses_in_force
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
+from settlement.to_do.next_steps import next_step, units_of
+from settlement.told import digits
 from trading.models import OrderState
 
 
@@ -36,7 +37,7 @@ def read_parked(now: datetime) -> Iterator[Concern]:
     for batch in batches.annotate(since=since).order_by("since")[:MAX_PER_KIND]:
         yield Concern(
             kind=ConcernKind.PARKED,
-            subject=f"batch {batch.pk}, {batch.needed.normalize():f} {batch.coin} for {batch.charge} USD",
+            subject=f"batch {batch.pk}, {digits(batch.needed)} {batch.coin} for {batch.charge} USD",
             since=batch.since,
             reason=batch.reason,
             target=Target(model="settlement_batch", pk=batch.pk),
@@ -50,11 +51,11 @@ def read_waiting(now: datetime) -> Iterator[Concern]:
     for batch in waiting.order_by("created_at")[:MAX_PER_KIND]:
         yield Concern(
             kind=ConcernKind.WAITING,
-            subject=f"batch {batch.pk}, {batch.needed.normalize():f} {batch.coin} for {batch.charge} USD",
+            subject=f"batch {batch.pk}, {digits(batch.needed)} {batch.coin} for {batch.charge} USD",
             since=batch.created_at,
             reason=(
                 f"{batch.reason}. It is tried again, and refunded if that does not end. Or decide about the batch; if"
-                " the venue's minimum or step is the reason, raise TOP_UP_MAX or the coin's own minimum"
+                " the venue's minimum or step is the reason, raise `TOP_UP_MAX` or the coin's own minimum"
             ),
             target=Target(model="settlement_batch", pk=batch.pk),
         )
@@ -77,34 +78,19 @@ def read_unknown(now: datetime) -> Iterator[Concern]:
 def read_findings(now: datetime) -> Iterator[Concern]:
     for finding in (
         Finding.objects.filter(closed_at=None)
-        .select_related("attempt", "coin")
+        .select_related("attempt", "coin", "decided_by")
         .order_by("found_at", "pk")[:MAX_PER_KIND]
     ):
-        figures = f": ours {finding.ours or '-'}, theirs {finding.theirs or '-'}"
+        figures = f": ours {finding.ours or '-'}, theirs {finding.theirs or '-'}{units_of(finding)}"
         yield Concern(
             kind=ConcernKind.FINDING,
             subject=finding.subject,
             since=finding.found_at,
             reason=finding.get_kind_display()
             + (figures if finding.ours or finding.theirs else "")
-            + _next_step(finding),
+            + f". {next_step(finding)}",
             target=Target(model="settlement_finding", pk=finding.pk),
         )
-
-
-def _next_step(finding: Finding) -> str:
-    if finding.kind == FindingKind.BALANCE and finding.amount is not None:
-        which = "more" if finding.amount > 0 else "less"
-        return (
-            f": {abs(finding.amount):f} {which}. Compare the venue's history of orders, deposits and withdrawals; adopt"
-            " an order that we do not know, or book what was moved under account moves, with its reason"
-        )
-    if finding.kind != FindingKind.UNTRUE or finding.attempt is None:
-        return ""
-    return (
-        f". Buying of {finding.coin} is paused. Compare the venue's own pages; then, in batch"
-        f" {finding.attempt.batch_id}, look the purchase up again, mark it, or book what was beyond the request"
-    )
 
 
 def read_openings(now: datetime) -> Iterator[Concern]:
@@ -113,7 +99,7 @@ def read_openings(now: datetime) -> Iterator[Concern]:
         assert reading.proposed is not None
         explained = reading.amount - reading.proposed
         proposal = (
-            f"is an opening of {reading.proposed:f} right? Then book it"
+            f"is an opening of {digits(reading.proposed)} right? Then book it"
             if reading.steady_since
             else "a purchase was under way or in doubt: wait for the next reading"
         )
@@ -122,8 +108,8 @@ def read_openings(now: datetime) -> Iterator[Concern]:
             subject=str(reading),
             since=reading.read_at,
             reason=(
-                f"not compared yet: {reading.amount:f} read at {reading.read_at:%H:%M:%S} UTC, of which our purchases"
-                f" and moves explain {explained:f}; {proposal}"
+                f"not compared yet: {digits(reading.amount)} {reading.asset} read at {reading.read_at:%H:%M:%S} UTC,"
+                f" of which our purchases and moves explain {digits(explained)}; {proposal}"
             ),
             target=Target(model="settlement_balancereading", pk=reading.pk),
         )
@@ -139,7 +125,8 @@ def read_float(now: datetime) -> Iterator[Concern]:
             since=account.short_since or now,
             reason=(
                 f"orders of {account.short_coin}, one of {account.short_of} USD, wait for funds: "
-                f"{account.free:.2f} were free at {account.read_at:%H:%M:%S} UTC; send {account.asset} to the venue"
+                f"{account.free:.2f} {account.asset} were free at {account.read_at:%H:%M:%S} UTC; send more to the"
+                " venue, or stop selling the coin"
             ),
             target=Target(
                 model="trading_order",
@@ -214,10 +201,11 @@ def read_database(now: datetime) -> Iterator[Concern]:
     late = Q(stopped_at__isnull=False) | Q(doubted_at__lte=now - settings.TO_DO.pending_limit)
     for watch in DatabaseWatch.objects.filter(late):
         evidence = "; ".join(watch.found) or "the venue does not say whether we forgot an order"
+        step = "Run `manage.py after_restore`" if watch.stopped_at else "Workers ask again: see why it does not answer"
         yield Concern(
             kind=ConcernKind.DATABASE,
             subject="nothing is bought: the database may have forgotten purchases",
             since=watch.stopped_at or watch.doubted_at or now,
-            reason=f"{watch.doubt}: {evidence}",
-            target=None,
+            reason=f"the database is in doubt, because {watch.doubt}. Found: {evidence}. {step}",
+            target=Target(model="settlement_databasewatch", pk=watch.pk),
         )

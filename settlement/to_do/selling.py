@@ -17,7 +17,7 @@ from settlement.models import (
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
 from trading.loss_rules import day_of
 from trading.models import WAITING, Coin, Order, OrderState, SuspensionEnd
-from trading.selectors.losses import list_threatening_losses
+from trading.selectors.losses import Loss, list_threatening_losses
 from trading.selectors.prices import list_unseen_suspensions
 from wallets.selectors.accounts import list_unclear_names
 
@@ -84,14 +84,19 @@ def read_losses(now: datetime) -> Iterator[Concern]:
     for loss in list_threatening_losses(now=now)[:MAX_PER_KIND]:
         stop = loss.stop if loss.is_stopped else None
         what = f"sales of {loss.coin}" if loss.coin else "all sales"
-        until = "; they go on at 00:00 UTC" if stop else ""
         yield Concern(
             kind=ConcernKind.LOSS,
             subject=f"{what} {'have stopped' if stop else 'are about to stop'}",
             since=(stop.stopped_at if stop else None) or loss.counted_at,
-            reason=f"{loss.amount:.2f} USD lost today, of {loss.ceiling:.2f}{until}",
+            reason=f"{loss.amount:.2f} USD lost today, of {loss.ceiling:.2f}. {_how_it_ends(loss)}",
             target=Target(model="trading_salesstop", pk=stop.pk) if stop else of_today,
         )
+
+
+def _how_it_ends(loss: Loss) -> str:
+    if loss.is_stopped:
+        return "Sales go on at 00:00 UTC; or find the reason, and let them go on, on the page of the stop"
+    return "Sales stop there: find the reason, correct the price, or stop selling the coin that loses"
 
 
 def read_suspended(now: datetime) -> Iterator[Concern]:

@@ -40,6 +40,8 @@ DOWN = "away for some seconds"
 LIES = (REFUND_AGAINST_LATE_FILL, DENIED_FOR_LONG, DENIED, DOWN, *ON_PLACING)
 LATE = {REFUND_AGAINST_LATE_FILL, DENIED_FOR_LONG}
 REFUNDED = {REFUND_AGAINST_LATE_FILL, "refused for good"}
+# Nothing tells such a purchase from one that is denied. After a second one in a row, the batch would wait for staff.
+DENIED_WITHOUT_A_LIE = {"the connection is cut before", "an error that says nothing"}
 
 
 def rules_of(name, mode, symbol):
@@ -63,7 +65,7 @@ def _rules_of(name, times):
         [once, *denials] = _rules_of(DENIED_FOR_LONG, times)
         return [once, {"on": "place", "action": "reject"}, *denials]
     rule = ON_PLACING[name]
-    placing = [{"on": "place", "times": times, **rule}]
+    placing = [{"on": "place", "times": 1 if name in DENIED_WITHOUT_A_LIE else times, **rule}]
     return placing if times == 1 else [*placing, {"on": "query", "times": times, **rule}]
 
 

@@ -50,7 +50,7 @@ def overfilled(place, settle, simulator):
     place("60.00")
     batch = settle()
     simulator.fail()
-    assert (attempts()[0].state, attempts()[0].reason) == ("parked", "executed 150.20000000, asked for 15.02000000")
+    assert (attempts()[0].state, attempts()[0].reason) == ("parked", "executed 150.2, asked for 15.02")
     return batch
 
 
@@ -142,7 +142,7 @@ class TestAnExcess:
         simulator.set_account(balances={"ABAN": "150.04979999"})
         outcome, detail = book_excess(overfilled)
         assert (outcome, states()) == ("refused", ["settling"])
-        assert "The account holds 150.04979999 ABAN, less than 150.04980000" in detail
+        assert "The account holds 150.04979999 ABAN, less than 150.0498" in detail
         simulator.set_account(balances={"ABAN": "150.0498"})
         assert book_excess(overfilled)[0] == "done"
 
@@ -168,6 +168,26 @@ class TestAnExcess:
         )
         with pytest.raises(InterventionRefused, match="did not say what the account holds"):
             ensure_beyond(attempt=attempt, execution=beyond, held=None)
+
+    def test_needs_the_coins_of_earlier_purchases_in_the_account_too(self, place, settle, simulator, make_shopper):
+        place("60.00", of=make_shopper())
+        settle()
+        simulator.fail(TENFOLD)
+        place("60.00")
+        settle()
+        earlier, attempt = attempts()
+        beyond = Executed(
+            venue_order_id="2",
+            status="expired",
+            final=True,
+            quantity=Decimal(150),
+            cost=Decimal(600),
+            commission=Decimal(0),
+        )
+        needed = earlier.executed - earlier.commission + 150
+        with pytest.raises(InterventionRefused, match="less than"):
+            ensure_beyond(attempt=attempt, execution=beyond, held=needed - Decimal("0.00000001"))
+        ensure_beyond(attempt=attempt, execution=beyond, held=needed)
 
     def test_beyond_the_price_bound_is_not_proven_by_coins(self, overfilled):
         [attempt] = attempts()
@@ -229,7 +249,7 @@ class TestACostBeyondThePriceBound:
         simulator.set_account(balances={"USDT": funds})
         outcome, detail = book_excess(overcharged)
         assert (outcome, states(), inventory()) == ("refused", ["settling"], 0)
-        assert f"the account would hold 999999909.88000000 USDT, not {funds}" in detail
+        assert f"the account would hold 999999909.88 USDT, not {funds}" in detail
         assert not Excess.objects.exists()
 
     def test_is_booked_if_staff_have_booked_what_was_moved(self, overcharged, book_excess, simulator, admin_user, now):

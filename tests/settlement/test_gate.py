@@ -21,7 +21,7 @@ from settlement.gate import (
     read_order,
     weigh,
 )
-from settlement.told import OrderTold, Ours, TradeTold, in_words, keep
+from settlement.told import OrderTold, Ours, TradeTold, digits, in_words, keep
 
 OURS = Ours(client_order_id="ce1", symbol="ABAN/USDT", coin="ABAN", quote_asset="USDT")
 TOLD = OrderTold(
@@ -269,7 +269,7 @@ class TestWeighing:
         ("changes", "words"),
         [
             ({"quantity": Decimal("15.00000001")}, "executed 15.00000001, asked for 15"),
-            ({"cost": Decimal("63.00000001")}, "cost 63.00000001 for 15, at most 63.00000000"),
+            ({"cost": Decimal("63.00000001")}, "cost 63.00000001 for 15, at most 63"),
             ({"quantity": Decimal(7), "status": "expired"}, "cost 60 for 7, at most 29.4"),
             ({"commission": Decimal("0.30000001")}, "commission of 0.30000001 coins for 15"),
             ({"quote_commission": Decimal("1.26000001")}, "commission of 1.26000001 in the quote asset"),
@@ -330,6 +330,27 @@ class TestParting:
             assert beyond >= 0
             assert within + beyond == getattr(figures, name)
         assert parts.within.quantity == 15
+
+
+class TestDigits:
+    @pytest.mark.parametrize(
+        ("number", "shown"),
+        [
+            ("5.01000000", "5.01"),
+            ("0E-8", "0"),
+            ("1.0000000E+12", "1000000000000"),
+            ("1E-8", "0.00000001"),
+            ("-20.50", "-20.5"),
+            ("12345678901234567890.12345678", "12345678901234567890.12345678"),
+            ("1E+22", "10000000000000000000000"),
+            ("1.5E+300", "1.50000000E+300"),
+            ("1E-300", "1.00000000E-300"),
+            ("Infinity", "Infinity"),
+            ("NaN", "NaN"),
+        ],
+    )
+    def test_have_no_exponent_and_no_zeros_at_the_end_unless_they_are_very_many(self, number, shown):
+        assert digits(Decimal(number)) == shown
 
 
 class TestWords:

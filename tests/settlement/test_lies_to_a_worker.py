@@ -112,14 +112,14 @@ FALSE_FIGURES = {
     "cost 24,150 under a bound of 25.36": placing(
         {"cummulativeQuoteQty": "24150", "fills.*.price": "3991.735537190082644628"},
         total="24.15",
-        **untrue("cost 24150.00000000 for 6.05000000, at most 25.41"),
+        **untrue("cost 24150 for 6.05, at most 25.41"),
     ),
     "commission in no asset": placing({"fills.*.commissionAsset": None}, **untrue("commission in no asset")),
     "commission in an empty asset": placing({"fills.*.commissionAsset": ""}, **untrue("commission in no asset")),
     "commission in a third asset": placing({"fills.*.commissionAsset": "BNB"}, **untrue("commission in BNB")),
     "too much commission in the quote": placing(
         {"fills.*.commission": "4", "fills.*.commissionAsset": "USDT"},
-        **untrue("commission of 4.00000000 in the quote asset"),
+        **untrue("commission of 4 in the quote asset"),
     ),
     "negative commission": placing({"fills.*.commission": "-0.01502"}, **untrue("commission '-0.01502'")),
     "negative commission in the list of trades": looking_up(
@@ -130,7 +130,7 @@ FALSE_FIGURES = {
     "executedQty of 1e30 in a look-up": looking_up({"executedQty": "1e30"}, **untrue("executed '1e30'")),
     "ten times the quantity, which was not bought": placing(
         {"executedQty": {"times": "10"}, "cummulativeQuoteQty": {"times": "10"}, "fills.*.qty": {"times": "10"}},
-        **untrue("executed 150.20"),
+        **untrue("executed 150.2"),
     ),
     "the answer to another symbol's order": {
         "arrange": spoiled("place", others_answer),
@@ -169,10 +169,16 @@ TOO_DEAR = {
 POOL_TOO_DEAR = TOO_DEAR | {"total": "0.30", "says": "", "reason": "pool_timed_out"}
 TERMS = {
     "an ask of 0.0004 for a coin of 20": NOT_BELIEVED | {"arrange": at("0.0004"), "says": "an ask of 0.0004"},
-    "an ask of 1e12": NOT_BELIEVED | {"arrange": at("1000000000000"), "says": "E+12 for a coin of 20 is not believed"},
-    "an ask of 1e22": NOT_BELIEVED | {"arrange": at("1e22"), "says": "E+22 for a coin of 20 is not believed"},
+    "an ask of 1e12": NOT_BELIEVED
+    | {"arrange": at("1000000000000"), "says": "an ask of 1000000000000 for a coin of 20 is not believed"},
+    "an ask of 1e22": NOT_BELIEVED
+    | {"arrange": at("1e22"), "says": "an ask of 10000000000000000000000 for a coin of 20 is not believed"},
     "an ask of 1e22 for a coin whose price is read": NOT_BELIEVED
-    | {"arrange": asked("1e22"), "is_fixed": False, "says": "E+22 for a coin of 20 is not believed"},
+    | {
+        "arrange": asked("1e22"),
+        "is_fixed": False,
+        "says": "an ask of 10000000000000000000000 for a coin of 20 is not believed",
+    },
     "an ask of 0.0004 for a coin whose price is read": NOT_BELIEVED
     | {"arrange": asked("0.0004"), "is_fixed": False, "says": "an ask of 0.0004"},
     "an ask of 0": NOT_BELIEVED | {"arrange": asked("0"), "says": "no ask for"},
@@ -181,7 +187,7 @@ TERMS = {
     "an ask of 1e22 for a moment": {
         "price": "20.00",
         "arrange": at("1e22"),
-        "says": "E+22 for a coin of 20 is not believed",
+        "says": "an ask of 10000000000000000000000 for a coin of 20 is not believed",
         "relent": at("20.00"),
         "end": COMPLETED,
     },
@@ -267,7 +273,7 @@ BEYOND = {
     "ten times the quantity, which was bought": {
         "rules": ({"on": "place", "action": "partial", "fraction": "10"},),
         "decides": InterventionAction.BOOK_EXCESS,
-        **untrue("executed 150.20000000, asked for 15.02"),
+        **untrue("executed 150.2, asked for 15.02"),
     },
 }
 

@@ -8,9 +8,18 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from settlement.models import Attempt, Batch, FindingKind, Intervention, InterventionAction
+from settlement.models import (
+    Attempt,
+    Batch,
+    DatabaseWatch,
+    FindingDecision,
+    FindingKind,
+    Intervention,
+    InterventionAction,
+    begin_watch,
+)
 from settlement.selectors.pauses import pauses_in_force
-from settlement.services.findings import Contradiction, close_finding, raise_finding
+from settlement.services.findings import Contradiction, close_finding, decide_about_order, raise_finding
 from settlement.services.intervening.requests import request_intervention
 from settlement.services.pausing import lift_pause, pause_buying, pause_for_trouble
 from settlement.to_do import buying
@@ -122,13 +131,59 @@ class TestSettlement:
             now=now,
         )
         [concern] = list_to_do(now=now)
-        assert (concern.kind, concern.reason) == (
-            ConcernKind.FINDING,
-            "the venue does not know it: ours 1 for 4, theirs -",
+        assert concern.kind == ConcernKind.FINDING
+        assert concern.reason.startswith(
+            "the venue does not know it: ours 1 for 4, theirs -. Compare the venue's history"
         )
         assert close_finding(finding=finding, closed_by=admin_user, note="a test of ours", now=now)
         assert not close_finding(finding=finding, closed_by=admin_user, note="again", now=now)
         assert list_to_do(now=now) == []
+
+    def test_names_the_next_step_of_every_kind_of_finding(self, place, claim, coin, now, settings):
+        place("60.00")
+        attempt = claim().attempts.get()
+        for kind in FindingKind:
+            contradiction = Contradiction(
+                kind=kind, subject=f"a {kind}", ours="1 for 4", theirs="15 for 60", coin=coin, attempt=attempt
+            )
+            raise_finding(contradiction=contradiction, now=now)
+        rows = {each.subject: each.reason for each in list_to_do(now=now) if each.kind == ConcernKind.FINDING}
+        assert len(rows) == len(FindingKind)
+        steps = {subject: reason.split(". ", 1)[1] for subject, reason in rows.items()}
+        assert len(set(steps.values())) == len(FindingKind), "each kind has a step of its own"
+        assert f"in batch {attempt.batch_id}, look the purchase up again" in steps["a untrue"]
+        assert "adopt it" in steps["a extra"]
+        assert "why it denied the purchase, then close" in steps["a late_fill"]
+        assert f"theirs 15 for 60 (ABAN, cost in {settings.VENUE.quote_asset}). " in rows["a late_fill"]
+
+    def test_says_that_an_order_is_being_adopted(self, coin, now, admin_user):
+        contradiction = Contradiction(kind=FindingKind.EXTRA, subject="order x 1", theirs="2 for 40", coin=coin)
+        finding = raise_finding(contradiction=contradiction, now=now)
+        adopt = FindingDecision.ADOPT
+        decide_about_order(finding=finding, decision=adopt, decided_by=admin_user, note="ours", now=now)
+        [concern] = list_to_do(now=now)
+        assert concern.reason.endswith("admin adopts it: a worker books it once the venue's answer is plausible")
+
+    def test_says_by_how_much_a_balance_differs_in_plain_figures(self, coin, now, settings):
+        difference = Decimal("-0.00000010")
+        for subject, of in (("balance of ABAN", coin), ("balance of the quote asset", None)):
+            contradiction = Contradiction(kind=FindingKind.BALANCE, subject=subject, amount=difference, coin=of)
+            raise_finding(contradiction=contradiction, now=now)
+        of_coin, of_quote = (concern.reason for concern in list_to_do(now=now))
+        assert "It is 0.0000001 ABAN less. Compare the venue's history" in of_coin
+        assert f"It is 0.0000001 {settings.VENUE.quote_asset} less." in of_quote
+
+    def test_names_why_the_database_is_in_doubt_and_what_to_run(self, now):
+        begin_watch()
+        DatabaseWatch.objects.update(
+            doubted_at=now, doubt="it is another server", stopped_at=now, found=["order x 1, of ABAN"]
+        )
+        [concern] = list_to_do(now=now)
+        assert concern.reason == (
+            "the database is in doubt, because it is another server. Found: order x 1, of ABAN."
+            " Run `manage.py after_restore`"
+        )
+        assert concern.target.model == "settlement_databasewatch"
 
     def test_names_pauses_while_they_last(self, coin, now, admin_user):
         pause_buying(coin=None, reason="a rumour", set_by=admin_user, now=now)

@@ -243,7 +243,7 @@ class TestControl:
             ("filters", {"ABANUSDT": 1}),
             ("market", {"ABANUSDT": {"status": "ASLEEP"}}),
             ("market", {"ABANUSDT": {"status": ["BREAK"]}}),
-            ("market", {"ABANUSDT": {"bid": "1"}}),
+            ("market", {"ABANUSDT": {"bid": "21"}}),
             ("filters", {"ABANUSDT": {"step": "-1"}}),
             ("faults", {}),
             ("faults", [{"action": "explode"}]),

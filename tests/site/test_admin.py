@@ -12,9 +12,23 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from settlement.models import Attempt, Batch, FailingItem, FindingKind, Intervention, InterventionAction, Pause
+from settlement.models import (
+    AccountMove,
+    Attempt,
+    BalanceReading,
+    Batch,
+    DatabaseWatch,
+    Excess,
+    FailingItem,
+    FindingKind,
+    Intervention,
+    InterventionAction,
+    Pause,
+    VenueAccount,
+    begin_watch,
+)
 from settlement.services.claiming import claim_waiting_orders
-from settlement.services.findings import Contradiction, raise_finding
+from settlement.services.findings import Contradiction, close_finding, raise_finding
 from settlement.services.intervening.requests import request_intervention
 from settlement.services.pausing import pause_buying
 from tests.configure import configure
@@ -29,9 +43,16 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LISTS = [
     "wallets/user", "wallets/wallet", "wallets/transaction", "trading/coin", "trading/order", "trading/review",
     "settlement/batch", "settlement/attempt", "settlement/intervention", "settlement/finding", "settlement/pause",
-    "settlement/failingitem", "wallets/securityevent", "trading/dayloss", "trading/salesstop",
+    "settlement/failingitem", "settlement/venueaccount", "settlement/databasewatch", "settlement/installation",
+    "settlement/excess", "settlement/accountmove", "settlement/balancereading", "wallets/securityevent", "trading/dayloss", "trading/salesstop",
     "procrastinate/procrastinatejob",
 ]  # fmt: skip
+
+
+WITHOUT_FILTERS = {
+    "settlement/pause", "settlement/venueaccount", "settlement/databasewatch", "settlement/installation",
+    "settlement/balancereading", "settlement/excess",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -52,14 +73,23 @@ def batch(order, now):
 
 @pytest.fixture
 def concerns(batch, admin_user, now):
-    """A finding, a pause, an intervention, an item that fails, a loss and a stop of sales."""
+    """A finding, a pause, an intervention, an item that fails, a loss, a stop of sales, and an account at a venue."""
+    begin_watch()
+    VenueAccount.objects.create(venue="binance", asset="USDT", free=9, read_at=now)
+    BalanceReading.objects.create(venue="binance", asset="ABAN", amount=5, proposed=5, read_at=now)
+    AccountMove.objects.create(
+        venue="binance", asset="USDT", kind="move", amount=-1, reason="x", booked_by=admin_user, booked_at=now
+    )
     DayLoss.objects.create(day=now.date(), coin=batch.coin, coins=1, cost=9, charge=4, counted_at=now)
     SalesStop.objects.create(day=now.date(), loss=5, ceiling=5, stopped_at=now)
     FailingItem.objects.create(what="price", item="ABAN", error="none", since=now, last_at=now, retry_at=now)
     raise_finding(contradiction=Contradiction(kind=FindingKind.EXTRA, subject="order 7"), now=now)
     pause_buying(coin=batch.coin, reason="looking into it", set_by=admin_user, now=now)
     action = InterventionAction.LOOK_UP
-    request_intervention(batch=batch, action=action, reason="to see", requested_by=admin_user, now=now)
+    look_up = request_intervention(batch=batch, action=action, reason="to see", requested_by=admin_user, now=now)
+    Excess.objects.create(
+        attempt=batch.attempts.get(), intervention=look_up, quantity=1, cost=0, commission=0, booked_at=now
+    )
 
 
 @pytest.fixture
@@ -87,6 +117,11 @@ def act(client, path, action, *chosen, **more):
     return client.post(address, fields, follow=True).content.decode()
 
 
+def offered_actions(client, path):
+    """Return the actions that the page of a record offers."""
+    return set(re.findall(r'name="action" value="(\w+)"', page(client, f"{path}/change/")))
+
+
 class TestPages:
     @pytest.mark.parametrize("path", LISTS)
     def test_offer_search_and_filters_that_work(self, admin_client, batch, held, path, concerns):
@@ -95,7 +130,7 @@ class TestPages:
         for term in ("nothing-like-it", "1", "9" * 30, "<b>", "x@example.com"):
             page(admin_client, f"{path}/?q={term}")
         links = set(re.findall(r'href="\?([a-z][^"]*=[^"]*)"', listed))
-        assert links or path == "settlement/pause", "only the list of pauses has no filters"
+        assert links or path in WITHOUT_FILTERS
         for link in links:
             page(admin_client, f"{path}/?{link.replace('&amp;', '&')}")
 
@@ -486,6 +521,76 @@ class TestSwitches:
         jobs = ProcrastinateJob.objects.filter(task_name="settlement.adopt_order")
         assert [job.args for job in jobs] == [{"finding_id": ours.pk}]
         assert "decided" in act(admin_client, "settlement/finding", "not_ours", ours, reason="again")
+
+
+class TestFindings:
+    @pytest.mark.parametrize(("kind", "offered"), [("extra", {"adopt", "not_ours"}), ("missing", {"close"})])
+    def test_offer_only_the_decisions_that_fit(self, admin_client, now, kind, offered):
+        finding = raise_finding(contradiction=Contradiction(kind=FindingKind(kind), subject="order x 1"), now=now)
+        assert offered_actions(admin_client, f"settlement/finding/{finding.pk}") == offered
+
+    def test_that_are_closed_offer_nothing(self, admin_client, admin_user, now):
+        finding = raise_finding(contradiction=Contradiction(kind=FindingKind.LEDGER, subject="rule 7"), now=now)
+        close_finding(finding=finding, closed_by=admin_user, note="mended", now=now)
+        assert offered_actions(admin_client, f"settlement/finding/{finding.pk}") == set()
+
+
+class TestVenueAccount:
+    def test_pages_show_amounts_with_their_units(self, admin_client, batch, now):
+        attempt = Attempt.objects.get()
+        Attempt.objects.update(
+            state="sent",
+            signed_at=now,
+            valid_until=now,
+            quantity=15,
+            limit_price=4,
+            clock_offset=-timedelta(seconds=0.5),
+        )
+        seen = page(admin_client, f"settlement/attempt/{attempt.pk}/change/")
+        assert "15 ABAN" in seen
+        assert "-0.500 s" in seen
+        reading = BalanceReading.objects.create(
+            venue="binance", asset="ABAN", amount=5, expected=7, difference=-2, read_at=now
+        )
+        seen = page(admin_client, f"settlement/balancereading/{reading.pk}/change/")
+        assert "-2 ABAN" in seen
+        assert offered_actions(admin_client, f"settlement/balancereading/{reading.pk}") == set()
+        VenueAccount.objects.create(venue="binance", asset="USDT", free="1234567.5", read_at=now)
+        assert "1,234,567.5 USDT" in page(admin_client, "settlement/venueaccount/")
+
+    def test_moves_are_booked_with_a_unit_and_a_reason(self, admin_client, coin):
+        given = {"asset": "ABAN", "kind": "move", "amount": "-1.5", "reason": "moved to the vault"}
+        listed = admin_client.post("/admin/settlement/accountmove/add/", given, follow=True).content.decode()
+        move = AccountMove.objects.get()
+        assert f"move of -1.5 ABAN at {move.venue}" in listed
+        assert "-1.5 ABAN" in listed
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ({"amount": "0"}, "A move moves something"),
+            ({"amount": "0.000000001"}, "no more than 8 decimal places"),
+            ({"amount": "1e40"}, "no more than 38 digits"),
+            ({"amount": "many"}, "Enter a number"),
+            ({"reason": "  "}, "This field is required"),
+            ({"asset": "NOPE"}, "Select a valid choice"),
+        ],
+    )
+    def test_moves_that_cannot_be_booked_say_why_once(self, admin_client, coin, given, said):
+        fields = {"asset": "ABAN", "kind": "move", "amount": "1", "reason": "x", **given}
+        answer = admin_client.post("/admin/settlement/accountmove/add/", fields)
+        assert answer.status_code == 200
+        assert (said in answer.content.decode(), "Constraint" in answer.content.decode()) == (True, False)
+        assert not AccountMove.objects.exists()
+
+    def test_says_why_nothing_is_sent(self, admin_client, now):
+        begin_watch()
+        DatabaseWatch.objects.update(doubted_at=now, doubt="x", stopped_at=now, found=["order y"])
+        watch = DatabaseWatch.objects.get()
+        seen = page(admin_client, f"settlement/databasewatch/{watch.pk}/change/")
+        assert "until manage.py after_restore has run" in seen
+        assert "order y" in seen
+        assert "<code>manage.py after_restore</code>" in page(admin_client, "attention/")
 
 
 class TestJobs:

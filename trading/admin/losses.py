@@ -8,22 +8,41 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from trading.loss_rules import day_of
 from trading.models import DayLoss, SalesStop
 from trading.services.losses import let_sales_go_on
 from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
-from wallets.admin.records import RecordAdmin
+from wallets.admin.records import RecordAdmin, amount, dollars
 from wallets.models import User
 from wallets.runtime import clock
 
 
 @admin.register(DayLoss)
 class DayLossAdmin(RecordAdmin):
-    list_display = ("day", "coin", "coins", "cost", "charge", "loss", "counted_at")
+    list_display = ("day", "coin", "coins_", "cost_", "charge_", "loss_", "counted_at")
     list_filter = ("day",)
     list_select_related = ("coin",)
     ordering = ("-day", "coin")
     search_fields = ("id",)
     search_help_text = "The id of a row"
+    fields = list_display
+    readonly_fields = list_display
+
+    @admin.display(description="Delivered")
+    def coins_(self, loss: DayLoss) -> str:
+        return amount(loss.coins, loss.coin)
+
+    @admin.display(description="Cost (USD)")
+    def cost_(self, loss: DayLoss) -> str:
+        return dollars(loss.cost)
+
+    @admin.display(description="Paid by their orders (USD)")
+    def charge_(self, loss: DayLoss) -> str:
+        return dollars(loss.charge)
+
+    @admin.display(description="Loss (USD)")
+    def loss_(self, loss: DayLoss) -> str:
+        return dollars(loss.loss)
 
 
 class _FurtherForm(ReasonForm):
@@ -36,7 +55,9 @@ class _FurtherForm(ReasonForm):
 class SalesStopAdmin(RecordAdmin):
     """Stops of sales. They end by themselves at 00:00 UTC; staff may end them earlier."""
 
-    list_display = ("__str__", "loss", "ceiling", "stopped_at", "resumed_at", "resumed_by", "reason")
+    list_display = ("__str__", "loss_", "ceiling_", "stopped_at", "resumed_at", "resumed_by", "reason")
+    fields = ("day", "coin", "loss_", "ceiling_", "stopped_at", "resumed_at", "resumed_by", "reason")
+    readonly_fields = fields
     list_filter = ("day",)
     list_select_related = ("coin", "resumed_by")
     ordering = ("-id",)
@@ -47,6 +68,17 @@ class SalesStopAdmin(RecordAdmin):
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("trading.change_salesstop")
+
+    @admin.display(description="Loss then (USD)")
+    def loss_(self, stop: SalesStop) -> str:
+        return dollars(stop.loss)
+
+    @admin.display(description="Sales stop at (USD)")
+    def ceiling_(self, stop: SalesStop) -> str:
+        return dollars(stop.ceiling)
+
+    def fits(self, record: SalesStop, action: str) -> bool:
+        return record.stopped_at is not None and record.day == day_of(clock.now())
 
     @admin.action(description="Let sales go on", permissions=["operate"])
     def let_sales_go_on(self, request: HttpRequest, queryset: QuerySet[SalesStop]) -> HttpResponse | None:

@@ -122,7 +122,7 @@ def _suspect(price: CoinPrice, *, reading: Reading, limit: Decimal, now: datetim
     asks = suspending.add_suspect_reading(price, reading=reading, limit=limit, now=now)
     price.candidate, price.candidate_readings = asks[-1], count_agreeing(asks)
     price.save()
-    logger.warning("%s is suspended: %.8G is too far from %.8G", price.coin.name, reading.ask, price.value)
+    logger.warning("%s is suspended: %s is too far from %s", price.coin.name, f"{reading.ask:f}", f"{price.value:f}")
 
 
 def _believe(price: CoinPrice, *, end: SuspensionEnd, now: datetime, accepted_by: User | None = None) -> None:

@@ -98,11 +98,15 @@ def _together(first: ClaimedOrders, more: ClaimedOrders) -> ClaimedOrders:
 
 @dataclass(frozen=True, kw_only=True)
 class SettledOrders:
-    """A number of orders of a batch, and the sums of their coins and charges (US dollars)."""
+    """A number of orders of a batch, and the sums of their coins and charges (US dollars).
+
+    `left` is the number of the batch's orders that are still open afterwards, where it is known.
+    """
 
     count: int
     amount: Decimal
     charge: Decimal
+    left: int | None = None
 
     @classmethod
     def of_none(cls) -> "SettledOrders":
@@ -115,8 +119,8 @@ def complete_orders(*, batch_id: int, asset: str, available: Decimal, reference:
     An order that the coins do not cover is passed over; later, smaller ones that they cover are completed.
     The caller holds the lock on the coin's inventory.
     """
-    rows = _complete(batch_id=batch_id, available=available, now=now)
-    settled = _sum_up(rows)
+    rows, left = _complete(batch_id=batch_id, available=available, now=now)
+    settled = replace(_sum_up(rows), left=left)
     if rows:
         ages = [float(row[4]) for row in rows]
         count_closed_after_commit(state=OrderState.COMPLETED, count=settled.count, ages=ages)
@@ -127,16 +131,22 @@ def complete_orders(*, batch_id: int, asset: str, available: Decimal, reference:
     return settled
 
 
-def _complete(*, batch_id: int, available: Decimal, now: datetime) -> list[sql.Row]:
-    """Complete whole orders, and return them. One statement, unless orders remain that may fit into what is left."""
+def _complete(*, batch_id: int, available: Decimal, now: datetime) -> tuple[list[sql.Row], int | None]:
+    """Complete whole orders. Return them, and the number of those that are still open, if any was completed.
+
+    One statement, unless orders remain that may fit into what is left.
+    """
     rows = sql.fetch_all("trading.complete", batch_id=batch_id, available=available, now=now)
-    left = available - _sum_up(rows).amount
-    if rows and rows[0][5] and left > 0:
-        smaller = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING, amount__lte=left)
-        chosen = _choose(smaller.order_by("id").values_list("id", "amount"), most=left)
+    if not rows:
+        return rows, None
+    open_count, rest = int(rows[0][5]), available - _sum_up(rows).amount
+    if open_count and rest > 0:
+        smaller = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING, amount__lte=rest)
+        chosen = _choose(smaller.order_by("id").values_list("id", "amount"), most=rest)
         if chosen:
-            rows += sql.fetch_all("trading.complete_chosen", ids=chosen, batch_id=batch_id, now=now)
-    return rows
+            more = sql.fetch_all("trading.complete_chosen", ids=chosen, batch_id=batch_id, now=now)
+            return rows + more, open_count - len(more)
+    return rows, open_count
 
 
 def _choose(rows: Iterable[tuple[int, Decimal]], *, most: Decimal) -> list[int]:

@@ -71,13 +71,18 @@ class QuickAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # for any model
         term = search_term.strip()
         return (queryset.filter(self.find(term)) if term else queryset), False
 
+    def fits(self, record: Any, action: str) -> bool:
+        """Say whether the page of a record offers an action. Overrides leave out what would only be refused."""
+        return True
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
+        record = self.get_object(request, object_id) if self.object_actions else None
         offered = [
             {"name": name, "title": action[2]}
             for name, action in self.get_actions(request).items()
-            if action and name in self.object_actions
+            if action and name in self.object_actions and record is not None and self.fits(record, name)
         ]
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "object_actions": offered})
 
@@ -105,6 +110,18 @@ def find_customers(term: str) -> list[int]:
 def badge(state: str | None, text: str | None = None) -> SafeString | str:
     """Return `state` as a coloured badge that says `text`, by default the state; records.css has the colours."""
     return format_html('<span class="badge badge-{}">{}</span>', state, text or state) if state else "-"
+
+
+def amount(value: Decimal | None, unit: object) -> str:
+    """Return an amount with its unit, without an exponent and without zeros at its end, or a dash for none."""
+    return f"{value.normalize():,f} {unit}" if value is not None else "-"
+
+
+def dollars(value: Decimal | None) -> str:
+    """Return US dollars with all the places that count, but at least two, or a dash for none."""
+    if value is None:
+        return "-"
+    return f"{value:,.2f}" if value == round(value, 2) else f"{value.normalize():,f}"
 
 
 def moment(at: datetime | None) -> str:

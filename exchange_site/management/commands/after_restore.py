@@ -1,3 +1,4 @@
+from decimal import Decimal
 from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand
@@ -6,6 +7,7 @@ from rich.table import Table
 
 from exchange_site.database.owner import as_owner
 from settlement.services.restoring.after import SEQUENCE_STEP, Restoration, put_right
+from settlement.told import digits
 from settlement.venues.registry import get_venue
 
 _NOT_COMPLETE = 2
@@ -35,18 +37,26 @@ class Command(BaseCommand):
 
 
 def _summary(done: Restoration) -> str:
-    cost = sum(attempt.cost for attempt in done.adopted)
+    cost = sum((attempt.cost for attempt in done.adopted), Decimal(0))
     unasked = f" The venue did not answer for: {', '.join(done.unasked)}." if done.unasked else ""
     return (
-        f"{len(done.adopted)} purchases adopted for {cost:f} USD. {done.sequences} sequences moved on by "
+        f"{len(done.adopted)} purchases adopted for {digits(cost)} USD. {done.sequences} sequences moved on by "
         f"{SEQUENCE_STEP:,}. {done.sign_ins} sign-ins ended.{unasked}"
     )
 
 
 def _table(done: Restoration) -> Table:
-    table = Table("coin", "client order id", "venue's id", "bought", "commission", "cost", title="Adopted purchases")
+    table = Table(
+        "coin",
+        "client order id",
+        "venue's id",
+        "bought",
+        "commission",
+        "cost (USD)",
+        title="Adopted purchases",
+    )
     for attempt in done.adopted:
         figures = (attempt.executed, attempt.commission, attempt.cost)
-        texts = [f"{figure.normalize():f}" for figure in figures]
+        texts = [digits(figure) for figure in figures]
         table.add_row(attempt.coin.name, attempt.client_order_id, attempt.venue_order_id, *texts)
     return table

@@ -1,4 +1,4 @@
-"""The markets of the book: the price of each symbol, and the filters on its orders."""
+"""The markets of the book: the price of each symbol as it was set, and the filters on its orders."""
 
 import sqlite3
 from decimal import Decimal
@@ -17,12 +17,8 @@ class Listings:
         """Return True if the book lists no symbols, as when it is new."""
         return self._db.execute("SELECT 1 FROM market").fetchone() is None
 
-    def price(self, symbol: str) -> Decimal:
-        return Decimal(self._read(symbol)["price"])
-
-    def prices(self) -> dict[str, Decimal]:
-        rows = self._db.execute("SELECT * FROM market ORDER BY symbol")
-        return {row["symbol"]: Decimal(row["price"]) for row in rows}
+    def symbols(self) -> list[str]:
+        return [row["symbol"] for row in self._db.execute("SELECT symbol FROM market ORDER BY symbol")]
 
     def filters(self, symbol: str) -> Filters:
         row = self._read(symbol)
@@ -40,8 +36,8 @@ class Listings:
     def delist(self, symbol: str) -> None:
         """Take a symbol off the venue; its orders stay in the book."""
         self._read(symbol)
-        for table in ("market", "market_status"):
-            self._db.execute(f"DELETE FROM {table} WHERE symbol = ?", [symbol])  # noqa: S608  one of the two names
+        for table in ("market", "market_status", "market_state"):
+            self._db.execute(f"DELETE FROM {table} WHERE symbol = ?", [symbol])  # noqa: S608  one of the three names
 
     def set_price(self, symbol: str, price: Decimal) -> None:
         """Set the price of a symbol, and list the symbol if it is new."""

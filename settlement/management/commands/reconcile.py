@@ -17,6 +17,7 @@ from wallets.runtime.progress import make_progress
 
 _FINDINGS_OPEN = 1
 _NOT_ASKED = 2
+_ADVICE = "`2 for 40` are coins and their cost in the quote asset. The to-do page says the next step of each finding."
 
 
 class Command(BaseCommand):
@@ -51,6 +52,7 @@ class Command(BaseCommand):
             console.print(_summary(done))
         if done.findings:
             console.print(_table(done.findings))
+            console.print(_ADVICE)
         if done.unasked:
             console.print(f"The venue could not be asked, or a check failed (see the log): {', '.join(done.unasked)}")
             raise SystemExit(_NOT_ASKED)
@@ -72,7 +74,7 @@ def _summary(done: Reconciliation) -> str:
 
 
 def _table(findings: list[Finding]) -> Table:
-    table = Table("kind", "coin", "what", "ours", "theirs", "since", title=f"{len(findings)} open findings")
+    table = Table("kind", "coin", "what", "ours", "theirs", "since", title=f"open findings: {len(findings)}")
     for finding in findings:
         found_at = f"{finding.found_at:%Y-%m-%d %H:%M}"
         table.add_row(finding.kind, str(finding.coin or ""), finding.subject, finding.ours, finding.theirs, found_at)

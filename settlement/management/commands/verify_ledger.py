@@ -17,7 +17,7 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         violations = verify_everything()
         if violations:
-            table = Table("rule", "what", "expected", "found", title=f"{len(violations)} violations")
+            table = Table("rule", "what", "expected", "found", title=f"violations: {len(violations)}")
             for violation in violations:
                 table.add_row(str(violation.rule), violation.subject, violation.expected, violation.found)
             Console(file=cast("IO[str]", self.stdout), width=160).print(table)

@@ -13,6 +13,7 @@ from settlement.selectors.balances import AssetBook, difference_of, read_asset_b
 from settlement.services.disbelieving import request_of, weigh_answer
 from settlement.services.intervening.requests import Figures
 from settlement.services.intervening.seeing import AccountSeen
+from settlement.told import digits
 from settlement.venues.protocol import Executed
 from wallets.models import Transaction, TransactionKind
 
@@ -31,10 +32,12 @@ def ensure_plausible(attempt: Attempt, stated: Figures) -> None:
     assert attempt.quantity is not None
     assert attempt.limit_price is not None
     if stated.quantity > attempt.quantity or stated.commission >= stated.quantity:
-        raise InterventionRefused(f"The attempt asked for {attempt.quantity:f}; commission must be below the quantity.")
+        raise InterventionRefused(
+            f"The attempt asked for {digits(attempt.quantity)}; commission must be below the quantity."
+        )
     most: Decimal = stated.quantity * attempt.limit_price * (1 + settings.VENUE.taker_rate)
     if stated.cost > most:
-        raise InterventionRefused(f"At the attempt's price bound, this quantity costs {most:f} at most.")
+        raise InterventionRefused(f"At the attempt's price bound, this quantity costs {digits(most)} at most.")
 
 
 def ensure_beyond(
@@ -63,13 +66,13 @@ def ensure_beyond(
     needed = _sum_bought(books[attempt.coin.name]) + subtract(execution.quantity, execution.commission)
     if held < needed:
         raise InterventionRefused(
-            f"The account holds {held:f} {attempt.coin}, less than {needed:f} with this purchase."
+            f"The account holds {digits(held)} {attempt.coin}, less than {digits(needed)} with this purchase."
         )
 
 
 def _ensure_paid(book: AssetBook, *, cost: Decimal, most: Decimal, account: AccountSeen | None) -> None:
     """Refuse unless the account holds exactly so much less of the quote asset as the purchase cost."""
-    reason = f"Coins in the account prove no cost beyond the price bound, {most:f}"
+    reason = f"Coins in the account prove no cost beyond the price bound, {digits(most)}"
     if book.expected is None:
         raise InterventionRefused(f"{reason}, and {book.asset} has no opening yet: book it under balance readings.")
     if account is None or account.funds is None:
@@ -79,7 +82,8 @@ def _ensure_paid(book: AssetBook, *, cost: Decimal, most: Decimal, account: Acco
     if difference_of(book=book, amount=add([account.funds, cost])):
         would = subtract(book.expected, cost)
         raise InterventionRefused(
-            f"{reason}: with a cost of {cost:f} the account would hold {would:f} {book.asset}, not {account.funds:f}."
+            f"{reason}: with a cost of {digits(cost)} the account would hold {digits(would)} {book.asset},"
+            f" not {digits(account.funds)}."
         )
 
 

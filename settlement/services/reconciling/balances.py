@@ -27,6 +27,7 @@ from settlement.services.calling import call
 from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.isolating import ItemFailed, run_each
 from settlement.services.recognising import is_recognised
+from settlement.told import digits
 from settlement.venues.protocol import Venue, VenueAway
 from trading.models import Coin
 from wallets.runtime import sql
@@ -191,6 +192,7 @@ def _steady_since(before: BalanceReading, reading: BalanceReading, book: AssetBo
 
 def _find(reading: BalanceReading) -> None:
     """Raise a finding, unless staff have closed one about this difference and the books have not agreed since."""
+    assert reading.expected is not None, "a constraint: there is a difference"
     subject = _subject(reading)
     known = Finding.objects.filter(kind=FindingKind.BALANCE, subject=subject, amount=reading.difference)
     known = known.filter(closed_by__isnull=False)
@@ -201,8 +203,8 @@ def _find(reading: BalanceReading) -> None:
     contradiction = Contradiction(
         kind=FindingKind.BALANCE,
         subject=subject,
-        ours=f"{reading.expected:f}",
-        theirs=f"{reading.amount:f}",
+        ours=digits(reading.expected),
+        theirs=digits(reading.amount),
         amount=reading.difference,
         coin=Coin.objects.filter(name=reading.asset).first(),
     )

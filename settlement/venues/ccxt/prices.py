@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import ccxt
 
-from settlement.told import in_words
+from settlement.told import digits, in_words
 from settlement.venues.ccxt.answers import read_decimal
 from settlement.venues.ccxt.errors import questions
 from settlement.venues.ccxt.markets import cannot_be_read, describe_state, is_trading, symbol_of, use_markets
@@ -85,7 +85,7 @@ def quoted_in(ticker: Any, *, quote_time: str | None) -> Quoted | NoPrice:
     if bid is None or ask is None:
         return NoPrice(f"a bid of {in_words(ticker.get('bid'))} and an ask of {in_words(ticker.get('ask'))}")
     if bid > ask:
-        return NoPrice(f"the bid of {bid:.8G} is above the ask of {ask:.8G}")
+        return NoPrice(f"the bid of {digits(bid)} is above the ask of {digits(ask)}")
     return Quoted(
         bid=bid,
         ask=ask,

@@ -1,5 +1,6 @@
 """Movements between house wallets: purchases at the venue, and the revenue of completed orders."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -7,7 +8,7 @@ from decimal import Decimal
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 
-from wallets.models import Transaction, TransactionKind, Wallet, WalletRole
+from wallets.models import TransactionKind, Wallet, WalletRole
 from wallets.money import USD
 from wallets.runtime import sql
 
@@ -18,26 +19,23 @@ def book_fill(*, asset: str, cost: Decimal, quantity: Decimal, reference: str, n
     The caller holds the lock on the coin's inventory. A cost or quantity of zero is not booked. A cost without coins
     makes the coins in inventory, or those that come next, dearer.
     """
-    if cost:
-        paid = _HouseMovement(
-            asset=USD,
-            amount=cost,
-            source=WalletRole.TRADING_RESULT,
-            destination=WalletRole.VENUE,
-            kind=TransactionKind.FILL_COST,
-            reference=f"{reference}:cost",
-        )
-        _book(paid, now=now)
-    if quantity:
-        received = _HouseMovement(
-            asset=asset,
-            amount=quantity,
-            source=WalletRole.VENUE,
-            destination=WalletRole.INVENTORY,
-            kind=TransactionKind.FILL,
-            reference=f"{reference}:fill",
-        )
-        _book(received, now=now)
+    paid = _HouseMovement(
+        asset=USD,
+        amount=cost,
+        source=WalletRole.TRADING_RESULT,
+        destination=WalletRole.VENUE,
+        kind=TransactionKind.FILL_COST,
+        reference=f"{reference}:cost",
+    )
+    received = _HouseMovement(
+        asset=asset,
+        amount=quantity,
+        source=WalletRole.VENUE,
+        destination=WalletRole.INVENTORY,
+        kind=TransactionKind.FILL,
+        reference=f"{reference}:fill",
+    )
+    _book([movement for movement in (paid, received) if movement.amount], now=now)
     if cost or quantity:
         _inventory_of(asset).update(balance=F("balance") + quantity, cost=Coalesce(F("cost"), Decimal(0)) + cost)
 
@@ -52,7 +50,7 @@ def book_revenue(*, amount: Decimal, reference: str, now: datetime) -> None:
         kind=TransactionKind.REVENUE,
         reference=f"{reference}:revenue",
     )
-    _book(revenue, now=now)
+    _book([revenue], now=now)
 
 
 def take_from_inventory(*, asset: str, quantity: Decimal) -> Decimal:
@@ -80,16 +78,17 @@ class _HouseMovement:
     reference: str
 
 
-def _book(movement: _HouseMovement, *, now: datetime) -> None:
-    roles = [movement.source, movement.destination]
-    wallets = Wallet.objects.filter(owner=None, asset=movement.asset, role__in=roles)
-    ids = dict(wallets.values_list("role", "id"))
-    Transaction.objects.create(
-        asset=movement.asset,
-        amount=movement.amount,
-        source_id=ids[movement.source],
-        destination_id=ids[movement.destination],
-        kind=movement.kind,
-        reference=movement.reference,
-        created_at=now,
+def _book(movements: Sequence[_HouseMovement], *, now: datetime) -> None:
+    if not movements:
+        return
+    booked = sql.execute(
+        "wallets.move_between_house_wallets",
+        assets=[movement.asset for movement in movements],
+        amounts=[movement.amount for movement in movements],
+        sources=[movement.source for movement in movements],
+        destinations=[movement.destination for movement in movements],
+        kinds=[movement.kind for movement in movements],
+        references=[movement.reference for movement in movements],
+        now=now,
     )
+    assert booked == len(movements), "every asset has the house's wallets"
