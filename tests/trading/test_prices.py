@@ -1,11 +1,13 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
 import redis
 
 from settlement.to_do.readers import list_to_do
 from tests.conftest import make_coin
+from tests.owner import owner_parameters
 from trading.models import Coin, CoinPrice, PriceChange, Suspension
 from trading.offers import LIST_KEY, list_offers, load_offer
 from trading.readings import Reading
@@ -328,3 +330,12 @@ def test_the_list_of_coins_comes_from_postgres_without_redis(ticker_coin, api, n
 def test_redis_is_skipped_for_a_moment_after_a_failure(ticker_coin, without_redis):
     list_offers()
     assert breaker.is_open()
+
+
+def test_a_column_of_prices_loses_its_scale_without_a_rewrite(db):
+    with psycopg.connect(**owner_parameters()) as owner:
+        owner.execute("CREATE TEMPORARY TABLE old (price numeric(20, 8) NOT NULL)")
+        owner.execute("INSERT INTO old VALUES (4), (0.00000001)")
+        before = owner.execute("SELECT pg_relation_filenode('old')").fetchone()
+        owner.execute('ALTER TABLE old ALTER COLUMN "price" TYPE numeric USING "price"::numeric')
+        assert owner.execute("SELECT pg_relation_filenode('old')").fetchone() == before
