@@ -32,7 +32,7 @@ from settlement.services.isolating import run_each
 from settlement.services.reconciling import balances, comparing
 from settlement.services.restoring import asking
 from settlement.turns import take_turn
-from settlement.venues.registry import get_venue
+from settlement.venues.registry import get_second_source, get_venue
 from trading.jobs import CLAIM_TASK, SETTLEMENT_QUEUE
 from trading.services.prices import prune_prices
 from wallets.runtime import failpoints
@@ -87,6 +87,8 @@ def recheck_attempt(*, attempt_id: int) -> None:
 @app.task(name="settlement.refresh_prices", queue=OPS_QUEUE, queueing_lock="refresh_prices")
 def refresh_prices(timestamp: int) -> None:
     price_feed.refresh_prices(venue=get_venue(), source=settings.VENUE.id, now=database_now())
+    if second := get_second_source():
+        price_feed.confirm_prices(second=second, now=database_now())
 
 
 @app.periodic(cron=settings.PRICES.refresh_cron)

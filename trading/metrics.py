@@ -18,6 +18,13 @@ _SETTLEMENT_SECONDS: Final = Histogram(
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 7200),
 )
 
+_SUSPENSIONS: Final = Counter("exchange_price_suspensions", "Coins suspended because their price jumped.", ["coin"])
+
+
+def count_suspension_after_commit(*, coin: str) -> None:
+    """Count the suspension of a coin that the current database transaction begins, after it commits."""
+    transaction.on_commit(_SUSPENSIONS.labels(coin).inc)
+
 
 def count_placed(*, state: str) -> None:
     """Count an order whose database transaction has committed."""

@@ -32,7 +32,7 @@ CoinFields = tuple[int, str, str, Decimal, Decimal, Decimal, Decimal | None]
 """Id, name, title, minimum, maximum, step and fixed price."""
 
 PriceFields = tuple[Decimal, str, datetime, datetime | None]
-"""Value, source, time of reading and time of suspension."""
+"""Market price, source, time of the price and time of suspension."""
 
 FIXED = "fixed"
 _LONGEST_WAIT_SECONDS: Final = 3600
@@ -47,8 +47,9 @@ LIST_KEY: Final = "offers:5"
 class Offer:
     """A coin's limits (in coins, multiples of its step) and, if it has one, its price (US dollars a coin).
 
-    `market_price` is what a purchase costs, or the fixed price; customers pay `price`, which `terms` make of it.
-    `stopped_until` is the end of a stop of sales because of the house's loss. `closed`: the shop is, for all coins.
+    `market_price` is what a purchase costs (the venue's ask, or the fixed price); customers pay `price`, which `terms`
+    make of it. `price_at` is the venue's own time of the ask, if it says one. `stopped_until` is the end of a stop of
+    sales because of the house's loss. `closed`: the shop is, for all coins.
     """
 
     coin_id: int
@@ -143,10 +144,20 @@ def offer_of(*, coin: Coin) -> Offer:
     current: CoinPrice | None = getattr(coin, "current_price", None)
     return make_offer(
         coin=(coin.pk, coin.name, coin.title, coin.minimum, coin.maximum, coin.step, coin.fixed_price),
-        current=(current.value, current.source, current.read_at, current.suspended_at) if current else None,
+        current=_price_fields(current) if current else None,
         shop_is_closed=bool(getattr(coin, "shop_is_closed", False)),
         stopped_on=getattr(coin, "stopped_on", None),
         rule=read_rule(getattr(coin, "rule", None)),
+    )
+
+
+def _price_fields(current: CoinPrice) -> PriceFields:
+    """Return the highest ask of a short time while the ask moves quickly, and the earlier of the price's two times."""
+    return (
+        current.value if current.worst_ask is None else max(current.value, current.worst_ask),
+        current.source,
+        current.read_at if current.quoted_at is None else min(current.read_at, current.quoted_at),
+        current.suspended_at,
     )
 
 

@@ -117,9 +117,15 @@ _WORDS: Final = {
         title="Coins that are not sold",
         urgency="late",
         advice=(
-            "A price reading jumped: accept the suspect price, set a fixed price, or wait for readings that agree."
+            "A price jumped: accept the suspect price, or set a fixed price. Up to `PRICE_DEVIATION_LIMIT` it is"
+            " believed without you, once three readings and the second source agree."
             " Or there is no current price: stop selling a coin that the venue no longer trades, or set a fixed price."
         ),
+    ),
+    ConcernKind.JUMP: _Words(
+        title="Prices that have jumped",
+        urgency="notice",
+        advice="Sales go on. Look at the readings of the suspension, and mark it as seen.",
     ),
     ConcernKind.FAILING: _Words(
         title="Work that keeps failing",

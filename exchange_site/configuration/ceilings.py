@@ -70,6 +70,21 @@ CEILINGS: Final = (
         lambda given: timedelta(seconds=given.prices.cache_seconds) > min(given.prices.max_age, timedelta(minutes=1)),
     ),
     rule(
+        "PRICE_JUMP_LIMIT",
+        "must be at most PRICE_DEVIATION_LIMIT.",
+        lambda given: given.prices.jump_limit > given.prices.deviation_limit,
+    ),
+    rule(
+        "PRICE_VALID_SECONDS",
+        "must be at most 300: coins would be sold at the highest price of a long time.",
+        lambda given: given.prices.valid_for > timedelta(minutes=5),
+    ),
+    rule(
+        "PRICE_FROZEN_SECONDS",
+        "must be at most 3600: nobody would see that the venue's prices stand still.",
+        lambda given: given.prices.frozen_for > timedelta(hours=1),
+    ),
+    rule(
         "PRICE_DEVIATION_LIMIT",
         "must be at most 1, a jump to twice the price.",
         lambda given: given.prices.deviation_limit > 1,

@@ -205,6 +205,11 @@ PRODUCTION: Final = (
         lambda given: given.sign_in.refresh_grace > timedelta(minutes=5),
     ),
     rule(
+        "PRICE_CHECK_VENUE_ID",
+        "must be another venue than EXCHANGE_ID: a second source of the same prices proves nothing.",
+        lambda given: given.venue.check_id == given.venue.id,
+    ),
+    rule(
         "MAX_LOSS",
         "must be at most 0.25: a venue's wrong price would be paid from the house's money.",
         lambda given: given.settlement.max_loss > Decimal("0.25"),

@@ -79,6 +79,13 @@ class Venue(Group):
         "the longest wait that the venue may ask for; after it one call finds out whether the venue answers again",
         unit="seconds",
     )
+    check_id: str = variable(
+        "PRICE_CHECK_VENUE_ID",
+        "okx",
+        "the second source: a venue of ccxt with public prices in dollars, which confirms prices that have jumped; if"
+        " empty, only staff do. The simulator answers as okx",
+        in_production="",
+    )
     taker_rate: Share = variable(
         "EXCHANGE_TAKER_RATE", "0.001", "the venue's commission; purchases are enlarged to cover it", unit="share"
     )

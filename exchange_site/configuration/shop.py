@@ -44,10 +44,29 @@ class Prices(Group):
         "how long Redis keeps the list of coins and prices; a signed list is not believed for longer",
         unit="seconds",
     )
+    valid_for: Seconds = variable(
+        "PRICE_VALID_SECONDS",
+        "15",
+        "while the ask moves by more than the spread, a coin is sold at the highest ask of this time",
+        unit="seconds",
+    )
+    frozen_for: Seconds = variable(
+        "PRICE_FROZEN_SECONDS",
+        "60",
+        "a book that is the same for so long is asked for by itself, if the venue does not say the time of its prices",
+        unit="seconds",
+    )
+    jump_limit: Annotated[Decimal, Field(gt=0)] = variable(
+        "PRICE_JUMP_LIMIT",
+        "0.05",
+        "a larger jump suspends the coin, until three readings and a second source agree, or staff accept the price;"
+        " twice as much after ten minutes without a reading",
+        unit="share",
+    )
     deviation_limit: Annotated[Decimal, Field(gt=0)] = variable(
         "PRICE_DEVIATION_LIMIT",
         "0.20",
-        "a larger jump of the price suspends the coin; raise it for volatile coins",
+        "beyond it only staff accept a price, and nothing is bought at it; raise it for volatile coins",
         unit="share",
     )
     refresh_cron: str = variable(

@@ -34,6 +34,9 @@ TABLES: Final[dict[str, str]] = {
     "trading_review": "SELECT, INSERT, UPDATE (decided_at, decided_by_id, decision, note)",
     "trading_salesstop": ("SELECT, INSERT, UPDATE (ceiling, loss, reason, resumed_at, resumed_by_id, stopped_at)"),
     "trading_shop": "SELECT, INSERT, UPDATE",
+    "trading_suspension": (
+        "SELECT, INSERT, UPDATE (ended_at, ended_price, outcome, readings, second, seen_at, seen_by_id)"
+    ),
     "trading_unclearcoin": "SELECT, INSERT, DELETE",
     # settlement
     "settlement_absentmarket": "SELECT, INSERT, UPDATE (first_at, latest_at, lists), DELETE",

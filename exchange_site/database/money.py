@@ -26,6 +26,7 @@ WITHOUT_MONEY: Final = frozenset(
         "trading_coinprice",
         "trading_pricereading",
         "trading_shop",
+        "trading_suspension",
         "trading_unclearcoin",
         "settlement_databasewatch",
         "settlement_absentmarket",

@@ -23,6 +23,7 @@ from trading.models import OrderState
 from trading.selectors.losses import list_losses_of_today
 from trading.selectors.orders import summarise_open_orders
 from trading.selectors.pools import sum_pools
+from trading.selectors.prices import list_suspended_coins
 from wallets.runtime import clock
 from wallets.runtime.lost_connections import is_lost
 
@@ -104,6 +105,15 @@ def _read_pauses(now: datetime) -> Iterator[Metric]:
     yield paused
 
 
+def _read_suspensions(now: datetime) -> Iterator[Metric]:
+    suspended = GaugeMetricFamily(
+        "exchange_price_suspended", "Coins that are not sold because their price has jumped.", labels=["coin"]
+    )
+    for coin in list_suspended_coins():
+        suspended.add_metric([coin], 1)
+    yield suspended
+
+
 def _read_losses(now: datetime) -> Iterator[Metric]:
     losses = GaugeMetricFamily(
         "exchange_loss_today_usd",
@@ -144,6 +154,7 @@ _READERS: Final[tuple[Callable[[datetime], Iterator[Metric]], ...]] = (
     _read_jobs,
     _read_batches,
     _read_pauses,
+    _read_suspensions,
     _read_losses,
     _read_to_do,
     _read_findings,

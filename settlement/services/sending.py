@@ -1,28 +1,25 @@
 """Send an attempt once, sized by the market's rules and signed with the time that its row records."""
 
-import time
 from datetime import timedelta
 from decimal import Decimal
-from typing import Final
 
 from django.conf import settings
 
 from settlement import fence
-from settlement.clock import database_now, venue_now
+from settlement.clock import venue_now
 from settlement.connections import release_database_connection
 from settlement.models import Attempt, AttemptState
 from settlement.selectors.batches import Bought, sum_purchases
 from settlement.services.batches import deliver_reserve
 from settlement.services.funding import sum_affordable_orders
 from settlement.services.recognising import ensure_may_send, is_recognised
+from settlement.services.venue_clock import measure_clock_offset
 from settlement.sizing import ensure_usable, highest_price, quantity_to_buy
-from settlement.venues.protocol import MarketRules, PurchaseRequest, Venue, VenueAnswer, VenueAway
+from settlement.venues.protocol import MarketRules, PurchaseRequest, Venue, VenueAnswer
 from trading.models import Coin
 from trading.selectors.prices import last_price_of
 from trading.services.settling import SettledOrders, sum_completed_orders
 from wallets.runtime import failpoints
-
-_MOST_OFFSET: Final = timedelta(hours=1)
 
 
 def send(*, attempt: Attempt, venue: Venue) -> VenueAnswer | None:
@@ -38,7 +35,7 @@ def send(*, attempt: Attempt, venue: Venue) -> VenueAnswer | None:
     rules = venue.read_rules(coin=attempt.coin.name)
     ensure_usable(rules)
     ask = venue.read_ask(coin=attempt.coin.name)
-    offset = _measure_clock_offset(venue)
+    offset = measure_clock_offset(venue=venue)
     still_open = sum_affordable_orders(attempt=attempt)
     if not still_open.count:
         return None
@@ -54,21 +51,6 @@ def send(*, attempt: Attempt, venue: Venue) -> VenueAnswer | None:
     answer = venue.buy(purchase=purchase)
     failpoints.reach("attempt.answered")
     return answer
-
-
-def _measure_clock_offset(venue: Venue) -> timedelta:
-    """Return the venue's clock minus Postgres' clock. The worker's own time of day is not used.
-
-    The result is too low by the travel time of the venue's answer. The venue accepts a request dated a little early.
-    Raises VenueAway if the clocks differ by more than an hour: no deadline could be trusted.
-    """
-    database_time, started = database_now(), time.monotonic()
-    release_database_connection()
-    venue_time = venue.read_time()
-    offset = venue_time - (database_time + timedelta(seconds=time.monotonic() - started))
-    if abs(offset) > _MOST_OFFSET:
-        raise VenueAway(f"the venue's clock is {offset} ahead of Postgres' clock")
-    return offset
 
 
 def _size(attempt: Attempt, *, still_open: SettledOrders, rules: MarketRules, ask: Decimal) -> None:

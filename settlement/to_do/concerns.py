@@ -25,6 +25,7 @@ class ConcernKind(Enum):
     LOSS = "loss"
     PAUSE = "pause"
     SUSPENDED = "suspended"
+    JUMP = "jump"
     FAILING = "failing"
     INTERVENTION = "intervention"
     HELD = "held"

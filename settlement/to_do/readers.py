@@ -58,6 +58,7 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.LOSS: selling.read_losses,
     ConcernKind.PAUSE: buying.read_pauses,
     ConcernKind.SUSPENDED: selling.read_suspended,
+    ConcernKind.JUMP: selling.read_jumps,
     ConcernKind.FAILING: buying.read_failing,
     ConcernKind.INTERVENTION: buying.read_interventions,
     ConcernKind.HELD: selling.read_held,

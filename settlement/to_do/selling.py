@@ -16,8 +16,9 @@ from settlement.models import (
 )
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
 from trading.loss_rules import day_of
-from trading.models import WAITING, Coin, Order, OrderState
+from trading.models import WAITING, Coin, Order, OrderState, SuspensionEnd
 from trading.selectors.losses import Loss, list_threatening_losses
+from trading.selectors.prices import list_unseen_suspensions
 from wallets.selectors.accounts import list_unclear_names
 
 
@@ -124,6 +125,22 @@ def _why_not_sold(coin: Coin, *, error: str | None) -> str:
         candidate = f"{price.candidate.normalize():f}" if price.candidate else "no reading"
         return f"read {candidate} after {price.value.normalize():f}"
     return f"no current price ({error or 'is a worker running, and does the venue answer?'})"
+
+
+def read_jumps(_now: datetime) -> Iterator[Concern]:
+    """Read suspensions that have ended without staff, until somebody has seen them."""
+    for suspension in list_unseen_suspensions(most=MAX_PER_KIND):
+        assert suspension.ended_at is not None
+        assert suspension.ended_price is not None
+        price, ended_price = suspension.price.normalize(), suspension.ended_price.normalize()
+        how = SuspensionEnd(suspension.outcome).label
+        yield Concern(
+            kind=ConcernKind.JUMP,
+            subject=str(suspension.coin),
+            since=suspension.ended_at,
+            reason=f"not sold since {suspension.begun_at:%H:%M:%S} UTC, after {price:f}; {how}: {ended_price:f}",
+            target=Target(model="trading_suspension", pk=suspension.pk),
+        )
 
 
 def read_held(now: datetime) -> Iterator[Concern]:

@@ -19,7 +19,10 @@ from settlement.venues.protocol import (
     NotPlaced,
     OrderNotFound,
     PurchaseRequest,
+    Quoted,
     Refused,
+    SecondPrice,
+    SecondSource,
     Unknown,
     Untrue,
     UnusableRules,
@@ -60,8 +63,11 @@ class MeasuredVenue:
     def read_ask(self, *, coin: str) -> Decimal:
         return _measured("ask", Kind.ORDER, lambda: self._venue.read_ask(coin=coin))
 
-    def read_prices(self, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:
+    def read_prices(self, *, coins: list[str]) -> dict[str, Quoted | NoPrice]:
         return _measured("prices", Kind.PRICES, lambda: self._venue.read_prices(coins=coins))
+
+    def read_book(self, *, coin: str) -> Quoted | NoPrice:
+        return _measured("book", Kind.ORDER, lambda: self._venue.read_book(coin=coin))
 
     def read_funds(self) -> Decimal:
         return _measured("funds", Kind.ORDER, self._venue.read_funds)
@@ -103,6 +109,17 @@ class MeasuredVenue:
 
     def read_balances(self) -> dict[str, Decimal]:
         return _measured("balances", Kind.ORDER, self._venue.read_balances)
+
+
+class MeasuredSecondSource:
+    """Pass every call on to a second source with limits, and measure the call."""
+
+    def __init__(self, source: SecondSource) -> None:
+        self._source = source
+        self.name = source.name
+
+    def read_price(self, *, coin: str) -> SecondPrice | NoPrice:
+        return _measured("second", Kind.PRICES, lambda: self._source.read_price(coin=coin))
 
 
 def _measured(call: str, kind: Kind, ask: Callable[[], T]) -> T:

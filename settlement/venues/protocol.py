@@ -177,6 +177,38 @@ class NoPrice:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Quoted:
+    """A coin's prices at a venue, in the quote asset: best bid, best ask, and the last trade's, if it can be read.
+
+    `venue_time` is the time of the prices by the venue's clock; None if the venue does not say one. Nothing is judged
+    here but that the figures are plain decimals: see `trading.readings`.
+    """
+
+    bid: Decimal
+    ask: Decimal
+    last: Decimal | None
+    venue_time: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondPrice:
+    """A price of a second source in US dollars, and its own time by that source's clock, if it says one."""
+
+    value: Decimal
+    source_time: datetime | None
+
+
+class SecondSource(Protocol):
+    """Another venue's public prices, which confirm prices that have jumped."""
+
+    name: str
+
+    def read_price(self, *, coin: str) -> SecondPrice | NoPrice:
+        """Return the coin's price in US dollars, or the reason why there is none. Raises VenueAway."""
+        ...
+
+
 class Venue(Protocol):
     """A venue where coins are bought. Callers must hold no database connection and no lock during a call."""
 
@@ -194,8 +226,12 @@ class Venue(Protocol):
         """
         ...
 
-    def read_prices(self, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:
-        """Return the last price of each coin, or the reason why it has none. Raises VenueAway."""
+    def read_prices(self, *, coins: list[str]) -> dict[str, Quoted | NoPrice]:
+        """Return the prices of each coin, or the reason why it has none. Raises VenueAway."""
+        ...
+
+    def read_book(self, *, coin: str) -> Quoted | NoPrice:
+        """Return the best prices of one coin's book, asked for by itself, without a time. Raises VenueAway."""
         ...
 
     def read_funds(self) -> Decimal:

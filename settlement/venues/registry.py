@@ -10,7 +10,7 @@ from django.conf import settings
 from settlement.venues.profiles.binance import BINANCE, BINANCE_US
 from settlement.venues.profiles.profile import VenueProfile
 from settlement.venues.profiles.unproven import UNPROVEN
-from settlement.venues.protocol import Venue, VenueAway
+from settlement.venues.protocol import SecondSource, Venue, VenueAway
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,19 @@ def get_venue() -> Venue:
         _of_thread.venue = MeasuredVenue(CcxtVenue(profile=find_profile(settings.VENUE.id)))
     venue: Venue = _of_thread.venue
     return venue
+
+
+def get_second_source() -> SecondSource | None:
+    """Return the current thread's own connection to the second source of prices; None if none is configured."""
+    from settlement.venues.ccxt.second import CcxtSecondSource
+    from settlement.venues.measured import MeasuredSecondSource
+
+    if not settings.VENUE.check_id:
+        return None
+    if not hasattr(_of_thread, "second_source"):
+        _of_thread.second_source = MeasuredSecondSource(CcxtSecondSource(name=settings.VENUE.check_id))
+    source: SecondSource = _of_thread.second_source
+    return source
 
 
 def find_profile(name: str) -> VenueProfile:

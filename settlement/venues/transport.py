@@ -93,6 +93,16 @@ class _Refusing(HTTPAdapter):
         raise OtherHostRefused(f"no request may go to {urlsplit(request.url or '').hostname}")
 
 
+def open_public_session() -> requests.Session:
+    """Open a session for the public prices of any venue. If EXCHANGE_URL is set, all requests go to that address."""
+    session = requests.Session()
+    session.trust_env = False
+    session.max_redirects = 0
+    session.mount("http://", _Refusing())
+    session.mount("https://", _Rewriting(target=settings.VENUE.url) if settings.VENUE.url else _Transport())
+    return session
+
+
 def open_session(*, production_url: str) -> requests.Session:
     """Open a session for `production_url`. If EXCHANGE_URL is set, requests go to that address instead."""
     session = requests.Session()

@@ -1,13 +1,21 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
 import redis
 
-from trading.models import Coin, CoinPrice, PriceChange
+from settlement.to_do.readers import list_to_do
+from tests.conftest import make_coin
+from tests.owner import owner_parameters
+from trading.models import Coin, CoinPrice, PriceChange, Suspension
 from trading.offers import LIST_KEY, list_offers, load_offer
-from trading.services.coins import save_coin
-from trading.services.prices import accept_price, prune_prices, record_price
+from trading.readings import Reading
+from trading.selectors.prices import list_coins_to_confirm
+from trading.services.coins import put_on_sale, save_coin
+from trading.services.placing import OrderRequest, place_order
+from trading.services.prices import accept_price, confirm_price, prune_prices, record_price, record_reading
+from trading.services.suspending import SecondReading, mark_seen
 from wallets.runtime.redis_store import breaker, with_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,15 +53,25 @@ class TestRecordPrice:
         assert load_offer(coin_name="ABAN").suspended
         assert not load_offer(coin_name="ABAN").is_available(now=now)
 
-    def test_accepts_a_jump_after_three_readings_that_agree(self, ticker_coin, now):
-        for value in ("8", "8.1", "8.05"):
+    def test_believes_no_jump_by_readings_alone(self, ticker_coin, now):
+        for value in ("4.40", "4.41", "4.40", "4.40"):
             price = read(ticker_coin, value, now)
-        assert (price.value, price.suspended_at) == (Decimal("8.05"), None)
+        assert (price.value, price.candidate_readings) == (4, 4)
+        assert price.suspended_at
 
     def test_starts_counting_again_after_a_reading_that_disagrees(self, ticker_coin, now):
-        for value in ("8", "8.1", "16", "8"):
+        for value in ("4.40", "4.41", "4.60", "4.40"):
             price = read(ticker_coin, value, now)
-        assert price.suspended_at
+        assert price.candidate_readings == 1
+
+    def test_allows_a_larger_jump_the_longer_the_last_reading_is_ago(self, ticker_coin, now):
+        assert read(ticker_coin, "4.36", now).suspended_at
+        read(ticker_coin, "4.00", now)
+        assert read(ticker_coin, "4.36", now + timedelta(minutes=10)).value == Decimal("4.36")
+
+    def test_waits_for_more_than_time_once_a_coin_is_suspended(self, ticker_coin, now):
+        read(ticker_coin, "4.36", now)
+        assert read(ticker_coin, "4.36", now + timedelta(hours=1)).suspended_at
 
     def test_ends_the_suspension_when_the_old_price_is_back(self, ticker_coin, now):
         read(ticker_coin, "8", now)
@@ -65,9 +83,198 @@ class TestRecordPrice:
         assert accept_price(coin=ticker_coin, expected=Decimal(8), now=now)
         assert load_offer(coin_name="ABAN").price == 8
 
+    def test_keeps_a_suspension_with_its_readings_until_staff_have_seen_it(self, ticker_coin, now, admin_user):
+        read(ticker_coin, "8", now)
+        read(ticker_coin, "8.1", now)
+        read(ticker_coin, "4.01", now)
+        suspension = Suspension.objects.get()
+        assert [entry["ask"] for entry in suspension.readings] == ["8", "8.1"]
+        assert (suspension.price, suspension.outcome, suspension.ended_price) == (4, "returned", Decimal("4.01"))
+        assert [row.kind.value for row in list_to_do(now=now)] == ["jump"]
+        assert mark_seen(suspension=suspension, seen_by=admin_user, now=now)
+        assert not mark_seen(suspension=suspension, seen_by=admin_user, now=now)
+        assert list_to_do(now=now) == []
+
+    def test_keeps_as_many_readings_as_say_how_it_began_and_went_on(self, ticker_coin, now):
+        for number in range(50):
+            read(ticker_coin, f"8.{number:02}", now)
+        kept = [entry["ask"] for entry in Suspension.objects.get().readings]
+        assert kept == [f"8.{number:02}" for number in (*range(20), *range(30, 50))]
+
+    def test_keeps_a_suspension_open_over_a_price_that_staff_accept(self, ticker_coin, now, admin_user):
+        read(ticker_coin, "8", now)
+        accept_price(coin=ticker_coin, expected=Decimal(8), now=now, accepted_by=admin_user)
+        suspension = Suspension.objects.get()
+        assert (suspension.outcome, suspension.seen_by) == ("accepted", admin_user)
+        assert list_to_do(now=now) == []
+
     def test_writes_price_changes_that_are_pruned_later(self, ticker_coin, now):
         assert prune_prices(before=now - timedelta(days=1)) == 0
         assert prune_prices(before=now + timedelta(days=1)) == 1
+
+
+class TestConfirmPrice:
+    @pytest.fixture
+    def jumped(self, ticker_coin, now):
+        for value in ("4.40", "4.41", "4.40"):
+            read(ticker_coin, value, now)
+        return ticker_coin
+
+    def confirm(self, coin, now, value="4.42", age=0):
+        second = SecondReading(value=Decimal(value), at=now - timedelta(seconds=age), source="okx")
+        return confirm_price(coin=coin, second=second, now=now)
+
+    def test_ends_the_suspension_when_a_second_source_agrees(self, jumped, now):
+        assert self.confirm(jumped, now)
+        assert load_offer(coin_name="ABAN").ensure_price(now=now) == Decimal("4.40")
+        suspension = Suspension.objects.get()
+        assert (suspension.outcome, suspension.second["value"]) == ("confirmed", "4.42")
+
+    @pytest.mark.parametrize(("value", "age"), [("4.50", 0), ("4.00", 0), ("4.40", 60), ("4.40", -60)])
+    def test_does_not_when_the_second_source_disagrees_or_is_old(self, jumped, now, value, age):
+        assert not self.confirm(jumped, now, value, age)
+        assert not load_offer(coin_name="ABAN").is_available(now=now)
+        assert Suspension.objects.get().second["value"] == value, "what it said is kept"
+
+    def test_does_not_before_three_readings_agree(self, ticker_coin, now):
+        read(ticker_coin, "4.40", now)
+        read(ticker_coin, "4.40", now)
+        assert not self.confirm(ticker_coin, now, "4.40")
+        assert not load_offer(coin_name="ABAN").is_available(now=now)
+
+    def test_leaves_what_is_beyond_the_hard_limit_to_staff(self, ticker_coin, now):
+        for _ in range(5):
+            read(ticker_coin, "0.40", now)
+        assert list_coins_to_confirm() == []
+        assert not self.confirm(ticker_coin, now, "0.40")
+        assert not load_offer(coin_name="ABAN").is_available(now=now)
+        assert accept_price(coin=ticker_coin, expected=Decimal("0.40"), now=now)
+        assert load_offer(coin_name="ABAN").ensure_price(now=now) == Decimal("0.40")
+
+    def test_does_nothing_to_a_coin_that_is_not_suspended(self, ticker_coin, now):
+        assert not self.confirm(ticker_coin, now, "4.00")
+        assert not Suspension.objects.exists()
+
+
+class TestReadings:
+    def record(self, coin, now, bid, ask, **fields):
+        reading = Reading(bid=Decimal(bid), ask=Decimal(ask), **fields)
+        return record_reading(coin=coin, reading=reading, source="test", now=now)
+
+    def test_are_sold_at_their_ask(self, ticker_coin, now):
+        assert self.record(ticker_coin, now, "3.98", "4.01", last=Decimal("3.90")) is None
+        price = CoinPrice.objects.get()
+        assert (price.bid, price.value, price.last) == (Decimal("3.98"), Decimal("4.01"), Decimal("3.90"))
+        assert load_offer(coin_name="ABAN").price == Decimal("4.01")
+
+    @pytest.mark.parametrize(
+        ("bid", "ask"), [("0", "4"), ("-1", "4"), ("4", "NaN"), ("4", "Infinity"), ("4.01", "4"), ("1e-15", "4")]
+    )
+    def test_are_none_when_a_price_is_none_or_the_book_is_crossed(self, ticker_coin, now, bid, ask):
+        before = CoinPrice.objects.get()
+        assert self.record(ticker_coin, now, bid, ask)
+        price = CoinPrice.objects.get()
+        assert (price.value, price.read_at, price.suspended_at) == (before.value, before.read_at, None)
+
+    @pytest.mark.parametrize("age", [61, 3600, -6])
+    def test_are_none_when_the_quote_is_old_or_from_the_future(self, ticker_coin, now, age):
+        assert self.record(ticker_coin, now, "4", "4.01", quoted_at=now - timedelta(seconds=age))
+        assert CoinPrice.objects.get().value == 4
+
+    def test_age_by_the_quotes_own_time(self, ticker_coin, now):
+        self.record(ticker_coin, now, "4", "4.01", quoted_at=now - timedelta(seconds=50))
+        offer = load_offer(coin_name="ABAN")
+        assert offer.price_at == now - timedelta(seconds=50)
+        assert offer.is_available(now=now)
+        assert not offer.is_available(now=now + timedelta(seconds=11))
+
+    def test_that_come_late_do_not_replace_newer_ones(self, ticker_coin, now):
+        self.record(ticker_coin, now, "4", "4.02", quoted_at=now)
+        assert self.record(ticker_coin, now, "4", "4.01", quoted_at=now - timedelta(seconds=20))
+        assert CoinPrice.objects.get().value == Decimal("4.02")
+
+    def test_with_the_time_of_the_one_before_do_not_make_three(self, ticker_coin, now):
+        for _ in range(3):
+            self.record(ticker_coin, now, "4.39", "4.40", quoted_at=now, venue_time=now)
+        assert CoinPrice.objects.get().candidate_readings == 1
+
+    def test_are_sold_at_the_worst_ask_while_the_ask_moves_fast(self, ticker_coin, now, settings):
+        at = [now + timedelta(seconds=seconds) for seconds in (20, 30, 36, 60)]
+        self.record(ticker_coin, at[0], "4.09", "4.10")
+        self.record(ticker_coin, at[1], "3.99", "4.00")
+        assert load_offer(coin_name="ABAN").price == Decimal("4.10"), "2.5 % within a quarter of a minute"
+        self.record(ticker_coin, at[2], "4.00", "4.01")
+        assert load_offer(coin_name="ABAN").price == Decimal("4.10"), "it was in force 15 seconds ago"
+        self.record(ticker_coin, at[3], "4.00", "4.01")
+        assert load_offer(coin_name="ABAN").price == Decimal("4.01")
+
+    def test_are_sold_at_their_ask_while_it_moves_less_than_the_spread(self, ticker_coin, now):
+        self.record(ticker_coin, now + timedelta(seconds=10), "4.00", "4.015")
+        self.record(ticker_coin, now + timedelta(seconds=20), "4.00", "4.001")
+        assert load_offer(coin_name="ABAN").price == Decimal("4.001")
+
+    def test_decide_what_an_order_pays(self, ticker_coin, now, shopper):
+        self.record(ticker_coin, now, "4.00", "4.10", quoted_at=now - timedelta(seconds=2))
+        self.record(ticker_coin, now + timedelta(seconds=1), "4.00", "4.05", quoted_at=now - timedelta(seconds=1))
+        request = OrderRequest(coin_name="ABAN", amount=Decimal(1), total=None)
+        order = place_order(buyer=shopper.principal, order_request=request, now=now + timedelta(seconds=2)).order
+        assert (order.price, order.charge) == (Decimal("4.10"), Decimal("4.10"))
+        assert order.price_at == now - timedelta(seconds=1)
+
+
+class TestSmallAndLargePrices:
+    @pytest.mark.parametrize("price", ["0.0000000012345", "0.000000015", "1000000.01", "65000.00"])
+    def test_are_shown_and_charged_to_their_last_place(self, now, api, shopper, price):
+        coin = put_on_sale(name="TINY", maximum=Decimal(10) ** 11)
+        record_price(coin=coin, value=Decimal(price), source="test", now=now)
+        [shown] = api("GET", "exchanges/crypto-currencies/").json()
+        assert (Decimal(shown["price"]), "E" in shown["price"].upper()) == (Decimal(price), False)
+        answer = api("POST", "orders/", {"crypto": "TINY", "total": "12.00"}, by=shopper)
+        order = answer.json()
+        assert answer.status_code == 201, order
+        assert Decimal(order["price"]) == Decimal(price)
+        left = 12 - Decimal(order["amount"]) * Decimal(price)
+        assert 0 <= left <= max(Decimal("0.01"), Decimal(price) * Decimal("0.00000001"))
+
+    def test_of_coins_that_are_sold_in_thousands_work(self, now, api, shopper):
+        coin = put_on_sale(name="1000SHIB", step=Decimal(1000), minimum=Decimal(1000), maximum=Decimal(10) ** 10)
+        record_price(coin=coin, value=Decimal("0.0000123"), source="test", now=now)
+        order = api("POST", "orders/", {"crypto": "1000SHIB", "total": "12.00"}, by=shopper).json()
+        assert (order["amount"], order["total_price"]) == ("975000.00000000", "12.00")
+
+    @pytest.mark.parametrize("name", ["S", "1INCH", "1000SHIB", "BROCCOLI714"])
+    def test_belong_to_coins_with_any_venues_name(self, api, name):
+        make_coin(name, "4.00")
+        assert api("GET", f"exchanges/crypto-currencies/{name}/").json()["name"] == name
+
+    @pytest.mark.parametrize("name", ["shib", "A-B", "A" * 13, "", "USD"])
+    def test_of_coins_with_other_names_are_refused_with_a_sentence(self, admin_client, name):
+        fields = {"name": name, "minimum": "1", "maximum": "9", "step": "1", "pool_policy": "buy"}
+        page = admin_client.post("/admin/trading/coin/add/", fields).content.decode()
+        assert any(words in page for words in ("capital letters and digits", "at most 12", "required", "are none"))
+        assert not Coin.objects.exists()
+
+
+class TestTypedPrices:
+    @pytest.fixture
+    def change(self, coin, admin_client):
+        def post(price, **more):
+            fields = {"title": "", "is_sold": "on", "minimum": "0.01", "maximum": "1000", "step": "0.01"}
+            fields |= {"fixed_price": price, "pool_policy": "buy", **more}
+            page = admin_client.post(f"/admin/trading/coin/{coin.pk}/change/", fields)
+            return page, Coin.objects.get(pk=coin.pk).fixed_price
+
+        return post
+
+    def test_near_the_last_one_are_saved(self, change):
+        assert change("4.30")[1] == Decimal("4.30")
+
+    @pytest.mark.parametrize("price", ["0.40", "40", "4.50", "3.55"])
+    def test_far_from_the_last_one_are_refused_unless_staff_mean_them(self, change, price):
+        page, saved = change(price)
+        assert saved == 4
+        assert "Is it meant?" in page.content.decode()
+        assert change(price, price_is_meant="on")[1] == Decimal(price)
 
 
 class TestOffers:
@@ -123,3 +330,12 @@ def test_the_list_of_coins_comes_from_postgres_without_redis(ticker_coin, api, n
 def test_redis_is_skipped_for_a_moment_after_a_failure(ticker_coin, without_redis):
     list_offers()
     assert breaker.is_open()
+
+
+def test_a_column_of_prices_loses_its_scale_without_a_rewrite(db):
+    with psycopg.connect(**owner_parameters()) as owner:
+        owner.execute("CREATE TEMPORARY TABLE old (price numeric(20, 8) NOT NULL)")
+        owner.execute("INSERT INTO old VALUES (4), (0.00000001)")
+        before = owner.execute("SELECT pg_relation_filenode('old')").fetchone()
+        owner.execute('ALTER TABLE old ALTER COLUMN "price" TYPE numeric USING "price"::numeric')
+        assert owner.execute("SELECT pg_relation_filenode('old')").fetchone() == before

@@ -1,6 +1,6 @@
 """Admin pages of coins and of the shop."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -10,15 +10,36 @@ from django.utils.safestring import SafeString
 
 from trading.models import Coin, Shop
 from trading.offers import coins_with_prices, offer_of
+from trading.readings import PRICE_PLACES
+from trading.selectors.prices import find_price_jump
 from trading.services.coins import open_or_close_shop, save_coin, sell_again, stop_selling
 from trading.services.prices import accept_price
 from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
 from wallets.admin.records import QuickAdmin, badge, link_to_list, moment
+from wallets.models import User
 from wallets.runtime import clock
+
+
+class _CoinForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class takes no type at run time
+    """A typed price keeps to the limits of readings, unless staff say that it is meant: a digit is soon left out."""
+
+    price_is_meant = forms.BooleanField(
+        required=False, help_text="Tick this for a fixed price that is far from the last price."
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        fixed_price = cleaned.get("fixed_price")
+        if fixed_price is not None and "fixed_price" in self.changed_data and not cleaned.get("price_is_meant"):
+            last = find_price_jump(coin=self.instance, fixed_price=fixed_price, now=clock.now())
+            if last is not None:
+                self.add_error("fixed_price", f"This is far from the last price, {last.normalize():f}. Is it meant?")
+        return cleaned
 
 
 @admin.register(Coin)
 class CoinAdmin(QuickAdmin):
+    form = _CoinForm
     list_display = ("name", "title", "is_sold", "price", "price_state", "minimum", "maximum", "step", "pool_policy")
     list_filter = ("is_sold", "pool_policy")
     list_select_related = ("current_price",)
@@ -98,7 +119,9 @@ class CoinAdmin(QuickAdmin):
         given = ask_staff(page=self, request=request, chosen=queryset, question=question)
         if isinstance(given, HttpResponse):
             return given
-        accepted = accept_price(coin=coin, expected=given["price"], now=clock.now())
+        accepted = accept_price(
+            coin=coin, expected=given["price"], now=clock.now(), accepted_by=cast("User", request.user)
+        )
         if accepted:
             self.log_change(request, coin, f"Accepted the price {given['price']}: {given['reason']}")
             self.message_user(request, f"{coin} is sold at {given['price'].normalize():f}.")
@@ -108,7 +131,7 @@ class CoinAdmin(QuickAdmin):
 
 
 class _AcceptForm(ReasonForm):
-    price = forms.DecimalField(max_digits=20, decimal_places=8, widget=forms.HiddenInput)
+    price = forms.DecimalField(max_digits=30, decimal_places=PRICE_PLACES, widget=forms.HiddenInput)
 
 
 @admin.register(Shop)

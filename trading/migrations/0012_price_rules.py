@@ -58,7 +58,7 @@ def _reference(to, related_name, **options):
 class Migration(migrations.Migration):
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ("trading", "0009_unclear_coins"),
+        ("trading", "0011_readings_validated"),
     ]
 
     operations = [

@@ -4,7 +4,7 @@ from trading.models.coins import Coin, PoolPolicy, Shop, UnclearCoin, is_coin_na
 from trading.models.losses import DayLoss, SalesStop
 from trading.models.orders import PAID_AND_OPEN, WAITING, Order, OrderState
 from trading.models.price_rules import PriceRule
-from trading.models.prices import CoinPrice, PriceChange
+from trading.models.prices import CoinPrice, PriceChange, Suspension, SuspensionEnd
 from trading.models.reviews import Review, ReviewDecision, RiskRule
 
 __all__ = [
@@ -23,6 +23,8 @@ __all__ = [
     "RiskRule",
     "SalesStop",
     "Shop",
+    "Suspension",
+    "SuspensionEnd",
     "UnclearCoin",
     "is_coin_name",
 ]

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Ceil
 
+from trading.models.fields import PriceField, is_price
 from wallets.money import USD
 from wallets.runtime.constraints import is_number
 
@@ -18,7 +19,7 @@ class PoolPolicy(models.TextChoices):
     REFUND = "refund", "refund its orders"
 
 
-_NAME: Final = re.compile("[A-Z0-9]{2,12}")
+_NAME: Final = re.compile("[A-Z0-9]{1,12}")
 
 
 def is_coin_name(text: str) -> bool:
@@ -35,16 +36,22 @@ class Coin(models.Model):
     minimum = models.DecimalField(max_digits=20, decimal_places=8, default="0.00000001")
     maximum = models.DecimalField(max_digits=20, decimal_places=8, default="1000000")
     step = models.DecimalField(max_digits=20, decimal_places=8, default="0.00000001")
-    fixed_price = models.DecimalField(
-        max_digits=20, decimal_places=8, null=True, blank=True, help_text="A price set here never gets too old."
-    )
+    fixed_price = PriceField(null=True, blank=True, help_text="A price set here never gets too old.")
     pool_policy = models.CharField(max_length=8, choices=PoolPolicy.choices, default=PoolPolicy.BUY)
 
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.CheckConstraint(condition=Q(name__regex=r"^[A-Z0-9]{2,12}$"), name="coin_name_is_a_symbol"),
-            models.CheckConstraint(condition=~Q(name=USD), name="dollars_are_not_a_coin"),
+            models.CheckConstraint(
+                condition=Q(name__regex=r"^[A-Z0-9]{1,12}$"),
+                name="coin_name_is_a_symbol",
+                violation_error_message="A coin's name is the venue's: 1 to 12 capital letters and digits, as 1INCH.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(name=USD),
+                name="dollars_are_not_a_coin",
+                violation_error_message="US dollars pay for coins, and are none.",
+            ),
             models.CheckConstraint(
                 condition=Q(step__gt=0)
                 & is_number("step")
@@ -61,7 +68,7 @@ class Coin(models.Model):
                 violation_error_message="No multiple of the step lies between the minimum and the maximum.",
             ),
             models.CheckConstraint(
-                condition=Q(fixed_price=None) | (Q(fixed_price__gt=0) & is_number("fixed_price")),
+                condition=Q(fixed_price=None) | is_price("fixed_price"),
                 name="fixed_price_is_positive",
             ),
             models.CheckConstraint(condition=Q(pool_policy__in=PoolPolicy.values), name="pool_policy_is_known"),

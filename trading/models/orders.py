@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Ceil, Round
 
 from trading.models.coins import Coin
+from trading.models.fields import PriceField, is_price
 from trading.models.price_rules import PriceRule
 from wallets.runtime.constraints import is_number
 
@@ -47,7 +48,7 @@ class Order(models.Model):
     )
     coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="orders")
     amount = models.DecimalField(max_digits=38, decimal_places=8)
-    price = models.DecimalField(max_digits=20, decimal_places=8)
+    price = PriceField()
     price_source = models.CharField(max_length=32)
     price_at = models.DateTimeField()
     market_price = models.DecimalField(max_digits=38, decimal_places=18, null=True, blank=True)
@@ -97,7 +98,7 @@ class Order(models.Model):
         ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0) & is_number("amount"), name="order_amount_is_positive"),
-            models.CheckConstraint(condition=Q(price__gt=0) & is_number("price"), name="order_price_is_positive"),
+            models.CheckConstraint(condition=is_price("price"), name="order_price_is_positive"),
             models.CheckConstraint(
                 condition=Q(charge=F("fee") + Round(Ceil(F("amount") * F("price") * 100) / 100, 2)),
                 name="charge_is_amount_times_price_rounded_up_and_the_fee",

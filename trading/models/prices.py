@@ -1,27 +1,43 @@
-"""The prices of coins as read from the venue, and their changes."""
+"""The prices of coins as read from the venue, their changes, and the suspensions after a jump."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
 from trading.models.coins import Coin
+from trading.models.fields import PriceField, is_price
 from wallets.runtime.constraints import is_number
 
 
 class CoinPrice(models.Model):
-    """A coin's current price, and its suspect price while the coin is suspended."""
+    """A coin's current price, and its suspect price while the coin is suspended.
+
+    `value` is the ask of the newest reading that is believed. The previous release writes only it, `source` and
+    `read_at`, so the rest may be of an older reading during an upgrade.
+    """
 
     coin = models.OneToOneField(Coin, on_delete=models.CASCADE, primary_key=True, related_name="current_price")
-    value = models.DecimalField(max_digits=20, decimal_places=8)
+    value = PriceField()
+    bid = PriceField(null=True, blank=True)
+    last = PriceField(null=True, blank=True)
     source = models.CharField(max_length=32)
     read_at = models.DateTimeField()
-    # A reading too far from `value` sets these fields. Selling stops until readings agree or staff accept a price.
+    quoted_at = models.DateTimeField(null=True, blank=True, help_text="The quote's own time, by our clock.")
+    # Since when the book is the same. A book without a time that does not change for long is asked for by itself.
+    book_at = models.DateTimeField(null=True, blank=True)
+    # While the ask moves faster than the spread, the coin is sold at the highest one of a short time.
+    worst_ask = PriceField(null=True, blank=True)
+    # A reading too far from `value` sets these fields. Selling stops until it is believed.
     suspended_at = models.DateTimeField(null=True, blank=True)
-    candidate = models.DecimalField(max_digits=20, decimal_places=8, null=True, blank=True)
+    candidate = PriceField(null=True, blank=True)
     candidate_readings = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(value__gt=0) & is_number("value"), name="price_is_positive"),
+            models.CheckConstraint(condition=is_price("value"), name="price_is_positive"),
+            models.CheckConstraint(condition=Q(bid=None) | is_price("bid"), name="bid_is_positive"),
+            models.CheckConstraint(condition=Q(last=None) | is_price("last"), name="last_price_is_positive"),
+            models.CheckConstraint(condition=Q(worst_ask=None) | is_price("worst_ask"), name="worst_ask_is_positive"),
         ]
 
     def __str__(self) -> str:
@@ -29,10 +45,10 @@ class CoinPrice(models.Model):
 
 
 class PriceChange(models.Model):
-    """A change of a coin's price."""
+    """A change of a coin's price, which is the venue's ask."""
 
     coin = models.ForeignKey(Coin, on_delete=models.CASCADE, related_name="price_changes")
-    value = models.DecimalField(max_digits=20, decimal_places=8)
+    value = PriceField()
     source = models.CharField(max_length=32)
     read_at = models.DateTimeField()
 
@@ -42,3 +58,62 @@ class PriceChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.coin_id} {self.value} at {self.read_at}"
+
+
+class SuspensionEnd(models.TextChoices):
+    """How the suspension of a coin ended."""
+
+    RETURNED = "returned", "the old price came back"
+    CONFIRMED = "confirmed", "readings and a second source agreed"
+    ACCEPTED = "accepted", "staff accepted the price"
+
+
+class Suspension(models.Model):
+    """A time in which a coin was not sold because its price had jumped, with the readings.
+
+    `limit` is the share by which a reading could differ from `price`, the last good one, when the suspension began.
+    """
+
+    coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="suspensions")
+    begun_at = models.DateTimeField()
+    price = PriceField(help_text="The last good price (USD).")
+    price_at = models.DateTimeField()
+    limit = models.DecimalField(max_digits=8, decimal_places=6)
+    readings = models.JSONField(default=list, help_text="The first twenty and the last twenty.")
+    second = models.JSONField(null=True, blank=True, help_text="What the second source said last.")
+    ended_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=SuspensionEnd.choices, blank=True)
+    ended_price = PriceField(null=True, blank=True, help_text="The price at which sales went on (USD).")
+    seen_at = models.DateTimeField(null=True, blank=True)
+    seen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(ended_at__isnull=False, seen_at=None),
+                name="unseen_suspensions",
+            )
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["coin"], condition=Q(ended_at=None), name="one_open_suspension_per_coin"),
+            models.CheckConstraint(
+                condition=Q(ended_at=None, outcome="", ended_price=None)
+                | Q(ended_at__isnull=False, outcome__in=SuspensionEnd.values, ended_price__gt=0),
+                name="an_ended_suspension_says_how",
+            ),
+            models.CheckConstraint(
+                condition=Q(seen_at=None, seen_by=None)
+                | Q(seen_at__isnull=False, seen_by__isnull=False, ended_at__isnull=False),
+                name="staff_have_seen_an_ended_suspension",
+            ),
+            models.CheckConstraint(
+                condition=is_price("price") & Q(limit__gt=0) & is_number("limit"),
+                name="a_suspension_has_a_price_and_a_limit",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"suspension of {self.coin} at {self.begun_at:%Y-%m-%d %H:%M} UTC"

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from wallets.web.amounts import CoinOut
+from wallets.web.amounts import CoinOut, PriceOut
 from wallets.web.bodies import Response, examples
 
-CoinName = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,12}$", examples=["ABAN"])]
+CoinName = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,12}$", examples=["ABAN"])]
 # Any text: an unknown coin is a 404, not a 422.
 CoinInPath = Annotated[str, WithJsonSchema({"type": "string", "examples": ["ABAN"]})]
 _COIN = {
@@ -39,7 +39,7 @@ class CoinAnswer(Response):
 
     name: str
     title: str
-    price: CoinOut | None
+    price: PriceOut | None
     price_at: datetime | None
     price_source: str | None
     is_available: bool
@@ -53,7 +53,7 @@ class CoinAnswer(Response):
 class PricePoint(Response):
     """A market price: without the spread."""
 
-    price: CoinOut
+    price: PriceOut
     at: datetime
 
 

@@ -1,6 +1,6 @@
 """Bodies of holdings."""
 
-from wallets.web.amounts import CoinOut, UsdOut
+from wallets.web.amounts import CoinOut, PriceOut, UsdOut
 from wallets.web.bodies import Response, examples
 
 
@@ -17,5 +17,5 @@ class HoldingAnswer(Response):
     crypto: str
     amount: CoinOut
     cost: UsdOut
-    price: CoinOut | None
+    price: PriceOut | None
     value: UsdOut | None

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from trading.quotes import LONGEST
 from trading.schemas.coins import CoinName
-from wallets.web.amounts import CoinIn, CoinOut, UsdIn, UsdOut
+from wallets.web.amounts import CoinIn, CoinOut, PriceOut, UsdIn, UsdOut
 from wallets.web.bodies import Request, Response, examples
 from wallets.web.lists import ListQuery
 
@@ -87,8 +87,8 @@ class QuoteAnswer(Response):
     quote: str
     crypto: str
     amount: CoinOut
-    market_price: CoinOut
-    price: CoinOut
+    market_price: PriceOut
+    price: PriceOut
     subtotal: UsdOut
     fee: UsdOut
     total_price: UsdOut
@@ -168,8 +168,8 @@ class OrderAnswer(Response):
     id: int
     crypto: str
     amount: CoinOut
-    price: CoinOut
-    market_price: CoinOut | None
+    price: PriceOut
+    market_price: PriceOut | None
     subtotal: UsdOut
     fee: UsdOut
     total_price: UsdOut

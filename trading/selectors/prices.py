@@ -1,8 +1,15 @@
 """Reads prices."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
-from trading.models import Coin, PriceChange
+from django.conf import settings
+
+from trading.jumps import AGREEING_READINGS, is_within, limit_after
+from trading.models import Coin, CoinPrice, PriceChange, Suspension
+
+_LONG: Final = timedelta(days=1)
 
 
 def list_price_history(*, coin_id: int, limit: int) -> list[PriceChange]:
@@ -10,8 +17,63 @@ def list_price_history(*, coin_id: int, limit: int) -> list[PriceChange]:
     return list(PriceChange.objects.filter(coin_id=coin_id).order_by("-read_at")[:limit])
 
 
+def list_asks_since(*, coin_id: int, since: datetime) -> list[Decimal]:
+    """Return the asks that were in force at some time since `since`, newest first."""
+    changes = PriceChange.objects.filter(coin_id=coin_id).order_by("-read_at")
+    later = list(changes.filter(read_at__gt=since).values_list("value", flat=True))
+    return [*later, *changes.filter(read_at__lte=since).values_list("value", flat=True)[:1]]
+
+
 def last_price_of(*, coin: Coin) -> Decimal | None:
     """Return the coin's fixed price, or else its last price, however old (US dollars); None if it never had one."""
-    if coin.fixed_price is not None:
-        return coin.fixed_price
-    return coin.current_price.value if hasattr(coin, "current_price") else None
+    current: Decimal | None = coin.current_price.value if hasattr(coin, "current_price") else None
+    return current if coin.fixed_price is None else coin.fixed_price
+
+
+def list_frozen_books(*, now: datetime, frozen_for: timedelta) -> dict[int, CoinPrice]:
+    """Return, by coin, the prices whose book has been the same for `frozen_for`, and whose venue says no time."""
+    frozen = CoinPrice.objects.filter(quoted_at=None, book_at__lte=now - frozen_for)
+    return {price.coin_id: price for price in frozen}
+
+
+def list_coins_to_confirm() -> list[Coin]:
+    """Return the suspended coins for which a second source is all that is missing, ordered by name."""
+    coins = Coin.objects.filter(
+        is_sold=True,
+        fixed_price=None,
+        current_price__suspended_at__isnull=False,
+        current_price__candidate_readings__gte=AGREEING_READINGS,
+    )
+    return [coin for coin in coins.select_related("current_price").order_by("name") if _may_be_confirmed(coin)]
+
+
+def _may_be_confirmed(coin: Coin) -> bool:
+    price = coin.current_price
+    limit = settings.PRICES.deviation_limit
+    return price.candidate is not None and is_within(value=price.candidate, of=price.value, limit=limit)
+
+
+def list_unseen_suspensions(*, most: int) -> list[Suspension]:
+    """Return the suspensions that have ended without staff, and that nobody has looked at; the oldest first."""
+    unseen = Suspension.objects.filter(ended_at__isnull=False, seen_at=None).select_related("coin")
+    return list(unseen.order_by("ended_at")[:most])
+
+
+def list_suspended_coins() -> list[str]:
+    """Return the names of the coins that are suspended at the moment."""
+    return list(Suspension.objects.filter(ended_at=None).order_by("coin__name").values_list("coin__name", flat=True))
+
+
+def find_price_jump(*, coin: Coin, fixed_price: Decimal, now: datetime) -> Decimal | None:
+    """Return the price from which a fixed price for `coin` would jump, or None if it is within the limits of a reading.
+
+    That is the coin's fixed price until now, or else the last price that was read. It is not known when a fixed price
+    was set, so the limit is that of a long time.
+    """
+    stored = Coin.objects.select_related("current_price").filter(pk=coin.pk).first()
+    last = last_price_of(coin=stored) if stored else None
+    if stored is None or last is None:
+        return None
+    gap = _LONG if stored.fixed_price is not None else now - stored.current_price.read_at
+    limit = limit_after(gap=gap, soon=settings.PRICES.jump_limit)
+    return None if is_within(value=fixed_price, of=last, limit=limit) else last

@@ -31,6 +31,13 @@ def _incoming(places: int) -> Any:
     )
 
 
+def _write_price(value: Decimal) -> str:
+    """Return a price with all its places, and with those of a coin's amount at least."""
+    exponent = value.normalize().as_tuple().exponent
+    assert isinstance(exponent, int), "a price is finite"
+    return plain(value, places=max(COIN_PLACES, -exponent))
+
+
 def _outgoing(places: int) -> Any:
     return (
         PlainSerializer(lambda value: plain(value, places=places), return_type=str),
@@ -49,3 +56,16 @@ UsdIn = Annotated[Decimal, *_incoming(USD_PLACES)]
 CoinIn = Annotated[Decimal, *_incoming(COIN_PLACES)]
 UsdOut = Annotated[Decimal, *_outgoing(USD_PLACES)]
 CoinOut = Annotated[Decimal, *_outgoing(COIN_PLACES)]
+PriceOut = Annotated[
+    Decimal,
+    PlainSerializer(_write_price, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": rf"^[0-9]+\.[0-9]{{{COIN_PLACES},}}$",
+            "examples": [plain(Decimal(12), places=COIN_PLACES)],
+        },
+        mode="serialization",
+    ),
+]
+"""A price in US dollars a coin: small ones have more places than an amount."""

@@ -14,7 +14,7 @@ from settlement.venues.ccxt.client import build_client, ensure_clock, forget_clo
 from settlement.venues.ccxt.errors import judge_failure, questions, read_error
 from settlement.venues.ccxt.listing import list_orders
 from settlement.venues.ccxt.markets import find_market, find_open_market, markets, read_rules, symbol_of
-from settlement.venues.ccxt.prices import read_prices
+from settlement.venues.ccxt.prices import read_book, read_prices
 from settlement.venues.ccxt.seeking import seek_order
 from settlement.venues.ccxt.trades import list_figures
 from settlement.venues.profiles.profile import VenueProfile, judge_rate_limit
@@ -25,6 +25,7 @@ from settlement.venues.protocol import (
     NoPrice,
     OrderNotFound,
     PurchaseRequest,
+    Quoted,
     Unknown,
     VenueAnswer,
     VenueAway,
@@ -56,8 +57,11 @@ class CcxtVenue:
             raise NoAsk(f"no ask for {symbol}")
         return ask
 
-    def read_prices(self, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:
-        return read_prices(self._client, coins=coins)
+    def read_prices(self, *, coins: list[str]) -> dict[str, Quoted | NoPrice]:
+        return read_prices(self._client, coins=coins, quote_time=self._profile.quote_time)
+
+    def read_book(self, *, coin: str) -> Quoted | NoPrice:
+        return read_book(self._client, coin=coin)
 
     def read_funds(self) -> Decimal:
         return read_funds(self._client)

@@ -17,14 +17,23 @@ from django.conf import settings
 from settlement.venues.ccxt.errors import questions
 from settlement.venues.ccxt.markets import without_empty_steps
 from settlement.venues.ccxt.plain import PlainWords
-from settlement.venues.transport import open_session
+from settlement.venues.transport import open_public_session, open_session
 
 logger = logging.getLogger(__name__)
 
 
+def build_public_client(name: str) -> Any:
+    """Build a client without keys for the public prices of a venue, by its name in ccxt. Use it in one thread only."""
+    options = {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "maxRetriesOnFailure": 0}
+    client = _client_class(name)({"enableRateLimit": True, "options": options})
+    client.has["fetchCurrencies"] = False  # some venues tell their currencies to signed calls only
+    client.session = open_public_session()
+    return client
+
+
 def build_client() -> Any:
     """Build a client of the ccxt class that EXCHANGE_ID names. Use each client in one thread only."""
-    client = _client_class()(
+    client = _client_class(settings.VENUE.id)(
         {
             "apiKey": settings.VENUE.api_key,
             "secret": settings.VENUE.api_secret,
@@ -80,9 +89,9 @@ def signed_at(client: Any, moment: datetime) -> Iterator[None]:
         client.fixed_nonce = None
 
 
-def _client_class() -> Any:
-    """Make the class of the configured venue's client, with our way of dating requests and of reading markets."""
-    base = getattr(ccxt, settings.VENUE.id)
+def _client_class(name: str) -> Any:
+    """Make the class of a venue's client, with our way of dating requests and of reading markets."""
+    base = getattr(ccxt, name)
 
     class Client(PlainWords, base):  # type: ignore[misc, valid-type]  # ccxt's classes are made at run time
         number = str

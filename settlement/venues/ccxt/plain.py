@@ -6,8 +6,10 @@ come from the venue. ccxt also fails on figures that are no numbers, which then 
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Final
 
+_LONGEST_PLAIN: Final = 60
 _ORDER: Final = ("id", "clientOrderId", "symbol", "side", "status", "price", "amount", "filled", "cost")
 _TRADE: Final = ("id", "order", "symbol", "side", "price", "amount", "cost", "fee")
 
@@ -20,8 +22,11 @@ class PlainWords:
 
     @staticmethod
     def on_json_response(body: str) -> Any:
-        """Read a body as ccxt does, but numbers with a point as text, and NaN and Infinity as their names."""
-        return json.loads(body, parse_float=str, parse_constant=str)
+        """Read a body as ccxt does, but numbers with a point as text, and NaN and Infinity as their names.
+
+        A small number that a venue's library writes as 1.2e-9 becomes plain text, with the same digits.
+        """
+        return json.loads(body, parse_float=_as_text, parse_constant=str)
 
     def safe_order(self, order: dict[str, Any], market: Any = None) -> dict[str, Any]:
         """Complete an order, as ccxt does, and keep what the venue said."""
@@ -42,6 +47,14 @@ class PlainWords:
         if not isinstance(trades, list) or not all(isinstance(entry, dict) for entry in trades):
             return trades
         return [self.parse_trade(entry, market) for entry in trades]  # type: ignore[attr-defined]  # ccxt's
+
+
+def _as_text(number: str) -> str:
+    """Return a JSON number in plain notation, or as it is if that would be absurdly long."""
+    if "e" not in number and "E" not in number:
+        return number
+    value = Decimal(number)
+    return f"{value:f}" if abs(value.adjusted()) < _LONGEST_PLAIN else number
 
 
 def _symbol_in(entry: dict[str, Any], market: Any) -> Any:

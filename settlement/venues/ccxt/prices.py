@@ -1,34 +1,54 @@
 """Read the prices of many coins at once. One coin's trouble is its own: the others still get their prices."""
 
+import re
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import ccxt
 
+from settlement.told import digits, in_words
 from settlement.venues.ccxt.answers import read_decimal
 from settlement.venues.ccxt.errors import questions
 from settlement.venues.ccxt.markets import cannot_be_read, describe_state, is_trading, symbol_of, use_markets
-from settlement.venues.protocol import NoPrice, VenueAway
+from settlement.venues.protocol import NoPrice, Quoted, VenueAway
+
+_PLAIN: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?", re.ASCII)
 
 
-def read_prices(client: Any, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:
-    """Return each coin's last price, or the reason why it has none. Raises VenueAway if the venue answers nothing.
+def read_prices(client: Any, *, coins: list[str], quote_time: str | None) -> dict[str, Quoted | NoPrice]:
+    """Return each coin's prices, or the reason why it has none. Raises VenueAway if the venue answers nothing.
 
-    A ticker of a market that does not trade is no price, because the venue goes on answering with the last one.
+    `quote_time` is the profile's. A ticker of a market that does not trade is no price, because the venue goes on
+    answering with the last one.
     """
     use_markets(client)
     open_ = [coin for coin in coins if is_trading(client, coin=coin)]
-    found = _ask_together(client, coins=open_)
+    found = _ask_together(client, coins=open_, quote_time=quote_time)
     return {coin: found[coin] if coin in found else NoPrice(_why_not(client, coin=coin)) for coin in coins}
 
 
-def _ask_together(client: Any, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:
+def read_book(client: Any, *, coin: str) -> Quoted | NoPrice:
+    """Ask for one coin's best bid and ask alone, where the venue has such an answer. Raises VenueAway."""
+    use_markets(client)
+    if not is_trading(client, coin=coin):
+        return NoPrice(_why_not(client, coin=coin))
+    symbol = symbol_of(coin)
+    with questions():
+        if client.has.get("fetchBidsAsks"):
+            ticker = client.fetch_bids_asks([symbol]).get(symbol)
+        else:
+            ticker = client.fetch_ticker(symbol)
+    return quoted_in(ticker, quote_time=None)
+
+
+def _ask_together(client: Any, *, coins: list[str], quote_time: str | None) -> dict[str, Quoted | NoPrice]:
     if not coins:
         return {}
     try:
         with questions():
             tickers = client.fetch_tickers([symbol_of(coin) for coin in coins])
-            return {coin: _price_of(tickers.get(symbol_of(coin))) for coin in coins}
+            return {coin: quoted_in(tickers.get(symbol_of(coin)), quote_time=quote_time) for coin in coins}
     except VenueAway as error:
         if not _is_about_one_coin(error):
             raise
@@ -36,32 +56,58 @@ def _ask_together(client: Any, *, coins: list[str]) -> dict[str, Decimal | NoPri
     use_markets(client, at_most_seconds=0)
     listed = [coin for coin in coins if is_trading(client, coin=coin)]
     if len(listed) < len(coins):
-        return _ask_together(client, coins=listed)
-    return _ask_one_by_one(client, coins=coins)
+        return _ask_together(client, coins=listed, quote_time=quote_time)
+    return _ask_one_by_one(client, coins=coins, quote_time=quote_time)
 
 
-def _ask_one_by_one(client: Any, *, coins: list[str]) -> dict[str, Decimal | NoPrice]:
+def _ask_one_by_one(client: Any, *, coins: list[str], quote_time: str | None) -> dict[str, Quoted | NoPrice]:
     """Ask for each coin by itself. Raises VenueAway if the venue answers for none, or wants no calls."""
-    found: dict[str, Decimal | NoPrice] = {}
+    found: dict[str, Quoted | NoPrice] = {}
     silence: VenueAway | None = None
     for coin in coins:
         try:
             with questions():
-                found[coin] = _price_of(client.fetch_ticker(symbol_of(coin)))
+                found[coin] = quoted_in(client.fetch_ticker(symbol_of(coin)), quote_time=quote_time)
         except VenueAway as error:
             if error.retry_after_seconds is not None:
                 raise
             silence = silence or (None if _is_about_one_coin(error) else error)
             found[coin] = NoPrice(f"the venue gives no price: {error}")
-    if silence and not any(isinstance(price, Decimal) for price in found.values()):
+    if silence and not any(isinstance(price, Quoted) for price in found.values()):
         raise silence
     return found
 
 
-def _price_of(ticker: Any) -> Decimal | NoPrice:
-    value = ticker.get("last") if isinstance(ticker, dict) else None
+def quoted_in(ticker: Any, *, quote_time: str | None) -> Quoted | NoPrice:
+    """Return the prices in ccxt's ticker. Bid and ask are plain decimals above zero, and in order."""
+    ticker = ticker if isinstance(ticker, dict) else {}
+    bid, ask = plain_price(ticker.get("bid")), plain_price(ticker.get("ask"))
+    if bid is None or ask is None:
+        return NoPrice(f"a bid of {in_words(ticker.get('bid'))} and an ask of {in_words(ticker.get('ask'))}")
+    if bid > ask:
+        return NoPrice(f"the bid of {digits(bid)} is above the ask of {digits(ask)}")
+    return Quoted(
+        bid=bid,
+        ask=ask,
+        last=plain_price(ticker.get("last")),
+        venue_time=None if quote_time is None else time_in(ticker.get(quote_time)),
+    )
+
+
+def plain_price(value: object) -> Decimal | None:
+    """Return a price that is written in plain notation; None for anything else, and for what is not above zero."""
+    if isinstance(value, str) and not _PLAIN.fullmatch(value):
+        return None
     price = read_decimal(value)
-    return NoPrice(f"a price of {value!r:.40}") if price is None or price <= 0 else price
+    return None if price is None or price <= 0 else price
+
+
+def time_in(milliseconds: object) -> datetime | None:
+    """Return the moment of a time in milliseconds since 1970; None for what is none."""
+    try:
+        return datetime.fromtimestamp(int(str(milliseconds)) / 1000, tz=UTC)
+    except (OSError, OverflowError, ValueError):
+        return None
 
 
 def _is_about_one_coin(error: VenueAway) -> bool:

@@ -1,6 +1,7 @@
 """Binance, and Binance.US, which runs the same API.
 
-Sources: "Error codes for Binance", "Filters" and, for lists, "All orders" of the spot REST API documentation.
+Sources: "Error codes for Binance", "Filters", for lists "All orders", and for the time of prices "24hr ticker price
+change statistics" of the spot REST API documentation: its `closeTime` is the end of the statistics, not the last trade.
 """
 
 from dataclasses import replace
@@ -13,6 +14,7 @@ BINANCE: Final = VenueProfile(
     requests_expire=True,
     lists_by_id=True,
     order_not_found_code="-2013",
+    quote_time="timestamp",  # closeTime
     stale_timestamp_code="-1021",
     refusals=Refusals(
         refused_codes=frozenset({"-1121"}),  # unknown symbol

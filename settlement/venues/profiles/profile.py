@@ -50,6 +50,12 @@ class VenueProfile:
     order_not_found_code: str | None
     """The code that a lookup's "not found" must have to be believed. None: ccxt's OrderNotFound is enough."""
 
+    quote_time: str | None = None
+    """The name, in ccxt's ticker, of the time at which its bid and ask held. None: the venue says no such time.
+
+    The time of the last trade is none: a market without trades has good prices, too.
+    """
+
     stale_timestamp_code: str
     """The venue's code for refusing a request because our clock is wrong."""
 

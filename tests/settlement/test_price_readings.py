@@ -1,0 +1,283 @@
+"""Prices of the venue as they are read, and the second source that confirms a jump, over real sockets."""
+
+import json
+import threading
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+
+from exchange_site.simulator.lying import lie
+from settlement.models import FailingItem
+from settlement.services.price_feed import confirm_prices, refresh_prices
+from settlement.venues.ccxt.adapter import CcxtVenue
+from settlement.venues.ccxt.markets import markets
+from settlement.venues.ccxt.second import CcxtSecondSource, forget_markets
+from settlement.venues.profiles.unproven import UNPROVEN
+from settlement.venues.protocol import NoPrice, VenueAway
+from tests.configure import configure
+from tests.settlement.conftest import new_venue
+from trading.models import CoinPrice, Order, Suspension
+from trading.offers import load_offer
+from trading.services.coins import put_on_sale
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class _Source(BaseHTTPRequestHandler):
+    """Public answers of OKX ("Get instruments", "Get ticker") and Kraken ("Get tradable asset pairs", "Get ticker")."""
+
+    def do_GET(self):
+        body = json.dumps(self.server.answer(self.path)).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def served(answer):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Source)
+    server.answer = answer
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def market(simulator, venue, settings):
+    """Two coins at the prices of the simulator, whose tickers pass through a server that can lie about them."""
+    simulator.set_prices(ABAN="4.00", BETA="5.00")
+    for name in ("ABAN", "BETA"):
+        put_on_sale(name=name)
+    simulator.lies = {}
+
+    def answer(path):
+        body = httpx.get(f"{simulator.url}{path}").json()
+        return lie(body, simulator.lies) if "/ticker/24hr" in path else body
+
+    with served(answer) as url:
+        configure(settings, "VENUE", url=url)
+        yield simulator
+
+
+def refresh(now, *, venue=None):
+    markets.forget()
+    refresh_prices(venue=venue or new_venue(), source="binance", now=now)
+    return {price.coin.name: price for price in CoinPrice.objects.select_related("coin")}
+
+
+def tell(market, **changes):
+    """Let the ticker of ABAN say something else, in the list of all coins and alone."""
+    market.lies = {f"0.{name}": value for name, value in changes.items()} | changes
+
+
+class TestReadingPrices:
+    def test_takes_the_ask_and_keeps_bid_and_last(self, market, now):
+        tell(market, bidPrice="3.99", askPrice="4.01", lastPrice="3.95")
+        price = refresh(now)["ABAN"]
+        assert (price.bid, price.value, price.last) == (Decimal("3.99"), Decimal("4.01"), Decimal("3.95"))
+        assert load_offer(coin_name="ABAN").price == Decimal("4.01")
+
+    @pytest.mark.parametrize(
+        ("bid", "ask"),
+        [
+            ("0", "4.00"),
+            ("4.00", "0.00000000"),
+            ("-4.00", "4.00"),
+            ("4.00", "-4.00"),
+            ("4.01", "4.00"),
+            ("NaN", "4.00"),
+            ("4.00", "Infinity"),
+            ("4.00", "4e0"),
+            ("4,00", "4.00"),
+            (" 4.00", "4.00"),
+            ("４.00", "4.00"),
+            ("4.00", "0x4"),
+            ("4.00", ""),
+            ("4.00", None),
+            ("4.00", True),
+            ("4.00", ["4.00"]),
+            ("4.00", {"price": "4.00"}),
+            ({"deleted": True}, "4.00"),
+        ],
+    )
+    def test_lets_one_coin_s_bad_prices_stop_no_other(self, market, now, bid, ask):
+        refresh(now - timedelta(seconds=30))
+        market.set_prices(BETA="5.10")
+        tell(market, bidPrice=bid, askPrice=ask)
+        prices = refresh(now)
+        assert prices["BETA"].value == Decimal("5.10")
+        assert (prices["ABAN"].value, prices["ABAN"].read_at) == (4, now - timedelta(seconds=30))
+        assert [row.item for row in FailingItem.objects.all()] == ["ABAN"]
+
+    @pytest.mark.parametrize(("bid", "ask"), [(3.99, 4.01), ("3.99", 4.01), (4, 4)])
+    def test_takes_numbers_as_well_as_text(self, market, now, bid, ask):
+        tell(market, bidPrice=bid, askPrice=ask)
+        assert refresh(now)["ABAN"].value == Decimal(str(ask))
+
+    def test_takes_a_tiny_number_however_the_venue_writes_it(self, market, now):
+        tell(market, bidPrice=1.2e-9, askPrice=1.2345e-9, lastPrice=1.2e-9)
+        assert refresh(now)["ABAN"].value == Decimal("0.0000000012345")
+
+    def test_does_not_sell_at_a_price_of_an_hour_ago(self, market, now, api, shopper):
+        refresh(now - timedelta(seconds=50))
+        tell(market, closeTime=int(time.time() * 1000) - 3_600_000)
+        prices = refresh(now)
+        assert prices["ABAN"].read_at == now - timedelta(seconds=50)
+        assert prices["BETA"].read_at == now
+        later = now + timedelta(seconds=11)
+        assert not load_offer(coin_name="ABAN").is_available(now=later)
+        assert load_offer(coin_name="BETA").is_available(now=later)
+        CoinPrice.objects.filter(coin__name="ABAN").update(read_at=now - timedelta(seconds=61))
+        answer = api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper)
+        assert (answer.status_code, answer.json()["code"]) == (503, "price_unavailable")
+        assert not Order.objects.exists()
+
+    def test_ages_a_price_by_the_venue_s_own_time(self, market, now):
+        tell(market, closeTime=int(time.time() * 1000) - 40_000)
+        refresh(now)
+        assert load_offer(coin_name="ABAN").is_available(now=now)
+        assert not load_offer(coin_name="ABAN").is_available(now=now + timedelta(seconds=25))
+
+    def test_refuses_a_time_that_is_ahead(self, market, now):
+        tell(market, closeTime=int(time.time() * 1000) + 60_000)
+        assert set(refresh(now)) == {"BETA"}
+
+    @pytest.mark.parametrize("told", [{"deleted": True}, None, "soon", 10**30])
+    def test_lets_our_receipt_count_without_a_time(self, market, now, told):
+        tell(market, closeTime=told)
+        price = refresh(now)["ABAN"]
+        assert (price.quoted_at, price.read_at) == (None, now)
+
+
+class TestABookWithoutATime:
+    @pytest.fixture
+    def venue_without_times(self, market):
+        return CcxtVenue(profile=UNPROVEN)
+
+    def test_is_asked_for_anew_when_it_stays_the_same(self, market, venue_without_times, now):
+        refresh(now, venue=venue_without_times)
+        later = now + timedelta(seconds=61)
+        prices = refresh(later, venue=venue_without_times)
+        assert (prices["ABAN"].book_at, prices["ABAN"].read_at) == (later, later)
+
+    def test_is_not_current_when_the_book_does_not_answer(self, market, venue_without_times, now):
+        refresh(now, venue=venue_without_times)
+        later = now + timedelta(seconds=61)
+        market.set_prices(BETA="5.10")
+        venue_without_times.read_book = lambda coin: NoPrice(f"no book of {coin}")
+        prices = refresh(later, venue=venue_without_times)
+        assert prices["ABAN"].read_at == now
+        assert prices["BETA"].value == Decimal("5.10")
+
+    def test_gives_way_to_the_book_that_was_asked_for(self, market, venue_without_times, now):
+        refresh(now, venue=venue_without_times)
+        market.set_prices(ABAN="4.10")
+        tell(market, bidPrice="4.00", askPrice="4.00")  # a list that is not kept up to date; the book is
+        prices = refresh(now + timedelta(seconds=61), venue=venue_without_times)
+        assert prices["ABAN"].value == Decimal("4.10")
+
+
+def okx(*, ask, age=0.0, quote="USDT"):
+    def answer(path):
+        if "instruments" in path:
+            of_aban = {"instType": "SPOT", "instId": f"ABAN-{quote}", "baseCcy": "ABAN", "quoteCcy": quote}
+            empty = dict.fromkeys(("ctVal", "ctMult", "ctValCcy", "settleCcy", "uly", "expTime", "lever"), "")
+            sizes = {"tickSz": "0.0001", "lotSz": "0.01", "minSz": "0.01", "state": "live", "listTime": "1548133413000"}
+            return {"code": "0", "msg": "", "data": [{**of_aban, **empty, **sizes}] if "SPOT" in path else []}
+        ticker = {"instType": "SPOT", "instId": f"ABAN-{quote}", "last": "9", "bidPx": "0.01", "askPx": ask}
+        return {"code": "0", "msg": "", "data": [{**ticker, "ts": str(int((time.time() - age) * 1000))}]}
+
+    return answer
+
+
+def kraken(path):
+    if "AssetPairs" in path:
+        pair = {"altname": "ABANUSD", "wsname": "ABAN/USD", "base": "ABAN", "quote": "ZUSD", "pair_decimals": 4}
+        pair |= {"lot_decimals": 8, "lot": "unit", "aclass_base": "currency", "fees": [], "fees_maker": []}
+        pair |= {"ordermin": "1", "costmin": "0.5", "tick_size": "0.0001", "status": "online"}
+        return {"error": [], "result": {"ABANUSD": pair}}
+    if "Ticker" in path:
+        book = {"a": ["4.41", "1", "1.000"], "b": ["4.40", "1", "1.000"], "c": ["4.40", "1"]}
+        day = {name: ["1", "1"] for name in "vphl"}
+        return {"error": [], "result": {"ABANUSD": {**book, **day, "t": [1, 1], "o": "4.40"}}}
+    return {"error": [], "result": {}}
+
+
+@pytest.fixture
+def second(settings):
+    """Make a second source over ccxt's own client, at a server of the test."""
+    forget_markets()
+
+    def make(url, name="okx"):
+        configure(settings, "VENUE", url=url)
+        return CcxtSecondSource(name=name)
+
+    yield make
+    forget_markets()
+
+
+class TestASecondSource:
+    @pytest.fixture
+    def jumped(self, market, now):
+        refresh(now)
+        market.set_prices(ABAN="4.40")
+        for seconds in (1, 2, 3):
+            refresh(now + timedelta(seconds=seconds))
+        assert not load_offer(coin_name="ABAN").is_available(now=now)
+        return market
+
+    @pytest.mark.parametrize("quote", ["USDT", "USD", "USDC"])
+    def test_confirms_a_jump_with_its_ask_in_dollars(self, jumped, now, second, quote):
+        with served(okx(ask="4.43", quote=quote)) as url:
+            confirm_prices(second=second(url), now=now)
+        assert load_offer(coin_name="ABAN").ensure_price(now=now) == Decimal("4.40")
+        assert Suspension.objects.get().outcome == "confirmed"
+
+    @pytest.mark.parametrize(
+        "told",
+        [{"ask": "4.00"}, {"ask": "4.43", "age": 61.0}, {"ask": "4.43", "quote": "EUR"}, {"ask": "NaN"}, {"ask": ""}],
+    )
+    def test_confirms_nothing_when_it_disagrees_or_is_old_or_not_in_dollars(self, jumped, now, second, told):
+        with served(okx(**told)) as url:
+            confirm_prices(second=second(url), now=now)
+        assert not load_offer(coin_name="ABAN").is_available(now=now)
+        assert FailingItem.objects.get(what="second source").item == "ABAN"
+
+    def test_confirms_nothing_when_it_does_not_answer(self, jumped, now, second):
+        with pytest.raises(VenueAway):
+            second("http://127.0.0.1:9").read_price(coin="ABAN")
+        confirm_prices(second=second("http://127.0.0.1:9"), now=now)
+        assert not load_offer(coin_name="ABAN").is_available(now=now)
+
+    def test_is_not_asked_about_a_crash_that_only_staff_may_believe(self, market, now, second):
+        refresh(now)
+        market.set_prices(ABAN="0.40")
+        for seconds in range(1, 6):
+            refresh(now + timedelta(seconds=seconds))
+        with served(okx(ask="0.40")) as url:
+            confirm_prices(second=second(url), now=now)
+        assert not load_offer(coin_name="ABAN").is_available(now=now)
+        assert Suspension.objects.get().second is None
+
+    def test_is_any_venue_of_ccxt_even_without_times(self, jumped, now, second):
+        with served(kraken) as url:
+            source = second(url, name="kraken")
+            price = source.read_price(coin="ABAN")
+            assert (price.value, price.source_time) == (Decimal("4.41"), None)
+            confirm_prices(second=source, now=now)
+        assert load_offer(coin_name="ABAN").ensure_price(now=now) == Decimal("4.40")
