@@ -157,6 +157,38 @@ class TestTheVenueIsAsked:
             make_coin(name, "1.00")
         return names
 
+    @pytest.fixture
+    def silent(self, venue):
+        """Coins about which the venue says nothing at first: each with the number of its answers that are lost."""
+        lost = {}
+
+        def list_purchases(*, coin, since):
+            venue.calls[coin] += 1
+            if venue.calls[coin] <= lost.get(coin, 0):
+                raise VenueAway("cut")
+            return []
+
+        venue.list_purchases = list_purchases
+        return lost
+
+    def test_again_for_coins_whose_answers_were_lost(self, venue, ask, silent):
+        make_coin("OTHER", "4.00")
+        silent["ABAN"] = 2
+        assert ask().unasked == []
+        assert venue.calls == {"balances": 1, "ABAN": 3, "OTHER": 1}
+
+    def test_twice_more_at_most(self, venue, ask, silent):
+        make_coin("OTHER", "4.00")
+        silent["ABAN"] = 3
+        assert ask().unasked == ["ABAN"]
+        assert venue.calls["ABAN"] == 3
+
+    def test_once_if_it_is_silent_about_most_coins(self, venue, ask, silent):
+        make_coin("OTHER", "4.00")
+        silent |= {"ABAN": 1, "OTHER": 1}
+        assert ask().unasked == ["ABAN", "OTHER"]
+        assert venue.calls == {"balances": 1, "ABAN": 1, "OTHER": 1}
+
 
 class TestACoinWithoutAMarket:
     @pytest.fixture(autouse=True)

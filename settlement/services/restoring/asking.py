@@ -45,6 +45,7 @@ logger = logging.getLogger(__name__)
 _MARGIN: Final = timedelta(hours=1)
 """The venue's clock may be off by as much (`sending`), and transactions may commit late."""
 _THREADS: Final = 4
+_REPEATS: Final = 2
 _LONGEST_WAIT_SECONDS: Final = 10.0
 
 _Listed = list[ListedPurchase] | VenueAway | UnusableRules | CoinNotListed
@@ -165,7 +166,11 @@ def _coins_bought(*, since: datetime, held: set[str]) -> set[str]:
 
 
 def _list_all(coins: list[str], *, since: datetime, get_venue: Callable[[], Venue]) -> list[_Listed]:
-    """List our orders of each coin, in several threads. Uses no database. A ban by the venue ends the questions."""
+    """List our orders of each coin, in several threads. Uses no database. A ban by the venue ends the questions.
+
+    A few answers may be lost among those of many coins: they are asked for again, so that the next run need not ask for
+    all coins anew. A venue that is silent about most of them is not asked again.
+    """
     is_banned = threading.Event()
 
     def list_orders(coin: str) -> _Listed:
@@ -180,7 +185,13 @@ def _list_all(coins: list[str], *, since: datetime, get_venue: Callable[[], Venu
             return error
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(list_orders, coins))
+        found = dict(zip(coins, pool.map(list_orders, coins), strict=True))
+        for _ in range(_REPEATS):
+            lost = [coin for coin in coins if isinstance(found[coin], VenueAway)]
+            if is_banned.is_set() or len(lost) > len(coins) / 2:
+                break
+            found |= zip(lost, pool.map(list_orders, lost), strict=True)
+    return [found[coin] for coin in coins]
 
 
 def _pause_if_asked(errors: list[VenueAway], *, now: datetime) -> None:
