@@ -58,6 +58,7 @@ class PriceRuleAdmin(RecordAdmin):
         "created_by",
         "reason",
     )
+    list_filter = ("coin",)
     list_select_related = ("coin", "created_by")
     ordering = ("-id",)
     search_fields = ("id",)
