@@ -58,7 +58,7 @@ _WORDS: Final = {
         urgency="urgent",
         advice=(
             "Our books contradict the venue's, or themselves. Each row says the next step. A finding closes by itself"
-            " once the contradiction is gone; else staff close it, with a note."
+            " once the contradiction is gone; else staff close it, or decide about an unknown order, with a note."
         ),
     ),
     ConcernKind.OPENING: _Words(

@@ -64,6 +64,7 @@ def _ask(call: Callable[[], VenueAnswer]) -> VenueAnswer:
     if not isinstance(answer, Unknown):
         permit.report_answer()
     elif answer.retry_after_seconds is not None:
+        now = database_now()  # the call may have taken long
         until = pause_for_trouble(
             coin=None,
             reason=answer.reason,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
+from settlement.clock import database_now
 from settlement.connections import release_database_connection
 from settlement.services.pausing import ask_to_call, pause_after_no_answer
 from settlement.venues.protocol import CoinNotListed, UnusableRules, VenueAway
@@ -23,13 +24,13 @@ def call(*, read: Callable[[], Said], now: datetime) -> Said:
     """
     permit = ask_to_call(now=now)
     if permit.wait_until:
-        raise CallsUnwanted("it wants no calls")
+        raise CallsUnwanted("it is not asked, because it wants no calls")
     release_database_connection()
     try:
         said = read()
     except VenueAway as error:
         if error.retry_after_seconds is not None:
-            pause_after_no_answer(coin=None, error=error, now=now)
+            pause_after_no_answer(coin=None, error=error, now=database_now())  # the call may have taken long
         raise
     except (UnusableRules, CoinNotListed):
         permit.report_answer()

@@ -15,7 +15,7 @@ from django.db import transaction
 from settlement.jobs import adopt_order_later, intervene_later, recheck_attempt_later, settle_batch_later
 from settlement.metrics import count_mended
 from settlement.models import IN_FLIGHT, Attempt, Batch, Finding, FindingDecision, Intervention
-from settlement.queue import list_batches_in_step, list_enqueued_interventions
+from settlement.queue import is_step_enqueued, list_batches_in_step, list_enqueued_interventions
 from settlement.selectors.batches import idle_batches
 from settlement.selectors.pauses import find_pause
 from settlement.services.batches import resume_batch
@@ -79,6 +79,9 @@ def nudge_stalled_attempts(*, since: datetime, now: datetime) -> None:
 
 @transaction.atomic
 def _nudge(attempt: Attempt, *, now: datetime) -> None:
+    assert attempt.batch_id is not None
+    if is_step_enqueued(batch_id=attempt.batch_id, by=now):
+        return  # its job is not lost: it waits behind others
     unchanged = Attempt.objects.filter(pk=attempt.pk, state=attempt.state, next_step_at=attempt.next_step_at)
     if unchanged.update(next_step_at=now):  # due now, and stalled again if its new job is lost too
         settle_batch_later(batch_id=attempt.batch_id)

@@ -201,7 +201,11 @@ def read_database(now: datetime) -> Iterator[Concern]:
     late = Q(stopped_at__isnull=False) | Q(doubted_at__lte=now - settings.TO_DO.pending_limit)
     for watch in DatabaseWatch.objects.filter(late):
         evidence = "; ".join(watch.found) or "the venue does not say whether we forgot an order"
-        step = "Run `manage.py after_restore`" if watch.stopped_at else "Workers ask again: see why it does not answer"
+        step = (
+            "Run `manage.py after_restore`"
+            if watch.stopped_at
+            else "Workers ask again: see why the venue does not answer"
+        )
         yield Concern(
             kind=ConcernKind.DATABASE,
             subject="nothing is bought: the database may have forgotten purchases",

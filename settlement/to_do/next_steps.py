@@ -15,8 +15,8 @@ _STEPS: Final = {
         " finding closes by itself once both books agree; else close it with a note"
     ),
     FindingKind.LATE_FILL: (
-        "Nothing is left to book: the coins have completed orders that waited, and the rest is the house's surplus. Ask"
-        " the venue why it denied the purchase, then close the finding with a note"
+        "It is booked: the coins have completed orders that waited, and the rest is the house's surplus. A commission"
+        " in another asset is not booked. Ask the venue why it denied the purchase, then close the finding with a note"
     ),
     FindingKind.LEDGER: (
         "Run `manage.py verify_ledger`, and find out what wrote these rows: no service of ours does. The finding closes"
@@ -74,8 +74,9 @@ def _about_denied_purchase(finding: Finding) -> str:
             " itself if the venue knows it again; if it is really gone, claim it from the venue, and close with a note"
         )
     return (
-        "Compare the venue's history and balance. They are looked up for a day: if one turns up, its coins complete the"
-        " batch, and the finding closes. Otherwise, on the batch's page, buy again or refund, and close with a note"
+        "Compare the venue's history and balance. The denied purchases are looked up for a day: if one turns up, its"
+        " coins complete the batch, and the finding closes. Otherwise, on the batch's page, buy again or refund, and"
+        " close with a note"
     )
 
 

@@ -274,6 +274,14 @@ class TestAnAssetThatWasBoughtBefore:
         simulator.set_account(balances={"ABAN": "20.00498"})  # it held 5 before
         compare()
 
+    def test_gets_a_proposal_that_rests_on_no_kept_sums(self, unopened, compare):
+        age = timedelta(hours=3)
+        Attempt.objects.update(ended_at=F("ended_at") - age)
+        compare()
+        PurchaseSum.objects.update(received=F("received") + 1, until=F("until") - age, last_ended=F("last_ended") - age)
+        compare()
+        assert read().proposed == 5
+
     def test_is_not_compared_until_staff_book_the_proposed_opening(
         self, unopened, compare, admin_client, admin_user, simulator
     ):

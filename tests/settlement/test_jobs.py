@@ -143,6 +143,13 @@ class TestSweep:
             sweep(now=now + timedelta(seconds=20))
         assert enqueued("settlement.settle_batch").count() == 1, "the second sweep does not nudge the attempt again"
 
+    def test_leaves_attempts_alone_whose_job_waits_behind_others(self, place, claim, now):
+        place("60.00")
+        claim()
+        for seconds in (20, 40):
+            sweep(now=now + timedelta(seconds=seconds))
+        assert enqueued("settlement.settle_batch").count() == 1
+
     def test_rewrites_the_counters(self, place, now):
         place("6.00")
         for nonsense in ("12345", "x"):

@@ -8,9 +8,11 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from settlement.clock import database_now
 from settlement.jobs import settle_batch_later
 from settlement.models import AttemptState, BatchState, Pause, PauseKind
 from settlement.selectors.pauses import find_pause, list_paused_coins
+from settlement.services.calling import call
 from settlement.services.pausing import (
     ask_to_buy,
     ask_to_call,
@@ -23,6 +25,7 @@ from settlement.services.price_feed import refresh_prices
 from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
 from settlement.to_do.readers import list_to_do
+from settlement.venues.protocol import VenueAway
 from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import by_owner
@@ -389,3 +392,14 @@ class TestStaff:
             expected = (201, None) if is_open else (503, "price_unavailable")
             assert (answer.status_code, answer.json().get("code")) == expected
             assert api("GET", "exchanges/crypto-currencies/ABAN/").status_code == 200
+
+
+class TestABan:
+    def test_begins_when_the_venue_asks_for_it_however_long_the_call_took(self, transactional_db):
+        def read():
+            raise VenueAway("too many", retry_after_seconds=15)
+
+        before_a_long_call = database_now() - timedelta(seconds=40)
+        with pytest.raises(VenueAway):
+            call(read=read, now=before_a_long_call)
+        assert Pause.objects.get().until > database_now() + timedelta(seconds=5)

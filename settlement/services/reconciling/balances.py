@@ -81,10 +81,15 @@ def compare_balances(*, venue: Venue, from_the_start: bool = False) -> BalanceCo
 def _read_books(
     held: dict[str, Decimal], *, now: datetime, from_the_start: bool
 ) -> tuple[dict[str, AssetBook], KeptSums]:
-    """Return the books of all assets, and the sums to keep. Kept sums prove no difference: it is computed anew."""
+    """Return the books of all assets, and the sums to keep.
+
+    Kept sums prove no difference, and no opening is proposed by them: for these, all is summed up anew.
+    """
     summed = sum_up_ended(kept=NO_SUMS if from_the_start else load_kept_sums(), now=now)
     books = read_asset_books(kept=summed)
-    if not from_the_start and any(difference_of(book=books[asset], amount=held[asset]) for asset in {*books} & {*held}):
+    has_no_opening = any(book.was_sent and book.opening is None for book in books.values())
+    differs = any(difference_of(book=books[asset], amount=held[asset]) for asset in {*books} & {*held})
+    if not from_the_start and (has_no_opening or differs):
         return _read_books(held, now=now, from_the_start=True)
     return books, summed
 
@@ -93,8 +98,8 @@ def _read_books(
 def _keep_sums(sums: KeptSums) -> None:
     """Keep sums for the next comparison, unless the same or newer ones are kept already."""
     assert sums.until is not None
-    kept = PurchaseSum.objects.select_for_update().filter(venue=settings.VENUE.id).order_by("coin")
-    if any(row.until >= sums.until for row in kept):
+    kept = PurchaseSum.objects.select_for_update(no_key=True, of=("self",)).filter(venue=settings.VENUE.id)
+    if any(row.until >= sums.until for row in kept.order_by("coin_id")):
         return
     rows = [
         PurchaseSum(

@@ -143,6 +143,8 @@ def _list_purchases(run: Comparison) -> list[ListedPurchase] | None:
 
 def _list_figures(run: Comparison, listed: list[ListedPurchase]) -> dict[str, Figures | None] | None:
     """Return the figures of the listed orders from the venue's list of trades, or None if there is no such list."""
+    if not any(order.quantity for order in listed):
+        return {}
     try:
         return call(
             read=lambda: run.venue.list_figures(coin=run.coin.name, listed=listed, since=run.since), now=database_now()

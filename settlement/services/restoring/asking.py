@@ -89,7 +89,7 @@ def ask_venue(*, since: datetime, get_venue: Callable[[], Venue]) -> Answers:
         return answers
     ours = _coins_bought(since=since, held=held)
     coins = sorted((set(Coin.objects.values_list("name", flat=True)) | held) - {settings.VENUE.quote_asset})
-    code, now = load_installation_code(), database_now()
+    code = load_installation_code()
     release_database_connection()
     lists = _list_all(coins, since=since - _MARGIN, get_venue=get_venue)
     answers.coins = len(coins)
@@ -101,7 +101,7 @@ def ask_venue(*, since: datetime, get_venue: Callable[[], Venue]) -> Answers:
             answers.unasked.append(coin)
         elif coin in ours:
             answers.unasked.append(f"{coin}, which has no market there")
-    _pause_if_asked([listed for listed in lists if isinstance(listed, VenueAway)], now=now)
+    _pause_if_asked([listed for listed in lists if isinstance(listed, VenueAway)], now=database_now())
     _look_up_attempts(get_venue(), answers)
     return answers
 
@@ -188,7 +188,7 @@ def _list_all(coins: list[str], *, since: datetime, get_venue: Callable[[], Venu
         found = dict(zip(coins, pool.map(list_orders, coins), strict=True))
         for _ in range(_REPEATS):
             lost = [coin for coin in coins if isinstance(found[coin], VenueAway)]
-            if is_banned.is_set() or len(lost) > len(coins) / 2:
+            if is_banned.is_set() or len(lost) > max(len(coins) / 2, 1):
                 break
             found |= zip(lost, pool.map(list_orders, lost), strict=True)
     return [found[coin] for coin in coins]

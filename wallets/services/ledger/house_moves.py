@@ -102,4 +102,5 @@ def _book(movements: Sequence[_HouseMovement], *, now: datetime) -> None:
         references=[movement.reference for movement in movements],
         now=now,
     )
-    assert booked == len(movements), "every asset has the house's wallets"
+    if booked != len(movements):
+        raise RuntimeError(f"the house lacks a wallet for {[movement.reference for movement in movements]}")
