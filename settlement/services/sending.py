@@ -22,14 +22,14 @@ from trading.services.settling import SettledOrders, sum_completed_orders
 from wallets.runtime import failpoints
 
 
-def send(*, attempt: Attempt, venue: Venue) -> VenueAnswer | None:
+def send(*, attempt: Attempt, venue: Venue, database_is_known: bool) -> VenueAnswer | None:
     """Send a new attempt, and return the venue's answer. Return None if another run was first or no orders remain.
 
     Raises CoinNotListed, UnusableRules, VenueAway, NoAsk, TopUpTooDear, AskBeyondPriceBound and SendingStopped. Each of
-    them means that nothing was sent. `attempt.is_recognised` says, if the caller has read it, that the database is the
-    one we know.
+    them means that nothing was sent. `database_is_known` says that the database was the one we know when the attempt
+    was read; the statement that records what is sent decides.
     """
-    if not getattr(attempt, "is_recognised", False):
+    if not database_is_known:
         ensure_may_send()
     release_database_connection()
     rules = venue.read_rules(coin=attempt.coin.name)

@@ -87,7 +87,7 @@ def take_next_step(*, batch_id: int, venue: Venue, earlier_runs: int = 0, only_i
     elif earlier_runs >= settings.JOBS.max_attempts:
         park(attempt=attempt, from_state=AttemptState.NEW, reason=f"never sent: {earlier_runs} runs of its job failed")
     else:
-        _send(attempt, venue)
+        _send(attempt, venue, database_is_known=attempt.is_recognised)
 
 
 def keep_next_step(*, batch_id: int) -> None:
@@ -123,7 +123,7 @@ def recheck_attempt(*, attempt_id: int, venue: Venue) -> None:
     Attempt.objects.filter(pk=attempt.pk, recheck_at__isnull=False).update(recheck_at=later)
 
 
-def _send(attempt: Attempt, venue: Venue) -> None:
+def _send(attempt: Attempt, venue: Venue, *, database_is_known: bool) -> None:
     if until := find_before_repeat(attempt=attempt, venue=venue):
         _put_off(attempt, until=until)
         return
@@ -132,7 +132,7 @@ def _send(attempt: Attempt, venue: Venue) -> None:
         _put_off(attempt, until=permit.wait_until)
         return
     try:
-        answer = send(attempt=attempt, venue=venue)
+        answer = send(attempt=attempt, venue=venue, database_is_known=database_is_known)
     except (NoAsk, TopUpTooDear, AskBeyondPriceBound, CoinNotListed) as error:
         _wait(attempt, error, permit)
     except (VenueAway, UnusableRules) as error:

@@ -1,6 +1,7 @@
 """The balances of the account at the venue are compared with what was bought there and not moved."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
@@ -224,6 +225,24 @@ class TestSumsOfPurchases:
         self.hours_pass()
         compare()
         self.assert_they_are_right(kept=1)
+
+    def test_are_kept_while_an_order_of_the_coin_is_being_placed(self, bought, compare):
+        self.hours_pass()
+        compare()
+        before = PurchaseSum.objects.get().until
+        self.hours_pass()
+
+        def compare_in_another_session():
+            try:
+                compare()
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(1) as pool, transaction.atomic():
+            with connection.cursor() as cursor:  # as the foreign key of a new order does
+                cursor.execute("SELECT FROM trading_coin FOR KEY SHARE")
+            pool.submit(compare_in_another_session).result(timeout=20)
+        assert PurchaseSum.objects.get().until >= before
 
     def test_leave_out_a_late_fill_which_is_added_when_it_is_booked(self, buy, compare, simulator, venue):
         simulator.fail({"on": "place", "action": "accept_then_drop", "times": 1})

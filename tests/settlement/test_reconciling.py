@@ -575,6 +575,12 @@ class TestCommand:
 
 
 class TestWhileSettlementGoesOn:
+    def test_a_list_of_no_purchases_asks_for_no_trades(self, coin, reconcile, venue, monkeypatch):
+        asked = []
+        monkeypatch.setattr(venue, "list_figures", lambda **arguments: asked.append(arguments))
+        reconcile()
+        assert asked == []
+
     def test_no_connection_is_held_while_the_venue_is_asked(self, place, settle, reconcile, venue, monkeypatch):
         held = []
         for name in ("list_purchases", "list_figures", "look_up", "read_balances"):
