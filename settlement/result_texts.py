@@ -91,7 +91,7 @@ COLUMNS: Final = (
     Column(
         name="result_usd",
         title="result",
-        meaning="spread + rounding + fees − slippage; below zero: a loss",
+        meaning="spread + rounding + fees - slippage; below zero: a loss",
         read=lambda f, _: f.result,
     ),
     Column(

@@ -88,8 +88,8 @@ def _of_purchases(sums: dict[str, Any] | None) -> dict[str, Any]:
     if sums is None:
         return {}
     return {
-        "purchases": sums["count"],
-        "bought": subtract(sums["executed"], sums["commissions"]),
+        "purchases": int(sums["count"]),
+        "bought": subtract(sums["coins"], sums["commissions"]),
         "cost": sums["costs"],
         "commission_coins": sums["commissions"],
         "commission": round_cost(sums["worth"]),
@@ -110,27 +110,28 @@ def _sum_purchases(*, begin: datetime, end: datetime) -> _Purchases:
     for day, coin_id, *values in rows:
         known = sums.setdefault((day, coin_id), dict.fromkeys(_SUMS, _NOTHING))
         for name, value in zip(_SUMS, values, strict=True):
-            known[name] = known[name] + value if name == "count" else add([known[name], value or _NOTHING])
+            known[name] = add([known[name], Decimal(value or 0)])
     return sums
 
 
-_SUMS: Final = ("count", "executed", "costs", "commissions", "worth")
+_SUMS: Final = ("count", "coins", "worth", "costs", "commissions")
 
 
 def _by_day(rows: QuerySet[Any], *, at: str, coin: str, coins: str) -> Iterable[tuple[Any, ...]]:
     """Yield day, coin, and the sums. A commission is worth its share of the cost of the coins that were executed."""
-    return (
+    sums: Iterable[tuple[Any, ...]] = (
         rows.order_by()
         .annotate(day=TruncDate(at, tzinfo=UTC))
         .values_list("day", coin)
         .annotate(
             count=Count("pk"),
-            executed=Sum(coins),
+            coins=Sum(coins),
+            worth=Sum(F("cost") * F("commission") / F(coins), filter=Q(**{f"{coins}__gt": 0})),
             costs=Sum("cost"),
             commissions=Sum("commission"),
-            worth=Sum(F("cost") * F("commission") / F(coins), filter=Q(**{f"{coins}__gt": 0})),
         )
     )
+    return sums
 
 
 def _read_stocks(
@@ -143,7 +144,8 @@ def _read_stocks(
     known_since = _first_known_day(now=now)
     left = _count_back_to(last, names=names)
     stocks: dict[DayAndCoin, Stock] = {}
-    for coin_id, (coins, cost) in left.items():
+    for coin_id, found in left.items():
+        coins, cost = found
         days = sorted((day for day, of in figures if of == coin_id), reverse=True)
         if coins and last not in days:
             days.insert(0, last)
@@ -188,7 +190,7 @@ def _sum_purchases_after(moment: datetime) -> dict[int, tuple[Decimal, Decimal]]
     beyond = Excess.objects.filter(booked_at__gte=moment)
     for rows, coin, coins in ((filled, "coin_id", "executed"), (beyond, "attempt__coin_id", "quantity")):
         grouped = rows.order_by().values_list(coin)
-        for coin_id, received, cost in grouped.annotate(Sum(F(coins) - F("commission")), Sum("cost")):
+        for coin_id, received, cost in grouped.annotate(received=Sum(F(coins) - F("commission")), costs=Sum("cost")):
             known = sums.get(coin_id, (_NOTHING, _NOTHING))
             sums[coin_id] = (add([known[0], received]), add([known[1], cost]))
     return sums

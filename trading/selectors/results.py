@@ -18,8 +18,9 @@ DayAndCoin = tuple[date, int]
 class OrdersOfDay:
     """The orders of a coin that were placed, refunded and completed on a UTC day, by the time of the booking.
 
-    `placed` and `refunded` are charges. The rest is of completed orders: `market` is what their coins cost at the market
-    price at which they were placed, and `rounding` what their subtotals are above amount × price; neither is rounded.
+    `placed` and `refunded` are charges. The rest is of completed orders: `market` is what their coins cost at the
+    market price at which they were placed, and `rounding` is what their subtotals are above the amount at their price;
+    neither is rounded.
     Orders from before price rules were sold at the market price. All in US dollars, but `coins`.
     """
 
