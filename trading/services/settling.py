@@ -20,6 +20,9 @@ from wallets.services.ledger.crediting import OrderCredit, deliver_coins, refund
 from wallets.services.ledger.house_moves import book_revenue
 from wallets.services.ledger.locking import lock_customer_wallets
 
+PRICE_MOVED: Final = "price_moved"
+"""The reason of a refund: buying the order would lose more than an order may lose."""
+
 SIZES: Final = (Decimal(100), Decimal(1000), Decimal(10_000))
 """The subtotals (US dollars) at which the next size of orders begins. Orders of different sizes share no batch.
 
