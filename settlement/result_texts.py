@@ -38,6 +38,12 @@ COLUMNS: Final = (
         read=lambda f, _: f.subtotals,
     ),
     Column(name="fees_usd", title="fees", meaning="fees of completed orders", read=lambda f, _: f.fees),
+    Column(
+        name="rebates_usd",
+        title="rebates",
+        meaning="what customers got back because the purchase was cheaper; against the house",
+        read=lambda f, _: f.rebates,
+    ),
     Column(name="purchases", title="", meaning="purchases that brought coins", read=lambda f, _: f.purchases),
     Column(
         name="bought_coins",
@@ -91,7 +97,7 @@ COLUMNS: Final = (
     Column(
         name="result_usd",
         title="result",
-        meaning="spread + rounding + fees - slippage; below zero: a loss",
+        meaning="spread + rounding + fees - rebates - slippage; below zero: a loss",
         read=lambda f, _: f.result,
     ),
     Column(

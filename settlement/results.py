@@ -31,9 +31,9 @@ class Figures:
     """What was booked for one coin on one day, or a sum of such figures.
 
     `placed` and `refunded` are charges of orders; they are no result. `orders`, `sold` (coins), `subtotals`, `fees`,
-    `market` and `rounding` are of completed orders, and `used` is what their coins cost the house, at the average cost
-    of inventory: None if it was not counted. `purchases`, `bought` (coins, after commission), `cost` and the commission
-    are of purchases, whose orders may be completed on another day.
+    `rebates`, `market` and `rounding` are of completed orders, and `used` is what their coins cost the house, at the
+    average cost of inventory: None if it was not counted. `purchases`, `bought` (coins, after commission), `cost` and
+    the commission are of purchases, whose orders may be completed on another day.
     """
 
     placed: Decimal = _NOTHING
@@ -42,6 +42,7 @@ class Figures:
     sold: Decimal = _NOTHING
     subtotals: Decimal = _NOTHING
     fees: Decimal = _NOTHING
+    rebates: Decimal = _NOTHING
     market: Decimal = _NOTHING
     rounding: Decimal = _NOTHING
     used: Decimal | None = _NOTHING
@@ -63,12 +64,18 @@ class Figures:
 
     @property
     def result(self) -> Decimal | None:
-        """What the house has earned: spread, rounding and fees, less slippage. Below zero: lost."""
-        return None if self.used is None else subtract(add([self.subtotals, self.fees]), self.used)
+        """What the house has earned: spread, rounding and fees, less rebates and slippage. Below zero: lost."""
+        return None if self.used is None else subtract(add([self.subtotals, self.fees]), add([self.rebates, self.used]))
 
     @property
     def is_anything(self) -> bool:
         return any(getattr(self, field.name) for field in fields(self))
+
+
+def parts_of(figures: Figures) -> dict[str, Decimal | None]:
+    """Return the result and its parts, by name, in US dollars."""
+    names = ("subtotals", "fees", "rebates", "cost", "commission", "spread", "slippage", "rounding", "result")
+    return {name: getattr(figures, name) for name in names}
 
 
 def sum_up(figures: Iterable[Figures]) -> Figures:
@@ -192,7 +199,7 @@ def _moves_of(row: Row) -> Mapping[tuple[date, WalletRole, str], Decimal]:
     told = row.figures
     return {
         (row.day, WalletRole.CLEARING, USD): subtract(told.placed, add([told.refunded, told.subtotals, told.fees])),
-        (row.day, WalletRole.TRADING_RESULT, USD): subtract(told.subtotals, told.cost),
+        (row.day, WalletRole.TRADING_RESULT, USD): subtract(told.subtotals, add([told.rebates, told.cost])),
         (row.day, WalletRole.FEES, USD): told.fees,
         (row.day, WalletRole.VENUE, USD): told.cost,
         (row.day, WalletRole.VENUE, row.coin): -told.bought,

@@ -27,7 +27,7 @@ TABLES: Final[dict[str, str]] = {
     "trading_dayloss": "SELECT, INSERT, UPDATE (charge, coins, cost, counted_at)",
     "trading_order": (
         "SELECT, INSERT, "
-        "UPDATE (batch_id, cancelled_at, completed_at, reason, refunded_at, settle_by, settling_at, state)"
+        "UPDATE (batch_id, cancelled_at, completed_at, reason, rebate, refunded_at, settle_by, settling_at, state)"
     ),
     "trading_pricereading": "SELECT, INSERT, DELETE",
     "trading_pricerule": "SELECT, INSERT",

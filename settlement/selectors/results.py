@@ -78,6 +78,7 @@ def _of_orders(found: OrdersOfDay | None, counted: tuple[Decimal, Decimal] | Non
         "sold": found.coins,
         "subtotals": found.subtotals,
         "fees": found.fees,
+        "rebates": found.rebates,
         "market": round_cost(found.market),
         "rounding": round_quantity(found.rounding),
         "used": cost if coins == found.coins else None,

@@ -44,7 +44,7 @@ def as_ledger(result):
         told = row.figures
         for role, asset, change in (
             ("clearing", "USD", told.placed - told.refunded - told.subtotals - told.fees),
-            ("trading_result", "USD", told.subtotals - told.cost),
+            ("trading_result", "USD", told.subtotals - told.rebates - told.cost),
             ("fees", "USD", told.fees),
             ("venue", "USD", told.cost),
             ("venue", row.coin, -told.bought),

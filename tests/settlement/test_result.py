@@ -122,19 +122,29 @@ class TestTheResult:
         assert told.slippage > order.amount * Decimal("0.04"), "the venue is dearer, and takes commission"
         assert 0 <= told.rounding < Decimal("0.01")
         assert told.spread + told.rounding == told.subtotals - told.market
-        assert told.result == told.spread + told.rounding + told.fees - told.slippage
+        assert told.result == told.spread + told.rounding + told.fees - told.rebates - told.slippage
         assert (row.stock.coins, row.stock.cost) == inventory()
         assert told.result == told.subtotals + told.fees - (told.cost - row.stock.cost)
         assert row.stock.worth == row.stock.coins * 4
 
     def test_is_negative_when_the_purchase_was_too_dear(self, place, settle, simulator):
-        simulator.set_prices(ABAN="4.10")
+        simulator.set_prices(ABAN="4.02")
         place("40.00")
         settle()
         told = of_all().total
         assert (told.spread, told.fees) == (0, 0)
         assert told.slippage > 0
         assert told.result == -told.slippage + told.rounding < 0
+
+    def test_is_less_by_rebates(self, coin, place, settle, simulator):
+        add_rule(coin=coin, spread="0.005")
+        simulator.set_prices(ABAN="3.80")
+        place("60.00", at=clock.database_now())
+        settle()
+        told, order = of_all().total, Order.objects.get()
+        assert told.rebates == order.rebate > 1
+        assert told.slippage < -told.rebates
+        assert told.result == told.spread + told.rounding - told.rebates - told.slippage > 0
 
     def test_is_none_of_refunds_and_cancels(self, priced, place, settle, simulator, shopper):
         simulator.fail({"on": "place", "action": "reject"})
@@ -192,15 +202,15 @@ class TestTheResult:
         claim()
         attempt = Attempt.objects.get()
         sent = {"signed_at": "2026-01-01T00:00Z", "valid_until": "2026-01-01T00:01Z", "clock_offset": timedelta(0)}
-        Attempt.objects.update(state="sent", quantity=15, limit_price="4.2", budget=100, **sent)
+        Attempt.objects.update(state="sent", quantity=16, limit_price="4.2", budget=100, **sent)
         attempt.refresh_from_db()
         presume_not_placed(attempt=attempt, reason="never seen")
         attempt.refresh_from_db()
-        late = executed("7", quantity="10", cost="40", asked=Decimal(15), limit_price=Decimal("4.2"))
+        late = executed("7", quantity="16", cost="64", limit_price=Decimal("4.2"))
         assert book_late_fill(attempt=attempt, execution=late)
         [row] = of_all().rows
-        assert (row.figures.cost, row.figures.bought, row.figures.orders) == (40, 10, 0)
-        assert (row.stock.coins, row.stock.cost) == (10, 40)
+        assert (row.figures.cost, row.figures.bought, row.figures.orders) == (64, 16, 1)
+        assert (row.stock.coins, row.stock.cost) == (1, 4)
 
     def test_takes_the_price_for_the_market_price_in_orders_from_before_price_rules(self, place, settle):
         place("60.00")
@@ -314,13 +324,13 @@ class TestInventoryAtMarket:
 
 class TestTheCommand:
     def test_writes_csv_without_exponents_and_formulas(self, place, settle, simulator):
-        simulator.set_prices(ABAN="4.10")
+        simulator.set_prices(ABAN="4.02")
         place("40.00")
         settle()
         [row] = csv.DictReader(io.StringIO(run("--format", "csv")[1]))
         assert list(row) == ["day", "coin", *(column.name for column in COLUMNS)]
         assert row["subtotals_usd"] == "40.00"
-        assert row["result_usd"].startswith("-1.")
+        assert row["result_usd"].startswith("-0.")
         assert "E" not in "".join(value for name, value in row.items() if name != "coin")
 
     def test_writes_the_same_figures_as_json(self, place, settle):

@@ -30,13 +30,14 @@ class OrdersOfDay:
     coins: Decimal
     subtotals: Decimal
     fees: Decimal
+    rebates: Decimal
     market: Decimal
     rounding: Decimal
 
 
 def sum_orders_by_day(*, begin: datetime, end: datetime) -> dict[DayAndCoin, OrdersOfDay]:
     """Sum up the orders that were booked from `begin` to before `end`. One statement."""
-    names = ("placed", "refunded", "count", "coins", "subtotals", "fees", "market", "rounding")
+    names = ("placed", "refunded", "count", "coins", "subtotals", "fees", "rebates", "market", "rounding")
     return {
         (day, coin_id): OrdersOfDay(**dict(zip(names, figures, strict=True)))
         for day, coin_id, *figures in sql.fetch_all("trading.order_results", begin=begin, end=end)

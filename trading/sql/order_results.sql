@@ -8,6 +8,7 @@ SELECT m.day, o.coin_id,
        coalesce(sum(o.amount) FILTER (WHERE m.kind = 'delivery'), 0),
        coalesce(sum(o.total_price - o.fee) FILTER (WHERE m.kind = 'delivery'), 0),
        coalesce(sum(o.fee) FILTER (WHERE m.kind = 'delivery'), 0),
+       coalesce(sum(o.rebate) FILTER (WHERE m.kind = 'delivery'), 0),
        coalesce(sum(o.amount * coalesce(o.market_price, o.price)) FILTER (WHERE m.kind = 'delivery'), 0),
        coalesce(sum(o.total_price - o.fee - o.amount * o.price) FILTER (WHERE m.kind = 'delivery'), 0)
   FROM (SELECT (created_at AT TIME ZONE 'UTC')::date AS day, kind, order_id

@@ -8,7 +8,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("wallets", "0015_fees_validated")]
+    dependencies = [("wallets", "0017_price_improvements_validated")]
 
     operations = [
         AddIndexConcurrently(
