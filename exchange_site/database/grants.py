@@ -23,11 +23,12 @@ TABLES: Final[dict[str, str]] = {
     "wallets_transaction": "SELECT, INSERT",
     # trading
     "trading_coin": "SELECT, INSERT, UPDATE",
+    "trading_closedmarket": "SELECT, INSERT, DELETE",
     "trading_coinprice": "SELECT, INSERT, UPDATE",
     "trading_dayloss": "SELECT, INSERT, UPDATE (charge, coins, cost, counted_at)",
     "trading_order": (
         "SELECT, INSERT, "
-        "UPDATE (batch_id, cancelled_at, completed_at, reason, refunded_at, settle_by, settling_at, state)"
+        "UPDATE (batch_id, booked_fee, cancelled_at, completed_at, reason, refunded_at, settle_by, settling_at, state)"
     ),
     "trading_pricereading": "SELECT, INSERT, DELETE",
     "trading_pricerule": "SELECT, INSERT",

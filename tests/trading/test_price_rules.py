@@ -17,7 +17,8 @@ from tests.owner import run_as_owner
 from trading import pools
 from trading.exceptions import RuleInThePast, SpreadTooSmall
 from trading.models import Order, OrderState, PriceRule
-from trading.offers import list_offers, load_offer
+from trading.offer_list import list_offers
+from trading.offers import load_offer
 from trading.selectors.price_rules import find_rule
 from trading.services import price_rules
 from trading.services.coins import save_coin

@@ -116,7 +116,7 @@ def read_order_context(
         recent=RecentOrders(count=count, cancels=cancels, charge=charge),
         same_key_id=same_key_id,
         quote_is_used=quote_is_used,
-        offer=_offer_of(row[5:12], row[12:16], row[16:22], shop_is_closed=row[22], stopped_on=row[23]),
+        offer=_offer_of(row[5:13], row[13:18], row[18:24], shop_is_closed=row[24], stopped_on=row[25]),
     )
 
 

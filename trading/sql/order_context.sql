@@ -5,8 +5,10 @@
 SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempotency_key = %(key)s),
        EXISTS (SELECT FROM trading_order WHERE quote_id = %(quote)s::uuid),
        recent.count, recent.cancels, recent.charge,
-       coin.id, coin.name, coin.title, coin.minimum, coin.maximum, coin.step, coin.fixed_price,
+       coin.id, coin.name, coin.title, coin.minimum, coin.largest_amount, coin.step, coin.fixed_price,
+       EXISTS (SELECT FROM trading_closedmarket market WHERE market.coin_id = coin.id),
        greatest(price.value, price.worst_ask), price.source, least(price.read_at, price.quoted_at), price.suspended_at,
+       price.value,
        rule.id, rule.coin_id, rule.spread_rate, rule.fee_rate, rule.fee_minimum, rule.fee_maximum,
        EXISTS (SELECT FROM trading_shop WHERE NOT is_open),
        (SELECT stop.day FROM trading_salesstop stop
