@@ -71,6 +71,8 @@ class CoinAdmin(QuickAdmin):
     @admin.display(description="Price state")
     def price_state(self, coin: Coin) -> SafeString | str:
         offer = offer_of(coin=coin)
+        if offer.market_closed:
+            return badge("suspended", "not trading")
         if offer.suspended or offer.closed:
             return badge("suspended")
         return badge("active" if offer.is_available(now=clock.now()) else "stale")

@@ -12,7 +12,6 @@ from trading.offers import publish_offers_after_commit
 logger = logging.getLogger(__name__)
 
 
-@transaction.atomic
 def record_closed_markets(*, coin_ids: Collection[int], now: datetime) -> None:
     """Record that the markets of these coins are closed, and those of all others open, as the venue says at `now`.
 
@@ -21,8 +20,9 @@ def record_closed_markets(*, coin_ids: Collection[int], now: datetime) -> None:
     closed, known = set(coin_ids), set(ClosedMarket.objects.values_list("pk", flat=True))
     if closed == known:
         return
-    ClosedMarket.objects.exclude(pk__in=closed).delete()
+    logger.warning("the closed markets are those of the coins %s; they were %s", sorted(closed), sorted(known))
     new = [ClosedMarket(coin_id=coin_id, since=now) for coin_id in sorted(closed - known)]
-    ClosedMarket.objects.bulk_create(new, ignore_conflicts=True)  # another worker may have read prices too
-    logger.warning("markets are closed: %s, before: %s", sorted(closed), sorted(known))
-    publish_offers_after_commit()
+    with transaction.atomic():
+        ClosedMarket.objects.exclude(pk__in=closed).delete()
+        ClosedMarket.objects.bulk_create(new, ignore_conflicts=True)  # another worker may have read prices too
+        publish_offers_after_commit()
