@@ -30,7 +30,11 @@ def is_coin_name(text: str) -> bool:
 class Coin(models.Model):
     """A cryptocurrency on sale. Amounts are in coins, prices in US dollars a coin."""
 
-    name = models.CharField(max_length=12, unique=True)
+    name = models.CharField(
+        max_length=12,
+        unique=True,
+        help_text="The venue's name. It never changes: put a coin that the venue has renamed on sale under the new name.",
+    )
     title = models.CharField(max_length=60, blank=True)
     is_sold = models.BooleanField(default=True)
     minimum = models.DecimalField(max_digits=20, decimal_places=8, default="0.00000001")
