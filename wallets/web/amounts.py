@@ -33,9 +33,8 @@ def _incoming(places: int) -> Any:
 
 def _write_price(value: Decimal) -> str:
     """Return a price with all its places, and with those of a coin's amount at least."""
-    exponent = value.normalize().as_tuple().exponent
-    assert isinstance(exponent, int), "a price is finite"
-    return plain(value, places=max(COIN_PLACES, -exponent))
+    whole, _, places = format(value, "f").partition(".")
+    return f"{whole}.{places.rstrip('0'):0<{COIN_PLACES}}"
 
 
 def _outgoing(places: int) -> Any:
