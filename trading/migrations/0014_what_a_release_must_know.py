@@ -42,6 +42,18 @@ class Migration(migrations.Migration):
     dependencies = [("trading", "0013_price_rules_validated")]
 
     operations = [
+        migrations.AlterField(
+            model_name="coin",
+            name="name",
+            field=models.CharField(
+                help_text=(
+                    "The venue's name. It never changes:"
+                    " put a coin that the venue has renamed on sale under the new name."
+                ),
+                max_length=12,
+                unique=True,
+            ),
+        ),
         migrations.AddField(
             model_name="order",
             name="booked_fee",

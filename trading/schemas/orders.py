@@ -112,10 +112,11 @@ class OrderBody(Request):
 
     @model_validator(mode="after")
     def a_quote_alone_or_a_coin_with_amount_or_total(self) -> Self:
-        if any(getattr(self, name) is None for name in self.model_fields_set):
+        given = self.model_fields_set
+        if any(getattr(self, name) is None for name in given):
             raise ValueError("leave out what is null")
-        if "quote" in self.model_fields_set:
-            if len(self.model_fields_set) != 1:
+        if "quote" in given:
+            if len(given) != 1:
                 raise ValueError("give a quote alone")
             return self
         if self.crypto is None:

@@ -61,7 +61,8 @@ def price_amount(*, offer: Offer, amount: Decimal | None, total: Decimal | None,
     Raises PriceUnavailable, SalesStopped, BelowMinimum, AboveMaximum, AmountOffStep.
     """
     price = offer.ensure_sellable(now=now)
-    market_price = offer.ensure_market_price(now=now)
+    market_price = offer.market_price
+    assert market_price is not None, "a coin with a price has a market price"
     amount = _amount_of(amount, total, offer=offer, price=price)
     subtotal = subtotal_for(amount=amount, price=price)
     return PricedAmount(
