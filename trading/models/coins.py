@@ -33,7 +33,9 @@ class Coin(models.Model):
     name = models.CharField(
         max_length=12,
         unique=True,
-        help_text="The venue's name. It never changes: put a coin that the venue has renamed on sale under the new name.",
+        help_text=(
+            "The venue's name. It never changes: put a coin that the venue has renamed on sale under the new name."
+        ),
     )
     title = models.CharField(max_length=60, blank=True)
     is_sold = models.BooleanField(default=True)
