@@ -17,14 +17,16 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from trading.exceptions import PriceUnavailable, SalesStopped, UnknownCoin
-from trading.loss_rules import day_of, end_of_day
-from trading.models import Coin, CoinPrice, SalesStop, Shop, is_coin_name
-from trading.price_rules import RuleFields, find_next_beginning, read_rule, rule_of_coin, terms_of_fields
+from trading.headroom_rules import LastCount, sales_stopped
+from trading.last_counts import read_count
+from trading.loss_rules import end_of_day
+from trading.models import Coin, CoinPrice, is_coin_name
+from trading.price_rules import RuleFields, find_next_beginning, read_rule, terms_of_fields
 from trading.price_terms import NO_RULE, PriceTerms, taker_rate_of
-from trading.rounding import largest_amount, smallest_amount
+from trading.priced_coins import coins_with_prices
+from trading.rounding import largest_amount, smallest_amount, subtotal_for
 from wallets.runtime import clock
 from wallets.runtime.redis_store import RedisAway, read_text, with_redis
 
@@ -40,7 +42,7 @@ _LONGEST_WAIT_SECONDS: Final = 3600
 
 # Increase the number when Offer's fields change: two versions of this code may share Redis for a while. The signature
 # covers the key, so a list of one version does not pass for that of another.
-LIST_KEY: Final = "offers:5"
+LIST_KEY: Final = "offers:6"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,8 @@ class Offer:
 
     `market_price` is what a purchase costs (the venue's ask, or the fixed price); customers pay `price`, which `terms`
     make of it. `price_at` is the venue's own time of the ask, if it says one. `stopped_until` is the end of a stop of
-    sales because of the house's loss. `closed`: the shop is, for all coins.
+    sales because of the house's loss. `closed`: the shop is, for all coins. `largest_order` is the most (US dollars) of
+    one order by the last count of what may still be sold; None for any.
     """
 
     coin_id: int
@@ -64,6 +67,7 @@ class Offer:
     suspended: bool
     closed: bool = False
     stopped_until: datetime | None = None
+    largest_order: Decimal | None = None
     terms: PriceTerms = NO_RULE
 
     @cached_property
@@ -79,7 +83,10 @@ class Offer:
         if self.stopped_until is not None and now < self.stopped_until:
             left = ceil((self.stopped_until - now).total_seconds())
             raise SalesStopped(retry_after_seconds=min(left, _LONGEST_WAIT_SECONDS))
-        return self.ensure_price(now=now)
+        price = self.ensure_price(now=now)
+        if self._is_sold_out():
+            raise sales_stopped()
+        return price
 
     def ensure_price(self, *, now: datetime) -> Decimal:
         """Return the price. Raises PriceUnavailable if the price is missing, too old or suspended."""
@@ -101,10 +108,18 @@ class Offer:
             return "sales_stopped"
         if self.suspended:
             return "suspended"
-        return "price_unavailable" if self.price is None or self._is_stale(now) else None
+        if self.price is None or self._is_stale(now):
+            return "price_unavailable"
+        return "sales_stopped" if self._is_sold_out() else None
 
     def is_available(self, *, now: datetime) -> bool:
         return self.why_unavailable(now=now) is None
+
+    def _is_sold_out(self) -> bool:
+        """Say whether not even the smallest order may be sold by the last count."""
+        if self.largest_order is None or self.price is None:
+            return False
+        return subtotal_for(amount=self.minimum, price=self.price) > self.largest_order
 
     def _is_stale(self, now: datetime) -> bool:
         """Say whether the price is too old, or as far in the future: then its time, and so its age, is wrong."""
@@ -147,6 +162,7 @@ def offer_of(*, coin: Coin) -> Offer:
         current=_price_fields(current) if current else None,
         shop_is_closed=bool(getattr(coin, "shop_is_closed", False)),
         stopped_on=getattr(coin, "stopped_on", None),
+        last_count=read_count(getattr(coin, "last_count", None)),
         rule=read_rule(getattr(coin, "rule", None)),
     )
 
@@ -168,10 +184,12 @@ def make_offer(
     rule: RuleFields | None,
     shop_is_closed: bool,
     stopped_on: date | None,
+    last_count: LastCount | None,
 ) -> Offer:
     """Make the offer of a coin and, if any, its current price. A fixed price goes first and is never suspended.
 
     `rule` is the price rule that holds, if any. `stopped_on` is the UTC day on which sales of the coin have stopped.
+    `last_count` says what may still be sold.
     """
     coin_id, name, title, minimum, maximum, step, fixed_price = coin
     value, source, read_at, suspended_at = current or (None, "", None, None)
@@ -189,20 +207,8 @@ def make_offer(
         suspended=not has_fixed_price and suspended_at is not None,
         closed=shop_is_closed,
         stopped_until=end_of_day(stopped_on) if stopped_on else None,
+        largest_order=last_count.largest_order() if last_count else None,
         terms=terms_of_fields(rule, has_fixed_price=has_fixed_price),
-    )
-
-
-def coins_with_prices() -> QuerySet[Coin]:
-    """Return all coins with their current price, annotated with `shop_is_closed`, `stopped_on` and `rule`."""
-    now = clock.now()
-    closed = Exists(Shop.objects.filter(is_open=False))
-    stops = SalesStop.objects.filter(day=day_of(now), stopped_at__isnull=False)
-    of_coin = stops.filter(Q(coin=None) | Q(coin=OuterRef("pk")))
-    return Coin.objects.select_related("current_price").annotate(
-        shop_is_closed=closed,
-        stopped_on=Subquery(of_coin.values("day")[:1]),
-        rule=rule_of_coin(now=now),
     )
 
 
@@ -272,7 +278,7 @@ def _signer() -> Signer:
 
 
 def _from_json(data: dict[str, Any]) -> Offer:
-    for name in ("minimum", "maximum", "step", "market_price"):
+    for name in ("minimum", "maximum", "step", "market_price", "largest_order"):
         data[name] = _decimal(data[name])
     for name in ("price_at", "stopped_until"):
         data[name] = datetime.fromisoformat(data[name]) if data[name] else None

@@ -110,8 +110,8 @@ class Settlement(Group):
     float_max_age: Seconds = variable(
         "FLOAT_MAX_AGE_SECONDS",
         "60",
-        "how long a reading of the venue account's funds sizes batches, without which the venue's refusal pauses buying; and"
-        " how long a count of what may still be sold is believed without Redis",
+        "how long a reading of the venue account's funds sizes batches, without which the venue's refusal pauses"
+        " buying; and how long a count of what may still be sold is believed without Redis",
         unit="seconds",
     )
     float_cron: str = variable(

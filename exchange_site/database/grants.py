@@ -25,9 +25,7 @@ TABLES: Final[dict[str, str]] = {
     "trading_coin": "SELECT, INSERT, UPDATE",
     "trading_coinprice": "SELECT, INSERT, UPDATE",
     "trading_dayloss": "SELECT, INSERT, UPDATE (charge, coins, cost, counted_at)",
-    "trading_headroom": (
-        "SELECT, INSERT, UPDATE (counted_at, most, near_since, room, stopped_since, used, whole)"
-    ),
+    "trading_headroom": ("SELECT, INSERT, UPDATE (counted_at, most, near_since, room, stopped_since, used, whole)"),
     "trading_order": (
         "SELECT, INSERT, "
         "UPDATE (batch_id, cancelled_at, completed_at, reason, refunded_at, settle_by, settling_at, state)"

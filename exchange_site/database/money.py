@@ -24,6 +24,7 @@ WITHOUT_MONEY: Final = frozenset(
         "wallets_securityevent",
         "trading_coin",
         "trading_coinprice",
+        "trading_headroom",
         "trading_pricereading",
         "trading_shop",
         "trading_suspension",

@@ -16,8 +16,6 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
-import redis
-
 from wallets.runtime.redis_store import with_redis
 
 # Follows the local variables of the script that it is part of: `hash` is the key, ARGV[at] and what follows are the
@@ -153,11 +151,9 @@ def rewrite(key: str, *, generation: str, allowed: Mapping[str, tuple[int | None
     The units taken since the count began are subtracted. Return False, and write nothing, if another count has begun
     since, or if Redis has lost this one. One round trip. Raises RedisAway.
     """
-    triples = [
-        text for name, pair in allowed.items() for text in (name, *("" if v is None else f"{v:f}" for v in pair))
-    ]
-    return bool(with_redis(lambda client: _rewrite(client, key, generation, triples)))
+    triples = [text for name, (units, factor) in allowed.items() for text in (name, _text(units), _text(factor))]
+    return bool(with_redis(lambda client: client.eval(_REWRITE, 1, key, generation, *triples)))
 
 
-def _rewrite(client: "redis.Redis", key: str, generation: str, triples: list[str]) -> Any:
-    return client.eval(_REWRITE, 1, key, generation, *triples)
+def _text(value: int | Decimal | None) -> str:
+    return "" if value is None else f"{Decimal(value):f}"
