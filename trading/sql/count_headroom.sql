@@ -30,9 +30,9 @@ WITH used AS (
      WHERE coin.is_sold OR used.used > 0
 )
 INSERT INTO trading_headroom (coin_id, most, used, room, whole, near_since, stopped_since, counted_at)
-SELECT counted.coin_id, counted.most, counted.used, CASE WHEN room < 0 THEN 0 ELSE room END, counted.whole,
-       CASE WHEN own_room <= counted.whole * %(near)s OR own_room <= 0 THEN coalesce(before.near_since, %(now)s) END,
-       CASE WHEN own_room <= 0 THEN coalesce(before.stopped_since, %(now)s) END,
+SELECT counted.coin_id, counted.most, counted.used, CASE WHEN counted.room < 0 THEN 0 ELSE counted.room END, counted.whole,
+       CASE WHEN counted.own_room <= counted.whole * %(near)s OR counted.own_room <= 0 THEN coalesce(before.near_since, %(now)s) END,
+       CASE WHEN counted.own_room <= 0 THEN coalesce(before.stopped_since, %(now)s) END,
        %(now)s
   FROM counted LEFT JOIN trading_headroom before ON before.coin_id IS NOT DISTINCT FROM counted.coin_id
     ON CONFLICT ON CONSTRAINT one_headroom_per_coin_and_one_for_all DO UPDATE
