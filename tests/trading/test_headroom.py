@@ -102,11 +102,11 @@ class TestALimit:
         assert api("POST", "orders/", {"crypto": "ABAN", "total": "50.00"}, by=shopper).status_code == 201
         assert left() == 0
 
-    @pytest.mark.parametrize("wish", [{"amount": "3"}, {"total": "12.00"}, {"amount": 3.0}])
-    def test_is_taken_from_by_every_kind_of_order(self, api, shopper, coin, wish):
+    @pytest.mark.parametrize("asked", [{"amount": "3"}, {"total": "12.00"}, {"amount": 3.0}])
+    def test_is_taken_from_by_every_kind_of_order(self, api, shopper, coin, asked):
         set_limit(100)
         count()
-        assert api("POST", "orders/", {"crypto": "ABAN", **wish}, by=shopper).status_code == 201
+        assert api("POST", "orders/", {"crypto": "ABAN", **asked}, by=shopper).status_code == 201
         assert left() == 88
 
     def test_is_taken_from_by_quotes_when_they_are_used(self, api, shopper, coin):

@@ -48,7 +48,7 @@ ORDERS: Final = Limit("orders")
 """Limits how often a customer may place or cancel orders."""
 
 _COIN_IN_BODY: Final = re.compile(rb'"(?:crypto|quote)"\s*:\s*"([A-Z0-9]{1,12})[":]')
-_WISH_IN_BODY: Final = re.compile(rb'"(quote|amount|total)"\s*:\s*"?([A-Za-z0-9_:.-]{1,512})')
+_AMOUNT_IN_BODY: Final = re.compile(rb'"(quote|amount|total)"\s*:\s*"?([A-Za-z0-9_:.-]{1,512})')
 _PLAIN_AMOUNT: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 
 
@@ -67,16 +67,19 @@ def _dollars_of(request: HttpRequest) -> Wanted | None:
 
     A guess, like the coin of `_pool_of`: placing the order compares it with the request, and takes anew if they differ.
     """
-    coin, wish = _COIN_IN_BODY.search(request.body), _WISH_IN_BODY.search(request.body)
-    if coin is None or wish is None:
+    coin, asked = _COIN_IN_BODY.search(request.body), _AMOUNT_IN_BODY.search(request.body)
+    if coin is None or asked is None:
         return None
-    name, text = coin[1].decode(), wish[2].decode()
-    if wish[1] == b"quote":
+    name, text = coin[1].decode(), asked[2].decode()
+    if asked[1] == b"quote":
         quote = read_quote(text)
-        return quote and dollars_of(OrderRequest(coin_name=name), quote=quote)
+        return dollars_of(OrderRequest(), quote=quote) if quote else None
     if not _PLAIN_AMOUNT.fullmatch(text):
         return None
-    return dollars_of(OrderRequest(coin_name=name, **{wish[1].decode(): Decimal(text)}), quote=None)
+    value = Decimal(text)
+    of_total = asked[1] == b"total"
+    guess = OrderRequest(coin_name=name, total=value) if of_total else OrderRequest(coin_name=name, amount=value)
+    return dollars_of(guess, quote=None)
 
 
 @orders_router.post(
