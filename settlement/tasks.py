@@ -94,8 +94,10 @@ def refresh_prices(timestamp: int) -> None:
 @app.periodic(cron=settings.SETTLEMENT.float_cron)
 @app.task(name="settlement.read_account", queue=OPS_QUEUE, queueing_lock="read_account")
 def read_account(timestamp: int) -> None:
-    account_feed.read_account(venue=get_venue(), now=database_now())
-    account_feed.count_what_may_be_sold()
+    try:
+        account_feed.read_account(venue=get_venue(), now=database_now())
+    finally:
+        account_feed.count_what_may_be_sold()
     balances.begin_comparing(venue=get_venue())
 
 

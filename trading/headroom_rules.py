@@ -37,7 +37,7 @@ class LastCount:
         return None if self.most is None else self.most * CUSTOMER_SHARE
 
     def is_old(self, *, now: datetime) -> bool:
-        return now - self.counted_at > settings.SETTLEMENT.float_max_age
+        return abs(now - self.counted_at) > settings.SETTLEMENT.float_max_age
 
 
 def ensure_room(

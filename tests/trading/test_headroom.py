@@ -277,12 +277,17 @@ class TestTheCounter:
         assert Order.objects.count() == 10
         assert sum(customer.wallet.balance for customer in customers) == 50 * 100 - 100
 
-    def test_is_taken_from_in_the_round_trip_that_counts_the_call(self, api, shopper, coin, monkeypatch):
+    @pytest.mark.parametrize("asked", ["amount", "total", "quote"])
+    def test_is_taken_from_in_the_round_trip_that_counts_the_call(self, api, shopper, coin, monkeypatch, asked):
         set_limit(100)
         count()
+        body = {"crypto": "ABAN", asked: "12"}
+        if asked == "quote":
+            body = {"quote": api("POST", "quotes/", {"crypto": "ABAN", "amount": "3"}, by=shopper).json()["quote"]}
         with redis_calls(monkeypatch) as seen:
-            assert api("POST", "orders/", {"crypto": "ABAN", "total": "12.00"}, by=shopper).status_code == 201
+            assert api("POST", "orders/", body, by=shopper).status_code == 201
         assert len(seen) == 1, "a large order makes one round trip"
+        assert left() == (52 if asked == "amount" else 88)
 
     @pytest.mark.parametrize(
         "body",
@@ -433,6 +438,17 @@ class TestACount:
         with transaction.atomic():
             assert count_headroom(payable=Decimal(5), now=clock.database_now() - timedelta(minutes=1)) == []
         assert room() == 20
+
+    def test_replaces_one_from_a_clock_that_was_ahead(self, shopper, coin):
+        set_limit(20)
+        with transaction.atomic():
+            count_headroom(payable=None, now=clock.database_now() + timedelta(hours=1))
+        with pytest.raises(SalesStopped):
+            buy(shopper, "12.00")
+        count()
+        buy(shopper, "12.00")
+        count()
+        assert room() == 8
 
     def test_tells_staff_when_a_fifth_is_left(self, make_shopper, coin):
         set_limit(100)

@@ -39,4 +39,5 @@ SELECT counted.coin_id, counted.most, counted.used, CASE WHEN counted.room < 0 T
    SET most = excluded.most, used = excluded.used, room = excluded.room, whole = excluded.whole,
        near_since = excluded.near_since, stopped_since = excluded.stopped_since, counted_at = excluded.counted_at
  WHERE trading_headroom.counted_at < excluded.counted_at
+    OR trading_headroom.counted_at > excluded.counted_at + interval '1 minute'  -- Postgres' clock was set back
 RETURNING coin_id, most, used, room, whole, near_since, stopped_since
