@@ -21,11 +21,16 @@ _RETRY_AFTER_SECONDS: Final = 5
 
 @dataclass(frozen=True, kw_only=True)
 class LastCount:
-    """The last count of a coin in Postgres: what might still be sold (None: anything), and the coin's limit, if any."""
+    """The last count of a coin in Postgres: what might still be sold (None: anything), and the coin's limit, if any.
+
+    `unsettled` are the subtotals of the customer's orders of the coin that are neither settled nor held, among their
+    latest; read only if the coin has a limit, and only for an order.
+    """
 
     room: Decimal | None
     most: Decimal | None
     counted_at: datetime
+    unsettled: Decimal = Decimal(0)
 
     def largest_order(self) -> Decimal | None:
         """Return the most dollars that an order may have by this count; None for any."""
@@ -40,14 +45,12 @@ class LastCount:
         return abs(now - self.counted_at) > settings.SETTLEMENT.float_max_age
 
 
-def ensure_room(
-    *, last: LastCount | None, taking: Outcome, subtotal: Decimal, unsettled: Decimal, now: datetime
-) -> None:
+def ensure_room(*, last: LastCount | None, taking: Outcome, subtotal: Decimal, now: datetime) -> None:
     """Raise SalesStopped if an order of `subtotal` is more than may still be sold.
 
-    `taking` is what became of its dollars at the counter, and `unsettled` are those of the customer's other orders of
-    the coin. The counter can only refuse: Postgres' last count holds whatever the counter says. Without the counter
-    nothing is known of the orders since, so a last count that is old and has a bound refuses every order.
+    `taking` is what became of its dollars at the counter. The counter can only refuse: Postgres' last count holds
+    whatever the counter says. Without the counter nothing is known of the orders since, so a last count that is old and
+    has a bound refuses every order.
     """
     if taking is Outcome.SHORT:
         raise sales_stopped()
@@ -57,7 +60,7 @@ def ensure_room(
     if (
         (last.room is not None and subtotal > last.room)
         or (last.room is not None and taking is Outcome.UNKNOWN and last.is_old(now=now))
-        or (share is not None and unsettled + subtotal > share)
+        or (share is not None and last.unsettled + subtotal > share)
     ):
         raise sales_stopped()
 

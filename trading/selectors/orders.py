@@ -83,14 +83,12 @@ def shown_reason(*, order: Order) -> str | None:
 class OrderContext:
     """What decides about a new order: recent orders, the order with the same key, and the offer, if there are any.
 
-    `quote_is_used`: an order has used the quote. `unsettled` are the subtotals (US dollars) of the customer's orders of
-    this coin that are neither settled nor held, among those within the risk window. `last_count`: see `ensure_room`.
+    `quote_is_used`: an order has used the quote. `last_count`: what might still be sold of the coin, if it was counted.
     """
 
     recent: RecentOrders
     same_key_id: int | None
     quote_is_used: bool
-    unsettled: Decimal
     last_count: LastCount | None
     offer: Offer | None
 
@@ -115,16 +113,17 @@ def read_order_context(
         today=day_of(now),
     )
     assert row is not None, "a count returns a row"
-    same_key_id, quote_is_used, count, cancels, charge, unsettled = row[:6]
-    room, most, counted_at = row[25:28]
-    last_count = LastCount(room=room, most=most, counted_at=counted_at) if counted_at else None
+    same_key_id, quote_is_used, count, cancels, charge = row[:5]
+    room, most, counted_at, unsettled = row[24:]
+    last_count = None
+    if counted_at:
+        last_count = LastCount(room=room, most=most, counted_at=counted_at, unsettled=unsettled or Decimal(0))
     return OrderContext(
         recent=RecentOrders(count=count, cancels=cancels, charge=charge),
         same_key_id=same_key_id,
         quote_is_used=quote_is_used,
-        unsettled=unsettled,
         last_count=last_count,
-        offer=_offer_of(row[6:13], row[13:17], row[17:23], stops=(row[23], row[24]), last_count=last_count),
+        offer=_offer_of(row[5:12], row[12:16], row[16:22], stops=(row[22], row[23]), last_count=last_count),
     )
 
 

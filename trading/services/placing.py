@@ -132,13 +132,7 @@ def _place(
     if earlier := _find_earlier(context, key=order_request.key):
         return earlier
     priced = _price(order_request, quote=quote, customer_id=wallet.owner_id, context=context, now=now)
-    ensure_room(
-        last=context.last_count,
-        taking=counters.taking,
-        subtotal=priced.subtotal,
-        unsettled=context.unsettled,
-        now=now,
-    )
+    ensure_room(last=context.last_count, taking=counters.taking, subtotal=priced.subtotal, now=now)
     order, breach = _make_order(wallet, priced, key=order_request.key, context=context, now=now)
     order.quote_id = quote.id if quote else None
     claim_now = breach is None and is_to_be_claimed(order, pool_total=counters.pool_total)

@@ -4,7 +4,7 @@
 -- LIMIT bounds the cost: one order above the rule's limit breaks the rule, and further orders change nothing.
 SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempotency_key = %(key)s),
        EXISTS (SELECT FROM trading_order WHERE quote_id = %(quote)s::uuid),
-       recent.count, recent.cancels, recent.charge, recent.unsettled,
+       recent.count, recent.cancels, recent.charge,
        coin.id, coin.name, coin.title, coin.minimum, coin.maximum, coin.step, coin.fixed_price,
        greatest(price.value, price.worst_ask), price.source, least(price.read_at, price.quoted_at), price.suspended_at,
        rule.id, rule.coin_id, rule.spread_rate, rule.fee_rate, rule.fee_minimum, rule.fee_maximum,
@@ -12,18 +12,19 @@ SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempo
        (SELECT stop.day FROM trading_salesstop stop
          WHERE stop.day = %(today)s AND (stop.coin_id = coin.id OR stop.coin_id IS NULL) AND stop.stopped_at IS NOT NULL
          LIMIT 1),
-       headroom.room, headroom.most, headroom.counted_at
-  FROM (VALUES (1)) one_row
-  LEFT JOIN trading_coin coin ON coin.name = %(coin)s AND coin.is_sold
- CROSS JOIN LATERAL
-       (SELECT count(*) AS count,
+       headroom.room, headroom.most, headroom.counted_at,
+       CASE WHEN headroom.most IS NOT NULL THEN  -- else it is not run: it reads the rows of `recent` once more
+           (SELECT coalesce(sum(total_price - fee), 0)
+              FROM (SELECT coin_id, state, total_price, fee FROM trading_order WHERE customer_id = %(customer)s
+                     ORDER BY created_at DESC, id DESC LIMIT %(most)s) latest
+             WHERE coin_id = coin.id AND state IN ('pending', 'aggregated', 'settling')) END
+  FROM (SELECT count(*) AS count,
                count(*) FILTER (WHERE state = 'cancelled') AS cancels,
-               coalesce(sum(total_price) FILTER (WHERE state NOT IN ('cancelled', 'refunded')), 0) AS charge,
-               coalesce(sum(total_price - fee) FILTER (WHERE state IN ('pending', 'aggregated', 'settling')
-                                                             AND coin_id = coin.id), 0) AS unsettled
-          FROM (SELECT state, total_price, fee, coin_id FROM trading_order
+               coalesce(sum(total_price) FILTER (WHERE state NOT IN ('cancelled', 'refunded')), 0) AS charge
+          FROM (SELECT state, total_price FROM trading_order
                  WHERE customer_id = %(customer)s AND created_at > %(since)s
                  ORDER BY created_at DESC, id DESC LIMIT %(most)s) latest) recent
+  LEFT JOIN trading_coin coin ON coin.name = %(coin)s AND coin.is_sold
   LEFT JOIN trading_coinprice price ON price.coin_id = coin.id
   LEFT JOIN trading_headroom headroom ON headroom.coin_id = coin.id
   LEFT JOIN LATERAL (SELECT * FROM trading_pricerule

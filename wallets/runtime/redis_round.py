@@ -1,7 +1,10 @@
 """Increments a request's counters, reads its keys and takes from an allowance, in one round trip to Redis."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
+
+import redis
 
 from wallets.runtime.allowances import TAKE, Outcome, Taking, Wanted, give_back, read_taking
 from wallets.runtime.redis_store import LONGEST_TEXT, RedisAway, with_redis
@@ -42,6 +45,10 @@ answers[#KEYS] = not exceeded and take(KEYS[#KEYS], 2 * counters + 1)
 return answers
 """
 
+_DIGESTS: Final = {
+    script: hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+    for script in (_COUNT_AND_READ, _COUNT_READ_AND_TAKE)
+}
 _TAKE_ONLY: Final = f"{TAKE}return take(KEYS[1], 1)"
 
 # What is no number counts as nothing: anything may stand in Redis.
@@ -91,7 +98,7 @@ class RedisRound:
         if wanted is not None:
             script, self._wanted = _COUNT_READ_AND_TAKE, None
             keys, arguments = [*keys, wanted.key], [len(counters), *arguments, *wanted.arguments()]
-        answers = with_redis(lambda client: client.eval(script, len(keys), *keys, *arguments))
+        answers = with_redis(lambda client: _run(client, script, keys, arguments))
         if wanted is not None:
             self._taking = read_taking(wanted=wanted, answer=answers.pop())
         self._read.update(zip(self._to_read, answers[len(counters) :], strict=True))
@@ -132,6 +139,14 @@ class RedisRound:
     def find(self, key: str) -> str | None:
         """Return the value that `count` read for `key`; None if Redis had no value or did not answer."""
         return self._read.get(key)
+
+
+def _run(client: "redis.Redis", script: str, keys: list[str], arguments: list[str | int]) -> Any:
+    """Run a script by its digest: its text is sent only to a Redis that does not know it yet."""
+    try:
+        return client.evalsha(_DIGESTS[script], len(keys), *keys, *arguments)
+    except redis.exceptions.NoScriptError:
+        return client.eval(script, len(keys), *keys, *arguments)
 
 
 def _take_now(wanted: Wanted) -> Taking:
