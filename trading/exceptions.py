@@ -38,7 +38,9 @@ class PriceUnavailable(DomainError):
 
 class SalesStopped(DomainError):
     def __init__(self, *, retry_after_seconds: int) -> None:
-        super().__init__("Sales of this cryptocurrency have stopped for today. Try again later.")
+        super().__init__(
+            "Sales of this cryptocurrency have stopped, or not so much of it is sold now. Try again later."
+        )
         self.retry_after_seconds = retry_after_seconds
 
 

@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from trading.models import Coin, Shop
-from trading.offers import coins_with_prices, offer_of
+from trading.offers import offer_of
+from trading.priced_coins import coins_with_prices
 from trading.selectors.prices import find_price_jump
 from trading.services.coins import open_or_close_shop, save_coin, sell_again, stop_selling
 from trading.services.prices import accept_price
