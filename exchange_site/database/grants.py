@@ -29,7 +29,8 @@ TABLES: Final[dict[str, str]] = {
     "trading_headroom": ("SELECT, INSERT, UPDATE (counted_at, most, near_since, room, stopped_since, used, whole)"),
     "trading_order": (
         "SELECT, INSERT, "
-        "UPDATE (batch_id, booked_fee, cancelled_at, completed_at, reason, refunded_at, settle_by, settling_at, state)"
+        "UPDATE (batch_id, booked_fee, cancelled_at, completed_at, reason, rebate, refunded_at, settle_by, settling_at,"
+        " state)"
     ),
     "trading_pricereading": "SELECT, INSERT, DELETE",
     "trading_pricerule": "SELECT, INSERT",

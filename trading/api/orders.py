@@ -208,6 +208,7 @@ def _answer(order: Order, *, coin_name: str, pool_total: Decimal | None) -> Body
         "market_price": order.market_price,
         "subtotal": order.subtotal,
         "fee": order.fee,
+        "rebate": order.rebate,
         "total_price": order.charge,
         "state": order.state,
         "is_aggregated": order.is_pooled,
