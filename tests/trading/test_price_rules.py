@@ -6,7 +6,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, transaction
 
 from exchange_site.database.price_check import refuse_unfit_rules
@@ -14,12 +16,13 @@ from exchange_site.stack.processes import API, PROJECT, WORKER
 from tests.configure import configure
 from tests.conftest import make_coin, process_environment
 from tests.owner import run_as_owner
+from tests.processes import at_once, somebody_waits_for_a_lock, wait_for
 from trading import pools
-from trading.exceptions import RuleInThePast, SpreadTooSmall
-from trading.models import Order, OrderState, PriceRule
+from trading.exceptions import NoRuleForMarketPrice, OwnRuleTooSmall, RuleInThePast, SpreadTooSmall
+from trading.models import Coin, Order, OrderState, PriceRule
 from trading.offers import list_offers, load_offer
 from trading.selectors.price_rules import find_rule
-from trading.services.coins import save_coin
+from trading.services.coins import put_on_sale, save_coin
 from trading.services.price_rules import make_default_rule_after_migrate, make_rule
 from wallets.models import Transaction, User
 from wallets.runtime import clock
@@ -279,6 +282,175 @@ class TestAStart:
     def test_does_not_mind_the_rule_of_a_fixed_price(self, coin):
         add_rule(coin=coin, spread="0")
         refuse_unfit_rules()
+
+    def test_is_refused_while_a_market_price_has_no_rule(self, market_coin):
+        remove_all_rules()
+        add_rule(valid_from=clock.database_now() + timedelta(hours=1))
+        with pytest.raises(SystemExit, match=r"No price rule is in force for the market price of ABAN\. .*price_rule"):
+            refuse_unfit_rules()
+        add_rule(coin=market_coin)
+        refuse_unfit_rules()
+
+    @pytest.mark.parametrize("command", [API, WORKER], ids=["of the API", "of a worker"])
+    def test_without_a_rule_ends_with_the_sentence(self, market_coin, command):
+        remove_all_rules()
+        ended = subprocess.run(
+            command,
+            cwd=PROJECT,
+            env={**os.environ, **process_environment()},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == 1
+        assert b"No price rule is in force for the market price of ABAN" in ended.stderr
+
+    def test_needs_no_rule_for_a_fixed_price(self, coin):
+        remove_all_rules()
+        refuse_unfit_rules()
+
+    def test_names_a_rule_to_come_until_one_from_the_same_moment_replaces_it(self, market_coin, settings):
+        begin = clock.database_now() + timedelta(hours=1)
+        unfit = add_rule(coin=market_coin, spread="0.002", valid_from=begin)
+        configure(settings, "VENUE", taker_rate=Decimal("0.003"))
+        add_rule(coin=market_coin, spread="0.004")
+        with pytest.raises(SystemExit, match=f"price rule {unfit.pk} .ABAN, from"):
+            refuse_unfit_rules()
+        add_rule(coin=market_coin, spread="0.004", valid_from=begin)
+        refuse_unfit_rules()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAMarketPrice:
+    """No coin gets one with which web and worker would not start."""
+
+    @pytest.fixture
+    def clear(self, coin, admin_client):
+        def post(pk=coin.pk, **fields):
+            given = {"title": "", "is_sold": "on", "minimum": "0.01", "maximum": "1000", "step": "0.01"}
+            path = f"{pk}/change" if pk else "add"
+            return admin_client.post(
+                f"/admin/trading/coin/{path}/", {**given, "fixed_price": "", "pool_policy": "buy", **fields}
+            )
+
+        return post
+
+    def fixed_prices(self):
+        return dict(Coin.objects.values_list("name", "fixed_price"))
+
+    def test_is_refused_while_a_rule_of_the_coin_does_not_cover_the_commission(self, coin, clear):
+        rule = add_rule(coin=coin, spread="0")
+        assert f"price rule {rule.pk} of this coin is below the venue&#x27;s commission" in clear().content.decode()
+        coin.fixed_price = None
+        with pytest.raises(OwnRuleTooSmall):
+            save_coin(coin=coin)
+        assert self.fixed_prices() == {"ABAN": 4}
+        refuse_unfit_rules()
+        add_rule(coin=coin, spread="0.001")
+        assert clear().status_code == 302
+        assert self.fixed_prices() == {"ABAN": None}
+        refuse_unfit_rules()
+
+    def test_is_refused_while_such_a_rule_is_to_come(self, coin, clear):
+        add_rule(coin=coin, spread="0", valid_from=clock.database_now() + timedelta(hours=1))
+        assert "of this coin is below" in clear().content.decode()
+        assert self.fixed_prices() == {"ABAN": 4}
+
+    def test_is_refused_without_a_rule(self, coin, clear):
+        remove_all_rules()
+        for answer in (clear(), clear(pk=None, name="NEW")):
+            assert "No price rule holds for a coin with a market price" in answer.content.decode()
+        with pytest.raises(NoRuleForMarketPrice):
+            put_on_sale(name="NEW")
+        assert self.fixed_prices() == {"ABAN": 4}
+        add_rule(coin=coin)
+        assert clear().status_code == 302
+
+    def test_does_not_keep_staff_from_changing_anything_else(self, coin, clear):
+        add_rule(coin=coin, spread="0")
+        assert clear(fixed_price="4.00", title="Abantether").status_code == 302
+        assert Coin.objects.get().title == "Abantether"
+
+    def test_and_a_rule_that_it_forbids_are_not_made_at_the_same_time(self, coin):
+        def make_market_price():
+            with transaction.atomic():
+                coin.fixed_price = None
+                save_coin(coin=coin)
+                wait_for(somebody_waits_for_a_lock)
+
+        def make_unfit_rule():
+            wait_for(lambda: not can_lock(coin))
+            with pytest.raises(SpreadTooSmall):
+                add_rule(coin=Coin(pk=coin.pk, name="ABAN", fixed_price=4), spread="0")
+
+        at_once(2, lambda number: (make_market_price, make_unfit_rule)[number]())
+        assert not made_by_staff().exists()
+        assert self.fixed_prices() == {"ABAN": None}
+
+
+def can_lock(coin):
+    with transaction.atomic():
+        return Coin.objects.select_for_update(skip_locked=True).filter(pk=coin.pk).exists()
+
+
+class TestTheCommand:
+    GIVEN = ("price_rule", "--spread-rate", "0.01", "--by", "admin", "--reason", "the market is wild")
+
+    def test_makes_a_rule_that_says_who_made_it_and_why(self, market_coin, admin_user):
+        begin = clock.database_now() + timedelta(hours=1)
+        call_command(*self.GIVEN, "--coin", "ABAN", "--fee-rate", "0.001", "--fee-maximum", "2")
+        call_command(*self.GIVEN, "--valid-from", begin.isoformat())
+        own, of_all = made_by_staff().order_by("id")
+        assert (own.coin, own.spread_rate, own.fee_rate, own.fee_maximum) == (
+            market_coin,
+            Decimal("0.01"),
+            Decimal("0.001"),
+            2,
+        )
+        assert (of_all.coin, of_all.valid_from) == (None, begin)
+        assert {(rule.created_by, rule.reason) for rule in (own, of_all)} == {(admin_user, "the market is wild")}
+        entries = LogEntry.objects.order_by("id").values_list("user", "object_id", "change_message")
+        assert list(entries) == [
+            (admin_user.pk, str(rule.pk), "Made by the command price_rule: the market is wild")
+            for rule in (own, of_all)
+        ]
+
+    @pytest.mark.django_db(transaction=True)
+    def test_mends_a_start_that_was_refused(self, market_coin, admin_user):
+        remove_all_rules()
+        with pytest.raises(SystemExit):
+            refuse_unfit_rules()
+        call_command(*self.GIVEN)
+        refuse_unfit_rules()
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (("--spread-rate", "0.0005"), "at least the venue's commission"),
+            (("--spread-rate", "1.1"), "“spread_is_a_share” is violated"),
+            (("--spread-rate", "NaN"), "a plain number"),
+            (("--fee-minimum", "2", "--fee-maximum", "1"), "“fee_limits_are_in_order” is violated"),
+            (("--valid-from", "2020-01-01T00:00:00Z"), "begins now or later"),
+            (("--valid-from", "tomorrow"), "a moment"),
+            (("--reason", " "), "cannot be blank"),
+            (("--coin", "NONE"), "no coin NONE"),
+            (("--by", "nobody"), "no account nobody"),
+            (("--by", "viewer"), "no member of staff who may make price rules"),
+        ],
+    )
+    def test_refuses_with_a_sentence(self, market_coin, admin_user, arguments, sentence):
+        User.objects.create_user("viewer", password="password", is_staff=True)
+        with pytest.raises(CommandError, match=sentence):
+            call_command(*self.GIVEN, *arguments)
+        assert not made_by_staff().exists()
+        assert not LogEntry.objects.exists()
+
+    @pytest.mark.parametrize("left_out", ["--spread-rate", "--by", "--reason"])
+    def test_needs_a_spread_a_name_and_a_reason(self, market_coin, admin_user, left_out):
+        at = self.GIVEN.index(left_out)
+        with pytest.raises(CommandError, match=left_out):
+            call_command(*self.GIVEN[:at], *self.GIVEN[at + 2 :])
+        assert not made_by_staff().exists()
 
 
 class TestTheAdmin:

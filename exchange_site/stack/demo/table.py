@@ -38,11 +38,11 @@ def _add_orders(table: Table, orders: list[dict[str, Any]]) -> None:
 
 def _add_prices(table: Table, orders: list[dict[str, Any]]) -> None:
     """Show what the last order of each coin was sold at, and what completed orders paid for coins and as fees."""
+    table.add_row("prices in USD", "market price / spread / price / fee")
     for coin, order in sorted({order["crypto"]: order for order in sorted(orders, key=_id)}.items()):
         market_price, price = Decimal(order["market_price"]), Decimal(order["price"])
         spread = load_offer(coin_name=coin).terms.spread_rate
-        shown = f"{_plain(market_price)} USD, {spread:.2%}, {_plain(price)} USD, {order['fee']} USD"
-        table.add_row(f"{coin}: market price, spread, price, fee", shown)
+        table.add_row(coin, f"{_plain(market_price)} / {spread:.2%} / {_plain(price)} / {order['fee']}")
     completed = [order for order in orders if order["state"] == "completed"]
     for name in ("subtotal", "fee"):
         table.add_row(f"{name}s of completed orders", f"{sum(Decimal(order[name]) for order in completed):,.2f} USD")

@@ -17,9 +17,9 @@ from wallets.runtime.clock import database_now
 
 class Command(BaseCommand):
     help = (
-        "Make a price rule: the spread and the fee of a coin, or of all coins with a market price. For a shell, when web"
-        " and worker do not start because a rule is missing or too small; else use the admin. The rule and the admin's"
-        " history say who made it, and why."
+        "Make a price rule: the spread and the fee of a coin, or of all coins with a market price. For a shell, when"
+        " web and worker do not start because a rule is missing or too small; else use the admin. The rule and the"
+        " admin's history say who made it, and why."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
