@@ -481,7 +481,7 @@ class TestDurability:
         for _ in range(2):
             with stopped(start(command_line(port=port, book=book))):
                 wait_for(venue.answers, seconds=15)
-                assert prices(ticker(venue)) == (20, 20, 20)
+                assert prices(ticker(venue)) == (Decimal("19.996"), Decimal("20.004"), 20)
             with sqlite3.connect(book) as database:
                 database.execute("DROP TABLE IF EXISTS market_state")
                 database.execute("DROP TABLE IF EXISTS second_source")

@@ -89,7 +89,7 @@ def _plan(customers: list[Customer]) -> list[PlannedOrder]:
         PlannedOrder(customer=customers[0], coin=REFUSED_COIN, total=Decimal("25.00")),
         PlannedOrder(customer=customers[1], coin=LOST_COIN, total=Decimal("40.00")),
     ]
-    while len(planned_orders) < ORDERS:
+    while len(planned_orders) < ORDERS - 1:  # one more is placed by a quote
         customer = customers[len(planned_orders) % len(customers)]
         if chance.random() < 0.3:  # noqa: PLR2004  three in ten are large
             planned_orders.append(
