@@ -123,8 +123,15 @@ class Settlement(Group):
     float_max_age: Seconds = variable(
         "FLOAT_MAX_AGE_SECONDS",
         "60",
-        "how long a reading of the venue account's funds sizes batches; without one the venue's refusal pauses buying",
+        "how long a reading of the venue account's funds sizes batches, without which the venue's refusal pauses"
+        " buying; and how long a count of what may still be sold is believed without Redis",
         unit="seconds",
+    )
+    float_cron: str = variable(
+        "FLOAT_REFRESH_CRON",
+        "* * * * * */5",
+        "when the venue account's funds are read, and counted what may still be sold; six fields, the last is seconds",
+        unit="cron",
     )
     batch_max_orders: Count = variable("BATCH_MAX_ORDERS", "5000", "maximum that one purchase settles", unit="orders")
     max_attempts: Count = variable(

@@ -23,6 +23,7 @@ from settlement.selectors.results import read_result
 from settlement.to_do.readers import count_to_do
 from trading.loss_rules import day_of
 from trading.models import OrderState
+from trading.selectors.headroom import list_headroom
 from trading.selectors.losses import list_losses_of_today
 from trading.selectors.orders import summarise_open_orders
 from trading.selectors.pools import sum_pools
@@ -137,6 +138,24 @@ def _read_losses(now: datetime) -> Iterator[Metric]:
     yield from (losses, ceilings, stopped)
 
 
+def _read_headroom(now: datetime) -> Iterator[Metric]:
+    room = GaugeMetricFamily(
+        "exchange_headroom_usd", "What may still be sold, US dollars; no name: all coins together.", labels=["coin"]
+    )
+    whole = GaugeMetricFamily(
+        "exchange_headroom_whole_usd",
+        "The limit of what may be sold and not settled; no name and no limit: what the account could pay today.",
+        labels=["coin"],
+    )
+    for counted in list_headroom():
+        name = counted.coin.name if counted.coin else ""
+        if counted.room is not None:
+            room.add_metric([name], float(counted.room))
+        if counted.whole is not None:
+            whole.add_metric([name], float(counted.whole))
+    yield from (room, whole)
+
+
 def _read_result(now: datetime) -> Iterator[Metric]:
     today = day_of(now)
     found = read_result(first=today, last=today)
@@ -189,6 +208,7 @@ _READERS: Final[tuple[Callable[[datetime], Iterator[Metric]], ...]] = (
     _read_pauses,
     _read_suspensions,
     _read_losses,
+    _read_headroom,
     _read_result,
     _read_to_do,
     _read_findings,

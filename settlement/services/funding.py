@@ -12,9 +12,9 @@ from decimal import ROUND_DOWN, ROUND_UP, Context, Decimal
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Case, F, When
+from django.db.models import Case, F, Sum, When
 
-from settlement.models import FORGOTTEN_AFTER, Attempt, Batch, VenueAccount
+from settlement.models import FORGOTTEN_AFTER, Attempt, AttemptState, Batch, VenueAccount
 from trading import jobs
 from trading.price_moves import Comparison
 from trading.services.settling import SettledOrders, sum_fitting_orders, sum_open_orders
@@ -46,6 +46,19 @@ def read_available(*, now: datetime) -> Decimal | None:
         since=now - settings.SETTLEMENT.float_max_age,
     )
     return None if row is None else max(Decimal(row[0]), Decimal(0))
+
+
+def read_float() -> Decimal | None:
+    """Return what the account had when it was last read, less what purchases have cost that ended since; at least 0.
+
+    None if it was never read. The reading may be of any age. Budgets of open attempts are not subtracted. Two queries.
+    """
+    account = VenueAccount.objects.filter(venue=settings.VENUE.id, asset=settings.VENUE.quote_asset).first()
+    if account is None:
+        return None
+    ended = Attempt.objects.filter(state=AttemptState.FILLED, signed_at__isnull=False, ended_at__gt=account.read_at)
+    spent = ended.aggregate(cost=Sum("cost"))["cost"] or Decimal(0)
+    return max(account.free - spent, Decimal(0))
 
 
 def payable_subtotal(*, available: Decimal) -> Decimal:

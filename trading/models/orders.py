@@ -56,6 +56,8 @@ class Order(models.Model):
     spread_rate = models.DecimalField(max_digits=9, decimal_places=8, null=True, blank=True)
     charge = models.DecimalField(max_digits=38, decimal_places=2, db_column="total_price")
     fee = models.DecimalField(max_digits=38, decimal_places=2, default=Decimal("0.00"), db_default=Decimal("0.00"))
+    # What the completion booked to the fees, null for nothing. Code that knows no fees does not write it.
+    booked_fee = models.DecimalField(max_digits=38, decimal_places=2, null=True, blank=True, editable=False)
     rebate = models.DecimalField(max_digits=38, decimal_places=2, default=Decimal("0.00"), db_default=Decimal("0.00"))
     # No foreign key in the database: rules are never deleted, and every order would lock the row of the same rule.
     price_rule = models.ForeignKey(
@@ -106,6 +108,13 @@ class Order(models.Model):
                 name="charge_is_amount_times_price_rounded_up_and_the_fee",
             ),
             models.CheckConstraint(condition=Q(fee__gte=0) & is_number("fee"), name="fee_is_not_negative"),
+            models.CheckConstraint(
+                # The previous release would book the fee as revenue. So it cannot complete an order that has one.
+                condition=~Q(state=OrderState.COMPLETED)
+                | Q(fee=0, booked_fee=None)
+                | Q(booked_fee__isnull=False, booked_fee=F("fee")),
+                name="completed_orders_have_booked_their_fee",
+            ),
             models.CheckConstraint(
                 condition=Q(market_price=None, spread_rate=None, price_rule=None, fee=0)
                 | Q(market_price__isnull=False, market_price__gt=0, spread_rate__isnull=False, spread_rate__gte=0)

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from trading.quotes import LONGEST
 from trading.schemas.coins import CoinName
-from wallets.web.amounts import CoinIn, CoinOut, PriceOut, UsdIn, UsdOut
+from wallets.web.amounts import CoinIn, CoinOut, PriceIn, PriceOut, UsdIn, UsdOut
 from wallets.web.bodies import Request, Response, examples
 from wallets.web.lists import ListQuery
 
@@ -107,15 +107,16 @@ class OrderBody(Request):
     crypto: CoinName | None = None
     amount: CoinIn | None = None
     total: UsdIn | None = None
-    max_price: CoinIn | None = None
+    max_price: PriceIn | None = None
     quote: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
 
     @model_validator(mode="after")
     def a_quote_alone_or_a_coin_with_amount_or_total(self) -> Self:
-        if any(getattr(self, name) is None for name in self.model_fields_set):
+        given = self.model_fields_set
+        if any(getattr(self, name) is None for name in given):
             raise ValueError("leave out what is null")
-        if "quote" in self.model_fields_set:
-            if len(self.model_fields_set) != 1:
+        if "quote" in given:
+            if len(given) != 1:
                 raise ValueError("give a quote alone")
             return self
         if self.crypto is None:

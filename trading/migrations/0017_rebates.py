@@ -11,7 +11,7 @@ from django.db.models import F, Q
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trading", "0013_price_rules_validated")]
+    dependencies = [("trading", "0016_headroom")]
 
     operations = [
         migrations.AddField(
