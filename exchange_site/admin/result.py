@@ -24,6 +24,8 @@ from wallets.runtime.clock import database_now
 _MOST_DAYS: Final = 92
 _USUAL_DAYS: Final = 30
 _CENT: Final = Decimal("0.01")
+_LEFT: Final = tuple(column for column in SHOWN if column.name.startswith("inventory"))
+_BOOKED: Final = tuple(column for column in SHOWN if column not in _LEFT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,18 +108,19 @@ def _page(request: HttpRequest, asked: dict[str, str], found: dict[str, Any], *,
 
 
 def _context(found: HouseResult, *, today: date) -> dict[str, Any]:
-    of_days = [column for column in SHOWN if not column.name.startswith("inventory")]
     by_day = list(found.by_day())
     return {
         "found": found,
         "name": name_of(found),
         "note": NOTE if found.total.used is None or found.stock.worth is None else "",
         "chart": _chart(dict(by_day), first=found.first, last=found.last),
-        "coin_titles": [column.title for column in SHOWN],
-        "coins": [(coin, _cells(SHOWN, figures, stock)) for coin, figures, stock in found.by_coin()],
-        "total": _cells(SHOWN, found.total, found.stock),
-        "day_titles": [column.title for column in of_days],
-        "days": [(day, day == today, _cells(of_days, figures, Stock())) for day, figures in reversed(by_day)],
+        "titles": [column.title for column in _BOOKED],
+        "coins": [(coin, _cells(_BOOKED, figures, stock)) for coin, figures, stock in found.by_coin()],
+        "total": _cells(_BOOKED, found.total, found.stock),
+        "days": [(day, day == today, _cells(_BOOKED, figures, Stock())) for day, figures in reversed(by_day)],
+        "left_titles": [column.title for column in _LEFT],
+        "left": [(coin, _cells(_LEFT, figures, stock)) for coin, figures, stock in found.by_coin()],
+        "left_total": _cells(_LEFT, found.total, found.stock),
         "meanings": [(column.title or column.name, column.meaning) for column in COLUMNS if column.title],
     }
 
@@ -135,16 +138,19 @@ def _cells(columns: Any, figures: Figures, stock: Stock) -> list[_Cell]:
 
 def _cell(column: Column, figures: Figures, stock: Stock) -> _Cell:
     value = column.read(figures, stock)
-    text = "unknown" if value is None and not column.name.endswith("_coins") else in_words(_shortened(column, value))
     is_loss = column.name == "result_usd" and value is not None and value < 0
-    return _Cell(title=column.title, text=text, is_loss=is_loss)
+    return _Cell(title=column.title, text=_in_short(column, value), is_loss=is_loss)
 
 
-def _shortened(column: Column, value: Decimal | int | None) -> Decimal | int | None:
-    """Round dollars to the cent, but for those that would then be nothing. CSV and JSON have all places."""
-    if not isinstance(value, Decimal) or not column.name.endswith("_usd") or abs(value) < _CENT:
-        return value
-    return round(value, 2)
+def _in_short(column: Column, value: Decimal | int | None) -> str:
+    """Return a value with dollars rounded to the cent. CSV and JSON have all places. Coins of all kinds have no sum."""
+    if value is None:
+        return "" if column.name.endswith("_coins") else "unknown"
+    if not isinstance(value, Decimal) or not column.name.endswith("_usd") or not value:
+        return in_words(value)
+    if abs(value) < _CENT:
+        return "below 0.01" if value > 0 else "above -0.01"
+    return in_words(round(value, 2))
 
 
 def _chart(by_day: dict[date, Figures], *, first: date, last: date) -> _Chart | None:

@@ -5,6 +5,7 @@ from django.contrib.auth.models import Permission
 
 from tests.owner import run_as_owner
 from tests.site.test_admin import page
+from tests.site.test_browser import CHROMIUM, PHONE, WIDE, page_at, sign_in
 from tests.site.test_metrics import read
 from wallets.models import User
 
@@ -86,6 +87,20 @@ class TestThePage:
         assert "/admin/result/" not in page(client, "")
         client.force_login(make_staff("view_dayloss"))
         assert client.get("/admin/result/").status_code == 200
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine (Debian: chromium)")
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_the_page_fits_the_screen(size, make_api_process, admin_user, place, settle, simulator):
+    simulator.set_prices(ABAN="4.03")
+    place("40.00")
+    settle()
+    site = make_api_process().removesuffix("/api/v1/")
+    with page_at(f"{site}/admin/result/", size=size) as page:
+        sign_in(page, admin_user)
+        page.get_by_text("It adds up to the ledger.").wait_for()
+        assert page.locator("svg rect.loss").count() == 1
+        assert page.get_by_text("loss", exact=True).first.is_visible()
 
 
 class TestMetrics:
