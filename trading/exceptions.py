@@ -27,6 +27,7 @@ DomainError (wallets)
 from decimal import Decimal
 
 from wallets.exceptions import DomainError
+from wallets.money import without_zeros
 
 
 class UnknownCoin(DomainError):
@@ -39,31 +40,33 @@ class PriceUnavailable(DomainError):
 
 class SalesStopped(DomainError):
     def __init__(self, *, retry_after_seconds: int) -> None:
-        super().__init__("Sales of this cryptocurrency have stopped for today. Try again later.")
+        super().__init__(
+            "Sales of this cryptocurrency have stopped, or not so much of it is sold now. Try again later."
+        )
         self.retry_after_seconds = retry_after_seconds
 
 
 class BelowMinimum(DomainError):
     def __init__(self, *, minimum: Decimal) -> None:
-        super().__init__(f"The smallest order is {minimum.normalize():f} coins.")
+        super().__init__(f"The smallest order is {without_zeros(minimum):f} coins.")
         self.minimum = minimum
 
 
 class AboveMaximum(DomainError):
     def __init__(self, *, maximum: Decimal) -> None:
-        super().__init__(f"The largest order is {maximum.normalize():f} coins.")
+        super().__init__(f"The largest order is {without_zeros(maximum):f} coins.")
         self.maximum = maximum
 
 
 class AmountOffStep(DomainError):
     def __init__(self, *, step: Decimal) -> None:
-        super().__init__(f"Amounts of this coin are multiples of {step.normalize():f}.")
+        super().__init__(f"Amounts of this coin are multiples of {without_zeros(step):f}.")
         self.step = step
 
 
 class PriceAboveMax(DomainError):
     def __init__(self, *, price: Decimal) -> None:
-        super().__init__(f"One coin costs {price.normalize():f} US dollars now, more than the given maximum.")
+        super().__init__(f"One coin costs {without_zeros(price):f} US dollars now, more than the given maximum.")
         self.price = price
 
 

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,7 +18,7 @@ LONGEST: Final = 512
 """The most characters of a quote's text."""
 
 MOST_MOVE: Final = Decimal("0.005")
-"""How far the market price may rise beyond the quote's spread, as a share, until the quote is withdrawn."""
+"""How far the ask may rise beyond the quote's spread, as a share, until the quote is withdrawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +54,9 @@ class Quote:
     expires_at: datetime
     priced: PricedAmount
 
-    def has_moved_too_far(self, *, market_price: Decimal) -> bool:
-        """Say whether the market price has risen by more than the quote's spread and MOST_MOVE."""
-        return market_price > self.priced.market_price * (1 + self.priced.spread_rate + MOST_MOVE)
+    def has_moved_too_far(self, *, ask: Decimal) -> bool:
+        """Say whether the ask is above the quote's market price by more than the quote's spread and MOST_MOVE."""
+        return ask > self.priced.market_price * (1 + self.priced.spread_rate + MOST_MOVE)
 
 
 def sign_quote(quote: Quote) -> str:
@@ -76,8 +77,9 @@ def sign_quote(quote: Quote) -> str:
     return _signer().sign(f"{quote.coin_name}:{encoded}")
 
 
+@lru_cache(maxsize=64)
 def read_quote(text: str) -> Quote | None:
-    """Return the quote of a text; None unless it is one of ours, unaltered."""
+    """Return the quote of a text; None unless it is one of ours, unaltered. Cached, because an order reads it twice."""
     try:
         coin_name, _, encoded = _signer().unsign(text).partition(":")
     except BadSignature:

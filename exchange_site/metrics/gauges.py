@@ -20,6 +20,7 @@ from settlement.selectors.jobs import summarise_jobs
 from settlement.selectors.pauses import list_paused_coins
 from settlement.to_do.readers import count_to_do
 from trading.models import OrderState
+from trading.selectors.headroom import list_headroom
 from trading.selectors.losses import list_losses_of_today
 from trading.selectors.orders import summarise_open_orders
 from trading.selectors.pools import sum_pools
@@ -134,6 +135,24 @@ def _read_losses(now: datetime) -> Iterator[Metric]:
     yield from (losses, ceilings, stopped)
 
 
+def _read_headroom(now: datetime) -> Iterator[Metric]:
+    room = GaugeMetricFamily(
+        "exchange_headroom_usd", "What may still be sold, US dollars; no name: all coins together.", labels=["coin"]
+    )
+    whole = GaugeMetricFamily(
+        "exchange_headroom_whole_usd",
+        "The limit of what may be sold and not settled; no name and no limit: what the account could pay today.",
+        labels=["coin"],
+    )
+    for counted in list_headroom():
+        name = counted.coin.name if counted.coin else ""
+        if counted.room is not None:
+            room.add_metric([name], float(counted.room))
+        if counted.whole is not None:
+            whole.add_metric([name], float(counted.whole))
+    yield from (room, whole)
+
+
 def _read_to_do(now: datetime) -> Iterator[Metric]:
     listed = GaugeMetricFamily("exchange_attention", "Entries of the to-do page, by kind.", labels=["kind"])
     for concern, count in count_to_do(now=now).items():
@@ -156,6 +175,7 @@ _READERS: Final[tuple[Callable[[datetime], Iterator[Metric]], ...]] = (
     _read_pauses,
     _read_suspensions,
     _read_losses,
+    _read_headroom,
     _read_to_do,
     _read_findings,
 )

@@ -19,6 +19,7 @@ from settlement.venues.protocol import NoPrice, Quoted, SecondSource, Venue, Ven
 from trading.models import Coin, CoinPrice
 from trading.readings import Reading
 from trading.selectors.prices import list_coins_to_confirm, list_frozen_books
+from trading.services.markets import record_closed_markets
 from trading.services.prices import confirm_price, record_reading
 from trading.services.suspending import SecondReading
 
@@ -44,6 +45,8 @@ def refresh_prices(*, venue: Venue, source: str, now: datetime) -> None:
     except VenueAway as error:
         logger.warning("no prices: the venue does not answer: %s", error)
         return
+    closed = {coin.pk for coin in coins if _is_closed(readings.get(coin.name))}
+    record_closed_markets(coin_ids=closed, now=now)
     frozen = list_frozen_books(now=now, frozen_for=settings.PRICES.frozen_for)
     record = partial(_record, readings=readings, frozen=frozen, venue=venue, source=source, now=now)
     run_each(what=PRICE_READING, items=coins, run=record, now=now)
@@ -91,6 +94,10 @@ def _record(
         reading = _ask_anew(coin, venue=venue, now=now)
     if fault := record_reading(coin=coin, reading=reading, source=source, now=now):
         raise ItemFailed(fault[:200])
+
+
+def _is_closed(reading: Reading | NoPrice | None) -> bool:
+    return isinstance(reading, NoPrice) and reading.not_trading
 
 
 def _is_same_book(reading: Reading, price: CoinPrice | None) -> bool:

@@ -16,7 +16,8 @@ from settlement.models import (
 )
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
 from trading.loss_rules import day_of
-from trading.models import WAITING, Coin, Order, OrderState, SuspensionEnd
+from trading.models import WAITING, Coin, Headroom, Order, OrderState, SuspensionEnd
+from trading.selectors.headroom import list_near_stops
 from trading.selectors.losses import Loss, list_threatening_losses
 from trading.selectors.prices import list_unseen_suspensions
 from wallets.selectors.accounts import list_unclear_names
@@ -78,6 +79,30 @@ def _orders(count: int) -> str:
     return "1 order" if count == 1 else f"{count} orders"
 
 
+def read_headroom(_now: datetime) -> Iterator[Concern]:
+    """Read the counts of which a fifth or less may still be sold."""
+    for counted in list_near_stops()[:MAX_PER_KIND]:
+        assert counted.near_since is not None
+        have_stopped = counted.stopped_since is not None
+        yield Concern(
+            kind=ConcernKind.HEADROOM,
+            subject=f"{'sales of ' if counted.coin else 'all sales'}{counted.coin or ''}"
+            f" {'have stopped' if have_stopped else 'are about to stop'}",
+            since=counted.stopped_since or counted.near_since,
+            reason=(
+                f"{counted.used} USD are sold and not settled, {counted.room} more may be sold{_limit(counted)}."
+                " Sales go on by themselves: find out why purchases wait, fill the venue's account, or raise the limit"
+            ),
+            target=Target(model="trading_headroom", pk=counted.pk),
+        )
+
+
+def _limit(counted: Headroom) -> str:
+    if counted.most is not None:
+        return f", of {counted.most}"
+    return f", of {counted.whole} that the venue's account could pay today" if counted.whole else ""
+
+
 def read_losses(now: datetime) -> Iterator[Concern]:
     """Read the losses of today that are near their ceiling or have reached it."""
     of_today = Target(model="trading_dayloss", filters={"day__exact": day_of(now).isoformat()})
@@ -100,16 +125,18 @@ def _how_it_ends(loss: Loss) -> str:
 
 
 def read_suspended(now: datetime) -> Iterator[Concern]:
-    """Read coins on sale that are not sold: suspended by a suspect price, or without a price that is new enough."""
+    """Read coins on sale that are not sold: suspended, without a price that is new enough, or with a closed market."""
     too_old = Q(current_price=None) | Q(current_price__read_at__lt=now - settings.PRICES.max_age)
     failing = FailingItem.objects.filter(what=PRICE_READING, item=OuterRef("name"))
     coins = Coin.objects.filter(
-        too_old | Q(current_price__suspended_at__isnull=False), is_sold=True, fixed_price=None
+        too_old | Q(current_price__suspended_at__isnull=False) | Q(closed_market__isnull=False),
+        is_sold=True,
+        fixed_price=None,
     ).annotate(
         error=Subquery(failing.values("error")[:1]),
-        since=Coalesce("current_price__suspended_at", "current_price__read_at"),
+        since=Coalesce("closed_market__since", "current_price__suspended_at", "current_price__read_at"),
     )
-    for coin in coins.select_related("current_price").order_by("since", "pk")[:MAX_PER_KIND]:
+    for coin in coins.select_related("current_price", "closed_market").order_by("since", "pk")[:MAX_PER_KIND]:
         yield Concern(
             kind=ConcernKind.SUSPENDED,
             subject=str(coin),
@@ -120,6 +147,8 @@ def read_suspended(now: datetime) -> Iterator[Concern]:
 
 
 def _why_not_sold(coin: Coin, *, error: str | None) -> str:
+    if hasattr(coin, "closed_market"):
+        return "the venue says that its market is closed"
     price = getattr(coin, "current_price", None)
     if price is not None and price.suspended_at is not None:
         candidate = f"{price.candidate.normalize():f}" if price.candidate else "no reading"

@@ -172,9 +172,10 @@ class UnusableRules(Exception):
 
 @dataclass(frozen=True)
 class NoPrice:
-    """The reason why a coin has no price at the venue."""
+    """The reason why a coin has no price at the venue. `not_trading`: the venue says that its market is closed."""
 
     reason: str
+    not_trading: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,8 @@ from tests.processes import at_once, somebody_waits_for_a_lock, wait_for
 from trading import pools
 from trading.exceptions import NoRuleForMarketPrice, OwnRuleTooSmall, RuleInThePast, SpreadTooSmall
 from trading.models import Coin, Order, OrderState, PriceRule
-from trading.offers import list_offers, load_offer
+from trading.offer_list import list_offers
+from trading.offers import load_offer
 from trading.selectors.price_rules import find_rule
 from trading.services.coins import put_on_sale, save_coin
 from trading.services.price_rules import make_default_rule_after_migrate, make_rule
@@ -200,6 +201,37 @@ class TestAnOrder:
         assert (answer.json()["code"], answer.json()["price"]) == ("price_above_max", "20.12012013")
         assert not Order.objects.exists()
         assert order(amount="1", max_price="20.12012013").status_code == 201
+
+    @pytest.mark.parametrize("price", ["0.000000001234567891", "0.00000000000123456", "999999999.123456789012345678"])
+    def test_takes_a_maximum_price_of_as_many_places_as_prices_have(self, order, price):
+        make_coin("TINY", price, minimum=Decimal("0.00000001"))
+        amount = "0.00000001" if Decimal(price) > 1 else "900000000"
+        below = Decimal(price) - Decimal("0.000000000000000001")
+        answer = order(crypto="TINY", amount=amount, max_price=f"{below:f}")
+        assert (answer.status_code, answer.json()["code"]) == (422, "price_above_max")
+        assert Decimal(answer.json()["price"]) == Decimal(price)
+        assert not Order.objects.exists()
+        placed = order(crypto="TINY", amount=amount, max_price=price)
+        assert placed.status_code == 201, placed.json()
+        assert Decimal(placed.json()["price"]) == Decimal(price)
+
+    def test_refuses_a_maximum_price_with_more_places(self, market_coin, order):
+        answer = order(amount="1", max_price="20.1234567890123456789")
+        assert (answer.status_code, answer.json()["code"]) == (422, "validation_error")
+        assert "at most 18 decimal places" in answer.json()["errors"][0]["message"]
+        assert not Order.objects.exists()
+
+    def test_of_another_maximum_price_is_another_request(self, market_coin, order, api, make_shopper):
+        """Also if the two differ in the last of thirty digits only."""
+        shopper = make_shopper("1000.00")
+
+        def place(last):
+            body = {"crypto": "ABAN", "amount": "1", "max_price": f"999999999999.12345678901234567{last}"}
+            return api("POST", "orders/", body, by=shopper, Idempotency_Key="a-key")
+
+        assert place(1).status_code == 201
+        assert (place(2).status_code, place(2).json()["code"]) == (422, "idempotency_key_reused")
+        assert place(1).headers["Idempotent-Replayed"] == "true"
 
     @pytest.mark.django_db(transaction=True)
     @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from settlement.to_do.readers import list_to_do
 from tests.conftest import make_coin
 from tests.owner import owner_parameters
 from trading.models import Coin, CoinPrice, PriceChange, Suspension
-from trading.offers import LIST_KEY, list_offers, load_offer
+from trading.offer_list import list_offers
+from trading.offers import LIST_KEY, load_offer
 from trading.readings import Reading
 from trading.rounding import price_for
 from trading.selectors.prices import list_coins_to_confirm

@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from trading.models import Coin, Shop
-from trading.offers import coins_with_prices, offer_of
-from trading.readings import PRICE_PLACES
+from trading.offers import offer_of
+from trading.priced_coins import coins_with_prices
 from trading.selectors.prices import find_price_jump
 from trading.services.coins import open_or_close_shop, save_coin, sell_again, stop_selling
 from trading.services.price_rules import ensure_market_price_allowed
@@ -19,6 +19,7 @@ from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
 from wallets.admin.records import QuickAdmin, badge, link_to_list, moment
 from wallets.exceptions import DomainError
 from wallets.models import User
+from wallets.money import PRICE_PLACES
 from wallets.runtime import clock
 
 
@@ -82,6 +83,8 @@ class CoinAdmin(QuickAdmin):
     @admin.display(description="Price state")
     def price_state(self, coin: Coin) -> SafeString | str:
         offer = offer_of(coin=coin)
+        if offer.market_closed:
+            return badge("suspended", "not trading")
         if offer.suspended or offer.closed:
             return badge("suspended")
         return badge("active" if offer.is_available(now=clock.now()) else "stale")

@@ -81,12 +81,13 @@ class Wallet(models.Model):
 
 
 class TransactionKind(models.TextChoices):
-    """The kind of a movement. Customers see only the first four kinds, in their dollar wallet."""
+    """The kind of a movement. Customers see only the first five kinds, in their dollar wallet."""
 
     DEPOSIT = "deposit"
     WITHDRAWAL = "withdrawal"
     PURCHASE = "purchase"
     REFUND = "refund"
+    PRICE_IMPROVEMENT = "price_improvement"  # what a purchase saved beyond the spread, back to the customer
     DELIVERY = "delivery"  # coins to a customer
     REVENUE = "revenue"  # subtotals of completed orders
     FEE = "fee"  # fees of completed orders
@@ -106,7 +107,7 @@ class Transaction(models.Model):
     amount = models.DecimalField(max_digits=38, decimal_places=8)
     source = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+")
     destination = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+")
-    kind = models.CharField(max_length=16, choices=TransactionKind.choices)
+    kind = models.CharField(max_length=32, choices=TransactionKind.choices)
     reference = models.CharField(max_length=100, unique=True)
     order_id = models.BigIntegerField(null=True, blank=True)  # no foreign key: orders belong to the shop
     customer = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")

@@ -1,15 +1,19 @@
-"""Increments a request's counters and reads its keys in one round trip to Redis."""
+"""Increments a request's counters, reads its keys and takes from an allowance, in one round trip to Redis."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
-from wallets.runtime.redis_store import LONGEST_TEXT, with_redis
+import redis
+
+from wallets.runtime.allowances import TAKE, Outcome, Taking, Wanted, give_back, read_taking
+from wallets.runtime.redis_store import LONGEST_TEXT, RedisAway, with_redis
 
 # ARGV holds, for each counter, its lifetime in seconds and its limit. A call that exceeds a limit is refused, so the
-# counters after that one are only read. So are the keys after the counters. A counter that is no positive number, and a
-# text that is none or too long, count as missing: anything may stand in Redis.
-_COUNT_AND_READ: Final = f"""
-local answers, counters, exceeded = {{}}, #ARGV / 2, false
+# counters after that one are only read, and nothing is taken. The keys after the counters are only read. A counter that
+# is no positive number, and a text that is none or too long, count as missing: anything may stand in Redis.
+_COUNT: Final = f"""
+local answers, exceeded = {{}}, false
 for i = 1, counters do
     if exceeded then
         local text = redis.pcall('GETRANGE', KEYS[i], 0, 20)
@@ -25,22 +29,56 @@ for i = 1, counters do
         exceeded = count > tonumber(ARGV[2 * i])
     end
 end
-for i = counters + 1, #KEYS do
+for i = counters + 1, keys do
     local text = redis.pcall('GETRANGE', KEYS[i], 0, {LONGEST_TEXT})
     answers[i] = type(text) == 'string' and text ~= '' and text
 end
+"""
+
+_COUNT_AND_READ: Final = f"local counters, keys = #ARGV / 2, #KEYS{_COUNT}return answers"
+
+# The last key is the hash to take from. ARGV begins with the number of counters, and ends with what to take.
+_COUNT_READ_AND_TAKE: Final = f"""{TAKE}
+local counters, keys = tonumber(table.remove(ARGV, 1)), #KEYS - 1
+{_COUNT}
+answers[#KEYS] = not exceeded and take(KEYS[#KEYS], 2 * counters + 1)
 return answers
 """
 
-# What is no number counts as nothing: anything may stand in Redis.
+_DIGESTS: Final = {
+    script: hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+    for script in (_COUNT_AND_READ, _COUNT_READ_AND_TAKE)
+}
+_TAKE_ONLY: Final = f"{TAKE}return take(KEYS[1], 1)"
+
+# A hash of what was counted in each second. A second counts until all of it is old enough. What is no number counts as
+# nothing: anything may stand in Redis.
 _ADD_WITHIN: Final = """
-local text = redis.pcall('GETRANGE', KEYS[1], 0, 20)
-local before = type(text) == 'string' and tonumber(text) or 0
-if before < 0 then before = 0 end
-local total = before + tonumber(ARGV[1])
-if total > tonumber(ARGV[2]) then return 0 end
-redis.call('SET', KEYS[1], string.format('%.0f', total), 'EX', ARGV[3])
-return 1
+local add, most, seconds = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local now = tonumber(redis.call('TIME')[1])
+local length = redis.pcall('HLEN', KEYS[1])
+if type(length) ~= 'number' or length > 10 * seconds then redis.call('DEL', KEYS[1]) end
+local found, counted, total = redis.call('HGETALL', KEYS[1]), {}, 0
+for i = 1, #found, 2 do
+    local at, value = tonumber(found[i]), tonumber(found[i + 1])
+    if at and value and value > 0 and at >= now - seconds and at <= now then
+        counted[#counted + 1] = {at, value}
+        total = total + value
+    else
+        redis.call('HDEL', KEYS[1], found[i])
+    end
+end
+if total + add <= most then
+    redis.call('HINCRBY', KEYS[1], string.format('%.0f', now), ARGV[1])
+    redis.call('EXPIRE', KEYS[1], seconds + 1)
+    return 0
+end
+table.sort(counted, function(a, b) return a[1] < b[1] end)
+for i = 1, #counted do
+    total = total - counted[i][2]
+    if total + add <= most then return counted[i][1] + seconds + 1 - now end
+end
+return seconds + 1
 """
 
 # A counter may have expired since the call was counted; then there is nothing to take back.
@@ -53,11 +91,16 @@ end
 
 
 class RedisRound:
-    """Collects the keys that a request will read. `count` reads them when it increments the request's counters."""
+    """Collects the keys that a request will read, and what it wants to take.
+
+    `count` does both when it increments the request's counters. What is taken has to be kept or given back.
+    """
 
     def __init__(self) -> None:
         self._to_read: list[str] = []
         self._read: dict[str, str | None] = {}
+        self._wanted: Wanted | None = None
+        self._taking: Taking | None = None
 
     def prefetch(self, *keys: str) -> None:
         """Add `keys` to the keys that the next `count` reads."""
@@ -69,11 +112,44 @@ class RedisRound:
         `counters` maps each key to its lifetime in seconds and its limit. Raises RedisAway.
         """
         keys = [*counters, *self._to_read]
-        arguments = [number for pair in counters.values() for number in pair]
-        answers = with_redis(lambda client: client.eval(_COUNT_AND_READ, len(keys), *keys, *arguments))
+        arguments: list[str | int] = [number for pair in counters.values() for number in pair]
+        script, wanted = _COUNT_AND_READ, self._wanted
+        if wanted is not None:
+            script, self._wanted = _COUNT_READ_AND_TAKE, None
+            keys, arguments = [*keys, wanted.key], [len(counters), *arguments, *wanted.arguments()]
+        answers = with_redis(lambda client: _run(client, script, keys, arguments))
+        if wanted is not None:
+            self._taking = read_taking(wanted=wanted, answer=answers.pop())
         self._read.update(zip(self._to_read, answers[len(counters) :], strict=True))
         self._to_read.clear()
         return [int(value) for value in answers[: len(counters)]]
+
+    def want(self, wanted: Wanted) -> None:
+        """Let the next `count` take from an allowance, unless it exceeds a limit."""
+        self._wanted = wanted
+
+    def take(self, wanted: Wanted) -> Outcome:
+        """Return what became of `wanted`, which `count` has taken. If it has not, this costs a round trip.
+
+        Anything else that it has taken is given back.
+        """
+        if self._taking is None or self._taking.wanted != wanted:
+            self.give_back()
+            self._taking = _take_now(wanted)
+        return self._taking.outcome
+
+    def keep(self) -> None:
+        """Keep what is taken: it is used."""
+        self._taking = None
+
+    def give_back(self) -> None:
+        """Give back what is taken and not kept, in a round trip if there is any. Without Redis nothing happens."""
+        taking, self._taking = self._taking, None
+        if taking is not None and taking.outcome is Outcome.TAKEN:
+            try:
+                give_back(taking)
+            except RedisAway:
+                return
 
     def has_read(self, key: str) -> bool:
         """Say whether `count` has read `key`, and found a value or none."""
@@ -84,14 +160,30 @@ class RedisRound:
         return self._read.get(key)
 
 
+def _run(client: "redis.Redis", script: str, keys: list[str], arguments: list[str | int]) -> Any:
+    """Run a script by its digest: its text is sent only to a Redis that does not know it yet."""
+    try:
+        return client.evalsha(_DIGESTS[script], len(keys), *keys, *arguments)
+    except redis.exceptions.NoScriptError:
+        return client.eval(script, len(keys), *keys, *arguments)
+
+
+def _take_now(wanted: Wanted) -> Taking:
+    try:
+        answer = with_redis(lambda client: client.eval(_TAKE_ONLY, 1, wanted.key, *wanted.arguments()))
+    except RedisAway:
+        answer = None
+    return read_taking(wanted=wanted, answer=answer)
+
+
 def take_one_back(keys: Sequence[str]) -> None:
     """Subtract one from each counter that still exists. One round trip. Raises RedisAway."""
     with_redis(lambda client: client.eval(_TAKE_BACK, len(keys), *keys))
 
 
-def add_within(key: str, *, add: int, most: int, seconds: int) -> bool:
-    """Add to a counter that lives for `seconds`, unless it would then be more than `most`. Say whether it was added.
+def add_within(key: str, *, add: int, most: int, seconds: int) -> int:
+    """Count `add`, unless that makes more than `most` within any `seconds` on end, whenever they begin.
 
-    One round trip. Raises RedisAway.
+    Return 0 if it was counted, or the seconds after which it can be. One round trip. Raises RedisAway.
     """
-    return bool(with_redis(lambda client: client.eval(_ADD_WITHIN, 1, key, add, most, seconds)))
+    return int(with_redis(lambda client: client.eval(_ADD_WITHIN, 1, key, add, most, seconds)))

@@ -25,14 +25,14 @@ def read_prices(client: Any, *, coins: list[str], quote_time: str | None) -> dic
     use_markets(client)
     open_ = [coin for coin in coins if is_trading(client, coin=coin)]
     found = _ask_together(client, coins=open_, quote_time=quote_time)
-    return {coin: found[coin] if coin in found else NoPrice(_why_not(client, coin=coin)) for coin in coins}
+    return {coin: found[coin] if coin in found else _why_not(client, coin=coin) for coin in coins}
 
 
 def read_book(client: Any, *, coin: str) -> Quoted | NoPrice:
     """Ask for one coin's best bid and ask alone, where the venue has such an answer. Raises VenueAway."""
     use_markets(client)
     if not is_trading(client, coin=coin):
-        return NoPrice(_why_not(client, coin=coin))
+        return _why_not(client, coin=coin)
     symbol = symbol_of(coin)
     with questions():
         if client.has.get("fetchBidsAsks"):
@@ -115,8 +115,10 @@ def _is_about_one_coin(error: VenueAway) -> bool:
     return error.retry_after_seconds is None and not isinstance(error.__cause__, ccxt.OperationFailed)
 
 
-def _why_not(client: Any, *, coin: str) -> str:
+def _why_not(client: Any, *, coin: str) -> NoPrice:
     market = client.markets.get(symbol_of(coin))
     if market is not None:
-        return f"its market is closed: {describe_state(market)}"
-    return "its market cannot be read" if cannot_be_read(client, coin=coin) else "the venue does not list it"
+        return NoPrice(f"its market is closed: {describe_state(market)}", not_trading=True)
+    if cannot_be_read(client, coin=coin):
+        return NoPrice("its market cannot be read")
+    return NoPrice("the venue does not list it")
