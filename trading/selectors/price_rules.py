@@ -1,6 +1,7 @@
 """Reads price rules."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from trading.models import Coin, PriceRule
 from trading.price_terms import NO_RULE, PriceTerms
@@ -16,6 +17,11 @@ def find_rule(*, coin: Coin | None, at: datetime) -> PriceRule | None:
     if own or (coin and coin.fixed_price is not None):
         return own
     return valid.filter(coin=None).first()
+
+
+def find_spread(*, coin: Coin, at: datetime) -> Decimal:
+    """Return the spread of the rule that holds for a coin at a moment, as a share; 0 without a rule."""
+    return terms_of(find_rule(coin=coin, at=at)).spread_rate
 
 
 def terms_of(rule: PriceRule | None) -> PriceTerms:

@@ -6,7 +6,8 @@ SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempo
        EXISTS (SELECT FROM trading_order WHERE quote_id = %(quote)s::uuid),
        recent.count, recent.cancels, recent.charge,
        coin.id, coin.name, coin.title, coin.minimum, coin.maximum, coin.step, coin.fixed_price,
-       greatest(price.value, price.worst_ask), price.source, least(price.read_at, price.quoted_at), price.suspended_at,
+       greatest(price.value, CASE WHEN price.details_at = price.read_at THEN price.worst_ask END), price.source,
+       least(price.read_at, CASE WHEN price.details_at = price.read_at THEN price.quoted_at END), price.suspended_at,
        rule.id, rule.coin_id, rule.spread_rate, rule.fee_rate, rule.fee_minimum, rule.fee_maximum,
        EXISTS (SELECT FROM trading_shop WHERE NOT is_open),
        (SELECT stop.day FROM trading_salesstop stop
