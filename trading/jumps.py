@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Final
 
-from trading.readings import MOST_AHEAD, PRICE_PLACES
+from trading.readings import MOST_AHEAD
+from wallets.money import PRICE_PLACES
 
 AGREEING_READINGS: Final = 3
 SECOND_SOURCE_MAX_AGE: Final = timedelta(seconds=60)

@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Final
 
+from wallets.money import PRICE_PLACES
+
 MOST_AHEAD: Final = timedelta(seconds=5)
 """How far the time of a quote may be in the future: clocks are compared to within a call to the venue."""
-
-PRICE_PLACES: Final = 18
-"""The decimal places of a price. A coin of 0.0000000012 dollars keeps five significant digits and more."""
 
 TOO_HIGH: Final = Decimal(10) ** 12
 """No coin costs as much."""

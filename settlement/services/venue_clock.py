@@ -3,7 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from settlement.clock import database_now
@@ -63,14 +63,10 @@ def _measure(venue: Venue) -> _Measurement:
     venue_time = venue.read_time()
     ended = time.monotonic()
     took = timedelta(seconds=ended - started)
-    measured = _Measurement(lowest=_difference(venue_time, database_time) - took, took=took, at=ended)
+    measured = _Measurement(lowest=venue_time - database_time - took, took=took, at=ended)
     if abs(measured.lowest) > _MOST_OFFSET:
         raise VenueAway(f"the venue's clock is {measured.lowest} ahead of Postgres' clock")
     return measured
-
-
-def _difference(venue_time: datetime, database_time: datetime) -> timedelta:
-    return venue_time - database_time
 
 
 class _Clock:
@@ -78,29 +74,31 @@ class _Clock:
 
     def __init__(self) -> None:
         self.kept: _Measurement | None = None
-        self._refused: _Measurement | None = None
+        self.refused: _Measurement | None = None
 
     def take(self, measured: _Measurement) -> _Measurement | None:
         """Keep a measurement if it can be trusted. Return the one that is kept, if any is."""
         if not measured.is_quick:
             logger.warning("the venue took %.1f seconds to tell its time", measured.took.total_seconds())
         elif self.kept is None or measured.lowest >= self.kept.lowest - _MOST_DROP or self._runs_on(measured):
-            self.kept, self._refused = measured, None
+            self.kept, self.refused = measured, None
         else:
             logger.warning("the venue's clock seems to stand still: %s behind", self.kept.lowest - measured.lowest)
-            # The first of the refused ones is compared, until the clock has had time to run on.
-            self._refused = measured
+            if self.refused is None or measured.at - self.refused.at >= _APART_SECONDS:
+                self.refused = measured
         return self.kept
 
     def _runs_on(self, measured: _Measurement) -> bool:
         """Say whether the venue's clock was set back and runs on: two measurements in a row, some time apart, agree."""
-        before = self._refused
+        before = self.refused
         if before is None or measured.at - before.at < _APART_SECONDS:
             return False
         return abs(measured.lowest - before.lowest) <= _AGREE
 
-    def forget(self) -> None:
-        self.__init__()  # type: ignore[misc]
-
 
 _clock: Final = _Clock()
+
+
+def forget_clock_offset() -> None:
+    """Forget the measurements, so that the next offset is measured anew."""
+    _clock.kept = _clock.refused = None

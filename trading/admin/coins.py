@@ -11,13 +11,13 @@ from django.utils.safestring import SafeString
 from trading.jumps import AGREEING_READINGS
 from trading.models import Coin, Shop
 from trading.offers import coins_with_prices, offer_of
-from trading.readings import PRICE_PLACES
 from trading.selectors.prices import find_price_jump
 from trading.services.coins import open_or_close_shop, save_coin, sell_again, stop_selling
 from trading.services.prices import accept_price
 from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
 from wallets.admin.records import QuickAdmin, badge, link_to_list, moment
 from wallets.models import User
+from wallets.money import PRICE_PLACES
 from wallets.runtime import clock
 
 

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from trading.quotes import LONGEST
 from trading.schemas.coins import CoinName
-from wallets.web.amounts import CoinIn, CoinOut, PriceOut, UsdIn, UsdOut
+from wallets.web.amounts import CoinIn, CoinOut, PriceIn, PriceOut, UsdIn, UsdOut
 from wallets.web.bodies import Request, Response, examples
 from wallets.web.lists import ListQuery
 
@@ -107,7 +107,7 @@ class OrderBody(Request):
     crypto: CoinName | None = None
     amount: CoinIn | None = None
     total: UsdIn | None = None
-    max_price: CoinIn | None = None
+    max_price: PriceIn | None = None
     quote: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
 
     @model_validator(mode="after")

@@ -8,7 +8,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
+from typing import Final
 
 from wallets.exceptions import IdempotencyKeyReused
 
@@ -28,6 +29,10 @@ class IdempotencyKey:
             raise IdempotencyKeyReused
 
 
+_EXACT: Final = Context(prec=60)
+"""More digits than any amount in a request has: a hash of a rounded amount would be that of another request, too."""
+
+
 def idempotency_key(*, key: str | None, request: Mapping[str, str | Decimal | None]) -> IdempotencyKey | None:
     """Pair `key` with the hash of `request`; return None without a key. Equal decimals (3 and 3.00) hash alike."""
     if key is None:
@@ -38,4 +43,4 @@ def idempotency_key(*, key: str | None, request: Mapping[str, str | Decimal | No
 
 
 def _normal(value: str | Decimal | None) -> str | None:
-    return format(value.normalize(), "f") if isinstance(value, Decimal) else value
+    return format(value.normalize(_EXACT), "f") if isinstance(value, Decimal) else value

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-from wallets.money import COIN_PLACES, USD_PLACES, exact, parse_decimal, plain
+from wallets.money import COIN_PLACES, PRICE_PLACES, USD_PLACES, exact, parse_decimal, plain
 
 
 def _incoming(places: int) -> Any:
@@ -54,6 +54,8 @@ def _outgoing(places: int) -> Any:
 
 UsdIn = Annotated[Decimal, *_incoming(USD_PLACES)]
 CoinIn = Annotated[Decimal, *_incoming(COIN_PLACES)]
+PriceIn = Annotated[Decimal, *_incoming(PRICE_PLACES)]
+"""A price in US dollars a coin, with as many places as prices have."""
 UsdOut = Annotated[Decimal, *_outgoing(USD_PLACES)]
 CoinOut = Annotated[Decimal, *_outgoing(COIN_PLACES)]
 PriceOut = Annotated[
