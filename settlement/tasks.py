@@ -91,10 +91,13 @@ def refresh_prices(timestamp: int) -> None:
         price_feed.confirm_prices(second=second, now=database_now())
 
 
-@app.periodic(cron=settings.PRICES.refresh_cron)
+@app.periodic(cron=settings.SETTLEMENT.float_cron)
 @app.task(name="settlement.read_account", queue=OPS_QUEUE, queueing_lock="read_account")
 def read_account(timestamp: int) -> None:
-    account_feed.read_account(venue=get_venue(), now=database_now())
+    try:
+        account_feed.read_account(venue=get_venue(), now=database_now())
+    finally:
+        account_feed.count_what_may_be_sold()
     balances.begin_comparing(venue=get_venue())
 
 

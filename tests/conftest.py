@@ -181,8 +181,11 @@ def api(client):
 
 @pytest.fixture
 def simulator(tmp_path, settings):
-    """An exchange simulator for this test; the adapters of this process connect to it."""
-    with running_simulator(tmp_path) as venue:
+    """An exchange simulator for this test; the adapters of this process connect to it.
+
+    Its bid and ask are the set price, so that tests can write out the venue's answers, and lies about them.
+    """
+    with running_simulator(tmp_path, "--spread", "0") as venue:
         configure(settings, "VENUE", url=venue.url, api_key=DEFAULT_API_KEY, api_secret=DEFAULT_API_SECRET)
         yield venue
 

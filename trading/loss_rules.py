@@ -13,9 +13,14 @@ def day_of(moment: datetime) -> date:
     return moment.astimezone(UTC).date()
 
 
+def begin_of_day(day: date) -> datetime:
+    """Return the moment at which a UTC day begins."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
 def end_of_day(day: date) -> datetime:
     """Return the moment at which a UTC day ends: 00:00 UTC of the next one."""
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    return begin_of_day(day) + timedelta(days=1)
 
 
 def is_near(*, loss: Decimal, ceiling: Decimal) -> bool:

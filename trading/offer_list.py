@@ -14,9 +14,10 @@ from typing import Any
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
 
-from trading.offers import LIST_KEY, Offer, coins_with_prices, offer_of
+from trading.offers import LIST_KEY, Offer, offer_of
 from trading.price_rules import find_next_beginning
 from trading.price_terms import PriceTerms
+from trading.priced_coins import coins_with_prices
 from wallets.runtime import clock
 from wallets.runtime.redis_store import RedisAway, read_text, with_redis
 
@@ -88,7 +89,7 @@ def _signer() -> Signer:
 
 
 def _from_json(data: dict[str, Any]) -> Offer:
-    for name in ("minimum", "own_maximum", "step", "market_price", "ask"):
+    for name in ("minimum", "own_maximum", "step", "market_price", "ask", "largest_order"):
         data[name] = _decimal(data[name])
     for name in ("price_at", "stopped_until"):
         data[name] = datetime.fromisoformat(data[name]) if data[name] else None

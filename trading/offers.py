@@ -13,15 +13,16 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from trading.exceptions import PriceUnavailable, SalesStopped, UnknownCoin
-from trading.loss_rules import day_of, end_of_day
-from trading.models import ClosedMarket, Coin, CoinPrice, SalesStop, Shop, is_coin_name
-from trading.price_rules import RuleFields, read_rule, rule_of_coin, terms_of_fields
+from trading.headroom_rules import LastCount, sales_stopped
+from trading.last_counts import read_count
+from trading.loss_rules import end_of_day
+from trading.models import Coin, CoinPrice, is_coin_name
+from trading.price_rules import RuleFields, read_rule, terms_of_fields
 from trading.price_terms import NO_RULE, PriceTerms, taker_rate_of
-from trading.rounding import amount_for, largest_amount, smallest_amount
-from wallets.runtime import clock
+from trading.priced_coins import coins_with_prices
+from trading.rounding import amount_for, largest_amount, smallest_amount, subtotal_for
 from wallets.runtime.redis_store import RedisAway, with_redis
 
 CoinFields = tuple[int, str, str, Decimal, Decimal | None, Decimal, Decimal | None, bool]
@@ -47,6 +48,7 @@ class Offer:
     make of it. While the `ask` moves quickly, the market price is the highest one of a short time. `price_at` is the
     venue's own time of the ask, if it says one. `stopped_until` is the end of a stop of sales because of the house's
     loss. `closed`: the shop is, for all coins. `market_closed`: the venue says that it does not trade the coin.
+    `largest_order` is the most (US dollars) of one order by the last count of what may still be sold; None for any.
     """
 
     coin_id: int
@@ -63,14 +65,18 @@ class Offer:
     market_closed: bool = False
     closed: bool = False
     stopped_until: datetime | None = None
+    largest_order: Decimal | None = None
     terms: PriceTerms = NO_RULE
 
     @cached_property
     def price(self) -> Decimal | None:
-        """The customer's price."""
+        """The customer's price. None without a market price, or if no rule covers the commission on it."""
         if self.market_price is None or self.market_price <= 0:
             return None
-        taker_rate = taker_rate_of(is_fixed=self.price_source == FIXED)
+        is_fixed = self.price_source == FIXED
+        taker_rate = taker_rate_of(is_fixed=is_fixed)
+        if not is_fixed and not self.terms.covers(taker_rate=taker_rate):
+            return None
         return self.terms.price(market_price=self.market_price, taker_rate=taker_rate)
 
     @cached_property
@@ -86,7 +92,10 @@ class Offer:
         if self.stopped_until is not None and now < self.stopped_until:
             left = ceil((self.stopped_until - now).total_seconds())
             raise SalesStopped(retry_after_seconds=min(left, _LONGEST_WAIT_SECONDS))
-        return self.ensure_price(now=now)
+        price = self.ensure_price(now=now)
+        if self._is_sold_out():
+            raise sales_stopped()
+        return price
 
     def ensure_price(self, *, now: datetime) -> Decimal:
         """Return the price. Raises PriceUnavailable if it is missing, too old or suspended, or the market is closed."""
@@ -117,10 +126,18 @@ class Offer:
             return "not_trading"
         if self.suspended:
             return "suspended"
-        return "price_unavailable" if self.price is None or self._is_stale(now) else None
+        if self.price is None or self._is_stale(now):
+            return "price_unavailable"
+        return "sales_stopped" if self._is_sold_out() else None
 
     def is_available(self, *, now: datetime) -> bool:
         return self.why_unavailable(now=now) is None
+
+    def _is_sold_out(self) -> bool:
+        """Say whether not even the smallest order may be sold by the last count."""
+        if self.largest_order is None or self.price is None:
+            return False
+        return subtotal_for(amount=self.minimum, price=self.price) > self.largest_order
 
     def _is_stale(self, now: datetime, *, longest: timedelta | None = None) -> bool:
         """Say whether the price is too old, or as far in the future: then its time, and so its age, is wrong."""
@@ -148,6 +165,7 @@ def offer_of(*, coin: Coin) -> Offer:
         current=_price_fields(current) if current else None,
         shop_is_closed=bool(getattr(coin, "shop_is_closed", False)),
         stopped_on=getattr(coin, "stopped_on", None),
+        last_count=read_count(getattr(coin, "last_count", None)),
         rule=read_rule(getattr(coin, "rule", None)),
     )
 
@@ -170,10 +188,12 @@ def make_offer(
     rule: RuleFields | None,
     shop_is_closed: bool,
     stopped_on: date | None,
+    last_count: LastCount | None,
 ) -> Offer:
     """Make the offer of a coin and, if any, its current price. A fixed price goes first and is never suspended.
 
     `rule` is the price rule that holds, if any. `stopped_on` is the UTC day on which sales of the coin have stopped.
+    `last_count` says what may still be sold.
     """
     coin_id, name, title, minimum, maximum, step, fixed_price, market_is_closed = coin
     value, source, read_at, suspended_at, ask = current or (None, "", None, None, None)
@@ -193,21 +213,8 @@ def make_offer(
         market_closed=not has_fixed_price and market_is_closed,
         closed=shop_is_closed,
         stopped_until=end_of_day(stopped_on) if stopped_on else None,
+        largest_order=last_count.largest_order() if last_count else None,
         terms=terms_of_fields(rule, has_fixed_price=has_fixed_price),
-    )
-
-
-def coins_with_prices() -> QuerySet[Coin]:
-    """Return all coins with their current price, annotated with what else makes their offers."""
-    now = clock.now()
-    closed = Exists(Shop.objects.filter(is_open=False))
-    stops = SalesStop.objects.filter(day=day_of(now), stopped_at__isnull=False)
-    of_coin = stops.filter(Q(coin=None) | Q(coin=OuterRef("pk")))
-    return Coin.objects.select_related("current_price").annotate(
-        shop_is_closed=closed,
-        market_is_closed=Exists(ClosedMarket.objects.filter(coin=OuterRef("pk"))),
-        stopped_on=Subquery(of_coin.values("day")[:1]),
-        rule=rule_of_coin(now=now),
     )
 
 

@@ -57,7 +57,7 @@ PROBLEMS: Final[Problems] = {
         503,
         "sales_stopped",
         "Sales stopped",
-        "Sales of this cryptocurrency have stopped for today. Try again later.",
+        "Sales of this cryptocurrency have stopped, or not so much of it is sold now. Try again later.",
     ),
 }
 

@@ -100,6 +100,14 @@ _WORDS: Final = {
             " customers may cancel orders that wait."
         ),
     ),
+    ConcernKind.HEADROOM: _Words(
+        title="Sales that stop until purchases have caught up",
+        urgency="late",
+        advice=(
+            "A fifth or less may still be sold of a limit, or of what the account at the venue can pay. Find out why"
+            " purchases wait, send funds to the account, or set a higher sales limit. Then sales go on by themselves."
+        ),
+    ),
     ConcernKind.LOSS: _Words(
         title="The loss of today",
         urgency="urgent",

@@ -215,6 +215,16 @@ PRODUCTION: Final = (
         lambda given: given.settlement.max_loss > Decimal("0.25"),
     ),
     rule(
+        "MAX_LOSS_OF_AN_ORDER",
+        "must not be above MAX_LOSS: the bound of the whole purchase would stop the order first.",
+        lambda given: given.settlement.max_loss_of_an_order > given.settlement.max_loss,
+    ),
+    rule(
+        "BUY_SLACK",
+        "must be at most 0.25: the house would pay for whatever the market does while a purchase is on its way.",
+        lambda given: given.settlement.buy_slack > Decimal("0.25"),
+    ),
+    rule(
         "HOUSE_LOSS_PER_DAY_AND_COIN",
         "must not be above HOUSE_LOSS_PER_DAY.",
         lambda given: (given.losses.per_day_and_coin or 0) > (given.losses.per_day or Decimal("Infinity")),

@@ -101,6 +101,19 @@ class Settlement(Group):
         "by how much a purchase may cost more than its customers paid; beyond this its batch waits for a while",
         unit="share",
     )
+    max_loss_of_an_order: Share = variable(
+        "MAX_LOSS_OF_AN_ORDER",
+        "0.01",
+        "an order whose purchase would cost so much more than it paid, its spread included, is refunded with"
+        " price_moved",
+        unit="share",
+    )
+    buy_slack: Share = variable(
+        "BUY_SLACK",
+        "0.01",
+        "by how much the limit of a purchase may be above the ask that was read just before",
+        unit="share",
+    )
     max_top_up: Dollars = variable(
         "TOP_UP_MAX",
         "5.00",
@@ -110,8 +123,15 @@ class Settlement(Group):
     float_max_age: Seconds = variable(
         "FLOAT_MAX_AGE_SECONDS",
         "60",
-        "how long a reading of the venue account's funds sizes batches; without one the venue's refusal pauses buying",
+        "how long a reading of the venue account's funds sizes batches, without which the venue's refusal pauses"
+        " buying; and how long a count of what may still be sold is believed without Redis",
         unit="seconds",
+    )
+    float_cron: str = variable(
+        "FLOAT_REFRESH_CRON",
+        "* * * * * */5",
+        "when the venue account's funds are read, and counted what may still be sold; six fields, the last is seconds",
+        unit="cron",
     )
     batch_max_orders: Count = variable("BATCH_MAX_ORDERS", "5000", "maximum that one purchase settles", unit="orders")
     max_attempts: Count = variable(

@@ -26,13 +26,16 @@ TABLES: Final[dict[str, str]] = {
     "trading_closedmarket": "SELECT, INSERT, DELETE",
     "trading_coinprice": "SELECT, INSERT, UPDATE",
     "trading_dayloss": "SELECT, INSERT, UPDATE (charge, coins, cost, counted_at)",
+    "trading_headroom": ("SELECT, INSERT, UPDATE (counted_at, most, near_since, room, stopped_since, used, whole)"),
     "trading_order": (
         "SELECT, INSERT, "
-        "UPDATE (batch_id, booked_fee, cancelled_at, completed_at, reason, refunded_at, settle_by, settling_at, state)"
+        "UPDATE (batch_id, booked_fee, cancelled_at, completed_at, reason, rebate, refunded_at, settle_by, settling_at,"
+        " state)"
     ),
     "trading_pricereading": "SELECT, INSERT, DELETE",
     "trading_pricerule": "SELECT, INSERT",
     "trading_review": "SELECT, INSERT, UPDATE (decided_at, decided_by_id, decision, note)",
+    "trading_saleslimit": "SELECT, INSERT",
     "trading_salesstop": ("SELECT, INSERT, UPDATE (ceiling, loss, reason, resumed_at, resumed_by_id, stopped_at)"),
     "trading_shop": "SELECT, INSERT, UPDATE",
     "trading_suspension": (

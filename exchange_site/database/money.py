@@ -25,6 +25,7 @@ WITHOUT_MONEY: Final = frozenset(
         "trading_closedmarket",
         "trading_coin",
         "trading_coinprice",
+        "trading_headroom",
         "trading_pricereading",
         "trading_shop",
         "trading_suspension",

@@ -14,7 +14,7 @@ from exchange_site.internal_urls import urlpatterns
 from exchange_site.metrics.endpoint import REQUEST_SECONDS
 from wallets.runtime.acting import acting
 from wallets.runtime.log_context import log_context
-from wallets.web.callers import count_revoked_token, limits_counted, origin_of
+from wallets.web.callers import count_revoked_token, give_back_unused, limits_counted, origin_of
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -111,6 +111,7 @@ class RateLimitHeaders:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         count_revoked_token(request, status=response.status_code)
+        give_back_unused(request)
         if usages := limits_counted(request):
             response["RateLimit-Policy"] = ", ".join(
                 '"{}";q={};w={}'.format(usage.limit.name, *usage.limit.rate) for usage in usages

@@ -6,15 +6,17 @@ then purchases have no budget, and the venue's refusal pauses buying as before.
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_UP, Context, Decimal
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Case, F, When
+from django.db.models import Case, F, Sum, When
 
-from settlement.models import FORGOTTEN_AFTER, Attempt, Batch, VenueAccount
+from settlement.models import FORGOTTEN_AFTER, Attempt, AttemptState, Batch, VenueAccount
 from trading import jobs
+from trading.price_moves import Comparison
 from trading.services.settling import SettledOrders, sum_fitting_orders, sum_open_orders
 from wallets.runtime import sql
 
@@ -46,6 +48,19 @@ def read_available(*, now: datetime) -> Decimal | None:
     return None if row is None else max(Decimal(row[0]), Decimal(0))
 
 
+def read_float() -> Decimal | None:
+    """Return what the account had when it was last read, less what purchases have cost that ended since; at least 0.
+
+    None if it was never read. The reading may be of any age. Budgets of open attempts are not subtracted. Two queries.
+    """
+    account = VenueAccount.objects.filter(venue=settings.VENUE.id, asset=settings.VENUE.quote_asset).first()
+    if account is None:
+        return None
+    ended = Attempt.objects.filter(state=AttemptState.FILLED, signed_at__isnull=False, ended_at__gt=account.read_at)
+    spent = ended.aggregate(cost=Sum("cost"))["cost"] or Decimal(0)
+    return max(account.free - spent, Decimal(0))
+
+
 def payable_subtotal(*, available: Decimal) -> Decimal:
     """Return the largest subtotal of orders whose purchase costs at most `available`, rounded down to the cent."""
     return _ROUNDED_DOWN.quantize(_ROUNDED_DOWN.divide(available, _cost_of_a_dollar()), _CENT)
@@ -70,15 +85,20 @@ def set_aside(*, batch: Batch, still_open: SettledOrders, now: datetime) -> tupl
     return available, bool(fitting.count) and available > 0
 
 
-def sum_affordable_orders(*, attempt: Attempt) -> SettledOrders:
-    """Sum up the batch's open orders that the attempt's budget can pay: whole orders, the oldest first."""
-    still_open = sum_open_orders(batch_id=attempt.batch_id)
+def sum_affordable_orders(*, attempt: Attempt, comparison: Comparison) -> SettledOrders:
+    """Sum up the batch's open orders that the attempt's budget can pay: whole orders, the oldest first.
+
+    Their lowest price, and the number of those that the comparison finds, are of all open orders.
+    """
+    still_open = sum_open_orders(batch_id=attempt.batch_id, comparison=comparison)
     if attempt.budget is None or not still_open.count:
         return still_open
     if _wanted(attempt.batch, still_open) <= attempt.budget:
         return still_open
     fitting = _fitting(attempt.batch, still_open=still_open, budget=attempt.budget)
-    return fitting if fitting.count else still_open  # the settings have changed since: leave it to the venue
+    if fitting.count:
+        return replace(fitting, lowest_price=still_open.lowest_price, moved=still_open.moved)
+    return still_open  # the settings have changed since: leave it to the venue
 
 
 def note_shortage(*, coin_id: int, charge: Decimal, now: datetime) -> None:

@@ -22,6 +22,7 @@ class ConcernKind(Enum):
     PENDING = "pending"
     POOL = "pool"
     FLOAT = "float"
+    HEADROOM = "headroom"
     LOSS = "loss"
     PAUSE = "pause"
     SUSPENDED = "suspended"

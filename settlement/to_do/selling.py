@@ -16,7 +16,8 @@ from settlement.models import (
 )
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
 from trading.loss_rules import day_of
-from trading.models import WAITING, Coin, Order, OrderState, SuspensionEnd
+from trading.models import WAITING, Coin, Headroom, Order, OrderState, SuspensionEnd
+from trading.selectors.headroom import list_near_stops
 from trading.selectors.losses import Loss, list_threatening_losses
 from trading.selectors.prices import list_unseen_suspensions
 from wallets.selectors.accounts import list_unclear_names
@@ -76,6 +77,30 @@ def _concern_of_coin(kind: ConcernKind, row: Mapping[str, Any], *, reason: str, 
 
 def _orders(count: int) -> str:
     return "1 order" if count == 1 else f"{count} orders"
+
+
+def read_headroom(_now: datetime) -> Iterator[Concern]:
+    """Read the counts of which a fifth or less may still be sold."""
+    for counted in list_near_stops()[:MAX_PER_KIND]:
+        assert counted.near_since is not None
+        have_stopped = counted.stopped_since is not None
+        yield Concern(
+            kind=ConcernKind.HEADROOM,
+            subject=f"{'sales of ' if counted.coin else 'all sales'}{counted.coin or ''}"
+            f" {'have stopped' if have_stopped else 'are about to stop'}",
+            since=counted.stopped_since or counted.near_since,
+            reason=(
+                f"{counted.used} USD are sold and not settled, {counted.room} more may be sold{_limit(counted)}."
+                " Sales go on by themselves: find out why purchases wait, fill the venue's account, or raise the limit"
+            ),
+            target=Target(model="trading_headroom", pk=counted.pk),
+        )
+
+
+def _limit(counted: Headroom) -> str:
+    if counted.most is not None:
+        return f", of {counted.most}"
+    return f", of {counted.whole} that the venue's account could pay today" if counted.whole else ""
 
 
 def read_losses(now: datetime) -> Iterator[Concern]:

@@ -349,10 +349,9 @@ class TestWorker:
         self, buy, simulator, venue, make_worker
     ):
         simulator.set_account(balances={"USDT": "1000"})
-        worker = {"EXCHANGE_URL": simulator.url, "PRICE_REFRESH_CRON": "* * * * * *"}
-        make_worker(**worker)
-        wait_for(lambda: VenueAccount.objects.filter(free=1000).exists(), seconds=30)
+        read_account(venue=venue, now=database_now())  # and not counted, so the large order is taken
         large, small = buy("5000.00"), buy("12.00")
+        make_worker(EXCHANGE_URL=simulator.url, FLOAT_REFRESH_CRON="* * * * * *")
         wait_for(lambda: state_of(small) == "completed", seconds=30)
         assert state_of(large) == "pending"
         simulator.set_account(balances={"USDT": "6000"})

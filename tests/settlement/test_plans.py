@@ -2,15 +2,17 @@
 
 from contextlib import contextmanager
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from psycopg import ClientCursor
 
 from settlement.selectors.batches import count_batches
 from settlement.selectors.findings import count_open_findings
 from settlement.selectors.jobs import summarise_jobs
 from settlement.selectors.pauses import list_paused_coins
+from settlement.services.funding import read_float, record_funds
 from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
 from settlement.to_do.readers import count_to_do, list_to_do
@@ -19,6 +21,7 @@ from tests.owner import run_as_owner
 from trading.models import Order
 from trading.selectors.orders import summarise_open_orders
 from trading.selectors.pools import sum_pools
+from trading.services.headroom import count_headroom
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -149,6 +152,14 @@ def test_settlement_scans_no_growing_table(plans, regular, claim, venue, now):
         sweep(now=now + timedelta(minutes=5))
     assert set(Order.objects.filter(customer=regular.user).values_list("state", flat=True)) == {"completed"}
     assert plans.count > 40
+    assert plans.read_from_end_to_end == []
+
+
+def test_counting_what_may_be_sold_scans_no_growing_table(plans, regular, now):
+    record_funds(free=Decimal(1000), read_at=now)
+    with transaction.atomic(), plans.watched():
+        count_headroom(payable=read_float(), now=now)
+    assert plans.count >= 3
     assert plans.read_from_end_to_end == []
 
 

@@ -90,7 +90,7 @@ class TestReadingPrices:
         tell(market, bidPrice="3.99", askPrice="4.01", lastPrice="3.95")
         price = refresh(now)["ABAN"]
         assert (price.bid, price.value, price.last) == (Decimal("3.99"), Decimal("4.01"), Decimal("3.95"))
-        assert load_offer(coin_name="ABAN").price == Decimal("4.01")
+        assert load_offer(coin_name="ABAN").price == Decimal("4.03408409"), "4.01 x 1.005 / 0.999"
 
     @pytest.mark.parametrize(
         ("bid", "ask"),
@@ -245,7 +245,7 @@ class TestASecondSource:
     def test_confirms_a_jump_with_its_ask_in_dollars(self, jumped, now, second, quote):
         with served(okx(ask="4.43", quote=quote)) as url:
             confirm_prices(second=second(url), now=now)
-        assert load_offer(coin_name="ABAN").ensure_price(now=now) == Decimal("4.40")
+        assert load_offer(coin_name="ABAN").ensure_price(now=now) == Decimal("4.42642643")
         assert Suspension.objects.get().outcome == "confirmed"
 
     @pytest.mark.parametrize(
@@ -280,4 +280,4 @@ class TestASecondSource:
             price = source.read_price(coin="ABAN")
             assert (price.value, price.source_time) == (Decimal("4.41"), None)
             confirm_prices(second=source, now=now)
-        assert load_offer(coin_name="ABAN").ensure_price(now=now) == Decimal("4.40")
+        assert load_offer(coin_name="ABAN").ensure_price(now=now) == Decimal("4.42642643")

@@ -33,7 +33,7 @@ from settlement.services.intervening.requests import request_intervention
 from settlement.services.pausing import pause_buying
 from tests.configure import configure
 from tests.conftest import make_coin
-from trading.models import Coin, DayLoss, Order, PriceRule, Review, SalesStop
+from trading.models import Coin, DayLoss, Headroom, Order, PriceRule, Review, SalesLimit, SalesStop
 from wallets.admin import actions, records, users
 from wallets.models import Transaction, User
 from wallets.runtime import clock
@@ -45,14 +45,14 @@ LISTS = [
     "settlement/batch", "settlement/attempt", "settlement/intervention", "settlement/finding", "settlement/pause",
     "settlement/failingitem", "settlement/venueaccount", "settlement/databasewatch", "settlement/installation",
     "settlement/excess", "settlement/accountmove", "settlement/balancereading", "wallets/securityevent", "trading/dayloss", "trading/salesstop",
-    "trading/pricerule",
+    "trading/pricerule", "trading/saleslimit", "trading/headroom",
     "procrastinate/procrastinatejob",
 ]  # fmt: skip
 
 
 WITHOUT_FILTERS = {
     "settlement/pause", "settlement/venueaccount", "settlement/databasewatch", "settlement/installation",
-    "settlement/balancereading", "settlement/excess",
+    "settlement/balancereading", "settlement/excess", "trading/headroom",
 }  # fmt: skip
 
 
@@ -83,6 +83,8 @@ def concerns(batch, admin_user, now):
     )
     DayLoss.objects.create(day=now.date(), coin=batch.coin, coins=1, cost=9, charge=4, counted_at=now)
     PriceRule.objects.create(coin=batch.coin, spread_rate=0, reason="to see")
+    SalesLimit.objects.create(coin=batch.coin, most=100, reason="to see")
+    Headroom.objects.create(coin=batch.coin, most=100, used=90, room=10, whole=100, near_since=now, counted_at=now)
     SalesStop.objects.create(day=now.date(), loss=5, ceiling=5, stopped_at=now)
     FailingItem.objects.create(what="price", item="ABAN", error="none", since=now, last_at=now, retry_at=now)
     raise_finding(contradiction=Contradiction(kind=FindingKind.EXTRA, subject="order 7"), now=now)

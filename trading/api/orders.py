@@ -26,12 +26,14 @@ from trading.exceptions import (
 from trading.models import Order, OrderState
 from trading.pools import counter_key
 from trading.problems import answers
+from trading.quotes import read_quote
 from trading.schemas.orders import OrderAnswer, OrderBody, OrderQuery
 from trading.selectors.orders import OrderFilters, get_order, list_orders, shown_reason
 from trading.selectors.pools import read_pool_totals
 from trading.services.cancelling import cancel_order
-from trading.services.placing import OrderRequest, PlacedOrder, place_order
+from trading.services.placing import OrderRequest, PlacedOrder, dollars_of, place_order
 from wallets.exceptions import IdempotencyKeyReused, InsufficientFunds, NotFound
+from wallets.runtime.allowances import Wanted
 from wallets.runtime.idempotency import idempotency_key
 from wallets.web.bodies import Body
 from wallets.web.callers import AccessToken, FreshAccessToken, caller, redis_round_of
@@ -46,6 +48,8 @@ ORDERS: Final = Limit("orders")
 """Limits how often a customer may place or cancel orders."""
 
 _COIN_IN_BODY: Final = re.compile(rb'"(?:crypto|quote)"\s*:\s*"([A-Z0-9]{1,12})[":]')
+_AMOUNT_IN_BODY: Final = re.compile(rb'"(quote|amount|total)"\s*:\s*"?([A-Za-z0-9_:.-]{1,512})')
+_PLAIN_AMOUNT: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 
 
 def _pool_of(request: HttpRequest) -> tuple[str, ...]:
@@ -58,9 +62,29 @@ def _pool_of(request: HttpRequest) -> tuple[str, ...]:
     return (counter_key(coin[1].decode()),) if coin else ()
 
 
+def _dollars_of(request: HttpRequest) -> Wanted | None:
+    """Return what the order takes from what may still be sold; None if that is not easily seen in its body.
+
+    A guess, like the coin of `_pool_of`: placing the order compares it with the request, and takes anew if they differ.
+    """
+    coin, asked = _COIN_IN_BODY.search(request.body), _AMOUNT_IN_BODY.search(request.body)
+    if coin is None or asked is None:
+        return None
+    name, text = coin[1].decode(), asked[2].decode()
+    if asked[1] == b"quote":
+        quote = read_quote(text)
+        return dollars_of(OrderRequest(), quote=quote) if quote else None
+    if not _PLAIN_AMOUNT.fullmatch(text):
+        return None
+    value = Decimal(text)
+    of_total = asked[1] == b"total"
+    guess = OrderRequest(coin_name=name, total=value) if of_total else OrderRequest(coin_name=name, amount=value)
+    return dollars_of(guess, quote=None)
+
+
 @orders_router.post(
     "",
-    auth=AccessToken(limit=ORDERS, prefetch=_pool_of),
+    auth=AccessToken(limit=ORDERS, prefetch=_pool_of, want=_dollars_of),
     operation_id="placeOrder",
     summary="Buy a coin",
     **answers(
@@ -184,6 +208,7 @@ def _answer(order: Order, *, coin_name: str, pool_total: Decimal | None) -> Body
         "market_price": order.market_price,
         "subtotal": order.subtotal,
         "fee": order.fee,
+        "rebate": order.rebate,
         "total_price": order.charge,
         "state": order.state,
         "is_aggregated": order.is_pooled,

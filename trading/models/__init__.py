@@ -1,6 +1,7 @@
 """Every table of the shop."""
 
 from trading.models.coins import ClosedMarket, Coin, PoolPolicy, Shop, UnclearCoin, is_coin_name
+from trading.models.headroom import Headroom, SalesLimit
 from trading.models.losses import DayLoss, SalesStop
 from trading.models.orders import PAID_AND_OPEN, WAITING, Order, OrderState
 from trading.models.price_rules import PriceRule
@@ -14,6 +15,7 @@ __all__ = [
     "Coin",
     "CoinPrice",
     "DayLoss",
+    "Headroom",
     "Order",
     "OrderState",
     "PoolPolicy",
@@ -22,6 +24,7 @@ __all__ = [
     "Review",
     "ReviewDecision",
     "RiskRule",
+    "SalesLimit",
     "SalesStop",
     "Shop",
     "Suspension",

@@ -139,9 +139,10 @@ class PoolAnswer(Response):
 class OrderAnswer(Response):
     """An order. `total_price` is its charge: `subtotal`, amount times price rounded up to the cent, and `fee`.
 
-    `market_price` is null in orders from before price rules, which paid no fee. `reason` says why the order is held,
-    refunded or cancelled. The reason of an order that waits is `venue_unclear` while the outcome of a purchase of its
-    coin is unknown.
+    `market_price` is null in orders from before price rules, which paid no fee. `rebate` is what the customer got back
+    on completion, because the purchase cost less; the other figures stay as they were charged. `reason` says why the
+    order is held, refunded or cancelled. The reason of an order that waits is `venue_unclear` while the outcome of a
+    purchase of its coin is unknown.
     """
 
     model_config = examples(
@@ -154,6 +155,7 @@ class OrderAnswer(Response):
             "subtotal": "12.00",
             "fee": "0.00",
             "total_price": "12.00",
+            "rebate": "0.00",
             "state": "completed",
             "is_aggregated": False,
             "pool": None,
@@ -174,6 +176,7 @@ class OrderAnswer(Response):
     subtotal: UsdOut
     fee: UsdOut
     total_price: UsdOut
+    rebate: UsdOut
     state: State
     is_aggregated: bool
     pool: PoolAnswer | None

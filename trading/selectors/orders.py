@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Sum
 
 from trading.exceptions import OrderNotHeld
+from trading.headroom_rules import LastCount
 from trading.loss_rules import day_of
 from trading.models import WAITING, Order, OrderState, is_coin_name
 from trading.offers import CoinFields, Offer, PriceFields, make_offer
@@ -82,12 +83,13 @@ def shown_reason(*, order: Order) -> str | None:
 class OrderContext:
     """What decides about a new order: recent orders, the order with the same key, and the offer, if there are any.
 
-    `quote_is_used`: an order has used the quote.
+    `quote_is_used`: an order has used the quote. `last_count`: what might still be sold of the coin, if it was counted.
     """
 
     recent: RecentOrders
     same_key_id: int | None
     quote_is_used: bool
+    last_count: LastCount | None
     offer: Offer | None
 
 
@@ -112,11 +114,16 @@ def read_order_context(
     )
     assert row is not None, "a count returns a row"
     same_key_id, quote_is_used, count, cancels, charge = row[:5]
+    room, most, counted_at, unsettled = row[26:]
+    last_count = None
+    if counted_at:
+        last_count = LastCount(room=room, most=most, counted_at=counted_at, unsettled=unsettled or Decimal(0))
     return OrderContext(
         recent=RecentOrders(count=count, cancels=cancels, charge=charge),
         same_key_id=same_key_id,
         quote_is_used=quote_is_used,
-        offer=_offer_of(row[5:13], row[13:18], row[18:24], shop_is_closed=row[24], stopped_on=row[25]),
+        last_count=last_count,
+        offer=_offer_of(row[5:13], row[13:18], row[18:24], stops=(row[24], row[25]), last_count=last_count),
     )
 
 
@@ -125,8 +132,8 @@ def _offer_of(
     current: tuple[Any, ...],
     rule: tuple[Any, ...],
     *,
-    shop_is_closed: bool,
-    stopped_on: date | None,
+    stops: tuple[bool, date | None],
+    last_count: LastCount | None,
 ) -> Offer | None:
     """Make the offer of the columns that LEFT JOINs have found; the id or the value is None if one has not."""
     if coin[0] is None:
@@ -135,8 +142,9 @@ def _offer_of(
         coin=cast("CoinFields", coin),
         current=None if current[0] is None else cast("PriceFields", current),
         rule=None if rule[0] is None else cast("RuleFields", rule),
-        shop_is_closed=shop_is_closed,
-        stopped_on=stopped_on,
+        shop_is_closed=stops[0],
+        stopped_on=stops[1],
+        last_count=last_count,
     )
 
 

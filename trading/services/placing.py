@@ -9,8 +9,9 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 
-from trading import jobs, pools
+from trading import headroom, jobs, pools
 from trading.exceptions import TooManyHeld, UnknownCoin
+from trading.headroom_rules import ensure_room
 from trading.metrics import count_placed
 from trading.models import Order, OrderState, Review, is_coin_name
 from trading.pool_rules import joins_pool, reaches_threshold
@@ -20,6 +21,7 @@ from trading.selectors.orders import OrderContext, has_many_held_orders, read_or
 from trading.services.quoting import ensure_price_within, price_amount, take_quote
 from wallets.models import TransactionKind, WalletRole
 from wallets.runtime import failpoints
+from wallets.runtime.allowances import Outcome, Wanted
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.runtime.idempotency import IdempotencyKey
 from wallets.runtime.log_context import add_to_log_context
@@ -59,6 +61,17 @@ class PlacedOrder:
     pool_total: Decimal | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Counters:
+    """What Redis says before the order: its pool's total (US dollars), and whether the order's dollars are taken.
+
+    Neither decides: the total tells only whether to look into the pool now, and `taking` can only refuse.
+    """
+
+    pool_total: Decimal | None = None
+    taking: Outcome = Outcome.UNKNOWN
+
+
 def place_order(
     *,
     buyer: Principal,
@@ -71,7 +84,8 @@ def place_order(
     The order, its charge and the job that claims the order commit together or not at all. An order that breaks
     a risk rule is charged too, and held for a review by staff. The price is read after the wallet is locked, and the
     moment that counts is that of the lock, by Postgres' clock; tests give another one as `now`. `redis_round` is the
-    request's round trip, which may have read the pool's counter.
+    request's round trip, which may have read the pool's counter and taken the order's dollars from what may still be
+    sold; an order that is refused or held gives them back.
 
     Raises UnknownCoin, PriceUnavailable, SalesStopped, BelowMinimum, AboveMaximum, AmountOffStep, PriceAboveMax,
     QuoteInvalid, QuoteUsed, QuoteExpired, QuoteWithdrawn, InsufficientFunds, TooManyHeld, AccountFrozen, TokenInvalid,
@@ -80,8 +94,14 @@ def place_order(
     quote = read_quote(order_request.quote) if order_request.quote is not None else None
     if quote is not None:
         order_request = replace(order_request, coin_name=quote.coin_name)
-    pool_total = _read_pool_counter(order_request.coin_name, redis_round=redis_round)
-    placed = _place(buyer=buyer, order_request=order_request, quote=quote, pool_total=pool_total, now=now)
+    redis_round = redis_round or RedisRound()
+    counters = _read_counters(order_request, quote=quote, redis_round=redis_round)
+    try:
+        placed = _place(buyer=buyer, order_request=order_request, quote=quote, counters=counters, now=now)
+        if not placed.replayed and placed.order.state != OrderState.HELD:
+            redis_round.keep()
+    finally:
+        redis_round.give_back()
     failpoints.reach("order.committed")
     add_to_log_context(order_id=placed.order.pk)
     if placed.replayed:
@@ -97,7 +117,7 @@ def _place(
     buyer: Principal,
     order_request: OrderRequest,
     quote: Quote | None,
-    pool_total: Decimal | None,
+    counters: Counters,
     now: datetime | None,
 ) -> PlacedOrder:
     wallet = lock_dollar_wallet(principal=buyer)
@@ -112,9 +132,10 @@ def _place(
     if earlier := _find_earlier(context, key=order_request.key):
         return earlier
     priced = _price(order_request, quote=quote, customer_id=wallet.owner_id, context=context, now=now)
+    ensure_room(last=context.last_count, taking=counters.taking, subtotal=priced.subtotal, now=now)
     order, breach = _make_order(wallet, priced, key=order_request.key, context=context, now=now)
     order.quote_id = quote.id if quote else None
-    claim_now = breach is None and is_to_be_claimed(order, pool_total=pool_total)
+    claim_now = breach is None and is_to_be_claimed(order, pool_total=counters.pool_total)
     _write(order, wallet=wallet, claim_now=claim_now)
     if breach:
         logger.warning("order %s is held: %s", order.pk, breach.grounds, extra={"order_id": order.pk})
@@ -123,9 +144,23 @@ def _place(
     return PlacedOrder(order=order, coin_name=order_request.coin_name, replayed=False, job_deferred=claim_now)
 
 
-def _read_pool_counter(coin_name: str, *, redis_round: RedisRound | None) -> Decimal | None:
-    """Return the pool's total according to its counter, which tells only whether to look into the pool now."""
-    return pools.read_counter(coin_name=coin_name, redis_round=redis_round) if is_coin_name(coin_name) else None
+def _read_counters(order_request: OrderRequest, *, quote: Quote | None, redis_round: RedisRound) -> Counters:
+    """Read the pool's counter and take the order's dollars, unless the request's round trip has done so."""
+    if not is_coin_name(order_request.coin_name):
+        return Counters()
+    return Counters(
+        pool_total=pools.read_counter(coin_name=order_request.coin_name, redis_round=redis_round),
+        taking=redis_round.take(dollars_of(order_request, quote=quote)),
+    )
+
+
+def dollars_of(order_request: OrderRequest, *, quote: Quote | None) -> Wanted:
+    """Return what an order takes from what may still be sold: all that it may pay, or its coins at the last price."""
+    if quote is not None:
+        return headroom.dollars_wanted(coin_name=quote.coin_name, dollars=quote.priced.subtotal)
+    if order_request.total is not None:
+        return headroom.dollars_wanted(coin_name=order_request.coin_name, dollars=order_request.total)
+    return headroom.coins_wanted(coin_name=order_request.coin_name, coins=order_request.amount or Decimal(0))
 
 
 def _find_earlier(context: OrderContext, *, key: IdempotencyKey | None) -> PlacedOrder | None:

@@ -18,6 +18,7 @@ from trading.exceptions import (
     QuoteWithdrawn,
     SalesStopped,
 )
+from trading.headroom_rules import sales_stopped
 from trading.offers import Offer, load_offer
 from trading.quotes import PricedAmount, Quote
 from trading.rounding import amount_for, subtotal_for
@@ -30,7 +31,8 @@ def make_quote(
 ) -> Quote:
     """Promise a price for `amount` coins, or for as many as `total` US dollars buy. Writes nothing.
 
-    The quote is firm for QUOTE_TTL_SECONDS. Tests give a moment as `now`.
+    The quote is firm for QUOTE_TTL_SECONDS; its dollars are not taken from what may still be sold. Tests give a moment
+    as `now`.
 
     Raises UnknownCoin, PriceUnavailable, SalesStopped, BelowMinimum, AboveMaximum, AmountOffStep.
     """
@@ -38,6 +40,8 @@ def make_quote(
     offer = load_offer(coin_name=coin_name)
     priced = price_amount(offer=offer, amount=amount, total=total, now=now)
     _ensure_can_be_quoted(priced, offer=offer)
+    if offer.largest_order is not None and priced.subtotal > offer.largest_order:
+        raise sales_stopped()
     return Quote(
         id=uuid.uuid4(),
         customer_id=customer_id,

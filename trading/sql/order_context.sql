@@ -1,6 +1,7 @@
 -- Sums up the customer's orders within the risk window, finds the order of any age with the same key, and reads the
--- coin's limits and price. The last ones are here, not in Redis, because they decide what is paid: whoever can write to
--- Redis could forge them or bring old ones back. They cost an order nothing but four rows more in this statement.
+-- coin's limits, its price and the last count of what may still be sold. The last ones are here, not in Redis, because
+-- they decide what is paid: whoever can write to Redis could forge them or bring old ones back. They cost an order
+-- nothing but six rows more in this statement.
 -- LIMIT bounds the cost: one order above the rule's limit breaks the rule, and further orders change nothing.
 SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempotency_key = %(key)s),
        EXISTS (SELECT FROM trading_order WHERE quote_id = %(quote)s::uuid),
@@ -13,7 +14,13 @@ SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempo
        EXISTS (SELECT FROM trading_shop WHERE NOT is_open),
        (SELECT stop.day FROM trading_salesstop stop
          WHERE stop.day = %(today)s AND (stop.coin_id = coin.id OR stop.coin_id IS NULL) AND stop.stopped_at IS NOT NULL
-         LIMIT 1)
+         LIMIT 1),
+       headroom.room, headroom.most, headroom.counted_at,
+       CASE WHEN headroom.most IS NOT NULL THEN  -- else it is not run: it reads the rows of `recent` once more
+           (SELECT coalesce(sum(total_price - fee), 0)
+              FROM (SELECT coin_id, state, total_price, fee FROM trading_order WHERE customer_id = %(customer)s
+                     ORDER BY created_at DESC, id DESC LIMIT %(most)s) latest
+             WHERE coin_id = coin.id AND state IN ('pending', 'aggregated', 'settling')) END
   FROM (SELECT count(*) AS count,
                count(*) FILTER (WHERE state = 'cancelled') AS cancels,
                coalesce(sum(total_price) FILTER (WHERE state NOT IN ('cancelled', 'refunded')), 0) AS charge
@@ -22,6 +29,7 @@ SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempo
                  ORDER BY created_at DESC, id DESC LIMIT %(most)s) latest) recent
   LEFT JOIN trading_coin coin ON coin.name = %(coin)s AND coin.is_sold
   LEFT JOIN trading_coinprice price ON price.coin_id = coin.id
+  LEFT JOIN trading_headroom headroom ON headroom.coin_id = coin.id
   LEFT JOIN LATERAL (SELECT * FROM trading_pricerule
                       WHERE (coin_id = coin.id OR coin_id IS NULL) AND valid_from <= %(now)s
                       ORDER BY coin_id NULLS LAST, valid_from DESC, id DESC LIMIT 1) rule ON true

@@ -1,15 +1,19 @@
-"""Increments a request's counters and reads its keys in one round trip to Redis."""
+"""Increments a request's counters, reads its keys and takes from an allowance, in one round trip to Redis."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
-from wallets.runtime.redis_store import LONGEST_TEXT, with_redis
+import redis
+
+from wallets.runtime.allowances import TAKE, Outcome, Taking, Wanted, give_back, read_taking
+from wallets.runtime.redis_store import LONGEST_TEXT, RedisAway, with_redis
 
 # ARGV holds, for each counter, its lifetime in seconds and its limit. A call that exceeds a limit is refused, so the
-# counters after that one are only read. So are the keys after the counters. A counter that is no positive number, and a
-# text that is none or too long, count as missing: anything may stand in Redis.
-_COUNT_AND_READ: Final = f"""
-local answers, counters, exceeded = {{}}, #ARGV / 2, false
+# counters after that one are only read, and nothing is taken. The keys after the counters are only read. A counter that
+# is no positive number, and a text that is none or too long, count as missing: anything may stand in Redis.
+_COUNT: Final = f"""
+local answers, exceeded = {{}}, false
 for i = 1, counters do
     if exceeded then
         local text = redis.pcall('GETRANGE', KEYS[i], 0, 20)
@@ -25,12 +29,27 @@ for i = 1, counters do
         exceeded = count > tonumber(ARGV[2 * i])
     end
 end
-for i = counters + 1, #KEYS do
+for i = counters + 1, keys do
     local text = redis.pcall('GETRANGE', KEYS[i], 0, {LONGEST_TEXT})
     answers[i] = type(text) == 'string' and text ~= '' and text
 end
+"""
+
+_COUNT_AND_READ: Final = f"local counters, keys = #ARGV / 2, #KEYS{_COUNT}return answers"
+
+# The last key is the hash to take from. ARGV begins with the number of counters, and ends with what to take.
+_COUNT_READ_AND_TAKE: Final = f"""{TAKE}
+local counters, keys = tonumber(table.remove(ARGV, 1)), #KEYS - 1
+{_COUNT}
+answers[#KEYS] = not exceeded and take(KEYS[#KEYS], 2 * counters + 1)
 return answers
 """
+
+_DIGESTS: Final = {
+    script: hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+    for script in (_COUNT_AND_READ, _COUNT_READ_AND_TAKE)
+}
+_TAKE_ONLY: Final = f"{TAKE}return take(KEYS[1], 1)"
 
 # A hash of what was counted in each second. A second counts until all of it is old enough. What is no number counts as
 # nothing: anything may stand in Redis.
@@ -72,11 +91,16 @@ end
 
 
 class RedisRound:
-    """Collects the keys that a request will read. `count` reads them when it increments the request's counters."""
+    """Collects the keys that a request will read, and what it wants to take.
+
+    `count` does both when it increments the request's counters. What is taken has to be kept or given back.
+    """
 
     def __init__(self) -> None:
         self._to_read: list[str] = []
         self._read: dict[str, str | None] = {}
+        self._wanted: Wanted | None = None
+        self._taking: Taking | None = None
 
     def prefetch(self, *keys: str) -> None:
         """Add `keys` to the keys that the next `count` reads."""
@@ -88,11 +112,44 @@ class RedisRound:
         `counters` maps each key to its lifetime in seconds and its limit. Raises RedisAway.
         """
         keys = [*counters, *self._to_read]
-        arguments = [number for pair in counters.values() for number in pair]
-        answers = with_redis(lambda client: client.eval(_COUNT_AND_READ, len(keys), *keys, *arguments))
+        arguments: list[str | int] = [number for pair in counters.values() for number in pair]
+        script, wanted = _COUNT_AND_READ, self._wanted
+        if wanted is not None:
+            script, self._wanted = _COUNT_READ_AND_TAKE, None
+            keys, arguments = [*keys, wanted.key], [len(counters), *arguments, *wanted.arguments()]
+        answers = with_redis(lambda client: _run(client, script, keys, arguments))
+        if wanted is not None:
+            self._taking = read_taking(wanted=wanted, answer=answers.pop())
         self._read.update(zip(self._to_read, answers[len(counters) :], strict=True))
         self._to_read.clear()
         return [int(value) for value in answers[: len(counters)]]
+
+    def want(self, wanted: Wanted) -> None:
+        """Let the next `count` take from an allowance, unless it exceeds a limit."""
+        self._wanted = wanted
+
+    def take(self, wanted: Wanted) -> Outcome:
+        """Return what became of `wanted`, which `count` has taken. If it has not, this costs a round trip.
+
+        Anything else that it has taken is given back.
+        """
+        if self._taking is None or self._taking.wanted != wanted:
+            self.give_back()
+            self._taking = _take_now(wanted)
+        return self._taking.outcome
+
+    def keep(self) -> None:
+        """Keep what is taken: it is used."""
+        self._taking = None
+
+    def give_back(self) -> None:
+        """Give back what is taken and not kept, in a round trip if there is any. Without Redis nothing happens."""
+        taking, self._taking = self._taking, None
+        if taking is not None and taking.outcome is Outcome.TAKEN:
+            try:
+                give_back(taking)
+            except RedisAway:
+                return
 
     def has_read(self, key: str) -> bool:
         """Say whether `count` has read `key`, and found a value or none."""
@@ -101,6 +158,22 @@ class RedisRound:
     def find(self, key: str) -> str | None:
         """Return the value that `count` read for `key`; None if Redis had no value or did not answer."""
         return self._read.get(key)
+
+
+def _run(client: "redis.Redis", script: str, keys: list[str], arguments: list[str | int]) -> Any:
+    """Run a script by its digest: its text is sent only to a Redis that does not know it yet."""
+    try:
+        return client.evalsha(_DIGESTS[script], len(keys), *keys, *arguments)
+    except redis.exceptions.NoScriptError:
+        return client.eval(script, len(keys), *keys, *arguments)
+
+
+def _take_now(wanted: Wanted) -> Taking:
+    try:
+        answer = with_redis(lambda client: client.eval(_TAKE_ONLY, 1, wanted.key, *wanted.arguments()))
+    except RedisAway:
+        answer = None
+    return read_taking(wanted=wanted, answer=answer)
 
 
 def take_one_back(keys: Sequence[str]) -> None:

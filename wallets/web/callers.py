@@ -17,6 +17,7 @@ from ninja.security import HttpBearer
 
 from wallets.exceptions import TokenInvalid
 from wallets.runtime.acting import Origin
+from wallets.runtime.allowances import Wanted
 from wallets.runtime.redis_round import RedisRound
 from wallets.selectors.accounts import Principal, ensure_active
 from wallets.services.tokens import read_access_token
@@ -26,6 +27,9 @@ from wallets.web.recent_refusals import RecentRefusals
 
 KeysOf = Callable[[HttpRequest], Iterable[str]]
 """Names the Redis keys that an operation needs for a request."""
+
+WantedBy = Callable[[HttpRequest], Wanted | None]
+"""Says what a request wants to take from an allowance, if anything."""
 
 _refused_here = RecentRefusals()
 """Sign-ins whose tokens were revoked, by what this process saw within a minute. A hint: the operation decides."""
@@ -44,13 +48,17 @@ class AccessToken(HttpBearer):
     """Requires a customer's access token. Each call counts against USER, and against `limit` if one is given.
 
     Calls without a valid token count against ANONYMOUS, so that guessing tokens is limited too. `prefetch` names the
-    Redis keys that the operation needs; the round trip that counts the call reads them.
+    Redis keys that the operation needs; the round trip that counts the call reads them. In the same round trip a call
+    with a token takes what it wants from an allowance (`want`). The operation keeps it, or `give_back_unused` does not.
     """
 
-    def __init__(self, *, limit: Limit | None = None, prefetch: KeysOf | None = None) -> None:
+    def __init__(
+        self, *, limit: Limit | None = None, prefetch: KeysOf | None = None, want: WantedBy | None = None
+    ) -> None:
         super().__init__()
         self._limits = (USER, limit) if limit else (USER,)
         self._prefetch = prefetch
+        self._want = want
 
     def __call__(self, request: HttpRequest) -> Any:
         if self._prefetch:
@@ -78,6 +86,8 @@ class AccessToken(HttpBearer):
         if principal in _refused_here:
             limit_address(request, ANONYMOUS)
         else:
+            if self._want and (wanted := self._want(request)):
+                redis_round_of(request).want(wanted)
             call.usages = limit_caller(request, *self._limits, caller=str(principal.subject))
         return principal
 
@@ -122,6 +132,13 @@ def redis_round_of(request: HttpRequest) -> RedisRound:
         request.redis_round = RedisRound()  # type: ignore[attr-defined]  # our own attribute
     found: RedisRound = request.redis_round  # type: ignore[attr-defined]  # set above
     return found
+
+
+def give_back_unused(request: HttpRequest) -> None:
+    """Give back what the request has taken from an allowance and not kept. Call it after the answer is known."""
+    found: RedisRound | None = getattr(request, "redis_round", None)
+    if found is not None:
+        found.give_back()
 
 
 def limit_caller(request: HttpRequest, *limits: Limit, caller: str) -> list[Usage]:

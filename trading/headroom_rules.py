@@ -1,0 +1,70 @@
+"""When sales stop until purchases have caught up with them. Amounts are US dollars of subtotals."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from django.conf import settings
+
+from trading.exceptions import SalesStopped
+from wallets.runtime.allowances import Outcome
+
+NEAR: Final = Decimal("0.20")
+"""The share of the whole that is left when staff are told."""
+
+CUSTOMER_SHARE: Final = Decimal("0.20")
+"""The share of a coin's limit that one customer may use."""
+
+_RETRY_AFTER_SECONDS: Final = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastCount:
+    """The last count of a coin in Postgres: what might still be sold (None: anything), and the coin's limit, if any.
+
+    `unsettled` are the subtotals of the customer's orders of the coin that are neither settled nor held, among their
+    latest; read only if the coin has a limit, and only for an order.
+    """
+
+    room: Decimal | None
+    most: Decimal | None
+    counted_at: datetime
+    unsettled: Decimal = Decimal(0)
+
+    def largest_order(self) -> Decimal | None:
+        """Return the most dollars that an order may have by this count; None for any."""
+        bounds = [bound for bound in (self.room, self.of_customer()) if bound is not None]
+        return min(bounds, default=None)
+
+    def of_customer(self) -> Decimal | None:
+        """Return the most dollars that one customer's unsettled orders of the coin may have; None for any."""
+        return None if self.most is None else self.most * CUSTOMER_SHARE
+
+    def is_old(self, *, now: datetime) -> bool:
+        return abs(now - self.counted_at) > settings.SETTLEMENT.float_max_age
+
+
+def ensure_room(*, last: LastCount | None, taking: Outcome, subtotal: Decimal, now: datetime) -> None:
+    """Raise SalesStopped if an order of `subtotal` is more than may still be sold.
+
+    `taking` is what became of its dollars at the counter. The counter can only refuse: Postgres' last count holds
+    whatever the counter says. Without the counter nothing is known of the orders since, so a last count that is old and
+    has a bound refuses every order.
+    """
+    if taking is Outcome.SHORT:
+        raise sales_stopped()
+    if last is None:
+        return
+    share = last.of_customer()
+    if (
+        (last.room is not None and subtotal > last.room)
+        or (last.room is not None and taking is Outcome.UNKNOWN and last.is_old(now=now))
+        or (share is not None and last.unsettled + subtotal > share)
+    ):
+        raise sales_stopped()
+
+
+def sales_stopped() -> SalesStopped:
+    """Return the refusal of an order for which there is no room: the next count may have some."""
+    return SalesStopped(retry_after_seconds=_RETRY_AFTER_SECONDS)

@@ -1,0 +1,78 @@
+"""Counts what may still be sold, and sets the limits of it."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from trading import headroom
+from trading.headroom_rules import NEAR
+from trading.loss_rules import begin_of_day, day_of
+from trading.models import SalesLimit
+from trading.offers import offer_of, publish_offers_after_commit
+from trading.priced_coins import coins_with_prices
+from wallets.models import User
+from wallets.runtime import sql
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """The count of a coin, or of all coins (`coin_id` is None), in US dollars of subtotals; see `Headroom`."""
+
+    coin_id: int | None
+    most: Decimal | None
+    used: Decimal
+    room: Decimal | None
+    whole: Decimal | None
+    near_since: datetime | None
+    stopped_since: datetime | None
+
+
+def count_headroom(*, payable: Decimal | None, now: datetime) -> list[Counted]:
+    """Count what may still be sold, write it to Postgres, and return it. One statement.
+
+    `payable` are the subtotals that the account at the venue can pay; None if that is not known. Runs inside a database
+    transaction that has read `payable`. Rows that a later count has written already are left out.
+    """
+    rows = sql.fetch_all("trading.count_headroom", payable=payable, near=NEAR, day=begin_of_day(day_of(now)), now=now)
+    names = ("coin_id", "most", "used", "room", "whole", "near_since", "stopped_since")
+    counted = [Counted(**dict(zip(names, row, strict=True))) for row in rows]
+    for each in counted:
+        _report(each, now=now)
+    return counted
+
+
+def publish_count(*, count: str | None, counted: Sequence[Counted]) -> None:
+    """Write what was counted to the counter in Redis, if `count` has begun there. Runs after the commit."""
+    if count is None or not counted:
+        return
+    offers = {coin.pk: offer_of(coin=coin) for coin in coins_with_prices().filter(is_sold=True)}
+    rooms: dict[str, Decimal | None] = {}
+    for each in counted:
+        if each.coin_id is None:
+            rooms[headroom.ALL] = each.room
+        elif each.coin_id in offers:
+            rooms[offers[each.coin_id].name] = each.room if each.most is not None else None
+    prices = {offer.name: offer.price for offer in offers.values()}
+    headroom.rewrite(count=count, rooms=rooms, prices=prices)
+
+
+def set_limit(*, limit: SalesLimit, set_by: User) -> None:
+    """Save a new limit. It holds from the next count on, which is a matter of seconds while a worker runs."""
+    limit.created_by = set_by
+    limit.save(force_insert=True)
+    logger.warning("%s is set to %s by %s: %s", limit, limit.most, set_by.pk, limit.reason)
+
+
+def _report(counted: Counted, *, now: datetime) -> None:
+    """Log the beginning of a stop, or of the time just before it, and let the list of coins show a stop at once."""
+    what = "all coins" if counted.coin_id is None else f"coin {counted.coin_id}"
+    figures = f"{counted.used} USD are sold and not settled"
+    if counted.stopped_since == now:
+        logger.error("sales of %s stop until purchases catch up, or the venue's account is filled: %s", what, figures)
+        publish_offers_after_commit()
+    elif counted.near_since == now:
+        logger.warning("sales of %s are about to stop: %s, and %s may still be sold", what, figures, counted.room)
