@@ -149,7 +149,7 @@ def read_suspended(now: datetime) -> Iterator[Concern]:
 
 def _why_not_sold(coin: Coin, *, error: str | None) -> str:
     if hasattr(coin, "closed_market"):
-        return "the venue says that its market is closed"
+        return f"the venue says: {error or 'its market is closed'}"
     price = getattr(coin, "current_price", None)
     if price is not None and price.suspended_at is not None:
         candidate = f"{price.candidate.normalize():f}" if price.candidate else "no reading"
