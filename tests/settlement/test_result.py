@@ -137,6 +137,8 @@ class TestTheResult:
         assert told.result == -told.slippage + told.rounding < 0
 
     def test_is_less_by_rebates(self, coin, place, settle, simulator):
+        coin.fixed_price = None
+        save_coin(coin=coin)
         add_rule(coin=coin, spread="0.005")
         simulator.set_prices(ABAN="3.80")
         place("60.00", at=clock.database_now())
