@@ -180,9 +180,15 @@ def api(client):
 
 
 @pytest.fixture
-def simulator(tmp_path, settings):
+def spread():
+    """How far the simulator's bid and ask are from the set price: not, so that tests can write out its answers."""
+    return "0"
+
+
+@pytest.fixture
+def simulator(tmp_path, settings, spread):
     """An exchange simulator for this test; the adapters of this process connect to it."""
-    with running_simulator(tmp_path) as venue:
+    with running_simulator(tmp_path, "--spread", spread) as venue:
         configure(settings, "VENUE", url=venue.url, api_key=DEFAULT_API_KEY, api_secret=DEFAULT_API_SECRET)
         yield venue
 

@@ -18,10 +18,10 @@ from tests.processes import Simulator
 
 
 @contextmanager
-def running_simulator(folder):
-    """Start an exchange simulator whose book is a file in the folder."""
+def running_simulator(folder, *options):
+    """Start an exchange simulator whose book is a file in the folder, with more options of its command line."""
     port = free_port()
-    pid = _fork(command_line(port=port, book=folder / "book.sqlite")[3:])
+    pid = _fork(command_line(port=port, book=folder / "book.sqlite")[3:] + options)
     try:
         venue = Simulator(local_url(port))
         assert _becomes_true(venue.answers, seconds=15)

@@ -19,12 +19,15 @@ DomainError (wallets)
 ├── SalesNotStopped       there is no stop that staff could end
 ├── AllowanceTooLarge     .most
 ├── RuleInThePast         a price rule begins now or later
-└── SpreadTooSmall        .taker_rate, which the spread would not cover
+├── SpreadTooSmall        .taker_rate, which the spread would not cover
+├── OwnRuleTooSmall       .rule_id, which a market price of its coin could not be sold by
+└── NoRuleForMarketPrice  a coin with a market price needs a rule in force
 """
 
 from decimal import Decimal
 
 from wallets.exceptions import DomainError
+from wallets.money import without_zeros
 
 
 class UnknownCoin(DomainError):
@@ -45,25 +48,25 @@ class SalesStopped(DomainError):
 
 class BelowMinimum(DomainError):
     def __init__(self, *, minimum: Decimal) -> None:
-        super().__init__(f"The smallest order is {minimum.normalize():f} coins.")
+        super().__init__(f"The smallest order is {without_zeros(minimum):f} coins.")
         self.minimum = minimum
 
 
 class AboveMaximum(DomainError):
     def __init__(self, *, maximum: Decimal) -> None:
-        super().__init__(f"The largest order is {maximum.normalize():f} coins.")
+        super().__init__(f"The largest order is {without_zeros(maximum):f} coins.")
         self.maximum = maximum
 
 
 class AmountOffStep(DomainError):
     def __init__(self, *, step: Decimal) -> None:
-        super().__init__(f"Amounts of this coin are multiples of {step.normalize():f}.")
+        super().__init__(f"Amounts of this coin are multiples of {without_zeros(step):f}.")
         self.step = step
 
 
 class PriceAboveMax(DomainError):
     def __init__(self, *, price: Decimal) -> None:
-        super().__init__(f"One coin costs {price.normalize():f} US dollars now, more than the given maximum.")
+        super().__init__(f"One coin costs {without_zeros(price):f} US dollars now, more than the given maximum.")
         self.price = price
 
 
@@ -117,3 +120,16 @@ class SpreadTooSmall(DomainError):
     def __init__(self, *, taker_rate: Decimal) -> None:
         super().__init__(f"The spread must be at least the venue's commission of {taker_rate.normalize():f}.")
         self.taker_rate = taker_rate
+
+
+class OwnRuleTooSmall(DomainError):
+    def __init__(self, *, rule_id: int, taker_rate: Decimal) -> None:
+        super().__init__(
+            f"The spread of price rule {rule_id} of this coin is below the venue's commission of"
+            f" {taker_rate.normalize():f}, which a market price has to cover. Make another rule for the coin first."
+        )
+        self.rule_id = rule_id
+
+
+class NoRuleForMarketPrice(DomainError):
+    message = "No price rule holds for a coin with a market price. Make a rule for the coin, or for all coins, first."

@@ -4,7 +4,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from trading.last_counts import count_of_coin
 from trading.loss_rules import day_of
-from trading.models import Coin, SalesStop, Shop
+from trading.models import ClosedMarket, Coin, SalesStop, Shop
 from trading.price_rules import rule_of_coin
 from wallets.runtime import clock
 
@@ -17,6 +17,7 @@ def coins_with_prices() -> QuerySet[Coin]:
     of_coin = stops.filter(Q(coin=None) | Q(coin=OuterRef("pk")))
     return Coin.objects.select_related("current_price").annotate(
         shop_is_closed=closed,
+        market_is_closed=Exists(ClosedMarket.objects.filter(coin=OuterRef("pk"))),
         stopped_on=Subquery(of_coin.values("day")[:1]),
         last_count=count_of_coin(),
         rule=rule_of_coin(now=now),

@@ -18,7 +18,7 @@ LONGEST: Final = 512
 """The most characters of a quote's text."""
 
 MOST_MOVE: Final = Decimal("0.005")
-"""How far the market price may rise beyond the quote's spread, as a share, until the quote is withdrawn."""
+"""How far the ask may rise beyond the quote's spread, as a share, until the quote is withdrawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +54,9 @@ class Quote:
     expires_at: datetime
     priced: PricedAmount
 
-    def has_moved_too_far(self, *, market_price: Decimal) -> bool:
-        """Say whether the market price has risen by more than the quote's spread and MOST_MOVE."""
-        return market_price > self.priced.market_price * (1 + self.priced.spread_rate + MOST_MOVE)
+    def has_moved_too_far(self, *, ask: Decimal) -> bool:
+        """Say whether the ask is above the quote's market price by more than the quote's spread and MOST_MOVE."""
+        return ask > self.priced.market_price * (1 + self.priced.spread_rate + MOST_MOVE)
 
 
 def sign_quote(quote: Quote) -> str:

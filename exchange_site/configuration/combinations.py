@@ -210,9 +210,24 @@ PRODUCTION: Final = (
         lambda given: given.venue.check_id == given.venue.id,
     ),
     rule(
+        "PRICE_CHECK_VENUE_ID",
+        "must be empty with EXCHANGE_URL: the second source would be asked at the venue's address.",
+        lambda given: bool(given.venue.check_id and given.venue.url),
+    ),
+    rule(
         "MAX_LOSS",
         "must be at most 0.25: a venue's wrong price would be paid from the house's money.",
         lambda given: given.settlement.max_loss > Decimal("0.25"),
+    ),
+    rule(
+        "MAX_LOSS_OF_AN_ORDER",
+        "must not be above MAX_LOSS: the bound of the whole purchase would stop the order first.",
+        lambda given: given.settlement.max_loss_of_an_order > given.settlement.max_loss,
+    ),
+    rule(
+        "BUY_SLACK",
+        "must be at most 0.25: the house would pay for whatever the market does while a purchase is on its way.",
+        lambda given: given.settlement.buy_slack > Decimal("0.25"),
     ),
     rule(
         "HOUSE_LOSS_PER_DAY_AND_COIN",

@@ -101,6 +101,19 @@ class Settlement(Group):
         "by how much a purchase may cost more than its customers paid; beyond this its batch waits for a while",
         unit="share",
     )
+    max_loss_of_an_order: Share = variable(
+        "MAX_LOSS_OF_AN_ORDER",
+        "0.01",
+        "an order whose purchase would cost so much more than it paid, its spread included, is refunded with"
+        " price_moved",
+        unit="share",
+    )
+    buy_slack: Share = variable(
+        "BUY_SLACK",
+        "0.01",
+        "by how much the limit of a purchase may be above the ask that was read just before",
+        unit="share",
+    )
     max_top_up: Dollars = variable(
         "TOP_UP_MAX",
         "5.00",

@@ -72,6 +72,12 @@ class Prices(Group):
     refresh_cron: str = variable(
         "PRICE_REFRESH_CRON", "* * * * * */10", "when prices are read; six fields, the last is seconds", unit="cron"
     )
+    order_maximum: Dollars = variable(
+        "ORDER_MAXIMUM",
+        "1000000.00",
+        "the largest order of a coin that has no maximum of its own, at the price of the moment and without the fee",
+        unit="US dollars",
+    )
     keep_days: Count = variable("PRICE_KEEP_DAYS", "30", "how long price changes are kept", unit="days")
 
 

@@ -23,12 +23,14 @@ TABLES: Final[dict[str, str]] = {
     "wallets_transaction": "SELECT, INSERT",
     # trading
     "trading_coin": "SELECT, INSERT, UPDATE",
+    "trading_closedmarket": "SELECT, INSERT, DELETE",
     "trading_coinprice": "SELECT, INSERT, UPDATE",
     "trading_dayloss": "SELECT, INSERT, UPDATE (charge, coins, cost, counted_at)",
     "trading_headroom": ("SELECT, INSERT, UPDATE (counted_at, most, near_since, room, stopped_since, used, whole)"),
     "trading_order": (
         "SELECT, INSERT, "
-        "UPDATE (batch_id, cancelled_at, completed_at, reason, refunded_at, settle_by, settling_at, state)"
+        "UPDATE (batch_id, booked_fee, cancelled_at, completed_at, reason, rebate, refunded_at, settle_by, settling_at,"
+        " state)"
     ),
     "trading_pricereading": "SELECT, INSERT, DELETE",
     "trading_pricerule": "SELECT, INSERT",

@@ -22,6 +22,7 @@ WITHOUT_MONEY: Final = frozenset(
         "wallets_tokenfamily",
         "wallets_knownaddress",
         "wallets_securityevent",
+        "trading_closedmarket",
         "trading_coin",
         "trading_coinprice",
         "trading_headroom",

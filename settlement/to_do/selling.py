@@ -9,6 +9,7 @@ from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from settlement.models import (
+    BOOK_READING,
     PRICE_READING,
     Batch,
     BatchState,
@@ -125,16 +126,18 @@ def _how_it_ends(loss: Loss) -> str:
 
 
 def read_suspended(now: datetime) -> Iterator[Concern]:
-    """Read coins on sale that are not sold: suspended by a suspect price, or without a price that is new enough."""
+    """Read coins on sale that are not sold: suspended, without a price that is new enough, or with a closed market."""
     too_old = Q(current_price=None) | Q(current_price__read_at__lt=now - settings.PRICES.max_age)
-    failing = FailingItem.objects.filter(what=PRICE_READING, item=OuterRef("name"))
+    failing = FailingItem.objects.filter(what__in=[PRICE_READING, BOOK_READING], item=OuterRef("name"))
     coins = Coin.objects.filter(
-        too_old | Q(current_price__suspended_at__isnull=False), is_sold=True, fixed_price=None
+        too_old | Q(current_price__suspended_at__isnull=False) | Q(closed_market__isnull=False),
+        is_sold=True,
+        fixed_price=None,
     ).annotate(
         error=Subquery(failing.values("error")[:1]),
-        since=Coalesce("current_price__suspended_at", "current_price__read_at"),
+        since=Coalesce("closed_market__since", "current_price__suspended_at", "current_price__read_at"),
     )
-    for coin in coins.select_related("current_price").order_by("since", "pk")[:MAX_PER_KIND]:
+    for coin in coins.select_related("current_price", "closed_market").order_by("since", "pk")[:MAX_PER_KIND]:
         yield Concern(
             kind=ConcernKind.SUSPENDED,
             subject=str(coin),
@@ -145,6 +148,8 @@ def read_suspended(now: datetime) -> Iterator[Concern]:
 
 
 def _why_not_sold(coin: Coin, *, error: str | None) -> str:
+    if hasattr(coin, "closed_market"):
+        return f"the venue says: {error or 'its market is closed'}"
     price = getattr(coin, "current_price", None)
     if price is not None and price.suspended_at is not None:
         candidate = f"{price.candidate.normalize():f}" if price.candidate else "no reading"

@@ -172,9 +172,10 @@ class UnusableRules(Exception):
 
 @dataclass(frozen=True)
 class NoPrice:
-    """The reason why a coin has no price at the venue."""
+    """The reason why a coin has no price at the venue. `not_trading`: the venue says that its market is closed."""
 
     reason: str
+    not_trading: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,10 +194,10 @@ class Quoted:
 
 @dataclass(frozen=True, kw_only=True)
 class SecondPrice:
-    """A price of a second source in US dollars, and its own time by that source's clock, if it says one."""
+    """A price of a second source in US dollars, and its own time by that source's clock."""
 
     value: Decimal
-    source_time: datetime | None
+    source_time: datetime
 
 
 class SecondSource(Protocol):

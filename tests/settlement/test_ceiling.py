@@ -29,7 +29,8 @@ from tests.site.test_metrics import read
 from trading.exceptions import AllowanceTooLarge, SalesNotStopped, SalesStopped
 from trading.loss_rules import day_of, end_of_day
 from trading.models import DayLoss, Order, SalesStop
-from trading.offers import list_offers, load_offer
+from trading.offer_list import list_offers
+from trading.offers import load_offer
 from trading.services.coins import save_coin
 from trading.services.losses import Delivered, count_loss, let_sales_go_on, stop_where_reached
 from trading.services.reviewing import release_held_order

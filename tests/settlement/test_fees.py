@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from django.db import IntegrityError, connection
 
 from settlement.models import Attempt, Batch
 from settlement.verification import verify_everything
@@ -47,9 +48,24 @@ class TestTheFee:
         settle()
         assert Batch.objects.get().charge == 40
         attempt = Attempt.objects.get()
-        assert attempt.limit_price == Decimal("4.20"), "the price of the coins and MAX_LOSS, whatever the fee"
+        assert attempt.limit_price == Decimal("4.04"), (
+            "the price of the coins and MAX_LOSS_OF_AN_ORDER, whatever the fee"
+        )
         assert attempt.budget < 50
         assert DayLoss.objects.get().charge == 40
+
+    @pytest.mark.parametrize("booked", ["", ", booked_fee = 0", ", booked_fee = 1.99", ", booked_fee = 40"])
+    def test_is_not_lost_by_a_completion_that_does_not_book_it(self, buy, claim, booked):
+        """The previous release's statement writes the first of these. It would book all as revenue."""
+        buy("42.00")
+        claim()
+        with (
+            pytest.raises(IntegrityError, match="completed_orders_have_booked_their_fee"),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(f"UPDATE trading_order SET state = 'completed', completed_at = now(){booked}")
+        assert Order.objects.get().state == OrderState.SETTLING
+        assert balances() == [42, 0]
 
     def test_comes_back_with_a_refund(self, buy, settle, simulator, shopper):
         simulator.fail({"on": "place", "action": "reject"})

@@ -52,7 +52,7 @@ def test_finds_no_violation_in_a_correct_ledger(settled, capsys):
         ("UPDATE settlement_attempt SET executed = executed - 1", 4, "attempt"),
         ("DELETE FROM settlement_attempt", 4, "attempt"),
         ("DELETE FROM wallets_transaction WHERE kind = 'revenue'", 5, "paid"),
-        ("UPDATE trading_order SET fee = 1, total_price = 61 WHERE state = 'completed'", 5, "paid"),
+        ("UPDATE trading_order SET fee = 1, booked_fee = 1, total_price = 61 WHERE state = 'completed'", 5, "paid"),
     ],
 )
 def test_names_each_record_changed_by_hand(settled, statement, rule, named, capsys):

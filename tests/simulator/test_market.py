@@ -31,7 +31,7 @@ def venue(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def as_new(venue):
     venue.fail()
-    plain = {"spread": None, "depth": None, "refill_seconds": 0, "tape": None, "frozen": False}
+    plain = {"spread": "0", "depth": None, "refill_seconds": 0, "tape": None, "frozen": False}
     venue.set_market(ABAN=plain, BTC=plain)
     venue.set_prices(ABAN="20.00", BTC="65000.00")
     venue.set_account(balances={"USDT": "1000000000", "ABAN": "1000"}, commission_rate="0.001", commission_asset=None)
@@ -56,7 +56,7 @@ def now():
 
 
 class TestBidAndAsk:
-    def test_are_the_set_price_unless_there_is_a_spread(self, venue):
+    def test_are_the_set_price_with_a_spread_of_zero(self, venue):
         assert prices(ticker(venue)) == (20, 20, 20)
 
     def test_can_be_set_and_are_in_every_ticker(self, venue):
@@ -71,14 +71,19 @@ class TestBidAndAsk:
         venue.set_prices(ABAN="10.00")
         assert prices(ticker(venue)) == (Decimal("9.998"), Decimal("10.002"), 10)
 
-    def test_are_around_the_price_by_the_spread_of_the_command(self, tmp_path):
+    @pytest.mark.parametrize(
+        ("options", "bid", "ask", "ask_of_doge"),
+        [([], "19.996", "20.004", "0.120024"), (["--spread", "0.01"], "19.8", "20.2", "0.1212")],
+        ids=["by default", "as given"],
+    )
+    def test_are_around_the_price_by_the_spread_of_the_command(self, tmp_path, options, bid, ask, ask_of_doge):
         port = free_port()
-        command = (*command_line(port=port, book=tmp_path / "book.sqlite"), "--spread", "0.0002")
+        command = (*command_line(port=port, book=tmp_path / "book.sqlite"), *options)
         wide = Simulator(local_url(port))
         with stopped(start(command)):
             wait_for(wide.answers, seconds=15)
-            assert prices(ticker(wide)) == (Decimal("19.996"), Decimal("20.004"), 20)
-            assert prices(ticker(wide, "DOGEUSDT"))[1] == Decimal("0.120024")
+            assert prices(ticker(wide)) == (Decimal(bid), Decimal(ask), 20)
+            assert prices(ticker(wide, "DOGEUSDT"))[1] == Decimal(ask_of_doge)
             wide.set_market(ABAN={"spread": 0})
             assert prices(ticker(wide)) == (20, 20, 20)
         wide.close()
@@ -476,7 +481,7 @@ class TestDurability:
         for _ in range(2):
             with stopped(start(command_line(port=port, book=book))):
                 wait_for(venue.answers, seconds=15)
-                assert prices(ticker(venue)) == (20, 20, 20)
+                assert prices(ticker(venue)) == (Decimal("19.996"), Decimal("20.004"), 20)
             with sqlite3.connect(book) as database:
                 database.execute("DROP TABLE IF EXISTS market_state")
                 database.execute("DROP TABLE IF EXISTS second_source")

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 
@@ -22,7 +23,13 @@ def test_the_demo_settles_its_orders_and_reports_them(tmp_path):
     for figure in (
         "orders completed",
         "orders refunded",
+        "market price / spread / price / fee",
+        "20 / 0.00% / 20 / 0.00",
+        "65,013 / 0.50% / 65,403.46846847 / 0.00",
+        "0.120024 / 0.50% / 0.12074487 / 0.00",
+        "fees of completed orders",
         "purchases found by a lookup",
         "Everything is as it must be.",
     ):
         assert figure in done.stdout
+    assert re.search(r"orders by a quote\W+1\W", done.stdout)

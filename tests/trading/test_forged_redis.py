@@ -10,7 +10,8 @@ from django.core.signing import Signer
 from tests.configure import configure
 from tests.conftest import make_coin
 from trading.models import Coin, CoinPrice, Order
-from trading.offers import LIST_KEY, _write_list, list_offers, load_offer
+from trading.offer_list import _write_list, list_offers
+from trading.offers import LIST_KEY, load_offer
 from trading.services.coins import open_or_close_shop, save_coin, sell_again, stop_selling
 from trading.services.prices import record_price
 from wallets.models import Transaction

@@ -16,9 +16,11 @@ from tests.trading.test_price_rules import add_rule, market_coin  # noqa: F401  
 from trading.models import CoinPrice, Order
 from trading.quotes import LONGEST, read_quote
 from trading.services.coins import open_or_close_shop, stop_selling
+from trading.services.markets import record_closed_markets
 from trading.services.placing import OrderRequest, place_order
 from trading.services.prices import record_price
 from wallets.runtime import clock
+from wallets.web import limits
 
 pytestmark = pytest.mark.django_db
 
@@ -135,6 +137,9 @@ class TestARefusedQuote:
             lambda coin: CoinPrice.objects.update(suspended_at=clock.now()),
             lambda coin: CoinPrice.objects.update(value=Decimal("20.21")),  # 20 x (1 + 0.005 + 0.005) and a cent
             lambda coin: CoinPrice.objects.update(read_at=clock.now() - timedelta(hours=1)),
+            lambda coin: CoinPrice.objects.update(read_at=clock.now() - timedelta(seconds=16)),
+            lambda coin: CoinPrice.objects.update(quoted_at=clock.now() - timedelta(seconds=16)),
+            lambda coin: record_closed_markets(coin_ids={coin.pk}, now=clock.now()),
         ],
     )
     def test_is_withdrawn(self, market_coin, quote, use, shopper, withdraw):  # noqa: F811  the fixture
@@ -151,6 +156,18 @@ class TestARefusedQuote:
             CoinPrice.objects.update(value=Decimal(price))
             assert use(text).status_code == 201
             CoinPrice.objects.update(value=Decimal("20.00"))
+
+    def test_stands_by_the_ask_itself_and_not_by_an_earlier_one(self, market_coin, quote, use):  # noqa: F811  the fixture
+        """An order at the price of the moment would pay the highest ask of a short time."""
+        add_rule()
+        text = quote(amount="1").json()["quote"]
+        CoinPrice.objects.update(worst_ask=Decimal("25.00"))
+        assert use(text).status_code == 201
+
+    def test_stands_at_any_age_of_a_fixed_price(self, coin, quote, use):
+        text = quote(amount="1").json()["quote"]
+        CoinPrice.objects.update(read_at=clock.now() - timedelta(hours=1))
+        assert use(text).status_code == 201
 
     def test_is_used_even_if_it_has_expired_and_the_wallet_is_empty(self, coin, quote, use, shopper):
         text = quote(amount="25").json()["quote"]
@@ -192,13 +209,22 @@ class TestTheLimits:
         if redis == "without":
             request.getfixturevalue("without_redis")
         configure(settings, "QUOTES", max_per_minute=Decimal("20.00"))
-        answers = [quote() for _ in range(2)]
-        assert answers[0].status_code == 201
-        # A minute may begin between the two; then the third one is refused.
-        last = answers[1] if answers[1].status_code == 429 else quote()
+        limits._counted_here.clear()
+        first, last = quote(), quote()
+        assert first.status_code == 201
         assert refused(last) == (429, "rate_limited")
         assert 1 <= int(last.headers["Retry-After"]) <= 61
         assert quote(by=make_shopper()).status_code == 201
+
+    @pytest.mark.parametrize("body", [{"amount": "5.01"}, {"total": "20.01"}])
+    def test_tell_who_wants_more_at_once_the_largest_amount(self, coin, quote, settings, body):
+        """To wait, as a 429 would say, would never help."""
+        configure(settings, "QUOTES", max_per_minute=Decimal("20.00"))
+        for _ in range(2):
+            answer = quote(**body)
+            assert refused(answer) == (422, "above_maximum")
+            assert answer.json()["detail"] == "The largest order is 5 coins."
+        assert quote(amount="5").status_code == 201, "nothing was counted"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -6,6 +6,7 @@ trace and works as soon as they have run, without a restart.
 
 import re
 from contextlib import ExitStack
+from functools import partial
 from types import SimpleNamespace
 
 import psycopg
@@ -14,6 +15,7 @@ from django.apps import apps
 
 from exchange_site.stack.processes import PROJECT
 from tests.owner import owner_parameters
+from tests.processes import wait_for
 from tests.simulators import running_simulator
 from tests.upgrade.releases import PREVIOUS_RELEASE, Release, Story, new_database, unpack_previous_release
 
@@ -60,11 +62,48 @@ def upgrade_step_by_step(stack, previous, today, database):
 
         today.manage("migrate", "--noinput", as_owner=True)
         seen.previous_on_today = story(old_api, "late-customer").tell()
+
+        seen.with_fee = story(new_api, "customer-with-a-fee")
+        seen.order_with_fee = place_order_with_fee(seen.with_fee, database)
+        seen.by_previous_worker = watch_previous_worker(seen.order_with_fee, database, previous)
     today.start_worker(stack)
     seen.today_on_today = story(new_api, "new-customer").tell()
     seen.customer_of_before = story(new_api, "customer-of-before")
+    seen.query = partial(query, database)
     seen.verify_ledger = lambda: today.manage("verify_ledger")
     return seen
+
+
+def query(database, statement, *values):
+    """Run a statement as the owner, and return its rows."""
+    with psycopg.connect(**owner_parameters() | {"dbname": database}) as owner:
+        cursor = owner.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def place_order_with_fee(customer, database):
+    """Make a price rule with a fee, by which the customer orders of today's API. Return the order's id."""
+    query(
+        database,
+        "INSERT INTO trading_pricerule (coin_id, spread_rate, fee_rate, fee_minimum, reason)"
+        " SELECT id, 0.005, 0.01, 0, 'a fee of one percent' FROM trading_coin WHERE name = 'ABAN'",
+    )
+    customer.sign_in("register")
+    customer.deposit()
+    return customer.order("27.00")
+
+
+def watch_previous_worker(order, database, previous):
+    """Wait until the previous release's worker has bought the order and could not complete it. Return what it left."""
+    wait_for(lambda: "has stalled in state sent" in previous.log_of("worker"), seconds=90)
+    return query(
+        database,
+        "SELECT placed.state, attempt.state,"
+        " (SELECT count(*) FROM wallets_transaction moved"
+        "   WHERE moved.kind NOT IN ('deposit', 'purchase') AND moved.created_at > placed.created_at)"
+        " FROM trading_order placed JOIN settlement_attempt attempt USING (batch_id) WHERE placed.id = %s",
+        order,
+    )
 
 
 def list_missing_columns(database):
@@ -89,6 +128,10 @@ class TestThePreviousRelease:
         """Register, deposit, order, cancel, settle, read, and every list of the admin."""
         assert upgrade.previous_on_today == {}
 
+    def test_completes_no_order_with_a_fee(self, upgrade):
+        """It would book the fee as revenue. It has bought the coins, and leaves everything else to today's worker."""
+        assert upgrade.by_previous_worker == [("settling", "sent", 0)]
+
 
 class TestTodaysCode:
     def test_does_on_the_previous_schema_what_needs_no_new_column(self, upgrade):
@@ -112,6 +155,21 @@ class TestTodaysCode:
         customer.wait_until_settled(upgrade.waiting_order)
         assert customer.failed == {}
         assert customer.holding().keys() == {"ABAN"}
+
+    def test_completes_the_order_with_a_fee_that_the_previous_release_has_bought(self, upgrade):
+        """Bought once, with the subtotal booked as revenue and the fee as a fee."""
+        customer, order = upgrade.with_fee, upgrade.order_with_fee
+        customer.wait_until_settled(order)
+        assert customer.failed == {}
+        assert customer.holding().keys() == {"ABAN"}
+        placed = customer.step("order", "GET", f"orders/{order}/")
+        [(attempts, fee)] = upgrade.query(
+            "SELECT count(*), min(booked_fee) FROM trading_order JOIN settlement_attempt USING (batch_id)"
+            " WHERE trading_order.id = %s",
+            order,
+        )
+        assert (attempts, f"{fee}") == (1, placed["fee"])
+        assert fee > 0
 
     def test_keeps_the_ledger_in_balance(self, upgrade):
         """A violation lets the command fail."""

@@ -1,6 +1,7 @@
 """Rate limits in one process. tests/site/test_limits.py tests them over several."""
 
 import time
+from decimal import Decimal
 from ipaddress import ip_network
 
 import pytest
@@ -11,7 +12,7 @@ from wallets.runtime import redis_store
 from wallets.runtime.redis_round import RedisRound
 from wallets.web import limits
 from wallets.web.addresses import client_address, wider_networks
-from wallets.web.limits import LOGIN, USER, Limit, count_call, take_back
+from wallets.web.limits import LOGIN, USER, Limit, count_call, count_dollars, take_back
 
 
 def count_once(*, limit, caller):
@@ -292,3 +293,74 @@ class TestClientAddress:
     def test_has_two_wider_networks_in_ipv6(self, address):
         assert wider_networks(address("2001:db8:1:2ff::9")) == ("2001:db8:1:200::/56", "2001:db8:1::/48")
         assert wider_networks(address("192.0.2.1")) == wider_networks("unknown") == ()
+
+
+class TestCountDollars:
+    """At most so many within a minute, whenever that begins."""
+
+    @staticmethod
+    def count(amount, *, caller="alice"):
+        count_dollars(limit="some-dollars", caller=caller, amount=Decimal(amount), most=Decimal("20.00"))
+
+    @staticmethod
+    def counted(entries):
+        """Let dollars have been counted some seconds ago."""
+        now = redis_store.with_redis(lambda client: client.time())[0]
+        fields = {str(now - ago): cents for ago, cents in entries.items()}
+        redis_store.with_redis(lambda client: client.hset("some-dollars:alice", mapping=fields))
+
+    def test_fit_up_to_the_last_cent(self):
+        self.count("12.34")
+        self.count("7.66")
+        with pytest.raises(RateLimited) as refused:
+            self.count("0.01")
+        assert 55 <= refused.value.retry_after_seconds <= 61
+        self.count("20.00", caller="bob")
+
+    def test_do_not_fit_twice_around_the_turn_of_a_minute(self):
+        """With a counter for each minute on the clock, twice as many fit within two seconds."""
+        self.counted({50: 1500})
+        with pytest.raises(RateLimited) as refused:
+            self.count("5.01")
+        assert 5 <= refused.value.retry_after_seconds <= 11
+        self.count("5.00")
+
+    def test_wait_until_enough_of_the_oldest_are_a_minute_old(self):
+        self.counted({50: 500, 30: 500, 10: 1000})
+        with pytest.raises(RateLimited) as refused:
+            self.count("7.00")
+        assert 25 <= refused.value.retry_after_seconds <= 31
+
+    def test_are_forgotten_after_a_minute(self):
+        self.counted({62: 2000})
+        self.count("20.00")
+        assert redis_store.with_redis(lambda client: client.hlen("some-dollars:alice")) == 1
+        assert 0 < redis_store.with_redis(lambda client: client.ttl("some-dollars:alice")) <= 61
+
+    @pytest.mark.parametrize(
+        "write",
+        [
+            lambda client, key: client.set(key, "x"),
+            lambda client, key: client.hset(key, mapping={"x": "y", "-1": "9", "9e99": "9", "1": "nan"}),
+            lambda client, key: client.hset(key, mapping={str(number): "9" for number in range(1000)}),
+            lambda client, key: client.hset(key, str(client.time()[0]), "-5000"),
+        ],
+    )
+    def test_are_counted_whatever_stands_in_redis(self, write):
+        redis_store.with_redis(lambda client: write(client, "some-dollars:alice"))
+        self.count("20.00")
+        with pytest.raises(RateLimited):
+            self.count("0.01")
+
+    def test_are_counted_alike_without_redis(self, without_redis, monkeypatch):
+        limits._counted_here.clear()
+        at = 1_000_000.0
+        monkeypatch.setattr("wallets.web.limits.time.time", lambda: at)
+        self.count("15.00")
+        at += 50
+        with pytest.raises(RateLimited) as refused:
+            self.count("5.01")
+        assert refused.value.retry_after_seconds == 10
+        self.count("5.00")
+        at += 10
+        self.count("15.00")

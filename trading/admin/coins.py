@@ -8,16 +8,19 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
+from trading.jumps import AGREEING_READINGS
 from trading.models import Coin, Shop
 from trading.offers import offer_of
 from trading.priced_coins import coins_with_prices
-from trading.readings import PRICE_PLACES
 from trading.selectors.prices import find_price_jump
 from trading.services.coins import open_or_close_shop, save_coin, sell_again, stop_selling
+from trading.services.price_rules import ensure_market_price_allowed
 from trading.services.prices import accept_price
 from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
 from wallets.admin.records import QuickAdmin, badge, link_to_list, moment
+from wallets.exceptions import DomainError
 from wallets.models import User
+from wallets.money import PRICE_PLACES
 from wallets.runtime import clock
 
 
@@ -35,7 +38,16 @@ class _CoinForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class ta
             last = find_price_jump(coin=self.instance, fixed_price=fixed_price, now=clock.now())
             if last is not None:
                 self.add_error("fixed_price", f"This is far from the last price, {last.normalize():f}. Is it meant?")
+        if fixed_price is None and "fixed_price" not in self.errors:
+            self._check_market_price()
         return cleaned
+
+    def _check_market_price(self) -> None:
+        """Keep a market price from a coin that could not be sold with it, and with which nothing would start."""
+        try:
+            ensure_market_price_allowed(coin=self.instance)
+        except DomainError as error:
+            self.add_error("fixed_price", str(error))
 
 
 @admin.register(Coin)
@@ -72,6 +84,8 @@ class CoinAdmin(QuickAdmin):
     @admin.display(description="Price state")
     def price_state(self, coin: Coin) -> SafeString | str:
         offer = offer_of(coin=coin)
+        if offer.market_closed:
+            return badge("suspended", "not trading")
         if offer.suspended or offer.closed:
             return badge("suspended")
         return badge("active" if offer.is_available(now=clock.now()) else "stale")
@@ -126,6 +140,9 @@ class CoinAdmin(QuickAdmin):
         if accepted:
             self.log_change(request, coin, f"Accepted the price {given['price']}: {given['reason']}")
             self.message_user(request, f"{coin} is sold at {given['price'].normalize():f}.")
+        elif price == given["price"]:
+            words = f"So far {coin.current_price.candidate_readings} of {AGREEING_READINGS} readings agree. Try later."
+            self.message_user(request, words, messages.ERROR)
         else:
             self.message_user(request, "The price has changed. Look again.", messages.ERROR)
         return None

@@ -29,6 +29,7 @@ class OrderAdmin(RecordAdmin):
         "price_rule_",
         "subtotal",
         "fee",
+        "rebate",
         "charge_",
         "quote_id",
         "is_pooled",

@@ -7,7 +7,8 @@ from django.http import HttpRequest
 from ninja import Router
 
 from trading.exceptions import UnknownCoin
-from trading.offers import LIST_KEY, Offer, list_offers, load_offer
+from trading.offer_list import list_offers
+from trading.offers import LIST_KEY, Offer, load_offer
 from trading.problems import answers
 from trading.schemas.coins import CoinAnswer, CoinDetailAnswer, CoinInPath
 from trading.selectors.prices import list_price_history

@@ -5,7 +5,7 @@ from decimal import ROUND_DOWN, Decimal
 from django.http import HttpRequest
 from ninja import Router
 
-from trading.offers import list_offers
+from trading.offer_list import list_offers
 from trading.problems import answers
 from trading.schemas.holdings import HoldingAnswer
 from trading.selectors.orders import sum_costs

@@ -123,7 +123,7 @@ def place(
         total=body.total,
         max_price=body.max_price,
         quote=body.quote,
-        key=idempotency_key(key=idempotency, request=body.model_dump()),
+        key=idempotency_key(key=idempotency, request=dict(body)),
     )
     placed = place_order(buyer=caller(request), order_request=order_request, redis_round=redis_round_of(request))
     mark_replayed(response, replayed=placed.replayed)
@@ -208,6 +208,7 @@ def _answer(order: Order, *, coin_name: str, pool_total: Decimal | None) -> Body
         "market_price": order.market_price,
         "subtotal": order.subtotal,
         "fee": order.fee,
+        "rebate": order.rebate,
         "total_price": order.charge,
         "state": order.state,
         "is_aggregated": order.is_pooled,

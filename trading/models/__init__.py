@@ -1,6 +1,6 @@
 """Every table of the shop."""
 
-from trading.models.coins import Coin, PoolPolicy, Shop, UnclearCoin, is_coin_name
+from trading.models.coins import ClosedMarket, Coin, PoolPolicy, Shop, UnclearCoin, is_coin_name
 from trading.models.headroom import Headroom, SalesLimit
 from trading.models.losses import DayLoss, SalesStop
 from trading.models.orders import PAID_AND_OPEN, WAITING, Order, OrderState
@@ -11,6 +11,7 @@ from trading.models.reviews import Review, ReviewDecision, RiskRule
 __all__ = [
     "PAID_AND_OPEN",
     "WAITING",
+    "ClosedMarket",
     "Coin",
     "CoinPrice",
     "DayLoss",

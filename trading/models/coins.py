@@ -30,11 +30,25 @@ def is_coin_name(text: str) -> bool:
 class Coin(models.Model):
     """A cryptocurrency on sale. Amounts are in coins, prices in US dollars a coin."""
 
-    name = models.CharField(max_length=12, unique=True)
+    name = models.CharField(
+        max_length=12,
+        unique=True,
+        help_text=(
+            "The venue's name. It never changes: put a coin that the venue has renamed on sale under the new name."
+        ),
+    )
     title = models.CharField(max_length=60, blank=True)
     is_sold = models.BooleanField(default=True)
     minimum = models.DecimalField(max_digits=20, decimal_places=8, default="0.00000001")
-    maximum = models.DecimalField(max_digits=20, decimal_places=8, default="1000000")
+    # The previous release has the column `maximum`, never null. A trigger keeps both alike until the next one drops it.
+    maximum = models.DecimalField(
+        db_column="largest_amount",
+        max_digits=38,
+        decimal_places=8,
+        null=True,
+        blank=True,
+        help_text="In coins. Empty: as many as ORDER_MAXIMUM dollars buy at the price of the moment.",
+    )
     step = models.DecimalField(max_digits=20, decimal_places=8, default="0.00000001")
     fixed_price = PriceField(null=True, blank=True, help_text="A price set here never gets too old.")
     pool_policy = models.CharField(max_length=8, choices=PoolPolicy.choices, default=PoolPolicy.BUY)
@@ -56,14 +70,13 @@ class Coin(models.Model):
                 condition=Q(step__gt=0)
                 & is_number("step")
                 & Q(minimum__gt=0)
-                & is_number("maximum")
-                & Q(maximum__gte=F("minimum")),
+                & (Q(maximum=None) | is_number("maximum") & Q(maximum__gte=F("minimum"))),
                 name="coin_limits_are_in_order",
                 violation_error_message="Step and minimum are above zero, and the maximum is not below the minimum.",
             ),
             models.CheckConstraint(
                 # A step of zero breaks the rule above, and must not divide here.
-                condition=Q(step__lte=0) | Q(maximum__gte=Ceil(F("minimum") / F("step")) * F("step")),
+                condition=Q(step__lte=0) | Q(maximum=None) | Q(maximum__gte=Ceil(F("minimum") / F("step")) * F("step")),
                 name="coin_limits_allow_an_amount",
                 violation_error_message="No multiple of the step lies between the minimum and the maximum.",
             ),
@@ -89,6 +102,16 @@ class UnclearCoin(models.Model):
 
     def __str__(self) -> str:
         return f"{self.coin} is unclear"
+
+
+class ClosedMarket(models.Model):
+    """A coin that the venue does not trade, by its own word, since `since`. The price feed keeps the rows."""
+
+    coin = models.OneToOneField(Coin, primary_key=True, on_delete=models.CASCADE, related_name="closed_market")
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"the market of {self.coin} is closed"
 
 
 class Shop(models.Model):

@@ -5,7 +5,8 @@ from typing import Any, Final
 from django.db import models
 from django.db.models import Q
 
-from trading.readings import PRICE_PLACES, TOO_HIGH
+from trading.readings import TOO_HIGH
+from wallets.money import PRICE_PLACES
 
 _DIGITS: Final = 12 + PRICE_PLACES
 _OF_DECIMALS: Final = frozenset({"max_digits", "decimal_places"})

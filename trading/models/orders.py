@@ -40,7 +40,8 @@ class Order(models.Model):
     """A customer's purchase of `amount` coins at `price`, charged `charge` US dollars: the subtotal and the fee.
 
     `market_price` is what one coin cost at the venue when the price was made, and `spread_rate` the share that the
-    house added. Both are null in orders from before price rules, which paid no fee.
+    house added. Both are null in orders from before price rules, which paid no fee. `rebate` is what the customer got
+    back on completion (US dollars), because the purchase cost less; it changes no other column.
     """
 
     customer = models.ForeignKey(  # the index orders_of_customer serves instead
@@ -55,6 +56,9 @@ class Order(models.Model):
     spread_rate = models.DecimalField(max_digits=9, decimal_places=8, null=True, blank=True)
     charge = models.DecimalField(max_digits=38, decimal_places=2, db_column="total_price")
     fee = models.DecimalField(max_digits=38, decimal_places=2, default=Decimal("0.00"), db_default=Decimal("0.00"))
+    # What the completion booked to the fees, null for nothing. Code that knows no fees does not write it.
+    booked_fee = models.DecimalField(max_digits=38, decimal_places=2, null=True, blank=True, editable=False)
+    rebate = models.DecimalField(max_digits=38, decimal_places=2, default=Decimal("0.00"), db_default=Decimal("0.00"))
     # No foreign key in the database: rules are never deleted, and every order would lock the row of the same rule.
     price_rule = models.ForeignKey(
         PriceRule,
@@ -105,10 +109,23 @@ class Order(models.Model):
             ),
             models.CheckConstraint(condition=Q(fee__gte=0) & is_number("fee"), name="fee_is_not_negative"),
             models.CheckConstraint(
+                # The previous release would book the fee as revenue. So it cannot complete an order that has one.
+                condition=~Q(state=OrderState.COMPLETED)
+                | Q(fee=0, booked_fee=None)
+                | Q(booked_fee__isnull=False, booked_fee=F("fee")),
+                name="completed_orders_have_booked_their_fee",
+            ),
+            models.CheckConstraint(
                 condition=Q(market_price=None, spread_rate=None, price_rule=None, fee=0)
                 | Q(market_price__isnull=False, market_price__gt=0, spread_rate__isnull=False, spread_rate__gte=0)
                 & is_number("market_price"),
                 name="a_market_price_is_positive_and_has_a_spread",
+            ),
+            models.CheckConstraint(
+                condition=Q(rebate=0)
+                | Q(state=OrderState.COMPLETED, market_price__isnull=False, rebate__gt=0)
+                & Q(rebate__lt=F("charge") - F("fee")),
+                name="a_rebate_is_part_of_what_a_completed_order_paid",
             ),
             models.CheckConstraint(condition=Q(state__in=OrderState.values), name="order_state_is_known"),
             models.CheckConstraint(

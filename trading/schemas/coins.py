@@ -32,7 +32,8 @@ class CoinAnswer(Response):
 
     `price` is what a customer pays for one coin, spread included; the fee, `fee_rate` of the subtotal, comes on top.
     While `is_available` is false, orders are refused, and `unavailable_reason` says why. An amount is a multiple of
-    `step` from `minimum` to `maximum`.
+    `step` from `minimum` to `maximum`, which depends on the price unless the coin has one of its own; it is null while
+    there is no price.
     """
 
     model_config = examples(_COIN)
@@ -45,7 +46,7 @@ class CoinAnswer(Response):
     is_available: bool
     unavailable_reason: Reason | None
     minimum: CoinOut
-    maximum: CoinOut
+    maximum: CoinOut | None
     step: CoinOut
     fee_rate: CoinOut
 

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from trading.quotes import LONGEST
 from trading.schemas.coins import CoinName
-from wallets.web.amounts import CoinIn, CoinOut, PriceOut, UsdIn, UsdOut
+from wallets.web.amounts import CoinIn, CoinOut, PriceIn, PriceOut, UsdIn, UsdOut
 from wallets.web.bodies import Request, Response, examples
 from wallets.web.lists import ListQuery
 
@@ -107,15 +107,16 @@ class OrderBody(Request):
     crypto: CoinName | None = None
     amount: CoinIn | None = None
     total: UsdIn | None = None
-    max_price: CoinIn | None = None
+    max_price: PriceIn | None = None
     quote: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
 
     @model_validator(mode="after")
     def a_quote_alone_or_a_coin_with_amount_or_total(self) -> Self:
-        if any(getattr(self, name) is None for name in self.model_fields_set):
+        given = self.model_fields_set
+        if any(getattr(self, name) is None for name in given):
             raise ValueError("leave out what is null")
-        if "quote" in self.model_fields_set:
-            if len(self.model_fields_set) != 1:
+        if "quote" in given:
+            if len(given) != 1:
                 raise ValueError("give a quote alone")
             return self
         if self.crypto is None:
@@ -138,9 +139,10 @@ class PoolAnswer(Response):
 class OrderAnswer(Response):
     """An order. `total_price` is its charge: `subtotal`, amount times price rounded up to the cent, and `fee`.
 
-    `market_price` is null in orders from before price rules, which paid no fee. `reason` says why the order is held,
-    refunded or cancelled. The reason of an order that waits is `venue_unclear` while the outcome of a purchase of its
-    coin is unknown.
+    `market_price` is null in orders from before price rules, which paid no fee. `rebate` is what the customer got back
+    on completion, because the purchase cost less; the other figures stay as they were charged. `reason` says why the
+    order is held, refunded or cancelled. The reason of an order that waits is `venue_unclear` while the outcome of a
+    purchase of its coin is unknown.
     """
 
     model_config = examples(
@@ -153,6 +155,7 @@ class OrderAnswer(Response):
             "subtotal": "12.00",
             "fee": "0.00",
             "total_price": "12.00",
+            "rebate": "0.00",
             "state": "completed",
             "is_aggregated": False,
             "pool": None,
@@ -173,6 +176,7 @@ class OrderAnswer(Response):
     subtotal: UsdOut
     fee: UsdOut
     total_price: UsdOut
+    rebate: UsdOut
     state: State
     is_aggregated: bool
     pool: PoolAnswer | None

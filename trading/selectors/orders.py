@@ -114,7 +114,7 @@ def read_order_context(
     )
     assert row is not None, "a count returns a row"
     same_key_id, quote_is_used, count, cancels, charge = row[:5]
-    room, most, counted_at, unsettled = row[24:]
+    room, most, counted_at, unsettled = row[26:]
     last_count = None
     if counted_at:
         last_count = LastCount(room=room, most=most, counted_at=counted_at, unsettled=unsettled or Decimal(0))
@@ -123,7 +123,7 @@ def read_order_context(
         same_key_id=same_key_id,
         quote_is_used=quote_is_used,
         last_count=last_count,
-        offer=_offer_of(row[5:12], row[12:16], row[16:22], stops=(row[22], row[23]), last_count=last_count),
+        offer=_offer_of(row[5:13], row[13:18], row[18:24], stops=(row[24], row[25]), last_count=last_count),
     )
 
 

@@ -39,6 +39,7 @@ def make_quote(
     now = now or clock.now()
     offer = load_offer(coin_name=coin_name)
     priced = price_amount(offer=offer, amount=amount, total=total, now=now)
+    _ensure_can_be_quoted(priced, offer=offer)
     if offer.largest_order is not None and priced.subtotal > offer.largest_order:
         raise sales_stopped()
     return Quote(
@@ -50,13 +51,22 @@ def make_quote(
     )
 
 
+def _ensure_can_be_quoted(priced: PricedAmount, *, offer: Offer) -> None:
+    """Raise AboveMaximum if the amount costs more than QUOTE_MAX_PER_MINUTE: to wait would not help."""
+    most = settings.QUOTES.max_per_minute
+    if priced.charge > most:
+        subtotal = offer.terms.subtotal_within(total=most)
+        raise AboveMaximum(maximum=amount_for(total=subtotal, price=priced.price, step=offer.step))
+
+
 def price_amount(*, offer: Offer, amount: Decimal | None, total: Decimal | None, now: datetime) -> PricedAmount:
     """Price `amount` coins, or as many as `total` US dollars buy, fee included, at the price of this moment.
 
     Raises PriceUnavailable, SalesStopped, BelowMinimum, AboveMaximum, AmountOffStep.
     """
     price = offer.ensure_sellable(now=now)
-    market_price = offer.ensure_market_price(now=now)
+    market_price = offer.market_price
+    assert market_price is not None, "a coin with a price has a market price"
     amount = _amount_of(amount, total, offer=offer, price=price)
     subtotal = subtotal_for(amount=amount, price=price)
     return PricedAmount(
@@ -94,15 +104,15 @@ def take_quote(*, quote: Quote | None, customer_id: int, context: OrderContext, 
 
 
 def _ensure_stands(quote: Quote, *, offer: Offer | None, now: datetime) -> None:
-    """Raise QuoteWithdrawn if the coin is not sold now, or if its market price has risen too far."""
+    """Raise QuoteWithdrawn if the coin is not sold now, or if its ask is not known now or has risen too far."""
     if offer is None:
         raise QuoteWithdrawn
     try:
         offer.ensure_sellable(now=now)
-        market_price = offer.ensure_market_price(now=now)
+        ask = offer.ensure_current_ask(now=now)
     except (PriceUnavailable, SalesStopped) as error:
         raise QuoteWithdrawn from error
-    if quote.has_moved_too_far(market_price=market_price):
+    if quote.has_moved_too_far(ask=ask):
         raise QuoteWithdrawn
 
 
@@ -112,7 +122,7 @@ def _amount_of(amount: Decimal | None, total: Decimal | None, *, offer: Offer, p
     assert amount is not None, "the schema asks for exactly one of amount and total"
     if amount < offer.minimum:
         raise BelowMinimum(minimum=offer.minimum)
-    if amount > offer.maximum:
+    if offer.maximum is not None and amount > offer.maximum:
         raise AboveMaximum(maximum=offer.maximum)
     if amount % offer.step:
         raise AmountOffStep(step=offer.step)

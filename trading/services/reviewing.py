@@ -14,6 +14,7 @@ from trading.models import Order, OrderState, Review, ReviewDecision
 from trading.offers import load_offer
 from trading.selectors.orders import get_held_order
 from trading.services.placing import is_to_be_claimed
+from trading.services.settling import PRICE_MOVED
 from wallets.models import User
 from wallets.money import USD
 from wallets.runtime.conflicts import retried_on_conflict
@@ -22,7 +23,6 @@ from wallets.services.ledger.locking import lock_customer_wallets
 
 logger = logging.getLogger(__name__)
 
-PRICE_MOVED = "price_moved"
 REFUSED = "refused_after_review"
 
 

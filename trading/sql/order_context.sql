@@ -1,12 +1,16 @@
 -- Sums up the customer's orders within the risk window, finds the order of any age with the same key, and reads the
--- coin's limits, its price and the last count of what may still be sold. The last ones are here, not in Redis, because they decide what is paid: whoever can write to
--- Redis could forge them or bring old ones back. They cost an order nothing but five rows more in this statement.
+-- coin's limits, its price and the last count of what may still be sold. The last ones are here, not in Redis, because
+-- they decide what is paid: whoever can write to Redis could forge them or bring old ones back. They cost an order
+-- nothing but six rows more in this statement.
 -- LIMIT bounds the cost: one order above the rule's limit breaks the rule, and further orders change nothing.
 SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempotency_key = %(key)s),
        EXISTS (SELECT FROM trading_order WHERE quote_id = %(quote)s::uuid),
        recent.count, recent.cancels, recent.charge,
-       coin.id, coin.name, coin.title, coin.minimum, coin.maximum, coin.step, coin.fixed_price,
-       greatest(price.value, price.worst_ask), price.source, least(price.read_at, price.quoted_at), price.suspended_at,
+       coin.id, coin.name, coin.title, coin.minimum, coin.largest_amount, coin.step, coin.fixed_price,
+       EXISTS (SELECT FROM trading_closedmarket market WHERE market.coin_id = coin.id),
+       greatest(price.value, CASE WHEN price.details_at = price.read_at THEN price.worst_ask END), price.source,
+       least(price.read_at, CASE WHEN price.details_at = price.read_at THEN price.quoted_at END), price.suspended_at,
+       price.value,
        rule.id, rule.coin_id, rule.spread_rate, rule.fee_rate, rule.fee_minimum, rule.fee_maximum,
        EXISTS (SELECT FROM trading_shop WHERE NOT is_open),
        (SELECT stop.day FROM trading_salesstop stop

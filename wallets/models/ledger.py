@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Round
@@ -81,12 +82,13 @@ class Wallet(models.Model):
 
 
 class TransactionKind(models.TextChoices):
-    """The kind of a movement. Customers see only the first four kinds, in their dollar wallet."""
+    """The kind of a movement. Customers see only the first five kinds, in their dollar wallet."""
 
     DEPOSIT = "deposit"
     WITHDRAWAL = "withdrawal"
     PURCHASE = "purchase"
     REFUND = "refund"
+    PRICE_IMPROVEMENT = "price_improvement"  # what a purchase saved beyond the spread, back to the customer
     DELIVERY = "delivery"  # coins to a customer
     REVENUE = "revenue"  # subtotals of completed orders
     FEE = "fee"  # fees of completed orders
@@ -106,7 +108,7 @@ class Transaction(models.Model):
     amount = models.DecimalField(max_digits=38, decimal_places=8)
     source = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+")
     destination = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+")
-    kind = models.CharField(max_length=16, choices=TransactionKind.choices)
+    kind = models.CharField(max_length=32, choices=TransactionKind.choices)
     reference = models.CharField(max_length=100, unique=True)
     order_id = models.BigIntegerField(null=True, blank=True)  # no foreign key: orders belong to the shop
     customer = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
@@ -126,6 +128,8 @@ class Transaction(models.Model):
                 name="transaction_statement",
             ),
             models.Index(fields=["order_id"], condition=Q(order_id__isnull=False), name="transaction_of_order"),
+            # Movements are written in the order of their time, so this index is tiny and costs an order nothing.
+            BrinIndex(fields=["created_at"], autosummarize=True, name="transaction_by_time"),
         ]
         constraints = [
             models.CheckConstraint(

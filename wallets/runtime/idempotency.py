@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from wallets.exceptions import IdempotencyKeyReused
+from wallets.money import without_zeros
 
 LONGEST_KEY = 255
 
@@ -38,4 +39,4 @@ def idempotency_key(*, key: str | None, request: Mapping[str, str | Decimal | No
 
 
 def _normal(value: str | Decimal | None) -> str | None:
-    return format(value.normalize(), "f") if isinstance(value, Decimal) else value
+    return format(without_zeros(value), "f") if isinstance(value, Decimal) else value

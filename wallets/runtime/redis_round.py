@@ -51,15 +51,34 @@ _DIGESTS: Final = {
 }
 _TAKE_ONLY: Final = f"{TAKE}return take(KEYS[1], 1)"
 
-# What is no number counts as nothing: anything may stand in Redis.
+# A hash of what was counted in each second. A second counts until all of it is old enough. What is no number counts as
+# nothing: anything may stand in Redis.
 _ADD_WITHIN: Final = """
-local text = redis.pcall('GETRANGE', KEYS[1], 0, 20)
-local before = type(text) == 'string' and tonumber(text) or 0
-if before < 0 then before = 0 end
-local total = before + tonumber(ARGV[1])
-if total > tonumber(ARGV[2]) then return 0 end
-redis.call('SET', KEYS[1], string.format('%.0f', total), 'EX', ARGV[3])
-return 1
+local add, most, seconds = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local now = tonumber(redis.call('TIME')[1])
+local length = redis.pcall('HLEN', KEYS[1])
+if type(length) ~= 'number' or length > 10 * seconds then redis.call('DEL', KEYS[1]) end
+local found, counted, total = redis.call('HGETALL', KEYS[1]), {}, 0
+for i = 1, #found, 2 do
+    local at, value = tonumber(found[i]), tonumber(found[i + 1])
+    if at and value and value > 0 and at >= now - seconds and at <= now then
+        counted[#counted + 1] = {at, value}
+        total = total + value
+    else
+        redis.call('HDEL', KEYS[1], found[i])
+    end
+end
+if total + add <= most then
+    redis.call('HINCRBY', KEYS[1], string.format('%.0f', now), ARGV[1])
+    redis.call('EXPIRE', KEYS[1], seconds + 1)
+    return 0
+end
+table.sort(counted, function(a, b) return a[1] < b[1] end)
+for i = 1, #counted do
+    total = total - counted[i][2]
+    if total + add <= most then return counted[i][1] + seconds + 1 - now end
+end
+return seconds + 1
 """
 
 # A counter may have expired since the call was counted; then there is nothing to take back.
@@ -162,9 +181,9 @@ def take_one_back(keys: Sequence[str]) -> None:
     with_redis(lambda client: client.eval(_TAKE_BACK, len(keys), *keys))
 
 
-def add_within(key: str, *, add: int, most: int, seconds: int) -> bool:
-    """Add to a counter that lives for `seconds`, unless it would then be more than `most`. Say whether it was added.
+def add_within(key: str, *, add: int, most: int, seconds: int) -> int:
+    """Count `add`, unless that makes more than `most` within any `seconds` on end, whenever they begin.
 
-    One round trip. Raises RedisAway.
+    Return 0 if it was counted, or the seconds after which it can be. One round trip. Raises RedisAway.
     """
-    return bool(with_redis(lambda client: client.eval(_ADD_WITHIN, 1, key, add, most, seconds)))
+    return int(with_redis(lambda client: client.eval(_ADD_WITHIN, 1, key, add, most, seconds)))

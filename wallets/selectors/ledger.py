@@ -53,7 +53,7 @@ class TransactionFilters:
     created_before: datetime | None = None
 
 
-_INCOMING = (TransactionKind.DEPOSIT, TransactionKind.REFUND)
+_INCOMING = (TransactionKind.DEPOSIT, TransactionKind.REFUND, TransactionKind.PRICE_IMPROVEMENT)
 _OUTGOING = (TransactionKind.WITHDRAWAL, TransactionKind.PURCHASE)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-from wallets.money import COIN_PLACES, USD_PLACES, exact, parse_decimal, plain
+from wallets.money import COIN_PLACES, PRICE_PLACES, USD_PLACES, exact, parse_decimal, plain
 
 
 def _incoming(places: int) -> Any:
@@ -33,9 +33,8 @@ def _incoming(places: int) -> Any:
 
 def _write_price(value: Decimal) -> str:
     """Return a price with all its places, and with those of a coin's amount at least."""
-    exponent = value.normalize().as_tuple().exponent
-    assert isinstance(exponent, int), "a price is finite"
-    return plain(value, places=max(COIN_PLACES, -exponent))
+    whole, _, places = format(value, "f").partition(".")
+    return f"{whole}.{places.rstrip('0'):0<{COIN_PLACES}}"
 
 
 def _outgoing(places: int) -> Any:
@@ -54,6 +53,8 @@ def _outgoing(places: int) -> Any:
 
 UsdIn = Annotated[Decimal, *_incoming(USD_PLACES)]
 CoinIn = Annotated[Decimal, *_incoming(COIN_PLACES)]
+PriceIn = Annotated[Decimal, *_incoming(PRICE_PLACES)]
+"""A price in US dollars a coin, to the last place of the smallest."""
 UsdOut = Annotated[Decimal, *_outgoing(USD_PLACES)]
 CoinOut = Annotated[Decimal, *_outgoing(COIN_PLACES)]
 PriceOut = Annotated[

@@ -25,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
+from math import ceil
 from typing import Final
 
 from django.conf import settings
@@ -131,20 +132,18 @@ _MINUTE: Final = 60
 
 
 def count_dollars(*, limit: str, caller: str, amount: Decimal, most: Decimal) -> None:
-    """Count `amount` US dollars against the most that `caller` may use within a minute.
+    """Count `amount` US dollars against the most that `caller` may use within a minute, whenever that begins.
 
     Raises RateLimited, and counts nothing, if they would be more. One round trip to Redis; without Redis they are
-    counted in this process only.
+    counted in this process only. An amount above `most` is never counted.
     """
-    ends_at = _get_window(caller, _MINUTE)
-    key = _make_cache_key(limit, ends_at, (int(most), _MINUTE), caller, None)
-    cents, most_cents = int(amount.scaleb(2)), int(most.scaleb(2))
+    key, cents, most_cents = f"{limit}:{caller}", int(amount.scaleb(2)), int(most.scaleb(2))
     try:
-        fits = add_within(key, add=cents, most=most_cents, seconds=_MINUTE + EXPIRATION_FUDGE)
+        wait_seconds = add_within(key, add=cents, most=most_cents, seconds=_MINUTE)
     except RedisAway:
-        fits = _add_in_process(key, cents, most_cents)
-    if not fits:
-        raise RateLimited(limit=limit, retry_after_seconds=max(ends_at - int(time.time()), 0) + 1)
+        wait_seconds = _add_in_process(key, add=cents, most=most_cents)
+    if wait_seconds:
+        raise RateLimited(limit=limit, retry_after_seconds=wait_seconds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,13 +182,21 @@ _counted_here = LocMemCache("limits", {"OPTIONS": {"MAX_ENTRIES": 100_000}})
 _adding: Final = threading.Lock()
 
 
-def _add_in_process(key: str, add: int, most: int) -> bool:
+def _add_in_process(key: str, *, add: int, most: int) -> int:
+    """Do what `add_within` does, with the counters of this process."""
+    now = time.time()
     with _adding:
-        total = _counted_here.get(key, 0) + add
-        if total > most:
-            return False
-        _counted_here.set(key, total, _MINUTE)
-        return True
+        kept: list[tuple[float, int]] = _counted_here.get(key, [])
+        counted = [(at, value) for at, value in kept if now - _MINUTE < at <= now]
+        total = sum(value for _, value in counted)
+        if total + add <= most:
+            _counted_here.set(key, [*counted, (now, add)], _MINUTE)
+            return 0
+        for at, value in counted:
+            total -= value
+            if total + add <= most:
+                return ceil(at + _MINUTE - now)
+    return _MINUTE
 
 
 def _count_in_process(counters: Mapping[str, tuple[int, int]]) -> list[int]:

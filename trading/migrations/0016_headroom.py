@@ -37,7 +37,7 @@ DROP FUNCTION trading_refuse_change_of_limit();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ('trading', '0013_price_rules_validated'),
+        ('trading', '0015_booked_fees_validated'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
