@@ -6,6 +6,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from exchange_site.database.owner import as_owner
 from settlement.models import begin_watch
+from trading.services.price_rules import make_default_rule_after_migrate
 from wallets.money import USD
 from wallets.services.house import open_house_wallets
 
@@ -29,6 +30,7 @@ def empty_tables(case):
                 for table, _ in filled:
                     cursor.execute(SQL("DELETE FROM {}").format(Identifier(table)))
             open_house_wallets(asset=USD)
+            make_default_rule_after_migrate(using="default")
             begin_watch()
             return
     _flush(case)

@@ -19,7 +19,9 @@ DomainError (wallets)
 ├── SalesNotStopped       there is no stop that staff could end
 ├── AllowanceTooLarge     .most
 ├── RuleInThePast         a price rule begins now or later
-└── SpreadTooSmall        .taker_rate, which the spread would not cover
+├── SpreadTooSmall        .taker_rate, which the spread would not cover
+├── OwnRuleTooSmall       .rule_id, which a market price of its coin could not be sold by
+└── NoRuleForMarketPrice  a coin with a market price needs a rule in force
 """
 
 from decimal import Decimal
@@ -115,3 +117,16 @@ class SpreadTooSmall(DomainError):
     def __init__(self, *, taker_rate: Decimal) -> None:
         super().__init__(f"The spread must be at least the venue's commission of {taker_rate.normalize():f}.")
         self.taker_rate = taker_rate
+
+
+class OwnRuleTooSmall(DomainError):
+    def __init__(self, *, rule_id: int, taker_rate: Decimal) -> None:
+        super().__init__(
+            f"The spread of price rule {rule_id} of this coin is below the venue's commission of"
+            f" {taker_rate.normalize():f}, which a market price has to cover. Make another rule for the coin first."
+        )
+        self.rule_id = rule_id
+
+
+class NoRuleForMarketPrice(DomainError):
+    message = "No price rule holds for a coin with a market price. Make a rule for the coin, or for all coins, first."

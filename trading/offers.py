@@ -68,10 +68,13 @@ class Offer:
 
     @cached_property
     def price(self) -> Decimal | None:
-        """The customer's price."""
+        """The customer's price. None without a market price, or if no rule covers the commission on it."""
         if self.market_price is None or self.market_price <= 0:
             return None
-        taker_rate = taker_rate_of(is_fixed=self.price_source == FIXED)
+        is_fixed = self.price_source == FIXED
+        taker_rate = taker_rate_of(is_fixed=is_fixed)
+        if not is_fixed and not self.terms.covers(taker_rate=taker_rate):
+            return None
         return self.terms.price(market_price=self.market_price, taker_rate=taker_rate)
 
     def ensure_sellable(self, *, now: datetime) -> Decimal:

@@ -8,8 +8,8 @@ from django.conf import settings
 
 from trading.rounding import fee_for, price_for, subtotal_for, subtotal_within
 
-DEFAULT_SPREAD_RATE: Final = Decimal(0)
-"""The spread of the rule for all coins that a new database gets; zero: it gets no rule."""
+DEFAULT_SPREAD_RATE: Final = Decimal("0.005")
+"""The spread of the rule for all coins that `migrate` makes if none is in force. It has no fee."""
 
 _HUNDRED: Final = Decimal("100.00")
 
@@ -24,8 +24,12 @@ class PriceTerms:
     fee_minimum: Decimal
     fee_maximum: Decimal | None
 
+    def covers(self, *, taker_rate: Decimal) -> bool:
+        """Say whether a coin may be sold at its market price: there is a rule, and its spread covers the commission."""
+        return self.rule_id is not None and self.spread_rate >= taker_rate
+
     def price(self, *, market_price: Decimal, taker_rate: Decimal) -> Decimal:
-        """Return the customer's price. Without a rule it is the market price."""
+        """Return the customer's price. Without a rule it is the market price: only a fixed price is sold at it."""
         if self.rule_id is None:
             return market_price
         return price_for(market_price=market_price, spread_rate=self.spread_rate, taker_rate=taker_rate)
@@ -46,7 +50,7 @@ NO_RULE: Final = PriceTerms(
     fee_minimum=Decimal(0),
     fee_maximum=None,
 )
-"""The terms of a coin without a rule: its market price, and no fee."""
+"""The terms of a fixed price without a rule of its own: neither spread nor fee. A market price is not sold by them."""
 
 
 def taker_rate_of(*, is_fixed: bool) -> Decimal:

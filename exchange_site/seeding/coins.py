@@ -11,15 +11,16 @@ from trading.services.prices import record_price
 
 @dataclass(frozen=True, kw_only=True)
 class SeedCoin:
-    """A coin and its first price in US dollars."""
+    """A coin and its first price in US dollars. A fixed price does not follow the venue's."""
 
     name: str
     title: str
     price: Decimal
+    is_fixed: bool = False
 
 
 SEED_COINS: Final = (
-    SeedCoin(name="ABAN", title="Abantether", price=Decimal("20.00")),
+    SeedCoin(name="ABAN", title="Abantether", price=Decimal("20.00"), is_fixed=True),
     SeedCoin(name="BTC", title="Bitcoin", price=Decimal("65000.00")),
     SeedCoin(name="ETH", title="Ether", price=Decimal("3200.00")),
     SeedCoin(name="SOL", title="Solana", price=Decimal("150.00")),
@@ -30,8 +31,8 @@ SEED_PRICE_SOURCE: Final = "seed"
 
 
 def seed_coin(*, seed: SeedCoin, now: datetime) -> None:
-    """Put a coin on sale. A coin without a price gets its seed price, until a worker reads the venue's."""
-    coin = put_on_sale(name=seed.name, title=seed.title)
+    """Put a coin on sale. A coin without a price gets its seed price, fixed or until a worker reads the venue's."""
+    coin = put_on_sale(name=seed.name, title=seed.title, fixed_price=seed.price if seed.is_fixed else None)
     if not hasattr(coin, "current_price"):
         record_price(coin=coin, value=seed.price, source=SEED_PRICE_SOURCE, now=now)
 

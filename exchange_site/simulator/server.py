@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--spread",
         type=_spread,
-        default=Decimal(0),
+        default=Decimal("0.0002"),
         help="bid and ask from the set price: 0.0002 is 0.02 %% either way",
     )
     parser.add_argument("--api-key", default=DEFAULT_API_KEY)

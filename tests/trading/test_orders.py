@@ -179,8 +179,8 @@ class TestOrderThatWaitsForItsWallet:
 
     def test_has_the_new_price(self, shopper, place_while):
         order = place_while(lambda: CoinPrice.objects.update(value=Decimal("5.00")))
-        assert (order.price, order.charge) == (5, 15)
-        assert shopper.wallet.balance == Decimal("85.00")
+        assert (order.market_price, order.price, order.charge) == (5, Decimal("5.03003004"), Decimal("15.10"))
+        assert shopper.wallet.balance == Decimal("84.90")
 
     def test_is_refused_if_its_price_is_too_old_by_then(self, shopper, place_while, settings):
         # No price is older than the limit until the wait has lasted long enough.

@@ -19,7 +19,6 @@ from trading.exceptions import RuleInThePast, SpreadTooSmall
 from trading.models import Order, OrderState, PriceRule
 from trading.offers import list_offers, load_offer
 from trading.selectors.price_rules import find_rule
-from trading.services import price_rules
 from trading.services.coins import save_coin
 from trading.services.price_rules import make_default_rule_after_migrate, make_rule
 from wallets.models import Transaction, User
@@ -32,6 +31,16 @@ def add_rule(*, coin=None, spread="0.005", valid_from=None, **fields):
     rule = PriceRule(coin=coin, spread_rate=Decimal(spread), reason="a test", **fields)
     make_rule(rule=rule, valid_from=valid_from, now=clock.now())
     return rule
+
+
+def made_by_staff():
+    """Return the rules, without the one of a new installation."""
+    return PriceRule.objects.exclude(reason="The default of a new installation.")
+
+
+def remove_all_rules():
+    """Leave no rule, as in a database of before price rules."""
+    run_as_owner("DELETE FROM trading_pricerule")
 
 
 @pytest.fixture
@@ -51,8 +60,38 @@ def order(api, make_shopper):
 
 
 class TestTheRuleThatHolds:
-    def test_is_none_without_a_rule(self, market_coin):
-        assert load_offer(coin_name="ABAN").price == Decimal("20.00")
+    def test_of_a_new_installation_is_half_a_percent_and_no_fee(self, market_coin, order):
+        offer = load_offer(coin_name="ABAN")
+        assert (offer.price, offer.terms.spread_rate, offer.terms.fee_rate) == (
+            Decimal("20.12012013"),  # 20 x 1.005 / 0.999
+            Decimal("0.005"),
+            0,
+        )
+        body = order(amount="3").json()
+        assert (body["subtotal"], body["fee"], body["total_price"]) == ("60.37", "0.00", "60.37")
+
+    @pytest.mark.django_db(transaction=True)
+    def test_is_needed_to_sell_a_market_price(self, api, market_coin, order):
+        remove_all_rules()
+        [shown] = api("GET", "exchanges/crypto-currencies/").json()
+        assert (shown["price"], shown["unavailable_reason"]) == (None, "price_unavailable")
+        answer = order(amount="1")
+        assert (answer.status_code, answer.json()["code"]) == (503, "price_unavailable")
+        assert not Order.objects.exists()
+
+    def test_sells_nothing_while_its_spread_is_below_the_commission(self, market_coin, order, settings):
+        add_rule(spread="0.002")
+        configure(settings, "VENUE", taker_rate=Decimal("0.002"))
+        assert order(amount="1").status_code == 201
+        configure(settings, "VENUE", taker_rate=Decimal("0.00200001"))
+        answer = order(amount="1")
+        assert (answer.status_code, answer.json()["code"]) == (503, "price_unavailable")
+        assert Order.objects.count() == 1
+
+    @pytest.mark.django_db(transaction=True)
+    def test_is_not_needed_for_a_fixed_price(self, coin, order):
+        remove_all_rules()
+        assert order(amount="3").json()["total_price"] == "12.00"
 
     def test_is_the_newest_of_the_coin_before_those_of_all(self, market_coin):
         add_rule(coin=market_coin, spread="0.02")
@@ -69,9 +108,9 @@ class TestTheRuleThatHolds:
         assert find_rule(coin=market_coin, at=begin).pk == ids[1]
 
     def test_does_not_hold_before_it_begins(self, market_coin, order):
-        add_rule(valid_from=clock.database_now() + timedelta(hours=1))
-        assert load_offer(coin_name="ABAN").price == 20
-        assert order(amount="1").json()["total_price"] == "20.00"
+        add_rule(spread="0.02", valid_from=clock.database_now() + timedelta(hours=1))
+        assert load_offer(coin_name="ABAN").price == Decimal("20.12012013")
+        assert order(amount="1").json()["total_price"] == "20.13"
 
     def test_for_all_coins_leaves_a_fixed_price_alone(self, coin, order):
         add_rule(spread="0.02", fee_rate=Decimal("0.01"))
@@ -89,18 +128,18 @@ class TestTheRuleThatHolds:
         )
 
     def test_ends_the_list_of_offers_that_was_read_before_it(self, market_coin, monkeypatch):
-        add_rule(valid_from=clock.database_now() + timedelta(seconds=2))
-        assert list_offers()[0].price == 20
+        add_rule(spread="0.02", valid_from=clock.database_now() + timedelta(seconds=2))
+        assert list_offers()[0].price == Decimal("20.12012013")
         later = clock.now() + timedelta(seconds=2.5)
         monkeypatch.setattr(clock, "now", lambda: later)
-        assert list_offers()[0].price == Decimal("20.12012013")
+        assert list_offers()[0].price == Decimal("20.42042043")
 
     def test_shows_in_the_list_at_once(self, market_coin, api, django_capture_on_commit_callbacks):
-        assert api("GET", "exchanges/crypto-currencies/").json()[0]["price"] == "20.00000000"
+        assert api("GET", "exchanges/crypto-currencies/").json()[0]["price"] == "20.12012013"
         with django_capture_on_commit_callbacks(execute=True):
-            add_rule(fee_rate=Decimal("0.001"))
+            add_rule(spread="0.02", fee_rate=Decimal("0.001"))
         [shown] = api("GET", "exchanges/crypto-currencies/").json()
-        assert (shown["price"], shown["fee_rate"], shown["unavailable_reason"]) == ("20.12012013", "0.00100000", None)
+        assert (shown["price"], shown["fee_rate"], shown["unavailable_reason"]) == ("20.42042043", "0.00100000", None)
 
 
 class TestAnOrder:
@@ -176,7 +215,7 @@ class TestARule:
         add_rule()
         with pytest.raises(DatabaseError), transaction.atomic():
             change(PriceRule.objects.all())
-        assert PriceRule.objects.get().spread_rate == Decimal("0.005")
+        assert made_by_staff().get().spread_rate == Decimal("0.005")
 
     def test_is_never_valid_in_the_past(self, market_coin):
         past = clock.database_now() - timedelta(seconds=1)
@@ -184,12 +223,12 @@ class TestARule:
             add_rule(valid_from=past)
         with pytest.raises(IntegrityError), transaction.atomic():
             PriceRule.objects.create(spread_rate=1, reason="late", valid_from=past, created_at=past)
-        assert not PriceRule.objects.exists()
+        assert not made_by_staff().exists()
 
     def test_covers_the_commission_of_the_venue(self, market_coin):
         with pytest.raises(SpreadTooSmall, match=r"0\.001"):
             add_rule(spread="0.0009")
-        assert not PriceRule.objects.exists()
+        assert not made_by_staff().exists()
 
     @pytest.mark.parametrize(
         "fields",
@@ -206,14 +245,16 @@ class TestARule:
         with pytest.raises(IntegrityError), transaction.atomic():
             add_rule(coin=coin, **fields)
 
-    def test_for_all_coins_is_made_once_by_the_migrations(self, db, monkeypatch):
-        make_default_rule_after_migrate(using="default")
-        assert not PriceRule.objects.exists(), "there is no default yet"
-        monkeypatch.setattr(price_rules, "DEFAULT_SPREAD_RATE", Decimal("0.005"))
+    @pytest.mark.django_db(transaction=True)
+    def test_for_all_coins_is_made_once_by_the_migrations(self, coin):
+        remove_all_rules()
+        add_rule(coin=coin)
+        add_rule(spread="0.02", valid_from=clock.database_now() + timedelta(hours=1))
         for _ in range(2):
             make_default_rule_after_migrate(using="default")
-        rule = PriceRule.objects.get()
-        assert (rule.coin, rule.spread_rate, rule.fee_rate, rule.fee_minimum) == (None, Decimal("0.005"), 0, 0)
+        rule = PriceRule.objects.get(coin=None, valid_from__lte=clock.database_now())
+        assert (rule.spread_rate, rule.fee_rate, rule.fee_minimum) == (Decimal("0.005"), 0, 0)
+        assert (rule.fee_maximum, rule.created_by) == (None, None)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -260,7 +301,7 @@ class TestTheAdmin:
         assert shown.status_code == 200
         for cell in ("100.61", "101.11", "0.11", "101.22"):
             assert f"<td>{cell}</td>" in text
-        assert PriceRule.objects.count() == 1, "nothing is made before staff confirm"
+        assert made_by_staff().count() == 1, "nothing is made before staff confirm"
         confirmed = {**self.GIVEN, "confirmed": f"after {before.pk}"}
         assert admin_client.post(self.PATH, confirmed).status_code == 302
         made = PriceRule.objects.latest("id")
@@ -276,7 +317,7 @@ class TestTheAdmin:
         shown = {**self.GIVEN, "confirmed": "the first"}
         add_rule()
         assert admin_client.post(self.PATH, shown).status_code == 200
-        assert PriceRule.objects.count() == 1
+        assert made_by_staff().count() == 1
 
     @pytest.mark.parametrize(
         ("change", "sentence"),
@@ -289,14 +330,14 @@ class TestTheAdmin:
     def test_refuses_with_a_sentence(self, admin_client, market_coin, change, sentence):
         answer = admin_client.post(self.PATH, {**self.GIVEN, **change, "confirmed": "the first"})
         assert sentence in answer.content.decode()
-        assert not PriceRule.objects.exists()
+        assert not made_by_staff().exists()
 
     def test_needs_the_permission(self, client, market_coin):
         staff = User.objects.create_user("staff", password="password", is_staff=True)
         staff.user_permissions.add(Permission.objects.get(codename="view_pricerule"))
         client.force_login(staff)
         assert client.post(self.PATH, {**self.GIVEN, "confirmed": "the first"}).status_code == 403
-        assert not PriceRule.objects.exists()
+        assert not made_by_staff().exists()
 
     def test_shows_rules_and_the_figures_of_orders(self, admin_client, market_coin, order):
         rule = add_rule(fee_rate=Decimal("0.01"))

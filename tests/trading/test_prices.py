@@ -4,6 +4,7 @@ from decimal import Decimal
 import psycopg
 import pytest
 import redis
+from django.conf import settings
 
 from settlement.to_do.readers import list_to_do
 from tests.conftest import make_coin
@@ -11,6 +12,7 @@ from tests.owner import owner_parameters
 from trading.models import Coin, CoinPrice, PriceChange, Suspension
 from trading.offers import LIST_KEY, list_offers, load_offer
 from trading.readings import Reading
+from trading.rounding import price_for
 from trading.selectors.prices import list_coins_to_confirm
 from trading.services.coins import put_on_sale, save_coin
 from trading.services.placing import OrderRequest, place_order
@@ -31,6 +33,13 @@ def ticker_coin(coin):
 def read(coin, value, now):
     record_price(coin=coin, value=Decimal(value), source="test", now=now)
     return CoinPrice.objects.get(coin=coin)
+
+
+def sold_at(market_price):
+    """Return the price of a coin whose purchase costs so much, by the rule of a new installation."""
+    return price_for(
+        market_price=Decimal(market_price), spread_rate=Decimal("0.005"), taker_rate=settings.VENUE.taker_rate
+    )
 
 
 class TestRecordPrice:
@@ -81,7 +90,7 @@ class TestRecordPrice:
         read(ticker_coin, "8", now)
         assert not accept_price(coin=ticker_coin, expected=Decimal(9), now=now), "staff have seen a different price"
         assert accept_price(coin=ticker_coin, expected=Decimal(8), now=now)
-        assert load_offer(coin_name="ABAN").price == 8
+        assert load_offer(coin_name="ABAN").price == sold_at(8) == Decimal("8.04804805")
 
     def test_keeps_a_suspension_with_its_readings_until_staff_have_seen_it(self, ticker_coin, now, admin_user):
         read(ticker_coin, "8", now)
@@ -126,7 +135,7 @@ class TestConfirmPrice:
 
     def test_ends_the_suspension_when_a_second_source_agrees(self, jumped, now):
         assert self.confirm(jumped, now)
-        assert load_offer(coin_name="ABAN").ensure_price(now=now) == Decimal("4.40")
+        assert load_offer(coin_name="ABAN").ensure_price(now=now) == sold_at("4.40")
         suspension = Suspension.objects.get()
         assert (suspension.outcome, suspension.second["value"]) == ("confirmed", "4.42")
 
@@ -149,7 +158,7 @@ class TestConfirmPrice:
         assert not self.confirm(ticker_coin, now, "0.40")
         assert not load_offer(coin_name="ABAN").is_available(now=now)
         assert accept_price(coin=ticker_coin, expected=Decimal("0.40"), now=now)
-        assert load_offer(coin_name="ABAN").ensure_price(now=now) == Decimal("0.40")
+        assert load_offer(coin_name="ABAN").ensure_price(now=now) == sold_at("0.40")
 
     def test_does_nothing_to_a_coin_that_is_not_suspended(self, ticker_coin, now):
         assert not self.confirm(ticker_coin, now, "4.00")
@@ -165,7 +174,7 @@ class TestReadings:
         assert self.record(ticker_coin, now, "3.98", "4.01", last=Decimal("3.90")) is None
         price = CoinPrice.objects.get()
         assert (price.bid, price.value, price.last) == (Decimal("3.98"), Decimal("4.01"), Decimal("3.90"))
-        assert load_offer(coin_name="ABAN").price == Decimal("4.01")
+        assert load_offer(coin_name="ABAN").price == sold_at("4.01")
 
     @pytest.mark.parametrize(
         ("bid", "ask"), [("0", "4"), ("-1", "4"), ("4", "NaN"), ("4", "Infinity"), ("4.01", "4"), ("1e-15", "4")]
@@ -198,41 +207,53 @@ class TestReadings:
             self.record(ticker_coin, now, "4.39", "4.40", quoted_at=now, venue_time=now)
         assert CoinPrice.objects.get().candidate_readings == 1
 
-    def test_are_sold_at_the_worst_ask_while_the_ask_moves_fast(self, ticker_coin, now, settings):
+    def test_are_sold_at_the_worst_ask_while_the_ask_moves_fast(self, ticker_coin, now):
         at = [now + timedelta(seconds=seconds) for seconds in (20, 30, 36, 60)]
         self.record(ticker_coin, at[0], "4.09", "4.10")
         self.record(ticker_coin, at[1], "3.99", "4.00")
-        assert load_offer(coin_name="ABAN").price == Decimal("4.10"), "2.5 % within a quarter of a minute"
+        assert load_offer(coin_name="ABAN").price == sold_at("4.10"), "2.5 % within a quarter of a minute"
         self.record(ticker_coin, at[2], "4.00", "4.01")
-        assert load_offer(coin_name="ABAN").price == Decimal("4.10"), "it was in force 15 seconds ago"
+        assert load_offer(coin_name="ABAN").price == sold_at("4.10"), "it was in force 15 seconds ago"
         self.record(ticker_coin, at[3], "4.00", "4.01")
-        assert load_offer(coin_name="ABAN").price == Decimal("4.01")
+        assert load_offer(coin_name="ABAN").price == sold_at("4.01")
 
     def test_are_sold_at_their_ask_while_it_moves_less_than_the_spread(self, ticker_coin, now):
         self.record(ticker_coin, now + timedelta(seconds=10), "4.00", "4.015")
         self.record(ticker_coin, now + timedelta(seconds=20), "4.00", "4.001")
-        assert load_offer(coin_name="ABAN").price == Decimal("4.001")
+        assert load_offer(coin_name="ABAN").price == sold_at("4.001")
 
     def test_decide_what_an_order_pays(self, ticker_coin, now, shopper):
         self.record(ticker_coin, now, "4.00", "4.10", quoted_at=now - timedelta(seconds=2))
         self.record(ticker_coin, now + timedelta(seconds=1), "4.00", "4.05", quoted_at=now - timedelta(seconds=1))
         request = OrderRequest(coin_name="ABAN", amount=Decimal(1), total=None)
         order = place_order(buyer=shopper.principal, order_request=request, now=now + timedelta(seconds=2)).order
-        assert (order.price, order.charge) == (Decimal("4.10"), Decimal("4.10"))
+        assert (order.market_price, order.price, order.charge) == (
+            Decimal("4.10"),
+            Decimal("4.12462463"),
+            Decimal("4.13"),
+        )
         assert order.price_at == now - timedelta(seconds=1)
 
 
 class TestSmallAndLargePrices:
-    @pytest.mark.parametrize("price", ["0.0000000012345", "0.000000015", "1000000.01", "65000.00"])
-    def test_are_shown_and_charged_to_their_last_place(self, now, api, shopper, price):
+    @pytest.mark.parametrize(
+        ("market_price", "price"),
+        [
+            ("0.0000000012345", "0.0000000012420"),
+            ("0.000000015", "0.000000015091"),
+            ("1000000.01", "1006006.01606607"),
+            ("65000.00", "65390.39039040"),
+        ],
+    )
+    def test_are_shown_and_charged_to_their_last_place(self, now, api, shopper, market_price, price):
         coin = put_on_sale(name="TINY", maximum=Decimal(10) ** 11)
-        record_price(coin=coin, value=Decimal(price), source="test", now=now)
+        record_price(coin=coin, value=Decimal(market_price), source="test", now=now)
         [shown] = api("GET", "exchanges/crypto-currencies/").json()
         assert (Decimal(shown["price"]), "E" in shown["price"].upper()) == (Decimal(price), False)
         answer = api("POST", "orders/", {"crypto": "TINY", "total": "12.00"}, by=shopper)
         order = answer.json()
         assert answer.status_code == 201, order
-        assert Decimal(order["price"]) == Decimal(price)
+        assert (Decimal(order["market_price"]), Decimal(order["price"])) == (Decimal(market_price), Decimal(price))
         left = 12 - Decimal(order["amount"]) * Decimal(price)
         assert 0 <= left <= max(Decimal("0.01"), Decimal(price) * Decimal("0.00000001"))
 
@@ -240,7 +261,7 @@ class TestSmallAndLargePrices:
         coin = put_on_sale(name="1000SHIB", step=Decimal(1000), minimum=Decimal(1000), maximum=Decimal(10) ** 10)
         record_price(coin=coin, value=Decimal("0.0000123"), source="test", now=now)
         order = api("POST", "orders/", {"crypto": "1000SHIB", "total": "12.00"}, by=shopper).json()
-        assert (order["amount"], order["total_price"]) == ("975000.00000000", "12.00")
+        assert (order["amount"], order["total_price"]) == ("969000.00000000", "12.00")
 
     @pytest.mark.parametrize("name", ["S", "1INCH", "1000SHIB", "BROCCOLI714"])
     def test_belong_to_coins_with_any_venues_name(self, api, name):
@@ -282,12 +303,12 @@ class TestOffers:
         list_offers()
         with django_assert_num_queries(0):
             [offer] = list_offers()
-        assert (offer.price, offer.step) == (4, Decimal("0.00000001"))
+        assert (offer.price, offer.step) == (Decimal("4.02402403"), Decimal("0.00000001"))
 
     def test_follow_a_change_at_once(self, ticker_coin, now):
         list_offers()
         read(ticker_coin, "4.10", now)
-        assert [offer.price for offer in list_offers()] == [Decimal("4.10")]
+        assert [offer.price for offer in list_offers()] == [sold_at("4.10")]
 
     def test_are_cached_for_a_few_seconds(self, ticker_coin):
         list_offers()
@@ -301,7 +322,7 @@ class TestOffers:
         assert list_offers() == ()
 
     def test_come_from_postgres_without_redis(self, ticker_coin, without_redis):
-        assert [offer.price for offer in list_offers()] == [4]
+        assert [offer.price for offer in list_offers()] == [sold_at(4)]
 
     @pytest.mark.parametrize("ago", [timedelta(days=1), -timedelta(days=1)])
     def test_are_stale_whether_their_price_is_too_old_or_from_the_future(self, ticker_coin, now, ago):
@@ -324,7 +345,7 @@ def test_the_list_of_coins_costs_one_round_trip_and_no_query(
 def test_the_list_of_coins_comes_from_postgres_without_redis(ticker_coin, api, now, without_redis):
     read(ticker_coin, "4.10", now)
     [found] = api("GET", "exchanges/crypto-currencies/").json()
-    assert (found["name"], found["price"]) == ("ABAN", "4.10000000")
+    assert (found["name"], found["price"]) == ("ABAN", "4.12462463")
 
 
 def test_redis_is_skipped_for_a_moment_after_a_failure(ticker_coin, without_redis):

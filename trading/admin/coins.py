@@ -13,9 +13,11 @@ from trading.offers import coins_with_prices, offer_of
 from trading.readings import PRICE_PLACES
 from trading.selectors.prices import find_price_jump
 from trading.services.coins import open_or_close_shop, save_coin, sell_again, stop_selling
+from trading.services.price_rules import ensure_market_price_allowed
 from trading.services.prices import accept_price
 from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
 from wallets.admin.records import QuickAdmin, badge, link_to_list, moment
+from wallets.exceptions import DomainError
 from wallets.models import User
 from wallets.runtime import clock
 
@@ -34,7 +36,16 @@ class _CoinForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class ta
             last = find_price_jump(coin=self.instance, fixed_price=fixed_price, now=clock.now())
             if last is not None:
                 self.add_error("fixed_price", f"This is far from the last price, {last.normalize():f}. Is it meant?")
+        if fixed_price is None and "fixed_price" not in self.errors:
+            self._check_market_price()
         return cleaned
+
+    def _check_market_price(self) -> None:
+        """Keep a market price from a coin that could not be sold with it, and with which nothing would start."""
+        try:
+            ensure_market_price_allowed(coin=self.instance)
+        except DomainError as error:
+            self.add_error("fixed_price", str(error))
 
 
 @admin.register(Coin)

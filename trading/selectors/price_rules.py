@@ -1,9 +1,11 @@
 """Reads price rules."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from trading.models import Coin, PriceRule
 from trading.price_terms import NO_RULE, PriceTerms
+from wallets.runtime import sql
 
 
 def find_rule(*, coin: Coin | None, at: datetime) -> PriceRule | None:
@@ -16,6 +18,12 @@ def find_rule(*, coin: Coin | None, at: datetime) -> PriceRule | None:
     if own or (coin and coin.fixed_price is not None):
         return own
     return valid.filter(coin=None).first()
+
+
+def find_unfit_rule(*, coin: Coin, taker_rate: Decimal) -> int | None:
+    """Return the id of a coin's own rule, in force or to come, whose spread does not cover a taker rate; else None."""
+    row = sql.fetch_one("trading.unfit_price_rules", coin=coin.pk, taker_rate=taker_rate)
+    return row[0] if row else None
 
 
 def terms_of(rule: PriceRule | None) -> PriceTerms:

@@ -6,21 +6,32 @@ from django.db import transaction
 
 from trading.models import Coin, Shop
 from trading.offers import publish_offer_after_commit
+from trading.services.price_rules import ensure_market_price_allowed
 from wallets.services.house import open_house_wallets
 
 
 @transaction.atomic
 def put_on_sale(*, name: str, **fields: Any) -> Coin:
-    """Put a coin on sale, and open its house wallets. An existing coin keeps its fields."""
-    coin, _ = Coin.objects.get_or_create(name=name, defaults=fields)
+    """Put a coin on sale, and open its house wallets. An existing coin keeps its fields.
+
+    Raises NoRuleForMarketPrice.
+    """
+    coin, is_new = Coin.objects.get_or_create(name=name, defaults=fields)
+    if is_new and coin.fixed_price is None:
+        ensure_market_price_allowed(coin=coin)
     open_house_wallets(asset=name)
     return coin
 
 
 @transaction.atomic
 def save_coin(*, coin: Coin) -> None:
-    """Save a coin that staff have changed, and publish its offer after the commit."""
+    """Save a coin that staff have changed, and publish its offer after the commit.
+
+    Raises OwnRuleTooSmall and NoRuleForMarketPrice if its price is not fixed and the price rules do not allow that.
+    """
     coin.save()
+    if coin.fixed_price is None:  # after the save, which locks the coin as a new rule does
+        ensure_market_price_allowed(coin=coin)
     open_house_wallets(asset=coin.name)
     publish_offer_after_commit(coin_id=coin.pk)
 

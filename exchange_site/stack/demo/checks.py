@@ -13,6 +13,8 @@ def check_everything(outcome: Outcome) -> Iterator[str]:
     """Compare orders, wallets, holdings, purchases and ledger, and yield a complaint for each difference."""
     for customer in outcome.customers:
         yield from _check_customer(customer)
+        yield from _check_quotes(customer)
+        yield from _check_prices(customer)
     yield from _check_refunds(outcome)
     yield from _check_settlement(outcome)
     yield from _check_ledger()
@@ -30,6 +32,19 @@ def _check_customer(customer: Customer) -> Iterator[str]:
         yield f"a wallet holds {balance}, not {DEPOSIT - spent}"
     if (held := customer.holdings()) != bought:
         yield f"a customer holds {held}, not {bought}"
+
+
+def _check_quotes(customer: Customer) -> Iterator[str]:
+    for order_id, quote in customer.quotes.items():
+        for name in ("crypto", "amount", "market_price", "price", "subtotal", "fee", "total_price"):
+            if (found := customer.orders[order_id][name]) != quote[name]:
+                yield f"order {order_id} has the {name} {found}, but {quote[name]} was quoted"
+
+
+def _check_prices(customer: Customer) -> Iterator[str]:
+    for order in customer.orders.values():
+        if Decimal(order["subtotal"]) + Decimal(order["fee"]) != Decimal(order["total_price"]):
+            yield f"order {order['id']} costs {order['total_price']}, not its subtotal and its fee"
 
 
 def _check_refunds(outcome: Outcome) -> Iterator[str]:

@@ -14,15 +14,26 @@ DEPOSIT: Final = Decimal("1000.00")
 
 @dataclass(kw_only=True)
 class Customer:
-    """A signed-in customer of the demo. `orders` holds, by id, each order as the API last returned it."""
+    """A signed-in customer of the demo. `orders` holds, by id, each order as the API last returned it.
+
+    `quotes` holds, by the order's id, the quotes that were used.
+    """
 
     client: httpx.Client
     orders: dict[int, dict[str, Any]] = field(default_factory=dict)
+    quotes: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def place(self, *, coin: str, total: Decimal) -> None:
         """Order a coin for `total` US dollars."""
         body = {"crypto": coin, "total": str(total)}
         self._keep(_call(self.client, "POST", "orders/", json=body, headers=_new_key()))
+
+    def place_by_quote(self, *, coin: str, total: Decimal) -> None:
+        """Ask what coins for `total` US dollars cost, and order them at the price that was promised."""
+        quote = _call(self.client, "POST", "quotes/", json={"crypto": coin, "total": str(total)})
+        order = _call(self.client, "POST", "orders/", json={"quote": quote["quote"]}, headers=_new_key())
+        self._keep(order)
+        self.quotes[order["id"]] = quote
 
     def refresh_orders(self) -> None:
         """Read the orders from the API again."""

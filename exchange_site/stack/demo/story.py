@@ -23,6 +23,8 @@ LARGE_COINS: Final = ("ABAN", "BTC", "ETH", "SOL")
 SMALL_COINS: Final = ("ABAN", "SOL", "ADA")
 REFUSED_COIN: Final = "DOGE"
 LOST_COIN: Final = "ETH"
+QUOTED_COIN: Final = "BTC"
+QUOTED_TOTAL: Final = Decimal("30.00")
 FINAL_STATES: Final = frozenset({"completed", "refunded", "cancelled"})
 _SETTLE_SECONDS: Final = 90.0
 _PARALLEL: Final = 8
@@ -56,6 +58,8 @@ def tell(console: Console, addresses: StackAddresses) -> Outcome:
         opening = progress.track(range(CUSTOMERS), description="customers register and deposit")
         customers = [open_account(addresses.api) for _ in opening]
         _order_faults(addresses)
+        for customer in progress.track(customers[2:3], description="one orders by a quote"):
+            customer.place_by_quote(coin=QUOTED_COIN, total=QUOTED_TOTAL)
         _parallel(progress, "orders are placed", [_placing(planned) for planned in _plan(customers)])
         _fill_pools(progress, customers)
         _wait_until_settled(progress, customers)

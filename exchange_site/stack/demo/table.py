@@ -3,6 +3,7 @@
 import statistics
 from collections import Counter
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from rich.table import Table
@@ -10,6 +11,7 @@ from rich.table import Table
 from exchange_site.stack.demo.customers import list_orders
 from exchange_site.stack.demo.story import Outcome
 from settlement.selectors.attempts import summarise_attempts
+from trading.offers import load_offer
 from wallets.models import WalletRole
 from wallets.verification import sum_house_wallet
 
@@ -19,6 +21,8 @@ def make_table(outcome: Outcome) -> Table:
     table = Table("figure", "value", title="The demo", title_justify="left")
     table.add_row("customers", str(len(outcome.customers)))
     _add_orders(table, list_orders(outcome.customers))
+    _add_prices(table, list_orders(outcome.customers))
+    table.add_row("orders by a quote", str(sum(len(customer.quotes) for customer in outcome.customers)))
     _add_settlement(table, outcome)
     for role in (WalletRole.FUNDING, WalletRole.CLEARING, WalletRole.VENUE, WalletRole.TRADING_RESULT, WalletRole.FEES):
         table.add_row(f"ledger: {role.value}", f"{sum_house_wallet(role=role):,.2f} USD")
@@ -30,6 +34,26 @@ def _add_orders(table: Table, orders: list[dict[str, Any]]) -> None:
         table.add_row(f"orders {state}", str(count))
     small = [order for order in orders if order["is_aggregated"] and order["state"] == "completed"]
     table.add_row("of them small, bought in bulk", str(len(small)))
+
+
+def _add_prices(table: Table, orders: list[dict[str, Any]]) -> None:
+    """Show what the last order of each coin was sold at, and what completed orders paid for coins and as fees."""
+    for coin, order in sorted({order["crypto"]: order for order in sorted(orders, key=_id)}.items()):
+        market_price, price = Decimal(order["market_price"]), Decimal(order["price"])
+        spread = load_offer(coin_name=coin).terms.spread_rate
+        shown = f"{_plain(market_price)} USD, {spread:.2%}, {_plain(price)} USD, {order['fee']} USD"
+        table.add_row(f"{coin}: market price, spread, price, fee", shown)
+    completed = [order for order in orders if order["state"] == "completed"]
+    for name in ("subtotal", "fee"):
+        table.add_row(f"{name}s of completed orders", f"{sum(Decimal(order[name]) for order in completed):,.2f} USD")
+
+
+def _plain(price: Decimal) -> str:
+    return f"{price.normalize():,f}"
+
+
+def _id(order: dict[str, Any]) -> int:
+    return int(order["id"])
 
 
 def _add_settlement(table: Table, outcome: Outcome) -> None:
