@@ -11,6 +11,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Final
 
 from settlement.exceptions import AskBeyondPriceBound, TopUpTooDear
+from settlement.sizing import SMALLEST_PRICE, to_step
 from settlement.told import digits
 from settlement.venues.protocol import NoAsk
 
@@ -64,11 +65,10 @@ def budget_of(*, charge: Decimal, spent: Decimal, allowance: Allowance) -> Decim
 def fit_limit(*, highest: Decimal, quantity: Decimal, budget: Decimal, tick: Decimal) -> Decimal:
     """Return the highest price limit, a multiple of `tick`, at which `quantity` coins fit into the budget.
 
-    The limit is at most `highest`, the customers' average price plus the allowed loss.
+    The limit is at most `highest`: the bounds of the orders, or a little above the ask.
     """
     most = min(highest, _DOWN.divide(budget, quantity))
-    ticks = _DOWN.divide(most, tick).to_integral_value(context=_DOWN)
-    return _DOWN.multiply(ticks, tick).quantize(_PLACES, context=_DOWN)
+    return to_step(most, tick, _DOWN).quantize(SMALLEST_PRICE, context=_DOWN)
 
 
 def ensure_within_limit(*, ask: Decimal, limit: Decimal, highest: Decimal, quantity: Decimal) -> None:

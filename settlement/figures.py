@@ -1,12 +1,14 @@
 """A venue's figures: read in any notation, and rounded once.
 
 Figures that are booked have at most 8 decimal places. The functions `round_*` are the only ones that round a venue's
-figure, and they round against the house: we never book a coin that we may not have.
+figure, by the shop's table of roundings: we never book a coin that we may not have.
 """
 
 from collections.abc import Iterable
-from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation
 from typing import Final
+
+from trading.rounding import coins_of_fill, cost_of_fill
 
 PLACES: Final = Decimal("0.00000001")
 COLUMN: Final = Decimal(10) ** 30
@@ -15,7 +17,6 @@ _LONGEST_NUMBER: Final = 200
 # Exact for products and sums of numbers that `read_figure` returns.
 _EXACT: Final = Context(prec=900)
 _DOWN: Final = Context(prec=900, rounding=ROUND_DOWN)
-_UP: Final = Context(prec=900, rounding=ROUND_CEILING)
 
 
 def read_figure(value: object) -> Decimal | None:
@@ -38,12 +39,12 @@ def read_figure(value: object) -> Decimal | None:
 
 def round_quantity(value: Decimal) -> Decimal:
     """Round coins that we received down to 8 places."""
-    return value.quantize(PLACES, context=_DOWN)
+    return coins_of_fill(value)
 
 
 def round_cost(value: Decimal) -> Decimal:
     """Round what the venue took from us, a cost or a commission, up to 8 places."""
-    return value.quantize(PLACES, context=_UP)
+    return cost_of_fill(value)
 
 
 def add(values: Iterable[Decimal]) -> Decimal:

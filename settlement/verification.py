@@ -12,6 +12,7 @@ from trading.models import Coin
 from trading.verification import (
     sum_completed_charges,
     sum_completed_fees,
+    sum_rebates,
     verify_clearing,
     verify_losses,
     verify_orders,
@@ -66,15 +67,17 @@ def verify_fills() -> list[Violation]:
 
 
 def verify_result() -> list[Violation]:
-    """Check rule 5: the charges of completed orders equal the venue, fees and trading result wallets together.
+    """Check rule 5: what completed orders paid equals the venue, fees and trading result wallets together.
 
-    The fees wallet alone holds their fees.
+    They paid their charges less their rebates. The fees wallet alone holds their fees.
     """
-    paid = sum_completed_charges()
+    paid = sum_completed_charges() - sum_rebates()
     went = sum(sum_house_wallet(role=role) for role in (WalletRole.VENUE, WalletRole.FEES, WalletRole.TRADING_RESULT))
     wrong = []
     if paid != went:
-        wrong.append(Violation(rule=5, subject="paid for completed orders", expected=str(paid), found=str(went)))
+        wrong.append(
+            Violation(rule=5, subject="paid for completed orders, less rebates", expected=str(paid), found=str(went))
+        )
     fees, booked = sum_completed_fees(), sum_house_wallet(role=WalletRole.FEES)
     if fees != booked:
         wrong.append(Violation(rule=5, subject="fees of completed orders", expected=str(fees), found=str(booked)))

@@ -1,17 +1,22 @@
-"""The shop's roundings: what customers pay in favour of the house, and a coin's limits to its step.
+"""Every rounding of money, coins and prices: its direction, its unit, and the function that does it.
 
-price_for            up, to 8 decimal places, or to 5 digits where that is finer
-subtotal_for         up, to the cent
-fee_for              up, to the cent
-subtotal_within      down, to the cent
-amount_for           down, to the coin's step
-smallest_amount      up, to the coin's step
-largest_amount       down, to the coin's step
+price      up, to 8 decimal places, or to 5 digits where that is finer     price_for
+subtotal   up, to the cent                                                 subtotal_for
+subtotal   down, to the cent, if the customer says the total               subtotal_within
+fee        up, to the cent                                                 fee_for
+amount     down, to the coin's step                                        amount_for
+minimum    up, to the coin's step                                          smallest_amount
+maximum    down, to the coin's step                                        largest_amount
+fill       coins down, cost and commission up, to 8 decimal places         coins_of_fill, cost_of_fill
+rebate     down, to the cent                                               rebate_for
+
+Each of them favours the house, by less than one unit.
 """
 
 from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal
 
 _CENT = Decimal("0.01")
+_SMALLEST = Decimal("0.00000001")
 # 80 digits hold the product of two ledger amounts exactly, so that only `quantize` rounds it.
 _CEILING = Context(prec=80, rounding=ROUND_CEILING)
 _DOWN = Context(prec=80, rounding=ROUND_DOWN)
@@ -62,7 +67,26 @@ def amount_for(*, total: Decimal, price: Decimal, step: Decimal) -> Decimal:
     The subtotal of these coins (`subtotal_for`) is never above `total`, which is whole cents.
     """
     steps = _DOWN.divide_int(_DOWN.divide(total, price), step)
-    return _DOWN.multiply(steps, step).quantize(Decimal("0.00000001"), context=_DOWN)
+    return _DOWN.multiply(steps, step).quantize(_SMALLEST, context=_DOWN)
+
+
+def coins_of_fill(coins: Decimal) -> Decimal:
+    """Return the coins that a venue says it has sold, rounded down to 8 decimal places."""
+    return coins.quantize(_SMALLEST, context=_DOWN)
+
+
+def cost_of_fill(cost: Decimal) -> Decimal:
+    """Return what a venue says it has taken, dollars or coins, rounded up to 8 decimal places."""
+    return cost.quantize(_SMALLEST, context=_CEILING)
+
+
+def rebate_for(*, subtotal: Decimal, cost: Decimal, spread_rate: Decimal) -> Decimal:
+    """Return what a purchase saved beyond the spread, in US dollars, rounded down to the cent; at least 0.
+
+    `cost` is what the coins cost the house, with the venue's commission: a market price divided by 1 - taker rate.
+    """
+    saved = _DOWN.subtract(subtotal, _CEILING.multiply(cost, 1 + spread_rate))
+    return max(saved, Decimal(0)).quantize(_CENT, context=_DOWN)
 
 
 def smallest_amount(*, minimum: Decimal, step: Decimal) -> Decimal:
@@ -79,4 +103,4 @@ def _on_step(amount: Decimal, step: Decimal, context: Context) -> Decimal:
     if step <= 0:  # the database refuses it, but the admin shows a coin with it beside the error
         return amount
     steps = context.divide(amount, step).to_integral_value(context=context)
-    return context.multiply(steps, step).quantize(Decimal("0.00000001"), context=context)
+    return context.multiply(steps, step).quantize(_SMALLEST, context=context)

@@ -28,21 +28,30 @@ def verify_clearing() -> list[Violation]:
 
 
 def verify_orders() -> list[Violation]:
-    """Check that each order was charged once, and is either delivered once, refunded once, or still open."""
+    """Check that each order was charged once, and is either delivered once, refunded once, or still open.
+
+    A completed order's customer got its rebate once, if it has one, and no other order's did.
+    """
     return [
         Violation(
             rule=3,
             subject=f"order {order_id}: movements",
             expected=f"those of a {state} order",
-            found=f"charged {charged}, refunded {refunded}, delivered {delivered}",
+            found=f"charged {charged}, refunded {refunded}, delivered {delivered}, rebate {rebated}",
         )
-        for order_id, state, charged, refunded, delivered in sql.fetch_all("trading.verify_orders")
+        for order_id, state, charged, refunded, delivered, rebated in sql.fetch_all("trading.verify_orders")
     ]
 
 
 def sum_completed_charges() -> Decimal:
     """Return the sum of the charges of completed orders, in US dollars."""
     total = Order.objects.filter(state=OrderState.COMPLETED).aggregate(total=Sum("charge"))["total"]
+    return total or Decimal(0)
+
+
+def sum_rebates() -> Decimal:
+    """Return the sum of what customers got back with completed orders, in US dollars."""
+    total = Order.objects.filter(state=OrderState.COMPLETED).aggregate(total=Sum("rebate"))["total"]
     return total or Decimal(0)
 
 

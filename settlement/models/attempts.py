@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from settlement.models.batches import Batch
 from settlement.models.installations import new_client_order_id
 from trading.models import Coin
+from trading.models.fields import PriceField
 from wallets.runtime.constraints import is_number
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Attempt(models.Model):
     client_order_id = models.CharField(max_length=36, unique=True, default=new_client_order_id)
     state = models.CharField(max_length=10, choices=AttemptState.choices, default=AttemptState.NEW)
     quantity = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
-    limit_price = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
+    limit_price = PriceField(null=True, blank=True)
     budget = models.DecimalField(
         max_digits=38,
         decimal_places=8,

@@ -53,7 +53,7 @@ def go_on(
     if open_count is None:
         open_count = sum_open_orders(batch_id=batch.pk).count
     if not open_count:
-        _close(batch, state=BatchState.SETTLED, reason="", now=now)
+        close_batch(batch, state=BatchState.SETTLED, reason="", now=now)
     elif ended.state != AttemptState.PARKED and (_has_failed_too_often(batch) or _keeps_coming_back_empty(batch)):
         park_batch(batch=batch, reason=f"given up after {ended.number} attempts")
     elif _others_wait(batch, now=now):
@@ -145,7 +145,7 @@ def refund_batch(*, batch: Batch, reason: str, now: datetime, note: str = "") ->
     """
     refunded = refund_orders(batch_id=batch.pk, reason=reason, now=now)
     failpoints.reach("refund.credited")
-    _close(batch, state=BatchState.REFUNDED, reason=note or reason, now=now)
+    close_batch(batch, state=BatchState.REFUNDED, reason=note or reason, now=now)
     return refunded.count
 
 
@@ -175,7 +175,7 @@ def complete_from_stock(*, batch: Batch, reference: str, now: datetime) -> int:
         batch.attempts.filter(state=AttemptState.NEW).update(
             state=AttemptState.NOT_PLACED, ended_at=now, excused=True, reason="the batch is delivered from inventory"
         )
-        _close(batch, state=BatchState.SETTLED, reason="from_inventory", now=now)
+        close_batch(batch, state=BatchState.SETTLED, reason="from_inventory", now=now)
     return settled.count
 
 
@@ -210,7 +210,7 @@ def _deliver_from_stock(batch: Batch, *, now: datetime) -> None:
     complete_orders(
         batch_id=batch.pk, asset=batch.coin.name, available=batch.reserved, reference=f"batch:{batch.pk}", now=now
     )
-    _close(batch, state=BatchState.SETTLED, reason="from_inventory", now=now)
+    close_batch(batch, state=BatchState.SETTLED, reason="from_inventory", now=now)
 
 
 def _others_wait(batch: Batch, *, now: datetime) -> bool:
@@ -234,7 +234,7 @@ def _keeps_coming_back_empty(batch: Batch) -> bool:
     return list(last) == [AttemptState.EMPTY] * _MOST_EMPTY_ATTEMPTS
 
 
-def _close(batch: Batch, *, state: BatchState, reason: str, now: datetime) -> None:
+def close_batch(batch: Batch, *, state: BatchState, reason: str, now: datetime) -> None:
     """Close the batch. The rest of its reserve becomes surplus of the house, which the next batch uses first."""
     batch.state, batch.reason, batch.closed_at, batch.reserved = state, reason[:200], now, Decimal(0)
     _save(batch)

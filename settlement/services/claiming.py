@@ -28,7 +28,10 @@ from settlement.services.outcomes import withdraw_attempt
 from trading import jobs, pools
 from trading.models import Coin, PoolPolicy
 from trading.pool_rules import WaitingOrders
+from trading.price_moves import Comparison
 from trading.selectors.pools import read_waiting_orders
+from trading.selectors.prices import newest_ask_of
+from trading.services.price_moves import refund_moved_waiting
 from trading.services.settling import ClaimedOrders, ClaimLimits, SettledOrders, claim_orders
 from wallets.runtime import failpoints
 from wallets.services.ledger.locking import lock_inventory
@@ -56,7 +59,7 @@ def claim_waiting_orders(*, coin_id: int, now: datetime) -> Batch | None:
         first.result()
         return None
     try:
-        batch = _claim_and_count(coin=Coin.objects.get(pk=coin_id), now=now)
+        batch = _claim_and_count(coin=Coin.objects.select_related("current_price").get(pk=coin_id), now=now)
         own.set_result(None)
     except BaseException as error:
         if _waiting.get(coin_id) is own:
@@ -162,15 +165,12 @@ def _claim_new(coin: Coin, *, waiting: WaitingOrders, smallest: bool, now: datet
 
     Return the batch and the dollars that left the pool; None if no order can be claimed.
     """
-    available = read_available(now=now)
-    limits = ClaimLimits(
-        most=settings.SETTLEMENT.batch_max_orders,
-        with_pool=_pool_is_due(waiting, now=now),
-        most_subtotal=None if available is None else payable_subtotal(available=available),
-        smallest=smallest,
-    )
+    limits = _limits(coin, waiting=waiting, smallest=smallest, now=now)
     batch = Batch.objects.create(coin=coin, created_at=now)
     claimed = claim_orders(coin_id=coin.pk, batch_id=batch.pk, limits=limits, now=now)
+    left_pool = Decimal(0)
+    if claimed.has_moved:
+        claimed, waiting, left_pool = _refund_moved_and_claim(batch, limits=limits, now=now)
     if limits.most_subtotal is not None and claimed.unpaid is not None and not claimed.count:
         limits = replace(limits, most_subtotal=limits.most_subtotal + worth_of_stock(coin=coin))
         claimed = claim_orders(coin_id=coin.pk, batch_id=batch.pk, limits=limits, now=now)
@@ -183,7 +183,39 @@ def _claim_new(coin: Coin, *, waiting: WaitingOrders, smallest: bool, now: datet
     if not claimed.count:
         return None
     failpoints.reach("claim.claimed")
-    return batch, claimed.pool_subtotal
+    return batch, claimed.pool_subtotal + left_pool
+
+
+def _limits(coin: Coin, *, waiting: WaitingOrders, smallest: bool, now: datetime) -> ClaimLimits:
+    available = read_available(now=now)
+    ask = newest_ask_of(coin=coin, now=now)
+    return ClaimLimits(
+        most=settings.SETTLEMENT.batch_max_orders,
+        with_pool=_pool_is_due(waiting, now=now),
+        most_subtotal=None if available is None else payable_subtotal(available=available),
+        smallest=smallest,
+        comparison=None if ask is None else Comparison(ask=ask, now=now),
+    )
+
+
+def _refund_moved_and_claim(
+    batch: Batch, *, limits: ClaimLimits, now: datetime
+) -> tuple[ClaimedOrders, WaitingOrders, Decimal]:
+    """Refund the orders that have moved, and judge and claim the others anew.
+
+    Return them with what waited, and the dollars that have left the pool. Of a long backlog only a part is refunded;
+    then the next claim goes on.
+    """
+    assert limits.comparison is not None, "without an ask no order is compared"
+    coin_id = batch.coin_id
+    left_pool = refund_moved_waiting(coin_id=coin_id, with_pool=limits.with_pool, comparison=limits.comparison, now=now)
+    failpoints.reach("claim.refunded")
+    waiting = read_waiting_orders(coin_id=coin_id)
+    limits = replace(limits, with_pool=limits.with_pool and _pool_is_due(waiting, now=now))
+    claimed = claim_orders(coin_id=coin_id, batch_id=batch.pk, limits=limits, now=now)
+    if claimed.has_moved:
+        jobs.request_claim(coin_id=coin_id)
+    return claimed, waiting, left_pool
 
 
 def _pool_is_due(waiting: WaitingOrders, *, now: datetime) -> bool:

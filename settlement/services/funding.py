@@ -6,6 +6,7 @@ then purchases have no budget, and the venue's refusal pauses buying as before.
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_UP, Context, Decimal
 from typing import Final
@@ -15,6 +16,7 @@ from django.db.models import Case, F, When
 
 from settlement.models import FORGOTTEN_AFTER, Attempt, Batch, VenueAccount
 from trading import jobs
+from trading.price_moves import Comparison
 from trading.services.settling import SettledOrders, sum_fitting_orders, sum_open_orders
 from wallets.runtime import sql
 
@@ -70,15 +72,20 @@ def set_aside(*, batch: Batch, still_open: SettledOrders, now: datetime) -> tupl
     return available, bool(fitting.count) and available > 0
 
 
-def sum_affordable_orders(*, attempt: Attempt) -> SettledOrders:
-    """Sum up the batch's open orders that the attempt's budget can pay: whole orders, the oldest first."""
-    still_open = sum_open_orders(batch_id=attempt.batch_id)
+def sum_affordable_orders(*, attempt: Attempt, comparison: Comparison) -> SettledOrders:
+    """Sum up the batch's open orders that the attempt's budget can pay: whole orders, the oldest first.
+
+    Their lowest price, and the number of those that the comparison finds, are of all open orders.
+    """
+    still_open = sum_open_orders(batch_id=attempt.batch_id, comparison=comparison)
     if attempt.budget is None or not still_open.count:
         return still_open
     if _wanted(attempt.batch, still_open) <= attempt.budget:
         return still_open
     fitting = _fitting(attempt.batch, still_open=still_open, budget=attempt.budget)
-    return fitting if fitting.count else still_open  # the settings have changed since: leave it to the venue
+    if fitting.count:
+        return replace(fitting, lowest_price=still_open.lowest_price, moved=still_open.moved)
+    return still_open  # the settings have changed since: leave it to the venue
 
 
 def note_shortage(*, coin_id: int, charge: Decimal, now: datetime) -> None:

@@ -12,11 +12,13 @@ from settlement.models import Attempt, AttemptState
 from settlement.selectors.batches import Bought, sum_purchases
 from settlement.services.batches import deliver_reserve
 from settlement.services.funding import sum_affordable_orders
+from settlement.services.price_bounds import refund_moved_orders
 from settlement.services.recognising import ensure_may_send, is_recognised
 from settlement.services.venue_clock import measure_clock_offset
-from settlement.sizing import ensure_usable, highest_price, quantity_to_buy
+from settlement.sizing import bound_of_order, ensure_usable, highest_price, just_above, quantity_to_buy
 from settlement.venues.protocol import MarketRules, PurchaseRequest, Venue, VenueAnswer
 from trading.models import Coin
+from trading.price_moves import Comparison
 from trading.selectors.prices import last_price_of
 from trading.services.settling import SettledOrders, sum_completed_orders
 from wallets.runtime import failpoints
@@ -36,11 +38,8 @@ def send(*, attempt: Attempt, venue: Venue, database_is_known: bool) -> VenueAns
     ensure_usable(rules)
     ask = venue.read_ask(coin=attempt.coin.name)
     offset = measure_clock_offset(venue=venue)
-    still_open = sum_affordable_orders(attempt=attempt)
-    if not still_open.count:
-        return None
-    if still_open.amount <= attempt.batch.reserved:
-        deliver_reserve(attempt=attempt)
+    still_open = _settle_without_buying(attempt, ask=ask)
+    if still_open is None:
         return None
     _size(attempt, still_open=still_open, rules=rules, ask=ask)
     purchase = _commit_to_sending(attempt, offset=offset)
@@ -53,18 +52,34 @@ def send(*, attempt: Attempt, venue: Venue, database_is_known: bool) -> VenueAns
     return answer
 
 
+def _settle_without_buying(attempt: Attempt, *, ask: Decimal) -> SettledOrders | None:
+    """Refund orders that have moved, or deliver the reserve if it suffices. Return what is to be bought, if anything.
+
+    Raises NoAsk for an ask that would refund orders and is not believed.
+    """
+    comparison = Comparison(ask=ask)
+    still_open = sum_affordable_orders(attempt=attempt, comparison=comparison)
+    if still_open.moved and still_open.amount > attempt.batch.reserved:
+        _ensure_plausible(ask, coin=attempt.coin)
+        if not refund_moved_orders(attempt=attempt, comparison=comparison):
+            return None
+        still_open = sum_affordable_orders(attempt=attempt, comparison=comparison)
+    if not still_open.count:
+        return None
+    if still_open.amount <= attempt.batch.reserved:
+        deliver_reserve(attempt=attempt)
+        return None
+    return still_open
+
+
 def _size(attempt: Attempt, *, still_open: SettledOrders, rules: MarketRules, ask: Decimal) -> None:
     """Set the attempt's quantity, price limit and budget.
 
     Raises NoAsk, AskBeyondPriceBound, TopUpTooDear.
     """
     _ensure_plausible(ask, coin=attempt.coin)
-    highest = highest_price(
-        charge=still_open.subtotal,
-        amount=still_open.amount,
-        max_loss=settings.SETTLEMENT.max_loss,
-        tick=rules.price_tick,
-    )
+    highest = _highest_of(still_open, tick=rules.price_tick)
+    above = just_above(ask=ask, slack=settings.SETTLEMENT.buy_slack, tick=rules.price_tick)
     attempt.quantity = quantity_to_buy(
         missing=still_open.amount - attempt.batch.reserved,
         taker_rate=settings.VENUE.taker_rate,
@@ -72,8 +87,19 @@ def _size(attempt: Attempt, *, still_open: SettledOrders, rules: MarketRules, as
         rules=rules,
     )
     fenced = _budget_of(attempt, still_open=still_open)
-    limit = _keep_within_budget(attempt, fenced=fenced, highest=highest, ask=ask, tick=rules.price_tick)
+    limit = _keep_within_budget(attempt, fenced=fenced, highest=min(highest, above), ask=ask, tick=rules.price_tick)
     fence.ensure_within_limit(ask=ask, limit=limit, highest=highest, quantity=attempt.quantity)
+
+
+def _highest_of(still_open: SettledOrders, *, tick: Decimal) -> Decimal:
+    """Return the price bound of orders: of their average price, and of each one that has a market price."""
+    highest = highest_price(
+        charge=still_open.subtotal, amount=still_open.amount, max_loss=settings.SETTLEMENT.max_loss, tick=tick
+    )
+    if still_open.lowest_price is None:
+        return highest
+    max_loss = settings.SETTLEMENT.max_loss_of_an_order
+    return min(highest, bound_of_order(price=still_open.lowest_price, max_loss=max_loss, tick=tick))
 
 
 def _keep_within_budget(attempt: Attempt, *, fenced: Decimal, highest: Decimal, ask: Decimal, tick: Decimal) -> Decimal:

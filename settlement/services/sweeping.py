@@ -27,6 +27,7 @@ from trading.models import Coin
 from trading.selectors.orders import list_coins_with_waiting_orders
 from trading.selectors.pools import read_waiting_orders, sum_pools
 from trading.services.losses import stop_where_reached
+from trading.services.price_moves import hasten_moved_pools
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def sweep(*, now: datetime) -> None:
     """
     since = now - settings.SETTLEMENT.sweep_after
     parts: dict[str, Callable[[], None]] = {
+        "moved pools": lambda: hasten_moved_pools(now=now),
         "orders": lambda: start_waiting_orders(since=since, now=now),
         "attempts": lambda: nudge_stalled_attempts(since=since, now=now),
         "batches": lambda: resume_idle_batches(since=since, now=now),

@@ -95,6 +95,8 @@ def _next_try(attempt: Attempt, error: Stop, *, absent: AbsentMarket | None, now
     """Pause buying of the coin, or let this batch alone wait if only its own orders cannot pay the ask."""
     if isinstance(error, AskBeyondPriceBound | TopUpTooDear):
         longest = timedelta(seconds=settings.SETTLEMENT.pause_max_seconds)
+        if isinstance(error, AskBeyondPriceBound):  # by then the price of new orders is compared
+            longest = min(longest, settings.PRICES.valid_for)
         Batch.objects.filter(pk=attempt.batch.pk, state=BatchState.OPEN).update(reason=str(error)[:200])
         return now + min(max(now - waiting_since(attempt=attempt), _SHORTEST), longest)
     return pause_for_trouble(coin=attempt.coin, reason=_in_words(attempt, error, absent), at_least_seconds=0, now=now)

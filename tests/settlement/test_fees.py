@@ -47,7 +47,9 @@ class TestTheFee:
         settle()
         assert Batch.objects.get().charge == 40
         attempt = Attempt.objects.get()
-        assert attempt.limit_price == Decimal("4.20"), "the price of the coins and MAX_LOSS, whatever the fee"
+        assert attempt.limit_price == Decimal("4.04"), (
+            "the price of the coins and MAX_LOSS_OF_AN_ORDER, whatever the fee"
+        )
         assert attempt.budget < 50
         assert DayLoss.objects.get().charge == 40
 

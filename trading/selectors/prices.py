@@ -30,6 +30,19 @@ def last_price_of(*, coin: Coin) -> Decimal | None:
     return current if coin.fixed_price is None else coin.fixed_price
 
 
+def newest_ask_of(*, coin: Coin, now: datetime) -> Decimal | None:
+    """Return the ask that was read within PRICE_VALID_SECONDS, if it is believed (US dollars).
+
+    None for a coin with a fixed price, whose orders are compared only with the ask that is read before each purchase.
+    """
+    price = getattr(coin, "current_price", None)
+    if price is None or coin.fixed_price is not None or price.suspended_at is not None:
+        return None
+    read_at = min(price.read_at, price.quoted_at or price.read_at)
+    ask: Decimal = price.value
+    return ask if read_at >= now - settings.PRICES.valid_for else None
+
+
 def list_frozen_books(*, now: datetime, frozen_for: timedelta) -> dict[int, CoinPrice]:
     """Return, by coin, the prices whose book has been the same for `frozen_for`, and whose venue says no time."""
     frozen = CoinPrice.objects.filter(quoted_at=None, book_at__lte=now - frozen_for)

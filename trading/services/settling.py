@@ -9,11 +9,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, Min, Q, Sum
 
 from trading.metrics import count_closed_after_commit, count_fees_after_commit
 from trading.models import Order, OrderState
+from trading.price_moves import NO_COMPARISON, Comparison
 from trading.services.losses import Delivered, count_loss
+from trading.services.rebates import give_rebates
 from wallets.money import USD
 from wallets.runtime import sql
 from wallets.services.ledger.crediting import OrderCredit, deliver_coins, refund_customers
@@ -38,6 +40,7 @@ class ClaimedOrders:
     """The orders of one claim: their number, coins and subtotals (US dollars), and the subtotals of the pooled orders.
 
     `unpaid` is the subtotal of the largest waiting order that was not claimed because it cannot be paid, if any.
+    `has_moved` says that nothing was claimed because the market has moved too far against one of the orders.
     """
 
     count: int
@@ -45,6 +48,7 @@ class ClaimedOrders:
     subtotal: Decimal
     pool_subtotal: Decimal
     unpaid: Decimal | None = None
+    has_moved: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +56,20 @@ class ClaimLimits:
     """What one claim may take: so many orders, pooled ones too, subtotals of so many US dollars (None: any).
 
     All claimed orders have the same size (see SIZES): that of the oldest order, or of the `smallest`, that can be paid.
+    None is claimed while `comparison` finds one that must be refunded instead.
     """
 
     most: int
     with_pool: bool
     most_subtotal: Decimal | None = None
     smallest: bool = False
+    comparison: Comparison | None = None
+
+    def in_sql(self) -> dict[str, Any]:
+        """Return the limits as the parameters of `claim.sql`."""
+        compared = NO_COMPARISON if self.comparison is None else self.comparison.in_sql()
+        names = ("most", "with_pool", "most_subtotal", "smallest")
+        return {name: getattr(self, name) for name in names} | compared
 
 
 def claim_orders(*, coin_id: int, batch_id: int, limits: ClaimLimits, now: datetime) -> ClaimedOrders:
@@ -83,11 +95,18 @@ def _claim_once(
 ) -> tuple[ClaimedOrders, int | None]:
     """Claim orders of `size` (None: see the limits), up to the first beyond the dollars. Return their size."""
     row = sql.fetch_one(
-        "trading.claim", coin_id=coin_id, batch_id=batch_id, size=size, sizes=list(SIZES), now=now, **vars(limits)
+        "trading.claim", coin_id=coin_id, batch_id=batch_id, size=size, sizes=list(SIZES), now=now, **limits.in_sql()
     )
     assert row is not None, "sums return a row"
-    count, amount, subtotal, pool_subtotal, found, unpaid = row
-    claimed = ClaimedOrders(count=count, amount=amount, subtotal=subtotal, pool_subtotal=pool_subtotal, unpaid=unpaid)
+    count, amount, subtotal, pool_subtotal, found, unpaid, has_moved = row
+    claimed = ClaimedOrders(
+        count=count,
+        amount=amount,
+        subtotal=subtotal,
+        pool_subtotal=pool_subtotal,
+        unpaid=unpaid,
+        has_moved=has_moved,
+    )
     return claimed, found
 
 
@@ -104,13 +123,16 @@ def _together(first: ClaimedOrders, more: ClaimedOrders) -> ClaimedOrders:
 class SettledOrders:
     """A number of orders of a batch, and the sums of their coins and subtotals (US dollars).
 
-    `left` is the number of the batch's orders that are still open afterwards, where it is known.
+    `left` is the number of the batch's orders that are still open afterwards, where it is known. `lowest_price` is the
+    lowest one of the orders that have a market price, and `moved` the number of those that a comparison found.
     """
 
     count: int
     amount: Decimal
     subtotal: Decimal
     left: int | None = None
+    lowest_price: Decimal | None = None
+    moved: int = 0
 
     @classmethod
     def of_none(cls) -> "SettledOrders":
@@ -130,9 +152,10 @@ def complete_orders(*, batch_id: int, asset: str, available: Decimal, reference:
         count_closed_after_commit(state=OrderState.COMPLETED, count=settled.count, ages=ages)
         cost = deliver_coins(asset=asset, credits_=_credits(rows, of=(2,)), now=now)
         fee = sum((row[4] for row in rows), Decimal(0))
-        book_revenue(subtotal=settled.subtotal, fee=fee, reference=reference, now=now)
+        revenue = settled.subtotal - give_rebates(rows=rows, cost=cost, amount=settled.amount, now=now)
+        book_revenue(subtotal=revenue, fee=fee, reference=reference, now=now)
         count_fees_after_commit(fee=fee)
-        delivered = Delivered(asset=asset, coins=settled.amount, cost=cost, charge=settled.subtotal)
+        delivered = Delivered(asset=asset, coins=settled.amount, cost=cost, charge=revenue)
         count_loss(delivered=delivered, now=now)
     return settled
 
@@ -145,7 +168,7 @@ def _complete(*, batch_id: int, available: Decimal, now: datetime) -> tuple[list
     rows = sql.fetch_all("trading.complete", batch_id=batch_id, available=available, now=now)
     if not rows:
         return rows, None
-    open_count, rest = int(rows[0][6]), available - _sum_up(rows).amount
+    open_count, rest = int(rows[0][8]), available - _sum_up(rows).amount
     if open_count and rest > 0:
         smaller = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING, amount__lte=rest)
         chosen = _choose(smaller.order_by("id").values_list("id", "amount"), most=rest)
@@ -181,10 +204,10 @@ def refund_orders(*, batch_id: int, reason: str, now: datetime) -> SettledOrders
     return _sum_up(rows)
 
 
-def sum_open_orders(*, batch_id: int | None) -> SettledOrders:
-    """Sum up the open orders of a batch."""
+def sum_open_orders(*, batch_id: int | None, comparison: Comparison | None = None) -> SettledOrders:
+    """Sum up the open orders of a batch, and count those that a comparison finds."""
     assert batch_id is not None, "orders without a batch are not settled"
-    return _sum_orders(batch_id=batch_id, state=OrderState.SETTLING)
+    return _sum_orders(batch_id=batch_id, state=OrderState.SETTLING, comparison=comparison)
 
 
 def sum_completed_orders(*, batch_id: int) -> SettledOrders:
@@ -192,13 +215,16 @@ def sum_completed_orders(*, batch_id: int) -> SettledOrders:
     return _sum_orders(batch_id=batch_id, state=OrderState.COMPLETED)
 
 
-def _sum_orders(*, batch_id: int, state: OrderState) -> SettledOrders:
+def _sum_orders(*, batch_id: int, state: OrderState, comparison: Comparison | None = None) -> SettledOrders:
+    compared = {} if comparison is None else {"moved": Count("id", filter=comparison.moved)}
     sums = Order.objects.filter(batch_id=batch_id, state=state).aggregate(
-        count=Count("id"), amount=Sum("amount"), subtotal=Sum(_SUBTOTAL)
+        **compared,  # before the sum that hides the column `amount`
+        count=Count("id"),
+        subtotal=Sum(_SUBTOTAL),
+        lowest_price=Min("price", filter=Q(market_price__isnull=False)),
+        amount=Sum("amount"),
     )
-    return SettledOrders(
-        count=sums["count"], amount=sums["amount"] or Decimal(0), subtotal=sums["subtotal"] or Decimal(0)
-    )
+    return SettledOrders(**sums | {name: sums[name] or Decimal(0) for name in ("amount", "subtotal")})
 
 
 def sum_fitting_orders(*, batch_id: int, most: Decimal) -> SettledOrders:

@@ -2,9 +2,18 @@
 -- has locked.
 --
 -- Takes orders of one size (of the oldest, or with `smallest` of the smallest one that can be paid), and together at most
--- `most_subtotal` dollars (NULL: any number). All dollars are those of subtotals: fees buy no coins. The last column is the
--- subtotal of the largest order that is not paid.
-WITH waiting AS NOT MATERIALIZED (
+-- `most_subtotal` dollars (NULL: any number). All dollars are those of subtotals: fees buy no coins. The last but one column
+-- is the subtotal of the largest order that is not paid.
+--
+-- Takes nothing while one of the orders, priced before a moment, costs too much at the ask (NULL: not known). The last
+-- column says so: then that order is refunded first, because the others may not be due without it.
+WITH moved AS MATERIALIZED (
+    SELECT %(ask)s::numeric IS NOT NULL AND EXISTS (
+        SELECT FROM trading_order
+         WHERE coin_id = %(coin_id)s AND (state = 'pending' OR %(with_pool)s AND state = 'aggregated')
+           AND state IN ('pending', 'aggregated') AND market_price IS NOT NULL AND price_at < %(priced_before)s::timestamptz
+           AND amount * %(ask)s::numeric > (total_price - fee) * %(most_cost)s::numeric) AS is_so
+), waiting AS NOT MATERIALIZED (
     SELECT id, total_price - fee AS subtotal, width_bucket(total_price - fee, %(sizes)s::numeric[]) AS size
       FROM trading_order
      WHERE coin_id = %(coin_id)s AND (state = 'pending' OR %(with_pool)s AND state = 'aggregated')
@@ -13,7 +22,8 @@ WITH waiting AS NOT MATERIALIZED (
     SELECT * FROM waiting WHERE %(most_subtotal)s::numeric IS NULL OR subtotal <= %(most_subtotal)s::numeric
 ), candidate AS MATERIALIZED (
     SELECT id, total_price - fee AS subtotal FROM trading_order
-     WHERE coin_id = %(coin_id)s AND (state = 'pending' OR %(with_pool)s AND state = 'aggregated')
+     WHERE NOT (SELECT is_so FROM moved)
+       AND coin_id = %(coin_id)s AND (state = 'pending' OR %(with_pool)s AND state = 'aggregated')
        AND state IN ('pending', 'aggregated')
        AND (%(most_subtotal)s::numeric IS NULL OR total_price - fee <= %(most_subtotal)s::numeric)
        AND width_bucket(total_price - fee, %(sizes)s::numeric[]) = coalesce(%(size)s::int, CASE WHEN %(smallest)s
@@ -35,5 +45,6 @@ SELECT count(*), coalesce(sum(amount), 0), coalesce(sum(subtotal), 0),
        min(width_bucket(subtotal, %(sizes)s::numeric[])),
        CASE WHEN %(most_subtotal)s::numeric IS NOT NULL THEN greatest(
            (SELECT max(subtotal) FROM summed WHERE subtotal_so_far > %(most_subtotal)s::numeric),
-           (SELECT max(subtotal) FROM waiting WHERE subtotal > %(most_subtotal)s::numeric)) END
+           (SELECT max(subtotal) FROM waiting WHERE subtotal > %(most_subtotal)s::numeric)) END,
+       (SELECT is_so FROM moved)
   FROM claimed

@@ -13,7 +13,7 @@ WITH credit AS (
 INSERT INTO wallets_transaction
        (asset, amount, source_id, destination_id, kind, reference, order_id, customer_id, balance_after, created_at)
 SELECT %(asset)s, credit.amount, source.id, credited.id, %(kind)s,
-       'order:' || credit.order_id || ':outcome', credit.order_id, credit.customer_id,
+       'order:' || credit.order_id || ':' || %(part)s, credit.order_id, credit.customer_id,
        credited.balance_before + sum(credit.amount) OVER (PARTITION BY credit.customer_id ORDER BY credit.order_id),
        %(now)s
   FROM credit

@@ -14,6 +14,7 @@ from settlement.venues.ccxt.answers import read_decimal
 from settlement.venues.ccxt.errors import questions
 from settlement.venues.deadlines import Kind, calling, seconds_left
 from settlement.venues.protocol import CoinNotListed, MarketRules, NoAsk, UnusableRules, VenueAway
+from trading.readings import PRICE_PLACES
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ _STALE_AT_MOST: Final = 10
 """A list that cannot be reloaded serves for so many times its age, five minutes by default. The venue refuses what it
 no longer allows."""
 _NO_LIMIT: Final = Decimal(10) ** 15
-_FINEST: Final = Decimal("0.00000001")
+_FINEST: Final = {"amount": Decimal("0.00000001"), "price": Decimal(1).scaleb(-PRICE_PLACES)}
 """The step and the tick of a market without such a rule: our amounts and prices have no more places."""
 _MOST_PLACES: Final = 30
 _NAMES: Final = ("symbol", "id", "name", "instId", "pair", "product_id")
@@ -171,10 +172,10 @@ def read_rules(client: Any, *, coin: str) -> MarketRules:
         precision, limits = market["precision"], market["limits"]
         amount, cost = limits.get("amount") or {}, limits.get("cost") or {}
         return MarketRules(
-            quantity_step=_step(client, precision.get("amount")),
+            quantity_step=_step(client, precision, "amount"),
             quantity_minimum=_number("minimum", amount.get("min")) or Decimal(0),
             quantity_maximum=_number("maximum", amount.get("max")) or _NO_LIMIT,
-            price_tick=_step(client, precision.get("price")),
+            price_tick=_step(client, precision, "price"),
             notional_minimum=_number("notional", cost.get("min")) or Decimal(0),
         )
     except (AttributeError, KeyError, TypeError) as error:
@@ -191,21 +192,21 @@ def without_empty_steps(market: dict[str, Any]) -> dict[str, Any]:
     precision = market.get("precision") or {}
     for name in ("amount", "price"):
         if precision.get(name) is None or read_decimal(precision[name]) == 0:
-            precision[name] = f"{_FINEST:f}"
+            precision[name] = f"{_FINEST[name]:f}"
     return {**market, "precision": precision}
 
 
-def _step(client: Any, precision: object) -> Decimal:
-    value = _number("step", precision)
+def _step(client: Any, precision: dict[str, Any], name: str) -> Decimal:
+    value = _number("step", precision.get(name))
     if client.precisionMode == ccxt.DECIMAL_PLACES:
         if value is None:
-            return _FINEST
+            return _FINEST[name]
         if value > _MOST_PLACES:
             raise UnusableRules(f"a step of {value} decimal places")
         return Decimal(1).scaleb(-int(value))
     if client.precisionMode != ccxt.TICK_SIZE:
         raise UnusableRules("significant digits are no step")
-    return value or _FINEST
+    return value or _FINEST[name]
 
 
 def _number(name: str, value: object) -> Decimal | None:

@@ -14,7 +14,7 @@ from wallets.services.ledger.locking import lock_customer_wallets
 
 @dataclass(frozen=True, kw_only=True)
 class OrderCredit:
-    """A customer's credit for one order: the coins of a completed order, or the charge of a refunded order."""
+    """A customer's credit for one order: its coins or its rebate on completion, or its charge with a refund."""
 
     order_id: int
     customer_id: int
@@ -48,6 +48,17 @@ def refund_customers(*, credits_: Sequence[OrderCredit], now: datetime) -> None:
     )
 
 
+def improve_prices(*, credits_: Sequence[OrderCredit], now: datetime) -> None:
+    """Move what purchases saved from clearing back to many customers' dollar wallets, with their orders' completion."""
+    _credit_many(
+        asset=USD,
+        source=WalletRole.CLEARING,
+        kind=TransactionKind.PRICE_IMPROVEMENT,
+        credits_=credits_,
+        now=now,
+    )
+
+
 def outcome_reference(*, order_id: int) -> str:
     """Return the reference that an order's delivery and refund share, so that only one of the two can be booked."""
     return f"order:{order_id}:outcome"
@@ -71,6 +82,7 @@ def _credit_many(
         amounts=[credit_.amount for credit_ in credits_],
         asset=asset,
         kind=kind.value,
+        part="rebate" if kind == TransactionKind.PRICE_IMPROVEMENT else "outcome",
         source=source.value,
         now=now,
     )
