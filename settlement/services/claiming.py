@@ -209,7 +209,7 @@ def _refund_moved_and_claim(
     assert limits.comparison is not None, "without an ask no order is compared"
     coin_id = batch.coin_id
     left_pool = refund_moved_waiting(coin_id=coin_id, with_pool=limits.with_pool, comparison=limits.comparison, now=now)
-    failpoints.reach("claim.refunded")
+    failpoints.reach("refund.credited")
     waiting = read_waiting_orders(coin_id=coin_id)
     limits = replace(limits, with_pool=limits.with_pool and _pool_is_due(waiting, now=now))
     claimed = claim_orders(coin_id=coin_id, batch_id=batch.pk, limits=limits, now=now)

@@ -33,7 +33,7 @@ def refund_moved_orders(*, attempt: Attempt, comparison: Comparison) -> bool:
         return True
     now = database_now()
     refunded = refund_moved_settling(batch_id=batch.pk, comparison=comparison, now=now)
-    failpoints.reach("price_moved.refunded")
+    failpoints.reach("refund.credited")
     logger.warning("the price has moved: %s of %s are refunded", refunded, batch)
     if not batch.attempts.filter(signed_at__isnull=False).exists():
         return_to_pool(batch_id=batch.pk, threshold=settings.POOLS.threshold, now=now)

@@ -1,0 +1,422 @@
+"""Orders that wait while the market moves: refunded alone after a rise, and given back what a fall saves."""
+
+import random
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import DatabaseError
+
+from settlement.models import Attempt, AttemptState, Batch, BatchState
+from settlement.services.claiming import claim_waiting_orders
+from settlement.services.stepping import take_next_step
+from settlement.services.sweeping import sweep
+from settlement.verification import verify_everything
+from tests.conftest import make_coin
+from tests.owner import run_as_owner
+from tests.processes import at_once, wait_for
+from tests.settlement.conftest import states
+from tests.trading.test_price_rules import add_rule
+from trading.models import Order, PoolPolicy
+from trading.pools import read_counters
+from trading.rounding import rebate_for
+from trading.services.coins import save_coin
+from trading.services.placing import OrderRequest, place_order
+from trading.services.prices import record_price
+from wallets.models import Transaction
+from wallets.runtime import clock
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]
+
+
+def sold_at_market(name, price, **fields):
+    """Make a coin with a market price and a spread of 0.5 %, which no longer has the fixed price it began with."""
+    coin = make_coin(name, price, **fields)
+    coin.fixed_price = None
+    save_coin(coin=coin)
+    add_rule(coin=coin)
+    return coin
+
+
+@pytest.fixture
+def coin(db):
+    """The coin ABAN with a market price of 4.00 and a spread of 0.5 %."""
+    return sold_at_market("ABAN", "4.00")
+
+
+@pytest.fixture
+def buy(coin, shopper):
+    def by_total(total, *, of=None, crypto="ABAN"):
+        order_request = OrderRequest(coin_name=crypto, total=Decimal(total))
+        return place_order(buyer=(of or shopper).principal, order_request=order_request).order
+
+    return by_total
+
+
+@pytest.fixture
+def market(venue, simulator, coin):
+    """Move the venue's price, and with `is_read` the price that we have read."""
+
+    def move(price, *, is_read=False):
+        simulator.set_prices(ABAN=price)
+        if is_read:
+            record_price(coin=coin, value=venue.read_ask(coin="ABAN"), source="test", now=clock.database_now())
+
+    return move
+
+
+def grow_old(*orders):
+    """Let orders, or all, have been placed half an hour ago."""
+    chosen = [order.pk for order in orders] or list(Order.objects.values_list("pk", flat=True))
+    run_as_owner(
+        f"UPDATE trading_order SET price_at = price_at - interval '30 minutes' WHERE id IN ({','.join(map(str, chosen))})"
+    )
+
+
+@pytest.fixture
+def claim(coin):
+    return lambda: claim_waiting_orders(coin_id=coin.pk, now=clock.database_now())
+
+
+def step(batch, venue):
+    take_next_step(batch_id=batch.pk, venue=venue)
+    batch.refresh_from_db()
+
+
+def reasons():
+    return list(Order.objects.order_by("id").values_list("state", "reason"))
+
+
+BOUGHT = ("completed", None)
+MOVED = ("refunded", "price_moved")
+
+
+class TestARise:
+    def test_before_the_claim_refunds_the_old_order_alone(self, buy, market, claim, venue, shopper):
+        grow_old(buy("20.00"))
+        market("4.08", is_read=True)
+        buy("20.00")
+        step(claim(), venue)
+        assert reasons() == [MOVED, BOUGHT]
+        assert shopper.wallet.balance == 100 - Order.objects.last().charge
+        assert Transaction.objects.filter(kind="refund").get().amount == Order.objects.first().charge
+
+    def test_before_the_send_refunds_the_old_order_alone(self, buy, market, claim, venue):
+        old, new = buy("20.00"), buy("20.00")
+        grow_old(old)
+        batch = claim()
+        market("4.08")
+        step(batch, venue)
+        assert reasons() == [MOVED, ("settling", None)], "the ask is beyond the other one's bound too, but it is new"
+        assert Attempt.objects.get().state == AttemptState.NEW
+        market("4.02")
+        step(batch, venue)
+        assert reasons() == [MOVED, BOUGHT]
+        assert Order.objects.get(pk=new.pk).rebate == 0
+
+    def test_below_the_bound_refunds_nobody(self, buy, market, claim, venue):
+        buy("20.00")
+        grow_old()
+        market("4.04", is_read=True)  # 1 %, of which half is the spread
+        step(claim(), venue)
+        assert reasons() == [BOUGHT]
+        assert Attempt.objects.get().cost / Attempt.objects.get().executed < Order.objects.get().price * Decimal("1.01")
+
+    def test_refunds_a_whole_batch_and_closes_it(self, buy, market, claim, venue, shopper):
+        buy("20.00")
+        buy("30.00")
+        grow_old()
+        batch = claim()
+        market("4.15")
+        step(batch, venue)
+        assert (reasons(), batch.state, shopper.wallet.balance) == ([MOVED, MOVED], BatchState.REFUNDED, 100)
+        assert Attempt.objects.get().state == AttemptState.NOT_PLACED
+        step(batch, venue)
+        assert Transaction.objects.filter(kind="refund").count() == 2
+
+    def test_refunds_nobody_while_a_purchase_may_have_been_executed(self, buy, market, claim, venue, simulator):
+        buy("20.00")
+        grow_old()
+        batch = claim()
+        simulator.fail({"on": "place", "action": "accept_then_drop", "times": 1})
+        step(batch, venue)
+        assert Attempt.objects.get().state == AttemptState.SENT
+        market("4.15")
+        step(batch, venue)
+        assert reasons() == [BOUGHT], "it was bought before the rise"
+
+    def test_refunds_nobody_after_a_denial_that_is_still_rechecked(self, buy, market, claim, venue):
+        buy("20.00")
+        grow_old()
+        batch = claim()
+        Attempt.objects.update(
+            state=AttemptState.NOT_PLACED,
+            signed_at=clock.now(),
+            valid_until=clock.now(),
+            quantity=5,
+            limit_price=4,
+            ended_at=clock.now(),
+            recheck_at=clock.now() + timedelta(hours=1),
+        )
+        Attempt.objects.create(batch=batch, coin=batch.coin, number=2, next_step_at=clock.now(), created_at=clock.now())
+        market("4.15")
+        step(batch, venue)
+        assert states() == ["settling"]
+        assert not Transaction.objects.filter(kind="refund").exists()
+
+    def test_refunds_once_when_claims_and_steps_run_at_once(self, buy, market, coin, shopper, make_shopper):
+        others = [make_shopper() for _ in range(3)]
+        for other in others:
+            buy("20.00", of=other)
+        grow_old()
+        market("4.15", is_read=True)
+        at_once(4, lambda _: claim_waiting_orders(coin_id=coin.pk, now=clock.database_now()))
+        assert reasons() == [MOVED] * 3
+        assert [other.wallet.balance for other in others] == [100] * 3
+        assert not Batch.objects.exists()
+
+    def test_refunds_no_order_from_before_price_rules(self, buy, market, claim, venue):
+        buy("20.00")
+        grow_old()
+        run_as_owner("UPDATE trading_order SET market_price = NULL, spread_rate = NULL, price_rule_id = NULL")
+        market("4.15", is_read=True)
+        step(claim(), venue)
+        assert reasons() == [BOUGHT], "MAX_LOSS alone bounds it"
+
+    def test_that_is_not_believed_refunds_nobody(self, buy, market, claim, venue):
+        buy("20.00")
+        grow_old()
+        batch = claim()
+        market("40.00")
+        step(batch, venue)
+        assert states() == ["settling"]
+        assert not Transaction.objects.filter(kind="refund").exists()
+
+    def test_refunds_a_backlog_in_parts(self, buy, market, claim, monkeypatch):
+        monkeypatch.setattr("trading.services.price_moves._MOST_AT_ONCE", 1)
+        buy("20.00")
+        buy("20.00")
+        grow_old()
+        market("4.15", is_read=True)
+        assert claim() is None
+        assert reasons() == [MOVED, ("pending", None)]
+        assert claim() is None
+        assert reasons() == [MOVED, MOVED]
+
+
+class TestAPool:
+    def test_that_is_no_longer_due_stays_pooled(self, buy, market, claim, shopper):
+        old = buy("6.00")
+        grow_old(old)
+        market("4.15", is_read=True)
+        buy("6.00")
+        assert claim() is None
+        assert reasons() == [MOVED, ("aggregated", None)]
+        assert read_counters(coin_names=["ABAN"]) == {"ABAN": Order.objects.last().subtotal}
+        assert not Batch.objects.exists()
+
+    def test_that_is_still_due_is_bought(self, buy, market, claim, venue):
+        grow_old(buy("6.00"))
+        market("4.15", is_read=True)
+        buy("6.00")
+        buy("6.00")
+        step(claim(), venue)
+        assert reasons() == [MOVED, BOUGHT, BOUGHT]
+        assert read_counters(coin_names=["ABAN"]) == {"ABAN": 0}
+
+    def test_that_has_not_come_together_keeps_the_order(self, buy, market, claim):
+        buy("6.00")
+        grow_old()
+        market("4.15", is_read=True)
+        assert claim() is None
+        assert states() == ["aggregated"], "the market may come back before the pool is due"
+
+    def test_waits_again_if_it_is_no_longer_due_before_the_send(self, buy, market, claim, venue):
+        old, new = buy("6.00"), buy("6.00")
+        grow_old(old)
+        batch = claim()
+        market("4.08")
+        step(batch, venue)
+        assert reasons() == [MOVED, ("aggregated", None)]
+        assert Order.objects.get(pk=new.pk).batch_id is None
+        assert batch.state == BatchState.REFUNDED
+        assert read_counters(coin_names=["ABAN"]) == {"ABAN": new.subtotal}
+        buy("6.00")
+        market("4.00")
+        step(claim(), venue)
+        assert reasons() == [MOVED, BOUGHT, BOUGHT]
+
+    def test_is_bought_early_as_soon_as_it_would_lose(self, buy, market, venue, claim):
+        settle_by = buy("6.00").settle_by
+        market("4.01", is_read=True)
+        sweep(now=clock.database_now())
+        assert Order.objects.get().settle_by == settle_by, "half of the spread is left"
+        market("4.025", is_read=True)
+        sweep(now=clock.database_now())
+        assert Order.objects.get().settle_by < settle_by
+        step(claim(), venue)
+        assert reasons() == [BOUGHT]
+
+    def test_that_staff_want_refunded_is_not_bought_early(self, buy, market, coin):
+        coin.pool_policy = PoolPolicy.REFUND
+        save_coin(coin=coin)
+        settle_by = buy("6.00").settle_by
+        market("4.10", is_read=True)
+        sweep(now=clock.database_now())
+        assert Order.objects.get().settle_by == settle_by
+
+    def test_loses_fewer_than_one_in_a_hundred_orders_to_a_market_of_100_percent_a_year(self):
+        """Orders that join at random and wait up to an hour; the sweep looks every 15 seconds. Arithmetic only."""
+        chance, bound, even = random.Random(20), 1.005 * 1.01, 1.005
+        deviation = (15 / (365 * 86400)) ** 0.5
+        refunded = refunded_without_hurry = 0
+        for _ in range(4000):
+            market, is_bought = 1.0, False
+            for _ in range(chance.randint(1, 240)):
+                market *= 1 + chance.gauss(0, deviation)
+                if not is_bought and market > even:
+                    refunded += market > bound
+                    is_bought = True
+            refunded_without_hurry += market > bound
+        assert refunded < 4
+        assert refunded_without_hurry > 40, "what is bought only after its hour loses more than one in a hundred"
+
+
+class TestAFall:
+    def test_gives_back_what_it_saved_beyond_the_spread(self, buy, market, claim, venue, shopper):
+        order = buy("60.00")
+        before = shopper.wallet.balance
+        market("3.80", is_read=True)
+        step(claim(), venue)
+        attempt, done = Attempt.objects.get(), Order.objects.get()
+        cost = attempt.cost * order.amount / (attempt.executed - attempt.commission)
+        assert done.rebate == rebate_for(subtotal=order.subtotal, cost=cost, spread_rate=Decimal("0.005"))
+        assert Decimal("2.90") < done.rebate < Decimal("3.10"), "5 % of 60.00"
+        assert shopper.wallet.balance == before + done.rebate
+        booked = Transaction.objects.get(kind="price_improvement")
+        assert (booked.reference, booked.amount) == (f"order:{order.pk}:rebate", done.rebate)
+        assert (booked.source.role, booked.destination) == ("clearing", shopper.wallet)
+        assert (done.price, done.subtotal, done.charge) == (order.price, order.subtotal, order.charge)
+
+    def test_is_shown_to_the_customer(self, buy, market, claim, venue, shopper, api):
+        order = buy("60.00")
+        assert api("GET", f"orders/{order.pk}/", by=shopper).json()["rebate"] == "0.00"
+        market("3.80")
+        step(claim(), venue)
+        rebate = Order.objects.get().rebate
+        assert api("GET", f"orders/{order.pk}/", by=shopper).json()["rebate"] == f"{rebate}"
+        improved = api("GET", "transactions/", by=shopper).json()[0]
+        assert (improved["kind"], improved["type"], improved["amount"]) == (
+            "price_improvement",
+            "deposit",
+            f"{rebate}",
+        )
+        assert improved["order_id"] == order.pk
+
+    def test_of_less_than_two_percent_gives_nothing_back(self, buy, market, claim, venue):
+        buy("60.00")
+        market("3.93")
+        step(claim(), venue)
+        assert (states(), Order.objects.get().rebate) == (["completed"], 0)
+        assert not Transaction.objects.filter(kind="price_improvement").exists()
+
+    def test_gives_nothing_back_from_inventory_that_cost_more(self, buy, market, claim, venue, simulator):
+        simulator.set_filters("ABAN", step="1")
+        buy("14.00")
+        step(claim(), venue)  # leaves half a coin in inventory, at 4.00 a coin
+        buy("1.50")
+        market("3.80", is_read=True)
+        Order.objects.filter(state="aggregated").update(settle_by=clock.now())
+        claim()
+        assert states() == ["completed", "completed"]
+        assert Attempt.objects.count() == 1
+        assert not Transaction.objects.filter(kind="price_improvement").exists()
+
+    def test_gives_nothing_back_of_a_fixed_price(self, market, claim, venue, coin, buy):
+        coin.fixed_price = Decimal("4.00")
+        save_coin(coin=coin)
+        buy("60.00")
+        market("3.80")
+        step(claim(), venue)
+        assert (states(), Order.objects.get().rebate) == (["completed"], 0)
+
+    def test_lets_the_limit_follow_the_ask(self, buy, market, claim, venue):
+        buy("60.00")
+        market("3.40")
+        step(claim(), venue)
+        attempt = Attempt.objects.get()
+        assert Decimal("3.40") < attempt.limit_price <= Decimal("3.45"), "BUY_SLACK above the ask, far below the price"
+        assert states() == ["completed"]
+
+    def test_is_shared_to_the_cent_by_the_orders_of_a_batch(self, buy, market, claim, venue, make_shopper):
+        for total in ("11.11", "23.45", "37.77"):
+            buy(total, of=make_shopper())
+        market("3.80")
+        step(claim(), venue)
+        attempt = Attempt.objects.get()
+        for order in Order.objects.all():
+            cost = attempt.cost * order.amount / (attempt.executed - attempt.commission)
+            assert abs(order.rebate - (order.subtotal - cost * Decimal("1.005"))) <= Decimal("0.01")
+
+    def test_cannot_be_told_of_an_order_that_is_not_completed(self, buy):
+        buy("60.00")
+        with pytest.raises(DatabaseError, match="a_rebate_is_part_of_what_a_completed_order_paid"):
+            Order.objects.update(rebate=Decimal("1.00"))
+
+    def test_that_the_ledger_does_not_know_is_a_violation(self, buy, market, claim, venue):
+        buy("60.00")
+        market("3.80")
+        step(claim(), venue)
+        rebate = Order.objects.get().rebate
+        Order.objects.update(rebate=0)
+        assert {violation.rule for violation in verify_everything()} == {3, 5}
+        Order.objects.update(rebate=rebate)
+
+
+PRICES = ["0.0000000012", "0.00000123", "1000000"]
+
+
+class TestCoinsOfAnyPrice:
+    @pytest.mark.parametrize("price", PRICES)
+    def test_are_bought_and_held(self, price, simulator, venue, make_shopper, settings):
+        simulator.set_prices(TINY=price)
+        coin = sold_at_market("TINY", price, maximum="100000000000")
+        buyer = make_shopper()
+        place_order(buyer=buyer.principal, order_request=OrderRequest(coin_name="TINY", total=Decimal("60.00")))
+        step(claim_waiting_orders(coin_id=coin.pk, now=clock.database_now()), venue)
+        [order] = Order.objects.all()
+        assert (order.state, buyer.holding("TINY")) == ("completed", order.amount)
+        attempt = Attempt.objects.get()
+        assert attempt.limit_price >= Decimal(price)
+        assert attempt.limit_price <= Decimal(price) * Decimal("1.02")
+
+    @pytest.mark.parametrize("price", PRICES)
+    def test_are_refunded_after_a_rise(self, price, simulator, venue, make_shopper):
+        simulator.set_prices(TINY=price)
+        coin = sold_at_market("TINY", price, maximum="100000000000")
+        buyer = make_shopper()
+        place_order(buyer=buyer.principal, order_request=OrderRequest(coin_name="TINY", total=Decimal("60.00")))
+        grow_old()
+        batch = claim_waiting_orders(coin_id=coin.pk, now=clock.database_now())
+        simulator.set_prices(TINY=f"{Decimal(price) * Decimal('1.04'):f}")
+        step(batch, venue)
+        assert (reasons(), buyer.wallet.balance) == ([MOVED], 100)
+
+
+class TestAWorker:
+    def test_that_dies_while_it_refunds_leaves_no_order_in_doubt(
+        self, buy, market, make_worker, venue_environment, tmp_path
+    ):
+        old = buy("20.00")
+        grow_old(old)
+        market("4.15")
+        quick = {"SWEEP_CRON": "* * * * * *", "SWEEP_AFTER_SECONDS": "0", "STALLED_WORKER_SECONDS": "1"}
+        dying = {"FAILPOINTS": "refund.credited=kill", "FAILPOINTS_DIR": str(tmp_path)}
+        doomed = make_worker(**venue_environment, **quick, **dying)
+        assert wait_for(lambda: doomed.poll() is not None, seconds=60)
+        assert states() == ["settling"], "nothing is half done"
+        make_worker(**venue_environment, **quick, RESCUE_CRON="* * * * * *")
+        buy("20.00")
+        assert wait_for(lambda: states()[0] == "refunded", seconds=60)
+        assert reasons()[0] == MOVED
+        assert Transaction.objects.filter(kind="refund").count() == 1
