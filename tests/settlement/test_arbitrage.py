@@ -30,14 +30,13 @@ from wallets.verification import sum_house_wallet
 SEED = int(os.environ.get("ARBITRAGE_SEED", "20"))
 LARGE_EVERY, SMALL_EVERY = 20, 25
 """Seconds between two orders of honest customers, on average."""
-PER_LOOK = 25
-"""Orders that the arbitrageur places in each second in which the house is too cheap."""
 QUOTE_TOTAL = Decimal("200.00")
 QUOTES_EVERY = 7
 CHAINS = 2
 FALL = Decimal("0.001")
-MOST_LOSS = Decimal("0.01")
-"""MAX_LOSS_OF_AN_ORDER: what the house loses at most by an order, as a share of what it pays."""
+TAKER_RATE = Decimal("0.001")
+MOST_LOSS = Decimal("1.01") / (1 - TAKER_RATE) - 1
+"""MAX_LOSS_OF_AN_ORDER and the venue's commission: what the house loses at most by an order, as a share of its subtotal."""
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 
@@ -79,15 +78,15 @@ def let_honest_customers_buy(hour):
     come_again(SMALL_EVERY, small)
 
 
-def let_arbitrageur_buy(hour):
+def let_arbitrageur_buy(hour, *, accounts):
     """Let somebody buy as much as they can in every second in which the venue's ask is above the house's price."""
-    accounts = [Shopper("10000000.00").principal for _ in range(PER_LOOK)]
+    principals = [Shopper("10000000.00").principal for _ in range(accounts)]
 
     def look():
         price = hour.price()
         if price is not None and price < hour.ask:
-            for account in accounts:
-                hour.place("arbitrageur", account, total=Decimal("100.00"))
+            for principal in principals:
+                hour.place("arbitrageur", principal, total=Decimal("100.00"))
 
     for second in range(1, hour.seconds):
         hour.at(second + 0.01, look)
@@ -155,7 +154,7 @@ def test_nobody_earns_by_being_quicker_than_the_house(begin):
     jumps = [(900 * n + chance.uniform(100, 800), Decimal(rate)) for n, rate in enumerate(("0.1", "-0.1", "0.1"))]
     hour = begin(jumps=jumps)
     let_honest_customers_buy(hour)
-    let_arbitrageur_buy(hour)
+    let_arbitrageur_buy(hour, accounts=25)
     let_quotes_be_taken(hour)
     let_pooled_orders_be_cancelled(hour)
     play(hour)
@@ -173,7 +172,7 @@ def test_nobody_earns_by_being_quicker_than_the_house(begin):
 def test_a_jump_of_any_size_costs_no_more_than_the_bound_of_an_order(begin, jump):
     """A jump comes right after a reading, and the house does not see it for ten seconds."""
     hour = begin(jumps=[(100.5, Decimal(jump)), (200.5, Decimal(jump))], seconds=300)
-    let_arbitrageur_buy(hour)
+    let_arbitrageur_buy(hour, accounts=5)
     let_quotes_be_taken(hour)
     let_pooled_orders_be_cancelled(hour)
     play(hour)

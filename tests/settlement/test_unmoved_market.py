@@ -39,6 +39,7 @@ GROUPS = (1, 2, 5, 12)
 SEED = int(os.environ.get("UNMOVED_SEED", "20"))
 SIZES = ((400, 9_000), (10_400, 90_000), (104_000, 900_000), (1_040_000, 10_000_000))
 """From and to so many cents: a batch has orders of one size."""
+MOST_COINS = Decimal(950_000_000_000)
 SPREAD = "0.005"
 EXACT = Context(prec=80)
 UP = Context(prec=80, rounding=ROUND_CEILING)
@@ -64,7 +65,7 @@ class StandingMarket:
         self.chance, self.clock = chance, clock
         self.name = f"STILL{number}"
         digits = Decimal(chance.randint(10_000, 99_999))
-        price = digits.scaleb(chance.randint(-3, 5) - 4)
+        price = digits.scaleb(chance.randint(-10, 5) - 4)
         self.tick = Decimal(1).scaleb(price.adjusted() - 4)
         self.market = make_market(price, tick=self.tick)
         self.ask = self.market.ask(0)
@@ -196,7 +197,7 @@ def test_each_of_two_thousand_orders_earns_the_house(unlimited, settings, clock,
         clock.now += timedelta(minutes=1)  # the rule is valid since the moment at which Postgres dated it
         market.read()
         for count in GROUPS:
-            size = chance.choice(SIZES)
+            size = chance.choice([size for size in SIZES if size[1] * CENT <= market.ask * MOST_COINS])
             placed = [market.place(buyer.principal, size=size) for _ in range(count)]
             settle(market, placed, venue=venue, clock=clock)
             cases += placed
