@@ -6,6 +6,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from exchange_site import pages
+from exchange_site.admin.result import result
 from exchange_site.admin.site import change_own_password
 from exchange_site.admin.to_do import to_do
 from exchange_site.api import api
@@ -18,6 +19,7 @@ urlpatterns = [
     path("", pages.home),
     path("favicon.ico/", RedirectView.as_view(url=f"{settings.STATIC_URL}exchange_site/icon.svg")),
     path("admin/attention/", admin.site.admin_view(to_do), name="to_do"),
+    path("admin/result/", admin.site.admin_view(result), name="result"),
     path("admin/password_change/", admin.site.admin_view(change_own_password)),
     path("admin/", admin.site.urls),
     path("", include("exchange_site.internal_urls")),

@@ -2,6 +2,7 @@
 
 DomainError (wallets)
 ├── InterventionRefused    the decision would contradict the venue, or buy or refund on a guess
+├── BadDays                the days of a report that are none, in the wrong order, not here yet, or too many
 ├── MoveRefused            an opening or a move of the venue's account that cannot be booked
 ├── NotAnUnknownOrder      only orders that we do not know are adopted
 └── UnknownOrderUndecided  an order that we do not know is adopted or not ours, never only closed
@@ -21,6 +22,10 @@ from wallets.exceptions import DomainError
 
 class InterventionRefused(DomainError):
     message = "That cannot be done now."
+
+
+class BadDays(DomainError):
+    message = "These are no days of a report."
 
 
 class MoveRefused(DomainError):

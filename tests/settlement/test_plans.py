@@ -12,6 +12,7 @@ from settlement.selectors.batches import count_batches
 from settlement.selectors.findings import count_open_findings
 from settlement.selectors.jobs import summarise_jobs
 from settlement.selectors.pauses import list_paused_coins
+from settlement.selectors.results import read_result
 from settlement.services.funding import read_float, record_funds
 from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
@@ -172,4 +173,14 @@ def test_the_to_do_page_and_the_metrics_scan_no_growing_table(plans, regular, no
             read()
         list_paused_coins(now=later)
     assert plans.count > 20
+    assert plans.read_from_end_to_end == []
+
+
+def test_the_result_of_a_day_scans_no_growing_table(plans, regular, now):
+    """What it reads of the wallets, it reads from end to end only through an index, or of the house alone."""
+    today = now.date()
+    with plans.watched():
+        result = read_result(first=today, last=today)
+    assert sum(row.figures.placed for row in result.rows) == 36
+    assert plans.count > 10
     assert plans.read_from_end_to_end == []

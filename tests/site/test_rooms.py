@@ -19,6 +19,10 @@ FOREIGN = {
         "wallets",
         "orders and their movements are compared in one snapshot, by the million",
     ),
+    "trading/sql/order_results.sql": (
+        "wallets",
+        "the orders of a day are found by their movements, and summed up in one statement, by the million",
+    ),
     "settlement/sql/verify_fills.sql": (
         "wallets",
         "attempts and their movements are compared in one snapshot, by the million",

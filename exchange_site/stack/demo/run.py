@@ -52,11 +52,12 @@ def _run(console: Console, addresses: StackAddresses) -> int:
     # These modules need Django's models, which can be loaded only now.
     from exchange_site.stack.demo.checks import check_everything
     from exchange_site.stack.demo.story import tell
-    from exchange_site.stack.demo.table import make_table
+    from exchange_site.stack.demo.table import make_result, make_table
 
     outcome = tell(console, addresses)
     complaints = list(check_everything(outcome))
     console.print(make_table(outcome))
+    console.print(make_result(outcome))
     for complaint in complaints:
         console.print(f"[red]wrong:[/red] {complaint}")
     console.print("[red]The demo failed.[/red]" if complaints else "[green]Everything is as it must be.[/green]")

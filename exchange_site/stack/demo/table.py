@@ -10,9 +10,13 @@ from rich.table import Table
 
 from exchange_site.stack.demo.customers import list_orders
 from exchange_site.stack.demo.story import Outcome
+from settlement.result_texts import as_table
 from settlement.selectors.attempts import summarise_attempts
+from settlement.selectors.results import read_result
+from trading.loss_rules import day_of
 from trading.offers import load_offer
 from wallets.models import WalletRole
+from wallets.runtime.clock import database_now
 from wallets.verification import sum_house_wallet
 
 
@@ -68,6 +72,12 @@ def _add_settlement(table: Table, outcome: Outcome) -> None:
     table.add_row("faults applied", faults or "none")
     table.add_row("lookups made", str(summary.lookups))
     table.add_row("purchases found by a lookup", str(summary.found_by_lookup))
+
+
+def make_result(outcome: Outcome) -> Table:
+    """Return the house's result of the days on which the demo's orders were placed and settled."""
+    placed = [datetime.fromisoformat(order["created_at"]) for order in list_orders(outcome.customers)]
+    return as_table(read_result(first=day_of(min(placed)), last=day_of(database_now())))
 
 
 def _seconds(order: dict[str, Any]) -> float:
