@@ -18,14 +18,14 @@ from trading.selectors.results import (
     DayAndCoin,
     OrdersOfDay,
     first_counted_day,
+    has_completed_before,
     read_delivered_costs,
     read_prices_at,
     sum_delivered_after,
     sum_orders_by_day,
 )
-from wallets.models import TransactionKind
 from wallets.runtime import clock, sql
-from wallets.selectors.house import has_movement_before, read_inventories, sum_house_movements
+from wallets.selectors.house import read_inventories, sum_house_movements
 
 _NOTHING: Final = Decimal(0)
 _Purchases = dict[DayAndCoin, dict[str, Any]]
@@ -200,5 +200,4 @@ def _sum_purchases_after(moment: datetime) -> dict[int, tuple[Decimal, Decimal]]
 def _first_known_day(*, now: datetime) -> date | None:
     """Return the first day at whose end inventory is known: since costs are counted; None if always."""
     counted = first_counted_day() or day_of(now)
-    has_earlier = has_movement_before(kind=TransactionKind.DELIVERY, moment=begin_of_day(counted))
-    return counted if has_earlier else None
+    return counted if has_completed_before(moment=begin_of_day(counted)) else None
