@@ -4,9 +4,10 @@ Each of the three has its own job: a venue that is slow with the one stops none 
 """
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -70,7 +71,8 @@ def refresh_books(*, venue: Venue, source: str, now: datetime) -> None:
     """
     frozen = list_frozen_books(now=now, frozen_for=settings.PRICES.frozen_for)
     coins = Coin.objects.filter(is_sold=True, fixed_price=None, pk__in=frozen).order_by("current_price__read_at", "pk")
-    record = partial(_record_book, venue=venue, source=source)
+    begun = time.monotonic()  # those before may take long
+    record = partial(_record_book, venue=venue, source=source, clock=lambda: now + _since(begun))
     run_each(what=BOOK_READING, items=coins, run=record, now=now)
 
 
@@ -124,8 +126,12 @@ def _is_same_book(reading: Reading, price: CoinPrice | None) -> bool:
     return price is not None and reading.book == (price.bid, price.value)
 
 
-def _record_book(coin: Coin, *, venue: Venue, source: str) -> None:
-    now = database_now()  # those before may have taken long
+def _since(begun: float) -> timedelta:
+    return timedelta(seconds=time.monotonic() - begun)
+
+
+def _record_book(coin: Coin, *, venue: Venue, source: str, clock: Callable[[], datetime]) -> None:
+    now = clock()
     quoted = call(read=lambda: venue.read_book(coin=coin.name), now=now)
     if isinstance(quoted, NoPrice):
         raise ItemFailed(quoted.reason)

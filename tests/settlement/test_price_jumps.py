@@ -17,10 +17,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def shop(simulator, make_worker, api, make_shopper):
-    """Two coins whose prices a worker reads each second. `order` returns the status of an order of one coin."""
+    """Two coins whose prices a worker reads each second. `order` returns the status of the answer to an order of one coin."""
     simulator.set_prices(ABAN="20.00", BETA="5.00")
     coins = {name: put_on_sale(name=name) for name in ("ABAN", "BETA")}
-    shopper = make_shopper("1000.00")
 
     class Shop:
         def open(self, **environment):
@@ -28,7 +27,8 @@ def shop(simulator, make_worker, api, make_shopper):
             wait_for(lambda: self.order("ABAN") == self.order("BETA") == 201, seconds=60)
 
         def order(self, name):
-            return api("POST", "orders/", {"crypto": name, "amount": "1"}, by=shopper).status_code
+            """Order as a new customer, because the calls of one are limited."""
+            return api("POST", "orders/", {"crypto": name, "amount": "1"}, by=make_shopper("100.00")).status_code
 
         def price(self, name):
             return CoinPrice.objects.get(coin=coins[name])

@@ -163,7 +163,7 @@ class TestReadingPrices:
 
     @pytest.mark.parametrize(
         "told",
-        [-(10**30), -62135596800000, -1, 0, 1, True, 946684799999, 4102444800000, 10**18, 10**30, 1.7e300, "9" * 400],
+        [-(10**30), -62135596800000, -1, 0, 1, True, 946684799999, 4102444800000, 10**18, 10**30, 1.7e300],
     )
     def test_lets_an_absurd_time_stop_no_other_coin(self, market, now, told):
         refresh(now - timedelta(seconds=30))
@@ -175,7 +175,7 @@ class TestReadingPrices:
         assert [row.item for row in FailingItem.objects.all()] == ["ABAN"]
 
     @pytest.mark.parametrize(
-        "told", ["", "soon", "NaN", "Infinity", ["1"], {"a": 1}, [], "１７００００００００００００"]
+        "told", ["", "soon", "NaN", "Infinity", "9" * 400, ["1"], {"a": 1}, [], "１７００００００００００００"]
     )
     def test_lets_no_shape_of_a_time_stop_another_coin(self, market, now, told):
         refresh(now - timedelta(seconds=30))
@@ -198,8 +198,9 @@ class TestABookWithoutATime:
     def test_is_asked_for_anew_when_it_stays_the_same(self, market, venue_without_times, now):
         refresh(now, venue=venue_without_times)
         later = now + timedelta(seconds=61)
-        prices = refresh(later, venue=venue_without_times)
-        assert (prices["ABAN"].book_at, prices["ABAN"].read_at) == (later, later)
+        price = refresh(later, venue=venue_without_times)["ABAN"]
+        assert later <= price.read_at <= later + timedelta(seconds=60)
+        assert price.book_at == price.read_at
 
     def test_is_not_current_when_the_book_does_not_answer(self, market, venue_without_times, now):
         refresh(now, venue=venue_without_times)

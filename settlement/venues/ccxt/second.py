@@ -74,7 +74,7 @@ def _price_in(ticker: Any, *, symbol: str) -> SecondPrice | NoPrice:
 def find_fault_of_source(name: str, *, venue: str) -> str | None:
     """Return the reason why a venue of ccxt cannot confirm the prices of `venue`, or None. Asks nothing.
 
-    Two names may be one exchange: what answers under the same domain is no second source.
+    Two names may be of one venue: what answers under the same domain is no second source.
     """
     if name not in ccxt.exchanges:
         return "is no venue of ccxt"
@@ -82,7 +82,7 @@ def find_fault_of_source(name: str, *, venue: str) -> str | None:
     if not client.has.get("fetchTicker"):
         return "has no prices of single markets"
     if shared := _domains(client) & _domains(build_public_client(venue)):
-        return f"answers at {', '.join(sorted(shared))}, as the venue does: a second source is another exchange"
+        return f"answers at {', '.join(sorted(shared))}, as the venue itself does"
     return None
 
 
