@@ -4,7 +4,7 @@ from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal
 
 from settlement.told import digits
 from settlement.venues.protocol import MarketRules, UnusableRules
-from trading.readings import PRICE_PLACES
+from wallets.money import PRICE_PLACES
 
 _UP = Context(prec=80, rounding=ROUND_CEILING)
 _DOWN = Context(prec=80, rounding=ROUND_DOWN)

@@ -87,6 +87,17 @@ def recheck_attempt(*, attempt_id: int) -> None:
 @app.task(name="settlement.refresh_prices", queue=OPS_QUEUE, queueing_lock="refresh_prices")
 def refresh_prices(timestamp: int) -> None:
     price_feed.refresh_prices(venue=get_venue(), source=settings.VENUE.id, now=database_now())
+
+
+@app.periodic(cron=settings.PRICES.refresh_cron)
+@app.task(name="settlement.refresh_books", queue=OPS_QUEUE, queueing_lock="refresh_books")
+def refresh_books(timestamp: int) -> None:
+    price_feed.refresh_books(venue=get_venue(), source=settings.VENUE.id, now=database_now())
+
+
+@app.periodic(cron=settings.PRICES.refresh_cron)
+@app.task(name="settlement.confirm_prices", queue=OPS_QUEUE, queueing_lock="confirm_prices")
+def confirm_prices(timestamp: int) -> None:
     if second := get_second_source():
         price_feed.confirm_prices(second=second, now=database_now())
 

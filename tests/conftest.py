@@ -180,12 +180,15 @@ def api(client):
 
 
 @pytest.fixture
-def simulator(tmp_path, settings):
-    """An exchange simulator for this test; the adapters of this process connect to it.
+def spread():
+    """How far the simulator's bid and ask are from the set price: not, so that tests can write out its answers."""
+    return "0"
 
-    Its bid and ask are the set price, so that tests can write out the venue's answers, and lies about them.
-    """
-    with running_simulator(tmp_path, "--spread", "0") as venue:
+
+@pytest.fixture
+def simulator(tmp_path, settings, spread):
+    """An exchange simulator for this test; the adapters of this process connect to it."""
+    with running_simulator(tmp_path, "--spread", spread) as venue:
         configure(settings, "VENUE", url=venue.url, api_key=DEFAULT_API_KEY, api_secret=DEFAULT_API_SECRET)
         yield venue
 

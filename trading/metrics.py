@@ -19,11 +19,19 @@ _SETTLEMENT_SECONDS: Final = Histogram(
 )
 
 _SUSPENSIONS: Final = Counter("exchange_price_suspensions", "Coins suspended because their price jumped.", ["coin"])
+_SUSPENSIONS_ENDED: Final = Counter(
+    "exchange_price_suspensions_ended", "Suspensions of coins that have ended, by how.", ["coin", "outcome"]
+)
 
 
 def count_suspension_after_commit(*, coin: str) -> None:
     """Count the suspension of a coin that the current database transaction begins, after it commits."""
     transaction.on_commit(_SUSPENSIONS.labels(coin).inc)
+
+
+def count_suspension_end_after_commit(*, coin: str, outcome: str) -> None:
+    """Count the suspension of a coin that the current database transaction ends, after it commits."""
+    transaction.on_commit(_SUSPENSIONS_ENDED.labels(coin, outcome).inc)
 
 
 def count_placed(*, state: str) -> None:

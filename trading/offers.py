@@ -172,6 +172,8 @@ def offer_of(*, coin: Coin) -> Offer:
 
 def _price_fields(current: CoinPrice) -> PriceFields:
     """Return the highest ask of a short time while the ask moves quickly, and the earlier of the price's two times."""
+    if not current.has_details:
+        return current.value, current.source, current.read_at, current.suspended_at, current.value
     return (
         current.value if current.worst_ask is None else max(current.value, current.worst_ask),
         current.source,

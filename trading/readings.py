@@ -49,6 +49,15 @@ class Reading:
         return self.bid, self.ask
 
 
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """The times of a reading: when it was read, and the quote's own time by our clock and by the venue's."""
+
+    read_at: datetime
+    quoted_at: datetime | None = None
+    venue_time: datetime | None = None
+
+
 def find_fault(*, reading: Reading, now: datetime, max_age: timedelta) -> str | None:
     """Return the reason why a reading is none, or None if it can be used.
 
@@ -67,6 +76,34 @@ def find_fault(*, reading: Reading, now: datetime, max_age: timedelta) -> str | 
     if age < -MOST_AHEAD:
         return f"the time of the venue's price is {int(-age.total_seconds())} seconds ahead"
     return None
+
+
+def with_first_receipt(reading: Reading, *, newest: Times, now: datetime) -> Reading:
+    """Return a reading whose quote is as old as it must be, whatever the venue's clock says now.
+
+    A quote is not from after its receipt. One with the same time of the venue's as the newest reading is the same
+    quote, and ages since then: a venue's clock that stands still would keep it young for ever.
+    """
+    if reading.quoted_at is None:
+        return reading
+    is_same = reading.venue_time is not None and reading.venue_time == newest.venue_time
+    first = newest.quoted_at if is_same and newest.quoted_at is not None else now
+    return replace(reading, quoted_at=min(reading.quoted_at, first, now))
+
+
+def is_late(reading: Reading, *, read_at: datetime, newest: Times, max_age: timedelta) -> bool:
+    """Say whether a reading is older than the newest one: an answer that came late, or from a copy that lags behind.
+
+    The venue's own times are compared exactly, and ours with a tolerance of five seconds. A newest reading that is
+    older than `max_age`, or as far in the future, proves nothing.
+    """
+    if abs(read_at - newest.read_at) > max_age:
+        return False
+    if reading.venue_time is not None and newest.venue_time is not None:
+        return reading.venue_time < newest.venue_time
+    if reading.quoted_at is not None and newest.quoted_at is not None:
+        return reading.quoted_at < newest.quoted_at - MOST_AHEAD
+    return read_at < newest.read_at - MOST_AHEAD
 
 
 def as_stored(reading: Reading) -> Reading:

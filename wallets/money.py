@@ -6,6 +6,7 @@ value that does not fit its unit. The shop's roundings are in `trading.rounding`
 
 import re
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
+from functools import cache
 
 USD = "USD"
 USD_PLACES = 2
@@ -30,10 +31,15 @@ def parse_decimal(value: object) -> Decimal:
     return Decimal(value)
 
 
+@cache
+def _exact_to(places: int) -> Context:
+    return Context(prec=INTEGER_DIGITS + places, traps=[Inexact, InvalidOperation, Overflow])
+
+
 def exact(value: Decimal, *, places: int) -> Decimal:
     """Return `value`, unrounded, with `places` decimal places. Raises ValueError if it does not fit."""
     try:
-        fitted = value.quantize(Decimal(1).scaleb(-places), context=_EXACT)
+        fitted = value.quantize(Decimal(1).scaleb(-places), context=_exact_to(places))
     except Inexact as error:
         raise ValueError(f"must have at most {places} decimal places") from error
     except InvalidOperation as error:

@@ -210,6 +210,11 @@ PRODUCTION: Final = (
         lambda given: given.venue.check_id == given.venue.id,
     ),
     rule(
+        "PRICE_CHECK_VENUE_ID",
+        "must be empty with EXCHANGE_URL: the second source would be asked at the venue's address.",
+        lambda given: bool(given.venue.check_id and given.venue.url),
+    ),
+    rule(
         "MAX_LOSS",
         "must be at most 0.25: a venue's wrong price would be paid from the house's money.",
         lambda given: given.settlement.max_loss > Decimal("0.25"),

@@ -82,8 +82,8 @@ class Venue(Group):
     check_id: str = variable(
         "PRICE_CHECK_VENUE_ID",
         "okx",
-        "the second source: a venue of ccxt with public prices in dollars, which confirms prices that have jumped; if"
-        " empty, only staff do. The simulator answers as okx",
+        "the second source: a venue of ccxt with public prices in dollars and with times, which confirms prices that"
+        " have jumped; if empty, only staff do. The simulator answers as okx",
         in_production="",
     )
     taker_rate: Share = variable(

@@ -5,7 +5,7 @@ from settlement.models.attempts import GIVEN_UP, IN_DOUBT, IN_FLIGHT, UNDECIDED,
 from settlement.models.balances import AccountMove, AccountMoveKind, BalanceReading, PurchaseSum
 from settlement.models.batches import NOT_CLOSED, Batch, BatchState
 from settlement.models.excesses import Excess
-from settlement.models.failing import PRICE_READING, FailingItem
+from settlement.models.failing import BOOK_READING, PRICE_READING, FailingItem
 from settlement.models.findings import Finding, FindingDecision, FindingKind
 from settlement.models.installations import (
     DatabaseWatch,
@@ -20,6 +20,7 @@ from settlement.models.listings import LISTS_APART, AbsentMarket
 from settlement.models.pauses import Pause, PauseKind
 
 __all__ = [
+    "BOOK_READING",
     "FORGOTTEN_AFTER",
     "GIVEN_UP",
     "IN_DOUBT",

@@ -7,6 +7,9 @@ from django.db import models
 PRICE_READING: Final = "price"
 """The work of reading a coin's price; the item is the coin's name."""
 
+BOOK_READING: Final = "book"
+"""The work of reading a coin's book alone; the item is the coin's name."""
+
 
 class FailingItem(models.Model):
     """An item that failed when a loop last tried it. The loop leaves the item out until `retry_at`.

@@ -1,7 +1,12 @@
-"""Read prices from the venue, and let a second source confirm those that have jumped."""
+"""Read prices from the venue, and let a second source confirm those that have jumped.
+
+Each of the three has its own job: a venue that is slow with the one stops none of the others.
+"""
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -10,7 +15,7 @@ from django.conf import settings
 
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
-from settlement.models import PRICE_READING
+from settlement.models import BOOK_READING, PRICE_READING
 from settlement.services.calling import call
 from settlement.services.isolating import ItemFailed, run_each
 from settlement.services.venue_clock import read_clock_offset
@@ -21,13 +26,19 @@ from trading.readings import Reading
 from trading.selectors.prices import list_coins_to_confirm, list_frozen_books
 from trading.services.markets import record_closed_markets
 from trading.services.prices import confirm_price, record_reading
-from trading.services.suspending import SecondReading
+from trading.services.suspending import SecondReading, follow_previous_release
 
 logger = logging.getLogger(__name__)
 
 _MISSING: Final = NoPrice("the venue gives no price")
 
-Readings = Mapping[str, Reading | NoPrice]
+
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """What the venue says about the coins, and its time by its own clock; None if no price has a time."""
+
+    prices: Mapping[str, Quoted | NoPrice]
+    venue_now: datetime | None
 
 
 def refresh_prices(*, venue: Venue, source: str, now: datetime) -> None:
@@ -35,21 +46,34 @@ def refresh_prices(*, venue: Venue, source: str, now: datetime) -> None:
 
     A coin without a usable price keeps its old one, and the to-do page names it once that price is older than
     PRICE_MAX_AGE; the other coins go on. If the venue does not answer, all old prices stay. No coin is sold at a price
-    older than PRICE_MAX_AGE.
+    older than PRICE_MAX_AGE. Nothing else is asked for here: whatever is slow has a job of its own.
     """
+    follow_previous_release(now=now)
     coins = list(Coin.objects.filter(is_sold=True, fixed_price=None))
     if not coins:
         return
     try:
-        readings = call(read=lambda: _read(venue, coins=coins, now=now), now=now)
+        told = call(read=lambda: _read(venue, coins=coins), now=now)
     except VenueAway as error:
         logger.warning("no prices: the venue does not answer: %s", error)
         return
-    closed = {coin.pk for coin in coins if _is_closed(readings.get(coin.name))}
+    closed = {coin.pk for coin in coins if _is_closed(told.prices.get(coin.name))}
     record_closed_markets(coin_ids=closed, now=now)
     frozen = list_frozen_books(now=now, frozen_for=settings.PRICES.frozen_for)
-    record = partial(_record, readings=readings, frozen=frozen, venue=venue, source=source, now=now)
+    record = partial(_record, told=told, frozen=frozen, source=source, now=now)
     run_each(what=PRICE_READING, items=coins, run=record, now=now)
+
+
+def refresh_books(*, venue: Venue, source: str, now: datetime) -> None:
+    """Ask for each book that has been the same for PRICE_FROZEN_SECONDS, where the venue says no time of its prices.
+
+    Nothing else tells whether such a book is current. A book that cannot be read leaves its price to become too old.
+    """
+    frozen = list_frozen_books(now=now, frozen_for=settings.PRICES.frozen_for)
+    coins = Coin.objects.filter(is_sold=True, fixed_price=None, pk__in=frozen).order_by("current_price__read_at", "pk")
+    begun = time.monotonic()  # those before may take long
+    record = partial(_record_book, venue=venue, source=source, clock=lambda: now + _since(begun))
+    run_each(what=BOOK_READING, items=coins, run=record, now=now)
 
 
 def confirm_prices(*, second: SecondSource, now: datetime) -> None:
@@ -57,67 +81,72 @@ def confirm_prices(*, second: SecondSource, now: datetime) -> None:
     run_each(
         what="second source",
         items=list_coins_to_confirm(),
-        run=lambda coin: _confirm(coin, second=second, now=now),
+        run=lambda coin: _confirm(coin, second=second),
         now=now,
     )
 
 
-def _read(venue: Venue, *, coins: list[Coin], now: datetime) -> Readings:
-    told = venue.read_prices(coins=[coin.name for coin in coins])
-    if not any(isinstance(quoted, Quoted) and quoted.venue_time for quoted in told.values()):
-        return {name: _reading_of(quoted, ages_from=None, now=now) for name, quoted in told.items()}
-    venue_now = database_now() + read_clock_offset(venue=venue)
-    return {name: _reading_of(quoted, ages_from=venue_now, now=now) for name, quoted in told.items()}
+def _read(venue: Venue, *, coins: list[Coin]) -> _Told:
+    prices = venue.read_prices(coins=[coin.name for coin in coins])
+    has_times = any(isinstance(quoted, Quoted) and quoted.venue_time for quoted in prices.values())
+    return _Told(
+        prices=prices,
+        venue_now=database_now() + read_clock_offset(venue=venue) if has_times else None,
+    )
 
 
-def _reading_of(quoted: Quoted | NoPrice, *, ages_from: datetime | None, now: datetime) -> Reading | NoPrice:
-    """Return the reading of a venue's prices, with their time by our clock: `now` less their age at `ages_from`."""
+def _record(coin: Coin, *, told: _Told, frozen: Mapping[int, CoinPrice], source: str, now: datetime) -> None:
+    quoted = told.prices.get(coin.name, _MISSING)
     if isinstance(quoted, NoPrice):
-        return quoted
+        raise ItemFailed(quoted.reason)
+    reading = _reading_of(quoted, venue_now=told.venue_now, now=now)
+    if reading.quoted_at is None and _is_same_book(reading, frozen.get(coin.pk)):
+        return  # `refresh_books` asks for it
+    if fault := record_reading(coin=coin, reading=reading, source=source, now=now):
+        raise ItemFailed(fault[:200])
+
+
+def _reading_of(quoted: Quoted, *, venue_now: datetime | None, now: datetime) -> Reading:
+    """Return the reading of a venue's prices, with their time by our clock: `now` less their age at `venue_now`."""
     told_at = quoted.venue_time
     return Reading(
         bid=quoted.bid,
         ask=quoted.ask,
         last=quoted.last,
-        quoted_at=now - (ages_from - told_at) if told_at and ages_from else None,
+        quoted_at=now - (venue_now - told_at) if told_at and venue_now else None,
         venue_time=told_at,
     )
 
 
-def _record(
-    coin: Coin, *, readings: Readings, frozen: Mapping[int, CoinPrice], venue: Venue, source: str, now: datetime
-) -> None:
-    reading = readings.get(coin.name, _MISSING)
-    if isinstance(reading, NoPrice):
-        raise ItemFailed(reading.reason)
-    if reading.quoted_at is None and _is_same_book(reading, frozen.get(coin.pk)):
-        reading = _ask_anew(coin, venue=venue, now=now)
-    if fault := record_reading(coin=coin, reading=reading, source=source, now=now):
-        raise ItemFailed(fault[:200])
-
-
-def _is_closed(reading: Reading | NoPrice | None) -> bool:
-    return isinstance(reading, NoPrice) and reading.not_trading
+def _is_closed(quoted: Quoted | NoPrice | None) -> bool:
+    return isinstance(quoted, NoPrice) and quoted.not_trading
 
 
 def _is_same_book(reading: Reading, price: CoinPrice | None) -> bool:
     return price is not None and reading.book == (price.bid, price.value)
 
 
-def _ask_anew(coin: Coin, *, venue: Venue, now: datetime) -> Reading:
-    """Ask for the book of a coin alone, because nothing else tells whether a book that stays the same is current."""
+def _since(begun: float) -> timedelta:
+    return timedelta(seconds=time.monotonic() - begun)
+
+
+def _record_book(coin: Coin, *, venue: Venue, source: str, clock: Callable[[], datetime]) -> None:
+    now = clock()
     quoted = call(read=lambda: venue.read_book(coin=coin.name), now=now)
     if isinstance(quoted, NoPrice):
         raise ItemFailed(quoted.reason)
-    return Reading(bid=quoted.bid, ask=quoted.ask, last=quoted.last, asked_anew=True)
+    reading = Reading(bid=quoted.bid, ask=quoted.ask, last=quoted.last, asked_anew=True)
+    if fault := record_reading(coin=coin, reading=reading, source=source, now=now):
+        raise ItemFailed(fault[:200])
 
 
-def _confirm(coin: Coin, *, second: SecondSource, now: datetime) -> None:
+def _confirm(coin: Coin, *, second: SecondSource) -> None:
     release_database_connection()
     price = second.read_price(coin=coin.name)
     if isinstance(price, NoPrice):
         raise ItemFailed(f"{second.name}: {price.reason}"[:200])
-    age = database_now() - price.source_time if price.source_time else timedelta(0)
-    told = SecondReading(value=price.value, at=now - age, source=second.name)
+    now = database_now()
+    told = SecondReading(value=price.value, at=price.source_time, source=second.name)
     if not confirm_price(coin=coin, second=told, now=now):
-        raise ItemFailed(f"{second.name} says {digits(price.value)}, {int(age.total_seconds())} seconds ago"[:200])
+        age = int((now - price.source_time).total_seconds())
+        raise ItemFailed(f"{second.name} says {digits(price.value)}, {age} seconds ago"[:200])

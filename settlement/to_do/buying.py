@@ -9,6 +9,7 @@ from django.db.models import F, Max, Q
 from django.db.models.functions import Coalesce
 
 from settlement.models import (
+    BOOK_READING,
     FORGOTTEN_AFTER,
     PRICE_READING,
     Attempt,
@@ -163,7 +164,9 @@ def read_pauses(now: datetime) -> Iterator[Concern]:
 
 def read_failing(now: datetime) -> Iterator[Concern]:
     """Read items that keep failing. A price that fails is named with its coin, once it is too old."""
-    for row in FailingItem.objects.exclude(what=PRICE_READING).order_by("since", "pk")[:MAX_PER_KIND]:
+    for row in FailingItem.objects.exclude(what__in=[PRICE_READING, BOOK_READING]).order_by("since", "pk")[
+        :MAX_PER_KIND
+    ]:
         yield Concern(
             kind=ConcernKind.FAILING,
             subject=str(row),

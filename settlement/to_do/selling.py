@@ -9,6 +9,7 @@ from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from settlement.models import (
+    BOOK_READING,
     PRICE_READING,
     Batch,
     BatchState,
@@ -127,7 +128,7 @@ def _how_it_ends(loss: Loss) -> str:
 def read_suspended(now: datetime) -> Iterator[Concern]:
     """Read coins on sale that are not sold: suspended, without a price that is new enough, or with a closed market."""
     too_old = Q(current_price=None) | Q(current_price__read_at__lt=now - settings.PRICES.max_age)
-    failing = FailingItem.objects.filter(what=PRICE_READING, item=OuterRef("name"))
+    failing = FailingItem.objects.filter(what__in=[PRICE_READING, BOOK_READING], item=OuterRef("name"))
     coins = Coin.objects.filter(
         too_old | Q(current_price__suspended_at__isnull=False) | Q(closed_market__isnull=False),
         is_sold=True,
@@ -148,7 +149,7 @@ def read_suspended(now: datetime) -> Iterator[Concern]:
 
 def _why_not_sold(coin: Coin, *, error: str | None) -> str:
     if hasattr(coin, "closed_market"):
-        return "the venue says that its market is closed"
+        return f"the venue says: {error or 'its market is closed'}"
     price = getattr(coin, "current_price", None)
     if price is not None and price.suspended_at is not None:
         candidate = f"{price.candidate.normalize():f}" if price.candidate else "no reading"

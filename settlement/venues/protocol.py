@@ -194,10 +194,10 @@ class Quoted:
 
 @dataclass(frozen=True, kw_only=True)
 class SecondPrice:
-    """A price of a second source in US dollars, and its own time by that source's clock, if it says one."""
+    """A price of a second source in US dollars, and its own time by that source's clock."""
 
     value: Decimal
-    source_time: datetime | None
+    source_time: datetime
 
 
 class SecondSource(Protocol):

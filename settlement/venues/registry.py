@@ -47,6 +47,15 @@ def get_second_source() -> SecondSource | None:
     return source
 
 
+def find_fault_of_second_source() -> str | None:
+    """Return the reason why PRICE_CHECK_VENUE_ID cannot be used, or None. Loads ccxt, and asks nothing."""
+    from settlement.venues.ccxt.second import find_fault_of_source
+
+    if not settings.VENUE.check_id:
+        return None
+    return find_fault_of_source(settings.VENUE.check_id, venue=settings.VENUE.id)
+
+
 def find_profile(name: str) -> VenueProfile:
     """Return the venue's own profile, or UNPROVEN for a venue without one."""
     return _PROFILES.get(name, UNPROVEN)

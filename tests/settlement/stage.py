@@ -106,7 +106,7 @@ class Stage:
 
     @contextmanager
     def running(self):
-        with running_simulator(self.folder) as self.venue:
+        with running_simulator(self.folder, "--spread", "0") as self.venue:  # lies are written out at the set price
             self.slow = SlowVenue(self.venue.url)
             self.staff = User.objects.create_user("decider", is_staff=True)
             self.venue.set_prices(**{WITNESS: "1.00"})

@@ -48,6 +48,12 @@ MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 A_SECOND = timedelta(seconds=1)
 
 
+@pytest.fixture(autouse=True)
+def bound_of_an_order(settings):
+    """Let an order lose as much as a batch, so that losses come together quickly."""
+    configure(settings, "SETTLEMENT", max_loss_of_an_order=settings.SETTLEMENT.max_loss)
+
+
 @pytest.fixture
 def dear(simulator, venue):
     """The venue sells ABAN at 4.16, and we sell it at 4.00: each dollar of orders loses four cents and more."""
@@ -645,7 +651,7 @@ class TestRealWorker:
         ceiling(settings, "6.00")
         simulator.set_prices(ABAN="4.16")
         make_coin("BBAN", "4.00")
-        make_worker(HOUSE_LOSS_PER_DAY="6.00", EXCHANGE_URL=simulator.url)
+        make_worker(HOUSE_LOSS_PER_DAY="6.00", MAX_LOSS_OF_AN_ORDER="0.05", EXCHANGE_URL=simulator.url)
         body = {"crypto": "ABAN", "total": "60.00"}
 
         def order(by=rich):

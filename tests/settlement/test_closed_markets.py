@@ -105,7 +105,7 @@ class TestACoinWhoseMarketCloses:
         refresh()
         [concern] = read_suspended(clock.database_now())
         assert (concern.kind, concern.subject) == (ConcernKind.SUSPENDED, "ABAN")
-        assert concern.reason == "not sold: the venue says that its market is closed"
+        assert concern.reason == "not sold: the venue says: its market is closed: BREAK"
         assert concern.since == ClosedMarket.objects.get().since
 
     def test_is_sold_at_a_fixed_price(self, market, buy):

@@ -61,6 +61,12 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60 + 
 
 
 @pytest.fixture
+def spread():
+    """The simulator's own: bid and ask are not the set price."""
+    return "0.0002"
+
+
+@pytest.fixture
 def impatient(settings):
     configure(settings, "VENUE", read_timeout_seconds=0.2, recv_window=timedelta(milliseconds=250))
     configure(settings, "SETTLEMENT", not_found_margin=timedelta(milliseconds=50), not_found_times=2, max_attempts=1000)

@@ -12,11 +12,14 @@ import httpx
 import pytest
 
 from exchange_site.simulator.lying import lie
+from settlement.clock import database_now
 from settlement.models import FailingItem
-from settlement.services.price_feed import confirm_prices, refresh_prices
+from settlement.services import venue_clock
+from settlement.services.price_feed import confirm_prices, refresh_books, refresh_prices
+from settlement.services.venue_clock import forget_clock_offset, read_clock_offset
 from settlement.venues.ccxt.adapter import CcxtVenue
 from settlement.venues.ccxt.markets import markets
-from settlement.venues.ccxt.second import CcxtSecondSource, forget_markets
+from settlement.venues.ccxt.second import CcxtSecondSource, find_fault_of_source, forget_markets
 from settlement.venues.profiles.unproven import UNPROVEN
 from settlement.venues.protocol import NoPrice, VenueAway
 from tests.configure import configure
@@ -77,6 +80,7 @@ def market(simulator, venue, settings):
 def refresh(now, *, venue=None):
     markets.forget()
     refresh_prices(venue=venue or new_venue(), source="binance", now=now)
+    refresh_books(venue=venue or new_venue(), source="binance", now=now)
     return {price.coin.name: price for price in CoinPrice.objects.select_related("coin")}
 
 
@@ -157,7 +161,29 @@ class TestReadingPrices:
         tell(market, closeTime=int(time.time() * 1000) + 60_000)
         assert set(refresh(now)) == {"BETA"}
 
-    @pytest.mark.parametrize("told", [{"deleted": True}, None, "soon", 10**30])
+    @pytest.mark.parametrize(
+        "told",
+        [-(10**30), -62135596800000, -1, 0, 1, True, 946684799999, 4102444800000, 10**18, 10**30, 1.7e300],
+    )
+    def test_lets_an_absurd_time_stop_no_other_coin(self, market, now, told):
+        refresh(now - timedelta(seconds=30))
+        market.set_prices(BETA="5.10")
+        tell(market, closeTime=told)
+        prices = refresh(now)
+        assert prices["BETA"].value == Decimal("5.10")
+        assert prices["ABAN"].read_at == now - timedelta(seconds=30), "a time that is none makes no price current"
+        assert [row.item for row in FailingItem.objects.all()] == ["ABAN"]
+
+    @pytest.mark.parametrize(
+        "told", ["", "soon", "NaN", "Infinity", "9" * 400, ["1"], {"a": 1}, [], "１７００００００００００００"]
+    )
+    def test_lets_no_shape_of_a_time_stop_another_coin(self, market, now, told):
+        refresh(now - timedelta(seconds=30))
+        market.set_prices(BETA="5.10")
+        tell(market, closeTime=told)
+        assert refresh(now)["BETA"].value == Decimal("5.10")
+
+    @pytest.mark.parametrize("told", [{"deleted": True}, None])
     def test_lets_our_receipt_count_without_a_time(self, market, now, told):
         tell(market, closeTime=told)
         price = refresh(now)["ABAN"]
@@ -172,8 +198,9 @@ class TestABookWithoutATime:
     def test_is_asked_for_anew_when_it_stays_the_same(self, market, venue_without_times, now):
         refresh(now, venue=venue_without_times)
         later = now + timedelta(seconds=61)
-        prices = refresh(later, venue=venue_without_times)
-        assert (prices["ABAN"].book_at, prices["ABAN"].read_at) == (later, later)
+        price = refresh(later, venue=venue_without_times)["ABAN"]
+        assert later <= price.read_at <= later + timedelta(seconds=60)
+        assert price.book_at == price.read_at
 
     def test_is_not_current_when_the_book_does_not_answer(self, market, venue_without_times, now):
         refresh(now, venue=venue_without_times)
@@ -274,10 +301,128 @@ class TestASecondSource:
         assert not load_offer(coin_name="ABAN").is_available(now=now)
         assert Suspension.objects.get().second is None
 
-    def test_is_any_venue_of_ccxt_even_without_times(self, jumped, now, second):
+    def test_confirms_nothing_without_a_time(self, jumped, now, second):
         with served(kraken) as url:
             source = second(url, name="kraken")
-            price = source.read_price(coin="ABAN")
-            assert (price.value, price.source_time) == (Decimal("4.41"), None)
+            assert source.read_price(coin="ABAN") == NoPrice("its price has no time, so it may be old")
             confirm_prices(second=source, now=now)
-        assert load_offer(coin_name="ABAN").ensure_price(now=now) == Decimal("4.42642643")
+        assert not load_offer(coin_name="ABAN").is_available(now=now)
+        assert Suspension.objects.get().second is None
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            {"bidPx": "4.50", "askPx": "4.40"},
+            {"bidPx": "4.39", "askPx": ""},
+            {"bidPx": "", "askPx": "4.40"},
+            {"bidPx": "4.39", "askPx": "0"},
+            {"bidPx": "-1", "askPx": "4.40"},
+            {"ts": ""},
+            {"ts": "0"},
+            {"ts": "-62135596800000"},
+            {"ts": "9" * 30},
+            {"instId": "BETA-USDT"},
+        ],
+    )
+    def test_confirms_nothing_with_half_a_book_or_an_absurd_time(self, jumped, now, second, told):
+        def answer(path):
+            body = okx(ask="4.40")(path)
+            if "ticker" in path:
+                body["data"][0] |= {"bidPx": "4.39", "last": "4.40"} | told
+            return body
+
+        with served(answer) as url:
+            confirm_prices(second=second(url), now=now)
+        assert not load_offer(coin_name="ABAN").is_available(now=now)
+        assert Suspension.objects.get().second is None
+
+    def test_may_have_a_last_price_alone(self, jumped, now, second):
+        def answer(path):
+            body = okx(ask="")(path)
+            if "ticker" in path:
+                body["data"][0] |= {"bidPx": "", "last": "4.40"}
+            return body
+
+        with served(answer) as url:
+            confirm_prices(second=second(url), now=now)
+        assert Suspension.objects.get().outcome == "confirmed"
+
+    @pytest.mark.parametrize(
+        ("name", "venue", "fault"),
+        [
+            ("okx", "binance", None),
+            ("kraken", "binance", None),
+            ("binanceus", "binance", None),
+            ("nowhere", "binance", "no venue of ccxt"),
+            ("Exchange", "binance", "no venue of ccxt"),
+            ("__init__", "binance", "no venue of ccxt"),
+            ("binance", "binance", "binance.com"),
+            ("binanceusdm", "binance", "binance.com"),
+            ("binancecoinm", "binance", "binance.com"),
+            ("myokx", "okx", "okx.com"),
+            ("dydx", "binance", "no prices of single markets"),
+        ],
+    )
+    def test_is_another_exchange_that_ccxt_knows(self, name, venue, fault):
+        found = find_fault_of_source(name, venue=venue)
+        assert found is None if fault is None else fault in found
+
+    @pytest.mark.parametrize("name", ["nowhere", "binanceusdm"])
+    def test_that_is_none_ends_a_worker_at_its_start(self, name, make_worker):
+        assert make_worker(PRICE_CHECK_VENUE_ID=name).wait(timeout=60) != 0
+
+
+class TestTheVenuesClock:
+    """What decides how old the venue's prices are."""
+
+    @pytest.fixture(autouse=True)
+    def anew(self, monkeypatch):
+        forget_clock_offset()
+        monkeypatch.setattr(venue_clock, "_KEPT_SECONDS", 0.0)
+        monkeypatch.setattr(venue_clock, "_APART_SECONDS", 0.05)
+        yield
+        forget_clock_offset()
+
+    def offset(self, *, ahead=0.0, takes=0.0, at=None):
+        class Clock:
+            def read_time(self):
+                told = at or database_now() + timedelta(seconds=ahead)
+                time.sleep(takes)
+                return told
+
+        return read_clock_offset(venue=Clock()).total_seconds()
+
+    def test_is_the_one_of_a_quick_answer(self):
+        assert self.offset(ahead=30) == pytest.approx(30, abs=1)
+
+    def test_is_not_behind_because_an_answer_is_slow(self, monkeypatch):
+        monkeypatch.setattr(venue_clock, "_QUICK_SECONDS", 0.3)
+        assert self.offset(ahead=30, takes=0.4) >= 30, "as high as a slow answer allows"
+        self.offset(ahead=30)
+        assert self.offset(ahead=20, takes=0.4) == pytest.approx(30, abs=1)
+
+    def test_is_not_behind_because_it_stands_still(self):
+        still = database_now() + timedelta(seconds=30)
+        self.offset(at=still)
+        for behind in (10, 20, 30):
+            time.sleep(0.06)
+            assert self.offset(at=still - timedelta(seconds=behind)) == pytest.approx(30, abs=1)
+
+    def test_is_the_one_of_a_clock_that_was_set_back_and_runs_on(self):
+        self.offset(ahead=30)
+        assert self.offset(ahead=10) == pytest.approx(30, abs=1)
+        time.sleep(0.06)
+        assert self.offset(ahead=10) == pytest.approx(10, abs=1)
+
+    def test_that_stands_still_keeps_no_price_young(self, market, now, monkeypatch):
+        refresh(now)
+        still = int(time.time() * 1000)
+        tell(market, closeTime=still)
+        refresh(now + timedelta(seconds=1))
+        for seconds in (50, 62):
+            at = now + timedelta(seconds=seconds)
+            monkeypatch.setattr("settlement.services.price_feed.read_clock_offset", lambda venue: -timedelta(0))
+            prices = refresh(at)
+        assert prices["ABAN"].read_at == now + timedelta(seconds=50)
+        assert not load_offer(coin_name="ABAN").is_available(now=now + timedelta(seconds=62))
+        assert prices["BETA"].read_at == now + timedelta(seconds=62)

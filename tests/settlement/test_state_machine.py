@@ -296,6 +296,12 @@ def test_every_story_ends_as_the_model_says(coin, venue, simulator, settings_of_
 
 
 @pytest.fixture
+def spread():
+    """The simulator's own: bid and ask are not the set price."""
+    return "0.0002"
+
+
+@pytest.fixture
 def settings_of_stories(settings):
     configure(settings, "RISK", max_orders=10**6, max_cancels=10**6)
     configure(settings, "DEPOSITS", self_service=True)

@@ -352,6 +352,9 @@ class TestCoins:
         shown = {"reason": "seen elsewhere", "price": "40.00"}
         assert "The price has changed" in act(admin_client, self.path, "accept_suspect_price", coin, **shown)
         record_price(coin=coin, value=Decimal("40.00"), source="binance", now=now)
+        assert "So far 1 of 3" in act(admin_client, self.path, "accept_suspect_price", coin, **shown)
+        for _ in range(2):
+            record_price(coin=coin, value=Decimal("40.00"), source="binance", now=now)
         act(admin_client, self.path, "accept_suspect_price", coin, **shown)
         coin.current_price.refresh_from_db()
         assert (coin.current_price.value, coin.current_price.suspended_at) == (40, None)

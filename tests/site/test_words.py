@@ -89,7 +89,7 @@ def test_a_word_that_is_no_longer_used_is_only_in_allowed_files(pattern, instead
 class TestTheCounterparty:
     """Its name is venue. `exchange` is this product, and a part of names of variables, metrics and the wire."""
 
-    ALLOWED = r"exchange_site|exchange_simulator|[Ee]xchange simulator|[Cc]rypto[- _][Ee]xchange|EXCHANGE_|\"exchange_|refused_by_the_exchange|exchanges/|not_listed_at_the_exchange|crypto_exchange|`exchange_\w+`|[Ee]xchanges? (username|a )|(been|is) exchanged for|been exchanged|[Ee]xchange (the|a) (refresh )?token|is exchanged"
+    ALLOWED = r"exchange_site|ccxt\.exchanges|exchange_simulator|[Ee]xchange simulator|[Cc]rypto[- _][Ee]xchange|EXCHANGE_|\"exchange_|refused_by_the_exchange|exchanges/|not_listed_at_the_exchange|crypto_exchange|`exchange_\w+`|[Ee]xchanges? (username|a )|(been|is) exchanged for|been exchanged|[Ee]xchange (the|a) (refresh )?token|is exchanged"
 
     @pytest.mark.parametrize("app", ["wallets", "trading", "settlement"])
     def test_is_called_venue_in_the_code(self, app):

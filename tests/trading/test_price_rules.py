@@ -194,6 +194,21 @@ class TestAnOrder:
         assert (seen["market_price"], seen["fee"], seen["subtotal"]) == (None, "0.00", "12.00")
         assert seen["total_price"] == "12.00"
 
+    def test_of_a_tiny_coin_may_be_guarded_to_the_last_place(self, api, make_shopper):
+        make_coin("TINY", "0.0000000012345", maximum=Decimal(10) ** 11)
+        shopper = make_shopper("1000.00")
+
+        def order(price, **more):
+            body = {"crypto": "TINY", "total": "12.00", "max_price": price}
+            return api("POST", "orders/", body, by=shopper, **more)
+
+        refused = order("0.000000001234499999")
+        assert (refused.status_code, refused.json()["code"]) == (422, "price_above_max")
+        assert order("0.0000000012345000001").json()["code"] == "validation_error", "19 places"
+        assert not Order.objects.exists()
+        assert order("0.0000000012345").status_code == 201
+        assert order("999999999999.123456789012345678").status_code == 201
+
     def test_above_the_maximum_price_is_refused_with_the_price_of_now(self, market_coin, order):
         add_rule()
         answer = order(amount="1", max_price="20.12")

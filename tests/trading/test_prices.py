@@ -5,11 +5,14 @@ import psycopg
 import pytest
 import redis
 from django.conf import settings
+from django.utils import timezone
+from prometheus_client import REGISTRY
 
 from settlement.to_do.readers import list_to_do
+from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import owner_parameters
-from trading.models import Coin, CoinPrice, PriceChange, Suspension
+from trading.models import Coin, CoinPrice, PriceChange, PriceRule, Suspension
 from trading.offer_list import list_offers
 from trading.offers import LIST_KEY, load_offer
 from trading.readings import Reading
@@ -18,7 +21,7 @@ from trading.selectors.prices import list_coins_to_confirm
 from trading.services.coins import put_on_sale, save_coin
 from trading.services.placing import OrderRequest, place_order
 from trading.services.prices import accept_price, confirm_price, prune_prices, record_price, record_reading
-from trading.services.suspending import SecondReading, mark_seen
+from trading.services.suspending import SecondReading, follow_previous_release, mark_seen
 from wallets.runtime.redis_store import breaker, with_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,6 +32,10 @@ def ticker_coin(coin):
     coin.fixed_price = None
     save_coin(coin=coin)
     return Coin.objects.get(pk=coin.pk)
+
+
+def add_rule(*, spread, coin=None):
+    PriceRule.objects.create(coin=coin, spread_rate=Decimal(spread), reason="a test")
 
 
 def read(coin, value, now):
@@ -76,29 +83,39 @@ class TestRecordPrice:
 
     def test_allows_a_larger_jump_the_longer_the_last_reading_is_ago(self, ticker_coin, now):
         assert read(ticker_coin, "4.36", now).suspended_at
-        read(ticker_coin, "4.00", now)
+        for _ in range(3):
+            read(ticker_coin, "4.00", now)
         assert read(ticker_coin, "4.36", now + timedelta(minutes=10)).value == Decimal("4.36")
 
     def test_waits_for_more_than_time_once_a_coin_is_suspended(self, ticker_coin, now):
         read(ticker_coin, "4.36", now)
         assert read(ticker_coin, "4.36", now + timedelta(hours=1)).suspended_at
 
-    def test_ends_the_suspension_when_the_old_price_is_back(self, ticker_coin, now):
+    def test_ends_the_suspension_when_three_readings_say_that_the_old_price_is_back(self, ticker_coin, now):
         read(ticker_coin, "8", now)
-        assert read(ticker_coin, "4.01", now).suspended_at is None
+        assert read(ticker_coin, "4.01", now).suspended_at
+        assert read(ticker_coin, "4.01", now).suspended_at
+        price = read(ticker_coin, "4.02", now)
+        assert (price.suspended_at, price.candidate, price.value) == (None, None, Decimal("4.02"))
+
+    @pytest.mark.parametrize("back", [("4.01", "4.01", "8"), ("4.01", "8", "4.01"), ("4.01", "4.10", "4.01")])
+    def test_ends_no_suspension_after_readings_that_contradict_each_other(self, ticker_coin, now, back):
+        for value in ("8", *back):
+            price = read(ticker_coin, value, now)
+        assert (price.value, Suspension.objects.get().ended_at) == (4, None)
 
     def test_lets_staff_accept_the_suspect_price(self, ticker_coin, now):
-        read(ticker_coin, "8", now)
+        for _ in range(3):
+            read(ticker_coin, "8", now)
         assert not accept_price(coin=ticker_coin, expected=Decimal(9), now=now), "staff have seen a different price"
         assert accept_price(coin=ticker_coin, expected=Decimal(8), now=now)
         assert load_offer(coin_name="ABAN").price == sold_at(8) == Decimal("8.04804805")
 
     def test_keeps_a_suspension_with_its_readings_until_staff_have_seen_it(self, ticker_coin, now, admin_user):
-        read(ticker_coin, "8", now)
-        read(ticker_coin, "8.1", now)
-        read(ticker_coin, "4.01", now)
+        for value in ("8", "8.1", "4.01", "4.01", "4.01"):
+            read(ticker_coin, value, now)
         suspension = Suspension.objects.get()
-        assert [entry["ask"] for entry in suspension.readings] == ["8", "8.1"]
+        assert [entry["ask"] for entry in suspension.readings] == ["8", "8.1", "4.01", "4.01", "4.01"]
         assert (suspension.price, suspension.outcome, suspension.ended_price) == (4, "returned", Decimal("4.01"))
         assert [row.kind.value for row in list_to_do(now=now)] == ["jump"]
         assert mark_seen(suspension=suspension, seen_by=admin_user, now=now)
@@ -111,12 +128,28 @@ class TestRecordPrice:
         kept = [entry["ask"] for entry in Suspension.objects.get().readings]
         assert kept == [f"8.{number:02}" for number in (*range(20), *range(30, 50))]
 
-    def test_keeps_a_suspension_open_over_a_price_that_staff_accept(self, ticker_coin, now, admin_user):
-        read(ticker_coin, "8", now)
+    def test_puts_no_suspension_on_the_page_whose_price_staff_accept(self, ticker_coin, now, admin_user):
+        for _ in range(3):
+            read(ticker_coin, "8", now)
         accept_price(coin=ticker_coin, expected=Decimal(8), now=now, accepted_by=admin_user)
         suspension = Suspension.objects.get()
         assert (suspension.outcome, suspension.seen_by) == ("accepted", admin_user)
         assert list_to_do(now=now) == []
+
+    def test_needs_three_readings_that_agree_even_if_staff_accept(self, ticker_coin, now, admin_user):
+        for value in ("8", "8.5", "8.5"):
+            read(ticker_coin, value, now)
+        assert not accept_price(coin=ticker_coin, expected=Decimal("8.5"), now=now, accepted_by=admin_user)
+        assert not load_offer(coin_name="ABAN").is_available(now=now)
+        assert Suspension.objects.get().ended_at is None
+
+    def test_counts_each_suspension_and_how_it_ended(self, ticker_coin, now):
+        begun = ("exchange_price_suspensions_total", {"coin": "ABAN"})
+        ended = ("exchange_price_suspensions_ended_total", {"coin": "ABAN", "outcome": "returned"})
+        before = [REGISTRY.get_sample_value(*each) or 0 for each in (begun, ended)]
+        for value in ("8", "4", "4", "4"):
+            read(ticker_coin, value, now)
+        assert [REGISTRY.get_sample_value(*each) for each in (begun, ended)] == [count + 1 for count in before]
 
     def test_writes_price_changes_that_are_pruned_later(self, ticker_coin, now):
         assert prune_prices(before=now - timedelta(days=1)) == 0
@@ -219,9 +252,22 @@ class TestReadings:
         assert load_offer(coin_name="ABAN").price == sold_at("4.01")
 
     def test_are_sold_at_their_ask_while_it_moves_less_than_the_spread(self, ticker_coin, now):
+        add_rule(spread="0.005")
         self.record(ticker_coin, now + timedelta(seconds=10), "4.00", "4.015")
         self.record(ticker_coin, now + timedelta(seconds=20), "4.00", "4.001")
         assert load_offer(coin_name="ABAN").price == sold_at("4.001")
+
+    @pytest.mark.parametrize(
+        ("of_all", "of_coin", "price"),
+        [("0.02", None, "4.03"), ("0.02", "0.005", "4.10"), ("0.005", "0.02", "4.03"), ("0.005", None, "4.10")],
+    )
+    def test_move_fast_by_the_spread_of_the_coins_own_rule(self, ticker_coin, now, of_all, of_coin, price):
+        add_rule(spread=of_all)
+        if of_coin:
+            add_rule(spread=of_coin, coin=ticker_coin)
+        self.record(ticker_coin, now + timedelta(seconds=10), "4.00", "4.10")
+        self.record(ticker_coin, now + timedelta(seconds=25), "4.00", "4.03")
+        assert load_offer(coin_name="ABAN").market_price == Decimal(price)
 
     def test_decide_what_an_order_pays(self, ticker_coin, now, shopper):
         self.record(ticker_coin, now, "4.00", "4.10", quoted_at=now - timedelta(seconds=2))
@@ -234,6 +280,185 @@ class TestReadings:
             Decimal("4.13"),
         )
         assert order.price_at == now - timedelta(seconds=1)
+
+
+class TestAStair:
+    """A price that moves in steps, each of which is small."""
+
+    @pytest.mark.parametrize("factor", ["0.951", "1.049"])
+    def test_is_a_jump_when_the_steps_of_a_minute_are_one_together(self, ticker_coin, now, factor):
+        value, price = Decimal(4), None
+        for step in range(1, 7):
+            value *= Decimal(factor)
+            price = read(ticker_coin, f"{value:.8f}", now + timedelta(seconds=10 * step))
+        assert price.value == Decimal(f"{4 * Decimal(factor):.8f}"), "one step, and no more"
+        assert price.suspended_at == now + timedelta(seconds=20)
+
+    def test_is_a_jump_when_the_steps_of_ten_minutes_are_one_together(self, ticker_coin, now):
+        value, price = Decimal(4), None
+        for step in range(1, 9):
+            value *= Decimal("0.97")
+            price = read(ticker_coin, f"{value:.8f}", now + timedelta(seconds=61 * step))
+        assert price.value == Decimal("3.65069200"), "three steps of 3 %, and no more"
+
+    def test_of_many_minutes_is_none(self, ticker_coin, now):
+        for step in range(1, 20):
+            price = read(ticker_coin, f"{4 - Decimal('0.02') * step:.2f}", now + timedelta(minutes=2 * step))
+        assert (price.value, price.suspended_at) == (Decimal("3.62"), None)
+
+    def test_does_not_go_on_because_its_last_step_stays(self, ticker_coin, now):
+        read(ticker_coin, "3.82", now + timedelta(seconds=10))
+        for step in range(2, 9):
+            price = read(ticker_coin, "3.65", now + timedelta(seconds=10 * step))
+        assert (price.value, price.candidate) == (Decimal("3.82"), Decimal("3.65")), "4.5 % from the last price"
+
+    def test_before_a_jump_counts_towards_the_hard_limit(self, ticker_coin, now):
+        read(ticker_coin, "3.82", now + timedelta(seconds=10))
+        for step in range(2, 6):
+            read(ticker_coin, "3.10", now + timedelta(seconds=10 * step))
+        at = now + timedelta(seconds=50)
+        second = SecondReading(value=Decimal("3.10"), at=at, source="okx")
+        assert list_coins_to_confirm() == []
+        assert not confirm_price(coin=ticker_coin, second=second, now=at), "18.8 % from the last price, 22.5 % from 4"
+        assert accept_price(coin=ticker_coin, expected=Decimal("3.10"), now=at)
+
+    def test_begins_anew_after_a_price_that_was_believed(self, ticker_coin, now):
+        for step in range(1, 4):
+            read(ticker_coin, "3.50", now + timedelta(seconds=10 * step))
+        assert accept_price(coin=ticker_coin, expected=Decimal("3.50"), now=now + timedelta(seconds=31))
+        price = read(ticker_coin, "3.40", now + timedelta(seconds=40))
+        assert (price.value, price.suspended_at) == (Decimal("3.40"), None)
+
+
+class TestAPriceAfterASuspension:
+    @pytest.mark.parametrize("value", ["3.50", "0.40"])
+    def test_is_not_the_one_of_before_the_jump(self, ticker_coin, now, value):
+        read(ticker_coin, "4.10", now)
+        for seconds in (1, 2, 3):
+            read(ticker_coin, value, now + timedelta(seconds=seconds))
+        assert accept_price(coin=ticker_coin, expected=Decimal(value), now=now + timedelta(seconds=4))
+        for seconds, share in ((5, "1.001"), (6, "0.99"), (7, "1")):
+            read(ticker_coin, f"{Decimal(value) * Decimal(share):.4f}", now + timedelta(seconds=seconds))
+            offer = load_offer(coin_name="ABAN")
+            assert offer.market_price <= Decimal(value) * Decimal("1.001"), "an ask of before the jump is none"
+
+    def test_is_not_the_one_of_before_a_long_silence(self, ticker_coin, now):
+        read(ticker_coin, "4.10", now)
+        read(ticker_coin, "3.90", now + timedelta(minutes=5))
+        assert load_offer(coin_name="ABAN").market_price == Decimal("3.90")
+
+    def test_decides_what_an_order_pays(self, ticker_coin, now, shopper):
+        for seconds in (1, 2, 3):
+            read(ticker_coin, "3.50", now + timedelta(seconds=seconds))
+        accept_price(coin=ticker_coin, expected=Decimal("3.50"), now=now + timedelta(seconds=4))
+        read(ticker_coin, "3.49", now + timedelta(seconds=5))
+        request = OrderRequest(coin_name="ABAN", amount=Decimal(1), total=None)
+        order = place_order(buyer=shopper.principal, order_request=request, now=now + timedelta(seconds=6)).order
+        assert order.price == Decimal("3.50"), "the highest ask since then"
+
+
+class TestALateAnswer:
+    def record(self, coin, now, ask, venue_time):
+        reading = Reading(bid=Decimal(ask), ask=Decimal(ask), quoted_at=now, venue_time=venue_time)
+        return record_reading(coin=coin, reading=reading, source="test", now=now)
+
+    def test_ends_no_suspension_however_often_it_comes(self, ticker_coin, now):
+        self.record(ticker_coin, now, "4.00", now)
+        for seconds in (2, 3):
+            at = now + timedelta(seconds=seconds)
+            self.record(ticker_coin, at, "0.40", at)
+        for seconds in (4, 5, 6, 7):
+            at = now + timedelta(seconds=seconds)
+            assert self.record(ticker_coin, at, "4.00", now + timedelta(seconds=1, milliseconds=seconds))
+        price = CoinPrice.objects.get()
+        assert (price.candidate, price.candidate_readings) == (Decimal("0.40"), 2)
+        assert len(Suspension.objects.get().readings) == 2
+
+    def test_replaces_no_newer_price(self, ticker_coin, now):
+        self.record(ticker_coin, now, "4.02", now)
+        late = now - timedelta(milliseconds=1)
+        assert "older" in self.record(ticker_coin, now + timedelta(seconds=1), "4.01", late)
+        assert CoinPrice.objects.get().value == Decimal("4.02")
+
+    def test_without_times_replaces_no_newer_price(self, ticker_coin, now):
+        read(ticker_coin, "4.02", now + timedelta(seconds=20))
+        assert read(ticker_coin, "4.01", now).value == Decimal("4.02")
+
+    def test_is_none_when_the_clock_was_wrong_before(self, ticker_coin, now):
+        self.record(ticker_coin, now, "4.02", now + timedelta(hours=1))
+        later = now + timedelta(seconds=61)
+        assert self.record(ticker_coin, later, "4.01", later) is None
+
+
+class TestAVenueTimeThatStandsStill:
+    def test_is_old_a_price_s_longest_age_after_its_first_receipt(self, ticker_coin, now):
+        def record(seconds):
+            at = now + timedelta(seconds=seconds)
+            reading = Reading(bid=Decimal(4), ask=Decimal(4), quoted_at=at, venue_time=now)
+            return record_reading(coin=ticker_coin, reading=reading, source="test", now=at)
+
+        assert [record(seconds) for seconds in (1, 20, 40, 61)] == [None] * 4
+        assert "61 seconds old" in record(62)
+        offer = load_offer(coin_name="ABAN")
+        assert offer.price_at == now + timedelta(seconds=1)
+        assert not offer.is_available(now=now + timedelta(seconds=62))
+
+
+class TestBesideThePreviousRelease:
+    """It writes value, source, time and suspect price of a coin's price, and knows no suspensions."""
+
+    def test_a_price_that_it_reads_has_the_time_of_its_reading(self, ticker_coin, now, shopper):
+        reading = Reading(bid=Decimal(4), ask=Decimal("4.2"), quoted_at=now, venue_time=now)
+        record_reading(coin=ticker_coin, reading=reading, source="test", now=now)
+        later = now + timedelta(seconds=100)
+        CoinPrice.objects.update(value=Decimal("4.01"), read_at=later)
+        offer = load_offer(coin_name="ABAN")
+        assert (offer.market_price, offer.price_at) == (Decimal("4.01"), later)
+        request = OrderRequest(coin_name="ABAN", amount=Decimal(1), total=None)
+        order = place_order(buyer=shopper.principal, order_request=request, now=later).order
+        assert (order.price, order.price_at) == (Decimal("4.01"), later)
+
+    def test_a_worst_ask_of_before_its_reading_does_not_count(self, ticker_coin, now, shopper):
+        read(ticker_coin, "4.15", now + timedelta(seconds=1))
+        read(ticker_coin, "4.00", now + timedelta(seconds=2))
+        assert load_offer(coin_name="ABAN").market_price == Decimal("4.15")
+        later = now + timedelta(seconds=30)
+        CoinPrice.objects.update(value=Decimal("4.01"), read_at=later)
+        assert load_offer(coin_name="ABAN").market_price == Decimal("4.01")
+        request = OrderRequest(coin_name="ABAN", amount=Decimal(1), total=None)
+        assert place_order(buyer=shopper.principal, order_request=request, now=later).order.price == Decimal("4.01")
+
+    def test_a_suspension_that_it_ends_is_ended_and_shown_to_staff(self, ticker_coin, now):
+        read(ticker_coin, "8", now)
+        CoinPrice.objects.update(value=8, read_at=now, suspended_at=None, candidate=None, candidate_readings=0)
+        follow_previous_release(now=now)
+        suspension = Suspension.objects.get()
+        assert (suspension.outcome, suspension.ended_price, suspension.ended_at) == ("previous", 8, now)
+        assert [row.kind.value for row in list_to_do(now=now)] == ["jump"]
+
+    def test_a_jump_after_it_has_ended_a_suspension_is_a_suspension_of_its_own(self, ticker_coin, now):
+        read(ticker_coin, "8", now)
+        CoinPrice.objects.update(suspended_at=None, candidate=None, candidate_readings=0)
+        read(ticker_coin, "2", now + timedelta(seconds=1))
+        ended, begun = Suspension.objects.order_by("pk")
+        assert (ended.outcome, [entry["ask"] for entry in begun.readings]) == ("previous", ["2"])
+
+    def test_a_suspension_that_it_begins_is_a_row_with_its_reading(self, ticker_coin, now):
+        begun = now - timedelta(seconds=30)
+        CoinPrice.objects.update(suspended_at=begun, candidate=8, candidate_readings=1)
+        for _ in range(2):
+            follow_previous_release(now=now)
+        suspension = Suspension.objects.get()
+        assert (suspension.begun_at, [entry["ask"] for entry in suspension.readings]) == (begun, ["8"])
+        for _ in range(3):
+            read(ticker_coin, "4.01", now)
+        suspension.refresh_from_db()
+        assert suspension.outcome == "returned"
+
+    def test_a_suspension_that_both_know_is_left_alone(self, ticker_coin, now):
+        read(ticker_coin, "8", now)
+        follow_previous_release(now=now)
+        assert Suspension.objects.get().ended_at is None
 
 
 class TestSmallAndLargePrices:
@@ -287,6 +512,17 @@ class TestTypedPrices:
             return page, Coin.objects.get(pk=coin.pk).fixed_price
 
         return post
+
+    def test_beyond_the_hard_limit_are_refused_whatever_the_limit_of_jumps(self, change, settings):
+        configure(settings, "PRICES", jump_limit=Decimal("0.5"))
+        assert change("5.00")[1] == 4
+        assert change("4.75")[1] == Decimal("4.75")
+
+    def test_instead_of_a_market_price_keep_to_the_steps_of_its_last_minute(self, coin, change):
+        Coin.objects.update(fixed_price=None)
+        read(coin, "3.82", timezone.now())
+        assert change("3.65")[1] is None, "8.8 % from 4.00"
+        assert change("3.90")[1] == Decimal("3.90")
 
     def test_near_the_last_one_are_saved(self, change):
         assert change("4.30")[1] == Decimal("4.30")

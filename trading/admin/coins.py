@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
+from trading.jumps import AGREEING_READINGS
 from trading.models import Coin, Shop
 from trading.offers import offer_of
 from trading.priced_coins import coins_with_prices
@@ -139,6 +140,9 @@ class CoinAdmin(QuickAdmin):
         if accepted:
             self.log_change(request, coin, f"Accepted the price {given['price']}: {given['reason']}")
             self.message_user(request, f"{coin} is sold at {given['price'].normalize():f}.")
+        elif price == given["price"]:
+            words = f"So far {coin.current_price.candidate_readings} of {AGREEING_READINGS} readings agree. Try later."
+            self.message_user(request, words, messages.ERROR)
         else:
             self.message_user(request, "The price has changed. Look again.", messages.ERROR)
         return None

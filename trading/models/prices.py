@@ -12,8 +12,8 @@ from wallets.runtime.constraints import is_number
 class CoinPrice(models.Model):
     """A coin's current price, and its suspect price while the coin is suspended.
 
-    `value` is the ask of the newest reading that is believed. The previous release writes only it, `source` and
-    `read_at`, so the rest may be of an older reading during an upgrade.
+    `value` is the ask of the newest reading that is believed. The previous release writes only it, `source`, `read_at`
+    and the suspect price: after that, what else is here is of an older reading, and does not count (`has_details`).
     """
 
     coin = models.OneToOneField(Coin, on_delete=models.CASCADE, primary_key=True, related_name="current_price")
@@ -23,6 +23,13 @@ class CoinPrice(models.Model):
     source = models.CharField(max_length=32)
     read_at = models.DateTimeField()
     quoted_at = models.DateTimeField(null=True, blank=True, help_text="The quote's own time, by our clock.")
+    # The quote's time by the venue's clock. A quote with the same time is the same quote, whatever that clock says now.
+    venue_time = models.DateTimeField(null=True, blank=True)
+    # The reading to which the fields belong that the previous release does not write.
+    details_at = models.DateTimeField(null=True, blank=True)
+    # Asks of before are no worst ask: the coin was not sold then. Good prices of before are no measure of a jump.
+    asks_from = models.DateTimeField(null=True, blank=True)
+    jumps_from = models.DateTimeField(null=True, blank=True)
     # Since when the book is the same. A book without a time that does not change for long is asked for by itself.
     book_at = models.DateTimeField(null=True, blank=True)
     # While the ask moves faster than the spread, the coin is sold at the highest one of a short time.
@@ -42,6 +49,11 @@ class CoinPrice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.coin_id} {self.value}"
+
+    @property
+    def has_details(self) -> bool:
+        """Whether bid, last price, times of the quote and worst ask are of the newest reading."""
+        return self.details_at == self.read_at
 
 
 class PriceChange(models.Model):
@@ -66,12 +78,14 @@ class SuspensionEnd(models.TextChoices):
     RETURNED = "returned", "the old price came back"
     CONFIRMED = "confirmed", "readings and a second source agreed"
     ACCEPTED = "accepted", "staff accepted the price"
+    PREVIOUS = "previous", "the previous release ended it"
 
 
 class Suspension(models.Model):
     """A time in which a coin was not sold because its price had jumped, with the readings.
 
-    `limit` is the share by which a reading could differ from `price`, the last good one, when the suspension began.
+    `limit` is the share by which a reading could differ from `price`, the last good one, when the suspension began. The
+    old price is back when three readings are from `lowest` to `highest`.
     """
 
     coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="suspensions")
@@ -79,6 +93,9 @@ class Suspension(models.Model):
     price = PriceField(help_text="The last good price (USD).")
     price_at = models.DateTimeField()
     limit = models.DecimalField(max_digits=8, decimal_places=6)
+    # No prices: all prices before may be so far apart that no price is near all of them.
+    lowest = PriceField(null=True, blank=True, help_text="The lowest price that would have been believed (USD).")
+    highest = PriceField(null=True, blank=True, help_text="The highest price that would have been believed (USD).")
     readings = models.JSONField(default=list, help_text="The first twenty and the last twenty.")
     second = models.JSONField(null=True, blank=True, help_text="What the second source said last.")
     ended_at = models.DateTimeField(null=True, blank=True)

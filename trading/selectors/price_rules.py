@@ -26,6 +26,11 @@ def find_unfit_rule(*, coin: Coin, taker_rate: Decimal) -> int | None:
     return row[0] if row else None
 
 
+def find_spread(*, coin: Coin, at: datetime) -> Decimal:
+    """Return the spread of the rule that holds for a coin at a moment, as a share; 0 without a rule."""
+    return terms_of(find_rule(coin=coin, at=at)).spread_rate
+
+
 def terms_of(rule: PriceRule | None) -> PriceTerms:
     """Return the terms of a rule, which may be one that is not saved yet."""
     if rule is None:

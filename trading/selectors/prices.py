@@ -2,14 +2,11 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
 
 from django.conf import settings
 
-from trading.jumps import AGREEING_READINGS, is_within, limit_after
+from trading.jumps import AGREEING_READINGS, LATE, SOON, Band, band_around, limit_after
 from trading.models import Coin, CoinPrice, PriceChange, Suspension
-
-_LONG: Final = timedelta(days=1)
 
 
 def list_price_history(*, coin_id: int, limit: int) -> list[PriceChange]:
@@ -19,9 +16,41 @@ def list_price_history(*, coin_id: int, limit: int) -> list[PriceChange]:
 
 def list_asks_since(*, coin_id: int, since: datetime) -> list[Decimal]:
     """Return the asks that were in force at some time since `since`, newest first."""
-    changes = PriceChange.objects.filter(coin_id=coin_id).order_by("-read_at")
+    changes = PriceChange.objects.filter(coin_id=coin_id).order_by("-read_at", "-pk")
     later = list(changes.filter(read_at__gt=since).values_list("value", flat=True))
     return [*later, *changes.filter(read_at__lte=since).values_list("value", flat=True)[:1]]
+
+
+def read_band(*, price: CoinPrice, now: datetime) -> Band:
+    """Return the band of prices that are believed at once (`trading.jumps`), of a price that has been read before.
+
+    The limit from the last good price grows with its age. Without those from the good prices of the last one and ten
+    minutes, a price could go anywhere in small steps.
+    """
+    soon, most = settings.PRICES.jump_limit, settings.PRICES.deviation_limit
+    gap = now - price.read_at
+    limits = [(price.value, limit_after(gap=gap, soon=soon))]
+    if gap <= SOON:
+        limits += [(ask, soon) for ask in _asks_of(price, since=now - SOON, begin=price.asks_from)]
+    if gap <= LATE:
+        late = limit_after(gap=LATE, soon=soon)
+        limits += [(ask, late) for ask in _asks_of(price, since=now - LATE, begin=price.jumps_from)]
+    return band_around([(ask, min(limit, most)) for ask, limit in limits])
+
+
+def read_hard_band(*, price: CoinPrice) -> Band:
+    """Return the band beyond which only staff accept a suspect price.
+
+    It is around the last good price and those of the ten minutes before the suspension: a jump after some small steps
+    is as long as all of them together.
+    """
+    assert price.suspended_at is not None
+    asks = _asks_of(price, since=price.suspended_at - LATE, begin=price.jumps_from)
+    return band_around([(ask, settings.PRICES.deviation_limit) for ask in (price.value, *asks)])
+
+
+def _asks_of(price: CoinPrice, *, since: datetime, begin: datetime | None) -> list[Decimal]:
+    return list_asks_since(coin_id=price.coin_id, since=since if begin is None else max(since, begin))
 
 
 def last_price_of(*, coin: Coin) -> Decimal | None:
@@ -62,8 +91,7 @@ def list_coins_to_confirm() -> list[Coin]:
 
 def _may_be_confirmed(coin: Coin) -> bool:
     price = coin.current_price
-    limit = settings.PRICES.deviation_limit
-    return price.candidate is not None and is_within(value=price.candidate, of=price.value, limit=limit)
+    return price.candidate is not None and read_hard_band(price=price).holds(price.candidate)
 
 
 def list_unseen_suspensions(*, most: int) -> list[Suspension]:
@@ -81,12 +109,15 @@ def find_price_jump(*, coin: Coin, fixed_price: Decimal, now: datetime) -> Decim
     """Return the price from which a fixed price for `coin` would jump, or None if it is within the limits of a reading.
 
     That is the coin's fixed price until now, or else the last price that was read. It is not known when a fixed price
-    was set, so the limit is that of a long time.
+    was set, so the limit is that of a long time, and PRICE_DEVIATION_LIMIT at most.
     """
     stored = Coin.objects.select_related("current_price").filter(pk=coin.pk).first()
     last = last_price_of(coin=stored) if stored else None
     if stored is None or last is None:
         return None
-    gap = _LONG if stored.fixed_price is not None else now - stored.current_price.read_at
-    limit = limit_after(gap=gap, soon=settings.PRICES.jump_limit)
-    return None if is_within(value=fixed_price, of=last, limit=limit) else last
+    if stored.fixed_price is None:
+        band = read_band(price=stored.current_price, now=now)
+    else:
+        limit = limit_after(gap=LATE, soon=settings.PRICES.jump_limit)
+        band = band_around([(last, min(limit, settings.PRICES.deviation_limit))])
+    return None if band.holds(fixed_price) else last

@@ -75,15 +75,17 @@ def return_to_pool(*, batch_id: int, threshold: Decimal, now: datetime) -> Settl
     return SettledOrders(count=len(rows), amount=sum((row[0] for row in rows), Decimal(0)), subtotal=subtotal)
 
 
-def hasten_moved_pools(*, now: datetime) -> int:
-    """End the wait of every pooled order that would be bought at a loss from now on. Return the number of orders.
+def hasten_moved_pools(*, now: datetime) -> None:
+    """End the wait of every pooled order that would be bought at a loss from now on.
 
     So their pools are bought while the loss is still far below the one at which they would be refunded. Only pools
     that are bought when their time is up, and only at a price that is new.
     """
-    return sql.execute(
+    hastened = sql.execute(
         "trading.hasten_moved_pools",
         kept=1 - settings.VENUE.taker_rate,
         since=now - settings.PRICES.valid_for,
         now=now,
     )
+    if hastened:
+        logger.info("%s pooled orders are bought early, because the price rises", hastened)

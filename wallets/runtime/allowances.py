@@ -23,28 +23,35 @@ from wallets.runtime.redis_store import with_redis
 # none, or has no numbers where it should, makes the taking unknown.
 TAKE: Final = """
 local function take(hash, at)
-    local state = redis.pcall('HMGET', hash, 'counted', 'generation')
-    if state.err or not state[1] or not state[2] then return false end
+    local names = #ARGV - at - 1
+    local fields = {'counted', 'generation', 'factor:' .. ARGV[at + 1]}
+    for i = 1, names do
+        fields[3 + i] = 'left:' .. ARGV[at + 1 + i]
+        fields[3 + names + i] = 'taken:' .. ARGV[at + 1 + i]
+    end
+    local found = redis.pcall('HMGET', hash, unpack(fields))
+    if found.err or not found[1] or not found[2] then return false end
     local units = tonumber(ARGV[at])
     if ARGV[at + 1] ~= '' then
-        local factor = tonumber(redis.call('HGET', hash, 'factor:' .. ARGV[at + 1]) or '')
+        local factor = tonumber(found[3] or '')
         if not factor then return false end
         units = units * factor
     end
     units = math.ceil(units - 0.000001)  -- doubles: 3 * 4.35 * 100 is a little more than 1305
-    local left = {}
-    for i = at + 2, #ARGV do
-        local text = redis.call('HGET', hash, 'left:' .. ARGV[i])
-        left[i] = text and tonumber(text)
-        if left[i] == nil then return false end
-        if left[i] and left[i] < units then return 0 end
+    local changes = {}
+    for i = 1, names do
+        local left = found[3 + i] and tonumber(found[3 + i])
+        if left == nil then return false end
+        if left then
+            if left < units then return 0 end
+            changes[#changes + 1] = fields[3 + i]
+            changes[#changes + 1] = string.format('%.0f', left - units)
+        end
+        changes[#changes + 1] = fields[3 + names + i]
+        changes[#changes + 1] = string.format('%.0f', (tonumber(found[3 + names + i] or '') or 0) + units)
     end
-    for i = at + 2, #ARGV do
-        if left[i] then redis.call('HSET', hash, 'left:' .. ARGV[i], string.format('%.0f', left[i] - units)) end
-        local taken = tonumber(redis.call('HGET', hash, 'taken:' .. ARGV[i]) or '') or 0
-        redis.call('HSET', hash, 'taken:' .. ARGV[i], string.format('%.0f', taken + units))
-    end
-    return string.sub(state[2], 1, 64) .. ' ' .. string.format('%.0f', units)
+    redis.call('HSET', hash, unpack(changes))
+    return string.sub(found[2], 1, 64) .. ' ' .. string.format('%.0f', units)
 end
 """
 

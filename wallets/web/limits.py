@@ -186,7 +186,8 @@ def _add_in_process(key: str, *, add: int, most: int) -> int:
     """Do what `add_within` does, with the counters of this process."""
     now = time.time()
     with _adding:
-        counted = [(at, value) for at, value in _counted_here.get(key, ()) if now - _MINUTE < at <= now]
+        kept: list[tuple[float, int]] = _counted_here.get(key, [])
+        counted = [(at, value) for at, value in kept if now - _MINUTE < at <= now]
         total = sum(value for _, value in counted)
         if total + add <= most:
             _counted_here.set(key, [*counted, (now, add)], _MINUTE)

@@ -18,7 +18,7 @@ from exchange_site.metrics.workers import serve_metrics
 from settlement.lanes import LanesWorker
 from settlement.queue import measure_oldest_due
 from settlement.turns import run_periodic_alone
-from settlement.venues.registry import load_markets
+from settlement.venues.registry import find_fault_of_second_source, load_markets
 from settlement.watchdog import Watchdog
 from wallets.runtime import clock
 from wallets.runtime.postgres.connections import KeptAsyncConnection, refuse_unfit
@@ -36,6 +36,8 @@ class Command(ProcrastinateCommand):
             raise CommandError(
                 "EXCHANGE_API_KEY and EXCHANGE_API_SECRET must be set: a worker buys what the shop sells."
             )
+        if fault := find_fault_of_second_source():
+            raise CommandError(f"PRICE_CHECK_VENUE_ID: {settings.VENUE.check_id} {fault}.")
         refuse_unfit_role()
         refuse_unfit_rules()
         clock.keep_measured()

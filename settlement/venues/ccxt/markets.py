@@ -14,7 +14,7 @@ from settlement.venues.ccxt.answers import read_decimal
 from settlement.venues.ccxt.errors import questions
 from settlement.venues.deadlines import Kind, calling, seconds_left
 from settlement.venues.protocol import CoinNotListed, MarketRules, NoAsk, UnusableRules, VenueAway
-from trading.readings import PRICE_PLACES
+from wallets.money import PRICE_PLACES
 
 logger = logging.getLogger(__name__)
 

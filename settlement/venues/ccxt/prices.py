@@ -13,6 +13,9 @@ from settlement.venues.ccxt.errors import questions
 from settlement.venues.ccxt.markets import cannot_be_read, describe_state, is_trading, symbol_of, use_markets
 from settlement.venues.protocol import NoPrice, Quoted, VenueAway
 
+_FIRST: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1000)
+_END: Final = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
+_WHOLE: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _PLAIN: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?", re.ASCII)
 
 
@@ -79,19 +82,21 @@ def _ask_one_by_one(client: Any, *, coins: list[str], quote_time: str | None) ->
 
 
 def quoted_in(ticker: Any, *, quote_time: str | None) -> Quoted | NoPrice:
-    """Return the prices in ccxt's ticker. Bid and ask are plain decimals above zero, and in order."""
+    """Return the prices in ccxt's ticker. Bid and ask are plain decimals above zero, and in order.
+
+    A ticker without the time that `quote_time` names has none; one with an absurd time is no price.
+    """
     ticker = ticker if isinstance(ticker, dict) else {}
     bid, ask = plain_price(ticker.get("bid")), plain_price(ticker.get("ask"))
     if bid is None or ask is None:
         return NoPrice(f"a bid of {in_words(ticker.get('bid'))} and an ask of {in_words(ticker.get('ask'))}")
     if bid > ask:
         return NoPrice(f"the bid of {digits(bid)} is above the ask of {digits(ask)}")
-    return Quoted(
-        bid=bid,
-        ask=ask,
-        last=plain_price(ticker.get("last")),
-        venue_time=None if quote_time is None else time_in(ticker.get(quote_time)),
-    )
+    told = None if quote_time is None else ticker.get(quote_time)
+    venue_time = time_in(told)
+    if told is not None and venue_time is None:  # not a quote without a time: it may be of any age
+        return NoPrice(f"a time of {in_words(told)}")
+    return Quoted(bid=bid, ask=ask, last=plain_price(ticker.get("last")), venue_time=venue_time)
 
 
 def plain_price(value: object) -> Decimal | None:
@@ -103,11 +108,13 @@ def plain_price(value: object) -> Decimal | None:
 
 
 def time_in(milliseconds: object) -> datetime | None:
-    """Return the moment of a time in milliseconds since 1970; None for what is none."""
-    try:
-        return datetime.fromtimestamp(int(str(milliseconds)) / 1000, tz=UTC)
-    except (OSError, OverflowError, ValueError):
+    """Return the moment of a time in milliseconds since 1970, between 2000 and 2100; None for anything else."""
+    number = milliseconds if type(milliseconds) is int else None
+    if isinstance(milliseconds, str) and _WHOLE.fullmatch(milliseconds):
+        number = int(milliseconds)
+    if number is None or not _FIRST <= number < _END:
         return None
+    return datetime.fromtimestamp(number / 1000, tz=UTC)
 
 
 def _is_about_one_coin(error: VenueAway) -> bool:

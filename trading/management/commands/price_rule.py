@@ -55,6 +55,7 @@ class Command(BaseCommand):
 def _make(rule: PriceRule, *, valid_from: datetime | None) -> None:
     """Save a rule, and the entry in the admin's history that its form would write."""
     rule.full_clean(exclude=["valid_from", "created_at"])
+    assert rule.created_by_id is not None, "the command has found its person"
     make_rule(rule=rule, valid_from=valid_from, now=database_now())
     LogEntry.objects.log_actions(
         user_id=rule.created_by_id,
