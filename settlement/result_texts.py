@@ -51,7 +51,12 @@ COLUMNS: Final = (
         meaning="coins from the venue, after commission",
         read=lambda f, _: f.bought,
     ),
-    Column(name="cost_usd", title="cost at venue", meaning="what the venue took for them", read=lambda f, _: f.cost),
+    Column(
+        name="cost_usd",
+        title="cost at venue",
+        meaning="what the venue took for the purchases of the day",
+        read=lambda f, _: f.cost,
+    ),
     Column(
         name="commission_coins",
         title="",
@@ -61,7 +66,7 @@ COLUMNS: Final = (
     Column(
         name="commission_usd",
         title="commission",
-        meaning="what these coins had cost; part of the cost",
+        meaning="what the coins had cost that the venue took as commission; part of the cost",
         read=lambda f, _: f.commission,
     ),
     Column(
@@ -79,13 +84,13 @@ COLUMNS: Final = (
     Column(
         name="spread_usd",
         title="spread",
-        meaning="what completed orders paid above that market price",
+        meaning="what completed orders paid above the market price at which they were placed",
         read=lambda f, _: f.spread,
     ),
     Column(
         name="slippage_usd",
         title="slippage",
-        meaning="what the delivered coins cost above that market price; above zero: against the house",
+        meaning="what their coins cost above that market price, with commission; above zero: against the house",
         read=lambda f, _: f.slippage,
     ),
     Column(

@@ -19,6 +19,7 @@ _SLOWEST = (
     "tests/site/test_processes.py",
     "tests/site/test_floods.py",
     "tests/settlement/test_plans.py",
+    "tests/settlement/test_result_over_lossy_runs.py",
     "tests/settlement/test_state_machine.py",
     "tests/site/test_schemathesis.py",
     "tests/site/test_tls.py",
