@@ -190,8 +190,40 @@ def as_table(result: HouseResult) -> Table:
     for row in result.rows:
         table.add_row(row.day.isoformat(), row.coin, *_values(row.figures, row.stock, of=SHOWN, unknown="unknown"))
     table.add_section()
-    table.add_row("all", "", *_values(result.total, result.stock, of=SHOWN, unknown="unknown"))
+    coins = SHOWN.index(next(column for column in SHOWN if column.name == "inventory_coins"))
+    sums = _values(result.total, result.stock, of=SHOWN, unknown="unknown")
+    table.add_row("all", "", *sums[:coins], "", *sums[coins + 1 :])
     return table
+
+
+_OF_SUMMARY: Final = (
+    "subtotals_usd",
+    "fees_usd",
+    "rebates_usd",
+    "cost_usd",
+    "spread_usd",
+    "slippage_usd",
+    "result_usd",
+)
+
+
+def as_summary(result: HouseResult) -> Table:
+    """Return a table for a narrow screen: each coin, in dollars to the cent, and whether all adds up."""
+    columns = [column for column in COLUMNS if column.name in _OF_SUMMARY]
+    verdict = "It adds up to the ledger." if not result.differences else "It does not add up to the ledger."
+    table = Table("coin", title="The house's result (USD)", title_justify="left", caption=verdict)
+    for column in columns:
+        table.add_column(column.title, justify="right")
+    for coin, figures, stock in result.by_coin():
+        table.add_row(coin, *_to_the_cent(columns, figures, stock))
+    table.add_section()
+    table.add_row("all", *_to_the_cent(columns, result.total, result.stock))
+    return table
+
+
+def _to_the_cent(columns: Iterable[Column], figures: Figures, stock: Stock) -> list[str]:
+    values = [column.read(figures, stock) for column in columns]
+    return ["unknown" if value is None else f"{value:.2f}" for value in values]
 
 
 def name_of(result: HouseResult) -> str:

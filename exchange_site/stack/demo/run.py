@@ -52,12 +52,15 @@ def _run(console: Console, addresses: StackAddresses) -> int:
     # These modules need Django's models, which can be loaded only now.
     from exchange_site.stack.demo.checks import check_everything
     from exchange_site.stack.demo.story import tell
-    from exchange_site.stack.demo.table import make_result, make_table
+    from exchange_site.stack.demo.table import make_table, read_demo_result
+    from settlement.result_texts import as_summary
 
     outcome = tell(console, addresses)
     complaints = list(check_everything(outcome))
+    result = read_demo_result(outcome)
+    complaints += [f"the result does not add up: {difference}" for difference in result.differences]
     console.print(make_table(outcome))
-    console.print(make_result(outcome))
+    console.print(as_summary(result))
     for complaint in complaints:
         console.print(f"[red]wrong:[/red] {complaint}")
     console.print("[red]The demo failed.[/red]" if complaints else "[green]Everything is as it must be.[/green]")

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from exchange_site.stack.demo.customers import list_orders
 from exchange_site.stack.demo.story import Outcome
-from settlement.result_texts import as_table
+from settlement.results import HouseResult
 from settlement.selectors.attempts import summarise_attempts
 from settlement.selectors.results import read_result
 from trading.loss_rules import day_of
@@ -74,10 +74,10 @@ def _add_settlement(table: Table, outcome: Outcome) -> None:
     table.add_row("purchases found by a lookup", str(summary.found_by_lookup))
 
 
-def make_result(outcome: Outcome) -> Table:
+def read_demo_result(outcome: Outcome) -> HouseResult:
     """Return the house's result of the days on which the demo's orders were placed and settled."""
     placed = [datetime.fromisoformat(order["created_at"]) for order in list_orders(outcome.customers)]
-    return as_table(read_result(first=day_of(min(placed)), last=day_of(database_now())))
+    return read_result(first=day_of(min(placed)), last=day_of(database_now()))
 
 
 def _seconds(order: dict[str, Any]) -> float:
