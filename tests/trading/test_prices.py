@@ -111,6 +111,15 @@ class TestRecordPrice:
         assert accept_price(coin=ticker_coin, expected=Decimal(8), now=now)
         assert load_offer(coin_name="ABAN").price == sold_at(8) == Decimal("8.04804805")
 
+    def test_lets_staff_accept_it_although_readings_go_on(self, ticker_coin, now, admin_user):
+        for value in ("8", "8.008", "8.016", "8.024"):
+            read(ticker_coin, value, now)
+        given = {"now": now, "accepted_by": admin_user}
+        assert accept_price(coin=ticker_coin, expected=Decimal("7.94"), **given) is None, "more than 1 % away"
+        assert accept_price(coin=ticker_coin, expected=Decimal("8.11"), **given) is None
+        assert accept_price(coin=ticker_coin, expected=Decimal("8.016"), **given) == Decimal("8.024")
+        assert CoinPrice.objects.get().value == Suspension.objects.get().ended_price == Decimal("8.024")
+
     def test_keeps_a_suspension_with_its_readings_until_staff_have_seen_it(self, ticker_coin, now, admin_user):
         for value in ("8", "8.1", "4.01", "4.01", "4.01"):
             read(ticker_coin, value, now)

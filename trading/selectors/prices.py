@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from trading.jumps import AGREEING_READINGS, LATE, SOON, Band, band_around, limit_after
+from trading.jumps import AGREEING_READINGS, LATE, SOON, Band, band_around, limit_after, readings_agree
 from trading.models import Coin, CoinPrice, PriceChange, Suspension
 
 
@@ -57,6 +57,17 @@ def last_price_of(*, coin: Coin) -> Decimal | None:
     """Return the coin's fixed price, or else its last price, however old (US dollars); None if it never had one."""
     current: Decimal | None = coin.current_price.value if hasattr(coin, "current_price") else None
     return current if coin.fixed_price is None else coin.fixed_price
+
+
+def agrees_with_suspect_price(*, coin: Coin, ask: Decimal) -> bool:
+    """Say whether the coin is suspended at a price on which three readings agree, and the ask agrees with it too.
+
+    Nothing is bought at such an ask, but it is no slip of the venue either. Never for a coin with a fixed price.
+    """
+    price = getattr(coin, "current_price", None)
+    if coin.fixed_price is not None or price is None or price.suspended_at is None or price.candidate is None:
+        return False
+    return price.candidate_readings >= AGREEING_READINGS and readings_agree(price.candidate, ask)
 
 
 def newest_ask_of(*, coin: Coin, now: datetime) -> Decimal | None:
