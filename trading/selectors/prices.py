@@ -112,8 +112,9 @@ def list_unseen_suspensions(*, most: int) -> list[Suspension]:
 
 
 def list_suspended_coins() -> list[str]:
-    """Return the names of the coins that are suspended at the moment."""
-    return list(Suspension.objects.filter(ended_at=None).order_by("coin__name").values_list("coin__name", flat=True))
+    """Return the names of the coins that a suspension keeps from being sold: on sale, and without a fixed price."""
+    open_ = Suspension.objects.filter(ended_at=None, coin__is_sold=True, coin__fixed_price=None)
+    return list(open_.order_by("coin__name").values_list("coin__name", flat=True))
 
 
 def find_price_jump(*, coin: Coin, fixed_price: Decimal, now: datetime) -> Decimal | None:

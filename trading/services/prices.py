@@ -82,7 +82,7 @@ def accept_price(*, coin: Coin, expected: Decimal, now: datetime, accepted_by: U
     think. Return None if it differs from `expected` by more than 1 %, or if fewer than three readings agree.
     """
     price = CoinPrice.objects.select_for_update().get(coin=coin)
-    candidate = price.candidate
+    candidate: Decimal | None = price.candidate
     if candidate is None or price.candidate_readings < AGREEING_READINGS or not readings_agree(candidate, expected):
         return None
     _believe(price, end=SuspensionEnd.ACCEPTED, now=now, accepted_by=accepted_by)
