@@ -19,7 +19,7 @@ from settlement.sizing import bound_of_order, ensure_usable, highest_price, just
 from settlement.venues.protocol import MarketRules, PurchaseRequest, Venue, VenueAnswer
 from trading.models import Coin
 from trading.price_moves import Comparison
-from trading.selectors.prices import last_price_of
+from trading.selectors.prices import agrees_with_suspect_price, last_price_of
 from trading.services.settling import SettledOrders, sum_completed_orders
 from wallets.runtime import failpoints
 
@@ -55,12 +55,14 @@ def send(*, attempt: Attempt, venue: Venue, database_is_known: bool) -> VenueAns
 def _settle_without_buying(attempt: Attempt, *, ask: Decimal) -> SettledOrders | None:
     """Refund orders that have moved, or deliver the reserve if it suffices. Return what is to be bought, if anything.
 
-    Raises NoAsk for an ask that would refund orders and is not believed.
+    Raises NoAsk for an ask that would refund orders and is not believed: it is far from the last price, and no three
+    readings agree with it.
     """
     comparison = Comparison(ask=ask)
     still_open = sum_affordable_orders(attempt=attempt, comparison=comparison)
     if still_open.moved and still_open.amount > attempt.batch.reserved:
-        _ensure_plausible(ask, coin=attempt.coin)
+        if not agrees_with_suspect_price(coin=attempt.coin, ask=ask):
+            _ensure_plausible(ask, coin=attempt.coin)
         if not refund_moved_orders(attempt=attempt, comparison=comparison):
             return None
         still_open = sum_affordable_orders(attempt=attempt, comparison=comparison)

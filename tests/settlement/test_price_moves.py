@@ -17,7 +17,7 @@ from tests.owner import run_as_owner
 from tests.processes import at_once, wait_for
 from tests.settlement.conftest import states
 from tests.trading.test_price_rules import add_rule
-from trading.models import Order, PoolPolicy
+from trading.models import CoinPrice, Order, PoolPolicy
 from trading.pools import read_counters
 from trading.rounding import rebate_for
 from trading.services.coins import save_coin
@@ -188,6 +188,27 @@ class TestARise:
         grow_old()
         batch = claim()
         market("40.00")
+        step(batch, venue)
+        assert states() == ["settling"]
+        assert not Transaction.objects.filter(kind="refund").exists()
+
+    def test_that_only_staff_can_accept_refunds_the_old_order(self, buy, market, claim, venue, shopper):
+        buy("20.00")
+        grow_old()
+        batch = claim()
+        for _ in range(3):
+            market("6.00", is_read=True)
+        assert CoinPrice.objects.get().suspended_at
+        step(batch, venue)
+        assert (reasons(), batch.state, shopper.wallet.balance) == ([MOVED], BatchState.REFUNDED, 100)
+
+    def test_refunds_nobody_while_the_readings_say_something_else(self, buy, market, claim, venue):
+        buy("20.00")
+        grow_old()
+        batch = claim()
+        for _ in range(3):
+            market("6.00", is_read=True)
+        market("7.00")
         step(batch, venue)
         assert states() == ["settling"]
         assert not Transaction.objects.filter(kind="refund").exists()

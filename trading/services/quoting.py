@@ -34,11 +34,13 @@ def make_quote(
     The quote is firm for QUOTE_TTL_SECONDS; its dollars are not taken from what may still be sold. Tests give a moment
     as `now`.
 
-    Raises UnknownCoin, PriceUnavailable, SalesStopped, BelowMinimum, AboveMaximum, AmountOffStep.
+    Raises UnknownCoin, PriceUnavailable (also if the ask is older than PRICE_VALID_SECONDS), SalesStopped,
+    BelowMinimum, AboveMaximum, AmountOffStep.
     """
     now = now or clock.now()
     offer = load_offer(coin_name=coin_name)
     priced = price_amount(offer=offer, amount=amount, total=total, now=now)
+    offer.ensure_current_ask(now=now)  # without one the quote could not be used
     _ensure_can_be_quoted(priced, offer=offer)
     if offer.largest_order is not None and priced.subtotal > offer.largest_order:
         raise sales_stopped()

@@ -13,6 +13,7 @@ from django.db.models import Count, F, Min, Q, Sum
 
 from trading.metrics import count_closed_after_commit, count_fees_after_commit
 from trading.models import Order, OrderState
+from trading.offers import FIXED
 from trading.price_moves import NO_COMPARISON, Comparison
 from trading.services.losses import Delivered, count_loss
 from trading.services.rebates import give_rebates
@@ -208,6 +209,11 @@ def sum_open_orders(*, batch_id: int | None, comparison: Comparison | None = Non
     """Sum up the open orders of a batch, and count those that a comparison finds."""
     assert batch_id is not None, "orders without a batch are not settled"
     return _sum_orders(batch_id=batch_id, state=OrderState.SETTLING, comparison=comparison)
+
+
+def has_fixed_prices(*, batch_id: int) -> bool:
+    """Say whether an open order of a batch has a price that staff fixed."""
+    return Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING, price_source=FIXED).exists()
 
 
 def sum_completed_orders(*, batch_id: int) -> SettledOrders:
