@@ -45,6 +45,12 @@ def count_headroom(*, payable: Decimal | None, now: datetime) -> list[Counted]:
     return counted
 
 
+def begin_count() -> str | None:
+    """Begin a count at the counter in Redis. Return its name; None without Redis. One query."""
+    offers = [offer_of(coin=coin) for coin in coins_with_prices().filter(is_sold=True)]
+    return headroom.begin_count(prices={offer.name: offer.price for offer in offers})
+
+
 def publish_count(*, count: str | None, counted: Sequence[Counted]) -> None:
     """Write what was counted to the counter in Redis, if `count` has begun there. Runs after the commit."""
     if count is None or not counted:
