@@ -1,6 +1,7 @@
 """Places orders."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -12,13 +13,13 @@ from django.db import transaction
 
 from trading import headroom, jobs, pools
 from trading.exceptions import TooManyHeld, UnknownCoin
-from trading.headroom_rules import find_shortage, sales_stopped
-from trading.metrics import count_placed, count_without_room
+from trading.metrics import count_placed
 from trading.models import Order, OrderState, Review, is_coin_name
 from trading.pool_rules import joins_pool, reaches_threshold
 from trading.quotes import PricedAmount, Quote, read_quote
 from trading.risk import Breach, find_breach
 from trading.selectors.orders import OrderContext, has_many_held_orders, read_order_context
+from trading.services.headroom import ensure_room
 from trading.services.quoting import ensure_price_within, price_amount, take_quote
 from wallets.models import TransactionKind, WalletRole
 from wallets.runtime import failpoints
@@ -66,8 +67,7 @@ class PlacedOrder:
 class Counters:
     """What Redis says before the order: its pool's total (US dollars), and whether the order's dollars are taken.
 
-    Neither decides: the total tells only whether to look into the pool now, and `taking` can only refuse. If it is to
-    happen later, `wanted` is what is to be taken.
+    Neither decides: the total tells whether to look into the pool now, `taking` can only refuse; `wanted` is taken.
     """
 
     pool_total: Decimal | None = None
@@ -76,7 +76,7 @@ class Counters:
 
 
 class _HasFunds(Exception):
-    """Ends the database transaction of an order that would be taken, so that its dollars are taken outside of it."""
+    """Ends the transaction of an order that would be placed: its dollars are taken outside of it."""
 
 
 def place_order(
@@ -106,11 +106,7 @@ def place_order(
     counters = _read_counters(order_request, buyer=buyer, quote=quote, redis_round=redis_round)
     place = partial(_place, buyer=buyer, order_request=order_request, quote=quote, now=now)
     try:
-        try:
-            placed = place(counters=counters)
-        except _HasFunds:
-            assert counters.wanted is not None, "it is to be taken later"
-            placed = place(counters=replace(counters, taking=redis_round.take_proven(counters.wanted)))
+        placed = _take_later(place, counters=counters, redis_round=redis_round)
         if not placed.replayed and placed.order.state != OrderState.HELD:
             redis_round.keep()
         redis_round.give_back(in_vain=False)  # the customer could pay
@@ -122,6 +118,14 @@ def place_order(
         return placed
     count_placed(state=placed.order.state)
     return _join_pool(placed) if placed.order.state == OrderState.POOLED else placed
+
+
+def _take_later(place: Callable[..., PlacedOrder], *, counters: Counters, redis_round: RedisRound) -> PlacedOrder:
+    try:
+        return place(counters=counters)
+    except _HasFunds:
+        assert counters.wanted is not None, "it is to be taken later"
+        return place(counters=replace(counters, taking=redis_round.take_proven(counters.wanted)))
 
 
 @retried_on_conflict
@@ -147,7 +151,9 @@ def _place(
         return earlier
     priced = _price(order_request, quote=quote, customer_id=wallet.owner_id, context=context, now=now)
     ensure_funds(wallet=wallet, amount=priced.charge)  # first: who cannot pay does not learn how much is left
-    _ensure_room(priced, context=context, taking=counters.taking, now=now)
+    ensure_room(last=context.last_count, taking=counters.taking, subtotal=priced.subtotal, now=now)
+    if counters.taking is Outcome.LATER:
+        raise _HasFunds
     order, breach = _make_order(wallet, priced, key=order_request.key, context=context, now=now)
     order.quote_id = quote.id if quote else None
     claim_now = breach is None and is_to_be_claimed(order, pool_total=counters.pool_total)
@@ -157,16 +163,6 @@ def _place(
         Review.objects.create(order=order, customer_id=order.customer_id, rule=breach.rule, grounds=breach.grounds)
     failpoints.reach("order.debited")
     return PlacedOrder(order=order, coin_name=order_request.coin_name, replayed=False, job_deferred=claim_now)
-
-
-def _ensure_room(priced: PricedAmount, *, context: OrderContext, taking: Outcome, now: datetime) -> None:
-    """Raise SalesStopped if the order is more than may still be sold, and _HasFunds if its dollars are taken later."""
-    shortage = find_shortage(last=context.last_count, taking=taking, subtotal=priced.subtotal, now=now)
-    if shortage is not None:
-        count_without_room(by=shortage)
-        raise sales_stopped()
-    if taking is Outcome.LATER:
-        raise _HasFunds
 
 
 def _read_counters(
@@ -235,7 +231,7 @@ def _make_order(
         price_rule_id=priced.rule_id,
         charge=priced.charge,
         fee=priced.fee,
-        state=_first_state(is_pooled=is_pooled, is_held=breach is not None),
+        state=OrderState.HELD if breach else OrderState.POOLED if is_pooled else OrderState.PENDING,
         is_pooled=is_pooled,
         settle_by=now + settings.POOLS.max_age if is_pooled else None,
         idempotency_key=key.value if key else None,
@@ -282,12 +278,6 @@ def _write(order: Order, *, wallet: LockedWallet, claim_now: bool) -> None:
         created_at=order.created_at,
     )
     order.pk = debit_for(wallet=wallet, movement=charge, subject=NewSubject(name="trading.place_order", values=values))
-
-
-def _first_state(*, is_pooled: bool, is_held: bool) -> OrderState:
-    if is_held:
-        return OrderState.HELD
-    return OrderState.POOLED if is_pooled else OrderState.PENDING
 
 
 def is_to_be_claimed(order: Order, *, pool_total: Decimal | None) -> bool:
