@@ -128,7 +128,6 @@ class TestReadingPrices:
         assert (prices["ABAN"].value, prices["ABAN"].read_at) == (4, now - timedelta(seconds=30))
         assert [row.item for row in FailingItem.objects.all()] == ["ABAN"]
 
-    @pytest.mark.parametrize(("bid", "ask"), [(3.99, 4.01), ("3.99", 4.01), (4, 4)])
     @pytest.mark.parametrize("work", ["follow_previous_release", "record_closed_markets"])
     def test_lets_no_work_on_the_side_stop_the_prices(self, market, now, monkeypatch, work):
         refresh(now)
@@ -142,6 +141,7 @@ class TestReadingPrices:
         assert refresh(later)["ABAN"].read_at == later
         assert "a fault" in FailingItem.objects.get().error
 
+    @pytest.mark.parametrize(("bid", "ask"), [(3.99, 4.01), ("3.99", 4.01), (4, 4)])
     def test_takes_numbers_as_well_as_text(self, market, now, bid, ask):
         tell(market, bidPrice=bid, askPrice=ask)
         assert refresh(now)["ABAN"].value == Decimal(str(ask))

@@ -239,8 +239,8 @@ def test_coins_without_a_current_price_are_named_by_the_time_that_offers_go_by(c
 def test_coins_are_named_whose_smallest_order_is_above_a_customers_share_of_the_limit(coin, now):
     Coin.objects.update(minimum=3)
     for most, is_named in (("59.99", True), ("60.00", False), ("0.00", False)):
-        Headroom.objects.all().delete()
-        Headroom.objects.create(coin=coin, used=0, room=Decimal(most), most=Decimal(most), counted_at=now)
+        figures = {"used": 0, "room": Decimal(most), "most": Decimal(most), "counted_at": now}
+        Headroom.objects.update_or_create(coin=coin, defaults=figures)
         assert [concern.kind for concern in list_to_do(now=now)] == ([ConcernKind.SUSPENDED] if is_named else [])
         if is_named:
             assert "the smallest order costs 12.00 USD" in list_to_do(now=now)[0].reason
