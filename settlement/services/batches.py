@@ -134,8 +134,7 @@ def deliver_reserve(*, attempt: Attempt) -> None:
     batch = lock_batch(batch_id=attempt.batch_id)
     left = sum_open_orders(batch_id=batch.pk).count
     reference = f"attempt:{attempt.client_order_id}:stock:{left}"
-    if complete_from_stock(batch=batch, reference=reference, now=database_now()) and batch.state == BatchState.OPEN:
-        settle_batch_later(batch_id=batch.pk)
+    complete_from_stock(batch=batch, reference=reference, now=database_now())
 
 
 def refund_batch(*, batch: Batch, reason: str, now: datetime, note: str = "") -> int:
@@ -160,8 +159,8 @@ def park_batch(*, batch: Batch, reason: str) -> None:
 def complete_from_stock(*, batch: Batch, reference: str, now: datetime) -> int:
     """Complete as many of the batch's orders as its reserve and the house's surplus cover, and return their number.
 
-    If no order remains, withdraw the attempt that was not sent, and close the batch. While a purchase of the batch is
-    undecided, the batch stays: the end of that purchase closes it.
+    If no order remains, withdraw the attempt that was not sent, and close the batch. If some remain, its step is taken
+    anew at once. While a purchase of the batch is undecided, the batch stays: the end of that purchase closes it.
     """
     available = batch.reserved + max(_free_stock(batch), Decimal(0))
     asset = batch.coin.name
@@ -171,6 +170,8 @@ def complete_from_stock(*, batch: Batch, reference: str, now: datetime) -> int:
     batch.reserved = max(batch.reserved - settled.amount, Decimal(0))
     if sum_open_orders(batch_id=batch.pk).count or batch.attempts.filter(UNDECIDED).exists():
         _save(batch)
+        if batch.attempts.filter(state=AttemptState.NEW).update(next_step_at=now):  # sized for more orders
+            settle_batch_later(batch_id=batch.pk)
     else:
         batch.attempts.filter(state=AttemptState.NEW).update(
             state=AttemptState.NOT_PLACED, ended_at=now, excused=True, reason="the batch is delivered from inventory"
