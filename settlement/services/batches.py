@@ -143,8 +143,7 @@ def deliver_reserve(*, attempt: Attempt) -> None:
     batch = lock_batch(batch_id=attempt.batch_id)
     left = sum_open_orders(batch_id=batch.pk).count
     reference = f"attempt:{attempt.client_order_id}:stock:{left}"
-    if complete_from_stock(batch=batch, reference=reference, now=database_now()) and batch.state == BatchState.OPEN:
-        settle_batch_later(batch_id=batch.pk)
+    complete_from_stock(batch=batch, reference=reference, now=database_now())
 
 
 def refund_batch(*, batch: Batch, reason: str, now: datetime, note: str = "") -> int:
@@ -171,8 +170,8 @@ def complete_from_stock(*, batch: Batch, reference: str, now: datetime) -> int:
 
     As in `begin_next_attempt`, the surplus is not for orders whose fixed price is too low.
 
-    If no order remains, withdraw the attempt that was not sent, and close the batch. While a purchase of the batch is
-    undecided, the batch stays: the end of that purchase closes it.
+    If no order remains, withdraw the attempt that was not sent, and close the batch. If some remain, its step is taken
+    anew at once. While a purchase of the batch is undecided, the batch stays: the end of that purchase closes it.
     """
     available = batch.reserved + _usable_stock(batch)
     asset = batch.coin.name
@@ -182,6 +181,8 @@ def complete_from_stock(*, batch: Batch, reference: str, now: datetime) -> int:
     batch.reserved = max(batch.reserved - settled.amount, Decimal(0))
     if sum_open_orders(batch_id=batch.pk).count or batch.attempts.filter(UNDECIDED).exists():
         _save(batch)
+        if batch.attempts.filter(state=AttemptState.NEW).update(next_step_at=now):  # sized for more orders
+            settle_batch_later(batch_id=batch.pk)
     else:
         batch.attempts.filter(state=AttemptState.NEW).update(
             state=AttemptState.NOT_PLACED, ended_at=now, excused=True, reason="the batch is delivered from inventory"

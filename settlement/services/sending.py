@@ -36,8 +36,8 @@ def send(*, attempt: Attempt, venue: Venue, database_is_known: bool) -> VenueAns
     release_database_connection()
     rules = venue.read_rules(coin=attempt.coin.name)
     ensure_usable(rules)
-    ask = venue.read_ask(coin=attempt.coin.name)
     offset = measure_clock_offset(venue=venue)
+    ask = venue.read_ask(coin=attempt.coin.name)  # last, so that it is new when it is used
     still_open = _settle_without_buying(attempt, ask=ask)
     if still_open is None:
         return None
@@ -148,10 +148,15 @@ def _budget_of(attempt: Attempt, *, still_open: SettledOrders) -> Decimal:
 
 
 def _commit_to_sending(attempt: Attempt, *, offset: timedelta) -> PurchaseRequest | None:
-    """Move the attempt from `new` to `sent`. Of several runs, exactly one gets the purchase; the others get None."""
+    """Move the attempt from `new` to `sent`. Of several runs, exactly one gets the purchase; the others get None.
+
+    Whoever changes the batch's orders before the send changes the attempt's `next_step_at` too. Then the purchase has
+    been sized for other orders, and nobody gets it.
+    """
     window = settings.VENUE.recv_window
     signed_at = venue_now(offset=offset)
-    moved = Attempt.objects.filter(is_recognised(), pk=attempt.pk, state=AttemptState.NEW).update(
+    unchanged = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW, next_step_at=attempt.next_step_at)
+    moved = unchanged.filter(is_recognised()).update(
         state=AttemptState.SENT,
         quantity=attempt.quantity,
         limit_price=attempt.limit_price,
