@@ -354,7 +354,8 @@ class TestAPriceAfterASuspension:
         read(ticker_coin, "3.49", now + timedelta(seconds=5))
         request = OrderRequest(coin_name="ABAN", amount=Decimal(1), total=None)
         order = place_order(buyer=shopper.principal, order_request=request, now=now + timedelta(seconds=6)).order
-        assert order.price == Decimal("3.50"), "the highest ask since then"
+        assert order.market_price == Decimal("3.50"), "the highest ask since then"
+        assert order.price == sold_at("3.50")
 
 
 class TestALateAnswer:
@@ -416,7 +417,7 @@ class TestBesideThePreviousRelease:
         assert (offer.market_price, offer.price_at) == (Decimal("4.01"), later)
         request = OrderRequest(coin_name="ABAN", amount=Decimal(1), total=None)
         order = place_order(buyer=shopper.principal, order_request=request, now=later).order
-        assert (order.price, order.price_at) == (Decimal("4.01"), later)
+        assert (order.market_price, order.price, order.price_at) == (Decimal("4.01"), sold_at("4.01"), later)
 
     def test_a_worst_ask_of_before_its_reading_does_not_count(self, ticker_coin, now, shopper):
         read(ticker_coin, "4.15", now + timedelta(seconds=1))
@@ -426,7 +427,7 @@ class TestBesideThePreviousRelease:
         CoinPrice.objects.update(value=Decimal("4.01"), read_at=later)
         assert load_offer(coin_name="ABAN").market_price == Decimal("4.01")
         request = OrderRequest(coin_name="ABAN", amount=Decimal(1), total=None)
-        assert place_order(buyer=shopper.principal, order_request=request, now=later).order.price == Decimal("4.01")
+        assert place_order(buyer=shopper.principal, order_request=request, now=later).order.price == sold_at("4.01")
 
     def test_a_suspension_that_it_ends_is_ended_and_shown_to_staff(self, ticker_coin, now):
         read(ticker_coin, "8", now)
