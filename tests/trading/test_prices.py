@@ -351,7 +351,7 @@ class TestAPriceAfterASuspension:
         for seconds in (1, 2, 3):
             read(ticker_coin, "3.50", now + timedelta(seconds=seconds))
         accept_price(coin=ticker_coin, expected=Decimal("3.50"), now=now + timedelta(seconds=4))
-        read(ticker_coin, "3.49", now + timedelta(seconds=5))
+        read(ticker_coin, "3.45", now + timedelta(seconds=5))
         request = OrderRequest(coin_name="ABAN", amount=Decimal(1), total=None)
         order = place_order(buyer=shopper.principal, order_request=request, now=now + timedelta(seconds=6)).order
         assert order.market_price == Decimal("3.50"), "the highest ask since then"

@@ -62,7 +62,7 @@ def sum_delivered_after(*, day: date) -> dict[int, tuple[Decimal, Decimal]]:
 def has_completed_before(*, moment: datetime) -> bool:
     """Say whether one of the oldest orders was completed before a moment. Reads a hundred rows, by primary key."""
     oldest = Order.objects.filter(completed_at__isnull=False).order_by("pk").values_list("completed_at", flat=True)
-    return any(at < moment for at in oldest[:_OLDEST])
+    return any(at is not None and at < moment for at in oldest[:_OLDEST])
 
 
 def first_counted_day() -> date | None:
