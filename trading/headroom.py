@@ -7,7 +7,10 @@ Postgres' last count refuses: if it is lost or forged, no more is sold than with
 
 from collections.abc import Mapping
 from decimal import Decimal
+from math import ceil
 from typing import Final
+
+from django.conf import settings
 
 from trading.pool_rules import in_cents
 from wallets.runtime import allowances
@@ -31,10 +34,14 @@ def coins_wanted(*, coin_name: str, coins: Decimal) -> Wanted:
     return Wanted(key=KEY, names=(ALL, coin_name), amount=coins * _CENTS, factor_of=coin_name)
 
 
-def begin_count() -> str | None:
-    """Let the orders from now on be subtracted from the count that begins. Return its name; None without Redis."""
+def begin_count(*, prices: Mapping[str, Decimal | None] | None = None) -> str | None:
+    """Let the orders from now on be subtracted from the count that begins. Return its name; None without Redis.
+
+    `prices` are the customers' prices, for orders before the first count is written.
+    """
+    factors = {name: price for name, price in (prices or {}).items() if price is not None}
     try:
-        return allowances.begin_count(KEY)
+        return allowances.begin_count(KEY, seconds=_lifetime(), factors=factors)
     except RedisAway:
         return None
 
@@ -46,6 +53,11 @@ def rewrite(*, count: str, rooms: Mapping[str, Decimal | None], prices: Mapping[
     """
     allowed = {name: (None if room is None else in_cents(room), prices.get(name)) for name, room in rooms.items()}
     try:
-        allowances.rewrite(KEY, generation=count, allowed=allowed)
+        allowances.rewrite(KEY, generation=count, seconds=_lifetime(), allowed=allowed)
     except RedisAway:
         return
+
+
+def _lifetime() -> int:
+    """Return the seconds after which a hash that is not written anew expires: Postgres' count alone decides then."""
+    return max(1, ceil(settings.SETTLEMENT.float_max_age.total_seconds()))

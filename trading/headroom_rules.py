@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import Enum
 from typing import Final
 
 from django.conf import settings
@@ -18,13 +19,16 @@ CUSTOMER_SHARE: Final = Decimal("0.20")
 
 _RETRY_AFTER_SECONDS: Final = 5
 
+_TIMES_OLDER_WITH_COUNTER: Final = 5
+"""How many times FLOAT_MAX_AGE_SECONDS old a count may be while the counter works."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LastCount:
     """The last count of a coin in Postgres: what might still be sold (None: anything), and the coin's limit, if any.
 
-    `unsettled` are the subtotals of the customer's orders of the coin that are neither settled nor held, among their
-    latest; read only if the coin has a limit, and only for an order.
+    `unsettled` are the subtotals of the customer's orders of the coin that are neither settled nor held, of the last
+    week; read only if the coin has a limit, and only for an order.
     """
 
     room: Decimal | None
@@ -41,28 +45,37 @@ class LastCount:
         """Return the most dollars that one customer's unsettled orders of the coin may have; None for any."""
         return None if self.most is None else self.most * CUSTOMER_SHARE
 
-    def is_old(self, *, now: datetime) -> bool:
-        return abs(now - self.counted_at) > settings.SETTLEMENT.float_max_age
+    def is_old(self, *, taking: Outcome, now: datetime) -> bool:
+        """Say whether the count is too old to be relied on; while the counter works it may be older."""
+        times = 1 if taking is Outcome.UNKNOWN else _TIMES_OLDER_WITH_COUNTER
+        return abs(now - self.counted_at) > settings.SETTLEMENT.float_max_age * times
 
 
-def ensure_room(*, last: LastCount | None, taking: Outcome, subtotal: Decimal, now: datetime) -> None:
-    """Raise SalesStopped if an order of `subtotal` is more than may still be sold.
+class Shortage(Enum):
+    """Why an order finds no room: the metric's words."""
+
+    COUNT = "count"  # it is more than there was by the last count
+    AGE = "age"  # the last count is old
+    CUSTOMER = "customer"  # it is more than the customer's share
+    COUNTER = "counter"  # the last count has room, but the counter in Redis has not
+
+
+def find_shortage(*, last: LastCount | None, taking: Outcome, subtotal: Decimal, now: datetime) -> Shortage | None:
+    """Return why an order of `subtotal` is more than may still be sold; None if it is not.
 
     `taking` is what became of its dollars at the counter. The counter can only refuse: Postgres' last count holds
     whatever the counter says. Without the counter nothing is known of the orders since, so a last count that is old and
-    has a bound refuses every order.
+    has a bound refuses every order. So does one that is very old, because the counter may be forged.
     """
-    if taking is Outcome.SHORT:
-        raise sales_stopped()
-    if last is None:
-        return
-    share = last.of_customer()
-    if (
-        (last.room is not None and subtotal > last.room)
-        or (last.room is not None and taking is Outcome.UNKNOWN and last.is_old(now=now))
-        or (share is not None and last.unsettled + subtotal > share)
-    ):
-        raise sales_stopped()
+    if last is not None:
+        if last.room is not None and subtotal > last.room:
+            return Shortage.COUNT
+        if last.room is not None and last.is_old(taking=taking, now=now):
+            return Shortage.AGE
+        share = last.of_customer()
+        if share is not None and last.unsettled + subtotal > share:
+            return Shortage.CUSTOMER
+    return Shortage.COUNTER if taking is Outcome.SHORT else None
 
 
 def sales_stopped() -> SalesStopped:

@@ -81,6 +81,11 @@ def count_agreeing(asks: Sequence[Decimal]) -> int:
     return count
 
 
+def readings_agree(one: Decimal, other: Decimal) -> bool:
+    """Say whether two readings agree within 1 % of the lower one."""
+    return is_within(value=max(one, other), of=min(one, other), limit=_READINGS_AGREE)
+
+
 def has_returned(asks: Sequence[Decimal], *, band: Band) -> bool:
     """Say whether the latest three readings agree, and all are in the band: one alone may be a late answer."""
     agree = len(asks) >= AGREEING_READINGS and count_agreeing(asks) >= AGREEING_READINGS

@@ -7,6 +7,7 @@ from typing import Final
 from django.db import transaction
 from prometheus_client import Counter, Histogram
 
+from trading.headroom_rules import Shortage
 from trading.models import OrderState
 
 _PLACED: Final = Counter("exchange_orders_placed", "Orders placed, by the state they began in.", ["state"])
@@ -18,6 +19,7 @@ _SETTLEMENT_SECONDS: Final = Histogram(
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 7200),
 )
 
+_NO_ROOM: Final = Counter("exchange_orders_without_room", "Orders refused because of what may still be sold.", ["by"])
 _SUSPENSIONS: Final = Counter("exchange_price_suspensions", "Coins suspended because their price jumped.", ["coin"])
 _SUSPENSIONS_ENDED: Final = Counter(
     "exchange_price_suspensions_ended", "Suspensions of coins that have ended, by how.", ["coin", "outcome"]
@@ -37,6 +39,11 @@ def count_suspension_end_after_commit(*, coin: str, outcome: str) -> None:
 def count_placed(*, state: str) -> None:
     """Count an order whose database transaction has committed."""
     _PLACED.labels(state).inc()
+
+
+def count_without_room(*, by: Shortage) -> None:
+    """Count an order that is refused because it is more than may still be sold."""
+    _NO_ROOM.labels(by.value).inc()
 
 
 def count_closed_after_commit(*, state: OrderState, count: int = 1, ages: Iterable[float] = ()) -> None:

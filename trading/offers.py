@@ -89,13 +89,17 @@ class Offer:
 
     def ensure_sellable(self, *, now: datetime) -> Decimal:
         """Return the price. Raises SalesStopped, and PriceUnavailable like `ensure_price`."""
-        if self.stopped_until is not None and now < self.stopped_until:
-            left = ceil((self.stopped_until - now).total_seconds())
-            raise SalesStopped(retry_after_seconds=min(left, _LONGEST_WAIT_SECONDS))
+        self.ensure_not_stopped(now=now)
         price = self.ensure_price(now=now)
         if self._is_sold_out():
             raise sales_stopped()
         return price
+
+    def ensure_not_stopped(self, *, now: datetime) -> None:
+        """Raise SalesStopped if the house's loss has stopped sales."""
+        if self.stopped_until is not None and now < self.stopped_until:
+            left = ceil((self.stopped_until - now).total_seconds())
+            raise SalesStopped(retry_after_seconds=min(left, _LONGEST_WAIT_SECONDS))
 
     def ensure_price(self, *, now: datetime) -> Decimal:
         """Return the price. Raises PriceUnavailable if it is missing, too old or suspended, or the market is closed."""

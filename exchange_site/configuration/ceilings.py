@@ -2,8 +2,11 @@
 
 # ruff: noqa: PLR2004  each number stands beside its sentence
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
+
+from croniter import croniter  # Procrastinate reads the crons with it
 
 from exchange_site.configuration.customers import Limits
 from exchange_site.configuration.rules import Rule, is_real_venue, rule
@@ -38,6 +41,15 @@ def _rule_of(field: str, variable: str) -> Rule:
         f"must be at most {most} calls a second with a real venue, and {_MOST_CALLS_A_SECOND} at all.",
         refuses,
     )
+
+
+def _longest_interval(cron: str) -> timedelta:
+    """Return the longest time between two runs, of the first thousand of a year; none if it is no cron expression."""
+    if not croniter.is_valid(cron):
+        return timedelta(0)
+    times = croniter(cron, datetime(2026, 1, 1, tzinfo=UTC))
+    moments = [times.get_next(float) for _ in range(1000)]
+    return timedelta(seconds=max(after - before for before, after in pairwise(moments)))
 
 
 def _seconds_rule(variable: str, group: str, field: str, most: int) -> Rule:
@@ -78,6 +90,12 @@ CEILINGS: Final = (
         "PRICE_VALID_SECONDS",
         "must be at most 300: coins would be sold at the highest price of a long time.",
         lambda given: given.prices.valid_for > timedelta(minutes=5),
+    ),
+    rule(
+        "PRICE_VALID_SECONDS",
+        "must be at least 1.5 times as long as PRICE_REFRESH_CRON waits between two readings: quotes would be refused"
+        " and withdrawn while everything works.",
+        lambda given: given.prices.valid_for < 1.5 * _longest_interval(given.prices.refresh_cron),
     ),
     rule(
         "PRICE_FROZEN_SECONDS",

@@ -13,8 +13,7 @@ from settlement.connections import release_database_connection
 from settlement.services.calling import call
 from settlement.services.funding import payable_subtotal, read_float, record_funds
 from settlement.venues.protocol import Venue, VenueAway
-from trading import headroom
-from trading.services.headroom import Counted, count_headroom, publish_count
+from trading.services.headroom import Counted, begin_count, count_headroom, publish_count
 from wallets.runtime import sql
 from wallets.runtime.conflicts import retried_on_conflict
 
@@ -45,7 +44,7 @@ def count_what_may_be_sold(*, wait_seconds: float = COMMITTED_WITHIN_SECONDS) ->
     Postgres may not have their orders yet. The orders before get `wait_seconds` to commit. Orders that are in both are
     subtracted twice, until the next count.
     """
-    count = headroom.begin_count()
+    count = begin_count()
     if count is not None:
         release_database_connection()
         time.sleep(wait_seconds)

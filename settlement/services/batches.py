@@ -5,6 +5,7 @@ the lock on the batch. A function that does not take these locks expects its cal
 """
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
@@ -23,7 +24,13 @@ from trading import jobs
 from trading.models import Coin
 from trading.selectors.pools import read_waiting_orders
 from trading.selectors.prices import last_price_of
-from trading.services.settling import SettledOrders, complete_orders, refund_orders, sum_open_orders
+from trading.services.settling import (
+    SettledOrders,
+    complete_orders,
+    has_fixed_prices,
+    refund_orders,
+    sum_open_orders,
+)
 from wallets.models import Wallet, WalletRole
 from wallets.runtime import failpoints
 from wallets.services.ledger.locking import lock_inventory
@@ -67,13 +74,15 @@ def begin_next_attempt(
 ) -> bool:
     """Deliver the coins that the batch still needs from the house's surplus, or create an attempt to buy them.
 
+    Orders with a fixed price get nothing of the surplus that has cost more than they may lose.
+
     Return False if neither is possible, because another attempt for the coin is in flight, or because the venue's
     account cannot pay for any of the batch's orders. Then the batch stays open without an attempt, and a claim resumes
     it later. `still_open` sums up the batch's open orders, if the caller knows them.
     """
     still_open = still_open or sum_open_orders(batch_id=batch.pk)
     needed = still_open.amount
-    batch.reserved += max(min(needed - batch.reserved, _free_stock(batch)), Decimal(0))
+    batch.reserved += max(min(needed - batch.reserved, _usable_stock(batch, still_open=still_open)), Decimal(0))
     if batch.reserved >= needed:
         _deliver_from_stock(batch, now=now)
         return True
@@ -134,8 +143,7 @@ def deliver_reserve(*, attempt: Attempt) -> None:
     batch = lock_batch(batch_id=attempt.batch_id)
     left = sum_open_orders(batch_id=batch.pk).count
     reference = f"attempt:{attempt.client_order_id}:stock:{left}"
-    if complete_from_stock(batch=batch, reference=reference, now=database_now()) and batch.state == BatchState.OPEN:
-        settle_batch_later(batch_id=batch.pk)
+    complete_from_stock(batch=batch, reference=reference, now=database_now())
 
 
 def refund_batch(*, batch: Batch, reason: str, now: datetime, note: str = "") -> int:
@@ -160,10 +168,12 @@ def park_batch(*, batch: Batch, reason: str) -> None:
 def complete_from_stock(*, batch: Batch, reference: str, now: datetime) -> int:
     """Complete as many of the batch's orders as its reserve and the house's surplus cover, and return their number.
 
-    If no order remains, withdraw the attempt that was not sent, and close the batch. While a purchase of the batch is
-    undecided, the batch stays: the end of that purchase closes it.
+    As in `begin_next_attempt`, the surplus is not for orders whose fixed price is too low.
+
+    If no order remains, withdraw the attempt that was not sent, and close the batch. If some remain, its step is taken
+    anew at once. While a purchase of the batch is undecided, the batch stays: the end of that purchase closes it.
     """
-    available = batch.reserved + max(_free_stock(batch), Decimal(0))
+    available = batch.reserved + _usable_stock(batch)
     asset = batch.coin.name
     settled = complete_orders(batch_id=batch.pk, asset=asset, available=available, reference=reference, now=now)
     if not settled.count:
@@ -171,6 +181,8 @@ def complete_from_stock(*, batch: Batch, reference: str, now: datetime) -> int:
     batch.reserved = max(batch.reserved - settled.amount, Decimal(0))
     if sum_open_orders(batch_id=batch.pk).count or batch.attempts.filter(UNDECIDED).exists():
         _save(batch)
+        if batch.attempts.filter(state=AttemptState.NEW).update(next_step_at=now):  # sized for more orders
+            settle_batch_later(batch_id=batch.pk)
     else:
         batch.attempts.filter(state=AttemptState.NEW).update(
             state=AttemptState.NOT_PLACED, ended_at=now, excused=True, reason="the batch is delivered from inventory"
@@ -182,28 +194,59 @@ def complete_from_stock(*, batch: Batch, reference: str, now: datetime) -> int:
 def worth_of_stock(*, coin: Coin) -> Decimal:
     """Return what the coins in inventory that no batch has reserved are worth at the coin's price, in US dollars.
 
-    The caller holds the lock on the coin's inventory.
+    Nothing, if a fixed price is too low for them. The caller holds the lock on the coin's inventory.
     """
     stock = _unreserved_stock(coin)
-    if stock <= 0:
+    price = last_price_of(coin=coin) or Decimal(0)
+    if stock.coins <= 0 or (coin.fixed_price is not None and not stock.is_paid_by(subtotal=price, amount=Decimal(1))):
         return Decimal(0)
-    return (stock * (last_price_of(coin=coin) or Decimal(0))).quantize(_CENT, ROUND_DOWN)
+    return (stock.coins * price).quantize(_CENT, ROUND_DOWN)
 
 
-def _free_stock(batch: Batch) -> Decimal:
-    """Return the coins in inventory that no batch has reserved, this one neither."""
-    return _unreserved_stock(batch.coin, without=batch) - batch.reserved
+@dataclass(frozen=True, kw_only=True)
+class _Stock:
+    """Coins that no batch has reserved, and what all `balance` coins in inventory cost (US dollars, None: unknown)."""
+
+    coins: Decimal
+    balance: Decimal
+    cost: Decimal | None
+
+    def is_paid_by(self, *, subtotal: Decimal, amount: Decimal) -> bool:
+        """Say whether `subtotal` US dollars for `amount` coins are their average cost, less MAX_LOSS of it, or more."""
+        if self.cost is None:
+            return False
+        return subtotal * self.balance >= self.cost * amount * (1 - settings.SETTLEMENT.max_loss)
 
 
-def _unreserved_stock(coin: Coin, *, without: Batch | None = None) -> Decimal:
+def _usable_stock(batch: Batch, *, still_open: SettledOrders | None = None) -> Decimal:
+    """Return the coins in inventory that no batch has reserved and that the batch's orders may have; at least 0.
+
+    A market price is bounded by the market. A fixed price is one that somebody has typed: below the stock's cost,
+    its orders are bought, because a purchase is compared with the venue's ask.
+    """
+    stock = _unreserved_stock(batch.coin, without=batch)
+    free = stock.coins - batch.reserved
+    if free <= 0:
+        return Decimal(0)
+    still_open = still_open or sum_open_orders(batch_id=batch.pk)
+    if stock.is_paid_by(subtotal=still_open.subtotal, amount=still_open.amount):
+        return free
+    if not has_fixed_prices(batch_id=batch.pk):
+        return free
+    logger.warning("%s is not delivered from inventory: its orders paid too little for coins of that cost", batch)
+    return Decimal(0)
+
+
+def _unreserved_stock(coin: Coin, *, without: Batch | None = None) -> _Stock:
     """Return the coins in inventory less what batches have reserved. The caller holds the lock on the inventory."""
     unsettled = Batch.objects.filter(coin=coin, state__in=NOT_CLOSED)
     if without is not None:
         unsettled = unsettled.exclude(pk=without.pk)
     reserved = Subquery(unsettled.order_by().values("coin").values(total=Sum("reserved")))
     inventory = Wallet.objects.filter(role=WalletRole.INVENTORY, asset=coin.name, owner=None)
-    balance, taken = inventory.values_list("balance", reserved).get()
-    return (balance or Decimal(0)) - (taken or Decimal(0))
+    balance, cost, taken = inventory.values_list("balance", "cost", reserved).get()
+    balance = balance or Decimal(0)
+    return _Stock(coins=balance - (taken or Decimal(0)), balance=balance, cost=cost)
 
 
 def _deliver_from_stock(batch: Batch, *, now: datetime) -> None:

@@ -128,6 +128,7 @@ def _book(attempt: Attempt, execution: Executed, from_state: AttemptState, *, no
         available=batch.reserved,
         reference=reference_of(attempt),
         now=now,
+        bought_at=execution.cost / received if received > 0 else None,
     )
     batch.reserved -= settled.amount
     logger.info("%s of %s bought %s %s and completed %s orders", attempt, batch, received, batch.coin, settled.count)

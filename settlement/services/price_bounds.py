@@ -25,13 +25,16 @@ def refund_moved_orders(*, attempt: Attempt, comparison: Comparison) -> bool:
     Nothing is refunded if another run has sent or ended the attempt, or while an earlier purchase of the batch may have
     been executed: then the attempt waits for a better ask. If the other orders are a pool that is no longer due, they
     wait in it again. A batch without orders is closed.
+
+    The attempt's row is locked and its time changes, so a run that has summed up the orders before cannot send.
     """
     lock_inventory(asset=attempt.coin.name)
     batch = lock_batch(batch_id=attempt.batch_id)
-    unsent = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW)
-    if not unsent.exists() or may_have_bought(batch_id=batch.pk):
+    unsent, now = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW), database_now()
+    unchanged = unsent.filter(next_step_at=attempt.next_step_at)
+    if may_have_bought(batch_id=batch.pk) or not unchanged.update(next_step_at=now):
         return True
-    now = database_now()
+    attempt.next_step_at = now
     refunded = refund_moved_settling(batch_id=batch.pk, comparison=comparison, now=now)
     failpoints.reach("refund.credited")
     logger.warning("the price has moved: %s of %s are refunded", refunded, batch)
@@ -41,5 +44,8 @@ def refund_moved_orders(*, attempt: Attempt, comparison: Comparison) -> bool:
         return True
     reason = "every order is refunded or waits in its pool again"
     unsent.update(state=AttemptState.NOT_PLACED, ended_at=now, excused=True, reason=reason)
-    close_batch(batch=batch, state=BatchState.REFUNDED, reason=PRICE_MOVED, now=now)
+    if refunded:
+        close_batch(batch=batch, state=BatchState.REFUNDED, reason=PRICE_MOVED, now=now)
+    else:
+        close_batch(batch=batch, state=BatchState.SETTLED, reason=reason, now=now)
     return False

@@ -26,7 +26,7 @@ from trading.readings import Reading
 from trading.selectors.prices import list_coins_to_confirm, list_frozen_books
 from trading.services.markets import record_closed_markets
 from trading.services.prices import confirm_price, record_reading
-from trading.services.suspending import SecondReading, follow_previous_release
+from trading.services.suspending import SecondReading, follow_previous_release, list_unfollowed
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,8 @@ def refresh_prices(*, venue: Venue, source: str, now: datetime) -> None:
     PRICE_MAX_AGE; the other coins go on. If the venue does not answer, all old prices stay. No coin is sold at a price
     older than PRICE_MAX_AGE. Nothing else is asked for here: whatever is slow has a job of its own.
     """
-    follow_previous_release(now=now)
+    follow = partial(follow_previous_release, now=now)
+    run_each(what="previous release", items=list_unfollowed(), run=lambda pk: follow(coin_id=pk), now=now)
     coins = list(Coin.objects.filter(is_sold=True, fixed_price=None))
     if not coins:
         return
@@ -58,7 +59,13 @@ def refresh_prices(*, venue: Venue, source: str, now: datetime) -> None:
         logger.warning("no prices: the venue does not answer: %s", error)
         return
     closed = {coin.pk for coin in coins if _is_closed(told.prices.get(coin.name))}
-    record_closed_markets(coin_ids=closed, now=now)
+    run_each(
+        what="closed markets",
+        items=[closed],
+        run=lambda coin_ids: record_closed_markets(coin_ids=coin_ids, now=now),
+        now=now,
+        name=lambda _: "all coins",
+    )
     frozen = list_frozen_books(now=now, frozen_for=settings.PRICES.frozen_for)
     record = partial(_record, told=told, frozen=frozen, source=source, now=now)
     run_each(what=PRICE_READING, items=coins, run=record, now=now)

@@ -19,7 +19,7 @@ from settlement.sizing import bound_of_order, ensure_usable, highest_price, just
 from settlement.venues.protocol import MarketRules, PurchaseRequest, Venue, VenueAnswer
 from trading.models import Coin
 from trading.price_moves import Comparison
-from trading.selectors.prices import last_price_of
+from trading.selectors.prices import agrees_with_suspect_price, last_price_of
 from trading.services.settling import SettledOrders, sum_completed_orders
 from wallets.runtime import failpoints
 
@@ -36,8 +36,8 @@ def send(*, attempt: Attempt, venue: Venue, database_is_known: bool) -> VenueAns
     release_database_connection()
     rules = venue.read_rules(coin=attempt.coin.name)
     ensure_usable(rules)
-    ask = venue.read_ask(coin=attempt.coin.name)
     offset = measure_clock_offset(venue=venue)
+    ask = venue.read_ask(coin=attempt.coin.name)  # last, so that it is new when it is used
     still_open = _settle_without_buying(attempt, ask=ask)
     if still_open is None:
         return None
@@ -55,12 +55,14 @@ def send(*, attempt: Attempt, venue: Venue, database_is_known: bool) -> VenueAns
 def _settle_without_buying(attempt: Attempt, *, ask: Decimal) -> SettledOrders | None:
     """Refund orders that have moved, or deliver the reserve if it suffices. Return what is to be bought, if anything.
 
-    Raises NoAsk for an ask that would refund orders and is not believed.
+    Raises NoAsk for an ask that would refund orders and is not believed: it is far from the last price, and no three
+    readings agree with it.
     """
     comparison = Comparison(ask=ask)
     still_open = sum_affordable_orders(attempt=attempt, comparison=comparison)
     if still_open.moved and still_open.amount > attempt.batch.reserved:
-        _ensure_plausible(ask, coin=attempt.coin)
+        if not agrees_with_suspect_price(coin=attempt.coin, ask=ask):
+            _ensure_plausible(ask, coin=attempt.coin)
         if not refund_moved_orders(attempt=attempt, comparison=comparison):
             return None
         still_open = sum_affordable_orders(attempt=attempt, comparison=comparison)
@@ -146,10 +148,15 @@ def _budget_of(attempt: Attempt, *, still_open: SettledOrders) -> Decimal:
 
 
 def _commit_to_sending(attempt: Attempt, *, offset: timedelta) -> PurchaseRequest | None:
-    """Move the attempt from `new` to `sent`. Of several runs, exactly one gets the purchase; the others get None."""
+    """Move the attempt from `new` to `sent`. Of several runs, exactly one gets the purchase; the others get None.
+
+    Whoever changes the batch's orders before the send changes the attempt's `next_step_at` too. Then the purchase has
+    been sized for other orders, and nobody gets it.
+    """
     window = settings.VENUE.recv_window
     signed_at = venue_now(offset=offset)
-    moved = Attempt.objects.filter(is_recognised(), pk=attempt.pk, state=AttemptState.NEW).update(
+    unchanged = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW, next_step_at=attempt.next_step_at)
+    moved = unchanged.filter(is_recognised()).update(
         state=AttemptState.SENT,
         quantity=attempt.quantity,
         limit_price=attempt.limit_price,

@@ -36,14 +36,20 @@ class _Measurement:
 def read_clock_offset(*, venue: Venue) -> timedelta:
     """Return the venue's clock minus Postgres' clock, for judging the age of what the venue says. Raises VenueAway.
 
-    It was measured at most a minute ago, or earlier if the venue has told its time too slowly since, or a time that
-    stands still: with too low an offset old prices seem new. If nothing else is known, the highest offset is returned
-    that a slow answer allows.
+    It was measured at most a minute ago, or earlier if the venue has not told its time since, or too slowly, or a time
+    that stands still: with too low an offset old prices seem new. If nothing else is known, the highest offset is
+    returned that a slow answer allows. VenueAway is raised if nothing is known at all, or if the venue wants no calls.
     """
     kept = _clock.kept
     if kept is not None and time.monotonic() - kept.at <= _KEPT_SECONDS:
         return kept.lowest
-    measured = _measure(venue)
+    try:
+        measured = _measure(venue)
+    except VenueAway as error:
+        if kept is None or error.retry_after_seconds is not None:
+            raise
+        logger.warning("the last measurement of the venue's clock is used: %s", error)
+        return kept.lowest
     kept = _clock.take(measured)
     return measured.lowest + measured.took if kept is None else kept.lowest
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Count, Exists, F, Min, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models.functions import Coalesce, Least
 
 from settlement.models import (
     BOOK_READING,
@@ -16,8 +17,13 @@ from settlement.models import (
     FailingItem,
 )
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
+from trading.jumps import is_within
+from trading.last_counts import read_count
 from trading.loss_rules import day_of
 from trading.models import WAITING, Coin, Headroom, Order, OrderState, SuspensionEnd
+from trading.offers import offer_of
+from trading.priced_coins import coins_with_prices
+from trading.rounding import subtotal_for
 from trading.selectors.headroom import list_near_stops
 from trading.selectors.losses import Loss, list_threatening_losses
 from trading.selectors.prices import list_unseen_suspensions
@@ -126,34 +132,72 @@ def _how_it_ends(loss: Loss) -> str:
 
 
 def read_suspended(now: datetime) -> Iterator[Concern]:
-    """Read coins on sale that are not sold: suspended, without a price that is new enough, or with a closed market."""
-    too_old = Q(current_price=None) | Q(current_price__read_at__lt=now - settings.PRICES.max_age)
-    failing = FailingItem.objects.filter(what__in=[PRICE_READING, BOOK_READING], item=OuterRef("name"))
-    coins = Coin.objects.filter(
-        too_old | Q(current_price__suspended_at__isnull=False) | Q(closed_market__isnull=False),
-        is_sold=True,
-        fixed_price=None,
-    ).annotate(
-        error=Subquery(failing.values("error")[:1]),
-        since=Coalesce("closed_market__since", "current_price__suspended_at", "current_price__read_at"),
-    )
-    for coin in coins.select_related("current_price", "closed_market").order_by("since", "pk")[:MAX_PER_KIND]:
+    """Read coins on sale that are not sold.
+
+    They are suspended, have no price that is new enough, or a closed market; or no customer's share of their sales
+    limit is enough for the smallest order.
+    """
+    rows = ((coin, _why_not_sold(coin)) for coin in _coins_that_may_not_be_sold(now))
+    for coin, reason in islice(((coin, reason) for coin, reason in rows if reason), MAX_PER_KIND):
         yield Concern(
             kind=ConcernKind.SUSPENDED,
             subject=str(coin),
             since=coin.since or now,
-            reason=f"not sold: {_why_not_sold(coin, error=coin.error)}",
+            reason=f"not sold: {reason}",
             target=Target(model="trading_coin", pk=coin.pk),
         )
 
 
-def _why_not_sold(coin: Coin, *, error: str | None) -> str:
+def _coins_that_may_not_be_sold(now: datetime) -> QuerySet[Any]:
+    """Return coins that lack a price (`lacks_price`), or that have a sales limit. A price ages as offers say."""
+    own_time = Case(When(current_price__details_at=F("current_price__read_at"), then=F("current_price__quoted_at")))
+    longest = settings.PRICES.max_age
+    is_priced = Q(price_at__gte=now - longest, price_at__lte=now + longest)
+    is_stopped = Q(current_price__suspended_at__isnull=False) | Q(closed_market__isnull=False)
+    failing = FailingItem.objects.filter(what__in=[PRICE_READING, BOOK_READING], item=OuterRef("name"))
+    coins = coins_with_prices().annotate(
+        price_at=Least("current_price__read_at", own_time),
+        lacks_price=Case(
+            When((Q(price_at=None) | ~is_priced | is_stopped) & Q(fixed_price=None), then=True), default=False
+        ),
+        is_limited=Exists(Headroom.objects.filter(coin=OuterRef("pk"), most__isnull=False)),
+        error=Subquery(failing.values("error")[:1]),
+        since=Coalesce("closed_market__since", "current_price__suspended_at", "price_at"),
+    )
+    may_not = coins.filter(Q(lacks_price=True) | Q(is_limited=True), is_sold=True)
+    return may_not.select_related("current_price", "closed_market").order_by("since", "pk")
+
+
+def _why_not_sold(coin: Any) -> str:
+    return _why_without_price(coin, error=coin.error) if coin.lacks_price else _why_limited(coin)
+
+
+def _why_limited(coin: Any) -> str:
+    """Say that no customer's share of the coin's sales limit is enough for its smallest order; nothing if it is."""
+    offer, count = offer_of(coin=coin), read_count(coin.last_count)
+    share = count.of_customer() if count else None
+    if not share or offer.price is None:
+        return ""
+    smallest = subtotal_for(amount=offer.minimum, price=offer.price)
+    if smallest <= share:
+        return ""
+    return (
+        f"the smallest order costs {smallest} USD, and a customer may have at most {share.normalize():f} of the sales"
+        " limit. Raise the limit, or lower the coin's minimum"
+    )
+
+
+def _why_without_price(coin: Coin, *, error: str | None) -> str:
     if hasattr(coin, "closed_market"):
         return f"the venue says: {error or 'its market is closed'}"
     price = getattr(coin, "current_price", None)
     if price is not None and price.suspended_at is not None:
         candidate = f"{price.candidate.normalize():f}" if price.candidate else "no reading"
-        return f"read {candidate} after {price.value.normalize():f}"
+        words = f"read {candidate} after {price.value.normalize():f}"
+        limit = settings.PRICES.deviation_limit
+        if price.candidate is None or is_within(value=price.candidate, of=price.value, limit=limit):
+            return words
+        return f"{words}. Only staff can accept it: until then its orders are not bought, and refunded in time"
     return f"no current price ({error or 'is a worker running, and does the venue answer?'})"
 
 

@@ -1,6 +1,8 @@
 """Orders that wait while the market moves: refunded alone after a rise, and given back what a fall saves."""
 
 import random
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,10 +16,10 @@ from settlement.services.sweeping import sweep
 from settlement.verification import verify_everything
 from tests.conftest import make_coin
 from tests.owner import run_as_owner
-from tests.processes import at_once, wait_for
+from tests.processes import at_once, somebody_waits_for_a_lock, wait_for
 from tests.settlement.conftest import states
 from tests.trading.test_price_rules import add_rule
-from trading.models import Order, PoolPolicy
+from trading.models import CoinPrice, Order, PoolPolicy
 from trading.pools import read_counters
 from trading.rounding import rebate_for
 from trading.services.coins import save_coin
@@ -122,6 +124,22 @@ class TestARise:
         assert reasons() == [BOUGHT]
         assert Attempt.objects.get().cost / Attempt.objects.get().executed < Order.objects.get().price * Decimal("1.01")
 
+    def test_does_not_stop_a_batch_because_of_the_price_of_one_cent_of_coins(
+        self, buy, market, claim, venue, shopper, coin
+    ):
+        market("3.90", is_read=True)
+        dust = place_order(
+            buyer=shopper.principal, order_request=OrderRequest(coin_name="ABAN", amount=Decimal("0.0001"))
+        ).order
+        Order.objects.filter(pk=dust.pk).update(settle_by=clock.now())
+        market("4.00", is_read=True)
+        buy("20.00")
+        grow_old()
+        batch = claim()
+        assert batch.orders_count == 2
+        step(batch, venue)
+        assert reasons() == [BOUGHT, BOUGHT], "for a cent, so little costs less at any of these prices"
+
     def test_refunds_a_whole_batch_and_closes_it(self, buy, market, claim, venue, shopper):
         buy("20.00")
         buy("30.00")
@@ -188,6 +206,27 @@ class TestARise:
         grow_old()
         batch = claim()
         market("40.00")
+        step(batch, venue)
+        assert states() == ["settling"]
+        assert not Transaction.objects.filter(kind="refund").exists()
+
+    def test_that_only_staff_can_accept_refunds_the_old_order(self, buy, market, claim, venue, shopper):
+        buy("20.00")
+        grow_old()
+        batch = claim()
+        for _ in range(3):
+            market("6.00", is_read=True)
+        assert CoinPrice.objects.get().suspended_at
+        step(batch, venue)
+        assert (reasons(), batch.state, shopper.wallet.balance) == ([MOVED], BatchState.REFUNDED, 100)
+
+    def test_refunds_nobody_while_the_readings_say_something_else(self, buy, market, claim, venue):
+        buy("20.00")
+        grow_old()
+        batch = claim()
+        for _ in range(3):
+            market("6.00", is_read=True)
+        market("7.00")
         step(batch, venue)
         assert states() == ["settling"]
         assert not Transaction.objects.filter(kind="refund").exists()
@@ -332,6 +371,20 @@ class TestAFall:
         assert Attempt.objects.count() == 1
         assert not Transaction.objects.filter(kind="price_improvement").exists()
 
+    @pytest.mark.parametrize(
+        ("total", "purchases"), [("70.00", 2), ("60.00", 1)], ids=["with a purchase", "from stock"]
+    )
+    def test_gives_away_nothing_that_inventory_has_gained(self, buy, market, claim, venue, simulator, total, purchases):
+        simulator.set_filters("ABAN", step="20")
+        market("3.80", is_read=True)
+        buy("14.00")
+        step(claim(), venue)  # leaves sixteen coins in inventory, at 3.80 a coin
+        market("4.00", is_read=True)
+        buy(total)
+        step(claim(), venue)
+        assert (states(), Attempt.objects.count()) == (["completed", "completed"], purchases)
+        assert Order.objects.last().rebate == 0, "the market has not fallen since"
+
     def test_gives_nothing_back_of_a_fixed_price(self, market, claim, venue, coin, buy):
         coin.fixed_price = Decimal("4.00")
         save_coin(coin=coin)
@@ -420,3 +473,28 @@ class TestAWorker:
         assert wait_for(lambda: states()[0] == "refunded", seconds=60)
         assert reasons()[0] == MOVED
         assert Transaction.objects.filter(kind="refund").count() == 1
+
+    def test_that_refunds_orders_keeps_another_run_from_buying_for_them(
+        self, buy, market, claim, venue, simulator, make_worker, venue_environment, tmp_path
+    ):
+        old, new = buy("20.00"), buy("20.00")
+        grow_old(old)
+        batch = claim()
+        market("4.15")
+        frozen = make_worker(
+            **venue_environment,
+            FAILPOINTS="refund.credited=stop",
+            FAILPOINTS_DIR=str(tmp_path),
+            SWEEP_AFTER_SECONDS="900",
+        )
+        assert wait_for(lambda: list(tmp_path.glob("refund.credited*")), seconds=60)
+        market("4.00")
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(at_once, 1, lambda _: take_next_step(batch_id=batch.pk, venue=venue))
+            assert wait_for(lambda: other.done() or somebody_waits_for_a_lock(), seconds=60)
+            assert not simulator.book(), "the other run has seen both orders, and waits"
+            frozen.send_signal(signal.SIGCONT)
+            other.result(60)
+        assert wait_for(lambda: reasons() == [MOVED, BOUGHT], seconds=60)
+        assert len(simulator.book()) == 1
+        assert Attempt.objects.get().executed < new.amount * Decimal("1.02")

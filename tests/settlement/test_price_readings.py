@@ -128,6 +128,19 @@ class TestReadingPrices:
         assert (prices["ABAN"].value, prices["ABAN"].read_at) == (4, now - timedelta(seconds=30))
         assert [row.item for row in FailingItem.objects.all()] == ["ABAN"]
 
+    @pytest.mark.parametrize("work", ["follow_previous_release", "record_closed_markets"])
+    def test_lets_no_work_on_the_side_stop_the_prices(self, market, now, monkeypatch, work):
+        refresh(now)
+        CoinPrice.objects.filter(coin__name="BETA").update(suspended_at=now, candidate=9, candidate_readings=1)
+
+        def fail(**_):
+            raise RuntimeError("a fault")
+
+        monkeypatch.setattr(f"settlement.services.price_feed.{work}", fail)
+        later = now + timedelta(seconds=10)
+        assert refresh(later)["ABAN"].read_at == later
+        assert "a fault" in FailingItem.objects.get().error
+
     @pytest.mark.parametrize(("bid", "ask"), [(3.99, 4.01), ("3.99", 4.01), (4, 4)])
     def test_takes_numbers_as_well_as_text(self, market, now, bid, ask):
         tell(market, bidPrice=bid, askPrice=ask)
@@ -407,6 +420,21 @@ class TestTheVenuesClock:
         for behind in (10, 20, 30):
             time.sleep(0.06)
             assert self.offset(at=still - timedelta(seconds=behind)) == pytest.approx(30, abs=1)
+
+    def test_is_the_last_known_one_while_the_venue_does_not_tell_its_time(self):
+        class Silent:
+            def __init__(self, **asked):
+                self.error = VenueAway("no time", **asked)
+
+            def read_time(self):
+                raise self.error
+
+        with pytest.raises(VenueAway):
+            read_clock_offset(venue=Silent())
+        self.offset(ahead=30)
+        assert read_clock_offset(venue=Silent()).total_seconds() == pytest.approx(30, abs=1)
+        with pytest.raises(VenueAway):
+            read_clock_offset(venue=Silent(retry_after_seconds=60.0))
 
     def test_is_the_one_of_a_clock_that_was_set_back_and_runs_on(self):
         self.offset(ahead=30)

@@ -22,6 +22,7 @@ from trading.exceptions import OrderNotCancellable
 from trading.models import Order, OrderState
 from trading.pools import read_counters
 from trading.services.cancelling import cancel_order
+from trading.services.coins import save_coin
 from trading.services.settling import ClaimLimits, claim_orders
 from wallets.models import Transaction, Wallet, WalletRole
 from wallets.runtime import clock
@@ -79,6 +80,25 @@ class TestLargeOrders:
         Order.objects.filter(state="aggregated").update(settle_by="2000-01-01T00:00Z")
         assert claim().state == BatchState.SETTLED
         assert (states(), len(simulator.book())) == ([OrderState.COMPLETED] * 2, 1)
+
+    @pytest.mark.parametrize(("price", "is_delivered"), [("3.82", True), ("3.60", False), ("0.05", False)])
+    def test_at_a_fixed_price_far_below_its_cost_are_not_delivered_from_inventory(
+        self, place, settle, claim, simulator, coin, price, is_delivered
+    ):
+        place("4.00")
+        Order.objects.update(settle_by="2000-01-01T00:00Z")
+        settle()
+        stock = inventory()
+        coin.fixed_price = Decimal(price)
+        save_coin(coin=coin)
+        placed = place("0.40" if Decimal(price) > 1 else "0.01")
+        assert placed.amount < stock
+        Order.objects.filter(state="aggregated").update(settle_by="2000-01-01T00:00Z")
+        batch = claim()
+        assert batch.state == (BatchState.SETTLED if is_delivered else BatchState.OPEN)
+        assert states() == ["completed", "completed" if is_delivered else "settling"]
+        assert inventory() == stock - (placed.amount if is_delivered else 0)
+        assert batch.attempts.count() == (0 if is_delivered else 1)
 
     def test_wait_while_an_attempt_is_in_flight(self, place, claim, venue, simulator):
         place("12.00")

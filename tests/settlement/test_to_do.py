@@ -28,7 +28,8 @@ from settlement.to_do.readers import count_to_do, list_to_do
 from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import run_as_owner
-from trading.models import Coin, Order
+from trading.models import Coin, CoinPrice, Headroom, Order
+from trading.offers import load_offer
 from trading.services.prices import record_price
 from trading.services.reviewing import release_held_order
 
@@ -209,11 +210,40 @@ def test_suspended_coins_are_named_unless_they_are_not_on_sale_or_have_a_fixed_p
     Coin.objects.update(fixed_price=None)
     record_price(coin=coin, value=Decimal("40.00"), source="binance", now=now)
     [concern] = list_to_do(now=now)
-    assert (concern.kind, concern.reason) == (ConcernKind.SUSPENDED, "not sold: read 40 after 4")
+    assert (concern.kind, concern.reason) == (
+        ConcernKind.SUSPENDED,
+        "not sold: read 40 after 4. Only staff can accept it: until then its orders are not bought, and refunded in time",
+    )
     Coin.objects.update(is_sold=False)
     assert list_to_do(now=now) == []
     Coin.objects.update(is_sold=True, fixed_price=4)
     assert list_to_do(now=now) == []
+
+
+@pytest.mark.parametrize("time", ["read_at", "quoted_at"])
+def test_coins_without_a_current_price_are_named_by_the_time_that_offers_go_by(coin, now, time):
+    Coin.objects.update(fixed_price=None)
+    record_price(coin=coin, value=Decimal("4.00"), source="binance", now=now)
+    assert list_to_do(now=now) == []
+    old = now - timedelta(seconds=61)
+    CoinPrice.objects.update(**{time: old})
+    if time == "read_at":
+        CoinPrice.objects.update(details_at=old)
+    assert not load_offer(coin_name="ABAN").is_available(now=now)
+    [concern] = list_to_do(now=now)
+    assert (concern.kind, concern.since) == (ConcernKind.SUSPENDED, old)
+    CoinPrice.objects.update(read_at=now, details_at=old)
+    assert list_to_do(now=now) == [], "the previous release has read a price since"
+
+
+def test_coins_are_named_whose_smallest_order_is_above_a_customers_share_of_the_limit(coin, now):
+    Coin.objects.update(minimum=3)
+    for most, is_named in (("59.99", True), ("60.00", False), ("0.00", False)):
+        figures = {"used": 0, "room": Decimal(most), "most": Decimal(most), "counted_at": now}
+        Headroom.objects.update_or_create(coin=coin, defaults=figures)
+        assert [concern.kind for concern in list_to_do(now=now)] == ([ConcernKind.SUSPENDED] if is_named else [])
+        if is_named:
+            assert "the smallest order costs 12.00 USD" in list_to_do(now=now)[0].reason
 
 
 def test_the_page_is_empty_when_nothing_waits(coin, now):

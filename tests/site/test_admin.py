@@ -355,9 +355,10 @@ class TestCoins:
         assert "So far 1 of 3" in act(admin_client, self.path, "accept_suspect_price", coin, **shown)
         for _ in range(2):
             record_price(coin=coin, value=Decimal("40.00"), source="binance", now=now)
-        act(admin_client, self.path, "accept_suspect_price", coin, **shown)
+        record_price(coin=coin, value=Decimal("40.04"), source="binance", now=now)
+        assert "ABAN is sold at 40.04." in act(admin_client, self.path, "accept_suspect_price", coin, **shown)
         coin.current_price.refresh_from_db()
-        assert (coin.current_price.value, coin.current_price.suspended_at) == (40, None)
+        assert (coin.current_price.value, coin.current_price.suspended_at) == (Decimal("40.04"), None)
 
 
 class TestPowers:

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from prometheus_client import REGISTRY
 
 from settlement.services.account_feed import count_what_may_be_sold
 from settlement.services.funding import record_funds
@@ -21,8 +22,9 @@ from tests.processes import at_once
 from trading import headroom
 from trading.exceptions import SalesStopped
 from trading.models import Headroom, Order, OrderState, PriceRule, SalesLimit
+from trading.services import placing
 from trading.services.cancelling import cancel_order
-from trading.services.headroom import count_headroom
+from trading.services.headroom import begin_count, count_headroom
 from trading.services.placing import OrderRequest, place_order
 from trading.services.quoting import make_quote
 from wallets.models import Transaction, User
@@ -189,6 +191,19 @@ class TestALimit:
         order = buy(shopper, "20.00").order
         cancel_order(customer=shopper.principal, order_id=order.pk)
         buy(shopper, "20.00")
+
+    def test_counts_a_customers_large_order_behind_many_small_ones(self, make_shopper, coin, settings):
+        configure(settings, "RISK", max_orders=2)
+        make_coin("ETH", "30.00")
+        set_limit(100, coin=coin)
+        count()
+        greedy = make_shopper()
+        buy(greedy, "20.00")
+        for _ in range(3):
+            buy(greedy, "0.40", coin="ETH")
+        with pytest.raises(SalesStopped):
+            buy(greedy, "1.00")
+        assert (greedy.wallet.balance, Order.objects.filter(coin=coin).count()) == (Decimal("78.80"), 1)
 
     def test_is_not_taken_from_by_a_repeated_request(self, shopper, coin):
         set_limit(20)
@@ -416,13 +431,174 @@ class TestTheCounter:
         configure(settings, "SETTLEMENT", float_max_age=timedelta(0))
         buy(shopper)
 
-    def test_is_believed_while_no_worker_counts(self, shopper, coin, settings):
+    def test_is_believed_for_some_minutes_while_no_worker_counts(self, shopper, coin):
         set_limit(30)
         count()
-        configure(settings, "SETTLEMENT", float_max_age=timedelta(0))
+        Headroom.objects.update(counted_at=clock.database_now() - timedelta(minutes=2))
         buy(shopper, "20.00")
         with pytest.raises(SalesStopped):
             buy(shopper, "20.00")
+
+    def test_forged_does_not_sell_for_ever_while_no_worker_counts(self, api, shopper, coin):
+        set_limit(30)
+        count()
+        with_redis(lambda client: client.hset(headroom.KEY, mapping={"left:all": "999999", "left:ABAN": "999999"}))
+        with_redis(lambda client: client.persist(headroom.KEY))
+        Headroom.objects.update(counted_at=clock.database_now() - timedelta(minutes=6))
+        refused = api("POST", "orders/", {"crypto": "ABAN", "total": "10.00"}, by=shopper)
+        assert refused.json()["code"] == "sales_stopped"
+        assert nothing_happened(shopper)
+
+    def test_expires_if_no_worker_reaches_it(self, shopper, coin):
+        """Its numbers only ever fall then; without it Postgres' count decides, which goes on."""
+        set_limit(30)
+        count()
+        assert 50 <= with_redis(lambda client: client.ttl(headroom.KEY)) <= 60
+        with_redis(lambda client: client.expire(headroom.KEY, 30))
+        headroom.begin_count()
+        assert with_redis(lambda client: client.ttl(headroom.KEY)) <= 30, "a count that is not written is none"
+        with_redis(lambda client: client.delete(headroom.KEY))
+        headroom.begin_count()
+        assert 50 <= with_redis(lambda client: client.ttl(headroom.KEY)) <= 60
+
+    @pytest.mark.parametrize("asked", [{"total": "12.00"}, {"amount": "3"}])
+    def test_remembers_what_is_taken_before_the_first_count_is_written(self, api, shopper, coin, asked):
+        set_limit(100)
+        count()
+        with_redis(lambda client: client.delete(headroom.KEY))
+        begun = begin_count()
+        assert api("POST", "orders/", {"crypto": "ABAN", **asked}, by=shopper).status_code == 201
+        headroom.rewrite(count=begun, rooms={headroom.ALL: Decimal(100), "ABAN": None}, prices={})
+        assert left() == 88
+
+    def test_forgets_a_refused_order_before_the_first_count_is_written(self, api, make_shopper, coin):
+        set_limit(100)
+        count()
+        with_redis(lambda client: client.delete(headroom.KEY))
+        begun = begin_count()
+        api("POST", "orders/", {"crypto": "ABAN", "total": "60.00"}, by=make_shopper("0.01"))
+        headroom.rewrite(count=begun, rooms={headroom.ALL: Decimal(100), "ABAN": None}, prices={})
+        assert left() == 100
+
+
+class TestWhoCannotPay:
+    """Takes nothing away from those who can, not even for the moment until the order is refused."""
+
+    @pytest.fixture
+    def room_of_others(self, monkeypatch):
+        """Return a list of what is left for others whenever an order's wallet is locked."""
+        seen, really = [], placing.lock_dollar_wallet
+
+        def lock(**wallet):
+            seen.append(left())
+            return really(**wallet)
+
+        monkeypatch.setattr(placing, "lock_dollar_wallet", lock)
+        return seen
+
+    @pytest.mark.parametrize(
+        ("more", "code"),
+        [
+            ({"total": "40.00"}, "insufficient_funds"),
+            ({"amount": "10"}, "insufficient_funds"),
+            ({"total": "40.00", "max_price": "0.01"}, "price_above_max"),
+        ],
+    )
+    def test_takes_once_a_minute_at_most(self, api, make_shopper, coin, room_of_others, more, code):
+        set_limit(100)
+        count()
+        poor = make_shopper("0.01")
+        for _ in range(3):
+            assert api("POST", "orders/", {"crypto": "ABAN", **more}, by=poor).json()["code"] == code
+        assert room_of_others == [60, 100, 100]
+        assert left() == 100
+        [remembered] = with_redis(lambda client: client.keys(f"{headroom.KEY}:in-vain:*"))
+        assert 0 < with_redis(lambda client: client.ttl(remembered)) <= 60
+
+    def test_is_remembered_after_a_body_that_is_refused(self, api, make_shopper, coin, room_of_others):
+        set_limit(100)
+        count()
+        poor = make_shopper("0.01")
+        api("POST", "orders/", {"crypto": "ABAN", "total": "40.00", "more": 1}, by=poor)
+        api("POST", "orders/", {"crypto": "ABAN", "total": "40.00"}, by=poor)
+        assert room_of_others == [100]
+
+    def test_is_remembered_by_every_process(self, make_shopper, make_api_process, coin, room_of_others, api):
+        set_limit(100)
+        count()
+        poor = make_shopper("0.01")
+        body = {"crypto": "ABAN", "total": "40.00"}
+        elsewhere = httpx.post(f"{make_api_process()}orders/", json=body, headers=poor.headers, timeout=30)
+        assert elsewhere.json()["code"] == "insufficient_funds"
+        assert api("POST", "orders/", body, by=poor).json()["code"] == "insufficient_funds"
+        assert room_of_others == [100]
+
+    def test_takes_no_more_than_half_before_the_balance_is_read(self, api, make_shopper, coin, room_of_others):
+        set_limit(100)
+        count()
+        for total in ("50.01", "100.00"):
+            api("POST", "orders/", {"crypto": "ABAN", "total": total}, by=make_shopper("0.01"))
+        assert room_of_others == [100, 100]
+        assert api("POST", "orders/", {"crypto": "ABAN", "total": "100.00"}, by=make_shopper()).status_code == 201
+        assert left() == 0
+
+    def test_may_order_when_they_can(self, api, make_shopper, coin, room_of_others):
+        set_limit(100)
+        count()
+        shopper = make_shopper("30.00")
+        assert api("POST", "orders/", {"crypto": "ABAN", "total": "40.00"}, by=shopper).status_code == 400
+        assert api("POST", "orders/", {"crypto": "ABAN", "total": "30.00"}, by=shopper).status_code == 201
+        assert room_of_others == [60, 100, 70]
+        assert (shopper.wallet.balance, left(), Order.objects.count()) == (0, 70, 1)
+
+    def test_does_not_learn_how_much_is_left(self, api, make_shopper, coin):
+        set_limit(20)
+        count()
+        poor = make_shopper("1.00")
+        for total in ("20.00", "20.01", "99.00"):
+            refused = api("POST", "orders/", {"crypto": "ABAN", "total": total}, by=poor)
+            assert refused.json()["code"] == "insufficient_funds"
+            assert api("POST", "quotes/", {"crypto": "ABAN", "total": total}, by=poor).status_code == 201
+        assert (poor.wallet.balance, Order.objects.count()) == (1, 0)
+
+    def test_costs_others_no_statement_and_no_round_trip(self, api, make_shopper, coin, monkeypatch):
+        set_limit(100)
+        count()
+        api("POST", "orders/", {"crypto": "ABAN", "total": "40.00"}, by=make_shopper("0.01"))
+        honest = make_shopper()
+        with redis_calls(monkeypatch) as seen, CaptureQueriesContext(connection) as captured:
+            assert api("POST", "orders/", {"crypto": "ABAN", "total": "40.00"}, by=honest).status_code == 201
+        assert len(seen) == 1
+        assert len([query for query in captured if query["sql"].startswith(("SELECT", "WITH", "--"))]) <= 3
+
+
+class TestRefusals:
+    def test_are_counted_by_their_cause(self, api, make_shopper, coin):
+        def counted(by):
+            return REGISTRY.get_sample_value("exchange_orders_without_room_total", {"by": by}) or 0
+
+        set_limit(100)
+        set_limit(200, coin=coin)
+        count()
+        before = {by: counted(by) for by in ("counter", "count", "customer", "age")}
+
+        def order(total):
+            body = {"crypto": "ABAN", "total": total}
+            return api("POST", "orders/", body, by=make_shopper("500.00")).json()["code"]
+
+        assert order("41.00") == "sales_stopped"
+        assert order("101.00") == "sales_stopped"
+        with_redis(lambda client: client.hset(headroom.KEY, "left:all", "0"))
+        assert order("1.00") == "sales_stopped"
+        Headroom.objects.update(counted_at=clock.database_now() - timedelta(hours=1))
+        assert order("1.00") == "sales_stopped"
+        assert {by: counted(by) - was for by, was in before.items()} == {
+            "counter": 1,
+            "count": 1,
+            "customer": 1,
+            "age": 1,
+        }
+        assert not Order.objects.exists()
 
 
 class TestACount:
@@ -500,6 +676,19 @@ class TestQuoting:
         with pytest.raises(SalesStopped):
             make_quote(customer_id=shopper.user.pk, coin_name="ABAN", amount=Decimal("5.01"), total=None)
         make_quote(customer_id=shopper.user.pk, coin_name="ABAN", amount=Decimal(5), total=None)
+
+    @pytest.mark.parametrize("most", ["0", "0.01", "11.99"])
+    def test_has_one_code_for_an_order_without_room(self, api, shopper, coin, most):
+        """However little is left; the quote stands, and is used when there is room again."""
+        quoted = api("POST", "quotes/", {"crypto": "ABAN", "amount": "3"}, by=shopper).json()["quote"]
+        set_limit(most)
+        count()
+        refused = api("POST", "orders/", {"quote": quoted}, by=shopper)
+        assert (refused.status_code, refused.json()["code"]) == (503, "sales_stopped")
+        assert nothing_happened(shopper)
+        set_limit(None)
+        count()
+        assert api("POST", "orders/", {"quote": quoted}, by=shopper).status_code == 201
 
 
 class TestTheAdmin:

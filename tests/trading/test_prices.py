@@ -17,11 +17,11 @@ from trading.offer_list import list_offers
 from trading.offers import LIST_KEY, load_offer
 from trading.readings import Reading
 from trading.rounding import price_for
-from trading.selectors.prices import list_coins_to_confirm
+from trading.selectors.prices import list_coins_to_confirm, list_suspended_coins
 from trading.services.coins import put_on_sale, save_coin
 from trading.services.placing import OrderRequest, place_order
 from trading.services.prices import accept_price, confirm_price, prune_prices, record_price, record_reading
-from trading.services.suspending import SecondReading, follow_previous_release, mark_seen
+from trading.services.suspending import SecondReading, follow_previous_release, list_unfollowed, mark_seen
 from wallets.runtime.redis_store import breaker, with_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,6 +41,11 @@ def add_rule(*, spread, coin=None):
 def read(coin, value, now):
     record_price(coin=coin, value=Decimal(value), source="test", now=now)
     return CoinPrice.objects.get(coin=coin)
+
+
+def follow(now):
+    for coin_id in list_unfollowed():
+        follow_previous_release(coin_id=coin_id, now=now)
 
 
 def sold_at(market_price):
@@ -87,6 +92,14 @@ class TestRecordPrice:
             read(ticker_coin, "4.00", now)
         assert read(ticker_coin, "4.36", now + timedelta(minutes=10)).value == Decimal("4.36")
 
+    def test_counts_no_suspension_of_a_coin_that_is_off_sale_or_has_a_fixed_price(self, ticker_coin, now):
+        read(ticker_coin, "8", now)
+        assert list_suspended_coins() == ["ABAN"]
+        Coin.objects.update(is_sold=False)
+        assert list_suspended_coins() == []
+        Coin.objects.update(is_sold=True, fixed_price=4)
+        assert list_suspended_coins() == []
+
     def test_waits_for_more_than_time_once_a_coin_is_suspended(self, ticker_coin, now):
         read(ticker_coin, "4.36", now)
         assert read(ticker_coin, "4.36", now + timedelta(hours=1)).suspended_at
@@ -110,6 +123,15 @@ class TestRecordPrice:
         assert not accept_price(coin=ticker_coin, expected=Decimal(9), now=now), "staff have seen a different price"
         assert accept_price(coin=ticker_coin, expected=Decimal(8), now=now)
         assert load_offer(coin_name="ABAN").price == sold_at(8) == Decimal("8.04804805")
+
+    def test_lets_staff_accept_it_although_readings_go_on(self, ticker_coin, now, admin_user):
+        for value in ("8", "8.008", "8.016", "8.024"):
+            read(ticker_coin, value, now)
+        given = {"now": now, "accepted_by": admin_user}
+        assert accept_price(coin=ticker_coin, expected=Decimal("7.94"), **given) is None, "more than 1 % away"
+        assert accept_price(coin=ticker_coin, expected=Decimal("8.11"), **given) is None
+        assert accept_price(coin=ticker_coin, expected=Decimal("8.016"), **given) == Decimal("8.024")
+        assert CoinPrice.objects.get().value == Suspension.objects.get().ended_price == Decimal("8.024")
 
     def test_keeps_a_suspension_with_its_readings_until_staff_have_seen_it(self, ticker_coin, now, admin_user):
         for value in ("8", "8.1", "4.01", "4.01", "4.01"):
@@ -432,7 +454,7 @@ class TestBesideThePreviousRelease:
     def test_a_suspension_that_it_ends_is_ended_and_shown_to_staff(self, ticker_coin, now):
         read(ticker_coin, "8", now)
         CoinPrice.objects.update(value=8, read_at=now, suspended_at=None, candidate=None, candidate_readings=0)
-        follow_previous_release(now=now)
+        follow(now)
         suspension = Suspension.objects.get()
         assert (suspension.outcome, suspension.ended_price, suspension.ended_at) == ("previous", 8, now)
         assert [row.kind.value for row in list_to_do(now=now)] == ["jump"]
@@ -448,7 +470,7 @@ class TestBesideThePreviousRelease:
         begun = now - timedelta(seconds=30)
         CoinPrice.objects.update(suspended_at=begun, candidate=8, candidate_readings=1)
         for _ in range(2):
-            follow_previous_release(now=now)
+            follow(now)
         suspension = Suspension.objects.get()
         assert (suspension.begun_at, [entry["ask"] for entry in suspension.readings]) == (begun, ["8"])
         for _ in range(3):
@@ -458,7 +480,7 @@ class TestBesideThePreviousRelease:
 
     def test_a_suspension_that_both_know_is_left_alone(self, ticker_coin, now):
         read(ticker_coin, "8", now)
-        follow_previous_release(now=now)
+        follow(now)
         assert Suspension.objects.get().ended_at is None
 
 

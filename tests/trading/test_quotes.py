@@ -14,6 +14,7 @@ from tests.processes import at_once
 from tests.trading.test_orders import nothing_happened
 from tests.trading.test_price_rules import add_rule, market_coin  # noqa: F401  a fixture
 from trading.models import CoinPrice, Order
+from trading.offers import load_offer
 from trading.quotes import LONGEST, read_quote
 from trading.services.coins import open_or_close_shop, stop_selling
 from trading.services.markets import record_closed_markets
@@ -148,6 +149,16 @@ class TestARefusedQuote:
         withdraw(market_coin)
         assert refused(use(text)) == (409, "quote_withdrawn")
         assert nothing_happened(shopper)
+
+    @pytest.mark.parametrize("when", ["read_at", "quoted_at"])
+    def test_is_not_given_by_an_ask_with_which_it_could_not_be_used(self, market_coin, quote, shopper, when):  # noqa: F811  the fixture
+        add_rule()
+        CoinPrice.objects.update(**{when: clock.now() - timedelta(seconds=16)})
+        assert load_offer(coin_name="ABAN").is_available(now=clock.now()), "an order at the price of the moment goes on"
+        assert refused(quote()) == (503, "price_unavailable")
+        assert nothing_happened(shopper)
+        CoinPrice.objects.update(**{when: clock.now() - timedelta(seconds=5)})
+        assert quote().status_code == 201
 
     def test_stands_at_the_bound_and_after_a_fall(self, market_coin, quote, use):  # noqa: F811  the fixture
         add_rule()

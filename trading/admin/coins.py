@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from trading.jumps import AGREEING_READINGS
+from trading.jumps import AGREEING_READINGS, readings_agree
 from trading.models import Coin, Shop
 from trading.offers import offer_of
 from trading.priced_coins import coins_with_prices
@@ -118,7 +118,7 @@ class CoinAdmin(QuickAdmin):
 
     @admin.action(description="Accept the suspect price", permissions=["change"])
     def accept_suspect_price(self, request: HttpRequest, queryset: QuerySet[Coin]) -> HttpResponse | None:
-        """Accept the suspect price that the page showed to staff, unless a newer reading has replaced this price."""
+        """Accept the newest suspect price, unless it is far from the one that the page showed to staff."""
         coin = queryset.filter(current_price__candidate__isnull=False).select_related("current_price").first()
         if coin is None or queryset.count() > 1:
             self.message_user(request, "Choose one coin with a suspect price.", messages.ERROR)
@@ -137,10 +137,10 @@ class CoinAdmin(QuickAdmin):
         accepted = accept_price(
             coin=coin, expected=given["price"], now=clock.now(), accepted_by=cast("User", request.user)
         )
-        if accepted:
-            self.log_change(request, coin, f"Accepted the price {given['price']}: {given['reason']}")
-            self.message_user(request, f"{coin} is sold at {given['price'].normalize():f}.")
-        elif price == given["price"]:
+        if accepted is not None:
+            self.log_change(request, coin, f"Accepted the price {accepted.normalize():f}: {given['reason']}")
+            self.message_user(request, f"{coin} is sold at {accepted.normalize():f}.")
+        elif readings_agree(price, given["price"]):
             words = f"So far {coin.current_price.candidate_readings} of {AGREEING_READINGS} readings agree. Try later."
             self.message_user(request, words, messages.ERROR)
         else:

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from trading.exceptions import OrderNotHeld
 from trading.headroom_rules import LastCount
@@ -184,10 +184,10 @@ def list_coins_with_waiting_orders(*, since: datetime) -> list[int]:
 
 
 def sum_costs(*, customer_id: int) -> dict[str, Decimal]:
-    """Return the sum of the charges of the customer's completed orders (US dollars), by coin name."""
+    """Return what the customer's completed orders cost in the end, less rebates (US dollars), by coin name."""
     rows = (
         Order.objects.filter(customer_id=customer_id, state=OrderState.COMPLETED)
         .values_list("coin__name")
-        .annotate(cost=Sum("charge"))
+        .annotate(cost=Sum(F("charge") - F("rebate")))
     )
     return dict(rows)

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from trading.jumps import AGREEING_READINGS, LATE, SOON, Band, band_around, limit_after
+from trading.jumps import AGREEING_READINGS, LATE, SOON, Band, band_around, limit_after, readings_agree
 from trading.models import Coin, CoinPrice, PriceChange, Suspension
 
 
@@ -59,6 +59,17 @@ def last_price_of(*, coin: Coin) -> Decimal | None:
     return current if coin.fixed_price is None else coin.fixed_price
 
 
+def agrees_with_suspect_price(*, coin: Coin, ask: Decimal) -> bool:
+    """Say whether the coin is suspended at a price on which three readings agree, and the ask agrees with it too.
+
+    Nothing is bought at such an ask, but it is no slip of the venue either. Never for a coin with a fixed price.
+    """
+    price = getattr(coin, "current_price", None)
+    if coin.fixed_price is not None or price is None or price.suspended_at is None or price.candidate is None:
+        return False
+    return price.candidate_readings >= AGREEING_READINGS and readings_agree(price.candidate, ask)
+
+
 def newest_ask_of(*, coin: Coin, now: datetime) -> Decimal | None:
     """Return the ask that was read within PRICE_VALID_SECONDS, if it is believed (US dollars).
 
@@ -101,8 +112,9 @@ def list_unseen_suspensions(*, most: int) -> list[Suspension]:
 
 
 def list_suspended_coins() -> list[str]:
-    """Return the names of the coins that are suspended at the moment."""
-    return list(Suspension.objects.filter(ended_at=None).order_by("coin__name").values_list("coin__name", flat=True))
+    """Return the names of the coins that a suspension keeps from being sold: on sale, and without a fixed price."""
+    open_ = Suspension.objects.filter(ended_at=None, coin__is_sold=True, coin__fixed_price=None)
+    return list(open_.order_by("coin__name").values_list("coin__name", flat=True))
 
 
 def find_price_jump(*, coin: Coin, fixed_price: Decimal, now: datetime) -> Decimal | None:

@@ -7,13 +7,15 @@ from datetime import datetime
 from decimal import Decimal
 
 from trading import headroom
-from trading.headroom_rules import NEAR
+from trading.headroom_rules import NEAR, LastCount, find_shortage, sales_stopped
 from trading.loss_rules import begin_of_day, day_of
+from trading.metrics import count_without_room
 from trading.models import SalesLimit
 from trading.offers import offer_of, publish_offers_after_commit
 from trading.priced_coins import coins_with_prices
 from wallets.models import User
 from wallets.runtime import sql
+from wallets.runtime.allowances import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,12 @@ def count_headroom(*, payable: Decimal | None, now: datetime) -> list[Counted]:
     return counted
 
 
+def begin_count() -> str | None:
+    """Begin a count at the counter in Redis. Return its name; None without Redis. One query."""
+    offers = [offer_of(coin=coin) for coin in coins_with_prices().filter(is_sold=True)]
+    return headroom.begin_count(prices={offer.name: offer.price for offer in offers})
+
+
 def publish_count(*, count: str | None, counted: Sequence[Counted]) -> None:
     """Write what was counted to the counter in Redis, if `count` has begun there. Runs after the commit."""
     if count is None or not counted:
@@ -58,6 +66,14 @@ def publish_count(*, count: str | None, counted: Sequence[Counted]) -> None:
             rooms[offers[each.coin_id].name] = each.room if each.most is not None else None
     prices = {offer.name: offer.price for offer in offers.values()}
     headroom.rewrite(count=count, rooms=rooms, prices=prices)
+
+
+def ensure_room(*, last: LastCount | None, taking: Outcome, subtotal: Decimal, now: datetime) -> None:
+    """Raise SalesStopped, and count it, if an order of `subtotal` US dollars is more than may still be sold."""
+    shortage = find_shortage(last=last, taking=taking, subtotal=subtotal, now=now)
+    if shortage is not None:
+        count_without_room(by=shortage)
+        raise sales_stopped()
 
 
 def set_limit(*, limit: SalesLimit, set_by: User) -> None:

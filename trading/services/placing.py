@@ -1,9 +1,11 @@
 """Places orders."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from django.conf import settings
@@ -11,13 +13,13 @@ from django.db import transaction
 
 from trading import headroom, jobs, pools
 from trading.exceptions import TooManyHeld, UnknownCoin
-from trading.headroom_rules import ensure_room
 from trading.metrics import count_placed
 from trading.models import Order, OrderState, Review, is_coin_name
 from trading.pool_rules import joins_pool, reaches_threshold
 from trading.quotes import PricedAmount, Quote, read_quote
 from trading.risk import Breach, find_breach
 from trading.selectors.orders import OrderContext, has_many_held_orders, read_order_context
+from trading.services.headroom import ensure_room
 from trading.services.quoting import ensure_price_within, price_amount, take_quote
 from wallets.models import TransactionKind, WalletRole
 from wallets.runtime import failpoints
@@ -65,11 +67,16 @@ class PlacedOrder:
 class Counters:
     """What Redis says before the order: its pool's total (US dollars), and whether the order's dollars are taken.
 
-    Neither decides: the total tells only whether to look into the pool now, and `taking` can only refuse.
+    Neither decides: the total tells whether to look into the pool now, `taking` can only refuse; `wanted` is taken.
     """
 
     pool_total: Decimal | None = None
     taking: Outcome = Outcome.UNKNOWN
+    wanted: Wanted | None = None
+
+
+class _HasFunds(Exception):
+    """Ends the transaction of an order that would be placed: its dollars are taken outside of it."""
 
 
 def place_order(
@@ -85,7 +92,8 @@ def place_order(
     a risk rule is charged too, and held for a review by staff. The price is read after the wallet is locked, and the
     moment that counts is that of the lock, by Postgres' clock; tests give another one as `now`. `redis_round` is the
     request's round trip, which may have read the pool's counter and taken the order's dollars from what may still be
-    sold; an order that is refused or held gives them back.
+    sold; an order that is refused or held gives them back. If they are to be taken later, the order is first tried
+    without them, which checks everything else.
 
     Raises UnknownCoin, PriceUnavailable, SalesStopped, BelowMinimum, AboveMaximum, AmountOffStep, PriceAboveMax,
     QuoteInvalid, QuoteUsed, QuoteExpired, QuoteWithdrawn, InsufficientFunds, TooManyHeld, AccountFrozen, TokenInvalid,
@@ -95,11 +103,13 @@ def place_order(
     if quote is not None:
         order_request = replace(order_request, coin_name=quote.coin_name)
     redis_round = redis_round or RedisRound()
-    counters = _read_counters(order_request, quote=quote, redis_round=redis_round)
+    counters = _read_counters(order_request, buyer=buyer, quote=quote, redis_round=redis_round)
+    place = partial(_place, buyer=buyer, order_request=order_request, quote=quote, now=now)
     try:
-        placed = _place(buyer=buyer, order_request=order_request, quote=quote, counters=counters, now=now)
+        placed = _take_later(place, counters=counters, redis_round=redis_round)
         if not placed.replayed and placed.order.state != OrderState.HELD:
             redis_round.keep()
+        redis_round.give_back(in_vain=False)  # the customer could pay
     finally:
         redis_round.give_back()
     failpoints.reach("order.committed")
@@ -108,6 +118,14 @@ def place_order(
         return placed
     count_placed(state=placed.order.state)
     return _join_pool(placed) if placed.order.state == OrderState.POOLED else placed
+
+
+def _take_later(place: Callable[..., PlacedOrder], *, counters: Counters, redis_round: RedisRound) -> PlacedOrder:
+    try:
+        return place(counters=counters)
+    except _HasFunds:
+        assert counters.wanted is not None, "it is to be taken later"
+        return place(counters=replace(counters, taking=redis_round.take_proven(counters.wanted)))
 
 
 @retried_on_conflict
@@ -132,7 +150,10 @@ def _place(
     if earlier := _find_earlier(context, key=order_request.key):
         return earlier
     priced = _price(order_request, quote=quote, customer_id=wallet.owner_id, context=context, now=now)
+    ensure_funds(wallet=wallet, amount=priced.charge)  # first: who cannot pay does not learn how much is left
     ensure_room(last=context.last_count, taking=counters.taking, subtotal=priced.subtotal, now=now)
+    if counters.taking is Outcome.LATER:
+        raise _HasFunds
     order, breach = _make_order(wallet, priced, key=order_request.key, context=context, now=now)
     order.quote_id = quote.id if quote else None
     claim_now = breach is None and is_to_be_claimed(order, pool_total=counters.pool_total)
@@ -144,13 +165,17 @@ def _place(
     return PlacedOrder(order=order, coin_name=order_request.coin_name, replayed=False, job_deferred=claim_now)
 
 
-def _read_counters(order_request: OrderRequest, *, quote: Quote | None, redis_round: RedisRound) -> Counters:
+def _read_counters(
+    order_request: OrderRequest, *, buyer: Principal, quote: Quote | None, redis_round: RedisRound
+) -> Counters:
     """Read the pool's counter and take the order's dollars, unless the request's round trip has done so."""
     if not is_coin_name(order_request.coin_name):
         return Counters()
+    wanted = replace(dollars_of(order_request, quote=quote), taker=str(buyer.subject))
     return Counters(
         pool_total=pools.read_counter(coin_name=order_request.coin_name, redis_round=redis_round),
-        taking=redis_round.take(dollars_of(order_request, quote=quote)),
+        taking=redis_round.take(wanted),
+        wanted=wanted,
     )
 
 
@@ -189,7 +214,6 @@ def _make_order(
     wallet: LockedWallet, priced: PricedAmount, *, key: IdempotencyKey | None, context: OrderContext, now: datetime
 ) -> tuple[Order, Breach | None]:
     """Return the order, not yet written, and its breach of a risk rule, if any. Raises TooManyHeld for a breach."""
-    ensure_funds(wallet=wallet, amount=priced.charge)
     is_pooled = joins_pool(subtotal=priced.subtotal, threshold=settings.POOLS.threshold)
     breach = find_breach(recent=context.recent, charge=priced.charge)
     if breach and has_many_held_orders(customer_id=wallet.owner_id):
@@ -207,7 +231,7 @@ def _make_order(
         price_rule_id=priced.rule_id,
         charge=priced.charge,
         fee=priced.fee,
-        state=_first_state(is_pooled=is_pooled, is_held=breach is not None),
+        state=OrderState.HELD if breach else OrderState.POOLED if is_pooled else OrderState.PENDING,
         is_pooled=is_pooled,
         settle_by=now + settings.POOLS.max_age if is_pooled else None,
         idempotency_key=key.value if key else None,
@@ -254,12 +278,6 @@ def _write(order: Order, *, wallet: LockedWallet, claim_now: bool) -> None:
         created_at=order.created_at,
     )
     order.pk = debit_for(wallet=wallet, movement=charge, subject=NewSubject(name="trading.place_order", values=values))
-
-
-def _first_state(*, is_pooled: bool, is_held: bool) -> OrderState:
-    if is_held:
-        return OrderState.HELD
-    return OrderState.POOLED if is_pooled else OrderState.PENDING
 
 
 def is_to_be_claimed(order: Order, *, pool_total: Decimal | None) -> bool:

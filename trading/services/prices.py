@@ -9,7 +9,7 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 
-from trading.jumps import AGREEING_READINGS, LATE, Band, count_agreeing, has_returned, worst_ask
+from trading.jumps import AGREEING_READINGS, LATE, Band, count_agreeing, has_returned, readings_agree, worst_ask
 from trading.models import Coin, CoinPrice, PriceChange, SuspensionEnd
 from trading.offers import publish_offer_after_commit
 from trading.readings import MOST_AHEAD, Reading, Times, as_stored, find_fault, is_late, with_first_receipt
@@ -75,16 +75,18 @@ def confirm_price(*, coin: Coin, second: suspending.SecondReading, now: datetime
 
 
 @transaction.atomic
-def accept_price(*, coin: Coin, expected: Decimal, now: datetime, accepted_by: User | None = None) -> bool:
-    """Sell a suspended coin at its suspect price `expected`, because staff know that it is right.
+def accept_price(*, coin: Coin, expected: Decimal, now: datetime, accepted_by: User | None = None) -> Decimal | None:
+    """Sell a suspended coin at its newest suspect price, because staff know that `expected` is about right.
 
-    Return False if another reading has replaced it, or if fewer than three readings agree.
+    Return the price that is accepted, US dollars a coin: that of the newest reading, since readings go on while staff
+    think. Return None if it differs from `expected` by more than 1 %, or if fewer than three readings agree.
     """
     price = CoinPrice.objects.select_for_update().get(coin=coin)
-    if price.candidate is None or price.candidate != expected or price.candidate_readings < AGREEING_READINGS:
-        return False
+    candidate: Decimal | None = price.candidate
+    if candidate is None or price.candidate_readings < AGREEING_READINGS or not readings_agree(candidate, expected):
+        return None
     _believe(price, end=SuspensionEnd.ACCEPTED, now=now, accepted_by=accepted_by)
-    return True
+    return candidate
 
 
 def _drop(coin: Coin, *, fault: str) -> str:

@@ -24,6 +24,7 @@ from trading.quotes import PricedAmount, Quote
 from trading.rounding import amount_for, subtotal_for
 from trading.selectors.orders import OrderContext
 from wallets.runtime import clock
+from wallets.selectors.ledger import read_dollar_balance
 
 
 def make_quote(
@@ -34,14 +35,16 @@ def make_quote(
     The quote is firm for QUOTE_TTL_SECONDS; its dollars are not taken from what may still be sold. Tests give a moment
     as `now`.
 
-    Raises UnknownCoin, PriceUnavailable, SalesStopped, BelowMinimum, AboveMaximum, AmountOffStep.
+    Raises UnknownCoin, PriceUnavailable (also if the ask is older than PRICE_VALID_SECONDS), SalesStopped,
+    BelowMinimum, AboveMaximum, AmountOffStep.
     """
     now = now or clock.now()
     offer = load_offer(coin_name=coin_name)
     priced = price_amount(offer=offer, amount=amount, total=total, now=now)
+    offer.ensure_current_ask(now=now)  # without one the quote could not be used
     _ensure_can_be_quoted(priced, offer=offer)
     if offer.largest_order is not None and priced.subtotal > offer.largest_order:
-        raise sales_stopped()
+        _refuse_who_can_pay(priced, customer_id=customer_id)
     return Quote(
         id=uuid.uuid4(),
         customer_id=customer_id,
@@ -49,6 +52,12 @@ def make_quote(
         expires_at=now + settings.QUOTES.ttl,
         priced=priced,
     )
+
+
+def _refuse_who_can_pay(priced: PricedAmount, *, customer_id: int) -> None:
+    """Raise SalesStopped if the customer can pay. Who cannot learns nothing of what is left: an order needs funds."""
+    if read_dollar_balance(customer_id=customer_id) >= priced.charge:
+        raise sales_stopped()
 
 
 def _ensure_can_be_quoted(priced: PricedAmount, *, offer: Offer) -> None:
@@ -104,11 +113,14 @@ def take_quote(*, quote: Quote | None, customer_id: int, context: OrderContext, 
 
 
 def _ensure_stands(quote: Quote, *, offer: Offer | None, now: datetime) -> None:
-    """Raise QuoteWithdrawn if the coin is not sold now, or if its ask is not known now or has risen too far."""
+    """Raise QuoteWithdrawn if the coin is not sold now, or if its ask is not known now or has risen too far.
+
+    Whether there is room for the order is not looked at: that is no word about the quote, which may be used again.
+    """
     if offer is None:
         raise QuoteWithdrawn
     try:
-        offer.ensure_sellable(now=now)
+        offer.ensure_not_stopped(now=now)
         ask = offer.ensure_current_ask(now=now)
     except (PriceUnavailable, SalesStopped) as error:
         raise QuoteWithdrawn from error

@@ -13,6 +13,7 @@ from django.db.models import Count, F, Min, Q, Sum
 
 from trading.metrics import count_closed_after_commit, count_fees_after_commit
 from trading.models import Order, OrderState
+from trading.offers import FIXED
 from trading.price_moves import NO_COMPARISON, Comparison
 from trading.services.losses import Delivered, count_loss
 from trading.services.rebates import give_rebates
@@ -124,7 +125,9 @@ class SettledOrders:
     """A number of orders of a batch, and the sums of their coins and subtotals (US dollars).
 
     `left` is the number of the batch's orders that are still open afterwards, where it is known. `lowest_price` is the
-    lowest one of the orders that have a market price, and `moved` the number of those that a comparison found.
+    least that one of the orders with a market price paid for a coin: its subtotal, which is whole cents, divided by its
+    coins. `moved` is the number of those that a comparison found. It compares the same price, so an order that has not
+    moved does not stop its batch.
     """
 
     count: int
@@ -139,10 +142,19 @@ class SettledOrders:
         return cls(count=0, amount=Decimal(0), subtotal=Decimal(0))
 
 
-def complete_orders(*, batch_id: int, asset: str, available: Decimal, reference: str, now: datetime) -> SettledOrders:
+def complete_orders(
+    *,
+    batch_id: int,
+    asset: str,
+    available: Decimal,
+    reference: str,
+    now: datetime,
+    bought_at: Decimal | None = None,
+) -> SettledOrders:
     """Complete a batch's orders from `available` coins: oldest first, each order in full or not at all.
 
-    An order that the coins do not cover is passed over; later, smaller ones that they cover are completed.
+    An order that the coins do not cover is passed over; later, smaller ones that they cover are completed. `bought_at`
+    is what a coin of their purchase cost, with commission (US dollars). Without a purchase no rebate is given.
     The caller holds the lock on the coin's inventory.
     """
     rows, left = _complete(batch_id=batch_id, available=available, now=now)
@@ -152,7 +164,12 @@ def complete_orders(*, batch_id: int, asset: str, available: Decimal, reference:
         count_closed_after_commit(state=OrderState.COMPLETED, count=settled.count, ages=ages)
         cost = deliver_coins(asset=asset, credits_=_credits(rows, of=(2,)), now=now)
         fee = sum((row[4] for row in rows), Decimal(0))
-        revenue = settled.subtotal - give_rebates(rows=rows, cost=cost, amount=settled.amount, now=now)
+        rebates = Decimal(0)
+        if bought_at is not None:
+            rebates = give_rebates(
+                rows=rows, cost=max(cost, bought_at * settled.amount), amount=settled.amount, now=now
+            )
+        revenue = settled.subtotal - rebates
         book_revenue(subtotal=revenue, fee=fee, reference=reference, now=now)
         count_fees_after_commit(fee=fee)
         delivered = Delivered(asset=asset, coins=settled.amount, cost=cost, charge=revenue)
@@ -210,6 +227,11 @@ def sum_open_orders(*, batch_id: int | None, comparison: Comparison | None = Non
     return _sum_orders(batch_id=batch_id, state=OrderState.SETTLING, comparison=comparison)
 
 
+def has_fixed_prices(*, batch_id: int) -> bool:
+    """Say whether an open order of a batch has a price that staff fixed."""
+    return Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING, price_source=FIXED).exists()
+
+
 def sum_completed_orders(*, batch_id: int) -> SettledOrders:
     """Sum up the completed orders of a batch."""
     return _sum_orders(batch_id=batch_id, state=OrderState.COMPLETED)
@@ -221,7 +243,7 @@ def _sum_orders(*, batch_id: int, state: OrderState, comparison: Comparison | No
         **compared,  # before the sum that hides the column `amount`
         count=Count("id"),
         subtotal=Sum(_SUBTOTAL),
-        lowest_price=Min("price", filter=Q(market_price__isnull=False)),
+        lowest_price=Min(_SUBTOTAL / F("amount"), filter=Q(market_price__isnull=False)),
         amount=Sum("amount"),
     )
     return SettledOrders(**sums | {name: sums[name] or Decimal(0) for name in ("amount", "subtotal")})

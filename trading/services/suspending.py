@@ -82,18 +82,18 @@ def newest_suspect(price: CoinPrice) -> tuple[Reading, datetime]:
     return Reading.of_price(price.candidate), price.suspended_at  # the previous release has read it, some time after
 
 
-def follow_previous_release(*, now: datetime) -> None:
-    """Begin and end suspensions that the previous release has begun and ended in the prices alone."""
+def list_unfollowed() -> list[int]:
+    """Return the ids of the coins whose suspension the previous release has begun or ended in the price alone."""
     open_ = Suspension.objects.filter(coin=OuterRef("coin"), ended_at=None)
     differing = CoinPrice.objects.annotate(is_open=Exists(open_)).filter(
         Q(is_open=True, suspended_at=None) | Q(is_open=False, suspended_at__isnull=False)
     )
-    for coin_id in differing.order_by("pk").values_list("pk", flat=True):
-        _follow(coin_id, now=now)
+    return list(differing.order_by("pk").values_list("pk", flat=True))
 
 
 @transaction.atomic
-def _follow(coin_id: int, *, now: datetime) -> None:
+def follow_previous_release(*, coin_id: int, now: datetime) -> None:
+    """Begin or end the suspension that the previous release has begun or ended in the coin's price alone."""
     price = CoinPrice.objects.select_for_update().get(pk=coin_id)
     if price.suspended_at is None:
         _end_forgotten(price, now=now)

@@ -17,11 +17,10 @@ SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempo
          WHERE stop.day = %(today)s AND (stop.coin_id = coin.id OR stop.coin_id IS NULL) AND stop.stopped_at IS NOT NULL
          LIMIT 1),
        headroom.room, headroom.most, headroom.counted_at,
-       CASE WHEN headroom.most IS NOT NULL THEN  -- else it is not run: it reads the rows of `recent` once more
-           (SELECT coalesce(sum(total_price - fee), 0)
-              FROM (SELECT coin_id, state, total_price, fee FROM trading_order WHERE customer_id = %(customer)s
-                     ORDER BY created_at DESC, id DESC LIMIT %(most)s) latest
-             WHERE coin_id = coin.id AND state IN ('pending', 'aggregated', 'settling')) END
+       CASE WHEN headroom.most IS NOT NULL THEN  -- else it is not run. No LIMIT: small orders would hide a large one
+           (SELECT coalesce(sum(total_price - fee), 0) FROM trading_order
+             WHERE customer_id = %(customer)s AND created_at > %(now)s::timestamptz - interval '7 days'
+               AND coin_id = coin.id AND state IN ('pending', 'aggregated', 'settling')) END
   FROM (SELECT count(*) AS count,
                count(*) FILTER (WHERE state = 'cancelled') AS cancels,
                coalesce(sum(total_price) FILTER (WHERE state NOT IN ('cancelled', 'refunded')), 0) AS charge

@@ -37,11 +37,12 @@ end
 
 _COUNT_AND_READ: Final = f"local counters, keys = #ARGV / 2, #KEYS{_COUNT}return answers"
 
-# The last key is the hash to take from. ARGV begins with the number of counters, and ends with what to take.
+# The last two keys are the hash to take from, and what says that the taker has taken in vain. ARGV begins with the
+# number of counters, and ends with what to take.
 _COUNT_READ_AND_TAKE: Final = f"""{TAKE}
-local counters, keys = tonumber(table.remove(ARGV, 1)), #KEYS - 1
+local counters, keys = tonumber(table.remove(ARGV, 1)), #KEYS - 2
 {_COUNT}
-answers[#KEYS] = not exceeded and take(KEYS[#KEYS], 2 * counters + 1)
+answers[keys + 1] = not exceeded and take(KEYS[keys + 1], KEYS[keys + 2], true, 2 * counters + 1)
 return answers
 """
 
@@ -49,7 +50,8 @@ _DIGESTS: Final = {
     script: hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
     for script in (_COUNT_AND_READ, _COUNT_READ_AND_TAKE)
 }
-_TAKE_ONLY: Final = f"{TAKE}return take(KEYS[1], 1)"
+_TAKE_EARLY: Final = f"{TAKE}return take(KEYS[1], KEYS[2], true, 1)"
+_TAKE_PROVEN: Final = f"{TAKE}return take(KEYS[1], KEYS[2], false, 1)"
 
 # A hash of what was counted in each second. A second counts until all of it is old enough. What is no number counts as
 # nothing: anything may stand in Redis.
@@ -116,7 +118,7 @@ class RedisRound:
         script, wanted = _COUNT_AND_READ, self._wanted
         if wanted is not None:
             script, self._wanted = _COUNT_READ_AND_TAKE, None
-            keys, arguments = [*keys, wanted.key], [len(counters), *arguments, *wanted.arguments()]
+            keys, arguments = [*keys, *wanted.keys()], [len(counters), *arguments, *wanted.arguments()]
         answers = with_redis(lambda client: _run(client, script, keys, arguments))
         if wanted is not None:
             self._taking = read_taking(wanted=wanted, answer=answers.pop())
@@ -135,19 +137,27 @@ class RedisRound:
         """
         if self._taking is None or self._taking.wanted != wanted:
             self.give_back()
-            self._taking = _take_now(wanted)
+            self._taking = _take_now(wanted, script=_TAKE_EARLY if wanted.taker else _TAKE_PROVEN)
+        return self._taking.outcome
+
+    def take_proven(self, wanted: Wanted) -> Outcome:
+        """Take now what had to wait until the taker was known to be able to pay. One round trip."""
+        self._taking = _take_now(wanted, script=_TAKE_PROVEN)
         return self._taking.outcome
 
     def keep(self) -> None:
         """Keep what is taken: it is used."""
         self._taking = None
 
-    def give_back(self) -> None:
-        """Give back what is taken and not kept, in a round trip if there is any. Without Redis nothing happens."""
+    def give_back(self, *, in_vain: bool = True) -> None:
+        """Give back what is taken and not kept, in a round trip if there is any. Without Redis nothing happens.
+
+        Unless `in_vain` is false, the taker takes nothing early for a minute.
+        """
         taking, self._taking = self._taking, None
-        if taking is not None and taking.outcome is Outcome.TAKEN:
+        if taking is not None and taking.generation:
             try:
-                give_back(taking)
+                give_back(taking, in_vain=in_vain)
             except RedisAway:
                 return
 
@@ -168,9 +178,10 @@ def _run(client: "redis.Redis", script: str, keys: list[str], arguments: list[st
         return client.eval(script, len(keys), *keys, *arguments)
 
 
-def _take_now(wanted: Wanted) -> Taking:
+def _take_now(wanted: Wanted, *, script: str) -> Taking:
+    keys = wanted.keys()
     try:
-        answer = with_redis(lambda client: client.eval(_TAKE_ONLY, 1, wanted.key, *wanted.arguments()))
+        answer = with_redis(lambda client: client.eval(script, len(keys), *keys, *wanted.arguments()))
     except RedisAway:
         answer = None
     return read_taking(wanted=wanted, answer=answer)

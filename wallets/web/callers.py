@@ -6,7 +6,7 @@ address instead (`count_revoked_token`): a stranger with a stolen token must not
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -49,7 +49,8 @@ class AccessToken(HttpBearer):
 
     Calls without a valid token count against ANONYMOUS, so that guessing tokens is limited too. `prefetch` names the
     Redis keys that the operation needs; the round trip that counts the call reads them. In the same round trip a call
-    with a token takes what it wants from an allowance (`want`). The operation keeps it, or `give_back_unused` does not.
+    with a token takes what it wants from an allowance (`want`). The operation keeps it, or `give_back_unused` does not;
+    then the customer's next calls take nothing before the operation has looked at their funds.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class AccessToken(HttpBearer):
             limit_address(request, ANONYMOUS)
         else:
             if self._want and (wanted := self._want(request)):
-                redis_round_of(request).want(wanted)
+                redis_round_of(request).want(replace(wanted, taker=str(principal.subject)))
             call.usages = limit_caller(request, *self._limits, caller=str(principal.subject))
         return principal
 
