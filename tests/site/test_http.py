@@ -89,7 +89,7 @@ class TestAnswers:
         assert order.pop("id")
         assert order == {
             "crypto": "ABAN", "amount": "3.00000000", "price": "4.00000000", "total_price": "12.00",
-            "market_price": "4.00000000", "subtotal": "12.00", "fee": "0.00",
+            "market_price": "4.00000000", "subtotal": "12.00", "fee": "0.00", "rebate": "0.00",
             "state": "pending", "is_aggregated": False, "pool": None, "reason": None,
             "settling_at": None, "completed_at": None, "refunded_at": None, "cancelled_at": None,
         }  # fmt: skip

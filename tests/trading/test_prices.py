@@ -373,10 +373,11 @@ class TestAPriceAfterASuspension:
         for seconds in (1, 2, 3):
             read(ticker_coin, "3.50", now + timedelta(seconds=seconds))
         accept_price(coin=ticker_coin, expected=Decimal("3.50"), now=now + timedelta(seconds=4))
-        read(ticker_coin, "3.49", now + timedelta(seconds=5))
+        read(ticker_coin, "3.45", now + timedelta(seconds=5))
         request = OrderRequest(coin_name="ABAN", amount=Decimal(1), total=None)
         order = place_order(buyer=shopper.principal, order_request=request, now=now + timedelta(seconds=6)).order
-        assert order.price == sold_at("3.50"), "the highest ask since then"
+        assert order.market_price == Decimal("3.50"), "the highest ask since then"
+        assert order.price == sold_at("3.50")
 
 
 class TestALateAnswer:
@@ -438,7 +439,7 @@ class TestBesideThePreviousRelease:
         assert (offer.market_price, offer.price_at) == (Decimal("4.01"), later)
         request = OrderRequest(coin_name="ABAN", amount=Decimal(1), total=None)
         order = place_order(buyer=shopper.principal, order_request=request, now=later).order
-        assert (order.price, order.price_at) == (sold_at("4.01"), later)
+        assert (order.market_price, order.price, order.price_at) == (Decimal("4.01"), sold_at("4.01"), later)
 
     def test_a_worst_ask_of_before_its_reading_does_not_count(self, ticker_coin, now, shopper):
         read(ticker_coin, "4.15", now + timedelta(seconds=1))
