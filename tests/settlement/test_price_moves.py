@@ -13,7 +13,9 @@ from settlement.models import Attempt, AttemptState, Batch, BatchState
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
+from settlement.venues.ccxt.markets import markets
 from settlement.verification import verify_everything
+from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import run_as_owner
 from tests.processes import at_once, somebody_waits_for_a_lock, wait_for
@@ -353,14 +355,19 @@ class TestAFall:
     @pytest.mark.parametrize(
         ("total", "purchases"), [("70.00", 2), ("60.00", 1)], ids=["with a purchase", "from stock"]
     )
-    def test_gives_away_nothing_that_inventory_has_gained(self, buy, market, claim, venue, simulator, total, purchases):
+    def test_gives_away_nothing_that_inventory_has_gained(
+        self, buy, market, claim, venue, simulator, settings, total, purchases
+    ):
+        configure(settings, "SETTLEMENT", max_top_up=Decimal(100))
         simulator.set_filters("ABAN", step="20")
-        market("3.80", is_read=True)
+        market("3.85", is_read=True)
         buy("14.00")
-        step(claim(), venue)  # leaves sixteen coins in inventory, at 3.80 a coin
+        step(claim(), venue)  # leaves sixteen coins in inventory, at 3.85 a coin
+        simulator.set_filters("ABAN", step="0.01")
+        markets.forget()
         market("4.00", is_read=True)
         buy(total)
-        step(claim(), venue)
+        step(claim(), venue)  # does nothing if stock sufficed
         assert (states(), Attempt.objects.count()) == (["completed", "completed"], purchases)
         assert Order.objects.last().rebate == 0, "the market has not fallen since"
 
