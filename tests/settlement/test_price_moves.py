@@ -13,7 +13,9 @@ from settlement.models import Attempt, AttemptState, Batch, BatchState
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
+from settlement.venues.ccxt.markets import markets
 from settlement.verification import verify_everything
+from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import run_as_owner
 from tests.processes import at_once, somebody_waits_for_a_lock, wait_for
@@ -127,12 +129,12 @@ class TestARise:
     def test_does_not_stop_a_batch_because_of_the_price_of_one_cent_of_coins(
         self, buy, market, claim, venue, shopper, coin
     ):
-        market("3.90", is_read=True)
         dust = place_order(
             buyer=shopper.principal, order_request=OrderRequest(coin_name="ABAN", amount=Decimal("0.0001"))
         ).order
         Order.objects.filter(pk=dust.pk).update(settle_by=clock.now())
-        market("4.00", is_read=True)
+        # As if it had been placed before a rise. A price that was just read is kept for a moment.
+        run_as_owner(f"UPDATE trading_order SET market_price = 3.80, price = 3.82 WHERE id = {dust.pk}")
         buy("20.00")
         grow_old()
         batch = claim()
@@ -374,14 +376,19 @@ class TestAFall:
     @pytest.mark.parametrize(
         ("total", "purchases"), [("70.00", 2), ("60.00", 1)], ids=["with a purchase", "from stock"]
     )
-    def test_gives_away_nothing_that_inventory_has_gained(self, buy, market, claim, venue, simulator, total, purchases):
+    def test_gives_away_nothing_that_inventory_has_gained(
+        self, buy, market, claim, venue, simulator, settings, total, purchases
+    ):
+        configure(settings, "SETTLEMENT", max_top_up=Decimal(100))
         simulator.set_filters("ABAN", step="20")
-        market("3.80", is_read=True)
+        market("3.85", is_read=True)
         buy("14.00")
-        step(claim(), venue)  # leaves sixteen coins in inventory, at 3.80 a coin
+        step(claim(), venue)  # leaves sixteen coins in inventory, at 3.85 a coin
+        simulator.set_filters("ABAN", step="0.01")
+        markets.forget()
         market("4.00", is_read=True)
         buy(total)
-        step(claim(), venue)
+        step(claim(), venue)  # does nothing if stock sufficed
         assert (states(), Attempt.objects.count()) == (["completed", "completed"], purchases)
         assert Order.objects.last().rebate == 0, "the market has not fallen since"
 
