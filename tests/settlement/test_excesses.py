@@ -33,6 +33,7 @@ from settlement.services.outcomes import presume_not_placed
 from settlement.services.reconciling.balances import compare_balances
 from settlement.services.reconciling.comparing import reconcile
 from settlement.venues.protocol import Executed
+from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import by_owner
 from tests.settlement.conftest import attempts, end_pauses, states
@@ -41,6 +42,13 @@ from wallets.models import Transaction, Wallet
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]
 
 TENFOLD = {"on": "place", "action": "partial", "fraction": "10"}
+
+
+@pytest.fixture(autouse=True)
+def bound_of_a_purchase(settings):
+    """Let a purchase cost 5 % more than its order paid, so that there is room between its bound and what is untrue."""
+    most = settings.SETTLEMENT.max_loss
+    configure(settings, "SETTLEMENT", max_loss_of_an_order=most, buy_slack=most)
 
 
 @pytest.fixture
