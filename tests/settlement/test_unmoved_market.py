@@ -150,6 +150,7 @@ def unlimited(settings):
         window=timedelta(milliseconds=1),
     )
     configure(settings, "POOLS", max_age=timedelta(0))
+    configure(settings, "QUOTES", max_per_minute=Decimal(10) ** 12)
 
 
 def settle(market, cases, *, venue, clock):

@@ -29,8 +29,8 @@ def apis(make_api_process):
 
 
 @pytest.fixture
-def sold(market_coin):  # noqa: F811  the fixture
-    """A coin at a market price of 20.00, with a spread of half a percent and a fee of one percent."""
+def sold(apis, market_coin):  # noqa: F811  the fixture
+    """A coin at a market price of 20.00, read after the servers have started; half a percent of spread, one of fee."""
     add_rule(fee_rate=Decimal("0.01"))
     record_price(coin=market_coin, value=Decimal("20.00"), source="test", now=clock.now())
     return market_coin
