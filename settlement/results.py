@@ -72,12 +72,6 @@ class Figures:
         return any(getattr(self, field.name) for field in fields(self))
 
 
-def parts_of(figures: Figures) -> dict[str, Decimal | None]:
-    """Return the result and its parts, by name, in US dollars."""
-    names = ("subtotals", "fees", "rebates", "cost", "commission", "spread", "slippage", "rounding", "result")
-    return {name: getattr(figures, name) for name in names}
-
-
 def sum_up(figures: Iterable[Figures]) -> Figures:
     """Return the exact sums. A cost that is not known somewhere is not known in the sum."""
     parts = list(figures)

@@ -14,14 +14,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from settlement.metrics import count_failed_item
-from settlement.results import parts_of
 from settlement.selectors.batches import count_batches
 from settlement.selectors.findings import count_open_findings
 from settlement.selectors.jobs import summarise_jobs
 from settlement.selectors.pauses import list_paused_coins
-from settlement.selectors.results import read_result
+from settlement.selectors.results import read_stocks
 from settlement.to_do.readers import count_to_do
-from trading.loss_rules import day_of
 from trading.models import OrderState
 from trading.selectors.headroom import list_headroom
 from trading.selectors.losses import list_losses_of_today
@@ -157,33 +155,23 @@ def _read_headroom(now: datetime) -> Iterator[Metric]:
 
 
 def _read_result(now: datetime) -> Iterator[Metric]:
-    today = day_of(now)
-    found = read_result(first=today, last=today)
+    """Yield what is counted with each booking. `manage.py result` reads a whole day: too much for a scrape."""
     earned = GaugeMetricFamily(
-        "exchange_result_today_usd", "What the house has earned on this UTC day; negative: a loss.", labels=["coin"]
-    )
-    parts = GaugeMetricFamily(
-        "exchange_result_part_today_usd", "The parts of the result of this UTC day.", labels=["coin", "part"]
+        "exchange_result_today_usd",
+        "What the coins delivered on this UTC day have earned, without fees; negative: a loss.",
+        labels=["coin"],
     )
     stock = GaugeMetricFamily(
-        "exchange_inventory_usd",
-        "The coins of the house, at cost and at the market price.",
-        labels=["coin", "at"],
+        "exchange_inventory_usd", "The coins of the house, at cost and at the market price.", labels=["coin", "at"]
     )
-    differing = GaugeMetricFamily(
-        "exchange_result_differences", "House wallets that moved otherwise today than the result says."
-    )
-    differing.add_metric([], len(found.differences))
-    for row in found.rows:
-        for name, value in parts_of(row.figures).items():
-            if value is not None:
-                (earned if name == "result" else parts).add_metric(
-                    [row.coin] if name == "result" else [row.coin, name], float(value)
-                )
-        for at, worth in (("cost", row.stock.cost), ("market", row.stock.worth)):
+    for loss in list_losses_of_today(now=now):
+        if loss.coin is not None:
+            earned.add_metric([loss.coin.name], float(-loss.amount))
+    for name, left in read_stocks(now=now).items():
+        for at, worth in (("cost", left.cost), ("market", left.worth)):
             if worth is not None:
-                stock.add_metric([row.coin, at], float(worth))
-    yield from (earned, parts, stock, differing)
+                stock.add_metric([name, at], float(worth))
+    yield from (earned, stock)
 
 
 def _read_to_do(now: datetime) -> Iterator[Metric]:

@@ -18,14 +18,14 @@ from trading.selectors.results import (
     DayAndCoin,
     OrdersOfDay,
     first_counted_day,
+    has_completed_before,
     read_delivered_costs,
     read_prices_at,
     sum_delivered_after,
     sum_orders_by_day,
 )
-from wallets.models import TransactionKind
 from wallets.runtime import clock, sql
-from wallets.selectors.house import has_movement_before, read_inventories, sum_house_movements
+from wallets.selectors.house import read_inventories, sum_house_movements
 
 _NOTHING: Final = Decimal(0)
 _Purchases = dict[DayAndCoin, dict[str, Any]]
@@ -53,6 +53,17 @@ def read_result(*, first: date, last: date) -> HouseResult:
         rows=rows,
         differences=find_differences(rows=rows, booked=booked),
     )
+
+
+def read_stocks(*, now: datetime) -> dict[str, Stock]:
+    """Return what is in inventory at present, by the coin's name. Three queries that read no orders."""
+    inventories = {name: found for name, found in read_inventories().items() if found[0]}
+    ids = dict(Coin.objects.filter(name__in=inventories).values_list("name", "pk"))
+    prices = read_prices_at(asked=[(coin_id, now) for coin_id in ids.values()])
+    return {
+        name: Stock(coins=coins, cost=cost, worth=worth_of(coins, prices.get((ids[name], now))))
+        for name, (coins, cost) in inventories.items()
+    }
 
 
 def _read_figures(*, first: date, last: date, begin: datetime, end: datetime) -> dict[DayAndCoin, Figures]:
@@ -200,5 +211,4 @@ def _sum_purchases_after(moment: datetime) -> dict[int, tuple[Decimal, Decimal]]
 def _first_known_day(*, now: datetime) -> date | None:
     """Return the first day at whose end inventory is known: since costs are counted; None if always."""
     counted = first_counted_day() or day_of(now)
-    has_earlier = has_movement_before(kind=TransactionKind.DELIVERY, moment=begin_of_day(counted))
-    return counted if has_earlier else None
+    return counted if has_completed_before(moment=begin_of_day(counted)) else None

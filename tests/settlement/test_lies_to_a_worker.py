@@ -109,10 +109,10 @@ def heal(stage, told):
 
 FALSE_FIGURES = {
     "cost 0": placing({"cummulativeQuoteQty": "0", "fills.*.price": "0"}, **untrue("executed 15.02 for nothing")),
-    "cost 24,150 under a bound of 25.36": placing(
+    "cost 24,150 under a bound of 24.44": placing(
         {"cummulativeQuoteQty": "24150", "fills.*.price": "3991.735537190082644628"},
         total="24.15",
-        **untrue("cost 24150 for 6.05, at most 25.41"),
+        **untrue("cost 24150 for 6.05, at most 24.442"),
     ),
     "commission in no asset": placing({"fills.*.commissionAsset": None}, **untrue("commission in no asset")),
     "commission in an empty asset": placing({"fills.*.commissionAsset": ""}, **untrue("commission in no asset")),
@@ -207,7 +207,13 @@ SIZES = {
     for total in ("4,000", "40,000", "0.30")
     for how, case in {
         "": {"end": COMPLETED},
-        " at 3 % more": {"arrange": at("4.12"), "end": COMPLETED},
+        " at 0.5 % more": {"arrange": at("4.02"), "end": COMPLETED},
+        " at 3 % more": {
+            "arrange": at("4.12"),
+            "end": REFUNDED,
+            "reason": "price_moved",
+            "purchases": range(1),
+        },
         " at 10 % more": {
             "arrange": at("4.40"),
             "end": REFUNDED,

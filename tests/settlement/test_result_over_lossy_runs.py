@@ -35,6 +35,7 @@ from wallets.runtime import clock
 SEED = int(os.environ.get("RESULT_SEED") or 20)
 RUNS = 100
 DAYS = 10
+MOST_STEPS = 40
 COINS = ("ABAN", "BTC", "SOL")
 COMMISSION = Decimal("0.001")
 RULES = MarketRules(
@@ -139,22 +140,29 @@ def _put_on_sale(name):
 
 def _play(chance, venue, *, coin, shopper):
     venue.move_prices()
-    for _ in range(chance.randrange(1, 4)):
+    for _ in range(chance.randrange(1, 3)):
         order_request = OrderRequest(
             coin_name=coin.name, amount=None, total=Decimal(chance.randrange(1000, 9000)) / 100
         )
         place_order(buyer=shopper.principal, order_request=order_request, now=clock.database_now())
     later = clock.database_now() + timedelta(hours=2)
-    for _ in range(40):
-        end_pauses()
-        resume_parked_batches()
-        claim_waiting_orders(coin_id=coin.pk, now=later)
-        attempt = Attempt.objects.filter(state__in=IN_FLIGHT).first()
+    for _ in range(MOST_STEPS):
+        attempt = _next_attempt(coin, now=later)
         if attempt is None:
             break
         take_next_step(batch_id=attempt.batch_id, venue=venue)
     for attempt in Attempt.objects.filter(recheck_at__isnull=False):
         recheck_attempt(attempt_id=attempt.pk, venue=venue)
+
+
+def _next_attempt(coin, *, now):
+    """Return the attempt in flight, if need be after orders were claimed and staff have decided; None at the end."""
+    in_flight = Attempt.objects.filter(state__in=IN_FLIGHT)
+    if not in_flight.exists():
+        end_pauses()
+        resume_parked_batches()
+        claim_waiting_orders(coin_id=coin.pk, now=now)
+    return in_flight.first()
 
 
 def _end_the_day():

@@ -23,7 +23,7 @@ from tests.simulators import running_simulator
 
 @pytest.fixture(scope="module")
 def venue(tmp_path_factory):
-    with running_simulator(tmp_path_factory.mktemp("simulator")) as running:
+    with running_simulator(tmp_path_factory.mktemp("simulator"), "--spread", "0") as running:
         yield running
 
 

@@ -150,8 +150,8 @@ def blurred(text):
 
 @pytest.fixture
 def api(make_api_process, make_worker, simulator):
-    """The address of an API with the default rate limits, and with a worker that buys ABAN at 20.00."""
-    coin = put_on_sale(name="ABAN", title="Abantether")
+    """The address of an API with the default rate limits, and with a worker; ABAN has the seeder's fixed price."""
+    coin = put_on_sale(name="ABAN", title="Abantether", fixed_price=Decimal("20.00"))
     simulator.set_prices(ABAN="20.00")
     record_price(coin=coin, value=Decimal("20.00"), source="binance", now=timezone.now())
     make_worker(EXCHANGE_URL=simulator.url)

@@ -25,11 +25,15 @@ def test_the_demo_settles_its_orders_and_reports_them(tmp_path):
         "orders refunded",
         "market price / spread / price / fee",
         "20 / 0.00% / 20 / 0.00",
-        "65,013 / 0.50% / 65,403.46846847 / 0.00",
-        "0.120024 / 0.50% / 0.12074487 / 0.00",
         "fees of completed orders",
         "purchases found by a lookup",
         "Everything is as it must be.",
     ):
         assert figure in done.stdout
     assert re.search(r"orders by a quote\W+1\W", done.stdout)
+    # The seeder's price, or the ask that a worker has read: plus 0.5 %, by 0.999.
+    for price in (
+        r"65,000 / 0.50% / 65,390.3903904|65,013 / 0.50% / 65,403.46846847",
+        r"0.12 / 0.50% / 0.12072073|0.120024 / 0.50% / 0.12074487",
+    ):
+        assert re.search(rf"\W({price}) / 0.00\W".replace(".", r"\."), done.stdout), done.stdout

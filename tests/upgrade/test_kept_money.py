@@ -17,6 +17,7 @@ from tests.conftest import make_coin, process_environment
 from tests.owner import owner_parameters, run_as_owner
 from tests.trading.test_orders import order_request_of
 from tests.upgrade.releases import Release, new_database
+from trading.models import PriceRule
 from trading.services.placing import place_order
 from wallets.models import Transaction
 
@@ -154,6 +155,10 @@ class TestMoney:
     def test_is_an_order(self, shopper, coin, now):
         place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now)
         assert find_money() == ["trading_order", "wallets_transaction", "wallets_wallet"]
+
+    def test_is_a_price_rule_that_somebody_made(self, coin, admin_user):
+        PriceRule.objects.create(coin=coin, spread_rate=1, reason="to keep", created_by=admin_user)
+        assert find_money() == ["trading_pricerule"]
 
     def test_is_a_balance_without_its_movements(self, shopper):
         run_as_owner("DELETE FROM wallets_transaction")

@@ -4,11 +4,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Final
 
 from django.db.models import Min, Sum
 
-from trading.models import DayLoss
+from trading.models import DayLoss, Order
 from wallets.runtime import sql
+
+_OLDEST: Final = 100
 
 DayAndCoin = tuple[date, int]
 """A UTC day, and the id of a coin."""
@@ -54,6 +57,12 @@ def sum_delivered_after(*, day: date) -> dict[int, tuple[Decimal, Decimal]]:
     """Return, by coin, the coins that were delivered after `day`, and what they had cost (US dollars)."""
     rows = DayLoss.objects.filter(day__gt=day).values_list("coin_id").annotate(Sum("coins"), Sum("cost"))
     return {coin_id: (coins, cost) for coin_id, coins, cost in rows}
+
+
+def has_completed_before(*, moment: datetime) -> bool:
+    """Say whether one of the oldest orders was completed before a moment. Reads a hundred rows, by primary key."""
+    oldest = Order.objects.filter(completed_at__isnull=False).order_by("pk").values_list("completed_at", flat=True)
+    return any(at < moment for at in oldest[:_OLDEST])
 
 
 def first_counted_day() -> date | None:

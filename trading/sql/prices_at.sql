@@ -9,4 +9,5 @@ SELECT asked.coin_id, asked.moment,
                       WHERE coin_id = asked.coin_id AND read_at < asked.moment
                       ORDER BY read_at DESC LIMIT 1) before ON true
   LEFT JOIN LATERAL (SELECT value FROM trading_pricereading
-                      WHERE coin_id = asked.coin_id AND read_at >= asked.moment LIMIT 1) later ON true
+                      WHERE coin_id = asked.coin_id AND read_at >= asked.moment
+                      ORDER BY read_at LIMIT 1) later ON true

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 from decimal import Decimal
 
-from wallets.models import Transaction, TransactionKind, Wallet, WalletRole
+from wallets.models import Wallet, WalletRole
 from wallets.runtime import sql
 
 HouseMoves = dict[tuple[date, WalletRole, str], Decimal]
@@ -21,8 +21,3 @@ def read_inventories() -> dict[str, tuple[Decimal, Decimal]]:
     """Return the coins in inventory, and what they cost (US dollars), by the coin's name."""
     found = Wallet.objects.filter(role=WalletRole.INVENTORY, owner=None).values_list("asset", "balance", "cost")
     return {asset: (balance or Decimal(0), cost or Decimal(0)) for asset, balance, cost in found}
-
-
-def has_movement_before(*, kind: TransactionKind, moment: datetime) -> bool:
-    """Say whether a movement of a kind was booked before a moment."""
-    return Transaction.objects.filter(kind=kind, created_at__lt=moment).exists()

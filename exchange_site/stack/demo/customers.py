@@ -10,6 +10,7 @@ from typing import Any, Final
 import httpx
 
 DEPOSIT: Final = Decimal("1000.00")
+_QUOTING_SECONDS: Final = 30.0
 
 
 @dataclass(kw_only=True)
@@ -29,9 +30,15 @@ class Customer:
         self._keep(_call(self.client, "POST", "orders/", json=body, headers=_new_key()))
 
     def place_by_quote(self, *, coin: str, total: Decimal) -> None:
-        """Ask what coins for `total` US dollars cost, and order them at the price that was promised."""
-        quote = _call(self.client, "POST", "quotes/", json={"crypto": coin, "total": str(total)})
-        order = _call(self.client, "POST", "orders/", json={"quote": quote["quote"]}, headers=_new_key())
+        """Ask what coins for `total` US dollars cost, and order them at that price. If it is withdrawn, ask again."""
+        deadline = time.monotonic() + _QUOTING_SECONDS
+        while True:
+            quote = _call(self.client, "POST", "quotes/", json={"crypto": coin, "total": str(total)})
+            answer = self.client.post("orders/", json={"quote": quote["quote"]}, headers=_new_key())
+            if answer.status_code != HTTPStatus.CONFLICT or time.monotonic() > deadline:
+                break
+            time.sleep(1)
+        order = read_answer(answer)
         self._keep(order)
         self.quotes[order["id"]] = quote
 
