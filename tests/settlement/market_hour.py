@@ -23,7 +23,7 @@ from settlement.services.funding import record_funds
 from settlement.services.price_feed import confirm_prices, refresh_prices
 from settlement.services.stepping import take_next_step
 from tests.settlement.honest_venue import HonestVenue, make_market, make_rules
-from trading.models import WAITING, DayLoss, Order, OrderState
+from trading.models import DayLoss, Order, OrderState
 from trading.offers import load_offer
 from trading.services.placing import OrderRequest, place_order
 from wallets.exceptions import DomainError
@@ -183,7 +183,7 @@ class Hour:
         self._count_delivered()
         if Attempt.objects.filter(coin=self.coin, state__in=IN_FLIGHT).exists():
             self.after(self.chance.uniform(0.05, 0.3), self._step)
-        elif Order.objects.filter(coin=self.coin, state__in=WAITING, is_pooled=False).exists():
+        elif Order.objects.filter(coin=self.coin, state__in=(OrderState.PENDING, OrderState.SETTLING)).exists():
             self._work_soon()
 
     def _count_delivered(self):

@@ -178,6 +178,7 @@ def test_a_jump_of_any_size_costs_no_more_than_the_bound_of_an_order(begin, jump
     play(hour)
     for tally in hour.tallies.values():
         assert tally.worst >= -MOST_LOSS
+        assert not tally.ended.keys() & {OrderState.PENDING, OrderState.SETTLING}, "bought or refunded in time"
 
 
 def assert_results_are_the_ledgers(hour):
