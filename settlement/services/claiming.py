@@ -146,6 +146,8 @@ def _begin_next(
         if begun or _resume_first(sorted(ready[1:], key=lambda batch: batch.attempts)):
             Batch.objects.filter(pk=ready[0].id).update(turns_given=F("turns_given") + 1)
             return begun or _NOTHING
+        if is_due:  # orders that had moved may have been refunded
+            waiting = read_waiting_orders(coin_id=coin.pk)
     if _resume_first(ready):
         return _NOTHING
     if is_due and (begun := _claim_new(coin, waiting=waiting, smallest=False, now=now)):
@@ -170,7 +172,12 @@ def _claim_new(coin: Coin, *, waiting: WaitingOrders, smallest: bool, now: datet
     claimed = claim_orders(coin_id=coin.pk, batch_id=batch.pk, limits=limits, now=now)
     left_pool = Decimal(0)
     if claimed.has_moved:
-        claimed, waiting, left_pool = _refund_moved_and_claim(batch, limits=limits, now=now)
+        left_pool = _refund_moved(batch, limits=limits, now=now)
+        waiting = read_waiting_orders(coin_id=coin.pk)
+        limits = replace(limits, with_pool=limits.with_pool and _pool_is_due(waiting, now=now))
+        claimed = claim_orders(coin_id=coin.pk, batch_id=batch.pk, limits=limits, now=now)
+        if claimed.has_moved:  # of a long backlog only a part is refunded: the next claim goes on
+            jobs.request_claim(coin_id=coin.pk)
     if limits.most_subtotal is not None and claimed.unpaid is not None and not claimed.count:
         limits = replace(limits, most_subtotal=limits.most_subtotal + worth_of_stock(coin=coin))
         claimed = claim_orders(coin_id=coin.pk, batch_id=batch.pk, limits=limits, now=now)
@@ -198,24 +205,14 @@ def _limits(coin: Coin, *, waiting: WaitingOrders, smallest: bool, now: datetime
     )
 
 
-def _refund_moved_and_claim(
-    batch: Batch, *, limits: ClaimLimits, now: datetime
-) -> tuple[ClaimedOrders, WaitingOrders, Decimal]:
-    """Refund the orders that have moved, and judge and claim the others anew.
-
-    Return them with what waited, and the dollars that have left the pool. Of a long backlog only a part is refunded;
-    then the next claim goes on.
-    """
+def _refund_moved(batch: Batch, *, limits: ClaimLimits, now: datetime) -> Decimal:
+    """Refund waiting orders that have moved, and return the dollars that have left the pool."""
     assert limits.comparison is not None, "without an ask no order is compared"
-    coin_id = batch.coin_id
-    left_pool = refund_moved_waiting(coin_id=coin_id, with_pool=limits.with_pool, comparison=limits.comparison, now=now)
+    left_pool = refund_moved_waiting(
+        coin_id=batch.coin_id, with_pool=limits.with_pool, comparison=limits.comparison, now=now
+    )
     failpoints.reach("refund.credited")
-    waiting = read_waiting_orders(coin_id=coin_id)
-    limits = replace(limits, with_pool=limits.with_pool and _pool_is_due(waiting, now=now))
-    claimed = claim_orders(coin_id=coin_id, batch_id=batch.pk, limits=limits, now=now)
-    if claimed.has_moved:
-        jobs.request_claim(coin_id=coin_id)
-    return claimed, waiting, left_pool
+    return left_pool
 
 
 def _pool_is_due(waiting: WaitingOrders, *, now: datetime) -> bool:
