@@ -55,7 +55,7 @@ class Shortage(Enum):
     """Why an order finds no room: the metric's words."""
 
     COUNT = "count"  # it is more than there was by the last count
-    AGE = "age"  # the last count is old
+    AGE = "age"  # the last count is old: the order has to count anew, and finds too little
     CUSTOMER = "customer"  # it is more than the customer's share
     COUNTER = "counter"  # the last count has room, but the counter in Redis has not
 
@@ -64,18 +64,20 @@ def find_shortage(*, last: LastCount | None, taking: Outcome, subtotal: Decimal,
     """Return why an order of `subtotal` is more than may still be sold; None if it is not.
 
     `taking` is what became of its dollars at the counter. The counter can only refuse: Postgres' last count holds
-    whatever the counter says. Without the counter nothing is known of the orders since, so a last count that is old and
-    has a bound refuses every order. So does one that is very old, because the counter may be forged.
+    whatever the counter says. AGE, which comes last, means that a count that is old and has a bound is not enough:
+    without the counter nothing is known of the orders since, and one that still works after long may be forged.
     """
-    if last is not None:
-        if last.room is not None and subtotal > last.room:
-            return Shortage.COUNT
-        if last.room is not None and last.is_old(taking=taking, now=now):
-            return Shortage.AGE
-        share = last.of_customer()
-        if share is not None and last.unsettled + subtotal > share:
-            return Shortage.CUSTOMER
-    return Shortage.COUNTER if taking is Outcome.SHORT else None
+    room = None if last is None else last.room
+    share = None if last is None else last.of_customer()
+    if room is not None and subtotal > room:
+        return Shortage.COUNT
+    if last is not None and share is not None and last.unsettled + subtotal > share:
+        return Shortage.CUSTOMER
+    if taking is Outcome.SHORT:
+        return Shortage.COUNTER
+    if last is not None and room is not None and last.is_old(taking=taking, now=now):
+        return Shortage.AGE
+    return None
 
 
 def sales_stopped() -> SalesStopped:

@@ -47,7 +47,9 @@ class Prices(Group):
     valid_for: Seconds = variable(
         "PRICE_VALID_SECONDS",
         "15",
-        "while the ask moves by more than the spread, a coin is sold at the highest ask of this time",
+        "an order that is claimed or sent later than this is compared with the ask of that moment first; a quote needs an"
+        " ask that is not older; and while the ask moves by more than the spread, a coin is sold at the highest of this"
+        " time",
         unit="seconds",
     )
     frozen_for: Seconds = variable(

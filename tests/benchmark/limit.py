@@ -28,6 +28,7 @@ from wallets.money import USD
 from wallets.selectors.accounts import Principal
 
 _COLON: Final = re.compile(r"':(\w+)'")  # pgbench would take `:charge` in a text for a variable
+_COMMENT: Final = re.compile(r"(?:^|\s)--\s.*$", re.MULTILINE)
 _RATE: Final = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
 
@@ -84,7 +85,7 @@ def _renderer(*, order: Order, now: datetime) -> Callable[[Any], str]:
         if not isinstance(value, bool | Decimal | float) and value in variables:
             return variables[value]
         if isinstance(value, datetime):
-            return f"now() + {(value - now).total_seconds()} * interval '1 second'"
+            return f"(now() + {(value - now).total_seconds()} * interval '1 second')"
         if isinstance(value, date):
             return f"'{value.isoformat()}'::date"
         return _literal(value)
@@ -109,7 +110,7 @@ def _literal(value: Any) -> str:
 
 def _written(statement: Statement, render: Callable[[Any], str]) -> str:
     values = statement.values
-    sql = re.sub(r"^\s*--.*$", "", statement.sql, flags=re.MULTILINE)
+    sql = _COMMENT.sub("", statement.sql)
     rendered: Any = (
         {name: render(value) for name, value in values.items()}
         if isinstance(values, Mapping)

@@ -175,7 +175,7 @@ class TestAFalseAnswer:
         [parked] = to_do(ConcernKind.PARKED)
         assert parked.reason == "untrue answer: executed 15.02 for nothing"
         [finding] = to_do(ConcernKind.FINDING)
-        assert "an answer that cannot be true: ours 15.02 at 4.2 at most" in finding.reason
+        assert "an answer that cannot be true: ours 15.02 at 4.04 at most" in finding.reason
         assert "theirs executed 15.02 for nothing" in finding.reason
         assert f"then, in batch {batch.pk}, look the purchase up again" in finding.reason
         [pause] = to_do(ConcernKind.PAUSE)

@@ -7,12 +7,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from trading import headroom
-from trading.headroom_rules import NEAR, LastCount, find_shortage, sales_stopped
+from trading.headroom_rules import NEAR, LastCount, Shortage, find_shortage, sales_stopped
 from trading.loss_rules import begin_of_day, day_of
 from trading.metrics import count_without_room
 from trading.models import SalesLimit
 from trading.offers import offer_of, publish_offers_after_commit
 from trading.priced_coins import coins_with_prices
+from trading.selectors.headroom import recount_room
 from wallets.models import User
 from wallets.runtime import sql
 from wallets.runtime.allowances import Outcome
@@ -68,9 +69,15 @@ def publish_count(*, count: str | None, counted: Sequence[Counted]) -> None:
     headroom.rewrite(count=count, rooms=rooms, prices=prices)
 
 
-def ensure_room(*, last: LastCount | None, taking: Outcome, subtotal: Decimal, now: datetime) -> None:
-    """Raise SalesStopped, and count it, if an order of `subtotal` US dollars is more than may still be sold."""
+def ensure_room(*, coin_id: int, last: LastCount | None, taking: Outcome, subtotal: Decimal, now: datetime) -> None:
+    """Raise SalesStopped, and count it, if an order of `subtotal` US dollars is more than may still be sold.
+
+    While nobody counts, the order counts itself: sales need no worker, but never go beyond what purchases can pay.
+    """
     shortage = find_shortage(last=last, taking=taking, subtotal=subtotal, now=now)
+    if shortage is Shortage.AGE and last is not None:
+        room = recount_room(coin_id=coin_id, counted_at=last.counted_at)
+        shortage = shortage if room is not None and subtotal > room else None
     if shortage is not None:
         count_without_room(by=shortage)
         raise sales_stopped()

@@ -151,7 +151,14 @@ def _place(
         return earlier
     priced = _price(order_request, quote=quote, customer_id=wallet.owner_id, context=context, now=now)
     ensure_funds(wallet=wallet, amount=priced.charge)  # first: who cannot pay does not learn how much is left
-    ensure_room(last=context.last_count, taking=counters.taking, subtotal=priced.subtotal, now=now)
+    assert context.offer is not None, "without an offer nothing has a price"
+    ensure_room(
+        coin_id=context.offer.coin_id,
+        last=context.last_count,
+        taking=counters.taking,
+        subtotal=priced.subtotal,
+        now=now,
+    )
     if counters.taking is Outcome.LATER:
         raise _HasFunds
     order, breach = _make_order(wallet, priced, key=order_request.key, context=context, now=now)

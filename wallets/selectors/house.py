@@ -4,7 +4,9 @@ from collections.abc import Collection
 from datetime import date, datetime
 from decimal import Decimal
 
-from wallets.models import Wallet, WalletRole
+from django.db.models import Sum
+
+from wallets.models import Transaction, TransactionKind, Wallet, WalletRole
 from wallets.runtime import sql
 
 HouseMoves = dict[tuple[date, WalletRole, str], Decimal]
@@ -15,6 +17,12 @@ def sum_house_movements(*, roles: Collection[WalletRole], begin: datetime, end: 
     """Sum up the movements of house wallets that were booked from `begin` to before `end`. One statement."""
     rows = sql.fetch_all("wallets.house_movements", roles=[role.value for role in roles], begin=begin, end=end)
     return {(day, WalletRole(role), asset): change for day, role, asset, change in rows}
+
+
+def sum_paid_to_venue(*, since: datetime) -> Decimal:
+    """Sum up what purchases have cost that were booked since then, in US dollars. One statement."""
+    paid = Transaction.objects.filter(created_at__gte=since, kind=TransactionKind.FILL_COST)
+    return paid.aggregate(amount=Sum("amount"))["amount"] or Decimal(0)
 
 
 def read_inventories() -> dict[str, tuple[Decimal, Decimal]]:
