@@ -47,8 +47,8 @@ class Prices(Group):
     valid_for: Seconds = variable(
         "PRICE_VALID_SECONDS",
         "15",
-        "an order that is claimed or sent later than this is compared with the ask of that moment first; a quote needs an"
-        " ask that is not older; and while the ask moves by more than the spread, a coin is sold at the highest of this"
+        "an order that is claimed or sent later than this is compared with the ask of that moment first; a quote needs"
+        " an ask that is not older; while the ask moves by more than the spread, a coin is sold at the highest of this"
         " time",
         unit="seconds",
     )

@@ -211,7 +211,7 @@ def _refund_moved(batch: Batch, *, limits: ClaimLimits, now: datetime) -> Decima
     left_pool = refund_moved_waiting(
         coin_id=batch.coin_id, with_pool=limits.with_pool, comparison=limits.comparison, now=now
     )
-    failpoints.reach("refund.credited")
+    failpoints.reach("claim.refunded")
     return left_pool
 
 

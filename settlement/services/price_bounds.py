@@ -36,7 +36,7 @@ def refund_moved_orders(*, attempt: Attempt, comparison: Comparison) -> bool:
         return True
     attempt.next_step_at = now
     refunded = refund_moved_settling(batch_id=batch.pk, comparison=comparison, now=now)
-    failpoints.reach("refund.credited")
+    failpoints.reach("moved.refunded")
     logger.warning("the price has moved: %s of %s are refunded", refunded, batch)
     if not batch.attempts.filter(signed_at__isnull=False).exists():
         return_to_pool(batch_id=batch.pk, threshold=settings.POOLS.threshold, now=now)

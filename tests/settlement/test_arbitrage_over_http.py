@@ -62,10 +62,23 @@ class Customer:
         else:
             self.refused.append((began, answer.json()["code"]))
 
+    def leave(self):
+        self._client.close()
+
     def price(self):
         """Return the house's price, or None while it does not sell."""
         coin = self._client.get(f"exchanges/crypto-currencies/{COIN}/").json()
         return Decimal(coin["price"]) if coin.get("is_available", True) and coin["price"] else None
+
+
+@pytest.fixture
+def customers(world):
+    """Two arbitrageurs and two honest customers, who all hang up in the end."""
+    url, _ = world
+    everybody = [Customer(url, seed=seed) for seed in (0, 0, 0, 1)]
+    yield everybody[:2], everybody[2:]
+    for each in everybody:
+        each.leave()
 
 
 @pytest.fixture
@@ -84,9 +97,9 @@ def world(simulator, make_api_process, make_worker):
     return url, time.monotonic()
 
 
-def test_nobody_earns_by_being_quicker_than_real_processes(world, simulator):
-    url, begun = world
-    arbitrageurs, honest = [Customer(url) for _ in range(2)], [Customer(url, seed=seed) for seed in range(2)]
+def test_nobody_earns_by_being_quicker_than_real_processes(world, customers, simulator):
+    _, begun = world
+    arbitrageurs, honest = customers
 
     def buy_when_too_cheap(customer):
         while time.monotonic() < begun + SECONDS:

@@ -464,17 +464,20 @@ class TestCoinsOfAnyPrice:
 
 
 class TestAWorker:
+    @pytest.mark.parametrize(
+        ("place", "is_read", "state"), [("claim.refunded", True, "pending"), ("moved.refunded", False, "settling")]
+    )
     def test_that_dies_while_it_refunds_leaves_no_order_in_doubt(
-        self, buy, market, make_worker, venue_environment, tmp_path
+        self, buy, market, make_worker, venue_environment, tmp_path, place, is_read, state
     ):
         old = buy("20.00")
         grow_old(old)
-        market("4.15")
+        market("4.15", is_read=is_read)
         quick = {"SWEEP_CRON": "* * * * * *", "SWEEP_AFTER_SECONDS": "0", "STALLED_WORKER_SECONDS": "1"}
-        dying = {"FAILPOINTS": "refund.credited=kill", "FAILPOINTS_DIR": str(tmp_path)}
+        dying = {"FAILPOINTS": f"{place}=kill", "FAILPOINTS_DIR": str(tmp_path)}
         doomed = make_worker(**venue_environment, **quick, **dying)
         assert wait_for(lambda: doomed.poll() is not None, seconds=60)
-        assert states() == ["settling"], "nothing is half done"
+        assert states() == [state], "nothing is half done"
         make_worker(**venue_environment, **quick, RESCUE_CRON="* * * * * *")
         buy("20.00")
         assert wait_for(lambda: states()[0] == "refunded", seconds=60)
@@ -490,11 +493,11 @@ class TestAWorker:
         market("4.15")
         frozen = make_worker(
             **venue_environment,
-            FAILPOINTS="refund.credited=stop",
+            FAILPOINTS="moved.refunded=stop",
             FAILPOINTS_DIR=str(tmp_path),
             SWEEP_AFTER_SECONDS="900",
         )
-        assert wait_for(lambda: list(tmp_path.glob("refund.credited*")), seconds=60)
+        assert wait_for(lambda: list(tmp_path.glob("moved.refunded*")), seconds=60)
         market("4.00")
         with ThreadPoolExecutor(1) as pool:
             other = pool.submit(at_once, 1, lambda _: take_next_step(batch_id=batch.pk, venue=venue))
