@@ -24,14 +24,14 @@ ALL: Final = "all"
 _CENTS: Final = 100
 
 
-def dollars_wanted(*, coin_name: str, dollars: Decimal) -> Wanted:
-    """Return what an order of `dollars` takes."""
-    return Wanted(key=KEY, names=(ALL, coin_name), amount=dollars * _CENTS)
+def dollars_wanted(*, coin_name: str, dollars: Decimal, taker: str = "") -> Wanted:
+    """Return what an order of `dollars` takes. `taker`: see Wanted."""
+    return Wanted(key=KEY, names=(ALL, coin_name), amount=dollars * _CENTS, taker=taker)
 
 
-def coins_wanted(*, coin_name: str, coins: Decimal) -> Wanted:
+def coins_wanted(*, coin_name: str, coins: Decimal, taker: str = "") -> Wanted:
     """Return what an order of so many coins takes: their price is that of the last count."""
-    return Wanted(key=KEY, names=(ALL, coin_name), amount=coins * _CENTS, factor_of=coin_name)
+    return Wanted(key=KEY, names=(ALL, coin_name), amount=coins * _CENTS, factor_of=coin_name, taker=taker)
 
 
 def begin_count(*, prices: Mapping[str, Decimal | None] | None = None) -> str | None:

@@ -23,6 +23,7 @@ from trading.exceptions import (
     TooManyHeld,
     UnknownCoin,
 )
+from trading.headroom import coins_wanted, dollars_wanted
 from trading.models import Order, OrderState
 from trading.pools import counter_key
 from trading.problems import answers
@@ -62,7 +63,7 @@ def _pool_of(request: HttpRequest) -> tuple[str, ...]:
     return (counter_key(coin[1].decode()),) if coin else ()
 
 
-def _dollars_of(request: HttpRequest) -> Wanted | None:
+def _dollars_of(request: HttpRequest, taker: str) -> Wanted | None:
     """Return what the order takes from what may still be sold; None if that is not easily seen in its body.
 
     A guess, like the coin of `_pool_of`: placing the order compares it with the request, and takes anew if they differ.
@@ -73,13 +74,12 @@ def _dollars_of(request: HttpRequest) -> Wanted | None:
     name, text = coin[1].decode(), asked[2].decode()
     if asked[1] == b"quote":
         quote = read_quote(text)
-        return dollars_of(OrderRequest(), quote=quote) if quote else None
+        return dollars_of(OrderRequest(), quote=quote, taker=taker) if quote else None
     if not _PLAIN_AMOUNT.fullmatch(text):
         return None
-    value = Decimal(text)
-    of_total = asked[1] == b"total"
-    guess = OrderRequest(coin_name=name, total=value) if of_total else OrderRequest(coin_name=name, amount=value)
-    return dollars_of(guess, quote=None)
+    if asked[1] == b"total":
+        return dollars_wanted(coin_name=name, dollars=Decimal(text), taker=taker)
+    return coins_wanted(coin_name=name, coins=Decimal(text), taker=taker)
 
 
 @orders_router.post(

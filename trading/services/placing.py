@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Final
 
 from django.conf import settings
 from django.db import transaction
@@ -178,7 +177,7 @@ def _read_counters(
     """Read the pool's counter and take the order's dollars, unless the request's round trip has done so."""
     if not is_coin_name(order_request.coin_name):
         return Counters()
-    wanted = replace(dollars_of(order_request, quote=quote), taker=str(buyer.subject))
+    wanted = dollars_of(order_request, quote=quote, taker=str(buyer.subject))
     return Counters(
         pool_total=pools.read_counter(coin_name=order_request.coin_name, redis_round=redis_round),
         taking=redis_round.take(wanted),
@@ -186,13 +185,14 @@ def _read_counters(
     )
 
 
-def dollars_of(order_request: OrderRequest, *, quote: Quote | None) -> Wanted:
+def dollars_of(order_request: OrderRequest, *, quote: Quote | None, taker: str) -> Wanted:
     """Return what an order takes from what may still be sold: all that it may pay, or its coins at the last price."""
     if quote is not None:
-        return headroom.dollars_wanted(coin_name=quote.coin_name, dollars=quote.priced.subtotal)
+        return headroom.dollars_wanted(coin_name=quote.coin_name, dollars=quote.priced.subtotal, taker=taker)
     if order_request.total is not None:
-        return headroom.dollars_wanted(coin_name=order_request.coin_name, dollars=order_request.total)
-    return headroom.coins_wanted(coin_name=order_request.coin_name, coins=order_request.amount or Decimal(0))
+        return headroom.dollars_wanted(coin_name=order_request.coin_name, dollars=order_request.total, taker=taker)
+    coins = order_request.amount or Decimal(0)
+    return headroom.coins_wanted(coin_name=order_request.coin_name, coins=coins, taker=taker)
 
 
 def _find_earlier(context: OrderContext, *, key: IdempotencyKey | None) -> PlacedOrder | None:
@@ -250,34 +250,9 @@ def _make_order(
     return order, breach
 
 
-_WRITTEN: Final = (
-    "customer_id",
-    "coin_id",
-    "amount",
-    "price",
-    "price_source",
-    "price_at",
-    "market_price",
-    "spread_rate",
-    "price_rule_id",
-    "quote_id",
-    "charge",
-    "fee",
-    "state",
-    "is_pooled",
-    "settle_by",
-    "reason",
-    "idempotency_key",
-    "request_hash",
-    "created_at",
-    "held_at",
-)
-
-
 def _write(order: Order, *, wallet: LockedWallet, claim_now: bool) -> None:
     """Insert the order and, if `claim_now`, the job that claims it, and charge the order."""
-    values = {name: getattr(order, name) for name in _WRITTEN}
-    values |= {"claim_now": claim_now, "task": jobs.CLAIM_TASK, "queue": jobs.SETTLEMENT_QUEUE}
+    values = vars(order) | {"claim_now": claim_now, "task": jobs.CLAIM_TASK, "queue": jobs.SETTLEMENT_QUEUE}
     charge = Movement(
         amount=order.charge,
         kind=TransactionKind.PURCHASE,

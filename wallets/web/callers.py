@@ -6,7 +6,7 @@ address instead (`count_revoked_token`): a stranger with a stolen token must not
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -28,8 +28,8 @@ from wallets.web.recent_refusals import RecentRefusals
 KeysOf = Callable[[HttpRequest], Iterable[str]]
 """Names the Redis keys that an operation needs for a request."""
 
-WantedBy = Callable[[HttpRequest], Wanted | None]
-"""Says what a request wants to take from an allowance, if anything."""
+WantedBy = Callable[[HttpRequest, str], Wanted | None]
+"""Says what a request wants to take from an allowance, if anything, for the taker of that name."""
 
 _refused_here = RecentRefusals()
 """Sign-ins whose tokens were revoked, by what this process saw within a minute. A hint: the operation decides."""
@@ -82,14 +82,14 @@ class AccessToken(HttpBearer):
         account is active.
         """
         principal = read_access_token(token)
-        call = TokenCall(principal=principal)
+        call, subject = TokenCall(principal=principal), str(principal.subject)
         request.token_call = call  # type: ignore[attr-defined]  # our own attribute
         if principal in _refused_here:
             limit_address(request, ANONYMOUS)
         else:
-            if self._want and (wanted := self._want(request)):
-                redis_round_of(request).want(replace(wanted, taker=str(principal.subject)))
-            call.usages = limit_caller(request, *self._limits, caller=str(principal.subject))
+            if self._want and (wanted := self._want(request, subject)):
+                redis_round_of(request).want(wanted)
+            call.usages = limit_caller(request, *self._limits, caller=subject)
         return principal
 
 
