@@ -25,16 +25,11 @@ _TIMES_OLDER_WITH_COUNTER: Final = 5
 
 @dataclass(frozen=True, kw_only=True)
 class LastCount:
-    """The last count of a coin in Postgres: what might still be sold (None: anything), and the coin's limit, if any.
-
-    `unsettled` are the subtotals of the customer's orders of the coin that are neither settled nor held, of the last
-    week; read only if the coin has a limit, and only for an order.
-    """
+    """The last count of a coin in Postgres: what might still be sold (None: anything), and the coin's limit, if any."""
 
     room: Decimal | None
     most: Decimal | None
     counted_at: datetime
-    unsettled: Decimal = Decimal(0)
 
     def largest_order(self) -> Decimal | None:
         """Return the most dollars that an order may have by this count; None for any."""
@@ -60,18 +55,22 @@ class Shortage(Enum):
     COUNTER = "counter"  # the last count has room, but the counter in Redis has not
 
 
-def find_shortage(*, last: LastCount | None, taking: Outcome, subtotal: Decimal, now: datetime) -> Shortage | None:
+def find_shortage(
+    *, last: LastCount | None, unsettled: Decimal, taking: Outcome, subtotal: Decimal, now: datetime
+) -> Shortage | None:
     """Return why an order of `subtotal` is more than may still be sold; None if it is not.
 
-    `taking` is what became of its dollars at the counter. The counter can only refuse: Postgres' last count holds
-    whatever the counter says. AGE, which comes last, means that a count that is old and has a bound is not enough:
-    without the counter nothing is known of the orders since, and one that still works after long may be forged.
+    `unsettled` are the subtotals of the customer's orders of the coin that are neither settled nor held; they matter if
+    the coin has a limit. `taking` is what became of its dollars at the counter. The counter can only refuse: Postgres'
+    last count holds whatever the counter says. AGE, which comes last, means that a count that is old and has a bound is
+    not enough: without the counter nothing is known of the orders since, and one that still works after long may be
+    forged.
     """
     room = None if last is None else last.room
     share = None if last is None else last.of_customer()
     if room is not None and subtotal > room:
         return Shortage.COUNT
-    if last is not None and share is not None and last.unsettled + subtotal > share:
+    if share is not None and unsettled + subtotal > share:
         return Shortage.CUSTOMER
     if taking is Outcome.SHORT:
         return Shortage.COUNTER

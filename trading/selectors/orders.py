@@ -1,7 +1,7 @@
 """Reads orders."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, cast
 from uuid import UUID
@@ -22,6 +22,8 @@ from wallets.runtime.idempotency import IdempotencyKey
 from wallets.runtime.paging import Page, read_page
 
 VENUE_UNCLEAR: Final = "venue_unclear"
+
+_UNSETTLED_FOR: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +104,7 @@ def read_order_context(
     see each other. There is no offer unless `coin_name` (any text) is on sale.
     """
     row = sql.fetch_one(
-        "trading.order_context",
+        f"trading.order_context+trading.{'quote_is_used' if quote_id else 'no_quote'}",
         customer=customer_id,
         coin=coin_name if is_coin_name(coin_name) else None,
         key=key.value if key else None,
@@ -114,10 +116,8 @@ def read_order_context(
     )
     assert row is not None, "a count returns a row"
     same_key_id, quote_is_used, count, cancels, charge = row[:5]
-    room, most, counted_at, unsettled = row[26:]
-    last_count = None
-    if counted_at:
-        last_count = LastCount(room=room, most=most, counted_at=counted_at, unsettled=unsettled or Decimal(0))
+    room, most, counted_at = row[26:]
+    last_count = LastCount(room=room, most=most, counted_at=counted_at) if counted_at else None
     return OrderContext(
         recent=RecentOrders(count=count, cancels=cancels, charge=charge),
         same_key_id=same_key_id,
@@ -156,6 +156,20 @@ def has_many_held_orders(*, customer_id: int) -> bool:
     """
     held = Order.objects.filter(customer_id=customer_id, state=OrderState.HELD)
     return held[: settings.RISK.max_held].count() >= settings.RISK.max_held
+
+
+def sum_unsettled(*, customer_id: int, coin_id: int, now: datetime) -> Decimal:
+    """Sum up the subtotals (US dollars) of a customer's orders of a coin in the last week that are not settled or held.
+
+    The caller holds the lock on the customer's wallet. One query, without a limit: small orders would hide a large one.
+    """
+    unsettled = Order.objects.filter(
+        customer_id=customer_id,
+        coin_id=coin_id,
+        created_at__gt=now - _UNSETTLED_FOR,
+        state__in=(*WAITING, OrderState.SETTLING),
+    )
+    return unsettled.aggregate(subtotal=Sum(F("charge") - F("fee")))["subtotal"] or Decimal(0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from trading.models import SalesLimit
 from trading.offers import offer_of, publish_offers_after_commit
 from trading.priced_coins import coins_with_prices
 from trading.selectors.headroom import recount_room
+from trading.selectors.orders import sum_unsettled
 from wallets.models import User
 from wallets.runtime import sql
 from wallets.runtime.allowances import Outcome
@@ -69,12 +70,18 @@ def publish_count(*, count: str | None, counted: Sequence[Counted]) -> None:
     headroom.rewrite(count=count, rooms=rooms, prices=prices)
 
 
-def ensure_room(*, coin_id: int, last: LastCount | None, taking: Outcome, subtotal: Decimal, now: datetime) -> None:
+def ensure_room(
+    *, customer_id: int, coin_id: int, last: LastCount | None, taking: Outcome, subtotal: Decimal, now: datetime
+) -> None:
     """Raise SalesStopped, and count it, if an order of `subtotal` US dollars is more than may still be sold.
 
-    While nobody counts, the order counts itself: sales need no worker, but never go beyond what purchases can pay.
+    While nobody counts, the order counts itself: sales need no worker, but never go beyond what purchases can pay. The
+    caller holds the lock on the customer's wallet. Costs statements only for a coin with a limit, and without a count.
     """
-    shortage = find_shortage(last=last, taking=taking, subtotal=subtotal, now=now)
+    unsettled = Decimal(0)
+    if last is not None and last.most is not None:
+        unsettled = sum_unsettled(customer_id=customer_id, coin_id=coin_id, now=now)
+    shortage = find_shortage(last=last, unsettled=unsettled, taking=taking, subtotal=subtotal, now=now)
     if shortage is Shortage.AGE and last is not None:
         room = recount_room(coin_id=coin_id, counted_at=last.counted_at)
         shortage = shortage if room is not None and subtotal > room else None

@@ -152,6 +152,7 @@ def _place(
     ensure_funds(wallet=wallet, amount=priced.charge)  # first: who cannot pay does not learn how much is left
     assert context.offer is not None, "without an offer nothing has a price"
     ensure_room(
+        customer_id=wallet.owner_id,
         coin_id=context.offer.coin_id,
         last=context.last_count,
         taking=counters.taking,

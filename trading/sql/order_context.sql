@@ -1,10 +1,10 @@
 -- Sums up the customer's orders within the risk window, finds the order of any age with the same key, and reads the
 -- coin's limits, its price and the last count of what may still be sold. The last ones are here, not in Redis, because
 -- they decide what is paid: whoever can write to Redis could forge them or bring old ones back. They cost an order
--- nothing but six rows more in this statement.
+-- nothing but six rows more in this statement. The part says whether the quote is used; an order without one does not ask.
 -- LIMIT bounds the cost: one order above the rule's limit breaks the rule, and further orders change nothing.
 SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempotency_key = %(key)s),
-       EXISTS (SELECT FROM trading_order WHERE quote_id = %(quote)s::uuid),
+       {part},
        recent.count, recent.cancels, recent.charge,
        coin.id, coin.name, coin.title, coin.minimum, coin.largest_amount, coin.step, coin.fixed_price,
        EXISTS (SELECT FROM trading_closedmarket market WHERE market.coin_id = coin.id),
@@ -16,11 +16,7 @@ SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempo
        (SELECT stop.day FROM trading_salesstop stop
          WHERE stop.day = %(today)s AND (stop.coin_id = coin.id OR stop.coin_id IS NULL) AND stop.stopped_at IS NOT NULL
          LIMIT 1),
-       headroom.room, headroom.most, headroom.counted_at,
-       CASE WHEN headroom.most IS NOT NULL THEN  -- else it is not run. No LIMIT: small orders would hide a large one
-           (SELECT coalesce(sum(total_price - fee), 0) FROM trading_order
-             WHERE customer_id = %(customer)s AND created_at > %(now)s::timestamptz - interval '7 days'
-               AND coin_id = coin.id AND state IN ('pending', 'aggregated', 'settling')) END
+       headroom.room, headroom.most, headroom.counted_at
   FROM (SELECT count(*) AS count,
                count(*) FILTER (WHERE state = 'cancelled') AS cancels,
                coalesce(sum(total_price) FILTER (WHERE state NOT IN ('cancelled', 'refunded')), 0) AS charge

@@ -4,7 +4,7 @@ The name `trading.claim` means the file `trading/sql/claim.sql`. A file holds on
 named placeholders (`%(coin_id)s`; a literal per cent sign is `%%`). Only statements that the ORM cannot
 express, or that are measurably slower with the ORM, are in files.
 
-A statement may leave out a part of itself, `{subject}`, which another file holds: `wallets.move` is run with the part
+A statement may leave out a part of itself, `{part}`, which another file holds: `wallets.move` is run with the part
 `trading.place_order` as `wallets.move+trading.place_order`.
 """
 
@@ -44,7 +44,7 @@ def load_statement(name: str) -> str:
     """Return the text of a statement without its comment lines. Each process reads a file once."""
     whole, _, part = name.partition("+")
     if part:
-        return load_statement(whole).replace("{subject}", load_statement(part))
+        return load_statement(whole).replace("{part}", load_statement(part))
     app, _, statement = name.partition(".")
     text = (files(app) / "sql" / f"{statement}.sql").read_text()
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))

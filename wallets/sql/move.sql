@@ -2,7 +2,7 @@
 -- statement for all of it, because each statement costs as much as all of its rows when an order is placed.
 --
 -- WITH begins with the common table expressions of a file that defines `subject (order_id, reference)`.
-WITH {subject}, changed AS (
+WITH {part}, changed AS (
     UPDATE wallets_wallet SET balance = balance + %(change)s WHERE id = %(wallet)s
     RETURNING id, owner_id, balance
 ), house AS (

@@ -1,0 +1,1 @@
+EXISTS (SELECT FROM trading_order WHERE quote_id = %(quote)s)
