@@ -390,25 +390,35 @@ class TestAMovedOrderWhileAnEarlierPurchaseIsInDoubt:
         step(batch, venue)
         assert reasons()[1:] == [MOVED, BOUGHT]
 
-    def test_is_delivered_if_the_purchase_in_doubt_turns_up(self, orders, claim, market, venue, simulator, settings):
+    @pytest.fixture
+    def lost(self, orders, claim, market, venue, simulator, settings):
+        """The first purchase, which the venue has filled and denies. The second has bought the order that can pay."""
         configure(settings, "VENUE", recv_window=timedelta(seconds=0.5))
         configure(settings, "SETTLEMENT", not_found_margin=timedelta(0), not_found_times=1)
         denials = [{"on": on, "action": "not_found", "symbol": "ABANUSDT"} for on in ("query", "list", "trades")]
         simulator.fail({"on": "place", "action": "accept_then_drop", "times": 1}, *denials)
         batch = claim()
         step(batch, venue)
-        first = Attempt.objects.get()
+        first = Attempt.objects.select_related("batch").get()
         wait_for(lambda: is_past_its_window(attempt=first), seconds=10)
         step(batch, venue)
         assert (batch.denials, Attempt.objects.count()) == (1, 2)
         market("4.08")
         step(batch, venue)
         assert reasons() == [("settling", None), BOUGHT]
+        return first
+
+    def test_is_delivered_if_the_purchase_in_doubt_turns_up(self, lost, venue, simulator):
         simulator.fail()
-        recheck_attempt(attempt_id=first.pk, venue=venue)
-        batch.refresh_from_db()
-        assert (reasons(), batch.state) == ([BOUGHT, BOUGHT], BatchState.SETTLED)
-        assert len(simulator.book()) == 2
+        recheck_attempt(attempt_id=lost.pk, venue=venue)
+        lost.batch.refresh_from_db()
+        assert (reasons(), lost.batch.state, len(simulator.book())) == ([BOUGHT, BOUGHT], BatchState.SETTLED, 2)
+
+    def test_is_looked_for_again_before_the_venue_can_refuse_it(self, lost, market, venue, simulator):
+        market("4.02")
+        simulator.fail({"on": "place", "action": "reject"})
+        step(lost.batch, venue)
+        assert (reasons(), lost.batch.state, len(simulator.book())) == ([BOUGHT, BOUGHT], BatchState.SETTLED, 2)
         assert not Transaction.objects.filter(kind="refund").exists()
 
     def test_is_refunded_without_a_doubt_and_a_new_one_beyond_its_bound_is_left_aside(
