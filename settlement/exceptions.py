@@ -9,6 +9,8 @@ DomainError (wallets)
 
 Caught within settlement. The batch waits, and is refunded after SETTLING_LIMIT:
 AskBeyondPriceBound       the market has moved
+NoAsk (venues)
+└── AskNotBelieved        the ask is far from the last price
 UnusableRules (venues)
 └── TopUpTooDear          the venue's filters force too large a purchase; a pool is refunded at once
 
@@ -16,7 +18,7 @@ Caught within settlement, which sends the attempt later:
 SendingStopped            the database may have forgotten purchases
 """
 
-from settlement.venues.protocol import UnusableRules
+from settlement.venues.protocol import NoAsk, UnusableRules
 from wallets.exceptions import DomainError
 
 
@@ -42,6 +44,10 @@ class UnknownOrderUndecided(DomainError):
 
 class AskBeyondPriceBound(Exception):
     """The lowest ask is above the price bound: the orders' charges plus MAX_LOSS. Nothing was sent."""
+
+
+class AskNotBelieved(NoAsk):
+    """The ask is further from the last price than PRICE_DEVIATION_LIMIT. Nothing was sent."""
 
 
 class TopUpTooDear(UnusableRules):

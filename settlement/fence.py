@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Final
 
-from settlement.exceptions import AskBeyondPriceBound, TopUpTooDear
+from settlement.exceptions import AskBeyondPriceBound, AskNotBelieved, TopUpTooDear
 from settlement.sizing import SMALLEST_PRICE, to_step
 from settlement.told import digits
 from settlement.venues.protocol import NoAsk
@@ -31,14 +31,14 @@ class Allowance:
 
 
 def ensure_plausible(*, ask: Decimal, last_price: Decimal | None, deviation_limit: Decimal) -> None:
-    """Raise NoAsk if the ask is further from the last price than a share of that price, in either direction.
+    """Raise AskNotBelieved if the ask is further from the last price than a share of that price, in either direction.
 
-    `last_price` is the fixed price of a coin that has one. Without any price no ask is believed.
+    `last_price` is the fixed price of a coin that has one. Without any price no ask is believed: that is NoAsk.
     """
     if last_price is None:
         raise NoAsk("the coin has no price to compare the ask with")
     if not ask.is_finite() or abs(_UP.subtract(ask, last_price)) > _DOWN.multiply(last_price, deviation_limit):
-        raise NoAsk(f"an ask of {digits(ask)} for a coin of {digits(last_price)} is not believed")
+        raise AskNotBelieved(f"an ask of {digits(ask)} for a coin of {digits(last_price)} is not believed")
 
 
 def cost_so_far(*, cost: Decimal, reserved: Decimal, completed: Decimal, received: Decimal, paid: Decimal) -> Decimal:

@@ -41,5 +41,35 @@ class Comparison:
         return {"ask": self.ask, "most_cost": self.most, "priced_before": self.now - settings.PRICES.valid_for}
 
 
+def cannot_pay(*, price: Decimal) -> Q:
+    """Return the condition that an order may not be bought at a price limit (US dollars a coin), however new it is.
+
+    The limit of an order's purchase is at most its own price and MAX_LOSS_OF_AN_ORDER of that, without commission.
+    """
+    costs: Expression = GreaterThan(F("amount") * price, (F("charge") - F("fee")) * _most_at_a_limit())
+    return Q(costs, market_price__isnull=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AvailableCoins:
+    """A number of coins for orders. With a limit `price` (US dollars a coin), only for orders that may be bought at it.
+
+    So the coins of a purchase complete the orders for which it was sized, and not an older one that was left aside.
+    """
+
+    amount: Decimal
+    price: Decimal | None = None
+
+    def in_sql(self) -> dict[str, Any]:
+        """Return the coins as the parameters of `complete.sql`."""
+        return {"available": self.amount, "price": self.price, "most": _most_at_a_limit()}
+
+
+def _most_at_a_limit() -> Decimal:
+    """Return what the coins of an order may cost at the limit of its purchase, for each dollar of its subtotal."""
+    most: Decimal = 1 + settings.SETTLEMENT.max_loss_of_an_order
+    return most
+
+
 NO_COMPARISON: dict[str, Any] = {"ask": None, "most_cost": None, "priced_before": None}
 """The parameters of `claim.sql` when no ask is known: then no order is compared."""

@@ -22,6 +22,7 @@ from settlement.selectors.batches import find_idle_batch, list_idle_batches
 from settlement.services.funding import look_again_later, note_shortage, set_aside
 from trading import jobs
 from trading.models import Coin
+from trading.price_moves import AvailableCoins
 from trading.selectors.pools import read_waiting_orders
 from trading.selectors.prices import last_price_of
 from trading.services.settling import (
@@ -133,17 +134,17 @@ def resume_batch(*, batch_id: int) -> bool:
 
 
 @transaction.atomic
-def deliver_reserve(*, attempt: Attempt) -> None:
+def deliver_reserve(*, attempt: Attempt, price: Decimal | None) -> None:
     """Deliver whole orders from the coins that the batch has already, and take the attempt's next step at once.
 
-    For a batch whose reserve suffices for the orders that the venue's account could pay. Nothing is bought.
+    For a batch whose reserve suffices for the orders that could be paid, at the limit `price` if there is one.
     """
     coin = attempt.coin
     lock_inventory(asset=coin.name)
     batch = lock_batch(batch_id=attempt.batch_id)
     left = sum_open_orders(batch_id=batch.pk).count
     reference = f"attempt:{attempt.client_order_id}:stock:{left}"
-    complete_from_stock(batch=batch, reference=reference, now=database_now())
+    complete_from_stock(batch=batch, reference=reference, now=database_now(), price=price)
 
 
 def refund_batch(*, batch: Batch, reason: str, now: datetime, note: str = "") -> int:
@@ -165,15 +166,15 @@ def park_batch(*, batch: Batch, reason: str) -> None:
     _wake_next_claim(coin_id=batch.coin_id)
 
 
-def complete_from_stock(*, batch: Batch, reference: str, now: datetime) -> int:
+def complete_from_stock(*, batch: Batch, reference: str, now: datetime, price: Decimal | None = None) -> int:
     """Complete as many of the batch's orders as its reserve and the house's surplus cover, and return their number.
 
-    As in `begin_next_attempt`, the surplus is not for orders whose fixed price is too low.
+    With `price`, only those that may be bought at this limit. The surplus is not for too low a fixed price.
 
     If no order remains, withdraw the attempt that was not sent, and close the batch. If some remain, its step is taken
     anew at once. While a purchase of the batch is undecided, the batch stays: the end of that purchase closes it.
     """
-    available = batch.reserved + _usable_stock(batch)
+    available = AvailableCoins(amount=batch.reserved + _usable_stock(batch), price=price)
     asset = batch.coin.name
     settled = complete_orders(batch_id=batch.pk, asset=asset, available=available, reference=reference, now=now)
     if not settled.count:
@@ -250,9 +251,8 @@ def _unreserved_stock(coin: Coin, *, without: Batch | None = None) -> _Stock:
 
 
 def _deliver_from_stock(batch: Batch, *, now: datetime) -> None:
-    complete_orders(
-        batch_id=batch.pk, asset=batch.coin.name, available=batch.reserved, reference=f"batch:{batch.pk}", now=now
-    )
+    asset, reference, available = batch.coin.name, f"batch:{batch.pk}", AvailableCoins(amount=batch.reserved)
+    complete_orders(batch_id=batch.pk, asset=asset, available=available, reference=reference, now=now)
     close_batch(batch, state=BatchState.SETTLED, reason="from_inventory", now=now)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q, Subquery
 
 from settlement.clock import database_now
 from settlement.models import Attempt, AttemptState, Batch, FindingKind
@@ -50,6 +50,9 @@ def end_denied(*, attempt: Attempt) -> None:
 def find_before_repeat(*, attempt: Attempt, venue: Venue) -> datetime | None:
     """Look up the batch's purchase before a new attempt, if the venue denied it or said that it was not accepted.
 
+    That is the last one, or else the newest that is still rechecked: others may have been bought since, without the
+    orders that were left aside for it, and the venue may refuse the new attempt for good.
+
     Return None if the new attempt may be sent, or the time to try again. If the earlier purchase was executed after
     all, its coins are booked, and the new attempt buys what is missing or is withdrawn. If the venue says what cannot
     be true, staff decide. Where requests do not expire, nothing is looked up: such a venue's denial proves nothing, so
@@ -57,9 +60,11 @@ def find_before_repeat(*, attempt: Attempt, venue: Venue) -> datetime | None:
     """
     if attempt.number == 1 or not venue.requests_expire:
         return None
-    earlier = Attempt.objects.select_related("batch", "coin").filter(batch_id=attempt.batch.pk)
-    denied = earlier.filter(signed_at__isnull=False).order_by("-number").first()  # others may have been withdrawn
-    if denied is None or denied.state != AttemptState.NOT_PLACED:
+    sent = Attempt.objects.filter(batch_id=attempt.batch.pk, signed_at__isnull=False).order_by("-number")
+    is_last = Q(number=Subquery(sent.values("number")[:1]))  # others may have been withdrawn
+    not_placed = sent.filter(is_last | Q(recheck_at__isnull=False), state=AttemptState.NOT_PLACED)
+    denied = not_placed.select_related("batch", "coin").first()
+    if denied is None:
         return None
     answer = look_up_in_both(attempt=denied, venue=venue)
     if isinstance(answer, OrderNotFound) or (isinstance(answer, Executed) and answer.final and not answer.quantity):

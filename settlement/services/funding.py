@@ -85,18 +85,19 @@ def set_aside(*, batch: Batch, still_open: SettledOrders, now: datetime) -> tupl
     return available, bool(fitting.count) and available > 0
 
 
-def sum_affordable_orders(*, attempt: Attempt, comparison: Comparison) -> SettledOrders:
+def sum_affordable_orders(*, attempt: Attempt, comparison: Comparison, price: Decimal | None = None) -> SettledOrders:
     """Sum up the batch's open orders that the attempt's budget can pay: whole orders, the oldest first.
 
-    Their lowest price, and the number of those that the comparison finds, are of all open orders.
+    Their lowest price, and the number of those that the comparison finds, are of all open orders. With `price`, the
+    orders that may not be bought at this limit are left out everywhere, and none may remain.
     """
-    still_open = sum_open_orders(batch_id=attempt.batch_id, comparison=comparison)
+    still_open = sum_open_orders(batch_id=attempt.batch_id, comparison=comparison, price=price)
     if attempt.budget is None or not still_open.count:
         return still_open
     if _wanted(attempt.batch, still_open) <= attempt.budget:
         return still_open
-    fitting = _fitting(attempt.batch, still_open=still_open, budget=attempt.budget)
-    if fitting.count:
+    fitting = _fitting(attempt.batch, still_open=still_open, budget=attempt.budget, price=price)
+    if fitting.count or price is not None:
         return replace(fitting, lowest_price=still_open.lowest_price, moved=still_open.moved)
     return still_open  # the settings have changed since: leave it to the venue
 
@@ -128,9 +129,11 @@ def _wanted(batch: Batch, still_open: SettledOrders) -> Decimal:
     return _ROUNDED_UP.quantize(_ROUNDED_UP.multiply(subtotal, _cost_of_a_dollar()), _SMALLEST) + _SMALLEST
 
 
-def _fitting(batch: Batch, *, still_open: SettledOrders, budget: Decimal) -> SettledOrders:
+def _fitting(
+    batch: Batch, *, still_open: SettledOrders, budget: Decimal, price: Decimal | None = None
+) -> SettledOrders:
     most = payable_subtotal(available=budget) + _worth_of_reserve(batch, still_open)
-    return sum_fitting_orders(batch_id=batch.pk, most=most)
+    return sum_fitting_orders(batch_id=batch.pk, most=most, price=price)
 
 
 def _worth_of_reserve(batch: Batch, still_open: SettledOrders) -> Decimal:

@@ -46,6 +46,7 @@ from settlement.services.pausing import lift_automatic_pauses, pause_for_trouble
 from settlement.told import keep
 from settlement.venues.protocol import Executed, NotPlaced, Trouble, Untrue
 from settlement.waits import bounded
+from trading.price_moves import AvailableCoins
 from trading.services.settling import complete_orders
 from wallets.services.ledger.house_moves import book_fill
 
@@ -125,7 +126,7 @@ def _book(attempt: Attempt, execution: Executed, from_state: AttemptState, *, no
     settled = complete_orders(
         batch_id=batch.pk,
         asset=attempt.coin.name,
-        available=batch.reserved,
+        available=AvailableCoins(amount=batch.reserved, price=attempt.limit_price),
         reference=reference_of(attempt),
         now=now,
         bought_at=execution.cost / received if received > 0 else None,

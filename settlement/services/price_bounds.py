@@ -23,8 +23,8 @@ def refund_moved_orders(*, attempt: Attempt, comparison: Comparison) -> bool:
     """Refund the batch's orders that have moved. Return False if the attempt is not to be sent afterwards.
 
     Nothing is refunded if another run has sent or ended the attempt, or while an earlier purchase of the batch may have
-    been executed: then the attempt waits for a better ask. If the other orders are a pool that is no longer due, they
-    wait in it again. A batch without orders is closed.
+    been executed: then these orders are left aside until a better ask, or until the end of the doubt. If the other
+    orders are a pool that is no longer due, they wait in it again. A batch without orders is closed.
 
     The attempt's row is locked and its time changes, so a run that has summed up the orders before cannot send.
     """

@@ -8,6 +8,7 @@ from django.conf import settings
 from settlement import fence
 from settlement.clock import venue_now
 from settlement.connections import release_database_connection
+from settlement.exceptions import AskBeyondPriceBound
 from settlement.models import Attempt, AttemptState
 from settlement.selectors.batches import Bought, sum_purchases
 from settlement.services.batches import deliver_reserve
@@ -16,6 +17,7 @@ from settlement.services.price_bounds import refund_moved_orders
 from settlement.services.recognising import ensure_may_send, is_recognised
 from settlement.services.venue_clock import measure_clock_offset
 from settlement.sizing import bound_of_order, ensure_usable, highest_price, just_above, quantity_to_buy
+from settlement.told import digits
 from settlement.venues.protocol import MarketRules, PurchaseRequest, Venue, VenueAnswer
 from trading.models import Coin
 from trading.price_moves import Comparison
@@ -55,21 +57,26 @@ def send(*, attempt: Attempt, venue: Venue, database_is_known: bool) -> VenueAns
 def _settle_without_buying(attempt: Attempt, *, ask: Decimal) -> SettledOrders | None:
     """Refund orders that have moved, or deliver the reserve if it suffices. Return what is to be bought, if anything.
 
-    Raises NoAsk for an ask that would refund orders and is not believed: it is far from the last price, and no three
-    readings agree with it.
+    An order that cannot be refunded now, because an earlier purchase is in doubt, is left aside: the others are bought
+    without it. Raises AskBeyondPriceBound if there are no others, and NoAsk for an ask that would refund orders and is
+    not believed: it is far from the last price, and no three readings agree with it.
     """
     comparison = Comparison(ask=ask)
+    price: Decimal | None = None
     still_open = sum_affordable_orders(attempt=attempt, comparison=comparison)
     if still_open.moved and still_open.amount > attempt.batch.reserved:
         if not agrees_with_suspect_price(coin=attempt.coin, ask=ask):
             _ensure_plausible(ask, coin=attempt.coin)
         if not refund_moved_orders(attempt=attempt, comparison=comparison):
             return None
-        still_open = sum_affordable_orders(attempt=attempt, comparison=comparison)
+        price = ask
+        still_open = sum_affordable_orders(attempt=attempt, comparison=comparison, price=price)
+        if not still_open.count:
+            raise AskBeyondPriceBound(f"an ask of {digits(ask)} is above the price bound of each order")
     if not still_open.count:
         return None
     if still_open.amount <= attempt.batch.reserved:
-        deliver_reserve(attempt=attempt)
+        deliver_reserve(attempt=attempt, price=price)
         return None
     return still_open
 

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Greatest
 
 from settlement.clock import database_now
-from settlement.exceptions import AskBeyondPriceBound, TopUpTooDear
+from settlement.exceptions import AskBeyondPriceBound, AskNotBelieved, TopUpTooDear
 from settlement.models import LISTS_APART, AbsentMarket, Attempt, AttemptState, Batch, BatchState, Pause, PauseKind
 from settlement.selectors.batches import may_have_bought, waiting_since
 from settlement.services.batches import lock_batch, refund_batch
@@ -21,6 +21,8 @@ from settlement.services.outcomes import park
 from settlement.services.pausing import pause_for_trouble
 from settlement.venues.protocol import CoinNotListed, NoAsk
 from trading.selectors.pools import is_pool
+from trading.selectors.prices import is_suspended
+from trading.services.settling import PRICE_MOVED
 from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
@@ -36,18 +38,22 @@ def wait_or_give_up(*, attempt: Attempt, error: Stop) -> datetime | None:
 
     The waits grow. An attempt is given up after SETTLING_LIMIT_SECONDS; that of a pool at once, if the venue's filters
     make it too dear. Then the batch's orders are refunded, or parked if an earlier purchase may have been executed.
+    Orders against which the market has moved are not parked: they wait until that doubt ends or the ask is lower.
     A list of markets without the coin refunds nobody: the venue may be wrong. The batch waits until a list has the coin
     again, or until staff refund it, which they can after two such lists (`is_refund_too_early`).
     """
     now = database_now()
     absent = _record_list(attempt, error, now=now)
+    in_doubt = isinstance(error, AskBeyondPriceBound) and may_have_bought(batch_id=attempt.batch.pk)
     deadline = waiting_since(attempt=attempt) + settings.TO_DO.settling_limit
     if _is_pool_to_refund(attempt, error):
         _give_up(attempt, reason="pool_timed_out", note=str(error))
         return None
-    if now >= deadline and not isinstance(error, CoinNotListed):
-        _give_up(attempt, reason=_customers_reason(error), note=str(error))
+    if now >= deadline and not (in_doubt or isinstance(error, CoinNotListed)):
+        _give_up(attempt, reason=_customers_reason(attempt, error), note=str(error))
         return None
+    if in_doubt:
+        error = AskBeyondPriceBound(f"{error}, and nothing is refunded until an earlier purchase is no longer in doubt")
     until = _next_try(attempt, error, absent=absent, now=now)
     return min(until, deadline) if now < deadline else until
 
@@ -94,11 +100,12 @@ def _record_list(attempt: Attempt, error: Stop, *, now: datetime) -> AbsentMarke
 def _next_try(attempt: Attempt, error: Stop, *, absent: AbsentMarket | None, now: datetime) -> datetime:
     """Pause buying of the coin, or let this batch alone wait if only its own orders cannot pay the ask."""
     if isinstance(error, AskBeyondPriceBound | TopUpTooDear):
+        waited = now - waiting_since(attempt=attempt)
         longest = timedelta(seconds=settings.SETTLEMENT.pause_max_seconds)
-        if isinstance(error, AskBeyondPriceBound):  # by then the price of new orders is compared
-            longest = min(longest, settings.PRICES.valid_for)
+        if isinstance(error, AskBeyondPriceBound) and waited < settings.TO_DO.settling_limit:
+            longest = min(longest, settings.PRICES.valid_for)  # by then the price of new orders is compared
         Batch.objects.filter(pk=attempt.batch.pk, state=BatchState.OPEN).update(reason=str(error)[:200])
-        return now + min(max(now - waiting_since(attempt=attempt), _SHORTEST), longest)
+        return now + min(max(waited, _SHORTEST), longest)
     return pause_for_trouble(coin=attempt.coin, reason=_in_words(attempt, error, absent), at_least_seconds=0, now=now)
 
 
@@ -111,8 +118,12 @@ def _in_words(attempt: Attempt, error: NoAsk | CoinNotListed, absent: AbsentMark
     return f"no ask: {error}"
 
 
-def _customers_reason(error: Stop) -> str:
-    return "price_moved" if isinstance(error, AskBeyondPriceBound) else "refused_by_the_exchange"
+def _customers_reason(attempt: Attempt, error: Stop) -> str:
+    """Return what customers read: that the price has moved, also if we believe the new one not or not yet."""
+    has_moved = isinstance(error, AskBeyondPriceBound | AskNotBelieved)
+    if has_moved or (isinstance(error, NoAsk) and is_suspended(coin=attempt.coin)):
+        return PRICE_MOVED
+    return "refused_by_the_exchange"
 
 
 @transaction.atomic

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from settlement import fence
-from settlement.exceptions import AskBeyondPriceBound, TopUpTooDear
+from settlement.exceptions import AskBeyondPriceBound, AskNotBelieved, TopUpTooDear
 from settlement.venues.protocol import NoAsk
 
 ALLOWANCE = fence.Allowance(max_loss=Decimal("0.05"), taker_rate=Decimal("0.001"), top_up=Decimal(5))
@@ -23,7 +23,7 @@ class TestAnAsk:
 
     @pytest.mark.parametrize("ask", ["15.99", "24.01", "0.0004", "0", "-20", "1e12", "1e22", "NaN", "Infinity"])
     def test_further_from_the_last_price_is_none(self, ask):
-        with pytest.raises(NoAsk, match="is not believed"):
+        with pytest.raises(AskNotBelieved, match="is not believed"):
             believe(ask)
 
     def test_without_a_price_to_compare_with_is_none(self):

@@ -158,7 +158,8 @@ TRUE_IN_ANOTHER_FORM = {
     },
 }
 
-NOT_BELIEVED = {"price": "20.00", "purchases": range(1), "end": REFUNDED, "reason": "refused_by_the_exchange"}
+NO_ASK = {"price": "20.00", "purchases": range(1), "end": REFUNDED, "reason": "refused_by_the_exchange"}
+NOT_BELIEVED = NO_ASK | {"reason": "price_moved"}
 TOO_DEAR = {
     "total": "12.00",
     "purchases": range(1),
@@ -181,9 +182,9 @@ TERMS = {
     },
     "an ask of 0.0004 for a coin whose price is read": NOT_BELIEVED
     | {"arrange": asked("0.0004"), "is_fixed": False, "says": "an ask of 0.0004"},
-    "an ask of 0": NOT_BELIEVED | {"arrange": asked("0"), "says": "no ask for"},
-    "an ask that is no number": NOT_BELIEVED | {"arrange": asked("NaN"), "says": "no ask for"},
-    "a negative ask": NOT_BELIEVED | {"arrange": asked("-20.00"), "says": "no ask for"},
+    "an ask of 0": NO_ASK | {"arrange": asked("0"), "says": "no ask for"},
+    "an ask that is no number": NO_ASK | {"arrange": asked("NaN"), "says": "no ask for"},
+    "a negative ask": NO_ASK | {"arrange": asked("-20.00"), "says": "no ask for"},
     "an ask of 1e22 for a moment": {
         "price": "20.00",
         "arrange": at("1e22"),

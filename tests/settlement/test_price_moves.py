@@ -7,12 +7,16 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 from django.db import DatabaseError
 
-from settlement.models import Attempt, AttemptState, Batch, BatchState
+from settlement.models import Attempt, AttemptState, Batch, BatchState, Pause
+from settlement.services.asking import is_past_its_window
 from settlement.services.claiming import claim_waiting_orders
-from settlement.services.stepping import take_next_step
+from settlement.services.stepping import recheck_attempt, take_next_step
 from settlement.services.sweeping import sweep
+from settlement.to_do.concerns import ConcernKind
+from settlement.to_do.readers import list_to_do
 from settlement.venues.ccxt.markets import markets
 from settlement.verification import verify_everything
 from tests.configure import configure
@@ -169,16 +173,7 @@ class TestARise:
         buy("20.00")
         grow_old()
         batch = claim()
-        Attempt.objects.update(
-            state=AttemptState.NOT_PLACED,
-            signed_at=clock.now(),
-            valid_until=clock.now(),
-            quantity=5,
-            limit_price=4,
-            ended_at=clock.now(),
-            recheck_at=clock.now() + timedelta(hours=1),
-        )
-        Attempt.objects.create(batch=batch, coin=batch.coin, number=2, next_step_at=clock.now(), created_at=clock.now())
+        deny_first_purchase(batch)
         market("4.15")
         step(batch, venue)
         assert states() == ["settling"]
@@ -243,6 +238,219 @@ class TestARise:
         assert reasons() == [MOVED, ("pending", None)]
         assert claim() is None
         assert reasons() == [MOVED, MOVED]
+
+
+class TestAPriceThatIsNotBelieved:
+    """Nothing is bought until the wait is over. The venue refuses nothing: the price has moved."""
+
+    @pytest.fixture
+    def batch(self, buy, claim):
+        buy("20.00")
+        return claim()
+
+    @pytest.fixture
+    def end_the_wait(self, batch, venue, settings):
+        def run():
+            step(batch, venue)
+            assert states() == ["settling"]
+            configure(settings, "TO_DO", settling_limit=timedelta(0))
+            Pause.objects.all().delete()
+            step(batch, venue)
+
+        return run
+
+    def test_refunds_with_price_moved_after_a_fall_of_90_percent(self, market, end_the_wait, shopper):
+        for _ in range(3):
+            market("0.40", is_read=True)
+        assert CoinPrice.objects.get().suspended_at
+        end_the_wait()
+        assert (reasons(), shopper.wallet.balance) == ([MOVED], 100)
+
+    def test_refunds_with_price_moved_before_any_reading_has_seen_the_fall(self, market, end_the_wait):
+        market("0.40")
+        end_the_wait()
+        assert reasons() == [MOVED]
+
+    def test_refunds_with_price_moved_if_the_suspended_coin_has_no_ask_at_all(self, market, end_the_wait, simulator):
+        for _ in range(3):
+            market("0.40", is_read=True)
+        simulator.set_status(ABAN="BREAK")
+        markets.forget()
+        end_the_wait()
+        assert reasons() == [MOVED]
+
+    def test_is_no_matter_of_a_market_that_is_closed(self, end_the_wait, simulator):
+        simulator.set_status(ABAN="BREAK")
+        markets.forget()
+        end_the_wait()
+        assert reasons() == [("refunded", "refused_by_the_exchange")]
+
+
+class TestAMovedOrderWhileAnEarlierPurchaseIsInDoubt:
+    """Two orders in one batch: the older one has moved, the other one has not. The first purchase is still rechecked."""
+
+    @pytest.fixture
+    def orders(self, buy, market):
+        """Two orders of a batch; at an ask of 4.08 only the second may still be bought."""
+        old = buy("20.00")
+        market("4.04", is_read=True)
+        new = buy("30.00")
+        grow_old(old)
+        return old, new
+
+    @pytest.fixture
+    def batch(self, orders, claim):
+        batch = claim()
+        assert batch.orders_count == 2
+        deny_first_purchase(batch)
+        return batch
+
+    def test_is_left_aside_and_the_others_are_bought(self, orders, batch, market, venue):
+        old, new = orders
+        market("4.08")
+        step(batch, venue)
+        assert reasons() == [("settling", None), BOUGHT]
+        _, bought, _ = Attempt.objects.order_by("number")
+        assert new.amount <= bought.executed - bought.commission < new.amount + Decimal("0.02")
+        assert bought.budget < new.subtotal * Decimal("1.06") + settings.SETTLEMENT.max_top_up
+        assert Decimal("4.08") <= bought.limit_price <= new.price * Decimal("1.01")
+        assert old.price * Decimal("1.01") < bought.limit_price
+        assert not Transaction.objects.filter(kind="refund").exists()
+
+    def test_is_bought_when_the_ask_comes_back(self, batch, market, venue):
+        market("4.08")
+        step(batch, venue)
+        step(batch, venue)
+        assert (reasons(), batch.state) == ([("settling", None), BOUGHT], BatchState.OPEN)
+        market("4.02")
+        step(batch, venue)
+        assert (reasons(), batch.state) == ([BOUGHT, BOUGHT], BatchState.SETTLED)
+
+    def test_is_refunded_when_the_doubt_ends(self, orders, batch, market, venue, shopper):
+        market("4.08")
+        step(batch, venue)
+        step(batch, venue)
+        Attempt.objects.update(recheck_at=None)
+        step(batch, venue)
+        assert (reasons(), batch.state) == ([MOVED, BOUGHT], BatchState.REFUNDED)
+        assert shopper.wallet.balance == 100 - orders[1].charge
+        assert not Attempt.objects.filter(state__in=["new", "sent"]).exists()
+
+    def test_is_named_on_the_to_do_page_and_not_parked_meanwhile(self, batch, market, venue, settings):
+        market("4.08")
+        step(batch, venue)
+        configure(settings, "TO_DO", settling_limit=timedelta(0))
+        step(batch, venue)
+        last = Attempt.objects.order_by("number").last()
+        assert (batch.state, last.state, reasons()[0]) == (BatchState.OPEN, AttemptState.NEW, ("settling", None))
+        assert last.next_step_at > clock.now(), "it is not tried without end"
+        [concern] = [row for row in list_to_do(now=clock.now()) if row.kind is ConcernKind.WAITING]
+        assert f"batch {batch.pk}" in concern.subject
+        assert "until an earlier purchase is no longer in doubt" in concern.reason
+        Attempt.objects.update(recheck_at=None)
+        step(batch, venue)
+        assert (reasons()[0], batch.state) == (MOVED, BatchState.REFUNDED)
+
+    def test_keeps_no_order_of_another_batch_waiting(self, batch, market, venue, buy, claim):
+        market("4.08", is_read=True)
+        step(batch, venue)
+        step(batch, venue)
+        Attempt.objects.filter(state=AttemptState.NEW).update(next_step_at=clock.now() + timedelta(minutes=1))
+        buy("20.00")
+        other = claim()
+        step(other, venue)
+        assert (reasons(), other.state) == ([("settling", None), BOUGHT, BOUGHT], BatchState.SETTLED)
+        Batch.objects.update(resume_at=None)
+        claim()
+        market("4.02")
+        step(batch, venue)
+        assert (reasons()[0], batch.state) == (BOUGHT, BatchState.SETTLED)
+
+    def test_gets_nothing_of_a_reserve_that_suffices_for_the_others(
+        self, buy, market, claim, venue, simulator, settings
+    ):
+        configure(settings, "SETTLEMENT", max_top_up=Decimal(100))
+        simulator.set_filters("ABAN", step="8")
+        buy("14.00")
+        step(claim(), venue)  # leaves four and a half coins in inventory
+        simulator.set_filters("ABAN", step="0.01")
+        markets.forget()
+        old = buy("12.00")
+        market("4.04", is_read=True)
+        buy("14.00")
+        grow_old(old)
+        batch = claim()
+        assert 4 < batch.reserved < 5
+        deny_first_purchase(batch)
+        market("4.08")
+        step(batch, venue)
+        assert reasons()[1:] == [("settling", None), BOUGHT]
+        assert len(simulator.book()) == 1
+        Attempt.objects.update(recheck_at=None)
+        step(batch, venue)
+        assert reasons()[1:] == [MOVED, BOUGHT]
+
+    @pytest.fixture
+    def lost(self, orders, claim, market, venue, simulator, settings):
+        """The first purchase, which the venue has filled and denies. The second has bought the order that can pay."""
+        configure(settings, "VENUE", recv_window=timedelta(seconds=0.5))
+        configure(settings, "SETTLEMENT", not_found_margin=timedelta(0), not_found_times=1)
+        denials = [{"on": on, "action": "not_found", "symbol": "ABANUSDT"} for on in ("query", "list", "trades")]
+        simulator.fail({"on": "place", "action": "accept_then_drop", "times": 1}, *denials)
+        batch = claim()
+        step(batch, venue)
+        first = Attempt.objects.select_related("batch").get()
+        wait_for(lambda: is_past_its_window(attempt=first), seconds=10)
+        step(batch, venue)
+        assert (batch.denials, Attempt.objects.count()) == (1, 2)
+        market("4.08")
+        step(batch, venue)
+        assert reasons() == [("settling", None), BOUGHT]
+        return first
+
+    def test_is_delivered_if_the_purchase_in_doubt_turns_up(self, lost, venue, simulator):
+        simulator.fail()
+        recheck_attempt(attempt_id=lost.pk, venue=venue)
+        lost.batch.refresh_from_db()
+        assert (reasons(), lost.batch.state, len(simulator.book())) == ([BOUGHT, BOUGHT], BatchState.SETTLED, 2)
+
+    def test_is_looked_for_again_before_the_venue_can_refuse_it(self, lost, market, venue, simulator):
+        market("4.02")
+        simulator.fail({"on": "place", "action": "reject"})
+        step(lost.batch, venue)
+        assert (reasons(), lost.batch.state, len(simulator.book())) == ([BOUGHT, BOUGHT], BatchState.SETTLED, 2)
+        assert not Transaction.objects.filter(kind="refund").exists()
+
+    def test_is_refunded_without_a_doubt_and_a_new_one_beyond_its_bound_is_left_aside(
+        self, buy, market, claim, venue, make_shopper
+    ):
+        """Without a doubt: the old one is refunded, the new one waits until its price is no longer valid."""
+        old, _ = buy("20.00"), buy("20.00", of=make_shopper())
+        market("4.04", is_read=True)
+        buy("30.00")
+        grow_old(old)
+        batch = claim()
+        market("4.08")
+        step(batch, venue)
+        assert reasons() == [MOVED, ("settling", None), BOUGHT]
+        grow_old()
+        step(batch, venue)
+        assert (reasons(), batch.state) == ([MOVED, MOVED, BOUGHT], BatchState.REFUNDED)
+
+
+def deny_first_purchase(batch):
+    """Let the batch's first purchase have been sent and denied, and be rechecked still; begin its second attempt."""
+    now = clock.now()
+    Attempt.objects.filter(batch=batch).update(
+        state=AttemptState.NOT_PLACED,
+        signed_at=now,
+        valid_until=now,
+        quantity=5,
+        limit_price=4,
+        ended_at=now,
+        recheck_at=now + timedelta(hours=1),
+    )
+    Attempt.objects.create(batch=batch, coin=batch.coin, number=2, next_step_at=now, created_at=now)
 
 
 class TestAPool:

@@ -59,6 +59,12 @@ def last_price_of(*, coin: Coin) -> Decimal | None:
     return current if coin.fixed_price is None else coin.fixed_price
 
 
+def is_suspended(*, coin: Coin) -> bool:
+    """Say whether the coin's price has jumped and is not believed yet. Never for a coin with a fixed price."""
+    price = getattr(coin, "current_price", None)
+    return coin.fixed_price is None and price is not None and price.suspended_at is not None
+
+
 def agrees_with_suspect_price(*, coin: Coin, ask: Decimal) -> bool:
     """Say whether the coin is suspended at a price on which three readings agree, and the ask agrees with it too.
 

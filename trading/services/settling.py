@@ -9,12 +9,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Count, F, Min, Q, Sum
+from django.db.models import Count, F, Min, Q, QuerySet, Sum
 
 from trading.metrics import count_closed_after_commit, count_fees_after_commit
 from trading.models import Order, OrderState
 from trading.offers import FIXED
-from trading.price_moves import NO_COMPARISON, Comparison
+from trading.price_moves import NO_COMPARISON, AvailableCoins, Comparison, cannot_pay
 from trading.services.losses import Delivered, count_loss
 from trading.services.rebates import give_rebates
 from wallets.money import USD
@@ -146,7 +146,7 @@ def complete_orders(
     *,
     batch_id: int,
     asset: str,
-    available: Decimal,
+    available: AvailableCoins,
     reference: str,
     now: datetime,
     bought_at: Decimal | None = None,
@@ -177,17 +177,17 @@ def complete_orders(
     return settled
 
 
-def _complete(*, batch_id: int, available: Decimal, now: datetime) -> tuple[list[sql.Row], int | None]:
+def _complete(*, batch_id: int, available: AvailableCoins, now: datetime) -> tuple[list[sql.Row], int | None]:
     """Complete whole orders. Return them, and the number of those that are still open, if any was completed.
 
     One statement, unless orders remain that may fit into what is left.
     """
-    rows = sql.fetch_all("trading.complete", batch_id=batch_id, available=available, now=now)
+    rows = sql.fetch_all("trading.complete", batch_id=batch_id, now=now, **available.in_sql())
     if not rows:
         return rows, None
-    open_count, rest = int(rows[0][8]), available - _sum_up(rows).amount
+    open_count, rest = int(rows[0][8]), available.amount - _sum_up(rows).amount
     if open_count and rest > 0:
-        smaller = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING, amount__lte=rest)
+        smaller = _settling(batch_id=batch_id, price=available.price).filter(amount__lte=rest)
         chosen = _choose(smaller.order_by("id").values_list("id", "amount"), most=rest)
         if chosen:
             more = sql.fetch_all("trading.complete_chosen", ids=chosen, batch_id=batch_id, now=now)
@@ -221,10 +221,21 @@ def refund_orders(*, batch_id: int, reason: str, now: datetime) -> SettledOrders
     return _sum_up(rows)
 
 
-def sum_open_orders(*, batch_id: int | None, comparison: Comparison | None = None) -> SettledOrders:
-    """Sum up the open orders of a batch, and count those that a comparison finds."""
+def sum_open_orders(
+    *, batch_id: int | None, comparison: Comparison | None = None, price: Decimal | None = None
+) -> SettledOrders:
+    """Sum up the open orders of a batch, and count those that a comparison finds.
+
+    With `price`, only those that may be bought at this limit (US dollars a coin).
+    """
     assert batch_id is not None, "orders without a batch are not settled"
-    return _sum_orders(batch_id=batch_id, state=OrderState.SETTLING, comparison=comparison)
+    return _sum_orders(_settling(batch_id=batch_id, price=price), comparison=comparison)
+
+
+def _settling(*, batch_id: int, price: Decimal | None) -> QuerySet[Order]:
+    """Select the open orders of a batch; with `price`, only those that may be bought at this limit."""
+    settling = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING)
+    return settling if price is None else settling.exclude(cannot_pay(price=price))
 
 
 def has_fixed_prices(*, batch_id: int) -> bool:
@@ -234,12 +245,12 @@ def has_fixed_prices(*, batch_id: int) -> bool:
 
 def sum_completed_orders(*, batch_id: int) -> SettledOrders:
     """Sum up the completed orders of a batch."""
-    return _sum_orders(batch_id=batch_id, state=OrderState.COMPLETED)
+    return _sum_orders(Order.objects.filter(batch_id=batch_id, state=OrderState.COMPLETED))
 
 
-def _sum_orders(*, batch_id: int, state: OrderState, comparison: Comparison | None = None) -> SettledOrders:
+def _sum_orders(orders: QuerySet[Order], *, comparison: Comparison | None = None) -> SettledOrders:
     compared = {} if comparison is None else {"moved": Count("id", filter=comparison.moved)}
-    sums = Order.objects.filter(batch_id=batch_id, state=state).aggregate(
+    sums = orders.aggregate(
         **compared,  # before the sum that hides the column `amount`
         count=Count("id"),
         subtotal=Sum(_SUBTOTAL),
@@ -249,9 +260,12 @@ def _sum_orders(*, batch_id: int, state: OrderState, comparison: Comparison | No
     return SettledOrders(**sums | {name: sums[name] or Decimal(0) for name in ("amount", "subtotal")})
 
 
-def sum_fitting_orders(*, batch_id: int, most: Decimal) -> SettledOrders:
-    """Sum up the open orders of a batch whose subtotals fit into `most` US dollars: whole orders, the oldest first."""
-    open_orders = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING).annotate(for_coins=_SUBTOTAL)
+def sum_fitting_orders(*, batch_id: int, most: Decimal, price: Decimal | None = None) -> SettledOrders:
+    """Sum up the open orders of a batch whose subtotals fit into `most` US dollars: whole orders, the oldest first.
+
+    With `price`, only those that may be bought at this limit.
+    """
+    open_orders = _settling(batch_id=batch_id, price=price).annotate(for_coins=_SUBTOTAL)
     fitting = open_orders.filter(for_coins__lte=most).order_by("id")
     rows = list(fitting.values_list("id", "customer_id", "amount", "for_coins"))
     chosen = set(_choose(((row[0], row[3]) for row in rows), most=most))
