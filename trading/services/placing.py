@@ -150,15 +150,7 @@ def _place(
         return earlier
     priced = _price(order_request, quote=quote, customer_id=wallet.owner_id, context=context, now=now)
     ensure_funds(wallet=wallet, amount=priced.charge)  # first: who cannot pay does not learn how much is left
-    assert context.offer is not None, "without an offer nothing has a price"
-    ensure_room(
-        customer_id=wallet.owner_id,
-        coin_id=context.offer.coin_id,
-        last=context.last_count,
-        taking=counters.taking,
-        subtotal=priced.subtotal,
-        now=now,
-    )
+    _ensure_room(priced, customer_id=wallet.owner_id, context=context, taking=counters.taking, now=now)
     if counters.taking is Outcome.LATER:
         raise _HasFunds
     order, breach = _make_order(wallet, priced, key=order_request.key, context=context, now=now)
@@ -216,6 +208,20 @@ def _price(
     priced = price_amount(offer=context.offer, amount=order_request.amount, total=order_request.total, now=now)
     ensure_price_within(priced=priced, max_price=order_request.max_price)
     return priced
+
+
+def _ensure_room(
+    priced: PricedAmount, *, customer_id: int, context: OrderContext, taking: Outcome, now: datetime
+) -> None:
+    assert context.offer is not None, "without an offer nothing has a price"
+    ensure_room(
+        customer_id=customer_id,
+        coin_id=context.offer.coin_id,
+        last=context.last_count,
+        taking=taking,
+        subtotal=priced.subtotal,
+        now=now,
+    )
 
 
 def _make_order(
