@@ -37,6 +37,7 @@ from settlement.services.ending import (
     is_booked_for_another,
     park_as_untrue,
     park_attempt,
+    price_of_fill,
     receive_fill,
     reference_of,
 )
@@ -128,7 +129,7 @@ def _book(attempt: Attempt, execution: Executed, from_state: AttemptState, *, no
         available=batch.reserved,
         reference=reference_of(attempt),
         now=now,
-        bought_at=execution.cost / received if received > 0 else None,
+        bought_at=price_of_fill(attempt, execution, from_state, held_before=batch.reserved - received),
     )
     batch.reserved -= settled.amount
     logger.info("%s of %s bought %s %s and completed %s orders", attempt, batch, received, batch.coin, settled.count)

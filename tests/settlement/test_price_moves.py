@@ -7,11 +7,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
 from settlement.models import Attempt, AttemptState, Batch, BatchState
+from settlement.selectors.batches import sum_purchases
 from settlement.services.claiming import claim_waiting_orders
-from settlement.services.stepping import take_next_step
+from settlement.services.outcomes import presume_not_placed
+from settlement.services.stepping import recheck_attempt, take_next_step
 from settlement.services.sweeping import sweep
 from settlement.venues.ccxt.markets import markets
 from settlement.verification import verify_everything
@@ -29,6 +31,8 @@ from trading.services.placing import OrderRequest, place_order
 from trading.services.prices import record_price
 from wallets.models import Transaction
 from wallets.runtime import clock
+from wallets.services.ledger.house_moves import book_fill
+from wallets.services.ledger.locking import lock_inventory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]
 
@@ -431,6 +435,128 @@ class TestAFall:
         Order.objects.update(rebate=0)
         assert {violation.rule for violation in verify_everything()} == {3, 5}
         Order.objects.update(rebate=rebate)
+
+
+def put_in_stock(coin, quantity, *, price):
+    """Put coins into inventory that no batch has bought, as adopting an unknown order does."""
+    coins, each, now = Decimal(quantity), Decimal(price), clock.database_now()
+    attempt = Attempt.objects.create(
+        coin=coin,
+        number=1,
+        state=AttemptState.FILLED,
+        quantity=coins,
+        limit_price=each,
+        budget=coins * each,
+        executed=coins,
+        cost=coins * each,
+        signed_at=now,
+        valid_until=now,
+        next_step_at=now,
+        created_at=now,
+        ended_at=now,
+    )
+    with transaction.atomic():
+        lock_inventory(asset=coin.name)
+        reference = f"attempt:{attempt.client_order_id}"
+        book_fill(asset=coin.name, cost=coins * each, quantity=coins, reference=reference, now=now)
+
+
+class TestAFallBetweenTwoPurchases:
+    """The rebate goes by all purchases of the batch whose coins an order gets, not by the last one."""
+
+    @pytest.fixture
+    def fill(self, simulator):
+        """Let the venue fill only a part of the next purchase."""
+        return lambda fraction: simulator.fail({"on": "place", "action": "partial", "fraction": fraction, "times": 1})
+
+    @pytest.fixture
+    def cheap_reserve(self, coin):
+        """Coins that cost half as much, which a batch holds that waits for staff: they lower the average cost."""
+        now = clock.database_now()
+        Batch.objects.create(coin=coin, state=BatchState.PARKED, reserved=100, reason="for staff", created_at=now)
+        put_in_stock(coin, "100", price="2.00")
+
+    def test_is_given_back_although_the_last_coins_were_dear(self, buy, market, claim, venue, fill):
+        order = buy("60.00")
+        market("3.80", is_read=True)
+        fill("0.9")
+        batch = claim()
+        step(batch, venue)
+        assert states() == ["settling"]
+        market("3.96")
+        step(batch, venue)
+        bought, done = sum_purchases(batch_id=batch.pk), Order.objects.get()
+        cost = bought.cost * order.amount / bought.received
+        assert done.rebate == rebate_for(subtotal=order.subtotal, cost=cost, spread_rate=Decimal("0.005"))
+        assert Decimal("2.60") < done.rebate < Decimal("2.90"), "5 % of nine tenths, and 1 % of the last one"
+
+    def test_is_given_back_although_inventory_completes_the_order(self, buy, market, claim, venue, fill, coin):
+        order = buy("60.00")
+        market("3.80", is_read=True)
+        fill("0.999")
+        batch = claim()
+        put_in_stock(coin, "1", price="4.00")
+        step(batch, venue)
+        assert (batch.state, batch.reason, states()) == (BatchState.SETTLED, "from_inventory", ["completed"])
+        assert Decimal("2.00") < Order.objects.get().rebate < Decimal("3.10"), "the coin in inventory was dearer"
+        assert Order.objects.get().charge == order.charge
+
+    def test_is_given_back_when_the_purchase_turns_up_late(self, buy, market, claim, venue, simulator):
+        buy("60.00")
+        market("3.80", is_read=True)
+        batch = claim()
+        simulator.fail({"on": "place", "action": "accept_then_drop", "times": 1})
+        step(batch, venue)
+        attempt = Attempt.objects.get()
+        presume_not_placed(attempt=attempt, reason="given up")
+        recheck_attempt(attempt_id=attempt.pk, venue=venue)
+        assert states() == ["completed"]
+        assert Decimal("2.90") < Order.objects.get().rebate < Decimal("3.10")
+
+    def test_is_not_invented_by_a_cheap_last_purchase(self, buy, market, claim, venue, fill, cheap_reserve):
+        buy("60.00")
+        fill("0.9")
+        batch = claim()
+        step(batch, venue)
+        market("3.80")
+        step(batch, venue)
+        assert states() == ["completed"]
+        assert Order.objects.get().rebate == 0, "nine tenths of its coins were not cheaper at all"
+
+    def test_is_not_given_to_an_order_whose_coins_were_bought_before_it(self, buy, market, claim, venue, fill):
+        buy("20.00")
+        buy("40.00")
+        fill("0.4")
+        batch = claim()
+        step(batch, venue)
+        assert states() == ["completed", "settling"]
+        market("3.80")
+        step(batch, venue)
+        first, second = Order.objects.order_by("id")
+        assert first.rebate == 0
+        assert Decimal("1.60") < second.rebate < Decimal("2.00"), "a tenth of its coins was left from before the fall"
+
+    def test_is_not_given_to_an_order_whose_coins_were_bought_after_it(
+        self, buy, market, claim, venue, fill, cheap_reserve
+    ):
+        buy("20.00")
+        buy("40.00")
+        market("3.80", is_read=True)
+        fill("0.4")
+        batch = claim()
+        step(batch, venue)
+        market("4.00")
+        step(batch, venue)
+        first, second = Order.objects.order_by("id")
+        assert Decimal("0.90") < first.rebate < Decimal("1.10")
+        assert second.rebate == 0
+
+    def test_is_not_looked_for_after_a_first_purchase(self, buy, market, claim, venue, monkeypatch):
+        monkeypatch.setattr("settlement.services.ending.price_of_coins", None)
+        buy("60.00")
+        market("3.80", is_read=True)
+        step(claim(), venue)
+        assert Order.objects.get().rebate > 0
 
 
 PRICES = ["0.0000000012", "0.00000123", "1000000"]

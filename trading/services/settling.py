@@ -154,7 +154,7 @@ def complete_orders(
     """Complete a batch's orders from `available` coins: oldest first, each order in full or not at all.
 
     An order that the coins do not cover is passed over; later, smaller ones that they cover are completed. `bought_at`
-    is what a coin of their purchase cost, with commission (US dollars). Without a purchase no rebate is given.
+    is what a coin of the batch's purchases cost, with commission (US dollars). Without a purchase no rebate is given.
     The caller holds the lock on the coin's inventory.
     """
     rows, left = _complete(batch_id=batch_id, available=available, now=now)
