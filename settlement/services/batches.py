@@ -18,7 +18,7 @@ from settlement.models import IN_FLIGHT, UNDECIDED, Attempt, AttemptState, Batch
 from settlement.selectors.attempts import find_following
 from settlement.selectors.batches import find_idle_batch, list_idle_batches
 from settlement.services.funding import look_again_later, note_shortage, set_aside
-from settlement.services.stock import price_of_coins, usable_stock
+from settlement.services.stock import may_deliver_now, price_of_coins, usable_stock
 from trading import jobs
 from trading.selectors.pools import read_waiting_orders
 from trading.services.settling import (
@@ -68,7 +68,8 @@ def begin_next_attempt(
 ) -> bool:
     """Deliver the coins that the batch still needs from the house's surplus, or create an attempt to buy them.
 
-    Orders with a fixed price get nothing of the surplus that has cost more than they may lose.
+    Orders with a fixed price get nothing of the surplus that has cost more than they may lose. If the surplus suffices,
+    but no ask is known that bounds the orders' prices, the attempt reads one, and delivers instead of buying.
 
     Return False if neither is possible, because another attempt for the coin is in flight, or because the venue's
     account cannot pay for any of the batch's orders. Then the batch stays open without an attempt, and a claim resumes
@@ -77,14 +78,16 @@ def begin_next_attempt(
     still_open = still_open or sum_open_orders(batch_id=batch.pk)
     needed = still_open.amount
     batch.reserved += max(min(needed - batch.reserved, usable_stock(batch=batch, still_open=still_open)), Decimal(0))
-    if batch.reserved >= needed:
+    if may_deliver_now(batch=batch, needed=needed, now=now):
         _deliver_from_stock(batch, now=now)
         return True
     batch.state, batch.reason, batch.resume_at = BatchState.OPEN, "", None
     _save(batch)
     if (following := find_following(batch=batch)) is None:
         return False
-    budget, is_payable = set_aside(batch=batch, still_open=still_open, now=now)
+    budget, is_payable = None, True
+    if needed > batch.reserved:
+        budget, is_payable = set_aside(batch=batch, still_open=still_open, now=now)
     if not is_payable:
         note_shortage(coin_id=batch.coin_id, charge=still_open.subtotal, now=now)
         look_again_later(coin_id=batch.coin_id)
@@ -130,7 +133,8 @@ def resume_batch(*, batch_id: int) -> bool:
 def deliver_reserve(*, attempt: Attempt) -> None:
     """Deliver whole orders from the coins that the batch has already, and take the attempt's next step at once.
 
-    For a batch whose reserve suffices for the orders that the venue's account could pay. Nothing is bought.
+    For a batch whose reserve suffices for the orders that the venue's account could pay. Nothing is bought. The caller
+    has compared the orders with the ask, unless that is not needed (`needs_no_ask`).
     """
     coin = attempt.coin
     lock_inventory(asset=coin.name)

@@ -1,22 +1,33 @@
-"""Stock: the coins in inventory that no batch has reserved, and what the coins of a batch have cost.
+"""Stock: the coins in inventory that no batch has reserved, when a batch may have them, and what its own have cost.
 
-The caller holds the lock on the coin's inventory.
+A coin from stock is treated like one that has to be bought: a market price is bound by an ask that nobody could know
+when the order was placed. Otherwise whoever is quick would get the stock at the price of before a jump.
 """
 
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal
 from typing import Final
 
 from django.conf import settings
 from django.db.models import Subquery, Sum
 
+from settlement.exceptions import AskBeyondPriceBound
 from settlement.models import NOT_CLOSED, Batch
-from settlement.selectors.batches import Bought, list_purchases
+from settlement.selectors.batches import Bought, list_purchases, sum_purchases
+from settlement.told import digits
 from trading.models import Coin
-from trading.selectors.prices import last_price_of
-from trading.services.settling import SettledOrders, has_fixed_prices, sum_completed_orders, sum_open_orders
+from trading.selectors.prices import last_price_of, newest_ask_of
+from trading.services.settling import (
+    SettledOrders,
+    has_fixed_prices,
+    is_beyond_bounds,
+    newest_order_at,
+    sum_completed_orders,
+    sum_open_orders,
+)
 from wallets.models import Wallet, WalletRole
 
 logger = logging.getLogger(__name__)
@@ -50,6 +61,46 @@ def _price_of_rest(purchases: Iterable[Bought], *, delivered: Decimal) -> Decima
         delivered -= bought.received - left
         cost, held = _UP.add(cost, _UP.multiply(newest, left)), held + left
     return _UP.divide(cost, held) if held else newest
+
+
+def needs_no_ask(*, batch: Batch, needed: Decimal) -> bool:
+    """Say whether the batch's reserve covers the `needed` coins of its open orders, and may be delivered at any ask.
+
+    It may if the batch has bought these coins itself, but for a share of MAX_LOSS_OF_AN_ORDER: even if the market
+    doubles, the rest costs no more than an order may lose. It also may if no order has a price of the market.
+    """
+    if needed > batch.reserved:
+        return False
+    return newest_order_at(batch_id=batch.pk) is None or _has_bought(batch, needed=needed)
+
+
+def may_deliver_now(*, batch: Batch, needed: Decimal, now: datetime) -> bool:
+    """Say whether the reserve covers the `needed` coins of the open orders, and nothing speaks against a delivery.
+
+    Without `needs_no_ask`, the ask has to be new, read after the newest of the orders was placed, and within their
+    bounds. Else it is read at the venue, as before a purchase.
+    """
+    if needed > batch.reserved:
+        return False
+    newest = newest_order_at(batch_id=batch.pk)
+    if newest is None or _has_bought(batch, needed=needed):
+        return True
+    ask = newest_ask_of(coin=batch.coin, now=now, after=newest)
+    return ask is not None and not is_beyond_bounds(batch_id=batch.pk, ask=ask)
+
+
+def ensure_within_bounds(*, batch: Batch, ask: Decimal) -> None:
+    """Raise AskBeyondPriceBound if an open order of the batch would lose more than it may at the ask."""
+    if is_beyond_bounds(batch_id=batch.pk, ask=ask):
+        raise AskBeyondPriceBound(f"an ask of {digits(ask)} is above the price bound of coins from inventory")
+
+
+def _has_bought(batch: Batch, *, needed: Decimal) -> bool:
+    bought = sum_purchases(batch_id=batch.pk).received
+    if not bought:
+        return False
+    held = bought - sum_completed_orders(batch_id=batch.pk).amount
+    return held >= needed * (1 - settings.SETTLEMENT.max_loss_of_an_order)
 
 
 def worth_of_stock(*, coin: Coin) -> Decimal:

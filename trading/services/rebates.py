@@ -1,9 +1,9 @@
 """Gives customers back what the purchase of their coins saved beyond the house's spread.
 
 A market may have fallen while an order waited for its purchase. The saving is reckoned from what the coins cost that
-the order's batch has bought, or from the average cost of the coins delivered if that is more. Both contain the venue's commission. So coins from
-inventory that cost more save nothing, and coins that were bought cheaply before give away nothing that the house has
-gained.
+the order's batch has bought, or from the average cost of the coins delivered if that is more. Both contain the venue's
+commission. So coins from inventory that cost more save nothing, and coins that were bought cheaply before give away
+nothing that the house has gained.
 """
 
 from collections.abc import Sequence

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Count, F, Min, Q, Sum
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
 
 from trading.metrics import count_closed_after_commit, count_fees_after_commit
 from trading.models import Order, OrderState
@@ -230,6 +230,22 @@ def sum_open_orders(*, batch_id: int | None, comparison: Comparison | None = Non
 def has_fixed_prices(*, batch_id: int) -> bool:
     """Say whether an open order of a batch has a price that staff fixed."""
     return Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING, price_source=FIXED).exists()
+
+
+def newest_order_at(*, batch_id: int) -> datetime | None:
+    """Return when the newest open order of a batch was placed, of those with a market price that staff did not fix."""
+    newest: datetime | None = _at_market(batch_id).aggregate(at=Max("created_at"))["at"]
+    return newest
+
+
+def is_beyond_bounds(*, batch_id: int, ask: Decimal) -> bool:
+    """Say whether an open order of a batch, of those at a market price, would lose more than it may at the ask."""
+    return _at_market(batch_id).filter(Comparison(ask=ask).beyond).exists()
+
+
+def _at_market(batch_id: int) -> QuerySet[Order]:
+    open_orders = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING, market_price__isnull=False)
+    return open_orders.exclude(price_source=FIXED)
 
 
 def sum_completed_orders(*, batch_id: int) -> SettledOrders:
