@@ -29,11 +29,16 @@ class Comparison:
         return (1 + settings.SETTLEMENT.max_loss_of_an_order) * (1 - settings.VENUE.taker_rate)
 
     @property
+    def beyond(self) -> Q:
+        """The condition that an order has a market price that is too low, however new it is."""
+        costs: Expression = GreaterThan(F("amount") * self.ask, (F("charge") - F("fee")) * self.most)
+        return Q(costs, market_price__isnull=False)
+
+    @property
     def moved(self) -> Q:
         """The condition that an order's price is older than its validity and too low."""
         now: Any = Now() if self.now is None else self.now
-        costs: Expression = GreaterThan(F("amount") * self.ask, (F("charge") - F("fee")) * self.most)
-        return Q(costs, market_price__isnull=False, price_at__lt=now - settings.PRICES.valid_for)
+        return self.beyond & Q(price_at__lt=now - settings.PRICES.valid_for)
 
     def in_sql(self) -> dict[str, Any]:
         """Return the comparison as the parameters of `claim.sql`."""

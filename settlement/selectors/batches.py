@@ -72,6 +72,13 @@ def sum_purchases(*, batch_id: int) -> Bought:
     return Bought(cost=sums["cost"] or Decimal(0), received=sums["received"] or Decimal(0))
 
 
+def list_purchases(*, batch_id: int) -> list[Bought]:
+    """Return what each of a batch's own purchases has cost and brought, in the order in which they were booked."""
+    filled = Attempt.objects.filter(batch_id=batch_id, state=AttemptState.FILLED).order_by("ended_at", "number")
+    rows = filled.values_list("cost", F("executed") - F("commission"))
+    return [Bought(cost=cost, received=received) for cost, received in rows]
+
+
 def may_have_bought(*, batch_id: int) -> bool:
     """Say whether an attempt of the batch is in doubt: the venue may have executed it after all."""
     return Attempt.objects.filter(IN_DOUBT, batch_id=batch_id).exists()

@@ -5,41 +5,35 @@ the lock on the batch. A function that does not take these locks expects its cal
 """
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from typing import Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Subquery, Sum
 
 from settlement.clock import database_now
 from settlement.jobs import settle_batch_later
-from settlement.models import IN_FLIGHT, NOT_CLOSED, UNDECIDED, Attempt, AttemptState, Batch, BatchState
+from settlement.models import IN_FLIGHT, UNDECIDED, Attempt, AttemptState, Batch, BatchState
 from settlement.selectors.attempts import find_following
 from settlement.selectors.batches import find_idle_batch, list_idle_batches
 from settlement.services.funding import look_again_later, note_shortage, set_aside
+from settlement.services.stock import may_deliver_now, price_of_coins, usable_stock
 from trading import jobs
-from trading.models import Coin
 from trading.price_moves import AvailableCoins
 from trading.selectors.pools import read_waiting_orders
-from trading.selectors.prices import last_price_of
 from trading.services.settling import (
     SettledOrders,
     complete_orders,
-    has_fixed_prices,
     refund_orders,
     sum_open_orders,
 )
-from wallets.models import Wallet, WalletRole
 from wallets.runtime import failpoints
 from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
 
 _MOST_EMPTY_ATTEMPTS: Final = 3
-_CENT: Final = Decimal("0.01")
 
 
 def lock_batch(*, batch_id: int | None) -> Batch:
@@ -75,7 +69,8 @@ def begin_next_attempt(
 ) -> bool:
     """Deliver the coins that the batch still needs from the house's surplus, or create an attempt to buy them.
 
-    Orders with a fixed price get nothing of the surplus that has cost more than they may lose.
+    Orders with a fixed price get nothing of the surplus that has cost more than they may lose. If the surplus suffices,
+    but no ask is known that bounds the orders' prices, the attempt reads one, and delivers instead of buying.
 
     Return False if neither is possible, because another attempt for the coin is in flight, or because the venue's
     account cannot pay for any of the batch's orders. Then the batch stays open without an attempt, and a claim resumes
@@ -83,15 +78,17 @@ def begin_next_attempt(
     """
     still_open = still_open or sum_open_orders(batch_id=batch.pk)
     needed = still_open.amount
-    batch.reserved += max(min(needed - batch.reserved, _usable_stock(batch, still_open=still_open)), Decimal(0))
-    if batch.reserved >= needed:
+    batch.reserved += max(min(needed - batch.reserved, usable_stock(batch=batch, still_open=still_open)), Decimal(0))
+    if may_deliver_now(batch=batch, needed=needed, now=now):
         _deliver_from_stock(batch, now=now)
         return True
     batch.state, batch.reason, batch.resume_at = BatchState.OPEN, "", None
     _save(batch)
     if (following := find_following(batch=batch)) is None:
         return False
-    budget, is_payable = set_aside(batch=batch, still_open=still_open, now=now)
+    budget, is_payable = None, True
+    if needed > batch.reserved:
+        budget, is_payable = set_aside(batch=batch, still_open=still_open, now=now)
     if not is_payable:
         note_shortage(coin_id=batch.coin_id, charge=still_open.subtotal, now=now)
         look_again_later(coin_id=batch.coin_id)
@@ -137,7 +134,8 @@ def resume_batch(*, batch_id: int) -> bool:
 def deliver_reserve(*, attempt: Attempt, price: Decimal | None) -> None:
     """Deliver whole orders from the coins that the batch has already, and take the attempt's next step at once.
 
-    For a batch whose reserve suffices for the orders that could be paid, at the limit `price` if there is one.
+    For a batch whose reserve suffices for the orders that could be paid, at the limit `price` if there is one. Nothing
+    is bought. The caller has compared the orders with the ask, unless that is not needed (`needs_no_ask`).
     """
     coin = attempt.coin
     lock_inventory(asset=coin.name)
@@ -174,9 +172,16 @@ def complete_from_stock(*, batch: Batch, reference: str, now: datetime, price: D
     If no order remains, withdraw the attempt that was not sent, and close the batch. If some remain, its step is taken
     anew at once. While a purchase of the batch is undecided, the batch stays: the end of that purchase closes it.
     """
-    available = AvailableCoins(amount=batch.reserved + _usable_stock(batch), price=price)
+    available = AvailableCoins(amount=batch.reserved + usable_stock(batch=batch), price=price)
     asset = batch.coin.name
-    settled = complete_orders(batch_id=batch.pk, asset=asset, available=available, reference=reference, now=now)
+    settled = complete_orders(
+        batch_id=batch.pk,
+        asset=asset,
+        available=available,
+        reference=reference,
+        now=now,
+        bought_at=price_of_coins(batch_id=batch.pk),
+    )
     if not settled.count:
         return 0
     batch.reserved = max(batch.reserved - settled.amount, Decimal(0))
@@ -192,67 +197,15 @@ def complete_from_stock(*, batch: Batch, reference: str, now: datetime, price: D
     return settled.count
 
 
-def worth_of_stock(*, coin: Coin) -> Decimal:
-    """Return what the coins in inventory that no batch has reserved are worth at the coin's price, in US dollars.
-
-    Nothing, if a fixed price is too low for them. The caller holds the lock on the coin's inventory.
-    """
-    stock = _unreserved_stock(coin)
-    price = last_price_of(coin=coin) or Decimal(0)
-    if stock.coins <= 0 or (coin.fixed_price is not None and not stock.is_paid_by(subtotal=price, amount=Decimal(1))):
-        return Decimal(0)
-    return (stock.coins * price).quantize(_CENT, ROUND_DOWN)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Stock:
-    """Coins that no batch has reserved, and what all `balance` coins in inventory cost (US dollars, None: unknown)."""
-
-    coins: Decimal
-    balance: Decimal
-    cost: Decimal | None
-
-    def is_paid_by(self, *, subtotal: Decimal, amount: Decimal) -> bool:
-        """Say whether `subtotal` US dollars for `amount` coins are their average cost, less MAX_LOSS of it, or more."""
-        if self.cost is None:
-            return False
-        return subtotal * self.balance >= self.cost * amount * (1 - settings.SETTLEMENT.max_loss)
-
-
-def _usable_stock(batch: Batch, *, still_open: SettledOrders | None = None) -> Decimal:
-    """Return the coins in inventory that no batch has reserved and that the batch's orders may have; at least 0.
-
-    A market price is bounded by the market. A fixed price is one that somebody has typed: below the stock's cost,
-    its orders are bought, because a purchase is compared with the venue's ask.
-    """
-    stock = _unreserved_stock(batch.coin, without=batch)
-    free = stock.coins - batch.reserved
-    if free <= 0:
-        return Decimal(0)
-    still_open = still_open or sum_open_orders(batch_id=batch.pk)
-    if stock.is_paid_by(subtotal=still_open.subtotal, amount=still_open.amount):
-        return free
-    if not has_fixed_prices(batch_id=batch.pk):
-        return free
-    logger.warning("%s is not delivered from inventory: its orders paid too little for coins of that cost", batch)
-    return Decimal(0)
-
-
-def _unreserved_stock(coin: Coin, *, without: Batch | None = None) -> _Stock:
-    """Return the coins in inventory less what batches have reserved. The caller holds the lock on the inventory."""
-    unsettled = Batch.objects.filter(coin=coin, state__in=NOT_CLOSED)
-    if without is not None:
-        unsettled = unsettled.exclude(pk=without.pk)
-    reserved = Subquery(unsettled.order_by().values("coin").values(total=Sum("reserved")))
-    inventory = Wallet.objects.filter(role=WalletRole.INVENTORY, asset=coin.name, owner=None)
-    balance, cost, taken = inventory.values_list("balance", "cost", reserved).get()
-    balance = balance or Decimal(0)
-    return _Stock(coins=balance - (taken or Decimal(0)), balance=balance, cost=cost)
-
-
 def _deliver_from_stock(batch: Batch, *, now: datetime) -> None:
-    asset, reference, available = batch.coin.name, f"batch:{batch.pk}", AvailableCoins(amount=batch.reserved)
-    complete_orders(batch_id=batch.pk, asset=asset, available=available, reference=reference, now=now)
+    complete_orders(
+        batch_id=batch.pk,
+        asset=batch.coin.name,
+        available=AvailableCoins(amount=batch.reserved),
+        reference=f"batch:{batch.pk}",
+        now=now,
+        bought_at=price_of_coins(batch_id=batch.pk),
+    )
     close_batch(batch, state=BatchState.SETTLED, reason="from_inventory", now=now)
 
 

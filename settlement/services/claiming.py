@@ -21,10 +21,10 @@ from settlement.services.batches import (
     lock_batch,
     refund_batch,
     resume_batch,
-    worth_of_stock,
 )
 from settlement.services.funding import look_again_later, note_shortage, payable_subtotal, read_available
 from settlement.services.outcomes import withdraw_attempt
+from settlement.services.stock import worth_of_stock
 from trading import jobs, pools
 from trading.models import Coin, PoolPolicy
 from trading.pool_rules import WaitingOrders

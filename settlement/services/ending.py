@@ -10,6 +10,7 @@ from settlement.clock import database_now
 from settlement.models import GIVEN_UP, Attempt, AttemptState
 from settlement.services.batches import lock_batch, park_batch
 from settlement.services.disbelieving import disbelieve
+from settlement.services.stock import price_of_coins
 from settlement.told import keep
 from settlement.venues.protocol import Executed, Untrue
 from trading.services.unclear import mark_clear
@@ -80,6 +81,22 @@ def receive_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> Dec
     reference = reference_of(attempt)
     book_fill(asset=attempt.coin.name, cost=execution.cost, quantity=received, reference=reference, now=now)
     return received
+
+
+def price_of_fill(
+    attempt: Attempt, execution: Executed, from_state: AttemptState, *, held_before: Decimal
+) -> Decimal | None:
+    """Return what a coin that the batch holds after a fill has cost on average (US dollars), if it has bought any.
+
+    Asks the database only if the batch may hold coins of an earlier purchase. A first attempt has none before it,
+    unless it was parked meanwhile.
+    """
+    received = execution.quantity - execution.commission
+    is_first = attempt.number == 1 and from_state == AttemptState.SENT
+    if received > 0 and (is_first or not held_before):
+        return execution.cost / received
+    assert attempt.batch_id is not None, "nothing settles an adopted attempt"
+    return price_of_coins(batch_id=attempt.batch_id)
 
 
 def reference_of(attempt: Attempt) -> str:

@@ -37,6 +37,7 @@ from settlement.services.ending import (
     is_booked_for_another,
     park_as_untrue,
     park_attempt,
+    price_of_fill,
     receive_fill,
     reference_of,
 )
@@ -97,16 +98,10 @@ def book_beyond(*, attempt: Attempt, execution: Executed, intervention: Interven
     else:
         booked = _book(attempt, asked_for, AttemptState(attempt.state), now=now)
     if booked:
-        cost = beyond.cost + beyond.quote_commission
-        Excess.objects.create(
-            attempt=attempt,
-            intervention=intervention,
-            quantity=beyond.quantity,
-            cost=cost,
-            commission=beyond.commission,
-            booked_at=now,
-        )
-        received, reference = beyond.quantity - beyond.commission, f"excess:{attempt.client_order_id}"
+        cost, quantity, commission = beyond.cost + beyond.quote_commission, beyond.quantity, beyond.commission
+        values = {"quantity": quantity, "cost": cost, "commission": commission, "booked_at": now}
+        Excess.objects.create(attempt=attempt, intervention=intervention, **values)
+        reference, received = f"excess:{attempt.client_order_id}", quantity - commission
         book_fill(asset=attempt.coin.name, cost=cost, quantity=received, reference=reference, now=now)
         deliver_late_coins(coin=attempt.coin, reference=reference, now=now)
     return booked
@@ -129,7 +124,7 @@ def _book(attempt: Attempt, execution: Executed, from_state: AttemptState, *, no
         available=AvailableCoins(amount=batch.reserved, price=attempt.limit_price),
         reference=reference_of(attempt),
         now=now,
-        bought_at=execution.cost / received if received > 0 else None,
+        bought_at=price_of_fill(attempt, execution, from_state, held_before=batch.reserved - received),
     )
     batch.reserved -= settled.amount
     logger.info("%s of %s bought %s %s and completed %s orders", attempt, batch, received, batch.coin, settled.count)

@@ -15,6 +15,7 @@ from settlement.services.batches import deliver_reserve
 from settlement.services.funding import sum_affordable_orders
 from settlement.services.price_bounds import refund_moved_orders
 from settlement.services.recognising import ensure_may_send, is_recognised
+from settlement.services.stock import ensure_within_bounds, needs_no_ask
 from settlement.services.venue_clock import measure_clock_offset
 from settlement.sizing import bound_of_order, ensure_usable, highest_price, just_above, quantity_to_buy
 from settlement.told import digits
@@ -59,12 +60,14 @@ def _settle_without_buying(attempt: Attempt, *, ask: Decimal) -> SettledOrders |
 
     An order that cannot be refunded now, because an earlier purchase is in doubt, is left aside: the others are bought
     without it. Raises AskBeyondPriceBound if there are no others, and NoAsk for an ask that would refund orders and is
-    not believed: it is far from the last price, and no three readings agree with it.
+    not believed: it is far from the last price, and no three readings agree with it. Coins from inventory are not
+    delivered at such an ask either, nor while an order's price is too low and still valid: then raises
+    AskBeyondPriceBound.
     """
     comparison = Comparison(ask=ask)
     price: Decimal | None = None
     still_open = sum_affordable_orders(attempt=attempt, comparison=comparison)
-    if still_open.moved and still_open.amount > attempt.batch.reserved:
+    if still_open.moved and not needs_no_ask(batch=attempt.batch, needed=still_open.amount):
         if not agrees_with_suspect_price(coin=attempt.coin, ask=ask):
             _ensure_plausible(ask, coin=attempt.coin)
         if not refund_moved_orders(attempt=attempt, comparison=comparison):
@@ -76,6 +79,10 @@ def _settle_without_buying(attempt: Attempt, *, ask: Decimal) -> SettledOrders |
     if not still_open.count:
         return None
     if still_open.amount <= attempt.batch.reserved:
+        if not needs_no_ask(batch=attempt.batch, needed=still_open.amount):
+            _ensure_plausible(ask, coin=attempt.coin)
+            if price is None:
+                ensure_within_bounds(batch=attempt.batch, ask=ask)
         deliver_reserve(attempt=attempt, price=price)
         return None
     return still_open

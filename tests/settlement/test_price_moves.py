@@ -8,11 +8,14 @@ from decimal import Decimal
 
 import pytest
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
 from settlement.models import Attempt, AttemptState, Batch, BatchState, Pause
+from settlement.selectors.batches import sum_purchases
 from settlement.services.asking import is_past_its_window
 from settlement.services.claiming import claim_waiting_orders
+from settlement.services.funding import record_funds
+from settlement.services.outcomes import presume_not_placed
 from settlement.services.stepping import recheck_attempt, take_next_step
 from settlement.services.sweeping import sweep
 from settlement.to_do.concerns import ConcernKind
@@ -23,7 +26,7 @@ from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import run_as_owner
 from tests.processes import at_once, somebody_waits_for_a_lock, wait_for
-from tests.settlement.conftest import states
+from tests.settlement.conftest import end_pauses, states
 from tests.trading.test_price_rules import add_rule
 from trading.models import CoinPrice, Order, PoolPolicy
 from trading.pools import read_counters
@@ -31,8 +34,10 @@ from trading.rounding import rebate_for
 from trading.services.coins import save_coin
 from trading.services.placing import OrderRequest, place_order
 from trading.services.prices import record_price
-from wallets.models import Transaction
+from wallets.models import Transaction, Wallet, WalletRole
 from wallets.runtime import clock
+from wallets.services.ledger.house_moves import book_fill
+from wallets.services.ledger.locking import lock_inventory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]
 
@@ -596,8 +601,9 @@ class TestAFall:
         markets.forget()
         market("4.00", is_read=True)
         buy(total)
-        step(claim(), venue)  # does nothing if stock sufficed
-        assert (states(), Attempt.objects.count()) == (["completed", "completed"], purchases)
+        step(claim(), venue)  # buys nothing if stock suffices
+        assert states() == ["completed", "completed"]
+        assert Attempt.objects.filter(state=AttemptState.FILLED).count() == purchases
         assert Order.objects.last().rebate == 0, "the market has not fallen since"
 
     def test_gives_nothing_back_of_a_fixed_price(self, market, claim, venue, coin, buy):
@@ -639,6 +645,253 @@ class TestAFall:
         Order.objects.update(rebate=0)
         assert {violation.rule for violation in verify_everything()} == {3, 5}
         Order.objects.update(rebate=rebate)
+
+
+def put_in_stock(coin, quantity, *, price):
+    """Put coins into inventory that no batch has bought, as adopting an unknown order does."""
+    coins, each, now = Decimal(quantity), Decimal(price), clock.database_now()
+    attempt = Attempt.objects.create(
+        coin=coin,
+        number=1,
+        state=AttemptState.FILLED,
+        quantity=coins,
+        limit_price=each,
+        budget=coins * each,
+        executed=coins,
+        cost=coins * each,
+        signed_at=now,
+        valid_until=now,
+        next_step_at=now,
+        created_at=now,
+        ended_at=now,
+    )
+    with transaction.atomic():
+        lock_inventory(asset=coin.name)
+        reference = f"attempt:{attempt.client_order_id}"
+        book_fill(asset=coin.name, cost=coins * each, quantity=coins, reference=reference, now=now)
+
+
+class TestAFallBetweenTwoPurchases:
+    """The rebate goes by all purchases of the batch whose coins an order gets, not by the last one."""
+
+    @pytest.fixture
+    def fill(self, simulator):
+        """Let the venue fill only a part of the next purchase."""
+        return lambda fraction: simulator.fail({"on": "place", "action": "partial", "fraction": fraction, "times": 1})
+
+    @pytest.fixture
+    def cheap_reserve(self, coin):
+        """Coins that cost half as much, which a batch holds that waits for staff: they lower the average cost."""
+        now = clock.database_now()
+        Batch.objects.create(coin=coin, state=BatchState.PARKED, reserved=100, reason="for staff", created_at=now)
+        put_in_stock(coin, "100", price="2.00")
+
+    def test_is_given_back_although_the_last_coins_were_dear(self, buy, market, claim, venue, fill):
+        order = buy("60.00")
+        market("3.80", is_read=True)
+        fill("0.9")
+        batch = claim()
+        step(batch, venue)
+        assert states() == ["settling"]
+        market("3.96")
+        step(batch, venue)
+        bought, done = sum_purchases(batch_id=batch.pk), Order.objects.get()
+        cost = bought.cost * order.amount / bought.received
+        assert done.rebate == rebate_for(subtotal=order.subtotal, cost=cost, spread_rate=Decimal("0.005"))
+        assert Decimal("2.60") < done.rebate < Decimal("2.90"), "5 % of nine tenths, and 1 % of the last one"
+
+    def test_is_given_back_although_inventory_completes_the_order(self, buy, market, claim, venue, fill, coin):
+        order = buy("60.00")
+        market("3.80", is_read=True)
+        fill("0.999")
+        batch = claim()
+        put_in_stock(coin, "1", price="4.00")
+        step(batch, venue)
+        assert (batch.state, batch.reason, states()) == (BatchState.SETTLED, "from_inventory", ["completed"])
+        assert Decimal("2.00") < Order.objects.get().rebate < Decimal("3.10"), "the coin in inventory was dearer"
+        assert Order.objects.get().charge == order.charge
+
+    def test_is_given_back_when_the_purchase_turns_up_late(self, buy, market, claim, venue, simulator):
+        buy("60.00")
+        market("3.80", is_read=True)
+        batch = claim()
+        simulator.fail({"on": "place", "action": "accept_then_drop", "times": 1})
+        step(batch, venue)
+        attempt = Attempt.objects.get()
+        presume_not_placed(attempt=attempt, reason="given up")
+        recheck_attempt(attempt_id=attempt.pk, venue=venue)
+        assert states() == ["completed"]
+        assert Decimal("2.90") < Order.objects.get().rebate < Decimal("3.10")
+
+    def test_is_not_invented_by_a_cheap_last_purchase(self, buy, market, claim, venue, fill, cheap_reserve):
+        buy("60.00")
+        fill("0.9")
+        batch = claim()
+        step(batch, venue)
+        market("3.80")
+        step(batch, venue)
+        assert states() == ["completed"]
+        assert Order.objects.get().rebate == 0, "nine tenths of its coins were not cheaper at all"
+
+    def test_is_not_given_to_an_order_whose_coins_were_bought_before_it(self, buy, market, claim, venue, fill):
+        buy("20.00")
+        buy("40.00")
+        fill("0.4")
+        batch = claim()
+        step(batch, venue)
+        assert states() == ["completed", "settling"]
+        market("3.80")
+        step(batch, venue)
+        first, second = Order.objects.order_by("id")
+        assert first.rebate == 0
+        assert Decimal("1.60") < second.rebate < Decimal("2.00"), "a tenth of its coins was left from before the fall"
+
+    def test_is_not_given_to_an_order_whose_coins_were_bought_after_it(
+        self, buy, market, claim, venue, fill, cheap_reserve
+    ):
+        buy("20.00")
+        buy("40.00")
+        market("3.80", is_read=True)
+        fill("0.4")
+        batch = claim()
+        step(batch, venue)
+        market("4.00")
+        step(batch, venue)
+        first, second = Order.objects.order_by("id")
+        assert Decimal("0.90") < first.rebate < Decimal("1.10")
+        assert second.rebate == 0
+
+    def test_is_not_looked_for_after_a_first_purchase(self, buy, market, claim, venue, monkeypatch):
+        monkeypatch.setattr("settlement.services.ending.price_of_coins", None)
+        buy("60.00")
+        market("3.80", is_read=True)
+        step(claim(), venue)
+        assert Order.objects.get().rebate > 0
+
+
+class TestCoinsFromInventory:
+    """They are delivered only where they could be bought: at an ask that nobody knew who ordered, within the bound."""
+
+    @pytest.fixture
+    def stock(self, coin):
+        put_in_stock(coin, "100", price="4.00")
+        return lambda: Wallet.objects.get(role=WalletRole.INVENTORY, asset="ABAN").balance
+
+    def test_are_delivered_at_the_ask_that_is_read_before_a_purchase(self, buy, claim, venue, simulator, stock):
+        order = buy("60.00")
+        batch = claim()
+        assert (batch.state, states(), stock()) == (BatchState.OPEN, ["settling"], 100)
+        step(batch, venue)
+        assert (batch.state, batch.reason) == (BatchState.SETTLED, "from_inventory")
+        assert (reasons(), stock(), simulator.book()) == ([BOUGHT], 100 - order.amount, [])
+        assert batch.attempts.get().budget is None, "no dollars of the account were set aside"
+
+    def test_are_delivered_by_the_claim_if_the_ask_was_read_after_the_order(self, buy, market, claim, stock):
+        order = buy("60.00")
+        market("4.02", is_read=True)
+        batch = claim()
+        assert (reasons(), stock(), batch.attempts.count()) == ([BOUGHT], 100 - order.amount, 0)
+
+    def test_are_not_had_at_the_price_of_before_a_jump(self, buy, market, claim, venue, simulator, stock, shopper):
+        market("4.30")
+        buy("60.00")
+        batch = claim()
+        step(batch, venue)
+        assert (states(), stock()) == (["settling"], 100), "its price is still valid, so it waits"
+        grow_old()
+        step(batch, venue)
+        assert (reasons(), batch.state, shopper.wallet.balance) == ([MOVED], BatchState.REFUNDED, 100)
+        assert (stock(), batch.reserved, simulator.book()) == (100, 0, [])
+
+    def test_are_delivered_after_all_if_the_market_comes_back(self, buy, market, claim, venue, simulator, stock):
+        market("4.30")
+        order = buy("60.00")
+        batch = claim()
+        step(batch, venue)
+        market("4.00")
+        step(batch, venue)
+        assert (reasons(), stock(), simulator.book()) == ([BOUGHT], 100 - order.amount, [])
+
+    def test_are_not_delivered_by_a_claim_that_knows_of_the_jump(self, buy, market, claim, stock):
+        buy("60.00")
+        market("4.10", is_read=True)
+        claim()
+        assert (states(), stock()) == (["settling"], 100)
+
+    def test_are_not_had_while_no_prices_come(self, buy, market, claim, venue, stock):
+        buy("60.00")
+        grow_old()
+        CoinPrice.objects.update(read_at=clock.database_now() - timedelta(seconds=40))
+        market("4.30")
+        batch = claim()
+        assert (states(), stock()) == (["settling"], 100)
+        step(batch, venue)
+        assert (reasons(), stock()) == ([MOVED], 100)
+
+    def test_are_not_had_while_the_coin_is_suspended(self, buy, market, claim, venue, stock):
+        buy("60.00")
+        grow_old()
+        market("4.60", is_read=True)
+        assert CoinPrice.objects.get().suspended_at
+        batch = claim()
+        assert (states(), stock()) == (["settling"], 100)
+        step(batch, venue)
+        assert (reasons(), stock()) == ([MOVED], 100)
+
+    def test_are_not_delivered_at_an_ask_that_is_not_believed(self, buy, market, claim, venue, stock):
+        buy("60.00")
+        batch = claim()
+        market("0.40")
+        step(batch, venue)
+        assert (states(), stock()) == (["settling"], 100)
+
+    def test_are_for_the_orders_that_have_not_moved(self, buy, market, claim, venue, stock):
+        grow_old(buy("20.00"))
+        new = buy("20.00")
+        batch = claim()
+        market("4.10")
+        step(batch, venue)
+        assert (reasons(), stock()) == ([MOVED, ("settling", None)], 100)
+        market("4.00")
+        step(batch, venue)
+        assert (reasons(), stock()) == ([MOVED, BOUGHT], 100 - new.amount)
+
+    def test_are_delivered_although_the_account_is_empty(self, buy, claim, venue, simulator, stock):
+        record_funds(free=Decimal(0), read_at=clock.database_now())
+        order = buy("60.00")
+        step(claim(), venue)
+        assert (reasons(), stock(), simulator.book()) == ([BOUGHT], 100 - order.amount, [])
+
+    def test_wait_like_purchases_while_the_venue_is_away(self, buy, claim, venue, simulator, stock):
+        order = buy("60.00")
+        batch = claim()
+        simulator.fail({"action": "down"})
+        step(batch, venue)
+        assert (states(), stock()) == (["settling"], 100)
+        simulator.fail()
+        end_pauses()
+        step(batch, venue)
+        assert (reasons(), stock()) == ([BOUGHT], 100 - order.amount)
+
+    def test_complete_no_order_after_a_jump_of_which_a_part_is_bought(
+        self, buy, market, claim, venue, simulator, coin, shopper
+    ):
+        buy("60.00")
+        batch = claim()
+        put_in_stock(coin, "100", price="4.00")
+        simulator.fail({"on": "place", "action": "partial", "fraction": "0.9", "times": 1})
+        step(batch, venue)
+        assert states() == ["settling"]
+        grow_old()
+        market("4.30")
+        step(batch, venue)
+        assert (reasons(), shopper.wallet.balance) == ([MOVED], 100)
+
+    def test_cost_no_statement_of_a_purchase(self, buy, claim, venue, monkeypatch):
+        monkeypatch.setattr("settlement.services.stock.newest_order_at", None)
+        buy("60.00")
+        step(claim(), venue)
+        assert reasons() == [BOUGHT]
 
 
 PRICES = ["0.0000000012", "0.00000123", "1000000"]

@@ -76,8 +76,8 @@ def agrees_with_suspect_price(*, coin: Coin, ask: Decimal) -> bool:
     return price.candidate_readings >= AGREEING_READINGS and readings_agree(price.candidate, ask)
 
 
-def newest_ask_of(*, coin: Coin, now: datetime) -> Decimal | None:
-    """Return the ask that was read within PRICE_VALID_SECONDS, if it is believed (US dollars).
+def newest_ask_of(*, coin: Coin, now: datetime, after: datetime | None = None) -> Decimal | None:
+    """Return the ask that was read within PRICE_VALID_SECONDS, and after a moment, if it is believed (US dollars).
 
     None for a coin with a fixed price, whose orders are compared only with the ask that is read before each purchase.
     """
@@ -86,7 +86,8 @@ def newest_ask_of(*, coin: Coin, now: datetime) -> Decimal | None:
         return None
     read_at = min(price.read_at, price.quoted_at or price.read_at)
     ask: Decimal = price.value
-    return ask if read_at >= now - settings.PRICES.valid_for else None
+    is_new = read_at >= now - settings.PRICES.valid_for and (after is None or read_at > after)
+    return ask if is_new else None
 
 
 def list_frozen_books(*, now: datetime, frozen_for: timedelta) -> dict[int, CoinPrice]:

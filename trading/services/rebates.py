@@ -1,9 +1,9 @@
 """Gives customers back what the purchase of their coins saved beyond the house's spread.
 
-A market may have fallen while an order waited for its purchase. The saving is reckoned from what the purchase cost, or
-from the average cost of the coins delivered if that is more. Both contain the venue's commission. So coins from
-inventory that cost more save nothing, and coins that were bought cheaply before give away nothing that the house has
-gained.
+A market may have fallen while an order waited for its purchase. The saving is reckoned from what the coins cost that
+the order's batch has bought, or from the average cost of the coins delivered if that is more. Both contain the venue's
+commission. So coins from inventory that cost more save nothing, and coins that were bought cheaply before give away
+nothing that the house has gained.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ _DOWN: Final = Context(prec=80, rounding=ROUND_DOWN)
 def give_rebates(*, rows: Sequence[Sequence[Any]], cost: Decimal, amount: Decimal, now: datetime) -> Decimal:
     """Credit the rebates of orders that are being completed with coins that cost `cost` dollars. Return their sum.
 
-    `cost` is the larger one of the cost at the purchase's price and of the average cost in inventory.
+    `cost` is the larger one of the cost at the purchases' price and of the average cost in inventory.
 
     `rows` are those of `complete.sql`: id, customer, coins, subtotal, fee, age, market price, spread. Costs no
     statement if there is no rebate. The caller holds the lock on the coin's inventory, for which all wait who lock

@@ -13,7 +13,6 @@ from django.db.models import Count, F, Min, Q, QuerySet, Sum
 
 from trading.metrics import count_closed_after_commit, count_fees_after_commit
 from trading.models import Order, OrderState
-from trading.offers import FIXED
 from trading.price_moves import NO_COMPARISON, AvailableCoins, Comparison, cannot_pay
 from trading.services.losses import Delivered, count_loss
 from trading.services.rebates import give_rebates
@@ -154,7 +153,7 @@ def complete_orders(
     """Complete a batch's orders from `available` coins: oldest first, each order in full or not at all.
 
     An order that the coins do not cover is passed over; later, smaller ones that they cover are completed. `bought_at`
-    is what a coin of their purchase cost, with commission (US dollars). Without a purchase no rebate is given.
+    is what a coin of the batch's purchases cost, with commission (US dollars). Without a purchase no rebate is given.
     The caller holds the lock on the coin's inventory.
     """
     rows, left = _complete(batch_id=batch_id, available=available, now=now)
@@ -236,11 +235,6 @@ def _settling(*, batch_id: int, price: Decimal | None) -> QuerySet[Order]:
     """Select the open orders of a batch; with `price`, only those that may be bought at this limit."""
     settling = Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING)
     return settling if price is None else settling.exclude(cannot_pay(price=price))
-
-
-def has_fixed_prices(*, batch_id: int) -> bool:
-    """Say whether an open order of a batch has a price that staff fixed."""
-    return Order.objects.filter(batch_id=batch_id, state=OrderState.SETTLING, price_source=FIXED).exists()
 
 
 def sum_completed_orders(*, batch_id: int) -> SettledOrders:
