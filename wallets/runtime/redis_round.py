@@ -37,12 +37,12 @@ end
 
 _COUNT_AND_READ: Final = f"local counters, keys = #ARGV / 2, #KEYS{_COUNT}return answers"
 
-# The last two keys are the hash to take from, and what says that the taker has taken in vain. ARGV begins with the
-# number of counters, and ends with what to take.
+# The last two keys are the hash to take from, and what says that the taker has taken in vain. The last of ARGV is what
+# to take.
 _COUNT_READ_AND_TAKE: Final = f"""{TAKE}
-local counters, keys = tonumber(table.remove(ARGV, 1)), #KEYS - 2
+local counters, keys = (#ARGV - 1) / 2, #KEYS - 2
 {_COUNT}
-answers[keys + 1] = not exceeded and take(KEYS[keys + 1], KEYS[keys + 2], true, 2 * counters + 1)
+answers[keys + 1] = not exceeded and take(KEYS[keys + 1], KEYS[keys + 2], true, ARGV[#ARGV])
 return answers
 """
 
@@ -50,8 +50,8 @@ _DIGESTS: Final = {
     script: hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
     for script in (_COUNT_AND_READ, _COUNT_READ_AND_TAKE)
 }
-_TAKE_EARLY: Final = f"{TAKE}return take(KEYS[1], KEYS[2], true, 1)"
-_TAKE_PROVEN: Final = f"{TAKE}return take(KEYS[1], KEYS[2], false, 1)"
+_TAKE_EARLY: Final = f"{TAKE}return take(KEYS[1], KEYS[2], true, ARGV[1])"
+_TAKE_PROVEN: Final = f"{TAKE}return take(KEYS[1], KEYS[2], false, ARGV[1])"
 
 # A hash of what was counted in each second. A second counts until all of it is old enough. What is no number counts as
 # nothing: anything may stand in Redis.
@@ -118,7 +118,7 @@ class RedisRound:
         script, wanted = _COUNT_AND_READ, self._wanted
         if wanted is not None:
             script, self._wanted = _COUNT_READ_AND_TAKE, None
-            keys, arguments = [*keys, *wanted.keys()], [len(counters), *arguments, *wanted.arguments()]
+            keys, arguments = [*keys, *wanted.keys()], [*arguments, wanted.text()]
         answers = with_redis(lambda client: _run(client, script, keys, arguments))
         if wanted is not None:
             self._taking = read_taking(wanted=wanted, answer=answers.pop())
@@ -181,7 +181,7 @@ def _run(client: "redis.Redis", script: str, keys: list[str], arguments: list[st
 def _take_now(wanted: Wanted, *, script: str) -> Taking:
     keys = wanted.keys()
     try:
-        answer = with_redis(lambda client: client.eval(script, len(keys), *keys, *wanted.arguments()))
+        answer = with_redis(lambda client: client.eval(script, len(keys), *keys, wanted.text()))
     except RedisAway:
         answer = None
     return read_taking(wanted=wanted, answer=answer)
