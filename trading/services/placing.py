@@ -260,6 +260,7 @@ def _make_order(
 def _write(order: Order, *, wallet: LockedWallet, claim_now: bool) -> None:
     """Insert the order and, if `claim_now`, the job that claims it, and charge the order."""
     values = vars(order) | {"claim_now": claim_now, "task": jobs.CLAIM_TASK, "queue": jobs.SETTLEMENT_QUEUE}
+    del values["_state"]  # Django's own
     charge = Movement(
         amount=order.charge,
         kind=TransactionKind.PURCHASE,
