@@ -14,6 +14,7 @@ from wallets.runtime.constraints import ZERO, agree, is_above_zero, is_not_negat
 
 _CENTS = Decimal("1E+2")
 _TOO_HIGH = Decimal("1E+12")
+_STATES = ("pending", "aggregated", "held", "settling", "completed", "refunded", "cancelled")
 
 _CHECKS = [
     models.CheckConstraint(condition=is_above_zero("amount"), name="order_amount_is_positive"),
@@ -40,7 +41,7 @@ _CHECKS = [
         & Q(rebate__lt=F("charge") - F("fee")),
         name="a_rebate_is_part_of_what_a_completed_order_paid",
     ),
-    models.CheckConstraint(condition=is_one_of("state", ("pending", "aggregated", "held", "settling", "completed", "refunded", "cancelled")), name="order_state_is_known"),
+    models.CheckConstraint(condition=is_one_of("state", _STATES), name="order_state_is_known"),
     models.CheckConstraint(
         condition=agree(Q(is_pooled=True), Q(settle_by__isnull=False)), name="pooled_orders_have_a_deadline"
     ),
@@ -55,9 +56,6 @@ _CHECKS = [
         condition=Q(refunded_at__isnull=False)
         | agree(Q(settling_at__isnull=False), is_one_of("state", ("settling", "completed"))),
         name="settled_orders_were_claimed_and_waiting_ones_were_not",
-    ),
-    models.CheckConstraint(
-        condition=~Q(state="held") | Q(held_at__isnull=False), name="held_orders_say_since_when"
     ),
     models.CheckConstraint(
         condition=agree(Q(state="completed"), Q(completed_at__isnull=False)),

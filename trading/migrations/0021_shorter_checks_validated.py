@@ -16,7 +16,6 @@ _CHECKS = [
     "only_small_orders_wait_in_a_pool",
     "claimed_orders_have_a_batch",
     "settled_orders_were_claimed_and_waiting_ones_were_not",
-    "held_orders_say_since_when",
     "completed_at_is_of_completed_orders",
     "refunded_at_is_of_refunded_orders",
     "cancelled_at_is_of_cancelled_orders",

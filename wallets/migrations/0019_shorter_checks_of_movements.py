@@ -1,7 +1,7 @@
 """Shorter forms of the checks on movements: Postgres reads them anew in each statement that writes one.
 
-They accept the same rows as before, and are validated by a later migration. The table of wallets follows alone: nobody waits
-for the locks of both tables.
+They accept the same rows as before; 0021 validates them. The table of wallets has a migration of its own, because a
+transaction that waits for the locks of both tables could be in a deadlock with one that moves money.
 """
 
 from django.contrib.postgres.operations import AddConstraintNotValid
@@ -18,9 +18,7 @@ _KINDS = (
 
 _CHECKS = [
     models.CheckConstraint(condition=is_above_zero("amount"), name="transaction_amount_is_positive"),
-    models.CheckConstraint(
-        condition=is_one_of("kind", _KINDS), name="transaction_kind_is_known"
-    ),
+    models.CheckConstraint(condition=is_one_of("kind", _KINDS), name="transaction_kind_is_known"),
     models.CheckConstraint(
         condition=~Q(asset="USD")
         | Q(kind="fill_cost")

@@ -1,7 +1,6 @@
 """Shorter forms of the checks on wallets: Postgres reads them anew in each statement that writes a wallet.
 
-They accept the same rows as before, and are validated by a later migration. The table of movements is not locked here: nobody waits
-for the locks of both tables.
+They accept the same rows as before; the next migration validates them.
 """
 
 from django.contrib.postgres.operations import AddConstraintNotValid
@@ -9,14 +8,16 @@ from django.db import migrations, models
 from django.db.models import F, Q
 from django.db.models.functions import Round
 
-from wallets.runtime.constraints import agree, is_above_zero, is_not_negative, is_one_of
+from wallets.runtime.constraints import agree, is_not_negative, is_one_of
+
+_ROLES = ("customer", "funding", "clearing", "venue", "inventory", "fees", "trading_result")
 
 _CHECKS = [
     models.CheckConstraint(
         condition=agree(Q(owner__isnull=False), Q(role="customer")),
         name="customer_wallets_have_an_owner",
     ),
-    models.CheckConstraint(condition=is_one_of("role", ("customer", "funding", "clearing", "venue", "inventory", "fees", "trading_result")), name="wallet_role_is_known"),
+    models.CheckConstraint(condition=is_one_of("role", _ROLES), name="wallet_role_is_known"),
     models.CheckConstraint(
         condition=agree(Q(balance__isnull=False), is_one_of("role", ("customer", "inventory"))),
         name="only_customers_and_inventory_store_a_balance",

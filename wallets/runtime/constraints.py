@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from django.db import models
-from django.db.models import F, Func, Q, Value
+from django.db.models import ExpressionWrapper, F, Func, Q, Value
 from django.db.models.functions import Cast, Sign
 from django.db.models.lookups import Exact
 
@@ -35,13 +35,24 @@ def is_not_negative(field: str) -> Q:
     return Q(**{f"{field}__gte": ZERO, f"{field}__lt": Value("NaN")})
 
 
+class _Condition(ExpressionWrapper):  # type: ignore[type-arg]  # of conditions
+    """A condition as a value. Django leaves one out that is always false, as when a form's empty field is not NULL."""
+
+    empty_result_set_value = False
+
+    def __init__(self, condition: Q) -> None:
+        super().__init__(condition, output_field=models.BooleanField())
+
+
 class Agree(Func):
     """The condition that two conditions, neither of them NULL, are both true or both false."""
 
     template = "(%(expressions)s)"
     arg_joiner = ") = ("
-    arity = 2
     output_field = models.BooleanField()
+
+    def __init__(self, first: Q, second: Q) -> None:
+        super().__init__(_Condition(first), _Condition(second))
 
 
 def agree(first: Q, second: Q) -> Q:
