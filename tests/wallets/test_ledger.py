@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.utils import DataError
 
-from tests.owner import by_owner
+from tests.owner import by_owner, run_as_owner
 from wallets.models import Transaction, TransactionKind, Wallet, WalletRole
 from wallets.services.house import open_house_wallets
 
@@ -87,6 +87,37 @@ class TestTransaction:
     def test_cannot_break_a_constraint(self, now, changes, rule):
         with pytest.raises(IntegrityError, match=rule), transaction.atomic():
             movement(now, **changes).save()
+
+    @pytest.mark.parametrize(
+        ("changes", "rule"),
+        [
+            ("balance_after = -0.01", "balance_after_is_not_negative"),
+            ("balance_after = 'NaN'", "balance_after_is_not_negative"),
+            ("balance_after = NULL", "balance_after_is_the_customers"),
+            ("customer_id = NULL", "balance_after_is_the_customers"),
+            ("amount = 'NaN'", "transaction_amount_is_positive"),
+            ("amount = 0.00000001", "customer_dollars_move_in_whole_cents"),
+            ("amount = 0.001, kind = 'correction', reverses_id = id", "customer_dollars_move_in_whole_cents"),
+            ("reverses_id = id", "a_correction_names_what_it_reverses"),
+            ("kind = 'correction'", "a_correction_names_what_it_reverses"),
+            ("kind = ''", "transaction_kind_is_known"),
+            ("request_hash = 'h'", "transaction_key_has_its_request_hash"),
+        ],
+    )
+    @pytest.mark.django_db(transaction=True)
+    def test_of_a_customer_cannot_break_a_constraint(self, shopper, changes, rule):
+        row = Transaction.objects.get(customer=shopper.user)
+        with pytest.raises(IntegrityError, match=rule):
+            run_as_owner(f"UPDATE wallets_transaction SET {changes} WHERE id = {row.pk}")
+        row.refresh_from_db()
+        assert (row.amount, row.kind, row.balance_after) == (100, TransactionKind.DEPOSIT, 100)
+
+    @pytest.mark.parametrize("change", ["kind = 'fill_cost'", "kind = 'correction', reverses_id = id"])
+    @pytest.mark.django_db(transaction=True)
+    def test_of_the_house_may_move_parts_of_a_cent(self, now, change):
+        movement(now).save()
+        run_as_owner(f"UPDATE wallets_transaction SET amount = 0.001, {change}")
+        Transaction.objects.get().validate_constraints()
 
     def test_needs_two_different_wallets(self, now):
         with (

@@ -1,16 +1,17 @@
 """Orders."""
 
 from decimal import Decimal
+from typing import Final
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Ceil, Round
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Ceil, Coalesce
 
 from trading.models.coins import Coin
-from trading.models.fields import PriceField, is_price
+from trading.models.fields import PriceField
 from trading.models.price_rules import PriceRule
-from wallets.runtime.constraints import is_number
+from wallets.runtime.constraints import ZERO, agree, is_above_zero, is_not_negative, is_one_of
 
 
 class OrderState(models.TextChoices):
@@ -28,10 +29,14 @@ class OrderState(models.TextChoices):
 WAITING = (OrderState.PENDING, OrderState.POOLED)
 PAID_AND_OPEN = (*WAITING, OrderState.HELD, OrderState.SETTLING)
 
+# With an exponent, because Postgres reads other whole numbers as integers and converts them in each check.
+_CENTS: Final = Decimal("1E+2")
+_TOO_HIGH: Final = Decimal("1E+12")
+
 
 def _time_stands_for(state: OrderState, field: str) -> models.CheckConstraint:
     return models.CheckConstraint(
-        condition=Q(**{"state": state, f"{field}__isnull": False}) | (~Q(state=state) & Q(**{field: None})),
+        condition=agree(Q(state=state), Q(**{f"{field}__isnull": False})),
         name=f"{field}_is_of_{state}_orders",
     )
 
@@ -101,52 +106,48 @@ class Order(models.Model):
             models.Index(fields=["customer"], condition=Q(state="held"), name="held_orders_of_customer"),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(amount__gt=0) & is_number("amount"), name="order_amount_is_positive"),
-            models.CheckConstraint(condition=is_price("price"), name="order_price_is_positive"),
+            models.CheckConstraint(condition=is_above_zero("amount"), name="order_amount_is_positive"),
+            models.CheckConstraint(condition=Q(price__gt=ZERO, price__lt=_TOO_HIGH), name="order_price_is_positive"),
             models.CheckConstraint(
-                condition=Q(charge=F("fee") + Round(Ceil(F("amount") * F("price") * 100) / 100, 2)),
+                condition=Q(charge=F("fee") + Ceil(F("amount") * F("price") * _CENTS) / _CENTS),
                 name="charge_is_amount_times_price_rounded_up_and_the_fee",
             ),
-            models.CheckConstraint(condition=Q(fee__gte=0) & is_number("fee"), name="fee_is_not_negative"),
+            models.CheckConstraint(condition=is_not_negative("fee"), name="fee_is_not_negative"),
             models.CheckConstraint(
                 # The previous release would book the fee as revenue. So it cannot complete an order that has one.
-                condition=~Q(state=OrderState.COMPLETED)
-                | Q(fee=0, booked_fee=None)
-                | Q(booked_fee__isnull=False, booked_fee=F("fee")),
+                condition=Q(completed_at=None) | Q(fee=Coalesce("booked_fee", ZERO)),
                 name="completed_orders_have_booked_their_fee",
             ),
             models.CheckConstraint(
-                condition=Q(market_price=None, spread_rate=None, price_rule=None, fee=0)
-                | Q(market_price__isnull=False, market_price__gt=0, spread_rate__isnull=False, spread_rate__gte=0)
-                & is_number("market_price"),
+                # Without a market price, the comparisons are NULL and pass.
+                condition=agree(Q(market_price=None), Q(spread_rate=None))
+                & (Q(market_price__isnull=False) | Q(price_rule=None, fee=ZERO))
+                & is_above_zero("market_price")
+                & Q(spread_rate__gte=ZERO),
                 name="a_market_price_is_positive_and_has_a_spread",
             ),
             models.CheckConstraint(
-                condition=Q(rebate=0)
-                | Q(state=OrderState.COMPLETED, market_price__isnull=False, rebate__gt=0)
+                condition=Q(rebate=ZERO)
+                | Q(completed_at__isnull=False, market_price__isnull=False, rebate__gt=ZERO)
                 & Q(rebate__lt=F("charge") - F("fee")),
                 name="a_rebate_is_part_of_what_a_completed_order_paid",
             ),
-            models.CheckConstraint(condition=Q(state__in=OrderState.values), name="order_state_is_known"),
+            models.CheckConstraint(condition=is_one_of("state", OrderState.values), name="order_state_is_known"),
             models.CheckConstraint(
-                condition=Q(is_pooled=True, settle_by__isnull=False) | Q(is_pooled=False, settle_by=None),
-                name="pooled_orders_have_a_deadline",
+                condition=agree(Q(is_pooled=True), Q(settle_by__isnull=False)), name="pooled_orders_have_a_deadline"
             ),
             models.CheckConstraint(
-                condition=~Q(state=OrderState.PENDING, is_pooled=True) & ~Q(state=OrderState.POOLED, is_pooled=False),
+                condition=~Q(state=Case(When(is_pooled=True, then=Value("pending")), default=Value("aggregated"))),
                 name="only_small_orders_wait_in_a_pool",
             ),
             models.CheckConstraint(
-                condition=Q(batch_id=None, settling_at=None) | Q(batch_id__isnull=False, settling_at__isnull=False),
-                name="claimed_orders_have_a_batch",
+                condition=agree(Q(batch_id=None), Q(settling_at=None)), name="claimed_orders_have_a_batch"
             ),
             models.CheckConstraint(
-                condition=~Q(state__in=[OrderState.SETTLING, OrderState.COMPLETED]) | Q(settling_at__isnull=False),
-                name="settled_orders_were_claimed",
-            ),
-            models.CheckConstraint(
-                condition=~Q(state__in=[*WAITING, OrderState.HELD, OrderState.CANCELLED]) | Q(settling_at=None),
-                name="waiting_orders_are_unclaimed",
+                # A refund may follow a claim or not.
+                condition=Q(refunded_at__isnull=False)
+                | agree(Q(settling_at__isnull=False), is_one_of("state", (OrderState.SETTLING, OrderState.COMPLETED))),
+                name="settled_orders_were_claimed_and_waiting_ones_were_not",
             ),
             models.CheckConstraint(
                 condition=~Q(state=OrderState.HELD) | Q(held_at__isnull=False), name="held_orders_say_since_when"
@@ -155,9 +156,7 @@ class Order(models.Model):
             _time_stands_for(OrderState.REFUNDED, "refunded_at"),
             _time_stands_for(OrderState.CANCELLED, "cancelled_at"),
             models.CheckConstraint(
-                condition=Q(idempotency_key=None, request_hash=None)
-                | Q(idempotency_key__isnull=False, request_hash__isnull=False),
-                name="order_key_has_its_request_hash",
+                condition=agree(Q(idempotency_key=None), Q(request_hash=None)), name="order_key_has_its_request_hash"
             ),
             models.UniqueConstraint(
                 fields=["customer", "idempotency_key"],

@@ -10,7 +10,7 @@ from django.db.models.functions import Round
 from wallets.models.accounts import User
 from wallets.money import USD
 from wallets.runtime import clock
-from wallets.runtime.constraints import is_number
+from wallets.runtime.constraints import agree, is_above_zero, is_not_negative, is_one_of
 
 
 class WalletRole(models.TextChoices):
@@ -54,25 +54,22 @@ class Wallet(models.Model):
             # The composite foreign keys of Transaction refer to this key.
             models.UniqueConstraint(fields=["id", "asset"], name="wallet_id_and_asset_are_one_key"),
             models.CheckConstraint(
-                condition=Q(owner=None) ^ Q(role=WalletRole.CUSTOMER), name="customer_wallets_have_an_owner"
+                condition=agree(Q(owner__isnull=False), Q(role=WalletRole.CUSTOMER)),
+                name="customer_wallets_have_an_owner",
             ),
-            models.CheckConstraint(condition=Q(role__in=WalletRole.values), name="wallet_role_is_known"),
+            models.CheckConstraint(condition=is_one_of("role", WalletRole.values), name="wallet_role_is_known"),
             models.CheckConstraint(
-                condition=Q(role__in=STORED_BALANCES, balance__isnull=False)
-                | (~Q(role__in=STORED_BALANCES) & Q(balance=None)),
+                condition=agree(Q(balance__isnull=False), is_one_of("role", STORED_BALANCES)),
                 name="only_customers_and_inventory_store_a_balance",
             ),
+            models.CheckConstraint(condition=is_not_negative("balance"), name="balance_is_not_negative"),
             models.CheckConstraint(
-                condition=Q(balance=None) | (Q(balance__gte=0) & is_number("balance")),
-                name="balance_is_not_negative",
-            ),
-            models.CheckConstraint(
-                condition=~Q(asset=USD) | Q(balance=None) | Q(balance=Round(F("balance"), 2)),
+                condition=~Q(asset=USD) | Q(balance=Round(F("balance"), 2)),  # NULL passes
                 name="dollar_balances_are_whole_cents",
             ),
             models.CheckConstraint(condition=~Q(role=WalletRole.INVENTORY, asset=USD), name="inventory_is_of_coins"),
             models.CheckConstraint(
-                condition=Q(cost=None) | (Q(role=WalletRole.INVENTORY, cost__gte=0) & is_number("cost")),
+                condition=Q(cost=None) | (Q(role=WalletRole.INVENTORY) & is_not_negative("cost")),
                 name="inventory_alone_has_a_cost",
             ),
         ]
@@ -132,33 +129,28 @@ class Transaction(models.Model):
             BrinIndex(fields=["created_at"], autosummarize=True, name="transaction_by_time"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(amount__gt=0) & is_number("amount"), name="transaction_amount_is_positive"
-            ),
+            models.CheckConstraint(condition=is_above_zero("amount"), name="transaction_amount_is_positive"),
             models.CheckConstraint(condition=~Q(source=F("destination")), name="transaction_moves_between_two_wallets"),
-            models.CheckConstraint(condition=Q(kind__in=TransactionKind.values), name="transaction_kind_is_known"),
+            models.CheckConstraint(
+                condition=is_one_of("kind", TransactionKind.values), name="transaction_kind_is_known"
+            ),
             models.CheckConstraint(
                 condition=~Q(asset=USD)
                 | Q(kind=TransactionKind.FILL_COST)
-                | Q(kind=TransactionKind.CORRECTION, customer=None)
+                | Q(reverses__isnull=False, customer=None)  # a correction of a movement of the house
                 | Q(amount=Round(F("amount"), 2)),
                 name="customer_dollars_move_in_whole_cents",
             ),
+            models.CheckConstraint(condition=is_not_negative("balance_after"), name="balance_after_is_not_negative"),
             models.CheckConstraint(
-                condition=Q(balance_after=None) | (Q(balance_after__gte=0) & is_number("balance_after")),
-                name="balance_after_is_not_negative",
+                condition=agree(Q(customer=None), Q(balance_after=None)), name="balance_after_is_the_customers"
             ),
             models.CheckConstraint(
-                condition=Q(customer=None, balance_after=None) | Q(customer__isnull=False, balance_after__isnull=False),
-                name="balance_after_is_the_customers",
-            ),
-            models.CheckConstraint(
-                condition=Q(reverses=None) ^ Q(kind=TransactionKind.CORRECTION),
+                condition=agree(Q(reverses__isnull=False), Q(kind=TransactionKind.CORRECTION)),
                 name="a_correction_names_what_it_reverses",
             ),
             models.CheckConstraint(
-                condition=Q(idempotency_key=None, request_hash=None)
-                | Q(idempotency_key__isnull=False, request_hash__isnull=False),
+                condition=agree(Q(idempotency_key=None), Q(request_hash=None)),
                 name="transaction_key_has_its_request_hash",
             ),
             models.UniqueConstraint(
