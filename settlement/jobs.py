@@ -3,7 +3,7 @@
 from math import ceil
 from typing import Final
 
-from trading.jobs import SETTLEMENT_QUEUE, defer_job
+from trading.jobs import SETTLEMENT_QUEUE, defer_job, defer_job_once
 from wallets.runtime import clock
 
 SETTLE_TASK: Final = "settlement.settle_batch"
@@ -11,6 +11,8 @@ INTERVENE_TASK: Final = "settlement.intervene"
 WATCH_TASK: Final = "settlement.watch_database"
 RECHECK_TASK: Final = "settlement.recheck_attempt"
 ADOPT_TASK: Final = "settlement.adopt_order"
+BOOKS_TASK: Final = "settlement.refresh_books"
+CONFIRM_TASK: Final = "settlement.confirm_prices"
 OPS_QUEUE: Final = "ops"
 RECHECK_QUEUE: Final = "rechecks"
 
@@ -38,9 +40,24 @@ def intervene_later(*, intervention_id: int, delay_seconds: float = 0) -> None:
 
 def watch_database_later() -> None:
     """Enqueue the job that asks the venue what the database may have forgotten."""
-    defer_job(task=WATCH_TASK, queue=OPS_QUEUE, timestamp=int(clock.now().timestamp()))
+    defer_job(task=WATCH_TASK, queue=OPS_QUEUE, timestamp=_timestamp())
+
+
+def refresh_books_later() -> None:
+    """Enqueue the job that asks for frozen books, unless it waits already."""
+    defer_job_once(task=BOOKS_TASK, queue=OPS_QUEUE, queueing_lock="refresh_books", timestamp=_timestamp())
+
+
+def confirm_prices_later() -> None:
+    """Enqueue the job that asks the second source about suspect prices, unless it waits already."""
+    defer_job_once(task=CONFIRM_TASK, queue=OPS_QUEUE, queueing_lock="confirm_prices", timestamp=_timestamp())
 
 
 def adopt_order_later(*, finding_id: int) -> None:
     """Enqueue the job that adopts an order at the venue, as staff decided about its finding."""
     defer_job(task=ADOPT_TASK, queue=OPS_QUEUE, finding_id=finding_id)
+
+
+def _timestamp() -> int:
+    """Return the argument of a periodic task, with which it is left out while an earlier run works."""
+    return int(clock.now().timestamp())

@@ -15,6 +15,8 @@ from procrastinate.contrib.django import app
 from settlement.clock import database_now
 from settlement.jobs import (
     ADOPT_TASK,
+    BOOKS_TASK,
+    CONFIRM_TASK,
     INTERVENE_TASK,
     OPS_QUEUE,
     RECHECK_QUEUE,
@@ -89,14 +91,12 @@ def refresh_prices(timestamp: int) -> None:
     price_feed.refresh_prices(venue=get_venue(), source=settings.VENUE.id, now=database_now())
 
 
-@app.periodic(cron=settings.PRICES.refresh_cron)
-@app.task(name="settlement.refresh_books", queue=OPS_QUEUE, queueing_lock="refresh_books")
+@app.task(name=BOOKS_TASK, queue=OPS_QUEUE, queueing_lock="refresh_books")
 def refresh_books(timestamp: int) -> None:
     price_feed.refresh_books(venue=get_venue(), source=settings.VENUE.id, now=database_now())
 
 
-@app.periodic(cron=settings.PRICES.refresh_cron)
-@app.task(name="settlement.confirm_prices", queue=OPS_QUEUE, queueing_lock="confirm_prices")
+@app.task(name=CONFIRM_TASK, queue=OPS_QUEUE, queueing_lock="confirm_prices")
 def confirm_prices(timestamp: int) -> None:
     if second := get_second_source():
         price_feed.confirm_prices(second=second, now=database_now())

@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 import procrastinate
+from django.db import transaction
 from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.exceptions import AlreadyEnqueued
 
 from wallets.runtime import clock
 
@@ -26,6 +28,18 @@ def defer_job(*, task: str, queue: str, delay_seconds: float = 0, **arguments: A
     """
     due_at = clock.now() + timedelta(seconds=max(1, round(delay_seconds))) if delay_seconds > 0 else None
     _defer_app.configure_task(task, queue=queue, schedule_at=due_at).defer(**arguments)
+
+
+def defer_job_once(*, task: str, queue: str, queueing_lock: str, **arguments: Any) -> None:
+    """Enqueue a job like `defer_job`, unless one with the same queueing lock waits already.
+
+    Not for the path of orders: of two database transactions that enqueue the same job, one waits for the other.
+    """
+    try:
+        with transaction.atomic():  # a savepoint: a lock that is taken must not abort the caller's transaction
+            _defer_app.configure_task(task, queue=queue, queueing_lock=queueing_lock).defer(**arguments)
+    except AlreadyEnqueued:
+        return
 
 
 def request_claim(*, coin_id: int, delay_seconds: float = 0) -> None:

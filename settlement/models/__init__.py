@@ -5,7 +5,7 @@ from settlement.models.attempts import GIVEN_UP, IN_DOUBT, IN_FLIGHT, UNDECIDED,
 from settlement.models.balances import AccountMove, AccountMoveKind, BalanceReading, PurchaseSum
 from settlement.models.batches import NOT_CLOSED, Batch, BatchState
 from settlement.models.excesses import Excess
-from settlement.models.failing import BOOK_READING, PRICE_READING, FailingItem
+from settlement.models.failing import BOOK_READING, PRICE_READING, SECOND_READING, FailingItem
 from settlement.models.findings import Finding, FindingDecision, FindingKind
 from settlement.models.installations import (
     DatabaseWatch,
@@ -28,6 +28,7 @@ __all__ = [
     "LISTS_APART",
     "NOT_CLOSED",
     "PRICE_READING",
+    "SECOND_READING",
     "UNDECIDED",
     "AbsentMarket",
     "AccountMove",

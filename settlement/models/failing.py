@@ -10,6 +10,9 @@ PRICE_READING: Final = "price"
 BOOK_READING: Final = "book"
 """The work of reading a coin's book alone; the item is the coin's name."""
 
+SECOND_READING: Final = "second source"
+"""The work of asking the second source for a coin's price; the item is the coin's name."""
+
 
 class FailingItem(models.Model):
     """An item that failed when a loop last tried it. The loop leaves the item out until `retry_at`.

@@ -12,9 +12,9 @@ from decimal import ROUND_DOWN, ROUND_UP, Context, Decimal
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Case, F, Sum, When
+from django.db.models import Case, F, When
 
-from settlement.models import FORGOTTEN_AFTER, Attempt, AttemptState, Batch, VenueAccount
+from settlement.models import FORGOTTEN_AFTER, Attempt, Batch, VenueAccount
 from trading import jobs
 from trading.price_moves import Comparison
 from trading.services.settling import SettledOrders, sum_fitting_orders, sum_open_orders
@@ -32,9 +32,8 @@ _LOOK_AGAIN_SECONDS: Final = 5.0
 def record_funds(*, free: Decimal, read_at: datetime) -> None:
     """Record what the venue's account could spend at `read_at`, in the quote asset, unless a newer reading is known."""
     account = {"venue": settings.VENUE.id, "asset": settings.VENUE.quote_asset}
-    _, is_first = VenueAccount.objects.get_or_create(**account, defaults={"free": free, "read_at": read_at})
-    if not is_first:
-        VenueAccount.objects.filter(**account, read_at__lt=read_at).update(free=free, read_at=read_at)
+    if not VenueAccount.objects.filter(**account, read_at__lt=read_at).update(free=free, read_at=read_at):
+        VenueAccount.objects.get_or_create(**account, defaults={"free": free, "read_at": read_at})
 
 
 def read_available(*, now: datetime) -> Decimal | None:
@@ -51,14 +50,10 @@ def read_available(*, now: datetime) -> Decimal | None:
 def read_float() -> Decimal | None:
     """Return what the account had when it was last read, less what purchases have cost that ended since; at least 0.
 
-    None if it was never read. The reading may be of any age. Budgets of open attempts are not subtracted. Two queries.
+    None if it was never read. The reading may be of any age. Budgets of open attempts are not subtracted. One query.
     """
-    account = VenueAccount.objects.filter(venue=settings.VENUE.id, asset=settings.VENUE.quote_asset).first()
-    if account is None:
-        return None
-    ended = Attempt.objects.filter(state=AttemptState.FILLED, signed_at__isnull=False, ended_at__gt=account.read_at)
-    spent = ended.aggregate(cost=Sum("cost"))["cost"] or Decimal(0)
-    return max(account.free - spent, Decimal(0))
+    row = sql.fetch_one("settlement.unspent_funds", venue=settings.VENUE.id, asset=settings.VENUE.quote_asset)
+    return None if row is None else max(Decimal(row[0]), Decimal(0))
 
 
 def payable_subtotal(*, available: Decimal) -> Decimal:

@@ -1,11 +1,12 @@
 """Read prices from the venue, and let a second source confirm those that have jumped.
 
-Each of the three has its own job: a venue that is slow with the one stops none of the others.
+Each of the three has its own job: a venue that is slow with the one stops none of the others. The first is periodic,
+and enqueues the others while there is something for them to do.
 """
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,15 +16,22 @@ from django.conf import settings
 
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
-from settlement.models import BOOK_READING, PRICE_READING
+from settlement.jobs import confirm_prices_later, refresh_books_later
+from settlement.models import BOOK_READING, PRICE_READING, SECOND_READING, FailingItem
 from settlement.services.calling import call
 from settlement.services.isolating import ItemFailed, run_each
 from settlement.services.venue_clock import read_clock_offset
 from settlement.told import digits
 from settlement.venues.protocol import NoPrice, Quoted, SecondSource, Venue, VenueAway
-from trading.models import Coin, CoinPrice
+from trading.models import Coin
 from trading.readings import Reading
-from trading.selectors.prices import list_coins_to_confirm, list_frozen_books
+from trading.selectors.prices import (
+    has_frozen_book,
+    is_suspended,
+    list_coins_to_confirm,
+    list_coins_to_read,
+    list_coins_with_frozen_books,
+)
 from trading.services.markets import record_closed_markets
 from trading.services.prices import confirm_price, record_reading
 from trading.services.suspending import SecondReading, follow_previous_release, list_unfollowed
@@ -46,13 +54,20 @@ def refresh_prices(*, venue: Venue, source: str, now: datetime) -> None:
 
     A coin without a usable price keeps its old one, and the to-do page names it once that price is older than
     PRICE_MAX_AGE; the other coins go on. If the venue does not answer, all old prices stay. No coin is sold at a price
-    older than PRICE_MAX_AGE. Nothing else is asked for here: whatever is slow has a job of its own.
+    older than PRICE_MAX_AGE. Nothing else is asked for here: whatever is slow has a job of its own, which is enqueued
+    if it is needed, whatever the venue says.
     """
     follow = partial(follow_previous_release, now=now)
     run_each(what="previous release", items=list_unfollowed(), run=lambda pk: follow(coin_id=pk), now=now)
-    coins = list(Coin.objects.filter(is_sold=True, fixed_price=None))
-    if not coins:
-        return
+    coins = list_coins_to_read()
+    try:
+        if coins:
+            _refresh(coins, venue=venue, source=source, now=now)
+    finally:
+        _enqueue_what_is_needed(before=coins, now=now)
+
+
+def _refresh(coins: list[Coin], *, venue: Venue, source: str, now: datetime) -> None:
     try:
         told = call(read=lambda: _read(venue, coins=coins), now=now)
     except VenueAway as error:
@@ -66,9 +81,25 @@ def refresh_prices(*, venue: Venue, source: str, now: datetime) -> None:
         now=now,
         name=lambda _: "all coins",
     )
-    frozen = list_frozen_books(now=now, frozen_for=settings.PRICES.frozen_for)
-    record = partial(_record, told=told, frozen=frozen, source=source, now=now)
+    record = partial(_record, told=told, source=source, now=now)
     run_each(what=PRICE_READING, items=coins, run=record, now=now)
+
+
+def _enqueue_what_is_needed(*, before: Sequence[Coin], now: datetime) -> None:
+    """Enqueue `refresh_books` and `confirm_prices` if they have something to do, also if that is to delete a failure.
+
+    `before` are the coins as they were before the readings of `now`. One query while all is well: a reading freezes no
+    book, and three of them must agree on a suspect price.
+    """
+    failing = set(FailingItem.objects.filter(what__in=[BOOK_READING, SECOND_READING]).values_list("what", flat=True))
+    was_frozen = any(has_frozen_book(coin=coin, now=now) for coin in before)
+    if BOOK_READING in failing or (was_frozen and list_coins_with_frozen_books(now=now)):
+        refresh_books_later()
+    if not settings.VENUE.check_id:
+        return
+    was_suspended = any(is_suspended(coin=coin) for coin in before)
+    if SECOND_READING in failing or (was_suspended and list_coins_to_confirm()):
+        confirm_prices_later()
 
 
 def refresh_books(*, venue: Venue, source: str, now: datetime) -> None:
@@ -76,8 +107,7 @@ def refresh_books(*, venue: Venue, source: str, now: datetime) -> None:
 
     Nothing else tells whether such a book is current. A book that cannot be read leaves its price to become too old.
     """
-    frozen = list_frozen_books(now=now, frozen_for=settings.PRICES.frozen_for)
-    coins = Coin.objects.filter(is_sold=True, fixed_price=None, pk__in=frozen).order_by("current_price__read_at", "pk")
+    coins = list_coins_with_frozen_books(now=now)
     begun = time.monotonic()  # those before may take long
     record = partial(_record_book, venue=venue, source=source, clock=lambda: now + _since(begun))
     run_each(what=BOOK_READING, items=coins, run=record, now=now)
@@ -86,7 +116,7 @@ def refresh_books(*, venue: Venue, source: str, now: datetime) -> None:
 def confirm_prices(*, second: SecondSource, now: datetime) -> None:
     """Ask a second source for the price of each coin whose price has jumped and whose readings agree."""
     run_each(
-        what="second source",
+        what=SECOND_READING,
         items=list_coins_to_confirm(),
         run=lambda coin: _confirm(coin, second=second),
         now=now,
@@ -102,12 +132,12 @@ def _read(venue: Venue, *, coins: list[Coin]) -> _Told:
     )
 
 
-def _record(coin: Coin, *, told: _Told, frozen: Mapping[int, CoinPrice], source: str, now: datetime) -> None:
+def _record(coin: Coin, *, told: _Told, source: str, now: datetime) -> None:
     quoted = told.prices.get(coin.name, _MISSING)
     if isinstance(quoted, NoPrice):
         raise ItemFailed(quoted.reason)
     reading = _reading_of(quoted, venue_now=told.venue_now, now=now)
-    if reading.quoted_at is None and _is_same_book(reading, frozen.get(coin.pk)):
+    if reading.quoted_at is None and has_frozen_book(coin=coin, now=now) and _is_same_book(reading, coin):
         return  # `refresh_books` asks for it
     if fault := record_reading(coin=coin, reading=reading, source=source, now=now):
         raise ItemFailed(fault[:200])
@@ -129,8 +159,8 @@ def _is_closed(quoted: Quoted | NoPrice | None) -> bool:
     return isinstance(quoted, NoPrice) and quoted.not_trading
 
 
-def _is_same_book(reading: Reading, price: CoinPrice | None) -> bool:
-    return price is not None and reading.book == (price.bid, price.value)
+def _is_same_book(reading: Reading, coin: Coin) -> bool:
+    return bool(reading.book == (coin.current_price.bid, coin.current_price.value))
 
 
 def _since(begun: float) -> timedelta:

@@ -3,17 +3,22 @@
 import json
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
+from django.db import connection, transaction
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from exchange_site.simulator.lying import lie
+from settlement import tasks
 from settlement.clock import database_now
-from settlement.models import FailingItem
+from settlement.jobs import BOOKS_TASK, CONFIRM_TASK, refresh_books_later
+from settlement.models import BOOK_READING, SECOND_READING, FailingItem
 from settlement.services import venue_clock
 from settlement.services.price_feed import confirm_prices, refresh_books, refresh_prices
 from settlement.services.venue_clock import forget_clock_offset, read_clock_offset
@@ -24,7 +29,7 @@ from settlement.venues.profiles.unproven import UNPROVEN
 from settlement.venues.protocol import NoPrice, VenueAway
 from tests.configure import configure
 from tests.settlement.conftest import new_venue
-from trading.models import CoinPrice, Order, Suspension
+from trading.models import Coin, CoinPrice, Order, Suspension
 from trading.offers import load_offer
 from trading.services.coins import put_on_sale
 
@@ -230,6 +235,122 @@ class TestABookWithoutATime:
         tell(market, bidPrice="4.00", askPrice="4.00")  # a list that is not kept up to date; the book is
         prices = refresh(now + timedelta(seconds=61), venue=venue_without_times)
         assert prices["ABAN"].value == Decimal("4.10")
+
+
+def enqueued():
+    return sorted(ProcrastinateJob.objects.values_list("task_name", "queueing_lock", "status"))
+
+
+BOOKS = (BOOKS_TASK, "refresh_books", "todo")
+CONFIRM = (CONFIRM_TASK, "confirm_prices", "todo")
+
+
+class TestJobsForBooksAndForTheSecondSource:
+    """A reading of the prices enqueues them when there is something to do, and no clock does."""
+
+    @pytest.fixture(autouse=True)
+    def source(self, settings):
+        configure(settings, "VENUE", check_id="okx")
+
+    def read(self, now, *, venue=None):
+        markets.forget()
+        refresh_prices(venue=venue or new_venue(), source="binance", now=now)
+
+    def suspend(self, market, now, *, price="4.40"):
+        refresh(now)
+        market.set_prices(ABAN=price)
+        for seconds in (1, 2):
+            self.read(now + timedelta(seconds=seconds))
+        assert enqueued() == [], "three readings must agree"
+        self.read(now + timedelta(seconds=3))
+
+    def test_are_not_enqueued_while_all_is_well(self, market, now):
+        for seconds in (0, 30, 61):
+            self.read(now + timedelta(seconds=seconds))
+        market.fail({"on": "ticker", "action": "down"})
+        self.read(now + timedelta(seconds=70))
+        assert enqueued() == []
+        assert {BOOKS_TASK, CONFIRM_TASK}.isdisjoint(name for name, _ in app.periodic_registry.periodic_tasks)
+
+    def test_are_enqueued_once_for_a_frozen_book(self, market, now):
+        venue = CcxtVenue(profile=UNPROVEN)
+        self.read(now, venue=venue)
+        assert enqueued() == []
+        for seconds in (61, 71):
+            self.read(now + timedelta(seconds=seconds), venue=venue)
+            assert enqueued() == [BOOKS]
+        refresh_books(venue=venue, source="binance", now=now + timedelta(seconds=72))
+        ProcrastinateJob.objects.all()._raw_delete("default")
+        self.read(now + timedelta(seconds=81), venue=venue)
+        assert enqueued() == [], "the book was asked for"
+
+    def test_are_not_enqueued_for_a_book_that_moves_at_last_or_is_not_for_sale(self, market, now):
+        venue = CcxtVenue(profile=UNPROVEN)
+        self.read(now, venue=venue)
+        market.set_prices(ABAN="4.01", BETA="5.01")
+        self.read(now + timedelta(seconds=61), venue=venue)
+        Coin.objects.update(is_sold=False)
+        self.read(now + timedelta(seconds=200), venue=venue)
+        assert enqueued() == []
+
+    def test_are_enqueued_once_for_a_suspect_price(self, market, now):
+        self.suspend(market, now)
+        assert enqueued() == [CONFIRM]
+        self.read(now + timedelta(seconds=4))
+        assert enqueued() == [CONFIRM]
+
+    def test_are_not_enqueued_for_a_price_that_only_staff_may_believe(self, market, now):
+        self.suspend(market, now, price="0.40")
+        assert enqueued() == []
+
+    def test_are_not_enqueued_without_a_second_source(self, market, now, settings):
+        configure(settings, "VENUE", check_id="")
+        self.suspend(market, now)
+        assert enqueued() == []
+
+    @pytest.mark.parametrize("fault", [VenueAway("away"), ZeroDivisionError()])
+    def test_are_enqueued_although_the_venue_does_not_answer(self, market, now, fault):
+        venue = CcxtVenue(profile=UNPROVEN)
+        self.read(now, venue=venue)
+        market.set_prices(ABAN="4.40")
+        for seconds in (1, 2, 3):
+            self.read(now + timedelta(seconds=seconds), venue=venue)
+        ProcrastinateJob.objects.all()._raw_delete("default")
+
+        def fail(coins):
+            raise fault
+
+        venue.read_prices = fail
+        with suppress(ZeroDivisionError):
+            self.read(now + timedelta(seconds=62), venue=venue)
+        assert enqueued() == [CONFIRM, BOOKS]
+
+    def test_are_enqueued_until_what_failed_no_longer_needs_them(self, market, now):
+        row = {"error": "away", "since": now, "last_at": now, "retry_at": now}
+        for what in (BOOK_READING, SECOND_READING):
+            FailingItem.objects.create(what=what, item="ABAN", **row)
+        self.read(now)
+        assert enqueued() == [CONFIRM, BOOKS]
+        tasks.refresh_books(timestamp=0)
+        tasks.confirm_prices(timestamp=0)
+        assert not FailingItem.objects.exists()
+
+    def test_leave_the_transaction_alone_that_enqueues_them_twice(self, market, now):
+        with transaction.atomic():
+            refresh_books_later()
+            refresh_books_later()
+            put_on_sale(name="GAMMA")
+        assert enqueued() == [BOOKS]
+        assert Coin.objects.filter(name="GAMMA").exists()
+
+    def test_are_enqueued_while_an_earlier_one_runs_or_died_with_its_worker(self, market, now):
+        """Of two at once the later is left out, as of periodic ones."""
+        refresh_books_later()
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+        refresh_books_later()
+        assert [status for *_, status in enqueued()] == ["doing", "todo"]
+        assert "timestamp" in ProcrastinateJob.objects.get(status="todo").args
 
 
 def okx(*, ask, age=0.0, quote="USDT"):

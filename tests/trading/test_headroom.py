@@ -22,9 +22,10 @@ from tests.processes import at_once
 from trading import headroom
 from trading.exceptions import SalesStopped
 from trading.models import Headroom, Order, OrderState, PriceRule, SalesLimit
+from trading.offers import load_offer
 from trading.services import placing
 from trading.services.cancelling import cancel_order
-from trading.services.headroom import begin_count, count_headroom
+from trading.services.headroom import begin_count, count_headroom, publish_count
 from trading.services.placing import OrderRequest, place_order
 from trading.services.quoting import make_quote
 from wallets.models import Transaction, User
@@ -505,7 +506,7 @@ class TestTheCounter:
         with_redis(lambda client: client.delete(headroom.KEY))
         begun = begin_count()
         assert api("POST", "orders/", {"crypto": "ABAN", **asked}, by=shopper).status_code == 201
-        headroom.rewrite(count=begun, rooms={headroom.ALL: Decimal(100), "ABAN": None}, prices={})
+        headroom.rewrite(count=begun.name, rooms={headroom.ALL: Decimal(100), "ABAN": None}, prices={})
         assert left() == 88
 
     def test_forgets_a_refused_order_before_the_first_count_is_written(self, api, make_shopper, coin):
@@ -514,7 +515,7 @@ class TestTheCounter:
         with_redis(lambda client: client.delete(headroom.KEY))
         begun = begin_count()
         api("POST", "orders/", {"crypto": "ABAN", "total": "60.00"}, by=make_shopper("0.01"))
-        headroom.rewrite(count=begun, rooms={headroom.ALL: Decimal(100), "ABAN": None}, prices={})
+        headroom.rewrite(count=begun.name, rooms={headroom.ALL: Decimal(100), "ABAN": None}, prices={})
         assert left() == 100
 
 
@@ -646,6 +647,34 @@ class TestACount:
         with transaction.atomic(), CaptureQueriesContext(connection) as captured:
             count_headroom(payable=Decimal(100), now=now)
         assert len(captured) == 1
+
+    def test_reads_the_prices_once_for_its_beginning_and_its_end(self, coin):
+        set_limit(20)
+        fill_account("1000")
+        with CaptureQueriesContext(connection) as captured:
+            count()
+        statements = [query["sql"] for query in captured]
+        assert len([sql for sql in statements if 'JOIN "trading_coinprice"' in sql]) == 1
+        assert len(statements) <= 7
+        assert left() == 20
+        factor = with_redis(lambda client: client.hget(headroom.KEY, "factor:ABAN"))
+        assert Decimal(factor) == load_offer(coin_name="ABAN").price
+
+    def test_leaves_a_coin_to_the_next_one_that_is_put_on_sale_meanwhile(self, api, make_shopper, coin):
+        set_limit(100)
+        begun = begin_count()
+        make_coin("BETA", "4.00")
+        with transaction.atomic():
+            counted = count_headroom(payable=None, now=clock.database_now())
+        publish_count(count=begun, counted=counted)
+        buyer = make_shopper("500.00")
+        assert api("POST", "orders/", {"crypto": "BETA", "amount": "10"}, by=buyer).status_code == 201
+        refused = api("POST", "orders/", {"crypto": "BETA", "amount": "30"}, by=buyer)
+        assert refused.json()["code"] == "sales_stopped"
+        count()
+        assert left() == 60
+        assert api("POST", "orders/", {"crypto": "BETA", "amount": "10"}, by=buyer).status_code == 201
+        assert left() == 20
 
     def test_does_not_replace_a_newer_one(self, coin):
         set_limit(20)

@@ -1,6 +1,6 @@
 """Reads prices."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
@@ -90,10 +90,23 @@ def newest_ask_of(*, coin: Coin, now: datetime, after: datetime | None = None) -
     return ask if is_new else None
 
 
-def list_frozen_books(*, now: datetime, frozen_for: timedelta) -> dict[int, CoinPrice]:
-    """Return, by coin, the prices whose book has been the same for `frozen_for`, and whose venue says no time."""
-    frozen = CoinPrice.objects.filter(quoted_at=None, book_at__lte=now - frozen_for)
-    return {price.coin_id: price for price in frozen}
+def list_coins_to_read() -> list[Coin]:
+    """Return the coins that are on sale without a fixed price, with their current price."""
+    return list(Coin.objects.select_related("current_price").filter(is_sold=True, fixed_price=None))
+
+
+def has_frozen_book(*, coin: Coin, now: datetime) -> bool:
+    """Say whether a coin's book has been the same for PRICE_FROZEN_SECONDS, and its venue says no time of it."""
+    price = getattr(coin, "current_price", None)
+    if price is None or price.quoted_at is not None or price.book_at is None:
+        return False
+    return bool(price.book_at <= now - settings.PRICES.frozen_for)
+
+
+def list_coins_with_frozen_books(*, now: datetime) -> list[Coin]:
+    """Return the coins for which `has_frozen_book` holds, on sale without a fixed price; the oldest reading first."""
+    coins = [coin for coin in list_coins_to_read() if has_frozen_book(coin=coin, now=now)]
+    return sorted(coins, key=lambda coin: (coin.current_price.read_at, coin.pk))
 
 
 def list_coins_to_confirm() -> list[Coin]:

@@ -1,7 +1,7 @@
 """Counts what may still be sold, and sets the limits of it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -35,6 +35,15 @@ class Counted:
     stopped_since: datetime | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class BegunCount:
+    """A count that has begun at the counter in Redis: its name, and the coins on sale with the customers' prices."""
+
+    name: str
+    coin_names: Mapping[int, str]
+    prices: Mapping[str, Decimal | None]
+
+
 def count_headroom(*, payable: Decimal | None, now: datetime) -> list[Counted]:
     """Count what may still be sold, write it to Postgres, and return it. One statement.
 
@@ -49,25 +58,30 @@ def count_headroom(*, payable: Decimal | None, now: datetime) -> list[Counted]:
     return counted
 
 
-def begin_count() -> str | None:
-    """Begin a count at the counter in Redis. Return its name; None without Redis. One query."""
+def begin_count() -> BegunCount | None:
+    """Begin a count at the counter in Redis. Return None without Redis. One query."""
     offers = [offer_of(coin=coin) for coin in coins_with_prices().filter(is_sold=True)]
-    return headroom.begin_count(prices={offer.name: offer.price for offer in offers})
+    prices = {offer.name: offer.price for offer in offers}
+    name = headroom.begin_count(prices=prices)
+    if name is None:
+        return None
+    return BegunCount(name=name, coin_names={offer.coin_id: offer.name for offer in offers}, prices=prices)
 
 
-def publish_count(*, count: str | None, counted: Sequence[Counted]) -> None:
-    """Write what was counted to the counter in Redis, if `count` has begun there. Runs after the commit."""
+def publish_count(*, count: BegunCount | None, counted: Sequence[Counted]) -> None:
+    """Write what was counted to the counter in Redis, if `count` has begun there. Runs after the commit.
+
+    The prices are those of the count's beginning. A coin that was put on sale since is part of the next count.
+    """
     if count is None or not counted:
         return
-    offers = {coin.pk: offer_of(coin=coin) for coin in coins_with_prices().filter(is_sold=True)}
     rooms: dict[str, Decimal | None] = {}
     for each in counted:
         if each.coin_id is None:
             rooms[headroom.ALL] = each.room
-        elif each.coin_id in offers:
-            rooms[offers[each.coin_id].name] = each.room if each.most is not None else None
-    prices = {offer.name: offer.price for offer in offers.values()}
-    headroom.rewrite(count=count, rooms=rooms, prices=prices)
+        elif each.coin_id in count.coin_names:
+            rooms[count.coin_names[each.coin_id]] = each.room if each.most is not None else None
+    headroom.rewrite(count=count.name, rooms=rooms, prices=count.prices)
 
 
 def ensure_room(
