@@ -3,13 +3,16 @@
 import gc
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
 from django.urls import get_resolver
 
 from exchange_site.database.role_check import check_first_connection
+from exchange_site.handler import Handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
-application = get_wsgi_application()
+django.setup(set_prefix=False)
+
+application = Handler()
 check_first_connection()
 
 # All objects loaded so far live as long as the process. Without the freeze the collector would scan them every few

@@ -33,12 +33,15 @@ class Breach:
 
 def find_breach(*, recent: RecentOrders, charge: Decimal) -> Breach | None:
     """Return the breach of the first rule that one more order of `charge` US dollars would break, if any."""
-    window = f"in {settings.RISK.window / timedelta(minutes=1):g} minutes"
-    total = recent.charge + charge
-    if recent.count >= settings.RISK.max_orders:
-        return Breach(rule=RiskRule.ORDERS, grounds=f"more than {settings.RISK.max_orders} orders {window}")
-    if recent.cancels > settings.RISK.max_cancels:
-        return Breach(rule=RiskRule.CANCELS, grounds=f"{recent.cancels} cancels {window}")
-    if total > settings.RISK.max_value:
-        return Breach(rule=RiskRule.VALUE, grounds=f"{total:.2f} USD {window}")
+    rules, total = settings.RISK, recent.charge + charge
+    if recent.count >= rules.max_orders:
+        return _breach(RiskRule.ORDERS, f"more than {rules.max_orders} orders")
+    if recent.cancels > rules.max_cancels:
+        return _breach(RiskRule.CANCELS, f"{recent.cancels} cancels")
+    if total > rules.max_value:
+        return _breach(RiskRule.VALUE, f"{total:.2f} USD")
     return None
+
+
+def _breach(rule: RiskRule, what: str) -> Breach:
+    return Breach(rule=rule, grounds=f"{what} in {settings.RISK.window / timedelta(minutes=1):g} minutes")
