@@ -31,19 +31,26 @@ class ItemFailed(Exception):
 
 
 def run_each(
-    *, what: str, items: Iterable[T], run: Callable[[T], object], now: datetime, name: Callable[[T], str] = str
+    *,
+    what: str,
+    items: Iterable[T],
+    run: Callable[[T], object],
+    now: datetime,
+    name: Callable[[T], str] = str,
+    known: Iterable[FailingItem] | None = None,
 ) -> set[str]:
     """Call `run` for each item, and return the names of those that failed or are left out for now.
 
     An item that fails is recorded under `what` and `name(item)`, and counted by the part of `what` before a colon; the
-    other items go on.
+    other items go on. `known` are failures that the caller has read a short time ago, all of `what` among them.
 
     `run` makes its own database transaction, so that a failure rolls back its own item alone. After an unexpected
     failure the item is left out for 2, 4, 8 … seconds, up to PAUSE_MAX_SECONDS. The database being away is no item's
     failure: that error is raised. Call it outside of any database transaction.
     """
     assert not connection.in_atomic_block, "each item has a database transaction of its own"
-    earlier = {row.item: row for row in FailingItem.objects.filter(what=what)}
+    rows = FailingItem.objects.filter(what=what) if known is None else known
+    earlier = {row.item: row for row in rows if row.what == what}
     failing: set[str] = set()
     for item in items:
         subject = _storable(name(item))[:200]

@@ -6,7 +6,7 @@ and enqueues the others while there is something for them to do.
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -38,6 +38,11 @@ from trading.services.suspending import SecondReading, follow_previous_release, 
 
 logger = logging.getLogger(__name__)
 
+_FOLLOWING: Final = "previous release"
+_CLOSING: Final = "closed markets"
+_OWN: Final = (_FOLLOWING, _CLOSING, PRICE_READING)
+"""The work of a reading of prices, as its failures are named."""
+
 _MISSING: Final = NoPrice("the venue gives no price")
 
 
@@ -57,17 +62,18 @@ def refresh_prices(*, venue: Venue, source: str, now: datetime) -> None:
     older than PRICE_MAX_AGE. Nothing else is asked for here: whatever is slow has a job of its own, which is enqueued
     if it is needed, whatever the venue says.
     """
+    known = list(FailingItem.objects.filter(what__in=[*_OWN, BOOK_READING, SECOND_READING]))
     follow = partial(follow_previous_release, now=now)
-    run_each(what="previous release", items=list_unfollowed(), run=lambda pk: follow(coin_id=pk), now=now)
+    run_each(what=_FOLLOWING, items=list_unfollowed(), run=lambda pk: follow(coin_id=pk), now=now, known=known)
     coins = list_coins_to_read()
     try:
         if coins:
-            _refresh(coins, venue=venue, source=source, now=now)
+            _refresh(coins, venue=venue, source=source, now=now, known=known)
     finally:
-        _enqueue_what_is_needed(before=coins, now=now)
+        _enqueue_what_is_needed(before=coins, failing={row.what for row in known}, now=now)
 
 
-def _refresh(coins: list[Coin], *, venue: Venue, source: str, now: datetime) -> None:
+def _refresh(coins: list[Coin], *, venue: Venue, source: str, now: datetime, known: list[FailingItem]) -> None:
     try:
         told = call(read=lambda: _read(venue, coins=coins), now=now)
     except VenueAway as error:
@@ -75,23 +81,23 @@ def _refresh(coins: list[Coin], *, venue: Venue, source: str, now: datetime) -> 
         return
     closed = {coin.pk for coin in coins if _is_closed(told.prices.get(coin.name))}
     run_each(
-        what="closed markets",
+        what=_CLOSING,
         items=[closed],
         run=lambda coin_ids: record_closed_markets(coin_ids=coin_ids, now=now),
         now=now,
         name=lambda _: "all coins",
+        known=known,
     )
     record = partial(_record, told=told, source=source, now=now)
-    run_each(what=PRICE_READING, items=coins, run=record, now=now)
+    run_each(what=PRICE_READING, items=coins, run=record, now=now, known=known)
 
 
-def _enqueue_what_is_needed(*, before: Sequence[Coin], now: datetime) -> None:
+def _enqueue_what_is_needed(*, before: Sequence[Coin], failing: Collection[str], now: datetime) -> None:
     """Enqueue `refresh_books` and `confirm_prices` if they have something to do, also if that is to delete a failure.
 
-    `before` are the coins as they were before the readings of `now`. One query while all is well: a reading freezes no
-    book, and three of them must agree on a suspect price.
+    `before` are the coins as they were before the readings of `now`, and `failing` is the work that failed before. No
+    query while all is well: a reading freezes no book, and three of them must agree on a suspect price.
     """
-    failing = set(FailingItem.objects.filter(what__in=[BOOK_READING, SECOND_READING]).values_list("what", flat=True))
     was_frozen = any(has_frozen_book(coin=coin, now=now) for coin in before)
     if BOOK_READING in failing or (was_frozen and list_coins_with_frozen_books(now=now)):
         refresh_books_later()

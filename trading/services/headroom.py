@@ -12,7 +12,7 @@ from trading.loss_rules import begin_of_day, day_of
 from trading.metrics import count_without_room
 from trading.models import SalesLimit
 from trading.offers import offer_of, publish_offers_after_commit
-from trading.priced_coins import coins_with_prices
+from trading.priced_coins import coins_with_rules
 from trading.selectors.headroom import recount_room
 from trading.selectors.orders import sum_unsettled
 from wallets.models import User
@@ -60,7 +60,7 @@ def count_headroom(*, payable: Decimal | None, now: datetime) -> list[Counted]:
 
 def begin_count() -> BegunCount | None:
     """Begin a count at the counter in Redis. Return None without Redis. One query."""
-    offers = [offer_of(coin=coin) for coin in coins_with_prices().filter(is_sold=True)]
+    offers = [offer_of(coin=coin) for coin in coins_with_rules().filter(is_sold=True)]
     prices = {offer.name: offer.price for offer in offers}
     name = headroom.begin_count(prices=prices)
     if name is None:
