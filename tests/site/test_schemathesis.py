@@ -25,13 +25,14 @@ def test_no_answer_is_undocumented(make_api_process, make_shopper, tmp_path):
     for name, price in [("ABAN", "4.00"), ("BTC", "65000")]:
         make_coin(name, price)
     risk = {"RISK_MAX_ORDERS": "100000", "RISK_MAX_CANCELS": "100000", "RISK_MAX_VALUE": "1000000000"}
-    api = make_api_process(HASHING_SLOTS="4", **risk)  # two workers must not find the slots taken: 503 busy
+    api = make_api_process(HASHING_SLOTS="4", **risk)  # enough that no call finds them taken: 503 busy
     shopper = make_shopper("100000000.00")
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", f"--config-file={Path(__file__).parent / 'schemathesis.toml'}"),
             *("run", f"{api}openapi.json", "--checks=all", f"--max-examples={EXAMPLES or 20}", "--continue-on-failure"),
-            *("--workers=2", "--suppress-health-check=all"),
+            # One worker: with two, Python 3.11 may fail to parse what Hypothesis describes ("recursion depth mismatch").
+            *("--workers=1", "--suppress-health-check=all"),
             *(() if EXAMPLES else ("--seed=20",)),  # the short run makes the same requests each time
             *("--header", f"Authorization: {shopper.headers['Authorization']}"),
         ],
