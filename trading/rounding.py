@@ -14,6 +14,7 @@ Each of them favours the house, by less than one unit.
 """
 
 from decimal import ROUND_CEILING, ROUND_DOWN, Context, Decimal
+from functools import lru_cache
 
 _CENT = Decimal("0.01")
 _SMALLEST = Decimal("0.00000001")
@@ -26,6 +27,7 @@ _PRICE_PLACES = 8
 _PRICE_DIGITS = 5
 
 
+@lru_cache(maxsize=1024)  # every order of a coin between two readings asks for the same
 def price_for(*, market_price: Decimal, spread_rate: Decimal, taker_rate: Decimal) -> Decimal:
     """Return the price at which a coin is sold that costs `market_price`: with the venue's commission and the spread.
 
@@ -99,6 +101,7 @@ def largest_amount(*, maximum: Decimal, step: Decimal) -> Decimal:
     return _on_step(maximum, step, _DOWN)
 
 
+@lru_cache(maxsize=1024)
 def _on_step(amount: Decimal, step: Decimal, context: Context) -> Decimal:
     if step <= 0:  # the database refuses it, but the admin shows a coin with it beside the error
         return amount
