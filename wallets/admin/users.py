@@ -14,11 +14,13 @@ from django.utils.safestring import SafeString
 
 from wallets.admin.actions import ask_for_reason, reported
 from wallets.admin.names import NewUserForm, UserForm
+from wallets.admin.proposals import ask_to_do
 from wallets.admin.records import QuickAdmin, badge, find_customers, is_id, link_to, link_to_list
 from wallets.models import SecurityEventKind, User, Wallet
 from wallets.money import USD
-from wallets.services.accounts import freeze_customer, open_dollar_wallet, settle_name, unfreeze_customer
+from wallets.services.accounts import freeze_customer, open_dollar_wallet, settle_name
 from wallets.services.credentials import change_own_password, change_password
+from wallets.services.proposing import UNFREEZE
 from wallets.services.security_log import (
     NO_POWERS,
     list_permissions,
@@ -166,27 +168,33 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
         reason = ask_for_reason(
             page=self, request=request, chosen=queryset, action="freeze", title="Freeze these customers"
         )
-        return self._set_frozen(request, queryset, reason, frozen=True)
+        if isinstance(reason, HttpResponse):
+            return reason
+        for user in queryset:
+            with reported(page=self, request=request, item=user):
+                freeze_customer(owner_id=user.pk, decided_by_id=request.user.pk)
+                self._tell(request, user, f"Frozen: {reason}")
+        return None
 
     @admin.action(description="Unfreeze", permissions=["freeze"])
     def unfreeze(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         reason = ask_for_reason(
             page=self, request=request, chosen=queryset, action="unfreeze", title="Unfreeze these customers"
         )
-        return self._set_frozen(request, queryset, reason, frozen=False)
-
-    def _set_frozen(
-        self, request: HttpRequest, chosen: QuerySet[User], reason: str | HttpResponse, *, frozen: bool
-    ) -> HttpResponse | None:
         if isinstance(reason, HttpResponse):
             return reason
-        done = "Frozen" if frozen else "Unfrozen"
-        for user in chosen:
+        for user in queryset:
             with reported(page=self, request=request, item=user):
-                (freeze_customer if frozen else unfreeze_customer)(owner_id=user.pk, decided_by_id=request.user.pk)
-                self.log_change(request, user, f"{done}: {reason}")
-                self.message_user(request, f"{done}: {user}")
+                payload = UNFREEZE.payload_of(owner_id=user.pk)
+                proposal = ask_to_do(page=self, request=request, kind=UNFREEZE.name, payload=payload, reason=reason)
+                done = "Asked to unfreeze" if proposal.needs_two else "Unfrozen"
+                self._tell(request, user, f"{done}: {reason}")
         return None
+
+    def _tell(self, request: HttpRequest, user: User, done: str) -> None:
+        """Record what was done to a user, and say it: `Frozen: a reason` becomes `Frozen: the user`."""
+        self.log_change(request, user, done)
+        self.message_user(request, f"{done.split(':', maxsplit=1)[0]}: {user}")
 
 
 def _limit_passwords(request: HttpRequest) -> None:
