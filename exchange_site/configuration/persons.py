@@ -23,6 +23,8 @@ KINDS: Final = (
     "adoption",
     "account_move",
     "unfreeze",
+    "powers",
+    "group_permissions",
 )
 """The names of the kinds that the apps register; a test compares them."""
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command, get_commands
 from django.test import Client, RequestFactory
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -245,6 +245,41 @@ def unfreeze(world):
     )
 
 
+def powers(world):
+    user = User.objects.create_user("carl")
+    data = {"username": "carl", "email": "", "is_active": "on", "is_staff": "on", "reason": "because"}
+    return (
+        lambda client: client.post(f"/admin/wallets/user/{user.pk}/change/", data, follow=True).content.decode(),
+        lambda: User.objects.get(pk=user.pk).is_staff,
+    )
+
+
+def membership(world):
+    user, group = User.objects.create_user("carl"), Group.objects.create(name="chiefs")
+    data = {"username": "carl", "email": "", "is_active": "on", "groups": [group.pk], "reason": "because"}
+    return (
+        lambda client: client.post(f"/admin/wallets/user/{user.pk}/change/", data, follow=True).content.decode(),
+        user.groups.count,
+    )
+
+
+def group_permissions(world):
+    group = Group.objects.create(name="chiefs")
+    data = {"name": "chiefs", "permissions": [Permission.objects.get(codename="freeze_user").pk], "reason": "because"}
+    return (
+        lambda client: client.post(f"/admin/auth/group/{group.pk}/change/", data, follow=True).content.decode(),
+        group.permissions.count,
+    )
+
+
+def new_group(world):
+    data = {"name": "chiefs", "permissions": [Permission.objects.get(codename="freeze_user").pk], "reason": "because"}
+    return (
+        lambda client: client.post("/admin/auth/group/add/", data, follow=True).content.decode(),
+        Permission.objects.filter(group__name="chiefs").count,
+    )
+
+
 DEEDS = {
     price_rule: "price_rule",
     fixed_price: "fixed_price",
@@ -264,6 +299,10 @@ DEEDS = {
     account_move: "account_move",
     opening: "account_move",
     unfreeze: "unfreeze",
+    powers: "powers",
+    membership: "powers",
+    group_permissions: "group_permissions",
+    new_group: "group_permissions",
 }
 by_name = pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
 
@@ -405,6 +444,49 @@ class TestWhatOnlyLessensExposure:
         assert PriceRule.objects.latest("pk").spread_rate == Decimal("0.01")
 
 
+@pytest.mark.usefixtures("_two")
+class TestPowers:
+    def change(self, client, user, **fields):
+        data = {"username": user.username, "email": "", "reason": "because", **fields}
+        return client.post(f"/admin/wallets/user/{user.pk}/change/", data, follow=True).content.decode()
+
+    def test_are_taken_at_once(self, ann):
+        carl = User.objects.create_user("carl", is_staff=True)
+        carl.groups.add(Group.objects.create(name="chiefs"))
+        self.change(ann, carl)
+        carl.refresh_from_db()
+        assert (carl.is_active, carl.is_staff, carl.groups.count()) == (False, False, 0)
+
+    def test_are_not_given_to_oneself(self, ann):
+        own = User.objects.get(username="ann")
+        fields = {"is_active": "on", "is_staff": "on", "is_superuser": "on"}
+        shown = self.change(ann, own, **fields, user_permissions=[Permission.objects.first().pk])
+        assert "Somebody else has to decide" in shown
+        assert not own.user_permissions.exists()
+        assert not Proposal.objects.exists()
+
+    def test_are_approved_by_superusers_alone(self, ann):
+        carl = User.objects.create_user("carl")
+        self.change(ann, carl, is_active="on", is_staff="on")
+        manager = User.objects.create_user("manager", is_staff=True)
+        wanted = Permission.objects.filter(codename__in=["decide_proposal", "view_proposal"])
+        manager.user_permissions.set(wanted)
+        client = Client()
+        client.force_login(manager)
+        assert "Only superusers approve" in act(client, "wallets/proposal", "approve", Proposal.objects.get().pk)
+        carl.refresh_from_db()
+        assert (carl.is_staff, ProposalRecord.objects.get().outcome) == (False, "refused")
+
+    def test_of_a_disabled_customer_wait(self, ann, bob):
+        carl = User.objects.create_user("carl", is_active=False)
+        self.change(ann, carl, is_active="on")
+        carl.refresh_from_db()
+        assert not carl.is_active
+        act(bob, "wallets/proposal", "approve", Proposal.objects.get().pk)
+        carl.refresh_from_db()
+        assert carl.is_active
+
+
 # What each action and each form of the admin does: two persons, or why one suffices. Keep it complete: a new row here
 # is a decision about who may do that alone.
 LESSENS, ELSEWHERE, MOVES_NOTHING, OPEN = "lessens exposure", "two decide there", "moves nothing", "not guarded yet"
@@ -436,10 +518,10 @@ ACTIONS = {
     ("procrastinate.procrastinatejob", "retry_failed"): MOVES_NOTHING,
 }
 FORMS = {
-    ("auth.group", "add"): OPEN,
-    ("auth.group", "change"): OPEN,
-    ("wallets.user", "add"): OPEN,
-    ("wallets.user", "change"): OPEN,
+    ("auth.group", "add"): TWO,
+    ("auth.group", "change"): TWO,
+    ("wallets.user", "add"): MOVES_NOTHING,
+    ("wallets.user", "change"): TWO,  # but for the password of a customer
     ("trading.coin", "add"): TWO,
     ("trading.coin", "change"): TWO,
     ("trading.pricerule", "add"): TWO,

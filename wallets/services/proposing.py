@@ -1,4 +1,4 @@
-"""The kinds of proposals of the money side: to unfreeze a customer."""
+"""The kinds of proposals of the money side, and their registration: to unfreeze a customer, and powers."""
 
 from typing import Any, Final
 
@@ -6,6 +6,7 @@ from wallets.exceptions import OwnAccount
 from wallets.models import User, Wallet
 from wallets.money import USD
 from wallets.services.accounts import unfreeze_within_transaction
+from wallets.services.powers import GroupPermissionsKind, UserPowersKind
 from wallets.services.proposals import Kind, Payload, register
 
 
@@ -39,8 +40,11 @@ class UnfreezeKind(Kind):
 
 
 UNFREEZE: Final = UnfreezeKind()
+USER_POWERS: Final = UserPowersKind()
+GROUP_PERMISSIONS: Final = GroupPermissionsKind()
 
 
 def register_kinds() -> None:
     """Make the kinds of the money side known."""
-    register(UNFREEZE)
+    for kind in (UNFREEZE, USER_POWERS, GROUP_PERMISSIONS):
+        register(kind)
