@@ -9,6 +9,10 @@ class SettlementConfig(AppConfig):
     name = "settlement"
 
     def ready(self) -> None:
+        # Imported here: models cannot be loaded before the registry is ready.
+        from settlement.services.proposals import register_kinds
+
+        register_kinds()
         post_migrate.connect(_begin_watch, sender=self)
 
 

@@ -8,5 +8,7 @@ class TradingConfig(AppConfig):
     def ready(self) -> None:
         # Imported here: models cannot be loaded before the registry is ready.
         from trading.services.price_rules import make_default_rule_after_migrate
+        from trading.services.proposing.kinds import register_kinds
 
+        register_kinds()
         post_migrate.connect(make_default_rule_after_migrate, sender=self)

@@ -8,6 +8,10 @@
     ├── WeakPassword          .messages
     ├── AccountFrozen
     ├── OwnAccount            staff do not decide about their own account
+    ├── ProposalRefused       a deed of staff that cannot be done, or no longer
+    ├── ProposalClosed        somebody has decided about it, or its time is over
+    ├── NeedsAnotherPerson    the author and the beneficiary do not decide about a proposal
+    ├── MayNotDecide          a person without the right to decide about proposals
     ├── DepositsClosed        customers cannot deposit by themselves here
     ├── InsufficientFunds     .balance .amount
     ├── IdempotencyKeyReused  the key was used with another request
@@ -62,6 +66,22 @@ class AccountFrozen(DomainError):
 
 class OwnAccount(DomainError):
     message = "Nobody decides about their own account. Ask somebody else."
+
+
+class ProposalRefused(DomainError):
+    message = "This cannot be done now."
+
+
+class ProposalClosed(DomainError):
+    message = "Somebody has decided about this proposal, or its time is over."
+
+
+class NeedsAnotherPerson(DomainError):
+    message = "Somebody else has to decide: neither the author of a proposal nor the customer who gains by it."
+
+
+class MayNotDecide(DomainError):
+    message = "Only active staff with the permission to decide may do that."
 
 
 class DepositsClosed(DomainError):

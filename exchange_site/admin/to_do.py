@@ -146,6 +146,11 @@ _WORDS: Final = {
         advice="A worker carries them out. Is a worker running?",
     ),
     ConcernKind.HELD: _Words(title="Held orders", urgency="notice", advice="Release or refund them."),
+    ConcernKind.PROPOSAL: _Words(
+        title="Proposals that wait for a second person",
+        urgency="notice",
+        advice="Approve or reject them, on the page of the proposal. Their authors cannot; they can withdraw them.",
+    ),
     ConcernKind.JOB: _Words(
         title="Failed jobs",
         urgency="notice",

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from exchange_site.configuration.combinations import judge
 from exchange_site.configuration.customers import Deposits, Limits, SecurityLog, SignIn
 from exchange_site.configuration.objections import Objection, error_of, explain, read_objections
+from exchange_site.configuration.persons import Proposals
 from exchange_site.configuration.settlement import Jobs, Settlement, ToDo, Venue
 from exchange_site.configuration.shop import Losses, Pools, Prices, Quotes, Risk
 from exchange_site.configuration.site import Development, Django, Metrics, Serving
@@ -41,6 +42,7 @@ class Configuration(BaseModel):
     quotes: Quotes
     risk: Risk
     losses: Losses
+    proposals: Proposals
     venue: Venue
     settlement: Settlement
     to_do: ToDo

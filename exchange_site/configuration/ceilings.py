@@ -62,6 +62,11 @@ def _seconds_rule(variable: str, group: str, field: str, most: int) -> Rule:
 
 CEILINGS: Final = (
     rule(
+        "PROPOSAL_HOURS",
+        "must be at most 336: nobody remembers after two weeks why a deed was asked for.",
+        lambda given: given.proposals.valid_for > timedelta(days=14),
+    ),
+    rule(
         "REQUEST_TIMEOUT_SECONDS",
         "must be at most 300: unfinished requests keep their connections as long.",
         lambda given: given.serving.request_timeout > timedelta(minutes=5),

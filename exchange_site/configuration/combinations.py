@@ -141,6 +141,11 @@ PRODUCTION: Final = (
         "must be True for a Redis that is not on this machine or a private network.",
         lambda given: not given.redis.tls and not is_private(given.redis.host),
     ),
+    rule(
+        "TWO_PERSONS",
+        "must name all kinds with a real venue: one person alone could set prices and release money.",
+        lambda given: is_real_venue(given) and not given.proposals.names_all,
+    ),
     rule("FAILPOINTS", "are for tests: they end the process.", lambda given: bool(given.development.failpoints)),
     rule(
         "LOAD_TEST",

@@ -19,6 +19,9 @@ TABLES: Final[dict[str, str]] = {
     "wallets_knownaddress": "SELECT, INSERT, UPDATE (seen_at), DELETE",
     # Rows are deleted only when they are old: a trigger refuses all younger than 30 days.
     "wallets_securityevent": "SELECT, INSERT, DELETE",
+    # To lock a proposal's row takes the right to change a column of it. A trigger refuses every change.
+    "wallets_proposal": "SELECT, INSERT, UPDATE (id)",
+    "wallets_proposalrecord": "SELECT, INSERT",
     "wallets_wallet": "SELECT, INSERT, UPDATE (balance, cost, frozen)",
     "wallets_transaction": "SELECT, INSERT",
     # trading

@@ -22,6 +22,8 @@ WITHOUT_MONEY: Final = frozenset(
         "wallets_tokenfamily",
         "wallets_knownaddress",
         "wallets_securityevent",
+        "wallets_proposal",
+        "wallets_proposalrecord",
         "trading_closedmarket",
         "trading_coin",
         "trading_coinprice",

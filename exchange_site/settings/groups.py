@@ -12,6 +12,7 @@ METRICS = configuration.metrics
 POOLS = configuration.pools
 POSTGRES = configuration.postgres
 PRICES = configuration.prices
+PROPOSALS = configuration.proposals
 QUOTES = configuration.quotes
 REDIS = configuration.redis
 RISK = configuration.risk

@@ -1,6 +1,7 @@
 """Admin pages for the account at the venue: its funds, its balances, and the openings and moves that staff book."""
 
-from typing import Any, cast
+from decimal import Decimal
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -9,11 +10,11 @@ from django.http import HttpRequest, HttpResponse
 
 from settlement.models import AccountMove, AccountMoveKind, BalanceReading, VenueAccount
 from settlement.selectors.balances import has_opening
-from settlement.services.account_moves import book_move, book_proposed_opening, list_assets
+from settlement.services.account_moves import ensure_opening_proposed, list_assets
+from settlement.services.proposals import ACCOUNT_MOVE
 from wallets.admin.actions import ask_for_reason, reported
+from wallets.admin.proposals import AddedByProposal, ask_to_do, ask_to_save
 from wallets.admin.records import QuickAdmin, RecordAdmin, amount, dollars
-from wallets.models import User
-from wallets.runtime import clock
 
 
 @admin.register(BalanceReading)
@@ -67,11 +68,19 @@ class BalanceReadingAdmin(RecordAdmin):
             return reason
         for reading in queryset:
             with reported(page=self, request=request, item=reading):
-                staff = cast("User", request.user)
-                move = book_proposed_opening(reading=reading, reason=reason, booked_by=staff, now=clock.now())
-                self.log_addition(request, move, reason)
-                self.message_user(request, f"The {move} is booked.")
+                ensure_opening_proposed(reading=reading)
+                self._open(request, reading, reason=reason)
         return None
+
+    def _open(self, request: HttpRequest, reading: BalanceReading, *, reason: str) -> None:
+        move = AccountMove(
+            asset=reading.asset, kind=AccountMoveKind.OPENING, amount=reading.proposed or Decimal(0), reason=reason
+        )
+        payload = ACCOUNT_MOVE.payload_of(move=move, reading=reading)
+        proposal = ask_to_do(page=self, request=request, kind=ACCOUNT_MOVE.name, payload=payload, reason=reason)
+        if not proposal.needs_two:
+            self.log_addition(request, _newest_of(request), reason)
+            self.message_user(request, proposal.record.detail)
 
 
 class _MoveForm(forms.ModelForm):  # type: ignore[type-arg]  # of a move
@@ -102,7 +111,7 @@ class _MoveForm(forms.ModelForm):  # type: ignore[type-arg]  # of a move
 
 
 @admin.register(AccountMove)
-class AccountMoveAdmin(QuickAdmin):
+class AccountMoveAdmin(AddedByProposal, QuickAdmin):
     """Adding a row books an opening or a move. Rows never change: another move mends a wrong one."""
 
     list_display = ("id", "venue", "asset", "kind", "amount_", "reason", "booked_by", "booked_at")
@@ -120,16 +129,16 @@ class AccountMoveAdmin(QuickAdmin):
         return amount(move.amount, move.asset)
 
     def save_model(self, request: HttpRequest, obj: AccountMove, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
-        move = book_move(
-            asset=obj.asset,
-            kind=AccountMoveKind(obj.kind),
-            amount=obj.amount,
-            reason=obj.reason,
-            booked_by=cast("User", request.user),
-            now=clock.now(),
-        )
-        obj.pk = move.pk
-        obj.refresh_from_db()
+        payload = ACCOUNT_MOVE.payload_of(move=obj)
+        proposal = ask_to_save(page=self, request=request, kind=ACCOUNT_MOVE.name, payload=payload, reason=obj.reason)
+        if not proposal.needs_two:
+            obj.pk = _newest_of(request).pk
+            obj.refresh_from_db()
+
+
+def _newest_of(request: HttpRequest) -> AccountMove:
+    """Return the move that was booked last by the member of staff who is signed in."""
+    return AccountMove.objects.filter(booked_by=request.user.pk).latest("pk")
 
 
 @admin.register(VenueAccount)

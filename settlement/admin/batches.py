@@ -1,7 +1,6 @@
 """Admin pages for batches and for staff's interventions."""
 
 from decimal import Decimal
-from typing import cast
 
 from django import forms
 from django.contrib import admin
@@ -10,11 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from settlement.models import Batch, Intervention, InterventionAction
-from settlement.services.intervening.requests import Figures, request_intervention
+from settlement.services.intervening.requests import Figures
+from settlement.services.proposals import INTERVENTION
 from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
+from wallets.admin.proposals import ask_to_do
 from wallets.admin.records import RecordAdmin, amount, badge, dollars, link_to, link_to_list
-from wallets.models import User
-from wallets.runtime import clock
 
 
 @admin.register(Batch)
@@ -118,16 +117,12 @@ class BatchAdmin(RecordAdmin):
         reason = given.pop("reason")
         for batch in chosen:
             with reported(page=self, request=request, item=batch):
-                request_intervention(
-                    batch=batch,
-                    action=action,
-                    reason=reason,
-                    requested_by=cast("User", request.user),
-                    now=clock.now(),
-                    figures=Figures(**given) if given else None,
-                )
+                figures = Figures(**given) if given else None
+                payload = INTERVENTION.payload_of(batch=batch, action=action, reason=reason, figures=figures)
+                proposal = ask_to_do(page=self, request=request, kind=INTERVENTION.name, payload=payload, reason=reason)
                 self.log_change(request, batch, f"{action.label}: {reason}")
-                self.message_user(request, f"{batch}: queued; see Interventions.")
+                if not proposal.needs_two:
+                    self.message_user(request, f"{batch}: queued; see Interventions.")
         return None
 
 

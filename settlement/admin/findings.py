@@ -8,7 +8,9 @@ from django.http import HttpRequest, HttpResponse
 
 from settlement.models import Finding, FindingDecision, FindingKind
 from settlement.services.findings import close_finding, decide_about_order
+from settlement.services.proposals import ADOPTION
 from wallets.admin.actions import acts_on_chosen, ask_for_reason, reported
+from wallets.admin.proposals import ask_to_do
 from wallets.admin.records import RecordAdmin
 from wallets.models import User
 from wallets.runtime import clock
@@ -96,10 +98,22 @@ class FindingAdmin(RecordAdmin):
         staff = cast("User", request.user)
         for finding in queryset:
             with reported(page=self, request=request, item=finding):
-                if decide_about_order(finding=finding, decision=decision, decided_by=staff, note=note, now=clock.now()):
+                if decision == FindingDecision.ADOPT:
+                    self._adopt(request, finding, note=note)
+                elif decide_about_order(
+                    finding=finding, decision=decision, decided_by=staff, note=note, now=clock.now()
+                ):
                     self.log_change(request, finding, f"{decision.label}: {note}")
-                    done = "a worker adopts it" if decision == FindingDecision.ADOPT else "it is closed"
-                    self.message_user(request, f"{finding}: {done}.")
+                    self.message_user(request, f"{finding}: it is closed.")
                 else:
                     self.message_user(request, f"{finding} is closed or decided already.", messages.ERROR)
         return None
+
+    def _adopt(self, request: HttpRequest, finding: Finding, *, note: str) -> None:
+        payload = ADOPTION.payload_of(finding=finding, note=note)
+        proposal = ask_to_do(page=self, request=request, kind=ADOPTION.name, payload=payload, reason=note)
+        if proposal.needs_two:
+            self.log_change(request, finding, f"Asked for {proposal}")
+        else:
+            self.log_change(request, finding, f"{FindingDecision.ADOPT.label}: {note}")
+            self.message_user(request, proposal.record.detail)

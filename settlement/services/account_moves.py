@@ -49,8 +49,8 @@ def book_move(
     return move
 
 
-def book_proposed_opening(*, reading: BalanceReading, reason: str, booked_by: User, now: datetime) -> AccountMove:
-    """Book the opening with which the books agree with a reading. Raises MoveRefused.
+def ensure_opening_proposed(*, reading: BalanceReading) -> None:
+    """Raise MoveRefused unless a reading proposes an opening that can be booked.
 
     A reading during a purchase proposes nothing: the venue and our books may see the purchase at different times.
     """
@@ -60,14 +60,6 @@ def book_proposed_opening(*, reading: BalanceReading, reason: str, booked_by: Us
         raise MoveRefused("There is an opening already. Book a move instead.")
     if reading.steady_since is None:
         raise MoveRefused("A purchase was under way or in doubt during this reading. Wait for the next one.")
-    return book_move(
-        asset=reading.asset,
-        kind=AccountMoveKind.OPENING,
-        amount=reading.proposed,
-        reason=reason,
-        booked_by=booked_by,
-        now=now,
-    )
 
 
 def open_by_first_reading(*, asset: str, amount: Decimal, now: datetime) -> None:

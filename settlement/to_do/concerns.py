@@ -30,6 +30,7 @@ class ConcernKind(Enum):
     FAILING = "failing"
     INTERVENTION = "intervention"
     HELD = "held"
+    PROPOSAL = "proposal"
     JOB = "job"
     NAME = "name"
 

@@ -63,6 +63,7 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.FAILING: buying.read_failing,
     ConcernKind.INTERVENTION: buying.read_interventions,
     ConcernKind.HELD: selling.read_held,
+    ConcernKind.PROPOSAL: selling.read_proposals,
     ConcernKind.JOB: buying.read_failed_jobs,
     ConcernKind.NAME: selling.read_names,
 }

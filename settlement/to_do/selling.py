@@ -28,6 +28,7 @@ from trading.selectors.headroom import list_near_stops
 from trading.selectors.losses import Loss, list_threatening_losses
 from trading.selectors.prices import list_unseen_suspensions
 from wallets.selectors.accounts import list_unclear_names
+from wallets.selectors.proposals import list_open_proposals
 
 
 def read_settling(now: datetime) -> Iterator[Concern]:
@@ -227,6 +228,17 @@ def read_held(now: datetime) -> Iterator[Concern]:
             since=order.held_at,
             reason=order.review.grounds,
             target=Target(model="trading_review", pk=order.pk),
+        )
+
+
+def read_proposals(now: datetime) -> Iterator[Concern]:
+    for proposal in list_open_proposals(now=now)[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.PROPOSAL,
+            subject=str(proposal),
+            since=proposal.asked_at,
+            reason=f"{proposal.asked_by} asks: {proposal.reason}",
+            target=Target(model="wallets_proposal", pk=proposal.pk),
         )
 
 

@@ -1,27 +1,32 @@
 """Admin pages of coins and of the shop."""
 
-from typing import Any, cast
+from copy import copy
+from decimal import Decimal
+from typing import Any, Final
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from trading.jumps import AGREEING_READINGS, readings_agree
 from trading.models import Coin, Shop
 from trading.offers import offer_of
 from trading.priced_coins import coins_with_prices
 from trading.selectors.prices import find_price_jump
-from trading.services.coins import open_or_close_shop, save_coin, sell_again, stop_selling
+from trading.services.coins import open_or_close_shop, save_coin, stop_selling
 from trading.services.price_rules import ensure_market_price_allowed
-from trading.services.prices import accept_price
-from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
+from trading.services.proposing.coins import COIN_KINDS, PUT_ON_SALE
+from trading.services.proposing.kinds import OPEN_SHOP, SUSPECT_PRICE
+from wallets.admin.actions import Question, ReasonForm, ask_for_reason, ask_staff, reported
+from wallets.admin.proposals import NO_REASON, SavedByProposal, ask_to_do, ask_to_save
 from wallets.admin.records import QuickAdmin, badge, link_to_list, moment
 from wallets.exceptions import DomainError
-from wallets.models import User
 from wallets.money import PRICE_PLACES
 from wallets.runtime import clock
+
+_GUARDED: Final = tuple(name for kind in COIN_KINDS for name in kind.fields)
 
 
 class _CoinForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class takes no type at run time
@@ -31,8 +36,17 @@ class _CoinForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class ta
         required=False, help_text="Tick this for a fixed price that is far from the last price."
     )
 
+    reason = forms.CharField(
+        max_length=500,
+        required=False,
+        widget=forms.TextInput(attrs={"size": 60}),
+        help_text="Why prices, limits or the sale change. Needed where a second person has to approve that.",
+    )
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        if not cleaned.get("reason") and self._needs_reason():
+            self.add_error("reason", "A second person has to approve this: say why it changes.")
         fixed_price = cleaned.get("fixed_price")
         if fixed_price is not None and "fixed_price" in self.changed_data and not cleaned.get("price_is_meant"):
             last = find_price_jump(coin=self.instance, fixed_price=fixed_price, now=clock.now())
@@ -41,6 +55,11 @@ class _CoinForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class ta
         if fixed_price is None and "fixed_price" not in self.errors:
             self._check_market_price()
         return cleaned
+
+    def _needs_reason(self) -> bool:
+        """A coin that is taken off sale needs no reason: that waits for nobody."""
+        changed = set(self.changed_data) - (set() if self.cleaned_data.get("is_sold") else {"is_sold"})
+        return any(kind.name in settings.PROPOSALS.kinds and changed & {*kind.fields} for kind in COIN_KINDS)
 
     def _check_market_price(self) -> None:
         """Keep a market price from a coin that could not be sold with it, and with which nothing would start."""
@@ -51,7 +70,7 @@ class _CoinForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class ta
 
 
 @admin.register(Coin)
-class CoinAdmin(QuickAdmin):
+class CoinAdmin(SavedByProposal, QuickAdmin):
     form = _CoinForm
     list_display = ("name", "title", "is_sold", "price", "price_state", "minimum", "maximum", "step", "pool_policy")
     list_filter = ("is_sold", "pool_policy")
@@ -73,7 +92,22 @@ class CoinAdmin(QuickAdmin):
         return Q(name=term.upper())
 
     def save_model(self, request: HttpRequest, obj: Coin, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
+        """Save the fields that need nobody's approval, and propose the other changes, kind by kind."""
+        wanted = copy(obj)
+        if change:
+            stored = Coin.objects.select_for_update(no_key=True).get(pk=obj.pk)
+            for name in _GUARDED:
+                setattr(obj, name, getattr(stored, name))
+        else:
+            obj.is_sold = False
         save_coin(coin=obj)
+        form.waiting = []
+        for kind in COIN_KINDS:
+            payload = kind.payload_of(before=Coin.objects.get(pk=obj.pk), after=wanted)
+            if payload is not None:
+                reason = form.cleaned_data["reason"]
+                proposal = ask_to_save(page=self, request=request, kind=kind.name, payload=payload, reason=reason)
+                form.waiting += [proposal] if proposal.needs_two else []
 
     @admin.display(description="Price (USD)")
     def price(self, coin: Coin) -> str:
@@ -110,11 +144,26 @@ class CoinAdmin(QuickAdmin):
                 self.log_change(request, coin, "No longer sold.")
 
     @admin.action(description="Sell again", permissions=["change"])
-    def sell_again(self, request: HttpRequest, queryset: QuerySet[Coin]) -> None:
+    def sell_again(self, request: HttpRequest, queryset: QuerySet[Coin]) -> HttpResponse | None:
+        reason: str | HttpResponse = NO_REASON
+        if PUT_ON_SALE.name in settings.PROPOSALS.kinds:
+            title = "Sell these coins again"
+            reason = ask_for_reason(page=self, request=request, chosen=queryset, action="sell_again", title=title)
+        if isinstance(reason, HttpResponse):
+            return reason
         for coin in queryset:
             with reported(page=self, request=request, item=coin):
-                sell_again(coin=coin)
-                self.log_change(request, coin, "Sold again.")
+                self._sell_again(request, coin, reason=reason)
+        return None
+
+    def _sell_again(self, request: HttpRequest, coin: Coin, *, reason: str) -> None:
+        before = Coin.objects.get(pk=coin.pk)
+        after = copy(before)
+        after.is_sold = True
+        payload = PUT_ON_SALE.payload_of(before=before, after=after)
+        if payload is not None:
+            proposal = ask_to_do(page=self, request=request, kind=PUT_ON_SALE.name, payload=payload, reason=reason)
+            self.log_change(request, coin, f"Asked for {proposal}" if proposal.needs_two else "Sold again.")
 
     @admin.action(description="Accept the suspect price", permissions=["change"])
     def accept_suspect_price(self, request: HttpRequest, queryset: QuerySet[Coin]) -> HttpResponse | None:
@@ -134,18 +183,18 @@ class CoinAdmin(QuickAdmin):
         given = ask_staff(page=self, request=request, chosen=queryset, question=question)
         if isinstance(given, HttpResponse):
             return given
-        accepted = accept_price(
-            coin=coin, expected=given["price"], now=clock.now(), accepted_by=cast("User", request.user)
-        )
-        if accepted is not None:
-            self.log_change(request, coin, f"Accepted the price {accepted.normalize():f}: {given['reason']}")
-            self.message_user(request, f"{coin} is sold at {accepted.normalize():f}.")
-        elif readings_agree(price, given["price"]):
-            words = f"So far {coin.current_price.candidate_readings} of {AGREEING_READINGS} readings agree. Try later."
-            self.message_user(request, words, messages.ERROR)
-        else:
-            self.message_user(request, "The price has changed. Look again.", messages.ERROR)
+        with reported(page=self, request=request, item=coin):
+            self._accept(request, coin, expected=given["price"], reason=given["reason"])
         return None
+
+    def _accept(self, request: HttpRequest, coin: Coin, *, expected: Decimal, reason: str) -> None:
+        payload = SUSPECT_PRICE.payload_of(coin=coin, expected=expected)
+        proposal = ask_to_do(page=self, request=request, kind=SUSPECT_PRICE.name, payload=payload, reason=reason)
+        if proposal.needs_two:
+            self.log_change(request, coin, f"Asked for {proposal}")
+        else:
+            self.log_change(request, coin, f"Accepted the suspect price. {proposal.record.detail} {reason}")
+            self.message_user(request, proposal.record.detail)
 
 
 class _AcceptForm(ReasonForm):
@@ -153,7 +202,7 @@ class _AcceptForm(ReasonForm):
 
 
 @admin.register(Shop)
-class ShopAdmin(QuickAdmin):
+class ShopAdmin(SavedByProposal, QuickAdmin):
     """The page of the switch that stops the sale of all coins within seconds."""
 
     list_display = ("__str__", "reason")
@@ -163,4 +212,10 @@ class ShopAdmin(QuickAdmin):
         return super().has_add_permission(request) and not Shop.objects.exists()
 
     def save_model(self, request: HttpRequest, obj: Shop, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
-        open_or_close_shop(is_open=obj.is_open, reason=obj.reason)
+        """Close the shop at once; propose to open it."""
+        if not obj.is_open or not Shop.objects.filter(is_open=False).exists():
+            open_or_close_shop(is_open=obj.is_open, reason=obj.reason)
+            return
+        payload = OPEN_SHOP.payload_of(reason=obj.reason)
+        proposal = ask_to_save(page=self, request=request, kind=OPEN_SHOP.name, payload=payload, reason=obj.reason)
+        form.waiting = [proposal] if proposal.needs_two else []

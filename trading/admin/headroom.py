@@ -1,18 +1,18 @@
 """Admin pages of sales limits, which staff set, and of what may still be sold within them."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
 from trading.models import Headroom, SalesLimit
-from trading.services.headroom import set_limit
+from trading.services.proposing.kinds import SALES_LIMIT
+from wallets.admin.proposals import AddedByProposal, ask_to_save
 from wallets.admin.records import RecordAdmin, dollars
-from wallets.models import User
 
 
 @admin.register(SalesLimit)
-class SalesLimitAdmin(RecordAdmin):
+class SalesLimitAdmin(AddedByProposal, RecordAdmin):
     """Limits are added and never changed. The newest of a coin holds, and so does the newest of all coins."""
 
     list_display = ("id", "of", "most_", "created_at", "created_by", "reason")
@@ -42,7 +42,10 @@ class SalesLimitAdmin(RecordAdmin):
         return "no limit" if limit.most is None else dollars(limit.most)
 
     def save_model(self, request: HttpRequest, obj: SalesLimit, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
-        set_limit(limit=obj, set_by=cast("User", request.user))
+        payload = SALES_LIMIT.payload_of(limit=obj)
+        proposal = ask_to_save(page=self, request=request, kind=SALES_LIMIT.name, payload=payload, reason=obj.reason)
+        if not proposal.needs_two:
+            obj.pk = SalesLimit.objects.filter(created_by=request.user.pk).latest("pk").pk
 
 
 @admin.register(Headroom)

@@ -1,7 +1,7 @@
 """Admin pages of the losses by day, and of the stops of sales that staff may end."""
 
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -10,10 +10,10 @@ from django.http import HttpRequest, HttpResponse
 
 from trading.loss_rules import day_of
 from trading.models import DayLoss, SalesStop
-from trading.services.losses import let_sales_go_on
+from trading.services.proposing.kinds import SALES_GO_ON
 from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
+from wallets.admin.proposals import ask_to_do
 from wallets.admin.records import RecordAdmin, amount, dollars
-from wallets.models import User
 from wallets.runtime import clock
 
 
@@ -92,13 +92,14 @@ class SalesStopAdmin(RecordAdmin):
         if isinstance(given, HttpResponse):
             return given
         with reported(page=self, request=request, item=stop):
-            ceiling = let_sales_go_on(
-                stop=stop,
-                further=given["further"],
-                reason=given["reason"],
-                decided_by=cast("User", request.user),
-                now=clock.now(),
+            payload = SALES_GO_ON.payload_of(stop=stop, **given)
+            proposal = ask_to_do(
+                page=self, request=request, kind=SALES_GO_ON.name, payload=payload, reason=given["reason"]
             )
-            self.log_change(request, stop, f"Sales go on until a loss of {ceiling:.2f} USD: {given['reason']}")
-            self.message_user(request, f"Sales go on until the loss of today is {ceiling:.2f} USD.")
+            if proposal.needs_two:
+                self.log_change(request, stop, f"Asked for {proposal}: {given['reason']}")
+            else:
+                stop.refresh_from_db()
+                self.log_change(request, stop, f"Sales go on until a loss of {stop.ceiling:.2f} USD: {given['reason']}")
+                self.message_user(request, proposal.record.detail)
         return None

@@ -1,6 +1,6 @@
 """Admin page of price rules: staff make new ones, after a look at what an order would cost before and after."""
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -11,10 +11,11 @@ from django.template.response import TemplateResponse
 from trading.models import Coin, PriceRule
 from trading.price_terms import cost_of_hundred
 from trading.selectors.price_rules import find_rule, terms_of
-from trading.services.price_rules import ensure_rule_allowed, make_rule
+from trading.services.price_rules import ensure_rule_allowed
+from trading.services.proposing.kinds import PRICE_RULE
+from wallets.admin.proposals import AddedByProposal, ask_to_save
 from wallets.admin.records import RecordAdmin
 from wallets.exceptions import DomainError
-from wallets.models import User
 from wallets.runtime import clock
 
 
@@ -43,7 +44,7 @@ class _RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # of price rules
 
 
 @admin.register(PriceRule)
-class PriceRuleAdmin(RecordAdmin):
+class PriceRuleAdmin(AddedByProposal, RecordAdmin):
     """Rules are added and never changed. The newest valid one of a coin, else of all coins, holds."""
 
     form = _RuleForm
@@ -106,8 +107,10 @@ class PriceRuleAdmin(RecordAdmin):
         return TemplateResponse(request, "trading/price_rule_preview.html", context)
 
     def save_model(self, request: HttpRequest, obj: PriceRule, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
-        obj.created_by = cast("User", request.user)
-        make_rule(rule=obj, valid_from=form.cleaned_data["begins"], now=clock.now())
+        payload = PRICE_RULE.payload_of(rule=obj, valid_from=form.cleaned_data["begins"])
+        proposal = ask_to_save(page=self, request=request, kind=PRICE_RULE.name, payload=payload, reason=obj.reason)
+        if not proposal.needs_two:
+            obj.pk = PriceRule.objects.filter(created_by=request.user.pk).latest("pk").pk
 
 
 _OF_THE_PAGE = {"csrfmiddlewaretoken", "confirmed"}

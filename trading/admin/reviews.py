@@ -1,7 +1,6 @@
 """Admin page of the reviews of held orders."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
@@ -9,10 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from trading.models import Order, Review
-from trading.services.reviewing import refund_held_order, release_held_order
+from trading.models import Review
+from trading.services.proposing.kinds import RELEASE_ORDER
+from trading.services.reviewing import refund_held_order
 from wallets.admin.actions import acts_on_chosen, ask_for_reason, reported
+from wallets.admin.proposals import ask_to_do
 from wallets.admin.records import RecordAdmin, badge, find_customers, is_id, link_to, link_to_list, moment
+from wallets.models import User
 from wallets.runtime import clock
 
 
@@ -97,26 +99,28 @@ class ReviewAdmin(RecordAdmin):
         reason = ask_for_reason(
             page=self, request=request, chosen=queryset, action="release", title="Release these orders"
         )
-        return self._decide(request, queryset, reason, release_held_order)
+        if isinstance(reason, HttpResponse):
+            return reason
+        for review in queryset:
+            with reported(page=self, request=request, item=review.order):
+                payload = RELEASE_ORDER.payload_of(order_id=review.pk, note=reason)
+                proposal = ask_to_do(
+                    page=self, request=request, kind=RELEASE_ORDER.name, payload=payload, reason=reason
+                )
+                if not proposal.needs_two:
+                    self.message_user(request, proposal.record.detail)
+        return None
 
     @admin.action(description="Refund", permissions=["decide"])
     def refund(self, request: HttpRequest, queryset: QuerySet[Review]) -> HttpResponse | None:
         reason = ask_for_reason(
             page=self, request=request, chosen=queryset, action="refund", title="Refund these orders"
         )
-        return self._decide(request, queryset, reason, refund_held_order)
-
-    def _decide(
-        self,
-        request: HttpRequest,
-        chosen: QuerySet[Review],
-        reason: str | HttpResponse,
-        decide: Callable[..., Order],
-    ) -> HttpResponse | None:
         if isinstance(reason, HttpResponse):
             return reason
-        for review in chosen:
+        staff = cast("User", request.user)
+        for review in queryset:
             with reported(page=self, request=request, item=review.order):
-                order = decide(order_id=review.pk, decided_by=request.user, note=reason, now=clock.now())
+                order = refund_held_order(order_id=review.pk, decided_by=staff, note=reason, now=clock.now())
                 self.message_user(request, f"{order} is {order.state} now.")
         return None

@@ -79,14 +79,10 @@ def _stop(*, day: date, coin_id: int | None, loss: Decimal, ceiling: Decimal | N
 def let_sales_go_on(*, stop: SalesStop, further: Decimal, reason: str, decided_by: User, now: datetime) -> Decimal:
     """End a stop of today. Return the loss (US dollars) at which sales stop again, `further` above the present one.
 
-    Raises SalesNotStopped if the stop is not in force, and AllowanceTooLarge if `further` is above the usual ceiling.
+    Raises SalesNotStopped and AllowanceTooLarge like `ensure_sales_may_go_on`.
     """
     locked = SalesStop.objects.select_for_update(no_key=True, of=("self",)).select_related("coin").get(pk=stop.pk)
-    if locked.stopped_at is None or now >= end_of_day(locked.day):
-        raise SalesNotStopped
-    usual = settings.LOSSES.per_day_and_coin if locked.coin_id else settings.LOSSES.per_day
-    if usual is None or not 0 < further <= usual:
-        raise AllowanceTooLarge(most=usual or Decimal(0))
+    ensure_sales_may_go_on(stop=locked, further=further, now=now)
     present = next(loss.amount for loss in list_losses(day=locked.day) if loss.coin == locked.coin)
     locked.ceiling = max(present, locked.ceiling) + further
     locked.stopped_at, locked.resumed_at, locked.resumed_by, locked.reason = None, now, decided_by, reason
@@ -94,3 +90,12 @@ def let_sales_go_on(*, stop: SalesStop, further: Decimal, reason: str, decided_b
     logger.warning("%s is ended by %s, until a loss of %s USD: %s", locked, decided_by.pk, locked.ceiling, reason)
     publish_offers_after_commit()
     return locked.ceiling
+
+
+def ensure_sales_may_go_on(*, stop: SalesStop, further: Decimal, now: datetime) -> None:
+    """Raise SalesNotStopped without a stop in force, and AllowanceTooLarge if `further` is above the usual ceiling."""
+    if stop.stopped_at is None or now >= end_of_day(stop.day):
+        raise SalesNotStopped
+    usual = settings.LOSSES.per_day_and_coin if stop.coin_id else settings.LOSSES.per_day
+    if usual is None or not 0 < further <= usual:
+        raise AllowanceTooLarge(most=usual or Decimal(0))

@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from django.conf import settings
 from django.db import transaction
@@ -34,7 +35,7 @@ def release_held_order(*, order_id: int, decided_by: User, note: str, now: datet
     staff have decided already, and OwnOrder if the order is `decided_by`'s own. Raises UnknownCoin or PriceUnavailable
     if the coin has no current price; the order then stays held.
     """
-    held = _get_order_of_another(order_id=order_id, decided_by=decided_by)
+    held = get_order_of_another(order_id=order_id, decided_by=decided_by)
     market_price = load_offer(coin_name=held.coin.name).ensure_market_price(now=now)
     if _has_moved(market_price, since=held.market_price or held.price):
         return _refund(held, reason=PRICE_MOVED, decided_by=decided_by, note=note, now=now)
@@ -42,13 +43,27 @@ def release_held_order(*, order_id: int, decided_by: User, note: str, now: datet
     return _release(held, pool_total=pool_total, decided_by=decided_by, note=note, now=now)
 
 
+@transaction.atomic
+def release_within_transaction(*, order_id: int, decided_by: User, note: str, now: datetime) -> Order:
+    """Release a held order like `release_held_order`, inside the running database transaction.
+
+    Redis is not asked for the total of the order's pool, so a claim is always requested: it counts the pool itself.
+    """
+    held = get_order_of_another(order_id=order_id, decided_by=decided_by)
+    market_price = load_offer(coin_name=held.coin.name).ensure_market_price(now=now)
+    if _has_moved(market_price, since=held.market_price or held.price):
+        return _refund_now(held, reason=PRICE_MOVED, decided_by=decided_by, note=note, now=now)
+    return _release_now(held, pool_total=None, decided_by=decided_by, note=note, now=now)
+
+
 def refund_held_order(*, order_id: int, decided_by: User, note: str, now: datetime) -> Order:
     """Refund a held order. Raises OrderNotHeld if staff have decided already, and OwnOrder for their own order."""
-    held = _get_order_of_another(order_id=order_id, decided_by=decided_by)
+    held = get_order_of_another(order_id=order_id, decided_by=decided_by)
     return _refund(held, reason=REFUSED, decided_by=decided_by, note=note, now=now)
 
 
-def _get_order_of_another(*, order_id: int, decided_by: User) -> Order:
+def get_order_of_another(*, order_id: int, decided_by: User) -> Order:
+    """Return a held order that staff may decide about. Raises OrderNotHeld, and OwnOrder for their own one."""
     held = get_held_order(order_id=order_id)
     if held.customer_id == decided_by.pk:
         logger.warning("order %s: %s may not decide about their own order", held.pk, decided_by.pk)
@@ -60,9 +75,7 @@ def _has_moved(price: Decimal, *, since: Decimal) -> bool:
     return bool(abs(price - since) > since * settings.PRICES.deviation_limit)
 
 
-@retried_on_conflict
-@transaction.atomic(durable=True)
-def _release(held: Order, *, pool_total: Decimal | None, decided_by: User, note: str, now: datetime) -> Order:
+def _release_now(held: Order, *, pool_total: Decimal | None, decided_by: User, note: str, now: datetime) -> Order:
     _leave_hold(
         held,
         state=OrderState.POOLED if held.is_pooled else OrderState.PENDING,
@@ -77,9 +90,7 @@ def _release(held: Order, *, pool_total: Decimal | None, decided_by: User, note:
     return held
 
 
-@retried_on_conflict
-@transaction.atomic(durable=True)
-def _refund(held: Order, *, reason: str, decided_by: User, note: str, now: datetime) -> Order:
+def _refund_now(held: Order, *, reason: str, decided_by: User, note: str, now: datetime) -> Order:
     lock_customer_wallets(asset=USD, customer_ids=[held.customer_id])  # all code locks wallets before orders
     _leave_hold(held, state=OrderState.REFUNDED, refunded_at=now, reason=reason)
     refund_customers(
@@ -88,6 +99,10 @@ def _refund(held: Order, *, reason: str, decided_by: User, note: str, now: datet
     count_closed_after_commit(state=OrderState.REFUNDED)
     _decide(held, decision=ReviewDecision.REFUNDED, decided_by=decided_by, note=note, now=now)
     return held
+
+
+_release: Final = retried_on_conflict(transaction.atomic(durable=True)(_release_now))
+_refund: Final = retried_on_conflict(transaction.atomic(durable=True)(_refund_now))
 
 
 def _leave_hold(held: Order, **fields: object) -> None:

@@ -11,6 +11,7 @@ from django.contrib.auth.forms import (
 )
 from django.core.exceptions import ValidationError
 
+from wallets.admin.powers import reason_field
 from wallets.exceptions import DomainError
 from wallets.models import User
 from wallets.services.accounts import accept_new_name
@@ -38,6 +39,7 @@ class _PasswordState(ReadOnlyPasswordHashWidget):
 class UserForm(UserChangeForm):  # type: ignore[type-arg]  # for our User
     """Changes a user. A name that stays as it is needs to keep no rule, so that everybody can be disabled."""
 
+    reason = reason_field()
     password = ReadOnlyPasswordHashField(label="Password", widget=_PasswordState)
 
     class Meta(UserChangeForm.Meta):

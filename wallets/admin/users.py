@@ -14,18 +14,15 @@ from django.utils.safestring import SafeString
 
 from wallets.admin.actions import ask_for_reason, reported
 from wallets.admin.names import NewUserForm, UserForm
+from wallets.admin.powers import GroupForm, keep_powers, name_of, wanted_powers
+from wallets.admin.proposals import SavedByProposal, ask_to_do, ask_to_save
 from wallets.admin.records import QuickAdmin, badge, find_customers, is_id, link_to, link_to_list
-from wallets.models import SecurityEventKind, User, Wallet
+from wallets.models import User, Wallet
 from wallets.money import USD
-from wallets.services.accounts import freeze_customer, open_dollar_wallet, settle_name, unfreeze_customer
+from wallets.services.accounts import freeze_customer, open_dollar_wallet, settle_name
 from wallets.services.credentials import change_own_password, change_password
-from wallets.services.security_log import (
-    NO_POWERS,
-    list_permissions,
-    read_powers,
-    record_event,
-    record_power_changes,
-)
+from wallets.services.proposing import GROUP_PERMISSIONS, UNFREEZE, USER_POWERS
+from wallets.services.security_log import NO_POWERS, record_power_changes
 from wallets.usernames import spell_out
 from wallets.web.callers import limit_caller
 from wallets.web.limits import PASSWORD_FORM
@@ -57,7 +54,7 @@ class OwnPasswordForm(OwnPasswordChangeForm):
 
 
 @admin.register(User)
-class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our User
+class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our User
     list_display = ("username", "email", "wallet", "standing", "is_staff", "date_joined")
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_help_text = "The whole username or email address, or an id"
@@ -70,6 +67,7 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
     fieldsets = (
         (None, {"fields": ("username", "password", "wallet", "standing", "records")}),
         *(UserAdmin.fieldsets or ())[1:],
+        ("Why the powers change", {"fields": ("reason",)}),
     )
     change_form_template = "wallets/record_change_form.html"
 
@@ -110,16 +108,27 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
         return found | Q(email=term) if "@" in term else found
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
-        form.powers_before = read_powers(User.objects.get(pk=obj.pk)) if change else NO_POWERS
-        super().save_model(request, obj, form, change)
-        if change:
-            settle_name(user=obj)
-        else:
+        """Save all but the powers. They stay as they are until `save_related` proposes them."""
+        if not change:
+            super().save_model(request, obj, form, change)
             open_dollar_wallet(owner=obj)
+            return
+        stored = User.objects.get(pk=obj.pk)
+        form.powers = wanted_powers(stored, form.cleaned_data)
+        keep_powers(obj, stored=stored, cleaned=form.cleaned_data)
+        super().save_model(request, obj, form, change)
+        settle_name(user=obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
         super().save_related(request, form, formsets, change)
-        record_power_changes(user=form.instance, before=form.powers_before)
+        if not change:
+            record_power_changes(user=form.instance, before=NO_POWERS)
+            return
+        payload = USER_POWERS.payload_of(user=form.instance, new=form.powers)
+        if payload is not None:
+            reason = form.cleaned_data.get("reason", "")
+            proposal = ask_to_save(page=self, request=request, kind=USER_POWERS.name, payload=payload, reason=reason)
+            form.waiting = [proposal] if proposal.needs_two else []
 
     @admin.display(description="Wallet (USD)")
     def wallet(self, user: Any) -> SafeString | str:
@@ -166,27 +175,33 @@ class CustomerAdmin(QuickAdmin, UserAdmin):  # type: ignore[type-arg]  # for our
         reason = ask_for_reason(
             page=self, request=request, chosen=queryset, action="freeze", title="Freeze these customers"
         )
-        return self._set_frozen(request, queryset, reason, frozen=True)
+        if isinstance(reason, HttpResponse):
+            return reason
+        for user in queryset:
+            with reported(page=self, request=request, item=user):
+                freeze_customer(owner_id=user.pk, decided_by_id=request.user.pk)
+                self._tell(request, user, f"Frozen: {reason}")
+        return None
 
     @admin.action(description="Unfreeze", permissions=["freeze"])
     def unfreeze(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         reason = ask_for_reason(
             page=self, request=request, chosen=queryset, action="unfreeze", title="Unfreeze these customers"
         )
-        return self._set_frozen(request, queryset, reason, frozen=False)
-
-    def _set_frozen(
-        self, request: HttpRequest, chosen: QuerySet[User], reason: str | HttpResponse, *, frozen: bool
-    ) -> HttpResponse | None:
         if isinstance(reason, HttpResponse):
             return reason
-        done = "Frozen" if frozen else "Unfrozen"
-        for user in chosen:
+        for user in queryset:
             with reported(page=self, request=request, item=user):
-                (freeze_customer if frozen else unfreeze_customer)(owner_id=user.pk, decided_by_id=request.user.pk)
-                self.log_change(request, user, f"{done}: {reason}")
-                self.message_user(request, f"{done}: {user}")
+                payload = UNFREEZE.payload_of(owner_id=user.pk)
+                proposal = ask_to_do(page=self, request=request, kind=UNFREEZE.name, payload=payload, reason=reason)
+                done = "Asked to unfreeze" if proposal.needs_two else "Unfrozen"
+                self._tell(request, user, f"{done}: {reason}")
         return None
+
+    def _tell(self, request: HttpRequest, user: User, done: str) -> None:
+        """Record what was done to a user, and say it: `Frozen: a reason` becomes `Frozen: the user`."""
+        self.log_change(request, user, done)
+        self.message_user(request, f"{done.split(':', maxsplit=1)[0]}: {user}")
 
 
 def _limit_passwords(request: HttpRequest) -> None:
@@ -198,16 +213,26 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class RecordedGroupAdmin(GroupAdmin):
-    """Django's own page of groups, which here also records the permissions that a group gains or loses."""
+class GroupPowersAdmin(SavedByProposal, GroupAdmin):
+    """Django's own page of groups, which here proposes the permissions that a group gains or loses."""
+
+    form = GroupForm
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and _is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and _is_superuser(request)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
-        before = list_permissions(form.instance)
+        wanted = [name_of(permission) for permission in form.cleaned_data["permissions"]]
+        form.cleaned_data["permissions"] = form.instance.permissions.all()
         super().save_related(request, form, formsets, change)
-        after = list_permissions(form.instance)
-        if before != after:
-            details = {"group": form.instance.name, "old": before, "new": after}
-            record_event(SecurityEventKind.PERMISSIONS_CHANGED, details=details)
+        payload = GROUP_PERMISSIONS.payload_of(group=form.instance, new=wanted)
+        if payload is not None:
+            reason, kind = form.cleaned_data["reason"], GROUP_PERMISSIONS.name
+            proposal = ask_to_save(page=self, request=request, kind=kind, payload=payload, reason=reason)
+            form.waiting = [proposal] if proposal.needs_two else []
 
 
 def _is_superuser(request: HttpRequest) -> bool:

@@ -2,11 +2,15 @@
 
 from wallets.models.accounts import KnownAddress, TokenFamily, User
 from wallets.models.ledger import STORED_BALANCES, Transaction, TransactionKind, Wallet, WalletRole
+from wallets.models.proposals import Proposal, ProposalOutcome, ProposalRecord
 from wallets.models.security import SecurityEvent, SecurityEventKind, SecurityRealm
 
 __all__ = [
     "STORED_BALANCES",
     "KnownAddress",
+    "Proposal",
+    "ProposalOutcome",
+    "ProposalRecord",
     "SecurityEvent",
     "SecurityEventKind",
     "SecurityRealm",

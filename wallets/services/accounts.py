@@ -133,6 +133,12 @@ def unfreeze_customer(*, owner_id: int, decided_by_id: int | None = None) -> Non
     _set_frozen(owner_id=owner_id, frozen=False)
 
 
+@transaction.atomic
+def unfreeze_within_transaction(*, owner_id: int) -> None:
+    """Allow the customer to move money again, inside the running database transaction."""
+    _set_frozen(owner_id=owner_id, frozen=False)
+
+
 def _ensure_of_another(owner_id: int, decided_by_id: int | None) -> None:
     if owner_id == decided_by_id:
         raise OwnAccount

@@ -45,16 +45,8 @@ def request_intervention(
     Raises InterventionRefused when `action` marks an attempt and no attempt of the batch is in doubt, and when the
     batch holds an order of the staff member: nobody decides about their own orders. A lookup decides nothing.
     """
-    if action != InterventionAction.LOOK_UP and _holds_an_order_of(requested_by, batch=batch):
-        raise InterventionRefused("The batch holds an order of yours. Ask somebody else to decide.")
-    attempt = None
-    if action in _OF_AN_ATTEMPT:
-        in_doubt = find_in_doubt(batch=batch).order_by("-number")
-        attempt = in_doubt.filter(UNDECIDED).first()
-        if attempt is None and action == InterventionAction.BOOK_EXCESS:
-            attempt = in_doubt.first()
-        if attempt is None:
-            raise InterventionRefused("No attempt of this batch is in doubt.")
+    ensure_may_decide(batch=batch, action=action, decided_by=requested_by)
+    attempt = find_attempt(batch=batch, action=action)
     intervention = Intervention.objects.create(
         batch=batch,
         attempt=attempt,
@@ -66,6 +58,25 @@ def request_intervention(
     )
     intervene_later(intervention_id=intervention.pk)
     return intervention
+
+
+def ensure_may_decide(*, batch: Batch, action: InterventionAction, decided_by: User) -> None:
+    """Refuse a decision of somebody who has an order in the batch. Raises InterventionRefused."""
+    if action != InterventionAction.LOOK_UP and _holds_an_order_of(decided_by, batch=batch):
+        raise InterventionRefused("The batch holds an order of yours. Ask somebody else to decide.")
+
+
+def find_attempt(*, batch: Batch, action: InterventionAction) -> Attempt | None:
+    """Return the attempt that `action` marks, or None if it marks none. Raises InterventionRefused."""
+    if action not in _OF_AN_ATTEMPT:
+        return None
+    in_doubt = find_in_doubt(batch=batch).order_by("-number")
+    attempt = in_doubt.filter(UNDECIDED).first()
+    if attempt is None and action == InterventionAction.BOOK_EXCESS:
+        attempt = in_doubt.first()
+    if attempt is None:
+        raise InterventionRefused("No attempt of this batch is in doubt.")
+    return attempt
 
 
 def _holds_an_order_of(user: User, *, batch: Batch) -> bool:

@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from trading.models import Coin, PriceRule
-from trading.services.price_rules import make_rule
+from trading.services.proposing.kinds import PRICE_RULE
 from wallets.exceptions import DomainError
-from wallets.models import User
-from wallets.runtime.clock import database_now
+from wallets.models import Proposal, User
+from wallets.services.proposals import propose
 
 
 class Command(BaseCommand):
@@ -43,26 +43,34 @@ class Command(BaseCommand):
             reason=options["reason"].strip(),
         )
         try:
-            _make(rule, valid_from=options["valid_from"])
+            proposal = _propose(rule, valid_from=options["valid_from"])
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         except DomainError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"Made {rule}, with a spread of {rule.spread_rate.normalize():f}.")
+        if proposal.needs_two:
+            self.stdout.write(f"Waits until another member of staff approves it in the admin: {proposal}")
+        else:
+            spread = rule.spread_rate.normalize()
+            self.stdout.write(f"Made {proposal.record.detail}, with a spread of {spread:f}.")
 
 
 @transaction.atomic
-def _make(rule: PriceRule, *, valid_from: datetime | None) -> None:
-    """Save a rule, and the entry in the admin's history that its form would write."""
+def _propose(rule: PriceRule, *, valid_from: datetime | None) -> Proposal:
+    """Propose a rule. Where one person suffices, it is made, with the entry that the admin's form would write."""
     rule.full_clean(exclude=["valid_from", "created_at"])
-    assert rule.created_by_id is not None, "the command has found its person"
-    make_rule(rule=rule, valid_from=valid_from, now=database_now())
-    LogEntry.objects.log_actions(
-        user_id=rule.created_by_id,
-        queryset=[rule],
-        action_flag=ADDITION,
-        change_message=f"Made by the command price_rule: {rule.reason}",
-    )
+    staff = rule.created_by
+    assert staff is not None, "the command has found its person"
+    payload = PRICE_RULE.payload_of(rule=rule, valid_from=valid_from)
+    proposal = propose(kind=PRICE_RULE.name, payload=payload, reason=rule.reason, asked_by=staff)
+    if not proposal.needs_two:
+        LogEntry.objects.log_actions(
+            user_id=staff.pk,
+            queryset=[PriceRule.objects.filter(created_by=staff).latest("pk")],
+            action_flag=ADDITION,
+            change_message=f"Made by the command price_rule: {rule.reason}",
+        )
+    return proposal
 
 
 def _find_coin(name: str | None) -> Coin | None:

@@ -1,0 +1,83 @@
+"""Which deeds of staff need two persons."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, ClassVar, Final
+
+from pydantic import BeforeValidator
+from pydantic.dataclasses import dataclass
+
+from exchange_site.configuration.kinds import Hours
+from exchange_site.configuration.variables import PARSED, Group, variable
+
+KINDS: Final = (
+    "price_rule",
+    "fixed_price",
+    "coin_limits",
+    "put_on_sale",
+    "sales_limit",
+    "sales_go_on",
+    "open_shop",
+    "suspect_price",
+    "release_order",
+    "intervention",
+    "adoption",
+    "account_move",
+    "unfreeze",
+    "powers",
+    "group_permissions",
+)
+"""The names of the kinds that the apps register; a test compares them."""
+
+_WITH_AMOUNT: Final = frozenset({"release_order"})
+_ALL: Final = "all"
+
+
+def _parse_kinds(text: str) -> dict[str, Decimal]:
+    """Return the kinds that need two persons, and of each the amount up to which one suffices (US dollars)."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    given = dict(_parse_kind(part) for part in parts if part != _ALL)
+    return {**dict.fromkeys(KINDS, Decimal(0)), **given} if _ALL in parts else given
+
+
+def _parse_kind(part: str) -> tuple[str, Decimal]:
+    name, _, amount = (piece.strip() for piece in part.partition(":"))
+    if name not in KINDS:
+        raise ValueError(f"Input should be all, or a list of these: {', '.join(KINDS)}")
+    if amount and name not in _WITH_AMOUNT:
+        raise ValueError(f"Only {', '.join(sorted(_WITH_AMOUNT))} can have an amount")
+    try:
+        value = Decimal(amount or 0)
+    except InvalidOperation as error:
+        raise ValueError(f"The amount of {name} should be a number of US dollars") from error
+    if not (value.is_finite() and value >= 0):
+        raise ValueError(f"The amount of {name} should be a number of US dollars, zero or more")
+    return name, value
+
+
+@dataclass(frozen=True, config=PARSED)
+class Proposals(Group):
+    title: ClassVar[str] = "Two persons"
+    intro: ClassVar[str] = (
+        "Deeds of staff that move money, prices or limits wait until another member of staff approves them. A deed that"
+        f" only lessens exposure never waits. The kinds are: {', '.join(f'`{kind}`' for kind in KINDS)}."
+    )
+
+    kinds: Annotated[dict[str, Decimal], BeforeValidator(_parse_kinds)] = variable(
+        "TWO_PERSONS",
+        "",
+        "the kinds of deeds that need two persons, with commas between them, or `all`; `release_order:1000.00` lets one"
+        " person release an order of up to 1,000 dollars",
+        unit="kinds",
+        in_production="all, release_order:1000.00",
+    )
+    valid_for: Hours = variable("PROPOSAL_HOURS", "72", "how long a proposal waits for the second person", unit="hours")
+
+    @property
+    def names_all(self) -> bool:
+        """Say whether every kind needs two persons."""
+        return self.kinds.keys() >= set(KINDS)
+
+    def needs_two(self, *, kind: str, amount: Decimal | None) -> bool:
+        """Say whether a deed of a kind needs two persons; `amount` is in US dollars, None if the kind has none."""
+        enough_for_one = self.kinds.get(kind)
+        return enough_for_one is not None and (amount is None or amount > enough_for_one)

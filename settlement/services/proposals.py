@@ -1,0 +1,172 @@
+"""The kinds of proposals of settlement: interventions, adoptions of unknown orders, and moves at the venue."""
+
+from decimal import Decimal
+from typing import Any, Final
+
+from settlement.exceptions import NotAnUnknownOrder
+from settlement.models import (
+    AccountMove,
+    AccountMoveKind,
+    BalanceReading,
+    Batch,
+    Finding,
+    FindingDecision,
+    FindingKind,
+    InterventionAction,
+)
+from settlement.services.account_moves import book_move, ensure_opening_proposed
+from settlement.services.findings import decide_about_order
+from settlement.services.intervening.requests import Figures, ensure_may_decide, find_attempt, request_intervention
+from wallets.exceptions import ProposalRefused
+from wallets.models import User
+from wallets.runtime import clock
+from wallets.services.proposals import Kind, Payload, register
+
+
+class InterventionKind(Kind):
+    """A decision about a batch. A lookup decides nothing, so one person suffices.
+
+    Neither the author nor the approver may have an order in the batch.
+    """
+
+    name = "intervention"
+    title = "Intervention"
+    permissions = ("settlement.change_batch",)
+
+    def payload_of(
+        self, *, batch: Batch, action: InterventionAction, reason: str, figures: Figures | None
+    ) -> dict[str, Any]:
+        """Return the payload for a decision; `figures` are those that staff state. Raises InterventionRefused."""
+        attempt = find_attempt(batch=batch, action=action)
+        stated = {name: f"{value:f}" for name, value in vars(figures).items()} if figures else None
+        return {
+            "batch": batch.pk,
+            "action": action.value,
+            "attempt": attempt.pk if attempt else None,
+            "reason": reason,
+            "figures": stated,
+        }
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        batch, action = _read(payload)
+        ensure_may_decide(batch=batch, action=action, decided_by=asked_by)
+        attempt = find_attempt(batch=batch, action=action)
+        if (attempt.pk if attempt else None) != payload["attempt"]:
+            raise ProposalRefused("Another attempt of this batch is in doubt by now. Look at it, and ask again.")
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        batch, action = _read(payload)
+        if approved_by is not None:
+            ensure_may_decide(batch=batch, action=action, decided_by=approved_by)
+        intervention = request_intervention(
+            batch=batch,
+            action=action,
+            reason=payload["reason"],
+            requested_by=asked_by,
+            now=clock.now(),
+            figures=_figures(payload),
+        )
+        return f"Intervention {intervention.pk} is queued for a worker."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        batch, action = _read(payload)
+        figures = ", ".join(f"{name} {value}" for name, value in (payload["figures"] or {}).items())
+        return f"{batch}: {batch.state}", f"{batch}: {action.label}{': ' if figures else ''}{figures}"
+
+    def adds_exposure(self, *, payload: Payload) -> bool:
+        return _read(payload)[1] != InterventionAction.LOOK_UP
+
+
+class AdoptionKind(Kind):
+    """The adoption of an order that our books do not know: a worker books it as a purchase."""
+
+    name = "adoption"
+    title = "Adoption of an order"
+    permissions = ("settlement.change_finding",)
+
+    def payload_of(self, *, finding: Finding, note: str) -> dict[str, Any]:
+        """Return the payload for adopting the order of a finding."""
+        return {"finding": finding.pk, "note": note}
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        finding = Finding.objects.get(pk=payload["finding"])
+        if finding.kind != FindingKind.EXTRA:
+            raise NotAnUnknownOrder
+        if finding.closed_at is not None or finding.decision:
+            raise ProposalRefused(f"{finding} is closed or decided already.")
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        finding = Finding.objects.get(pk=payload["finding"])
+        decided = decide_about_order(
+            finding=finding,
+            decision=FindingDecision.ADOPT,
+            decided_by=asked_by,
+            note=payload["note"],
+            now=clock.now(),
+        )
+        if not decided:
+            raise ProposalRefused(f"{finding} is closed or decided already.")
+        return f"{finding}: a worker adopts it."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        finding = Finding.objects.get(pk=payload["finding"])
+        return f"{finding}: {finding.theirs}", f"{finding}: it is ours"
+
+
+class MoveAtVenueKind(Kind):
+    """An opening or a move of the account at the venue, which the comparison of balances uses. It moves no money."""
+
+    name = "account_move"
+    title = "Move at the venue"
+    permissions = ("settlement.add_accountmove",)
+
+    def payload_of(self, *, move: AccountMove, reading: BalanceReading | None = None) -> dict[str, Any]:
+        """Return the payload for a move that is not saved; `reading` is the one that proposes it."""
+        return {
+            "asset": move.asset,
+            "kind": str(move.kind),
+            "amount": f"{move.amount:f}",
+            "reason": move.reason,
+            "reading": reading.pk if reading else None,
+        }
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        if payload["reading"] is not None:
+            reading = BalanceReading.objects.get(pk=payload["reading"])
+            ensure_opening_proposed(reading=reading)
+            if reading.proposed != Decimal(payload["amount"]):
+                raise ProposalRefused("The reading proposes another opening by now. Look at it, and ask again.")
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        move = book_move(
+            asset=payload["asset"],
+            kind=AccountMoveKind(payload["kind"]),
+            amount=Decimal(payload["amount"]),
+            reason=payload["reason"],
+            booked_by=asked_by,
+            now=clock.now(),
+        )
+        return f"The {move} is booked."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        return "", f"{payload['kind']} of {payload['amount']} {payload['asset']}"
+
+
+INTERVENTION: Final = InterventionKind()
+ADOPTION: Final = AdoptionKind()
+ACCOUNT_MOVE: Final = MoveAtVenueKind()
+
+
+def register_kinds() -> None:
+    """Make settlement's kinds known."""
+    for kind in (INTERVENTION, ADOPTION, ACCOUNT_MOVE):
+        register(kind)
+
+
+def _read(payload: Payload) -> tuple[Batch, InterventionAction]:
+    return Batch.objects.get(pk=payload["batch"]), InterventionAction(payload["action"])
+
+
+def _figures(payload: Payload) -> Figures | None:
+    stated = payload["figures"]
+    return Figures(**{name: Decimal(value) for name, value in stated.items()}) if stated else None

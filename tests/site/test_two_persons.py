@@ -1,0 +1,620 @@
+"""One member of staff alone moves no money, price or limit in the admin: a second one approves, in the queue."""
+
+import re
+from decimal import Decimal
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission
+from django.core.management import call_command, get_commands
+from django.test import Client, RequestFactory
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from exchange_site.admin.roles import ROLES, make_roles_after_migrate
+from exchange_site.configuration.persons import KINDS
+from exchange_site.stack.processes import PROJECT
+from settlement.models import AccountMove, BalanceReading, FindingKind, Intervention, InterventionAction
+from settlement.services.claiming import claim_waiting_orders
+from settlement.services.findings import Contradiction, raise_finding
+from settlement.to_do.concerns import ConcernKind
+from settlement.to_do.readers import list_to_do
+from tests.configure import configure
+from tests.conftest import make_coin
+from trading.models import Coin, CoinPrice, DayLoss, Order, PriceRule, SalesLimit, SalesStop, Shop
+from trading.services.coins import open_or_close_shop, stop_selling
+from trading.services.prices import record_price
+from wallets.models import Proposal, ProposalRecord, User, Wallet
+from wallets.runtime import clock
+from wallets.services.accounts import freeze_customer
+from wallets.services.proposals import registered_kinds
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def _two(settings):
+    configure(settings, "PROPOSALS", kinds=dict.fromkeys(KINDS, Decimal(0)))
+
+
+def signed_in(name):
+    """Return a client of a new superuser: all permissions do not replace the second person."""
+    client = Client()
+    client.force_login(User.objects.create_superuser(name))
+    return client
+
+
+@pytest.fixture
+def ann(db):
+    return signed_in("ann")
+
+
+@pytest.fixture
+def bob(db):
+    return signed_in("bob")
+
+
+def act(client, path, action, pk, **more):
+    fields = {"action": action, "_selected_action": [pk], "reason": "because", **more}
+    return client.post(f"/admin/{path}/", fields, follow=True).content.decode()
+
+
+def coin_form(coin, **changes):
+    fields = {
+        "title": coin.title,
+        "is_sold": "on" if coin.is_sold else "",
+        "minimum": f"{coin.minimum:f}",
+        "maximum": "" if coin.maximum is None else f"{coin.maximum:f}",
+        "step": f"{coin.step:f}",
+        "fixed_price": "" if coin.fixed_price is None else f"{coin.fixed_price:f}",
+        "pool_policy": coin.pool_policy,
+        "price_is_meant": "on",
+        "reason": "because",
+        **changes,
+    }
+    return {name: value for name, value in fields.items() if value != ""}
+
+
+class World:
+    """What the deeds below are about."""
+
+    def __init__(self, make_shopper, api, settings):
+        self.coin = make_coin("ABAN", "4.00", maximum=Decimal(100))
+        self.make_shopper, self.api, self.settings = make_shopper, api, settings
+
+    def change_coin(self, client, **changes):
+        data = coin_form(Coin.objects.get(), **changes)
+        return client.post(f"/admin/trading/coin/{self.coin.pk}/change/", data, follow=True).content.decode()
+
+    def held(self):
+        configure(self.settings, "RISK", max_value=Decimal("11.99"))
+        shopper = self.make_shopper()
+        return self.api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).json()["id"]
+
+    def batch(self):
+        self.api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=self.make_shopper())
+        return claim_waiting_orders(coin_id=self.coin.pk, now=clock.now())
+
+
+@pytest.fixture
+def world(make_shopper, api, settings):
+    return World(make_shopper, api, settings)
+
+
+def price_rule(world):
+    before = PriceRule.objects.latest("pk")
+    data = {
+        "spread_rate": "0.01",
+        "fee_rate": "0.001",
+        "fee_minimum": "0",
+        "reason": "because",
+        "confirmed": f"after {before.pk}",
+    }
+    return (
+        lambda client: client.post("/admin/trading/pricerule/add/", data, follow=True).content.decode(),
+        PriceRule.objects.count,
+    )
+
+
+def fixed_price(world):
+    return lambda client: world.change_coin(client, fixed_price="0.01"), lambda: Coin.objects.get().fixed_price
+
+
+def market_price(world):
+    return lambda client: world.change_coin(client, fixed_price=""), lambda: Coin.objects.get().fixed_price
+
+
+def larger_orders(world):
+    return lambda client: world.change_coin(client, maximum="1000"), lambda: Coin.objects.get().maximum
+
+
+def smaller_steps(world):
+    return lambda client: world.change_coin(client, minimum="2", step="2"), lambda: Coin.objects.get().step
+
+
+def sell_again(world):
+    stop_selling(coin=world.coin)
+    return (
+        lambda client: act(client, "trading/coin", "sell_again", world.coin.pk),
+        lambda: Coin.objects.get().is_sold,
+    )
+
+
+def sell_again_by_form(world):
+    stop_selling(coin=world.coin)
+    return lambda client: world.change_coin(client, is_sold="on"), lambda: Coin.objects.get().is_sold
+
+
+def new_coin(world):
+    data = coin_form(Coin(name="NEW", fixed_price=Decimal("0.01"), minimum=Decimal(1), step=Decimal(1)), name="NEW")
+    return (
+        lambda client: client.post("/admin/trading/coin/add/", data, follow=True).content.decode(),
+        lambda: Coin.objects.filter(name="NEW", is_sold=True).exists(),
+    )
+
+
+def suspect_price(world):
+    Coin.objects.update(fixed_price=None)
+    for _ in range(4):
+        record_price(coin=world.coin, value=Decimal("40.00"), source="binance", now=clock.now())
+    return (
+        lambda client: act(client, "trading/coin", "accept_suspect_price", world.coin.pk, price="40.00"),
+        lambda: CoinPrice.objects.get().value,
+    )
+
+
+def sales_limit(world):
+    SalesLimit.objects.create(coin=world.coin, most=100, reason="the first")
+    data = {"coin": world.coin.pk, "most": "1000", "reason": "because"}
+    return (
+        lambda client: client.post("/admin/trading/saleslimit/add/", data, follow=True).content.decode(),
+        lambda: SalesLimit.objects.latest("pk").most,
+    )
+
+
+def sales_go_on(world):
+    configure(world.settings, "LOSSES", per_day=Decimal(100))
+    now = clock.database_now()
+    DayLoss.objects.create(day=now.date(), coin=world.coin, coins=1, cost=101, charge=1, counted_at=now)
+    stop = SalesStop.objects.create(day=now.date(), loss=100, ceiling=100, stopped_at=now)
+    return (
+        lambda client: act(client, "trading/salesstop", "let_sales_go_on", stop.pk, further="50"),
+        lambda: SalesStop.objects.get().ceiling,
+    )
+
+
+def open_shop(world):
+    open_or_close_shop(is_open=False, reason="maintenance")
+    data = {"is_open": "on", "reason": "because"}
+    return (
+        lambda client: client.post("/admin/trading/shop/1/change/", data, follow=True).content.decode(),
+        lambda: Shop.objects.get().is_open,
+    )
+
+
+def release_order(world):
+    order_id = world.held()
+    return (
+        lambda client: act(client, "trading/review", "release", order_id),
+        lambda: Order.objects.get().state,
+    )
+
+
+def intervention(world):
+    batch = world.batch()
+    return (
+        lambda client: act(client, "settlement/batch", "refund", batch.pk),
+        Intervention.objects.count,
+    )
+
+
+def adoption(world):
+    found = Contradiction(kind=FindingKind.EXTRA, subject="order x 1")
+    finding = raise_finding(contradiction=found, now=clock.now())
+    return (
+        lambda client: act(client, "settlement/finding", "adopt", finding.pk),
+        lambda: ProcrastinateJob.objects.filter(task_name="settlement.adopt_order").count(),
+    )
+
+
+def account_move(world):
+    data = {"asset": "ABAN", "kind": "move", "amount": "-1.5", "reason": "because"}
+    return (
+        lambda client: client.post("/admin/settlement/accountmove/add/", data, follow=True).content.decode(),
+        AccountMove.objects.count,
+    )
+
+
+def opening(world):
+    now = clock.database_now()
+    reading = BalanceReading.objects.create(
+        venue=world.settings.VENUE.id, asset="ABAN", amount=5, proposed=5, read_at=now, steady_since=now
+    )
+    return (
+        lambda client: act(client, "settlement/balancereading", "open", reading.pk),
+        AccountMove.objects.count,
+    )
+
+
+def unfreeze(world):
+    customer = world.make_shopper().user
+    freeze_customer(owner_id=customer.pk)
+    return (
+        lambda client: act(client, "wallets/user", "unfreeze", customer.pk),
+        lambda: Wallet.objects.get(owner=customer).frozen,
+    )
+
+
+def powers(world):
+    user = User.objects.create_user("carl")
+    data = {"username": "carl", "email": "", "is_active": "on", "is_staff": "on", "reason": "because"}
+    return (
+        lambda client: client.post(f"/admin/wallets/user/{user.pk}/change/", data, follow=True).content.decode(),
+        lambda: User.objects.get(pk=user.pk).is_staff,
+    )
+
+
+def membership(world):
+    user, group = User.objects.create_user("carl"), Group.objects.create(name="chiefs")
+    data = {"username": "carl", "email": "", "is_active": "on", "groups": [group.pk], "reason": "because"}
+    return (
+        lambda client: client.post(f"/admin/wallets/user/{user.pk}/change/", data, follow=True).content.decode(),
+        user.groups.count,
+    )
+
+
+def group_permissions(world):
+    group = Group.objects.create(name="chiefs")
+    data = {"name": "chiefs", "permissions": [Permission.objects.get(codename="freeze_user").pk], "reason": "because"}
+    return (
+        lambda client: client.post(f"/admin/auth/group/{group.pk}/change/", data, follow=True).content.decode(),
+        group.permissions.count,
+    )
+
+
+def new_group(world):
+    data = {"name": "chiefs", "permissions": [Permission.objects.get(codename="freeze_user").pk], "reason": "because"}
+    return (
+        lambda client: client.post("/admin/auth/group/add/", data, follow=True).content.decode(),
+        Permission.objects.filter(group__name="chiefs").count,
+    )
+
+
+DEEDS = {
+    price_rule: "price_rule",
+    fixed_price: "fixed_price",
+    market_price: "fixed_price",
+    larger_orders: "coin_limits",
+    smaller_steps: "coin_limits",
+    sell_again: "put_on_sale",
+    sell_again_by_form: "put_on_sale",
+    new_coin: "put_on_sale",
+    suspect_price: "suspect_price",
+    sales_limit: "sales_limit",
+    sales_go_on: "sales_go_on",
+    open_shop: "open_shop",
+    release_order: "release_order",
+    intervention: "intervention",
+    adoption: "adoption",
+    account_move: "account_move",
+    opening: "account_move",
+    unfreeze: "unfreeze",
+    powers: "powers",
+    membership: "powers",
+    group_permissions: "group_permissions",
+    new_group: "group_permissions",
+}
+by_name = pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
+
+
+class TestADeed:
+    def test_of_every_kind_is_tried_here(self):
+        assert set(DEEDS.values()) == registered_kinds().keys()
+
+    @pytest.mark.usefixtures("_two")
+    @by_name
+    def test_waits_until_another_person_approves_it(self, world, ann, bob, deed):
+        do, read = deed(world)
+        before = read()
+        assert "another member of staff has to approve" in do(ann)
+        assert read() == before
+        proposal = Proposal.objects.get()
+        assert (proposal.kind, proposal.asked_by.username) == (DEEDS[deed], "ann")
+        [concern] = [each for each in list_to_do(now=clock.now()) if each.kind is ConcernKind.PROPOSAL]
+        assert str(proposal) == concern.subject
+
+        assert "Somebody else has to decide" in act(ann, "wallets/proposal", "approve", proposal.pk)
+        assert read() == before
+        assert not ProposalRecord.objects.exists()
+
+        assert "is done" in act(bob, "wallets/proposal", "approve", proposal.pk)
+        assert read() != before
+        record = ProposalRecord.objects.get()
+        assert (record.outcome, record.decided_by.username, record.note) == ("done", "bob", "because")
+        after = read()
+        assert "Somebody has decided" in act(bob, "wallets/proposal", "approve", proposal.pk)
+        assert read() == after
+
+    @by_name
+    def test_is_done_at_once_and_recorded_where_one_person_suffices(self, world, ann, deed):
+        do, read = deed(world)
+        before = read()
+        assert "another member of staff" not in do(ann)
+        assert read() != before
+        record = ProposalRecord.objects.get()
+        assert (record.outcome, record.asked_by.username, record.decided_by) == ("done", "ann", None)
+
+    @pytest.mark.usefixtures("_two")
+    @by_name
+    def test_that_is_rejected_is_not_done(self, world, ann, bob, deed):
+        do, read = deed(world)
+        before = read()
+        do(ann)
+        act(bob, "wallets/proposal", "reject", Proposal.objects.get().pk)
+        assert (read(), ProposalRecord.objects.get().outcome) == (before, "rejected")
+
+    @pytest.mark.usefixtures("_two")
+    def test_that_fits_no_more_is_refused_at_the_approval(self, world, ann, bob):
+        do, _ = fixed_price(world)
+        do(ann)
+        Coin.objects.update(fixed_price=5)
+        assert "has changed meanwhile" in act(bob, "wallets/proposal", "approve", Proposal.objects.get().pk)
+        assert (Coin.objects.get().fixed_price, ProposalRecord.objects.get().outcome) == (5, "refused")
+
+    @pytest.mark.usefixtures("_two")
+    def test_is_withdrawn_by_its_author_alone(self, world, ann, bob):
+        do, read = fixed_price(world)
+        do(ann)
+        proposal = Proposal.objects.get()
+        assert "Only its author" in act(bob, "wallets/proposal", "withdraw", proposal.pk)
+        assert not ProposalRecord.objects.exists()
+        act(ann, "wallets/proposal", "withdraw", proposal.pk)
+        assert "Somebody has decided" in act(bob, "wallets/proposal", "approve", proposal.pk)
+        assert (read(), ProposalRecord.objects.get().outcome) == (Decimal("4.00"), "withdrawn")
+
+    @pytest.mark.usefixtures("_two")
+    def test_of_a_changed_coin_needs_a_reason(self, world, ann):
+        assert "say why it changes" in world.change_coin(ann, fixed_price="5", reason="")
+        assert not Proposal.objects.exists()
+        assert Coin.objects.get().fixed_price == 4
+
+    @pytest.mark.usefixtures("_two")
+    def test_is_named_in_the_history_as_asked_for(self, world, ann):
+        do, _ = fixed_price(world)
+        do(ann)
+        assert LogEntry.objects.latest("pk").change_message.startswith("Asked for proposal")
+
+    @pytest.mark.usefixtures("_two")
+    def test_by_a_command_waits_too(self, world, capsys):
+        User.objects.create_superuser("ann")
+        call_command("price_rule", "--spread-rate", "0.02", "--by", "ann", "--reason", "because")
+        assert "another member of staff" in capsys.readouterr().out
+        assert PriceRule.objects.count() == Proposal.objects.count() == 1
+        assert not ProposalRecord.objects.exists()
+
+
+@pytest.mark.usefixtures("_two")
+class TestWhatOnlyLessensExposure:
+    def test_stops_sales_at_once(self, world, ann):
+        act(ann, "trading/coin", "stop_selling", world.coin.pk)
+        assert not Coin.objects.get().is_sold
+
+    def test_stops_sales_by_the_form_at_once(self, world, ann):
+        world.change_coin(ann, is_sold="", reason="")
+        assert not Coin.objects.get().is_sold
+
+    def test_lowers_a_maximum_at_once(self, world, ann):
+        world.change_coin(ann, maximum="50")
+        assert Coin.objects.get().maximum == 50
+
+    def test_lowers_a_sales_limit_at_once(self, world, ann):
+        SalesLimit.objects.create(coin=world.coin, most=100, reason="the first")
+        ann.post("/admin/trading/saleslimit/add/", {"coin": world.coin.pk, "most": "10", "reason": "because"})
+        assert SalesLimit.objects.latest("pk").most == 10
+
+    def test_closes_the_shop_at_once(self, world, ann):
+        ann.post("/admin/trading/shop/add/", {"reason": "maintenance"})
+        assert not Shop.objects.get().is_open
+
+    def test_freezes_at_once(self, world, ann):
+        customer = world.make_shopper().user
+        act(ann, "wallets/user", "freeze", customer.pk)
+        assert Wallet.objects.get(owner=customer).frozen
+
+    def test_looks_up_at_the_venue_at_once(self, world, ann):
+        act(ann, "settlement/batch", "look_up", world.batch().pk)
+        assert Intervention.objects.get().action == InterventionAction.LOOK_UP
+
+    def test_accepts_a_small_jump_at_once(self, world, ann):
+        Coin.objects.update(fixed_price=None)
+        for _ in range(4):
+            record_price(coin=world.coin, value=Decimal("4.40"), source="binance", now=clock.now())
+        act(ann, "trading/coin", "accept_suspect_price", world.coin.pk, price="4.40")
+        assert CoinPrice.objects.get().value == Decimal("4.40")
+
+    def test_releases_a_small_order_at_once(self, world, ann, settings):
+        configure(settings, "PROPOSALS", kinds={"release_order": Decimal("12.00")})
+        act(ann, "trading/review", "release", world.held())
+        assert Order.objects.get().state == "pending"
+
+    def test_mends_a_shop_that_can_sell_nothing(self, world, settings):
+        configure(settings, "VENUE", taker_rate=Decimal("0.006"))
+        User.objects.create_superuser("ann")
+        call_command("price_rule", "--spread-rate", "0.01", "--by", "ann", "--reason", "because")
+        assert PriceRule.objects.latest("pk").spread_rate == Decimal("0.01")
+
+
+@pytest.mark.usefixtures("_two")
+class TestPowers:
+    def change(self, client, user, **fields):
+        data = {"username": user.username, "email": "", "reason": "because", **fields}
+        return client.post(f"/admin/wallets/user/{user.pk}/change/", data, follow=True).content.decode()
+
+    def test_are_taken_at_once(self, ann):
+        carl = User.objects.create_user("carl", is_staff=True)
+        carl.groups.add(Group.objects.create(name="chiefs"))
+        self.change(ann, carl)
+        carl.refresh_from_db()
+        assert (carl.is_active, carl.is_staff, carl.groups.count()) == (False, False, 0)
+
+    def test_are_not_given_to_oneself(self, ann):
+        own = User.objects.get(username="ann")
+        fields = {"is_active": "on", "is_staff": "on", "is_superuser": "on"}
+        shown = self.change(ann, own, **fields, user_permissions=[Permission.objects.first().pk])
+        assert "Somebody else has to decide" in shown
+        assert not own.user_permissions.exists()
+        assert not Proposal.objects.exists()
+
+    def test_are_approved_by_superusers_alone(self, ann):
+        carl = User.objects.create_user("carl")
+        self.change(ann, carl, is_active="on", is_staff="on")
+        manager = User.objects.create_user("manager", is_staff=True)
+        wanted = Permission.objects.filter(codename__in=["decide_proposal", "view_proposal"])
+        manager.user_permissions.set(wanted)
+        client = Client()
+        client.force_login(manager)
+        assert "Only superusers approve" in act(client, "wallets/proposal", "approve", Proposal.objects.get().pk)
+        carl.refresh_from_db()
+        assert (carl.is_staff, ProposalRecord.objects.get().outcome) == (False, "refused")
+
+    def test_of_a_disabled_customer_wait(self, ann, bob):
+        carl = User.objects.create_user("carl", is_active=False)
+        self.change(ann, carl, is_active="on")
+        carl.refresh_from_db()
+        assert not carl.is_active
+        act(bob, "wallets/proposal", "approve", Proposal.objects.get().pk)
+        carl.refresh_from_db()
+        assert carl.is_active
+
+
+# What each action and each form of the admin does: two persons, or why one suffices. Keep it complete: a new row here
+# is a decision about who may do that alone.
+LESSENS, ELSEWHERE, MOVES_NOTHING, OPEN = "lessens exposure", "two decide there", "moves nothing", "not guarded yet"
+TWO = "two persons"
+ACTIONS = {
+    ("wallets.user", "freeze"): LESSENS,
+    ("wallets.user", "unfreeze"): TWO,
+    ("wallets.proposal", "approve"): TWO,
+    ("wallets.proposal", "reject"): MOVES_NOTHING,
+    ("wallets.proposal", "withdraw"): MOVES_NOTHING,
+    ("trading.coin", "stop_selling"): LESSENS,
+    ("trading.coin", "sell_again"): TWO,
+    ("trading.coin", "accept_suspect_price"): TWO,
+    ("trading.review", "release"): TWO,
+    ("trading.review", "refund"): LESSENS,
+    ("trading.salesstop", "let_sales_go_on"): TWO,
+    ("trading.suspension", "mark_seen"): MOVES_NOTHING,
+    ("settlement.batch", "look_up"): MOVES_NOTHING,
+    ("settlement.batch", "retry"): TWO,
+    ("settlement.batch", "refund"): TWO,
+    ("settlement.batch", "mark_filled"): TWO,
+    ("settlement.batch", "mark_not_placed"): TWO,
+    ("settlement.batch", "book_excess"): TWO,
+    ("settlement.finding", "close"): MOVES_NOTHING,
+    ("settlement.finding", "adopt"): TWO,
+    ("settlement.finding", "not_ours"): MOVES_NOTHING,
+    ("settlement.balancereading", "open"): TWO,
+    ("settlement.pause", "lift"): OPEN,
+    ("procrastinate.procrastinatejob", "retry_failed"): MOVES_NOTHING,
+}
+FORMS = {
+    ("auth.group", "add"): TWO,
+    ("auth.group", "change"): TWO,
+    ("wallets.user", "add"): MOVES_NOTHING,
+    ("wallets.user", "change"): TWO,  # but for the password of a customer
+    ("trading.coin", "add"): TWO,
+    ("trading.coin", "change"): TWO,
+    ("trading.pricerule", "add"): TWO,
+    ("trading.saleslimit", "add"): TWO,
+    ("trading.shop", "add"): LESSENS,
+    ("trading.shop", "change"): TWO,
+    ("settlement.pause", "add"): LESSENS,
+    ("settlement.accountmove", "add"): TWO,
+}
+COMMANDS = {"price_rule": TWO}
+WITHOUT_MONEY = {
+    "reconcile", "result", "verify_ledger", "after_restore", "changepassword", "configuration", "createsuperuser",
+    "database_roles", "dbshell", "exchange_simulator", "flush", "loaddata", "makemigrations", "migrate", "openapi",
+    "procrastinate", "runserver", "seeder", "show_urls", "sqlflush", "sqlmigrate",
+}  # fmt: skip
+
+
+class TestTheAdmin:
+    def test_has_no_action_that_is_not_listed(self):
+        actions = {
+            (model._meta.label_lower, action if isinstance(action, str) else action.__name__)
+            for model, page in admin.site._registry.items()
+            for action in page.actions or ()
+        }
+        assert actions == ACTIONS.keys()
+
+    def test_has_no_form_that_is_not_listed(self, ann):
+        request = RequestFactory().get("/")
+        request.user = User.objects.get(username="ann")
+        forms = {
+            (model._meta.label_lower, kind)
+            for model, page in admin.site._registry.items()
+            for kind, may in (("add", page.has_add_permission), ("change", page.has_change_permission))
+            if may(request)
+        }
+        assert forms == FORMS.keys()
+
+    def test_has_no_command_that_is_not_listed(self):
+        ours = {
+            name for name, app in get_commands().items() if app in {"exchange_site", "wallets", "trading", "settlement"}
+        }
+        assert ours == COMMANDS.keys() | WITHOUT_MONEY
+
+
+class TestRoles:
+    @pytest.fixture(autouse=True)
+    def _roles(self, db):
+        make_roles_after_migrate(using="default")
+
+    def test_are_groups_with_their_permissions(self):
+        held = {
+            group.name: {
+                f"{app}.{code}" for app, code in group.permissions.values_list("content_type__app_label", "codename")
+            }
+            for group in Group.objects.all()
+        }
+        assert held == {name: set(wanted) for name, wanted in ROLES.items()}
+
+    def test_stay_as_superusers_have_changed_them(self):
+        Group.objects.get(name="support").permissions.clear()
+        make_roles_after_migrate(using="default")
+        assert not Group.objects.get(name="support").permissions.exists()
+
+    def test_are_those_of_the_documents(self):
+        section = (PROJECT / "docs/security.md").read_text().split("### Roles")[1].split("\n## ")[0]
+        table = re.findall(r"^\| `(\w+)` \| .+? \| (.+?) \|$", section, re.MULTILINE)
+        documented = {name: set(re.findall(r"`([\w.]+)`", cell)) for name, cell in table}
+        assert documented == {name: {each for each in wanted if ".view_" not in each} for name, wanted in ROLES.items()}
+
+    @pytest.mark.parametrize("role", ROLES)
+    def test_open_only_the_pages_of_their_permissions(self, role):
+        staff = User.objects.create_user(role, is_staff=True)
+        staff.groups.add(Group.objects.get(name=role))
+        client = Client()
+        client.force_login(staff)
+        for model in admin.site._registry:
+            app, name = model._meta.app_label, model._meta.model_name
+            allowed = {f"{app}.view_{name}", f"{app}.change_{name}"} & {*ROLES[role]}
+            assert client.get(f"/admin/{app}/{name}/").status_code == (200 if allowed else 403), (role, name)
+
+    @pytest.mark.usefixtures("_two")
+    @by_name
+    def test_do_no_deed_alone(self, world, deed):
+        """Each role tries the deed, and approves what it has asked for itself."""
+        do, read = deed(world)
+        before = read()
+        for role in ROLES:
+            staff = User.objects.create_user(role, is_staff=True)
+            staff.groups.add(Group.objects.get(name=role))
+            client = Client()
+            client.force_login(staff)
+            do(client)
+            for proposal in Proposal.objects.filter(asked_by=staff):
+                act(client, "wallets/proposal", "approve", proposal.pk)
+            assert read() == before, role
+        assert not ProposalRecord.objects.exists()

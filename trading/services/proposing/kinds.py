@@ -1,0 +1,22 @@
+"""The kinds of proposals of the shop, as each process registers them once."""
+
+from typing import Final
+
+from trading.services.proposing.coins import COIN_KINDS, SalesLimitKind
+from trading.services.proposing.orders import ReleaseKind
+from trading.services.proposing.prices import PriceRuleKind, SuspectPriceKind
+from trading.services.proposing.sales import OpenShopKind, SalesGoOnKind
+from wallets.services.proposals import register
+
+PRICE_RULE: Final = PriceRuleKind()
+SUSPECT_PRICE: Final = SuspectPriceKind()
+SALES_LIMIT: Final = SalesLimitKind()
+RELEASE_ORDER: Final = ReleaseKind()
+SALES_GO_ON: Final = SalesGoOnKind()
+OPEN_SHOP: Final = OpenShopKind()
+
+
+def register_kinds() -> None:
+    """Make the shop's kinds known."""
+    for kind in (PRICE_RULE, SUSPECT_PRICE, SALES_LIMIT, RELEASE_ORDER, SALES_GO_ON, OPEN_SHOP, *COIN_KINDS):
+        register(kind)

@@ -1,0 +1,71 @@
+"""Kinds of proposals that let sales go on: after a stop for the day's loss, and in a shop that is closed."""
+
+from decimal import Decimal
+from typing import Any
+
+from trading.models import SalesStop, Shop
+from trading.services.coins import open_or_close_shop
+from trading.services.losses import ensure_sales_may_go_on, let_sales_go_on
+from wallets.exceptions import ProposalRefused
+from wallets.models import User
+from wallets.runtime import clock
+from wallets.services.proposals import Kind, Payload
+
+
+class SalesGoOnKind(Kind):
+    """The end of a stop of sales, until the day has lost further dollars."""
+
+    name = "sales_go_on"
+    title = "Sales after a stop"
+    permissions = ("trading.change_salesstop",)
+
+    def payload_of(self, *, stop: SalesStop, further: Decimal, reason: str) -> dict[str, Any]:
+        """Return the payload for a stop that ends until `further` US dollars are lost."""
+        return {"stop": stop.pk, "further": f"{further:f}", "reason": reason}
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        ensure_sales_may_go_on(stop=_stop_of(payload), further=Decimal(payload["further"]), now=clock.now())
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        ceiling = let_sales_go_on(
+            stop=_stop_of(payload),
+            further=Decimal(payload["further"]),
+            reason=payload["reason"],
+            decided_by=asked_by,
+            now=clock.now(),
+        )
+        return f"Sales go on until the loss of today is {ceiling:.2f} USD."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        stop = _stop_of(payload)
+        return f"{stop}, at {stop.ceiling} USD", f"{stop}: it ends, until a further {payload['further']} USD are lost"
+
+
+class OpenShopKind(Kind):
+    """The sale of all coins at once. To close the shop needs one person only, and is no proposal."""
+
+    name = "open_shop"
+    title = "Opening of the shop"
+    permissions = ("trading.change_shop", "trading.add_shop")
+
+    def payload_of(self, *, reason: str) -> dict[str, Any]:
+        """Return the payload; `reason` is stored with the switch."""
+        return {"reason": reason}
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        if not Shop.objects.filter(is_open=False).exists():
+            raise ProposalRefused("The shop is open.")
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        open_or_close_shop(is_open=True, reason=payload["reason"])
+        return "The shop is open."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        return "the shop is closed", "the shop is open"
+
+
+def _stop_of(payload: Payload) -> SalesStop:
+    stop = SalesStop.objects.select_related("coin").filter(pk=payload["stop"]).first()
+    if stop is None:
+        raise ProposalRefused("There is no such stop.")
+    return stop

@@ -1,0 +1,56 @@
+"""What the forms of users and groups say about powers, which are proposed and not saved."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import Group, Permission
+
+from wallets.models import User
+from wallets.services.security_log import read_powers
+
+_FLAGS = ("is_active", "is_staff", "is_superuser")
+
+
+def reason_field() -> forms.CharField:
+    """Return the field for the reason of a change of powers."""
+    return forms.CharField(
+        max_length=500,
+        required=False,
+        widget=forms.TextInput(attrs={"size": 60}),
+        help_text="Another superuser reads it before they approve more powers.",
+    )
+
+
+class GroupForm(forms.ModelForm):  # type: ignore[type-arg]  # of groups
+    """Changes a group."""
+
+    reason = reason_field()
+
+    class Meta:
+        model = Group
+        fields = ("name", "permissions")
+
+
+def name_of(permission: Permission) -> str:
+    """Return the name of a permission, such as `wallets.freeze_user`."""
+    return f"{permission.content_type.app_label}.{permission.codename}"
+
+
+def wanted_powers(user: User, cleaned: dict[str, Any]) -> dict[str, object]:
+    """Return the powers that a form asks for, as `read_powers` names them. Those that it does not show stay."""
+    powers = read_powers(user)
+    powers |= {flag: cleaned[flag] for flag in _FLAGS if flag in cleaned}
+    if "groups" in cleaned:
+        powers["groups"] = sorted(group.name for group in cleaned["groups"])
+    if "user_permissions" in cleaned:
+        powers["permissions"] = sorted(name_of(permission) for permission in cleaned["user_permissions"])
+    return powers
+
+
+def keep_powers(user: User, *, stored: User, cleaned: dict[str, Any]) -> None:
+    """Let a form save a user with the powers that are stored."""
+    for flag in _FLAGS:
+        setattr(user, flag, getattr(stored, flag))
+    for name, held in (("groups", stored.groups), ("user_permissions", stored.user_permissions)):
+        if name in cleaned:
+            cleaned[name] = held.all()

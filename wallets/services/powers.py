@@ -1,0 +1,138 @@
+"""Kinds of proposals about powers: those of a user, and the permissions of a group."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import QuerySet
+
+from wallets.exceptions import ProposalRefused
+from wallets.models import SecurityEventKind, User
+from wallets.services.proposals import Kind, Payload
+from wallets.services.security_log import list_permissions, read_powers, record_event, record_power_changes
+
+_FLAGS = ("is_active", "is_staff", "is_superuser")
+_LISTS = ("groups", "permissions")
+
+
+class UserPowersKind(Kind):
+    """More or fewer powers of a user. To take some away needs one person only.
+
+    Only superusers do more than to disable or enable a customer, and only superusers approve.
+    """
+
+    name = "powers"
+    title = "Powers of a user"
+    permissions = ("wallets.change_user",)
+
+    def payload_of(self, *, user: User, new: Mapping[str, object]) -> dict[str, Any] | None:
+        """Return the payload that gives a user the powers `new`, as `read_powers` names them; None without a change."""
+        old = read_powers(user)
+        return None if old == new else {"user": user.pk, "old": old, "new": dict(new)}
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        user = _lock_user(payload)
+        old, new = payload["old"], payload["new"]
+        if read_powers(user) != old:
+            raise ProposalRefused(f"{user} has other powers by now. Look at them, and ask again.")
+        is_of_staff = any(powers["is_staff"] or powers["is_superuser"] for powers in (old, new))
+        changed = {name for name in new if new[name] != old[name]}
+        if (is_of_staff or changed != {"is_active"}) and not asked_by.is_superuser:
+            raise ProposalRefused("Only superusers give or take powers of staff.")
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        _ensure_superuser(approved_by)
+        user, new = _lock_user(payload), payload["new"]
+        before = read_powers(user)
+        for flag in _FLAGS:
+            setattr(user, flag, new[flag])
+        user.save(update_fields=_FLAGS)
+        user.groups.set(Group.objects.filter(name__in=new["groups"]))
+        user.user_permissions.set(find_permissions(new["permissions"]))
+        record_power_changes(user=user, before=before)
+        return f"{user}: {_in_words(payload['old'], new)}"
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        user = User.objects.get(pk=payload["user"])
+        old, new = payload["old"], payload["new"]
+        return f"{user}: {_in_words(new, old)}", f"{user}: {_in_words(old, new)}"
+
+    def beneficiary_id(self, *, payload: Payload) -> int | None:
+        user_id: int = payload["user"]
+        return user_id if self.adds_exposure(payload=payload) else None
+
+    def adds_exposure(self, *, payload: Payload) -> bool:
+        old, new = payload["old"], payload["new"]
+        gains = any(new[flag] and not old[flag] for flag in _FLAGS)
+        return gains or any(set(new[name]) - set(old[name]) for name in _LISTS)
+
+
+class GroupPermissionsKind(Kind):
+    """More or fewer permissions of a group, and so of its members. To take some away needs one person only."""
+
+    name = "group_permissions"
+    title = "Permissions of a group"
+    permissions = ("auth.change_group", "auth.add_group")
+
+    def payload_of(self, *, group: Group, new: Iterable[str]) -> dict[str, Any] | None:
+        """Return the payload that gives a group the permissions `new`, or None without a change."""
+        old, wanted = list_permissions(group), sorted(new)
+        return None if old == wanted else {"group": group.pk, "old": old, "new": wanted}
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        if not asked_by.is_superuser:
+            raise ProposalRefused("Only superusers change the permissions of groups.")
+        group = _lock_group(payload)
+        if list_permissions(group) != payload["old"]:
+            raise ProposalRefused(f"{group} has other permissions by now. Look at them, and ask again.")
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        _ensure_superuser(approved_by)
+        group = _lock_group(payload)
+        group.permissions.set(find_permissions(payload["new"]))
+        details = {"group": group.name, "old": payload["old"], "new": payload["new"]}
+        record_event(SecurityEventKind.PERMISSIONS_CHANGED, details=details)
+        return f"{group}: {_changes(payload['old'], payload['new'])}"
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        group = _lock_group(payload)
+        old, new = payload["old"], payload["new"]
+        return f"{group}: {_changes(new, old)}", f"{group}: {_changes(old, new)}"
+
+    def adds_exposure(self, *, payload: Payload) -> bool:
+        return bool(set(payload["new"]) - set(payload["old"]))
+
+
+def _ensure_superuser(approver: User | None) -> None:
+    if approver is not None and not approver.is_superuser:
+        raise ProposalRefused("Only superusers approve powers.")
+
+
+def find_permissions(names: Iterable[str]) -> QuerySet[Permission]:
+    """Return the permissions of these names, such as `wallets.freeze_user`. Unknown ones are left out."""
+    wanted = {tuple(name.split(".", 1)) for name in names}
+    every = Permission.objects.values_list("pk", "content_type__app_label", "codename")
+    return Permission.objects.filter(pk__in=[pk for pk, app, codename in every if (app, codename) in wanted])
+
+
+def _lock_user(payload: Payload) -> User:
+    return User.objects.select_for_update(no_key=True).get(pk=payload["user"])
+
+
+def _lock_group(payload: Payload) -> Group:
+    group = Group.objects.select_for_update(no_key=True).filter(pk=payload["group"]).first()
+    if group is None:
+        raise ProposalRefused("There is no such group.")
+    return group
+
+
+def _in_words(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Return the powers of `new` that differ from `old`: `staff yes, groups + manager`."""
+    flags = [f"{flag[3:]} {'yes' if new[flag] else 'no'}" for flag in _FLAGS if new[flag] != old[flag]]
+    lists = [f"{name} {_changes(old[name], new[name])}" for name in _LISTS if new[name] != old[name]]
+    return ", ".join([*flags, *lists])
+
+
+def _changes(old: Iterable[str], new: Iterable[str]) -> str:
+    added = [f"+ {name}" for name in new if name not in set(old)]
+    return ", ".join([*added, *(f"\N{MINUS SIGN} {name}" for name in old if name not in set(new))])

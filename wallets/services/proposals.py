@@ -1,0 +1,216 @@
+"""Deeds of staff that one person asks for and, where the configuration says so, another one approves.
+
+Each app registers its kinds. `propose` carries a deed out at once if one person suffices: the kind is not configured to
+need two, the deed is below its amount, or it only lessens exposure. Otherwise the deed waits. In both cases the
+proposal, and the record of what came of it, stay for good.
+"""
+
+import logging
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final, Protocol
+
+from django.conf import settings
+from django.db import transaction
+
+from wallets.exceptions import DomainError, MayNotDecide, NeedsAnotherPerson, ProposalClosed, ProposalRefused
+from wallets.models import Proposal, ProposalOutcome, ProposalRecord, User
+from wallets.runtime import clock
+from wallets.runtime.conflicts import retried_on_conflict
+
+logger = logging.getLogger(__name__)
+
+Payload = Mapping[str, Any]
+"""What a kind needs to know, as JSON."""
+
+MAY_DECIDE: Final = "wallets.decide_proposal"
+
+
+class Kind(Protocol):
+    """A kind of deed. Subclasses inherit the answers of the methods that have one.
+
+    `name` is stored for good and configured in TWO_PERSONS; `title` is for staff. The author needs one of `permissions`
+    when the deed is asked for and when it is carried out.
+    """
+
+    name: str
+    title: str
+    permissions: tuple[str, ...]
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        """Raise a DomainError if the deed cannot be done, or no longer: the world is not as `payload` says."""
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        """Do it inside the running database transaction, and return what came of it. Raises DomainErrors."""
+        raise NotImplementedError
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        """Return the old and the new state, as staff read them."""
+        raise NotImplementedError
+
+    def beneficiary_id(self, *, payload: Payload) -> int | None:
+        """Return the id of the customer who gains by the deed, if there is one."""
+        return None
+
+    def amount(self, *, payload: Payload) -> Decimal | None:
+        """Return the US dollars that the deed is about, or None if the kind has no amount."""
+        return None
+
+    def adds_exposure(self, *, payload: Payload) -> bool:
+        """Say whether the deed lets the house or a customer lose more than before. Others need one person only."""
+        return True
+
+
+_kinds: Final[dict[str, Kind]] = {}
+
+
+def register(kind: Kind) -> None:
+    """Make a kind known under its name. Each process does so once for each kind, when Django loads the apps."""
+    assert kind.name not in _kinds, f"there are two kinds of proposals named {kind.name}"
+    _kinds[kind.name] = kind
+
+
+def registered_kinds() -> Mapping[str, Kind]:
+    """Return the kinds by name."""
+    return _kinds
+
+
+def title_of(proposal: Proposal) -> str:
+    """Return the title of a proposal's kind, also of one that this release no longer has."""
+    kind = _kinds.get(proposal.kind)
+    return kind.title if kind else proposal.kind
+
+
+@transaction.atomic
+def propose(*, kind: str, payload: Payload, reason: str, asked_by: User) -> Proposal:
+    """Ask for a deed, or do it at once where one person suffices. The result's `needs_two` says which of the two.
+
+    Raises ProposalRefused if the author may not ask for it, NeedsAnotherPerson if the author gains by it, and what
+    `check` and, where one person suffices, `carry_out` of the kind raise. Then nothing is written.
+    """
+    deed = _kinds[kind]
+    _ensure_author_may(asked_by, deed)
+    deed.check(payload=payload, asked_by=asked_by)
+    beneficiary_id = deed.beneficiary_id(payload=payload)
+    if beneficiary_id == asked_by.pk:
+        raise NeedsAnotherPerson
+    old, new = deed.describe(payload=payload)
+    proposal = Proposal(
+        kind=kind,
+        payload=dict(payload),
+        old=old,
+        new=new,
+        reason=reason,
+        needs_two=_needs_two(deed, payload=payload),
+        beneficiary_id=beneficiary_id,
+        asked_by=asked_by,
+        expires_at=clock.database_now() + settings.PROPOSALS.valid_for,
+    )
+    proposal.save()
+    if proposal.needs_two:
+        logger.warning("%s asks for %s, %s: %s", asked_by.pk, kind, proposal, reason)
+    else:
+        detail = deed.carry_out(payload=payload, asked_by=asked_by, approved_by=None)
+        _record(proposal, outcome=ProposalOutcome.DONE, detail=detail)
+    return proposal
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def approve(*, proposal_id: int, approved_by: User, note: str = "") -> ProposalRecord:
+    """Carry a proposal out, once: of several approvals at the same time one does, and the others are refused.
+
+    The proposal is checked again. If it can no longer be done, it ends with the outcome REFUSED and the reason, and
+    nothing else changes. Raises ProposalClosed, NeedsAnotherPerson, MayNotDecide.
+    """
+    proposal = _lock_open(proposal_id)
+    _ensure_another_decides(proposal, decided_by=approved_by)
+    record = partial(_record, proposal, decided_by=approved_by, note=note)
+    try:
+        with transaction.atomic():
+            detail = _carry_out(proposal, approved_by=approved_by)
+    except DomainError as error:
+        return record(outcome=ProposalOutcome.REFUSED, detail=str(error))
+    return record(outcome=ProposalOutcome.DONE, detail=detail)
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def reject(*, proposal_id: int, decided_by: User, note: str) -> ProposalRecord:
+    """End a proposal undone. Raises ProposalClosed, NeedsAnotherPerson (authors withdraw instead), MayNotDecide."""
+    proposal = _lock_open(proposal_id)
+    _ensure_another_decides(proposal, decided_by=decided_by)
+    return _record(proposal, outcome=ProposalOutcome.REJECTED, decided_by=decided_by, note=note)
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def withdraw(*, proposal_id: int, withdrawn_by: User, note: str = "") -> ProposalRecord:
+    """End a proposal undone, by its author. Raises ProposalClosed, MayNotDecide for anybody else."""
+    proposal = _lock_open(proposal_id)
+    if proposal.asked_by_id != withdrawn_by.pk:
+        raise MayNotDecide("Only its author withdraws a proposal. Reject it instead.")
+    return _record(proposal, outcome=ProposalOutcome.WITHDRAWN, decided_by=withdrawn_by, note=note)
+
+
+def _needs_two(deed: Kind, *, payload: Payload) -> bool:
+    return deed.adds_exposure(payload=payload) and settings.PROPOSALS.needs_two(
+        kind=deed.name, amount=deed.amount(payload=payload)
+    )
+
+
+def _lock_open(proposal_id: int) -> Proposal:
+    """Lock a proposal that waits for a decision. Raises ProposalClosed.
+
+    Its record is looked for after the lock: whoever held the lock before may have written it.
+    """
+    proposal = Proposal.objects.select_for_update(no_key=True).filter(pk=proposal_id).first()
+    if proposal is None or ProposalRecord.objects.filter(proposal=proposal).exists():
+        raise ProposalClosed
+    if proposal.expires_at <= clock.database_now():
+        raise ProposalClosed
+    return proposal
+
+
+def _ensure_another_decides(proposal: Proposal, *, decided_by: User) -> None:
+    if decided_by.pk in {proposal.asked_by_id, proposal.beneficiary_id}:
+        logger.warning("%s: %s may not decide about their own proposal or gain", proposal, decided_by.pk)
+        raise NeedsAnotherPerson
+    person = User.objects.get(pk=decided_by.pk)  # without the permissions that the caller's object remembers
+    if not (person.is_active and person.is_staff and person.has_perm(MAY_DECIDE)):
+        raise MayNotDecide
+
+
+def _ensure_author_may(author: User, deed: Kind) -> None:
+    if not (author.is_active and author.is_staff and any(author.has_perm(each) for each in deed.permissions)):
+        raise ProposalRefused("The author may not ask for this, or no longer.")
+
+
+def _carry_out(proposal: Proposal, *, approved_by: User) -> str:
+    deed = _kinds.get(proposal.kind)
+    if deed is None:
+        raise ProposalRefused("This release does not know the kind of this proposal.")
+    author = User.objects.get(pk=proposal.asked_by_id)
+    _ensure_author_may(author, deed)
+    deed.check(payload=proposal.payload, asked_by=author)
+    return deed.carry_out(payload=proposal.payload, asked_by=author, approved_by=approved_by)
+
+
+def _record(
+    proposal: Proposal, *, outcome: ProposalOutcome, detail: str = "", note: str = "", decided_by: User | None = None
+) -> ProposalRecord:
+    record = ProposalRecord(
+        proposal=proposal,
+        outcome=outcome,
+        detail=detail[:500],
+        note=note[:500],
+        asked_by_id=proposal.asked_by_id,
+        beneficiary_id=proposal.beneficiary_id,
+        needs_two=proposal.needs_two,
+        decided_by=decided_by,
+    )
+    record.save()
+    who = (decided_by or proposal.asked_by).pk
+    logger.warning("%s (%s) is %s by %s: %s", proposal, proposal.kind, outcome.value, who, detail or note)
+    return record

@@ -1,0 +1,50 @@
+"""The kinds of proposals of the money side, and their registration: to unfreeze a customer, and powers."""
+
+from typing import Any, Final
+
+from wallets.exceptions import OwnAccount
+from wallets.models import User, Wallet
+from wallets.money import USD
+from wallets.services.accounts import unfreeze_within_transaction
+from wallets.services.powers import GroupPermissionsKind, UserPowersKind
+from wallets.services.proposals import Kind, Payload, register
+
+
+class UnfreezeKind(Kind):
+    """To let a frozen customer move money again. To freeze one needs one person only, and is no proposal."""
+
+    name = "unfreeze"
+    title = "Unfreezing"
+    permissions = ("wallets.freeze_user",)
+
+    def payload_of(self, *, owner_id: int) -> dict[str, Any]:
+        """Return the payload for unfreezing a customer."""
+        return {"customer": owner_id}
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        if payload["customer"] == asked_by.pk:
+            raise OwnAccount
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        unfreeze_within_transaction(owner_id=payload["customer"])
+        return f"{User.objects.get(pk=payload['customer'])} may move money again."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        customer = User.objects.get(pk=payload["customer"])
+        is_frozen = Wallet.objects.filter(owner=customer, asset=USD, frozen=True).exists()
+        return f"{customer}: {'frozen' if is_frozen else 'not frozen'}", f"{customer}: not frozen"
+
+    def beneficiary_id(self, *, payload: Payload) -> int | None:
+        customer_id: int = payload["customer"]
+        return customer_id
+
+
+UNFREEZE: Final = UnfreezeKind()
+USER_POWERS: Final = UserPowersKind()
+GROUP_PERMISSIONS: Final = GroupPermissionsKind()
+
+
+def register_kinds() -> None:
+    """Make the kinds of the money side known."""
+    for kind in (UNFREEZE, USER_POWERS, GROUP_PERMISSIONS):
+        register(kind)
