@@ -97,6 +97,12 @@ PRODUCTION: Final = (
         lambda given: is_weak_key(given.django.jwt_secret_key),
     ),
     rule(
+        "ENCRYPTION_KEYS",
+        "must be set to a secret of 32 characters or more that is random, not an example or a pattern, or to several,"
+        " the newest first.",
+        lambda given: any(is_weak_key(key) for key in given.encryption.keys),
+    ),
+    rule(
         "METRICS_TOKEN",
         "must be empty or a secret of 32 characters or more that is random, not an example or a pattern.",
         lambda given: bool(given.metrics.token) and is_weak_key(given.metrics.token),

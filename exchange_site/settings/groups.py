@@ -5,6 +5,7 @@ from exchange_site.settings.environment import configuration
 CLOCK = configuration.clock
 DEPOSITS = configuration.deposits
 DEVELOPMENT = configuration.development
+ENCRYPTION = configuration.encryption
 JOBS = configuration.jobs
 LIMITS = configuration.limits
 LOSSES = configuration.losses
