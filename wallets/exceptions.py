@@ -5,8 +5,9 @@
     ├── TokenInvalid          a token that is unknown, expired or revoked
     ├── UsernameTaken
     ├── UsernameNotAllowed    reserved, of several scripts, or like another name
-    ├── WeakPassword          .messages
+    ├── WeakPassword          .messages .field
     ├── AccountFrozen
+    ├── NoMail                nobody would get the e-mail that staff want to send
     ├── OwnAccount            staff do not decide about their own account
     ├── DepositsClosed        customers cannot deposit by themselves here
     ├── InsufficientFunds     .balance .amount
@@ -51,13 +52,18 @@ class UsernameNotAllowed(DomainError):
 class WeakPassword(DomainError):
     message = "The password is too weak."
 
-    def __init__(self, messages: list[str]) -> None:
+    def __init__(self, messages: list[str], *, field: str = "password") -> None:
         super().__init__(" ".join(messages))
         self.messages = messages
+        self.field = field
 
 
 class AccountFrozen(DomainError):
     message = "The account is frozen."
+
+
+class NoMail(DomainError):
+    message = "The account has no e-mail address, is disabled, or this server sends no e-mails."
 
 
 class OwnAccount(DomainError):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from exchange_site.configuration.combinations import judge
 from exchange_site.configuration.customers import Deposits, Limits, SecurityLog, SignIn
+from exchange_site.configuration.mail import Mail
 from exchange_site.configuration.objections import Objection, error_of, explain, read_objections
 from exchange_site.configuration.settlement import Jobs, Settlement, ToDo, Venue
 from exchange_site.configuration.shop import Losses, Pools, Prices, Quotes, Risk
@@ -35,6 +36,7 @@ class Configuration(BaseModel):
     development: Development
     sign_in: SignIn
     security_log: SecurityLog
+    mail: Mail
     limits: Limits
     deposits: Deposits
     pools: Pools

@@ -147,6 +147,17 @@ PRODUCTION: Final = (
         "must be True for a Redis that is not on this machine or a private network.",
         lambda given: not given.redis.tls and not is_private(given.redis.host),
     ),
+    rule(
+        "EMAIL_TLS",
+        "must be starttls or implicit for a mail server that is not on this machine or a private network.",
+        lambda given: given.mail.tls == "none" and bool(given.mail.host) and not is_private(given.mail.host),
+    ),
+    rule(
+        "EMAIL_LINK_URL",
+        "must begin with https:// and have no # and no ?: its links hold tokens.",
+        lambda given: bool(given.mail.link_url)
+        and (not given.mail.link_url.startswith("https://") or bool({"#", "?"} & set(given.mail.link_url))),
+    ),
     rule("FAILPOINTS", "are for tests: they end the process.", lambda given: bool(given.development.failpoints)),
     rule(
         "LOAD_TEST",

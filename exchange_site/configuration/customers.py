@@ -113,6 +113,13 @@ class Limits(Group):
         shown="`20/m`",
         example="20/m",
     )
+    mail: Rate = variable("RATE_LIMIT_MAIL", "5/m", "requests for e-mails with links, from one address", unit="rate")
+    mailbox: Rate = variable(
+        "RATE_LIMIT_MAILBOX",
+        "5/h",
+        "e-mails with links to one mailbox; whoever asks for more gets the same answer, and nothing is sent",
+        unit="rate",
+    )
     trusted_proxies: Networks = variable(
         "TRUSTED_PROXIES", "", "proxies whose `X-Forwarded-For` is trusted; name as few as possible", unit="networks"
     )

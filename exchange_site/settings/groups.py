@@ -9,6 +9,7 @@ ENCRYPTION = configuration.encryption
 JOBS = configuration.jobs
 LIMITS = configuration.limits
 LOSSES = configuration.losses
+MAIL = configuration.mail
 METRICS = configuration.metrics
 POOLS = configuration.pools
 POSTGRES = configuration.postgres

@@ -38,6 +38,9 @@ DERIVED = sorted(name for name, each in VARIABLES.items() if each.default is Non
 # Values that production refuses, and the variables with which its sentences begin.
 DANGEROUS = [
     ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
+    ({"EMAIL_HOST": "mail.example.org", "EMAIL_TLS": "none"}, "EMAIL_TLS"),
+    ({"EMAIL_LINK_URL": "http://shop.example.org"}, "EMAIL_LINK_URL"),
+    ({"EMAIL_LINK_URL": "https://shop.example.org/#/"}, "EMAIL_LINK_URL"),
     ({"HASHING_SLOTS": "3"}, "HASHING_SLOTS"),
     ({"WEB_THREADS": "1"}, "HASHING_SLOTS"),
     ({"ALLOWED_HOSTS": "shop.example.org,*"}, "ALLOWED_HOSTS"),
@@ -294,7 +297,7 @@ class TestGroups:
             name: f"hidden-{name}" for name in VARIABLES if re.search("SECRET|PASSWORD|TOKEN$|API_KEY|_KEYS$", name)
         }
         secrets.pop("REFUSE_COMMON_PASSWORDS")
-        assert len(secrets) == 10
+        assert len(secrets) == 11
         urls = {
             "DATABASE_URL": "postgres://u:hidden-POSTGRES_PASSWORD@h",
             "REDIS_URL": "redis://u:hidden-REDIS_PASSWORD@h",

@@ -1,7 +1,9 @@
-"""Bodies of sign-up, sign-in and sign-out."""
+"""Bodies of sign-up, sign-in and sign-out, of the account itself, and of new passwords and e-mail addresses."""
 
 import unicodedata
+from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
@@ -28,8 +30,17 @@ def _is_email(value: str) -> str:
     return value
 
 
+def _is_given_email(value: str) -> str:
+    if not value:
+        raise ValueError("must be an email address")
+    return _is_email(value)
+
+
+Email = Annotated[str, Field(min_length=3, max_length=254), AfterValidator(_is_given_email)]
+MailedToken = Annotated[str, Field(min_length=1, max_length=4096)]
 Username = Annotated[str, Field(min_length=1, max_length=150), AfterValidator(_is_username)]
 Password = Annotated[str, Field(min_length=1, max_length=128)]
+NewPassword = Annotated[Password, Field(min_length=8)]
 
 
 class Registration(Request):
@@ -38,7 +49,7 @@ class Registration(Request):
     model_config = examples({"username": "alice", "password": "password123", "email": "alice@example.com"})
 
     username: Username
-    password: Annotated[Password, Field(min_length=8)]
+    password: NewPassword
     email: Annotated[str, Field(max_length=254), AfterValidator(_is_email)] = ""
 
 
@@ -65,3 +76,76 @@ class Tokens(Response):
 
     access: str
     refresh: str
+
+
+class Rates(Response):
+    """How many calls the customer may make, such as `60/m`: `s`, `m`, `h` or `d` for a second, minute, hour or day."""
+
+    calls: str
+    orders: str
+    quotes: str
+    wallet: str
+
+
+class Account(Response):
+    """The caller's account. `email_verified`: the customer has shown to read that address."""
+
+    model_config = examples(
+        {
+            "id": "5a1f9d5e-8a0c-4c55-9d6b-3f2f6c1f0c11",
+            "username": "alice",
+            "email": "alice@example.com",
+            "email_verified": True,
+            "created_at": "2026-01-31T12:00:00Z",
+            "limits": {"calls": "1000/h", "orders": "60/m", "quotes": "60/m", "wallet": "30/m"},
+        }
+    )
+
+    id: UUID
+    username: str
+    email: str
+    email_verified: bool
+    created_at: datetime
+    limits: Rates
+
+
+class PasswordChange(Request):
+    model_config = examples({"current": "password123", "new": "another long password"})
+
+    current: Password
+    new: NewPassword
+
+
+class ForgottenPassword(Request):
+    model_config = examples({"email": "alice@example.com"})
+
+    email: Email
+
+
+_MAILED = "eyJzdWIiOiI1YTFmOWQ1ZSJ9:c2lnbmF0dXJl"
+
+
+class PasswordReset(Request):
+    """`token` comes from an e-mail."""
+
+    model_config = examples({"token": _MAILED, "new": "another long password"})
+
+    token: MailedToken
+    new: NewPassword
+
+
+class EmailChange(Request):
+    """The address becomes the account's when it is verified. `password` is the account's."""
+
+    model_config = examples({"email": "alice@example.com", "password": "password123"})
+
+    email: Email
+    password: Password
+
+
+class EmailProof(Request):
+    """`token` comes from an e-mail."""
+
+    model_config = examples({"token": _MAILED})
+
+    token: MailedToken

@@ -47,6 +47,11 @@ def ensure_active(*, principal: Principal) -> Principal:
     return replace(principal, user_id=user_id)
 
 
+def get_account(*, principal: Principal) -> User:
+    """Return the caller's account. Call it with a principal whose account was found active."""
+    return User.objects.get(pk=principal.user_id)
+
+
 @dataclass(frozen=True, kw_only=True)
 class UnclearName:
     """An active user whose name another user has too, or could be mistaken for, and that user's name."""

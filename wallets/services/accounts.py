@@ -3,8 +3,6 @@
 from datetime import datetime
 
 from django.contrib.auth import authenticate
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from wallets.exceptions import (
@@ -14,11 +12,12 @@ from wallets.exceptions import (
     TokenInvalid,
     UsernameNotAllowed,
     UsernameTaken,
-    WeakPassword,
 )
 from wallets.models import SecurityEventKind, User, Wallet, WalletRole
 from wallets.money import USD
 from wallets.runtime.conflicts import retried_on_conflict
+from wallets.services.credentials import ensure_strong
+from wallets.services.emails import ask_for_proof
 from wallets.services.ledger.locking import lock_customer_wallets
 from wallets.services.security_log import record_event, record_failed_sign_in
 from wallets.services.tokens import TokenPair, start_token_family
@@ -28,14 +27,13 @@ from wallets.usernames import accept_username, key_of, skeleton_of
 def register(*, username: str, password: str, email: str, now: datetime, address: str | None = None) -> TokenPair:
     """Open an account with an empty dollar wallet and sign it in. Its address, if given, is remembered.
 
+    An e-mail address, unless it is empty, gets a message that proves it.
+
     Raises UsernameTaken (in any spelling), UsernameNotAllowed, WeakPassword, HashingBusy.
     """
     name = accept_new_name(username)
-    try:
-        validate_password(password, User(username=name, email=email))
-    except ValidationError as error:
-        raise WeakPassword(error.messages) from error
     user = User(username=name, email=User.objects.normalize_email(email))
+    ensure_strong(password=password, user=user)
     user.set_password(password)  # hashing is slow on purpose, so it precedes the database transaction
     return _open_account(user, now, address)
 
@@ -66,6 +64,7 @@ def _open_account(user: User, now: datetime, address: str | None) -> TokenPair:
         raise _refusal_of(error) from error  # raising rolls the database transaction back
     open_dollar_wallet(owner=user)
     record_event(SecurityEventKind.REGISTERED, user=user)
+    ask_for_proof(user=user, email=user.email)
     return start_token_family(user=user, now=now, address=address)
 
 

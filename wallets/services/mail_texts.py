@@ -1,0 +1,46 @@
+"""What the e-mails say. A text holds no password and no code, and of a token only where its reader needs it."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class MailKind(StrEnum):
+    """What an e-mail is about. The names never change, because jobs outlive deployments."""
+
+    RESET = "reset"
+    VERIFY = "verify"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  the name of an event
+    EMAIL_CHANGED = "email_changed"
+
+
+class MailText(NamedTuple):
+    """A subject, and a text with places for `username` and the details of its kind."""
+
+    subject: str
+    text: str
+
+
+_WARNING: Final = "If this was not you, ask for a new password at once, and write to us."
+
+MAIL_TEXTS: Final[Mapping[MailKind, MailText]] = {
+    MailKind.RESET: MailText(
+        "Your new password",
+        "Somebody asked for a new password of the account {username}. This lets you choose one, once and within"
+        " {minutes} minutes:\n\n{link}\n\nIf it was not you, do nothing: your password stays as it is.",
+    ),
+    MailKind.VERIFY: MailText(
+        "Please confirm your e-mail address",
+        "This confirms that you read the e-mails of the account {username}. It works once and within {hours} hours:"
+        "\n\n{link}\n\nIf you have no such account, do nothing.",
+    ),
+    MailKind.PASSWORD_CHANGED: MailText(
+        "Your password was changed",
+        "The password of your account {username} was changed, and everybody was signed out. " + _WARNING,
+    ),
+    MailKind.EMAIL_CHANGED: MailText(
+        "Your e-mail address was changed",
+        "The account {username} has another e-mail address now, and nothing more is sent to this one. "
+        "If this was not you, write to us at once.",
+    ),
+}
