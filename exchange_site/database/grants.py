@@ -14,7 +14,7 @@ TABLES: Final[dict[str, str]] = {
     "wallets_user_groups": "SELECT, INSERT, DELETE",
     "wallets_user_user_permissions": "SELECT, INSERT, DELETE",
     "wallets_tokenfamily": (
-        "SELECT, INSERT, UPDATE (current_jti, ended_at, expires_at, replaced_at, replaced_jti), DELETE"
+        "SELECT, INSERT, UPDATE (address, current_jti, ended_at, expires_at, replaced_at, replaced_jti), DELETE"
     ),
     "wallets_knownaddress": "SELECT, INSERT, UPDATE (seen_at), DELETE",
     # Rows are deleted only when they are old: a trigger refuses all younger than 30 days.

@@ -13,7 +13,7 @@ from wallets.models import Transaction, User, Wallet
 pytestmark = pytest.mark.django_db
 
 EVERY_GET = [
-    "accounts/me", "accounts/wallet", "accounts/holdings", "exchanges/crypto-currencies", "exchanges/crypto-currencies/ABAN",
+    "accounts/me", "accounts/sessions", "accounts/wallet", "accounts/holdings", "exchanges/crypto-currencies", "exchanges/crypto-currencies/ABAN",
     "orders", "orders/{order}", "transactions", "transactions/{transaction}", "openapi.json", "swagger", "redoc",
 ]  # fmt: skip
 

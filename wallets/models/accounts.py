@@ -163,6 +163,9 @@ class TokenFamily(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    address = models.CharField(max_length=64, blank=True, default="", db_default="")
+    # What the device says that it is: the header User-Agent.
+    device = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name_plural = "token families"

@@ -149,3 +149,25 @@ class EmailProof(Request):
     model_config = examples({"token": _MAILED})
 
     token: MailedToken
+
+
+class SessionAnswer(Response):
+    """A sign-in that has not ended. `device` is what it says of itself; `current` is the one that asks."""
+
+    model_config = examples(
+        {
+            "id": "0d3f0f9e-37b1-4a5c-9d5c-2f6f0c1c9a55",
+            "address": "203.0.113.7",
+            "device": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+            "signed_in_at": "2026-01-31T12:00:00Z",
+            "used_at": "2026-01-31T12:15:00Z",
+            "current": True,
+        }
+    )
+
+    id: UUID
+    address: str
+    device: str
+    signed_in_at: datetime
+    used_at: datetime
+    current: bool

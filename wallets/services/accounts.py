@@ -15,10 +15,14 @@ from wallets.exceptions import (
 )
 from wallets.models import SecurityEventKind, User, Wallet, WalletRole
 from wallets.money import USD
+from wallets.runtime.acting import current_origin
 from wallets.runtime.conflicts import retried_on_conflict
+from wallets.selectors.sessions import is_new_device
 from wallets.services.credentials import ensure_strong
 from wallets.services.emails import ask_for_proof
 from wallets.services.ledger.locking import lock_customer_wallets
+from wallets.services.mail_texts import MailKind
+from wallets.services.mailing import notify
 from wallets.services.security_log import record_event, record_failed_sign_in
 from wallets.services.tokens import TokenPair, start_token_family
 from wallets.usernames import accept_username, key_of, skeleton_of
@@ -108,6 +112,11 @@ def sign_in(*, username: str, password: str, now: datetime, address: str | None 
 
 @transaction.atomic(durable=True)
 def _begin_session(user: User, now: datetime, address: str | None) -> TokenPair:
+    device = current_origin().device
+    if address and is_new_device(user=user, address=address, device=device, now=now):
+        record_event(SecurityEventKind.NEW_DEVICE, user=user, details={"device": device})
+        at = f"{now:%Y-%m-%d %H:%M} UTC"
+        notify(MailKind.NEW_DEVICE, user=user, at=at, address=current_origin().address, device=device or "unknown")
     record_event(SecurityEventKind.SIGNED_IN, user=user)
     return start_token_family(user=user, now=now, address=address)
 

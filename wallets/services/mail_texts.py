@@ -12,6 +12,7 @@ class MailKind(StrEnum):
     VERIFY = "verify"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  the name of an event
     EMAIL_CHANGED = "email_changed"
+    NEW_DEVICE = "new_device"
 
 
 class MailText(NamedTuple):
@@ -42,5 +43,10 @@ MAIL_TEXTS: Final[Mapping[MailKind, MailText]] = {
         "Your e-mail address was changed",
         "The account {username} has another e-mail address now, and nothing more is sent to this one. "
         "If this was not you, write to us at once.",
+    ),
+    MailKind.NEW_DEVICE: MailText(
+        "Somebody signed in on a new device",
+        "Somebody signed in to your account {username} on a device or at an address that it has not been used with"
+        " lately.\n\nTime: {at}\nAddress: {address}\nDevice: {device}\n\n" + _WARNING,
     ),
 }
