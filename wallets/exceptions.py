@@ -6,6 +6,10 @@
     ├── UsernameTaken
     ├── UsernameNotAllowed    reserved, of several scripts, or like another name
     ├── WeakPassword          .messages .field
+    ├── OtpRequired           the second factor is on, and no code was given
+    ├── OtpInvalid            a code that is wrong, too old, or was used
+    ├── SecondFactorMissing   staff need one before the admin opens
+    ├── SecondFactorOn        turn it off before another one is begun
     ├── AccountFrozen
     ├── NoMail                nobody would get the e-mail that staff want to send
     ├── OwnAccount            staff do not decide about their own account
@@ -56,6 +60,22 @@ class WeakPassword(DomainError):
         super().__init__(" ".join(messages))
         self.messages = messages
         self.field = field
+
+
+class OtpRequired(DomainError):
+    message = "A one-time code is needed: send it as otp."
+
+
+class OtpInvalid(DomainError):
+    message = "The one-time code is wrong, too old, or was used before."
+
+
+class SecondFactorMissing(DomainError):
+    message = "Staff need a second factor here. Turn it on by the API first: see Second factors in docs/operations.md."
+
+
+class SecondFactorOn(DomainError):
+    message = "The second factor is on. Turn it off first."
 
 
 class AccountFrozen(DomainError):

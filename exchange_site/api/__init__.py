@@ -15,6 +15,7 @@ from trading.api.orders import orders_router
 from trading.api.quotes import quotes_router
 from wallets.api.accounts import accounts_router
 from wallets.api.me import me_router
+from wallets.api.mfa import mfa_router
 from wallets.api.sessions import sessions_router
 from wallets.api.transactions import transactions_router
 from wallets.api.wallet import wallet_router
@@ -74,4 +75,5 @@ api.add_router("transactions/", transactions_router)
 api.add_router("accounts/", accounts_router)
 api.add_router("accounts/", me_router)
 api.add_router("accounts/", sessions_router)
+api.add_router("accounts/", mfa_router)
 answer_problems(api)

@@ -210,6 +210,11 @@ PRODUCTION: Final = (
         lambda given: not given.sign_in.refuse_common_passwords and is_real_venue(given),
     ),
     rule(
+        "STAFF_SECOND_FACTOR",
+        "must be True with a real venue.",
+        lambda given: not given.sign_in.staff_second_factor and is_real_venue(given),
+    ),
+    rule(
         "ACCESS_TOKEN_MINUTES",
         "must be at most 1440, because a stolen token is good until it expires; REFRESH_TOKEN_DAYS keeps customers"
         " signed in.",

@@ -42,6 +42,14 @@ class SignIn(Group):
         unit="hashes",
     )
 
+    staff_second_factor: bool = variable(
+        "STAFF_SECOND_FACTOR",
+        "False",
+        "the admin opens only for staff whose second factor is on",
+        unit="switch",
+        in_production="True",
+    )
+
     leeway_seconds: ClassVar[int] = 5  # between the clocks of the hosts that issue and check tokens
 
 

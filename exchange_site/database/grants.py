@@ -17,6 +17,10 @@ TABLES: Final[dict[str, str]] = {
         "SELECT, INSERT, UPDATE (address, current_jti, ended_at, expires_at, replaced_at, replaced_jti), DELETE"
     ),
     "wallets_knownaddress": "SELECT, INSERT, UPDATE (seen_at), DELETE",
+    "wallets_secondfactor": (
+        "SELECT, INSERT, UPDATE (confirmed_at, created_at, failed_at, failures, last_step, secret), DELETE"
+    ),
+    "wallets_recoverycode": "SELECT, INSERT, UPDATE (used_at), DELETE",
     # Rows are deleted only when they are old: a trigger refuses all younger than 30 days.
     "wallets_securityevent": "SELECT, INSERT, DELETE",
     "wallets_wallet": "SELECT, INSERT, UPDATE (balance, cost, frozen)",

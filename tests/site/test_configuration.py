@@ -156,6 +156,7 @@ DANGEROUS = [
     ({"EXCHANGE_API_KEY": "simulator-key", "EXCHANGE_API_SECRET": "simulator-secret"}, "EXCHANGE_API_SECRET"),
     ({"SECURE_SSL_REDIRECT": "False"}, "SECURE_SSL_REDIRECT"),
     ({"REFUSE_COMMON_PASSWORDS": "False"}, "REFUSE_COMMON_PASSWORDS"),
+    ({"STAFF_SECOND_FACTOR": "False"}, "STAFF_SECOND_FACTOR"),
     ({"REDIS_HOST": "redis"}, "REDIS_PASSWORD"),
     ({"REDIS_HOST": "10.0.0.7"}, "REDIS_PASSWORD"),
     ({"REDIS_URL": "redis://10.0.0.7"}, "REDIS_PASSWORD"),

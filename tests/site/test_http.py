@@ -255,6 +255,8 @@ ENDPOINTS = [
     ("POST", "accounts/auth/password/reset/", {"token": "token", "new": "password1234"}),
     ("POST", "accounts/email/", {"email": "b@example.com", "password": "password123"}),
     ("POST", "accounts/email/verify/", {"token": "token"}),
+    ("POST", "accounts/mfa/confirm/", {"otp": "492039"}),
+    ("DELETE", "accounts/mfa/", {"otp": "492039"}),
     ("PATCH", "accounts/wallet/deposit/", {"amount": "1.00"}),
     ("PATCH", "accounts/wallet/withdraw/", {"amount": "1.00"}),
     ("POST", "orders/", {"crypto": "ABAN", "amount": "1.00"}),

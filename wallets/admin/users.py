@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.forms import AdminPasswordChangeForm as OwnPasswordChangeForm
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -15,10 +16,13 @@ from django.utils.safestring import SafeString
 from wallets.admin.actions import ask_for_reason, reported
 from wallets.admin.names import NewUserForm, UserForm
 from wallets.admin.records import QuickAdmin, badge, find_customers, is_id, link_to, link_to_list
+from wallets.exceptions import OtpInvalid, OtpRequired
 from wallets.models import SecurityEventKind, User, Wallet
 from wallets.money import USD
+from wallets.runtime import clock
 from wallets.services.accounts import freeze_customer, open_dollar_wallet, settle_name, unfreeze_customer
 from wallets.services.credentials import change_own_password, change_password
+from wallets.services.second_factors import ensure_otp
 from wallets.services.security_log import (
     NO_POWERS,
     list_permissions,
@@ -49,6 +53,23 @@ class PasswordForm(_ChangesPassword, AdminPasswordChangeForm):  # type: ignore[t
 
 class OwnPasswordForm(OwnPasswordChangeForm):
     """Changes the password of the staff member who is signed in, through `change_own_password`."""
+
+    otp = forms.CharField(
+        label="One-time code",
+        help_text="If your second factor is on.",
+        required=False,
+        max_length=32,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
+    )
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned: dict[str, Any] | None = super().clean()
+        if not self.errors:
+            try:
+                ensure_otp(customer=self.user, code=self.cleaned_data["otp"] or None, now=clock.now())
+            except (OtpRequired, OtpInvalid) as error:
+                self.add_error("otp", str(error))
+        return cleaned
 
     def set_password_and_save(self, user: User, password_field_name: str = "", commit: bool = True) -> User:  # noqa: FBT001, FBT002  Django's signature
         assert commit

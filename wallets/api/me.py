@@ -4,11 +4,11 @@ from django.conf import settings
 from django.http import HttpRequest
 from ninja import Router, Status
 
-from wallets.exceptions import HashingBusy, InvalidCredentials, TokenInvalid
+from wallets.exceptions import Busy, HashingBusy, InvalidCredentials, OtpInvalid, OtpRequired, TokenInvalid
 from wallets.problems import answers
 from wallets.runtime import clock
 from wallets.schemas.accounts import Account, EmailChange, EmailProof, ForgottenPassword, PasswordChange, PasswordReset
-from wallets.selectors.accounts import get_account
+from wallets.selectors.accounts import get_account, has_second_factor
 from wallets.services import credentials, emails
 from wallets.web.bodies import Body
 from wallets.web.callers import AnonymousCaller, FreshAccessToken, caller
@@ -17,6 +17,9 @@ from wallets.web.problems import ANYBODY, BODY, SIGNED_IN
 from wallets.web.signing_in import OF_CUSTOMERS, UncountedCaller, counted_reset, counted_sign_in, has_room
 
 me_router = Router(tags=["accounts"])
+
+CODE = (OtpRequired, OtpInvalid, Busy)
+"""Refusals of operations that ask for a one-time code."""
 
 
 @me_router.get(
@@ -34,6 +37,7 @@ def me(request: HttpRequest) -> Body:
         "username": user.get_username(),
         "email": user.email,
         "email_verified": bool(user.email) and user.email == user.verified_email,
+        "mfa": has_second_factor(user_id=user.pk),
         "created_at": user.date_joined,
         "limits": {"calls": limits.user, "orders": limits.orders, "quotes": limits.quotes, "wallet": limits.wallet},
     }
@@ -44,13 +48,13 @@ def me(request: HttpRequest) -> Body:
     auth=FreshAccessToken(),
     operation_id="changePassword",
     summary="Change the password",
-    **answers({204: None}, *BODY, *SIGNED_IN, InvalidCredentials, HashingBusy),
+    **answers({204: None}, *BODY, *SIGNED_IN, InvalidCredentials, *CODE, HashingBusy),
 )
 def change_password(request: HttpRequest, body: PasswordChange) -> Status[None]:
     """Sets a new password, and ends every sign-in of the account, this one too. Attempts count as sign-ins."""
     user = get_account(principal=caller(request))
     with counted_sign_in(request, username=user.get_username(), limits=OF_CUSTOMERS):
-        credentials.change_known_password(user=user, current=body.current, new=body.new)
+        credentials.change_known_password(user=user, current=body.current, new=body.new, otp=body.otp, now=clock.now())
     return Status(204, None)
 
 
@@ -75,12 +79,12 @@ def forgot_password(request: HttpRequest, body: ForgottenPassword) -> Status[Non
     auth=UncountedCaller(),
     operation_id="resetPassword",
     summary="Set a new password with a token",
-    **answers({204: None}, *BODY, *ANYBODY, TokenInvalid, HashingBusy),
+    **answers({204: None}, *BODY, *ANYBODY, TokenInvalid, *CODE, HashingBusy),
 )
 def reset_password(request: HttpRequest, body: PasswordReset) -> Status[None]:
     """Sets a new password with a token from an e-mail, which works once. Ends every sign-in of the account."""
     with counted_reset(request):
-        credentials.reset_password(token=body.token, new=body.new, now=clock.now())
+        credentials.reset_password(token=body.token, new=body.new, otp=body.otp, now=clock.now())
     return Status(204, None)
 
 
@@ -89,14 +93,15 @@ def reset_password(request: HttpRequest, body: PasswordReset) -> Status[None]:
     auth=FreshAccessToken(),
     operation_id="changeEmail",
     summary="Change or verify the e-mail address",
-    **answers({202: None}, *BODY, *SIGNED_IN, InvalidCredentials, HashingBusy),
+    **answers({202: None}, *BODY, *SIGNED_IN, InvalidCredentials, *CODE, HashingBusy),
 )
 def change_email(request: HttpRequest, body: EmailChange) -> Status[None]:
     """Sends a token to the address, which becomes the account's when the token is used. Attempts count as sign-ins."""
     user = get_account(principal=caller(request))
     with counted_sign_in(request, username=user.get_username(), limits=OF_CUSTOMERS):
         is_sent = has_room(mailbox=body.email)
-        emails.change_email(user=user, password=body.password, email=body.email if is_sent else "")
+        email = body.email if is_sent else ""
+        emails.change_email(user=user, password=body.password, email=email, otp=body.otp, now=clock.now())
     return Status(202, None)
 
 

@@ -2,11 +2,14 @@
 
 from wallets.models.accounts import KnownAddress, TokenFamily, User
 from wallets.models.ledger import STORED_BALANCES, Transaction, TransactionKind, Wallet, WalletRole
+from wallets.models.second_factors import RecoveryCode, SecondFactor
 from wallets.models.security import SecurityEvent, SecurityEventKind, SecurityRealm
 
 __all__ = [
     "STORED_BALANCES",
     "KnownAddress",
+    "RecoveryCode",
+    "SecondFactor",
     "SecurityEvent",
     "SecurityEventKind",
     "SecurityRealm",

@@ -38,6 +38,7 @@ def _is_given_email(value: str) -> str:
 
 Email = Annotated[str, Field(min_length=3, max_length=254), AfterValidator(_is_given_email)]
 MailedToken = Annotated[str, Field(min_length=1, max_length=4096)]
+Otp = Annotated[str, Field(min_length=6, max_length=32)]
 Username = Annotated[str, Field(min_length=1, max_length=150), AfterValidator(_is_username)]
 Password = Annotated[str, Field(min_length=1, max_length=128)]
 NewPassword = Annotated[Password, Field(min_length=8)]
@@ -54,10 +55,16 @@ class Registration(Request):
 
 
 class Credentials(Request):
-    model_config = examples({"username": "alice", "password": "password123"})
+    """`otp` is a one-time code, or a recovery code, if the second factor is on."""
+
+    model_config = examples(
+        {"username": "alice", "password": "password123"},
+        {"username": "alice", "password": "password123", "otp": "492039"},
+    )
 
     username: Annotated[str, Field(min_length=1, max_length=150)]
     password: Password
+    otp: Otp | None = None
 
 
 _TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyX2lkIjoxfQ.c2lnbmF0dXJl"  # noqa: S105  an example, not a secret
@@ -88,7 +95,7 @@ class Rates(Response):
 
 
 class Account(Response):
-    """The caller's account. `email_verified`: the customer has shown to read that address."""
+    """The caller's account. `email_verified`: its owner has shown to read that address. `mfa`: a code is asked for."""
 
     model_config = examples(
         {
@@ -96,6 +103,7 @@ class Account(Response):
             "username": "alice",
             "email": "alice@example.com",
             "email_verified": True,
+            "mfa": False,
             "created_at": "2026-01-31T12:00:00Z",
             "limits": {"calls": "1000/h", "orders": "60/m", "quotes": "60/m", "wallet": "30/m"},
         }
@@ -105,15 +113,19 @@ class Account(Response):
     username: str
     email: str
     email_verified: bool
+    mfa: bool
     created_at: datetime
     limits: Rates
 
 
 class PasswordChange(Request):
+    """`otp` is needed if the second factor is on."""
+
     model_config = examples({"current": "password123", "new": "another long password"})
 
     current: Password
     new: NewPassword
+    otp: Otp | None = None
 
 
 class ForgottenPassword(Request):
@@ -126,21 +138,26 @@ _MAILED = "eyJzdWIiOiI1YTFmOWQ1ZSJ9:c2lnbmF0dXJl"
 
 
 class PasswordReset(Request):
-    """`token` comes from an e-mail."""
+    """`token` comes from an e-mail. `otp` is needed if the second factor is on."""
 
     model_config = examples({"token": _MAILED, "new": "another long password"})
 
     token: MailedToken
     new: NewPassword
+    otp: Otp | None = None
 
 
 class EmailChange(Request):
-    """The address becomes the account's when it is verified. `password` is the account's."""
+    """The address becomes the account's when it is verified. `password` is the account's.
+
+    `otp` is needed if the second factor is on.
+    """
 
     model_config = examples({"email": "alice@example.com", "password": "password123"})
 
     email: Email
     password: Password
+    otp: Otp | None = None
 
 
 class EmailProof(Request):
@@ -171,3 +188,33 @@ class SessionAnswer(Response):
     signed_in_at: datetime
     used_at: datetime
     current: bool
+
+
+class OtpRequest(Request):
+    """`otp` is a one-time code of the customer's device; to turn the second factor off, also a recovery code."""
+
+    model_config = examples({"otp": "492039"})
+
+    otp: Otp
+
+
+class EnrolmentAnswer(Response):
+    """The secret of a second factor that is not on yet, and the same as a URI for a QR code."""
+
+    model_config = examples(
+        {
+            "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+            "uri": "otpauth://totp/Crypto%20Exchange:alice?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Crypto%20Exchange",
+        }
+    )
+
+    secret: str
+    uri: str
+
+
+class RecoveryCodes(Response):
+    """Codes for whoever has lost the device. Each works once. They are shown this once."""
+
+    model_config = examples({"recovery_codes": ["3f9a1-c07be-55d20-8e14b"]})
+
+    recovery_codes: list[str]

@@ -23,6 +23,7 @@ from wallets.services.emails import ask_for_proof
 from wallets.services.ledger.locking import lock_customer_wallets
 from wallets.services.mail_texts import MailKind
 from wallets.services.mailing import notify
+from wallets.services.second_factors import ensure_otp
 from wallets.services.security_log import record_event, record_failed_sign_in
 from wallets.services.tokens import TokenPair, start_token_family
 from wallets.usernames import accept_username, key_of, skeleton_of
@@ -94,8 +95,13 @@ def open_dollar_wallet(*, owner: User) -> None:
     Wallet.objects.get_or_create(owner=owner, asset=USD, defaults={"role": WalletRole.CUSTOMER, "balance": 0})
 
 
-def sign_in(*, username: str, password: str, now: datetime, address: str | None = None) -> TokenPair:
+def sign_in(
+    *, username: str, password: str, now: datetime, otp: str | None = None, address: str | None = None
+) -> TokenPair:
     """Exchange a username and password for tokens. The address, if given, is remembered.
+
+    `otp` is a one-time code or a recovery code. Whoever knows the password and gives none learns that it is needed, by
+    OtpRequired; OtpInvalid and RateLimited are refusals of the code.
 
     Raises InvalidCredentials for an unknown user, a wrong password and a disabled account alike, after the same amount
     of work, and for a password that was changed while it was checked; and HashingBusy.
@@ -103,6 +109,7 @@ def sign_in(*, username: str, password: str, now: datetime, address: str | None 
     user = authenticate(username=username, password=password)
     if not isinstance(user, User):
         raise InvalidCredentials
+    ensure_otp(customer=user, code=otp, now=now)
     try:
         return _begin_session(user, now, address)
     except TokenInvalid as error:

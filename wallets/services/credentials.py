@@ -12,6 +12,7 @@ from wallets.models import SecurityEventKind, User
 from wallets.services.mail_texts import MailKind
 from wallets.services.mailed_tokens import Purpose, read_mailed_token
 from wallets.services.mailing import is_mail_sent, mail_later, notify
+from wallets.services.second_factors import ensure_otp
 from wallets.services.security_log import record_event, record_failed_sign_in
 
 
@@ -46,15 +47,17 @@ def change_own_password(*, user: User, password: str) -> None:
     user.refresh_from_db(fields=["token_version"])
 
 
-def change_known_password(*, user: User, current: str, new: str) -> None:
+def change_known_password(*, user: User, current: str, new: str, otp: str | None, now: datetime) -> None:
     """Set a new password for whoever knows the current one, as `change_own_password` does.
 
-    Raises WeakPassword before the current one is looked at, InvalidCredentials, HashingBusy.
+    Raises WeakPassword before the current one is looked at, InvalidCredentials, HashingBusy; the refusals of
+    `ensure_otp`.
     """
     ensure_strong(password=new, user=user, field="new")
     if not user.check_password(current):
         record_failed_sign_in(name=user.get_username())
         raise InvalidCredentials
+    ensure_otp(customer=user, code=otp, now=now)
     change_own_password(user=user, password=new)
 
 
@@ -75,16 +78,17 @@ def send_reset(*, user: User) -> None:
     record_event(SecurityEventKind.RESET_SENT, user=user)
 
 
-def reset_password(*, token: str, new: str, now: datetime) -> None:
+def reset_password(*, token: str, new: str, now: datetime, otp: str | None = None) -> None:
     """Set a new password for whoever has a token from an e-mail, which also proves the address.
 
-    The token works once. Raises TokenInvalid, WeakPassword, HashingBusy.
+    The token works once. Raises TokenInvalid, WeakPassword, HashingBusy; the refusals of `ensure_otp`.
     """
     proof = read_mailed_token(purpose=Purpose.RESET_PASSWORD, token=token, now=now)
     user = proof.user
     if user.mail_address != proof.email:
         raise TokenInvalid
     ensure_strong(password=new, user=user, field="new")
+    ensure_otp(customer=user, code=otp, now=now)
     unchanged = User.objects.filter(
         pk=user.pk, is_active=True, token_version=user.token_version, verified_email=user.verified_email
     )

@@ -9,6 +9,7 @@ from wallets.models import SecurityEventKind, User
 from wallets.services.mail_texts import MailKind
 from wallets.services.mailed_tokens import Purpose, read_mailed_token
 from wallets.services.mailing import mail_later, notify
+from wallets.services.second_factors import ensure_otp
 from wallets.services.security_log import record_event, record_failed_sign_in
 
 
@@ -20,14 +21,16 @@ def ask_for_proof(*, user: User, email: str) -> None:
     mail_later(MailKind.VERIFY, to=User.objects.normalize_email(email), user_id=user.pk)
 
 
-def change_email(*, user: User, password: str, email: str) -> None:
+def change_email(*, user: User, password: str, email: str, otp: str | None, now: datetime) -> None:
     """Send a token to an address that becomes the account's when the token is used, for whoever knows the password.
 
-    The answer does not tell whether another account has the address. Raises InvalidCredentials, HashingBusy.
+    The answer does not tell whether another account has the address. Raises InvalidCredentials, HashingBusy; the
+    refusals of `ensure_otp`.
     """
     if not user.check_password(password):
         record_failed_sign_in(name=user.get_username())
         raise InvalidCredentials
+    ensure_otp(customer=user, code=otp, now=now)
     ask_for_proof(user=user, email=email)
 
 

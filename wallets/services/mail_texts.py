@@ -13,6 +13,10 @@ class MailKind(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  the name of an event
     EMAIL_CHANGED = "email_changed"
     NEW_DEVICE = "new_device"
+    SECOND_FACTOR_ON = "second_factor_on"
+    SECOND_FACTOR_OFF = "second_factor_off"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    OTP_FAILED = "otp_failed"
 
 
 class MailText(NamedTuple):
@@ -48,5 +52,21 @@ MAIL_TEXTS: Final[Mapping[MailKind, MailText]] = {
         "Somebody signed in on a new device",
         "Somebody signed in to your account {username} on a device or at an address that it has not been used with"
         " lately.\n\nTime: {at}\nAddress: {address}\nDevice: {device}\n\n" + _WARNING,
+    ),
+    MailKind.SECOND_FACTOR_ON: MailText(
+        "Your second factor was turned on",
+        "From now on your account {username} asks for a one-time code. " + _WARNING,
+    ),
+    MailKind.SECOND_FACTOR_OFF: MailText(
+        "Your second factor was turned off",
+        "Your account {username} no longer asks for a one-time code. " + _WARNING,
+    ),
+    MailKind.RECOVERY_CODE_USED: MailText(
+        "A recovery code was used",
+        "A recovery code of your account {username} was used instead of a one-time code; {left} are left. " + _WARNING,
+    ),
+    MailKind.OTP_FAILED: MailText(
+        "Somebody typed wrong one-time codes",
+        "Somebody who knows the password of your account {username} typed five wrong one-time codes. " + _WARNING,
     ),
 }

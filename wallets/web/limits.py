@@ -13,6 +13,7 @@ STAFF_…          the same for the admin, counted apart from the API
 MAIL             requests for e-mails with links, from an address
 MAILBOX          e-mails with links to one mailbox; beyond it none is sent, and nobody is told
 MAILED_TOKEN     tokens from e-mails, from an address
+OTP              one-time codes of a customer
 OWN_PASSWORD     changes of their own password by a member of staff
 PASSWORD_FORM    passwords that a member of staff sets for others
 
@@ -83,6 +84,7 @@ STAFF_LOGIN_ADDRESS: Final = Limit("staff-login-address", "login_address")
 MAIL: Final = Limit("mail")
 MAILBOX: Final = Limit("mailbox")
 MAILED_TOKEN: Final = Limit("mailed-token", "login_address")
+OTP: Final = Limit("otp", "login_address")
 OWN_PASSWORD: Final = Limit("own-password", "login")
 PASSWORD_FORM: Final = Limit("password-form", "login_address")
 

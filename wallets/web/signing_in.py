@@ -16,7 +16,7 @@ from typing import Final
 from django.db import Error as DatabaseError
 from django.http import HttpRequest
 
-from wallets.exceptions import HashingBusy, TokenInvalid, WeakPassword
+from wallets.exceptions import HashingBusy, OtpRequired, TokenInvalid, WeakPassword
 from wallets.runtime import clock
 from wallets.runtime.hashing import hashing_slot
 from wallets.selectors.addresses import is_known_address
@@ -91,7 +91,7 @@ def counted_sign_in(request: HttpRequest, *, username: str, limits: SignInLimits
         usages = _count_attempt(request, username=username, limits=limits, is_known=is_known)
         try:
             yield
-        except (DatabaseError, WeakPassword):  # nothing was guessed
+        except (DatabaseError, WeakPassword, OtpRequired):  # nothing was guessed
             _take_back(request, usages)
             raise
     _take_back(request, usages)
