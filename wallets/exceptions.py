@@ -12,6 +12,7 @@
     ├── SecondFactorOn        turn it off before another one is begun
     ├── AccountFrozen
     ├── NoMail                nobody would get the e-mail that staff want to send
+    ├── NotPermitted          an act about staff that is for superusers
     ├── OwnAccount            staff do not decide about their own account
     ├── DepositsClosed        customers cannot deposit by themselves here
     ├── InsufficientFunds     .balance .amount
@@ -84,6 +85,10 @@ class AccountFrozen(DomainError):
 
 class NoMail(DomainError):
     message = "The account has no e-mail address, is disabled, or this server sends no e-mails."
+
+
+class NotPermitted(DomainError):
+    message = "Only superusers do this for staff."
 
 
 class OwnAccount(DomainError):

@@ -15,7 +15,7 @@ MAILBOX          e-mails with links to one mailbox; beyond it none is sent, and 
 MAILED_TOKEN     tokens from e-mails, from an address
 OTP              one-time codes of a customer
 OWN_PASSWORD     changes of their own password by a member of staff
-PASSWORD_FORM    passwords that a member of staff sets for others
+RESET_LINK       links for new passwords that a member of staff has sent
 
 Dollars are counted too, where a customer may use no more of them than so many within a minute (`count_dollars`).
 
@@ -86,7 +86,7 @@ MAILBOX: Final = Limit("mailbox")
 MAILED_TOKEN: Final = Limit("mailed-token", "login_address")
 OTP: Final = Limit("otp", "login_address")
 OWN_PASSWORD: Final = Limit("own-password", "login")
-PASSWORD_FORM: Final = Limit("password-form", "login_address")
+RESET_LINK: Final = Limit("reset-link", "login_address")
 
 
 @dataclass(frozen=True, kw_only=True)
