@@ -3,6 +3,7 @@
 import re
 
 from django.core import mail
+from django.db import connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.clock import database_now
@@ -17,7 +18,9 @@ def send_mails():
     jobs = ProcrastinateJob.objects.filter(task_name=mailing.MAIL_TASK, status="todo").order_by("id")
     for job in list(jobs):
         mailing.send(**job.args, now=database_now())
-        job._base_manager.filter(pk=job.pk)._raw_delete(using="default")
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM procrastinate_events WHERE job_id = %s", [job.pk])
+            cursor.execute("DELETE FROM procrastinate_jobs WHERE id = %s", [job.pk])
     return mail.outbox[already:]
 
 

@@ -204,7 +204,7 @@ class EnrolmentAnswer(Response):
     model_config = examples(
         {
             "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
-            "uri": "otpauth://totp/Crypto%20Exchange:alice?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Crypto%20Exchange",
+            "uri": "otpauth://totp/alice?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
         }
     )
 

@@ -103,5 +103,6 @@ def reset_password(*, token: str, new: str, now: datetime, otp: str | None = Non
 def _save(user: User, stored: QuerySet[User], **proven: str) -> None:
     if not stored.update(password=user.password, **proven):
         raise InvalidCredentials
+    user.verified_email = proven.get("verified_email", user.verified_email)
     record_event(SecurityEventKind.PASSWORD_CHANGED, user=user)
     notify(MailKind.PASSWORD_CHANGED, user=user)
