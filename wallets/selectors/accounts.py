@@ -49,6 +49,7 @@ def ensure_active(*, principal: Principal) -> Principal:
 
 def get_account(*, principal: Principal) -> User:
     """Return the caller's account. Call it with a principal whose account was found active."""
+    assert principal.user_id is not None, "the account was read"
     return User.objects.get(pk=principal.user_id)
 
 

@@ -28,6 +28,7 @@ class Session:
 
 def list_sessions(*, principal: Principal, now: datetime) -> list[Session]:
     """List the caller's sign-ins, at most 200: those that were used last come first."""
+    assert principal.user_id is not None, "the account was read"
     alive = TokenFamily.objects.filter(user_id=principal.user_id, ended_at=None, expires_at__gt=now)
     latest = alive.annotate(used_at=Coalesce("replaced_at", "created_at")).order_by("-used_at", "id")[:_MOST]
     return [

@@ -60,14 +60,27 @@ def begin_second_factor(*, user: User, now: datetime) -> Enrolment:
     return Enrolment(secret=secret, uri=uri)
 
 
+@retried_on_conflict
+@transaction.atomic(durable=True)
 def confirm_second_factor(*, user: User, code: str, now: datetime) -> list[str]:
     """Turn the second factor on, and return the recovery codes, which are shown this once.
 
-    Raises OtpInvalid, RateLimited, SecondFactorOn; NotFound if it was not begun.
+    Wrong codes are not counted: whoever confirms a secret has it. Raises OtpInvalid, SecondFactorOn; NotFound if it was
+    not begun.
     """
-    codes = _confirm(user=user, code=code, now=now)
-    if codes is None:
+    factor = _lock(user)
+    if factor is None:
+        raise NotFound
+    if factor.confirmed_at:
+        raise SecondFactorOn
+    step = _find_step(factor, _as_typed(code), now)
+    if step is None:
         raise OtpInvalid
+    codes = [_new_code() for _ in range(_CODES)]
+    SecondFactor.objects.filter(pk=factor.pk).update(confirmed_at=now, last_step=step)
+    RecoveryCode.objects.bulk_create(RecoveryCode(factor=factor, digest=_digest(factor, each)) for each in codes)
+    record_event(SecurityEventKind.SECOND_FACTOR_ON, user=user)
+    notify(MailKind.SECOND_FACTOR_ON, user=user)
     return codes
 
 
@@ -103,25 +116,6 @@ def ensure_otp_of_staff(*, staff: User, code: str | None, now: datetime) -> None
 
 @retried_on_conflict
 @transaction.atomic(durable=True)
-def _confirm(*, user: User, code: str, now: datetime) -> list[str] | None:
-    """Return the recovery codes; None for a wrong code, because raising would take back that it was counted."""
-    factor = _lock(user)
-    if factor is None:
-        raise NotFound
-    if factor.confirmed_at:
-        raise SecondFactorOn
-    if not _accept(factor, code, now):
-        return None
-    codes = [_new_code() for _ in range(_CODES)]
-    SecondFactor.objects.filter(pk=factor.pk).update(confirmed_at=now)
-    RecoveryCode.objects.bulk_create(RecoveryCode(factor=factor, digest=_digest(factor, each)) for each in codes)
-    record_event(SecurityEventKind.SECOND_FACTOR_ON, user=user)
-    notify(MailKind.SECOND_FACTOR_ON, user=user)
-    return codes
-
-
-@retried_on_conflict
-@transaction.atomic(durable=True)
 def _try(*, user: User, code: str, now: datetime, ends: bool = False) -> _Outcome:
     """Use a code up, and turn the second factor off if it `ends`. Raising would take back what was counted."""
     factor = _lock(user)
@@ -144,7 +138,7 @@ def _lock(user: User) -> SecondFactor | None:
 def _accept(factor: SecondFactor, code: str, now: datetime) -> bool:
     """Use up a code of the locked factor, or count a failure, and say which. Raises RateLimited."""
     _ensure_not_waiting(factor, now)
-    typed = code.replace(" ", "").replace("-", "")
+    typed = _as_typed(code)
     step = _find_step(factor, typed, now)
     if step is not None:
         factor.last_step = step
@@ -154,6 +148,11 @@ def _accept(factor: SecondFactor, code: str, now: datetime) -> bool:
     factor.failures, factor.failed_at = 0, None
     factor.save(update_fields=["last_step", "failures", "failed_at"])
     return True
+
+
+def _as_typed(code: str) -> str:
+    """Return a code without the blanks and dashes that make it easier to read."""
+    return code.replace(" ", "").replace("-", "")
 
 
 def _find_step(factor: SecondFactor, code: str, now: datetime) -> int | None:
