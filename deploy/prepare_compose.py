@@ -13,6 +13,7 @@ from pathlib import Path
 _SECRETS = (
     "SECRET_KEY",
     "JWT_SECRET_KEY",
+    "ENCRYPTION_KEYS",
     "POSTGRES_PASSWORD",
     "POSTGRES_OWNER_PASSWORD",
     "REDIS_PASSWORD",

@@ -3,8 +3,9 @@
 from math import ceil
 from typing import Final
 
-from trading.jobs import SETTLEMENT_QUEUE, defer_job, defer_job_once
+from trading.jobs import SETTLEMENT_QUEUE
 from wallets.runtime import clock
+from wallets.runtime.jobs import defer_job, defer_job_once
 
 SETTLE_TASK: Final = "settlement.settle_batch"
 INTERVENE_TASK: Final = "settlement.intervene"

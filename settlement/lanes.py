@@ -20,12 +20,14 @@ from settlement.jobs import RECHECK_QUEUE
 from settlement.venues.deadlines import count_calls
 from settlement.watchdog import Watchdog
 from trading.jobs import SETTLEMENT_QUEUE
+from wallets.services.mailing import MAIL_QUEUE
 
 _SLOW_SECONDS: Final = 1.0
 _MOST_LENT: Final = 26
 """Places that the settlement lane gains while calls to the venue are slow: their threads only wait."""
 _OF_OPERATIONS: Final = 8
 _OF_RECHECKS: Final = 2
+_OF_MAIL: Final = 2
 _BEAT_SECONDS: Final = 0.5
 
 
@@ -118,10 +120,12 @@ class LanesWorker(Worker):
 
 
 def _make_lanes(app: App, *, places: int, poll_seconds: float) -> list[Lane]:
-    """Return a lane for settlement, one for rechecks, and one for the queues of all other tasks."""
-    others = {task.queue for task in app.tasks.values()} - {SETTLEMENT_QUEUE, RECHECK_QUEUE}
+    """Return a lane for settlement, one for rechecks, one for e-mails, and one for the queues of all other tasks."""
+    others = {task.queue for task in app.tasks.values()} - {SETTLEMENT_QUEUE, RECHECK_QUEUE, MAIL_QUEUE}
     return [
         Lane(name="settlement", queues=[SETTLEMENT_QUEUE], places=places, poll_seconds=poll_seconds, gains_places=True),
         Lane(name="operations", queues=sorted(others), places=_OF_OPERATIONS, poll_seconds=2 * poll_seconds),
         Lane(name="rechecks", queues=[RECHECK_QUEUE], places=_OF_RECHECKS, poll_seconds=4 * poll_seconds),
+        # A mail server that hangs stops other e-mails only.
+        Lane(name="mail", queues=[MAIL_QUEUE], places=_OF_MAIL, poll_seconds=4 * poll_seconds),
     ]

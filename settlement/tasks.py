@@ -1,8 +1,8 @@
 """Settlement's jobs, run by `manage.py procrastinate worker`.
 
-Each job makes one domain call and is safe to run twice. Jobs are enqueued by name with `trading.jobs.defer_job`, never
-through these task objects: inside a worker, a task object uses its own database connection, so its job would survive a
-rollback.
+Each job makes one domain call and is safe to run twice. Jobs are enqueued by name with
+`wallets.runtime.jobs.defer_job`, never through these task objects: inside a worker, a task object uses its own database
+connection, so its job would survive a rollback.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,9 @@ from trading.jobs import CLAIM_TASK, SETTLEMENT_QUEUE
 from trading.services.prices import prune_prices
 from wallets.runtime import failpoints
 from wallets.runtime.log_context import log_context
+from wallets.services import mailing
 from wallets.services.addresses import prune_addresses
+from wallets.services.mailing import MAIL_QUEUE, MAIL_TASK
 from wallets.services.naming import settle_unclear_names
 from wallets.services.security_log import prune_security_events
 from wallets.services.tokens import prune_token_families
@@ -133,6 +135,12 @@ def watch_database(timestamp: int) -> None:
 @app.task(name=ADOPT_TASK, queue=OPS_QUEUE, retry=BackOff())
 def adopt_order(*, finding_id: int) -> None:
     adopting.carry_out_decision(finding_id=finding_id, venue=get_venue())
+
+
+@app.task(name=MAIL_TASK, queue=MAIL_QUEUE, retry=BackOff())
+def send_mail(*, kind: str, sealed: str) -> None:
+    """Send the e-mails about one event. What they say is encrypted, because the queue is no place for addresses."""
+    mailing.send(kind=kind, sealed=sealed, now=database_now())
 
 
 @app.periodic(cron=settings.JOBS.rescue_cron)

@@ -48,7 +48,18 @@ def _start_servers():
     # No pool: it would keep connections longer than the test's database exists.
     os.environ["POSTGRES_POOL_SIZE"] = "0"
     # Tests of rate limits set their own rates. All other tests call from one address and must not be limited.
-    for name in ("USER", "ANON", "LOGIN", "LOGIN_ACCOUNT", "REFRESH", "REGISTER", "ORDERS", "WALLET"):
+    for name in (
+        "USER",
+        "ANON",
+        "LOGIN",
+        "LOGIN_ACCOUNT",
+        "REFRESH",
+        "REGISTER",
+        "ORDERS",
+        "WALLET",
+        "MAIL",
+        "MAILBOX",
+    ):
         os.environ[f"RATE_LIMIT_{name}"] = "1000000/h"
     os.environ["EXCHANGE_URL"] = "http://127.0.0.1:9"  # nothing listens there: tests start their own simulators
 

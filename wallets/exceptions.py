@@ -5,8 +5,14 @@
     ├── TokenInvalid          a token that is unknown, expired or revoked
     ├── UsernameTaken
     ├── UsernameNotAllowed    reserved, of several scripts, or like another name
-    ├── WeakPassword          .messages
+    ├── WeakPassword          .messages .field
+    ├── OtpRequired           the second factor is on, and no code was given
+    ├── OtpInvalid            a code that is wrong, too old, or was used
+    ├── SecondFactorMissing   staff need one before the admin opens
+    ├── SecondFactorOn        turn it off before another one is begun
     ├── AccountFrozen
+    ├── NoMail                nobody would get the e-mail that staff want to send
+    ├── NotPermitted          an act about staff that is for superusers
     ├── OwnAccount            staff do not decide about their own account
     ├── ProposalRefused       a deed of staff that cannot be done, or no longer
     ├── ProposalClosed        somebody has decided about it, or its time is over
@@ -55,13 +61,38 @@ class UsernameNotAllowed(DomainError):
 class WeakPassword(DomainError):
     message = "The password is too weak."
 
-    def __init__(self, messages: list[str]) -> None:
+    def __init__(self, messages: list[str], *, field: str = "password") -> None:
         super().__init__(" ".join(messages))
         self.messages = messages
+        self.field = field
+
+
+class OtpRequired(DomainError):
+    message = "A one-time code is needed: send it as otp."
+
+
+class OtpInvalid(DomainError):
+    message = "The one-time code is wrong, too old, or was used before."
+
+
+class SecondFactorMissing(DomainError):
+    message = "Staff need a second factor here. Turn it on by the API first: see Second factors in docs/operations.md."
+
+
+class SecondFactorOn(DomainError):
+    message = "The second factor is on. Turn it off first."
 
 
 class AccountFrozen(DomainError):
     message = "The account is frozen."
+
+
+class NoMail(DomainError):
+    message = "The account has no e-mail address, is disabled, or this server sends no e-mails."
+
+
+class NotPermitted(DomainError):
+    message = "Only superusers do this for staff."
 
 
 class OwnAccount(DomainError):

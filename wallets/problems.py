@@ -30,6 +30,10 @@ PROBLEMS: Final[Problems] = {
     exceptions.TokenInvalid: ProblemKind(
         401, "token_invalid", "Invalid token", "The token is invalid, expired or revoked."
     ),
+    exceptions.OtpRequired: ProblemKind(
+        401, "otp_required", "One-time code required", "A one-time code is needed: send it as otp."
+    ),
+    exceptions.SecondFactorOn: NOT_ALLOWED,
     exceptions.AccountFrozen: ProblemKind(403, "account_frozen", "Account frozen", "The account is frozen."),
     exceptions.DepositsClosed: NOT_ALLOWED,
     exceptions.NotFound: NOT_FOUND,
@@ -46,6 +50,9 @@ PROBLEMS: Final[Problems] = {
         "username_not_allowed",
         "Username not allowed",
         "This username is reserved, mixes scripts, or looks like another one.",
+    ),
+    exceptions.OtpInvalid: ProblemKind(
+        422, "otp_invalid", "One-time code invalid", "The one-time code is wrong, too old, or was used before."
     ),
     exceptions.WeakPassword: VALIDATION_ERROR,
     exceptions.HashingBusy: HASHING_BUSY,

@@ -13,10 +13,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from wallets.admin.users import OwnPasswordForm
-from wallets.exceptions import InvalidCredentials, RateLimited
+from wallets.exceptions import InvalidCredentials, OtpInvalid, OtpRequired, RateLimited, SecondFactorMissing
 from wallets.models import User
 from wallets.runtime import clock
 from wallets.services.addresses import remember_address
+from wallets.services.second_factors import ensure_otp_of_staff
 from wallets.services.security_log import record_failed_sign_in
 from wallets.web.addresses import client_address
 from wallets.web.callers import limit_address, limit_caller
@@ -31,17 +32,33 @@ class LimitedAuthenticationForm(AdminAuthenticationForm):
     """
 
     username = CharField(widget=TextInput(attrs={"autofocus": True}), strip=False)
+    otp = CharField(
+        label="One-time code, if your second factor is on:",
+        label_suffix="",
+        required=False,
+        max_length=32,
+        widget=TextInput(attrs={"autocomplete": "one-time-code"}),
+    )
 
     def clean(self) -> dict[str, Any]:
         assert isinstance(self.request, HttpRequest)
         try:
             with counted_sign_in(self.request, username=self.cleaned_data.get("username", ""), limits=OF_STAFF):
                 found: dict[str, Any] = super().clean()
+                self._check_second_factor()
                 self._remember_address(self.request)
         except RateLimited as error:
             message = f"Too many calls. Try again in {error.retry_after_seconds} seconds."
             raise ValidationError(message) from error
+        except OtpRequired as error:
+            raise ValidationError("Type the one-time code of your second factor too.") from error
+        except (OtpInvalid, SecondFactorMissing) as error:
+            raise ValidationError(str(error)) from error
         return found
+
+    def _check_second_factor(self) -> None:
+        if user := self.get_user():
+            ensure_otp_of_staff(staff=user, code=self.cleaned_data.get("otp") or None, now=clock.now())
 
     def confirm_login_allowed(self, user: User) -> None:
         """Refuse whoever is no staff, and record it: Django sends its signal of a failure for wrong passwords only."""

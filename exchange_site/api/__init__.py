@@ -14,6 +14,9 @@ from trading.api.holdings import holdings_router
 from trading.api.orders import orders_router
 from trading.api.quotes import quotes_router
 from wallets.api.accounts import accounts_router
+from wallets.api.me import me_router
+from wallets.api.mfa import mfa_router
+from wallets.api.sessions import sessions_router
 from wallets.api.transactions import transactions_router
 from wallets.api.wallet import wallet_router
 
@@ -52,7 +55,7 @@ api = ExchangeApi(
     openapi_url="openapi.json/",
     openapi_extra={
         "tags": [
-            {"name": "accounts", "description": "Signing in, the dollar wallet, coins held."},
+            {"name": "accounts", "description": "Signing in, the account itself, the dollar wallet, coins held."},
             {"name": "coins", "description": "The coins on sale and their prices."},
             {"name": "orders", "description": "Buying coins."},
             {"name": "transactions", "description": "The statement of the dollar wallet."},
@@ -70,4 +73,7 @@ api.add_router("exchanges/", coins_router)
 api.add_router("accounts/", holdings_router)
 api.add_router("transactions/", transactions_router)
 api.add_router("accounts/", accounts_router)
+api.add_router("accounts/", me_router)
+api.add_router("accounts/", sessions_router)
+api.add_router("accounts/", mfa_router)
 answer_problems(api)

@@ -53,7 +53,7 @@ def answer_problems(api: NinjaAPI) -> None:
 
 def _domain_error(_: HttpRequest, error: DomainError) -> HttpResponse:
     if isinstance(error, WeakPassword):
-        listed = [{"field": "password", "message": message} for message in error.messages]
+        listed = [{"field": error.field, "message": message} for message in error.messages]
         return answer_problem(VALIDATION_ERROR, detail=str(error), errors=listed)
     answer = answer_problem(_PROBLEMS[type(error)], detail=str(error), price=getattr(error, "price", None))
     if (wait := getattr(error, "retry_after_seconds", None)) is not None:

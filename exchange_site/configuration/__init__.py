@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from exchange_site.configuration.combinations import judge
 from exchange_site.configuration.customers import Deposits, Limits, SecurityLog, SignIn
+from exchange_site.configuration.mail import Mail
 from exchange_site.configuration.objections import Objection, error_of, explain, read_objections
 from exchange_site.configuration.persons import Proposals
 from exchange_site.configuration.settlement import Jobs, Settlement, ToDo, Venue
 from exchange_site.configuration.shop import Losses, Pools, Prices, Quotes, Risk
-from exchange_site.configuration.site import Development, Django, Metrics, Serving
+from exchange_site.configuration.site import Development, Django, Encryption, Metrics, Serving
 from exchange_site.configuration.sources import resolve
 from exchange_site.configuration.stores import Clock, Postgres, Redis
 from exchange_site.configuration.variables import Group, Variable, list_variables
@@ -27,6 +28,7 @@ class Configuration(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     django: Django
+    encryption: Encryption
     serving: Serving
     metrics: Metrics
     postgres: Postgres
@@ -35,6 +37,7 @@ class Configuration(BaseModel):
     development: Development
     sign_in: SignIn
     security_log: SecurityLog
+    mail: Mail
     limits: Limits
     deposits: Deposits
     pools: Pools
@@ -106,7 +109,8 @@ def _secrets_of(configuration: Configuration) -> dict[str, str]:
         for group in dict(configuration).values()
         for name, field in type(group).__pydantic_fields__.items()
     }
-    return {name: values[name] for name in SECRETS if values[name] and not name.endswith("_URL")}
+    found = {name: values[name] for name in SECRETS if values[name] and not name.endswith("_URL")}
+    return {name: ",".join(value) if isinstance(value, list) else value for name, value in found.items()}
 
 
 GROUPS: Final = tuple(cast("type[Group]", field.annotation) for field in Configuration.model_fields.values())

@@ -97,6 +97,12 @@ PRODUCTION: Final = (
         lambda given: is_weak_key(given.django.jwt_secret_key),
     ),
     rule(
+        "ENCRYPTION_KEYS",
+        "must be set to a secret of 32 characters or more that is random, not an example or a pattern, or to several,"
+        " the newest first.",
+        lambda given: any(is_weak_key(key) for key in given.encryption.keys),
+    ),
+    rule(
         "METRICS_TOKEN",
         "must be empty or a secret of 32 characters or more that is random, not an example or a pattern.",
         lambda given: bool(given.metrics.token) and is_weak_key(given.metrics.token),
@@ -145,6 +151,17 @@ PRODUCTION: Final = (
         "TWO_PERSONS",
         "must name all kinds with a real venue: one person alone could set prices and release money.",
         lambda given: is_real_venue(given) and not given.proposals.names_all,
+    ),
+    rule(
+        "EMAIL_TLS",
+        "must be starttls or implicit for a mail server that is not on this machine or a private network.",
+        lambda given: given.mail.tls == "none" and bool(given.mail.host) and not is_private(given.mail.host),
+    ),
+    rule(
+        "EMAIL_LINK_URL",
+        "must begin with https:// and have no # and no ?: its links hold tokens.",
+        lambda given: bool(given.mail.link_url)
+        and (not given.mail.link_url.startswith("https://") or bool({"#", "?"} & set(given.mail.link_url))),
     ),
     rule("FAILPOINTS", "are for tests: they end the process.", lambda given: bool(given.development.failpoints)),
     rule(
@@ -196,6 +213,11 @@ PRODUCTION: Final = (
         "REFUSE_COMMON_PASSWORDS",
         "must be True with a real venue.",
         lambda given: not given.sign_in.refuse_common_passwords and is_real_venue(given),
+    ),
+    rule(
+        "STAFF_SECOND_FACTOR",
+        "must be True with a real venue.",
+        lambda given: not given.sign_in.staff_second_factor and is_real_venue(given),
     ),
     rule(
         "ACCESS_TOKEN_MINUTES",

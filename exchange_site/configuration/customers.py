@@ -42,6 +42,14 @@ class SignIn(Group):
         unit="hashes",
     )
 
+    staff_second_factor: bool = variable(
+        "STAFF_SECOND_FACTOR",
+        "False",
+        "the admin opens only for staff whose second factor is on",
+        unit="switch",
+        in_production="True",
+    )
+
     leeway_seconds: ClassVar[int] = 5  # between the clocks of the hosts that issue and check tokens
 
 
@@ -112,6 +120,13 @@ class Limits(Group):
         unit="rate",
         shown="`20/m`",
         example="20/m",
+    )
+    mail: Rate = variable("RATE_LIMIT_MAIL", "5/m", "requests for e-mails with links, from one address", unit="rate")
+    mailbox: Rate = variable(
+        "RATE_LIMIT_MAILBOX",
+        "5/h",
+        "e-mails with links to one mailbox; whoever asks for more gets the same answer, and nothing is sent",
+        unit="rate",
     )
     trusted_proxies: Networks = variable(
         "TRUSTED_PROXIES", "", "proxies whose `X-Forwarded-For` is trusted; name as few as possible", unit="networks"

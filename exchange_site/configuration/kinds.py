@@ -1,5 +1,6 @@
 """Types for the values of variables: how each is parsed from text, and its bounds."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -52,7 +53,14 @@ def _check_zone(text: str) -> str:
 
 _NOTHING: Final = timedelta(0)
 
+
+def _split_keys(text: str) -> list[str]:
+    """Return the secrets of a text, which are separated by commas, blanks or lines."""
+    return [part for part in re.split(r"[,\s]+", text) if part]
+
+
 Names = Annotated[list[str], BeforeValidator(_split)]
+Keys = Annotated[list[str], BeforeValidator(_split_keys)]
 Networks = Annotated[list[IPv4Network | IPv6Network], BeforeValidator(_parse_networks)]
 Host = Annotated[str, BeforeValidator(_parse_host)]
 Hosts = Annotated[list[str], BeforeValidator(_parse_hosts)]

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.kinds import Count, LogLevel, Names, Networks, Port, Seconds, Zone
+from exchange_site.configuration.kinds import Count, Keys, LogLevel, Names, Networks, Port, Seconds, Zone
 from exchange_site.configuration.variables import PARSED, Group, variable
 
 DEVELOPMENT_SECRET: Final = "development-only-secret-do-not-use-in-production-0000"  # noqa: S105  refused where DEBUG is off
@@ -61,6 +61,23 @@ class Django(Group):
         "CORS_ALLOWED_ORIGINS", "", "web pages that may call the API from a browser", unit="origins"
     )
     time_zone: Zone = variable("TIME_ZONE", "UTC", "used on the admin's pages; the API always uses UTC", unit="zone")
+
+
+@dataclass(frozen=True, config=PARSED)
+class Encryption(Group):
+    title: ClassVar[str] = "Encryption at rest"
+
+    # Empty counts as unset: there is nothing that works without a key.
+    keys: Annotated[Keys, BeforeValidator(lambda text: text.strip() or DEVELOPMENT_SECRET)] = variable(
+        "ENCRYPTION_KEYS",
+        DEVELOPMENT_SECRET,
+        "encrypt second factors and other secrets in the database; the first key encrypts and all of them decrypt, see"
+        " `manage.py rotate_keys`; whoever loses a key loses all that it has encrypted",
+        unit="keys",
+        secret=True,
+        shown=_PUBLIC,
+        example="change-me-to-50-more-random-characters",
+    )
 
 
 @dataclass(frozen=True, config=PARSED)

@@ -14,9 +14,13 @@ TABLES: Final[dict[str, str]] = {
     "wallets_user_groups": "SELECT, INSERT, DELETE",
     "wallets_user_user_permissions": "SELECT, INSERT, DELETE",
     "wallets_tokenfamily": (
-        "SELECT, INSERT, UPDATE (current_jti, ended_at, expires_at, replaced_at, replaced_jti), DELETE"
+        "SELECT, INSERT, UPDATE (address, current_jti, ended_at, expires_at, replaced_at, replaced_jti), DELETE"
     ),
     "wallets_knownaddress": "SELECT, INSERT, UPDATE (seen_at), DELETE",
+    "wallets_secondfactor": (
+        "SELECT, INSERT, UPDATE (confirmed_at, created_at, failed_at, failures, last_step, secret), DELETE"
+    ),
+    "wallets_recoverycode": "SELECT, INSERT, UPDATE (used_at), DELETE",
     # Rows are deleted only when they are old: a trigger refuses all younger than 30 days.
     "wallets_securityevent": "SELECT, INSERT, DELETE",
     # To lock a proposal's row takes the right to change a column of it. A trigger refuses every change.

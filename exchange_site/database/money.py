@@ -21,6 +21,8 @@ WITHOUT_MONEY: Final = frozenset(
         "wallets_user_user_permissions",
         "wallets_tokenfamily",
         "wallets_knownaddress",
+        "wallets_secondfactor",
+        "wallets_recoverycode",
         "wallets_securityevent",
         "wallets_proposal",
         "wallets_proposalrecord",

@@ -8,5 +8,6 @@ from exchange_site.settings.database import *
 from exchange_site.settings.groups import *
 from exchange_site.settings.jobs import *
 from exchange_site.settings.logs import *
+from exchange_site.settings.mail import *
 from exchange_site.settings.security import *
 from exchange_site.settings.web import *

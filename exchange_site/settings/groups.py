@@ -5,9 +5,11 @@ from exchange_site.settings.environment import configuration
 CLOCK = configuration.clock
 DEPOSITS = configuration.deposits
 DEVELOPMENT = configuration.development
+ENCRYPTION = configuration.encryption
 JOBS = configuration.jobs
 LIMITS = configuration.limits
 LOSSES = configuration.losses
+MAIL = configuration.mail
 METRICS = configuration.metrics
 POOLS = configuration.pools
 POSTGRES = configuration.postgres

@@ -201,7 +201,7 @@ def _environment(postgres: Server, redis: Server, *, venue_port: int) -> dict[st
     return {
         **_PRODUCTION,
         **_UNBOUNDED,
-        **{name: secrets.token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY")},
+        **{name: secrets.token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEYS")},
         "PORT": str(free_port()),
         "POSTGRES_DB": _DATABASE,
         **postgres_variables(postgres),

@@ -198,7 +198,7 @@ def _environment(postgres: StillPostgres, variables: Mapping[str, str]) -> dict[
     return {
         **of_this_process,
         **_SETTINGS,
-        **{name: secrets.token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY")},
+        **{name: secrets.token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEYS")},
         **postgres.environment,
         **variables,
         "REDIS_HOST": "127.0.0.1",

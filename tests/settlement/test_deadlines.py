@@ -315,7 +315,7 @@ class TestAWorkerThatStandsStill:
     @pytest.mark.parametrize("queue", ordinarily(["loop", "rechecks"], "loop"))
     def test_ends_with_an_exit_code_and_says_why(self, slow, tmp_path, queue, transactional_db):
         """A task blocks the event loop, or tasks occupy all places of a lane while others are due."""
-        from trading.jobs import defer_job
+        from wallets.runtime.jobs import defer_job
 
         for _ in range(4):
             defer_job(task=f"tests.block_{queue}", queue="ops" if queue == "loop" else queue)

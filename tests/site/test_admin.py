@@ -33,6 +33,7 @@ from settlement.services.intervening.requests import request_intervention
 from settlement.services.pausing import pause_buying
 from tests.configure import configure
 from tests.conftest import make_coin
+from tests.mails import send_mails, token_in
 from trading.models import Coin, DayLoss, Headroom, Order, PriceRule, Review, SalesLimit, SalesStop
 from wallets.admin import actions, records, users
 from wallets.models import Transaction, User
@@ -187,15 +188,16 @@ class TestPages:
         shopper.user.set_password("correct horse")
         shopper.user.save()
         seen = page(admin_client, f"wallets/user/{shopper.user.pk}/change/")
-        assert "Reset password" in seen
-        assert "algorithm" in seen
+        assert "Send a link for a new password" in seen
+        assert "algorithm" not in seen
         assert not re.search(r"salt|hash|\*{4}", re.sub(r"<[^>]*>", "", seen))
 
-    def test_offer_no_password_to_staff_who_may_not_set_it(self, client, make_staff, shopper):
+    def test_offer_no_password_and_to_viewers_no_link(self, client, make_staff, shopper):
         client.force_login(make_staff("wallets.view_user"))
         seen = page(client, f"wallets/user/{shopper.user.pk}/change/")
         assert shopper.user.username in seen
         assert "../password/" not in seen
+        assert "Send a link" not in seen
 
     def test_say_that_a_page_is_not_permitted(self, client, make_staff):
         client.force_login(make_staff("wallets.view_user"))
@@ -276,9 +278,13 @@ class TestSigningIn:
 
 class TestCustomers:
     def test_get_a_wallet_with_their_account(self, admin_client):
-        fields = {"username": "new", "usable_password": "true", "password1": "xk29-dkwo", "password2": "xk29-dkwo"}
+        fields = {"username": "new", "email": "new@EXAMPLE.com", "password1": "xk29-dkwo", "password2": "xk29-dkwo"}
+        assert 'type="password"' not in page(admin_client, "wallets/user/add/")
+        assert admin_client.post("/admin/wallets/user/add/", {"username": "new"}).status_code == 200
         assert admin_client.post("/admin/wallets/user/add/", fields).status_code == 302
-        assert User.objects.get(username="new").wallets.get().balance == 0
+        user = User.objects.get(username="new")
+        assert (user.wallets.get().balance, user.has_usable_password()) == (0, False)
+        assert (user.email, user.verified_email) == ("new@example.com", "")
 
     def test_are_frozen_and_unfrozen_only_with_a_reason(self, admin_client, api, shopper):
         path = "wallets/user"
@@ -293,10 +299,32 @@ class TestCustomers:
         act(admin_client, path, "unfreeze", shopper.user, reason="a mistake")
         assert not shopper.wallet.frozen
 
-    def test_lose_their_tokens_when_staff_change_their_password(self, admin_client, api, shopper):
+    def test_get_a_link_for_a_new_password_which_staff_never_set(self, admin_client, api, shopper):
         fields = {"usable_password": "true", "password1": "xk29-dkwo", "password2": "xk29-dkwo"}
-        assert admin_client.post(f"/admin/wallets/user/{shopper.user.pk}/password/", fields).status_code == 302
+        before = shopper.user.password
+        assert admin_client.post(f"/admin/wallets/user/{shopper.user.pk}/password/", fields).status_code == 403
+        changed = {"username": shopper.user.username, "is_active": "on", "password": "xk29-dkwo", **fields}
+        admin_client.post(f"/admin/wallets/user/{shopper.user.pk}/change/", changed)
+        assert User.objects.get(pk=shopper.user.pk).password == before
+        assert "has no e-mail address" in act(admin_client, "wallets/user", "send_reset_link", shopper.user, reason="x")
+        assert send_mails() == []
+        User.objects.filter(pk=shopper.user.pk).update(email="finn@example.com")
+        assert "Reason" in act(admin_client, "wallets/user", "send_reset_link", shopper.user)
+        act(admin_client, "wallets/user", "send_reset_link", shopper.user, reason="asked by phone")
+        [message] = send_mails()
+        assert message.to == ["finn@example.com"]
+        assert LogEntry.objects.latest("pk").change_message == "Link for a new password sent: asked by phone"
+        body = {"token": token_in(message), "new": "battery staple"}
+        assert api("POST", "accounts/auth/password/reset/", body).status_code == 204
         assert api("GET", "accounts/wallet/", by=shopper).status_code == 401
+
+    def test_keep_their_address_whatever_staff_send(self, admin_client, shopper):
+        User.objects.filter(pk=shopper.user.pk).update(email="finn@example.com")
+        fields = {"username": shopper.user.username, "is_active": "on", "email": "thief@example.com"}
+        admin_client.post(
+            f"/admin/wallets/user/{shopper.user.pk}/change/", {**fields, "verified_email": "t@example.com"}
+        )
+        assert User.objects.filter(email="finn@example.com", verified_email="").count() == 1
 
     def test_are_not_frozen_by_staff_without_the_permission(self, client, shopper):
         from django.contrib.auth.models import Permission
@@ -369,7 +397,7 @@ class TestPowers:
             assert client.get(f"/admin/wallets/user/{user.pk}/password/").status_code == 403
             client.post(f"/admin/wallets/user/{user.pk}/change/", {"username": "x", "is_superuser": "on"})
         shown = page(client, f"wallets/user/{shopper.user.pk}/change/")
-        assert 'name="email"' in shown
+        assert 'name="email"' not in shown
         assert 'name="is_superuser"' not in shown
         client.post(f"/admin/wallets/user/{shopper.user.pk}/change/", {"username": "y", "is_staff": "on"})
         assert not User.objects.filter(is_staff=True).exclude(pk__in=[clerk.pk, admin_user.pk]).exists()

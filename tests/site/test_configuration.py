@@ -20,7 +20,7 @@ from exchange_site.management.commands import configuration as command
 from exchange_site.stack.processes import API, PROJECT, WORKER, manage
 
 PACKAGES = ("exchange_site", "settlement", "trading", "wallets")
-SECRETS = ("SECRET_KEY", "JWT_SECRET_KEY")
+SECRETS = ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEYS")
 SHARED = (*SECRETS, "METRICS_TOKEN", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "EXCHANGE_API_SECRET")
 EVERYWHERE = "0.0.0.0"  # noqa: S104  it is refused
 SIMULATOR = "http://127.0.0.1:9100"
@@ -28,6 +28,7 @@ PRODUCTION = {
     "DEBUG": "False",
     "SECRET_KEY": "k7Yq2mZ0vRw9tB4xLd8sHc3fJn6gPe1u",
     "JWT_SECRET_KEY": "Wv5bT1nQz8rKx3mC7yLj0hGd4sFp9aEo",
+    "ENCRYPTION_KEYS": "Rb6uJ3nW8qXe1zKd5mVt9yGf2hLc7sPa",
     "POSTGRES_PASSWORD": "vX3pQ9rTm2Lk",
     "HOUSE_LOSS_PER_DAY": "500.00",
 }
@@ -37,6 +38,9 @@ DERIVED = sorted(name for name, each in VARIABLES.items() if each.default is Non
 # Values that production refuses, and the variables with which its sentences begin.
 DANGEROUS = [
     ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
+    ({"EMAIL_HOST": "mail.example.org", "EMAIL_TLS": "none"}, "EMAIL_TLS"),
+    ({"EMAIL_LINK_URL": "http://shop.example.org"}, "EMAIL_LINK_URL"),
+    ({"EMAIL_LINK_URL": "https://shop.example.org/#/"}, "EMAIL_LINK_URL"),
     ({"HASHING_SLOTS": "3"}, "HASHING_SLOTS"),
     ({"WEB_THREADS": "1"}, "HASHING_SLOTS"),
     ({"ALLOWED_HOSTS": "shop.example.org,*"}, "ALLOWED_HOSTS"),
@@ -155,6 +159,7 @@ DANGEROUS = [
     ({"EXCHANGE_API_KEY": "simulator-key", "EXCHANGE_API_SECRET": "simulator-secret"}, "EXCHANGE_API_SECRET"),
     ({"SECURE_SSL_REDIRECT": "False"}, "SECURE_SSL_REDIRECT"),
     ({"REFUSE_COMMON_PASSWORDS": "False"}, "REFUSE_COMMON_PASSWORDS"),
+    ({"STAFF_SECOND_FACTOR": "False"}, "STAFF_SECOND_FACTOR"),
     ({"REDIS_HOST": "redis"}, "REDIS_PASSWORD"),
     ({"REDIS_HOST": "10.0.0.7"}, "REDIS_PASSWORD"),
     ({"REDIS_URL": "redis://10.0.0.7"}, "REDIS_PASSWORD"),
@@ -293,9 +298,11 @@ class TestTheExampleFile:
 
 class TestGroups:
     def test_do_not_print_secrets(self):
-        secrets = {name: f"hidden-{name}" for name in VARIABLES if re.search("SECRET|PASSWORD|TOKEN$|API_KEY", name)}
+        secrets = {
+            name: f"hidden-{name}" for name in VARIABLES if re.search("SECRET|PASSWORD|TOKEN$|API_KEY|_KEYS$", name)
+        }
         secrets.pop("REFUSE_COMMON_PASSWORDS")
-        assert len(secrets) == 9
+        assert len(secrets) == 11
         urls = {
             "DATABASE_URL": "postgres://u:hidden-POSTGRES_PASSWORD@h",
             "REDIS_URL": "redis://u:hidden-REDIS_PASSWORD@h",
@@ -379,7 +386,7 @@ class TestProduction:
     @pytest.mark.parametrize("make", [token_hex, token_urlsafe])
     def test_starts_with_random_secrets(self, make):
         for _ in range(200):
-            names = ("SECRET_KEY", "JWT_SECRET_KEY", "METRICS_TOKEN", "POSTGRES_PASSWORD", "REDIS_PASSWORD")
+            names = (*SECRETS, "METRICS_TOKEN", "POSTGRES_PASSWORD", "REDIS_PASSWORD")
             assert refused({**PRODUCTION, "REDIS_HOST": "redis", **{name: make(32) for name in names}}) == []
 
     @pytest.mark.parametrize(("given", "names"), DANGEROUS, ids=str)
@@ -409,6 +416,7 @@ class TestProduction:
         tested = {name for _, names in DANGEROUS for name in names.split()} | {
             "SECRET_KEY",
             "JWT_SECRET_KEY",
+            "ENCRYPTION_KEYS",
             "METRICS_TOKEN",
         }
         assert {rule.variable for rule in (*ALWAYS, *PRODUCTION_RULES, *CEILINGS)} <= tested

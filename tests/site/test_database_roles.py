@@ -32,6 +32,7 @@ PRODUCTION = {
     "HOUSE_LOSS_PER_DAY": "500.00",
     "SECRET_KEY": secrets.token_urlsafe(40),
     "JWT_SECRET_KEY": secrets.token_urlsafe(40),
+    "ENCRYPTION_KEYS": secrets.token_urlsafe(40),
     "ALLOWED_HOSTS": "127.0.0.1",
 }
 CATALOGUE = """

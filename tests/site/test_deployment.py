@@ -104,6 +104,7 @@ class TestCompose:
         [
             "SECRET_KEY",
             "JWT_SECRET_KEY",
+            "ENCRYPTION_KEYS",
             "POSTGRES_PASSWORD",
             "POSTGRES_OWNER_PASSWORD",
             "REDIS_PASSWORD",
@@ -301,6 +302,7 @@ class TestImage:
                 shutil.copy(source, tmp_path)
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "COVERAGE"))}
         environment |= {"DEBUG": "False", "SECRET_KEY": token_urlsafe(50), "JWT_SECRET_KEY": token_urlsafe(50)}
+        environment["ENCRYPTION_KEYS"] = token_urlsafe(50)
         environment["HOUSE_LOSS_PER_DAY"] = "1000.00"
         for command in (["collectstatic", "--noinput"], ["procrastinate", "worker", "--help"], ["show_urls"]):
             done = subprocess.run(

@@ -13,7 +13,7 @@ from wallets.models import Transaction, User, Wallet
 pytestmark = pytest.mark.django_db
 
 EVERY_GET = [
-    "accounts/wallet", "accounts/holdings", "exchanges/crypto-currencies", "exchanges/crypto-currencies/ABAN",
+    "accounts/me", "accounts/sessions", "accounts/wallet", "accounts/holdings", "exchanges/crypto-currencies", "exchanges/crypto-currencies/ABAN",
     "orders", "orders/{order}", "transactions", "transactions/{transaction}", "openapi.json", "swagger", "redoc",
 ]  # fmt: skip
 
@@ -48,8 +48,10 @@ class TestPaths:
         placed = api("POST", f"orders{slash}", {"crypto": "ABAN", "amount": "3"}, by=shopper)
         assert placed.status_code == 201
         assert api("POST", f"orders/{placed.json()['id']}/cancel{slash}", by=shopper).status_code == 200
-        for name in ("login", "register", "refresh", "logout"):
+        for name in ("login", "register", "refresh", "logout", "password", "password/forgot", "password/reset"):
             assert api("POST", f"accounts/auth/{name}{slash}", {}, by=shopper).status_code == 422
+        for name in ("email", "email/verify"):
+            assert api("POST", f"accounts/{name}{slash}", {}, by=shopper).status_code == 422
 
     def test_of_health_answer_the_state(self, client):
         assert client.get("/health").json() == {"status": "ok"}
@@ -248,6 +250,13 @@ ENDPOINTS = [
     ("POST", "accounts/auth/login/", {"username": "bob", "password": "password123"}),
     ("POST", "accounts/auth/refresh/", {"refresh": "token"}),
     ("POST", "accounts/auth/logout/", {"refresh": "token"}),
+    ("POST", "accounts/auth/password/", {"current": "password123", "new": "password1234"}),
+    ("POST", "accounts/auth/password/forgot/", {"email": "b@example.com"}),
+    ("POST", "accounts/auth/password/reset/", {"token": "token", "new": "password1234"}),
+    ("POST", "accounts/email/", {"email": "b@example.com", "password": "password123"}),
+    ("POST", "accounts/email/verify/", {"token": "token"}),
+    ("POST", "accounts/mfa/confirm/", {"otp": "492039"}),
+    ("DELETE", "accounts/mfa/", {"otp": "492039"}),
     ("PATCH", "accounts/wallet/deposit/", {"amount": "1.00"}),
     ("PATCH", "accounts/wallet/withdraw/", {"amount": "1.00"}),
     ("POST", "orders/", {"crypto": "ABAN", "amount": "1.00"}),

@@ -24,6 +24,7 @@ def production():
         HOUSE_LOSS_PER_DAY="500.00",
         SECRET_KEY=secrets.token_urlsafe(50),
         JWT_SECRET_KEY=secrets.token_urlsafe(50),
+        ENCRYPTION_KEYS=secrets.token_urlsafe(50),
         POSTGRES_PASSWORD=os.environ.get("POSTGRES_PASSWORD") or "trust",
         SELF_SERVICE_DEPOSITS="True",
         ALLOWED_HOSTS="127.0.0.1",
@@ -84,6 +85,7 @@ def test_production_logs_json_with_ids_and_no_secret(production, simulator, tmp_
         "simulator-secret",
         production["SECRET_KEY"],
         production["JWT_SECRET_KEY"],
+        production["ENCRYPTION_KEYS"],
     ):
         assert secret not in written
 

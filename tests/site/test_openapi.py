@@ -14,7 +14,8 @@ OPERATIONS = {operation["operationId"]: operation for path in DOCUMENT["paths"].
 IDS = {
     "register", "login", "refreshTokens", "logout", "getWallet", "deposit", "withdraw", "listHoldings", "listCoins",
     "getCoin", "placeOrder", "listOrders", "getOrder", "cancelOrder", "listTransactions", "getTransaction",
-    "makeQuote",
+    "makeQuote", "getAccount", "changePassword", "forgotPassword", "resetPassword", "changeEmail", "verifyEmail",
+    "listSessions", "endSession", "beginSecondFactor", "confirmSecondFactor", "endSecondFactor",
 }  # fmt: skip
 
 

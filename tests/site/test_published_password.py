@@ -82,6 +82,7 @@ def test_the_api_does_not_start_in_production_while_it_is_in_use():
         HOUSE_LOSS_PER_DAY="500.00",
         SECRET_KEY=secrets.token_urlsafe(50),
         JWT_SECRET_KEY=secrets.token_urlsafe(50),
+        ENCRYPTION_KEYS=secrets.token_urlsafe(50),
         POSTGRES_PASSWORD=os.environ.get("POSTGRES_PASSWORD") or secrets.token_urlsafe(24),
     )
     done = subprocess.run(API, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=60)

@@ -235,7 +235,7 @@ class TestRefused:
 
     def test_a_start_whose_data_cannot_be_prepared(self, folder: Path) -> None:
         """The seeder refuses to run without DEBUG. Then the stack ends, and does not try again."""
-        secrets = {name: token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY")}
+        secrets = {name: token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEYS")}
         stack = start(folder, PORT=str(free_port()), DEBUG="False", HOUSE_LOSS_PER_DAY="500.00", **secrets)
         output, _ = stack.communicate(timeout=60)
         assert stack.returncode == 1

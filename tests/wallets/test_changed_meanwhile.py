@@ -118,7 +118,7 @@ class TestASignInDuringARevocation:
         with CaptureQueriesContext(connection) as captured:
             signing_in()
         writes = [each["sql"] for each in captured if "INSERT" in each["sql"]]
-        assert len(writes) == 2, "the security log, and the sign-in with its address"
+        assert len(writes) == 3, "the security log, also about the new address, and the sign-in with its address"
 
     def test_does_not_wait_for_another(self, signing_in, now):
         with transaction.atomic():

@@ -47,7 +47,9 @@ def test_malformed_failpoints_are_refused(shots):
 
 
 def test_production_refuses_failpoints():
-    secrets = {name: token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY", "POSTGRES_PASSWORD")}
+    secrets = {
+        name: token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEYS", "POSTGRES_PASSWORD")
+    }
     secrets["HOUSE_LOSS_PER_DAY"] = "500.00"
     assert Configuration.read({"DEBUG": "False", **secrets}).development.failpoints == []
     with pytest.raises(ValidationError, match="for tests"):

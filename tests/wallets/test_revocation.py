@@ -248,6 +248,7 @@ class TestTheVersionOfTokens:
 
     def test_is_counted_by_the_command_that_changes_passwords(self, shopper, monkeypatch):
         monkeypatch.setattr("getpass.getpass", lambda **_: "another-one-1")
+        User.objects.filter(pk=shopper.user.pk).update(is_staff=True)
         call_command("changepassword", shopper.user.username, verbosity=0)
         assert self.version(shopper) == 1
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group, Permission
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -154,13 +154,14 @@ class TestStaff:
         assert event.details == {"group": "support", "old": [], "new": ["wallets.freeze_user"]}
         assert event.actor == staff
 
-    def test_a_new_password_and_a_freeze_are_recorded(self, staff, client, customer):
+    def test_a_link_for_a_new_password_and_a_freeze_are_recorded(self, staff, client, customer):
         user = customer["user"]
-        form = {"password1": "another horse", "password2": "another horse", "usable_password": "true"}
-        assert client.post(f"/admin/wallets/user/{user.pk}/password/", form).status_code == 302
+        User.objects.filter(pk=user.pk).update(email="finn@example.com")
+        form = {"action": "send_reset_link", "_selected_action": user.pk, "reason": "asked by phone"}
+        assert client.post("/admin/wallets/user/", form).status_code == 302
         form = {"action": "freeze", "_selected_action": user.pk, "reason": "asked by phone", "confirmed": "yes"}
         client.post("/admin/wallets/user/", form)
-        assert kinds(user=user, actor=staff)[0] == "password_changed"
+        assert kinds(user=user, actor=staff)[0] == "reset_sent"
         assert "frozen" in kinds(user=user, actor=staff)
 
     def test_see_a_customers_entries_in_the_admin(self, staff, client, customer):
@@ -222,7 +223,8 @@ class TestCommands:
         assert event.details["is_superuser"] == {"old": False, "new": True}
 
     @pytest.mark.parametrize("arguments", [["finn"], []])
-    def test_record_a_new_password(self, customer, monkeypatch, arguments):
+    def test_record_a_new_password_of_staff(self, customer, monkeypatch, arguments):
+        User.objects.filter(pk=customer["user"].pk).update(is_staff=True)
         monkeypatch.setattr("getpass.getuser", lambda: "finn")
         monkeypatch.setattr("getpass.getpass", lambda **_: "another horse")
         call_command("changepassword", *arguments)
@@ -230,6 +232,15 @@ class TestCommands:
         assert customer["user"].check_password("another horse")
         [event] = events(kind="password_changed")
         assert (event.realm, event.user) == ("command", customer["user"])
+
+    def test_set_no_customers_password(self, customer, monkeypatch):
+        monkeypatch.setattr("getpass.getpass", lambda **_: "another horse")
+        before = kinds()
+        with pytest.raises(CommandError, match="by a link"):
+            call_command("changepassword", "FINN")
+        customer["user"].refresh_from_db()
+        assert customer["user"].check_password("correct horse")
+        assert kinds() == before
 
 
 class TestTheTable:

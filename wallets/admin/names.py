@@ -1,14 +1,9 @@
 """Forms of users that never rename anybody: Django's own would normalise each name that is saved."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
-from django.contrib.auth.forms import (
-    AdminUserCreationForm,
-    ReadOnlyPasswordHashField,
-    ReadOnlyPasswordHashWidget,
-    UserChangeForm,
-)
+from django.contrib.auth.forms import UserChangeForm
 from django.core.exceptions import ValidationError
 
 from wallets.admin.powers import reason_field
@@ -17,30 +12,32 @@ from wallets.models import User
 from wallets.services.accounts import accept_new_name
 
 
-class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]  # for our User
-    """Adds a user. Staff may choose a reserved name."""
+class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]  # for our User
+    """Adds a user, who chooses a password by a link in an e-mail. Staff may choose a reserved name."""
 
-    class Meta(AdminUserCreationForm.Meta):
-        field_classes = {"username": forms.CharField}
+    class Meta:
+        model = User
+        fields = ("username", "email")
+        field_classes: ClassVar[dict[str, type[forms.Field]]] = {"username": forms.CharField}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].required = True
 
     def clean_username(self) -> str:
         return _accept(self.cleaned_data["username"], of=None, for_staff=True)
 
-
-class _PasswordState(ReadOnlyPasswordHashWidget):
-    """Names a password's algorithm. Django's own also shows how salt and hash begin, to all who may look."""
-
-    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context(name, value, attrs)
-        shown = [entry for entry in context["summary"] if "value" not in entry or entry["label"] == "algorithm"]
-        return {**context, "summary": shown}
+    def save(self, commit: bool = True) -> User:  # noqa: FBT001, FBT002  Django's signature
+        self.instance.set_unusable_password()
+        user: User = super().save(commit)
+        return user
 
 
 class UserForm(UserChangeForm):  # type: ignore[type-arg]  # for our User
     """Changes a user. A name that stays as it is needs to keep no rule, so that everybody can be disabled."""
 
     reason = reason_field()
-    password = ReadOnlyPasswordHashField(label="Password", widget=_PasswordState)
+    password = None  # type: ignore[assignment]  # so Django leaves a field out
 
     class Meta(UserChangeForm.Meta):
         field_classes = {"username": forms.CharField}

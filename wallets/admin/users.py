@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.forms import AdminPasswordChangeForm as OwnPasswordChangeForm
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
@@ -17,35 +18,39 @@ from wallets.admin.names import NewUserForm, UserForm
 from wallets.admin.powers import GroupForm, keep_powers, name_of, wanted_powers
 from wallets.admin.proposals import SavedByProposal, ask_to_do, ask_to_save
 from wallets.admin.records import QuickAdmin, badge, find_customers, is_id, link_to, link_to_list
+from wallets.exceptions import NotPermitted, OtpInvalid, OtpRequired
 from wallets.models import User, Wallet
 from wallets.money import USD
+from wallets.runtime import clock
 from wallets.services.accounts import freeze_customer, open_dollar_wallet, settle_name
-from wallets.services.credentials import change_own_password, change_password
+from wallets.services.credentials import change_own_password, send_reset
 from wallets.services.proposing import GROUP_PERMISSIONS, UNFREEZE, USER_POWERS
+from wallets.services.second_factors import ensure_otp
 from wallets.services.security_log import NO_POWERS, record_power_changes
 from wallets.usernames import spell_out
 from wallets.web.callers import limit_caller
-from wallets.web.limits import PASSWORD_FORM
-from wallets.web.signing_in import uncounted_if_busy
-
-
-class _ChangesPassword:
-    """Saves a form's new password through `change_password`, which also ends the user's sessions."""
-
-    cleaned_data: dict[str, Any]
-
-    def set_password_and_save(self, user: User, password_field_name: str = "password1", **_: Any) -> User:  # noqa: S107  the name of a field
-        is_usable = self.cleaned_data.get("set_usable_password", True)
-        change_password(user=user, password=self.cleaned_data[password_field_name] if is_usable else None)
-        return user
-
-
-class PasswordForm(_ChangesPassword, AdminPasswordChangeForm):  # type: ignore[type-arg]  # for our User
-    """Sets another user's password."""
+from wallets.web.limits import RESET_LINK
 
 
 class OwnPasswordForm(OwnPasswordChangeForm):
     """Changes the password of the staff member who is signed in, through `change_own_password`."""
+
+    otp = forms.CharField(
+        label="One-time code",
+        help_text="If your second factor is on.",
+        required=False,
+        max_length=32,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
+    )
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned: dict[str, Any] | None = super().clean()
+        if not self.errors:
+            try:
+                ensure_otp(customer=self.user, code=self.cleaned_data["otp"] or None, now=clock.now())
+            except (OtpRequired, OtpInvalid) as error:
+                self.add_error("otp", str(error))
+        return cleaned
 
     def set_password_and_save(self, user: User, password_field_name: str = "", commit: bool = True) -> User:  # noqa: FBT001, FBT002  Django's signature
         assert commit
@@ -58,39 +63,32 @@ class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[typ
     list_display = ("username", "email", "wallet", "standing", "is_staff", "date_joined")
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_help_text = "The whole username or email address, or an id"
-    actions = ("freeze", "unfreeze")
-    object_actions = ("freeze", "unfreeze")
+    actions = ("freeze", "unfreeze", "send_reset_link")
+    object_actions = ("freeze", "unfreeze", "send_reset_link")
     form = UserForm
     add_form = NewUserForm
-    change_password_form = PasswordForm
-    readonly_fields = ("wallet", "standing", "spelling", "records", "last_login", "date_joined")
+    readonly_fields = ("wallet", "standing", "spelling", "records", "proven_email", "last_login", "date_joined")
     fieldsets = (
-        (None, {"fields": ("username", "password", "wallet", "standing", "records")}),
-        *(UserAdmin.fieldsets or ())[1:],
+        (None, {"fields": ("username", "wallet", "standing", "records")}),
+        ("Personal info", {"fields": ("first_name", "last_name", "email", "proven_email")}),
+        *(UserAdmin.fieldsets or ())[2:],
         ("Why the powers change", {"fields": ("reason",)}),
     )
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email")}),)
     change_form_template = "wallets/record_change_form.html"
 
-    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        _limit_passwords(request)
-        with uncounted_if_busy(request):
-            return super().add_view(request, *args, **kwargs)
-
     def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        _limit_passwords(request)
-        with uncounted_if_busy(request):
-            return super().user_change_password(request, *args, **kwargs)
+        """Refuse: whoever sets a password knows it, and could sign in with it. Staff send a link instead."""
+        raise PermissionDenied
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Leave out what is empty or leads nowhere: an ordinary name's spelling, a password that one may not set."""
+        """Leave out the spelling of an ordinary name, which is empty."""
         fieldsets = super().get_fieldsets(request, obj)
-        if obj is None:
+        if obj is None or not spell_out(obj.username):
             return fieldsets
         (title, first), *rest = fieldsets
-        hidden = {"password"} if not self.has_change_permission(request, obj) else set()
-        spelling = ("spelling",) if spell_out(obj.username) else ()
-        shown = [name for name in first["fields"] if name not in hidden]
-        return ((title, {**first, "fields": (shown[0], *spelling, *shown[1:])}), *rest)
+        name, *others = first["fields"]
+        return ((title, {**first, "fields": (name, "spelling", *others)}), *rest)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         dollars = Wallet.objects.filter(owner=OuterRef("pk"), asset=USD)
@@ -145,6 +143,10 @@ class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[typ
     def spelling(self, user: User) -> str:
         return spell_out(user.username)
 
+    @admin.display(description="Address is proven", boolean=True)
+    def proven_email(self, user: User) -> bool:
+        return bool(user.verified_email) and user.verified_email == user.email
+
     @admin.display(description="Records")
     def records(self, user: User) -> SafeString:
         links = [
@@ -163,8 +165,9 @@ class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[typ
         return super().has_change_permission(request, obj) and (not is_above or _is_superuser(request))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Let nobody change an address: a link for a new password is sent to it."""
         powers = () if _is_superuser(request) else ("is_staff", "is_superuser", "groups", "user_permissions")
-        return (*self.readonly_fields, *powers)
+        return (*self.readonly_fields, *powers, *(("email",) if obj else ()))
 
     def has_freeze_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("wallets.freeze_user")
@@ -198,15 +201,27 @@ class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[typ
                 self._tell(request, user, f"{done}: {reason}")
         return None
 
+    @admin.action(description="Send a link for a new password", permissions=["change"])
+    def send_reset_link(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        """Let the chosen users choose a new password, by a link that only they read."""
+        title = "Send a link for a new password"
+        reason = ask_for_reason(page=self, request=request, chosen=queryset, action="send_reset_link", title=title)
+        if isinstance(reason, HttpResponse):
+            return reason
+        limit_caller(request, RESET_LINK, caller=str(request.user.pk))
+        for user in queryset:
+            with reported(page=self, request=request, item=user):
+                if not self.has_change_permission(request, user):
+                    raise NotPermitted
+                send_reset(user=user)
+                self.log_change(request, user, f"Link for a new password sent: {reason}")
+                self.message_user(request, f"A link is sent to {user}.")
+        return None
+
     def _tell(self, request: HttpRequest, user: User, done: str) -> None:
         """Record what was done to a user, and say it: `Frozen: a reason` becomes `Frozen: the user`."""
         self.log_change(request, user, done)
         self.message_user(request, f"{done.split(':', maxsplit=1)[0]}: {user}")
-
-
-def _limit_passwords(request: HttpRequest) -> None:
-    if request.method == "POST":
-        limit_caller(request, PASSWORD_FORM, caller=str(request.user.pk))
 
 
 admin.site.unregister(Group)

@@ -3,7 +3,16 @@
 from django.http import HttpRequest
 from ninja import Router, Status
 
-from wallets.exceptions import HashingBusy, InvalidCredentials, TokenInvalid, UsernameNotAllowed, UsernameTaken
+from wallets.exceptions import (
+    Busy,
+    HashingBusy,
+    InvalidCredentials,
+    OtpInvalid,
+    OtpRequired,
+    TokenInvalid,
+    UsernameNotAllowed,
+    UsernameTaken,
+)
 from wallets.problems import answers
 from wallets.runtime import clock
 from wallets.schemas.accounts import Credentials, RefreshRequest, Registration, Tokens
@@ -41,13 +50,19 @@ def register(request: HttpRequest, body: Registration) -> Status[tokens.TokenPai
     auth=UncountedCaller(),
     operation_id="login",
     summary="Sign in",
-    **answers({200: Tokens}, *BODY, *ANYBODY, InvalidCredentials, HashingBusy),
+    **answers({200: Tokens}, *BODY, *ANYBODY, InvalidCredentials, OtpRequired, OtpInvalid, HashingBusy, Busy),
 )
 def login(request: HttpRequest, body: Credentials) -> tokens.TokenPair:
-    """Exchanges username and password for tokens. Attempts are limited by account and by address."""
+    """Exchanges username and password for tokens, with a one-time code if the second factor is on. Attempts are limited
+    by account and by address.
+    """
     with counted_sign_in(request, username=body.username, limits=OF_CUSTOMERS):
         return accounts.sign_in(
-            username=body.username, password=body.password, now=clock.now(), address=caller(request)
+            username=body.username,
+            password=body.password,
+            otp=body.otp,
+            now=clock.now(),
+            address=caller(request),
         )
 
 

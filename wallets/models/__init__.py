@@ -3,6 +3,7 @@
 from wallets.models.accounts import KnownAddress, TokenFamily, User
 from wallets.models.ledger import STORED_BALANCES, Transaction, TransactionKind, Wallet, WalletRole
 from wallets.models.proposals import Proposal, ProposalOutcome, ProposalRecord
+from wallets.models.second_factors import RecoveryCode, SecondFactor
 from wallets.models.security import SecurityEvent, SecurityEventKind, SecurityRealm
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "Proposal",
     "ProposalOutcome",
     "ProposalRecord",
+    "RecoveryCode",
+    "SecondFactor",
     "SecurityEvent",
     "SecurityEventKind",
     "SecurityRealm",

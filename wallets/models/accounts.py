@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Upper
 from django.utils.crypto import salted_hmac
 
 from wallets.runtime import clock
@@ -73,6 +73,8 @@ class User(AbstractUser):
     password_renewals = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     # The name of the user in tokens (RFC 7519, section 4.1.2). After a restore, row numbers are given again.
     subject = models.UUIDField(unique=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
+    # The address that the user has proven to read. It is empty, or the same as `email`, unless a command changed that.
+    verified_email = models.EmailField(blank=True, default="", db_default="", editable=False)
     username_key = UsernameKeyField(max_length=LONGEST_KEY, null=True, editable=False)
     username_skeleton = UsernameSkeletonField(max_length=LONGEST_KEY, null=True, editable=False)
 
@@ -104,6 +106,7 @@ class User(AbstractUser):
                 condition=Q(username_key=None) | Q(username_skeleton=None),
                 name="users_with_an_unclear_name",
             ),
+            models.Index(Upper("email"), name="users_by_email"),
         ]
 
     @classmethod
@@ -116,6 +119,11 @@ class User(AbstractUser):
     def normalize_username(cls, username: str) -> str:
         """Return the form in which Django stores the name of a user that it adds. Raises UsernameNotAllowed."""
         return accept_username(username, for_staff=True)
+
+    @property
+    def mail_address(self) -> str:
+        """The address to which links for new passwords go: the proven one, or the only one that was ever given."""
+        return self.verified_email or self.email
 
     def clean(self) -> None:
         """Normalise the email address. Django would also normalise the username: that renames users when saved."""
@@ -155,6 +163,9 @@ class TokenFamily(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    address = models.CharField(max_length=64, blank=True, default="", db_default="")
+    # What the device says that it is: the header User-Agent.
+    device = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name_plural = "token families"

@@ -22,6 +22,15 @@ class SecurityEventKind(models.TextChoices):
     UNFROZEN = "unfrozen", "unfrozen"
     PERMISSIONS_CHANGED = "permissions_changed", "permissions changed"
     STAFF_AT_NEW_ADDRESS = "staff_at_new_address", "staff at a new address"
+    EMAIL_VERIFIED = "email_verified", "e-mail address confirmed"
+    EMAIL_CHANGED = "email_changed", "e-mail address changed"
+    RESET_SENT = "reset_sent", "link for a new password sent by staff"
+    SESSION_ENDED = "session_ended", "session ended by its owner"
+    NEW_DEVICE = "new_device", "signed in on a new device"
+    SECOND_FACTOR_ON = "second_factor_on", "second factor turned on"
+    SECOND_FACTOR_OFF = "second_factor_off", "second factor turned off"
+    RECOVERY_CODE_USED = "recovery_code_used", "recovery code used"
+    OTP_FAILED = "otp_failed", "wrong one-time code"
 
 
 class SecurityRealm(models.TextChoices):

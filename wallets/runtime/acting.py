@@ -14,12 +14,13 @@ class Origin:
     """Where an act comes from.
 
     `realm` is `api`, `admin` or `command`. `network` is the part of `address` that limits count as one caller.
-    `actor_id` is the user who is signed in to the admin, if any.
+    `device` is what the caller's device says that it is. `actor_id` is the user who is signed in to the admin, if any.
     """
 
     realm: str
     address: str = ""
     network: str = ""
+    device: str = ""
     actor_id: int | None = None
 
 

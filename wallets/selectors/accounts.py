@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from wallets.exceptions import TokenInvalid
-from wallets.models import User
+from wallets.models import SecondFactor, User
 from wallets.runtime.log_context import add_to_log_context
 from wallets.usernames import key_of, skeleton_of
 
@@ -45,6 +45,17 @@ def ensure_active(*, principal: Principal) -> Principal:
         raise TokenInvalid
     add_to_log_context(customer_id=user_id)
     return replace(principal, user_id=user_id)
+
+
+def get_account(*, principal: Principal) -> User:
+    """Return the caller's account. Call it with a principal whose account was found active."""
+    assert principal.user_id is not None, "the account was read"
+    return User.objects.get(pk=principal.user_id)
+
+
+def has_second_factor(*, user_id: int) -> bool:
+    """Say whether a code is asked for when the user signs in. One query."""
+    return SecondFactor.objects.filter(user_id=user_id, confirmed_at__isnull=False).exists()
 
 
 @dataclass(frozen=True, kw_only=True)

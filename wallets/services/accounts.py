@@ -3,8 +3,6 @@
 from datetime import datetime
 
 from django.contrib.auth import authenticate
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from wallets.exceptions import (
@@ -14,12 +12,18 @@ from wallets.exceptions import (
     TokenInvalid,
     UsernameNotAllowed,
     UsernameTaken,
-    WeakPassword,
 )
 from wallets.models import SecurityEventKind, User, Wallet, WalletRole
 from wallets.money import USD
+from wallets.runtime.acting import current_origin
 from wallets.runtime.conflicts import retried_on_conflict
+from wallets.selectors.sessions import is_new_device
+from wallets.services.credentials import ensure_strong
+from wallets.services.emails import ask_for_proof
 from wallets.services.ledger.locking import lock_customer_wallets
+from wallets.services.mail_texts import MailKind
+from wallets.services.mailing import notify
+from wallets.services.second_factors import ensure_otp
 from wallets.services.security_log import record_event, record_failed_sign_in
 from wallets.services.tokens import TokenPair, start_token_family
 from wallets.usernames import accept_username, key_of, skeleton_of
@@ -28,14 +32,13 @@ from wallets.usernames import accept_username, key_of, skeleton_of
 def register(*, username: str, password: str, email: str, now: datetime, address: str | None = None) -> TokenPair:
     """Open an account with an empty dollar wallet and sign it in. Its address, if given, is remembered.
 
+    An e-mail address, unless it is empty, gets a message that proves it.
+
     Raises UsernameTaken (in any spelling), UsernameNotAllowed, WeakPassword, HashingBusy.
     """
     name = accept_new_name(username)
-    try:
-        validate_password(password, User(username=name, email=email))
-    except ValidationError as error:
-        raise WeakPassword(error.messages) from error
     user = User(username=name, email=User.objects.normalize_email(email))
+    ensure_strong(password=password, user=user)
     user.set_password(password)  # hashing is slow on purpose, so it precedes the database transaction
     return _open_account(user, now, address)
 
@@ -66,6 +69,7 @@ def _open_account(user: User, now: datetime, address: str | None) -> TokenPair:
         raise _refusal_of(error) from error  # raising rolls the database transaction back
     open_dollar_wallet(owner=user)
     record_event(SecurityEventKind.REGISTERED, user=user)
+    ask_for_proof(user=user, email=user.email)
     return start_token_family(user=user, now=now, address=address)
 
 
@@ -91,8 +95,13 @@ def open_dollar_wallet(*, owner: User) -> None:
     Wallet.objects.get_or_create(owner=owner, asset=USD, defaults={"role": WalletRole.CUSTOMER, "balance": 0})
 
 
-def sign_in(*, username: str, password: str, now: datetime, address: str | None = None) -> TokenPair:
+def sign_in(
+    *, username: str, password: str, now: datetime, otp: str | None = None, address: str | None = None
+) -> TokenPair:
     """Exchange a username and password for tokens. The address, if given, is remembered.
+
+    `otp` is a one-time code or a recovery code. Whoever knows the password and gives none learns that it is needed, by
+    OtpRequired; OtpInvalid and RateLimited are refusals of the code.
 
     Raises InvalidCredentials for an unknown user, a wrong password and a disabled account alike, after the same amount
     of work, and for a password that was changed while it was checked; and HashingBusy.
@@ -100,6 +109,7 @@ def sign_in(*, username: str, password: str, now: datetime, address: str | None 
     user = authenticate(username=username, password=password)
     if not isinstance(user, User):
         raise InvalidCredentials
+    ensure_otp(customer=user, code=otp, now=now)
     try:
         return _begin_session(user, now, address)
     except TokenInvalid as error:
@@ -109,6 +119,11 @@ def sign_in(*, username: str, password: str, now: datetime, address: str | None 
 
 @transaction.atomic(durable=True)
 def _begin_session(user: User, now: datetime, address: str | None) -> TokenPair:
+    device = current_origin().device
+    if address and is_new_device(user=user, address=address, device=device, now=now):
+        record_event(SecurityEventKind.NEW_DEVICE, user=user, details={"device": device})
+        at = f"{now:%Y-%m-%d %H:%M} UTC"
+        notify(MailKind.NEW_DEVICE, user=user, at=at, address=current_origin().address, device=device or "unknown")
     record_event(SecurityEventKind.SIGNED_IN, user=user)
     return start_token_family(user=user, now=now, address=address)
 

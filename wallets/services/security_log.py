@@ -21,7 +21,11 @@ logger = logging.getLogger("security")
 
 # Strangers cause these without a password or token. All other kinds are recorded without a limit.
 _CAPPED: Final = frozenset({SecurityEventKind.SIGN_IN_FAILED})
-_WARNINGS: Final = _CAPPED | {SecurityEventKind.REFRESH_REUSED, SecurityEventKind.STAFF_AT_NEW_ADDRESS}
+_WARNINGS: Final = _CAPPED | {
+    SecurityEventKind.REFRESH_REUSED,
+    SecurityEventKind.STAFF_AT_NEW_ADDRESS,
+    SecurityEventKind.OTP_FAILED,
+}
 
 _PRUNED_AT_ONCE: Final = 10_000
 

@@ -14,9 +14,10 @@ from django.conf import settings
 from django.db import transaction
 from ninja_jwt.exceptions import TokenError
 
-from wallets.exceptions import TokenInvalid
+from wallets.exceptions import NotFound, TokenInvalid
 from wallets.models import SecurityEventKind, TokenFamily, User
 from wallets.runtime import clock, sql
+from wallets.runtime.acting import current_origin
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.accounts import Principal
 from wallets.services.addresses import forget_addresses, remember_address
@@ -67,6 +68,8 @@ def start_token_family(*, user: User, now: datetime, address: str | None = None)
         jti=family.current_jti,
         now=now,
         expires_at=family.expires_at,
+        exact_address=current_origin().address,
+        device=current_origin().device,
     )
     if begun is None:
         raise TokenInvalid
@@ -146,7 +149,8 @@ def _replace_current_token(family: TokenFamily, now: datetime) -> None:
     family.replaced_at = now
     family.current_jti = uuid.uuid4().hex
     family.expires_at = now + RefreshToken.lifetime
-    family.save(update_fields=["current_jti", "replaced_jti", "replaced_at", "expires_at"])
+    family.address = current_origin().address
+    family.save(update_fields=["current_jti", "replaced_jti", "replaced_at", "expires_at", "address"])
 
 
 def _is_within_grace(family: TokenFamily, claims: _Claims, now: datetime) -> bool:
@@ -164,6 +168,18 @@ def sign_out(*, refresh: str, user_id: int, now: datetime) -> None:
         raise TokenInvalid
     _end(family, now)
     record_event(SecurityEventKind.SIGNED_OUT, user=family.user)
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def end_session(*, family_id: uuid.UUID, user_id: int, now: datetime) -> None:
+    """End a sign-in of the user, on whatever device. Raises NotFound for another user's, and if it has ended."""
+    alive = TokenFamily.objects.select_for_update(no_key=True, of=("self",)).filter(ended_at=None, expires_at__gt=now)
+    family = alive.filter(id=family_id, user_id=user_id).first()
+    if family is None:
+        raise NotFound
+    _end(family, now)
+    record_event(SecurityEventKind.SESSION_ENDED, user=family.user, details={"device": family.device})
 
 
 def end_all_token_families(*, now: datetime) -> int:

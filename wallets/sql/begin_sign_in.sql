@@ -7,6 +7,6 @@ WITH account AS MATERIALIZED (
     SELECT id, %(address)s::varchar, %(now)s FROM account WHERE %(address)s::varchar IS NOT NULL
         ON CONFLICT ON CONSTRAINT one_row_per_user_and_address DO UPDATE SET seen_at = excluded.seen_at
 )
-INSERT INTO wallets_tokenfamily (id, user_id, current_jti, created_at, expires_at)
-SELECT %(family)s, id, %(jti)s, %(now)s, %(expires_at)s FROM account
+INSERT INTO wallets_tokenfamily (id, user_id, current_jti, created_at, expires_at, address, device)
+SELECT %(family)s, id, %(jti)s, %(now)s, %(expires_at)s, %(exact_address)s, %(device)s FROM account
 RETURNING id

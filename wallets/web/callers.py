@@ -225,6 +225,15 @@ def origin_of(request: HttpRequest) -> Origin:
     """Return where a request comes from, for the security log."""
     network, address = client_address(request), exact_address(request)
     if request.path_info.startswith("/api/"):
-        return Origin(realm="api", address=address, network=network)
+        return Origin(realm="api", address=address, network=network, device=_device_of(request))
     staff = getattr(request, "user", None)
     return Origin(realm="admin", address=address, network=network, actor_id=staff.pk if staff else None)
+
+
+_LONGEST_DEVICE = 200
+
+
+def _device_of(request: HttpRequest) -> str:
+    """Return the header User-Agent as far as it can be printed and stored."""
+    named = request.META.get("HTTP_USER_AGENT", "")[:_LONGEST_DEVICE]
+    return "".join(character for character in named if character.isprintable())

@@ -10,8 +10,12 @@ LOGIN            failed attempts to sign in to an account from an address
 LOGIN_ACCOUNT    failed attempts to sign in to an account from anywhere
 LOGIN_ADDRESS    attempts to sign in from an address
 STAFF_…          the same for the admin, counted apart from the API
+MAIL             requests for e-mails with links, from an address
+MAILBOX          e-mails with links to one mailbox; beyond it none is sent, and nobody is told
+MAILED_TOKEN     tokens from e-mails, from an address
+OTP              one-time codes of a customer
 OWN_PASSWORD     changes of their own password by a member of staff
-PASSWORD_FORM    passwords that a member of staff sets for others
+RESET_LINK       links for new passwords that a member of staff has sent
 
 Dollars are counted too, where a customer may use no more of them than so many within a minute (`count_dollars`).
 
@@ -77,8 +81,12 @@ LOGIN_ADDRESS: Final = Limit("login-address")
 STAFF_LOGIN: Final = Limit("staff-login", "login")
 STAFF_LOGIN_ACCOUNT: Final = Limit("staff-login-account", "login_account")
 STAFF_LOGIN_ADDRESS: Final = Limit("staff-login-address", "login_address")
+MAIL: Final = Limit("mail")
+MAILBOX: Final = Limit("mailbox")
+MAILED_TOKEN: Final = Limit("mailed-token", "login_address")
+OTP: Final = Limit("otp", "login_address")
 OWN_PASSWORD: Final = Limit("own-password", "login")
-PASSWORD_FORM: Final = Limit("password-form", "login_address")
+RESET_LINK: Final = Limit("reset-link", "login_address")
 
 
 @dataclass(frozen=True, kw_only=True)

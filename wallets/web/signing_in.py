@@ -16,7 +16,7 @@ from typing import Final
 from django.db import Error as DatabaseError
 from django.http import HttpRequest
 
-from wallets.exceptions import HashingBusy, TokenInvalid
+from wallets.exceptions import HashingBusy, OtpRequired, TokenInvalid, WeakPassword
 from wallets.runtime import clock
 from wallets.runtime.hashing import hashing_slot
 from wallets.selectors.addresses import is_known_address
@@ -36,6 +36,8 @@ from wallets.web.limits import (
     LOGIN,
     LOGIN_ACCOUNT,
     LOGIN_ADDRESS,
+    MAILBOX,
+    MAILED_TOKEN,
     REFRESH,
     REGISTER,
     STAFF_LOGIN,
@@ -43,6 +45,7 @@ from wallets.web.limits import (
     STAFF_LOGIN_ADDRESS,
     Limit,
     Usage,
+    count_callers,
     take_back,
 )
 
@@ -72,7 +75,7 @@ def counted_sign_in(request: HttpRequest, *, username: str, limits: SignInLimits
     """Hold a slot for the hashes of an attempt to sign in, and count the attempt.
 
     An attempt is counted before its password is checked, so that attempts at the same time cannot exceed a limit. It
-    is taken back if it succeeds, and if the service could not check the password. Without a free slot nothing is
+    is taken back if it succeeds, and if the password was not checked. Without a free slot nothing is
     counted: whoever tries again, as `busy` asks for, is not limited for it. Raises RateLimited, HashingBusy.
     """
     address = client_address(request)
@@ -88,7 +91,7 @@ def counted_sign_in(request: HttpRequest, *, username: str, limits: SignInLimits
         usages = _count_attempt(request, username=username, limits=limits, is_known=is_known)
         try:
             yield
-        except DatabaseError:
+        except (DatabaseError, WeakPassword, OtpRequired):  # nothing was guessed
             _take_back(request, usages)
             raise
     _take_back(request, usages)
@@ -102,6 +105,17 @@ def counted_registration(request: HttpRequest) -> Iterator[None]:
     """
     with hashing_slot():
         limit_address(request, REGISTER)
+        yield
+
+
+@contextmanager
+def counted_reset(request: HttpRequest) -> Iterator[None]:
+    """Hold a slot for the hash of a password that is set with a token, and count the attempt for its address.
+
+    Without a free slot nothing is counted. Raises RateLimited, HashingBusy.
+    """
+    with hashing_slot():
+        limit_address(request, MAILED_TOKEN)
         yield
 
 
@@ -139,6 +153,15 @@ def _take_back(request: HttpRequest, usages: list[Usage]) -> None:
         return
     left = {usage.key: usage for usage in take_back(usages)}
     note_usages(request, [left.get(usage.key, usage) for usage in limits_counted(request)])
+
+
+def has_room(*, mailbox: str) -> bool:
+    """Count an e-mail to a mailbox, and say whether it may be sent. No header of the answer tells.
+
+    A refusal would let strangers keep the owner from a new password, and without the limit they would fill the mailbox.
+    """
+    [usage] = count_callers([(MAILBOX, mailbox.lower())])
+    return not usage.exceeded
 
 
 def limit_refresh(request: HttpRequest, *, refresh: str) -> SignedIn:

@@ -1,0 +1,55 @@
+"""Proves and changes the e-mail addresses of accounts."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from wallets.exceptions import InvalidCredentials, TokenInvalid
+from wallets.models import SecurityEventKind, User
+from wallets.services.mail_texts import MailKind
+from wallets.services.mailed_tokens import Purpose, read_mailed_token
+from wallets.services.mailing import mail_later, notify
+from wallets.services.second_factors import ensure_otp
+from wallets.services.security_log import record_event, record_failed_sign_in
+
+
+def ask_for_proof(*, user: User, email: str) -> None:
+    """Enqueue an e-mail with a token that proves the address, in the current database transaction.
+
+    The account keeps its address until the token is used.
+    """
+    mail_later(MailKind.VERIFY, to=User.objects.normalize_email(email), user_id=user.pk)
+
+
+def change_email(*, user: User, password: str, email: str, otp: str | None, now: datetime) -> None:
+    """Send a token to an address that becomes the account's when the token is used, for whoever knows the password.
+
+    The answer does not tell whether another account has the address. Raises InvalidCredentials, HashingBusy; the
+    refusals of `ensure_otp`.
+    """
+    if not user.check_password(password):
+        record_failed_sign_in(name=user.get_username())
+        raise InvalidCredentials
+    ensure_otp(customer=user, code=otp, now=now)
+    ask_for_proof(user=user, email=email)
+
+
+@transaction.atomic(durable=True)
+def verify_email(*, token: str, now: datetime) -> None:
+    """Make the address to which the token was sent the account's proven one, and tell the one that it had before.
+
+    Raises TokenInvalid, also for a used token, and if another address was proven or the password changed since.
+    """
+    proof = read_mailed_token(purpose=Purpose.VERIFY_EMAIL, token=token, now=now)
+    user, email = proof.user, proof.email
+    unchanged = User.objects.filter(
+        pk=user.pk, is_active=True, verified_email=user.verified_email, token_version=user.token_version
+    )
+    # An address that is proven already would be left as it is, and the token would work again.
+    if email == user.verified_email or not unchanged.update(email=email, verified_email=email):
+        raise TokenInvalid
+    if user.verified_email:
+        notify(MailKind.EMAIL_CHANGED, user=user)
+        record_event(SecurityEventKind.EMAIL_CHANGED, user=user)
+    else:
+        record_event(SecurityEventKind.EMAIL_VERIFIED, user=user)
