@@ -9,6 +9,7 @@
     ├── AccountFrozen
     ├── OwnAccount            staff do not decide about their own account
     ├── DepositsClosed        customers cannot deposit by themselves here
+    ├── DepositDiffers        .reference .earlier .amount
     ├── InsufficientFunds     .balance .amount
     ├── IdempotencyKeyReused  the key was used with another request
     ├── InvalidCursor
@@ -66,6 +67,14 @@ class OwnAccount(DomainError):
 
 class DepositsClosed(DomainError):
     message = "Customers cannot deposit by themselves here."
+
+
+class DepositDiffers(DomainError):
+    def __init__(self, *, reference: str, earlier: Decimal, amount: Decimal) -> None:
+        super().__init__(f"{reference} was received before with {earlier:.2f} USD, and now with {amount:.2f} USD.")
+        self.reference = reference
+        self.earlier = earlier
+        self.amount = amount
 
 
 class InsufficientFunds(DomainError):

@@ -14,6 +14,7 @@ from trading.api.holdings import holdings_router
 from trading.api.orders import orders_router
 from trading.api.quotes import quotes_router
 from wallets.api.accounts import accounts_router
+from wallets.api.deposits import deposits_router
 from wallets.api.transactions import transactions_router
 from wallets.api.wallet import wallet_router
 
@@ -70,4 +71,5 @@ api.add_router("exchanges/", coins_router)
 api.add_router("accounts/", holdings_router)
 api.add_router("transactions/", transactions_router)
 api.add_router("accounts/", accounts_router)
+api.add_router("accounts/", deposits_router)
 answer_problems(api)

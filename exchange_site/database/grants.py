@@ -21,6 +21,7 @@ TABLES: Final[dict[str, str]] = {
     "wallets_securityevent": "SELECT, INSERT, DELETE",
     "wallets_wallet": "SELECT, INSERT, UPDATE (balance, cost, frozen)",
     "wallets_transaction": "SELECT, INSERT",
+    "wallets_deposit": ("SELECT, INSERT, UPDATE (approved_by_id, customer_id, decided_at, decided_by_id, note, state)"),
     # trading
     "trading_coin": "SELECT, INSERT, UPDATE",
     "trading_closedmarket": "SELECT, INSERT, DELETE",

@@ -14,7 +14,7 @@ OPERATIONS = {operation["operationId"]: operation for path in DOCUMENT["paths"].
 IDS = {
     "register", "login", "refreshTokens", "logout", "getWallet", "deposit", "withdraw", "listHoldings", "listCoins",
     "getCoin", "placeOrder", "listOrders", "getOrder", "cancelOrder", "listTransactions", "getTransaction",
-    "makeQuote",
+    "makeQuote", "listDeposits",
 }  # fmt: skip
 
 
