@@ -10,6 +10,9 @@
     ├── OwnAccount            staff do not decide about their own account
     ├── DepositsClosed        customers cannot deposit by themselves here
     ├── DepositDiffers        .reference .earlier .amount
+    ├── DepositDecided        the money has its customer, or is back with its sender
+    ├── OnePersonTwice        a decision needs another person to approve it
+    ├── SecondPersonNeeded    the configuration asks for two people, and there is one
     ├── InsufficientFunds     .balance .amount
     ├── IdempotencyKeyReused  the key was used with another request
     ├── InvalidCursor
@@ -75,6 +78,19 @@ class DepositDiffers(DomainError):
         self.reference = reference
         self.earlier = earlier
         self.amount = amount
+
+
+class DepositDecided(DomainError):
+    def __init__(self, *, state: str) -> None:
+        super().__init__(f"Somebody has decided about this deposit: it is {state.lower()}.")
+
+
+class OnePersonTwice(DomainError):
+    message = "Nobody approves their own decision. Ask somebody else."
+
+
+class SecondPersonNeeded(DomainError):
+    message = "Here a second person has to approve this."
 
 
 class InsufficientFunds(DomainError):

@@ -145,6 +145,14 @@ _WORDS: Final = {
         urgency="late",
         advice="A worker carries them out. Is a worker running?",
     ),
+    ConcernKind.UNASSIGNED: _Words(
+        title="Deposits of nobody",
+        urgency="late",
+        advice=(
+            "Find out whose they are: ask the bank for the sender, and the customer for the transfer. Then assign the"
+            " deposit on its page, or send it back."
+        ),
+    ),
     ConcernKind.HELD: _Words(title="Held orders", urgency="notice", advice="Release or refund them."),
     ConcernKind.JOB: _Words(
         title="Failed jobs",

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from settlement.metrics import count_failed_item
-from settlement.to_do import buying, selling
+from settlement.to_do import buying, money, selling
 from settlement.to_do.concerns import Concern, ConcernKind
 from wallets.runtime.lost_connections import is_lost
 
@@ -62,6 +62,7 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.JUMP: selling.read_jumps,
     ConcernKind.FAILING: buying.read_failing,
     ConcernKind.INTERVENTION: buying.read_interventions,
+    ConcernKind.UNASSIGNED: money.read_unassigned,
     ConcernKind.HELD: selling.read_held,
     ConcernKind.JOB: buying.read_failed_jobs,
     ConcernKind.NAME: selling.read_names,

@@ -139,9 +139,9 @@ class TestVerifyLedger:
             "DELETE FROM wallets_deposit WHERE source LIKE 'GB%'",
             "UPDATE wallets_deposit SET state = 'unassigned', customer_id = NULL WHERE source LIKE 'GB%'",
             "UPDATE wallets_deposit SET customer_id = (SELECT max(id) FROM wallets_user) WHERE source LIKE 'GB%'",
-            "INSERT INTO wallets_deposit (customer_id, amount, source, reference, state, received_at, created_at, note)"
-            " SELECT customer_id, 5, source, 'another', state, now(), now(), '' FROM wallets_deposit"
-            " WHERE source LIKE 'GB%'",
+            """INSERT INTO wallets_deposit (customer_id, amount, source, reference, state, received_at, created_at, note)
+               SELECT customer_id, 5, source, 'another', state, now(), now(), '' FROM wallets_deposit
+                WHERE source LIKE 'GB%'""",
         ],
     )
     def test_finds_a_deposit_that_its_movements_contradict(self, shopper, make_shopper, now, fault):

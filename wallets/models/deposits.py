@@ -43,6 +43,7 @@ class Deposit(models.Model):
     note = models.CharField(max_length=200, blank=True)
 
     class Meta:
+        permissions = [("decide_deposit", "Can assign deposits of nobody and send them back")]
         indexes = [
             models.Index(
                 "customer",
