@@ -11,6 +11,8 @@
     ├── DepositsClosed        customers cannot deposit by themselves here
     ├── DepositDiffers        .reference .earlier .amount
     ├── DepositDecided        the money has its customer, or is back with its sender
+    ├── StatementRefused      a file that is no statement, or one that contradicts itself or the last one
+    ├── StatementDecided      somebody has approved or rejected the statement, or another one follows it
     ├── OnePersonTwice        a decision needs another person to approve it
     ├── SecondPersonNeeded    the configuration asks for two people, and there is one
     ├── InsufficientFunds     .balance .amount
@@ -83,6 +85,15 @@ class DepositDiffers(DomainError):
 class DepositDecided(DomainError):
     def __init__(self, *, state: str) -> None:
         super().__init__(f"Somebody has decided about this deposit: it is {state.lower()}.")
+
+
+class StatementRefused(DomainError):
+    message = "The file is no bank statement."
+
+
+class StatementDecided(DomainError):
+    def __init__(self, *, state: str) -> None:
+        super().__init__(f"Nothing is to be decided about this statement: it is {state}.")
 
 
 class OnePersonTwice(DomainError):

@@ -42,10 +42,14 @@ def verify_balances() -> list[Violation]:
 
 
 def verify_deposits() -> list[Violation]:
-    """Check rule 10: the movements of each deposit say what its state says, and no movement names a missing deposit."""
+    """Check rule 10: the movements of each deposit say what its state says, and no movement names a missing deposit.
+
+    Each bank statement adds up, and its lines agree with their deposits.
+    """
     return [
         Violation(rule=10, subject=subject, expected=expected, found=found)
-        for subject, expected, found in sql.fetch_all("wallets.verify_deposits")
+        for statement in ("wallets.verify_deposits", "wallets.verify_statements")
+        for subject, expected, found in sql.fetch_all(statement)
     ]
 
 

@@ -145,6 +145,14 @@ _WORDS: Final = {
         urgency="late",
         advice="A worker carries them out. Is a worker running?",
     ),
+    ConcernKind.STATEMENT: _Words(
+        title="Bank statements that are not credited",
+        urgency="late",
+        advice=(
+            "Compare the statement with the bank's own page, then approve or reject it on its page. Whoever imported it"
+            " does not approve it. A worker credits what is approved: is one running?"
+        ),
+    ),
     ConcernKind.UNASSIGNED: _Words(
         title="Deposits of nobody",
         urgency="late",

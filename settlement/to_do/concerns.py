@@ -29,6 +29,7 @@ class ConcernKind(Enum):
     JUMP = "jump"
     FAILING = "failing"
     INTERVENTION = "intervention"
+    STATEMENT = "statement"
     UNASSIGNED = "unassigned"
     HELD = "held"
     JOB = "job"

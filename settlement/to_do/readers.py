@@ -62,6 +62,7 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.JUMP: selling.read_jumps,
     ConcernKind.FAILING: buying.read_failing,
     ConcernKind.INTERVENTION: buying.read_interventions,
+    ConcernKind.STATEMENT: money.read_statements,
     ConcernKind.UNASSIGNED: money.read_unassigned,
     ConcernKind.HELD: selling.read_held,
     ConcernKind.JOB: buying.read_failed_jobs,

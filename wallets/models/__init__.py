@@ -4,6 +4,7 @@ from wallets.models.accounts import KnownAddress, TokenFamily, User
 from wallets.models.deposits import Deposit, DepositState
 from wallets.models.ledger import STORED_BALANCES, Transaction, TransactionKind, Wallet, WalletRole
 from wallets.models.security import SecurityEvent, SecurityEventKind, SecurityRealm
+from wallets.models.statements import Statement, StatementLine, StatementState
 
 __all__ = [
     "STORED_BALANCES",
@@ -13,6 +14,9 @@ __all__ = [
     "SecurityEvent",
     "SecurityEventKind",
     "SecurityRealm",
+    "Statement",
+    "StatementLine",
+    "StatementState",
     "TokenFamily",
     "Transaction",
     "TransactionKind",
