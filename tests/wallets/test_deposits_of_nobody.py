@@ -17,7 +17,7 @@ from wallets.models import Deposit, Transaction, User, Wallet, WalletRole
 from wallets.services.deposits import IncomingMoney, assign_deposit, receive_deposit, send_deposit_back
 from wallets.verification import sum_house_wallet
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
@@ -88,7 +88,6 @@ class TestADepositOfNobody:
             send_deposit_back(deposit_id=deposit.pk, by=staff[1], approved_by=None, note="again")
         assert (unassigned(), shopper.wallet.balance) == (0, 125)
 
-    @pytest.mark.django_db(transaction=True)
     def test_has_one_outcome_when_staff_decide_at_once(self, deposit, make_shopper, staff):
         shoppers = [make_shopper() for _ in range(3)]
 
@@ -106,7 +105,6 @@ class TestADepositOfNobody:
         assert unassigned() == 0
         assert verify_everything() == []
 
-    @pytest.mark.django_db(transaction=True)
     def test_that_is_more_than_its_wallet_holds_is_found(self, deposit):
         run_as_owner("UPDATE wallets_deposit SET amount = 26")
         [violation] = verify_everything()

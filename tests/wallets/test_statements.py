@@ -1,6 +1,8 @@
 """Bank statements: read in bounded memory, imported once as a batch, and credited once they are approved."""
 
 import io
+import subprocess
+import sys
 import tracemalloc
 from contextlib import suppress
 from itertools import repeat
@@ -10,9 +12,11 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
+from exchange_site.stack.processes import PROJECT
 from settlement.to_do.readers import list_to_do
 from settlement.verification import verify_everything
 from tests.configure import configure
+from tests.conftest import process_environment
 from tests.owner import run_as_owner
 from tests.processes import at_once
 from tests.wallets.bank import DAY, IBAN, camt, detail, entry, head, import_file, table
@@ -59,6 +63,7 @@ def from_bank():
     return Deposit.objects.filter(source=IBAN)
 
 
+@pytest.mark.django_db(transaction=True)
 class TestImportStatement:
     def test_credits_nothing_before_it_is_approved(self, shopper, staff, now):
         content = camt(entry("25.00", reference="b1", text=reference_of(shopper)), closing="25.00")
@@ -119,7 +124,6 @@ class TestImportStatement:
         assert (again.is_new, again.statement.pk, shopper.wallet.balance) == (False, first.pk, 125)
         assert StatementLine.objects.count() == 1
 
-    @pytest.mark.django_db(transaction=True)
     def test_has_one_effect_when_processes_import_and_credit_at_once(self, make_shopper, staff):
         shoppers = [make_shopper() for _ in range(4)]
         lines = [entry("1.00", text=reference_of(shoppers[n % 4]), name=f"p{n}") for n in range(60)]
@@ -527,3 +531,31 @@ class TestTheCommand:
     def test_refuses_a_file_that_is_not_there(self, tmp_path, staff):
         with pytest.raises(CommandError, match="cannot be read"):
             self.run(tmp_path / "none.xml", "--by", "staff0")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAKilledImport:
+    def run(self, path, folder, shots):
+        done = subprocess.run(
+            [sys.executable, "manage.py", "import_statement", str(path), "--by", "staff0"],
+            env=process_environment(FAILPOINTS=shots, FAILPOINTS_DIR=str(folder)),
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode
+
+    def test_has_one_effect_once_it_runs_to_its_end(self, tmp_path, shopper, staff):
+        points = ("statement.lines_written", "statement.written", "statement.crediting", "statement.credited_some")
+        path, folder = tmp_path / "bank.xml", tmp_path / "shots"
+        folder.mkdir()
+        lines = [entry("1", name=f"p{n}", text=reference_of(shopper)) for n in range(60)]
+        path.write_bytes(camt(*lines, closing="60"))
+        for point in points:
+            assert self.run(path, folder, f"{point}=kill") == -9
+            assert verify_everything() == []
+        assert shopper.wallet.balance == 150
+        assert self.run(path, folder, "") == 0
+        assert (shopper.wallet.balance, from_bank().count(), Statement.objects.get().state) == (160, 60, "credited")
+        assert verify_everything() == []

@@ -87,6 +87,7 @@ def _credit_some(*, statement_id: int) -> int:
         money = _money_of(line, account=statement.account, remark="" if wallet else line.remark)
         line.deposit_id = receive_deposit(money=money, wallet=wallet, now=now).deposit_id
     StatementLine.objects.bulk_update(lines, ["deposit"])
+    failpoints.reach("statement.crediting")
     return len(lines)
 
 

@@ -140,6 +140,7 @@ def _write(*, upload: Upload, survey: _Survey, today: date) -> Statement:
     write_lines(statement=statement, lines=_read(upload, source, today=today).lines)
     if source.sha256() != survey.sha256:
         raise StatementRefused("The file was changed while it was read.")
+    failpoints.reach("statement.lines_written")
     return statement
 
 

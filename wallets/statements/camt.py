@@ -125,7 +125,7 @@ def _entry(entry: Element, *, today: date, place: str) -> Iterator[Line]:
         return
     amount = _amount(entry.find("{*}Amt"), place=place)
     kind = _kind(entry, place=place) if amount else LineKind.NOTHING
-    told = {
+    told: dict[str, Any] = {
         "kind": kind,
         "booked_on": day_of(_text(entry, "BookgDt/Dt") or _text(entry, "BookgDt/DtTm"), today=today, place=place),
     }

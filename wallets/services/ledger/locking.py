@@ -77,7 +77,7 @@ def lock_wallets_to_credit(*, customer_ids: Iterable[int]) -> dict[int, LockedWa
     rows = list(wallets.order_by("id").values_list("id", "owner_id", "balance"))
     now = database_now()
     return {
-        owner_id: LockedWallet(id=wallet_id, owner_id=owner_id, balance=balance, now=now)
+        owner_id: LockedWallet(id=wallet_id, owner_id=owner_id, balance=balance or Decimal(0), now=now)
         for wallet_id, owner_id, balance in rows
     }
 
