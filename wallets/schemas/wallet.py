@@ -25,6 +25,6 @@ class WalletAnswer(Response):
 class OwnWalletAnswer(WalletAnswer):
     """The wallet. `reference` is the payment reference (ISO 11649) of bank transfers to it."""
 
-    model_config = examples({"balance": "100.00", "currency": "USD", "reference": "RF22B5A9C0D1E2F34A5B"})
+    model_config = examples({"balance": "100.00", "currency": "USD", "reference": "RF25B5A9C0D1E2F34A5B"})
 
     reference: str
