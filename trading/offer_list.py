@@ -96,7 +96,7 @@ def _from_json(data: dict[str, Any]) -> Offer:
     terms: dict[str, Any] = data["terms"]
     data["terms"] = PriceTerms(
         rule_id=terms.pop("rule_id"),
-        **{name: _decimal(value) for name, value in terms.items()},  # type: ignore[arg-type]
+        **{name: _decimal(value) for name, value in terms.items()},  # type: ignore[arg-type]  # the fields of PriceTerms
     )
     return Offer(**data)
 
