@@ -58,14 +58,14 @@ def import_statement(*, upload: Upload) -> ImportedStatement:
     if found := _find(survey.sha256):
         return ImportedStatement(statement=found, is_new=False)
     try:
-        statement = _write(upload=upload, survey=survey, today=today)
+        imported = _write(upload=upload, survey=survey, today=today)
     except IntegrityError as error:
         # Another process has imported this file, or another statement of this account, since it was looked for.
         if found := _find(survey.sha256):
             return ImportedStatement(statement=found, is_new=False)
         raise StatementRefused("Another statement of this account was imported at the same time.") from error
     failpoints.reach("statement.written")
-    return ImportedStatement(statement=statement, is_new=True)
+    return imported
 
 
 @dataclass(kw_only=True)
@@ -131,9 +131,11 @@ def _find(sha256: str) -> Statement | None:
 
 @retried_on_conflict
 @transaction.atomic(durable=True)
-def _write(*, upload: Upload, survey: _Survey, today: date) -> Statement:
+def _write(*, upload: Upload, survey: _Survey, today: date) -> ImportedStatement:
     sql.fetch_one("wallets.wait_for_files")
     previous = _lock_last_of(survey.head.account)
+    if found := _find(survey.sha256):  # another process was quicker
+        return ImportedStatement(statement=found, is_new=False)
     _ensure_that_it_follows(survey, previous)
     statement = _add_statement(upload, survey, previous=previous)
     source = StatementSource(upload.file, tell=upload.tell)
@@ -141,7 +143,7 @@ def _write(*, upload: Upload, survey: _Survey, today: date) -> Statement:
     if source.sha256() != survey.sha256:
         raise StatementRefused("The file was changed while it was read.")
     failpoints.reach("statement.lines_written")
-    return statement
+    return ImportedStatement(statement=statement, is_new=True)
 
 
 def _add_statement(upload: Upload, survey: _Survey, *, previous: Statement | None) -> Statement:
