@@ -19,11 +19,11 @@ from trading.verification import (
 )
 from wallets.models import Transaction, TransactionKind, Wallet, WalletRole
 from wallets.runtime import sql
-from wallets.verification import Violation, sum_house_wallet, verify_balances
+from wallets.verification import Violation, sum_house_wallet, verify_balances, verify_deposits
 
 
 def verify_everything() -> list[Violation]:
-    """Check rules 1 to 5 and 9 of docs/architecture.md. Return the violations."""
+    """Check rules 1 to 5, 9 and 10 of docs/architecture.md. Return the violations."""
     with transaction.atomic(durable=True):
         sql.execute("settlement.take_snapshot")
         return [
@@ -34,6 +34,7 @@ def verify_everything() -> list[Violation]:
             *verify_fills(),
             *verify_result(),
             *verify_losses(),
+            *verify_deposits(),
         ]
 
 

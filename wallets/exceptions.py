@@ -19,6 +19,12 @@
     ├── NeedsAnotherPerson    the author and the beneficiary do not decide about a proposal
     ├── MayNotDecide          a person without the right to decide about proposals
     ├── DepositsClosed        customers cannot deposit by themselves here
+    ├── DepositDiffers        .reference .earlier .amount
+    ├── DepositDecided        the money has its customer, or is back with its sender
+    ├── StatementRefused      a file that is no statement, or one that contradicts itself or the last one
+    ├── StatementDecided      somebody has approved or rejected the statement, or another one follows it
+    ├── OnePersonTwice        a decision needs another person to approve it
+    ├── SecondPersonNeeded    the configuration asks for two people, and there is one
     ├── InsufficientFunds     .balance .amount
     ├── IdempotencyKeyReused  the key was used with another request
     ├── InvalidCursor
@@ -117,6 +123,36 @@ class MayNotDecide(DomainError):
 
 class DepositsClosed(DomainError):
     message = "Customers cannot deposit by themselves here."
+
+
+class DepositDiffers(DomainError):
+    def __init__(self, *, reference: str, earlier: Decimal, amount: Decimal) -> None:
+        super().__init__(f"{reference} was received before with {earlier:.2f} USD, and now with {amount:.2f} USD.")
+        self.reference = reference
+        self.earlier = earlier
+        self.amount = amount
+
+
+class DepositDecided(DomainError):
+    def __init__(self, *, state: str) -> None:
+        super().__init__(f"Somebody has decided about this deposit: it is {state.lower()}.")
+
+
+class StatementRefused(DomainError):
+    message = "The file is no bank statement."
+
+
+class StatementDecided(DomainError):
+    def __init__(self, *, state: str) -> None:
+        super().__init__(f"Nothing is to be decided about this statement: it is {state}.")
+
+
+class OnePersonTwice(DomainError):
+    message = "Nobody approves their own decision. Ask somebody else."
+
+
+class SecondPersonNeeded(DomainError):
+    message = "Here a second person has to approve this."
 
 
 class InsufficientFunds(DomainError):

@@ -1,4 +1,4 @@
-"""Checks rule 1: the ledger agrees with itself. The caller opens the database snapshot."""
+"""Checks rules 1 and 10: the ledger agrees with itself and with deposits. The caller opens the database snapshot."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -39,6 +39,18 @@ def verify_balances() -> list[Violation]:
         for row_id, wallet_id, expected, found in sql.fetch_all("wallets.verify_continuity")
     ]
     return wrong + broken
+
+
+def verify_deposits() -> list[Violation]:
+    """Check rule 10: the movements of each deposit say what its state says, and no movement names a missing deposit.
+
+    Each bank statement adds up, and its lines agree with their deposits.
+    """
+    return [
+        Violation(rule=10, subject=subject, expected=expected, found=found)
+        for statement in ("wallets.verify_deposits", "wallets.verify_statements")
+        for subject, expected, found in sql.fetch_all(statement)
+    ]
 
 
 def sum_house_wallet(*, role: WalletRole, asset: str = USD) -> Decimal:

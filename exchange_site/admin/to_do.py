@@ -145,6 +145,22 @@ _WORDS: Final = {
         urgency="late",
         advice="A worker carries them out. Is a worker running?",
     ),
+    ConcernKind.STATEMENT: _Words(
+        title="Bank statements that are not credited",
+        urgency="late",
+        advice=(
+            "Compare the statement with the bank's own page, then approve or reject it on its page. Whoever imported it"
+            " does not approve it. A worker credits what is approved: is one running?"
+        ),
+    ),
+    ConcernKind.UNASSIGNED: _Words(
+        title="Deposits of nobody",
+        urgency="late",
+        advice=(
+            "Find out whose they are: ask the bank for the sender, and the customer for the transfer. Then assign the"
+            " deposit on its page, or send it back."
+        ),
+    ),
     ConcernKind.HELD: _Words(title="Held orders", urgency="notice", advice="Release or refund them."),
     ConcernKind.PROPOSAL: _Words(
         title="Proposals that wait for a second person",

@@ -14,6 +14,7 @@ from trading.api.holdings import holdings_router
 from trading.api.orders import orders_router
 from trading.api.quotes import quotes_router
 from wallets.api.accounts import accounts_router
+from wallets.api.deposits import deposits_router
 from wallets.api.me import me_router
 from wallets.api.mfa import mfa_router
 from wallets.api.sessions import sessions_router
@@ -76,4 +77,5 @@ api.add_router("accounts/", accounts_router)
 api.add_router("accounts/", me_router)
 api.add_router("accounts/", sessions_router)
 api.add_router("accounts/", mfa_router)
+api.add_router("accounts/", deposits_router)
 answer_problems(api)

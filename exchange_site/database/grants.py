@@ -28,6 +28,9 @@ TABLES: Final[dict[str, str]] = {
     "wallets_proposalrecord": "SELECT, INSERT",
     "wallets_wallet": "SELECT, INSERT, UPDATE (balance, cost, frozen)",
     "wallets_transaction": "SELECT, INSERT",
+    "wallets_deposit": ("SELECT, INSERT, UPDATE (approved_by_id, customer_id, decided_at, decided_by_id, note, state)"),
+    "wallets_statement": "SELECT, INSERT, UPDATE (decided_at, decided_by_id, state)",
+    "wallets_statementline": "SELECT, INSERT, UPDATE (deposit_id)",
     # trading
     "trading_coin": "SELECT, INSERT, UPDATE",
     "trading_closedmarket": "SELECT, INSERT, DELETE",

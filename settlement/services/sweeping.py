@@ -28,12 +28,15 @@ from trading.selectors.orders import list_coins_with_waiting_orders
 from trading.selectors.pools import read_waiting_orders, sum_pools
 from trading.services.losses import stop_where_reached
 from trading.services.price_moves import hasten_moved_pools
+from wallets.services.crediting_statements import credit_approved_statements
 
 logger = logging.getLogger(__name__)
 
 
 def sweep(*, now: datetime) -> None:
     """Start overdue work again, correct the pools' counters, and stop sales where the day's loss has reached a ceiling.
+
+    Approved statements that are not credited yet are credited.
 
     One part's failure does not stop the others.
     """
@@ -47,6 +50,7 @@ def sweep(*, now: datetime) -> None:
         "interventions": lambda: enqueue_lost_interventions(since=since, now=now),
         "adoptions": enqueue_lost_adoptions,
         "counters": rewrite_counters,
+        "statements": credit_approved_statements,
         "losses": lambda: stop_where_reached(day=day_of(now), now=now),
     }
     run_each(what="sweep", items=parts, run=lambda part: parts[part](), now=now)

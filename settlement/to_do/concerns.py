@@ -29,6 +29,8 @@ class ConcernKind(Enum):
     JUMP = "jump"
     FAILING = "failing"
     INTERVENTION = "intervention"
+    STATEMENT = "statement"
+    UNASSIGNED = "unassigned"
     HELD = "held"
     PROPOSAL = "proposal"
     JOB = "job"

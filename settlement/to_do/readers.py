@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from settlement.metrics import count_failed_item
-from settlement.to_do import buying, selling
+from settlement.to_do import buying, money, selling
 from settlement.to_do.concerns import Concern, ConcernKind
 from wallets.runtime.lost_connections import is_lost
 
@@ -62,6 +62,8 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.JUMP: selling.read_jumps,
     ConcernKind.FAILING: buying.read_failing,
     ConcernKind.INTERVENTION: buying.read_interventions,
+    ConcernKind.STATEMENT: money.read_statements,
+    ConcernKind.UNASSIGNED: money.read_unassigned,
     ConcernKind.HELD: selling.read_held,
     ConcernKind.PROPOSAL: selling.read_proposals,
     ConcernKind.JOB: buying.read_failed_jobs,

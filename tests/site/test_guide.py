@@ -24,6 +24,7 @@ IN_WORK = {"pending", "settling"}
 
 # Values that differ each time, and the pattern of each; "…" stands for the rest. All other text must be equal.
 DIFFERS = {
+    "<payment reference>": re.compile(r"\bRF[0-9]{2}[0-9A-F]{16}\b"),
     "<time>": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"),
     "<token>": re.compile(r"eyJ[\w-]+(…|\.[\w-]+\.[\w-]+)"),
     "<cursor>": re.compile(r"(?<=cursor=)[\w-]+…?"),

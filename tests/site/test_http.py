@@ -9,12 +9,13 @@ from tests.owner import by_owner
 from tests.site.test_openapi import IDS
 from trading.models import Order
 from wallets.models import Transaction, User, Wallet
+from wallets.payment_references import payment_reference
 
 pytestmark = pytest.mark.django_db
 
 EVERY_GET = [
     "accounts/me", "accounts/sessions", "accounts/wallet", "accounts/holdings", "exchanges/crypto-currencies", "exchanges/crypto-currencies/ABAN",
-    "orders", "orders/{order}", "transactions", "transactions/{transaction}", "openapi.json", "swagger", "redoc",
+    "accounts/deposits", "orders", "orders/{order}", "transactions", "transactions/{transaction}", "openapi.json", "swagger", "redoc",
 ]  # fmt: skip
 
 
@@ -80,7 +81,9 @@ class TestAnswers:
         assert (registered.status_code, registered.json().keys()) == (201, {"access", "refresh"})
         signed_in = api("POST", "accounts/auth/login/", credentials).json()
         headers = {"Authorization": f"Bearer {signed_in['access']}"}
-        assert api("GET", "accounts/wallet/", **headers).json() == {"balance": "0.00", "currency": "USD"}
+        wallet = api("GET", "accounts/wallet/", **headers).json()
+        reference = payment_reference(subject=User.objects.get(username="alice").subject)
+        assert wallet == {"balance": "0.00", "currency": "USD", "reference": reference}
         fresh = api("POST", "accounts/auth/refresh/", {"refresh": signed_in["refresh"]}).json()
         left = api("POST", "accounts/auth/logout/", {"refresh": fresh["refresh"]}, **headers)
         assert (left.status_code, left.content) == (204, b"")
@@ -216,7 +219,7 @@ class TestErrors:
         def explode(**_):
             raise RuntimeError("secret detail")
 
-        monkeypatch.setattr("wallets.api.wallet.get_dollar_balance", explode)
+        monkeypatch.setattr("wallets.api.wallet.get_dollar_wallet", explode)
         for debug in (True, False):
             settings.DEBUG = debug
             answer = api("GET", "accounts/wallet/", by=shopper)
@@ -229,7 +232,7 @@ class TestErrors:
 
             raise OperationalError("connection refused to secret-host")
 
-        monkeypatch.setattr("wallets.api.wallet.get_dollar_balance", away)
+        monkeypatch.setattr("wallets.api.wallet.get_dollar_wallet", away)
         answer = api("GET", "accounts/wallet/", by=shopper)
         assert problem(answer) == (503, "unavailable")
         assert answer["Retry-After"]

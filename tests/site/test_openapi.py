@@ -15,7 +15,7 @@ IDS = {
     "register", "login", "refreshTokens", "logout", "getWallet", "deposit", "withdraw", "listHoldings", "listCoins",
     "getCoin", "placeOrder", "listOrders", "getOrder", "cancelOrder", "listTransactions", "getTransaction",
     "makeQuote", "getAccount", "changePassword", "forgotPassword", "resetPassword", "changeEmail", "verifyEmail",
-    "listSessions", "endSession", "beginSecondFactor", "confirmSecondFactor", "endSecondFactor",
+    "listSessions", "endSession", "beginSecondFactor", "confirmSecondFactor", "endSecondFactor", "listDeposits",
 }  # fmt: skip
 
 

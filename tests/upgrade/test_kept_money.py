@@ -155,14 +155,14 @@ class TestMoney:
 
     def test_is_an_order(self, shopper, coin, now):
         place_order(buyer=shopper.principal, order_request=order_request_of(amount=3), now=now)
-        assert find_money() == ["trading_order", "wallets_transaction", "wallets_wallet"]
+        assert find_money() == ["trading_order", "wallets_deposit", "wallets_transaction", "wallets_wallet"]
 
     def test_is_a_price_rule_that_somebody_made(self, coin, admin_user):
         PriceRule.objects.create(coin=coin, spread_rate=1, reason="to keep", created_by=admin_user)
         assert find_money() == ["trading_pricerule"]
 
     def test_is_a_balance_without_its_movements(self, shopper):
-        run_as_owner("DELETE FROM wallets_transaction")
+        run_as_owner("DELETE FROM wallets_deposit; DELETE FROM wallets_transaction")
         assert find_money() == ["wallets_wallet"]
 
     @pytest.mark.parametrize("prefix", ["wallets", "trading", "settlement"])

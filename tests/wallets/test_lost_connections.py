@@ -21,7 +21,7 @@ from wallets.runtime.idempotency import idempotency_key
 from wallets.runtime.lost_connections import CommitUnknown, is_lost, was_refused
 from wallets.runtime.postgres.base import DatabaseWrapper
 from wallets.runtime.postgres.connections import KeptConnection, report_loss
-from wallets.services import cash
+from wallets.services import deposits
 from wallets.services.cash import deposit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -259,7 +259,7 @@ class TestALostAnswerToCommit:
     @pytest.fixture
     def lose_the_answer(self, through_proxy, monkeypatch):
         """Let the answer to the first COMMIT be lost, and the connection reset a moment later."""
-        credit, losses = cash.credit, []
+        credit, losses = deposits.credit, []
 
         def lose():
             with through_proxy.muted():
@@ -273,7 +273,7 @@ class TestALostAnswerToCommit:
                 threading.Thread(target=lose).start()
                 losses[0].wait(5)
 
-        monkeypatch.setattr(cash, "credit", credit_and_lose)
+        monkeypatch.setattr(deposits, "credit", credit_and_lose)
         return losses
 
     def test_is_not_taken_for_a_failure(self, shopper, lose_the_answer, now):

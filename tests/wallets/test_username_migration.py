@@ -178,7 +178,7 @@ class TestTheMigration:
             calls.append(names)
             if len(calls) == 3:
                 User.objects.filter(username="Alice").update(username="bob")
-                User.objects.filter(username="finn").delete()
+                User.objects.filter(username="finn")._raw_delete("default")  # a later release's tables are not there
             return stored
 
         monkeypatch.setattr(naming, "_store", rename_behind)

@@ -6,8 +6,8 @@ from ninja import Router
 from wallets.exceptions import DepositsClosed, IdempotencyKeyReused, InsufficientFunds, NotFound
 from wallets.problems import answers
 from wallets.runtime.idempotency import idempotency_key
-from wallets.schemas.wallet import CashRequest, WalletAnswer
-from wallets.selectors.ledger import get_dollar_balance
+from wallets.schemas.wallet import CashRequest, OwnWalletAnswer, WalletAnswer
+from wallets.selectors.ledger import get_dollar_wallet
 from wallets.services import cash
 from wallets.web.bodies import Body
 from wallets.web.callers import AccessToken, caller
@@ -23,11 +23,11 @@ wallet_router = Router(tags=["accounts"])
     auth=AccessToken(),
     operation_id="getWallet",
     summary="Look at the wallet",
-    **answers({200: WalletAnswer}, *SIGNED_IN, NotFound),
+    **answers({200: OwnWalletAnswer}, *SIGNED_IN, NotFound),
 )
 def wallet(request: HttpRequest) -> Body:
-    """Returns the balance of the caller's dollar wallet."""
-    return {"balance": get_dollar_balance(principal=caller(request))}
+    """Returns the balance of the caller's dollar wallet, and the reference to give with a bank transfer to it."""
+    return vars(get_dollar_wallet(principal=caller(request)))
 
 
 @wallet_router.patch(

@@ -23,6 +23,7 @@ class WalletRole(models.TextChoices):
     INVENTORY = "inventory"  # coins that the house owns beyond those it owes
     FEES = "fees"  # fees of completed orders
     TRADING_RESULT = "trading_result"  # slippage and rounding
+    UNASSIGNED = "unassigned"  # dollars that came in and belong to nobody yet
 
 
 STORED_BALANCES = (WalletRole.CUSTOMER, WalletRole.INVENTORY)
@@ -91,6 +92,8 @@ class TransactionKind(models.TextChoices):
     FEE = "fee"  # fees of completed orders
     FILL = "fill"  # coins from the venue
     FILL_COST = "fill_cost"  # dollars to the venue
+    UNASSIGNED = "unassigned"  # dollars that came in for nobody yet
+    SENT_BACK = "sent_back", "sent back"  # such dollars, to their sender
     CORRECTION = "correction"
 
 

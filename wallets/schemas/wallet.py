@@ -14,7 +14,17 @@ class CashRequest(Request):
 
 
 class WalletAnswer(Response):
+    """The wallet after a movement."""
+
     model_config = examples({"balance": "100.00", "currency": "USD"})
 
     balance: UsdOut
     currency: str = USD
+
+
+class OwnWalletAnswer(WalletAnswer):
+    """The wallet. `reference` is the payment reference (ISO 11649) of bank transfers to it."""
+
+    model_config = examples({"balance": "100.00", "currency": "USD", "reference": "RF25B5A9C0D1E2F34A5B"})
+
+    reference: str

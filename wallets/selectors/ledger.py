@@ -9,14 +9,23 @@ from django.db.models import Q, QuerySet
 from wallets.exceptions import NotFound, TokenInvalid
 from wallets.models import Transaction, TransactionKind, Wallet
 from wallets.money import USD
+from wallets.payment_references import payment_reference
 from wallets.runtime import sql
 from wallets.runtime.log_context import add_to_log_context
 from wallets.runtime.paging import Page, read_page
 from wallets.selectors.accounts import Principal
 
 
-def get_dollar_balance(*, principal: Principal) -> Decimal:
-    """Return the balance of the caller's dollar wallet. The one query also checks that the account is active.
+@dataclass(frozen=True, kw_only=True)
+class DollarWallet:
+    """A customer's dollar wallet as its customer sees it: the balance, and the reference of bank transfers to it."""
+
+    balance: Decimal
+    reference: str
+
+
+def get_dollar_wallet(*, principal: Principal) -> DollarWallet:
+    """Return the caller's dollar wallet. The one query also checks that the account is active.
 
     Raises TokenInvalid, and NotFound for a user without a wallet.
     """
@@ -30,11 +39,11 @@ def get_dollar_balance(*, principal: Principal) -> Decimal:
     )
     if row is None:
         raise TokenInvalid
-    balance, customer_id = row
+    balance, customer_id, subject = row
     add_to_log_context(customer_id=customer_id)
     if balance is None:
         raise NotFound
-    return Decimal(balance)
+    return DollarWallet(balance=balance, reference=payment_reference(subject=subject))
 
 
 def read_dollar_balance(*, customer_id: int) -> Decimal:

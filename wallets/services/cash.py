@@ -13,8 +13,9 @@ from wallets.models import Transaction, TransactionKind, User, WalletRole
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.runtime.idempotency import IdempotencyKey
 from wallets.selectors.accounts import Principal
-from wallets.services.ledger.locking import lock_dollar_wallet
-from wallets.services.ledger.moving import Movement, credit, debit, ensure_funds
+from wallets.services.deposits import OPENING, SANDBOX, IncomingMoney, receive_deposit
+from wallets.services.ledger.locking import LockedWallet, lock_dollar_wallet
+from wallets.services.ledger.moving import Movement, debit, ensure_funds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,15 +55,11 @@ def book_opening_deposit(*, owner_id: int, amount: Decimal, now: datetime) -> No
     user = User.objects.get(pk=owner_id)
     principal = Principal(user_id=owner_id, token_version=user.token_version)
     wallet = lock_dollar_wallet(principal=principal)
-    movement = Movement(
-        amount=amount,
-        kind=TransactionKind.DEPOSIT,
-        house=WalletRole.FUNDING,
-        reference=f"opening:{owner_id}",
-        created_at=now,
-    )
-    if not Transaction.objects.filter(reference=movement.reference).exists():
-        credit(wallet=wallet, movement=movement)
+    name = f"opening:{owner_id}"
+    # Earlier releases gave the movement this name, and wrote no deposit.
+    if not Transaction.objects.filter(reference=name).exists():
+        money = IncomingMoney(amount=amount, source=OPENING, reference=name, received_at=now)
+        receive_deposit(money=money, wallet=wallet, now=now)
 
 
 @retried_on_conflict
@@ -78,20 +75,26 @@ def _move_cash(
     wallet = lock_dollar_wallet(principal=principal)
     if key and (earlier := _find_by_key(owner_id=wallet.owner_id, kind=kind, key=key)):
         return CashMovement(balance=earlier.balance_after or Decimal(0), replayed=True)
+    now = now or wallet.now
+    if kind is TransactionKind.DEPOSIT:
+        money = IncomingMoney(amount=amount, source=SANDBOX, reference=str(uuid.uuid4()), received_at=now)
+        receive_deposit(money=money, wallet=wallet, now=now, key=key)
+    else:
+        _take_out(wallet=wallet, amount=amount, key=key, now=now)
+    return CashMovement(balance=wallet.balance, replayed=False)
+
+
+def _take_out(*, wallet: LockedWallet, amount: Decimal, key: IdempotencyKey | None, now: datetime) -> None:
+    ensure_funds(wallet=wallet, amount=amount)
     movement = Movement(
         amount=amount,
-        kind=kind,
+        kind=TransactionKind.WITHDRAWAL,
         house=WalletRole.FUNDING,
-        reference=f"{kind}:{uuid.uuid4()}",
-        created_at=now or wallet.now,
+        reference=f"withdrawal:{uuid.uuid4()}",
+        created_at=now,
         key=key,
     )
-    if kind is TransactionKind.DEPOSIT:
-        credit(wallet=wallet, movement=movement)
-    else:
-        ensure_funds(wallet=wallet, amount=amount)
-        debit(wallet=wallet, movement=movement)
-    return CashMovement(balance=wallet.balance, replayed=False)
+    debit(wallet=wallet, movement=movement)
 
 
 def _find_by_key(*, owner_id: int, kind: TransactionKind, key: IdempotencyKey) -> Transaction | None:

@@ -15,6 +15,7 @@ _DOLLAR_ROLES = (
     WalletRole.VENUE,
     WalletRole.FEES,
     WalletRole.TRADING_RESULT,
+    WalletRole.UNASSIGNED,
 )
 _COIN_ROLES = (WalletRole.VENUE, WalletRole.INVENTORY)
 
@@ -37,7 +38,8 @@ def open_house_wallets_after_migrate(*, using: str, apps: Apps = current_apps, *
 
 
 def _open(wallet: type[Any], *, asset: str, using: str) -> None:
-    roles = _DOLLAR_ROLES if asset == USD else _COIN_ROLES
+    known = {role for role, _ in wallet._meta.get_field("role").choices}  # noqa: SLF001  public in fact
+    roles = [role for role in (_DOLLAR_ROLES if asset == USD else _COIN_ROLES) if role in known]
     wallet._base_manager.using(using).bulk_create(  # noqa: SLF001  public in fact
         [wallet(asset=asset, role=role, balance=0 if role in STORED_BALANCES else None) for role in roles],
         ignore_conflicts=True,

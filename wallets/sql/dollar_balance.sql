@@ -1,6 +1,6 @@
--- Reads the balance of the caller's dollar wallet, and the customer's id. Returns no row for a disabled account or a revoked token.
+-- Reads the balance of the caller's dollar wallet, and the customer's id and subject. Returns no row for a disabled account or a revoked token.
 -- Customers read their balance more often than anything else, and the ORM would take three quarters of the time.
-SELECT wallet.balance, customer.id
+SELECT wallet.balance, customer.id, customer.subject
   FROM wallets_user customer LEFT JOIN wallets_wallet wallet ON wallet.owner_id = customer.id AND wallet.asset = %(asset)s
  WHERE customer.id = coalesce(%(customer)s::bigint, (SELECT id FROM wallets_user WHERE subject = %(subject)s::uuid))
    AND customer.token_version = %(token_version)s AND customer.is_active

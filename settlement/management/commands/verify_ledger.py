@@ -9,7 +9,10 @@ from settlement.verification import verify_everything
 
 
 class Command(BaseCommand):
-    help = "Check that the ledger balances, and that orders, coins and purchases agree with it. Exits with 1 if not."
+    help = (
+        "Check that the ledger balances, and that orders, coins, purchases and deposits agree with it."
+        " Exits with 1 if not."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--quiet", action="store_true", help="print violations only")
@@ -23,4 +26,4 @@ class Command(BaseCommand):
             Console(file=cast("IO[str]", self.stdout), width=160).print(table)
             raise SystemExit(1)
         if not options["quiet"]:
-            self.stdout.write("The ledger balances: rules 1 to 5 and 9 hold.")
+            self.stdout.write("The ledger balances: rules 1 to 5, 9 and 10 hold.")

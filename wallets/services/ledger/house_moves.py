@@ -1,4 +1,4 @@
-"""Movements between house wallets: purchases at the venue, and the revenue of completed orders."""
+"""Movements between house wallets: purchases, the revenue of completed orders, and dollars that came in for nobody."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,6 +62,32 @@ def book_revenue(*, subtotal: Decimal, fee: Decimal, reference: str, now: dateti
         reference=f"{reference}:fees",
     )
     _book([movement for movement in (revenue, fees) if movement.amount], now=now)
+
+
+def book_unassigned(*, amount: Decimal, reference: str, now: datetime) -> None:
+    """Book dollars that came in and belong to nobody yet."""
+    came_in = _HouseMovement(
+        asset=USD,
+        amount=amount,
+        source=WalletRole.FUNDING,
+        destination=WalletRole.UNASSIGNED,
+        kind=TransactionKind.UNASSIGNED,
+        reference=reference,
+    )
+    _book([came_in], now=now)
+
+
+def book_sent_back(*, amount: Decimal, reference: str, now: datetime) -> None:
+    """Book that dollars which belong to nobody go back to their sender."""
+    went_back = _HouseMovement(
+        asset=USD,
+        amount=amount,
+        source=WalletRole.UNASSIGNED,
+        destination=WalletRole.FUNDING,
+        kind=TransactionKind.SENT_BACK,
+        reference=reference,
+    )
+    _book([went_back], now=now)
 
 
 def take_from_inventory(*, asset: str, quantity: Decimal) -> Decimal:

@@ -3,7 +3,7 @@
 All code locks in one order: a coin's inventory, then customers' wallets by primary key, then orders.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ from wallets.exceptions import AccountFrozen, NotFound, TokenInvalid
 from wallets.models import Wallet, WalletRole
 from wallets.money import USD
 from wallets.runtime import sql
+from wallets.runtime.clock import database_now
 from wallets.runtime.log_context import add_to_log_context
 from wallets.selectors.accounts import Principal, ensure_active
 
@@ -65,6 +66,20 @@ def lock_customer_wallets(*, asset: str, customer_ids: Sequence[int]) -> None:
         .order_by("id")
         .values_list("id")
     )
+
+
+def lock_wallets_to_credit(*, customer_ids: Iterable[int]) -> dict[int, LockedWallet]:
+    """Lock dollar wallets for money that came in from outside, and return them by customer. Two statements.
+
+    Frozen and disabled accounts get it too, because it is theirs. A user without a wallet is left out.
+    """
+    wallets = Wallet.objects.select_for_update(no_key=True).filter(owner_id__in=set(customer_ids), asset=USD)
+    rows = list(wallets.order_by("id").values_list("id", "owner_id", "balance"))
+    now = database_now()
+    return {
+        owner_id: LockedWallet(id=wallet_id, owner_id=owner_id, balance=balance or Decimal(0), now=now)
+        for wallet_id, owner_id, balance in rows
+    }
 
 
 def lock_inventory(*, asset: str) -> Decimal:

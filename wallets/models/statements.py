@@ -1,0 +1,128 @@
+"""Statements of our bank accounts, as imported: a batch of lines that is credited once it is approved."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from wallets.models.accounts import User
+from wallets.models.deposits import Deposit
+from wallets.runtime import clock
+from wallets.runtime.constraints import agree, is_one_of
+from wallets.statements.lines import LineKind
+
+
+class StatementState(models.TextChoices):
+    """How far an imported statement is. A rejected one counts as never imported."""
+
+    WAITING = "waiting", "waits for approval"
+    APPROVED = "approved"  # its lines are being credited
+    CREDITED = "credited"
+    REJECTED = "rejected"
+
+
+_IN_FORCE = ~Q(state=StatementState.REJECTED)
+
+
+class Statement(models.Model):
+    """A statement of one of our accounts: what its file says, and who decided about it.
+
+    Statements of an account follow one another: each opens with the balance with which `previous` closed.
+    """
+
+    account = models.CharField(max_length=64)
+    previous = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="following", db_index=False
+    )
+    file_name = models.CharField(max_length=100)
+    sha256 = models.CharField(max_length=64)
+    opening = models.DecimalField(max_digits=38, decimal_places=2)
+    credits = models.DecimalField(max_digits=38, decimal_places=2)
+    debits = models.DecimalField(max_digits=38, decimal_places=2)
+    closing = models.DecimalField(max_digits=38, decimal_places=2)
+    last_day = models.DateField(null=True, blank=True)
+    counts = models.JSONField()
+    state = models.CharField(max_length=16, choices=StatementState.choices, default=StatementState.WAITING)
+    imported_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    imported_at = models.DateTimeField(default=clock.now)
+    decided_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        permissions = [("approve_statement", "Can approve and reject imported statements")]
+        indexes = [
+            models.Index(
+                fields=["id"], condition=Q(state__in=["waiting", "approved"]), name="statements_that_are_not_done"
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["sha256"], condition=_IN_FORCE, name="each_file_is_imported_once"),
+            models.UniqueConstraint(
+                fields=["previous"],
+                condition=_IN_FORCE & Q(previous__isnull=False),
+                name="one_statement_follows_another",
+            ),
+            models.UniqueConstraint(
+                fields=["account"], condition=_IN_FORCE & Q(previous=None), name="one_statement_is_an_accounts_first"
+            ),
+            models.CheckConstraint(
+                condition=Q(closing=F("opening") + F("credits") - F("debits")), name="statement_balances_add_up"
+            ),
+            models.CheckConstraint(
+                condition=is_one_of("state", StatementState.values), name="statement_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=agree(Q(decided_by=None), Q(state=StatementState.WAITING)),
+                name="a_decision_about_a_statement_has_its_person",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"statement {self.pk} of {self.account}"
+
+
+class StatementLine(models.Model):
+    """A booked line of a statement. `reference` is the deposit's; lines of one `key` differ by their ordinal.
+
+    Without a `customer` a credit becomes a deposit of nobody, and `remark` says why.
+    """
+
+    statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="lines", db_index=False)
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=16, choices=[(kind.value, kind.value) for kind in LineKind])
+    amount = models.DecimalField(max_digits=38, decimal_places=2)
+    booked_on = models.DateField()
+    key = models.CharField(max_length=80)
+    reference = models.CharField(max_length=100)
+    counterparty = models.CharField(max_length=200, blank=True)
+    text = models.CharField(max_length=500, blank=True)
+    customer = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    remark = models.CharField(max_length=200, blank=True)
+    deposit = models.ForeignKey(
+        Deposit, null=True, blank=True, on_delete=models.PROTECT, related_name="lines", db_index=False
+    )
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["key"], name="lines_by_key"),
+            models.Index(
+                fields=["statement", "number"],
+                condition=Q(kind=LineKind.CREDIT.value, deposit=None),
+                name="lines_to_credit",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["statement", "number"], name="lines_of_a_statement_are_numbered"),
+            models.CheckConstraint(
+                condition=is_one_of("kind", [kind.value for kind in LineKind]), name="line_kind_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=LineKind.CREDIT.value) | Q(customer=None, deposit=None),
+                name="only_credits_become_deposits",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.number} of statement {self.statement_id}"

@@ -1,0 +1,44 @@
+"""Reads imported statements."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from django.db.models import Count, Q, Sum
+
+from wallets.models import Statement, StatementLine
+from wallets.statements.lines import LineKind
+
+_TITLES: Final = {
+    LineKind.CREDIT: "credits",
+    LineKind.DEBIT: "debits, not booked here",
+    LineKind.TAKEN_BACK: "credits that the bank took back, not booked here",
+    LineKind.GIVEN_BACK: "debits that the bank gave back, not booked here",
+    LineKind.PENDING: "pending, not booked yet",
+    LineKind.NOTHING: "of zero",
+}
+_MOST: Final = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """A statement in few lines: by kind its title, number and US dollars, and at most 1000 credits of nobody."""
+
+    rows: list[tuple[str, int, Decimal]]
+    of_nobody: list[StatementLine]
+
+
+def summarise_statement(*, statement_id: int) -> Summary:
+    """Return a statement's lines by kind. Three queries."""
+    statement = Statement.objects.get(pk=statement_id)
+    lines = StatementLine.objects.filter(statement_id=statement_id)
+    sums = {
+        kind: (count, amount)
+        for kind, count, amount in lines.values_list("kind").annotate(count=Count("pk"), total=Sum("amount")).order_by()
+    }
+    sums[LineKind.PENDING.value] = statement.counts.get(LineKind.PENDING.value, 0), Decimal(0)
+    of_nobody = lines.filter(Q(customer=None), kind=LineKind.CREDIT.value).order_by("number")
+    return Summary(
+        rows=[(title, *sums[kind.value]) for kind, title in _TITLES.items() if sums.get(kind.value, (0, 0))[0]],
+        of_nobody=list(of_nobody[:_MOST]),
+    )

@@ -1,0 +1,113 @@
+"""Decides about imported statements, and credits the approved ones."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, time
+from typing import Final
+
+from django.db import transaction
+
+from wallets.exceptions import NotFound, StatementDecided
+from wallets.models import Statement, StatementLine, StatementState, User
+from wallets.runtime import failpoints
+from wallets.runtime.clock import database_now
+from wallets.runtime.conflicts import retried_on_conflict
+from wallets.services.deposits import IncomingMoney, ensure_people, receive_deposit
+from wallets.services.ledger.locking import lock_wallets_to_credit
+from wallets.statements.lines import LineKind
+
+_AT_ONCE: Final = 50
+"""Credits of one database transaction, which holds the wallets of as many customers."""
+
+
+@transaction.atomic
+def approve_statement(*, statement_id: int, by: User, approved_by: User | None) -> None:
+    """Let an imported statement be credited, in the caller's database transaction; `credit_statement` then does it.
+
+    Raises NotFound, StatementDecided, SecondPersonNeeded, OnePersonTwice (also if the person who imported it approves
+    it as the second), and OwnAccount if it credits one of the people.
+    """
+    statement = _lock(statement_id)
+    if statement.state != StatementState.WAITING:
+        raise StatementDecided(state=statement.get_state_display())
+    people = {by.pk, approved_by.pk if approved_by else by.pk, statement.imported_by_id}
+    gaining = set(statement.lines.filter(customer_id__in=people).values_list("customer_id", flat=True))
+    ensure_people(customer_ids=gaining, by=by, approved_by=approved_by)
+    ensure_people(customer_ids=gaining, by=statement.imported_by, approved_by=approved_by)
+    _decide(statement, StatementState.APPROVED, by=approved_by or by)
+
+
+@transaction.atomic
+def reject_statement(*, statement_id: int, by: User) -> None:
+    """Put an imported statement aside, as if it had never been imported. One person may: it moves no money.
+
+    Raises NotFound, and StatementDecided also if a later statement follows this one.
+    """
+    statement = _lock(statement_id)
+    if statement.state != StatementState.WAITING:
+        raise StatementDecided(state=statement.get_state_display())
+    if statement.following.exclude(state=StatementState.REJECTED).exists():
+        raise StatementDecided(state="followed by a later one, which has to be rejected first")
+    _decide(statement, StatementState.REJECTED, by=by)
+
+
+def credit_statement(*, statement_id: int, tell: Callable[[int], object] = lambda _: None) -> None:
+    """Receive the credits of an approved statement as deposits, some at a time; `tell` is called with their number.
+
+    Safe to run again, and at once with another run: each line is received once. Raises Busy.
+    """
+    while count := _credit_some(statement_id=statement_id):
+        tell(count)
+        failpoints.reach("statement.credited_some")
+
+
+def credit_approved_statements() -> None:
+    """Go on with statements that were approved and are not credited, because the process that did it ended."""
+    approved = Statement.objects.filter(state=StatementState.APPROVED).order_by("id")
+    for statement_id in approved.values_list("pk", flat=True):
+        credit_statement(statement_id=statement_id)
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def _credit_some(*, statement_id: int) -> int:
+    """Receive the next lines, and return how many. Without any, the statement is credited."""
+    statement = _lock(statement_id)
+    if statement.state != StatementState.APPROVED:
+        return 0
+    waiting = statement.lines.filter(kind=LineKind.CREDIT.value, deposit=None).order_by("number")
+    lines = list(waiting[:_AT_ONCE])
+    if not lines:
+        statement.state = StatementState.CREDITED
+        statement.save(update_fields=["state"])
+        return 0
+    wallets = lock_wallets_to_credit(customer_ids={line.customer_id for line in lines if line.customer_id})
+    now = database_now()
+    for line in lines:
+        wallet = wallets.get(line.customer_id or 0)
+        money = _money_of(line, account=statement.account, remark="" if wallet else line.remark)
+        line.deposit_id = receive_deposit(money=money, wallet=wallet, now=now).deposit_id
+    StatementLine.objects.bulk_update(lines, ["deposit"])
+    failpoints.reach("statement.crediting")
+    return len(lines)
+
+
+def _money_of(line: StatementLine, *, account: str, remark: str) -> IncomingMoney:
+    return IncomingMoney(
+        amount=line.amount,
+        source=account,
+        reference=line.reference,
+        received_at=datetime.combine(line.booked_on, time(), tzinfo=UTC),
+        note=remark,
+    )
+
+
+def _lock(statement_id: int) -> Statement:
+    found = Statement.objects.select_for_update(no_key=True).filter(pk=statement_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _decide(statement: Statement, state: StatementState, *, by: User) -> None:
+    statement.state, statement.decided_by, statement.decided_at = state, by, database_now()
+    statement.save(update_fields=["state", "decided_by", "decided_at"])

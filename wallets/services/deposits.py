@@ -1,0 +1,156 @@
+"""Receives deposits, all dollars that come in from outside, and decides about those that belong to nobody yet."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import transaction
+
+from wallets.exceptions import DepositDecided, DepositDiffers, NotFound, OnePersonTwice, OwnAccount, SecondPersonNeeded
+from wallets.models import Deposit, DepositState, TransactionKind, User, WalletRole
+from wallets.runtime import sql
+from wallets.runtime.clock import database_now
+from wallets.runtime.idempotency import IdempotencyKey
+from wallets.services.ledger.house_moves import book_sent_back, book_unassigned
+from wallets.services.ledger.locking import LockedWallet, lock_wallets_to_credit
+from wallets.services.ledger.moving import Movement, credit
+
+SANDBOX: Final = "sandbox"
+OPENING: Final = "opening"
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncomingMoney:
+    """US dollars that came in: the name of our account that received them, and their reference there.
+
+    `note` says why they belong to nobody yet, if so.
+    """
+
+    amount: Decimal
+    source: str
+    reference: str
+    received_at: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceivedDeposit:
+    """A deposit, and whether it was received just now or before."""
+
+    deposit_id: int
+    is_new: bool
+
+
+def receive_deposit(
+    *, money: IncomingMoney, wallet: LockedWallet | None, now: datetime, key: IdempotencyKey | None = None
+) -> ReceivedDeposit:
+    """Credit the locked wallet with money that came in, in the caller's database transaction.
+
+    Without a wallet the money belongs to nobody until staff decide. The same money is received once: the second time
+    nothing happens. Raises DepositDiffers if the account has received another amount under this reference.
+    """
+    deposit_id = _insert(money, customer_id=wallet.owner_id if wallet else None, now=now)
+    if deposit_id is None:
+        return _find(money)
+    reference = _name_of(deposit_id)
+    if wallet is None:
+        book_unassigned(amount=money.amount, reference=reference, now=now)
+    else:
+        _credit(wallet, house=WalletRole.FUNDING, amount=money.amount, reference=reference, created_at=now, key=key)
+    return ReceivedDeposit(deposit_id=deposit_id, is_new=True)
+
+
+@transaction.atomic
+def assign_deposit(*, deposit_id: int, customer_id: int, by: User, approved_by: User | None, note: str) -> None:
+    """Credit a customer with a deposit that belongs to nobody yet, as staff have decided.
+
+    Raises NotFound (no such deposit, or no wallet), DepositDecided, OwnAccount, OnePersonTwice, SecondPersonNeeded.
+    """
+    ensure_people(customer_ids={customer_id}, by=by, approved_by=approved_by)
+    wallet = lock_wallets_to_credit(customer_ids=[customer_id]).get(customer_id)
+    if wallet is None:
+        raise NotFound("This user has no dollar wallet.")
+    deposit = _lock_waiting(deposit_id)
+    decision = _Decision(by=by, approved_by=approved_by, note=note, at=wallet.now)
+    _decide(deposit, DepositState.CREDITED, decision, customer_id=customer_id)
+    reference = f"{_name_of(deposit_id)}:assigned"
+    _credit(wallet, house=WalletRole.UNASSIGNED, amount=deposit.amount, reference=reference, created_at=wallet.now)
+
+
+@transaction.atomic
+def send_deposit_back(*, deposit_id: int, by: User, approved_by: User | None, note: str) -> None:
+    """Book that a deposit which belongs to nobody goes back to its sender. Staff order the transfer at the bank.
+
+    Raises NotFound, DepositDecided, OnePersonTwice, SecondPersonNeeded.
+    """
+    ensure_people(customer_ids=frozenset(), by=by, approved_by=approved_by)
+    deposit = _lock_waiting(deposit_id)
+    now = database_now()
+    _decide(deposit, DepositState.SENT_BACK, _Decision(by=by, approved_by=approved_by, note=note, at=now))
+    book_sent_back(amount=deposit.amount, reference=f"{_name_of(deposit_id)}:sent_back", now=now)
+
+
+def ensure_people(*, customer_ids: AbstractSet[int], by: User, approved_by: User | None) -> None:
+    """Raise SecondPersonNeeded, OnePersonTwice, or OwnAccount if one of the people is one of the customers who gain."""
+    if approved_by is None and settings.DEPOSITS.need_second_person:
+        raise SecondPersonNeeded
+    people = [by.pk, *([approved_by.pk] if approved_by else [])]
+    if len(set(people)) < len(people):
+        raise OnePersonTwice
+    if not customer_ids.isdisjoint(people):
+        raise OwnAccount
+
+
+def _name_of(deposit_id: int) -> str:
+    return f"deposit:{deposit_id}"
+
+
+def _insert(money: IncomingMoney, *, customer_id: int | None, now: datetime) -> int | None:
+    """Add the deposit, and return its id, or None if the account has received it before."""
+    row = sql.fetch_one(
+        "wallets.insert_deposit",
+        customer=customer_id,
+        state=(DepositState.UNASSIGNED if customer_id is None else DepositState.CREDITED).value,
+        now=now,
+        **vars(money),
+    )
+    return row[0] if row else None
+
+
+def _find(money: IncomingMoney) -> ReceivedDeposit:
+    earlier = Deposit.objects.get(source=money.source, reference=money.reference)
+    if earlier.amount != money.amount:
+        raise DepositDiffers(reference=money.reference, earlier=earlier.amount, amount=money.amount)
+    return ReceivedDeposit(deposit_id=earlier.pk, is_new=False)
+
+
+def _credit(wallet: LockedWallet, *, house: WalletRole, **movement: Any) -> None:
+    credit(wallet=wallet, movement=Movement(kind=TransactionKind.DEPOSIT, house=house, **movement))
+
+
+def _lock_waiting(deposit_id: int) -> Deposit:
+    """Lock a deposit that belongs to nobody. Raises NotFound, DepositDecided."""
+    deposit = Deposit.objects.select_for_update(no_key=True).filter(pk=deposit_id).first()
+    if deposit is None:
+        raise NotFound
+    if deposit.state != DepositState.UNASSIGNED:
+        raise DepositDecided(state=deposit.get_state_display())
+    return deposit
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Decision:
+    by: User
+    approved_by: User | None
+    note: str
+    at: datetime
+
+
+def _decide(deposit: Deposit, state: DepositState, decision: _Decision, *, customer_id: int | None = None) -> None:
+    deposit.state, deposit.customer_id = state, customer_id
+    deposit.decided_by, deposit.approved_by = decision.by, decision.approved_by
+    deposit.decided_at, deposit.note = decision.at, decision.note
+    deposit.save(update_fields=["state", "customer", "decided_by", "approved_by", "decided_at", "note"])
