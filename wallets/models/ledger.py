@@ -24,6 +24,10 @@ class WalletRole(models.TextChoices):
     FEES = "fees"  # fees of completed orders
     TRADING_RESULT = "trading_result"  # slippage and rounding
     UNASSIGNED = "unassigned"  # dollars that came in and belong to nobody yet
+    PAYABLE = "payable"  # dollars that customers asked to be paid out, and that are not sent yet
+    RECEIVABLE = "receivable"  # below zero by what customers owe after their banks took deposits back
+    GOODWILL = "goodwill"  # below zero by what the house has given away
+    WRITTEN_OFF = "written_off", "written off"  # below zero by debts that will not be paid
 
 
 STORED_BALANCES = (WalletRole.CUSTOMER, WalletRole.INVENTORY)
@@ -80,7 +84,7 @@ class Wallet(models.Model):
 
 
 class TransactionKind(models.TextChoices):
-    """The kind of a movement. Customers see only the first five kinds, in their dollar wallet."""
+    """The kind of a movement. Customers see those that move their dollar wallet."""
 
     DEPOSIT = "deposit"
     WITHDRAWAL = "withdrawal"
@@ -94,6 +98,11 @@ class TransactionKind(models.TextChoices):
     FILL_COST = "fill_cost"  # dollars to the venue
     UNASSIGNED = "unassigned"  # dollars that came in for nobody yet
     SENT_BACK = "sent_back", "sent back"  # such dollars, to their sender
+    PAYOUT = "payout"  # dollars that were sent to a customer's bank
+    RETURN = "return"  # a deposit that a bank took back, and what pays for it later; or a payout that came back
+    REPURCHASE = "repurchase"  # coins of a customer who owes, for inventory, and dollars for them
+    WRITE_OFF = "write_off", "write-off"  # a debt that will not be paid
+    GOODWILL = "goodwill"  # a gift of the house to a customer
     CORRECTION = "correction"
 
 

@@ -16,6 +16,10 @@ _DOLLAR_ROLES = (
     WalletRole.FEES,
     WalletRole.TRADING_RESULT,
     WalletRole.UNASSIGNED,
+    WalletRole.PAYABLE,
+    WalletRole.RECEIVABLE,
+    WalletRole.GOODWILL,
+    WalletRole.WRITTEN_OFF,
 )
 _COIN_ROLES = (WalletRole.VENUE, WalletRole.INVENTORY)
 
