@@ -128,14 +128,14 @@ class TestStaff:
 
     def test_changes_of_powers_are_recorded_with_old_new_and_who(self, staff, client, customer):
         user = customer["user"]
-        group = Group.objects.create(name="support")
+        group = Group.objects.create(name="readers")
         form = {"username": "finn", "is_active": "on", "is_staff": "on", "groups": [group.pk], "email": ""}
         assert client.post(f"/admin/wallets/user/{user.pk}/change/", form).status_code == 302
         [event] = events(kind="permissions_changed")
         assert (event.user, event.actor, event.realm) == (user, staff, "admin")
         assert event.details == {
             "is_staff": {"old": False, "new": True},
-            "groups": {"old": [], "new": ["support"]},
+            "groups": {"old": [], "new": ["readers"]},
         }
 
     def test_disabling_and_enabling_are_recorded(self, staff, client, customer):
@@ -146,12 +146,12 @@ class TestStaff:
         assert {event.actor for event in events(kind__in=["disabled", "enabled"])} == {staff}
 
     def test_permissions_of_a_group_are_recorded(self, staff, client):
-        group = Group.objects.create(name="support")
+        group = Group.objects.create(name="readers")
         permission = Permission.objects.get(codename="freeze_user")
-        form = {"name": "support", "permissions": [permission.pk]}
+        form = {"name": "readers", "permissions": [permission.pk]}
         assert client.post(f"/admin/auth/group/{group.pk}/change/", form).status_code == 302
         [event] = events(kind="permissions_changed")
-        assert event.details == {"group": "support", "old": [], "new": ["wallets.freeze_user"]}
+        assert event.details == {"group": "readers", "old": [], "new": ["wallets.freeze_user"]}
         assert event.actor == staff
 
     def test_a_link_for_a_new_password_and_a_freeze_are_recorded(self, staff, client, customer):
