@@ -24,7 +24,6 @@
     ├── StatementRefused      a file that is no statement, or one that contradicts itself or the last one
     ├── StatementDecided      somebody has approved or rejected the statement, or another one follows it
     ├── OnePersonTwice        a decision needs another person to approve it
-    ├── SecondPersonNeeded    the configuration asks for two people, and there is one
     ├── InsufficientFunds     .balance .amount
     ├── IdempotencyKeyReused  the key was used with another request
     ├── InvalidCursor
@@ -149,10 +148,6 @@ class StatementDecided(DomainError):
 
 class OnePersonTwice(DomainError):
     message = "Nobody approves their own decision. Ask somebody else."
-
-
-class SecondPersonNeeded(DomainError):
-    message = "Here a second person has to approve this."
 
 
 class InsufficientFunds(DomainError):

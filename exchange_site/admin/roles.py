@@ -11,6 +11,7 @@ from django.contrib.auth.management import create_permissions
 
 _PEOPLE: Final = ("wallets.view_user", "wallets.view_wallet", "wallets.view_transaction", "trading.view_order")
 _PROPOSALS: Final = ("wallets.view_proposal",)
+_MONEY_IN: Final = ("wallets.view_deposit", "wallets.view_statement", "wallets.view_statementline")
 _SHOP: Final = (
     "trading.view_coin",
     "trading.view_pricerule",
@@ -57,10 +58,21 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "settlement.change_pause",
         "settlement.add_accountmove",
     ),
-    "finance": (*_PEOPLE, *_PROPOSALS, *_SHOP, *_VENUE),
+    "finance": (
+        *_PEOPLE,
+        *_PROPOSALS,
+        *_MONEY_IN,
+        *_SHOP,
+        *_VENUE,
+        "wallets.add_deposit",
+        "wallets.decide_deposit",
+        "wallets.add_statement",
+        "wallets.approve_statement",
+    ),
     "manager": (
         *_PEOPLE,
         *_PROPOSALS,
+        *_MONEY_IN,
         *_SHOP,
         *_VENUE,
         "wallets.decide_proposal",

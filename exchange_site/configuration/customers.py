@@ -152,11 +152,3 @@ class Deposits(Group):
         unit="switch",
         in_production="False",
     )
-    need_second_person: bool = variable(
-        "DEPOSITS_NEED_SECOND_PERSON",
-        "False",
-        "a bank statement is credited only after another member of staff has approved it, and no member of staff alone"
-        " assigns a deposit of nobody or sends it back",
-        unit="switch",
-        in_production="True",
-    )

@@ -25,6 +25,10 @@ KINDS: Final = (
     "unfreeze",
     "powers",
     "group_permissions",
+    "deposit",
+    "assignment",
+    "send_back",
+    "import",
 )
 """The names of the kinds that the apps register; a test compares them."""
 

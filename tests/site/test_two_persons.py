@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command, get_commands
+from django.db import transaction
 from django.test import Client, RequestFactory
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -21,12 +22,14 @@ from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import list_to_do
 from tests.configure import configure
 from tests.conftest import make_coin
+from tests.wallets.bank import DAY, IBAN, camt, entry, import_file
 from trading.models import Coin, CoinPrice, DayLoss, Order, PriceRule, SalesLimit, SalesStop, Shop
 from trading.services.coins import open_or_close_shop, stop_selling
 from trading.services.prices import record_price
-from wallets.models import Proposal, ProposalRecord, User, Wallet
+from wallets.models import Deposit, Proposal, ProposalRecord, Statement, User, Wallet
 from wallets.runtime import clock
 from wallets.services.accounts import freeze_customer
+from wallets.services.deposits import IncomingMoney, receive_deposit
 from wallets.services.proposals import registered_kinds
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -280,6 +283,53 @@ def new_group(world):
     )
 
 
+def deposit(world):
+    customer = world.make_shopper().user
+    data = {
+        "customer_name": customer.username,
+        "amount": "25.00",
+        "source": IBAN,
+        "reference": "b1",
+        "received_on": str(DAY),
+        "reason": "because",
+    }
+    return (
+        lambda client: client.post("/admin/wallets/deposit/add/", data, follow=True).content.decode(),
+        lambda: Wallet.objects.get(owner=customer, asset="USD").balance,
+    )
+
+
+def of_nobody():
+    money = IncomingMoney(amount=Decimal(25), source=IBAN, reference="line 1", received_at=clock.now())
+    with transaction.atomic():
+        return receive_deposit(money=money, wallet=None, now=clock.now()).deposit_id
+
+
+def assignment(world):
+    customer, deposit_id = world.make_shopper().user, of_nobody()
+    return (
+        lambda client: act(client, "wallets/deposit", "assign", deposit_id, customer=customer.username),
+        lambda: Wallet.objects.get(owner=customer, asset="USD").balance,
+    )
+
+
+def send_back(world):
+    deposit_id = of_nobody()
+    return (
+        lambda client: act(client, "wallets/deposit", "send_back", deposit_id),
+        lambda: Deposit.objects.get(pk=deposit_id).state,
+    )
+
+
+def imported(world):
+    content = camt(entry("5", reference="b"), closing="5")
+    statement = import_file(content, by=User.objects.create_user("importer", is_staff=True)).statement
+    return (
+        lambda client: act(client, "wallets/statement", "credit", statement.pk),
+        lambda: Statement.objects.get(pk=statement.pk).state,
+    )
+
+
 DEEDS = {
     price_rule: "price_rule",
     fixed_price: "fixed_price",
@@ -303,6 +353,10 @@ DEEDS = {
     membership: "powers",
     group_permissions: "group_permissions",
     new_group: "group_permissions",
+    deposit: "deposit",
+    assignment: "assignment",
+    send_back: "send_back",
+    imported: "import",
 }
 by_name = pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
 
@@ -494,6 +548,11 @@ TWO = "two persons"
 ACTIONS = {
     ("wallets.user", "freeze"): LESSENS,
     ("wallets.user", "unfreeze"): TWO,
+    ("wallets.user", "send_reset_link"): MOVES_NOTHING,
+    ("wallets.deposit", "assign"): TWO,
+    ("wallets.deposit", "send_back"): TWO,
+    ("wallets.statement", "credit"): TWO,
+    ("wallets.statement", "reject"): MOVES_NOTHING,
     ("wallets.proposal", "approve"): TWO,
     ("wallets.proposal", "reject"): MOVES_NOTHING,
     ("wallets.proposal", "withdraw"): MOVES_NOTHING,
@@ -521,7 +580,8 @@ FORMS = {
     ("auth.group", "add"): TWO,
     ("auth.group", "change"): TWO,
     ("wallets.user", "add"): MOVES_NOTHING,
-    ("wallets.user", "change"): TWO,  # but for the password of a customer
+    ("wallets.user", "change"): TWO,
+    ("wallets.deposit", "add"): TWO,
     ("trading.coin", "add"): TWO,
     ("trading.coin", "change"): TWO,
     ("trading.pricerule", "add"): TWO,
@@ -531,11 +591,11 @@ FORMS = {
     ("settlement.pause", "add"): LESSENS,
     ("settlement.accountmove", "add"): TWO,
 }
-COMMANDS = {"price_rule": TWO}
+COMMANDS = {"price_rule": TWO, "import_statement": TWO}
 WITHOUT_MONEY = {
     "reconcile", "result", "verify_ledger", "after_restore", "changepassword", "configuration", "createsuperuser",
     "database_roles", "dbshell", "exchange_simulator", "flush", "loaddata", "makemigrations", "migrate", "openapi",
-    "procrastinate", "runserver", "seeder", "show_urls", "sqlflush", "sqlmigrate",
+    "procrastinate", "runserver", "rotate_keys", "seeder", "show_urls", "sqlflush", "sqlmigrate",
 }  # fmt: skip
 
 

@@ -1,15 +1,13 @@
 """Receives deposits, all dollars that come in from outside, and decides about those that belong to nobody yet."""
 
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from django.conf import settings
 from django.db import transaction
 
-from wallets.exceptions import DepositDecided, DepositDiffers, NotFound, OnePersonTwice, OwnAccount, SecondPersonNeeded
+from wallets.exceptions import DepositDecided, DepositDiffers, NotFound
 from wallets.models import Deposit, DepositState, TransactionKind, User, WalletRole
 from wallets.runtime import sql
 from wallets.runtime.clock import database_now
@@ -20,6 +18,7 @@ from wallets.services.ledger.moving import Movement, credit
 
 SANDBOX: Final = "sandbox"
 OPENING: Final = "opening"
+_LONGEST_NOTE: Final = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,45 +62,53 @@ def receive_deposit(
     return ReceivedDeposit(deposit_id=deposit_id, is_new=True)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What staff have decided about a deposit: who asked, who approved (None: one person sufficed), and why."""
+
+    by: User
+    approved_by: User | None
+    note: str
+
+
 @transaction.atomic
-def assign_deposit(*, deposit_id: int, customer_id: int, by: User, approved_by: User | None, note: str) -> None:
+def book_deposit(*, money: IncomingMoney, customer_id: int, decision: Decision) -> int:
+    """Credit a customer with money that staff have seen on our account, and return the deposit's id.
+
+    Raises NotFound without a wallet; DepositDecided and DepositDiffers if the account has received it before.
+    """
+    wallet = _lock_wallet(customer_id)
+    received = receive_deposit(money=money, wallet=wallet, now=wallet.now)
+    deposit = Deposit.objects.get(pk=received.deposit_id)
+    if not received.is_new:
+        raise DepositDecided(state=deposit.get_state_display())
+    _decide(deposit, DepositState.CREDITED, decision, at=wallet.now, customer_id=customer_id)
+    return deposit.pk
+
+
+@transaction.atomic
+def assign_deposit(*, deposit_id: int, customer_id: int, decision: Decision) -> None:
     """Credit a customer with a deposit that belongs to nobody yet, as staff have decided.
 
-    Raises NotFound (no such deposit, or no wallet), DepositDecided, OwnAccount, OnePersonTwice, SecondPersonNeeded.
+    Raises NotFound (no such deposit, or no wallet), DepositDecided.
     """
-    ensure_people(customer_ids={customer_id}, by=by, approved_by=approved_by)
-    wallet = lock_wallets_to_credit(customer_ids=[customer_id]).get(customer_id)
-    if wallet is None:
-        raise NotFound("This user has no dollar wallet.")
+    wallet = _lock_wallet(customer_id)
     deposit = _lock_waiting(deposit_id)
-    decision = _Decision(by=by, approved_by=approved_by, note=note, at=wallet.now)
-    _decide(deposit, DepositState.CREDITED, decision, customer_id=customer_id)
+    _decide(deposit, DepositState.CREDITED, decision, at=wallet.now, customer_id=customer_id)
     reference = f"{_name_of(deposit_id)}:assigned"
     _credit(wallet, house=WalletRole.UNASSIGNED, amount=deposit.amount, reference=reference, created_at=wallet.now)
 
 
 @transaction.atomic
-def send_deposit_back(*, deposit_id: int, by: User, approved_by: User | None, note: str) -> None:
+def send_deposit_back(*, deposit_id: int, decision: Decision) -> None:
     """Book that a deposit which belongs to nobody goes back to its sender. Staff order the transfer at the bank.
 
-    Raises NotFound, DepositDecided, OnePersonTwice, SecondPersonNeeded.
+    Raises NotFound, DepositDecided.
     """
-    ensure_people(customer_ids=frozenset(), by=by, approved_by=approved_by)
     deposit = _lock_waiting(deposit_id)
     now = database_now()
-    _decide(deposit, DepositState.SENT_BACK, _Decision(by=by, approved_by=approved_by, note=note, at=now))
+    _decide(deposit, DepositState.SENT_BACK, decision, at=now)
     book_sent_back(amount=deposit.amount, reference=f"{_name_of(deposit_id)}:sent_back", now=now)
-
-
-def ensure_people(*, customer_ids: AbstractSet[int], by: User, approved_by: User | None) -> None:
-    """Raise SecondPersonNeeded, OnePersonTwice, or OwnAccount if one of the people is one of the customers who gain."""
-    if approved_by is None and settings.DEPOSITS.need_second_person:
-        raise SecondPersonNeeded
-    people = [by.pk, *([approved_by.pk] if approved_by else [])]
-    if len(set(people)) < len(people):
-        raise OnePersonTwice
-    if not customer_ids.isdisjoint(people):
-        raise OwnAccount
 
 
 def _name_of(deposit_id: int) -> str:
@@ -141,16 +148,17 @@ def _lock_waiting(deposit_id: int) -> Deposit:
     return deposit
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Decision:
-    by: User
-    approved_by: User | None
-    note: str
-    at: datetime
+def _lock_wallet(customer_id: int) -> LockedWallet:
+    wallet = lock_wallets_to_credit(customer_ids=[customer_id]).get(customer_id)
+    if wallet is None:
+        raise NotFound("This user has no dollar wallet.")
+    return wallet
 
 
-def _decide(deposit: Deposit, state: DepositState, decision: _Decision, *, customer_id: int | None = None) -> None:
+def _decide(
+    deposit: Deposit, state: DepositState, decision: Decision, *, at: datetime, customer_id: int | None = None
+) -> None:
     deposit.state, deposit.customer_id = state, customer_id
     deposit.decided_by, deposit.approved_by = decision.by, decision.approved_by
-    deposit.decided_at, deposit.note = decision.at, decision.note
+    deposit.decided_at, deposit.note = at, decision.note[:_LONGEST_NOTE]
     deposit.save(update_fields=["state", "customer", "decided_by", "approved_by", "decided_at", "note"])

@@ -9,7 +9,7 @@ from typing import Final
 from django.db.models import Count
 
 from wallets.exceptions import StatementRefused
-from wallets.models import Statement, StatementLine, StatementState
+from wallets.models import Deposit, Statement, StatementLine, StatementState
 from wallets.selectors.payers import Payer, match_payers
 from wallets.statements.lines import LONGEST_TEXT, Line, LineKind, key_of
 
@@ -117,12 +117,17 @@ def _row(statement: Statement, line: Line, *, reference: str) -> StatementLine:
 
 
 def _earlier(statement: Statement, keys: set[str]) -> dict[str, _Earlier]:
-    """Count the credits of these keys in earlier statements of the account. One query."""
+    """Count the credits of these keys in earlier statements of the account, or booked by staff. Two queries."""
     lines = StatementLine.objects.filter(key__in=keys, kind=LineKind.CREDIT, statement__account=statement.account)
     in_force = lines.exclude(statement=statement).exclude(statement__state=StatementState.REJECTED)
     found: dict[str, _Earlier] = {}
     for key, amount, count in in_force.values_list("key", "amount").annotate(count=Count("pk")).order_by():
         earlier = found.setdefault(key, _Earlier())
         earlier.count += count
+        earlier.amounts.add(amount)
+    booked = Deposit.objects.filter(source=statement.account, reference__in=keys).values_list("reference", "amount")
+    for key, amount in booked:
+        earlier = found.setdefault(key, _Earlier())
+        earlier.count = max(earlier.count, 1)
         earlier.amounts.add(amount)
     return found
