@@ -38,7 +38,7 @@ EXCHANGE_API_SECRET=
 EXCHANGE_API_PASSWORD=
 """
 _SANDBOX = """\
-# A trial: `docker compose exec web python manage.py seeder --force` writes coins, and `… createsuperuser` opens the
+# A trial: `docker compose exec web python manage.py seeder --force` writes coins, and `… bootstrap_staff` opens the
 # account of an administrator.
 ALLOWED_HOSTS=localhost
 PUBLISH=127.0.0.1:8080

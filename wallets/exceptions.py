@@ -18,6 +18,8 @@
     ├── ProposalClosed        somebody has decided about it, or its time is over
     ├── NeedsAnotherPerson    the author and the beneficiary do not decide about a proposal
     ├── MayNotDecide          a person without the right to decide about proposals
+    ├── NotFitForStaff        staff have no money here, and an e-mail address of their own
+    ├── BreakGlassRefused     powers are given in the admin as long as two superusers can
     ├── DepositsClosed        customers cannot deposit by themselves here
     ├── DepositDiffers        .reference .earlier .amount
     ├── DepositDecided        the money has its customer, or is back with its sender
@@ -118,6 +120,14 @@ class NeedsAnotherPerson(DomainError):
 
 class MayNotDecide(DomainError):
     message = "Only active staff with the permission to decide may do that."
+
+
+class NotFitForStaff(DomainError):
+    message = "Staff have no money here, and a proven e-mail address of their own."
+
+
+class BreakGlassRefused(DomainError):
+    message = "A break-glass request is not possible here."
 
 
 class DepositsClosed(DomainError):

@@ -32,6 +32,11 @@ class _Words:
 
 
 _WORDS: Final = {
+    ConcernKind.BREAK_GLASS: _Words(
+        title="Somebody on the server asks for the powers of a superuser",
+        urgency="urgent",
+        advice="If you do not know of it, revoke it on the page of the request. Every member of staff can.",
+    ),
     ConcernKind.DATABASE: _Words(
         title="The database may have forgotten purchases",
         urgency="urgent",
@@ -149,8 +154,8 @@ _WORDS: Final = {
         title="Bank statements that are not credited",
         urgency="late",
         advice=(
-            "Compare the statement with the bank's own page, then approve or reject it on its page. Whoever imported it"
-            " does not approve it. A worker credits what is approved: is one running?"
+            "Compare the statement with the bank's own page, then approve its proposal, or reject the statement on its"
+            " page. Whoever imported it does not approve it. A worker credits what is approved: is one running?"
         ),
     ),
     ConcernKind.UNASSIGNED: _Words(
@@ -249,7 +254,8 @@ def _link(target: Target | None, *, user: User | AnonymousUser) -> str:
     if target is None:
         return ""
     app, _, model = target.model.partition("_")
-    if not (user.has_perm(f"{app}.view_{model}") or user.has_perm(f"{app}.change_{model}")):
+    seen_by_all = target.model == "wallets_breakglass"
+    if not (seen_by_all or user.has_perm(f"{app}.view_{model}") or user.has_perm(f"{app}.change_{model}")):
         return ""
     if target.filters:
         return f"{reverse(f'admin:{target.model}_changelist')}?{urlencode(target.filters)}"

@@ -153,6 +153,11 @@ PRODUCTION: Final = (
         lambda given: is_real_venue(given) and not given.proposals.names_all,
     ),
     rule(
+        "BREAK_GLASS_HOURS",
+        "must be at least 24 with a real venue: staff need the time to read their e-mails and revoke the request.",
+        lambda given: is_real_venue(given) and given.proposals.break_glass_delay < timedelta(hours=24),
+    ),
+    rule(
         "EMAIL_TLS",
         "must be starttls or implicit for a mail server that is not on this machine or a private network.",
         lambda given: given.mail.tls == "none" and bool(given.mail.host) and not is_private(given.mail.host),

@@ -75,6 +75,12 @@ class Proposals(Group):
         in_production="all, release_order:1000.00",
     )
     valid_for: Hours = variable("PROPOSAL_HOURS", "72", "how long a proposal waits for the second person", unit="hours")
+    break_glass_delay: Hours = variable(
+        "BREAK_GLASS_HOURS",
+        "24",
+        "how long a request of `manage.py break_glass` waits, and any member of staff can revoke it",
+        unit="hours",
+    )
 
     @property
     def names_all(self) -> bool:

@@ -26,6 +26,7 @@ TABLES: Final[dict[str, str]] = {
     # To lock a proposal's row takes the right to change a column of it. A trigger refuses every change.
     "wallets_proposal": "SELECT, INSERT, UPDATE (id)",
     "wallets_proposalrecord": "SELECT, INSERT",
+    "wallets_breakglass": "SELECT, INSERT, UPDATE (ended_at, ended_by_id, note, outcome)",
     "wallets_wallet": "SELECT, INSERT, UPDATE (balance, cost, frozen)",
     "wallets_transaction": "SELECT, INSERT",
     "wallets_deposit": ("SELECT, INSERT, UPDATE (approved_by_id, customer_id, decided_at, decided_by_id, note, state)"),

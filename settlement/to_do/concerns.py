@@ -12,6 +12,7 @@ MAX_PER_KIND: Final = 200
 class ConcernKind(Enum):
     """Why a row is on the to-do page; the most urgent reason first."""
 
+    BREAK_GLASS = "break_glass"
     DATABASE = "database"
     PARKED = "parked"
     UNKNOWN = "unknown"

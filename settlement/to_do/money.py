@@ -1,10 +1,11 @@
-"""Read what waits for staff about dollars that come in: statements that are not credited, and deposits of nobody."""
+"""Read what waits for staff about dollars that come in, and requests from a server for the powers of a superuser."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
 from wallets.models import Deposit, DepositState, Statement, StatementState
+from wallets.selectors.staff import list_waiting_requests
 
 
 def read_unassigned(_now: datetime) -> Iterator[Concern]:
@@ -29,4 +30,16 @@ def read_statements(_now: datetime) -> Iterator[Concern]:
             since=statement.decided_at or statement.imported_at,
             reason=f"{statement.get_state_display().lower()}; {statement.imported_by} has imported it",
             target=Target(model="wallets_statement", pk=statement.pk),
+        )
+
+
+def read_break_glass(_now: datetime) -> Iterator[Concern]:
+    """Read the requests that staff can still revoke."""
+    for request in list_waiting_requests()[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.BREAK_GLASS,
+            subject=str(request),
+            since=request.asked_at,
+            reason=f"{request.reason}; asked from {request.asked_from}, ready at {request.ready_at:%Y-%m-%d %H:%M} UTC",
+            target=Target(model="wallets_breakglass", pk=request.pk),
         )

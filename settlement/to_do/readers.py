@@ -45,6 +45,7 @@ def _read(kind: ConcernKind, now: datetime) -> list[Concern]:
 
 
 _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] = {
+    ConcernKind.BREAK_GLASS: money.read_break_glass,
     ConcernKind.DATABASE: buying.read_database,
     ConcernKind.PARKED: buying.read_parked,
     ConcernKind.UNKNOWN: buying.read_unknown,

@@ -42,7 +42,7 @@ from wallets.runtime import clock
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LISTS = [
-    "wallets/user", "wallets/wallet", "wallets/transaction", "trading/coin", "trading/order", "trading/review",
+    "wallets/user", "wallets/breakglass", "wallets/wallet", "wallets/transaction", "trading/coin", "trading/order", "trading/review",
     "settlement/batch", "settlement/attempt", "settlement/intervention", "settlement/finding", "settlement/pause",
     "settlement/failingitem", "settlement/venueaccount", "settlement/databasewatch", "settlement/installation",
     "settlement/excess", "settlement/accountmove", "settlement/balancereading", "wallets/securityevent", "trading/dayloss", "trading/salesstop",

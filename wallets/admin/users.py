@@ -74,7 +74,7 @@ class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[typ
         *(UserAdmin.fieldsets or ())[2:],
         ("Why the powers change", {"fields": ("reason",)}),
     )
-    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email")}),)
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email", "for_staff")}),)
     change_form_template = "wallets/record_change_form.html"
 
     def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -109,7 +109,8 @@ class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[typ
         """Save all but the powers. They stay as they are until `save_related` proposes them."""
         if not change:
             super().save_model(request, obj, form, change)
-            open_dollar_wallet(owner=obj)
+            if not form.cleaned_data["for_staff"]:
+                open_dollar_wallet(owner=obj)
             return
         stored = User.objects.get(pk=obj.pk)
         form.powers = wanted_powers(stored, form.cleaned_data)

@@ -1,6 +1,7 @@
 """Every table of the money side."""
 
 from wallets.models.accounts import KnownAddress, TokenFamily, User
+from wallets.models.break_glass import BreakGlass, BreakGlassOutcome
 from wallets.models.deposits import Deposit, DepositState
 from wallets.models.ledger import STORED_BALANCES, Transaction, TransactionKind, Wallet, WalletRole
 from wallets.models.proposals import Proposal, ProposalOutcome, ProposalRecord
@@ -10,6 +11,8 @@ from wallets.models.statements import Statement, StatementLine, StatementState
 
 __all__ = [
     "STORED_BALANCES",
+    "BreakGlass",
+    "BreakGlassOutcome",
     "Deposit",
     "DepositState",
     "KnownAddress",

@@ -99,6 +99,12 @@ class User(AbstractUser):
                 condition=Q(username_skeleton__isnull=False),
                 name="usernames_do_not_look_alike",
             ),
+            # A link for a new password would open both accounts, and one person would be two.
+            models.UniqueConstraint(
+                Lower("verified_email"),
+                condition=Q(is_staff=True) & ~Q(verified_email=""),
+                name="staff_have_different_addresses",
+            ),
         ]
         indexes = [
             models.Index(

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from wallets.exceptions import InvalidCredentials, NoMail, TokenInvalid, WeakPassword
 from wallets.models import SecurityEventKind, User
+from wallets.selectors.staff import is_proven_by_other_staff
 from wallets.services.mail_texts import MailKind
 from wallets.services.mailed_tokens import Purpose, read_mailed_token
 from wallets.services.mailing import is_mail_sent, mail_later, notify
@@ -86,6 +87,8 @@ def reset_password(*, token: str, new: str, now: datetime, otp: str | None = Non
     proof = read_mailed_token(purpose=Purpose.RESET_PASSWORD, token=token, now=now)
     user = proof.user
     if user.mail_address != proof.email:
+        raise TokenInvalid
+    if user.is_staff and is_proven_by_other_staff(user=user, email=proof.email):
         raise TokenInvalid
     ensure_strong(password=new, user=user, field="new")
     ensure_otp(customer=user, code=otp, now=now)

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from wallets.exceptions import InvalidCredentials, TokenInvalid
 from wallets.models import SecurityEventKind, User
+from wallets.selectors.staff import is_proven_by_other_staff
 from wallets.services.mail_texts import MailKind
 from wallets.services.mailed_tokens import Purpose, read_mailed_token
 from wallets.services.mailing import mail_later, notify
@@ -38,10 +39,13 @@ def change_email(*, user: User, password: str, email: str, otp: str | None, now:
 def verify_email(*, token: str, now: datetime) -> None:
     """Make the address to which the token was sent the account's proven one, and tell the one that it had before.
 
-    Raises TokenInvalid, also for a used token, and if another address was proven or the password changed since.
+    Raises TokenInvalid, also for a used token, if another address was proven or the password changed since, and for
+    staff if another member of staff has proven the address.
     """
     proof = read_mailed_token(purpose=Purpose.VERIFY_EMAIL, token=token, now=now)
     user, email = proof.user, proof.email
+    if user.is_staff and is_proven_by_other_staff(user=user, email=email):
+        raise TokenInvalid
     unchanged = User.objects.filter(
         pk=user.pk, is_active=True, verified_email=user.verified_email, token_version=user.token_version
     )

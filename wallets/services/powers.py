@@ -10,6 +10,7 @@ from wallets.exceptions import ProposalRefused
 from wallets.models import SecurityEventKind, User
 from wallets.services.proposals import Kind, Payload
 from wallets.services.security_log import list_permissions, read_powers, record_event, record_power_changes
+from wallets.services.staff import ensure_fit_for_staff
 
 _FLAGS = ("is_active", "is_staff", "is_superuser")
 _LISTS = ("groups", "permissions")
@@ -39,6 +40,8 @@ class UserPowersKind(Kind):
         changed = {name for name in new if new[name] != old[name]}
         if (is_of_staff or changed != {"is_active"}) and not asked_by.is_superuser:
             raise ProposalRefused("Only superusers give or take powers of staff.")
+        if any(new[flag] and not old[flag] for flag in ("is_staff", "is_superuser")):
+            ensure_fit_for_staff(user=user)
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         _ensure_superuser(approved_by)
