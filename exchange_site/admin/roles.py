@@ -57,6 +57,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "settlement.add_pause",
         "settlement.change_pause",
         "settlement.add_accountmove",
+        "settlement.change_databasewatch",
     ),
     "finance": (
         *_PEOPLE,

@@ -29,6 +29,8 @@ KINDS: Final = (
     "assignment",
     "send_back",
     "import",
+    "lift_pause",
+    "restoration",
 )
 """The names of the kinds that the apps register; a test compares them."""
 

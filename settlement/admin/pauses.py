@@ -5,12 +5,14 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from settlement.models import Pause
-from settlement.services.pausing import lift_pause, pause_buying
+from settlement.services.pausing import pause_buying
+from settlement.services.proposals import LIFT_PAUSE
 from trading.models import Coin
-from wallets.admin.actions import reported
+from wallets.admin.actions import ask_for_reason, reported
+from wallets.admin.proposals import ask_to_do
 from wallets.admin.records import QuickAdmin
 from wallets.models import User
 from wallets.runtime import clock
@@ -48,9 +50,15 @@ class PauseAdmin(QuickAdmin):
         obj.pk = pause.pk
 
     @admin.action(description="Lift", permissions=["operate"])
-    def lift(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
+    def lift(self, request: HttpRequest, queryset: QuerySet[Pause]) -> HttpResponse | None:
+        reason = ask_for_reason(page=self, request=request, chosen=queryset, action="lift", title="Lift these pauses")
+        if isinstance(reason, HttpResponse):
+            return reason
         for pause in queryset:
             with reported(page=self, request=request, item=pause):
-                lift_pause(pause=pause)
-                self.log_change(request, pause, "Lifted.")
-                self.message_user(request, f"The {pause} is lifted.")
+                payload = LIFT_PAUSE.payload_of(pause=pause)
+                proposal = ask_to_do(page=self, request=request, kind=LIFT_PAUSE.name, payload=payload, reason=reason)
+                self.log_change(request, pause, f"{'Asked to lift' if proposal.needs_two else 'Lifted'}: {reason}")
+                if not proposal.needs_two:
+                    self.message_user(request, proposal.record.detail)
+        return None

@@ -523,7 +523,7 @@ class TestSwitches:
         assert (pause.coin, pause.until, pause.reason) == (coin, None, "looking into it")
         assert "pause of ABAN" in page(admin_client, "settlement/pause/")
         page(admin_client, f"settlement/pause/{pause.pk}/change/")
-        assert "is lifted" in act(admin_client, "settlement/pause", "lift", pause)
+        assert "is lifted" in act(admin_client, "settlement/pause", "lift", pause, reason="looked into")
         assert not Pause.objects.exists()
 
     def test_close_and_open_the_shop(self, admin_client, api, shopper, coin):

@@ -15,9 +15,11 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from exchange_site.admin.roles import ROLES, make_roles_after_migrate
 from exchange_site.configuration.persons import KINDS
 from exchange_site.stack.processes import PROJECT
-from settlement.models import AccountMove, BalanceReading, FindingKind, Intervention, InterventionAction
+from settlement.models import AccountMove, BalanceReading, FindingKind, Intervention, InterventionAction, Pause
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.findings import Contradiction, raise_finding
+from settlement.services.pausing import pause_buying
+from settlement.services.proposals import ask_to_restore
 from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import list_to_do
 from tests.configure import configure
@@ -26,6 +28,7 @@ from tests.wallets.bank import DAY, IBAN, camt, entry, import_file
 from trading.models import Coin, CoinPrice, DayLoss, Order, PriceRule, SalesLimit, SalesStop, Shop
 from trading.services.coins import open_or_close_shop, stop_selling
 from trading.services.prices import record_price
+from wallets.exceptions import DomainError
 from wallets.models import Deposit, Proposal, ProposalRecord, Statement, User, Wallet
 from wallets.runtime import clock
 from wallets.services.accounts import freeze_customer
@@ -330,6 +333,25 @@ def imported(world):
     )
 
 
+def lift(world):
+    pause = pause_buying(coin=world.coin, reason="look", set_by=User.objects.create_user("carl"), now=clock.now())
+    return lambda client: act(client, "settlement/pause", "lift", pause.pk), Pause.objects.count
+
+
+def restoration(world):
+    """What `manage.py after_restore --by` does before it asks the venue."""
+
+    def ask(client):
+        by = User.objects.get(pk=client.session["_auth_user_id"])
+        try:
+            proposal = ask_to_restore(asked_by=by, reason="because")
+        except DomainError as error:
+            return str(error)
+        return "another member of staff has to approve" if proposal.needs_two else "done"
+
+    return ask, lambda: ProposalRecord.objects.filter(outcome="done").count()
+
+
 DEEDS = {
     price_rule: "price_rule",
     fixed_price: "fixed_price",
@@ -357,6 +379,8 @@ DEEDS = {
     assignment: "assignment",
     send_back: "send_back",
     imported: "import",
+    lift: "lift_pause",
+    restoration: "restoration",
 }
 by_name = pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
 
@@ -543,7 +567,7 @@ class TestPowers:
 
 # What each action and each form of the admin does: two persons, or why one suffices. Keep it complete: a new row here
 # is a decision about who may do that alone.
-LESSENS, ELSEWHERE, MOVES_NOTHING, OPEN = "lessens exposure", "two decide there", "moves nothing", "not guarded yet"
+LESSENS, MOVES_NOTHING = "lessens exposure", "moves nothing"
 TWO = "two persons"
 ACTIONS = {
     ("wallets.user", "freeze"): LESSENS,
@@ -574,7 +598,7 @@ ACTIONS = {
     ("settlement.finding", "adopt"): TWO,
     ("settlement.finding", "not_ours"): MOVES_NOTHING,
     ("settlement.balancereading", "open"): TWO,
-    ("settlement.pause", "lift"): OPEN,
+    ("settlement.pause", "lift"): TWO,
     ("procrastinate.procrastinatejob", "retry_failed"): MOVES_NOTHING,
 }
 FORMS = {
@@ -592,9 +616,9 @@ FORMS = {
     ("settlement.pause", "add"): LESSENS,
     ("settlement.accountmove", "add"): TWO,
 }
-COMMANDS = {"price_rule": TWO, "import_statement": TWO}
+COMMANDS = {"price_rule": TWO, "import_statement": TWO, "after_restore": TWO}
 WITHOUT_MONEY = {
-    "bootstrap_staff", "break_glass", "reconcile", "result", "verify_ledger", "after_restore", "changepassword", "configuration", "createsuperuser",
+    "bootstrap_staff", "break_glass", "reconcile", "result", "verify_ledger", "changepassword", "configuration", "createsuperuser",
     "database_roles", "dbshell", "exchange_simulator", "flush", "loaddata", "makemigrations", "migrate", "openapi",
     "procrastinate", "runserver", "rotate_keys", "seeder", "show_urls", "sqlflush", "sqlmigrate",
 }  # fmt: skip
