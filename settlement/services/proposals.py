@@ -224,7 +224,7 @@ def register_kinds() -> None:
 
 
 def ask_to_restore(*, asked_by: User, reason: str) -> Proposal:
-    """Stop sending, and ask to put things right, or find the proposal about the present doubt that waits or was approved.
+    """Stop sending, and ask to put things right, or find what was asked for about the present doubt.
 
     Raises what `propose` raises; then sending is stopped all the same.
     """

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from wallets.exceptions import DomainError, MayNotDecide, NeedsAnotherPerson, ProposalClosed, ProposalRefused
 from wallets.models import Proposal, ProposalOutcome, ProposalRecord, User
-from wallets.runtime import clock
+from wallets.runtime import clock, failpoints
 from wallets.runtime.conflicts import retried_on_conflict
 
 logger = logging.getLogger(__name__)
@@ -132,7 +132,10 @@ def approve(*, proposal_id: int, approved_by: User, note: str = "") -> ProposalR
             detail = _carry_out(proposal, approved_by=approved_by)
     except DomainError as error:
         return record(outcome=ProposalOutcome.REFUSED, detail=str(error))
-    return record(outcome=ProposalOutcome.DONE, detail=detail)
+    failpoints.reach("proposal.carried_out")
+    done = record(outcome=ProposalOutcome.DONE, detail=detail)
+    failpoints.reach("proposal.recorded")
+    return done
 
 
 @retried_on_conflict

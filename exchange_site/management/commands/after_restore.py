@@ -22,8 +22,8 @@ class Command(BaseCommand):
     help = (
         "Put things right after a restore, or a failover that lost something: adopt the purchases that the venue has"
         " and our books lack, move all sequences on, end all sign-ins, and let buying go on. Safe to run twice."
-        " Exits with 2 if the venue did not answer for everything or an order was not adopted, and with 3 while it waits"
-        " until a second person approves it; then nothing is sent."
+        " Exits with 2 if the venue did not answer for everything or an order was not adopted, and with 3 while it"
+        " waits until a second person approves it; then nothing is sent."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
