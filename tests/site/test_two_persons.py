@@ -33,7 +33,7 @@ from wallets.models import Deposit, Proposal, ProposalRecord, Statement, User, W
 from wallets.runtime import clock
 from wallets.services.accounts import freeze_customer
 from wallets.services.deposits import IncomingMoney, receive_deposit
-from wallets.services.proposals import registered_kinds
+from wallets.services.proposals import MAY_DECIDE, registered_kinds
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -675,6 +675,23 @@ class TestRoles:
         table = re.findall(r"^\| `(\w+)` \| .+? \| (.+?) \|$", section, re.MULTILINE)
         documented = {name: set(re.findall(r"`([\w.]+)`", cell)) for name, cell in table}
         assert documented == {name: {each for each in wanted if ".view_" not in each} for name, wanted in ROLES.items()}
+
+    def test_ask_for_the_deeds_of_the_documents_and_approve_them(self):
+        section = (PROJECT / "docs/security.md").read_text().split("### Who asks for what")[1].split("\n### ")[0]
+        documented = {}
+        for row in re.findall(r"^\| (`.+) \| (.+) \| (.+) \|$", section, re.MULTILINE):
+            deeds, askers, approvers = (set(re.findall(r"`(\w+)`", cell)) for cell in row)
+            documented |= dict.fromkeys(deeds, (askers, approvers))
+        of_superusers = {"powers", "group_permissions"}
+        may_decide = {name for name, held in ROLES.items() if MAY_DECIDE in held}
+        actual = {
+            name: (
+                {role for role, held in ROLES.items() if {*held} & {*kind.permissions}},
+                set() if name in of_superusers else may_decide,
+            )
+            for name, kind in registered_kinds().items()
+        }
+        assert documented == actual
 
     @pytest.mark.parametrize("role", ROLES)
     def test_open_only_the_pages_of_their_permissions(self, role):
