@@ -350,7 +350,8 @@ class TestTheAdmin:
             client = signed_in(by)
             for model in admin.site._registry:
                 name = f"{model._meta.app_label}_{model._meta.model_name}"
-                record = model._default_manager.exclude(pk=by.pk).first()
+                records = model._default_manager.all()
+                record = (records.exclude(pk=by.pk) if model is User else records).first()
                 if record is None:
                     continue
                 for page in ("delete", "history", "change"):
@@ -360,7 +361,7 @@ class TestTheAdmin:
             for user in (world.customer.user, world.carl):
                 fields = {"password1": "xk29-dkwo", "password2": "xk29-dkwo", "usable_password": "true"}
                 client.post(f"/admin/wallets/user/{user.pk}/password/", fields)
-        assert world.facts() == before
+            assert world.facts() <= before, by
 
 
 @pytest.mark.usefixtures("_two")
@@ -410,6 +411,7 @@ class TestTheApi:
     BODIES = {
         "accounts/auth/password/": {"current": "x", "new": "battery staple"},
         "accounts/auth/password/reset/": {"token": "x:y", "new": "battery staple"},
+        "accounts/auth/register/": {"username": "eve", "password": "correct horse"},
         "accounts/auth/login/": {"username": "carl", "password": "correct horse"},
         "accounts/email/": {"email": "eve@example.com", "password": "x"},
         "accounts/email/verify/": {"token": "x:y"},

@@ -60,7 +60,7 @@ def make_able(name):
 
 class TestBootstrapStaff:
     def test_makes_a_superuser_who_chooses_a_password_by_a_link_and_has_no_wallet(self, api):
-        assert "A link to choose a password is sent to ann@example.com" in make("ann", "Ann@EXAMPLE.com")
+        assert "A link to choose a password is sent to Ann@example.com" in make("ann", "Ann@EXAMPLE.com")
         ann = User.objects.get()
         assert (ann.is_superuser, ann.is_staff, ann.has_usable_password()) == (True, True, False)
         assert (ann.verified_email, Wallet.objects.filter(owner=ann).exists()) == ("", False)
@@ -96,7 +96,7 @@ class TestBootstrapStaff:
         turn_on_second_factor(User.objects.get())
         with pytest.raises(CommandError, match="ann is complete"):
             make("ann")
-        assert send_mails()[0].subject == "Your second factor was turned on"
+        assert send_mails() == []
 
     def test_refuses_once_two_superusers_have_a_second_factor(self):
         make("ann")
