@@ -122,7 +122,7 @@ class AssignmentKind(_OfNobodyKind):
         return f"deposit {payload['deposit']} is credited."
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
-        what, customer = _told(payload), User.objects.get(pk=payload["customer"])
+        what, customer = _in_words(payload), User.objects.get(pk=payload["customer"])
         return f"{what}: of nobody", f"{what}: for {customer}"
 
     def beneficiary_id(self, *, payload: Payload) -> int | None:
@@ -143,7 +143,7 @@ class SendBackKind(_OfNobodyKind):
         return f"deposit {payload['deposit']} is booked back: order the transfer at the bank."
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
-        what = _told(payload)
+        what = _in_words(payload)
         return f"{what}: of nobody", f"{what}: back to its sender"
 
 
@@ -228,6 +228,6 @@ def _deposit_of(payload: Payload) -> Deposit:
     return deposit
 
 
-def _told(payload: Payload) -> str:
+def _in_words(payload: Payload) -> str:
     deposit = _deposit_of(payload)
     return f"{deposit}, {deposit.reference} of {deposit.source}"
