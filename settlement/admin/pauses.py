@@ -1,21 +1,18 @@
 """Admin pages for pauses of buying, which staff set and lift."""
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from settlement.models import Pause
-from settlement.services.pausing import pause_buying
-from settlement.services.proposals import LIFT_PAUSE
+from settlement.models import Pause, PauseKind
+from settlement.services.proposals import LIFT_PAUSE, PAUSE
 from trading.models import Coin
 from wallets.admin.actions import ask_for_reason, reported
-from wallets.admin.proposals import ask_to_do
+from wallets.admin.proposals import ShowsRefusals, ask_to_do, ask_to_save
 from wallets.admin.records import QuickAdmin
-from wallets.models import User
-from wallets.runtime import clock
 
 
 class _PauseForm(forms.ModelForm):  # type: ignore[type-arg]  # of a pause
@@ -28,7 +25,7 @@ class _PauseForm(forms.ModelForm):  # type: ignore[type-arg]  # of a pause
 
 
 @admin.register(Pause)
-class PauseAdmin(QuickAdmin):
+class PauseAdmin(ShowsRefusals, QuickAdmin):
     """Adding a pause stops buying; orders are still accepted. Automatic pauses stand beside it and end alone."""
 
     list_display = ("__str__", "kind", "until", "reason", "times", "set_by", "set_at")
@@ -46,8 +43,9 @@ class PauseAdmin(QuickAdmin):
         return request.user.has_perm("settlement.change_pause")
 
     def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
-        pause = pause_buying(coin=obj.coin, reason=obj.reason, set_by=cast("User", request.user), now=clock.now())
-        obj.pk = pause.pk
+        payload = PAUSE.payload_of(coin=obj.coin, reason=obj.reason)
+        ask_to_save(page=self, request=request, kind=PAUSE.name, payload=payload, reason=obj.reason)
+        obj.pk = Pause.objects.get(coin=obj.coin, kind=PauseKind.STAFF).pk
 
     @admin.action(description="Lift", permissions=["operate"])
     def lift(self, request: HttpRequest, queryset: QuerySet[Pause]) -> HttpResponse | None:

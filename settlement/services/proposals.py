@@ -18,8 +18,9 @@ from settlement.models import (
 from settlement.services.account_moves import book_move, ensure_opening_proposed
 from settlement.services.findings import decide_about_order
 from settlement.services.intervening.requests import Figures, ensure_may_decide, find_attempt, request_intervention
-from settlement.services.pausing import lift_pause
+from settlement.services.pausing import lift_pause, pause_buying
 from settlement.services.recognising import Watch, put_in_doubt, read_watch, stop_sending
+from trading.models import Coin
 from wallets.exceptions import ProposalRefused
 from wallets.models import Proposal, ProposalOutcome, User
 from wallets.runtime import clock
@@ -182,6 +183,28 @@ class LiftPauseKind(Kind):
         return f"{pause}: {pause.reason}", f"{pause}: it ends"
 
 
+class PausingKind(Kind):
+    """A pause of buying, of one coin or of every coin."""
+
+    name = "pause"
+    title = "Pause"
+    permissions = ("settlement.add_pause",)
+    only_lessens = True
+
+    def payload_of(self, *, coin: Coin | None, reason: str) -> dict[str, Any]:
+        """Return the payload for a pause; `reason` is stored with it."""
+        return {"coin": coin.pk if coin else None, "reason": reason}
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        coin = Coin.objects.filter(pk=payload["coin"]).first()
+        pause = pause_buying(coin=coin, reason=payload["reason"], set_by=asked_by, now=clock.now())
+        return f"The {pause} begins."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        coin = Coin.objects.filter(pk=payload["coin"]).first()
+        return "", f"buying of {coin or 'every coin'} is paused"
+
+
 class RestorationKind(Kind):
     """What `manage.py after_restore` does: it adopts what the venue has and our books lack, and lets buying go on.
 
@@ -213,13 +236,14 @@ class RestorationKind(Kind):
 INTERVENTION: Final = InterventionKind()
 ADOPTION: Final = AdoptionKind()
 ACCOUNT_MOVE: Final = MoveAtVenueKind()
+PAUSE: Final = PausingKind()
 LIFT_PAUSE: Final = LiftPauseKind()
 RESTORATION: Final = RestorationKind()
 
 
 def register_kinds() -> None:
     """Make settlement's kinds known."""
-    for kind in (INTERVENTION, ADOPTION, ACCOUNT_MOVE, LIFT_PAUSE, RESTORATION):
+    for kind in (INTERVENTION, ADOPTION, ACCOUNT_MOVE, PAUSE, LIFT_PAUSE, RESTORATION):
         register(kind)
 
 

@@ -35,9 +35,10 @@ from tests.configure import configure
 from tests.conftest import make_coin
 from tests.mails import send_mails, token_in
 from trading.models import Coin, DayLoss, Headroom, Order, PriceRule, Review, SalesLimit, SalesStop
-from wallets.admin import actions, records, users
+from wallets.admin import actions, records
 from wallets.models import Transaction, User
 from wallets.runtime import clock
+from wallets.services.proposing import FREEZE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -429,14 +430,14 @@ class TestChoosing:
 
     def test_a_row_that_fails_does_not_stop_the_others(self, admin_client, make_shopper, monkeypatch):
         bad, good = make_shopper(), make_shopper()
-        freeze = users.freeze_customer
+        freeze = FREEZE.carry_out
 
-        def fail_for_the_first(*, owner_id, decided_by_id):
-            if owner_id == bad.user.pk:
+        def fail_for_the_first(*, payload, **people):
+            if payload["customer"] == bad.user.pk:
                 raise ValueError("a strange account")
-            freeze(owner_id=owner_id, decided_by_id=decided_by_id)
+            return freeze(payload=payload, **people)
 
-        monkeypatch.setattr(users, "freeze_customer", fail_for_the_first)
+        monkeypatch.setattr(FREEZE, "carry_out", fail_for_the_first)
         shown = act(admin_client, "wallets/user", "freeze", bad.user, good.user, reason="because")
         assert "this failed" in shown
         assert (bad.wallet.frozen, good.wallet.frozen) == (False, True)

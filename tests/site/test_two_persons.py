@@ -387,7 +387,7 @@ by_name = pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
 
 class TestADeed:
     def test_of_every_kind_is_tried_here(self):
-        assert set(DEEDS.values()) == registered_kinds().keys()
+        assert set(DEEDS.values()) == {name for name, kind in registered_kinds().items() if not kind.only_lessens}
 
     @pytest.mark.usefixtures("_two")
     @by_name
@@ -473,9 +473,14 @@ class TestADeed:
 
 @pytest.mark.usefixtures("_two")
 class TestWhatOnlyLessensExposure:
+    def is_recorded(self, kind):
+        record = ProposalRecord.objects.get()
+        return (record.proposal.kind, record.asked_by.username, record.decided_by) == (kind, "ann", None)
+
     def test_stops_sales_at_once(self, world, ann):
         act(ann, "trading/coin", "stop_selling", world.coin.pk)
         assert not Coin.objects.get().is_sold
+        assert self.is_recorded("stop_selling")
 
     def test_stops_sales_by_the_form_at_once(self, world, ann):
         world.change_coin(ann, is_sold="", reason="")
@@ -493,11 +498,18 @@ class TestWhatOnlyLessensExposure:
     def test_closes_the_shop_at_once(self, world, ann):
         ann.post("/admin/trading/shop/add/", {"reason": "maintenance"})
         assert not Shop.objects.get().is_open
+        assert self.is_recorded("close_shop")
+
+    def test_pauses_at_once(self, world, ann):
+        ann.post("/admin/settlement/pause/add/", {"coin": world.coin.pk, "reason": "look"})
+        assert Pause.objects.get().set_by.username == "ann"
+        assert self.is_recorded("pause")
 
     def test_freezes_at_once(self, world, ann):
         customer = world.make_shopper().user
         act(ann, "wallets/user", "freeze", customer.pk)
         assert Wallet.objects.get(owner=customer).frozen
+        assert self.is_recorded("freeze")
 
     def test_looks_up_at_the_venue_at_once(self, world, ann):
         act(ann, "settlement/batch", "look_up", world.batch().pk)
@@ -693,6 +705,7 @@ class TestRoles:
                 set() if name in of_superusers else may_decide,
             )
             for name, kind in registered_kinds().items()
+            if not kind.only_lessens
         }
         assert documented == actual
 

@@ -140,6 +140,12 @@ def freeze_customer(*, owner_id: int, decided_by_id: int | None = None) -> None:
     _set_frozen(owner_id=owner_id, frozen=True)
 
 
+@transaction.atomic
+def freeze_within_transaction(*, owner_id: int) -> None:
+    """Stop the customer from moving money like `freeze_customer`, inside the running database transaction."""
+    _set_frozen(owner_id=owner_id, frozen=True)
+
+
 @retried_on_conflict
 @transaction.atomic(durable=True)
 def unfreeze_customer(*, owner_id: int, decided_by_id: int | None = None) -> None:

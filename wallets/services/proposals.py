@@ -31,12 +31,14 @@ class Kind(Protocol):
     """A kind of deed. Subclasses inherit the answers of the methods that have one.
 
     `name` is stored for good and configured in TWO_PERSONS; `title` is for staff. The author needs one of `permissions`
-    when the deed is asked for and when it is carried out.
+    when the deed is asked for and when it is carried out. A kind that `only_lessens` exposure is never configured: it
+    is a proposal for the sake of its record.
     """
 
     name: str
     title: str
     permissions: tuple[str, ...]
+    only_lessens: bool = False
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         """Raise a DomainError if the deed cannot be done, or no longer: the world is not as `payload` says."""
@@ -158,6 +160,8 @@ def withdraw(*, proposal_id: int, withdrawn_by: User, note: str = "") -> Proposa
 
 
 def _needs_two(deed: Kind, *, payload: Payload) -> bool:
+    if deed.only_lessens:
+        return False
     return deed.adds_exposure(payload=payload) and settings.PROPOSALS.needs_two(
         kind=deed.name, amount=deed.amount(payload=payload)
     )
