@@ -177,7 +177,7 @@ class TestTheAdmin:
 
     def test_assigns(self, admin_client, deposit, shopper):
         answer = self.send(admin_client, deposit, "assign", customer=shopper.user.username)
-        assert f"deposit {deposit.pk} is credited" in answer.content.decode()
+        assert f"Deposit {deposit.pk} is credited" in answer.content.decode()
         assert shopper.wallet.balance == 125
 
     def test_asks_again_for_a_customer_that_there_is_not(self, admin_client, deposit, shopper):
