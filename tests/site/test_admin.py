@@ -36,7 +36,7 @@ from tests.conftest import make_coin
 from tests.mails import send_mails, token_in
 from trading.models import Coin, DayLoss, Headroom, Order, PriceRule, Review, SalesLimit, SalesStop
 from wallets.admin import actions, records
-from wallets.models import Transaction, User
+from wallets.models import BreakGlass, Transaction, User
 from wallets.runtime import clock
 from wallets.services.proposing import FREEZE
 
@@ -53,6 +53,7 @@ LISTS = [
 
 
 WITHOUT_FILTERS = {
+    "wallets/breakglass",
     "settlement/pause", "settlement/venueaccount", "settlement/databasewatch", "settlement/installation",
     "settlement/balancereading", "settlement/excess", "trading/headroom",
 }  # fmt: skip
@@ -78,6 +79,7 @@ def batch(order, now):
 def concerns(batch, admin_user, now):
     """A finding, a pause, an intervention, an item that fails, a loss, a stop of sales, and an account at a venue."""
     begin_watch()
+    BreakGlass(user=admin_user, reason="x", asked_from="x", ready_at=now + timedelta(days=1)).save()
     VenueAccount.objects.create(venue="binance", asset="USDT", free=9, read_at=now)
     BalanceReading.objects.create(venue="binance", asset="ABAN", amount=5, proposed=5, read_at=now)
     AccountMove.objects.create(

@@ -24,7 +24,7 @@ from django.urls import resolve, reverse
 from exchange_site.admin.roles import ROLES, make_roles_after_migrate
 from exchange_site.configuration.persons import KINDS
 from exchange_site.stack.processes import PROJECT
-from settlement.models import BalanceReading, FindingKind
+from settlement.models import BalanceReading, FindingKind, InterventionAction
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.pausing import pause_buying
@@ -57,7 +57,7 @@ UNION ALL SELECT 'limit ' || id FROM trading_saleslimit
 UNION ALL SELECT 'stop ' || concat_ws(' ', id, ceiling, resumed_at) FROM trading_salesstop
 UNION ALL SELECT 'open shop' FROM trading_shop WHERE is_open
 UNION ALL SELECT 'order ' || id || state FROM trading_order
-UNION ALL SELECT 'intervention ' || id FROM settlement_intervention WHERE action <> 'look_again'
+UNION ALL SELECT 'intervention ' || id FROM settlement_intervention WHERE action <> %(look_up)s
 UNION ALL SELECT 'move at the venue ' || id FROM settlement_accountmove
 UNION ALL SELECT 'adopted ' || id FROM settlement_finding WHERE decision = 'adopt'
 UNION ALL SELECT 'bought ' || c.id FROM trading_coin c
@@ -139,6 +139,7 @@ class World:
     def remember(self):
         """Let facts be about the people and coins that are here now."""
         self.known = {"user": User.objects.latest("pk").pk, "coin": Coin.objects.latest("pk").pk}
+        self.known["look_up"] = InterventionAction.LOOK_UP.value
 
     def facts(self):
         with connection.cursor() as cursor:
