@@ -187,7 +187,7 @@ def test_two_people_book_a_deposit_in_two_browsers(make_api_process, shopper, si
         decide(page, site)
         page.get_by_text("is done").first.wait_for()
         page.goto(f"{site}/admin/wallets/deposit/")
-        page.get_by_role("link", name=shopper.user.username).wait_for()
+        page.get_by_role("link", name=shopper.user.username).first.wait_for()
     assert (shopper.wallet.balance, Deposit.objects.get(reference="b1").approved_by) == (125, bob)
 
 
