@@ -19,7 +19,7 @@ from trading.verification import (
 )
 from wallets.models import Transaction, TransactionKind, Wallet, WalletRole
 from wallets.runtime import sql
-from wallets.verification import Violation, sum_house_wallet, verify_balances, verify_deposits
+from wallets.verification import Violation, sum_house_wallet, verify_balances, verify_deposits, verify_payouts
 
 
 def verify_everything() -> list[Violation]:
@@ -35,6 +35,7 @@ def verify_everything() -> list[Violation]:
             *verify_result(),
             *verify_losses(),
             *verify_deposits(),
+            *verify_payouts(),
         ]
 
 

@@ -7,8 +7,11 @@ class TradingConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported here: models cannot be loaded before the registry is ready.
+        from trading.selectors.orders import sum_open_charges
         from trading.services.price_rules import make_default_rule_after_migrate
         from trading.services.proposing.kinds import register_kinds
+        from wallets.selectors.bound import register_reader
 
         register_kinds()
+        register_reader(sum_open_charges)
         post_migrate.connect(make_default_rule_after_migrate, sender=self)

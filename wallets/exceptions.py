@@ -26,6 +26,15 @@
     ├── OnePersonTwice        a decision needs another person to approve it
     ├── SecondPersonNeeded    the configuration asks for two people, and there is one
     ├── InsufficientFunds     .balance .amount
+    ├── FundsOnHold           .available .amount
+    ├── PayeeOnHold           .until
+    ├── CredentialHold        .until
+    ├── NoPayee               there is nobody to pay the money to
+    ├── TooManyPayees         .most
+    ├── PayoutNotCancellable  it is sent, or has ended
+    ├── PayoutDecided         it is in another state by now
+    ├── PayoutRefused         it must not leave, for a reason that staff read
+    ├── ExportRefused         nothing may be exported now, for a reason that staff read
     ├── IdempotencyKeyReused  the key was used with another request
     ├── InvalidCursor
     ├── NotFound              no such record, or somebody else's
@@ -36,6 +45,7 @@
 Errors carry data and a sentence for the customer; `wallets.problems` maps them to HTTP.
 """
 
+from datetime import datetime
 from decimal import Decimal
 
 
@@ -160,6 +170,55 @@ class InsufficientFunds(DomainError):
         super().__init__(f"The wallet holds {balance:.2f} USD; {amount:.2f} USD are needed.")
         self.balance = balance
         self.amount = amount
+
+
+class FundsOnHold(DomainError):
+    def __init__(self, *, available: Decimal, amount: Decimal) -> None:
+        super().__init__(f"{available:.2f} USD can be paid out now; {amount:.2f} USD are needed. The rest is on hold.")
+        self.available = available
+        self.amount = amount
+
+
+class _OnHold(DomainError):
+    def __init__(self, *, until: datetime) -> None:
+        super().__init__(self.message.format(until=until.strftime("%Y-%m-%dT%H:%M:%SZ")))
+        self.until = until
+
+
+class PayeeOnHold(_OnHold):
+    message = "The payee is new. It can be used from {until} on."
+
+
+class CredentialHold(_OnHold):
+    message = "A password, second factor, e-mail address or payee has changed. Payouts go on from {until} on."
+
+
+class NoPayee(DomainError):
+    message = "There is nobody to pay out to. Add a payee first."
+
+
+class TooManyPayees(DomainError):
+    def __init__(self, *, most: int) -> None:
+        super().__init__(f"There may be at most {most} payees. Remove one first.")
+        self.most = most
+
+
+class PayoutNotCancellable(DomainError):
+    def __init__(self, *, state: str) -> None:
+        super().__init__(f"The payout can no longer be cancelled: it is {state.lower()}.")
+
+
+class PayoutDecided(DomainError):
+    def __init__(self, *, state: str) -> None:
+        super().__init__(f"The payout is in another state by now: it is {state.lower()}.")
+
+
+class PayoutRefused(DomainError):
+    message = "The payout must not leave."
+
+
+class ExportRefused(DomainError):
+    message = "No payout may be exported now."
 
 
 class IdempotencyKeyReused(DomainError):

@@ -1,4 +1,4 @@
-"""Checks rules 1 and 10: the ledger agrees with itself and with deposits. The caller opens the database snapshot."""
+"""Checks rules 1 and 10: the ledger agrees with itself, deposits and payouts. The caller opens the snapshot."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -50,6 +50,14 @@ def verify_deposits() -> list[Violation]:
         Violation(rule=10, subject=subject, expected=expected, found=found)
         for statement in ("wallets.verify_deposits", "wallets.verify_statements")
         for subject, expected, found in sql.fetch_all(statement)
+    ]
+
+
+def verify_payouts() -> list[Violation]:
+    """Check rule 10: each payout left once or came back once, and `payable` equals those that are not sent."""
+    return [
+        Violation(rule=10, subject=subject, expected=expected, found=found)
+        for subject, expected, found in sql.fetch_all("wallets.verify_payouts")
     ]
 
 

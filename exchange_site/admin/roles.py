@@ -10,6 +10,7 @@ from django.apps.registry import Apps
 from django.contrib.auth.management import create_permissions
 
 _PEOPLE: Final = ("wallets.view_user", "wallets.view_wallet", "wallets.view_transaction", "trading.view_order")
+_PAYOUTS: Final = ("wallets.view_payee", "wallets.view_payout", "wallets.view_payoutfile")
 _PROPOSALS: Final = ("wallets.view_proposal",)
 _SHOP: Final = (
     "trading.view_coin",
@@ -57,12 +58,21 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "settlement.change_pause",
         "settlement.add_accountmove",
     ),
-    "finance": (*_PEOPLE, *_PROPOSALS, *_SHOP, *_VENUE),
+    "finance": (
+        *_PEOPLE,
+        *_PROPOSALS,
+        *_SHOP,
+        *_VENUE,
+        *_PAYOUTS,
+        "wallets.decide_payout",
+        "wallets.export_payout",
+    ),
     "manager": (
         *_PEOPLE,
         *_PROPOSALS,
         *_SHOP,
         *_VENUE,
+        *_PAYOUTS,
         "wallets.decide_proposal",
         "trading.add_coin",
         "trading.change_coin",

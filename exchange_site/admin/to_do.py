@@ -161,6 +161,27 @@ _WORDS: Final = {
             " deposit on its page, or send it back."
         ),
     ),
+    ConcernKind.PAYOUT_REQUEST: _Words(
+        title="Payouts that wait for approval",
+        urgency="late",
+        advice="Approve or reject them on the page of the payout. Another member of staff confirms an approval.",
+    ),
+    ConcernKind.PAYOUT_EXPORT: _Words(
+        title="Approved payouts that are not exported",
+        urgency="late",
+        advice=(
+            "Run `manage.py export_payouts`: it says why one may not leave. If that stays so, reject the payout on its"
+            " page, and its customer has the money again."
+        ),
+    ),
+    ConcernKind.PAYOUT_ANSWER: _Words(
+        title="Payouts that the bank has not answered",
+        urgency="late",
+        advice=(
+            "Import the paying account's statements: a line that names the payout says what came of it. Or ask the"
+            " bank, and mark the payout as paid, failed or returned on its page."
+        ),
+    ),
     ConcernKind.HELD: _Words(title="Held orders", urgency="notice", advice="Release or refund them."),
     ConcernKind.PROPOSAL: _Words(
         title="Proposals that wait for a second person",

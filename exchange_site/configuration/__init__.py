@@ -13,6 +13,7 @@ from exchange_site.configuration.combinations import judge
 from exchange_site.configuration.customers import Deposits, Limits, SecurityLog, SignIn
 from exchange_site.configuration.mail import Mail
 from exchange_site.configuration.objections import Objection, error_of, explain, read_objections
+from exchange_site.configuration.payouts import Payouts
 from exchange_site.configuration.persons import Proposals
 from exchange_site.configuration.settlement import Jobs, Settlement, ToDo, Venue
 from exchange_site.configuration.shop import Losses, Pools, Prices, Quotes, Risk
@@ -40,6 +41,7 @@ class Configuration(BaseModel):
     mail: Mail
     limits: Limits
     deposits: Deposits
+    payouts: Payouts
     pools: Pools
     prices: Prices
     quotes: Quotes

@@ -74,6 +74,13 @@ ALWAYS: Final = (
         and (not given.django.debug or bool(given.venue.api_key or given.venue.api_secret)),
     ),
     rule(
+        "SELF_SERVICE_PAYOUTS",
+        "must be False with a real venue: withdrawals would leave the books, and nobody would send the money."
+        " Set EXCHANGE_SANDBOX=True, or EXCHANGE_URL to the simulator, for a trial.",
+        lambda given: given.payouts.self_service and is_real_venue(given)
+        and (not given.django.debug or bool(given.venue.api_key or given.venue.api_secret)),
+    ),
+    rule(
         "HASHING_SLOTS",
         "must be smaller than WEB_THREADS: a flood of sign-ins would stop every other request.",
         lambda given: given.sign_in.hashing_slots >= given.serving.web_threads,

@@ -25,10 +25,12 @@ KINDS: Final = (
     "unfreeze",
     "powers",
     "group_permissions",
+    "payout",
+    "payout_outcome",
 )
 """The names of the kinds that the apps register; a test compares them."""
 
-_WITH_AMOUNT: Final = frozenset({"release_order"})
+_WITH_AMOUNT: Final = frozenset({"release_order", "payout"})
 _ALL: Final = "all"
 
 

@@ -30,7 +30,14 @@ TABLES: Final[dict[str, str]] = {
     "wallets_transaction": "SELECT, INSERT",
     "wallets_deposit": ("SELECT, INSERT, UPDATE (approved_by_id, customer_id, decided_at, decided_by_id, note, state)"),
     "wallets_statement": "SELECT, INSERT, UPDATE (decided_at, decided_by_id, state)",
-    "wallets_statementline": "SELECT, INSERT, UPDATE (deposit_id)",
+    "wallets_statementline": "SELECT, INSERT, UPDATE (deposit_id, payout_id)",
+    # `rotate_keys` changes encrypted columns.
+    "wallets_payee": "SELECT, INSERT, UPDATE (account, name, removed_at, routing)",
+    "wallets_payout": (
+        "SELECT, INSERT, UPDATE (approved_at, bank_reference, cancelled_at, failed_at, file_id, is_automatic, paid_at, "
+        "reason, rejected_at, returned_at, sent_at, state)"
+    ),
+    "wallets_payoutfile": "SELECT, INSERT, UPDATE (content, written_at)",
     # trading
     "trading_coin": "SELECT, INSERT, UPDATE",
     "trading_closedmarket": "SELECT, INSERT, DELETE",
@@ -68,7 +75,8 @@ TABLES: Final[dict[str, str]] = {
         "UPDATE (charged, closed_at, denials, needed, orders_count, reason, reserved, resume_at, state, turns_given)"
     ),
     "settlement_databasewatch": (
-        "SELECT, INSERT, UPDATE (beat, doubt, doubted_at, doubted_place, found, known_at, place, stopped_at)"
+        "SELECT, INSERT, UPDATE (beat, doubt, doubted_at, doubted_place, found, known_at, place, statements_since, "
+        "stopped_at)"
     ),
     "settlement_excess": "SELECT, INSERT",
     "settlement_failingitem": "SELECT, INSERT, UPDATE (error, last_at, retry_at, times), DELETE",

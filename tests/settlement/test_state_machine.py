@@ -25,20 +25,40 @@ from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.conftest import Shopper, make_coin
 from tests.settlement.conftest import end_pauses, resume_parked_batches
+from tests.wallets.payees import add as add_payee
+from tests.wallets.payees import ask, decide, make_staff, pay_from
 from trading.exceptions import OrderNotCancellable
 from trading.models import Order
 from trading.services.cancelling import cancel_order
 from trading.services.placing import OrderRequest, place_order
-from wallets.exceptions import IdempotencyKeyReused, InsufficientFunds
-from wallets.models import Wallet, WalletRole
+from wallets.exceptions import (
+    IdempotencyKeyReused,
+    InsufficientFunds,
+    PayoutDecided,
+    PayoutNotCancellable,
+    ProposalRefused,
+)
+from wallets.models import Payout, Wallet, WalletRole
 from wallets.runtime.idempotency import IdempotencyKey, idempotency_key
 from wallets.services.cash import deposit, withdraw
+from wallets.services.payouts.ending import cancel_payout
+from wallets.services.payouts.exporting import export_payouts
 
 PRICE, COMMISSION, THRESHOLD = Decimal(4), Decimal("0.001"), Decimal(10)
 CENTS = strategies.integers(1, 4000).map(lambda cents: Decimal(cents) / 100)
 AMOUNTS = strategies.integers(1, 1200).map(lambda hundredths: Decimal(hundredths) / 100)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+
+NEXT = {
+    "approved": ("requested",),
+    "rejected": ("requested", "approved"),
+    "cancelled": ("requested", "approved"),
+    "paid": ("sent",),
+    "failed": ("sent",),
+    "returned": ("sent", "paid"),
+}
+"""Each state that somebody can give a payout, with the states before."""
 
 
 def charge_of(amount):
@@ -66,6 +86,10 @@ class Story(RuleBasedStateMachine):
         self.dollars = {customer: Decimal(100) for customer in self.customers}
         self.coins = dict.fromkeys(self.customers, Decimal(0))
         self.withdrawals = {}  # customer and key → amount
+        self.payouts = {}  # id → [customer, amount, state]
+        self.staff = make_staff(f"staff of {name}")
+        for customer in self.customers:
+            add_payee(customer)
         self.orders = {}  # id → [customer, amount, state], in the order of placing
         self.surplus = Decimal(0)
         self.batches, self.reserved = (
@@ -101,6 +125,40 @@ class Story(RuleBasedStateMachine):
                 self.dollars[customer] -= amount
             if key:
                 self.withdrawals[who, key] = amount
+
+    @rule(who=strategies.integers(0, 2), amount=CENTS)
+    def ask_for_payout(self, who, amount):
+        customer = self.customers[who]
+        try:
+            payout = ask(customer, amount)
+        except InsufficientFunds:
+            assert amount > self.dollars[customer]
+            return
+        self.dollars[customer] -= amount
+        self.payouts[payout.pk] = [customer, amount, "requested"]
+
+    @precondition(lambda self: self.payouts)
+    @rule(which=strategies.integers(0), deed=strategies.sampled_from([*NEXT, "approved", "sent"]))
+    def go_on_with_payout(self, which, deed):
+        payout_id = list(self.payouts)[which % len(self.payouts)]
+        customer, amount, state = self.payouts[payout_id]
+        if deed == "sent":
+            export_payouts(by=self.staff)
+            for payout in self.payouts.values():
+                payout[2] = "sent" if payout[2] == "approved" else payout[2]
+            return
+        try:
+            if deed == "cancelled":
+                cancel_payout(principal=customer.principal, payout_id=payout_id)
+            else:
+                decide(Payout(pk=payout_id), deed, by=self.staff)
+        except (PayoutNotCancellable, ProposalRefused, PayoutDecided):
+            assert state not in NEXT[deed]
+        else:
+            if state != deed:
+                assert state in NEXT[deed]
+                self.payouts[payout_id][2] = deed
+                self.dollars[customer] += amount if deed not in {"approved", "paid"} else 0
 
     @rule(who=strategies.integers(0, 2), amount=AMOUNTS, repeated=strategies.booleans())
     def order(self, who, amount, repeated):
@@ -264,6 +322,8 @@ class Story(RuleBasedStateMachine):
             assert balances.get((customer.user.pk, self.coin.name), 0) == self.coins[customer]
         found = dict(Order.objects.filter(pk__in=list(self.orders)).values_list("pk", "state"))
         assert found == {order_id: order[2] for order_id, order in self.orders.items()}
+        states = dict(Payout.objects.filter(pk__in=list(self.payouts)).values_list("pk", "state"))
+        assert states == {payout_id: payout[2] for payout_id, payout in self.payouts.items()}
         stock = Wallet.objects.get(owner=None, role=WalletRole.INVENTORY, asset=self.coin.name).balance
         assert stock == self.surplus + sum(self.reserved.values())
 
@@ -314,5 +374,6 @@ def spread():
 def settings_of_stories(settings):
     configure(settings, "RISK", max_orders=10**6, max_cancels=10**6)
     configure(settings, "DEPOSITS", self_service=True)
+    pay_from(settings)
     configure(settings, "SETTLEMENT", not_found_margin=timedelta(milliseconds=50), not_found_times=1)
     configure(settings, "VENUE", recv_window=timedelta(milliseconds=300))

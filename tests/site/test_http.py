@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 EVERY_GET = [
     "accounts/me", "accounts/sessions", "accounts/wallet", "accounts/holdings", "exchanges/crypto-currencies", "exchanges/crypto-currencies/ABAN",
-    "accounts/deposits", "orders", "orders/{order}", "transactions", "transactions/{transaction}", "openapi.json", "swagger", "redoc",
+    "accounts/deposits", "accounts/payees", "accounts/payouts", "orders", "orders/{order}", "transactions", "transactions/{transaction}", "openapi.json", "swagger", "redoc",
 ]  # fmt: skip
 
 
@@ -262,6 +262,8 @@ ENDPOINTS = [
     ("DELETE", "accounts/mfa/", {"otp": "492039"}),
     ("PATCH", "accounts/wallet/deposit/", {"amount": "1.00"}),
     ("PATCH", "accounts/wallet/withdraw/", {"amount": "1.00"}),
+    ("POST", "accounts/payees/", {"name": "Alice", "iban": "GB82WEST12345698765432"}),
+    ("POST", "accounts/payouts/", {"amount": "1.00"}),
     ("POST", "orders/", {"crypto": "ABAN", "amount": "1.00"}),
     ("POST", "orders/", {"crypto": "ABAN", "total": "4.00"}),
 ]

@@ -21,10 +21,11 @@ from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import list_to_do
 from tests.configure import configure
 from tests.conftest import make_coin
+from tests.owner import by_owner
 from trading.models import Coin, CoinPrice, DayLoss, Order, PriceRule, SalesLimit, SalesStop, Shop
 from trading.services.coins import open_or_close_shop, stop_selling
 from trading.services.prices import record_price
-from wallets.models import Proposal, ProposalRecord, User, Wallet
+from wallets.models import Payout, Proposal, ProposalRecord, User, Wallet
 from wallets.runtime import clock
 from wallets.services.accounts import freeze_customer
 from wallets.services.proposals import registered_kinds
@@ -280,6 +281,38 @@ def new_group(world):
     )
 
 
+def waiting_payout(world):
+    customer = world.make_shopper()
+    body = {"name": "Carl Customer", "iban": "GB82 WEST 1234 5698 7654 32"}
+    assert world.api("POST", "accounts/payees/", body, by=customer).status_code == 201
+    return world.api("POST", "accounts/payouts/", {"amount": "5.00"}, by=customer).json()["id"]
+
+
+def payout(world):
+    pk = waiting_payout(world)
+    return lambda client: act(client, "wallets/payout", "approve", pk), lambda: Payout.objects.get(pk=pk).state
+
+
+def payout_outcome(world, outcome="returned"):
+    pk = waiting_payout(world)
+    values = {"state": "sent", "approved_at": clock.now(), "sent_at": clock.now()}
+    with by_owner():
+        Payout.objects.filter(pk=pk).update(state="approved", approved_at=clock.now())
+        Payout.objects.filter(pk=pk).update(**values)
+    return (
+        lambda client: act(client, "wallets/payout", f"mark_{outcome}", pk),
+        lambda: (Payout.objects.get(pk=pk).state, Wallet.objects.get(owner__payouts=pk, asset="USD").balance),
+    )
+
+
+def failed_payout(world):
+    return payout_outcome(world, "failed")
+
+
+def paid_payout(world):
+    return payout_outcome(world, "paid")
+
+
 DEEDS = {
     price_rule: "price_rule",
     fixed_price: "fixed_price",
@@ -303,6 +336,10 @@ DEEDS = {
     membership: "powers",
     group_permissions: "group_permissions",
     new_group: "group_permissions",
+    payout: "payout",
+    payout_outcome: "payout_outcome",
+    failed_payout: "payout_outcome",
+    paid_payout: "payout_outcome",
 }
 by_name = pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
 
@@ -421,6 +458,14 @@ class TestWhatOnlyLessensExposure:
         act(ann, "wallets/user", "freeze", customer.pk)
         assert Wallet.objects.get(owner=customer).frozen
 
+    def test_rejects_a_payout_at_once(self, world, ann):
+        pk = waiting_payout(world)
+        act(ann, "wallets/payout", "reject", pk)
+        rejected = Payout.objects.get(pk=pk)
+        assert (rejected.state, rejected.reason) == ("rejected", "because")
+        assert Wallet.objects.get(owner=rejected.customer, asset="USD").balance == 100
+        assert ProposalRecord.objects.get().outcome == "done"
+
     def test_looks_up_at_the_venue_at_once(self, world, ann):
         act(ann, "settlement/batch", "look_up", world.batch().pk)
         assert Intervention.objects.get().action == InterventionAction.LOOK_UP
@@ -516,6 +561,11 @@ ACTIONS = {
     ("settlement.balancereading", "open"): TWO,
     ("settlement.pause", "lift"): OPEN,
     ("procrastinate.procrastinatejob", "retry_failed"): MOVES_NOTHING,
+    ("wallets.payout", "approve"): TWO,
+    ("wallets.payout", "reject"): LESSENS,
+    ("wallets.payout", "mark_paid"): TWO,
+    ("wallets.payout", "mark_failed"): TWO,
+    ("wallets.payout", "mark_returned"): TWO,
 }
 FORMS = {
     ("auth.group", "add"): TWO,
@@ -531,7 +581,7 @@ FORMS = {
     ("settlement.pause", "add"): LESSENS,
     ("settlement.accountmove", "add"): TWO,
 }
-COMMANDS = {"price_rule": TWO}
+COMMANDS = {"price_rule": TWO, "export_payouts": ELSEWHERE}
 WITHOUT_MONEY = {
     "reconcile", "result", "verify_ledger", "after_restore", "changepassword", "configuration", "createsuperuser",
     "database_roles", "dbshell", "exchange_simulator", "flush", "loaddata", "makemigrations", "migrate", "openapi",

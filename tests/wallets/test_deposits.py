@@ -178,7 +178,10 @@ class TestOverHttp:
     def test_the_wallet_shows_its_payment_reference(self, api, shopper):
         wallet = api("GET", "accounts/wallet/", by=shopper).json()
         reference = payment_reference(subject=shopper.user.subject)
-        assert wallet == {"balance": "100.00", "currency": "USD", "reference": reference}
+        assert wallet == {
+            "balance": "100.00", "currency": "USD", "available": "100.00", "on_hold": "0.00", "in_orders": "0.00",
+            "in_payouts": "0.00", "reference": reference,
+        }  # fmt: skip
 
     def test_movements_answer_as_before(self, api, shopper):
         for path in ("deposit", "withdraw"):

@@ -75,6 +75,8 @@ class User(AbstractUser):
     subject = models.UUIDField(unique=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     # The address that the user has proven to read. It is empty, or the same as `email`, unless a command changed that.
     verified_email = models.EmailField(blank=True, default="", db_default="", editable=False)
+    # When the password, second factor, e-mail address or payees last changed: nothing is paid out for a while.
+    credentials_changed_at = models.DateTimeField(null=True, blank=True, editable=False)
     username_key = UsernameKeyField(max_length=LONGEST_KEY, null=True, editable=False)
     username_skeleton = UsernameSkeletonField(max_length=LONGEST_KEY, null=True, editable=False)
 

@@ -5,6 +5,7 @@ from django.db.models import F, Q
 
 from wallets.models.accounts import User
 from wallets.models.deposits import Deposit
+from wallets.models.payouts import Payout
 from wallets.runtime import clock
 from wallets.runtime.constraints import agree, is_one_of
 from wallets.statements.lines import LineKind
@@ -103,6 +104,10 @@ class StatementLine(models.Model):
     deposit = models.ForeignKey(
         Deposit, null=True, blank=True, on_delete=models.PROTECT, related_name="lines", db_index=False
     )
+    # The payout that the line answers: our bank has paid it, or it has come back.
+    payout = models.ForeignKey(
+        Payout, null=True, blank=True, on_delete=models.PROTECT, related_name="lines", db_index=False
+    )
 
     class Meta:
         indexes = [
@@ -121,6 +126,9 @@ class StatementLine(models.Model):
             models.CheckConstraint(
                 condition=Q(kind=LineKind.CREDIT.value) | Q(customer=None, deposit=None),
                 name="only_credits_become_deposits",
+            ),
+            models.CheckConstraint(
+                condition=Q(payout=None) | Q(deposit=None), name="an_answer_about_a_payout_is_no_deposit"
             ),
         ]
 

@@ -32,7 +32,7 @@ class TransactionAnswer(Response):
 
     id: int
     type: Literal["deposit", "withdrawal"]
-    kind: Literal["deposit", "withdrawal", "purchase", "refund", "price_improvement"]
+    kind: Literal["deposit", "withdrawal", "purchase", "refund", "price_improvement", "return"]
     amount: UsdOut
     balance_after: UsdOut
     order_id: int | None

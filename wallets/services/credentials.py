@@ -9,6 +9,8 @@ from django.db.models import QuerySet
 
 from wallets.exceptions import InvalidCredentials, NoMail, TokenInvalid, WeakPassword
 from wallets.models import SecurityEventKind, User
+from wallets.runtime import clock
+from wallets.services.holds import note_credential_change
 from wallets.services.mail_texts import MailKind
 from wallets.services.mailed_tokens import Purpose, read_mailed_token
 from wallets.services.mailing import is_mail_sent, mail_later, notify
@@ -104,5 +106,6 @@ def _save(user: User, stored: QuerySet[User], **proven: str) -> None:
     if not stored.update(password=user.password, **proven):
         raise InvalidCredentials
     user.verified_email = proven.get("verified_email", user.verified_email)
+    note_credential_change(user=user, now=clock.now())
     record_event(SecurityEventKind.PASSWORD_CHANGED, user=user)
     notify(MailKind.PASSWORD_CHANGED, user=user)

@@ -13,6 +13,7 @@ from wallets.runtime.clock import database_now
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.services.deposits import IncomingMoney, ensure_people, receive_deposit
 from wallets.services.ledger.locking import lock_wallets_to_credit
+from wallets.services.payouts.answers import take_answers
 from wallets.statements.lines import LineKind
 
 _AT_ONCE: Final = 50
@@ -53,8 +54,10 @@ def reject_statement(*, statement_id: int, by: User) -> None:
 def credit_statement(*, statement_id: int, tell: Callable[[int], object] = lambda _: None) -> None:
     """Receive the credits of an approved statement as deposits, some at a time; `tell` is called with their number.
 
-    Safe to run again, and at once with another run: each line is received once. Raises Busy.
+    Lines that answer payouts are none of these. Safe to run again, and at once with another run: each line is received
+    once. Raises Busy.
     """
+    take_answers(statement_id=statement_id)
     while count := _credit_some(statement_id=statement_id):
         tell(count)
         failpoints.reach("statement.credited_some")
@@ -74,7 +77,7 @@ def _credit_some(*, statement_id: int) -> int:
     statement = _lock(statement_id)
     if statement.state != StatementState.APPROVED:
         return 0
-    waiting = statement.lines.filter(kind=LineKind.CREDIT.value, deposit=None).order_by("number")
+    waiting = statement.lines.filter(kind=LineKind.CREDIT.value, deposit=None, payout=None).order_by("number")
     lines = list(waiting[:_AT_ONCE])
     if not lines:
         statement.state = StatementState.CREDITED

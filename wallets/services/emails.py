@@ -6,6 +6,7 @@ from django.db import transaction
 
 from wallets.exceptions import InvalidCredentials, TokenInvalid
 from wallets.models import SecurityEventKind, User
+from wallets.services.holds import note_credential_change
 from wallets.services.mail_texts import MailKind
 from wallets.services.mailed_tokens import Purpose, read_mailed_token
 from wallets.services.mailing import mail_later, notify
@@ -48,6 +49,7 @@ def verify_email(*, token: str, now: datetime) -> None:
     # An address that is proven already would be left as it is, and the token would work again.
     if email == user.verified_email or not unchanged.update(email=email, verified_email=email):
         raise TokenInvalid
+    note_credential_change(user=user, now=now)
     if user.verified_email:
         notify(MailKind.EMAIL_CHANGED, user=user)
         record_event(SecurityEventKind.EMAIL_CHANGED, user=user)

@@ -17,6 +17,8 @@ class MailKind(StrEnum):
     SECOND_FACTOR_OFF = "second_factor_off"
     RECOVERY_CODE_USED = "recovery_code_used"
     OTP_FAILED = "otp_failed"
+    PAYEE_ADDED = "payee_added"
+    PAYEE_REMOVED = "payee_removed"
 
 
 class MailText(NamedTuple):
@@ -68,5 +70,13 @@ MAIL_TEXTS: Final[Mapping[MailKind, MailText]] = {
     MailKind.OTP_FAILED: MailText(
         "Somebody typed wrong one-time codes",
         "Somebody who knows the password of your account {username} typed five wrong one-time codes. " + _WARNING,
+    ),
+    MailKind.PAYEE_ADDED: MailText(
+        "A payee was added",
+        "The bank account {account} was added to the payees of your account {username}. " + _WARNING,
+    ),
+    MailKind.PAYEE_REMOVED: MailText(
+        "A payee was removed",
+        "The bank account {account} was removed from the payees of your account {username}. " + _WARNING,
     ),
 }

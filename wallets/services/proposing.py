@@ -1,4 +1,4 @@
-"""The kinds of proposals of the money side, and their registration: to unfreeze a customer, and powers."""
+"""The kinds of proposals of the money side, and their registration: unfreezing, powers and payouts."""
 
 from typing import Any, Final
 
@@ -6,6 +6,7 @@ from wallets.exceptions import OwnAccount
 from wallets.models import User, Wallet
 from wallets.money import USD
 from wallets.services.accounts import unfreeze_within_transaction
+from wallets.services.payouts.kinds import PAYOUT, PAYOUT_OUTCOME
 from wallets.services.powers import GroupPermissionsKind, UserPowersKind
 from wallets.services.proposals import Kind, Payload, register
 
@@ -46,5 +47,5 @@ GROUP_PERMISSIONS: Final = GroupPermissionsKind()
 
 def register_kinds() -> None:
     """Make the kinds of the money side known."""
-    for kind in (UNFREEZE, USER_POWERS, GROUP_PERMISSIONS):
+    for kind in (UNFREEZE, USER_POWERS, GROUP_PERMISSIONS, PAYOUT, PAYOUT_OUTCOME):
         register(kind)

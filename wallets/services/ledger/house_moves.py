@@ -1,6 +1,6 @@
-"""Movements between house wallets: purchases, the revenue of completed orders, and dollars that came in for nobody."""
+"""Movements between house wallets: purchases, revenue of completed orders, dollars of nobody, and payouts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -88,6 +88,24 @@ def book_sent_back(*, amount: Decimal, reference: str, now: datetime) -> None:
         reference=reference,
     )
     _book([went_back], now=now)
+
+
+def book_payouts(*, amounts: Mapping[str, Decimal], now: datetime) -> None:
+    """Book that dollars leave which customers asked to be paid out; `amounts` by the movements' references."""
+    _book(
+        [
+            _HouseMovement(
+                asset=USD,
+                amount=amount,
+                source=WalletRole.PAYABLE,
+                destination=WalletRole.FUNDING,
+                kind=TransactionKind.PAYOUT,
+                reference=reference,
+            )
+            for reference, amount in amounts.items()
+        ],
+        now=now,
+    )
 
 
 def take_from_inventory(*, asset: str, quantity: Decimal) -> Decimal:
