@@ -443,10 +443,11 @@ class TestDevelopment:
 
     def test_does_not_buy_with_real_keys_what_customers_credited_to_themselves(self):
         keys = {"EXCHANGE_API_KEY": "of-the-venue", "EXCHANGE_API_SECRET": "9vTq4LxZ"}
-        [sentence] = refused(keys)
-        assert sentence.startswith("SELF_SERVICE_DEPOSITS must be False with a real venue")
+        deposits, payouts = refused(keys)
+        assert deposits.startswith("SELF_SERVICE_DEPOSITS must be False with a real venue")
+        assert payouts.startswith("SELF_SERVICE_PAYOUTS must be False with a real venue")
         for harmless in (
-            {"SELF_SERVICE_DEPOSITS": "False"},
+            {"SELF_SERVICE_DEPOSITS": "False", "SELF_SERVICE_PAYOUTS": "False"},
             {"EXCHANGE_SANDBOX": "True"},
             {"EXCHANGE_URL": "http://127.0.0.1:9100"},
         ):

@@ -25,8 +25,8 @@ def add(shopper, *, name="Alice Example", account=HERS, otp=None, now=None):
 
 def ask(shopper, amount="30.00", *, payee=None, key=None, otp=None):
     """Ask for a payout and return it."""
-    wish = PayoutRequest(amount=Decimal(amount), payee_id=payee and payee.pk, key=key)
-    return request_payout(principal=shopper.principal, payout_request=wish, otp=otp, now=clock.now()).payout
+    given = PayoutRequest(amount=Decimal(amount), payee_id=payee and payee.pk, key=key)
+    return request_payout(principal=shopper.principal, payout_request=given, otp=otp, now=clock.now()).payout
 
 
 def decide(payout, becomes, *, by, reason="because"):

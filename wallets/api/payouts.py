@@ -48,12 +48,14 @@ def request_(
 ) -> Status[Body]:
     """Takes dollars out of the wallet, to be paid to a payee. Staff approve it, unless it is small."""
     payee = None if body.payee is None else str(body.payee)
-    wish = requesting.PayoutRequest(
+    payout_request = requesting.PayoutRequest(
         amount=body.amount,
         payee_id=body.payee,
         key=idempotency_key(key=idempotency, request={"amount": body.amount, "payee": payee}),
     )
-    asked = requesting.request_payout(principal=caller(request), payout_request=wish, otp=body.otp, now=clock.now())
+    asked = requesting.request_payout(
+        principal=caller(request), payout_request=payout_request, otp=body.otp, now=clock.now()
+    )
     mark_replayed(response, replayed=asked.replayed)
     return Status(201, _answer(asked.payout))
 

@@ -1,4 +1,4 @@
-"""Takes customers' wishes for payouts, and approves small ones to old payees without staff."""
+"""Takes customers' requests for payouts, and approves small ones to old payees without staff."""
 
 from dataclasses import dataclass
 from datetime import datetime
