@@ -87,7 +87,7 @@ class Story(RuleBasedStateMachine):
         self.coins = dict.fromkeys(self.customers, Decimal(0))
         self.withdrawals = {}  # customer and key → amount
         self.payouts = {}  # id → [customer, amount, state]
-        self.staff = make_staff(f"staff of {name}")
+        self.staff = make_staff(f"chief-{name}".lower())
         for customer in self.customers:
             add_payee(customer)
         self.orders = {}  # id → [customer, amount, state], in the order of placing

@@ -11,7 +11,7 @@ from wallets.schemas.wallet import CashRequest, OwnWalletAnswer, WalletAnswer, W
 from wallets.selectors.ledger import get_dollar_wallet
 from wallets.services import cash
 from wallets.web.bodies import Body
-from wallets.web.callers import AccessToken, FreshAccessToken, caller
+from wallets.web.callers import AccessToken, caller
 from wallets.web.limits import WALLET
 from wallets.web.problems import BODY, MONEY, SIGNED_IN
 from wallets.web.requests import IdempotencyHeader, mark_replayed
@@ -50,7 +50,7 @@ def deposit(request: HttpRequest, response: HttpResponse, body: CashRequest, ide
 
 @wallet_router.patch(
     "wallet/withdraw/",
-    auth=FreshAccessToken(limit=WALLET),
+    auth=AccessToken(limit=WALLET),
     operation_id="withdraw",
     summary="Withdraw dollars",
     **answers({200: WalletAnswer}, *BODY, *SIGNED_IN, *MONEY, *HOLDS, InsufficientFunds, IdempotencyKeyReused),

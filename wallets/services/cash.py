@@ -13,7 +13,7 @@ from wallets.models import Transaction, TransactionKind, User
 from wallets.runtime import clock
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.runtime.idempotency import IdempotencyKey
-from wallets.selectors.accounts import Principal, get_account
+from wallets.selectors.accounts import Principal, ensure_active, get_account
 from wallets.services.deposits import OPENING, SANDBOX, IncomingMoney, receive_deposit
 from wallets.services.ledger.locking import LockedWallet, lock_dollar_wallet
 from wallets.services.payouts.requesting import PayoutRequest, pay_at_once, request_with_lock
@@ -54,7 +54,7 @@ def withdraw(
     A repeated key needs no second code. Raises InsufficientFunds, AccountFrozen, IdempotencyKeyReused; NoPayee,
     PayeeOnHold, CredentialHold and FundsOnHold but in a sandbox; the refusals of `ensure_otp`.
     """
-    user = get_account(principal=principal)
+    user = get_account(principal=ensure_active(principal=principal))
     if key is None or _find_by_key(owner_id=user.pk, kind=TransactionKind.WITHDRAWAL, key=key) is None:
         ensure_otp(customer=user, code=otp, now=now or clock.now())
     return _move_cash(principal=principal, amount=amount, kind=TransactionKind.WITHDRAWAL, key=key, now=now)
