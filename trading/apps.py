@@ -7,8 +7,11 @@ class TradingConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported here: models cannot be loaded before the registry is ready.
+        from trading.services.cancelling import cancel_open_orders
         from trading.services.price_rules import make_default_rule_after_migrate
         from trading.services.proposing.kinds import register_kinds
+        from wallets.services.returns.giving_back import register_giver
 
         register_kinds()
+        register_giver(cancel_open_orders)
         post_migrate.connect(make_default_rule_after_migrate, sender=self)

@@ -9,6 +9,7 @@ minimum    up, to the coin's step                                          small
 maximum    down, to the coin's step                                        largest_amount
 fill       coins down, cost and commission up, to 8 decimal places         coins_of_fill, cost_of_fill
 rebate     down, to the cent                                               rebate_for
+proceeds   down, to the cent                                               proceeds_of
 
 Each of them favours the house, by less than one unit.
 """
@@ -42,6 +43,11 @@ def price_for(*, market_price: Decimal, spread_rate: Decimal, taker_rate: Decima
 def subtotal_for(*, amount: Decimal, price: Decimal) -> Decimal:
     """Return what `amount` coins cost without the fee, in US dollars, rounded up to the cent."""
     return _CEILING.multiply(amount, price).quantize(_CENT, context=_CEILING)
+
+
+def proceeds_of(*, amount: Decimal, bid: Decimal) -> Decimal:
+    """Return what `amount` coins of a customer bring at the bid, in US dollars, rounded down to the cent."""
+    return _DOWN.multiply(amount, bid).quantize(_CENT, context=_DOWN)
 
 
 def fee_for(*, subtotal: Decimal, rate: Decimal, minimum: Decimal, maximum: Decimal | None) -> Decimal:

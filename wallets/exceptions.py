@@ -21,6 +21,12 @@
     ├── DepositsClosed        customers cannot deposit by themselves here
     ├── DepositDiffers        .reference .earlier .amount
     ├── DepositDecided        the money has its customer, or is back with its sender
+    ├── ReturnRefused         the bank took back what this deposit does not have
+    ├── ReturnDiffers         .reference: a return of this name was taken, with another amount or deposit
+    ├── ReturnDecided         a return that is not taken, or is won back already
+    ├── CustomerOwes          .amount: who owes stays frozen
+    ├── OwesLess              .owed
+    ├── NotCorrectable        a movement of an order or an attempt, one that is corrected, or one of another way
     ├── StatementRefused      a file that is no statement, or one that contradicts itself or the last one
     ├── StatementDecided      somebody has approved or rejected the statement, or another one follows it
     ├── OnePersonTwice        a decision needs another person to approve it
@@ -136,6 +142,37 @@ class DepositDiffers(DomainError):
 class DepositDecided(DomainError):
     def __init__(self, *, state: str) -> None:
         super().__init__(f"Somebody has decided about this deposit: it is {state.lower()}.")
+
+
+class ReturnRefused(DomainError):
+    message = "This deposit cannot be taken back."
+
+
+class ReturnDiffers(DomainError):
+    def __init__(self, *, reference: str) -> None:
+        super().__init__(f"{reference} was taken back before, with another amount or of another deposit.")
+        self.reference = reference
+
+
+class ReturnDecided(DomainError):
+    def __init__(self, *, state: str) -> None:
+        super().__init__(f"Nothing is to be done about this return: it is {state.lower()}.")
+
+
+class CustomerOwes(DomainError):
+    def __init__(self, *, amount: Decimal) -> None:
+        super().__init__(f"The customer owes {amount:.2f} USD, and stays frozen until that is paid or written off.")
+        self.amount = amount
+
+
+class OwesLess(DomainError):
+    def __init__(self, *, owed: Decimal) -> None:
+        super().__init__(f"The customer owes {owed:.2f} USD.")
+        self.owed = owed
+
+
+class NotCorrectable(DomainError):
+    message = "Only deposits, withdrawals and goodwill are corrected, each once, and never a movement of an order."
 
 
 class StatementRefused(DomainError):

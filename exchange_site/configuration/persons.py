@@ -25,10 +25,18 @@ KINDS: Final = (
     "unfreeze",
     "powers",
     "group_permissions",
+    "return",
+    "won_back",
+    "correction",
+    "goodwill",
+    "write_off",
+    "repurchase",
 )
 """The names of the kinds that the apps register; a test compares them."""
 
-_WITH_AMOUNT: Final = frozenset({"release_order"})
+_WITH_AMOUNT: Final = frozenset(
+    {"release_order", "return", "won_back", "correction", "goodwill", "write_off", "repurchase"}
+)
 _ALL: Final = "all"
 
 
@@ -66,7 +74,7 @@ class Proposals(Group):
         "TWO_PERSONS",
         "",
         "the kinds of deeds that need two persons, with commas between them, or `all`; `release_order:1000.00` lets one"
-        " person release an order of up to 1,000 dollars",
+        " person release an order of up to 1,000 dollars, and `goodwill:10.00` give 10",
         unit="kinds",
         in_production="all, release_order:1000.00",
     )

@@ -28,7 +28,15 @@ TABLES: Final[dict[str, str]] = {
     "wallets_proposalrecord": "SELECT, INSERT",
     "wallets_wallet": "SELECT, INSERT, UPDATE (balance, cost, frozen)",
     "wallets_transaction": "SELECT, INSERT",
-    "wallets_deposit": ("SELECT, INSERT, UPDATE (approved_by_id, customer_id, decided_at, decided_by_id, note, state)"),
+    # A trigger on returns changes `returned`.
+    "wallets_deposit": (
+        "SELECT, INSERT, UPDATE (approved_by_id, customer_id, decided_at, decided_by_id, note, returned, state)"
+    ),
+    "wallets_return": (
+        "SELECT, INSERT, UPDATE (approved_by_id, customer_id, decided_by_id, deposit_id, line_id, note, owed, seen_at, "
+        "seen_by_id, state, taken, won_at)"
+    ),
+    "wallets_receivable": "SELECT, INSERT, UPDATE (amount, since)",
     "wallets_statement": "SELECT, INSERT, UPDATE (decided_at, decided_by_id, state)",
     "wallets_statementline": "SELECT, INSERT, UPDATE (deposit_id)",
     # trading

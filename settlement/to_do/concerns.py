@@ -31,6 +31,8 @@ class ConcernKind(Enum):
     INTERVENTION = "intervention"
     STATEMENT = "statement"
     UNASSIGNED = "unassigned"
+    RETURN = "return"
+    DEBT = "debt"
     HELD = "held"
     PROPOSAL = "proposal"
     JOB = "job"

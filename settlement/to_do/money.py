@@ -1,15 +1,18 @@
-"""Read what waits for staff about dollars that come in: statements that are not credited, and deposits of nobody."""
+"""Read what waits for staff about dollars that came in or were taken back: statements, deposits, returns, debts."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
+from django.db.models import F
+
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
-from wallets.models import Deposit, DepositState, Statement, StatementState
+from wallets.models import Deposit, DepositState, Receivable, Return, ReturnState, Statement, StatementState
 
 
 def read_unassigned(_now: datetime) -> Iterator[Concern]:
     """Read deposits that belong to nobody yet."""
-    for deposit in Deposit.objects.filter(state=DepositState.UNASSIGNED).order_by("id")[:MAX_PER_KIND]:
+    of_nobody = Deposit.objects.filter(state=DepositState.UNASSIGNED, returned__lt=F("amount"))
+    for deposit in of_nobody.order_by("id")[:MAX_PER_KIND]:
         yield Concern(
             kind=ConcernKind.UNASSIGNED,
             subject=f"{deposit}, {deposit.reference} of {deposit.source}",
@@ -29,4 +32,37 @@ def read_statements(_now: datetime) -> Iterator[Concern]:
             since=statement.decided_at or statement.imported_at,
             reason=f"{statement.get_state_display().lower()}; {statement.imported_by} has imported it",
             target=Target(model="wallets_statement", pk=statement.pk),
+        )
+
+
+def read_returns(_now: datetime) -> Iterator[Concern]:
+    """Read returns whose deposit is not known, and those that nobody has looked at yet."""
+    for row in Return.objects.filter(seen_at=None).select_related("customer").order_by("id")[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.RETURN,
+            subject=f"{row}, {row.reference} of {row.source}",
+            since=row.created_at,
+            reason=_about(row),
+            target=Target(model="wallets_return", pk=row.pk),
+        )
+
+
+def _about(row: Return) -> str:
+    if row.state == ReturnState.WAITING:
+        return f"no money has moved: {row.note}. Find its deposit, and take it back"
+    if row.customer is None:
+        return "taken from a deposit of nobody"
+    return f"{row.customer} is frozen: {row.taken} USD were in the wallet, {row.owed} USD are owed"
+
+
+def read_debts(_now: datetime) -> Iterator[Concern]:
+    """Read customers who owe dollars that a bank took back."""
+    owing = Receivable.objects.filter(amount__gt=0).select_related("customer").order_by("since")
+    for debt in owing[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.DEBT,
+            subject=str(debt),
+            since=debt.since,
+            reason="what reaches the wallet pays it; take coins for it, or write it off",
+            target=Target(model="wallets_receivable", pk=debt.pk),
         )

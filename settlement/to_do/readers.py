@@ -64,6 +64,8 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.INTERVENTION: buying.read_interventions,
     ConcernKind.STATEMENT: money.read_statements,
     ConcernKind.UNASSIGNED: money.read_unassigned,
+    ConcernKind.RETURN: money.read_returns,
+    ConcernKind.DEBT: money.read_debts,
     ConcernKind.HELD: selling.read_held,
     ConcernKind.PROPOSAL: selling.read_proposals,
     ConcernKind.JOB: buying.read_failed_jobs,

@@ -52,7 +52,7 @@ def one_transaction(request: HttpRequest, transaction_id: int) -> Body:
 def _transaction_answer(row: Transaction) -> Body:
     return {
         "id": row.pk,
-        "type": direction_of(kind=row.kind),
+        "type": direction_of(movement=row),
         "kind": row.kind,
         "amount": row.amount,
         "balance_after": row.balance_after,

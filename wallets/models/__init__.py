@@ -4,6 +4,7 @@ from wallets.models.accounts import KnownAddress, TokenFamily, User
 from wallets.models.deposits import Deposit, DepositState
 from wallets.models.ledger import STORED_BALANCES, Transaction, TransactionKind, Wallet, WalletRole
 from wallets.models.proposals import Proposal, ProposalOutcome, ProposalRecord
+from wallets.models.returns import Receivable, Return, ReturnState
 from wallets.models.second_factors import RecoveryCode, SecondFactor
 from wallets.models.security import SecurityEvent, SecurityEventKind, SecurityRealm
 from wallets.models.statements import Statement, StatementLine, StatementState
@@ -16,7 +17,10 @@ __all__ = [
     "Proposal",
     "ProposalOutcome",
     "ProposalRecord",
+    "Receivable",
     "RecoveryCode",
+    "Return",
+    "ReturnState",
     "SecondFactor",
     "SecurityEvent",
     "SecurityEventKind",

@@ -1,11 +1,13 @@
 """Deposits: dollars that came in from outside, each known by our account that received it and the bank's reference."""
 
+from decimal import Decimal
+
 from django.db import models
 from django.db.models import F, Q
 
 from wallets.models.accounts import User
 from wallets.runtime import clock
-from wallets.runtime.constraints import agree, is_above_zero, is_one_of
+from wallets.runtime.constraints import agree, is_above_zero, is_not_negative, is_one_of
 
 
 class DepositState(models.TextChoices):
@@ -17,7 +19,7 @@ class DepositState(models.TextChoices):
 
 
 class Deposit(models.Model):
-    """Dollars that were received once.
+    """Dollars that were received once. `returned` is what the bank has taken back since: the sum of its returns.
 
     `source` is our own account that received them: its IBAN or number, or `sandbox` or `opening` where no bank was.
     `reference` is unique for that account, so the same line of a bank's statement is credited once, whatever the format
@@ -28,6 +30,7 @@ class Deposit(models.Model):
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="deposits", db_index=False
     )
     amount = models.DecimalField(max_digits=38, decimal_places=2)
+    returned = models.DecimalField(max_digits=38, decimal_places=2, default=0, db_default=0)
     source = models.CharField(max_length=64)
     reference = models.CharField(max_length=100)
     state = models.CharField(max_length=16, choices=DepositState.choices)
@@ -57,6 +60,10 @@ class Deposit(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["reference", "source"], name="each_deposit_is_received_once"),
             models.CheckConstraint(condition=is_above_zero("amount"), name="deposit_amount_is_positive"),
+            models.CheckConstraint(
+                condition=is_not_negative("returned") & Q(returned__lte=F("amount")),
+                name="a_deposit_is_returned_in_full_at_most",
+            ),
             models.CheckConstraint(condition=is_one_of("state", DepositState.values), name="deposit_state_is_known"),
             models.CheckConstraint(
                 condition=agree(Q(customer__isnull=False), Q(state=DepositState.CREDITED)),
@@ -77,3 +84,8 @@ class Deposit(models.Model):
 
     def __str__(self) -> str:
         return f"deposit {self.pk}, {self.amount} USD"
+
+    @property
+    def kept(self) -> Decimal:
+        """What the bank has not taken back, in US dollars."""
+        return self.amount - self.returned

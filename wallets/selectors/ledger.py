@@ -68,13 +68,23 @@ class TransactionFilters:
     created_before: datetime | None = None
 
 
-_INCOMING = (TransactionKind.DEPOSIT, TransactionKind.REFUND, TransactionKind.PRICE_IMPROVEMENT)
+_INCOMING = (
+    TransactionKind.DEPOSIT,
+    TransactionKind.REFUND,
+    TransactionKind.PRICE_IMPROVEMENT,
+    TransactionKind.GOODWILL,
+)
 _OUTGOING = (TransactionKind.WITHDRAWAL, TransactionKind.PURCHASE)
+_EITHER = (TransactionKind.RETURN, TransactionKind.CORRECTION)
 
 
-def direction_of(*, kind: str) -> str:
+def direction_of(*, movement: Transaction) -> str:
     """Return the direction of a movement as seen from the customer's dollar wallet."""
-    return "deposit" if kind in _INCOMING else "withdrawal"
+    if movement.kind in _EITHER:
+        is_incoming = movement.destination.owner_id == movement.customer_id
+    else:
+        is_incoming = movement.kind in _INCOMING
+    return "deposit" if is_incoming else "withdrawal"
 
 
 def list_transactions(
@@ -83,7 +93,7 @@ def list_transactions(
     """Return the customer's dollar movements, newest first. Raises InvalidCursor."""
     rows = _statement(customer_id)
     if filters.direction:
-        rows = rows.filter(kind__in=_INCOMING if filters.direction == "deposit" else _OUTGOING)
+        rows = rows.filter(_goes(filters.direction, customer_id))
     if filters.order_id is not None:
         rows = rows.filter(order_id=filters.order_id)
     if filters.created_after:
@@ -102,4 +112,12 @@ def get_transaction(*, customer_id: int, transaction_id: int) -> Transaction:
 
 
 def _statement(customer_id: int) -> QuerySet[Transaction]:
-    return Transaction.objects.filter(Q(kind__in=[*_INCOMING, *_OUTGOING]), customer_id=customer_id, asset=USD)
+    kinds = [*_INCOMING, *_OUTGOING, *_EITHER]
+    return Transaction.objects.filter(kind__in=kinds, customer_id=customer_id, asset=USD).select_related("destination")
+
+
+def _goes(direction: str, customer_id: int) -> Q:
+    is_theirs = Q(destination__owner_id=customer_id)
+    if direction == "deposit":
+        return Q(kind__in=_INCOMING) | Q(is_theirs, kind__in=_EITHER)
+    return Q(kind__in=_OUTGOING) | Q(~is_theirs, kind__in=_EITHER)

@@ -13,6 +13,7 @@ from wallets.runtime.clock import database_now
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.services.deposits import IncomingMoney, ensure_people, receive_deposit
 from wallets.services.ledger.locking import lock_wallets_to_credit
+from wallets.services.returns.lines import take_next_back
 from wallets.statements.lines import LineKind
 
 _AT_ONCE: Final = 50
@@ -53,6 +54,8 @@ def reject_statement(*, statement_id: int, by: User) -> None:
 def credit_statement(*, statement_id: int, tell: Callable[[int], object] = lambda _: None) -> None:
     """Receive the credits of an approved statement as deposits, some at a time; `tell` is called with their number.
 
+    Lines by which the bank took deposits back become returns.
+
     Safe to run again, and at once with another run: each line is received once. Raises Busy.
     """
     while count := _credit_some(statement_id=statement_id):
@@ -70,13 +73,18 @@ def credit_approved_statements() -> None:
 @retried_on_conflict
 @transaction.atomic(durable=True)
 def _credit_some(*, statement_id: int) -> int:
-    """Receive the next lines, and return how many. Without any, the statement is credited."""
+    """Receive the next lines, credits before those that were taken back, and return how many.
+
+    Without any, the statement is credited.
+    """
     statement = _lock(statement_id)
     if statement.state != StatementState.APPROVED:
         return 0
     waiting = statement.lines.filter(kind=LineKind.CREDIT.value, deposit=None).order_by("number")
     lines = list(waiting[:_AT_ONCE])
     if not lines:
+        if taken := take_next_back(statement=statement):
+            return taken
         statement.state = StatementState.CREDITED
         statement.save(update_fields=["state"])
         return 0

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from wallets.exceptions import DepositDecided, DepositDiffers, NotFound, OnePersonTwice, OwnAccount, SecondPersonNeeded
-from wallets.models import Deposit, DepositState, TransactionKind, User, WalletRole
+from wallets.models import Deposit, DepositState, Transaction, TransactionKind, User, WalletRole
 from wallets.runtime import sql
 from wallets.runtime.clock import database_now
 from wallets.runtime.idempotency import IdempotencyKey
@@ -55,7 +55,7 @@ def receive_deposit(
     deposit_id = _insert(money, customer_id=wallet.owner_id if wallet else None, now=now)
     if deposit_id is None:
         return _find(money)
-    reference = _name_of(deposit_id)
+    reference = name_of(deposit_id)
     if wallet is None:
         book_unassigned(amount=money.amount, reference=reference, now=now)
     else:
@@ -65,7 +65,7 @@ def receive_deposit(
 
 @transaction.atomic
 def assign_deposit(*, deposit_id: int, customer_id: int, by: User, approved_by: User | None, note: str) -> None:
-    """Credit a customer with a deposit that belongs to nobody yet, as staff have decided.
+    """Credit a customer with a deposit that belongs to nobody yet, as staff have decided: with what its bank has left.
 
     Raises NotFound (no such deposit, or no wallet), DepositDecided, OwnAccount, OnePersonTwice, SecondPersonNeeded.
     """
@@ -76,8 +76,8 @@ def assign_deposit(*, deposit_id: int, customer_id: int, by: User, approved_by: 
     deposit = _lock_waiting(deposit_id)
     decision = _Decision(by=by, approved_by=approved_by, note=note, at=wallet.now)
     _decide(deposit, DepositState.CREDITED, decision, customer_id=customer_id)
-    reference = f"{_name_of(deposit_id)}:assigned"
-    _credit(wallet, house=WalletRole.UNASSIGNED, amount=deposit.amount, reference=reference, created_at=wallet.now)
+    reference = _next_name(f"{name_of(deposit_id)}:assigned")
+    _credit(wallet, house=WalletRole.UNASSIGNED, amount=deposit.kept, reference=reference, created_at=wallet.now)
 
 
 @transaction.atomic
@@ -90,7 +90,7 @@ def send_deposit_back(*, deposit_id: int, by: User, approved_by: User | None, no
     deposit = _lock_waiting(deposit_id)
     now = database_now()
     _decide(deposit, DepositState.SENT_BACK, _Decision(by=by, approved_by=approved_by, note=note, at=now))
-    book_sent_back(amount=deposit.amount, reference=f"{_name_of(deposit_id)}:sent_back", now=now)
+    book_sent_back(amount=deposit.kept, reference=f"{name_of(deposit_id)}:sent_back", now=now)
 
 
 def ensure_people(*, customer_ids: AbstractSet[int], by: User, approved_by: User | None) -> None:
@@ -104,8 +104,15 @@ def ensure_people(*, customer_ids: AbstractSet[int], by: User, approved_by: User
         raise OwnAccount
 
 
-def _name_of(deposit_id: int) -> str:
+def name_of(deposit_id: int) -> str:
+    """Return how the references of a deposit's movements begin."""
     return f"deposit:{deposit_id}"
+
+
+def _next_name(name: str) -> str:
+    """Return the first of the references `name`, `name:2`, … that is free: a corrected deposit is assigned again."""
+    count = Transaction.objects.filter(reference__startswith=name).count()
+    return f"{name}:{count + 1}" if count else name
 
 
 def _insert(money: IncomingMoney, *, customer_id: int | None, now: datetime) -> int | None:
@@ -138,6 +145,8 @@ def _lock_waiting(deposit_id: int) -> Deposit:
         raise NotFound
     if deposit.state != DepositState.UNASSIGNED:
         raise DepositDecided(state=deposit.get_state_display())
+    if not deposit.kept:
+        raise DepositDecided(state="taken back by its bank")
     return deposit
 
 

@@ -5,7 +5,8 @@ from typing import Any, Final
 from wallets.exceptions import OwnAccount
 from wallets.models import User, Wallet
 from wallets.money import USD
-from wallets.services.accounts import unfreeze_within_transaction
+from wallets.services.accounts import ensure_owes_nothing, unfreeze_within_transaction
+from wallets.services.money_kinds import MONEY_KINDS
 from wallets.services.powers import GroupPermissionsKind, UserPowersKind
 from wallets.services.proposals import Kind, Payload, register
 
@@ -24,6 +25,7 @@ class UnfreezeKind(Kind):
     def check(self, *, payload: Payload, asked_by: User) -> None:
         if payload["customer"] == asked_by.pk:
             raise OwnAccount
+        ensure_owes_nothing(customer_id=payload["customer"])
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         unfreeze_within_transaction(owner_id=payload["customer"])
@@ -46,5 +48,5 @@ GROUP_PERMISSIONS: Final = GroupPermissionsKind()
 
 def register_kinds() -> None:
     """Make the kinds of the money side known."""
-    for kind in (UNFREEZE, USER_POWERS, GROUP_PERMISSIONS):
+    for kind in (UNFREEZE, USER_POWERS, GROUP_PERMISSIONS, *MONEY_KINDS):
         register(kind)

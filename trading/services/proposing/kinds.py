@@ -3,6 +3,7 @@
 from typing import Final
 
 from trading.services.proposing.coins import COIN_KINDS, SalesLimitKind
+from trading.services.proposing.debts import RepurchaseKind
 from trading.services.proposing.orders import ReleaseKind
 from trading.services.proposing.prices import PriceRuleKind, SuspectPriceKind
 from trading.services.proposing.sales import OpenShopKind, SalesGoOnKind
@@ -14,9 +15,19 @@ SALES_LIMIT: Final = SalesLimitKind()
 RELEASE_ORDER: Final = ReleaseKind()
 SALES_GO_ON: Final = SalesGoOnKind()
 OPEN_SHOP: Final = OpenShopKind()
+REPURCHASE: Final = RepurchaseKind()
 
 
 def register_kinds() -> None:
     """Make the shop's kinds known."""
-    for kind in (PRICE_RULE, SUSPECT_PRICE, SALES_LIMIT, RELEASE_ORDER, SALES_GO_ON, OPEN_SHOP, *COIN_KINDS):
+    for kind in (
+        PRICE_RULE,
+        SUSPECT_PRICE,
+        SALES_LIMIT,
+        RELEASE_ORDER,
+        SALES_GO_ON,
+        OPEN_SHOP,
+        REPURCHASE,
+        *COIN_KINDS,
+    ):
         register(kind)
