@@ -21,13 +21,15 @@ from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import list_to_do
 from tests.configure import configure
 from tests.conftest import make_coin
+from tests.wallets.returned import money_taken, owed, receive, spend, take
 from trading.models import Coin, CoinPrice, DayLoss, Order, PriceRule, SalesLimit, SalesStop, Shop
 from trading.services.coins import open_or_close_shop, stop_selling
 from trading.services.prices import record_price
-from wallets.models import Proposal, ProposalRecord, User, Wallet
+from wallets.models import Proposal, ProposalRecord, Transaction, User, Wallet
 from wallets.runtime import clock
 from wallets.services.accounts import freeze_customer
 from wallets.services.proposals import registered_kinds
+from wallets.services.returns.receiving import receive_return
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -280,6 +282,76 @@ def new_group(world):
     )
 
 
+def bank_deposit(world):
+    shopper = world.make_shopper()
+    return shopper, receive(shopper, clock.now())
+
+
+def return_of_a_deposit(world):
+    shopper, deposit = bank_deposit(world)
+    told = {"amount": "5.00", "reference": "r1"}
+    return (
+        lambda client: act(client, "wallets/deposit", "take_back", deposit.pk, **told),
+        lambda: shopper.wallet.balance,
+    )
+
+
+def return_that_waits(world):
+    shopper, deposit = bank_deposit(world)
+    row = receive_return(money=money_taken(clock.now()))
+    return (
+        lambda client: act(client, "wallets/return", "take", row.pk, deposit=deposit.pk),
+        lambda: shopper.wallet.balance,
+    )
+
+
+def won_back(world):
+    shopper, deposit = bank_deposit(world)
+    row = take(deposit, clock.now())
+    return lambda client: act(client, "wallets/return", "win_back", row.pk), lambda: shopper.wallet.balance
+
+
+def correction(world):
+    shopper, deposit = bank_deposit(world)
+    movement = Transaction.objects.get(reference=f"deposit:{deposit.pk}")
+    return lambda client: act(client, "wallets/transaction", "correct", movement.pk), lambda: shopper.wallet.balance
+
+
+def goodwill(world):
+    shopper = world.make_shopper()
+    return (
+        lambda client: act(client, "wallets/wallet", "give_goodwill", shopper.wallet.pk, amount="5.00"),
+        lambda: shopper.wallet.balance,
+    )
+
+
+def debtor(world):
+    shopper, deposit = bank_deposit(world)
+    spend(shopper, "125.00")
+    take(deposit, clock.now())
+    return shopper
+
+
+def write_off(world):
+    shopper = debtor(world)
+    return (
+        lambda client: act(client, "wallets/receivable", "write_off", shopper.user.pk, amount="5.00"),
+        lambda: owed(shopper),
+    )
+
+
+def repurchase(world):
+    shopper = debtor(world)
+    Wallet.objects.create(owner=shopper.user, asset="ABAN", role="customer", balance=5)
+    price = CoinPrice.objects.get()
+    CoinPrice.objects.update(bid=Decimal("3.90"), details_at=price.read_at)
+    told = {"coin": "ABAN", "amount": "1"}
+    return (
+        lambda client: act(client, "wallets/receivable", "repurchase", shopper.user.pk, **told),
+        lambda: owed(shopper),
+    )
+
+
 DEEDS = {
     price_rule: "price_rule",
     fixed_price: "fixed_price",
@@ -303,6 +375,13 @@ DEEDS = {
     membership: "powers",
     group_permissions: "group_permissions",
     new_group: "group_permissions",
+    return_of_a_deposit: "return",
+    return_that_waits: "return",
+    won_back: "won_back",
+    correction: "correction",
+    goodwill: "goodwill",
+    write_off: "write_off",
+    repurchase: "repurchase",
 }
 by_name = pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
 
@@ -516,6 +595,14 @@ ACTIONS = {
     ("settlement.balancereading", "open"): TWO,
     ("settlement.pause", "lift"): OPEN,
     ("procrastinate.procrastinatejob", "retry_failed"): MOVES_NOTHING,
+    ("wallets.deposit", "take_back"): TWO,
+    ("wallets.return", "take"): TWO,
+    ("wallets.return", "win_back"): TWO,
+    ("wallets.return", "mark_as_seen"): MOVES_NOTHING,
+    ("wallets.transaction", "correct"): TWO,
+    ("wallets.wallet", "give_goodwill"): TWO,
+    ("wallets.receivable", "repurchase"): TWO,
+    ("wallets.receivable", "write_off"): TWO,
 }
 FORMS = {
     ("auth.group", "add"): TWO,

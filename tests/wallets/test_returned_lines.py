@@ -6,16 +6,11 @@ from settlement.verification import verify_everything
 from tests.owner import run_as_owner
 from tests.processes import at_once
 from tests.wallets.bank import camt, entry, import_file
-from wallets.models import Deposit, Return, Statement, User
+from wallets.models import Deposit, Return, Statement
 from wallets.payment_references import payment_reference
 from wallets.services.crediting_statements import approve_statement, credit_approved_statements, credit_statement
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def staff(db):
-    return [User.objects.create_user(f"staff{number}", is_staff=True) for number in range(2)]
 
 
 def approved(content, staff):

@@ -20,8 +20,8 @@ from tests.configure import configure
 from tests.conftest import process_environment
 from tests.owner import run_as_owner
 from tests.processes import at_once
+from tests.wallets.returned import IBAN, buy, money_taken, owed, receive, spend, take
 from trading.models import Order, OrderState
-from trading.services.placing import OrderRequest, place_order
 from trading.services.settling import refund_orders
 from wallets.exceptions import (
     AccountFrozen,
@@ -38,53 +38,16 @@ from wallets.models import (
     Return,
     ReturnState,
     Transaction,
-    User,
     Wallet,
     WalletRole,
 )
 from wallets.services.accounts import unfreeze_customer
-from wallets.services.cash import withdraw
-from wallets.services.deposits import IncomingMoney, assign_deposit, receive_deposit, send_deposit_back
-from wallets.services.ledger.locking import lock_wallets_to_credit
+from wallets.services.deposits import assign_deposit, send_deposit_back
 from wallets.services.returns.receiving import receive_return
-from wallets.services.returns.taking import ReturnedMoney, take_return
 from wallets.services.returns.winning import mark_seen, win_return_back
 from wallets.verification import sum_house_wallet
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-IBAN = "GB82WEST12345698765432"
-
-
-@pytest.fixture
-def staff(db):
-    return [User.objects.create_user(f"staff{number}", is_staff=True) for number in range(2)]
-
-
-def receive(shopper, now, *, reference="line 1", amount="25.00"):
-    """Receive a deposit of the bank, for nobody without a shopper."""
-    money = IncomingMoney(amount=Decimal(amount), source=IBAN, reference=reference, received_at=now)
-    with transaction.atomic():
-        ids = [shopper.user.pk] if shopper else []
-        [wallet] = lock_wallets_to_credit(customer_ids=ids).values() or [None]
-        received = receive_deposit(money=money, wallet=wallet, now=now)
-    return Deposit.objects.get(pk=received.deposit_id)
-
-
-def money(now, *, amount="25.00", reference="r1", named="", source=IBAN):
-    return ReturnedMoney(amount=Decimal(amount), source=source, reference=reference, received_at=now, named=named)
-
-
-def take(deposit, now, **told):
-    return take_return(money=money(now, **told), deposit_id=deposit.pk)
-
-
-def spend(shopper, amount):
-    withdraw(principal=shopper.principal, amount=Decimal(amount), key=None)
-
-
-def owed(shopper):
-    return Receivable.objects.filter(customer=shopper.user).values_list("amount", flat=True).first() or 0
 
 
 def to_do(now):
@@ -97,26 +60,12 @@ def movements(shopper):
     return [(row.kind, row.amount, row.balance_after) for row in rows]
 
 
-@pytest.fixture
-def deposit(shopper, now):
-    """A deposit of 25.00 dollars; its customer holds 125.00."""
-    return receive(shopper, now)
-
-
-@pytest.fixture
-def debtor(shopper, deposit, now):
-    """A customer who held 10.00 when the bank took 25.00 back, and owes 15.00."""
-    spend(shopper, "115.00")
-    take(deposit, now)
-    return shopper
-
-
 class TestTakeReturn:
-    def test_takes_the_dollars_from_the_wallet_and_freezes_it(self, deposit, shopper, now):
-        row = take(deposit, now)
+    def test_takes_the_dollars_from_the_wallet_and_freezes_it(self, bank_deposit, shopper, now):
+        row = take(bank_deposit, now)
         assert (row.state, row.taken, row.owed, shopper.wallet.balance) == ("taken", 25, 0, 100)
         assert shopper.wallet.frozen
-        assert Deposit.objects.get(pk=deposit.pk).returned == 25
+        assert Deposit.objects.get(pk=bank_deposit.pk).returned == 25
         assert movements(shopper)[-1] == ("return", 25, 100)
         assert to_do(now) == [ConcernKind.RETURN]
         assert verify_everything() == []
@@ -129,22 +78,22 @@ class TestTakeReturn:
         assert to_do(now) == [ConcernKind.RETURN, ConcernKind.DEBT]
         assert verify_everything() == []
 
-    def test_takes_parts_one_after_the_other_and_never_more_than_the_deposit(self, deposit, shopper, now):
-        take(deposit, now, amount="10.00")
-        take(deposit, now, amount="14.99", reference="r2")
+    def test_takes_parts_one_after_the_other_and_never_more_than_the_deposit(self, bank_deposit, shopper, now):
+        take(bank_deposit, now, amount="10.00")
+        take(bank_deposit, now, amount="14.99", reference="r2")
         with pytest.raises(ReturnRefused, match=r"Only 0\.01 USD"):
-            take(deposit, now, amount="0.02", reference="r3")
+            take(bank_deposit, now, amount="0.02", reference="r3")
         assert (shopper.wallet.balance, Return.objects.count()) == (Decimal("100.01"), 2)
         assert verify_everything() == []
 
-    def test_takes_the_same_return_once(self, deposit, shopper, now):
-        assert take(deposit, now, amount="10.00").pk == take(deposit, now, amount="10.00").pk
+    def test_takes_the_same_return_once(self, bank_deposit, shopper, now):
+        assert take(bank_deposit, now, amount="10.00").pk == take(bank_deposit, now, amount="10.00").pk
         assert shopper.wallet.balance == 115
 
-    def test_refuses_another_amount_under_the_same_reference(self, deposit, shopper, now):
-        take(deposit, now, amount="10.00")
+    def test_refuses_another_amount_under_the_same_reference(self, bank_deposit, shopper, now):
+        take(bank_deposit, now, amount="10.00")
         with pytest.raises(ReturnDiffers):
-            take(deposit, now, amount="11.00")
+            take(bank_deposit, now, amount="11.00")
         assert (shopper.wallet.balance, Return.objects.count()) == (115, 1)
 
     def test_refuses_a_deposit_that_went_back_to_its_sender(self, now, staff):
@@ -154,11 +103,11 @@ class TestTakeReturn:
             take(deposit, now)
         assert not Return.objects.exists()
 
-    def test_takes_what_the_deposit_has_when_fifty_come_at_once(self, deposit, shopper, now):
+    def test_takes_what_the_deposit_has_when_fifty_come_at_once(self, bank_deposit, shopper, now):
         def run(number):
             while True:
                 try:
-                    take(deposit, now, amount="1.00", reference=f"r{number}")
+                    take(bank_deposit, now, amount="1.00", reference=f"r{number}")
                 except ReturnRefused:
                     return False
                 except OperationalError:  # waited too long for the wallet on a busy machine
@@ -167,14 +116,14 @@ class TestTakeReturn:
                     return True
 
         assert sum(at_once(50, run)) == 25
-        assert (shopper.wallet.balance, Deposit.objects.get(pk=deposit.pk).returned) == (100, 25)
+        assert (shopper.wallet.balance, Deposit.objects.get(pk=bank_deposit.pk).returned) == (100, 25)
         assert verify_everything() == []
 
-    def test_takes_the_same_return_once_when_fifty_tell_it(self, deposit, shopper, now):
+    def test_takes_the_same_return_once_when_fifty_tell_it(self, bank_deposit, shopper, now):
         def run(_):
             while True:
                 try:
-                    return take(deposit, now, amount="20.00").pk
+                    return take(bank_deposit, now, amount="20.00").pk
                 except OperationalError:
                     connection.close()
 
@@ -222,19 +171,14 @@ class TestADepositOfNobody:
         assert verify_everything() == []
 
 
-def place(shopper, total, now):
-    order_request = OrderRequest(coin_name="ABAN", amount=None, total=Decimal(total))
-    return place_order(buyer=shopper.principal, order_request=order_request, now=now).order
-
-
 class TestWaitingOrders:
-    def test_are_cancelled_before_the_balance_is_taken(self, deposit, shopper, coin, now, settings):
-        large, small = place(shopper, "60.00", now), place(shopper, "4.00", now)
+    def test_are_cancelled_before_the_balance_is_taken(self, bank_deposit, shopper, coin, now, settings):
+        large, small = buy(shopper, "60.00", now), buy(shopper, "4.00", now)
         configure(settings, "RISK", max_value=Decimal(1))
-        held = place(shopper, "40.00", now)
+        held = buy(shopper, "40.00", now)
         assert held.state == OrderState.HELD
         spend(shopper, "20.00")
-        row = take(deposit, now)
+        row = take(bank_deposit, now)
         assert (row.taken, row.owed, shopper.wallet.balance) == (25, 0, 80)
         for order in (large, small, held):
             order.refresh_from_db()
@@ -242,11 +186,11 @@ class TestWaitingOrders:
         assert ConcernKind.HELD not in to_do(now + timedelta(days=2))
         assert verify_everything() == []
 
-    def test_of_a_claim_are_left_to_it_and_pay_the_debt_when_they_are_refunded(self, deposit, shopper, coin, now):
-        place(shopper, "60.00", now)
+    def test_of_a_claim_are_left_to_it_and_pay_the_debt_when_they_are_refunded(self, bank_deposit, shopper, coin, now):
+        buy(shopper, "60.00", now)
         spend(shopper, "65.00")
         batch = claim_waiting_orders(coin_id=coin.pk, now=now)
-        row = take(deposit, now)
+        row = take(bank_deposit, now)
         assert (row.taken, row.owed, Order.objects.get().state) == (0, 25, "settling")
         with transaction.atomic():
             refund_orders(batch_id=batch.pk, reason="x", now=now)
@@ -255,8 +199,10 @@ class TestWaitingOrders:
         assert sum_house_wallet(role=WalletRole.RECEIVABLE) == 0
         assert [each for each in verify_everything() if each.rule != 2] == []
 
-    def test_that_a_claim_has_locked_are_not_waited_for_and_the_sweep_cancels_them(self, deposit, shopper, coin, now):
-        order = place(shopper, "60.00", now)
+    def test_that_a_claim_has_locked_are_not_waited_for_and_the_sweep_cancels_them(
+        self, bank_deposit, shopper, coin, now
+    ):
+        order = buy(shopper, "60.00", now)
         spend(shopper, "65.00")
         is_locked, may_end = Event(), Event()
 
@@ -270,7 +216,7 @@ class TestWaitingOrders:
         claiming = Thread(target=claim)
         claiming.start()
         assert is_locked.wait(30)
-        assert take(deposit, now).owed == 25
+        assert take(bank_deposit, now).owed == 25
         may_end.set()
         claiming.join()
         assert Order.objects.get().state == OrderState.PENDING
@@ -283,7 +229,7 @@ class TestWaitingOrders:
         deposits = [receive(shopper, now, reference=f"line {n}") for n, shopper in enumerate(shoppers)]
         for shopper in shoppers:
             for total in ("4.00", "20.00", "30.00"):
-                place(shopper, total, now)
+                buy(shopper, total, now)
             spend(shopper, "65.00")
 
         def run(number):
@@ -317,8 +263,8 @@ class TestWhatReachesTheWallet:
         assert movements(debtor)[-4:] == [("deposit", 10, 10), ("return", 10, 0), ("deposit", 10, 10), ("return", 5, 5)]
         assert verify_everything() == []
 
-    def test_pays_nothing_for_a_frozen_customer_who_owes_nothing(self, deposit, shopper, now):
-        take(deposit, now)
+    def test_pays_nothing_for_a_frozen_customer_who_owes_nothing(self, bank_deposit, shopper, now):
+        take(bank_deposit, now)
         receive(shopper, now, reference="line 2", amount="10.00")
         assert shopper.wallet.balance == 110
 
@@ -358,16 +304,16 @@ class TestAReturnThatIsWonBack:
         assert debtor.wallet.balance == 10
         assert verify_everything() == []
 
-    def test_lets_the_bank_take_the_deposit_back_again(self, deposit, shopper, now):
-        win_return_back(return_id=take(deposit, now).pk)
-        take(deposit, now, reference="r2")
+    def test_lets_the_bank_take_the_deposit_back_again(self, bank_deposit, shopper, now):
+        win_return_back(return_id=take(bank_deposit, now).pk)
+        take(bank_deposit, now, reference="r2")
         assert shopper.wallet.balance == 100
         assert verify_everything() == []
 
 
 class TestAReturnOfAnUnknownDeposit:
     def test_waits_on_the_to_do_page_and_moves_nothing(self, shopper, now):
-        row = receive_return(money=money(now, named="chargeback of line-1"))
+        row = receive_return(money=money_taken(now, named="chargeback of line-1"))
         assert (row.state, shopper.wallet.balance, shopper.wallet.frozen) == ("waiting", 100, False)
         [concern] = list_to_do(now=now)
         assert concern.kind is ConcernKind.RETURN
@@ -375,7 +321,7 @@ class TestAReturnOfAnUnknownDeposit:
         assert verify_everything() == []
 
     def test_is_taken_by_the_sweep_once_its_deposit_is_known(self, shopper, now):
-        receive_return(money=money(now, named="chargeback of line-1"))
+        receive_return(money=money_taken(now, named="chargeback of line-1"))
         receive(shopper, now, reference="line-1")
         sweep(now=now)
         sweep(now=now)
@@ -383,22 +329,22 @@ class TestAReturnOfAnUnknownDeposit:
         assert verify_everything() == []
 
     def test_is_kept_once_however_often_it_is_told(self, now):
-        told = at_once(8, lambda _: receive_return(money=money(now, named="x")).pk)
+        told = at_once(8, lambda _: receive_return(money=money_taken(now, named="x")).pk)
         assert len(set(told)) == 1
 
     def test_of_more_than_the_deposit_waits_with_the_reason(self, shopper, now):
         receive(shopper, now, reference="line-1")
-        row = receive_return(money=money(now, named="line-1", amount="26.00"))
+        row = receive_return(money=money_taken(now, named="line-1", amount="26.00"))
         assert (row.state, row.note) == ("waiting", "Only 25.00 USD of this deposit are left to be taken back.")
         assert shopper.wallet.balance == 125
 
     def test_does_not_guess_between_two_deposits(self, shopper, now):
         for reference in ("line-1", "line-2"):
             receive(shopper, now, reference=reference)
-        assert receive_return(money=money(now, named="line-1 or line-2")).state == "waiting"
+        assert receive_return(money=money_taken(now, named="line-1 or line-2")).state == "waiting"
 
     def test_is_seen_only_after_it_is_taken(self, staff, now):
-        row = receive_return(money=money(now))
+        row = receive_return(money=money_taken(now))
         with pytest.raises(ReturnDecided):
             mark_seen(return_id=row.pk, by=staff[0])
         assert ConcernKind.RETURN in to_do(now)
@@ -433,10 +379,10 @@ class TestTheDatabase:
             ({"taken": 0, "owed": 25, "customer_id": None}, "what_is_owed_has_its_customer"),
         ],
     )
-    def test_refuses_a_return_that_makes_no_sense(self, deposit, now, fields, rule):
+    def test_refuses_a_return_that_makes_no_sense(self, bank_deposit, now, fields, rule):
         usual = {
-            "deposit_id": deposit.pk,
-            "customer_id": deposit.customer_id,
+            "deposit_id": bank_deposit.pk,
+            "customer_id": bank_deposit.customer_id,
             "amount": 25,
             "taken": 25,
             "source": "x",
@@ -447,8 +393,8 @@ class TestTheDatabase:
             Return.objects.create(received_at=now, **{**usual, **fields})
         assert not Return.objects.exists()
 
-    def test_refuses_a_second_return_of_one_reference(self, deposit, now):
-        take(deposit, now, amount="1.00")
+    def test_refuses_a_second_return_of_one_reference(self, bank_deposit, now):
+        take(bank_deposit, now, amount="1.00")
         with pytest.raises(IntegrityError, match="each_return_is_taken_once"), transaction.atomic():
             Return.objects.create(source=IBAN, reference="r1", amount=1, state=ReturnState.WAITING, received_at=now)
 
@@ -512,19 +458,19 @@ class TestTheAdmin:
         data = {"action": action, "_selected_action": [pk], "reason": "the bank says so", **more}
         return client.post(f"/admin/wallets/{page}/", data, follow=True).content.decode()
 
-    def test_takes_a_deposit_back(self, admin_client, deposit, shopper):
+    def test_takes_a_deposit_back(self, admin_client, bank_deposit, shopper):
         told = {"amount": "5.00", "reference": "r9"}
-        assert "Done" in self.act(admin_client, "deposit", "take_back", deposit.pk, **told)
+        assert "Done" in self.act(admin_client, "deposit", "take_back", bank_deposit.pk, **told)
         assert (shopper.wallet.balance, Return.objects.get().note) == (120, "the bank says so")
-        assert "return r9" not in self.act(admin_client, "deposit", "take_back", deposit.pk, **told)
+        assert "return r9" not in self.act(admin_client, "deposit", "take_back", bank_deposit.pk, **told)
         assert (shopper.wallet.balance, Return.objects.count()) == (120, 1)
         for page in ("return", "deposit", "receivable"):
             assert admin_client.get(f"/admin/wallets/{page}/").status_code == 200
         assert admin_client.get(f"/admin/wallets/return/{Return.objects.get().pk}/change/").status_code == 200
 
-    def test_finds_the_deposit_of_a_return_that_waits(self, admin_client, deposit, shopper, now):
-        row = receive_return(money=money(now))
-        self.act(admin_client, "return", "take", row.pk, deposit=deposit.pk)
+    def test_finds_the_deposit_of_a_return_that_waits(self, admin_client, bank_deposit, shopper, now):
+        row = receive_return(money=money_taken(now))
+        self.act(admin_client, "return", "take", row.pk, deposit=bank_deposit.pk)
         assert (shopper.wallet.balance, Return.objects.get().state) == (100, "taken")
         assert Proposal.objects.get().kind == "return"
         self.act(admin_client, "return", "mark_as_seen", row.pk)
@@ -551,9 +497,9 @@ give_goodwill(customer_id={customer}, amount=Decimal(3), name="sorry")
 """
 
 
-def test_a_process_that_is_killed_at_each_place_has_one_effect(deposit, shopper, coin, now, tmp_path):
-    place(shopper, "60.00", now)
-    code = KILLED.format(iban=IBAN, deposit=deposit.pk, customer=shopper.user.pk)
+def test_a_process_that_is_killed_at_each_place_has_one_effect(bank_deposit, shopper, coin, now, tmp_path):
+    buy(shopper, "60.00", now)
+    code = KILLED.format(iban=IBAN, deposit=bank_deposit.pk, customer=shopper.user.pk)
 
     def run(shot):
         environment = process_environment(

@@ -10,8 +10,7 @@ from settlement.selectors.results import read_result
 from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.owner import run_as_owner
-from tests.settlement.conftest import claim, place, settle, venue  # noqa: F401  fixtures
-from tests.wallets.test_returns import owed, receive, spend, take
+from tests.wallets.returned import owed, receive, spend, take
 from trading.exceptions import NoBid
 from trading.models import Coin, CoinPrice, Order
 from trading.rounding import proceeds_of
