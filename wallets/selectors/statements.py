@@ -12,7 +12,7 @@ from wallets.statements.lines import LineKind
 _TITLES: Final = {
     LineKind.CREDIT: "credits",
     LineKind.DEBIT: "debits, not booked here",
-    LineKind.TAKEN_BACK: "credits that the bank took back, not booked here",
+    LineKind.TAKEN_BACK: "credits that the bank took back",
     LineKind.GIVEN_BACK: "debits that the bank gave back, not booked here",
     LineKind.PENDING: "pending, not booked yet",
     LineKind.NOTHING: "of zero",
