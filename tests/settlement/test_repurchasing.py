@@ -1,14 +1,18 @@
 """Coins of a customer who owes become inventory at the bid of the moment, for a part of the debt."""
 
+import subprocess
+import sys
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from exchange_site.configuration.persons import KINDS
+from exchange_site.stack.processes import PROJECT
 from settlement.selectors.results import read_result
 from settlement.verification import verify_everything
 from tests.configure import configure
+from tests.conftest import process_environment
 from tests.owner import run_as_owner
 from tests.wallets.returned import owed, receive, spend, take
 from trading.exceptions import NoBid
@@ -84,6 +88,24 @@ class TestRepurchase:
         coins_of(debtor, "5")
         run_as_owner("UPDATE wallets_transaction SET amount = amount - 1 WHERE kind = 'repurchase' AND asset = 'USD'")
         assert {violation.rule for violation in verify_everything()} >= {5, 10}
+
+    def test_of_a_process_that_is_killed_in_between_has_no_effect(self, debtor, tmp_path):
+        code = (
+            "import django; django.setup()\n"
+            "from decimal import Decimal\n"
+            "from trading.services.repurchasing import Repurchase, repurchase\n"
+            f"wanted = Repurchase(customer_id={debtor.user.pk}, coin_name='ABAN', amount=Decimal(5), name='a')\n"
+            "repurchase(wanted=wanted, bid=Decimal('3.90'))"
+        )
+        environment = process_environment(
+            FAILPOINTS="repurchase.took_coins=kill",
+            FAILPOINTS_DIR=str(tmp_path),
+            DJANGO_SETTINGS_MODULE="exchange_site.settings",
+        )
+        for expected, left in ((-9, 25), (0, Decimal("5.50"))):
+            done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=PROJECT, check=False)
+            assert (done.returncode, owed(debtor)) == (expected, left)
+            assert verify_everything() == []
 
     def test_rounds_the_dollars_down_to_the_cent(self):
         assert proceeds_of(amount=Decimal("0.33333333"), bid=Decimal("3.90")) == Decimal("1.29")

@@ -1,8 +1,13 @@
 """Lines of bank statements by which the bank took deposits back: each becomes a return, or waits for staff."""
 
+import subprocess
+import sys
+
 import pytest
 
+from exchange_site.stack.processes import PROJECT
 from settlement.verification import verify_everything
+from tests.conftest import process_environment
 from tests.owner import run_as_owner
 from tests.processes import at_once
 from tests.wallets.bank import camt, entry, import_file
@@ -115,3 +120,26 @@ class TestALineThatWasTakenBack:
         run_as_owner("UPDATE wallets_return SET line_id = NULL")
         [violation] = verify_everything()
         assert (violation.rule, violation.subject.split(" of ")[0]) == (10, "line 1")
+
+
+def test_a_process_that_is_killed_between_two_returns_has_one_effect(shopper, staff, tmp_path):
+    credited(camt(paid_in(shopper), closing="25"), staff)
+    statement = approved(camt(taken_back(amount="10"), taken_back(amount="5"), opening="25", closing="10"), staff)
+    code = (
+        "import django; django.setup();"
+        "from wallets.services.crediting_statements import credit_statement as credit;"
+        f"credit(statement_id={statement.pk})"
+    )
+
+    def run(shot):
+        environment = process_environment(
+            FAILPOINTS=shot, FAILPOINTS_DIR=str(tmp_path), DJANGO_SETTINGS_MODULE="exchange_site.settings"
+        )
+        return subprocess.run([sys.executable, "-c", code], env=environment, cwd=PROJECT, check=False).returncode
+
+    for point in ("statement.took_back", "return.taken", "statement.credited_some"):
+        assert run(f"{point}=kill") == -9
+        assert verify_everything() == []
+    assert run("") == run("") == 0
+    assert ([amount for _, _, amount in rows()], shopper.wallet.balance) == ([10, 5], 110)
+    assert verify_everything() == []

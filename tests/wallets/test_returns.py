@@ -484,16 +484,19 @@ class TestTheAdmin:
 KILLED = """
 import django; django.setup()
 from decimal import Decimal
-from wallets.models import Deposit, Return
+from wallets.models import Transaction, User
 from wallets.runtime.clock import database_now
 from wallets.services.returns.taking import ReturnedMoney, take_return
 from wallets.services.returns.winning import win_return_back
-from wallets.services.correcting import give_goodwill
+from wallets.services.correcting import correct_movement, give_goodwill
 money = ReturnedMoney(amount=Decimal(25), source="{iban}", reference="r1", received_at=database_now())
 row = take_return(money=money, deposit_id={deposit})
 if row.state == "taken":
     win_return_back(return_id=row.pk)
 give_goodwill(customer_id={customer}, amount=Decimal(3), name="sorry")
+gift = Transaction.objects.get(reference="goodwill:sorry")
+if not Transaction.objects.filter(reverses=gift).exists():
+    correct_movement(movement_id=gift.pk, by=User.objects.first(), approved_by=None, note="a slip")
 """
 
 
@@ -507,9 +510,9 @@ def test_a_process_that_is_killed_at_each_place_has_one_effect(bank_deposit, sho
         )
         return subprocess.run([sys.executable, "-c", code], env=environment, cwd=PROJECT, check=False).returncode
 
-    for point in ("return.given_back", "return.taken", "return.won", "goodwill.given"):
+    for point in ("return.given_back", "return.taken", "return.won", "goodwill.given", "correction.booked"):
         assert run(f"{point}=kill") == -9
         assert verify_everything() == []
     assert run("") == run("") == 0
-    assert (shopper.wallet.balance, Order.objects.get().state, Return.objects.get().state) == (128, "cancelled", "won")
+    assert (shopper.wallet.balance, Order.objects.get().state, Return.objects.get().state) == (125, "cancelled", "won")
     assert verify_everything() == []
