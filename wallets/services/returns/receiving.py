@@ -48,8 +48,11 @@ def keep_waiting(*, money: ReturnedMoney, why: str) -> Return:
 
 
 def find_deposit(*, source: str, named: str) -> int | None:
-    """Return the id of the deposit of our account `source` whose reference is a word of a text, if it is one only."""
-    words = {found.group() for found in _WORD.finditer(named)}
+    """Return the id of the deposit of our account `source` whose reference is named, if it is one only.
+
+    It is named by a word of the text, or by one of the parts that ` | ` divides.
+    """
+    words = {found.group() for found in _WORD.finditer(named)} | {part.strip() for part in named.split(" | ")} - {""}
     if not words or len(words) > _MOST_WORDS:
         return None
     found = Deposit.objects.filter(source=source, reference__in=words).values_list("pk", flat=True)[:2]
