@@ -97,17 +97,18 @@ def rebate_for(*, subtotal: Decimal, cost: Decimal, spread_rate: Decimal) -> Dec
     return max(saved, Decimal(0)).quantize(_CENT, context=_DOWN)
 
 
+@lru_cache(maxsize=1024)
 def smallest_amount(*, minimum: Decimal, step: Decimal) -> Decimal:
     """Return the smallest multiple of the step that is not below the minimum."""
     return _on_step(minimum, step, _CEILING)
 
 
+@lru_cache(maxsize=1024)
 def largest_amount(*, maximum: Decimal, step: Decimal) -> Decimal:
     """Return the largest multiple of the step that is not above the maximum."""
     return _on_step(maximum, step, _DOWN)
 
 
-@lru_cache(maxsize=1024)
 def _on_step(amount: Decimal, step: Decimal, context: Context) -> Decimal:
     if step <= 0:  # the database refuses it, but the admin shows a coin with it beside the error
         return amount

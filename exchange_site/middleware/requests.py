@@ -114,7 +114,7 @@ class RateLimitHeaders:
         give_back_unused(request)
         if usages := limits_counted(request):
             response["RateLimit-Policy"] = ", ".join(
-                '"{}";q={};w={}'.format(usage.limit.name, *usage.limit.rate) for usage in usages
+                f'"{usage.limit.name}";q={usage.calls};w={usage.seconds}' for usage in usages
             )
             response["RateLimit"] = ", ".join(
                 f'"{usage.limit.name}";r={usage.remaining};t={usage.reset_seconds}' for usage in usages

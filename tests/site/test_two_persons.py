@@ -573,6 +573,11 @@ TWO = "two persons"
 ACTIONS = {
     ("wallets.user", "freeze"): LESSENS,
     ("wallets.user", "unfreeze"): TWO,
+    ("wallets.user", "send_reset_link"): MOVES_NOTHING,
+    ("wallets.deposit", "assign"): ELSEWHERE,  # tests/wallets/test_deposits_of_nobody.py
+    ("wallets.deposit", "send_back"): ELSEWHERE,
+    ("wallets.statement", "approve"): ELSEWHERE,
+    ("wallets.statement", "reject"): MOVES_NOTHING,
     ("wallets.proposal", "approve"): TWO,
     ("wallets.proposal", "reject"): MOVES_NOTHING,
     ("wallets.proposal", "withdraw"): MOVES_NOTHING,
@@ -608,7 +613,7 @@ FORMS = {
     ("auth.group", "add"): TWO,
     ("auth.group", "change"): TWO,
     ("wallets.user", "add"): MOVES_NOTHING,
-    ("wallets.user", "change"): TWO,  # but for the password of a customer
+    ("wallets.user", "change"): TWO,
     ("trading.coin", "add"): TWO,
     ("trading.coin", "change"): TWO,
     ("trading.pricerule", "add"): TWO,
@@ -618,11 +623,11 @@ FORMS = {
     ("settlement.pause", "add"): LESSENS,
     ("settlement.accountmove", "add"): TWO,
 }
-COMMANDS = {"price_rule": TWO}
+COMMANDS = {"price_rule": TWO, "import_statement": ELSEWHERE}
 WITHOUT_MONEY = {
     "reconcile", "result", "verify_ledger", "after_restore", "changepassword", "configuration", "createsuperuser",
     "database_roles", "dbshell", "exchange_simulator", "flush", "loaddata", "makemigrations", "migrate", "openapi",
-    "procrastinate", "runserver", "seeder", "show_urls", "sqlflush", "sqlmigrate",
+    "procrastinate", "rotate_keys", "runserver", "seeder", "show_urls", "sqlflush", "sqlmigrate",
 }  # fmt: skip
 
 

@@ -123,7 +123,7 @@ def place(
         total=body.total,
         max_price=body.max_price,
         quote=body.quote,
-        key=idempotency_key(key=idempotency, request=dict(body)),
+        key=idempotency_key(key=idempotency, request=vars(body)),
     )
     placed = place_order(buyer=caller(request), order_request=order_request, redis_round=redis_round_of(request))
     mark_replayed(response, replayed=placed.replayed)

@@ -233,7 +233,7 @@ def _make_order(
     if breach and has_many_held_orders(customer_id=wallet.owner_id):
         raise TooManyHeld
     assert context.offer is not None, "without an offer nothing has a price"
-    order = Order(
+    order = Order.draft(
         customer_id=wallet.owner_id,
         coin_id=context.offer.coin_id,
         amount=priced.amount,

@@ -91,10 +91,12 @@ RESET_LINK: Final = Limit("reset-link", "login_address")
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """The calls left of a limit after this call, and the seconds until its window resets."""
+    """What is left, after a call, of the `calls` in `seconds` that a limit allows, and when its window resets."""
 
     limit: Limit
     key: str
+    calls: int
+    seconds: int
     remaining: int
     reset_seconds: int
     exceeded: bool
@@ -133,7 +135,7 @@ def take_back(usages: Sequence[Usage]) -> list[Usage]:
         take_one_back(keys)
     except RedisAway:
         _take_back_in_process(keys)
-    return [replace(usage, remaining=min(usage.remaining + 1, usage.limit.rate[0])) for usage in usages]
+    return [replace(usage, remaining=min(usage.remaining + 1, usage.calls)) for usage in usages]
 
 
 _MINUTE: Final = 60
@@ -177,6 +179,8 @@ class _Window:
         return Usage(
             limit=self.limit,
             key=self.key,
+            calls=self.calls,
+            seconds=self.seconds,
             remaining=max(self.calls - count, 0),
             reset_seconds=self.reset_seconds,
             exceeded=count > self.calls,
