@@ -161,6 +161,22 @@ _WORDS: Final = {
             " deposit on its page, or send it back."
         ),
     ),
+    ConcernKind.RETURN: _Words(
+        title="Deposits that banks took back",
+        urgency="urgent",
+        advice=(
+            "Look at the customer, who is frozen, and mark the return as seen. For a return without a deposit, compare the"
+            " bank's page, and take the deposit back on the page of the return."
+        ),
+    ),
+    ConcernKind.DEBT: _Words(
+        title="Customers who owe",
+        urgency="late",
+        advice=(
+            "What reaches their wallets pays it by itself. Otherwise take coins for it, or write it off, on the page of"
+            " the debt."
+        ),
+    ),
     ConcernKind.HELD: _Words(title="Held orders", urgency="notice", advice="Release or refund them."),
     ConcernKind.PROPOSAL: _Words(
         title="Proposals that wait for a second person",
