@@ -165,8 +165,8 @@ _WORDS: Final = {
         title="Deposits that banks took back",
         urgency="urgent",
         advice=(
-            "Look at the customer, who is frozen, and mark the return as seen. For a return without a deposit, compare the"
-            " bank's page, and take the deposit back on the page of the return."
+            "Look at the customer, who is frozen, and mark the return as seen. For a return without a deposit, compare"
+            " the bank's page, and take the deposit back on the page of the return."
         ),
     ),
     ConcernKind.DEBT: _Words(

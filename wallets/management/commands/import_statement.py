@@ -15,7 +15,7 @@ from wallets.runtime.progress import make_progress
 from wallets.selectors.statements import Summary, summarise_statement
 from wallets.services.crediting_statements import approve_statement, credit_statement
 from wallets.services.importing import ImportedStatement, Upload, import_statement
-from wallets.statements.lines import Head
+from wallets.statements.lines import Head, LineKind
 
 _SHOWN: Final = 20
 
@@ -82,7 +82,8 @@ def _credit(statement: Statement, *, by: User, console: Console) -> None:
     if statement.state == StatementState.WAITING and not settings.DEPOSITS.need_second_person:
         approve_statement(statement_id=statement.pk, by=by, approved_by=None)
     with make_progress(console) as progress:
-        task = progress.add_task("credits", total=statement.counts.get("credit", 0))
+        count = sum(statement.counts.get(kind, 0) for kind in (LineKind.CREDIT.value, LineKind.TAKEN_BACK.value))
+        task = progress.add_task("lines", total=count)
         credit_statement(statement_id=statement.pk, tell=_advance(progress, task))
 
 
