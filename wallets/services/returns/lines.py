@@ -30,18 +30,21 @@ def take_next_back(*, statement: Statement) -> int:
 
 
 def _take_back(line: StatementLine, *, money: ReturnedMoney) -> None:
-    if money.note:
-        keep_waiting(money=money, why=money.note)
-        return
-    why = _TOLD_BEFORE
+    """Make the line's return, or find the one that staff have booked before. Every line has one of its own in the end."""
+    why = money.note or _TOLD_BEFORE
     try:
-        row = receive_return(money=money)
-        if row.line_id == line.pk or Return.objects.filter(pk=row.pk, line=None).update(line=line):
-            return
+        row = keep_waiting(money=money, why=money.note) if money.note else receive_return(money=money)
     except ReturnDiffers as error:
         why = str(error)
-    own = replace(money, reference=f"{money.reference}@{line.pk}", named="")
-    keep_waiting(money=own, why=why)
+    else:
+        if row.line_id == line.pk or _link(row, line):
+            return
+    keep_waiting(money=replace(money, reference=f"{money.reference}@{line.pk}", named=""), why=why)
+
+
+def _link(row: Return, line: StatementLine) -> bool:
+    unlinked = Return.objects.filter(pk=row.pk, line=None, amount=line.amount)
+    return unlinked.update(line=line) > 0
 
 
 def _money_of(line: StatementLine, *, account: str) -> ReturnedMoney:
