@@ -30,7 +30,7 @@ def take_next_back(*, statement: Statement) -> int:
 
 
 def _take_back(line: StatementLine, *, money: ReturnedMoney) -> None:
-    """Make the line's return, or find the one that staff have booked before. Every line has one of its own in the end."""
+    """Make the line's return, or find the one that staff have booked before: in the end every line has one."""
     why = money.note or _TOLD_BEFORE
     try:
         row = keep_waiting(money=money, why=money.note) if money.note else receive_return(money=money)
