@@ -476,6 +476,14 @@ class TestTheAdmin:
         self.act(admin_client, "return", "mark_as_seen", row.pk)
         assert list_to_do(now=now) == []
 
+    def test_offers_search_and_filters_that_work(self, admin_client, debtor):
+        name = debtor.user.username
+        for page in ("return/?state=taken", "receivable/?debt=all"):
+            for term in ("nothing-like-it", "1", "9" * 30, "<b>", name):
+                assert admin_client.get(f"/admin/wallets/{page}&q={term}").status_code == 200
+        assert "15.00" in admin_client.get(f"/admin/wallets/receivable/?q={name}").content.decode()
+        assert "10.00 + 15.00" in admin_client.get(f"/admin/wallets/return/?q={name}").content.decode()
+
     def test_wins_a_return_back(self, admin_client, debtor):
         self.act(admin_client, "return", "win_back", Return.objects.get().pk)
         assert (debtor.wallet.balance, owed(debtor)) == (10, 0)
