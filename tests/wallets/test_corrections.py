@@ -23,6 +23,9 @@ from wallets.verification import sum_house_wallet
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+FIRST = "SELECT min(id) FROM wallets_transaction"
+
+
 def last(shopper):
     return Transaction.objects.filter(customer=shopper.user, asset="USD").latest("id")
 
@@ -156,10 +159,8 @@ class TestVerifyLedger:
         ("fault", "subject"),
         [
             ("UPDATE wallets_transaction SET kind = 'purchase' WHERE kind = 'goodwill'", "goodwill"),
-            (
-                "UPDATE wallets_transaction SET reverses_id = 1 WHERE kind = 'correction'",
-                "correction",
-            ),
+            ("UPDATE wallets_transaction SET reverses_id = 1 WHERE kind = 'correction'", "correction"),
+            (f"UPDATE wallets_transaction SET reverses_id = ({FIRST}) WHERE kind = 'correction'", "correction"),
             ("UPDATE wallets_transaction SET amount = amount + 1 WHERE kind = 'correction'", "correction"),
             ("UPDATE wallets_transaction SET kind = 'fee' WHERE kind = 'write_off'", "written_off"),
         ],

@@ -77,7 +77,7 @@ class TestALineThatWasTakenBack:
     @pytest.mark.parametrize("line", [taken_back(reference=""), taken_back(reference="other"), taken_back(amount="26")])
     def test_waits_for_staff_if_no_deposit_fits(self, shopper, staff, line):
         credited(camt(paid_in(shopper), closing="25"), staff)
-        more, closing = paid_in(shopper, reference="b2", amount="75"), "74" if "26" in line else "75"
+        more, closing = paid_in(shopper, reference="b2", amount="75"), "74" if ">26<" in line else "75"
         statement = credited(camt(line, more, opening="25", closing=closing), staff)
         assert (statement.state, Return.objects.get().state, shopper.wallet.balance) == ("credited", "waiting", 200)
         assert verify_everything() == []

@@ -1,11 +1,11 @@
 """The page on which staff give a reason before an action of the admin runs."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -48,7 +48,7 @@ class DollarsForm(ReasonForm):
     """Asks staff for an amount of US dollars too."""
 
     amount = forms.DecimalField(max_digits=38, decimal_places=2, min_value=Decimal("0.01"), help_text="US dollars")
-    field_order: ClassVar[Sequence[str]] = ("amount", "reason")
+    field_order = ("amount", "reason")
 
 
 @dataclass(frozen=True, kw_only=True)

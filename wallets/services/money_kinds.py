@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from wallets.exceptions import NotFound, OwesLess, OwnAccount, ReturnDiffers
-from wallets.models import Deposit, Receivable, Return, ReturnState, TransactionKind, User
+from wallets.models import Deposit, Receivable, Return, ReturnState, TransactionKind, User, Wallet
 from wallets.money import USD
 from wallets.runtime import clock
 from wallets.services.correcting import correct_movement, find_correctable, give_goodwill
@@ -157,6 +157,10 @@ class GoodwillKind(Kind):
     def payload_of(self, *, customer_id: int, amount: Decimal) -> dict[str, Any]:
         """Return the payload for a gift, which has a name of its own."""
         return {"customer": customer_id, "amount": f"{amount:.2f}", "name": str(uuid.uuid4())}
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        if not Wallet.objects.filter(owner_id=payload["customer"], asset=USD).exists():
+            raise NotFound("This user has no dollar wallet.")
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         give_goodwill(customer_id=payload["customer"], amount=Decimal(payload["amount"]), name=payload["name"])

@@ -1,11 +1,11 @@
 -- Finds corrections of customers' movements that do not reverse what they name, and house movements of goodwill and
 -- write-offs of another kind. Columns: the subject, what is expected, what is found.
 SELECT 'correction ' || c.id || ' (' || c.reference || ')',
-       'correction:' || r.id || ', ' || r.amount || ' back to where a deposit, withdrawal or goodwill came from',
-       c.reference || ', ' || c.amount || ' of a ' || r.kind
-  FROM wallets_transaction c JOIN wallets_transaction r ON r.id = c.reverses_id
- WHERE (c.customer_id IS NOT NULL OR r.customer_id IS NOT NULL)
-   AND (c.amount <> r.amount OR c.customer_id IS DISTINCT FROM r.customer_id OR c.asset <> r.asset
+       coalesce('correction:' || r.id || ', ' || r.amount, 'none') || ' back to where a deposit, withdrawal or goodwill came from',
+       c.reference || ', ' || c.amount || ' of a ' || coalesce(r.kind, 'missing movement')
+  FROM wallets_transaction c LEFT JOIN wallets_transaction r ON r.id = c.reverses_id
+ WHERE c.kind = 'correction' AND (c.customer_id IS NOT NULL OR r.customer_id IS NOT NULL)
+   AND (r.id IS NULL OR c.amount <> r.amount OR c.customer_id IS DISTINCT FROM r.customer_id OR c.asset <> r.asset
         OR r.order_id IS NOT NULL OR r.kind NOT IN ('deposit', 'withdrawal', 'goodwill')
         OR (r.kind = 'withdrawal' AND r.source_id <> c.destination_id)
         OR (r.kind <> 'withdrawal' AND r.destination_id <> c.source_id)
