@@ -48,7 +48,7 @@ class DollarsForm(ReasonForm):
     """Asks staff for an amount of US dollars too."""
 
     amount = forms.DecimalField(max_digits=38, decimal_places=2, min_value=Decimal("0.01"), help_text="US dollars")
-    field_order = ("amount", "reason")
+    field_order: tuple[str, ...] = ("amount", "reason")
 
 
 @dataclass(frozen=True, kw_only=True)
