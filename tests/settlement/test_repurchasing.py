@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import OperationalError, connection
 
 from exchange_site.configuration.persons import KINDS
 from exchange_site.stack.processes import PROJECT
@@ -14,6 +15,7 @@ from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.conftest import process_environment
 from tests.owner import run_as_owner
+from tests.processes import at_once
 from tests.wallets.returned import owed, receive, spend, take
 from trading.exceptions import NoBid
 from trading.models import Coin, CoinPrice, Order
@@ -78,6 +80,23 @@ class TestRepurchase:
         with pytest.raises(OwesLess):
             coins_of(debtor, "7")
         assert (debtor.holding("ABAN"), owed(debtor)) == (15, 25)
+
+    def test_happens_as_often_as_the_debt_allows_when_several_run_at_once(self, debtor):
+        def run(number):
+            wanted = Repurchase(customer_id=debtor.user.pk, coin_name="ABAN", amount=Decimal(2), name=str(number))
+            while True:
+                try:
+                    repurchase(wanted=wanted, bid=Decimal("3.90"))
+                except OwesLess:
+                    return False
+                except OperationalError:  # waited too long for the coin on a busy machine
+                    connection.close()
+                else:
+                    return True
+
+        assert sum(at_once(8, run)) == 3
+        assert (debtor.holding("ABAN"), owed(debtor)) == (9, Decimal("1.60"))
+        assert verify_everything() == []
 
     def test_takes_no_coins_that_the_customer_does_not_hold(self, debtor):
         with pytest.raises(NotFound, match="holds 15 ABAN"):

@@ -43,6 +43,7 @@ from wallets.models import (
 )
 from wallets.services.accounts import unfreeze_customer
 from wallets.services.deposits import assign_deposit, send_deposit_back
+from wallets.services.ledger.crediting import OrderCredit, improve_prices
 from wallets.services.returns.receiving import receive_return
 from wallets.services.returns.winning import mark_seen, win_return_back
 from wallets.verification import sum_house_wallet
@@ -262,6 +263,18 @@ class TestWhatReachesTheWallet:
         assert (debtor.wallet.balance, owed(debtor)) == (5, 0)
         assert movements(debtor)[-4:] == [("deposit", 10, 10), ("return", 10, 0), ("deposit", 10, 10), ("return", 5, 5)]
         assert verify_everything() == []
+
+    def test_pays_the_debt_when_a_purchase_was_cheaper(self, debtor, make_shopper, coin, now):
+        other = make_shopper()
+        credits_ = [
+            OrderCredit(order_id=number, customer_id=shopper.user.pk, amount=Decimal(amount))
+            for number, (shopper, amount) in enumerate([(debtor, 4), (other, 4), (debtor, 20)], start=1)
+        ]
+        with transaction.atomic():
+            improve_prices(credits_=credits_, now=now)
+        assert (debtor.wallet.balance, owed(debtor), other.wallet.balance) == (9, 0, 104)
+        assert [row[2] for row in movements(debtor)[-3:]] == [4, 24, 9]
+        assert {violation.rule for violation in verify_everything()} == {2}  # without orders
 
     def test_pays_nothing_for_a_frozen_customer_who_owes_nothing(self, bank_deposit, shopper, now):
         take(bank_deposit, now)

@@ -15,7 +15,7 @@ from wallets.runtime import failpoints
 from wallets.runtime.clock import database_now
 from wallets.services.ledger.debts import lessen_debt
 from wallets.services.ledger.house_moves import book_repurchase
-from wallets.services.ledger.locking import lock_all_wallets, lock_inventory
+from wallets.services.ledger.locking import lock_inventory, lock_wallet_of_coin
 from wallets.services.ledger.moving import take_coins
 
 
@@ -55,8 +55,8 @@ def repurchase(*, wanted: Repurchase, bid: Decimal) -> Decimal:
     NotFound (the customer does not hold so many coins), OwesLess (they are worth more than the debt).
     """
     lock_inventory(asset=wanted.coin_name)
-    wallets = lock_all_wallets(customer_id=wanted.customer_id)
-    wallet_id, balance = wallets.get(wanted.coin_name, (0, Decimal(0)))
+    found = lock_wallet_of_coin(customer_id=wanted.customer_id, asset=wanted.coin_name)
+    wallet_id, balance = found or (0, Decimal(0))
     if balance < wanted.amount:
         raise NotFound(f"The customer holds {balance.normalize():f} {wanted.coin_name}.")
     paid = proceeds_of(amount=wanted.amount, bid=bid)

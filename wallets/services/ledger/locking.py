@@ -84,13 +84,15 @@ def lock_wallets_to_credit(*, customer_ids: Iterable[int]) -> dict[int, LockedWa
     }
 
 
-def lock_all_wallets(*, customer_id: int) -> dict[str, tuple[int, Decimal]]:
-    """Lock a customer's wallets of all assets in primary-key order. Return their ids and balances, by asset."""
-    wallets = Wallet.objects.select_for_update(no_key=True).filter(owner_id=customer_id).order_by("id")
-    return {
-        asset: (wallet_id, balance or Decimal(0))
-        for asset, wallet_id, balance in wallets.values_list("asset", "id", "balance")
-    }
+def lock_wallet_of_coin(*, customer_id: int, asset: str) -> tuple[int, Decimal] | None:
+    """Lock a customer's dollar wallet and their wallet of a coin. Return the latter's id and balance, if there is one.
+
+    The caller holds the lock on the coin's inventory. No wallet of another coin is locked: settlement of that coin
+    could hold it, and wait for the dollar wallet.
+    """
+    wallets = Wallet.objects.select_for_update(no_key=True).filter(owner_id=customer_id, asset__in=(USD, asset))
+    rows = list(wallets.order_by("id").values_list("asset", "id", "balance"))
+    return next(((wallet_id, balance or Decimal(0)) for found, wallet_id, balance in rows if found == asset), None)
 
 
 def lock_inventory(*, asset: str) -> Decimal:
