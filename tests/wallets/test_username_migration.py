@@ -9,12 +9,13 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
 from tests.owner import by_owner, run_as_owner
 from tests.processes import at_once
 from trading.services.coins import put_on_sale
-from wallets.models import TokenFamily, User
+from wallets.models import TokenFamily, User, Wallet
 from wallets.services import naming
 from wallets.services.naming import settle_names, settle_unclear_names
 from wallets.services.tokens import start_token_family
@@ -61,13 +62,21 @@ def before():
 @contextmanager
 def later_columns():
     """Let today's code stand for the previous release: give it the columns of later migrations meanwhile."""
-    columns = (("wallets_user", "subject", "uuid DEFAULT gen_random_uuid()"), ("wallets_wallet", "cost", "numeric"))
-    for table, column, kind in columns:
+    then = MigrationLoader(connection).project_state(("wallets", "0010_keys_of_usernames")).apps
+    added = []
+    for model in (User, Wallet, TokenFamily):
+        known = {field.column for field in then.get_model(model._meta.label)._meta.concrete_fields}
+        for field in model._meta.concrete_fields:
+            kind = field.db_type(connection)
+            if field.column not in known:
+                default = " DEFAULT gen_random_uuid()" if kind == "uuid" else ""
+                added.append((model._meta.db_table, field.column, f"{kind}{default}"))
+    for table, column, kind in added:
         run_as_owner(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
     try:
         yield
     finally:
-        for table, column, _ in columns:
+        for table, column, _ in added:
             run_as_owner(f"ALTER TABLE {table} DROP COLUMN {column}")
 
 
