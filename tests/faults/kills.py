@@ -4,31 +4,8 @@ from contextlib import contextmanager, suppress
 
 POINTS_OF_API = ("order.debited", "order.committed")
 POINTS_OF_WORKER = ("claim.claimed", "claim.committed", "attempt.sent", "attempt.answered", "job.done")
-POINTS_OF_STATEMENTS = (
-    "statement.lines_written",
-    "statement.written",
-    "statement.crediting",
-    "statement.credited_some",
-    "statement.took_back",
-)
-POINTS_OF_RETURNS = (
-    "return.given_back",
-    "return.taken",
-    "return.won",
-    "goodwill.given",
-    "correction.booked",
-    "repurchase.took_coins",
-)
-POINTS_OF_ORDERS = (
-    *POINTS_OF_API,
-    *POINTS_OF_WORKER,
-    "cancel.credited",
-    "refund.credited",
-    "claim.refunded",
-    "moved.refunded",
-)
-POINTS = (*POINTS_OF_ORDERS, *POINTS_OF_STATEMENTS, *POINTS_OF_RETURNS)
-SHOTS = tuple(f"{point}={action}" for point in POINTS_OF_ORDERS for action in ("kill", "stop"))
+POINTS = (*POINTS_OF_API, *POINTS_OF_WORKER, "cancel.credited", "refund.credited", "claim.refunded", "moved.refunded")
+SHOTS = tuple(f"{point}={action}" for point in POINTS for action in ("kill", "stop"))
 
 
 class Failpoints:
