@@ -13,6 +13,7 @@
     ├── AccountFrozen
     ├── NoMail                nobody would get the e-mail that staff want to send
     ├── NotPermitted          an act about staff that is for superusers
+    ├── CannotClose           .obstacles: what has to be settled before an account is closed
     ├── OwnAccount            staff do not decide about their own account
     ├── ProposalRefused       a deed of staff that cannot be done, or no longer
     ├── ProposalClosed        somebody has decided about it, or its time is over
@@ -28,6 +29,7 @@
     ├── InsufficientFunds     .balance .amount
     ├── IdempotencyKeyReused  the key was used with another request
     ├── InvalidCursor
+    ├── NotAcceptable         .offered: the media types of which the caller accepts none
     ├── NotFound              no such record, or somebody else's
     ├── RateLimited           .limit .retry_after_seconds
     ├── HashingBusy           as many passwords are hashed as this process may hash at once
@@ -36,6 +38,7 @@
 Errors carry data and a sentence for the customer; `wallets.problems` maps them to HTTP.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 
@@ -105,6 +108,12 @@ class OwnAccount(DomainError):
     message = "Nobody decides about their own account. Ask somebody else."
 
 
+class CannotClose(DomainError):
+    def __init__(self, *, obstacles: list[str]) -> None:
+        super().__init__("The account cannot be closed. " + " ".join(obstacles))
+        self.obstacles = obstacles
+
+
 class ProposalRefused(DomainError):
     message = "This cannot be done now."
 
@@ -168,6 +177,12 @@ class IdempotencyKeyReused(DomainError):
 
 class InvalidCursor(DomainError):
     message = "The cursor is not one of this list with these filters."
+
+
+class NotAcceptable(DomainError):
+    def __init__(self, *, offered: Sequence[str]) -> None:
+        super().__init__(f"This is offered as {' and '.join(offered)}, and Accept allows neither.")
+        self.offered = offered
 
 
 class NotFound(DomainError):

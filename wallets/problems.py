@@ -37,6 +37,12 @@ PROBLEMS: Final[Problems] = {
     exceptions.AccountFrozen: ProblemKind(403, "account_frozen", "Account frozen", "The account is frozen."),
     exceptions.DepositsClosed: NOT_ALLOWED,
     exceptions.NotFound: NOT_FOUND,
+    exceptions.NotAcceptable: ProblemKind(
+        406,
+        "not_acceptable",
+        "Not acceptable",
+        "This is offered as application/json and text/csv, and Accept allows neither.",
+    ),
     exceptions.UsernameTaken: ProblemKind(409, "username_taken", "Username taken", "This username is taken."),
     exceptions.Busy: BUSY,
     exceptions.IdempotencyKeyReused: ProblemKind(

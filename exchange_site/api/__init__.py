@@ -13,6 +13,7 @@ from trading.api.coins import coins_router
 from trading.api.holdings import holdings_router
 from trading.api.orders import orders_router
 from trading.api.quotes import quotes_router
+from trading.api.statements import statements_router
 from wallets.api.accounts import accounts_router
 from wallets.api.deposits import deposits_router
 from wallets.api.me import me_router
@@ -78,4 +79,5 @@ api.add_router("accounts/", me_router)
 api.add_router("accounts/", sessions_router)
 api.add_router("accounts/", mfa_router)
 api.add_router("accounts/", deposits_router)
+api.add_router("accounts/", statements_router)
 answer_problems(api)

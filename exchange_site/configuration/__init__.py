@@ -10,7 +10,7 @@ from typing import Final, Self, cast
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from exchange_site.configuration.combinations import judge
-from exchange_site.configuration.customers import Deposits, Limits, SecurityLog, SignIn
+from exchange_site.configuration.customers import Deposits, Limits, PersonalData, SecurityLog, SignIn
 from exchange_site.configuration.mail import Mail
 from exchange_site.configuration.objections import Objection, error_of, explain, read_objections
 from exchange_site.configuration.persons import Proposals
@@ -38,6 +38,7 @@ class Configuration(BaseModel):
     sign_in: SignIn
     security_log: SecurityLog
     mail: Mail
+    personal_data: PersonalData
     limits: Limits
     deposits: Deposits
     pools: Pools

@@ -11,6 +11,7 @@ LIMITS = configuration.limits
 LOSSES = configuration.losses
 MAIL = configuration.mail
 METRICS = configuration.metrics
+PERSONAL_DATA = configuration.personal_data
 POOLS = configuration.pools
 POSTGRES = configuration.postgres
 PRICES = configuration.prices
