@@ -28,9 +28,15 @@ TABLES: Final[dict[str, str]] = {
     "wallets_proposalrecord": "SELECT, INSERT",
     "wallets_wallet": "SELECT, INSERT, UPDATE (balance, cost, frozen)",
     "wallets_transaction": "SELECT, INSERT",
-    "wallets_deposit": ("SELECT, INSERT, UPDATE (approved_by_id, customer_id, decided_at, decided_by_id, note, state)"),
+    "wallets_deposit": (
+        "SELECT, INSERT, UPDATE (approved_by_id, customer_id, decided_at, decided_by_id, note, reference, state)"
+    ),
     "wallets_statement": "SELECT, INSERT, UPDATE (decided_at, decided_by_id, state)",
-    "wallets_statementline": "SELECT, INSERT, UPDATE (deposit_id)",
+    # The texts change when they are sealed for a customer, and when they are encrypted anew.
+    "wallets_statementline": "SELECT, INSERT, UPDATE (counterparty, deposit_id, reference, text)",
+    "wallets_storedkey": "SELECT, UPDATE (key)",
+    "wallets_personalkey": "SELECT, INSERT, UPDATE (destroyed_at, key)",
+    "wallets_closedaccount": "SELECT, INSERT, UPDATE (erased_at)",
     # trading
     "trading_coin": "SELECT, INSERT, UPDATE",
     "trading_closedmarket": "SELECT, INSERT, DELETE",

@@ -536,9 +536,9 @@ FORMS = {
     ("settlement.pause", "add"): LESSENS,
     ("settlement.accountmove", "add"): TWO,
 }
-COMMANDS = {"price_rule": TWO, "import_statement": ELSEWHERE}
+COMMANDS = {"price_rule": TWO, "import_statement": ELSEWHERE, "close_customer": LESSENS}
 WITHOUT_MONEY = {
-    "reconcile", "result", "verify_ledger", "after_restore", "changepassword", "configuration", "createsuperuser",
+    "export_customer", "erase_closed", "reconcile", "result", "verify_ledger", "after_restore", "changepassword", "configuration", "createsuperuser",
     "database_roles", "dbshell", "exchange_simulator", "flush", "loaddata", "makemigrations", "migrate", "openapi",
     "procrastinate", "rotate_keys", "runserver", "seeder", "show_urls", "sqlflush", "sqlmigrate",
 }  # fmt: skip

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from wallets.admin.actions import ask_for_reason, reported
 from wallets.admin.records import RecordAdmin, badge, dollars, is_id, link_to, link_to_list
 from wallets.models import Statement, StatementLine, StatementState, User
+from wallets.selectors.sealed import open_text
 from wallets.services.crediting_statements import approve_statement, reject_statement
 
 
@@ -93,12 +94,12 @@ def _carry_out(statement: Statement, action: str, *, by: User) -> None:
 
 @admin.register(StatementLine)
 class StatementLineAdmin(RecordAdmin):
-    list_display = ("id", "statement", "kind", "value", "booked_on", "counterparty", "text", "of", "remark", "paid_in")
+    list_display = ("id", "statement", "kind", "value", "booked_on", "payer", "told", "of", "remark", "paid_in")
     list_filter = ("kind",)
-    list_select_related = ("customer", "statement")
+    list_select_related = ("customer__personal_key", "statement")
     search_fields = ("key",)
     search_help_text = "The bank's whole reference, or the id of a line"
-    fields = (*list_display, "number", "key", "reference")
+    fields = (*list_display, "number", "reference")
     readonly_fields = fields
 
     def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
@@ -110,6 +111,14 @@ class StatementLineAdmin(RecordAdmin):
     @admin.display(description="USD")
     def value(self, line: StatementLine) -> str:
         return dollars(line.amount)
+
+    @admin.display(description="Counterparty")
+    def payer(self, line: StatementLine) -> str:
+        return open_text(text=line.counterparty, customer=line.customer) or "-"
+
+    @admin.display(description="Text")
+    def told(self, line: StatementLine) -> str:
+        return open_text(text=line.text, customer=line.customer) or "-"
 
     @admin.display(description="Customer")
     def of(self, line: StatementLine) -> SafeString | str:

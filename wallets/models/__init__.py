@@ -1,7 +1,9 @@
 """Every table of the money side."""
 
 from wallets.models.accounts import KnownAddress, TokenFamily, User
+from wallets.models.closed import ClosedAccount
 from wallets.models.deposits import Deposit, DepositState
+from wallets.models.keys import PersonalKey, StoredKey
 from wallets.models.ledger import STORED_BALANCES, Transaction, TransactionKind, Wallet, WalletRole
 from wallets.models.proposals import Proposal, ProposalOutcome, ProposalRecord
 from wallets.models.second_factors import RecoveryCode, SecondFactor
@@ -10,9 +12,11 @@ from wallets.models.statements import Statement, StatementLine, StatementState
 
 __all__ = [
     "STORED_BALANCES",
+    "ClosedAccount",
     "Deposit",
     "DepositState",
     "KnownAddress",
+    "PersonalKey",
     "Proposal",
     "ProposalOutcome",
     "ProposalRecord",
@@ -24,6 +28,7 @@ __all__ = [
     "Statement",
     "StatementLine",
     "StatementState",
+    "StoredKey",
     "TokenFamily",
     "Transaction",
     "TransactionKind",

@@ -10,16 +10,21 @@ from django.conf import settings
 from django.db import transaction
 
 from wallets.exceptions import DepositDecided, DepositDiffers, NotFound, OnePersonTwice, OwnAccount, SecondPersonNeeded
-from wallets.models import Deposit, DepositState, TransactionKind, User, WalletRole
+from wallets.models import ClosedAccount, Deposit, DepositState, TransactionKind, User, WalletRole
+from wallets.models.keys import hash_plainly, hash_text
 from wallets.runtime import sql
 from wallets.runtime.clock import database_now
+from wallets.runtime.encryption import encrypt
 from wallets.runtime.idempotency import IdempotencyKey
 from wallets.services.ledger.house_moves import book_sent_back, book_unassigned
 from wallets.services.ledger.locking import LockedWallet, lock_wallets_to_credit
 from wallets.services.ledger.moving import Movement, credit
+from wallets.services.sealing import seal_lines_of
 
 SANDBOX: Final = "sandbox"
 OPENING: Final = "opening"
+_OF_OURS: Final = frozenset({SANDBOX, OPENING})
+"""Sources whose references we make ourselves, so that they name nobody's account."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +76,12 @@ def assign_deposit(*, deposit_id: int, customer_id: int, by: User, approved_by: 
     """
     ensure_people(customer_ids={customer_id}, by=by, approved_by=approved_by)
     wallet = lock_wallets_to_credit(customer_ids=[customer_id]).get(customer_id)
-    if wallet is None:
-        raise NotFound("This user has no dollar wallet.")
+    if wallet is None or ClosedAccount.objects.filter(pk=customer_id).exists():
+        raise NotFound("This user has no dollar wallet, or their account is closed.")
     deposit = _lock_waiting(deposit_id)
     decision = _Decision(by=by, approved_by=approved_by, note=note, at=wallet.now)
     _decide(deposit, DepositState.CREDITED, decision, customer_id=customer_id)
+    seal_lines_of(deposit_id=deposit_id, customer_id=customer_id)
     reference = f"{_name_of(deposit_id)}:assigned"
     _credit(wallet, house=WalletRole.UNASSIGNED, amount=deposit.amount, reference=reference, created_at=wallet.now)
 
@@ -115,7 +121,12 @@ def _insert(money: IncomingMoney, *, customer_id: int | None, now: datetime) -> 
         customer=customer_id,
         state=(DepositState.UNASSIGNED if customer_id is None else DepositState.CREDITED).value,
         now=now,
-        **vars(money),
+        amount=money.amount,
+        source=money.source,
+        reference=encrypt(money.reference),
+        reference_hash=(hash_plainly if money.source in _OF_OURS else hash_text)(money.reference),
+        received_at=money.received_at,
+        note=encrypt(money.note),
     )
     return row[0] if row else None
 

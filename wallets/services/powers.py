@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import QuerySet
 
 from wallets.exceptions import ProposalRefused
-from wallets.models import SecurityEventKind, User
+from wallets.models import ClosedAccount, SecurityEventKind, User
 from wallets.services.proposals import Kind, Payload
 from wallets.services.security_log import list_permissions, read_powers, record_event, record_power_changes
 
@@ -39,6 +39,8 @@ class UserPowersKind(Kind):
         changed = {name for name in new if new[name] != old[name]}
         if (is_of_staff or changed != {"is_active"}) and not asked_by.is_superuser:
             raise ProposalRefused("Only superusers give or take powers of staff.")
+        if ClosedAccount.objects.filter(pk=user.pk).exists():
+            raise ProposalRefused("The account is closed for good.")
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         _ensure_superuser(approved_by)

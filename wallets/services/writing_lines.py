@@ -10,7 +10,9 @@ from django.db.models import Count
 
 from wallets.exceptions import StatementRefused
 from wallets.models import Statement, StatementLine, StatementState
+from wallets.models.keys import hash_text
 from wallets.selectors.payers import Payer, match_payers
+from wallets.services.sealing import seal_lines
 from wallets.statements.lines import LONGEST_TEXT, Line, LineKind, key_of
 
 _AT_ONCE: Final = 500
@@ -28,6 +30,7 @@ def write_lines(*, statement: Statement, lines: Iterator[Line]) -> None:
     while some := list(islice(lines, _AT_ONCE)):
         booked = [line for line in some if line.kind is not LineKind.PENDING]
         rows = _rows(statement, booked, names)
+        seal_lines(lines=[row for row in rows if row.customer_id])
         for row in rows:
             number += 1
             row.number = number
@@ -121,8 +124,9 @@ def _earlier(statement: Statement, keys: set[str]) -> dict[str, _Earlier]:
     lines = StatementLine.objects.filter(key__in=keys, kind=LineKind.CREDIT, statement__account=statement.account)
     in_force = lines.exclude(statement=statement).exclude(statement__state=StatementState.REJECTED)
     found: dict[str, _Earlier] = {}
-    for key, amount, count in in_force.values_list("key", "amount").annotate(count=Count("pk")).order_by():
-        earlier = found.setdefault(key, _Earlier())
+    by_hash = {hash_text(key): key for key in keys}
+    for key_hash, amount, count in in_force.values_list("key", "amount").annotate(count=Count("pk")).order_by():
+        earlier = found.setdefault(by_hash[key_hash], _Earlier())
         earlier.count += count
         earlier.amounts.add(amount)
     return found

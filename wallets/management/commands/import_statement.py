@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wallets.exceptions import DomainError
+from wallets.management.people import find_staff
 from wallets.models import Statement, StatementState, User
 from wallets.money import USD_PLACES, exact, parse_decimal
 from wallets.runtime.progress import make_progress
@@ -35,7 +36,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         console = Console(file=cast("IO[str]", self.stdout), width=160)
-        by = _find_staff(options["by"])
+        by = find_staff(options["by"])
         try:
             imported = _import(options["file"], by=by, head=_head(options), console=console)
             _credit(imported.statement, by=by, console=console)
@@ -45,13 +46,6 @@ class Command(BaseCommand):
             raise CommandError(f"The file cannot be read: {error.strerror}.") from error
         imported.statement.refresh_from_db()
         _report(console, imported)
-
-
-def _find_staff(username: str) -> User:
-    found = User.objects.filter(username=username, is_staff=True, is_active=True).first()
-    if found is None:
-        raise CommandError("--by must be the username of an active member of staff.")
-    return found
 
 
 def _head(options: dict[str, Any]) -> Head | None:
