@@ -38,12 +38,13 @@ EXCHANGE_API_SECRET=
 EXCHANGE_API_PASSWORD=
 """
 _SANDBOX = """\
-# A trial: `docker compose exec web python manage.py seeder --force` writes coins, and `… createsuperuser` opens the
+# A trial: `docker compose exec web python manage.py seeder --force` writes coins, and `… bootstrap_staff` opens the
 # account of an administrator.
 ALLOWED_HOSTS=localhost
 PUBLISH=127.0.0.1:8080
 SECURE_SSL_REDIRECT=False
 SELF_SERVICE_DEPOSITS=True
+SELF_SERVICE_PAYOUTS=True
 HOUSE_LOSS_PER_DAY=1000.00
 
 COMPOSE_PROFILES=simulator

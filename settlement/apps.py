@@ -10,9 +10,12 @@ class SettlementConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported here: models cannot be loaded before the registry is ready.
+        from settlement.services.exporting import read_statements_since
         from settlement.services.proposals import register_kinds
+        from wallets.services.payouts.guards import register_reader
 
         register_kinds()
+        register_reader(read_statements_since)
         post_migrate.connect(_begin_watch, sender=self)
 
 

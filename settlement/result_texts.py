@@ -70,6 +70,18 @@ COLUMNS: Final = (
         read=lambda f, _: f.commission,
     ),
     Column(
+        name="repurchased_coins",
+        title="",
+        meaning="coins of customers who owe, which became inventory",
+        read=lambda f, _: f.repurchased,
+    ),
+    Column(
+        name="repurchase_cost_usd",
+        title="",
+        meaning="by how much their debts became less for these coins; what the coins cost the house",
+        read=lambda f, _: f.repurchase_cost,
+    ),
+    Column(
         name="cost_of_delivered_usd",
         title="",
         meaning="what the delivered coins had cost, at the average cost of inventory",

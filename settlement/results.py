@@ -33,7 +33,8 @@ class Figures:
     `placed` and `refunded` are charges of orders; they are no result. `orders`, `sold` (coins), `subtotals`, `fees`,
     `rebates`, `market` and `rounding` are of completed orders, and `used` is what their coins cost the house, at the
     average cost of inventory: None if it was not counted. `purchases`, `bought` (coins, after commission), `cost` and
-    the commission are of purchases, whose orders may be completed on another day.
+    the commission are of purchases, whose orders may be completed on another day. `repurchased` (coins) came from
+    customers who owe, and `repurchase_cost` is what their debts became less for them: what these coins cost.
     """
 
     placed: Decimal = _NOTHING
@@ -51,6 +52,8 @@ class Figures:
     cost: Decimal = _NOTHING
     commission_coins: Decimal = _NOTHING
     commission: Decimal = _NOTHING
+    repurchased: Decimal = _NOTHING
+    repurchase_cost: Decimal = _NOTHING
 
     @property
     def spread(self) -> Decimal:
@@ -193,9 +196,11 @@ def _moves_of(row: Row) -> Mapping[tuple[date, WalletRole, str], Decimal]:
     told = row.figures
     return {
         (row.day, WalletRole.CLEARING, USD): subtract(told.placed, add([told.refunded, told.subtotals, told.fees])),
-        (row.day, WalletRole.TRADING_RESULT, USD): subtract(told.subtotals, add([told.rebates, told.cost])),
+        (row.day, WalletRole.TRADING_RESULT, USD): subtract(
+            told.subtotals, add([told.rebates, told.cost, told.repurchase_cost])
+        ),
         (row.day, WalletRole.FEES, USD): told.fees,
         (row.day, WalletRole.VENUE, USD): told.cost,
         (row.day, WalletRole.VENUE, row.coin): -told.bought,
-        (row.day, WalletRole.INVENTORY, row.coin): subtract(told.bought, told.sold),
+        (row.day, WalletRole.INVENTORY, row.coin): subtract(add([told.bought, told.repurchased]), told.sold),
     }

@@ -41,6 +41,7 @@ from wallets.runtime import failpoints
 from wallets.runtime.log_context import log_context
 from wallets.services import mailing
 from wallets.services.addresses import prune_addresses
+from wallets.services.erasing import erase_due
 from wallets.services.mailing import MAIL_QUEUE, MAIL_TASK
 from wallets.services.naming import settle_unclear_names
 from wallets.services.security_log import prune_security_events
@@ -173,7 +174,8 @@ async def prune(context: JobContext, timestamp: int) -> None:
 def prune_records(timestamp: int) -> None:
     """Delete expired sign-ins, addresses not seen lately, and prices and security log beyond the days to keep.
 
-    Also compute the keys of usernames that the previous release has added during an upgrade.
+    Erase what is personal about customers whose accounts were closed long ago. Also compute the keys of usernames that
+    the previous release has added during an upgrade.
     """
     now = database_now()  # `timestamp` is the worker's time
     parts: dict[str, Callable[[], object]] = {
@@ -181,6 +183,7 @@ def prune_records(timestamp: int) -> None:
         "addresses": lambda: prune_addresses(now=now),
         "prices": lambda: prune_prices(before=now - timedelta(days=settings.PRICES.keep_days)),
         "security log": lambda: prune_security_events(before=now - timedelta(days=settings.SECURITY_LOG.keep_days)),
+        "closed accounts": lambda: erase_due(now=now),
         "usernames": settle_unclear_names,
     }
     run_each(what="pruning", items=parts, run=lambda part: parts[part](), now=now)

@@ -13,13 +13,21 @@ from trading.verification import (
     sum_completed_charges,
     sum_completed_fees,
     sum_rebates,
+    sum_repurchased,
     verify_clearing,
     verify_losses,
     verify_orders,
 )
 from wallets.models import Transaction, TransactionKind, Wallet, WalletRole
 from wallets.runtime import sql
-from wallets.verification import Violation, sum_house_wallet, verify_balances, verify_deposits
+from wallets.verification import (
+    Violation,
+    sum_house_wallet,
+    verify_balances,
+    verify_corrections,
+    verify_deposits,
+    verify_payouts,
+)
 
 
 def verify_everything() -> list[Violation]:
@@ -35,6 +43,8 @@ def verify_everything() -> list[Violation]:
             *verify_result(),
             *verify_losses(),
             *verify_deposits(),
+            *verify_payouts(),
+            *verify_corrections(),
         ]
 
 
@@ -70,10 +80,12 @@ def verify_fills() -> list[Violation]:
 def verify_result() -> list[Violation]:
     """Check rule 5: what completed orders paid equals the venue, fees and trading result wallets together.
 
-    They paid their charges less their rebates. The fees wallet alone holds their fees.
+    They paid their charges less their rebates. The fees wallet alone holds their fees. What the trading result has paid
+    for coins of customers who owe is added to it.
     """
     paid = sum_completed_charges() - sum_rebates()
     went = sum(sum_house_wallet(role=role) for role in (WalletRole.VENUE, WalletRole.FEES, WalletRole.TRADING_RESULT))
+    went += sum_repurchased()
     wrong = []
     if paid != went:
         wrong.append(

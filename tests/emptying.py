@@ -9,6 +9,7 @@ from exchange_site.admin.roles import ROLES, make_roles_after_migrate
 from exchange_site.database.owner import as_owner
 from settlement.models import begin_watch
 from trading.services.price_rules import make_default_rule_after_migrate
+from wallets.models.keys import forget_stored_keys, make_stored_keys
 from wallets.money import USD
 from wallets.services.house import open_house_wallets
 
@@ -35,6 +36,8 @@ def empty_tables(case):
                 for table, _ in filled:
                     cursor.execute(SQL("DELETE FROM {}").format(Identifier(table)))
             _make_roles_again()
+            forget_stored_keys()
+            make_stored_keys()
             open_house_wallets(asset=USD)
             make_default_rule_after_migrate(using="default")
             begin_watch()

@@ -57,6 +57,7 @@ def _start_servers():
         "REGISTER",
         "ORDERS",
         "WALLET",
+        "STATEMENTS",
         "MAIL",
         "MAILBOX",
     ):

@@ -14,6 +14,7 @@ DomainError (wallets)
 ├── QuoteWithdrawn        the coin is not sold now, or its market price has risen too far
 ├── TooManyHeld           too many of the customer's orders wait for staff
 ├── OrderNotCancellable   claimed for settlement, held, or closed
+├── NoBid                 nobody knows what a coin brings at its venue now
 ├── OrderNotHeld          staff have decided already
 ├── OwnOrder              staff do not decide about their own orders
 ├── SalesNotStopped       there is no stop that staff could end
@@ -92,6 +93,10 @@ class TooManyHeld(DomainError):
 
 class OrderNotCancellable(DomainError):
     message = "The order can no longer be cancelled."
+
+
+class NoBid(DomainError):
+    message = "There is no bid for this coin that is new enough."
 
 
 class OrderNotHeld(DomainError):

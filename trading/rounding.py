@@ -9,6 +9,8 @@ minimum    up, to the coin's step                                          small
 maximum    down, to the coin's step                                        largest_amount
 fill       coins down, cost and commission up, to 8 decimal places         coins_of_fill, cost_of_fill
 rebate     down, to the cent                                               rebate_for
+proceeds   down, to the cent                                               proceeds_of
+value      down, to the cent                                               value_of
 
 Each of them favours the house, by less than one unit.
 """
@@ -42,6 +44,11 @@ def price_for(*, market_price: Decimal, spread_rate: Decimal, taker_rate: Decima
 def subtotal_for(*, amount: Decimal, price: Decimal) -> Decimal:
     """Return what `amount` coins cost without the fee, in US dollars, rounded up to the cent."""
     return _CEILING.multiply(amount, price).quantize(_CENT, context=_CEILING)
+
+
+def proceeds_of(*, amount: Decimal, bid: Decimal) -> Decimal:
+    """Return what `amount` coins of a customer bring at the bid, in US dollars, rounded down to the cent."""
+    return _DOWN.multiply(amount, bid).quantize(_CENT, context=_DOWN)
 
 
 def fee_for(*, subtotal: Decimal, rate: Decimal, minimum: Decimal, maximum: Decimal | None) -> Decimal:
@@ -89,6 +96,11 @@ def rebate_for(*, subtotal: Decimal, cost: Decimal, spread_rate: Decimal) -> Dec
     """
     saved = _DOWN.subtract(subtotal, _CEILING.multiply(cost, 1 + spread_rate))
     return max(saved, Decimal(0)).quantize(_CENT, context=_DOWN)
+
+
+def value_of(*, amount: Decimal, price: Decimal) -> Decimal:
+    """Return what coins are worth at a price, in US dollars, rounded down to the cent so as never to state too much."""
+    return _DOWN.multiply(amount, price).quantize(_CENT, context=_DOWN)
 
 
 @lru_cache(maxsize=1024)

@@ -61,6 +61,17 @@ def sum_completed_fees() -> Decimal:
     return total or Decimal(0)
 
 
+def sum_repurchased() -> Decimal:
+    """Return what the trading result has paid for coins of customers who owe, in US dollars."""
+    repurchases = Transaction.objects.filter(
+        kind=TransactionKind.REPURCHASE,
+        asset=USD,
+        source__role=WalletRole.TRADING_RESULT,
+        destination__role=WalletRole.RECEIVABLE,
+    )
+    return _sum(repurchases, of="amount")
+
+
 def verify_losses() -> list[Violation]:
     """Check rule 9: each day's losses count the ledger's deliveries and revenue, and no more cost than was paid.
 
@@ -75,7 +86,7 @@ def verify_losses() -> list[Violation]:
         for key in sorted(later)
         if counted.get(key) != booked.get(key)
     ]
-    paid = _sum(Transaction.objects.filter(kind=TransactionKind.FILL_COST), of="amount")
+    paid = _sum(Transaction.objects.filter(kind=TransactionKind.FILL_COST), of="amount") + sum_repurchased()
     used = _sum(DayLoss.objects.all(), of="cost") + _sum(Wallet.objects.filter(owner=None), of="cost")
     if used > paid:
         wrong.append(Violation(rule=9, subject="cost of coins", expected=f"{paid} at most", found=str(used)))

@@ -12,11 +12,16 @@ class WalletsConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported here: models cannot be loaded before the registry is ready.
+        from wallets.models.keys import make_stored_keys_after_migrate
         from wallets.services.house import open_house_wallets_after_migrate
+        from wallets.services.payouts.ending import cancel_open_payouts
         from wallets.services.proposing import register_kinds
+        from wallets.services.returns.giving_back import register_giver
 
         register_kinds()
+        register_giver(cancel_open_payouts)
         clock.measure_on_connect()
+        post_migrate.connect(make_stored_keys_after_migrate, sender=self)
         post_migrate.connect(open_house_wallets_after_migrate, sender=self)
         # Django sends these for each password that is checked, and for each session of staff.
         user_login_failed.connect(_record_failed_sign_in)

@@ -3,31 +3,43 @@
     DomainError
     ├── InvalidCredentials    sign-in failed; one message for every reason
     ├── TokenInvalid          a token that is unknown, expired or revoked
-    ├── UsernameTaken
-    ├── UsernameNotAllowed    reserved, of several scripts, or like another name
+    ├── UsernameTaken, UsernameNotAllowed: reserved, of several scripts, or like another name
     ├── WeakPassword          .messages .field
-    ├── OtpRequired           the second factor is on, and no code was given
-    ├── OtpInvalid            a code that is wrong, too old, or was used
+    ├── OtpRequired, OtpInvalid: no code was given, or one that is wrong, too old, or was used
     ├── SecondFactorMissing   staff need one before the admin opens
     ├── SecondFactorOn        turn it off before another one is begun
     ├── AccountFrozen
     ├── NoMail                nobody would get the e-mail that staff want to send
     ├── NotPermitted          an act about staff that is for superusers
+    ├── CannotClose           .obstacles: what has to be settled before an account is closed
     ├── OwnAccount            staff do not decide about their own account
     ├── ProposalRefused       a deed of staff that cannot be done, or no longer
     ├── ProposalClosed        somebody has decided about it, or its time is over
     ├── NeedsAnotherPerson    the author and the beneficiary do not decide about a proposal
     ├── MayNotDecide          a person without the right to decide about proposals
+    ├── NotFitForStaff        staff have no money here, and an e-mail address of their own
+    ├── BreakGlassRefused     powers are given in the admin as long as two superusers can
     ├── DepositsClosed        customers cannot deposit by themselves here
     ├── DepositDiffers        .reference .earlier .amount
     ├── DepositDecided        the money has its customer, or is back with its sender
+    ├── ReturnRefused         the bank took back what this deposit does not have
+    ├── ReturnDiffers         .reference: a return of this name was taken, with another amount or deposit
+    ├── ReturnDecided         a return that is not taken, or is won back already
+    ├── CustomerOwes          .amount: who owes stays frozen
+    ├── OwesLess              .owed
+    ├── NotCorrectable        a movement of an order or an attempt, one that is corrected, or one of another way
     ├── StatementRefused      a file that is no statement, or one that contradicts itself or the last one
     ├── StatementDecided      somebody has approved or rejected the statement, or another one follows it
     ├── OnePersonTwice        a decision needs another person to approve it
-    ├── SecondPersonNeeded    the configuration asks for two people, and there is one
     ├── InsufficientFunds     .balance .amount
-    ├── IdempotencyKeyReused  the key was used with another request
-    ├── InvalidCursor
+    ├── FundsOnHold           .available .amount
+    ├── PayeeOnHold, CredentialHold: .until
+    ├── NoPayee               there is nobody to pay the money to
+    ├── TooManyPayees         .most
+    ├── PayoutNotCancellable, PayoutDecided: it is in another state by now
+    ├── PayoutRefused, ExportRefused: it must not leave now, for a reason that staff read
+    ├── IdempotencyKeyReused, InvalidCursor
+    ├── NotAcceptable         .offered: the media types of which the caller accepts none
     ├── NotFound              no such record, or somebody else's
     ├── RateLimited           .limit .retry_after_seconds
     ├── HashingBusy           as many passwords are hashed as this process may hash at once
@@ -36,6 +48,8 @@
 Errors carry data and a sentence for the customer; `wallets.problems` maps them to HTTP.
 """
 
+from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 
@@ -105,6 +119,12 @@ class OwnAccount(DomainError):
     message = "Nobody decides about their own account. Ask somebody else."
 
 
+class CannotClose(DomainError):
+    def __init__(self, *, obstacles: list[str]) -> None:
+        super().__init__("The account cannot be closed. " + " ".join(obstacles))
+        self.obstacles = obstacles
+
+
 class ProposalRefused(DomainError):
     message = "This cannot be done now."
 
@@ -119,6 +139,14 @@ class NeedsAnotherPerson(DomainError):
 
 class MayNotDecide(DomainError):
     message = "Only active staff with the permission to decide may do that."
+
+
+class NotFitForStaff(DomainError):
+    message = "Staff have no money here, and a proven e-mail address of their own."
+
+
+class BreakGlassRefused(DomainError):
+    message = "A break-glass request is not possible here."
 
 
 class DepositsClosed(DomainError):
@@ -138,6 +166,37 @@ class DepositDecided(DomainError):
         super().__init__(f"Somebody has decided about this deposit: it is {state.lower()}.")
 
 
+class ReturnRefused(DomainError):
+    message = "This deposit cannot be taken back."
+
+
+class ReturnDiffers(DomainError):
+    def __init__(self, *, reference: str) -> None:
+        super().__init__(f"{reference} was taken back before, with another amount or of another deposit.")
+        self.reference = reference
+
+
+class ReturnDecided(DomainError):
+    def __init__(self, *, state: str) -> None:
+        super().__init__(f"Nothing is to be done about this return: it is {state.lower()}.")
+
+
+class CustomerOwes(DomainError):
+    def __init__(self, *, amount: Decimal) -> None:
+        super().__init__(f"The customer owes {amount:.2f} USD, and stays frozen until that is paid or written off.")
+        self.amount = amount
+
+
+class OwesLess(DomainError):
+    def __init__(self, *, owed: Decimal) -> None:
+        super().__init__(f"The customer owes {owed:.2f} USD.")
+        self.owed = owed
+
+
+class NotCorrectable(DomainError):
+    message = "Only deposits, withdrawals and goodwill are corrected, each once, and never a movement of an order."
+
+
 class StatementRefused(DomainError):
     message = "The file is no bank statement."
 
@@ -151,15 +210,60 @@ class OnePersonTwice(DomainError):
     message = "Nobody approves their own decision. Ask somebody else."
 
 
-class SecondPersonNeeded(DomainError):
-    message = "Here a second person has to approve this."
-
-
 class InsufficientFunds(DomainError):
     def __init__(self, *, balance: Decimal, amount: Decimal) -> None:
         super().__init__(f"The wallet holds {balance:.2f} USD; {amount:.2f} USD are needed.")
         self.balance = balance
         self.amount = amount
+
+
+class FundsOnHold(DomainError):
+    def __init__(self, *, available: Decimal, amount: Decimal) -> None:
+        super().__init__(f"{available:.2f} USD can be paid out now; {amount:.2f} USD are needed. The rest is on hold.")
+        self.available = available
+        self.amount = amount
+
+
+class _OnHold(DomainError):
+    def __init__(self, *, until: datetime) -> None:
+        super().__init__(self.message.format(until=until.strftime("%Y-%m-%dT%H:%M:%SZ")))
+        self.until = until
+
+
+class PayeeOnHold(_OnHold):
+    message = "The payee is new. It can be used from {until} on."
+
+
+class CredentialHold(_OnHold):
+    message = "A password, second factor, e-mail address or payee has changed. Payouts go on from {until} on."
+
+
+class NoPayee(DomainError):
+    message = "There is nobody to pay out to. Add a payee first."
+
+
+class TooManyPayees(DomainError):
+    def __init__(self, *, most: int) -> None:
+        super().__init__(f"There may be at most {most} payees. Remove one first.")
+        self.most = most
+
+
+class PayoutNotCancellable(DomainError):
+    def __init__(self, *, state: str) -> None:
+        super().__init__(f"The payout can no longer be cancelled: it is {state.lower()}.")
+
+
+class PayoutDecided(DomainError):
+    def __init__(self, *, state: str) -> None:
+        super().__init__(f"The payout is in another state by now: it is {state.lower()}.")
+
+
+class PayoutRefused(DomainError):
+    message = "The payout must not leave."
+
+
+class ExportRefused(DomainError):
+    message = "No payout may be exported now."
 
 
 class IdempotencyKeyReused(DomainError):
@@ -168,6 +272,12 @@ class IdempotencyKeyReused(DomainError):
 
 class InvalidCursor(DomainError):
     message = "The cursor is not one of this list with these filters."
+
+
+class NotAcceptable(DomainError):
+    def __init__(self, *, offered: Sequence[str]) -> None:
+        super().__init__(f"This is offered as {' and '.join(offered)}, and Accept allows neither.")
+        self.offered = offered
 
 
 class NotFound(DomainError):

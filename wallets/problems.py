@@ -36,8 +36,35 @@ PROBLEMS: Final[Problems] = {
     exceptions.SecondFactorOn: NOT_ALLOWED,
     exceptions.AccountFrozen: ProblemKind(403, "account_frozen", "Account frozen", "The account is frozen."),
     exceptions.DepositsClosed: NOT_ALLOWED,
+    exceptions.FundsOnHold: ProblemKind(
+        403,
+        "funds_on_hold",
+        "Funds on hold",
+        "5.00 USD can be paid out now; 12.00 USD are needed. The rest is on hold.",
+    ),
+    exceptions.PayeeOnHold: ProblemKind(
+        403, "payee_on_hold", "Payee on hold", "The payee is new. It can be used from 2026-02-01T12:00:00Z on."
+    ),
+    exceptions.CredentialHold: ProblemKind(
+        403,
+        "credential_hold",
+        "On hold after a change",
+        "A password, second factor, e-mail address or payee has changed. Payouts go on from 2026-02-01T12:00:00Z on.",
+    ),
+    exceptions.TooManyPayees: ProblemKind(
+        403, "limit_exceeded", "Limit exceeded", "There may be at most 10 payees. Remove one first."
+    ),
     exceptions.NotFound: NOT_FOUND,
+    exceptions.NotAcceptable: ProblemKind(
+        406,
+        "not_acceptable",
+        "Not acceptable",
+        "This is offered as application/json and text/csv, and Accept allows neither.",
+    ),
     exceptions.UsernameTaken: ProblemKind(409, "username_taken", "Username taken", "This username is taken."),
+    exceptions.PayoutNotCancellable: ProblemKind(
+        409, "payout_not_cancellable", "Payout not cancellable", "The payout can no longer be cancelled: it is sent."
+    ),
     exceptions.Busy: BUSY,
     exceptions.IdempotencyKeyReused: ProblemKind(
         422,
@@ -54,6 +81,7 @@ PROBLEMS: Final[Problems] = {
     exceptions.OtpInvalid: ProblemKind(
         422, "otp_invalid", "One-time code invalid", "The one-time code is wrong, too old, or was used before."
     ),
+    exceptions.NoPayee: ProblemKind(422, "no_payee", "No payee", "There is nobody to pay out to. Add a payee first."),
     exceptions.WeakPassword: VALIDATION_ERROR,
     exceptions.HashingBusy: HASHING_BUSY,
     exceptions.RateLimited: ProblemKind(

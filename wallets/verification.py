@@ -1,4 +1,7 @@
-"""Checks rules 1 and 10: the ledger agrees with itself and with deposits. The caller opens the database snapshot."""
+"""Checks rules 1, 5 and 10: movements agree with each other, with deposits, returns, debts and payouts.
+
+The caller opens the database snapshot.
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -44,12 +47,31 @@ def verify_balances() -> list[Violation]:
 def verify_deposits() -> list[Violation]:
     """Check rule 10: the movements of each deposit say what its state says, and no movement names a missing deposit.
 
-    Each bank statement adds up, and its lines agree with their deposits.
+    Each bank statement adds up, and its lines agree with their deposits and returns. The movements of each return say
+    what it says, what each customer owes is what its movements have left, and the house wallet *receivable* is below
+    zero by the sum.
     """
+    names = ("deposits", "statements", "returns", "debts")
+    return [violation for name in names for violation in _find(f"wallets.verify_{name}", rule=10)]
+
+
+def verify_corrections() -> list[Violation]:
+    """Check rule 5: corrections reverse what may be reversed, and goodwill and write-offs alone move their wallets."""
+    return _find("wallets.verify_corrections", rule=5)
+
+
+def _find(statement: str, *, rule: int) -> list[Violation]:
+    return [
+        Violation(rule=rule, subject=subject, expected=expected, found=found)
+        for subject, expected, found in sql.fetch_all(statement)
+    ]
+
+
+def verify_payouts() -> list[Violation]:
+    """Check rule 10: each payout left once or came back once, and `payable` equals those that are not sent."""
     return [
         Violation(rule=10, subject=subject, expected=expected, found=found)
-        for statement in ("wallets.verify_deposits", "wallets.verify_statements")
-        for subject, expected, found in sql.fetch_all(statement)
+        for subject, expected, found in sql.fetch_all("wallets.verify_payouts")
     ]
 
 

@@ -10,7 +10,9 @@ from django.apps.registry import Apps
 from django.contrib.auth.management import create_permissions
 
 _PEOPLE: Final = ("wallets.view_user", "wallets.view_wallet", "wallets.view_transaction", "trading.view_order")
+_PAYOUTS: Final = ("wallets.view_payee", "wallets.view_payout", "wallets.view_payoutfile")
 _PROPOSALS: Final = ("wallets.view_proposal",)
+_MONEY_IN: Final = ("wallets.view_deposit", "wallets.view_statement", "wallets.view_statementline")
 _SHOP: Final = (
     "trading.view_coin",
     "trading.view_pricerule",
@@ -56,13 +58,35 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "settlement.add_pause",
         "settlement.change_pause",
         "settlement.add_accountmove",
+        "settlement.change_databasewatch",
     ),
-    "finance": (*_PEOPLE, *_PROPOSALS, *_SHOP, *_VENUE),
+    "finance": (
+        *_PEOPLE,
+        *_PROPOSALS,
+        *_MONEY_IN,
+        *_SHOP,
+        *_VENUE,
+        *_PAYOUTS,
+        "wallets.add_deposit",
+        "wallets.decide_deposit",
+        "wallets.add_statement",
+        "wallets.approve_statement",
+        "wallets.view_return",
+        "wallets.view_receivable",
+        "wallets.decide_payout",
+        "wallets.export_payout",
+        "wallets.take_return",
+        "wallets.settle_debt",
+        "wallets.correct_movement",
+        "wallets.give_goodwill",
+    ),
     "manager": (
         *_PEOPLE,
         *_PROPOSALS,
+        *_MONEY_IN,
         *_SHOP,
         *_VENUE,
+        *_PAYOUTS,
         "wallets.decide_proposal",
         "trading.add_coin",
         "trading.change_coin",

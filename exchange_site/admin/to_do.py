@@ -32,6 +32,11 @@ class _Words:
 
 
 _WORDS: Final = {
+    ConcernKind.BREAK_GLASS: _Words(
+        title="Somebody on the server asks for the powers of a superuser",
+        urgency="urgent",
+        advice="If you do not know of it, revoke it on the page of the request. Every member of staff can.",
+    ),
     ConcernKind.DATABASE: _Words(
         title="The database may have forgotten purchases",
         urgency="urgent",
@@ -149,8 +154,8 @@ _WORDS: Final = {
         title="Bank statements that are not credited",
         urgency="late",
         advice=(
-            "Compare the statement with the bank's own page, then approve or reject it on its page. Whoever imported it"
-            " does not approve it. A worker credits what is approved: is one running?"
+            "Compare the statement with the bank's own page, then approve its proposal, or reject the statement on its"
+            " page. Whoever imported it does not approve it. A worker credits what is approved: is one running?"
         ),
     ),
     ConcernKind.UNASSIGNED: _Words(
@@ -159,6 +164,43 @@ _WORDS: Final = {
         advice=(
             "Find out whose they are: ask the bank for the sender, and the customer for the transfer. Then assign the"
             " deposit on its page, or send it back."
+        ),
+    ),
+    ConcernKind.PAYOUT_REQUEST: _Words(
+        title="Payouts that wait for approval",
+        urgency="late",
+        advice="Approve or reject them on the page of the payout. Another member of staff confirms an approval.",
+    ),
+    ConcernKind.PAYOUT_EXPORT: _Words(
+        title="Approved payouts that are not exported",
+        urgency="late",
+        advice=(
+            "Run `manage.py export_payouts`: it says why one may not leave. If that stays so, reject the payout on its"
+            " page, and its customer has the money again."
+        ),
+    ),
+    ConcernKind.PAYOUT_ANSWER: _Words(
+        title="Payouts that the bank has not answered",
+        urgency="late",
+        advice=(
+            "Import the paying account's statements: a line that names the payout says what came of it. Or ask the"
+            " bank, and mark the payout as paid, failed or returned on its page."
+        ),
+    ),
+    ConcernKind.RETURN: _Words(
+        title="Deposits that banks took back",
+        urgency="urgent",
+        advice=(
+            "Look at the customer, who is frozen, and mark the return as seen. For a return without a deposit, compare"
+            " the bank's page, and take the deposit back on the page of the return."
+        ),
+    ),
+    ConcernKind.DEBT: _Words(
+        title="Customers who owe",
+        urgency="late",
+        advice=(
+            "What reaches their wallets pays it by itself. Otherwise take coins for it, or write it off, on the page of"
+            " the debt."
         ),
     ),
     ConcernKind.HELD: _Words(title="Held orders", urgency="notice", advice="Release or refund them."),
@@ -249,7 +291,8 @@ def _link(target: Target | None, *, user: User | AnonymousUser) -> str:
     if target is None:
         return ""
     app, _, model = target.model.partition("_")
-    if not (user.has_perm(f"{app}.view_{model}") or user.has_perm(f"{app}.change_{model}")):
+    seen_by_all = target.model == "wallets_breakglass"
+    if not (seen_by_all or user.has_perm(f"{app}.view_{model}") or user.has_perm(f"{app}.change_{model}")):
         return ""
     if target.filters:
         return f"{reverse(f'admin:{target.model}_changelist')}?{urlencode(target.filters)}"

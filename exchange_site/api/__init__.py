@@ -13,10 +13,13 @@ from trading.api.coins import coins_router
 from trading.api.holdings import holdings_router
 from trading.api.orders import orders_router
 from trading.api.quotes import quotes_router
+from trading.api.statements import statements_router
 from wallets.api.accounts import accounts_router
 from wallets.api.deposits import deposits_router
 from wallets.api.me import me_router
 from wallets.api.mfa import mfa_router
+from wallets.api.payees import payees_router
+from wallets.api.payouts import payouts_router
 from wallets.api.sessions import sessions_router
 from wallets.api.transactions import transactions_router
 from wallets.api.wallet import wallet_router
@@ -78,4 +81,7 @@ api.add_router("accounts/", me_router)
 api.add_router("accounts/", sessions_router)
 api.add_router("accounts/", mfa_router)
 api.add_router("accounts/", deposits_router)
+api.add_router("accounts/", payees_router)
+api.add_router("accounts/", payouts_router)
+api.add_router("accounts/", statements_router)
 answer_problems(api)

@@ -83,7 +83,9 @@ def _without_null(schema: Document) -> Document:
 
 
 def _finish_body(operation: Document, schemas: Document) -> None:
+    """Add the examples, and drop null: a body that is not needed is left out."""
     for media in operation.get("requestBody", {}).get("content", {}).values():
+        media["schema"] = _without_null(media["schema"])
         examples = _examples(media["schema"], schemas)
         if examples:
             media["examples"] = {f"example {number}": {"value": value} for number, value in enumerate(examples, 1)}

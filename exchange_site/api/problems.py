@@ -12,9 +12,10 @@ from procrastinate.exceptions import ConnectorException
 
 import trading.problems
 import wallets.problems
-from wallets.exceptions import Busy, DomainError, WeakPassword
+from wallets.exceptions import Busy, DomainError, NotAcceptable, WeakPassword
 from wallets.runtime.conflicts import is_conflict
 from wallets.runtime.lost_connections import is_lost
+from wallets.web.media_types import vary_by_type
 from wallets.web.problems import (
     BUSY,
     INTERNAL_ERROR,
@@ -58,6 +59,8 @@ def _domain_error(_: HttpRequest, error: DomainError) -> HttpResponse:
     answer = answer_problem(_PROBLEMS[type(error)], detail=str(error), price=getattr(error, "price", None))
     if (wait := getattr(error, "retry_after_seconds", None)) is not None:
         answer["Retry-After"] = str(wait)
+    if isinstance(error, NotAcceptable):
+        vary_by_type(answer)
     return answer
 
 

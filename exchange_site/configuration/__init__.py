@@ -10,9 +10,10 @@ from typing import Final, Self, cast
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from exchange_site.configuration.combinations import judge
-from exchange_site.configuration.customers import Deposits, Limits, SecurityLog, SignIn
+from exchange_site.configuration.customers import Deposits, Limits, PersonalData, SecurityLog, SignIn
 from exchange_site.configuration.mail import Mail
 from exchange_site.configuration.objections import Objection, error_of, explain, read_objections
+from exchange_site.configuration.payouts import Payouts
 from exchange_site.configuration.persons import Proposals
 from exchange_site.configuration.settlement import Jobs, Settlement, ToDo, Venue
 from exchange_site.configuration.shop import Losses, Pools, Prices, Quotes, Risk
@@ -38,8 +39,10 @@ class Configuration(BaseModel):
     sign_in: SignIn
     security_log: SecurityLog
     mail: Mail
+    personal_data: PersonalData
     limits: Limits
     deposits: Deposits
+    payouts: Payouts
     pools: Pools
     prices: Prices
     quotes: Quotes

@@ -23,7 +23,7 @@ from exchange_site.configuration.addresses import (
 )
 from exchange_site.configuration.ceilings import CEILINGS
 from exchange_site.configuration.objections import Objection
-from exchange_site.configuration.rules import is_real_venue, rule
+from exchange_site.configuration.rules import is_real_venue, rule, spends_real_money
 from exchange_site.configuration.secrecy import is_same_secret, is_weak_key, is_weak_password
 from exchange_site.configuration.site import DEVELOPMENT_SECRET
 
@@ -70,8 +70,13 @@ ALWAYS: Final = (
         "SELF_SERVICE_DEPOSITS",
         "must be False with a real venue: customers would buy coins with money that they credited to themselves."
         " Set EXCHANGE_SANDBOX=True, or EXCHANGE_URL to the simulator, for a trial.",
-        lambda given: given.deposits.self_service and is_real_venue(given)
-        and (not given.django.debug or bool(given.venue.api_key or given.venue.api_secret)),
+        lambda given: given.deposits.self_service and spends_real_money(given),
+    ),
+    rule(
+        "SELF_SERVICE_PAYOUTS",
+        "must be False with a real venue: withdrawals would leave the books, and nobody would send the money."
+        " Set EXCHANGE_SANDBOX=True, or EXCHANGE_URL to the simulator, for a trial.",
+        lambda given: given.payouts.self_service and spends_real_money(given),
     ),
     rule(
         "HASHING_SLOTS",
@@ -151,6 +156,11 @@ PRODUCTION: Final = (
         "TWO_PERSONS",
         "must name all kinds with a real venue: one person alone could set prices and release money.",
         lambda given: is_real_venue(given) and not given.proposals.names_all,
+    ),
+    rule(
+        "BREAK_GLASS_HOURS",
+        "must be at least 24 with a real venue: staff need the time to read their e-mails and revoke the request.",
+        lambda given: is_real_venue(given) and given.proposals.break_glass_delay < timedelta(hours=24),
     ),
     rule(
         "EMAIL_TLS",

@@ -92,6 +92,9 @@ class Limits(Group):
     orders: Rate = variable("RATE_LIMIT_ORDERS", "60/m", "orders placed and cancelled by one customer", unit="rate")
     quotes: Rate = variable("RATE_LIMIT_QUOTES", "60/m", "quotes made for one customer", unit="rate")
     wallet: Rate = variable("RATE_LIMIT_WALLET", "30/m", "deposits and withdrawals of one customer", unit="rate")
+    statements: Rate = variable(
+        "RATE_LIMIT_STATEMENTS", "60/h", "statements of one customer, in CSV or of a month", unit="rate"
+    )
     anonymous: Rate = variable("RATE_LIMIT_ANON", "60/m", "calls without a valid token from one address", unit="rate")
     refresh: Rate = variable("RATE_LIMIT_REFRESH", "30/m", "token refreshes of one sign-in", unit="rate")
     refresh_address: Rate = variable(
@@ -152,11 +155,16 @@ class Deposits(Group):
         unit="switch",
         in_production="False",
     )
-    need_second_person: bool = variable(
-        "DEPOSITS_NEED_SECOND_PERSON",
-        "False",
-        "a bank statement is credited only after another member of staff has approved it, and no member of staff alone"
-        " assigns a deposit of nobody or sends it back",
-        unit="switch",
-        in_production="True",
+
+
+@dataclass(frozen=True, config=PARSED)
+class PersonalData(Group):
+    title: ClassVar[str] = "Customers' data"
+
+    retention_years: Count = variable(
+        "RETENTION_YEARS",
+        "10",
+        "how long data about a customer is kept after their account was closed; then a worker erases what is personal,"
+        " and what banks said about them becomes unreadable",
+        unit="years",
     )

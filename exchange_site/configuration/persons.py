@@ -25,10 +25,26 @@ KINDS: Final = (
     "unfreeze",
     "powers",
     "group_permissions",
+    "deposit",
+    "assignment",
+    "send_back",
+    "import",
+    "lift_pause",
+    "restoration",
+    "payout",
+    "payout_outcome",
+    "return",
+    "won_back",
+    "correction",
+    "goodwill",
+    "write_off",
+    "repurchase",
 )
 """The names of the kinds that the apps register; a test compares them."""
 
-_WITH_AMOUNT: Final = frozenset({"release_order"})
+_WITH_AMOUNT: Final = frozenset(
+    {"release_order", "payout", "return", "won_back", "correction", "goodwill", "write_off", "repurchase"}
+)
 _ALL: Final = "all"
 
 
@@ -66,11 +82,17 @@ class Proposals(Group):
         "TWO_PERSONS",
         "",
         "the kinds of deeds that need two persons, with commas between them, or `all`; `release_order:1000.00` lets one"
-        " person release an order of up to 1,000 dollars",
+        " person release an order of up to 1,000 dollars, and `goodwill:10.00` give 10",
         unit="kinds",
         in_production="all, release_order:1000.00",
     )
     valid_for: Hours = variable("PROPOSAL_HOURS", "72", "how long a proposal waits for the second person", unit="hours")
+    break_glass_delay: Hours = variable(
+        "BREAK_GLASS_HOURS",
+        "24",
+        "how long a request of `manage.py break_glass` waits, and any member of staff can revoke it",
+        unit="hours",
+    )
 
     @property
     def names_all(self) -> bool:

@@ -29,3 +29,8 @@ def rule(variable: str, sentence: str, refuses: Predicate) -> Rule:
 def is_real_venue(given: "Configuration") -> bool:
     """Say whether coins are bought with real money: neither at a simulator nor in the venue's sandbox."""
     return not given.venue.sandbox and (not given.venue.url or leads_outside(given.venue.url))
+
+
+def spends_real_money(given: "Configuration") -> bool:
+    """Say whether orders spend real money: at a real venue, in production or with a key of it."""
+    return is_real_venue(given) and (not given.django.debug or bool(given.venue.api_key or given.venue.api_secret))

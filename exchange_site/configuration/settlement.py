@@ -201,6 +201,15 @@ class ToDo(Group):
     )
     held_limit: Seconds = variable("HELD_LIMIT_SECONDS", "86400", "for an order that is held for staff", unit="seconds")
     pool_limit: Seconds = variable("POOL_LIMIT_SECONDS", "120", "for a pool, after its settle-by time", unit="seconds")
+    payout_request_limit: Seconds = variable(
+        "PAYOUT_REQUEST_LIMIT_SECONDS", "3600", "for a payout that waits for approval", unit="seconds"
+    )
+    payout_export_limit: Seconds = variable(
+        "PAYOUT_EXPORT_LIMIT_SECONDS", "86400", "for an approved payout that is not exported", unit="seconds"
+    )
+    payout_answer_limit: Seconds = variable(
+        "PAYOUT_ANSWER_LIMIT_SECONDS", "432000", "for a payout that was sent, until the bank's answer", unit="seconds"
+    )
 
 
 @dataclass(frozen=True, config=PARSED)

@@ -26,11 +26,31 @@ TABLES: Final[dict[str, str]] = {
     # To lock a proposal's row takes the right to change a column of it. A trigger refuses every change.
     "wallets_proposal": "SELECT, INSERT, UPDATE (id)",
     "wallets_proposalrecord": "SELECT, INSERT",
+    "wallets_breakglass": "SELECT, INSERT, UPDATE (ended_at, ended_by_id, note, outcome)",
     "wallets_wallet": "SELECT, INSERT, UPDATE (balance, cost, frozen)",
     "wallets_transaction": "SELECT, INSERT",
-    "wallets_deposit": ("SELECT, INSERT, UPDATE (approved_by_id, customer_id, decided_at, decided_by_id, note, state)"),
+    # A trigger on returns changes `returned`.
+    "wallets_deposit": (
+        "SELECT, INSERT, UPDATE (approved_by_id, customer_id, decided_at, decided_by_id, note, reference, returned, "
+        "state)"
+    ),
+    "wallets_return": (
+        "SELECT, INSERT, UPDATE (approved_by_id, customer_id, decided_by_id, deposit_id, line_id, note, owed, seen_at, "
+        "seen_by_id, state, taken, won_at)"
+    ),
+    "wallets_receivable": "SELECT, INSERT, UPDATE (amount, since)",
     "wallets_statement": "SELECT, INSERT, UPDATE (decided_at, decided_by_id, state)",
-    "wallets_statementline": "SELECT, INSERT, UPDATE (deposit_id)",
+    # The texts change when they are sealed for a customer, and when `rotate_keys` encrypts them anew, like those below.
+    "wallets_statementline": "SELECT, INSERT, UPDATE (counterparty, deposit_id, payout_id, reference, text)",
+    "wallets_storedkey": "SELECT, UPDATE (key)",
+    "wallets_personalkey": "SELECT, INSERT, UPDATE (destroyed_at, key)",
+    "wallets_closedaccount": "SELECT, INSERT, UPDATE (erased_at)",
+    "wallets_payee": "SELECT, INSERT, UPDATE (account, name, removed_at, routing)",
+    "wallets_payout": (
+        "SELECT, INSERT, UPDATE (approved_at, bank_reference, cancelled_at, failed_at, file_id, is_automatic, paid_at, "
+        "reason, rejected_at, returned_at, sent_at, state)"
+    ),
+    "wallets_payoutfile": "SELECT, INSERT, UPDATE (content, written_at)",
     # trading
     "trading_coin": "SELECT, INSERT, UPDATE",
     "trading_closedmarket": "SELECT, INSERT, DELETE",
@@ -68,7 +88,8 @@ TABLES: Final[dict[str, str]] = {
         "UPDATE (charged, closed_at, denials, needed, orders_count, reason, reserved, resume_at, state, turns_given)"
     ),
     "settlement_databasewatch": (
-        "SELECT, INSERT, UPDATE (beat, doubt, doubted_at, doubted_place, found, known_at, place, stopped_at)"
+        "SELECT, INSERT, UPDATE (beat, doubt, doubted_at, doubted_place, found, known_at, place, statements_since, "
+        "stopped_at)"
     ),
     "settlement_excess": "SELECT, INSERT",
     "settlement_failingitem": "SELECT, INSERT, UPDATE (error, last_at, retry_at, times), DELETE",

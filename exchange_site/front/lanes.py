@@ -2,16 +2,19 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Final
 
 from exchange_site.front.arrivals import Arrival
 from exchange_site.front.environ import make_environ
-from exchange_site.front.late import LateAnswers
+from exchange_site.front.late import Headers, LateAnswers
 from exchange_site.front.places import Places
 from exchange_site.front.refusals import refuse
+from exchange_site.front.streams import Streams
+from wallets.web.long_answers import LongAnswer
 from wallets.web.problems import INTERNAL_ERROR, NO_ROOM, TOO_MANY_AT_ONCE
 
 logger = logging.getLogger(__name__)
@@ -25,18 +28,44 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
 """An application as WSGI defines it (PEP 3333)."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sender:
+    """Asks the application, and sends its answers: at once, late, or piece by piece."""
+
+    application: Application
+    late: LateAnswers
+    streams: Streams
+
+    def answer(self, arrival: Arrival) -> None:
+        """Run the application, send its answer, and close it in this thread, which holds the connections."""
+        began: list[Any] = []
+        response = self.application(make_environ(arrival), lambda *given: began.extend(given[:2]))
+        try:
+            status, headers = int(began[0][:3]), began[1]
+            if isinstance(response, LongAnswer):
+                self._send_long(arrival, status, headers, iter(response))
+            else:
+                self.late.send(arrival, status, headers, b"".join(response))
+        finally:
+            response.close()
+
+    def _send_long(self, arrival: Arrival, status: int, headers: Headers, pieces: Iterator[bytes]) -> None:
+        if self.streams.has_room_for(arrival.address):
+            self.streams.send(arrival, status, headers, pieces)
+        else:
+            refuse(arrival, TOO_MANY_AT_ONCE, late=self.late)
+
+
 class Lane:
     """A fixed number of threads, and a fixed number of places in which no request waits for long.
 
     Pages of the admin are slow. They have places of their own, and use at most half of the threads at a time.
     """
 
-    def __init__(
-        self, application: Application, *, name: str, threads: int, places: int, most_seconds: float, late: LateAnswers
-    ) -> None:
-        self._application = application
+    def __init__(self, sender: Sender, *, name: str, threads: int, places: int, most_seconds: float) -> None:
+        self._sender = sender
         self._most_seconds = most_seconds
-        self._late = late
+        self._late = sender.late
         self._lock = Lock()
         self._calls, self._pages = Places(places), Places(max(places // _PAGES, 1))
         self._most_pages = max(threads // 2, 1)
@@ -112,18 +141,7 @@ class Lane:
             if arrival.before:
                 arrival.before(arrival)
             else:
-                answer(arrival, self._application, self._late)
+                self._sender.answer(arrival)
         except BaseException:  # Granian raises a BaseException for a header that it cannot send; the thread goes on
             logger.exception("%s %s crashed", arrival.scope.method, arrival.scope.path)
             refuse(arrival, INTERNAL_ERROR)
-
-
-def answer(arrival: Arrival, application: Application, late: LateAnswers) -> None:
-    """Run the application and send its answer. Then close the answer, in this thread, which holds the connections."""
-    began: list[Any] = []
-    response = application(make_environ(arrival), lambda status, headers, _error=None: began.extend((status, headers)))
-    try:
-        status, headers = began
-        late.send(arrival, int(status[:3]), headers, b"".join(response))
-    finally:
-        response.close()

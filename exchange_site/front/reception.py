@@ -11,11 +11,12 @@ from django.db import Error as DatabaseError
 from exchange_site.front.arrivals import Arrival, is_page
 from exchange_site.front.bodies import Bodies
 from exchange_site.front.callers import Callers
-from exchange_site.front.lanes import Application, Lane
+from exchange_site.front.lanes import Application, Lane, Sender
 from exchange_site.front.late import LateAnswers, brings_password
 from exchange_site.front.readings import refuse_too_large
 from exchange_site.front.refusals import refuse
 from exchange_site.front.staff import find_staff, has_session
+from exchange_site.front.streams import Streams
 from wallets.web.problems import NO_ROOM, TOO_MANY_AT_ONCE, UNAVAILABLE, ProblemKind
 
 _MOST_LARGE_BODIES: Final = 16  # of 2 MiB each, in memory at once
@@ -37,7 +38,9 @@ class Reception:
         self._bodies = Bodies(timeout_seconds=serving.request_timeout.total_seconds())
         self._lock = Lock()  # large bodies are counted and begun in several threads
         self._callers, self._late = Callers(), LateAnswers()
-        make = partial(Lane, application, most_seconds=serving.queue_timeout.total_seconds(), late=self._late)
+        self._streams = Streams()
+        sender = Sender(application=application, late=self._late, streams=self._streams)
+        make = partial(Lane, sender, most_seconds=serving.queue_timeout.total_seconds())
         self._common = make(name="answers", threads=serving.web_threads, places=serving.web_queue)
         alive, watched = (make(name=name, threads=1, places=_SIDE_PLACES) for name in ("alive", "watched"))
         self._side = {"/health": alive, "/health/ready": watched, "/metrics": watched}
@@ -64,6 +67,7 @@ class Reception:
         self._bodies.stop()
         for lane in (self._common, *dict.fromkeys(self._side.values())):
             lane.stop()
+        self._streams.stop()
         self._late.stop()
 
     def _take(self, arrival: Arrival) -> None:

@@ -2,13 +2,16 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from django.conf import settings
 from django.contrib.auth.hashers import check_password
 from django.core.checks import CheckMessage, Error
 from django.db import connection
+
+if TYPE_CHECKING:
+    from wallets.models import User
 
 ADMIN_USERNAME: Final = "admin"
 ADMIN_PASSWORD: Final = "new_password"  # noqa: S105  the documented development login
@@ -23,6 +26,11 @@ def check_administrator(*, databases: Sequence[str] | None = None, **_: Any) -> 
     if settings.DEBUG or not databases or not _has_published_password():
         return []
     return [Error(_SENTENCE, hint=_REMEDY, id="exchange_site.E001")]
+
+
+def is_published(user: "User") -> bool:
+    """Say whether the user has the seeded administrator's name and password."""
+    return user.username == ADMIN_USERNAME and check_password(ADMIN_PASSWORD, user.password)
 
 
 def refuse_published_password() -> None:

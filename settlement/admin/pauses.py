@@ -1,19 +1,18 @@
 """Admin pages for pauses of buying, which staff set and lift."""
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from settlement.models import Pause
-from settlement.services.pausing import lift_pause, pause_buying
+from settlement.models import Pause, PauseKind
+from settlement.services.proposals import LIFT_PAUSE, PAUSE
 from trading.models import Coin
-from wallets.admin.actions import reported
+from wallets.admin.actions import ask_for_reason, reported
+from wallets.admin.proposals import ShowsRefusals, ask_to_do, ask_to_save
 from wallets.admin.records import QuickAdmin
-from wallets.models import User
-from wallets.runtime import clock
 
 
 class _PauseForm(forms.ModelForm):  # type: ignore[type-arg]  # of a pause
@@ -26,7 +25,7 @@ class _PauseForm(forms.ModelForm):  # type: ignore[type-arg]  # of a pause
 
 
 @admin.register(Pause)
-class PauseAdmin(QuickAdmin):
+class PauseAdmin(ShowsRefusals, QuickAdmin):
     """Adding a pause stops buying; orders are still accepted. Automatic pauses stand beside it and end alone."""
 
     list_display = ("__str__", "kind", "until", "reason", "times", "set_by", "set_at")
@@ -44,13 +43,20 @@ class PauseAdmin(QuickAdmin):
         return request.user.has_perm("settlement.change_pause")
 
     def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
-        pause = pause_buying(coin=obj.coin, reason=obj.reason, set_by=cast("User", request.user), now=clock.now())
-        obj.pk = pause.pk
+        payload = PAUSE.payload_of(coin=obj.coin, reason=obj.reason)
+        ask_to_save(page=self, request=request, kind=PAUSE.name, payload=payload, reason=obj.reason)
+        obj.pk = Pause.objects.get(coin=obj.coin, kind=PauseKind.STAFF).pk
 
     @admin.action(description="Lift", permissions=["operate"])
-    def lift(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
+    def lift(self, request: HttpRequest, queryset: QuerySet[Pause]) -> HttpResponse | None:
+        reason = ask_for_reason(page=self, request=request, chosen=queryset, action="lift", title="Lift these pauses")
+        if isinstance(reason, HttpResponse):
+            return reason
         for pause in queryset:
             with reported(page=self, request=request, item=pause):
-                lift_pause(pause=pause)
-                self.log_change(request, pause, "Lifted.")
-                self.message_user(request, f"The {pause} is lifted.")
+                payload = LIFT_PAUSE.payload_of(pause=pause)
+                proposal = ask_to_do(page=self, request=request, kind=LIFT_PAUSE.name, payload=payload, reason=reason)
+                self.log_change(request, pause, f"{'Asked to lift' if proposal.needs_two else 'Lifted'}: {reason}")
+                if not proposal.needs_two:
+                    self.message_user(request, proposal.record.detail)
+        return None

@@ -49,6 +49,9 @@ class DatabaseWatch(models.Model):
     doubted_place = models.CharField(max_length=200, blank=True)
     doubt = models.CharField(max_length=200, blank=True, help_text="Why the database is in doubt.")
     stopped_at = models.DateTimeField(null=True, blank=True, help_text="Nothing is sent until after_restore has run.")
+    statements_since = models.DateTimeField(
+        null=True, blank=True, help_text="Payouts are exported once a bank statement reaches beyond this moment."
+    )
     found = models.JSONField(default=list, blank=True, help_text="What the venue has and this database did not know.")
 
     class Meta:

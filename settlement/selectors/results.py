@@ -25,7 +25,7 @@ from trading.selectors.results import (
     sum_orders_by_day,
 )
 from wallets.runtime import clock, sql
-from wallets.selectors.house import read_inventories, sum_house_movements
+from wallets.selectors.house import read_inventories, sum_house_movements, sum_repurchases
 
 _NOTHING: Final = Decimal(0)
 _Purchases = dict[DayAndCoin, dict[str, Any]]
@@ -71,9 +71,14 @@ def _read_figures(*, first: date, last: date, begin: datetime, end: datetime) ->
     orders = sum_orders_by_day(begin=begin, end=end)
     costs = read_delivered_costs(first=first, last=last)
     bought = _sum_purchases(begin=begin, end=end)
+    repurchased = _sum_repurchases(begin=begin, end=end)
     return {
-        key: Figures(**_of_orders(orders.get(key), costs.get(key)), **_of_purchases(bought.get(key)))
-        for key in orders.keys() | bought.keys()
+        key: Figures(
+            **_of_orders(orders.get(key), costs.get(key)),
+            **_of_purchases(bought.get(key)),
+            **_of_repurchases(repurchased.get(key)),
+        )
+        for key in orders.keys() | bought.keys() | repurchased.keys()
     }
 
 
@@ -106,6 +111,17 @@ def _of_purchases(sums: dict[str, Any] | None) -> dict[str, Any]:
         "commission_coins": sums["commissions"],
         "commission": round_cost(sums["worth"]),
     }
+
+
+def _of_repurchases(sums: tuple[Decimal, Decimal] | None) -> dict[str, Any]:
+    return {} if sums is None else {"repurchased": sums[0], "repurchase_cost": sums[1]}
+
+
+def _sum_repurchases(*, begin: datetime, end: datetime | None = None) -> dict[DayAndCoin, tuple[Decimal, Decimal]]:
+    """Sum up the coins that came from customers who owe, and what they cost, by day and coin."""
+    found = sum_repurchases(begin=begin, end=end)
+    ids = dict(Coin.objects.filter(name__in={asset for _, asset in found}).values_list("name", "pk"))
+    return {(day, ids[asset]): sums for (day, asset), sums in found.items()}
 
 
 def _sum_purchases(*, begin: datetime, end: datetime) -> _Purchases:
@@ -165,8 +181,8 @@ def _read_stocks(
             is_known = known_since is None or day >= known_since
             stocks[day, coin_id] = Stock(coins=coins if is_known else None, cost=cost if is_known else None, worth=None)
             told = figures.get((day, coin_id), Figures())
-            coins = add([coins, -told.bought, told.sold])
-            cost = add([cost, -told.cost, told.used or _NOTHING])
+            coins = add([coins, -told.bought, -told.repurchased, told.sold])
+            cost = add([cost, -told.cost, -told.repurchase_cost, told.used or _NOTHING])
     return _valued(stocks, now=now)
 
 
@@ -196,7 +212,7 @@ def _count_back_to(day: date, *, names: dict[int, str]) -> dict[int, tuple[Decim
 
 
 def _sum_purchases_after(moment: datetime) -> dict[int, tuple[Decimal, Decimal]]:
-    """Return the coins that were bought since a moment, after commission, and their cost, by coin."""
+    """Return the coins that came in since a moment, after commission, and their cost, by coin."""
     sums: dict[int, tuple[Decimal, Decimal]] = {}
     filled = Attempt.objects.filter(state=AttemptState.FILLED, signed_at__isnull=False, ended_at__gte=moment)
     beyond = Excess.objects.filter(booked_at__gte=moment)
@@ -205,6 +221,9 @@ def _sum_purchases_after(moment: datetime) -> dict[int, tuple[Decimal, Decimal]]
         for coin_id, received, cost in grouped.annotate(received=Sum(F(coins) - F("commission")), costs=Sum("cost")):
             known = sums.get(coin_id, (_NOTHING, _NOTHING))
             sums[coin_id] = (add([known[0], received]), add([known[1], cost]))
+    for (_, coin_id), (received, cost) in _sum_repurchases(begin=moment).items():
+        known = sums.get(coin_id, (_NOTHING, _NOTHING))
+        sums[coin_id] = (add([known[0], received]), add([known[1], cost]))
     return sums
 
 

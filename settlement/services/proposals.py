@@ -1,4 +1,4 @@
-"""The kinds of proposals of settlement: interventions, adoptions of unknown orders, and moves at the venue."""
+"""The kinds of proposals of settlement: interventions, unknown orders, moves at the venue, pauses, and restores."""
 
 from decimal import Decimal
 from typing import Any, Final
@@ -13,14 +13,19 @@ from settlement.models import (
     FindingDecision,
     FindingKind,
     InterventionAction,
+    Pause,
 )
 from settlement.services.account_moves import book_move, ensure_opening_proposed
 from settlement.services.findings import decide_about_order
 from settlement.services.intervening.requests import Figures, ensure_may_decide, find_attempt, request_intervention
+from settlement.services.pausing import lift_pause, pause_buying
+from settlement.services.recognising import Watch, put_in_doubt, read_watch, stop_sending
+from trading.models import Coin
 from wallets.exceptions import ProposalRefused
-from wallets.models import User
+from wallets.models import Proposal, ProposalOutcome, User
 from wallets.runtime import clock
-from wallets.services.proposals import Kind, Payload, register
+from wallets.selectors.proposals import is_open
+from wallets.services.proposals import Kind, Payload, propose, register
 
 
 class InterventionKind(Kind):
@@ -152,15 +157,115 @@ class MoveAtVenueKind(Kind):
         return "", f"{payload['kind']} of {payload['amount']} {payload['asset']}"
 
 
+class LiftPauseKind(Kind):
+    """The end of a pause before its time. To pause needs one person only, and is no proposal."""
+
+    name = "lift_pause"
+    title = "Lifting of a pause"
+    permissions = ("settlement.change_pause",)
+
+    def payload_of(self, *, pause: Pause) -> dict[str, Any]:
+        """Return the payload for lifting a pause, as it is now."""
+        return {"pause": pause.pk, "set_at": pause.set_at.isoformat(), "reason": pause.reason}
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        pause = _pause_of(payload)
+        if (pause.set_at.isoformat(), pause.reason) != (payload["set_at"], payload["reason"]):
+            raise ProposalRefused(f"The {pause} was set again meanwhile. Look at it, and ask again.")
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        pause = _pause_of(payload)
+        lift_pause(pause=pause)
+        return f"The {pause} is lifted."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        pause = _pause_of(payload)
+        return f"{pause}: {pause.reason}", f"{pause}: it ends"
+
+
+class PausingKind(Kind):
+    """A pause of buying, of one coin or of every coin."""
+
+    name = "pause"
+    title = "Pause"
+    permissions = ("settlement.add_pause",)
+    only_lessens = True
+
+    def payload_of(self, *, coin: Coin | None, reason: str) -> dict[str, Any]:
+        """Return the payload for a pause; `reason` is stored with it."""
+        return {"coin": coin.pk if coin else None, "reason": reason}
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        coin = Coin.objects.filter(pk=payload["coin"]).first()
+        pause = pause_buying(coin=coin, reason=payload["reason"], set_by=asked_by, now=clock.now())
+        return f"The {pause} begins."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        coin = Coin.objects.filter(pk=payload["coin"]).first()
+        return "", f"buying of {coin or 'every coin'} is paused"
+
+
+class RestorationKind(Kind):
+    """What `manage.py after_restore` does: it adopts what the venue has and our books lack, and lets buying go on.
+
+    The permission holds for one doubt about the database. The command may run several times until it is complete.
+    """
+
+    name = "restoration"
+    title = "Putting things right after a restore"
+    permissions = ("settlement.change_databasewatch",)
+
+    def payload_of(self, *, watch: Watch) -> dict[str, Any]:
+        """Return the payload for the present doubt, which has begun."""
+        assert watch.doubted_at is not None, "sending was stopped"
+        return {"doubted_at": watch.doubted_at.isoformat()}
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        doubted_at = read_watch().doubted_at
+        if doubted_at is None or doubted_at.isoformat() != payload["doubted_at"]:
+            raise ProposalRefused("The doubt about the database is another one by now, or has ended. Ask again.")
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        return "manage.py after_restore may go on: run it again."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        since = f"{payload['doubted_at'][:16]} UTC"
+        return f"nothing is sent since {since}", "what the venue has is adopted, and buying goes on"
+
+
 INTERVENTION: Final = InterventionKind()
 ADOPTION: Final = AdoptionKind()
 ACCOUNT_MOVE: Final = MoveAtVenueKind()
+PAUSE: Final = PausingKind()
+LIFT_PAUSE: Final = LiftPauseKind()
+RESTORATION: Final = RestorationKind()
 
 
 def register_kinds() -> None:
     """Make settlement's kinds known."""
-    for kind in (INTERVENTION, ADOPTION, ACCOUNT_MOVE):
+    for kind in (INTERVENTION, ADOPTION, ACCOUNT_MOVE, PAUSE, LIFT_PAUSE, RESTORATION):
         register(kind)
+
+
+def ask_to_restore(*, asked_by: User, reason: str) -> Proposal:
+    """Stop sending, and ask to put things right, or find what was asked for about the present doubt.
+
+    Raises what `propose` raises; then sending is stopped all the same.
+    """
+    put_in_doubt()
+    stop_sending(found=["after_restore waits for a second person, or did not end"])
+    payload = RESTORATION.payload_of(watch=read_watch())
+    asked = Proposal.objects.filter(kind=RESTORATION.name, payload=payload)
+    approved = asked.filter(record__outcome=ProposalOutcome.DONE)
+    found = approved.first() or asked.filter(is_open(now=clock.database_now())).first()
+    return found or propose(kind=RESTORATION.name, payload=payload, reason=reason, asked_by=asked_by)
+
+
+def _pause_of(payload: Payload) -> Pause:
+    pause = Pause.objects.select_for_update(no_key=True, of=("self",)).filter(pk=payload["pause"]).first()
+    if pause is None:
+        raise ProposalRefused("The pause has ended.")
+    return pause
 
 
 def _read(payload: Payload) -> tuple[Batch, InterventionAction]:

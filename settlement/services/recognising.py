@@ -35,6 +35,9 @@ _PARTS: Final = (
     "it is another database of the server",
     "its data was written anew",
 )
+_NEVER_ASKED: Final = "no venue has been asked yet"
+_HARMLESS: Final = ("its server was started again", _NEVER_ASKED)
+"""Doubts that alone show no loss."""
 _SET_BACK: Final = "it has been set back"
 _REDIS_KNOWS_MORE: Final = "Redis has seen a later state of it"
 _LARGEST: Final = 2**63 - 1
@@ -127,7 +130,11 @@ def read_watch() -> Watch:
 
 
 def end_doubt_about_database(*, watch: Watch, even_if_stopped: bool = False) -> bool:
-    """End the doubt: the venue was asked since it began. Return False if the database has moved again meanwhile."""
+    """End the doubt: the venue was asked since it began. Return False if the database has moved again meanwhile.
+
+    The venue knows no payouts. Unless the server was only started again, the bank's statements have to show those that
+    may be forgotten.
+    """
     same = DatabaseWatch.objects.annotate(here=here()).filter(here=watch.here, doubted_at=watch.doubted_at)
     if not even_if_stopped:
         same = same.filter(stopped_at=None)
@@ -140,6 +147,7 @@ def end_doubt_about_database(*, watch: Watch, even_if_stopped: bool = False) -> 
         doubt="",
         stopped_at=None,
         found=[],
+        statements_since=F("doubted_at") if even_if_stopped else _statements_since(),
     )
     if changed:
         _remember(read_watch())
@@ -156,6 +164,11 @@ def stop_sending(*, found: list[str]) -> None:
     )
     assert changed, "the watch exists"
     logger.critical("nothing is sent until `manage.py after_restore` has run: %s", "; ".join(found))
+
+
+def _statements_since() -> models.Case:
+    kept = models.When(doubt__in=_HARMLESS, then=F("statements_since"))
+    return models.Case(kept, default=F("doubted_at"))
 
 
 def _last_order_id() -> RawSQL:
@@ -175,7 +188,7 @@ def _find_doubt(watch: Watch, seen: _Seen) -> str | None:
     if watch.place != watch.here:
         before, now = watch.place.split("/"), watch.here.split("/")
         if len(before) != len(now):
-            return "no venue has been asked yet"
+            return _NEVER_ASKED
         return ", ".join(part for part, old, new in zip(_PARTS, before, now, strict=True) if old != new)
     if watch.beat < seen.beat:
         return _SET_BACK

@@ -29,6 +29,8 @@ from trading.selectors.pools import read_waiting_orders, sum_pools
 from trading.services.losses import stop_where_reached
 from trading.services.price_moves import hasten_moved_pools
 from wallets.services.crediting_statements import credit_approved_statements
+from wallets.services.returns.giving_back import give_back_of_debtors
+from wallets.services.returns.receiving import take_waiting_returns
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ logger = logging.getLogger(__name__)
 def sweep(*, now: datetime) -> None:
     """Start overdue work again, correct the pools' counters, and stop sales where the day's loss has reached a ceiling.
 
-    Approved statements that are not credited yet are credited.
+    Approved statements that are not credited yet are credited, and returns are taken whose deposits are known by now.
 
     One part's failure does not stop the others.
     """
@@ -51,6 +53,8 @@ def sweep(*, now: datetime) -> None:
         "adoptions": enqueue_lost_adoptions,
         "counters": rewrite_counters,
         "statements": credit_approved_statements,
+        "returns": take_waiting_returns,
+        "debts": give_back_of_debtors,
         "losses": lambda: stop_where_reached(day=day_of(now), now=now),
     }
     run_each(what="sweep", items=parts, run=lambda part: parts[part](), now=now)

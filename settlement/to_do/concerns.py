@@ -12,6 +12,7 @@ MAX_PER_KIND: Final = 200
 class ConcernKind(Enum):
     """Why a row is on the to-do page; the most urgent reason first."""
 
+    BREAK_GLASS = "break_glass"
     DATABASE = "database"
     PARKED = "parked"
     UNKNOWN = "unknown"
@@ -31,6 +32,11 @@ class ConcernKind(Enum):
     INTERVENTION = "intervention"
     STATEMENT = "statement"
     UNASSIGNED = "unassigned"
+    PAYOUT_REQUEST = "payout_request"
+    PAYOUT_EXPORT = "payout_export"
+    PAYOUT_ANSWER = "payout_answer"
+    RETURN = "return"
+    DEBT = "debt"
     HELD = "held"
     PROPOSAL = "proposal"
     JOB = "job"

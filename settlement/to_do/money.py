@@ -1,15 +1,30 @@
-"""Read what waits for staff about dollars that come in: statements that are not credited, and deposits of nobody."""
+"""Read what waits for staff about dollars that come in, leave or are owed, and requests for a superuser's powers."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import F
 
 from settlement.to_do.concerns import MAX_PER_KIND, Concern, ConcernKind, Target
-from wallets.models import Deposit, DepositState, Statement, StatementState
+from wallets.models import (
+    Deposit,
+    DepositState,
+    Payout,
+    PayoutState,
+    Receivable,
+    Return,
+    ReturnState,
+    Statement,
+    StatementState,
+)
+from wallets.selectors.staff import list_waiting_requests
 
 
 def read_unassigned(_now: datetime) -> Iterator[Concern]:
     """Read deposits that belong to nobody yet."""
-    for deposit in Deposit.objects.filter(state=DepositState.UNASSIGNED).order_by("id")[:MAX_PER_KIND]:
+    of_nobody = Deposit.objects.filter(state=DepositState.UNASSIGNED, returned__lt=F("amount"))
+    for deposit in of_nobody.order_by("id")[:MAX_PER_KIND]:
         yield Concern(
             kind=ConcernKind.UNASSIGNED,
             subject=f"{deposit}, {deposit.reference} of {deposit.source}",
@@ -29,4 +44,92 @@ def read_statements(_now: datetime) -> Iterator[Concern]:
             since=statement.decided_at or statement.imported_at,
             reason=f"{statement.get_state_display().lower()}; {statement.imported_by} has imported it",
             target=Target(model="wallets_statement", pk=statement.pk),
+        )
+
+
+def read_break_glass(_now: datetime) -> Iterator[Concern]:
+    """Read the requests that staff can still revoke."""
+    for request in list_waiting_requests()[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.BREAK_GLASS,
+            subject=str(request),
+            since=request.asked_at,
+            reason=f"{request.reason}; asked from {request.asked_from}, ready at {request.ready_at:%Y-%m-%d %H:%M} UTC",
+            target=Target(model="wallets_breakglass", pk=request.pk),
+        )
+
+
+def read_payout_requests(now: datetime) -> Iterator[Concern]:
+    """Read payouts that have waited for approval for longer than their limit."""
+    yield from _payouts(
+        ConcernKind.PAYOUT_REQUEST,
+        PayoutState.REQUESTED,
+        "created_at",
+        now=now,
+        limit=settings.TO_DO.payout_request_limit,
+    )
+
+
+def read_payouts_to_export(now: datetime) -> Iterator[Concern]:
+    """Read approved payouts that have not been exported within their limit."""
+    yield from _payouts(
+        ConcernKind.PAYOUT_EXPORT,
+        PayoutState.APPROVED,
+        "approved_at",
+        now=now,
+        limit=settings.TO_DO.payout_export_limit,
+    )
+
+
+def read_unanswered_payouts(now: datetime) -> Iterator[Concern]:
+    """Read payouts that were sent, and whose outcome no statement has told within their limit."""
+    yield from _payouts(
+        ConcernKind.PAYOUT_ANSWER, PayoutState.SENT, "sent_at", now=now, limit=settings.TO_DO.payout_answer_limit
+    )
+
+
+def _payouts(
+    kind: ConcernKind, state: PayoutState, since: str, *, now: datetime, limit: timedelta
+) -> Iterator[Concern]:
+    late = Payout.objects.filter(state=state, **{f"{since}__lte": now - limit}).select_related("customer")
+    for payout in late.order_by("id")[:MAX_PER_KIND]:
+        yield Concern(
+            kind=kind,
+            subject=f"{payout} of {payout.customer}",
+            since=getattr(payout, since),
+            reason=f"{payout.get_state_display().lower()}, {payout.end_to_end_id}",
+            target=Target(model="wallets_payout", pk=payout.pk),
+        )
+
+
+def read_returns(_now: datetime) -> Iterator[Concern]:
+    """Read returns whose deposit is not known, and those that nobody has looked at yet."""
+    for row in Return.objects.filter(seen_at=None).select_related("customer").order_by("id")[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.RETURN,
+            subject=f"{row}, {row.reference} of {row.source}",
+            since=row.created_at,
+            reason=_about(row),
+            target=Target(model="wallets_return", pk=row.pk),
+        )
+
+
+def _about(row: Return) -> str:
+    if row.state == ReturnState.WAITING:
+        return f"no money has moved: {row.note}. Find its deposit, and take it back"
+    if row.customer is None:
+        return "taken from a deposit of nobody"
+    return f"{row.customer} is frozen: {row.taken} USD were in the wallet, {row.owed} USD are owed"
+
+
+def read_debts(_now: datetime) -> Iterator[Concern]:
+    """Read customers who owe dollars that a bank took back."""
+    owing = Receivable.objects.filter(amount__gt=0).select_related("customer").order_by("since")
+    for debt in owing[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.DEBT,
+            subject=str(debt),
+            since=debt.since,
+            reason="what reaches the wallet pays it; take coins for it, or write it off",
+            target=Target(model="wallets_receivable", pk=debt.pk),
         )

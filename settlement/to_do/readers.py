@@ -45,6 +45,7 @@ def _read(kind: ConcernKind, now: datetime) -> list[Concern]:
 
 
 _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] = {
+    ConcernKind.BREAK_GLASS: money.read_break_glass,
     ConcernKind.DATABASE: buying.read_database,
     ConcernKind.PARKED: buying.read_parked,
     ConcernKind.UNKNOWN: buying.read_unknown,
@@ -64,6 +65,11 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.INTERVENTION: buying.read_interventions,
     ConcernKind.STATEMENT: money.read_statements,
     ConcernKind.UNASSIGNED: money.read_unassigned,
+    ConcernKind.PAYOUT_REQUEST: money.read_payout_requests,
+    ConcernKind.PAYOUT_EXPORT: money.read_payouts_to_export,
+    ConcernKind.PAYOUT_ANSWER: money.read_unanswered_payouts,
+    ConcernKind.RETURN: money.read_returns,
+    ConcernKind.DEBT: money.read_debts,
     ConcernKind.HELD: selling.read_held,
     ConcernKind.PROPOSAL: selling.read_proposals,
     ConcernKind.JOB: buying.read_failed_jobs,

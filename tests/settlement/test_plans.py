@@ -108,7 +108,7 @@ def regular(plans, make_shopper, place):
     return shopper
 
 
-def test_the_api_scans_no_growing_table(plans, regular, api):
+def test_the_api_scans_no_growing_table(plans, regular, api, now):
     order = Order.objects.filter(customer=regular.user).latest("id").pk
     with plans.watched():
         placed = [
@@ -139,6 +139,14 @@ def test_the_api_scans_no_growing_table(plans, regular, api):
         for first in ("orders/?limit=2", "transactions/?limit=2"):
             following = answers[first]["Link"].split("<")[1].split(">")[0].split("/api/v1/")[1]
             answers[following] = api("GET", following, by=regular)
+        for path, form in (
+            ("transactions/", "text/csv"),
+            (f"transactions/?type=deposit&order_id={order}&created_after=2020-01-01T00:00:00Z", "text/csv"),
+            (f"accounts/statements/{now:%Y-%m}/", "application/json"),
+            ("accounts/statements/2026-01/", "text/csv"),
+        ):
+            answers[path, form] = api("GET", path, by=regular, Accept=form)
+            assert answers[path, form].getvalue()
         api("POST", "accounts/auth/refresh/", {"refresh": regular.tokens.refresh})
     assert {answer.status_code for answer in placed} == {201}
     assert {answer.status_code for answer in answers.values()} == {200}

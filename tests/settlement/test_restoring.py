@@ -6,10 +6,11 @@ import uuid
 from contextlib import nullcontext
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from exchange_site.database.owner import as_owner
@@ -48,8 +49,9 @@ from tests.conftest import make_coin
 from tests.owner import run_as_owner
 from tests.settlement.conftest import attempts, end_pauses, new_venue, states
 from trading.models import Coin
-from wallets.models import TokenFamily, Wallet, WalletRole
+from wallets.models import Proposal, ProposalRecord, TokenFamily, User, Wallet, WalletRole
 from wallets.runtime.redis_store import with_redis
+from wallets.services.proposals import approve
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -479,14 +481,43 @@ class TestAfterRestore:
         done = after_restore()
         assert (done.is_complete, bool(done.unasked), is_recognised()) == (False, True, False)
 
-    def test_as_a_command_prints_amounts_and_exits_with_0(self, lost, get_venue, monkeypatch):
+    def test_as_a_command_prints_amounts_and_exits_with_0(self, lost, get_venue, monkeypatch, admin_user):
         monkeypatch.setattr("exchange_site.management.commands.after_restore.get_venue", get_venue)
         out = StringIO()
-        call_command("after_restore", stdout=out)
+        call_command("after_restore", "--by", "admin", stdout=out)
         text = out.getvalue()
+        assert ProposalRecord.objects.get().asked_by == admin_user
         assert all(name in text for name in lost)
         assert "2 purchases adopted for 40 USD" in text
         assert "The coin GONE was missing" in text
+
+    def test_as_a_command_waits_for_a_second_person_and_sends_nothing(
+        self, lost, get_venue, monkeypatch, admin_user, settings
+    ):
+        configure(settings, "PROPOSALS", kinds={"restoration": Decimal(0)})
+        monkeypatch.setattr("exchange_site.management.commands.after_restore.get_venue", get_venue)
+        run = partial(call_command, "after_restore", "--by", "admin", stdout=StringIO())
+        for _ in range(2):
+            with pytest.raises(SystemExit) as ended:
+                run()
+            assert ended.value.code == 3
+        assert not is_recognised()
+        assert not Attempt.objects.filter(batch=None).exists()
+        proposal = Proposal.objects.get()
+        approve(proposal_id=proposal.pk, approved_by=User.objects.create_superuser("second"))
+        run()
+        assert Attempt.objects.filter(batch=None).count() == 2
+        assert is_recognised()
+        with pytest.raises(SystemExit):
+            run()
+        assert Proposal.objects.count() == 2, "the permission was for the doubt that has ended"
+
+    @pytest.mark.parametrize(("by", "sentence"), [("clerk", "is missing"), ("nobody", "active member of staff")])
+    def test_as_a_command_is_not_for_everybody(self, lost, by, sentence):
+        User.objects.create_user("clerk", is_staff=True)
+        with pytest.raises(CommandError, match=sentence):
+            call_command("after_restore", "--by", by)
+        assert not Proposal.objects.exists()
 
 
 def assert_open(order, *, reason):

@@ -25,20 +25,49 @@ from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.conftest import Shopper, make_coin
 from tests.settlement.conftest import end_pauses, resume_parked_batches
+from tests.wallets.payees import add as add_payee
+from tests.wallets.payees import ask, decide, make_staff, pay_from
+from tests.wallets.returned import money_taken, receive
 from trading.exceptions import OrderNotCancellable
 from trading.models import Order
 from trading.services.cancelling import cancel_order
 from trading.services.placing import OrderRequest, place_order
-from wallets.exceptions import IdempotencyKeyReused, InsufficientFunds
-from wallets.models import Wallet, WalletRole
+from wallets.exceptions import (
+    AccountFrozen,
+    CustomerOwes,
+    IdempotencyKeyReused,
+    InsufficientFunds,
+    NotCorrectable,
+    PayoutDecided,
+    PayoutNotCancellable,
+    ProposalRefused,
+    ReturnRefused,
+)
+from wallets.models import Payout, Receivable, Transaction, Wallet, WalletRole
 from wallets.runtime.idempotency import IdempotencyKey, idempotency_key
+from wallets.services.accounts import unfreeze_customer
 from wallets.services.cash import deposit, withdraw
+from wallets.services.correcting import correct_movement, give_goodwill
+from wallets.services.payouts.ending import cancel_payout
+from wallets.services.payouts.exporting import export_payouts
+from wallets.services.returns.taking import take_return
+from wallets.services.returns.winning import win_return_back
 
 PRICE, COMMISSION, THRESHOLD = Decimal(4), Decimal("0.001"), Decimal(10)
 CENTS = strategies.integers(1, 4000).map(lambda cents: Decimal(cents) / 100)
 AMOUNTS = strategies.integers(1, 1200).map(lambda hundredths: Decimal(hundredths) / 100)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+
+NEXT = {
+    "approved": ("requested",),
+    "rejected": ("requested", "approved"),
+    "cancelled": ("requested", "approved"),
+    "paid": ("sent",),
+    "failed": ("sent",),
+    "returned": ("sent", "paid"),
+}
+"""Each state that somebody can give a payout, with the states before."""
 
 
 def charge_of(amount):
@@ -66,6 +95,13 @@ class Story(RuleBasedStateMachine):
         self.dollars = {customer: Decimal(100) for customer in self.customers}
         self.coins = dict.fromkeys(self.customers, Decimal(0))
         self.withdrawals = {}  # customer and key → amount
+        self.payouts = {}  # id → [customer, amount, state]
+        self.staff = make_staff(f"chief-{name}".lower())
+        for customer in self.customers:
+            add_payee(customer)
+        self.frozen, self.debts = set(), dict.fromkeys(self.customers, Decimal(0))
+        self.deposits = {}  # of the bank: id → [customer, what is left of it]
+        self.returns = {}  # taken and not won back: id → [deposit, amount]
         self.orders = {}  # id → [customer, amount, state], in the order of placing
         self.surplus = Decimal(0)
         self.batches, self.reserved = (
@@ -80,8 +116,19 @@ class Story(RuleBasedStateMachine):
     @rule(who=strategies.integers(0, 2), amount=CENTS)
     def deposit(self, who, amount):
         customer = self.customers[who]
-        deposit(principal=customer.principal, amount=amount, key=None, now=timezone.now())
-        self.dollars[customer] += amount
+        try:
+            deposit(principal=customer.principal, amount=amount, key=None, now=timezone.now())
+        except AccountFrozen:
+            assert customer in self.frozen
+        else:
+            assert customer not in self.frozen
+            self.dollars[customer] += amount
+
+    def _credit(self, customer, amount):
+        """Let dollars reach a wallet, which pay first what its customer owes."""
+        paid = min(amount, self.debts[customer])
+        self.debts[customer] -= paid
+        self.dollars[customer] += amount - paid
 
     @rule(who=strategies.integers(0, 2), amount=CENTS, key=strategies.sampled_from([None, "a", "b"]))
     def withdraw(self, who, amount, key):
@@ -90,6 +137,8 @@ class Story(RuleBasedStateMachine):
         try:
             for _ in range(2 if key else 1):
                 withdraw(principal=customer.principal, amount=amount, key=given, now=timezone.now())
+        except AccountFrozen:
+            assert customer in self.frozen
         except IdempotencyKeyReused:
             assert earlier not in {None, amount}
         except InsufficientFunds:
@@ -102,6 +151,40 @@ class Story(RuleBasedStateMachine):
             if key:
                 self.withdrawals[who, key] = amount
 
+    @rule(who=strategies.integers(0, 2), amount=CENTS)
+    def ask_for_payout(self, who, amount):
+        customer = self.customers[who]
+        try:
+            payout = ask(customer, amount)
+        except InsufficientFunds:
+            assert amount > self.dollars[customer]
+            return
+        self.dollars[customer] -= amount
+        self.payouts[payout.pk] = [customer, amount, "requested"]
+
+    @precondition(lambda self: self.payouts)
+    @rule(which=strategies.integers(0), deed=strategies.sampled_from([*NEXT, "approved", "sent"]))
+    def go_on_with_payout(self, which, deed):
+        payout_id = list(self.payouts)[which % len(self.payouts)]
+        customer, amount, state = self.payouts[payout_id]
+        if deed == "sent":
+            export_payouts(by=self.staff)
+            for payout in self.payouts.values():
+                payout[2] = "sent" if payout[2] == "approved" else payout[2]
+            return
+        try:
+            if deed == "cancelled":
+                cancel_payout(principal=customer.principal, payout_id=payout_id)
+            else:
+                decide(Payout(pk=payout_id), deed, by=self.staff)
+        except (PayoutNotCancellable, ProposalRefused, PayoutDecided):
+            assert state not in NEXT[deed]
+        else:
+            if state != deed:
+                assert state in NEXT[deed]
+                self.payouts[payout_id][2] = deed
+                self.dollars[customer] += amount if deed not in {"approved", "paid"} else 0
+
     @rule(who=strategies.integers(0, 2), amount=AMOUNTS, repeated=strategies.booleans())
     def order(self, who, amount, repeated):
         customer = self.customers[who]
@@ -109,6 +192,9 @@ class Story(RuleBasedStateMachine):
         order_request = OrderRequest(coin_name=self.coin.name, amount=amount, total=None, key=key)
         try:
             placed = place_order(buyer=customer.principal, order_request=order_request, now=timezone.now())
+        except AccountFrozen:
+            assert customer in self.frozen
+            return
         except InsufficientFunds:
             assert charge_of(amount) > self.dollars[customer]
             return
@@ -126,12 +212,91 @@ class Story(RuleBasedStateMachine):
         customer, amount, state = self.orders[order_id]
         try:
             cancel_order(customer=customer.principal, order_id=order_id, now=timezone.now())
+        except AccountFrozen:
+            assert customer in self.frozen
         except OrderNotCancellable:
             assert state not in {"pending", "aggregated"}
         else:
             assert state in {"pending", "aggregated"}
             self.orders[order_id][2] = "cancelled"
             self.dollars[customer] += charge_of(amount)
+
+    # Actions of banks and staff
+
+    @rule(who=strategies.integers(0, 2), amount=CENTS)
+    def receive_from_bank(self, who, amount):
+        customer = self.customers[who]
+        found = receive(customer, timezone.now(), reference=f"line-{next(self.numbers)}", amount=amount)
+        self.deposits[found.pk] = [customer, amount]
+        self._credit(customer, amount)
+
+    @precondition(lambda self: self.deposits)
+    @rule(which=strategies.integers(0), amount=CENTS)
+    def take_back(self, which, amount):
+        deposit_id = list(self.deposits)[which % len(self.deposits)]
+        customer, left = self.deposits[deposit_id]
+        money = money_taken(timezone.now(), amount=amount, reference=f"return-{next(self.numbers)}")
+        try:
+            row = take_return(money=money, deposit_id=deposit_id)
+        except ReturnRefused:
+            assert amount > left
+            return
+        assert amount <= left
+        self.deposits[deposit_id][1] -= amount
+        self.returns[row.pk] = [deposit_id, amount]
+        for order_id, (owner, bought, state) in self.orders.items():
+            if owner is customer and state in {"pending", "aggregated"}:
+                self.orders[order_id][2] = "cancelled"
+                self._credit(customer, charge_of(bought))
+        taken = min(amount, self.dollars[customer])
+        self.dollars[customer] -= taken
+        self.debts[customer] += amount - taken
+        self.frozen.add(customer)
+
+    @precondition(lambda self: self.returns)
+    @rule(which=strategies.integers(0))
+    def win_back(self, which):
+        return_id = list(self.returns)[which % len(self.returns)]
+        win_return_back(return_id=return_id)
+        deposit_id, amount = self.returns.pop(return_id)
+        self.deposits[deposit_id][1] += amount
+        self._credit(self.deposits[deposit_id][0], amount)
+
+    @precondition(lambda self: self.deposits)
+    @rule(which=strategies.integers(0))
+    def correct(self, which):
+        deposit_id = list(self.deposits)[which % len(self.deposits)]
+        customer, left = self.deposits[deposit_id]
+        movement = Transaction.objects.get(reference=f"deposit:{deposit_id}")
+        try:
+            correct_movement(movement_id=movement.pk, by=customer.user, approved_by=None, note="a slip")
+        except NotCorrectable:
+            assert left < movement.amount
+        except InsufficientFunds:
+            assert movement.amount > self.dollars[customer]
+        else:
+            assert left == movement.amount
+            self.dollars[customer] -= movement.amount
+            del self.deposits[deposit_id]
+            self.returns = {pk: row for pk, row in self.returns.items() if row[0] != deposit_id}
+
+    @rule(who=strategies.integers(0, 2), amount=CENTS)
+    def give(self, who, amount):
+        customer = self.customers[who]
+        give_goodwill(customer_id=customer.user.pk, amount=amount, name=str(next(self.numbers)))
+        self._credit(customer, amount)
+
+    @precondition(lambda self: self.frozen)
+    @rule(which=strategies.integers(0))
+    def unfreeze(self, which):
+        customer = sorted(self.frozen, key=lambda each: each.user.pk)[which % len(self.frozen)]
+        try:
+            unfreeze_customer(owner_id=customer.user.pk)
+        except CustomerOwes:
+            assert self.debts[customer] > 0
+        else:
+            assert self.debts[customer] == 0
+            self.frozen.remove(customer)
 
     # Actions of workers
 
@@ -239,7 +404,7 @@ class Story(RuleBasedStateMachine):
         for order_id in self.batches[self.turn]:
             customer, amount, _ = self.orders[order_id]
             self.orders[order_id][2] = "refunded"
-            self.dollars[customer] += charge_of(amount)
+            self._credit(customer, charge_of(amount))
         self._close(self.turn)
 
     def _close(self, batch):
@@ -262,8 +427,13 @@ class Story(RuleBasedStateMachine):
         for customer in self.customers:
             assert balances[customer.user.pk, "USD"] == self.dollars[customer]
             assert balances.get((customer.user.pk, self.coin.name), 0) == self.coins[customer]
+        owed = dict(Receivable.objects.values_list("customer_id", "amount"))
+        for customer in self.customers:
+            assert owed.get(customer.user.pk, 0) == self.debts[customer]
         found = dict(Order.objects.filter(pk__in=list(self.orders)).values_list("pk", "state"))
         assert found == {order_id: order[2] for order_id, order in self.orders.items()}
+        states = dict(Payout.objects.filter(pk__in=list(self.payouts)).values_list("pk", "state"))
+        assert states == {payout_id: payout[2] for payout_id, payout in self.payouts.items()}
         stock = Wallet.objects.get(owner=None, role=WalletRole.INVENTORY, asset=self.coin.name).balance
         assert stock == self.surplus + sum(self.reserved.values())
 
@@ -314,5 +484,6 @@ def spread():
 def settings_of_stories(settings):
     configure(settings, "RISK", max_orders=10**6, max_cancels=10**6)
     configure(settings, "DEPOSITS", self_service=True)
+    pay_from(settings)
     configure(settings, "SETTLEMENT", not_found_margin=timedelta(milliseconds=50), not_found_times=1)
     configure(settings, "VENUE", recv_window=timedelta(milliseconds=300))

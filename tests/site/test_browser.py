@@ -14,7 +14,9 @@ from settlement.services.pausing import pause_buying
 from tests.configure import configure
 from tests.conftest import make_coin
 from tests.site.test_openapi import IDS
+from tests.wallets.bank import DAY, IBAN
 from trading.models import Order
+from wallets.models import Deposit, Proposal, User
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -161,3 +163,37 @@ def test_staff_find_and_refund_a_parked_batch_from_the_to_do_page(site, admin_us
         page.get_by_role("button", name="Refund").click()
         page.get_by_text("queued; see Interventions").wait_for()
     assert Intervention.objects.get().action == "refund"
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_two_people_book_a_deposit_in_two_browsers(make_api_process, shopper, size):
+    site = make_api_process(TWO_PERSONS="all").removesuffix("/api/v1/")
+    ann, bob = (User.objects.create_superuser(name, password="password") for name in ("ann", "bob"))
+    with page_at(f"{site}/admin/", size=size) as page:
+        sign_in(page, ann)
+        page.locator("#user-tools").wait_for()
+        page.goto(f"{site}/admin/wallets/deposit/add/")
+        given = {"customer_name": shopper.user.username, "amount": "25.00", "source": IBAN, "reference": "b1"}
+        for name, text in {**given, "received_on": str(DAY), "reason": "seen on the account"}.items():
+            page.locator(f"#id_{name}").fill(text)
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.get_by_text("another member of staff has to approve").wait_for()
+        proposal = Proposal.objects.get()
+        decide(page, site, proposal)
+        page.get_by_text("Somebody else has to decide").wait_for()
+        assert shopper.wallet.balance == 100
+    with page_at(f"{site}/admin/", size=size) as page:
+        sign_in(page, bob)
+        page.locator("#user-tools").wait_for()
+        decide(page, site, proposal)
+        page.get_by_text(f"proposal {proposal.pk} is done").wait_for()
+        page.goto(f"{site}/admin/wallets/deposit/")
+        page.get_by_role("link", name=shopper.user.username).wait_for()
+    assert (shopper.wallet.balance, Deposit.objects.get(reference="b1").approved_by) == (125, bob)
+
+
+def decide(page, site, proposal):
+    page.goto(f"{site}/admin/wallets/proposal/{proposal.pk}/change/")
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_label("Reason").fill("I have compared it")
+    page.get_by_role("button", name="Approve").click()

@@ -145,9 +145,11 @@ DANGEROUS = [
     ({"RATE_LIMIT_LOGIN": "2/s"}, "RATE_LIMIT_LOGIN"),
     ({"RATE_LIMIT_LOGIN": "100000000/m", "EXCHANGE_URL": SIMULATOR}, "RATE_LIMIT_LOGIN RATE_LIMIT_LOGIN_ADDRESS"),
     ({"SELF_SERVICE_DEPOSITS": "True"}, "SELF_SERVICE_DEPOSITS"),
+    ({"SELF_SERVICE_PAYOUTS": "True"}, "SELF_SERVICE_PAYOUTS"),
     ({"TWO_PERSONS": ""}, "TWO_PERSONS"),
     ({"TWO_PERSONS": "price_rule, fixed_price"}, "TWO_PERSONS"),
     ({"PROPOSAL_HOURS": "337"}, "PROPOSAL_HOURS"),
+    ({"BREAK_GLASS_HOURS": "23.9"}, "BREAK_GLASS_HOURS"),
     ({"SELF_SERVICE_DEPOSITS": "True", "EXCHANGE_URL": "https://api.binance.com"}, "SELF_SERVICE_DEPOSITS"),
     ({"EXCHANGE_URL": "http://simulator.example.org:9100"}, "EXCHANGE_URL"),
     ({"EXCHANGE_URL": "http://8.8.8.8:9100"}, "EXCHANGE_URL"),
@@ -190,6 +192,7 @@ HARMLESS = [
     {"SELF_SERVICE_DEPOSITS": "True", "SECURE_SSL_REDIRECT": "False", "EXCHANGE_URL": "http://simulator:9100"},
     {"SELF_SERVICE_DEPOSITS": "True", "EXCHANGE_SANDBOX": "True"},
     {"TWO_PERSONS": "", "EXCHANGE_SANDBOX": "True"}, {"TWO_PERSONS": "all, release_order:5"},
+    {"BREAK_GLASS_HOURS": "1", "EXCHANGE_SANDBOX": "True"}, {"BREAK_GLASS_HOURS": "48"},
     {"REDIS_HOST": "redis", "REDIS_PASSWORD": "Zt6wKq1xLm4v"},
     {"REDIS_URL": "rediss://shop:Zt6wKq1xLm4v@redis.example.org"},
     {"POSTGRES_HOST": "postgres"},
@@ -442,10 +445,11 @@ class TestDevelopment:
 
     def test_does_not_buy_with_real_keys_what_customers_credited_to_themselves(self):
         keys = {"EXCHANGE_API_KEY": "of-the-venue", "EXCHANGE_API_SECRET": "9vTq4LxZ"}
-        [sentence] = refused(keys)
-        assert sentence.startswith("SELF_SERVICE_DEPOSITS must be False with a real venue")
+        deposits, payouts = refused(keys)
+        assert deposits.startswith("SELF_SERVICE_DEPOSITS must be False with a real venue")
+        assert payouts.startswith("SELF_SERVICE_PAYOUTS must be False with a real venue")
         for harmless in (
-            {"SELF_SERVICE_DEPOSITS": "False"},
+            {"SELF_SERVICE_DEPOSITS": "False", "SELF_SERVICE_PAYOUTS": "False"},
             {"EXCHANGE_SANDBOX": "True"},
             {"EXCHANGE_URL": "http://127.0.0.1:9100"},
         ):

@@ -16,6 +16,7 @@ IDS = {
     "getCoin", "placeOrder", "listOrders", "getOrder", "cancelOrder", "listTransactions", "getTransaction",
     "makeQuote", "getAccount", "changePassword", "forgotPassword", "resetPassword", "changeEmail", "verifyEmail",
     "listSessions", "endSession", "beginSecondFactor", "confirmSecondFactor", "endSecondFactor", "listDeposits",
+    "listPayees", "addPayee", "removePayee", "requestPayout", "listPayouts", "getPayout", "cancelPayout", "getStatement",
 }  # fmt: skip
 
 

@@ -26,7 +26,7 @@ GIVEN_UP = [
     (r"\bclosed_at = 0\.0|\bself\.closed_at\b", "retry_at", []),
     (r"\bMOST_OF_A_KIND\b|\bMOST_CHOSEN\b", "MAX_PER_KIND, MAX_CHOSEN", []),
     (r"\bletting_go\b|\blet_go_of_the_database\b", "connections", []),
-    (r"\b(ask_again|_ask_later|look_again|LOOK_AGAIN)\b", "look_up, recheck", ["settlement/models/interventions.py", "tests/site/test_admin.py"]),
+    (r"\b(ask_again|_ask_later|look_again|LOOK_AGAIN)\b", "look_up, recheck", ["settlement/models/interventions.py", "tests/site/test_admin.py", "tests/site/test_one_person.py"]),
     (r"\bPriceReading\b", "PriceChange", []),
     (r"\bpricereading\b", "pricechange", ["trading/models/prices.py"]),
     (r"\blist_coin\b|\bset_on_sale\b", "put_on_sale, stop_selling, sell_again", []),

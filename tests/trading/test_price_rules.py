@@ -482,7 +482,7 @@ class TestTheCommand:
             (("--reason", " "), "cannot be blank"),
             (("--coin", "NONE"), "no coin NONE"),
             (("--by", "nobody"), "no account nobody"),
-            (("--by", "viewer"), "no member of staff who may make price rules"),
+            (("--by", "viewer"), "trading.add_pricerule is missing"),
         ],
     )
     def test_refuses_with_a_sentence(self, market_coin, admin_user, arguments, sentence):

@@ -6,15 +6,18 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
+from exchange_site.configuration.persons import KINDS
 from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import list_to_do
 from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.owner import run_as_owner
 from tests.processes import at_once
-from wallets.exceptions import DepositDecided, NotFound, OnePersonTwice, OwnAccount, SecondPersonNeeded
-from wallets.models import Deposit, Transaction, User, Wallet, WalletRole
-from wallets.services.deposits import IncomingMoney, assign_deposit, receive_deposit, send_deposit_back
+from wallets.exceptions import DepositDecided, NeedsAnotherPerson, NotFound
+from wallets.models import Deposit, Proposal, ProposalRecord, Transaction, User, Wallet, WalletRole
+from wallets.services.deposit_kinds import ASSIGNMENT
+from wallets.services.deposits import Decision, IncomingMoney, assign_deposit, receive_deposit, send_deposit_back
+from wallets.services.proposals import approve, propose
 from wallets.verification import sum_house_wallet
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,9 +44,12 @@ def unassigned():
 
 
 def assign(deposit, shopper, *, by, approved_by=None):
-    assign_deposit(
-        deposit_id=deposit.pk, customer_id=shopper.user.pk, by=by, approved_by=approved_by, note="the bank told us"
-    )
+    decision = Decision(by=by, approved_by=approved_by, note="the bank told us")
+    assign_deposit(deposit_id=deposit.pk, customer_id=shopper.user.pk, decision=decision)
+
+
+def send_back(deposit, *, by):
+    send_deposit_back(deposit_id=deposit.pk, decision=Decision(by=by, approved_by=None, note="unknown sender"))
 
 
 def is_untouched(deposit, shopper):
@@ -78,14 +84,14 @@ class TestADepositOfNobody:
         assert shopper.wallet.balance == 125
 
     def test_is_sent_back(self, deposit, staff, now):
-        send_deposit_back(deposit_id=deposit.pk, by=staff[0], approved_by=None, note="unknown sender")
+        send_back(deposit, by=staff[0])
         assert (unassigned(), sum_house_wallet(role=WalletRole.FUNDING), list_to_do(now=now)) == (0, 0, [])
         assert verify_everything() == []
 
     def test_is_decided_about_once(self, deposit, shopper, staff):
         assign(deposit, shopper, by=staff[0])
         with pytest.raises(DepositDecided, match="it is credited"):
-            send_deposit_back(deposit_id=deposit.pk, by=staff[1], approved_by=None, note="again")
+            send_back(deposit, by=staff[1])
         assert (unassigned(), shopper.wallet.balance) == (0, 125)
 
     def test_has_one_outcome_when_staff_decide_at_once(self, deposit, make_shopper, staff):
@@ -96,7 +102,7 @@ class TestADepositOfNobody:
                 if number < 3:
                     assign(deposit, shoppers[number], by=staff[0])
                 else:
-                    send_deposit_back(deposit_id=deposit.pk, by=staff[1], approved_by=None, note="x")
+                    send_back(deposit, by=staff[1])
             except DepositDecided:
                 return False
             return True
@@ -112,31 +118,50 @@ class TestADepositOfNobody:
 
 
 class TestStaff:
+    @pytest.fixture(autouse=True)
+    def _two(self, settings):
+        configure(settings, "PROPOSALS", kinds=dict.fromkeys(KINDS, Decimal(0)))
+
+    def ask(self, deposit, customer, *, by):
+        User.objects.filter(pk=by.pk).update(is_superuser=True)
+        payload = ASSIGNMENT.payload_of(deposit=deposit, customer_id=customer.pk, note="the bank told us")
+        asked_by = User.objects.get(pk=by.pk)
+        return propose(kind="assignment", payload=payload, reason="the bank told us", asked_by=asked_by)
+
     def test_do_not_approve_their_own_decision(self, deposit, shopper, staff):
-        with pytest.raises(OnePersonTwice):
-            assign(deposit, shopper, by=staff[0], approved_by=staff[0])
+        proposal = self.ask(deposit, shopper.user, by=staff[0])
+        with pytest.raises(NeedsAnotherPerson):
+            approve(proposal_id=proposal.pk, approved_by=staff[0])
         assert is_untouched(deposit, shopper)
 
     @pytest.mark.parametrize("as_approver", [False, True])
     def test_do_not_assign_money_to_themselves(self, deposit, shopper, staff, as_approver):
-        by, approved_by = (staff[0], shopper.user) if as_approver else (shopper.user, staff[0])
-        with pytest.raises(OwnAccount):
-            assign(deposit, shopper, by=by, approved_by=approved_by)
+        User.objects.filter(pk=shopper.user.pk).update(is_staff=True, is_superuser=True)
+        with pytest.raises(NeedsAnotherPerson):
+            proposal = self.ask(deposit, shopper.user, by=staff[0] if as_approver else shopper.user)
+            approve(proposal_id=proposal.pk, approved_by=shopper.user)
         assert is_untouched(deposit, shopper)
 
-    def test_are_two_where_that_is_configured(self, deposit, shopper, staff, settings):
-        configure(settings, "DEPOSITS", need_second_person=True)
-        with pytest.raises(SecondPersonNeeded):
-            assign(deposit, shopper, by=staff[0])
-        with pytest.raises(SecondPersonNeeded):
-            send_deposit_back(deposit_id=deposit.pk, by=staff[0], approved_by=None, note="x")
+    def test_are_two_and_the_row_names_both(self, deposit, shopper, staff):
+        proposal = self.ask(deposit, shopper.user, by=staff[0])
         assert is_untouched(deposit, shopper)
-        assign(deposit, shopper, by=staff[0], approved_by=staff[1])
-        assert shopper.wallet.balance == 125
+        User.objects.filter(pk=staff[1].pk).update(is_superuser=True)
+        approve(proposal_id=proposal.pk, approved_by=staff[1])
+        row = Deposit.objects.get(pk=deposit.pk)
+        assert (shopper.wallet.balance, row.decided_by, row.approved_by) == (125, staff[0], staff[1])
+        assert verify_everything() == []
+
+    def test_have_one_effect_of_two_proposals(self, deposit, make_shopper, staff):
+        shoppers = [make_shopper() for _ in range(2)]
+        proposals = [self.ask(deposit, each.user, by=staff[0]) for each in shoppers]
+        User.objects.filter(pk=staff[1].pk).update(is_superuser=True)
+        ends = [approve(proposal_id=each.pk, approved_by=staff[1]).outcome for each in proposals]
+        assert ends == ["done", "refused"]
+        assert [each.wallet.balance for each in shoppers] == [125, 100]
 
     def test_cannot_assign_to_a_user_without_a_wallet(self, deposit, shopper, staff):
         with pytest.raises(NotFound):
-            assign_deposit(deposit_id=deposit.pk, customer_id=staff[1].pk, by=staff[0], approved_by=None, note="x")
+            self.ask(deposit, staff[1], by=staff[0])
         assert is_untouched(deposit, shopper)
 
     def test_are_recorded_by_rule(self, deposit, staff):
@@ -152,7 +177,7 @@ class TestTheAdmin:
 
     def test_assigns(self, admin_client, deposit, shopper):
         answer = self.send(admin_client, deposit, "assign", customer=shopper.user.username)
-        assert f"Assigned to {shopper.user.username}" in answer.content.decode()
+        assert f"Deposit {deposit.pk} is credited" in answer.content.decode()
         assert shopper.wallet.balance == 125
 
     def test_asks_again_for_a_customer_that_there_is_not(self, admin_client, deposit, shopper):
@@ -164,11 +189,15 @@ class TestTheAdmin:
         self.send(admin_client, deposit, "send_back")
         assert Deposit.objects.get(pk=deposit.pk).state == "sent_back"
 
-    def test_shows_the_refusal_of_a_single_person(self, admin_client, deposit, shopper, settings):
-        configure(settings, "DEPOSITS", need_second_person=True)
+    def test_lets_a_second_person_approve(self, admin_client, client, deposit, shopper, settings):
+        configure(settings, "PROPOSALS", kinds=dict.fromkeys(KINDS, Decimal(0)))
         answer = self.send(admin_client, deposit, "assign", customer=shopper.user.username)
-        assert "a second person has to approve" in answer.content.decode()
+        assert "another member of staff has to approve" in answer.content.decode()
         assert is_untouched(deposit, shopper)
+        client.force_login(User.objects.create_superuser("second"))
+        data = {"action": "approve", "_selected_action": [Proposal.objects.get().pk], "reason": "I have seen it"}
+        client.post(reverse("admin:wallets_proposal_changelist"), data)
+        assert (shopper.wallet.balance, ProposalRecord.objects.get().outcome) == (125, "done")
 
     def test_offers_nothing_without_the_permission(self, client, deposit, shopper, staff):
         client.force_login(staff[0])

@@ -1,5 +1,7 @@
 """Proposals: what one member of staff asks for, another one approves, once."""
 
+import subprocess
+import sys
 from decimal import Decimal
 
 import pytest
@@ -8,14 +10,19 @@ from django.db import DatabaseError, IntegrityError, transaction
 
 from exchange_site.configuration import Configuration
 from exchange_site.configuration.persons import KINDS
+from exchange_site.stack.processes import PROJECT
+from settlement.verification import verify_everything
 from tests.configure import configure
+from tests.conftest import process_environment
 from tests.owner import by_owner, run_as_owner
 from tests.processes import at_once
+from tests.wallets.bank import DAY, IBAN
 from trading.models import SalesLimit
 from trading.services.proposing.kinds import SALES_LIMIT
 from wallets.exceptions import MayNotDecide, NeedsAnotherPerson, ProposalClosed, ProposalRefused
 from wallets.models import Proposal, ProposalRecord, User
 from wallets.services import proposals
+from wallets.services.deposit_kinds import DEPOSIT
 from wallets.services.proposals import approve, propose, registered_kinds, reject, withdraw
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -213,6 +220,34 @@ class TestAnApproval:
         assert limits() == [100]
 
 
+class TestAKilledApproval:
+    """A process dies by SIGKILL in the middle of an approval of a deposit."""
+
+    APPROVE = (
+        "import django; django.setup(); from wallets.models import User;"
+        " from wallets.services.proposals import approve;"
+        " approve(proposal_id={}, approved_by=User.objects.get(username='bob'))"
+    )
+
+    def approve_in_a_process(self, proposal, **environment):
+        command = [sys.executable, "-c", self.APPROVE.format(proposal.pk)]
+        variables = process_environment(DJANGO_SETTINGS_MODULE="exchange_site.settings", **environment)
+        return subprocess.run(command, env=variables, cwd=PROJECT, capture_output=True, check=False).returncode
+
+    @pytest.mark.parametrize("point", ["proposal.carried_out", "proposal.recorded"])
+    def test_leaves_nothing_and_has_one_effect_when_it_comes_again(self, point, bob, shopper, settings, tmp_path):
+        configure(settings, "PROPOSALS", kinds={"deposit": Decimal(0)})
+        given = {"customer_id": shopper.user.pk, "amount": Decimal(25), "source": IBAN, "reference": "b1"}
+        payload = DEPOSIT.payload_of(**given, received_on=DAY)
+        boss = User.objects.create_superuser("boss")
+        proposal = propose(kind="deposit", payload=payload, reason="seen", asked_by=boss)
+        killed = self.approve_in_a_process(proposal, FAILPOINTS=f"{point}=kill", FAILPOINTS_DIR=str(tmp_path))
+        assert killed == -9
+        assert (shopper.wallet.balance, ProposalRecord.objects.count(), verify_everything()) == (100, 0, [])
+        assert self.approve_in_a_process(proposal) == 0
+        assert (shopper.wallet.balance, ProposalRecord.objects.get().outcome, verify_everything()) == (125, "done", [])
+
+
 @pytest.mark.usefixtures("_two")
 class TestTheEndWithoutADeed:
     def test_is_a_rejection_by_another_person(self, ask, bob):
@@ -320,7 +355,7 @@ def production(**variables):
 
 class TestTheConfiguration:
     def test_names_the_kinds_that_are_registered(self):
-        assert set(KINDS) == registered_kinds().keys()
+        assert set(KINDS) == {name for name, kind in registered_kinds().items() if not kind.only_lessens}
 
     def test_needs_two_for_all_in_production_and_for_none_in_development(self, settings):
         assert production().kinds.keys() == set(KINDS)

@@ -128,6 +128,7 @@ class TestStaff:
 
     def test_changes_of_powers_are_recorded_with_old_new_and_who(self, staff, client, customer):
         user = customer["user"]
+        User.objects.filter(pk=user.pk).update(email="finn@example.com", verified_email="finn@example.com")
         group = Group.objects.create(name="readers")
         form = {"username": "finn", "is_active": "on", "is_staff": "on", "groups": [group.pk], "email": ""}
         assert client.post(f"/admin/wallets/user/{user.pk}/change/", form).status_code == 302

@@ -5,9 +5,11 @@ import subprocess
 import sys
 import tracemalloc
 from contextlib import suppress
+from decimal import Decimal
 from itertools import repeat
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.urls import reverse
@@ -20,8 +22,8 @@ from tests.conftest import process_environment
 from tests.owner import run_as_owner
 from tests.processes import at_once
 from tests.wallets.bank import DAY, IBAN, camt, detail, entry, head, import_file, table
-from wallets.exceptions import OnePersonTwice, OwnAccount, SecondPersonNeeded, StatementDecided, StatementRefused
-from wallets.models import Deposit, Statement, StatementLine, User, WalletRole
+from wallets.exceptions import OnePersonTwice, OwnAccount, ProposalClosed, StatementDecided, StatementRefused
+from wallets.models import Deposit, Proposal, Statement, StatementLine, User, WalletRole
 from wallets.payment_references import payment_reference
 from wallets.services.crediting_statements import (
     approve_statement,
@@ -29,6 +31,8 @@ from wallets.services.crediting_statements import (
     credit_statement,
     reject_statement,
 )
+from wallets.services.deposit_kinds import ask_to_credit
+from wallets.services.proposals import approve
 from wallets.verification import sum_house_wallet
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +40,10 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def staff(db):
-    return [User.objects.create_user(f"staff{number}", is_staff=True) for number in range(2)]
+    people = [User.objects.create_user(f"staff{number}", is_staff=True) for number in range(2)]
+    for person in people:
+        person.user_permissions.add(Permission.objects.get(codename="add_statement"))
+    return people
 
 
 def reference_of(shopper):
@@ -378,6 +385,7 @@ class TestAFile:
         assert (lines, sum(sizes) > 9_000_000, peak < 6_000_000) == (4_000, True, True)
 
 
+@pytest.mark.django_db(transaction=True)
 class TestApproval:
     @pytest.fixture
     def statement(self, shopper, staff):
@@ -388,15 +396,33 @@ class TestApproval:
         credit_statement(statement_id=statement.pk)
         return (Statement.objects.get(pk=statement.pk).state, shopper.wallet.balance) == ("waiting", 100)
 
-    def test_needs_another_person_where_that_is_configured(self, statement, shopper, staff, settings):
-        configure(settings, "DEPOSITS", need_second_person=True)
-        with pytest.raises(SecondPersonNeeded):
-            approve_statement(statement_id=statement.pk, by=staff[0], approved_by=None)
+    def test_is_not_given_by_whoever_imported_it(self, statement, shopper, staff):
         with pytest.raises(OnePersonTwice):
             approve_statement(statement_id=statement.pk, by=staff[1], approved_by=staff[0])
         assert self.is_waiting(statement, shopper)
         approve_and_credit(statement, staff)
         assert shopper.wallet.balance == 105
+
+    def test_is_asked_for_once_and_given_once_by_fifty(self, statement, shopper, staff, settings):
+        configure(settings, "PROPOSALS", kinds={"import": Decimal(0)})
+        User.objects.filter(pk=staff[0].pk).update(is_superuser=True)
+        asked_by = User.objects.get(pk=staff[0].pk)
+
+        def ask(_):
+            return ask_to_credit(statement_id=statement.pk, asked_by=asked_by, reason="imported").pk
+
+        [proposal_id] = set(at_once(10, ask))
+        people = [User.objects.create_superuser(f"chief{number}") for number in range(50)]
+
+        def approve_as(number):
+            try:
+                return approve(proposal_id=proposal_id, approved_by=people[number]).outcome
+            except ProposalClosed:
+                return None
+
+        assert list(filter(None, at_once(50, approve_as))) == ["done"]
+        credit_approved_statements()
+        assert (shopper.wallet.balance, Statement.objects.get().state) == (105, "credited")
 
     def test_is_not_given_by_a_customer_who_gains(self, statement, shopper, staff):
         with pytest.raises(OwnAccount):
@@ -426,21 +452,40 @@ class TestApproval:
             reject_statement(statement_id=statement.pk, by=staff[1])
         assert self.is_waiting(statement, shopper)
 
-    def test_is_given_in_the_admin_and_a_worker_credits(self, statement, shopper, admin_client, admin_user, settings):
-        configure(settings, "DEPOSITS", need_second_person=True)
-        data = {"action": "approve", "_selected_action": [statement.pk], "reason": "compared"}
-        admin_client.post(reverse("admin:wallets_statement_changelist"), data)
-        assert Statement.objects.get(pk=statement.pk).decided_by == admin_user
+    @pytest.fixture
+    def _two(self, settings):
+        configure(settings, "PROPOSALS", kinds={"import": Decimal(0)})
+
+    def post(self, client, name, pk, action):
+        data = {"action": action, "_selected_action": [pk], "reason": "compared"}
+        return client.post(reverse(f"admin:wallets_{name}_changelist"), data, follow=True).content.decode()
+
+    def test_is_given_in_the_admin_and_a_worker_credits(self, statement, shopper, admin_client):
+        assert "Credit:" in self.post(admin_client, "statement", statement.pk, "credit")
         credit_approved_statements()
         assert shopper.wallet.balance == 105
 
-    def test_is_refused_in_the_admin_to_whoever_imported_it(self, shopper, admin_client, admin_user, settings):
-        configure(settings, "DEPOSITS", need_second_person=True)
+    @pytest.mark.usefixtures("_two")
+    def test_takes_two_people_in_the_admin_where_that_is_configured(self, statement, shopper, admin_client, client):
+        assert "another member of staff has to approve" in self.post(admin_client, "statement", statement.pk, "credit")
+        proposal = Proposal.objects.get()
+        assert "Somebody else has to decide" in self.post(admin_client, "proposal", proposal.pk, "approve")
+        assert self.is_waiting(statement, shopper)
+        second = User.objects.create_superuser("second")
+        client.force_login(second)
+        assert "is done" in self.post(client, "proposal", proposal.pk, "approve")
+        credit_approved_statements()
+        assert (shopper.wallet.balance, Statement.objects.get().decided_by) == (105, second)
+
+    @pytest.mark.usefixtures("_two")
+    def test_is_refused_in_the_admin_to_whoever_imported_it(self, shopper, admin_client, admin_user, client):
         content = camt(entry("5", reference="b", text=reference_of(shopper)), closing="5")
         statement = import_file(content, by=admin_user).statement
-        data = {"action": "approve", "_selected_action": [statement.pk], "reason": "compared"}
-        answer = admin_client.post(reverse("admin:wallets_statement_changelist"), data, follow=True)
-        assert "a second person has to approve" in answer.content.decode()
+        client.force_login(User.objects.create_superuser("second"))
+        self.post(client, "statement", statement.pk, "credit")
+        assert "Nobody approves their own decision" in self.post(
+            admin_client, "proposal", Proposal.objects.get().pk, "approve"
+        )
         assert self.is_waiting(statement, shopper)
 
 
@@ -504,7 +549,7 @@ class TestTheCommand:
 
     @pytest.mark.django_db(transaction=True)
     def test_leaves_the_batch_to_a_second_person_in_production(self, path, shopper, staff, settings):
-        configure(settings, "DEPOSITS", need_second_person=True)
+        configure(settings, "PROPOSALS", kinds={"import": Decimal(0)})
         assert "waits until another member of staff approves it" in self.run(path, "--by", "staff0")
         assert (shopper.wallet.balance, Statement.objects.get().imported_by) == (100, staff[0])
 
@@ -519,11 +564,13 @@ class TestTheCommand:
         ("options", "sentence"),
         [
             (["--by", "nobody"], "active member of staff"),
+            (["--by", "clerk"], "wallets.add_statement or wallets.approve_statement is missing"),
             (["--by", "staff0", "--account", IBAN], "needs --account, --opening and --closing"),
             (["--by", "staff0", "--account", IBAN, "--opening", "x", "--closing", "1"], "plain decimal number"),
         ],
     )
     def test_refuses_options_that_do_not_fit(self, path, shopper, staff, options, sentence):
+        User.objects.create_user("clerk", is_staff=True)
         with pytest.raises(CommandError, match=sentence):
             self.run(path, *options)
         assert nothing_is_written()

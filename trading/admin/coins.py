@@ -15,10 +15,10 @@ from trading.models import Coin, Shop
 from trading.offers import offer_of
 from trading.priced_coins import coins_with_prices
 from trading.selectors.prices import find_price_jump
-from trading.services.coins import open_or_close_shop, save_coin, stop_selling
+from trading.services.coins import open_or_close_shop, save_coin
 from trading.services.price_rules import ensure_market_price_allowed
 from trading.services.proposing.coins import COIN_KINDS, PUT_ON_SALE
-from trading.services.proposing.kinds import OPEN_SHOP, SUSPECT_PRICE
+from trading.services.proposing.kinds import CLOSE_SHOP, OPEN_SHOP, STOP_SELLING, SUSPECT_PRICE
 from wallets.admin.actions import Question, ReasonForm, ask_for_reason, ask_staff, reported
 from wallets.admin.proposals import NO_REASON, SavedByProposal, ask_to_do, ask_to_save
 from wallets.admin.records import QuickAdmin, badge, link_to_list, moment
@@ -140,7 +140,8 @@ class CoinAdmin(SavedByProposal, QuickAdmin):
         """Refuse new orders of the chosen coins. Waiting orders are bought as usual."""
         for coin in queryset:
             with reported(page=self, request=request, item=coin):
-                stop_selling(coin=coin)
+                payload = STOP_SELLING.payload_of(coin=coin)
+                ask_to_do(page=self, request=request, kind=STOP_SELLING.name, payload=payload, reason=NO_REASON)
                 self.log_change(request, coin, "No longer sold.")
 
     @admin.action(description="Sell again", permissions=["change"])
@@ -213,9 +214,10 @@ class ShopAdmin(SavedByProposal, QuickAdmin):
 
     def save_model(self, request: HttpRequest, obj: Shop, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
         """Close the shop at once; propose to open it."""
-        if not obj.is_open or not Shop.objects.filter(is_open=False).exists():
-            open_or_close_shop(is_open=obj.is_open, reason=obj.reason)
+        if obj.is_open and not Shop.objects.filter(is_open=False).exists():
+            open_or_close_shop(is_open=True, reason=obj.reason)  # it is open, and gets another reason
             return
-        payload = OPEN_SHOP.payload_of(reason=obj.reason)
-        proposal = ask_to_save(page=self, request=request, kind=OPEN_SHOP.name, payload=payload, reason=obj.reason)
+        kind = OPEN_SHOP if obj.is_open else CLOSE_SHOP
+        payload = kind.payload_of(reason=obj.reason)
+        proposal = ask_to_save(page=self, request=request, kind=kind.name, payload=payload, reason=obj.reason)
         form.waiting = [proposal] if proposal.needs_two else []

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from trading.models import Review
+from trading.models import OrderState, Review
 from trading.services.proposing.kinds import RELEASE_ORDER
 from trading.services.reviewing import refund_held_order
 from wallets.admin.actions import acts_on_chosen, ask_for_reason, reported
@@ -34,6 +34,8 @@ class UndecidedFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "all" or acts_on_chosen(request):
             return queryset
+        if self.value() is None:  # an order that was cancelled with a return is not decided about any more
+            return queryset.filter(decision=None, order__state=OrderState.HELD)
         return queryset.filter(decision=self.value())
 
 

@@ -1,12 +1,13 @@
 """Holdings over HTTP."""
 
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
 from django.http import HttpRequest
 from ninja import Router
 
 from trading.offer_list import list_offers
 from trading.problems import answers
+from trading.rounding import value_of
 from trading.schemas.holdings import HoldingAnswer
 from trading.selectors.orders import sum_costs
 from wallets.selectors.ledger import list_coin_balances
@@ -40,5 +41,4 @@ def holdings(request: HttpRequest) -> list[Body]:
 
 
 def _value(amount: Decimal, price: Decimal | None) -> Decimal | None:
-    """Return the value of a holding, rounded down so as never to state too much."""
-    return None if price is None else (amount * price).quantize(Decimal("0.01"), rounding=ROUND_DOWN)
+    return None if price is None else value_of(amount=amount, price=price)

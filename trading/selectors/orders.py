@@ -12,7 +12,7 @@ from django.db.models import F, Sum
 from trading.exceptions import OrderNotHeld
 from trading.headroom_rules import LastCount
 from trading.loss_rules import day_of
-from trading.models import WAITING, Order, OrderState, is_coin_name
+from trading.models import PAID_AND_OPEN, WAITING, Order, OrderState, is_coin_name
 from trading.offers import CoinFields, Offer, PriceFields, make_offer
 from trading.price_rules import RuleFields
 from trading.risk import RecentOrders
@@ -195,6 +195,12 @@ def list_coins_with_waiting_orders(*, since: datetime) -> list[int]:
     """Return the ids of the coins that have a waiting order placed at `since` or earlier."""
     rows = Order.objects.filter(state__in=WAITING, created_at__lte=since)
     return sorted(rows.values_list("coin_id", flat=True).distinct())
+
+
+def sum_open_charges(*, customer_id: int) -> Decimal:
+    """Return what the customer has paid for orders that are neither settled nor refunded, in US dollars."""
+    open_ = Order.objects.filter(customer_id=customer_id, state__in=PAID_AND_OPEN)
+    return open_.aggregate(total=Sum("charge"))["total"] or Decimal(0)
 
 
 def sum_costs(*, customer_id: int) -> dict[str, Decimal]:

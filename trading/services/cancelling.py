@@ -1,6 +1,8 @@
-"""Cancels waiting orders."""
+"""Cancels waiting orders: for their customers, and of those whose bank took a deposit back."""
 
 from datetime import datetime
+from functools import partial
+from typing import Final
 
 from django.db import transaction
 
@@ -14,9 +16,12 @@ from wallets.runtime import failpoints
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.runtime.log_context import add_to_log_context
 from wallets.selectors.accounts import Principal
-from wallets.services.ledger.crediting import outcome_reference
-from wallets.services.ledger.locking import lock_dollar_wallet
+from wallets.services.ledger.crediting import OrderCredit, outcome_reference, refund_customers
+from wallets.services.ledger.locking import LockedWallet, lock_dollar_wallet
 from wallets.services.ledger.moving import Movement, credit
+
+DEPOSIT_RETURNED: Final = "deposit_returned"
+"""The reason of a cancel: the customer's bank took a deposit back."""
 
 
 def cancel_order(*, customer: Principal, order_id: int, now: datetime | None = None) -> Order:
@@ -53,6 +58,33 @@ def _cancel(*, customer: Principal, order_id: int, now: datetime | None) -> Orde
     failpoints.reach("cancel.credited")
     count_closed_after_commit(state=OrderState.CANCELLED)
     return order
+
+
+def cancel_open_orders(*, wallet: LockedWallet) -> None:
+    """Cancel the orders of a customer whose bank took a deposit back, and refund their charges to the locked wallet.
+
+    Held ones too. In the running database transaction. Orders that a claim has locked are passed over, as in a cancel:
+    their refund or their coins reach a customer who is frozen by then.
+    """
+    own = Order.objects.filter(customer_id=wallet.owner_id, state__in=(*WAITING, OrderState.HELD))
+    locked = own.select_related("coin").select_for_update(skip_locked=True, no_key=True, of=("self",))
+    orders = list(locked.order_by("id"))
+    if not orders:
+        return
+    ids = [order.pk for order in orders]
+    Order.objects.filter(pk__in=ids).update(
+        state=OrderState.CANCELLED, cancelled_at=wallet.now, reason=DEPOSIT_RETURNED
+    )
+    credits_ = [OrderCredit(order_id=order.pk, customer_id=wallet.owner_id, amount=order.charge) for order in orders]
+    refund_customers(credits_=credits_, now=wallet.now)
+    count_closed_after_commit(state=OrderState.CANCELLED, count=len(orders))
+    transaction.on_commit(partial(_leave_pools, orders), robust=True)
+
+
+def _leave_pools(orders: list[Order]) -> None:
+    for order in orders:
+        if order.is_pooled and order.state == OrderState.POOLED:  # the state before; held orders are not counted
+            pools.add(coin_name=order.coin.name, amount=-order.subtotal)
 
 
 def _lock_waiting_order(*, customer_id: int, order_id: int) -> Order:

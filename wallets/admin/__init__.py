@@ -1,3 +1,13 @@
 """Admin pages of the money side; importing this package registers them."""
 
-from wallets.admin import deposits, ledger, proposals, security, statements, users  # noqa: F401  see above
+from wallets.admin import (  # noqa: F401  see above
+    break_glass,
+    deposits,
+    ledger,
+    payouts,
+    proposals,
+    returns,
+    security,
+    statements,
+    users,
+)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -41,6 +42,13 @@ class ReasonForm(forms.Form):
     """Asks staff for the reason of an action; subclasses add fields."""
 
     reason = forms.CharField(max_length=200, widget=forms.TextInput(attrs={"size": 60, "autofocus": True}))
+
+
+class DollarsForm(ReasonForm):
+    """Asks staff for an amount of US dollars too."""
+
+    amount = forms.DecimalField(max_digits=38, decimal_places=2, min_value=Decimal("0.01"), help_text="US dollars")
+    field_order: tuple[str, ...] = ("amount", "reason")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,8 @@ from wallets.services.accounts import accept_new_name
 class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]  # for our User
     """Adds a user, who chooses a password by a link in an e-mail. Staff may choose a reserved name."""
 
+    for_staff = forms.BooleanField(label="Will be staff", required=False, help_text="Staff have no wallet.")
+
     class Meta:
         model = User
         fields = ("username", "email")

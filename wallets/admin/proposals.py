@@ -34,6 +34,22 @@ def ask_to_do(
     return proposal
 
 
+def ask_about(
+    *,
+    page: "admin.ModelAdmin[Any]",
+    request: HttpRequest,
+    record: Any,
+    kind: str,
+    payload: dict[str, Any],
+    reason: str,
+) -> None:
+    """Propose a deed about a record like `ask_to_do`, write it into the record's history, and tell staff."""
+    proposal = ask_to_do(page=page, request=request, kind=kind, payload=payload, reason=reason)
+    done = f"Asked for {proposal}" if proposal.needs_two else f"Done: {proposal.new}"
+    page.log_change(request, record, f"{done}: {reason}")
+    page.message_user(request, done)
+
+
 def ask_to_save(
     *, page: "admin.ModelAdmin[Any]", request: HttpRequest, kind: str, payload: dict[str, Any], reason: str
 ) -> Proposal:

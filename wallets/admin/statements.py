@@ -1,6 +1,6 @@
-"""Admin pages of imported bank statements, which staff approve or reject, and of their lines."""
+"""Admin pages of imported bank statements, which staff credit or reject, and of their lines."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
@@ -8,9 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from wallets.admin.actions import ask_for_reason, reported
+from wallets.admin.proposals import tell_if_waiting
 from wallets.admin.records import RecordAdmin, badge, dollars, is_id, link_to, link_to_list
+from wallets.exceptions import StatementDecided
 from wallets.models import Statement, StatementLine, StatementState, User
-from wallets.services.crediting_statements import approve_statement, reject_statement
+from wallets.selectors.sealed import open_text
+from wallets.services.crediting_statements import reject_statement
+from wallets.services.deposit_kinds import ask_to_credit
 
 
 @admin.register(Statement)
@@ -18,8 +22,8 @@ class StatementAdmin(RecordAdmin):
     list_display = ("id", "imported_at", "standing", "account", "sums", "imported_by", "decided_by", "lines")
     list_filter = ("state",)
     list_select_related = ("imported_by", "decided_by")
-    actions = ("approve", "reject")
-    object_actions = ("approve", "reject")
+    actions = ("credit", "reject")
+    object_actions = ("credit", "reject")
     search_fields = ("id",)
     search_help_text = "The id of a statement"
     fields = (
@@ -44,28 +48,40 @@ class StatementAdmin(RecordAdmin):
     def has_approve_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("wallets.approve_statement")
 
-    @admin.action(description="Approve", permissions=["approve"])
-    def approve(self, request: HttpRequest, queryset: QuerySet[Statement]) -> HttpResponse | None:
-        """Let the chosen statements be credited by a worker. The person is the second one, unless they imported it."""
-        return self._decide(request, queryset, "approve")
+    @admin.action(description="Credit", permissions=["approve"])
+    def credit(self, request: HttpRequest, queryset: QuerySet[Statement]) -> HttpResponse | None:
+        """Ask to credit the chosen statements, if nobody asks for it already. A worker credits the approved ones."""
+        return self._decide(request, queryset.order_by("id"), "credit")
 
     @admin.action(description="Reject", permissions=["approve"])
     def reject(self, request: HttpRequest, queryset: QuerySet[Statement]) -> HttpResponse | None:
         """Put the chosen statements aside, as if they had never been imported."""
-        return self._decide(request, queryset, "reject")
+        return self._decide(request, queryset.order_by("-id"), "reject")
 
     def _decide(self, request: HttpRequest, chosen: QuerySet[Statement], action: str) -> HttpResponse | None:
         title = f"{action.title()} these statements"
         reason = ask_for_reason(page=self, request=request, chosen=chosen, action=action, title=title)
         if isinstance(reason, HttpResponse):
             return reason
-        assert isinstance(request.user, User)
-        for statement in chosen.order_by("id" if action == "approve" else "-id"):
+        for statement in chosen:
             with reported(page=self, request=request, item=statement):
-                _carry_out(statement, action, by=request.user)
-                self.log_change(request, statement, f"{action.title()}: {reason}")
-                self.message_user(request, f"{action.title()}: {statement}")
+                if action == "reject":
+                    reject_statement(statement_id=statement.pk, by=cast("User", request.user))
+                    self._tell(request, statement, f"Reject: {reason}")
+                else:
+                    self._ask(request, statement, reason)
         return None
+
+    def _ask(self, request: HttpRequest, statement: Statement, reason: str) -> None:
+        proposal = ask_to_credit(statement_id=statement.pk, asked_by=cast("User", request.user), reason=reason)
+        if proposal is None:
+            raise StatementDecided(state=statement.get_state_display())
+        tell_if_waiting(page=self, request=request, proposal=proposal)
+        self._tell(request, statement, f"{'Asked to credit' if proposal.needs_two else 'Credit'}: {reason}")
+
+    def _tell(self, request: HttpRequest, statement: Statement, done: str) -> None:
+        self.log_change(request, statement, done)
+        self.message_user(request, f"{done.split(':', maxsplit=1)[0]}: {statement}")
 
     @admin.display(description="State")
     def standing(self, statement: Statement) -> SafeString | str:
@@ -82,23 +98,14 @@ class StatementAdmin(RecordAdmin):
         return link_to_list("wallets_statementline", "lines", statement__id__exact=statement.pk)
 
 
-def _carry_out(statement: Statement, action: str, *, by: User) -> None:
-    if action == "reject":
-        reject_statement(statement_id=statement.pk, by=by)
-    elif by.pk == statement.imported_by_id:
-        approve_statement(statement_id=statement.pk, by=by, approved_by=None)
-    else:
-        approve_statement(statement_id=statement.pk, by=statement.imported_by, approved_by=by)
-
-
 @admin.register(StatementLine)
 class StatementLineAdmin(RecordAdmin):
-    list_display = ("id", "statement", "kind", "value", "booked_on", "counterparty", "text", "of", "remark", "paid_in")
+    list_display = ("id", "statement", "kind", "value", "booked_on", "payer", "told", "of", "remark", "paid_in")
     list_filter = ("kind",)
-    list_select_related = ("customer", "statement")
+    list_select_related = ("customer__personal_key", "statement")
     search_fields = ("key",)
     search_help_text = "The bank's whole reference, or the id of a line"
-    fields = (*list_display, "number", "key", "reference")
+    fields = (*list_display, "number", "reference")
     readonly_fields = fields
 
     def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
@@ -110,6 +117,14 @@ class StatementLineAdmin(RecordAdmin):
     @admin.display(description="USD")
     def value(self, line: StatementLine) -> str:
         return dollars(line.amount)
+
+    @admin.display(description="Counterparty")
+    def payer(self, line: StatementLine) -> str:
+        return open_text(text=line.counterparty, customer=line.customer) or "-"
+
+    @admin.display(description="Text")
+    def told(self, line: StatementLine) -> str:
+        return open_text(text=line.text, customer=line.customer) or "-"
 
     @admin.display(description="Customer")
     def of(self, line: StatementLine) -> SafeString | str:

@@ -22,9 +22,9 @@ from wallets.exceptions import NotPermitted, OtpInvalid, OtpRequired
 from wallets.models import User, Wallet
 from wallets.money import USD
 from wallets.runtime import clock
-from wallets.services.accounts import freeze_customer, open_dollar_wallet, settle_name
+from wallets.services.accounts import open_dollar_wallet, settle_name
 from wallets.services.credentials import change_own_password, send_reset
-from wallets.services.proposing import GROUP_PERMISSIONS, UNFREEZE, USER_POWERS
+from wallets.services.proposing import FREEZE, GROUP_PERMISSIONS, UNFREEZE, USER_POWERS
 from wallets.services.second_factors import ensure_otp
 from wallets.services.security_log import NO_POWERS, record_power_changes
 from wallets.usernames import spell_out
@@ -74,7 +74,7 @@ class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[typ
         *(UserAdmin.fieldsets or ())[2:],
         ("Why the powers change", {"fields": ("reason",)}),
     )
-    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email")}),)
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email", "for_staff")}),)
     change_form_template = "wallets/record_change_form.html"
 
     def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -109,7 +109,8 @@ class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[typ
         """Save all but the powers. They stay as they are until `save_related` proposes them."""
         if not change:
             super().save_model(request, obj, form, change)
-            open_dollar_wallet(owner=obj)
+            if not form.cleaned_data["for_staff"]:
+                open_dollar_wallet(owner=obj)
             return
         stored = User.objects.get(pk=obj.pk)
         form.powers = wanted_powers(stored, form.cleaned_data)
@@ -182,7 +183,8 @@ class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[typ
             return reason
         for user in queryset:
             with reported(page=self, request=request, item=user):
-                freeze_customer(owner_id=user.pk, decided_by_id=request.user.pk)
+                payload = FREEZE.payload_of(owner_id=user.pk)
+                ask_to_do(page=self, request=request, kind=FREEZE.name, payload=payload, reason=reason)
                 self._tell(request, user, f"Frozen: {reason}")
         return None
 

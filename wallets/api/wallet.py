@@ -3,10 +3,11 @@
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
+from wallets.api.payouts import HOLDS
 from wallets.exceptions import DepositsClosed, IdempotencyKeyReused, InsufficientFunds, NotFound
 from wallets.problems import answers
 from wallets.runtime.idempotency import idempotency_key
-from wallets.schemas.wallet import CashRequest, OwnWalletAnswer, WalletAnswer
+from wallets.schemas.wallet import CashRequest, OwnWalletAnswer, WalletAnswer, WithdrawalRequest
 from wallets.selectors.ledger import get_dollar_wallet
 from wallets.services import cash
 from wallets.web.bodies import Body
@@ -26,7 +27,9 @@ wallet_router = Router(tags=["accounts"])
     **answers({200: OwnWalletAnswer}, *SIGNED_IN, NotFound),
 )
 def wallet(request: HttpRequest) -> Body:
-    """Returns the balance of the caller's dollar wallet, and the reference to give with a bank transfer to it."""
+    """Returns the caller's dollar wallet: its balance, how much of it can be paid out, the dollars in open orders and
+    payouts beside it, and the reference to give with a bank transfer to it.
+    """
     return vars(get_dollar_wallet(principal=caller(request)))
 
 
@@ -50,11 +53,13 @@ def deposit(request: HttpRequest, response: HttpResponse, body: CashRequest, ide
     auth=AccessToken(limit=WALLET),
     operation_id="withdraw",
     summary="Withdraw dollars",
-    **answers({200: WalletAnswer}, *BODY, *SIGNED_IN, *MONEY, InsufficientFunds, IdempotencyKeyReused),
+    **answers({200: WalletAnswer}, *BODY, *SIGNED_IN, *MONEY, *HOLDS, InsufficientFunds, IdempotencyKeyReused),
 )
-def withdraw(request: HttpRequest, response: HttpResponse, body: CashRequest, idempotency: IdempotencyHeader) -> Body:
-    """Takes dollars out of the wallet."""
+def withdraw(
+    request: HttpRequest, response: HttpResponse, body: WithdrawalRequest, idempotency: IdempotencyHeader
+) -> Body:
+    """Takes dollars out of the wallet: a payout to the first payee. A sandbox needs no payee, and counts it as paid."""
     key = idempotency_key(key=idempotency, request={"amount": body.amount})
-    moved = cash.withdraw(principal=caller(request), amount=body.amount, key=key)
+    moved = cash.withdraw(principal=caller(request), amount=body.amount, key=key, otp=body.otp)
     mark_replayed(response, replayed=moved.replayed)
     return {"balance": moved.balance}

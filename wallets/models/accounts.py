@@ -75,6 +75,8 @@ class User(AbstractUser):
     subject = models.UUIDField(unique=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     # The address that the user has proven to read. It is empty, or the same as `email`, unless a command changed that.
     verified_email = models.EmailField(blank=True, default="", db_default="", editable=False)
+    # When the password, second factor, e-mail address or payees last changed: nothing is paid out for a while.
+    credentials_changed_at = models.DateTimeField(null=True, blank=True, editable=False)
     username_key = UsernameKeyField(max_length=LONGEST_KEY, null=True, editable=False)
     username_skeleton = UsernameSkeletonField(max_length=LONGEST_KEY, null=True, editable=False)
 
@@ -98,6 +100,12 @@ class User(AbstractUser):
                 fields=["username_skeleton"],
                 condition=Q(username_skeleton__isnull=False),
                 name="usernames_do_not_look_alike",
+            ),
+            # A link for a new password would open both accounts, and one person would be two.
+            models.UniqueConstraint(
+                Lower("verified_email"),
+                condition=Q(is_staff=True) & ~Q(verified_email=""),
+                name="staff_have_different_addresses",
             ),
         ]
         indexes = [

@@ -128,6 +128,10 @@ class Transaction(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
+        permissions = [
+            ("correct_movement", "Can ask for corrections of movements"),
+            ("give_goodwill", "Can ask for gifts of goodwill"),
+        ]
         indexes = [
             models.Index(
                 "customer",

@@ -5,6 +5,9 @@ from django.db.models import F, Q
 
 from wallets.models.accounts import User
 from wallets.models.deposits import Deposit
+from wallets.models.encrypted import EncryptedText
+from wallets.models.payouts import Payout
+from wallets.models.searchable import HashedText, SearchableText
 from wallets.runtime import clock
 from wallets.runtime.constraints import agree, is_one_of
 from wallets.statements.lines import LineKind
@@ -84,7 +87,8 @@ class Statement(models.Model):
 class StatementLine(models.Model):
     """A booked line of a statement. `reference` is the deposit's; lines of one `key` differ by their ordinal.
 
-    Without a `customer` a credit becomes a deposit of nobody, and `remark` says why.
+    Without a `customer` a credit becomes a deposit of nobody, and `remark` says why. `counterparty` and `text` of a
+    customer's line are sealed with their key besides (`wallets.services.sealing`).
     """
 
     statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="lines", db_index=False)
@@ -92,16 +96,22 @@ class StatementLine(models.Model):
     kind = models.CharField(max_length=16, choices=[(kind.value, kind.value) for kind in LineKind])
     amount = models.DecimalField(max_digits=38, decimal_places=2)
     booked_on = models.DateField()
-    key = models.CharField(max_length=80)
-    reference = models.CharField(max_length=100)
-    counterparty = models.CharField(max_length=200, blank=True)
-    text = models.CharField(max_length=500, blank=True)
+    key = HashedText()
+    reference = SearchableText()
+    reference_hash = HashedText(of="reference")
+    counterparty = EncryptedText(blank=True)
+    text = EncryptedText(blank=True)
     customer = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     remark = models.CharField(max_length=200, blank=True)
     deposit = models.ForeignKey(
         Deposit, null=True, blank=True, on_delete=models.PROTECT, related_name="lines", db_index=False
+    )
+    # The payout that the line names, and the one that it answers: our bank has paid it, or it has come back.
+    end_to_end_id = models.CharField(max_length=32, blank=True, default="", db_default="")
+    payout = models.ForeignKey(
+        Payout, null=True, blank=True, on_delete=models.PROTECT, related_name="lines", db_index=False
     )
 
     class Meta:
@@ -121,6 +131,9 @@ class StatementLine(models.Model):
             models.CheckConstraint(
                 condition=Q(kind=LineKind.CREDIT.value) | Q(customer=None, deposit=None),
                 name="only_credits_become_deposits",
+            ),
+            models.CheckConstraint(
+                condition=Q(payout=None) | Q(deposit=None), name="an_answer_about_a_payout_is_no_deposit"
             ),
         ]
 

@@ -16,7 +16,11 @@ class TransactionQuery(ListQuery):
 
 
 class TransactionAnswer(Response):
-    """A movement of the customer's dollar wallet. `type` is `deposit` for dollars in, `withdrawal` for dollars out."""
+    """A movement of the customer's dollar wallet. `type` is `deposit` for dollars in, `withdrawal` for dollars out.
+
+    A `return` is a deposit that its bank took back, what pays for it later, or such dollars when they come again. A
+    `correction` reverses a movement that was booked wrongly, and `goodwill` is a gift of the house.
+    """
 
     model_config = examples(
         {
@@ -32,7 +36,9 @@ class TransactionAnswer(Response):
 
     id: int
     type: Literal["deposit", "withdrawal"]
-    kind: Literal["deposit", "withdrawal", "purchase", "refund", "price_improvement"]
+    kind: Literal[
+        "deposit", "withdrawal", "purchase", "refund", "price_improvement", "return", "goodwill", "correction"
+    ]
     amount: UsdOut
     balance_after: UsdOut
     order_id: int | None

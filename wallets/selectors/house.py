@@ -25,6 +25,15 @@ def sum_paid_to_venue(*, since: datetime) -> Decimal:
     return paid.aggregate(amount=Sum("amount"))["amount"] or Decimal(0)
 
 
+def sum_repurchases(*, begin: datetime, end: datetime | None) -> dict[tuple[date, str], tuple[Decimal, Decimal]]:
+    """Sum up what came from customers who owe, from `begin` to before `end`: coins, and what they cost (US dollars).
+
+    By UTC day and asset. One statement.
+    """
+    rows = sql.fetch_all("wallets.sum_repurchases", begin=begin, end=end)
+    return {(day, asset): (coins, cost) for day, asset, coins, cost in rows}
+
+
 def read_inventories() -> dict[str, tuple[Decimal, Decimal]]:
     """Return the coins in inventory, and what they cost (US dollars), by the coin's name."""
     found = Wallet.objects.filter(role=WalletRole.INVENTORY, owner=None).values_list("asset", "balance", "cost")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from wallets.exceptions import NotFound, TokenInvalid
@@ -14,18 +15,28 @@ from wallets.runtime import sql
 from wallets.runtime.log_context import add_to_log_context
 from wallets.runtime.paging import Page, read_page
 from wallets.selectors.accounts import Principal
+from wallets.selectors.bound import sum_bound
+from wallets.selectors.holds import NO_BANK
 
 
 @dataclass(frozen=True, kw_only=True)
 class DollarWallet:
-    """A customer's dollar wallet as its customer sees it: the balance, and the reference of bank transfers to it."""
+    """A customer's dollar wallet as its customer sees it, in US dollars, and the reference of bank transfers to it.
+
+    The balance is what is `available` for payouts and what is `on_hold`; all of it buys coins. Dollars `in_orders` and
+    `in_payouts` have left it, and come back if an order or a payout ends without success.
+    """
 
     balance: Decimal
+    available: Decimal
+    on_hold: Decimal
+    in_orders: Decimal
+    in_payouts: Decimal
     reference: str
 
 
 def get_dollar_wallet(*, principal: Principal) -> DollarWallet:
-    """Return the caller's dollar wallet. The one query also checks that the account is active.
+    """Return the caller's dollar wallet. Two queries; the first one also checks that the account is active.
 
     Raises TokenInvalid, and NotFound for a user without a wallet.
     """
@@ -36,14 +47,24 @@ def get_dollar_wallet(*, principal: Principal) -> DollarWallet:
         subject=principal.subject,
         token_version=principal.token_version,
         family=principal.family_id,
+        hold=settings.PAYOUTS.deposit_hold,
+        no_bank=list(NO_BANK),
     )
     if row is None:
         raise TokenInvalid
-    balance, customer_id, subject = row
+    balance, customer_id, subject, held, in_payouts = row
     add_to_log_context(customer_id=customer_id)
     if balance is None:
         raise NotFound
-    return DollarWallet(balance=balance, reference=payment_reference(subject=subject))
+    on_hold = min(balance, held)
+    return DollarWallet(
+        balance=balance,
+        available=balance - on_hold,
+        on_hold=on_hold,
+        in_orders=sum_bound(customer_id=customer_id),
+        in_payouts=in_payouts,
+        reference=payment_reference(subject=subject),
+    )
 
 
 def read_dollar_balance(*, customer_id: int) -> Decimal:
@@ -68,13 +89,23 @@ class TransactionFilters:
     created_before: datetime | None = None
 
 
-_INCOMING = (TransactionKind.DEPOSIT, TransactionKind.REFUND, TransactionKind.PRICE_IMPROVEMENT)
+_INCOMING = (
+    TransactionKind.DEPOSIT,
+    TransactionKind.REFUND,
+    TransactionKind.PRICE_IMPROVEMENT,
+    TransactionKind.GOODWILL,
+)
 _OUTGOING = (TransactionKind.WITHDRAWAL, TransactionKind.PURCHASE)
+_EITHER = (TransactionKind.RETURN, TransactionKind.CORRECTION)
 
 
-def direction_of(*, kind: str) -> str:
+def direction_of(*, movement: Transaction) -> str:
     """Return the direction of a movement as seen from the customer's dollar wallet."""
-    return "deposit" if kind in _INCOMING else "withdrawal"
+    if movement.kind in _EITHER:
+        is_incoming = movement.destination.owner_id == movement.customer_id
+    else:
+        is_incoming = movement.kind in _INCOMING
+    return "deposit" if is_incoming else "withdrawal"
 
 
 def list_transactions(
@@ -83,7 +114,7 @@ def list_transactions(
     """Return the customer's dollar movements, newest first. Raises InvalidCursor."""
     rows = _statement(customer_id)
     if filters.direction:
-        rows = rows.filter(kind__in=_INCOMING if filters.direction == "deposit" else _OUTGOING)
+        rows = rows.filter(_goes(filters.direction, customer_id))
     if filters.order_id is not None:
         rows = rows.filter(order_id=filters.order_id)
     if filters.created_after:
@@ -102,4 +133,12 @@ def get_transaction(*, customer_id: int, transaction_id: int) -> Transaction:
 
 
 def _statement(customer_id: int) -> QuerySet[Transaction]:
-    return Transaction.objects.filter(Q(kind__in=[*_INCOMING, *_OUTGOING]), customer_id=customer_id, asset=USD)
+    kinds = [*_INCOMING, *_OUTGOING, *_EITHER]
+    return Transaction.objects.filter(kind__in=kinds, customer_id=customer_id, asset=USD).select_related("destination")
+
+
+def _goes(direction: str, customer_id: int) -> Q:
+    is_theirs = Q(destination__owner_id=customer_id)
+    if direction == "deposit":
+        return Q(kind__in=_INCOMING) | Q(is_theirs, kind__in=_EITHER)
+    return Q(kind__in=_OUTGOING) | Q(~is_theirs, kind__in=_EITHER)

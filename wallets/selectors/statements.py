@@ -12,7 +12,7 @@ from wallets.statements.lines import LineKind
 _TITLES: Final = {
     LineKind.CREDIT: "credits",
     LineKind.DEBIT: "debits, not booked here",
-    LineKind.TAKEN_BACK: "credits that the bank took back, not booked here",
+    LineKind.TAKEN_BACK: "credits that the bank took back",
     LineKind.GIVEN_BACK: "debits that the bank gave back, not booked here",
     LineKind.PENDING: "pending, not booked yet",
     LineKind.NOTHING: "of zero",
@@ -37,7 +37,7 @@ def summarise_statement(*, statement_id: int) -> Summary:
         for kind, count, amount in lines.values_list("kind").annotate(count=Count("pk"), total=Sum("amount")).order_by()
     }
     sums[LineKind.PENDING.value] = statement.counts.get(LineKind.PENDING.value, 0), Decimal(0)
-    of_nobody = lines.filter(Q(customer=None), kind=LineKind.CREDIT.value).order_by("number")
+    of_nobody = lines.filter(Q(customer=None), kind=LineKind.CREDIT.value, payout=None).order_by("number")
     return Summary(
         rows=[(title, *sums[kind.value]) for kind, title in _TITLES.items() if sums.get(kind.value, (0, 0))[0]],
         of_nobody=list(of_nobody[:_MOST]),

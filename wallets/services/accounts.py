@@ -6,6 +6,7 @@ from django.contrib.auth import authenticate
 from django.db import IntegrityError, transaction
 
 from wallets.exceptions import (
+    CustomerOwes,
     DomainError,
     InvalidCredentials,
     OwnAccount,
@@ -13,7 +14,7 @@ from wallets.exceptions import (
     UsernameNotAllowed,
     UsernameTaken,
 )
-from wallets.models import SecurityEventKind, User, Wallet, WalletRole
+from wallets.models import Receivable, SecurityEventKind, User, Wallet, WalletRole
 from wallets.money import USD
 from wallets.runtime.acting import current_origin
 from wallets.runtime.conflicts import retried_on_conflict
@@ -143,15 +144,31 @@ def freeze_customer(*, owner_id: int, decided_by_id: int | None = None) -> None:
 @retried_on_conflict
 @transaction.atomic(durable=True)
 def unfreeze_customer(*, owner_id: int, decided_by_id: int | None = None) -> None:
-    """Allow the customer to move money again. Raises OwnAccount if staff (`decided_by_id`) decide about themselves."""
+    """Allow the customer to move money again.
+
+    Raises OwnAccount if staff (`decided_by_id`) decide about themselves, and CustomerOwes.
+    """
     _ensure_of_another(owner_id, decided_by_id)
     _set_frozen(owner_id=owner_id, frozen=False)
 
 
 @transaction.atomic
 def unfreeze_within_transaction(*, owner_id: int) -> None:
-    """Allow the customer to move money again, inside the running database transaction."""
+    """Allow the customer to move money again, inside the running database transaction. Raises CustomerOwes."""
     _set_frozen(owner_id=owner_id, frozen=False)
+
+
+@transaction.atomic
+def freeze_within_transaction(*, owner_id: int) -> None:
+    """Stop the customer from moving money, inside the running database transaction."""
+    _set_frozen(owner_id=owner_id, frozen=True)
+
+
+def ensure_owes_nothing(*, customer_id: int) -> None:
+    """Raise CustomerOwes if the customer owes dollars that a bank took back."""
+    owed = Receivable.objects.filter(customer_id=customer_id).values_list("amount", flat=True).first()
+    if owed:
+        raise CustomerOwes(amount=owed)
 
 
 def _ensure_of_another(owner_id: int, decided_by_id: int | None) -> None:
@@ -161,6 +178,8 @@ def _ensure_of_another(owner_id: int, decided_by_id: int | None) -> None:
 
 def _set_frozen(*, owner_id: int, frozen: bool) -> None:
     lock_customer_wallets(asset=USD, customer_ids=[owner_id])
+    if not frozen:
+        ensure_owes_nothing(customer_id=owner_id)
     Wallet.objects.filter(owner_id=owner_id, asset=USD).update(frozen=frozen)
     kind = SecurityEventKind.FROZEN if frozen else SecurityEventKind.UNFROZEN
     record_event(kind, user=User.objects.get(pk=owner_id))

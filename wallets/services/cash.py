@@ -9,13 +9,15 @@ from django.conf import settings
 from django.db import transaction
 
 from wallets.exceptions import DepositsClosed
-from wallets.models import Transaction, TransactionKind, User, WalletRole
+from wallets.models import Transaction, TransactionKind, User
+from wallets.runtime import clock
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.runtime.idempotency import IdempotencyKey
-from wallets.selectors.accounts import Principal
+from wallets.selectors.accounts import Principal, ensure_active, get_account
 from wallets.services.deposits import OPENING, SANDBOX, IncomingMoney, receive_deposit
 from wallets.services.ledger.locking import LockedWallet, lock_dollar_wallet
-from wallets.services.ledger.moving import Movement, debit, ensure_funds
+from wallets.services.payouts.requesting import PayoutRequest, pay_at_once, request_with_lock
+from wallets.services.second_factors import ensure_otp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +42,21 @@ def deposit(
 
 
 def withdraw(
-    *, principal: Principal, amount: Decimal, key: IdempotencyKey | None, now: datetime | None = None
+    *,
+    principal: Principal,
+    amount: Decimal,
+    key: IdempotencyKey | None,
+    otp: str | None = None,
+    now: datetime | None = None,
 ) -> CashMovement:
-    """Pay `amount` US dollars out, dated as a deposit is.
+    """Pay `amount` US dollars out: to the default payee, or to nobody in a sandbox, where it is dated as a deposit is.
 
-    Raises InsufficientFunds, AccountFrozen, IdempotencyKeyReused.
+    A repeated key needs no second code. Raises InsufficientFunds, AccountFrozen, IdempotencyKeyReused; NoPayee,
+    PayeeOnHold, CredentialHold and FundsOnHold but in a sandbox; the refusals of `ensure_otp`.
     """
+    user = get_account(principal=ensure_active(principal=principal))
+    if key is None or _find_by_key(owner_id=user.pk, kind=TransactionKind.WITHDRAWAL, key=key) is None:
+        ensure_otp(customer=user, code=otp, now=now or clock.now())
     return _move_cash(principal=principal, amount=amount, kind=TransactionKind.WITHDRAWAL, key=key, now=now)
 
 
@@ -85,16 +96,10 @@ def _move_cash(
 
 
 def _take_out(*, wallet: LockedWallet, amount: Decimal, key: IdempotencyKey | None, now: datetime) -> None:
-    ensure_funds(wallet=wallet, amount=amount)
-    movement = Movement(
-        amount=amount,
-        kind=TransactionKind.WITHDRAWAL,
-        house=WalletRole.FUNDING,
-        reference=f"withdrawal:{uuid.uuid4()}",
-        created_at=now,
-        key=key,
-    )
-    debit(wallet=wallet, movement=movement)
+    if settings.PAYOUTS.self_service:
+        pay_at_once(wallet=wallet, amount=amount, key=key, now=now)
+    else:
+        request_with_lock(wallet=wallet, payout_request=PayoutRequest(amount=amount), movement_key=key)
 
 
 def _find_by_key(*, owner_id: int, kind: TransactionKind, key: IdempotencyKey) -> Transaction | None:

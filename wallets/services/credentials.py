@@ -9,6 +9,9 @@ from django.db.models import QuerySet
 
 from wallets.exceptions import InvalidCredentials, NoMail, TokenInvalid, WeakPassword
 from wallets.models import SecurityEventKind, User
+from wallets.runtime import clock
+from wallets.selectors.staff import is_proven_by_other_staff
+from wallets.services.holds import note_credential_change
 from wallets.services.mail_texts import MailKind
 from wallets.services.mailed_tokens import Purpose, read_mailed_token
 from wallets.services.mailing import is_mail_sent, mail_later, notify
@@ -87,6 +90,8 @@ def reset_password(*, token: str, new: str, now: datetime, otp: str | None = Non
     user = proof.user
     if user.mail_address != proof.email:
         raise TokenInvalid
+    if user.is_staff and is_proven_by_other_staff(user=user, email=proof.email):
+        raise TokenInvalid
     ensure_strong(password=new, user=user, field="new")
     ensure_otp(customer=user, code=otp, now=now)
     unchanged = User.objects.filter(
@@ -104,5 +109,6 @@ def _save(user: User, stored: QuerySet[User], **proven: str) -> None:
     if not stored.update(password=user.password, **proven):
         raise InvalidCredentials
     user.verified_email = proven.get("verified_email", user.verified_email)
+    note_credential_change(user=user, now=clock.now())
     record_event(SecurityEventKind.PASSWORD_CHANGED, user=user)
     notify(MailKind.PASSWORD_CHANGED, user=user)

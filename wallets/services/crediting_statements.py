@@ -6,13 +6,15 @@ from typing import Final
 
 from django.db import transaction
 
-from wallets.exceptions import NotFound, StatementDecided
+from wallets.exceptions import NotFound, OnePersonTwice, OwnAccount, StatementDecided
 from wallets.models import Statement, StatementLine, StatementState, User
 from wallets.runtime import failpoints
 from wallets.runtime.clock import database_now
 from wallets.runtime.conflicts import retried_on_conflict
-from wallets.services.deposits import IncomingMoney, ensure_people, receive_deposit
+from wallets.services.deposits import IncomingMoney, receive_deposit
 from wallets.services.ledger.locking import lock_wallets_to_credit
+from wallets.services.payouts.answers import take_answers
+from wallets.services.returns.lines import take_next_back
 from wallets.statements.lines import LineKind
 
 _AT_ONCE: Final = 50
@@ -23,17 +25,24 @@ _AT_ONCE: Final = 50
 def approve_statement(*, statement_id: int, by: User, approved_by: User | None) -> None:
     """Let an imported statement be credited, in the caller's database transaction; `credit_statement` then does it.
 
-    Raises NotFound, StatementDecided, SecondPersonNeeded, OnePersonTwice (also if the person who imported it approves
-    it as the second), and OwnAccount if it credits one of the people.
+    Raises NotFound, StatementDecided; OnePersonTwice if the person who imported it approves what another one asks for;
+    and OwnAccount if it credits one of the people.
     """
+    statement = lock_waiting_statement(statement_id=statement_id)
+    if approved_by is not None and approved_by.pk == statement.imported_by_id:
+        raise OnePersonTwice
+    people = {by.pk, approved_by.pk if approved_by else by.pk, statement.imported_by_id}
+    if statement.lines.filter(customer_id__in=people).exists():
+        raise OwnAccount
+    _decide(statement, StatementState.APPROVED, by=approved_by or by)
+
+
+def lock_waiting_statement(*, statement_id: int) -> Statement:
+    """Lock a statement about which nobody has decided. Raises NotFound, StatementDecided."""
     statement = _lock(statement_id)
     if statement.state != StatementState.WAITING:
         raise StatementDecided(state=statement.get_state_display())
-    people = {by.pk, approved_by.pk if approved_by else by.pk, statement.imported_by_id}
-    gaining = set(statement.lines.filter(customer_id__in=people).values_list("customer_id", flat=True))
-    ensure_people(customer_ids=gaining, by=by, approved_by=approved_by)
-    ensure_people(customer_ids=gaining, by=statement.imported_by, approved_by=approved_by)
-    _decide(statement, StatementState.APPROVED, by=approved_by or by)
+    return statement
 
 
 @transaction.atomic
@@ -42,9 +51,7 @@ def reject_statement(*, statement_id: int, by: User) -> None:
 
     Raises NotFound, and StatementDecided also if a later statement follows this one.
     """
-    statement = _lock(statement_id)
-    if statement.state != StatementState.WAITING:
-        raise StatementDecided(state=statement.get_state_display())
+    statement = lock_waiting_statement(statement_id=statement_id)
     if statement.following.exclude(state=StatementState.REJECTED).exists():
         raise StatementDecided(state="followed by a later one, which has to be rejected first")
     _decide(statement, StatementState.REJECTED, by=by)
@@ -53,8 +60,10 @@ def reject_statement(*, statement_id: int, by: User) -> None:
 def credit_statement(*, statement_id: int, tell: Callable[[int], object] = lambda _: None) -> None:
     """Receive the credits of an approved statement as deposits, some at a time; `tell` is called with their number.
 
-    Safe to run again, and at once with another run: each line is received once. Raises Busy.
+    Lines that answer payouts are none of these; lines by which the bank took deposits back become returns. Safe to run
+    again, and at once with another run: each line is received once. Raises Busy.
     """
+    take_answers(statement_id=statement_id)
     while count := _credit_some(statement_id=statement_id):
         tell(count)
         failpoints.reach("statement.credited_some")
@@ -70,13 +79,18 @@ def credit_approved_statements() -> None:
 @retried_on_conflict
 @transaction.atomic(durable=True)
 def _credit_some(*, statement_id: int) -> int:
-    """Receive the next lines, and return how many. Without any, the statement is credited."""
+    """Receive the next lines, credits before those that were taken back, and return how many.
+
+    Without any, the statement is credited.
+    """
     statement = _lock(statement_id)
     if statement.state != StatementState.APPROVED:
         return 0
-    waiting = statement.lines.filter(kind=LineKind.CREDIT.value, deposit=None).order_by("number")
+    waiting = statement.lines.filter(kind=LineKind.CREDIT.value, deposit=None, payout=None).order_by("number")
     lines = list(waiting[:_AT_ONCE])
     if not lines:
+        if taken := take_next_back(statement=statement):
+            return taken
         statement.state = StatementState.CREDITED
         statement.save(update_fields=["state"])
         return 0

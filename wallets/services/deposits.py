@@ -1,25 +1,29 @@
 """Receives deposits, all dollars that come in from outside, and decides about those that belong to nobody yet."""
 
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from django.conf import settings
 from django.db import transaction
 
-from wallets.exceptions import DepositDecided, DepositDiffers, NotFound, OnePersonTwice, OwnAccount, SecondPersonNeeded
-from wallets.models import Deposit, DepositState, TransactionKind, User, WalletRole
+from wallets.exceptions import DepositDecided, DepositDiffers, NotFound
+from wallets.models import ClosedAccount, Deposit, DepositState, Transaction, TransactionKind, User, WalletRole
+from wallets.models.keys import hash_plainly, hash_text
 from wallets.runtime import sql
 from wallets.runtime.clock import database_now
+from wallets.runtime.encryption import encrypt
 from wallets.runtime.idempotency import IdempotencyKey
 from wallets.services.ledger.house_moves import book_sent_back, book_unassigned
 from wallets.services.ledger.locking import LockedWallet, lock_wallets_to_credit
 from wallets.services.ledger.moving import Movement, credit
+from wallets.services.sealing import seal_lines_of
 
 SANDBOX: Final = "sandbox"
 OPENING: Final = "opening"
+_LONGEST_NOTE: Final = 200
+_OF_OURS: Final = frozenset({SANDBOX, OPENING})
+"""Sources whose references we make ourselves, so that they name nobody's account."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +59,7 @@ def receive_deposit(
     deposit_id = _insert(money, customer_id=wallet.owner_id if wallet else None, now=now)
     if deposit_id is None:
         return _find(money)
-    reference = _name_of(deposit_id)
+    reference = name_of(deposit_id)
     if wallet is None:
         book_unassigned(amount=money.amount, reference=reference, now=now)
     else:
@@ -63,49 +67,65 @@ def receive_deposit(
     return ReceivedDeposit(deposit_id=deposit_id, is_new=True)
 
 
-@transaction.atomic
-def assign_deposit(*, deposit_id: int, customer_id: int, by: User, approved_by: User | None, note: str) -> None:
-    """Credit a customer with a deposit that belongs to nobody yet, as staff have decided.
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What staff have decided about a deposit: who asked, who approved (None: one person sufficed), and why."""
 
-    Raises NotFound (no such deposit, or no wallet), DepositDecided, OwnAccount, OnePersonTwice, SecondPersonNeeded.
+    by: User
+    approved_by: User | None
+    note: str
+
+
+@transaction.atomic
+def book_deposit(*, money: IncomingMoney, customer_id: int, decision: Decision) -> int:
+    """Credit a customer with money that staff have seen on our account, and return the deposit's id.
+
+    Raises NotFound without a wallet; DepositDecided and DepositDiffers if the account has received it before.
     """
-    ensure_people(customer_ids={customer_id}, by=by, approved_by=approved_by)
-    wallet = lock_wallets_to_credit(customer_ids=[customer_id]).get(customer_id)
-    if wallet is None:
-        raise NotFound("This user has no dollar wallet.")
-    deposit = _lock_waiting(deposit_id)
-    decision = _Decision(by=by, approved_by=approved_by, note=note, at=wallet.now)
-    _decide(deposit, DepositState.CREDITED, decision, customer_id=customer_id)
-    reference = f"{_name_of(deposit_id)}:assigned"
-    _credit(wallet, house=WalletRole.UNASSIGNED, amount=deposit.amount, reference=reference, created_at=wallet.now)
+    wallet = _lock_wallet(customer_id)
+    received = receive_deposit(money=money, wallet=wallet, now=wallet.now)
+    deposit = Deposit.objects.get(pk=received.deposit_id)
+    if not received.is_new:
+        raise DepositDecided(state=deposit.get_state_display())
+    _decide(deposit, DepositState.CREDITED, decision, at=wallet.now, customer_id=customer_id)
+    return deposit.pk
 
 
 @transaction.atomic
-def send_deposit_back(*, deposit_id: int, by: User, approved_by: User | None, note: str) -> None:
+def assign_deposit(*, deposit_id: int, customer_id: int, decision: Decision) -> None:
+    """Credit a customer with a deposit that belongs to nobody yet, as staff have decided: with what its bank has left.
+
+    Raises NotFound (no such deposit, or no wallet), DepositDecided.
+    """
+    wallet = _lock_wallet(customer_id)
+    deposit = _lock_waiting(deposit_id)
+    _decide(deposit, DepositState.CREDITED, decision, at=wallet.now, customer_id=customer_id)
+    seal_lines_of(deposit_id=deposit_id, customer_id=customer_id)
+    reference = _next_name(f"{name_of(deposit_id)}:assigned")
+    _credit(wallet, house=WalletRole.UNASSIGNED, amount=deposit.kept, reference=reference, created_at=wallet.now)
+
+
+@transaction.atomic
+def send_deposit_back(*, deposit_id: int, decision: Decision) -> None:
     """Book that a deposit which belongs to nobody goes back to its sender. Staff order the transfer at the bank.
 
-    Raises NotFound, DepositDecided, OnePersonTwice, SecondPersonNeeded.
+    Raises NotFound, DepositDecided.
     """
-    ensure_people(customer_ids=frozenset(), by=by, approved_by=approved_by)
     deposit = _lock_waiting(deposit_id)
     now = database_now()
-    _decide(deposit, DepositState.SENT_BACK, _Decision(by=by, approved_by=approved_by, note=note, at=now))
-    book_sent_back(amount=deposit.amount, reference=f"{_name_of(deposit_id)}:sent_back", now=now)
+    _decide(deposit, DepositState.SENT_BACK, decision, at=now)
+    book_sent_back(amount=deposit.kept, reference=f"{name_of(deposit_id)}:sent_back", now=now)
 
 
-def ensure_people(*, customer_ids: AbstractSet[int], by: User, approved_by: User | None) -> None:
-    """Raise SecondPersonNeeded, OnePersonTwice, or OwnAccount if one of the people is one of the customers who gain."""
-    if approved_by is None and settings.DEPOSITS.need_second_person:
-        raise SecondPersonNeeded
-    people = [by.pk, *([approved_by.pk] if approved_by else [])]
-    if len(set(people)) < len(people):
-        raise OnePersonTwice
-    if not customer_ids.isdisjoint(people):
-        raise OwnAccount
-
-
-def _name_of(deposit_id: int) -> str:
+def name_of(deposit_id: int) -> str:
+    """Return how the references of a deposit's movements begin."""
     return f"deposit:{deposit_id}"
+
+
+def _next_name(name: str) -> str:
+    """Return the first of the references `name`, `name:2`, … that is free: a corrected deposit is assigned again."""
+    count = Transaction.objects.filter(reference__startswith=name).count()
+    return f"{name}:{count + 1}" if count else name
 
 
 def _insert(money: IncomingMoney, *, customer_id: int | None, now: datetime) -> int | None:
@@ -115,7 +135,12 @@ def _insert(money: IncomingMoney, *, customer_id: int | None, now: datetime) -> 
         customer=customer_id,
         state=(DepositState.UNASSIGNED if customer_id is None else DepositState.CREDITED).value,
         now=now,
-        **vars(money),
+        amount=money.amount,
+        source=money.source,
+        reference=encrypt(money.reference),
+        reference_hash=(hash_plainly if money.source in _OF_OURS else hash_text)(money.reference),
+        received_at=money.received_at,
+        note=encrypt(money.note),
     )
     return row[0] if row else None
 
@@ -138,19 +163,22 @@ def _lock_waiting(deposit_id: int) -> Deposit:
         raise NotFound
     if deposit.state != DepositState.UNASSIGNED:
         raise DepositDecided(state=deposit.get_state_display())
+    if not deposit.kept:
+        raise DepositDecided(state="taken back by its bank")
     return deposit
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Decision:
-    by: User
-    approved_by: User | None
-    note: str
-    at: datetime
+def _lock_wallet(customer_id: int) -> LockedWallet:
+    wallet = lock_wallets_to_credit(customer_ids=[customer_id]).get(customer_id)
+    if wallet is None or ClosedAccount.objects.filter(pk=customer_id).exists():
+        raise NotFound("This user has no dollar wallet, or their account is closed.")
+    return wallet
 
 
-def _decide(deposit: Deposit, state: DepositState, decision: _Decision, *, customer_id: int | None = None) -> None:
+def _decide(
+    deposit: Deposit, state: DepositState, decision: Decision, *, at: datetime, customer_id: int | None = None
+) -> None:
     deposit.state, deposit.customer_id = state, customer_id
     deposit.decided_by, deposit.approved_by = decision.by, decision.approved_by
-    deposit.decided_at, deposit.note = decision.at, decision.note
+    deposit.decided_at, deposit.note = at, decision.note[:_LONGEST_NOTE]
     deposit.save(update_fields=["state", "customer", "decided_by", "approved_by", "decided_at", "note"])

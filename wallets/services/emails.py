@@ -6,6 +6,8 @@ from django.db import transaction
 
 from wallets.exceptions import InvalidCredentials, TokenInvalid
 from wallets.models import SecurityEventKind, User
+from wallets.selectors.staff import is_proven_by_other_staff
+from wallets.services.holds import note_credential_change
 from wallets.services.mail_texts import MailKind
 from wallets.services.mailed_tokens import Purpose, read_mailed_token
 from wallets.services.mailing import mail_later, notify
@@ -38,16 +40,20 @@ def change_email(*, user: User, password: str, email: str, otp: str | None, now:
 def verify_email(*, token: str, now: datetime) -> None:
     """Make the address to which the token was sent the account's proven one, and tell the one that it had before.
 
-    Raises TokenInvalid, also for a used token, and if another address was proven or the password changed since.
+    Raises TokenInvalid, also for a used token, if another address was proven or the password changed since, and for
+    staff if another member of staff has proven the address.
     """
     proof = read_mailed_token(purpose=Purpose.VERIFY_EMAIL, token=token, now=now)
     user, email = proof.user, proof.email
+    if user.is_staff and is_proven_by_other_staff(user=user, email=email):
+        raise TokenInvalid
     unchanged = User.objects.filter(
         pk=user.pk, is_active=True, verified_email=user.verified_email, token_version=user.token_version
     )
     # An address that is proven already would be left as it is, and the token would work again.
     if email == user.verified_email or not unchanged.update(email=email, verified_email=email):
         raise TokenInvalid
+    note_credential_change(user=user, now=now)
     if user.verified_email:
         notify(MailKind.EMAIL_CHANGED, user=user)
         record_event(SecurityEventKind.EMAIL_CHANGED, user=user)

@@ -1,29 +1,24 @@
 """Imports statements of our bank accounts as batches. Nothing is credited before a statement is approved."""
 
-import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from django.db import IntegrityError, transaction
 
 from wallets.exceptions import StatementRefused
 from wallets.models import Statement, StatementState, User
-from wallets.payment_references import is_checked
 from wallets.runtime import failpoints, sql
 from wallets.runtime.clock import database_now
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.services.writing_lines import write_lines
 from wallets.statements.camt import read_camt
-from wallets.statements.lines import SIGNS, Head, Line, LineKind, StatementFile
+from wallets.statements.lines import SIGNS, Head, Line, LineKind, StatementFile, account_of
 from wallets.statements.sources import StatementSource
 from wallets.statements.table import read_table
-
-_IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[0-9A-Z]{11,30}")
-_LONGEST_ACCOUNT: Final = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,12 +103,7 @@ def _read(upload: Upload, source: StatementSource, *, today: date) -> StatementF
 
 
 def _checked(head: Head) -> Head:
-    account = "".join(head.account.split()).upper()
-    if not account or len(account) > _LONGEST_ACCOUNT or not account.isprintable():
-        raise StatementRefused("The statement names no account that we could have.")
-    if _IBAN.fullmatch(account) and not is_checked(account):
-        raise StatementRefused(f"The check digits of the account {account} are wrong.")
-    return Head(account=account, opening=head.opening, closing=head.closing)
+    return Head(account=account_of(head.account), opening=head.opening, closing=head.closing)
 
 
 def _ensure_that_it_adds_up(survey: _Survey) -> None:
@@ -133,7 +123,7 @@ def _find(sha256: str) -> Statement | None:
 @transaction.atomic(durable=True)
 def _write(*, upload: Upload, survey: _Survey, today: date) -> ImportedStatement:
     sql.fetch_one("wallets.wait_for_files")
-    previous = _lock_last_of(survey.head.account)
+    previous = lock_last_statement(account=survey.head.account)
     if found := _find(survey.sha256):  # another process was quicker
         return ImportedStatement(statement=found, is_new=False)
     _ensure_that_it_follows(survey, previous)
@@ -164,8 +154,11 @@ def _add_statement(upload: Upload, survey: _Survey, *, previous: Statement | Non
     )
 
 
-def _lock_last_of(account: str) -> Statement | None:
-    """Lock and return the last statement of an account that was not rejected; nobody rejects it meanwhile."""
+def lock_last_statement(*, account: str) -> Statement | None:
+    """Lock and return the last statement of an account that was not rejected.
+
+    Until the end of the database transaction nobody rejects it, and no other one of the account is imported.
+    """
     in_force = Statement.objects.filter(account=account).exclude(state=StatementState.REJECTED)
     return in_force.select_for_update(no_key=True).order_by("-id").first()
 

@@ -17,6 +17,10 @@ class MailKind(StrEnum):
     SECOND_FACTOR_OFF = "second_factor_off"
     RECOVERY_CODE_USED = "recovery_code_used"
     OTP_FAILED = "otp_failed"
+    BREAK_GLASS = "break_glass"
+    BREAK_GLASS_DONE = "break_glass_done"
+    PAYEE_ADDED = "payee_added"
+    PAYEE_REMOVED = "payee_removed"
 
 
 class MailText(NamedTuple):
@@ -68,5 +72,24 @@ MAIL_TEXTS: Final[Mapping[MailKind, MailText]] = {
     MailKind.OTP_FAILED: MailText(
         "Somebody typed wrong one-time codes",
         "Somebody who knows the password of your account {username} typed five wrong one-time codes. " + _WARNING,
+    ),
+    MailKind.BREAK_GLASS: MailText(
+        "Somebody asks for the powers of a superuser",
+        "You get this because your account {username} is staff. Somebody on the server asks to make {name} a"
+        " superuser.\n\nReason: {reason}\nEarliest effect: {at}\n\nUntil then you can revoke it in the admin, under"
+        " Break-glass requests. If you do not know of it, do so at once.",
+    ),
+    MailKind.BREAK_GLASS_DONE: MailText(
+        "Somebody is a superuser now",
+        "You get this because your account {username} is staff. {name} is a superuser now, by a break-glass request."
+        " If you did not expect it, speak with the other staff at once.",
+    ),
+    MailKind.PAYEE_ADDED: MailText(
+        "A payee was added",
+        "The bank account {account} was added to the payees of your account {username}. " + _WARNING,
+    ),
+    MailKind.PAYEE_REMOVED: MailText(
+        "A payee was removed",
+        "The bank account {account} was removed from the payees of your account {username}. " + _WARNING,
     ),
 }

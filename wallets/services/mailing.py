@@ -47,6 +47,11 @@ def notify(kind: MailKind, *, user: User, **details: str) -> None:
     mail_later(kind, to=user.verified_email, user_id=user.pk, **details)
 
 
+def make_reset_link(*, user: User, now: datetime) -> str:
+    """Return what an e-mail about a new password would hold, where no e-mail is sent: whoever has it chooses one."""
+    return _link(MailKind.RESET, user, user.mail_address, now)["link"]
+
+
 def send(*, kind: str, sealed: str, now: datetime) -> None:
     """Send the e-mails that a job is for. Nobody who is unknown or disabled gets one.
 

@@ -7,9 +7,10 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import QuerySet
 
 from wallets.exceptions import ProposalRefused
-from wallets.models import SecurityEventKind, User
+from wallets.models import ClosedAccount, SecurityEventKind, User
 from wallets.services.proposals import Kind, Payload
 from wallets.services.security_log import list_permissions, read_powers, record_event, record_power_changes
+from wallets.services.staff import ensure_fit_for_staff
 
 _FLAGS = ("is_active", "is_staff", "is_superuser")
 _LISTS = ("groups", "permissions")
@@ -39,6 +40,10 @@ class UserPowersKind(Kind):
         changed = {name for name in new if new[name] != old[name]}
         if (is_of_staff or changed != {"is_active"}) and not asked_by.is_superuser:
             raise ProposalRefused("Only superusers give or take powers of staff.")
+        if any(new[flag] and not old[flag] for flag in ("is_staff", "is_superuser")):
+            ensure_fit_for_staff(user=user)
+        if ClosedAccount.objects.filter(pk=user.pk).exists():
+            raise ProposalRefused("The account is closed for good.")
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         _ensure_superuser(approved_by)

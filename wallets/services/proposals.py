@@ -9,14 +9,14 @@ import logging
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
 
 from wallets.exceptions import DomainError, MayNotDecide, NeedsAnotherPerson, ProposalClosed, ProposalRefused
 from wallets.models import Proposal, ProposalOutcome, ProposalRecord, User
-from wallets.runtime import clock
+from wallets.runtime import clock, failpoints
 from wallets.runtime.conflicts import retried_on_conflict
 
 logger = logging.getLogger(__name__)
@@ -27,16 +27,18 @@ Payload = Mapping[str, Any]
 MAY_DECIDE: Final = "wallets.decide_proposal"
 
 
-class Kind(Protocol):
+class Kind:
     """A kind of deed. Subclasses inherit the answers of the methods that have one.
 
     `name` is stored for good and configured in TWO_PERSONS; `title` is for staff. The author needs one of `permissions`
-    when the deed is asked for and when it is carried out.
+    when the deed is asked for and when it is carried out. A kind that `only_lessens` exposure is never configured: it
+    is a proposal for the sake of its record.
     """
 
     name: str
     title: str
     permissions: tuple[str, ...]
+    only_lessens: bool = False
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         """Raise a DomainError if the deed cannot be done, or no longer: the world is not as `payload` says."""
@@ -132,7 +134,10 @@ def approve(*, proposal_id: int, approved_by: User, note: str = "") -> ProposalR
             detail = _carry_out(proposal, approved_by=approved_by)
     except DomainError as error:
         return record(outcome=ProposalOutcome.REFUSED, detail=str(error))
-    return record(outcome=ProposalOutcome.DONE, detail=detail)
+    failpoints.reach("proposal.carried_out")
+    done = record(outcome=ProposalOutcome.DONE, detail=detail)
+    failpoints.reach("proposal.recorded")
+    return done
 
 
 @retried_on_conflict
@@ -155,6 +160,8 @@ def withdraw(*, proposal_id: int, withdrawn_by: User, note: str = "") -> Proposa
 
 
 def _needs_two(deed: Kind, *, payload: Payload) -> bool:
+    if deed.only_lessens:
+        return False
     return deed.adds_exposure(payload=payload) and settings.PROPOSALS.needs_two(
         kind=deed.name, amount=deed.amount(payload=payload)
     )

@@ -1,11 +1,14 @@
-"""The kinds of proposals of the money side, and their registration: to unfreeze a customer, and powers."""
+"""The kinds of proposals of the money side, and their registration: deposits, payouts, powers and freezing."""
 
 from typing import Any, Final
 
 from wallets.exceptions import OwnAccount
 from wallets.models import User, Wallet
 from wallets.money import USD
-from wallets.services.accounts import unfreeze_within_transaction
+from wallets.services.accounts import ensure_owes_nothing, freeze_within_transaction, unfreeze_within_transaction
+from wallets.services.deposit_kinds import DEPOSIT_KINDS
+from wallets.services.money_kinds import MONEY_KINDS
+from wallets.services.payouts.kinds import PAYOUT, PAYOUT_OUTCOME
 from wallets.services.powers import GroupPermissionsKind, UserPowersKind
 from wallets.services.proposals import Kind, Payload, register
 
@@ -24,6 +27,7 @@ class UnfreezeKind(Kind):
     def check(self, *, payload: Payload, asked_by: User) -> None:
         if payload["customer"] == asked_by.pk:
             raise OwnAccount
+        ensure_owes_nothing(customer_id=payload["customer"])
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         unfreeze_within_transaction(owner_id=payload["customer"])
@@ -31,20 +35,51 @@ class UnfreezeKind(Kind):
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
         customer = User.objects.get(pk=payload["customer"])
-        is_frozen = Wallet.objects.filter(owner=customer, asset=USD, frozen=True).exists()
-        return f"{customer}: {'frozen' if is_frozen else 'not frozen'}", f"{customer}: not frozen"
+        return f"{customer}: {_standing(customer)}", f"{customer}: not frozen"
 
     def beneficiary_id(self, *, payload: Payload) -> int | None:
         customer_id: int = payload["customer"]
         return customer_id
 
 
+class FreezeKind(Kind):
+    """To stop a customer from moving money."""
+
+    name = "freeze"
+    title = "Freezing"
+    permissions = ("wallets.freeze_user",)
+    only_lessens = True
+
+    def payload_of(self, *, owner_id: int) -> dict[str, Any]:
+        """Return the payload for freezing a customer."""
+        return {"customer": owner_id}
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        if payload["customer"] == asked_by.pk:
+            raise OwnAccount
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        freeze_within_transaction(owner_id=payload["customer"])
+        return f"{User.objects.get(pk=payload['customer'])} moves no money any more."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        customer = User.objects.get(pk=payload["customer"])
+        return f"{customer}: {_standing(customer)}", f"{customer}: frozen"
+
+
 UNFREEZE: Final = UnfreezeKind()
+FREEZE: Final = FreezeKind()
 USER_POWERS: Final = UserPowersKind()
 GROUP_PERMISSIONS: Final = GroupPermissionsKind()
 
 
 def register_kinds() -> None:
     """Make the kinds of the money side known."""
-    for kind in (UNFREEZE, USER_POWERS, GROUP_PERMISSIONS):
+    of_money = (*DEPOSIT_KINDS, PAYOUT, PAYOUT_OUTCOME, *MONEY_KINDS)
+    for kind in (UNFREEZE, FREEZE, USER_POWERS, GROUP_PERMISSIONS, *of_money):
         register(kind)
+
+
+def _standing(customer: User) -> str:
+    is_frozen = Wallet.objects.filter(owner=customer, asset=USD, frozen=True).exists()
+    return "frozen" if is_frozen else "not frozen"

@@ -16,6 +16,7 @@ from wallets.exceptions import NotFound, OtpInvalid, OtpRequired, RateLimited, S
 from wallets.models import RecoveryCode, SecondFactor, SecurityEventKind, User
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.accounts import has_second_factor
+from wallets.services.holds import note_credential_change
 from wallets.services.mail_texts import MailKind
 from wallets.services.mailing import notify
 from wallets.services.security_log import record_event
@@ -79,6 +80,7 @@ def confirm_second_factor(*, user: User, code: str, now: datetime) -> list[str]:
     codes = [_new_code() for _ in range(_CODES)]
     SecondFactor.objects.filter(pk=factor.pk).update(confirmed_at=now, last_step=step)
     RecoveryCode.objects.bulk_create(RecoveryCode(factor=factor, digest=_digest(factor, each)) for each in codes)
+    note_credential_change(user=user, now=now)
     record_event(SecurityEventKind.SECOND_FACTOR_ON, user=user)
     notify(MailKind.SECOND_FACTOR_ON, user=user)
     return codes
@@ -125,6 +127,7 @@ def _try(*, user: User, code: str, now: datetime, ends: bool = False) -> _Outcom
         return _Outcome.WRONG
     if ends:
         factor.delete()
+        note_credential_change(user=user, now=now)
         record_event(SecurityEventKind.SECOND_FACTOR_OFF, user=user)
         notify(MailKind.SECOND_FACTOR_OFF, user=user)
     return _Outcome.RIGHT

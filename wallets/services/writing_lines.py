@@ -9,9 +9,11 @@ from typing import Final
 from django.db.models import Count
 
 from wallets.exceptions import StatementRefused
-from wallets.models import Statement, StatementLine, StatementState
+from wallets.models import Deposit, Statement, StatementLine, StatementState
+from wallets.models.keys import hash_text
 from wallets.selectors.payers import Payer, match_payers
-from wallets.statements.lines import LONGEST_TEXT, Line, LineKind, key_of
+from wallets.services.sealing import seal_lines
+from wallets.statements.lines import LONGEST_TEXT, Line, LineKind, key_of, named_payouts
 
 _AT_ONCE: Final = 500
 _LONGEST_NAME: Final = 200
@@ -28,6 +30,7 @@ def write_lines(*, statement: Statement, lines: Iterator[Line]) -> None:
     while some := list(islice(lines, _AT_ONCE)):
         booked = [line for line in some if line.kind is not LineKind.PENDING]
         rows = _rows(statement, booked, names)
+        seal_lines(lines=[row for row in rows if row.customer_id])
         for row in rows:
             number += 1
             row.number = number
@@ -103,6 +106,8 @@ def _credit(statement: Statement, line: Line, name: _Name, payer: Payer) -> Stat
 
 
 def _row(statement: Statement, line: Line, *, reference: str) -> StatementLine:
+    text = " | ".join(line.texts)
+    payouts = named_payouts(text)
     return StatementLine(
         statement=statement,
         kind=line.kind.value,
@@ -111,18 +116,25 @@ def _row(statement: Statement, line: Line, *, reference: str) -> StatementLine:
         key=key_of(line),
         reference=reference,
         counterparty=line.counterparty[:_LONGEST_NAME],
-        text=" | ".join(line.texts)[:LONGEST_TEXT],
+        text=text[:LONGEST_TEXT],
+        end_to_end_id=payouts.pop() if len(payouts) == 1 else "",
         remark=line.remark,
     )
 
 
 def _earlier(statement: Statement, keys: set[str]) -> dict[str, _Earlier]:
-    """Count the credits of these keys in earlier statements of the account. One query."""
+    """Count the credits of these keys in earlier statements of the account, or booked by staff. Two queries."""
     lines = StatementLine.objects.filter(key__in=keys, kind=LineKind.CREDIT, statement__account=statement.account)
     in_force = lines.exclude(statement=statement).exclude(statement__state=StatementState.REJECTED)
     found: dict[str, _Earlier] = {}
-    for key, amount, count in in_force.values_list("key", "amount").annotate(count=Count("pk")).order_by():
-        earlier = found.setdefault(key, _Earlier())
+    by_hash = {hash_text(key): key for key in keys}
+    for key_hash, amount, count in in_force.values_list("key", "amount").annotate(count=Count("pk")).order_by():
+        earlier = found.setdefault(by_hash[key_hash], _Earlier())
         earlier.count += count
+        earlier.amounts.add(amount)
+    booked = Deposit.objects.filter(source=statement.account, reference__in=keys).values_list("reference", "amount")
+    for key, amount in booked:
+        earlier = found.setdefault(key, _Earlier())
+        earlier.count = max(earlier.count, 1)
         earlier.amounts.add(amount)
     return found

@@ -4,7 +4,7 @@ WITH summed AS (
     SELECT statement_id,
            coalesce(sum(amount) FILTER (WHERE kind IN ('credit', 'given_back')), 0) AS credits,
            coalesce(sum(amount) FILTER (WHERE kind IN ('debit', 'taken_back')), 0) AS debits,
-           count(*) FILTER (WHERE kind = 'credit' AND deposit_id IS NULL) AS without_deposit,
+           count(*) FILTER (WHERE kind = 'credit' AND deposit_id IS NULL AND payout_id IS NULL) AS without_deposit,
            count(*) FILTER (WHERE deposit_id IS NOT NULL) AS with_deposit
       FROM wallets_statementline GROUP BY statement_id
 )
@@ -21,10 +21,11 @@ SELECT 'statement ' || s.id || ' (' || s.state || '): credits without a deposit,
     OR (s.state IN ('waiting', 'rejected') AND summed.with_deposit > 0)
  UNION ALL
 SELECT 'line ' || line.number || ' of statement ' || s.id || ': deposit ' || d.id,
-       line.amount || ' of ' || s.account || ', ' || line.reference,
-       d.amount || ' of ' || d.source || ', ' || d.reference
+       line.amount || ' of ' || s.account || ', its reference',
+       d.amount || ' of ' || d.source
+         || CASE WHEN line.reference_hash = d.reference_hash THEN ', its reference' ELSE ', another reference' END
   FROM wallets_statementline line
   JOIN wallets_statement s ON s.id = line.statement_id
   JOIN wallets_deposit d ON d.id = line.deposit_id
- WHERE line.amount <> d.amount OR s.account <> d.source OR line.reference <> d.reference
+ WHERE line.amount <> d.amount OR s.account <> d.source OR line.reference_hash <> d.reference_hash
  ORDER BY 1

@@ -183,11 +183,11 @@ def _payer(payment: Element) -> str:
 
 
 def _texts(payment: Element) -> tuple[str, ...]:
-    """Return the texts of a payment: each structured reference, the free text as one, and the payer's own reference."""
+    """Return the texts of a payment: the payer's own reference, each structured one, and the free text as one."""
     structured = [element.text or "" for element in payment.findall(".//{*}RmtInf//{*}CdtrRefInf/{*}Ref")]
     free = "".join(element.text or "" for element in payment.findall(".//{*}RmtInf/{*}Ustrd"))
     own = [element.text or "" for element in payment.findall(".//{*}Refs/{*}EndToEndId")]
-    return tuple(text for text in map(printable, [*structured, free, *own]) if text)
+    return tuple(text for text in map(printable, [*own, *structured, free]) if text)
 
 
 def _amount(element: Element | None, *, place: str) -> Decimal:

@@ -1,6 +1,7 @@
 """What a bank statement says, whatever the format of its file."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -10,9 +11,14 @@ from typing import Final
 
 from wallets.exceptions import StatementRefused
 from wallets.money import USD, USD_PLACES, exact, parse_decimal
+from wallets.payment_references import is_checked
 
 LONGEST_REFERENCE: Final = 70
 LONGEST_TEXT: Final = 500
+_LONGEST_ACCOUNT: Final = 64
+_IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[0-9A-Z]{11,30}")
+_END_TO_END_ID: Final = re.compile(r"(?=(PO[0-9A-F]{30}))")
+_NEITHER_LETTER_NOR_DIGIT: Final = re.compile(r"[^0-9A-Z]")
 _NONE: Final = frozenset({"NONREF", "NOTPROVIDED", "NOT PROVIDED", "NOTAVAILABLE", "NONE", "N/A", "-", "0"})
 
 
@@ -79,6 +85,21 @@ def key_of(line: Line) -> str:
     name = "".join(letter for letter in line.counterparty.casefold() if letter.isalnum())
     told = f"{line.booked_on.isoformat()}|{line.amount:.2f}|{name}"
     return f"line-{hashlib.sha256(told.encode()).hexdigest()[:40]}"
+
+
+def named_payouts(text: str) -> set[str]:
+    """Return the end-to-end ids of payouts that a bank repeats in a text, whatever it puts between the characters."""
+    return set(_END_TO_END_ID.findall(_NEITHER_LETTER_NOR_DIGIT.sub("", text.upper())))
+
+
+def account_of(text: str) -> str:
+    """Return the IBAN or number of an account of ours, in one spelling. Raises StatementRefused."""
+    account = "".join(text.split()).upper()
+    if not account or len(account) > _LONGEST_ACCOUNT or not account.isprintable():
+        raise StatementRefused("No account that we could have is named.")
+    if _IBAN.fullmatch(account) and not is_checked(account):
+        raise StatementRefused(f"The check digits of the account {account} are wrong.")
+    return account
 
 
 def amount_of(text: str, *, currency: str, place: str) -> Decimal:

@@ -71,6 +71,7 @@ def _parse(rate: str) -> tuple[int, int]:
 
 USER: Final = Limit("user")
 WALLET: Final = Limit("wallet")
+STATEMENTS: Final = Limit("statements")
 ANONYMOUS: Final = Limit("anonymous")
 REFRESH: Final = Limit("refresh")
 REFRESH_ADDRESS: Final = Limit("refresh-address")

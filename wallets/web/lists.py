@@ -1,6 +1,7 @@
 """The query parameters of lists over HTTP, and the link to the next page."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -49,6 +50,13 @@ def refuse_unknown_parameters(request: HttpRequest, *, known: type[BaseModel]) -
     unknown = sorted(request.GET.keys() - known.model_fields.keys())
     if unknown:
         raise ValidationError([{"loc": ("query", name), "msg": "is not a parameter of this list"} for name in unknown])
+
+
+def refuse_parameters(request: HttpRequest, *, names: Iterable[str]) -> None:
+    """Raise ValidationError for query parameters that mean nothing in the form of answer that the caller prefers."""
+    given = [name for name in names if name in request.GET]
+    if given:
+        raise ValidationError([{"loc": ("query", name), "msg": "is not a parameter of this form"} for name in given])
 
 
 def link_next(request: HttpRequest, response: HttpResponse, *, cursor: str | None) -> None:

@@ -1,27 +1,45 @@
+from argparse import ArgumentParser
 from decimal import Decimal
 from typing import IO, Any, cast
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
 from exchange_site.database.owner import as_owner
+from settlement.services.proposals import RESTORATION, ask_to_restore
 from settlement.services.restoring.after import SEQUENCE_STEP, Restoration, put_right
 from settlement.told import digits
 from settlement.venues.registry import get_venue
+from wallets.exceptions import DomainError
+from wallets.management.persons import find_staff
 
 _NOT_COMPLETE = 2
+_WAITS = 3
 
 
 class Command(BaseCommand):
     help = (
         "Put things right after a restore, or a failover that lost something: adopt the purchases that the venue has"
         " and our books lack, move all sequences on, end all sign-ins, and let buying go on. Safe to run twice."
-        " Exits with 2 if the venue did not answer for everything or an order was not adopted; then nothing is sent."
+        " Exits with 2 if the venue did not answer for everything or an order was not adopted, and with 3 while it"
+        " waits until a second person approves it; then nothing is sent."
     )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--by", required=True, metavar="USERNAME", help="the member of staff who decides this")
+        parser.add_argument("--reason", default="the database was restored", help="why; the second person reads it")
 
     def handle(self, *_: Any, **options: Any) -> None:
         console = Console(file=cast("IO[str]", self.stdout), width=160)
+        staff = find_staff(options["by"], *RESTORATION.permissions)
+        try:
+            proposal = ask_to_restore(asked_by=staff, reason=options["reason"])
+        except DomainError as error:
+            raise CommandError(str(error)) from error
+        if not hasattr(proposal, "record"):
+            console.print(f"Nothing is sent. Another member of staff has to approve {proposal}. Then run this again.")
+            raise SystemExit(_WAITS)
         done = put_right(get_venue=get_venue, tell=console.print, as_owner=as_owner)
         if done.adopted:
             console.print(_table(done))

@@ -10,6 +10,7 @@ from exchange_site.seeding.customers import next_customer_numbers, seed_admin, s
 from trading.models import Coin
 from wallets.runtime.clock import database_now
 from wallets.runtime.progress import make_progress
+from wallets.selectors.staff import somebody_has_money
 
 
 class Command(BaseCommand):
@@ -22,13 +23,15 @@ class Command(BaseCommand):
         parser.add_argument("--user", type=int, default=0, metavar="N", help="add N customers")
         parser.add_argument("--crypto", type=int, default=0, metavar="M", help="add M coins")
         parser.add_argument("--if-empty", action="store_true", help="do nothing if there are coins already")
-        parser.add_argument("--force", action="store_true", help="write even if DEBUG is off")
+        parser.add_argument("--force", action="store_true", help="write even if DEBUG is off, before anybody has money")
 
     def handle(self, *_: Any, **options: Any) -> None:
         if not settings.DEBUG and not options["force"]:
             raise CommandError("DEBUG is off: this looks like production. Use --force to write the data anyway.")
         if options["if_empty"] and Coin.objects.exists():
             return
+        if not settings.DEBUG:
+            _refuse_once_open()
         with make_progress(Console(file=cast("IO[str]", self.stdout))) as progress:
             for seed in progress.track(SEED_COINS, description="coins"):
                 seed_coin(seed=seed, now=database_now())
@@ -39,3 +42,9 @@ class Command(BaseCommand):
                 seed_unlisted_coin(number=number)
             for number in progress.track(next_customer_numbers(count=options["user"]), description="customers"):
                 seed_customer(number=number, now=database_now())
+
+
+def _refuse_once_open() -> None:
+    """Raise CommandError where money is: the data has prices and dollars that no second person has approved."""
+    if settings.PROPOSALS.kinds and somebody_has_money():
+        raise CommandError("Somebody has money here. Put coins on sale in the admin, by two persons.")

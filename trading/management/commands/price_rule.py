@@ -11,7 +11,8 @@ from django.db import transaction
 from trading.models import Coin, PriceRule
 from trading.services.proposing.kinds import PRICE_RULE
 from wallets.exceptions import DomainError
-from wallets.models import Proposal, User
+from wallets.management.persons import find_staff
+from wallets.models import Proposal
 from wallets.services.proposals import propose
 
 
@@ -39,7 +40,7 @@ class Command(BaseCommand):
             fee_rate=options["fee_rate"],
             fee_minimum=options["fee_minimum"],
             fee_maximum=options["fee_maximum"],
-            created_by=_find_staff(options["by"]),
+            created_by=find_staff(options["by"], *PRICE_RULE.permissions),
             reason=options["reason"].strip(),
         )
         try:
@@ -80,17 +81,6 @@ def _find_coin(name: str | None) -> Coin | None:
     if coin is None:
         raise CommandError(f"There is no coin {name}.")
     return coin
-
-
-def _find_staff(username: str) -> User:
-    """Return the member of staff, who may make rules in the admin too."""
-    try:
-        user = User.objects.get_by_natural_key(username)
-    except User.DoesNotExist as error:
-        raise CommandError(f"There is no account {username}.") from error
-    if not (user.is_active and user.is_staff and user.has_perm("trading.add_pricerule")):
-        raise CommandError(f"{username} is no member of staff who may make price rules.")
-    return user
 
 
 def _number(text: str) -> Decimal:

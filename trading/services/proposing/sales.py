@@ -1,10 +1,10 @@
-"""Kinds of proposals that let sales go on: after a stop for the day's loss, and in a shop that is closed."""
+"""Kinds of proposals that stop sales and let them go on: of a coin, of the shop, after a stop for the day's loss."""
 
 from decimal import Decimal
 from typing import Any
 
-from trading.models import SalesStop, Shop
-from trading.services.coins import open_or_close_shop
+from trading.models import Coin, SalesStop, Shop
+from trading.services.coins import open_or_close_shop, stop_selling
 from trading.services.losses import ensure_sales_may_go_on, let_sales_go_on
 from wallets.exceptions import ProposalRefused
 from wallets.models import User
@@ -41,8 +41,50 @@ class SalesGoOnKind(Kind):
         return f"{stop}, at {stop.ceiling} USD", f"{stop}: it ends, until a further {payload['further']} USD are lost"
 
 
+class StopSellingKind(Kind):
+    """The end of a coin's sale."""
+
+    name = "stop_selling"
+    title = "End of sale"
+    permissions = ("trading.change_coin",)
+    only_lessens = True
+
+    def payload_of(self, *, coin: Coin) -> dict[str, Any]:
+        """Return the payload for a coin that is sold no more."""
+        return {"coin": coin.pk}
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        coin = Coin.objects.get(pk=payload["coin"])
+        stop_selling(coin=coin)
+        return f"{coin} is no longer sold."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        coin = Coin.objects.get(pk=payload["coin"])
+        return f"{coin}: {'sold' if coin.is_sold else 'not sold'}", f"{coin}: not sold"
+
+
+class CloseShopKind(Kind):
+    """The end of the sale of all coins at once."""
+
+    name = "close_shop"
+    title = "Closing of the shop"
+    permissions = ("trading.change_shop", "trading.add_shop")
+    only_lessens = True
+
+    def payload_of(self, *, reason: str) -> dict[str, Any]:
+        """Return the payload; `reason` is stored with the switch."""
+        return {"reason": reason}
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        open_or_close_shop(is_open=False, reason=payload["reason"])
+        return "The shop is closed."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        return "", "the shop is closed"
+
+
 class OpenShopKind(Kind):
-    """The sale of all coins at once. To close the shop needs one person only, and is no proposal."""
+    """The sale of all coins at once."""
 
     name = "open_shop"
     title = "Opening of the shop"

@@ -3,19 +3,20 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
 from wallets.exceptions import DomainError
+from wallets.management.persons import find_staff
 from wallets.models import Statement, StatementState, User
 from wallets.money import USD_PLACES, exact, parse_decimal
 from wallets.runtime.progress import make_progress
 from wallets.selectors.statements import Summary, summarise_statement
-from wallets.services.crediting_statements import approve_statement, credit_statement
+from wallets.services.crediting_statements import credit_statement
+from wallets.services.deposit_kinds import IMPORT, ask_to_credit
 from wallets.services.importing import ImportedStatement, Upload, import_statement
-from wallets.statements.lines import Head
+from wallets.statements.lines import Head, LineKind
 
 _SHOWN: Final = 20
 
@@ -35,7 +36,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         console = Console(file=cast("IO[str]", self.stdout), width=160)
-        by = _find_staff(options["by"])
+        by = find_staff(options["by"], *IMPORT.permissions)
         try:
             imported = _import(options["file"], by=by, head=_head(options), console=console)
             _credit(imported.statement, by=by, console=console)
@@ -45,13 +46,6 @@ class Command(BaseCommand):
             raise CommandError(f"The file cannot be read: {error.strerror}.") from error
         imported.statement.refresh_from_db()
         _report(console, imported)
-
-
-def _find_staff(username: str) -> User:
-    found = User.objects.filter(username=username, is_staff=True, is_active=True).first()
-    if found is None:
-        raise CommandError("--by must be the username of an active member of staff.")
-    return found
 
 
 def _head(options: dict[str, Any]) -> Head | None:
@@ -78,11 +72,11 @@ def _import(path: Path, *, by: User, head: Head | None, console: Console) -> Imp
 
 
 def _credit(statement: Statement, *, by: User, console: Console) -> None:
-    """Credit a statement that is approved, or that needs no second person."""
-    if statement.state == StatementState.WAITING and not settings.DEPOSITS.need_second_person:
-        approve_statement(statement_id=statement.pk, by=by, approved_by=None)
+    """Ask to credit a statement, and credit it if it is approved: one person may suffice."""
+    ask_to_credit(statement_id=statement.pk, asked_by=by, reason=f"imported from {statement.file_name}")
     with make_progress(console) as progress:
-        task = progress.add_task("credits", total=statement.counts.get("credit", 0))
+        count = sum(statement.counts.get(kind, 0) for kind in (LineKind.CREDIT.value, LineKind.TAKEN_BACK.value))
+        task = progress.add_task("lines", total=count)
         credit_statement(statement_id=statement.pk, tell=_advance(progress, task))
 
 
@@ -101,7 +95,7 @@ def _report(console: Console, imported: ImportedStatement) -> None:
     if not imported.is_new:
         console.print(f"This file was imported before, as {statement}.")
     if statement.state == StatementState.WAITING:
-        console.print(f"{statement} waits until another member of staff approves it in the admin.")
+        console.print(f"{statement} waits until another member of staff approves it in the admin, under Proposals.")
 
 
 def _table(statement: Statement, summary: Summary) -> Table:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from wallets.models import TransactionKind, Wallet, WalletRole
 from wallets.money import USD
 from wallets.runtime import sql
+from wallets.services.ledger.debts import collect_debts
 from wallets.services.ledger.house_moves import take_from_inventory
 from wallets.services.ledger.locking import lock_customer_wallets
 
@@ -72,9 +73,12 @@ def _credit_many(
     credits_: Sequence[OrderCredit],
     now: datetime,
 ) -> None:
-    """Lock the customers' wallets, then change the balances and book the movements in one statement."""
+    """Lock the customers' wallets, then change the balances and book the movements in one statement.
+
+    A second one moves dollars on that reach customers who owe, if there are frozen ones among them.
+    """
     customer_ids = [credit_.customer_id for credit_ in credits_]
-    lock_customer_wallets(asset=asset, customer_ids=customer_ids)
+    frozen = lock_customer_wallets(asset=asset, customer_ids=customer_ids)
     booked = sql.execute(
         "wallets.credit_many",
         orders=[credit_.order_id for credit_ in credits_],
@@ -87,6 +91,8 @@ def _credit_many(
         now=now,
     )
     assert booked == len(credits_), "the customer of every order has a wallet"
+    if frozen and asset == USD:
+        collect_debts(customer_ids=frozen, now=now)
 
 
 def _open_customer_wallets(*, asset: str, customer_ids: Sequence[int]) -> None:

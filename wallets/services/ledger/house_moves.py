@@ -1,6 +1,6 @@
-"""Movements between house wallets: purchases, the revenue of completed orders, and dollars that came in for nobody."""
+"""Movements between house wallets: purchases, revenue, dollars of nobody, payouts, and what customers owe."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -88,6 +88,81 @@ def book_sent_back(*, amount: Decimal, reference: str, now: datetime) -> None:
         reference=reference,
     )
     _book([went_back], now=now)
+
+
+def book_payouts(*, amounts: Mapping[str, Decimal], now: datetime) -> None:
+    """Book that dollars leave which customers asked to be paid out; `amounts` by the movements' references."""
+    _book(
+        [
+            _HouseMovement(
+                asset=USD,
+                amount=amount,
+                source=WalletRole.PAYABLE,
+                destination=WalletRole.FUNDING,
+                kind=TransactionKind.PAYOUT,
+                reference=reference,
+            )
+            for reference, amount in amounts.items()
+        ],
+        now=now,
+    )
+
+
+def book_return_of_nobody(*, amount: Decimal, reference: str, now: datetime) -> None:
+    """Book that a bank took dollars back which belong to nobody."""
+    _book_return(amount, WalletRole.UNASSIGNED, WalletRole.FUNDING, reference, now)
+
+
+def book_won_for_nobody(*, amount: Decimal, reference: str, now: datetime) -> None:
+    """Book that dollars of nobody, which a bank took back, are here again."""
+    _book_return(amount, WalletRole.FUNDING, WalletRole.UNASSIGNED, reference, now)
+
+
+def book_owed(*, amount: Decimal, reference: str, now: datetime) -> None:
+    """Book dollars that a bank took back and that a customer owes. The caller adds them to the customer's debt."""
+    _book_return(amount, WalletRole.RECEIVABLE, WalletRole.FUNDING, reference, now)
+
+
+def _book_return(amount: Decimal, source: WalletRole, destination: WalletRole, reference: str, now: datetime) -> None:
+    returned = _HouseMovement(
+        asset=USD,
+        amount=amount,
+        source=source,
+        destination=destination,
+        kind=TransactionKind.RETURN,
+        reference=reference,
+    )
+    _book([returned], now=now)
+
+
+def book_write_off(*, amount: Decimal, reference: str, now: datetime) -> None:
+    """Book that a debt will not be paid. The caller takes it from the customer's debt."""
+    written_off = _HouseMovement(
+        asset=USD,
+        amount=amount,
+        source=WalletRole.WRITTEN_OFF,
+        destination=WalletRole.RECEIVABLE,
+        kind=TransactionKind.WRITE_OFF,
+        reference=reference,
+    )
+    _book([written_off], now=now)
+
+
+def book_repurchase(*, asset: str, quantity: Decimal, paid: Decimal, reference: str, now: datetime) -> None:
+    """Add coins to inventory that a customer has given for `paid` US dollars of a debt, which become their cost.
+
+    The caller holds the lock on the coin's inventory, moves the coins, and takes the dollars from the customer's debt.
+    """
+    dollars = _HouseMovement(
+        asset=USD,
+        amount=paid,
+        source=WalletRole.TRADING_RESULT,
+        destination=WalletRole.RECEIVABLE,
+        kind=TransactionKind.REPURCHASE,
+        reference=reference,
+    )
+    _book([dollars], now=now)
+    _inventory_of(asset).update(balance=F("balance") + quantity, cost=Coalesce(F("cost"), Decimal(0)) + paid)
 
 
 def take_from_inventory(*, asset: str, quantity: Decimal) -> Decimal:

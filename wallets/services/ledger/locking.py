@@ -1,6 +1,7 @@
 """Locks wallets. Code locks a wallet before it reads anything that a movement depends on.
 
-All code locks in one order: a coin's inventory, then customers' wallets by primary key, then orders.
+All code locks in one order: a coin's inventory, then customers' wallets by primary key, then orders, or deposits and
+then their returns. Whoever holds a wallet never waits for an order: orders that are locked are passed over.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,13 +23,14 @@ class LockedWallet:
     """A customer's dollar wallet, locked by the current database transaction.
 
     `now` is the moment by Postgres' clock at which the lock was obtained. Whatever moves the wallet's money is judged
-    and dated by it, never by the clock of a host.
+    and dated by it, never by the clock of a host. Only a `frozen` wallet's customer may owe something.
     """
 
     id: int
     owner_id: int
     balance: Decimal
     now: datetime
+    frozen: bool = False
 
 
 def lock_dollar_wallet(*, principal: Principal) -> LockedWallet:
@@ -58,14 +60,14 @@ def lock_dollar_wallet(*, principal: Principal) -> LockedWallet:
     return LockedWallet(id=wallet_id, owner_id=owner_id, balance=balance, now=now)
 
 
-def lock_customer_wallets(*, asset: str, customer_ids: Sequence[int]) -> None:
-    """Lock the wallets of many customers in primary-key order, so that two callers cannot deadlock."""
-    list(
-        Wallet.objects.select_for_update(no_key=True)
-        .filter(owner_id__in=customer_ids, asset=asset)
-        .order_by("id")
-        .values_list("id")
-    )
+def lock_customer_wallets(*, asset: str, customer_ids: Sequence[int]) -> list[int]:
+    """Lock the wallets of many customers in primary-key order, so that two callers cannot deadlock.
+
+    Return the customers whose wallets are frozen.
+    """
+    locked = Wallet.objects.select_for_update(no_key=True).filter(owner_id__in=customer_ids, asset=asset)
+    rows = locked.order_by("id").values_list("owner_id", "frozen")
+    return [owner_id for owner_id, frozen in rows if frozen and owner_id is not None]
 
 
 def lock_wallets_to_credit(*, customer_ids: Iterable[int]) -> dict[int, LockedWallet]:
@@ -74,12 +76,23 @@ def lock_wallets_to_credit(*, customer_ids: Iterable[int]) -> dict[int, LockedWa
     Frozen and disabled accounts get it too, because it is theirs. A user without a wallet is left out.
     """
     wallets = Wallet.objects.select_for_update(no_key=True).filter(owner_id__in=set(customer_ids), asset=USD)
-    rows = list(wallets.order_by("id").values_list("id", "owner_id", "balance"))
+    rows = list(wallets.order_by("id").values_list("id", "owner_id", "balance", "frozen"))
     now = database_now()
     return {
-        owner_id: LockedWallet(id=wallet_id, owner_id=owner_id, balance=balance or Decimal(0), now=now)
-        for wallet_id, owner_id, balance in rows
+        owner_id: LockedWallet(id=wallet_id, owner_id=owner_id, balance=balance or Decimal(0), now=now, frozen=frozen)
+        for wallet_id, owner_id, balance, frozen in rows
     }
+
+
+def lock_wallet_of_coin(*, customer_id: int, asset: str) -> tuple[int, Decimal] | None:
+    """Lock a customer's dollar wallet and their wallet of a coin. Return the latter's id and balance, if there is one.
+
+    The caller holds the lock on the coin's inventory. No wallet of another coin is locked: settlement of that coin
+    could hold it, and wait for the dollar wallet.
+    """
+    wallets = Wallet.objects.select_for_update(no_key=True).filter(owner_id=customer_id, asset__in=(USD, asset))
+    rows = list(wallets.order_by("id").values_list("asset", "id", "balance"))
+    return next(((wallet_id, balance or Decimal(0)) for found, wallet_id, balance in rows if found == asset), None)
 
 
 def lock_inventory(*, asset: str) -> Decimal:

@@ -11,6 +11,7 @@ from wallets.models import TransactionKind, WalletRole
 from wallets.money import USD
 from wallets.runtime import sql
 from wallets.runtime.idempotency import IdempotencyKey
+from wallets.services.ledger.debts import collect_debts
 from wallets.services.ledger.locking import LockedWallet
 
 
@@ -57,8 +58,55 @@ def debit_for(*, wallet: LockedWallet, movement: Movement, subject: NewSubject) 
 
 
 def credit(*, wallet: LockedWallet, movement: Movement) -> None:
-    """Move dollars from the house to the locked wallet."""
+    """Move dollars from the house to the locked wallet, and from there at once what its customer owes, if anything."""
     _move(wallet, movement, change=movement.amount)
+    _pay_debt(wallet, now=movement.created_at)
+
+
+def reverse(*, wallet: LockedWallet, movement_id: int, change: Decimal, house: WalletRole) -> None:
+    """Change the locked wallet by what reverses a movement: a correction with the house wallet `house`.
+
+    The caller has checked the funds with `ensure_funds`. What comes in pays what the customer owes first.
+    """
+    row = sql.fetch_one(
+        "wallets.correct",
+        change=change,
+        wallet=wallet.id,
+        house=house.value,
+        asset=USD,
+        reverses=movement_id,
+        now=wallet.now,
+    )
+    assert row is not None, "the customer's wallet is locked, and the house wallet exists"
+    (wallet.balance,) = row
+    if change > 0:
+        _pay_debt(wallet, now=wallet.now)
+
+
+def take_coins(*, wallet_id: int, asset: str, amount: Decimal, reference: str, now: datetime) -> None:
+    """Move coins from a customer's locked wallet, which holds them, to the house.
+
+    The caller holds the lock on the coin's inventory, and adds the coins to it.
+    """
+    sql.fetch_one(
+        "wallets.move+wallets.given_subject",
+        change=-amount,
+        wallet=wallet_id,
+        house=WalletRole.INVENTORY.value,
+        asset=asset,
+        kind=TransactionKind.REPURCHASE.value,
+        key=None,
+        hash=None,
+        now=now,
+        order=None,
+        reference=reference,
+    )
+
+
+def _pay_debt(wallet: LockedWallet, *, now: datetime) -> None:
+    if wallet.frozen:  # whoever owes is frozen
+        paid = collect_debts(customer_ids=[wallet.owner_id], now=now)
+        wallet.balance -= paid.get(wallet.owner_id, Decimal(0))
 
 
 def _move(

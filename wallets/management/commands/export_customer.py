@@ -1,0 +1,40 @@
+import sys
+from argparse import ArgumentParser
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO, Any
+
+from django.core.management.base import BaseCommand
+from rich.console import Console
+
+from wallets.management.persons import find_customer, find_staff
+from wallets.runtime.progress import make_progress
+from wallets.services.exporting import export_customer
+
+
+class Command(BaseCommand):
+    help = (
+        "Write everything that we hold about a customer as JSON: the rows of every table that refers to them. Secrets"
+        " are named, not shown. The export is recorded."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("--by", required=True, metavar="USERNAME", help="the member of staff who exports it")
+        parser.add_argument("--output", type=Path, metavar="FILE", help="where to; without it, to the standard output")
+
+    def handle(self, *_: Any, username: str, by: str, output: Path | None, **__: Any) -> None:
+        staff, customer = find_staff(by, "wallets.view_user"), find_customer(username)
+        opened: Any = output.open("x") if output else nullcontext(self.stdout)
+        with opened as file, make_progress(Console(file=sys.stderr, width=160), width=40) as progress:
+            task = progress.add_task("rows", total=None)
+
+            def tell(done: int, total: int) -> None:
+                progress.update(task, completed=done, total=total)
+
+            for text in export_customer(customer=customer, by=staff, tell=tell):
+                _write(file, text)
+
+
+def _write(file: IO[str], text: str) -> None:
+    file.write(text)

@@ -1,0 +1,43 @@
+"""Reads who is staff, and who of them can decide about powers."""
+
+from django.db.models import Q, QuerySet
+
+from wallets.models import BreakGlass, Transaction, User, Wallet
+
+
+def list_staff() -> QuerySet[User]:
+    """Return the active members of staff."""
+    return User.objects.filter(is_active=True, is_staff=True).order_by("pk")
+
+
+def list_able_superusers() -> QuerySet[User]:
+    """Return the superusers who can sign in to the admin of production: with a proven address and a second factor."""
+    able = list_staff().filter(is_superuser=True, second_factor__confirmed_at__isnull=False)
+    return able.exclude(verified_email="")
+
+
+def has_moved_money(*, user: User) -> bool:
+    """Say whether the user has, or ever had, dollars or coins here."""
+    held = Wallet.objects.filter(Q(balance__gt=0), owner=user)
+    return held.exists() or Transaction.objects.filter(customer=user).exists()
+
+
+def somebody_has_money() -> bool:
+    """Say whether the wallet of any customer holds something."""
+    return Wallet.objects.filter(owner__isnull=False, balance__gt=0).exists()
+
+
+def shares_address(*, user: User, email: str) -> bool:
+    """Say whether another member of staff has the e-mail address, proven or not, in any case of its letters."""
+    others = User.objects.filter(is_staff=True).exclude(pk=user.pk)
+    return others.filter(Q(email__iexact=email) | Q(verified_email__iexact=email)).exists()
+
+
+def is_proven_by_other_staff(*, user: User, email: str) -> bool:
+    """Say whether another member of staff has proven the e-mail address, which is a constraint of the database."""
+    return User.objects.filter(is_staff=True, verified_email__iexact=email).exclude(pk=user.pk).exists()
+
+
+def list_waiting_requests() -> QuerySet[BreakGlass]:
+    """Return the break-glass requests that have not ended, the oldest first."""
+    return BreakGlass.objects.filter(outcome=None).select_related("user").order_by("pk")

@@ -1,0 +1,74 @@
+"""Takes the bank's answers from statements: a debit that names a payout has paid it, a credit has brought it back."""
+
+import logging
+from typing import Final
+
+from django.db import transaction
+
+from wallets.models import Payout, PayoutState, Statement, StatementLine, StatementState
+from wallets.runtime import failpoints
+from wallets.runtime.conflicts import retried_on_conflict
+from wallets.services.ledger.locking import LockedWallet, lock_wallets_to_credit
+from wallets.services.payouts.outcomes import MAY_BECOME, note_outcome, note_paid_by_bank
+from wallets.statements.lines import LineKind
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE: Final = 50
+_KINDS: Final = (LineKind.CREDIT.value, LineKind.DEBIT.value, LineKind.GIVEN_BACK.value)
+
+
+def take_answers(*, statement_id: int) -> None:
+    """Record what an approved statement says about payouts, some lines at a time. Safe to run again.
+
+    A line counts if it names one payout by its end-to-end id and has its amount. It then becomes no deposit. Any other
+    line stays what it was: a credit is a deposit, and the to-do page names payouts without an answer.
+    """
+    after = 0
+    while (last := _take_some(statement_id=statement_id, after=after)) is not None:
+        after = last
+        failpoints.reach("payouts.answered")
+
+
+@retried_on_conflict
+@transaction.atomic(durable=True)
+def _take_some(*, statement_id: int, after: int) -> int | None:
+    """Look at the next lines that may name a payout, and return the number of the last one."""
+    statement = Statement.objects.select_for_update(no_key=True).filter(pk=statement_id).first()
+    if statement is None or statement.state != StatementState.APPROVED:
+        return None
+    open_ = statement.lines.filter(kind__in=_KINDS, deposit=None, payout=None, number__gt=after)
+    lines = list(open_.exclude(end_to_end_id="").order_by("number")[:_AT_ONCE])
+    if not lines:
+        return None
+    named = {line.end_to_end_id for line in lines}
+    payouts = {payout.end_to_end_id: payout for payout in Payout.objects.filter(end_to_end_id__in=named)}
+    wallets = lock_wallets_to_credit(customer_ids={payout.customer_id for payout in payouts.values()})
+    for line in lines:
+        payout = payouts.get(line.end_to_end_id)
+        if payout is not None:
+            _take(line, payout, wallets[payout.customer_id])
+    return lines[-1].number
+
+
+def _take(line: StatementLine, payout: Payout, wallet: LockedWallet) -> None:
+    payout.refresh_from_db()  # its wallet is locked now; an earlier line may have changed it
+    reference = "" if line.reference.startswith("line-") else line.reference
+    if line.amount != payout.amount:
+        logger.warning("%s names %s, and has another amount", line, payout)
+    elif line.kind == LineKind.DEBIT.value:
+        if note_paid_by_bank(payout=payout, wallet=wallet, bank_reference=reference):
+            _answer(line, payout)
+        else:
+            logger.error("%s says that our bank has paid %s, which is %s", line, payout, payout.state)
+    elif payout.state in MAY_BECOME[PayoutState.RETURNED]:
+        note_outcome(
+            payout_id=payout.pk, outcome=PayoutState.RETURNED, reason=str(line), bank_reference=payout.bank_reference
+        )
+        _answer(line, payout)
+    else:
+        logger.error("%s brings %s back, which is %s", line, payout, payout.state)
+
+
+def _answer(line: StatementLine, payout: Payout) -> None:
+    StatementLine.objects.filter(pk=line.pk).update(payout=payout)
