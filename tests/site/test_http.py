@@ -260,6 +260,7 @@ ENDPOINTS = [
     ("POST", "accounts/auth/password/reset/", {"token": "token", "new": "password1234"}),
     ("POST", "accounts/email/", {"email": "b@example.com", "password": "password123"}),
     ("POST", "accounts/email/verify/", {"token": "token"}),
+    ("POST", "accounts/mfa/", {"password": "password123"}),
     ("POST", "accounts/mfa/confirm/", {"otp": "492039"}),
     ("DELETE", "accounts/mfa/", {"otp": "492039"}),
     ("PATCH", "accounts/wallet/deposit/", {"amount": "1.00"}),

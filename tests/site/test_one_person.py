@@ -455,6 +455,7 @@ class TestTheApi:
         "accounts/email/verify/": {"token": "x:y"},
         "accounts/wallet/deposit/": {"amount": "10.00"},
         "accounts/wallet/withdraw/": {"amount": "10.00"},
+        "accounts/mfa/": {"password": "x"},
         "accounts/mfa/confirm/": {"otp": "123456"},
         "orders/": {"crypto": "ABAN", "amount": "3"},
         "quotes/": {"crypto": "ABAN", "amount": "3"},

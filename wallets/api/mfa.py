@@ -3,16 +3,17 @@
 from django.http import HttpRequest
 from ninja import Router, Status
 
-from wallets.exceptions import Busy, NotFound, OtpInvalid, SecondFactorOn
+from wallets.exceptions import Busy, HashingBusy, InvalidCredentials, NotFound, OtpInvalid, SecondFactorOn
 from wallets.problems import answers
 from wallets.runtime import clock
-from wallets.schemas.accounts import EnrolmentAnswer, OtpRequest, RecoveryCodes
+from wallets.schemas.accounts import EnrolmentAnswer, EnrolmentRequest, OtpRequest, RecoveryCodes
 from wallets.selectors.accounts import get_account
 from wallets.services import second_factors
 from wallets.web.bodies import Body
 from wallets.web.callers import FreshAccessToken, caller
 from wallets.web.limits import OTP
 from wallets.web.problems import BODY, SIGNED_IN
+from wallets.web.signing_in import OF_CUSTOMERS, counted_sign_in
 
 mfa_router = Router(tags=["accounts"])
 
@@ -22,12 +23,16 @@ mfa_router = Router(tags=["accounts"])
     auth=FreshAccessToken(limit=OTP),
     operation_id="beginSecondFactor",
     summary="Begin a second factor",
-    **answers({201: EnrolmentAnswer}, *SIGNED_IN, SecondFactorOn, Busy),
+    **answers({201: EnrolmentAnswer}, *BODY, *SIGNED_IN, InvalidCredentials, SecondFactorOn, Busy, HashingBusy),
 )
-def begin(request: HttpRequest) -> Status[second_factors.Enrolment]:
-    """Returns a secret for an authenticator app. Codes are asked for once one of them was confirmed."""
+def begin(request: HttpRequest, body: EnrolmentRequest) -> Status[second_factors.Enrolment]:
+    """Returns a secret for an authenticator app. Codes are asked for once one of them was confirmed. Attempts count as
+    sign-ins.
+    """
     user = get_account(principal=caller(request))
-    return Status(201, second_factors.begin_second_factor(user=user, now=clock.now()))
+    with counted_sign_in(request, username=user.get_username(), limits=OF_CUSTOMERS):
+        enrolment = second_factors.enrol(user=user, password=body.password, now=clock.now())
+    return Status(201, enrolment)
 
 
 @mfa_router.post(

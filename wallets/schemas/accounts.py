@@ -198,6 +198,14 @@ class OtpRequest(Request):
     otp: Otp
 
 
+class EnrolmentRequest(Request):
+    """`password` is the account's: whoever has only a token must not turn a second factor on."""
+
+    model_config = examples({"password": "password123"})
+
+    password: Password
+
+
 class EnrolmentAnswer(Response):
     """The secret of a second factor that is not on yet, and the same as a URI for a QR code."""
 

@@ -12,14 +12,22 @@ import pyotp
 from django.conf import settings
 from django.db import transaction
 
-from wallets.exceptions import NotFound, OtpInvalid, OtpRequired, RateLimited, SecondFactorMissing, SecondFactorOn
+from wallets.exceptions import (
+    InvalidCredentials,
+    NotFound,
+    OtpInvalid,
+    OtpRequired,
+    RateLimited,
+    SecondFactorMissing,
+    SecondFactorOn,
+)
 from wallets.models import RecoveryCode, SecondFactor, SecurityEventKind, User
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.accounts import has_second_factor
 from wallets.services.holds import note_credential_change
 from wallets.services.mail_texts import MailKind
 from wallets.services.mailing import notify
-from wallets.services.security_log import record_event
+from wallets.services.security_log import record_event, record_failed_sign_in
 
 _ISSUER: Final = "Crypto Exchange"
 _STEP_SECONDS: Final = 30
@@ -46,10 +54,24 @@ class _Outcome(Enum):
     WRONG = auto()
 
 
+def enrol(*, user: User, password: str, now: datetime) -> Enrolment:
+    """Begin a second factor for whoever knows the password: a stolen token is not enough to lock the owner out.
+
+    Raises InvalidCredentials, HashingBusy, SecondFactorOn.
+    """
+    if not user.check_password(password):
+        record_failed_sign_in(name=user.get_username())
+        raise InvalidCredentials
+    return begin_second_factor(user=user, now=now)
+
+
 @retried_on_conflict
 @transaction.atomic(durable=True)
 def begin_second_factor(*, user: User, now: datetime) -> Enrolment:
-    """Give the user a new secret, which is not asked for before `confirm_second_factor`. Raises SecondFactorOn."""
+    """Give the user a new secret, which is not asked for before `confirm_second_factor`. Raises SecondFactorOn.
+
+    Over the network users `enrol`.
+    """
     factor = _lock(user)
     if factor and factor.confirmed_at:
         raise SecondFactorOn
