@@ -1,5 +1,6 @@
 """What the forms of users and groups say about powers, which are proposed and not saved."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -45,6 +46,12 @@ def wanted_powers(user: User, cleaned: dict[str, Any]) -> dict[str, object]:
     if "user_permissions" in cleaned:
         powers["permissions"] = sorted(name_of(permission) for permission in cleaned["user_permissions"])
     return powers
+
+
+def columns_to_save(changed: Iterable[str]) -> list[str]:
+    """Return the columns of a user that a form has changed. Powers are not among them: they are proposed."""
+    columns = [name for name in ("username", "first_name", "last_name", "email") if name in changed]
+    return [*columns, "username_key", "username_skeleton"] if "username" in columns else columns
 
 
 def keep_powers(user: User, *, stored: User, cleaned: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from wallets.admin.actions import ask_for_reason, reported
 from wallets.admin.names import NewUserForm, UserForm
-from wallets.admin.powers import GroupForm, keep_powers, name_of, wanted_powers
+from wallets.admin.powers import GroupForm, columns_to_save, keep_powers, name_of, wanted_powers
 from wallets.admin.proposals import SavedByProposal, ask_to_do, ask_to_save
 from wallets.admin.records import QuickAdmin, badge, find_customers, is_id, link_to, link_to_list
 from wallets.exceptions import NotPermitted, OtpInvalid, OtpRequired
@@ -112,10 +112,11 @@ class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[typ
             if not form.cleaned_data["for_staff"]:
                 open_dollar_wallet(owner=obj)
             return
-        stored = User.objects.get(pk=obj.pk)
+        stored = User.objects.select_for_update(no_key=True).get(pk=obj.pk)
         form.powers = wanted_powers(stored, form.cleaned_data)
         keep_powers(obj, stored=stored, cleaned=form.cleaned_data)
-        super().save_model(request, obj, form, change)
+        # Not the whole row: it was read before the lock, and would bring an old password back.
+        obj.save(update_fields=columns_to_save(form.changed_data))
         settle_name(user=obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001  Django's signature

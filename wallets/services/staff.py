@@ -44,7 +44,7 @@ def bootstrap_staff(*, username: str, email: str, now: datetime) -> FirstStaff:
         raise NotFitForStaff("Two superusers with a second factor exist. They give powers, in the admin.")
     if somebody_has_money():
         raise NotFitForStaff("Somebody has money here. Superusers give powers; break_glass is for when they are gone.")
-    found = User.objects.spelt(username).first()
+    found = User.objects.spelt(username).select_for_update(no_key=True).first()
     user = found or _new_user(username)
     before = read_powers(user) if found else NO_POWERS
     _set_address(user, email)
