@@ -17,6 +17,7 @@ from wallets.services.mailed_tokens import Purpose, read_mailed_token
 from wallets.services.mailing import is_mail_sent, mail_later, notify
 from wallets.services.second_factors import ensure_otp
 from wallets.services.security_log import record_event, record_failed_sign_in
+from wallets.services.tokens import end_sign_ins
 
 
 def ensure_strong(*, password: str, user: User, field: str = "password") -> None:
@@ -106,9 +107,12 @@ def reset_password(*, token: str, new: str, now: datetime, otp: str | None = Non
 
 @transaction.atomic
 def _save(user: User, stored: QuerySet[User], **proven: str) -> None:
+    now = clock.now()
+    end_sign_ins(user_id=user.pk, now=now)  # a refresh locks them before the user, too
     if not stored.update(password=user.password, **proven):
         raise InvalidCredentials
+    end_sign_ins(user_id=user.pk, now=now)  # those that began meanwhile
     user.verified_email = proven.get("verified_email", user.verified_email)
-    note_credential_change(user=user, now=clock.now())
+    note_credential_change(user=user, now=now)
     record_event(SecurityEventKind.PASSWORD_CHANGED, user=user)
     notify(MailKind.PASSWORD_CHANGED, user=user)

@@ -182,6 +182,11 @@ def end_session(*, family_id: uuid.UUID, user_id: int, now: datetime) -> None:
     record_event(SecurityEventKind.SESSION_ENDED, user=family.user, details={"device": family.device})
 
 
+def end_sign_ins(*, user_id: int, now: datetime) -> None:
+    """End every sign-in of a user whose tokens are revoked, so that none is shown as if it worked."""
+    TokenFamily.objects.filter(user_id=user_id, ended_at=None).update(ended_at=now)
+
+
 def end_all_token_families(*, now: datetime) -> int:
     """End every sign-in, with its access tokens, and return their number. Everybody signs in again."""
     return TokenFamily.objects.filter(ended_at=None, expires_at__gt=now).update(ended_at=now)
