@@ -242,6 +242,10 @@ class GroupPowersAdmin(SavedByProposal, GroupAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and _is_superuser(request)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Let nobody rename a group: whoever approves powers reads its name."""
+        return (*self.readonly_fields, "name") if obj else self.readonly_fields
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
         wanted = [name_of(permission) for permission in form.cleaned_data["permissions"]]
         form.cleaned_data["permissions"] = form.instance.permissions.all()

@@ -8,12 +8,21 @@ from django.db.models import QuerySet
 
 from wallets.exceptions import ProposalRefused
 from wallets.models import ClosedAccount, SecurityEventKind, User
-from wallets.services.proposals import Kind, Payload
-from wallets.services.security_log import list_permissions, read_powers, record_event, record_power_changes
+from wallets.runtime import clock
+from wallets.services.proposals import Kind, Payload, count_done
+from wallets.services.security_log import (
+    find_last_event,
+    list_permissions,
+    read_powers,
+    record_event,
+    record_power_changes,
+)
 from wallets.services.staff import ensure_fit_for_staff
+from wallets.services.tokens import end_sign_ins
 
 _FLAGS = ("is_active", "is_staff", "is_superuser")
 _LISTS = ("groups", "permissions")
+_CHANGES = (SecurityEventKind.ENABLED, SecurityEventKind.DISABLED, SecurityEventKind.PERMISSIONS_CHANGED)
 
 
 class UserPowersKind(Kind):
@@ -26,16 +35,29 @@ class UserPowersKind(Kind):
     title = "Powers of a user"
     permissions = ("wallets.change_user",)
 
-    def payload_of(self, *, user: User, new: Mapping[str, object]) -> dict[str, Any] | None:
-        """Return the payload that gives a user the powers `new`, as `read_powers` names them; None without a change."""
+    def payload_of(self, *, user: User, new: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the payload that gives a user the powers `new`, as `read_powers` names them; None without a change.
+
+        It holds the groups of `new` as they are now, because a name alone may mean another group at the approval.
+        """
         old = read_powers(user)
-        return None if old == new else {"user": user.pk, "old": old, "new": dict(new)}
+        if old == new:
+            return None
+        groups = [_read_group(group) for group in Group.objects.filter(name__in=new["groups"]).order_by("pk")]
+        return {
+            "user": user.pk,
+            "old": old,
+            "new": dict(new),
+            "groups": groups,
+            "last": find_last_event(user, *_CHANGES),
+        }
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         user = _lock_user(payload)
         old, new = payload["old"], payload["new"]
-        if read_powers(user) != old:
+        if read_powers(user) != old or find_last_event(user, *_CHANGES) != payload.get("last"):
             raise ProposalRefused(f"{user} has other powers by now. Look at them, and ask again.")
+        _lock_groups(payload)
         is_of_staff = any(powers["is_staff"] or powers["is_superuser"] for powers in (old, new))
         changed = {name for name in new if new[name] != old[name]}
         if (is_of_staff or changed != {"is_active"}) and not asked_by.is_superuser:
@@ -52,7 +74,9 @@ class UserPowersKind(Kind):
         for flag in _FLAGS:
             setattr(user, flag, new[flag])
         user.save(update_fields=_FLAGS)
-        user.groups.set(Group.objects.filter(name__in=new["groups"]))
+        if not user.is_active:
+            end_sign_ins(user_id=user.pk, now=clock.now())
+        user.groups.set(_lock_groups(payload))
         user.user_permissions.set(find_permissions(new["permissions"]))
         record_power_changes(user=user, before=before)
         return f"{user}: {_in_words(payload['old'], new)}"
@@ -82,7 +106,9 @@ class GroupPermissionsKind(Kind):
     def payload_of(self, *, group: Group, new: Iterable[str]) -> dict[str, Any] | None:
         """Return the payload that gives a group the permissions `new`, or None without a change."""
         old, wanted = list_permissions(group), sorted(new)
-        return None if old == wanted else {"group": group.pk, "old": old, "new": wanted}
+        if old == wanted:
+            return None
+        return {"group": group.pk, **self._pins(group), "old": old, "new": wanted}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         if not asked_by.is_superuser:
@@ -90,6 +116,17 @@ class GroupPermissionsKind(Kind):
         group = _lock_group(payload)
         if list_permissions(group) != payload["old"]:
             raise ProposalRefused(f"{group} has other permissions by now. Look at them, and ask again.")
+        pins = self._pins(group)
+        if pins != {name: payload.get(name) for name in pins}:
+            raise ProposalRefused(f"{group} has another name or other members by now. Look at it, and ask again.")
+
+    def _pins(self, group: Group) -> dict[str, Any]:
+        """Return what else has to be as it was when somebody asked."""
+        return {
+            "name": group.name,
+            "members": _list_members(group),
+            "done": count_done(kind=self.name, group=group.pk),
+        }
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         _ensure_superuser(approved_by)
@@ -122,6 +159,26 @@ def find_permissions(names: Iterable[str]) -> QuerySet[Permission]:
 
 def _lock_user(payload: Payload) -> User:
     return User.objects.select_for_update(no_key=True).get(pk=payload["user"])
+
+
+def _lock_groups(payload: Payload) -> list[Group]:
+    """Lock the groups that a user is to have, and return them. Raises ProposalRefused if one is not as it was."""
+    told = payload.get("groups", [])
+    groups = list(
+        Group.objects.select_for_update(no_key=True).filter(pk__in=[each["id"] for each in told]).order_by("pk")
+    )
+    named = sorted(group.name for group in groups)
+    if [_read_group(group) for group in groups] != told or named != sorted(payload["new"]["groups"]):
+        raise ProposalRefused("A group has another name or other permissions by now. Look at it, and ask again.")
+    return groups
+
+
+def _read_group(group: Group) -> dict[str, Any]:
+    return {"id": group.pk, "name": group.name, "permissions": list_permissions(group)}
+
+
+def _list_members(group: Group) -> list[int]:
+    return sorted(User.objects.filter(groups=group).values_list("pk", flat=True))
 
 
 def _lock_group(payload: Payload) -> Group:

@@ -78,6 +78,16 @@ def registered_kinds() -> Mapping[str, Kind]:
     return _kinds
 
 
+def count_done(*, kind: str, **about: object) -> int:
+    """Count the deeds of a kind that were done about something, which the payload names: `count_done(…, coin=3)`.
+
+    A payload that holds the number tells an approval whether what was decided about is still the same: a limit that
+    was raised, and lowered again for a reason, looks as it did before.
+    """
+    same = {f"payload__{name}": value for name, value in about.items()}
+    return Proposal.objects.filter(kind=kind, record__outcome=ProposalOutcome.DONE, **same).count()
+
+
 def title_of(proposal: Proposal) -> str:
     """Return the title of a proposal's kind, also of one that this release no longer has."""
     kind = _kinds.get(proposal.kind)
@@ -201,6 +211,8 @@ def _carry_out(proposal: Proposal, *, approved_by: User) -> str:
     author = User.objects.get(pk=proposal.asked_by_id)
     _ensure_author_may(author, deed)
     deed.check(payload=proposal.payload, asked_by=author)
+    if deed.describe(payload=proposal.payload) != (proposal.old, proposal.new):
+        raise ProposalRefused("What this is about has changed, or has another name by now. Look at it, and ask again.")
     return deed.carry_out(payload=proposal.payload, asked_by=author, approved_by=approved_by)
 
 

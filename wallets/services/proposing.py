@@ -2,15 +2,17 @@
 
 from typing import Any, Final
 
-from wallets.exceptions import OwnAccount
-from wallets.models import User, Wallet
+from wallets.exceptions import OwnAccount, ProposalRefused
+from wallets.models import SecurityEventKind, User, Wallet
 from wallets.money import USD
 from wallets.services.accounts import ensure_owes_nothing, freeze_within_transaction, unfreeze_within_transaction
 from wallets.services.deposit_kinds import DEPOSIT_KINDS
+from wallets.services.ledger.locking import lock_customer_wallets
 from wallets.services.money_kinds import MONEY_KINDS
 from wallets.services.payouts.kinds import PAYOUT, PAYOUT_OUTCOME
 from wallets.services.powers import GroupPermissionsKind, UserPowersKind
 from wallets.services.proposals import Kind, Payload, register
+from wallets.services.security_log import find_last_event
 
 
 class UnfreezeKind(Kind):
@@ -21,13 +23,16 @@ class UnfreezeKind(Kind):
     permissions = ("wallets.freeze_user",)
 
     def payload_of(self, *, owner_id: int) -> dict[str, Any]:
-        """Return the payload for unfreezing a customer."""
-        return {"customer": owner_id}
+        """Return the payload for unfreezing a customer, who was frozen for a reason that staff know now."""
+        return {"customer": owner_id, "last": _last_freezing(owner_id)}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         if payload["customer"] == asked_by.pk:
             raise OwnAccount
+        lock_customer_wallets(asset=USD, customer_ids=[payload["customer"]])
         ensure_owes_nothing(customer_id=payload["customer"])
+        if _last_freezing(payload["customer"]) != payload.get("last"):
+            raise ProposalRefused("The customer was frozen or unfrozen meanwhile. Look at them, and ask again.")
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         unfreeze_within_transaction(owner_id=payload["customer"])
@@ -78,6 +83,10 @@ def register_kinds() -> None:
     of_money = (*DEPOSIT_KINDS, PAYOUT, PAYOUT_OUTCOME, *MONEY_KINDS)
     for kind in (UNFREEZE, FREEZE, USER_POWERS, GROUP_PERMISSIONS, *of_money):
         register(kind)
+
+
+def _last_freezing(owner_id: int) -> int | None:
+    return find_last_event(User.objects.get(pk=owner_id), SecurityEventKind.FROZEN, SecurityEventKind.UNFROZEN)
 
 
 def _standing(customer: User) -> str:

@@ -126,6 +126,11 @@ def record_power_changes(*, user: User, before: Mapping[str, object]) -> None:
         record_event(SecurityEventKind.PERMISSIONS_CHANGED, user=user, details=changed)
 
 
+def find_last_event(user: User, *kinds: SecurityEventKind) -> int | None:
+    """Return the id of the last event of these kinds about a user, if there is one."""
+    return SecurityEvent.objects.filter(user=user, kind__in=kinds).order_by("-id").values_list("id", flat=True).first()
+
+
 def hash_name(name: str) -> str:
     """Return the keyed hash of a username that no account has. The log never holds what was typed."""
     key = hashlib.sha256(b"security log:" + settings.SECRET_KEY.encode()).digest()

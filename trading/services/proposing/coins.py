@@ -8,14 +8,20 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import Field
 
+from trading.exceptions import PriceUnavailable
 from trading.models import Coin, SalesLimit
+from trading.offers import offer_of
+from trading.priced_coins import coins_with_prices
 from trading.services.coins import save_coin
 from trading.services.headroom import set_limit
+from trading.services.proposing.versions import version_of_coin
 from wallets.exceptions import ProposalRefused
 from wallets.models import User
-from wallets.services.proposals import Kind, Payload
+from wallets.runtime import clock
+from wallets.services.proposals import Kind, Payload, count_done
 
 _TERMS = ("fixed_price", "minimum", "maximum", "step", "pool_policy")
+_AS_SHOWN = ("is_sold", *_TERMS)  # JSON in Postgres keeps no order
 
 
 @dataclass
@@ -30,17 +36,21 @@ class CoinKind(Kind):
     fields: tuple[str, ...]
     shown: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ("trading.change_coin",)
+    of_this_row: bool = False
+    """Whether any other change of the coin makes the proposal stale, also one that was taken back."""
 
     def payload_of(self, *, before: Coin, after: Coin) -> dict[str, Any] | None:
         """Return the payload for the change from one state of a coin to another, or None if no field of it changes."""
         old, new = _read(before, self.fields), _read(after, self.fields)
         if old == new:
             return None
-        return {"coin": before.pk, "old": {**old, **_read(before, self.shown)}, "new": new}
+        shown = {**old, **_read(before, self.shown)}
+        return {"coin": before.pk, "old": shown, "new": new, **self._pins(before)}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         coin = _lock(payload)
-        if _read(coin, payload["old"]) != payload["old"]:
+        pins = self._pins(coin)
+        if _read(coin, payload["old"]) != payload["old"] or pins != {name: payload.get(name) for name in pins}:
             raise ProposalRefused(f"{coin} has changed meanwhile. Look at it, and ask again.")
         self._change(coin, payload)
 
@@ -60,10 +70,15 @@ class CoinKind(Kind):
         changed = {name for name, value in new.items() if value != old[name]}
         if changed == {"is_sold"}:
             return bool(new["is_sold"])
-        is_lower = new.get("maximum") is not None and (
-            old["maximum"] is None or Decimal(new["maximum"]) < Decimal(old["maximum"])
-        )
-        return not (changed == {"maximum"} and is_lower)
+        if changed != {"maximum"} or new["maximum"] is None:
+            return True
+        most = _most_now(payload) if old["maximum"] is None else Decimal(old["maximum"])
+        return most is None or Decimal(new["maximum"]) > most
+
+    def _pins(self, coin: Coin) -> dict[str, Any]:
+        """Return what differs after a change that was taken back, so that the coin looks as it did."""
+        done = count_done(kind=self.name, coin=coin.pk)
+        return {"done": done, "version": version_of_coin(coin_id=coin.pk)} if self.of_this_row else {"done": done}
 
     def _change(self, coin: Coin, payload: Payload) -> None:
         for name, value in payload["new"].items():
@@ -86,6 +101,7 @@ PUT_ON_SALE = CoinKind(
     fields=("is_sold",),
     shown=_TERMS,
     permissions=("trading.change_coin", "trading.add_coin"),
+    of_this_row=True,
 )
 COIN_KINDS = (FIXED_PRICE, COIN_LIMITS, PUT_ON_SALE)
 
@@ -137,6 +153,16 @@ def _lock(payload: Payload) -> Coin:
     return coin
 
 
+def _most_now(payload: Payload) -> Decimal | None:
+    """Return how many coins ORDER_MAXIMUM buys now: the most of a coin without a maximum. None if it has no price."""
+    offer = offer_of(coin=coins_with_prices().get(pk=payload["coin"]))
+    try:
+        offer.ensure_price(now=clock.now())
+    except PriceUnavailable:
+        return None
+    return offer.maximum
+
+
 def _read(coin: Coin, fields: Iterable[str]) -> dict[str, Any]:
     """Return a coin's values as JSON, each number in one spelling."""
     return {name: _as_json(getattr(coin, name)) for name in fields}
@@ -150,7 +176,8 @@ def _as_json(value: Any) -> Any:
 
 def _in_words(values: dict[str, Any]) -> str:
     words = {True: "yes", False: "no", None: "none"}
-    shown = {name: words[value] if isinstance(value, bool | None) else value for name, value in values.items()}
+    told = {name: values[name] for name in _AS_SHOWN if name in values}
+    shown = {name: words[value] if isinstance(value, bool | None) else value for name, value in told.items()}
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
 
 

@@ -85,10 +85,13 @@ class SuspectPriceKind(Kind):
 
     def payload_of(self, *, coin: Coin, expected: Decimal) -> dict[str, Any]:
         """Return the payload for accepting about `expected` US dollars a coin."""
-        return {"coin": coin.pk, "expected": f"{expected:f}"}
+        since = CoinPrice.objects.values_list("suspended_at", flat=True).filter(coin=coin).first()
+        return {"coin": coin.pk, "expected": f"{expected:f}", "suspended_at": since.isoformat() if since else None}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         price = _price_of(payload)
+        if price.suspended_at is None or price.suspended_at.isoformat() != payload.get("suspended_at"):
+            raise ProposalRefused("The coin was suspended again meanwhile. Look at its price, and ask again.")
         if price.candidate is None or not readings_agree(price.candidate, Decimal(payload["expected"])):
             raise ProposalRefused("The price has changed. Look again.")
         if price.candidate_readings < AGREEING_READINGS:
@@ -110,7 +113,10 @@ class SuspectPriceKind(Kind):
         return f"{price.coin}: {price.value.normalize():f} USD", f"{price.coin}: about {expected.normalize():f} USD"
 
     def adds_exposure(self, *, payload: Payload) -> bool:
-        return not read_hard_band(price=_price_of(payload)).holds(Decimal(payload["expected"]))
+        """The candidate counts, because it is what is sold at: staff may have stated up to 1 % less."""
+        price = _price_of(payload)
+        band = read_hard_band(price=price)
+        return price.candidate is None or not (band.holds(price.candidate) and band.holds(Decimal(payload["expected"])))
 
 
 def _text(value: Decimal | None) -> str | None:
@@ -137,8 +143,12 @@ def _in_words(rule: PriceRule, *, coin: Coin | None) -> str:
 
 
 def _price_of(payload: Payload) -> CoinPrice:
-    """Return the coin's current price with its suspect one. Raises ProposalRefused if it is not suspended."""
-    price = CoinPrice.objects.select_related("coin").filter(coin=payload["coin"]).first()
+    """Return the coin's current price with its suspect one, and lock it: the price that is judged is the one accepted.
+
+    Raises ProposalRefused if it is not suspended.
+    """
+    prices = CoinPrice.objects.select_for_update(of=("self",)).select_related("coin")
+    price = prices.filter(coin=payload["coin"]).first()
     if price is None or price.suspended_at is None:
         raise ProposalRefused("The coin has no suspect price.")
     return price

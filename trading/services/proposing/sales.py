@@ -6,6 +6,7 @@ from typing import Any
 from trading.models import Coin, SalesStop, Shop
 from trading.services.coins import open_or_close_shop, stop_selling
 from trading.services.losses import ensure_sales_may_go_on, let_sales_go_on
+from trading.services.proposing.versions import version_of_shop
 from wallets.exceptions import ProposalRefused
 from wallets.models import User
 from wallets.runtime import clock
@@ -21,10 +22,13 @@ class SalesGoOnKind(Kind):
 
     def payload_of(self, *, stop: SalesStop, further: Decimal, reason: str) -> dict[str, Any]:
         """Return the payload for a stop that ends until `further` US dollars are lost."""
-        return {"stop": stop.pk, "further": f"{further:f}", "reason": reason}
+        return {"stop": stop.pk, "stopped": _state_of(stop), "further": f"{further:f}", "reason": reason}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
-        ensure_sales_may_go_on(stop=_stop_of(payload), further=Decimal(payload["further"]), now=clock.now())
+        stop = _stop_of(payload)
+        ensure_sales_may_go_on(stop=stop, further=Decimal(payload["further"]), now=clock.now())
+        if _state_of(stop) != payload.get("stopped"):
+            raise ProposalRefused("Sales have stopped again meanwhile. Look at the loss, and ask again.")
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         ceiling = let_sales_go_on(
@@ -92,11 +96,13 @@ class OpenShopKind(Kind):
 
     def payload_of(self, *, reason: str) -> dict[str, Any]:
         """Return the payload; `reason` is stored with the switch."""
-        return {"reason": reason}
+        return {"reason": reason, "closed": version_of_shop()}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
-        if not Shop.objects.filter(is_open=False).exists():
+        if not Shop.objects.select_for_update(no_key=True).filter(is_open=False).first():
             raise ProposalRefused("The shop is open.")
+        if version_of_shop() != payload.get("closed"):
+            raise ProposalRefused("The shop was closed again meanwhile. Look at the reason, and ask again.")
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         open_or_close_shop(is_open=True, reason=payload["reason"])
@@ -106,8 +112,14 @@ class OpenShopKind(Kind):
         return "the shop is closed", "the shop is open"
 
 
+def _state_of(stop: SalesStop) -> list[str]:
+    """Return when sales stopped, and at what loss: another stop of the same day has other values."""
+    return [stop.stopped_at.isoformat() if stop.stopped_at else "", f"{stop.ceiling.normalize():f}"]
+
+
 def _stop_of(payload: Payload) -> SalesStop:
-    stop = SalesStop.objects.select_related("coin").filter(pk=payload["stop"]).first()
+    stops = SalesStop.objects.select_for_update(no_key=True, of=("self",)).select_related("coin")
+    stop = stops.filter(pk=payload["stop"]).first()
     if stop is None:
         raise ProposalRefused("There is no such stop.")
     return stop

@@ -1,0 +1,209 @@
+"""An approval is about what somebody asked for, not about what looks like it later."""
+
+from copy import copy
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import Group
+
+from exchange_site.configuration.persons import KINDS
+from tests.configure import configure
+from trading.models import Coin, CoinPrice, SalesStop, Shop
+from trading.services.coins import open_or_close_shop, sell_again, stop_selling
+from trading.services.prices import record_price
+from trading.services.proposing.coins import COIN_LIMITS, PUT_ON_SALE
+from trading.services.proposing.kinds import OPEN_SHOP, SALES_GO_ON, SUSPECT_PRICE
+from wallets.models import Proposal, ProposalRecord, User, Wallet
+from wallets.runtime import clock
+from wallets.services.accounts import freeze_customer, unfreeze_customer
+from wallets.services.proposals import approve, propose
+from wallets.services.proposing import GROUP_PERMISSIONS, UNFREEZE, USER_POWERS
+from wallets.services.security_log import list_permissions, read_powers, record_power_changes
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _two(settings):
+    configure(settings, "PROPOSALS", kinds=dict.fromkeys(KINDS, Decimal(0)))
+
+
+@pytest.fixture
+def ann(db):
+    return User.objects.create_superuser("ann")
+
+
+@pytest.fixture
+def bob(db):
+    return User.objects.create_superuser("bob")
+
+
+@pytest.fixture
+def ask(ann):
+    def ask(kind, payload):
+        proposal = propose(kind=kind.name, payload=payload, reason="because", asked_by=ann)
+        return Proposal.objects.get(pk=proposal.pk)
+
+    return ask
+
+
+@pytest.fixture
+def decide(bob):
+    def decide(proposal):
+        return approve(proposal_id=proposal.pk, approved_by=bob).outcome
+
+    return decide
+
+
+class TestUnfreezing:
+    def is_frozen(self, customer):
+        return Wallet.objects.get(owner=customer, asset="USD").frozen
+
+    def test_is_done_once_it_is_approved(self, make_shopper, ask, decide):
+        customer = make_shopper().user
+        freeze_customer(owner_id=customer.pk)
+        assert decide(ask(UNFREEZE, UNFREEZE.payload_of(owner_id=customer.pk))) == "done"
+        assert not self.is_frozen(customer)
+
+    def test_is_refused_if_the_customer_was_frozen_again(self, make_shopper, ask, decide):
+        customer = make_shopper().user
+        freeze_customer(owner_id=customer.pk)
+        asked = ask(UNFREEZE, UNFREEZE.payload_of(owner_id=customer.pk))
+        unfreeze_customer(owner_id=customer.pk)
+        freeze_customer(owner_id=customer.pk)
+        assert decide(asked) == "refused"
+        assert self.is_frozen(customer)
+
+    def test_is_refused_if_a_frozen_customer_is_frozen_for_another_reason(self, make_shopper, ask, decide):
+        customer = make_shopper().user
+        freeze_customer(owner_id=customer.pk)
+        asked = ask(UNFREEZE, UNFREEZE.payload_of(owner_id=customer.pk))
+        freeze_customer(owner_id=customer.pk)
+        assert decide(asked) == "refused"
+        assert self.is_frozen(customer)
+
+
+class TestTheShop:
+    def test_opens_once_it_is_approved(self, coin, ask, decide):
+        open_or_close_shop(is_open=False, reason="a")
+        assert decide(ask(OPEN_SHOP, OPEN_SHOP.payload_of(reason="b"))) == "done"
+        assert Shop.objects.get().is_open
+
+    @pytest.mark.parametrize("reason", ["the same", "another one"])
+    def test_stays_closed_if_it_was_closed_again(self, coin, ask, decide, reason):
+        open_or_close_shop(is_open=False, reason="the same")
+        asked = ask(OPEN_SHOP, OPEN_SHOP.payload_of(reason="b"))
+        open_or_close_shop(is_open=False, reason=reason)
+        assert decide(asked) == "refused"
+        assert not Shop.objects.get().is_open
+
+
+class TestACoin:
+    def test_is_sold_again_once_it_is_approved(self, coin, ask, decide):
+        stop_selling(coin=coin)
+        assert decide(ask(PUT_ON_SALE, self.selling(coin))) == "done"
+        assert Coin.objects.get().is_sold
+
+    def test_stays_off_sale_if_its_sale_was_stopped_again(self, coin, ask, decide):
+        stop_selling(coin=coin)
+        asked = ask(PUT_ON_SALE, self.selling(coin))
+        sell_again(coin=coin)
+        stop_selling(coin=coin)
+        assert decide(asked) == "refused"
+        assert not Coin.objects.get().is_sold
+
+    def test_keeps_a_limit_that_was_lowered_after_it_was_raised(self, coin, ask, decide):
+        Coin.objects.update(maximum=10)
+        first, second = ask(COIN_LIMITS, self.limit(20)), ask(COIN_LIMITS, self.limit(20))
+        assert decide(first) == "done"
+        ask(COIN_LIMITS, self.limit(10))  # which waits for nobody
+        assert decide(second) == "refused"
+        assert Coin.objects.get().maximum == 10
+
+    def selling(self, coin):
+        before = Coin.objects.get(pk=coin.pk)
+        after = copy(before)
+        after.is_sold = True
+        return PUT_ON_SALE.payload_of(before=before, after=after)
+
+    def limit(self, maximum):
+        before = Coin.objects.get()
+        after = copy(before)
+        after.maximum = Decimal(maximum)
+        return COIN_LIMITS.payload_of(before=before, after=after)
+
+
+class TestALimitOfACoinWithoutOne:
+    """Such a coin sells what ORDER_MAXIMUM dollars buy: 1,000 of them buy 250 coins at 4.00."""
+
+    @pytest.mark.parametrize(("maximum", "waits"), [("1000000000", True), ("251", True), ("250", False), ("1", False)])
+    def test_waits_unless_it_is_lower_now(self, coin, ask, settings, maximum, waits):
+        configure(settings, "PRICES", order_maximum=Decimal(1000))
+        assert ask(COIN_LIMITS, TestACoin().limit(maximum)).needs_two is waits
+        assert Coin.objects.get().maximum == (None if waits else Decimal(maximum))
+
+    def test_waits_if_nobody_knows_the_price(self, coin, ask):
+        Coin.objects.update(fixed_price=None)
+        CoinPrice.objects.update(read_at=clock.now() - timedelta(days=1))
+        assert ask(COIN_LIMITS, TestACoin().limit("0.5")).needs_two
+        assert Coin.objects.get().maximum is None
+
+
+class TestSalesAfterAStop:
+    def test_do_not_go_on_after_another_stop(self, coin, ask, decide, settings):
+        configure(settings, "LOSSES", per_day=Decimal(100))
+        now = clock.now()
+        stop = SalesStop.objects.create(day=now.date(), loss=200, ceiling=100, stopped_at=now)
+        payload = SALES_GO_ON.payload_of(stop=SalesStop.objects.get(), further=Decimal(50), reason="because")
+        asked = ask(SALES_GO_ON, payload)
+        SalesStop.objects.filter(pk=stop.pk).update(ceiling=150, loss=250, stopped_at=clock.now())
+        assert decide(asked) == "refused"
+        assert SalesStop.objects.get().stopped_at is not None
+
+
+class TestPowers:
+    def test_of_a_user_who_was_disabled_again_are_not_given_back(self, ask, decide):
+        carl = User.objects.create_user("carl", is_active=False)
+        asked = ask(USER_POWERS, USER_POWERS.payload_of(user=carl, new=read_powers(carl) | {"is_active": True}))
+        for is_active in (True, False):
+            before = read_powers(carl)
+            carl.is_active = is_active
+            carl.save(update_fields=["is_active"])
+            record_power_changes(user=carl, before=before)
+        assert decide(asked) == "refused"
+        carl.refresh_from_db()
+        assert not carl.is_active
+
+    def test_of_a_group_that_were_taken_again_are_not_given_back(self, ask, decide):
+        group = Group.objects.create(name="chiefs")
+        wanted = GROUP_PERMISSIONS.payload_of(group=group, new=["wallets.freeze_user"])
+        first, second = ask(GROUP_PERMISSIONS, wanted), ask(GROUP_PERMISSIONS, wanted)
+        assert decide(first) == "done"
+        ask(GROUP_PERMISSIONS, GROUP_PERMISSIONS.payload_of(group=group, new=[]))
+        assert decide(second) == "refused"
+        assert list_permissions(group) == []
+
+
+class TestASuspectPrice:
+    """Beyond 20 % staff need two persons: 4.00 becomes 4.81, which is not 4.79."""
+
+    @pytest.fixture
+    def jumped(self, coin, settings):
+        configure(settings, "PRICES", deviation_limit=Decimal("0.20"))
+        Coin.objects.update(fixed_price=None)
+        for _ in range(4):
+            record_price(coin=coin, value=Decimal("4.81"), source="binance", now=clock.now())
+        return coin
+
+    def test_is_judged_by_what_is_sold_and_not_by_what_a_form_says(self, jumped, ask):
+        asked = ask(SUSPECT_PRICE, SUSPECT_PRICE.payload_of(coin=jumped, expected=Decimal("4.79")))
+        assert asked.needs_two
+        assert CoinPrice.objects.get().value == 4
+        assert not ProposalRecord.objects.exists()
+
+    def test_is_not_accepted_for_an_earlier_suspension(self, jumped, ask, decide):
+        asked = ask(SUSPECT_PRICE, SUSPECT_PRICE.payload_of(coin=jumped, expected=Decimal("4.81")))
+        CoinPrice.objects.update(suspended_at=clock.now())
+        assert decide(asked) == "refused"
+        assert CoinPrice.objects.get().value == 4
