@@ -1,9 +1,11 @@
 """The admin's titles, and its sign-in, which is limited like the API's sign-in, with counters of its own."""
 
-from typing import Any
+from typing import Any, Final
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.signals import user_logged_in
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.forms import CharField, TextInput
@@ -23,6 +25,8 @@ from wallets.web.addresses import client_address
 from wallets.web.callers import limit_address, limit_caller
 from wallets.web.limits import OWN_PASSWORD, STAFF_LOGIN_ADDRESS
 from wallets.web.signing_in import OF_STAFF, counted_sign_in, uncounted_if_busy
+
+_GAVE_CODE: Final = "gave_second_factor"
 
 
 class LimitedAuthenticationForm(AdminAuthenticationForm):
@@ -58,7 +62,8 @@ class LimitedAuthenticationForm(AdminAuthenticationForm):
 
     def _check_second_factor(self) -> None:
         if user := self.get_user():
-            ensure_otp_of_staff(staff=user, code=self.cleaned_data.get("otp") or None, now=clock.now())
+            code = self.cleaned_data.get("otp") or None
+            vars(self.request)[_GAVE_CODE] = ensure_otp_of_staff(staff=user, code=code, now=clock.now())
 
     def confirm_login_allowed(self, user: User) -> None:
         """Refuse whoever is no staff, and record it: Django sends its signal of a failure for wrong passwords only."""
@@ -77,6 +82,24 @@ class LimitedAuthenticationForm(AdminAuthenticationForm):
                 raise self.get_invalid_login_error()
 
 
+def _mark_session(*, request: HttpRequest, **_: Any) -> None:
+    """Note in a new session whether it was opened with a code. Django has renewed or emptied the session before."""
+    request.session[_GAVE_CODE] = vars(request).get(_GAVE_CODE, False)
+
+
+def _has_permission(request: HttpRequest) -> bool:
+    """Let staff in, and where they need a second factor only by a session that was opened with a code.
+
+    A session may be older than the switch, or than the release that asks for codes.
+    """
+    if settings.SIGN_IN.staff_second_factor and not request.session.get(_GAVE_CODE):
+        return False
+    return bool(request.user.is_active and request.user.is_staff)
+
+
+user_logged_in.connect(_mark_session)
+
+admin.site.has_permission = _has_permission  # type: ignore[method-assign]
 admin.site.site_header = "Crypto Exchange"
 admin.site.site_title = "Crypto Exchange"
 admin.site.index_title = "Operations"

@@ -131,11 +131,16 @@ def ensure_otp(*, customer: User, code: str | None, now: datetime) -> None:
         raise OtpInvalid
 
 
-def ensure_otp_of_staff(*, staff: User, code: str | None, now: datetime) -> None:
-    """Check a code as `ensure_otp` does, and raise SecondFactorMissing if this server wants staff to have one."""
-    if settings.SIGN_IN.staff_second_factor and not has_second_factor(user_id=staff.pk):
+def ensure_otp_of_staff(*, staff: User, code: str | None, now: datetime) -> bool:
+    """Check a code as `ensure_otp` does, and raise SecondFactorMissing if this server wants staff to have one.
+
+    Return whether a code was asked for.
+    """
+    is_on = has_second_factor(user_id=staff.pk)
+    if settings.SIGN_IN.staff_second_factor and not is_on:
         raise SecondFactorMissing
     ensure_otp(customer=staff, code=code, now=now)
+    return is_on
 
 
 @retried_on_conflict
