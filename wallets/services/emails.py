@@ -1,5 +1,6 @@
 """Proves and changes the e-mail addresses of accounts."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from django.db import transaction
@@ -10,7 +11,7 @@ from wallets.selectors.staff import is_proven_by_other_staff
 from wallets.services.holds import note_credential_change
 from wallets.services.mail_texts import MailKind
 from wallets.services.mailed_tokens import Purpose, read_mailed_token
-from wallets.services.mailing import mail_later, notify
+from wallets.services.mailing import mail_proof_later, notify
 from wallets.services.second_factors import ensure_otp
 from wallets.services.security_log import record_event, record_failed_sign_in
 
@@ -18,22 +19,33 @@ from wallets.services.security_log import record_event, record_failed_sign_in
 def ask_for_proof(*, user: User, email: str) -> None:
     """Enqueue an e-mail with a token that proves the address, in the current database transaction.
 
-    The account keeps its address until the token is used.
+    The account keeps its address until the token is used. Nothing is sent if its password or its address has changed by
+    then.
     """
-    mail_later(MailKind.VERIFY, to=User.objects.normalize_email(email), user_id=user.pk)
+    mail_proof_later(user=user, email=User.objects.normalize_email(email))
 
 
-def change_email(*, user: User, password: str, email: str, otp: str | None, now: datetime) -> None:
+def change_email(
+    *,
+    user: User,
+    password: str,
+    email: str,
+    otp: str | None,
+    now: datetime,
+    has_room: Callable[[], bool] = lambda: True,
+) -> None:
     """Send a token to an address that becomes the account's when the token is used, for whoever knows the password.
 
-    The answer does not tell whether another account has the address. Raises InvalidCredentials, HashingBusy; the
-    refusals of `ensure_otp`.
+    The answer does not tell whether another account has the address. `has_room` says, once the password is known to be
+    right, whether the mailbox may get another e-mail. Raises InvalidCredentials, HashingBusy; the refusals of
+    `ensure_otp`.
     """
     if not user.check_password(password):
         record_failed_sign_in(name=user.get_username())
         raise InvalidCredentials
     ensure_otp(customer=user, code=otp, now=now)
-    ask_for_proof(user=user, email=email)
+    if has_room():
+        ask_for_proof(user=user, email=email)
 
 
 @transaction.atomic(durable=True)

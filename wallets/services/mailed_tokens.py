@@ -1,7 +1,8 @@
 """Tokens that are sent by e-mail, and prove that their bearer reads the mailbox. They are signed and stored nowhere.
 
 A token holds all that has to be as it was when the token is used. So it works once, if its use changes one of these:
-a new password changes the token version, and a proven address changes what is proven.
+a new password changes the token version, and a proven address changes what is proven. Each change of the address is
+an event of its own, so an address that comes back does not bring its tokens back.
 """
 
 import uuid
@@ -13,7 +14,8 @@ from typing import Any
 from django.core.signing import BadSignature, Signer
 
 from wallets.exceptions import TokenInvalid
-from wallets.models import User
+from wallets.models import SecurityEventKind, User
+from wallets.services.security_log import find_last_event
 
 
 class Purpose(StrEnum):
@@ -31,12 +33,17 @@ class MailedToken:
     email: str
 
 
+def state_of(user: User) -> dict[str, Any]:
+    """Return what has to be the same when a token is used: the user's tokens, and the address that is proven."""
+    changed = find_last_event(user, SecurityEventKind.EMAIL_VERIFIED, SecurityEventKind.EMAIL_CHANGED)
+    return {"version": user.token_version, "proven": user.verified_email, "changed": changed}
+
+
 def make_mailed_token(*, purpose: Purpose, user: User, email: str, now: datetime, lifetime: timedelta) -> str:
     """Return a token for the user that is sent to `email` and to nobody else."""
     claims = {
         "sub": str(user.subject),
-        "version": user.token_version,
-        "proven": user.verified_email,
+        **state_of(user),
         "email": email,
         "exp": int((now + lifetime).timestamp()),
     }
@@ -48,13 +55,8 @@ def read_mailed_token(*, purpose: Purpose, token: str, now: datetime) -> MailedT
     claims = _read_claims(purpose, token)
     if claims["exp"] <= now.timestamp():
         raise TokenInvalid
-    user = User.objects.filter(
-        subject=uuid.UUID(claims["sub"]),
-        token_version=claims["version"],
-        verified_email=claims["proven"],
-        is_active=True,
-    ).first()
-    if user is None:
+    user = User.objects.filter(subject=uuid.UUID(claims["sub"]), is_active=True).first()
+    if user is None or any(claims.get(name) != value for name, value in state_of(user).items()):
         raise TokenInvalid
     return MailedToken(user=user, email=claims["email"])
 

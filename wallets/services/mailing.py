@@ -5,25 +5,39 @@ neither the queue nor any other table holds one. A mail may be sent twice.
 """
 
 import json
-from collections.abc import Iterator
+import logging
+import smtplib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
 from django.conf import settings
 from django.core.mail import send_mail
+from django.db.models import Case, Q, When
 
 from wallets.models import User
 from wallets.runtime.encryption import decrypt, encrypt
 from wallets.runtime.jobs import defer_job
 from wallets.services.mail_texts import MAIL_TEXTS, MailKind
-from wallets.services.mailed_tokens import Purpose, make_mailed_token
+from wallets.services.mailed_tokens import Purpose, make_mailed_token, state_of
+
+logger = logging.getLogger(__name__)
 
 MAIL_TASK: Final = "wallets.send_mail"
 MAIL_QUEUE: Final = "mail"
 
 _MOST_ACCOUNTS: Final = 5
 """Accounts of one address that are told how to choose a new password."""
+
+_REFUSED_FOR_GOOD: Final = range(500, 600)
+"""Codes of a mail server after which it is no use to try again (RFC 5321, section 4.2.1)."""
+_NO_MAILBOX: Final = 553
+"""What a mail server says about a mailbox whose name it does not allow."""
+
+
+class MailDelayed(OSError):
+    """The mail server refuses an e-mail for now. The message names no address."""
 
 
 def is_mail_sent() -> bool:
@@ -38,8 +52,21 @@ def mail_later(kind: MailKind, *, to: str, user_id: int | None = None, **details
     does not depend on whether there is one.
     """
     if to:
-        sealed = encrypt(json.dumps({"to": to, "user_id": user_id, "details": details}))
-        defer_job(task=MAIL_TASK, queue=MAIL_QUEUE, kind=kind.value, sealed=sealed)
+        _enqueue(kind, {"to": to, "user_id": user_id, "details": details})
+
+
+def mail_proof_later(*, user: User, email: str) -> None:
+    """Enqueue an e-mail with a token that proves the address, in the current database transaction.
+
+    It is sent only while the account is as `user` was read: whoever asked may have lost the account since.
+    """
+    if email:
+        letter = {"to": email, "user_id": user.pk, "details": {}, "state": state_of(user)}
+        _enqueue(MailKind.VERIFY, letter)
+
+
+def _enqueue(kind: MailKind, letter: Mapping[str, object]) -> None:
+    defer_job(task=MAIL_TASK, queue=MAIL_QUEUE, kind=kind.value, sealed=encrypt(json.dumps(letter)))
 
 
 def notify(kind: MailKind, *, user: User, **details: str) -> None:
@@ -55,28 +82,68 @@ def make_reset_link(*, user: User, now: datetime) -> str:
 def send(*, kind: str, sealed: str, now: datetime) -> None:
     """Send the e-mails that a job is for. Nobody who is unknown or disabled gets one.
 
-    Raises Undecryptable, and the errors of the mail server.
+    If one of several fails, the others and this one get jobs of their own, so that none is sent again. Raises
+    Undecryptable, MailDelayed, and errors of the connection to the mail server.
     """
     letter: dict[str, Any] = json.loads(decrypt(sealed))
-    subject, text = MAIL_TEXTS[MailKind(kind)]
-    for user in _readers_of(letter):
-        # Never to an address as a stranger typed it: two that look alike to a database may be two mailboxes.
-        to = user.mail_address if kind == MailKind.RESET else letter["to"]
-        filled_in = text.format(username=user.get_username(), **letter["details"], **_link(kind, user, to, now))
-        send_mail(subject, filled_in, None, [to])
+    readers = _readers_of(letter)
+    for number, user in enumerate(readers):
+        try:
+            _send_one(MailKind(kind), user, letter, now)
+        except OSError:  # also those of the protocol, and MailDelayed
+            if number == 0:
+                raise
+            for left in readers[number:]:
+                mail_later(MailKind(kind), to=letter["to"], user_id=left.pk, **letter["details"])
+            return
+
+
+def _send_one(kind: MailKind, user: User, letter: Mapping[str, Any], now: datetime) -> None:
+    """Send an e-mail about one account. Nothing is sent, and it is logged, if the server refuses it for good."""
+    subject, text = MAIL_TEXTS[kind]
+    # Never to an address as a stranger typed it: two that look alike to a database may be two mailboxes.
+    to = user.mail_address if kind == MailKind.RESET else letter["to"]
+    filled_in = text.format(username=user.get_username(), **letter["details"], **_link(kind, user, to, now))
+    codes = _codes_of_refusal(subject, filled_in, to)
+    if codes and all(code in _REFUSED_FOR_GOOD for code in codes):
+        logger.warning("the mail server refuses an e-mail (%s) to user %s for good: %s", kind, user.pk, codes)
+    elif codes:
+        raise MailDelayed(f"the mail server does not take an e-mail ({kind}) to user {user.pk} now: {codes}")
+
+
+def _codes_of_refusal(subject: str, text: str, to: str) -> list[int]:
+    """Send an e-mail, and return the codes of the mail server's refusal; none if it took the e-mail.
+
+    The server's own words are left out: they name the address, which belongs in no log.
+    """
+    try:
+        send_mail(subject, text, None, [to])
+    except smtplib.SMTPRecipientsRefused as error:
+        return [code for code, _ in error.recipients.values()]
+    except smtplib.SMTPDataError as error:
+        return [error.smtp_code]
+    except ValueError:  # Django cannot write the address into a header, and says so with the address
+        return [_NO_MAILBOX]
+    return []
 
 
 def find_accounts(*, email: str) -> list[User]:
-    """Return the first active accounts that have the address, in any case of its letters."""
-    found = User.objects.filter(email__iexact=email, is_active=True).order_by("pk")[:_MOST_ACCOUNTS]
+    """Return the first active accounts that have the address, in any case of its letters.
+
+    Those that have proven it come first: anybody can open accounts with somebody else's address.
+    """
+    is_unproven = Case(When(verified_email="", then=1), default=0)
+    at_home = Q(verified_email="") | Q(verified_email__iexact=email)
+    found = User.objects.filter(at_home, email__iexact=email, is_active=True).order_by(is_unproven, "pk")
+    found = found[:_MOST_ACCOUNTS]
     return [user for user in found if user.mail_address.lower() == email.lower()]
 
 
-def _readers_of(letter: dict[str, Any]) -> Iterator[User]:
+def _readers_of(letter: Mapping[str, Any]) -> list[User]:
     if letter["user_id"] is None:
-        yield from find_accounts(email=letter["to"])
-    else:
-        yield from User.objects.filter(pk=letter["user_id"], is_active=True)
+        return find_accounts(email=letter["to"])
+    users = User.objects.filter(pk=letter["user_id"], is_active=True)
+    return [user for user in users if "state" not in letter or letter["state"] == state_of(user)]
 
 
 def _link(kind: str, user: User, email: str, now: datetime) -> dict[str, str]:
