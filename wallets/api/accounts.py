@@ -1,5 +1,7 @@
 """Sign-up, sign-in and sign-out over HTTP."""
 
+from functools import partial
+
 from django.http import HttpRequest
 from ninja import Router, Status
 
@@ -20,7 +22,14 @@ from wallets.services import accounts, tokens
 from wallets.web.callers import AnonymousCaller, FreshAccessToken, caller
 from wallets.web.limits import REFRESH_ADDRESS
 from wallets.web.problems import ANYBODY, BODY, SIGNED_IN
-from wallets.web.signing_in import OF_CUSTOMERS, UncountedCaller, counted_registration, counted_sign_in, limit_refresh
+from wallets.web.signing_in import (
+    OF_CUSTOMERS,
+    UncountedCaller,
+    counted_registration,
+    counted_sign_in,
+    has_room_for_proof,
+    limit_refresh,
+)
 
 accounts_router = Router(tags=["accounts"])
 
@@ -41,6 +50,7 @@ def register(request: HttpRequest, body: Registration) -> Status[tokens.TokenPai
             email=body.email,
             now=clock.now(),
             address=caller(request),
+            has_room=partial(has_room_for_proof, mailbox=body.email),
         )
     return Status(201, pair)
 

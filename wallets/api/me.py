@@ -1,5 +1,7 @@
 """The caller's own account over HTTP: who they are, their password and their e-mail address."""
 
+from functools import partial
+
 from django.conf import settings
 from django.http import HttpRequest
 from ninja import Router, Status
@@ -14,7 +16,14 @@ from wallets.web.bodies import Body
 from wallets.web.callers import AnonymousCaller, FreshAccessToken, caller
 from wallets.web.limits import MAIL, MAILED_TOKEN
 from wallets.web.problems import ANYBODY, BODY, SIGNED_IN
-from wallets.web.signing_in import OF_CUSTOMERS, UncountedCaller, counted_reset, counted_sign_in, has_room
+from wallets.web.signing_in import (
+    OF_CUSTOMERS,
+    UncountedCaller,
+    counted_reset,
+    counted_sign_in,
+    has_room,
+    has_room_for_proof,
+)
 
 me_router = Router(tags=["accounts"])
 
@@ -99,9 +108,14 @@ def change_email(request: HttpRequest, body: EmailChange) -> Status[None]:
     """Sends a token to the address, which becomes the account's when the token is used. Attempts count as sign-ins."""
     user = get_account(principal=caller(request))
     with counted_sign_in(request, username=user.get_username(), limits=OF_CUSTOMERS):
-        is_sent = has_room(mailbox=body.email)
-        email = body.email if is_sent else ""
-        emails.change_email(user=user, password=body.password, email=email, otp=body.otp, now=clock.now())
+        emails.change_email(
+            user=user,
+            password=body.password,
+            email=body.email,
+            otp=body.otp,
+            now=clock.now(),
+            has_room=partial(has_room_for_proof, mailbox=body.email),
+        )
     return Status(202, None)
 
 

@@ -1,5 +1,6 @@
 """Opens accounts, signs customers in, and freezes or unfreezes them."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from django.contrib.auth import authenticate
@@ -30,10 +31,19 @@ from wallets.services.tokens import TokenPair, start_token_family
 from wallets.usernames import accept_username, key_of, skeleton_of
 
 
-def register(*, username: str, password: str, email: str, now: datetime, address: str | None = None) -> TokenPair:
+def register(
+    *,
+    username: str,
+    password: str,
+    email: str,
+    now: datetime,
+    address: str | None = None,
+    has_room: Callable[[], bool] = lambda: True,
+) -> TokenPair:
     """Open an account with an empty dollar wallet and sign it in. Its address, if given, is remembered.
 
-    An e-mail address, unless it is empty, gets a message that proves it.
+    An e-mail address, unless it is empty, gets a message that proves it, if `has_room` says that the mailbox may get
+    another one.
 
     Raises UsernameTaken (in any spelling), UsernameNotAllowed, WeakPassword, HashingBusy.
     """
@@ -41,7 +51,8 @@ def register(*, username: str, password: str, email: str, now: datetime, address
     user = User(username=name, email=User.objects.normalize_email(email))
     ensure_strong(password=password, user=user)
     user.set_password(password)  # hashing is slow on purpose, so it precedes the database transaction
-    return _open_account(user, now, address)
+    proves = bool(email) and has_room()
+    return _open_account(user, now, address, proves=proves)
 
 
 def accept_new_name(username: str, *, of: User | None = None, for_staff: bool = False) -> str:
@@ -62,7 +73,7 @@ def accept_new_name(username: str, *, of: User | None = None, for_staff: bool = 
 
 @retried_on_conflict
 @transaction.atomic(durable=True)
-def _open_account(user: User, now: datetime, address: str | None) -> TokenPair:
+def _open_account(user: User, now: datetime, address: str | None, *, proves: bool) -> TokenPair:
     user.pk = None  # a first run that was lost has set it, and its sequence may have gone back
     try:
         user.save(force_insert=True)
@@ -70,7 +81,8 @@ def _open_account(user: User, now: datetime, address: str | None) -> TokenPair:
         raise _refusal_of(error) from error  # raising rolls the database transaction back
     open_dollar_wallet(owner=user)
     record_event(SecurityEventKind.REGISTERED, user=user)
-    ask_for_proof(user=user, email=user.email)
+    if proves:
+        ask_for_proof(user=user, email=user.email)
     return start_token_family(user=user, now=now, address=address)
 
 

@@ -11,7 +11,8 @@ LOGIN_ACCOUNT    failed attempts to sign in to an account from anywhere
 LOGIN_ADDRESS    attempts to sign in from an address
 STAFF_…          the same for the admin, counted apart from the API
 MAIL             requests for e-mails with links, from an address
-MAILBOX          e-mails with links to one mailbox; beyond it none is sent, and nobody is told
+MAILBOX          e-mails about new passwords to one mailbox; beyond it none is sent, and nobody is told
+MAILBOX_PROOF    the same for e-mails that prove an address
 MAILED_TOKEN     tokens from e-mails, from an address
 OTP              one-time codes of a customer
 OWN_PASSWORD     changes of their own password by a member of staff
@@ -84,6 +85,7 @@ STAFF_LOGIN_ACCOUNT: Final = Limit("staff-login-account", "login_account")
 STAFF_LOGIN_ADDRESS: Final = Limit("staff-login-address", "login_address")
 MAIL: Final = Limit("mail")
 MAILBOX: Final = Limit("mailbox")
+MAILBOX_PROOF: Final = Limit("mailbox-proof", "mailbox")
 MAILED_TOKEN: Final = Limit("mailed-token", "login_address")
 OTP: Final = Limit("otp", "login_address")
 OWN_PASSWORD: Final = Limit("own-password", "login")

@@ -37,6 +37,7 @@ from wallets.web.limits import (
     LOGIN_ACCOUNT,
     LOGIN_ADDRESS,
     MAILBOX,
+    MAILBOX_PROOF,
     MAILED_TOKEN,
     REFRESH,
     REGISTER,
@@ -156,11 +157,17 @@ def _take_back(request: HttpRequest, usages: list[Usage]) -> None:
 
 
 def has_room(*, mailbox: str) -> bool:
-    """Count an e-mail to a mailbox, and say whether it may be sent. No header of the answer tells.
+    """Count an e-mail about a new password to a mailbox, and say whether it may be sent. No header of the answer tells.
 
     A refusal would let strangers keep the owner from a new password, and without the limit they would fill the mailbox.
     """
     [usage] = count_callers([(MAILBOX, mailbox.lower())])
+    return not usage.exceeded
+
+
+def has_room_for_proof(*, mailbox: str) -> bool:
+    """Like `has_room`, for e-mails that prove an address. Nobody can use up those for new passwords with them."""
+    [usage] = count_callers([(MAILBOX_PROOF, mailbox.lower())])
     return not usage.exceeded
 
 
