@@ -154,7 +154,7 @@ PRODUCTION: Final = (
     ),
     rule(
         "TWO_PERSONS",
-        "must name all kinds with a real venue: one person alone could set prices and release money.",
+        "must name all kinds with a real venue, and no amount above 10000: one person alone could release money.",
         lambda given: is_real_venue(given) and not given.proposals.names_all,
     ),
     rule(

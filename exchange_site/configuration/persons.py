@@ -45,6 +45,7 @@ KINDS: Final = (
 _WITH_AMOUNT: Final = frozenset(
     {"release_order", "payout", "return", "won_back", "correction", "goodwill", "write_off", "repurchase"}
 )
+_MOST_OF_ONE_PERSON: Final = 10_000  # US dollars
 _ALL: Final = "all"
 
 
@@ -96,8 +97,8 @@ class Proposals(Group):
 
     @property
     def names_all(self) -> bool:
-        """Say whether every kind needs two persons."""
-        return self.kinds.keys() >= set(KINDS)
+        """Say whether every kind needs two persons, and none of them up to an amount that lets one person do it all."""
+        return self.kinds.keys() >= set(KINDS) and max(self.kinds.values()) <= _MOST_OF_ONE_PERSON
 
     def needs_two(self, *, kind: str, amount: Decimal | None) -> bool:
         """Say whether a deed of a kind needs two persons; `amount` is in US dollars, None if the kind has none."""

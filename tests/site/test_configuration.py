@@ -148,6 +148,8 @@ DANGEROUS = [
     ({"SELF_SERVICE_PAYOUTS": "True"}, "SELF_SERVICE_PAYOUTS"),
     ({"TWO_PERSONS": ""}, "TWO_PERSONS"),
     ({"TWO_PERSONS": "price_rule, fixed_price"}, "TWO_PERSONS"),
+    ({"TWO_PERSONS": "all, release_order:999999999"}, "TWO_PERSONS"),
+    ({"TWO_PERSONS": "all, payout:10000.01"}, "TWO_PERSONS"),
     ({"PROPOSAL_HOURS": "337"}, "PROPOSAL_HOURS"),
     ({"BREAK_GLASS_HOURS": "23.9"}, "BREAK_GLASS_HOURS"),
     ({"SELF_SERVICE_DEPOSITS": "True", "EXCHANGE_URL": "https://api.binance.com"}, "SELF_SERVICE_DEPOSITS"),
