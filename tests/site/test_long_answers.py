@@ -77,7 +77,7 @@ def served(transactional_db):
     port = free_port()
     environment = process_environment(PORT=str(port), WEB_WORKERS="1", WEB_THREADS="4")
     with stopped(start(API, environment=environment)) as process:
-        wait_for_answer(f"{local_url(port)}/health/", seconds=30, by=process)
+        wait_for_answer(f"{local_url(port)}/health/", seconds=90, by=process)
         yield Served(process, f"{local_url(port)}/api/v1/")
 
 

@@ -100,7 +100,7 @@ def test_no_dump_and_no_log_shows_what_names_a_persons_account(transactional_db,
     environment = process_environment(PORT=str(port), WEB_WORKERS="1", LOGLEVEL="DEBUG", DEBUG="True")
     dumps = []
     with stopped(start(API, environment=environment, output=logs["api"])) as process:
-        wait_for_answer(f"{local_url(port)}/health/", seconds=30, by=process)
+        wait_for_answer(f"{local_url(port)}/health/", seconds=90, by=process)
         story = Scenario(f"{local_url(port)}/api/v1/")
         story.open_account()
         dumps.append(dump())  # with a mail that waits
