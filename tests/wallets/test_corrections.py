@@ -14,7 +14,7 @@ from tests.wallets.returned import buy, owed, receive, spend, take
 from wallets.exceptions import DomainError, InsufficientFunds, NotCorrectable, NotFound, OwesLess
 from wallets.models import Deposit, Proposal, ProposalRecord, Receivable, Transaction, User, WalletRole
 from wallets.services.correcting import correct_movement, give_goodwill
-from wallets.services.deposits import assign_deposit
+from wallets.services.deposits import Decision, assign_deposit
 from wallets.services.ledger.debts import write_debt_off
 from wallets.services.money_kinds import GOODWILL, WRITE_OFF
 from wallets.services.proposals import approve, propose
@@ -51,9 +51,7 @@ class TestACorrectionOfADeposit:
             assign_deposit(
                 deposit_id=bank_deposit.pk,
                 customer_id=customer.user.pk,
-                by=staff[0],
-                approved_by=staff[1],
-                note="found",
+                decision=Decision(by=staff[0], approved_by=staff[1], note="found"),
             )
             if customer is shopper:
                 correct(last(shopper), staff)

@@ -242,7 +242,7 @@ class TestAfterARestore:
             export_payouts(by=ann)
         assert nothing_is_sent(approved)
 
-    def test_nothing_is_exported_before_the_statements_since_then(self, ann, approved, settings):
+    def test_nothing_is_exported_before_the_statements_since_then(self, ann, approved):
         DatabaseWatch.objects.update(place="another/server/0/0/0")
         watch = put_in_doubt()
         with pytest.raises(ExportRefused, match="may have forgotten"):
@@ -257,7 +257,6 @@ class TestAfterARestore:
         ).statement
         with pytest.raises(ExportRefused, match="import and approve the statements"):
             export_payouts(by=ann)
-        configure(settings, "DEPOSITS", need_second_person=False)
         approve_statement(statement_id=statement.pk, by=ann, approved_by=None)
         credit_statement(statement_id=statement.pk)
         export_payouts(by=ann)

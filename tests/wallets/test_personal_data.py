@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.db.models import ForeignKey
@@ -36,7 +37,7 @@ from wallets.selectors.sealed import ERASED, open_text
 from wallets.services.cash import withdraw
 from wallets.services.closing import close_account
 from wallets.services.crediting_statements import approve_statement, credit_statement
-from wallets.services.deposits import assign_deposit
+from wallets.services.deposits import Decision, assign_deposit
 from wallets.services.erasing import erase, erase_due, list_due, years_before
 from wallets.services.powers import UserPowersKind
 from wallets.services.second_factors import begin_second_factor
@@ -49,7 +50,10 @@ NAME, ACCOUNT = "Josephine Fitzgerald", "DE89370400440532013000"
 
 @pytest.fixture
 def staff(db):
-    return [User.objects.create_user(f"staff{number}", is_staff=True) for number in range(2)]
+    found = [User.objects.create_user(f"staff{number}", is_staff=True) for number in range(2)]
+    for each in found:
+        each.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "freeze_user"]))
+    return found
 
 
 @pytest.fixture
@@ -225,7 +229,11 @@ class TestClosing:
         deposit = Deposit.objects.get(reference="b2")
         assert (deposit.state, deposit.customer) == ("unassigned", None)
         with pytest.raises(NotFound):
-            assign_deposit(deposit_id=deposit.pk, customer_id=paid.user.pk, by=staff[0], approved_by=staff[1], note="x")
+            assign_deposit(
+                deposit_id=deposit.pk,
+                customer_id=paid.user.pk,
+                decision=Decision(by=staff[0], approved_by=staff[1], note="x"),
+            )
 
     def test_needs_a_reason_and_somebody_else_in_the_database_too(self, paid, staff):
         for wrong in ({"reason": ""}, {"closed_by": paid.user}):
@@ -307,7 +315,9 @@ class TestWhatABankSays:
         line = StatementLine.objects.get()
         assert line.counterparty == NAME
         assign_deposit(
-            deposit_id=line.deposit_id, customer_id=shopper.user.pk, by=staff[0], approved_by=staff[1], note="called"
+            deposit_id=line.deposit_id,
+            customer_id=shopper.user.pk,
+            decision=Decision(by=staff[0], approved_by=staff[1], note="called"),
         )
         line.refresh_from_db()
         assert line.counterparty != NAME

@@ -42,7 +42,8 @@ from wallets.models import (
     WalletRole,
 )
 from wallets.services.accounts import unfreeze_customer
-from wallets.services.deposits import assign_deposit, send_deposit_back
+from wallets.services.cash import withdraw
+from wallets.services.deposits import Decision, assign_deposit, send_deposit_back
 from wallets.services.ledger.crediting import OrderCredit, improve_prices
 from wallets.services.returns.receiving import receive_return
 from wallets.services.returns.winning import mark_seen, win_return_back
@@ -71,7 +72,7 @@ class TestTakeReturn:
         assert to_do(now) == [ConcernKind.RETURN]
         assert verify_everything() == []
         with pytest.raises(AccountFrozen):
-            spend(shopper, "1.00")
+            withdraw(principal=shopper.principal, amount=Decimal(1), key=None)
 
     def test_lets_the_customer_owe_what_the_wallet_does_not_hold(self, debtor, now):
         assert (debtor.wallet.balance, owed(debtor)) == (0, 15)
@@ -99,7 +100,7 @@ class TestTakeReturn:
 
     def test_refuses_a_deposit_that_went_back_to_its_sender(self, now, staff):
         deposit = receive(None, now)
-        send_deposit_back(deposit_id=deposit.pk, by=staff[0], approved_by=None, note="unknown")
+        send_deposit_back(deposit_id=deposit.pk, decision=Decision(by=staff[0], approved_by=None, note="unknown"))
         with pytest.raises(ReturnRefused):
             take(deposit, now)
         assert not Return.objects.exists()
@@ -144,7 +145,11 @@ class TestADepositOfNobody:
     def test_is_decided_about_with_what_is_left_of_it(self, shopper, staff, now):
         deposit = receive(None, now)
         take(deposit, now, amount="10.00")
-        assign_deposit(deposit_id=deposit.pk, customer_id=shopper.user.pk, by=staff[0], approved_by=None, note="x")
+        assign_deposit(
+            deposit_id=deposit.pk,
+            customer_id=shopper.user.pk,
+            decision=Decision(by=staff[0], approved_by=None, note="x"),
+        )
         assert (shopper.wallet.balance, sum_house_wallet(role=WalletRole.UNASSIGNED)) == (115, 0)
         assert verify_everything() == []
         win_return_back(return_id=Return.objects.get().pk)
@@ -154,7 +159,7 @@ class TestADepositOfNobody:
     def test_is_sent_back_with_what_is_left_of_it(self, staff, now):
         deposit = receive(None, now)
         take(deposit, now, amount="10.00")
-        send_deposit_back(deposit_id=deposit.pk, by=staff[0], approved_by=None, note="unknown")
+        send_deposit_back(deposit_id=deposit.pk, decision=Decision(by=staff[0], approved_by=None, note="unknown"))
         assert sum_house_wallet(role=WalletRole.FUNDING) == 0
         with pytest.raises(ReturnRefused, match="gone back to its sender"):
             win_return_back(return_id=Return.objects.get().pk)
@@ -165,7 +170,11 @@ class TestADepositOfNobody:
         deposit = receive(None, now)
         row = take(deposit, now)
         with pytest.raises(DepositDecided, match="taken back by its bank"):
-            assign_deposit(deposit_id=deposit.pk, customer_id=shopper.user.pk, by=staff[0], approved_by=None, note="x")
+            assign_deposit(
+                deposit_id=deposit.pk,
+                customer_id=shopper.user.pk,
+                decision=Decision(by=staff[0], approved_by=None, note="x"),
+            )
         win_return_back(return_id=row.pk)
         assert sum_house_wallet(role=WalletRole.UNASSIGNED) == 25
         assert ConcernKind.UNASSIGNED in to_do(now)
