@@ -18,6 +18,7 @@ from django.contrib.messages.storage.fallback import FallbackStorage
 from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.db.models import F
 from django.test import Client, RequestFactory
 from django.urls import resolve, reverse
 
@@ -30,14 +31,27 @@ from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.pausing import pause_buying
 from tests.configure import configure
 from tests.conftest import make_coin
-from tests.site.test_two_persons import ACTIONS, COMMANDS, FORMS, LESSENS, MOVES_NOTHING, TWO, coin_form, of_nobody
+from tests.site.test_two_persons import (
+    ACTIONS,
+    COMMANDS,
+    FORMS,
+    LESSENS,
+    MOVES_NOTHING,
+    TWO,
+    coin_form,
+    of_nobody,
+    sent_payout,
+    waiting_payout,
+)
 from tests.wallets.bank import DAY, IBAN, camt, entry, import_file
-from trading.models import Coin, DayLoss, Order, PriceRule, SalesLimit, SalesStop
+from tests.wallets.returned import money_taken, receive, spend, take
+from trading.models import Coin, CoinPrice, DayLoss, Order, PriceRule, SalesLimit, SalesStop
 from trading.services.coins import open_or_close_shop, stop_selling
 from trading.services.prices import record_price
-from wallets.models import BreakGlass, Proposal, ProposalRecord, Transaction, User
+from wallets.models import BreakGlass, Proposal, ProposalRecord, Transaction, User, Wallet
 from wallets.runtime import clock
 from wallets.services.accounts import freeze_customer
+from wallets.services.returns.receiving import receive_return
 from wallets.services.tokens import start_token_family
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -129,6 +143,18 @@ class World:
         self.importer = User.objects.create_user("importer", is_staff=True)
         self.deposit = of_nobody()
         self.statement = import_file(camt(entry("5", reference="b"), closing="5"), by=self.importer).statement
+        self.payout, self.sent = waiting_payout(self), sent_payout(self)
+        payers = [self.make_shopper() for _ in range(3)]
+        self.paid_in, won, owed = (
+            receive(payer, clock.now(), reference=f"p{number}") for number, payer in enumerate(payers)
+        )
+        self.waiting_return = receive_return(money=money_taken(clock.now(), reference="r2"))
+        self.taken = take(won, clock.now(), reference="r3")
+        spend(payers[2], "125.00")
+        take(owed, clock.now(), reference="r4")
+        self.debtor = payers[2].user
+        Wallet.objects.create(owner=self.debtor, asset="ABAN", role="customer", balance=5)
+        CoinPrice.objects.filter(coin=self.coin).update(bid=Decimal("3.90"), details_at=F("read_at"))
 
     def make_venue(self):
         found = Contradiction(kind=FindingKind.EXTRA, subject="order x 1")
@@ -166,6 +192,27 @@ class World:
             ("wallets.deposit", "assign"): action("wallets.deposit", "assign", self.deposit, customer=user),
             ("wallets.deposit", "send_back"): action("wallets.deposit", "send_back", self.deposit),
             ("wallets.statement", "credit"): action("wallets.statement", "credit", self.statement.pk),
+            ("wallets.payout", "approve"): action("wallets.payout", "approve", self.payout),
+            ("wallets.payout", "mark_paid"): action("wallets.payout", "mark_paid", self.sent),
+            ("wallets.payout", "mark_failed"): action("wallets.payout", "mark_failed", self.sent),
+            ("wallets.payout", "mark_returned"): action("wallets.payout", "mark_returned", self.sent),
+            ("wallets.deposit", "take_back"): action(
+                "wallets.deposit", "take_back", self.paid_in.pk, amount="5.00", reference="r5"
+            ),
+            ("wallets.return", "take"): action(
+                "wallets.return", "take", self.waiting_return.pk, deposit=self.paid_in.pk
+            ),
+            ("wallets.return", "win_back"): action("wallets.return", "win_back", self.taken.pk),
+            ("wallets.transaction", "correct"): action("wallets.transaction", "correct", self.booked()),
+            ("wallets.wallet", "give_goodwill"): action(
+                "wallets.wallet", "give_goodwill", self.customer.wallet.pk, amount="5.00"
+            ),
+            ("wallets.receivable", "repurchase"): action(
+                "wallets.receivable", "repurchase", self.debtor.pk, coin="ABAN", amount="1"
+            ),
+            ("wallets.receivable", "write_off"): action(
+                "wallets.receivable", "write_off", self.debtor.pk, amount="5.00"
+            ),
             ("trading.coin", "sell_again"): action("trading.coin", "sell_again", self.unsold.pk),
             ("trading.coin", "accept_suspect_price"): action(
                 "trading.coin", "accept_suspect_price", self.jumped.pk, price="40.00"
@@ -203,6 +250,10 @@ class World:
             ),
         }
 
+    def booked(self):
+        """Return the id of the movement of a deposit that can be corrected."""
+        return Transaction.objects.get(reference=f"deposit:{self.paid_in.pk}").pk
+
     def others(self):
         """Return what is sent for the actions and forms that one person may use alone."""
         job = "procrastinate.procrastinatejob"
@@ -211,6 +262,7 @@ class World:
             ("wallets.user", "freeze"): action("wallets.user", "freeze", self.customer.user.pk),
             ("wallets.user", "send_reset_link"): action("wallets.user", "send_reset_link", self.carl.pk),
             ("wallets.breakglass", "revoke"): action("wallets.breakglass", "revoke", self.request.pk),
+            ("wallets.return", "mark_as_seen"): action("wallets.return", "mark_as_seen", self.taken.pk),
             ("wallets.statement", "reject"): action("wallets.statement", "reject", self.statement.pk),
             ("trading.coin", "stop_selling"): action("trading.coin", "stop_selling", self.coin.pk),
             ("trading.suspension", "mark_seen"): action("trading.suspension", "mark_seen", 1),
@@ -230,8 +282,8 @@ NOT_NOW = {("settlement.batch", name) for name in ("mark_filled", "mark_not_plac
 OF_PROPOSALS = {("wallets.proposal", name) for name in ("approve", "reject", "withdraw")}
 # Only a shop that is closed can be opened.
 SHOP = ("trading.shop", "change")
-# It gives a customer back what they have paid, and is tried by itself.
-REFUND = ("trading.review", "refund")
+# They give customers back what is theirs, and are tried by themselves.
+GIVING_BACK = {("trading.review", "refund"), ("wallets.payout", "reject")}
 
 
 @pytest.fixture
@@ -311,7 +363,7 @@ class TestTheAdmin:
         of_two = {key for rows in (ACTIONS, FORMS) for key, why in rows.items() if why == TWO}
         of_one = {key for rows in (ACTIONS, FORMS) for key, why in rows.items() if why in {LESSENS, MOVES_NOTHING}}
         assert world.deeds().keys() == of_two - OF_PROPOSALS
-        assert world.others().keys() == of_one - OF_PROPOSALS - {REFUND}
+        assert world.others().keys() == of_one - OF_PROPOSALS - GIVING_BACK
 
     def test_would_do_each_deed_where_one_person_suffices(self, world, settings):
         """Otherwise the other tests here would prove nothing."""
@@ -424,6 +476,8 @@ class TestCommands:
             "price_rule": ("--spread-rate", "0.02", "--reason", "because"),
             "import_statement": (str(path),),
             "after_restore": (),
+            "export_payouts": (str(tmp_path),),
+            "close_customer": (world.customer.user.username, "--reason", "because"),
         }
         assert commands.keys() == COMMANDS.keys()
         for person in people.values():

@@ -367,12 +367,17 @@ def payout(world):
     return lambda client: act(client, "wallets/payout", "approve", pk), lambda: Payout.objects.get(pk=pk).state
 
 
-def payout_outcome(world, outcome="returned"):
+def sent_payout(world):
     pk = waiting_payout(world)
     values = {"state": "sent", "approved_at": clock.now(), "sent_at": clock.now()}
     with by_owner():
         Payout.objects.filter(pk=pk).update(state="approved", approved_at=clock.now())
         Payout.objects.filter(pk=pk).update(**values)
+    return pk
+
+
+def payout_outcome(world, outcome="returned"):
+    pk = sent_payout(world)
     return (
         lambda client: act(client, "wallets/payout", f"mark_{outcome}", pk),
         lambda: (Payout.objects.get(pk=pk).state, Wallet.objects.get(owner__payouts=pk, asset="USD").balance),
