@@ -43,7 +43,8 @@ class StatementAdmin(RecordAdmin):
     readonly_fields = fields
 
     def fits(self, record: Statement, action: str) -> bool:
-        return record.state == StatementState.WAITING
+        open_ = (StatementState.WAITING, StatementState.APPROVED)
+        return record.state in (open_ if action == "reject" else open_[:1])
 
     def has_approve_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("wallets.approve_statement")

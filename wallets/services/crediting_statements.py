@@ -1,24 +1,30 @@
 """Decides about imported statements, and credits the approved ones."""
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, time
 from typing import Final
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
+from django.db.models import Q
 
-from wallets.exceptions import NotFound, OnePersonTwice, OwnAccount, StatementDecided
+from wallets.exceptions import DepositDiffers, DomainError, NotFound, OnePersonTwice, OwnAccount, StatementDecided
 from wallets.models import Statement, StatementLine, StatementState, User
 from wallets.runtime import failpoints
 from wallets.runtime.clock import database_now
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.services.deposits import IncomingMoney, receive_deposit
-from wallets.services.ledger.locking import lock_wallets_to_credit
+from wallets.services.ledger.locking import LockedWallet, lock_wallets_to_credit
 from wallets.services.payouts.answers import take_answers
 from wallets.services.returns.lines import take_next_back
+from wallets.services.writing_lines import KNOWN
 from wallets.statements.lines import LineKind
+
+logger = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 50
 """Credits of one database transaction, which holds the wallets of as many customers."""
+_TAKEN: Final = "the name of its deposit is another payment's, so compare whether this is the same one"
 
 
 @transaction.atomic
@@ -49,12 +55,21 @@ def lock_waiting_statement(*, statement_id: int) -> Statement:
 def reject_statement(*, statement_id: int, by: User) -> None:
     """Put an imported statement aside, as if it had never been imported. One person may: it moves no money.
 
-    Raises NotFound, and StatementDecided also if a later statement follows this one.
+    That includes one that was approved and of which nothing is booked yet. Raises NotFound, and StatementDecided also
+    if a later statement follows this one.
     """
-    statement = lock_waiting_statement(statement_id=statement_id)
+    statement = _lock(statement_id)
+    if statement.state != StatementState.WAITING and not _is_untouched(statement):
+        raise StatementDecided(state=statement.get_state_display())
     if statement.following.exclude(state=StatementState.REJECTED).exists():
         raise StatementDecided(state="followed by a later one, which has to be rejected first")
     _decide(statement, StatementState.REJECTED, by=by)
+
+
+def _is_untouched(statement: Statement) -> bool:
+    """Say whether a locked statement is approved and none of its lines has moved money."""
+    booked = Q(deposit__isnull=False) | Q(payout__isnull=False) | Q(taken_back__isnull=False)
+    return statement.state == StatementState.APPROVED and not statement.lines.filter(booked).exists()
 
 
 def credit_statement(*, statement_id: int, tell: Callable[[int], object] = lambda _: None) -> None:
@@ -70,10 +85,16 @@ def credit_statement(*, statement_id: int, tell: Callable[[int], object] = lambd
 
 
 def credit_approved_statements() -> None:
-    """Go on with statements that were approved and are not credited, because the process that did it ended."""
+    """Go on with statements that were approved and are not credited, because the process that did it ended.
+
+    One that fails is logged, and the others go on.
+    """
     approved = Statement.objects.filter(state=StatementState.APPROVED).order_by("id")
     for statement_id in approved.values_list("pk", flat=True):
-        credit_statement(statement_id=statement_id)
+        try:
+            credit_statement(statement_id=statement_id)
+        except (DomainError, DatabaseError):
+            logger.exception("Statement %s cannot be credited", statement_id)
 
 
 @retried_on_conflict
@@ -97,12 +118,29 @@ def _credit_some(*, statement_id: int) -> int:
     wallets = lock_wallets_to_credit(customer_ids={line.customer_id for line in lines if line.customer_id})
     now = database_now()
     for line in lines:
-        wallet = wallets.get(line.customer_id or 0)
-        money = _money_of(line, account=statement.account, remark="" if wallet else line.remark)
-        line.deposit_id = receive_deposit(money=money, wallet=wallet, now=now).deposit_id
+        wallet = None if line.remark == KNOWN else wallets.get(line.customer_id or 0)
+        line.deposit_id = _receive(line, account=statement.account, wallet=wallet, now=now)
     StatementLine.objects.bulk_update(lines, ["deposit"])
     failpoints.reach("statement.crediting")
     return len(lines)
+
+
+def _receive(line: StatementLine, *, account: str, wallet: LockedWallet | None, now: datetime) -> int:
+    """Receive a line's money, or find the deposit of a known one, and return the deposit's id.
+
+    Under a name that another payment has, the money is received for nobody: no line stops those after it.
+    """
+    try:
+        money = _money_of(line, account=account, remark="" if wallet else line.remark)
+        received = receive_deposit(money=money, wallet=wallet, now=now)
+    except DepositDiffers:
+        logger.warning("%s names a deposit of another amount", line)
+    else:
+        if received.is_new or line.remark == KNOWN:
+            return received.deposit_id
+    line.reference, line.remark = f"{line.reference}@{line.pk}", _TAKEN
+    line.save(update_fields=["reference", "reference_hash", "remark"])
+    return receive_deposit(money=_money_of(line, account=account, remark=_TAKEN), wallet=None, now=now).deposit_id
 
 
 def _money_of(line: StatementLine, *, account: str, remark: str) -> IncomingMoney:

@@ -17,7 +17,7 @@ from wallets.statements.lines import LONGEST_TEXT, Line, LineKind, key_of, named
 
 _AT_ONCE: Final = 500
 _LONGEST_NAME: Final = 200
-_KNOWN: Final = "received before under this reference, so it is not credited again"
+KNOWN: Final = "received before under this reference, so it is not credited again"
 _REUSED: Final = "the bank has used its reference before, for another amount"
 
 
@@ -101,7 +101,7 @@ def _rows(statement: Statement, lines: list[Line], names: _Names) -> list[Statem
 def _credit(statement: Statement, line: Line, name: _Name, payer: Payer) -> StatementLine:
     row = _row(statement, line, reference=name.reference)
     row.customer_id = None if name.is_reused else payer.customer_id
-    row.remark = _REUSED if name.is_reused else _KNOWN if name.is_known else payer.remark
+    row.remark = _REUSED if name.is_reused else KNOWN if name.is_known else payer.remark
     return row
 
 
