@@ -6,7 +6,6 @@ import uuid
 from contextlib import nullcontext
 from datetime import timedelta
 from decimal import Decimal
-from functools import partial
 from io import StringIO
 
 import pytest
@@ -48,6 +47,7 @@ from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import run_as_owner
 from tests.settlement.conftest import attempts, end_pauses, new_venue, states
+from tests.typed import give_password
 from trading.models import Coin
 from wallets.models import Proposal, ProposalRecord, TokenFamily, User, Wallet, WalletRole
 from wallets.runtime.redis_store import with_redis
@@ -496,7 +496,11 @@ class TestAfterRestore:
     ):
         configure(settings, "PROPOSALS", kinds={"restoration": Decimal(0)})
         monkeypatch.setattr("exchange_site.management.commands.after_restore.get_venue", get_venue)
-        run = partial(call_command, "after_restore", "--by", "admin", stdout=StringIO())
+
+        def run():
+            give_password(admin_user, monkeypatch)
+            call_command("after_restore", "--by", "admin", "--password-stdin", stdout=StringIO())
+
         for _ in range(2):
             with pytest.raises(SystemExit) as ended:
                 run()

@@ -25,6 +25,7 @@ from settlement.to_do.readers import list_to_do
 from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import by_owner
+from tests.typed import give_password
 from tests.wallets.bank import DAY, IBAN, camt, entry, import_file
 from tests.wallets.returned import money_taken, owed, receive, spend, take
 from trading.models import Coin, CoinPrice, DayLoss, Order, PriceRule, SalesLimit, SalesStop, Shop
@@ -584,9 +585,9 @@ class TestADeed:
         assert LogEntry.objects.latest("pk").change_message.startswith("Asked for proposal")
 
     @pytest.mark.usefixtures("_two")
-    def test_by_a_command_waits_too(self, world, capsys):
-        User.objects.create_superuser("ann")
-        call_command("price_rule", "--spread-rate", "0.02", "--by", "ann", "--reason", "because")
+    def test_by_a_command_waits_too(self, world, capsys, monkeypatch):
+        give_password(User.objects.create_superuser("ann"), monkeypatch)
+        call_command("price_rule", "--spread-rate", "0.02", "--by", "ann", "--password-stdin", "--reason", "because")
         assert "another member of staff" in capsys.readouterr().out
         assert PriceRule.objects.count() == Proposal.objects.count() == 1
         assert not ProposalRecord.objects.exists()

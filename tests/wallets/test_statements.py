@@ -21,6 +21,7 @@ from tests.configure import configure
 from tests.conftest import process_environment
 from tests.owner import run_as_owner
 from tests.processes import at_once
+from tests.typed import give_password
 from tests.wallets.bank import DAY, IBAN, camt, detail, entry, head, import_file, table
 from wallets.exceptions import OnePersonTwice, OwnAccount, ProposalClosed, StatementDecided, StatementRefused
 from wallets.models import Deposit, Proposal, Statement, StatementLine, User, WalletRole
@@ -548,9 +549,10 @@ class TestTheCommand:
         assert shopper.wallet.balance == 105
 
     @pytest.mark.django_db(transaction=True)
-    def test_leaves_the_batch_to_a_second_person_in_production(self, path, shopper, staff, settings):
+    def test_leaves_the_batch_to_a_second_person_in_production(self, path, shopper, staff, settings, monkeypatch):
         configure(settings, "PROPOSALS", kinds={"import": Decimal(0)})
-        assert "waits until another member of staff approves it" in self.run(path, "--by", "staff0")
+        give_password(staff[0], monkeypatch)
+        assert "waits until another member of staff approves it" in self.run(path, "--by", "staff0", "--password-stdin")
         assert (shopper.wallet.balance, Statement.objects.get().imported_by) == (100, staff[0])
 
     @pytest.mark.django_db(transaction=True)

@@ -99,6 +99,25 @@ def counted_sign_in(request: HttpRequest, *, username: str, limits: SignInLimits
 
 
 @contextmanager
+def counted_command(*, username: str) -> Iterator[None]:
+    """Hold a slot for the hash of an attempt to prove who runs a command, and count the attempt as one of staff.
+
+    It is taken back if it succeeds, and if the password was not checked. Raises RateLimited, HashingBusy.
+    """
+    account = account_named(username)
+    with hashing_slot(account=account):
+        usages = count_callers([(OF_STAFF.address, f"command {account}")])
+        for usage in usages:
+            usage.ensure_within()
+        try:
+            yield
+        except (DatabaseError, OtpRequired):  # nothing was guessed
+            take_back(usages)
+            raise
+        take_back(usages)
+
+
+@contextmanager
 def counted_registration(request: HttpRequest) -> Iterator[None]:
     """Hold a slot for the hash of a new account's password, and count the account for its address.
 

@@ -1,9 +1,8 @@
 from argparse import ArgumentParser
 from decimal import Decimal
-from typing import IO, Any, cast
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
 from rich.table import Table
 
 from exchange_site.database.owner import as_owner
@@ -12,7 +11,8 @@ from settlement.services.restoring.after import SEQUENCE_STEP, Restoration, put_
 from settlement.told import digits
 from settlement.venues.registry import get_venue
 from wallets.exceptions import DomainError
-from wallets.management.persons import find_staff
+from wallets.management.persons import add_staff, find_staff
+from wallets.runtime.progress import make_console
 
 _NOT_COMPLETE = 2
 _WAITS = 3
@@ -27,12 +27,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--by", required=True, metavar="USERNAME", help="the member of staff who decides this")
+        add_staff(parser, help="the member of staff who decides this")
         parser.add_argument("--reason", default="the database was restored", help="why; the second person reads it")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        console = Console(file=cast("IO[str]", self.stdout), width=160)
-        staff = find_staff(options["by"], *RESTORATION.permissions)
+        console = make_console(self.stdout)
+        staff = find_staff(*RESTORATION.permissions, options=options, kind=RESTORATION.name)
         try:
             proposal = ask_to_restore(asked_by=staff, reason=options["reason"])
         except DomainError as error:

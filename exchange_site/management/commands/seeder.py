@@ -1,15 +1,14 @@
 from argparse import ArgumentParser
-from typing import IO, Any, cast
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
 
 from exchange_site.seeding.coins import SEED_COINS, seed_coin, seed_unlisted_coin
 from exchange_site.seeding.customers import next_customer_numbers, seed_admin, seed_customer
 from trading.models import Coin
 from wallets.runtime.clock import database_now
-from wallets.runtime.progress import make_progress
+from wallets.runtime.progress import make_console, make_progress
 from wallets.selectors.staff import somebody_has_money
 
 
@@ -32,7 +31,7 @@ class Command(BaseCommand):
             return
         if not settings.DEBUG:
             _refuse_once_open()
-        with make_progress(Console(file=cast("IO[str]", self.stdout))) as progress:
+        with make_progress(make_console(self.stdout, width=None)) as progress:
             for seed in progress.track(SEED_COINS, description="coins"):
                 seed_coin(seed=seed, now=database_now())
             # The administrator's password is public, so there is no such account in production.

@@ -10,6 +10,7 @@ from typing import Final
 
 import django
 from rich.console import Console
+from rich.markup import escape
 
 from exchange_site.stack.environment import data_dir
 from exchange_site.stack.running import StackAddresses, find_running_stack, running_stack
@@ -62,6 +63,6 @@ def _run(console: Console, addresses: StackAddresses) -> int:
     console.print(make_table(outcome))
     console.print(as_summary(result))
     for complaint in complaints:
-        console.print(f"[red]wrong:[/red] {complaint}")
+        console.print(f"[red]wrong:[/red] {escape(complaint)}")
     console.print("[red]The demo failed.[/red]" if complaints else "[green]Everything is as it must be.[/green]")
     return 1 if complaints else 0

@@ -1,11 +1,10 @@
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import IO, Any, cast
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from rich.console import Console
 from rich.table import Table
 
 from settlement.models import Finding
@@ -13,7 +12,7 @@ from settlement.services.reconciling.comparing import Reconciliation, reconcile
 from settlement.venues.registry import get_venue
 from trading.models import Coin
 from wallets.runtime.clock import database_now
-from wallets.runtime.progress import make_progress
+from wallets.runtime.progress import make_console, make_progress
 
 _FINDINGS_OPEN = 1
 _NOT_ASKED = 2
@@ -36,7 +35,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
-        console = Console(file=cast("IO[str]", self.stdout), width=160)
+        console = make_console(self.stdout)
         now = database_now()
         with make_progress(console, is_quiet=options["quiet"]) as progress:
 

@@ -1,9 +1,8 @@
 from argparse import ArgumentParser
 from datetime import date
-from typing import IO, Any, cast
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
 
 from settlement.exceptions import BadDays
 from settlement.result_days import choose_days, read_day
@@ -12,6 +11,7 @@ from settlement.results import HouseResult
 from settlement.selectors.results import read_result
 from trading.loss_rules import day_of
 from wallets.runtime.clock import database_now
+from wallets.runtime.progress import make_console
 
 _WIDTH = 220
 _BAD_DAYS = 2
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         elif form == "json":
             self.stdout.write(as_json(result))
         else:
-            Console(file=cast("IO[str]", self.stdout), width=_WIDTH).print(as_table(result))
+            make_console(self.stdout, width=_WIDTH).print(as_table(result))
             if not result.differences:
                 self.stdout.write("It adds up to the ledger.")
 

@@ -1,11 +1,11 @@
 from argparse import ArgumentParser
-from typing import IO, Any, cast
+from typing import Any
 
 from django.core.management.base import BaseCommand
-from rich.console import Console
 from rich.table import Table
 
 from settlement.verification import verify_everything
+from wallets.runtime.progress import make_console
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
             table = Table("rule", "what", "expected", "found", title=f"violations: {len(violations)}")
             for violation in violations:
                 table.add_row(str(violation.rule), violation.subject, violation.expected, violation.found)
-            Console(file=cast("IO[str]", self.stdout), width=160).print(table)
+            make_console(self.stdout).print(table)
             raise SystemExit(1)
         if not options["quiet"]:
             self.stdout.write("The ledger balances: rules 1 to 5, 9 and 10 hold.")

@@ -11,7 +11,7 @@ from django.db import transaction
 from trading.models import Coin, PriceRule
 from trading.services.proposing.kinds import PRICE_RULE
 from wallets.exceptions import DomainError
-from wallets.management.persons import find_staff
+from wallets.management.persons import add_staff, find_staff
 from wallets.models import Proposal
 from wallets.services.proposals import propose
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--fee-minimum", type=_number, default=Decimal(0), help="US dollars an order")
         parser.add_argument("--fee-maximum", type=_number, help="US dollars an order")
         parser.add_argument("--valid-from", type=_moment, help="as 2026-01-31T12:00:00Z; without it, from now on")
-        parser.add_argument("--by", required=True, metavar="USERNAME", help="the member of staff who decides this")
+        add_staff(parser, help="the member of staff who decides this")
         parser.add_argument("--reason", required=True, help="why the rule is made")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -40,7 +40,7 @@ class Command(BaseCommand):
             fee_rate=options["fee_rate"],
             fee_minimum=options["fee_minimum"],
             fee_maximum=options["fee_maximum"],
-            created_by=find_staff(options["by"], *PRICE_RULE.permissions),
+            created_by=find_staff(*PRICE_RULE.permissions, options=options, kind=PRICE_RULE.name),
             reason=options["reason"].strip(),
         )
         try:

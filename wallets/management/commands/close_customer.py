@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from wallets.exceptions import DomainError
-from wallets.management.persons import find_customer, find_staff
+from wallets.management.persons import add_staff, find_customer, find_staff
 from wallets.services.closing import close_account
 
 
@@ -17,11 +17,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")
-        parser.add_argument("--by", required=True, metavar="USERNAME", help="the member of staff who closes it")
+        add_staff(parser, help="the member of staff who closes it")
         parser.add_argument("--reason", required=True, help="why; it is kept")
 
-    def handle(self, *_: Any, username: str, by: str, reason: str, **__: Any) -> None:
-        staff, customer = find_staff(by, "wallets.freeze_user"), find_customer(username)
+    def handle(self, *_: Any, username: str, reason: str, **options: Any) -> None:
+        staff, customer = find_staff("wallets.freeze_user", options=options), find_customer(username)
         if not reason.strip():
             raise CommandError("--reason must say why.")
         try:

@@ -1,10 +1,9 @@
-from typing import IO, Any, cast
+from typing import Any
 
 from django.core.management.base import BaseCommand
-from rich.console import Console
 
 from wallets.runtime.clock import database_now
-from wallets.runtime.progress import make_progress
+from wallets.runtime.progress import make_console, make_progress
 from wallets.services.erasing import erase_due, list_due
 
 
@@ -15,7 +14,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *_: Any, **__: Any) -> None:
-        console, now = Console(file=cast("IO[str]", self.stdout), width=160), database_now()
+        console, now = make_console(self.stdout), database_now()
         with make_progress(console) as progress:
             task = progress.add_task("customers", total=len(list_due(now=now)))
             erased = erase_due(now=now, advance=lambda: progress.advance(task))

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from django.core.management.base import BaseCommand
-from rich.console import Console
 
-from wallets.management.persons import find_customer, find_staff
-from wallets.runtime.progress import make_progress
+from wallets.management.persons import add_staff, find_customer, find_staff
+from wallets.runtime.progress import make_console, make_progress
 from wallets.services.exporting import export_customer
 
 
@@ -20,13 +19,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")
-        parser.add_argument("--by", required=True, metavar="USERNAME", help="the member of staff who exports it")
+        add_staff(parser, help="the member of staff who exports it")
         parser.add_argument("--output", type=Path, metavar="FILE", help="where to; without it, to the standard output")
 
-    def handle(self, *_: Any, username: str, by: str, output: Path | None, **__: Any) -> None:
-        staff, customer = find_staff(by, "wallets.view_user"), find_customer(username)
+    def handle(self, *_: Any, username: str, output: Path | None, **options: Any) -> None:
+        staff, customer = find_staff("wallets.view_user", options=options), find_customer(username)
         opened: Any = output.open("x") if output else nullcontext(self.stdout)
-        with opened as file, make_progress(Console(file=sys.stderr, width=160), width=40) as progress:
+        with opened as file, make_progress(make_console(sys.stderr), width=40) as progress:
             task = progress.add_task("rows", total=None)
 
             def tell(done: int, total: int) -> None:

@@ -3,14 +3,15 @@ import tempfile
 from argparse import ArgumentParser
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
 from wallets.exceptions import DomainError
+from wallets.management.persons import add_staff, find_staff
 from wallets.models import PayoutFile, User
-from wallets.runtime.progress import make_progress
+from wallets.runtime.progress import make_console, make_progress
 from wallets.services.payouts.exporting import export_payouts, find_file, hand_out
 
 _MODE = 0o600
@@ -24,14 +25,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the files are written")
-        parser.add_argument("--by", required=True, metavar="USERNAME", help="the member of staff who exports")
+        add_staff(parser, help="the member of staff who exports")
         parser.add_argument("--again", metavar="MESSAGE_ID", help="write the same bytes of this earlier file again")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        console = Console(file=cast("IO[str]", self.stdout), width=160)
-        by = User.objects.filter(username=options["by"], is_staff=True, is_active=True).first()
-        if by is None:
-            raise CommandError("--by must be the username of an active member of staff.")
+        console = make_console(self.stdout)
+        by = find_staff(options=options, kind="payout")
         folder = options["folder"]
         if not folder.is_dir():
             raise CommandError(f"{folder} is no folder.")

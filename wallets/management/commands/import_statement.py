@@ -1,17 +1,17 @@
 import re
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
 from wallets.exceptions import DomainError
-from wallets.management.persons import find_staff
+from wallets.management.persons import add_staff, find_staff
 from wallets.models import Statement, StatementState, User
 from wallets.money import USD_PLACES, exact, parse_decimal
-from wallets.runtime.progress import make_progress
+from wallets.runtime.progress import make_console, make_progress
 from wallets.selectors.statements import Summary, summarise_statement
 from wallets.services.crediting_statements import credit_statement
 from wallets.services.deposit_kinds import IMPORT, ask_to_credit
@@ -29,14 +29,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument("--by", required=True, metavar="USERNAME", help="the member of staff who imports it")
+        add_staff(parser, help="the member of staff who imports it")
         parser.add_argument("--account", help="of a CSV file: our account's IBAN or number")
         parser.add_argument("--opening", metavar="USD", help="of a CSV file: the balance before its first row")
         parser.add_argument("--closing", metavar="USD", help="of a CSV file: the balance after its last row")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        console = Console(file=cast("IO[str]", self.stdout), width=160)
-        by = find_staff(options["by"], *IMPORT.permissions)
+        console = make_console(self.stdout)
+        by = find_staff(*IMPORT.permissions, options=options, kind=IMPORT.name)
         try:
             imported = _import(options["file"], by=by, head=_head(options), console=console)
             _credit(imported.statement, by=by, console=console)

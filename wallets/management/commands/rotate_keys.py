@@ -1,10 +1,9 @@
-from typing import IO, Any, cast
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
 
 from wallets.runtime.encryption import Undecryptable
-from wallets.runtime.progress import make_progress
+from wallets.runtime.progress import make_console, make_progress
 from wallets.services.rotating import list_encrypted_columns, rotate_column
 
 
@@ -15,7 +14,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *_: Any, **__: Any) -> None:
-        console = Console(file=cast("IO[str]", self.stdout), width=160)
+        console = make_console(self.stdout)
         columns = list_encrypted_columns()
         done = 0
         with make_progress(console, width=40) as progress:
