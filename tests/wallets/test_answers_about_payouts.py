@@ -20,6 +20,7 @@ from tests.wallets.bank import DAY, camt, entry, head, import_file, table
 from tests.wallets.payees import OUR_ACCOUNT, add, ask, decide, make_staff, pay_from, state_of
 from wallets.exceptions import PayoutDecided, ProposalRefused
 from wallets.models import Deposit, Payout, PayoutState, Statement, StatementLine, Transaction, WalletRole
+from wallets.payment_references import payment_reference
 from wallets.runtime import clock
 from wallets.services.crediting_statements import approve_statement, credit_statement
 from wallets.services.payouts.exporting import export_payouts
@@ -48,6 +49,11 @@ def sent(shopper, ann, settings):
 def named(payout):
     """Return the details of an entry that names the payout end to end, as banks do."""
     return f"<TxDtls><Refs><EndToEndId>{payout.end_to_end_id}</EndToEndId></Refs></TxDtls>"
+
+
+def code_of_bank(name):
+    """Return the bank's code for a kind of payment."""
+    return f"<BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>RCDT</Cd><SubFmlyCd>{name}</SubFmlyCd></Fmly></Domn></BkTxCd>"
 
 
 def debit(payout, amount="30.00", **more):
@@ -106,6 +112,50 @@ class TestAStatement:
     def test_brings_a_payout_back_by_a_reversal(self, shopper, ann, sent):
         tell(debit(sent), credit(sent, reversal=True), by=ann, closing="100")
         assert (state_of(sent), shopper.wallet.balance) == ("returned", 100)
+        assert verify_everything() == []
+
+    @pytest.mark.parametrize(
+        "mark", ["<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf>", code_of_bank("RRTN"), code_of_bank("RPCR")]
+    )
+    def test_tells_of_a_returned_payment_that_is_no_deposit(self, shopper, ann, sent, mark):
+        own = payment_reference(subject=shopper.user.subject)
+        free = f"<RmtInf><Ustrd>{own}</Ustrd></RmtInf>"
+        details = f"<TxDtls>{mark}{free}</TxDtls>"
+        tell(entry("30.00", reference="bank 2", details=details), by=ann, closing="130")
+        assert (StatementLine.objects.get().kind, shopper.wallet.balance) == ("given_back", 70)
+        tell(credit(sent).replace("</TxDtls>", f"{mark}{free}</TxDtls>"), by=ann, opening="130", closing="160")
+        assert (state_of(sent), shopper.wallet.balance) == ("returned", 100)
+        assert not Deposit.objects.filter(source=OUR_ACCOUNT).exists()
+        assert verify_everything() == []
+
+    def test_tells_of_several_returned_payments_in_one_entry(self, shopper, ann, sent):
+        share = '<Amt Ccy="USD">{}</Amt><RtrInf/></TxDtls>'
+        details = named(sent).replace("</TxDtls>", share.format("30.00")) + f"<TxDtls>{share.format('5.00')}"
+        tell(entry("35.00", reference="bank 2", details=details), by=ann, closing="135")
+        assert (state_of(sent), shopper.wallet.balance) == ("returned", 100)
+        assert not Deposit.objects.filter(source=OUR_ACCOUNT).exists()
+
+    def test_with_a_return_of_a_deposit_takes_it_back(self, shopper, ann, sent):
+        own = payment_reference(subject=shopper.user.subject)
+        tell(entry("9.00", reference="in-77", text=own), by=ann, closing="109")
+        assert shopper.wallet.balance == 79
+        back = "<TxDtls><RtrInf/><RmtInf><Ustrd>in-77</Ustrd></RmtInf></TxDtls>"
+        tell(entry("9.00", sign="DBIT", reference="out-78", details=back), by=ann, opening="109", closing="100")
+        assert shopper.wallet.balance == 70
+        assert verify_everything() == []
+
+    @pytest.mark.parametrize("outcome", ["failed", "returned"])
+    def test_of_a_payout_that_staff_have_brought_back_is_not_credited_besides(self, shopper, ann, sent, outcome):
+        decide(sent, outcome, by=ann)
+        own = payment_reference(subject=shopper.user.subject)
+        free = f"<RmtInf><Ustrd>{own}</Ustrd></RmtInf></TxDtls>"
+        tell(credit(sent).replace("</TxDtls>", free), by=ann, closing="130")
+        assert (state_of(sent), shopper.wallet.balance) == (outcome, 100)
+        assert not Deposit.objects.filter(source=OUR_ACCOUNT).exists()
+        assert verify_everything() == []
+        less = credit(sent, "28.00", reference="bank 3").replace("</TxDtls>", free)
+        tell(less, by=ann, opening="130", closing="158")
+        assert (shopper.wallet.balance, Deposit.objects.get(source=OUR_ACCOUNT).state) == (100, "unassigned")
         assert verify_everything() == []
 
     def test_answers_in_csv_too(self, shopper, ann, sent):

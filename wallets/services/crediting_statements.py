@@ -1,29 +1,33 @@
 """Decides about imported statements, and credits the approved ones."""
 
 import logging
+import math
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
+from datetime import time as time_of_day
 from typing import Final
 
 from django.db import DatabaseError, transaction
 from django.db.models import Q
 
 from wallets.exceptions import DepositDiffers, DomainError, NotFound, OnePersonTwice, OwnAccount, StatementDecided
-from wallets.models import Statement, StatementLine, StatementState, User
+from wallets.models import Payout, Statement, StatementLine, StatementState, User
 from wallets.runtime import failpoints
 from wallets.runtime.clock import database_now
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.services.deposits import IncomingMoney, receive_deposit
 from wallets.services.ledger.locking import LockedWallet, lock_wallets_to_credit
+from wallets.services.line_names import KNOWN
 from wallets.services.payouts.answers import take_answers
 from wallets.services.returns.lines import take_next_back
-from wallets.services.writing_lines import KNOWN
 from wallets.statements.lines import LineKind
 
 logger = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 50
 """Credits of one database transaction, which holds the wallets of as many customers."""
+_OF_A_PAYOUT: Final = "it names a payout, and is no answer about it: see whether the payout has come back"
 _TAKEN: Final = "the name of its deposit is another payment's, so compare whether this is the same one"
 
 
@@ -31,16 +35,24 @@ _TAKEN: Final = "the name of its deposit is another payment's, so compare whethe
 def approve_statement(*, statement_id: int, by: User, approved_by: User | None) -> None:
     """Let an imported statement be credited, in the caller's database transaction; `credit_statement` then does it.
 
-    Raises NotFound, StatementDecided; OnePersonTwice if the person who imported it approves what another one asks for;
-    and OwnAccount if it credits one of the people.
+    Raises NotFound; StatementDecided also while an earlier statement of the account waits; OnePersonTwice if the person
+    who imported it approves what another one asks for; and OwnAccount if it credits one of the people.
     """
     statement = lock_waiting_statement(statement_id=statement_id)
+    _ensure_its_turn(statement)
     if approved_by is not None and approved_by.pk == statement.imported_by_id:
         raise OnePersonTwice
     people = {by.pk, approved_by.pk if approved_by else by.pk, statement.imported_by_id}
     if statement.lines.filter(customer_id__in=people).exists():
         raise OwnAccount
     _decide(statement, StatementState.APPROVED, by=approved_by or by)
+
+
+def _ensure_its_turn(statement: Statement) -> None:
+    """Raise StatementDecided while the statement before waits: it could not be rejected any more, wrong or not."""
+    previous = _lock(statement.previous_id) if statement.previous_id else None
+    if previous is not None and previous.state == StatementState.WAITING:
+        raise StatementDecided(state=f"after {previous}, about which somebody has to decide first")
 
 
 def lock_waiting_statement(*, statement_id: int) -> Statement:
@@ -72,27 +84,31 @@ def _is_untouched(statement: Statement) -> bool:
     return statement.state == StatementState.APPROVED and not statement.lines.filter(booked).exists()
 
 
-def credit_statement(*, statement_id: int, tell: Callable[[int], object] = lambda _: None) -> None:
+def credit_statement(
+    *, statement_id: int, tell: Callable[[int], object] = lambda _: None, until: float = math.inf
+) -> None:
     """Receive the credits of an approved statement as deposits, some at a time; `tell` is called with their number.
 
     Lines that answer payouts are none of these; lines by which the bank took deposits back become returns. Safe to run
-    again, and at once with another run: each line is received once. Raises Busy.
+    again, and at once with another run: each line is received once. Nothing is begun after
+    the moment `until` of the monotonic clock. Raises Busy.
     """
     take_answers(statement_id=statement_id)
-    while count := _credit_some(statement_id=statement_id):
+    while time.monotonic() < until and (count := _credit_some(statement_id=statement_id)):
         tell(count)
         failpoints.reach("statement.credited_some")
 
 
-def credit_approved_statements() -> None:
+def credit_approved_statements(*, seconds: float = math.inf) -> None:
     """Go on with statements that were approved and are not credited, because the process that did it ended.
 
-    One that fails is logged, and the others go on.
+    One that fails is logged, and the others go on. After so many seconds the rest is left to the next call.
     """
+    until = time.monotonic() + seconds
     approved = Statement.objects.filter(state=StatementState.APPROVED).order_by("id")
     for statement_id in approved.values_list("pk", flat=True):
         try:
-            credit_statement(statement_id=statement_id)
+            credit_statement(statement_id=statement_id, until=until)
         except (DomainError, DatabaseError):
             logger.exception("Statement %s cannot be credited", statement_id)
 
@@ -115,14 +131,24 @@ def _credit_some(*, statement_id: int) -> int:
         statement.state = StatementState.CREDITED
         statement.save(update_fields=["state"])
         return 0
+    _note_payouts(lines)
     wallets = lock_wallets_to_credit(customer_ids={line.customer_id for line in lines if line.customer_id})
     now = database_now()
     for line in lines:
-        wallet = None if line.remark == KNOWN else wallets.get(line.customer_id or 0)
+        wallet = None if line.remark in (KNOWN, _OF_A_PAYOUT) else wallets.get(line.customer_id or 0)
         line.deposit_id = _receive(line, account=statement.account, wallet=wallet, now=now)
     StatementLine.objects.bulk_update(lines, ["deposit"])
     failpoints.reach("statement.crediting")
     return len(lines)
+
+
+def _note_payouts(lines: list[StatementLine]) -> None:
+    """Mark lines that name a payout and are no answer about it: the payout may have been credited again by hand."""
+    named = {line.end_to_end_id for line in lines} - {""}
+    known = set(Payout.objects.filter(end_to_end_id__in=named).values_list("end_to_end_id", flat=True)) if named else ()
+    for line in lines:
+        if line.end_to_end_id in known and line.remark != KNOWN:
+            line.remark = _OF_A_PAYOUT
 
 
 def _receive(line: StatementLine, *, account: str, wallet: LockedWallet | None, now: datetime) -> int:
@@ -138,8 +164,8 @@ def _receive(line: StatementLine, *, account: str, wallet: LockedWallet | None, 
     else:
         if received.is_new or line.remark == KNOWN:
             return received.deposit_id
-    line.reference, line.remark = f"{line.reference}@{line.pk}", _TAKEN
-    line.save(update_fields=["reference", "reference_hash", "remark"])
+    line.reference = f"{line.reference}@{line.pk}"
+    line.save(update_fields=["reference", "reference_hash"])
     return receive_deposit(money=_money_of(line, account=account, remark=_TAKEN), wallet=None, now=now).deposit_id
 
 
@@ -148,7 +174,7 @@ def _money_of(line: StatementLine, *, account: str, remark: str) -> IncomingMone
         amount=line.amount,
         source=account,
         reference=line.reference,
-        received_at=datetime.combine(line.booked_on, time(), tzinfo=UTC),
+        received_at=datetime.combine(line.booked_on, time_of_day(), tzinfo=UTC),
         note=remark,
     )
 

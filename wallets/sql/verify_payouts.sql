@@ -60,5 +60,5 @@ SELECT 'line ' || line.number || ' of statement ' || line.statement_id || ': pay
        p.amount || ' of another amount or state'
   FROM wallets_statementline line JOIN wallets_payout p ON p.id = line.payout_id
  WHERE line.amount <> p.amount OR (line.kind = 'debit' AND p.paid_at IS NULL)
-    OR (line.kind <> 'debit' AND p.state <> 'returned')
+    OR (line.kind <> 'debit' AND p.state NOT IN ('returned', 'failed'))
  ORDER BY 1

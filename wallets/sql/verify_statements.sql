@@ -21,11 +21,12 @@ SELECT 'statement ' || s.id || ' (' || s.state || '): credits without a deposit,
     OR (s.state IN ('waiting', 'rejected') AND summed.with_deposit > 0)
  UNION ALL
 SELECT 'line ' || line.number || ' of statement ' || s.id || ': deposit ' || d.id,
-       line.amount || ' of ' || s.account || ', its reference',
-       d.amount || ' of ' || d.source
+       line.amount || ' of ' || s.account || ' for ' || coalesce(line.customer_id::text, 'nobody') || ', its reference',
+       d.amount || ' of ' || d.source || ' for ' || coalesce(d.customer_id::text, 'nobody')
          || CASE WHEN line.reference_hash = d.reference_hash THEN ', its reference' ELSE ', another reference' END
   FROM wallets_statementline line
   JOIN wallets_statement s ON s.id = line.statement_id
   JOIN wallets_deposit d ON d.id = line.deposit_id
  WHERE line.amount <> d.amount OR s.account <> d.source OR line.reference_hash <> d.reference_hash
+    OR (line.customer_id <> d.customer_id AND d.decided_by_id IS NULL)  -- staff may have corrected it
  ORDER BY 1

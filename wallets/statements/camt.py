@@ -27,6 +27,7 @@ _MOST_BEFORE: Final = 1000
 _PATH: Final = ("Document", "BkToCstmrStmt", "Stmt")
 _OPENING: Final = ("OPBD", "PRCD")  # opening booked, previously closed booked
 _CLOSING: Final = ("CLBD",)
+_RETURNED: Final = frozenset({"RRTN", "ARET", "RPCR"})  # sub-families of the ISO 20022 External Code Sets
 _SEVERAL: Final = "several payments in one entry, whose amounts the bank does not tell"
 
 
@@ -132,13 +133,15 @@ def _entry(entry: Element, *, today: date, place: str) -> Iterator[Line]:
     reference = reference_of(_text(entry, "AcctSvcrRef"), place=place)
     if amount < 0:
         raise StatementRefused(f"{place} has a negative amount.")
-    if kind is LineKind.CREDIT and _holds_several(entry, details):
-        shares = _shares(details, amount=amount)
+    comes_in = kind in (LineKind.CREDIT, LineKind.GIVEN_BACK)
+    shares = _shares(details, amount=amount) if comes_in and _holds_several(entry, details) else []
+    if shares or (kind is LineKind.CREDIT and _holds_several(entry, details)):
         if not shares:
             yield Line(amount=amount, bank_reference=reference, counterparty="", remark=_SEVERAL, **told)
         for ordinal, (detail, share) in enumerate(zip(details, shares, strict=False), start=1):
             own = reference_of(_text(detail, "Refs/AcctSvcrRef"), place=place)
             name = own if own and own != reference else f"{reference}/{ordinal}" if reference else ""
+            told["kind"] = LineKind.GIVEN_BACK if _is_returned(detail) else kind
             yield Line(amount=share, bank_reference=name, counterparty=_payer(detail), texts=_texts(detail), **told)
         return
     reference = reference or reference_of(_text(entry, "NtryDtls/TxDtls/Refs/AcctSvcrRef"), place=place)
@@ -146,13 +149,21 @@ def _entry(entry: Element, *, today: date, place: str) -> Iterator[Line]:
 
 
 def _kind(entry: Element, *, place: str) -> LineKind:
-    is_reversal = _text(entry, "RvslInd") in {"true", "1"}
+    """Return the kind of an entry. A payment that its bank returned is a reversal too, whichever way it is told."""
+    details = entry.findall("{*}NtryDtls/{*}TxDtls")
+    is_return = _is_returned(entry) or (bool(details) and all(map(_is_returned, details)))
+    is_reversal = is_return or _text(entry, "RvslInd") in {"true", "1"}
     match _text(entry, "CdtDbtInd"):
         case "CRDT":
             return LineKind.GIVEN_BACK if is_reversal else LineKind.CREDIT
         case "DBIT":
             return LineKind.TAKEN_BACK if is_reversal else LineKind.DEBIT
     raise StatementRefused(f"{place} does not say whether it is a credit or a debit.")
+
+
+def _is_returned(payment: Element) -> bool:
+    """Say whether a payment is the return of an earlier one: by `RtrInf`, or by the bank's code for it."""
+    return payment.find("{*}RtrInf") is not None or _text(payment, "BkTxCd/Domn/Fmly/SubFmlyCd") in _RETURNED
 
 
 def _holds_several(entry: Element, details: list[Element]) -> bool:

@@ -15,6 +15,8 @@ from wallets.payment_references import is_checked
 
 LONGEST_REFERENCE: Final = 70
 LONGEST_TEXT: Final = 500
+NO_REFERENCE: Final = "line-"
+"""How the name of a line begins to which the bank has given no reference."""
 _LONGEST_ACCOUNT: Final = 64
 _IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[0-9A-Z]{11,30}")
 _END_TO_END_ID: Final = re.compile(r"(?=(PO[0-9A-F]{30}))")
@@ -82,9 +84,13 @@ def key_of(line: Line) -> str:
     """
     if line.bank_reference:
         return line.bank_reference
-    name = "".join(letter for letter in line.counterparty.casefold() if letter.isalnum())
-    told = f"{line.booked_on.isoformat()}|{line.amount:.2f}|{name}"
-    return f"line-{hashlib.sha256(told.encode()).hexdigest()[:40]}"
+    told = f"{line.booked_on.isoformat()}|{line.amount:.2f}|{spelled_alike(line.counterparty)}"
+    return f"{NO_REFERENCE}{hashlib.sha256(told.encode()).hexdigest()[:40]}"
+
+
+def spelled_alike(name: str) -> str:
+    """Return the letters and digits of a name, which most formats of a file spell alike."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def named_payouts(text: str) -> set[str]:

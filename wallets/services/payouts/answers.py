@@ -15,14 +15,16 @@ from wallets.statements.lines import LineKind
 logger = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 50
-_KINDS: Final = (LineKind.CREDIT.value, LineKind.DEBIT.value, LineKind.GIVEN_BACK.value)
+_COMING: Final = (LineKind.CREDIT.value, LineKind.GIVEN_BACK.value)
+_KINDS: Final = (*_COMING, LineKind.DEBIT.value)
+_CAME_BACK: Final = (PayoutState.RETURNED, PayoutState.FAILED)
 
 
 def take_answers(*, statement_id: int) -> None:
     """Record what an approved statement says about payouts, some lines at a time. Safe to run again.
 
     A line counts if it names one payout by its end-to-end id and has its amount. It then becomes no deposit. Any other
-    line stays what it was: a credit is a deposit, and the to-do page names payouts without an answer.
+    line stays what it was: a credit is a deposit, of nobody, and the to-do page names payouts without an answer.
     """
     after = 0
     while (last := _take_some(statement_id=statement_id, after=after)) is not None:
@@ -66,6 +68,8 @@ def _take(line: StatementLine, payout: Payout, wallet: LockedWallet) -> None:
             payout_id=payout.pk, outcome=PayoutState.RETURNED, reason=str(line), bank_reference=payout.bank_reference
         )
         _answer(line, payout)
+    elif payout.state in _CAME_BACK and not payout.lines.filter(kind__in=_COMING).exists():
+        _answer(line, payout)  # staff have noted it before the bank told
     else:
         logger.error("%s brings %s back, which is %s", line, payout, payout.state)
 
