@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.kinds import Count, Networks, Rate, SecondsOrZero
+from exchange_site.configuration.kinds import Accounts, Count, Networks, Rate, SecondsOrZero
 from exchange_site.configuration.variables import PARSED, Group, variable
 
 
@@ -154,6 +154,15 @@ class Deposits(Group):
         "customers may credit their own wallets; for a sandbox only",
         unit="switch",
         in_production="False",
+    )
+    accounts: Accounts = variable(
+        "OUR_ACCOUNTS",
+        "*",
+        "our accounts at banks, with commas between them: each IBAN or number, and after `=` its other names, with `|`"
+        " between them, as in `GB82WEST12345698765432=12345698765432`; statements and deposits of others are refused,"
+        " unless `*` is listed",
+        unit="accounts",
+        in_production="",
     )
 
 

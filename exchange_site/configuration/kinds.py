@@ -51,6 +51,17 @@ def _check_zone(text: str) -> str:
     return text
 
 
+def _parse_accounts(text: str) -> dict[str, str]:
+    """Return the account of each name, all in one spelling: an account is a name of itself."""
+    found: dict[str, str] = {}
+    for part in _split("".join(text.split()).upper()):
+        account, _, others = part.partition("=")
+        for name in (account, *filter(None, others.split("|"))):
+            if not account or found.setdefault(name, account) != account:
+                raise ValueError("Each name should be of one account, as in IBAN=NUMBER|NUMBER")
+    return found
+
+
 _NOTHING: Final = timedelta(0)
 
 
@@ -59,6 +70,8 @@ def _split_keys(text: str) -> list[str]:
     return [part for part in re.split(r"[,\s]+", text) if part]
 
 
+Accounts = Annotated[dict[str, str], BeforeValidator(_parse_accounts)]
+"""Our accounts by each of their names; `*` stands for any other account."""
 Names = Annotated[list[str], BeforeValidator(_split)]
 Keys = Annotated[list[str], BeforeValidator(_split_keys)]
 Networks = Annotated[list[IPv4Network | IPv6Network], BeforeValidator(_parse_networks)]

@@ -59,7 +59,9 @@ class Statement(models.Model):
             ),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["sha256"], condition=_IN_FORCE, name="each_file_is_imported_once"),
+            models.UniqueConstraint(
+                fields=["account", "sha256"], condition=_IN_FORCE, name="each_file_is_imported_once"
+            ),
             models.UniqueConstraint(
                 fields=["previous"],
                 condition=_IN_FORCE & Q(previous__isnull=False),

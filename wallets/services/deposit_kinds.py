@@ -24,8 +24,9 @@ from wallets.services.deposits import (
     send_deposit_back,
 )
 from wallets.services.importing import lock_last_statement
+from wallets.services.our_accounts import our_account
 from wallets.services.proposals import Kind, Payload, propose
-from wallets.statements.lines import account_of, printable, reference_of
+from wallets.statements.lines import printable, reference_of
 
 _WITHOUT_BANK: Final = frozenset({SANDBOX.upper(), OPENING.upper()})
 
@@ -47,7 +48,7 @@ class DepositKind(Kind):
         return {
             "customer": customer_id,
             "amount": f"{amount:.2f}",
-            "source": account_of(source),
+            "source": our_account(source),
             "reference": reference_of(printable(reference), place="The deposit"),
             "received_on": received_on.isoformat(),
         }

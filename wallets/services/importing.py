@@ -14,9 +14,10 @@ from wallets.models import Statement, StatementState, User
 from wallets.runtime import failpoints, sql
 from wallets.runtime.clock import database_now
 from wallets.runtime.conflicts import retried_on_conflict
+from wallets.services.our_accounts import our_account
 from wallets.services.writing_lines import write_lines
 from wallets.statements.camt import read_camt
-from wallets.statements.lines import SIGNS, Head, Line, LineKind, StatementFile, account_of
+from wallets.statements.lines import SIGNS, Head, Line, LineKind, StatementFile
 from wallets.statements.sources import StatementSource
 from wallets.statements.table import read_table
 
@@ -50,13 +51,13 @@ def import_statement(*, upload: Upload) -> ImportedStatement:
     """
     today = database_now().date()
     survey = _survey(upload, today=today)
-    if found := _find(survey.sha256):
+    if found := _find(survey):
         return ImportedStatement(statement=found, is_new=False)
     try:
         imported = _write(upload=upload, survey=survey, today=today)
     except IntegrityError as error:
         # Another process has imported this file, or another statement of this account, since it was looked for.
-        if found := _find(survey.sha256):
+        if found := _find(survey):
             return ImportedStatement(statement=found, is_new=False)
         raise StatementRefused("Another statement of this account was imported at the same time.") from error
     failpoints.reach("statement.written")
@@ -103,7 +104,7 @@ def _read(upload: Upload, source: StatementSource, *, today: date) -> StatementF
 
 
 def _checked(head: Head) -> Head:
-    return Head(account=account_of(head.account), opening=head.opening, closing=head.closing)
+    return Head(account=our_account(head.account), opening=head.opening, closing=head.closing)
 
 
 def _ensure_that_it_adds_up(survey: _Survey) -> None:
@@ -115,8 +116,10 @@ def _ensure_that_it_adds_up(survey: _Survey) -> None:
         )
 
 
-def _find(sha256: str) -> Statement | None:
-    return Statement.objects.filter(sha256=sha256).exclude(state=StatementState.REJECTED).first()
+def _find(survey: _Survey) -> Statement | None:
+    """Return the statement of this file and account. Files of two accounts may be equal: CSV names none."""
+    found = Statement.objects.filter(account=survey.head.account, sha256=survey.sha256)
+    return found.exclude(state=StatementState.REJECTED).first()
 
 
 @retried_on_conflict
@@ -124,7 +127,7 @@ def _find(sha256: str) -> Statement | None:
 def _write(*, upload: Upload, survey: _Survey, today: date) -> ImportedStatement:
     sql.fetch_one("wallets.wait_for_files")
     previous = lock_last_statement(account=survey.head.account)
-    if found := _find(survey.sha256):  # another process was quicker
+    if found := _find(survey):  # another process was quicker
         return ImportedStatement(statement=found, is_new=False)
     _ensure_that_it_follows(survey, previous)
     statement = _add_statement(upload, survey, previous=previous)
