@@ -7,6 +7,7 @@ connection, so its job would survive a rollback.
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Final
 
 from django.conf import settings
 from procrastinate import JobContext
@@ -41,11 +42,14 @@ from wallets.runtime import failpoints
 from wallets.runtime.log_context import log_context
 from wallets.services import mailing
 from wallets.services.addresses import prune_addresses
+from wallets.services.crediting_statements import credit_approved_statements
 from wallets.services.erasing import erase_due
 from wallets.services.mailing import MAIL_QUEUE, MAIL_TASK
 from wallets.services.naming import settle_unclear_names
 from wallets.services.security_log import prune_security_events
 from wallets.services.tokens import prune_token_families
+
+_STATEMENT_SECONDS: Final = 30.0
 
 
 @app.task(name=CLAIM_TASK, queue=SETTLEMENT_QUEUE, retry=BackOff())
@@ -125,6 +129,15 @@ def compare_balances(timestamp: int) -> None:
 @app.task(name="settlement.sweep", queue=OPS_QUEUE, queueing_lock="sweep")
 def sweep(timestamp: int) -> None:
     sweeping.sweep(now=database_now())
+
+
+@app.periodic(cron=settings.SETTLEMENT.sweep_cron)
+@app.task(
+    name="settlement.credit_statements", queue=OPS_QUEUE, queueing_lock="credit_statements", lock="credit_statements"
+)
+def credit_statements(timestamp: int) -> None:
+    """Credit approved statements for some seconds; the next run goes on. One run at a time, of all workers."""
+    credit_approved_statements(seconds=_STATEMENT_SECONDS)
 
 
 @app.periodic(cron=settings.SETTLEMENT.sweep_cron)

@@ -28,7 +28,6 @@ from trading.selectors.orders import list_coins_with_waiting_orders
 from trading.selectors.pools import read_waiting_orders, sum_pools
 from trading.services.losses import stop_where_reached
 from trading.services.price_moves import hasten_moved_pools
-from wallets.services.crediting_statements import credit_approved_statements
 from wallets.services.returns.giving_back import give_back_of_debtors
 from wallets.services.returns.receiving import take_waiting_returns
 
@@ -38,12 +37,14 @@ logger = logging.getLogger(__name__)
 def sweep(*, now: datetime) -> None:
     """Start overdue work again, correct the pools' counters, and stop sales where the day's loss has reached a ceiling.
 
-    Approved statements that are not credited yet are credited, and returns are taken whose deposits are known by now.
+    Returns are taken whose deposits are known by now. Approved statements have a job of their own, because a statement
+    may have a million lines.
 
     One part's failure does not stop the others.
     """
     since = now - settings.SETTLEMENT.sweep_after
     parts: dict[str, Callable[[], None]] = {
+        "losses": lambda: stop_where_reached(day=day_of(now), now=now),
         "moved pools": lambda: hasten_moved_pools(now=now),
         "orders": lambda: start_waiting_orders(since=since, now=now),
         "attempts": lambda: nudge_stalled_attempts(since=since, now=now),
@@ -52,10 +53,8 @@ def sweep(*, now: datetime) -> None:
         "interventions": lambda: enqueue_lost_interventions(since=since, now=now),
         "adoptions": enqueue_lost_adoptions,
         "counters": rewrite_counters,
-        "statements": credit_approved_statements,
         "returns": take_waiting_returns,
         "debts": give_back_of_debtors,
-        "losses": lambda: stop_where_reached(day=day_of(now), now=now),
     }
     run_each(what="sweep", items=parts, run=lambda part: parts[part](), now=now)
 
