@@ -158,7 +158,7 @@ class Deposits(Group):
     accounts: Accounts = variable(
         "OUR_ACCOUNTS",
         "*",
-        "our accounts at banks, with commas between them: each IBAN or number, and after `=` its other names, with `|`"
+        "our accounts at banks, with commas between them: each IBAN or number, and after `=` its other names, with `/`"
         " between them, as in `GB82WEST12345698765432=12345698765432`; statements and deposits of others are refused,"
         " unless `*` is listed",
         unit="accounts",

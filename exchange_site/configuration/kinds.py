@@ -56,9 +56,9 @@ def _parse_accounts(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in _split("".join(text.split()).upper()):
         account, _, others = part.partition("=")
-        for name in (account, *filter(None, others.split("|"))):
+        for name in (account, *filter(None, others.split("/"))):
             if not account or found.setdefault(name, account) != account:
-                raise ValueError("Each name should be of one account, as in IBAN=NUMBER|NUMBER")
+                raise ValueError("Each name should be of one account, as in IBAN=NUMBER/NUMBER")
     return found
 
 
