@@ -1,0 +1,98 @@
+"""A new installation with production's settings: API, worker, exchange simulator, mail server and commands."""
+
+import os
+import secrets
+import shutil
+import subprocess
+from contextlib import contextmanager
+
+from exchange_site.configuration import VARIABLES
+from exchange_site.stack.processes import API, PROJECT, WORKER, free_port, local_url, manage, start, wait_for_answer
+from tests.conftest import process_environment
+from tests.processes import stopped
+
+OUR_ACCOUNT = "DE89370400440532013000"
+_SECRETS = ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEYS")
+_ROOMS = ("manage.py", "wallets", "trading", "settlement", "exchange_site")
+_IN_PRODUCTION = {
+    each.name: each.words["in_production"] for each in VARIABLES.values() if "in_production" in each.words
+}
+
+
+class Installation:
+    """The variables of an installation's processes, and its commands."""
+
+    def __init__(self, *, folder, mail_port, venue_url):
+        self.folder, self.project = folder, folder / "project"
+        port = free_port()
+        self.site = local_url(port)
+        self.environment = production_environment(
+            PORT=str(port),
+            EXCHANGE_URL=venue_url,
+            EMAIL_HOST="127.0.0.1",
+            EMAIL_PORT=str(mail_port),
+            EMAIL_TLS="none",
+            EMAIL_LINK_URL="https://shop.example",
+            PAYOUT_ACCOUNT=OUR_ACCOUNT,
+            PAYOUT_ACCOUNT_BANK="DEUTDEFF",
+            PAYOUT_ACCOUNT_NAME="Example Exchange",
+        )
+
+    @contextmanager
+    def running(self):
+        """Install the project as the image does, and run the API and a worker."""
+        self._install()
+        logs = {name: self.folder / f"{name}.log" for name in ("api", "worker")}
+        with (
+            stopped(start(self._here(API), environment=self.environment, output=logs["api"])) as api,
+            stopped(start(self._here(WORKER), environment=self.environment, output=logs["worker"])),
+        ):
+            wait_for_answer(f"{self.site}/health/ready/", seconds=60, by=api)
+            yield
+
+    def command(self, *arguments, fails=False):
+        """Run a command as production does, and return what it printed."""
+        done = self._run(arguments, self.environment)
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def killed_command(self, *arguments, at):
+        """Run a command that is killed at a failpoint.
+
+        Production refuses failpoints. So this process alone runs in debug mode, with every other value of production.
+        """
+        points = {"DEBUG": "True", "FAILPOINTS": f"{at}=kill", "FAILPOINTS_DIR": str(self.folder)}
+        done = self._run(arguments, {**_IN_PRODUCTION, **self.environment, **points})
+        assert done.returncode == -9, done.stdout + done.stderr
+
+    def _install(self):
+        """Copy what the image holds, and collect the static files of the admin, without which no page opens."""
+        for name in _ROOMS:
+            source = PROJECT / name
+            if source.is_dir():
+                shutil.copytree(source, self.project / name, ignore=shutil.ignore_patterns("stack", "__pycache__"))
+            else:
+                self.project.mkdir()
+                shutil.copy(source, self.project)
+        self.command("collectstatic", "--noinput", "--verbosity", "0")
+
+    def _here(self, command):
+        return ("env", f"--chdir={self.project}", *command)
+
+    def _run(self, arguments, environment):
+        command = self._here(manage(*arguments))
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+def production_environment(**more):
+    """Return the variables of a process in production, at a simulator and without TLS, with production's limits."""
+    given = process_environment(
+        DEBUG="False",
+        SECURE_SSL_REDIRECT="False",
+        HOUSE_LOSS_PER_DAY="500.00",
+        WEB_WORKERS="1",
+        POSTGRES_PASSWORD=os.environ.get("POSTGRES_PASSWORD") or secrets.token_urlsafe(24),
+        **{name: secrets.token_urlsafe(50) for name in _SECRETS},
+        **more,
+    )
+    return {name: value for name, value in given.items() if not name.startswith("RATE_LIMIT_")}
