@@ -203,7 +203,7 @@ class StatementRefused(DomainError):
 
 class StatementDecided(DomainError):
     def __init__(self, *, state: str) -> None:
-        super().__init__(f"Nothing is to be decided about this statement: it is {state}.")
+        super().__init__(f"Nothing is to be decided about this statement: it is {state.lower()}.")
 
 
 class OnePersonTwice(DomainError):

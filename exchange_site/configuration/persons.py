@@ -101,6 +101,9 @@ class Proposals(Group):
         return self.kinds.keys() >= set(KINDS) and max(self.kinds.values()) <= _MOST_OF_ONE_PERSON
 
     def needs_two(self, *, kind: str, amount: Decimal | None) -> bool:
-        """Say whether a deed of a kind needs two persons; `amount` is in US dollars, None if the kind has none."""
+        """Say whether a deed of a kind needs two persons; `amount` is in US dollars, None if the kind has none.
+
+        Where no amount suffices for one person, a deed of 0 dollars does not either: it may do more than move them.
+        """
         enough_for_one = self.kinds.get(kind)
-        return enough_for_one is not None and (amount is None or amount > enough_for_one)
+        return enough_for_one is not None and (not enough_for_one or amount is None or amount > enough_for_one)

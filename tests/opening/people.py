@@ -115,6 +115,11 @@ class Clerk(Person):
         self.open(path)
         return self.page.locator("#result_list tbody tr", has_text=row).first.inner_text()
 
+    def is_offered(self, path, action):
+        """Say whether the page of a record has a button for this."""
+        self.open(path)
+        return self.page.get_by_role("button", name=action, exact=True).count() > 0
+
     def act(self, path, action, *, says, reason="I have compared it", **fields):
         """Press a button on the page of a record, fill in what it asks for, and wait for what the admin says."""
         self.open(path)

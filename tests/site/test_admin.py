@@ -662,3 +662,9 @@ class TestJobs:
 def test_the_filter_by_asset_lists_coins_without_movements(admin_client, shopper):
     make_coin("RARE", "1.00")
     assert "asset=RARE" in page(admin_client, "wallets/transaction/")
+
+
+def test_every_page_that_adds_a_record_opens(admin_client):
+    pages = sorted(set(re.findall(r'href="(/admin/[a-z/]+/add/)"', admin_client.get("/admin/").content.decode())))
+    assert {"/admin/trading/coin/add/", "/admin/wallets/deposit/add/", "/admin/wallets/user/add/"} <= {*pages}
+    assert [page for page in pages if admin_client.get(page).status_code != 200] == []

@@ -97,6 +97,12 @@ class TestAStatement:
         assert Deposit.objects.get(source=OUR_ACCOUNT).state == "unassigned"
         assert verify_everything() == []
 
+    def test_says_why_a_payout_came_back_without_our_own_id(self, ann, sent):
+        why = named(sent).replace("</TxDtls>", "<RmtInf><Ustrd>Account closed</Ustrd></RmtInf></TxDtls>")
+        tell(debit(sent), entry("30.00", reference="bank 2", details=why), by=ann, closing="100")
+        sent.refresh_from_db()
+        assert (sent.state, sent.reason) == ("returned", "Account closed")
+
     def test_may_tell_the_return_first(self, shopper, ann, sent):
         tell(credit(sent), debit(sent), by=ann, closing="100")
         sent.refresh_from_db()

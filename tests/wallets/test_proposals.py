@@ -365,6 +365,10 @@ class TestTheConfiguration:
     def test_lets_one_person_release_small_orders(self, amount, needed):
         assert production().needs_two(kind="release_order", amount=amount and Decimal(amount)) is needed
 
+    def test_needs_two_for_a_deed_of_no_dollars_where_no_amount_is_given(self):
+        assert production().needs_two(kind="import", amount=Decimal(0))
+        assert not production().needs_two(kind="release_order", amount=Decimal(0))
+
     @pytest.mark.parametrize(
         "text",
         ["prices", "price_rule:5", "release_order:x", "release_order:-1", "release_order:NaN", "all, everything"],

@@ -24,7 +24,7 @@ from tests.processes import at_once
 from tests.typed import give_password
 from tests.wallets.bank import DAY, IBAN, camt, detail, entry, head, import_file, table
 from wallets.exceptions import OnePersonTwice, OwnAccount, ProposalClosed, StatementDecided, StatementRefused
-from wallets.models import Deposit, Proposal, Statement, StatementLine, User, WalletRole
+from wallets.models import Deposit, Proposal, Return, Statement, StatementLine, User, WalletRole
 from wallets.payment_references import payment_reference
 from wallets.services.crediting_statements import (
     approve_statement,
@@ -554,6 +554,16 @@ class TestTheCommand:
         give_password(staff[0], monkeypatch)
         assert "waits until another member of staff approves it" in self.run(path, "--by", "staff0", "--password-stdin")
         assert (shopper.wallet.balance, Statement.objects.get().imported_by) == (100, staff[0])
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize("reversal", [False, True])
+    def test_leaves_a_batch_without_credits_to_a_second_person_too(self, tmp_path, staff, settings, reversal):
+        """It says which payouts were paid, which deposits banks took back, and up to which day all is known."""
+        configure(settings, "PROPOSALS", kinds={"import": Decimal(0)})
+        path = tmp_path / "statement.xml"
+        path.write_bytes(camt(entry("5", sign="DBIT", reference="b", reversal=reversal), opening="5", closing="0"))
+        assert "waits until another member of staff approves it" in self.run(path, "--by", "staff0")
+        assert (Statement.objects.get().state, Return.objects.count()) == ("waiting", 0)
 
     @pytest.mark.django_db(transaction=True)
     def test_reads_csv_with_the_account_and_balances_given(self, tmp_path, shopper, staff):

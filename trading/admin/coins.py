@@ -112,11 +112,13 @@ class CoinAdmin(SavedByProposal, QuickAdmin):
     @admin.display(description="Price (USD)")
     def price(self, coin: Coin) -> str:
         """Show what customers pay for one coin, spread included."""
-        price = offer_of(coin=coin).price
+        price = offer_of(coin=coin).price if coin.pk else None
         return "-" if price is None else f"{price.normalize():,f}"
 
     @admin.display(description="Price state")
     def price_state(self, coin: Coin) -> SafeString | str:
+        if not coin.pk:
+            return "-"
         offer = offer_of(coin=coin)
         if offer.market_closed:
             return badge("suspended", "not trading")
@@ -132,8 +134,8 @@ class CoinAdmin(SavedByProposal, QuickAdmin):
         return f"{current.candidate.normalize():f}, against {current.value.normalize():f} at {moment(current.read_at)}"
 
     @admin.display(description="Orders")
-    def orders(self, coin: Coin) -> SafeString:
-        return link_to_list("trading_order", "orders", coin__id__exact=coin.pk)
+    def orders(self, coin: Coin) -> SafeString | str:
+        return link_to_list("trading_order", "orders", coin__id__exact=coin.pk) if coin.pk else "-"
 
     @admin.action(description="Stop selling", permissions=["change"])
     def stop_selling(self, request: HttpRequest, queryset: QuerySet[Coin]) -> None:

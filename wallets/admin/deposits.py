@@ -132,7 +132,7 @@ class DepositAdmin(AddedByProposal, RecordAdmin):
 
     @admin.display(description="State")
     def standing(self, deposit: Deposit) -> SafeString | str:
-        return badge(deposit.state, deposit.get_state_display())
+        return badge(deposit.state, deposit.get_state_display().lower())
 
     @admin.display(description="USD")
     def value(self, deposit: Deposit) -> str:

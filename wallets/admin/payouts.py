@@ -96,7 +96,7 @@ class PayoutAdmin(RecordAdmin):
 
     @admin.display(description="State")
     def standing(self, payout: Payout) -> SafeString | str:
-        return badge(payout.state, payout.get_state_display())
+        return badge(payout.state, payout.get_state_display().lower())
 
     @admin.display(description="USD")
     def value(self, payout: Payout) -> str:

@@ -64,7 +64,7 @@ class ReturnAdmin(RecordAdmin):
 
     @admin.display(description="State")
     def standing(self, row: Return) -> SafeString | str:
-        return badge(row.state, row.get_state_display())
+        return badge(row.state, row.get_state_display().lower())
 
     @admin.display(description="USD")
     def value(self, row: Return) -> str:

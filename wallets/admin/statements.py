@@ -30,7 +30,7 @@ class StatementAdmin(RecordAdmin):
         "standing",
         "account",
         "sums",
-        "counts",
+        "numbers",
         "lines",
         "file_name",
         "sha256",
@@ -86,13 +86,17 @@ class StatementAdmin(RecordAdmin):
 
     @admin.display(description="State")
     def standing(self, statement: Statement) -> SafeString | str:
-        return badge(statement.state, statement.get_state_display())
+        return badge(statement.state, statement.get_state_display().lower())
 
     @admin.display(description="Opening + credits \N{MINUS SIGN} debits = closing (USD)")
     def sums(self, statement: Statement) -> str:
         figures = (statement.opening, statement.credits, statement.debits, statement.closing)
         opening, credits_, debits, closing = map(dollars, figures)
         return f"{opening} + {credits_} \N{MINUS SIGN} {debits} = {closing}"
+
+    @admin.display(description="Entries")
+    def numbers(self, statement: Statement) -> str:
+        return ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in statement.counts.items()) or "-"
 
     @admin.display(description="Lines")
     def lines(self, statement: Statement) -> SafeString | str:
@@ -101,9 +105,9 @@ class StatementAdmin(RecordAdmin):
 
 @admin.register(StatementLine)
 class StatementLineAdmin(RecordAdmin):
-    list_display = ("id", "statement", "kind", "value", "booked_on", "payer", "told", "of", "remark", "paid_in")
+    list_display = ("id", "in_statement", "kind", "value", "booked_on", "payer", "told", "of", "remark", "paid_in")
     list_filter = ("kind",)
-    list_select_related = ("customer__personal_key", "statement")
+    list_select_related = ("customer__personal_key",)
     search_fields = ("key",)
     search_help_text = "The bank's whole reference, or the id of a line"
     fields = (*list_display, "number", "reference")
@@ -114,6 +118,10 @@ class StatementLineAdmin(RecordAdmin):
 
     def find(self, term: str) -> Q:
         return Q(key=term) | Q(pk=int(term)) if is_id(term) else Q(key=term)
+
+    @admin.display(description="Statement")
+    def in_statement(self, line: StatementLine) -> SafeString | str:
+        return link_to("wallets_statement", line.statement_id)
 
     @admin.display(description="USD")
     def value(self, line: StatementLine) -> str:

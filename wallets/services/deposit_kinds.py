@@ -174,7 +174,7 @@ class ImportKind(Kind):
     def describe(self, *, payload: Payload) -> tuple[str, str]:
         statement = Statement.objects.get(pk=payload["statement"])
         told = f"{statement}: {statement.credits} USD of credits, closing with {statement.closing} USD"
-        return f"{statement}: {statement.get_state_display()}", f"{told}, credited"
+        return f"{statement}: {statement.get_state_display().lower()}", f"{told}, credited"
 
     def amount(self, *, payload: Payload) -> Decimal | None:
         return Statement.objects.values_list("credits", flat=True).filter(pk=payload["statement"]).first()

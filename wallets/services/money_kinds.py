@@ -97,7 +97,7 @@ class WonBackKind(Kind):
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
         row = self._row(payload)
-        return f"{row}: {row.get_state_display()}", f"{row}: {ReturnState.WON.label}"
+        return f"{row}: {row.get_state_display().lower()}", f"{row}: {ReturnState.WON.label}"
 
     def beneficiary_id(self, *, payload: Payload) -> int | None:
         deposit = self._row(payload).deposit

@@ -15,6 +15,8 @@ from wallets.statements.lines import LineKind
 logger = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 50
+_RETURNED: Final = "the bank has returned it"
+"""What customers read. The bank's own text may name an account, and is encrypted where it stands."""
 _COMING: Final = (LineKind.CREDIT.value, LineKind.GIVEN_BACK.value)
 _KINDS: Final = (*_COMING, LineKind.DEBIT.value)
 _CAME_BACK: Final = (PayoutState.RETURNED, PayoutState.FAILED)
@@ -65,7 +67,7 @@ def _take(line: StatementLine, payout: Payout, wallet: LockedWallet) -> None:
             logger.error("%s says that our bank has paid %s, which is %s", line, payout, payout.state)
     elif payout.state in MAY_BECOME[PayoutState.RETURNED]:
         note_outcome(
-            payout_id=payout.pk, outcome=PayoutState.RETURNED, reason=str(line), bank_reference=payout.bank_reference
+            payout_id=payout.pk, outcome=PayoutState.RETURNED, reason=_RETURNED, bank_reference=payout.bank_reference
         )
         _answer(line, payout)
     elif payout.state in _CAME_BACK and not payout.lines.filter(kind__in=_COMING).exists():
