@@ -10,6 +10,7 @@ _FAULTS = "tests/faults/"
 _SLOWEST = (
     _FAULTS,
     "tests/stack/test_stack.py",
+    "tests/opening/",
     "tests/site/test_front.py",
     "tests/site/test_database_roles.py",
     "tests/site/test_browser.py",
