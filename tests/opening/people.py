@@ -142,9 +142,13 @@ class Clerk(Person):
         self.open("wallets/proposal/")
         return int(self.page.locator("#result_list tbody tr th").first.inner_text())
 
-    def approve_newest(self, *, says="is done"):
-        """Approve the newest proposal that waits, and return its id."""
+    def approve_newest(self, *, says="is done", looks_at=None):
+        """Approve the newest proposal that waits, and return its id. Before, follow its link to the record, if told."""
         proposal = self.newest_proposal()
+        if looks_at:
+            self.open(f"wallets/proposal/{proposal}/change/")
+            self.page.locator(".field-about a", has_text=looks_at).click()
+            self.page.locator("#content h2", has_text=looks_at).wait_for()
         self.act(f"wallets/proposal/{proposal}/change/", "Approve", says=says)
         return proposal
 

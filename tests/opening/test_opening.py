@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from defusedxml.ElementTree import fromstring
+from django.db import connection
 from playwright.sync_api import sync_playwright
 
 from tests.opening.installation import OUR_ACCOUNT, Installation
@@ -82,7 +83,9 @@ def opening(transactional_db, tmp_path, monkeypatch):
         installation = Installation(folder=tmp_path, mail_port=mailbox.port, venue_url=venue.url)
         entered.enter_context(installation.running())
         playwright = entered.enter_context(sync_playwright())
-        monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "yes")  # playwright leaves an event loop in this thread
+        # Playwright leaves an event loop in this thread. Meanwhile Django has another connection, which nobody closes.
+        monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "yes")
+        entered.callback(connection.close)
         arguments = ["--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
         if os.geteuid() == 0:
             arguments.append("--no-sandbox")  # as root, Chromium starts only without a sandbox
@@ -183,7 +186,7 @@ def a_statement_credits_each_customer_once(opening):
         f"wallets/proposal/{Proposal.objects.latest('id').pk}/change/", "Approve"
     )
     assert [customer.deposits() for customer in paid] == [[], [], []]
-    opening.clerk("mia").approve_newest()
+    opening.clerk("mia").approve_newest(looks_at=f"statement {Statement.objects.get().pk}")
     wait_for(lambda: Statement.objects.get().state == "credited", seconds=60)
     for customer, amount in paid.items():
         assert customer.deposits() == [(amount, "credited")]

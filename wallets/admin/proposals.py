@@ -1,12 +1,13 @@
 """The queue of proposals, where a second member of staff decides, and how other pages ask for deeds."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from wallets.admin.actions import acts_on_chosen, ask_for_reason, reported
@@ -19,6 +20,15 @@ from wallets.selectors.proposals import is_open
 from wallets.services.proposals import MAY_DECIDE, approve, propose, reject, title_of, withdraw
 
 NO_REASON = "No reason was given."
+_PAGES: Final = {
+    "statement": "wallets_statement",
+    "deposit": "wallets_deposit",
+    "return": "wallets_return",
+    "payout": "wallets_payout",
+    "movement": "wallets_transaction",
+    "user": "wallets_user",
+}
+"""The admin pages of the records that payloads name by their ids."""
 
 
 def ask_to_do(
@@ -146,7 +156,16 @@ class ProposalAdmin(RecordAdmin):
     search_help_text = "The id of a proposal, or the whole username of its author or of the customer who gains by it"
     actions = ("approve", "reject", "withdraw")
     object_actions = ("approve", "reject", "withdraw")
-    fields = (*list_display[:7], "expires_at", "beneficiary_link", "needs_two", *list_display[7:], "note", "payload")
+    fields = (
+        *list_display[:7],
+        "expires_at",
+        "about",
+        "beneficiary_link",
+        "needs_two",
+        *list_display[7:],
+        "note",
+        "payload",
+    )
     readonly_fields = fields
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
@@ -170,6 +189,13 @@ class ProposalAdmin(RecordAdmin):
         if record is not None:
             return badge(record.outcome, record.get_outcome_display())
         return badge("undecided", "waits") if proposal.expires_at > clock.now() else badge("expired")
+
+    @admin.display(description="Look at")
+    def about(self, proposal: Proposal) -> SafeString | str:
+        """Link to the records that the deed is about, for whoever decides."""
+        named = [(name, proposal.payload[name]) for name in _PAGES if proposal.payload.get(name) is not None]
+        links = ((link_to(_PAGES[name], pk, f"{name} {pk}"),) for name, pk in named)
+        return format_html_join(" · ", "{}", links) or "-"
 
     @admin.display(description="Gains by it")
     def beneficiary_link(self, proposal: Proposal) -> SafeString | str:
