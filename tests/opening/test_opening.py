@@ -64,8 +64,8 @@ class Opening:
         return self.installation.command("import_statement", str(file), "--by", "fred")
 
     def credit(self, *entries, closing, name):
-        """Import a statement, let a manager approve it, and wait until the worker has credited it."""
-        self.import_statement(*entries, closing=closing, name=name)
+        """Import a statement without money of nobody, let a manager approve it, and wait until it is credited."""
+        assert "Of nobody" not in self.import_statement(*entries, closing=closing, name=name)
         self.clerk("mia").approve_newest()
         wait_for(lambda: Statement.objects.latest("id").state == "credited", seconds=60)
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, Sum
 
-from wallets.models import Statement, StatementLine
+from wallets.models import Payout, Statement, StatementLine
 from wallets.statements.lines import LineKind
 
 _TITLES: Final = {
@@ -37,7 +37,10 @@ def summarise_statement(*, statement_id: int) -> Summary:
         for kind, count, amount in lines.values_list("kind").annotate(count=Count("pk"), total=Sum("amount")).order_by()
     }
     sums[LineKind.PENDING.value] = statement.counts.get(LineKind.PENDING.value, 0), Decimal(0)
-    of_nobody = lines.filter(Q(customer=None), kind=LineKind.CREDIT.value, payout=None).order_by("number")
+    # A credit that brings a payout back becomes no deposit, and says so only when it is credited.
+    brought_back = Payout.objects.filter(end_to_end_id=OuterRef("end_to_end_id"), amount=OuterRef("amount"))
+    of_nobody = lines.filter(customer=None, kind=LineKind.CREDIT.value, payout=None).order_by("number")
+    of_nobody = of_nobody.exclude(Q(deposit=None) & Exists(brought_back))
     return Summary(
         rows=[(title, *sums[kind.value]) for kind, title in _TITLES.items() if sums.get(kind.value, (0, 0))[0]],
         of_nobody=list(of_nobody[:_MOST]),
