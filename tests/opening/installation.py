@@ -6,6 +6,8 @@ import shutil
 import subprocess
 from contextlib import contextmanager
 
+from django.conf import settings
+
 from exchange_site.configuration import VARIABLES
 from exchange_site.stack.processes import API, PROJECT, WORKER, free_port, local_url, manage, start, wait_for_answer
 from tests.conftest import process_environment
@@ -42,6 +44,7 @@ class Installation:
     def running(self):
         """Install the project as the image does, and run the API and a worker."""
         self._install()
+        self._encrypt_by_own_key()
         logs = {name: self.folder / f"{name}.log" for name in ("api", "worker")}
         with (
             stopped(start(self._here(API), environment=self.environment, output=logs["api"])) as api,
@@ -57,12 +60,8 @@ class Installation:
         return done.stdout + done.stderr
 
     def killed_command(self, *arguments, at):
-        """Run a command that is killed at a failpoint.
-
-        Production refuses failpoints. So this process alone runs in debug mode, with every other value of production.
-        """
-        points = {"DEBUG": "True", "FAILPOINTS": f"{at}=kill", "FAILPOINTS_DIR": str(self.folder)}
-        done = self._run(arguments, {**_IN_PRODUCTION, **self.environment, **points})
+        """Run a command that is killed at a failpoint, which production refuses."""
+        done = self._debug(arguments, FAILPOINTS=f"{at}=kill", FAILPOINTS_DIR=str(self.folder))
         assert done.returncode == -9, done.stdout + done.stderr
 
     def _install(self):
@@ -75,6 +74,16 @@ class Installation:
                 self.project.mkdir()
                 shutil.copy(source, self.project)
         self.command("collectstatic", "--noinput", "--verbosity", "0")
+
+    def _encrypt_by_own_key(self):
+        """Encrypt what the tests' database holds from its migration by the installation's key: production refuses theirs."""
+        keys = [self.environment["ENCRYPTION_KEYS"], *settings.ENCRYPTION.keys]
+        done = self._debug(["rotate_keys"], ENCRYPTION_KEYS=",".join(keys))
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def _debug(self, arguments, **more):
+        """Run a command in debug mode, with every other value of production."""
+        return self._run(arguments, {**_IN_PRODUCTION, **self.environment, "DEBUG": "True", **more})
 
     def _here(self, command):
         return ("env", f"--chdir={self.project}", *command)

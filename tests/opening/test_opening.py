@@ -194,11 +194,12 @@ def a_statement_credits_each_customer_once(opening):
 
 
 def two_persons_assign_one_line_and_send_one_back(opening):
-    for_dan, for_nobody = Deposit.objects.filter(state="unassigned").order_by("-amount")
-    opening.two_approve(f"wallets/deposit/{for_dan.pk}/change/", "Assign to a customer", customer="dan")
-    opening.two_approve(f"wallets/deposit/{for_nobody.pk}/change/", "Send back")
+    unassigned = Deposit.objects.filter(state="unassigned").order_by("-amount")
+    for_dan, for_nobody = unassigned.values_list("pk", flat=True)  # this process has no key to read the rest
+    opening.two_approve(f"wallets/deposit/{for_dan}/change/", "Assign to a customer", customer="dan")
+    opening.two_approve(f"wallets/deposit/{for_nobody}/change/", "Send back")
     assert opening.customer("dan").wallet["balance"] == "75.00"
-    assert Deposit.objects.get(pk=for_nobody.pk).state == "sent_back"
+    assert Deposit.objects.filter(pk=for_nobody, state="sent_back").exists()
 
 
 def the_same_file_changes_nothing(opening):
