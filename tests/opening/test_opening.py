@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).date()
-HERS, HIS = "GB82WEST12345698765432", {"account": "123456789", "routing": "021000021"}
+OF_ALICE, OF_CAROL = "GB82WEST12345698765432", {"account": "123456789", "routing": "021000021"}
 ROLES = {"fred": "finance", "mia": "manager", "moe": "manager"}
 
 
@@ -226,7 +226,7 @@ def a_customer_buys(opening):
 def customers_ask_for_payouts(opening):
     """Let two customers add payees and ask for payouts. The holds are production's, and time passes only in the rows."""
     alice, carol = opening.customer("alice"), opening.customer("carol")
-    payees = {alice: {"name": "Alice Example", "iban": HERS}, carol: {"name": "Carol Example", **HIS}}
+    payees = {alice: {"name": "Alice Example", "iban": OF_ALICE}, carol: {"name": "Carol Example", **OF_CAROL}}
     payouts = {}
     for customer, payee in payees.items():
         customer.turn_second_factor_on()
@@ -291,17 +291,17 @@ def the_export_survives_its_death(opening, payouts):
 
 
 def the_bank_answers(opening, payouts):
-    (alice, hers), (carol, his) = payouts.items()
+    (alice, of_alice), (carol, of_carol) = payouts.items()
     left = [
         entry("30.00", sign="DBIT", reference=f"out {payout.pk}", details=named(payout), day=YESTERDAY)
-        for payout in (hers, his)
+        for payout in (of_alice, of_carol)
     ]
     opening.credit(*left, closing="230.00", name="second.xml")
     assert {customer.payout(payout.pk)["state"] for customer, payout in payouts.items()} == {"paid"}
     assert (carol.wallet["balance"], carol.wallet["in_payouts"]) == ("50.00", "0.00")
-    back = entry("30.00", reference="back 1", details=named(his), day=YESTERDAY)
+    back = entry("30.00", reference="back 1", details=named(of_carol), day=YESTERDAY)
     opening.credit(back, closing="260.00", name="third.xml")
-    assert (alice.payout(hers.pk)["state"], carol.payout(his.pk)["state"]) == ("paid", "returned")
+    assert (alice.payout(of_alice.pk)["state"], carol.payout(of_carol.pk)["state"]) == ("paid", "returned")
     assert carol.wallet["balance"] == "80.00"
     assert "returned" in opening.clerk("fred").read("wallets/payout/", row="carol").lower()
 
