@@ -53,7 +53,7 @@ DROP FUNCTION wallets_date_break_glass();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('wallets', '0042_returns_validated'),
+        ('wallets', '0040_returns_validated'),
     ]
 
     operations = [

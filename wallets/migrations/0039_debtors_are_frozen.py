@@ -34,6 +34,6 @@ DROP FUNCTION wallets_keep_debtors_frozen();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("wallets", "0040_returns")]
+    dependencies = [("wallets", "0038_returns")]
 
     operations = [migrations.RunSQL(FROZEN, THAWED)]

@@ -62,7 +62,7 @@ _TEXT = wallets.models.encrypted.EncryptedText
 
 
 class Migration(migrations.Migration):
-    dependencies = [("wallets", "0046_addresses_of_staff")]
+    dependencies = [("wallets", "0042_addresses_of_staff")]
 
     operations = [
         migrations.CreateModel(

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("wallets", "0045_break_glass"),
+        ("wallets", "0041_break_glass"),
     ]
 
     operations = [

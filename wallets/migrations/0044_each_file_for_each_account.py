@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("wallets", "0050_personal_data")]
+    dependencies = [("wallets", "0043_personal_data")]
 
     operations = [
         migrations.RemoveConstraint("statement", "each_file_is_imported_once"),
