@@ -8,6 +8,7 @@ from django.db import transaction
 from wallets.models import Payout, PayoutState, Statement, StatementLine, StatementState
 from wallets.runtime import failpoints
 from wallets.runtime.conflicts import retried_on_conflict
+from wallets.selectors.sealed import open_text
 from wallets.services.ledger.locking import LockedWallet, lock_wallets_to_credit
 from wallets.services.payouts.outcomes import MAY_BECOME, note_outcome, note_paid_by_bank
 from wallets.statements.lines import LineKind
@@ -16,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 50
 _RETURNED: Final = "the bank has returned it"
-"""What customers read. The bank's own text may name an account, and is encrypted where it stands."""
+_DIGITS_OF_A_NUMBER: Final = 4
 _COMING: Final = (LineKind.CREDIT.value, LineKind.GIVEN_BACK.value)
 _KINDS: Final = (*_COMING, LineKind.DEBIT.value)
 _CAME_BACK: Final = (PayoutState.RETURNED, PayoutState.FAILED)
@@ -67,7 +68,10 @@ def _take(line: StatementLine, payout: Payout, wallet: LockedWallet) -> None:
             logger.error("%s says that our bank has paid %s, which is %s", line, payout, payout.state)
     elif payout.state in MAY_BECOME[PayoutState.RETURNED]:
         note_outcome(
-            payout_id=payout.pk, outcome=PayoutState.RETURNED, reason=_RETURNED, bank_reference=payout.bank_reference
+            payout_id=payout.pk,
+            outcome=PayoutState.RETURNED,
+            reason=_reason_in(line),
+            bank_reference=payout.bank_reference,
         )
         _answer(line, payout)
     elif payout.state in _CAME_BACK and not payout.lines.filter(kind__in=_COMING).exists():
@@ -78,3 +82,13 @@ def _take(line: StatementLine, payout: Payout, wallet: LockedWallet) -> None:
 
 def _answer(line: StatementLine, payout: Payout) -> None:
     StatementLine.objects.filter(pk=line.pk).update(payout=payout)
+
+
+def _reason_in(line: StatementLine) -> str:
+    """Return what the bank says about a payout that came back, for its customer to read.
+
+    Without its words that are numbers: the bank's own text may name an account, and is encrypted where it stands.
+    """
+    words = open_text(text=line.text).replace("|", " ").split()
+    told = " ".join(word for word in words if sum(map(str.isdigit, word)) < _DIGITS_OF_A_NUMBER)
+    return told or _RETURNED
