@@ -35,6 +35,7 @@ class Installation:
             EMAIL_PORT=str(mail_port),
             EMAIL_TLS="none",
             EMAIL_LINK_URL="https://shop.example",
+            OUR_ACCOUNTS=OUR_ACCOUNT,
             PAYOUT_ACCOUNT=OUR_ACCOUNT,
             PAYOUT_ACCOUNT_BANK="DEUTDEFF",
             PAYOUT_ACCOUNT_NAME="Example Exchange",
@@ -53,15 +54,15 @@ class Installation:
             wait_for_answer(f"{self.site}/health/ready/", seconds=60, by=api)
             yield
 
-    def command(self, *arguments, fails=False):
-        """Run a command as production does, and return what it printed."""
-        done = self._run(arguments, self.environment)
+    def command(self, *arguments, fails=False, by=None):
+        """Run a command as production does, in the name of a person if given, and return what it printed."""
+        done = self._run(arguments, self.environment, by=by)
         assert (done.returncode != 0) == fails, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def killed_command(self, *arguments, at):
-        """Run a command that is killed at a failpoint, which production refuses."""
-        done = self._debug(arguments, FAILPOINTS=f"{at}=kill", FAILPOINTS_DIR=str(self.folder))
+    def killed_command(self, *arguments, at, by):
+        """Run a command in the name of a person that is killed at a failpoint, which production refuses."""
+        done = self._debug(arguments, by=by, FAILPOINTS=f"{at}=kill", FAILPOINTS_DIR=str(self.folder))
         assert done.returncode == -9, done.stdout + done.stderr
 
     def _install(self):
@@ -81,16 +82,19 @@ class Installation:
         done = self._debug(["rotate_keys"], ENCRYPTION_KEYS=",".join(keys))
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def _debug(self, arguments, **more):
+    def _debug(self, arguments, *, by=None, **more):
         """Run a command in debug mode, with every other value of production."""
-        return self._run(arguments, {**_IN_PRODUCTION, **self.environment, "DEBUG": "True", **more})
+        return self._run(arguments, {**_IN_PRODUCTION, **self.environment, "DEBUG": "True", **more}, by=by)
 
     def _here(self, command):
         return ("env", f"--chdir={self.project}", *command)
 
-    def _run(self, arguments, environment):
-        command = self._here(manage(*arguments))
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    def _run(self, arguments, environment, *, by):
+        person = ("--by", by.name, "--password-stdin") if by else ()
+        command, typed = self._here(manage(*arguments, *person)), by.proof() if by else ""
+        return subprocess.run(
+            command, env=environment, input=typed, capture_output=True, text=True, check=False, timeout=120
+        )
 
 
 def production_environment(**more):

@@ -39,7 +39,7 @@ class Person:
         self._use(self.call("POST", "accounts/auth/login/", body))
 
     def turn_second_factor_on(self):
-        self._secret = self.call("POST", "accounts/mfa/", expect=201)["secret"]
+        self._secret = self.call("POST", "accounts/mfa/", {"password": self.password}, expect=201)["secret"]
         self.recovery_codes = self.call("POST", "accounts/mfa/confirm/", {"otp": self.otp()})["recovery_codes"]
 
     def otp(self):
@@ -49,6 +49,10 @@ class Person:
             time.sleep(0.2)
         self._last_step = step
         return pyotp.TOTP(self._secret).at(step * _STEP_SECONDS)
+
+    def proof(self):
+        """Return what a command asks for that names this person: the password, and a code, which is used up."""
+        return f"{self.password}\n{self.recovery_codes.pop()}\n"
 
     def close(self):
         self._client.close()

@@ -61,7 +61,7 @@ class Opening:
         file = self.folder / name
         file.write_bytes(camt(*entries, opening=self.closing, closing=closing, account=OUR_ACCOUNT))
         self.closing = closing
-        return self.installation.command("import_statement", str(file), "--by", "fred")
+        return self.installation.command("import_statement", str(file), by=self.clerk("fred"))
 
     def credit(self, *entries, closing, name):
         """Import a statement without money of nobody, let a manager approve it, and wait until it is credited."""
@@ -204,7 +204,8 @@ def two_persons_assign_one_line_and_send_one_back(opening):
 
 def the_same_file_changes_nothing(opening):
     before = Transaction.objects.count(), Deposit.objects.count(), Proposal.objects.count()
-    said = opening.installation.command("import_statement", str(opening.folder / "first.xml"), "--by", "fred")
+    file, fred = str(opening.folder / "first.xml"), opening.clerk("fred")
+    said = opening.installation.command("import_statement", file, by=fred)
     assert "This file was imported before" in said
     assert (Transaction.objects.count(), Deposit.objects.count(), Proposal.objects.count()) == before
 
@@ -270,18 +271,18 @@ def two_persons_approve(opening, payouts):
 
 def the_export_survives_its_death(opening, payouts):
     """Kill the export in its transaction, between its commit and the file, and after the file: it is one file."""
-    command = ("export_payouts", str(opening.folder), "--by", "fred")
-    opening.installation.killed_command(*command, at="payouts.sending")
+    command, by = ("export_payouts", str(opening.folder)), opening.clerk("fred")
+    opening.installation.killed_command(*command, at="payouts.sending", by=by)
     assert not PayoutFile.objects.exists()
     assert set(Payout.objects.values_list("state", flat=True)) == {"approved"}
-    opening.installation.killed_command(*command, at="payouts.exported")
+    opening.installation.killed_command(*command, at="payouts.exported", by=by)
     assert list(PayoutFile.objects.values_list("written_at", flat=True)) == [None]
     assert not list(opening.folder.glob("PF*"))
-    opening.installation.killed_command(*command, at="payouts.written")
+    opening.installation.killed_command(*command, at="payouts.written", by=by)
     [file] = opening.folder.glob("PF*")
     content = file.read_bytes()
-    assert "2 payouts, 60.00 USD" in opening.installation.command(*command)
-    assert "There is no payout to export." in opening.installation.command(*command)
+    assert "2 payouts, 60.00 USD" in opening.installation.command(*command, by=by)
+    assert "There is no payout to export." in opening.installation.command(*command, by=by)
     assert list(opening.folder.glob("PF*")) == [file]
     assert file.read_bytes() == content
     assert PayoutFile.objects.filter(written_at__isnull=False).count() == PayoutFile.objects.count() == 1

@@ -557,12 +557,16 @@ class TestTheCommand:
 
     @pytest.mark.django_db(transaction=True)
     @pytest.mark.parametrize("reversal", [False, True])
-    def test_leaves_a_batch_without_credits_to_a_second_person_too(self, tmp_path, staff, settings, reversal):
+    def test_leaves_a_batch_without_credits_to_a_second_person_too(
+        self, tmp_path, staff, settings, monkeypatch, reversal
+    ):
         """It says which payouts were paid, which deposits banks took back, and up to which day all is known."""
         configure(settings, "PROPOSALS", kinds={"import": Decimal(0)})
+        give_password(staff[0], monkeypatch)
         path = tmp_path / "statement.xml"
         path.write_bytes(camt(entry("5", sign="DBIT", reference="b", reversal=reversal), opening="5", closing="0"))
-        assert "waits until another member of staff approves it" in self.run(path, "--by", "staff0")
+        said = self.run(path, "--by", "staff0", "--password-stdin")
+        assert "waits until another member of staff approves it" in said
         assert (Statement.objects.get().state, Return.objects.count()) == ("waiting", 0)
 
     @pytest.mark.django_db(transaction=True)
