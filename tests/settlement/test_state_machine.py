@@ -156,6 +156,9 @@ class Story(RuleBasedStateMachine):
         customer = self.customers[who]
         try:
             payout = ask(customer, amount)
+        except AccountFrozen:
+            assert customer in self.frozen
+            return
         except InsufficientFunds:
             assert amount > self.dollars[customer]
             return
@@ -177,13 +180,16 @@ class Story(RuleBasedStateMachine):
                 cancel_payout(principal=customer.principal, payout_id=payout_id)
             else:
                 decide(Payout(pk=payout_id), deed, by=self.staff)
+        except AccountFrozen:
+            assert (customer in self.frozen, deed) == (True, "cancelled")
         except (PayoutNotCancellable, ProposalRefused, PayoutDecided):
             assert state not in NEXT[deed]
         else:
             if state != deed:
                 assert state in NEXT[deed]
                 self.payouts[payout_id][2] = deed
-                self.dollars[customer] += amount if deed not in {"approved", "paid"} else 0
+                if deed not in {"approved", "paid"}:
+                    self._credit(customer, amount)
 
     @rule(who=strategies.integers(0, 2), amount=AMOUNTS, repeated=strategies.booleans())
     def order(self, who, amount, repeated):
@@ -244,6 +250,10 @@ class Story(RuleBasedStateMachine):
         assert amount <= left
         self.deposits[deposit_id][1] -= amount
         self.returns[row.pk] = [deposit_id, amount]
+        for payout in self.payouts.values():
+            if payout[0] is customer and payout[2] in {"requested", "approved"}:
+                payout[2] = "cancelled"
+                self._credit(customer, payout[1])
         for order_id, (owner, bought, state) in self.orders.items():
             if owner is customer and state in {"pending", "aggregated"}:
                 self.orders[order_id][2] = "cancelled"
