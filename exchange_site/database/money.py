@@ -24,6 +24,7 @@ WITHOUT_MONEY: Final = frozenset(
         "wallets_secondfactor",
         "wallets_recoverycode",
         "wallets_securityevent",
+        "wallets_storedkey",
         "wallets_breakglass",
         "wallets_proposal",
         "wallets_proposalrecord",

@@ -13,6 +13,7 @@ from io import StringIO
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, Permission
 from django.contrib.messages.storage.fallback import FallbackStorage
 from django.core.exceptions import PermissionDenied
@@ -43,6 +44,7 @@ from tests.site.test_two_persons import (
     sent_payout,
     waiting_payout,
 )
+from tests.typed import PASSWORD
 from tests.wallets.bank import DAY, IBAN, camt, entry, import_file
 from tests.wallets.returned import money_taken, receive, spend, take
 from trading.models import Coin, CoinPrice, DayLoss, Order, PriceRule, SalesLimit, SalesStop
@@ -466,10 +468,11 @@ class TestCommands:
     )
 
     def test_move_nothing_for_one_person(self, world, tmp_path, monkeypatch):
-        monkeypatch.setattr("getpass.getpass", lambda **_: "another horse")
+        monkeypatch.setattr("getpass.getpass", lambda *_, **__: PASSWORD)
         path = tmp_path / "bank.xml"
         path.write_bytes(camt(entry("7", reference="d"), opening="5", closing="12"))
         people = make_people({"everything": Permission.objects.all()})
+        User.objects.filter(pk__in=[person.pk for person in people.values()]).update(password=make_password(PASSWORD))
         world.remember()
         before = world.facts()
         commands = {

@@ -69,7 +69,7 @@ class Scenario:
         self.post("accounts/auth/password/reset/", token=token, new=NEW)
 
     def turn_on_second_factor(self):
-        secret = self.post("accounts/mfa/")["secret"]
+        secret = self.post("accounts/mfa/", password=NEW)["secret"]
         codes = self.post("accounts/mfa/confirm/", otp=pyotp.TOTP(secret).now())["recovery_codes"]
         self.secrets |= {secret, *codes}
         self.post("accounts/auth/login/", username="wilma", password=NEW, otp=codes[0])
@@ -86,7 +86,7 @@ def receive_money(tmp_path):
     ]
     path = tmp_path / "statement.xml"
     path.write_bytes(camt(*lines, closing="11"))
-    ann, bob = (User.objects.create_user(name, is_staff=True) for name in ("ann", "bob"))
+    ann, bob = (User.objects.create_superuser(name) for name in ("ann", "bob"))
     call_command("import_statement", str(path), by="ann")
     statement = StatementLine.objects.first().statement
     if statement.state == "waiting":

@@ -657,10 +657,10 @@ class TestWhatOnlyLessensExposure:
         act(ann, "trading/review", "release", world.held())
         assert Order.objects.get().state == "pending"
 
-    def test_mends_a_shop_that_can_sell_nothing(self, world, settings):
+    def test_mends_a_shop_that_can_sell_nothing(self, world, settings, monkeypatch):
         configure(settings, "VENUE", taker_rate=Decimal("0.006"))
-        User.objects.create_superuser("ann")
-        call_command("price_rule", "--spread-rate", "0.01", "--by", "ann", "--reason", "because")
+        give_password(User.objects.create_superuser("ann"), monkeypatch)
+        call_command("price_rule", "--spread-rate", "0.01", "--by", "ann", "--password-stdin", "--reason", "because")
         assert PriceRule.objects.latest("pk").spread_rate == Decimal("0.01")
 
 
