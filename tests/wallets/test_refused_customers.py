@@ -90,7 +90,7 @@ def browsers(api, finn):
 def device(browsers):
     """Finn's second factor, which is on."""
     first, _ = browsers
-    secret = first.api("POST", "accounts/mfa/", by=first).json()["secret"]
+    secret = first.api("POST", "accounts/mfa/", {"password": PASSWORD}, by=first).json()["secret"]
     totp = pyotp.TOTP(secret)
     assert first("POST", "accounts/mfa/confirm/", {"otp": totp.at(clock.now() - timedelta(seconds=30))}) == 200
     return totp
@@ -198,7 +198,7 @@ OTHERS = [
     ("POST", "quotes/", {"crypto": "ABAN", "amount": "3"}),
     ("POST", "accounts/auth/password/", {"current": PASSWORD, "new": NEW}),
     ("POST", "accounts/email/", {"email": "new@example.com", "password": PASSWORD}),
-    ("POST", "accounts/mfa/", None),
+    ("POST", "accounts/mfa/", {"password": PASSWORD}),
 ]
 
 
