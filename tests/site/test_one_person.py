@@ -501,7 +501,7 @@ def run(*arguments):
 
 @pytest.mark.usefixtures("_two")
 class TestTheApi:
-    """What customers may call, as staff and as a customer whom staff have made."""
+    """The calls of customers, made by staff, and by a customer whom staff have made."""
 
     BODIES = {
         "accounts/auth/password/": {"current": "x", "new": "battery staple"},

@@ -872,7 +872,7 @@ class TestRoles:
     @pytest.mark.usefixtures("_two")
     @by_name
     def test_do_no_deed_alone(self, world, deed):
-        """Each role tries the deed, and approves what it has asked for itself."""
+        """Each role tries the deed, and then tries to approve its own proposal."""
         do, read = deed(world)
         before = read()
         for role in ROLES:

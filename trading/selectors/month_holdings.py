@@ -1,4 +1,4 @@
-"""Reads the coins that a customer held at a moment, what they had cost, and what they were worth."""
+"""Reads a customer's coins at a moment: the amounts, their cost and their value."""
 
 from dataclasses import dataclass
 from datetime import datetime
