@@ -20,8 +20,11 @@ class SettlementConfig(AppConfig):
 
 
 def _begin_watch(*, using: str, **_: Any) -> None:
-    """Make the installation's code after `migrate`, as soon as its table exists."""
-    from settlement.models import DatabaseWatch, begin_watch
+    """Make the installation's code and the first venue's row after `migrate`, as soon as their tables exist."""
+    from settlement.models import DatabaseWatch, VenueEntry, add_venues, begin_watch
 
-    if DatabaseWatch._meta.db_table in connections[using].introspection.table_names():  # noqa: SLF001  the documented way
+    tables = connections[using].introspection.table_names()
+    if DatabaseWatch._meta.db_table in tables:  # noqa: SLF001  the documented way
         begin_watch(using=using)
+    if VenueEntry._meta.db_table in tables:  # noqa: SLF001  the documented way
+        add_venues(using=using)

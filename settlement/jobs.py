@@ -14,6 +14,7 @@ RECHECK_TASK: Final = "settlement.recheck_attempt"
 ADOPT_TASK: Final = "settlement.adopt_order"
 BOOKS_TASK: Final = "settlement.refresh_books"
 CONFIRM_TASK: Final = "settlement.confirm_prices"
+ACCOUNT_TASK: Final = "settlement.read_account_of"
 OPS_QUEUE: Final = "ops"
 RECHECK_QUEUE: Final = "rechecks"
 
@@ -57,6 +58,11 @@ def confirm_prices_later() -> None:
 def adopt_order_later(*, finding_id: int) -> None:
     """Enqueue the job that adopts an order at the venue, as staff decided about its finding."""
     defer_job(task=ADOPT_TASK, queue=OPS_QUEUE, finding_id=finding_id)
+
+
+def work_at_venue_later(*, task: str, venue: str) -> None:
+    """Enqueue a job about one venue, unless it waits already."""
+    defer_job_once(task=task, queue=OPS_QUEUE, queueing_lock=f"{task} {venue}", venue=venue, timestamp=_timestamp())
 
 
 def _timestamp() -> int:

@@ -8,7 +8,7 @@ _MENDED: Final = Counter(
     "exchange_mended", "Repairs by the sweep: stalled work started again, or counters corrected.", ["what"]
 )
 _PAUSES: Final = Counter(
-    "exchange_pauses", "Answers of the venue that paused buying (no coin: of all coins).", ["coin"]
+    "exchange_pauses", "Answers of a venue that paused buying there (no coin: of all coins).", ["coin", "venue"]
 )
 
 _FAILED: Final = Counter(
@@ -29,9 +29,9 @@ def count_mended(*, what: str, count: int = 1) -> None:
     _MENDED.labels(what).inc(count)
 
 
-def count_pause(*, coin: str) -> None:
-    """Count an answer of the venue that paused buying of `coin` (empty: of every coin)."""
-    _PAUSES.labels(coin).inc()
+def count_pause(*, coin: str, venue: str) -> None:
+    """Count an answer of a venue that paused buying of `coin` (empty: of every coin) there."""
+    _PAUSES.labels(coin, venue).inc()
 
 
 def count_failed_item(*, what: str) -> None:

@@ -15,6 +15,7 @@ from procrastinate.contrib.django import app
 
 from settlement.clock import database_now
 from settlement.jobs import (
+    ACCOUNT_TASK,
     ADOPT_TASK,
     BOOKS_TASK,
     CONFIRM_TASK,
@@ -25,16 +26,19 @@ from settlement.jobs import (
     SETTLE_TASK,
     WATCH_TASK,
     intervene_later,
+    work_at_venue_later,
 )
 from settlement.rescuing import rescue
 from settlement.retries import BackOff
 from settlement.selectors.attempts import find_coin_of_attempt, find_coin_of_intervention
+from settlement.selectors.venues import list_in_use
 from settlement.services import account_feed, adopting, claiming, price_feed, stepping, sweeping
 from settlement.services.intervening import cases
 from settlement.services.isolating import run_each
 from settlement.services.reconciling import balances, comparing
 from settlement.services.restoring import asking
 from settlement.turns import take_turn
+from settlement.venues.configured import list_configured
 from settlement.venues.registry import get_second_source, get_venue
 from trading.jobs import CLAIM_TASK, SETTLEMENT_QUEUE
 from trading.services.prices import prune_prices
@@ -68,7 +72,7 @@ def settle_batch(context: JobContext, *, batch_id: int) -> None:
         with take_turn("settle", batch_id) as turn:
             if turn.is_mine:
                 runs = context.job.attempts
-                stepping.take_next_step(batch_id=batch_id, venue=get_venue(), earlier_runs=runs, only_if_due=not runs)
+                stepping.take_next_step(batch_id=batch_id, get_venue=get_venue, earlier_runs=runs, only_if_due=not runs)
         if turn.was_wanted:
             stepping.keep_next_step(batch_id=batch_id)
         failpoints.reach("job.done")
@@ -79,7 +83,7 @@ def intervene(*, intervention_id: int) -> None:
     """Carry out a decision of staff. While another one about the same coin asks the venue, it waits."""
     with take_turn("intervene", find_coin_of_intervention(intervention_id=intervention_id)) as turn:
         if turn.is_mine:
-            cases.carry_out(intervention_id=intervention_id, venue=get_venue())
+            cases.carry_out(intervention_id=intervention_id, get_venue=get_venue)
         else:
             intervene_later(intervention_id=intervention_id, delay_seconds=1)
 
@@ -89,18 +93,19 @@ def recheck_attempt(*, attempt_id: int) -> None:
     """Recheck an attempt. While another one of its coin is rechecked, leave it to the sweep."""
     with take_turn("recheck", find_coin_of_attempt(attempt_id=attempt_id)) as turn:
         if turn.is_mine:
-            stepping.recheck_attempt(attempt_id=attempt_id, venue=get_venue())
+            stepping.recheck_attempt(attempt_id=attempt_id, get_venue=get_venue)
 
 
 @app.periodic(cron=settings.PRICES.refresh_cron)
 @app.task(name="settlement.refresh_prices", queue=OPS_QUEUE, queueing_lock="refresh_prices")
 def refresh_prices(timestamp: int) -> None:
-    price_feed.refresh_prices(venue=get_venue(), source=settings.VENUE.id, now=database_now())
+    price_feed.refresh_prices(venues=[get_venue(name) for name in list_in_use()], now=database_now())
 
 
 @app.task(name=BOOKS_TASK, queue=OPS_QUEUE, queueing_lock="refresh_books")
 def refresh_books(timestamp: int) -> None:
-    price_feed.refresh_books(venue=get_venue(), source=settings.VENUE.id, now=database_now())
+    for name in list_in_use()[:1]:
+        price_feed.refresh_books(venue=get_venue(name), now=database_now())
 
 
 @app.task(name=CONFIRM_TASK, queue=OPS_QUEUE, queueing_lock="confirm_prices")
@@ -112,17 +117,28 @@ def confirm_prices(timestamp: int) -> None:
 @app.periodic(cron=settings.SETTLEMENT.float_cron)
 @app.task(name="settlement.read_account", queue=OPS_QUEUE, queueing_lock="read_account")
 def read_account(timestamp: int) -> None:
+    """Read the first venue's account, and count what all may pay. Each other venue has a job: one may be slow."""
+    first, *others = list_configured()
+    for name in others:
+        work_at_venue_later(task=ACCOUNT_TASK, venue=name)
     try:
-        account_feed.read_account(venue=get_venue(), now=database_now())
+        account_feed.read_account(venue=get_venue(first), now=database_now())
     finally:
         account_feed.count_what_may_be_sold()
-    balances.begin_comparing(venue=get_venue())
+    balances.begin_comparing(venue=get_venue(first))
+
+
+@app.task(name=ACCOUNT_TASK, queue=OPS_QUEUE)
+def read_account_of(*, venue: str, timestamp: int) -> None:
+    account_feed.read_account(venue=get_venue(venue), now=database_now())
+    balances.begin_comparing(venue=get_venue(venue))
 
 
 @app.periodic(cron="*/5 * * * *")
 @app.task(name="settlement.compare_balances", queue=OPS_QUEUE, queueing_lock="compare_balances")
 def compare_balances(timestamp: int) -> None:
-    balances.compare_balances(venue=get_venue())
+    for name in list_configured():
+        balances.compare_balances(venue=get_venue(name))
 
 
 @app.periodic(cron=settings.SETTLEMENT.sweep_cron)
@@ -148,7 +164,7 @@ def watch_database(timestamp: int) -> None:
 
 @app.task(name=ADOPT_TASK, queue=OPS_QUEUE, retry=BackOff())
 def adopt_order(*, finding_id: int) -> None:
-    adopting.carry_out_decision(finding_id=finding_id, venue=get_venue())
+    adopting.carry_out_decision(finding_id=finding_id, get_venue=get_venue)
 
 
 @app.task(name=MAIL_TASK, queue=MAIL_QUEUE, retry=BackOff())
@@ -170,7 +186,10 @@ async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
 @app.task(name="settlement.reconcile", queue=OPS_QUEUE, queueing_lock="reconcile")
 def reconcile(timestamp: int) -> None:
     now = database_now()
-    comparing.reconcile(venue=get_venue(), since=now - timedelta(days=settings.SETTLEMENT.reconcile_days), now=now)
+    for name in list_configured():
+        comparing.reconcile(
+            venue=get_venue(name), since=now - timedelta(days=settings.SETTLEMENT.reconcile_days), now=now
+        )
 
 
 @app.periodic(cron="17 3 * * *")

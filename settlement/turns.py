@@ -46,5 +46,5 @@ def run_periodic_alone(run: Any, context: Any, _worker: Any) -> Any:
     """
     if "timestamp" not in context.job.task_kwargs:
         return run()
-    with take_turn("periodic", context.job.task_name) as turn:
+    with take_turn("periodic", (context.job.task_name, context.job.task_kwargs.get("venue"))) as turn:
         return run() if turn.is_mine else None

@@ -40,6 +40,7 @@ def verify_everything() -> list[Violation]:
             *verify_orders(),
             *verify_coins(),
             *verify_fills(),
+            *verify_venues(),
             *verify_result(),
             *verify_losses(),
             *verify_deposits(),
@@ -74,6 +75,14 @@ def verify_fills() -> list[Violation]:
             found=f"{booked} for {paid}",
         )
         for name, state, executed, cost, booked, paid in sql.fetch_all("settlement.verify_fills")
+    ]
+
+
+def verify_venues() -> list[Violation]:
+    """Check rule 4: each purchase is booked to the wallets of the venue at which it was made."""
+    return [
+        Violation(rule=4, subject=f"{reference}: venue", expected=expected, found=found)
+        for reference, expected, found in sql.fetch_all("settlement.verify_venues")
     ]
 
 

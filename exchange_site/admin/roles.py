@@ -34,6 +34,7 @@ _VENUE: Final = (
     "settlement.view_accountmove",
     "settlement.view_databasewatch",
     "settlement.view_failingitem",
+    "settlement.view_venueentry",
 )
 
 ROLES: Final[dict[str, tuple[str, ...]]] = {
@@ -57,6 +58,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "settlement.change_finding",
         "settlement.add_pause",
         "settlement.change_pause",
+        "settlement.change_venueentry",
         "settlement.add_accountmove",
         "settlement.change_databasewatch",
     ),

@@ -7,7 +7,7 @@ docs/configuration.md from its declarations.
 from collections.abc import Mapping
 from typing import Final, Self, cast
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, TypeAdapter, ValidationError
 
 from exchange_site.configuration.combinations import judge
 from exchange_site.configuration.customers import Deposits, Limits, PersonalData, SecurityLog, SignIn
@@ -21,6 +21,7 @@ from exchange_site.configuration.site import Development, Django, Encryption, Me
 from exchange_site.configuration.sources import resolve
 from exchange_site.configuration.stores import Clock, Postgres, Redis
 from exchange_site.configuration.variables import Group, Variable, list_variables
+from exchange_site.configuration.venues import read_further_venues
 
 
 class Configuration(BaseModel):
@@ -54,6 +55,13 @@ class Configuration(BaseModel):
     to_do: ToDo
     jobs: Jobs
 
+    _further_venues: dict[str, Venue] = PrivateAttr(default_factory=dict)
+
+    @property
+    def further_venues(self) -> dict[str, Venue]:
+        """The groups of further venues, by their names."""
+        return self._further_venues
+
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
         """Parse an environment, with the files and URLs that it names, and judge the values together.
@@ -63,7 +71,9 @@ class Configuration(BaseModel):
         """
         found = resolve(environment, secrets=SECRETS)
         configuration, wrong = cls._parse_usable(found.variables)
-        objections = [*found.objections, *wrong]
+        further, refused = read_further_venues(environment)
+        configuration.further_venues.update(further)
+        objections = [*found.objections, *wrong, *refused]
         named = {each.variable for each in objections}
         judged = judge(configuration, secrets=_secrets_of(configuration))
         objections += [each for each in judged if each.variable not in named]

@@ -30,6 +30,7 @@ KINDS: Final = (
     "send_back",
     "import",
     "lift_pause",
+    "venue",
     "restoration",
     "payout",
     "payout_outcome",

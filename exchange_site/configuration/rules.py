@@ -8,6 +8,7 @@ from exchange_site.configuration.addresses import leads_outside
 
 if TYPE_CHECKING:
     from exchange_site.configuration import Configuration
+    from exchange_site.configuration.settlement import Venue
 
 Predicate = Callable[["Configuration"], bool]
 
@@ -27,10 +28,21 @@ def rule(variable: str, sentence: str, refuses: Predicate) -> Rule:
 
 
 def is_real_venue(given: "Configuration") -> bool:
-    """Say whether coins are bought with real money: neither at a simulator nor in the venue's sandbox."""
-    return not given.venue.sandbox and (not given.venue.url or leads_outside(given.venue.url))
+    """Say whether coins are bought with real money at any venue: neither at a simulator nor in a venue's sandbox."""
+    return any(_is_real(venue) for venue in _venues_of(given))
 
 
 def spends_real_money(given: "Configuration") -> bool:
     """Say whether orders spend real money: at a real venue, in production or with a key of it."""
-    return is_real_venue(given) and (not given.django.debug or bool(given.venue.api_key or given.venue.api_secret))
+    return any(
+        _is_real(venue) and (not given.django.debug or bool(venue.api_key or venue.api_secret))
+        for venue in _venues_of(given)
+    )
+
+
+def _is_real(venue: "Venue") -> bool:
+    return not venue.sandbox and (not venue.url or leads_outside(venue.url))
+
+
+def _venues_of(given: "Configuration") -> list["Venue"]:
+    return [given.venue, *given.further_venues.values()]

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from exchange_site.configuration.kinds import (
     Count,
     Dollars,
+    DollarsOrZero,
     Hours,
     Milliseconds,
     Seconds,
@@ -22,6 +23,12 @@ from exchange_site.configuration.variables import PARSED, Group, variable
 @dataclass(frozen=True, config=PARSED)
 class Venue(Group):
     title: ClassVar[str] = "Settlement"
+    intro: ClassVar[str] = (
+        "The variables `EXCHANGE_…` describe the first venue. `VENUE_<NAME>_API_KEY`, `…_API_SECRET`, `…_API_PASSWORD`"
+        " (each also as `…_FILE`), `…_URL`, `…_SANDBOX`, `…_QUOTE_ASSET` and `…_TAKER_RATE` describe a further one, for"
+        " example `VENUE_KRAKEN_API_KEY`: what they leave out is as for the first, except for its address, keys and"
+        " sandbox. A further venue buys nothing until staff put it in use, on the page of the venues."
+    )
 
     id: str = variable("EXCHANGE_ID", "binance", "the venue, by its name in ccxt")
     url: str = variable("EXCHANGE_URL", "", "the exchange simulator's address; empty for the venue itself", unit="URL")
@@ -113,6 +120,13 @@ class Settlement(Group):
         "0.01",
         "by how much the limit of a purchase may be above the ask that was read just before",
         unit="share",
+    )
+    max_beside_unknown: DollarsOrZero = variable(
+        "OPEN_BESIDE_UNKNOWN_MAX",
+        "1000.00",
+        "how much of a coin may be on its way at other venues while the outcome of a purchase of it is unknown; with 0"
+        " the coin waits until it is known",
+        unit="US dollars",
     )
     max_top_up: Dollars = variable(
         "TOP_UP_MAX",

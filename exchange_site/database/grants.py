@@ -79,8 +79,8 @@ TABLES: Final[dict[str, str]] = {
     "settlement_accountmove": "SELECT, INSERT",
     "settlement_attempt": (
         "SELECT, INSERT, "
-        "UPDATE (answer, budget, clock_offset, commission, cost, ended_at, excused, executed, limit_price, lookups, "
-        "next_step_at, not_found, quantity, reason, recheck_at, signed_at, state, valid_until, venue_order_id)"
+        "UPDATE (answer, asks, budget, clock_offset, commission, cost, ended_at, excused, executed, limit_price, "
+        "lookups, next_step_at, not_found, quantity, reason, recheck_at, signed_at, state, valid_until, venue, venue_order_id)"
     ),
     "settlement_balancereading": (
         "SELECT, INSERT, UPDATE (agreed_at, amount, difference, expected, proposed, read_at, steady_since)"
@@ -108,6 +108,7 @@ TABLES: Final[dict[str, str]] = {
     "settlement_venueaccount": (
         "SELECT, INSERT, UPDATE (free, read_at, short_at, short_coin_id, short_of, short_since)"
     ),
+    "settlement_venueentry": "SELECT, INSERT, UPDATE (priority, state)",
     # Procrastinate
     "procrastinate_events": "SELECT, INSERT, UPDATE, DELETE",
     "procrastinate_jobs": "SELECT, INSERT, UPDATE, DELETE",

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from settlement.metrics import count_failed_item
+from settlement.models import VenueAccount, VenueEntry, VenueState
 from settlement.selectors.batches import count_batches
 from settlement.selectors.findings import count_open_findings
 from settlement.selectors.jobs import summarise_jobs
@@ -100,11 +101,27 @@ def _read_batches(now: datetime) -> Iterator[Metric]:
 
 def _read_pauses(now: datetime) -> Iterator[Metric]:
     paused = GaugeMetricFamily(
-        "exchange_buying_paused", "Coins whose buying is paused; no name: all.", labels=["coin", "kind"]
+        "exchange_buying_paused",
+        "Coins whose buying is paused; no name: all, no venue: every venue.",
+        labels=["coin", "kind", "venue"],
     )
-    for coin, kind in list_paused_coins(now=now):
-        paused.add_metric([coin, kind], 1)
+    for coin, kind, venue in list_paused_coins(now=now):
+        paused.add_metric([coin, kind, venue], 1)
     yield paused
+
+
+def _read_accounts(now: datetime) -> Iterator[Metric]:
+    free = GaugeMetricFamily(
+        "exchange_venue_free",
+        "What our account could spend when it was last read, in its asset.",
+        labels=["venue", "asset"],
+    )
+    used = GaugeMetricFamily("exchange_venue_in_use", "Whether coins may be bought at the venue.", labels=["venue"])
+    for account in VenueAccount.objects.all():
+        free.add_metric([account.venue, account.asset], float(account.free))
+    for venue in VenueEntry.objects.all():
+        used.add_metric([venue.name], float(venue.state == VenueState.IN_USE))
+    yield from (free, used)
 
 
 def _read_suspensions(now: datetime) -> Iterator[Metric]:
@@ -194,6 +211,7 @@ _READERS: Final[tuple[Callable[[datetime], Iterator[Metric]], ...]] = (
     _read_jobs,
     _read_batches,
     _read_pauses,
+    _read_accounts,
     _read_suspensions,
     _read_losses,
     _read_headroom,

@@ -26,3 +26,4 @@ SETTLEMENT = configuration.settlement
 SIGN_IN = configuration.sign_in
 TO_DO = configuration.to_do
 VENUE = configuration.venue
+FURTHER_VENUES = configuration.further_venues

@@ -8,7 +8,14 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from settlement.models import AccountMove, AccountMoveKind, BalanceReading, VenueAccount
+from settlement.models import (
+    AccountMove,
+    AccountMoveKind,
+    BalanceReading,
+    VenueAccount,
+    VenueEntry,
+    current_venue,
+)
 from settlement.selectors.balances import has_opening
 from settlement.services.account_moves import ensure_opening_proposed, list_assets
 from settlement.services.proposals import ACCOUNT_MOVE
@@ -74,7 +81,11 @@ class BalanceReadingAdmin(RecordAdmin):
 
     def _open(self, request: HttpRequest, reading: BalanceReading, *, reason: str) -> None:
         move = AccountMove(
-            asset=reading.asset, kind=AccountMoveKind.OPENING, amount=reading.proposed or Decimal(0), reason=reason
+            venue=reading.venue,
+            asset=reading.asset,
+            kind=AccountMoveKind.OPENING,
+            amount=reading.proposed or Decimal(0),
+            reason=reason,
         )
         payload = ACCOUNT_MOVE.payload_of(move=move, reading=reading)
         proposal = ask_to_do(page=self, request=request, kind=ACCOUNT_MOVE.name, payload=payload, reason=reason)
@@ -84,7 +95,10 @@ class BalanceReadingAdmin(RecordAdmin):
 
 
 class _MoveForm(forms.ModelForm):  # type: ignore[type-arg]  # of a move
-    asset = forms.ChoiceField(choices=lambda: [(name, name) for name in list_assets()])
+    venue = forms.ChoiceField(
+        choices=lambda: [(name, name) for name in _list_venues()], required=False, help_text="If empty: the first."
+    )
+    asset = forms.ChoiceField(choices=lambda: [(name, name) for name in _list_all_assets()])
     kind = forms.ChoiceField(choices=AccountMoveKind.choices, initial=AccountMoveKind.MOVE)
     amount = forms.DecimalField(
         max_digits=38,
@@ -99,15 +113,29 @@ class _MoveForm(forms.ModelForm):  # type: ignore[type-arg]  # of a move
 
     class Meta:
         model = AccountMove
-        fields = ("asset", "kind", "amount", "reason")
+        fields = ("venue", "asset", "kind", "amount", "reason")
+
+    def clean_venue(self) -> str:
+        return str(self.cleaned_data["venue"] or current_venue())
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}
-        if given.get("kind") == AccountMoveKind.OPENING and has_opening(asset=str(given.get("asset"))):
+        venue, asset = str(given.get("venue")), str(given.get("asset"))
+        if asset not in list_assets(venue=venue):
+            self.add_error("asset", f"Balances of {asset} are not compared at {venue}.")
+        if given.get("kind") == AccountMoveKind.OPENING and has_opening(venue=venue, asset=asset):
             self.add_error("kind", "There is an opening already. Book a move instead.")
         if given.get("kind") == AccountMoveKind.MOVE and given.get("amount") == 0:
             self.add_error("amount", "A move moves something: more than 0 in, less than 0 out.")
         return given
+
+
+def _list_venues() -> list[str]:
+    return sorted({current_venue(), *VenueEntry.objects.values_list("name", flat=True)})
+
+
+def _list_all_assets() -> list[str]:
+    return list(dict.fromkeys(asset for venue in _list_venues() for asset in list_assets(venue=venue)))
 
 
 @admin.register(AccountMove)

@@ -15,6 +15,7 @@ class AttemptAdmin(RecordAdmin):
         "status",
         "batch_link",
         "coin",
+        "venue",
         "quantity_",
         "executed_",
         "cost_",
@@ -22,7 +23,7 @@ class AttemptAdmin(RecordAdmin):
         "created_at",
         "reason",
     )
-    list_filter = ("state", "coin")
+    list_filter = ("state", "coin", "venue")
     list_select_related = ("coin", "batch")
     fields = (
         "status",
@@ -31,6 +32,7 @@ class AttemptAdmin(RecordAdmin):
         "number",
         "coin",
         "venue",
+        "asks",
         "client_order_id",
         "venue_order_id",
         "quantity_",

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from settlement.models import Pause, PauseKind
+from settlement.models import Pause, PauseKind, VenueEntry
 from settlement.services.proposals import LIFT_PAUSE, PAUSE
 from trading.models import Coin
 from wallets.admin.actions import ask_for_reason, reported
@@ -16,18 +16,26 @@ from wallets.admin.records import QuickAdmin
 
 
 class _PauseForm(forms.ModelForm):  # type: ignore[type-arg]  # of a pause
-    coin = forms.ModelChoiceField(Coin.objects.all(), required=False, empty_label="everything at the venue")
+    coin = forms.ModelChoiceField(Coin.objects.all(), required=False, empty_label="every coin")
+    venue = forms.ModelChoiceField(
+        VenueEntry.objects.order_by("name"), required=False, to_field_name="name", empty_label="every venue"
+    )
     reason = forms.CharField(max_length=200)
 
     class Meta:
         model = Pause
-        fields = ("coin", "reason")
+        fields = ("coin", "venue", "reason")
+
+    def clean_venue(self) -> str:
+        chosen = self.cleaned_data["venue"]
+        return chosen.name if chosen else ""
 
 
 @admin.register(Pause)
 class PauseAdmin(ShowsRefusals, QuickAdmin):
     """Adding a pause stops buying; orders are still accepted. Automatic pauses stand beside it and end alone."""
 
+    list_filter = ("venue",)
     list_display = ("__str__", "kind", "until", "reason", "times", "set_by", "set_at")
     list_select_related = ("coin", "set_by")
     search_fields = ("id",)
@@ -43,9 +51,9 @@ class PauseAdmin(ShowsRefusals, QuickAdmin):
         return request.user.has_perm("settlement.change_pause")
 
     def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
-        payload = PAUSE.payload_of(coin=obj.coin, reason=obj.reason)
+        payload = PAUSE.payload_of(coin=obj.coin, reason=obj.reason, venue=obj.venue)
         ask_to_save(page=self, request=request, kind=PAUSE.name, payload=payload, reason=obj.reason)
-        obj.pk = Pause.objects.get(coin=obj.coin, kind=PauseKind.STAFF).pk
+        obj.pk = Pause.objects.get(coin=obj.coin, venue=obj.venue, kind=PauseKind.STAFF).pk
 
     @admin.action(description="Lift", permissions=["operate"])
     def lift(self, request: HttpRequest, queryset: QuerySet[Pause]) -> HttpResponse | None:

@@ -17,7 +17,8 @@ from settlement.models.installations import (
 )
 from settlement.models.interventions import Intervention, InterventionAction, InterventionOutcome
 from settlement.models.listings import LISTS_APART, AbsentMarket
-from settlement.models.pauses import Pause, PauseKind
+from settlement.models.pauses import Pause, PauseKind, name_paused
+from settlement.models.venues import VenueEntry, VenueState, add_venues, current_venue, here_or_before
 
 __all__ = [
     "BOOK_READING",
@@ -52,8 +53,14 @@ __all__ = [
     "PauseKind",
     "PurchaseSum",
     "VenueAccount",
+    "VenueEntry",
+    "VenueState",
+    "add_venues",
     "begin_watch",
+    "current_venue",
     "here",
+    "here_or_before",
     "load_installation_code",
+    "name_paused",
     "new_client_order_id",
 ]

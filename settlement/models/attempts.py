@@ -3,12 +3,12 @@
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
 from settlement.models.batches import Batch
 from settlement.models.installations import new_client_order_id
+from settlement.models.venues import NAME_LENGTH, current_venue
 from trading.models import Coin
 from trading.models.fields import PriceField
 from wallets.runtime.constraints import is_number
@@ -49,18 +49,21 @@ IN_DOUBT: Final = UNDECIDED | Q(recheck_at__isnull=False)
 _NULL_IF_ADOPTED: Final[Any] = {"null": True, "blank": True}
 
 
-def current_venue() -> str:
-    """Return the venue at which this installation buys."""
-    return settings.VENUE.id
-
-
 class Attempt(models.Model):
     """One request to buy, sent at most once. Quantities are in coins, prices and cost in the quote asset."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="attempts", **_NULL_IF_ADOPTED)
     coin = models.ForeignKey(Coin, on_delete=models.PROTECT, related_name="+")
+    # Until it is sent, the attempt may move to another venue; afterwards it stays with its venue for good.
     venue = models.CharField(
-        max_length=32, default=current_venue, db_default="", blank=True, help_text="Empty: before venues were recorded."
+        max_length=NAME_LENGTH,
+        default=current_venue,
+        db_default="",
+        blank=True,
+        help_text="Empty: before venues were recorded.",
+    )
+    asks = models.JSONField(
+        null=True, blank=True, help_text="By venue, the asks that were compared before it was sent: the best execution."
     )
     number = models.PositiveSmallIntegerField()
     client_order_id = models.CharField(max_length=36, unique=True, default=new_client_order_id)
@@ -110,7 +113,9 @@ class Attempt(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["coin"], condition=Q(state__in=IN_FLIGHT), name="one_attempt_in_flight_per_coin"
+                fields=["coin", "venue"],
+                condition=Q(state__in=IN_FLIGHT),
+                name="one_attempt_in_flight_per_coin_and_venue",
             ),
             models.UniqueConstraint(fields=["batch", "number"], name="attempts_of_a_batch_are_numbered"),
             models.CheckConstraint(condition=Q(state__in=AttemptState.values), name="attempt_state_is_known"),
@@ -160,6 +165,11 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return self.client_order_id
+
+    @property
+    def place(self) -> str:
+        """The name of its venue, also if it is from before venues were recorded."""
+        return self.venue or current_venue()
 
     @property
     def is_undecided(self) -> bool:

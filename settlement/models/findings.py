@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from settlement.models.attempts import Attempt
+from settlement.models.venues import NAME_LENGTH
 from trading.models import Coin
 
 
@@ -38,6 +39,9 @@ class Finding(models.Model):
     theirs = models.CharField(max_length=200, blank=True)
     amount = models.DecimalField(
         max_digits=38, decimal_places=8, null=True, blank=True, help_text="Theirs less ours, in coins or US dollars."
+    )
+    venue = models.CharField(
+        max_length=NAME_LENGTH, blank=True, default="", db_default="", help_text="Empty: of no venue, or of any."
     )
     found_at = models.DateTimeField()
     seen_at = models.DateTimeField(help_text="When the contradiction was last found.")

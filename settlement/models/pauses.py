@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Case, Q, Value, When
 
+from settlement.models.venues import NAME_LENGTH
 from trading.models import Coin
 
 
@@ -27,13 +28,19 @@ _KIND: Final = Case(
 
 
 class Pause(models.Model):
-    """Buying of `coin` (null: of every coin) is paused until the time `until` (null: until staff lift the pause).
+    """Buying of `coin` (null: of every coin) at `venue` (empty: at every venue) is paused.
+
+    It is paused until the time `until` (null: until staff lift the pause).
 
     A pause with an end is a circuit breaker: the venue's answers set it, longer each time in a row. An accepted
     purchase lifts a pause after trouble; a probe lifts a ban. Only staff lift a pause without an end: their own, and
-    one after an answer that cannot be true. A coin, and the venue, may be paused once for each reason at a time.
+    one after an answer that cannot be true. A coin at a venue, and a venue, may be paused once for each reason at a
+    time.
     """
 
+    venue = models.CharField(
+        max_length=NAME_LENGTH, blank=True, default="", db_default="", help_text="Empty: every venue."
+    )
     coin = models.ForeignKey(Coin, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     # Computed by the database, so that rows of the previous release have a kind too.
     kind = models.GeneratedField(expression=_KIND, output_field=models.CharField(max_length=8), db_persist=True)
@@ -52,7 +59,7 @@ class Pause(models.Model):
         constraints = [
             # One of each kind. Workers of the previous release name this constraint, so it keeps its name.
             models.UniqueConstraint(
-                fields=["coin", "kind"], nulls_distinct=False, name="one_pause_per_coin_and_one_for_the_venue"
+                fields=["venue", "coin", "kind"], nulls_distinct=False, name="one_pause_per_coin_and_one_for_the_venue"
             ),
             models.CheckConstraint(
                 condition=Q(until=None) | Q(set_by=None),
@@ -65,6 +72,13 @@ class Pause(models.Model):
 
     def __str__(self) -> str:
         if self.kind == PauseKind.BAN:
-            return "ban of calls by the venue"
+            return f"ban of calls by {self.venue or 'the venue'}"
         by = " by staff" if self.kind == PauseKind.STAFF else ""
-        return f"pause of {self.coin or 'the venue'}{by}"
+        return f"pause of {name_paused(coin=self.coin, venue=self.venue)}{by}"
+
+
+def name_paused(*, coin: Coin | None, venue: str) -> str:
+    """Return what a pause stops: a coin, a venue, a coin at a venue, or everything."""
+    if coin is None:
+        return venue or "every venue"
+    return f"{coin} at {venue}" if venue else str(coin)

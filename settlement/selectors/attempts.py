@@ -63,11 +63,11 @@ class Following:
 
 
 def find_following(*, batch: Batch) -> Following | None:
-    """Return what the batch's next attempt is called; None while another attempt for its coin is in flight.
+    """Return what the batch's next attempt is called; None while another attempt of it is in flight.
 
     One statement. The caller holds the lock on the batch.
     """
-    in_flight = Attempt.objects.filter(coin_id=batch.coin_id, state__in=IN_FLIGHT)
+    in_flight = Attempt.objects.filter(batch_id=batch.pk, state__in=IN_FLIGHT)
     last = Attempt.objects.filter(batch_id=batch.pk).order_by("-number").values("number")[:1]
     code = Installation.objects.values("code")[:1]
     row = Batch.objects.filter(pk=batch.pk).values_list(Exists(in_flight), Subquery(last), Subquery(code)).get()

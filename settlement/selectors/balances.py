@@ -1,4 +1,4 @@
-"""Read what our books say that the account at the venue holds."""
+"""Read what our books say that our account at a venue holds."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -6,11 +6,20 @@ from decimal import Decimal
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Count, F, QuerySet, Sum
+from django.db.models import Count, Exists, F, OuterRef, QuerySet, Sum
 
 from settlement.figures import PLACES, add, round_quantity, subtract
-from settlement.models import AccountMove, AccountMoveKind, Attempt, BalanceReading, Excess
+from settlement.models import (
+    AccountMove,
+    AccountMoveKind,
+    Attempt,
+    BalanceReading,
+    Excess,
+    VenueEntry,
+    here_or_before,
+)
 from settlement.selectors.purchases import NO_SUMS, KeptSums, Purchases, sum_up_all
+from settlement.venues.configured import quote_asset_of
 from trading.models import Coin
 
 _NOTHING: Final = Decimal(0)
@@ -22,9 +31,11 @@ class AssetBook:
 
     `bought` are the coins that purchases brought, or minus what they cost. `was_sent`: a purchase was ever sent.
     `undecided` counts those whose outcome is not known, and `last_ended` is when the last of the others ended.
+    `is_quote`: the asset pays for purchases there.
     """
 
     asset: str
+    is_quote: bool = False
     opening: Decimal | None = None
     moved: Decimal = _NOTHING
     bought: Decimal = _NOTHING
@@ -52,43 +63,42 @@ class AssetBook:
         return self.last_ended is not None and self.last_ended >= since - settings.SETTLEMENT.not_found_margin
 
 
-def read_asset_books(*, kept: KeptSums = NO_SUMS, but: Attempt | None = None) -> dict[str, AssetBook]:
-    """Return the books of all coins and of the quote asset at the configured venue, by asset.
+def read_asset_books(*, venue: str, kept: KeptSums = NO_SUMS, but: Attempt | None = None) -> dict[str, AssetBook]:
+    """Return the books of all coins and of the quote asset at a venue, by asset.
 
     Without `kept`, every purchase is read. `but` is an attempt whose own doubt or end does not count. Attempts from
     before venues were recorded count at every venue: they are a constant there, which the opening takes in.
     """
     names = dict(Coin.objects.order_by("name").values_list("pk", "name"))
     coins = {name: AssetBook(asset=name) for name in names.values()}
-    quote = AssetBook(asset=settings.VENUE.quote_asset)
-    for coin_id, purchases in [*sum_up_all(kept=kept, but=but).items(), *_sum_excesses()]:
+    quote = AssetBook(asset=quote_asset_of(venue), is_quote=True)
+    for coin_id, purchases in [*sum_up_all(venue=venue, kept=kept, but=but).items(), *_sum_excesses(venue)]:
         name = names[coin_id]
         coins[name] = _add_purchases(coins[name], purchases, bought=purchases.received)
         quote = _add_purchases(quote, purchases, bought=-purchases.cost)
-    return _with_moves({**coins, quote.asset: quote})
+    return _with_moves(venue, {**coins, quote.asset: quote})
 
 
 def list_unopened() -> QuerySet[BalanceReading]:
-    """Return the latest readings at the configured venue of assets that have no opening yet."""
-    opened = AccountMove.objects.filter(venue=settings.VENUE.id, kind=AccountMoveKind.OPENING)
-    readings = BalanceReading.objects.filter(venue=settings.VENUE.id, proposed__isnull=False)
-    return readings.exclude(asset__in=opened.values("asset")).order_by("asset")
+    """Return the latest readings of assets that have no opening yet, at the venues that have rows."""
+    opened = AccountMove.objects.filter(venue=OuterRef("venue"), asset=OuterRef("asset"), kind=AccountMoveKind.OPENING)
+    readings = BalanceReading.objects.filter(venue__in=VenueEntry.objects.values("name"), proposed__isnull=False)
+    return readings.exclude(Exists(opened)).order_by("venue", "asset")
 
 
-def has_begun() -> bool:
-    """Say whether the comparison at the configured venue has begun, with an opening of any asset."""
-    return AccountMove.objects.filter(venue=settings.VENUE.id, kind=AccountMoveKind.OPENING).exists()
+def has_begun(*, venue: str) -> bool:
+    """Say whether the comparison at a venue has begun, with an opening of any asset."""
+    return AccountMove.objects.filter(venue=venue, kind=AccountMoveKind.OPENING).exists()
 
 
-def has_opening(*, asset: str) -> bool:
-    """Say whether an asset has its opening at the configured venue."""
-    opened = AccountMove.objects.filter(venue=settings.VENUE.id, kind=AccountMoveKind.OPENING)
-    return opened.filter(asset=asset).exists()
+def has_opening(*, venue: str, asset: str) -> bool:
+    """Say whether an asset has its opening at a venue."""
+    return AccountMove.objects.filter(venue=venue, asset=asset, kind=AccountMoveKind.OPENING).exists()
 
 
-def _sum_excesses() -> list[tuple[int, Purchases]]:
+def _sum_excesses(venue: str) -> list[tuple[int, Purchases]]:
     """Return by coin what came beyond requests: it counts like further fills."""
-    here = Excess.objects.filter(attempt__venue__in=[settings.VENUE.id, ""]).values_list("attempt__coin_id")
+    here = Excess.objects.filter(attempt__venue__in=here_or_before(venue)).values_list("attempt__coin_id")
     sums = here.annotate(received=Sum(F("quantity") - F("commission")), cost=Sum("cost"), count=Count("pk"))
     return [(coin_id, Purchases(received=got, cost=cost, count=count)) for coin_id, got, cost, count in sums]
 
@@ -105,8 +115,8 @@ def _add_purchases(book: AssetBook, purchases: Purchases, *, bought: Decimal) ->
     )
 
 
-def _with_moves(books: dict[str, AssetBook]) -> dict[str, AssetBook]:
-    moves = AccountMove.objects.filter(venue=settings.VENUE.id).values_list("asset", "kind")
+def _with_moves(venue: str, books: dict[str, AssetBook]) -> dict[str, AssetBook]:
+    moves = AccountMove.objects.filter(venue=venue).values_list("asset", "kind")
     for asset, kind, amount in moves.annotate(total=Sum("amount")):
         if asset not in books:
             continue  # booked for another quote asset

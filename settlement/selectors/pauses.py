@@ -23,7 +23,10 @@ def find_call_ban(*, now: datetime) -> datetime | None:
     return Pause.objects.filter(kind=PauseKind.BAN, until__gt=now).values_list("until", flat=True).first()
 
 
-def list_paused_coins(*, now: datetime) -> list[tuple[str, str]]:
-    """List the names of coins whose buying is paused, each with the kind of pause. No name stands for every coin."""
-    pauses = pauses_in_force(now=now).values_list("coin__name", "kind")
-    return sorted((name or "", kind) for name, kind in pauses)
+def list_paused_coins(*, now: datetime) -> list[tuple[str, str, str]]:
+    """List the names of coins whose buying is paused, with the kind of pause and the venue.
+
+    No name stands for every coin, no venue for every venue.
+    """
+    pauses = pauses_in_force(now=now).values_list("coin__name", "kind", "venue")
+    return sorted((name or "", kind, venue) for name, kind, venue in pauses)

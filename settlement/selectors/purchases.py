@@ -1,4 +1,4 @@
-"""Sum up the purchases of each coin at the configured venue.
+"""Sum up the purchases of each coin at a venue.
 
 Purchases that ended long ago do not change any more, so their sums are kept (`PurchaseSum`), and only what has ended
 since is read. Booking a fill always sets `ended_at`, so a late fill counts among what has ended since.
@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from settlement.figures import add
-from settlement.models import UNDECIDED, Attempt, AttemptState, PurchaseSum
+from settlement.models import UNDECIDED, Attempt, AttemptState, PurchaseSum, here_or_before
 
 _FILLED: Final = Q(state=AttemptState.FILLED)
 _NOTHING: Final = Decimal(0)
@@ -61,9 +61,9 @@ class KeptSums:
 NO_SUMS: Final = KeptSums(until=None, by_coin={})
 
 
-def load_kept_sums() -> KeptSums:
+def load_kept_sums(*, venue: str) -> KeptSums:
     """Return the sums that are kept. Rows that two runs have written by turns are not believed. One query."""
-    rows = list(PurchaseSum.objects.filter(venue=settings.VENUE.id))
+    rows = list(PurchaseSum.objects.filter(venue=venue))
     if len({row.until for row in rows}) != 1:
         return NO_SUMS
     by_coin = {
@@ -75,23 +75,23 @@ def load_kept_sums() -> KeptSums:
     return KeptSums(until=rows[0].until, by_coin=by_coin)
 
 
-def sum_up_ended(*, kept: KeptSums, now: datetime) -> KeptSums:
+def sum_up_ended(*, venue: str, kept: KeptSums, now: datetime) -> KeptSums:
     """Return sums that take in what has ended since, up to a while ago; `kept` itself if that is not worth a query."""
     until = now - _KEPT_AFTER - settings.SETTLEMENT.not_found_margin
     if kept.until is not None and kept.until > until - _KEPT_AFTER:
         return kept
-    ended = _sent().filter(ended_at__lte=until)
+    ended = _sent(venue).filter(ended_at__lte=until)
     if kept.until is not None:
         ended = ended.filter(ended_at__gt=kept.until)
     return KeptSums(until=until, by_coin=_join(kept.by_coin, _sum_up(ended)))
 
 
-def sum_up_all(*, kept: KeptSums, but: Attempt | None = None) -> PurchasesByCoin:
+def sum_up_all(*, venue: str, kept: KeptSums, but: Attempt | None = None) -> PurchasesByCoin:
     """Return the sums over all purchases, by the id of the coin. One query.
 
     `but` is an attempt without a fill that does not count, unless it ended before `kept.until`.
     """
-    rest = _sent()
+    rest = _sent(venue)
     if kept.until is not None:
         rest = rest.filter(Q(ended_at__gt=kept.until) | UNDECIDED)
     if but is not None:
@@ -99,9 +99,9 @@ def sum_up_all(*, kept: KeptSums, but: Attempt | None = None) -> PurchasesByCoin
     return _join(kept.by_coin, _sum_up(rest))
 
 
-def _sent() -> QuerySet[Attempt]:
-    """Select all attempts that were sent. Those from before venues were recorded count at every venue."""
-    return Attempt.objects.filter(venue__in=[settings.VENUE.id, ""], signed_at__isnull=False)
+def _sent(venue: str) -> QuerySet[Attempt]:
+    """Select all attempts that were sent to a venue. Those from before venues were recorded count at every venue."""
+    return Attempt.objects.filter(venue__in=here_or_before(venue), signed_at__isnull=False)
 
 
 def _sum_up(attempts: QuerySet[Attempt]) -> PurchasesByCoin:

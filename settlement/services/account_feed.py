@@ -3,15 +3,15 @@
 import logging
 import time
 from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
 from django.db import transaction
 
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
+from settlement.selectors.venues import list_in_use
 from settlement.services.calling import call
-from settlement.services.funding import payable_subtotal, read_float, record_funds
+from settlement.services.funding import record_funds, sum_payable
 from settlement.venues.protocol import Venue, VenueAway
 from trading.services.headroom import Counted, begin_count, count_headroom, publish_count
 from wallets.runtime import sql
@@ -30,15 +30,15 @@ def read_account(*, venue: Venue, now: datetime) -> None:
     they go on until the orders taken since are as much as the account could pay when it was last read.
     """
     try:
-        free = call(read=venue.read_funds, now=now)
+        free = call(venue=venue.name, read=venue.read_funds, now=now)
     except VenueAway as error:
-        logger.warning("the account is not read: the venue does not answer: %s", error)
+        logger.warning("the account is not read: %s does not answer: %s", venue.name, error)
     else:
-        record_funds(free=free, read_at=now)
+        record_funds(venue=venue.name, free=free, read_at=now)
 
 
 def count_what_may_be_sold(*, wait_seconds: float = COMMITTED_WITHIN_SECONDS) -> None:
-    """Count in Postgres what may still be sold, and write it to the counter in Redis.
+    """Count in Postgres what the accounts at all venues in use can still pay, and write it to the counter in Redis.
 
     The count begins at the counter first: the dollars that orders take from then on are subtracted from it, because
     Postgres may not have their orders yet. The orders before get `wait_seconds` to commit. Orders that are in both are
@@ -56,6 +56,4 @@ def count_what_may_be_sold(*, wait_seconds: float = COMMITTED_WITHIN_SECONDS) ->
 @transaction.atomic(durable=True)
 def _count(*, now: datetime) -> list[Counted]:
     sql.execute("settlement.read_one_state")  # an order is either unsettled, or its cost is spent
-    funds = read_float()
-    payable: Decimal | None = None if funds is None else payable_subtotal(available=funds)
-    return count_headroom(payable=payable, now=now)
+    return count_headroom(payable=sum_payable(venues=list_in_use()), now=now)

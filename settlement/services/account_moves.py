@@ -5,12 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from django.conf import settings
 from django.db import transaction
 
 from settlement.exceptions import MoveRefused
 from settlement.models import AccountMove, AccountMoveKind, BalanceReading
 from settlement.told import digits
+from settlement.venues.configured import quote_asset_or_usual
 from trading.models import Coin
 from wallets.models import User
 
@@ -20,25 +20,25 @@ FIRST_READING: Final = "first reading"
 """The reason of an opening that was booked without staff."""
 
 
-def list_assets() -> list[str]:
-    """Return the assets whose balances are compared: the quote asset, and all coins."""
-    return [settings.VENUE.quote_asset, *Coin.objects.order_by("name").values_list("name", flat=True)]
+def list_assets(*, venue: str) -> list[str]:
+    """Return the assets whose balances at a venue are compared: its quote asset, and all coins."""
+    return [quote_asset_or_usual(venue), *Coin.objects.order_by("name").values_list("name", flat=True)]
 
 
 @transaction.atomic
 def book_move(
-    *, asset: str, kind: AccountMoveKind, amount: Decimal, reason: str, booked_by: User, now: datetime
+    *, venue: str, asset: str, kind: AccountMoveKind, amount: Decimal, reason: str, booked_by: User, now: datetime
 ) -> AccountMove:
-    """Book a move in (more than 0) or out (less than 0), or the opening, of the account at the configured venue.
+    """Book a move in (more than 0) or out (less than 0), or the opening, of the account at a venue.
 
     Raises MoveRefused.
     """
-    if asset not in list_assets():
+    if asset not in list_assets(venue=venue):
         raise MoveRefused(f"Balances of {asset} are not compared.")
     if kind == AccountMoveKind.MOVE and not amount:
         raise MoveRefused("A move moves something.")
     values = {"amount": amount, "reason": reason, "booked_by": booked_by, "booked_at": now}
-    place = {"venue": settings.VENUE.id, "asset": asset, "kind": kind}
+    place = {"venue": venue, "asset": asset, "kind": kind}
     if kind == AccountMoveKind.MOVE:
         move = AccountMove.objects.create(**place, **values)
     else:
@@ -54,18 +54,16 @@ def ensure_opening_proposed(*, reading: BalanceReading) -> None:
 
     A reading during a purchase proposes nothing: the venue and our books may see the purchase at different times.
     """
-    if reading.venue != settings.VENUE.id:
-        raise MoveRefused("This is another venue's reading.")
     if reading.proposed is None:
         raise MoveRefused("There is an opening already. Book a move instead.")
     if reading.steady_since is None:
         raise MoveRefused("A purchase was under way or in doubt during this reading. Wait for the next one.")
 
 
-def open_by_first_reading(*, asset: str, amount: Decimal, now: datetime) -> None:
+def open_by_first_reading(*, venue: str, asset: str, amount: Decimal, now: datetime) -> None:
     """Book an opening without staff, for an asset that was never bought: no purchase can explain any of it."""
     move = AccountMove(
-        venue=settings.VENUE.id,
+        venue=venue,
         asset=asset,
         kind=AccountMoveKind.OPENING,
         amount=amount,

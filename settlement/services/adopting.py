@@ -21,9 +21,12 @@ from settlement.models import (
     Finding,
     FindingDecision,
     FindingKind,
+    current_venue,
+    here_or_before,
     new_client_order_id,
 )
 from settlement.services.asking import look_up_listed
+from settlement.services.choosing import GetVenue
 from settlement.services.disbelieving import weigh_adopted, weigh_answer
 from settlement.services.late_coins import deliver_late_coins
 from settlement.services.outcomes import book_execution, book_late_fill
@@ -44,14 +47,15 @@ class CannotAdopt(Exception):
     """The venue's answer about the order is not plausible, or says nothing. The message says how."""
 
 
-def list_unknown(*, coin_name: str, listed: list[ListedPurchase]) -> list[UnknownOrder]:
-    """Return those of a coin's listed orders that bought coins which our books lack, in the venue's order.
+def list_unknown(*, venue: str, coin_name: str, listed: list[ListedPurchase]) -> list[UnknownOrder]:
+    """Return those of a coin's orders listed by a venue that bought coins which our books lack, in the venue's order.
 
     Left out are orders of attempts that are sent, parked or given up, which settlement and reconciliation look up by
     themselves, and orders that staff have decided about.
     """
     bought = [
         UnknownOrder(
+            venue=venue,
             coin_name=coin_name,
             client_order_id=order.client_order_id,
             venue_order_id=order.venue_order_id,
@@ -64,6 +68,7 @@ def list_unknown(*, coin_name: str, listed: list[ListedPurchase]) -> list[Unknow
     names = {order.client_order_id for order in bought}
     ids = {order.venue_order_id for order in bought}
     known = Attempt.objects.filter(Q(client_order_id__in=names) | Q(venue_order_id__in=ids), coin__name=coin_name)
+    known = known.filter(venue__in=here_or_before(venue))
     attempts = list(known.only("client_order_id", "venue_order_id", "state", "signed_at"))
     decided = Finding.objects.filter(kind=FindingKind.EXTRA, closed_by__isnull=False)
     decided = decided.filter(subject__in=[order.subject for order in bought])
@@ -115,21 +120,30 @@ def _book(*, order: UnknownOrder, execution: Executed, note: str) -> Attempt | N
     attempt = Attempt.objects.select_related("batch", "coin").filter(client_order_id=order.client_order_id).first()
     if attempt is not None and attempt.coin != coin:
         raise CannotAdopt(f"its id is that of a purchase of {attempt.coin}")
-    if Attempt.objects.filter(coin=coin, venue_order_id=execution.venue_order_id, state=AttemptState.FILLED).exists():
+    if attempt is not None and attempt.place != order.venue and attempt.signed_at is not None:
+        raise CannotAdopt(f"its id is that of a purchase at {attempt.place}")
+    booked = Attempt.objects.filter(coin=coin, venue_order_id=execution.venue_order_id, state=AttemptState.FILLED)
+    if booked.filter(venue__in=here_or_before(order.venue)).exists():
         close_finding_about(order=order, note=note, attempt=attempt, now=now)
         return None
     if attempt is not None and attempt.state == AttemptState.NEW:
-        _settle_as_sent(attempt, execution, now=now)
+        _settle_as_sent(attempt, execution, order=order, now=now)
     elif attempt is not None and attempt.state in GIVEN_UP:
-        _settle_late(attempt, execution, note=note, now=now)
+        _settle_late(attempt, execution, order=order, note=note, now=now)
     elif attempt is None or attempt.state in {AttemptState.FILLED, AttemptState.EMPTY}:
         attempt = _book_without_batch(coin, execution, order=order, is_repeated=attempt is not None, now=now)
     else:
         raise CannotAdopt(f"its attempt is {attempt.state}, and settlement looks it up")
     close_finding_about(order=order, note=note, attempt=attempt, now=now)
     logger.warning("adopted %s, booked for %s", order, digits(execution.cost))
-    deliver_late_coins(coin=coin, reference=f"adopted:{execution.venue_order_id}", now=now)
+    deliver_late_coins(coin=coin, reference=_reference(order, execution), now=now)
     return attempt
+
+
+def _reference(order: UnknownOrder, execution: Executed) -> str:
+    """Return the reference of what is delivered from an adopted order: venues number their orders alike."""
+    place = "" if order.venue == current_venue() else f"{order.venue}:"
+    return f"adopted:{place}{execution.venue_order_id}"
 
 
 def _explains(attempt: Attempt, order: UnknownOrder) -> bool:
@@ -158,11 +172,12 @@ def _ensure_plausible(execution: Executed, order: UnknownOrder) -> None:
         raise CannotAdopt(f"listed with a cost of {digits(order.cost)}, and found with {digits(execution.cost)}")
 
 
-def _as_sent(execution: Executed, now: datetime) -> dict[str, object]:
+def _as_sent(order: UnknownOrder, execution: Executed, now: datetime) -> dict[str, object]:
     """Return what an attempt records about a request that only the venue remembers. The gate has let it pass."""
     assert execution.asked is not None
     assert execution.limit_price is not None
     return {
+        "venue": order.venue,
         "signed_at": now,
         "valid_until": now,
         "clock_offset": timedelta(0),
@@ -172,22 +187,23 @@ def _as_sent(execution: Executed, now: datetime) -> dict[str, object]:
     }
 
 
-def _settle_as_sent(attempt: Attempt, execution: Executed, *, now: datetime) -> None:
+def _settle_as_sent(attempt: Attempt, execution: Executed, *, order: UnknownOrder, now: datetime) -> None:
     """Book the fill of an attempt that the database took for not sent yet, for the orders of its batch."""
     unsent = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW)
-    if not unsent.update(state=AttemptState.SENT, **_as_sent(execution, now)):
+    if not unsent.update(state=AttemptState.SENT, **_as_sent(order, execution, now)):
         raise CannotAdopt("its attempt is not waiting any more, and settlement looks it up")
     _weigh_refreshed(attempt, execution)
     if not book_execution(attempt=attempt, execution=execution):
         raise CannotAdopt("its attempt has ended meanwhile")
 
 
-def _settle_late(attempt: Attempt, execution: Executed, *, note: str, now: datetime) -> None:
+def _settle_late(attempt: Attempt, execution: Executed, *, order: UnknownOrder, note: str, now: datetime) -> None:
     """Book the fill of an attempt that was given up. One that had never been sent, as far as we knew, was sent.
 
     About that one the adoption says all: no finding about a late fill waits for staff.
     """
-    was_forgotten = Attempt.objects.filter(pk=attempt.pk, signed_at=None).update(**_as_sent(execution, now))
+    unsent = Attempt.objects.filter(pk=attempt.pk, signed_at=None)
+    was_forgotten = unsent.update(**_as_sent(order, execution, now))
     _weigh_refreshed(attempt, execution)
     if not book_late_fill(attempt=attempt, execution=execution):
         raise CannotAdopt("its attempt was booked meanwhile")
@@ -223,14 +239,20 @@ def _book_without_batch(
         next_step_at=now,
         created_at=now,
         ended_at=now,
-        **_as_sent(execution, now),
+        **_as_sent(order, execution, now),
     )
-    received = execution.quantity - execution.commission
-    book_fill(asset=coin.name, cost=execution.cost, quantity=received, reference=f"attempt:{name}", now=now)
+    book_fill(
+        venue=order.venue,
+        asset=coin.name,
+        cost=execution.cost,
+        quantity=execution.quantity - execution.commission,
+        reference=f"attempt:{name}",
+        now=now,
+    )
     return attempt
 
 
-def carry_out_decision(*, finding_id: int, venue: Venue) -> None:
+def carry_out_decision(*, finding_id: int, get_venue: GetVenue) -> None:
     """Adopt an order because staff decided so. If that cannot be done, the finding says why and waits for staff."""
     waiting = Finding.objects.filter(pk=finding_id, decision=FindingDecision.ADOPT, closed_at=None)
     finding = waiting.select_related("coin").first()
@@ -238,7 +260,7 @@ def carry_out_decision(*, finding_id: int, venue: Venue) -> None:
         return
     order = read_order(finding=finding)
     try:
-        adopt(order=order, venue=venue, note=finding.note)
+        adopt(order=order, venue=get_venue(order.venue), note=finding.note)
     except CannotAdopt as error:
         logger.error("%s is not adopted: %s", order, error)  # noqa: TRY400  the message says all
         waiting.update(decision="", decided_by=None)

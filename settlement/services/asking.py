@@ -15,6 +15,7 @@ from settlement.models import Attempt, AttemptState
 from settlement.services.pausing import ask_to_call, pause_for_trouble
 from settlement.venues.protocol import OrderNotFound, Unknown, Venue, VenueAnswer
 from settlement.waits import bounded
+from trading import jobs
 from trading.services.unclear import mark_unclear
 
 logger = logging.getLogger(__name__)
@@ -29,12 +30,13 @@ def look_up(*, coin: str, client_order_id: str, venue: Venue) -> VenueAnswer:
     While a pause stops all calls, the venue is not asked. An answer that asks for a wait begins such a pause. Both
     return Unknown with the seconds to wait.
     """
-    return _ask(lambda: venue.look_up(coin=coin, client_order_id=client_order_id))
+    return _ask(lambda: venue.look_up(coin=coin, client_order_id=client_order_id), venue=venue)
 
 
 def look_up_listed(*, coin: str, client_order_id: str, venue_order_id: str, venue: Venue) -> VenueAnswer:
     """Look up an order of the venue's list by its venue order id, as `look_up` does by the client order id."""
-    return _ask(lambda: venue.look_up_listed(coin=coin, client_order_id=client_order_id, venue_order_id=venue_order_id))
+    names = {"coin": coin, "client_order_id": client_order_id, "venue_order_id": venue_order_id}
+    return _ask(lambda: venue.look_up_listed(**names), venue=venue)
 
 
 def look_up_in_lists(*, attempt: Attempt, venue: Venue) -> VenueAnswer:
@@ -44,7 +46,8 @@ def look_up_in_lists(*, attempt: Attempt, venue: Venue) -> VenueAnswer:
     """
     assert attempt.signed_at is not None
     coin, since = attempt.coin.name, attempt.signed_at - _CLOCKS_DIFFER_BY
-    return _ask(lambda: venue.find_in_lists(coin=coin, client_order_id=attempt.client_order_id, since=since))
+    names = {"coin": coin, "client_order_id": attempt.client_order_id}
+    return _ask(lambda: venue.find_in_lists(**names, since=since), venue=venue)
 
 
 def look_up_in_both(*, attempt: Attempt, venue: Venue) -> VenueAnswer:
@@ -53,10 +56,10 @@ def look_up_in_both(*, attempt: Attempt, venue: Venue) -> VenueAnswer:
     return look_up_in_lists(attempt=attempt, venue=venue) if isinstance(answer, OrderNotFound) else answer
 
 
-def _ask(call: Callable[[], VenueAnswer]) -> VenueAnswer:
+def _ask(call: Callable[[], VenueAnswer], *, venue: Venue) -> VenueAnswer:
     """Make a call that buys nothing, if no pause stops it. See `look_up`."""
     now = database_now()
-    permit = ask_to_call(now=now)
+    permit = ask_to_call(venue=venue.name, now=now)
     if permit.wait_until:
         return Unknown(reason="too many calls", retry_after_seconds=(permit.wait_until - now).total_seconds())
     release_database_connection()
@@ -66,6 +69,7 @@ def _ask(call: Callable[[], VenueAnswer]) -> VenueAnswer:
     elif answer.retry_after_seconds is not None:
         now = database_now()  # the call may have taken long
         until = pause_for_trouble(
+            venue=venue.name,
             coin=None,
             reason=answer.reason,
             at_least_seconds=answer.retry_after_seconds,
@@ -88,6 +92,8 @@ def look_up_later(*, attempt: Attempt, reason: str, at_least_seconds: float = 0)
         ):
             mark_unclear(coin_id=attempt.coin_id, now=now)
             settle_batch_later(batch_id=attempt.batch_id, delay_seconds=wait)
+            if settings.FURTHER_VENUES:  # others may buy what waits for this attempt
+                jobs.request_claim(coin_id=attempt.coin_id)
 
 
 def growing_wait(*, lookups: int) -> float:

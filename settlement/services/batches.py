@@ -14,9 +14,10 @@ from django.db import transaction
 
 from settlement.clock import database_now
 from settlement.jobs import settle_batch_later
-from settlement.models import IN_FLIGHT, UNDECIDED, Attempt, AttemptState, Batch, BatchState
+from settlement.models import UNDECIDED, Attempt, AttemptState, Batch, BatchState
 from settlement.selectors.attempts import find_following
 from settlement.selectors.batches import find_idle_batch, list_idle_batches
+from settlement.selectors.venues import Room, find_room
 from settlement.services.funding import look_again_later, note_shortage, set_aside
 from settlement.services.stock import may_deliver_now, price_of_coins, usable_stock
 from trading import jobs
@@ -65,16 +66,22 @@ def go_on(
 
 
 def begin_next_attempt(
-    *, batch: Batch, now: datetime, wait_seconds: float = 0, still_open: SettledOrders | None = None
+    *,
+    batch: Batch,
+    now: datetime,
+    wait_seconds: float = 0,
+    still_open: SettledOrders | None = None,
+    room: Room | None = None,
 ) -> bool:
     """Deliver the coins that the batch still needs from the house's surplus, or create an attempt to buy them.
 
     Orders with a fixed price get nothing of the surplus that has cost more than they may lose. If the surplus suffices,
     but no ask is known that bounds the orders' prices, the attempt reads one, and delivers instead of buying.
 
-    Return False if neither is possible, because another attempt for the coin is in flight, or because the venue's
-    account cannot pay for any of the batch's orders. Then the batch stays open without an attempt, and a claim resumes
-    it later. `still_open` sums up the batch's open orders, if the caller knows them.
+    The attempt begins at the first venue that is free, not paused, and can pay for one of the orders. Return False if
+    there is none, because another attempt for the coin is in flight, or because no account can pay. Then the batch
+    stays open without an attempt, and a claim resumes it later. `still_open` sums up the batch's open orders, and
+    `room` says which venues are free, if the caller knows them.
     """
     still_open = still_open or sum_open_orders(batch_id=batch.pk)
     needed = still_open.amount
@@ -86,16 +93,21 @@ def begin_next_attempt(
     _save(batch)
     if (following := find_following(batch=batch)) is None:
         return False
-    budget, is_payable = None, True
-    if needed > batch.reserved:
-        budget, is_payable = set_aside(batch=batch, still_open=still_open, now=now)
-    if not is_payable:
-        note_shortage(coin_id=batch.coin_id, charge=still_open.subtotal, now=now)
-        look_again_later(coin_id=batch.coin_id)
+    room = room or find_room(coin_id=batch.coin_id, now=now)
+    if not room.all:
         return False
+    venue, budget = room.all[0], None
+    if needed > batch.reserved:
+        found = _find_payer(batch, room=room, still_open=still_open, now=now)
+        if found is None:
+            note_shortage(venue=venue, coin_id=batch.coin_id, charge=still_open.subtotal, now=now)
+            look_again_later(coin_id=batch.coin_id)
+            return False
+        venue, budget = found
     Attempt.objects.create(
         batch=batch,
         coin=batch.coin,
+        venue=venue,
         number=following.number,
         client_order_id=following.client_order_id,
         budget=budget,
@@ -104,6 +116,20 @@ def begin_next_attempt(
     )
     settle_batch_later(batch_id=batch.pk, delay_seconds=wait_seconds)
     return True
+
+
+def _find_payer(
+    batch: Batch, *, room: Room, still_open: SettledOrders, now: datetime
+) -> tuple[str, Decimal | None] | None:
+    """Return the first venue whose account can pay for an order of the batch, and the budget there; None if none can.
+
+    A venue that is paused is chosen only if all are.
+    """
+    for venue in room.venues or room.paused:
+        budget, is_payable = set_aside(venue=venue, batch=batch, still_open=still_open, now=now, most=room.most)
+        if is_payable:
+            return venue, budget
+    return None
 
 
 def let_claim_decide(*, batch: Batch, resume_at: datetime | None, reason: str = "") -> None:
@@ -117,17 +143,20 @@ def let_claim_decide(*, batch: Batch, resume_at: datetime | None, reason: str = 
 
 
 @transaction.atomic
-def resume_batch(*, batch_id: int) -> bool:
+def resume_batch(*, batch_id: int, room: Room | None = None) -> bool:
     """Take both locks, and begin the next attempt of an open batch.
 
-    Return False if the batch is no longer open, an attempt for the coin is in flight, or the batch cannot be paid.
+    Return False if the batch is no longer open, no venue is free for the coin, or the batch cannot be paid. `room` says
+    which venues are free, if the caller knows them and holds the lock on the coin's inventory.
     """
     coin = Batch.objects.select_related("coin").get(pk=batch_id).coin
     lock_inventory(asset=coin.name)
     batch = lock_batch(batch_id=batch_id)
-    if batch.state != BatchState.OPEN or Attempt.objects.filter(coin=coin, state__in=IN_FLIGHT).exists():
+    now = database_now()
+    room = room or find_room(coin_id=coin.pk, now=now)
+    if batch.state != BatchState.OPEN or not room.all:
         return False
-    return begin_next_attempt(batch=batch, now=database_now())
+    return begin_next_attempt(batch=batch, now=now, room=room)
 
 
 @transaction.atomic

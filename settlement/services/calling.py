@@ -16,13 +16,13 @@ class CallsUnwanted(VenueAway):
     """The venue is not asked, because a pause stops all calls."""
 
 
-def call(*, read: Callable[[], Said], now: datetime) -> Said:
-    """Release the database connection, and return what the venue says to `read`, if no pause stops all calls.
+def call(*, venue: str, read: Callable[[], Said], now: datetime) -> Said:
+    """Release the database connection, and return what `venue` says to `read`, if no pause stops all calls to it.
 
     An answer that asks for a wait begins such a pause. Raises CallsUnwanted, and what `read` raises: VenueAway,
     UnusableRules, CoinNotListed.
     """
-    permit = ask_to_call(now=now)
+    permit = ask_to_call(venue=venue, now=now)
     if permit.wait_until:
         raise CallsUnwanted("it is not asked, because it wants no calls")
     release_database_connection()
@@ -30,7 +30,7 @@ def call(*, read: Callable[[], Said], now: datetime) -> Said:
         said = read()
     except VenueAway as error:
         if error.retry_after_seconds is not None:
-            pause_after_no_answer(coin=None, error=error, now=database_now())  # the call may have taken long
+            pause_after_no_answer(venue=venue, coin=None, error=error, now=database_now())  # it may have taken long
         raise
     except (UnusableRules, CoinNotListed):
         permit.report_answer()

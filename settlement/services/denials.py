@@ -16,11 +16,13 @@ from settlement.clock import database_now
 from settlement.models import Attempt, AttemptState, Batch, FindingKind
 from settlement.services.asking import growing_wait, look_up_in_both
 from settlement.services.batches import lock_batch, park_batch
+from settlement.services.choosing import GetVenue
 from settlement.services.ending import end_attempt
 from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.late_coins import name_denials
 from settlement.services.outcomes import book_late_fill, doubt_late_answer, leave_to_staff, presume_not_placed
-from settlement.venues.protocol import Executed, OrderNotFound, Unknown, Untrue, Venue
+from settlement.venues.configured import VenueNotConfigured
+from settlement.venues.protocol import Executed, OrderNotFound, Unknown, Untrue, VenueAnswer
 from settlement.waits import bounded
 from wallets.services.ledger.locking import lock_inventory
 
@@ -47,8 +49,8 @@ def end_denied(*, attempt: Attempt) -> None:
         _park_denied(attempt, batch, now=database_now())
 
 
-def find_before_repeat(*, attempt: Attempt, venue: Venue) -> datetime | None:
-    """Look up the batch's purchase before a new attempt, if the venue denied it or said that it was not accepted.
+def find_before_repeat(*, attempt: Attempt, get_venue: GetVenue) -> datetime | None:
+    """Look up the batch's purchase before a new attempt, if its venue denied it or said that it was not accepted.
 
     That is the last one, or else the newest that is still rechecked: others may have been bought since, without the
     orders that were left aside for it, and the venue may refuse the new attempt for good.
@@ -58,7 +60,7 @@ def find_before_repeat(*, attempt: Attempt, venue: Venue) -> datetime | None:
     be true, staff decide. Where requests do not expire, nothing is looked up: such a venue's denial proves nothing, so
     it never leads to a new attempt.
     """
-    if attempt.number == 1 or not venue.requests_expire:
+    if attempt.number == 1:
         return None
     sent = Attempt.objects.filter(batch_id=attempt.batch.pk, signed_at__isnull=False).order_by("-number")
     is_last = Q(number=Subquery(sent.values("number")[:1]))  # others may have been withdrawn
@@ -66,7 +68,7 @@ def find_before_repeat(*, attempt: Attempt, venue: Venue) -> datetime | None:
     denied = not_placed.select_related("batch", "coin").first()
     if denied is None:
         return None
-    answer = look_up_in_both(attempt=denied, venue=venue)
+    answer = _look_up_unless_denials_prove_nothing(denied, get_venue)
     if isinstance(answer, OrderNotFound) or (isinstance(answer, Executed) and answer.final and not answer.quantity):
         return None
     now = database_now()
@@ -85,6 +87,15 @@ def find_before_repeat(*, attempt: Attempt, venue: Venue) -> datetime | None:
     return now + timedelta(seconds=max(growing_wait(lookups=denied.lookups), asked_for))
 
 
+def _look_up_unless_denials_prove_nothing(denied: Attempt, get_venue: GetVenue) -> VenueAnswer:
+    """Look up an attempt at its own venue. Without keys for that venue, what became of it stays unknown."""
+    try:
+        venue = get_venue(denied.place)
+    except VenueNotConfigured as error:
+        return Unknown(reason=str(error))
+    return look_up_in_both(attempt=denied, venue=venue) if venue.requests_expire else OrderNotFound()
+
+
 def _park_denied(attempt: Attempt, batch: Batch, *, now: datetime) -> None:
     """Give the attempt up, to be looked up later, and let staff decide about its batch."""
     recheck_at = now + settings.SETTLEMENT.recheck_first_wait
@@ -100,6 +111,7 @@ def _park_denied(attempt: Attempt, batch: Batch, *, now: datetime) -> None:
         ours=f"attempts {numbers} were sent; the last for {attempt.quantity.normalize():f} {batch.coin}",
         theirs=f"{batch.denials} of them not found by id ({attempt.not_found} times), nor in the lists",
         coin=batch.coin,
+        venue=attempt.place,
     )
     raise_finding(contradiction=contradiction, now=now)
     reason = (

@@ -11,7 +11,7 @@ from typing import Final
 
 from settlement import gate
 from settlement.metrics import count_pause, count_untrue_answer
-from settlement.models import Attempt, Finding, FindingKind, Pause, PauseKind
+from settlement.models import Attempt, Finding, FindingKind, Pause, PauseKind, here_or_before
 from settlement.services.findings import Contradiction, close_finding, raise_finding
 from settlement.services.pausing import lift_pause
 from settlement.told import digits
@@ -59,7 +59,9 @@ def weigh_adopted(*, execution: Executed) -> None:
 
 
 def disbelieve(*, attempt: Attempt, reason: str, now: datetime) -> None:
-    """Raise a finding about an answer that cannot be true, count it, and stop buying of the coin until staff decide.
+    """Raise a finding about an answer that cannot be true, count it, and stop buying of the coin at its venue.
+
+    Buying there goes on when staff have decided.
 
     The caller holds the lock on the coin's inventory.
     """
@@ -75,19 +77,21 @@ def disbelieve(*, attempt: Attempt, reason: str, now: datetime) -> None:
     raise_finding(contradiction=contradiction, now=now)
     logger.error("the venue's answer about %s cannot be true: %s", attempt, reason)
     why = f"untrue answer about {attempt}: {reason}"[:200]
-    sql.execute("settlement.pause_until_staff", coin_id=attempt.coin_id, now=now, reason=why)
-    count_pause(coin=attempt.coin.name)
+    place = attempt.place
+    sql.execute("settlement.pause_until_staff", venue=place, coin_id=attempt.coin_id, now=now, reason=why)
+    count_pause(coin=attempt.coin.name, venue=place)
 
 
 def resume_buying(*, attempt: Attempt, decided_by: User, note: str, now: datetime) -> None:
-    """Close the attempt's finding, because staff have decided about the attempt, and buy its coin again.
+    """Close the attempt's finding, because staff have decided about the attempt, and buy its coin at its venue again.
 
-    The coin stays paused while another attempt of it has such a finding. A pause that staff set stays.
+    The coin stays paused there while another attempt of it has such a finding. A pause that staff set stays.
     """
     open_ = Finding.objects.filter(kind=FindingKind.UNTRUE, closed_at=None)
     for finding in open_.filter(attempt=attempt):
         close_finding(finding=finding, closed_by=decided_by, note=note[:500], now=now)
-    if open_.filter(coin_id=attempt.coin_id).exists():
+    here = here_or_before(attempt.place)
+    if open_.filter(coin_id=attempt.coin_id, attempt__venue__in=here).exists():
         return
-    for pause in Pause.objects.filter(coin_id=attempt.coin_id, kind=PauseKind.UNTRUE):
+    for pause in Pause.objects.filter(coin_id=attempt.coin_id, venue__in=here, kind=PauseKind.UNTRUE):
         lift_pause(pause=pause)

@@ -4,10 +4,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from settlement.clock import database_now
-from settlement.models import GIVEN_UP, Attempt, AttemptState
+from settlement.models import GIVEN_UP, Attempt, AttemptState, here_or_before
 from settlement.services.batches import lock_batch, park_batch
 from settlement.services.disbelieving import disbelieve
 from settlement.services.stock import price_of_coins
@@ -40,6 +40,7 @@ def end_attempt(
 def is_booked_for_another(venue_order_id: str) -> Exists:
     """Say whether another attempt for the coin is the owner of a venue's order: ids of orders do not repeat."""
     same = Attempt.objects.filter(coin_id=OuterRef("coin_id"), venue_order_id=venue_order_id)
+    same = same.filter(Q(venue=OuterRef("venue")) | Q(venue=""))  # venues number their orders alike
     return Exists(same.filter(state=AttemptState.FILLED).exclude(pk=OuterRef("pk")))
 
 
@@ -48,6 +49,7 @@ def find_owner(attempt: Attempt, execution: Executed) -> Attempt | None:
     if not unbooked.filter(is_booked_for_another(execution.venue_order_id)).exists():
         return None
     same = Attempt.objects.filter(coin_id=attempt.coin_id, venue_order_id=execution.venue_order_id)
+    same = same.filter(venue__in=here_or_before(attempt.place))
     return same.filter(state=AttemptState.FILLED).first()
 
 
@@ -79,7 +81,14 @@ def receive_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> Dec
     """Book an attempt's coins and cost, and return the number of coins received."""
     received = execution.quantity - execution.commission
     reference = reference_of(attempt)
-    book_fill(asset=attempt.coin.name, cost=execution.cost, quantity=received, reference=reference, now=now)
+    book_fill(
+        venue=attempt.place,
+        asset=attempt.coin.name,
+        cost=execution.cost,
+        quantity=received,
+        reference=reference,
+        now=now,
+    )
     return received
 
 

@@ -21,7 +21,7 @@ class Contradiction:
     """Two records of one thing that differ: `ours`, and `theirs` from the venue.
 
     For a violation of the ledger, `ours` is the expected value and `theirs` the value found. `amount` is theirs minus
-    ours. If there is an attempt, the attempt's coin is used instead of `coin`.
+    ours. If there is an attempt, the attempt's coin and venue are used instead of `coin` and `venue`.
     """
 
     kind: FindingKind
@@ -30,6 +30,7 @@ class Contradiction:
     theirs: str = ""
     amount: Decimal | None = None
     coin: Coin | None = None
+    venue: str = ""
     attempt: Attempt | None = None
 
 
@@ -51,6 +52,7 @@ def raise_finding(*, contradiction: Contradiction, now: datetime) -> Finding:
             **found,
             "found_at": now,
             "coin": attempt.coin if attempt else contradiction.coin,
+            "venue": attempt.place if attempt else contradiction.venue,
             "attempt": attempt,
         },
     )

@@ -26,6 +26,7 @@ from settlement.models import (
     FindingKind,
     Intervention,
 )
+from settlement.selectors.venues import find_room
 from settlement.services.batches import go_on, lock_batch, park_batch, refund_batch
 from settlement.services.disbelieving import disbelieve, request_of, weigh_answer
 from settlement.services.ending import (
@@ -102,7 +103,14 @@ def book_beyond(*, attempt: Attempt, execution: Executed, intervention: Interven
         values = {"quantity": quantity, "cost": cost, "commission": commission, "booked_at": now}
         Excess.objects.create(attempt=attempt, intervention=intervention, **values)
         reference, received = f"excess:{attempt.client_order_id}", quantity - commission
-        book_fill(asset=attempt.coin.name, cost=cost, quantity=received, reference=reference, now=now)
+        book_fill(
+            venue=attempt.place,
+            asset=attempt.coin.name,
+            cost=cost,
+            quantity=received,
+            reference=reference,
+            now=now,
+        )
         deliver_late_coins(coin=attempt.coin, reference=reference, now=now)
     return booked
 
@@ -114,7 +122,7 @@ def _book(attempt: Attempt, execution: Executed, from_state: AttemptState, *, no
             answer = Untrue(reason=f"the order of {other}", answer=execution.answer)
             park_as_untrue(attempt, from_state, answer, now=now)
         return False
-    lift_automatic_pauses(coin_id=attempt.coin_id)
+    lift_automatic_pauses(venue=attempt.place, coin_id=attempt.coin_id)
     received = receive_fill(attempt, execution, now=now)
     batch = lock_batch(batch_id=attempt.batch_id)
     batch.reserved += received
@@ -277,13 +285,15 @@ def _wait_before_next(attempt: Attempt, answer: NotPlaced, *, now: datetime) -> 
     if answer.trouble is None:
         return max(_usual_wait(attempt), asked_for)
     until = pause_for_trouble(
+        venue=attempt.place,
         coin=attempt.coin if answer.trouble is Trouble.COIN else None,
         reason=answer.reason,
         at_least_seconds=asked_for,
         now=now,
         stops_all_calls=answer.trouble is Trouble.CALLS,
     )
-    return (until - now).total_seconds()
+    # Another venue may buy at once what this one cannot.
+    return 0 if find_room(coin_id=attempt.coin_id, now=now).venues else (until - now).total_seconds()
 
 
 def _usual_wait(attempt: Attempt) -> float:

@@ -21,7 +21,7 @@ from django.db.models import Q, QuerySet
 from settlement.clock import database_now
 from settlement.jobs import settle_batch_later
 from settlement.metrics import count_pause
-from settlement.models import Attempt, AttemptState, Pause, PauseKind
+from settlement.models import Attempt, AttemptState, Pause, PauseKind, name_paused
 from settlement.venues.protocol import VenueAway
 from settlement.waits import bounded
 from trading import jobs
@@ -37,9 +37,9 @@ _PROBE: Final = timedelta(seconds=15)
 
 
 def pause_for_trouble(
-    *, coin: Coin | None, reason: str, at_least_seconds: float, now: datetime, stops_all_calls: bool = False
+    *, venue: str, coin: Coin | None, reason: str, at_least_seconds: float, now: datetime, stops_all_calls: bool = False
 ) -> datetime:
-    """Pause buying of `coin` (None: of every coin), and return the time to try again. Successive pauses grow.
+    """Pause buying of `coin` (None: of every coin) at `venue`, and return the time to try again. Such pauses grow.
 
     `at_least_seconds` is the wait that the venue asked for; EXCHANGE_MAX_WAIT_SECONDS bounds it. `stops_all_calls` is
     set when the venue got too many calls of any kind. The end never moves back. Staff's own pause stays beside it.
@@ -47,6 +47,7 @@ def pause_for_trouble(
     longest = settings.VENUE.max_wait_seconds if stops_all_calls else settings.SETTLEMENT.pause_max_seconds
     [[until]] = sql.fetch_all(
         "settlement.pause",
+        venue=venue,
         coin_id=coin.pk if coin else None,
         now=now,
         reason=reason[:200],
@@ -54,16 +55,17 @@ def pause_for_trouble(
         most=longest,
         stops_all_calls=stops_all_calls,
     )
-    name = coin.name if coin else "the venue"
+    name = name_paused(coin=coin, venue=venue)
     logger.error("buying of %s is paused until %s: %s", name, until.isoformat(timespec="seconds"), reason)
-    count_pause(coin=coin.name if coin else "")
+    count_pause(coin=coin.name if coin else "", venue=venue)
     return cast("datetime", until)
 
 
-def pause_after_no_answer(*, coin: Coin | None, error: VenueAway, now: datetime) -> datetime:
-    """Pause buying of `coin`, or all calls if the venue asked for a wait. Return the time to try again."""
+def pause_after_no_answer(*, venue: str, coin: Coin | None, error: VenueAway, now: datetime) -> datetime:
+    """Pause buying of `coin` at `venue`, or all calls if it asked for a wait. Return the time to try again."""
     wait = error.retry_after_seconds
     return pause_for_trouble(
+        venue=venue,
         coin=coin if wait is None else None,
         reason=f"no answer: {error}",
         at_least_seconds=wait or 0,
@@ -95,23 +97,19 @@ class Permit:
             _unchanged(self.probed).delete()
 
 
-def ask_to_call(*, now: datetime) -> Permit:
-    """Say whether the venue may be called, for a call that buys nothing. Makes one query while there is no pause.
+def ask_to_call(*, venue: str, now: datetime) -> Permit:
+    """Say whether a venue may be called, for a call that buys nothing. Makes one query while there is no pause.
 
     A pause of staff stops buying and no other calls: purchases that were sent before must still be looked up.
     """
-    return _permit(list(Pause.objects.filter(kind=PauseKind.BAN)), now=now)
+    return permit(list(Pause.objects.filter(kind=PauseKind.BAN, venue__in=[venue, ""])), now=now)
 
 
-def ask_to_buy(*, coin_id: int, now: datetime) -> Permit:
-    """Say whether the coin may be bought. Makes one query while there is no pause.
+def permit(pauses: list[Pause], *, now: datetime) -> Permit:
+    """Say whether a venue may be called that `pauses` concern. Of all calls after a ban, one is its probe.
 
     During a pause without an end, the answer is to ask again after PAUSE_MAX_SECONDS.
     """
-    return _permit(list(Pause.objects.filter(Q(coin_id=coin_id) | Q(coin=None))), now=now)
-
-
-def _permit(pauses: list[Pause], *, now: datetime) -> Permit:
     never = now + timedelta(seconds=settings.SETTLEMENT.pause_max_seconds)
     ends = [pause.until or never for pause in pauses if pause.until is None or pause.until > now]
     if ends:
@@ -129,23 +127,27 @@ def _unchanged(pause: Pause) -> QuerySet[Pause]:
     return Pause.objects.filter(pk=pause.pk, until=pause.until, times=pause.times)
 
 
-def lift_automatic_pauses(*, coin_id: int) -> None:
-    """Lift the pauses of the coin and of the venue after trouble, because the venue accepted a purchase.
+def lift_automatic_pauses(*, venue: str, coin_id: int) -> None:
+    """Lift the pauses of the coin at a venue and of the venue after trouble, because it accepted a purchase.
 
     Keep staff's pauses, and a ban: the purchase may have been sent before the call that was refused. A probe lifts the
     ban, see `Permit`.
     """
-    Pause.objects.filter(Q(coin_id=coin_id) | Q(coin=None), kind=PauseKind.TROUBLE).delete()
+    of_venue = Pause.objects.filter(venue__in=[venue, ""], kind=PauseKind.TROUBLE)
+    of_venue.filter(Q(coin_id=coin_id) | Q(coin=None)).delete()
 
 
-def pause_buying(*, coin: Coin | None, reason: str, set_by: User, now: datetime) -> Pause:
-    """Stop buying `coin` (None: every coin) until staff lift the pause, and return it. Orders are still accepted.
+def pause_buying(*, coin: Coin | None, reason: str, set_by: User, now: datetime, venue: str = "") -> Pause:
+    """Stop buying `coin` (None: every coin) at `venue` (empty: at every venue) until staff lift the pause.
+
+    Return the pause. Orders are still accepted.
 
     The pause replaces an earlier one by staff and stands beside automatic ones. It stops no other calls than purchases.
     """
     values = {"until": None, "reason": reason, "set_by": set_by, "set_at": now}
-    pause, _ = Pause.objects.filter(kind=PauseKind.STAFF).update_or_create(coin=coin, defaults=values)
-    logger.warning("buying of %s is paused by staff: %s", coin or "the venue", reason)
+    own = Pause.objects.filter(kind=PauseKind.STAFF)
+    pause, _ = own.update_or_create(coin=coin, venue=venue, defaults=values)
+    logger.warning("buying of %s is paused by staff: %s", name_paused(coin=coin, venue=venue), reason)
     return pause
 
 

@@ -48,17 +48,18 @@ _MISSING: Final = NoPrice("the venue gives no price")
 
 @dataclass(frozen=True, kw_only=True)
 class _Told:
-    """What the venue says about the coins, and its time by its own clock; None if no price has a time."""
+    """What a venue says about a coin, and its time by its own clock; None if no price has a time."""
 
-    prices: Mapping[str, Quoted | NoPrice]
+    quoted: Quoted | NoPrice
     venue_now: datetime | None
+    source: str
 
 
-def refresh_prices(*, venue: Venue, source: str, now: datetime) -> None:
-    """Record the venue's prices of every coin that is on sale without a fixed price.
+def refresh_prices(*, venues: Sequence[Venue], now: datetime) -> None:
+    """Record the prices of every coin that is on sale without a fixed price, each from the first venue that has one.
 
     A coin without a usable price keeps its old one, and the to-do page names it once that price is older than
-    PRICE_MAX_AGE; the other coins go on. If the venue does not answer, all old prices stay. No coin is sold at a price
+    PRICE_MAX_AGE; the other coins go on. If no venue answers, all old prices stay. No coin is sold at a price
     older than PRICE_MAX_AGE. Nothing else is asked for here: whatever is slow has a job of its own, which is enqueued
     if it is needed, whatever the venue says.
     """
@@ -68,18 +69,16 @@ def refresh_prices(*, venue: Venue, source: str, now: datetime) -> None:
     coins = list_coins_to_read()
     try:
         if coins:
-            _refresh(coins, venue=venue, source=source, now=now, known=known)
+            _refresh(coins, venues=venues, now=now, known=known)
     finally:
         _enqueue_what_is_needed(before=coins, failing={row.what for row in known}, now=now)
 
 
-def _refresh(coins: list[Coin], *, venue: Venue, source: str, now: datetime, known: list[FailingItem]) -> None:
-    try:
-        told = call(read=lambda: _read(venue, coins=coins), now=now)
-    except VenueAway as error:
-        logger.warning("no prices: the venue does not answer: %s", error)
+def _refresh(coins: list[Coin], *, venues: Sequence[Venue], now: datetime, known: list[FailingItem]) -> None:
+    told = _ask_in_turn(coins, venues=venues, now=now)
+    if told is None:
         return
-    closed = {coin.pk for coin in coins if _is_closed(told.prices.get(coin.name))}
+    closed = {coin.pk for coin in coins if coin.name in told and _is_closed(told[coin.name].quoted)}
     run_each(
         what=_CLOSING,
         items=[closed],
@@ -88,8 +87,31 @@ def _refresh(coins: list[Coin], *, venue: Venue, source: str, now: datetime, kno
         name=lambda _: "all coins",
         known=known,
     )
-    record = partial(_record, told=told, source=source, now=now)
+    record = partial(_record, told=told, now=now)
     run_each(what=PRICE_READING, items=coins, run=record, now=now, known=known)
+
+
+def _ask_in_turn(coins: list[Coin], *, venues: Sequence[Venue], now: datetime) -> dict[str, _Told] | None:
+    """Return what venues say about the coins: a price, or else why the first venue that answered has none.
+
+    A venue is asked for the coins alone of which those before it have no price. None if no venue answers.
+    """
+    told: dict[str, _Told] | None = None
+    for venue in venues:
+        left = [coin for coin in coins if told is None or isinstance(told[coin.name].quoted, NoPrice)]
+        if not left:
+            break
+        try:
+            found = call(venue=venue.name, read=partial(_read, venue, coins=left), now=now)
+        except VenueAway as error:
+            logger.warning("no prices: %s does not answer: %s", venue.name, error)
+            continue
+        told = {**found, **(told or {}), **{name: each for name, each in found.items() if not _lacks_price(each)}}
+    return told
+
+
+def _lacks_price(told: _Told) -> bool:
+    return isinstance(told.quoted, NoPrice)
 
 
 def _enqueue_what_is_needed(*, before: Sequence[Coin], failing: Collection[str], now: datetime) -> None:
@@ -108,14 +130,14 @@ def _enqueue_what_is_needed(*, before: Sequence[Coin], failing: Collection[str],
         confirm_prices_later()
 
 
-def refresh_books(*, venue: Venue, source: str, now: datetime) -> None:
-    """Ask for each book that has been the same for PRICE_FROZEN_SECONDS, where the venue says no time of its prices.
+def refresh_books(*, venue: Venue, now: datetime) -> None:
+    """Ask a venue for each book that has been the same for PRICE_FROZEN_SECONDS, where it says no time of its prices.
 
     Nothing else tells whether such a book is current. A book that cannot be read leaves its price to become too old.
     """
     coins = list_coins_with_frozen_books(now=now)
     begun = time.monotonic()  # those before may take long
-    record = partial(_record_book, venue=venue, source=source, clock=lambda: now + _since(begun))
+    record = partial(_record_book, venue=venue, clock=lambda: now + _since(begun))
     run_each(what=BOOK_READING, items=coins, run=record, now=now)
 
 
@@ -129,20 +151,21 @@ def confirm_prices(*, second: SecondSource, now: datetime) -> None:
     )
 
 
-def _read(venue: Venue, *, coins: list[Coin]) -> _Told:
+def _read(venue: Venue, *, coins: list[Coin]) -> dict[str, _Told]:
     prices = venue.read_prices(coins=[coin.name for coin in coins])
     has_times = any(isinstance(quoted, Quoted) and quoted.venue_time for quoted in prices.values())
-    return _Told(
-        prices=prices,
-        venue_now=database_now() + read_clock_offset(venue=venue) if has_times else None,
-    )
+    venue_now = database_now() + read_clock_offset(venue=venue) if has_times else None
+    return {
+        coin.name: _Told(quoted=prices.get(coin.name, _MISSING), venue_now=venue_now, source=venue.name)
+        for coin in coins
+    }
 
 
-def _record(coin: Coin, *, told: _Told, source: str, now: datetime) -> None:
-    quoted = told.prices.get(coin.name, _MISSING)
+def _record(coin: Coin, *, told: Mapping[str, _Told], now: datetime) -> None:
+    quoted, source = told[coin.name].quoted, told[coin.name].source
     if isinstance(quoted, NoPrice):
         raise ItemFailed(quoted.reason)
-    reading = _reading_of(quoted, venue_now=told.venue_now, now=now)
+    reading = _reading_of(quoted, venue_now=told[coin.name].venue_now, now=now)
     if reading.quoted_at is None and has_frozen_book(coin=coin, now=now) and _is_same_book(reading, coin):
         return  # `refresh_books` asks for it
     if fault := record_reading(coin=coin, reading=reading, source=source, now=now):
@@ -173,13 +196,13 @@ def _since(begun: float) -> timedelta:
     return timedelta(seconds=time.monotonic() - begun)
 
 
-def _record_book(coin: Coin, *, venue: Venue, source: str, clock: Callable[[], datetime]) -> None:
+def _record_book(coin: Coin, *, venue: Venue, clock: Callable[[], datetime]) -> None:
     now = clock()
-    quoted = call(read=lambda: venue.read_book(coin=coin.name), now=now)
+    quoted = call(venue=venue.name, read=lambda: venue.read_book(coin=coin.name), now=now)
     if isinstance(quoted, NoPrice):
         raise ItemFailed(quoted.reason)
     reading = Reading(bid=quoted.bid, ask=quoted.ask, last=quoted.last, asked_anew=True)
-    if fault := record_reading(coin=coin, reading=reading, source=source, now=now):
+    if fault := record_reading(coin=coin, reading=reading, source=venue.name, now=now):
         raise ItemFailed(fault[:200])
 
 

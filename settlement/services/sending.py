@@ -1,5 +1,7 @@
 """Send an attempt once, sized by the market's rules and signed with the time that its row records."""
 
+from collections.abc import Mapping
+from copy import copy
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,14 +14,15 @@ from settlement.exceptions import AskBeyondPriceBound
 from settlement.models import Attempt, AttemptState
 from settlement.selectors.batches import Bought, sum_purchases
 from settlement.services.batches import deliver_reserve
+from settlement.services.choosing import Choice, GetVenue, Offer, choose
 from settlement.services.funding import sum_affordable_orders
 from settlement.services.price_bounds import refund_moved_orders
 from settlement.services.recognising import ensure_may_send, is_recognised
 from settlement.services.stock import ensure_within_bounds, needs_no_ask
-from settlement.services.venue_clock import measure_clock_offset
-from settlement.sizing import bound_of_order, ensure_usable, highest_price, just_above, quantity_to_buy
+from settlement.sizing import bound_of_order, highest_price, just_above, quantity_to_buy
 from settlement.told import digits
-from settlement.venues.protocol import MarketRules, PurchaseRequest, Venue, VenueAnswer
+from settlement.venues.configured import taker_rate_of
+from settlement.venues.protocol import NoAsk, PurchaseRequest, UnusableRules, VenueAnswer
 from trading.models import Coin
 from trading.price_moves import Comparison
 from trading.selectors.prices import agrees_with_suspect_price, last_price_of
@@ -27,32 +30,54 @@ from trading.services.settling import SettledOrders, sum_completed_orders
 from wallets.runtime import failpoints
 
 
-def send(*, attempt: Attempt, venue: Venue, database_is_known: bool) -> VenueAnswer | None:
-    """Send a new attempt, and return the venue's answer. Return None if another run was first or no orders remain.
+def choose_venue(*, attempt: Attempt, get_venue: GetVenue, database_is_known: bool) -> Choice:
+    """Choose the venue for a new attempt, and move it there. Raises SendingStopped, AllPaused, NoOffer.
 
-    Raises CoinNotListed, UnusableRules, VenueAway, NoAsk, TopUpTooDear, AskBeyondPriceBound and SendingStopped. Each of
-    them means that nothing was sent. `database_is_known` says that the database was the one we know when the attempt
-    was read; the statement that records what is sent decides.
+    `database_is_known` says that the database was the one we know when the attempt was read; the statement that records
+    what is sent decides.
     """
     if not database_is_known:
         ensure_may_send()
-    release_database_connection()
-    rules = venue.read_rules(coin=attempt.coin.name)
-    ensure_usable(rules)
-    offset = measure_clock_offset(venue=venue)
-    ask = venue.read_ask(coin=attempt.coin.name)  # last, so that it is new when it is used
-    still_open = _settle_without_buying(attempt, ask=ask)
+    return choose(attempt=attempt, get_venue=get_venue, fits=lambda offer: _fits(attempt, offer))
+
+
+def send(*, attempt: Attempt, choice: Choice) -> VenueAnswer | None:
+    """Send a new attempt, and return the venue's answer. Return None if another run was first or no orders remain.
+
+    Raises UnusableRules, NoAsk, TopUpTooDear, AskBeyondPriceBound and SendingStopped. Each of them means that nothing
+    was sent.
+    """
+    offer = choice.offer
+    still_open = _settle_without_buying(attempt, ask=offer.ask)
     if still_open is None:
         return None
-    _size(attempt, still_open=still_open, rules=rules, ask=ask)
-    purchase = _commit_to_sending(attempt, offset=offset)
+    _size(attempt, still_open=still_open, offer=offer)
+    purchase = _commit_to_sending(attempt, offset=offer.offset, asks=choice.asks)
     if purchase is None:
         return None
     release_database_connection()
     failpoints.reach("attempt.sent")
-    answer = venue.buy(purchase=purchase)
+    answer = offer.venue.buy(purchase=purchase)
     failpoints.reach("attempt.answered")
     return answer
+
+
+def _fits(attempt: Attempt, offer: Offer) -> bool:
+    """Say whether the attempt's orders could be bought as they are: none has moved, and the ask is within bounds."""
+    still_open = sum_affordable_orders(attempt=attempt, comparison=Comparison(ask=offer.ask))
+    if not still_open.count or needs_no_ask(batch=attempt.batch, needed=still_open.amount):
+        return True
+    if still_open.moved:
+        return False
+    try:
+        _ensure_plausible(offer.ask, coin=attempt.coin)
+        if still_open.amount <= attempt.batch.reserved:
+            ensure_within_bounds(batch=attempt.batch, ask=offer.ask)
+        else:
+            _size(copy(attempt), still_open=still_open, offer=offer)
+    except (NoAsk, UnusableRules, AskBeyondPriceBound):
+        return False
+    return True
 
 
 def _settle_without_buying(attempt: Attempt, *, ask: Decimal) -> SettledOrders | None:
@@ -88,21 +113,22 @@ def _settle_without_buying(attempt: Attempt, *, ask: Decimal) -> SettledOrders |
     return still_open
 
 
-def _size(attempt: Attempt, *, still_open: SettledOrders, rules: MarketRules, ask: Decimal) -> None:
+def _size(attempt: Attempt, *, still_open: SettledOrders, offer: Offer) -> None:
     """Set the attempt's quantity, price limit and budget.
 
     Raises NoAsk, AskBeyondPriceBound, TopUpTooDear.
     """
+    rules, ask, taker_rate = offer.rules, offer.ask, taker_rate_of(offer.venue.name)
     _ensure_plausible(ask, coin=attempt.coin)
     highest = _highest_of(still_open, tick=rules.price_tick)
     above = just_above(ask=ask, slack=settings.SETTLEMENT.buy_slack, tick=rules.price_tick)
     attempt.quantity = quantity_to_buy(
         missing=still_open.amount - attempt.batch.reserved,
-        taker_rate=settings.VENUE.taker_rate,
+        taker_rate=taker_rate,
         ask=ask,
         rules=rules,
     )
-    fenced = _budget_of(attempt, still_open=still_open)
+    fenced = _budget_of(attempt, still_open=still_open, taker_rate=taker_rate)
     limit = _keep_within_budget(attempt, fenced=fenced, highest=min(highest, above), ask=ask, tick=rules.price_tick)
     fence.ensure_within_limit(ask=ask, limit=limit, highest=highest, quantity=attempt.quantity)
 
@@ -140,7 +166,7 @@ def _ensure_plausible(ask: Decimal, *, coin: Coin) -> None:
     )
 
 
-def _budget_of(attempt: Attempt, *, still_open: SettledOrders) -> Decimal:
+def _budget_of(attempt: Attempt, *, still_open: SettledOrders, taker_rate: Decimal) -> Decimal:
     """Return what the purchase may cost at most. Asks the database only if the batch has had an attempt before."""
     completed, bought = SettledOrders.of_none(), Bought()
     if attempt.number > 1:
@@ -155,26 +181,29 @@ def _budget_of(attempt: Attempt, *, still_open: SettledOrders) -> Decimal:
     )
     allowance = fence.Allowance(
         max_loss=settings.SETTLEMENT.max_loss,
-        taker_rate=settings.VENUE.taker_rate,
+        taker_rate=taker_rate,
         top_up=settings.SETTLEMENT.max_top_up,
     )
     return fence.budget_of(charge=completed.subtotal + still_open.subtotal, spent=spent, allowance=allowance)
 
 
-def _commit_to_sending(attempt: Attempt, *, offset: timedelta) -> PurchaseRequest | None:
+def _commit_to_sending(attempt: Attempt, *, offset: timedelta, asks: Mapping[str, Decimal]) -> PurchaseRequest | None:
     """Move the attempt from `new` to `sent`. Of several runs, exactly one gets the purchase; the others get None.
 
     Whoever changes the batch's orders before the send changes the attempt's `next_step_at` too. Then the purchase has
-    been sized for other orders, and nobody gets it.
+    been sized for other orders, and nobody gets it. Neither does a run that has chosen another venue than the row's.
     """
     window = settings.VENUE.recv_window
     signed_at = venue_now(offset=offset)
-    unchanged = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW, next_step_at=attempt.next_step_at)
+    unchanged = Attempt.objects.filter(
+        pk=attempt.pk, state=AttemptState.NEW, next_step_at=attempt.next_step_at, venue=attempt.venue
+    )
     moved = unchanged.filter(is_recognised()).update(
         state=AttemptState.SENT,
         quantity=attempt.quantity,
         limit_price=attempt.limit_price,
         budget=attempt.budget,
+        asks={name: digits(ask) for name, ask in asks.items()},
         signed_at=signed_at,
         valid_until=signed_at + window,
         clock_offset=offset,

@@ -26,6 +26,7 @@ from settlement.services.asking import (
     look_up_in_lists,
     look_up_later,
 )
+from settlement.services.choosing import AllPaused, Choice, Failure, GetVenue, NoOffer, pause_after
 from settlement.services.denials import end_denied, find_before_repeat
 from settlement.services.outcomes import (
     book_execution,
@@ -36,10 +37,11 @@ from settlement.services.outcomes import (
     park,
     park_untrue,
 )
-from settlement.services.pausing import Permit, ask_to_buy, pause_after_no_answer, pause_for_trouble
+from settlement.services.pausing import Permit, pause_for_trouble
 from settlement.services.recognising import is_recognised
-from settlement.services.sending import send
+from settlement.services.sending import choose_venue, send
 from settlement.services.waiting import Stop, wait_or_give_up
+from settlement.venues.configured import VenueNotConfigured
 from settlement.venues.protocol import (
     CoinNotListed,
     Executed,
@@ -55,7 +57,6 @@ from settlement.venues.protocol import (
     VenueAnswer,
     VenueAway,
 )
-from trading.models import Coin
 
 logger = logging.getLogger(__name__)
 
@@ -68,9 +69,10 @@ _LATE: Final = timedelta(seconds=2)
 """A job may come so much after the time for which it was enqueued, because delays are in whole seconds."""
 
 
-def take_next_step(*, batch_id: int, venue: Venue, earlier_runs: int = 0, only_if_due: bool = False) -> None:
+def take_next_step(*, batch_id: int, get_venue: GetVenue, earlier_runs: int = 0, only_if_due: bool = False) -> None:
     """Send the batch's attempt if it is new; look the attempt up if it was sent. Safe to run at any time, and twice.
 
+    `get_venue` returns the calling thread's connection to a venue: one that was sent is looked up where it was sent.
     `earlier_runs` counts the runs of the same job, since staff last retried it, that ended in the death of their worker
     or in an error. After JOB_MAX_ATTEMPTS of them, an attempt that was never sent is parked for staff. With
     `only_if_due`, no step is taken before `next_step_at`: of several jobs for one wait, the first begins the next wait.
@@ -83,11 +85,11 @@ def take_next_step(*, batch_id: int, venue: Venue, earlier_runs: int = 0, only_i
     if only_if_due and attempt.is_early:
         _keep_next_step(attempt)
     elif attempt.state == AttemptState.SENT:
-        _look_up(attempt, venue)
+        _look_up_at_its_venue(attempt, get_venue)
     elif earlier_runs >= settings.JOBS.max_attempts:
         park(attempt=attempt, from_state=AttemptState.NEW, reason=f"never sent: {earlier_runs} runs of its job failed")
     else:
-        _send(attempt, venue, database_is_known=attempt.is_recognised)
+        _send(attempt, get_venue, database_is_known=attempt.is_recognised)
 
 
 def keep_next_step(*, batch_id: int) -> None:
@@ -104,12 +106,12 @@ def _keep_next_step(attempt: Attempt) -> None:
         settle_batch_later(batch_id=attempt.batch_id, delay_seconds=max(wait, 0.0))
 
 
-def recheck_attempt(*, attempt_id: int, venue: Venue) -> None:
-    """Look up an attempt that was presumed not placed, with growing waits, until RECHECK_FOR has passed."""
+def recheck_attempt(*, attempt_id: int, get_venue: GetVenue) -> None:
+    """Look up an attempt that was presumed not placed, at its venue, until RECHECK_FOR has passed; the waits grow."""
     attempt = Attempt.objects.select_related("batch", "coin").filter(pk=attempt_id, recheck_at__isnull=False).first()
     if attempt is None:
         return
-    answer = look_up_in_both(attempt=attempt, venue=venue)
+    answer = _look_up_given_up(attempt, get_venue)
     if isinstance(answer, Executed) and answer.final and answer.quantity:
         if book_late_fill(attempt=attempt, execution=answer):
             return
@@ -123,21 +125,37 @@ def recheck_attempt(*, attempt_id: int, venue: Venue) -> None:
     Attempt.objects.filter(pk=attempt.pk, recheck_at__isnull=False).update(recheck_at=later)
 
 
-def _send(attempt: Attempt, venue: Venue, *, database_is_known: bool) -> None:
-    if until := find_before_repeat(attempt=attempt, venue=venue):
+def _look_up_given_up(attempt: Attempt, get_venue: GetVenue) -> VenueAnswer:
+    try:
+        return look_up_in_both(attempt=attempt, venue=get_venue(attempt.place))
+    except VenueNotConfigured as error:
+        return Unknown(reason=str(error))
+
+
+def _send(attempt: Attempt, get_venue: GetVenue, *, database_is_known: bool) -> None:
+    if until := find_before_repeat(attempt=attempt, get_venue=get_venue):
         _put_off(attempt, until=until)
         return
-    permit = ask_to_buy(coin_id=attempt.coin_id, now=database_now())
-    if permit.wait_until:
-        _put_off(attempt, until=permit.wait_until)
-        return
     try:
-        answer = send(attempt=attempt, venue=venue, database_is_known=database_is_known)
-    except (NoAsk, TopUpTooDear, AskBeyondPriceBound, CoinNotListed) as error:
-        _wait(attempt, error, permit)
-    except (VenueAway, UnusableRules) as error:
-        with transaction.atomic():
-            _put_off(attempt, until=_pause_after(error, coin=attempt.coin))
+        choice = choose_venue(attempt=attempt, get_venue=get_venue, database_is_known=database_is_known)
+    except AllPaused as paused:
+        _put_off(attempt, until=paused.until)
+    except NoOffer as failure:
+        _wait(attempt, failure.error, venue=failure.venue, permit=failure.permit)
+    except SendingStopped as error:
+        _wait_for_recognition(attempt, error)
+    except Exception as error:  # noqa: BLE001  any fault of ours: raised again, or logged and counted
+        _end_after_crash(attempt, error)
+    else:
+        _send_to(attempt, choice)
+
+
+def _send_to(attempt: Attempt, choice: Choice) -> None:
+    venue, permit = choice.offer.venue.name, choice.offer.permit
+    try:
+        answer = send(attempt=attempt, choice=choice)
+    except (VenueAway, UnusableRules, AskBeyondPriceBound) as error:
+        _wait(attempt, error, venue=venue, permit=permit)
     except SendingStopped as error:
         _wait_for_recognition(attempt, error)
     except Exception as error:  # noqa: BLE001  any fault of ours: raised again, or logged and counted
@@ -149,11 +167,16 @@ def _send(attempt: Attempt, venue: Venue, *, database_is_known: bool) -> None:
             _react(attempt, answer)
 
 
-def _wait(attempt: Attempt, error: Stop, permit: Permit) -> None:
+def _wait(attempt: Attempt, error: Stop | Failure, *, venue: str, permit: Permit) -> None:
+    """Put the attempt off, or give it up. The venue may be another one than the attempt's, if that is paused."""
+    if not isinstance(error, NoAsk | TopUpTooDear | AskBeyondPriceBound | CoinNotListed):
+        with transaction.atomic():
+            _put_off(attempt, until=pause_after(error, venue=venue, attempt=attempt))
+        return
     if not isinstance(error, NoAsk):  # a closed market may be known without a call
         permit.report_answer()
     with transaction.atomic():
-        if until := wait_or_give_up(attempt=attempt, error=error):
+        if until := wait_or_give_up(attempt=attempt, venue=venue, error=error):
             _put_off(attempt, until=until)
 
 
@@ -162,14 +185,6 @@ def _wait_for_recognition(attempt: Attempt, error: SendingStopped) -> None:
     if not error.is_stopped:
         watch_database_later()
     _put_off(attempt, until=database_now() + _WAIT_FOR_RECOGNITION)
-
-
-def _pause_after(error: VenueAway | UnusableRules, *, coin: Coin) -> datetime:
-    now = database_now()
-    if isinstance(error, VenueAway):
-        return pause_after_no_answer(coin=coin, error=error, now=now)
-    reason = f"rules that cannot be used: {error}"
-    return pause_for_trouble(coin=coin, reason=reason, at_least_seconds=0, now=now)
 
 
 def _end_after_crash(attempt: Attempt, error: Exception) -> None:
@@ -195,6 +210,16 @@ def _put_off(attempt: Attempt, *, until: datetime) -> None:
     with transaction.atomic():
         if unchanged.update(next_step_at=until):
             settle_batch_later(batch_id=attempt.batch_id, delay_seconds=(until - now).total_seconds())
+
+
+def _look_up_at_its_venue(attempt: Attempt, get_venue: GetVenue) -> None:
+    """Look the attempt up where it was sent, and nowhere else. Without keys for that venue it stays unknown."""
+    try:
+        venue = get_venue(attempt.place)
+    except VenueNotConfigured as error:
+        look_up_later(attempt=attempt, reason=str(error))
+    else:
+        _look_up(attempt, venue)
 
 
 def _look_up(attempt: Attempt, venue: Venue) -> None:
@@ -228,7 +253,12 @@ def _react(attempt: Attempt, answer: VenueAnswer) -> None:
             # Too many calls, in an answer that proves nothing about this purchase.
             now = database_now()
             until = pause_for_trouble(
-                coin=None, reason=answer.reason, at_least_seconds=wait, now=now, stops_all_calls=True
+                venue=attempt.place,
+                coin=None,
+                reason=answer.reason,
+                at_least_seconds=wait,
+                now=now,
+                stops_all_calls=True,
             )
             look_up_later(attempt=attempt, reason=answer.reason, at_least_seconds=(until - now).total_seconds())
         case OrderNotFound() | Unknown():

@@ -17,7 +17,7 @@ from settlement.metrics import count_mended
 from settlement.models import IN_FLIGHT, Attempt, Batch, Finding, FindingDecision, Intervention
 from settlement.queue import is_step_enqueued, list_batches_in_step, list_enqueued_interventions
 from settlement.selectors.batches import idle_batches
-from settlement.selectors.pauses import find_pause
+from settlement.selectors.venues import is_unknown, list_in_flight, list_standings, room_of
 from settlement.services.batches import resume_batch
 from settlement.services.funding import is_short_of_funds
 from settlement.services.isolating import run_each
@@ -60,20 +60,26 @@ def sweep(*, now: datetime) -> None:
 
 
 def start_waiting_orders(*, since: datetime, now: datetime) -> None:
-    """Request a claim for every coin with orders that are due and have waited since `since`."""
-    busy = set(Attempt.objects.filter(state__in=IN_FLIGHT).values_list("coin_id", flat=True))
+    """Request a claim for every coin with orders that are due and have waited since `since`.
+
+    Left out are coins that wait for an attempt which is on its way.
+    """
+    in_flight = Attempt.objects.filter(state__in=IN_FLIGHT)
+    busy = {each.coin_id for each in in_flight if not (settings.FURTHER_VENUES and is_unknown(each, now=now))}
     waiting = Coin.objects.filter(pk__in=list_coins_with_waiting_orders(since=since)).exclude(pk__in=busy)
     run_each(what="waiting orders", items=waiting.order_by("pk"), run=partial(_request_due_claim, now=now), now=now)
 
 
 def _request_due_claim(coin: Coin, *, now: datetime) -> None:
-    if find_pause(coin_id=coin.pk, now=now):
+    in_flight = list_in_flight(coin_id=coin.pk)
+    if not room_of(list_standings(coin_id=coin.pk), in_flight=in_flight, now=now).venues:
         return
     waiting = read_waiting_orders(coin_id=coin.pk)
     pool_is_full = waiting.pool_is_full(threshold=settings.POOLS.threshold)
     if waiting.has_large or pool_is_full or waiting.pool_is_overdue(now=now):
         # An overdue pool never has a job, so starting its purchase is no repair.
-        if (waiting.has_large or pool_is_full) and not is_short_of_funds(now=now):
+        # Beside a purchase whose outcome is unknown, orders may be beyond what is allowed there.
+        if (waiting.has_large or pool_is_full) and not in_flight and not is_short_of_funds(now=now):
             _mend("orders_without_a_job", f"orders of {coin} wait without a job")
         jobs.request_claim(coin_id=coin.pk)
 

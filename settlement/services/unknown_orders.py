@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from settlement.clock import database_now
-from settlement.models import Attempt, Finding, FindingDecision, FindingKind
+from settlement.models import Attempt, Finding, FindingDecision, FindingKind, current_venue
 from settlement.services.findings import name_stranger, read_stranger
 from settlement.told import digits
 from trading.models import Coin
@@ -13,8 +13,9 @@ from trading.models import Coin
 
 @dataclass(frozen=True, kw_only=True)
 class UnknownOrder:
-    """An order of ours at the venue. The cost is as listed, without commission; None if it is not known yet."""
+    """An order of ours at a venue. The cost is as listed, without commission; None if it is not known yet."""
 
+    venue: str
     coin_name: str
     client_order_id: str
     venue_order_id: str
@@ -22,7 +23,7 @@ class UnknownOrder:
     cost: Decimal | None
 
     def __str__(self) -> str:
-        return f"{self.subject}, of {self.coin_name}: {self.figures}"
+        return f"{self.subject}, of {self.coin_name} at {self.venue}: {self.figures}"
 
     @property
     def subject(self) -> str:
@@ -39,6 +40,7 @@ def read_order(*, finding: Finding) -> UnknownOrder:
     assert finding.coin is not None
     client_order_id, venue_order_id = read_stranger(finding.subject)
     return UnknownOrder(
+        venue=finding.venue or current_venue(),
         coin_name=finding.coin.name,
         client_order_id=client_order_id,
         venue_order_id=venue_order_id,
@@ -65,6 +67,7 @@ def _write_finding(order: UnknownOrder, *, now: datetime, **fields: object) -> N
     """Change the open finding about an order of a coin; if there is none, write one."""
     new = {
         "coin": Coin.objects.get(name=order.coin_name),
+        "venue": order.venue,
         "theirs": order.figures[:200],
         "amount": order.quantity,
         "found_at": now,

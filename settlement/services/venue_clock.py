@@ -1,4 +1,4 @@
-"""How far the venue's clock is ahead of Postgres' clock."""
+"""How far each venue's clock is ahead of Postgres' clock."""
 
 import logging
 import time
@@ -40,7 +40,8 @@ def read_clock_offset(*, venue: Venue) -> timedelta:
     that stands still: with too low an offset old prices seem new. If nothing else is known, the highest offset is
     returned that a slow answer allows. VenueAway is raised if nothing is known at all, or if the venue wants no calls.
     """
-    kept = _clock.kept
+    clock = _clock_of(venue.name)
+    kept = clock.kept
     if kept is not None and time.monotonic() - kept.at <= _KEPT_SECONDS:
         return kept.lowest
     try:
@@ -50,7 +51,7 @@ def read_clock_offset(*, venue: Venue) -> timedelta:
             raise
         logger.warning("the last measurement of the venue's clock is used: %s", error)
         return kept.lowest
-    kept = _clock.take(measured)
+    kept = clock.take(measured)
     return measured.lowest + measured.took if kept is None else kept.lowest
 
 
@@ -76,7 +77,9 @@ def _measure(venue: Venue) -> _Measurement:
 
 
 class _Clock:
-    """The last measurement of this process that is trusted. Two threads that measure at the same time do no harm."""
+    """The last measurement of a venue's clock by this process that is trusted. Two threads that measure at the same
+    time do no harm.
+    """
 
     def __init__(self) -> None:
         self.kept: _Measurement | None = None
@@ -102,9 +105,13 @@ class _Clock:
         return abs(measured.lowest - before.lowest) <= _AGREE
 
 
-_clock: Final = _Clock()
+_clocks: Final[dict[str, _Clock]] = {}
+
+
+def _clock_of(venue: str) -> _Clock:
+    return _clocks.setdefault(venue, _Clock())  # atomic between threads
 
 
 def forget_clock_offset() -> None:
-    """Forget the measurements, so that the next offset is measured anew."""
-    _clock.kept = _clock.refused = None
+    """Forget the measurements, so that the next offset of each venue is measured anew."""
+    _clocks.clear()

@@ -33,7 +33,7 @@ Stop = NoAsk | TopUpTooDear | AskBeyondPriceBound | CoinNotListed
 """Why a purchase was not sent, although the venue answers."""
 
 
-def wait_or_give_up(*, attempt: Attempt, error: Stop) -> datetime | None:
+def wait_or_give_up(*, attempt: Attempt, venue: str, error: Stop) -> datetime | None:
     """Return the time to try again, or give the attempt up and return None.
 
     The waits grow. An attempt is given up after SETTLING_LIMIT_SECONDS; that of a pool at once, if the venue's filters
@@ -54,7 +54,7 @@ def wait_or_give_up(*, attempt: Attempt, error: Stop) -> datetime | None:
         return None
     if in_doubt:
         error = AskBeyondPriceBound(f"{error}, and nothing is refunded until an earlier purchase is no longer in doubt")
-    until = _next_try(attempt, error, absent=absent, now=now)
+    until = _next_try(attempt, error, venue=venue, absent=absent, now=now)
     return min(until, deadline) if now < deadline else until
 
 
@@ -97,7 +97,7 @@ def _record_list(attempt: Attempt, error: Stop, *, now: datetime) -> AbsentMarke
     return absent
 
 
-def _next_try(attempt: Attempt, error: Stop, *, absent: AbsentMarket | None, now: datetime) -> datetime:
+def _next_try(attempt: Attempt, error: Stop, *, venue: str, absent: AbsentMarket | None, now: datetime) -> datetime:
     """Pause buying of the coin, or let this batch alone wait if only its own orders cannot pay the ask."""
     if isinstance(error, AskBeyondPriceBound | TopUpTooDear):
         waited = now - waiting_since(attempt=attempt)
@@ -106,7 +106,8 @@ def _next_try(attempt: Attempt, error: Stop, *, absent: AbsentMarket | None, now
             longest = min(longest, settings.PRICES.valid_for)  # by then the price of new orders is compared
         Batch.objects.filter(pk=attempt.batch.pk, state=BatchState.OPEN).update(reason=str(error)[:200])
         return now + min(max(waited, _SHORTEST), longest)
-    return pause_for_trouble(coin=attempt.coin, reason=_in_words(attempt, error, absent), at_least_seconds=0, now=now)
+    reason = _in_words(attempt, error, absent)
+    return pause_for_trouble(venue=venue, coin=attempt.coin, reason=reason, at_least_seconds=0, now=now)
 
 
 def _in_words(attempt: Attempt, error: NoAsk | CoinNotListed, absent: AbsentMarket | None) -> str:

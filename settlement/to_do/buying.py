@@ -68,7 +68,8 @@ def read_unknown(now: datetime) -> Iterator[Concern]:
         assert attempt.signed_at is not None
         yield Concern(
             kind=ConcernKind.UNKNOWN,
-            subject=f"purchase of {attempt.coin}, attempt {attempt.number} of batch {attempt.batch_id}",
+            subject=f"purchase of {attempt.coin} at {attempt.place}, attempt {attempt.number} of batch"
+            f" {attempt.batch_id}",
             since=attempt.signed_at,
             reason=f"{attempt.reason or 'no answer yet'} ({attempt.lookups} lookups). It is looked up again by itself;"
             f" if it stays unknown, compare the venue's own pages and decide in batch {attempt.batch_id}",
@@ -152,10 +153,13 @@ _HOW_IT_ENDS: Final = {
 def read_pauses(now: datetime) -> Iterator[Concern]:
     for pause in pauses_in_force(now=now).select_related("coin", "set_by")[:MAX_PER_KIND]:
         by = f"paused by {pause.set_by}" if pause.set_by else f"{_PAUSED_BY[pause.kind]}, {pause.times} ×"  # noqa: RUF001  times
-        everything = "all calls to the venue" if pause.kind == PauseKind.BAN else "buying of everything"
+        everything = (
+            f"all calls to {pause.venue or 'the venue'}" if pause.kind == PauseKind.BAN else "buying of everything"
+        )
+        at = f" at {pause.venue}" if pause.venue and pause.kind != PauseKind.BAN else ""
         yield Concern(
             kind=ConcernKind.PAUSE,
-            subject=f"buying of {pause.coin}" if pause.coin else everything,
+            subject=(f"buying of {pause.coin}" if pause.coin else everything) + at,
             since=pause.set_at,
             reason=f"{pause.reason} ({by}). {_HOW_IT_ENDS[pause.kind]}",
             target=Target(model="settlement_pause", pk=pause.pk),

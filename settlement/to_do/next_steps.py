@@ -2,10 +2,9 @@
 
 from typing import Final
 
-from django.conf import settings
-
-from settlement.models import Finding, FindingDecision, FindingKind
+from settlement.models import Finding, FindingDecision, FindingKind, current_venue
 from settlement.told import digits
+from settlement.venues.configured import quote_asset_or_usual
 
 _ABOUT_ORDERS: Final = {FindingKind.MISSING, FindingKind.EXTRA, FindingKind.DIFFERS, FindingKind.LATE_FILL}
 
@@ -30,7 +29,7 @@ def units_of(finding: Finding) -> str:
     is_of_an_order = finding.kind == FindingKind.EXTRA or finding.attempt is not None
     if finding.coin is None or finding.kind not in _ABOUT_ORDERS or not is_of_an_order:
         return ""
-    return f" ({finding.coin}, cost in {settings.VENUE.quote_asset})"
+    return f" ({finding.coin}, cost in {_quote_asset_of(finding)})"
 
 
 def next_step(finding: Finding) -> str:
@@ -80,8 +79,12 @@ def _about_denied_purchase(finding: Finding) -> str:
     )
 
 
+def _quote_asset_of(finding: Finding) -> str:
+    return quote_asset_or_usual(finding.venue or current_venue())
+
+
 def _about_balance(finding: Finding) -> str:
-    asset = finding.coin or settings.VENUE.quote_asset
+    asset = finding.coin or _quote_asset_of(finding)
     what = ""
     if finding.amount:
         what = f"It is {digits(abs(finding.amount))} {asset} {'more' if finding.amount > 0 else 'less'}. "

@@ -31,11 +31,11 @@ from settlement.venues.protocol import (
     VenueAway,
 )
 
-_CALLS: Final = Counter("exchange_venue_calls", "Calls to the venue, by outcome.", ["call", "outcome"])
+_CALLS: Final = Counter("exchange_venue_calls", "Calls to a venue, by outcome.", ["call", "outcome", "venue"])
 _SECONDS: Final = Histogram(
     "exchange_venue_call_seconds",
-    "Seconds until the venue answered.",
-    ["call"],
+    "Seconds until a venue answered.",
+    ["call", "venue"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 _OUTCOMES: Final = {
@@ -55,41 +55,44 @@ class MeasuredVenue:
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
+        self.name = venue.name
         self.requests_expire = venue.requests_expire
 
     def read_rules(self, *, coin: str) -> MarketRules:
-        return _measured("rules", Kind.LIST, lambda: self._venue.read_rules(coin=coin))
+        return self._measured("rules", Kind.LIST, lambda: self._venue.read_rules(coin=coin))
 
     def read_ask(self, *, coin: str) -> Decimal:
-        return _measured("ask", Kind.ORDER, lambda: self._venue.read_ask(coin=coin))
+        return self._measured("ask", Kind.ORDER, lambda: self._venue.read_ask(coin=coin))
 
     def read_prices(self, *, coins: list[str]) -> dict[str, Quoted | NoPrice]:
-        return _measured("prices", Kind.PRICES, lambda: self._venue.read_prices(coins=coins))
+        return self._measured("prices", Kind.PRICES, lambda: self._venue.read_prices(coins=coins))
 
     def read_book(self, *, coin: str) -> Quoted | NoPrice:
-        return _measured("book", Kind.ORDER, lambda: self._venue.read_book(coin=coin))
+        return self._measured("book", Kind.ORDER, lambda: self._venue.read_book(coin=coin))
 
     def read_funds(self) -> Decimal:
-        return _measured("funds", Kind.ORDER, self._venue.read_funds)
+        return self._measured("funds", Kind.ORDER, self._venue.read_funds)
 
     def read_time(self) -> datetime:
-        return _measured("time", Kind.ORDER, self._venue.read_time)
+        return self._measured("time", Kind.ORDER, self._venue.read_time)
 
     def buy(self, *, purchase: PurchaseRequest) -> VenueAnswer:
-        return _measured("buy", Kind.ORDER, lambda: self._venue.buy(purchase=purchase))
+        return self._measured("buy", Kind.ORDER, lambda: self._venue.buy(purchase=purchase))
 
     def look_up(self, *, coin: str, client_order_id: str) -> VenueAnswer:
-        return _measured("look_up", Kind.ORDER, lambda: self._venue.look_up(coin=coin, client_order_id=client_order_id))
+        return self._measured(
+            "look_up", Kind.ORDER, lambda: self._venue.look_up(coin=coin, client_order_id=client_order_id)
+        )
 
     def find_in_lists(self, *, coin: str, client_order_id: str, since: datetime) -> VenueAnswer:
-        return _measured(
+        return self._measured(
             "find_in_lists",
             Kind.HISTORY,
             lambda: self._venue.find_in_lists(coin=coin, client_order_id=client_order_id, since=since),
         )
 
     def look_up_listed(self, *, coin: str, client_order_id: str, venue_order_id: str) -> VenueAnswer:
-        return _measured(
+        return self._measured(
             "look_up",
             Kind.ORDER,
             lambda: self._venue.look_up_listed(
@@ -98,17 +101,20 @@ class MeasuredVenue:
         )
 
     def list_purchases(self, *, coin: str, since: datetime) -> list[ListedPurchase]:
-        return _measured("list", Kind.HISTORY, lambda: self._venue.list_purchases(coin=coin, since=since))
+        return self._measured("list", Kind.HISTORY, lambda: self._venue.list_purchases(coin=coin, since=since))
 
     def list_figures(
         self, *, coin: str, listed: list[ListedPurchase], since: datetime
     ) -> dict[str, Figures | None] | None:
-        return _measured(
+        return self._measured(
             "list_trades", Kind.HISTORY, lambda: self._venue.list_figures(coin=coin, listed=listed, since=since)
         )
 
     def read_balances(self) -> dict[str, Decimal]:
-        return _measured("balances", Kind.ORDER, self._venue.read_balances)
+        return self._measured("balances", Kind.ORDER, self._venue.read_balances)
+
+    def _measured(self, call: str, kind: Kind, ask: Callable[[], T]) -> T:
+        return _measured(call, kind, ask, venue=self.name)
 
 
 class MeasuredSecondSource:
@@ -119,10 +125,10 @@ class MeasuredSecondSource:
         self.name = source.name
 
     def read_price(self, *, coin: str) -> SecondPrice | NoPrice:
-        return _measured("second", Kind.PRICES, lambda: self._source.read_price(coin=coin))
+        return _measured("second", Kind.PRICES, lambda: self._source.read_price(coin=coin), venue=self.name)
 
 
-def _measured(call: str, kind: Kind, ask: Callable[[], T]) -> T:
+def _measured(call: str, kind: Kind, ask: Callable[[], T], *, venue: str) -> T:
     begun, outcome = time.monotonic(), "crashed"
     try:
         with calling(kind):
@@ -140,5 +146,5 @@ def _measured(call: str, kind: Kind, ask: Callable[[], T]) -> T:
     else:
         return answer
     finally:
-        _SECONDS.labels(call).observe(time.monotonic() - begun)
-        _CALLS.labels(call, outcome).inc()
+        _SECONDS.labels(call, venue).observe(time.monotonic() - begun)
+        _CALLS.labels(call, outcome, venue).inc()

@@ -1,4 +1,4 @@
-"""The configured venue: its profile, and one connection for each thread, opened on first use."""
+"""The configured venues: their profiles, and one connection to each for each thread, opened on first use."""
 
 import logging
 import threading
@@ -7,6 +7,7 @@ from typing import Final
 
 from django.conf import settings
 
+from settlement.venues.configured import config_of, list_configured
 from settlement.venues.profiles.binance import BINANCE, BINANCE_US
 from settlement.venues.profiles.profile import VenueProfile
 from settlement.venues.profiles.unproven import UNPROVEN
@@ -20,18 +21,20 @@ _PROFILES: Final[Mapping[str, VenueProfile]] = {"binance": BINANCE, "binanceus":
 _of_thread = threading.local()
 
 
-def get_venue() -> Venue:
-    """Return the current thread's own connection to the configured venue.
+def get_venue(name: str | None = None) -> Venue:
+    """Return the current thread's own connection to a venue; without a name, to the one that EXCHANGE_ID names.
 
-    ccxt is imported here, so that only processes that settle load it: ccxt takes a third of a second and 75 MiB.
+    Raises VenueNotConfigured. ccxt is imported here, so that only processes that settle load it: ccxt takes a third of
+    a second and 75 MiB.
     """
     from settlement.venues.ccxt.adapter import CcxtVenue
     from settlement.venues.measured import MeasuredVenue
 
-    if not hasattr(_of_thread, "venue"):
-        _of_thread.venue = MeasuredVenue(CcxtVenue(profile=find_profile(settings.VENUE.id)))
-    venue: Venue = _of_thread.venue
-    return venue
+    wanted = name or settings.VENUE.id
+    opened: dict[str, Venue] = vars(_of_thread).setdefault("venues", {})
+    if wanted not in opened:
+        opened[wanted] = MeasuredVenue(CcxtVenue(profile=find_profile(wanted), config=config_of(wanted)))
+    return opened[wanted]
 
 
 def get_second_source() -> SecondSource | None:
@@ -62,8 +65,9 @@ def find_profile(name: str) -> VenueProfile:
 
 
 def load_markets() -> None:
-    """Load ccxt and the venue's markets now, for all threads, so that the first purchase does not wait for them."""
-    try:
-        get_venue().read_prices(coins=[])
-    except VenueAway as error:
-        logger.warning("the venue does not answer; its markets will be loaded on first use: %s", error)
+    """Load ccxt and all venues' markets now, for all threads, so that the first purchase does not wait for them."""
+    for name in list_configured():
+        try:
+            get_venue(name).read_prices(coins=[])
+        except VenueAway as error:
+            logger.warning("%s does not answer; its markets will be loaded on first use: %s", name, error)

@@ -103,15 +103,15 @@ def open_public_session() -> requests.Session:
     return session
 
 
-def open_session(*, production_url: str) -> requests.Session:
-    """Open a session for `production_url`. If EXCHANGE_URL is set, requests go to that address instead."""
+def open_session(*, production_url: str, url: str) -> requests.Session:
+    """Open a session for `production_url`. If `url` is not empty, requests go to that address instead."""
     session = requests.Session()
     session.trust_env = False
     session.max_redirects = 0
-    if settings.VENUE.url:
+    if url:
         session.mount("https://", _Refusing())
         session.mount("http://", _Refusing())
-        session.mount(production_url, _Rewriting(target=settings.VENUE.url))
+        session.mount(production_url, _Rewriting(target=url))
     else:
         session.mount("https://", _Transport())
     return session

@@ -34,7 +34,7 @@ def venue_environment(venue, simulator):
 
 def new_venue():
     """Make a venue for one thread, as `get_venue` does, but without metrics."""
-    return CcxtVenue(profile=find_profile(settings.VENUE.id))
+    return CcxtVenue(profile=find_profile(settings.VENUE.id), config=settings.VENUE)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def settle(venue, claim):
     def run(steps=1):
         batch = claim()
         for _ in range(steps):
-            take_next_step(batch_id=batch.pk, venue=venue)
+            take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         batch.refresh_from_db()
         return batch
 

@@ -156,8 +156,8 @@ class Hour:
     def _read(self):
         """Do what a worker does every ten seconds."""
         now = self.clock.now
-        record_funds(free=AMPLE, read_at=now)
-        refresh_prices(venue=self.venue, source="binance", now=now)
+        record_funds(venue="binance", free=AMPLE, read_at=now)
+        refresh_prices(venues=[self.venue], now=now)
         confirm_prices(second=self.venue, now=now)
         self.offer = load_offer(coin_name=COIN)
 
@@ -179,7 +179,7 @@ class Hour:
         if attempt.next_step_at > self.clock.now:
             self.after((attempt.next_step_at - self.clock.now).total_seconds() + 0.1, self._step)
             return
-        take_next_step(batch_id=attempt.batch_id, venue=self.venue)
+        take_next_step(batch_id=attempt.batch_id, get_venue=lambda _: self.venue)
         self._count_delivered()
         if Attempt.objects.filter(coin=self.coin, state__in=IN_FLIGHT).exists():
             self.after(self.chance.uniform(0.05, 0.3), self._step)

@@ -34,7 +34,7 @@ def fresh_lists(settings):
 def step(venue):
     def run(batch):
         end_pauses()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         batch.refresh_from_db()
         return batch.state
 
@@ -61,7 +61,7 @@ def refund(venue, admin_user):
             requested_by=admin_user,
             now=timezone.now(),
         )
-        carry_out(intervention_id=wanted.pk, venue=venue)
+        carry_out(intervention_id=wanted.pk, get_venue=lambda _: venue)
         wanted.refresh_from_db()
         return wanted.outcome, wanted.detail
 

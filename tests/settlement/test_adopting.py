@@ -305,32 +305,32 @@ class TestADecisionOfStaff:
     def test_to_adopt_is_carried_out_once_and_closed_in_their_name(self, finding, venue, admin_user):
         self.decide(finding, admin_user)
         for _ in range(2):
-            carry_out_decision(finding_id=finding.pk, venue=venue)
+            carry_out_decision(finding_id=finding.pk, get_venue=lambda _: venue)
         finding.refresh_from_db()
         assert (finding.closed_by, finding.note, finding.attempt) == (admin_user, "ours", Attempt.objects.get())
         assert (inventory(), extras().count(), venue.calls["1"]) == (5, 1, 1)
 
     def test_is_waited_for(self, finding, venue):
-        carry_out_decision(finding_id=finding.pk, venue=venue)
+        carry_out_decision(finding_id=finding.pk, get_venue=lambda _: venue)
         assert (attempts(), venue.calls) == ([], {})
 
     def test_that_an_order_is_not_ours_adopts_nothing(self, finding, venue, admin_user):
         self.decide(finding, admin_user, FindingDecision.NOT_OURS)
-        carry_out_decision(finding_id=finding.pk, venue=venue)
+        carry_out_decision(finding_id=finding.pk, get_venue=lambda _: venue)
         assert (attempts(), venue.calls) == ([], {})
 
     def test_is_about_one_finding(self, finding, venue, coin, admin_user):
         other = find(coin, venue.have("ce2", number="2", quantity="7", cost="28"))
         for each in (finding, other):
             self.decide(each, admin_user)
-        carry_out_decision(finding_id=other.pk, venue=venue)
+        carry_out_decision(finding_id=other.pk, get_venue=lambda _: venue)
         finding.refresh_from_db()
         assert (inventory(), finding.closed_at) == (7, None)
 
     def test_about_an_order_without_a_coin_is_left_to_them(self, venue, admin_user):
         finding = find(None, venue.have(NAME))
         self.decide(finding, admin_user)
-        carry_out_decision(finding_id=finding.pk, venue=venue)
+        carry_out_decision(finding_id=finding.pk, get_venue=lambda _: venue)
         finding.refresh_from_db()
         assert (finding.closed_at, finding.decision, attempts()) == (None, FindingDecision.ADOPT, [])
 
@@ -339,7 +339,7 @@ class TestADecisionOfStaff:
         for each in (finding, other):
             self.decide(each, admin_user)
         venue.answers["1"] = OrderNotFound()
-        carry_out_decision(finding_id=finding.pk, venue=venue)
+        carry_out_decision(finding_id=finding.pk, get_venue=lambda _: venue)
         finding.refresh_from_db()
         other.refresh_from_db()
         assert (finding.decision, finding.decided_by, finding.closed_at) == ("", None, None)

@@ -62,14 +62,18 @@ class TestRetryAfter:
 
     @pytest.mark.parametrize("seconds", [60_000, 1e300, float("inf"), float("nan")])
     def test_never_pauses_for_a_working_day(self, seconds, coin, now, settings):
-        until = pause_for_trouble(coin=None, reason="calls", at_least_seconds=seconds, now=now, stops_all_calls=True)
+        until = pause_for_trouble(
+            venue="binance", coin=None, reason="calls", at_least_seconds=seconds, now=now, stops_all_calls=True
+        )
         assert until - now <= timedelta(seconds=settings.VENUE.max_wait_seconds)
 
     def test_of_a_ban_grows_up_to_the_longest_wait(self, coin, now, settings):
         configure(settings, "VENUE", max_wait_seconds=20)
 
         def wait():
-            until = pause_for_trouble(coin=None, reason="ban", at_least_seconds=1, now=now, stops_all_calls=True)
+            until = pause_for_trouble(
+                venue="binance", coin=None, reason="ban", at_least_seconds=1, now=now, stops_all_calls=True
+            )
             return (until - now).total_seconds()
 
         assert [wait() for _ in range(6)] == [1, 2, 4, 8, 16, 20]
@@ -82,7 +86,7 @@ class TestRetryAfter:
         assert (pause.coin, pause.stops_all_calls) == (None, False)
         Coin.objects.update(fixed_price=None)
         simulator.set_prices(ABAN="4.10")
-        refresh_prices(venue=venue, source="binance", now=now)
+        refresh_prices(venues=[venue], now=now)
         assert CoinPrice.objects.get().value == Decimal("4.10")
         assert states() == ["settling"], "nobody is refunded"
 
@@ -95,49 +99,56 @@ class TestRetryAfter:
 class TestProbe:
     @pytest.fixture
     def ended_ban(self, now):
-        pause_for_trouble(coin=None, reason="calls", at_least_seconds=60_000, now=now, stops_all_calls=True)
+        pause_for_trouble(
+            venue="binance", coin=None, reason="calls", at_least_seconds=60_000, now=now, stops_all_calls=True
+        )
         return now + timedelta(hours=1)
 
     def test_is_one_call_while_the_others_wait(self, ended_ban, coin):
-        permits = at_once(8, lambda _: ask_to_call(now=ended_ban))
+        permits = at_once(8, lambda _: ask_to_call(venue="binance", now=ended_ban))
         assert sorted(permit.is_probe for permit in permits) == [False] * 7 + [True]
         assert sum(permit.wait_until is None for permit in permits) == 1
         assert ask_to_buy(coin_id=coin.pk, now=ended_ban).wait_until is not None
 
     def test_that_is_answered_ends_the_pause(self, ended_ban, simulator, venue, coin):
         Coin.objects.update(fixed_price=None)
-        refresh_prices(venue=venue, source="binance", now=ended_ban)
+        refresh_prices(venues=[venue], now=ended_ban)
         assert not Pause.objects.exists()
         assert CoinPrice.objects.get().read_at == ended_ban
 
     def test_that_is_refused_begins_a_longer_pause(self, ended_ban, simulator, venue, coin):
         Coin.objects.update(fixed_price=None)
         simulator.fail({"action": "rate_limit", "status": 418, "retry_after": "1"})
-        refresh_prices(venue=venue, source="binance", now=ended_ban)
+        refresh_prices(venues=[venue], now=ended_ban)
         [pause] = Pause.objects.all()
         assert (pause.times, pause.until > ended_ban) == (2, True)
 
     def test_that_is_answered_lifts_no_ban_that_came_meanwhile(self, ended_ban, coin):
-        permit = ask_to_call(now=ended_ban)
+        permit = ask_to_call(venue="binance", now=ended_ban)
         assert permit.is_probe
         until = pause_for_trouble(
-            coin=None, reason="ban", at_least_seconds=60, now=ended_ban + timedelta(seconds=1), stops_all_calls=True
+            venue="binance",
+            coin=None,
+            reason="ban",
+            at_least_seconds=60,
+            now=ended_ban + timedelta(seconds=1),
+            stops_all_calls=True,
         )
         permit.report_answer()
         lift_automatic_pauses(coin_id=coin.pk)
-        assert ask_to_call(now=ended_ban + timedelta(seconds=2)).wait_until == until
+        assert ask_to_call(venue="binance", now=ended_ban + timedelta(seconds=2)).wait_until == until
 
     def test_that_is_lost_is_followed_by_another(self, ended_ban):
-        assert ask_to_call(now=ended_ban).is_probe
-        assert ask_to_call(now=ended_ban + timedelta(seconds=5)).wait_until
-        assert ask_to_call(now=ended_ban + timedelta(minutes=1)).is_probe
+        assert ask_to_call(venue="binance", now=ended_ban).is_probe
+        assert ask_to_call(venue="binance", now=ended_ban + timedelta(seconds=5)).wait_until
+        assert ask_to_call(venue="binance", now=ended_ban + timedelta(minutes=1)).is_probe
 
     def test_may_be_a_purchase(self, place, claim, simulator, venue, now):
         place("60.00")
         batch = claim()
-        pause_for_trouble(coin=None, reason="calls", at_least_seconds=1, now=now, stops_all_calls=True)
+        pause_for_trouble(venue="binance", coin=None, reason="calls", at_least_seconds=1, now=now, stops_all_calls=True)
         end_pauses()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert (states(), Pause.objects.count()) == (["completed"], 0)
 
     def test_a_recheck_waits_for_the_end_of_the_pause_too(self, place, settle, simulator, venue, now):
@@ -147,9 +158,11 @@ class TestProbe:
         settle()
         [attempt] = attempts()
         presume_not_placed(attempt=attempt, reason="a test")
-        pause_for_trouble(coin=None, reason="calls", at_least_seconds=60, now=now, stops_all_calls=True)
+        pause_for_trouble(
+            venue="binance", coin=None, reason="calls", at_least_seconds=60, now=now, stops_all_calls=True
+        )
         simulator.fail({"action": "down"})
-        recheck_attempt(attempt_id=attempt.pk, venue=venue)
+        recheck_attempt(attempt_id=attempt.pk, get_venue=lambda _: venue)
         assert Pause.objects.get().times == 1, "no call was made"
         attempt.refresh_from_db()
         assert attempt.recheck_at > now
@@ -230,7 +243,7 @@ class TestRules:
         simulator.set_filters("ABAN", tick="0.0001", step="0.01", minimum="0.01", notional="5")
         end_pauses()
         markets.forget()
-        take_next_step(batch_id=batch.pk, venue=new_venue())
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: new_venue())
         assert states() == ["completed"]
 
     @pytest.mark.parametrize(
@@ -249,7 +262,7 @@ class TestRules:
         assert "cost more than their orders allow" in concern.reason
         simulator.set_filters("ABAN", tick="0.0001", step="0.01", minimum="0.01", notional="5")
         markets.forget()
-        take_next_step(batch_id=batch.pk, venue=new_venue())
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: new_venue())
         assert (states(), list_to_do(now=now)) == (["completed"], [])
 
     def test_a_clock_ten_years_ahead_is_not_believed(self, place, settle, venue, simulator, monkeypatch):
@@ -284,7 +297,7 @@ class TestListing:
         order_request = OrderRequest(coin_name="NEWC", amount=None, total=Decimal("20.00"))
         place_order(buyer=make_shopper().principal, order_request=order_request, now=now)
         batch = claim_waiting_orders(coin_id=coin.pk, now=now)
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert states() == ["completed"]
 
     def test_that_has_ended_refunds_nobody(self, place, settle, venue, simulator):
@@ -314,7 +327,7 @@ class TestListing:
         assert states() == ["settling"]
         simulator.set_status(ABAN="TRADING")
         end_pauses()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert states() == ["completed"]
 
     def test_with_one_market_that_cannot_be_read_keeps_the_others(self, venue, simulator, monkeypatch):
@@ -355,7 +368,7 @@ class TestListing:
         monkeypatch.undo()
         end_pauses()
         markets.forget()
-        take_next_step(batch_id=batch.pk, venue=new_venue())
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: new_venue())
         assert states() == ["completed"]
 
     def test_of_another_coin_that_is_strange_hides_no_missing_coin(self, place, settle, simulator, monkeypatch):
@@ -417,13 +430,13 @@ class TestCrash:
         with pytest.raises(ZeroDivisionError):
             settle()
         assert attempts()[0].state == AttemptState.SENT
-        take_next_step(batch_id=batches()[0].pk, venue=venue)
+        take_next_step(batch_id=batches()[0].pk, get_venue=lambda _: venue)
         assert (states(), len(simulator.book())) == (["completed"], 1)
 
     def test_of_every_worker_that_runs_the_job_parks_the_batch(self, place, claim, venue, simulator, settings):
         place("60.00")
         batch = claim()
-        take_next_step(batch_id=batch.pk, venue=venue, earlier_runs=settings.JOBS.max_attempts)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue, earlier_runs=settings.JOBS.max_attempts)
         batch.refresh_from_db()
         assert (batch.state, attempts()[0].state, simulator.book()) == (BatchState.PARKED, AttemptState.PARKED, [])
         assert "never sent" in batch.reason

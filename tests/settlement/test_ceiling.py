@@ -83,7 +83,7 @@ def booker(venue, place, coin, rich):
     def book(total="60.00", *, of=coin, at=None):
         place(total, of=rich, crypto=of.name, at=at)
         batch = claim_waiting_orders(coin_id=of.pk, now=at or clock.now())
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         batch.refresh_from_db()
         return batch
 
@@ -192,7 +192,7 @@ class TestLoss:
         simulator.fail({"on": "place", "action": "accept_then_drop"}, {"on": "query", "action": "not_found"})
         place("60.00", of=rich)
         batch = claim()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         [attempt] = attempts()
         simulator.fail()
         presume_not_placed(attempt=attempt, reason="a test")
@@ -227,7 +227,7 @@ class TestLoss:
             place("20.00", of=rich)
         batch = claim()
         for _ in range(4):
-            take_next_step(batch_id=batch.pk, venue=venue)
+            take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert set(states()) == {"completed"}
         assert_counted_as_in_the_ledger()
 
@@ -260,7 +260,14 @@ class TestCostOfInventory:
 
     def test_leaves_no_cost_when_no_coin_is_left(self, coin, place, claim):
         with transaction.atomic():
-            book_fill(asset="ABAN", cost=Decimal("10.00"), quantity=Decimal(3), reference="attempt:a", now=clock.now())
+            book_fill(
+                venue="binance",
+                asset="ABAN",
+                cost=Decimal("10.00"),
+                quantity=Decimal(3),
+                reference="attempt:a",
+                now=clock.now(),
+            )
         place("12.00")
         claim()
         inventory = Wallet.objects.get(role=WalletRole.INVENTORY, asset="ABAN")
@@ -271,7 +278,12 @@ class TestCostOfInventory:
         """As after a venue took more than it said, and staff approved it."""
         with transaction.atomic():
             book_fill(
-                asset="ABAN", cost=Decimal("24124.64"), quantity=Decimal(0), reference="excess:a", now=clock.now()
+                venue="binance",
+                asset="ABAN",
+                cost=Decimal("24124.64"),
+                quantity=Decimal(0),
+                reference="excess:a",
+                now=clock.now(),
             )
         booker("60.00")
         assert DayLoss.objects.get().loss > 24_000
@@ -396,7 +408,7 @@ class TestStop:
         batch = claim()
         ceiling(settings, "100.00")
         count("100.00", at=clock.now())
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         batch.refresh_from_db()
         assert (states(), batch.state) == (["completed"], BatchState.SETTLED)
         forget_counted()

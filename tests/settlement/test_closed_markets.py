@@ -30,7 +30,7 @@ def market(simulator, venue):
 
 def refresh(now=None):
     markets.forget()
-    refresh_prices(venue=new_venue(), source="binance", now=now or clock.database_now())
+    refresh_prices(venues=[new_venue()], now=now or clock.database_now())
 
 
 @pytest.fixture

@@ -199,7 +199,7 @@ class TestAWaitThatTheVenueAsksFor:
         place("12.00")
         batch = claim()
         slow.spoil("place", "drip", status=429, headers={"Retry-After": "15"})
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         pause = Pause.objects.get()
         assert pause.stops_all_calls
         assert timedelta(seconds=10) < pause.until - database_now() <= timedelta(seconds=15)

@@ -153,13 +153,13 @@ class TestDeniedPurchase:
         simulator.fail({**LOST, "times": 1}, DENIED, NOT_LISTED, NO_TRADES)
         place("60.00")
         batch = claim()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         time.sleep(0.6)
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         first, second = attempts()
         assert (first.state, second.state, batches()[0].denials) == (AttemptState.NOT_PLACED, AttemptState.NEW, 1)
         simulator.fail()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert (states(), len(simulator.book()), found()) == (["completed"], 1, ["late_fill"])
         assert [one.state for one in attempts()] == [AttemptState.FILLED, AttemptState.NOT_PLACED]
 
@@ -168,10 +168,10 @@ class TestDeniedPurchase:
         simulator.fail({**LOST, "times": 1})
         place("60.00")
         batch = claim()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         [attempt] = attempts()
         outcomes.end_not_placed(attempt=attempt, answer=NotPlaced(reason="Filter failure: LOT_SIZE"))
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert [one.state for one in attempts()] == [AttemptState.FILLED, AttemptState.NOT_PLACED]
         assert (states(), len(simulator.book()), found()) == (["completed"], 1, ["late_fill"])
         assert attempts()[1].signed_at is None
@@ -180,13 +180,13 @@ class TestDeniedPurchase:
         simulator.fail({**LOST, "times": 1}, {"on": "query", "action": "drop"})
         place("60.00")
         batch = claim()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         outcomes.end_not_placed(attempt=attempts()[0], answer=NotPlaced(reason="Filter failure: LOT_SIZE"))
         for _ in range(3):
-            take_next_step(batch_id=batch.pk, venue=venue)
+            take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert (attempts()[1].state, len(simulator.book())) == (AttemptState.NEW, 1)
         simulator.fail()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert (states(), len(simulator.book())) == (["completed"], 1)
 
     def test_is_bought_anew_after_staff_say_so_and_parked_after_another_loss(self, place, work, simulator, admin_user):
@@ -228,9 +228,9 @@ class TestLateCoins:
     def take_steps(self, venue, impatient):
         def run(batch):
             for _ in range(2):
-                take_next_step(batch_id=batch.pk, venue=venue)
+                take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
                 time.sleep(0.6)
-                take_next_step(batch_id=batch.pk, venue=venue)
+                take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
 
         return run
 
@@ -261,7 +261,7 @@ class TestLateCoins:
         reconcile(venue=venue, since=now - timedelta(days=1), now=now)
         batch.refresh_from_db()
         assert (batch.state, states()) == (BatchState.OPEN, ["completed", "completed", "settling"])
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert states() == ["completed"] * 3
 
     def test_leave_a_batch_open_while_its_purchase_is_under_way(
@@ -270,12 +270,12 @@ class TestLateCoins:
         place("20.00", of=make_shopper())
         batch = claim_waiting_orders(coin_id=coin.pk, now=timezone.now())
         simulator.fail({**LOST, "times": 1})
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         now = timezone.now()
         reconcile(venue=venue, since=now - timedelta(days=1), now=now)
         batch.refresh_from_db()
         assert (batch.state, states()) == (BatchState.OPEN, ["completed"] * 2)
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         batch.refresh_from_db()
         assert batch.state == BatchState.SETTLED
 

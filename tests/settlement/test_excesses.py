@@ -72,7 +72,7 @@ def book_excess(venue, admin_user):
             requested_by=admin_user,
             now=timezone.now(),
         )
-        carry_out(intervention_id=wanted.pk, venue=venue)
+        carry_out(intervention_id=wanted.pk, get_venue=lambda _: venue)
         wanted.refresh_from_db()
         return wanted.outcome, wanted.detail
 
@@ -264,6 +264,7 @@ class TestACostBeyondThePriceBound:
         simulator.set_account(balances={"USDT": "1000000909.88"})
         assert book_excess(overcharged)[0] == "refused"
         book_move(
+            venue="binance",
             asset="USDT",
             kind=AccountMoveKind.MOVE,
             amount=Decimal(1000),
@@ -322,6 +323,7 @@ class TestCoinsThatWereMovedOut:
         simulator.set_account(balances={"ABAN": "0.0498"})
         assert book_excess(batch)[0] == "refused"
         book_move(
+            venue="binance",
             asset="ABAN",
             kind=AccountMoveKind.MOVE,
             amount=Decimal(-150),

@@ -68,7 +68,7 @@ def work(coin, venue):
                 return
             batch_id = Attempt.objects.filter(coin=coin, state__in=IN_FLIGHT).values_list("batch_id", flat=True).first()
             if batch_id:
-                take_next_step(batch_id=batch_id, venue=venue)
+                take_next_step(batch_id=batch_id, get_venue=lambda _: venue)
                 continue
             before = (Attempt.objects.count(), Batch.objects.exclude(closed_at=None).count())
             claim_waiting_orders(coin_id=coin.pk, now=database_now())
@@ -133,7 +133,7 @@ class TestFunds:
         assert claim_waiting_orders(coin_id=beta.pk, now=database_now()) is None, "the purchase was paid since"
         fund("1000")
         batch = claim_waiting_orders(coin_id=beta.pk, now=database_now())
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert state_of(second) == "completed"
 
     def test_are_set_aside_once_by_claims_at_the_same_time(self, buy, fund, simulator):
@@ -143,7 +143,7 @@ class TestFunds:
             buy("600.00", crypto=each.name)
         at_once(3, lambda number: claim_waiting_orders(coin_id=coins[number].pk, now=database_now()))
         assert Attempt.objects.filter(state__in=IN_FLIGHT).count() == 1
-        assert read_available(now=database_now()) < 400
+        assert read_available(venue="binance", now=database_now()) < 400
 
     def test_come_back_when_an_attempt_ends_without_a_purchase(self, buy, fund, work, simulator):
         fund("1000")
@@ -151,12 +151,14 @@ class TestFunds:
         simulator.fail({"on": "place", "action": "reject"})
         work()
         assert states() == ["refunded"]
-        assert read_available(now=database_now()) == 1000
+        assert read_available(venue="binance", now=database_now()) == 1000
 
     def test_that_are_unknown_or_known_no_longer_leave_the_venue_to_refuse(self, buy, simulator, work, settings):
         simulator.set_account(balances={"USDT": "100"})
         record_funds(
-            free=Decimal(50), read_at=database_now() - settings.SETTLEMENT.float_max_age - timedelta(seconds=1)
+            venue="binance",
+            free=Decimal(50),
+            read_at=database_now() - settings.SETTLEMENT.float_max_age - timedelta(seconds=1),
         )
         buy("600.00")
         work(most=1)
@@ -189,12 +191,12 @@ class TestFunds:
         assert VenueAccount.objects.get().free == 1000
 
     def test_read_earlier_do_not_replace_a_later_reading(self, coin, now):
-        record_funds(free=Decimal(5), read_at=now)
-        record_funds(free=Decimal(9), read_at=now - timedelta(seconds=1))
+        record_funds(venue="binance", free=Decimal(5), read_at=now)
+        record_funds(venue="binance", free=Decimal(9), read_at=now - timedelta(seconds=1))
         assert VenueAccount.objects.get().free == 5
 
     def test_are_not_negative_and_budgets_are_positive(self, coin, now):
-        record_funds(free=Decimal(50), read_at=now)
+        record_funds(venue="binance", free=Decimal(50), read_at=now)
         batch = Batch.objects.create(coin=coin, created_at=now)
         for rows, change in (
             (VenueAccount.objects, {"free": -1}),

@@ -106,7 +106,7 @@ def bought_with_each(simulator, venue, make_shopper, settings, now):
             coin = make_coin(name, "4.00")
             request = OrderRequest(coin_name=name, amount=None, total=Decimal("60.00"))
             place_order(buyer=buyer.principal, order_request=request, now=now)
-            take_next_step(batch_id=claim_waiting_orders(coin_id=coin.pk, now=now).pk, venue=venue)
+            take_next_step(batch_id=claim_waiting_orders(coin_id=coin.pk, now=now).pk, get_venue=lambda _: venue)
         return list(Attempt.objects.select_related("coin", "batch").order_by("pk"))
 
     return buy
@@ -135,7 +135,7 @@ def decide(venue, admin_user):
             now=timezone.now(),
             figures=Figures(**{name: Decimal(value) for name, value in figures.items()}) if figures else None,
         )
-        carry_out(intervention_id=wanted.pk, venue=venue)
+        carry_out(intervention_id=wanted.pk, get_venue=lambda _: venue)
         wanted.refresh_from_db()
         return wanted.outcome, wanted.detail
 
@@ -190,10 +190,10 @@ class TestAFalseAnswer:
         place("60.00")
         batch = settle()
         assert attempts()[0].state == AttemptState.SENT
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert attempts()[0].state == AttemptState.SENT, "the trades do not add up yet: they may lag"
         simulator.fail({"on": "query", "action": "lie", "changes": {"executedQty": "1.5"}})
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert attempts()[0].reason == "executed 1.5, but its trades are 15.02"
         assert attempts()[0].answer["trades"], "the trades are evidence"
         assert_nothing_is_booked()
@@ -225,7 +225,7 @@ class TestTheCoin:
         place("30.00")
         assert claim() is None
         lift_automatic_pauses(coin_id=pause.coin_id)
-        pause_for_trouble(coin=pause.coin, reason="no answer", at_least_seconds=1, now=timezone.now())
+        pause_for_trouble(venue="binance", coin=pause.coin, reason="no answer", at_least_seconds=1, now=timezone.now())
         assert Pause.objects.get(kind=PauseKind.UNTRUE).until is None, "neither a purchase nor a trouble ends it"
         Pause.objects.filter(kind=PauseKind.TROUBLE).delete()
         assert claim() is None
@@ -258,7 +258,7 @@ class TestATrueAnswer:
         changes = {name: {"deleted": True} for name in ("status", "executedQty", "cummulativeQuoteQty", "fills")}
         batch = lie_told(changes)
         assert attempts()[0].state == AttemptState.SENT
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert states() == ["completed"]
 
     def test_of_doubled_trades_in_a_look_up_counts_them_once(self, simulator, place, settle):
@@ -288,7 +288,7 @@ class TestALateAnswer:
     )
     def test_that_is_false_is_not_booked(self, given_up, venue, simulator, on, changes, now):
         simulator.fail({"on": on, "action": "lie", "changes": changes})
-        recheck_attempt(attempt_id=given_up.pk, venue=venue)
+        recheck_attempt(attempt_id=given_up.pk, get_venue=lambda _: venue)
         reconcile(venue=venue, since=now - timedelta(days=1), now=now + timedelta(hours=1))
         given_up.refresh_from_db()
         assert (given_up.state, Pause.objects.get().until) == (AttemptState.NOT_PLACED, None)
@@ -296,7 +296,7 @@ class TestALateAnswer:
         assert given_up.recheck_at is not None, "the truth may come"
         assert_nothing_is_booked()
         simulator.fail()
-        recheck_attempt(attempt_id=given_up.pk, venue=venue)
+        recheck_attempt(attempt_id=given_up.pk, get_venue=lambda _: venue)
         given_up.refresh_from_db()
         assert given_up.state == AttemptState.FILLED
 

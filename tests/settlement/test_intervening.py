@@ -48,7 +48,7 @@ def decide(venue, admin_user):
             now=timezone.now(),
             figures=Figures(**{name: Decimal(value) for name, value in figures.items()}) if figures else None,
         )
-        carry_out(intervention_id=wanted.pk, venue=by or venue)
+        carry_out(intervention_id=wanted.pk, get_venue=lambda _: by or venue)
         wanted.refresh_from_db()
         return wanted.outcome, wanted.detail
 
@@ -188,7 +188,7 @@ class TestMarkNotPlaced:
         first, second = attempts()
         assert (first.state, second.state) == (AttemptState.NOT_PLACED, AttemptState.NEW)
         assert first.recheck_at is not None
-        take_next_step(batch_id=lost.pk, venue=venue)
+        take_next_step(batch_id=lost.pk, get_venue=lambda _: venue)
         assert (states(), len(simulator.book())) == (["completed"], 1)
 
     def test_is_refused_when_the_venue_knows_the_order(self, decide, unknown):
@@ -205,7 +205,7 @@ class TestRetry:
     def test_buys_when_the_price_is_back(self, decide, too_dear, simulator, venue):
         simulator.set_prices(ABAN="4.00")
         assert decide(too_dear, Action.RETRY) == ("done", "bought again")
-        take_next_step(batch_id=too_dear.pk, venue=venue)
+        take_next_step(batch_id=too_dear.pk, get_venue=lambda _: venue)
         assert states() == ["completed"]
         assert decide(too_dear, Action.RETRY)[0] == "refused", "it is settled"
 
@@ -219,9 +219,9 @@ class TestRetry:
         other = claim()
         assert decide(too_dear, Action.RETRY)[0] == "done"
         assert [attempt.state for attempt in attempts()] == ["parked", "new"]
-        take_next_step(batch_id=other.pk, venue=venue)
+        take_next_step(batch_id=other.pk, get_venue=lambda _: venue)
         assert claim() is None
-        take_next_step(batch_id=too_dear.pk, venue=venue)
+        take_next_step(batch_id=too_dear.pk, get_venue=lambda _: venue)
         assert states() == ["completed"] * 2
 
     def test_uses_the_coins_of_a_late_fill(self, decide, unknown, now):
@@ -246,7 +246,7 @@ class TestRefund:
         assert decide(batch, Action.REFUND)[0] == "done"
         simulator.fail()
         end_pauses()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert (states(), simulator.book()) == (["refunded"], [])
 
     @pytest.mark.parametrize("case", ["unknown", "lost", "parked"])
@@ -292,11 +292,11 @@ class TestRecord:
         )
 
         def run(_):
-            carry_out(intervention_id=wanted.pk, venue=new_venue())
+            carry_out(intervention_id=wanted.pk, get_venue=lambda _: new_venue())
             connection.close()
 
         at_once(4, run)
-        carry_out(intervention_id=wanted.pk, venue=venue)
+        carry_out(intervention_id=wanted.pk, get_venue=lambda _: venue)
         assert shopper.wallet.balance == 100
         wanted.refresh_from_db()
         assert wanted.outcome == "done"

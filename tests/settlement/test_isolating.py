@@ -138,17 +138,17 @@ class TestPrices:
         return simulator
 
     def test_of_other_coins_are_read_when_one_is_in_trouble(self, market, now):
-        refresh_prices(venue=new_venue(), source="binance", now=now)
+        refresh_prices(venues=[new_venue()], now=now)
         market.set_status(BETA="BREAK")
         market.delist("GAMA")
         market.set_prices(ABAN="4.10", DELT="10000000000000")
         venue, later = new_venue(), now + timedelta(seconds=61)
         before = failures("price")
-        refresh_prices(venue=venue, source="binance", now=later)  # with the old list, as a running worker has it
+        refresh_prices(venues=[venue], now=later)  # with the old list, as a running worker has it
         assert CoinPrice.objects.get(coin__name="ABAN").value == Decimal("4.10")
         assert failures("price") > before
         markets.forget()
-        refresh_prices(venue=venue, source="binance", now=later)
+        refresh_prices(venues=[venue], now=later)
         why = named(ConcernKind.SUSPENDED, later)
         assert sorted(why) == ["BETA", "DELT", "GAMA"]
         assert "BREAK" in why["BETA"]
@@ -156,32 +156,32 @@ class TestPrices:
         assert "cannot be used" in why["DELT"]
 
     def test_of_a_closed_market_are_not_recorded_and_orders_are_refused(self, market, now, api, shopper):
-        refresh_prices(venue=new_venue(), source="binance", now=now - timedelta(seconds=61))
+        refresh_prices(venues=[new_venue()], now=now - timedelta(seconds=61))
         market.set_status(ABAN="BREAK")
         markets.forget()
-        refresh_prices(venue=new_venue(), source="binance", now=now)
+        refresh_prices(venues=[new_venue()], now=now)
         answer = api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper)
         assert (answer.status_code, answer.json()["code"]) == (503, "price_unavailable")
         assert not Order.objects.exists()
         market.set_status(ABAN="TRADING")
         markets.forget()
-        refresh_prices(venue=new_venue(), source="binance", now=now)
+        refresh_prices(venues=[new_venue()], now=now)
         assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 201
 
     @pytest.mark.parametrize("price", ["0.0000000000000009", "1000000000000"])
     def test_that_do_not_fit_are_dropped(self, market, now, price):
         market.set_prices(BETA=price)
-        refresh_prices(venue=new_venue(), source="binance", now=now)
+        refresh_prices(venues=[new_venue()], now=now)
         assert set(CoinPrice.objects.values_list("coin__name", flat=True)) == {"ABAN", "GAMA", "DELT"}
         assert FailingItem.objects.get().item == "BETA"
 
     def test_of_a_coin_that_was_listed_later_are_read(self, market, now):
         venue = new_venue()
-        refresh_prices(venue=venue, source="binance", now=now)
+        refresh_prices(venues=[venue], now=now)
         sell_at_the_venues_price("NEWC")
         market.set_prices(NEWC="9.00")
         markets._loaded_at -= 31  # as old as a list may be
-        refresh_prices(venue=venue, source="binance", now=now)
+        refresh_prices(venues=[venue], now=now)
         assert CoinPrice.objects.get(coin__name="NEWC").value == 9
 
 

@@ -264,7 +264,7 @@ class TestOps:
         simulator.set_prices(ABAN="4.20")
         from django.utils import timezone
 
-        refresh_prices(venue=venue, source="binance", now=timezone.now())
+        refresh_prices(venues=[venue], now=timezone.now())
         coin.current_price.refresh_from_db()
         assert (coin.current_price.value, coin.current_price.source) == (Decimal("4.20"), "binance")
 

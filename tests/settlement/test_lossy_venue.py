@@ -117,7 +117,7 @@ def _play(chance, venue, simulator, coin, customers):
     simulator.fail()
     given_up = Attempt.objects.filter(recheck_at__isnull=False)
     for attempt in given_up:
-        recheck_attempt(attempt_id=attempt.pk, venue=venue)
+        recheck_attempt(attempt_id=attempt.pk, get_venue=lambda _: venue)
     given_up.update(recheck_at=None)  # their day of rechecks is over
 
 
@@ -143,15 +143,15 @@ def _step(chance, venue, coin, due_at=None):
     if chance.random() < 0.15:
         other = threading.Thread(target=_take_step_elsewhere, args=[attempt.batch_id])
         other.start()
-        take_next_step(batch_id=attempt.batch_id, venue=venue)
+        take_next_step(batch_id=attempt.batch_id, get_venue=lambda _: venue)
         other.join()
     else:
-        take_next_step(batch_id=attempt.batch_id, venue=venue)
+        take_next_step(batch_id=attempt.batch_id, get_venue=lambda _: venue)
 
 
 def _take_step_elsewhere(batch_id):
     try:
-        take_next_step(batch_id=batch_id, venue=new_venue())
+        take_next_step(batch_id=batch_id, get_venue=lambda _: new_venue())
     finally:
         connection.close()
 

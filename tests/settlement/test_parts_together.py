@@ -44,8 +44,8 @@ def denied(place, claim, venue, simulator, settings):
     simulator.fail(LOST, *DENIALS)
     place("60.00")
     batch = claim()
-    take_next_step(batch_id=batch.pk, venue=venue)
-    wait_for(lambda: take_next_step(batch_id=batch.pk, venue=venue) or len(attempts()) == 2, seconds=10)
+    take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
+    wait_for(lambda: take_next_step(batch_id=batch.pk, get_venue=lambda _: venue) or len(attempts()) == 2, seconds=10)
     assert [attempt.state for attempt in attempts()] == ["not_placed", "new"]
     return batch
 
@@ -58,6 +58,7 @@ def stock(coin):
         with transaction.atomic():
             lock_inventory(asset=coin.name)
             book_fill(
+                venue="binance",
                 asset=coin.name,
                 cost=4 * Decimal(quantity),
                 quantity=Decimal(quantity),
@@ -77,11 +78,11 @@ class TestARefusal:
     def test_refunds_although_an_earlier_purchase_was_denied_whose_coins_become_surplus(self, denied, venue, simulator):
         refusal = {"on": "place", "action": "reject", "code": -1121, "msg": "Invalid symbol."}
         simulator.fail(*DENIALS, refusal)
-        take_next_step(batch_id=denied.pk, venue=venue)
+        take_next_step(batch_id=denied.pk, get_venue=lambda _: venue)
         denied.refresh_from_db()
         assert (denied.state, states()) == (BatchState.REFUNDED, ["refunded"])
         simulator.fail()
-        recheck_attempt(attempt_id=attempts()[0].pk, venue=venue)
+        recheck_attempt(attempt_id=attempts()[0].pk, get_venue=lambda _: venue)
         assert (states(), inventory()) == (["refunded"], Decimal("15.00498"))
         assert Finding.objects.get(closed_at=None).kind == FindingKind.LATE_FILL
 
@@ -91,7 +92,7 @@ class TestAnUntrueLateAnswer:
     @pytest.fixture
     def untrue(self, denied, venue, simulator):
         simulator.fail({"on": "query", "action": "lie", "changes": {"status": "WHATEVER"}})
-        take_next_step(batch_id=denied.pk, venue=venue)
+        take_next_step(batch_id=denied.pk, get_venue=lambda _: venue)
         denied.refresh_from_db()
         return denied
 
@@ -107,7 +108,7 @@ class TestAnUntrueLateAnswer:
         asked = request_intervention(
             batch=untrue, action=Action.LOOK_UP, reason="x", requested_by=admin_user, now=timezone.now()
         )
-        carry_out(intervention_id=asked.pk, venue=venue)
+        carry_out(intervention_id=asked.pk, get_venue=lambda _: venue)
         untrue.refresh_from_db()
         assert (untrue.state, states()) == (BatchState.SETTLED, ["completed"])
         assert not Pause.objects.exists()
@@ -124,7 +125,7 @@ class TestABatchThatIsTooDear:
         place("60.00", of=make_shopper())
         Attempt.objects.filter(batch=dear).update(next_step_at=timezone.now() + timedelta(minutes=1))
         other = claim(timezone.now())
-        take_next_step(batch_id=other.pk, venue=venue)
+        take_next_step(batch_id=other.pk, get_venue=lambda _: venue)
         assert states() == ["settling", "completed"]
 
     def test_is_woken_at_the_end_of_its_wait(self, place, settle, claim, simulator, make_shopper, coin):
@@ -143,7 +144,7 @@ class TestABatchThatIsTooDear:
 class TestTheFloat:
     def test_is_not_needed_for_coins_in_stock(self, place, claim, stock):
         stock("50")
-        record_funds(free=Decimal(0), read_at=timezone.now())
+        record_funds(venue="binance", free=Decimal(0), read_at=timezone.now())
         place("12.00")
         claim(timezone.now())
         assert (states(), inventory()) == (["completed"], 47)
@@ -155,17 +156,17 @@ class TestTheFloat:
         stock("5")
         Batch.objects.update(reserved=5)
         Attempt.objects.update(budget=Decimal(5))
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert (states(), simulator.book()) == (["settling", "completed"], [])
 
     @verified
     def test_holds_the_top_up_too(self, place, claim, venue, simulator):
-        record_funds(free=Decimal(1000), read_at=timezone.now())
+        record_funds(venue="binance", free=Decimal(1000), read_at=timezone.now())
         place("60.00")
         batch = claim()
         set_aside = attempts()[0].budget
         simulator.fail({"on": "place", "action": "drop"})
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         [attempt] = attempts()
         assert attempt.quantity * attempt.limit_price <= attempt.budget <= set_aside
 
@@ -175,7 +176,7 @@ class TestTheFloat:
         batch = claim()
         Attempt.objects.update(budget=Decimal(62))
         simulator.fail({"on": "place", "action": "drop"})
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         [attempt] = attempts()
         assert attempt.quantity * attempt.limit_price <= attempt.budget == 62
 
@@ -212,7 +213,7 @@ class TestTheDatabase:
         beta = make_coin("BETA", "1.00")
         configure(settings, "LOSSES", per_day=Decimal(1), per_day_and_coin=None)
         now = timezone.now()
-        record_funds(free=Decimal(1000), read_at=now)
+        record_funds(venue="binance", free=Decimal(1000), read_at=now)
 
         def count(asset):
             lost = Delivered(asset=asset, coins=Decimal(1), cost=Decimal(20), charge=Decimal(10))
@@ -228,7 +229,7 @@ class TestTheDatabase:
             list(VenueAccount.objects.select_for_update(no_key=True))
 
         def count_last():
-            note_shortage(coin_id=beta.pk, charge=Decimal(5000), now=now)
+            note_shortage(venue="binance", coin_id=beta.pk, charge=Decimal(5000), now=now)
             meet.wait(20)
             count(beta.name)
 

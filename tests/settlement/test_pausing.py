@@ -94,11 +94,11 @@ class TestTrouble:
             assert (pause.coin_id == batch.coin_id, pause.set_by) == (of_coin, None)
             assert ("ABAN" if of_coin else "the venue") in caplog.text
             end_pauses()
-            take_next_step(batch_id=batch.pk, venue=venue)
+            take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert states() == ["settling"]
         mend(simulator)
         end_pauses()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         batch.refresh_from_db()
         assert (batch.state, states(), Pause.objects.count()) == (BatchState.SETTLED, ["completed"], 0)
 
@@ -106,7 +106,7 @@ class TestTrouble:
         configure(settings, "SETTLEMENT", pause_max_seconds=5)
 
         def wait(least=0):
-            until = pause_for_trouble(coin=coin, reason="trouble", at_least_seconds=least, now=now)
+            until = pause_for_trouble(venue="binance", coin=coin, reason="trouble", at_least_seconds=least, now=now)
             return (until - now).total_seconds()
 
         assert [wait() for _ in range(5)] == [1, 2, 4, 5, 5]
@@ -114,15 +114,15 @@ class TestTrouble:
 
     def test_with_a_coin_does_not_pause_other_coins(self, coin, now):
         other = make_coin("BETA", "1.00")
-        pause_for_trouble(coin=coin, reason="trouble", at_least_seconds=9, now=now)
+        pause_for_trouble(venue="binance", coin=coin, reason="trouble", at_least_seconds=9, now=now)
         assert find_pause(coin_id=other.pk, now=now) is None
-        pause_for_trouble(coin=None, reason="trouble", at_least_seconds=5, now=now)
+        pause_for_trouble(venue="binance", coin=None, reason="trouble", at_least_seconds=5, now=now)
         assert find_pause(coin_id=other.pk, now=now).coin is None
         assert find_pause(coin_id=coin.pk, now=now).coin == coin
         assert find_pause(coin_id=coin.pk, now=now + timedelta(seconds=9)) is None
 
     def test_keeps_orders_waiting_and_one_claim_job_for_the_end_of_the_pause(self, place, claim, coin, now):
-        pause_for_trouble(coin=coin, reason="trouble", at_least_seconds=30, now=now)
+        pause_for_trouble(venue="binance", coin=coin, reason="trouble", at_least_seconds=30, now=now)
         for _ in range(3):
             place("12.00")
             assert claim() is None
@@ -146,14 +146,14 @@ class TestTooManyCalls:
         coin.fixed_price = None
         coin.save()
         simulator.fail({"action": "down"})
-        refresh_prices(venue=venue, source="binance", now=now)
+        refresh_prices(venues=[venue], now=now)
         assert Pause.objects.get().times == 1, "no call was made"
 
     def test_when_reading_prices_stops_all_calls(self, coin, simulator, venue, now):
         coin.fixed_price = None
         coin.save()
         simulator.fail({"on": "ticker", "action": "rate_limit", "times": 1})
-        refresh_prices(venue=venue, source="binance", now=now)
+        refresh_prices(venues=[venue], now=now)
         assert find_pause(coin_id=coin.pk, now=now).stops_all_calls
 
     def test_when_looking_up_an_order_delays_the_next_lookup(self, place, settle, simulator, venue):
@@ -164,11 +164,11 @@ class TestTooManyCalls:
         batch = settle(steps=2)
         assert Pause.objects.get().stops_all_calls
         asked = attempts()[0].lookups
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert attempts()[0].lookups == asked
         simulator.fail()
         end_pauses()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert states() == ["completed"]
 
 
@@ -179,7 +179,9 @@ class TestPausesOfSeveralKinds:
         return sorted(Pause.objects.values_list("kind", flat=True))
 
     def ban(self, now, seconds=60):
-        return pause_for_trouble(coin=None, reason="ban", at_least_seconds=seconds, now=now, stops_all_calls=True)
+        return pause_for_trouble(
+            venue="binance", coin=None, reason="ban", at_least_seconds=seconds, now=now, stops_all_calls=True
+        )
 
     @pytest.mark.parametrize("is_staff_first", [False, True])
     def test_keep_the_ban_when_staff_end_theirs(
@@ -191,16 +193,16 @@ class TestPausesOfSeveralKinds:
         simulator.fail({"on": "query", "action": "rate_limit", "retry_after": "600", "times": 1})
         if is_staff_first:
             pause_buying(coin=None, reason="looking into it", set_by=admin_user, now=now)
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         if not is_staff_first:
             pause_buying(coin=None, reason="looking into it", set_by=admin_user, now=now)
         assert self.kinds() == ["ban", "staff"]
         lift_pause(pause=Pause.objects.get(kind=PauseKind.STAFF))
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert (states(), attempts()[0].lookups, self.kinds()) == (["settling"], 0, ["ban"]), "no call was made"
-        assert ask_to_call(now=now).wait_until
+        assert ask_to_call(venue="binance", now=now).wait_until
         end_pauses()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert (states(), self.kinds()) == (["completed"], [])
 
     def test_keep_staffs_when_a_probe_ends_the_ban(self, place, settle, claim, venue, simulator, admin_user, now):
@@ -211,9 +213,9 @@ class TestPausesOfSeveralKinds:
         place("60.00")
         batch = settle(steps=2)
         pause_buying(coin=None, reason="looking into it", set_by=admin_user, now=now)
-        assert ask_to_call(now=now).wait_until, "staff's pause ends no ban"
+        assert ask_to_call(venue="binance", now=now).wait_until, "staff's pause ends no ban"
         end_pauses()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert (states(), self.kinds()) == (["completed"], ["staff"]), "the attempt that was sent is looked up"
         place("20.00")
         assert claim() is None, "and nothing is bought"
@@ -221,9 +223,9 @@ class TestPausesOfSeveralKinds:
     @pytest.mark.parametrize("of_coin", [False, True])
     def test_keep_staffs_when_the_venue_accepts_a_purchase(self, coin, admin_user, now, of_coin):
         paused = coin if of_coin else None
-        pause_for_trouble(coin=paused, reason="no answer", at_least_seconds=9, now=now)
+        pause_for_trouble(venue="binance", coin=paused, reason="no answer", at_least_seconds=9, now=now)
         pause_buying(coin=paused, reason="looking into it", set_by=admin_user, now=now)
-        pause_for_trouble(coin=paused, reason="no answer", at_least_seconds=9, now=now)
+        pause_for_trouble(venue="binance", coin=paused, reason="no answer", at_least_seconds=9, now=now)
         assert Pause.objects.get(kind=PauseKind.TROUBLE).times == 2
         lift_automatic_pauses(coin_id=coin.pk)
         [pause] = Pause.objects.all()
@@ -232,24 +234,29 @@ class TestPausesOfSeveralKinds:
     @pytest.mark.parametrize("of_coin", [False, True])
     def test_keep_the_outages_when_staff_end_theirs(self, coin, admin_user, now, of_coin):
         paused = coin if of_coin else None
-        until = pause_for_trouble(coin=paused, reason="no answer", at_least_seconds=30, now=now)
+        until = pause_for_trouble(venue="binance", coin=paused, reason="no answer", at_least_seconds=30, now=now)
         staffs = pause_buying(coin=paused, reason="looking into it", set_by=admin_user, now=now)
         assert find_pause(coin_id=coin.pk, now=now) == staffs
         lift_pause(pause=staffs)
         assert ask_to_buy(coin_id=coin.pk, now=now).wait_until == until
 
     def test_keep_a_ban_apart_from_trouble_at_the_venue(self, coin, now):
-        trouble = pause_for_trouble(coin=None, reason="key refused", at_least_seconds=900, now=now)
+        trouble = pause_for_trouble(venue="binance", coin=None, reason="key refused", at_least_seconds=900, now=now)
         ban = self.ban(now)
-        assert pause_for_trouble(coin=None, reason="key refused", at_least_seconds=1, now=now) == trouble
-        assert (ask_to_call(now=now).wait_until, ask_to_buy(coin_id=coin.pk, now=now).wait_until) == (ban, trouble)
-        probe = ask_to_call(now=ban)
+        assert (
+            pause_for_trouble(venue="binance", coin=None, reason="key refused", at_least_seconds=1, now=now) == trouble
+        )
+        assert (ask_to_call(venue="binance", now=now).wait_until, ask_to_buy(coin_id=coin.pk, now=now).wait_until) == (
+            ban,
+            trouble,
+        )
+        probe = ask_to_call(venue="binance", now=ban)
         assert probe.is_probe
         probe.report_answer()
         assert ask_to_buy(coin_id=coin.pk, now=ban).wait_until == trouble, "the key is still refused"
         ban = self.ban(now)
         lift_automatic_pauses(coin_id=coin.pk)
-        assert (self.kinds(), ask_to_call(now=now).wait_until) == (["ban"], ban)
+        assert (self.kinds(), ask_to_call(venue="binance", now=now).wait_until) == (["ban"], ban)
 
     def test_are_not_shortened_by_a_late_answer(self, now):
         until = self.ban(now, seconds=600)
@@ -257,7 +264,7 @@ class TestPausesOfSeveralKinds:
 
     def test_keep_a_ban_that_a_refusal_confirmed_without_moving_its_end(self, now):
         ended = self.ban(now)
-        probe = ask_to_call(now=ended)
+        probe = ask_to_call(venue="binance", now=ended)
         assert self.ban(now, seconds=1) == probe.probed.until
         probe.report_answer()
         assert self.kinds() == ["ban"]
@@ -266,7 +273,7 @@ class TestPausesOfSeveralKinds:
         for paused in (coin, None):
             for _ in range(2):
                 pause_buying(coin=paused, reason="looking into it", set_by=admin_user, now=now)
-                pause_for_trouble(coin=paused, reason="no answer", at_least_seconds=9, now=now)
+                pause_for_trouble(venue="binance", coin=paused, reason="no answer", at_least_seconds=9, now=now)
                 self.ban(now)
         assert self.kinds() == ["ban", "staff", "staff", "trouble", "trouble"]
         for pause in Pause.objects.all():
@@ -288,7 +295,7 @@ class TestPausesOfSeveralKinds:
 
     def test_are_each_shown_to_staff_and_counted(self, coin, admin_user, admin_client, now):
         self.ban(now)
-        pause_for_trouble(coin=None, reason="no answer", at_least_seconds=9, now=now)
+        pause_for_trouble(venue="binance", coin=None, reason="no answer", at_least_seconds=9, now=now)
         pause_buying(coin=None, reason="looking into it", set_by=admin_user, now=now)
         listed = {(each.subject, *each.reason.split(". ")) for each in list_to_do(now=now)}
         how_trouble_ends = "Remove the cause, or decide about the batch that waits; buying is tried again by itself"
@@ -304,7 +311,7 @@ class TestPausesOfSeveralKinds:
         assert list_paused_coins(now=now) == [("", "ban"), ("", "staff"), ("", "trouble")]
 
     def test_are_set_by_staff_in_the_admin_while_the_coin_is_paused_already(self, coin, admin_client, now):
-        pause_for_trouble(coin=coin, reason="no answer", at_least_seconds=9, now=now)
+        pause_for_trouble(venue="binance", coin=coin, reason="no answer", at_least_seconds=9, now=now)
         for reason in ("looking into it", "and more"):
             answer = admin_client.post("/admin/settlement/pause/add/", {"coin": coin.pk, "reason": reason})
             assert answer.status_code == 302
@@ -356,7 +363,7 @@ class TestTheMigrationOfPauses:
 
     def test_is_undone_with_one_pause_left(self, coin, admin_user, now):
         for paused in (coin, None):
-            pause_for_trouble(coin=paused, reason="no answer", at_least_seconds=9, now=now)
+            pause_for_trouble(venue="binance", coin=paused, reason="no answer", at_least_seconds=9, now=now)
             pause_buying(coin=paused, reason="looking into it", set_by=admin_user, now=now)
         with by_owner():
             call_command("migrate", "settlement", "0007", verbosity=0)
@@ -370,19 +377,19 @@ class TestStaff:
         batch = claim()
         for paused in (coin, None):
             pause_buying(coin=paused, reason="looking into it", set_by=admin_user, now=now)
-            pause_for_trouble(coin=paused, reason="trouble", at_least_seconds=1, now=now)
+            pause_for_trouble(venue="binance", coin=paused, reason="trouble", at_least_seconds=1, now=now)
             place("12.00")
             assert claim(at=now + timedelta(days=1)) is None
-            take_next_step(batch_id=batch.pk, venue=venue)
+            take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
             assert attempts()[0].state == AttemptState.NEW
             ProcrastinateJob.objects.all()._raw_delete("default")
             lift_pause(pause=Pause.objects.get(kind=PauseKind.TROUBLE))
-            take_next_step(batch_id=batch.pk, venue=venue)
+            take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
             assert attempts()[0].state == AttemptState.NEW, "staff's own pause stays"
             ProcrastinateJob.objects.all()._raw_delete("default")
             lift_pause(pause=Pause.objects.get())
             assert {job.task_name for job in ProcrastinateJob.objects.all()} == {CLAIM_TASK, "settlement.settle_batch"}
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert states() == ["completed", "pending", "pending"]
 
     def test_close_and_open_the_shop_with_immediate_effect(self, api, shopper, coin):

@@ -157,7 +157,7 @@ def test_the_api_scans_no_growing_table(plans, regular, api, now):
 def test_settlement_scans_no_growing_table(plans, regular, claim, venue, now):
     with plans.watched():
         batch = claim()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         sweep(now=now + timedelta(minutes=5))
     assert set(Order.objects.filter(customer=regular.user).values_list("state", flat=True)) == {"completed"}
     assert plans.count > 40
@@ -165,9 +165,9 @@ def test_settlement_scans_no_growing_table(plans, regular, claim, venue, now):
 
 
 def test_counting_what_may_be_sold_scans_no_growing_table(plans, regular, now):
-    record_funds(free=Decimal(1000), read_at=now)
+    record_funds(venue="binance", free=Decimal(1000), read_at=now)
     with transaction.atomic(), plans.watched():
-        count_headroom(payable=read_float(), now=now)
+        count_headroom(payable=read_float(venue="binance"), now=now)
     assert plans.count >= 2
     assert plans.read_from_end_to_end == []
 

@@ -92,7 +92,7 @@ def claim(coin):
 
 
 def step(batch, venue):
-    take_next_step(batch_id=batch.pk, venue=venue)
+    take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
     batch.refresh_from_db()
 
 
@@ -415,7 +415,7 @@ class TestAMovedOrderWhileAnEarlierPurchaseIsInDoubt:
 
     def test_is_delivered_if_the_purchase_in_doubt_turns_up(self, lost, venue, simulator):
         simulator.fail()
-        recheck_attempt(attempt_id=lost.pk, venue=venue)
+        recheck_attempt(attempt_id=lost.pk, get_venue=lambda _: venue)
         lost.batch.refresh_from_db()
         assert (reasons(), lost.batch.state, len(simulator.book())) == ([BOUGHT, BOUGHT], BatchState.SETTLED, 2)
 
@@ -668,7 +668,7 @@ def put_in_stock(coin, quantity, *, price):
     with transaction.atomic():
         lock_inventory(asset=coin.name)
         reference = f"attempt:{attempt.client_order_id}"
-        book_fill(asset=coin.name, cost=coins * each, quantity=coins, reference=reference, now=now)
+        book_fill(venue="binance", asset=coin.name, cost=coins * each, quantity=coins, reference=reference, now=now)
 
 
 class TestAFallBetweenTwoPurchases:
@@ -719,7 +719,7 @@ class TestAFallBetweenTwoPurchases:
         step(batch, venue)
         attempt = Attempt.objects.get()
         presume_not_placed(attempt=attempt, reason="given up")
-        recheck_attempt(attempt_id=attempt.pk, venue=venue)
+        recheck_attempt(attempt_id=attempt.pk, get_venue=lambda _: venue)
         assert states() == ["completed"]
         assert Decimal("2.90") < Order.objects.get().rebate < Decimal("3.10")
 
@@ -857,7 +857,7 @@ class TestCoinsFromInventory:
         assert (reasons(), stock()) == ([MOVED, BOUGHT], 100 - new.amount)
 
     def test_are_delivered_although_the_account_is_empty(self, buy, claim, venue, simulator, stock):
-        record_funds(free=Decimal(0), read_at=clock.database_now())
+        record_funds(venue="binance", free=Decimal(0), read_at=clock.database_now())
         order = buy("60.00")
         step(claim(), venue)
         assert (reasons(), stock(), simulator.book()) == ([BOUGHT], 100 - order.amount, [])
@@ -961,7 +961,7 @@ class TestAWorker:
         assert wait_for(lambda: list(tmp_path.glob("moved.refunded*")), seconds=60)
         market("4.00")
         with ThreadPoolExecutor(1) as pool:
-            other = pool.submit(at_once, 1, lambda _: take_next_step(batch_id=batch.pk, venue=venue))
+            other = pool.submit(at_once, 1, lambda _: take_next_step(batch_id=batch.pk, get_venue=lambda _: venue))
             assert wait_for(lambda: other.done() or somebody_waits_for_a_lock(), seconds=60)
             assert not simulator.book(), "the other run has seen both orders, and waits"
             frozen.send_signal(signal.SIGCONT)

@@ -279,7 +279,7 @@ class TestJobsForBooksAndForTheSecondSource:
         for seconds in (61, 71):
             self.read(now + timedelta(seconds=seconds), venue=venue)
             assert enqueued() == [BOOKS]
-        refresh_books(venue=venue, source="binance", now=now + timedelta(seconds=72))
+        refresh_books(venue=venue, now=now + timedelta(seconds=72))
         ProcrastinateJob.objects.all()._raw_delete("default")
         self.read(now + timedelta(seconds=81), venue=venue)
         assert enqueued() == [], "the book was asked for"

@@ -358,7 +358,7 @@ class TestLateFill:
         batch = settle()
         time.sleep(0.6)
         for _ in range(3):
-            take_next_step(batch_id=batch.pk, venue=new_venue())
+            take_next_step(batch_id=batch.pk, get_venue=lambda _: new_venue())
         simulator.fail()
         first, second = attempts()
         assert (first.state, second.state) == (AttemptState.NOT_PLACED, AttemptState.FILLED)
@@ -386,7 +386,7 @@ class TestLateFill:
             if number == 0:
                 reconcile()
             else:
-                recheck_attempt(attempt_id=bought_twice.pk, venue=new_venue())
+                recheck_attempt(attempt_id=bought_twice.pk, get_venue=lambda _: new_venue())
             connection.close()
 
         at_once(3, run)
@@ -632,7 +632,7 @@ class TestWhileSettlementGoesOn:
             return answer
 
         monkeypatch.setattr(module, step, around)
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert seen == [[], []]
         assert attempts()[0].state == AttemptState.FILLED
 
@@ -664,7 +664,7 @@ class TestWhileSettlementGoesOn:
                 end_pauses()
                 claim_waiting_orders(coin_id=coin.pk, now=timezone.now())
                 for attempt in Attempt.objects.filter(state__in=IN_FLIGHT):
-                    take_next_step(batch_id=attempt.batch_id, venue=own)
+                    take_next_step(batch_id=attempt.batch_id, get_venue=lambda _: own)
 
         settling = threading.Thread(target=closing(settle_on))
         settling.start()

@@ -210,7 +210,7 @@ class TestNothingIsSent:
         place("60.00")
         batch = claim()
         bring_back_a_dump()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert [attempt.state for attempt in attempts()] == [AttemptState.NEW]
         assert simulator.book() == []
 
@@ -226,7 +226,7 @@ class TestNothingIsSent:
             return read_time(self)
 
         monkeypatch.setattr(CcxtVenue, "read_time", restore_meanwhile)
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert [attempt.state for attempt in attempts()] == [AttemptState.NEW]
         assert simulator.book() == []
 
@@ -240,10 +240,10 @@ class TestADoubt:
         bring_back_a_dump()
         place("60.00", of=make_shopper())
         batch = claim()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         keep_watch()
         assert (watch().doubted_at, is_recognised(), list_to_do(now=timezone.now())) == (None, True, [])
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert states() == ["completed", "completed"]
 
     def test_goes_on_while_the_venue_does_not_answer_and_is_on_the_to_do_page_then(
@@ -643,8 +643,8 @@ class TestAFindingAboutAnUnknownOrder:
         decided = {"decision": FindingDecision.ADOPT, "decided_by": admin_user, "note": "ours", "now": now}
         assert decide_about_order(finding=finding, **decided)
         assert not decide_about_order(finding=finding, **decided)
-        carry_out_decision(finding_id=finding.pk, venue=venue)
-        carry_out_decision(finding_id=finding.pk, venue=venue)
+        carry_out_decision(finding_id=finding.pk, get_venue=lambda _: venue)
+        carry_out_decision(finding_id=finding.pk, get_venue=lambda _: venue)
         finding.refresh_from_db()
         assert (finding.closed_by, finding.note, finding.attempt) == (admin_user, "ours", Attempt.objects.get())
         assert (inventory(), verify_everything()) == (Decimal("4.995"), [])
@@ -652,7 +652,7 @@ class TestAFindingAboutAnUnknownOrder:
     def test_waits_for_staff_again_if_the_order_cannot_be_adopted(self, finding, admin_user, venue, now, edit_the_book):
         edit_the_book("UPDATE trade SET commission_asset = 'BNB'")
         decide_about_order(finding=finding, decision=FindingDecision.ADOPT, decided_by=admin_user, note="ours", now=now)
-        carry_out_decision(finding_id=finding.pk, venue=venue)
+        carry_out_decision(finding_id=finding.pk, get_venue=lambda _: venue)
         finding.refresh_from_db()
         assert (finding.closed_at, finding.decision, finding.ours) == (None, "", "not adopted: commission in BNB")
         comparing.reconcile(venue=venue, since=now - timedelta(days=1), now=now)
@@ -663,7 +663,7 @@ class TestAFindingAboutAnUnknownOrder:
         edit_the_book("UPDATE trade SET commission_asset = 'BNB'")
         for decision in (FindingDecision.ADOPT, FindingDecision.NOT_OURS):
             decide_about_order(finding=finding, decision=decision, decided_by=admin_user, note="x", now=now)
-            carry_out_decision(finding_id=finding.pk, venue=venue)
+            carry_out_decision(finding_id=finding.pk, get_venue=lambda _: venue)
         found = comparing.reconcile(venue=venue, since=now - timedelta(days=1), now=now)
         assert (found.findings, found.unasked) == ([], [])
 

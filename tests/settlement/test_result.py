@@ -174,7 +174,7 @@ class TestTheResult:
         batch = settle()
         days(1)
         simulator.fail()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         [yesterday, now] = of_all().rows
         assert (yesterday.figures.orders, yesterday.figures.purchases, yesterday.figures.result) == (0, 1, 0)
         assert yesterday.figures.cost > 0

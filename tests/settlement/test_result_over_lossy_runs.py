@@ -150,9 +150,9 @@ def _play(chance, venue, *, coin, shopper):
         attempt = _next_attempt(coin, now=later)
         if attempt is None:
             break
-        take_next_step(batch_id=attempt.batch_id, venue=venue)
+        take_next_step(batch_id=attempt.batch_id, get_venue=lambda _: venue)
     for attempt in Attempt.objects.filter(recheck_at__isnull=False):
-        recheck_attempt(attempt_id=attempt.pk, venue=venue)
+        recheck_attempt(attempt_id=attempt.pk, get_venue=lambda _: venue)
 
 
 def _next_attempt(coin, *, now):

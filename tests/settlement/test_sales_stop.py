@@ -108,10 +108,10 @@ class TestTheFloat:
         settle()
         [attempt] = attempts()
         assert attempt.state == AttemptState.FILLED
-        record_funds(free=Decimal(1000), read_at=before)
-        assert read_float() == 1000 - attempt.cost
+        record_funds(venue="binance", free=Decimal(1000), read_at=before)
+        assert read_float(venue="binance") == 1000 - attempt.cost
         read_account(venue=venue, now=clock.database_now())
-        assert read_float() == VenueAccount.objects.get().free
+        assert read_float(venue="binance") == VenueAccount.objects.get().free
 
     def test_counts_a_purchase_once_whether_it_is_settled_or_not(self, place, settle, venue, simulator):
         simulator.set_account(balances={"USDT": "1000"})

@@ -106,7 +106,7 @@ class TestLargeOrders:
         place("13.00")
         assert claim() is None
         assert ProcrastinateJob.objects.filter(task_name="settlement.claim_waiting_orders").count() == 0
-        take_next_step(batch_id=first.pk, venue=venue)
+        take_next_step(batch_id=first.pk, get_venue=lambda _: venue)
         assert ProcrastinateJob.objects.filter(task_name="settlement.claim_waiting_orders").count() == 1, (
             "the end of the attempt requests a claim"
         )
@@ -163,7 +163,7 @@ class TestPools:
     def test_are_bought_at_settle_by(self, place, claim, now, settings, simulator, venue):
         place("1.00")
         batch = claim(now + settings.POOLS.max_age)
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert states() == [OrderState.COMPLETED]
         assert Decimal(simulator.book()[0]["executedQty"]) * 4 >= 5, "topped up to the venue's minimum notional"
 
@@ -271,7 +271,7 @@ class TestRefusals:
         unlisted = make_coin("NOLIST", "4.00")
         place("60.00", crypto="NOLIST")
         batch = claim_waiting_orders(coin_id=unlisted.pk, now=now)
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         batch.refresh_from_db()
         assert (batch.state, states()) == (BatchState.OPEN, [OrderState.SETTLING])
         assert shopper.wallet.balance == 40
@@ -287,11 +287,11 @@ class TestRefusals:
         simulator.fail({"on": "place", "times": 1, **rule})
         place("60.00")
         batch = settle()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         first, second = attempts()
         assert (first.excused, second.state) == (True, AttemptState.NEW), "the venue is paused"
         end_pauses()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         batch.refresh_from_db()
         first, second = attempts()
         assert (first.state, second.state) == (AttemptState.NOT_PLACED, AttemptState.FILLED)
@@ -333,7 +333,7 @@ class TestPartialFills:
             place("12.00")
         settle()
         assert states() == ["completed", "completed", "settling", "settling"]
-        take_next_step(batch_id=batches()[0].pk, venue=new_venue())
+        take_next_step(batch_id=batches()[0].pk, get_venue=lambda _: new_venue())
         assert states() == ["completed"] * 4
         assert [attempt.state for attempt in attempts()] == [AttemptState.FILLED] * 2
 
@@ -377,7 +377,7 @@ class TestLostAnswers:
         batch = settle()
         assert (batch.state, attempts()[0].state) == (BatchState.OPEN, AttemptState.SENT)
         assert ProcrastinateJob.objects.filter(task_name="settlement.settle_batch", scheduled_at__isnull=False).exists()
-        take_next_step(batch_id=batch.pk, venue=new_venue())
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: new_venue())
         order.refresh_from_db()
         assert (order.state, shopper.holding("ABAN"), len(simulator.book())) == ("completed", order.amount, 1)
         assert attempts()[0].lookups == 1
@@ -399,10 +399,10 @@ class TestLostAnswers:
         assert attempts()[0].not_found == 0
         time.sleep(0.6)
         for _ in range(2):
-            take_next_step(batch_id=batch.pk, venue=new_venue())
+            take_next_step(batch_id=batch.pk, get_venue=lambda _: new_venue())
         assert (attempts()[0].state, attempts()[0].not_found) == (AttemptState.SENT, 2)
         for _ in range(2):
-            take_next_step(batch_id=batch.pk, venue=new_venue())
+            take_next_step(batch_id=batch.pk, get_venue=lambda _: new_venue())
         first, second = attempts()
         assert (first.state, second.state, len(simulator.book())) == (
             AttemptState.NOT_PLACED,
@@ -418,18 +418,18 @@ class TestLostAnswers:
         place("60.00")
         batch = settle(steps=2)
         assert attempts()[0].state == AttemptState.SENT
-        take_next_step(batch_id=batch.pk, venue=new_venue())
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: new_venue())
         assert states() == ["completed"]
 
     def test_to_questions_before_sending_leave_the_attempt_new(self, place, claim, venue, simulator):
         place("60.00")
         batch = claim()
         simulator.fail({"action": "down"})
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert attempts()[0].state == AttemptState.NEW
         simulator.fail()
         end_pauses()
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert states() == ["completed"]
 
 
@@ -475,8 +475,8 @@ class TestRunningTwice:
         claim()
         [attempt] = attempts()
         attempt.quantity, attempt.limit_price = Decimal("15.02"), Decimal("4.1")
-        first = sending._commit_to_sending(attempt, offset=timedelta(0))
-        second = sending._commit_to_sending(attempt, offset=timedelta(0))
+        first = sending._commit_to_sending(attempt, offset=timedelta(0), asks={})
+        second = sending._commit_to_sending(attempt, offset=timedelta(0), asks={})
         assert first is not None
         assert second is None
 
@@ -497,7 +497,7 @@ def test_no_connection_is_held_while_the_venue_is_asked(place, claim, venue, sim
 
         monkeypatch.setattr(venue, name, watched)
     place("60.00")
-    take_next_step(batch_id=claim().pk, venue=venue)
+    take_next_step(batch_id=claim().pk, get_venue=lambda _: venue)
     assert held == [False] * 4
 
 
@@ -513,7 +513,7 @@ def test_claiming_and_booking_take_a_constant_number_of_statements(place, make_s
         with CaptureQueriesContext(connection) as claiming:
             batch = claim()
         with CaptureQueriesContext(connection) as settling:
-            take_next_step(batch_id=batch.pk, venue=venue)
+            take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         counts.append((len(claiming), len(settling)))
     assert counts[0] == counts[1]
     assert verify_everything() == []

@@ -24,7 +24,7 @@ def step_again():
     """Take the batch's next step, as if the pause had ended."""
     end_pauses()
     markets.forget()
-    take_next_step(batch_id=batches()[0].pk, venue=new_venue())
+    take_next_step(batch_id=batches()[0].pk, get_venue=lambda _: new_venue())
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ class TestFiltersThatForceMore:
         simulator.set_filters("ABAN", **filters)
         place("0.30")
         batch = claim(now + timedelta(days=1))
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         order = Order.objects.get()
         assert (order.state, order.reason, simulator.book()) == ("refunded", "pool_timed_out", [])
 

@@ -388,7 +388,7 @@ class Story(RuleBasedStateMachine):
     def _step(self):
         end_pauses()
         attempt = Attempt.objects.get(state__in=IN_FLIGHT)
-        take_next_step(batch_id=attempt.batch_id, venue=self.venue)
+        take_next_step(batch_id=attempt.batch_id, get_venue=lambda _: self.venue)
         resume_parked_batches()
 
     def _expect_fill(self):
@@ -459,7 +459,7 @@ class Story(RuleBasedStateMachine):
             claim_waiting_orders(coin_id=self.coin.pk, now=timezone.now() + timedelta(days=1))
             attempt = Attempt.objects.filter(state__in=IN_FLIGHT).first()
             if attempt:
-                take_next_step(batch_id=attempt.batch_id, venue=self.venue)
+                take_next_step(batch_id=attempt.batch_id, get_venue=lambda _: self.venue)
             elif not Order.objects.filter(state__in=["pending", "aggregated", "settling"]).exists():
                 break
             resume_parked_batches()

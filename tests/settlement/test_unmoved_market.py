@@ -161,7 +161,7 @@ def settle(market, cases, *, venue, clock):
         batch = claim_waiting_orders(coin_id=market.coin.pk, now=clock.now)
         assert batch, "the orders are due"
         for _ in range(5):
-            take_next_step(batch_id=batch.pk, venue=venue)
+            take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
             if Batch.objects.filter(pk=batch.pk, state=BatchState.SETTLED).exists():
                 break
         else:

@@ -30,7 +30,7 @@ def binance(simulator):
 @pytest.fixture
 def adapter(simulator):
     markets.forget()
-    yield CcxtVenue(profile=find_profile(settings.VENUE.id))
+    yield CcxtVenue(profile=find_profile(settings.VENUE.id), config=settings.VENUE)
     markets.forget()
 
 

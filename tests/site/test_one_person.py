@@ -26,7 +26,7 @@ from django.urls import resolve, reverse
 from exchange_site.admin.roles import ROLES, make_roles_after_migrate
 from exchange_site.configuration.persons import KINDS
 from exchange_site.stack.processes import PROJECT
-from settlement.models import BalanceReading, FindingKind, InterventionAction
+from settlement.models import BalanceReading, FindingKind, InterventionAction, VenueEntry
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.pausing import pause_buying
@@ -81,6 +81,7 @@ UNION ALL SELECT 'move at the venue ' || id FROM settlement_accountmove
 UNION ALL SELECT 'adopted ' || id FROM settlement_finding WHERE decision = 'adopt'
 UNION ALL SELECT 'bought ' || c.id FROM trading_coin c
   WHERE id <= %(coin)s AND NOT EXISTS (SELECT FROM settlement_pause p WHERE p.coin_id = c.id)
+UNION ALL SELECT 'venue ' || concat_ws(' ', name, priority, state) FROM settlement_venueentry
 UNION ALL SELECT 'sent to the venue' FROM settlement_databasewatch WHERE stopped_at IS NULL
 UNION ALL SELECT 'account ' || concat_ws(' ', id, password, email, verified_email, is_staff, is_superuser)
   FROM wallets_user WHERE id <= %(user)s
@@ -163,6 +164,7 @@ class World:
         self.finding = raise_finding(contradiction=found, now=clock.now())
         self.pause = pause_buying(coin=self.unsold, reason="look", set_by=self.carl, now=clock.now())
         now = clock.database_now()
+        self.venue = VenueEntry.objects.create(name="kraken", priority=2)
         self.reading = BalanceReading.objects.create(
             venue=self.settings.VENUE.id, asset="GONE", amount=5, proposed=5, read_at=now, steady_since=now
         )
@@ -246,6 +248,10 @@ class World:
                 {"coin": self.coin.pk, "most": "1000", "reason": "because"},
             ),
             ("trading.shop", "change"): (change("trading/shop", 1), {"is_open": "on", "reason": "because"}),
+            ("settlement.venueentry", "change"): (
+                change("settlement/venueentry", self.venue.pk),
+                {"priority": "1", "state": "in_use", "reason": "because"},
+            ),
             ("settlement.accountmove", "add"): (
                 "/admin/settlement/accountmove/add/",
                 {"asset": "ABAN", "kind": "move", "amount": "-1.5", "reason": "because"},

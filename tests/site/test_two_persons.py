@@ -15,7 +15,15 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from exchange_site.admin.roles import ROLES, make_roles_after_migrate
 from exchange_site.configuration.persons import KINDS
 from exchange_site.stack.processes import PROJECT
-from settlement.models import AccountMove, BalanceReading, FindingKind, Intervention, InterventionAction, Pause
+from settlement.models import (
+    AccountMove,
+    BalanceReading,
+    FindingKind,
+    Intervention,
+    InterventionAction,
+    Pause,
+    VenueEntry,
+)
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.findings import Contradiction, raise_finding
 from settlement.services.pausing import pause_buying
@@ -232,6 +240,17 @@ def account_move(world):
     return (
         lambda client: client.post("/admin/settlement/accountmove/add/", data, follow=True).content.decode(),
         AccountMove.objects.count,
+    )
+
+
+def venue_in_use(world):
+    venue = VenueEntry.objects.create(name="kraken", priority=2)
+    data = {"priority": "1", "state": "in_use", "reason": "because"}
+    return (
+        lambda client: client.post(
+            f"/admin/settlement/venueentry/{venue.pk}/change/", data, follow=True
+        ).content.decode(),
+        lambda: list(VenueEntry.objects.filter(name="kraken").values_list("priority", "state")),
     )
 
 
@@ -481,6 +500,7 @@ DEEDS = {
     adoption: "adoption",
     account_move: "account_move",
     opening: "account_move",
+    venue_in_use: "venue",
     unfreeze: "unfreeze",
     powers: "powers",
     membership: "powers",
@@ -770,6 +790,7 @@ FORMS = {
     ("trading.shop", "change"): TWO,
     ("settlement.pause", "add"): LESSENS,
     ("settlement.accountmove", "add"): TWO,
+    ("settlement.venueentry", "change"): TWO,
 }
 COMMANDS = {
     "price_rule": TWO,

@@ -48,7 +48,7 @@ def count():
 
 
 def fill_account(dollars, *, at=None):
-    record_funds(free=Decimal(dollars), read_at=at or clock.database_now())
+    record_funds(venue="binance", free=Decimal(dollars), read_at=at or clock.database_now())
 
 
 def buy(shopper, total="10.00", *, coin="ABAN", **wanted):
@@ -446,7 +446,14 @@ class TestTheCounter:
         rooms = room()
         long_ago = clock.database_now() - timedelta(hours=1)
         Headroom.objects.update(counted_at=long_ago)
-        book_fill(asset="ABAN", cost=Decimal(900), quantity=Decimal(50), reference="test", now=clock.database_now())
+        book_fill(
+            venue="binance",
+            asset="ABAN",
+            cost=Decimal(900),
+            quantity=Decimal(50),
+            reference="test",
+            now=clock.database_now(),
+        )
         shopper = make_shopper("1000.00")
         with pytest.raises(SalesStopped):
             buy(shopper, str(rooms - 900 + Decimal("0.01")))
@@ -629,7 +636,14 @@ class TestRefusals:
         with_redis(lambda client: client.hset(headroom.KEY, "left:all", "0"))
         assert order("1.00") == "sales_stopped"
         Headroom.objects.update(counted_at=clock.database_now() - timedelta(hours=1))
-        book_fill(asset="ABAN", cost=Decimal(100), quantity=Decimal(5), reference="test", now=clock.database_now())
+        book_fill(
+            venue="binance",
+            asset="ABAN",
+            cost=Decimal(100),
+            quantity=Decimal(5),
+            reference="test",
+            now=clock.database_now(),
+        )
         with_redis(lambda client: client.delete(headroom.KEY))
         assert order("1.00") == "sales_stopped"
         assert {by: counted(by) - was for by, was in before.items()} == {

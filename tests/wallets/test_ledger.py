@@ -57,7 +57,7 @@ class TestWallet:
             Wallet.objects.create(owner=shopper.user, asset="USD", role=WalletRole.CUSTOMER, balance=0)
 
     def test_of_the_house_is_unique_per_role_and_asset(self):
-        with pytest.raises(IntegrityError, match="one_house_wallet_per_role_and_asset"), transaction.atomic():
+        with pytest.raises(IntegrityError, match="one_house_wallet_per_role_asset_and_venue"), transaction.atomic():
             Wallet.objects.create(asset="USD", role=WalletRole.CLEARING)
 
     def test_of_the_house_is_opened_only_once(self):

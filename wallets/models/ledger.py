@@ -19,7 +19,7 @@ class WalletRole(models.TextChoices):
     CUSTOMER = "customer"
     FUNDING = "funding"  # the world outside
     CLEARING = "clearing"  # dollars of orders that are paid and not yet settled
-    VENUE = "venue"  # the counterparty
+    VENUE = "venue"  # the counterparty: a wallet for each venue
     INVENTORY = "inventory"  # coins that the house owns beyond those it owes
     FEES = "fees"  # fees of completed orders
     TRADING_RESULT = "trading_result"  # slippage and rounding
@@ -45,6 +45,9 @@ class Wallet(models.Model):
     owner = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="wallets")
     asset = models.CharField(max_length=16)
     role = models.CharField(max_length=16, choices=WalletRole.choices)
+    venue = models.CharField(
+        max_length=32, blank=True, default="", db_default="", help_text="Of the role venue: whose wallet it is."
+    )
     balance = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
     cost = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
     frozen = models.BooleanField(default=False)
@@ -54,7 +57,12 @@ class Wallet(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["owner", "asset"], name="one_wallet_per_customer_and_asset"),
             models.UniqueConstraint(
-                fields=["role", "asset"], condition=Q(owner=None), name="one_house_wallet_per_role_and_asset"
+                fields=["role", "asset", "venue"],
+                condition=Q(owner=None),
+                name="one_house_wallet_per_role_asset_and_venue",
+            ),
+            models.CheckConstraint(
+                condition=Q(venue="") | Q(role=WalletRole.VENUE), name="only_wallets_of_venues_name_one"
             ),
             # The composite foreign keys of Transaction refer to this key.
             models.UniqueConstraint(fields=["id", "asset"], name="wallet_id_and_asset_are_one_key"),
@@ -80,7 +88,7 @@ class Wallet(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.owner or self.role} {self.asset}"
+        return f"{self.owner or self.venue or self.role} {self.asset}"
 
 
 class TransactionKind(models.TextChoices):

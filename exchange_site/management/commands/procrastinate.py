@@ -16,8 +16,10 @@ from exchange_site.database.price_check import refuse_unfit_rules
 from exchange_site.database.role_check import refuse_unfit_role
 from exchange_site.metrics.workers import serve_metrics
 from settlement.lanes import LanesWorker
+from settlement.models import add_venues
 from settlement.queue import measure_oldest_due
 from settlement.turns import run_periodic_alone
+from settlement.venues.configured import list_configured
 from settlement.venues.registry import find_fault_of_second_source, load_markets
 from settlement.watchdog import Watchdog
 from wallets.runtime import clock
@@ -36,11 +38,15 @@ class Command(ProcrastinateCommand):
             raise CommandError(
                 "EXCHANGE_API_KEY and EXCHANGE_API_SECRET must be set: a worker buys what the shop sells."
             )
+        for name, venue in sorted(settings.FURTHER_VENUES.items()):
+            if not venue.api_key:
+                raise CommandError(f"VENUE_{name.upper()}_API_KEY must be set: a worker asks and buys at {name}.")
         if fault := find_fault_of_second_source():
             raise CommandError(f"PRICE_CHECK_VENUE_ID: {settings.VENUE.check_id} {fault}.")
         refuse_unfit_role()
         refuse_unfit_rules()
         clock.keep_measured()
+        add_venues(names=list_configured())
         load_markets()
         if settings.METRICS.worker_port:
             serve_metrics(port=settings.METRICS.worker_port)

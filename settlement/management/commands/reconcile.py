@@ -5,10 +5,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from rich.console import Console
 from rich.table import Table
 
 from settlement.models import Finding
 from settlement.services.reconciling.comparing import Reconciliation, reconcile
+from settlement.venues.configured import list_configured
 from settlement.venues.registry import get_venue
 from trading.models import Coin
 from wallets.runtime.clock import database_now
@@ -36,27 +38,39 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         console = make_console(self.stdout)
-        now = database_now()
-        with make_progress(console, is_quiet=options["quiet"]) as progress:
-
-            def track(coins: list[Coin]) -> Iterable[Coin]:
-                task = progress.add_task("coins", total=len(coins))
-                for coin in coins:
-                    progress.update(task, description=coin.name)
-                    yield coin
-                    progress.advance(task)
-
-            done = reconcile(venue=get_venue(), since=now - timedelta(days=options["days"]), now=now, track=track)
-        if not options["quiet"]:
-            console.print(_summary(done))
-        if done.findings:
-            console.print(_table(done.findings))
+        results = {
+            name: _reconcile_at(name, console, days=options["days"], is_quiet=options["quiet"])
+            for name in list_configured()
+        }
+        findings = list(results.values())[-1].findings
+        if findings:
+            console.print(_table(findings))
             console.print(_ADVICE)
-        if done.unasked:
-            console.print(f"The venue could not be asked, or a check failed (see the log): {', '.join(done.unasked)}")
+        unasked = {name: done.unasked for name, done in results.items() if done.unasked}
+        for name, items in unasked.items():
+            where = f"At {name}: the" if len(results) > 1 else "The"
+            console.print(f"{where} venue could not be asked, or a check failed (see the log): {', '.join(items)}")
+        if unasked:
             raise SystemExit(_NOT_ASKED)
-        if done.findings:
+        if findings:
             raise SystemExit(_FINDINGS_OPEN)
+
+
+def _reconcile_at(name: str, console: Console, *, days: int, is_quiet: bool) -> Reconciliation:
+    now = database_now()
+    with make_progress(console, is_quiet=is_quiet) as progress:
+
+        def track(coins: list[Coin]) -> Iterable[Coin]:
+            task = progress.add_task("coins", total=len(coins))
+            for coin in coins:
+                progress.update(task, description=coin.name)
+                yield coin
+                progress.advance(task)
+
+        done = reconcile(venue=get_venue(name), since=now - timedelta(days=days), now=now, track=track)
+    if not is_quiet:
+        console.print(f"{name}: {_summary(done)}" if len(list_configured()) > 1 else _summary(done))
+    return done
 
 
 def _days(text: str) -> int:

@@ -25,6 +25,7 @@ from settlement.models import (
 )
 from settlement.services.asking import is_past_its_window, look_up
 from settlement.services.batches import begin_next_attempt, lock_batch, refund_batch
+from settlement.services.choosing import GetVenue
 from settlement.services.disbelieving import resume_buying
 from settlement.services.intervening.requests import Figures, find_in_doubt
 from settlement.services.intervening.seeing import AccountSeen, see_account
@@ -38,26 +39,28 @@ from settlement.services.outcomes import (
     withdraw_attempt,
 )
 from settlement.services.waiting import is_refund_too_early
-from settlement.venues.protocol import Executed, OrderNotFound, Untrue, Venue, VenueAnswer
+from settlement.venues.configured import VenueNotConfigured
+from settlement.venues.protocol import Executed, OrderNotFound, Unknown, Untrue, VenueAnswer
 from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
 
 
-def carry_out(*, intervention_id: int, venue: Venue) -> None:
-    """Ask the venue, then carry out or refuse the decision of staff. A second run changes nothing."""
-    intervention = Intervention.objects.select_related("batch").filter(pk=intervention_id, outcome=None).first()
+def carry_out(*, intervention_id: int, get_venue: GetVenue) -> None:
+    """Ask the venue of each attempt, then carry out or refuse the decision of staff. A second run changes nothing."""
+    intervention = (
+        Intervention.objects.select_related("batch", "attempt").filter(pk=intervention_id, outcome=None).first()
+    )
     if intervention is None:
         return
     seen = None
-    if intervention.action == InterventionAction.BOOK_EXCESS:
-        seen = see_account(coin=intervention.batch.coin.name, venue=venue)
+    if intervention.action == InterventionAction.BOOK_EXCESS and intervention.attempt is not None:
+        seen = see_account(coin=intervention.batch.coin.name, venue=get_venue(intervention.attempt.place))
     looks = {}
     for attempt in list(find_in_doubt(batch=intervention.batch).select_related("coin")):
         # Checked before the lookup: "not found" proves nothing while the venue may still accept the request.
         had_expired = is_past_its_window(attempt=attempt)
-        answer = look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id, venue=venue)
-        looks[attempt.pk] = _Look(answer=answer, had_expired=had_expired, requests_expire=venue.requests_expire)
+        looks[attempt.pk] = _look_at(attempt, get_venue, had_expired=had_expired)
     _decide(intervention_id=intervention_id, looks=looks, seen=seen)
 
 
@@ -68,6 +71,16 @@ class _Look:
     answer: VenueAnswer
     had_expired: bool
     requests_expire: bool
+
+
+def _look_at(attempt: Attempt, get_venue: GetVenue, *, had_expired: bool) -> _Look:
+    """Look an attempt up at its venue. Where this process has no keys, nothing is proven."""
+    try:
+        venue = get_venue(attempt.place)
+    except VenueNotConfigured as error:
+        return _Look(answer=Unknown(reason=str(error)), had_expired=had_expired, requests_expire=False)
+    answer = look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id, venue=venue)
+    return _Look(answer=answer, had_expired=had_expired, requests_expire=venue.requests_expire)
 
 
 @transaction.atomic(durable=True)

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.conf import settings
-
 from settlement.clock import database_now
 from settlement.services.calling import call
+from settlement.venues.configured import quote_asset_of
 from settlement.venues.protocol import Venue, VenueAway
 
 
@@ -24,7 +23,8 @@ def see_account(*, coin: str, venue: Venue) -> AccountSeen | None:
     """Read the account, or return None if the venue does not say what it holds."""
     now = database_now()
     try:
-        held = call(read=venue.read_balances, now=now)
+        held = call(venue=venue.name, read=venue.read_balances, now=now)
     except VenueAway:
         return None
-    return AccountSeen(coins=held.get(coin, Decimal(0)), funds=held.get(settings.VENUE.quote_asset), seen_at=now)
+    funds = held.get(quote_asset_of(venue.name))
+    return AccountSeen(coins=held.get(coin, Decimal(0)), funds=funds, seen_at=now)

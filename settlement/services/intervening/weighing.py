@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 
-from django.conf import settings
 from django.db.models import Sum
 
 from settlement.exceptions import InterventionRefused
@@ -14,6 +13,7 @@ from settlement.services.disbelieving import request_of, weigh_answer
 from settlement.services.intervening.requests import Figures
 from settlement.services.intervening.seeing import AccountSeen
 from settlement.told import digits
+from settlement.venues.configured import quote_asset_of, taker_rate_of
 from settlement.venues.protocol import Executed
 from wallets.models import Transaction, TransactionKind
 
@@ -35,7 +35,7 @@ def ensure_plausible(attempt: Attempt, stated: Figures) -> None:
         raise InterventionRefused(
             f"The attempt asked for {digits(attempt.quantity)}; commission must be below the quantity."
         )
-    most: Decimal = stated.quantity * attempt.limit_price * (1 + settings.VENUE.taker_rate)
+    most: Decimal = stated.quantity * attempt.limit_price * (1 + taker_rate_of(attempt.place))
     if stated.cost > most:
         raise InterventionRefused(f"At the attempt's price bound, this quantity costs {digits(most)} at most.")
 
@@ -57,10 +57,10 @@ def ensure_beyond(
         raise InterventionRefused(f"This cannot be booked: {error}.") from error
     else:
         raise InterventionRefused("The venue did what was asked for: look the purchase up again.")
-    books = read_asset_books(but=attempt)
+    books = read_asset_books(venue=attempt.place, but=attempt)
     most = highest_cost(quantity=execution.quantity, limit_price=request_of(attempt).limit_price)
     if execution.figures.cost > most:
-        _ensure_paid(books[settings.VENUE.quote_asset], cost=execution.cost, most=most, account=account)
+        _ensure_paid(books[quote_asset_of(attempt.place)], cost=execution.cost, most=most, account=account)
     if held is None:
         raise InterventionRefused("The venue did not say what the account holds.")
     needed = _sum_bought(books[attempt.coin.name]) + subtract(execution.quantity, execution.commission)

@@ -1,4 +1,4 @@
-"""Compare what the account at the venue holds with what was bought there and not moved, asset by asset.
+"""Compare what an account at a venue holds with what was bought there and not moved, asset by asset.
 
 The ledger's inventory and the wallets of customers are not compared: coins that customers hold stay at the venue until
 they are moved. No database connection is held during the call to the venue.
@@ -14,12 +14,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from django.conf import settings
 from django.db import transaction
 
 from settlement.clock import database_now
 from settlement.figures import round_quantity, subtract
-from settlement.models import BalanceReading, DatabaseWatch, Finding, FindingKind, PurchaseSum
+from settlement.models import BalanceReading, DatabaseWatch, Finding, FindingKind, PurchaseSum, current_venue
 from settlement.selectors.balances import AssetBook, difference_of, has_begun, read_asset_books
 from settlement.selectors.purchases import NO_SUMS, KeptSums, load_kept_sums, sum_up_ended
 from settlement.services.account_moves import open_by_first_reading
@@ -48,7 +47,8 @@ class BalanceComparison:
 
 def begin_comparing(*, venue: Venue) -> None:
     """Read the first balances of an installation that has bought nothing, so that their comparison begins by itself."""
-    if not has_begun() and not any(book.was_sent for book in read_asset_books().values()):
+    books = {} if has_begun(venue=venue.name) else read_asset_books(venue=venue.name)
+    if books and not any(book.was_sent for book in books.values()):
         compare_balances(venue=venue)
 
 
@@ -67,43 +67,49 @@ def compare_balances(*, venue: Venue, from_the_start: bool = False) -> BalanceCo
         return done
     with transaction.atomic(durable=True):
         sql.execute("settlement.take_snapshot")
-        books, summed = _read_books(held, now=read_at, from_the_start=from_the_start)
-    _keep_sums(summed)
+        books, summed = _read_books(venue.name, held, now=read_at, from_the_start=from_the_start)
+    _keep_sums(venue.name, summed)
 
     def compare(asset: str) -> None:
-        done.closed += _compare(books[asset], _believe(books[asset], held), read_at=read_at)
+        done.closed += _compare(venue.name, books[asset], _believe(books[asset], held), read_at=read_at)
 
-    failed = run_each(what="balances", items=list(books), run=compare, now=read_at)
+    failed = run_each(what=_what(venue.name), items=list(books), run=compare, now=read_at)
     done.unread |= {f"balance of {asset}" for asset in failed}
     return done
 
 
+def _what(venue: str) -> str:
+    """Return the name of this work at a venue, for its failures; the first venue's as in the previous release."""
+    return "balances" if venue == current_venue() else f"balances:{venue}"
+
+
 def _read_books(
-    held: dict[str, Decimal], *, now: datetime, from_the_start: bool
+    venue: str, held: dict[str, Decimal], *, now: datetime, from_the_start: bool
 ) -> tuple[dict[str, AssetBook], KeptSums]:
     """Return the books of all assets, and the sums to keep.
 
     Kept sums prove no difference, and no opening is proposed by them: for these, all is summed up anew.
     """
-    summed = sum_up_ended(kept=NO_SUMS if from_the_start else load_kept_sums(), now=now)
-    books = read_asset_books(kept=summed)
+    kept = NO_SUMS if from_the_start else load_kept_sums(venue=venue)
+    summed = sum_up_ended(venue=venue, kept=kept, now=now)
+    books = read_asset_books(venue=venue, kept=summed)
     has_no_opening = any(book.was_sent and book.opening is None for book in books.values())
     differs = any(difference_of(book=books[asset], amount=held[asset]) for asset in {*books} & {*held})
     if not from_the_start and (has_no_opening or differs):
-        return _read_books(held, now=now, from_the_start=True)
+        return _read_books(venue, held, now=now, from_the_start=True)
     return books, summed
 
 
 @transaction.atomic
-def _keep_sums(sums: KeptSums) -> None:
+def _keep_sums(venue: str, sums: KeptSums) -> None:
     """Keep sums for the next comparison, unless the same or newer ones are kept already."""
     assert sums.until is not None
-    kept = PurchaseSum.objects.select_for_update(no_key=True, of=("self",)).filter(venue=settings.VENUE.id)
+    kept = PurchaseSum.objects.select_for_update(no_key=True, of=("self",)).filter(venue=venue)
     if any(row.until >= sums.until for row in kept.order_by("coin_id")):
         return
     rows = [
         PurchaseSum(
-            venue=settings.VENUE.id,
+            venue=venue,
             coin_id=coin_id,
             received=purchases.received,
             cost=purchases.cost,
@@ -123,7 +129,7 @@ def _keep_sums(sums: KeptSums) -> None:
 
 def _read_balances(venue: Venue, *, now: datetime) -> dict[str, Decimal] | None:
     try:
-        return call(read=venue.read_balances, now=now)
+        return call(venue=venue.name, read=venue.read_balances, now=now)
     except VenueAway as error:
         logger.warning("balances are not read: the venue does not answer: %s", error)
         return None
@@ -137,19 +143,19 @@ def _believe(book: AssetBook, held: dict[str, Decimal]) -> Decimal:
     if book.asset in held:
         return held[book.asset]
     is_nothing = not book.explained if book.expected is None else not book.expected
-    if book.asset == settings.VENUE.quote_asset or not is_nothing:
+    if book.is_quote or not is_nothing:
         raise ItemFailed("the venue names no balance that can be believed")
     return Decimal(0)
 
 
 @transaction.atomic
-def _compare(book: AssetBook, amount: Decimal, *, read_at: datetime) -> int:
+def _compare(venue: str, book: AssetBook, amount: Decimal, *, read_at: datetime) -> int:
     """Record a reading, and act on it. Return the number of closed findings. An older reading changes nothing."""
     if book.opening is None and not book.was_sent and DatabaseWatch.objects.filter(is_recognised()).exists():
         first = subtract(round_quantity(amount), book.explained)
-        open_by_first_reading(asset=book.asset, amount=first, now=read_at)
+        open_by_first_reading(venue=venue, asset=book.asset, amount=first, now=read_at)
         return 0
-    reading = _record(book, amount, read_at=read_at)
+    reading = _record(venue, book, amount, read_at=read_at)
     if reading is None or reading.difference is None or reading.steady_since is None:
         return 0
     if not reading.difference:
@@ -160,12 +166,12 @@ def _compare(book: AssetBook, amount: Decimal, *, read_at: datetime) -> int:
     return 0
 
 
-def _record(book: AssetBook, amount: Decimal, *, read_at: datetime) -> BalanceReading | None:
+def _record(venue: str, book: AssetBook, amount: Decimal, *, read_at: datetime) -> BalanceReading | None:
     """Write the reading over the one before, and return it; None if a newer one is known."""
     difference = difference_of(book=book, amount=amount)
     rounded = round_quantity(amount)
     reading = BalanceReading(
-        venue=settings.VENUE.id,
+        venue=venue,
         asset=book.asset,
         amount=rounded,
         expected=None if difference is None else subtract(rounded, difference),
@@ -212,6 +218,7 @@ def _find(reading: BalanceReading) -> None:
         theirs=digits(reading.amount),
         amount=reading.difference,
         coin=Coin.objects.filter(name=reading.asset).first(),
+        venue=reading.venue,
     )
     raise_finding(contradiction=contradiction, now=reading.read_at)
 

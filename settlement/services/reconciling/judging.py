@@ -9,7 +9,7 @@ from typing import Final
 from django.db.models import QuerySet
 
 from settlement.gate import Figures
-from settlement.models import GIVEN_UP, Attempt, AttemptState, Finding, FindingKind
+from settlement.models import GIVEN_UP, Attempt, AttemptState, Finding, FindingKind, current_venue, here_or_before
 from settlement.services.asking import look_up, look_up_in_lists
 from settlement.services.findings import Contradiction, name_stranger, raise_finding
 from settlement.services.outcomes import book_late_fill
@@ -58,7 +58,9 @@ def judge_stranger(*, run: Comparison, stranger: ListedPurchase) -> None:
     What an open finding says about why the order is not adopted stays. An order that staff decided about is not raised
     again with the same figures, whatever was said of it.
     """
-    about = Finding.objects.filter(kind=FindingKind.EXTRA, subject=subject_of(stranger))
+    about = Finding.objects.filter(
+        kind=FindingKind.EXTRA, subject=subject_of(stranger), venue__in=here_or_before(run.venue.name)
+    )
     if not stranger.quantity or about.filter(closed_by__isnull=False, theirs=_figures(stranger)).exists():
         return
     contradiction = Contradiction(
@@ -68,6 +70,7 @@ def judge_stranger(*, run: Comparison, stranger: ListedPurchase) -> None:
         theirs=_figures(stranger),
         amount=stranger.quantity,
         coin=run.coin,
+        venue=run.venue.name,
     )
     _find(run, contradiction)
 
@@ -107,9 +110,15 @@ def judge_pair(*, run: Comparison, pair: Pair, has_finding: bool) -> None:
 
 
 def open_findings(*, run: Comparison) -> QuerySet[Finding]:
-    """Return the coin's open findings that this run may close. Leave out findings that a later run has seen."""
+    """Return the coin's open findings at the venue that this run may close, without those that a later run has seen."""
     kinds = (FindingKind.EXTRA, FindingKind.MISSING, FindingKind.DIFFERS)
-    return Finding.objects.filter(kind__in=kinds, coin=run.coin, closed_at=None, seen_at__lte=run.now)
+    here = Finding.objects.filter(coin=run.coin, venue__in=_own_findings(run.venue.name))
+    return here.filter(kind__in=kinds, closed_at=None, seen_at__lte=run.now)
+
+
+def _own_findings(venue: str) -> list[str]:
+    """Return the venues of findings that a venue's answers may close: those without one are the first venue's."""
+    return here_or_before(venue) if venue == current_venue() else [venue]
 
 
 def subject_of(stranger: ListedPurchase) -> str:

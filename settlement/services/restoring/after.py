@@ -12,8 +12,9 @@ from typing import Final
 
 from settlement.models import Attempt
 from settlement.services.adopting import CannotAdopt, adopt
+from settlement.services.choosing import GetVenue
 from settlement.services.recognising import end_doubt_about_database, put_in_doubt, read_watch, stop_sending
-from settlement.services.restoring.asking import ask_venue, seconds_to_wait, send_waiting_attempts
+from settlement.services.restoring.asking import ask_venues, seconds_to_wait, send_waiting_attempts
 from settlement.services.unknown_orders import UnknownOrder
 from settlement.venues.protocol import Venue
 from trading.models import Coin
@@ -43,7 +44,7 @@ class Restoration:
 
 def put_right(
     *,
-    get_venue: Callable[[], Venue],
+    get_venue: GetVenue,
     tell: Callable[[str], None],
     as_owner: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Restoration:
@@ -64,10 +65,10 @@ def put_right(
         done.sequences = move_sequences_on()
     done.sign_ins = end_all_token_families(now=clock.now())
     coins = set(Coin.objects.values_list("name", flat=True))
-    answers = ask_venue(since=watch.known_at, get_venue=get_venue)
+    answers = ask_venues(since=watch.known_at, get_venue=get_venue)
     done.unasked = answers.unasked
     for order in answers.unknown:
-        _adopt(order, done, venue=get_venue())
+        _adopt(order, done, venue=get_venue(order.venue))
     done.new_coins = sorted(set(Coin.objects.values_list("name", flat=True)) - coins)
     if done.unasked or done.refused:
         left = [f"{order}: {reason}" for order, reason in done.refused.items()]

@@ -1,8 +1,8 @@
-"""Ask the venue what the database may have forgotten, and go on by itself if that is nothing.
+"""Ask the venues what the database may have forgotten, and go on by itself if that is nothing.
 
-Asked for are all our orders since an hour before the last moment of which the database has everything, for each coin of
-ours and each asset that the account holds, and each attempt that is `new` or `sent`. That begins only when no request
-sent before the doubt can still reach the venue.
+Asked for, at each venue whose keys this process has, are all our orders since an hour before the last moment of which
+the database has everything, for each coin of ours and each asset that the account holds, and each attempt that is `new`
+or `sent`. That begins only when no request sent before the doubt can still reach the venue.
 """
 
 import logging
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from django.conf import settings
@@ -21,14 +22,16 @@ from django.db.models import Exists, OuterRef, Q
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
 from settlement.jobs import settle_batch_later
-from settlement.models import IN_FLIGHT, Attempt, AttemptState, load_installation_code
+from settlement.models import IN_FLIGHT, Attempt, AttemptState, here_or_before, load_installation_code
 from settlement.order_ids import is_ours
 from settlement.services.adopting import list_unknown
 from settlement.services.asking import look_up
 from settlement.services.calling import CallsUnwanted, call
+from settlement.services.choosing import GetVenue
 from settlement.services.pausing import pause_after_no_answer
 from settlement.services.recognising import Watch, end_doubt_about_database, stop_sending, watch_database
 from settlement.services.unknown_orders import UnknownOrder
+from settlement.venues.configured import list_configured, quote_asset_of
 from settlement.venues.protocol import (
     CoinNotListed,
     Executed,
@@ -62,11 +65,11 @@ class Answers:
     coins: int = 0
 
 
-def keep_watch(*, get_venue: Callable[[], Venue]) -> None:
+def keep_watch(*, get_venue: GetVenue) -> None:
     """Record that the database is complete until now. If that is in doubt, ask the venue what it lacks.
 
-    `get_venue` returns the venue of the calling thread. In one process, one thread asks at a time. Safe to run at any
-    time, and twice.
+    `get_venue` returns the calling thread's connection to a venue. In one process, one thread asks at a time. Safe to
+    run at any time, and twice.
     """
     if not _asking.acquire(blocking=False):
         return
@@ -78,32 +81,47 @@ def keep_watch(*, get_venue: Callable[[], Venue]) -> None:
         _asking.release()
 
 
-def ask_venue(*, since: datetime, get_venue: Callable[[], Venue]) -> Answers:
-    """Ask the venue for all our orders since `since`, and for the attempts that may have been sent.
+def ask_venues(*, since: datetime, get_venue: GetVenue) -> Answers:
+    """Ask each venue for all our orders since `since`, and for the attempts that may have been sent there.
 
-    `since` is by Postgres' clock, and the questions begin an hour before it. Several threads ask at once.
+    `since` is by Postgres' clock, and the questions begin an hour before it. Several threads ask at once. A venue at
+    which we may have bought since, and whose keys this process lacks, cannot be asked.
     """
     answers = Answers()
+    for name in list_configured():
+        _ask_venue(name, answers, since=since, get_venue=partial(get_venue, name))
+    late = Attempt.objects.filter(Q(created_at__gte=since - _MARGIN) | Q(state__in=IN_FLIGHT))
+    for name in late.exclude(venue__in=[*list_configured(), ""]).values_list("venue", flat=True).distinct():
+        answers.unasked.append(f"{name}, of which this process has no keys")
+    return answers
+
+
+def _ask_venue(name: str, answers: Answers, *, since: datetime, get_venue: Callable[[], Venue]) -> None:
     held = _read_held(get_venue(), answers)
     if held is None:
-        return answers
-    ours = _coins_bought(since=since, held=held)
-    coins = sorted((set(Coin.objects.values_list("name", flat=True)) | held) - {settings.VENUE.quote_asset})
+        return
+    ours = _coins_bought(venue=name, since=since, held=held)
+    coins = sorted((set(Coin.objects.values_list("name", flat=True)) | held) - {quote_asset_of(name)})
     code = load_installation_code()
     release_database_connection()
     lists = _list_all(coins, since=since - _MARGIN, get_venue=get_venue)
-    answers.coins = len(coins)
+    answers.coins += len(coins)
+    at = _where(name)
     for coin, listed in zip(coins, lists, strict=True):
         if isinstance(listed, list):
             own = [order for order in listed if is_ours(order.client_order_id, installation=code)]
-            answers.unknown += list_unknown(coin_name=coin, listed=own)
+            answers.unknown += list_unknown(venue=name, coin_name=coin, listed=own)
         elif not isinstance(listed, CoinNotListed):
-            answers.unasked.append(coin)
+            answers.unasked.append(f"{coin}{at}")
         elif coin in ours:
-            answers.unasked.append(f"{coin}, which has no market there")
-    _pause_if_asked([listed for listed in lists if isinstance(listed, VenueAway)], now=database_now())
+            answers.unasked.append(f"{coin}{at}, which has no market there")
+    _pause_if_asked(name, [listed for listed in lists if isinstance(listed, VenueAway)], now=database_now())
     _look_up_attempts(get_venue(), answers)
-    return answers
+
+
+def _where(name: str) -> str:
+    """Return the words that name a venue, unless there is only one."""
+    return f" at {name}" if len(list_configured()) > 1 else ""
 
 
 @transaction.atomic
@@ -122,13 +140,13 @@ def seconds_to_wait(*, watch: Watch) -> float:
     return max((arrived - database_now()).total_seconds(), 0.0)
 
 
-def _resolve(watch: Watch, get_venue: Callable[[], Venue]) -> None:
+def _resolve(watch: Watch, get_venue: GetVenue) -> None:
     wait = seconds_to_wait(watch=watch)
     release_database_connection()
     time.sleep(min(wait, _LONGEST_WAIT_SECONDS))
     if wait > _LONGEST_WAIT_SECONDS:
         return  # the next run goes on
-    answers = ask_venue(since=watch.known_at, get_venue=get_venue)
+    answers = ask_venues(since=watch.known_at, get_venue=get_venue)
     if answers.unknown:
         stop_sending(found=[str(order) for order in answers.unknown])
     elif answers.unasked:
@@ -141,24 +159,29 @@ def _resolve(watch: Watch, get_venue: Callable[[], Venue]) -> None:
 def _read_held(venue: Venue, answers: Answers) -> set[str] | None:
     """Return the assets that the account holds, or None if the venue does not say."""
     try:
-        balances = call(read=venue.read_balances, now=database_now())
+        balances = call(venue=venue.name, read=venue.read_balances, now=database_now())
     except CallsUnwanted:
-        answers.unasked.append("any coin: the venue wants no calls")
+        answers.unasked.append(f"any coin{_where(venue.name)}: the venue wants no calls")
     except VenueAway:
-        answers.unasked.append("balances")
+        answers.unasked.append(f"balances{_where(venue.name)}")
     else:
         return {asset for asset, amount in balances.items() if amount}
     return None
 
 
-def _coins_bought(*, since: datetime, held: set[str]) -> set[str]:
-    """Return the names of the coins that we may have bought at the venue, or may buy.
+def _coins_bought(*, venue: str, since: datetime, held: set[str]) -> set[str]:
+    """Return the names of the coins that we may have bought at a venue, or may buy.
+
+    A venue that is not the only one need not have every coin: there, only what was bought at it counts.
 
     A list of markets without such a coin proves nothing. It is believed about an asset that never was a coin of ours,
     and about a coin that is off sale, has no open order and no late attempt, and of which the account holds nothing.
     """
-    is_bought = Exists(Attempt.objects.filter(coin=OuterRef("pk")))
-    is_bought_late = Exists(Attempt.objects.filter(coin=OuterRef("pk"), created_at__gte=since - _MARGIN))
+    here = Attempt.objects.filter(coin=OuterRef("pk"), venue__in=here_or_before(venue))
+    is_bought, is_bought_late = Exists(here), Exists(here.filter(created_at__gte=since - _MARGIN))
+    if len(list_configured()) > 1:
+        bought = Coin.objects.filter(Q(is_bought_late) | (Q(name__in=held) & Q(is_bought)))
+        return set(bought.values_list("name", flat=True))
     in_use = Q(is_sold=True) | Q(is_bought_late) | (Q(name__in=held) & Q(is_bought))
     for states in (WAITING, [OrderState.HELD], [OrderState.SETTLING]):  # each has an index of its own
         in_use |= Q(pk__in=Order.objects.filter(state__in=states).values("coin"))
@@ -194,21 +217,22 @@ def _list_all(coins: list[str], *, since: datetime, get_venue: Callable[[], Venu
     return [found[coin] for coin in coins]
 
 
-def _pause_if_asked(errors: list[VenueAway], *, now: datetime) -> None:
+def _pause_if_asked(venue: str, errors: list[VenueAway], *, now: datetime) -> None:
     """Pause all calls for the longest wait that the venue asked for, if it asked for any."""
     asked = [error for error in errors if error.retry_after_seconds is not None]
     if asked:
         longest = max(asked, key=lambda error: error.retry_after_seconds or 0)
-        pause_after_no_answer(coin=None, error=longest, now=now)
+        pause_after_no_answer(venue=venue, coin=None, error=longest, now=now)
 
 
 def _look_up_attempts(venue: Venue, answers: Answers) -> None:
-    """Look up each attempt in flight. One that the venue knows, and that was never sent as far as we know, is unknown.
+    """Look up each attempt in flight at the venue. One that it knows, and that we think was never sent, is unknown.
 
     An attempt that was sent is settled by its own job, whatever the venue says now; it is never sent again.
     """
     known = {order.client_order_id for order in answers.unknown}
-    attempts = Attempt.objects.filter(state__in=IN_FLIGHT).select_related("coin").order_by("pk")
+    here = Attempt.objects.filter(state__in=IN_FLIGHT, venue__in=here_or_before(venue.name))
+    attempts = here.select_related("coin").order_by("pk")
     for attempt in _unless_known(attempts, known):
         answer = look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id, venue=venue)
         if attempt.state == AttemptState.SENT or isinstance(answer, OrderNotFound):
@@ -218,6 +242,7 @@ def _look_up_attempts(venue: Venue, answers: Answers) -> None:
         elif answer.quantity or not answer.final:
             answers.unknown.append(
                 UnknownOrder(
+                    venue=venue.name,
                     coin_name=attempt.coin.name,
                     client_order_id=attempt.client_order_id,
                     venue_order_id=answer.venue_order_id,

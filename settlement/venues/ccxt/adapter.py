@@ -29,6 +29,7 @@ from settlement.venues.protocol import (
     Unknown,
     VenueAnswer,
     VenueAway,
+    VenueConfig,
 )
 
 _BELIEVED_SECONDS: Final = 10.0
@@ -41,10 +42,11 @@ _MOST_TRADES: Final = 1000
 class CcxtVenue:
     """`settlement.venues.protocol.Venue` over one ccxt client. Use each object in one thread only."""
 
-    def __init__(self, *, profile: VenueProfile) -> None:
+    def __init__(self, *, profile: VenueProfile, config: VenueConfig) -> None:
+        self.name = config.id
         self.requests_expire = profile.requests_expire
         self._profile = profile
-        self._client = build_client()
+        self._client = build_client(config)
 
     def read_rules(self, *, coin: str) -> MarketRules:
         return read_rules(self._client, coin=coin)

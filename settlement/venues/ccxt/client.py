@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import ccxt
-from django.conf import settings
 
 from settlement.venues.ccxt.errors import questions
 from settlement.venues.ccxt.markets import without_empty_steps
 from settlement.venues.ccxt.plain import PlainWords
+from settlement.venues.protocol import VenueConfig
 from settlement.venues.transport import open_public_session, open_session
 
 logger = logging.getLogger(__name__)
@@ -31,13 +31,13 @@ def build_public_client(name: str) -> Any:
     return client
 
 
-def build_client() -> Any:
-    """Build a client of the ccxt class that EXCHANGE_ID names. Use each client in one thread only."""
-    client = _client_class(settings.VENUE.id)(
+def build_client(config: VenueConfig) -> Any:
+    """Build a client of the venue's ccxt class. Use each client in one thread only."""
+    client = _client_class(config.id)(
         {
-            "apiKey": settings.VENUE.api_key,
-            "secret": settings.VENUE.api_secret,
-            "password": settings.VENUE.api_password,
+            "apiKey": config.api_key,
+            "secret": config.api_secret,
+            "password": config.api_password,
             "enableRateLimit": True,
             "options": {
                 "defaultType": "spot",
@@ -47,14 +47,14 @@ def build_client() -> Any:
                 "createOrder": {"quoteOrderQty": False},
                 "maxRetriesOnFailure": 0,
                 "adjustForTimeDifference": False,
-                "recvWindow": int(settings.VENUE.recv_window.total_seconds() * 1000),
+                "recvWindow": int(config.recv_window.total_seconds() * 1000),
                 "timeDifference": 0,
             },
         }
     )
-    if settings.VENUE.sandbox:
+    if config.sandbox:
         client.set_sandbox_mode(True)
-    client.session = open_session(production_url=_origin(client))
+    client.session = open_session(production_url=_origin(client), url=config.url)
     return client
 
 

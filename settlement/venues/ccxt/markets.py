@@ -91,7 +91,23 @@ class Markets:
         return self._loaded, self._unread
 
 
-markets: Final = Markets()
+class AllMarkets:
+    """The markets of each venue, by ccxt's name of it."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Markets] = {}
+
+    def get(self, client: Any, *, at_most_seconds: float) -> tuple[dict[str, Any], list[Any]]:
+        """Return what `Markets.get` does, of the client's venue. Raises VenueAway."""
+        return self._of.setdefault(client.id, Markets()).get(client, at_most_seconds=at_most_seconds)
+
+    def forget(self) -> None:
+        """Forget the markets of all venues."""
+        for each in list(self._of.values()):
+            each.forget()
+
+
+markets: Final = AllMarkets()
 
 
 def use_markets(client: Any, *, at_most_seconds: float | None = None) -> None:

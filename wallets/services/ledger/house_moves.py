@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.conf import settings
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 
@@ -13,11 +14,11 @@ from wallets.money import USD
 from wallets.runtime import sql
 
 
-def book_fill(*, asset: str, cost: Decimal, quantity: Decimal, reference: str, now: datetime) -> None:
-    """Book a purchase at the venue: its cost (US dollars), and the coins it brought after commission.
+def book_fill(*, venue: str, asset: str, cost: Decimal, quantity: Decimal, reference: str, now: datetime) -> None:
+    """Book a purchase at a venue: its cost (US dollars), and the coins it brought after commission.
 
-    The caller holds the lock on the coin's inventory. A cost or quantity of zero is not booked. A cost without coins
-    makes the coins in inventory, or those that come next, dearer.
+    The venue's wallets are opened if they are missing. The caller holds the lock on the coin's inventory. A cost or
+    quantity of zero is not booked. A cost without coins makes the coins in inventory, or those that come next, dearer.
     """
     paid = _HouseMovement(
         asset=USD,
@@ -35,7 +36,7 @@ def book_fill(*, asset: str, cost: Decimal, quantity: Decimal, reference: str, n
         kind=TransactionKind.FILL,
         reference=f"{reference}:fill",
     )
-    _book([movement for movement in (paid, received) if movement.amount], now=now)
+    _book([movement for movement in (paid, received) if movement.amount], now=now, venue=venue)
     if cost or quantity:
         _inventory_of(asset).update(balance=F("balance") + quantity, cost=Coalesce(F("cost"), Decimal(0)) + cost)
 
@@ -190,11 +191,12 @@ class _HouseMovement:
     reference: str
 
 
-def _book(movements: Sequence[_HouseMovement], *, now: datetime) -> None:
+def _book(movements: Sequence[_HouseMovement], *, now: datetime, venue: str | None = None) -> None:
     if not movements:
         return
     booked = sql.execute(
-        "wallets.move_between_house_wallets",
+        "wallets.move_between_house_wallets" if venue is None else "wallets.book_fill",
+        **({} if venue is None else {"venue": venue, "venues": _names_of(venue)}),
         assets=[movement.asset for movement in movements],
         amounts=[movement.amount for movement in movements],
         sources=[movement.source for movement in movements],
@@ -205,3 +207,8 @@ def _book(movements: Sequence[_HouseMovement], *, now: datetime) -> None:
     )
     if booked != len(movements):
         raise RuntimeError(f"the house lacks a wallet for {[movement.reference for movement in movements]}")
+
+
+def _names_of(venue: str) -> list[str]:
+    """Return the names of a venue's wallets: the previous release opens the first venue's without a name."""
+    return [venue, ""] if venue == settings.VENUE.id else [venue]
