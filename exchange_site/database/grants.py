@@ -80,7 +80,8 @@ TABLES: Final[dict[str, str]] = {
     "settlement_attempt": (
         "SELECT, INSERT, "
         "UPDATE (answer, asks, budget, clock_offset, commission, cost, ended_at, excused, executed, limit_price, "
-        "lookups, next_step_at, not_found, quantity, reason, recheck_at, signed_at, state, valid_until, venue, venue_order_id)"
+        "lookups, next_step_at, not_found, quantity, reason, recheck_at, signed_at, state, valid_until, venue, "
+        "venue_order_id)"
     ),
     "settlement_balancereading": (
         "SELECT, INSERT, UPDATE (agreed_at, amount, difference, expected, proposed, read_at, steady_since)"

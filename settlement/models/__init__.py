@@ -18,7 +18,7 @@ from settlement.models.installations import (
 from settlement.models.interventions import Intervention, InterventionAction, InterventionOutcome
 from settlement.models.listings import LISTS_APART, AbsentMarket
 from settlement.models.pauses import Pause, PauseKind, name_paused
-from settlement.models.venues import VenueEntry, VenueState, add_venues, current_venue, here_or_before
+from settlement.models.venues import VenueEntry, VenueState, add_venues, current_venue, here_or_before, name_of_wallets
 
 __all__ = [
     "BOOK_READING",
@@ -61,6 +61,7 @@ __all__ = [
     "here",
     "here_or_before",
     "load_installation_code",
+    "name_of_wallets",
     "name_paused",
     "new_client_order_id",
 ]

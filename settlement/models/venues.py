@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 NAME_LENGTH: Final = 32
-_FIRST: Final = 1
+_HIGHEST: Final = 1
 
 
 class VenueState(models.TextChoices):
@@ -27,7 +27,7 @@ class VenueEntry(models.Model):
     """
 
     name = models.CharField(max_length=NAME_LENGTH, unique=True)
-    priority = models.PositiveSmallIntegerField(default=_FIRST, help_text="Coins are bought at the lowest first.")
+    priority = models.PositiveSmallIntegerField(default=_HIGHEST, help_text="Coins are bought at the lowest first.")
     state = models.CharField(max_length=8, choices=VenueState.choices, default=VenueState.NOT_USED)
     added_at = models.DateTimeField(db_default=Now())
 
@@ -47,13 +47,29 @@ def current_venue() -> str:
     return settings.VENUE.id
 
 
+def name_of_wallets(venue: str) -> str:
+    """Return the name of a venue's wallets in the ledger. Those of the first venue, which it had before rows, have none.
+
+    The first venue is the one whose row is the oldest; that never changes. One query in the life of a process.
+    """
+    if not _first_name:
+        first = VenueEntry.objects.order_by("pk").values_list("name", flat=True).first()
+        if first is None:
+            return "" if venue == current_venue() else venue
+        _first_name.append(first)
+    return "" if venue == _first_name[0] else venue
+
+
+_first_name: Final[list[str]] = []
+
+
 def add_venues(*, names: Iterable[str] = (), using: str = DEFAULT_DB_ALIAS) -> None:
     """Add rows for the venue that EXCHANGE_ID names, in use, and for `names`, which staff have to put in use.
 
     Rows that exist stay as they are.
     """
     rows = [VenueEntry(name=current_venue(), state=VenueState.IN_USE)]
-    rows += [VenueEntry(name=name, priority=_FIRST + 1) for name in names if name != current_venue()]
+    rows += [VenueEntry(name=name, priority=_HIGHEST + 1) for name in names if name != current_venue()]
     VenueEntry.objects.using(using).bulk_create(rows, ignore_conflicts=True)
 
 

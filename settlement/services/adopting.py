@@ -23,6 +23,7 @@ from settlement.models import (
     FindingKind,
     current_venue,
     here_or_before,
+    name_of_wallets,
     new_client_order_id,
 )
 from settlement.services.asking import look_up_listed
@@ -242,7 +243,7 @@ def _book_without_batch(
         **_as_sent(order, execution, now),
     )
     book_fill(
-        venue=order.venue,
+        venue=name_of_wallets(order.venue),
         asset=coin.name,
         cost=execution.cost,
         quantity=execution.quantity - execution.commission,

@@ -100,7 +100,8 @@ def begin_next_attempt(
     if needed > batch.reserved:
         found = _find_payer(batch, room=room, still_open=still_open, now=now)
         if found is None:
-            note_shortage(venue=venue, coin_id=batch.coin_id, charge=still_open.subtotal, now=now)
+            if room.most is None:
+                note_shortage(venue=venue, coin_id=batch.coin_id, charge=still_open.subtotal, now=now)
             look_again_later(coin_id=batch.coin_id)
             return False
         venue, budget = found

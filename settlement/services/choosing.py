@@ -98,10 +98,10 @@ def choose(*, attempt: Attempt, get_venue: GetVenue, fits: Callable[[Offer], boo
         if len(standings) == 1:
             continue
         for offer in sorted(found, key=lambda each: _rank(each, attempt)):
-            if fits(offer) and _move(attempt, to=offer.venue.name):
+            if fits(offer) and _go_to(attempt, offer):
                 return _choose(attempt, offer, asked)
     for offer in sorted(asked.offers, key=lambda each: _rank(each, attempt)):
-        if len(standings) == 1 or _move(attempt, to=offer.venue.name):
+        if _go_to(attempt, offer):
             return _choose(attempt, offer, asked)
     raise _why_none(attempt, asked)
 
@@ -190,6 +190,16 @@ def pause_after(error: Failure, *, venue: str, attempt: Attempt) -> datetime:
     return pause_for_trouble(venue=venue, coin=coin, reason=reason, at_least_seconds=0, now=now)
 
 
+def _go_to(attempt: Attempt, offer: Offer) -> bool:
+    """Move the attempt to the venue of an offer, unless it is there. Return False if it cannot be there."""
+    if offer.venue.name == attempt.place:
+        return True
+    failpoints.reach("venue.chosen")
+    has_moved = _move(attempt, to=offer.venue.name)
+    failpoints.reach("venue.moved")
+    return has_moved
+
+
 @transaction.atomic
 def _move(attempt: Attempt, *, to: str) -> bool:
     """Move an attempt that was not sent to another venue, and set its budget aside there.
@@ -197,9 +207,6 @@ def _move(attempt: Attempt, *, to: str) -> bool:
     Return False if the account there cannot pay, or if another attempt for the coin is in flight there. If another run
     has sent or ended the attempt, nothing changes: this run then cannot send it.
     """
-    if to == attempt.place:
-        return True
-    failpoints.reach("venue.chosen")
     lock_inventory(asset=attempt.coin.name)
     batch = lock_batch(batch_id=attempt.batch_id)
     now, in_flight = database_now(), list_in_flight(coin_id=attempt.coin_id)

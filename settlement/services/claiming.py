@@ -197,7 +197,9 @@ def _claim_new(
         _start(batch, claimed=claimed, waiting=waiting, room=_beginning_with(venue, room), now=now)
     else:
         batch.delete()
-    if claimed.unpaid is not None:  # last: it locks the account's row, which bookings lock last too
+    if (
+        claimed.unpaid is not None and room.most is None
+    ):  # last: it locks the account's row, which bookings lock last too
         note_shortage(venue=room.venues[0], coin_id=coin.pk, charge=claimed.unpaid, now=now)
     if not claimed.count:
         return None

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from settlement.clock import database_now
-from settlement.models import GIVEN_UP, Attempt, AttemptState, here_or_before
+from settlement.models import GIVEN_UP, Attempt, AttemptState, here_or_before, name_of_wallets
 from settlement.services.batches import lock_batch, park_batch
 from settlement.services.disbelieving import disbelieve
 from settlement.services.stock import price_of_coins
@@ -82,7 +82,7 @@ def receive_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> Dec
     received = execution.quantity - execution.commission
     reference = reference_of(attempt)
     book_fill(
-        venue=attempt.place,
+        venue=name_of_wallets(attempt.place),
         asset=attempt.coin.name,
         cost=execution.cost,
         quantity=received,

@@ -25,6 +25,7 @@ from settlement.models import (
     Excess,
     FindingKind,
     Intervention,
+    name_of_wallets,
 )
 from settlement.selectors.venues import find_room
 from settlement.services.batches import go_on, lock_batch, park_batch, refund_batch
@@ -104,7 +105,7 @@ def book_beyond(*, attempt: Attempt, execution: Executed, intervention: Interven
         Excess.objects.create(attempt=attempt, intervention=intervention, **values)
         reference, received = f"excess:{attempt.client_order_id}", quantity - commission
         book_fill(
-            venue=attempt.place,
+            venue=name_of_wallets(attempt.place),
             asset=attempt.coin.name,
             cost=cost,
             quantity=received,

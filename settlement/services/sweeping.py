@@ -64,7 +64,7 @@ def start_waiting_orders(*, since: datetime, now: datetime) -> None:
 
     Left out are coins that wait for an attempt which is on its way.
     """
-    in_flight = Attempt.objects.filter(state__in=IN_FLIGHT)
+    in_flight = Attempt.objects.filter(state__in=IN_FLIGHT).only("coin", "state", "reason", "next_step_at")
     busy = {each.coin_id for each in in_flight if not (settings.FURTHER_VENUES and is_unknown(each, now=now))}
     waiting = Coin.objects.filter(pk__in=list_coins_with_waiting_orders(since=since)).exclude(pk__in=busy)
     run_each(what="waiting orders", items=waiting.order_by("pk"), run=partial(_request_due_claim, now=now), now=now)

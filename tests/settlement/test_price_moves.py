@@ -668,7 +668,7 @@ def put_in_stock(coin, quantity, *, price):
     with transaction.atomic():
         lock_inventory(asset=coin.name)
         reference = f"attempt:{attempt.client_order_id}"
-        book_fill(venue="binance", asset=coin.name, cost=coins * each, quantity=coins, reference=reference, now=now)
+        book_fill(venue="", asset=coin.name, cost=coins * each, quantity=coins, reference=reference, now=now)
 
 
 class TestAFallBetweenTwoPurchases:

@@ -1,17 +1,11 @@
-"""A ledger wallet for each venue. The wallets of before are those of the venue that EXCHANGE_ID names.
+"""A ledger wallet for each venue. The wallets of before have no name, and stay those of the first venue.
 
-The rows that change are the house's, one for each coin. The previous release knows no venues: it finds the same wallets.
+So the previous release, which knows one venue, finds and opens the same wallets.
 """
 
-from django.conf import settings
 from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
 from django.db.models import Q
-
-
-def name_wallets(apps, schema_editor):
-    wallets = apps.get_model("wallets", "Wallet")._base_manager.using(schema_editor.connection.alias)
-    wallets.filter(role="venue", owner=None, venue="").update(venue=settings.VENUE.id)
 
 
 class Migration(migrations.Migration):
@@ -27,7 +21,7 @@ class Migration(migrations.Migration):
                 blank=True,
                 db_default="",
                 default="",
-                help_text="Of the role venue: whose wallet it is.",
+                help_text="Of the role venue; empty: the first venue.",
                 max_length=32,
             ),
         ),
@@ -37,5 +31,4 @@ class Migration(migrations.Migration):
                 condition=Q(venue="") | Q(role="venue"), name="only_wallets_of_venues_name_one"
             ),
         ),
-        migrations.RunPython(name_wallets, migrations.RunPython.noop),
     ]

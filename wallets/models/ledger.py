@@ -46,7 +46,7 @@ class Wallet(models.Model):
     asset = models.CharField(max_length=16)
     role = models.CharField(max_length=16, choices=WalletRole.choices)
     venue = models.CharField(
-        max_length=32, blank=True, default="", db_default="", help_text="Of the role venue: whose wallet it is."
+        max_length=32, blank=True, default="", db_default="", help_text="Of the role venue; empty: the first venue."
     )
     balance = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)
     cost = models.DecimalField(max_digits=38, decimal_places=8, null=True, blank=True)

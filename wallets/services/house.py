@@ -4,7 +4,6 @@ from typing import Any
 
 from django.apps import apps as current_apps
 from django.apps.registry import Apps
-from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 
 from wallets.models import STORED_BALANCES, Wallet, WalletRole
@@ -45,7 +44,7 @@ def open_house_wallets_after_migrate(*, using: str, apps: Apps = current_apps, *
 def _open(wallet: type[Any], *, asset: str, using: str) -> None:
     known = {role for role, _ in wallet._meta.get_field("role").choices}  # noqa: SLF001  public in fact
     roles = [role for role in (_DOLLAR_ROLES if asset == USD else _COIN_ROLES) if role in known]
-    wallets = [wallet(asset=asset, role=role, balance=0 if role in STORED_BALANCES else None) for role in roles]
-    for of_venue in (each for each in wallets if each.role == WalletRole.VENUE):
-        of_venue.venue = settings.VENUE.id  # those of other venues are opened by their first purchase
-    wallet._base_manager.using(using).bulk_create(wallets, ignore_conflicts=True)  # noqa: SLF001  public in fact
+    wallet._base_manager.using(using).bulk_create(  # noqa: SLF001  public in fact
+        [wallet(asset=asset, role=role, balance=0 if role in STORED_BALANCES else None) for role in roles],
+        ignore_conflicts=True,
+    )

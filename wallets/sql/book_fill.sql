@@ -7,11 +7,10 @@ WITH moved AS (
 ), side AS (
     SELECT asset, source AS role FROM moved UNION SELECT asset, destination FROM moved
 ), found AS (
-    SELECT DISTINCT ON (w.asset, w.role) w.id, w.asset, w.role
+    SELECT w.id, w.asset, w.role
       FROM side JOIN wallets_wallet w
         ON w.role = side.role AND w.asset = side.asset AND w.owner_id IS NULL
-       AND (w.role <> 'venue' OR w.venue = ANY (%(venues)s))
-     ORDER BY w.asset, w.role, w.venue DESC  -- one with a name first
+       AND w.venue = CASE side.role WHEN 'venue' THEN %(venue)s ELSE '' END
 ), opened AS (
     INSERT INTO wallets_wallet (asset, role, venue, frozen, created_at)
     SELECT asset, role, %(venue)s, false, %(now)s FROM side

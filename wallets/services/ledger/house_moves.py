@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.conf import settings
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 
@@ -16,6 +15,8 @@ from wallets.runtime import sql
 
 def book_fill(*, venue: str, asset: str, cost: Decimal, quantity: Decimal, reference: str, now: datetime) -> None:
     """Book a purchase at a venue: its cost (US dollars), and the coins it brought after commission.
+
+    `venue` is the name of its wallets, which is empty for the first venue.
 
     The venue's wallets are opened if they are missing. The caller holds the lock on the coin's inventory. A cost or
     quantity of zero is not booked. A cost without coins makes the coins in inventory, or those that come next, dearer.
@@ -196,7 +197,7 @@ def _book(movements: Sequence[_HouseMovement], *, now: datetime, venue: str | No
         return
     booked = sql.execute(
         "wallets.move_between_house_wallets" if venue is None else "wallets.book_fill",
-        **({} if venue is None else {"venue": venue, "venues": _names_of(venue)}),
+        **({} if venue is None else {"venue": venue}),
         assets=[movement.asset for movement in movements],
         amounts=[movement.amount for movement in movements],
         sources=[movement.source for movement in movements],
@@ -207,8 +208,3 @@ def _book(movements: Sequence[_HouseMovement], *, now: datetime, venue: str | No
     )
     if booked != len(movements):
         raise RuntimeError(f"the house lacks a wallet for {[movement.reference for movement in movements]}")
-
-
-def _names_of(venue: str) -> list[str]:
-    """Return the names of a venue's wallets: the previous release opens the first venue's without a name."""
-    return [venue, ""] if venue == settings.VENUE.id else [venue]
