@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from settlement.models import Pause, PauseKind, VenueEntry
-from settlement.services.proposals import LIFT_PAUSE, PAUSE
+from settlement.services.proposals_of_venues import LIFT_PAUSE, PAUSE
 from trading.models import Coin
 from wallets.admin.actions import ask_for_reason, reported
 from wallets.admin.proposals import ShowsRefusals, ask_to_do, ask_to_save

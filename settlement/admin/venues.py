@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from settlement.models import VenueAccount, VenueEntry
-from settlement.services.proposals import VENUE
+from settlement.services.proposals_of_venues import VENUE
 from wallets.admin.proposals import SavedByProposal, ask_to_save
 from wallets.admin.records import QuickAdmin, amount, badge, link_to_list
 

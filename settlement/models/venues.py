@@ -48,19 +48,16 @@ def current_venue() -> str:
 
 
 def name_of_wallets(venue: str) -> str:
-    """Return the name of a venue's wallets in the ledger. Those of the first venue, which it had before rows, have none.
+    """Return the name of a venue's wallets in the ledger: none for the first venue, whose wallets are older than rows.
 
     The first venue is the one whose row is the oldest; that never changes. One query in the life of a process.
     """
-    if not _first_name:
-        first = VenueEntry.objects.order_by("pk").values_list("name", flat=True).first()
-        if first is None:
-            return "" if venue == current_venue() else venue
-        _first_name.append(first)
-    return "" if venue == _first_name[0] else venue
+    if not _first:
+        _first.extend(VenueEntry.objects.order_by("pk").values_list("name", flat=True)[:1])
+    return "" if venue == (_first[0] if _first else current_venue()) else venue
 
 
-_first_name: Final[list[str]] = []
+_first: Final[list[str]] = []
 
 
 def add_venues(*, names: Iterable[str] = (), using: str = DEFAULT_DB_ALIAS) -> None:
@@ -71,6 +68,7 @@ def add_venues(*, names: Iterable[str] = (), using: str = DEFAULT_DB_ALIAS) -> N
     rows = [VenueEntry(name=current_venue(), state=VenueState.IN_USE)]
     rows += [VenueEntry(name=name, priority=_HIGHEST + 1) for name in names if name != current_venue()]
     VenueEntry.objects.using(using).bulk_create(rows, ignore_conflicts=True)
+    name_of_wallets(current_venue())  # now, rather than when the first purchase is booked
 
 
 def here_or_before(name: str) -> list[str]:

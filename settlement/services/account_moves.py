@@ -26,27 +26,25 @@ def list_assets(*, venue: str) -> list[str]:
 
 
 @transaction.atomic
-def book_move(
-    *, venue: str, asset: str, kind: AccountMoveKind, amount: Decimal, reason: str, booked_by: User, now: datetime
-) -> AccountMove:
+def book_move(*, move: AccountMove, booked_by: User, now: datetime) -> AccountMove:
     """Book a move in (more than 0) or out (less than 0), or the opening, of the account at a venue.
 
-    Raises MoveRefused.
+    `move` is not saved yet. Raises MoveRefused.
     """
-    if asset not in list_assets(venue=venue):
-        raise MoveRefused(f"Balances of {asset} are not compared.")
-    if kind == AccountMoveKind.MOVE and not amount:
+    if move.asset not in list_assets(venue=move.venue):
+        raise MoveRefused(f"Balances of {move.asset} are not compared.")
+    if move.kind == AccountMoveKind.MOVE and not move.amount:
         raise MoveRefused("A move moves something.")
-    values = {"amount": amount, "reason": reason, "booked_by": booked_by, "booked_at": now}
-    place = {"venue": venue, "asset": asset, "kind": kind}
-    if kind == AccountMoveKind.MOVE:
-        move = AccountMove.objects.create(**place, **values)
+    values = {"amount": move.amount, "reason": move.reason, "booked_by": booked_by, "booked_at": now}
+    place = {"venue": move.venue, "asset": move.asset, "kind": move.kind}
+    if move.kind == AccountMoveKind.MOVE:
+        booked = AccountMove.objects.create(**place, **values)
     else:
-        move, is_new = AccountMove.objects.get_or_create(**place, defaults=values)
+        booked, is_new = AccountMove.objects.get_or_create(**place, defaults=values)
         if not is_new:
             raise MoveRefused("There is an opening already. Book a move instead.")
-    logger.warning("%s is booked by %s: %s", move, booked_by, reason)
-    return move
+    logger.warning("%s is booked by %s: %s", booked, booked_by, booked.reason)
+    return booked
 
 
 def ensure_opening_proposed(*, reading: BalanceReading) -> None:

@@ -78,10 +78,9 @@ def begin_next_attempt(
     Orders with a fixed price get nothing of the surplus that has cost more than they may lose. If the surplus suffices,
     but no ask is known that bounds the orders' prices, the attempt reads one, and delivers instead of buying.
 
-    The attempt begins at the first venue that is free, not paused, and can pay for one of the orders. Return False if
-    there is none, because another attempt for the coin is in flight, or because no account can pay. Then the batch
-    stays open without an attempt, and a claim resumes it later. `still_open` sums up the batch's open orders, and
-    `room` says which venues are free, if the caller knows them.
+    The attempt begins at the first venue that is free, not paused, and can pay for an order. Return False if there is
+    none: then the batch stays open without an attempt, and a claim resumes it later. `still_open` sums up the batch's
+    open orders, and `room` says which venues are free, if the caller knows them.
     """
     still_open = still_open or sum_open_orders(batch_id=batch.pk)
     needed = still_open.amount
@@ -89,28 +88,17 @@ def begin_next_attempt(
     if may_deliver_now(batch=batch, needed=needed, now=now):
         _deliver_from_stock(batch, now=now)
         return True
-    batch.state, batch.reason, batch.resume_at = BatchState.OPEN, "", None
-    _save(batch)
-    if (following := find_following(batch=batch)) is None:
-        return False
+    _reopen(batch, resume_at=None)
+    following = find_following(batch=batch)
     room = room or find_room(coin_id=batch.coin_id, now=now)
-    if not room.all:
+    if following is None or not (found := _find_payer(batch, room=room, still_open=still_open, now=now)):
         return False
-    venue, budget = room.all[0], None
-    if needed > batch.reserved:
-        found = _find_payer(batch, room=room, still_open=still_open, now=now)
-        if found is None:
-            if room.most is None:
-                note_shortage(venue=venue, coin_id=batch.coin_id, charge=still_open.subtotal, now=now)
-            look_again_later(coin_id=batch.coin_id)
-            return False
-        venue, budget = found
+    venue, budget = found
     Attempt.objects.create(
         batch=batch,
         coin=batch.coin,
         venue=venue,
-        number=following.number,
-        client_order_id=following.client_order_id,
+        **vars(following),
         budget=budget,
         next_step_at=now + timedelta(seconds=wait_seconds),
         created_at=now,
@@ -124,12 +112,19 @@ def _find_payer(
 ) -> tuple[str, Decimal | None] | None:
     """Return the first venue whose account can pay for an order of the batch, and the budget there; None if none can.
 
-    A venue that is paused is chosen only if all are.
+    A venue that is paused is chosen only if all are. Without a venue, a claim looks again later.
     """
+    if not room.all:
+        return None
+    if still_open.amount <= batch.reserved:
+        return room.all[0], None
     for venue in room.venues or room.paused:
         budget, is_payable = set_aside(venue=venue, batch=batch, still_open=still_open, now=now, most=room.most)
         if is_payable:
             return venue, budget
+    if room.most is None:
+        note_shortage(venue=room.all[0], coin_id=batch.coin_id, charge=still_open.subtotal, now=now)
+    look_again_later(coin_id=batch.coin_id)
     return None
 
 
@@ -138,9 +133,13 @@ def let_claim_decide(*, batch: Batch, resume_at: datetime | None, reason: str = 
 
     `reason` says why the batch waits for its own turn, if it does.
     """
+    _reopen(batch, resume_at=resume_at, reason=reason)
+    jobs.request_claim(coin_id=batch.coin_id)
+
+
+def _reopen(batch: Batch, *, resume_at: datetime | None, reason: str = "") -> None:
     batch.state, batch.reason, batch.resume_at = BatchState.OPEN, reason, resume_at
     _save(batch)
-    jobs.request_claim(coin_id=batch.coin_id)
 
 
 @transaction.atomic

@@ -80,16 +80,14 @@ def if_given_up(attempt: Attempt) -> QuerySet[Attempt]:
 def receive_fill(attempt: Attempt, execution: Executed, *, now: datetime) -> Decimal:
     """Book an attempt's coins and cost, and return the number of coins received."""
     received = execution.quantity - execution.commission
-    reference = reference_of(attempt)
-    book_fill(
-        venue=name_of_wallets(attempt.place),
-        asset=attempt.coin.name,
-        cost=execution.cost,
-        quantity=received,
-        reference=reference,
-        now=now,
-    )
+    book_at_venue(attempt, cost=execution.cost, quantity=received, reference=reference_of(attempt), now=now)
     return received
+
+
+def book_at_venue(attempt: Attempt, *, cost: Decimal, quantity: Decimal, reference: str, now: datetime) -> None:
+    """Book coins and their cost to the wallets of the attempt's venue."""
+    venue, asset = name_of_wallets(attempt.place), attempt.coin.name
+    book_fill(venue=venue, asset=asset, cost=cost, quantity=quantity, reference=reference, now=now)
 
 
 def price_of_fill(

@@ -25,12 +25,12 @@ from settlement.models import (
     Excess,
     FindingKind,
     Intervention,
-    name_of_wallets,
 )
 from settlement.selectors.venues import find_room
 from settlement.services.batches import go_on, lock_batch, park_batch, refund_batch
 from settlement.services.disbelieving import disbelieve, request_of, weigh_answer
 from settlement.services.ending import (
+    book_at_venue,
     end_attempt,
     enter,
     figures_of,
@@ -51,7 +51,6 @@ from settlement.venues.protocol import Executed, NotPlaced, Trouble, Untrue
 from settlement.waits import bounded
 from trading.price_moves import AvailableCoins
 from trading.services.settling import complete_orders
-from wallets.services.ledger.house_moves import book_fill
 
 logger = logging.getLogger(__name__)
 
@@ -104,14 +103,7 @@ def book_beyond(*, attempt: Attempt, execution: Executed, intervention: Interven
         values = {"quantity": quantity, "cost": cost, "commission": commission, "booked_at": now}
         Excess.objects.create(attempt=attempt, intervention=intervention, **values)
         reference, received = f"excess:{attempt.client_order_id}", quantity - commission
-        book_fill(
-            venue=name_of_wallets(attempt.place),
-            asset=attempt.coin.name,
-            cost=cost,
-            quantity=received,
-            reference=reference,
-            now=now,
-        )
+        book_at_venue(attempt, cost=cost, quantity=received, reference=reference, now=now)
         deliver_late_coins(coin=attempt.coin, reference=reference, now=now)
     return booked
 
@@ -293,8 +285,8 @@ def _wait_before_next(attempt: Attempt, answer: NotPlaced, *, now: datetime) -> 
         now=now,
         stops_all_calls=answer.trouble is Trouble.CALLS,
     )
-    # Another venue may buy at once what this one cannot.
-    return 0 if find_room(coin_id=attempt.coin_id, now=now).venues else (until - now).total_seconds()
+    other = find_room(coin_id=attempt.coin_id, now=now).venues  # may buy at once what this one cannot
+    return 0 if other else (until - now).total_seconds()
 
 
 def _usual_wait(attempt: Attempt) -> float:

@@ -1,4 +1,7 @@
-"""The kinds of proposals of settlement: interventions, unknown orders, moves, pauses, venues, and restores."""
+"""The kinds of proposals of settlement: interventions, unknown orders, moves, and restores.
+
+Those about pauses and venues are in `proposals_of_venues`.
+"""
 
 from decimal import Decimal
 from typing import Any, Final
@@ -13,18 +16,13 @@ from settlement.models import (
     FindingDecision,
     FindingKind,
     InterventionAction,
-    Pause,
-    VenueEntry,
-    VenueState,
     current_venue,
 )
 from settlement.services.account_moves import book_move, ensure_opening_proposed
 from settlement.services.findings import decide_about_order
 from settlement.services.intervening.requests import Figures, ensure_may_decide, find_attempt, request_intervention
-from settlement.services.pausing import lift_pause, pause_buying
-from settlement.services.ranking import change_venue
+from settlement.services.proposals_of_venues import LIFT_PAUSE, PAUSE, VENUE
 from settlement.services.recognising import Watch, put_in_doubt, read_watch, stop_sending
-from trading.models import Coin
 from wallets.exceptions import ProposalRefused
 from wallets.models import Proposal, ProposalOutcome, User
 from wallets.runtime import clock
@@ -148,105 +146,18 @@ class MoveAtVenueKind(Kind):
                 raise ProposalRefused("The reading proposes another opening by now. Look at it, and ask again.")
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
-        move = book_move(
-            venue=_venue_of(payload),
+        move = AccountMove(
+            venue=payload.get("venue") or current_venue(),  # a proposal of the previous release names none
             asset=payload["asset"],
             kind=AccountMoveKind(payload["kind"]),
             amount=Decimal(payload["amount"]),
             reason=payload["reason"],
-            booked_by=asked_by,
-            now=clock.now(),
         )
-        return f"The {move} is booked."
+        return f"The {book_move(move=move, booked_by=asked_by, now=clock.now())} is booked."
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
         at = f" at {payload['venue']}" if payload.get("venue") else ""
         return "", f"{payload['kind']} of {payload['amount']} {payload['asset']}{at}"
-
-
-class LiftPauseKind(Kind):
-    """The end of a pause before its time. To pause needs one person only, and is no proposal."""
-
-    name = "lift_pause"
-    title = "Lifting of a pause"
-    permissions = ("settlement.change_pause",)
-
-    def payload_of(self, *, pause: Pause) -> dict[str, Any]:
-        """Return the payload for lifting a pause, as it is now."""
-        return {"pause": pause.pk, "set_at": pause.set_at.isoformat(), "reason": pause.reason}
-
-    def check(self, *, payload: Payload, asked_by: User) -> None:
-        pause = _pause_of(payload)
-        if (pause.set_at.isoformat(), pause.reason) != (payload["set_at"], payload["reason"]):
-            raise ProposalRefused(f"The {pause} was set again meanwhile. Look at it, and ask again.")
-
-    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
-        pause = _pause_of(payload)
-        lift_pause(pause=pause)
-        return f"The {pause} is lifted."
-
-    def describe(self, *, payload: Payload) -> tuple[str, str]:
-        pause = _pause_of(payload)
-        return f"{pause}: {pause.reason}", f"{pause}: it ends"
-
-
-class PausingKind(Kind):
-    """A pause of buying, of one coin or of every coin, at one venue or at every venue."""
-
-    name = "pause"
-    title = "Pause"
-    permissions = ("settlement.add_pause",)
-    only_lessens = True
-
-    def payload_of(self, *, coin: Coin | None, reason: str, venue: str = "") -> dict[str, Any]:
-        """Return the payload for a pause; `reason` is stored with it. An empty `venue` is every venue."""
-        return {"coin": coin.pk if coin else None, "reason": reason, "venue": venue}
-
-    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
-        coin = Coin.objects.filter(pk=payload["coin"]).first()
-        pause = pause_buying(
-            coin=coin, venue=payload["venue"], reason=payload["reason"], set_by=asked_by, now=clock.now()
-        )
-        return f"The {pause} begins."
-
-    def describe(self, *, payload: Payload) -> tuple[str, str]:
-        coin = Coin.objects.filter(pk=payload["coin"]).first()
-        at = f" at {payload['venue']}" if payload["venue"] else ""
-        return "", f"buying of {coin or 'every coin'}{at} is paused"
-
-
-class VenueKind(Kind):
-    """A venue's rank, and whether it is in use. To use it no longer, with the same rank, needs one person only."""
-
-    name = "venue"
-    title = "Change of a venue"
-    permissions = ("settlement.change_venueentry",)
-
-    def payload_of(self, *, venue: VenueEntry, priority: int, state: str) -> dict[str, Any]:
-        """Return the payload for changing a venue, as it is now."""
-        return {"venue": venue.pk, "before": [venue.priority, venue.state], "after": [priority, state]}
-
-    def check(self, *, payload: Payload, asked_by: User) -> None:
-        venue = VenueEntry.objects.get(pk=payload["venue"])
-        if [venue.priority, venue.state] != payload["before"]:
-            raise ProposalRefused(f"{venue} was changed meanwhile. Look at it, and ask again.")
-
-    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
-        name, (priority, state) = VenueEntry.objects.get(pk=payload["venue"]).name, payload["after"]
-        change_venue(name=name, priority=priority, state=VenueState(state), now=clock.now())
-        return f"{name} is {VenueState(state).label}, with priority {priority}."
-
-    def describe(self, *, payload: Payload) -> tuple[str, str]:
-        name = VenueEntry.objects.get(pk=payload["venue"]).name
-        old, new = (
-            f"{name}: {VenueState(state).label}, priority {priority}"
-            for priority, state in (payload["before"], payload["after"])
-        )
-        return old, new
-
-    def adds_exposure(self, *, payload: Payload) -> bool:
-        (old, _), (new, state) = payload["before"], payload["after"]
-        return not (old == new and state == VenueState.NOT_USED)
 
 
 class RestorationKind(Kind):
@@ -280,9 +191,6 @@ class RestorationKind(Kind):
 INTERVENTION: Final = InterventionKind()
 ADOPTION: Final = AdoptionKind()
 ACCOUNT_MOVE: Final = MoveAtVenueKind()
-PAUSE: Final = PausingKind()
-LIFT_PAUSE: Final = LiftPauseKind()
-VENUE: Final = VenueKind()
 RESTORATION: Final = RestorationKind()
 
 
@@ -304,18 +212,6 @@ def ask_to_restore(*, asked_by: User, reason: str) -> Proposal:
     approved = asked.filter(record__outcome=ProposalOutcome.DONE)
     found = approved.first() or asked.filter(is_open(now=clock.database_now())).first()
     return found or propose(kind=RESTORATION.name, payload=payload, reason=reason, asked_by=asked_by)
-
-
-def _venue_of(payload: Payload) -> str:
-    """Return the venue of a move; that of the first venue for proposals of the previous release."""
-    return payload.get("venue") or current_venue()
-
-
-def _pause_of(payload: Payload) -> Pause:
-    pause = Pause.objects.select_for_update(no_key=True, of=("self",)).filter(pk=payload["pause"]).first()
-    if pause is None:
-        raise ProposalRefused("The pause has ended.")
-    return pause
 
 
 def _read(payload: Payload) -> tuple[Batch, InterventionAction]:

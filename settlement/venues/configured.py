@@ -1,12 +1,36 @@
 """The settings of each venue: where it is, its keys, its quote asset and its commission."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Protocol
 
 from django.conf import settings
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from decimal import Decimal
+
+class VenueConfig(Protocol):
+    """The settings of one venue."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def url(self) -> str:
+        """The address that stands in for the venue, such as the simulator's. Empty for the venue itself."""
+
+    @property
+    def api_key(self) -> str: ...
+    @property
+    def api_secret(self) -> str: ...
+    @property
+    def api_password(self) -> str: ...
+    @property
+    def sandbox(self) -> bool: ...
+    @property
+    def quote_asset(self) -> str: ...
+    @property
+    def taker_rate(self) -> Decimal: ...
+    @property
+    def recv_window(self) -> timedelta: ...
 
 
 class VenueNotConfigured(Exception):
@@ -16,14 +40,13 @@ class VenueNotConfigured(Exception):
         super().__init__(f"the environment does not describe {name}: see VENUE_{name.upper()}_API_KEY")
 
 
-def config_of(name: str) -> Any:
+def config_of(name: str) -> VenueConfig:
     """Return a venue's group of settings. Raises VenueNotConfigured."""
     if name == settings.VENUE.id:
         return settings.VENUE
-    try:
-        return settings.FURTHER_VENUES[name]
-    except KeyError:
-        raise VenueNotConfigured(name) from None
+    if name not in settings.FURTHER_VENUES:
+        raise VenueNotConfigured(name)
+    return settings.FURTHER_VENUES[name]
 
 
 def is_configured(name: str) -> bool:
@@ -31,14 +54,14 @@ def is_configured(name: str) -> bool:
     return name == settings.VENUE.id or name in settings.FURTHER_VENUES
 
 
-def list_configured() -> "Sequence[str]":
+def list_configured() -> Sequence[str]:
     """Return the names of the venues that the environment describes; the one that EXCHANGE_ID names first."""
     return [settings.VENUE.id, *(name for name in sorted(settings.FURTHER_VENUES) if name != settings.VENUE.id)]
 
 
 def quote_asset_of(name: str) -> str:
     """Return the asset that pays for coins at a venue. Raises VenueNotConfigured."""
-    return str(config_of(name).quote_asset)
+    return config_of(name).quote_asset
 
 
 def quote_asset_or_usual(name: str) -> str:
@@ -46,7 +69,6 @@ def quote_asset_or_usual(name: str) -> str:
     return quote_asset_of(name) if is_configured(name) else settings.VENUE.quote_asset
 
 
-def taker_rate_of(name: str) -> "Decimal":
+def taker_rate_of(name: str) -> Decimal:
     """Return a venue's commission; that of the first venue if the environment no longer describes the venue."""
-    rate: Decimal = (config_of(name) if is_configured(name) else settings.VENUE).taker_rate
-    return rate
+    return config_of(name if is_configured(name) else settings.VENUE.id).taker_rate

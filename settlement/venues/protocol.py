@@ -200,29 +200,6 @@ class SecondPrice:
     source_time: datetime
 
 
-class VenueConfig(Protocol):
-    """The settings of one venue."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def url(self) -> str:
-        """The address that stands in for the venue, such as the simulator's. Empty for the venue itself."""
-
-    @property
-    def api_key(self) -> str: ...
-    @property
-    def api_secret(self) -> str: ...
-    @property
-    def api_password(self) -> str: ...
-    @property
-    def sandbox(self) -> bool: ...
-    @property
-    def quote_asset(self) -> str: ...
-    @property
-    def recv_window(self) -> timedelta: ...
-
-
 class SecondSource(Protocol):
     """Another venue's public prices, which confirm prices that have jumped."""
 

@@ -60,7 +60,7 @@ class HonestVenue:
     travel: timedelta = NOTHING
     purchases: list = field(default_factory=list)
     requests_expire = True
-    name = "second"
+    name = "binance"
 
     def ticker(self, coin):
         """Return what an order would meet at this moment."""

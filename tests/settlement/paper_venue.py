@@ -22,6 +22,7 @@ class PaperVenue:
     refusals: dict = field(default_factory=dict)
     answers: dict = field(default_factory=dict)
     calls: Counter = field(default_factory=Counter)
+    name = "binance"
 
     def have(self, client_order_id, *, coin="ABAN", number="1", quantity="5", cost="20", at=None, **changes):
         """Put an order on the list and in the book. `changes` are what a lookup says otherwise than the list."""

@@ -45,6 +45,7 @@ def attempt(place, claim):
 
 def order(*, name=NAME, number="1", quantity="5", cost="20", coin="ABAN"):
     return UnknownOrder(
+        venue="binance",
         coin_name=coin,
         client_order_id=name,
         venue_order_id=number,
@@ -56,7 +57,7 @@ def order(*, name=NAME, number="1", quantity="5", cost="20", coin="ABAN"):
 def unknown(venue, coin="ABAN"):
     """Return the venue's numbers of the orders that our books lack."""
     listed = [listed for name, _, listed in venue.orders if name == coin]
-    return [each.venue_order_id for each in list_unknown(coin_name=coin, listed=listed)]
+    return [each.venue_order_id for each in list_unknown(venue="binance", coin_name=coin, listed=listed)]
 
 
 def change(attempt, **values):

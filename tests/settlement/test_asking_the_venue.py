@@ -55,12 +55,12 @@ def venue():
 
 @pytest.fixture
 def ask(venue):
-    return lambda since=None: asking.ask_venue(since=since or watch().known_at, get_venue=lambda: venue)
+    return lambda since=None: asking.ask_venues(since=since or watch().known_at, get_venue=lambda _: venue)
 
 
 @pytest.fixture
 def keep_watch(venue):
-    return lambda: asking.keep_watch(get_venue=lambda: venue)
+    return lambda: asking.keep_watch(get_venue=lambda _: venue)
 
 
 @pytest.fixture
@@ -199,6 +199,7 @@ class TestACoinWithoutAMarket:
         """Let the only order have been bought and settled, and its coin be off sale."""
         answer = executed(quantity="15.02", cost="60.08")
         order = UnknownOrder(
+            venue="binance",
             coin_name="ABAN",
             client_order_id=attempt.client_order_id,
             venue_order_id="1",
@@ -333,7 +334,7 @@ class TestTheWatch:
 class TestAfterRestore:
     @pytest.fixture
     def put_right(self, venue):
-        return lambda: after.put_right(get_venue=lambda: venue, tell=lambda _: None, as_owner=as_owner)
+        return lambda: after.put_right(get_venue=lambda _: venue, tell=lambda _: None, as_owner=as_owner)
 
     def test_adopts_and_lets_buying_go_on(self, venue, put_right, shopper):
         venue.have(new_client_order_id())
@@ -346,6 +347,7 @@ class TestAfterRestore:
         listed = venue.have(name)
         look_up_listed = venue.look_up_listed
         order = UnknownOrder(
+            venue="binance",
             coin_name="ABAN",
             client_order_id=name,
             venue_order_id=listed.venue_order_id,

@@ -93,11 +93,9 @@ def bought(buy):
 def move(admin_user):
     def run(amount, *, asset="ABAN", kind=Kind.MOVE):
         return book_move(
-            venue="binance",
-            asset=asset,
-            kind=kind,
-            amount=Decimal(amount),
-            reason="to the cold wallet",
+            move=AccountMove(
+                venue="binance", asset=asset, kind=kind, amount=Decimal(amount), reason="to the cold wallet"
+            ),
             booked_by=admin_user,
             now=timezone.now(),
         )
@@ -140,7 +138,7 @@ class TestTheComparison:
         assert concerns(ConcernKind.OPENING) == []
 
     def test_begins_with_the_first_reading_of_the_funds(self, coin, venue, monkeypatch):
-        monkeypatch.setattr(tasks, "get_venue", lambda: venue)
+        monkeypatch.setattr(tasks, "get_venue", lambda _: venue)
         tasks.read_account(timestamp=0)
         assert openings()["USDT"] == (AMPLE, "first reading", None)
         monkeypatch.setattr(venue, "read_balances", lambda: pytest.fail("it has begun"))
@@ -169,7 +167,7 @@ class TestTheComparison:
         assert read().difference == Decimal("15.00498")
 
     def test_is_part_of_reconciliation_and_leaves_nothing_open(self, bought, venue, monkeypatch, capsys):
-        monkeypatch.setattr("settlement.management.commands.reconcile.get_venue", lambda: venue)
+        monkeypatch.setattr("settlement.management.commands.reconcile.get_venue", lambda _: venue)
         for _ in range(2):
             call_command("reconcile")
             assert "0 open" in capsys.readouterr().out
@@ -178,7 +176,7 @@ class TestTheComparison:
         assert verify_everything() == []
 
     def test_is_a_job(self, begun, venue, monkeypatch):
-        monkeypatch.setattr(tasks, "get_venue", lambda: venue)
+        monkeypatch.setattr(tasks, "get_venue", lambda _: venue)
         tasks.compare_balances(timestamp=0)
         assert read().difference == 0
 
@@ -193,7 +191,9 @@ class TestSumsOfPurchases:
 
     def assert_they_are_right(self, *, kept):
         assert PurchaseSum.objects.count() == kept
-        assert read_asset_books(venue="binance", kept=load_kept_sums()) == read_asset_books(venue="binance")
+        assert read_asset_books(venue="binance", kept=load_kept_sums(venue="binance")) == read_asset_books(
+            venue="binance"
+        )
         assert (read().difference, read("USDT").difference) == (0, 0)
 
     def test_are_kept_and_moved_on(self, buy, compare):
@@ -265,7 +265,7 @@ class TestSumsOfPurchases:
             Attempt.objects.filter(state="sent").update(state=state, ended_at=timezone.now())
         self.hours_pass()
         compare()
-        books = read_asset_books(venue="binance", kept=load_kept_sums())
+        books = read_asset_books(venue="binance", kept=load_kept_sums(venue="binance"))
         assert (books["ABAN"].undecided, books) == (1, read_asset_books(venue="binance"))
 
     def test_of_two_runs_that_wrote_by_turns_are_not_believed(self, bought, buy, compare):
@@ -276,13 +276,15 @@ class TestSumsOfPurchases:
         run_as_owner(f"UPDATE settlement_attempt SET coin_id = {other.pk} WHERE id = {attempts()[0].pk}")
         self.hours_pass()
         compare()
-        assert len(load_kept_sums().by_coin) == 2
+        assert len(load_kept_sums(venue="binance").by_coin) == 2
         PurchaseSum.objects.filter(coin=other).update(until=F("until") + timedelta(minutes=1), received=99)
-        assert load_kept_sums() == NO_SUMS
+        assert load_kept_sums(venue="binance") == NO_SUMS
         self.hours_pass()
         compare()
-        assert len(load_kept_sums().by_coin) == 2
-        assert read_asset_books(venue="binance", kept=load_kept_sums()) == read_asset_books(venue="binance")
+        assert len(load_kept_sums(venue="binance").by_coin) == 2
+        assert read_asset_books(venue="binance", kept=load_kept_sums(venue="binance")) == read_asset_books(
+            venue="binance"
+        )
 
 
 class TestAnAssetThatWasBoughtBefore:

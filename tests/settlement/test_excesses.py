@@ -12,6 +12,7 @@ from django.utils import timezone
 from settlement.exceptions import InterventionRefused
 from settlement.gate import CannotBeTrue
 from settlement.models import (
+    AccountMove,
     AccountMoveKind,
     Attempt,
     AttemptState,
@@ -264,11 +265,9 @@ class TestACostBeyondThePriceBound:
         simulator.set_account(balances={"USDT": "1000000909.88"})
         assert book_excess(overcharged)[0] == "refused"
         book_move(
-            venue="binance",
-            asset="USDT",
-            kind=AccountMoveKind.MOVE,
-            amount=Decimal(1000),
-            reason="sent by bank",
+            move=AccountMove(
+                venue="binance", asset="USDT", kind=AccountMoveKind.MOVE, amount=Decimal(1000), reason="sent by bank"
+            ),
             booked_by=admin_user,
             now=now,
         )
@@ -323,11 +322,13 @@ class TestCoinsThatWereMovedOut:
         simulator.set_account(balances={"ABAN": "0.0498"})
         assert book_excess(batch)[0] == "refused"
         book_move(
-            venue="binance",
-            asset="ABAN",
-            kind=AccountMoveKind.MOVE,
-            amount=Decimal(-150),
-            reason="to the cold wallet",
+            move=AccountMove(
+                venue="binance",
+                asset="ABAN",
+                kind=AccountMoveKind.MOVE,
+                amount=Decimal(-150),
+                reason="to the cold wallet",
+            ),
             booked_by=admin_user,
             now=now,
         )

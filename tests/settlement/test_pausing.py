@@ -308,7 +308,7 @@ class TestPausesOfSeveralKinds:
         page = admin_client.get("/admin/settlement/pause/").content.decode()
         for shown in ("ban of calls by the venue", "pause of the venue by staff", ">ban<", ">staff<", ">trouble<"):
             assert shown in page
-        assert list_paused_coins(now=now) == [("", "ban"), ("", "staff"), ("", "trouble")]
+        assert list_paused_coins(now=now) == [("", "ban", "binance"), ("", "staff", ""), ("", "trouble", "binance")]
 
     def test_are_set_by_staff_in_the_admin_while_the_coin_is_paused_already(self, coin, admin_client, now):
         pause_for_trouble(venue="binance", coin=coin, reason="no answer", at_least_seconds=9, now=now)

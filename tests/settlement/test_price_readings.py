@@ -84,8 +84,8 @@ def market(simulator, venue, settings):
 
 def refresh(now, *, venue=None):
     markets.forget()
-    refresh_prices(venue=venue or new_venue(), source="binance", now=now)
-    refresh_books(venue=venue or new_venue(), source="binance", now=now)
+    refresh_prices(venues=[venue or new_venue()], now=now)
+    refresh_books(venue=venue or new_venue(), now=now)
     return {price.coin.name: price for price in CoinPrice.objects.select_related("coin")}
 
 
@@ -254,7 +254,7 @@ class TestJobsForBooksAndForTheSecondSource:
 
     def read(self, now, *, venue=None):
         markets.forget()
-        refresh_prices(venue=venue or new_venue(), source="binance", now=now)
+        refresh_prices(venues=[venue or new_venue()], now=now)
 
     def suspend(self, market, now, *, price="4.40"):
         refresh(now)
@@ -519,6 +519,8 @@ class TestTheVenuesClock:
 
     def offset(self, *, ahead=0.0, takes=0.0, at=None):
         class Clock:
+            name = "binance"
+
             def read_time(self):
                 told = at or database_now() + timedelta(seconds=ahead)
                 time.sleep(takes)
@@ -544,6 +546,8 @@ class TestTheVenuesClock:
 
     def test_is_the_last_known_one_while_the_venue_does_not_tell_its_time(self):
         class Silent:
+            name = "binance"
+
             def __init__(self, **asked):
                 self.error = VenueAway("no time", **asked)
 

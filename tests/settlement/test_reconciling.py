@@ -97,7 +97,7 @@ def command(*arguments):
 
 @pytest.fixture
 def at_our_venue(venue, monkeypatch):
-    monkeypatch.setattr("settlement.management.commands.reconcile.get_venue", lambda: venue)
+    monkeypatch.setattr("settlement.management.commands.reconcile.get_venue", lambda _: venue)
 
 
 def found(**wanted):
@@ -681,7 +681,7 @@ class TestWhileSettlementGoesOn:
 
 
 def test_the_daily_task_looks_back_for_the_configured_days(coin, buy, venue, monkeypatch, settings):
-    monkeypatch.setattr(tasks, "get_venue", lambda: venue)
+    monkeypatch.setattr(tasks, "get_venue", lambda _: venue)
     asked, inner = [], venue.list_purchases
     monkeypatch.setattr(venue, "list_purchases", lambda **given: asked.append(given["since"]) or inner(**given))
     configure(settings, "SETTLEMENT", reconcile_days=5)

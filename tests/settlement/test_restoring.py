@@ -68,7 +68,7 @@ def get_venue(venue):
     """Return the venue of the calling thread, as in a worker."""
     of_thread = threading.local()
 
-    def get():
+    def get(name):
         if not hasattr(of_thread, "venue"):
             of_thread.venue = new_venue()
             of_thread.venue._client.enableRateLimit = False
@@ -536,7 +536,7 @@ class TestAdopting:
     def stranger(self, coin, buy, venue):
         buy("5")
         listed = venue.list_purchases(coin="ABAN", since=timezone.now() - timedelta(hours=1))
-        [order] = list_unknown(coin_name="ABAN", listed=listed)
+        [order] = list_unknown(venue="binance", coin_name="ABAN", listed=listed)
         return order
 
     def test_is_done_once(self, stranger, venue):
@@ -587,7 +587,7 @@ class TestAdopting:
         [attempt] = attempts()
         buy("15.02", name=attempt.client_order_id)
         listed = venue.list_purchases(coin="ABAN", since=timezone.now() - timedelta(hours=1))
-        [order] = list_unknown(coin_name="ABAN", listed=listed)
+        [order] = list_unknown(venue="binance", coin_name="ABAN", listed=listed)
         return order
 
     def test_books_no_attempt_that_is_sent_meanwhile(self, withdrawn, venue, monkeypatch):

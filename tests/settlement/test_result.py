@@ -297,7 +297,12 @@ def _read_inside_another_transaction():
 def adopted(*, cost, quantity):
     answer = executed("9", quantity=quantity, cost=cost, asked=Decimal(quantity))
     order = UnknownOrder(
-        coin_name="ABAN", client_order_id="ce" + "0" * 32, venue_order_id="9", quantity=Decimal(quantity), cost=None
+        venue="binance",
+        coin_name="ABAN",
+        client_order_id="ce" + "0" * 32,
+        venue_order_id="9",
+        quantity=Decimal(quantity),
+        cost=None,
     )
     adopt(order=order, venue=PaperVenue(answers={"9": answer}), note="x")
 

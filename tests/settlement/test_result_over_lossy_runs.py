@@ -61,6 +61,7 @@ def lossy(settings, simulator):
 class LossyVenue:
     """A venue in this process: it keeps its book, and loses answers, fills partly, refuses and does not find."""
 
+    name = "binance"
     requests_expire = True
 
     def __init__(self, chance):

@@ -17,6 +17,7 @@ from settlement.venues.ccxt.markets import find_market, find_open_market, market
 from settlement.venues.ccxt.prices import read_book, read_prices
 from settlement.venues.ccxt.seeking import seek_order
 from settlement.venues.ccxt.trades import list_figures
+from settlement.venues.configured import VenueConfig
 from settlement.venues.profiles.profile import VenueProfile, judge_rate_limit
 from settlement.venues.protocol import (
     ListedPurchase,
@@ -29,7 +30,6 @@ from settlement.venues.protocol import (
     Unknown,
     VenueAnswer,
     VenueAway,
-    VenueConfig,
 )
 
 _BELIEVED_SECONDS: Final = 10.0

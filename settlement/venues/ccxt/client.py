@@ -16,7 +16,7 @@ import ccxt
 from settlement.venues.ccxt.errors import questions
 from settlement.venues.ccxt.markets import without_empty_steps
 from settlement.venues.ccxt.plain import PlainWords
-from settlement.venues.protocol import VenueConfig
+from settlement.venues.configured import VenueConfig
 from settlement.venues.transport import open_public_session, open_session
 
 logger = logging.getLogger(__name__)
