@@ -12,12 +12,6 @@ def pauses_in_force(*, now: datetime) -> QuerySet[Pause]:
     return Pause.objects.filter(Q(until=None) | Q(until__gt=now)).order_by("set_at", "pk")
 
 
-def find_pause(*, coin_id: int, now: datetime) -> Pause | None:
-    """Of the pauses in force for a coin at `now`, return the one that ends last, if any. Makes one query."""
-    pauses = pauses_in_force(now=now).filter(Q(coin_id=coin_id) | Q(coin=None))
-    return max(pauses, key=lambda pause: (pause.until is None, pause.until or now), default=None)
-
-
 def find_call_ban(*, now: datetime) -> datetime | None:
     """Return the end of the pause that stops all calls to the venue, if such a pause is in force."""
     return Pause.objects.filter(kind=PauseKind.BAN, until__gt=now).values_list("until", flat=True).first()

@@ -3,11 +3,15 @@ from decimal import Decimal
 import pytest
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from settlement.models import Attempt, Batch, BatchState, Pause
+from settlement.selectors.pauses import pauses_in_force
+from settlement.selectors.venues import list_standings
 from settlement.services.batches import begin_next_attempt, lock_batch
 from settlement.services.claiming import claim_waiting_orders
+from settlement.services.pausing import permit
 from settlement.services.stepping import take_next_step
 from settlement.venues.ccxt.adapter import CcxtVenue
 from settlement.venues.ccxt.markets import markets
@@ -72,6 +76,18 @@ def books_balance():
     """Check at the end of the test that the ledger balances."""
     yield
     assert verify_everything() == []
+
+
+def ask_to_buy(*, coin_id, now):
+    """Ask whether the coin may be bought at the only venue."""
+    [standing] = list_standings(coin_id=coin_id)
+    return permit(standing.pauses, now=now)
+
+
+def find_pause(*, coin_id, now):
+    """Of the pauses in force for a coin, return the one that ends last, if any."""
+    pauses = pauses_in_force(now=now).filter(Q(coin_id=coin_id) | Q(coin=None))
+    return max(pauses, key=lambda pause: (pause.until is None, pause.until or now), default=None)
 
 
 def attempts():

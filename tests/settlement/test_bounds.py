@@ -11,7 +11,7 @@ from settlement.models import AttemptState, BatchState, FailingItem, Pause
 from settlement.services import sending
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.outcomes import presume_not_placed
-from settlement.services.pausing import ask_to_buy, ask_to_call, lift_automatic_pauses, pause_for_trouble
+from settlement.services.pausing import ask_to_call, lift_automatic_pauses, pause_for_trouble
 from settlement.services.price_feed import refresh_prices
 from settlement.services.stepping import recheck_attempt, take_next_step
 from settlement.services.sweeping import sweep
@@ -26,7 +26,7 @@ from settlement.waits import bounded
 from tests.configure import configure
 from tests.conftest import make_coin
 from tests.processes import at_once
-from tests.settlement.conftest import attempts, batches, end_pauses, new_venue, states
+from tests.settlement.conftest import ask_to_buy, attempts, batches, end_pauses, new_venue, states
 from trading.models import Coin, CoinPrice
 from trading.services.placing import OrderRequest, place_order
 
@@ -135,7 +135,7 @@ class TestProbe:
             stops_all_calls=True,
         )
         permit.report_answer()
-        lift_automatic_pauses(coin_id=coin.pk)
+        lift_automatic_pauses(venue="binance", coin_id=coin.pk)
         assert ask_to_call(venue="binance", now=ended_ban + timedelta(seconds=2)).wait_until == until
 
     def test_that_is_lost_is_followed_by_another(self, ended_ban):

@@ -224,7 +224,7 @@ class TestTheCoin:
         assert (pause.coin.name, pause.until, pause.set_by, pause.stops_all_calls) == ("ABAN", None, None, False)
         place("30.00")
         assert claim() is None
-        lift_automatic_pauses(coin_id=pause.coin_id)
+        lift_automatic_pauses(venue="binance", coin_id=pause.coin_id)
         pause_for_trouble(venue="binance", coin=pause.coin, reason="no answer", at_least_seconds=1, now=timezone.now())
         assert Pause.objects.get(kind=PauseKind.UNTRUE).until is None, "neither a purchase nor a trouble ends it"
         Pause.objects.filter(kind=PauseKind.TROUBLE).delete()

@@ -11,10 +11,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from settlement.clock import database_now
 from settlement.jobs import settle_batch_later
 from settlement.models import AttemptState, BatchState, Pause, PauseKind
-from settlement.selectors.pauses import find_pause, list_paused_coins
+from settlement.selectors.pauses import list_paused_coins
 from settlement.services.calling import call
 from settlement.services.pausing import (
-    ask_to_buy,
     ask_to_call,
     lift_automatic_pauses,
     lift_pause,
@@ -30,7 +29,7 @@ from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import by_owner
 from tests.processes import wait_for
-from tests.settlement.conftest import attempts, end_pauses, states
+from tests.settlement.conftest import ask_to_buy, attempts, end_pauses, find_pause, states
 from trading.jobs import CLAIM_TASK
 from trading.models import Coin
 from trading.services.coins import open_or_close_shop
@@ -227,7 +226,7 @@ class TestPausesOfSeveralKinds:
         pause_buying(coin=paused, reason="looking into it", set_by=admin_user, now=now)
         pause_for_trouble(venue="binance", coin=paused, reason="no answer", at_least_seconds=9, now=now)
         assert Pause.objects.get(kind=PauseKind.TROUBLE).times == 2
-        lift_automatic_pauses(coin_id=coin.pk)
+        lift_automatic_pauses(venue="binance", coin_id=coin.pk)
         [pause] = Pause.objects.all()
         assert (pause.set_by, pause.reason, pause.until) == (admin_user, "looking into it", None)
 
@@ -255,7 +254,7 @@ class TestPausesOfSeveralKinds:
         probe.report_answer()
         assert ask_to_buy(coin_id=coin.pk, now=ban).wait_until == trouble, "the key is still refused"
         ban = self.ban(now)
-        lift_automatic_pauses(coin_id=coin.pk)
+        lift_automatic_pauses(venue="binance", coin_id=coin.pk)
         assert (self.kinds(), ask_to_call(venue="binance", now=now).wait_until) == (["ban"], ban)
 
     def test_are_not_shortened_by_a_late_answer(self, now):
@@ -408,5 +407,5 @@ class TestABan:
 
         before_a_long_call = database_now() - timedelta(seconds=40)
         with pytest.raises(VenueAway):
-            call(read=read, now=before_a_long_call)
+            call(venue="binance", read=read, now=before_a_long_call)
         assert Pause.objects.get().until > database_now() + timedelta(seconds=5)
