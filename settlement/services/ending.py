@@ -4,6 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from settlement.clock import database_now
@@ -32,9 +33,15 @@ def end_attempt(
     if venue_order_id := fields.get("venue_order_id"):
         unchanged = unchanged.exclude(is_booked_for_another(venue_order_id))
     ended = unchanged.update(state=state, ended_at=now, **fields)
-    if ended:
+    if ended and not _others_are_unclear(attempt):
         mark_clear(coin_id=attempt.coin_id)
     return bool(ended)
+
+
+def _others_are_unclear(attempt: Attempt) -> bool:
+    """Say whether another purchase of the coin is unclear, at another venue. No query where there is one venue."""
+    others = Attempt.objects.filter(coin_id=attempt.coin_id, state=AttemptState.SENT).exclude(pk=attempt.pk)
+    return bool(settings.FURTHER_VENUES) and others.exclude(reason="").exists()
 
 
 def is_booked_for_another(venue_order_id: str) -> Exists:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from django.conf import settings
-from django.db.models import F, Max, Q
+from django.db.models import F, Max, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
 from settlement.models import (
@@ -22,6 +22,9 @@ from settlement.models import (
     Intervention,
     PauseKind,
     VenueAccount,
+    VenueEntry,
+    VenueState,
+    current_venue,
 )
 from settlement.queue import list_failed_jobs
 from settlement.selectors.balances import list_unopened
@@ -134,6 +137,23 @@ def read_float(now: datetime) -> Iterator[Concern]:
                 model="trading_order",
                 filters={"state__exact": OrderState.PENDING.value, "coin__id__exact": account.short_coin_id},
             ),
+        )
+
+
+def read_accounts(now: datetime) -> Iterator[Concern]:
+    """Read the accounts that orders wait for, and the further venues in use that no worker has read for minutes."""
+    yield from read_float(now)
+    last = VenueAccount.objects.filter(venue=OuterRef("name")).values("read_at")[:1]
+    venues = VenueEntry.objects.filter(state=VenueState.IN_USE).exclude(name=current_venue())
+    seen = venues.annotate(read_at=Coalesce(Subquery(last), F("added_at")))
+    for venue in seen.filter(read_at__lte=now - settings.TO_DO.pending_limit).order_by("read_at")[:MAX_PER_KIND]:
+        yield Concern(
+            kind=ConcernKind.FLOAT,
+            subject=f"the account at {venue}",
+            since=venue.read_at,
+            reason="it is in use, but was not read since: give workers its keys, see why it does not answer, or use it"
+            " no longer",
+            target=Target(model="settlement_venueentry", pk=venue.pk),
         )
 
 

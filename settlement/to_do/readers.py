@@ -55,7 +55,7 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.WAITING: buying.read_waiting,
     ConcernKind.PENDING: selling.read_pending,
     ConcernKind.POOL: selling.read_pools,
-    ConcernKind.FLOAT: buying.read_float,
+    ConcernKind.FLOAT: buying.read_accounts,
     ConcernKind.HEADROOM: selling.read_headroom,
     ConcernKind.LOSS: selling.read_losses,
     ConcernKind.PAUSE: buying.read_pauses,

@@ -28,6 +28,7 @@ from settlement.services.reconciling.comparing import reconcile
 from settlement.services.restoring.asking import ask_venues
 from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
+from settlement.to_do.readers import list_to_do
 from settlement.venues.configured import VenueNotConfigured
 from settlement.verification import verify_everything, verify_venues
 from tests.configure import configure
@@ -35,7 +36,7 @@ from tests.owner import by_owner
 from tests.processes import wait_for
 from tests.settlement.conftest import attempts, end_pauses, states
 from tests.settlement.two_venues import FIRST, SECOND, environment_of_second, open_venues, second_simulator
-from trading.models import Coin, CoinPrice, Order
+from trading.models import Coin, CoinPrice, Order, UnclearCoin
 from wallets.models import Transaction, User, Wallet, WalletRole
 from wallets.runtime import clock
 
@@ -211,6 +212,7 @@ class TestAnUnknownPurchase:
         place("40.00")
         other = buy()
         assert (other.venue, other.state, states()) == (SECOND, AttemptState.FILLED, ["settling", "completed"])
+        assert UnclearCoin.objects.exists(), "customers still read why the first one waits"
         simulator.fail()
         take_next_step(batch_id=unknown.batch_id, get_venue=get_venue)
         unknown.refresh_from_db()
@@ -388,6 +390,14 @@ class TestAVenue:
         claim(clock.database_now())
         assert [attempt.venue for attempt in attempts()] == [FIRST]
         assert list_in_use() == [FIRST]
+
+    def test_in_use_whose_account_nobody_reads_is_to_do(self, second):
+        now = clock.database_now()
+        concerns = [each.subject for each in list_to_do(now=now + timedelta(minutes=3))]
+        assert f"the account at {SECOND}" in concerns
+        record_funds(venue=SECOND, free=Decimal(1), read_at=now + timedelta(minutes=2))
+        concerns = [each.subject for each in list_to_do(now=now + timedelta(minutes=3))]
+        assert f"the account at {SECOND}" not in concerns
 
     def test_before_venues_were_recorded_counts_everywhere(self):
         assert here_or_before(FIRST) == [FIRST, ""]
