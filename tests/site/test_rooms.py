@@ -27,6 +27,10 @@ FOREIGN = {
         "wallets",
         "attempts and their movements are compared in one snapshot, by the million",
     ),
+    "settlement/sql/verify_venues.sql": (
+        "wallets",
+        "attempts and the wallets of their movements are compared in one snapshot, by the million",
+    ),
     "settlement/sql/forget_attempts.sql": (
         "procrastinate",
         "Procrastinate has no call that gives a job its attempts back",
