@@ -518,6 +518,25 @@ CASES = [
         fields={"quantity": "0.00000003", "cost": "0.0018"},
     ),
     Case(
+        row="many fills",
+        name="costs of five places, whose sum is rounded otherwise",
+        source=f"{QUERY_TRADES}; cost_decimals of the pair",
+        answers=[
+            added(),
+            queried(order(status="canceled", vol_exec="0.00000002", cost="0.00119", trades=["T1", "T2"])),
+            fills({f"T{each}": trade("0.00000001", "59600.1", "0.00000") for each in (1, 2)}, "T1,T2"),
+        ],
+        expected=Executed,
+        fields={"quantity": "0.00000002", "cost": "0.00119"},
+    ),
+    Case(
+        row="many fills",
+        name="costs that are not the order's",
+        source="hand-made",
+        answers=[added(), queried(order(cost="898.60000")), fills(TRADES)],
+        expected=Untrue,
+    ),
+    Case(
         row="another order's fill",
         name="instead of one of ours",
         source=QUERY_TRADES,
