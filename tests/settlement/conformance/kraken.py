@@ -466,11 +466,19 @@ CASES = [
         source="ccxt's source, unconfirmed; we ask for fciq",
         answers=[
             added(),
-            queried(order(oflags="fcib")),
+            queried(order(oflags="fcib", fee="0.00006")),
             fills({name: {**said, "fee": "0.00003"} for name, said in TRADES.items()}),
         ],
         expected=Executed,
         fields={"commission": "0.00006", "quote_commission": "0", "cost": "898.5"},
+    ),
+    Case(
+        row="commission in the coin",
+        name="fcib, and the fee in dollars",
+        source="Kraken support, How to interpret Trades history fields; we ask for fciq",
+        answers=[added(), queried(order(oflags="fcib")), fills(TRADES)],
+        expected=Executed,
+        fields={"foreign_commission": "?", "commission": "0", "quote_commission": "0"},
     ),
     Case(
         row="commission in the quote asset",
