@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 
+from settlement.venues.ccxt import nonces
 from settlement.venues.ccxt.nonces import next_number, take_turn
 
 COUNT = """
@@ -60,3 +61,11 @@ def test_keys_do_not_wait_for_each_other():
         begun = time.monotonic()
         with take_turn(key="other"):
             assert time.monotonic() - begun < 0.5
+
+
+def test_threads_take_turns_where_no_file_can_be_made(monkeypatch):
+    monkeypatch.setattr(nonces, "_file_of", lambda _: "/nowhere/at/all")
+    with take_turn(key="no file"):
+        begun = time.monotonic()
+        with take_turn(key="no file"):
+            assert time.monotonic() - begun > 0.5

@@ -86,6 +86,7 @@ class _Kraken(VenueProfile):
     name = "kraken"
     origin_of = "private"
     requests_expire = True  # AddOrder's `deadline`
+    shortest_window_seconds = 2
     reads_time = True
     growing_nonces = True
     client_order_ids = re.compile(
@@ -275,9 +276,9 @@ def _trade_in(trade_id: str, said: dict[str, Any], market: Market, *, asset: str
 def _asset_of_fee(order: Mapping[str, Any], market: Market) -> str:
     """Return the asset in which an order's fee is said: the quote asset, which we ask for with `fciq`.
 
-    An order with `fcib` pays in the coin. Then Kraken's help says the fee in the quote asset all the same, and ccxt takes
-    it for coins. Only a fee that is plausible as coins, and too small as an amount of the quote asset, is taken for
-    coins; any other is in no asset that we know.
+    An order with `fcib` pays in the coin. By Kraken's help its fee is said in the quote asset all the same; ccxt takes it
+    for coins. Only a fee that is plausible as coins, and too small as an amount of the quote asset, is taken for coins;
+    any other is in no asset that we know.
     """
     if "fcib" not in str(order.get("oflags")):
         return market.quote_asset

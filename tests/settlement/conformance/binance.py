@@ -404,6 +404,33 @@ CASES = [
         expected=NotPlaced,
         fields={"trouble": Trouble.COIN},
     ),
+    Case(
+        row="nothing sent",
+        name="no markets",
+        source="ccxt's source: load_markets",
+        answers=[],
+        public=[Answer(method="GET", path="/api/v3/exchangeInfo", status=502, body="<html>", again=True)],
+        expected=NotPlaced,
+        fields={"trouble": Trouble.COIN},
+    ),
+    Case(
+        row="nothing sent",
+        name="too many calls before it",
+        source="ccxt's source: load_markets",
+        answers=[],
+        public=[
+            Answer(
+                method="GET",
+                path="/api/v3/exchangeInfo",
+                body={"code": -1003, "msg": "Too many requests."},
+                again=True,
+                status=429,
+                headers={"Retry-After": "7"},
+            )
+        ],
+        expected=NotPlaced,
+        fields={"trouble": Trouble.CALLS, "retry_after_seconds": 7},
+    ),
     Case(row="commission in the coin", source=NEW_ORDER, answers=[placed(FILLED)], expected=Executed, fields=BOUGHT),
     Case(
         row="commission in the quote asset",

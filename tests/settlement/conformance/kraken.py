@@ -461,6 +461,26 @@ CASES = [
         fields={"trouble": Trouble.VENUE},
     ),
     Case(
+        row="nothing sent",
+        name="no markets",
+        source="ccxt's source: load_markets",
+        answers=[],
+        public=[Answer(method="GET", path="/0/public/AssetPairs", status=502, body="<html>", again=True)],
+        expected=NotPlaced,
+        fields={"trouble": Trouble.COIN},
+    ),
+    Case(
+        row="nothing sent",
+        name="too many calls before it",
+        source="ccxt's source: load_markets",
+        answers=[],
+        public=[
+            Answer(method="GET", path="/0/public/AssetPairs", body={"error": ["EAPI:Rate limit exceeded"]}, again=True)
+        ],
+        expected=NotPlaced,
+        fields={"trouble": Trouble.CALLS, "retry_after_seconds": 10},
+    ),
+    Case(
         row="commission in the coin",
         name="fcib",
         source="ccxt's source, unconfirmed; we ask for fciq",
