@@ -10,6 +10,7 @@ from settlement.venues.ccxt.nonces import next_number, take_turn
 
 COUNT = """
 import sys
+import threading
 from settlement.venues.ccxt.nonces import take_turn
 for _ in range(40):
     with take_turn(key="of-a-test") as number:
