@@ -276,9 +276,9 @@ def _trade_in(trade_id: str, said: dict[str, Any], market: Market, *, asset: str
 def _asset_of_fee(order: Mapping[str, Any], market: Market) -> str:
     """Return the asset in which an order's fee is said: the quote asset, which we ask for with `fciq`.
 
-    An order with `fcib` pays in the coin. By Kraken's help its fee is said in the quote asset all the same; ccxt takes it
-    for coins. Only a fee that is plausible as coins, and too small as an amount of the quote asset, is taken for coins;
-    any other is in no asset that we know.
+    An order with `fcib` pays in the coin. By Kraken's help its fee is said in the quote asset all the same; ccxt takes
+    it for coins. Only a fee that is plausible as coins, and too small as an amount of the quote asset, is taken for
+    coins; any other is in no asset that we know.
     """
     if "fcib" not in str(order.get("oflags")):
         return market.quote_asset
