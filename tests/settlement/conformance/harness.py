@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 from requests.adapters import BaseAdapter
 
+from settlement.sizing import ensure_usable
 from settlement.venues.ccxt.adapter import CcxtVenue
 from settlement.venues.ccxt.markets import markets
 from settlement.venues.profiles.profile import VenueProfile
@@ -135,6 +136,13 @@ Call = Callable[[CcxtVenue], Any]
 
 
 def buy(venue: CcxtVenue) -> Any:
+    return venue.buy(purchase=BUY)
+
+
+def read_rules_and_buy(venue: CcxtVenue) -> Any:
+    """Read the market's rules, which have neither step nor tick, and buy."""
+    ensure_usable(rules := venue.read_rules(coin="BTC"))
+    assert rules.quantity_step == Decimal("0.00000001")
     return venue.buy(purchase=BUY)
 
 
