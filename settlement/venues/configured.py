@@ -1,36 +1,11 @@
 """The settings of each venue: where it is, its keys, its quote asset and its commission."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from decimal import Decimal
-from typing import Protocol
 
 from django.conf import settings
 
-
-class VenueConfig(Protocol):
-    """The settings of one venue."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def url(self) -> str:
-        """The address that stands in for the venue, such as the simulator's. Empty for the venue itself."""
-
-    @property
-    def api_key(self) -> str: ...
-    @property
-    def api_secret(self) -> str: ...
-    @property
-    def api_password(self) -> str: ...
-    @property
-    def sandbox(self) -> bool: ...
-    @property
-    def quote_asset(self) -> str: ...
-    @property
-    def taker_rate(self) -> Decimal: ...
-    @property
-    def recv_window(self) -> timedelta: ...
+from settlement.venues.protocol import VenueConfig
 
 
 class VenueNotConfigured(Exception):
