@@ -95,15 +95,15 @@ class AllMarkets:
     """The markets of each venue, by ccxt's name of it."""
 
     def __init__(self) -> None:
-        self._of: dict[str, Markets] = {}
+        self._of_venues: dict[str, Markets] = {}
 
-    def get(self, client: Any, *, at_most_seconds: float) -> tuple[dict[str, Any], list[Any]]:
-        """Return what `Markets.get` does, of the client's venue. Raises VenueAway."""
-        return self._of.setdefault(client.id, Markets()).get(client, at_most_seconds=at_most_seconds)
+    def of(self, client: Any) -> Markets:
+        """Return the markets of a client's venue."""
+        return self._of_venues.setdefault(client.id, Markets())
 
     def forget(self) -> None:
         """Forget the markets of all venues."""
-        for each in list(self._of.values()):
+        for each in list(self._of_venues.values()):
             each.forget()
 
 
@@ -113,7 +113,7 @@ markets: Final = AllMarkets()
 def use_markets(client: Any, *, at_most_seconds: float | None = None) -> None:
     """Give a client the process's markets, at most EXCHANGE_MARKETS_MAX_AGE_SECONDS old. Raises VenueAway."""
     longest = settings.VENUE.markets_max_age_seconds if at_most_seconds is None else at_most_seconds
-    loaded, unread = markets.get(client, at_most_seconds=longest)
+    loaded, unread = markets.of(client).get(client, at_most_seconds=longest)
     client.set_markets(loaded)
     client.unread_markets = unread
 
