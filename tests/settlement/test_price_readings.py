@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
+from django.conf import settings as django_settings
 from django.db import connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -211,7 +212,7 @@ class TestReadingPrices:
 class TestABookWithoutATime:
     @pytest.fixture
     def venue_without_times(self, market):
-        return CcxtVenue(profile=UNPROVEN)
+        return CcxtVenue(profile=UNPROVEN, config=django_settings.VENUE)
 
     def test_is_asked_for_anew_when_it_stays_the_same(self, market, venue_without_times, now):
         refresh(now, venue=venue_without_times)
@@ -273,7 +274,7 @@ class TestJobsForBooksAndForTheSecondSource:
         assert {BOOKS_TASK, CONFIRM_TASK}.isdisjoint(name for name, _ in app.periodic_registry.periodic_tasks)
 
     def test_are_enqueued_once_for_a_frozen_book(self, market, now):
-        venue = CcxtVenue(profile=UNPROVEN)
+        venue = CcxtVenue(profile=UNPROVEN, config=django_settings.VENUE)
         self.read(now, venue=venue)
         assert enqueued() == []
         for seconds in (61, 71):
@@ -285,7 +286,7 @@ class TestJobsForBooksAndForTheSecondSource:
         assert enqueued() == [], "the book was asked for"
 
     def test_are_not_enqueued_for_a_book_that_moves_at_last_or_is_not_for_sale(self, market, now):
-        venue = CcxtVenue(profile=UNPROVEN)
+        venue = CcxtVenue(profile=UNPROVEN, config=django_settings.VENUE)
         self.read(now, venue=venue)
         market.set_prices(ABAN="4.01", BETA="5.01")
         self.read(now + timedelta(seconds=61), venue=venue)
@@ -310,7 +311,7 @@ class TestJobsForBooksAndForTheSecondSource:
 
     @pytest.mark.parametrize("fault", [VenueAway("away"), ZeroDivisionError()])
     def test_are_enqueued_although_the_venue_does_not_answer(self, market, now, fault):
-        venue = CcxtVenue(profile=UNPROVEN)
+        venue = CcxtVenue(profile=UNPROVEN, config=django_settings.VENUE)
         self.read(now, venue=venue)
         market.set_prices(ABAN="4.40")
         for seconds in (1, 2, 3):
