@@ -83,7 +83,7 @@ class TestAListWithoutTheCoin:
 
     def test_is_named_on_the_to_do_page_with_the_evidence_and_the_next_step(self, absent, step):
         [concern] = list_to_do(now=timezone.now())
-        assert (concern.kind, concern.subject) == (ConcernKind.PAUSE, "buying of ABAN")
+        assert (concern.kind, concern.subject) == (ConcernKind.PAUSE, "buying of ABAN at binance")
         assert "the venue's list of markets lacks the coin (one list, at " in concern.reason
         assert f"batch {absent.pk} goes on by itself with a list that has it; else refund it" in concern.reason
         step(absent)

@@ -150,8 +150,8 @@ def find(coin, listed, *, kind=FindingKind.EXTRA, **fields):
 
 class TestAnUnknownOrder:
     def test_is_told_with_its_figures_as_far_as_they_are_known(self):
-        assert str(order()) == f"order {NAME} 1, of ABAN: 5 for 20"
-        assert str(order(cost=None)) == f"order {NAME} 1, of ABAN: 5"
+        assert str(order()) == f"order {NAME} 1, of ABAN at binance: 5 for 20"
+        assert str(order(cost=None)) == f"order {NAME} 1, of ABAN at binance: 5"
 
 
 class TestAdopting:

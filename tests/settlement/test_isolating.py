@@ -180,7 +180,7 @@ class TestPrices:
         refresh_prices(venues=[venue], now=now)
         sell_at_the_venues_price("NEWC")
         market.set_prices(NEWC="9.00")
-        markets._loaded_at -= 31  # as old as a list may be
+        markets.of(venue._client)._loaded_at -= 31  # as old as a list may be
         refresh_prices(venues=[venue], now=now)
         assert CoinPrice.objects.get(coin__name="NEWC").value == 9
 

@@ -91,7 +91,7 @@ class TestTrouble:
         for _ in range(4):
             [pause] = Pause.objects.all()
             assert (pause.coin_id == batch.coin_id, pause.set_by) == (of_coin, None)
-            assert ("ABAN" if of_coin else "the venue") in caplog.text
+            assert ("buying of ABAN at binance" if of_coin else "buying of binance") in caplog.text
             end_pauses()
             take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert states() == ["settling"]
@@ -300,12 +300,12 @@ class TestPausesOfSeveralKinds:
         how_trouble_ends = "Remove the cause, or decide about the batch that waits; buying is tried again by itself"
         how_a_ban_ends = "Find out what makes so many calls; they begin again by themselves"
         assert listed == {
-            ("all calls to the venue", "ban (the venue wants no calls, 1 ×)", how_a_ban_ends),
-            ("buying of everything", "no answer (paused by the venue's answers, 1 ×)", how_trouble_ends),
+            ("all calls to binance", "ban (the venue wants no calls, 1 ×)", how_a_ban_ends),
+            ("buying of everything at binance", "no answer (paused by the venue's answers, 1 ×)", how_trouble_ends),
             ("buying of everything", "looking into it (paused by admin)", "Lift it when its reason is gone"),
         }
         page = admin_client.get("/admin/settlement/pause/").content.decode()
-        for shown in ("ban of calls by the venue", "pause of the venue by staff", ">ban<", ">staff<", ">trouble<"):
+        for shown in ("ban of calls by binance", "pause of every venue by staff", ">ban<", ">staff<", ">trouble<"):
             assert shown in page
         assert list_paused_coins(now=now) == [("", "ban", "binance"), ("", "staff", ""), ("", "trouble", "binance")]
 

@@ -593,9 +593,9 @@ class TestAdopting:
     def test_books_no_attempt_that_is_sent_meanwhile(self, withdrawn, venue, monkeypatch):
         as_sent = adopting._as_sent
 
-        def send_meanwhile(execution, now):
-            Attempt.objects.update(state=AttemptState.SENT, **as_sent(execution, now))
-            return as_sent(execution, now)
+        def send_meanwhile(order, execution, now):
+            Attempt.objects.update(state=AttemptState.SENT, **as_sent(order, execution, now))
+            return as_sent(order, execution, now)
 
         monkeypatch.setattr(adopting, "_as_sent", send_meanwhile)
         with pytest.raises(CannotAdopt, match="not waiting any more"):

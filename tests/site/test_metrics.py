@@ -133,7 +133,7 @@ def expected_of(total):
     assert total("exchange_orders_placed_total", state="pending") == 5
     assert total("exchange_orders_closed_total", state="completed") == 5
     assert total("exchange_settlement_seconds_count") == 5
-    assert total("exchange_venue_calls_total", call="buy", outcome="executed") >= 1
+    assert total("exchange_venue_calls_total", call="buy", outcome="executed", venue="binance") >= 1
 
 
 def test_the_counters_of_two_api_servers_and_a_worker_add_up(busy):

@@ -47,6 +47,7 @@ class Command(ProcrastinateCommand):
         refuse_unfit_rules()
         clock.keep_measured()
         add_venues(names=list_configured())
+        connection.close()  # this thread asks nothing more
         load_markets()
         if settings.METRICS.worker_port:
             serve_metrics(port=settings.METRICS.worker_port)
