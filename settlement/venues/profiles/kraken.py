@@ -85,6 +85,7 @@ _REFUSALS: Final = Refusals(
 class _Kraken(VenueProfile):
     name = "kraken"
     origin_of = "private"
+    has_rehearsals = True
     requests_expire = True  # AddOrder's `deadline`
     shortest_window_seconds = 2
     reads_time = True
@@ -127,7 +128,7 @@ class _Kraken(VenueProfile):
         }
         return Call(method="POST", path="AddOrder", parameters=parameters, weight=0)
 
-    def test_call_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
+    def rehearsal_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
         call = self.call_for(purchase, market=market)
         return Call(method="POST", path="AddOrder", parameters={**call.parameters, "validate": "true"}, weight=0)
 

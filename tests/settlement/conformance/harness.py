@@ -183,6 +183,10 @@ def balances(venue: CcxtVenue) -> Any:
     return venue.read_funds(), venue.read_balances()
 
 
+def rehearse(venue: CcxtVenue) -> Any:
+    return venue.rehearse(purchase=BUY)
+
+
 def terms(venue: CcxtVenue) -> Any:
     return venue.read_terms(coin="BTC")
 
