@@ -47,7 +47,7 @@ class Venue:
             ]
         )
         markets.forget()
-        configure(settings, "VENUE", url="")
+        configure(settings, "VENUE", url="", api_key="our-key", api_secret="our-secret")
         self.adapter = CcxtVenue(profile=find_profile("binance"), config=settings.VENUE)
         self.adapter._client.enableRateLimit = False
         self.adapter._client.session.mount("https://", self.wire)
