@@ -147,10 +147,11 @@ class CcxtVenue:
         """Send a call about a purchase, once. Return the answer if there is no reply to read."""
         try:
             market = self._market_for(purchase)
-        except (CoinNotListed, UnusableRules, VenueAway) as error:
+            call = make_call(purchase, market=market)
+        except Exception as error:  # noqa: BLE001  whatever it is, nothing has been sent
             return _not_sent(error)
         try:
-            reply = self._wire.send(make_call(purchase, market=market), moment=purchase.signed_at)
+            reply = self._wire.send(call, moment=purchase.signed_at)
         except NothingSent as error:
             return NotPlaced(reason=str(error), trouble=Trouble.COIN if error.is_of_network else Trouble.VENUE)
         except NoReply as error:
@@ -209,4 +210,6 @@ def _not_sent(error: Exception) -> NotPlaced:
     """Return the answer about a purchase before which something else had to be asked, in vain."""
     wait = error.retry_after_seconds if isinstance(error, VenueAway) else None
     trouble = Trouble.COIN if wait is None else Trouble.CALLS
-    return NotPlaced(reason=f"nothing was sent: {error}"[:200], trouble=trouble, retry_after_seconds=wait)
+    is_ours = isinstance(error, CoinNotListed | UnusableRules | VenueAway)
+    reason = str(error) if is_ours else type(error).__name__
+    return NotPlaced(reason=f"nothing was sent: {reason}"[:200], trouble=trouble, retry_after_seconds=wait)
