@@ -25,7 +25,6 @@ from types import CodeType, ModuleType
 ROOT = Path(__file__).resolve().parents[1]
 GUARDED = {
     "settlement/gate.py": ["tests/settlement/test_gate.py"],
-    "settlement/parting.py": ["tests/settlement/test_gate.py"],
     "settlement/figures.py": ["tests/settlement/test_gate.py"],
     "settlement/services/intervening/weighing.py": ["tests/settlement/test_excesses.py"],
     "settlement/fence.py": ["tests/settlement/test_fence.py"],
