@@ -1,7 +1,7 @@
 """Any venue that has a profile, over ccxt's client."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -169,7 +169,7 @@ class CcxtVenue:
         try:
             placed = self._profile.read_placed(reply, market=market, client_order_id=client_order_id)
             if isinstance(placed, str):
-                placed = self._profile.fetch_order(self._wire, market=market, venue_order_id=placed)
+                placed = self._fetch_placed(placed, market=market, client_order_id=client_order_id)
         except CannotBeTrue as error:
             return Untrue(reason=str(error), answer=reply.body if isinstance(reply.body, dict) else {})
         except VenueAway as error:
@@ -179,6 +179,13 @@ class CcxtVenue:
         if placed is None:
             return Unknown(reason="an answer that is not about our order")
         return self._understand(placed, market=market, client_order_id=client_order_id)
+
+    def _fetch_placed(self, venue_order_id: str, *, market: Market, client_order_id: str) -> Heard | None:
+        """Ask for the order of which the venue just told us the id. It need not repeat ours: it is our request's."""
+        order = self._profile.fetch_order(self._wire, market=market, venue_order_id=venue_order_id)
+        if order is None or order.told.client_order_id is not None or order.told.venue_order_id != venue_order_id:
+            return order
+        return replace(order, told=replace(order.told, client_order_id=client_order_id))
 
     def _look_up(self, *, coin: str, client_order_id: str, venue_order_id: str) -> VenueAnswer:
         try:
