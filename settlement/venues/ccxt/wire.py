@@ -118,6 +118,7 @@ class CcxtWire:
         client = self._client
         if client.enableRateLimit:
             client.throttle(call.weight)
+        client.set_last_rest_request_timestamp()
         with signed_at(client, moment), numbered(client, number):
             signed = client.sign(call.path, list(call.section), call.method, dict(call.parameters))
         headers = client.prepare_request_headers(signed["headers"]) | dict(call.headers)

@@ -116,10 +116,10 @@ class _Binance(VenueProfile):
         return Failure(code=printable(str(body.get("code", ""))), message=printable(str(body.get("msg", ""))))
 
     def call_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
-        return Call(method="POST", path="order", parameters=_parameters_of(purchase, market))
+        return Call(method="POST", path="order", parameters=_parameters_of(purchase, market), weight=0.2)
 
     def rehearsal_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
-        return Call(method="POST", path="order/test", parameters=_parameters_of(purchase, market))
+        return Call(method="POST", path="order/test", parameters=_parameters_of(purchase, market), weight=0.2)
 
     def read_placed(self, reply: Reply, *, market: Market, client_order_id: str) -> Heard | None:
         del client_order_id  # the answer repeats it
