@@ -1,5 +1,7 @@
 """Any venue that has a profile, over ccxt's client."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -18,17 +20,16 @@ from settlement.venues.ccxt.seeking import seek_order
 from settlement.venues.ccxt.trades import list_figures
 from settlement.venues.ccxt.wire import CcxtWire, NoReply, NothingSent
 from settlement.venues.profiles.profile import VenueProfile
-from settlement.venues.profiles.words import AccountTerms, Heard, Market, Reply
+from settlement.venues.profiles.words import Call, Heard, Market, Reply
 from settlement.venues.protocol import (
+    AccountTerms,
     CoinNotListed,
     ListedPurchase,
     MarketRules,
     NoAsk,
-    NoPrice,
     NotPlaced,
     OrderNotFound,
     PurchaseRequest,
-    Quoted,
     Trouble,
     Unknown,
     Untrue,
@@ -37,11 +38,20 @@ from settlement.venues.protocol import (
     VenueAway,
     VenueConfig,
 )
+from settlement.venues.quotes import NoPrice, Quoted
 
 _BELIEVED_SECONDS: Final = 10.0
 """The age up to which a list of markets that lacks a coin is believed where nothing is refunded."""
 
 _UNREADABLE: Final = (AttributeError, LookupError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sent:
+    """A call about a purchase that the venue has answered."""
+
+    reply: Reply
+    market: Market
 
 
 class CcxtVenue:
@@ -82,23 +92,24 @@ class CcxtVenue:
         return self._profile.read_terms(self._wire, market=market_of(self._client, coin=coin))
 
     def buy(self, *, purchase: PurchaseRequest) -> VenueAnswer:
-        try:
-            market = self._market_for(purchase)
-        except (CoinNotListed, UnusableRules, VenueAway) as error:
-            return _not_sent(error)
-        call = self._profile.call_for(purchase, market=market)
-        try:
-            reply = self._wire.send(call, moment=purchase.signed_at)
-        except NothingSent as error:
-            return NotPlaced(reason=str(error), trouble=Trouble.COIN if error.is_of_network else Trouble.VENUE)
-        except NoReply as error:
-            return Unknown(reason=str(error), retry_after_seconds=error.retry_after_seconds)
-        if (failure := self._profile.find_failure(reply)) is not None:
-            answer = self._profile.judge_refusal(reply, failure)
+        sent = self._send(purchase, self._profile.call_for)
+        if not isinstance(sent, _Sent):
+            return sent
+        if (failure := self._profile.find_failure(sent.reply)) is not None:
+            answer = self._profile.judge_refusal(sent.reply, failure)
             if self._profile.tells_new_rules(failure):
                 markets.of(self._client).forget()  # the filter is new to us: the next attempt reloads the markets
             return answer
-        return self._read_placed(reply, market=market, client_order_id=purchase.client_order_id)
+        return self._read_placed(sent.reply, market=sent.market, client_order_id=purchase.client_order_id)
+
+    def rehearse(self, *, purchase: PurchaseRequest) -> VenueAnswer | None:
+        if not self._profile.has_rehearsals:
+            return None
+        sent = self._send(purchase, self._profile.rehearsal_for)
+        if not isinstance(sent, _Sent):
+            return sent
+        failure = self._profile.find_failure(sent.reply)
+        return None if failure is None else self._profile.judge_refusal(sent.reply, failure)
 
     def look_up(self, *, coin: str, client_order_id: str) -> VenueAnswer:
         return self._look_up(coin=coin, client_order_id=client_order_id, venue_order_id="")
@@ -132,6 +143,21 @@ class CcxtVenue:
         market = market_of(self._client, coin=coin)
         return list_figures(self._reading, market=market, listed=listed, since=since)
 
+    def _send(self, purchase: PurchaseRequest, make_call: Callable[..., Call]) -> "_Sent | VenueAnswer":
+        """Send a call about a purchase, once. Return the answer if there is no reply to read."""
+        try:
+            market = self._market_for(purchase)
+            call = make_call(purchase, market=market)
+        except Exception as error:  # noqa: BLE001  whatever it is, nothing has been sent
+            return _not_sent(error)
+        try:
+            reply = self._wire.send(call, moment=purchase.signed_at)
+        except NothingSent as error:
+            return NotPlaced(reason=str(error), trouble=Trouble.COIN if error.is_of_network else Trouble.VENUE)
+        except NoReply as error:
+            return Unknown(reason=str(error), retry_after_seconds=error.retry_after_seconds)
+        return _Sent(reply=reply, market=market)
+
     def _market_for(self, purchase: PurchaseRequest) -> Market:
         """Return the purchase's market. Raises CoinNotListed, UnusableRules, VenueAway: nothing has been sent."""
         if not self._profile.client_order_ids.fullmatch(purchase.client_order_id):
@@ -143,7 +169,7 @@ class CcxtVenue:
         try:
             placed = self._profile.read_placed(reply, market=market, client_order_id=client_order_id)
             if isinstance(placed, str):
-                placed = self._profile.fetch_order(self._wire, market=market, venue_order_id=placed)
+                placed = self._fetch_placed(placed, market=market, client_order_id=client_order_id)
         except CannotBeTrue as error:
             return Untrue(reason=str(error), answer=reply.body if isinstance(reply.body, dict) else {})
         except VenueAway as error:
@@ -153,6 +179,13 @@ class CcxtVenue:
         if placed is None:
             return Unknown(reason="an answer that is not about our order")
         return self._understand(placed, market=market, client_order_id=client_order_id)
+
+    def _fetch_placed(self, venue_order_id: str, *, market: Market, client_order_id: str) -> Heard | None:
+        """Ask for the order of which the venue just told us the id. It need not repeat ours: it is our request's."""
+        order = self._profile.fetch_order(self._wire, market=market, venue_order_id=venue_order_id)
+        if order is None or order.told.client_order_id is not None or order.told.venue_order_id != venue_order_id:
+            return order
+        return replace(order, told=replace(order.told, client_order_id=client_order_id))
 
     def _look_up(self, *, coin: str, client_order_id: str, venue_order_id: str) -> VenueAnswer:
         try:
@@ -184,4 +217,6 @@ def _not_sent(error: Exception) -> NotPlaced:
     """Return the answer about a purchase before which something else had to be asked, in vain."""
     wait = error.retry_after_seconds if isinstance(error, VenueAway) else None
     trouble = Trouble.COIN if wait is None else Trouble.CALLS
-    return NotPlaced(reason=f"nothing was sent: {error}"[:200], trouble=trouble, retry_after_seconds=wait)
+    is_ours = isinstance(error, CoinNotListed | UnusableRules | VenueAway)
+    reason = str(error) if is_ours else type(error).__name__
+    return NotPlaced(reason=f"nothing was sent: {reason}"[:200], trouble=trouble, retry_after_seconds=wait)

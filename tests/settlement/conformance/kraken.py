@@ -5,8 +5,16 @@ from decimal import Decimal
 import requests
 
 from settlement.venues.profiles.kraken import KRAKEN
-from settlement.venues.profiles.words import AccountTerms
-from settlement.venues.protocol import Executed, NotPlaced, OrderNotFound, Refused, Trouble, Unknown, Untrue
+from settlement.venues.protocol import (
+    AccountTerms,
+    Executed,
+    NotPlaced,
+    OrderNotFound,
+    Refused,
+    Trouble,
+    Unknown,
+    Untrue,
+)
 from tests.settlement.conformance.harness import (
     OUR_ID,
     Answer,
@@ -19,6 +27,7 @@ from tests.settlement.conformance.harness import (
     list_figures,
     list_purchases,
     look_up,
+    rehearse,
     terms,
 )
 
@@ -352,10 +361,19 @@ CASES = [
     ),
     Case(
         row="no answer",
-        name="an order without our id",
-        source=QUERY,
-        answers=[added(), queried(order(cl_ord_id=None))],
+        name="an order without our id, in a list",
+        source=CLOSED,
+        call=look_up,
+        answers=[opened({TXID: order(cl_ord_id=None, status="open")})],
         expected=Unknown,
+    ),
+    Case(
+        row="filled",
+        name="and the order does not repeat our id: it was asked for by the id of our request",
+        source=QUERY,
+        answers=[added(), queried(order(cl_ord_id=None)), fills(TRADES)],
+        expected=Executed,
+        fields=BOUGHT,
     ),
     refused("refused: funds", "EOrder:Insufficient funds", Trouble.COIN),
     refused("refused: size", "EOrder:Order minimum not met", None, source="ccxt's source, unconfirmed"),
@@ -729,6 +747,29 @@ CASES = [
             )
         ],
         expected=AccountTerms(taker_rate=Decimal("0.004")),
+    ),
+    Case(
+        row="rehearsed",
+        source="Kraken Spot REST reference, Add Order: validate",
+        call=rehearse,
+        answers=[
+            Answer(
+                method="POST",
+                path="/0/private/AddOrder",
+                body={"error": [], "result": {"descr": {"order": "buy"}}},
+                having={**SENT, "validate": "true"},
+            )
+        ],
+        expected=None,
+    ),
+    Case(
+        row="rehearsed",
+        name="and refused",
+        source="Kraken Spot REST reference, Add Order: validate",
+        call=rehearse,
+        answers=[Answer(method="POST", path="/0/private/AddOrder", body={"error": ["EGeneral:Permission denied"]})],
+        expected=NotPlaced,
+        fields={"trouble": Trouble.VENUE},
     ),
     Case(
         row="sent as documented",
