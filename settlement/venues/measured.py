@@ -75,10 +75,10 @@ class MeasuredVenue:
         return self._measured("time", Kind.ORDER, self._venue.read_time)
 
     def read_terms(self, *, coin: str) -> AccountTerms:
-        return _measured("terms", Kind.ORDER, lambda: self._venue.read_terms(coin=coin))
+        return self._measured("terms", Kind.ORDER, lambda: self._venue.read_terms(coin=coin))
 
     def rehearse(self, *, purchase: PurchaseRequest) -> VenueAnswer | None:
-        return _measured("rehearse", Kind.ORDER, lambda: self._venue.rehearse(purchase=purchase))
+        return self._measured("rehearse", Kind.ORDER, lambda: self._venue.rehearse(purchase=purchase))
 
     def buy(self, *, purchase: PurchaseRequest) -> VenueAnswer:
         return self._measured("buy", Kind.ORDER, lambda: self._venue.buy(purchase=purchase))
