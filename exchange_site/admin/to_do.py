@@ -105,11 +105,7 @@ _WORDS: Final = {
             " customers may cancel orders that wait."
         ),
     ),
-    ConcernKind.VENUE: _Words(
-        title="Venues in use that nobody reads",
-        urgency="late",
-        advice="Nothing is bought there. Workers need the venue's keys; or it does not answer; or use it no longer.",
-    ),
+    ConcernKind.VENUE: _Words(title="Venues in use that nobody reads", urgency="late", advice="See each reason."),
     ConcernKind.HEADROOM: _Words(
         title="Sales that stop until purchases have caught up",
         urgency="late",
