@@ -105,6 +105,7 @@ _WORDS: Final = {
             " customers may cancel orders that wait."
         ),
     ),
+    ConcernKind.VENUE: _Words(title="Venues in use that nobody reads", urgency="late", advice="See each reason."),
     ConcernKind.HEADROOM: _Words(
         title="Sales that stop until purchases have caught up",
         urgency="late",

@@ -140,15 +140,14 @@ def read_float(now: datetime) -> Iterator[Concern]:
         )
 
 
-def read_accounts(now: datetime) -> Iterator[Concern]:
-    """Read the accounts that orders wait for, and the further venues in use that no worker has read for minutes."""
-    yield from read_float(now)
+def read_silent_venues(now: datetime) -> Iterator[Concern]:
+    """Read the further venues in use whose account no worker has read for minutes."""
     last = VenueAccount.objects.filter(venue=OuterRef("name")).values("read_at")[:1]
     venues = VenueEntry.objects.filter(state=VenueState.IN_USE).exclude(name=current_venue())
     seen = venues.annotate(read_at=Coalesce(Subquery(last), F("added_at")))
     for venue in seen.filter(read_at__lte=now - settings.TO_DO.pending_limit).order_by("read_at")[:MAX_PER_KIND]:
         yield Concern(
-            kind=ConcernKind.FLOAT,
+            kind=ConcernKind.VENUE,
             subject=f"the account at {venue}",
             since=venue.read_at,
             reason="it is in use, but was not read since: give workers its keys, see why it does not answer, or use it"

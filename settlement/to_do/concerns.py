@@ -23,6 +23,7 @@ class ConcernKind(Enum):
     PENDING = "pending"
     POOL = "pool"
     FLOAT = "float"
+    VENUE = "venue"
     HEADROOM = "headroom"
     LOSS = "loss"
     PAUSE = "pause"

@@ -189,7 +189,10 @@ class TestSettlement:
     def test_names_pauses_while_they_last(self, coin, now, admin_user):
         pause_buying(coin=None, reason="a rumour", set_by=admin_user, now=now)
         until = pause_for_trouble(venue="binance", coin=coin, reason="no money", at_least_seconds=30, now=now)
-        assert [concern.subject for concern in list_to_do(now=now)] == ["buying of everything", "buying of ABAN"]
+        assert [concern.subject for concern in list_to_do(now=now)] == [
+            "buying of everything",
+            "buying of ABAN at binance",
+        ]
         [pause] = pauses_in_force(now=until)
         assert "a rumour (paused by admin)" in list_to_do(now=until)[0].reason
         lift_pause(pause=pause)
