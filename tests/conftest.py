@@ -26,6 +26,7 @@ from exchange_site.stack.servers import prepare_redis
 from tests.configure import configure
 from tests.emptying import empty_tables
 from tests.simulators import running_simulator
+from tests.staff import let_do_everything
 from trading.services.coins import put_on_sale, save_coin
 from trading.services.prices import record_price
 from wallets.models import User
@@ -145,6 +146,12 @@ class Shopper:
     def holding(self, coin):
         wallet = self.user.wallets.filter(asset=coin).first()
         return wallet.balance if wallet else Decimal(0)
+
+
+@pytest.fixture
+def admin_user(admin_user):
+    """Return a superuser who has every permission of the roles too. `admin_client` is signed in as this person."""
+    return let_do_everything(admin_user)
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ class NeedsAnotherPerson(DomainError):
 
 
 class MayNotDecide(DomainError):
-    message = "Only active staff with the permission to decide may do that."
+    message = "Only active staff whose role lets them decide may do that. Superusers may where it is about powers."
 
 
 class NotFitForStaff(DomainError):

@@ -4,6 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from django.contrib.auth.models import Group
+
 from exchange_site.seeding.published import ADMIN_PASSWORD, ADMIN_USERNAME
 from wallets.models import User
 from wallets.services.accounts import open_dollar_wallet
@@ -14,9 +16,13 @@ _PREFIX: Final = "customer"
 
 
 def seed_admin(*, now: datetime) -> None:
-    """Open the administrator's account, unless it exists."""
-    if not User.objects.filter(username=ADMIN_USERNAME).exists():
-        _open_wallet(User.objects.create_superuser(ADMIN_USERNAME, password=ADMIN_PASSWORD), now=now)
+    """Open the administrator's account, unless it exists, and give it every role: a superuser alone moves no money."""
+    admin = User.objects.filter(username=ADMIN_USERNAME).first()
+    if admin is None:
+        admin = User.objects.create_superuser(ADMIN_USERNAME, password=ADMIN_PASSWORD)
+        _open_wallet(admin, now=now)
+    if admin.is_superuser:
+        admin.groups.add(*Group.objects.all())
 
 
 def seed_customer(*, number: int, now: datetime) -> None:

@@ -47,6 +47,7 @@ from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import run_as_owner
 from tests.settlement.conftest import attempts, end_pauses, new_venue, states
+from tests.staff import make_chief
 from tests.typed import give_password
 from trading.models import Coin
 from wallets.models import Proposal, ProposalRecord, TokenFamily, User, Wallet, WalletRole
@@ -508,7 +509,7 @@ class TestAfterRestore:
         assert not is_recognised()
         assert not Attempt.objects.filter(batch=None).exists()
         proposal = Proposal.objects.get()
-        approve(proposal_id=proposal.pk, approved_by=User.objects.create_superuser("second"))
+        approve(proposal_id=proposal.pk, approved_by=make_chief("second"))
         run()
         assert Attempt.objects.filter(batch=None).count() == 2
         assert is_recognised()

@@ -13,6 +13,7 @@ from exchange_site.stack.processes import API, WORKER, free_port, local_url, sta
 from tests.conftest import process_environment
 from tests.mails import send_mails, token_in
 from tests.processes import stopped, wait_for
+from tests.staff import make_chief
 from tests.wallets.bank import camt, entry
 from wallets.models import Deposit, StatementLine, User
 from wallets.payment_references import payment_reference
@@ -86,7 +87,7 @@ def receive_money(tmp_path):
     ]
     path = tmp_path / "statement.xml"
     path.write_bytes(camt(*lines, closing="11"))
-    ann, bob = (User.objects.create_superuser(name) for name in ("ann", "bob"))
+    ann, bob = (make_chief(name) for name in ("ann", "bob"))
     call_command("import_statement", str(path), by="ann")
     statement = StatementLine.objects.first().statement
     if statement.state == "waiting":

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 
 from exchange_site.configuration.persons import KINDS
 from tests.configure import configure
+from tests.staff import make_chief
 from trading.models import Coin, CoinPrice, SalesStop, Shop
 from trading.services.coins import open_or_close_shop, sell_again, stop_selling
 from trading.services.prices import record_price
@@ -31,12 +32,12 @@ def _two(settings):
 
 @pytest.fixture
 def ann(db):
-    return User.objects.create_superuser("ann")
+    return make_chief("ann")
 
 
 @pytest.fixture
 def bob(db):
-    return User.objects.create_superuser("bob")
+    return make_chief("bob")
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import by_owner
 from tests.processes import at_once
+from tests.staff import let_do_everything
 from trading.exceptions import OrderNotCancellable, OrderNotHeld, OwnOrder, PriceUnavailable, TooManyHeld
 from trading.models import Order, Review, RiskRule
 from trading.pools import read_counters
@@ -274,8 +275,8 @@ class TestOwnOrder:
         assert not ProcrastinateJob.objects.exists()
 
     def test_cannot_be_decided_in_the_admin(self, held, shopper, client):
-        User.objects.filter(pk=shopper.user.pk).update(is_staff=True, is_superuser=True)
-        client.force_login(User.objects.get(pk=shopper.user.pk))
+        User.objects.filter(pk=shopper.user.pk).update(is_staff=True)
+        client.force_login(let_do_everything(shopper.user))
         fields = {"action": "release", "_selected_action": [held.pk], "reason": "it is fine"}
         page = client.post("/admin/trading/review/", fields, follow=True).content.decode()
         assert "Nobody decides about their own order" in page

@@ -3,8 +3,9 @@
 from decimal import Decimal
 
 from tests.configure import configure
+from tests.staff import make_chief
 from wallets.bank_accounts import BankAccount
-from wallets.models import Payout, PayoutState, User
+from wallets.models import Payout, PayoutState
 from wallets.runtime import clock
 from wallets.services.payees import NewPayee, add_payee
 from wallets.services.payouts.kinds import PAYOUT, PAYOUT_OUTCOME
@@ -38,7 +39,7 @@ def decide(payout, becomes, *, by, reason="because"):
 
 
 def make_staff(name="ann"):
-    return User.objects.create_superuser(name)
+    return make_chief(name)
 
 
 def pay_from(settings, **changes):

@@ -12,6 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from tests.configure import configure
 from tests.mails import send_mails, token_in
 from tests.processes import at_once
+from tests.staff import make_chief
 from wallets.exceptions import OtpInvalid, OtpRequired, RateLimited, SecondFactorOn
 from wallets.models import RecoveryCode, SecondFactor, SecurityEvent, TokenFamily, User
 from wallets.runtime import clock
@@ -320,7 +321,7 @@ class TestTurningItOff:
 class TestStaff:
     @pytest.fixture
     def chief(self, db):
-        return User.objects.create_superuser("chief", "", PASSWORD)
+        return make_chief("chief", "", PASSWORD)
 
     def enter(self, client, otp=""):
         client.logout()

@@ -21,6 +21,7 @@ from tests.configure import configure
 from tests.conftest import process_environment
 from tests.owner import run_as_owner
 from tests.processes import at_once
+from tests.staff import let_do_everything, make_chief
 from tests.typed import give_password
 from tests.wallets.bank import DAY, IBAN, camt, detail, entry, head, import_file, table
 from wallets.exceptions import OnePersonTwice, OwnAccount, ProposalClosed, StatementDecided, StatementRefused
@@ -406,14 +407,13 @@ class TestApproval:
 
     def test_is_asked_for_once_and_given_once_by_fifty(self, statement, shopper, staff, settings):
         configure(settings, "PROPOSALS", kinds={"import": Decimal(0)})
-        User.objects.filter(pk=staff[0].pk).update(is_superuser=True)
-        asked_by = User.objects.get(pk=staff[0].pk)
+        asked_by = let_do_everything(staff[0])
 
         def ask(_):
             return ask_to_credit(statement_id=statement.pk, asked_by=asked_by, reason="imported").pk
 
         [proposal_id] = set(at_once(10, ask))
-        people = [User.objects.create_superuser(f"chief{number}") for number in range(50)]
+        people = [make_chief(f"chief{number}") for number in range(50)]
 
         def approve_as(number):
             try:
@@ -472,7 +472,7 @@ class TestApproval:
         proposal = Proposal.objects.get()
         assert "Somebody else has to decide" in self.post(admin_client, "proposal", proposal.pk, "approve")
         assert self.is_waiting(statement, shopper)
-        second = User.objects.create_superuser("second")
+        second = make_chief("second")
         client.force_login(second)
         assert "is done" in self.post(client, "proposal", proposal.pk, "approve")
         credit_approved_statements()
@@ -482,7 +482,7 @@ class TestApproval:
     def test_is_refused_in_the_admin_to_whoever_imported_it(self, shopper, admin_client, admin_user, client):
         content = camt(entry("5", reference="b", text=reference_of(shopper)), closing="5")
         statement = import_file(content, by=admin_user).statement
-        client.force_login(User.objects.create_superuser("second"))
+        client.force_login(make_chief("second"))
         self.post(client, "statement", statement.pk, "credit")
         assert "Nobody approves their own decision" in self.post(
             admin_client, "proposal", Proposal.objects.get().pk, "approve"

@@ -34,6 +34,7 @@ class UserPowersKind(Kind):
     name = "powers"
     title = "Powers of a user"
     permissions = ("wallets.change_user",)
+    of_powers = True
 
     def payload_of(self, *, user: User, new: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the payload that gives a user the powers `new`, as `read_powers` names them; None without a change.
@@ -102,6 +103,7 @@ class GroupPermissionsKind(Kind):
     name = "group_permissions"
     title = "Permissions of a group"
     permissions = ("auth.change_group", "auth.add_group")
+    of_powers = True
 
     def payload_of(self, *, group: Group, new: Iterable[str]) -> dict[str, Any] | None:
         """Return the payload that gives a group the permissions `new`, or None without a change."""

@@ -32,13 +32,15 @@ class Kind:
 
     `name` is stored for good and configured in TWO_PERSONS; `title` is for staff. The author needs one of `permissions`
     when the deed is asked for and when it is carried out. A kind that `only_lessens` exposure is never configured: it
-    is a proposal for the sake of its record.
+    is a proposal for the sake of its record. A kind `of_powers` is approved by superusers; others take a role, of
+    superusers too.
     """
 
     name: str
     title: str
     permissions: tuple[str, ...]
     only_lessens: bool = False
+    of_powers: bool = False
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         """Raise a DomainError if the deed cannot be done, or no longer: the world is not as `payload` says."""
@@ -87,6 +89,12 @@ def count_done(*, kind: str, **about: object) -> int:
     """
     same = {f"payload__{name}": value for name, value in about.items()}
     return Proposal.objects.filter(kind=kind, record__outcome=ProposalOutcome.DONE, **same).count()
+
+
+def may_decide(person: User, *, kind: str) -> bool:
+    """Say whether the permissions of a member of staff let them decide about deeds of a kind that others ask for."""
+    deed = _kinds.get(kind)
+    return person.has_perm(MAY_DECIDE) or (deed is not None and deed.of_powers and person.is_superuser)
 
 
 def title_of(proposal: Proposal) -> str:
@@ -196,13 +204,13 @@ def _ensure_another_decides(proposal: Proposal, *, decided_by: User) -> None:
         logger.warning("%s: %s may not decide about their own proposal or gain", proposal, decided_by.pk)
         raise NeedsAnotherPerson
     person = User.objects.get(pk=decided_by.pk)  # without the permissions that the caller's object remembers
-    if not (person.is_active and person.is_staff and person.has_perm(MAY_DECIDE)):
+    if not (person.is_active and person.is_staff and may_decide(person, kind=proposal.kind)):
         raise MayNotDecide
 
 
 def _ensure_author_may(author: User, deed: Kind) -> None:
     if not (author.is_active and author.is_staff and any(author.has_perm(each) for each in deed.permissions)):
-        raise ProposalRefused("The author may not ask for this, or no longer.")
+        raise ProposalRefused("The author may not ask for this, or no longer. Superusers need a role for it too.")
 
 
 def _carry_out(proposal: Proposal, *, approved_by: User) -> str:
