@@ -35,6 +35,7 @@ KINDS: Final = (
     "payout_outcome",
     "return",
     "won_back",
+    "put_aside",
     "correction",
     "goodwill",
     "write_off",
@@ -43,7 +44,7 @@ KINDS: Final = (
 """The names of the kinds that the apps register; a test compares them."""
 
 _WITH_AMOUNT: Final = frozenset(
-    {"release_order", "payout", "return", "won_back", "correction", "goodwill", "write_off", "repurchase"}
+    {"release_order", "payout", "return", "won_back", "put_aside", "correction", "goodwill", "write_off", "repurchase"}
 )
 _MOST_OF_ONE_PERSON: Final = 10_000  # US dollars
 _ALL: Final = "all"

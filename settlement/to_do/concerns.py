@@ -35,6 +35,7 @@ class ConcernKind(Enum):
     PAYOUT_REQUEST = "payout_request"
     PAYOUT_EXPORT = "payout_export"
     PAYOUT_ANSWER = "payout_answer"
+    PAYOUT_LINE = "payout_line"
     RETURN = "return"
     DEBT = "debt"
     HELD = "held"

@@ -16,6 +16,7 @@ from wallets.models import (
     Return,
     ReturnState,
     Statement,
+    StatementLine,
     StatementState,
 )
 from wallets.selectors.staff import list_waiting_requests
@@ -86,6 +87,22 @@ def read_unanswered_payouts(now: datetime) -> Iterator[Concern]:
     yield from _payouts(
         ConcernKind.PAYOUT_ANSWER, PayoutState.SENT, "sent_at", now=now, limit=settings.TO_DO.payout_answer_limit
     )
+
+
+def read_contradicting_lines(_now: datetime) -> Iterator[Concern]:
+    """Read lines of statements that name a payout and do not fit it, until somebody has dealt with them."""
+    lines = StatementLine.objects.filter(contradicts__isnull=False, seen_at=None)
+    lines = lines.exclude(statement__state=StatementState.REJECTED)
+    for line in lines.select_related("contradicts__customer", "statement").order_by("id")[:MAX_PER_KIND]:
+        payout = line.contradicts
+        assert payout is not None
+        yield Concern(
+            kind=ConcernKind.PAYOUT_LINE,
+            subject=f"{line}, {line.kind.replace('_', ' ')} of {line.amount} USD",
+            since=line.statement.decided_at or line.statement.imported_at,
+            reason=f"it names {payout} of {payout.customer}, which is {payout.get_state_display().lower()}",
+            target=Target(model="wallets_statementline", pk=line.pk),
+        )
 
 
 def _payouts(

@@ -5,6 +5,7 @@ import sys
 from datetime import timedelta
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
 from django.db import transaction
 
@@ -18,11 +19,12 @@ from tests.owner import run_as_owner
 from tests.processes import at_once
 from tests.wallets.bank import DAY, camt, entry, head, import_file, table
 from tests.wallets.payees import OUR_ACCOUNT, add, ask, decide, make_staff, pay_from, state_of
-from wallets.exceptions import PayoutDecided, ProposalRefused
+from wallets.exceptions import NotFound, PayoutDecided, ProposalRefused
 from wallets.models import Deposit, Payout, PayoutState, Statement, StatementLine, Transaction, WalletRole
 from wallets.payment_references import payment_reference
 from wallets.runtime import clock
 from wallets.services.crediting_statements import approve_statement, credit_statement
+from wallets.services.payouts.answers import mark_line_seen
 from wallets.services.payouts.exporting import export_payouts
 from wallets.services.payouts.outcomes import note_outcome
 from wallets.verification import sum_house_wallet
@@ -72,6 +74,14 @@ def tell(*entries, by, opening="100", closing):
     credit_statement(statement_id=statement.pk)
     assert Statement.objects.get(pk=statement.pk).state == "credited"
     return statement
+
+
+def contradictions():
+    return [each for each in list_to_do(now=clock.now()) if each.kind is ConcernKind.PAYOUT_LINE]
+
+
+def read(client, model, pk):
+    return client.get(f"/admin/wallets/{model}/{pk}/change/").content.decode()
 
 
 class TestAStatement:
@@ -182,6 +192,47 @@ class TestAStatement:
         assert (state_of(sent), shopper.wallet.balance) == ("sent", 70)
         assert Deposit.objects.get(source=OUR_ACCOUNT).state == "unassigned"
         assert verify_everything() == []
+
+    @pytest.mark.parametrize("told", ["another amount", "paid twice", "returned before it was sent"])
+    def test_that_contradicts_a_payout_is_on_the_to_do_page_until_staff_have_seen_it(self, shopper, ann, sent, told):
+        if told == "another amount":
+            tell(debit(sent, "29.00"), by=ann, closing="71")
+        elif told == "paid twice":
+            tell(debit(sent), debit(sent, reference="bank 3"), by=ann, closing="40")
+        else:
+            other = ask(shopper, "30")
+            tell(credit(other, reversal=True), by=ann, closing="130")
+        before = (state_of(sent), shopper.wallet.balance)
+        [row] = contradictions()
+        line = StatementLine.objects.get(contradicts__isnull=False)
+        assert str(line) in row.subject
+        assert f"payout {line.contradicts_id}" in row.reason
+        mark_line_seen(line_id=line.pk, by=ann)
+        assert contradictions() == []
+        line.refresh_from_db()
+        assert (line.seen_by, (state_of(sent), shopper.wallet.balance)) == (ann, before)
+        with pytest.raises(NotFound):
+            mark_line_seen(line_id=line.pk, by=ann)
+        assert verify_everything() == []
+
+    def test_that_contradicts_a_payout_is_marked_in_the_admin(self, admin_client, ann, sent):
+        tell(debit(sent, "29.00"), by=ann, closing="71")
+        line = StatementLine.objects.get()
+        page = f"/admin/wallets/statementline/{line.pk}/change/"
+        shown = admin_client.get(page).content.decode()
+        assert f"/admin/wallets/payout/{sent.pk}/change/" in shown
+        assert 'value="mark_as_seen"' in shown
+        fields = {"action": "mark_as_seen", "_selected_action": [line.pk], "reason": "the bank took a fee"}
+        admin_client.post("/admin/wallets/statementline/", fields)
+        assert 'value="mark_as_seen"' not in admin_client.get(page).content.decode()
+        assert contradictions() == []
+        assert LogEntry.objects.get().change_message == "Seen: the bank took a fee"
+
+    def test_leads_from_a_payout_to_the_line_that_answers_it(self, admin_client, ann, sent):
+        tell(debit(sent), by=ann, closing="70")
+        line = StatementLine.objects.get()
+        assert f"/admin/wallets/statementline/{line.pk}/change/" in read(admin_client, "payout", sent.pk)
+        assert f"/admin/wallets/payout/{sent.pk}/change/" in read(admin_client, "statementline", line.pk)
 
     def test_that_names_several_payouts_answers_none(self, shopper, ann, sent):
         other = ask(shopper, "30")

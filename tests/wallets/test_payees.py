@@ -13,7 +13,7 @@ from tests.processes import at_once
 from tests.wallets.payees import HERS, HIS, IBAN, add, ask, make_staff, state_of
 from tests.wallets.test_second_factors import Device
 from wallets.exceptions import AccountFrozen, NotFound, OtpInvalid, OtpRequired, TooManyPayees
-from wallets.models import Payee, User, Wallet
+from wallets.models import Payee, SecurityEvent, User, Wallet
 from wallets.runtime import clock
 from wallets.services.payees import remove_payee
 
@@ -44,6 +44,15 @@ class TestPayeesOverHttp:
         first = api("POST", "accounts/payees/", BODY, by=shopper).json()
         again = api("POST", "accounts/payees/", {**BODY, "iban": IBAN}, by=shopper)
         assert (again.status_code, again.json(), Payee.objects.count()) == (201, first, 1)
+
+    def test_are_in_the_security_log_without_their_account(self, api, shopper):
+        added = api("POST", "accounts/payees/", BODY, by=shopper).json()
+        api("POST", "accounts/payees/", BODY, by=shopper)
+        api("DELETE", f"accounts/payees/{added['id']}/", by=shopper)
+        told = SecurityEvent.objects.filter(kind__startswith="payee").order_by("id")
+        assert [(each.kind, each.user, each.realm, each.details) for each in told] == [
+            (kind, shopper.user, "api", {"payee": added["id"]}) for kind in ("payee_added", "payee_removed")
+        ]
 
     def test_are_added_once_by_fifty_calls(self, shopper):
         added = at_once(50, lambda _: add(shopper).pk)

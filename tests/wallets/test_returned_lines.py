@@ -8,10 +8,10 @@ import pytest
 from exchange_site.stack.processes import PROJECT
 from settlement.verification import verify_everything
 from tests.conftest import process_environment
-from tests.owner import run_as_owner
+from tests.owner import by_owner, run_as_owner
 from tests.processes import at_once
 from tests.wallets.bank import camt, entry, import_file
-from wallets.models import Deposit, Return, Statement
+from wallets.models import Deposit, Return, Statement, StatementLine
 from wallets.payment_references import payment_reference
 from wallets.services.crediting_statements import approve_statement, credit_approved_statements, credit_statement
 
@@ -81,6 +81,23 @@ class TestALineThatWasTakenBack:
         statement = credited(camt(line, more, opening="25", closing=closing), staff)
         assert (statement.state, Return.objects.get().state, shopper.wallet.balance) == ("credited", "waiting", 200)
         assert verify_everything() == []
+
+    def test_leads_to_its_return_and_a_deposit_to_its_line_in_the_admin(self, shopper, staff, admin_client):
+        def read(model, pk):
+            return admin_client.get(f"/admin/wallets/{model}/{pk}/change/").content.decode()
+
+        credited(camt(paid_in(shopper), taken_back(), closing="0"), staff)
+        deposit, row = Deposit.objects.get(reference="bank-1"), Return.objects.get()
+        line = deposit.lines.get()
+        assert f"/admin/wallets/statementline/{line.pk}/change/" in read("deposit", deposit.pk)
+        assert f"/admin/wallets/deposit/{deposit.pk}/change/" in read("statementline", line.pk)
+        assert f"/admin/wallets/return/{row.pk}/change/" in read("statementline", row.line_id)
+        assert f"/admin/wallets/statementline/{row.line_id}/change/" in read("return", row.pk)
+        with by_owner():
+            StatementLine.objects.filter(pk=row.line_id).update(kind="credit", deposit=deposit)
+        several = f"/admin/wallets/statementline/?deposit__id__exact={deposit.pk}"
+        assert several in read("deposit", deposit.pk)
+        assert admin_client.get(several).content.decode().count("field-in_statement") == 2
 
     def test_is_the_return_that_staff_have_booked_before(self, shopper, staff, admin_client):
         credited(camt(paid_in(shopper), closing="25"), staff)

@@ -115,9 +115,20 @@ class StatementLine(models.Model):
     payout = models.ForeignKey(
         Payout, null=True, blank=True, on_delete=models.PROTECT, related_name="lines", db_index=False
     )
+    # The payout that the line names and does not fit, until the line answers it. Staff look at it, and say so.
+    contradicts = models.ForeignKey(
+        Payout, null=True, blank=True, on_delete=models.PROTECT, related_name="contradictions", db_index=False
+    )
+    seen_at = models.DateTimeField(null=True, blank=True)
+    seen_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)
 
     class Meta:
         indexes = [
+            models.Index(fields=["deposit"], condition=Q(deposit__isnull=False), name="lines_of_deposit"),
+            models.Index(fields=["payout"], condition=Q(payout__isnull=False), name="lines_of_payout"),
+            models.Index(
+                fields=["id"], condition=Q(contradicts__isnull=False, seen_at=None), name="lines_that_contradict"
+            ),
             models.Index(fields=["key"], name="lines_by_key"),
             models.Index(
                 fields=["statement", "number"],
@@ -136,6 +147,12 @@ class StatementLine(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(payout=None) | Q(deposit=None), name="an_answer_about_a_payout_is_no_deposit"
+            ),
+            models.CheckConstraint(
+                condition=Q(payout=None) | Q(contradicts=None), name="an_answer_about_a_payout_fits_it"
+            ),
+            models.CheckConstraint(
+                condition=agree(Q(seen_at=None), Q(seen_by=None)), name="somebody_has_seen_a_seen_line"
             ),
         ]
 

@@ -16,7 +16,7 @@ from wallets.services.ledger.locking import lock_customer_wallets
 from wallets.services.proposals import Kind, Payload
 from wallets.services.returns.receiving import money_of
 from wallets.services.returns.taking import Deciders, ReturnedMoney, ensure_returnable, take_return
-from wallets.services.returns.winning import ensure_taken, win_return_back
+from wallets.services.returns.winning import ensure_taken, ensure_waiting, put_aside, win_return_back
 
 
 class ReturnKind(Kind):
@@ -108,6 +108,40 @@ class WonBackKind(Kind):
 
     def _row(self, payload: Payload) -> Return:
         row = Return.objects.select_related("deposit").filter(pk=payload["return"]).first()
+        if row is None:
+            raise NotFound
+        return row
+
+
+class PutAsideKind(Kind):
+    """A return whose deposit never came, which staff take off the to-do page. It books nothing.
+
+    Two persons say that nothing is to be booked, because the dollars have left our account.
+    """
+
+    name = "put_aside"
+    title = "Putting a return aside"
+    permissions = ("wallets.take_return",)
+
+    def payload_of(self, *, return_id: int) -> dict[str, Any]:
+        """Return the payload for a return that waits for its deposit."""
+        return {"return": return_id}
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        ensure_waiting(row=self._row(payload))
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        return f"{put_aside(return_id=payload['return'], by=approved_by or asked_by)} is put aside."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        row = self._row(payload)
+        return f"{row}, {row.reference} of {row.source}: {row.note}", f"{row}: put aside"
+
+    def amount(self, *, payload: Payload) -> Decimal | None:
+        return self._row(payload).amount
+
+    def _row(self, payload: Payload) -> Return:
+        row = Return.objects.filter(pk=payload["return"]).first()
         if row is None:
             raise NotFound
         return row
@@ -230,7 +264,8 @@ def _deposit_of(payload: Payload) -> Deposit:
 
 RETURN: Final = ReturnKind()
 WON_BACK: Final = WonBackKind()
+PUT_ASIDE: Final = PutAsideKind()
 CORRECTION: Final = CorrectionKind()
 GOODWILL: Final = GoodwillKind()
 WRITE_OFF: Final = WriteOffKind()
-MONEY_KINDS: Final = (RETURN, WON_BACK, CORRECTION, GOODWILL, WRITE_OFF)
+MONEY_KINDS: Final = (RETURN, WON_BACK, PUT_ASIDE, CORRECTION, GOODWILL, WRITE_OFF)

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from wallets.bank_accounts import BankAccount
 from wallets.exceptions import NoPayee, NotFound, PayeeOnHold, TooManyPayees
-from wallets.models import Payee, User
+from wallets.models import Payee, SecurityEventKind, User
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.accounts import Principal, get_account
 from wallets.selectors.payees import list_payees
@@ -19,6 +19,7 @@ from wallets.services.mail_texts import MailKind
 from wallets.services.mailing import notify
 from wallets.services.payouts.ending import cancel_payouts_to
 from wallets.services.second_factors import ensure_otp
+from wallets.services.security_log import record_event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +99,7 @@ def _add(*, principal: Principal, user: User, new: NewPayee) -> AddedPayee:
         created_at=wallet.now,
         usable_at=wallet.now + settings.PAYOUTS.payee_hold,
     )
+    record_event(SecurityEventKind.PAYEE_ADDED, user=user, details={"payee": payee.pk})
     _tell(MailKind.PAYEE_ADDED, wallet=wallet, user=user, payee=payee)
     return AddedPayee(payee=payee, is_new=True)
 
@@ -110,6 +112,7 @@ def _remove(*, principal: Principal, user: User, payee_id: int) -> None:
     if payee is None or not Payee.objects.filter(pk=payee_id, removed_at=None).update(removed_at=wallet.now):
         raise NotFound
     cancel_payouts_to(payee=payee, wallet=wallet)
+    record_event(SecurityEventKind.PAYEE_REMOVED, user=user, details={"payee": payee.pk})
     _tell(MailKind.PAYEE_REMOVED, wallet=wallet, user=user, payee=payee)
 
 

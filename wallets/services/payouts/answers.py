@@ -5,8 +5,10 @@ from typing import Final
 
 from django.db import transaction
 
-from wallets.models import Payout, PayoutState, Statement, StatementLine, StatementState
+from wallets.exceptions import NotFound
+from wallets.models import Payout, PayoutState, Statement, StatementLine, StatementState, User
 from wallets.runtime import failpoints
+from wallets.runtime.clock import database_now
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.sealed import open_text
 from wallets.services.ledger.locking import LockedWallet, lock_wallets_to_credit
@@ -26,8 +28,9 @@ _CAME_BACK: Final = (PayoutState.RETURNED, PayoutState.FAILED)
 def take_answers(*, statement_id: int) -> None:
     """Record what an approved statement says about payouts, some lines at a time. Safe to run again.
 
-    A line counts if it names one payout by its end-to-end id and has its amount. It then becomes no deposit. Any other
-    line stays what it was: a credit is a deposit, of nobody, and the to-do page names payouts without an answer.
+    A line counts if it names one payout by its end-to-end id and has its amount. It then becomes no deposit. A line
+    that names a payout and does not fit it is left to staff: a credit is a deposit, of nobody, and the to-do page names
+    the others.
     """
     after = 0
     while (last := _take_some(statement_id=statement_id, after=after)) is not None:
@@ -60,12 +63,12 @@ def _take(line: StatementLine, payout: Payout, wallet: LockedWallet) -> None:
     payout.refresh_from_db()  # its wallet is locked now; an earlier line may have changed it
     reference = "" if line.reference.startswith("line-") else line.reference
     if line.amount != payout.amount:
-        logger.warning("%s names %s, and has another amount", line, payout)
+        _contradict(line, payout)
     elif line.kind == LineKind.DEBIT.value:
         if note_paid_by_bank(payout=payout, wallet=wallet, bank_reference=reference):
             _answer(line, payout)
         else:
-            logger.error("%s says that our bank has paid %s, which is %s", line, payout, payout.state)
+            _contradict(line, payout)
     elif payout.state in MAY_BECOME[PayoutState.RETURNED]:
         note_outcome(
             payout_id=payout.pk,
@@ -77,11 +80,26 @@ def _take(line: StatementLine, payout: Payout, wallet: LockedWallet) -> None:
     elif payout.state in _CAME_BACK and not payout.lines.filter(kind__in=_COMING).exists():
         _answer(line, payout)  # staff have noted it before the bank told
     else:
-        logger.error("%s brings %s back, which is %s", line, payout, payout.state)
+        _contradict(line, payout)
 
 
 def _answer(line: StatementLine, payout: Payout) -> None:
-    StatementLine.objects.filter(pk=line.pk).update(payout=payout)
+    StatementLine.objects.filter(pk=line.pk).update(payout=payout, contradicts=None)
+
+
+def _contradict(line: StatementLine, payout: Payout) -> None:
+    """Leave the line to staff. A credit is one of nobody besides, and waits for them as such."""
+    logger.warning("%s names %s, which is %s, and does not fit it", line, payout, payout.state)
+    if line.kind != LineKind.CREDIT.value:
+        StatementLine.objects.filter(pk=line.pk).update(contradicts=payout)
+
+
+@transaction.atomic
+def mark_line_seen(*, line_id: int, by: User) -> None:
+    """Take a line that contradicts its payout off the to-do page: somebody has dealt with it. Raises NotFound."""
+    open_ = StatementLine.objects.filter(pk=line_id, contradicts__isnull=False, seen_at=None)
+    if not open_.update(seen_at=database_now(), seen_by=by):
+        raise NotFound("This line does not wait for anybody.")
 
 
 def _reason_in(line: StatementLine) -> str:

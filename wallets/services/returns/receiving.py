@@ -75,7 +75,8 @@ def _take_waiting(row: Return, deposit_id: int) -> None:
     try:
         take_return(money=money_of(row), deposit_id=deposit_id, waiting_id=row.pk)
     except (ReturnRefused, NotFound, Busy) as error:
-        Return.objects.filter(pk=row.pk, state=ReturnState.WAITING).update(note=str(error)[:200])
+        told = {"note": str(error)[:200], "seen_at": None, "seen_by": None}  # the deposit has come: staff look again
+        Return.objects.filter(pk=row.pk, state=ReturnState.WAITING).exclude(note=told["note"]).update(**told)
 
 
 def money_of(row: Return) -> ReturnedMoney:

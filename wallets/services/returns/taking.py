@@ -157,7 +157,8 @@ def _write(
         "note": money.note[:_LONGEST_NOTE],
     }
     if waiting_id is not None:
-        if not Return.objects.filter(pk=waiting_id, state=ReturnState.WAITING).update(**values):
+        waiting = Return.objects.filter(pk=waiting_id, state=ReturnState.WAITING)
+        if not waiting.update(**values, seen_at=None, seen_by=None):  # it may have been put aside
             raise ReturnDiffers(reference=money.reference)
         return Return.objects.get(pk=waiting_id)
     told = {name: getattr(money, name) for name in ("amount", "source", "reference", "received_at", "line_id")}

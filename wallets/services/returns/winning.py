@@ -1,4 +1,4 @@
-"""Reverses returns that are won back: the bank has given the dollars to us again."""
+"""Reverses returns that are won back, and takes returns off the to-do page."""
 
 from django.db import transaction
 
@@ -60,3 +60,27 @@ def mark_seen(*, return_id: int, by: User) -> None:
         raise ReturnDecided(state="seen" if row.seen_at else row.get_state_display())
     row.seen_at, row.seen_by = database_now(), by
     row.save(update_fields=["seen_at", "seen_by"])
+
+
+@transaction.atomic
+def put_aside(*, return_id: int, by: User) -> Return:
+    """Take a return whose deposit is not known off the to-do page, because it will hardly come. Books nothing.
+
+    The return still waits: if its deposit comes after all, it is taken back, and the row is there again. Raises
+    NotFound, ReturnDecided.
+    """
+    row = Return.objects.select_for_update(no_key=True).filter(pk=return_id).first()
+    if row is None:
+        raise NotFound
+    ensure_waiting(row=row)
+    row.seen_at, row.seen_by = database_now(), by
+    row.save(update_fields=["seen_at", "seen_by"])
+    return row
+
+
+def ensure_waiting(*, row: Return) -> None:
+    """Raise ReturnDecided unless the return waits for its deposit and is on the to-do page."""
+    if row.state != ReturnState.WAITING:
+        raise ReturnDecided(state=row.get_state_display())
+    if row.seen_at is not None:
+        raise ReturnDecided(state="put aside")
