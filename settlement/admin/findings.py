@@ -45,7 +45,6 @@ class FindingAdmin(RecordAdmin):
         "theirs",
         "amount",
         "found_at",
-        "seen_at",
         "closed_at",
         "note",
         "decision",

@@ -44,13 +44,14 @@ from tests.site.test_two_persons import (
     sent_payout,
     waiting_payout,
 )
+from tests.staff import make_chief
 from tests.typed import PASSWORD
 from tests.wallets.bank import DAY, IBAN, camt, entry, import_file
 from tests.wallets.returned import money_taken, receive, spend, take
 from trading.models import Coin, CoinPrice, DayLoss, Order, PriceRule, SalesLimit, SalesStop
 from trading.services.coins import open_or_close_shop, stop_selling
 from trading.services.prices import record_price
-from wallets.models import BreakGlass, Proposal, ProposalRecord, Transaction, User, Wallet
+from wallets.models import BreakGlass, Proposal, ProposalRecord, StatementLine, Transaction, User, Wallet
 from wallets.runtime import clock
 from wallets.services.accounts import freeze_customer
 from wallets.services.returns.receiving import receive_return
@@ -65,6 +66,7 @@ UNION ALL SELECT 'movement ' || id FROM wallets_transaction
 UNION ALL SELECT 'deposit ' || id || ' ' || state || coalesce(customer_id, 0) FROM wallets_deposit
 UNION ALL SELECT 'payout ' || id || state FROM wallets_payout
 UNION ALL SELECT 'return ' || id || state FROM wallets_return
+UNION ALL SELECT 'return put aside ' || id FROM wallets_return WHERE state = 'waiting' AND seen_at IS NOT NULL
 UNION ALL SELECT 'debt ' || concat_ws(' ', customer_id, amount) FROM wallets_receivable
 UNION ALL SELECT 'statement ' || id || state FROM wallets_statement WHERE state IN ('approved', 'credited')
 UNION ALL SELECT 'terms ' || concat_ws(' ', id, fixed_price, minimum, maximum, step, pool_policy)
@@ -146,6 +148,8 @@ class World:
         self.deposit = of_nobody()
         self.statement = import_file(camt(entry("5", reference="b"), closing="5"), by=self.importer).statement
         self.payout, self.sent = waiting_payout(self), sent_payout(self)
+        self.line = self.statement.lines.get()
+        StatementLine.objects.update(contradicts=self.sent)
         payers = [self.make_shopper() for _ in range(3)]
         self.paid_in, won, owed = (
             receive(payer, clock.now(), reference=f"p{number}") for number, payer in enumerate(payers)
@@ -204,6 +208,7 @@ class World:
             ("wallets.return", "take"): action(
                 "wallets.return", "take", self.waiting_return.pk, deposit=self.paid_in.pk
             ),
+            ("wallets.return", "put_aside"): action("wallets.return", "put_aside", self.waiting_return.pk),
             ("wallets.return", "win_back"): action("wallets.return", "win_back", self.taken.pk),
             ("wallets.transaction", "correct"): action("wallets.transaction", "correct", self.booked()),
             ("wallets.wallet", "give_goodwill"): action(
@@ -265,6 +270,7 @@ class World:
             ("wallets.user", "send_reset_link"): action("wallets.user", "send_reset_link", self.carl.pk),
             ("wallets.breakglass", "revoke"): action("wallets.breakglass", "revoke", self.request.pk),
             ("wallets.return", "mark_as_seen"): action("wallets.return", "mark_as_seen", self.taken.pk),
+            ("wallets.statementline", "mark_as_seen"): action("wallets.statementline", "mark_as_seen", self.line.pk),
             ("wallets.statement", "reject"): action("wallets.statement", "reject", self.statement.pk),
             ("trading.coin", "stop_selling"): action("trading.coin", "stop_selling", self.coin.pk),
             ("trading.suspension", "mark_seen"): action("trading.suspension", "mark_seen", 1),
@@ -370,7 +376,7 @@ class TestTheAdmin:
     def test_would_do_each_deed_where_one_person_suffices(self, world, settings):
         """Otherwise the other tests here would prove nothing."""
         configure(settings, "PROPOSALS", kinds={})
-        boss = signed_in(User.objects.create_superuser("boss"))
+        boss = signed_in(make_chief("boss"))
         world.remember()
         before = world.facts()
         for key, (path, fields) in world.deeds().items():

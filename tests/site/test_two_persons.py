@@ -12,7 +12,7 @@ from django.db import transaction
 from django.test import Client, RequestFactory
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from exchange_site.admin.roles import ROLES, make_roles_after_migrate
+from exchange_site.admin.roles import GIVEN, ROLES, digest_of, make_roles_after_migrate
 from exchange_site.configuration.persons import KINDS
 from exchange_site.stack.processes import PROJECT
 from settlement.models import AccountMove, BalanceReading, FindingKind, Intervention, InterventionAction, Pause
@@ -25,6 +25,7 @@ from settlement.to_do.readers import list_to_do
 from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import by_owner
+from tests.staff import make_chief
 from tests.typed import give_password
 from tests.wallets.bank import DAY, IBAN, camt, entry, import_file
 from tests.wallets.returned import money_taken, owed, receive, spend, take
@@ -32,12 +33,25 @@ from trading.models import Coin, CoinPrice, DayLoss, Order, PriceRule, SalesLimi
 from trading.services.coins import open_or_close_shop, stop_selling
 from trading.services.prices import record_price
 from wallets.exceptions import DomainError
-from wallets.models import Deposit, Payout, Proposal, ProposalRecord, Statement, Transaction, User, Wallet
+from wallets.models import (
+    Deposit,
+    Payout,
+    Proposal,
+    ProposalRecord,
+    Return,
+    SecurityEvent,
+    Statement,
+    Transaction,
+    User,
+    Wallet,
+)
 from wallets.runtime import clock
 from wallets.services.accounts import freeze_customer
 from wallets.services.deposits import IncomingMoney, receive_deposit
-from wallets.services.proposals import MAY_DECIDE, registered_kinds
+from wallets.services.proposals import MAY_DECIDE, propose, registered_kinds
+from wallets.services.proposing import GROUP_PERMISSIONS
 from wallets.services.returns.receiving import receive_return
+from wallets.services.security_log import list_permissions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,9 +62,9 @@ def _two(settings):
 
 
 def signed_in(name):
-    """Return a client of a new superuser: all permissions do not replace the second person."""
+    """Return a client of a new superuser with all permissions: they do not replace the second person."""
     client = Client()
-    client.force_login(User.objects.create_superuser(name))
+    client.force_login(make_chief(name))
     return client
 
 
@@ -422,6 +436,14 @@ def won_back(world):
     return lambda client: act(client, "wallets/return", "win_back", row.pk), lambda: shopper.wallet.balance
 
 
+def put_aside(world):
+    row = receive_return(money=money_taken(clock.now()))
+    return (
+        lambda client: act(client, "wallets/return", "put_aside", row.pk),
+        lambda: Return.objects.get().seen_by_id,
+    )
+
+
 def correction(world):
     shopper, deposit = bank_deposit(world)
     movement = Transaction.objects.get(reference=f"deposit:{deposit.pk}")
@@ -499,6 +521,7 @@ DEEDS = {
     return_of_a_deposit: "return",
     return_that_waits: "return",
     won_back: "won_back",
+    put_aside: "put_aside",
     correction: "correction",
     goodwill: "goodwill",
     write_off: "write_off",
@@ -573,6 +596,32 @@ class TestADeed:
         assert (read(), ProposalRecord.objects.get().outcome) == (Decimal("4.00"), "withdrawn")
 
     @pytest.mark.usefixtures("_two")
+    @pytest.mark.parametrize(
+        ("changes", "old", "new"),
+        [
+            ({"is_sold": "on"}, "ABAN: is sold no", "ABAN: is sold yes"),
+            ({"maximum": "1000"}, "ABAN: maximum 100", "ABAN: maximum 1000"),
+            ({"minimum": "2", "step": "2"}, "ABAN: minimum 0.00000001, step 0.00000001", "ABAN: minimum 2, step 2"),
+        ],
+    )
+    def test_about_a_coin_shows_the_facts_that_change(self, world, ann, changes, old, new):
+        if "is_sold" in changes:
+            stop_selling(coin=world.coin)
+        world.change_coin(ann, **changes)
+        proposal = Proposal.objects.get()
+        assert (proposal.old, proposal.new) == (old, new)
+        page = ann.get(f"/admin/wallets/proposal/{proposal.pk}/change/").content.decode()
+        assert f"/admin/trading/coin/{world.coin.pk}/change/" in page
+
+    @pytest.mark.usefixtures("_two")
+    def test_about_a_price_rule_shows_the_terms_that_change(self, world, ann):
+        do, _ = price_rule(world)
+        do(ann)
+        proposal = Proposal.objects.get()
+        assert proposal.old == "all coins: spread 0.005, fee 0, an order worth 100.00 costs 100.61 USD"
+        assert proposal.new == "all coins: spread 0.01, fee 0.001, an order worth 100.00 costs 101.22 USD"
+
+    @pytest.mark.usefixtures("_two")
     def test_of_a_changed_coin_needs_a_reason(self, world, ann):
         assert "say why it changes" in world.change_coin(ann, fixed_price="5", reason="")
         assert not Proposal.objects.exists()
@@ -586,7 +635,7 @@ class TestADeed:
 
     @pytest.mark.usefixtures("_two")
     def test_by_a_command_waits_too(self, world, capsys, monkeypatch):
-        give_password(User.objects.create_superuser("ann"), monkeypatch)
+        give_password(make_chief("ann"), monkeypatch)
         call_command("price_rule", "--spread-rate", "0.02", "--by", "ann", "--password-stdin", "--reason", "because")
         assert "another member of staff" in capsys.readouterr().out
         assert PriceRule.objects.count() == Proposal.objects.count() == 1
@@ -659,7 +708,7 @@ class TestWhatOnlyLessensExposure:
 
     def test_mends_a_shop_that_can_sell_nothing(self, world, settings, monkeypatch):
         configure(settings, "VENUE", taker_rate=Decimal("0.006"))
-        give_password(User.objects.create_superuser("ann"), monkeypatch)
+        give_password(make_chief("ann"), monkeypatch)
         call_command("price_rule", "--spread-rate", "0.01", "--by", "ann", "--password-stdin", "--reason", "because")
         assert PriceRule.objects.latest("pk").spread_rate == Decimal("0.01")
 
@@ -677,8 +726,9 @@ class TestPowers:
         carl.refresh_from_db()
         assert (carl.is_active, carl.is_staff, carl.groups.count()) == (False, False, 0)
 
-    def test_are_not_given_to_oneself(self, ann):
-        own = User.objects.get(username="ann")
+    def test_are_not_given_to_oneself(self):
+        own, ann = User.objects.create_superuser("cleo"), Client()
+        ann.force_login(own)
         fields = {"is_active": "on", "is_staff": "on", "is_superuser": "on"}
         shown = self.change(ann, own, **fields, user_permissions=[Permission.objects.first().pk])
         assert "Somebody else has to decide" in shown
@@ -749,8 +799,10 @@ ACTIONS = {
     ("wallets.payout", "mark_returned"): TWO,
     ("wallets.deposit", "take_back"): TWO,
     ("wallets.return", "take"): TWO,
+    ("wallets.return", "put_aside"): TWO,
     ("wallets.return", "win_back"): TWO,
     ("wallets.return", "mark_as_seen"): MOVES_NOTHING,
+    ("wallets.statementline", "mark_as_seen"): MOVES_NOTHING,
     ("wallets.transaction", "correct"): TWO,
     ("wallets.wallet", "give_goodwill"): TWO,
     ("wallets.receivable", "repurchase"): TWO,
@@ -797,6 +849,22 @@ class TestTheAdmin:
         }
         assert actions == ACTIONS.keys()
 
+    def test_writes_the_values_of_every_filter_in_one_way(self, ann):
+        make_coin("ABAN", "4.00")
+        names = set()
+        for model, page in admin.site._registry.items():
+            if page.list_filter:
+                shown = ann.get(f"/admin/{model._meta.app_label}/{model._meta.model_name}/").content.decode()
+                shown = re.sub(
+                    r'data-filter-title="(?:coin|currency|asset|queue.name|task.name)".*?</details>',
+                    "",
+                    shown,
+                    flags=re.DOTALL,
+                )
+                names |= set(re.findall(r'<a href="\?[^"]*">([^<]+)</a>', shown.split('id="changelist-filter"')[1]))
+        assert {"Waits for approval", "Price improvement", "Taken back", "API", "Sent back"} <= names
+        assert {name for name in names if name not in {"API", "USD"} and name != name.capitalize()} == set()
+
     def test_has_no_form_that_is_not_listed(self, ann):
         request = RequestFactory().get("/")
         request.user = User.objects.get(username="ann")
@@ -828,6 +896,41 @@ class TestRoles:
             for group in Group.objects.all()
         }
         assert held == {name: set(wanted) for name, wanted in ROLES.items()}
+
+    def test_are_renewed_where_they_are_as_an_earlier_release_made_them(self, monkeypatch):
+        group, view = Group.objects.get(name="support"), Permission.objects.get(codename="view_order")
+        group.permissions.set([view, Permission.objects.get(codename="decide_payout")])
+        earlier = digest_of(["trading.view_order", "wallets.decide_payout"])
+        monkeypatch.setitem(GIVEN, "support", (earlier, *GIVEN["support"]))
+        make_roles_after_migrate(using="default")
+        assert set(list_permissions(group)) == {*ROLES["support"]}
+        event = SecurityEvent.objects.get()
+        assert (event.kind, event.details["group"]) == ("permissions_changed", "support")
+        assert "wallets.decide_payout" in event.details["old"]
+        make_roles_after_migrate(using="default")
+        assert SecurityEvent.objects.count() == 1
+
+    def test_that_superusers_have_made_what_they_were_before_stay_so(self, monkeypatch):
+        group, boss = Group.objects.get(name="support"), User.objects.create_superuser("boss")
+        fewer = sorted({*ROLES["support"]} - {"wallets.freeze_user"})
+        payload = GROUP_PERMISSIONS.payload_of(group=group, new=fewer)
+        propose(kind=GROUP_PERMISSIONS.name, payload=payload, reason="others freeze", asked_by=boss)
+        monkeypatch.setitem(GIVEN, "support", (digest_of(fewer), *GIVEN["support"]))
+        make_roles_after_migrate(using="default")
+        assert list_permissions(group) == fewer
+
+    def test_are_known_to_later_releases(self):
+        """If this fails, ROLES has changed: append the new digests to GIVEN, and change none that is there."""
+        assert {name: digest_of(held) for name, held in ROLES.items()} == {
+            name: given[-1] for name, given in GIVEN.items()
+        }
+
+    def test_that_somebody_else_has_made_stay_as_they_are(self):
+        group = Group.objects.get(name="finance")
+        group.permissions.set([Permission.objects.get(codename="view_order")])
+        make_roles_after_migrate(using="default")
+        assert list_permissions(group) == ["trading.view_order"]
+        assert not SecurityEvent.objects.exists()
 
     def test_stay_as_superusers_have_changed_them(self):
         Group.objects.get(name="support").permissions.clear()
@@ -868,6 +971,30 @@ class TestRoles:
             app, name = model._meta.app_label, model._meta.model_name
             allowed = name == "breakglass" or {f"{app}.view_{name}", f"{app}.change_{name}"} & {*ROLES[role]}
             assert client.get(f"/admin/{app}/{name}/").status_code == (200 if allowed else 403), (role, name)
+
+    @by_name
+    def test_are_needed_by_superusers_too(self, world, deed):
+        """A superuser without a role gives powers, and does no other deed, also where one person suffices."""
+        do, read = deed(world)
+        before, client = read(), Client()
+        client.force_login(User.objects.create_superuser("boss"))
+        do(client)
+        of_powers = registered_kinds()[DEEDS[deed]].of_powers
+        assert (read() != before, ProposalRecord.objects.exists()) == (of_powers, of_powers)
+
+    @pytest.mark.usefixtures("_two")
+    @by_name
+    def test_are_needed_by_superusers_who_approve(self, world, ann, deed):
+        do, read = deed(world)
+        before, client = read(), Client()
+        client.force_login(User.objects.create_superuser("boss"))
+        do(ann)
+        proposal = Proposal.objects.get()
+        page = client.get(f"/admin/wallets/proposal/{proposal.pk}/change/").content.decode()
+        act(client, "wallets/proposal", "approve", proposal.pk)
+        of_powers = registered_kinds()[DEEDS[deed]].of_powers
+        assert (read() != before, ProposalRecord.objects.exists()) == (of_powers, of_powers)
+        assert ('value="approve"' in page) == of_powers
 
     @pytest.mark.usefixtures("_two")
     @by_name

@@ -13,7 +13,16 @@ from django.utils.safestring import SafeString
 
 from wallets.admin.actions import DollarsForm, Question, ReasonForm, ask_for_reason, ask_staff, reported
 from wallets.admin.proposals import AddedByProposal, ask_about, ask_to_do, ask_to_save
-from wallets.admin.records import RecordAdmin, badge, dollars, find_customers, is_id, link_to, link_to_list
+from wallets.admin.records import (
+    RecordAdmin,
+    badge,
+    dollars,
+    find_customers,
+    is_id,
+    link_to,
+    link_to_lines,
+    link_to_list,
+)
 from wallets.models import Deposit, DepositState, User
 from wallets.money import USD_PLACES
 from wallets.services.deposit_kinds import ASSIGNMENT, DEPOSIT, SEND_BACK
@@ -71,18 +80,7 @@ class DepositForm(forms.ModelForm):  # type: ignore[type-arg]  # of a deposit
 @admin.register(Deposit)
 class DepositAdmin(AddedByProposal, RecordAdmin):
     form = DepositForm
-    list_display = (
-        "id",
-        "created_at",
-        "standing",
-        "value",
-        "taken_back",
-        "of",
-        "source",
-        "reference",
-        "received_at",
-        "note",
-    )
+    list_display = ("id", "received_at", "standing", "value", "taken_back", "of", "reference", "note")
     list_filter = ("state",)
     list_select_related = ("customer",)
     actions = ("assign", "send_back", "take_back")
@@ -98,6 +96,7 @@ class DepositAdmin(AddedByProposal, RecordAdmin):
         "reference",
         "received_at",
         "created_at",
+        "lines",
         "note",
         "decided_by",
         "approved_by",
@@ -142,6 +141,11 @@ class DepositAdmin(AddedByProposal, RecordAdmin):
     def taken_back(self, deposit: Deposit) -> SafeString | str:
         shown = dollars(deposit.returned) if deposit.returned else None
         return link_to_list("wallets_return", shown, deposit__id__exact=deposit.pk) if shown else "-"
+
+    @admin.display(description="Bank statement")
+    def lines(self, deposit: Deposit) -> SafeString | str:
+        """Link to the lines that tell of the deposit: one, or several if statements repeat it. None for others."""
+        return link_to_lines(deposit.lines.all(), deposit__id__exact=deposit.pk)
 
     @admin.display(description="Customer")
     def of(self, deposit: Deposit) -> SafeString | str:

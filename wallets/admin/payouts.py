@@ -9,7 +9,16 @@ from django.utils.safestring import SafeString
 
 from wallets.admin.actions import ask_for_reason, reported
 from wallets.admin.proposals import ask_to_do
-from wallets.admin.records import RecordAdmin, badge, dollars, find_customers, is_id, link_to, link_to_list
+from wallets.admin.records import (
+    RecordAdmin,
+    badge,
+    dollars,
+    find_customers,
+    is_id,
+    link_to,
+    link_to_lines,
+    link_to_list,
+)
 from wallets.models import PAYABLE, Payee, Payout, PayoutFile, PayoutState
 from wallets.services.payouts.kinds import PAYOUT, PAYOUT_OUTCOME
 from wallets.services.payouts.outcomes import MAY_BECOME
@@ -26,11 +35,11 @@ _STATES = {
 
 @admin.register(Payee)
 class PayeeAdmin(RecordAdmin):
-    list_display = ("id", "of", "account_masked", "created_at", "usable_at", "removed_at", "payouts")
+    list_display = ("id", "of", "account_masked", "usable_at", "removed_at", "payouts")
     list_select_related = ("customer",)
     search_fields = ("id",)
     search_help_text = "The whole username, or the id of a payee"
-    fields = list_display
+    fields = ("of", "account_masked", "created_at", "usable_at", "removed_at", "payouts")
     readonly_fields = fields
 
     def find(self, term: str) -> Q:
@@ -51,7 +60,7 @@ class PayeeAdmin(RecordAdmin):
 
 @admin.register(Payout)
 class PayoutAdmin(RecordAdmin):
-    list_display = ("id", "created_at", "standing", "value", "of", "to", "by_itself", "sent_at", "reason")
+    list_display = ("id", "created_at", "standing", "value", "of", "to", "by_itself", "reason")
     list_filter = ("state",)
     list_select_related = ("customer", "payee", "file")
     actions = tuple(_STATES)
@@ -67,6 +76,7 @@ class PayoutAdmin(RecordAdmin):
         "end_to_end_id",
         "in_file",
         "bank_reference",
+        "lines",
         "reason",
         "created_at",
         "approved_at",
@@ -118,6 +128,11 @@ class PayoutAdmin(RecordAdmin):
     @admin.display(description="File")
     def in_file(self, payout: Payout) -> SafeString | str:
         return link_to("wallets_payoutfile", payout.file_id, payout.file)
+
+    @admin.display(description="Bank statement")
+    def lines(self, payout: Payout) -> SafeString | str:
+        """Link to the lines by which the bank has answered."""
+        return link_to_lines(payout.lines.all(), payout__id__exact=payout.pk)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("wallets.decide_payout")

@@ -12,7 +12,7 @@ from wallets.admin.actions import Question, ReasonForm, ask_for_reason, ask_staf
 from wallets.admin.proposals import ask_about
 from wallets.admin.records import RecordAdmin, badge, dollars, find_customers, is_id, link_to
 from wallets.models import Return, ReturnState, User
-from wallets.services.money_kinds import RETURN, WON_BACK
+from wallets.services.money_kinds import PUT_ASIDE, RETURN, WON_BACK
 from wallets.services.returns.winning import mark_seen
 
 
@@ -25,18 +25,19 @@ class _DepositForm(ReasonForm):
 
 @admin.register(Return)
 class ReturnAdmin(RecordAdmin):
-    list_display = ("id", "created_at", "standing", "value", "of", "of_deposit", "parts", "source", "reference", "note")
+    list_display = ("id", "created_at", "standing", "value", "of", "of_deposit", "parts", "reference", "note")
     list_filter = ("state",)
     list_select_related = ("customer",)
-    actions = ("take", "win_back", "mark_as_seen")
+    actions = ("take", "put_aside", "win_back", "mark_as_seen")
     object_actions = actions
     search_fields = ("reference",)
     search_help_text = "The whole username or reference, or the id of a return"
     fields = (
         *list_display[1:],
+        "source",
         "named",
         "received_at",
-        "line",
+        "told_by",
         "decided_by",
         "approved_by",
         "won_at",
@@ -57,14 +58,17 @@ class ReturnAdmin(RecordAdmin):
     def fits(self, record: Return, action: str) -> bool:
         if action == "mark_as_seen":
             return record.seen_at is None and record.state != ReturnState.WAITING
-        return record.state == (ReturnState.WAITING if action == "take" else ReturnState.TAKEN)
+        if action == "put_aside" and record.seen_at is not None:
+            return False
+        return record.state == (ReturnState.TAKEN if action == "win_back" else ReturnState.WAITING)
 
     def has_take_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("wallets.take_return")
 
     @admin.display(description="State")
     def standing(self, row: Return) -> SafeString | str:
-        return badge(row.state, row.get_state_display().lower())
+        is_put_aside = row.state == ReturnState.WAITING and row.seen_at is not None
+        return badge(row.state, "put aside" if is_put_aside else row.get_state_display().lower())
 
     @admin.display(description="USD")
     def value(self, row: Return) -> str:
@@ -77,6 +81,10 @@ class ReturnAdmin(RecordAdmin):
     @admin.display(description="Deposit")
     def of_deposit(self, row: Return) -> SafeString | str:
         return link_to("wallets_deposit", row.deposit_id)
+
+    @admin.display(description="Line")
+    def told_by(self, row: Return) -> SafeString | str:
+        return link_to("wallets_statementline", row.line_id)
 
     @admin.display(description="From the wallet + owed (USD)")
     def parts(self, row: Return) -> str:
@@ -93,6 +101,18 @@ class ReturnAdmin(RecordAdmin):
             with reported(page=self, request=request, item=row):
                 payload = RETURN.payload_for_waiting(waiting=row, deposit_id=given["deposit"], note=given["reason"])
                 self._ask(request, row, RETURN.name, payload, given["reason"])
+        return None
+
+    @admin.action(description="Put aside", permissions=["take"])
+    def put_aside(self, request: HttpRequest, queryset: QuerySet[Return]) -> HttpResponse | None:
+        """Ask that the chosen returns, whose deposits have not come, leave the to-do page. Nothing is booked."""
+        title = "Put these returns aside until their deposits come"
+        reason = ask_for_reason(page=self, request=request, chosen=queryset, action="put_aside", title=title)
+        if isinstance(reason, HttpResponse):
+            return reason
+        for row in queryset:
+            with reported(page=self, request=request, item=row):
+                self._ask(request, row, PUT_ASIDE.name, PUT_ASIDE.payload_of(return_id=row.pk), reason)
         return None
 
     @admin.action(description="Won back", permissions=["take"])

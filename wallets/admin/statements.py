@@ -11,10 +11,11 @@ from wallets.admin.actions import ask_for_reason, reported
 from wallets.admin.proposals import tell_if_waiting
 from wallets.admin.records import RecordAdmin, badge, dollars, is_id, link_to, link_to_list
 from wallets.exceptions import StatementDecided
-from wallets.models import Statement, StatementLine, StatementState, User
+from wallets.models import Return, Statement, StatementLine, StatementState, User
 from wallets.selectors.sealed import open_text
 from wallets.services.crediting_statements import reject_statement
 from wallets.services.deposit_kinds import ask_to_credit
+from wallets.services.payouts.answers import mark_line_seen
 
 
 @admin.register(Statement)
@@ -105,16 +106,49 @@ class StatementAdmin(RecordAdmin):
 
 @admin.register(StatementLine)
 class StatementLineAdmin(RecordAdmin):
-    list_display = ("id", "in_statement", "kind", "value", "booked_on", "payer", "told", "of", "remark", "paid_in")
+    list_display = ("id", "in_statement", "booked_on", "what", "value", "payer", "told", "of", "paid_in")
     list_filter = ("kind",)
     list_select_related = ("customer__personal_key",)
     search_fields = ("key",)
     search_help_text = "The bank's whole reference, or the id of a line"
-    fields = (*list_display, "number", "reference")
+    fields = (
+        *list_display[1:],
+        "taken",
+        "answered",
+        "contradicted",
+        "number",
+        "reference",
+        "remark",
+        "seen_by",
+        "seen_at",
+    )
+    actions = ("mark_as_seen",)
+    object_actions = actions
     readonly_fields = fields
 
     def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
-        return lookup == "statement__id__exact" or super().lookup_allowed(lookup, value, request)
+        ours = {f"{name}__id__exact" for name in ("statement", "deposit", "payout")}
+        return lookup in ours or super().lookup_allowed(lookup, value, request)
+
+    def fits(self, record: StatementLine, action: str) -> bool:
+        return record.contradicts_id is not None and record.seen_at is None
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("wallets.decide_payout")
+
+    @admin.action(description="Mark as seen", permissions=["decide"])
+    def mark_as_seen(self, request: HttpRequest, queryset: QuerySet[StatementLine]) -> HttpResponse | None:
+        """Take the chosen lines, which contradict their payouts, off the to-do page."""
+        title = "Take these lines off the to-do page"
+        reason = ask_for_reason(page=self, request=request, chosen=queryset, action="mark_as_seen", title=title)
+        if isinstance(reason, HttpResponse):
+            return reason
+        for line in queryset:
+            with reported(page=self, request=request, item=line):
+                mark_line_seen(line_id=line.pk, by=cast("User", request.user))
+                self.log_change(request, line, f"Seen: {reason}")
+                self.message_user(request, f"Seen: {line}")
+        return None
 
     def find(self, term: str) -> Q:
         return Q(key=term) | Q(pk=int(term)) if is_id(term) else Q(key=term)
@@ -126,6 +160,10 @@ class StatementLineAdmin(RecordAdmin):
     @admin.display(description="USD")
     def value(self, line: StatementLine) -> str:
         return dollars(line.amount)
+
+    @admin.display(description="Kind")
+    def what(self, line: StatementLine) -> str:
+        return line.kind.replace("_", " ")
 
     @admin.display(description="Counterparty")
     def payer(self, line: StatementLine) -> str:
@@ -142,3 +180,15 @@ class StatementLineAdmin(RecordAdmin):
     @admin.display(description="Deposit")
     def paid_in(self, line: StatementLine) -> SafeString | str:
         return link_to("wallets_deposit", line.deposit_id)
+
+    @admin.display(description="Return")
+    def taken(self, line: StatementLine) -> SafeString | str:
+        return link_to("wallets_return", Return.objects.filter(line=line).values_list("pk", flat=True).first())
+
+    @admin.display(description="Answers payout")
+    def answered(self, line: StatementLine) -> SafeString | str:
+        return link_to("wallets_payout", line.payout_id, line.payout)
+
+    @admin.display(description="Contradicts payout")
+    def contradicted(self, line: StatementLine) -> SafeString | str:
+        return link_to("wallets_payout", line.contradicts_id, line.contradicts)
