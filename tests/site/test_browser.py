@@ -20,6 +20,8 @@ from tests.staff import make_chief
 from tests.wallets.bank import DAY, IBAN
 from trading.models import Order
 from wallets.models import Deposit, ProposalRecord
+from wallets.services.proposals import propose
+from wallets.services.proposing import UNFREEZE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -205,7 +207,10 @@ def decide(page, site):
 
 def test_no_list_of_the_admin_scrolls_sideways(site, admin_user, make_shopper, api, settings):
     """Each list has rows, and all its columns are on a screen of 1280 pixels."""
-    World(make_shopper, api, settings)
+    world = World(make_shopper, api, settings)
+    configure(settings, "PROPOSALS", kinds={"unfreeze": 0})
+    payload = UNFREEZE.payload_of(owner_id=world.frozen.user.pk)
+    propose(kind="unfreeze", payload=payload, reason="the bank has confirmed who they are", asked_by=admin_user)
     with page_at(f"{site}/admin/", size=WIDE) as page:
         sign_in(page, admin_user)
         page.locator("#user-tools").wait_for()
