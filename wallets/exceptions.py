@@ -6,8 +6,7 @@
     ├── UsernameTaken, UsernameNotAllowed: reserved, of several scripts, or like another name
     ├── WeakPassword          .messages .field
     ├── OtpRequired, OtpInvalid: no code was given, or one that is wrong, too old, or was used
-    ├── SecondFactorMissing   staff need one before the admin opens
-    ├── SecondFactorOn        turn it off before another one is begun
+    ├── SecondFactorMissing, SecondFactorOn: the admin opens with one, and another one begins without
     ├── AccountFrozen
     ├── NoMail                nobody would get the e-mail that staff want to send
     ├── NotPermitted          an act about staff that is for superusers
@@ -25,8 +24,7 @@
     ├── ReturnRefused         the bank took back what this deposit does not have
     ├── ReturnDiffers         .reference: a return of this name was taken, with another amount or deposit
     ├── ReturnDecided         a return that is not taken, or is won back already
-    ├── CustomerOwes          .amount: who owes stays frozen
-    ├── OwesLess              .owed
+    ├── CustomerOwes, OwesLess: .amount .owed
     ├── NotCorrectable        a movement of an order or an attempt, one that is corrected, or one of another way
     ├── StatementRefused      a file that is no statement, or one that contradicts itself or the last one
     ├── StatementDecided      somebody has approved or rejected the statement, or another one follows it
@@ -34,9 +32,8 @@
     ├── InsufficientFunds     .balance .amount
     ├── FundsOnHold           .available .amount
     ├── PayeeOnHold, CredentialHold: .until
-    ├── NoPayee               there is nobody to pay the money to
-    ├── TooManyPayees         .most
-    ├── PayoutNotCancellable, PayoutDecided: it is in another state by now
+    ├── NoPayee, TooManyPayees: there is nobody to pay the money to, or there are .most
+    ├── PayoutNotCancellable, PayoutDecided, PayoutInDoubt: it is in another state by now, or may be
     ├── PayoutRefused, ExportRefused: it must not leave now, for a reason that staff read
     ├── IdempotencyKeyReused, InvalidCursor
     ├── NotAcceptable         .offered: the media types of which the caller accepts none
@@ -251,6 +248,10 @@ class TooManyPayees(DomainError):
 class PayoutNotCancellable(DomainError):
     def __init__(self, *, state: str) -> None:
         super().__init__(f"The payout can no longer be cancelled: it is {state.lower()}.")
+
+
+class PayoutInDoubt(DomainError):
+    message = "Whether this payout has left is not known until the bank's statements are read. Try again later."
 
 
 class PayoutDecided(DomainError):

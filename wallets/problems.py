@@ -65,6 +65,7 @@ PROBLEMS: Final[Problems] = {
     exceptions.PayoutNotCancellable: ProblemKind(
         409, "payout_not_cancellable", "Payout not cancellable", "The payout can no longer be cancelled: it is sent."
     ),
+    exceptions.PayoutInDoubt: ProblemKind(409, "payout_in_doubt", "Payout in doubt", exceptions.PayoutInDoubt.message),
     exceptions.Busy: BUSY,
     exceptions.IdempotencyKeyReused: ProblemKind(
         422,

@@ -173,12 +173,21 @@ WORDS: Final[Mapping[ConcernKind, Words]] = {
         ),
     ),
     ConcernKind.PAYOUT_LINE: Words(
-        title="Bank lines that contradict a payout",
+        title="Debits that name a payout and fit none",
         urgency="urgent",
         advice=(
-            "The bank says another amount than the payout has, or that it paid or returned one that was not under way."
-            " Nothing is booked. Ask the bank. Say on the page of the payout what came of it, book the rest as a"
-            " deposit or a return, and then mark the line as seen."
+            "Nothing is exported until two persons have decided. Ask the bank who has got the dollars. If a customer"
+            " has, who has them here too, charge the debit on its page: the dollars are taken from the wallet, or owed."
+            " Otherwise explain it."
+        ),
+    ),
+    ConcernKind.DEBIT: Words(
+        title="Debits that answer nothing",
+        urgency="late",
+        advice=(
+            "Compare the bank's page. If a bank has taken a deposit back, say so on the page of the deposit. If a"
+            " payout was paid, say so on the page of the payout. Then explain the debit on its page; another person"
+            " confirms."
         ),
     ),
     ConcernKind.RETURN: Words(

@@ -21,6 +21,7 @@ from exchange_site.configuration.addresses import (
     is_origin_of_own_names,
     is_private,
 )
+from exchange_site.configuration.banking import BANKING
 from exchange_site.configuration.ceilings import CEILINGS
 from exchange_site.configuration.objections import Objection
 from exchange_site.configuration.rules import is_real_venue, rule, spends_real_money
@@ -152,16 +153,7 @@ PRODUCTION: Final = (
         "must be True for a Redis that is not on this machine or a private network.",
         lambda given: not given.redis.tls and not is_private(given.redis.host),
     ),
-    rule(
-        "TWO_PERSONS",
-        "must name all kinds with a real venue, and no amount above 10000: one person alone could release money.",
-        lambda given: is_real_venue(given) and not given.proposals.names_all,
-    ),
-    rule(
-        "BREAK_GLASS_HOURS",
-        "must be at least 24 with a real venue: staff need the time to read their e-mails and revoke the request.",
-        lambda given: is_real_venue(given) and given.proposals.break_glass_delay < timedelta(hours=24),
-    ),
+    *BANKING,
     rule(
         "EMAIL_TLS",
         "must be starttls or implicit for a mail server that is not on this machine or a private network.",

@@ -50,8 +50,8 @@ TABLES: Final[dict[str, str]] = {
     "wallets_closedaccount": "SELECT, INSERT, UPDATE (erased_at)",
     "wallets_payee": "SELECT, INSERT, UPDATE (account, name, removed_at, routing)",
     "wallets_payout": (
-        "SELECT, INSERT, UPDATE (approved_at, bank_reference, cancelled_at, failed_at, file_id, is_automatic, paid_at, "
-        "reason, rejected_at, returned_at, sent_at, state)"
+        "SELECT, INSERT, UPDATE (approved_at, bank_reference, came_back_as_id, cancelled_at, failed_at, file_id, "
+        "is_automatic, paid_at, reason, rejected_at, returned_at, sent_at, state)"
     ),
     "wallets_payoutfile": "SELECT, INSERT, UPDATE (content, written_at)",
     # trading

@@ -36,6 +36,7 @@ class ConcernKind(Enum):
     PAYOUT_EXPORT = "payout_export"
     PAYOUT_ANSWER = "payout_answer"
     PAYOUT_LINE = "payout_line"
+    DEBIT = "debit"
     RETURN = "return"
     DEBT = "debt"
     HELD = "held"

@@ -20,6 +20,7 @@ from wallets.models import (
     StatementState,
 )
 from wallets.selectors.staff import list_waiting_requests
+from wallets.selectors.statements import list_open_debits
 
 
 def read_unassigned(_now: datetime) -> Iterator[Concern]:
@@ -89,20 +90,33 @@ def read_unanswered_payouts(now: datetime) -> Iterator[Concern]:
     )
 
 
-def read_contradicting_lines(_now: datetime) -> Iterator[Concern]:
-    """Read lines of statements that name a payout and do not fit it, until somebody has dealt with them."""
-    lines = StatementLine.objects.filter(contradicts__isnull=False, seen_at=None)
-    lines = lines.exclude(statement__state=StatementState.REJECTED)
-    for line in lines.select_related("contradicts__customer", "statement").order_by("id")[:MAX_PER_KIND]:
+def read_contradicting_debits(_now: datetime) -> Iterator[Concern]:
+    """Read debits that name a payout and fit none, until two persons have decided about them."""
+    lines = list_open_debits().exclude(end_to_end_id="").select_related("contradicts__customer", "statement")
+    for line in lines[:MAX_PER_KIND]:
         payout = line.contradicts
-        assert payout is not None
-        yield Concern(
-            kind=ConcernKind.PAYOUT_LINE,
-            subject=f"{line}, {line.kind.replace('_', ' ')} of {line.amount} USD",
-            since=line.statement.decided_at or line.statement.imported_at,
-            reason=f"it names {payout} of {payout.customer}, which is {payout.get_state_display().lower()}",
-            target=Target(model="wallets_statementline", pk=line.pk),
+        reason = (
+            f"it names {payout} of {payout.customer}, which is {payout.get_state_display().lower()}"
+            if payout
+            else f"it names a payout that is not known here: {line.end_to_end_id}"
         )
+        yield _debit(ConcernKind.PAYOUT_LINE, line, reason)
+
+
+def read_debits(_now: datetime) -> Iterator[Concern]:
+    """Read debits that name no payout, until two persons have explained them."""
+    for line in list_open_debits().filter(end_to_end_id="").select_related("statement")[:MAX_PER_KIND]:
+        yield _debit(ConcernKind.DEBIT, line, "it answers nothing that we know of")
+
+
+def _debit(kind: ConcernKind, line: StatementLine, reason: str) -> Concern:
+    return Concern(
+        kind=kind,
+        subject=f"{line}, debit of {line.amount} USD on {line.booked_on}",
+        since=line.statement.decided_at or line.statement.imported_at,
+        reason=reason,
+        target=Target(model="wallets_statementline", pk=line.pk),
+    )
 
 
 def _payouts(

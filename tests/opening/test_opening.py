@@ -300,7 +300,8 @@ def the_bank_answers(opening, payouts):
     opening.credit(*left, closing="230.00", name="second.xml")
     assert {customer.payout(payout.pk)["state"] for customer, payout in payouts.items()} == {"paid"}
     assert (carol.wallet["balance"], carol.wallet["in_payouts"]) == ("50.00", "0.00")
-    back = entry("30.00", reference="back 1", details=named(of_carol), day=YESTERDAY)
+    returned = named(of_carol).replace("</TxDtls>", "<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf></TxDtls>")
+    back = entry("30.00", reference="back 1", details=returned, day=YESTERDAY)
     opening.credit(back, closing="260.00", name="third.xml")
     assert (alice.payout(of_alice.pk)["state"], carol.payout(of_carol.pk)["state"]) == ("paid", "returned")
     assert carol.wallet["balance"] == "80.00"

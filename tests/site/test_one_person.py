@@ -41,6 +41,7 @@ from tests.site.test_two_persons import (
     TWO,
     coin_form,
     of_nobody,
+    open_debit,
     sent_payout,
     waiting_payout,
 )
@@ -51,7 +52,7 @@ from tests.wallets.returned import money_taken, receive, spend, take
 from trading.models import Coin, CoinPrice, DayLoss, Order, PriceRule, SalesLimit, SalesStop
 from trading.services.coins import open_or_close_shop, stop_selling
 from trading.services.prices import record_price
-from wallets.models import BreakGlass, Proposal, ProposalRecord, StatementLine, Transaction, User, Wallet
+from wallets.models import BreakGlass, Proposal, ProposalRecord, Transaction, User, Wallet
 from wallets.runtime import clock
 from wallets.services.accounts import freeze_customer
 from wallets.services.returns.receiving import receive_return
@@ -146,10 +147,9 @@ class World:
     def make_money(self):
         self.importer = User.objects.create_user("importer", is_staff=True)
         self.deposit = of_nobody()
+        self.debit, self.returned = open_debit(), of_nobody("4.00", reference="line 2")
         self.statement = import_file(camt(entry("5", reference="b"), closing="5"), by=self.importer).statement
         self.payout, self.sent = waiting_payout(self), sent_payout(self)
-        self.line = self.statement.lines.get()
-        StatementLine.objects.update(contradicts=self.sent)
         payers = [self.make_shopper() for _ in range(3)]
         self.paid_in, won, owed = (
             receive(payer, clock.now(), reference=f"p{number}") for number, payer in enumerate(payers)
@@ -197,6 +197,9 @@ class World:
             ("wallets.user", "unfreeze"): action("wallets.user", "unfreeze", self.frozen.user.pk),
             ("wallets.deposit", "assign"): action("wallets.deposit", "assign", self.deposit, customer=user),
             ("wallets.deposit", "send_back"): action("wallets.deposit", "send_back", self.deposit),
+            ("wallets.deposit", "came_back"): action("wallets.deposit", "came_back", self.returned, payout=self.sent),
+            ("wallets.statementline", "explain"): action("wallets.statementline", "explain", self.debit),
+            ("wallets.statementline", "charge"): action("wallets.statementline", "charge", self.debit, customer=user),
             ("wallets.statement", "credit"): action("wallets.statement", "credit", self.statement.pk),
             ("wallets.payout", "approve"): action("wallets.payout", "approve", self.payout),
             ("wallets.payout", "mark_paid"): action("wallets.payout", "mark_paid", self.sent),
@@ -270,7 +273,6 @@ class World:
             ("wallets.user", "send_reset_link"): action("wallets.user", "send_reset_link", self.carl.pk),
             ("wallets.breakglass", "revoke"): action("wallets.breakglass", "revoke", self.request.pk),
             ("wallets.return", "mark_as_seen"): action("wallets.return", "mark_as_seen", self.taken.pk),
-            ("wallets.statementline", "mark_as_seen"): action("wallets.statementline", "mark_as_seen", self.line.pk),
             ("wallets.statement", "reject"): action("wallets.statement", "reject", self.statement.pk),
             ("trading.coin", "stop_selling"): action("trading.coin", "stop_selling", self.coin.pk),
             ("trading.suspension", "mark_seen"): action("trading.suspension", "mark_seen", 1),

@@ -36,18 +36,22 @@ from wallets.exceptions import DomainError
 from wallets.models import (
     Deposit,
     Payout,
+    PayoutState,
     Proposal,
     ProposalRecord,
     Return,
     SecurityEvent,
     Statement,
+    StatementLine,
     Transaction,
     User,
     Wallet,
 )
 from wallets.runtime import clock
 from wallets.services.accounts import freeze_customer
+from wallets.services.crediting_statements import approve_statement, credit_statement
 from wallets.services.deposits import IncomingMoney, receive_deposit
+from wallets.services.payouts.outcomes import note_outcome
 from wallets.services.proposals import MAY_DECIDE, propose, registered_kinds
 from wallets.services.proposing import GROUP_PERMISSIONS
 from wallets.services.returns.receiving import receive_return
@@ -320,8 +324,8 @@ def deposit(world):
     )
 
 
-def of_nobody():
-    money = IncomingMoney(amount=Decimal(25), source=IBAN, reference="line 1", received_at=clock.now())
+def of_nobody(amount="25", reference="line 1"):
+    money = IncomingMoney(amount=Decimal(amount), source=IBAN, reference=reference, received_at=clock.now())
     with transaction.atomic():
         return receive_deposit(money=money, wallet=None, now=clock.now()).deposit_id
 
@@ -405,6 +409,50 @@ def failed_payout(world):
 
 def paid_payout(world):
     return payout_outcome(world, "paid")
+
+
+def payout_paid_after_all(world):
+    pk = sent_payout(world)
+    with transaction.atomic():
+        note_outcome(payout_id=pk, outcome=PayoutState.RETURNED)
+    return (
+        lambda client: act(client, "wallets/payout", "mark_paid", pk),
+        lambda: (Payout.objects.get(pk=pk).state, Wallet.objects.get(owner__payouts=pk, asset="USD").balance),
+    )
+
+
+def open_debit():
+    """Make a debit that answers nothing, and return its id."""
+    content = camt(entry("5", reference="c1"), entry("5", sign="DBIT", reference="c2"), closing="0")
+    by = User.objects.create_user("teller", is_staff=True)
+    statement = import_file(content, by=by).statement
+    approve_statement(statement_id=statement.pk, by=by, approved_by=None)
+    credit_statement(statement_id=statement.pk)
+    return StatementLine.objects.get(kind="debit").pk
+
+
+def explained_debit(world):
+    pk = open_debit()
+    return (
+        lambda client: act(client, "wallets/statementline", "explain", pk),
+        lambda: StatementLine.objects.get(pk=pk).seen_by_id,
+    )
+
+
+def charged_debit(world):
+    shopper, pk = world.make_shopper(), open_debit()
+    return (
+        lambda client: act(client, "wallets/statementline", "charge", pk, customer=shopper.user.username),
+        lambda: shopper.wallet.balance,
+    )
+
+
+def payout_that_came_back(world):
+    pk, deposit_id = sent_payout(world), of_nobody("4.00")
+    return (
+        lambda client: act(client, "wallets/deposit", "came_back", deposit_id, payout=pk),
+        lambda: (Payout.objects.get(pk=pk).state, Wallet.objects.get(owner__payouts=pk, asset="USD").balance),
+    )
 
 
 def bank_deposit(world):
@@ -518,6 +566,10 @@ DEEDS = {
     payout_outcome: "payout_outcome",
     failed_payout: "payout_outcome",
     paid_payout: "payout_outcome",
+    payout_paid_after_all: "payout_outcome",
+    explained_debit: "explain_debit",
+    charged_debit: "charge_debit",
+    payout_that_came_back: "came_back",
     return_of_a_deposit: "return",
     return_that_waits: "return",
     won_back: "won_back",
@@ -802,7 +854,9 @@ ACTIONS = {
     ("wallets.return", "put_aside"): TWO,
     ("wallets.return", "win_back"): TWO,
     ("wallets.return", "mark_as_seen"): MOVES_NOTHING,
-    ("wallets.statementline", "mark_as_seen"): MOVES_NOTHING,
+    ("wallets.statementline", "explain"): TWO,
+    ("wallets.statementline", "charge"): TWO,
+    ("wallets.deposit", "came_back"): TWO,
     ("wallets.transaction", "correct"): TWO,
     ("wallets.wallet", "give_goodwill"): TWO,
     ("wallets.receivable", "repurchase"): TWO,

@@ -30,11 +30,11 @@ def ask(shopper, amount="30.00", *, payee=None, key=None, otp=None):
     return request_payout(principal=shopper.principal, payout_request=given, otp=otp, now=clock.now()).payout
 
 
-def decide(payout, becomes, *, by, reason="because"):
+def decide(payout, becomes, *, by, reason="because", told=""):
     """Let a member of staff decide about a payout, where one person suffices."""
     payout = Payout.objects.get(pk=payout.pk)
     kind = PAYOUT if becomes in {PayoutState.APPROVED, PayoutState.REJECTED} else PAYOUT_OUTCOME
-    payload = kind.payload_of(payout=payout, becomes=PayoutState(becomes), reason=reason)
+    payload = kind.payload_of(payout=payout, becomes=PayoutState(becomes), told=told)
     return propose(kind=kind.name, payload=payload, reason=reason, asked_by=by)
 
 

@@ -186,7 +186,7 @@ class TestAPayout:
         ("changes", "rule"),
         [
             ({"amount": 0}, "payout_amount_is_positive"),
-            ({"payee": None}, "a_payout_without_a_payee_is_paid_at_once"),
+            ({"payee": None}, "a_payout_without_a_payee_was_paid"),
             ({"idempotency_key": "k"}, "payout_key_has_its_request_hash"),
         ],
     )

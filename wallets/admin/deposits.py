@@ -27,6 +27,7 @@ from wallets.models import Deposit, DepositState, User
 from wallets.money import USD_PLACES
 from wallets.services.deposit_kinds import ASSIGNMENT, DEPOSIT, SEND_BACK
 from wallets.services.money_kinds import RETURN
+from wallets.services.payouts.line_kinds import CAME_BACK
 
 
 def _find_customer(name: str) -> User:
@@ -42,6 +43,13 @@ class _ReturnForm(DollarsForm):
 
     reference = forms.CharField(max_length=100, help_text="The bank's name of the return")
     field_order = ("amount", "reference", "reason")
+
+
+class _PayoutForm(ReasonForm):
+    """Asks staff for a payout too."""
+
+    payout = forms.IntegerField(min_value=1, max_value=2**63 - 1, help_text="The id of the payout that came back")
+    field_order = ("payout", "reason")
 
 
 class CustomerForm(ReasonForm):
@@ -83,7 +91,7 @@ class DepositAdmin(AddedByProposal, RecordAdmin):
     list_display = ("id", "received_at", "standing", "value", "taken_back", "of", "reference", "note")
     list_filter = ("state",)
     list_select_related = ("customer",)
-    actions = ("assign", "send_back", "take_back")
+    actions = ("assign", "came_back", "send_back", "take_back")
     object_actions = actions
     search_fields = ("reference",)
     search_help_text = "The whole username or reference, or the id of a deposit"
@@ -175,6 +183,21 @@ class DepositAdmin(AddedByProposal, RecordAdmin):
             lambda deposit: ASSIGNMENT.payload_of(
                 deposit=deposit, customer_id=given["customer"].pk, note=given["reason"]
             ),
+            reason=given["reason"],
+        )
+        return None
+
+    @admin.action(description="A payout that came back", permissions=["decide"])
+    def came_back(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> HttpResponse | None:
+        question = Question(action="came_back", title="A payout has come back as this deposit", form_class=_PayoutForm)
+        given = ask_staff(page=self, request=request, chosen=queryset, question=question)
+        if isinstance(given, HttpResponse):
+            return given
+        self._ask(
+            request,
+            queryset,
+            CAME_BACK.name,
+            lambda deposit: CAME_BACK.payload_of(deposit=deposit, payout_id=given["payout"], note=given["reason"]),
             reason=given["reason"],
         )
         return None

@@ -7,15 +7,17 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from wallets.admin.actions import ask_for_reason, reported
-from wallets.admin.proposals import tell_if_waiting
+from wallets.admin.actions import Question, ask_for_reason, ask_staff, reported
+from wallets.admin.deposits import CustomerForm
+from wallets.admin.proposals import ask_about, tell_if_waiting
 from wallets.admin.records import RecordAdmin, badge, dollars, is_id, link_to, link_to_list
 from wallets.exceptions import StatementDecided
 from wallets.models import Return, Statement, StatementLine, StatementState, User
 from wallets.selectors.sealed import open_text
+from wallets.selectors.statements import list_open_debits
 from wallets.services.crediting_statements import reject_statement
 from wallets.services.deposit_kinds import ask_to_credit
-from wallets.services.payouts.answers import mark_line_seen
+from wallets.services.payouts.line_kinds import CHARGE_DEBIT, EXPLAIN_DEBIT
 
 
 @admin.register(Statement)
@@ -122,7 +124,7 @@ class StatementLineAdmin(RecordAdmin):
         "seen_by",
         "seen_at",
     )
-    actions = ("mark_as_seen",)
+    actions = ("explain", "charge")
     object_actions = actions
     readonly_fields = fields
 
@@ -131,23 +133,37 @@ class StatementLineAdmin(RecordAdmin):
         return lookup in ours or super().lookup_allowed(lookup, value, request)
 
     def fits(self, record: StatementLine, action: str) -> bool:
-        return record.contradicts_id is not None and record.seen_at is None
+        return list_open_debits().filter(pk=record.pk).exists()
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("wallets.decide_payout")
 
-    @admin.action(description="Mark as seen", permissions=["decide"])
-    def mark_as_seen(self, request: HttpRequest, queryset: QuerySet[StatementLine]) -> HttpResponse | None:
-        """Take the chosen lines, which contradict their payouts, off the to-do page."""
-        title = "Take these lines off the to-do page"
-        reason = ask_for_reason(page=self, request=request, chosen=queryset, action="mark_as_seen", title=title)
+    @admin.action(description="Explain", permissions=["decide"])
+    def explain(self, request: HttpRequest, queryset: QuerySet[StatementLine]) -> HttpResponse | None:
+        """Ask to take the chosen debits off the to-do page, because they concern no customer."""
+        title = "These debits concern no customer"
+        reason = ask_for_reason(page=self, request=request, chosen=queryset, action="explain", title=title)
         if isinstance(reason, HttpResponse):
             return reason
         for line in queryset:
             with reported(page=self, request=request, item=line):
-                mark_line_seen(line_id=line.pk, by=cast("User", request.user))
-                self.log_change(request, line, f"Seen: {reason}")
-                self.message_user(request, f"Seen: {line}")
+                payload = EXPLAIN_DEBIT.payload_of(line_id=line.pk)
+                kind = EXPLAIN_DEBIT.name
+                ask_about(page=self, request=request, record=line, kind=kind, payload=payload, reason=reason)
+        return None
+
+    @admin.action(description="Charge a customer", permissions=["decide"])
+    def charge(self, request: HttpRequest, queryset: QuerySet[StatementLine]) -> HttpResponse | None:
+        """Ask to take the chosen debits from the customer to whom they have paid."""
+        question = Question(action="charge", title="These debits have paid a customer", form_class=CustomerForm)
+        given = ask_staff(page=self, request=request, chosen=queryset, question=question)
+        if isinstance(given, HttpResponse):
+            return given
+        for line in queryset:
+            with reported(page=self, request=request, item=line):
+                payload = CHARGE_DEBIT.payload_of(line_id=line.pk, customer_id=given["customer"].pk)
+                kind, reason = CHARGE_DEBIT.name, given["reason"]
+                ask_about(page=self, request=request, record=line, kind=kind, payload=payload, reason=reason)
         return None
 
     def find(self, term: str) -> Q:

@@ -13,6 +13,7 @@ from wallets.exceptions import (
     OtpInvalid,
     OtpRequired,
     PayeeOnHold,
+    PayoutInDoubt,
     PayoutNotCancellable,
 )
 from wallets.models import Payout
@@ -93,10 +94,13 @@ def one_payout(request: HttpRequest, payout_id: int) -> Body:
     auth=AccessToken(limit=WALLET),
     operation_id="cancelPayout",
     summary="Cancel a payout",
-    **answers({200: PayoutAnswer}, *SIGNED_IN, *MONEY, PayoutNotCancellable),
+    **answers({200: PayoutAnswer}, *SIGNED_IN, *MONEY, PayoutNotCancellable, PayoutInDoubt),
 )
 def cancel(request: HttpRequest, payout_id: int) -> Body:
-    """Cancels a payout that is not sent yet, and puts its dollars back into the wallet."""
+    """Cancels a payout that is not sent yet, and puts its dollars back into the wallet.
+
+    While nobody knows whether it was sent, the answer is `payout_in_doubt`.
+    """
     return _answer(ending.cancel_payout(principal=caller(request), payout_id=payout_id))
 
 

@@ -10,7 +10,7 @@ from wallets.models.payouts import Payout
 from wallets.models.searchable import HashedText, SearchableText
 from wallets.runtime import clock
 from wallets.runtime.constraints import agree, is_one_of
-from wallets.statements.lines import LineKind
+from wallets.statements.lines import COMES_IN, LineKind
 
 
 class StatementState(models.TextChoices):
@@ -115,7 +115,8 @@ class StatementLine(models.Model):
     payout = models.ForeignKey(
         Payout, null=True, blank=True, on_delete=models.PROTECT, related_name="lines", db_index=False
     )
-    # The payout that the line names and does not fit, until the line answers it. Staff look at it, and say so.
+    # The payout that the line names and does not fit, until the line answers it. A debit that answers nothing, whether
+    # it names a payout or not, waits for two persons: until they have decided, nobody has seen it.
     contradicts = models.ForeignKey(
         Payout, null=True, blank=True, on_delete=models.PROTECT, related_name="contradictions", db_index=False
     )
@@ -127,13 +128,15 @@ class StatementLine(models.Model):
             models.Index(fields=["deposit"], condition=Q(deposit__isnull=False), name="lines_of_deposit"),
             models.Index(fields=["payout"], condition=Q(payout__isnull=False), name="lines_of_payout"),
             models.Index(
-                fields=["id"], condition=Q(contradicts__isnull=False, seen_at=None), name="lines_that_contradict"
+                fields=["id"],
+                condition=Q(kind=LineKind.DEBIT.value, payout=None, seen_at=None),
+                name="debits_that_wait",
             ),
             models.Index(fields=["key"], name="lines_by_key"),
             models.Index(
                 fields=["statement", "number"],
-                condition=Q(kind=LineKind.CREDIT.value, deposit=None),
-                name="lines_to_credit",
+                condition=Q(kind__in=COMES_IN, deposit=None, payout=None),
+                name="lines_to_receive",
             ),
         ]
         constraints = [
@@ -142,8 +145,8 @@ class StatementLine(models.Model):
                 condition=is_one_of("kind", [kind.value for kind in LineKind]), name="line_kind_is_known"
             ),
             models.CheckConstraint(
-                condition=Q(kind=LineKind.CREDIT.value) | Q(customer=None, deposit=None),
-                name="only_credits_become_deposits",
+                condition=is_one_of("kind", COMES_IN) | Q(customer=None, deposit=None),
+                name="only_dollars_that_came_in_become_deposits",
             ),
             models.CheckConstraint(
                 condition=Q(payout=None) | Q(deposit=None), name="an_answer_about_a_payout_is_no_deposit"

@@ -1,4 +1,4 @@
-"""The caller, whether their account is active, and users whose names are not clear."""
+"""The caller, whether their account is active or closed, and users whose names are not clear."""
 
 import uuid
 from dataclasses import dataclass, field, replace
@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from wallets.exceptions import TokenInvalid
-from wallets.models import SecondFactor, User
+from wallets.models import ClosedAccount, SecondFactor, User
 from wallets.runtime.log_context import add_to_log_context
 from wallets.usernames import key_of, skeleton_of
 
@@ -67,6 +67,11 @@ class UnclearName:
     joined_at: datetime
     other: str | None
     is_same: bool
+
+
+def is_closed(*, customer_id: int) -> bool:
+    """Say whether a customer's account is closed, so that no dollars go to it."""
+    return ClosedAccount.objects.filter(pk=customer_id).exists()
 
 
 def list_unclear_names(*, most: int) -> list[UnclearName]:

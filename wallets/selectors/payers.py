@@ -46,7 +46,7 @@ def _match(line: Line, references: set[str], customers: Mapping[str, list[_Candi
         return Payer(customer_id=None, remark="it names several payment references, or one of several customers")
     if not found or not found[0].has_wallet:
         return Payer(customer_id=None, remark="no customer has the payment reference that it names")
-    if not _may_be_the_same(found[0].name, line.counterparty):
+    if not may_be_the_same(found[0].name, line.counterparty):
         return Payer(customer_id=None, remark=f"it names customer {found[0].customer_id}, and is in another's name")
     return Payer(customer_id=found[0].customer_id)
 
@@ -70,7 +70,7 @@ def _find_customers(references: set[str]) -> dict[str, list[_Candidate]]:
     return found
 
 
-def _may_be_the_same(ours: str, theirs: str) -> bool:
+def may_be_the_same(ours: str, theirs: str) -> bool:
     """Say whether a payer may be the customer: all words of the shorter name are in the other. An unknown name may."""
     first, second = _words(ours), _words(theirs)
     return not first or (bool(second) and (first <= second or (len(second) > 1 and second <= first)))

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import Count, Exists, OuterRef, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
-from wallets.models import Payout, Statement, StatementLine
-from wallets.statements.lines import LineKind
+from wallets.models import Payout, Statement, StatementLine, StatementState
+from wallets.statements.lines import COMES_IN, LineKind
 
 _TITLES: Final = {
     LineKind.CREDIT: "credits",
-    LineKind.DEBIT: "debits, not booked here",
+    LineKind.DEBIT: "debits",
     LineKind.TAKEN_BACK: "credits that the bank took back",
-    LineKind.GIVEN_BACK: "debits that the bank gave back, not booked here",
+    LineKind.GIVEN_BACK: "debits that the bank gave back",
     LineKind.PENDING: "pending, not booked yet",
     LineKind.NOTHING: "of zero",
 }
@@ -37,11 +37,17 @@ def summarise_statement(*, statement_id: int) -> Summary:
         for kind, count, amount in lines.values_list("kind").annotate(count=Count("pk"), total=Sum("amount")).order_by()
     }
     sums[LineKind.PENDING.value] = statement.counts.get(LineKind.PENDING.value, 0), Decimal(0)
-    # A credit that brings a payout back becomes no deposit, and says so only when it is credited.
+    # A line that brings a payout back becomes no deposit, and says so only when it is credited.
     brought_back = Payout.objects.filter(end_to_end_id=OuterRef("end_to_end_id"), amount=OuterRef("amount"))
-    of_nobody = lines.filter(customer=None, kind=LineKind.CREDIT.value, payout=None).order_by("number")
-    of_nobody = of_nobody.exclude(Q(deposit=None) & Exists(brought_back))
+    of_nobody = lines.filter(customer=None, kind__in=COMES_IN, payout=None).order_by("number")
+    of_nobody = of_nobody.exclude(Q(deposit=None, kind=LineKind.GIVEN_BACK.value) & Exists(brought_back))
     return Summary(
         rows=[(title, *sums[kind.value]) for kind, title in _TITLES.items() if sums.get(kind.value, (0, 0))[0]],
         of_nobody=list(of_nobody[:_MOST]),
     )
+
+
+def list_open_debits() -> QuerySet[StatementLine]:
+    """Return the debits of credited statements that answer nothing, and about which nobody has decided."""
+    debits = StatementLine.objects.filter(kind=LineKind.DEBIT.value, payout=None, seen_at=None)
+    return debits.filter(statement__state=StatementState.CREDITED).order_by("id")

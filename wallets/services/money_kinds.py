@@ -10,6 +10,7 @@ from wallets.exceptions import NotFound, OwesLess, OwnAccount, ReturnDiffers
 from wallets.models import Deposit, Receivable, Return, ReturnState, TransactionKind, User, Wallet
 from wallets.money import USD
 from wallets.runtime import clock
+from wallets.selectors.accounts import is_closed
 from wallets.services.correcting import correct_movement, find_correctable, give_goodwill
 from wallets.services.ledger.debts import write_debt_off
 from wallets.services.ledger.locking import lock_customer_wallets
@@ -195,6 +196,8 @@ class GoodwillKind(Kind):
     def check(self, *, payload: Payload, asked_by: User) -> None:
         if not Wallet.objects.filter(owner_id=payload["customer"], asset=USD).exists():
             raise NotFound("This user has no dollar wallet.")
+        if is_closed(customer_id=payload["customer"]):
+            raise NotFound("The account is closed, so nobody would have the gift.")
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         give_goodwill(customer_id=payload["customer"], amount=Decimal(payload["amount"]), name=payload["name"])

@@ -10,6 +10,7 @@ from wallets.services.deposit_kinds import DEPOSIT_KINDS
 from wallets.services.ledger.locking import lock_customer_wallets
 from wallets.services.money_kinds import MONEY_KINDS
 from wallets.services.payouts.kinds import PAYOUT, PAYOUT_OUTCOME
+from wallets.services.payouts.line_kinds import LINE_KINDS
 from wallets.services.powers import GroupPermissionsKind, UserPowersKind
 from wallets.services.proposals import Kind, Payload, register
 from wallets.services.security_log import find_last_event
@@ -80,7 +81,7 @@ GROUP_PERMISSIONS: Final = GroupPermissionsKind()
 
 def register_kinds() -> None:
     """Make the kinds of the money side known."""
-    of_money = (*DEPOSIT_KINDS, PAYOUT, PAYOUT_OUTCOME, *MONEY_KINDS)
+    of_money = (*DEPOSIT_KINDS, PAYOUT, PAYOUT_OUTCOME, *LINE_KINDS, *MONEY_KINDS)
     for kind in (UNFREEZE, FREEZE, USER_POWERS, GROUP_PERMISSIONS, *of_money):
         register(kind)
 

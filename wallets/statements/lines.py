@@ -41,6 +41,12 @@ class LineKind(StrEnum):
 
 SIGNS: Final = {LineKind.CREDIT: 1, LineKind.GIVEN_BACK: 1, LineKind.DEBIT: -1, LineKind.TAKEN_BACK: -1}
 """How a kind of line changes the balance. The other kinds leave it as it is."""
+COMES_IN: Final = (LineKind.CREDIT.value, LineKind.GIVEN_BACK.value)
+"""The kinds of lines by which dollars come in: each becomes a deposit, or brings a payout back."""
+KNOWN: Final = "received before under this reference, so it is not credited again"
+"""The remark on a credit that has its deposit already."""
+SEVERAL: Final = "several"
+"""Stands for the end-to-end id of a line that names several payouts."""
 
 
 @dataclass(frozen=True, kw_only=True)

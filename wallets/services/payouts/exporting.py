@@ -43,7 +43,7 @@ def export_payouts(*, by: User) -> Export:
     """
     _ensure_may_export(by)
     debtor = _find_debtor()
-    ensure_all_is_known(account=debtor.account)  # also before, because a doubt that is new is kept
+    ensure_all_is_known()  # also before, because a doubt that is new is kept
     export = Export()
     while _export_some(by=by, debtor=debtor, export=export):
         failpoints.reach("payouts.exported")
@@ -101,7 +101,7 @@ def _find_debtor() -> Debtor:
 @transaction.atomic(durable=True)
 def _export_some(*, by: User, debtor: Debtor, export: Export) -> bool:
     """Make one file, and say whether there may be more payouts."""
-    ensure_all_is_known(account=debtor.account)
+    ensure_all_is_known()
     # One export after the other. Customers' wallets are locked first everywhere, and nothing waits for them with this.
     approved = Payout.objects.filter(state=PayoutState.APPROVED).exclude(pk__in=[each.pk for each in export.held])
     ids = dict(approved.order_by("id").values_list("pk", "customer_id")[: settings.PAYOUTS.most_in_a_file])
