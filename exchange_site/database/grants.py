@@ -42,8 +42,8 @@ TABLES: Final[dict[str, str]] = {
     "wallets_statement": "SELECT, INSERT, UPDATE (decided_at, decided_by_id, state)",
     # The texts change when they are sealed for a customer, and when `rotate_keys` encrypts them anew, like those below.
     "wallets_statementline": (
-        "SELECT, INSERT, UPDATE (contradicts_id, counterparty, deposit_id, payout_id, reference, reference_hash, "
-        "seen_at, seen_by_id, text)"
+        "SELECT, INSERT, UPDATE (contradicts_id, counterparty, deposit_id, originals, payout_id, reference, "
+        "reference_hash, seen_at, seen_by_id, text)"
     ),
     "wallets_storedkey": "SELECT, UPDATE (key)",
     "wallets_personalkey": "SELECT, INSERT, UPDATE (destroyed_at, key)",

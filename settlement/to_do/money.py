@@ -21,6 +21,7 @@ from wallets.models import (
 )
 from wallets.selectors.staff import list_waiting_requests
 from wallets.selectors.statements import list_open_debits
+from wallets.services.returns.taking import NOT_FROZEN
 
 
 def read_unassigned(_now: datetime) -> Iterator[Concern]:
@@ -150,6 +151,8 @@ def _about(row: Return) -> str:
         return f"no money has moved: {row.note}. Find its deposit, and take it back"
     if row.customer is None:
         return "taken from a deposit of nobody"
+    if row.note == NOT_FROZEN:
+        return f"{row.customer}: {row.taken} USD were in the wallet; {row.note}. Freeze it if you doubt the customer"
     return f"{row.customer} is frozen: {row.taken} USD were in the wallet, {row.owed} USD are owed"
 
 

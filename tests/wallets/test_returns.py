@@ -341,7 +341,7 @@ class TestAReturnThatIsWonBack:
 
 class TestAReturnOfAnUnknownDeposit:
     def test_waits_on_the_to_do_page_and_moves_nothing(self, shopper, now):
-        row = receive_return(money=money_taken(now, named="chargeback of line-1"))
+        row = receive_return(money=money_taken(now, named="line-1"))
         assert (row.state, shopper.wallet.balance, shopper.wallet.frozen) == ("waiting", 100, False)
         [concern] = list_to_do(now=now)
         assert concern.kind is ConcernKind.RETURN
@@ -349,7 +349,7 @@ class TestAReturnOfAnUnknownDeposit:
         assert verify_everything() == []
 
     def test_is_taken_by_the_sweep_once_its_deposit_is_known(self, shopper, now):
-        receive_return(money=money_taken(now, named="chargeback of line-1"))
+        receive_return(money=money_taken(now, named="case-9 | line-1"))
         receive(shopper, now, reference="line-1")
         sweep(now=now)
         sweep(now=now)
@@ -369,7 +369,13 @@ class TestAReturnOfAnUnknownDeposit:
     def test_does_not_guess_between_two_deposits(self, shopper, now):
         for reference in ("line-1", "line-2"):
             receive(shopper, now, reference=reference)
-        assert receive_return(money=money_taken(now, named="line-1 or line-2")).state == "waiting"
+        assert receive_return(money=money_taken(now, named="line-1 | line-2")).state == "waiting"
+        assert shopper.wallet.balance == 150
+
+    def test_does_not_look_for_references_in_words(self, shopper, now):
+        receive(shopper, now, reference="line-1")
+        assert receive_return(money=money_taken(now, named="chargeback of line-1")).state == "waiting"
+        assert shopper.wallet.balance == 125
 
     def test_is_seen_only_after_it_is_taken(self, staff, now):
         row = receive_return(money=money_taken(now))
@@ -382,7 +388,7 @@ class TestAReturnThatIsPutAside:
     @pytest.fixture
     def waiting(self, now, settings):
         configure(settings, "PROPOSALS", kinds={"put_aside": Decimal(0)})
-        return receive_return(money=money_taken(now, named="chargeback of line-1"))
+        return receive_return(money=money_taken(now, named="line-1"))
 
     @pytest.fixture
     def aside(self, waiting, staff):

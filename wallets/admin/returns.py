@@ -23,6 +23,18 @@ class _DepositForm(ReasonForm):
     field_order = ("deposit", "reason")
 
 
+class _WonForm(ReasonForm):
+    """Asks staff which deposits are other payments than the dollars that are won back."""
+
+    others = forms.RegexField(
+        r"^\s*(\d{1,18}(\s*,\s*\d{1,18})*)?\s*$",
+        required=False,
+        label="Other payments",
+        help_text="The ids of deposits of the same amount that have come in since and are other payments, with commas",
+    )
+    field_order = ("others", "reason")
+
+
 @admin.register(Return)
 class ReturnAdmin(RecordAdmin):
     list_display = ("id", "created_at", "standing", "value", "of", "of_deposit", "parts", "reference", "note")
@@ -118,13 +130,15 @@ class ReturnAdmin(RecordAdmin):
     @admin.action(description="Won back", permissions=["take"])
     def win_back(self, request: HttpRequest, queryset: QuerySet[Return]) -> HttpResponse | None:
         """Ask that the chosen returns are reversed, because the bank has given the dollars to us again."""
-        title = "Book that these returns are won back"
-        reason = ask_for_reason(page=self, request=request, chosen=queryset, action="win_back", title=title)
-        if isinstance(reason, HttpResponse):
-            return reason
+        question = Question(action="win_back", title="Book that these returns are won back", form_class=_WonForm)
+        given = ask_staff(page=self, request=request, chosen=queryset, question=question)
+        if isinstance(given, HttpResponse):
+            return given
+        others = [int(each) for each in given["others"].split(",") if each.strip()]
         for row in queryset:
             with reported(page=self, request=request, item=row):
-                self._ask(request, row, WON_BACK.name, WON_BACK.payload_of(return_id=row.pk), reason)
+                payload = WON_BACK.payload_of(return_id=row.pk, others=others)
+                self._ask(request, row, WON_BACK.name, payload, given["reason"])
         return None
 
     @admin.action(description="Mark as seen", permissions=["take"])

@@ -5,6 +5,7 @@ from typing import Any, cast
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from wallets.admin.actions import Question, ask_for_reason, ask_staff, reported
@@ -13,6 +14,7 @@ from wallets.admin.proposals import ask_about, tell_if_waiting
 from wallets.admin.records import RecordAdmin, badge, dollars, is_id, link_to, link_to_list
 from wallets.exceptions import StatementDecided
 from wallets.models import Return, Statement, StatementLine, StatementState, User
+from wallets.selectors.foreseen import foresee
 from wallets.selectors.sealed import open_text
 from wallets.selectors.statements import list_open_debits
 from wallets.services.crediting_statements import reject_statement
@@ -108,18 +110,27 @@ class StatementAdmin(RecordAdmin):
 
 @admin.register(StatementLine)
 class StatementLineAdmin(RecordAdmin):
-    list_display = ("id", "in_statement", "booked_on", "what", "value", "payer", "told", "of", "paid_in")
+    list_display = ("id", "in_statement", "booked_on", "what", "value", "payer", "told", "does")
     list_filter = ("kind",)
-    list_select_related = ("customer__personal_key",)
+    list_select_related = (
+        "customer__personal_key",
+        "statement",
+        "deposit__customer",
+        "payout__customer",
+        "contradicts__customer",
+    )
     search_fields = ("key",)
     search_help_text = "The bank's whole reference, or the id of a line"
     fields = (
         *list_display[1:],
+        "of",
+        "paid_in",
         "taken",
         "answered",
         "contradicted",
         "number",
         "reference",
+        "further",
         "remark",
         "seen_by",
         "seen_at",
@@ -189,6 +200,17 @@ class StatementLineAdmin(RecordAdmin):
     def told(self, line: StatementLine) -> str:
         return open_text(text=line.text, customer=line.customer) or "-"
 
+    @admin.display(description="What it does")
+    def does(self, line: StatementLine) -> SafeString | str:
+        """Say what the line has done, or will do once its statement is credited, with links to what it is about."""
+        effect = foresee(line)
+        links = (
+            link_to(f"wallets_{name}", record.pk, record)
+            for name in ("deposit", "payout", "user", "return")
+            if (record := getattr(effect, {"user": "customer", "return": "taken"}.get(name, name))) is not None
+        )
+        return format_html_join(" ", "{}", ((part,) for part in (effect.words, *links)))
+
     @admin.display(description="Customer")
     def of(self, line: StatementLine) -> SafeString | str:
         return link_to("wallets_user", line.customer_id, line.customer)
@@ -196,6 +218,10 @@ class StatementLineAdmin(RecordAdmin):
     @admin.display(description="Deposit")
     def paid_in(self, line: StatementLine) -> SafeString | str:
         return link_to("wallets_deposit", line.deposit_id)
+
+    @admin.display(description="Bank's further references")
+    def further(self, line: StatementLine) -> str:
+        return line.originals or "-"
 
     @admin.display(description="Return")
     def taken(self, line: StatementLine) -> SafeString | str:

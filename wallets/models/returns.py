@@ -23,7 +23,8 @@ class Return(models.Model):
 
     `source` is our account that the dollars left, and `reference` their name there: the database accepts both together
     once. `taken` left the customer's wallet at once, and `owed` is the rest. A return of a deposit of nobody has no
-    customer. While the deposit is not known, `named` is the text in which its reference is looked for.
+    customer. While the deposit is not known, `named` holds the bank's own references to it, divided by ` | `, and the
+    line what else it tells. Without `named` only staff look for the deposit.
 
     A trigger adds up a deposit's returns in its column `returned`, which a CHECK keeps within its amount.
     """

@@ -89,6 +89,7 @@ class Statement(models.Model):
 class StatementLine(models.Model):
     """A booked line of a statement. `reference` is the deposit's; lines of one `key` differ by their ordinal.
 
+    `originals` are the bank's further references of a line that took a payment back, divided by ` | `.
     Without a `customer` a credit becomes a deposit of nobody, and `remark` says why. `counterparty` and `text` of a
     customer's line are sealed with their key besides (`wallets.services.sealing`).
     """
@@ -103,6 +104,7 @@ class StatementLine(models.Model):
     reference_hash = HashedText(of="reference")
     counterparty = EncryptedText(blank=True)
     text = EncryptedText(blank=True)
+    originals = EncryptedText(null=True, blank=True)
     customer = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )

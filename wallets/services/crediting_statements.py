@@ -16,6 +16,7 @@ from wallets.models import Payout, Statement, StatementLine, StatementState, Use
 from wallets.runtime import failpoints
 from wallets.runtime.clock import database_now
 from wallets.runtime.conflicts import retried_on_conflict
+from wallets.services.comparing import BOOKED_BY_HAND, WON_BY_HAND, note_what_staff_have_booked
 from wallets.services.deposits import IncomingMoney, receive_deposit
 from wallets.services.ledger.locking import LockedWallet, lock_wallets_to_credit
 from wallets.services.payouts.answers import take_answers
@@ -28,6 +29,8 @@ _AT_ONCE: Final = 50
 """Credits of one database transaction, which holds the wallets of as many customers."""
 _OF_A_PAYOUT: Final = "it names a payout, and is no answer about it: see whether the payout has come back"
 _GIVEN_BACK: Final = "the bank has returned a payment of ours, and it answers no payout: find out which one"
+_NOT_CREDITED: Final = frozenset({KNOWN, _OF_A_PAYOUT, _GIVEN_BACK, BOOKED_BY_HAND, WON_BY_HAND})
+"""Remarks with which a line credits nobody, although it names a customer."""
 _TAKEN: Final = "the name of its deposit is another payment's, so compare whether this is the same one"
 
 
@@ -138,8 +141,9 @@ def _credit_some(*, statement_id: int) -> int:
     _note_payouts(lines)
     wallets = lock_wallets_to_credit(customer_ids={line.customer_id for line in lines if line.customer_id})
     now = database_now()
+    note_what_staff_have_booked(lines=lines, account=statement.account, now=now)
     for line in lines:
-        wallet = wallets.get(line.customer_id or 0) if line.remark not in (KNOWN, _OF_A_PAYOUT) else None
+        wallet = None if line.remark in _NOT_CREDITED else wallets.get(line.customer_id or 0)
         line.deposit_id = _receive(line, account=statement.account, wallet=wallet, now=now)
     StatementLine.objects.bulk_update(lines, ["deposit"])
     failpoints.reach("statement.crediting")

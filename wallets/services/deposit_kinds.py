@@ -13,6 +13,7 @@ from wallets.money import USD
 from wallets.runtime import clock
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.proposals import list_open_proposals
+from wallets.services.comparing import list_alike
 from wallets.services.crediting_statements import approve_statement, lock_waiting_statement
 from wallets.services.deposits import (
     OPENING,
@@ -26,7 +27,7 @@ from wallets.services.deposits import (
 from wallets.services.importing import lock_last_statement
 from wallets.services.our_accounts import our_account
 from wallets.services.proposals import Kind, Payload, propose
-from wallets.statements.lines import printable, reference_of
+from wallets.statements.lines import LineKind, printable, reference_of
 
 _WITHOUT_BANK: Final = frozenset({SANDBOX.upper(), OPENING.upper()})
 
@@ -79,7 +80,7 @@ class DepositKind(Kind):
     def describe(self, *, payload: Payload) -> tuple[str, str]:
         customer = User.objects.get(pk=payload["customer"])
         came = f"{payload['reference']} of {payload['source']}, received on {payload['received_on']}"
-        return "", f"{payload['amount']} USD for {customer}: {came}"
+        return "", f"{payload['amount']} USD for {customer}: {came}{_beside_deposits(payload)}"
 
     def beneficiary_id(self, *, payload: Payload) -> int | None:
         customer_id: int = payload["customer"]
@@ -174,7 +175,7 @@ class ImportKind(Kind):
     def describe(self, *, payload: Payload) -> tuple[str, str]:
         statement = Statement.objects.get(pk=payload["statement"])
         told = f"{statement}: {statement.credits} USD of credits, closing with {statement.closing} USD"
-        return f"{statement}: {statement.get_state_display().lower()}", f"{told}, credited"
+        return f"{statement}: {statement.get_state_display().lower()}", f"{told}, credited{_in_lines(statement)}"
 
     def amount(self, *, payload: Payload) -> Decimal | None:
         return Statement.objects.values_list("credits", flat=True).filter(pk=payload["statement"]).first()
@@ -215,11 +216,36 @@ def _ensure_not_received(*, source: str, reference: str) -> None:
     The last statement stays locked, so that none is imported until the deposit is booked.
     """
     lock_last_statement(account=source)
-    if earlier := Deposit.objects.filter(source=source, reference=reference).first():
+    spellings = {reference, reference.upper(), reference.lower()}
+    if earlier := Deposit.objects.filter(source=source, reference__in=spellings).first():
         raise ProposalRefused(f"{reference} was received before, as {earlier}.")
-    told = StatementLine.objects.filter(key=reference, statement__account=source)
+    told = StatementLine.objects.filter(key__in=spellings, statement__account=source)
     if line := told.exclude(statement__state=StatementState.REJECTED).first():
         raise ProposalRefused(f"{reference} is {line}. Approve that instead.")
+
+
+def _beside_deposits(payload: Payload) -> str:
+    """Name the customer's deposits of this amount and these days: it may be one of them, under another reference."""
+    alike = list_alike(
+        customer_id=payload["customer"],
+        source=payload["source"],
+        amount=Decimal(payload["amount"]),
+        received_on=date.fromisoformat(payload["received_on"]),
+    )
+    return f"; compare with {', '.join(f'{each} ({each.reference})' for each in alike)}" if alike else ""
+
+
+def _in_lines(statement: Statement) -> str:
+    """Say what the lines of a statement are that do more than credit, and which other accounts have the same file."""
+    taken_back = statement.lines.filter(kind=LineKind.TAKEN_BACK).count()
+    of_payouts = statement.lines.exclude(end_to_end_id="").count()
+    same = Statement.objects.filter(sha256=statement.sha256).exclude(pk=statement.pk)
+    told = (
+        f"{taken_back} lines take deposits back" if taken_back else "",
+        f"{of_payouts} lines name payouts" if of_payouts else "",
+        *(f"the same file is {each}" for each in same.exclude(state=StatementState.REJECTED).order_by("id")[:10]),
+    )
+    return "".join(f"; {each}" for each in told if each)
 
 
 def _deposit_of(payload: Payload) -> Deposit:

@@ -1,6 +1,7 @@
 """Kinds of proposals that move customers' dollars: returns, corrections, goodwill and write-offs."""
 
 import uuid
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from wallets.services.ledger.locking import lock_customer_wallets
 from wallets.services.proposals import Kind, Payload
 from wallets.services.returns.receiving import money_of
 from wallets.services.returns.taking import Deciders, ReturnedMoney, ensure_returnable, take_return
-from wallets.services.returns.winning import ensure_taken, ensure_waiting, put_aside, win_return_back
+from wallets.services.returns.winning import ensure_not_won, ensure_waiting, put_aside, win_return_back
 
 
 class ReturnKind(Kind):
@@ -61,7 +62,8 @@ class ReturnKind(Kind):
         whose = deposit.customer or "nobody"
         return (
             f"{deposit} of {whose}, {deposit.returned} USD taken back",
-            f"{deposit} of {whose}: a further {payload['amount']} USD taken back, {payload['reference']}",
+            f"{deposit} of {whose}: a further {payload['amount']} USD taken back, {payload['reference']}"
+            + _beside_returns(deposit, payload),
         )
 
     def amount(self, *, payload: Payload) -> Decimal | None:
@@ -86,19 +88,20 @@ class WonBackKind(Kind):
     title = "Return that is won back"
     permissions = ("wallets.take_return",)
 
-    def payload_of(self, *, return_id: int) -> dict[str, Any]:
-        """Return the payload for a return."""
-        return {"return": return_id}
+    def payload_of(self, *, return_id: int, others: Sequence[int] = ()) -> dict[str, Any]:
+        """Return the payload for a return; `others` are deposits since then of its amount that are other payments."""
+        return {"return": return_id, "others": sorted(others)}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
-        ensure_taken(row=self._row(payload))
+        ensure_not_won(row=self._row(payload), others=self._others(payload))
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
-        return f"{win_return_back(return_id=payload['return'])} is won back."
+        return f"{win_return_back(return_id=payload['return'], others=self._others(payload))} is won back."
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
-        row = self._row(payload)
-        return f"{row}: {row.get_state_display().lower()}", f"{row}: {ReturnState.WON.label}"
+        row, others = self._row(payload), self._others(payload)
+        besides = f"; other payments: deposits {', '.join(map(str, others))}" if others else ""
+        return f"{row}: {row.get_state_display().lower()}", f"{row}: {ReturnState.WON.label}{besides}"
 
     def beneficiary_id(self, *, payload: Payload) -> int | None:
         deposit = self._row(payload).deposit
@@ -112,6 +115,9 @@ class WonBackKind(Kind):
         if row is None:
             raise NotFound
         return row
+
+    def _others(self, payload: Payload) -> list[int]:
+        return payload.get("others") or []
 
 
 class PutAsideKind(Kind):
@@ -256,6 +262,13 @@ def debt_of(*, customer_id: int) -> Decimal:
     """Return what a customer owes, in US dollars."""
     owed = Receivable.objects.filter(customer_id=customer_id).values_list("amount", flat=True).first()
     return owed or Decimal(0)
+
+
+def _beside_returns(deposit: Deposit, payload: Payload) -> str:
+    """Name the returns of this amount that the deposit has already: it may be the same one."""
+    same = deposit.returns.filter(amount=Decimal(payload["amount"])).order_by("id")[:10]
+    named = ", ".join(f"{row} {row.reference}" for row in same)
+    return f"; compare with {named}" if named else ""
 
 
 def _deposit_of(payload: Payload) -> Deposit:
