@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import QuerySet
 
 from wallets.exceptions import ProposalRefused
-from wallets.models import ClosedAccount, SecurityEventKind, User
+from wallets.models import ClosedAccount, SecurityEventKind, User, Wallet
 from wallets.runtime import clock
 from wallets.services.proposals import Kind, Payload, count_done
 from wallets.services.security_log import (
@@ -160,6 +160,8 @@ def find_permissions(names: Iterable[str]) -> QuerySet[Permission]:
 
 
 def _lock_user(payload: Payload) -> User:
+    """Lock the user, after the wallets: an empty one is removed when the user becomes staff."""
+    list(Wallet.objects.select_for_update(no_key=True).filter(owner_id=payload["user"]).order_by("id"))
     return User.objects.select_for_update(no_key=True).get(pk=payload["user"])
 
 
