@@ -61,8 +61,8 @@ def find_deposit(*, source: str, named: str) -> int | None:
 
 def take_waiting_returns() -> None:
     """Take the returns whose deposits have become known meanwhile. Safe to run at any time, and twice."""
-    waiting = Return.objects.filter(state=ReturnState.WAITING).exclude(named="").order_by("id")
-    for row in list(waiting):
+    waiting = Return.objects.filter(state=ReturnState.WAITING).order_by("id")
+    for row in [each for each in waiting if each.named]:
         deposit_id = find_deposit(source=row.source, named=row.named)
         if deposit_id is not None:
             _take_waiting(row, deposit_id)
@@ -75,8 +75,9 @@ def _take_waiting(row: Return, deposit_id: int) -> None:
     try:
         take_return(money=money_of(row), deposit_id=deposit_id, waiting_id=row.pk)
     except (ReturnRefused, NotFound, Busy) as error:
-        told = {"note": str(error)[:200], "seen_at": None, "seen_by": None}  # the deposit has come: staff look again
-        Return.objects.filter(pk=row.pk, state=ReturnState.WAITING).exclude(note=told["note"]).update(**told)
+        if row.note != (note := str(error)[:200]):
+            told = {"note": note, "seen_at": None, "seen_by": None}  # the deposit has come: staff look again
+            Return.objects.filter(pk=row.pk, state=ReturnState.WAITING).update(**told)
 
 
 def money_of(row: Return) -> ReturnedMoney:
