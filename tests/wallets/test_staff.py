@@ -350,6 +350,16 @@ class TestBreakGlass:
         again = self.ask(carl)
         assert (again.outcome, again.pk != request.pk, self.is_customer(carl)) == (None, True, True)
 
+    @pytest.mark.usefixtures("_two")
+    @pytest.mark.parametrize("taken", [{"is_active": False}, {"is_staff": False, "is_superuser": False}])
+    def test_is_told_to_those_whose_powers_somebody_has_taken_alone(self, ann, carl, taken):
+        bob = make_able("bob")
+        payload = USER_POWERS.payload_of(user=bob, new={**read_powers(bob), **taken})
+        assert not propose(kind="powers", payload=payload, reason="x", asked_by=ann).needs_two
+        send_mails()
+        self.ask(carl)
+        assert {to for message in send_mails() for to in message.to} == {"ann@example.com", "bob@example.com"}
+
     @pytest.mark.parametrize("fields", [{}, {"is_staff": True, "is_active": False}])
     def test_is_not_revoked_by_anybody_else(self, ann, carl, fields):
         request = self.ask(carl)
