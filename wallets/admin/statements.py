@@ -8,14 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from wallets.admin.actions import ask_for_reason, reported
-from wallets.admin.proposals import tell_if_waiting
+from wallets.admin.proposals import ask_to_do, tell_if_waiting
 from wallets.admin.records import RecordAdmin, badge, dollars, is_id, link_to, link_to_list
 from wallets.exceptions import StatementDecided
 from wallets.models import Return, Statement, StatementLine, StatementState, User
 from wallets.selectors.sealed import open_text
-from wallets.services.crediting_statements import reject_statement
 from wallets.services.deposit_kinds import ask_to_credit
 from wallets.services.payouts.answers import mark_line_seen
+from wallets.services.recorded_kinds import REJECT_STATEMENT
 
 
 @admin.register(Statement)
@@ -68,7 +68,8 @@ class StatementAdmin(RecordAdmin):
         for statement in chosen:
             with reported(page=self, request=request, item=statement):
                 if action == "reject":
-                    reject_statement(statement_id=statement.pk, by=cast("User", request.user))
+                    payload = REJECT_STATEMENT.payload_of(statement=statement)
+                    ask_to_do(page=self, request=request, kind=REJECT_STATEMENT.name, payload=payload, reason=reason)
                     self._tell(request, statement, f"Reject: {reason}")
                 else:
                     self._ask(request, statement, reason)
