@@ -16,7 +16,7 @@ from tests.configure import configure
 from tests.mails import send_mails, token_in
 from tests.owner import by_owner, run_as_owner
 from tests.processes import at_once
-from tests.wallets.bank import camt, entry, import_file
+from tests.wallets.bank import IBAN, camt, entry, import_file
 from tests.wallets.test_changed_meanwhile import meanwhile
 from wallets.exceptions import BreakGlassRefused, NotFitForStaff, ProposalClosed
 from wallets.models import BreakGlass, Deposit, Proposal, SecurityEvent, User, Wallet
@@ -25,8 +25,10 @@ from wallets.runtime import clock
 from wallets.selectors.staff import list_able_superusers
 from wallets.services.accounts import open_dollar_wallet
 from wallets.services.break_glass import break_glass, revoke
-from wallets.services.cash import book_opening_deposit, withdraw
+from wallets.services.cash import withdraw
 from wallets.services.crediting_statements import approve_statement, credit_statement
+from wallets.services.deposits import IncomingMoney, receive_deposit
+from wallets.services.ledger.locking import lock_wallets_to_credit
 from wallets.services.proposals import propose
 from wallets.services.proposing import USER_POWERS
 from wallets.services.second_factors import begin_second_factor, confirm_second_factor
@@ -228,8 +230,10 @@ class TestStaffPowers:
 
     def test_wait_for_a_deposit_that_is_under_way(self, make_shopper, now):
         customer = make_shopper(None)
+        money = IncomingMoney(amount=Decimal(5), source=IBAN, reference="b1", received_at=now)
         with meanwhile(lambda: User.objects.filter(pk=customer.user.pk).update(is_staff=True)) as begin:
-            book_opening_deposit(owner_id=customer.user.pk, amount=Decimal(5), now=now)
+            wallet = lock_wallets_to_credit(customer_ids=[customer.user.pk])[customer.user.pk]
+            receive_deposit(money=money, wallet=wallet, now=wallet.now)
             answer = begin()
         with pytest.raises(IntegrityError, match="has or had money"):
             answer.result()
