@@ -589,8 +589,9 @@ class TestTheApi:
         assert {call for call, told in calls.items() if "requestBody" in told} == self.BODIES.keys()
         assert {name for _, path in calls for name in ID.findall(path)} == owner.ids.keys()
 
-    def test_would_do_each_call_of_the_customer(self, calls, owner, api):
+    def test_would_do_each_call_of_the_customer(self, calls, owner, api, settings):
         """Otherwise the other test here would prove nothing."""
+        configure(settings, "DEPOSITS", self_service=True)
         with by_owner():
             SalesStop.objects.all().delete()
             DayLoss.objects.all().delete()
