@@ -34,7 +34,6 @@ _PAGES: Final = {
     "coin": "trading_coin",
     "order": "trading_order",
     "file": "wallets_payoutfile",
-    "finding": "settlement_finding",
 }
 """The admin pages of the records that payloads name by their ids."""
 
