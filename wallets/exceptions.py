@@ -22,9 +22,9 @@
     ├── DepositDiffers        .reference .earlier .amount
     ├── DepositDecided        the money has its customer, or is back with its sender
     ├── ReturnRefused         the bank took back what this deposit does not have
-    ├── ReturnDiffers         .reference: a return of this name was taken, with another amount or deposit
+    ├── ReturnDiffers         a return of this name was taken, with another amount or deposit
     ├── ReturnDecided         a return that is not taken, or is won back already
-    ├── CustomerOwes, OwesLess: .amount .owed
+    ├── CustomerOwes, OwesLess: .amount, .owed
     ├── NotCorrectable        a movement of an order or an attempt, one that is corrected, or one of another way
     ├── StatementRefused      a file that is no statement, or one that contradicts itself or the last one
     ├── StatementDecided      somebody has approved or rejected the statement, or another one follows it
@@ -32,7 +32,8 @@
     ├── InsufficientFunds     .balance .amount
     ├── FundsOnHold           .available .amount
     ├── PayeeOnHold, CredentialHold: .until
-    ├── NoPayee, TooManyPayees: there is nobody to pay the money to, or there are .most
+    ├── NoPayee, AddressNotProven: nobody to pay the money to, or nobody to tell of it
+    ├── TooManyPayees         .most
     ├── PayoutNotCancellable, PayoutDecided, PayoutInDoubt: it is in another state by now, or may be
     ├── PayoutRefused, ExportRefused: it must not leave now, for a reason that staff read
     ├── IdempotencyKeyReused, InvalidCursor
@@ -168,9 +169,7 @@ class ReturnRefused(DomainError):
 
 
 class ReturnDiffers(DomainError):
-    def __init__(self, *, reference: str) -> None:
-        super().__init__(f"{reference} was taken back before, with another amount or of another deposit.")
-        self.reference = reference
+    message = "This reference was taken back before, with another amount or of another deposit."
 
 
 class ReturnDecided(DomainError):
@@ -233,6 +232,10 @@ class PayeeOnHold(_OnHold):
 
 class CredentialHold(_OnHold):
     message = "A password, second factor, e-mail address or payee has changed. Payouts go on from {until} on."
+
+
+class AddressNotProven(DomainError):
+    message = "Prove your e-mail address first: changes of payees and payouts are told to it."
 
 
 class NoPayee(DomainError):

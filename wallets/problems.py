@@ -36,6 +36,7 @@ PROBLEMS: Final[Problems] = {
     exceptions.SecondFactorOn: NOT_ALLOWED,
     exceptions.AccountFrozen: ProblemKind(403, "account_frozen", "Account frozen", "The account is frozen."),
     exceptions.DepositsClosed: NOT_ALLOWED,
+    exceptions.AddressNotProven: NOT_ALLOWED,
     exceptions.FundsOnHold: ProblemKind(
         403,
         "funds_on_hold",

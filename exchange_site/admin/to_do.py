@@ -42,8 +42,8 @@ class Group:
 
 
 def can_view(user: User | AnonymousUser) -> bool:
-    """Say whether the user may see the to-do page."""
-    return user.is_active and user.is_staff and user.has_perm("settlement.view_batch")
+    """Say whether the user may see the to-do page. Each row is for those who may see what it is about."""
+    return user.is_active and user.is_staff
 
 
 @require_safe
@@ -63,14 +63,14 @@ def summarise_to_do(*, user: User | AnonymousUser) -> list[Group] | None:
 
 
 def _group(concerns: list[Concern], *, user: User | AnonymousUser) -> Iterable[Group]:
-    for kind, found in groupby(concerns, key=lambda concern: concern.kind):
+    seen = [concern for concern in concerns if _may_see(concern.target, user=user)]
+    for kind, found in groupby(seen, key=lambda concern: concern.kind):
         rows = list(found)
         yield Group(
             kind=kind.value,
             words=WORDS[kind],
             rows=[
-                _Row(subject=row.subject, link=_link(row.target, user=user), since=row.since, reason=_reason(row))
-                for row in rows
+                _Row(subject=row.subject, link=_link(row.target), since=row.since, reason=_reason(row)) for row in rows
             ],
             count=sum(row.count for row in rows),
             is_cut=len(rows) >= MAX_PER_KIND,
@@ -83,13 +83,19 @@ def _reason(concern: Concern) -> str:
     return f"{concern.reason}, but with {spelt}" if spelt else concern.reason
 
 
-def _link(target: Target | None, *, user: User | AnonymousUser) -> str:
-    """Return the URL of the record or list, or an empty string if there is none or the user may not see it."""
+def _may_see(target: Target | None, *, user: User | AnonymousUser) -> bool:
+    """Say whether a row is for the user, who may see its record. Everybody sees break-glass requests."""
     if target is None:
-        return ""
+        return user.has_perm("settlement.view_batch")
+    if target.model == "wallets_breakglass":
+        return True
     app, _, model = target.model.partition("_")
-    seen_by_all = target.model == "wallets_breakglass"
-    if not (seen_by_all or user.has_perm(f"{app}.view_{model}") or user.has_perm(f"{app}.change_{model}")):
+    return user.has_perm(f"{app}.view_{model}") or user.has_perm(f"{app}.change_{model}")
+
+
+def _link(target: Target | None) -> str:
+    """Return the URL of the record or list, or an empty string if there is none."""
+    if target is None:
         return ""
     if target.filters:
         return f"{reverse(f'admin:{target.model}_changelist')}?{urlencode(target.filters)}"

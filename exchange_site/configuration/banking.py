@@ -8,7 +8,7 @@ from exchange_site.configuration.rules import is_real_venue, rule
 BANKING: Final = (
     rule(
         "TWO_PERSONS",
-        "must name all kinds with a real venue, and no amount above 10000: one person alone could release money.",
+        "must name all kinds with a real venue, and no amount above 10000 a day: one person alone could release money.",
         lambda given: is_real_venue(given) and not given.proposals.names_all,
     ),
     rule(

@@ -35,8 +35,8 @@ TABLES: Final[dict[str, str]] = {
         "state)"
     ),
     "wallets_return": (
-        "SELECT, INSERT, UPDATE (approved_by_id, customer_id, decided_by_id, deposit_id, line_id, note, owed, seen_at, "
-        "seen_by_id, state, taken, won_at)"
+        "SELECT, INSERT, UPDATE (approved_by_id, customer_id, decided_by_id, deposit_id, line_id, named, note, owed, "
+        "reference, seen_at, seen_by_id, state, taken, won_at)"
     ),
     "wallets_receivable": "SELECT, INSERT, UPDATE (amount, since)",
     "wallets_statement": "SELECT, INSERT, UPDATE (decided_at, decided_by_id, state)",

@@ -165,6 +165,7 @@ def two_managers_put_a_coin_on_sale(opening):
 def customers_register(opening):
     for name in ("alice", "carol", "dan"):
         opening.customer(name).register()
+        opening.customer(name).prove_address(opening.mailbox)
 
 
 def a_statement_credits_each_customer_once(opening):

@@ -48,7 +48,7 @@ from wallets.exceptions import (
 from wallets.models import Deposit, Payout, Receivable, Return, Transaction, Wallet, WalletRole
 from wallets.payment_references import payment_reference
 from wallets.runtime.idempotency import IdempotencyKey, idempotency_key
-from wallets.services.accounts import unfreeze_customer
+from wallets.services.accounts import unfreeze_within_transaction
 from wallets.services.cash import deposit, withdraw
 from wallets.services.correcting import correct_movement, give_goodwill
 from wallets.services.crediting_statements import approve_statement, credit_statement
@@ -398,7 +398,7 @@ class Story(RuleBasedStateMachine):
     def unfreeze(self, which):
         customer = sorted(self.frozen, key=lambda each: each.user.pk)[which % len(self.frozen)]
         try:
-            unfreeze_customer(owner_id=customer.user.pk)
+            unfreeze_within_transaction(owner_id=customer.user.pk)
         except CustomerOwes:
             assert self.debts[customer] > 0
         else:

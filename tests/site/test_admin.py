@@ -501,8 +501,20 @@ class TestInterventions:
         act(client, self.path, "refund", parked, reason="I want to")
         assert not Intervention.objects.exists()
         assert client.get("/admin/attention/").status_code == 200
+
+    def test_are_on_the_page_of_those_who_may_see_them(self, client, parked, make_staff, make_shopper):
+        BreakGlass.objects.create(
+            user=make_shopper().user, reason="gone", asked_from="x", ready_at=clock.now() + timedelta(days=1)
+        )
+        client.force_login(make_staff("settlement.view_batch"))
+        assert "Parked batches" in page(client, "attention/")
         client.force_login(make_staff("trading.view_order"))
-        assert client.get("/admin/attention/").status_code == 403
+        shown = page(client, "attention/")
+        assert "Parked batches" not in shown
+        assert "asks for the powers of a superuser" in shown
+        assert "Parked batches" not in page(client, "")
+        client.force_login(make_shopper().user)
+        assert client.get("/admin/attention/").status_code in {302, 403}
 
 
 class TestToDo:

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command, get_commands
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.test import Client, RequestFactory
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -28,8 +28,9 @@ from tests.owner import by_owner
 from tests.staff import make_chief
 from tests.typed import give_password
 from tests.wallets.bank import DAY, IBAN, camt, entry, import_file
+from tests.wallets.payees import pay_from
 from tests.wallets.returned import money_taken, owed, receive, spend, take
-from trading.models import Coin, CoinPrice, DayLoss, Order, PriceRule, SalesLimit, SalesStop, Shop
+from trading.models import Coin, CoinPrice, DayLoss, Order, PriceRule, Review, SalesLimit, SalesStop, Shop
 from trading.services.coins import open_or_close_shop, stop_selling
 from trading.services.prices import record_price
 from wallets.exceptions import DomainError
@@ -48,9 +49,10 @@ from wallets.models import (
     Wallet,
 )
 from wallets.runtime import clock
-from wallets.services.accounts import freeze_customer
+from wallets.services.accounts import freeze_within_transaction
 from wallets.services.crediting_statements import approve_statement, credit_statement
 from wallets.services.deposits import IncomingMoney, receive_deposit
+from wallets.services.payouts.exporting import export_payouts
 from wallets.services.payouts.outcomes import note_outcome
 from wallets.services.proposals import MAY_DECIDE, propose, registered_kinds
 from wallets.services.proposing import GROUP_PERMISSIONS
@@ -266,7 +268,7 @@ def opening(world):
 
 def unfreeze(world):
     customer = world.make_shopper().user
-    freeze_customer(owner_id=customer.pk)
+    freeze_within_transaction(owner_id=customer.pk)
     return (
         lambda client: act(client, "wallets/user", "unfreeze", customer.pk),
         lambda: Wallet.objects.get(owner=customer).frozen,
@@ -742,6 +744,57 @@ class TestWhatOnlyLessensExposure:
         assert Wallet.objects.get(owner=rejected.customer, asset="USD").balance == 100
         assert ProposalRecord.objects.get().outcome == "done"
 
+    def test_refunds_a_held_order_at_once(self, world, ann):
+        order_id = world.held()
+        act(ann, "trading/review", "refund", order_id)
+        assert Order.objects.get(pk=order_id).state == "refunded"
+        assert self.is_recorded("refund_order")
+        with pytest.raises(IntegrityError, match="is decided"), transaction.atomic():
+            Review.objects.update(note="another reason")
+        with by_owner(), pytest.raises(IntegrityError, match="is decided"), transaction.atomic():
+            Review.objects.all()._raw_delete("default")
+
+    def test_rejects_a_statement_at_once(self, world, ann):
+        content = camt(entry("5", reference="b"), closing="5")
+        statement = import_file(content, by=User.objects.create_user("importer", is_staff=True)).statement
+        act(ann, "wallets/statement", "reject", statement.pk)
+        assert Statement.objects.get().state == "rejected"
+        assert self.is_recorded("reject_statement")
+
+    def test_sends_a_link_for_a_new_password_at_once(self, world, ann):
+        carl = User.objects.create_user("carl", email="carl@example.com")
+        act(ann, "wallets/user", "send_reset_link", carl.pk)
+        assert SecurityEvent.objects.filter(kind="reset_sent", user=carl).exists()
+        assert self.is_recorded("reset_link")
+
+    def test_deletes_a_group_at_once(self, world, ann):
+        group = Group.objects.create(name="chiefs")
+        group.permissions.add(Permission.objects.get(codename="freeze_user"))
+        assert ann.post(f"/admin/auth/group/{group.pk}/delete/", {"post": "yes"}).status_code == 403
+        act(ann, "auth/group", "delete_groups", group.pk)
+        assert not Group.objects.filter(pk=group.pk).exists()
+        event = SecurityEvent.objects.get(kind="permissions_changed")
+        assert event.details == {"group": "chiefs", "old": ["wallets.freeze_user"], "new": []}
+        assert self.is_recorded("group_deletion")
+
+    @pytest.mark.parametrize(("kind", "action"), [(FindingKind.EXTRA, "not_ours"), (FindingKind.LEDGER, "close")])
+    def test_closes_a_finding_at_once(self, world, ann, kind, action):
+        finding = raise_finding(contradiction=Contradiction(kind=kind, subject="order x 1"), now=clock.now())
+        act(ann, "settlement/finding", action, finding.pk)
+        finding.refresh_from_db()
+        assert (finding.closed_by.username, finding.note) == ("ann", "because")
+        assert self.is_recorded("close_finding")
+        act(ann, "settlement/finding", action, finding.pk, reason="again")
+        assert Proposal.objects.count() == 1
+
+    def test_exports_what_others_have_approved(self, world, settings):
+        pk = waiting_payout(world)
+        with by_owner():
+            Payout.objects.filter(pk=pk).update(state="approved", approved_at=clock.now())
+        pay_from(settings)
+        assert export_payouts(by=make_chief("ann")).files
+        assert self.is_recorded("export_payouts")
+
     def test_looks_up_at_the_venue_at_once(self, world, ann):
         act(ann, "settlement/batch", "look_up", world.batch().pk)
         assert Intervention.objects.get().action == InterventionAction.LOOK_UP
@@ -752,6 +805,16 @@ class TestWhatOnlyLessensExposure:
             record_price(coin=world.coin, value=Decimal("4.40"), source="binance", now=clock.now())
         act(ann, "trading/coin", "accept_suspect_price", world.coin.pk, price="4.40")
         assert CoinPrice.objects.get().value == Decimal("4.40")
+
+    def test_gives_small_sums_at_once_until_they_are_large_together(self, world, ann, bob, settings):
+        configure(settings, "PROPOSALS", kinds={"goodwill": Decimal(10)})
+        wallet = world.make_shopper().wallet
+        for amount, standing in (("6.00", 106), ("4.00", 110), ("0.01", 110)):
+            act(ann, "wallets/wallet", "give_goodwill", wallet.pk, amount=amount)
+            assert Wallet.objects.get(pk=wallet.pk).balance == standing
+        assert Proposal.objects.get(needs_two=True).amount == Decimal("0.01")
+        act(bob, "wallets/wallet", "give_goodwill", wallet.pk, amount="10.00")
+        assert Wallet.objects.get(pk=wallet.pk).balance == 120
 
     def test_releases_a_small_order_at_once(self, world, ann, settings):
         configure(settings, "PROPOSALS", kinds={"release_order": Decimal("12.00")})
@@ -777,6 +840,19 @@ class TestPowers:
         self.change(ann, carl)
         carl.refresh_from_db()
         assert (carl.is_active, carl.is_staff, carl.groups.count()) == (False, False, 0)
+
+    @pytest.mark.parametrize("reason", ["", "  "])
+    def test_change_for_a_reason(self, ann, reason):
+        carl = User.objects.create_user("carl", verified_email="carl@example.com")
+        group = Group.objects.create(name="chiefs")
+        may_freeze = [Permission.objects.get(codename="freeze_user").pk]
+        assert "Say why" in self.change(ann, carl, is_active="on", is_staff="on", reason=reason)
+        for path, name in ((f"{group.pk}/change/", "chiefs"), ("add/", "others")):
+            data = {"name": name, "permissions": may_freeze, "reason": reason}
+            assert "Say why" in ann.post(f"/admin/auth/group/{path}", data, follow=True).content.decode()
+        assert not Proposal.objects.exists()
+        assert Group.objects.exclude(name__in=ROLES).get() == group
+        assert "Say why" not in self.change(ann, carl, is_active="on", first_name="Carl", reason=reason)
 
     def test_are_not_given_to_oneself(self):
         own, ann = User.objects.create_superuser("cleo"), Client()
@@ -818,6 +894,7 @@ ACTIONS = {
     ("wallets.user", "unfreeze"): TWO,
     ("wallets.user", "send_reset_link"): MOVES_NOTHING,
     ("wallets.breakglass", "revoke"): LESSENS,
+    ("auth.group", "delete_groups"): LESSENS,
     ("wallets.deposit", "assign"): TWO,
     ("wallets.deposit", "send_back"): TWO,
     ("wallets.statement", "credit"): TWO,
@@ -937,6 +1014,35 @@ class TestTheAdmin:
         assert ours == COMMANDS.keys() | WITHOUT_MONEY
 
 
+# What the words of the matrix of roles mean.
+SEEN = {
+    "customers": {"wallets.view_user"},
+    "wallets": {"wallets.view_wallet"},
+    "movements": {"wallets.view_transaction"},
+    "orders": {"trading.view_order"},
+    "proposals": {"wallets.view_proposal"},
+    "reviews": {"trading.view_review"},
+    "the security log": {"wallets.view_securityevent"},
+    "deposits": {"wallets.view_deposit"},
+    "bank statements": {"wallets.view_statement", "wallets.view_statementline"},
+    "returns": {"wallets.view_return"},
+    "debts": {"wallets.view_receivable"},
+    "payouts": {"wallets.view_payee", "wallets.view_payout", "wallets.view_payoutfile"},
+    "the shop": {
+        f"trading.view_{name}"
+        for name in ("coin", "pricerule", "saleslimit", "headroom", "salesstop", "suspension", "dayloss")
+    },
+    "its switch": {"trading.view_shop"},
+    "settlement": {
+        f"settlement.view_{name}"
+        for name in (
+            "batch", "attempt", "intervention", "finding", "pause", "excess", "venueaccount", "balancereading",
+            "accountmove", "databasewatch", "failingitem",
+        )
+    },
+}  # fmt: skip
+
+
 class TestRoles:
     @pytest.fixture(autouse=True)
     def _roles(self, db):
@@ -996,6 +1102,14 @@ class TestRoles:
         table = re.findall(r"^\| `(\w+)` \| .+? \| (.+?) \|$", section, re.MULTILINE)
         documented = {name: set(re.findall(r"`([\w.]+)`", cell)) for name, cell in table}
         assert documented == {name: {each for each in wanted if ".view_" not in each} for name, wanted in ROLES.items()}
+
+    def test_see_what_the_documents_say(self):
+        section = (PROJECT / "docs/security.md").read_text().split("### Roles")[1].split("\n## ")[0]
+        cells = dict(re.findall(r"^\| `(\w+)` \| (.+?) \| .+ \|$", section, re.MULTILINE))
+        documented = {
+            role: {each for words in cell.split(", ") for each in SEEN[words]} for role, cell in cells.items()
+        }
+        assert documented == {role: {each for each in held if ".view_" in each} for role, held in ROLES.items()}
 
     def test_ask_for_the_deeds_of_the_documents_and_approve_them(self):
         section = (PROJECT / "docs/security.md").read_text().split("### Who asks for what")[1].split("\n### ")[0]

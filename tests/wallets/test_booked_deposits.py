@@ -8,7 +8,7 @@ import pytest
 from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.processes import at_once
-from tests.staff import let_do_everything, make_chief
+from tests.staff import give_powers_before_the_rule, let_do_everything, make_chief
 from tests.wallets.bank import DAY, IBAN, camt, entry, import_file
 from wallets.exceptions import NeedsAnotherPerson, NotFound, ProposalRefused, StatementRefused
 from wallets.models import Deposit, Proposal, User
@@ -128,7 +128,7 @@ class TestADepositByStaff:
         assert (shopper.wallet.balance, Deposit.objects.count(), Proposal.objects.count()) == (100, before, 0)
 
     def test_is_not_for_its_author(self, ask, ann, shopper):
-        User.objects.filter(pk=shopper.user.pk).update(is_staff=True)
+        give_powers_before_the_rule(shopper.user)
         let_do_everything(shopper.user)
         with pytest.raises(NeedsAnotherPerson):
             ask(by=User.objects.get(pk=shopper.user.pk))

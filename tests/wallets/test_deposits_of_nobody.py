@@ -13,7 +13,7 @@ from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.owner import run_as_owner
 from tests.processes import at_once
-from tests.staff import let_do_everything, make_chief
+from tests.staff import give_powers_before_the_rule, let_do_everything, make_chief
 from wallets.exceptions import DepositDecided, NeedsAnotherPerson, NotFound
 from wallets.models import Deposit, Proposal, ProposalRecord, Transaction, User, Wallet, WalletRole
 from wallets.services.deposit_kinds import ASSIGNMENT
@@ -137,7 +137,7 @@ class TestStaff:
 
     @pytest.mark.parametrize("as_approver", [False, True])
     def test_do_not_assign_money_to_themselves(self, deposit, shopper, staff, as_approver):
-        User.objects.filter(pk=shopper.user.pk).update(is_staff=True)
+        give_powers_before_the_rule(shopper.user)
         let_do_everything(shopper.user)
         with pytest.raises(NeedsAnotherPerson):
             proposal = self.ask(deposit, shopper.user, by=staff[0] if as_approver else shopper.user)

@@ -104,6 +104,28 @@ class TestPayeesOverHttp:
         assert Payee.objects.get().removed_at is None
 
 
+class TestAnAddress:
+    @pytest.fixture(autouse=True)
+    def _must_be_proven(self, settings):
+        configure(settings, "PAYOUTS", proven_email=True)
+
+    def test_is_proven_before_a_payee_is_added(self, api, shopper):
+        answer = api("POST", "accounts/payees/", BODY, by=shopper)
+        assert (code_of(answer), Payee.objects.count()) == ((403, "not_allowed"), 0)
+        assert "Prove your e-mail address first" in answer.json()["detail"]
+        User.objects.filter(pk=shopper.user.pk).update(verified_email="alice@example.com")
+        assert api("POST", "accounts/payees/", BODY, by=shopper).status_code == 201
+
+    def test_is_proven_before_money_leaves_to_an_older_payee(self, api, shopper, settings):
+        configure(settings, "PAYOUTS", self_service=False, proven_email=False)
+        add(shopper)
+        configure(settings, "PAYOUTS", proven_email=True)
+        for method, path in (("POST", "accounts/payouts/"), ("PATCH", "accounts/wallet/withdraw/")):
+            answer = api(method, path, {"amount": "5.00"}, by=shopper)
+            assert code_of(answer) == (403, "not_allowed")
+        assert shopper.wallet.balance == 100
+
+
 class TestAPayee:
     def test_is_usable_after_its_hold(self, shopper, settings):
         configure(settings, "PAYOUTS", payee_hold=timedelta(hours=24))

@@ -122,7 +122,7 @@ class TestACommandInProduction:
             ["price_rule", "--spread-rate", "0.02", "--reason", "because"],
             ["after_restore"],
             ["export_payouts", "."],
-            ["export_customer", "bob"],
+            ["export_customer", "bob", "--reason", "because"],
             ["close_customer", "bob", "--reason", "because"],
         ],
     )

@@ -45,7 +45,7 @@ from wallets.models import (
     WalletRole,
 )
 from wallets.runtime import clock
-from wallets.services.accounts import unfreeze_customer
+from wallets.services.accounts import unfreeze_within_transaction
 from wallets.services.cash import withdraw
 from wallets.services.deposits import Decision, assign_deposit, send_deposit_back
 from wallets.services.ledger.crediting import OrderCredit, improve_prices
@@ -446,10 +446,10 @@ class TestAReturnThatIsPutAside:
 class TestWhoeverOwes:
     def test_stays_frozen(self, debtor, now):
         with pytest.raises(CustomerOwes, match=r"15\.00 USD"):
-            unfreeze_customer(owner_id=debtor.user.pk)
+            unfreeze_within_transaction(owner_id=debtor.user.pk)
         assert debtor.wallet.frozen
         receive(debtor, now, reference="line 2", amount="15.00")
-        unfreeze_customer(owner_id=debtor.user.pk)
+        unfreeze_within_transaction(owner_id=debtor.user.pk)
         assert not debtor.wallet.frozen
 
     def test_stays_on_the_to_do_page_after_staff_have_seen_the_return(self, debtor, staff, now):
@@ -466,7 +466,7 @@ class TestTheDatabase:
             ({"taken": 30, "owed": -5}, "parts_of_a_return_are_not_negative"),
             ({"state": "lost"}, "return_state_is_known"),
             ({"deposit_id": None}, "a_taken_return_has_its_deposit"),
-            ({"reference": ""}, "a_return_names_its_source_and_reference"),
+            ({"source": ""}, "a_return_names_its_source"),
             ({"state": "won"}, "a_won_return_has_its_time"),
             ({"amount": 26, "taken": 26}, "a_deposit_is_returned_in_full_at_most"),
             ({"taken": 0, "owed": 25, "customer_id": None}, "what_is_owed_has_its_customer"),

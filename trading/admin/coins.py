@@ -105,7 +105,7 @@ class CoinAdmin(SavedByProposal, QuickAdmin):
         for kind in COIN_KINDS:
             payload = kind.payload_of(before=Coin.objects.get(pk=obj.pk), after=wanted)
             if payload is not None:
-                reason = form.cleaned_data["reason"]
+                reason = form.cleaned_data["reason"] or NO_REASON
                 proposal = ask_to_save(page=self, request=request, kind=kind.name, payload=payload, reason=reason)
                 form.waiting += [proposal] if proposal.needs_two else []
 

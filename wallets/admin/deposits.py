@@ -25,6 +25,7 @@ from wallets.admin.records import (
 )
 from wallets.models import Deposit, DepositState, User
 from wallets.money import USD_PLACES
+from wallets.selectors.sealed import open_text
 from wallets.services.deposit_kinds import ASSIGNMENT, DEPOSIT, SEND_BACK
 from wallets.services.money_kinds import RETURN
 from wallets.services.payouts.line_kinds import CAME_BACK
@@ -128,7 +129,7 @@ class DepositAdmin(AddedByProposal, RecordAdmin):
         )
         proposal = ask_to_save(page=self, request=request, kind=DEPOSIT.name, payload=payload, reason=given["reason"])
         if not proposal.needs_two:
-            booked = Deposit.objects.get(source=payload["source"], reference=payload["reference"])
+            booked = Deposit.objects.get(source=payload["source"], reference=open_text(text=payload["reference"]))
             vars(obj).update(vars(booked))
 
     def find(self, term: str) -> Q:

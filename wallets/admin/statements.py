@@ -10,16 +10,16 @@ from django.utils.safestring import SafeString
 
 from wallets.admin.actions import Question, ask_for_reason, ask_staff, reported
 from wallets.admin.deposits import CustomerForm
-from wallets.admin.proposals import ask_about, tell_if_waiting
+from wallets.admin.proposals import ask_about, ask_to_do, tell_if_waiting
 from wallets.admin.records import RecordAdmin, badge, dollars, is_id, link_to, link_to_list
 from wallets.exceptions import StatementDecided
 from wallets.models import Return, Statement, StatementLine, StatementState, User
 from wallets.selectors.foreseen import foresee
 from wallets.selectors.sealed import open_text
 from wallets.selectors.statements import list_open_debits
-from wallets.services.crediting_statements import reject_statement
 from wallets.services.deposit_kinds import ask_to_credit
 from wallets.services.payouts.line_kinds import CHARGE_DEBIT, EXPLAIN_DEBIT
+from wallets.services.recorded_kinds import REJECT_STATEMENT
 
 
 @admin.register(Statement)
@@ -72,7 +72,8 @@ class StatementAdmin(RecordAdmin):
         for statement in chosen:
             with reported(page=self, request=request, item=statement):
                 if action == "reject":
-                    reject_statement(statement_id=statement.pk, by=cast("User", request.user))
+                    payload = REJECT_STATEMENT.payload_of(statement=statement)
+                    ask_to_do(page=self, request=request, kind=REJECT_STATEMENT.name, payload=payload, reason=reason)
                     self._tell(request, statement, f"Reject: {reason}")
                 else:
                     self._ask(request, statement, reason)

@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
 from wallets.exceptions import (
+    AddressNotProven,
     CredentialHold,
     FundsOnHold,
     IdempotencyKeyReused,
@@ -32,7 +33,7 @@ from wallets.web.requests import IdempotencyHeader, mark_replayed
 
 payouts_router = Router(tags=["accounts"])
 
-HOLDS = (OtpRequired, OtpInvalid, NoPayee, PayeeOnHold, CredentialHold, FundsOnHold)
+HOLDS = (OtpRequired, OtpInvalid, NoPayee, PayeeOnHold, CredentialHold, AddressNotProven, FundsOnHold)
 """Refusals of operations that pay money out, besides those of every operation that moves money."""
 _TIMES = ("created", "approved", "rejected", "cancelled", "sent", "paid", "failed", "returned")
 

@@ -87,7 +87,10 @@ class User(AbstractUser):
     objects: ClassVar[Users] = Users()
 
     class Meta:
-        permissions = [("freeze_user", "Can freeze and unfreeze customers")]
+        permissions = [
+            ("freeze_user", "Can freeze and unfreeze customers"),
+            ("export_customer", "Can export everything that is held about a customer"),
+        ]
         constraints = [
             models.UniqueConstraint(Lower("username"), name="usernames_differ_by_more_than_case"),
             # With a condition, because Postgres then locks a user whose key changes no more strictly than for other

@@ -94,3 +94,8 @@ def list_unclear_names(*, most: int) -> list[UnclearName]:
         )
         for user, key, skeleton in zip(users, keys, skeletons, strict=True)
     ]
+
+
+def has_proven_address(*, customer_id: int) -> bool:
+    """Say whether a user has proven to read an e-mail address."""
+    return User.objects.filter(pk=customer_id).exclude(verified_email="").exists()

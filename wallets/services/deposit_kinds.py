@@ -13,6 +13,7 @@ from wallets.money import USD
 from wallets.runtime import clock
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.proposals import list_open_proposals
+from wallets.selectors.sealed import open_text
 from wallets.services.comparing import list_alike
 from wallets.services.crediting_statements import approve_statement, lock_waiting_statement
 from wallets.services.deposits import (
@@ -27,6 +28,7 @@ from wallets.services.deposits import (
 from wallets.services.importing import lock_last_statement
 from wallets.services.our_accounts import our_account
 from wallets.services.proposals import Kind, Payload, propose
+from wallets.services.sealing import seal_text
 from wallets.statements.lines import LineKind, printable, reference_of
 
 _WITHOUT_BANK: Final = frozenset({SANDBOX.upper(), OPENING.upper()})
@@ -50,7 +52,7 @@ class DepositKind(Kind):
             "customer": customer_id,
             "amount": f"{amount:.2f}",
             "source": our_account(source),
-            "reference": reference_of(printable(reference), place="The deposit"),
+            "reference": _seal(reference_of(printable(reference), place="The deposit"), customer_id=customer_id),
             "received_on": received_on.isoformat(),
         }
 
@@ -64,13 +66,13 @@ class DepositKind(Kind):
         if date.fromisoformat(payload["received_on"]) > clock.database_now().date():
             raise ProposalRefused("The day is in the future.")
         _ensure_customer(payload)
-        _ensure_not_received(source=payload["source"], reference=payload["reference"])
+        _ensure_not_received(source=payload["source"], reference=open_text(text=payload["reference"]))
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         money = IncomingMoney(
             amount=Decimal(payload["amount"]),
             source=payload["source"],
-            reference=payload["reference"],
+            reference=open_text(text=payload["reference"]),
             received_at=datetime.combine(date.fromisoformat(payload["received_on"]), time(), tzinfo=UTC),
         )
         decision = Decision(by=asked_by, approved_by=approved_by, note="booked by staff")
@@ -79,7 +81,7 @@ class DepositKind(Kind):
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
         customer = User.objects.get(pk=payload["customer"])
-        came = f"{payload['reference']} of {payload['source']}, received on {payload['received_on']}"
+        came = f"received by {payload['source']} on {payload['received_on']}"
         return "", f"{payload['amount']} USD for {customer}: {came}{_beside_deposits(payload)}"
 
     def beneficiary_id(self, *, payload: Payload) -> int | None:
@@ -152,7 +154,7 @@ class SendBackKind(_OfNobodyKind):
 class ImportKind(Kind):
     """The approval of an imported bank statement, whose credits then become deposits.
 
-    Whoever imported it does not approve it, and it credits none of the people.
+    The person who imported a statement does not approve it, and no line of it credits a person who takes part.
     """
 
     name = "import"
@@ -205,6 +207,11 @@ def ask_to_credit(*, statement_id: int, asked_by: User, reason: str) -> Proposal
     return open_.first() or propose(kind=IMPORT.name, payload=payload, reason=reason, asked_by=asked_by)
 
 
+def _seal(reference: str, *, customer_id: int) -> str:
+    """Return a bank's reference, which may name the payer, as the record keeps it. An empty one stays empty."""
+    return seal_text(text=reference, customer_id=customer_id) if reference else ""
+
+
 def _ensure_customer(payload: Payload) -> None:
     if not Wallet.objects.filter(owner=payload["customer"], asset=USD).exists():
         raise NotFound("This user has no dollar wallet.")
@@ -218,10 +225,10 @@ def _ensure_not_received(*, source: str, reference: str) -> None:
     lock_last_statement(account=source)
     spellings = {reference, reference.upper(), reference.lower()}
     if earlier := Deposit.objects.filter(source=source, reference__in=spellings).first():
-        raise ProposalRefused(f"{reference} was received before, as {earlier}.")
+        raise ProposalRefused(f"A payment of this reference was received before, as {earlier}.")
     told = StatementLine.objects.filter(key__in=spellings, statement__account=source)
     if line := told.exclude(statement__state=StatementState.REJECTED).first():
-        raise ProposalRefused(f"{reference} is {line}. Approve that instead.")
+        raise ProposalRefused(f"The payment of this reference is {line}. Approve that instead.")
 
 
 def _beside_deposits(payload: Payload) -> str:
@@ -232,7 +239,7 @@ def _beside_deposits(payload: Payload) -> str:
         amount=Decimal(payload["amount"]),
         received_on=date.fromisoformat(payload["received_on"]),
     )
-    return f"; compare with {', '.join(f'{each} ({each.reference})' for each in alike)}" if alike else ""
+    return f"; compare with {', '.join(map(str, alike))}" if alike else ""
 
 
 def _in_lines(statement: Statement) -> str:
@@ -257,4 +264,4 @@ def _deposit_of(payload: Payload) -> Deposit:
 
 def _in_words(payload: Payload) -> str:
     deposit = _deposit_of(payload)
-    return f"{deposit}, {deposit.reference} of {deposit.source}"
+    return f"{deposit}, received by {deposit.source} on {deposit.received_at:%Y-%m-%d}"

@@ -12,13 +12,20 @@ from wallets.models import Deposit, Receivable, Return, ReturnState, Transaction
 from wallets.money import USD
 from wallets.runtime import clock
 from wallets.selectors.accounts import is_closed
+from wallets.selectors.sealed import open_text
 from wallets.services.correcting import correct_movement, find_correctable, give_goodwill
 from wallets.services.ledger.debts import write_debt_off
 from wallets.services.ledger.locking import lock_customer_wallets
 from wallets.services.proposals import Kind, Payload
 from wallets.services.returns.receiving import money_of
 from wallets.services.returns.taking import Deciders, ReturnedMoney, ensure_returnable, take_return
-from wallets.services.returns.winning import ensure_not_won, ensure_waiting, put_aside, win_return_back
+from wallets.services.returns.winning import (
+    ensure_not_won,
+    ensure_waiting,
+    put_aside,
+    win_return_back,
+)
+from wallets.services.sealing import seal_text
 
 
 class ReturnKind(Kind):
@@ -30,7 +37,9 @@ class ReturnKind(Kind):
 
     def payload_of(self, *, deposit_id: int, amount: Decimal, reference: str, note: str) -> dict[str, Any]:
         """Return the payload for a return that staff know of; `reference` is the bank's."""
-        return {"deposit": deposit_id, "amount": f"{amount:.2f}", "reference": reference, "waiting": None, "note": note}
+        owner_id = Deposit.objects.values_list("customer_id", flat=True).filter(pk=deposit_id).first()
+        sealed = seal_text(text=reference, customer_id=owner_id)
+        return {"deposit": deposit_id, "amount": f"{amount:.2f}", "reference": sealed, "waiting": None, "note": note}
 
     def payload_for_waiting(self, *, waiting: Return, deposit_id: int, note: str) -> dict[str, Any]:
         """Return the payload for a return that has waited for its deposit."""
@@ -38,15 +47,15 @@ class ReturnKind(Kind):
         return {**payload, "waiting": waiting.pk}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
-        deposit = _deposit_of(payload)
+        deposit, reference = _deposit_of(payload), open_text(text=payload["reference"])
         if deposit.customer_id == asked_by.pk:
             raise OwnAccount
         ensure_returnable(deposit=deposit, amount=Decimal(payload["amount"]))
         if payload["waiting"] is not None:
             if Return.objects.get(pk=payload["waiting"]).source != deposit.source:
-                raise ReturnDiffers(reference=payload["reference"])
-        elif Return.objects.filter(source=deposit.source, reference=payload["reference"]).exists():
-            raise ReturnDiffers(reference=payload["reference"])
+                raise ReturnDiffers
+        elif Return.objects.filter(source=deposit.source, reference=reference).exists():
+            raise ReturnDiffers
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         row = take_return(
@@ -62,8 +71,7 @@ class ReturnKind(Kind):
         whose = deposit.customer or "nobody"
         return (
             f"{deposit} of {whose}, {deposit.returned} USD taken back",
-            f"{deposit} of {whose}: a further {payload['amount']} USD taken back, {payload['reference']}"
-            + _beside_returns(deposit, payload),
+            f"{deposit} of {whose}: a further {payload['amount']} USD taken back" + _beside_returns(deposit, payload),
         )
 
     def amount(self, *, payload: Payload) -> Decimal | None:
@@ -75,7 +83,7 @@ class ReturnKind(Kind):
         return ReturnedMoney(
             amount=Decimal(payload["amount"]),
             source=_deposit_of(payload).source,
-            reference=payload["reference"],
+            reference=open_text(text=payload["reference"]),
             received_at=clock.database_now(),
             note=payload["note"],
         )

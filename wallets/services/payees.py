@@ -13,7 +13,7 @@ from wallets.models import Payee, SecurityEventKind, User
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.accounts import Principal, get_account
 from wallets.selectors.payees import list_payees
-from wallets.services.holds import note_credential_change
+from wallets.services.holds import ensure_address_is_proven, note_credential_change
 from wallets.services.ledger.locking import LockedWallet, lock_dollar_wallet
 from wallets.services.mail_texts import MailKind
 from wallets.services.mailing import notify
@@ -41,7 +41,7 @@ class AddedPayee:
 def add_payee(*, principal: Principal, new: NewPayee, otp: str | None, now: datetime) -> AddedPayee:
     """Add a payee, which is usable after PAYEE_HOLD_HOURS. One that the customer has already stays as it is.
 
-    Raises AccountFrozen, TooManyPayees, Busy; the refusals of `ensure_otp`.
+    Raises AccountFrozen, AddressNotProven, TooManyPayees, Busy; the refusals of `ensure_otp`.
     """
     user = get_account(principal=principal)
     ensure_otp(customer=user, code=otp, now=now)
@@ -85,6 +85,7 @@ def first_usable(*, payees: Sequence[Payee]) -> Payee | None:
 @transaction.atomic(durable=True)
 def _add(*, principal: Principal, user: User, new: NewPayee) -> AddedPayee:
     wallet = lock_dollar_wallet(principal=principal)
+    ensure_address_is_proven(customer_id=wallet.owner_id)
     payees = list_payees(customer_id=wallet.owner_id)
     for payee in payees:
         if payee.name == new.name and payee.bank_account == new.account:

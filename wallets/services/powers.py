@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import QuerySet
 
 from wallets.exceptions import ProposalRefused
-from wallets.models import ClosedAccount, SecurityEventKind, User
+from wallets.models import ClosedAccount, SecurityEventKind, User, Wallet
 from wallets.runtime import clock
 from wallets.services.proposals import Kind, Payload, count_done
 from wallets.services.security_log import (
@@ -147,6 +147,35 @@ class GroupPermissionsKind(Kind):
         return bool(set(payload["new"]) - set(payload["old"]))
 
 
+class GroupDeletionKind(Kind):
+    """The deletion of a group, whose members lose its permissions."""
+
+    name = "group_deletion"
+    title = "Deletion of a group"
+    permissions = ("auth.delete_group",)
+    only_lessens = True
+
+    def payload_of(self, *, group: Group) -> dict[str, Any]:
+        """Return the payload for deleting a group, with what is gone then."""
+        return {"group": group.pk, "old": list_permissions(group), "members": _list_members(group)}
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        if not asked_by.is_superuser:
+            raise ProposalRefused("Only superusers delete groups.")
+        _lock_group(payload)
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        group = _lock_group(payload)
+        details = {"group": group.name, "old": list_permissions(group), "new": []}
+        group.delete()
+        record_event(SecurityEventKind.PERMISSIONS_CHANGED, details=details)
+        return f"{details['group']} is deleted."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        group, members = _lock_group(payload), len(payload["members"])
+        return f"{group}, of {members} members: {_changes([], payload['old'])}", f"{group}: deleted"
+
+
 def _ensure_superuser(approver: User | None) -> None:
     if approver is not None and not approver.is_superuser:
         raise ProposalRefused("Only superusers approve powers.")
@@ -160,6 +189,8 @@ def find_permissions(names: Iterable[str]) -> QuerySet[Permission]:
 
 
 def _lock_user(payload: Payload) -> User:
+    """Lock the user, after the wallets: an empty one is removed when the user becomes staff."""
+    list(Wallet.objects.select_for_update(no_key=True).filter(owner_id=payload["user"]).order_by("id"))
     return User.objects.select_for_update(no_key=True).get(pk=payload["user"])
 
 

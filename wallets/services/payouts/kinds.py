@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from wallets.exceptions import NotFound, OwnAccount, ProposalRefused
-from wallets.models import GIVEN_BACK, Payout, PayoutState, User
+from wallets.models import GIVEN_BACK, Payout, PayoutFile, PayoutState, User
 from wallets.selectors.accounts import is_closed
 from wallets.services.payouts.ending import reject_payout
 from wallets.services.payouts.leaving import ensure_may_leave, lock_customers
@@ -94,8 +94,33 @@ class PayoutOutcomeKind(_AboutPayout):
         return "The dollars were taken again." if payload["state"] in GIVEN_BACK else ""
 
 
+class ExportKind(Kind):
+    """The export of approved payouts to a file for our bank, in whose database transaction it is recorded."""
+
+    name = "export_payouts"
+    title = "Export of payouts"
+    permissions = ("wallets.export_payout",)
+    only_lessens = True  # others have approved what leaves
+
+    def payload_of(self, *, file: PayoutFile) -> dict[str, Any]:
+        """Return the payload for a file that was made just now."""
+        return {"file": file.pk}
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        return f"{_file(payload).count} payouts are sent."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        file = _file(payload)
+        return "", f"{file}: {file.count} payouts, {file.total} USD"
+
+
 PAYOUT: Final = PayoutKind()
 PAYOUT_OUTCOME: Final = PayoutOutcomeKind()
+EXPORT: Final = ExportKind()
+
+
+def _file(payload: Payload) -> PayoutFile:
+    return PayoutFile.objects.get(pk=payload["file"])
 
 
 def _find(payload: Payload) -> Payout:

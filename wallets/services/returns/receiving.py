@@ -49,8 +49,8 @@ def keep_waiting(*, money: ReturnedMoney, why: str) -> Return:
 
 def take_waiting_returns() -> None:
     """Take the returns whose deposits have become known meanwhile. Safe to run at any time, and twice."""
-    waiting = Return.objects.filter(state=ReturnState.WAITING).exclude(named="").order_by("id")
-    for row in list(waiting.select_related("line")):
+    waiting = Return.objects.filter(state=ReturnState.WAITING).select_related("line").order_by("id")
+    for row in [each for each in waiting if each.named]:
         deposit = find_returned_deposit(told_by_return(row)).deposit
         if deposit is not None:
             _take_waiting(row, deposit.pk)
@@ -63,8 +63,9 @@ def _take_waiting(row: Return, deposit_id: int) -> None:
     try:
         take_return(money=money_of(row), deposit_id=deposit_id, waiting_id=row.pk)
     except (ReturnRefused, NotFound, Busy) as error:
-        told = {"note": str(error)[:200], "seen_at": None, "seen_by": None}  # the deposit has come: staff look again
-        Return.objects.filter(pk=row.pk, state=ReturnState.WAITING).exclude(note=told["note"]).update(**told)
+        if row.note != (note := str(error)[:200]):
+            told = {"note": note, "seen_at": None, "seen_by": None}  # the deposit has come: staff look again
+            Return.objects.filter(pk=row.pk, state=ReturnState.WAITING).update(**told)
 
 
 def money_of(row: Return) -> ReturnedMoney:

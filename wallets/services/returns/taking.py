@@ -154,7 +154,7 @@ def _find_earlier(money: ReturnedMoney, *, deposit_id: int) -> Return | None:
     """Return the return of this name. Raises ReturnDiffers if it has another amount or deposit."""
     row = Return.objects.filter(source=money.source, reference=money.reference).first()
     if row is not None and (row.amount != money.amount or row.deposit_id not in (None, deposit_id)):
-        raise ReturnDiffers(reference=money.reference)
+        raise ReturnDiffers
     return row
 
 
@@ -183,14 +183,14 @@ def _write(
     if waiting_id is not None:
         waiting = Return.objects.filter(pk=waiting_id, state=ReturnState.WAITING)
         if not waiting.update(**values, seen_at=None, seen_by=None):  # it may have been put aside
-            raise ReturnDiffers(reference=money.reference)
+            raise ReturnDiffers
         return Return.objects.get(pk=waiting_id)
     told = {name: getattr(money, name) for name in ("amount", "source", "reference", "received_at", "line_id")}
     try:
         with transaction.atomic():
             return Return.objects.create(**values, **told)
     except IntegrityError as error:
-        raise ReturnDiffers(reference=money.reference) from error
+        raise ReturnDiffers from error
 
 
 def _movement(row: Return, now: datetime) -> Movement:
