@@ -9,25 +9,22 @@
     ├── SecondFactorMissing, SecondFactorOn: the admin opens with one, and another one begins without
     ├── AccountFrozen
     ├── NoMail                nobody would get the e-mail that staff want to send
-    ├── NotPermitted          an act about staff that is for superusers
+    ├── NotPermitted, MayNotDecide: an act about staff is for superusers, and a decision for those with the right
     ├── CannotClose           .obstacles: what has to be settled before an account is closed
     ├── OwnAccount            staff do not decide about their own account
     ├── ProposalRefused       a deed of staff that cannot be done, or no longer
     ├── ProposalClosed        somebody has decided about it, or its time is over
     ├── NeedsAnotherPerson    the author and the beneficiary do not decide about a proposal
-    ├── MayNotDecide          a person without the right to decide about proposals
     ├── NotFitForStaff        staff have no money here, and an e-mail address of their own
     ├── BreakGlassRefused     powers are given in the admin as long as two superusers can
     ├── DepositsClosed        customers cannot deposit by themselves here
     ├── DepositDiffers        .reference .earlier .amount
     ├── DepositDecided        the money has its customer, or is back with its sender
     ├── ReturnRefused         the bank took back what this deposit does not have
-    ├── ReturnDiffers         a return of this name was taken, with another amount or deposit
-    ├── ReturnDecided         a return that is not taken, or is won back already
+    ├── ReturnDiffers, ReturnDecided: one of this name was taken otherwise, or it is not taken, or is won back already
     ├── CustomerOwes, OwesLess: .amount, .owed
     ├── NotCorrectable        a movement of an order or an attempt, one that is corrected, or one of another way
-    ├── StatementRefused      a file that is no statement, or one that contradicts itself or the last one
-    ├── StatementDecided      somebody has approved or rejected the statement, or another one follows it
+    ├── StatementRefused, StatementDecided: it is none, contradicts itself or the last one, or has been decided about
     ├── OnePersonTwice        a decision needs another person to approve it
     ├── InsufficientFunds     .balance .amount
     ├── FundsOnHold           .available .amount

@@ -11,7 +11,7 @@ from typing import Final
 from django.db.models import Q, QuerySet
 
 from wallets.models import Deposit, DepositState, Return, ReturnState, StatementLine
-from wallets.services.line_names import KNOWN
+from wallets.statements.lines import KNOWN
 
 BOOKED_BY_HAND: Final = "staff have booked a deposit of this amount by hand: compare whether this is the same one"
 WON_BY_HAND: Final = "staff have booked a return of this amount as won back: compare whether this is that money"

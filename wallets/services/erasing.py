@@ -74,9 +74,11 @@ def _erase_texts(customer_id: int) -> None:
     A file for our bank names the payees of others too. It is as old, so nobody needs to write it once more.
     """
     Deposit.objects.filter(customer_id=customer_id).update(note="", reference=ERASED)
-    StatementLine.objects.filter(customer_id=customer_id).update(reference=ERASED)
-    StatementLine.objects.filter(deposit__customer_id=customer_id).update(reference=ERASED)
-    StatementLine.objects.filter(taken_back__customer_id=customer_id).update(reference=ERASED, counterparty="", text="")
+    StatementLine.objects.filter(customer_id=customer_id).update(reference=ERASED, originals=None)
+    StatementLine.objects.filter(deposit__customer_id=customer_id).update(reference=ERASED, originals=None)
+    StatementLine.objects.filter(taken_back__customer_id=customer_id).update(
+        reference=ERASED, originals=None, counterparty="", text=""
+    )
     Return.objects.filter(customer_id=customer_id).update(reference=ERASED, named="", note="")
     Payout.objects.filter(customer_id=customer_id).update(reason="")
     PayoutFile.objects.filter(payouts__customer_id=customer_id, written_at__isnull=False).update(content=ERASED)
