@@ -73,6 +73,7 @@ UNION ALL SELECT 'return ' || id || state FROM wallets_return
 UNION ALL SELECT 'return put aside ' || id FROM wallets_return WHERE state = 'waiting' AND seen_at IS NOT NULL
 UNION ALL SELECT 'debt ' || concat_ws(' ', customer_id, amount) FROM wallets_receivable
 UNION ALL SELECT 'statement ' || id || state FROM wallets_statement WHERE state IN ('approved', 'credited')
+UNION ALL SELECT 'decided line ' || id FROM wallets_statementline WHERE seen_at IS NOT NULL
 UNION ALL SELECT 'terms ' || concat_ws(' ', id, fixed_price, minimum, maximum, step, pool_policy)
   FROM trading_coin WHERE id <= %(coin)s
 UNION ALL SELECT 'sold ' || id FROM trading_coin WHERE is_sold
