@@ -738,11 +738,11 @@ class TestWhatOnlyLessensExposure:
 
     def test_rejects_a_payout_at_once(self, world, ann):
         pk = waiting_payout(world)
-        act(ann, "wallets/payout", "reject", pk)
+        act(ann, "wallets/payout", "reject", pk, told="Ask us about it.")
         rejected = Payout.objects.get(pk=pk)
-        assert (rejected.state, rejected.reason) == ("rejected", "because")
+        assert (rejected.state, rejected.reason) == ("rejected", "Ask us about it.")
         assert Wallet.objects.get(owner=rejected.customer, asset="USD").balance == 100
-        assert ProposalRecord.objects.get().outcome == "done"
+        assert (ProposalRecord.objects.get().outcome, Proposal.objects.get().reason) == ("done", "because")
 
     def test_refunds_a_held_order_at_once(self, world, ann):
         order_id = world.held()
