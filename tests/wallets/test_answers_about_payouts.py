@@ -193,7 +193,7 @@ class TestAStatement:
         own = payment_reference(subject=shopper.user.subject)
         tell(entry("9.00", reference="in-77", text=own), by=ann, closing="109")
         assert shopper.wallet.balance == 79
-        back = "<TxDtls><RtrInf/><RmtInf><Ustrd>in-77</Ustrd></RmtInf></TxDtls>"
+        back = "<TxDtls><Refs><AcctSvcrRef>in-77</AcctSvcrRef></Refs><RtrInf/></TxDtls>"
         tell(entry("9.00", sign="DBIT", reference="out-78", details=back), by=ann, opening="109", closing="100")
         assert shopper.wallet.balance == 70
         assert verify_everything() == []

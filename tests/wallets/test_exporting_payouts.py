@@ -267,7 +267,8 @@ class TestAfterARestore:
     def test_no_payout_from_before_is_given_back_until_the_statements_are_read(self, shopper, ann, approved, api):
         stop_sending(found=["a test"])
         self.is_kept(shopper, ann, approved, api)
-        DatabaseWatch.objects.update(doubted_at=None, stopped_at=None, statements_since=clock.now())
+        no_doubt = {"doubted_at": None, "doubt": "", "doubted_place": "", "stopped_at": None}
+        DatabaseWatch.objects.update(**no_doubt, statements_since=clock.now())
         self.is_kept(shopper, ann, approved, api)
         later = ask(shopper, "5")
         assert api("POST", f"accounts/payouts/{later.pk}/cancel/", by=shopper).status_code == 200

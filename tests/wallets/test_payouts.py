@@ -367,7 +367,7 @@ class TestStaff:
 
     def test_reject_with_a_reason_and_the_money_is_back(self, shopper, payee, ann):
         payout = ask(shopper)
-        decide(payout, "rejected", by=ann, reason="the name is another one")
+        decide(payout, "rejected", by=ann, told="the name is another one")
         payout.refresh_from_db()
         assert (payout.state, payout.reason, shopper.wallet.balance) == ("rejected", "the name is another one", 100)
         assert Proposal.objects.get().beneficiary == shopper.user

@@ -155,8 +155,9 @@ class TestALineThatWasTakenBack:
         credited(camt(paid_in(shopper), closing="25"), staff)
         credited(camt(taken_back(reference="x-1"), opening="25", closing="0"), staff)
         run_as_owner("UPDATE wallets_return SET line_id = NULL")
-        [violation] = verify_everything()
-        assert (violation.rule, violation.subject.split(" of ")[0]) == (10, "line 1")
+        violations = verify_everything()
+        assert {violation.rule for violation in violations} == {10}
+        assert "line 1" in [violation.subject.split(" of ")[0] for violation in violations]
 
 
 def test_a_process_that_is_killed_between_two_returns_has_one_effect(shopper, staff, tmp_path):

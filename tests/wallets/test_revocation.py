@@ -247,6 +247,7 @@ class TestTheVersionOfTokens:
         revoke(shopper)
         assert self.version(shopper) == 1
 
+    @pytest.mark.django_db(transaction=True)  # powers are given by another connection
     def test_is_counted_by_the_command_that_changes_passwords(self, shopper, monkeypatch):
         monkeypatch.setattr("getpass.getpass", lambda **_: "another-one-1")
         give_powers_before_the_rule(shopper.user)

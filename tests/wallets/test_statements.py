@@ -255,7 +255,6 @@ class TestLines:
         [
             (entry("5", sign="DBIT", reference="d"), "95", "debit"),
             (entry("5", sign="DBIT", reference="d", reversal=True), "95", "taken_back"),
-            (entry("5", sign="CRDT", reference="d", reversal=True), "105", "given_back"),
             (entry("0", reference="d"), "100", "nothing"),
         ],
     )

@@ -110,7 +110,6 @@ def _take_only(money: ReturnedMoney, locked: LockedDeposit, wallet: LockedWallet
     """Take the dollars of a return, which the wallet holds, and nothing else."""
     row = _write(money, locked, NOBODY, waiting_id, taken=money.amount)
     debit(wallet=wallet, movement=_movement(row, locked.now))
-    failpoints.reach("return.taken")
     return row
 
 
