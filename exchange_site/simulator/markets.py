@@ -30,6 +30,7 @@ _STEPS = (
 _MOST_DOLLARS = 6
 """The power of ten of the dollars for which one order of a cheap coin can be had."""
 _TICK_DIGITS = 5
+_PLACES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,16 @@ class Filters:
     average_minutes: Decimal = Decimal(0)
     max_orders: Decimal = Decimal(200)
     max_position: Decimal = Decimal(0)
+
+    @property
+    def quantity_places(self) -> int:
+        """Return the decimal places of coins: eight, or as many as the step has."""
+        return _places(self.step)
+
+    @property
+    def price_places(self) -> int:
+        """Return the decimal places of prices: eight as at Binance, or as many as the tick has."""
+        return _places(self.tick)
 
     def check(self, *, side: str, quantity: Decimal, price: Decimal | None, standing: Standing) -> None:
         """Raise VenueError for an order that a filter refuses. `price` is None for a market order."""
@@ -125,6 +136,12 @@ def default_filters(*, price: Decimal) -> Filters:
 def base_of(symbol: str) -> str:
     """Return the coin that a symbol buys and sells."""
     return symbol.removesuffix(QUOTE_ASSET)
+
+
+def _places(step: Decimal) -> int:
+    exponent = step.normalize().as_tuple().exponent
+    assert isinstance(exponent, int), "a filter is a number"
+    return max(_PLACES, -exponent)
 
 
 def _is_lot(value: Decimal, least: Decimal, most: Decimal, step: Decimal) -> bool:

@@ -15,7 +15,8 @@ from exchange_site.simulator.errors import (
     not_required,
     not_supported,
 )
-from exchange_site.simulator.parameters import check_order_type
+from exchange_site.simulator.markets import Filters
+from exchange_site.simulator.parameters import check_order_type, check_precision
 
 _NEEDED: Final = {
     "LIMIT": ("timeInForce", "quantity", "price"),
@@ -35,13 +36,15 @@ _UNSUPPORTED: Final = {
 }
 
 
-def read_order(given: Mapping[str, str]) -> NewOrder:
+def read_order(given: Mapping[str, str], *, filters: Filters) -> NewOrder:
     """Return the order that a request is for. Raises VenueError for one that this market does not take."""
     kind = given["type"]
     check_order_type("type", kind)
     if kind in _UNSUPPORTED:
         raise not_supported(_UNSUPPORTED[kind])
     _check_parameters(given, kind=kind)
+    check_precision("quantity", given["quantity"], places=filters.quantity_places)
+    check_precision("price", given.get("price", ""), places=filters.price_places)
     return NewOrder(
         client_id=given.get("newClientOrderId") or secrets.token_hex(11),
         symbol=given["symbol"],

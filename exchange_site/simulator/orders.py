@@ -14,7 +14,7 @@ from exchange_site.simulator.answers import (
     tell_fully,
     tell_result,
 )
-from exchange_site.simulator.book.orders import now_milliseconds
+from exchange_site.simulator.book.orders import NewOrder, now_milliseconds
 from exchange_site.simulator.endpoints import BASE
 from exchange_site.simulator.errors import NO_SUCH_ORDER, RESTRICTED, UNKNOWN_ORDER_SENT, VenueError, both_missing
 from exchange_site.simulator.new_orders import read_order
@@ -41,8 +41,8 @@ def routes() -> list[web.RouteDef]:
 
 
 async def _place(request: web.Request) -> web.StreamResponse:
-    given = await read_request(request)
-    order, venue = read_order(given), request.app[VENUE]
+    given, venue = await read_request(request), request.app[VENUE]
+    order = _read_order(venue, given)
     fault = venue.faults.take(occasion="place", symbol=order.symbol)
     await suffer_before(request, fault)
     if fault:
@@ -60,7 +60,7 @@ async def _place(request: web.Request) -> web.StreamResponse:
 async def _test(request: web.Request) -> web.Response:
     """Check an order, and place nothing ("Test new order", Binance)."""
     given, venue = await read_request(request), request.app[VENUE]
-    venue.book.check(read_order(given))
+    venue.book.check(_read_order(venue, given))
     if given.get("computeCommissionRates") != "true":
         return web.json_response({})
     return web.json_response(venue.book.account.terms().describe(suffix="ForOrder"))
@@ -99,6 +99,10 @@ async def _cancel_all(request: web.Request) -> web.Response:
     cancel_id, now = secrets.token_hex(11), now_milliseconds()
     cancelled = [venue.book.cancel(row["id"]) for row in opened]
     return web.json_response([describe_cancelled(row, cancel_id=cancel_id, now=now) for row in cancelled])
+
+
+def _read_order(venue: Venue, given: Mapping[str, str]) -> NewOrder:
+    return read_order(given, filters=venue.book.listings.filters(given["symbol"]))
 
 
 def _ensure_named(given: Mapping[str, str]) -> None:

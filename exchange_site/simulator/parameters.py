@@ -47,8 +47,6 @@ INTERVALS: Final = frozenset(
 _MOST_SENT: Final = 1000
 _MOST_LONG: Final = 2**63 - 1
 _MOST_INT: Final = 2**31 - 1
-_PLACES: Final = 8
-"""The precision of assets ("baseAssetPrecision" and "quoteAssetPrecision", exchangeInfo)."""
 _LONGEST_WINDOW: Final = 60_000
 _LEAST_STRATEGY_TYPE: Final = 1_000_000
 _SYMBOL_RANGE: Final = r"[\w\-._&&[^a-z]]{1,50}"
@@ -112,9 +110,9 @@ def _one_of(values: Collection[str], refusal: tuple[int, str] | None = None) -> 
     return check
 
 
-def _decimal(name: str, value: str) -> None:
-    _is_decimal(name, value)
-    if len(value.partition(".")[2]) > _PLACES:
+def check_precision(name: str, value: str, *, places: int) -> None:
+    """Raise VenueError for a number with more places than its asset has."""
+    if len(value.partition(".")[2]) > places:
         raise too_precise(name)
 
 
@@ -142,7 +140,7 @@ def _limit(name: str, value: str) -> None:
 
 _LONG: Final = _whole(_MOST_LONG)
 _INT: Final = _whole(_MOST_INT)
-_is_decimal: Final = _text(r"([0-9]{1,20})(\.[0-9]{1,20})?")
+_DECIMAL: Final = _text(r"([0-9]{1,20})(\.[0-9]{1,20})?")
 _is_window: Final = _text(r"([0-9]{1,20})(\.[0-9]{1,3})?")
 _CLIENT_ID: Final = _text("[a-zA-Z0-9-_]{1,36}", "[a-zA-Z0-9_-]{1,36}")
 _SWITCH: Final = _one_of({"true", "false"})
@@ -164,7 +162,7 @@ _FORMATS: Final[Mapping[str, Check]] = {
     "timeZone": _text(
         r"[+-]?[0-9]{1,2}(:[0-5][0-9])?", r"(?:-(?:1[0-2]|0?[0-9])|\+?(?:1[0-4]|0?[0-9]))(?::[0-5][0-9])?"
     ),
-    **dict.fromkeys(("quantity", "price", "quoteOrderQty", "stopPrice", "icebergQty"), _decimal),
+    **dict.fromkeys(("quantity", "price", "quoteOrderQty", "stopPrice", "icebergQty"), _DECIMAL),
     **dict.fromkeys(("newClientOrderId", "origClientOrderId"), _CLIENT_ID),
     **dict.fromkeys(("orderId", "fromId", "startTime", "endTime", "timestamp"), _LONG),
     **dict.fromkeys(("trailingDelta", "strategyId"), _LONG),
