@@ -53,6 +53,8 @@ def read_shift(zone: str) -> int:
 
 def _opening_times(span: Span) -> Iterator[int]:
     """Yield the opening times: the oldest since a start, or the newest until the end."""
+    if span.since is not None and span.since > span.until:
+        return
     if span.since is not None:
         opened = _opening(span.since, span)
         opened = opened if opened >= span.since else _next(opened, span)

@@ -455,14 +455,15 @@ class TestLists:
         [(), ("orderId",), ("startTime",), ("endTime",), ("fromId",), ("startTime", "endTime"), ("orderId", "fromId")],
     )
     def test_of_trades_take_what_is_documented(self, venue, names):
-        order = buy(venue, "listed").json()
+        venue.set_prices(TAKE="20.00")
+        order = buy(venue, "listed", symbol="TAKEUSDT").json()
         values = {
             "orderId": order["orderId"],
             "startTime": order["transactTime"] - 1000,
             "endTime": order["transactTime"] + 1000,
             "fromId": order["fills"][0]["tradeId"],
         }
-        trades = signed(venue, "GET", "myTrades", symbol="ABANUSDT", **{name: values[name] for name in names}).json()
+        trades = signed(venue, "GET", "myTrades", symbol="TAKEUSDT", **{name: values[name] for name in names}).json()
         assert order["orderId"] in {trade["orderId"] for trade in trades}
 
     def test_of_orders_begin_with_the_oldest_since_a_moment_and_end_with_the_newest_until_one(self, venue):
