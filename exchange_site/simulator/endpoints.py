@@ -76,7 +76,7 @@ def _by_symbol(*, one: int, several: int) -> Weight:
 
 
 def _weigh_depth(given: Mapping[str, str]) -> int:
-    limit = int(given["limit"]) if given.get("limit", "").isdecimal() else 100
+    limit = int(given["limit"][:20]) if given.get("limit", "").isdecimal() else 100
     return next((weight for most, weight in ((100, 5), (500, 25), (1000, 50)) if limit <= most), 250)
 
 

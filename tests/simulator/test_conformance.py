@@ -3,6 +3,7 @@
 import pytest
 
 from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
+from tests.conformance_clients.__main__ import main
 from tests.conformance_clients.clients import CLIENTS
 from tests.conformance_clients.plain import make_call
 from tests.conformance_clients.table import CALLS, MISSING, Script, find
@@ -52,3 +53,13 @@ class TestTheClients:
         text = pinned.read_text()
         assert "sha256:" in text or "sha512-" in text
         assert not any(word in text for word in ADDRESSES)
+
+    def test_that_cannot_be_tried_are_named_and_fail_the_command(self, monkeypatch, capsys):
+        monkeypatch.setattr("tests.conformance_clients.clients.shutil.which", lambda name: None)
+        assert main(["ccxt_js"]) == 1
+        assert "ccxt for JavaScript" in (said := capsys.readouterr().out)
+        assert "skipped: this machine has no node and npm" in said
+
+    def test_are_the_only_ones_that_can_be_named(self, capsys):
+        assert main(["another"]) == 1
+        assert "There is no such client." in capsys.readouterr().out
