@@ -23,6 +23,7 @@ from exchange_site.simulator.book.matching import Book
 from exchange_site.simulator.errors import VenueError
 from exchange_site.simulator.faults import Faults
 from exchange_site.simulator.inputs import read_number
+from exchange_site.simulator.kraken import routes as kraken
 from exchange_site.simulator.venue import VENUE, Handler, Venue
 
 _DIGITS: Final = 60
@@ -61,7 +62,7 @@ async def _serve(options: argparse.Namespace) -> None:
     book = Book(options.book, spread=options.spread)
     app = web.Application(middlewares=[control.answer_bad_input, _answer_errors])
     app[VENUE] = Venue(book=book, faults=Faults(), api_key=options.api_key, api_secret=options.api_secret)
-    for module in (tickers, orders, second_source, control, control_markets):
+    for module in (tickers, orders, second_source, control, control_markets, kraken):
         app.add_routes(module.routes())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()

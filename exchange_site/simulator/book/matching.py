@@ -11,6 +11,7 @@ from exchange_site.simulator.book.orders import Fill, NewOrder, Orders, now_mill
 from exchange_site.simulator.book.pricing import MarketChange, Pricing
 from exchange_site.simulator.book.schema import open_database, transaction
 from exchange_site.simulator.book.second_source import SecondSource
+from exchange_site.simulator.book.terms import Nonces, OrderTerms
 from exchange_site.simulator.errors import INSUFFICIENT_BALANCE, MARKET_CLOSED, VenueError
 from exchange_site.simulator.levels import EIGHT_PLACES, ENDLESS, Level, round_down, take
 from exchange_site.simulator.markets import QUOTE_ASSET, TRADING, starting_prices
@@ -31,6 +32,7 @@ class Book:
         self.pricing = Pricing(self._db, spread=spread)
         self.second_source = SecondSource(self._db)
         self.account = Account(self._db)
+        self.terms, self.nonces = OrderTerms(self._db), Nonces(self._db)
         with transaction(self._db):
             if self.listings.is_empty():
                 self._set_prices(starting_prices())
@@ -51,6 +53,8 @@ class Book:
             levels = self._levels(order.symbol, side=order.side, limit=order.price, now=now)
             self._ensure_funds(order, levels=levels)
             order_id = self.orders.add(order)
+            if order.terms:
+                self.terms.add(order_id, order.terms)
             wanted = round_down(order.quantity * fraction, filters.step or EIGHT_PLACES)
             self._execute(order_id, quantity=wanted, levels=levels, now=now)
             self.orders.finish(order_id, rests=order.time_in_force == "GTC" and order.type == "LIMIT")
@@ -129,7 +133,7 @@ class Book:
         quote, base = (quantity * price).quantize(EIGHT_PLACES), _base(order["symbol"])
         received, amount = (base, quantity) if order["side"] == "BUY" else (QUOTE_ASSET, quote)
         rate, asset = self.account.commission()
-        taken_in = asset or received
+        taken_in = self.terms.commission_asset(order_id) or asset or received
         taken = amount * rate if taken_in == received else quote * rate
         commission = taken.quantize(EIGHT_PLACES, rounding=ROUND_DOWN)
         sign = 1 if order["side"] == "BUY" else -1

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from exchange_site.simulator.book.terms import Terms
 from exchange_site.simulator.errors import DUPLICATE_ORDER, NO_SUCH_ORDER, UNKNOWN_ORDER_SENT, VenueError
 
 
@@ -20,6 +21,7 @@ class NewOrder:
     time_in_force: str
     price: Decimal | None
     quantity: Decimal
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
