@@ -302,7 +302,7 @@ class TestAddOrder:
     def test_lets_a_client_order_id_be_used_again_once_its_order_is_closed(self, kraken, venue):
         name = new_id()
         assert placed(kraken, name) != placed(kraken, name)
-        resting = add(kraken, name, price="1.00", volume="10", timeinforce="GTC")
+        resting = add(kraken, name, price="10.00", timeinforce="GTC")
         assert add(kraken, name) == ["EOrder:Duplicate cl_ord_id"]
         assert len(find(kraken, name)) == 3
         assert kraken.private("CancelOrder", txid=resting["txid"][0]) == {"count": 1}
@@ -392,7 +392,7 @@ class TestCancelOrder:
         for name in ("txid", "cl_ord_id", "userref"):
             mine = new_id()
             naming = {"userref": "8"} if name == "userref" else {"cl_ord_id": mine}
-            txid = placed(kraken, price="1.00", volume="10", timeinforce="GTC", **naming)
+            txid = placed(kraken, price="10.00", timeinforce="GTC", **naming)
             assert the_order(kraken, txid)["status"] == "open"
             told = {"txid": {"txid": txid}, "cl_ord_id": {"cl_ord_id": mine}, "userref": {"txid": "8"}}[name]
             assert kraken.private("CancelOrder", **told) == {"count": 1}
@@ -479,7 +479,7 @@ class TestLists:
         assert kraken.private("ClosedOrders", start="yesterday") == ["EGeneral:Invalid arguments:start"]
 
     def test_tell_the_time_of_opening_from_the_time_of_closing(self, kraken):
-        txid = placed(kraken, new_id(), price="1.00", volume="10", timeinforce="GTC")
+        txid = placed(kraken, new_id(), price="10.00", timeinforce="GTC")
         time.sleep(0.05)
         between = time.time()
         kraken.private("CancelOrder", txid=txid)
@@ -488,7 +488,7 @@ class TestLists:
             assert (txid in listed) is is_listed
 
     def test_show_open_orders_apart(self, kraken):
-        txid = placed(kraken, price="1.00", volume="10", timeinforce="GTC")
+        txid = placed(kraken, price="10.00", timeinforce="GTC")
         assert txid in kraken.private("OpenOrders")["open"]
         assert txid not in kraken.private("ClosedOrders")["closed"]
         kraken.private("CancelOrder", txid=txid)
@@ -519,6 +519,13 @@ class TestTheAccount:
         assert {name: Decimal(held["balance"]) for name, held in extended.items()} == {
             name: Decimal(total) for name, total in balance.items()
         }
+
+    def test_holds_back_what_an_open_order_may_cost(self, kraken):
+        txid = placed(kraken, price="10.00", timeinforce="GTC", volume="2.00")
+        held = kraken.private("BalanceEx")["USDT"]
+        assert (Decimal(held["balance"]), Decimal(held["hold_trade"])) == (10**6, 20)
+        kraken.private("CancelOrder", txid=txid)
+        assert Decimal(kraken.private("BalanceEx")["USDT"]["hold_trade"]) == 0
 
     def test_says_the_fee_in_percent(self, kraken, venue):
         venue.set_account(commission_rate="0.0026")

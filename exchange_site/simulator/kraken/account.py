@@ -34,8 +34,12 @@ async def _balance(request: web.Request) -> web.StreamResponse:
 async def _extended_balance(request: web.Request) -> web.StreamResponse:
     await read_signed(request)
     fault = await suffer_named(request, _OCCASION)
-    held = _held(request.app[VENUE].book)
-    result = {asset: {"balance": f"{total:.10f}", "hold_trade": f"{0:.10f}"} for asset, total in held.items()}
+    book = request.app[VENUE].book
+    locked = _by_id(book.account.locked())
+    result = {
+        asset: {"balance": f"{total:.10f}", "hold_trade": f"{locked.get(asset, 0):.10f}"}
+        for asset, total in _held(book).items()
+    }
     return await answer(request, result, fault)
 
 
@@ -53,10 +57,15 @@ async def _trade_volume(request: web.Request) -> web.StreamResponse:
 
 
 def _held(book: Book) -> dict[str, Decimal]:
-    """Return what the account holds. The dollars are shown under both of their names."""
-    balances: Mapping[str, Decimal] = book.account.balances()
-    dollars = balances.get(QUOTE_ASSET, Decimal(0))
-    return {asset_of(name).id: total for name, total in {**balances, QUOTE_ASSET: dollars, DOLLARS: dollars}.items()}
+    """Return what the account holds, free or locked, by Kraken's ids of assets."""
+    free, locked = book.account.balances(), book.account.locked()
+    return _by_id({asset: amount + locked.get(asset, Decimal(0)) for asset, amount in free.items()})
+
+
+def _by_id(amounts: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Return amounts by Kraken's ids of assets. The dollars are shown under both of their names."""
+    dollars = amounts.get(QUOTE_ASSET, Decimal(0))
+    return {asset_of(name).id: amount for name, amount in {**amounts, QUOTE_ASSET: dollars, DOLLARS: dollars}.items()}
 
 
 def _fee(rate: Decimal) -> dict[str, str | None]:

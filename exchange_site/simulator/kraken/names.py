@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exchange_site.simulator.kraken.errors import UNKNOWN_ASSET, UNKNOWN_PAIR, KrakenError
-from exchange_site.simulator.markets import QUOTE_ASSET
+from exchange_site.simulator.markets import QUOTE_ASSET, base_of
 
 DOLLARS: Final = "USD"
 QUOTES: Final = (QUOTE_ASSET, DOLLARS)
@@ -57,7 +57,7 @@ def asset_of(name: str) -> Asset:
 
 def pair_of(symbol: str, *, quote: str) -> Pair:
     """Return the pair of a market against a quote asset."""
-    return Pair(symbol=symbol, base=asset_of(symbol.removesuffix(QUOTE_ASSET)), quote=asset_of(quote))
+    return Pair(symbol=symbol, base=asset_of(base_of(symbol)), quote=asset_of(quote))
 
 
 def pairs_of(symbols: Collection[str]) -> list[Pair]:
@@ -67,7 +67,7 @@ def pairs_of(symbols: Collection[str]) -> list[Pair]:
 
 def assets_of(symbols: Collection[str]) -> list[Asset]:
     """Return all assets of the markets."""
-    return [asset_of(name) for name in (*(symbol.removesuffix(QUOTE_ASSET) for symbol in symbols), *QUOTES)]
+    return [asset_of(name) for name in (*map(base_of, symbols), *QUOTES)]
 
 
 def find_pair(name: str, *, symbols: Collection[str]) -> Pair:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from exchange_site.simulator.book.matching import Book
+from exchange_site.simulator.book.orders import OPEN_STATUSES
 from exchange_site.simulator.kraken.errors import INVALID_ARGUMENTS, KrakenError
 from exchange_site.simulator.kraken.ids import ORDER, read_id, write_id
 from exchange_site.simulator.kraken.reading import (
@@ -22,7 +23,7 @@ from exchange_site.simulator.kraken.reading import (
 )
 from exchange_site.simulator.kraken.signing import read_signed
 from exchange_site.simulator.kraken.suffering import answer, in_krakens_words, suffer, without_denied
-from exchange_site.simulator.kraken.writing import OPEN, page, terms_of, write_order
+from exchange_site.simulator.kraken.writing import page, terms_of, write_order
 from exchange_site.simulator.venue import VENUE
 
 PAGE: Final = 50
@@ -52,7 +53,7 @@ async def _open(request: web.Request) -> web.StreamResponse:
     sent, book = await read_signed(request), request.app[VENUE].book
     rows, occasions = _find(sent, book)
     fault = await suffer(request, *occasions, symbol=_common_symbol(sent, rows))
-    found = [row for row in rows if row["status"] in OPEN]
+    found = [row for row in rows if row["status"] in OPEN_STATUSES]
     shown = without_denied(request, found, occasions[-1])
     return await answer(request, {"open": _write(book, shown, sent)}, fault)
 
@@ -65,7 +66,9 @@ async def _closed(request: web.Request) -> web.StreamResponse:
     after, until = (_read_bound(sent, book, name) for name in ("start", "end"))
     times = _TIMES[read_one_of(sent, "closetime", tuple(_TIMES), otherwise="both")]
     found = [
-        row for row in rows if row["status"] not in OPEN and any(is_between(row[name], after, until) for name in times)
+        row
+        for row in rows
+        if row["status"] not in OPEN_STATUSES and any(is_between(row[name], after, until) for name in times)
     ]
     listed = sorted(without_denied(request, found, occasions[-1]), key=_newest_first)
     shown = page(listed, offset=read_offset(sent), size=PAGE)

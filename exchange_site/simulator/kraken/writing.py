@@ -5,17 +5,17 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final
 
 from exchange_site.simulator.book.matching import Book
+from exchange_site.simulator.book.orders import OPEN_STATUSES
 from exchange_site.simulator.book.terms import Terms
 from exchange_site.simulator.kraken.ids import ORDER, TRADE, write_id
 from exchange_site.simulator.kraken.names import Pair, pair_of
 from exchange_site.simulator.levels import EIGHT_PLACES
 from exchange_site.simulator.markets import QUOTE_ASSET
 
-OPEN: Final = frozenset({"NEW", "PARTIALLY_FILLED"})
 UNNAMED: Final = "kraken:"
 """The beginning of the client order id that the book needs for an order without one. No client can choose it."""
 COST_DECIMALS: Final = 8
-_STATUSES: Final = {"FILLED": "closed", **dict.fromkeys(OPEN, "open")}
+_STATUSES: Final = {"FILLED": "closed", **dict.fromkeys(OPEN_STATUSES, "open")}
 _MOST_DECIMALS: Final = 10
 
 
@@ -114,7 +114,7 @@ def terms_of(book: Book, row: Mapping[str, Any]) -> Terms:
 
 def price_decimals(book: Book, symbol: str) -> int:
     """Return the number of decimal places of prices in a market, also in one that was taken off."""
-    listed = symbol in book.listings.symbols()
+    listed = book.listings.has(symbol)
     return decimals_of(book.listings.filters(symbol).tick) if listed else _MOST_DECIMALS
 
 
