@@ -55,6 +55,7 @@ class MeasuredVenue:
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
+        self.name = venue.name
         self.requests_expire = venue.requests_expire
 
     def read_rules(self, *, coin: str) -> MarketRules:

@@ -200,6 +200,27 @@ class SecondPrice:
     source_time: datetime
 
 
+class VenueConfig(Protocol):
+    """The settings of one venue."""
+
+    @property
+    def url(self) -> str:
+        """The address that stands in for the venue, such as the simulator's. Empty for the venue itself."""
+
+    @property
+    def api_key(self) -> str: ...
+    @property
+    def api_secret(self) -> str: ...
+    @property
+    def api_password(self) -> str: ...
+    @property
+    def sandbox(self) -> bool: ...
+    @property
+    def quote_asset(self) -> str: ...
+    @property
+    def recv_window(self) -> timedelta: ...
+
+
 class SecondSource(Protocol):
     """Another venue's public prices, which confirm prices that have jumped."""
 
@@ -212,6 +233,9 @@ class SecondSource(Protocol):
 
 class Venue(Protocol):
     """A venue where coins are bought. Callers must hold no database connection and no lock during a call."""
+
+    name: str
+    """The venue's name in ccxt, by which its profile is found."""
 
     requests_expire: bool
     """Whether requests have a deadline, after which the venue refuses them."""

@@ -147,7 +147,7 @@ class TestClientOrderIds:
     def test_begin_with_the_installations_code(self):
         code = load_installation_code()
         made = new_client_order_id()
-        assert (made[:10], len(made)) == (f"ce{code}", 34)
+        assert (made[:10], len(made)) == (f"ce{code}", 32)
         assert is_ours(made, installation=code)
         assert len({new_client_order_id() for _ in range(100)}) == 100
 

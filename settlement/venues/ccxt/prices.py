@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import ccxt
 
+from settlement.figures import read_figure
 from settlement.told import digits, in_words
-from settlement.venues.ccxt.answers import read_decimal
 from settlement.venues.ccxt.errors import questions
 from settlement.venues.ccxt.markets import cannot_be_read, describe_state, is_trading, symbol_of, use_markets
 from settlement.venues.protocol import NoPrice, Quoted, VenueAway
@@ -36,7 +36,7 @@ def read_book(client: Any, *, coin: str) -> Quoted | NoPrice:
     use_markets(client)
     if not is_trading(client, coin=coin):
         return _why_not(client, coin=coin)
-    symbol = symbol_of(coin)
+    symbol = symbol_of(client, coin)
     with questions():
         if client.has.get("fetchBidsAsks"):
             ticker = client.fetch_bids_asks([symbol]).get(symbol)
@@ -50,8 +50,8 @@ def _ask_together(client: Any, *, coins: list[str], quote_time: str | None) -> d
         return {}
     try:
         with questions():
-            tickers = client.fetch_tickers([symbol_of(coin) for coin in coins])
-            return {coin: quoted_in(tickers.get(symbol_of(coin)), quote_time=quote_time) for coin in coins}
+            tickers = client.fetch_tickers([symbol_of(client, coin) for coin in coins])
+            return {coin: quoted_in(tickers.get(symbol_of(client, coin)), quote_time=quote_time) for coin in coins}
     except VenueAway as error:
         if not _is_about_one_coin(error):
             raise
@@ -70,7 +70,7 @@ def _ask_one_by_one(client: Any, *, coins: list[str], quote_time: str | None) ->
     for coin in coins:
         try:
             with questions():
-                found[coin] = quoted_in(client.fetch_ticker(symbol_of(coin)), quote_time=quote_time)
+                found[coin] = quoted_in(client.fetch_ticker(symbol_of(client, coin)), quote_time=quote_time)
         except VenueAway as error:
             if error.retry_after_seconds is not None:
                 raise
@@ -103,7 +103,7 @@ def plain_price(value: object) -> Decimal | None:
     """Return a price that is written in plain notation; None for anything else, and for what is not above zero."""
     if isinstance(value, str) and not _PLAIN.fullmatch(value):
         return None
-    price = read_decimal(value)
+    price = read_figure(value)
     return None if price is None or price <= 0 else price
 
 
@@ -123,7 +123,7 @@ def _is_about_one_coin(error: VenueAway) -> bool:
 
 
 def _why_not(client: Any, *, coin: str) -> NoPrice:
-    market = client.markets.get(symbol_of(coin))
+    market = client.markets.get(symbol_of(client, coin))
     if market is not None:
         return NoPrice(f"its market is closed: {describe_state(market)}", not_trading=True)
     if cannot_be_read(client, coin=coin):

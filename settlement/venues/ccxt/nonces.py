@@ -1,0 +1,63 @@
+"""Growing numbers for keys whose every request needs a larger number than all before it.
+
+The number is the clock's nanosecond, so that threads, processes and hosts with clocks that agree need no store for it.
+A request that overtakes another makes the other's number too small, and the venue refuses it. So the requests of a key
+take turns on a host: a file lock is held from the number until the answer, or for a second at most; then the next one
+goes all the same. No database connection is held meanwhile. Between hosts only the venue can help: see docs/venues.md.
+"""
+
+import fcntl
+import hashlib
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from settlement.venues.deadlines import seconds_left
+
+_LONGEST_WAIT_SECONDS: Final = 1.0
+_STEP_SECONDS: Final = 0.002
+
+_last = 0
+_last_lock: Final = threading.Lock()
+
+
+@contextmanager
+def take_turn(*, key: str) -> Iterator[int]:
+    """Wait for the key's turn on this host, and yield its next number."""
+    handle = os.open(_file_of(key), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(handle, until=time.monotonic() + min(_LONGEST_WAIT_SECONDS, seconds_left()))
+        yield next_number()
+    finally:
+        os.close(handle)  # and with it the lock
+
+
+def next_number() -> int:
+    """Return the time in nanoseconds since 1970, and more than any number before it in this process."""
+    global _last  # noqa: PLW0603  one counter for each process
+    with _last_lock:
+        _last = max(_last + 1, time.time_ns())  # noqa: TID251  nothing here is dated by it
+        return _last
+
+
+def _lock(handle: int, *, until: float) -> None:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return
+            time.sleep(_STEP_SECONDS)
+        else:
+            return
+
+
+def _file_of(key: str) -> Path:
+    """Return the file of a key's turns, whose name does not tell the key."""
+    name = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"exchange-turns-{os.getuid()}-{name}"

@@ -1,0 +1,1 @@
+CONFORMANCE = None
