@@ -88,9 +88,7 @@ class TestRetryAfter:
         assert states() == ["settling"], "nobody is refunded"
 
     def test_of_a_banned_address_stops_all_calls_whatever_its_code(self):
-        answer = BINANCE.judge_refusal(
-            Reply(status=418, headers={"Retry-After": "5"}, body={}), Failure(code="-1015")
-        )
+        answer = BINANCE.judge_refusal(Reply(status=418, headers={"Retry-After": "5"}, body={}), Failure(code="-1015"))
         assert isinstance(answer, NotPlaced)
         assert (answer.trouble, answer.retry_after_seconds) == (Trouble.CALLS, 5)
 

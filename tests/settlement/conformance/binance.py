@@ -175,9 +175,7 @@ def many_fills(number, first=1):
     return [trade(first + each, "0.00001", "59900", "0.00000001", "BTC") for each in range(number)]
 
 
-MANY = order(
-    origQty="0.01002000", executedQty="0.01002000", cummulativeQuoteQty="600.19800000", status="EXPIRED"
-)
+MANY = order(origQty="0.01002000", executedQty="0.01002000", cummulativeQuoteQty="600.19800000", status="EXPIRED")
 
 CASES = [
     Case(
@@ -193,9 +191,7 @@ CASES = [
         row="partly filled",
         source=NEW_ORDER,
         answers=[
-            placed(
-                order(executedQty="0.01", cummulativeQuoteQty="599.00000000", status="EXPIRED", fills=IN_COIN[:1])
-            )
+            placed(order(executedQty="0.01", cummulativeQuoteQty="599.00000000", status="EXPIRED", fills=IN_COIN[:1]))
         ],
         expected=Executed,
         fields={"final": True, "status": "expired", "quantity": "0.01", "cost": "599", "commission": "0.00001"},
@@ -203,9 +199,7 @@ CASES = [
     Case(
         row="nothing filled",
         source=NEW_ORDER,
-        answers=[
-            placed(order(executedQty="0.00000000", cummulativeQuoteQty="0.00000000", status="EXPIRED", fills=[]))
-        ],
+        answers=[placed(order(executedQty="0.00000000", cummulativeQuoteQty="0.00000000", status="EXPIRED", fills=[]))],
         expected=Executed,
         fields={"final": True, "status": "expired", "quantity": "0", "cost": "0", "commission": "0"},
     ),
@@ -301,9 +295,7 @@ CASES = [
     ),
     refused("refused: size", -1111, "Parameter 'quantity' has too much precision.", None),
     refused("refused: price band", -1013, "Filter failure: PERCENT_PRICE_BY_SIDE", None, source=FILTERS),
-    Case(
-        row="refused: symbol", source=ERRORS, answers=[refusal(-1121, "Invalid symbol.")], expected=Refused
-    ),
+    Case(row="refused: symbol", source=ERRORS, answers=[refusal(-1121, "Invalid symbol.")], expected=Refused),
     refused("refused: permission", -2010, "This symbol is not permitted for this account.", Trouble.COIN),
     refused("refused: permission", -2010, "This action is disabled on this account.", Trouble.VENUE),
     refused(
