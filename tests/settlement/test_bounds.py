@@ -207,7 +207,7 @@ class TestRules:
     )
     def test_that_are_no_numbers_are_refused(self, simulator, venue, name, value):
         venue.read_rules(coin="ABAN")
-        markets._loaded["ABAN/USDT"]["precision"][name] = value
+        markets.of(venue._client)._loaded["ABAN/USDT"]["precision"][name] = value
         with pytest.raises(UnusableRules):
             venue.read_rules(coin="ABAN")
 

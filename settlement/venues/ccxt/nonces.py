@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -28,13 +28,16 @@ _last_lock: Final = threading.Lock()
 
 @contextmanager
 def take_turn(*, key: str) -> Iterator[int]:
-    """Wait for the key's turn on this host, and yield its next number."""
-    handle = os.open(_file_of(key), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        _lock(handle, until=time.monotonic() + min(_LONGEST_WAIT_SECONDS, seconds_left()))
+    """Wait for the key's turn on this host, and yield its next number.
+
+    Where no file can be made, as in a container that may not write, only the threads of this process take turns.
+    """
+    until = time.monotonic() + min(_LONGEST_WAIT_SECONDS, seconds_left())
+    with ExitStack() as held:
+        _wait_for_threads(key, held, until=until)
+        with suppress(OSError):
+            _wait_for_processes(key, held, until=until)
         yield next_number()
-    finally:
-        os.close(handle)  # and with it the lock
 
 
 def next_number() -> int:
@@ -45,16 +48,28 @@ def next_number() -> int:
         return _last
 
 
-def _lock(handle: int, *, until: float) -> None:
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                return
-            time.sleep(_STEP_SECONDS)
-        else:
-            return
+_of_threads: Final[dict[str, threading.Lock]] = {}
+
+
+def _wait_for_threads(key: str, held: ExitStack, *, until: float) -> None:
+    lock = _of_threads.setdefault(key, threading.Lock())
+    if lock.acquire(timeout=max(until - time.monotonic(), 0)):
+        held.callback(lock.release)
+
+
+def _wait_for_processes(key: str, held: ExitStack, *, until: float) -> None:
+    handle = os.open(_file_of(key), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    held.callback(os.close, handle)  # and with it the lock goes
+    while not _is_locked(handle) and time.monotonic() < until:
+        time.sleep(_STEP_SECONDS)
+
+
+def _is_locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _file_of(key: str) -> Path:

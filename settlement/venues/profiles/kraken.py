@@ -7,12 +7,13 @@ refusals too. An order names its trades by id only, and its own id is all that t
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from settlement.figures import read_figure, subtract
+from settlement.gate import MOST_COMMISSION, NO_ASSET
 from settlement.told import OrderTold, TradeTold, printable
 from settlement.venues.profiles.paging import pages_by_offset
 from settlement.venues.profiles.profile import VenueProfile
@@ -32,6 +33,8 @@ from settlement.venues.profiles.words import (
 from settlement.venues.protocol import PurchaseRequest, VenueAway
 
 _TRADES_AT_ONCE: Final = 20
+_LEAST_COMMISSION: Final = Decimal("0.00005")
+"""A smaller share of an order's cost than any tier of Kraken's taker fees."""
 _STATUSES: Final = {"pending": "open", "open": "open", "closed": "closed", "canceled": "canceled", "expired": "expired"}
 _REFUSALS: Final = Refusals(
     codes={
@@ -83,6 +86,7 @@ class _Kraken(VenueProfile):
     name = "kraken"
     origin_of = "private"
     requests_expire = True  # AddOrder's `deadline`
+    shortest_window_seconds = 2
     reads_time = True
     growing_nonces = True
     client_order_ids = re.compile(
@@ -156,7 +160,7 @@ class _Kraken(VenueProfile):
         if not isinstance(names, list) or not names:
             raise VenueAway("the order names no trades yet")
         ids = list(dict.fromkeys(str(name) for name in names))
-        asset = market.coin if "fcib" in str(order.said.get("oflags")) else market.quote_asset
+        asset = _asset_of_fee(order.said, market)
         trades: list[TradeTold] = []
         for start in range(0, len(ids), _TRADES_AT_ONCE):
             result = _ask(wire, "QueryTrades", {"txid": ",".join(ids[start : start + _TRADES_AT_ONCE])})
@@ -267,6 +271,22 @@ def _trade_in(trade_id: str, said: dict[str, Any], market: Market, *, asset: str
         commission=said.get("fee"),
         commission_asset=asset,
     )
+
+
+def _asset_of_fee(order: Mapping[str, Any], market: Market) -> str:
+    """Return the asset in which an order's fee is said: the quote asset, which we ask for with `fciq`.
+
+    An order with `fcib` pays in the coin. By Kraken's help its fee is said in the quote asset all the same; ccxt takes
+    it for coins. Only a fee that is plausible as coins, and too small as an amount of the quote asset, is taken for
+    coins; any other is in no asset that we know.
+    """
+    if "fcib" not in str(order.get("oflags")):
+        return market.quote_asset
+    fee, coins, cost = (read_figure(order.get(name)) for name in ("fee", "vol_exec", "cost"))
+    if not fee or not coins or not cost:
+        return NO_ASSET
+    is_of_coins = fee / coins <= MOST_COMMISSION and fee / cost < _LEAST_COMMISSION
+    return market.coin if is_of_coins else NO_ASSET
 
 
 def _milliseconds(seconds: object) -> int:

@@ -20,6 +20,7 @@ from tests.settlement.conformance.harness import (
     list_figures,
     list_purchases,
     look_up,
+    read_rules_and_buy,
     terms,
 )
 
@@ -53,6 +54,14 @@ PUBLIC = [
     Answer(method="GET", path="/api/v3/exchangeInfo", body={"timezone": "UTC", "symbols": [MARKET]}, again=True),
     Answer(method="GET", path="/api/v3/time", body={"serverTime": 1795780800250}, again=True),
 ]
+STEPLESS = {
+    **MARKET,
+    "filters": [
+        {"filterType": "PRICE_FILTER", "minPrice": "0.00", "maxPrice": "0.00", "tickSize": "0.00000000"},
+        {"filterType": "LOT_SIZE", "minQty": "0.00000000", "maxQty": "9000.00", "stepSize": "0.00000000"},
+        {"filterType": "NOTIONAL", "minNotional": "5.00", "applyMinToMarket": True, "avgPriceMins": 5},
+    ],
+}
 
 
 def fill(number, quantity, price, commission, asset):
@@ -186,6 +195,20 @@ CASES = [
         fields=BOUGHT,
         sent=SENT,
         headers={"X-MBX-APIKEY": "our-key"},
+    ),
+    Case(
+        row="filled",
+        name="in a market without step and tick",
+        source=f"{FILTERS}: 0 disables a rule",
+        public=[
+            Answer(method="GET", path="/api/v3/exchangeInfo", body={"symbols": [STEPLESS]}, again=True),
+            *PUBLIC[1:],
+        ],
+        call=read_rules_and_buy,
+        answers=[placed(FILLED)],
+        expected=Executed,
+        fields=BOUGHT,
+        sent=SENT,
     ),
     Case(
         row="partly filled",
@@ -403,6 +426,33 @@ CASES = [
         answers=[placed(None, error=requests.ConnectTimeout())],
         expected=NotPlaced,
         fields={"trouble": Trouble.COIN},
+    ),
+    Case(
+        row="nothing sent",
+        name="no markets",
+        source="ccxt's source: load_markets",
+        answers=[],
+        public=[Answer(method="GET", path="/api/v3/exchangeInfo", status=502, body="<html>", again=True)],
+        expected=NotPlaced,
+        fields={"trouble": Trouble.COIN},
+    ),
+    Case(
+        row="nothing sent",
+        name="too many calls before it",
+        source="ccxt's source: load_markets",
+        answers=[],
+        public=[
+            Answer(
+                method="GET",
+                path="/api/v3/exchangeInfo",
+                body={"code": -1003, "msg": "Too many requests."},
+                again=True,
+                status=429,
+                headers={"Retry-After": "7"},
+            )
+        ],
+        expected=NotPlaced,
+        fields={"trouble": Trouble.CALLS, "retry_after_seconds": 7},
     ),
     Case(row="commission in the coin", source=NEW_ORDER, answers=[placed(FILLED)], expected=Executed, fields=BOUGHT),
     Case(

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 from requests.adapters import BaseAdapter
 
+from settlement.sizing import ensure_usable
 from settlement.venues.ccxt.adapter import CcxtVenue
 from settlement.venues.ccxt.markets import markets
 from settlement.venues.profiles.profile import VenueProfile
@@ -138,6 +139,13 @@ def buy(venue: CcxtVenue) -> Any:
     return venue.buy(purchase=BUY)
 
 
+def read_rules_and_buy(venue: CcxtVenue) -> Any:
+    """Read the market's rules, which have neither step nor tick, and buy."""
+    ensure_usable(rules := venue.read_rules(coin="BTC"))
+    assert rules.quantity_step == Decimal("0.00000001")
+    return venue.buy(purchase=BUY)
+
+
 def look_up(venue: CcxtVenue) -> Any:
     return venue.look_up(coin="BTC", client_order_id=OUR_ID)
 
@@ -183,7 +191,8 @@ class Case:
     """`expected` is the verdict's type, or the value that is returned; `fields` are the verdict's.
 
     `source` names the page of the venue's documentation, or says "from ccxt's source, unconfirmed". `sent` are the
-    parameters of the purchase, whole, but for those of the signature; `headers` are some of its headers.
+    parameters of the purchase, whole, but for those of the signature; `headers` are some of its headers. `public` takes
+    the place of the venue's public answers, and `config` changes its settings.
     """
 
     row: str
@@ -195,6 +204,7 @@ class Case:
     sent: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+    public: list[Answer] | None = None
     name: str = ""
 
     @property
@@ -222,7 +232,7 @@ class Conformance:
 def run(venue: Conformance, case: Case) -> None:
     """Run a case, and assert what came of it, what was sent, and that nothing else was."""
     markets.forget()
-    wire = FakeWire([*case.answers, *venue.public])
+    wire = FakeWire([*case.answers, *(venue.public if case.public is None else case.public)])
     config = Config(**{**vars(venue.config), **case.config})
     adapter = CcxtVenue(profile=venue.profile, config=config)
     adapter._client.enableRateLimit = False
