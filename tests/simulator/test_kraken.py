@@ -178,6 +178,12 @@ class TestSigning:
         answer = kraken.send("Balance", nonce=nonce, body=json.dumps({"nonce": nonce}), headers=headers)
         assert "ZUSD" in unpacked(answer)
 
+    @pytest.mark.parametrize("body", [b"\xff", b"nonce=%ff", b"[", b"[1]", b'{"nonce": 1e999}'])
+    def test_refuses_bytes_that_it_cannot_read(self, kraken, body):
+        for kind in ("application/json", "application/x-www-form-urlencoded", "text/plain; charset=nonsense"):
+            said = unpacked(kraken.send("Balance", nonce=1, body=body, sign="x", headers={"Content-Type": kind}))
+            assert said in (["EAPI:Invalid signature"], ["EGeneral:Invalid arguments"])
+
     def test_refuses_a_parameter_that_is_sent_twice(self, kraken):
         nonce = time.time_ns()
         body = f"nonce={nonce}&txid=a&txid=b"

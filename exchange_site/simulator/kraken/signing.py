@@ -30,10 +30,10 @@ async def read_signed(request: web.Request) -> Mapping[str, str]:
 
     A nonce is used up by a request with the right signature, whatever becomes of the request.
     """
-    venue, body = request.app[VENUE], await request.text()
+    venue, body = request.app[VENUE], await request.read()
     if request.headers.get("API-Key") != venue.api_key:
         raise KrakenError(INVALID_KEY)
-    sent = _read_body(body, is_json=request.content_type == "application/json")
+    sent = _read_body(body.decode(errors="replace"), is_json=request.content_type == "application/json")
     nonce = dict(sent).get("nonce", "")
     expected = sign(request.path, nonce=nonce, body=body, secret=venue.api_secret.encode())
     if not hmac.compare_digest(expected.encode(), request.headers.get("API-Sign", "").encode()):
@@ -45,9 +45,9 @@ async def read_signed(request: web.Request) -> Mapping[str, str]:
     return dict(sent)
 
 
-def sign(path: str, *, nonce: str, body: str, secret: bytes) -> str:
+def sign(path: str, *, nonce: str, body: bytes, secret: bytes) -> str:
     """Return the signature of a request: HMAC-SHA512 of its path and of SHA256 of its nonce and body, as base64."""
-    message = path.encode() + hashlib.sha256(f"{nonce}{body}".encode()).digest()
+    message = path.encode() + hashlib.sha256(nonce.encode(errors="replace") + body).digest()
     return base64.b64encode(hmac.new(secret, message, hashlib.sha512).digest()).decode()
 
 
