@@ -11,7 +11,11 @@ from django.conf import settings
 from settlement.venues.profiles.binance import BINANCE
 from settlement.venues.profiles.kraken import KRAKEN
 from settlement.venues.profiles.profile import VenueProfile
-from settlement.venues.protocol import SecondSource, Venue, VenueAway
+from settlement.venues.protocol import (
+    Venue,
+    VenueAway,
+)
+from settlement.venues.quotes import SecondSource
 
 logger = logging.getLogger(__name__)
 

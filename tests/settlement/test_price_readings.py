@@ -27,7 +27,10 @@ from settlement.venues.ccxt.adapter import CcxtVenue
 from settlement.venues.ccxt.markets import markets
 from settlement.venues.ccxt.second import CcxtSecondSource, find_fault_of_source, forget_markets
 from settlement.venues.profiles.binance import BINANCE
-from settlement.venues.protocol import NoPrice, VenueAway
+from settlement.venues.protocol import (
+    VenueAway,
+)
+from settlement.venues.quotes import NoPrice
 from tests.configure import configure
 from tests.settlement.conftest import new_venue
 from trading.models import Coin, CoinPrice, Order, Suspension

@@ -1,8 +1,14 @@
+import ast
+import inspect
+from pathlib import Path
+
 import ccxt
 import pytest
 
+from settlement.order_ids import make_client_order_id
 from settlement.venues.profiles.binance import BINANCE
-from settlement.venues.profiles.refusals import judge_rate_limit
+from settlement.venues.profiles.profile import VenueProfile
+from settlement.venues.profiles.refusals import Meaning, judge_rate_limit
 from settlement.venues.profiles.words import Failure, Reply
 from settlement.venues.protocol import NotPlaced, Refused, Trouble, Unknown
 from settlement.venues.registry import PROFILES, NoProfile, find_profile
@@ -73,3 +79,29 @@ def test_the_nearest_name_is_said(name, nearest):
     with pytest.raises(NoProfile) as raised:
         find_profile(name)
     assert raised.value.nearest == nearest
+
+
+@pytest.mark.parametrize("name", sorted(PROFILES))
+def test_a_profile_has_no_code_of_another(name):
+    profile = type(PROFILES[name])
+    source = ast.parse(Path(inspect.getfile(profile)).read_text())
+    taken = {node.module for node in ast.walk(source) if isinstance(node, ast.ImportFrom) and node.module}
+    others = {f"settlement.venues.profiles.{other}" for other in PROFILES if other != name}
+    assert profile.__bases__ == (VenueProfile,)
+    assert profile.__module__ == f"settlement.venues.profiles.{name}"
+    assert not taken & others
+
+
+@pytest.mark.parametrize("name", sorted(PROFILES))
+def test_a_profile_takes_our_client_order_ids(name):
+    made = make_client_order_id(installation="01234567")
+    assert PROFILES[name].client_order_ids.fullmatch(made)
+    assert not PROFILES[name].client_order_ids.fullmatch(f"{made}-and-much-more-than-any-venue-takes")
+
+
+@pytest.mark.parametrize("name", sorted(PROFILES))
+def test_every_refusal_that_is_final_is_about_a_market_or_a_limit(name):
+    """A refund is for good, so few codes lead to one."""
+    refusals = PROFILES[name].refusals
+    final = [code for code, meaning in (refusals.codes | refusals.filters).items() if meaning is Meaning.REFUSED]
+    assert 1 <= len(final) <= 4

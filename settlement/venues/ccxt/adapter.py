@@ -1,5 +1,7 @@
 """Any venue that has a profile, over ccxt's client."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -18,17 +20,16 @@ from settlement.venues.ccxt.seeking import seek_order
 from settlement.venues.ccxt.trades import list_figures
 from settlement.venues.ccxt.wire import CcxtWire, NoReply, NothingSent
 from settlement.venues.profiles.profile import VenueProfile
-from settlement.venues.profiles.words import AccountTerms, Heard, Market, Reply
+from settlement.venues.profiles.words import Call, Heard, Market, Reply
 from settlement.venues.protocol import (
+    AccountTerms,
     CoinNotListed,
     ListedPurchase,
     MarketRules,
     NoAsk,
-    NoPrice,
     NotPlaced,
     OrderNotFound,
     PurchaseRequest,
-    Quoted,
     Trouble,
     Unknown,
     Untrue,
@@ -37,11 +38,20 @@ from settlement.venues.protocol import (
     VenueAway,
     VenueConfig,
 )
+from settlement.venues.quotes import NoPrice, Quoted
 
 _BELIEVED_SECONDS: Final = 10.0
 """The age up to which a list of markets that lacks a coin is believed where nothing is refunded."""
 
 _UNREADABLE: Final = (AttributeError, LookupError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sent:
+    """A call about a purchase that the venue has answered."""
+
+    reply: Reply
+    market: Market
 
 
 class CcxtVenue:
@@ -82,23 +92,24 @@ class CcxtVenue:
         return self._profile.read_terms(self._wire, market=market_of(self._client, coin=coin))
 
     def buy(self, *, purchase: PurchaseRequest) -> VenueAnswer:
-        try:
-            market = self._market_for(purchase)
-        except (CoinNotListed, UnusableRules, VenueAway) as error:
-            return _not_sent(error)
-        call = self._profile.call_for(purchase, market=market)
-        try:
-            reply = self._wire.send(call, moment=purchase.signed_at)
-        except NothingSent as error:
-            return NotPlaced(reason=str(error), trouble=Trouble.COIN if error.is_of_network else Trouble.VENUE)
-        except NoReply as error:
-            return Unknown(reason=str(error), retry_after_seconds=error.retry_after_seconds)
-        if (failure := self._profile.find_failure(reply)) is not None:
-            answer = self._profile.judge_refusal(reply, failure)
+        sent = self._send(purchase, self._profile.call_for)
+        if not isinstance(sent, _Sent):
+            return sent
+        if (failure := self._profile.find_failure(sent.reply)) is not None:
+            answer = self._profile.judge_refusal(sent.reply, failure)
             if self._profile.tells_new_rules(failure):
                 markets.of(self._client).forget()  # the filter is new to us: the next attempt reloads the markets
             return answer
-        return self._read_placed(reply, market=market, client_order_id=purchase.client_order_id)
+        return self._read_placed(sent.reply, market=sent.market, client_order_id=purchase.client_order_id)
+
+    def rehearse(self, *, purchase: PurchaseRequest) -> VenueAnswer | None:
+        if not self._profile.has_rehearsals:
+            return None
+        sent = self._send(purchase, self._profile.rehearsal_for)
+        if not isinstance(sent, _Sent):
+            return sent
+        failure = self._profile.find_failure(sent.reply)
+        return None if failure is None else self._profile.judge_refusal(sent.reply, failure)
 
     def look_up(self, *, coin: str, client_order_id: str) -> VenueAnswer:
         return self._look_up(coin=coin, client_order_id=client_order_id, venue_order_id="")
@@ -131,6 +142,20 @@ class CcxtVenue:
     ) -> dict[str, Figures | None] | None:
         market = market_of(self._client, coin=coin)
         return list_figures(self._reading, market=market, listed=listed, since=since)
+
+    def _send(self, purchase: PurchaseRequest, make_call: Callable[..., Call]) -> "_Sent | VenueAnswer":
+        """Send a call about a purchase, once. Return the answer if there is no reply to read."""
+        try:
+            market = self._market_for(purchase)
+        except (CoinNotListed, UnusableRules, VenueAway) as error:
+            return _not_sent(error)
+        try:
+            reply = self._wire.send(make_call(purchase, market=market), moment=purchase.signed_at)
+        except NothingSent as error:
+            return NotPlaced(reason=str(error), trouble=Trouble.COIN if error.is_of_network else Trouble.VENUE)
+        except NoReply as error:
+            return Unknown(reason=str(error), retry_after_seconds=error.retry_after_seconds)
+        return _Sent(reply=reply, market=market)
 
     def _market_for(self, purchase: PurchaseRequest) -> Market:
         """Return the purchase's market. Raises CoinNotListed, UnusableRules, VenueAway: nothing has been sent."""

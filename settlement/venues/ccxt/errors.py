@@ -38,7 +38,9 @@ def questions() -> Iterator[None]:
     except ccxt.BaseError as error:
         answer = _read_error(error)
         wait = judge_rate_limit(status=answer.status, headers=answer.headers)
-        if wait is None and isinstance(error, ccxt.RateLimitExceeded):  # some venues say so in a 200
+        if wait is None and isinstance(
+            error, ccxt.DDoSProtection | ccxt.RateLimitExceeded
+        ):  # some venues say so in a 200
             wait = judge_rate_limit(status=_TOO_MANY, headers=answer.headers)
         raise VenueAway(_name(error, answer), retry_after_seconds=wait) from error
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

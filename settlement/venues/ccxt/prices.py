@@ -11,7 +11,10 @@ from settlement.figures import read_figure
 from settlement.told import digits, in_words
 from settlement.venues.ccxt.errors import questions
 from settlement.venues.ccxt.markets import cannot_be_read, describe_state, is_trading, symbol_of, use_markets
-from settlement.venues.protocol import NoPrice, Quoted, VenueAway
+from settlement.venues.protocol import (
+    VenueAway,
+)
+from settlement.venues.quotes import NoPrice, Quoted
 
 _FIRST: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1000)
 _END: Final = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)

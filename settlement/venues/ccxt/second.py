@@ -14,7 +14,7 @@ from settlement.venues.ccxt.client import build_public_client
 from settlement.venues.ccxt.errors import questions
 from settlement.venues.ccxt.markets import Markets
 from settlement.venues.ccxt.prices import plain_price, quoted_in, time_in
-from settlement.venues.protocol import NoPrice, Quoted, SecondPrice
+from settlement.venues.quotes import NoPrice, Quoted, SecondPrice
 
 _DOLLARS: Final = ("USDT", "USD", "USDC")
 _QUOTE_TIME: Final = "timestamp"

@@ -98,6 +98,7 @@ class _Binance(VenueProfile):
     name = "binance"
     origin_of = "private"
     has_sandbox = True
+    has_rehearsals = True
     requests_expire = True
     reads_time = True
     dates_questions = True
@@ -117,7 +118,7 @@ class _Binance(VenueProfile):
     def call_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
         return Call(method="POST", path="order", parameters=_parameters_of(purchase, market))
 
-    def test_call_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
+    def rehearsal_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
         return Call(method="POST", path="order/test", parameters=_parameters_of(purchase, market))
 
     def read_placed(self, reply: Reply, *, market: Market, client_order_id: str) -> Heard | None:

@@ -43,7 +43,6 @@ _REFUSALS: Final = Refusals(
         "EGeneral:Invalid arguments*": Meaning.COIN,
         "EGeneral:Permission denied": Meaning.VENUE,
         "EGeneral:Unknown method": Meaning.VENUE,
-        "EGeneral:Unknown Method": Meaning.VENUE,
         "EGeneral:Temporary lockout": Meaning.CALL_LIMIT,
         "EGeneral:Too many requests": Meaning.CALL_LIMIT,
         "EAPI:Invalid key": Meaning.VENUE,
@@ -53,8 +52,7 @@ _REFUSALS: Final = Refusals(
         "EAPI:Bad request": Meaning.COIN,
         "EAPI:Rate limit exceeded": Meaning.CALL_LIMIT,
         "ESession:Invalid session": Meaning.VENUE,
-        "EAuth:Account temporary disabled": Meaning.VENUE,
-        "EAuth:Account unconfirmed": Meaning.VENUE,
+        "EAuth:Account*": Meaning.VENUE,
         "EAuth:Rate limit exceeded": Meaning.CALL_LIMIT,
         "EAuth:Too many requests": Meaning.CALL_LIMIT,
         "EAccount:Invalid permissions*": Meaning.COIN,  # a coin that may not be traded where the account is
@@ -85,6 +83,7 @@ _REFUSALS: Final = Refusals(
 class _Kraken(VenueProfile):
     name = "kraken"
     origin_of = "private"
+    has_rehearsals = True
     requests_expire = True  # AddOrder's `deadline`
     shortest_window_seconds = 2
     reads_time = True
@@ -127,7 +126,7 @@ class _Kraken(VenueProfile):
         }
         return Call(method="POST", path="AddOrder", parameters=parameters, weight=0)
 
-    def test_call_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
+    def rehearsal_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
         call = self.call_for(purchase, market=market)
         return Call(method="POST", path="AddOrder", parameters={**call.parameters, "validate": "true"}, weight=0)
 

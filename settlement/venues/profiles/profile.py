@@ -38,6 +38,8 @@ class VenueProfile(ABC):
     origin_of: ClassVar[str]
     """The entry of ccxt's table of addresses that holds the address of private calls."""
     has_sandbox: ClassVar[bool] = False
+    has_rehearsals: ClassVar[bool] = False
+    """Whether the venue checks purchases that it does not place: see `rehearsal_for`."""
     client_options: ClassVar[Mapping[str, Any]] = {}
     """Further options of ccxt's client."""
 
@@ -118,10 +120,9 @@ class VenueProfile(ABC):
     def read_terms(self, wire: Wire, *, market: Market) -> AccountTerms:
         """Return the venue's terms for our account. Raises VenueAway."""
 
-    def test_call_for(self, purchase: PurchaseRequest, *, market: Market) -> Call | None:
-        """Return a call with which the venue checks a purchase without placing it, or None if it has no such call."""
-        del purchase, market
-        return None
+    def rehearsal_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
+        """Return the call with which the venue checks a purchase without placing it, if it `has_rehearsals`."""
+        raise NotImplementedError
 
     def tells_whose(self, order: Heard) -> bool:
         """Say whether an order is told well enough to know whether it is ours."""

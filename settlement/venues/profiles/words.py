@@ -3,11 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Protocol
 
 from settlement.told import OrderTold, TradeTold
-from settlement.venues.protocol import VenueAway
+from settlement.venues.protocol import AccountTerms, VenueAway
+
+__all__ = [
+    "AccountTerms",
+    "Call",
+    "Declined",
+    "Failure",
+    "Heard",
+    "Holding",
+    "Market",
+    "Reply",
+    "TradeHeard",
+    "Wire",
+    "milliseconds_of",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,18 +126,6 @@ class Holding:
     asset: str
     free: object
     total: object
-
-
-@dataclass(frozen=True, kw_only=True)
-class AccountTerms:
-    """The venue's terms for our account. None: the venue does not say.
-
-    `third_asset` names the asset in which the venue takes commission instead of the coin or the quote asset, if any.
-    """
-
-    can_trade: bool | None = None
-    taker_rate: Decimal | None = None
-    third_asset: str = ""
 
 
 def milliseconds_of(moment: datetime) -> int:

@@ -5,8 +5,16 @@ from decimal import Decimal
 import requests
 
 from settlement.venues.profiles.binance import BINANCE
-from settlement.venues.profiles.words import AccountTerms
-from settlement.venues.protocol import Executed, NotPlaced, OrderNotFound, Refused, Trouble, Unknown, Untrue
+from settlement.venues.protocol import (
+    AccountTerms,
+    Executed,
+    NotPlaced,
+    OrderNotFound,
+    Refused,
+    Trouble,
+    Unknown,
+    Untrue,
+)
 from tests.settlement.conformance.harness import (
     OUR_ID,
     Answer,
@@ -21,6 +29,7 @@ from tests.settlement.conformance.harness import (
     list_purchases,
     look_up,
     read_rules_and_buy,
+    rehearse,
     terms,
 )
 
@@ -688,6 +697,29 @@ CASES = [
             ),
         ],
         expected=AccountTerms(can_trade=True, taker_rate=Decimal("0.0013"), third_asset="BNB"),
+    ),
+    Case(
+        row="rehearsed",
+        source="spot REST API, Test new order",
+        call=rehearse,
+        answers=[Answer(method="POST", path="/api/v3/order/test", body={}, having={"newClientOrderId": OUR_ID})],
+        expected=None,
+    ),
+    Case(
+        row="rehearsed",
+        name="and refused",
+        source="spot REST API, Test new order",
+        call=rehearse,
+        answers=[
+            Answer(
+                method="POST",
+                path="/api/v3/order/test",
+                body={"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."},
+                status=401,
+            )
+        ],
+        expected=NotPlaced,
+        fields={"trouble": Trouble.VENUE},
     ),
     Case(row="sent as documented", source=NEW_ORDER, answers=[placed(FILLED)], expected=Executed, sent=SENT),
 ]

@@ -33,5 +33,6 @@ ROWS = {
     "found in the lists": "the second source",
     "balances": "what the account holds",
     "third asset seen at start": "what the venue says about our account's terms",
+    "rehearsed": "a purchase that the venue checks and does not place",
     "sent as documented": "the purchase as it is sent, with its deadline",
 }

@@ -73,7 +73,7 @@ class Answer:
     """An answer to the first request with this method, path and these parameters, among others; used once.
 
     `lacks` are parameters that the request must not have. `again`: used for any number of requests, or for none.
-    `error` is raised instead of an answer.
+    `error` is raised instead of an answer. A `body` that is a function makes the answer of the request.
     """
 
     method: str
@@ -116,18 +116,19 @@ class FakeWire(BaseAdapter):
             self.waiting.remove(answer)
         if answer.error is not None:
             raise answer.error
-        return _response(request, answer)
+        return _response(request, answer, sent)
 
     def close(self):
         pass
 
 
-def _response(request, answer: Answer) -> requests.Response:
+def _response(request, answer: Answer, sent: Sent) -> requests.Response:
     response = requests.Response()
     response.status_code = answer.status
     response.request, response.url = request, request.url
     response.headers = requests.structures.CaseInsensitiveDict(answer.headers)
-    text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
+    body = answer.body(sent) if callable(answer.body) else answer.body
+    text = body if isinstance(body, str) else json.dumps(body)
     response._content, response._content_consumed = text.encode(), True
     return response
 
@@ -180,6 +181,10 @@ def list_figures(venue: CcxtVenue) -> Any:
 def balances(venue: CcxtVenue) -> Any:
     """Return what can be spent, and what is held."""
     return venue.read_funds(), venue.read_balances()
+
+
+def rehearse(venue: CcxtVenue) -> Any:
+    return venue.rehearse(purchase=BUY)
 
 
 def terms(venue: CcxtVenue) -> Any:

@@ -5,8 +5,16 @@ from decimal import Decimal
 import requests
 
 from settlement.venues.profiles.kraken import KRAKEN
-from settlement.venues.profiles.words import AccountTerms
-from settlement.venues.protocol import Executed, NotPlaced, OrderNotFound, Refused, Trouble, Unknown, Untrue
+from settlement.venues.protocol import (
+    AccountTerms,
+    Executed,
+    NotPlaced,
+    OrderNotFound,
+    Refused,
+    Trouble,
+    Unknown,
+    Untrue,
+)
 from tests.settlement.conformance.harness import (
     OUR_ID,
     Answer,
@@ -19,6 +27,7 @@ from tests.settlement.conformance.harness import (
     list_figures,
     list_purchases,
     look_up,
+    rehearse,
     terms,
 )
 
@@ -729,6 +738,29 @@ CASES = [
             )
         ],
         expected=AccountTerms(taker_rate=Decimal("0.004")),
+    ),
+    Case(
+        row="rehearsed",
+        source="Kraken Spot REST reference, Add Order: validate",
+        call=rehearse,
+        answers=[
+            Answer(
+                method="POST",
+                path="/0/private/AddOrder",
+                body={"error": [], "result": {"descr": {"order": "buy"}}},
+                having={**SENT, "validate": "true"},
+            )
+        ],
+        expected=None,
+    ),
+    Case(
+        row="rehearsed",
+        name="and refused",
+        source="Kraken Spot REST reference, Add Order: validate",
+        call=rehearse,
+        answers=[Answer(method="POST", path="/0/private/AddOrder", body={"error": ["EGeneral:Permission denied"]})],
+        expected=NotPlaced,
+        fields={"trouble": Trouble.VENUE},
     ),
     Case(
         row="sent as documented",
