@@ -3,6 +3,7 @@
 An interval without a trade repeats the price before it, with no volume.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,9 +33,15 @@ class Span:
 
 
 def make_candles(trades: Sequence[Mapping[str, Any]], span: Span, *, price: Decimal) -> list[list[Any]]:
-    """Return candles, oldest first. `price` is that of now, for when there was no trade before."""
-    opens = list(_opening_times(span))
-    return [_candle(trades, opened, _next(opened, span), price=price) for opened in opens]
+    """Return candles of trades, both oldest first. `price` is that of now, for when there was no trade before."""
+    times = [trade["time"] for trade in trades]
+    candles = []
+    for opened in _opening_times(span):
+        closed = _next(opened, span)
+        first, end = bisect_left(times, opened), bisect_left(times, closed)
+        before = Decimal(trades[first - 1]["price"]) if first else price
+        candles.append(_candle(trades[first:end], opened, closed, before=before))
+    return candles
 
 
 def read_shift(zone: str) -> int:
@@ -46,6 +53,8 @@ def read_shift(zone: str) -> int:
 
 def _opening_times(span: Span) -> Iterator[int]:
     """Yield the opening times: the oldest since a start, or the newest until the end."""
+    if span.since is not None and span.since > span.until:
+        return
     if span.since is not None:
         opened = _opening(span.since, span)
         opened = opened if opened >= span.since else _next(opened, span)
@@ -84,11 +93,8 @@ def _length(interval: str) -> int:
     return int(interval[:-1]) * _UNITS[interval[-1]]
 
 
-def _candle(trades: Sequence[Mapping[str, Any]], opened: int, closed: int, *, price: Decimal) -> list[Any]:
-    inside = [trade for trade in trades if opened <= trade["time"] < closed]
-    before = [trade for trade in trades if trade["time"] < opened]
-    prices = [Decimal(trade["price"]) for trade in inside]
-    prices = prices or [Decimal(before[-1]["price"]) if before else price]
+def _candle(inside: Sequence[Mapping[str, Any]], opened: int, closed: int, *, before: Decimal) -> list[Any]:
+    prices = [Decimal(trade["price"]) for trade in inside] or [before]
     volume, quote = _sum(inside, "quantity"), _sum(inside, "quote")
     bought = [trade for trade in inside if trade["side"] == "BUY"]
     return [

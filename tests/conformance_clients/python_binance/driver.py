@@ -36,7 +36,8 @@ def main(url, key, secret):
         client = Client(call.get("key", key), call.get("secret", secret), ping=False)
         client.API_URL = f"{url}/api"
         client.REQUEST_RECVWINDOW = call["send"].get("recvWindow", client.REQUEST_RECVWINDOW)  # it sends none but this
-        print(json.dumps(answer(client, call)), flush=True)
+        sys.stdout.write(json.dumps(answer(client, call)) + "\n")
+        sys.stdout.flush()
 
 
 def answer(client, call):
