@@ -25,6 +25,7 @@ from exchange_site.simulator import (
 from exchange_site.simulator.book.matching import Book
 from exchange_site.simulator.faults import Faults
 from exchange_site.simulator.inputs import read_number
+from exchange_site.simulator.kraken import routes as kraken
 from exchange_site.simulator.limiting import answer_within_limits
 from exchange_site.simulator.venue import VENUE, Venue
 
@@ -40,6 +41,7 @@ _ROUTED: Final = (
     control,
     control_limits,
     control_markets,
+    kraken,
 )
 """The modules that serve paths."""
 

@@ -5,13 +5,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from exchange_site.simulator.book.account import Account
+from exchange_site.simulator.book.account import Account, Commission
 from exchange_site.simulator.book.filling import Piece, changes_of, cut, make_fills, value_of
 from exchange_site.simulator.book.listings import Listings
 from exchange_site.simulator.book.orders import NewOrder, Orders, now_milliseconds
 from exchange_site.simulator.book.pricing import MarketChange, Pricing
 from exchange_site.simulator.book.schema import open_database, transaction
 from exchange_site.simulator.book.second_source import SecondSource
+from exchange_site.simulator.book.terms import Nonces, OrderTerms
 from exchange_site.simulator.errors import INSUFFICIENT_BALANCE, MARKET_CLOSED, WOULD_TAKE, VenueError
 from exchange_site.simulator.levels import EIGHT_PLACES, ENDLESS, Level, round_down, take
 from exchange_site.simulator.markets import QUOTE_ASSET, TRADING, Filters, Standing, base_of, starting_prices
@@ -35,6 +36,7 @@ class Book:
         self.pricing = Pricing(self._db, spread=spread)
         self.second_source = SecondSource(self._db)
         self.account = Account(self._db)
+        self.terms, self.nonces = OrderTerms(self._db), Nonces(self._db)
         with transaction(self._db):
             if self.listings.is_empty():
                 self._set_prices(starting_prices())
@@ -49,6 +51,8 @@ class Book:
             now = now_milliseconds()
             filters, levels = self._check(order, now=now)
             order_id = self.orders.add(order)
+            if order.terms:
+                self.terms.add(order_id, order.terms)
             wanted = round_down(order.quantity * fraction, filters.step or EIGHT_PLACES)
             if order.time_in_force != "FOK" or _has(levels, wanted):
                 self._execute(order_id, quantity=wanted, levels=levels, now=now)
@@ -163,12 +167,17 @@ class Book:
         """Record trades and change the balances accordingly."""
         if not pieces:
             return
-        terms = self.account.terms()
+        terms = self._terms_of(order)
         rate = self._price_in_quote(terms.asset, now=now) if terms.asset else Decimal(1)
         free = self.account.balances().get(terms.asset, Decimal(0)) if terms.asset else Decimal(0)
         fills = make_fills(order, pieces, terms=terms, rate=rate, free=free)
         self.account.change(changes_of(order, fills))
         self.orders.fill(order["id"], fills)
+
+    def _terms_of(self, order: Mapping[str, Any]) -> Commission:
+        """Return what an order pays: in the asset that it names, or as the account does."""
+        terms, asset = self.account.terms(), self.terms.commission_asset(order["id"])
+        return Commission(rate=terms.rate, asset=asset) if asset else terms
 
     def _price_in_quote(self, asset: str, *, now: int) -> Decimal:
         """Return what a third asset is worth: by its market, or one to one with the quote asset if it has none."""

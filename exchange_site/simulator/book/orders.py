@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from exchange_site.simulator.book.schema import OPEN
+from exchange_site.simulator.book.terms import Terms
 from exchange_site.simulator.errors import DUPLICATE_ORDER, NO_SUCH_ORDER, UNKNOWN_ORDER_SENT, VenueError
 
 OPEN_STATUSES: Final = ("NEW", "PARTIALLY_FILLED")
@@ -24,6 +25,7 @@ class NewOrder:
     time_in_force: str
     price: Decimal | None
     quantity: Decimal
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,6 +32,11 @@ CREATE TABLE IF NOT EXISTS trade (
     quantity TEXT NOT NULL, quote TEXT NOT NULL, commission TEXT NOT NULL, commission_asset TEXT NOT NULL,
     time INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS trades_of_order ON trade (order_id);
+CREATE TABLE IF NOT EXISTS order_terms (
+    order_id INTEGER PRIMARY KEY REFERENCES venue_order, commission_asset TEXT NOT NULL, quote TEXT NOT NULL,
+    flags TEXT NOT NULL, reference INTEGER);
+CREATE TABLE IF NOT EXISTS order_closing (order_id INTEGER PRIMARY KEY REFERENCES venue_order, time INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS nonce (api_key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 
