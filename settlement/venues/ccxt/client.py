@@ -129,14 +129,22 @@ def _client_class(name: str) -> Any:
         fixed_nonce: int | None = None
         fixed_number: int | None = None
         quote_asset = ""
+        is_public = False
 
         def __init__(self, config: dict[str, Any]) -> None:
             self.unread_markets: list[Any] = []
             super().__init__(config)
 
+        def fetch_markets(self, params: dict[str, Any] | None = None) -> Any:
+            """Return the markets. No keys are used for them, because some venues would be asked about our account."""
+            self.is_public = True
+            try:
+                return super().fetch_markets(params or {})
+            finally:
+                self.is_public = False
+
         def check_required_credentials(self, error: bool = True) -> Any:  # noqa: FBT001, FBT002  ccxt's signature
-            """Say that there are no keys where ccxt only wonders whether to sign: markets are read without them."""
-            return super().check_required_credentials(error) if error else False
+            return super().check_required_credentials(error) if error or not self.is_public else False
 
         def nonce(self) -> float:
             """Return the attempt's signing time while an attempt is being sent, else ccxt's own time."""
