@@ -34,6 +34,11 @@ def server(answer):
         thread.join(5)
 
 
+@pytest.fixture(autouse=True)
+def _keys(settings):
+    configure(settings, "VENUE", api_key="our-key", api_secret="our-secret")
+
+
 def buy(monkeypatch):
     venue = new_venue()
     monkeypatch.setattr(venue, "_market_for", lambda _: MARKET)

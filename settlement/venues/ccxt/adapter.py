@@ -1,7 +1,7 @@
 """Any venue that has a profile, over ccxt's client."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -152,10 +152,11 @@ class CcxtVenue:
         """Send a call about a purchase, once. Return the answer if there is no reply to read."""
         try:
             market = self._market_for(purchase)
-        except (CoinNotListed, UnusableRules, VenueAway) as error:
+            call = make_call(purchase, market=market)
+        except Exception as error:  # noqa: BLE001  whatever it is, nothing has been sent
             return _not_sent(error)
         try:
-            reply = self._wire.send(make_call(purchase, market=market), moment=purchase.signed_at)
+            reply = self._wire.send(call, moment=purchase.signed_at)
         except NothingSent as error:
             return NotPlaced(reason=str(error), trouble=Trouble.COIN if error.is_of_network else Trouble.VENUE)
         except NoReply as error:
@@ -173,7 +174,7 @@ class CcxtVenue:
         try:
             placed = self._profile.read_placed(reply, market=market, client_order_id=client_order_id)
             if isinstance(placed, str):
-                placed = self._profile.fetch_order(self._wire, market=market, venue_order_id=placed)
+                placed = self._fetch_placed(placed, market=market, client_order_id=client_order_id)
         except CannotBeTrue as error:
             return Untrue(reason=str(error), answer=reply.body if isinstance(reply.body, dict) else {})
         except VenueAway as error:
@@ -183,6 +184,13 @@ class CcxtVenue:
         if placed is None:
             return Unknown(reason="an answer that is not about our order")
         return self._understand(placed, market=market, client_order_id=client_order_id)
+
+    def _fetch_placed(self, venue_order_id: str, *, market: Market, client_order_id: str) -> Heard | None:
+        """Ask for the order of which the venue just told us the id. It need not repeat ours: it is our request's."""
+        order = self._profile.fetch_order(self._wire, market=market, venue_order_id=venue_order_id)
+        if order is None or order.told.client_order_id is not None or order.told.venue_order_id != venue_order_id:
+            return order
+        return replace(order, told=replace(order.told, client_order_id=client_order_id))
 
     def _look_up(self, *, coin: str, client_order_id: str, venue_order_id: str) -> VenueAnswer:
         try:
@@ -214,4 +222,6 @@ def _not_sent(error: Exception) -> NotPlaced:
     """Return the answer about a purchase before which something else had to be asked, in vain."""
     wait = error.retry_after_seconds if isinstance(error, VenueAway) else None
     trouble = Trouble.COIN if wait is None else Trouble.CALLS
-    return NotPlaced(reason=f"nothing was sent: {error}"[:200], trouble=trouble, retry_after_seconds=wait)
+    is_ours = isinstance(error, CoinNotListed | UnusableRules | VenueAway)
+    reason = str(error) if is_ours else type(error).__name__
+    return NotPlaced(reason=f"nothing was sent: {reason}"[:200], trouble=trouble, retry_after_seconds=wait)

@@ -28,8 +28,8 @@ def read_prices(
 ) -> dict[str, Quoted | NoPrice]:
     """Return each coin's prices, or the reason why it has none. Raises VenueAway if the venue answers nothing.
 
-    `quote_time` is the profile's. `ask_books`: ask for the best bids and asks instead of tickers. A ticker of a market that does not trade is no price, because the venue goes on
-    answering with the last one.
+    `quote_time` is the profile's. `ask_books`: ask for the best bids and asks instead of tickers. A ticker of a market
+    that does not trade is no price, because the venue goes on answering with the last one.
     """
     use_markets(client)
     open_ = [coin for coin in coins if is_trading(client, coin=coin)]

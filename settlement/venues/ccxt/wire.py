@@ -54,6 +54,7 @@ class CcxtWire:
 
     def send(self, call: Call, *, moment: datetime | None = None) -> Reply:
         """Send a call once, signed with exactly `moment` if there is one. Raises NothingSent, NoReply."""
+        self._keep_pace(call)
         with self._turn() as number, watch_handover() as mark:
             try:
                 request = self._sign(call, moment=moment, number=number)
@@ -68,6 +69,8 @@ class CcxtWire:
                 if not mark.is_set or _was_never_connected(error):
                     raise NothingSent("no connection", is_of_network=True) from error
                 raise _as_no_reply(error) from error
+        if response.is_redirect:
+            self._client.session.close()  # a proxy that redirects may end its connection without a word
         return Reply(status=response.status_code, headers=response.headers, body=_body_of(self._client, response))
 
     def ask(self, call: Call) -> Any:
@@ -104,6 +107,12 @@ class CcxtWire:
         reason = printable(f"{reply.status} {failure.code} {failure.message}".strip()[:150])
         raise Declined(reason, failure=failure, retry_after_seconds=wait)
 
+    def _keep_pace(self, call: Call) -> None:
+        """Wait as ccxt does between the requests of one client, before the request takes its turn and its time."""
+        if self._client.enableRateLimit:
+            self._client.throttle(call.weight)
+        self._client.set_last_rest_request_timestamp()
+
     @contextmanager
     def _turn(self) -> Iterator[int | None]:
         if not self._profile.growing_nonces:
@@ -114,8 +123,6 @@ class CcxtWire:
 
     def _sign(self, call: Call, *, moment: datetime | None, number: int | None) -> requests.PreparedRequest:
         client = self._client
-        if client.enableRateLimit:
-            client.throttle(call.weight)
         with signed_at(client, moment), numbered(client, number), signed_with(client, call.options):
             signed = client.sign(call.path, list(call.section), call.method, dict(call.parameters))
         headers = client.prepare_request_headers(signed["headers"]) | dict(call.headers)

@@ -116,10 +116,10 @@ class _Binance(VenueProfile):
         return Failure(code=printable(str(body.get("code", ""))), message=printable(str(body.get("msg", ""))))
 
     def call_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
-        return Call(method="POST", path="order", parameters=_parameters_of(purchase, market))
+        return Call(method="POST", path="order", parameters=_parameters_of(purchase, market), weight=0.2)
 
     def rehearsal_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
-        return Call(method="POST", path="order/test", parameters=_parameters_of(purchase, market))
+        return Call(method="POST", path="order/test", parameters=_parameters_of(purchase, market), weight=0.2)
 
     def read_placed(self, reply: Reply, *, market: Market, client_order_id: str) -> Heard | None:
         del client_order_id  # the answer repeats it
@@ -223,9 +223,11 @@ def _order_in(said: dict[str, Any], market: Market) -> Heard:
 
 
 def _fill_in(said: dict[str, Any], market: Market) -> TradeTold:
-    """Return a trade of the answer to an order. It names neither the order nor the market."""
+    """Return a trade of the answer to an order, which need name neither the order nor the market."""
     return TradeTold(
         trade_id=said.get("tradeId"),
+        venue_order_id=said.get("orderId"),
+        symbol=market.symbol_in(said.get("symbol")),
         quantity=said.get("qty"),
         price=said.get("price"),
         commission=said.get("commission"),

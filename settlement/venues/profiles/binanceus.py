@@ -219,9 +219,11 @@ def _order_in(said: dict[str, Any], market: Market) -> Heard:
 
 
 def _fill_in(said: dict[str, Any], market: Market) -> TradeTold:
-    """Return a trade of the answer to an order. It names neither the order nor the market."""
+    """Return a trade of the answer to an order, which need name neither the order nor the market."""
     return TradeTold(
         trade_id=said.get("tradeId"),
+        venue_order_id=said.get("orderId"),
+        symbol=market.symbol_in(said.get("symbol")),
         quantity=said.get("qty"),
         price=said.get("price"),
         commission=said.get("commission"),

@@ -1,9 +1,9 @@
 """Bybit (spot, of a unified trading account).
 
-Sources, all of the V5 documentation: "Place Order", "Get Open & Closed Orders", "Get Order History", "Get Trade History",
-"Get Wallet Balance", "Get Fee Rate", "Get API Key Information", "Integration Guidance" (times of requests), "Rate Limit",
-"Enums Definitions" and "Error Codes". Errors are a 200 with `retCode`. The answer to a new order only says that it was
-accepted, and its id: placing is asynchronous there.
+Sources, all of the V5 documentation: "Place Order", "Get Open & Closed Orders", "Get Order History", "Get Trade
+History", "Get Wallet Balance", "Get Fee Rate", "Get API Key Information", "Integration Guidance" (times of requests),
+"Rate Limit", "Enums Definitions" and "Error Codes". Errors are a 200 with `retCode`. The answer to a new order only
+says that it was accepted, and its id: placing is asynchronous there.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Coinbase (Advanced Trade).
 
-Sources, all of the Advanced Trade REST API reference: "Create Order", "Preview Order", "Get Order", "List Orders", "List
-Fills", "List Accounts", "Get Transactions Summary", "Get API Key Permissions". A refused order is a 200 with `success`
+Sources, all of the Advanced Trade REST API reference: "Create Order", "Preview Order", "Get Order", "List Orders",
+"List Fills", "List Accounts", "Get Transactions Summary", "Get API Key Permissions". A refused order is a 200 with `success`
 false. Filled values leave out the commission, which is taken on top, in the quote asset. There is no look-up by our id:
 the list of orders names it. Requests have no deadline: a key's signature lasts two minutes, by our own clock.
 """

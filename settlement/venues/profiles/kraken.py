@@ -212,7 +212,7 @@ class _Kraken(VenueProfile):
 
 
 def _call(path: str, parameters: dict[str, Any]) -> Call:
-    return Call(method="POST", path=path, parameters=parameters, weight=0.5)
+    return Call(method="POST", path=path, parameters=parameters, weight=0.3)
 
 
 def _ask(wire: Wire, path: str, parameters: dict[str, Any]) -> dict[str, Any]:

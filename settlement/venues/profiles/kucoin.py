@@ -184,7 +184,7 @@ class _KuCoin(VenueProfile):
         return isinstance(order.told.client_order_id, str)
 
     def read_balances(self, wire: Wire) -> Iterable[Holding]:
-        """Return what can be traded: the account of high-frequency trading if there is one, else the trading account."""
+        """Return what can be traded: of the high-frequency account if there is one, else of the trading account."""
         rows = as_rows(_data_in(wire.ask(_call("accounts", {}, weight=5))))
         fast = [row for row in rows if row.get("type") == "trade_hf"]
         for row in fast or [row for row in rows if row.get("type") == "trade"]:

@@ -124,7 +124,7 @@ class FakeWire(BaseAdapter):
 
 def _response(request, answer: Answer, sent: Sent) -> requests.Response:
     response = requests.Response()
-    response.status_code = answer.status
+    response.status_code, response.reason = answer.status, ""
     response.request, response.url = request, request.url
     response.headers = requests.structures.CaseInsensitiveDict(answer.headers)
     body = answer.body(sent) if callable(answer.body) else answer.body
