@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import ccxt
 
 from settlement.venues.ccxt.errors import questions
+from settlement.venues.ccxt.keyless import KeylessMarkets
 from settlement.venues.ccxt.markets import without_empty_steps
 from settlement.venues.ccxt.plain import PlainNumbers
 from settlement.venues.profiles.profile import VenueProfile
@@ -124,27 +125,15 @@ def _client_class(name: str) -> Any:
     """Make the class of a venue's client, with our way of dating requests and of reading markets."""
     base = getattr(ccxt, name)
 
-    class Client(PlainNumbers, base):  # type: ignore[misc, valid-type]  # ccxt's classes are made at run time
+    class Client(KeylessMarkets, PlainNumbers, base):  # type: ignore[misc, valid-type]  # ccxt's classes are made at run time
         number = str
         fixed_nonce: int | None = None
         fixed_number: int | None = None
         quote_asset = ""
-        is_public = False
 
         def __init__(self, config: dict[str, Any]) -> None:
             self.unread_markets: list[Any] = []
             super().__init__(config)
-
-        def fetch_markets(self, params: dict[str, Any] | None = None) -> Any:
-            """Return the markets. No keys are used for them, because some venues would be asked about our account."""
-            self.is_public = True
-            try:
-                return super().fetch_markets(params or {})
-            finally:
-                self.is_public = False
-
-        def check_required_credentials(self, error: bool = True) -> Any:  # noqa: FBT001, FBT002  ccxt's signature
-            return super().check_required_credentials(error) if error or not self.is_public else False
 
         def nonce(self) -> float:
             """Return the attempt's signing time while an attempt is being sent, else ccxt's own time."""

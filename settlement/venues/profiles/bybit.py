@@ -48,61 +48,27 @@ _STATUSES: Final = {
     "Cancelled": "canceled",
     "Deactivated": "canceled",
 }
+# By "Error Codes"; those of 170xxx are of spot orders.
+_OURS: Final = "10003 10004 10005 10007 10008 10009 10010 10017 10020 10024 10027 10028 100028 33004 -2015 170201"
+"""Key, signature, permission, address, compliance, kind of account."""
+_OF_COIN: Final = "10001 10029 170031 170105 170115 170116 170117 170130 170151 170157"
+"""Parameters, and markets that do not trade, or not by this key."""
+_FUNDS: Final = "110004 110007 110012 170033 170131"
+_SIZES_AND_PRICES: Final = "110003 170124 170132 170133 170134 170135 170136 170137 170140 170192 170193 170197 170199"
 _REFUSALS: Final = Refusals(
     codes={
-        "10001": Meaning.COIN,  # parameter
+        **dict.fromkeys(_OURS.split(), Meaning.VENUE),
+        **dict.fromkeys(f"{_OF_COIN} {_FUNDS}".split(), Meaning.COIN),
+        **dict.fromkeys(_SIZES_AND_PRICES.split(), Meaning.AGAIN),
         "10002": Meaning.AGAIN,  # the request's time is outside of its window
-        "10003": Meaning.VENUE,  # key
-        "10004": Meaning.VENUE,  # signature
-        "10005": Meaning.VENUE,  # permission
         "10006": Meaning.CALL_LIMIT,
-        "10007": Meaning.VENUE,  # authentication
-        "10008": Meaning.VENUE,  # banned
-        "10009": Meaning.VENUE,  # address banned
-        "10010": Meaning.VENUE,  # address not on the key's list
-        "10017": Meaning.VENUE,  # path
         "10018": Meaning.CALL_LIMIT,
-        "10020": Meaning.VENUE,  # not supported for this account
-        "10024": Meaning.VENUE,  # compliance
-        "10027": Meaning.VENUE,  # trading banned
-        "10028": Meaning.VENUE,  # unified accounts only
-        "10029": Meaning.COIN,  # the symbol is not on the key's list
         "10429": Meaning.CALL_LIMIT,
-        "33004": Meaning.VENUE,  # key expired
-        "-2015": Meaning.VENUE,  # key expired
-        "100028": Meaning.VENUE,  # no unified accounts
-        "110004": Meaning.COIN,  # funds
-        "110007": Meaning.COIN,  # funds
-        "110012": Meaning.COIN,  # funds
-        "110003": Meaning.AGAIN,  # price
         "170005": Meaning.ORDER_LIMIT,
-        "170031": Meaning.COIN,  # suspended
-        "170033": Meaning.COIN,  # funds
-        "170105": Meaning.COIN,  # a parameter is empty
-        "170115": Meaning.COIN,  # time in force
-        "170116": Meaning.COIN,  # order type
-        "170117": Meaning.COIN,  # side
         "170121": Meaning.REFUSED,  # unknown symbol
-        "170124": Meaning.AGAIN,  # above the largest amount
-        "170130": Meaning.COIN,  # a parameter is wrong
-        "170131": Meaning.COIN,  # funds
-        "170132": Meaning.AGAIN,  # price too high
-        "170133": Meaning.AGAIN,  # price too low
-        "170134": Meaning.AGAIN,  # tick
-        "170135": Meaning.AGAIN,  # above the largest quantity
-        "170136": Meaning.AGAIN,  # below the smallest quantity
-        "170137": Meaning.AGAIN,  # step
-        "170140": Meaning.AGAIN,  # below the smallest value
-        "170151": Meaning.COIN,  # not open yet
-        "170157": Meaning.COIN,  # not for programs
-        "170192": Meaning.AGAIN,  # price too high
-        "170193": Meaning.AGAIN,  # price too high for buying
-        "170197": Meaning.AGAIN,  # the quantity moves the price too far
-        "170199": Meaning.AGAIN,  # the quantity moves the price too far
-        "170201": Meaning.VENUE,  # account restricted
         "170210": Meaning.ORDER_LIMIT,  # too many open orders
     },
-    stale_rules=frozenset({"110003", "170124", "170132", "170133", "170134", "170135", "170136", "170137", "170140"}),
+    stale_rules=frozenset(_SIZES_AND_PRICES.split()),
 )
 
 

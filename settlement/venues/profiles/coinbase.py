@@ -1,9 +1,9 @@
 """Coinbase (Advanced Trade).
 
 Sources, all of the Advanced Trade REST API reference: "Create Order", "Preview Order", "Get Order", "List Orders",
-"List Fills", "List Accounts", "Get Transactions Summary", "Get API Key Permissions". A refused order is a 200 with `success`
-false. Filled values leave out the commission, which is taken on top, in the quote asset. There is no look-up by our id:
-the list of orders names it. Requests have no deadline: a key's signature lasts two minutes, by our own clock.
+"List Fills", "List Accounts", "Get Transactions Summary", "Get API Key Permissions". A refused order is a 200 with
+`success` false. Filled values leave out the commission, which is taken on top, in the quote asset. There is no look-up
+by our id: the list of orders names it. Requests have no deadline: a signature lasts two minutes, by our own clock.
 """
 
 import re
@@ -34,8 +34,8 @@ from settlement.venues.profiles.words import (
 from settlement.venues.protocol import PurchaseRequest
 
 _AT_ONCE: Final = 250
-_PRIVATE: Final = ("v3", "private")
-_UNAUTHORISED: Final = 401
+_ORDERS: Final = "orders/historical/batch"
+_FILLS: Final = "orders/historical/fills"
 _STATUSES: Final = {
     "PENDING": "open",
     "OPEN": "open",
@@ -48,59 +48,32 @@ _STATUSES: Final = {
 }
 _NO_ORDER: Final = "order with this orderID was not found"
 _SAYS_NOTHING: Final = frozenset({"", "UNKNOWN_FAILURE_REASON", "UNKNOWN_PREVIEW_FAILURE_REASON"})
+_OF_COIN: Final = (
+    "INSUFFICIENT_FUND INSUFFICIENT_FUNDS INVALID_LEDGER_BALANCE INSUFFICIENT_LEDGER_BALANCE INVALID_ORDER_CONFIG "
+    "UNSUPPORTED_ORDER_CONFIGURATION INVALID_REQUEST INVALID_SIDE INELIGIBLE_PAIR UNTRADABLE_PRODUCT "
+    "PRODUCT_TRADING_HALTED TRADING_DISABLED ORDER_ENTRY_DISABLED NOT_ALLOWED_BY_MARKET_STATE GEOFENCING_RESTRICTION "
+    "INVALID_NO_LIQUIDITY MISSING_PRODUCT_PRICE_BOOK"
+)
+_SIZES_AND_PRICES: Final = (
+    "INVALID_SIZE_PRECISION INVALID_BASE_SIZE_TOO_SMALL INVALID_BASE_SIZE_TOO_LARGE INVALID_QUOTE_SIZE_TOO_SMALL "
+    "INVALID_QUOTE_SIZE_TOO_LARGE INVALID_PRICE_PRECISION INVALID_LIMIT_PRICE_PRECISION INVALID_LIMIT_PRICE "
+    "INVALID_PRICE_TOO_LARGE BREACHED_PRICE_LIMIT LIMIT_PRICE_TOO_FAR_FROM_MARKET "
+    "LIMIT_ORDER_PRICE_EXCEEDS_PRICE_BAND_ON_BUY"
+)
 _OF_ORDERS: Final = {
-    "INSUFFICIENT_FUND": Meaning.COIN,
-    "INSUFFICIENT_FUNDS": Meaning.COIN,
-    "INVALID_LEDGER_BALANCE": Meaning.COIN,
-    "INSUFFICIENT_LEDGER_BALANCE": Meaning.COIN,
-    "UNSUPPORTED_ORDER_CONFIGURATION": Meaning.COIN,
-    "INVALID_ORDER_CONFIG": Meaning.COIN,
-    "INVALID_REQUEST": Meaning.COIN,
-    "INVALID_SIDE": Meaning.COIN,
+    **dict.fromkeys(_OF_COIN.split(), Meaning.COIN),
+    **dict.fromkeys(_SIZES_AND_PRICES.split(), Meaning.AGAIN),
     "INVALID_PRODUCT_ID": Meaning.REFUSED,
-    "INELIGIBLE_PAIR": Meaning.COIN,
-    "UNTRADABLE_PRODUCT": Meaning.COIN,
-    "PRODUCT_TRADING_HALTED": Meaning.COIN,
-    "TRADING_DISABLED": Meaning.COIN,
-    "ORDER_ENTRY_DISABLED": Meaning.COIN,
-    "NOT_ALLOWED_BY_MARKET_STATE": Meaning.COIN,
-    "GEOFENCING_RESTRICTION": Meaning.COIN,
     "COMPLIANCE_PURCHASE_LIMIT_EXCEEDED": Meaning.VENUE,
-    "INVALID_NO_LIQUIDITY": Meaning.COIN,
-    "MISSING_PRODUCT_PRICE_BOOK": Meaning.COIN,
-    "INVALID_SIZE_PRECISION": Meaning.AGAIN,
-    "INVALID_BASE_SIZE_TOO_SMALL": Meaning.AGAIN,
-    "INVALID_BASE_SIZE_TOO_LARGE": Meaning.AGAIN,
-    "INVALID_QUOTE_SIZE_TOO_SMALL": Meaning.AGAIN,
-    "INVALID_QUOTE_SIZE_TOO_LARGE": Meaning.AGAIN,
-    "INVALID_PRICE_PRECISION": Meaning.AGAIN,
-    "INVALID_LIMIT_PRICE_PRECISION": Meaning.AGAIN,
-    "INVALID_LIMIT_PRICE": Meaning.AGAIN,
-    "INVALID_PRICE_TOO_LARGE": Meaning.AGAIN,
-    "BREACHED_PRICE_LIMIT": Meaning.AGAIN,
-    "LIMIT_PRICE_TOO_FAR_FROM_MARKET": Meaning.AGAIN,
-    "LIMIT_ORDER_PRICE_EXCEEDS_PRICE_BAND_ON_BUY": Meaning.AGAIN,
 }
+_KEYS: Final = (
+    "401 UNAUTHENTICATED UNAUTHORIZED unauthorized authentication_error invalid_token revoked_token expired_token "
+    "invalid_scope invalid_authentication_method identity_verification_required PERMISSION_DENIED"
+)
 _OF_REQUESTS: Final = {
-    "401": Meaning.VENUE,  # key, signature, or the time of the signature
-    "UNAUTHENTICATED": Meaning.VENUE,
-    "UNAUTHORIZED": Meaning.VENUE,
-    "unauthorized": Meaning.VENUE,
-    "authentication_error": Meaning.VENUE,
-    "invalid_token": Meaning.VENUE,
-    "revoked_token": Meaning.VENUE,
-    "expired_token": Meaning.VENUE,
-    "invalid_scope": Meaning.VENUE,
-    "invalid_authentication_method": Meaning.VENUE,
-    "identity_verification_required": Meaning.VENUE,
-    "PERMISSION_DENIED": Meaning.VENUE,
-    "INVALID_ARGUMENT": Meaning.COIN,
-    "invalid_request": Meaning.COIN,
-    "validation_error": Meaning.COIN,
-    "param_required": Meaning.COIN,
-    "RESOURCE_EXHAUSTED": Meaning.CALL_LIMIT,
-    "resource_exhausted": Meaning.CALL_LIMIT,
-    "rate_limit_exceeded": Meaning.CALL_LIMIT,
+    **dict.fromkeys(_KEYS.split(), Meaning.VENUE),
+    **dict.fromkeys(("INVALID_ARGUMENT", "invalid_request", "validation_error", "param_required"), Meaning.COIN),
+    **dict.fromkeys(("RESOURCE_EXHAUSTED", "resource_exhausted", "rate_limit_exceeded"), Meaning.CALL_LIMIT),
 }
 _REFUSALS: Final = Refusals(
     codes={**_OF_REQUESTS, **_OF_ORDERS, **{f"PREVIEW_{name}": meaning for name, meaning in _OF_ORDERS.items()}},
@@ -109,7 +82,7 @@ _REFUSALS: Final = Refusals(
         "Missing required scopes": Meaning.VENUE,
         "Insufficient balance in source account": Meaning.COIN,
     },
-    stale_rules=frozenset(name for name, meaning in _OF_ORDERS.items() if meaning is Meaning.AGAIN),
+    stale_rules=frozenset(f"{kind}{name}" for name in _SIZES_AND_PRICES.split() for kind in ("", "PREVIEW_")),
 )
 
 
@@ -138,20 +111,16 @@ class _Coinbase(VenueProfile):
             return Failure(code=(unknown or reasons)[0], message=message)
         if body.get("success") is False or message:
             return Failure(code="", message=message)
-        if reply.status == _UNAUTHORISED and reply.body is None:  # the word "Unauthorized"
-            return Failure(code=str(_UNAUTHORISED))
+        if reply.status == 401 and reply.body is None:  # noqa: PLR2004  the word "Unauthorized"
+            return Failure(code="401")
         return Failure(code="", message=f"status {reply.status}") if reply.status >= 400 else None  # noqa: PLR2004
-
-    def tells_new_rules(self, failure: Failure) -> bool:
-        return failure.code.removeprefix("PREVIEW_") in self.refusals.stale_rules
 
     def call_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
         parameters = {"client_order_id": purchase.client_order_id, **_parameters_of(purchase, market)}
-        return Call(method="POST", section=_PRIVATE, path="brokerage/orders", parameters=parameters)
+        return _call("brokerage/orders", parameters, method="POST")
 
     def rehearsal_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
-        parameters = _parameters_of(purchase, market)
-        return Call(method="POST", section=_PRIVATE, path="brokerage/orders/preview", parameters=parameters)
+        return _call("brokerage/orders/preview", _parameters_of(purchase, market), method="POST")
 
     def read_placed(self, reply: Reply, *, market: Market, client_order_id: str) -> str | None:
         """Return the order's id, also if an order with our id was there before: that order is told then."""
@@ -163,7 +132,8 @@ class _Coinbase(VenueProfile):
 
     def find_order(self, wire: Wire, *, market: Market, client_order_id: str) -> Heard | None:
         """Read the list of purchases until one has our id: Coinbase lets an id be used once only."""
-        for page in _pages(wire, "batch", "orders", {"product_ids": market.market_id, "order_side": "BUY"}):
+        parameters = {"product_ids": market.market_id, "order_side": "BUY"}
+        for page in _pages(wire, _ORDERS, "orders", parameters, row_id="order_id"):
             for row in page:
                 if row.get("client_order_id") == client_order_id:
                     return _order_in(row, market)
@@ -181,7 +151,7 @@ class _Coinbase(VenueProfile):
     def list_trades_of(self, wire: Wire, *, market: Market, order: Heard) -> list[TradeTold]:
         """Read on until the fills add up to the order, or none are left. Raises CannotBeTrue."""
         rows: Rows = []
-        for page in _pages(wire, "fills", "fills", {"order_ids": order.told.venue_order_id}):
+        for page in _pages(wire, _FILLS, "fills", {"order_ids": order.told.venue_order_id}, row_id="entry_id"):
             rows += [row for row in page if str(row.get("order_id")) == str(order.told.venue_order_id)]
             if not is_short_of(order.told.executed, [row.get("size") for row in rows]):
                 break
@@ -191,7 +161,8 @@ class _Coinbase(VenueProfile):
         del now
         first = milliseconds_of(since)
         found: dict[str, Heard] = {}
-        for page in _pages(wire, "batch", "orders", {"product_ids": market.market_id, "start_date": _written(since)}):
+        parameters = {"product_ids": market.market_id, "start_date": _written(since)}
+        for page in _pages(wire, _ORDERS, "orders", parameters, row_id="order_id"):
             found |= {str(row["order_id"]): _order_in(row, market) for row in page}
         orders = [order for order in found.values() if order.placed_at is not None and order.placed_at >= first]
         yield from sorted(orders, key=lambda order: order.placed_at or 0)
@@ -201,7 +172,7 @@ class _Coinbase(VenueProfile):
         first = milliseconds_of(since)
         heard: list[TradeHeard] = []
         parameters = {"product_ids": market.market_id, "start_sequence_timestamp": _written(since)}
-        for page in _pages(wire, "fills", "fills", parameters):
+        for page in _pages(wire, _FILLS, "fills", parameters, row_id="entry_id"):
             heard += [TradeHeard(trade=_trade_in(row, market), at=_moment_in(row["trade_time"])) for row in page]
         yield from sorted((each for each in heard if each.at >= first), key=lambda each: each.at)
 
@@ -211,7 +182,7 @@ class _Coinbase(VenueProfile):
 
     def read_balances(self, wire: Wire) -> Iterable[Holding]:
         """Return what the key's portfolio holds. A vault is no part of it."""
-        for page in _lists(wire, "brokerage/accounts", "accounts", {}, row_id="uuid"):
+        for page in _pages(wire, "accounts", "accounts", {}, row_id="uuid"):
             for row in page:
                 if row.get("type") != "ACCOUNT_TYPE_VAULT":
                     free, held = as_dict(row.get("available_balance")), as_dict(row.get("hold"))
@@ -235,21 +206,16 @@ def _parameters_of(purchase: PurchaseRequest, market: Market) -> dict[str, Any]:
     return {"product_id": market.market_id, "side": "BUY", "order_configuration": {"sor_limit_ioc": limit}}
 
 
-def _call(path: str, parameters: dict[str, Any]) -> Call:
-    return Call(method="GET", section=_PRIVATE, path=path, parameters=parameters)
+def _call(path: str, parameters: dict[str, Any], *, method: str = "GET") -> Call:
+    return Call(method=method, section=("v3", "private"), path=path, parameters=parameters)
 
 
-def _pages(wire: Wire, kind: str, name: str, parameters: dict[str, Any]) -> Iterator[Rows]:
-    row_id = "order_id" if name == "orders" else "entry_id"
-    return _lists(wire, f"brokerage/orders/historical/{kind}", name, parameters, row_id=row_id)
-
-
-def _lists(wire: Wire, path: str, name: str, parameters: dict[str, Any], *, row_id: str) -> Iterator[Rows]:
+def _pages(wire: Wire, path: str, name: str, parameters: dict[str, Any], *, row_id: str) -> Iterator[Rows]:
     """Read a list from cursor to cursor, until there is none or the list says that it has ended. Raises VenueAway."""
 
     def fetch(cursor: str) -> tuple[Rows, str]:
         further = {"cursor": cursor} if cursor else {}
-        said = as_dict(wire.ask(_call(path, {**parameters, "limit": _AT_ONCE, **further})))
+        said = as_dict(wire.ask(_call(f"brokerage/{path}", {**parameters, "limit": _AT_ONCE, **further})))
         rows = as_rows(said.get(name))
         return rows, str(said.get("cursor") or "") if rows and said.get("has_next") is not False else ""
 
@@ -287,7 +253,7 @@ def _order_in(said: dict[str, Any], market: Market) -> Heard:
         client_order_id=said.get("client_order_id"),
         venue_order_id=said.get("order_id"),
         symbol=market.symbol_in(said.get("product_id")),
-        status=_status_in(said),
+        status=None if said.get("status") == "UNKNOWN_ORDER_STATUS" else known(_STATUSES, said.get("status")),
         side=lower(said.get("side")),
         quantity=asked.get("base_size"),
         executed=said.get("filled_size"),
@@ -295,11 +261,6 @@ def _order_in(said: dict[str, Any], market: Market) -> Heard:
     )
     placed_at = _moment_in(said["created_time"])
     return Heard(told=told, limit_price=asked.get("limit_price"), placed_at=placed_at, said=said)
-
-
-def _status_in(said: dict[str, Any]) -> object:
-    status = said.get("status")
-    return None if status == "UNKNOWN_ORDER_STATUS" else known(_STATUSES, status)
 
 
 def _limit_in(configuration: object) -> dict[str, Any]:
