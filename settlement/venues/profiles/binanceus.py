@@ -87,11 +87,7 @@ _REFUSALS: Final = Refusals(
         "This symbol is restricted for this account": Meaning.COIN,
     },
     filter_failure="Filter failure",
-    filters={
-        "MAX_POSITION": Meaning.REFUSED,
-        "MAX_NUM_ORDERS": Meaning.ORDER_LIMIT,
-        "EXCHANGE_MAX_NUM_ORDERS": Meaning.ORDER_LIMIT,
-    },
+    filters={"MAX_POSITION": Meaning.REFUSED},
 )
 
 

@@ -91,7 +91,7 @@ class _Coinbase(VenueProfile):
     origin_of = "rest"
     has_rehearsals = True
     reads_time = True
-    client_order_ids = re.compile(r"[a-zA-Z0-9_-]{1,128}", re.ASCII)
+    client_order_ids = re.compile(r"[a-zA-Z0-9_-]{1,64}", re.ASCII)
     tickers_have_books = False
     refusals = _REFUSALS
     client_options: ClassVar[Mapping[str, Any]] = {"fetchTime": "v3PublicGetBrokerageTime"}
