@@ -9,7 +9,11 @@ from typing import Final
 from django.conf import settings
 
 from settlement.venues.profiles.binance import BINANCE
+from settlement.venues.profiles.binanceus import BINANCEUS
+from settlement.venues.profiles.bybit import BYBIT
+from settlement.venues.profiles.coinbase import COINBASE
 from settlement.venues.profiles.kraken import KRAKEN
+from settlement.venues.profiles.kucoin import KUCOIN
 from settlement.venues.profiles.profile import VenueProfile
 from settlement.venues.protocol import (
     Venue,
@@ -19,7 +23,9 @@ from settlement.venues.quotes import SecondSource
 
 logger = logging.getLogger(__name__)
 
-PROFILES: Final[Mapping[str, VenueProfile]] = {profile.name: profile for profile in (BINANCE, KRAKEN)}
+PROFILES: Final[Mapping[str, VenueProfile]] = {
+    profile.name: profile for profile in (BINANCE, BINANCEUS, BYBIT, COINBASE, KRAKEN, KUCOIN)
+}
 """Profiles by ccxt's name of the venue, which EXCHANGE_ID holds."""
 
 _of_thread = threading.local()

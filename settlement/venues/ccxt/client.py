@@ -6,7 +6,7 @@ change the time in its signature.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import ccxt
 
 from settlement.venues.ccxt.errors import questions
+from settlement.venues.ccxt.keyless import KeylessMarkets
 from settlement.venues.ccxt.markets import without_empty_steps
 from settlement.venues.ccxt.plain import PlainNumbers
 from settlement.venues.profiles.profile import VenueProfile
@@ -109,11 +110,22 @@ def numbered(client: Any, number: int | None) -> Iterator[None]:
         client.fixed_number = None
 
 
+@contextmanager
+def signed_with(client: Any, options: Mapping[str, Any]) -> Iterator[None]:
+    """Sign the requests inside the block with further options of ccxt's client."""
+    before = {name: client.options.get(name) for name in options}
+    client.options.update(options)
+    try:
+        yield
+    finally:
+        client.options.update(before)
+
+
 def _client_class(name: str) -> Any:
     """Make the class of a venue's client, with our way of dating requests and of reading markets."""
     base = getattr(ccxt, name)
 
-    class Client(PlainNumbers, base):  # type: ignore[misc, valid-type]  # ccxt's classes are made at run time
+    class Client(KeylessMarkets, PlainNumbers, base):  # type: ignore[misc, valid-type]  # ccxt's classes are made at run time
         number = str
         fixed_nonce: int | None = None
         fixed_number: int | None = None
