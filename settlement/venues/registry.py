@@ -10,6 +10,7 @@ from django.conf import settings
 
 from settlement.venues.profiles.binance import BINANCE
 from settlement.venues.profiles.kraken import KRAKEN
+from settlement.venues.profiles.okx import OKX
 from settlement.venues.profiles.profile import VenueProfile
 from settlement.venues.protocol import (
     Venue,
@@ -19,7 +20,7 @@ from settlement.venues.quotes import SecondSource
 
 logger = logging.getLogger(__name__)
 
-PROFILES: Final[Mapping[str, VenueProfile]] = {profile.name: profile for profile in (BINANCE, KRAKEN)}
+PROFILES: Final[Mapping[str, VenueProfile]] = {profile.name: profile for profile in (BINANCE, KRAKEN, OKX)}
 """Profiles by ccxt's name of the venue, which EXCHANGE_ID holds."""
 
 _of_thread = threading.local()
