@@ -14,6 +14,7 @@ from settlement.venues.profiles.bybit import BYBIT
 from settlement.venues.profiles.coinbase import COINBASE
 from settlement.venues.profiles.kraken import KRAKEN
 from settlement.venues.profiles.kucoin import KUCOIN
+from settlement.venues.profiles.okx import OKX
 from settlement.venues.profiles.profile import VenueProfile
 from settlement.venues.protocol import (
     Venue,
@@ -24,7 +25,7 @@ from settlement.venues.quotes import SecondSource
 logger = logging.getLogger(__name__)
 
 PROFILES: Final[Mapping[str, VenueProfile]] = {
-    profile.name: profile for profile in (BINANCE, BINANCEUS, BYBIT, COINBASE, KRAKEN, KUCOIN)
+    profile.name: profile for profile in (BINANCE, BINANCEUS, BYBIT, COINBASE, KRAKEN, KUCOIN, OKX)
 }
 """Profiles by ccxt's name of the venue, which EXCHANGE_ID holds."""
 
