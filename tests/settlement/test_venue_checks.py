@@ -1,5 +1,6 @@
 """A venue that cannot be used is refused at start, in one sentence, and `venue_check` asks before customers find out."""
 
+import re
 import subprocess
 import sys
 
@@ -9,11 +10,12 @@ from django.core.management import CommandError, call_command
 
 from exchange_site.stack.processes import PROJECT
 from settlement.services.venue_checks import check_account
+from settlement.venues import registry
 from settlement.venues.ccxt.markets import markets
 from settlement.venues.checking import ConfiguredVenue, list_venues
 from settlement.venues.registry import PROFILES
 from tests.configure import configure
-from tests.conftest import process_environment
+from tests.conftest import make_coin, process_environment
 
 WITHOUT_PROFILE = sorted(set(ccxt.exchanges) - PROFILES.keys())
 
@@ -31,15 +33,18 @@ def manage(*arguments, **environment):
         env=process_environment(**environment),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=60,
         check=False,
     )
 
 
 @pytest.fixture
 def fresh_markets():
+    """No connection and no list of markets from before."""
+    vars(registry._of_thread).clear()
     markets.forget()
     yield
+    vars(registry._of_thread).clear()
     markets.forget()
 
 
@@ -58,6 +63,10 @@ class TestTheSettingsOfAVenue:
     def test_are_fine_with_each_profile(self, settings, name):
         assert faults(settings, id=name) == []
 
+    def test_are_told_with_the_names_that_can_be_used(self):
+        told = next(line for line in (PROJECT / "config.example.env").read_text().splitlines() if "the venue: " in line)
+        assert sorted(re.findall(r"[a-z]+", told.partition("the venue: ")[2].replace(" or ", " "))) == sorted(PROFILES)
+
     @pytest.mark.parametrize("asset", ["EUR", "BTC", "usdt", "DAI"])
     def test_pay_in_dollars(self, settings, asset):
         [fault] = faults(settings, quote_asset=asset)
@@ -67,7 +76,8 @@ class TestTheSettingsOfAVenue:
         assert faults(settings, id="kraken", sandbox=True) == ["EXCHANGE_SANDBOX: kraken has no sandbox."]
 
     @pytest.mark.parametrize(
-        ("name", "missing"), [("binance", {"API_KEY", "API_SECRET"}), ("okx", {"API_KEY", "API_SECRET", "API_PASSWORD"})]
+        ("name", "missing"),
+        [("binance", {"API_KEY", "API_SECRET"}), ("okx", {"API_KEY", "API_SECRET", "API_PASSWORD"})],
     )
     def test_have_all_keys_that_the_venue_wants(self, settings, name, missing):
         configure(settings, "VENUE", id=name, api_key="", api_secret="", api_password="")
@@ -88,7 +98,7 @@ class TestAtStart:
     def test_a_worker_refuses_a_rate_below_the_venues(self, simulator, coin):
         simulator.set_account(commission_rate="0.004")
         done = manage("procrastinate", "worker", EXCHANGE_URL=simulator.url)
-        assert done.returncode == 1
+        assert done.returncode == 1, done
         assert "EXCHANGE_TAKER_RATE is 0.001, and binance takes 0.004" in done.stderr
 
     def test_the_check_passes_and_asks_the_venue(self, simulator, coin):
@@ -105,42 +115,43 @@ class TestAtStart:
         assert done.returncode == 0
 
 
+@pytest.mark.django_db(transaction=True)
 class TestTheAccount:
-    def test_may_not_pay_commission_in_a_third_asset(self, db, simulator, coin, fresh_markets):
+    def test_may_not_pay_commission_in_a_third_asset(self, simulator, coin, fresh_markets):
         simulator.set_account(commission_asset="BNB")
         [venue] = list_venues()
         check = check_account(configured=venue, coins=["ABAN"])
         assert check.is_certain
         assert check.fault.startswith("binance takes commission in BNB, which is not booked")
 
-    def test_is_not_known_if_no_coin_is_listed(self, db, simulator, fresh_markets):
+    def test_is_not_known_if_no_coin_is_listed(self, simulator, fresh_markets):
         [venue] = list_venues()
         assert isinstance(venue, ConfiguredVenue)
         check = check_account(configured=venue, coins=["NOSUCH"])
         assert (check.is_certain, check.fault) == (False, "binance lists no coin that is on sale.")
 
 
+@pytest.mark.django_db(transaction=True)
 class TestVenueCheck:
-    def test_is_fine_with_the_simulator(self, db, simulator, coin, fresh_markets, capsys):
+    def test_is_fine_with_the_simulator(self, simulator, coin, fresh_markets, capsys):
         call_command("venue_check")
         told = capsys.readouterr().out
         assert "fault" not in told
         assert all(word in told for word in ("clock", "account", "funds", "ABAN", "fine"))
 
-    def test_names_a_coin_that_the_venue_does_not_list(self, db, simulator, coin, fresh_markets, capsys):
-        coin.name = "NOSUCH"
-        type(coin).objects.filter(pk=coin.pk).update(name="NOSUCH")
+    def test_names_a_coin_that_the_venue_does_not_list(self, simulator, coin, fresh_markets, capsys):
+        make_coin("NOSUCH", "1.00")
         with pytest.raises(SystemExit) as ended:
             call_command("venue_check", "--quiet")
         assert ended.value.code == 1
         assert "binance does not list it for USDT." in capsys.readouterr().out
 
-    def test_says_that_funds_are_missing(self, db, simulator, coin, fresh_markets, capsys):
+    def test_says_that_funds_are_missing(self, simulator, coin, fresh_markets, capsys):
         simulator.set_account(balances={"USDT": "0"})
         with pytest.raises(SystemExit):
             call_command("venue_check", "--quiet")
         assert "There is no USDT." in capsys.readouterr().out
 
-    def test_refuses_a_coin_that_is_not_on_sale(self, db):
+    def test_refuses_a_coin_that_is_not_on_sale(self):
         with pytest.raises(CommandError, match=r"Not on sale: XYZ\."):
             call_command("venue_check", "--coin", "XYZ")
