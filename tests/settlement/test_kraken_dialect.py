@@ -64,7 +64,7 @@ class TestAnOrder:
         batch = settle()
         assert (states(), simulator.book("ABAN")) == (["settling"], [])
         assert Pause.objects.exists()
-        assert [attempt.state for attempt in attempts()] == [AttemptState.NOT_PLACED]
+        assert [attempt.state for attempt in attempts()] == [AttemptState.NOT_PLACED, AttemptState.NEW]
         simulator.set_account(balances={"USDT": "1000"})
         end_pauses()
         for _ in range(4):
@@ -80,6 +80,7 @@ class TestAnOrder:
         assert (states(), len(simulator.book("ABAN")), len(attempts())) == (["completed"], 1, 1)
 
 
+@pytest.mark.timeout(400)
 def test_purchases_at_a_lossy_venue_equal_delivered_coins_and_the_surplus(
     impatient,  # noqa: F811
     venue,
@@ -91,7 +92,7 @@ def test_purchases_at_a_lossy_venue_equal_delivered_coins_and_the_surplus(
     play_runs(3, venue, simulator, coin, make_shopper, dialect)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_four_workers_buy_for_two_hundred_small_orders_exactly_what_they_need(
     place, simulator, make_shopper, make_worker
 ):

@@ -71,7 +71,7 @@ def spread():
 
 @pytest.fixture
 def impatient(settings, dialect):
-    window = timedelta(milliseconds=250) if dialect.name == "binance" else timedelta(milliseconds=2300)
+    window = timedelta(milliseconds=250) if dialect.name == "binance" else dialect.window
     configure(settings, "VENUE", read_timeout_seconds=0.2, recv_window=window)
     configure(settings, "SETTLEMENT", not_found_margin=timedelta(milliseconds=50), not_found_times=2, max_attempts=1000)
     configure(settings, "RISK", max_orders=10**6, max_cancels=10**6, max_value=Decimal(10**9))
@@ -92,7 +92,7 @@ def play_runs(runs, venue, simulator, coin, make_shopper, dialect):
     seen = Counter()
     begun = time.monotonic()
     for run in range(1, runs + 1):
-        _play(chance, venue, simulator, coin, customers)
+        _play(chance, venue, simulator, coin, customers, dialect)
         _assert_book_is_accounted_for(simulator, coin, dialect)
         if run % 50 == 0 or run == runs:
             assert verify_everything() == []
@@ -106,10 +106,11 @@ def play_runs(runs, venue, simulator, coin, make_shopper, dialect):
     )
 
 
-def _play(chance, venue, simulator, coin, customers):
+def _play(chance, venue, simulator, coin, customers, dialect):
     """Place some orders while the venue misbehaves, and take steps until all orders have ended."""
     simulator.fail(
-        *_rules(chance, "place", PLACING, chance.randrange(6)), *_rules(chance, "query", ASKING, chance.randrange(12))
+        *_rules(chance, "place", PLACING, chance.randrange(6), dialect),
+        *_rules(chance, "query", ASKING, chance.randrange(12), dialect),
     )
     placed = []
     for _ in range(chance.randrange(1, 7)):
@@ -121,7 +122,7 @@ def _play(chance, venue, simulator, coin, customers):
             _step(chance, venue, coin)
         if chance.random() < 0.1:
             _cancel(chance.choice(placed))
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 30 + 10 * dialect.window.total_seconds()
     while Order.objects.filter(state__in=["pending", "aggregated", "settling"]).exists():
         _step(chance, venue, coin, due_at=timezone.now() + timedelta(days=1))
         assert time.monotonic() < deadline, "still open"
@@ -132,13 +133,15 @@ def _play(chance, venue, simulator, coin, customers):
     given_up.update(recheck_at=None)  # their day of rechecks is over
 
 
-def _rules(chance, occasion, odds, count):
+def _rules(chance, occasion, odds, count, dialect):
     for name in chance.choices(list(odds), list(odds.values()), k=count):
         rule = {"on": occasion, "times": 1, "action": name, **RULES.get(name, {})}
         if name == "partial":
             rule["fraction"] = f"{chance.uniform(0.3, 0.95):.3f}"
         if name == "late":  # longer than our read timeout; sometimes longer than the request's window
             rule["wait"] = chance.uniform(0.21, 0.3)
+            if dialect.name != "binance" and chance.random() < 0.4:  # whose window is much longer
+                rule["wait"] = dialect.too_late_seconds
         yield rule
 
 
