@@ -16,6 +16,8 @@ from settlement.venues.profiles.kraken import KRAKEN
 from settlement.venues.profiles.kucoin import KUCOIN
 from settlement.venues.profiles.okx import OKX
 from settlement.venues.profiles.profile import VenueProfile
+from settlement.venues.profiles.refusals import Meaning
+from settlement.venues.profiles.words import Failure
 from settlement.venues.protocol import (
     Venue,
     VenueAway,
@@ -88,6 +90,11 @@ def find_profile(name: str) -> VenueProfile:
     if name not in PROFILES:
         raise NoProfile(name)
     return PROFILES[name]
+
+
+def proves_that_calls_are_refused(*, name: str, failure: Failure) -> bool:
+    """Say whether a venue refused a question for a reason that stands: a key, a permission, the account."""
+    return find_profile(name).refusals.find_meaning(failure) is Meaning.VENUE
 
 
 def load_markets() -> None:

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import ccxt
@@ -23,6 +23,8 @@ from settlement.venues.protocol import VenueConfig
 from settlement.venues.transport import open_public_session, open_session
 
 logger = logging.getLogger(__name__)
+
+_KEYS: Final = {"apiKey": "API_KEY", "secret": "API_SECRET", "password": "API_PASSWORD"}
 
 
 def build_public_client(name: str, *, url: str, quote_asset: str) -> Any:
@@ -61,6 +63,13 @@ def build_client(*, profile: VenueProfile, config: VenueConfig) -> Any:
         client.set_sandbox_mode(True)
     client.session = open_session(origin=_origin(client, profile.origin_of), url=config.url)
     return client
+
+
+def list_missing_keys(*, profile: VenueProfile, config: VenueConfig) -> list[str]:
+    """Return the settings without which the venue's private calls cannot be signed, as the ends of their variables."""
+    values = {"apiKey": config.api_key, "secret": config.api_secret, "password": config.api_password}
+    wanted = getattr(ccxt, profile.name)().requiredCredentials
+    return [_KEYS[name] for name, value in values.items() if wanted.get(name) and not value]
 
 
 def read_time(client: Any) -> datetime:
