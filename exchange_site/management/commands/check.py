@@ -9,7 +9,7 @@ from settlement.checks import VENUE_TAG, find_faults_of_venues
 class Command(DjangoCheck):
     """Django's `check`. With `--tag venue` it also asks the venues, which the other checks never do."""
 
-    def handle(self, *app_labels: str, **options: Any) -> None:
+    def handle(self, *app_labels: Any, **options: Any) -> None:
         super().handle(*app_labels, **options)
         if VENUE_TAG in (options["tags"] or []) and not options["list_tags"] and (faults := find_faults_of_venues()):
             raise CommandError("\n".join(faults))
