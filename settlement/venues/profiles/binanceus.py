@@ -1,4 +1,4 @@
-"""Binance.US, an exchange of its own, with an interface like Binance's and its own documentation.
+"""Binance.US, a venue of its own, with an interface like Binance's and its own documentation.
 
 Sources, all of the REST API documentation of Binance.US: "New order", "Test new order", "Query order", "Account trade
 list", "All orders", "Account information", "Error codes", "Filters", "Limits" and "Timing security".

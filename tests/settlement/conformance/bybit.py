@@ -17,10 +17,10 @@ from settlement.venues.protocol import (
 )
 from tests.settlement.conformance.harness import (
     OUR_ID,
-    Answer,
     Case,
     Config,
     Conformance,
+    FakeReply,
     balances,
     buy_and_look_up,
     find_in_lists,
@@ -65,13 +65,13 @@ def said(result, code=0, message="OK", **changes):
 
 
 PUBLIC = [
-    Answer(
+    FakeReply(
         method="GET",
         path="/v5/market/instruments-info",
         body=said({"category": "spot", "list": [MARKET]}),
         again=True,
     ),
-    Answer(
+    FakeReply(
         method="GET",
         path="/v5/market/time",
         body=said({"timeSecond": "1795780800", "timeNano": "1795780800250000000"}, time=1795780800250),
@@ -99,7 +99,7 @@ HEADERS = {
 
 def placed(order=ORDER, link=OUR_ID, **changes):
     body = said({"orderId": order, "orderLinkId": link})
-    return Answer(method="POST", path="/v5/order/create", **{"body": body, **changes})
+    return FakeReply(method="POST", path="/v5/order/create", **{"body": body, **changes})
 
 
 def order(**changes):
@@ -174,7 +174,7 @@ def page(path, rows, cursor="", *, after="", **having):
     """Answer for a page of a list, after the cursor `after`; `cursor` is the next one."""
     body = said({"list": rows, "nextPageCursor": cursor, "category": "spot"})
     wanted = {"category": "spot", **having, **({"cursor": after} if after else {})}
-    return Answer(method="GET", path=f"/v5/{path}", body=body, having=wanted, lacks=() if after else ("cursor",))
+    return FakeReply(method="GET", path=f"/v5/{path}", body=body, having=wanted, lacks=() if after else ("cursor",))
 
 
 def realtime(rows, name="orderId", value=ORDER):
@@ -312,7 +312,7 @@ CASES = [
         name="an error",
         source=ERRORS,
         call=look_up,
-        answers=[Answer(method="GET", path="/v5/order/realtime", body=said({}, 10016, "Server error."))],
+        answers=[FakeReply(method="GET", path="/v5/order/realtime", body=said({}, 10016, "Server error."))],
         expected=Unknown,
     ),
     *(
@@ -321,7 +321,7 @@ CASES = [
             source="a proxy's page, or none",
             name=text[:12],
             call=look_up,
-            answers=[Answer(method="GET", path="/v5/order/realtime", body=text)],
+            answers=[FakeReply(method="GET", path="/v5/order/realtime", body=text)],
             expected=Unknown,
         )
         for text in ("", "null", "{}", "[]", "<html>busy</html>", '{"retCode":0}', '{"retCode":0,"result":{}}')
@@ -409,7 +409,7 @@ CASES = [
         name="of a question",
         source=LIMITS,
         call=look_up,
-        answers=[Answer(method="GET", path="/v5/order/realtime", body=said({}, 10006, "Too many visits!"))],
+        answers=[FakeReply(method="GET", path="/v5/order/realtime", body=said({}, 10006, "Too many visits!"))],
         expected=Unknown,
         fields={"retry_after_seconds": 10},
     ),
@@ -456,7 +456,7 @@ CASES = [
         name="no markets",
         source="ccxt's source: load_markets",
         answers=[],
-        public=[Answer(method="GET", path="/v5/market/instruments-info", status=502, body="<html>", again=True)],
+        public=[FakeReply(method="GET", path="/v5/market/instruments-info", status=502, body="<html>", again=True)],
         expected=NotPlaced,
         fields={"trouble": Trouble.COIN},
     ),
@@ -640,7 +640,7 @@ CASES = [
         name="a list without rows",
         source="hand-made",
         call=find_in_lists,
-        answers=[Answer(method="GET", path="/v5/order/realtime", body=said({}))],
+        answers=[FakeReply(method="GET", path="/v5/order/realtime", body=said({}))],
         expected=Unknown,
     ),
     Case(
@@ -648,7 +648,7 @@ CASES = [
         source="V5, Get Wallet Balance",
         call=balances,
         answers=[
-            Answer(
+            FakeReply(
                 method="GET",
                 path="/v5/account/wallet-balance",
                 having={"accountType": "UNIFIED"},
@@ -683,7 +683,7 @@ CASES = [
         source="V5, Get API Key Information; Get Fee Rate",
         call=terms,
         answers=[
-            Answer(
+            FakeReply(
                 method="GET",
                 path="/v5/user/query-api",
                 body=said({"readOnly": 0, "permissions": {"Spot": ["SpotTrade"], "Wallet": []}}),
@@ -702,7 +702,7 @@ CASES = [
         source="V5, Get API Key Information",
         call=terms,
         answers=[
-            Answer(
+            FakeReply(
                 method="GET",
                 path="/v5/user/query-api",
                 body=said({"readOnly": 1, "permissions": {"Spot": ["SpotTrade"]}}),

@@ -20,10 +20,10 @@ from settlement.venues.protocol import (
 from settlement.venues.quotes import Quoted
 from tests.settlement.conformance.harness import (
     OUR_ID,
-    Answer,
     Case,
     Config,
     Conformance,
+    FakeReply,
     balances,
     buy_and_look_up,
     find_in_lists,
@@ -80,20 +80,20 @@ PRODUCT = {
     "display_name": "BTC-USD",
 }
 PUBLIC = [
-    Answer(
+    FakeReply(
         method="GET",
         path="/api/v3/brokerage/market/products",
         body={"products": [], "num_products": 0},
         having={"product_type": "FUTURE"},
         again=True,
     ),
-    Answer(
+    FakeReply(
         method="GET",
         path="/api/v3/brokerage/market/products",
         body={"products": [PRODUCT], "num_products": 1},
         again=True,
     ),
-    Answer(
+    FakeReply(
         method="GET",
         path="/api/v3/brokerage/time",
         body={"iso": "2026-11-27T12:00:00Z", "epochSeconds": "1795780800", "epochMillis": "1795780800250"},
@@ -115,7 +115,7 @@ def placed(order=ORDER, client=OUR_ID, **changes):
         "success_response": {"order_id": order, "product_id": "BTC-USD", "side": "BUY", "client_order_id": client},
         "order_configuration": CONFIGURATION,
     }
-    return Answer(method="POST", path="/api/v3/brokerage/orders", **{"body": body, **changes})
+    return FakeReply(method="POST", path="/api/v3/brokerage/orders", **{"body": body, **changes})
 
 
 def order(**changes):
@@ -190,7 +190,7 @@ BOUGHT = {
 
 
 def queried(said, **changes):
-    return Answer(method="GET", path=f"{HISTORICAL}/{ORDER}", **{"body": {"order": said}, **changes})
+    return FakeReply(method="GET", path=f"{HISTORICAL}/{ORDER}", **{"body": {"order": said}, **changes})
 
 
 def page(kind, rows, cursor="", *, after="", **having):
@@ -198,7 +198,7 @@ def page(kind, rows, cursor="", *, after="", **having):
     name = "orders" if kind == "batch" else "fills"
     body = {name: rows, "cursor": cursor, **({"has_next": bool(cursor)} if kind == "batch" else {})}
     wanted = {"limit": 250, **having, **({"cursor": after} if after else {})}
-    return Answer(
+    return FakeReply(
         method="GET", path=f"{HISTORICAL}/{kind}", body=body, having=wanted, lacks=() if after else ("cursor",)
     )
 
@@ -392,7 +392,7 @@ CASES = [
             source="a proxy's page, or none",
             name=text[:12],
             call=look_up,
-            answers=[Answer(method="GET", path=f"{HISTORICAL}/batch", body=text)],
+            answers=[FakeReply(method="GET", path=f"{HISTORICAL}/batch", body=text)],
             expected=Unknown,
         )
         for text in ("", "null", "{}", "[]", "<html>busy</html>", '{"orders":null}', '{"orders":{}}')
@@ -491,7 +491,9 @@ CASES = [
         name="of a question",
         source="Advanced Trade, REST API Rate Limits",
         call=look_up,
-        answers=[Answer(method="GET", path=f"{HISTORICAL}/batch", status=429, body="", headers={"Retry-After": "3"})],
+        answers=[
+            FakeReply(method="GET", path=f"{HISTORICAL}/batch", status=429, body="", headers={"Retry-After": "3"})
+        ],
         expected=Unknown,
         fields={"retry_after_seconds": 3},
     ),
@@ -530,7 +532,7 @@ CASES = [
         name="no markets",
         source="ccxt's source: load_markets",
         answers=[],
-        public=[Answer(method="GET", path="/api/v3/brokerage/market/products", status=502, body="", again=True)],
+        public=[FakeReply(method="GET", path="/api/v3/brokerage/market/products", status=502, body="", again=True)],
         expected=NotPlaced,
         fields={"trouble": Trouble.COIN},
     ),
@@ -684,7 +686,7 @@ CASES = [
         name="a list without rows",
         source="hand-made",
         call=find_in_lists,
-        answers=[Answer(method="GET", path=f"{HISTORICAL}/batch", body={})],
+        answers=[FakeReply(method="GET", path=f"{HISTORICAL}/batch", body={})],
         expected=Unknown,
     ),
     Case(
@@ -692,7 +694,7 @@ CASES = [
         source="Advanced Trade, List Accounts",
         call=balances,
         answers=[
-            Answer(
+            FakeReply(
                 method="GET",
                 path="/api/v3/brokerage/accounts",
                 having={"limit": 250},
@@ -719,7 +721,7 @@ CASES = [
                     "cursor": "page2",
                 },
             ),
-            Answer(
+            FakeReply(
                 method="GET",
                 path="/api/v3/brokerage/accounts",
                 having={"cursor": "page2"},
@@ -747,12 +749,12 @@ CASES = [
         source="Advanced Trade, Get API Key Permissions; Get Transactions Summary",
         call=terms,
         answers=[
-            Answer(
+            FakeReply(
                 method="GET",
                 path="/api/v3/brokerage/key_permissions",
                 body={"can_view": True, "can_trade": True, "can_transfer": False},
             ),
-            Answer(
+            FakeReply(
                 method="GET",
                 path="/api/v3/brokerage/transaction_summary",
                 having={"product_type": "SPOT"},
@@ -766,7 +768,7 @@ CASES = [
         source=PREVIEW,
         call=rehearse,
         answers=[
-            Answer(
+            FakeReply(
                 method="POST",
                 path="/api/v3/brokerage/orders/preview",
                 body={"order_total": "909.28", "commission_total": "10.78", "errs": [], "warning": []},
@@ -783,7 +785,9 @@ CASES = [
             source=f"{PREVIEW}: errs",
             call=rehearse,
             answers=[
-                Answer(method="POST", path="/api/v3/brokerage/orders/preview", body={"order_total": "0", "errs": errs})
+                FakeReply(
+                    method="POST", path="/api/v3/brokerage/orders/preview", body={"order_total": "0", "errs": errs}
+                )
             ],
             expected=expected,
         )
@@ -805,7 +809,7 @@ CASES = [
         source="Advanced Trade, Get Best Bid/Ask: a list of products has neither bid nor ask",
         call=read_prices,
         answers=[
-            Answer(
+            FakeReply(
                 method="GET",
                 path="/api/v3/brokerage/best_bid_ask",
                 having={"product_ids": "BTC-USD"},

@@ -17,10 +17,10 @@ from settlement.venues.protocol import (
 )
 from tests.settlement.conformance.harness import (
     OUR_ID,
-    Answer,
     Case,
     Config,
     Conformance,
+    FakeReply,
     balances,
     buy_and_look_up,
     find_in_lists,
@@ -73,8 +73,8 @@ def said(data, code="200000", **changes):
 
 
 PUBLIC = [
-    Answer(method="GET", path="/api/v2/symbols", body=said([MARKET]), again=True),
-    Answer(method="GET", path="/api/v1/timestamp", body=said(1795780800250), again=True),
+    FakeReply(method="GET", path="/api/v2/symbols", body=said([MARKET]), again=True),
+    FakeReply(method="GET", path="/api/v1/timestamp", body=said(1795780800250), again=True),
 ]
 SENT = {
     "clientOid": OUR_ID,
@@ -92,7 +92,7 @@ HEADERS = {"KC-API-KEY": "our-key", "KC-API-TIMESTAMP": "1795780800250", "Conten
 
 def placed(order=ORDER, client=OUR_ID, **changes):
     body = said({"orderId": order, "clientOid": client})
-    return Answer(method="POST", path="/api/v1/hf/orders", **{"body": body, **changes})
+    return FakeReply(method="POST", path="/api/v1/hf/orders", **{"body": body, **changes})
 
 
 def order(**changes):
@@ -179,7 +179,7 @@ BOUGHT = {
 
 
 def got(path, data, **having):
-    return Answer(method="GET", path=f"/api/v1/{path}", body=said(data), having=having)
+    return FakeReply(method="GET", path=f"/api/v1/{path}", body=said(data), having=having)
 
 
 def queried(data):
@@ -192,13 +192,13 @@ def by_client(data):
 
 def not_there(message, code="400100", status=200):
     path = f"/api/v1/hf/orders/client-order/{OUR_ID}"
-    return Answer(method="GET", path=path, body={"code": code, "msg": message}, status=status)
+    return FakeReply(method="GET", path=path, body={"code": code, "msg": message}, status=status)
 
 
 def page(path, rows, *, after="", **having):
     """Answer for a page of a list, after the row with the id `after`."""
     last = rows[-1]["id"] if rows else 0
-    return Answer(
+    return FakeReply(
         method="GET",
         path=f"/api/v1/hf/{path}",
         body=said({"items": rows, "lastId": last}),
@@ -332,7 +332,7 @@ CASES = [
             source="a proxy's page, or none",
             name=text[:12],
             call=look_up,
-            answers=[Answer(method="GET", path=f"/api/v1/hf/orders/client-order/{OUR_ID}", body=text)],
+            answers=[FakeReply(method="GET", path=f"/api/v1/hf/orders/client-order/{OUR_ID}", body=text)],
             expected=Unknown,
         )
         for text in ("", "null", "{}", "[]", "<html>busy</html>", '{"code":"200000"}', '{"code":"200000","data":null}')
@@ -463,7 +463,7 @@ CASES = [
         name="no markets",
         source="ccxt's source: load_markets",
         answers=[],
-        public=[Answer(method="GET", path="/api/v2/symbols", status=502, body="<html>", again=True)],
+        public=[FakeReply(method="GET", path="/api/v2/symbols", status=502, body="<html>", again=True)],
         expected=NotPlaced,
         fields={"trouble": Trouble.COIN},
     ),
@@ -636,7 +636,7 @@ CASES = [
         source="REST, Get Account List - Spot",
         call=balances,
         answers=[
-            Answer(
+            FakeReply(
                 method="GET",
                 path="/api/v1/accounts",
                 again=True,
@@ -701,7 +701,7 @@ CASES = [
         source="REST, Add Order Test",
         call=rehearse,
         answers=[
-            Answer(
+            FakeReply(
                 method="POST",
                 path="/api/v1/hf/orders/test",
                 body=said({"orderId": ORDER, "clientOid": OUR_ID}),
@@ -716,7 +716,7 @@ CASES = [
         source="REST, Add Order Test",
         call=rehearse,
         answers=[
-            Answer(
+            FakeReply(
                 method="POST",
                 path="/api/v1/hf/orders/test",
                 body={"code": "400007", "msg": "Access denied, requires more permission."},

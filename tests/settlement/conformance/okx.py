@@ -9,10 +9,10 @@ from settlement.venues.profiles.words import AccountTerms
 from settlement.venues.protocol import Executed, NotPlaced, OrderNotFound, Refused, Trouble, Unknown, Untrue
 from tests.settlement.conformance.harness import (
     OUR_ID,
-    Answer,
     Case,
     Config,
     Conformance,
+    FakeReply,
     balances,
     buy_and_look_up,
     find_in_lists,
@@ -55,14 +55,14 @@ INSTRUMENT = {
     "maxLmtAmt": "20000000",
 }
 PUBLIC = [
-    Answer(
+    FakeReply(
         method="GET",
         path="/api/v5/public/instruments",
         body={"code": "0", "msg": "", "data": [INSTRUMENT]},
         having={"instType": "SPOT"},
         again=True,
     ),
-    Answer(
+    FakeReply(
         method="GET",
         path="/api/v5/public/time",
         body={"code": "0", "msg": "", "data": [{"ts": "1795780800250"}]},
@@ -89,12 +89,12 @@ SENT_HEADERS = {
 
 def get(path, rows, *, code="0", message="", **changes):
     body = {"code": code, "msg": message, "data": rows}
-    return Answer(method="GET", path=f"/api/v5/{path}", **{"body": body, **changes})
+    return FakeReply(method="GET", path=f"/api/v5/{path}", **{"body": body, **changes})
 
 
 def post(code, entry=None, *, message="", **changes):
     body = {"code": code, "msg": message, "data": [entry] if entry else [], "inTime": "1795780800300000"}
-    return Answer(method="POST", path="/api/v5/trade/order", **{"body": body, **changes})
+    return FakeReply(method="POST", path="/api/v5/trade/order", **{"body": body, **changes})
 
 
 def placed(**changes):
