@@ -14,6 +14,8 @@ PLACES: Final = Decimal("0.00000001")
 COLUMN: Final = Decimal(10) ** 30
 """Amounts are stored as numeric(38, 8): 30 digits before the point."""
 _LONGEST_NUMBER: Final = 200
+_COARSEST: Final = Decimal("0.0001")
+"""The coarsest place to which a venue may round a trade's cost."""
 # Exact for products and sums of numbers that `read_figure` returns.
 _EXACT: Final = Context(prec=900)
 _DOWN: Final = Context(prec=900, rounding=ROUND_DOWN)
@@ -45,6 +47,20 @@ def round_quantity(value: Decimal) -> Decimal:
 def round_cost(value: Decimal) -> Decimal:
     """Round what the venue took from us, a cost or a commission, up to 8 places."""
     return cost_of_fill(value)
+
+
+def leeway_of(cost: Decimal, *, quantity: Decimal, price: Decimal | None) -> Decimal:
+    """Return by how much the venue's rounding of a trade's cost may make the sum of its order differ.
+
+    Where price and quantity say more than 8 places, that is one unit of the 8th place. A venue that writes a cost with
+    fewer places, as Kraken does with 5, shows by its difference from price and quantity that it has rounded it: then it
+    is one unit of its last place. Otherwise nothing.
+    """
+    if cost != round_cost(cost):
+        return PLACES
+    unit = Decimal(1).scaleb(int(cost.as_tuple().exponent))
+    is_rounded = price is not None and 0 < abs(subtract(cost, multiply(quantity, price))) < unit <= _COARSEST
+    return unit if is_rounded else Decimal(0)
 
 
 def add(values: Iterable[Decimal]) -> Decimal:

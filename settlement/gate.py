@@ -16,8 +16,17 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from settlement.figures import COLUMN, PLACES, add, multiply, read_figure, round_cost, round_quantity, share, subtract
-from settlement.told import OrderTold, Ours, TradeTold, digits, in_words
+from settlement.figures import (
+    COLUMN,
+    add,
+    leeway_of,
+    multiply,
+    read_figure,
+    round_cost,
+    round_quantity,
+    subtract,
+)
+from settlement.told import IN_TRADES, OrderTold, Ours, TradeTold, digits, in_words
 
 MOST_COMMISSION: Final = Decimal("0.02")
 """The largest plausible commission: of the quantity if taken in the coin, of the price bound if in the quote asset."""
@@ -46,13 +55,16 @@ class BeyondRequest(CannotBeTrue):
 
 @dataclass(frozen=True, kw_only=True)
 class OrderSeen:
-    """An order that is ours. `executed` (coins) and `cost` (quote asset) are not rounded yet."""
+    """An order that is ours. `executed` (coins) and `cost` (quote asset) are not rounded yet.
+
+    `cost` is None if only the order's trades say it.
+    """
 
     venue_order_id: str
     symbol: str
     status: str
     executed: Decimal
-    cost: Decimal
+    cost: Decimal | None
 
     @property
     def final(self) -> bool:
@@ -99,10 +111,10 @@ def read_order(*, told: OrderTold, ours: Ours) -> OrderSeen:
     if not isinstance(told.status, str) or told.status not in KNOWN_STATUSES:
         raise CannotBeTrue(f"status {in_words(told.status)}")
     executed = _read_amount("executed", told.executed)
-    cost = _read_amount("cost", told.cost)
+    cost = None if told.cost == IN_TRADES else _read_amount("cost", told.cost)
     if executed > 0 and cost == 0:
         raise CannotBeTrue(f"executed {digits(executed)} for nothing")
-    if executed == 0 and cost > 0:
+    if executed == 0 and cost is not None and cost > 0:
         raise CannotBeTrue(f"nothing executed for {digits(cost)}")
     if executed == 0 and told.status == "closed":
         raise CannotBeTrue("filled, and nothing executed")
@@ -124,15 +136,16 @@ def add_trades(*, order: OrderSeen, trades: Iterable[TradeTold], ours: Ours, are
     if bought != order.executed:
         raise CannotBeTrue(f"executed {digits(order.executed)}, but its trades are {digits(bought)}")
     paid = add(trade.cost for trade in seen)
-    # Venues round each trade's cost. Where price and quantity say more than 8 places, the order's sum may differ.
-    leeway = PLACES * sum(1 for trade in seen if trade.cost != round_cost(trade.cost))
-    if abs(subtract(paid, order.cost)) > leeway:
-        raise CannotBeTrue(f"cost {digits(order.cost)}, but its trades cost {digits(paid)}")
+    cost = paid if order.cost is None else order.cost
+    if abs(subtract(paid, cost)) > add(trade.leeway for trade in seen):
+        raise CannotBeTrue(f"cost {digits(cost)}, but its trades cost {digits(paid)}")
+    if bought > 0 and cost == 0:
+        raise CannotBeTrue(f"executed {digits(bought)} for nothing")
     fees = _sum_commission(seen)
     foreign = sorted(fees.keys() - {ours.coin, ours.quote_asset})
     return Figures(
         quantity=round_quantity(order.executed),
-        cost=round_cost(order.cost),
+        cost=round_cost(cost),
         commission=round_cost(fees.get(ours.coin, Decimal(0))),
         quote_commission=round_cost(fees.get(ours.quote_asset, Decimal(0))),
         foreign_commission=foreign[0] if foreign else "",
@@ -174,42 +187,6 @@ def weigh_parts(*, figures: Figures) -> None:
         raise CannotBeTrue(f"commission of {digits(figures.commission)} coins for {digits(figures.quantity)}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parts:
-    """What a venue did, parted: what we asked for, and the rest. Together they are the whole."""
-
-    within: Figures
-    beyond: Figures
-
-
-def part(*, figures: Figures, request: Request) -> Parts:
-    """Part what a venue did beyond a request from what was asked for. Costs are shared by quantity.
-
-    The part within the request passes `weigh`; whatever else the venue took is beyond it.
-    """
-    quantity = min(figures.quantity, request.quantity)
-    most = highest_cost(quantity=quantity, limit_price=request.limit_price)
-    within = Figures(
-        quantity=quantity,
-        cost=min(share(figures.cost, of=quantity, whole=figures.quantity), most),
-        commission=min(
-            share(figures.commission, of=quantity, whole=figures.quantity),
-            round_quantity(multiply(quantity, MOST_COMMISSION)),
-        ),
-        quote_commission=min(
-            share(figures.quote_commission, of=quantity, whole=figures.quantity),
-            round_quantity(multiply(most, MOST_COMMISSION)),
-        ),
-    )
-    beyond = Figures(
-        quantity=subtract(figures.quantity, within.quantity),
-        cost=subtract(figures.cost, within.cost),
-        commission=subtract(figures.commission, within.commission),
-        quote_commission=subtract(figures.quote_commission, within.quote_commission),
-    )
-    return Parts(within=within, beyond=beyond)
-
-
 def _ensure_ours(told: OrderTold, ours: Ours) -> None:
     if told.client_order_id != ours.client_order_id:
         raise CannotBeTrue(f"the answer is about order {in_words(told.client_order_id)}")
@@ -235,11 +212,15 @@ def _read_name(value: object) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _Trade:
-    """A trade of our order. `cost` is in the quote asset, without commission; `fees` are by asset."""
+    """A trade of our order. `cost` is in the quote asset, without commission; `fees` are by asset.
+
+    `leeway` is by how much the venue's rounding of this trade's cost may make the order's sum differ.
+    """
 
     trade_id: str
     quantity: Decimal
     cost: Decimal
+    leeway: Decimal = field(compare=False)
     fees: dict[str, Decimal] = field(default_factory=dict)
 
     @classmethod
@@ -261,6 +242,7 @@ class _Trade:
             trade_id=_read_name(told.trade_id),
             quantity=quantity,
             cost=cost,
+            leeway=leeway_of(cost, quantity=quantity, price=read_figure(told.price)),
             fees={name[:20] or NO_ASSET: commission} if commission else {},
         )
 

@@ -1,8 +1,11 @@
 """Client order ids: the venue's account may be shared by several installations, each of which knows its own orders.
 
-An id is `ce` and 32 hex digits. The first 8 are the installation's code and the others are random, except for the 13th,
-which is 0. Ids of before installations had a code are `ce` and a random UUID (RFC 9562, section 5.4), whose 13th digit
-is 4. So the two cannot be confused, and ids of before stay ours.
+An id is 32 hex digits in the form of a random UUID without dashes (RFC 9562, section 5.4), which every venue with a
+profile accepts: Kraken wants a UUID or 18 characters, OKX at most 32 letters and digits. It begins with `ce` and the
+installation's code of 8 digits; the others are random.
+
+Two earlier forms have 34 characters and stay ours: `ce` and a random UUID, of before installations had a code, and
+`ce`, the code and 24 digits of which the fifth is 0. No two forms can be confused.
 """
 
 import re
@@ -21,8 +24,10 @@ def make_code() -> str:
 
 
 def make_client_order_id(*, installation: str) -> str:
-    """Make a client order id. It has 34 characters; venues accept up to 36."""
-    return f"{CLIENT_ORDER_ID_PREFIX}{installation}{secrets.token_hex(2)}0{secrets.token_hex(10)[1:]}"
+    """Make a client order id of 32 hex digits, of which 82 bits are random."""
+    chance = secrets.token_hex(10)
+    variant = secrets.choice("89ab")
+    return f"{CLIENT_ORDER_ID_PREFIX}{installation}{chance[:2]}4{chance[2:5]}{variant}{chance[5:]}"
 
 
 def is_ours(client_order_id: str, *, installation: str) -> bool:

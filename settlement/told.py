@@ -10,13 +10,19 @@ _LONGEST_KEPT: Final = 20_000
 """The length of an answer that is kept as evidence, in characters."""
 
 
+IN_TRADES: Final = "in its trades"
+"""The cost of an order at a venue that says costs of trades only."""
+
 _LONGEST_DIGITS: Final = 40
 _EXACT: Final = Context(prec=900)
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrderTold:
-    """An order in the venue's words. None: the answer does not say. `quantity` is what was asked for."""
+    """An order in the venue's words. None: the answer does not say. `quantity` is what was asked for.
+
+    `cost` is IN_TRADES at a venue whose orders never say it.
+    """
 
     client_order_id: object
     venue_order_id: object

@@ -23,7 +23,9 @@ from exchange_site.configuration.variables import PARSED, Group, variable
 class Venue(Group):
     title: ClassVar[str] = "Settlement"
 
-    id: str = variable("EXCHANGE_ID", "binance", "the venue, by its name in ccxt")
+    id: str = variable(
+        "EXCHANGE_ID", "binance", "the venue: binance, binanceus, bybit, coinbase, kraken, kucoin or okx"
+    )
     url: str = variable("EXCHANGE_URL", "", "the exchange simulator's address; empty for the venue itself", unit="URL")
     api_key: str = variable(
         "EXCHANGE_API_KEY", "", "for workers only; the key may trade and must not withdraw", secret=True

@@ -14,7 +14,7 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 
-from settlement.gate import NO_ASSET, CannotBeTrue, part
+from settlement.gate import NO_ASSET, CannotBeTrue
 from settlement.models import (
     GIVEN_UP,
     IN_FLIGHT,
@@ -26,6 +26,7 @@ from settlement.models import (
     FindingKind,
     Intervention,
 )
+from settlement.parting import part
 from settlement.services.batches import go_on, lock_batch, park_batch, refund_batch
 from settlement.services.disbelieving import disbelieve, request_of, weigh_answer
 from settlement.services.ending import (

@@ -22,7 +22,11 @@ from settlement.services.calling import call
 from settlement.services.isolating import ItemFailed, run_each
 from settlement.services.venue_clock import read_clock_offset
 from settlement.told import digits
-from settlement.venues.protocol import NoPrice, Quoted, SecondSource, Venue, VenueAway
+from settlement.venues.protocol import (
+    Venue,
+    VenueAway,
+)
+from settlement.venues.quotes import NoPrice, Quoted, SecondSource
 from trading.models import Coin
 from trading.readings import Reading
 from trading.selectors.prices import (

@@ -11,18 +11,15 @@ from prometheus_client import Counter, Histogram
 from settlement.gate import Figures
 from settlement.venues.deadlines import Kind, calling
 from settlement.venues.protocol import (
+    AccountTerms,
     CoinNotListed,
     Executed,
     ListedPurchase,
     MarketRules,
-    NoPrice,
     NotPlaced,
     OrderNotFound,
     PurchaseRequest,
-    Quoted,
     Refused,
-    SecondPrice,
-    SecondSource,
     Unknown,
     Untrue,
     UnusableRules,
@@ -30,6 +27,7 @@ from settlement.venues.protocol import (
     VenueAnswer,
     VenueAway,
 )
+from settlement.venues.quotes import NoPrice, Quoted, SecondPrice, SecondSource
 
 _CALLS: Final = Counter("exchange_venue_calls", "Calls to the venue, by outcome.", ["call", "outcome"])
 _SECONDS: Final = Histogram(
@@ -55,6 +53,7 @@ class MeasuredVenue:
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
+        self.name = venue.name
         self.requests_expire = venue.requests_expire
 
     def read_rules(self, *, coin: str) -> MarketRules:
@@ -74,6 +73,12 @@ class MeasuredVenue:
 
     def read_time(self) -> datetime:
         return _measured("time", Kind.ORDER, self._venue.read_time)
+
+    def read_terms(self, *, coin: str) -> AccountTerms:
+        return _measured("terms", Kind.ORDER, lambda: self._venue.read_terms(coin=coin))
+
+    def rehearse(self, *, purchase: PurchaseRequest) -> VenueAnswer | None:
+        return _measured("rehearse", Kind.ORDER, lambda: self._venue.rehearse(purchase=purchase))
 
     def buy(self, *, purchase: PurchaseRequest) -> VenueAnswer:
         return _measured("buy", Kind.ORDER, lambda: self._venue.buy(purchase=purchase))

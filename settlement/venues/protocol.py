@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol
 
 from settlement.figures import subtract
 from settlement.gate import Figures
+from settlement.venues.quotes import NoPrice, Quoted
 
 CLIENT_ORDER_ID_PREFIX: Final = "ce"
 """All our client order ids begin with this prefix; `settlement.order_ids` tells whose installation an id is of."""
@@ -170,48 +171,44 @@ class UnusableRules(Exception):
     """
 
 
-@dataclass(frozen=True)
-class NoPrice:
-    """The reason why a coin has no price at the venue. `not_trading`: the venue says that its market is closed."""
-
-    reason: str
-    not_trading: bool = False
-
-
 @dataclass(frozen=True, kw_only=True)
-class Quoted:
-    """A coin's prices at a venue, in the quote asset: best bid, best ask, and the last trade's, if it can be read.
+class AccountTerms:
+    """The venue's terms for our account. None: the venue does not say.
 
-    `venue_time` is the time of the prices by the venue's clock; None if the venue does not say one. Nothing is judged
-    here but that the figures are plain decimals: see `trading.readings`.
+    `third_asset` names the asset in which the venue takes commission instead of the coin or the quote asset, if any.
     """
 
-    bid: Decimal
-    ask: Decimal
-    last: Decimal | None
-    venue_time: datetime | None
+    can_trade: bool | None = None
+    taker_rate: Decimal | None = None
+    third_asset: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SecondPrice:
-    """A price of a second source in US dollars, and its own time by that source's clock."""
+class VenueConfig(Protocol):
+    """The settings of one venue."""
 
-    value: Decimal
-    source_time: datetime
+    @property
+    def url(self) -> str:
+        """The address that stands in for the venue, such as the simulator's. Empty for the venue itself."""
 
-
-class SecondSource(Protocol):
-    """Another venue's public prices, which confirm prices that have jumped."""
-
-    name: str
-
-    def read_price(self, *, coin: str) -> SecondPrice | NoPrice:
-        """Return the coin's price in US dollars, or the reason why there is none. Raises VenueAway."""
-        ...
+    @property
+    def api_key(self) -> str: ...
+    @property
+    def api_secret(self) -> str: ...
+    @property
+    def api_password(self) -> str: ...
+    @property
+    def sandbox(self) -> bool: ...
+    @property
+    def quote_asset(self) -> str: ...
+    @property
+    def recv_window(self) -> timedelta: ...
 
 
 class Venue(Protocol):
     """A venue where coins are bought. Callers must hold no database connection and no lock during a call."""
+
+    name: str
+    """The venue's name in ccxt, by which its profile is found."""
 
     requests_expire: bool
     """Whether requests have a deadline, after which the venue refuses them."""
@@ -241,6 +238,17 @@ class Venue(Protocol):
 
     def read_time(self) -> datetime:
         """Return the time by the venue's clock. Raises VenueAway."""
+        ...
+
+    def read_terms(self, *, coin: str) -> AccountTerms:
+        """Return the venue's terms for our purchases of a coin. Raises CoinNotListed, UnusableRules, VenueAway."""
+        ...
+
+    def rehearse(self, *, purchase: PurchaseRequest) -> VenueAnswer | None:
+        """Let the venue check a purchase that it does not place. Return what it says against it, if anything.
+
+        None also stands for a venue that checks no purchases.
+        """
         ...
 
     def buy(self, *, purchase: PurchaseRequest) -> VenueAnswer:

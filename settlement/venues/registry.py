@@ -1,5 +1,6 @@
 """The configured venue: its profile, and one connection for each thread, opened on first use."""
 
+import difflib
 import logging
 import threading
 from collections.abc import Mapping
@@ -7,17 +8,41 @@ from typing import Final
 
 from django.conf import settings
 
-from settlement.venues.profiles.binance import BINANCE, BINANCE_US
+from settlement.venues.profiles.binance import BINANCE
+from settlement.venues.profiles.binanceus import BINANCEUS
+from settlement.venues.profiles.bybit import BYBIT
+from settlement.venues.profiles.coinbase import COINBASE
+from settlement.venues.profiles.kraken import KRAKEN
+from settlement.venues.profiles.kucoin import KUCOIN
+from settlement.venues.profiles.okx import OKX
 from settlement.venues.profiles.profile import VenueProfile
-from settlement.venues.profiles.unproven import UNPROVEN
-from settlement.venues.protocol import SecondSource, Venue, VenueAway
+from settlement.venues.profiles.refusals import Meaning
+from settlement.venues.profiles.words import Failure
+from settlement.venues.protocol import (
+    Venue,
+    VenueAway,
+)
+from settlement.venues.quotes import SecondSource
 
 logger = logging.getLogger(__name__)
 
-_PROFILES: Final[Mapping[str, VenueProfile]] = {"binance": BINANCE, "binanceus": BINANCE_US}
+PROFILES: Final[Mapping[str, VenueProfile]] = {
+    profile.name: profile for profile in (BINANCE, BINANCEUS, BYBIT, COINBASE, KRAKEN, KUCOIN, OKX)
+}
 """Profiles by ccxt's name of the venue, which EXCHANGE_ID holds."""
 
 _of_thread = threading.local()
+
+
+class NoProfile(Exception):
+    """Coins can be bought only at venues with a profile. `nearest` is the most similar name that has one, if any."""
+
+    def __init__(self, name: str) -> None:
+        near = difflib.get_close_matches(name.lower(), PROFILES, n=1, cutoff=0.6)
+        self.name = name
+        self.nearest = near[0] if near else None
+        hint = f"; did you mean {self.nearest}?" if self.nearest else ""
+        super().__init__(f"{name!r:.40} is no venue with a profile (those are {', '.join(sorted(PROFILES))}){hint}")
 
 
 def get_venue() -> Venue:
@@ -29,7 +54,8 @@ def get_venue() -> Venue:
     from settlement.venues.measured import MeasuredVenue
 
     if not hasattr(_of_thread, "venue"):
-        _of_thread.venue = MeasuredVenue(CcxtVenue(profile=find_profile(settings.VENUE.id)))
+        profile = find_profile(settings.VENUE.id)
+        _of_thread.venue = MeasuredVenue(CcxtVenue(profile=profile, config=settings.VENUE))
     venue: Venue = _of_thread.venue
     return venue
 
@@ -42,7 +68,10 @@ def get_second_source() -> SecondSource | None:
     if not settings.VENUE.check_id:
         return None
     if not hasattr(_of_thread, "second_source"):
-        _of_thread.second_source = MeasuredSecondSource(CcxtSecondSource(name=settings.VENUE.check_id))
+        asked = CcxtSecondSource(
+            name=settings.VENUE.check_id, url=settings.VENUE.url, quote_asset=settings.VENUE.quote_asset
+        )
+        _of_thread.second_source = MeasuredSecondSource(asked)
     source: SecondSource = _of_thread.second_source
     return source
 
@@ -57,8 +86,15 @@ def find_fault_of_second_source() -> str | None:
 
 
 def find_profile(name: str) -> VenueProfile:
-    """Return the venue's own profile, or UNPROVEN for a venue without one."""
-    return _PROFILES.get(name, UNPROVEN)
+    """Return the venue's profile. Raises NoProfile."""
+    if name not in PROFILES:
+        raise NoProfile(name)
+    return PROFILES[name]
+
+
+def proves_that_calls_are_refused(*, name: str, failure: Failure) -> bool:
+    """Say whether a venue refused a question for a reason that stands: a key, a permission, the account."""
+    return find_profile(name).refusals.find_meaning(failure) is Meaning.VENUE
 
 
 def load_markets() -> None:

@@ -22,6 +22,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.util.connection import create_connection
 
 from settlement.venues.deadlines import OutOfTime
+from settlement.venues.handover import hand_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +93,7 @@ class _TimedSocket:
 
     def sendall(self, data: bytes) -> None:
         self._socket.settimeout(_clock.get().seconds_to_wait())
+        hand_over()
         self._socket.sendall(data)
 
     def __getattr__(self, name: str) -> Any:

@@ -1,6 +1,6 @@
 """The HTTP session under ccxt: our limits of time and size, no retries, no redirects.
 
-If EXCHANGE_URL is set, requests to any host but the venue's are refused.
+If an address for the venue is configured, requests go there, and those to any host but the venue's are refused.
 """
 
 import time
@@ -15,6 +15,7 @@ from urllib3.exceptions import HTTPError as Urllib3Error
 from urllib3.exceptions import ReadTimeoutError
 
 from settlement.venues.deadlines import limits
+from settlement.venues.handover import hold_back
 from settlement.venues.timed import TIMED_POOLS, Clock, timed_by
 
 _PIECE: Final = 64 * 1024
@@ -50,6 +51,7 @@ class _Transport(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]  # passes everything on
         """Send a request, and return its answer with the whole body. Raises CutAnswer."""
+        hold_back()  # until the connection is open, and takes the first byte
         request.headers["Accept-Encoding"] = "gzip"
         allowed = limits()
         connect, silence = settings.VENUE.connect_timeout_seconds, settings.VENUE.read_timeout_seconds
@@ -90,30 +92,34 @@ class _Rewriting(_Transport):
 
 class _Refusing(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        hold_back()
         raise OtherHostRefused(f"no request may go to {urlsplit(request.url or '').hostname}")
 
 
-def open_public_session() -> requests.Session:
-    """Open a session for the public prices of any venue. If EXCHANGE_URL is set, all requests go to that address."""
-    session = requests.Session()
-    session.trust_env = False
-    session.max_redirects = 0
+def open_public_session(*, url: str) -> requests.Session:
+    """Open a session for the public prices of any venue. If `url` is not empty, all requests go to that address."""
+    session = _open_session()
     session.mount("http://", _Refusing())
-    session.mount("https://", _Rewriting(target=settings.VENUE.url) if settings.VENUE.url else _Transport())
+    session.mount("https://", _Rewriting(target=url) if url else _Transport())
     return session
 
 
-def open_session(*, production_url: str) -> requests.Session:
-    """Open a session for `production_url`. If EXCHANGE_URL is set, requests go to that address instead."""
+def open_session(*, origin: str, url: str) -> requests.Session:
+    """Open a session for the venue. If `url` is not empty, requests for `origin` go there, and others are refused."""
+    session = _open_session()
+    if url:
+        session.mount("https://", _Refusing())
+        session.mount("http://", _Refusing())
+        session.mount(origin, _Rewriting(target=url))
+    else:
+        session.mount("https://", _Transport())
+    return session
+
+
+def _open_session() -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     session.max_redirects = 0
-    if settings.VENUE.url:
-        session.mount("https://", _Refusing())
-        session.mount("http://", _Refusing())
-        session.mount(production_url, _Rewriting(target=settings.VENUE.url))
-    else:
-        session.mount("https://", _Transport())
     return session
 
 

@@ -34,7 +34,7 @@ def venue_environment(venue, simulator):
 
 def new_venue():
     """Make a venue for one thread, as `get_venue` does, but without metrics."""
-    return CcxtVenue(profile=find_profile(settings.VENUE.id))
+    return CcxtVenue(profile=find_profile(settings.VENUE.id), config=settings.VENUE)
 
 
 @pytest.fixture

@@ -9,7 +9,12 @@ from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
 from exchange_site.simulator.book.market_state import Market, State
 from exchange_site.simulator.levels import EIGHT_PLACES, take
-from settlement.venues.protocol import Executed, MarketRules, OrderNotFound, Quoted, SecondPrice
+from settlement.venues.protocol import (
+    Executed,
+    MarketRules,
+    OrderNotFound,
+)
+from settlement.venues.quotes import Quoted, SecondPrice
 from wallets.runtime import clock as database_clock
 
 NOTHING = timedelta(0)

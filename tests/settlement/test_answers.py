@@ -14,46 +14,36 @@ import pytest
 from settlement.figures import round_cost, round_quantity
 from settlement.gate import CannotBeTrue, Request, weigh
 from settlement.told import keep
-from settlement.venues.ccxt.answers import understand
-from settlement.venues.ccxt.client import build_client
+from settlement.venues.profiles.words import Market, Reply
 from settlement.venues.protocol import Executed, Unknown, Untrue
 from tests.settlement.answers_made import ASKED, CLIENT_ID, LIMIT, make_case
+from tests.settlement.conftest import new_venue
 
 CASES = int(os.environ.get("ANSWERS", "10000"))
 SEED = int(os.environ.get("ANSWERS_SEED", "19"))
-MARKET = {
-    "id": "ABANUSDT",
-    "symbol": "ABAN/USDT",
-    "base": "ABAN",
-    "quote": "USDT",
-    "baseId": "ABAN",
-    "quoteId": "USDT",
-    "type": "spot",
-    "spot": True,
-    "contract": False,
-    "active": True,
-    "precision": {"amount": "0.01", "price": "0.0001"},
-    "limits": {"amount": {}, "price": {}, "cost": {}},
-    "info": {},
-}
+MARKET = Market(
+    coin="ABAN",
+    quote_asset="USDT",
+    market_id="ABANUSDT",
+    names=frozenset({"ABANUSDT"}),
+    coin_id="ABAN",
+    quote_id="USDT",
+)
 
 
 @pytest.fixture
 def read(settings):
-    """Read an answer's text as a worker does, with ccxt's parser, without a network."""
-    client = build_client()
-    client.set_markets([client.safe_market_structure(MARKET)])
-    market = client.market("ABAN/USDT")
+    """Read an answer's text as a worker does, without a network."""
+    venue = new_venue()
+    venue._wire.ask = lambda _: []
 
     def run(text):
-        body = client.parse_json(text)
-        if body is None:
-            return Unknown(reason="no JSON")
         try:
-            order = client.parse_order(body, market)
-        except Exception as error:  # noqa: BLE001  the adapter takes any exception for "unknown"
-            return Unknown(reason=type(error).__name__)
-        return understand(order, coin="ABAN", client_order_id=CLIENT_ID, list_trades=lambda _: [])
+            body = venue._client.parse_json(text)
+        except ValueError:
+            body = None
+        reply = Reply(status=200, headers={}, body=body)
+        return venue._read_placed(reply, market=MARKET, client_order_id=CLIENT_ID)
 
     return run
 

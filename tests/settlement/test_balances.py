@@ -37,7 +37,7 @@ from settlement.services.reconciling.comparing import reconcile
 from settlement.services.stepping import recheck_attempt
 from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import list_to_do
-from settlement.venues.ccxt import trades
+from settlement.venues.profiles import binance
 from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.owner import by_owner, run_as_owner
@@ -673,7 +673,7 @@ class TestCommission:
 
     @pytest.mark.parametrize("asset", ["", "USDT"])
     def test_that_agrees_costs_no_lookups(self, buy, reconcile, simulator, lookups, asset, monkeypatch):
-        monkeypatch.setattr(trades, "_LISTED_AT_ONCE", 2)
+        monkeypatch.setattr(binance, "_TRADES_AT_ONCE", 2)
         simulator.set_account(commission_asset=asset)
         for _ in range(5):
             buy()
@@ -714,8 +714,8 @@ class TestCommission:
         assert finding.theirs.startswith("untrue: ")
 
     def test_of_trades_that_are_said_twice_counts_once(self, bought, reconcile, venue, lookups, monkeypatch):
-        inner = venue._client.fetch_my_trades
-        monkeypatch.setattr(venue._client, "fetch_my_trades", lambda *given: [*inner(*given), *inner(*given)])
+        rows = venue._profile._trades
+        monkeypatch.setattr(type(venue._profile), "_trades", lambda _, *given: [*rows(*given), *rows(*given)])
         assert (reconcile().findings, lookups) == ([], [])
 
 

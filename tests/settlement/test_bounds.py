@@ -20,7 +20,8 @@ from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import list_to_do
 from settlement.venues.ccxt.markets import markets
 from settlement.venues.profiles.binance import BINANCE
-from settlement.venues.profiles.profile import judge_rate_limit
+from settlement.venues.profiles.refusals import judge_rate_limit
+from settlement.venues.profiles.words import Failure, Reply
 from settlement.venues.protocol import CoinNotListed, MarketRules, NotPlaced, Trouble, UnusableRules, VenueAway
 from settlement.waits import bounded
 from tests.configure import configure
@@ -87,7 +88,7 @@ class TestRetryAfter:
         assert states() == ["settling"], "nobody is refunded"
 
     def test_of_a_banned_address_stops_all_calls_whatever_its_code(self):
-        answer = BINANCE.judge_refusal(status=418, code="-1015", message="", headers={"Retry-After": "5"})
+        answer = BINANCE.judge_refusal(Reply(status=418, headers={"Retry-After": "5"}, body={}), Failure(code="-1015"))
         assert isinstance(answer, NotPlaced)
         assert (answer.trouble, answer.retry_after_seconds) == (Trouble.CALLS, 5)
 
@@ -206,7 +207,7 @@ class TestRules:
     )
     def test_that_are_no_numbers_are_refused(self, simulator, venue, name, value):
         venue.read_rules(coin="ABAN")
-        markets._loaded["ABAN/USDT"]["precision"][name] = value
+        markets.of(venue._client)._loaded["ABAN/USDT"]["precision"][name] = value
         with pytest.raises(UnusableRules):
             venue.read_rules(coin="ABAN")
 

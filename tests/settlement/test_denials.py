@@ -379,7 +379,7 @@ class TestASharedAccount:
     @pytest.mark.parametrize(
         ("fault", "reason"),
         [
-            ({"action": "not_found"}, "OrderNotFound"),
+            ({"action": "not_found"}, "is not told whose it is"),
             ({"action": "lie", "changes": {"orderId": 7}}, "is not told whose it is"),
             ({"action": "lie", "changes": {"clientOrderId": ""}}, "is not told whose it is"),
             ({"action": "lie", "changes": {"clientOrderId": {"deleted": 1}}}, "is not told whose it is"),

@@ -17,11 +17,11 @@ from settlement.gate import (
     TellsNothing,
     add_trades,
     highest_cost,
-    part,
     read_order,
     weigh,
 )
-from settlement.told import OrderTold, Ours, TradeTold, digits, in_words, keep
+from settlement.parting import part
+from settlement.told import IN_TRADES, OrderTold, Ours, TradeTold, digits, in_words, keep
 
 OURS = Ours(client_order_id="ce1", symbol="ABAN/USDT", coin="ABAN", quote_asset="USDT")
 TOLD = OrderTold(
@@ -217,6 +217,32 @@ class TestItsTrades:
             trades(odd, order=read(cost="60.00000002"))
         with pytest.raises(CannotBeTrue):
             trades(odd, order=read(cost="59.99999999"))
+
+    def test_may_differ_by_one_unit_of_the_last_place_to_which_the_venue_has_rounded(self):
+        """Kraken writes costs with five places: 10 * 4.0000003 is 40.00000, and so is the sum."""
+        odd = replace(FIRST, price="4.0000007", cost="40.00000")
+        assert trades(odd, SECOND, order=read(cost="60.00001")).cost == Decimal("60.00001")
+        with pytest.raises(CannotBeTrue, match=r"cost 60\.00002, but its trades cost 60"):
+            trades(odd, SECOND, order=read(cost="60.00002"))
+        exact = replace(FIRST, price="4", cost="40.00000")
+        with pytest.raises(CannotBeTrue):
+            trades(exact, SECOND, order=read(cost="60.00001"))
+        coarse = replace(FIRST, price="4.01", cost="40")
+        with pytest.raises(CannotBeTrue):
+            trades(coarse, SECOND, order=read(cost="60.1"))
+        wrong = replace(FIRST, price="4.0001", cost="40.00000")
+        with pytest.raises(CannotBeTrue):
+            trades(wrong, SECOND, order=read(cost="60.00001"))
+
+    def test_say_the_cost_if_the_order_does_not(self):
+        order = read(cost=IN_TRADES)
+        assert order.cost is None
+        assert trades(order=order) == FIGURES
+        free = {"price": "0"}
+        with pytest.raises(CannotBeTrue, match="executed 15 for nothing"):
+            trades(replace(FIRST, **free), replace(SECOND, **free), order=order)
+        nothing = read(cost=IN_TRADES, executed="0", status="canceled")
+        assert add_trades(order=nothing, trades=[], ours=OURS, are_complete=True).cost == 0
 
     @pytest.mark.parametrize(
         ("change", "words"),

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -25,8 +26,11 @@ from settlement.services.venue_clock import forget_clock_offset, read_clock_offs
 from settlement.venues.ccxt.adapter import CcxtVenue
 from settlement.venues.ccxt.markets import markets
 from settlement.venues.ccxt.second import CcxtSecondSource, find_fault_of_source, forget_markets
-from settlement.venues.profiles.unproven import UNPROVEN
-from settlement.venues.protocol import NoPrice, VenueAway
+from settlement.venues.profiles.binance import BINANCE
+from settlement.venues.protocol import (
+    VenueAway,
+)
+from settlement.venues.quotes import NoPrice
 from tests.configure import configure
 from tests.settlement.conftest import new_venue
 from trading.models import Coin, CoinPrice, Order, Suspension
@@ -208,10 +212,20 @@ class TestReadingPrices:
         assert (price.quoted_at, price.read_at) == (None, now)
 
 
+class _TimelessProfile(type(BINANCE)):
+    """Of a venue whose tickers tell no time at which they held."""
+
+    quote_time = None
+
+
+def timeless_venue():
+    return CcxtVenue(profile=_TimelessProfile(), config=settings.VENUE)
+
+
 class TestABookWithoutATime:
     @pytest.fixture
     def venue_without_times(self, market):
-        return CcxtVenue(profile=UNPROVEN)
+        return timeless_venue()
 
     def test_is_asked_for_anew_when_it_stays_the_same(self, market, venue_without_times, now):
         refresh(now, venue=venue_without_times)
@@ -273,7 +287,7 @@ class TestJobsForBooksAndForTheSecondSource:
         assert {BOOKS_TASK, CONFIRM_TASK}.isdisjoint(name for name, _ in app.periodic_registry.periodic_tasks)
 
     def test_are_enqueued_once_for_a_frozen_book(self, market, now):
-        venue = CcxtVenue(profile=UNPROVEN)
+        venue = timeless_venue()
         self.read(now, venue=venue)
         assert enqueued() == []
         for seconds in (61, 71):
@@ -285,7 +299,7 @@ class TestJobsForBooksAndForTheSecondSource:
         assert enqueued() == [], "the book was asked for"
 
     def test_are_not_enqueued_for_a_book_that_moves_at_last_or_is_not_for_sale(self, market, now):
-        venue = CcxtVenue(profile=UNPROVEN)
+        venue = timeless_venue()
         self.read(now, venue=venue)
         market.set_prices(ABAN="4.01", BETA="5.01")
         self.read(now + timedelta(seconds=61), venue=venue)
@@ -310,7 +324,7 @@ class TestJobsForBooksAndForTheSecondSource:
 
     @pytest.mark.parametrize("fault", [VenueAway("away"), ZeroDivisionError()])
     def test_are_enqueued_although_the_venue_does_not_answer(self, market, now, fault):
-        venue = CcxtVenue(profile=UNPROVEN)
+        venue = timeless_venue()
         self.read(now, venue=venue)
         market.set_prices(ABAN="4.40")
         for seconds in (1, 2, 3):
@@ -386,7 +400,7 @@ def second(settings):
 
     def make(url, name="okx"):
         configure(settings, "VENUE", url=url)
-        return CcxtSecondSource(name=name)
+        return CcxtSecondSource(name=name, url=settings.VENUE.url, quote_asset=settings.VENUE.quote_asset)
 
     yield make
     forget_markets()

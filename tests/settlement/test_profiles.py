@@ -1,9 +1,22 @@
+import ast
+import inspect
+from pathlib import Path
+
+import ccxt
 import pytest
 
-from settlement.venues.profiles.binance import BINANCE, BINANCE_US
-from settlement.venues.profiles.unproven import UNPROVEN
-from settlement.venues.protocol import NotPlaced, Refused, Unknown
-from settlement.venues.registry import find_profile
+from settlement.order_ids import make_client_order_id
+from settlement.venues.profiles.binance import BINANCE
+from settlement.venues.profiles.profile import VenueProfile
+from settlement.venues.profiles.refusals import Meaning, judge_rate_limit
+from settlement.venues.profiles.words import Failure, Reply
+from settlement.venues.protocol import NotPlaced, Refused, Trouble, Unknown
+from settlement.venues.registry import PROFILES, NoProfile, find_profile
+
+
+def judge(status, code, message, headers=None):
+    reply = Reply(status=status, headers=headers or {}, body={"code": code, "msg": message})
+    return BINANCE.judge_refusal(reply, Failure(code=code, message=message))
 
 
 @pytest.mark.parametrize(
@@ -16,6 +29,11 @@ from settlement.venues.registry import find_profile
         (400, "-1013", "Market is closed.", NotPlaced),
         (401, "-2015", "Invalid API-key, IP, or permissions for action.", NotPlaced),
         (400, "-1021", "Timestamp for this request is outside of the recvWindow.", NotPlaced),
+        (400, "-1100", "Illegal characters found in parameter 'price'.", NotPlaced),
+        (400, "-1102", "Mandatory parameter 'price' was not sent, was empty/null, or malformed.", NotPlaced),
+        (400, "-1104", "Not all sent parameters were read; read '8' parameter(s) but was sent '9'.", NotPlaced),
+        (400, "-1106", "Parameter 'x' sent when not required.", NotPlaced),
+        (400, "-2010", "This symbol is not permitted for this account.", NotPlaced),
         (429, "-1003", "Too many requests.", NotPlaced),
         (418, "", "", NotPlaced),
         (400, "-2010", "Duplicate order sent.", Unknown),
@@ -28,22 +46,62 @@ from settlement.venues.registry import find_profile
     ],
 )
 def test_only_listed_refusals_are_not_unknown(status, code, message, verdict):
-    assert isinstance(BINANCE.judge_refusal(status=status, code=code, message=message, headers={}), verdict)
+    assert isinstance(judge(status, code, message), verdict)
+
+
+def test_a_missing_permission_pauses():
+    assert judge(400, "-2010", "This symbol is not permitted for this account.").trouble is Trouble.COIN
+    assert judge(401, "-2015", "Invalid API-key, IP, or permissions for action.").trouble is Trouble.VENUE
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("7", 7.0), (None, 10.0), ("tomorrow", 10.0)])
 def test_retry_after_is_obeyed(value, seconds):
     headers = {"Retry-After": value} if value else {}
-    assert BINANCE.judge_refusal(status=429, code="", message="", headers=headers).retry_after_seconds == seconds
+    assert judge(429, "", "", headers).retry_after_seconds == seconds
+    assert judge_rate_limit(status=429, headers=headers) == seconds
 
 
-@pytest.mark.parametrize(
-    ("name", "profile"), [("binance", BINANCE), ("binanceus", BINANCE_US), ("kraken", UNPROVEN), ("coinbase", UNPROVEN)]
-)
-def test_a_venue_has_its_own_profile_or_the_unproven_one(name, profile):
-    assert find_profile(name) is profile
+@pytest.mark.parametrize("name", sorted(PROFILES))
+def test_a_venue_has_its_own_profile(name):
+    assert find_profile(name) is PROFILES[name]
+    assert find_profile(name).name == name
 
 
-def test_the_unproven_profile_assumes_that_requests_do_not_expire():
-    assert (BINANCE.requests_expire, BINANCE_US.requests_expire, UNPROVEN.requests_expire) == (True, True, False)
-    assert (BINANCE.lists_by_id, BINANCE_US.lists_by_id, UNPROVEN.lists_by_id) == (True, True, False)
+@pytest.mark.parametrize("name", sorted({*ccxt.exchanges, "", "Binance", "no venue"} - PROFILES.keys()))
+def test_a_name_without_a_profile_is_refused_in_one_sentence(name):
+    with pytest.raises(NoProfile) as raised:
+        find_profile(name)
+    assert str(raised.value).startswith(f"{name!r} is no venue with a profile (those are ")
+
+
+@pytest.mark.parametrize(("name", "nearest"), [("binnance", "binance"), ("Kraken", "kraken"), ("deribit", None)])
+def test_the_nearest_name_is_said(name, nearest):
+    with pytest.raises(NoProfile) as raised:
+        find_profile(name)
+    assert raised.value.nearest == nearest
+
+
+@pytest.mark.parametrize("name", sorted(PROFILES))
+def test_a_profile_has_no_code_of_another(name):
+    profile = type(PROFILES[name])
+    source = ast.parse(Path(inspect.getfile(profile)).read_text())
+    taken = {node.module for node in ast.walk(source) if isinstance(node, ast.ImportFrom) and node.module}
+    others = {f"settlement.venues.profiles.{other}" for other in PROFILES if other != name}
+    assert profile.__bases__ == (VenueProfile,)
+    assert profile.__module__ == f"settlement.venues.profiles.{name}"
+    assert not taken & others
+
+
+@pytest.mark.parametrize("name", sorted(PROFILES))
+def test_a_profile_takes_our_client_order_ids(name):
+    made = make_client_order_id(installation="01234567")
+    assert PROFILES[name].client_order_ids.fullmatch(made)
+    assert not PROFILES[name].client_order_ids.fullmatch(f"{made}-and-much-more-than-any-venue-takes")
+
+
+@pytest.mark.parametrize("name", sorted(PROFILES))
+def test_every_refusal_that_is_final_is_about_a_market_or_a_limit(name):
+    """A refund is for good, so few codes lead to one."""
+    refusals = PROFILES[name].refusals
+    final = [code for code, meaning in (refusals.codes | refusals.filters).items() if meaning is Meaning.REFUSED]
+    assert 1 <= len(final) <= 4

@@ -148,7 +148,7 @@ class TestClientOrderIds:
     def test_begin_with_the_installations_code(self):
         code = load_installation_code()
         made = new_client_order_id()
-        assert (made[:10], len(made)) == (f"ce{code}", 34)
+        assert (made[:10], len(made)) == (f"ce{code}", 32)
         assert is_ours(made, installation=code)
         assert len({new_client_order_id() for _ in range(100)}) == 100
 
@@ -451,7 +451,7 @@ class TestAfterRestore:
         assert not TokenFamily.objects.filter(ended_at=None).exists()
 
     def test_stays_stopped_if_an_order_cannot_be_adopted(self, coin, buy, simulator, after_restore, keep_watch):
-        simulator.set_account(commission_asset="BNB")
+        simulator.set_account(balances={"BNB": "1000"}, commission_asset="BNB")
         buy("5")
         bring_back_a_dump()
         done = after_restore()
@@ -463,7 +463,7 @@ class TestAfterRestore:
     def test_goes_on_if_staff_say_that_the_order_is_not_ours(
         self, coin, buy, simulator, after_restore, venue, admin_user
     ):
-        simulator.set_account(commission_asset="BNB")
+        simulator.set_account(balances={"BNB": "1000"}, commission_asset="BNB")
         buy("5")
         now = timezone.now()
         comparing.reconcile(venue=venue, since=now - timedelta(days=1), now=now)
@@ -551,7 +551,7 @@ class TestAdopting:
             ("UPDATE venue_order SET executed = '50'", "executed 50, asked for 5"),
             ("UPDATE venue_order SET quote = '0'", "executed 5 for nothing"),
             ("UPDATE trade SET commission = '4'", "commission of 4 coins"),
-            ("UPDATE trade SET commission = '-1'", "commission '-1'"),
+            ("UPDATE trade SET commission = '-1'", "commission '-1.00000000'"),
             ("UPDATE venue_order SET quote = '2000'", "cost 2000, but its trades cost 20"),
         ],
     )

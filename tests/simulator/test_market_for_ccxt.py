@@ -21,7 +21,7 @@ THIN = {"bid": "19.99", "ask": "20.01", "depth": [["20.01", "5"], ["20.05", "2"]
 def binance(simulator):
     """The client that the adapter uses."""
     markets.forget()
-    client = build_client()
+    client = build_client(profile=find_profile(settings.VENUE.id), config=settings.VENUE)
     ensure_clock(client)
     yield client
     markets.forget()
@@ -30,7 +30,7 @@ def binance(simulator):
 @pytest.fixture
 def adapter(simulator):
     markets.forget()
-    yield CcxtVenue(profile=find_profile(settings.VENUE.id))
+    yield CcxtVenue(profile=find_profile(settings.VENUE.id), config=settings.VENUE)
     markets.forget()
 
 

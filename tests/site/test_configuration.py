@@ -495,4 +495,7 @@ class TestAProcess:
             timeout=60,
         )
         assert done.returncode == 1
-        assert done.stderr.startswith("CommandError: EXCHANGE_API_KEY and EXCHANGE_API_SECRET must be set")
+        assert [line.split(" must be set")[0] for line in done.stderr.splitlines()] == [
+            "CommandError: EXCHANGE_API_KEY",
+            "EXCHANGE_API_SECRET",
+        ]

@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from exchange_site.database.price_check import refuse_unfit_rules
 from exchange_site.database.role_check import refuse_unfit_role
 from exchange_site.metrics.workers import serve_metrics
+from settlement.checks import find_faults_of_venues
 from settlement.lanes import LanesWorker
 from settlement.queue import measure_oldest_due
 from settlement.turns import run_periodic_alone
@@ -32,10 +33,8 @@ class Command(ProcrastinateCommand):
         if options.get("command") != "worker":
             super().handle(*args, **options)
             return
-        if not settings.DEBUG and not settings.VENUE.api_key:
-            raise CommandError(
-                "EXCHANGE_API_KEY and EXCHANGE_API_SECRET must be set: a worker buys what the shop sells."
-            )
+        if faults := find_faults_of_venues():
+            raise CommandError("\n".join(faults))
         if fault := find_fault_of_second_source():
             raise CommandError(f"PRICE_CHECK_VENUE_ID: {settings.VENUE.check_id} {fault}.")
         refuse_unfit_role()

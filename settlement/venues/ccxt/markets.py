@@ -1,4 +1,4 @@
-"""The venue's markets as ccxt describes them, shared by all threads of a process, and a market's filters."""
+"""Each venue's markets as ccxt describes them, shared by all threads of a process, and a market's filters."""
 
 import logging
 import threading
@@ -9,10 +9,11 @@ from typing import Any, Final
 import ccxt
 from django.conf import settings
 
+from settlement.figures import read_figure
 from settlement.told import printable
-from settlement.venues.ccxt.answers import read_decimal
 from settlement.venues.ccxt.errors import questions
 from settlement.venues.deadlines import Kind, calling, seconds_left
+from settlement.venues.profiles.words import Market
 from settlement.venues.protocol import CoinNotListed, MarketRules, NoAsk, UnusableRules, VenueAway
 from wallets.money import PRICE_PLACES
 
@@ -25,7 +26,7 @@ _NO_LIMIT: Final = Decimal(10) ** 15
 _FINEST: Final = {"amount": Decimal("0.00000001"), "price": Decimal(1).scaleb(-PRICE_PLACES)}
 """The step and the tick of a market without such a rule: our amounts and prices have no more places."""
 _MOST_PLACES: Final = 30
-_NAMES: Final = ("symbol", "id", "name", "instId", "pair", "product_id")
+_NAMES: Final = ("symbol", "id", "name", "instId", "pair", "product_id", "altname", "wsname")
 """The fields in which venues name a market. An entry without any of them may be any coin's."""
 
 
@@ -91,13 +92,29 @@ class Markets:
         return self._loaded, self._unread
 
 
-markets: Final = Markets()
+class AllMarkets:
+    """The markets of all venues at which this process buys."""
+
+    def __init__(self) -> None:
+        self._of_venues: dict[str, Markets] = {}
+
+    def of(self, client: Any) -> Markets:
+        """Return the markets of a client's venue."""
+        return self._of_venues.setdefault(client.id, Markets())
+
+    def forget(self) -> None:
+        """Forget the markets of all venues."""
+        for each in list(self._of_venues.values()):
+            each.forget()
+
+
+markets: Final = AllMarkets()
 
 
 def use_markets(client: Any, *, at_most_seconds: float | None = None) -> None:
     """Give a client the process's markets, at most EXCHANGE_MARKETS_MAX_AGE_SECONDS old. Raises VenueAway."""
     longest = settings.VENUE.markets_max_age_seconds if at_most_seconds is None else at_most_seconds
-    loaded, unread = markets.get(client, at_most_seconds=longest)
+    loaded, unread = markets.of(client).get(client, at_most_seconds=longest)
     client.set_markets(loaded)
     client.unread_markets = unread
 
@@ -112,7 +129,7 @@ def find_market(client: Any, *, coin: str, at_most_seconds: float = 0) -> dict[s
     use_markets(client)
     if not is_trading(client, coin=coin):
         use_markets(client, at_most_seconds=at_most_seconds)
-    market: dict[str, Any] | None = client.markets.get(symbol_of(coin))
+    market: dict[str, Any] | None = client.markets.get(symbol_of(client, coin))
     if market is None:
         if cannot_be_read(client, coin=coin):
             raise UnusableRules(f"the market of {coin} cannot be read")
@@ -126,7 +143,7 @@ def cannot_be_read(client: Any, *, coin: str) -> bool:
     That is an entry that failed and has the coin's name or none at all, and an entry that was read as another coin's
     although it has this coin's name. Asks nothing.
     """
-    wanted = _bare(symbol_of(coin))
+    wanted = _bare(symbol_of(client, coin))
     if any(not (names := _names_in(entry)) or wanted in names for entry in client.unread_markets):
         return True
     return any(market.get("spot") and wanted in _names_in(market.get("info")) for market in client.markets.values())
@@ -134,8 +151,12 @@ def cannot_be_read(client: Any, *, coin: str) -> bool:
 
 def _names_in(entry: object) -> set[str]:
     """Return the names of a market in the venue's own entry, without the marks that venues put between two coins."""
+    return {_bare(name) for name in _names_told(entry)}
+
+
+def _names_told(entry: object) -> set[str]:
     values = [entry.get(key) for key in _NAMES] if isinstance(entry, dict) else []
-    return {_bare(value) for value in values if isinstance(value, str) and value}
+    return {value for value in values if isinstance(value, str) and value}
 
 
 def _bare(name: str) -> str:
@@ -144,7 +165,7 @@ def _bare(name: str) -> str:
 
 def is_trading(client: Any, *, coin: str) -> bool:
     """Say whether the client's list has a market for the coin that is not closed. Asks nothing."""
-    market = client.markets.get(symbol_of(coin))
+    market = client.markets.get(symbol_of(client, coin))
     return market is not None and market.get("active") is not False
 
 
@@ -182,16 +203,39 @@ def read_rules(client: Any, *, coin: str) -> MarketRules:
         raise UnusableRules(f"the filters of {coin} cannot be read") from error
 
 
-def symbol_of(coin: str) -> str:
+def symbol_of(client: Any, coin: str) -> str:
     """Return ccxt's name for the market in which a coin is bought."""
-    return f"{coin}/{settings.VENUE.quote_asset}"
+    return f"{coin}/{client.quote_asset}"
+
+
+def market_of(client: Any, *, coin: str) -> Market:
+    """Return the names of a coin's market, without asking the venue if its markets are known.
+
+    Raises CoinNotListed, UnusableRules, VenueAway.
+    """
+    if not client.markets:
+        use_markets(client)
+    listed = client.markets.get(symbol_of(client, coin)) or find_market(client, coin=coin)
+    return named(listed, coin=coin, quote_asset=client.quote_asset)
+
+
+def named(listed: dict[str, Any], *, coin: str, quote_asset: str) -> Market:
+    """Return the names of a market that ccxt describes."""
+    return Market(
+        coin=coin,
+        quote_asset=quote_asset,
+        market_id=str(listed["id"]),
+        names=frozenset({str(listed["id"]), *_names_told(listed.get("info"))}),
+        coin_id=str(listed["baseId"]),
+        quote_id=str(listed["quoteId"]),
+    )
 
 
 def without_empty_steps(market: dict[str, Any]) -> dict[str, Any]:
     """Return a market whose step and tick of zero, which mean no rule, are the finest: ccxt divides by them."""
     precision = market.get("precision") or {}
     for name in ("amount", "price"):
-        if precision.get(name) is None or read_decimal(precision[name]) == 0:
+        if precision.get(name) is None or read_figure(precision[name]) == 0:
             precision[name] = f"{_FINEST[name]:f}"
     return {**market, "precision": precision}
 
@@ -213,7 +257,7 @@ def _number(name: str, value: object) -> Decimal | None:
     """Return a filter's number, or None if the market has no such filter. Raises UnusableRules."""
     if value is None or value == "":
         return None
-    number = read_decimal(value)
+    number = read_figure(value)
     if number is None or number < 0:
         raise UnusableRules(f"a {name} of {value!r:.40}")
     return number

@@ -1,17 +1,21 @@
 """Read the prices of many coins at once. One coin's trouble is its own: the others still get their prices."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 import ccxt
 
+from settlement.figures import read_figure
 from settlement.told import digits, in_words
-from settlement.venues.ccxt.answers import read_decimal
 from settlement.venues.ccxt.errors import questions
 from settlement.venues.ccxt.markets import cannot_be_read, describe_state, is_trading, symbol_of, use_markets
-from settlement.venues.protocol import NoPrice, Quoted, VenueAway
+from settlement.venues.protocol import (
+    VenueAway,
+)
+from settlement.venues.quotes import NoPrice, Quoted
 
 _FIRST: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1000)
 _END: Final = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
@@ -19,15 +23,18 @@ _WHOLE: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _PLAIN: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?", re.ASCII)
 
 
-def read_prices(client: Any, *, coins: list[str], quote_time: str | None) -> dict[str, Quoted | NoPrice]:
+def read_prices(
+    client: Any, *, coins: list[str], quote_time: str | None, ask_books: bool = False
+) -> dict[str, Quoted | NoPrice]:
     """Return each coin's prices, or the reason why it has none. Raises VenueAway if the venue answers nothing.
 
-    `quote_time` is the profile's. A ticker of a market that does not trade is no price, because the venue goes on
-    answering with the last one.
+    `quote_time` is the profile's. `ask_books`: ask for the best bids and asks instead of tickers. A ticker of a market
+    that does not trade is no price, because the venue goes on answering with the last one.
     """
     use_markets(client)
     open_ = [coin for coin in coins if is_trading(client, coin=coin)]
-    found = _ask_together(client, coins=open_, quote_time=quote_time)
+    ask = client.fetch_bids_asks if ask_books else client.fetch_tickers
+    found = _ask_together(client, ask, coins=open_, quote_time=quote_time)
     return {coin: found[coin] if coin in found else _why_not(client, coin=coin) for coin in coins}
 
 
@@ -36,7 +43,7 @@ def read_book(client: Any, *, coin: str) -> Quoted | NoPrice:
     use_markets(client)
     if not is_trading(client, coin=coin):
         return _why_not(client, coin=coin)
-    symbol = symbol_of(coin)
+    symbol = symbol_of(client, coin)
     with questions():
         if client.has.get("fetchBidsAsks"):
             ticker = client.fetch_bids_asks([symbol]).get(symbol)
@@ -45,13 +52,15 @@ def read_book(client: Any, *, coin: str) -> Quoted | NoPrice:
     return quoted_in(ticker, quote_time=None)
 
 
-def _ask_together(client: Any, *, coins: list[str], quote_time: str | None) -> dict[str, Quoted | NoPrice]:
+def _ask_together(
+    client: Any, ask: Callable[[list[str]], Any], *, coins: list[str], quote_time: str | None
+) -> dict[str, Quoted | NoPrice]:
     if not coins:
         return {}
     try:
         with questions():
-            tickers = client.fetch_tickers([symbol_of(coin) for coin in coins])
-            return {coin: quoted_in(tickers.get(symbol_of(coin)), quote_time=quote_time) for coin in coins}
+            tickers = ask([symbol_of(client, coin) for coin in coins])
+            return {coin: quoted_in(tickers.get(symbol_of(client, coin)), quote_time=quote_time) for coin in coins}
     except VenueAway as error:
         if not _is_about_one_coin(error):
             raise
@@ -59,7 +68,7 @@ def _ask_together(client: Any, *, coins: list[str], quote_time: str | None) -> d
     use_markets(client, at_most_seconds=0)
     listed = [coin for coin in coins if is_trading(client, coin=coin)]
     if len(listed) < len(coins):
-        return _ask_together(client, coins=listed, quote_time=quote_time)
+        return _ask_together(client, ask, coins=listed, quote_time=quote_time)
     return _ask_one_by_one(client, coins=coins, quote_time=quote_time)
 
 
@@ -70,7 +79,7 @@ def _ask_one_by_one(client: Any, *, coins: list[str], quote_time: str | None) ->
     for coin in coins:
         try:
             with questions():
-                found[coin] = quoted_in(client.fetch_ticker(symbol_of(coin)), quote_time=quote_time)
+                found[coin] = quoted_in(client.fetch_ticker(symbol_of(client, coin)), quote_time=quote_time)
         except VenueAway as error:
             if error.retry_after_seconds is not None:
                 raise
@@ -103,7 +112,7 @@ def plain_price(value: object) -> Decimal | None:
     """Return a price that is written in plain notation; None for anything else, and for what is not above zero."""
     if isinstance(value, str) and not _PLAIN.fullmatch(value):
         return None
-    price = read_decimal(value)
+    price = read_figure(value)
     return None if price is None or price <= 0 else price
 
 
@@ -123,7 +132,7 @@ def _is_about_one_coin(error: VenueAway) -> bool:
 
 
 def _why_not(client: Any, *, coin: str) -> NoPrice:
-    market = client.markets.get(symbol_of(coin))
+    market = client.markets.get(symbol_of(client, coin))
     if market is not None:
         return NoPrice(f"its market is closed: {describe_state(market)}", not_trading=True)
     if cannot_be_read(client, coin=coin):

@@ -8,14 +8,13 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import ccxt
-from django.conf import settings
 
 from settlement.told import in_words
 from settlement.venues.ccxt.client import build_public_client
 from settlement.venues.ccxt.errors import questions
 from settlement.venues.ccxt.markets import Markets
 from settlement.venues.ccxt.prices import plain_price, quoted_in, time_in
-from settlement.venues.protocol import NoPrice, Quoted, SecondPrice
+from settlement.venues.quotes import NoPrice, Quoted, SecondPrice
 
 _DOLLARS: Final = ("USDT", "USD", "USDC")
 _QUOTE_TIME: Final = "timestamp"
@@ -26,9 +25,9 @@ _markets: Final = Markets()
 class CcxtSecondSource:
     """`settlement.venues.protocol.SecondSource` over one ccxt client. Use each object in one thread only."""
 
-    def __init__(self, *, name: str) -> None:
+    def __init__(self, *, name: str, url: str, quote_asset: str) -> None:
         self.name = name
-        self._client = build_public_client(name)
+        self._client = build_public_client(name, url=url, quote_asset=quote_asset)
 
     def read_price(self, *, coin: str) -> SecondPrice | NoPrice:
         loaded, _ = _markets.get(self._client, at_most_seconds=_MARKETS_MAX_AGE_SECONDS)
@@ -42,7 +41,7 @@ class CcxtSecondSource:
 
     def _symbol_of(self, coin: str) -> str | None:
         """Return the coin's spot market in our quote asset, if that is dollars, or in others."""
-        own = settings.VENUE.quote_asset
+        own = self._client.quote_asset
         quotes = sorted(_DOLLARS, key=lambda quote: quote != own)
         symbols = (f"{coin}/{quote}" for quote in quotes)
         return next((symbol for symbol in symbols if self._is_traded(symbol)), None)
@@ -78,10 +77,10 @@ def find_fault_of_source(name: str, *, venue: str) -> str | None:
     """
     if name not in ccxt.exchanges:
         return "is no venue of ccxt"
-    client = build_public_client(name)
+    client = build_public_client(name, url="", quote_asset="")
     if not client.has.get("fetchTicker"):
         return "has no prices of single markets"
-    if shared := _domains(client) & _domains(build_public_client(venue)):
+    if shared := _domains(client) & _domains(build_public_client(venue, url="", quote_asset="")):
         return f"answers at {', '.join(sorted(shared))}, as the venue itself does"
     return None
 

@@ -1,110 +1,170 @@
-"""The differences between venues: deadlines, lists, and the meaning of refusals.
+"""What a profile says about a venue: its facts, and its answers in the venue's own words.
 
-All venues share one adapter; every difference between them is a field of the profile. A refusal that the profile does
-not list is Unknown: an exception's class alone never proves that nothing was executed.
+All venues share one adapter; every difference between them is in the profile. A profile does no I/O of its own: it
+names the calls, and reads the replies into what the gate judges. It never adds a figure that the venue did not say.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from typing import Final
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Final
 
-from settlement.venues.protocol import NotPlaced, Refused, Trouble, Unknown, VenueAnswer
+from settlement.told import TradeTold
+from settlement.venues.profiles.refusals import Refusals, judge_refusal, judge_wait
+from settlement.venues.profiles.words import (
+    AccountTerms,
+    Call,
+    Declined,
+    Failure,
+    Heard,
+    Holding,
+    Market,
+    Reply,
+    TradeHeard,
+    Wire,
+)
+from settlement.venues.protocol import PurchaseRequest, VenueAnswer
 
-_BANNED: Final = 418
-_RATE_LIMIT_STATUSES: Final = frozenset({_BANNED, 429})
-_RETRY_AFTER_UNSAID: Final = 10.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refusals:
-    """The meaning of a venue's refusals, by code, filter and message of the raw answer.
-
-    `refused_*`: the purchase can never succeed, and its orders are refunded. `not_placed_*`: the purchase was not
-    accepted, for a reason that passes or that we can correct. If the entry has a trouble, buying of the coin or at the
-    venue is paused. An entry without a trouble pauses nothing, and neither does a filter without an
-    entry: the next attempt gets a new size and signing time.
-    """
-
-    refused_codes: frozenset[str]
-    refused_filters: frozenset[str]
-    not_placed_codes: Mapping[str, Trouble | None]
-    not_placed_messages: Mapping[str, Trouble]
-    order_limit_codes: frozenset[str] = frozenset()
-    """Codes of a rate limit that counts orders alone."""
-    filter_failure: str
-    """The beginning of a message that names a filter: `Filter failure: LOT_SIZE`."""
+DOLLARS: Final = frozenset({"USD", "USDT", "USDC"})
+"""The quote assets that are booked one to one as US dollars."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class VenueProfile:
-    """The known facts about a venue."""
+class VenueProfile(ABC):
+    """The known facts about a venue, and the forms of its requests and answers. An object has no state."""
 
-    requests_expire: bool
-    """Whether the venue refuses a signed request once the window after its timestamp has passed."""
+    name: ClassVar[str]
+    """The venue's name in ccxt."""
+    origin_of: ClassVar[str]
+    """The entry of ccxt's table of addresses that holds the address of private calls."""
+    has_sandbox: ClassVar[bool] = False
+    has_rehearsals: ClassVar[bool] = False
+    """Whether the venue checks purchases that it does not place: see `rehearsal_for`."""
+    client_options: ClassVar[Mapping[str, Any]] = {}
+    """Further options of ccxt's client."""
 
-    lists_by_id: bool
-    """Whether the venue lists orders by ascending id, from a given id on. By time, it lists at most one day."""
-
-    order_not_found_code: str | None
-    """The code that a lookup's "not found" must have to be believed. None: ccxt's OrderNotFound is enough."""
-
-    quote_time: str | None = None
+    requests_expire: ClassVar[bool] = False
+    """Whether the venue refuses a purchase for good that arrives after its deadline."""
+    reads_time: ClassVar[bool] = False
+    """Whether the venue tells the time of its clock."""
+    dates_questions: ClassVar[bool] = False
+    """Whether signed questions are dated, so that the venue's clock has to be measured before them."""
+    growing_nonces: ClassVar[bool] = False
+    """Whether each request of a key needs a larger number than all before it, over all threads, processes and hosts."""
+    shortest_window_seconds: ClassVar[float] = 0.5
+    """The shortest time that the venue allows between a purchase and its deadline."""
+    client_order_ids: ClassVar[re.Pattern[str]]
+    """The client order ids that the venue accepts."""
+    quote_assets: ClassVar[frozenset[str]] = DOLLARS
+    """The venue's quote assets that count as dollars."""
+    quote_time: ClassVar[str | None] = None
     """The name, in ccxt's ticker, of the time at which its bid and ask held. None: the venue says no such time.
 
     The time of the last trade is none: a market without trades has good prices, too.
     """
 
-    stale_timestamp_code: str
-    """The venue's code for refusing a request because our clock is wrong."""
+    tickers_have_books: ClassVar[bool] = True
+    """Whether ccxt's tickers have bid and ask. If not, the best bids and asks are asked for."""
 
-    refusals: Refusals
+    refusals: ClassVar[Refusals]
+    not_found: ClassVar[frozenset[str]] = frozenset()
+    """Codes of a lookup by id that mean: there is no such order."""
+    stale_clock: ClassVar[frozenset[str]] = frozenset()
+    """Codes that say that a request was dated wrongly."""
+    stale_nonce: ClassVar[frozenset[str]] = frozenset()
+    """Codes that say that a larger number has arrived before. A question is asked again."""
 
-    def judge_refusal(self, *, status: int, code: str, message: str, headers: Mapping[str, str]) -> VenueAnswer:
-        """Return the VenueAnswer that an error answer to a purchase proves."""
-        reason = f"{status} {code} {message}"[:200]
-        if (wait := judge_rate_limit(status=status, headers=headers)) is not None:
-            # A limit on orders alone must not stop the reading of prices.
-            is_of_orders = status != _BANNED and code in self.refusals.order_limit_codes
-            trouble = Trouble.VENUE if is_of_orders else Trouble.CALLS
-            return NotPlaced(reason=reason, trouble=trouble, retry_after_seconds=wait)
-        if not 400 <= status < 500:  # noqa: PLR2004  only client errors prove anything; a 5XX does not
-            return Unknown(reason=reason)
-        refusals = self.refusals
-        failed = re.search(f"{re.escape(refusals.filter_failure)}: ([A-Z_]+)", message)
-        if code in refusals.refused_codes or (failed and failed[1] in refusals.refused_filters):
-            return Refused(reason=reason)
-        if failed or code in refusals.not_placed_codes:
-            return NotPlaced(reason=reason, trouble=refusals.not_placed_codes.get(code))
-        for text, trouble in refusals.not_placed_messages.items():
-            if text in message:
-                return NotPlaced(reason=reason, trouble=trouble)
-        return Unknown(reason=reason)
+    @abstractmethod
+    def find_failure(self, reply: Reply) -> Failure | None:
+        """Return the error in a reply, or None if it is a success. Called for any status and any JSON."""
 
-    def is_filter_failure(self, answer: VenueAnswer) -> bool:
-        """Say whether a purchase was not placed because of one of the market's filters."""
-        return isinstance(answer, NotPlaced) and self.refusals.filter_failure in answer.reason
+    @abstractmethod
+    def call_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
+        """Return the call that sends a purchase: a limit order, immediate or cancel, with our id and its deadline."""
 
+    @abstractmethod
+    def read_placed(self, reply: Reply, *, market: Market, client_order_id: str) -> Heard | str | None:
+        """Return the order that the reply to a purchase tells, or only its venue order id.
 
-def judge_rate_limit(*, status: int | None, headers: Mapping[str, str]) -> float | None:
-    """Return the seconds for which the venue wants no calls, or None if the answer is not about a rate limit.
+        None: the reply says neither. The order is asked for by the id that is returned.
+        """
 
-    The venue bans clients that keep calling ("IP limits", Binance spot REST API documentation). The number is the
-    venue's and has no upper bound: `settlement.waits` bounds it where it is used.
-    """
-    if status not in _RATE_LIMIT_STATUSES:
+    @abstractmethod
+    def find_order(self, wire: Wire, *, market: Market, client_order_id: str) -> Heard | None:
+        """Look up the newest order with our id. None: the venue says that there is none. Raises VenueAway."""
+
+    @abstractmethod
+    def fetch_order(self, wire: Wire, *, market: Market, venue_order_id: str) -> Heard | None:
+        """Look up an order by the venue's id. None: the venue says that there is none. Raises VenueAway."""
+
+    @abstractmethod
+    def list_trades_of(self, wire: Wire, *, market: Market, order: Heard) -> list[TradeTold]:
+        """Return the trades of an order, from all pages. Each names its order, so others do no harm.
+
+        Raises VenueAway.
+        """
+
+    @abstractmethod
+    def list_orders(self, wire: Wire, *, market: Market, since: datetime, now: datetime) -> Iterator[Heard]:
+        """Return all of the account's orders in a market that were placed since `since`, each once, oldest first.
+
+        `now` is the venue's time. An incomplete list raises VenueAway.
+        """
+
+    @abstractmethod
+    def list_trades(self, wire: Wire, *, market: Market, since: datetime, now: datetime) -> Iterator[TradeHeard]:
+        """Return all of the account's trades in a market since `since`, as `list_orders` does."""
+
+    @abstractmethod
+    def read_balances(self, wire: Wire) -> Iterable[Holding]:
+        """Return what the account holds. Raises VenueAway."""
+
+    @abstractmethod
+    def read_terms(self, wire: Wire, *, market: Market) -> AccountTerms:
+        """Return the venue's terms for our account. Raises VenueAway."""
+
+    def rehearsal_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
+        """Return the call with which the venue checks a purchase without placing it, if it `has_rehearsals`."""
+        raise NotImplementedError
+
+    def tells_whose(self, order: Heard) -> bool:
+        """Say whether an order is told well enough to know whether it is ours."""
+        return isinstance(order.told.client_order_id, str) and bool(order.told.client_order_id)
+
+    def find_wait(self, reply: Reply) -> float | None:
+        """Return the seconds after which a venue that limits calls answers again, if a reply says so in its own way."""
+        del reply
         return None
-    value = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{0,9})?", value, re.ASCII):
-        return float(value)
-    return _seconds_until(value, headers.get("Date", ""))
 
+    def tells_new_rules(self, failure: Failure) -> bool:
+        """Say whether a refusal is about one of the market's filters."""
+        return bool(self.refusals.find_filter(failure)) or failure.code in self.refusals.stale_rules
 
-def _seconds_until(moment: str, now: str) -> float:
-    """Return the seconds between two HTTP dates (RFC 9110, 10.2.3), both by the venue's clock."""
-    try:
-        seconds = (parsedate_to_datetime(moment) - parsedate_to_datetime(now)).total_seconds()
-    except (TypeError, ValueError, OverflowError):  # no date, or one date with and one without a time zone
-        return _RETRY_AFTER_UNSAID
-    return seconds if seconds > 0 else _RETRY_AFTER_UNSAID
+    def judge_refusal(self, reply: Reply, failure: Failure) -> VenueAnswer:
+        """Return the VenueAnswer that an error reply to a purchase proves."""
+        return judge_refusal(
+            refusals=self.refusals,
+            status=reply.status,
+            failure=failure,
+            headers=reply.headers,
+            wait=self.find_wait(reply),
+        )
+
+    def judge_wait(self, reply: Reply) -> float | None:
+        """Return the seconds for which the venue wants no calls, or None if the reply is not about a limit."""
+        return judge_wait(
+            refusals=self.refusals,
+            status=reply.status,
+            failure=self.find_failure(reply),
+            headers=reply.headers,
+            wait=self.find_wait(reply),
+        )
+
+    def ask_for(self, wire: Wire, call: Call) -> Any:
+        """Ask about one order. Return None if the venue says that there is no such order. Raises VenueAway."""
+        try:
+            return wire.ask(call)
+        except Declined as error:
+            if error.failure.code in self.not_found:
+                return None
+            raise
