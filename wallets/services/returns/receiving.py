@@ -17,7 +17,7 @@ def receive_return(*, money: ReturnedMoney) -> Return:
     `named` holds the bank's own references. A return that its deposit refuses waits too: nothing that a bank says is
     lost. The same return has one effect. Raises ReturnDiffers.
     """
-    found = find_returned_deposit(_told(money))
+    found = find_returned_deposit(_names_of(money))
     why = money.note or found.why
     if found.deposit is not None:
         try:
@@ -27,7 +27,7 @@ def receive_return(*, money: ReturnedMoney) -> Return:
     return keep_waiting(money=money, why=why)
 
 
-def _told(money: ReturnedMoney) -> TakenBack:
+def _names_of(money: ReturnedMoney) -> TakenBack:
     if money.line_id is not None:
         return told_by_line(StatementLine.objects.get(pk=money.line_id), account=money.source)
     return TakenBack(source=money.source, amount=money.amount, names=names_in(money.named))
