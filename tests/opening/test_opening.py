@@ -147,7 +147,9 @@ def they_make_staff_with_roles(opening):
         bob.approve_newest()
         opening.clerk(name).begin()
     assert {user.username: user.groups.get().name for user in User.objects.filter(is_superuser=False)} == ROLES
-    assert set(Proposal.objects.values_list("asked_by__username", "record__decided_by__username")) == {("ann", "bob")}
+    of_two = Proposal.objects.filter(needs_two=True)
+    assert set(of_two.values_list("asked_by__username", "record__decided_by__username")) == {("ann", "bob")}
+    assert set(Proposal.objects.filter(needs_two=False).values_list("kind", flat=True)) == {"reset_link"}
 
 
 def two_managers_put_a_coin_on_sale(opening):
