@@ -18,7 +18,7 @@
     ├── NotFitForStaff        staff have no money here, and an e-mail address of their own
     ├── BreakGlassRefused     powers are given in the admin as long as two superusers can
     ├── DepositsClosed        customers cannot deposit by themselves here
-    ├── DepositDiffers        .reference .earlier .amount
+    ├── DepositDiffers        .earlier .amount
     ├── DepositDecided        the money has its customer, or is back with its sender
     ├── ReturnRefused         the bank took back what this deposit does not have
     ├── ReturnDiffers, ReturnDecided: one of this name was taken otherwise, or it is not taken, or is won back already
@@ -149,9 +149,8 @@ class DepositsClosed(DomainError):
 
 
 class DepositDiffers(DomainError):
-    def __init__(self, *, reference: str, earlier: Decimal, amount: Decimal) -> None:
-        super().__init__(f"{reference} was received before with {earlier:.2f} USD, and now with {amount:.2f} USD.")
-        self.reference = reference
+    def __init__(self, *, earlier: Decimal, amount: Decimal) -> None:
+        super().__init__(f"This payment was received before with {earlier:.2f} USD, and now with {amount:.2f} USD.")
         self.earlier = earlier
         self.amount = amount
 

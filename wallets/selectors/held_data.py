@@ -139,4 +139,6 @@ def _foreign_keys(model: Any) -> list[Any]:
 def _shown(name: str, value: Any) -> Any:
     if is_secret(name) and value is not None and value != "":
         return NOT_SHOWN
+    if isinstance(value, dict):
+        return {key: _shown(key, each) for key, each in value.items()}
     return open_text(text=value) if isinstance(value, str) else value

@@ -16,6 +16,7 @@ from wallets.models import Payout, Statement, StatementLine, StatementState, Use
 from wallets.runtime import failpoints
 from wallets.runtime.clock import database_now
 from wallets.runtime.conflicts import retried_on_conflict
+from wallets.selectors.accounts import is_closed
 from wallets.services.comparing import BOOKED_BY_HAND, WON_BY_HAND, note_what_staff_have_booked
 from wallets.services.deposits import IncomingMoney, receive_deposit
 from wallets.services.ledger.locking import LockedWallet, lock_wallets_to_credit
@@ -144,6 +145,8 @@ def _credit_some(*, statement_id: int) -> int:
     note_what_staff_have_booked(lines=lines, account=statement.account, now=now)
     for line in lines:
         wallet = None if line.remark in _NOT_CREDITED else wallets.get(line.customer_id or 0)
+        if wallet is not None and wallet.frozen and is_closed(customer_id=wallet.owner_id):
+            wallet = None
         line.deposit_id = _receive(line, account=statement.account, wallet=wallet, now=now)
     StatementLine.objects.bulk_update(lines, ["deposit"])
     failpoints.reach("statement.crediting")

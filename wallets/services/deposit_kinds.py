@@ -127,7 +127,14 @@ class AssignmentKind(_OfNobodyKind):
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
         what, customer = _in_words(payload), User.objects.get(pk=payload["customer"])
-        return f"{what}: of nobody", f"{what}: for {customer}"
+        deposit = _deposit_of(payload)
+        alike = list_alike(
+            customer_id=customer.pk,
+            source=deposit.source,
+            amount=deposit.amount,
+            received_on=deposit.received_at.date(),
+        )
+        return f"{what}: of nobody", f"{what}: for {customer}{_compare_with(alike)}"
 
     def beneficiary_id(self, *, payload: Payload) -> int | None:
         customer_id: int = payload["customer"]
@@ -239,6 +246,10 @@ def _beside_deposits(payload: Payload) -> str:
         amount=Decimal(payload["amount"]),
         received_on=date.fromisoformat(payload["received_on"]),
     )
+    return _compare_with(alike)
+
+
+def _compare_with(alike: list[Deposit]) -> str:
     return f"; compare with {', '.join(map(str, alike))}" if alike else ""
 
 

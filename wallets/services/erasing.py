@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from wallets.models import (
@@ -79,8 +80,10 @@ def _erase_texts(customer_id: int) -> None:
     StatementLine.objects.filter(taken_back__customer_id=customer_id).update(
         reference=ERASED, originals=None, counterparty="", text=""
     )
+    answers = Q(payout__customer_id=customer_id) | Q(contradicts__customer_id=customer_id)
+    StatementLine.objects.filter(answers).update(reference=ERASED, originals=None, counterparty="", text="")
     Return.objects.filter(customer_id=customer_id).update(reference=ERASED, named="", note="")
-    Payout.objects.filter(customer_id=customer_id).update(reason="")
+    Payout.objects.filter(customer_id=customer_id).update(reason="", bank_reference="")
     PayoutFile.objects.filter(payouts__customer_id=customer_id, written_at__isnull=False).update(content=ERASED)
 
 

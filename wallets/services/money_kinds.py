@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from wallets.exceptions import NotFound, OwesLess, OwnAccount, ReturnDiffers
+from wallets.exceptions import NotFound, OwesLess, OwnAccount, ProposalRefused, ReturnDiffers
 from wallets.models import Deposit, Receivable, Return, ReturnState, TransactionKind, User, Wallet
 from wallets.money import USD
 from wallets.runtime import clock
@@ -48,6 +48,8 @@ class ReturnKind(Kind):
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         deposit, reference = _deposit_of(payload), open_text(text=payload["reference"])
+        if not reference:
+            raise ProposalRefused("Give the bank's reference.")
         if deposit.customer_id == asked_by.pk:
             raise OwnAccount
         ensure_returnable(deposit=deposit, amount=Decimal(payload["amount"]))
@@ -150,7 +152,7 @@ class PutAsideKind(Kind):
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
         row = self._row(payload)
-        return f"{row}, {row.reference} of {row.source}: {row.note}", f"{row}: put aside"
+        return f"{row} of {row.source}: {ReturnState.WAITING.label}", f"{row}: put aside"
 
     def amount(self, *, payload: Payload) -> Decimal | None:
         return self._row(payload).amount
@@ -275,8 +277,7 @@ def debt_of(*, customer_id: int) -> Decimal:
 def _beside_returns(deposit: Deposit, payload: Payload) -> str:
     """Name the returns of this amount that the deposit has already: it may be the same one."""
     same = deposit.returns.filter(amount=Decimal(payload["amount"])).order_by("id")[:10]
-    named = ", ".join(f"{row} {row.reference}" for row in same)
-    return f"; compare with {named}" if named else ""
+    return f"; compare with {', '.join(map(str, same))}" if same else ""
 
 
 def _deposit_of(payload: Payload) -> Deposit:

@@ -8,7 +8,9 @@ from django.db.models import QuerySet
 
 from wallets.exceptions import ProposalRefused
 from wallets.models import ClosedAccount, SecurityEventKind, User, Wallet
+from wallets.money import USD
 from wallets.runtime import clock
+from wallets.services.accounts import open_dollar_wallet
 from wallets.services.proposals import Kind, Payload, count_done
 from wallets.services.security_log import (
     find_last_event,
@@ -75,6 +77,7 @@ class UserPowersKind(Kind):
         for flag in _FLAGS:
             setattr(user, flag, new[flag])
         user.save(update_fields=_FLAGS)
+        _give_wallet_back(user)
         if not user.is_active:
             end_sign_ins(user_id=user.pk, now=clock.now())
         user.groups.set(_lock_groups(payload))
@@ -192,6 +195,13 @@ def _lock_user(payload: Payload) -> User:
     """Lock the user, after the wallets: an empty one is removed when the user becomes staff."""
     list(Wallet.objects.select_for_update(no_key=True).filter(owner_id=payload["user"]).order_by("id"))
     return User.objects.select_for_update(no_key=True).get(pk=payload["user"])
+
+
+def _give_wallet_back(user: User) -> None:
+    """Open the dollar wallet of somebody who is not staff any more: becoming staff took it."""
+    is_of_staff = user.is_staff or user.is_superuser
+    if not is_of_staff and not Wallet.objects.filter(owner=user, asset=USD).exists():
+        open_dollar_wallet(owner=user)
 
 
 def _lock_groups(payload: Payload) -> list[Group]:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from wallets.exceptions import OwnAccount, ProposalRefused
 from wallets.models import SecurityEventKind, User, Wallet
 from wallets.money import USD
+from wallets.selectors.accounts import is_closed
 from wallets.services.accounts import ensure_owes_nothing, freeze_within_transaction, unfreeze_within_transaction
 from wallets.services.closing import CLOSE_CUSTOMER
 from wallets.services.deposit_kinds import DEPOSIT_KINDS
@@ -33,6 +34,8 @@ class UnfreezeKind(Kind):
     def check(self, *, payload: Payload, asked_by: User) -> None:
         if payload["customer"] == asked_by.pk:
             raise OwnAccount
+        if is_closed(customer_id=payload["customer"]):
+            raise ProposalRefused("The account is closed for good.")
         lock_customer_wallets(asset=USD, customer_ids=[payload["customer"]])
         ensure_owes_nothing(customer_id=payload["customer"])
         if _last_freezing(payload["customer"]) != payload.get("last"):
