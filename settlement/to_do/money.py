@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import chain, islice
 
 from django.conf import settings
 from django.db.models import F
@@ -20,7 +21,7 @@ from wallets.models import (
     StatementState,
 )
 from wallets.selectors.staff import list_waiting_requests
-from wallets.selectors.statements import list_open_debits
+from wallets.selectors.statements import list_open_debits, list_returned_without_a_line
 from wallets.services.returns.taking import NOT_FROZEN
 
 
@@ -85,10 +86,16 @@ def read_payouts_to_export(now: datetime) -> Iterator[Concern]:
 
 
 def read_unanswered_payouts(now: datetime) -> Iterator[Concern]:
-    """Read payouts that were sent, and whose outcome no statement has told within their limit."""
-    yield from _payouts(
-        ConcernKind.PAYOUT_ANSWER, PayoutState.SENT, "sent_at", now=now, limit=settings.TO_DO.payout_answer_limit
-    )
+    """Read payouts that were sent, and whose outcome or return no statement has told within their limit."""
+    limit = settings.TO_DO.payout_answer_limit
+    sent = _payouts(ConcernKind.PAYOUT_ANSWER, PayoutState.SENT, "sent_at", now=now, limit=limit)
+    yield from islice(chain(sent, _read_returned_without_a_line(now - limit)), MAX_PER_KIND)
+
+
+def _read_returned_without_a_line(latest: datetime) -> Iterator[Concern]:
+    for payout in list_returned_without_a_line(latest=latest).select_related("customer")[:MAX_PER_KIND]:
+        reason = f"no statement has told that it came back, {payout.end_to_end_id}"
+        yield _payout(ConcernKind.PAYOUT_ANSWER, payout, payout.returned_at or latest, reason)
 
 
 def read_contradicting_debits(_now: datetime) -> Iterator[Concern]:
@@ -125,13 +132,18 @@ def _payouts(
 ) -> Iterator[Concern]:
     late = Payout.objects.filter(state=state, **{f"{since}__lte": now - limit}).select_related("customer")
     for payout in late.order_by("id")[:MAX_PER_KIND]:
-        yield Concern(
-            kind=kind,
-            subject=f"{payout} of {payout.customer}",
-            since=getattr(payout, since),
-            reason=f"{payout.get_state_display().lower()}, {payout.end_to_end_id}",
-            target=Target(model="wallets_payout", pk=payout.pk),
-        )
+        reason = f"{payout.get_state_display().lower()}, {payout.end_to_end_id}"
+        yield _payout(kind, payout, getattr(payout, since), reason)
+
+
+def _payout(kind: ConcernKind, payout: Payout, since: datetime, reason: str) -> Concern:
+    return Concern(
+        kind=kind,
+        subject=f"{payout} of {payout.customer}",
+        since=since,
+        reason=reason,
+        target=Target(model="wallets_payout", pk=payout.pk),
+    )
 
 
 def read_returns(_now: datetime) -> Iterator[Concern]:
