@@ -54,14 +54,15 @@ def list_open_debits() -> QuerySet[StatementLine]:
     return debits.filter(statement__state=StatementState.CREDITED).order_by("id")
 
 
-def list_returned_without_a_line(*, latest: datetime) -> QuerySet[Payout]:
-    """Return the payouts that staff have marked as returned until `latest`, and our bank as paid, but never as back.
+def list_unanswered(*, latest: datetime) -> QuerySet[Payout]:
+    """Return the payouts that were sent until `latest` without an answer, or marked as returned without a line.
 
-    One that came back as a deposit is none of them. Nor is one that a credit names which staff have sent back, because
-    the customer had the dollars already.
+    The latter are those that our bank has paid and never brought back. One that came back as a deposit is none of them.
+    Nor is one that a credit names which staff have sent back, because the customer had the dollars already.
     """
     named = StatementLine.objects.filter(end_to_end_id=OuterRef("end_to_end_id"), kind__in=COMES_IN)
     back = named.exclude(end_to_end_id="").filter(Q(payout=OuterRef("pk")) | Q(deposit__state=DepositState.SENT_BACK))
     paid = StatementLine.objects.filter(payout=OuterRef("pk"), kind=LineKind.DEBIT.value)
-    returned = Payout.objects.filter(state=PayoutState.RETURNED, came_back_as=None, returned_at__lte=latest)
-    return returned.filter(Exists(paid), ~Exists(back)).order_by("id")
+    returned = Q(state=PayoutState.RETURNED, came_back_as=None, returned_at__lte=latest)
+    sent = Q(state=PayoutState.SENT, sent_at__lte=latest)
+    return Payout.objects.filter(sent | (returned & Exists(paid) & ~Exists(back))).order_by("id")
