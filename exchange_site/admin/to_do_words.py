@@ -169,7 +169,8 @@ WORDS: Final[Mapping[ConcernKind, Words]] = {
         urgency="late",
         advice=(
             "Import the paying account's statements: a line that names the payout says what came of it. Or ask the"
-            " bank, and mark the payout as paid, failed or returned on its page."
+            " bank, and mark the payout as paid, failed or returned on its page. One that is marked as returned has to"
+            " come back too: if it has not, mark it as paid."
         ),
     ),
     ConcernKind.PAYOUT_LINE: Words(
@@ -177,8 +178,8 @@ WORDS: Final[Mapping[ConcernKind, Words]] = {
         urgency="urgent",
         advice=(
             "Nothing is exported until two persons have decided. Ask the bank who has got the dollars. If a customer"
-            " has, who has them here too, charge the debit on its page: the dollars are taken from the wallet, or owed."
-            " Otherwise explain it."
+            " has, who has them here too, charge the debit on its page, unless the bank has brought it back: the"
+            " dollars are taken from the wallet, or owed. Otherwise explain it."
         ),
     ),
     ConcernKind.DEBIT: Words(
@@ -194,9 +195,9 @@ WORDS: Final[Mapping[ConcernKind, Words]] = {
         title="Deposits that banks took back",
         urgency="urgent",
         advice=(
-            "Look at the customer, who is frozen, and mark the return as seen. For a return without a deposit, compare"
-            " the bank's page, and take the deposit back on the page of the return; or put it aside, with a second"
-            " person: it is here again once its deposit comes."
+            "Look at the customer, who is frozen unless the row says otherwise, and mark the return as seen. For a"
+            " return without a deposit, compare the bank's page, and take the deposit back on the page of the return;"
+            " or put it aside, with a second person: it is here again once its deposit comes."
         ),
     ),
     ConcernKind.DEBT: Words(

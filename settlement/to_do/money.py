@@ -20,7 +20,7 @@ from wallets.models import (
     StatementState,
 )
 from wallets.selectors.staff import list_waiting_requests
-from wallets.selectors.statements import list_open_debits
+from wallets.selectors.statements import list_open_debits, list_unanswered
 from wallets.services.returns.taking import NOT_FROZEN
 
 
@@ -85,10 +85,13 @@ def read_payouts_to_export(now: datetime) -> Iterator[Concern]:
 
 
 def read_unanswered_payouts(now: datetime) -> Iterator[Concern]:
-    """Read payouts that were sent, and whose outcome no statement has told within their limit."""
-    yield from _payouts(
-        ConcernKind.PAYOUT_ANSWER, PayoutState.SENT, "sent_at", now=now, limit=settings.TO_DO.payout_answer_limit
-    )
+    """Read payouts that were sent, and whose outcome or return no statement has told within their limit."""
+    payouts = list_unanswered(latest=now - settings.TO_DO.payout_answer_limit).select_related("customer")
+    for payout in payouts[:MAX_PER_KIND]:
+        is_sent = payout.state == PayoutState.SENT
+        told = "sent" if is_sent else "no statement has told that it came back"
+        since = (payout.sent_at if is_sent else payout.returned_at) or now
+        yield _payout(ConcernKind.PAYOUT_ANSWER, payout, since, told)
 
 
 def read_contradicting_debits(_now: datetime) -> Iterator[Concern]:
@@ -125,13 +128,17 @@ def _payouts(
 ) -> Iterator[Concern]:
     late = Payout.objects.filter(state=state, **{f"{since}__lte": now - limit}).select_related("customer")
     for payout in late.order_by("id")[:MAX_PER_KIND]:
-        yield Concern(
-            kind=kind,
-            subject=f"{payout} of {payout.customer}",
-            since=getattr(payout, since),
-            reason=f"{payout.get_state_display().lower()}, {payout.end_to_end_id}",
-            target=Target(model="wallets_payout", pk=payout.pk),
-        )
+        yield _payout(kind, payout, getattr(payout, since), payout.get_state_display().lower())
+
+
+def _payout(kind: ConcernKind, payout: Payout, since: datetime, told: str) -> Concern:
+    return Concern(
+        kind=kind,
+        subject=f"{payout} of {payout.customer}",
+        since=since,
+        reason=f"{told}, {payout.end_to_end_id}",
+        target=Target(model="wallets_payout", pk=payout.pk),
+    )
 
 
 def read_returns(_now: datetime) -> Iterator[Concern]:

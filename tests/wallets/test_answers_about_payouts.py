@@ -41,7 +41,7 @@ from wallets.services.money_kinds import CORRECTION, GOODWILL, debt_of
 from wallets.services.payouts.exporting import export_payouts
 from wallets.services.payouts.line_kinds import CAME_BACK, CHARGE_DEBIT, EXPLAIN_DEBIT
 from wallets.services.payouts.outcomes import note_outcome
-from wallets.services.proposals import propose
+from wallets.services.proposals import approve, propose
 from wallets.verification import sum_house_wallet
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -114,6 +114,11 @@ def came_back(deposit, payout, *, by):
 
 def contradictions():
     return [each for each in list_to_do(now=clock.now()) if each.kind is ConcernKind.PAYOUT_LINE]
+
+
+def unanswered(after):
+    rows = list_to_do(now=clock.now() + after)
+    return [each.reason for each in rows if each.kind is ConcernKind.PAYOUT_ANSWER]
 
 
 def read(client, model, pk):
@@ -363,6 +368,74 @@ class TestAStatement:
             charge(StatementLine.objects.get(), other, by=ann)
         assert (state_of(rejected), other.wallet.balance, len(contradictions())) == ("rejected", 100, 1)
 
+    def test_of_a_payout_that_staff_have_marked_as_paid_meanwhile_is_charged_to_nobody(self, shopper, ann, sent):
+        decide(sent, "failed", by=ann)
+        tell(debit(sent), by=ann, closing="70")
+        line = StatementLine.objects.get()
+        decide(sent, "paid", by=ann)
+        with pytest.raises(ProposalRefused, match="its own debit"):
+            charge(line, shopper, by=ann)
+        assert (state_of(sent), shopper.wallet.balance, Payout.objects.count()) == ("paid", 70, 1)
+        explain(line, by=ann)
+        assert (contradictions(), verify_everything()) == ([], [])
+
+    def test_that_brings_back_what_staff_have_given_back_is_charged_to_nobody(self, shopper, ann, sent):
+        decide(sent, "failed", by=ann)
+        tell(debit(sent), back(sent), by=ann, closing="100")
+        line = StatementLine.objects.get(kind="debit")
+        with pytest.raises(ProposalRefused, match="its own debit"):
+            charge(line, shopper, by=ann)
+        assert (state_of(sent), shopper.wallet.balance, Payout.objects.count()) == ("failed", 100, 1)
+        explain(line, by=ann)
+        assert (contradictions(), verify_everything()) == ([], [])
+
+    def test_that_pays_twice_is_charged_to_its_customer(self, shopper, ann, sent):
+        tell(debit(sent), debit(sent, reference="bank 3"), by=ann, closing="40")
+        charge(StatementLine.objects.get(payout=None), shopper, by=ann)
+        assert (Payout.objects.filter(state="paid").count(), shopper.wallet.balance) == (2, 40)
+        assert (contradictions(), verify_everything()) == ([], [])
+
+    def test_of_a_payout_that_has_changed_since_somebody_asked_is_not_charged(self, shopper, ann, sent, settings):
+        tell(debit(sent), debit(sent, reference="bank 3"), by=ann, closing="40")
+        configure(settings, "PROPOSALS", kinds={"charge_debit": Decimal(0)})
+        proposal = charge(StatementLine.objects.get(payout=None), shopper, by=ann)
+        assert f"{sent}, which is paid" in proposal.old
+        decide(sent, "returned", by=ann)
+        record = approve(proposal_id=proposal.pk, approved_by=make_staff("bob"))
+        assert (record.outcome, "has changed" in record.detail) == ("refused", True)
+        assert (state_of(sent), shopper.wallet.balance, Payout.objects.count()) == ("returned", 100, 1)
+
+    @pytest.mark.parametrize("outcome", ["sent", "paid"])
+    def test_without_an_id_is_not_charged_to_a_customer_whose_payout_it_may_be(self, shopper, ann, sent, outcome):
+        if outcome == "paid":
+            decide(sent, "paid", by=ann)
+        tell(
+            entry("30.00", sign="DBIT", reference="bank 1"),
+            entry("20.00", sign="DBIT", reference="bank 3"),
+            by=ann,
+            closing="50",
+        )
+        with pytest.raises(ProposalRefused, match=f"It may be payout {sent.pk}, "):
+            charge(StatementLine.objects.get(amount=30), shopper, by=ann)
+        assert (state_of(sent), shopper.wallet.balance, Payout.objects.count()) == (outcome, 70, 1)
+        charge(StatementLine.objects.get(amount=20), shopper, by=ann)
+        assert (shopper.wallet.balance, verify_everything()) == (50, [])
+
+    def test_without_an_id_is_charged_once_the_payout_has_its_own_debit(self, shopper, ann, sent):
+        tell(debit(sent), entry("30.00", sign="DBIT", reference="bank 3"), by=ann, closing="40")
+        charge(StatementLine.objects.get(payout=None), shopper, by=ann)
+        assert (Payout.objects.filter(state="paid").count(), shopper.wallet.balance) == (2, 40)
+        assert verify_everything() == []
+
+    def test_that_names_a_forgotten_payout_twice_is_charged_twice(self, shopper, ann):
+        gone = Payout(end_to_end_id="PO" + "A" * 30)
+        tell(debit(gone), debit(gone, reference="bank 3"), by=ann, closing="40")
+        for line in StatementLine.objects.order_by("number"):
+            charge(line, shopper, by=ann)
+        ids = list(Payout.objects.order_by("id").values_list("end_to_end_id", flat=True))
+        assert (ids[0], len(set(ids)), shopper.wallet.balance) == (gone.end_to_end_id, 2, 40)
+        assert (contradictions(), verify_everything()) == ([], [])
+
     def test_in_which_a_payer_names_a_payout_brings_nothing_back(self, shopper, ann, sent, settings):
         configure(settings, "PAYOUTS", deposit_hold=timedelta(hours=72))
         own = payment_reference(subject=shopper.user.subject)
@@ -546,6 +619,25 @@ class TestStaff:
         limit = settings.TO_DO.payout_answer_limit
         assert ConcernKind.PAYOUT_ANSWER not in kinds(timedelta(0))
         assert ConcernKind.PAYOUT_ANSWER in kinds(limit + timedelta(hours=1))
+
+    def test_are_told_of_payouts_that_they_have_marked_as_returned_and_no_line_brings_back(self, ann, sent, settings):
+        decide(sent, "returned", by=ann)
+        late = settings.TO_DO.payout_answer_limit + timedelta(hours=1)
+        assert unanswered(late) == []
+        tell(debit(sent), by=ann, closing="70")
+        assert unanswered(timedelta(0)) == []
+        assert unanswered(late) == [f"no statement has told that it came back, {sent.end_to_end_id}"]
+        tell(back(sent), by=ann, opening="70", closing="100")
+        assert (unanswered(late), verify_everything()) == ([], [])
+
+    def test_are_told_so_until_they_have_sent_the_credit_back_that_names_it(self, shopper, ann, sent, settings):
+        decide(sent, "returned", by=ann)
+        tell(debit(sent), credit(sent), by=ann, closing="100")
+        late = settings.TO_DO.payout_answer_limit + timedelta(hours=1)
+        assert len(unanswered(late)) == 1
+        payload = SEND_BACK.payload_of(deposit=Deposit.objects.get(source=OUR_ACCOUNT), note="it was given back")
+        propose(kind="send_back", payload=payload, reason="it was given back", asked_by=ann)
+        assert (unanswered(late), shopper.wallet.balance, verify_everything()) == ([], 100, [])
 
 
 FAULTS = {

@@ -166,6 +166,11 @@ class Payout(models.Model):
             models.Index(
                 fields=["came_back_as"], condition=Q(came_back_as__isnull=False), name="payouts_that_became_deposits"
             ),
+            models.Index(
+                fields=["returned_at"],
+                condition=Q(state="returned", came_back_as=None),
+                name="returned_payouts_by_time",
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=is_above_zero("amount"), name="payout_amount_is_positive"),

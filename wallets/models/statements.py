@@ -134,6 +134,11 @@ class StatementLine(models.Model):
                 condition=Q(kind=LineKind.DEBIT.value, payout=None, seen_at=None),
                 name="debits_that_wait",
             ),
+            models.Index(
+                fields=["end_to_end_id"],
+                condition=Q(kind__in=COMES_IN) & ~Q(end_to_end_id=""),
+                name="credits_that_name_a_payout",
+            ),
             models.Index(fields=["key"], name="lines_by_key"),
             models.Index(
                 fields=["statement", "number"],

@@ -1,12 +1,13 @@
 """Reads imported statements."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
-from wallets.models import Payout, Statement, StatementLine, StatementState
+from wallets.models import DepositState, Payout, PayoutState, Statement, StatementLine, StatementState
 from wallets.statements.lines import COMES_IN, LineKind
 
 _TITLES: Final = {
@@ -51,3 +52,17 @@ def list_open_debits() -> QuerySet[StatementLine]:
     """Return the debits of credited statements that answer nothing, and about which nobody has decided."""
     debits = StatementLine.objects.filter(kind=LineKind.DEBIT.value, payout=None, seen_at=None)
     return debits.filter(statement__state=StatementState.CREDITED).order_by("id")
+
+
+def list_unanswered(*, latest: datetime) -> QuerySet[Payout]:
+    """Return the payouts that were sent until `latest` without an answer, or marked as returned without a line.
+
+    The latter are those that our bank has paid and never brought back. One that came back as a deposit is none of them.
+    Nor is one that a credit names which staff have sent back, because the customer had the dollars already.
+    """
+    named = StatementLine.objects.filter(end_to_end_id=OuterRef("end_to_end_id"), kind__in=COMES_IN)
+    back = named.exclude(end_to_end_id="").filter(Q(payout=OuterRef("pk")) | Q(deposit__state=DepositState.SENT_BACK))
+    paid = StatementLine.objects.filter(payout=OuterRef("pk"), kind=LineKind.DEBIT.value)
+    returned = Q(state=PayoutState.RETURNED, came_back_as=None, returned_at__lte=latest)
+    sent = Q(state=PayoutState.SENT, sent_at__lte=latest)
+    return Payout.objects.filter(sent | (returned & Exists(paid) & ~Exists(back))).order_by("id")

@@ -34,8 +34,8 @@ def take_answers(*, statement_id: int) -> None:
     """Record what an approved statement says about payouts, some lines at a time. Safe to run again.
 
     A line counts if it names one payout by its end-to-end id, and has its amount; one that brings it back comes from
-    nobody but the payee, us or a bank. It then becomes no deposit. A line that does not fit is left to staff: dollars
-    that came in are a deposit of nobody, and a debit is on the to-do page.
+    nobody but the payee or us. It then becomes no deposit. A line that does not fit is left to staff: dollars that came
+    in are a deposit of nobody, and a debit is on the to-do page.
     """
     after = 0
     while (last := _take_some(statement_id=statement_id, after=after)) is not None:

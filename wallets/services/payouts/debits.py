@@ -12,7 +12,7 @@ from wallets.services.ledger.locking import LockedWallet, lock_wallets_to_credit
 from wallets.services.payouts.answers import bank_reference_of
 from wallets.services.payouts.moves import take_again
 from wallets.services.payouts.outcomes import revive_as_paid
-from wallets.statements.lines import SEVERAL
+from wallets.statements.lines import SEVERAL, LineKind
 
 
 def find_open_debit(*, line_id: int) -> StatementLine:
@@ -39,8 +39,7 @@ def charge_debit(*, line_id: int, customer_id: int, by: User) -> tuple[Payout, D
     """Take the dollars of a debit from the customer to whom they went. Return the payout, and what is owed of it.
 
     The debit has paid a payout that was given back meanwhile, or one that a restored database has forgotten. Then the
-    payout is made anew. Raises NotFound, also without a wallet; and ProposalRefused if the debit names a payout that it
-    cannot have paid.
+    payout is made anew. Raises NotFound, also without a wallet, and what `ensure_chargeable` raises.
     """
     wallet = lock_wallets_to_credit(customer_ids=[customer_id]).get(customer_id)
     if wallet is None:
@@ -60,9 +59,10 @@ def charge_debit(*, line_id: int, customer_id: int, by: User) -> tuple[Payout, D
 
 
 def ensure_chargeable(*, line: StatementLine, customer_id: int) -> None:
-    """Raise ProposalRefused if the payout that the debit names is another customer's, or says something else."""
+    """Raise ProposalRefused if the debit cannot have paid this customer, or their wallet has paid it already."""
     payout = line.contradicts
     if payout is None:
+        _ensure_is_of_no_payout(line, customer_id)
         return
     if payout.customer_id != customer_id:
         raise ProposalRefused(f"It names {payout} of another customer.")
@@ -70,6 +70,28 @@ def ensure_chargeable(*, line: StatementLine, customer_id: int) -> None:
         raise ProposalRefused(f"It names {payout}. Say on its page what came of it, and explain the debit.")
     if payout.came_back_as_id is not None:
         raise ProposalRefused(f"{payout} is back as deposit {payout.came_back_as_id}: correct that first.")
+    _ensure_has_another_debit(payout)
+
+
+def _ensure_is_of_no_payout(line: StatementLine, customer_id: int) -> None:
+    """Refuse a debit that names no single payout if it may be one of the customer's, which has no debit yet."""
+    if line.end_to_end_id not in {"", SEVERAL}:
+        return
+    out = Payout.objects.filter(customer_id=customer_id, amount=line.amount).exclude(lines__kind=LineKind.DEBIT.value)
+    payout = out.filter(state__in=[PayoutState.SENT, PayoutState.PAID]).order_by("id").first()
+    if payout is not None:
+        raise ProposalRefused(f"It may be {payout}: say on its page that it was paid, and explain the debit.")
+
+
+def _ensure_has_another_debit(payout: Payout) -> None:
+    """Refuse the debit that staff have foreseen: they marked the payout as paid, or as failed and it has come back.
+
+    Only lines that answer a payout count. One that is paid has one debit more than lines that bring it back.
+    """
+    paid = payout.lines.filter(kind=LineKind.DEBIT.value).count()
+    back = payout.lines.filter(kind=LineKind.GIVEN_BACK.value).count()
+    if paid - back < (1 if payout.state == PayoutState.PAID else 0):
+        raise ProposalRefused(f"{payout} is settled already: this is its own debit. Explain it.")
 
 
 def _lock_open_debit(line_id: int) -> StatementLine:
@@ -81,7 +103,8 @@ def _lock_open_debit(line_id: int) -> StatementLine:
 def _make_forgotten(line: StatementLine, wallet: LockedWallet) -> Payout:
     """Make a payout of a debit whose own is gone. A second payment of a payout that is there gets a new id."""
     times = dict.fromkeys(("created_at", "approved_at", "sent_at", "paid_at"), wallet.now)
-    named = {} if line.contradicts or line.end_to_end_id in {"", SEVERAL} else {"end_to_end_id": line.end_to_end_id}
+    is_free = not Payout.objects.filter(end_to_end_id=line.end_to_end_id).exists()
+    named = {"end_to_end_id": line.end_to_end_id} if is_free and line.end_to_end_id not in {"", SEVERAL} else {}
     reference = bank_reference_of(line)[:100]
     payout = Payout(
         customer_id=wallet.owner_id,

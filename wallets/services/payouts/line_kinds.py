@@ -65,8 +65,10 @@ class ChargeDebitKind(Kind):
         return f"{payout}, is paid; {owed} USD of it are owed."
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
-        told = _in_words(find_open_debit(line_id=payload["line"]))
-        return f"{told}: answers nothing", f"{told}: has paid {User.objects.get(pk=payload['customer'])}"
+        line = find_open_debit(line_id=payload["line"])
+        told, payout = _in_words(line), line.contradicts
+        names = f"names {payout}, which is {payout.get_state_display().lower()}" if payout else "answers nothing"
+        return f"{told}: {names}", f"{told}: has paid {User.objects.get(pk=payload['customer'])}"
 
     def amount(self, *, payload: Payload) -> Decimal | None:
         return find_open_debit(line_id=payload["line"]).amount
