@@ -211,8 +211,8 @@ class TestKilled:
         killed = main_process(folder, "api")
         assert killed
         os.kill(killed, signal.SIGKILL)
-        assert within(10, lambda: not orphans & set(processes(folder, PROGRAMS["api"])))
-        assert within(10, lambda: is_ready(running))
+        assert within(20, lambda: not orphans & set(processes(folder, PROGRAMS["api"])))
+        assert within(30, lambda: is_ready(running))
 
 
 class TestRefused:
