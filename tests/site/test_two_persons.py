@@ -964,10 +964,10 @@ COMMANDS = {
 # `reconcile` books what the venue says, as a periodic job does. The first line gives or takes powers, and is refused where
 # they need two persons, or waits a day; so is the seeder once somebody has money: see tests/wallets/test_staff.py.
 WITHOUT_MONEY = {
-    "bootstrap_staff", "break_glass", "export_customer", "erase_closed", "changepassword", "createsuperuser",
+    "bootstrap_staff", "break_glass", "export_customer", "erase_closed", "changepassword", "check", "createsuperuser",
     "reconcile", "result", "verify_ledger", "configuration", "database_roles", "dbshell", "exchange_simulator", "flush",
     "loaddata", "makemigrations", "migrate", "openapi", "procrastinate", "runserver", "rotate_keys", "seeder",
-    "show_urls", "sqlflush", "sqlmigrate",
+    "show_urls", "sqlflush", "sqlmigrate", "venue_check",
 }  # fmt: skip
 
 
