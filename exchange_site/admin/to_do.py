@@ -42,7 +42,7 @@ class Group:
 
 
 def can_view(user: User | AnonymousUser) -> bool:
-    """Say whether the user may see the to-do page. Each row is for those who may see what it is about."""
+    """Say whether the user may see the to-do page. Each row is shown to those who may see its subject."""
     return user.is_active and user.is_staff
 
 

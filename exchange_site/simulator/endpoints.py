@@ -21,7 +21,7 @@ _MANY_SYMBOLS: Final = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """What an endpoint reads, what it needs of that, and what a request weighs."""
+    """An endpoint's parameters, the mandatory ones among them, and the weight of a request."""
 
     needed: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()

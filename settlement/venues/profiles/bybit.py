@@ -91,7 +91,7 @@ class _Bybit(VenueProfile):
             return Failure(code="", message=f"{code}, and an order")
         if code not in {"", "0"}:
             return Failure(code=code, message=printable(str(body.get("retMsg") or "")))
-        return Failure(code="", message=f"status {reply.status}") if reply.status >= 400 else None  # noqa: PLR2004
+        return Failure(code="", message=f"status {reply.status}") if reply.is_error else None
 
     def find_wait(self, reply: Reply) -> float | None:
         """Return the seconds until the limit of calls is set back, by the times that an answer to such a call says."""

@@ -113,7 +113,7 @@ class _Coinbase(VenueProfile):
             return Failure(code="", message=message)
         if reply.status == 401 and reply.body is None:  # noqa: PLR2004  the word "Unauthorized"
             return Failure(code="401")
-        return Failure(code="", message=f"status {reply.status}") if reply.status >= 400 else None  # noqa: PLR2004
+        return Failure(code="", message=f"status {reply.status}") if reply.is_error else None
 
     def call_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
         parameters = {"client_order_id": purchase.client_order_id, **_parameters_of(purchase, market)}

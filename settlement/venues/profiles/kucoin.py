@@ -115,7 +115,7 @@ class _KuCoin(VenueProfile):
         body = reply.body if isinstance(reply.body, dict) else {}
         code, message = printable(str(body.get("code", ""))), printable(str(body.get("msg") or ""))
         if code in {"", _SUCCESS}:
-            return Failure(code="", message=f"status {reply.status}") if reply.status >= 400 else None  # noqa: PLR2004
+            return Failure(code="", message=f"status {reply.status}") if reply.is_error else None
         if _id_in(body):
             return Failure(code="", message=f"{code}, and an order")
         if "clientoid" in message.casefold():

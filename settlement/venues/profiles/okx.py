@@ -100,7 +100,7 @@ class _Okx(VenueProfile):
             return Failure(code=sub_code, message=printable(str(entry.get("sMsg", ""))))
         if code not in {"", "0"}:
             return Failure(code=code, message=printable(str(body.get("msg", ""))))
-        return Failure(code="", message=f"status {reply.status}") if reply.status >= 400 else None  # noqa: PLR2004
+        return Failure(code="", message=f"status {reply.status}") if reply.is_error else None
 
     def judge_refusal(self, reply: Reply, failure: Failure) -> VenueAnswer:
         """Return what an error proves. A busy system answers with the status of a rate limit, and proves nothing."""

@@ -49,6 +49,10 @@ class Reply:
     headers: Mapping[str, str]
     body: Any
 
+    @property
+    def is_error(self) -> bool:
+        return self.status >= 400  # noqa: PLR2004  HTTP's client and server errors
+
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
