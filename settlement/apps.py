@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.core.checks import register
 from django.db import connections
 from django.db.models.signals import post_migrate
 
@@ -10,10 +11,12 @@ class SettlementConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported here: models cannot be loaded before the registry is ready.
+        from settlement.checks import VENUE_TAG, check_settings
         from settlement.services.exporting import read_statements_since
         from settlement.services.proposals import register_kinds
         from wallets.services.payouts.guards import register_reader
 
+        register(check_settings, VENUE_TAG)
         register_kinds()
         register_reader(read_statements_since)
         post_migrate.connect(_begin_watch, sender=self)

@@ -19,13 +19,14 @@ from django.utils import timezone
 from psycopg.sql import SQL, Identifier
 
 from exchange_site.database.owner import as_owner
-from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
 from exchange_site.stack.environment import redis_variables, simulator_credentials, split_owner
 from exchange_site.stack.processes import API, WORKER, free_port, local_url, start, stop, wait_for_answer
 from exchange_site.stack.servers import prepare_redis
 from tests.configure import configure
+from tests.dialects import DIALECTS
 from tests.emptying import empty_tables
 from tests.simulators import running_simulator
+from tests.staff import let_do_everything
 from trading.services.coins import put_on_sale, save_coin
 from trading.services.prices import record_price
 from wallets.models import User
@@ -34,6 +35,10 @@ from wallets.selectors.accounts import Principal
 from wallets.services.accounts import open_dollar_wallet
 from wallets.services.cash import book_opening_deposit
 from wallets.services.tokens import read_access_token, start_token_family
+
+
+def pytest_addoption(parser):
+    parser.addoption("--dialect", choices=sorted(DIALECTS), default="binance", help="in which settlement talks")
 
 
 @pytest.fixture(scope="session")
@@ -148,6 +153,12 @@ class Shopper:
 
 
 @pytest.fixture
+def admin_user(admin_user):
+    """Return a superuser who has every permission of the roles too. `admin_client` is signed in as this person."""
+    return let_do_everything(admin_user)
+
+
+@pytest.fixture
 def make_shopper(db):
     return lambda balance="100.00": Shopper(balance)
 
@@ -185,11 +196,23 @@ def spread():
     return "0"
 
 
+@pytest.fixture(scope="session")
+def chosen_dialect(request):
+    """The dialect that the command line names."""
+    return DIALECTS[request.config.getoption("--dialect")]
+
+
 @pytest.fixture
-def simulator(tmp_path, settings, spread):
+def dialect(chosen_dialect):
+    """The dialect of the test, which a module may override."""
+    return chosen_dialect
+
+
+@pytest.fixture
+def simulator(tmp_path, settings, spread, dialect):
     """An exchange simulator for this test; the adapters of this process connect to it."""
     with running_simulator(tmp_path, "--spread", spread) as venue:
-        configure(settings, "VENUE", url=venue.url, api_key=DEFAULT_API_KEY, api_secret=DEFAULT_API_SECRET)
+        configure(settings, "VENUE", url=venue.url, **dialect.settings())
         yield venue
 
 

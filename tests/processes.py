@@ -85,6 +85,9 @@ class Simulator:
     def delist(self, coin):
         self._put("/control/market", {f"{coin}USDT": None})
 
+    def account(self):
+        return self._client.get("/control/account").json()
+
     def set_account(self, **account):
         self._put("/control/account", account)
 

@@ -6,37 +6,32 @@
     ├── UsernameTaken, UsernameNotAllowed: reserved, of several scripts, or like another name
     ├── WeakPassword          .messages .field
     ├── OtpRequired, OtpInvalid: no code was given, or one that is wrong, too old, or was used
-    ├── SecondFactorMissing   staff need one before the admin opens
-    ├── SecondFactorOn        turn it off before another one is begun
+    ├── SecondFactorMissing, SecondFactorOn: the admin opens with one, and another one begins without
     ├── AccountFrozen
     ├── NoMail                nobody would get the e-mail that staff want to send
-    ├── NotPermitted          an act about staff that is for superusers
+    ├── NotPermitted, MayNotDecide: an act about staff is for superusers, and a decision for those with the right
     ├── CannotClose           .obstacles: what has to be settled before an account is closed
     ├── OwnAccount            staff do not decide about their own account
     ├── ProposalRefused       a deed of staff that cannot be done, or no longer
     ├── ProposalClosed        somebody has decided about it, or its time is over
     ├── NeedsAnotherPerson    the author and the beneficiary do not decide about a proposal
-    ├── MayNotDecide          a person without the right to decide about proposals
     ├── NotFitForStaff        staff have no money here, and an e-mail address of their own
     ├── BreakGlassRefused     powers are given in the admin as long as two superusers can
     ├── DepositsClosed        customers cannot deposit by themselves here
-    ├── DepositDiffers        .reference .earlier .amount
+    ├── DepositDiffers        .earlier .amount
     ├── DepositDecided        the money has its customer, or is back with its sender
     ├── ReturnRefused         the bank took back what this deposit does not have
-    ├── ReturnDiffers         .reference: a return of this name was taken, with another amount or deposit
-    ├── ReturnDecided         a return that is not taken, or is won back already
-    ├── CustomerOwes          .amount: who owes stays frozen
-    ├── OwesLess              .owed
+    ├── ReturnDiffers, ReturnDecided: one of this name was taken otherwise, or it is not taken, or is won back already
+    ├── CustomerOwes, OwesLess: .amount, .owed
     ├── NotCorrectable        a movement of an order or an attempt, one that is corrected, or one of another way
-    ├── StatementRefused      a file that is no statement, or one that contradicts itself or the last one
-    ├── StatementDecided      somebody has approved or rejected the statement, or another one follows it
+    ├── StatementRefused, StatementDecided: it is none, contradicts itself or the last one, or has been decided about
     ├── OnePersonTwice        a decision needs another person to approve it
     ├── InsufficientFunds     .balance .amount
     ├── FundsOnHold           .available .amount
     ├── PayeeOnHold, CredentialHold: .until
-    ├── NoPayee               there is nobody to pay the money to
+    ├── NoPayee, AddressNotProven: nobody to pay the money to, or nobody to tell of it
     ├── TooManyPayees         .most
-    ├── PayoutNotCancellable, PayoutDecided: it is in another state by now
+    ├── PayoutNotCancellable, PayoutDecided, PayoutInDoubt: it is in another state by now, or may be
     ├── PayoutRefused, ExportRefused: it must not leave now, for a reason that staff read
     ├── IdempotencyKeyReused, InvalidCursor
     ├── NotAcceptable         .offered: the media types of which the caller accepts none
@@ -138,7 +133,7 @@ class NeedsAnotherPerson(DomainError):
 
 
 class MayNotDecide(DomainError):
-    message = "Only active staff with the permission to decide may do that."
+    message = "Only active staff whose role lets them decide may do that. Superusers may where it is about powers."
 
 
 class NotFitForStaff(DomainError):
@@ -154,9 +149,8 @@ class DepositsClosed(DomainError):
 
 
 class DepositDiffers(DomainError):
-    def __init__(self, *, reference: str, earlier: Decimal, amount: Decimal) -> None:
-        super().__init__(f"{reference} was received before with {earlier:.2f} USD, and now with {amount:.2f} USD.")
-        self.reference = reference
+    def __init__(self, *, earlier: Decimal, amount: Decimal) -> None:
+        super().__init__(f"This payment was received before with {earlier:.2f} USD, and now with {amount:.2f} USD.")
         self.earlier = earlier
         self.amount = amount
 
@@ -171,9 +165,7 @@ class ReturnRefused(DomainError):
 
 
 class ReturnDiffers(DomainError):
-    def __init__(self, *, reference: str) -> None:
-        super().__init__(f"{reference} was taken back before, with another amount or of another deposit.")
-        self.reference = reference
+    message = "This reference was taken back before, with another amount or of another deposit."
 
 
 class ReturnDecided(DomainError):
@@ -238,6 +230,10 @@ class CredentialHold(_OnHold):
     message = "A password, second factor, e-mail address or payee has changed. Payouts go on from {until} on."
 
 
+class AddressNotProven(DomainError):
+    message = "Prove your e-mail address first: changes of payees and payouts are told to it."
+
+
 class NoPayee(DomainError):
     message = "There is nobody to pay out to. Add a payee first."
 
@@ -251,6 +247,10 @@ class TooManyPayees(DomainError):
 class PayoutNotCancellable(DomainError):
     def __init__(self, *, state: str) -> None:
         super().__init__(f"The payout can no longer be cancelled: it is {state.lower()}.")
+
+
+class PayoutInDoubt(DomainError):
+    message = "Whether this payout has left is not known until the bank's statements are read. Try again later."
 
 
 class PayoutDecided(DomainError):

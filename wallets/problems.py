@@ -36,6 +36,7 @@ PROBLEMS: Final[Problems] = {
     exceptions.SecondFactorOn: NOT_ALLOWED,
     exceptions.AccountFrozen: ProblemKind(403, "account_frozen", "Account frozen", "The account is frozen."),
     exceptions.DepositsClosed: NOT_ALLOWED,
+    exceptions.AddressNotProven: NOT_ALLOWED,
     exceptions.FundsOnHold: ProblemKind(
         403,
         "funds_on_hold",
@@ -65,6 +66,7 @@ PROBLEMS: Final[Problems] = {
     exceptions.PayoutNotCancellable: ProblemKind(
         409, "payout_not_cancellable", "Payout not cancellable", "The payout can no longer be cancelled: it is sent."
     ),
+    exceptions.PayoutInDoubt: ProblemKind(409, "payout_in_doubt", "Payout in doubt", exceptions.PayoutInDoubt.message),
     exceptions.Busy: BUSY,
     exceptions.IdempotencyKeyReused: ProblemKind(
         422,

@@ -9,6 +9,7 @@ from decimal import Decimal
 from wallets.models import WalletRole
 from wallets.money import USD
 from wallets.runtime import sql
+from wallets.statements.lines import KNOWN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +48,14 @@ def verify_balances() -> list[Violation]:
 def verify_deposits() -> list[Violation]:
     """Check rule 10: the movements of each deposit say what its state says, and no movement names a missing deposit.
 
-    Each bank statement adds up, and its lines agree with their deposits and returns. The movements of each return say
+    Each bank statement adds up, and its lines agree with their deposits and returns. The credited statements of each
+    account say the sum that the ledger has booked for their lines. The movements of each return say
     what it says, what each customer owes is what its movements have left, and the house wallet *receivable* is below
     zero by the sum.
     """
     names = ("deposits", "statements", "returns", "debts")
-    return [violation for name in names for violation in _find(f"wallets.verify_{name}", rule=10)]
+    found = [violation for name in names for violation in _find(f"wallets.verify_{name}", rule=10)]
+    return found + _find("wallets.verify_accounts", rule=10, known=KNOWN)
 
 
 def verify_corrections() -> list[Violation]:
@@ -60,10 +63,10 @@ def verify_corrections() -> list[Violation]:
     return _find("wallets.verify_corrections", rule=5)
 
 
-def _find(statement: str, *, rule: int) -> list[Violation]:
+def _find(statement: str, *, rule: int, **values: str) -> list[Violation]:
     return [
         Violation(rule=rule, subject=subject, expected=expected, found=found)
-        for subject, expected, found in sql.fetch_all(statement)
+        for subject, expected, found in sql.fetch_all(statement, **values)
     ]
 
 

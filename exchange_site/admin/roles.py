@@ -1,13 +1,21 @@
 """The roles of staff: groups with permissions, which `migrate` makes. docs/security.md shows the same table.
 
-A group that is there stays as it is: superusers may change it, and a later `migrate` does not undo that.
+A group with exactly the permissions that an earlier release gave its role, which no proposal has changed, gets those of
+this one. Any other group stays as it is: superusers have changed it, or it is theirs and has the same name by chance.
 """
 
+import hashlib
+from collections.abc import Iterable
 from typing import Any, Final
 
 from django.apps import apps as current_apps
 from django.apps.registry import Apps
 from django.contrib.auth.management import create_permissions
+
+from wallets.models import SecurityEventKind
+from wallets.services.proposals import count_done
+from wallets.services.proposing import GROUP_PERMISSIONS
+from wallets.services.security_log import record_event
 
 _PEOPLE: Final = ("wallets.view_user", "wallets.view_wallet", "wallets.view_transaction", "trading.view_order")
 _PAYOUTS: Final = ("wallets.view_payee", "wallets.view_payout", "wallets.view_payoutfile")
@@ -90,6 +98,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         *_VENUE,
         *_PAYOUTS,
         "wallets.decide_proposal",
+        "wallets.export_customer",
         "trading.add_coin",
         "trading.change_coin",
         "trading.add_pricerule",
@@ -103,11 +112,25 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
 }
 """The permissions of each role, by the name of its group."""
 
+GIVEN: Final[dict[str, tuple[str, ...]]] = {
+    "support": ("30072b37d06bdfc4",),
+    "risk": ("14352e2d348af3c8",),
+    "operator": ("e71e52ee1973cef0", "00be5f827c45f328"),
+    "finance": ("058a768aff0cec50", "f5fb35c95c7d3178", "7f19eb86418d39d5", "ee5589e8f53d9f11", "9b00fc30aef937df"),
+    "manager": ("e32a83776bef15b1", "74ed2790a47f42a4", "76b012fa10242c82", "eb5e60b937dadd63", "2b93ef916d2b9ebc"),
+}
+"""The digests of what each role was given since the first release, the present one last. Only append to them."""
+
+
+def digest_of(permissions: Iterable[str]) -> str:
+    """Return a text that is the same for the same permissions."""
+    return hashlib.sha256("\n".join(sorted(permissions)).encode()).hexdigest()[:16]
+
 
 def make_roles_after_migrate(*, using: str, apps: Apps = current_apps, **_: Any) -> None:
-    """Make the groups that are missing, after `migrate`: a receiver of post_migrate of the last app.
+    """Make the missing groups, and renew those of earlier releases: a receiver of post_migrate of the last app.
 
-    None is made while a permission is missing, as in a database that is migrated to an older state.
+    No group is touched while a permission is missing, as in a database that is migrated to an older state.
     """
     create_permissions(current_apps.get_app_config("settlement"), verbosity=0, using=using, apps=apps)
     try:
@@ -120,5 +143,18 @@ def make_roles_after_migrate(*, using: str, apps: Apps = current_apps, **_: Any)
         for app, codename, pk in permissions.values_list("content_type__app_label", "codename", "pk")
     }
     for name, wanted in ROLES.items():
-        if known.keys() >= {*wanted} and not groups.filter(name=name).exists():
-            groups.create(name=name).permissions.set([known[each] for each in wanted])
+        if known.keys() >= {*wanted}:
+            group, is_new = groups.get_or_create(name=name)
+            if is_new or _renew(group, wanted):
+                group.permissions.set([known[each] for each in wanted])
+
+
+def _renew(group: Any, wanted: tuple[str, ...]) -> bool:
+    """Say whether a group is as an earlier release has made it, and record then what it gets."""
+    held = group.permissions.values_list("content_type__app_label", "codename")
+    old = sorted(f"{app}.{codename}" for app, codename in held)
+    if digest_of(old) not in GIVEN[group.name][:-1] or count_done(kind=GROUP_PERMISSIONS.name, group=group.pk):
+        return False
+    details = {"group": group.name, "old": old, "new": sorted(wanted)}
+    record_event(SecurityEventKind.PERMISSIONS_CHANGED, details=details)
+    return True

@@ -21,9 +21,10 @@ from exchange_site.configuration.addresses import (
     is_origin_of_own_names,
     is_private,
 )
+from exchange_site.configuration.banking import BANKING
 from exchange_site.configuration.ceilings import CEILINGS
 from exchange_site.configuration.objections import Objection
-from exchange_site.configuration.rules import is_real_venue, rule, spends_real_money
+from exchange_site.configuration.rules import is_real_venue, must_be_on, rule, spends_real_money
 from exchange_site.configuration.secrecy import is_same_secret, is_weak_key, is_weak_password
 from exchange_site.configuration.site import DEVELOPMENT_SECRET
 
@@ -152,16 +153,7 @@ PRODUCTION: Final = (
         "must be True for a Redis that is not on this machine or a private network.",
         lambda given: not given.redis.tls and not is_private(given.redis.host),
     ),
-    rule(
-        "TWO_PERSONS",
-        "must name all kinds with a real venue, and no amount above 10000: one person alone could release money.",
-        lambda given: is_real_venue(given) and not given.proposals.names_all,
-    ),
-    rule(
-        "BREAK_GLASS_HOURS",
-        "must be at least 24 with a real venue: staff need the time to read their e-mails and revoke the request.",
-        lambda given: is_real_venue(given) and given.proposals.break_glass_delay < timedelta(hours=24),
-    ),
+    *BANKING,
     rule(
         "EMAIL_TLS",
         "must be starttls or implicit for a mail server that is not on this machine or a private network.",
@@ -219,16 +211,9 @@ PRODUCTION: Final = (
         "must be True with a real venue: passwords and tokens would travel in the clear.",
         lambda given: not given.django.secure_ssl_redirect and is_real_venue(given),
     ),
-    rule(
-        "REFUSE_COMMON_PASSWORDS",
-        "must be True with a real venue.",
-        lambda given: not given.sign_in.refuse_common_passwords and is_real_venue(given),
-    ),
-    rule(
-        "STAFF_SECOND_FACTOR",
-        "must be True with a real venue.",
-        lambda given: not given.sign_in.staff_second_factor and is_real_venue(given),
-    ),
+    must_be_on("REFUSE_COMMON_PASSWORDS", lambda given: given.sign_in.refuse_common_passwords),
+    must_be_on("STAFF_SECOND_FACTOR", lambda given: given.sign_in.staff_second_factor),
+    must_be_on("PAYOUT_PROVEN_EMAIL", lambda given: given.payouts.proven_email),
     rule(
         "ACCESS_TOKEN_MINUTES",
         "must be at most 1440, because a stolen token is good until it expires; REFRESH_TOKEN_DAYS keeps customers"

@@ -36,6 +36,13 @@ class Payouts(Group):
     payee_hold: HoursOrZero = variable(
         "PAYEE_HOLD_HOURS", "0", "how long a new payee cannot be used", unit="hours", in_production="24"
     )
+    proven_email: bool = variable(
+        "PAYOUT_PROVEN_EMAIL",
+        "False",
+        "payees and payouts need a proven e-mail address, to which changes are told",
+        unit="switch",
+        in_production="True",
+    )
     most_payees: Count = variable("PAYEES_PER_CUSTOMER", "10", "payees that a customer may have", unit="payees")
     auto_customer_day: DollarsOrZero = variable(
         "PAYOUT_AUTO_CUSTOMER_DAY",

@@ -34,8 +34,12 @@ KINDS: Final = (
     "restoration",
     "payout",
     "payout_outcome",
+    "explain_debit",
+    "charge_debit",
+    "came_back",
     "return",
     "won_back",
+    "put_aside",
     "correction",
     "goodwill",
     "write_off",
@@ -44,14 +48,14 @@ KINDS: Final = (
 """The names of the kinds that the apps register; a test compares them."""
 
 _WITH_AMOUNT: Final = frozenset(
-    {"release_order", "payout", "return", "won_back", "correction", "goodwill", "write_off", "repurchase"}
+    {"release_order", "payout", "return", "won_back", "put_aside", "correction", "goodwill", "write_off", "repurchase"}
 )
-_MOST_OF_ONE_PERSON: Final = 10_000  # US dollars
+_MOST_OF_ONE_PERSON: Final = 10_000  # US dollars of each kind a day
 _ALL: Final = "all"
 
 
 def _parse_kinds(text: str) -> dict[str, Decimal]:
-    """Return the kinds that need two persons, and of each the amount up to which one suffices (US dollars)."""
+    """Return the kinds that need two persons, and of each the amount a day up to which one suffices (US dollars)."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     given = dict(_parse_kind(part) for part in parts if part != _ALL)
     return {**dict.fromkeys(KINDS, Decimal(0)), **given} if _ALL in parts else given
@@ -83,8 +87,8 @@ class Proposals(Group):
     kinds: Annotated[dict[str, Decimal], BeforeValidator(_parse_kinds)] = variable(
         "TWO_PERSONS",
         "",
-        "the kinds of deeds that need two persons, with commas between them, or `all`; `release_order:1000.00` lets one"
-        " person release an order of up to 1,000 dollars, and `goodwill:10.00` give 10",
+        "the kinds of deeds that need two persons, with commas between them, or `all`; with `release_order:1000.00` one"
+        " person alone may release orders of 1,000 dollars a day (UTC), and with `goodwill:10.00` give 10",
         unit="kinds",
         in_production="all, release_order:1000.00",
     )
@@ -102,7 +106,10 @@ class Proposals(Group):
         return self.kinds.keys() >= set(KINDS) and max(self.kinds.values()) <= _MOST_OF_ONE_PERSON
 
     def needs_two(self, *, kind: str, amount: Decimal | None) -> bool:
-        """Say whether a deed of a kind needs two persons; `amount` is in US dollars, None if the kind has none.
+        """Say whether a deed of a kind needs two persons.
+
+        `amount` is in US dollars: what the deed is about and what its author did alone today, together. It is None if
+        the kind has none.
 
         Where no amount suffices for one person, a deed of 0 dollars does not either: it may do more than move them.
         """

@@ -27,6 +27,12 @@ def rule(variable: str, sentence: str, refuses: Predicate) -> Rule:
     return Rule(variable=variable, sentence=f"{variable} {sentence}", refuses=refuses)
 
 
+def must_be_on(variable: str, is_on: Predicate) -> Rule:
+    """Return a rule about a switch that a real venue needs."""
+    sentence = "must be True with a real venue."
+    return rule(variable, sentence, lambda given: not is_on(given) and is_real_venue(given))
+
+
 def is_real_venue(given: "Configuration") -> bool:
     """Say whether coins are bought with real money at any venue: neither at a simulator nor in a venue's sandbox."""
     return any(_is_real(venue) for venue in _venues_of(given))

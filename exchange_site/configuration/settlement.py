@@ -30,7 +30,9 @@ class Venue(Group):
         " sandbox. A further venue buys nothing until staff put it in use, on the page of the venues."
     )
 
-    id: str = variable("EXCHANGE_ID", "binance", "the venue, by its name in ccxt")
+    id: str = variable(
+        "EXCHANGE_ID", "binance", "the venue: binance, binanceus, bybit, coinbase, kraken, kucoin or okx"
+    )
     url: str = variable("EXCHANGE_URL", "", "the exchange simulator's address; empty for the venue itself", unit="URL")
     api_key: str = variable(
         "EXCHANGE_API_KEY", "", "for workers only; the key may trade and must not withdraw", secret=True

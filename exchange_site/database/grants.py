@@ -35,22 +35,23 @@ TABLES: Final[dict[str, str]] = {
         "state)"
     ),
     "wallets_return": (
-        "SELECT, INSERT, UPDATE (approved_by_id, customer_id, decided_by_id, deposit_id, line_id, note, owed, seen_at, "
-        "seen_by_id, state, taken, won_at)"
+        "SELECT, INSERT, UPDATE (approved_by_id, customer_id, decided_by_id, deposit_id, line_id, named, note, owed, "
+        "reference, seen_at, seen_by_id, state, taken, won_at)"
     ),
     "wallets_receivable": "SELECT, INSERT, UPDATE (amount, since)",
     "wallets_statement": "SELECT, INSERT, UPDATE (decided_at, decided_by_id, state)",
     # The texts change when they are sealed for a customer, and when `rotate_keys` encrypts them anew, like those below.
     "wallets_statementline": (
-        "SELECT, INSERT, UPDATE (counterparty, deposit_id, payout_id, reference, reference_hash, text)"
+        "SELECT, INSERT, UPDATE (contradicts_id, counterparty, deposit_id, originals, payout_id, reference, "
+        "reference_hash, seen_at, seen_by_id, text)"
     ),
     "wallets_storedkey": "SELECT, UPDATE (key)",
     "wallets_personalkey": "SELECT, INSERT, UPDATE (destroyed_at, key)",
     "wallets_closedaccount": "SELECT, INSERT, UPDATE (erased_at)",
     "wallets_payee": "SELECT, INSERT, UPDATE (account, name, removed_at, routing)",
     "wallets_payout": (
-        "SELECT, INSERT, UPDATE (approved_at, bank_reference, cancelled_at, failed_at, file_id, is_automatic, paid_at, "
-        "reason, rejected_at, returned_at, sent_at, state)"
+        "SELECT, INSERT, UPDATE (approved_at, bank_reference, came_back_as_id, cancelled_at, failed_at, file_id, "
+        "is_automatic, paid_at, reason, rejected_at, returned_at, sent_at, state)"
     ),
     "wallets_payoutfile": "SELECT, INSERT, UPDATE (content, written_at)",
     # trading

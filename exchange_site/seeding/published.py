@@ -51,6 +51,8 @@ def _has_published_password() -> bool:
     try:
         with psycopg.connect(**arguments) as asked:
             row = asked.execute(_HASH, [ADMIN_USERNAME]).fetchone()
+    except psycopg.errors.UndefinedTable:
+        return False  # an empty database, before `migrate`
     except psycopg.Error as error:
         sys.stderr.write(f"Whether {ADMIN_USERNAME!r} has a public password is not known: {type(error).__name__}.\n")
         return False

@@ -1,8 +1,9 @@
 """The control API: read the book; set the account, filters and faults. `control_markets` sets prices."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from decimal import InvalidOperation
-from typing import Final
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -11,7 +12,7 @@ from exchange_site.simulator.markets import Filters
 from exchange_site.simulator.requests import read_body, read_plain_body
 from exchange_site.simulator.venue import VENUE, Handler
 
-_ACCOUNT_KEYS: Final = frozenset({"balances", "commission_rate", "commission_asset"})
+_ACCOUNT_KEYS: Final = frozenset({"balances", "commission_rate", "commission_asset", "commission_discount"})
 
 
 @web.middleware
@@ -57,13 +58,15 @@ async def _book(request: web.Request) -> web.Response:
 
 
 async def _read_account(request: web.Request) -> web.Response:
-    book = request.app[VENUE].book
-    rate, asset = book.account.commission()
+    account = request.app[VENUE].book.account
+    terms = account.terms()
     return web.json_response(
         {
-            "balances": {name: f"{free:f}" for name, free in book.account.balances().items()},
-            "commission_rate": str(rate),
-            "commission_asset": asset,
+            "balances": {name: f"{free:f}" for name, free in account.balances().items()},
+            "locked": {name: f"{locked:f}" for name, locked in account.locked().items()},
+            "commission_rate": str(terms.rate),
+            "commission_asset": terms.asset,
+            "commission_discount": str(terms.discount),
         }
     )
 
@@ -73,13 +76,16 @@ async def _account(request: web.Request) -> web.Response:
     data = read_object(await read_body(request), name="the account", known=_ACCOUNT_KEYS)
     balances = read_object(data.get("balances", {}), name="balances")
     free = {read_text(asset, name="an asset"): read_number(value, name=asset) for asset, value in balances.items()}
-    rate = (
-        read_number(data["commission_rate"], name="commission_rate", at_most=1) if "commission_rate" in data else None
-    )
+    rate, discount = (_read_rate(data, name) for name in ("commission_rate", "commission_discount"))
     asset = data.get("commission_asset") or ("" if "commission_asset" in data else None)
     account.set_balances(free)
-    account.set_commission(rate=rate, asset=read_text(asset, name="commission_asset") if asset else asset)
+    asset = read_text(asset, name="commission_asset") if asset else asset
+    account.set_commission(rate=rate, asset=asset, discount=discount)
     return await _read_account(request)
+
+
+def _read_rate(data: Mapping[str, Any], name: str) -> Decimal | None:
+    return read_number(data[name], name=name, at_most=1) if name in data else None
 
 
 async def _filters(request: web.Request) -> web.Response:

@@ -11,7 +11,7 @@ from exchange_site.simulator.book.market_state import Market, write_state, write
 from exchange_site.simulator.book.orders import now_milliseconds
 from exchange_site.simulator.book.pricing import MarketChange
 from exchange_site.simulator.book.second_source import OwnAnswer
-from exchange_site.simulator.inputs import ensure_listed, read_number, read_object, read_price, read_switch
+from exchange_site.simulator.inputs import ensure_listed, read_number, read_object, read_price, read_switch, read_whole
 from exchange_site.simulator.levels import Level, read_depth, write_depth
 from exchange_site.simulator.markets import QUOTE_ASSET, STATUSES
 from exchange_site.simulator.requests import read_body
@@ -20,9 +20,12 @@ from exchange_site.simulator.venue import VENUE, Venue
 
 MOST_SPREAD: Final = Decimal("0.9")
 _PRICES: Final = ("bid", "ask", "last")
-_MARKET_KEYS: Final = frozenset({"status", "spread", "depth", "refill_seconds", "tape", "frozen", *_PRICES})
+_MARKET_KEYS: Final = frozenset(
+    {"status", "spread", "depth", "refill_seconds", "tape", "frozen", "average", "fills", *_PRICES}
+)
 _SOURCE_KEYS: Final = frozenset({"price", "age_seconds", "listed"})
 _MOST_AGE: Final = 10**9
+_MOST_FILLS: Final = 10_000
 _SYMBOL: Final = re.compile(rf"\S{{1,40}}{QUOTE_ASSET}")
 
 
@@ -105,6 +108,8 @@ def _describe_market(market: Market, *, now: int) -> dict[str, Any]:
         "refill_seconds": state["refill_seconds"],
         "shown": write_ticker(market.shown(now)),
         "frozen": market.state.frozen is not None,
+        "average": state["average"],
+        "fills": state["fills"],
         "tape": position and {**state["tape"], "started_at": state["started_at"], "now": position.seconds},
     }
 
@@ -125,6 +130,8 @@ def _read_change(symbol: str, data: object) -> MarketChange:
         refill_seconds=_read_optional(given, "refill_seconds", at_most=_MOST_AGE),
         tape=read_tape(given["tape"]) if given.get("tape") is not None else None,
         frozen=read_switch(given.get("frozen", False), name="frozen"),
+        average=None if given.get("average") is None else read_price(given["average"], name="average"),
+        fills=None if given.get("fills") is None else _read_fills(given["fills"]),
     )
 
 
@@ -136,6 +143,10 @@ def _check_together(
         raise ValueError("give bid and ask, or a spread around the middle, not both")
     if depth and prices.get("ask", depth[0].price) != depth[0].price:
         raise ValueError("the first level of depth is at the ask")
+
+
+def _read_fills(value: object) -> int:
+    return read_whole(value, name="fills", at_least=1, at_most=_MOST_FILLS)
 
 
 def _read_optional(given: Mapping[str, Any], name: str, *, at_most: Decimal | int) -> Decimal | None:

@@ -48,6 +48,13 @@ def take(levels: Sequence[Level], *, quantity: Decimal, step: Decimal) -> list[D
     return taken
 
 
+def split(part: Decimal, *, pieces: int, step: Decimal) -> list[Decimal]:
+    """Return a quantity in so many pieces of whole steps, the last the largest; in fewer if it has fewer steps."""
+    count = max(1, min(pieces, int(part // step)))
+    piece = round_down(part / count, step)
+    return [piece] * (count - 1) + [part - piece * (count - 1)]
+
+
 def round_down(quantity: Decimal, step: Decimal) -> Decimal:
     """Round a quantity down to whole steps."""
     return quantity // step * step

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Final
 
-from exchange_site.simulator.errors import filter_failure
+from exchange_site.simulator.errors import NO_VALUE, VenueError, filter_failure
 
 QUOTE_ASSET = "USDT"
 # A copy of the seeder's prices, because the simulator imports nothing of the project. A test compares the two.
@@ -30,26 +30,94 @@ _STEPS = (
 _MOST_DOLLARS = 6
 """The power of ten of the dollars for which one order of a cheap coin can be had."""
 _TICK_DIGITS = 5
+_PLACES = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What filters look at beside an order: where the market is, and what the account has of it.
+
+    `average` is the weighted average price of the last minutes. `position` is what is held of the coin, free or
+    locked, and what open orders would buy of it.
+    """
+
+    average: Decimal
+    open_orders: int
+    position: Decimal
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """The filters of a symbol: quantities in coins, price and notional in the quote asset. Zero is no rule."""
+    """The filters of a symbol: quantities in coins, price and notional in the quote asset. Zero is no rule.
+
+    The first five were there before the others. Those that begin with `market_` are for orders without a price, the
+    multipliers for the price of an order to buy (`bid_`) or to sell (`ask_`), as parts of the average price of
+    `average_minutes`, or of the last price if that is zero.
+    """
 
     tick: Decimal = Decimal("0.0001")
     step: Decimal = Decimal("0.01")
     minimum: Decimal = Decimal("0.01")
     maximum: Decimal = Decimal(100_000)
     notional: Decimal = Decimal(5)
+    notional_maximum: Decimal = Decimal(0)
+    price_minimum: Decimal = Decimal(0)
+    price_maximum: Decimal = Decimal(0)
+    market_step: Decimal = Decimal(0)
+    market_minimum: Decimal = Decimal(0)
+    market_maximum: Decimal = Decimal(0)
+    bid_multiplier_up: Decimal = Decimal(5)
+    bid_multiplier_down: Decimal = Decimal("0.2")
+    ask_multiplier_up: Decimal = Decimal(5)
+    ask_multiplier_down: Decimal = Decimal("0.2")
+    average_minutes: Decimal = Decimal(0)
+    max_orders: Decimal = Decimal(200)
+    max_position: Decimal = Decimal(0)
 
-    def check(self, *, quantity: Decimal, price: Decimal, is_limit: bool) -> None:
-        """Raise VenueError for an order that a filter refuses. `price` is its limit, or what the market is at."""
-        if is_limit and self.tick and price % self.tick:
-            raise filter_failure("PRICE_FILTER")
-        if not self.minimum <= quantity <= (self.maximum or quantity) or (self.step and quantity % self.step):
-            raise filter_failure("LOT_SIZE")
-        if quantity * price < self.notional:
-            raise filter_failure("NOTIONAL")
+    @property
+    def quantity_places(self) -> int:
+        """Return the decimal places of coins: eight, or as many as the step has."""
+        return _places(self.step)
+
+    @property
+    def price_places(self) -> int:
+        """Return the decimal places of prices: eight as at Binance, or as many as the tick has."""
+        return _places(self.tick)
+
+    def check(self, *, side: str, quantity: Decimal, price: Decimal | None, standing: Standing) -> None:
+        """Raise VenueError for an order that a filter refuses. `price` is None for a market order."""
+        worth = quantity * (standing.average if price is None else price)
+        refused = {
+            "PRICE_FILTER": price is not None and not self._has_price(price),
+            "PERCENT_PRICE_BY_SIDE": price is not None and not self._is_near(price, side=side, at=standing.average),
+            "LOT_SIZE": not _is_lot(quantity, self.minimum, self.maximum, self.step),
+            "MARKET_LOT_SIZE": price is None
+            and not _is_lot(quantity, self.market_minimum, self.market_maximum, self.market_step),
+            "NOTIONAL": not _is_between(worth, self.notional, self._notional_maximum(price)),
+            "MAX_POSITION": side == "BUY" and not _is_between(standing.position + quantity, 0, self.max_position),
+            "MAX_NUM_ORDERS": not _is_between(standing.open_orders + 1, 0, self.max_orders),
+        }
+        for name, is_refused in refused.items():
+            if is_refused:
+                raise filter_failure(name)
+        if not worth:
+            raise VenueError(*NO_VALUE)
+
+    def _has_price(self, price: Decimal) -> bool:
+        return _is_lot(price, self.price_minimum, self.price_maximum, self.tick)
+
+    def _is_near(self, price: Decimal, *, side: str, at: Decimal) -> bool:
+        name = "bid" if side == "BUY" else "ask"
+        up, down = getattr(self, f"{name}_multiplier_up"), getattr(self, f"{name}_multiplier_down")
+        return _is_between(price, at * down, at * up)
+
+    def _notional_maximum(self, price: Decimal | None) -> Decimal:
+        """Return the most that an order may be worth: "applyMaxToMarket" is false, as everywhere on Binance."""
+        return Decimal(0) if price is None else self.notional_maximum
+
+
+BASIC_FILTERS: Final = ("tick", "step", "minimum", "maximum", "notional")
+"""The filters that every market sets for itself when it is listed."""
 
 
 def starting_prices() -> dict[str, Decimal]:
@@ -65,48 +133,21 @@ def default_filters(*, price: Decimal) -> Filters:
     return Filters(tick=tick, step=step, minimum=step, maximum=maximum)
 
 
-def describe(symbol: str, filters: Filters, *, status: str) -> dict[str, Any]:
-    """Return the symbol's entry in exchangeInfo."""
-    base = symbol.removesuffix(QUOTE_ASSET)
-    lot = {
-        "minQty": f"{filters.minimum:f}",
-        "maxQty": f"{filters.maximum:f}",
-        "stepSize": f"{filters.step:f}",
-    }
-    return {
-        "symbol": symbol,
-        "status": status,
-        "baseAsset": base,
-        "baseAssetPrecision": 8,
-        "quoteAsset": QUOTE_ASSET,
-        "quotePrecision": 8,
-        "quoteAssetPrecision": 8,
-        "baseCommissionPrecision": 8,
-        "quoteCommissionPrecision": 8,
-        "orderTypes": ["LIMIT", "MARKET"],
-        "icebergAllowed": False,
-        "ocoAllowed": False,
-        "quoteOrderQtyMarketAllowed": False,
-        "isSpotTradingAllowed": True,
-        "isMarginTradingAllowed": False,
-        "filters": [
-            {
-                "filterType": "PRICE_FILTER",
-                "minPrice": f"{filters.tick:f}",
-                "maxPrice": "10000000000000.0000",
-                "tickSize": f"{filters.tick:f}",
-            },
-            {"filterType": "LOT_SIZE", **lot},
-            {"filterType": "MARKET_LOT_SIZE", **lot},
-            {
-                "filterType": "NOTIONAL",
-                "minNotional": f"{filters.notional:f}",
-                "applyMinToMarket": True,
-                "maxNotional": "90000000.00000000",
-                "applyMaxToMarket": False,
-                "avgPriceMins": 5,
-            },
-        ],
-        "permissions": ["SPOT"],
-        "permissionSets": [["SPOT"]],
-    }
+def base_of(symbol: str) -> str:
+    """Return the coin that a symbol buys and sells."""
+    return symbol.removesuffix(QUOTE_ASSET)
+
+
+def _places(step: Decimal) -> int:
+    exponent = step.normalize().as_tuple().exponent
+    assert isinstance(exponent, int), "a filter is a number"
+    return max(_PLACES, -exponent)
+
+
+def _is_lot(value: Decimal, least: Decimal, most: Decimal, step: Decimal) -> bool:
+    return _is_between(value, least, most) and not (step and value % step)
+
+
+def _is_between(value: Decimal | int, least: Decimal | int, most: Decimal) -> bool:
+    """Return whether a value is within its bounds. A bound of zero is none."""
+    return least <= value and (not most or value <= most)

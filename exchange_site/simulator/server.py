@@ -13,21 +13,37 @@ from aiohttp import web
 from exchange_site.simulator import (
     DEFAULT_API_KEY,
     DEFAULT_API_SECRET,
+    accounts,
     control,
+    control_limits,
     control_markets,
+    market_data,
     orders,
     second_source,
     tickers,
 )
 from exchange_site.simulator.book.matching import Book
-from exchange_site.simulator.errors import VenueError
 from exchange_site.simulator.faults import Faults
 from exchange_site.simulator.inputs import read_number
-from exchange_site.simulator.venue import VENUE, Handler, Venue
+from exchange_site.simulator.kraken import routes as kraken
+from exchange_site.simulator.limiting import answer_within_limits
+from exchange_site.simulator.venue import VENUE, Venue
 
 _DIGITS: Final = 60
 """Enough for the dearest price, the finest tick and the largest balance in one figure."""
 _MATCH_SECONDS: Final = 0.1
+_ROUTED: Final = (
+    tickers,
+    market_data,
+    orders,
+    accounts,
+    second_source,
+    control,
+    control_limits,
+    control_markets,
+    kraken,
+)
+"""The modules that serve paths."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,9 +75,9 @@ def _spread(text: str) -> Decimal:
 async def _serve(options: argparse.Namespace) -> None:
     getcontext().prec = _DIGITS
     book = Book(options.book, spread=options.spread)
-    app = web.Application(middlewares=[control.answer_bad_input, _answer_errors])
+    app = web.Application(middlewares=[control.answer_bad_input, answer_within_limits])
     app[VENUE] = Venue(book=book, faults=Faults(), api_key=options.api_key, api_secret=options.api_secret)
-    for module in (tickers, orders, second_source, control, control_markets):
+    for module in _ROUTED:
         app.add_routes(module.routes())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
@@ -87,13 +103,3 @@ async def _until_told_to_stop() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()
-
-
-@web.middleware
-async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer a VenueError in Binance's format."""
-    try:
-        return await handler(request)
-    except VenueError as error:
-        body = {"code": error.code, "msg": error.message}
-        return web.json_response(body, status=error.status, headers=error.headers)

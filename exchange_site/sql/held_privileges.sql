@@ -1,5 +1,6 @@
 -- The privileges of a role, or those of PUBLIC without a role, in this database, in the words of GRANT. No model
--- describes Postgres' catalogue. PUBLIC keeps its privileges on functions: all of ours run with the rights of the caller.
+-- describes Postgres' catalogue. PUBLIC keeps its privileges on functions: all of ours run with the rights of
+-- the caller, but for wallets_take_wallet_of_staff, which its migration takes from PUBLIC.
 WITH grantee AS (
     SELECT coalesce((SELECT oid FROM pg_roles WHERE rolname = %(role)s), 0) AS id
 ), ours AS (

@@ -19,7 +19,7 @@ READY: Final = "ready"
 PID_FILE: Final = "dev.pid"
 ENVIRONMENT_FILE: Final = "stack.env"
 OWNER_FILE: Final = "owner.env"
-_READY_SECONDS: Final = 120.0
+_READY_SECONDS: Final = 180.0
 _LEFTOVER_SECONDS: Final = 4.0
 _STOP_SECONDS: Final = 15.0
 

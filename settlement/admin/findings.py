@@ -1,19 +1,16 @@
 """Admin pages for findings, which staff can close."""
 
-from typing import Any, cast
+from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from settlement.models import Finding, FindingDecision, FindingKind
-from settlement.services.findings import close_finding, decide_about_order
-from settlement.services.proposals import ADOPTION
+from settlement.services.finding_kinds import ADOPTION, CLOSE_FINDING
 from wallets.admin.actions import acts_on_chosen, ask_for_reason, reported
 from wallets.admin.proposals import ask_to_do
 from wallets.admin.records import RecordAdmin
-from wallets.models import User
-from wallets.runtime import clock
 
 
 class _OpenFindingsFilter(admin.SimpleListFilter):
@@ -45,7 +42,6 @@ class FindingAdmin(RecordAdmin):
         "theirs",
         "amount",
         "found_at",
-        "seen_at",
         "closed_at",
         "note",
         "decision",
@@ -72,11 +68,7 @@ class FindingAdmin(RecordAdmin):
             return note
         for finding in queryset:
             with reported(page=self, request=request, item=finding):
-                if close_finding(finding=finding, closed_by=cast("User", request.user), note=note, now=clock.now()):
-                    self.log_change(request, finding, f"Closed: {note}")
-                    self.message_user(request, f"{finding} is closed.")
-                else:
-                    self.message_user(request, f"{finding} is closed already.", messages.ERROR)
+                self._close(request, finding, note=note)
         return None
 
     @admin.action(description="Adopt: the order is ours", permissions=["operate"])
@@ -95,19 +87,19 @@ class FindingAdmin(RecordAdmin):
         note = ask_for_reason(page=self, request=request, chosen=queryset, action=action, title=title)
         if isinstance(note, HttpResponse):
             return note
-        staff = cast("User", request.user)
         for finding in queryset:
             with reported(page=self, request=request, item=finding):
                 if decision == FindingDecision.ADOPT:
                     self._adopt(request, finding, note=note)
-                elif decide_about_order(
-                    finding=finding, decision=decision, decided_by=staff, note=note, now=clock.now()
-                ):
-                    self.log_change(request, finding, f"{decision.label}: {note}")
-                    self.message_user(request, f"{finding}: it is closed.")
                 else:
-                    self.message_user(request, f"{finding} is closed or decided already.", messages.ERROR)
+                    self._close(request, finding, note=note, is_not_ours=True)
         return None
+
+    def _close(self, request: HttpRequest, finding: Finding, *, note: str, is_not_ours: bool = False) -> None:
+        payload = CLOSE_FINDING.payload_of(finding=finding, note=note, is_not_ours=is_not_ours)
+        proposal = ask_to_do(page=self, request=request, kind=CLOSE_FINDING.name, payload=payload, reason=note)
+        self.log_change(request, finding, f"{FindingDecision.NOT_OURS.label if is_not_ours else 'Closed'}: {note}")
+        self.message_user(request, proposal.record.detail)
 
     def _adopt(self, request: HttpRequest, finding: Finding, *, note: str) -> None:
         payload = ADOPTION.payload_of(finding=finding, note=note)

@@ -1,25 +1,21 @@
-"""The kinds of proposals of settlement: interventions, unknown orders, moves, and restores.
+"""The kinds of proposals of settlement and their registration.
 
-Those about pauses and venues are in `proposals_of_venues`.
+Those about findings, pauses and venues are next door.
 """
 
 from decimal import Decimal
 from typing import Any, Final
 
-from settlement.exceptions import NotAnUnknownOrder
 from settlement.models import (
     AccountMove,
     AccountMoveKind,
     BalanceReading,
     Batch,
-    Finding,
-    FindingDecision,
-    FindingKind,
     InterventionAction,
     current_venue,
 )
 from settlement.services.account_moves import book_move, ensure_opening_proposed
-from settlement.services.findings import decide_about_order
+from settlement.services.finding_kinds import ADOPTION, CLOSE_FINDING
 from settlement.services.intervening.requests import Figures, ensure_may_decide, find_attempt, request_intervention
 from settlement.services.proposals_of_venues import LIFT_PAUSE, PAUSE, VENUE
 from settlement.services.recognising import Watch, put_in_doubt, read_watch, stop_sending
@@ -82,42 +78,6 @@ class InterventionKind(Kind):
 
     def adds_exposure(self, *, payload: Payload) -> bool:
         return _read(payload)[1] != InterventionAction.LOOK_UP
-
-
-class AdoptionKind(Kind):
-    """The adoption of an order that our books do not know: a worker books it as a purchase."""
-
-    name = "adoption"
-    title = "Adoption of an order"
-    permissions = ("settlement.change_finding",)
-
-    def payload_of(self, *, finding: Finding, note: str) -> dict[str, Any]:
-        """Return the payload for adopting the order of a finding."""
-        return {"finding": finding.pk, "note": note}
-
-    def check(self, *, payload: Payload, asked_by: User) -> None:
-        finding = Finding.objects.get(pk=payload["finding"])
-        if finding.kind != FindingKind.EXTRA:
-            raise NotAnUnknownOrder
-        if finding.closed_at is not None or finding.decision:
-            raise ProposalRefused(f"{finding} is closed or decided already.")
-
-    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
-        finding = Finding.objects.get(pk=payload["finding"])
-        decided = decide_about_order(
-            finding=finding,
-            decision=FindingDecision.ADOPT,
-            decided_by=asked_by,
-            note=payload["note"],
-            now=clock.now(),
-        )
-        if not decided:
-            raise ProposalRefused(f"{finding} is closed or decided already.")
-        return f"{finding}: a worker adopts it."
-
-    def describe(self, *, payload: Payload) -> tuple[str, str]:
-        finding = Finding.objects.get(pk=payload["finding"])
-        return f"{finding}: {finding.theirs}", f"{finding}: it is ours"
 
 
 class MoveAtVenueKind(Kind):
@@ -189,14 +149,13 @@ class RestorationKind(Kind):
 
 
 INTERVENTION: Final = InterventionKind()
-ADOPTION: Final = AdoptionKind()
 ACCOUNT_MOVE: Final = MoveAtVenueKind()
 RESTORATION: Final = RestorationKind()
 
 
 def register_kinds() -> None:
     """Make settlement's kinds known."""
-    for kind in (INTERVENTION, ADOPTION, ACCOUNT_MOVE, PAUSE, LIFT_PAUSE, VENUE, RESTORATION):
+    for kind in (INTERVENTION, ADOPTION, CLOSE_FINDING, ACCOUNT_MOVE, PAUSE, LIFT_PAUSE, VENUE, RESTORATION):
         register(kind)
 
 

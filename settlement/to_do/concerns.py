@@ -36,6 +36,8 @@ class ConcernKind(Enum):
     PAYOUT_REQUEST = "payout_request"
     PAYOUT_EXPORT = "payout_export"
     PAYOUT_ANSWER = "payout_answer"
+    PAYOUT_LINE = "payout_line"
+    DEBIT = "debit"
     RETURN = "return"
     DEBT = "debt"
     HELD = "held"

@@ -16,9 +16,12 @@ from wallets.models import (
     Return,
     ReturnState,
     Statement,
+    StatementLine,
     StatementState,
 )
 from wallets.selectors.staff import list_waiting_requests
+from wallets.selectors.statements import list_open_debits, list_unanswered
+from wallets.services.returns.taking import NOT_FROZEN
 
 
 def read_unassigned(_now: datetime) -> Iterator[Concern]:
@@ -82,9 +85,41 @@ def read_payouts_to_export(now: datetime) -> Iterator[Concern]:
 
 
 def read_unanswered_payouts(now: datetime) -> Iterator[Concern]:
-    """Read payouts that were sent, and whose outcome no statement has told within their limit."""
-    yield from _payouts(
-        ConcernKind.PAYOUT_ANSWER, PayoutState.SENT, "sent_at", now=now, limit=settings.TO_DO.payout_answer_limit
+    """Read payouts that were sent, and whose outcome or return no statement has told within their limit."""
+    payouts = list_unanswered(latest=now - settings.TO_DO.payout_answer_limit).select_related("customer")
+    for payout in payouts[:MAX_PER_KIND]:
+        is_sent = payout.state == PayoutState.SENT
+        told = "sent" if is_sent else "no statement has told that it came back"
+        since = (payout.sent_at if is_sent else payout.returned_at) or now
+        yield _payout(ConcernKind.PAYOUT_ANSWER, payout, since, told)
+
+
+def read_contradicting_debits(_now: datetime) -> Iterator[Concern]:
+    """Read debits that name a payout and fit none, until two persons have decided about them."""
+    lines = list_open_debits().exclude(end_to_end_id="").select_related("contradicts__customer", "statement")
+    for line in lines[:MAX_PER_KIND]:
+        payout = line.contradicts
+        reason = (
+            f"it names {payout} of {payout.customer}, which is {payout.get_state_display().lower()}"
+            if payout
+            else f"it names a payout that is not known here: {line.end_to_end_id}"
+        )
+        yield _debit(ConcernKind.PAYOUT_LINE, line, reason)
+
+
+def read_debits(_now: datetime) -> Iterator[Concern]:
+    """Read debits that name no payout, until two persons have explained them."""
+    for line in list_open_debits().filter(end_to_end_id="").select_related("statement")[:MAX_PER_KIND]:
+        yield _debit(ConcernKind.DEBIT, line, "it answers nothing that we know of")
+
+
+def _debit(kind: ConcernKind, line: StatementLine, reason: str) -> Concern:
+    return Concern(
+        kind=kind,
+        subject=f"{line}, debit of {line.amount} USD on {line.booked_on}",
+        since=line.statement.decided_at or line.statement.imported_at,
+        reason=reason,
+        target=Target(model="wallets_statementline", pk=line.pk),
     )
 
 
@@ -93,13 +128,17 @@ def _payouts(
 ) -> Iterator[Concern]:
     late = Payout.objects.filter(state=state, **{f"{since}__lte": now - limit}).select_related("customer")
     for payout in late.order_by("id")[:MAX_PER_KIND]:
-        yield Concern(
-            kind=kind,
-            subject=f"{payout} of {payout.customer}",
-            since=getattr(payout, since),
-            reason=f"{payout.get_state_display().lower()}, {payout.end_to_end_id}",
-            target=Target(model="wallets_payout", pk=payout.pk),
-        )
+        yield _payout(kind, payout, getattr(payout, since), payout.get_state_display().lower())
+
+
+def _payout(kind: ConcernKind, payout: Payout, since: datetime, told: str) -> Concern:
+    return Concern(
+        kind=kind,
+        subject=f"{payout} of {payout.customer}",
+        since=since,
+        reason=f"{told}, {payout.end_to_end_id}",
+        target=Target(model="wallets_payout", pk=payout.pk),
+    )
 
 
 def read_returns(_now: datetime) -> Iterator[Concern]:
@@ -119,6 +158,8 @@ def _about(row: Return) -> str:
         return f"no money has moved: {row.note}. Find its deposit, and take it back"
     if row.customer is None:
         return "taken from a deposit of nobody"
+    if row.note == NOT_FROZEN:
+        return f"{row.customer}: {row.taken} USD were in the wallet; {row.note}. Freeze it if you doubt the customer"
     return f"{row.customer} is frozen: {row.taken} USD were in the wallet, {row.owed} USD are owed"
 
 

@@ -69,6 +69,8 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.PAYOUT_REQUEST: money.read_payout_requests,
     ConcernKind.PAYOUT_EXPORT: money.read_payouts_to_export,
     ConcernKind.PAYOUT_ANSWER: money.read_unanswered_payouts,
+    ConcernKind.PAYOUT_LINE: money.read_contradicting_debits,
+    ConcernKind.DEBIT: money.read_debits,
     ConcernKind.RETURN: money.read_returns,
     ConcernKind.DEBT: money.read_debts,
     ConcernKind.HELD: selling.read_held,

@@ -10,8 +10,15 @@ from django.conf import settings
 
 from settlement.venues.configured import config_of, list_configured
 from settlement.venues.profiles.binance import BINANCE
+from settlement.venues.profiles.binanceus import BINANCEUS
+from settlement.venues.profiles.bybit import BYBIT
+from settlement.venues.profiles.coinbase import COINBASE
 from settlement.venues.profiles.kraken import KRAKEN
+from settlement.venues.profiles.kucoin import KUCOIN
+from settlement.venues.profiles.okx import OKX
 from settlement.venues.profiles.profile import VenueProfile
+from settlement.venues.profiles.refusals import Meaning
+from settlement.venues.profiles.words import Failure
 from settlement.venues.protocol import (
     Venue,
     VenueAway,
@@ -20,7 +27,9 @@ from settlement.venues.quotes import SecondSource
 
 logger = logging.getLogger(__name__)
 
-PROFILES: Final[Mapping[str, VenueProfile]] = {profile.name: profile for profile in (BINANCE, KRAKEN)}
+PROFILES: Final[Mapping[str, VenueProfile]] = {
+    profile.name: profile for profile in (BINANCE, BINANCEUS, BYBIT, COINBASE, KRAKEN, KUCOIN, OKX)
+}
 """Profiles by ccxt's name of the venue, which EXCHANGE_ID holds."""
 
 _of_thread = threading.local()
@@ -83,6 +92,11 @@ def find_profile(name: str) -> VenueProfile:
     if name not in PROFILES:
         raise NoProfile(name)
     return PROFILES[name]
+
+
+def proves_that_calls_are_refused(*, name: str, failure: Failure) -> bool:
+    """Say whether a venue refused a question for a reason that stands: a key, a permission, the account."""
+    return find_profile(name).refusals.find_meaning(failure) is Meaning.VENUE
 
 
 def load_markets() -> None:

@@ -14,9 +14,9 @@ _outcomes = []
 
 
 @pytest.fixture(scope="package")
-def _world(django_db_blocker):
+def _world(django_db_blocker, chosen_dialect):
     with django_db_blocker.unblock():
-        world = World()
+        world = World(chosen_dialect)
         yield world
         try:
             with world.connected():

@@ -12,6 +12,7 @@ from exchange_site.stack.processes import PROJECT, manage
 from settlement.models import Attempt, AttemptState, DatabaseWatch
 from settlement.verification import verify_everything
 from tests.faults.truths import FINAL, assert_the_venues_book_is_ours, read_book
+from tests.staff import make_chief
 from trading.models import Order, OrderState
 from wallets.models import User, Wallet, WalletRole
 
@@ -61,7 +62,7 @@ def wait_for_purchases(world, trade):
 def _someone_of_staff():
     """Return the name of a superuser, who may not have survived."""
     if not User.objects.filter(username="restorer").exists():
-        User.objects.create_superuser("restorer")
+        make_chief("restorer")
     return "restorer"
 
 

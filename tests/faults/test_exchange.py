@@ -11,7 +11,7 @@ from tests.faults.truths import assert_all_truths, has_ended, is_quiet
 from tests.processes import wait_for
 from trading.models import Order
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.dialects]
 
 AGAIN = "again and again"
 NO_FUNDS = {"code": -2010, "msg": "Account has insufficient balance for requested action."}
@@ -30,7 +30,7 @@ ON_PLACING = {
     "too many requests": {"action": "rate_limit"},
     "filled partly": {"action": "partial"},
     "accepted after we have hung up": {"action": "delay", "wait": 1.2},
-    "arrives too late": {"action": "delay", "wait": 2.0},
+    "arrives too late": {"action": "delay"},
 }
 # The longest cases come first, because they determine the time of the whole run.
 REFUND_AGAINST_LATE_FILL = "bought, denied for long, the next one refused, and found after the refund"
@@ -44,9 +44,12 @@ REFUNDED = {REFUND_AGAINST_LATE_FILL, "refused for good"}
 DENIED_WITHOUT_A_LIE = {"the connection is cut before", "an error that says nothing"}
 
 
-def rules_of(name, mode, symbol):
-    times = 1 if mode == ONCE else 3
-    return [{"symbol": symbol, **rule} for rule in _rules_of(name, times)]
+def rules_of(name, mode, trade):
+    times, late = 1 if mode == ONCE else 3, {"wait": trade.world.dialect.too_late_seconds}
+    return [
+        {"symbol": trade.symbol, **(late if rule["action"] == "delay" else {}), **rule}
+        for rule in _rules_of(name, times)
+    ]
 
 
 def _rules_of(name, times):
@@ -81,9 +84,7 @@ def lied_to(request, _world, django_db_blocker):
     with django_db_blocker.unblock(), _world.connected():
         _world.settle_in()
         trades = {case: make_trade(_world, *case) for case in wanted}
-        _world.venue.fail(
-            *(rule for case, trade in trades.items() for rule in rules_of(case[0], case[2], trade.symbol))
-        )
+        _world.venue.fail(*(rule for case, trade in trades.items() for rule in rules_of(case[0], case[2], trade)))
         for trade in trades.values():
             trade.start()
         for trade in trades.values():
@@ -119,7 +120,7 @@ def lying(name):
 
     @contextmanager
     def fault(world, trade):
-        rules = rules_of(name, ONCE, trade.symbol)
+        rules = rules_of(name, ONCE, trade)
         lasting = max([rule.get("seconds", 0) for rule in rules])
         world.venue.fail(*rules)
         begun = time.monotonic()

@@ -15,7 +15,8 @@ from wallets.models import Transaction, Wallet, WalletRole
 FINAL = {OrderState.COMPLETED, OrderState.REFUNDED, OrderState.CANCELLED}
 _BOUGHT = """
 SELECT venue_order.client_id, venue_order.symbol, venue_order.executed, venue_order.quote,
-       group_concat(trade.commission, ' ') AS commissions
+       group_concat(iif(trade.commission_asset = 'USDT', '0', trade.commission), ' ') AS coins,
+       group_concat(iif(trade.commission_asset = 'USDT', trade.commission, '0'), ' ') AS dollars
   FROM venue_order JOIN trade ON trade.order_id = venue_order.id
  GROUP BY venue_order.id ORDER BY venue_order.id
 """
@@ -69,17 +70,17 @@ def has_late_fills(trade):
 
 
 def read_book(world):
-    """Read the venue's sales to us from the simulator's file."""
+    """Read the venue's sales to us from the simulator's file. A commission in dollars is a part of the cost."""
     with closing(sqlite3.connect(world.book_file, timeout=5)) as book:
         return [
             {
                 "client_id": client_id,
                 "coin": symbol.removesuffix("USDT"),
                 "executed": Decimal(executed),
-                "cost": Decimal(quote),
-                "commission": sum(map(Decimal, commissions.split())),
+                "cost": Decimal(quote) + sum(map(Decimal, dollars.split())),
+                "commission": sum(map(Decimal, coins.split())),
             }
-            for client_id, symbol, executed, quote, commissions in book.execute(_BOUGHT)
+            for client_id, symbol, executed, quote, coins, dollars in book.execute(_BOUGHT)
         ]
 
 

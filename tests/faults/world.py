@@ -29,6 +29,7 @@ from exchange_site.stack.environment import (
 from exchange_site.stack.processes import API, WORKER, answers, free_port, kill, local_url, simulator
 from exchange_site.stack.servers import connect, create_database, prepare_postgres, prepare_redis, stop_server
 from tests.configure import configure
+from tests.dialects import BINANCE
 from tests.faults.kills import SHOTS, Failpoints
 from tests.faults.supervisor import Child, Supervisor
 from tests.processes import Simulator, wait_for
@@ -46,7 +47,6 @@ QUICK = {
     "STALLED_WORKER_SECONDS": "2",
     "EXCHANGE_CONNECT_TIMEOUT_SECONDS": "1",
     "EXCHANGE_READ_TIMEOUT_SECONDS": "1",
-    "EXCHANGE_RECV_WINDOW_MS": "1500",
     "LOOKUP_FIRST_WAIT_SECONDS": "0.2",
     "LOOKUP_MAX_WAIT_SECONDS": "1",
     "NOT_FOUND_MARGIN_SECONDS": "0.5",
@@ -66,7 +66,8 @@ QUICK = {
 
 
 class World:
-    def __init__(self):
+    def __init__(self, dialect=BINANCE):
+        self.dialect = dialect
         self.folder = Path(tempfile.mkdtemp(prefix="crypto-exchange-faults-"))
         self.folder.chmod(0o755)  # if we are root, the servers run as another user
         self.failpoints = Failpoints(self.folder / "failpoints")
@@ -124,6 +125,7 @@ class World:
             **postgres_variables(self.postgres, port=self.to_postgres.port),
             **redis_variables(self.redis, port=self.to_redis.port),
             **simulator_variables(port=self.to_venue.port),
+            **self.dialect.variables(),
             "POSTGRES_DB": DATABASE,
             "FAILPOINTS": ",".join(SHOTS),
             "FAILPOINTS_DIR": str(self.failpoints.folder),

@@ -68,6 +68,12 @@ class Customer(Person):
         body = {"username": self.name, "password": self.password, "email": self.address}
         self._use(self.call("POST", "accounts/auth/register/", body, expect=201))
 
+    def prove_address(self, mailbox):
+        refused = self.call("POST", "accounts/payees/", {"name": "X", "iban": "GB82WEST12345698765432"}, expect=403)
+        assert "Prove your e-mail address" in refused["detail"]
+        token = mailbox.token_to(self.address, purpose="verify-email")
+        self.call("POST", "accounts/email/verify/", {"token": token}, expect=204)
+
     @property
     def wallet(self):
         return self.call("GET", "accounts/wallet/")

@@ -147,7 +147,9 @@ def they_make_staff_with_roles(opening):
         bob.approve_newest()
         opening.clerk(name).begin()
     assert {user.username: user.groups.get().name for user in User.objects.filter(is_superuser=False)} == ROLES
-    assert set(Proposal.objects.values_list("asked_by__username", "record__decided_by__username")) == {("ann", "bob")}
+    of_two = Proposal.objects.filter(needs_two=True)
+    assert set(of_two.values_list("asked_by__username", "record__decided_by__username")) == {("ann", "bob")}
+    assert set(Proposal.objects.filter(needs_two=False).values_list("kind", flat=True)) == {"reset_link"}
 
 
 def two_managers_put_a_coin_on_sale(opening):
@@ -165,6 +167,7 @@ def two_managers_put_a_coin_on_sale(opening):
 def customers_register(opening):
     for name in ("alice", "carol", "dan"):
         opening.customer(name).register()
+        opening.customer(name).prove_address(opening.mailbox)
 
 
 def a_statement_credits_each_customer_once(opening):
@@ -300,7 +303,8 @@ def the_bank_answers(opening, payouts):
     opening.credit(*left, closing="230.00", name="second.xml")
     assert {customer.payout(payout.pk)["state"] for customer, payout in payouts.items()} == {"paid"}
     assert (carol.wallet["balance"], carol.wallet["in_payouts"]) == ("50.00", "0.00")
-    back = entry("30.00", reference="back 1", details=named(of_carol), day=YESTERDAY)
+    returned = named(of_carol).replace("</TxDtls>", "<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf></TxDtls>")
+    back = entry("30.00", reference="back 1", details=returned, day=YESTERDAY)
     opening.credit(back, closing="260.00", name="third.xml")
     assert (alice.payout(of_alice.pk)["state"], carol.payout(of_carol.pk)["state"]) == ("paid", "returned")
     assert carol.wallet["balance"] == "80.00"

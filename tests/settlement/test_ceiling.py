@@ -33,7 +33,7 @@ from trading.offer_list import list_offers
 from trading.offers import load_offer
 from trading.services.coins import save_coin
 from trading.services.losses import Delivered, count_loss, let_sales_go_on, stop_where_reached
-from trading.services.reviewing import release_held_order
+from trading.services.reviewing import release_within_transaction
 from trading.services.settling import refund_orders
 from wallets.models import Transaction, TransactionKind, User, Wallet, WalletRole
 from wallets.runtime import clock
@@ -419,7 +419,7 @@ class TestStop:
         ceiling(settings, "100.00")
         now = clock.now()
         count("100.00", at=now)
-        release_held_order(order_id=order.pk, decided_by=admin_user, note="known", now=now)
+        release_within_transaction(order_id=order.pk, decided_by=admin_user, note="known", now=now)
         assert states() == ["pending"]
         forget_counted()
 

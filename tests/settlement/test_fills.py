@@ -15,7 +15,7 @@ from settlement.venues.ccxt.markets import markets
 from settlement.venues.registry import find_profile
 from tests.configure import configure
 from tests.settlement.conformance.binance import MARKET, fill, trade
-from tests.settlement.conformance.harness import Answer, FakeWire
+from tests.settlement.conformance.harness import FakeReply, FakeWire
 from tests.settlement.conftest import attempts, states
 from trading.models import Order
 from wallets.models import Wallet, WalletRole
@@ -42,7 +42,7 @@ class Venue:
                 self.get("time", lambda _: {"serverTime": int(time.time() * 1000)}),
                 self.get("ticker/24hr", TICKER),
                 self.get("ticker/bookTicker", TICKER),
-                Answer(method="POST", path="/api/v3/order", body=self.place, again=True),
+                FakeReply(method="POST", path="/api/v3/order", body=self.place, again=True),
                 self.get("order", lambda _: self.order()),
                 self.get("myTrades", self.trades),
             ]
@@ -54,7 +54,7 @@ class Venue:
         self.adapter._client.session.mount("https://", self.wire)
 
     def get(self, path, body):
-        return Answer(method="GET", path=f"/api/v3/{path}", body=body, again=True)
+        return FakeReply(method="GET", path=f"/api/v3/{path}", body=body, again=True)
 
     def place(self, sent):
         self.asked = sent.parameters

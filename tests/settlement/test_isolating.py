@@ -328,8 +328,14 @@ class TestReconciliation:
     def test_of_a_venue_that_repeats_a_page_ends(self, simulator, venue, place, settle, now, monkeypatch):
         place("60.00")
         settle()
-        page = venue._client.fetch_orders("ABAN/USDT")
-        monkeypatch.setattr(venue._client, "fetch_orders", lambda *_, **__: page)
+        ask, pages = venue._wire.ask, []
+
+        def repeat(call):
+            """Answer each question for orders with the first page that had any."""
+            pages.append(ask(call))
+            return next((page for page in pages if page), [])
+
+        monkeypatch.setattr(venue._wire, "ask", repeat)
         with pytest.raises(VenueAway, match="same page"):
             venue.list_purchases(coin="ABAN", since=now - timedelta(hours=1))
 

@@ -16,6 +16,7 @@ from tests.configure import configure
 from tests.conftest import process_environment
 from tests.owner import run_as_owner
 from tests.processes import at_once
+from tests.staff import make_chief
 from tests.wallets.returned import owed, receive, spend, take
 from trading.exceptions import NoBid
 from trading.models import Coin, CoinPrice, Order
@@ -23,7 +24,7 @@ from trading.rounding import proceeds_of
 from trading.services.proposing.kinds import REPURCHASE
 from trading.services.repurchasing import Repurchase, bid_of, repurchase
 from wallets.exceptions import DomainError, NotFound, OwesLess
-from wallets.models import Transaction, User, Wallet, WalletRole
+from wallets.models import Transaction, Wallet, WalletRole
 from wallets.services.proposals import approve, propose
 from wallets.verification import sum_house_wallet
 
@@ -152,7 +153,7 @@ class TestAProposal:
 
     @pytest.fixture
     def ask(self, debtor):
-        ann = User.objects.create_superuser("ann")
+        ann = make_chief("ann")
 
         def run(amount):
             payload = REPURCHASE.payload_of(customer_id=debtor.user.pk, coin_name="ABAN", amount=Decimal(amount))
@@ -162,7 +163,7 @@ class TestAProposal:
 
     @pytest.fixture
     def bob(self, db):
-        return User.objects.create_superuser("bob")
+        return make_chief("bob")
 
     def test_is_carried_out_at_the_bid_of_the_approval(self, debtor, ask, bob):
         asked = ask("5")

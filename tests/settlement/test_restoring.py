@@ -47,6 +47,7 @@ from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import run_as_owner
 from tests.settlement.conftest import attempts, end_pauses, new_venue, states
+from tests.staff import make_chief
 from tests.typed import give_password
 from trading.models import Coin
 from wallets.models import Proposal, ProposalRecord, TokenFamily, User, Wallet, WalletRole
@@ -450,7 +451,7 @@ class TestAfterRestore:
         assert not TokenFamily.objects.filter(ended_at=None).exists()
 
     def test_stays_stopped_if_an_order_cannot_be_adopted(self, coin, buy, simulator, after_restore, keep_watch):
-        simulator.set_account(commission_asset="BNB")
+        simulator.set_account(balances={"BNB": "1000"}, commission_asset="BNB")
         buy("5")
         bring_back_a_dump()
         done = after_restore()
@@ -462,7 +463,7 @@ class TestAfterRestore:
     def test_goes_on_if_staff_say_that_the_order_is_not_ours(
         self, coin, buy, simulator, after_restore, venue, admin_user
     ):
-        simulator.set_account(commission_asset="BNB")
+        simulator.set_account(balances={"BNB": "1000"}, commission_asset="BNB")
         buy("5")
         now = timezone.now()
         comparing.reconcile(venue=venue, since=now - timedelta(days=1), now=now)
@@ -508,7 +509,7 @@ class TestAfterRestore:
         assert not is_recognised()
         assert not Attempt.objects.filter(batch=None).exists()
         proposal = Proposal.objects.get()
-        approve(proposal_id=proposal.pk, approved_by=User.objects.create_superuser("second"))
+        approve(proposal_id=proposal.pk, approved_by=make_chief("second"))
         run()
         assert Attempt.objects.filter(batch=None).count() == 2
         assert is_recognised()
@@ -550,7 +551,7 @@ class TestAdopting:
             ("UPDATE venue_order SET executed = '50'", "executed 50, asked for 5"),
             ("UPDATE venue_order SET quote = '0'", "executed 5 for nothing"),
             ("UPDATE trade SET commission = '4'", "commission of 4 coins"),
-            ("UPDATE trade SET commission = '-1'", "commission '-1'"),
+            ("UPDATE trade SET commission = '-1'", "commission '-1.00000000'"),
             ("UPDATE venue_order SET quote = '2000'", "cost 2000, but its trades cost 20"),
         ],
     )

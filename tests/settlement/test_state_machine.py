@@ -25,6 +25,7 @@ from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.conftest import Shopper, make_coin
 from tests.settlement.conftest import end_pauses, resume_parked_batches
+from tests.wallets.bank import camt, entry, import_file
 from tests.wallets.payees import add as add_payee
 from tests.wallets.payees import ask, decide, make_staff, pay_from
 from tests.wallets.returned import money_taken, receive
@@ -38,18 +39,23 @@ from wallets.exceptions import (
     IdempotencyKeyReused,
     InsufficientFunds,
     NotCorrectable,
+    OwesLess,
     PayoutDecided,
     PayoutNotCancellable,
     ProposalRefused,
     ReturnRefused,
 )
-from wallets.models import Payout, Receivable, Transaction, Wallet, WalletRole
+from wallets.models import Deposit, Payout, Receivable, Return, Transaction, Wallet, WalletRole
+from wallets.payment_references import payment_reference
 from wallets.runtime.idempotency import IdempotencyKey, idempotency_key
-from wallets.services.accounts import unfreeze_customer
+from wallets.services.accounts import unfreeze_within_transaction
 from wallets.services.cash import deposit, withdraw
 from wallets.services.correcting import correct_movement, give_goodwill
+from wallets.services.crediting_statements import approve_statement, credit_statement
+from wallets.services.money_kinds import WRITE_OFF
 from wallets.services.payouts.ending import cancel_payout
 from wallets.services.payouts.exporting import export_payouts
+from wallets.services.proposals import propose
 from wallets.services.returns.taking import take_return
 from wallets.services.returns.winning import win_return_back
 
@@ -57,7 +63,7 @@ PRICE, COMMISSION, THRESHOLD = Decimal(4), Decimal("0.001"), Decimal(10)
 CENTS = strategies.integers(1, 4000).map(lambda cents: Decimal(cents) / 100)
 AMOUNTS = strategies.integers(1, 1200).map(lambda hundredths: Decimal(hundredths) / 100)
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 
 NEXT = {
     "approved": ("requested",),
@@ -68,6 +74,12 @@ NEXT = {
     "returned": ("sent", "paid"),
 }
 """Each state that somebody can give a payout, with the states before."""
+
+
+def make_iban(number):
+    """Return an IBAN of its own for each story, whose statements follow one another."""
+    body = f"WEST{number:014}"
+    return f"GB{98 - int(''.join(str(int(letter, 36)) for letter in f'{body}GB00')) % 97:02}{body}"
 
 
 def charge_of(amount):
@@ -102,6 +114,11 @@ class Story(RuleBasedStateMachine):
         self.frozen, self.debts = set(), dict.fromkeys(self.customers, Decimal(0))
         self.deposits = {}  # of the bank: id → [customer, what is left of it]
         self.returns = {}  # taken and not won back: id → [deposit, amount]
+        self.repeated = set()  # references by which the bank has taken a payment back
+        self.told = []  # by lines of statements: customer, reference, what is left of it
+        self.balance = Decimal(0)  # of our account at the bank
+        self.given = {}  # goodwill that was not corrected: movement's id → [customer, amount]
+        self.account = make_iban(next(self.numbers))
         self.orders = {}  # id → [customer, amount, state], in the order of placing
         self.surplus = Decimal(0)
         self.batches, self.reserved = (
@@ -250,6 +267,10 @@ class Story(RuleBasedStateMachine):
         assert amount <= left
         self.deposits[deposit_id][1] -= amount
         self.returns[row.pk] = [deposit_id, amount]
+        self._lose(customer, amount)
+
+    def _lose(self, customer, amount):
+        """Let a bank take dollars back: what is open is given back first, and what is missing is owed."""
         for payout in self.payouts.values():
             if payout[0] is customer and payout[2] in {"requested", "approved"}:
                 payout[2] = "cancelled"
@@ -267,7 +288,8 @@ class Story(RuleBasedStateMachine):
     @rule(which=strategies.integers(0))
     def win_back(self, which):
         return_id = list(self.returns)[which % len(self.returns)]
-        win_return_back(return_id=return_id)
+        since = Deposit.objects.values_list("pk", flat=True)  # all are other payments
+        win_return_back(return_id=return_id, others=list(since))
         deposit_id, amount = self.returns.pop(return_id)
         self.deposits[deposit_id][1] += amount
         self._credit(self.deposits[deposit_id][0], amount)
@@ -293,15 +315,90 @@ class Story(RuleBasedStateMachine):
     @rule(who=strategies.integers(0, 2), amount=CENTS)
     def give(self, who, amount):
         customer = self.customers[who]
-        give_goodwill(customer_id=customer.user.pk, amount=amount, name=str(next(self.numbers)))
+        name = str(next(self.numbers))
+        give_goodwill(customer_id=customer.user.pk, amount=amount, name=name)
+        self.given[Transaction.objects.get(reference=f"goodwill:{name}").pk] = [customer, amount]
         self._credit(customer, amount)
+
+    @precondition(lambda self: self.given)
+    @rule(which=strategies.integers(0))
+    def correct_goodwill(self, which):
+        movement_id = list(self.given)[which % len(self.given)]
+        customer, amount = self.given[movement_id]
+        try:
+            correct_movement(movement_id=movement_id, by=customer.user, approved_by=None, note="a slip")
+        except InsufficientFunds:
+            assert amount > self.dollars[customer]
+        else:
+            del self.given[movement_id]
+            self.dollars[customer] -= amount
+            with pytest.raises(NotCorrectable):
+                correct_movement(movement_id=movement_id, by=customer.user, approved_by=None, note="again")
+
+    @precondition(lambda self: any(self.debts.values()))
+    @rule(which=strategies.integers(0), amount=CENTS)
+    def write_off(self, which, amount):
+        owing = [customer for customer in self.customers if self.debts[customer]]
+        customer = owing[which % len(owing)]
+        payload = WRITE_OFF.payload_of(customer_id=customer.user.pk, amount=amount)
+        try:
+            propose(kind="write_off", payload=payload, reason="gone", asked_by=self.staff)
+        except OwesLess:
+            assert amount > self.debts[customer]
+        else:
+            self.debts[customer] -= amount
+
+    @rule(who=strategies.integers(0, 2), amount=CENTS)
+    def tell_of_deposit(self, who, amount):
+        """Credit a statement with a payment to a customer."""
+        customer, reference = self.customers[who], f"told-{next(self.numbers)}"
+        text = payment_reference(subject=customer.user.subject)
+        self._tell(entry(amount, reference=reference, text=text, more=self._number()), change=amount)
+        self.told.append([customer, reference, amount])
+        self._credit(customer, amount)
+
+    @precondition(lambda self: self.told)
+    @rule(which=strategies.integers(0), amount=CENTS, by=strategies.sampled_from(["bank", "payer", "thief"]))
+    def tell_of_return(self, which, amount, by):
+        """Credit a statement whose line takes a payment back: only the bank's own reference, or all of it, is believed."""
+        told = self.told[which % len(self.told)]
+        customer, reference, left = told
+        thief = self.customers[(self.customers.index(customer) + 1) % len(self.customers)]
+        named = thief if by == "thief" else customer
+        text = f"{payment_reference(subject=named.user.subject)} {reference}"
+        whole = Deposit.objects.get(source=self.account, reference=reference).amount
+        amount = whole if by == "payer" else amount
+        name = reference if by == "bank" else f"case-{next(self.numbers)}"
+        waiting = Return.objects.filter(state="waiting").count()
+        line = entry(amount, sign="DBIT", reversal=True, reference=name, text=text, more=self._number())
+        self._tell(line, change=-amount)
+        repeated = by == "bank" and reference in self.repeated
+        if by == "bank":
+            self.repeated.add(reference)
+        if by == "thief" or amount > left or repeated:
+            assert Return.objects.filter(state="waiting").count() == waiting + 1
+        else:
+            assert Return.objects.filter(state="waiting").count() == waiting
+            told[2] -= amount
+            self._lose(customer, amount)
+
+    def _number(self):
+        """Return what makes each entry another one, so that no two files are equal."""
+        return f"<NtryRef>{next(self.numbers)}</NtryRef>"
+
+    def _tell(self, line, *, change):
+        content = camt(line, opening=self.balance, closing=self.balance + change, account=self.account)
+        self.balance += change
+        statement = import_file(content, by=self.staff).statement
+        approve_statement(statement_id=statement.pk, by=self.staff, approved_by=None)
+        credit_statement(statement_id=statement.pk)
 
     @precondition(lambda self: self.frozen)
     @rule(which=strategies.integers(0))
     def unfreeze(self, which):
         customer = sorted(self.frozen, key=lambda each: each.user.pk)[which % len(self.frozen)]
         try:
-            unfreeze_customer(owner_id=customer.user.pk)
+            unfreeze_within_transaction(owner_id=customer.user.pk)
         except CustomerOwes:
             assert self.debts[customer] > 0
         else:

@@ -31,7 +31,7 @@ from tests.owner import run_as_owner
 from trading.models import Coin, CoinPrice, Headroom, Order
 from trading.offers import load_offer
 from trading.services.prices import record_price
-from trading.services.reviewing import release_held_order
+from trading.services.reviewing import release_within_transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,7 +69,7 @@ class TestOrders:
         configure(settings, "RISK", max_value=Decimal(0))
         order = place("60.00")
         released = now + timedelta(hours=1)
-        release_held_order(order_id=order.pk, decided_by=admin_user, note="known", now=released)
+        release_within_transaction(order_id=order.pk, decided_by=admin_user, note="known", now=released)
         beyond(ConcernKind.PENDING, released, settings.TO_DO.pending_limit)
 
     def test_that_are_settling_for_too_long_are_listed(self, place, claim, beyond, now, settings):

@@ -34,9 +34,9 @@ from settlement.services.pausing import pause_buying
 from tests.configure import configure
 from tests.conftest import make_coin
 from tests.mails import send_mails, token_in
-from trading.models import Coin, DayLoss, Headroom, Order, PriceRule, Review, SalesLimit, SalesStop
+from trading.models import Coin, DayLoss, Headroom, Order, PriceRule, Review, SalesLimit, SalesStop, Shop
 from wallets.admin import actions, records
-from wallets.models import BreakGlass, Transaction, User
+from wallets.models import BreakGlass, Proposal, Transaction, User
 from wallets.runtime import clock
 from wallets.services.proposing import FREEZE
 
@@ -501,8 +501,20 @@ class TestInterventions:
         act(client, self.path, "refund", parked, reason="I want to")
         assert not Intervention.objects.exists()
         assert client.get("/admin/attention/").status_code == 200
+
+    def test_are_on_the_page_of_those_who_may_see_them(self, client, parked, make_staff, make_shopper):
+        BreakGlass.objects.create(
+            user=make_shopper().user, reason="gone", asked_from="x", ready_at=clock.now() + timedelta(days=1)
+        )
+        client.force_login(make_staff("settlement.view_batch"))
+        assert "Parked batches" in page(client, "attention/")
         client.force_login(make_staff("trading.view_order"))
-        assert client.get("/admin/attention/").status_code == 403
+        shown = page(client, "attention/")
+        assert "Parked batches" not in shown
+        assert "asks for the powers of a superuser" in shown
+        assert "Parked batches" not in page(client, "")
+        client.force_login(make_shopper().user)
+        assert client.get("/admin/attention/").status_code in {302, 403}
 
 
 class TestToDo:
@@ -536,6 +548,16 @@ class TestSwitches:
         admin_client.post("/admin/trading/shop/1/change/", {"is_open": "on", "reason": ""})
         assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 201
 
+    def test_open_the_shop_for_a_reason_where_two_persons_are_needed(self, admin_client, settings):
+        configure(settings, "PROPOSALS", kinds={"open_shop": Decimal(0)})
+        admin_client.post("/admin/trading/shop/add/", {"reason": ""})
+        assert not Shop.objects.get().is_open
+        answer = admin_client.post("/admin/trading/shop/1/change/", {"is_open": "on", "reason": ""})
+        assert "say why the shop opens" in answer.content.decode()
+        assert not Proposal.objects.filter(kind="open_shop").exists()
+        admin_client.post("/admin/trading/shop/1/change/", {"is_open": "on", "reason": "it is mended"})
+        assert Proposal.objects.get(kind="open_shop").reason == "it is mended"
+
     def test_close_findings_with_a_note(self, admin_client, admin_user, now):
         finding = raise_finding(contradiction=Contradiction(kind=FindingKind.LEDGER, subject="rule 7"), now=now)
         assert "rule 7" in page(admin_client, "settlement/finding/")
@@ -543,7 +565,7 @@ class TestSwitches:
         finding.refresh_from_db()
         assert (finding.closed_by, finding.note) == (admin_user, "ordered by hand")
         assert "rule 7" not in page(admin_client, "settlement/finding/")
-        assert "closed already" in act(admin_client, "settlement/finding", "close", finding, reason="again")
+        assert "closed or decided already" in act(admin_client, "settlement/finding", "close", finding, reason="again")
 
     def test_adopt_an_order_that_we_do_not_know_or_say_that_it_is_not_ours(self, admin_client, admin_user, now):
         ours, theirs = (

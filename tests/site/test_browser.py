@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib import admin
 from playwright.sync_api import sync_playwright
 
 from settlement.models import Attempt, Batch, Intervention
@@ -13,10 +14,14 @@ from settlement.services.claiming import claim_waiting_orders
 from settlement.services.pausing import pause_buying
 from tests.configure import configure
 from tests.conftest import make_coin
+from tests.site.test_one_person import World
 from tests.site.test_openapi import IDS
+from tests.staff import make_chief
 from tests.wallets.bank import DAY, IBAN
 from trading.models import Order
-from wallets.models import Deposit, ProposalRecord, User
+from wallets.models import Deposit, ProposalRecord
+from wallets.services.proposals import propose
+from wallets.services.proposing import UNFREEZE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -168,7 +173,7 @@ def test_staff_find_and_refund_a_parked_batch_from_the_to_do_page(site, admin_us
 @pytest.mark.parametrize("size", [WIDE, PHONE])
 def test_two_people_book_a_deposit_in_two_browsers(make_api_process, shopper, size):
     site = make_api_process(TWO_PERSONS="all").removesuffix("/api/v1/")
-    ann, bob = (User.objects.create_superuser(name, password="password") for name in ("ann", "bob"))
+    ann, bob = (make_chief(name, password="password") for name in ("ann", "bob"))
     with page_at(f"{site}/admin/", size=size) as page:
         sign_in(page, ann)
         page.locator("#user-tools").wait_for()
@@ -198,3 +203,27 @@ def decide(page, site):
     page.get_by_role("button", name="Approve").click()
     page.get_by_label("Reason").fill("I have compared it")
     page.get_by_role("button", name="Approve").click()
+
+
+def test_no_list_of_the_admin_scrolls_sideways(site, admin_user, make_shopper, api, settings):
+    """Each list has rows, and all its columns are on a screen of 1280 pixels."""
+    world = World(make_shopper, api, settings)
+    configure(settings, "PROPOSALS", kinds={"unfreeze": 0})
+    payload = UNFREEZE.payload_of(owner_id=world.frozen.user.pk)
+    propose(kind="unfreeze", payload=payload, reason="the bank has confirmed who they are", asked_by=admin_user)
+    with page_at(f"{site}/admin/", size=WIDE) as page:
+        sign_in(page, admin_user)
+        page.locator("#user-tools").wait_for()
+        too_wide = {}
+        for model in admin.site._registry:
+            name = f"{model._meta.app_label}/{model._meta.model_name}"
+            page.goto(f"{site}/admin/{name}/")
+            page.locator("#changelist").wait_for()
+            results = page.locator("#changelist .results")
+            if results.count():
+                missing = results.evaluate("list => list.scrollWidth - list.clientWidth")
+                if missing > 0:
+                    too_wide[name] = missing
+            if os.environ.get("SHOTS"):
+                page.screenshot(path=f"{os.environ['SHOTS']}/{name.replace('/', '_')}.png")
+        assert too_wide == {}

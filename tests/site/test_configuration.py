@@ -150,6 +150,8 @@ DANGEROUS = [
     ({"TWO_PERSONS": "price_rule, fixed_price"}, "TWO_PERSONS"),
     ({"TWO_PERSONS": "all, release_order:999999999"}, "TWO_PERSONS"),
     ({"TWO_PERSONS": "all, payout:10000.01"}, "TWO_PERSONS"),
+    ({"PAYOUT_ACCOUNT": "DE89370400440532013000"}, "PAYOUT_ACCOUNT"),
+    ({"PAYOUT_ACCOUNT": "123456789", "OUR_ACCOUNTS": "DE89370400440532013000=12345678"}, "PAYOUT_ACCOUNT"),
     ({"PROPOSAL_HOURS": "337"}, "PROPOSAL_HOURS"),
     ({"BREAK_GLASS_HOURS": "23.9"}, "BREAK_GLASS_HOURS"),
     ({"SELF_SERVICE_DEPOSITS": "True", "EXCHANGE_URL": "https://api.binance.com"}, "SELF_SERVICE_DEPOSITS"),
@@ -164,6 +166,7 @@ DANGEROUS = [
     ({"SECURE_SSL_REDIRECT": "False"}, "SECURE_SSL_REDIRECT"),
     ({"REFUSE_COMMON_PASSWORDS": "False"}, "REFUSE_COMMON_PASSWORDS"),
     ({"STAFF_SECOND_FACTOR": "False"}, "STAFF_SECOND_FACTOR"),
+    ({"PAYOUT_PROVEN_EMAIL": "False"}, "PAYOUT_PROVEN_EMAIL"),
     ({"REDIS_HOST": "redis"}, "REDIS_PASSWORD"),
     ({"REDIS_HOST": "10.0.0.7"}, "REDIS_PASSWORD"),
     ({"REDIS_URL": "redis://10.0.0.7"}, "REDIS_PASSWORD"),
@@ -193,6 +196,8 @@ HARMLESS = [
     {"LOAD_TEST": "True", "EXCHANGE_URL": SIMULATOR, "RATE_LIMIT_LOGIN": "100000000/m", "RISK_WINDOW_SECONDS": "0.1"},
     {"SELF_SERVICE_DEPOSITS": "True", "SECURE_SSL_REDIRECT": "False", "EXCHANGE_URL": "http://simulator:9100"},
     {"SELF_SERVICE_DEPOSITS": "True", "EXCHANGE_SANDBOX": "True"},
+    {"PAYOUT_ACCOUNT": "DE89 3704 0044 0532 0130 00", "OUR_ACCOUNTS": "DE89370400440532013000"},
+    {"PAYOUT_ACCOUNT": "123456789", "OUR_ACCOUNTS": "DE89370400440532013000=123456789"},
     {"TWO_PERSONS": "", "EXCHANGE_SANDBOX": "True"}, {"TWO_PERSONS": "all, release_order:5"},
     {"BREAK_GLASS_HOURS": "1", "EXCHANGE_SANDBOX": "True"}, {"BREAK_GLASS_HOURS": "48"},
     {"REDIS_HOST": "redis", "REDIS_PASSWORD": "Zt6wKq1xLm4v"},
@@ -490,4 +495,7 @@ class TestAProcess:
             timeout=60,
         )
         assert done.returncode == 1
-        assert done.stderr.startswith("CommandError: EXCHANGE_API_KEY and EXCHANGE_API_SECRET must be set")
+        assert [line.split(" must be set")[0] for line in done.stderr.splitlines()] == [
+            "CommandError: EXCHANGE_API_KEY",
+            "EXCHANGE_API_SECRET",
+        ]

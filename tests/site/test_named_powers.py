@@ -8,6 +8,7 @@ from django.test import Client
 
 from exchange_site.configuration.persons import KINDS
 from tests.configure import configure
+from tests.staff import make_chief
 from wallets.models import Proposal, ProposalRecord, User
 from wallets.services.proposals import approve
 from wallets.services.security_log import list_permissions
@@ -23,13 +24,13 @@ def _two(settings):
 @pytest.fixture
 def ann(db):
     client = Client()
-    client.force_login(User.objects.create_superuser("ann"))
+    client.force_login(make_chief("ann"))
     return client
 
 
 @pytest.fixture
 def bob(db):
-    return User.objects.create_superuser("bob")
+    return make_chief("bob")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Nothing that names a person's account, and no secret, is readable in a dump of the database or in the logs."""
 
 import re
+from decimal import Decimal
 
 import httpx
 import pyotp
@@ -13,10 +14,17 @@ from exchange_site.stack.processes import API, WORKER, free_port, local_url, sta
 from tests.conftest import process_environment
 from tests.mails import send_mails, token_in
 from tests.processes import stopped, wait_for
-from tests.wallets.bank import camt, entry
-from wallets.models import Deposit, StatementLine, User
+from tests.staff import make_chief
+from tests.wallets.bank import DAY, IBAN, camt, entry
+from wallets.models import Deposit, Proposal, Return, StatementLine, User
 from wallets.payment_references import payment_reference
+from wallets.runtime import clock
 from wallets.services.crediting_statements import approve_statement, credit_statement
+from wallets.services.deposit_kinds import ASSIGNMENT, DEPOSIT
+from wallets.services.money_kinds import RETURN
+from wallets.services.proposals import propose
+from wallets.services.returns.receiving import receive_return
+from wallets.services.returns.taking import ReturnedMoney
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -86,7 +94,7 @@ def receive_money(tmp_path):
     ]
     path = tmp_path / "statement.xml"
     path.write_bytes(camt(*lines, closing="11"))
-    ann, bob = (User.objects.create_superuser(name) for name in ("ann", "bob"))
+    ann, bob = (make_chief(name) for name in ("ann", "bob"))
     call_command("import_statement", str(path), by="ann")
     statement = StatementLine.objects.first().statement
     if statement.state == "waiting":
@@ -94,7 +102,34 @@ def receive_money(tmp_path):
         credit_statement(statement_id=statement.pk)
 
 
-def test_no_dump_and_no_log_shows_what_names_a_persons_account(transactional_db, tmp_path):
+def decide_by_hand():
+    """Let staff book, assign and take back dollars by a bank's words, and a bank take a payment back that nobody knows."""
+    ann, wilma = User.objects.get(username="ann"), User.objects.get(username="wilma")
+    booked = DEPOSIT.payload_of(
+        customer_id=wilma.pk, amount=Decimal(7), source=IBAN, reference=f"BY HAND {ACCOUNT}", received_on=DAY
+    )
+    propose(kind=DEPOSIT.name, payload=booked, reason="seen on the account", asked_by=ann)
+    mine, nobodys = (Deposit.objects.filter(customer=customer).first() for customer in (wilma, None))
+    for deposit in (mine, nobodys):
+        taken = RETURN.payload_of(
+            deposit_id=deposit.pk, amount=Decimal(1), reference=f"R {ACCOUNT} {deposit.pk}", note="a call"
+        )
+        propose(kind=RETURN.name, payload=taken, reason="a call", asked_by=ann)
+    assigned = ASSIGNMENT.payload_of(deposit=nobodys, customer_id=wilma.pk, note="a call")
+    propose(kind=ASSIGNMENT.name, payload=assigned, reason="a call", asked_by=ann)
+    receive_return(
+        money=ReturnedMoney(
+            amount=Decimal(3),
+            source=IBAN,
+            reference=f"RETURN {ACCOUNT}",
+            received_at=clock.now(),
+            named=f"{PAYER} {ACCOUNT}",
+            note=f"from {PAYER}",
+        )
+    )
+
+
+def test_no_dump_and_no_log_shows_what_names_a_persons_account(transactional_db, tmp_path, caplog):
     port = free_port()
     logs = {"api": tmp_path / "api.log", "worker": tmp_path / "worker.log"}
     environment = process_environment(PORT=str(port), WEB_WORKERS="1", LOGLEVEL="DEBUG", DEBUG="True")
@@ -114,13 +149,16 @@ def test_no_dump_and_no_log_shows_what_names_a_persons_account(transactional_db,
         assert story.client.get("accounts/deposits/").json()[0]["reference"] == BANK_REFERENCE
         story.client.get("transactions/", headers={"Accept": "text/csv"})
         story.client.close()
-    call_command("export_customer", "wilma", by="ann", output=tmp_path / "export.json")
+    decide_by_hand()
+    assert caplog.records
+    call_command("export_customer", "wilma", by="ann", reason="they asked", output=tmp_path / "export.json")
     with stopped(start(WORKER, environment=environment, output=logs["worker"])):
         wait_for(lambda: logs["worker"].exists() and logs["worker"].stat().st_size > 0, seconds=30)
     dumps.append(dump())
     assert len(mail.outbox) >= 2
-    assert Deposit.objects.count() == 2
+    assert (Deposit.objects.count(), Return.objects.count(), Proposal.objects.count()) == (3, 3, 6)
     written = {f"dump {number}": text for number, text in enumerate(dumps)}
+    written["log of this process"] = "\n".join(record.getMessage() for record in caplog.records)
     written |= {name: path.read_text() for name, path in logs.items()}
     shown = {
         (name, secret)

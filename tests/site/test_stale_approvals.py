@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 
 from exchange_site.configuration.persons import KINDS
 from tests.configure import configure
+from tests.staff import make_chief
 from trading.models import Coin, CoinPrice, SalesStop, Shop
 from trading.services.coins import open_or_close_shop, sell_again, stop_selling
 from trading.services.prices import record_price
@@ -16,7 +17,7 @@ from trading.services.proposing.coins import COIN_LIMITS, PUT_ON_SALE
 from trading.services.proposing.kinds import OPEN_SHOP, SALES_GO_ON, SUSPECT_PRICE
 from wallets.models import Proposal, ProposalRecord, User, Wallet
 from wallets.runtime import clock
-from wallets.services.accounts import freeze_customer, unfreeze_customer
+from wallets.services.accounts import freeze_within_transaction, unfreeze_within_transaction
 from wallets.services.proposals import approve, propose
 from wallets.services.proposing import GROUP_PERMISSIONS, UNFREEZE, USER_POWERS
 from wallets.services.security_log import list_permissions, read_powers, record_power_changes
@@ -31,12 +32,12 @@ def _two(settings):
 
 @pytest.fixture
 def ann(db):
-    return User.objects.create_superuser("ann")
+    return make_chief("ann")
 
 
 @pytest.fixture
 def bob(db):
-    return User.objects.create_superuser("bob")
+    return make_chief("bob")
 
 
 @pytest.fixture
@@ -62,24 +63,24 @@ class TestUnfreezing:
 
     def test_is_done_once_it_is_approved(self, make_shopper, ask, decide):
         customer = make_shopper().user
-        freeze_customer(owner_id=customer.pk)
+        freeze_within_transaction(owner_id=customer.pk)
         assert decide(ask(UNFREEZE, UNFREEZE.payload_of(owner_id=customer.pk))) == "done"
         assert not self.is_frozen(customer)
 
     def test_is_refused_if_the_customer_was_frozen_again(self, make_shopper, ask, decide):
         customer = make_shopper().user
-        freeze_customer(owner_id=customer.pk)
+        freeze_within_transaction(owner_id=customer.pk)
         asked = ask(UNFREEZE, UNFREEZE.payload_of(owner_id=customer.pk))
-        unfreeze_customer(owner_id=customer.pk)
-        freeze_customer(owner_id=customer.pk)
+        unfreeze_within_transaction(owner_id=customer.pk)
+        freeze_within_transaction(owner_id=customer.pk)
         assert decide(asked) == "refused"
         assert self.is_frozen(customer)
 
     def test_is_refused_if_a_frozen_customer_is_frozen_for_another_reason(self, make_shopper, ask, decide):
         customer = make_shopper().user
-        freeze_customer(owner_id=customer.pk)
+        freeze_within_transaction(owner_id=customer.pk)
         asked = ask(UNFREEZE, UNFREEZE.payload_of(owner_id=customer.pk))
-        freeze_customer(owner_id=customer.pk)
+        freeze_within_transaction(owner_id=customer.pk)
         assert decide(asked) == "refused"
         assert self.is_frozen(customer)
 

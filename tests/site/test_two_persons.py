@@ -8,11 +8,11 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command, get_commands
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.test import Client, RequestFactory
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from exchange_site.admin.roles import ROLES, make_roles_after_migrate
+from exchange_site.admin.roles import GIVEN, ROLES, digest_of, make_roles_after_migrate
 from exchange_site.configuration.persons import KINDS
 from exchange_site.stack.processes import PROJECT
 from settlement.models import (
@@ -33,19 +33,39 @@ from settlement.to_do.readers import list_to_do
 from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import by_owner
+from tests.staff import make_chief
 from tests.typed import give_password
 from tests.wallets.bank import DAY, IBAN, camt, entry, import_file
+from tests.wallets.payees import pay_from
 from tests.wallets.returned import money_taken, owed, receive, spend, take
-from trading.models import Coin, CoinPrice, DayLoss, Order, PriceRule, SalesLimit, SalesStop, Shop
+from trading.models import Coin, CoinPrice, DayLoss, Order, PriceRule, Review, SalesLimit, SalesStop, Shop
 from trading.services.coins import open_or_close_shop, stop_selling
 from trading.services.prices import record_price
 from wallets.exceptions import DomainError
-from wallets.models import Deposit, Payout, Proposal, ProposalRecord, Statement, Transaction, User, Wallet
+from wallets.models import (
+    Deposit,
+    Payout,
+    PayoutState,
+    Proposal,
+    ProposalRecord,
+    Return,
+    SecurityEvent,
+    Statement,
+    StatementLine,
+    Transaction,
+    User,
+    Wallet,
+)
 from wallets.runtime import clock
-from wallets.services.accounts import freeze_customer
+from wallets.services.accounts import freeze_within_transaction
+from wallets.services.crediting_statements import approve_statement, credit_statement
 from wallets.services.deposits import IncomingMoney, receive_deposit
-from wallets.services.proposals import MAY_DECIDE, registered_kinds
+from wallets.services.payouts.exporting import export_payouts
+from wallets.services.payouts.outcomes import note_outcome
+from wallets.services.proposals import MAY_DECIDE, propose, registered_kinds
+from wallets.services.proposing import GROUP_PERMISSIONS
 from wallets.services.returns.receiving import receive_return
+from wallets.services.security_log import list_permissions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,9 +76,9 @@ def _two(settings):
 
 
 def signed_in(name):
-    """Return a client of a new superuser: all permissions do not replace the second person."""
+    """Return a client of a new superuser with all permissions: they do not replace the second person."""
     client = Client()
-    client.force_login(User.objects.create_superuser(name))
+    client.force_login(make_chief(name))
     return client
 
 
@@ -267,7 +287,7 @@ def opening(world):
 
 def unfreeze(world):
     customer = world.make_shopper().user
-    freeze_customer(owner_id=customer.pk)
+    freeze_within_transaction(owner_id=customer.pk)
     return (
         lambda client: act(client, "wallets/user", "unfreeze", customer.pk),
         lambda: Wallet.objects.get(owner=customer).frozen,
@@ -325,8 +345,8 @@ def deposit(world):
     )
 
 
-def of_nobody():
-    money = IncomingMoney(amount=Decimal(25), source=IBAN, reference="line 1", received_at=clock.now())
+def of_nobody(amount="25", reference="line 1"):
+    money = IncomingMoney(amount=Decimal(amount), source=IBAN, reference=reference, received_at=clock.now())
     with transaction.atomic():
         return receive_deposit(money=money, wallet=None, now=clock.now()).deposit_id
 
@@ -412,6 +432,50 @@ def paid_payout(world):
     return payout_outcome(world, "paid")
 
 
+def payout_paid_after_all(world):
+    pk = sent_payout(world)
+    with transaction.atomic():
+        note_outcome(payout_id=pk, outcome=PayoutState.RETURNED)
+    return (
+        lambda client: act(client, "wallets/payout", "mark_paid", pk),
+        lambda: (Payout.objects.get(pk=pk).state, Wallet.objects.get(owner__payouts=pk, asset="USD").balance),
+    )
+
+
+def open_debit():
+    """Make a debit that answers nothing, and return its id."""
+    content = camt(entry("5", reference="c1"), entry("5", sign="DBIT", reference="c2"), closing="0")
+    by = User.objects.create_user("teller", is_staff=True)
+    statement = import_file(content, by=by).statement
+    approve_statement(statement_id=statement.pk, by=by, approved_by=None)
+    credit_statement(statement_id=statement.pk)
+    return StatementLine.objects.get(kind="debit").pk
+
+
+def explained_debit(world):
+    pk = open_debit()
+    return (
+        lambda client: act(client, "wallets/statementline", "explain", pk),
+        lambda: StatementLine.objects.get(pk=pk).seen_by_id,
+    )
+
+
+def charged_debit(world):
+    shopper, pk = world.make_shopper(), open_debit()
+    return (
+        lambda client: act(client, "wallets/statementline", "charge", pk, customer=shopper.user.username),
+        lambda: shopper.wallet.balance,
+    )
+
+
+def payout_that_came_back(world):
+    pk, deposit_id = sent_payout(world), of_nobody("4.00")
+    return (
+        lambda client: act(client, "wallets/deposit", "came_back", deposit_id, payout=pk),
+        lambda: (Payout.objects.get(pk=pk).state, Wallet.objects.get(owner__payouts=pk, asset="USD").balance),
+    )
+
+
 def bank_deposit(world):
     shopper = world.make_shopper()
     return shopper, receive(shopper, clock.now())
@@ -439,6 +503,14 @@ def won_back(world):
     shopper, deposit = bank_deposit(world)
     row = take(deposit, clock.now())
     return lambda client: act(client, "wallets/return", "win_back", row.pk), lambda: shopper.wallet.balance
+
+
+def put_aside(world):
+    row = receive_return(money=money_taken(clock.now()))
+    return (
+        lambda client: act(client, "wallets/return", "put_aside", row.pk),
+        lambda: Return.objects.get().seen_by_id,
+    )
 
 
 def correction(world):
@@ -516,9 +588,14 @@ DEEDS = {
     payout_outcome: "payout_outcome",
     failed_payout: "payout_outcome",
     paid_payout: "payout_outcome",
+    payout_paid_after_all: "payout_outcome",
+    explained_debit: "explain_debit",
+    charged_debit: "charge_debit",
+    payout_that_came_back: "came_back",
     return_of_a_deposit: "return",
     return_that_waits: "return",
     won_back: "won_back",
+    put_aside: "put_aside",
     correction: "correction",
     goodwill: "goodwill",
     write_off: "write_off",
@@ -593,6 +670,32 @@ class TestADeed:
         assert (read(), ProposalRecord.objects.get().outcome) == (Decimal("4.00"), "withdrawn")
 
     @pytest.mark.usefixtures("_two")
+    @pytest.mark.parametrize(
+        ("changes", "old", "new"),
+        [
+            ({"is_sold": "on"}, "ABAN: is sold no", "ABAN: is sold yes"),
+            ({"maximum": "1000"}, "ABAN: maximum 100", "ABAN: maximum 1000"),
+            ({"minimum": "2", "step": "2"}, "ABAN: minimum 0.00000001, step 0.00000001", "ABAN: minimum 2, step 2"),
+        ],
+    )
+    def test_about_a_coin_shows_the_facts_that_change(self, world, ann, changes, old, new):
+        if "is_sold" in changes:
+            stop_selling(coin=world.coin)
+        world.change_coin(ann, **changes)
+        proposal = Proposal.objects.get()
+        assert (proposal.old, proposal.new) == (old, new)
+        page = ann.get(f"/admin/wallets/proposal/{proposal.pk}/change/").content.decode()
+        assert f"/admin/trading/coin/{world.coin.pk}/change/" in page
+
+    @pytest.mark.usefixtures("_two")
+    def test_about_a_price_rule_shows_the_terms_that_change(self, world, ann):
+        do, _ = price_rule(world)
+        do(ann)
+        proposal = Proposal.objects.get()
+        assert proposal.old == "all coins: spread 0.005, fee 0, an order worth 100.00 costs 100.61 USD"
+        assert proposal.new == "all coins: spread 0.01, fee 0.001, an order worth 100.00 costs 101.22 USD"
+
+    @pytest.mark.usefixtures("_two")
     def test_of_a_changed_coin_needs_a_reason(self, world, ann):
         assert "say why it changes" in world.change_coin(ann, fixed_price="5", reason="")
         assert not Proposal.objects.exists()
@@ -606,7 +709,7 @@ class TestADeed:
 
     @pytest.mark.usefixtures("_two")
     def test_by_a_command_waits_too(self, world, capsys, monkeypatch):
-        give_password(User.objects.create_superuser("ann"), monkeypatch)
+        give_password(make_chief("ann"), monkeypatch)
         call_command("price_rule", "--spread-rate", "0.02", "--by", "ann", "--password-stdin", "--reason", "because")
         assert "another member of staff" in capsys.readouterr().out
         assert PriceRule.objects.count() == Proposal.objects.count() == 1
@@ -655,11 +758,62 @@ class TestWhatOnlyLessensExposure:
 
     def test_rejects_a_payout_at_once(self, world, ann):
         pk = waiting_payout(world)
-        act(ann, "wallets/payout", "reject", pk)
+        act(ann, "wallets/payout", "reject", pk, told="Ask us about it.")
         rejected = Payout.objects.get(pk=pk)
-        assert (rejected.state, rejected.reason) == ("rejected", "because")
+        assert (rejected.state, rejected.reason) == ("rejected", "Ask us about it.")
         assert Wallet.objects.get(owner=rejected.customer, asset="USD").balance == 100
-        assert ProposalRecord.objects.get().outcome == "done"
+        assert (ProposalRecord.objects.get().outcome, Proposal.objects.get().reason) == ("done", "because")
+
+    def test_refunds_a_held_order_at_once(self, world, ann):
+        order_id = world.held()
+        act(ann, "trading/review", "refund", order_id)
+        assert Order.objects.get(pk=order_id).state == "refunded"
+        assert self.is_recorded("refund_order")
+        with pytest.raises(IntegrityError, match="is decided"), transaction.atomic():
+            Review.objects.update(note="another reason")
+        with by_owner(), pytest.raises(IntegrityError, match="is decided"), transaction.atomic():
+            Review.objects.all()._raw_delete("default")
+
+    def test_rejects_a_statement_at_once(self, world, ann):
+        content = camt(entry("5", reference="b"), closing="5")
+        statement = import_file(content, by=User.objects.create_user("importer", is_staff=True)).statement
+        act(ann, "wallets/statement", "reject", statement.pk)
+        assert Statement.objects.get().state == "rejected"
+        assert self.is_recorded("reject_statement")
+
+    def test_sends_a_link_for_a_new_password_at_once(self, world, ann):
+        carl = User.objects.create_user("carl", email="carl@example.com")
+        act(ann, "wallets/user", "send_reset_link", carl.pk)
+        assert SecurityEvent.objects.filter(kind="reset_sent", user=carl).exists()
+        assert self.is_recorded("reset_link")
+
+    def test_deletes_a_group_at_once(self, world, ann):
+        group = Group.objects.create(name="chiefs")
+        group.permissions.add(Permission.objects.get(codename="freeze_user"))
+        assert ann.post(f"/admin/auth/group/{group.pk}/delete/", {"post": "yes"}).status_code == 403
+        act(ann, "auth/group", "delete_groups", group.pk)
+        assert not Group.objects.filter(pk=group.pk).exists()
+        event = SecurityEvent.objects.get(kind="permissions_changed")
+        assert event.details == {"group": "chiefs", "old": ["wallets.freeze_user"], "new": []}
+        assert self.is_recorded("group_deletion")
+
+    @pytest.mark.parametrize(("kind", "action"), [(FindingKind.EXTRA, "not_ours"), (FindingKind.LEDGER, "close")])
+    def test_closes_a_finding_at_once(self, world, ann, kind, action):
+        finding = raise_finding(contradiction=Contradiction(kind=kind, subject="order x 1"), now=clock.now())
+        act(ann, "settlement/finding", action, finding.pk)
+        finding.refresh_from_db()
+        assert (finding.closed_by.username, finding.note) == ("ann", "because")
+        assert self.is_recorded("close_finding")
+        act(ann, "settlement/finding", action, finding.pk, reason="again")
+        assert Proposal.objects.count() == 1
+
+    def test_exports_what_others_have_approved(self, world, settings):
+        pk = waiting_payout(world)
+        with by_owner():
+            Payout.objects.filter(pk=pk).update(state="approved", approved_at=clock.now())
+        pay_from(settings)
+        assert export_payouts(by=make_chief("ann")).files
+        assert self.is_recorded("export_payouts")
 
     def test_looks_up_at_the_venue_at_once(self, world, ann):
         act(ann, "settlement/batch", "look_up", world.batch().pk)
@@ -672,6 +826,16 @@ class TestWhatOnlyLessensExposure:
         act(ann, "trading/coin", "accept_suspect_price", world.coin.pk, price="4.40")
         assert CoinPrice.objects.get().value == Decimal("4.40")
 
+    def test_gives_small_sums_at_once_until_they_are_large_together(self, world, ann, bob, settings):
+        configure(settings, "PROPOSALS", kinds={"goodwill": Decimal(10)})
+        wallet = world.make_shopper().wallet
+        for amount, standing in (("6.00", 106), ("4.00", 110), ("0.01", 110)):
+            act(ann, "wallets/wallet", "give_goodwill", wallet.pk, amount=amount)
+            assert Wallet.objects.get(pk=wallet.pk).balance == standing
+        assert Proposal.objects.get(needs_two=True).amount == Decimal("0.01")
+        act(bob, "wallets/wallet", "give_goodwill", wallet.pk, amount="10.00")
+        assert Wallet.objects.get(pk=wallet.pk).balance == 120
+
     def test_releases_a_small_order_at_once(self, world, ann, settings):
         configure(settings, "PROPOSALS", kinds={"release_order": Decimal("12.00")})
         act(ann, "trading/review", "release", world.held())
@@ -679,7 +843,7 @@ class TestWhatOnlyLessensExposure:
 
     def test_mends_a_shop_that_can_sell_nothing(self, world, settings, monkeypatch):
         configure(settings, "VENUE", taker_rate=Decimal("0.006"))
-        give_password(User.objects.create_superuser("ann"), monkeypatch)
+        give_password(make_chief("ann"), monkeypatch)
         call_command("price_rule", "--spread-rate", "0.01", "--by", "ann", "--password-stdin", "--reason", "because")
         assert PriceRule.objects.latest("pk").spread_rate == Decimal("0.01")
 
@@ -697,8 +861,22 @@ class TestPowers:
         carl.refresh_from_db()
         assert (carl.is_active, carl.is_staff, carl.groups.count()) == (False, False, 0)
 
-    def test_are_not_given_to_oneself(self, ann):
-        own = User.objects.get(username="ann")
+    @pytest.mark.parametrize("reason", ["", "  "])
+    def test_change_for_a_reason(self, ann, reason):
+        carl = User.objects.create_user("carl", verified_email="carl@example.com")
+        group = Group.objects.create(name="chiefs")
+        may_freeze = [Permission.objects.get(codename="freeze_user").pk]
+        assert "Say why" in self.change(ann, carl, is_active="on", is_staff="on", reason=reason)
+        for path, name in ((f"{group.pk}/change/", "chiefs"), ("add/", "others")):
+            data = {"name": name, "permissions": may_freeze, "reason": reason}
+            assert "Say why" in ann.post(f"/admin/auth/group/{path}", data, follow=True).content.decode()
+        assert not Proposal.objects.exists()
+        assert Group.objects.exclude(name__in=ROLES).get() == group
+        assert "Say why" not in self.change(ann, carl, is_active="on", first_name="Carl", reason=reason)
+
+    def test_are_not_given_to_oneself(self):
+        own, ann = User.objects.create_superuser("cleo"), Client()
+        ann.force_login(own)
         fields = {"is_active": "on", "is_staff": "on", "is_superuser": "on"}
         shown = self.change(ann, own, **fields, user_permissions=[Permission.objects.first().pk])
         assert "Somebody else has to decide" in shown
@@ -736,6 +914,7 @@ ACTIONS = {
     ("wallets.user", "unfreeze"): TWO,
     ("wallets.user", "send_reset_link"): MOVES_NOTHING,
     ("wallets.breakglass", "revoke"): LESSENS,
+    ("auth.group", "delete_groups"): LESSENS,
     ("wallets.deposit", "assign"): TWO,
     ("wallets.deposit", "send_back"): TWO,
     ("wallets.statement", "credit"): TWO,
@@ -769,8 +948,12 @@ ACTIONS = {
     ("wallets.payout", "mark_returned"): TWO,
     ("wallets.deposit", "take_back"): TWO,
     ("wallets.return", "take"): TWO,
+    ("wallets.return", "put_aside"): TWO,
     ("wallets.return", "win_back"): TWO,
     ("wallets.return", "mark_as_seen"): MOVES_NOTHING,
+    ("wallets.statementline", "explain"): TWO,
+    ("wallets.statementline", "charge"): TWO,
+    ("wallets.deposit", "came_back"): TWO,
     ("wallets.transaction", "correct"): TWO,
     ("wallets.wallet", "give_goodwill"): TWO,
     ("wallets.receivable", "repurchase"): TWO,
@@ -802,10 +985,10 @@ COMMANDS = {
 # `reconcile` books what the venue says, as a periodic job does. The first line gives or takes powers, and is refused where
 # they need two persons, or waits a day; so is the seeder once somebody has money: see tests/wallets/test_staff.py.
 WITHOUT_MONEY = {
-    "bootstrap_staff", "break_glass", "export_customer", "erase_closed", "changepassword", "createsuperuser",
+    "bootstrap_staff", "break_glass", "export_customer", "erase_closed", "changepassword", "check", "createsuperuser",
     "reconcile", "result", "verify_ledger", "configuration", "database_roles", "dbshell", "exchange_simulator", "flush",
     "loaddata", "makemigrations", "migrate", "openapi", "procrastinate", "runserver", "rotate_keys", "seeder",
-    "show_urls", "sqlflush", "sqlmigrate",
+    "show_urls", "sqlflush", "sqlmigrate", "venue_check",
 }  # fmt: skip
 
 
@@ -817,6 +1000,22 @@ class TestTheAdmin:
             for action in page.actions or ()
         }
         assert actions == ACTIONS.keys()
+
+    def test_writes_the_values_of_every_filter_in_one_way(self, ann):
+        make_coin("ABAN", "4.00")
+        names = set()
+        for model, page in admin.site._registry.items():
+            if page.list_filter:
+                shown = ann.get(f"/admin/{model._meta.app_label}/{model._meta.model_name}/").content.decode()
+                shown = re.sub(
+                    r'data-filter-title="(?:coin|currency|asset|queue.name|task.name)".*?</details>',
+                    "",
+                    shown,
+                    flags=re.DOTALL,
+                )
+                names |= set(re.findall(r'<a href="\?[^"]*">([^<]+)</a>', shown.split('id="changelist-filter"')[1]))
+        assert {"Waits for approval", "Price improvement", "Taken back", "API", "Sent back"} <= names
+        assert {name for name in names if name not in {"API", "USD"} and name != name.capitalize()} == set()
 
     def test_has_no_form_that_is_not_listed(self, ann):
         request = RequestFactory().get("/")
@@ -836,6 +1035,35 @@ class TestTheAdmin:
         assert ours == COMMANDS.keys() | WITHOUT_MONEY
 
 
+# What the words of the matrix of roles mean.
+SEEN = {
+    "customers": {"wallets.view_user"},
+    "wallets": {"wallets.view_wallet"},
+    "movements": {"wallets.view_transaction"},
+    "orders": {"trading.view_order"},
+    "proposals": {"wallets.view_proposal"},
+    "reviews": {"trading.view_review"},
+    "the security log": {"wallets.view_securityevent"},
+    "deposits": {"wallets.view_deposit"},
+    "bank statements": {"wallets.view_statement", "wallets.view_statementline"},
+    "returns": {"wallets.view_return"},
+    "debts": {"wallets.view_receivable"},
+    "payouts": {"wallets.view_payee", "wallets.view_payout", "wallets.view_payoutfile"},
+    "the shop": {
+        f"trading.view_{name}"
+        for name in ("coin", "pricerule", "saleslimit", "headroom", "salesstop", "suspension", "dayloss")
+    },
+    "its switch": {"trading.view_shop"},
+    "settlement": {
+        f"settlement.view_{name}"
+        for name in (
+            "batch", "attempt", "intervention", "finding", "pause", "excess", "venueaccount", "balancereading",
+            "accountmove", "databasewatch", "failingitem",
+        )
+    },
+}  # fmt: skip
+
+
 class TestRoles:
     @pytest.fixture(autouse=True)
     def _roles(self, db):
@@ -850,6 +1078,41 @@ class TestRoles:
         }
         assert held == {name: set(wanted) for name, wanted in ROLES.items()}
 
+    def test_are_renewed_where_they_are_as_an_earlier_release_made_them(self, monkeypatch):
+        group, view = Group.objects.get(name="support"), Permission.objects.get(codename="view_order")
+        group.permissions.set([view, Permission.objects.get(codename="decide_payout")])
+        earlier = digest_of(["trading.view_order", "wallets.decide_payout"])
+        monkeypatch.setitem(GIVEN, "support", (earlier, *GIVEN["support"]))
+        make_roles_after_migrate(using="default")
+        assert set(list_permissions(group)) == {*ROLES["support"]}
+        event = SecurityEvent.objects.get()
+        assert (event.kind, event.details["group"]) == ("permissions_changed", "support")
+        assert "wallets.decide_payout" in event.details["old"]
+        make_roles_after_migrate(using="default")
+        assert SecurityEvent.objects.count() == 1
+
+    def test_that_superusers_have_made_what_they_were_before_stay_so(self, monkeypatch):
+        group, boss = Group.objects.get(name="support"), User.objects.create_superuser("boss")
+        fewer = sorted({*ROLES["support"]} - {"wallets.freeze_user"})
+        payload = GROUP_PERMISSIONS.payload_of(group=group, new=fewer)
+        propose(kind=GROUP_PERMISSIONS.name, payload=payload, reason="others freeze", asked_by=boss)
+        monkeypatch.setitem(GIVEN, "support", (digest_of(fewer), *GIVEN["support"]))
+        make_roles_after_migrate(using="default")
+        assert list_permissions(group) == fewer
+
+    def test_are_known_to_later_releases(self):
+        """If this fails, ROLES has changed: append the new digests to GIVEN, and change none that is there."""
+        assert {name: digest_of(held) for name, held in ROLES.items()} == {
+            name: given[-1] for name, given in GIVEN.items()
+        }
+
+    def test_that_somebody_else_has_made_stay_as_they_are(self):
+        group = Group.objects.get(name="finance")
+        group.permissions.set([Permission.objects.get(codename="view_order")])
+        make_roles_after_migrate(using="default")
+        assert list_permissions(group) == ["trading.view_order"]
+        assert not SecurityEvent.objects.exists()
+
     def test_stay_as_superusers_have_changed_them(self):
         Group.objects.get(name="support").permissions.clear()
         make_roles_after_migrate(using="default")
@@ -860,6 +1123,14 @@ class TestRoles:
         table = re.findall(r"^\| `(\w+)` \| .+? \| (.+?) \|$", section, re.MULTILINE)
         documented = {name: set(re.findall(r"`([\w.]+)`", cell)) for name, cell in table}
         assert documented == {name: {each for each in wanted if ".view_" not in each} for name, wanted in ROLES.items()}
+
+    def test_see_what_the_documents_say(self):
+        section = (PROJECT / "docs/security.md").read_text().split("### Roles")[1].split("\n## ")[0]
+        cells = dict(re.findall(r"^\| `(\w+)` \| (.+?) \| .+ \|$", section, re.MULTILINE))
+        documented = {
+            role: {each for words in cell.split(", ") for each in SEEN[words]} for role, cell in cells.items()
+        }
+        assert documented == {role: {each for each in held if ".view_" in each} for role, held in ROLES.items()}
 
     def test_ask_for_the_deeds_of_the_documents_and_approve_them(self):
         section = (PROJECT / "docs/security.md").read_text().split("### Who asks for what")[1].split("\n### ")[0]
@@ -889,6 +1160,30 @@ class TestRoles:
             app, name = model._meta.app_label, model._meta.model_name
             allowed = name == "breakglass" or {f"{app}.view_{name}", f"{app}.change_{name}"} & {*ROLES[role]}
             assert client.get(f"/admin/{app}/{name}/").status_code == (200 if allowed else 403), (role, name)
+
+    @by_name
+    def test_are_needed_by_superusers_too(self, world, deed):
+        """A superuser without a role gives powers, and does no other deed, also where one person suffices."""
+        do, read = deed(world)
+        before, client = read(), Client()
+        client.force_login(User.objects.create_superuser("boss"))
+        do(client)
+        of_powers = registered_kinds()[DEEDS[deed]].of_powers
+        assert (read() != before, ProposalRecord.objects.exists()) == (of_powers, of_powers)
+
+    @pytest.mark.usefixtures("_two")
+    @by_name
+    def test_are_needed_by_superusers_who_approve(self, world, ann, deed):
+        do, read = deed(world)
+        before, client = read(), Client()
+        client.force_login(User.objects.create_superuser("boss"))
+        do(ann)
+        proposal = Proposal.objects.get()
+        page = client.get(f"/admin/wallets/proposal/{proposal.pk}/change/").content.decode()
+        act(client, "wallets/proposal", "approve", proposal.pk)
+        of_powers = registered_kinds()[DEEDS[deed]].of_powers
+        assert (read() != before, ProposalRecord.objects.exists()) == (of_powers, of_powers)
+        assert ('value="approve"' in page) == of_powers
 
     @pytest.mark.usefixtures("_two")
     @by_name

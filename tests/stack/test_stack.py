@@ -211,8 +211,8 @@ class TestKilled:
         killed = main_process(folder, "api")
         assert killed
         os.kill(killed, signal.SIGKILL)
-        assert within(10, lambda: not orphans & set(processes(folder, PROGRAMS["api"])))
-        assert within(10, lambda: is_ready(running))
+        assert within(20, lambda: not orphans & set(processes(folder, PROGRAMS["api"])))
+        assert within(30, lambda: is_ready(running))
 
 
 class TestRefused:
@@ -237,7 +237,7 @@ class TestRefused:
         """The seeder refuses to run without DEBUG. Then the stack ends, and does not try again."""
         secrets = {name: token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEYS")}
         stack = start(folder, PORT=str(free_port()), DEBUG="False", HOUSE_LOSS_PER_DAY="500.00", **secrets)
-        output, _ = stack.communicate(timeout=60)
+        output, _ = stack.communicate(timeout=100)  # all migrations run first
         assert stack.returncode == 1
         assert "The stack did not start" in output
         assert not processes(folder)

@@ -186,7 +186,7 @@ class TestReplayedOffer:
         assert (held["price"], held["value"]) == ("30.00000000", "60.00")
 
     def test_does_not_release_a_held_order(self, api, shopper, eth, replay, settings, admin_user):
-        from trading.services.reviewing import release_held_order
+        from trading.services.reviewing import release_within_transaction
 
         configure(settings, "RISK", max_orders=1)
         held = Order.objects.get(pk=buy(api, shopper).json()["id"])
@@ -194,7 +194,7 @@ class TestReplayedOffer:
         eth.fixed_price = Decimal("60.00")
         save_coin(coin=eth)
         replay()
-        order = release_held_order(order_id=held.pk, decided_by=admin_user, note="known", now=clock.now())
+        order = release_within_transaction(order_id=held.pk, decided_by=admin_user, note="known", now=clock.now())
         assert (order.state, order.reason) == ("refunded", "price_moved")
 
 

@@ -17,17 +17,18 @@ from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import by_owner
 from tests.processes import at_once
+from tests.staff import give_powers_before_the_rule, let_do_everything
 from trading.exceptions import OrderNotCancellable, OrderNotHeld, OwnOrder, PriceUnavailable, TooManyHeld
 from trading.models import Order, Review, RiskRule
 from trading.pools import read_counters
 from trading.risk import RecentOrders, find_breach
 from trading.services.cancelling import cancel_order
 from trading.services.placing import OrderRequest, place_order
-from trading.services.reviewing import refund_held_order, release_held_order
+from trading.services.reviewing import refund_within_transaction, release_within_transaction
 from wallets.exceptions import OwnAccount
 from wallets.models import User
 from wallets.runtime.idempotency import idempotency_key
-from wallets.services.accounts import freeze_customer, unfreeze_customer
+from wallets.services.proposing import FREEZE, UNFREEZE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -163,7 +164,7 @@ class TestHeldOrders:
 
 class TestRelease:
     def test_makes_a_large_order_pending(self, held, staff, now):
-        order = release_held_order(order_id=held.pk, decided_by=staff, note="known customer", now=now)
+        order = release_within_transaction(order_id=held.pk, decided_by=staff, note="known customer", now=now)
         assert (order.state, order.reason) == ("pending", None)
         assert ProcrastinateJob.objects.count() == 1
         review = Review.objects.get()
@@ -174,14 +175,14 @@ class TestRelease:
         configure(settings, "RISK", max_value=Decimal("1.00"))
         held = place("2.00")
         later = now + timedelta(hours=3)
-        order = release_held_order(order_id=held.pk, decided_by=staff, note="fine", now=later)
+        order = release_within_transaction(order_id=held.pk, decided_by=staff, note="fine", now=later)
         assert (order.state, order.settle_by) == ("aggregated", later + settings.POOLS.max_age)
         assert read_counters(coin_names=["ABAN"]) == {"ABAN": Decimal("2.00")}
 
     @pytest.mark.parametrize(("price", "outcome"), [("4.80", "pending"), ("4.81", "refunded"), ("3.19", "refunded")])
     def test_refunds_when_the_price_has_moved_too_far(self, held, staff, shopper, now, price, outcome):
         make_coin("ABAN", price)
-        order = release_held_order(order_id=held.pk, decided_by=staff, note="fine", now=now)
+        order = release_within_transaction(order_id=held.pk, decided_by=staff, note="fine", now=now)
         assert order.state == outcome
         if outcome == "refunded":
             assert (order.reason, shopper.wallet.balance) == ("price_moved", 100)
@@ -197,7 +198,7 @@ class TestRelease:
 
         with_redis(lambda redis: redis.flushall())
         with pytest.raises(PriceUnavailable):
-            release_held_order(order_id=held.pk, decided_by=staff, note="fine", now=now)
+            release_within_transaction(order_id=held.pk, decided_by=staff, note="fine", now=now)
         assert Review.objects.get().decision is None
 
 
@@ -236,7 +237,7 @@ class TestManyHolds:
     def test_end_with_a_decision(self, place, staff, now):
         first = place("1.00")
         place("1.00")
-        refund_held_order(order_id=first.pk, decided_by=staff, note="fine", now=now)
+        refund_within_transaction(order_id=first.pk, decided_by=staff, note="fine", now=now)
         assert place("1.00").state == "held"
 
     def test_are_counted_exactly_when_orders_arrive_at_once(self, shopper, coin, now):
@@ -265,7 +266,7 @@ class TestManyHolds:
 class TestOwnOrder:
     """Nobody decides about their own order, whatever their permissions."""
 
-    @pytest.mark.parametrize("decide", [release_held_order, refund_held_order])
+    @pytest.mark.parametrize("decide", [release_within_transaction, refund_within_transaction])
     def test_is_decided_by_others(self, held, shopper, now, decide):
         with pytest.raises(OwnOrder):
             decide(order_id=held.pk, decided_by=shopper.user, note="it is fine", now=now)
@@ -274,8 +275,8 @@ class TestOwnOrder:
         assert not ProcrastinateJob.objects.exists()
 
     def test_cannot_be_decided_in_the_admin(self, held, shopper, client):
-        User.objects.filter(pk=shopper.user.pk).update(is_staff=True, is_superuser=True)
-        client.force_login(User.objects.get(pk=shopper.user.pk))
+        give_powers_before_the_rule(shopper.user)
+        client.force_login(let_do_everything(shopper.user))
         fields = {"action": "release", "_selected_action": [held.pk], "reason": "it is fine"}
         page = client.post("/admin/trading/review/", fields, follow=True).content.decode()
         assert "Nobody decides about their own order" in page
@@ -315,22 +316,23 @@ class TestOwnOrder:
     def test_is_not_the_only_thing_nobody_decides_about(self, shopper, frozen):
         shopper.user.wallets.update(frozen=not frozen)
         with pytest.raises(OwnAccount):
-            (freeze_customer if frozen else unfreeze_customer)(owner_id=shopper.user.pk, decided_by_id=shopper.user.pk)
+            kind = FREEZE if frozen else UNFREEZE
+            kind.check(payload=kind.payload_of(owner_id=shopper.user.pk), asked_by=shopper.user)
         assert shopper.wallet.frozen is not frozen
 
 
 class TestRefund:
     def test_returns_the_charge_even_to_a_frozen_customer(self, held, staff, shopper, now):
         shopper.user.wallets.update(frozen=True)
-        order = refund_held_order(order_id=held.pk, decided_by=staff, note="stolen card", now=now)
+        order = refund_within_transaction(order_id=held.pk, decided_by=staff, note="stolen card", now=now)
         assert (order.state, order.reason, shopper.wallet.balance) == ("refunded", "refused_after_review", 100)
         assert (Review.objects.get().decision, Review.objects.get().note) == ("refunded", "stolen card")
         assert verify_everything() == []
 
 
 class TestDecidingTwice:
-    @pytest.mark.parametrize("first", [release_held_order, refund_held_order])
-    @pytest.mark.parametrize("second", [release_held_order, refund_held_order])
+    @pytest.mark.parametrize("first", [release_within_transaction, refund_within_transaction])
+    @pytest.mark.parametrize("second", [release_within_transaction, refund_within_transaction])
     def test_one_after_the_other_has_one_effect(self, held, staff, now, first, second):
         state = first(order_id=held.pk, decided_by=staff, note="first", now=now).state
         with pytest.raises(OrderNotHeld):
@@ -345,7 +347,7 @@ class TestDecidingTwice:
 
             def decide(number, held=held):
                 try:
-                    call = release_held_order if number % 2 else refund_held_order
+                    call = release_within_transaction if number % 2 else refund_within_transaction
                     call(order_id=held.pk, decided_by=staff, note=f"by {number}", now=now)
                 except OrderNotHeld:
                     return 0

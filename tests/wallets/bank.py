@@ -33,10 +33,10 @@ def detail(*, reference="", name="", text="", amount="", sign="CRDT", currency="
 
 
 def balance(code, amount):
-    sign = "CRDT" if Decimal(amount) >= 0 else "DBIT"
+    sign, told = ("CRDT" if Decimal(amount) >= 0 else "DBIT"), str(amount).lstrip("-")
     return (
         f"<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp>"
-        f'<Amt Ccy="USD">{abs(Decimal(amount))}</Amt><CdtDbtInd>{sign}</CdtDbtInd></Bal>'
+        f'<Amt Ccy="USD">{told}</Amt><CdtDbtInd>{sign}</CdtDbtInd></Bal>'
     )
 
 

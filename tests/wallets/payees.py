@@ -3,8 +3,9 @@
 from decimal import Decimal
 
 from tests.configure import configure
+from tests.staff import make_chief
 from wallets.bank_accounts import BankAccount
-from wallets.models import Payout, PayoutState, User
+from wallets.models import Payout, PayoutState
 from wallets.runtime import clock
 from wallets.services.payees import NewPayee, add_payee
 from wallets.services.payouts.kinds import PAYOUT, PAYOUT_OUTCOME
@@ -29,16 +30,16 @@ def ask(shopper, amount="30.00", *, payee=None, key=None, otp=None):
     return request_payout(principal=shopper.principal, payout_request=given, otp=otp, now=clock.now()).payout
 
 
-def decide(payout, becomes, *, by, reason="because"):
+def decide(payout, becomes, *, by, reason="because", told=""):
     """Let a member of staff decide about a payout, where one person suffices."""
     payout = Payout.objects.get(pk=payout.pk)
     kind = PAYOUT if becomes in {PayoutState.APPROVED, PayoutState.REJECTED} else PAYOUT_OUTCOME
-    payload = kind.payload_of(payout=payout, becomes=PayoutState(becomes), reason=reason)
+    payload = kind.payload_of(payout=payout, becomes=PayoutState(becomes), told=told)
     return propose(kind=kind.name, payload=payload, reason=reason, asked_by=by)
 
 
 def make_staff(name="ann"):
-    return User.objects.create_superuser(name)
+    return make_chief(name)
 
 
 def pay_from(settings, **changes):

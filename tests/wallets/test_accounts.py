@@ -9,7 +9,7 @@ from tests.processes import at_once
 from wallets.exceptions import InvalidCredentials, TokenInvalid, UsernameTaken, WeakPassword
 from wallets.models import TokenFamily, User, Wallet
 from wallets.runtime import clock
-from wallets.services.accounts import freeze_customer, register, sign_in, unfreeze_customer
+from wallets.services.accounts import freeze_within_transaction, register, sign_in, unfreeze_within_transaction
 from wallets.services.credentials import change_password
 from wallets.services.dated_tokens import AccessToken
 from wallets.services.tokens import (
@@ -177,9 +177,9 @@ def test_signing_out_with_another_customers_token_is_refused(make_shopper, now):
 
 class TestFreezing:
     def test_stops_the_next_movement_although_the_tokens_are_valid(self, api, shopper):
-        freeze_customer(owner_id=shopper.user.pk)
+        freeze_within_transaction(owner_id=shopper.user.pk)
         answer = api("PATCH", "accounts/wallet/withdraw/", {"amount": "1"}, by=shopper)
         assert answer.json()["code"] == "account_frozen"
         assert api("GET", "accounts/wallet/", by=shopper).status_code == 200
-        unfreeze_customer(owner_id=shopper.user.pk)
+        unfreeze_within_transaction(owner_id=shopper.user.pk)
         assert api("PATCH", "accounts/wallet/withdraw/", {"amount": "1"}, by=shopper).status_code == 200

@@ -8,6 +8,7 @@ import pytest
 from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.processes import at_once
+from tests.staff import give_powers_before_the_rule, let_do_everything, make_chief
 from tests.wallets.bank import DAY, IBAN, camt, entry, import_file
 from wallets.exceptions import NeedsAnotherPerson, NotFound, ProposalRefused, StatementRefused
 from wallets.models import Deposit, Proposal, User
@@ -21,12 +22,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def ann(db):
-    return User.objects.create_superuser("ann")
+    return make_chief("ann")
 
 
 @pytest.fixture
 def bob(db):
-    return User.objects.create_superuser("bob")
+    return make_chief("bob")
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ class TestADepositByStaff:
     @pytest.mark.usefixtures("_two")
     def test_has_one_effect_when_several_are_approved_at_once(self, ask, shopper):
         proposals = [ask() for _ in range(6)]
-        people = [User.objects.create_superuser(f"chief{number}") for number in range(6)]
+        people = [make_chief(f"chief{number}") for number in range(6)]
 
         def approve_as(number):
             return approve(proposal_id=proposals[number].pk, approved_by=people[number]).outcome
@@ -127,7 +128,8 @@ class TestADepositByStaff:
         assert (shopper.wallet.balance, Deposit.objects.count(), Proposal.objects.count()) == (100, before, 0)
 
     def test_is_not_for_its_author(self, ask, ann, shopper):
-        User.objects.filter(pk=shopper.user.pk).update(is_staff=True, is_superuser=True)
+        give_powers_before_the_rule(shopper.user)
+        let_do_everything(shopper.user)
         with pytest.raises(NeedsAnotherPerson):
             ask(by=User.objects.get(pk=shopper.user.pk))
         assert (shopper.wallet.balance, Proposal.objects.count()) == (100, 0)

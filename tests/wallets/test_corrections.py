@@ -10,9 +10,10 @@ from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.owner import run_as_owner
 from tests.processes import at_once
+from tests.staff import give_powers_before_the_rule, let_do_everything, make_chief
 from tests.wallets.returned import buy, owed, receive, spend, take
 from wallets.exceptions import DomainError, InsufficientFunds, NotCorrectable, NotFound, OwesLess
-from wallets.models import Deposit, Proposal, ProposalRecord, Receivable, Transaction, User, WalletRole
+from wallets.models import Deposit, Proposal, ProposalRecord, Receivable, Transaction, WalletRole
 from wallets.services.correcting import correct_movement, give_goodwill
 from wallets.services.deposits import Decision, assign_deposit
 from wallets.services.ledger.debts import write_debt_off
@@ -181,7 +182,7 @@ class TestTwoPersons:
 
     @pytest.fixture
     def superusers(self, db):
-        return [User.objects.create_superuser(name) for name in ("ann", "bob")]
+        return [make_chief(name) for name in ("ann", "bob")]
 
     def ask(self, kind, payload, by):
         return propose(kind=kind.name, payload=payload, reason="because", asked_by=by)
@@ -197,8 +198,8 @@ class TestTwoPersons:
 
     def test_give_nothing_to_themselves(self, superusers, make_shopper):
         shopper = make_shopper()
-        User.objects.filter(pk=shopper.user.pk).update(is_staff=True, is_superuser=True)
-        own = User.objects.get(pk=shopper.user.pk)
+        give_powers_before_the_rule(shopper.user)
+        own = let_do_everything(shopper.user)
         with pytest.raises(DomainError, match="Somebody else has to decide"):
             self.ask(GOODWILL, GOODWILL.payload_of(customer_id=own.pk, amount=Decimal(5)), own)
         assert shopper.wallet.balance == 100

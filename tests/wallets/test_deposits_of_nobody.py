@@ -13,6 +13,7 @@ from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.owner import run_as_owner
 from tests.processes import at_once
+from tests.staff import give_powers_before_the_rule, let_do_everything, make_chief
 from wallets.exceptions import DepositDecided, NeedsAnotherPerson, NotFound
 from wallets.models import Deposit, Proposal, ProposalRecord, Transaction, User, Wallet, WalletRole
 from wallets.services.deposit_kinds import ASSIGNMENT
@@ -123,7 +124,7 @@ class TestStaff:
         configure(settings, "PROPOSALS", kinds=dict.fromkeys(KINDS, Decimal(0)))
 
     def ask(self, deposit, customer, *, by):
-        User.objects.filter(pk=by.pk).update(is_superuser=True)
+        let_do_everything(by)
         payload = ASSIGNMENT.payload_of(deposit=deposit, customer_id=customer.pk, note="the bank told us")
         asked_by = User.objects.get(pk=by.pk)
         return propose(kind="assignment", payload=payload, reason="the bank told us", asked_by=asked_by)
@@ -136,7 +137,8 @@ class TestStaff:
 
     @pytest.mark.parametrize("as_approver", [False, True])
     def test_do_not_assign_money_to_themselves(self, deposit, shopper, staff, as_approver):
-        User.objects.filter(pk=shopper.user.pk).update(is_staff=True, is_superuser=True)
+        give_powers_before_the_rule(shopper.user)
+        let_do_everything(shopper.user)
         with pytest.raises(NeedsAnotherPerson):
             proposal = self.ask(deposit, shopper.user, by=staff[0] if as_approver else shopper.user)
             approve(proposal_id=proposal.pk, approved_by=shopper.user)
@@ -145,7 +147,7 @@ class TestStaff:
     def test_are_two_and_the_row_names_both(self, deposit, shopper, staff):
         proposal = self.ask(deposit, shopper.user, by=staff[0])
         assert is_untouched(deposit, shopper)
-        User.objects.filter(pk=staff[1].pk).update(is_superuser=True)
+        let_do_everything(staff[1])
         approve(proposal_id=proposal.pk, approved_by=staff[1])
         row = Deposit.objects.get(pk=deposit.pk)
         assert (shopper.wallet.balance, row.decided_by, row.approved_by) == (125, staff[0], staff[1])
@@ -154,7 +156,7 @@ class TestStaff:
     def test_have_one_effect_of_two_proposals(self, deposit, make_shopper, staff):
         shoppers = [make_shopper() for _ in range(2)]
         proposals = [self.ask(deposit, each.user, by=staff[0]) for each in shoppers]
-        User.objects.filter(pk=staff[1].pk).update(is_superuser=True)
+        let_do_everything(staff[1])
         ends = [approve(proposal_id=each.pk, approved_by=staff[1]).outcome for each in proposals]
         assert ends == ["done", "refused"]
         assert [each.wallet.balance for each in shoppers] == [125, 100]
@@ -194,7 +196,7 @@ class TestTheAdmin:
         answer = self.send(admin_client, deposit, "assign", customer=shopper.user.username)
         assert "another member of staff has to approve" in answer.content.decode()
         assert is_untouched(deposit, shopper)
-        client.force_login(User.objects.create_superuser("second"))
+        client.force_login(make_chief("second"))
         data = {"action": "approve", "_selected_action": [Proposal.objects.get().pk], "reason": "I have seen it"}
         client.post(reverse("admin:wallets_proposal_changelist"), data)
         assert (shopper.wallet.balance, ProposalRecord.objects.get().outcome) == (125, "done")

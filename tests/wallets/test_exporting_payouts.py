@@ -22,11 +22,12 @@ from tests.owner import by_owner, run_as_owner
 from tests.processes import at_once
 from tests.wallets.bank import camt, entry, import_file
 from tests.wallets.payees import HERS, HIS, IBAN, OUR_ACCOUNT, add, ask, decide, make_staff, pay_from, state_of
-from wallets.exceptions import ExportRefused, NotFound, PayoutNotCancellable
+from wallets.exceptions import ExportRefused, NotFound, PayoutInDoubt, PayoutNotCancellable
 from wallets.models import Payee, Payout, PayoutFile, User, Wallet, WalletRole
 from wallets.runtime import clock
 from wallets.services.crediting_statements import approve_statement, credit_statement
-from wallets.services.payouts.ending import cancel_payout
+from wallets.services.ledger.locking import lock_wallets_to_credit
+from wallets.services.payouts.ending import cancel_open_payouts, cancel_payout
 from wallets.services.payouts.exporting import export_payouts, find_file, hand_out
 from wallets.transfer_files import NAMESPACE, Debtor, Transfer, write_transfers
 from wallets.verification import sum_house_wallet
@@ -262,6 +263,55 @@ class TestAfterARestore:
         export_payouts(by=ann)
         assert state_of(approved) == "sent"
         assert watch.doubted_at is not None
+
+    def test_no_payout_from_before_is_given_back_until_the_statements_are_read(self, shopper, ann, approved, api):
+        stop_sending(found=["a test"])
+        self.is_kept(shopper, ann, approved, api)
+        no_doubt = {"doubted_at": None, "doubt": "", "doubted_place": "", "stopped_at": None}
+        DatabaseWatch.objects.update(**no_doubt, statements_since=clock.now())
+        self.is_kept(shopper, ann, approved, api)
+        later = ask(shopper, "5")
+        assert api("POST", f"accounts/payouts/{later.pk}/cancel/", by=shopper).status_code == 200
+        run_as_owner("UPDATE settlement_databasewatch SET statements_since = now() - interval '5 days'")
+        run_as_owner("UPDATE wallets_payout SET created_at = now() - interval '6 days'")
+        self.is_kept(shopper, ann, approved, api)
+        content = camt(entry("1.00", reference="b1"), closing="1.00", account=OUR_ACCOUNT)
+        statement = import_file(content, by=ann).statement
+        approve_statement(statement_id=statement.pk, by=ann, approved_by=None)
+        credit_statement(statement_id=statement.pk)
+        assert api("POST", f"accounts/payouts/{approved.pk}/cancel/", by=shopper).status_code == 200
+        assert (state_of(approved), shopper.wallet.balance) == ("cancelled", 100)
+
+    def is_kept(self, shopper, ann, approved, api):
+        """Say that neither the customer nor staff, nor a return, gives the payout back."""
+        answer = api("POST", f"accounts/payouts/{approved.pk}/cancel/", by=shopper)
+        assert (answer.status_code, answer.json()["code"]) == (409, "payout_in_doubt")
+        with pytest.raises(PayoutInDoubt):
+            decide(approved, "rejected", by=ann)
+        with transaction.atomic():
+            [wallet] = lock_wallets_to_credit(customer_ids=[shopper.user.pk]).values()
+            assert cancel_open_payouts(wallet=wallet) == 0
+        assert (state_of(approved), shopper.wallet.balance) == ("approved", 70)
+
+    def test_statements_of_the_paying_account_count_under_its_other_name(self, ann, approved, settings):
+        configure(settings, "DEPOSITS", accounts={OUR_ACCOUNT: OUR_ACCOUNT, "123456789": OUR_ACCOUNT})
+        pay_from(settings, account="123456789")
+        DatabaseWatch.objects.update(statements_since=clock.now() - timedelta(days=5))
+        statement = import_file(
+            camt(entry("1.00", reference="b1"), closing="1.00", account=OUR_ACCOUNT), by=ann
+        ).statement
+        approve_statement(statement_id=statement.pk, by=ann, approved_by=None)
+        with pytest.raises(ExportRefused, match="import and approve"):
+            export_payouts(by=ann)
+        credit_statement(statement_id=statement.pk)
+        export_payouts(by=ann)
+        assert state_of(approved) == "sent"
+
+    def test_an_account_that_is_not_listed_pays_nothing(self, ann, approved, settings):
+        configure(settings, "DEPOSITS", accounts={IBAN: IBAN})
+        with pytest.raises(ExportRefused, match="OUR_ACCOUNTS"):
+            export_payouts(by=ann)
+        assert nothing_is_sent(approved)
 
     def test_a_server_that_was_only_started_again_is_no_restore(self, ann, approved):
         place = read_watch().here.split("/")

@@ -13,7 +13,7 @@ from tests.processes import at_once
 from tests.wallets.payees import HERS, HIS, IBAN, add, ask, make_staff, state_of
 from tests.wallets.test_second_factors import Device
 from wallets.exceptions import AccountFrozen, NotFound, OtpInvalid, OtpRequired, TooManyPayees
-from wallets.models import Payee, User, Wallet
+from wallets.models import Payee, SecurityEvent, User, Wallet
 from wallets.runtime import clock
 from wallets.services.payees import remove_payee
 
@@ -44,6 +44,15 @@ class TestPayeesOverHttp:
         first = api("POST", "accounts/payees/", BODY, by=shopper).json()
         again = api("POST", "accounts/payees/", {**BODY, "iban": IBAN}, by=shopper)
         assert (again.status_code, again.json(), Payee.objects.count()) == (201, first, 1)
+
+    def test_are_in_the_security_log_without_their_account(self, api, shopper):
+        added = api("POST", "accounts/payees/", BODY, by=shopper).json()
+        api("POST", "accounts/payees/", BODY, by=shopper)
+        api("DELETE", f"accounts/payees/{added['id']}/", by=shopper)
+        told = SecurityEvent.objects.filter(kind__startswith="payee").order_by("id")
+        assert [(each.kind, each.user, each.realm, each.details) for each in told] == [
+            (kind, shopper.user, "api", {"payee": added["id"]}) for kind in ("payee_added", "payee_removed")
+        ]
 
     def test_are_added_once_by_fifty_calls(self, shopper):
         added = at_once(50, lambda _: add(shopper).pk)
@@ -93,6 +102,28 @@ class TestPayeesOverHttp:
         assert api("POST", "accounts/payees/", right, by=shopper).status_code == 201
         assert code_of(api("DELETE", f"accounts/payees/{Payee.objects.get().pk}/", by=shopper)) == (401, "otp_required")
         assert Payee.objects.get().removed_at is None
+
+
+class TestAnAddress:
+    @pytest.fixture(autouse=True)
+    def _must_be_proven(self, settings):
+        configure(settings, "PAYOUTS", proven_email=True)
+
+    def test_is_proven_before_a_payee_is_added(self, api, shopper):
+        answer = api("POST", "accounts/payees/", BODY, by=shopper)
+        assert (code_of(answer), Payee.objects.count()) == ((403, "not_allowed"), 0)
+        assert "Prove your e-mail address first" in answer.json()["detail"]
+        User.objects.filter(pk=shopper.user.pk).update(verified_email="alice@example.com")
+        assert api("POST", "accounts/payees/", BODY, by=shopper).status_code == 201
+
+    def test_is_proven_before_money_leaves_to_an_older_payee(self, api, shopper, settings):
+        configure(settings, "PAYOUTS", self_service=False, proven_email=False)
+        add(shopper)
+        configure(settings, "PAYOUTS", proven_email=True)
+        for method, path in (("POST", "accounts/payouts/"), ("PATCH", "accounts/wallet/withdraw/")):
+            answer = api(method, path, {"amount": "5.00"}, by=shopper)
+            assert code_of(answer) == (403, "not_allowed")
+        assert shopper.wallet.balance == 100
 
 
 class TestAPayee:

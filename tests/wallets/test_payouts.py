@@ -186,7 +186,7 @@ class TestAPayout:
         ("changes", "rule"),
         [
             ({"amount": 0}, "payout_amount_is_positive"),
-            ({"payee": None}, "a_payout_without_a_payee_is_paid_at_once"),
+            ({"payee": None}, "a_payout_without_a_payee_was_paid"),
             ({"idempotency_key": "k"}, "payout_key_has_its_request_hash"),
         ],
     )
@@ -367,7 +367,7 @@ class TestStaff:
 
     def test_reject_with_a_reason_and_the_money_is_back(self, shopper, payee, ann):
         payout = ask(shopper)
-        decide(payout, "rejected", by=ann, reason="the name is another one")
+        decide(payout, "rejected", by=ann, told="the name is another one")
         payout.refresh_from_db()
         assert (payout.state, payout.reason, shopper.wallet.balance) == ("rejected", "the name is another one", 100)
         assert Proposal.objects.get().beneficiary == shopper.user

@@ -16,13 +16,20 @@ from django.utils import timezone
 from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.processes import at_once
-from tests.wallets.bank import DAY, camt, entry, import_file
-from wallets.exceptions import CannotClose, NotFound, ProposalRefused, StatementRefused
+from tests.staff import make_chief
+from tests.wallets.bank import DAY, IBAN, camt, entry, import_file
+from tests.wallets.payees import add, ask, decide, pay_from
+from wallets.exceptions import CannotClose, ExportRefused, NotFound, ProposalRefused, StatementRefused
 from wallets.models import (
     ClosedAccount,
     Deposit,
     KnownAddress,
+    Payee,
+    Payout,
+    PayoutFile,
     PersonalKey,
+    Proposal,
+    Return,
     SecondFactor,
     SecurityEvent,
     StatementLine,
@@ -39,7 +46,10 @@ from wallets.services.closing import close_account
 from wallets.services.crediting_statements import approve_statement, credit_statement
 from wallets.services.deposits import Decision, assign_deposit
 from wallets.services.erasing import erase, erase_due, list_due, years_before
+from wallets.services.payouts.exporting import export_payouts, find_file, hand_out
 from wallets.services.powers import UserPowersKind
+from wallets.services.returns.taking import ReturnedMoney, take_return
+from wallets.services.returns.winning import win_return_back
 from wallets.services.second_factors import begin_second_factor
 from wallets.services.security_log import read_powers
 
@@ -52,7 +62,7 @@ NAME, ACCOUNT = "Josephine Fitzgerald", "DE89370400440532013000"
 def staff(db):
     found = [User.objects.create_user(f"staff{number}", is_staff=True) for number in range(2)]
     for each in found:
-        each.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "freeze_user"]))
+        each.user_permissions.set(Permission.objects.filter(codename__in=["export_customer", "freeze_user"]))
     return found
 
 
@@ -82,7 +92,7 @@ def close(shopper, staff):
 
 def export(shopper, staff):
     output = io.StringIO()
-    call_command("export_customer", shopper.user.username, by=staff[0].username, stdout=output)
+    call_command("export_customer", shopper.user.username, by=staff[0].username, reason="they asked", stdout=output)
     return json.loads(output.getvalue())
 
 
@@ -125,20 +135,37 @@ class TestAnExport:
 
     def test_is_recorded_and_needs_a_member_of_staff(self, paid, staff):
         with pytest.raises(CommandError, match="--by"):
-            call_command("export_customer", paid.user.username, by=paid.user.username)
+            call_command("export_customer", paid.user.username, by=paid.user.username, reason="they asked")
         with pytest.raises(CommandError, match="no user"):
-            call_command("export_customer", "nobody", by=staff[0].username)
+            call_command("export_customer", "nobody", by=staff[0].username, reason="they asked")
+        with pytest.raises(CommandError, match="export_customer is missing"):
+            staff[1].user_permissions.set(Permission.objects.filter(codename="view_user"))
+            call_command("export_customer", paid.user.username, by=staff[1].username, reason="they asked")
+        assert not Proposal.objects.exists()
         rows = export(paid, staff)["tables"]["django_admin_log"]
+        recorded = Proposal.objects.get()
+        assert (recorded.kind, recorded.reason, recorded.record.outcome) == ("export_customer", "they asked", "done")
         assert [(row["user_id"], row["change_message"]) for row in rows] == [
             (staff[0].pk, "Everything that is held about them was exported.")
         ]
 
+    def test_is_of_customers_alone(self, staff):
+        with pytest.raises(CommandError, match="no customer"):
+            call_command("export_customer", staff[1].username, by=staff[0].username, reason="curious")
+
+    def test_has_only_the_numbers_of_what_somebody_did_to_others(self, paid, staff):
+        """The rows of a member of staff's deeds hold names and accounts of customers."""
+        tables = {table.name: table for table in list_held_tables(user=staff[1])}
+        decided = paid.user.deposits.get().lines.get().statement_id
+        assert list(tables["wallets_statement"].read()) == [{"pk": decided, "decided_by": staff[1].pk}]
+        assert ACCOUNT not in json.dumps([list(table.read()) for table in tables.values()], default=str)
+
     def test_writes_a_file_that_is_not_there_yet(self, paid, staff, tmp_path):
         path = tmp_path / "export.json"
-        call_command("export_customer", paid.user.username, by=staff[0].username, output=path)
+        call_command("export_customer", paid.user.username, by=staff[0].username, reason="they asked", output=path)
         assert json.loads(path.read_text())["customer"] == paid.user.pk
         with pytest.raises(FileExistsError):
-            call_command("export_customer", paid.user.username, by=staff[0].username, output=path)
+            call_command("export_customer", paid.user.username, by=staff[0].username, reason="they asked", output=path)
 
     def test_looks_at_every_model_that_refers_to_users(self, paid):
         """A new table is found by its foreign keys: this compares with the database's own list of them."""
@@ -192,7 +219,7 @@ class TestClosing:
     def test_is_refused_for_staff_for_oneself_and_twice(self, paid, staff):
         with pytest.raises(CannotClose, match="member of staff"):
             close_account(customer_id=staff[1].pk, by=staff[0], reason="x")
-        with pytest.raises(CannotClose, match="their own account"):
+        with pytest.raises(ProposalRefused, match="may not ask"):
             close_account(customer_id=paid.user.pk, by=paid.user, reason="x")
         with pytest.raises(NotFound):
             close_account(customer_id=0, by=staff[0], reason="x")
@@ -269,6 +296,35 @@ class TestErasing:
         text = json.dumps(export_of(user, staff))
         for erased in (NAME, ACCOUNT, "jo@example.com", "192.0.2.7"):
             assert erased not in text
+
+    def test_leaves_no_account_in_files_and_no_words_of_banks(self, paid, staff, settings):
+        pay_from(settings)
+        chief = make_chief("chief")
+        add(paid, name=NAME)
+        payout = ask(paid, "5.00")
+        decide(payout, "approved", by=chief)
+        [file] = export_payouts(by=chief).files
+        hand_out(file=file, by=chief, write=lambda *_: None)
+        decide(payout, "paid", by=chief, reason=f"told by {NAME}")
+        taken = ReturnedMoney(
+            amount=Decimal(1), source=IBAN, reference=f"R {NAME}", received_at=timezone.now(), note=f"from {NAME}"
+        )
+        row = take_return(money=taken, deposit_id=paid.user.deposits.get().pk)
+        win_return_back(return_id=row.pk)
+        before = Deposit.objects.values_list("reference_hash", flat=True).get(), Return.objects.get().reference_hash
+        User.objects.filter(pk=paid.user.pk).update(is_active=False)
+        ClosedAccount.objects.create(customer=paid.user, closed_by=staff[0], reason="x", closed_at=timezone.now())
+        assert NAME in PayoutFile.objects.get().content
+        erase(customer_id=paid.user.pk, now=timezone.now())
+        readable = [PayoutFile.objects.get().content, Payee.objects.get().name, *Payout.objects.values_list("reason")]
+        readable += [Return.objects.values_list("reference", "named", "note").get()]
+        readable += [StatementLine.objects.values_list("reference", "remark").get(), Deposit.objects.get().reference]
+        assert NAME not in str(readable)
+        assert "BANK-REF-77" not in str(readable)
+        assert before == (Deposit.objects.get().reference_hash, Return.objects.get().reference_hash)
+        with pytest.raises(ExportRefused, match="erased"):
+            hand_out(file=find_file(message_id=file.message_id, by=chief), by=chief, write=lambda *_: None)
+        assert verify_everything() == []
 
     def test_happens_once_also_at_once(self, closed):
         now = timezone.now()
@@ -348,5 +404,5 @@ class TestWhatABankSays:
 
 def export_of(user, staff):
     output = io.StringIO()
-    call_command("export_customer", user.username, by=staff[0].username, stdout=output)
+    call_command("export_customer", user.username, by=staff[0].username, reason="they asked", stdout=output)
     return json.loads(output.getvalue())

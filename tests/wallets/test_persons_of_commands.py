@@ -10,9 +10,10 @@ from django.core.management import CommandError, call_command
 
 from exchange_site.configuration.persons import KINDS
 from tests.configure import configure
+from tests.staff import make_chief
 from tests.typed import PASSWORD, give_password, type_lines
 from tests.wallets.bank import camt, entry
-from wallets.models import Proposal, SecurityEvent, Statement, User
+from wallets.models import Proposal, SecurityEvent, Statement
 from wallets.payment_references import payment_reference
 from wallets.runtime import clock
 from wallets.services.proposals import approve
@@ -28,7 +29,7 @@ def _two(settings):
 
 @pytest.fixture
 def bob(db):
-    return User.objects.create_superuser("bob")
+    return make_chief("bob")
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def kinds_of(user):
 class TestACommandInProduction:
     def test_takes_nobodys_word_for_whom_it_names(self, path, bob, monkeypatch, shopper):
         give_password(bob, monkeypatch, "a guess")
-        eve = User.objects.create_superuser("eve")
+        eve = make_chief("eve")
         with pytest.raises(CommandError, match="has not proven"):
             run(path, "--password-stdin")
         assert nothing_is_asked()
@@ -68,7 +69,7 @@ class TestACommandInProduction:
         give_password(bob, monkeypatch)
         assert "waits until another member" in run(path, "--password-stdin")
         assert (Statement.objects.get().imported_by, kinds_of(bob)) == (bob, ["signed_in"])
-        approve(proposal_id=Proposal.objects.get().pk, approved_by=User.objects.create_superuser("eve"))
+        approve(proposal_id=Proposal.objects.get().pk, approved_by=make_chief("eve"))
         assert Statement.objects.get().state == "approved"
 
     def test_asks_in_a_terminal(self, path, bob, monkeypatch):
@@ -121,7 +122,7 @@ class TestACommandInProduction:
             ["price_rule", "--spread-rate", "0.02", "--reason", "because"],
             ["after_restore"],
             ["export_payouts", "."],
-            ["export_customer", "bob"],
+            ["export_customer", "bob", "--reason", "because"],
             ["close_customer", "bob", "--reason", "because"],
         ],
     )

@@ -16,6 +16,7 @@ from tests.configure import configure
 from tests.conftest import process_environment
 from tests.owner import by_owner, run_as_owner
 from tests.processes import at_once
+from tests.staff import make_chief
 from tests.wallets.bank import DAY, IBAN
 from trading.models import SalesLimit
 from trading.services.proposing.kinds import SALES_LIMIT
@@ -239,7 +240,7 @@ class TestAKilledApproval:
         configure(settings, "PROPOSALS", kinds={"deposit": Decimal(0)})
         given = {"customer_id": shopper.user.pk, "amount": Decimal(25), "source": IBAN, "reference": "b1"}
         payload = DEPOSIT.payload_of(**given, received_on=DAY)
-        boss = User.objects.create_superuser("boss")
+        boss = make_chief("boss")
         proposal = propose(kind="deposit", payload=payload, reason="seen", asked_by=boss)
         killed = self.approve_in_a_process(proposal, FAILPOINTS=f"{point}=kill", FAILPOINTS_DIR=str(tmp_path))
         assert killed == -9

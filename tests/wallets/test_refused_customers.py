@@ -14,7 +14,7 @@ from tests.processes import at_once
 from wallets.models import User
 from wallets.runtime import clock, hashing
 from wallets.services import second_factors
-from wallets.services.accounts import freeze_customer
+from wallets.services.accounts import freeze_within_transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -207,7 +207,7 @@ class TestAFrozenCustomer:
         make_coin("ABAN", "4.00")
         first, _ = browsers
         assert first(*MONEY[0]) == 200
-        freeze_customer(owner_id=finn.pk)
+        freeze_within_transaction(owner_id=finn.pk)
         with nothing_written():
             assert [first(*call) for call in MONEY] == ["account_frozen"] * len(MONEY)
             assert {first("GET", path) for path in READING} == {200}

@@ -20,6 +20,7 @@ from tests.configure import configure
 from tests.conftest import process_environment
 from tests.owner import run_as_owner
 from tests.processes import at_once
+from tests.staff import let_do_everything
 from tests.wallets.returned import IBAN, buy, money_taken, owed, receive, spend, take
 from trading.models import Order, OrderState
 from trading.services.settling import refund_orders
@@ -27,6 +28,7 @@ from wallets.exceptions import (
     AccountFrozen,
     CustomerOwes,
     DepositDecided,
+    NeedsAnotherPerson,
     ReturnDecided,
     ReturnDiffers,
     ReturnRefused,
@@ -34,6 +36,7 @@ from wallets.exceptions import (
 from wallets.models import (
     Deposit,
     Proposal,
+    ProposalRecord,
     Receivable,
     Return,
     ReturnState,
@@ -41,12 +44,15 @@ from wallets.models import (
     Wallet,
     WalletRole,
 )
-from wallets.services.accounts import unfreeze_customer
+from wallets.runtime import clock
+from wallets.services.accounts import unfreeze_within_transaction
 from wallets.services.cash import withdraw
 from wallets.services.deposits import Decision, assign_deposit, send_deposit_back
 from wallets.services.ledger.crediting import OrderCredit, improve_prices
+from wallets.services.money_kinds import PUT_ASIDE
+from wallets.services.proposals import approve, propose
 from wallets.services.returns.receiving import receive_return
-from wallets.services.returns.winning import mark_seen, win_return_back
+from wallets.services.returns.winning import mark_seen, put_aside, win_return_back
 from wallets.verification import sum_house_wallet
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -335,7 +341,7 @@ class TestAReturnThatIsWonBack:
 
 class TestAReturnOfAnUnknownDeposit:
     def test_waits_on_the_to_do_page_and_moves_nothing(self, shopper, now):
-        row = receive_return(money=money_taken(now, named="chargeback of line-1"))
+        row = receive_return(money=money_taken(now, named="line-1"))
         assert (row.state, shopper.wallet.balance, shopper.wallet.frozen) == ("waiting", 100, False)
         [concern] = list_to_do(now=now)
         assert concern.kind is ConcernKind.RETURN
@@ -343,7 +349,7 @@ class TestAReturnOfAnUnknownDeposit:
         assert verify_everything() == []
 
     def test_is_taken_by_the_sweep_once_its_deposit_is_known(self, shopper, now):
-        receive_return(money=money_taken(now, named="chargeback of line-1"))
+        receive_return(money=money_taken(now, named="case-9 | line-1"))
         receive(shopper, now, reference="line-1")
         sweep(now=now)
         sweep(now=now)
@@ -363,7 +369,13 @@ class TestAReturnOfAnUnknownDeposit:
     def test_does_not_guess_between_two_deposits(self, shopper, now):
         for reference in ("line-1", "line-2"):
             receive(shopper, now, reference=reference)
-        assert receive_return(money=money_taken(now, named="line-1 or line-2")).state == "waiting"
+        assert receive_return(money=money_taken(now, named="line-1 | line-2")).state == "waiting"
+        assert shopper.wallet.balance == 150
+
+    def test_does_not_look_for_references_in_words(self, shopper, now):
+        receive(shopper, now, reference="line-1")
+        assert receive_return(money=money_taken(now, named="chargeback of line-1")).state == "waiting"
+        assert shopper.wallet.balance == 125
 
     def test_is_seen_only_after_it_is_taken(self, staff, now):
         row = receive_return(money=money_taken(now))
@@ -372,13 +384,72 @@ class TestAReturnOfAnUnknownDeposit:
         assert ConcernKind.RETURN in to_do(now)
 
 
+class TestAReturnThatIsPutAside:
+    @pytest.fixture
+    def waiting(self, now, settings):
+        configure(settings, "PROPOSALS", kinds={"put_aside": Decimal(0)})
+        return receive_return(money=money_taken(now, named="line-1"))
+
+    @pytest.fixture
+    def aside(self, waiting, staff):
+        ann, bob = (let_do_everything(each) for each in staff[:2])
+        asked = propose(
+            kind="put_aside", payload=PUT_ASIDE.payload_of(return_id=waiting.pk), reason="never came", asked_by=ann
+        )
+        with pytest.raises(NeedsAnotherPerson):
+            approve(proposal_id=asked.pk, approved_by=ann)
+        assert ConcernKind.RETURN in to_do(clock.now())
+        assert approve(proposal_id=asked.pk, approved_by=bob).outcome == "done"
+        return Return.objects.get()
+
+    def test_is_off_the_page_with_its_people_and_reason_and_books_nothing(self, aside, shopper, staff, now):
+        before = Transaction.objects.count()
+        assert ConcernKind.RETURN not in to_do(now)
+        assert (aside.state, aside.seen_by, shopper.wallet.balance) == ("waiting", staff[1], 100)
+        record = ProposalRecord.objects.get()
+        assert (record.proposal.reason, record.asked_by, record.decided_by) == ("never came", staff[0], staff[1])
+        assert Transaction.objects.count() == before
+        assert verify_everything() == []
+
+    def test_is_taken_and_there_again_once_its_deposit_comes(self, aside, shopper, now):
+        receive(shopper, now, reference="line-1")
+        sweep(now=now)
+        row = Return.objects.get()
+        assert (row.state, row.seen_at, shopper.wallet.balance) == ("taken", None, 100)
+        assert ConcernKind.RETURN in to_do(now)
+        assert verify_everything() == []
+
+    def test_is_there_again_if_the_deposit_that_comes_refuses_it(self, aside, shopper, now):
+        receive(shopper, now, reference="line-1", amount="20.00")
+        sweep(now=now)
+        row = Return.objects.get()
+        assert (row.state, row.seen_at, row.seen_by, shopper.wallet.balance) == ("waiting", None, None, 120)
+        assert "Only 20.00 USD" in row.note
+        assert ConcernKind.RETURN in to_do(now)
+
+    def test_stays_aside_while_nothing_happens(self, aside, now):
+        sweep(now=now)
+        assert Return.objects.get().seen_at == aside.seen_at
+
+    def test_is_put_aside_once_and_only_while_it_waits(self, aside, shopper, staff, bank_deposit, now):
+        for row in (aside, take(bank_deposit, now, reference="r2")):
+            with pytest.raises(ReturnDecided):
+                put_aside(return_id=row.pk, by=staff[0])
+
+    def test_is_shown_as_such(self, aside, admin_client):
+        page = admin_client.get(f"/admin/wallets/return/{aside.pk}/change/").content.decode()
+        assert "put aside</span>" in page
+        assert 'value="put_aside"' not in page
+        assert 'value="take"' in page
+
+
 class TestWhoeverOwes:
     def test_stays_frozen(self, debtor, now):
         with pytest.raises(CustomerOwes, match=r"15\.00 USD"):
-            unfreeze_customer(owner_id=debtor.user.pk)
+            unfreeze_within_transaction(owner_id=debtor.user.pk)
         assert debtor.wallet.frozen
         receive(debtor, now, reference="line 2", amount="15.00")
-        unfreeze_customer(owner_id=debtor.user.pk)
+        unfreeze_within_transaction(owner_id=debtor.user.pk)
         assert not debtor.wallet.frozen
 
     def test_stays_on_the_to_do_page_after_staff_have_seen_the_return(self, debtor, staff, now):
@@ -395,7 +466,7 @@ class TestTheDatabase:
             ({"taken": 30, "owed": -5}, "parts_of_a_return_are_not_negative"),
             ({"state": "lost"}, "return_state_is_known"),
             ({"deposit_id": None}, "a_taken_return_has_its_deposit"),
-            ({"reference": ""}, "a_return_names_its_source_and_reference"),
+            ({"source": ""}, "a_return_names_its_source"),
             ({"state": "won"}, "a_won_return_has_its_time"),
             ({"amount": 26, "taken": 26}, "a_deposit_is_returned_in_full_at_most"),
             ({"taken": 0, "owed": 25, "customer_id": None}, "what_is_owed_has_its_customer"),

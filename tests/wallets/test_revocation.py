@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from tests.processes import at_once, wait_for
+from tests.staff import give_powers_before_the_rule
 from trading.models import Order
 from wallets.exceptions import InvalidCredentials, TokenInvalid
 from wallets.models import TokenFamily, Transaction, User, Wallet
@@ -246,9 +247,10 @@ class TestTheVersionOfTokens:
         revoke(shopper)
         assert self.version(shopper) == 1
 
+    @pytest.mark.django_db(transaction=True)  # powers are given by another connection
     def test_is_counted_by_the_command_that_changes_passwords(self, shopper, monkeypatch):
         monkeypatch.setattr("getpass.getpass", lambda **_: "another-one-1")
-        User.objects.filter(pk=shopper.user.pk).update(is_staff=True)
+        give_powers_before_the_rule(shopper.user)
         call_command("changepassword", shopper.user.username, verbosity=0)
         assert self.version(shopper) == 1
 

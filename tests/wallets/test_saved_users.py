@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 
+from tests.staff import make_chief
 from wallets.admin.users import CustomerAdmin
 from wallets.models import User
 from wallets.services.credentials import change_password
@@ -15,7 +16,7 @@ OLD, NEW = "correct horse", "battery staple"
 @pytest.fixture
 def staff(db):
     client = Client()
-    client.force_login(User.objects.create_superuser("staff"))
+    client.force_login(make_chief("staff"))
     return client
 
 

@@ -130,7 +130,14 @@ class TestStaff:
         user = customer["user"]
         User.objects.filter(pk=user.pk).update(email="finn@example.com", verified_email="finn@example.com")
         group = Group.objects.create(name="readers")
-        form = {"username": "finn", "is_active": "on", "is_staff": "on", "groups": [group.pk], "email": ""}
+        form = {
+            "username": "finn",
+            "is_active": "on",
+            "is_staff": "on",
+            "groups": [group.pk],
+            "email": "",
+            "reason": "a new task",
+        }
         assert client.post(f"/admin/wallets/user/{user.pk}/change/", form).status_code == 302
         [event] = events(kind="permissions_changed")
         assert (event.user, event.actor, event.realm) == (user, staff, "admin")
@@ -141,7 +148,8 @@ class TestStaff:
 
     def test_disabling_and_enabling_are_recorded(self, staff, client, customer):
         user = customer["user"]
-        for form in ({"username": "finn"}, {"username": "finn", "is_active": "on"}):
+        reason = {"reason": "on leave"}
+        for form in ({"username": "finn", **reason}, {"username": "finn", "is_active": "on", **reason}):
             assert client.post(f"/admin/wallets/user/{user.pk}/change/", form).status_code == 302
         assert kinds(user=user)[-2:] == ["disabled", "enabled"]
         assert {event.actor for event in events(kind__in=["disabled", "enabled"])} == {staff}
@@ -149,7 +157,7 @@ class TestStaff:
     def test_permissions_of_a_group_are_recorded(self, staff, client):
         group = Group.objects.create(name="readers")
         permission = Permission.objects.get(codename="freeze_user")
-        form = {"name": "readers", "permissions": [permission.pk]}
+        form = {"name": "readers", "permissions": [permission.pk], "reason": "a new task"}
         assert client.post(f"/admin/auth/group/{group.pk}/change/", form).status_code == 302
         [event] = events(kind="permissions_changed")
         assert event.details == {"group": "readers", "old": [], "new": ["wallets.freeze_user"]}

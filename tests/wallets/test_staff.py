@@ -16,11 +16,19 @@ from tests.configure import configure
 from tests.mails import send_mails, token_in
 from tests.owner import by_owner, run_as_owner
 from tests.processes import at_once
+from tests.wallets.bank import IBAN, camt, entry, import_file
+from tests.wallets.test_changed_meanwhile import meanwhile
 from wallets.exceptions import BreakGlassRefused, NotFitForStaff, ProposalClosed
-from wallets.models import BreakGlass, Proposal, SecurityEvent, User, Wallet
+from wallets.models import BreakGlass, Deposit, Proposal, SecurityEvent, User, Wallet
+from wallets.payment_references import payment_reference
 from wallets.runtime import clock
 from wallets.selectors.staff import list_able_superusers
+from wallets.services.accounts import open_dollar_wallet
 from wallets.services.break_glass import break_glass, revoke
+from wallets.services.cash import withdraw
+from wallets.services.crediting_statements import approve_statement, credit_statement
+from wallets.services.deposits import IncomingMoney, receive_deposit
+from wallets.services.ledger.locking import lock_wallets_to_credit
 from wallets.services.proposals import propose
 from wallets.services.proposing import USER_POWERS
 from wallets.services.second_factors import begin_second_factor, confirm_second_factor
@@ -180,6 +188,57 @@ class TestStaffPowers:
         carl.refresh_from_db()
         assert carl.is_staff
 
+    def test_take_the_empty_wallet_of_somebody_who_has_registered(self, api, coin):
+        zed, headers = self.register(api)
+        self.ask(zed)
+        zed.refresh_from_db()
+        assert (zed.is_staff, Wallet.objects.filter(owner=zed).exists()) == (True, False)
+        order = api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, **headers)
+        assert (order.status_code, order.json()["detail"]) == (404, "This account has no wallet.")
+        assert api("GET", "accounts/wallet/", **headers).status_code == 404
+
+    def test_leave_a_payment_with_their_reference_to_nobody(self, api):
+        zed, _ = self.register(api)
+        self.ask(zed)
+        imported = import_file(camt(entry("50", text=payment_reference(subject=zed.subject)), closing="50"), by=zed)
+        approve_statement(statement_id=imported.statement.pk, by=zed, approved_by=None)
+        credit_statement(statement_id=imported.statement.pk)
+        deposit = Deposit.objects.get()
+        assert (deposit.customer, deposit.state) == (None, "unassigned")
+
+    def register(self, api):
+        """Return a customer with an empty wallet and a proven address, and the headers of their calls."""
+        body = {"username": "zed", "password": "correct horse", "email": "zed@example.com"}
+        tokens = api("POST", "accounts/auth/register/", body).json()
+        User.objects.update(verified_email="zed@example.com")
+        return User.objects.get(username="zed"), {"Authorization": f"Bearer {tokens['access']}"}
+
+    @pytest.mark.parametrize("flag", ["is_staff", "is_superuser"])
+    def test_by_rule_are_nobodys_who_has_or_had_money(self, shopper, make_shopper, flag):
+        spent = make_shopper("5.00")
+        withdraw(principal=spent.principal, amount=Decimal("5.00"), key=None)
+        for customer in (shopper, spent):
+            with pytest.raises(IntegrityError, match="has or had money"), transaction.atomic():
+                User.objects.filter(pk=customer.user.pk).update(**{flag: True})
+            assert Wallet.objects.filter(owner=customer.user).exists()
+
+    def test_by_rule_keep_a_wallet_from_being_opened(self):
+        eve = User.objects.create_user("eve", is_staff=True)
+        with pytest.raises(IntegrityError, match="staff have no wallet"), transaction.atomic():
+            open_dollar_wallet(owner=eve)
+        assert not Wallet.objects.filter(owner=eve).exists()
+
+    def test_wait_for_a_deposit_that_is_under_way(self, make_shopper, now):
+        customer = make_shopper(None)
+        money = IncomingMoney(amount=Decimal(5), source=IBAN, reference="b1", received_at=now)
+        with meanwhile(lambda: User.objects.filter(pk=customer.user.pk).update(is_staff=True)) as begin:
+            wallet = lock_wallets_to_credit(customer_ids=[customer.user.pk])[customer.user.pk]
+            receive_deposit(money=money, wallet=wallet, now=wallet.now)
+            answer = begin()
+        with pytest.raises(IntegrityError, match="has or had money"):
+            answer.result()
+        assert customer.wallet.balance == 5
+
     def test_are_not_given_to_somebody_with_dollars(self, shopper):
         User.objects.filter(pk=shopper.user.pk).update(verified_email="finn@example.com")
         with pytest.raises(NotFitForStaff, match="money"):
@@ -294,6 +353,16 @@ class TestBreakGlass:
         self.age(24)
         again = self.ask(carl)
         assert (again.outcome, again.pk != request.pk, self.is_customer(carl)) == (None, True, True)
+
+    @pytest.mark.usefixtures("_two")
+    @pytest.mark.parametrize("taken", [{"is_active": False}, {"is_staff": False, "is_superuser": False}])
+    def test_is_told_to_those_whose_powers_somebody_has_taken_alone(self, ann, carl, taken):
+        bob = make_able("bob")
+        payload = USER_POWERS.payload_of(user=bob, new={**read_powers(bob), **taken})
+        assert not propose(kind="powers", payload=payload, reason="x", asked_by=ann).needs_two
+        send_mails()
+        self.ask(carl)
+        assert {to for message in send_mails() for to in message.to} == {"ann@example.com", "bob@example.com"}
 
     @pytest.mark.parametrize("fields", [{}, {"is_staff": True, "is_active": False}])
     def test_is_not_revoked_by_anybody_else(self, ann, carl, fields):

@@ -11,7 +11,7 @@ from itertools import repeat
 import pytest
 from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.urls import reverse
 
 from exchange_site.stack.processes import PROJECT
@@ -21,11 +21,15 @@ from tests.configure import configure
 from tests.conftest import process_environment
 from tests.owner import run_as_owner
 from tests.processes import at_once
+from tests.staff import let_do_everything, make_chief
 from tests.typed import give_password
 from tests.wallets.bank import DAY, IBAN, camt, detail, entry, head, import_file, table
-from wallets.exceptions import OnePersonTwice, OwnAccount, ProposalClosed, StatementDecided, StatementRefused
+from tests.wallets.payees import add
+from wallets.bank_accounts import BankAccount
+from wallets.exceptions import Busy, OnePersonTwice, OwnAccount, ProposalClosed, StatementDecided, StatementRefused
 from wallets.models import Deposit, Proposal, Return, Statement, StatementLine, User, WalletRole
 from wallets.payment_references import payment_reference
+from wallets.runtime import clock
 from wallets.services.crediting_statements import (
     approve_statement,
     credit_approved_statements,
@@ -33,6 +37,8 @@ from wallets.services.crediting_statements import (
     reject_statement,
 )
 from wallets.services.deposit_kinds import ask_to_credit
+from wallets.services.importing import Upload, import_statement
+from wallets.services.payees import remove_payee
 from wallets.services.proposals import approve
 from wallets.verification import sum_house_wallet
 
@@ -118,6 +124,33 @@ class TestImportStatement:
         assert shopper.wallet.balance == balance
         assert sum_house_wallet(role=WalletRole.UNASSIGNED) == 105 - balance
 
+    @pytest.mark.parametrize(
+        ("payees", "by_staff", "theirs", "balance"),
+        [
+            (["Jane Doe"], "", "John Roe", 100),
+            (["Jane Doe"], "", "Doe, Jane", 105),
+            (["Jane Doe"], "", "", 105),
+            (["Jane Doe", "John Roe"], "", "John Roe", 105),
+            (["John Roe"], "Jane", "John Roe", 100),
+            (["John Roe"], "Jane", "Jane", 105),
+        ],
+    )
+    def test_compares_payers_with_payees_unless_staff_have_entered_a_name(
+        self, shopper, staff, payees, by_staff, theirs, balance
+    ):
+        for number, name in enumerate(payees):
+            add(shopper, name=name, account=BankAccount(number=f"12345678{number}", routing="021000021"))
+        User.objects.filter(pk=shopper.user.pk).update(first_name=by_staff)
+        credited(camt(entry("5", reference="b", name=theirs, text=reference_of(shopper)), closing="5"), staff)
+        assert shopper.wallet.balance == balance
+        assert sum_house_wallet(role=WalletRole.UNASSIGNED) == 105 - balance
+
+    def test_forgets_the_name_of_a_payee_that_was_removed(self, shopper, staff):
+        payee = add(shopper, name="Jane Doe")
+        remove_payee(principal=shopper.principal, payee_id=payee.pk, otp=None, now=clock.now())
+        credited(camt(entry("5", reference="b", name="John Roe", text=reference_of(shopper)), closing="5"), staff)
+        assert shopper.wallet.balance == 105
+
     def test_books_money_that_names_two_customers_for_nobody(self, make_shopper, staff):
         shoppers = [make_shopper() for _ in range(2)]
         text = " or ".join(map(reference_of, shoppers))
@@ -134,18 +167,26 @@ class TestImportStatement:
 
     def test_has_one_effect_when_processes_import_and_credit_at_once(self, make_shopper, staff):
         shoppers = [make_shopper() for _ in range(4)]
-        lines = [entry("1.00", text=reference_of(shoppers[n % 4]), name=f"p{n}") for n in range(60)]
-        content = camt(*lines, closing="60.00")
+        lines = [entry("1.00", text=reference_of(shoppers[n % 4]), name=f"p{n}") for n in range(20)]
+        content = camt(*lines, closing="20.00")
 
         def run(_):
-            statement = import_file(content, by=staff[0]).statement
-            with suppress(StatementDecided):
-                approve_statement(statement_id=statement.pk, by=staff[0], approved_by=staff[1])
-            credit_statement(statement_id=statement.pk)
+            is_new = False
+            while True:
+                try:
+                    imported = import_file(content, by=staff[0])
+                    is_new = is_new or imported.is_new
+                    with suppress(StatementDecided):
+                        approve_statement(statement_id=imported.statement.pk, by=staff[0], approved_by=staff[1])
+                    credit_statement(statement_id=imported.statement.pk)
+                except (Busy, OperationalError):  # waited too long on a busy machine
+                    connection.close()
+                else:
+                    return is_new
 
-        at_once(6, run)
-        assert [each.wallet.balance for each in shoppers] == [115] * 4
-        assert (Statement.objects.get().state, StatementLine.objects.count()) == ("credited", 60)
+        assert sum(at_once(50, run)) == 1
+        assert [each.wallet.balance for each in shoppers] == [105] * 4
+        assert (Statement.objects.get().state, StatementLine.objects.count()) == ("credited", 20)
         assert verify_everything() == []
 
     def test_goes_on_with_what_another_process_left(self, shopper, staff, monkeypatch):
@@ -214,7 +255,6 @@ class TestLines:
         [
             (entry("5", sign="DBIT", reference="d"), "95", "debit"),
             (entry("5", sign="DBIT", reference="d", reversal=True), "95", "taken_back"),
-            (entry("5", sign="CRDT", reference="d", reversal=True), "105", "given_back"),
             (entry("0", reference="d"), "100", "nothing"),
         ],
     )
@@ -300,6 +340,8 @@ class TestAFile:
             (camt(entry("5", day="yesterday"), closing="5"), "no booking date"),
             (camt(entry("5.001"), closing="5"), "at most 2 decimal places"),
             (camt(entry("5,00"), closing="5"), "plain decimal number"),
+            (camt(entry("5e0"), closing="5"), "plain decimal number"),
+            (camt(entry("5"), closing="5E0"), "plain decimal number"),
             (camt(entry("-5"), closing="-5"), "negative amount"),
             (camt(entry("5", sign=""), closing="5"), "credit or a debit"),
             (camt(entry("5"), closing="6"), r"is 5\.00 USD, and it closes with 6\.00 USD"),
@@ -327,6 +369,7 @@ class TestAFile:
             (table(ROW.replace("booked", "perhaps")), "a status other than"),
             (table(ROW.replace(str(DAY), "2999-01-01")), "in the future"),
             (table(ROW.replace("5.00", "NaN")), "plain decimal number"),
+            (table(ROW.replace("5.00", "5e0")), "plain decimal number"),
             (table(ROW, ROW), "does not add up"),
             (b"x" * 5_000_000, "longer than"),
             (table(ROW + "y" * 200_000), "no CSV"),
@@ -346,6 +389,47 @@ class TestAFile:
         assert import_file(camt(account="GB33BUKB20201555555555", closing="0"), by=staff[0]).is_new
         assert Statement.objects.filter(account=IBAN).count() == 1
 
+    def test_of_200_megabytes_is_refused_before_it_is_read(self, staff, tmp_path):
+        path, read = tmp_path / "large.xml", []
+        start, end = camt(closing="0").split(b"</Stmt>")
+        with path.open("wb") as file:  # sparse
+            file.write(start)
+            file.truncate(200 * 2**20)
+            file.seek(0, io.SEEK_END)
+            file.write(b"</Stmt>" + end)
+        assert path.stat().st_size > 200 * 2**20
+        tracemalloc.start()
+        try:
+            with path.open("rb") as file, pytest.raises(StatementRefused, match="larger than 104,857,600 bytes"):
+                import_statement(upload=Upload(file=file, name=path.name, by=staff[0], tell=read.append))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert (sum(read), peak < 1_000_000) == (0, True)
+        with pytest.raises(CommandError, match=r"^The file is larger than [^\n]*$"):
+            call_command("import_statement", str(path), "--by", staff[0].username)
+        assert nothing_is_written()
+
+    def test_that_grows_beyond_the_bound_while_it_is_read_is_refused(self, staff, monkeypatch):
+        class Growing(io.BytesIO):
+            """Seems to be empty."""
+
+            def seek(self, position, whence=io.SEEK_SET):
+                return super().seek(position, whence) and 0
+
+        monkeypatch.setattr("wallets.statements.sources.LARGEST_FILE", 100_000)
+        content = camt(*repeat(entry("0.00", text="y" * 500), 200), closing="0")
+        with pytest.raises(StatementRefused, match="larger than"):
+            import_statement(upload=Upload(file=Growing(content), name="a.xml", by=staff[0]))
+        assert nothing_is_written()
+
+    def test_of_more_lines_than_one_transaction_writes_is_refused(self, staff, monkeypatch):
+        monkeypatch.setattr("wallets.services.importing.MOST_LINES", 3)
+        content = camt(*repeat(entry("0.00", status="PDNG"), 4), closing="0")
+        with pytest.raises(StatementRefused, match="more than 3 lines"):
+            import_file(content, by=staff[0])
+        assert nothing_is_written()
+
     def test_of_many_megabytes_is_read_in_bounded_memory(self, staff):
         class Endless(io.RawIOBase):
             """A statement of 10 MB that is made while it is read."""
@@ -361,6 +445,7 @@ class TestAFile:
 
             def seek(self, *_):
                 self.start()
+                return 0
 
             def readinto(self, buffer):
                 while len(self.rest) < len(buffer) and (piece := next(self.pieces, b"")):
@@ -406,14 +491,13 @@ class TestApproval:
 
     def test_is_asked_for_once_and_given_once_by_fifty(self, statement, shopper, staff, settings):
         configure(settings, "PROPOSALS", kinds={"import": Decimal(0)})
-        User.objects.filter(pk=staff[0].pk).update(is_superuser=True)
-        asked_by = User.objects.get(pk=staff[0].pk)
+        asked_by = let_do_everything(staff[0])
 
         def ask(_):
             return ask_to_credit(statement_id=statement.pk, asked_by=asked_by, reason="imported").pk
 
         [proposal_id] = set(at_once(10, ask))
-        people = [User.objects.create_superuser(f"chief{number}") for number in range(50)]
+        people = [make_chief(f"chief{number}") for number in range(50)]
 
         def approve_as(number):
             try:
@@ -472,7 +556,7 @@ class TestApproval:
         proposal = Proposal.objects.get()
         assert "Somebody else has to decide" in self.post(admin_client, "proposal", proposal.pk, "approve")
         assert self.is_waiting(statement, shopper)
-        second = User.objects.create_superuser("second")
+        second = make_chief("second")
         client.force_login(second)
         assert "is done" in self.post(client, "proposal", proposal.pk, "approve")
         credit_approved_statements()
@@ -482,7 +566,7 @@ class TestApproval:
     def test_is_refused_in_the_admin_to_whoever_imported_it(self, shopper, admin_client, admin_user, client):
         content = camt(entry("5", reference="b", text=reference_of(shopper)), closing="5")
         statement = import_file(content, by=admin_user).statement
-        client.force_login(User.objects.create_superuser("second"))
+        client.force_login(make_chief("second"))
         self.post(client, "statement", statement.pk, "credit")
         assert "Nobody approves their own decision" in self.post(
             admin_client, "proposal", Proposal.objects.get().pk, "approve"

@@ -265,6 +265,7 @@ class TestUsersFromBefore:
         fields = {**form_of(admin_client, user), "first_name": "One"}
         assert admin_client.post(f"/admin/wallets/user/{user.pk}/change/", fields).status_code == 302
         del fields["is_active"]
+        fields["reason"] = "asked for it"
         assert admin_client.post(f"/admin/wallets/user/{user.pk}/change/", fields).status_code == 302
         user.refresh_from_db()
         assert (user.username, user.first_name, user.is_active) == (name, "One", False)
@@ -328,7 +329,7 @@ class TestStaff:
         assert (otto.username, otto.username_key, otto.username_skeleton) == ("jim", "jim", "jim")
 
     def test_disable_and_enable_by_the_checkbox_and_old_tokens_stay_dead(self, admin_client, api, shopper):
-        fields = form_of(admin_client, shopper.user)
+        fields = {**form_of(admin_client, shopper.user), "reason": "asked for it"}
         without = {name: value for name, value in fields.items() if name != "is_active"}
         for sent in (without, fields):
             assert admin_client.post(f"/admin/wallets/user/{shopper.user.pk}/change/", sent).status_code == 302

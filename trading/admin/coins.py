@@ -105,7 +105,7 @@ class CoinAdmin(SavedByProposal, QuickAdmin):
         for kind in COIN_KINDS:
             payload = kind.payload_of(before=Coin.objects.get(pk=obj.pk), after=wanted)
             if payload is not None:
-                reason = form.cleaned_data["reason"]
+                reason = form.cleaned_data["reason"] or NO_REASON
                 proposal = ask_to_save(page=self, request=request, kind=kind.name, payload=payload, reason=reason)
                 form.waiting += [proposal] if proposal.needs_two else []
 
@@ -204,10 +204,22 @@ class _AcceptForm(ReasonForm):
     price = forms.DecimalField(max_digits=30, decimal_places=PRICE_PLACES, widget=forms.HiddenInput)
 
 
+class _ShopForm(forms.ModelForm):  # type: ignore[type-arg]  # the same
+    """The switch. It is closed without a reason too, because that must not take long."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        needs_two = OPEN_SHOP.name in settings.PROPOSALS.kinds
+        if needs_two and cleaned.get("is_open") and "is_open" in self.changed_data and not cleaned.get("reason"):
+            self.add_error("reason", "A second person has to approve this: say why the shop opens.")
+        return cleaned
+
+
 @admin.register(Shop)
 class ShopAdmin(SavedByProposal, QuickAdmin):
     """The page of the switch that stops the sale of all coins within seconds."""
 
+    form = _ShopForm
     list_display = ("__str__", "reason")
     fields = ("is_open", "reason")
 
@@ -220,6 +232,6 @@ class ShopAdmin(SavedByProposal, QuickAdmin):
             open_or_close_shop(is_open=True, reason=obj.reason)  # it is open, and gets another reason
             return
         kind = OPEN_SHOP if obj.is_open else CLOSE_SHOP
-        payload = kind.payload_of(reason=obj.reason)
-        proposal = ask_to_save(page=self, request=request, kind=kind.name, payload=payload, reason=obj.reason)
+        payload, reason = kind.payload_of(reason=obj.reason), obj.reason or NO_REASON
+        proposal = ask_to_save(page=self, request=request, kind=kind.name, payload=payload, reason=reason)
         form.waiting = [proposal] if proposal.needs_two else []

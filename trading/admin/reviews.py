@@ -1,6 +1,6 @@
 """Admin page of the reviews of held orders."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
@@ -9,13 +9,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from trading.models import OrderState, Review
-from trading.services.proposing.kinds import RELEASE_ORDER
-from trading.services.reviewing import refund_held_order
+from trading.services.proposing.kinds import REFUND_ORDER, RELEASE_ORDER
 from wallets.admin.actions import acts_on_chosen, ask_for_reason, reported
 from wallets.admin.proposals import ask_to_do
 from wallets.admin.records import RecordAdmin, badge, find_customers, is_id, link_to, link_to_list, moment
-from wallets.models import User
-from wallets.runtime import clock
 
 
 class UndecidedFilter(admin.SimpleListFilter):
@@ -120,9 +117,9 @@ class ReviewAdmin(RecordAdmin):
         )
         if isinstance(reason, HttpResponse):
             return reason
-        staff = cast("User", request.user)
         for review in queryset:
             with reported(page=self, request=request, item=review.order):
-                order = refund_held_order(order_id=review.pk, decided_by=staff, note=reason, now=clock.now())
-                self.message_user(request, f"{order} is {order.state} now.")
+                payload = REFUND_ORDER.payload_of(order_id=review.pk, note=reason)
+                proposal = ask_to_do(page=self, request=request, kind=REFUND_ORDER.name, payload=payload, reason=reason)
+                self.message_user(request, proposal.record.detail)
         return None

@@ -3,7 +3,6 @@
 import logging
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
 
 from django.conf import settings
 from django.db import transaction
@@ -14,11 +13,9 @@ from trading.metrics import count_closed_after_commit
 from trading.models import Order, OrderState, Review, ReviewDecision
 from trading.offers import load_offer
 from trading.selectors.orders import get_held_order
-from trading.services.placing import is_to_be_claimed
 from trading.services.settling import PRICE_MOVED
 from wallets.models import User
 from wallets.money import USD
-from wallets.runtime.conflicts import retried_on_conflict
 from wallets.services.ledger.crediting import OrderCredit, refund_customers
 from wallets.services.ledger.locking import lock_customer_wallets
 
@@ -27,11 +24,13 @@ logger = logging.getLogger(__name__)
 REFUSED = "refused_after_review"
 
 
-def release_held_order(*, order_id: int, decided_by: User, note: str, now: datetime) -> Order:
-    """Release a held order to settlement, at its original price.
+@transaction.atomic
+def release_within_transaction(*, order_id: int, decided_by: User, note: str, now: datetime) -> Order:
+    """Release a held order to settlement, at its original price, inside the running database transaction.
 
     Refund the order instead if the price has moved further than PRICE_DEVIATION_LIMIT since: the house gives no
-    free options. A stop of sales does not hold the order back, because it is taken already. Raises OrderNotHeld if
+    free options. A stop of sales does not hold the order back, because it is taken already. Redis is not asked for the
+    total of the order's pool, so a claim is always requested: it counts the pool itself. Raises OrderNotHeld if
     staff have decided already, and OwnOrder if the order is `decided_by`'s own. Raises UnknownCoin or PriceUnavailable
     if the coin has no current price; the order then stays held.
     """
@@ -39,25 +38,15 @@ def release_held_order(*, order_id: int, decided_by: User, note: str, now: datet
     market_price = load_offer(coin_name=held.coin.name).ensure_market_price(now=now)
     if _has_moved(market_price, since=held.market_price or held.price):
         return _refund(held, reason=PRICE_MOVED, decided_by=decided_by, note=note, now=now)
-    pool_total = pools.read_counter(coin_name=held.coin.name)
-    return _release(held, pool_total=pool_total, decided_by=decided_by, note=note, now=now)
+    return _release(held, decided_by=decided_by, note=note, now=now)
 
 
 @transaction.atomic
-def release_within_transaction(*, order_id: int, decided_by: User, note: str, now: datetime) -> Order:
-    """Release a held order like `release_held_order`, inside the running database transaction.
+def refund_within_transaction(*, order_id: int, decided_by: User, note: str, now: datetime) -> Order:
+    """Refund a held order, inside the running database transaction.
 
-    Redis is not asked for the total of the order's pool, so a claim is always requested: it counts the pool itself.
+    Raises OrderNotHeld if staff have decided already, and OwnOrder for their own order.
     """
-    held = get_order_of_another(order_id=order_id, decided_by=decided_by)
-    market_price = load_offer(coin_name=held.coin.name).ensure_market_price(now=now)
-    if _has_moved(market_price, since=held.market_price or held.price):
-        return _refund_now(held, reason=PRICE_MOVED, decided_by=decided_by, note=note, now=now)
-    return _release_now(held, pool_total=None, decided_by=decided_by, note=note, now=now)
-
-
-def refund_held_order(*, order_id: int, decided_by: User, note: str, now: datetime) -> Order:
-    """Refund a held order. Raises OrderNotHeld if staff have decided already, and OwnOrder for their own order."""
     held = get_order_of_another(order_id=order_id, decided_by=decided_by)
     return _refund(held, reason=REFUSED, decided_by=decided_by, note=note, now=now)
 
@@ -75,7 +64,7 @@ def _has_moved(price: Decimal, *, since: Decimal) -> bool:
     return bool(abs(price - since) > since * settings.PRICES.deviation_limit)
 
 
-def _release_now(held: Order, *, pool_total: Decimal | None, decided_by: User, note: str, now: datetime) -> Order:
+def _release(held: Order, *, decided_by: User, note: str, now: datetime) -> Order:
     _leave_hold(
         held,
         state=OrderState.POOLED if held.is_pooled else OrderState.PENDING,
@@ -83,14 +72,13 @@ def _release_now(held: Order, *, pool_total: Decimal | None, decided_by: User, n
         reason=None,
     )
     _decide(held, decision=ReviewDecision.RELEASED, decided_by=decided_by, note=note, now=now)
-    if is_to_be_claimed(held, pool_total=pool_total):
-        jobs.request_claim(coin_id=held.coin_id)
+    jobs.request_claim(coin_id=held.coin_id)
     if held.is_pooled:
         transaction.on_commit(lambda: pools.add(coin_name=held.coin.name, amount=held.subtotal))
     return held
 
 
-def _refund_now(held: Order, *, reason: str, decided_by: User, note: str, now: datetime) -> Order:
+def _refund(held: Order, *, reason: str, decided_by: User, note: str, now: datetime) -> Order:
     lock_customer_wallets(asset=USD, customer_ids=[held.customer_id])  # all code locks wallets before orders
     _leave_hold(held, state=OrderState.REFUNDED, refunded_at=now, reason=reason)
     refund_customers(
@@ -99,10 +87,6 @@ def _refund_now(held: Order, *, reason: str, decided_by: User, note: str, now: d
     count_closed_after_commit(state=OrderState.REFUNDED)
     _decide(held, decision=ReviewDecision.REFUNDED, decided_by=decided_by, note=note, now=now)
     return held
-
-
-_release: Final = retried_on_conflict(transaction.atomic(durable=True)(_release_now))
-_refund: Final = retried_on_conflict(transaction.atomic(durable=True)(_refund_now))
 
 
 def _leave_hold(held: Order, **fields: object) -> None:

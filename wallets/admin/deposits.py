@@ -13,11 +13,22 @@ from django.utils.safestring import SafeString
 
 from wallets.admin.actions import DollarsForm, Question, ReasonForm, ask_for_reason, ask_staff, reported
 from wallets.admin.proposals import AddedByProposal, ask_about, ask_to_do, ask_to_save
-from wallets.admin.records import RecordAdmin, badge, dollars, find_customers, is_id, link_to, link_to_list
+from wallets.admin.records import (
+    RecordAdmin,
+    badge,
+    dollars,
+    find_customers,
+    is_id,
+    link_to,
+    link_to_lines,
+    link_to_list,
+)
 from wallets.models import Deposit, DepositState, User
 from wallets.money import USD_PLACES
+from wallets.selectors.sealed import open_text
 from wallets.services.deposit_kinds import ASSIGNMENT, DEPOSIT, SEND_BACK
 from wallets.services.money_kinds import RETURN
+from wallets.services.payouts.line_kinds import CAME_BACK
 
 
 def _find_customer(name: str) -> User:
@@ -33,6 +44,13 @@ class _ReturnForm(DollarsForm):
 
     reference = forms.CharField(max_length=100, help_text="The bank's name of the return")
     field_order = ("amount", "reference", "reason")
+
+
+class _PayoutForm(ReasonForm):
+    """Asks staff for a payout too."""
+
+    payout = forms.IntegerField(min_value=1, max_value=2**63 - 1, help_text="The id of the payout that came back")
+    field_order = ("payout", "reason")
 
 
 class CustomerForm(ReasonForm):
@@ -71,21 +89,10 @@ class DepositForm(forms.ModelForm):  # type: ignore[type-arg]  # of a deposit
 @admin.register(Deposit)
 class DepositAdmin(AddedByProposal, RecordAdmin):
     form = DepositForm
-    list_display = (
-        "id",
-        "created_at",
-        "standing",
-        "value",
-        "taken_back",
-        "of",
-        "source",
-        "reference",
-        "received_at",
-        "note",
-    )
+    list_display = ("id", "received_at", "standing", "value", "taken_back", "of", "reference", "note")
     list_filter = ("state",)
     list_select_related = ("customer",)
-    actions = ("assign", "send_back", "take_back")
+    actions = ("assign", "came_back", "send_back", "take_back")
     object_actions = actions
     search_fields = ("reference",)
     search_help_text = "The whole username or reference, or the id of a deposit"
@@ -98,6 +105,7 @@ class DepositAdmin(AddedByProposal, RecordAdmin):
         "reference",
         "received_at",
         "created_at",
+        "lines",
         "note",
         "decided_by",
         "approved_by",
@@ -121,7 +129,7 @@ class DepositAdmin(AddedByProposal, RecordAdmin):
         )
         proposal = ask_to_save(page=self, request=request, kind=DEPOSIT.name, payload=payload, reason=given["reason"])
         if not proposal.needs_two:
-            booked = Deposit.objects.get(source=payload["source"], reference=payload["reference"])
+            booked = Deposit.objects.get(source=payload["source"], reference=open_text(text=payload["reference"]))
             vars(obj).update(vars(booked))
 
     def find(self, term: str) -> Q:
@@ -142,6 +150,11 @@ class DepositAdmin(AddedByProposal, RecordAdmin):
     def taken_back(self, deposit: Deposit) -> SafeString | str:
         shown = dollars(deposit.returned) if deposit.returned else None
         return link_to_list("wallets_return", shown, deposit__id__exact=deposit.pk) if shown else "-"
+
+    @admin.display(description="Bank statement")
+    def lines(self, deposit: Deposit) -> SafeString | str:
+        """Link to the lines that tell of the deposit: one, or several if statements repeat it. None for others."""
+        return link_to_lines(deposit.lines.all(), deposit__id__exact=deposit.pk)
 
     @admin.display(description="Customer")
     def of(self, deposit: Deposit) -> SafeString | str:
@@ -171,6 +184,21 @@ class DepositAdmin(AddedByProposal, RecordAdmin):
             lambda deposit: ASSIGNMENT.payload_of(
                 deposit=deposit, customer_id=given["customer"].pk, note=given["reason"]
             ),
+            reason=given["reason"],
+        )
+        return None
+
+    @admin.action(description="A payout that came back", permissions=["decide"])
+    def came_back(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> HttpResponse | None:
+        question = Question(action="came_back", title="A payout has come back as this deposit", form_class=_PayoutForm)
+        given = ask_staff(page=self, request=request, chosen=queryset, question=question)
+        if isinstance(given, HttpResponse):
+            return given
+        self._ask(
+            request,
+            queryset,
+            CAME_BACK.name,
+            lambda deposit: CAME_BACK.payload_of(deposit=deposit, payout_id=given["payout"], note=given["reason"]),
             reason=given["reason"],
         )
         return None

@@ -6,10 +6,11 @@ from django import forms
 from django.contrib.auth.forms import UserChangeForm
 from django.core.exceptions import ValidationError
 
-from wallets.admin.powers import reason_field
+from wallets.admin.powers import NEEDS_REASON, reason_field, wanted_powers
 from wallets.exceptions import DomainError
 from wallets.models import User
 from wallets.services.accounts import accept_new_name
+from wallets.services.security_log import read_powers
 
 
 class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]  # for our User
@@ -54,6 +55,13 @@ class UserForm(UserChangeForm):  # type: ignore[type-arg]  # for our User
         if name == self.instance.username:
             return name
         return _accept(name, of=self.instance, for_staff=self.instance.is_staff)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        stored = User.objects.get(pk=self.instance.pk)
+        if wanted_powers(stored, cleaned) != read_powers(stored) and not cleaned.get("reason", "").strip():
+            self.add_error("reason", NEEDS_REASON)
+        return cleaned
 
     def _get_validation_exclusions(self) -> set[str]:
         excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]  # Django's hook

@@ -2,14 +2,24 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from wallets.admin.actions import ask_for_reason, reported
+from wallets.admin.actions import Question, ReasonForm, ask_staff, reported
 from wallets.admin.proposals import ask_to_do
-from wallets.admin.records import RecordAdmin, badge, dollars, find_customers, is_id, link_to, link_to_list
+from wallets.admin.records import (
+    RecordAdmin,
+    badge,
+    dollars,
+    find_customers,
+    is_id,
+    link_to,
+    link_to_lines,
+    link_to_list,
+)
 from wallets.models import PAYABLE, Payee, Payout, PayoutFile, PayoutState
 from wallets.services.payouts.kinds import PAYOUT, PAYOUT_OUTCOME
 from wallets.services.payouts.outcomes import MAY_BECOME
@@ -22,15 +32,34 @@ _STATES = {
     "mark_returned": PayoutState.RETURNED,
 }
 """The state that each action leads to."""
+_TOLD = frozenset({PayoutState.REJECTED, PayoutState.FAILED, PayoutState.RETURNED})
+"""The states of which the customer is told why."""
+
+
+class _ToldForm(ReasonForm):
+    """Asks staff for two texts: a reason that stays among staff, and one that the customer reads."""
+
+    told = forms.CharField(
+        label="For the customer",
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"size": 60}),
+        help_text="The customer reads this with the payout. Without it they read no reason.",
+    )
+    field_order = ("told", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = "For staff. The customer never reads this."
 
 
 @admin.register(Payee)
 class PayeeAdmin(RecordAdmin):
-    list_display = ("id", "of", "account_masked", "created_at", "usable_at", "removed_at", "payouts")
+    list_display = ("id", "of", "account_masked", "usable_at", "removed_at", "payouts")
     list_select_related = ("customer",)
     search_fields = ("id",)
     search_help_text = "The whole username, or the id of a payee"
-    fields = list_display
+    fields = ("of", "account_masked", "created_at", "usable_at", "removed_at", "payouts")
     readonly_fields = fields
 
     def find(self, term: str) -> Q:
@@ -51,7 +80,7 @@ class PayeeAdmin(RecordAdmin):
 
 @admin.register(Payout)
 class PayoutAdmin(RecordAdmin):
-    list_display = ("id", "created_at", "standing", "value", "of", "to", "by_itself", "sent_at", "reason")
+    list_display = ("id", "created_at", "standing", "value", "of", "to", "by_itself", "told")
     list_filter = ("state",)
     list_select_related = ("customer", "payee", "file")
     actions = tuple(_STATES)
@@ -67,7 +96,9 @@ class PayoutAdmin(RecordAdmin):
         "end_to_end_id",
         "in_file",
         "bank_reference",
-        "reason",
+        "lines",
+        "told",
+        "came_back",
         "created_at",
         "approved_at",
         "rejected_at",
@@ -119,6 +150,19 @@ class PayoutAdmin(RecordAdmin):
     def in_file(self, payout: Payout) -> SafeString | str:
         return link_to("wallets_payoutfile", payout.file_id, payout.file)
 
+    @admin.display(description="Told to the customer")
+    def told(self, payout: Payout) -> str:
+        return payout.reason or "-"
+
+    @admin.display(description="Came back as deposit")
+    def came_back(self, payout: Payout) -> SafeString | str:
+        return link_to("wallets_deposit", payout.came_back_as_id)
+
+    @admin.display(description="Bank statement")
+    def lines(self, payout: Payout) -> SafeString | str:
+        """Link to the lines by which the bank has answered."""
+        return link_to_lines(payout.lines.all(), payout__id__exact=payout.pk)
+
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("wallets.decide_payout")
 
@@ -143,16 +187,19 @@ class PayoutAdmin(RecordAdmin):
         return self._ask(request, queryset, "mark_returned")
 
     def _ask(self, request: HttpRequest, chosen: QuerySet[Payout], action: str) -> HttpResponse | None:
-        """Ask for a reason, and propose the deed for each payout."""
+        """Ask for a reason, and for what the customer is told, and propose the deed for each payout."""
         becomes = _STATES[action]
         title = f"{action.replace('_', ' as ').capitalize()}: these payouts"
-        reason = ask_for_reason(page=self, request=request, chosen=chosen, action=action, title=title)
-        if isinstance(reason, HttpResponse):
-            return reason
+        form = _ToldForm if becomes in _TOLD else ReasonForm
+        question = Question(action=action, title=title, form_class=form)
+        given = ask_staff(page=self, request=request, chosen=chosen, question=question)
+        if isinstance(given, HttpResponse):
+            return given
+        reason, told = given["reason"], given.get("told", "")
         kind = PAYOUT_OUTCOME if becomes in MAY_BECOME else PAYOUT
         for payout in chosen:
             with reported(page=self, request=request, item=payout):
-                payload = kind.payload_of(payout=payout, becomes=becomes, reason=reason)
+                payload = kind.payload_of(payout=payout, becomes=becomes, told=told)
                 proposal = ask_to_do(page=self, request=request, kind=kind.name, payload=payload, reason=reason)
                 if not proposal.needs_two:
                     self.message_user(request, f"{payout}: {becomes.value}")

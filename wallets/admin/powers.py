@@ -7,7 +7,7 @@ from django import forms
 from django.contrib.auth.models import Group, Permission
 
 from wallets.models import User
-from wallets.services.security_log import read_powers
+from wallets.services.security_log import list_permissions, read_powers
 
 _FLAGS = ("is_active", "is_staff", "is_superuser")
 
@@ -22,10 +22,21 @@ def reason_field() -> forms.CharField:
     )
 
 
+NEEDS_REASON = "Say why the powers change."
+
+
 class GroupForm(forms.ModelForm):  # type: ignore[type-arg]  # of groups
     """Changes a group."""
 
     reason = reason_field()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        wanted = sorted(name_of(each) for each in cleaned.get("permissions", ()))
+        held = list_permissions(self.instance) if self.instance.pk else []
+        if wanted != held and not cleaned.get("reason", "").strip():
+            self.add_error("reason", NEEDS_REASON)
+        return cleaned
 
     class Meta:
         model = Group

@@ -1,5 +1,6 @@
 """The queue of proposals, where a second member of staff decides, and how other pages ask for deeds."""
 
+import json
 from collections.abc import Callable
 from typing import Any, Final, cast
 
@@ -7,7 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from wallets.admin.actions import acts_on_chosen, ask_for_reason, reported
@@ -17,7 +18,8 @@ from wallets.models import Proposal, ProposalRecord, User
 from wallets.runtime import clock
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.proposals import is_open
-from wallets.services.proposals import MAY_DECIDE, approve, propose, reject, title_of, withdraw
+from wallets.selectors.sealed import open_text
+from wallets.services.proposals import MAY_DECIDE, approve, find_kind, may_decide, propose, reject, title_of, withdraw
 
 NO_REASON = "No reason was given."
 _PAGES: Final = {
@@ -27,6 +29,11 @@ _PAGES: Final = {
     "payout": "wallets_payout",
     "movement": "wallets_transaction",
     "user": "wallets_user",
+    "customer": "wallets_user",
+    "group": "auth_group",
+    "coin": "trading_coin",
+    "order": "trading_order",
+    "file": "wallets_payoutfile",
 }
 """The admin pages of the records that payloads name by their ids."""
 
@@ -64,7 +71,7 @@ def ask_to_save(
     *, page: "admin.ModelAdmin[Any]", request: HttpRequest, kind: str, payload: dict[str, Any], reason: str
 ) -> Proposal:
     """Like `ask_to_do`, inside the database transaction in which a page saves its form."""
-    proposal = propose(kind=kind, payload=payload, reason=reason or NO_REASON, asked_by=cast("User", request.user))
+    proposal = propose(kind=kind, payload=payload, reason=reason, asked_by=cast("User", request.user))
     tell_if_waiting(page=page, request=request, proposal=proposal)
     return proposal
 
@@ -136,19 +143,7 @@ class _OpenFilter(admin.SimpleListFilter):
 class ProposalAdmin(RecordAdmin):
     """What staff asked for, who approved it, and what came of it. Rows never change."""
 
-    list_display = (
-        "id",
-        "what",
-        "old",
-        "new",
-        "reason",
-        "asked_by",
-        "asked_at",
-        "state",
-        "decided_by",
-        "decided_at",
-        "came_of_it",
-    )
+    list_display = ("id", "what", "old", "new", "reason", "asked", "state", "decided_by")
     list_filter = (_OpenFilter,)
     list_select_related = ("asked_by", "record__decided_by")
     ordering = ("-id",)
@@ -157,19 +152,30 @@ class ProposalAdmin(RecordAdmin):
     actions = ("approve", "reject", "withdraw")
     object_actions = ("approve", "reject", "withdraw")
     fields = (
-        *list_display[:7],
+        *list_display[:5],
+        "asked_by",
+        "asked_at",
         "expires_at",
         "about",
         "beneficiary_link",
         "needs_two",
-        *list_display[7:],
+        "state",
+        "decided_by",
+        "decided_at",
+        "came_of_it",
         "note",
-        "payload",
+        "told",
     )
     readonly_fields = fields
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(MAY_DECIDE)
+        """Offer decisions to managers, and to superusers, who decide about powers."""
+        return request.user.has_perm(MAY_DECIDE) or (request.user.is_active and request.user.is_superuser)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out what the deed is about in detail for staff who neither ask for such deeds nor decide about them."""
+        shown = "told" if obj is not None and _knows(cast("User", request.user), obj) else ""
+        return [name for name in self.fields if name != "told" or name == shown]
 
     def find(self, term: str) -> Q:
         people = find_customers(term)
@@ -179,9 +185,17 @@ class ProposalAdmin(RecordAdmin):
     def fits(self, record: Proposal, action: str) -> bool:
         return _record_of(record) is None and record.expires_at > clock.now()
 
+    def is_for(self, person: User, record: Proposal, action: str) -> bool:
+        """Offer decisions that the person's role allows. The service says why authors do not decide."""
+        return action == "withdraw" or may_decide(person, kind=record.kind)
+
     @admin.display(description="What")
     def what(self, proposal: Proposal) -> str:
         return title_of(proposal)
+
+    @admin.display(description="Asked by")
+    def asked(self, proposal: Proposal) -> SafeString:
+        return format_html("{}<br>{}", proposal.asked_by, moment(proposal.asked_at))
 
     @admin.display(description="State")
     def state(self, proposal: Proposal) -> SafeString | str:
@@ -192,10 +206,18 @@ class ProposalAdmin(RecordAdmin):
 
     @admin.display(description="Look at")
     def about(self, proposal: Proposal) -> SafeString | str:
-        """Link to the records that the deed is about, for whoever decides."""
-        named = [(name, proposal.payload[name]) for name in _PAGES if proposal.payload.get(name) is not None]
+        """Link to the records that the deed is about, for the person who decides."""
+        told = proposal.payload
+        named = [(name, told[name]) for name in _PAGES if isinstance(told.get(name), int)]
         links = ((link_to(_PAGES[name], pk, f"{name} {pk}"),) for name, pk in named)
         return format_html_join(" · ", "{}", links) or "-"
+
+    @admin.display(description="In detail")
+    def told(self, proposal: Proposal) -> str:
+        """Return the payload, with the texts that are sealed in the database."""
+        facts = proposal.payload.items()
+        opened = {name: open_text(text=value) if isinstance(value, str) else value for name, value in facts}
+        return json.dumps(opened, ensure_ascii=False)
 
     @admin.display(description="Gains by it")
     def beneficiary_link(self, proposal: Proposal) -> SafeString | str:
@@ -255,6 +277,12 @@ class ProposalAdmin(RecordAdmin):
                 record = decide(proposal_id=proposal.pk, note=note)
                 self.message_user(request, f"{record}. {record.detail}".strip())
         return None
+
+
+def _knows(person: User, proposal: Proposal) -> bool:
+    kind = find_kind(proposal.kind)
+    asks = kind is not None and any(person.has_perm(each) for each in kind.permissions)
+    return asks or may_decide(person, kind=proposal.kind)
 
 
 def _record_of(proposal: Proposal) -> ProposalRecord | None:

@@ -1,14 +1,15 @@
 """Base classes and helpers of admin pages: read-only records, bounded queries, links, coloured states."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import DecimalField, Q
+from django.db.models import DecimalField, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -17,9 +18,23 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from wallets.models import User
+from wallets.models import StatementLine, User
 
 MAX_COUNT = 10_000
+
+
+class WordsFilter(admin.ChoicesFieldListFilter):
+    """Shows the values of a field in one way on all pages: with a capital at the beginning, as `All` has one."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        return ({**each, "display": _begin_large(str(each["display"]))} for each in super().choices(changelist))
+
+
+def _begin_large(words: str) -> str:
+    return words if words.isupper() else words.replace("_", " ").capitalize()
+
+
+admin.FieldListFilter.register(lambda field: bool(field.flatchoices), WordsFilter, take_priority=True)
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # for any model
@@ -75,6 +90,10 @@ class QuickAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # for any model
         """Say whether the page of a record offers an action. Overrides leave out what would only be refused."""
         return True
 
+    def is_for(self, person: User, record: Any, action: str) -> bool:
+        """Say whether the page of a record offers an action to a person, who has the action's permission."""
+        return True
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -82,9 +101,12 @@ class QuickAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # for any model
         offered = [
             {"name": name, "title": action[2]}
             for name, action in self.get_actions(request).items()
-            if action and name in self.object_actions and record is not None and self.fits(record, name)
+            if action and name in self.object_actions and record is not None and self._offers(request, record, name)
         ]
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "object_actions": offered})
+
+    def _offers(self, request: HttpRequest, record: Any, action: str) -> bool:
+        return self.fits(record, action) and self.is_for(cast("User", request.user), record, action)
 
 
 class RecordAdmin(QuickAdmin):
@@ -134,6 +156,14 @@ def link_to(model: str, pk: object, text: object | None = None) -> SafeString | 
     if pk is None:
         return "-"
     return format_html('<a href="{}">{}</a>', reverse(f"admin:{model}_change", args=[pk]), pk if text is None else text)
+
+
+def link_to_lines(lines: QuerySet[StatementLine], **filters: object) -> SafeString | str:
+    """Return a link to the line of a bank statement, or to the list of several by `filters`; a dash without any."""
+    found = list(lines.order_by("id")[:2])
+    if len(found) == 1:
+        return link_to("wallets_statementline", found[0].pk, found[0])
+    return link_to_list("wallets_statementline", "several lines", **filters) if found else "-"
 
 
 def link_to_list(model: str, text: str, **filters: object) -> SafeString:

@@ -12,7 +12,7 @@ from wallets.admin.actions import Question, ReasonForm, ask_for_reason, ask_staf
 from wallets.admin.proposals import ask_about
 from wallets.admin.records import RecordAdmin, badge, dollars, find_customers, is_id, link_to
 from wallets.models import Return, ReturnState, User
-from wallets.services.money_kinds import RETURN, WON_BACK
+from wallets.services.money_kinds import PUT_ASIDE, RETURN, WON_BACK
 from wallets.services.returns.winning import mark_seen
 
 
@@ -23,20 +23,33 @@ class _DepositForm(ReasonForm):
     field_order = ("deposit", "reason")
 
 
+class _WonForm(ReasonForm):
+    """Asks staff which deposits are other payments than the dollars that are won back."""
+
+    others = forms.RegexField(
+        r"^\s*(\d{1,18}(\s*,\s*\d{1,18})*)?\s*$",
+        required=False,
+        label="Other payments",
+        help_text="The ids of deposits of the same amount that have come in since and are other payments, with commas",
+    )
+    field_order = ("others", "reason")
+
+
 @admin.register(Return)
 class ReturnAdmin(RecordAdmin):
-    list_display = ("id", "created_at", "standing", "value", "of", "of_deposit", "parts", "source", "reference", "note")
+    list_display = ("id", "created_at", "standing", "value", "of", "of_deposit", "parts", "reference", "note")
     list_filter = ("state",)
     list_select_related = ("customer",)
-    actions = ("take", "win_back", "mark_as_seen")
+    actions = ("take", "put_aside", "win_back", "mark_as_seen")
     object_actions = actions
     search_fields = ("reference",)
     search_help_text = "The whole username or reference, or the id of a return"
     fields = (
         *list_display[1:],
+        "source",
         "named",
         "received_at",
-        "line",
+        "told_by",
         "decided_by",
         "approved_by",
         "won_at",
@@ -57,14 +70,17 @@ class ReturnAdmin(RecordAdmin):
     def fits(self, record: Return, action: str) -> bool:
         if action == "mark_as_seen":
             return record.seen_at is None and record.state != ReturnState.WAITING
-        return record.state == (ReturnState.WAITING if action == "take" else ReturnState.TAKEN)
+        if action == "put_aside" and record.seen_at is not None:
+            return False
+        return record.state == (ReturnState.TAKEN if action == "win_back" else ReturnState.WAITING)
 
     def has_take_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("wallets.take_return")
 
     @admin.display(description="State")
     def standing(self, row: Return) -> SafeString | str:
-        return badge(row.state, row.get_state_display().lower())
+        is_put_aside = row.state == ReturnState.WAITING and row.seen_at is not None
+        return badge(row.state, "put aside" if is_put_aside else row.get_state_display().lower())
 
     @admin.display(description="USD")
     def value(self, row: Return) -> str:
@@ -77,6 +93,10 @@ class ReturnAdmin(RecordAdmin):
     @admin.display(description="Deposit")
     def of_deposit(self, row: Return) -> SafeString | str:
         return link_to("wallets_deposit", row.deposit_id)
+
+    @admin.display(description="Line")
+    def told_by(self, row: Return) -> SafeString | str:
+        return link_to("wallets_statementline", row.line_id)
 
     @admin.display(description="From the wallet + owed (USD)")
     def parts(self, row: Return) -> str:
@@ -95,16 +115,30 @@ class ReturnAdmin(RecordAdmin):
                 self._ask(request, row, RETURN.name, payload, given["reason"])
         return None
 
-    @admin.action(description="Won back", permissions=["take"])
-    def win_back(self, request: HttpRequest, queryset: QuerySet[Return]) -> HttpResponse | None:
-        """Ask that the chosen returns are reversed, because the bank has given the dollars to us again."""
-        title = "Book that these returns are won back"
-        reason = ask_for_reason(page=self, request=request, chosen=queryset, action="win_back", title=title)
+    @admin.action(description="Put aside", permissions=["take"])
+    def put_aside(self, request: HttpRequest, queryset: QuerySet[Return]) -> HttpResponse | None:
+        """Ask that the chosen returns, whose deposits have not come, leave the to-do page. Nothing is booked."""
+        title = "Put these returns aside until their deposits come"
+        reason = ask_for_reason(page=self, request=request, chosen=queryset, action="put_aside", title=title)
         if isinstance(reason, HttpResponse):
             return reason
         for row in queryset:
             with reported(page=self, request=request, item=row):
-                self._ask(request, row, WON_BACK.name, WON_BACK.payload_of(return_id=row.pk), reason)
+                self._ask(request, row, PUT_ASIDE.name, PUT_ASIDE.payload_of(return_id=row.pk), reason)
+        return None
+
+    @admin.action(description="Won back", permissions=["take"])
+    def win_back(self, request: HttpRequest, queryset: QuerySet[Return]) -> HttpResponse | None:
+        """Ask that the chosen returns are reversed, because the bank has given the dollars to us again."""
+        question = Question(action="win_back", title="Book that these returns are won back", form_class=_WonForm)
+        given = ask_staff(page=self, request=request, chosen=queryset, question=question)
+        if isinstance(given, HttpResponse):
+            return given
+        others = [int(each) for each in given["others"].split(",") if each.strip()]
+        for row in queryset:
+            with reported(page=self, request=request, item=row):
+                payload = WON_BACK.payload_of(return_id=row.pk, others=others)
+                self._ask(request, row, WON_BACK.name, payload, given["reason"])
         return None
 
     @admin.action(description="Mark as seen", permissions=["take"])

@@ -5,16 +5,21 @@ from typing import Any, cast
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from wallets.admin.actions import ask_for_reason, reported
-from wallets.admin.proposals import tell_if_waiting
+from wallets.admin.actions import Question, ask_for_reason, ask_staff, reported
+from wallets.admin.deposits import CustomerForm
+from wallets.admin.proposals import ask_about, ask_to_do, tell_if_waiting
 from wallets.admin.records import RecordAdmin, badge, dollars, is_id, link_to, link_to_list
 from wallets.exceptions import StatementDecided
-from wallets.models import Statement, StatementLine, StatementState, User
+from wallets.models import Return, Statement, StatementLine, StatementState, User
+from wallets.selectors.foreseen import foresee
 from wallets.selectors.sealed import open_text
-from wallets.services.crediting_statements import reject_statement
+from wallets.selectors.statements import list_open_debits
 from wallets.services.deposit_kinds import ask_to_credit
+from wallets.services.payouts.line_kinds import CHARGE_DEBIT, EXPLAIN_DEBIT
+from wallets.services.recorded_kinds import REJECT_STATEMENT
 
 
 @admin.register(Statement)
@@ -67,7 +72,8 @@ class StatementAdmin(RecordAdmin):
         for statement in chosen:
             with reported(page=self, request=request, item=statement):
                 if action == "reject":
-                    reject_statement(statement_id=statement.pk, by=cast("User", request.user))
+                    payload = REJECT_STATEMENT.payload_of(statement=statement)
+                    ask_to_do(page=self, request=request, kind=REJECT_STATEMENT.name, payload=payload, reason=reason)
                     self._tell(request, statement, f"Reject: {reason}")
                 else:
                     self._ask(request, statement, reason)
@@ -105,16 +111,72 @@ class StatementAdmin(RecordAdmin):
 
 @admin.register(StatementLine)
 class StatementLineAdmin(RecordAdmin):
-    list_display = ("id", "in_statement", "kind", "value", "booked_on", "payer", "told", "of", "remark", "paid_in")
+    list_display = ("id", "in_statement", "booked_on", "what", "value", "payer", "told", "does")
     list_filter = ("kind",)
-    list_select_related = ("customer__personal_key",)
+    list_select_related = (
+        "customer__personal_key",
+        "statement",
+        "deposit__customer",
+        "payout__customer",
+        "contradicts__customer",
+    )
     search_fields = ("key",)
     search_help_text = "The bank's whole reference, or the id of a line"
-    fields = (*list_display, "number", "reference")
+    fields = (
+        *list_display[1:],
+        "of",
+        "paid_in",
+        "taken",
+        "answered",
+        "contradicted",
+        "number",
+        "reference",
+        "further",
+        "remark",
+        "seen_by",
+        "seen_at",
+    )
+    actions = ("explain", "charge")
+    object_actions = actions
     readonly_fields = fields
 
     def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
-        return lookup == "statement__id__exact" or super().lookup_allowed(lookup, value, request)
+        ours = {f"{name}__id__exact" for name in ("statement", "deposit", "payout")}
+        return lookup in ours or super().lookup_allowed(lookup, value, request)
+
+    def fits(self, record: StatementLine, action: str) -> bool:
+        return list_open_debits().filter(pk=record.pk).exists()
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("wallets.decide_payout")
+
+    @admin.action(description="Explain", permissions=["decide"])
+    def explain(self, request: HttpRequest, queryset: QuerySet[StatementLine]) -> HttpResponse | None:
+        """Ask to take the chosen debits off the to-do page, because they concern no customer."""
+        title = "These debits concern no customer"
+        reason = ask_for_reason(page=self, request=request, chosen=queryset, action="explain", title=title)
+        if isinstance(reason, HttpResponse):
+            return reason
+        for line in queryset:
+            with reported(page=self, request=request, item=line):
+                payload = EXPLAIN_DEBIT.payload_of(line_id=line.pk)
+                kind = EXPLAIN_DEBIT.name
+                ask_about(page=self, request=request, record=line, kind=kind, payload=payload, reason=reason)
+        return None
+
+    @admin.action(description="Charge a customer", permissions=["decide"])
+    def charge(self, request: HttpRequest, queryset: QuerySet[StatementLine]) -> HttpResponse | None:
+        """Ask to take the chosen debits from the customer to whom they have paid."""
+        question = Question(action="charge", title="These debits have paid a customer", form_class=CustomerForm)
+        given = ask_staff(page=self, request=request, chosen=queryset, question=question)
+        if isinstance(given, HttpResponse):
+            return given
+        for line in queryset:
+            with reported(page=self, request=request, item=line):
+                payload = CHARGE_DEBIT.payload_of(line_id=line.pk, customer_id=given["customer"].pk)
+                kind, reason = CHARGE_DEBIT.name, given["reason"]
+                ask_about(page=self, request=request, record=line, kind=kind, payload=payload, reason=reason)
+        return None
 
     def find(self, term: str) -> Q:
         return Q(key=term) | Q(pk=int(term)) if is_id(term) else Q(key=term)
@@ -127,6 +189,10 @@ class StatementLineAdmin(RecordAdmin):
     def value(self, line: StatementLine) -> str:
         return dollars(line.amount)
 
+    @admin.display(description="Kind")
+    def what(self, line: StatementLine) -> str:
+        return line.kind.replace("_", " ")
+
     @admin.display(description="Counterparty")
     def payer(self, line: StatementLine) -> str:
         return open_text(text=line.counterparty, customer=line.customer) or "-"
@@ -135,6 +201,17 @@ class StatementLineAdmin(RecordAdmin):
     def told(self, line: StatementLine) -> str:
         return open_text(text=line.text, customer=line.customer) or "-"
 
+    @admin.display(description="What it does")
+    def does(self, line: StatementLine) -> SafeString | str:
+        """Say what the line has done, or will do once its statement is credited, with links to what it is about."""
+        effect = foresee(line)
+        links = (
+            link_to(f"wallets_{name}", record.pk, record)
+            for name in ("deposit", "payout", "user", "return")
+            if (record := getattr(effect, {"user": "customer", "return": "taken"}.get(name, name))) is not None
+        )
+        return format_html_join(" ", "{}", ((part,) for part in (effect.words, *links)))
+
     @admin.display(description="Customer")
     def of(self, line: StatementLine) -> SafeString | str:
         return link_to("wallets_user", line.customer_id, line.customer)
@@ -142,3 +219,19 @@ class StatementLineAdmin(RecordAdmin):
     @admin.display(description="Deposit")
     def paid_in(self, line: StatementLine) -> SafeString | str:
         return link_to("wallets_deposit", line.deposit_id)
+
+    @admin.display(description="Bank's further references")
+    def further(self, line: StatementLine) -> str:
+        return line.originals or "-"
+
+    @admin.display(description="Return")
+    def taken(self, line: StatementLine) -> SafeString | str:
+        return link_to("wallets_return", Return.objects.filter(line=line).values_list("pk", flat=True).first())
+
+    @admin.display(description="Answers payout")
+    def answered(self, line: StatementLine) -> SafeString | str:
+        return link_to("wallets_payout", line.payout_id, line.payout)
+
+    @admin.display(description="Contradicts payout")
+    def contradicted(self, line: StatementLine) -> SafeString | str:
+        return link_to("wallets_payout", line.contradicts_id, line.contradicts)

@@ -18,13 +18,14 @@ from wallets.admin.names import NewUserForm, UserForm
 from wallets.admin.powers import GroupForm, columns_to_save, keep_powers, name_of, wanted_powers
 from wallets.admin.proposals import SavedByProposal, ask_to_do, ask_to_save
 from wallets.admin.records import QuickAdmin, badge, find_customers, is_id, link_to, link_to_list
-from wallets.exceptions import NotPermitted, OtpInvalid, OtpRequired
+from wallets.exceptions import OtpInvalid, OtpRequired
 from wallets.models import User, Wallet
 from wallets.money import USD
 from wallets.runtime import clock
 from wallets.services.accounts import open_dollar_wallet, settle_name
-from wallets.services.credentials import change_own_password, send_reset
-from wallets.services.proposing import FREEZE, GROUP_PERMISSIONS, UNFREEZE, USER_POWERS
+from wallets.services.credentials import change_own_password
+from wallets.services.proposing import FREEZE, GROUP_DELETION, GROUP_PERMISSIONS, UNFREEZE, USER_POWERS
+from wallets.services.recorded_kinds import SEND_LINK
 from wallets.services.second_factors import ensure_otp
 from wallets.services.security_log import NO_POWERS, record_power_changes
 from wallets.usernames import spell_out
@@ -78,7 +79,7 @@ class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[typ
     change_form_template = "wallets/record_change_form.html"
 
     def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Refuse: whoever sets a password knows it, and could sign in with it. Staff send a link instead."""
+        """Refuse: staff who set a password know it, and could sign in with it. They send a link instead."""
         raise PermissionDenied
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -126,7 +127,7 @@ class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[typ
             return
         payload = USER_POWERS.payload_of(user=form.instance, new=form.powers)
         if payload is not None:
-            reason = form.cleaned_data.get("reason", "")
+            reason = form.cleaned_data["reason"]
             proposal = ask_to_save(page=self, request=request, kind=USER_POWERS.name, payload=payload, reason=reason)
             form.waiting = [proposal] if proposal.needs_two else []
 
@@ -214,9 +215,8 @@ class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[typ
         limit_caller(request, RESET_LINK, caller=str(request.user.pk))
         for user in queryset:
             with reported(page=self, request=request, item=user):
-                if not self.has_change_permission(request, user):
-                    raise NotPermitted
-                send_reset(user=user)
+                payload = SEND_LINK.payload_of(user=user)
+                ask_to_do(page=self, request=request, kind=SEND_LINK.name, payload=payload, reason=reason)
                 self.log_change(request, user, f"Link for a new password sent: {reason}")
                 self.message_user(request, f"A link is sent to {user}.")
         return None
@@ -235,6 +235,7 @@ class GroupPowersAdmin(SavedByProposal, GroupAdmin):
     """Django's own page of groups, which here proposes the permissions that a group gains or loses."""
 
     form = GroupForm
+    actions = ("delete_groups",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and _is_superuser(request)
@@ -242,8 +243,29 @@ class GroupPowersAdmin(SavedByProposal, GroupAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and _is_superuser(request)
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Offer no page that deletes without a reason: the action asks for one."""
+        return False
+
+    def has_remove_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("auth.delete_group") and _is_superuser(request)
+
+    @admin.action(description="Delete", permissions=["remove"])
+    def delete_groups(self, request: HttpRequest, queryset: QuerySet[Group]) -> HttpResponse | None:
+        """Delete the chosen groups, whose members lose the permissions at once."""
+        title = "Delete these groups"
+        reason = ask_for_reason(page=self, request=request, chosen=queryset, action="delete_groups", title=title)
+        if isinstance(reason, HttpResponse):
+            return reason
+        for group in queryset:
+            with reported(page=self, request=request, item=group):
+                payload = GROUP_DELETION.payload_of(group=group)
+                ask_to_do(page=self, request=request, kind=GROUP_DELETION.name, payload=payload, reason=reason)
+                self.message_user(request, f"{group} is deleted.")
+        return None
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Let nobody rename a group: whoever approves powers reads its name."""
+        """Let nobody rename a group: superusers who approve powers read its name."""
         return (*self.readonly_fields, "name") if obj else self.readonly_fields
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001  Django's signature

@@ -3,7 +3,7 @@
 from django.http import HttpRequest
 from ninja import Router, Status
 
-from wallets.exceptions import OtpInvalid, OtpRequired, TooManyPayees
+from wallets.exceptions import AddressNotProven, OtpInvalid, OtpRequired, TooManyPayees
 from wallets.models import Payee
 from wallets.problems import answers
 from wallets.runtime import clock
@@ -35,7 +35,7 @@ def list_(request: HttpRequest) -> list[Body]:
     auth=FreshAccessToken(limit=WALLET),
     operation_id="addPayee",
     summary="Add a payee",
-    **answers({201: PayeeAnswer}, *BODY, *SIGNED_IN, *MONEY, OtpRequired, OtpInvalid, TooManyPayees),
+    **answers({201: PayeeAnswer}, *BODY, *SIGNED_IN, *MONEY, OtpRequired, OtpInvalid, AddressNotProven, TooManyPayees),
 )
 def add(request: HttpRequest, body: PayeeRequest) -> Status[Body]:
     """Adds a bank account, which can be used after a while. The account's e-mail address is told. A bank account that

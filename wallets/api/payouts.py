@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
 from wallets.exceptions import (
+    AddressNotProven,
     CredentialHold,
     FundsOnHold,
     IdempotencyKeyReused,
@@ -13,6 +14,7 @@ from wallets.exceptions import (
     OtpInvalid,
     OtpRequired,
     PayeeOnHold,
+    PayoutInDoubt,
     PayoutNotCancellable,
 )
 from wallets.models import Payout
@@ -31,7 +33,7 @@ from wallets.web.requests import IdempotencyHeader, mark_replayed
 
 payouts_router = Router(tags=["accounts"])
 
-HOLDS = (OtpRequired, OtpInvalid, NoPayee, PayeeOnHold, CredentialHold, FundsOnHold)
+HOLDS = (OtpRequired, OtpInvalid, NoPayee, PayeeOnHold, CredentialHold, AddressNotProven, FundsOnHold)
 """Refusals of operations that pay money out, besides those of every operation that moves money."""
 _TIMES = ("created", "approved", "rejected", "cancelled", "sent", "paid", "failed", "returned")
 
@@ -93,10 +95,13 @@ def one_payout(request: HttpRequest, payout_id: int) -> Body:
     auth=AccessToken(limit=WALLET),
     operation_id="cancelPayout",
     summary="Cancel a payout",
-    **answers({200: PayoutAnswer}, *SIGNED_IN, *MONEY, PayoutNotCancellable),
+    **answers({200: PayoutAnswer}, *SIGNED_IN, *MONEY, PayoutNotCancellable, PayoutInDoubt),
 )
 def cancel(request: HttpRequest, payout_id: int) -> Body:
-    """Cancels a payout that is not sent yet, and puts its dollars back into the wallet."""
+    """Cancels a payout that is not sent yet, and puts its dollars back into the wallet.
+
+    While nobody knows whether it was sent, the answer is `payout_in_doubt`.
+    """
     return _answer(ending.cancel_payout(principal=caller(request), payout_id=payout_id))
 
 

@@ -1,7 +1,7 @@
 """Finds the persons whom commands name: the member of staff who stands behind one, and customers.
 
-Whoever can run a command can type any name. So where a deed needs two persons, the member of staff gives the password,
-and the code of the second factor that is on: else one person would be both.
+A person who can run a command can type any name. So where a deed needs two persons, the member of staff gives the
+password, and the code of the second factor that is on: else one person would be both.
 """
 
 import getpass

@@ -6,7 +6,7 @@ from wallets.models.closed import ClosedAccount
 from wallets.models.deposits import Deposit, DepositState
 from wallets.models.keys import PersonalKey, StoredKey
 from wallets.models.ledger import STORED_BALANCES, Transaction, TransactionKind, Wallet, WalletRole
-from wallets.models.payouts import LEFT, PAYABLE, Payee, Payout, PayoutFile, PayoutState
+from wallets.models.payouts import GIVEN_BACK, LEFT, PAYABLE, Payee, Payout, PayoutFile, PayoutState
 from wallets.models.proposals import Proposal, ProposalOutcome, ProposalRecord
 from wallets.models.returns import Receivable, Return, ReturnState
 from wallets.models.second_factors import RecoveryCode, SecondFactor
@@ -14,6 +14,7 @@ from wallets.models.security import SecurityEvent, SecurityEventKind, SecurityRe
 from wallets.models.statements import Statement, StatementLine, StatementState
 
 __all__ = [
+    "GIVEN_BACK",
     "LEFT",
     "PAYABLE",
     "STORED_BALANCES",

@@ -14,6 +14,7 @@ from wallets.models.encrypted import EncryptedText
 
 _KEY_BYTES: Final = 32
 _HASHES: Final = "hashes"
+_TEXTS: Final = "texts"  # in rows that never change, about nobody known
 
 
 class StoredKey(models.Model):
@@ -56,8 +57,9 @@ def make_key() -> str:
 def make_stored_keys(*, using: str = DEFAULT_DB_ALIAS, model: type[models.Model] = StoredKey) -> None:
     """Make the keys of the installation that are not there yet."""
     rows: Any = model._base_manager.using(using)  # noqa: SLF001  public in fact
-    if not rows.filter(pk=_HASHES).exists():
-        rows.bulk_create([model(name=_HASHES, key=make_key())], ignore_conflicts=True)
+    there = set(rows.values_list("pk", flat=True))
+    missing = [name for name in (_HASHES, _TEXTS) if name not in there]
+    rows.bulk_create([model(name=name, key=make_key()) for name in missing], ignore_conflicts=True)
 
 
 def make_stored_keys_after_migrate(*, using: str, **_: Any) -> None:
@@ -67,7 +69,7 @@ def make_stored_keys_after_migrate(*, using: str, **_: Any) -> None:
         make_stored_keys(using=using)
 
 
-_known: Final[dict[str, bytes]] = {}
+_known: Final[dict[str, str]] = {}
 
 
 def forget_stored_keys() -> None:
@@ -83,8 +85,17 @@ def hash_plainly(text: str) -> str:
 def hash_text(text: str) -> str:
     """Return the keyed hash of a text (HMAC with SHA-256), by which equal texts can be found. At most one query.
 
-    Whoever has a copy of the database and not the keys in the environment cannot try texts.
+    A copy of the database does not suffice to try texts: the key is encrypted by those in the environment.
     """
-    if _HASHES not in _known:
-        _known[_HASHES] = StoredKey.objects.get(pk=_HASHES).key.encode()
-    return hmac.new(_known[_HASHES], text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    return hmac.new(_stored_key(_HASHES).encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def key_of_texts() -> str:
+    """Return the key for texts about nobody known, in rows that never change. At most one query."""
+    return _stored_key(_TEXTS)
+
+
+def _stored_key(name: str) -> str:
+    if name not in _known:
+        _known[name] = StoredKey.objects.get(pk=name).key
+    return _known[name]

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from wallets.bank_accounts import BankAccount
 from wallets.models.accounts import User
+from wallets.models.deposits import Deposit
 from wallets.models.encrypted import EncryptedText
 from wallets.runtime import clock
 from wallets.runtime.constraints import agree, is_above_zero, is_one_of
@@ -95,6 +96,8 @@ class PayoutState(models.TextChoices):
 
 PAYABLE = (PayoutState.REQUESTED, PayoutState.APPROVED)
 """The states of payouts that are not sent yet, and can be cancelled."""
+GIVEN_BACK = (PayoutState.REJECTED, PayoutState.CANCELLED, PayoutState.FAILED, PayoutState.RETURNED)
+"""The states of payouts whose dollars their customers have again."""
 LEFT = (PayoutState.SENT, PayoutState.PAID, PayoutState.FAILED, PayoutState.RETURNED)
 """The states of payouts that were sent."""
 
@@ -108,7 +111,9 @@ class Payout(models.Model):
     """Dollars that a customer wants to have in a bank. Each state has its time; a trigger refuses other changes.
 
     Its movements have references that begin with `payout:` and its id. Without a payee it is one of a sandbox, which
-    counts as paid at once. `is_automatic` says that no member of staff has approved it.
+    counts as paid at once, or one that a restored database had forgotten. `is_automatic` says that no member of staff
+    has approved it. `reason` is for its customer. `came_back_as` is the deposit as which a returned one came back, if
+    the bank did not say that it was a return.
     """
 
     customer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="payouts", db_index=False)
@@ -124,6 +129,9 @@ class Payout(models.Model):
     )
     bank_reference = models.CharField(max_length=100, blank=True)
     reason = models.CharField(max_length=200, blank=True, help_text="Why it was rejected, failed or came back.")
+    came_back_as = models.ForeignKey(
+        Deposit, null=True, blank=True, on_delete=models.PROTECT, related_name="payouts", db_index=False
+    )
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  null: no key
     request_hash = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  null: no key
     created_at = models.DateTimeField()
@@ -155,13 +163,25 @@ class Payout(models.Model):
             models.Index(fields=["approved_at"], condition=Q(is_automatic=True), name="automatic_payouts"),
             models.Index(fields=["payee"], condition=Q(state__in=["requested", "approved"]), name="payouts_to_payee"),
             models.Index(fields=["file"], condition=Q(file__isnull=False), name="payouts_of_file"),
+            models.Index(
+                fields=["came_back_as"], condition=Q(came_back_as__isnull=False), name="payouts_that_became_deposits"
+            ),
+            models.Index(
+                fields=["returned_at"],
+                condition=Q(state="returned", came_back_as=None),
+                name="returned_payouts_by_time",
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=is_above_zero("amount"), name="payout_amount_is_positive"),
             models.CheckConstraint(condition=is_one_of("state", PayoutState.values), name="payout_state_is_known"),
             models.CheckConstraint(
-                condition=Q(payee__isnull=False) | Q(state=PayoutState.PAID),
-                name="a_payout_without_a_payee_is_paid_at_once",
+                condition=Q(payee__isnull=False) | is_one_of("state", [PayoutState.PAID, PayoutState.RETURNED]),
+                name="a_payout_without_a_payee_was_paid",
+            ),
+            models.CheckConstraint(
+                condition=Q(came_back_as=None) | Q(state=PayoutState.RETURNED),
+                name="a_payout_that_came_back_as_a_deposit_is_returned",
             ),
             models.CheckConstraint(
                 condition=agree(Q(approved_at=None), Q(state=PayoutState.REQUESTED))

@@ -23,7 +23,8 @@ class Proposal(models.Model):
 
     `kind` is the name of a registered kind, which alone understands `payload`. `old` and `new` are what staff read.
     With `needs_two`, another member of staff approves the deed before it is carried out; otherwise its record is
-    written in the same database transaction. `beneficiary` is the customer who gains by it, if there is one.
+    written in the same database transaction. `amount` is what a deed that adds exposure is about, in US dollars: what
+    one person does alone is added up by it. `beneficiary` is the customer who gains by it, if there is one.
     """
 
     kind = models.CharField(max_length=40)
@@ -32,6 +33,7 @@ class Proposal(models.Model):
     new = models.TextField()
     reason = models.CharField(max_length=500)
     needs_two = models.BooleanField()
+    amount = models.DecimalField(max_digits=38, decimal_places=2, null=True, blank=True)
     beneficiary = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
@@ -42,6 +44,11 @@ class Proposal(models.Model):
     class Meta:
         permissions = [("decide_proposal", "Can approve and reject proposals")]
         indexes = [
+            models.Index(
+                fields=["asked_by", "kind", "asked_at"],
+                condition=Q(needs_two=False, amount__isnull=False),
+                name="what_one_person_did_alone",
+            ),
             models.Index(fields=["expires_at"], condition=Q(needs_two=True), name="proposals_by_their_end"),
         ]
         constraints = [

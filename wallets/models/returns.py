@@ -5,6 +5,8 @@ from django.db.models import F, Q
 
 from wallets.models.accounts import User
 from wallets.models.deposits import Deposit
+from wallets.models.encrypted import EncryptedText
+from wallets.models.searchable import HashedText, SearchableText
 from wallets.models.statements import StatementLine
 from wallets.runtime import clock
 from wallets.runtime.constraints import agree, is_above_zero, is_not_negative, is_one_of
@@ -23,7 +25,10 @@ class Return(models.Model):
 
     `source` is our account that the dollars left, and `reference` their name there: the database accepts both together
     once. `taken` left the customer's wallet at once, and `owed` is the rest. A return of a deposit of nobody has no
-    customer. While the deposit is not known, `named` is the text in which its reference is looked for.
+    customer. While the deposit is not known, `named` holds the bank's own references to it, divided by ` | `, and the
+    line what else it tells. Without `named` only staff look for the deposit.
+
+    What banks and staff say is encrypted: it may name the payer.
 
     A trigger adds up a deposit's returns in its column `returned`, which a CHECK keeps within its amount.
     """
@@ -36,8 +41,9 @@ class Return(models.Model):
     )
     amount = models.DecimalField(max_digits=38, decimal_places=2)
     source = models.CharField(max_length=64)
-    reference = models.CharField(max_length=100)
-    named = models.CharField(max_length=600, blank=True)
+    reference = SearchableText()
+    reference_hash = HashedText(of="reference")
+    named = EncryptedText(blank=True)
     line = models.OneToOneField(
         StatementLine, null=True, blank=True, on_delete=models.PROTECT, related_name="taken_back"
     )
@@ -55,7 +61,7 @@ class Return(models.Model):
     won_at = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(null=True, blank=True)
     seen_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    note = models.CharField(max_length=200, blank=True)
+    note = EncryptedText(blank=True)
 
     class Meta:
         permissions = [("take_return", "Can ask for returns of deposits, and for returns that are won back")]
@@ -64,11 +70,9 @@ class Return(models.Model):
             models.Index(fields=["id"], condition=Q(seen_at=None), name="returns_not_seen"),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["reference", "source"], name="each_return_is_taken_once"),
+            models.UniqueConstraint(fields=["reference_hash", "source"], name="each_return_is_taken_once"),
             models.CheckConstraint(condition=is_above_zero("amount"), name="return_amount_is_positive"),
-            models.CheckConstraint(
-                condition=~Q(source="") & ~Q(reference=""), name="a_return_names_its_source_and_reference"
-            ),
+            models.CheckConstraint(condition=~Q(source=""), name="a_return_names_its_source"),
             models.CheckConstraint(condition=is_one_of("state", ReturnState.values), name="return_state_is_known"),
             models.CheckConstraint(
                 condition=agree(Q(deposit=None), Q(state=ReturnState.WAITING)), name="a_taken_return_has_its_deposit"

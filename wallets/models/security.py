@@ -31,6 +31,8 @@ class SecurityEventKind(models.TextChoices):
     SECOND_FACTOR_OFF = "second_factor_off", "second factor turned off"
     RECOVERY_CODE_USED = "recovery_code_used", "recovery code used"
     OTP_FAILED = "otp_failed", "wrong one-time code"
+    PAYEE_ADDED = "payee_added", "payee added"
+    PAYEE_REMOVED = "payee_removed", "payee removed"
 
 
 class SecurityRealm(models.TextChoices):

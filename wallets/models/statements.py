@@ -10,7 +10,7 @@ from wallets.models.payouts import Payout
 from wallets.models.searchable import HashedText, SearchableText
 from wallets.runtime import clock
 from wallets.runtime.constraints import agree, is_one_of
-from wallets.statements.lines import LineKind
+from wallets.statements.lines import COMES_IN, LineKind
 
 
 class StatementState(models.TextChoices):
@@ -89,6 +89,7 @@ class Statement(models.Model):
 class StatementLine(models.Model):
     """A booked line of a statement. `reference` is the deposit's; lines of one `key` differ by their ordinal.
 
+    `originals` are the bank's further references of a line that took a payment back, divided by ` | `.
     Without a `customer` a credit becomes a deposit of nobody, and `remark` says why. `counterparty` and `text` of a
     customer's line are sealed with their key besides (`wallets.services.sealing`).
     """
@@ -103,6 +104,7 @@ class StatementLine(models.Model):
     reference_hash = HashedText(of="reference")
     counterparty = EncryptedText(blank=True)
     text = EncryptedText(blank=True)
+    originals = EncryptedText(null=True, blank=True)
     customer = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
@@ -115,14 +117,33 @@ class StatementLine(models.Model):
     payout = models.ForeignKey(
         Payout, null=True, blank=True, on_delete=models.PROTECT, related_name="lines", db_index=False
     )
+    # The payout that the line names and does not fit, until the line answers it. A debit that answers nothing, whether
+    # it names a payout or not, waits for two persons: until they have decided, nobody has seen it.
+    contradicts = models.ForeignKey(
+        Payout, null=True, blank=True, on_delete=models.PROTECT, related_name="contradictions", db_index=False
+    )
+    seen_at = models.DateTimeField(null=True, blank=True)
+    seen_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)
 
     class Meta:
         indexes = [
+            models.Index(fields=["deposit"], condition=Q(deposit__isnull=False), name="lines_of_deposit"),
+            models.Index(fields=["payout"], condition=Q(payout__isnull=False), name="lines_of_payout"),
+            models.Index(
+                fields=["id"],
+                condition=Q(kind=LineKind.DEBIT.value, payout=None, seen_at=None),
+                name="debits_that_wait",
+            ),
+            models.Index(
+                fields=["end_to_end_id"],
+                condition=Q(kind__in=COMES_IN) & ~Q(end_to_end_id=""),
+                name="credits_that_name_a_payout",
+            ),
             models.Index(fields=["key"], name="lines_by_key"),
             models.Index(
                 fields=["statement", "number"],
-                condition=Q(kind=LineKind.CREDIT.value, deposit=None),
-                name="lines_to_credit",
+                condition=Q(kind__in=COMES_IN, deposit=None, payout=None),
+                name="lines_to_receive",
             ),
         ]
         constraints = [
@@ -131,11 +152,17 @@ class StatementLine(models.Model):
                 condition=is_one_of("kind", [kind.value for kind in LineKind]), name="line_kind_is_known"
             ),
             models.CheckConstraint(
-                condition=Q(kind=LineKind.CREDIT.value) | Q(customer=None, deposit=None),
-                name="only_credits_become_deposits",
+                condition=is_one_of("kind", COMES_IN) | Q(customer=None, deposit=None),
+                name="only_dollars_that_came_in_become_deposits",
             ),
             models.CheckConstraint(
                 condition=Q(payout=None) | Q(deposit=None), name="an_answer_about_a_payout_is_no_deposit"
+            ),
+            models.CheckConstraint(
+                condition=Q(payout=None) | Q(contradicts=None), name="an_answer_about_a_payout_fits_it"
+            ),
+            models.CheckConstraint(
+                condition=agree(Q(seen_at=None), Q(seen_by=None)), name="somebody_has_seen_a_seen_line"
             ),
         ]
 

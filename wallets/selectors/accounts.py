@@ -1,4 +1,4 @@
-"""The caller, whether their account is active, and users whose names are not clear."""
+"""The caller, whether their account is active or closed, and users whose names are not clear."""
 
 import uuid
 from dataclasses import dataclass, field, replace
@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from wallets.exceptions import TokenInvalid
-from wallets.models import SecondFactor, User
+from wallets.models import ClosedAccount, SecondFactor, User
 from wallets.runtime.log_context import add_to_log_context
 from wallets.usernames import key_of, skeleton_of
 
@@ -69,6 +69,11 @@ class UnclearName:
     is_same: bool
 
 
+def is_closed(*, customer_id: int) -> bool:
+    """Say whether a customer's account is closed, so that no dollars go to it."""
+    return ClosedAccount.objects.filter(pk=customer_id).exists()
+
+
 def list_unclear_names(*, most: int) -> list[UnclearName]:
     """List active users whose name was taken in another spelling before that was refused; the oldest first."""
     unclear = User.objects.filter(Q(username_key=None) | Q(username_skeleton=None), is_active=True)
@@ -89,3 +94,8 @@ def list_unclear_names(*, most: int) -> list[UnclearName]:
         )
         for user, key, skeleton in zip(users, keys, skeletons, strict=True)
     ]
+
+
+def has_proven_address(*, customer_id: int) -> bool:
+    """Say whether a user has proven to read an e-mail address."""
+    return User.objects.filter(pk=customer_id).exclude(verified_email="").exists()

@@ -1,13 +1,31 @@
 """Reads who is staff, and who of them can decide about powers."""
 
+from datetime import datetime
+
 from django.db.models import Q, QuerySet
 
-from wallets.models import BreakGlass, Transaction, User, Wallet
+from wallets.models import BreakGlass, SecurityEvent, SecurityEventKind, Transaction, User, Wallet
 
 
 def list_staff() -> QuerySet[User]:
     """Return the active members of staff."""
     return User.objects.filter(is_active=True, is_staff=True).order_by("pk")
+
+
+def list_told(*, since: datetime) -> QuerySet[User]:
+    """Return the active members of staff, and who was one until powers were taken from them after `since`.
+
+    One person can take powers alone, and must not become unwatched by it.
+    """
+    taken = SecurityEvent.objects.filter(
+        Q(kind=SecurityEventKind.DISABLED, user__is_staff=True)
+        | Q(details__is_staff__old=True)
+        | Q(details__is_superuser__old=True),
+        at__gte=since,
+        user__isnull=False,
+    )
+    told = Q(is_active=True, is_staff=True) | Q(pk__in=taken.values("user"))
+    return User.objects.filter(told).order_by("-is_superuser", "pk")
 
 
 def list_able_superusers() -> QuerySet[User]:

@@ -10,7 +10,6 @@ from wallets.exceptions import (
     CustomerOwes,
     DomainError,
     InvalidCredentials,
-    OwnAccount,
     TokenInvalid,
     UsernameNotAllowed,
     UsernameTaken,
@@ -113,7 +112,7 @@ def sign_in(
 ) -> TokenPair:
     """Exchange a username and password for tokens. The address, if given, is remembered.
 
-    `otp` is a one-time code or a recovery code. Whoever knows the password and gives none learns that it is needed, by
+    `otp` is a one-time code or a recovery code. A right password without a needed code is answered with
     OtpRequired; OtpInvalid and RateLimited are refusals of the code.
 
     Raises InvalidCredentials for an unknown user, a wrong password and a disabled account alike, after the same amount
@@ -141,29 +140,6 @@ def _begin_session(user: User, now: datetime, address: str | None) -> TokenPair:
     return start_token_family(user=user, now=now, address=address)
 
 
-@retried_on_conflict
-@transaction.atomic(durable=True)
-def freeze_customer(*, owner_id: int, decided_by_id: int | None = None) -> None:
-    """Stop the customer from moving money, at once and even with valid tokens; reading stays allowed.
-
-    Waits for the wallet's lock, so that operations in progress have ended. Open orders are settled as usual. Raises
-    OwnAccount if staff (`decided_by_id`) decide about themselves.
-    """
-    _ensure_of_another(owner_id, decided_by_id)
-    _set_frozen(owner_id=owner_id, frozen=True)
-
-
-@retried_on_conflict
-@transaction.atomic(durable=True)
-def unfreeze_customer(*, owner_id: int, decided_by_id: int | None = None) -> None:
-    """Allow the customer to move money again.
-
-    Raises OwnAccount if staff (`decided_by_id`) decide about themselves, and CustomerOwes.
-    """
-    _ensure_of_another(owner_id, decided_by_id)
-    _set_frozen(owner_id=owner_id, frozen=False)
-
-
 @transaction.atomic
 def unfreeze_within_transaction(*, owner_id: int) -> None:
     """Allow the customer to move money again, inside the running database transaction. Raises CustomerOwes."""
@@ -172,7 +148,10 @@ def unfreeze_within_transaction(*, owner_id: int) -> None:
 
 @transaction.atomic
 def freeze_within_transaction(*, owner_id: int) -> None:
-    """Stop the customer from moving money, inside the running database transaction."""
+    """Stop the customer from moving money, at once and even with valid tokens; reading stays allowed.
+
+    Waits for the wallet's lock, so that operations in progress have ended. Open orders are settled as usual.
+    """
     _set_frozen(owner_id=owner_id, frozen=True)
 
 
@@ -181,11 +160,6 @@ def ensure_owes_nothing(*, customer_id: int) -> None:
     owed = Receivable.objects.filter(customer_id=customer_id).values_list("amount", flat=True).first()
     if owed:
         raise CustomerOwes(amount=owed)
-
-
-def _ensure_of_another(owner_id: int, decided_by_id: int | None) -> None:
-    if owner_id == decided_by_id:
-        raise OwnAccount
 
 
 def _set_frozen(*, owner_id: int, frozen: bool) -> None:

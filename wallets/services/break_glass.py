@@ -1,11 +1,12 @@
 """Gives somebody the powers of a superuser from a server, after a delay, when too few superusers are left to do it.
 
-All staff are told and any of them can revoke it. The row of the request is the record.
+All staff are told, and those who were staff until lately, because one person can take the powers of all others. Any
+member of staff can revoke it. The row of the request is the record.
 """
 
 import logging
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
@@ -14,12 +15,15 @@ from wallets.exceptions import BreakGlassRefused, ProposalClosed
 from wallets.models import BreakGlass, BreakGlassOutcome, User
 from wallets.runtime.clock import database_now
 from wallets.runtime.conflicts import retried_on_conflict
-from wallets.selectors.staff import list_able_superusers, list_staff
+from wallets.selectors.staff import list_able_superusers, list_staff, list_told
 from wallets.services.credentials import send_reset
 from wallets.services.mail_texts import MailKind
 from wallets.services.mailing import is_mail_sent, mail_later
 from wallets.services.security_log import read_powers, record_power_changes
 from wallets.services.staff import ENOUGH_SUPERUSERS, ensure_fit_for_staff
+
+_TOLD_AFTER_POWERS: Final = timedelta(days=30)
+"""How long somebody whose powers were taken is told of requests: the security log is kept that long at least."""
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +100,7 @@ def _give_powers(user: User) -> None:
 
 
 def _tell_staff(kind: MailKind, **details: str) -> None:
-    for person in list_staff():
+    for person in list_told(since=database_now() - _TOLD_AFTER_POWERS):
         mail_later(kind, to=person.mail_address, user_id=person.pk, **details)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -23,6 +23,7 @@ from wallets.runtime.clock import database_now
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.proposals import is_open
 from wallets.services.exporting import record_for_staff
+from wallets.services.proposals import Kind, Payload, propose
 from wallets.services.security_log import read_powers, record_power_changes
 from wallets.statements.lines import LineKind
 
@@ -38,27 +39,65 @@ def register_obstacles(find: Obstacles) -> None:
     _finders.append(find)
 
 
+class CloseCustomerKind(Kind):
+    """The end of a customer's account, for good. Nothing is left in it."""
+
+    name = "close_customer"
+    title = "Closing of an account"
+    permissions = ("wallets.freeze_user",)
+    only_lessens = True
+
+    def payload_of(self, *, customer_id: int, reason: str) -> dict[str, Any]:
+        """Return the payload for closing the account of a customer."""
+        return {"customer": customer_id, "reason": reason}
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        if obstacles := list(_find_obstacles(_lock(payload), by=asked_by)):
+            raise CannotClose(obstacles=obstacles)
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        customer = _lock(payload)
+        _close(customer, by=asked_by, reason=payload["reason"])
+        return f"{customer} is closed for good."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        customer = _lock(payload)
+        return f"{customer}: an account", f"{customer}: closed for good"
+
+
+CLOSE_CUSTOMER: Final = CloseCustomerKind()
+
+
 @retried_on_conflict
 @transaction.atomic(durable=True)
 def close_account(*, customer_id: int, by: User, reason: str) -> ClosedAccount:
     """Disable a customer for good and end their sign-ins. What is personal about them is erased years later.
 
-    The wallets are locked, so no money or order comes in meanwhile. Raises NotFound, and CannotClose with all that is
-    in the way: members of staff, money, coins, orders, proposals, debts, a closed account.
+    The wallets are locked, so no money or order comes in meanwhile. Raises NotFound, ProposalRefused if the person may
+    not, and CannotClose with all that is in the way: members of staff, money, coins, orders, proposals, debts, a closed
+    account.
     """
-    list(Wallet.objects.select_for_update(no_key=True).filter(owner_id=customer_id).order_by("id"))
-    customer = User.objects.select_for_update(no_key=True).filter(pk=customer_id).first()
+    payload = CLOSE_CUSTOMER.payload_of(customer_id=customer_id, reason=reason[:500])
+    propose(kind=CLOSE_CUSTOMER.name, payload=payload, reason=reason[:500], asked_by=by)
+    return ClosedAccount.objects.get(pk=customer_id)
+
+
+def _lock(payload: Payload) -> User:
+    list(Wallet.objects.select_for_update(no_key=True).filter(owner_id=payload["customer"]).order_by("id"))
+    customer = User.objects.select_for_update(no_key=True).filter(pk=payload["customer"]).first()
     if customer is None:
         raise NotFound("There is no such customer.")
-    if obstacles := list(_find_obstacles(customer, by=by)):
-        raise CannotClose(obstacles=obstacles)
+    return customer
+
+
+def _close(customer: User, *, by: User, reason: str) -> None:
     before = read_powers(customer)
-    User.objects.filter(pk=customer_id).update(is_active=False)
+    User.objects.filter(pk=customer.pk).update(is_active=False)
     customer.refresh_from_db()
-    Wallet.objects.filter(owner_id=customer_id).update(frozen=True)
+    Wallet.objects.filter(owner=customer).update(frozen=True)
     record_power_changes(user=customer, before=before)
     record_for_staff(customer=customer, by=by, message=f"The account was closed: {reason}")
-    return ClosedAccount.objects.create(customer=customer, closed_at=database_now(), closed_by=by, reason=reason[:500])
+    ClosedAccount.objects.create(customer=customer, closed_at=database_now(), closed_by=by, reason=reason)
 
 
 def _find_obstacles(customer: User, *, by: User) -> Iterator[str]:

@@ -8,9 +8,11 @@ from decimal import Decimal
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Coalesce
 
 from wallets.exceptions import NotCorrectable, NotFound
-from wallets.models import Deposit, DepositState, Transaction, TransactionKind, User, WalletRole
+from wallets.models import Deposit, DepositState, Payout, PayoutState, Transaction, TransactionKind, User, WalletRole
 from wallets.money import USD
 from wallets.runtime import failpoints
 from wallets.services.ledger.locking import LockedWallet, lock_wallets_to_credit
@@ -53,8 +55,8 @@ def find_correctable(*, movement_id: int) -> Transaction:
     is_of_kind = movement.kind in _HOUSES and movement.customer_id is not None and movement.asset == USD
     if not is_of_kind or movement.order_id is not None or Transaction.objects.filter(reverses=movement).exists():
         raise NotCorrectable
-    if movement.kind == TransactionKind.WITHDRAWAL and movement.destination.role != WalletRole.FUNDING:
-        raise NotCorrectable("This is a payout on its way. Decide about the payout instead.")
+    if movement.reference.startswith("payout:"):
+        raise NotCorrectable("This is a payout's. Say on the page of the payout what came of it.")
     if movement.kind == TransactionKind.DEPOSIT:
         _ensure_whole(find_deposit_of(movement))
     return movement
@@ -87,13 +89,18 @@ def _take_from_customer(
     deposit.decided_by, deposit.approved_by, deposit.decided_at = by, approved_by, wallet.now
     deposit.note = f"corrected: {note}"[:200]
     deposit.save(update_fields=["state", "customer", "decided_by", "approved_by", "decided_at", "note"])
+    # The payout that was taken for the deposit has not come back.
+    back = Payout.objects.filter(came_back_as=deposit, state=PayoutState.RETURNED)
+    back.update(
+        state=PayoutState.PAID, came_back_as=None, returned_at=None, paid_at=Coalesce("paid_at", Value(wallet.now))
+    )
 
 
 @transaction.atomic
 def give_goodwill(*, customer_id: int, amount: Decimal, name: str) -> None:
     """Give a customer dollars of the house, in the caller's database transaction. Gifts of one `name` are one gift.
 
-    What the customer owes is paid first. Raises NotFound without a dollar wallet.
+    What the customer owes is paid first. Raises NotFound without a dollar wallet, or for a closed account.
     """
     wallet = lock_wallets_to_credit(customer_ids=[customer_id]).get(customer_id)
     if wallet is None:

@@ -16,18 +16,22 @@ from wallets.models import Payout, Statement, StatementLine, StatementState, Use
 from wallets.runtime import failpoints
 from wallets.runtime.clock import database_now
 from wallets.runtime.conflicts import retried_on_conflict
+from wallets.selectors.accounts import is_closed
+from wallets.services.comparing import BOOKED_BY_HAND, WON_BY_HAND, note_what_staff_have_booked
 from wallets.services.deposits import IncomingMoney, receive_deposit
 from wallets.services.ledger.locking import LockedWallet, lock_wallets_to_credit
-from wallets.services.line_names import KNOWN
 from wallets.services.payouts.answers import take_answers
 from wallets.services.returns.lines import take_next_back
-from wallets.statements.lines import LineKind
+from wallets.statements.lines import COMES_IN, KNOWN, LineKind
 
 logger = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 50
 """Credits of one database transaction, which holds the wallets of as many customers."""
 _OF_A_PAYOUT: Final = "it names a payout, and is no answer about it: see whether the payout has come back"
+_GIVEN_BACK: Final = "the bank has returned a payment of ours, and it answers no payout: find out which one"
+_NOT_CREDITED: Final = frozenset({KNOWN, _OF_A_PAYOUT, _GIVEN_BACK, BOOKED_BY_HAND, WON_BY_HAND})
+"""Remarks with which a line credits nobody, although it names a customer."""
 _TAKEN: Final = "the name of its deposit is another payment's, so compare whether this is the same one"
 
 
@@ -87,10 +91,10 @@ def _is_untouched(statement: Statement) -> bool:
 def credit_statement(
     *, statement_id: int, tell: Callable[[int], object] = lambda _: None, until: float = math.inf
 ) -> None:
-    """Receive the credits of an approved statement as deposits, some at a time; `tell` is called with their number.
+    """Book the lines of an approved statement, some at a time; `tell` is called with their number.
 
-    Lines that answer payouts are none of these; lines by which the bank took deposits back become returns. Safe to run
-    again, and at once with another run: each line is received once. Nothing is begun after
+    Some answer payouts. All other dollars that came in become deposits, and lines by which the bank took deposits back
+    become returns. Safe to run again, and at once with another run: each line is booked once. Nothing is begun after
     the moment `until` of the monotonic clock. Raises Busy.
     """
     take_answers(statement_id=statement_id)
@@ -102,9 +106,13 @@ def credit_statement(
 def credit_approved_statements(*, seconds: float = math.inf) -> None:
     """Go on with statements that were approved and are not credited, because the process that did it ended.
 
-    One that fails is logged, and the others go on. After so many seconds the rest is left to the next call.
+    One that fails is logged, and the others go on. After so many seconds the rest is left to the next call. Statements
+    that an earlier release has credited, and of which it only listed returned payments, are credited once more.
     """
     until = time.monotonic() + seconds
+    missed = StatementLine.objects.filter(kind__in=COMES_IN, deposit=None, payout=None)
+    credited = Statement.objects.filter(pk__in=missed.values("statement"), state=StatementState.CREDITED)
+    credited.update(state=StatementState.APPROVED)
     approved = Statement.objects.filter(state=StatementState.APPROVED).order_by("id")
     for statement_id in approved.values_list("pk", flat=True):
         try:
@@ -123,7 +131,7 @@ def _credit_some(*, statement_id: int) -> int:
     statement = _lock(statement_id)
     if statement.state != StatementState.APPROVED:
         return 0
-    waiting = statement.lines.filter(kind=LineKind.CREDIT.value, deposit=None, payout=None).order_by("number")
+    waiting = statement.lines.filter(kind__in=COMES_IN, deposit=None, payout=None).order_by("number")
     lines = list(waiting[:_AT_ONCE])
     if not lines:
         if taken := take_next_back(statement=statement):
@@ -134,8 +142,11 @@ def _credit_some(*, statement_id: int) -> int:
     _note_payouts(lines)
     wallets = lock_wallets_to_credit(customer_ids={line.customer_id for line in lines if line.customer_id})
     now = database_now()
+    note_what_staff_have_booked(lines=lines, account=statement.account, now=now)
     for line in lines:
-        wallet = None if line.remark in (KNOWN, _OF_A_PAYOUT) else wallets.get(line.customer_id or 0)
+        wallet = None if line.remark in _NOT_CREDITED else wallets.get(line.customer_id or 0)
+        if wallet is not None and wallet.frozen and is_closed(customer_id=wallet.owner_id):
+            wallet = None
         line.deposit_id = _receive(line, account=statement.account, wallet=wallet, now=now)
     StatementLine.objects.bulk_update(lines, ["deposit"])
     failpoints.reach("statement.crediting")
@@ -143,11 +154,13 @@ def _credit_some(*, statement_id: int) -> int:
 
 
 def _note_payouts(lines: list[StatementLine]) -> None:
-    """Mark lines that name a payout and are no answer about it: the payout may have been credited again by hand."""
+    """Mark lines that name a payout, or are marked as the return of one, and answer none: they are of nobody."""
     named = {line.end_to_end_id for line in lines} - {""}
     known = set(Payout.objects.filter(end_to_end_id__in=named).values_list("end_to_end_id", flat=True)) if named else ()
     for line in lines:
-        if line.end_to_end_id in known and line.remark != KNOWN:
+        if line.kind == LineKind.GIVEN_BACK.value:
+            line.remark = _GIVEN_BACK
+        elif line.end_to_end_id in known and line.remark != KNOWN:
             line.remark = _OF_A_PAYOUT
 
 

@@ -13,6 +13,8 @@ from wallets.money import USD
 from wallets.runtime import clock
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.proposals import list_open_proposals
+from wallets.selectors.sealed import open_text
+from wallets.services.comparing import list_alike
 from wallets.services.crediting_statements import approve_statement, lock_waiting_statement
 from wallets.services.deposits import (
     OPENING,
@@ -26,7 +28,8 @@ from wallets.services.deposits import (
 from wallets.services.importing import lock_last_statement
 from wallets.services.our_accounts import our_account
 from wallets.services.proposals import Kind, Payload, propose
-from wallets.statements.lines import printable, reference_of
+from wallets.services.sealing import seal_text
+from wallets.statements.lines import LineKind, printable, reference_of
 
 _WITHOUT_BANK: Final = frozenset({SANDBOX.upper(), OPENING.upper()})
 
@@ -49,7 +52,7 @@ class DepositKind(Kind):
             "customer": customer_id,
             "amount": f"{amount:.2f}",
             "source": our_account(source),
-            "reference": reference_of(printable(reference), place="The deposit"),
+            "reference": _seal(reference_of(printable(reference), place="The deposit"), customer_id=customer_id),
             "received_on": received_on.isoformat(),
         }
 
@@ -63,13 +66,13 @@ class DepositKind(Kind):
         if date.fromisoformat(payload["received_on"]) > clock.database_now().date():
             raise ProposalRefused("The day is in the future.")
         _ensure_customer(payload)
-        _ensure_not_received(source=payload["source"], reference=payload["reference"])
+        _ensure_not_received(source=payload["source"], reference=open_text(text=payload["reference"]))
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         money = IncomingMoney(
             amount=Decimal(payload["amount"]),
             source=payload["source"],
-            reference=payload["reference"],
+            reference=open_text(text=payload["reference"]),
             received_at=datetime.combine(date.fromisoformat(payload["received_on"]), time(), tzinfo=UTC),
         )
         decision = Decision(by=asked_by, approved_by=approved_by, note="booked by staff")
@@ -78,8 +81,8 @@ class DepositKind(Kind):
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
         customer = User.objects.get(pk=payload["customer"])
-        came = f"{payload['reference']} of {payload['source']}, received on {payload['received_on']}"
-        return "", f"{payload['amount']} USD for {customer}: {came}"
+        came = f"received by {payload['source']} on {payload['received_on']}"
+        return "", f"{payload['amount']} USD for {customer}: {came}{_beside_deposits(payload)}"
 
     def beneficiary_id(self, *, payload: Payload) -> int | None:
         customer_id: int = payload["customer"]
@@ -124,7 +127,14 @@ class AssignmentKind(_OfNobodyKind):
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
         what, customer = _in_words(payload), User.objects.get(pk=payload["customer"])
-        return f"{what}: of nobody", f"{what}: for {customer}"
+        deposit = _deposit_of(payload)
+        alike = list_alike(
+            customer_id=customer.pk,
+            source=deposit.source,
+            amount=deposit.amount,
+            received_on=deposit.received_at.date(),
+        )
+        return f"{what}: of nobody", f"{what}: for {customer}{_compare_with(alike)}"
 
     def beneficiary_id(self, *, payload: Payload) -> int | None:
         customer_id: int = payload["customer"]
@@ -151,7 +161,7 @@ class SendBackKind(_OfNobodyKind):
 class ImportKind(Kind):
     """The approval of an imported bank statement, whose credits then become deposits.
 
-    Whoever imported it does not approve it, and it credits none of the people.
+    The person who imported a statement does not approve it, and no line of it credits a person who takes part.
     """
 
     name = "import"
@@ -174,7 +184,7 @@ class ImportKind(Kind):
     def describe(self, *, payload: Payload) -> tuple[str, str]:
         statement = Statement.objects.get(pk=payload["statement"])
         told = f"{statement}: {statement.credits} USD of credits, closing with {statement.closing} USD"
-        return f"{statement}: {statement.get_state_display().lower()}", f"{told}, credited"
+        return f"{statement}: {statement.get_state_display().lower()}", f"{told}, credited{_in_lines(statement)}"
 
     def amount(self, *, payload: Payload) -> Decimal | None:
         return Statement.objects.values_list("credits", flat=True).filter(pk=payload["statement"]).first()
@@ -204,6 +214,11 @@ def ask_to_credit(*, statement_id: int, asked_by: User, reason: str) -> Proposal
     return open_.first() or propose(kind=IMPORT.name, payload=payload, reason=reason, asked_by=asked_by)
 
 
+def _seal(reference: str, *, customer_id: int) -> str:
+    """Return a bank's reference, which may name the payer, as the record keeps it. An empty one stays empty."""
+    return seal_text(text=reference, customer_id=customer_id) if reference else ""
+
+
 def _ensure_customer(payload: Payload) -> None:
     if not Wallet.objects.filter(owner=payload["customer"], asset=USD).exists():
         raise NotFound("This user has no dollar wallet.")
@@ -215,11 +230,40 @@ def _ensure_not_received(*, source: str, reference: str) -> None:
     The last statement stays locked, so that none is imported until the deposit is booked.
     """
     lock_last_statement(account=source)
-    if earlier := Deposit.objects.filter(source=source, reference=reference).first():
-        raise ProposalRefused(f"{reference} was received before, as {earlier}.")
-    told = StatementLine.objects.filter(key=reference, statement__account=source)
+    spellings = {reference, reference.upper(), reference.lower()}
+    if earlier := Deposit.objects.filter(source=source, reference__in=spellings).first():
+        raise ProposalRefused(f"A payment of this reference was received before, as {earlier}.")
+    told = StatementLine.objects.filter(key__in=spellings, statement__account=source)
     if line := told.exclude(statement__state=StatementState.REJECTED).first():
-        raise ProposalRefused(f"{reference} is {line}. Approve that instead.")
+        raise ProposalRefused(f"The payment of this reference is {line}. Approve that instead.")
+
+
+def _beside_deposits(payload: Payload) -> str:
+    """Name the customer's deposits of this amount and these days: it may be one of them, under another reference."""
+    alike = list_alike(
+        customer_id=payload["customer"],
+        source=payload["source"],
+        amount=Decimal(payload["amount"]),
+        received_on=date.fromisoformat(payload["received_on"]),
+    )
+    return _compare_with(alike)
+
+
+def _compare_with(alike: list[Deposit]) -> str:
+    return f"; compare with {', '.join(map(str, alike))}" if alike else ""
+
+
+def _in_lines(statement: Statement) -> str:
+    """Say what the lines of a statement are that do more than credit, and which other accounts have the same file."""
+    taken_back = statement.lines.filter(kind=LineKind.TAKEN_BACK).count()
+    of_payouts = statement.lines.exclude(end_to_end_id="").count()
+    same = Statement.objects.filter(sha256=statement.sha256).exclude(pk=statement.pk)
+    told = (
+        f"{taken_back} lines take deposits back" if taken_back else "",
+        f"{of_payouts} lines name payouts" if of_payouts else "",
+        *(f"the same file is {each}" for each in same.exclude(state=StatementState.REJECTED).order_by("id")[:10]),
+    )
+    return "".join(f"; {each}" for each in told if each)
 
 
 def _deposit_of(payload: Payload) -> Deposit:
@@ -231,4 +275,4 @@ def _deposit_of(payload: Payload) -> Deposit:
 
 def _in_words(payload: Payload) -> str:
     deposit = _deposit_of(payload)
-    return f"{deposit}, {deposit.reference} of {deposit.source}"
+    return f"{deposit}, received by {deposit.source} on {deposit.received_at:%Y-%m-%d}"

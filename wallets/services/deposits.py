@@ -148,7 +148,7 @@ def _insert(money: IncomingMoney, *, customer_id: int | None, now: datetime) -> 
 def _find(money: IncomingMoney) -> ReceivedDeposit:
     earlier = Deposit.objects.get(source=money.source, reference=money.reference)
     if earlier.amount != money.amount:
-        raise DepositDiffers(reference=money.reference, earlier=earlier.amount, amount=money.amount)
+        raise DepositDiffers(earlier=earlier.amount, amount=money.amount)
     return ReceivedDeposit(deposit_id=earlier.pk, is_new=False)
 
 

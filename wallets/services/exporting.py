@@ -2,22 +2,60 @@
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 
+from wallets.exceptions import ProposalRefused
 from wallets.models import User
 from wallets.runtime.clock import database_now
 from wallets.selectors.held_data import NOT_SEARCHED, list_held_tables
+from wallets.services.proposals import Kind, Payload, propose
+
+MAY_EXPORT_CUSTOMERS: Final = "wallets.export_customer"
 
 
-def export_customer(*, customer: User, by: User, tell: Callable[[int, int], object] = lambda *_: None) -> Iterator[str]:
+class ExportCustomerKind(Kind):
+    """The export of everything that is held about a customer."""
+
+    name = "export_customer"
+    title = "Export of a customer's data"
+    permissions = (MAY_EXPORT_CUSTOMERS,)
+    only_lessens = True
+
+    def payload_of(self, *, customer: User) -> dict[str, Any]:
+        """Return the payload for an export about a customer."""
+        return {"customer": customer.pk}
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        customer = User.objects.get(pk=payload["customer"])
+        if customer.is_staff or customer.is_superuser:
+            raise ProposalRefused("This is a member of staff, and no customer.")
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        message = "Everything that is held about them was exported."
+        record_for_staff(customer=User.objects.get(pk=payload["customer"]), by=asked_by, message=message)
+        return "It is being written."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        return "", f"{User.objects.get(pk=payload['customer'])}: everything that is held about them"
+
+
+EXPORT_CUSTOMER: Final = ExportCustomerKind()
+
+
+def export_customer(
+    *, customer: User, by: User, reason: str, tell: Callable[[int, int], object] = lambda *_: None
+) -> Iterator[str]:
     """Yield the pieces of a JSON document with every row about a customer, table by table, and record who asked.
 
     `tell` is called with the rows done and their number. The record comes first, so that there is no export without it.
+    Raises ProposalRefused if the person may not, or for a member of staff.
     """
-    record_for_staff(customer=customer, by=by, message="Everything that is held about them was exported.")
+    payload = EXPORT_CUSTOMER.payload_of(customer=customer)
+    propose(kind=EXPORT_CUSTOMER.name, payload=payload, reason=reason, asked_by=by)
     tables = list_held_tables(user=customer)
     total, done = sum(table.count() for table in tables), 0
     head = {"customer": customer.pk, "exported_at": database_now(), "exported_by": by.pk, "not_searched": NOT_SEARCHED}

@@ -3,8 +3,11 @@
 from datetime import datetime
 from decimal import Decimal
 
-from wallets.exceptions import CredentialHold, FundsOnHold, InsufficientFunds
+from django.conf import settings
+
+from wallets.exceptions import AddressNotProven, CredentialHold, FundsOnHold, InsufficientFunds
 from wallets.models import User
+from wallets.selectors.accounts import has_proven_address
 from wallets.selectors.holds import read_credentials_held_until, sum_held_deposits
 from wallets.services.ledger.locking import LockedWallet
 
@@ -15,6 +18,12 @@ def note_credential_change(*, user: User, now: datetime) -> None:
     Nothing is paid out for CREDENTIAL_HOLD_HOURS from then on.
     """
     User.objects.filter(pk=user.pk).update(credentials_changed_at=now)
+
+
+def ensure_address_is_proven(*, customer_id: int) -> None:
+    """Raise AddressNotProven if changes could be told to nobody, where PAYOUT_PROVEN_EMAIL asks for an address."""
+    if settings.PAYOUTS.proven_email and not has_proven_address(customer_id=customer_id):
+        raise AddressNotProven
 
 
 def ensure_credentials_are_old(*, customer_id: int, now: datetime) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from django.db import IntegrityError, transaction
 
@@ -20,6 +20,9 @@ from wallets.statements.camt import read_camt
 from wallets.statements.lines import SIGNS, Head, Line, LineKind, StatementFile
 from wallets.statements.sources import StatementSource
 from wallets.statements.table import read_table
+
+MOST_LINES: Final = 200_000
+"""The largest number of lines of a statement, which are written in one database transaction."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +80,8 @@ class _Survey:
 
     def add(self, line: Line) -> None:
         self.counts[line.kind.value] += 1
+        if self.counts.total() > MOST_LINES:
+            raise StatementRefused(f"The statement has more than {MOST_LINES:,} lines. Ask for shorter statements.")
         sign = SIGNS.get(line.kind, 0)
         self.credits += line.amount if sign > 0 else 0
         self.debits += line.amount if sign < 0 else 0

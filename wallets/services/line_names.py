@@ -18,10 +18,9 @@ from wallets.models import Deposit, Statement, StatementLine, StatementState
 from wallets.models.keys import hash_text
 from wallets.selectors.payers import Payer
 from wallets.selectors.sealed import open_text
-from wallets.statements.lines import NO_REFERENCE, Line, LineKind, key_of, spelled_alike
+from wallets.statements.lines import KNOWN, NO_REFERENCE, Line, LineKind, key_of, spelled_alike
 
 LONGEST_NAME: Final = 200
-KNOWN: Final = "received before under this reference, so it is not credited again"
 _ANOTHER: Final = "received before under this reference, but the balances tell of another payment: compare them"
 _REUSED: Final = "the bank has used its reference before, for another payment: compare them"
 _TOLD: Final = "a payment of this day and amount was told before: compare whether this is the same one"

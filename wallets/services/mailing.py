@@ -30,6 +30,9 @@ MAIL_QUEUE: Final = "mail"
 _MOST_ACCOUNTS: Final = 5
 """Accounts of one address that are told how to choose a new password."""
 
+_ALSO_DISABLED: Final = frozenset({MailKind.BREAK_GLASS, MailKind.BREAK_GLASS_DONE})
+"""E-mails that users get who are disabled: somebody may have disabled them so that they do not know."""
+
 _REFUSED_FOR_GOOD: Final = range(500, 600)
 """Codes of a mail server after which it is no use to try again (RFC 5321, section 4.2.1)."""
 _NO_MAILBOX: Final = 553
@@ -80,13 +83,13 @@ def make_reset_link(*, user: User, now: datetime) -> str:
 
 
 def send(*, kind: str, sealed: str, now: datetime) -> None:
-    """Send the e-mails that a job is for. Nobody who is unknown or disabled gets one.
+    """Send the e-mails that a job is for. Nobody who is unknown gets one, and few do who are disabled.
 
     If one of several fails, the others and this one get jobs of their own, so that none is sent again. Raises
     Undecryptable, MailDelayed, and errors of the connection to the mail server.
     """
     letter: dict[str, Any] = json.loads(decrypt(sealed))
-    readers = _readers_of(letter)
+    readers = _readers_of(letter, kind=MailKind(kind))
     for number, user in enumerate(readers):
         try:
             _send_one(MailKind(kind), user, letter, now)
@@ -139,10 +142,10 @@ def find_accounts(*, email: str) -> list[User]:
     return [user for user in found if user.mail_address.lower() == email.lower()]
 
 
-def _readers_of(letter: Mapping[str, Any]) -> list[User]:
+def _readers_of(letter: Mapping[str, Any], *, kind: MailKind) -> list[User]:
     if letter["user_id"] is None:
         return find_accounts(email=letter["to"])
-    users = User.objects.filter(pk=letter["user_id"], is_active=True)
+    users = [user for user in User.objects.filter(pk=letter["user_id"]) if user.is_active or kind in _ALSO_DISABLED]
     return [user for user in users if "state" not in letter or letter["state"] == state_of(user)]
 
 

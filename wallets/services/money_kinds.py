@@ -1,22 +1,31 @@
 """Kinds of proposals that move customers' dollars: returns, corrections, goodwill and write-offs."""
 
 import uuid
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from django.db import transaction
 
-from wallets.exceptions import NotFound, OwesLess, OwnAccount, ReturnDiffers
+from wallets.exceptions import NotFound, OwesLess, OwnAccount, ProposalRefused, ReturnDiffers
 from wallets.models import Deposit, Receivable, Return, ReturnState, TransactionKind, User, Wallet
 from wallets.money import USD
 from wallets.runtime import clock
+from wallets.selectors.accounts import is_closed
+from wallets.selectors.sealed import open_text
 from wallets.services.correcting import correct_movement, find_correctable, give_goodwill
 from wallets.services.ledger.debts import write_debt_off
 from wallets.services.ledger.locking import lock_customer_wallets
 from wallets.services.proposals import Kind, Payload
 from wallets.services.returns.receiving import money_of
 from wallets.services.returns.taking import Deciders, ReturnedMoney, ensure_returnable, take_return
-from wallets.services.returns.winning import ensure_taken, win_return_back
+from wallets.services.returns.winning import (
+    ensure_not_won,
+    ensure_waiting,
+    put_aside,
+    win_return_back,
+)
+from wallets.services.sealing import seal_text
 
 
 class ReturnKind(Kind):
@@ -28,7 +37,9 @@ class ReturnKind(Kind):
 
     def payload_of(self, *, deposit_id: int, amount: Decimal, reference: str, note: str) -> dict[str, Any]:
         """Return the payload for a return that staff know of; `reference` is the bank's."""
-        return {"deposit": deposit_id, "amount": f"{amount:.2f}", "reference": reference, "waiting": None, "note": note}
+        owner_id = Deposit.objects.values_list("customer_id", flat=True).filter(pk=deposit_id).first()
+        sealed = seal_text(text=reference, customer_id=owner_id)
+        return {"deposit": deposit_id, "amount": f"{amount:.2f}", "reference": sealed, "waiting": None, "note": note}
 
     def payload_for_waiting(self, *, waiting: Return, deposit_id: int, note: str) -> dict[str, Any]:
         """Return the payload for a return that has waited for its deposit."""
@@ -36,15 +47,17 @@ class ReturnKind(Kind):
         return {**payload, "waiting": waiting.pk}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
-        deposit = _deposit_of(payload)
+        deposit, reference = _deposit_of(payload), open_text(text=payload["reference"])
+        if not reference:
+            raise ProposalRefused("Give the bank's reference.")
         if deposit.customer_id == asked_by.pk:
             raise OwnAccount
         ensure_returnable(deposit=deposit, amount=Decimal(payload["amount"]))
         if payload["waiting"] is not None:
             if Return.objects.get(pk=payload["waiting"]).source != deposit.source:
-                raise ReturnDiffers(reference=payload["reference"])
-        elif Return.objects.filter(source=deposit.source, reference=payload["reference"]).exists():
-            raise ReturnDiffers(reference=payload["reference"])
+                raise ReturnDiffers
+        elif Return.objects.filter(source=deposit.source, reference=reference).exists():
+            raise ReturnDiffers
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         row = take_return(
@@ -60,7 +73,7 @@ class ReturnKind(Kind):
         whose = deposit.customer or "nobody"
         return (
             f"{deposit} of {whose}, {deposit.returned} USD taken back",
-            f"{deposit} of {whose}: a further {payload['amount']} USD taken back, {payload['reference']}",
+            f"{deposit} of {whose}: a further {payload['amount']} USD taken back" + _beside_returns(deposit, payload),
         )
 
     def amount(self, *, payload: Payload) -> Decimal | None:
@@ -72,7 +85,7 @@ class ReturnKind(Kind):
         return ReturnedMoney(
             amount=Decimal(payload["amount"]),
             source=_deposit_of(payload).source,
-            reference=payload["reference"],
+            reference=open_text(text=payload["reference"]),
             received_at=clock.database_now(),
             note=payload["note"],
         )
@@ -85,19 +98,20 @@ class WonBackKind(Kind):
     title = "Return that is won back"
     permissions = ("wallets.take_return",)
 
-    def payload_of(self, *, return_id: int) -> dict[str, Any]:
-        """Return the payload for a return."""
-        return {"return": return_id}
+    def payload_of(self, *, return_id: int, others: Sequence[int] = ()) -> dict[str, Any]:
+        """Return the payload for a return; `others` are deposits since then of its amount that are other payments."""
+        return {"return": return_id, "others": sorted(others)}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
-        ensure_taken(row=self._row(payload))
+        ensure_not_won(row=self._row(payload), others=self._others(payload))
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
-        return f"{win_return_back(return_id=payload['return'])} is won back."
+        return f"{win_return_back(return_id=payload['return'], others=self._others(payload))} is won back."
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
-        row = self._row(payload)
-        return f"{row}: {row.get_state_display().lower()}", f"{row}: {ReturnState.WON.label}"
+        row, others = self._row(payload), self._others(payload)
+        besides = f"; other payments: deposits {', '.join(map(str, others))}" if others else ""
+        return f"{row}: {row.get_state_display().lower()}", f"{row}: {ReturnState.WON.label}{besides}"
 
     def beneficiary_id(self, *, payload: Payload) -> int | None:
         deposit = self._row(payload).deposit
@@ -108,6 +122,43 @@ class WonBackKind(Kind):
 
     def _row(self, payload: Payload) -> Return:
         row = Return.objects.select_related("deposit").filter(pk=payload["return"]).first()
+        if row is None:
+            raise NotFound
+        return row
+
+    def _others(self, payload: Payload) -> list[int]:
+        return payload.get("others") or []
+
+
+class PutAsideKind(Kind):
+    """A return whose deposit never came, which staff take off the to-do page. It books nothing.
+
+    Two persons say that nothing is to be booked, because the dollars have left our account.
+    """
+
+    name = "put_aside"
+    title = "Putting a return aside"
+    permissions = ("wallets.take_return",)
+
+    def payload_of(self, *, return_id: int) -> dict[str, Any]:
+        """Return the payload for a return that waits for its deposit."""
+        return {"return": return_id}
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        ensure_waiting(row=self._row(payload))
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        return f"{put_aside(return_id=payload['return'], by=approved_by or asked_by)} is put aside."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        row = self._row(payload)
+        return f"{row} of {row.source}: {ReturnState.WAITING.label}", f"{row}: put aside"
+
+    def amount(self, *, payload: Payload) -> Decimal | None:
+        return self._row(payload).amount
+
+    def _row(self, payload: Payload) -> Return:
+        row = Return.objects.filter(pk=payload["return"]).first()
         if row is None:
             raise NotFound
         return row
@@ -161,6 +212,8 @@ class GoodwillKind(Kind):
     def check(self, *, payload: Payload, asked_by: User) -> None:
         if not Wallet.objects.filter(owner_id=payload["customer"], asset=USD).exists():
             raise NotFound("This user has no dollar wallet.")
+        if is_closed(customer_id=payload["customer"]):
+            raise NotFound("The account is closed, so nobody would have the gift.")
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         give_goodwill(customer_id=payload["customer"], amount=Decimal(payload["amount"]), name=payload["name"])
@@ -221,6 +274,12 @@ def debt_of(*, customer_id: int) -> Decimal:
     return owed or Decimal(0)
 
 
+def _beside_returns(deposit: Deposit, payload: Payload) -> str:
+    """Name the returns of this amount that the deposit has already: it may be the same one."""
+    same = deposit.returns.filter(amount=Decimal(payload["amount"])).order_by("id")[:10]
+    return f"; compare with {', '.join(map(str, same))}" if same else ""
+
+
 def _deposit_of(payload: Payload) -> Deposit:
     deposit = Deposit.objects.select_related("customer").filter(pk=payload["deposit"]).first()
     if deposit is None:
@@ -230,7 +289,8 @@ def _deposit_of(payload: Payload) -> Deposit:
 
 RETURN: Final = ReturnKind()
 WON_BACK: Final = WonBackKind()
+PUT_ASIDE: Final = PutAsideKind()
 CORRECTION: Final = CorrectionKind()
 GOODWILL: Final = GoodwillKind()
 WRITE_OFF: Final = WriteOffKind()
-MONEY_KINDS: Final = (RETURN, WON_BACK, CORRECTION, GOODWILL, WRITE_OFF)
+MONEY_KINDS: Final = (RETURN, WON_BACK, PUT_ASIDE, CORRECTION, GOODWILL, WRITE_OFF)

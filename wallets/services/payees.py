@@ -9,16 +9,17 @@ from django.db import transaction
 
 from wallets.bank_accounts import BankAccount
 from wallets.exceptions import NoPayee, NotFound, PayeeOnHold, TooManyPayees
-from wallets.models import Payee, User
+from wallets.models import Payee, SecurityEventKind, User
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.selectors.accounts import Principal, get_account
 from wallets.selectors.payees import list_payees
-from wallets.services.holds import note_credential_change
+from wallets.services.holds import ensure_address_is_proven, note_credential_change
 from wallets.services.ledger.locking import LockedWallet, lock_dollar_wallet
 from wallets.services.mail_texts import MailKind
 from wallets.services.mailing import notify
 from wallets.services.payouts.ending import cancel_payouts_to
 from wallets.services.second_factors import ensure_otp
+from wallets.services.security_log import record_event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class AddedPayee:
 def add_payee(*, principal: Principal, new: NewPayee, otp: str | None, now: datetime) -> AddedPayee:
     """Add a payee, which is usable after PAYEE_HOLD_HOURS. One that the customer has already stays as it is.
 
-    Raises AccountFrozen, TooManyPayees, Busy; the refusals of `ensure_otp`.
+    Raises AccountFrozen, AddressNotProven, TooManyPayees, Busy; the refusals of `ensure_otp`.
     """
     user = get_account(principal=principal)
     ensure_otp(customer=user, code=otp, now=now)
@@ -84,6 +85,7 @@ def first_usable(*, payees: Sequence[Payee]) -> Payee | None:
 @transaction.atomic(durable=True)
 def _add(*, principal: Principal, user: User, new: NewPayee) -> AddedPayee:
     wallet = lock_dollar_wallet(principal=principal)
+    ensure_address_is_proven(customer_id=wallet.owner_id)
     payees = list_payees(customer_id=wallet.owner_id)
     for payee in payees:
         if payee.name == new.name and payee.bank_account == new.account:
@@ -98,6 +100,7 @@ def _add(*, principal: Principal, user: User, new: NewPayee) -> AddedPayee:
         created_at=wallet.now,
         usable_at=wallet.now + settings.PAYOUTS.payee_hold,
     )
+    record_event(SecurityEventKind.PAYEE_ADDED, user=user, details={"payee": payee.pk})
     _tell(MailKind.PAYEE_ADDED, wallet=wallet, user=user, payee=payee)
     return AddedPayee(payee=payee, is_new=True)
 
@@ -110,6 +113,7 @@ def _remove(*, principal: Principal, user: User, payee_id: int) -> None:
     if payee is None or not Payee.objects.filter(pk=payee_id, removed_at=None).update(removed_at=wallet.now):
         raise NotFound
     cancel_payouts_to(payee=payee, wallet=wallet)
+    record_event(SecurityEventKind.PAYEE_REMOVED, user=user, details={"payee": payee.pk})
     _tell(MailKind.PAYEE_REMOVED, wallet=wallet, user=user, payee=payee)
 
 

@@ -7,8 +7,10 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import QuerySet
 
 from wallets.exceptions import ProposalRefused
-from wallets.models import ClosedAccount, SecurityEventKind, User
+from wallets.models import ClosedAccount, SecurityEventKind, User, Wallet
+from wallets.money import USD
 from wallets.runtime import clock
+from wallets.services.accounts import open_dollar_wallet
 from wallets.services.proposals import Kind, Payload, count_done
 from wallets.services.security_log import (
     find_last_event,
@@ -34,6 +36,7 @@ class UserPowersKind(Kind):
     name = "powers"
     title = "Powers of a user"
     permissions = ("wallets.change_user",)
+    of_powers = True
 
     def payload_of(self, *, user: User, new: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the payload that gives a user the powers `new`, as `read_powers` names them; None without a change.
@@ -74,6 +77,7 @@ class UserPowersKind(Kind):
         for flag in _FLAGS:
             setattr(user, flag, new[flag])
         user.save(update_fields=_FLAGS)
+        _give_wallet_back(user)
         if not user.is_active:
             end_sign_ins(user_id=user.pk, now=clock.now())
         user.groups.set(_lock_groups(payload))
@@ -102,6 +106,7 @@ class GroupPermissionsKind(Kind):
     name = "group_permissions"
     title = "Permissions of a group"
     permissions = ("auth.change_group", "auth.add_group")
+    of_powers = True
 
     def payload_of(self, *, group: Group, new: Iterable[str]) -> dict[str, Any] | None:
         """Return the payload that gives a group the permissions `new`, or None without a change."""
@@ -145,6 +150,35 @@ class GroupPermissionsKind(Kind):
         return bool(set(payload["new"]) - set(payload["old"]))
 
 
+class GroupDeletionKind(Kind):
+    """The deletion of a group, whose members lose its permissions."""
+
+    name = "group_deletion"
+    title = "Deletion of a group"
+    permissions = ("auth.delete_group",)
+    only_lessens = True
+
+    def payload_of(self, *, group: Group) -> dict[str, Any]:
+        """Return the payload for deleting a group, with what is gone then."""
+        return {"group": group.pk, "old": list_permissions(group), "members": _list_members(group)}
+
+    def check(self, *, payload: Payload, asked_by: User) -> None:
+        if not asked_by.is_superuser:
+            raise ProposalRefused("Only superusers delete groups.")
+        _lock_group(payload)
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        group = _lock_group(payload)
+        details = {"group": group.name, "old": list_permissions(group), "new": []}
+        group.delete()
+        record_event(SecurityEventKind.PERMISSIONS_CHANGED, details=details)
+        return f"{details['group']} is deleted."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        group, members = _lock_group(payload), len(payload["members"])
+        return f"{group}, of {members} members: {_changes([], payload['old'])}", f"{group}: deleted"
+
+
 def _ensure_superuser(approver: User | None) -> None:
     if approver is not None and not approver.is_superuser:
         raise ProposalRefused("Only superusers approve powers.")
@@ -158,7 +192,16 @@ def find_permissions(names: Iterable[str]) -> QuerySet[Permission]:
 
 
 def _lock_user(payload: Payload) -> User:
+    """Lock the user, after the wallets: an empty one is removed when the user becomes staff."""
+    list(Wallet.objects.select_for_update(no_key=True).filter(owner_id=payload["user"]).order_by("id"))
     return User.objects.select_for_update(no_key=True).get(pk=payload["user"])
+
+
+def _give_wallet_back(user: User) -> None:
+    """Open the dollar wallet of somebody who is not staff any more: becoming staff took it."""
+    is_of_staff = user.is_staff or user.is_superuser
+    if not is_of_staff and not Wallet.objects.filter(owner=user, asset=USD).exists():
+        open_dollar_wallet(owner=user)
 
 
 def _lock_groups(payload: Payload) -> list[Group]:

@@ -2,7 +2,8 @@
 
 Each app registers its kinds. `propose` carries a deed out at once if one person suffices: the kind is not configured to
 need two, the deed is below its amount, or it only lessens exposure. Otherwise the deed waits. In both cases the
-proposal, and the record of what came of it, stay for good.
+proposal, and the record of what came of it, stay for good. So they hold a bank's words only sealed, and a log holds
+numbers of proposals, and none of their texts.
 """
 
 import logging
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Sum
 
 from wallets.exceptions import DomainError, MayNotDecide, NeedsAnotherPerson, ProposalClosed, ProposalRefused
 from wallets.models import Proposal, ProposalOutcome, ProposalRecord, User
@@ -32,13 +34,15 @@ class Kind:
 
     `name` is stored for good and configured in TWO_PERSONS; `title` is for staff. The author needs one of `permissions`
     when the deed is asked for and when it is carried out. A kind that `only_lessens` exposure is never configured: it
-    is a proposal for the sake of its record.
+    is a proposal for the sake of its record. A kind `of_powers` is approved by superusers; others take a role, of
+    superusers too.
     """
 
     name: str
     title: str
     permissions: tuple[str, ...]
     only_lessens: bool = False
+    of_powers: bool = False
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         """Raise a DomainError if the deed cannot be done, or no longer: the world is not as `payload` says."""
@@ -74,6 +78,11 @@ def register(kind: Kind) -> None:
     _kinds[kind.name] = kind
 
 
+def find_kind(name: str) -> Kind | None:
+    """Return the kind of a name, or None if this release has no such kind."""
+    return _kinds.get(name)
+
+
 def registered_kinds() -> Mapping[str, Kind]:
     """Return the kinds by name."""
     return _kinds
@@ -87,6 +96,12 @@ def count_done(*, kind: str, **about: object) -> int:
     """
     same = {f"payload__{name}": value for name, value in about.items()}
     return Proposal.objects.filter(kind=kind, record__outcome=ProposalOutcome.DONE, **same).count()
+
+
+def may_decide(person: User, *, kind: str) -> bool:
+    """Say whether the permissions of a member of staff let them decide about deeds of a kind that others ask for."""
+    deed = _kinds.get(kind)
+    return person.has_perm(MAY_DECIDE) or (deed is not None and deed.of_powers and person.is_superuser)
 
 
 def title_of(proposal: Proposal) -> str:
@@ -109,20 +124,23 @@ def propose(*, kind: str, payload: Payload, reason: str, asked_by: User) -> Prop
     if beneficiary_id == asked_by.pk:
         raise NeedsAnotherPerson
     old, new = deed.describe(payload=payload)
+    adds_exposure = not deed.only_lessens and deed.adds_exposure(payload=payload)
+    amount = deed.amount(payload=payload) if adds_exposure else None
     proposal = Proposal(
         kind=kind,
         payload=dict(payload),
         old=old,
         new=new,
         reason=reason,
-        needs_two=_needs_two(deed, payload=payload),
+        needs_two=adds_exposure and _needs_two(deed.name, amount=amount, asked_by=asked_by),
+        amount=amount,
         beneficiary_id=beneficiary_id,
         asked_by=asked_by,
         expires_at=clock.database_now() + settings.PROPOSALS.valid_for,
     )
     proposal.save()
     if proposal.needs_two:
-        logger.warning("%s asks for %s, %s: %s", asked_by.pk, kind, proposal, reason)
+        logger.warning("%s asks for proposal %s (%s)", asked_by.pk, proposal.pk, kind)
     else:
         detail = deed.carry_out(payload=payload, asked_by=asked_by, approved_by=None)
         _record(proposal, outcome=ProposalOutcome.DONE, detail=detail)
@@ -170,12 +188,24 @@ def withdraw(*, proposal_id: int, withdrawn_by: User, note: str = "") -> Proposa
     return _record(proposal, outcome=ProposalOutcome.WITHDRAWN, decided_by=withdrawn_by, note=note)
 
 
-def _needs_two(deed: Kind, *, payload: Payload) -> bool:
-    if deed.only_lessens:
-        return False
-    return deed.adds_exposure(payload=payload) and settings.PROPOSALS.needs_two(
-        kind=deed.name, amount=deed.amount(payload=payload)
-    )
+def _needs_two(kind: str, *, amount: Decimal | None, asked_by: User) -> bool:
+    """Say whether a deed needs two persons. An amount counts together with what its author did alone today."""
+    needs_two: bool = settings.PROPOSALS.needs_two(kind=kind, amount=amount)
+    if needs_two or amount is None or kind not in settings.PROPOSALS.kinds:
+        return needs_two
+    together = amount + _sum_of_today(kind, asked_by=asked_by)
+    return bool(settings.PROPOSALS.needs_two(kind=kind, amount=together))
+
+
+def _sum_of_today(kind: str, *, asked_by: User) -> Decimal:
+    """Return the US dollars of the deeds of a kind that a person did alone since midnight (UTC).
+
+    Their row is locked, so that two deeds of one person at once do not both count as the first.
+    """
+    User.objects.select_for_update(no_key=True).get(pk=asked_by.pk)
+    today = clock.database_now().replace(hour=0, minute=0, second=0, microsecond=0)
+    alone = Proposal.objects.filter(asked_by=asked_by, kind=kind, asked_at__gte=today, needs_two=False)
+    return alone.aggregate(total=Sum("amount"))["total"] or Decimal(0)
 
 
 def _lock_open(proposal_id: int) -> Proposal:
@@ -193,16 +223,16 @@ def _lock_open(proposal_id: int) -> Proposal:
 
 def _ensure_another_decides(proposal: Proposal, *, decided_by: User) -> None:
     if decided_by.pk in {proposal.asked_by_id, proposal.beneficiary_id}:
-        logger.warning("%s: %s may not decide about their own proposal or gain", proposal, decided_by.pk)
+        logger.warning("proposal %s: %s may not decide about their own deed or gain", proposal.pk, decided_by.pk)
         raise NeedsAnotherPerson
     person = User.objects.get(pk=decided_by.pk)  # without the permissions that the caller's object remembers
-    if not (person.is_active and person.is_staff and person.has_perm(MAY_DECIDE)):
+    if not (person.is_active and person.is_staff and may_decide(person, kind=proposal.kind)):
         raise MayNotDecide
 
 
 def _ensure_author_may(author: User, deed: Kind) -> None:
     if not (author.is_active and author.is_staff and any(author.has_perm(each) for each in deed.permissions)):
-        raise ProposalRefused("The author may not ask for this, or no longer.")
+        raise ProposalRefused("The author may not ask for this, or no longer. Superusers need a role for it too.")
 
 
 def _carry_out(proposal: Proposal, *, approved_by: User) -> str:
@@ -232,5 +262,5 @@ def _record(
     )
     record.save()
     who = (decided_by or proposal.asked_by).pk
-    logger.warning("%s (%s) is %s by %s: %s", proposal, proposal.kind, outcome.value, who, detail or note)
+    logger.warning("proposal %s (%s) is %s by %s", proposal.pk, proposal.kind, outcome.value, who)
     return record

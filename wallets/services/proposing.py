@@ -5,13 +5,18 @@ from typing import Any, Final
 from wallets.exceptions import OwnAccount, ProposalRefused
 from wallets.models import SecurityEventKind, User, Wallet
 from wallets.money import USD
+from wallets.selectors.accounts import is_closed
 from wallets.services.accounts import ensure_owes_nothing, freeze_within_transaction, unfreeze_within_transaction
+from wallets.services.closing import CLOSE_CUSTOMER
 from wallets.services.deposit_kinds import DEPOSIT_KINDS
+from wallets.services.exporting import EXPORT_CUSTOMER
 from wallets.services.ledger.locking import lock_customer_wallets
 from wallets.services.money_kinds import MONEY_KINDS
-from wallets.services.payouts.kinds import PAYOUT, PAYOUT_OUTCOME
-from wallets.services.powers import GroupPermissionsKind, UserPowersKind
+from wallets.services.payouts.kinds import EXPORT, PAYOUT, PAYOUT_OUTCOME
+from wallets.services.payouts.line_kinds import LINE_KINDS
+from wallets.services.powers import GroupDeletionKind, GroupPermissionsKind, UserPowersKind
 from wallets.services.proposals import Kind, Payload, register
+from wallets.services.recorded_kinds import REJECT_STATEMENT, SEND_LINK
 from wallets.services.security_log import find_last_event
 
 
@@ -29,6 +34,8 @@ class UnfreezeKind(Kind):
     def check(self, *, payload: Payload, asked_by: User) -> None:
         if payload["customer"] == asked_by.pk:
             raise OwnAccount
+        if is_closed(customer_id=payload["customer"]):
+            raise ProposalRefused("The account is closed for good.")
         lock_customer_wallets(asset=USD, customer_ids=[payload["customer"]])
         ensure_owes_nothing(customer_id=payload["customer"])
         if _last_freezing(payload["customer"]) != payload.get("last"):
@@ -76,12 +83,14 @@ UNFREEZE: Final = UnfreezeKind()
 FREEZE: Final = FreezeKind()
 USER_POWERS: Final = UserPowersKind()
 GROUP_PERMISSIONS: Final = GroupPermissionsKind()
+GROUP_DELETION: Final = GroupDeletionKind()
+_FOR_THE_RECORD: Final = (GROUP_DELETION, REJECT_STATEMENT, SEND_LINK, EXPORT, EXPORT_CUSTOMER, CLOSE_CUSTOMER)
 
 
 def register_kinds() -> None:
     """Make the kinds of the money side known."""
-    of_money = (*DEPOSIT_KINDS, PAYOUT, PAYOUT_OUTCOME, *MONEY_KINDS)
-    for kind in (UNFREEZE, FREEZE, USER_POWERS, GROUP_PERMISSIONS, *of_money):
+    of_money = (*DEPOSIT_KINDS, PAYOUT, PAYOUT_OUTCOME, *LINE_KINDS, *MONEY_KINDS)
+    for kind in (UNFREEZE, FREEZE, USER_POWERS, GROUP_PERMISSIONS, *_FOR_THE_RECORD, *of_money):
         register(kind)
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from wallets.models import PersonalKey, StatementLine
-from wallets.models.keys import make_key
+from wallets.models.keys import key_of_texts, make_key
 from wallets.runtime.encryption import encrypt_with
-from wallets.selectors.sealed import MARK
+from wallets.selectors.sealed import MARK, NOBODY
 
 
 def personal_keys(*, customer_ids: Iterable[int]) -> dict[int, str]:
@@ -16,6 +16,15 @@ def personal_keys(*, customer_ids: Iterable[int]) -> dict[int, str]:
         [PersonalKey(customer_id=each, key=make_key()) for each in sorted(wanted - there)], ignore_conflicts=True
     )
     return {row.pk: row.key for row in PersonalKey.objects.filter(pk__in=wanted, key__isnull=False)}
+
+
+def seal_text(*, text: str, customer_id: int | None) -> str:
+    """Return a text sealed with a customer's key, or with the installation's, for a row that never changes.
+
+    It is empty if the customer's key was destroyed.
+    """
+    key = personal_keys(customer_ids=[customer_id]).get(customer_id) if customer_id else key_of_texts()
+    return "" if key is None else f"{MARK}{customer_id or NOBODY}{MARK}{encrypt_with(key, text)}"
 
 
 def seal_lines(*, lines: Sequence[StatementLine]) -> None:

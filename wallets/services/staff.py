@@ -58,7 +58,7 @@ def bootstrap_staff(*, username: str, email: str, now: datetime) -> FirstStaff:
 
 
 def ensure_fit_for_staff(*, user: User) -> None:
-    """Raise NotFitForStaff for whoever has money or has not proven an e-mail address of their own."""
+    """Raise NotFitForStaff for a user who has or had money, or has not proven an e-mail address of their own."""
     if has_moved_money(user=user):
         raise NotFitForStaff(f"{user} has or had money here. Staff have none: add another account for them.")
     if not user.verified_email:

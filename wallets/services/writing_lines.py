@@ -9,7 +9,7 @@ from wallets.models import Statement, StatementLine
 from wallets.selectors.payers import match_payers
 from wallets.services.line_names import LONGEST_NAME, LineName, LineNames
 from wallets.services.sealing import seal_lines
-from wallets.statements.lines import LONGEST_TEXT, Line, LineKind, key_of, named_payouts
+from wallets.statements.lines import LONGEST_TEXT, SEPARATOR, SEVERAL, Line, LineKind, key_of, named_payouts
 
 _AT_ONCE: Final = 500
 
@@ -50,7 +50,7 @@ def _credit(statement: Statement, line: Line, name: LineName) -> StatementLine:
 
 
 def _row(statement: Statement, line: Line, *, reference: str) -> StatementLine:
-    text = " | ".join(line.texts)
+    text = SEPARATOR.join(line.texts)
     payouts = named_payouts(text)
     return StatementLine(
         statement=statement,
@@ -61,6 +61,7 @@ def _row(statement: Statement, line: Line, *, reference: str) -> StatementLine:
         reference=reference,
         counterparty=line.counterparty[:LONGEST_NAME],
         text=text[:LONGEST_TEXT],
-        end_to_end_id=payouts.pop() if len(payouts) == 1 else "",
+        originals=SEPARATOR.join(line.originals) or None,
+        end_to_end_id=payouts.pop() if len(payouts) == 1 else SEVERAL if payouts else "",
         remark=line.remark,
     )

@@ -1,14 +1,16 @@
--- Finds customers whose debt is not what returns, payments, write-offs and repurchases have left of it, and customers who
+-- Finds customers whose debt is not what returns, payouts, payments, write-offs and repurchases have left of it, and customers who
 -- owe and are not frozen. The last line compares the house wallet with the sum of all debts.
 -- Columns: the subject, what is expected, what is found.
 WITH legs AS (
-    SELECT coalesce(t.customer_id, ret.customer_id,
+    SELECT coalesce(t.customer_id, ret.customer_id, payout.customer_id,
                     substring(t.reference from '^(?:write_off|repurchase):([0-9]{1,18}):')::bigint) AS customer_id,
            CASE WHEN source.role = 'receivable' THEN t.amount ELSE -t.amount END AS change
       FROM wallets_transaction t
       JOIN wallets_wallet source ON source.id = t.source_id
       JOIN wallets_wallet destination ON destination.id = t.destination_id
       LEFT JOIN wallets_return ret ON t.reference = 'return:' || ret.id || ':owed'
+      LEFT JOIN wallets_payout payout
+        ON payout.id = substring(t.reference from '^payout:([0-9]{1,18}):owed(?::|$)')::bigint
      WHERE 'receivable' IN (source.role, destination.role)
 ), moved AS (
     SELECT customer_id, sum(change) AS owed FROM legs GROUP BY customer_id

@@ -9,24 +9,29 @@ WITH named AS (
       JOIN wallets_wallet destination ON destination.id = t.destination_id
      WHERE t.reference LIKE 'payout:%%'
 ), moved AS (
+    -- What has left the customer for good, what has left `payable` or the customer for the world outside, and what is in
+    -- `payable`. A payout may come back, and be taken again.
     SELECT payout_id,
-           coalesce(sum(amount) FILTER (WHERE source = 'customer' AND destination = 'payable'), 0) AS asked,
-           coalesce(sum(amount) FILTER (WHERE source = 'payable' AND destination = 'funding'), 0) AS sent,
-           coalesce(sum(amount) FILTER (WHERE source = 'payable' AND destination = 'customer'), 0) AS kept,
-           coalesce(sum(amount) FILTER (WHERE source = 'funding' AND destination = 'customer'), 0) AS came_back,
+           coalesce(sum(CASE WHEN source IN ('customer', 'receivable') THEN amount
+                             WHEN destination IN ('customer', 'receivable') THEN -amount ELSE 0 END), 0) AS taken,
+           coalesce(sum(CASE WHEN destination = 'funding' THEN amount WHEN source = 'funding' THEN -amount ELSE 0 END), 0)
+             AS sent,
+           coalesce(sum(CASE WHEN destination = 'payable' THEN amount WHEN source = 'payable' THEN -amount ELSE 0 END), 0)
+             AS waits,
            min(customer_id) AS customer_id, max(customer_id) AS other_customer_id
       FROM named WHERE payout_id IS NOT NULL GROUP BY payout_id
 ), compared AS (
     SELECT 'payout ' || coalesce(p.id, moved.payout_id) || ' (' || coalesce(p.state, 'no payout') || ')' AS subject,
            p.customer_id::text AS customer, moved.customer_id::text AS charged,
-           coalesce(p.amount, 0) AS should_be_asked,
-           CASE WHEN p.sent_at IS NOT NULL THEN p.amount ELSE 0 END AS should_be_sent,
-           CASE WHEN p.state IN ('rejected', 'cancelled') THEN p.amount ELSE 0 END AS should_be_kept,
-           CASE WHEN p.state IN ('failed', 'returned') THEN p.amount ELSE 0 END AS should_be_back,
-           coalesce(moved.asked, 0) AS asked, coalesce(moved.sent, 0) AS sent, coalesce(moved.kept, 0) AS kept,
-           coalesce(moved.came_back, 0) AS came_back,
-           p.id IS NULL OR moved.customer_id IS DISTINCT FROM p.customer_id
-             OR moved.other_customer_id IS DISTINCT FROM p.customer_id AS is_strange
+           CASE WHEN p.state IN ('requested', 'approved', 'sent', 'paid') OR p.came_back_as_id IS NOT NULL
+                THEN p.amount ELSE 0 END AS should_be_taken,
+           CASE WHEN p.state IN ('sent', 'paid') OR p.came_back_as_id IS NOT NULL THEN p.amount ELSE 0 END
+             AS should_be_sent,
+           CASE WHEN p.state IN ('requested', 'approved') THEN p.amount ELSE 0 END AS should_wait,
+           coalesce(moved.taken, 0) AS taken, coalesce(moved.sent, 0) AS sent, coalesce(moved.waits, 0) AS waits,
+           p.id IS NULL OR moved.payout_id IS NULL
+             OR (moved.customer_id IS NOT NULL AND (moved.customer_id <> p.customer_id
+                                                    OR moved.other_customer_id <> p.customer_id)) AS is_strange
       FROM wallets_payout p FULL JOIN moved ON moved.payout_id = p.id
 ), payable AS (
     SELECT coalesce(sum(CASE WHEN t.destination_id = w.id THEN t.amount ELSE -t.amount END), 0) AS balance
@@ -41,13 +46,11 @@ WITH named AS (
      GROUP BY f.id
 )
 SELECT subject,
-       should_be_asked || ' asked by ' || coalesce(customer, 'nobody') || ', ' || should_be_sent || ' sent, '
-         || should_be_kept || ' kept, ' || should_be_back || ' back',
-       asked || ' asked by ' || coalesce(charged, 'nobody') || ', ' || sent || ' sent, ' || kept || ' kept, '
-         || came_back || ' back'
+       should_be_taken || ' taken from ' || coalesce(customer, 'nobody') || ', ' || should_be_sent || ' sent, '
+         || should_wait || ' waiting',
+       taken || ' taken from ' || coalesce(charged, 'nobody') || ', ' || sent || ' sent, ' || waits || ' waiting'
   FROM compared
- WHERE is_strange OR asked <> should_be_asked OR sent <> should_be_sent OR kept <> should_be_kept
-    OR came_back <> should_be_back
+ WHERE is_strange OR taken <> should_be_taken OR sent <> should_be_sent OR waits <> should_wait
  UNION ALL
 SELECT 'payable: payouts that are not sent', waiting.amount::text, payable.balance::text
   FROM payable, waiting WHERE payable.balance <> waiting.amount
@@ -60,5 +63,14 @@ SELECT 'line ' || line.number || ' of statement ' || line.statement_id || ': pay
        p.amount || ' of another amount or state'
   FROM wallets_statementline line JOIN wallets_payout p ON p.id = line.payout_id
  WHERE line.amount <> p.amount OR (line.kind = 'debit' AND p.paid_at IS NULL)
-    OR (line.kind <> 'debit' AND p.state NOT IN ('returned', 'failed'))
+    OR (line.kind <> 'debit' AND NOT EXISTS (
+            SELECT 1 FROM wallets_transaction t
+             WHERE t.reference = 'payout:' || p.id || ':back' OR t.reference LIKE 'payout:' || p.id || ':back:%%'))
+ UNION ALL
+SELECT 'payout ' || p.id || ' (' || p.state || '): the deposit as which it came back',
+       'at most ' || p.amount || ', once, for customer ' || p.customer_id,
+       d.amount || ' for ' || coalesce(d.customer_id::text, 'nobody')
+  FROM wallets_payout p JOIN wallets_deposit d ON d.id = p.came_back_as_id
+ WHERE d.amount > p.amount OR d.customer_id IS DISTINCT FROM p.customer_id
+    OR EXISTS (SELECT 1 FROM wallets_payout other WHERE other.came_back_as_id = d.id AND other.id <> p.id)
  ORDER BY 1

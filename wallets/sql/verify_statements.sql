@@ -4,7 +4,8 @@ WITH summed AS (
     SELECT statement_id,
            coalesce(sum(amount) FILTER (WHERE kind IN ('credit', 'given_back')), 0) AS credits,
            coalesce(sum(amount) FILTER (WHERE kind IN ('debit', 'taken_back')), 0) AS debits,
-           count(*) FILTER (WHERE kind = 'credit' AND deposit_id IS NULL AND payout_id IS NULL) AS without_deposit,
+           count(*) FILTER (WHERE kind IN ('credit', 'given_back') AND deposit_id IS NULL AND payout_id IS NULL)
+             AS without_deposit,
            count(*) FILTER (WHERE deposit_id IS NOT NULL) AS with_deposit
       FROM wallets_statementline GROUP BY statement_id
 )

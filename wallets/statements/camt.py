@@ -11,6 +11,7 @@ from defusedxml.ElementTree import iterparse
 
 from wallets.exceptions import StatementRefused
 from wallets.statements.lines import (
+    LONGEST_REFERENCE,
     Head,
     Line,
     LineKind,
@@ -28,6 +29,7 @@ _PATH: Final = ("Document", "BkToCstmrStmt", "Stmt")
 _OPENING: Final = ("OPBD", "PRCD")  # opening booked, previously closed booked
 _CLOSING: Final = ("CLBD",)
 _RETURNED: Final = frozenset({"RRTN", "ARET", "RPCR"})  # sub-families of the ISO 20022 External Code Sets
+_OWN_REFERENCES: Final = ("AcctSvcrRef", "AcctSvcrTxId", "Prtry/Ref")  # written by our bank, never by the payer
 _SEVERAL: Final = "several payments in one entry, whose amounts the bank does not tell"
 
 
@@ -145,7 +147,16 @@ def _entry(entry: Element, *, today: date, place: str) -> Iterator[Line]:
             yield Line(amount=share, bank_reference=name, counterparty=_payer(detail), texts=_texts(detail), **told)
         return
     reference = reference or reference_of(_text(entry, "NtryDtls/TxDtls/Refs/AcctSvcrRef"), place=place)
+    if kind is LineKind.TAKEN_BACK:
+        told["originals"] = _originals(details, besides=reference)
     yield Line(amount=amount, bank_reference=reference, counterparty=_payer(entry), texts=_texts(entry), **told)
+
+
+def _originals(details: list[Element], *, besides: str) -> tuple[str, ...]:
+    """Return the references that the bank has given to the payments of an entry, besides the entry's own."""
+    paths = [f"{{*}}Refs/{'/'.join(f'{{*}}{name}' for name in path.split('/'))}" for path in _OWN_REFERENCES]
+    told = [printable(found.text or "") for detail in details for path in paths for found in detail.findall(path)]
+    return tuple(sorted({each for each in told if 0 < len(each) <= LONGEST_REFERENCE} - {besides}))
 
 
 def _kind(entry: Element, *, place: str) -> LineKind:

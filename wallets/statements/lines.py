@@ -17,6 +17,8 @@ LONGEST_REFERENCE: Final = 70
 LONGEST_TEXT: Final = 500
 NO_REFERENCE: Final = "line-"
 """How the name of a line begins to which the bank has given no reference."""
+SEPARATOR: Final = " | "
+"""Divides the fields of a line that are stored in one text."""
 _LONGEST_ACCOUNT: Final = 64
 _IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[0-9A-Z]{11,30}")
 _END_TO_END_ID: Final = re.compile(r"(?=(PO[0-9A-F]{30}))")
@@ -41,6 +43,12 @@ class LineKind(StrEnum):
 
 SIGNS: Final = {LineKind.CREDIT: 1, LineKind.GIVEN_BACK: 1, LineKind.DEBIT: -1, LineKind.TAKEN_BACK: -1}
 """How a kind of line changes the balance. The other kinds leave it as it is."""
+COMES_IN: Final = (LineKind.CREDIT.value, LineKind.GIVEN_BACK.value)
+"""The kinds of lines by which dollars come in: each becomes a deposit, or brings a payout back."""
+KNOWN: Final = "received before under this reference, so it is not credited again"
+"""The remark on a credit that has its deposit already."""
+SEVERAL: Final = "several"
+"""Stands for the end-to-end id of a line that names several payouts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +65,8 @@ class Line:
     """A payment in a statement; its amount is above zero, except of the kind NOTHING.
 
     `texts` are the fields in which the payer may have named a payment reference. `remark` says why the line can belong
-    to nobody, if so.
+    to nobody, if so. `originals` are further references that the bank itself, and no payer, has written into a line of
+    the kind TAKEN_BACK.
     """
 
     kind: LineKind
@@ -67,6 +76,7 @@ class Line:
     counterparty: str
     texts: tuple[str, ...] = ()
     remark: str = ""
+    originals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +119,14 @@ def account_of(text: str) -> str:
 
 
 def amount_of(text: str, *, currency: str, place: str) -> Decimal:
-    """Return an amount of US dollars. Raises StatementRefused for other currencies and other notations."""
+    """Return an amount of US dollars. Raises StatementRefused for other currencies and other notations.
+
+    An exponent is refused, because neither the decimals of ISO 20022 nor banks' tables have one.
+    """
     if currency != USD:
         raise StatementRefused(f"{place} is in {currency[:3] or 'no currency'}; only US dollars are taken.")
+    if "E" in text.upper():
+        raise StatementRefused(f"{place} has an amount that must be a plain decimal number such as 12.50.")
     try:
         return exact(parse_decimal(text.strip()), places=USD_PLACES)
     except ValueError as error:

@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from exchange_site.database.price_check import refuse_unfit_rules
 from exchange_site.database.role_check import refuse_unfit_role
 from exchange_site.metrics.workers import serve_metrics
+from settlement.checks import find_faults_of_venues
 from settlement.lanes import LanesWorker
 from settlement.models import add_venues
 from settlement.queue import measure_oldest_due
@@ -34,13 +35,8 @@ class Command(ProcrastinateCommand):
         if options.get("command") != "worker":
             super().handle(*args, **options)
             return
-        if not settings.DEBUG and not settings.VENUE.api_key:
-            raise CommandError(
-                "EXCHANGE_API_KEY and EXCHANGE_API_SECRET must be set: a worker buys what the shop sells."
-            )
-        for name, venue in sorted(settings.FURTHER_VENUES.items()):
-            if not venue.api_key:
-                raise CommandError(f"VENUE_{name.upper()}_API_KEY must be set: a worker asks and buys at {name}.")
+        if faults := find_faults_of_venues():
+            raise CommandError("\n".join(faults))
         if fault := find_fault_of_second_source():
             raise CommandError(f"PRICE_CHECK_VENUE_ID: {settings.VENUE.check_id} {fault}.")
         refuse_unfit_role()

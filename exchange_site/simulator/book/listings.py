@@ -4,7 +4,7 @@ import sqlite3
 from decimal import Decimal
 
 from exchange_site.simulator.errors import UNKNOWN_SYMBOL, VenueError
-from exchange_site.simulator.markets import TRADING, Filters, default_filters
+from exchange_site.simulator.markets import BASIC_FILTERS, TRADING, Filters, default_filters
 
 
 class Listings:
@@ -20,9 +20,17 @@ class Listings:
     def symbols(self) -> list[str]:
         return [row["symbol"] for row in self._db.execute("SELECT symbol FROM market ORDER BY symbol")]
 
+    def has(self, symbol: str) -> bool:
+        """Return True if a symbol is listed."""
+        return self._db.execute("SELECT 1 FROM market WHERE symbol = ?", [symbol]).fetchone() is not None
+
     def filters(self, symbol: str) -> Filters:
         row = self._read(symbol)
-        return Filters(**{name: Decimal(row[name]) for name in Filters.__dataclass_fields__})
+        more = self._db.execute("SELECT name, value FROM market_filter WHERE symbol = ?", [symbol])
+        return Filters(
+            **{name: Decimal(row[name]) for name in BASIC_FILTERS},
+            **{change["name"]: Decimal(change["value"]) for change in more},
+        )
 
     def status(self, symbol: str) -> str:
         """Return the market's state, TRADING unless it was changed."""
@@ -36,12 +44,12 @@ class Listings:
     def delist(self, symbol: str) -> None:
         """Take a symbol off the venue; its orders stay in the book."""
         self._read(symbol)
-        for table in ("market", "market_status", "market_state"):
-            self._db.execute(f"DELETE FROM {table} WHERE symbol = ?", [symbol])  # noqa: S608  one of the three names
+        for table in ("market", "market_filter", "market_status", "market_state"):
+            self._db.execute(f"DELETE FROM {table} WHERE symbol = ?", [symbol])  # noqa: S608  one of the four names
 
     def set_price(self, symbol: str, price: Decimal) -> None:
         """Set the price of a symbol, and list the symbol if it is new."""
-        if not self._db.execute("SELECT 1 FROM market WHERE symbol = ?", [symbol]).fetchone():
+        if not self.has(symbol):
             self._list(symbol, price)
         self._db.execute("UPDATE market SET price = ? WHERE symbol = ?", [f"{price:f}", symbol])
 
@@ -50,7 +58,11 @@ class Listings:
         self._read(symbol)
         for name, value in changes.items():
             assert name in Filters.__dataclass_fields__, "the caller has checked the names"
-            self._db.execute(f"UPDATE market SET {name} = ? WHERE symbol = ?", [f"{value:f}", symbol])  # noqa: S608  a field of Filters
+            if name in BASIC_FILTERS:
+                self._db.execute(f"UPDATE market SET {name} = ? WHERE symbol = ?", [f"{value:f}", symbol])  # noqa: S608  a field of Filters
+            else:
+                row = [symbol, name, f"{value:f}"]
+                self._db.execute("INSERT OR REPLACE INTO market_filter (symbol, name, value) VALUES (?, ?, ?)", row)
 
     def _read(self, symbol: str) -> sqlite3.Row:
         row: sqlite3.Row | None = self._db.execute("SELECT * FROM market WHERE symbol = ?", [symbol]).fetchone()
@@ -60,7 +72,7 @@ class Listings:
 
     def _list(self, symbol: str, price: Decimal) -> None:
         filters = default_filters(price=price)
-        values = [symbol, f"{price:f}", *(f"{getattr(filters, name):f}" for name in Filters.__dataclass_fields__)]
+        values = [symbol, f"{price:f}", *(f"{getattr(filters, name):f}" for name in BASIC_FILTERS)]
         self._db.execute(
             "INSERT INTO market (symbol, price, tick, step, minimum, maximum, notional) VALUES (?,?,?,?,?,?,?)",
             values,

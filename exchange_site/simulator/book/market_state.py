@@ -44,6 +44,8 @@ class State:
     `bid`, `ask` and `last` are None while they follow the middle. `depth` is None for one endless level; its first
     level stands for the ask, and the others move with it. `eaten` are the coins that orders took from the levels. After
     `refill_seconds` they are there again, or never if it is None. `frozen` is what a frozen ticker goes on showing.
+    `average` is the average price that filters go by, None for that of the trades. Each order is filled in `fills`
+    trades, or in one a level if it is None.
     """
 
     spread: Decimal | None = None
@@ -57,6 +59,8 @@ class State:
     tape: Tape | None = None
     started_at: int = 0
     frozen: Ticker | None = None
+    average: Decimal | None = None
+    fills: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +192,8 @@ def write_state(state: State) -> dict[str, Any]:
         "tape": state.tape and write_tape(state.tape),
         "started_at": state.started_at,
         "frozen": state.frozen and write_ticker(state.frozen),
+        "average": _text(state.average),
+        "fills": state.fills,
     }
 
 
@@ -201,6 +207,8 @@ def read_state(data: Mapping[str, Any]) -> State:
         tape=data["tape"] and read_tape(data["tape"]),
         started_at=data["started_at"],
         frozen=data["frozen"] and _read_ticker(data["frozen"]),
+        average=_decimal(data.get("average")),  # books from before it have none
+        fills=data.get("fills"),
     )
 
 

@@ -2,11 +2,16 @@
 
 import sqlite3
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
+from exchange_site.simulator.book.schema import OPEN
+from exchange_site.simulator.book.terms import Terms
 from exchange_site.simulator.errors import DUPLICATE_ORDER, NO_SUCH_ORDER, UNKNOWN_ORDER_SENT, VenueError
+
+OPEN_STATUSES: Final = ("NEW", "PARTIALLY_FILLED")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +25,7 @@ class NewOrder:
     time_in_force: str
     price: Decimal | None
     quantity: Decimal
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +38,10 @@ class Fill:
     commission: Decimal
     commission_asset: str
 
+    def figures(self) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+        """Return the trade's numbers in the order of its columns."""
+        return self.price, self.quantity, self.quote, self.commission
+
 
 class Orders:
     """The orders of the book. A client order id is unique among open orders only."""
@@ -41,10 +51,14 @@ class Orders:
 
     def get(self, order_id: int) -> dict[str, Any]:
         """Return an order with its trades. Raises VenueError if there is no such order."""
+        return {**self.row(order_id), "trades": self.trades(order_id=order_id)}
+
+    def row(self, order_id: int) -> dict[str, Any]:
+        """Return an order without its trades. Raises VenueError if there is no such order."""
         row = self._db.execute("SELECT * FROM venue_order WHERE id = ?", [order_id]).fetchone()
         if row is None:
             raise VenueError(*NO_SUCH_ORDER)
-        return {**dict(row), "trades": self.trades(order_id=order_id)}
+        return dict(row)
 
     def find(self, *, symbol: str, client_id: str) -> dict[str, Any]:
         """Return the newest order with a client order id. Raises VenueError if there is none."""
@@ -58,12 +72,16 @@ class Orders:
 
     def list_all(self, *, symbol: str | None = None, only_open: bool = False) -> list[dict[str, Any]]:
         """Return orders, oldest first."""
-        condition = "status = 'NEW'" if only_open else "TRUE"  # a constant, so that SQLite uses the index
+        condition = OPEN if only_open else "TRUE"
         rows = self._db.execute(
             f"SELECT * FROM venue_order WHERE {condition} AND (? IS NULL OR symbol = ?) ORDER BY id",  # noqa: S608  one of the two
             [symbol, symbol],
         )
         return [dict(row) for row in rows]
+
+    def trades_of_market(self, symbol: str, *, since: int = 0) -> list[dict[str, Any]]:
+        """Return the trades of a market since a moment, in milliseconds, oldest first."""
+        return [row for row in self.trades(symbol=symbol) if row["time"] >= since]
 
     def trades(self, *, order_id: int | None = None, symbol: str | None = None) -> list[dict[str, Any]]:
         """Return trades, oldest first."""
@@ -99,29 +117,29 @@ class Orders:
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
-    def fill(self, order_id: int, fill: Fill) -> None:
-        """Record a trade of the order."""
-        row = self.get(order_id)
-        figures = (fill.price, fill.quantity, fill.quote, fill.commission)
-        self._db.execute(
+    def fill(self, order_id: int, fills: Sequence[Fill]) -> None:
+        """Record trades of the order."""
+        row, now = self.row(order_id), now_milliseconds()
+        self._db.executemany(
             "INSERT INTO trade (order_id, price, quantity, quote, commission, commission_asset, time)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [order_id, *(f"{figure:f}" for figure in figures), fill.commission_asset, now_milliseconds()],
+            [(order_id, *(f"{figure:f}" for figure in fill.figures()), fill.commission_asset, now) for fill in fills],
         )
+        executed = Decimal(row["executed"]) + sum((fill.quantity for fill in fills), Decimal(0))
+        quote = Decimal(row["quote"]) + sum((fill.quote for fill in fills), Decimal(0))
         self._db.execute(
-            "UPDATE venue_order SET executed = ?, quote = ? WHERE id = ?",
-            [f"{Decimal(row['executed']) + fill.quantity:f}", f"{Decimal(row['quote']) + fill.quote:f}", order_id],
+            "UPDATE venue_order SET executed = ?, quote = ? WHERE id = ?", [f"{executed:f}", f"{quote:f}", order_id]
         )
 
     def finish(self, order_id: int, *, rests: bool) -> None:
         """Set the order's status by its fills. An order that is not filled stays open if `rests`, else it expires."""
-        row = self.get(order_id)
-        unfinished = "NEW" if rests else "EXPIRED"
+        row = self.row(order_id)
+        unfinished = ("PARTIALLY_FILLED" if Decimal(row["executed"]) else "NEW") if rests else "EXPIRED"
         self._set_status(order_id, "FILLED" if Decimal(row["executed"]) == Decimal(row["quantity"]) else unfinished)
 
     def cancel(self, order_id: int) -> None:
         """Cancel an order. Raises VenueError if it is not open."""
-        if self.get(order_id)["status"] != "NEW":
+        if self.row(order_id)["status"] not in OPEN_STATUSES:
             raise VenueError(*UNKNOWN_ORDER_SENT)
         self._set_status(order_id, "CANCELED")
 

@@ -25,6 +25,8 @@ class MarketChange:
     refill_seconds: Decimal | None = None
     tape: Tape | None = None
     frozen: bool = False
+    average: Decimal | None = None
+    fills: int | None = None
 
 
 class Pricing:
@@ -125,6 +127,10 @@ def _changed(market: Market, change: MarketChange, *, now: int) -> Market:
         state = replace(state, depth=change.depth, eaten=())
     if "refill_seconds" in change.given:
         state = replace(state, refill_seconds=change.refill_seconds, eaten=())
+    if "average" in change.given:
+        state = replace(state, average=change.average)
+    if "fills" in change.given:
+        state = replace(state, fills=change.fills)
     if change.tape:
         state = replace(state, tape=change.tape, started_at=now)
     return replace(market, state=state)

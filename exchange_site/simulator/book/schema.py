@@ -6,11 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-_SCHEMA: Final = """
+OPEN: Final = "status IN ('NEW', 'PARTIALLY_FILLED')"
+"""The condition of an open order, as the index has it, so that SQLite uses the index."""
+
+_SCHEMA: Final = f"""
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS market (
     symbol TEXT PRIMARY KEY, price TEXT NOT NULL,
     tick TEXT NOT NULL, step TEXT NOT NULL, minimum TEXT NOT NULL, maximum TEXT NOT NULL, notional TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS market_filter (
+    symbol TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (symbol, name));
 CREATE TABLE IF NOT EXISTS market_status (symbol TEXT PRIMARY KEY, status TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS market_state (symbol TEXT PRIMARY KEY, state TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS second_source (symbol TEXT PRIMARY KEY, answer TEXT NOT NULL);
@@ -19,13 +24,19 @@ CREATE TABLE IF NOT EXISTS venue_order (
     id INTEGER PRIMARY KEY, client_id TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL,
     type TEXT NOT NULL, time_in_force TEXT NOT NULL, price TEXT NOT NULL, quantity TEXT NOT NULL,
     executed TEXT NOT NULL, quote TEXT NOT NULL, status TEXT NOT NULL, time INTEGER NOT NULL);
-CREATE UNIQUE INDEX IF NOT EXISTS client_ids_of_open_orders ON venue_order (client_id) WHERE status = 'NEW';
+DROP INDEX IF EXISTS client_ids_of_open_orders;  -- of books from before orders could be filled partly
+CREATE UNIQUE INDEX IF NOT EXISTS one_open_order_for_each_client_id ON venue_order (client_id) WHERE {OPEN};
 CREATE INDEX IF NOT EXISTS orders_by_client_id ON venue_order (client_id);
 CREATE TABLE IF NOT EXISTS trade (
     id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL REFERENCES venue_order, price TEXT NOT NULL,
     quantity TEXT NOT NULL, quote TEXT NOT NULL, commission TEXT NOT NULL, commission_asset TEXT NOT NULL,
     time INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS trades_of_order ON trade (order_id);
+CREATE TABLE IF NOT EXISTS order_terms (
+    order_id INTEGER PRIMARY KEY REFERENCES venue_order, commission_asset TEXT NOT NULL, quote TEXT NOT NULL,
+    flags TEXT NOT NULL, reference INTEGER);
+CREATE TABLE IF NOT EXISTS order_closing (order_id INTEGER PRIMARY KEY REFERENCES venue_order, time INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS nonce (api_key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 

@@ -77,7 +77,12 @@ class CcxtVenue:
         return ask
 
     def read_prices(self, *, coins: list[str]) -> dict[str, Quoted | NoPrice]:
-        return read_prices(self._client, coins=coins, quote_time=self._profile.quote_time)
+        return read_prices(
+            self._client,
+            coins=coins,
+            quote_time=self._profile.quote_time,
+            ask_books=not self._profile.tickers_have_books,
+        )
 
     def read_book(self, *, coin: str) -> Quoted | NoPrice:
         return read_book(self._client, coin=coin)

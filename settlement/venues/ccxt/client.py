@@ -6,15 +6,16 @@ change the time in its signature.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import ccxt
 
 from settlement.venues.ccxt.errors import questions
+from settlement.venues.ccxt.keyless import KeylessMarkets
 from settlement.venues.ccxt.markets import without_empty_steps
 from settlement.venues.ccxt.plain import PlainNumbers
 from settlement.venues.profiles.profile import VenueProfile
@@ -22,6 +23,8 @@ from settlement.venues.protocol import VenueConfig
 from settlement.venues.transport import open_public_session, open_session
 
 logger = logging.getLogger(__name__)
+
+_KEYS: Final = {"apiKey": "API_KEY", "secret": "API_SECRET", "password": "API_PASSWORD"}
 
 
 def build_public_client(name: str, *, url: str, quote_asset: str) -> Any:
@@ -60,6 +63,13 @@ def build_client(*, profile: VenueProfile, config: VenueConfig) -> Any:
         client.set_sandbox_mode(True)
     client.session = open_session(origin=_origin(client, profile.origin_of), url=config.url)
     return client
+
+
+def list_missing_keys(*, profile: VenueProfile, config: VenueConfig) -> list[str]:
+    """Return the settings without which the venue's private calls cannot be signed, as the ends of their variables."""
+    values = {"apiKey": config.api_key, "secret": config.api_secret, "password": config.api_password}
+    wanted = getattr(ccxt, profile.name)().requiredCredentials
+    return [_KEYS[name] for name, value in values.items() if wanted.get(name) and not value]
 
 
 def read_time(client: Any) -> datetime:
@@ -109,11 +119,22 @@ def numbered(client: Any, number: int | None) -> Iterator[None]:
         client.fixed_number = None
 
 
+@contextmanager
+def signed_with(client: Any, options: Mapping[str, Any]) -> Iterator[None]:
+    """Sign the requests inside the block with further options of ccxt's client."""
+    before = {name: client.options.get(name) for name in options}
+    client.options.update(options)
+    try:
+        yield
+    finally:
+        client.options.update(before)
+
+
 def _client_class(name: str) -> Any:
     """Make the class of a venue's client, with our way of dating requests and of reading markets."""
     base = getattr(ccxt, name)
 
-    class Client(PlainNumbers, base):  # type: ignore[misc, valid-type]  # ccxt's classes are made at run time
+    class Client(KeylessMarkets, PlainNumbers, base):  # type: ignore[misc, valid-type]  # ccxt's classes are made at run time
         number = str
         fixed_nonce: int | None = None
         fixed_number: int | None = None

@@ -75,4 +75,4 @@ def _is_locked(handle: int) -> bool:
 def _file_of(key: str) -> Path:
     """Return the file of a key's turns, whose name does not tell the key."""
     name = hashlib.sha256(key.encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"exchange-turns-{os.getuid()}-{name}"
+    return Path(tempfile.gettempdir()) / f"exchange_site-turns-{os.getuid()}-{name}"

@@ -1,6 +1,7 @@
 """Read the prices of many coins at once. One coin's trouble is its own: the others still get their prices."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -22,15 +23,18 @@ _WHOLE: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _PLAIN: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?", re.ASCII)
 
 
-def read_prices(client: Any, *, coins: list[str], quote_time: str | None) -> dict[str, Quoted | NoPrice]:
+def read_prices(
+    client: Any, *, coins: list[str], quote_time: str | None, ask_books: bool = False
+) -> dict[str, Quoted | NoPrice]:
     """Return each coin's prices, or the reason why it has none. Raises VenueAway if the venue answers nothing.
 
-    `quote_time` is the profile's. A ticker of a market that does not trade is no price, because the venue goes on
-    answering with the last one.
+    `quote_time` is the profile's. `ask_books`: ask for the best bids and asks instead of tickers. A ticker of a market
+    that does not trade is no price, because the venue goes on answering with the last one.
     """
     use_markets(client)
     open_ = [coin for coin in coins if is_trading(client, coin=coin)]
-    found = _ask_together(client, coins=open_, quote_time=quote_time)
+    ask = client.fetch_bids_asks if ask_books else client.fetch_tickers
+    found = _ask_together(client, ask, coins=open_, quote_time=quote_time)
     return {coin: found[coin] if coin in found else _why_not(client, coin=coin) for coin in coins}
 
 
@@ -48,12 +52,14 @@ def read_book(client: Any, *, coin: str) -> Quoted | NoPrice:
     return quoted_in(ticker, quote_time=None)
 
 
-def _ask_together(client: Any, *, coins: list[str], quote_time: str | None) -> dict[str, Quoted | NoPrice]:
+def _ask_together(
+    client: Any, ask: Callable[[list[str]], Any], *, coins: list[str], quote_time: str | None
+) -> dict[str, Quoted | NoPrice]:
     if not coins:
         return {}
     try:
         with questions():
-            tickers = client.fetch_tickers([symbol_of(client, coin) for coin in coins])
+            tickers = ask([symbol_of(client, coin) for coin in coins])
             return {coin: quoted_in(tickers.get(symbol_of(client, coin)), quote_time=quote_time) for coin in coins}
     except VenueAway as error:
         if not _is_about_one_coin(error):
@@ -62,7 +68,7 @@ def _ask_together(client: Any, *, coins: list[str], quote_time: str | None) -> d
     use_markets(client, at_most_seconds=0)
     listed = [coin for coin in coins if is_trading(client, coin=coin)]
     if len(listed) < len(coins):
-        return _ask_together(client, coins=listed, quote_time=quote_time)
+        return _ask_together(client, ask, coins=listed, quote_time=quote_time)
     return _ask_one_by_one(client, coins=coins, quote_time=quote_time)
 
 

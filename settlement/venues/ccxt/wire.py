@@ -13,7 +13,7 @@ import requests
 import urllib3.exceptions
 
 from settlement.told import printable
-from settlement.venues.ccxt.client import ensure_clock, forget_clock, numbered, signed_at
+from settlement.venues.ccxt.client import ensure_clock, forget_clock, numbered, signed_at, signed_with
 from settlement.venues.ccxt.nonces import take_turn
 from settlement.venues.handover import hand_over, watch_handover
 from settlement.venues.profiles.profile import VenueProfile
@@ -123,7 +123,7 @@ class CcxtWire:
 
     def _sign(self, call: Call, *, moment: datetime | None, number: int | None) -> requests.PreparedRequest:
         client = self._client
-        with signed_at(client, moment), numbered(client, number):
+        with signed_at(client, moment), numbered(client, number), signed_with(client, call.options):
             signed = client.sign(call.path, list(call.section), call.method, dict(call.parameters))
         headers = client.prepare_request_headers(signed["headers"]) | dict(call.headers)
         client.session.cookies.clear()

@@ -109,7 +109,7 @@ class _Kraken(VenueProfile):
         if errors:
             unknown = [word for word in errors if self.refusals.find_meaning(Failure(code=word)) is None]
             return Failure(code=(unknown or errors)[0])
-        return Failure(code="", message=f"status {reply.status}") if reply.status >= 400 else None  # noqa: PLR2004
+        return Failure(code="", message=f"status {reply.status}") if reply.is_error else None
 
     def call_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
         deadline = (purchase.signed_at + purchase.window).astimezone(UTC).isoformat(timespec="milliseconds")

@@ -63,6 +63,9 @@ class VenueProfile(ABC):
     The time of the last trade is none: a market without trades has good prices, too.
     """
 
+    tickers_have_books: ClassVar[bool] = True
+    """Whether ccxt's tickers have bid and ask. If not, the best bids and asks are asked for."""
+
     refusals: ClassVar[Refusals]
     not_found: ClassVar[frozenset[str]] = frozenset()
     """Codes of a lookup by id that mean: there is no such order."""

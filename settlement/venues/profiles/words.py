@@ -27,8 +27,9 @@ __all__ = [
 class Call:
     """A request to one of the venue's endpoints.
 
-    `section` and `path` name the endpoint as ccxt's `sign` does. `headers` are added after the signature. `weight` is
-    the endpoint's share of the venue's rate limit, in ccxt's unit.
+    `section` and `path` name the endpoint as ccxt's `sign` does. `headers` are added after the signature. `options` are
+    those of ccxt's client while it signs this call. `weight` is the endpoint's share of the venue's rate limit, in
+    ccxt's unit.
     """
 
     method: str
@@ -36,6 +37,7 @@ class Call:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     section: tuple[str, ...] = ("private",)
     headers: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     weight: float = 1
 
 
@@ -46,6 +48,10 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: Any
+
+    @property
+    def is_error(self) -> bool:
+        return self.status >= 400  # noqa: PLR2004  HTTP's client and server errors
 
 
 @dataclass(frozen=True, kw_only=True)

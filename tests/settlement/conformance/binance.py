@@ -17,10 +17,10 @@ from settlement.venues.protocol import (
 )
 from tests.settlement.conformance.harness import (
     OUR_ID,
-    Answer,
     Case,
     Config,
     Conformance,
+    FakeReply,
     balances,
     buy,
     buy_and_look_up,
@@ -60,8 +60,8 @@ MARKET = {
     ],
 }
 PUBLIC = [
-    Answer(method="GET", path="/api/v3/exchangeInfo", body={"timezone": "UTC", "symbols": [MARKET]}, again=True),
-    Answer(method="GET", path="/api/v3/time", body={"serverTime": 1795780800250}, again=True),
+    FakeReply(method="GET", path="/api/v3/exchangeInfo", body={"timezone": "UTC", "symbols": [MARKET]}, again=True),
+    FakeReply(method="GET", path="/api/v3/time", body={"serverTime": 1795780800250}, again=True),
 ]
 STEPLESS = {
     **MARKET,
@@ -155,7 +155,7 @@ BOUGHT = {
 
 
 def placed(body, status=200, **changes):
-    return Answer(method="POST", path="/api/v3/order", body=body, status=status, **changes)
+    return FakeReply(method="POST", path="/api/v3/order", body=body, status=status, **changes)
 
 
 def refusal(code, message, status=400, **changes):
@@ -163,7 +163,7 @@ def refusal(code, message, status=400, **changes):
 
 
 def query(body, status=200, **changes):
-    return Answer(
+    return FakeReply(
         method="GET",
         path="/api/v3/order",
         having={"symbol": "BTCUSDT", "origClientOrderId": OUR_ID},
@@ -174,7 +174,7 @@ def query(body, status=200, **changes):
 
 
 def trades(body, **having):
-    return Answer(method="GET", path="/api/v3/myTrades", having={"symbol": "BTCUSDT", **having}, body=body)
+    return FakeReply(method="GET", path="/api/v3/myTrades", having={"symbol": "BTCUSDT", **having}, body=body)
 
 
 def refused(row, code, message, trouble, *, status=400, source=ERRORS, name="", **fields):
@@ -210,7 +210,7 @@ CASES = [
         name="in a market without step and tick",
         source=f"{FILTERS}: 0 disables a rule",
         public=[
-            Answer(method="GET", path="/api/v3/exchangeInfo", body={"symbols": [STEPLESS]}, again=True),
+            FakeReply(method="GET", path="/api/v3/exchangeInfo", body={"symbols": [STEPLESS]}, again=True),
             *PUBLIC[1:],
         ],
         call=read_rules_and_buy,
@@ -441,7 +441,7 @@ CASES = [
         name="no markets",
         source="ccxt's source: load_markets",
         answers=[],
-        public=[Answer(method="GET", path="/api/v3/exchangeInfo", status=502, body="<html>", again=True)],
+        public=[FakeReply(method="GET", path="/api/v3/exchangeInfo", status=502, body="<html>", again=True)],
         expected=NotPlaced,
         fields={"trouble": Trouble.COIN},
     ),
@@ -451,7 +451,7 @@ CASES = [
         source="ccxt's source: load_markets",
         answers=[],
         public=[
-            Answer(
+            FakeReply(
                 method="GET",
                 path="/api/v3/exchangeInfo",
                 body={"code": -1003, "msg": "Too many requests."},
@@ -565,7 +565,7 @@ CASES = [
         call=look_up,
         answers=[
             query(order()),
-            Answer(
+            FakeReply(
                 method="GET",
                 path="/api/v3/myTrades",
                 status=429,
@@ -581,19 +581,19 @@ CASES = [
         source=ALL_ORDERS,
         call=list_purchases,
         answers=[
-            Answer(
+            FakeReply(
                 method="GET",
                 path="/api/v3/allOrders",
                 having={"symbol": "BTCUSDT", "startTime": 1795777200000},
                 body=[order(orderId=27, clientOrderId="by-hand"), order()],
             ),
-            Answer(
+            FakeReply(
                 method="GET",
                 path="/api/v3/allOrders",
                 having={"symbol": "BTCUSDT", "orderId": 29},
                 body=[order(orderId=30, clientOrderId="ce2", executedQty="0", cummulativeQuoteQty="0", status="NEW")],
             ),
-            Answer(method="GET", path="/api/v3/allOrders", having={"orderId": 31}, body=[]),
+            FakeReply(method="GET", path="/api/v3/allOrders", having={"orderId": 31}, body=[]),
         ],
         expected=[(OUR_ID, "28", Decimal("0.015"), Decimal("898.5")), ("ce2", "30", Decimal(0), Decimal(0))],
     ),
@@ -602,13 +602,13 @@ CASES = [
         source=TRADES,
         call=list_figures,
         answers=[
-            Answer(
+            FakeReply(
                 method="GET",
                 path="/api/v3/allOrders",
                 having={"startTime": 1795777200000},
                 body=[order(), order(orderId=30, clientOrderId="ce2"), order(orderId=31, clientOrderId="ce3")],
             ),
-            Answer(method="GET", path="/api/v3/allOrders", having={"orderId": 32}, body=[]),
+            FakeReply(method="GET", path="/api/v3/allOrders", having={"orderId": 32}, body=[]),
             trades(
                 [
                     *TRADES_IN_COIN,
@@ -629,8 +629,8 @@ CASES = [
         source=ALL_ORDERS,
         call=find_in_lists,
         answers=[
-            Answer(method="GET", path="/api/v3/allOrders", having={"startTime": 1795777140000}, body=[order()]),
-            Answer(method="GET", path="/api/v3/allOrders", having={"orderId": 29}, body=[]),
+            FakeReply(method="GET", path="/api/v3/allOrders", having={"startTime": 1795777140000}, body=[order()]),
+            FakeReply(method="GET", path="/api/v3/allOrders", having={"orderId": 29}, body=[]),
             trades(TRADES_IN_COIN, orderId=28),
         ],
         expected=Executed,
@@ -642,7 +642,7 @@ CASES = [
         name="neither there",
         call=find_in_lists,
         answers=[
-            Answer(method="GET", path="/api/v3/allOrders", having={"startTime": 1795777140000}, body=[]),
+            FakeReply(method="GET", path="/api/v3/allOrders", having={"startTime": 1795777140000}, body=[]),
             trades([], startTime=1795777200000),
         ],
         expected=OrderNotFound,
@@ -652,7 +652,7 @@ CASES = [
         source="spot REST API, Account information",
         call=balances,
         answers=[
-            Answer(
+            FakeReply(
                 method="GET",
                 path="/api/v3/account",
                 again=True,
@@ -673,8 +673,8 @@ CASES = [
         source="spot REST API, Query Commission Rates",
         call=terms,
         answers=[
-            Answer(method="GET", path="/api/v3/account", body={"canTrade": True, "balances": []}),
-            Answer(
+            FakeReply(method="GET", path="/api/v3/account", body={"canTrade": True, "balances": []}),
+            FakeReply(
                 method="GET",
                 path="/api/v3/account/commission",
                 having={"symbol": "BTCUSDT"},
@@ -702,7 +702,7 @@ CASES = [
         row="rehearsed",
         source="spot REST API, Test new order",
         call=rehearse,
-        answers=[Answer(method="POST", path="/api/v3/order/test", body={}, having={"newClientOrderId": OUR_ID})],
+        answers=[FakeReply(method="POST", path="/api/v3/order/test", body={}, having={"newClientOrderId": OUR_ID})],
         expected=None,
     ),
     Case(
@@ -711,7 +711,7 @@ CASES = [
         source="spot REST API, Test new order",
         call=rehearse,
         answers=[
-            Answer(
+            FakeReply(
                 method="POST",
                 path="/api/v3/order/test",
                 body={"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."},

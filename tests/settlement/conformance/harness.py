@@ -69,7 +69,7 @@ class Sent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class FakeReply:
     """An answer to the first request with this method, path and these parameters, among others; used once.
 
     `lacks` are parameters that the request must not have. `again`: used for any number of requests, or for none.
@@ -98,7 +98,7 @@ class Answer:
 class FakeWire(BaseAdapter):
     """Gives the prepared answers, and remembers what was sent and what nobody has prepared an answer for."""
 
-    def __init__(self, answers: list[Answer]) -> None:
+    def __init__(self, answers: list[FakeReply]) -> None:
         super().__init__()
         self.waiting = list(answers)
         self.sent: list[Sent] = []
@@ -122,7 +122,7 @@ class FakeWire(BaseAdapter):
         pass
 
 
-def _response(request, answer: Answer, sent: Sent) -> requests.Response:
+def _response(request, answer: FakeReply, sent: Sent) -> requests.Response:
     response = requests.Response()
     response.status_code, response.reason = answer.status, ""
     response.request, response.url = request, request.url
@@ -202,14 +202,14 @@ class Case:
 
     row: str
     source: str
-    answers: list[Answer]
+    answers: list[FakeReply]
     expected: Any
     fields: Mapping[str, Any] = field(default_factory=dict)
     call: Call = buy
     sent: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
-    public: list[Answer] | None = None
+    public: list[FakeReply] | None = None
     name: str = ""
 
     @property
@@ -229,7 +229,7 @@ class Conformance:
     config: Config
     purchase: str
     signature: frozenset[str]
-    public: list[Answer]
+    public: list[FakeReply]
     cases: list[Case]
     has_no: Mapping[str, str] = field(default_factory=dict)
 

@@ -17,10 +17,10 @@ from settlement.venues.protocol import (
 )
 from tests.settlement.conformance.harness import (
     OUR_ID,
-    Answer,
     Case,
     Config,
     Conformance,
+    FakeReply,
     balances,
     buy_and_look_up,
     find_in_lists,
@@ -66,8 +66,8 @@ PAIR = {
     "status": "online",
 }
 PUBLIC = [
-    Answer(method="GET", path="/0/public/AssetPairs", body={"error": [], "result": {"XXBTZUSD": PAIR}}, again=True),
-    Answer(
+    FakeReply(method="GET", path="/0/public/AssetPairs", body={"error": [], "result": {"XXBTZUSD": PAIR}}, again=True),
+    FakeReply(
         method="GET",
         path="/0/public/Time",
         body={"error": [], "result": {"unixtime": 1795780800, "rfc1123": "Fri, 27 Nov 26 12:00:00 +0000"}},
@@ -89,7 +89,7 @@ SENT = {
 
 def private(path, result=None, *, errors=(), **changes):
     body = {"error": list(errors)} | ({} if result is None else {"result": result})
-    return Answer(method="POST", path=f"/0/private/{path}", **{"body": body, **changes})
+    return FakeReply(method="POST", path=f"/0/private/{path}", **{"body": body, **changes})
 
 
 def added(txid=TXID, **changes):
@@ -483,7 +483,7 @@ CASES = [
         name="no markets",
         source="ccxt's source: load_markets",
         answers=[],
-        public=[Answer(method="GET", path="/0/public/AssetPairs", status=502, body="<html>", again=True)],
+        public=[FakeReply(method="GET", path="/0/public/AssetPairs", status=502, body="<html>", again=True)],
         expected=NotPlaced,
         fields={"trouble": Trouble.COIN},
     ),
@@ -493,7 +493,9 @@ CASES = [
         source="ccxt's source: load_markets",
         answers=[],
         public=[
-            Answer(method="GET", path="/0/public/AssetPairs", body={"error": ["EAPI:Rate limit exceeded"]}, again=True)
+            FakeReply(
+                method="GET", path="/0/public/AssetPairs", body={"error": ["EAPI:Rate limit exceeded"]}, again=True
+            )
         ],
         expected=NotPlaced,
         fields={"trouble": Trouble.CALLS, "retry_after_seconds": 10},
@@ -753,7 +755,7 @@ CASES = [
         source="Kraken Spot REST reference, Add Order: validate",
         call=rehearse,
         answers=[
-            Answer(
+            FakeReply(
                 method="POST",
                 path="/0/private/AddOrder",
                 body={"error": [], "result": {"descr": {"order": "buy"}}},
@@ -767,7 +769,7 @@ CASES = [
         name="and refused",
         source="Kraken Spot REST reference, Add Order: validate",
         call=rehearse,
-        answers=[Answer(method="POST", path="/0/private/AddOrder", body={"error": ["EGeneral:Permission denied"]})],
+        answers=[FakeReply(method="POST", path="/0/private/AddOrder", body={"error": ["EGeneral:Permission denied"]})],
         expected=NotPlaced,
         fields={"trouble": Trouble.VENUE},
     ),

@@ -58,11 +58,14 @@ class CoinKind(Kind):
         coin = _lock(payload)
         self._change(coin, payload)
         save_coin(coin=coin)
-        return f"{coin}: {_in_words(payload['new'])}"
+        return f"{coin}: {_in_words(payload['new'], payload['new'])}"
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
+        """Return the facts that change. Those that only have to stay as they are can be read on the coin's page."""
         coin = Coin.objects.get(pk=payload["coin"])
-        return f"{coin}: {_in_words(payload['old'])}", f"{coin}: {_in_words(payload['new'])}"
+        old, new = payload["old"], payload["new"]
+        changed = [name for name, value in new.items() if value != old[name]]
+        return f"{coin}: {_in_words(old, changed)}", f"{coin}: {_in_words(new, changed)}"
 
     def adds_exposure(self, *, payload: Payload) -> bool:
         """A coin that is taken off sale, and a lower maximum alone, expose nobody."""
@@ -174,9 +177,9 @@ def _as_json(value: Any) -> Any:
     return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
 
 
-def _in_words(values: dict[str, Any]) -> str:
+def _in_words(values: dict[str, Any], names: Iterable[str]) -> str:
     words = {True: "yes", False: "no", None: "none"}
-    told = {name: values[name] for name in _AS_SHOWN if name in values}
+    told = {name: values[name] for name in _AS_SHOWN if name in names}
     shown = {name: words[value] if isinstance(value, bool | None) else value for name, value in told.items()}
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
 

@@ -72,8 +72,8 @@ class PriceRuleKind(Kind):
         before = find_rule(coin=rule.coin, at=valid_from or clock.now())
         begin = f", from {valid_from:%Y-%m-%d %H:%M} UTC" if valid_from else ""
         of = str(rule.coin or "all coins")
-        old = _in_words(before, coin=rule.coin) if before else "no rule"
-        return f"{of}: {old}", f"{of}: {_in_words(rule, coin=rule.coin)}{begin}"
+        old = _in_words(before, unlike=rule, coin=rule.coin) if before else "no rule"
+        return f"{of}: {old}", f"{of}: {_in_words(rule, unlike=before, coin=rule.coin)}{begin}"
 
 
 class SuspectPriceKind(Kind):
@@ -134,12 +134,27 @@ def _rule_of(payload: Payload) -> tuple[PriceRule, datetime | None]:
     return rule, datetime.fromisoformat(begin) if begin else None
 
 
-def _in_words(rule: PriceRule, *, coin: Coin | None) -> str:
+def _in_words(rule: PriceRule, *, unlike: PriceRule | None, coin: Coin | None) -> str:
+    """Return the terms of a rule that another one does not have, and what an order costs by it."""
+    terms, others = _terms(rule), _terms(unlike) if unlike else {}
+    told = [words for name, words in terms.items() if others.get(name) != words]
+    return ", ".join([*told, _example(rule, coin=coin)])
+
+
+def _terms(rule: PriceRule) -> dict[str, str]:
+    most = "without a limit" if rule.fee_maximum is None else f"at most {rule.fee_maximum.normalize():f} USD"
+    return {
+        "spread_rate": f"spread {rule.spread_rate.normalize():f}",
+        "fee_rate": f"fee {rule.fee_rate.normalize():f}",
+        "fee_minimum": f"fee at least {rule.fee_minimum.normalize():f} USD",
+        "fee_maximum": f"fee {most}",
+    }
+
+
+def _example(rule: PriceRule, *, coin: Coin | None) -> str:
     is_fixed = coin is not None and coin.fixed_price is not None
     subtotal, fee = cost_of_hundred(terms_of(rule), is_fixed=is_fixed)
-    most = "" if rule.fee_maximum is None else f", at most {rule.fee_maximum}"
-    rates = f"spread {rule.spread_rate.normalize():f}, fee {rule.fee_rate.normalize():f}"
-    return f"{rates}, at least {rule.fee_minimum}{most}: an order worth 100.00 costs {subtotal + fee:.2f} USD"
+    return f"an order worth 100.00 costs {subtotal + fee:.2f} USD"
 
 
 def _price_of(payload: Payload) -> CoinPrice:

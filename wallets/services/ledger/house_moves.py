@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final, NamedTuple
 
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
@@ -11,6 +12,41 @@ from django.db.models.functions import Coalesce
 from wallets.models import TransactionKind, Wallet, WalletRole
 from wallets.money import USD
 from wallets.runtime import sql
+
+
+@dataclass(frozen=True, kw_only=True)
+class _HouseMovement:
+    asset: str
+    amount: Decimal
+    source: WalletRole
+    destination: WalletRole
+    kind: TransactionKind
+    reference: str
+
+
+class _Route(NamedTuple):
+    """Where US dollars of a kind move from and to."""
+
+    source: WalletRole
+    destination: WalletRole
+    kind: TransactionKind
+
+    def movement(self, amount: Decimal, reference: str) -> _HouseMovement:
+        """Return the movement of so many US dollars."""
+        return _HouseMovement(asset=USD, amount=amount, reference=reference, **self._asdict())
+
+
+_COST: Final = _Route(WalletRole.TRADING_RESULT, WalletRole.VENUE, TransactionKind.FILL_COST)
+_REVENUE: Final = _Route(WalletRole.CLEARING, WalletRole.TRADING_RESULT, TransactionKind.REVENUE)
+_FEES: Final = _Route(WalletRole.CLEARING, WalletRole.FEES, TransactionKind.FEE)
+_CAME_IN: Final = _Route(WalletRole.FUNDING, WalletRole.UNASSIGNED, TransactionKind.UNASSIGNED)
+_SENT_BACK: Final = _Route(WalletRole.UNASSIGNED, WalletRole.FUNDING, TransactionKind.SENT_BACK)
+_PAID_OUT: Final = _Route(WalletRole.PAYABLE, WalletRole.FUNDING, TransactionKind.PAYOUT)
+_TAKEN_BACK: Final = _Route(WalletRole.UNASSIGNED, WalletRole.FUNDING, TransactionKind.RETURN)
+_WON_BACK: Final = _Route(WalletRole.FUNDING, WalletRole.UNASSIGNED, TransactionKind.RETURN)
+_OWED: Final = _Route(WalletRole.RECEIVABLE, WalletRole.FUNDING, TransactionKind.RETURN)
+_WRITTEN_OFF: Final = _Route(WalletRole.WRITTEN_OFF, WalletRole.RECEIVABLE, TransactionKind.WRITE_OFF)
+_REPURCHASED: Final = _Route(WalletRole.TRADING_RESULT, WalletRole.RECEIVABLE, TransactionKind.REPURCHASE)
 
 
 def book_fill(*, venue: str, asset: str, cost: Decimal, quantity: Decimal, reference: str, now: datetime) -> None:
@@ -21,14 +57,7 @@ def book_fill(*, venue: str, asset: str, cost: Decimal, quantity: Decimal, refer
     The venue's wallets are opened if they are missing. The caller holds the lock on the coin's inventory. A cost or
     quantity of zero is not booked. A cost without coins makes the coins in inventory, or those that come next, dearer.
     """
-    paid = _HouseMovement(
-        asset=USD,
-        amount=cost,
-        source=WalletRole.TRADING_RESULT,
-        destination=WalletRole.VENUE,
-        kind=TransactionKind.FILL_COST,
-        reference=f"{reference}:cost",
-    )
+    paid = _COST.movement(cost, f"{reference}:cost")
     received = _HouseMovement(
         asset=asset,
         amount=quantity,
@@ -47,107 +76,44 @@ def book_revenue(*, subtotal: Decimal, fee: Decimal, reference: str, now: dateti
 
     No fees are no movement.
     """
-    revenue = _HouseMovement(
-        asset=USD,
-        amount=subtotal,
-        source=WalletRole.CLEARING,
-        destination=WalletRole.TRADING_RESULT,
-        kind=TransactionKind.REVENUE,
-        reference=f"{reference}:revenue",
-    )
-    fees = _HouseMovement(
-        asset=USD,
-        amount=fee,
-        source=WalletRole.CLEARING,
-        destination=WalletRole.FEES,
-        kind=TransactionKind.FEE,
-        reference=f"{reference}:fees",
-    )
+    revenue = _REVENUE.movement(subtotal, f"{reference}:revenue")
+    fees = _FEES.movement(fee, f"{reference}:fees")
     _book([movement for movement in (revenue, fees) if movement.amount], now=now)
 
 
 def book_unassigned(*, amount: Decimal, reference: str, now: datetime) -> None:
     """Book dollars that came in and belong to nobody yet."""
-    came_in = _HouseMovement(
-        asset=USD,
-        amount=amount,
-        source=WalletRole.FUNDING,
-        destination=WalletRole.UNASSIGNED,
-        kind=TransactionKind.UNASSIGNED,
-        reference=reference,
-    )
-    _book([came_in], now=now)
+    _book([_CAME_IN.movement(amount, reference)], now=now)
 
 
 def book_sent_back(*, amount: Decimal, reference: str, now: datetime) -> None:
     """Book that dollars which belong to nobody go back to their sender."""
-    went_back = _HouseMovement(
-        asset=USD,
-        amount=amount,
-        source=WalletRole.UNASSIGNED,
-        destination=WalletRole.FUNDING,
-        kind=TransactionKind.SENT_BACK,
-        reference=reference,
-    )
-    _book([went_back], now=now)
+    _book([_SENT_BACK.movement(amount, reference)], now=now)
 
 
 def book_payouts(*, amounts: Mapping[str, Decimal], now: datetime) -> None:
     """Book that dollars leave which customers asked to be paid out; `amounts` by the movements' references."""
-    _book(
-        [
-            _HouseMovement(
-                asset=USD,
-                amount=amount,
-                source=WalletRole.PAYABLE,
-                destination=WalletRole.FUNDING,
-                kind=TransactionKind.PAYOUT,
-                reference=reference,
-            )
-            for reference, amount in amounts.items()
-        ],
-        now=now,
-    )
+    _book([_PAID_OUT.movement(amount, reference) for reference, amount in amounts.items()], now=now)
 
 
 def book_return_of_nobody(*, amount: Decimal, reference: str, now: datetime) -> None:
     """Book that a bank took dollars back which belong to nobody."""
-    _book_return(amount, WalletRole.UNASSIGNED, WalletRole.FUNDING, reference, now)
+    _book([_TAKEN_BACK.movement(amount, reference)], now=now)
 
 
 def book_won_for_nobody(*, amount: Decimal, reference: str, now: datetime) -> None:
     """Book that dollars of nobody, which a bank took back, are here again."""
-    _book_return(amount, WalletRole.FUNDING, WalletRole.UNASSIGNED, reference, now)
+    _book([_WON_BACK.movement(amount, reference)], now=now)
 
 
 def book_owed(*, amount: Decimal, reference: str, now: datetime) -> None:
     """Book dollars that a bank took back and that a customer owes. The caller adds them to the customer's debt."""
-    _book_return(amount, WalletRole.RECEIVABLE, WalletRole.FUNDING, reference, now)
-
-
-def _book_return(amount: Decimal, source: WalletRole, destination: WalletRole, reference: str, now: datetime) -> None:
-    returned = _HouseMovement(
-        asset=USD,
-        amount=amount,
-        source=source,
-        destination=destination,
-        kind=TransactionKind.RETURN,
-        reference=reference,
-    )
-    _book([returned], now=now)
+    _book([_OWED.movement(amount, reference)], now=now)
 
 
 def book_write_off(*, amount: Decimal, reference: str, now: datetime) -> None:
     """Book that a debt will not be paid. The caller takes it from the customer's debt."""
-    written_off = _HouseMovement(
-        asset=USD,
-        amount=amount,
-        source=WalletRole.WRITTEN_OFF,
-        destination=WalletRole.RECEIVABLE,
-        kind=TransactionKind.WRITE_OFF,
-        reference=reference,
-    )
-    _book([written_off], now=now)
+    _book([_WRITTEN_OFF.movement(amount, reference)], now=now)
 
 
 def book_repurchase(*, asset: str, quantity: Decimal, paid: Decimal, reference: str, now: datetime) -> None:
@@ -155,15 +121,7 @@ def book_repurchase(*, asset: str, quantity: Decimal, paid: Decimal, reference: 
 
     The caller holds the lock on the coin's inventory, moves the coins, and takes the dollars from the customer's debt.
     """
-    dollars = _HouseMovement(
-        asset=USD,
-        amount=paid,
-        source=WalletRole.TRADING_RESULT,
-        destination=WalletRole.RECEIVABLE,
-        kind=TransactionKind.REPURCHASE,
-        reference=reference,
-    )
-    _book([dollars], now=now)
+    _book([_REPURCHASED.movement(paid, reference)], now=now)
     _inventory_of(asset).update(balance=F("balance") + quantity, cost=Coalesce(F("cost"), Decimal(0)) + paid)
 
 
@@ -180,16 +138,6 @@ def take_from_inventory(*, asset: str, quantity: Decimal) -> Decimal:
 
 def _inventory_of(asset: str) -> QuerySet[Wallet]:
     return Wallet.objects.filter(role=WalletRole.INVENTORY, asset=asset, owner=None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _HouseMovement:
-    asset: str
-    amount: Decimal
-    source: WalletRole
-    destination: WalletRole
-    kind: TransactionKind
-    reference: str
 
 
 def _book(movements: Sequence[_HouseMovement], *, now: datetime, venue: str | None = None) -> None:

@@ -6,11 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from wallets.exceptions import InsufficientFunds
+from wallets.exceptions import InsufficientFunds, NotFound
 from wallets.models import TransactionKind, WalletRole
 from wallets.money import USD
 from wallets.runtime import sql
 from wallets.runtime.idempotency import IdempotencyKey
+from wallets.selectors.accounts import is_closed
 from wallets.services.ledger.debts import collect_debts
 from wallets.services.ledger.locking import LockedWallet
 
@@ -58,7 +59,11 @@ def debit_for(*, wallet: LockedWallet, movement: Movement, subject: NewSubject) 
 
 
 def credit(*, wallet: LockedWallet, movement: Movement) -> None:
-    """Move dollars from the house to the locked wallet, and from there at once what its customer owes, if anything."""
+    """Move dollars from the house to the locked wallet, and from there at once what its customer owes, if anything.
+
+    Raises NotFound if the account is closed.
+    """
+    _ensure_open(wallet)
     _move(wallet, movement, change=movement.amount)
     _pay_debt(wallet, now=movement.created_at)
 
@@ -66,8 +71,11 @@ def credit(*, wallet: LockedWallet, movement: Movement) -> None:
 def reverse(*, wallet: LockedWallet, movement_id: int, change: Decimal, house: WalletRole) -> None:
     """Change the locked wallet by what reverses a movement: a correction with the house wallet `house`.
 
-    The caller has checked the funds with `ensure_funds`. What comes in pays what the customer owes first.
+    The caller has checked the funds with `ensure_funds`. What comes in pays what the customer owes first. Raises
+    NotFound if the account is closed.
     """
+    if change > 0:
+        _ensure_open(wallet)
     row = sql.fetch_one(
         "wallets.correct",
         change=change,
@@ -101,6 +109,12 @@ def take_coins(*, wallet_id: int, asset: str, amount: Decimal, reference: str, n
         order=None,
         reference=reference,
     )
+
+
+def _ensure_open(wallet: LockedWallet) -> None:
+    """Raise NotFound if nobody could reach dollars in the wallet any more."""
+    if wallet.frozen and is_closed(customer_id=wallet.owner_id):  # a closed account is frozen
+        raise NotFound("The account is closed. Import the bank's statement: the dollars are a deposit of nobody there.")
 
 
 def _pay_debt(wallet: LockedWallet, *, now: datetime) -> None:

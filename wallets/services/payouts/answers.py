@@ -1,33 +1,41 @@
-"""Takes the bank's answers from statements: a debit that names a payout has paid it, a credit has brought it back."""
+"""Takes the bank's answers from statements: a debit that names a payout has paid it, and a line that the bank itself
+marks as a return has brought it back.
+
+What a payer writes proves nothing, because customers know the end-to-end ids of their payouts. So a plain credit that
+names a payout answers nothing: it becomes a deposit of nobody, and two persons may say that the payout has come back.
+"""
 
 import logging
 from typing import Final
 
+from django.conf import settings
 from django.db import transaction
 
 from wallets.models import Payout, PayoutState, Statement, StatementLine, StatementState
 from wallets.runtime import failpoints
 from wallets.runtime.conflicts import retried_on_conflict
+from wallets.selectors.accounts import is_closed
+from wallets.selectors.payers import may_be_the_same
 from wallets.selectors.sealed import open_text
 from wallets.services.ledger.locking import LockedWallet, lock_wallets_to_credit
 from wallets.services.payouts.outcomes import MAY_BECOME, note_outcome, note_paid_by_bank
-from wallets.statements.lines import LineKind
+from wallets.statements.lines import NO_REFERENCE, LineKind
 
 logger = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 50
 _RETURNED: Final = "the bank has returned it"
 _DIGITS_OF_A_NUMBER: Final = 4
-_COMING: Final = (LineKind.CREDIT.value, LineKind.GIVEN_BACK.value)
-_KINDS: Final = (*_COMING, LineKind.DEBIT.value)
+_KINDS: Final = (LineKind.GIVEN_BACK.value, LineKind.DEBIT.value)
 _CAME_BACK: Final = (PayoutState.RETURNED, PayoutState.FAILED)
 
 
 def take_answers(*, statement_id: int) -> None:
     """Record what an approved statement says about payouts, some lines at a time. Safe to run again.
 
-    A line counts if it names one payout by its end-to-end id and has its amount. It then becomes no deposit. Any other
-    line stays what it was: a credit is a deposit, of nobody, and the to-do page names payouts without an answer.
+    A line counts if it names one payout by its end-to-end id, and has its amount; one that brings it back comes from
+    nobody but the payee or us. It then becomes no deposit. A line that does not fit is left to staff: dollars that came
+    in are a deposit of nobody, and a debit is on the to-do page.
     """
     after = 0
     while (last := _take_some(statement_id=statement_id, after=after)) is not None:
@@ -58,30 +66,40 @@ def _take_some(*, statement_id: int, after: int) -> int | None:
 
 def _take(line: StatementLine, payout: Payout, wallet: LockedWallet) -> None:
     payout.refresh_from_db()  # its wallet is locked now; an earlier line may have changed it
-    reference = "" if line.reference.startswith("line-") else line.reference
-    if line.amount != payout.amount:
-        logger.warning("%s names %s, and has another amount", line, payout)
-    elif line.kind == LineKind.DEBIT.value:
-        if note_paid_by_bank(payout=payout, wallet=wallet, bank_reference=reference):
-            _answer(line, payout)
-        else:
-            logger.error("%s says that our bank has paid %s, which is %s", line, payout, payout.state)
-    elif payout.state in MAY_BECOME[PayoutState.RETURNED]:
-        note_outcome(
-            payout_id=payout.pk,
-            outcome=PayoutState.RETURNED,
-            reason=_reason_in(line),
-            bank_reference=payout.bank_reference,
-        )
-        _answer(line, payout)
-    elif payout.state in _CAME_BACK and not payout.lines.filter(kind__in=_COMING).exists():
-        _answer(line, payout)  # staff have noted it before the bank told
-    else:
-        logger.error("%s brings %s back, which is %s", line, payout, payout.state)
+    answers = _is_paid if line.kind == LineKind.DEBIT.value else _is_back
+    if line.amount == payout.amount and answers(line, payout, wallet):
+        StatementLine.objects.filter(pk=line.pk).update(payout=payout, contradicts=None)
+        return
+    logger.warning("%s names %s, which is %s, and does not fit it", line, payout, payout.state)
+    if line.kind == LineKind.DEBIT.value:
+        StatementLine.objects.filter(pk=line.pk).update(contradicts=payout)
 
 
-def _answer(line: StatementLine, payout: Payout) -> None:
-    StatementLine.objects.filter(pk=line.pk).update(payout=payout)
+def _is_paid(line: StatementLine, payout: Payout, wallet: LockedWallet) -> bool:
+    return note_paid_by_bank(payout=payout, wallet=wallet, bank_reference=bank_reference_of(line))
+
+
+def bank_reference_of(line: StatementLine) -> str:
+    """Return the bank's reference of a line, or nothing if the bank has given none."""
+    return "" if line.reference.startswith(NO_REFERENCE) else line.reference
+
+
+def _is_back(line: StatementLine, payout: Payout, _wallet: LockedWallet) -> bool:
+    if is_closed(customer_id=payout.customer_id) or not _may_be_from(payout, line.counterparty):
+        return False
+    if payout.state not in MAY_BECOME[PayoutState.RETURNED]:  # staff may have noted it before the bank told
+        is_noted = payout.state in _CAME_BACK and payout.came_back_as_id is None
+        return is_noted and not payout.lines.filter(kind=LineKind.GIVEN_BACK.value).exists()
+    reference = payout.bank_reference
+    note_outcome(payout_id=payout.pk, outcome=PayoutState.RETURNED, reason=_reason_in(line), bank_reference=reference)
+    return True
+
+
+def _may_be_from(payout: Payout, counterparty: str) -> bool:
+    """Say whether a returned payment may be the payout: banks name its payee, or us, or nobody."""
+    theirs = open_text(text=counterparty)
+    ours = (settings.PAYOUTS.account_name, payout.payee.name if payout.payee else "")
+    return not theirs or any(may_be_the_same(name, theirs) for name in ours if name)
 
 
 def _reason_in(line: StatementLine) -> str:

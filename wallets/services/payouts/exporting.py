@@ -18,14 +18,18 @@ from wallets.money import USD
 from wallets.runtime import failpoints
 from wallets.runtime.clock import database_now
 from wallets.runtime.conflicts import retried_on_conflict
+from wallets.selectors.sealed import ERASED
 from wallets.services.payouts.guards import ensure_all_is_known
+from wallets.services.payouts.kinds import EXPORT
 from wallets.services.payouts.leaving import ensure_may_leave, lock_customers
 from wallets.services.payouts.moves import send
+from wallets.services.proposals import propose
 from wallets.transfer_files import Debtor, Transfer, write_transfers
 
 logger = logging.getLogger(__name__)
 
 MAY_EXPORT: Final = "wallets.export_payout"
+_REASON: Final = "They are approved."
 
 
 @dataclass(kw_only=True)
@@ -43,7 +47,7 @@ def export_payouts(*, by: User) -> Export:
     """
     _ensure_may_export(by)
     debtor = _find_debtor()
-    ensure_all_is_known(account=debtor.account)  # also before, because a doubt that is new is kept
+    ensure_all_is_known()  # also before, because a doubt that is new is kept
     export = Export()
     while _export_some(by=by, debtor=debtor, export=export):
         failpoints.reach("payouts.exported")
@@ -65,6 +69,8 @@ def hand_out(*, file: PayoutFile, by: User, write: Callable[[str, bytes], object
 
     Raises ExportRefused if the stored bytes were altered.
     """
+    if file.content == ERASED:
+        raise ExportRefused(f"The content of {file} was erased, with the data of a customer in it.")
     content = file.content.encode()
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise ExportRefused(f"{file} was altered: its hash is another one.")
@@ -101,7 +107,7 @@ def _find_debtor() -> Debtor:
 @transaction.atomic(durable=True)
 def _export_some(*, by: User, debtor: Debtor, export: Export) -> bool:
     """Make one file, and say whether there may be more payouts."""
-    ensure_all_is_known(account=debtor.account)
+    ensure_all_is_known()
     # One export after the other. Customers' wallets are locked first everywhere, and nothing waits for them with this.
     approved = Payout.objects.filter(state=PayoutState.APPROVED).exclude(pk__in=[each.pk for each in export.held])
     ids = dict(approved.order_by("id").values_list("pk", "customer_id")[: settings.PAYOUTS.most_in_a_file])
@@ -139,6 +145,7 @@ def _send(payouts: list[Payout], *, by: User, debtor: Debtor, now: datetime) -> 
     changed = of_file.update(state=PayoutState.SENT, sent_at=now, file=file)
     assert changed == len(payouts), "their wallets are locked"
     send(payouts=payouts, now=now)
+    propose(kind=EXPORT.name, payload=EXPORT.payload_of(file=file), reason=_REASON, asked_by=by)
     failpoints.reach("payouts.sending")
 
 

@@ -4,7 +4,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from wallets.exceptions import NotFound, OwnAccount, ProposalRefused
-from wallets.models import Payout, PayoutState, User
+from wallets.models import GIVEN_BACK, Payout, PayoutFile, PayoutState, User
+from wallets.selectors.accounts import is_closed
 from wallets.services.payouts.ending import reject_payout
 from wallets.services.payouts.leaving import ensure_may_leave, lock_customers
 from wallets.services.payouts.outcomes import MAY_BECOME, approve_payout, note_outcome
@@ -12,13 +13,16 @@ from wallets.services.proposals import Kind, Payload
 
 
 class _AboutPayout(Kind):
-    """A deed about one payout. `payload` names the state that the payout is in, and the one that it gets."""
+    """A deed about one payout. `payload` names the state that the payout is in, and the one that it gets.
+
+    The proposal's reason stays among staff; the customer reads `told`.
+    """
 
     permissions = ("wallets.decide_payout",)
 
-    def payload_of(self, *, payout: Payout, becomes: PayoutState, reason: str) -> dict[str, Any]:
-        """Return the payload for a payout that is to get another state."""
-        return {"payout": payout.pk, "state": payout.state, "becomes": becomes.value, "reason": reason}
+    def payload_of(self, *, payout: Payout, becomes: PayoutState, told: str = "") -> dict[str, Any]:
+        """Return the payload for a payout that is to get another state, and what its customer is told."""
+        return {"payout": payout.pk, "state": payout.state, "becomes": becomes.value, "told": told}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         payout = _find(payload)
@@ -58,7 +62,7 @@ class PayoutKind(_AboutPayout):
         if payload["becomes"] == PayoutState.APPROVED:
             approve_payout(payout_id=payload["payout"])
             return "It is in the next file for the bank."
-        reject_payout(payout_id=payload["payout"], reason=payload["reason"])
+        reject_payout(payout_id=payload["payout"], reason=payload.get("told", ""))
         return "The dollars are in the customer's wallet again."
 
     def adds_exposure(self, *, payload: Payload) -> bool:
@@ -66,7 +70,10 @@ class PayoutKind(_AboutPayout):
 
 
 class PayoutOutcomeKind(_AboutPayout):
-    """To say what came of a payout that was sent. If it came back, the customer is credited."""
+    """To say what came of a payout that was sent, or to correct it. If it came back, the customer is credited.
+
+    If it was paid, and the customer has the dollars again, they are taken from the wallet, or owed.
+    """
 
     name = "payout_outcome"
     title = "Outcome of a payout"
@@ -76,15 +83,44 @@ class PayoutOutcomeKind(_AboutPayout):
         outcome = PayoutState(payload["becomes"])
         if payload["state"] not in MAY_BECOME[outcome]:
             raise ProposalRefused(f"A payout that is {payload['state']} cannot become {outcome.value}.")
+        if outcome is not PayoutState.PAID and is_closed(customer_id=_find(payload).customer_id):
+            raise NotFound("The account is closed. Import the bank's statement: the dollars are of nobody there.")
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         outcome = PayoutState(payload["becomes"])
-        note_outcome(payout_id=payload["payout"], outcome=outcome, reason=payload["reason"])
-        return "" if outcome is PayoutState.PAID else "The dollars are in the customer's wallet again."
+        note_outcome(payout_id=payload["payout"], outcome=outcome, reason=payload.get("told", ""))
+        if outcome is not PayoutState.PAID:
+            return "The dollars are in the customer's wallet again."
+        return "The dollars were taken again." if payload["state"] in GIVEN_BACK else ""
+
+
+class ExportKind(Kind):
+    """The export of approved payouts to a file for our bank, in whose database transaction it is recorded."""
+
+    name = "export_payouts"
+    title = "Export of payouts"
+    permissions = ("wallets.export_payout",)
+    only_lessens = True  # others have approved what leaves
+
+    def payload_of(self, *, file: PayoutFile) -> dict[str, Any]:
+        """Return the payload for a file that was made just now."""
+        return {"file": file.pk}
+
+    def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
+        return f"{_file(payload).count} payouts are sent."
+
+    def describe(self, *, payload: Payload) -> tuple[str, str]:
+        file = _file(payload)
+        return "", f"{file}: {file.count} payouts, {file.total} USD"
 
 
 PAYOUT: Final = PayoutKind()
 PAYOUT_OUTCOME: Final = PayoutOutcomeKind()
+EXPORT: Final = ExportKind()
+
+
+def _file(payload: Payload) -> PayoutFile:
+    return PayoutFile.objects.get(pk=payload["file"])
 
 
 def _find(payload: Payload) -> Payout:

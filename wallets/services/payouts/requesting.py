@@ -13,7 +13,7 @@ from wallets.money import USD
 from wallets.runtime.conflicts import retried_on_conflict
 from wallets.runtime.idempotency import IdempotencyKey
 from wallets.selectors.accounts import Principal, get_account
-from wallets.services.holds import ensure_available, ensure_credentials_are_old
+from wallets.services.holds import ensure_address_is_proven, ensure_available, ensure_credentials_are_old
 from wallets.services.ledger.locking import LockedWallet, lock_dollar_wallet
 from wallets.services.ledger.moving import ensure_funds
 from wallets.services.payees import choose_payee
@@ -43,8 +43,8 @@ def request_payout(
 ) -> RequestedPayout:
     """Take the dollars out of the wallet, and ask for their payout. A repeated key needs no second code.
 
-    Raises NoPayee, NotFound, PayeeOnHold, CredentialHold, InsufficientFunds, FundsOnHold, AccountFrozen,
-    IdempotencyKeyReused; the refusals of `ensure_otp`.
+    Raises NoPayee, NotFound, AddressNotProven, PayeeOnHold, CredentialHold, InsufficientFunds, FundsOnHold,
+    AccountFrozen, IdempotencyKeyReused; the refusals of `ensure_otp`.
     """
     user = get_account(principal=principal)
     if _find_by_key(customer_id=user.pk, key=payout_request.key) is None:
@@ -61,6 +61,7 @@ def request_with_lock(
     """
     customer_id, amount, now = wallet.owner_id, payout_request.amount, wallet.now
     payee = choose_payee(customer_id=customer_id, payee_id=payout_request.payee_id, now=now)
+    ensure_address_is_proven(customer_id=customer_id)
     ensure_credentials_are_old(customer_id=customer_id, now=now)
     ensure_available(wallet=wallet, amount=amount)
     is_automatic = _needs_no_staff(payee=payee, amount=amount, now=now)

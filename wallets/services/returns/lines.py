@@ -62,7 +62,7 @@ def _money_of(line: StatementLine, *, account: str) -> ReturnedMoney:
         source=account,
         reference=line.reference if ordinal == 1 else f"{line.reference}#{ordinal}",
         received_at=datetime.combine(line.booked_on, time(), tzinfo=UTC),
-        named="" if before else f"{line.reference} | {line.text}"[:600],
+        named="" if before else line.reference,
         note=_AGAIN if before else "",
         line_id=line.pk,
     )

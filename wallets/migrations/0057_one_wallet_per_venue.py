@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("wallets", "0045_wallets_of_venues"),
+        ("wallets", "0056_wallets_of_venues"),
     ]
 
     operations = [

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("wallets", "0044_each_file_for_each_account"),
+        ("wallets", "0055_returns_without_a_line"),
     ]
 
     operations = [
