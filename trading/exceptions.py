@@ -20,7 +20,7 @@ DomainError (wallets)
 ├── SalesNotStopped       there is no stop that staff could end
 ├── AllowanceTooLarge     .most
 ├── RuleInThePast         a price rule begins now or later
-├── SpreadTooSmall        .taker_rate, which the spread would not cover
+├── SpreadTooSmall        .least, which the spread has to be
 ├── OwnRuleTooSmall       .rule_id, which a market price of its coin could not be sold by
 └── NoRuleForMarketPrice  a coin with a market price needs a rule in force
 """
@@ -122,16 +122,16 @@ class RuleInThePast(DomainError):
 
 
 class SpreadTooSmall(DomainError):
-    def __init__(self, *, taker_rate: Decimal) -> None:
-        super().__init__(f"The spread must be at least the venue's commission of {taker_rate.normalize():f}.")
-        self.taker_rate = taker_rate
+    def __init__(self, *, least: Decimal) -> None:
+        super().__init__(f"The spread must be at least {least.normalize():f}, which covers the venues' commission.")
+        self.least = least
 
 
 class OwnRuleTooSmall(DomainError):
-    def __init__(self, *, rule_id: int, taker_rate: Decimal) -> None:
+    def __init__(self, *, rule_id: int, least: Decimal) -> None:
         super().__init__(
-            f"The spread of price rule {rule_id} of this coin is below the venue's commission of"
-            f" {taker_rate.normalize():f}, which a market price has to cover. Make another rule for the coin first."
+            f"The spread of price rule {rule_id} of this coin is below {least.normalize():f},"
+            " which covers the venues' commission on a market price. Make another rule for the coin first."
         )
         self.rule_id = rule_id
 

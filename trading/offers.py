@@ -75,7 +75,7 @@ class Offer:
             return None
         is_fixed = self.price_source == FIXED
         taker_rate = taker_rate_of(is_fixed=is_fixed)
-        if not is_fixed and not self.terms.covers(taker_rate=taker_rate):
+        if not is_fixed and not self.terms.covers_commission:
             return None
         return self.terms.price(market_price=self.market_price, taker_rate=taker_rate)
 

@@ -18,15 +18,21 @@ from django.db.models.lookups import GreaterThan
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """An ask (US dollars a coin) with which older orders are compared. `now` is the moment; None: the database's."""
+    """An ask (US dollars a coin) with which older orders are compared.
+
+    `taker_rate` is the commission where the ask was read; None: at the first venue. `now` is the moment; None: the
+    database's.
+    """
 
     ask: Decimal
+    taker_rate: Decimal | None = None
     now: datetime | None = None
 
     @property
     def most(self) -> Decimal:
         """What the coins of an order may cost at the ask, without commission, for each dollar of its subtotal."""
-        return (1 + settings.SETTLEMENT.max_loss_of_an_order) * (1 - settings.VENUE.taker_rate)
+        taker_rate = settings.VENUE.taker_rate if self.taker_rate is None else self.taker_rate
+        return (1 + settings.SETTLEMENT.max_loss_of_an_order) * (1 - taker_rate)
 
     @property
     def beyond(self) -> Q:

@@ -1,7 +1,7 @@
 """The terms of a price rule: what a customer pays for a coin that costs so much at the venue, and the order's fee."""
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 from django.conf import settings
@@ -11,6 +11,7 @@ from trading.rounding import fee_for, price_for, subtotal_for, subtotal_within
 DEFAULT_SPREAD_RATE: Final = Decimal("0.005")
 """The spread of the rule for all coins that `migrate` makes if none is in force. It has no fee."""
 
+_STEP_OF_RATES: Final = Decimal("0.00000001")
 _HUNDRED: Final = Decimal("100.00")
 
 
@@ -24,9 +25,10 @@ class PriceTerms:
     fee_minimum: Decimal
     fee_maximum: Decimal | None
 
-    def covers(self, *, taker_rate: Decimal) -> bool:
+    @property
+    def covers_commission(self) -> bool:
         """Say whether a coin may be sold at its market price: there is a rule, and its spread covers the commission."""
-        return self.rule_id is not None and self.spread_rate >= taker_rate
+        return self.rule_id is not None and self.spread_rate >= least_spread_rate()
 
     def price(self, *, market_price: Decimal, taker_rate: Decimal) -> Decimal:
         """Return the customer's price. Without a rule it is the market price: only a fixed price is sold at it."""
@@ -56,6 +58,19 @@ NO_RULE: Final = PriceTerms(
 def taker_rate_of(*, is_fixed: bool) -> Decimal:
     """Return the commission that a price has to cover: the venue's, or none, because a fixed price covers it."""
     return Decimal(0) if is_fixed else settings.VENUE.taker_rate
+
+
+def least_spread_rate() -> Decimal:
+    """Return the spread below which a purchase may cost more than a market price brings: the first venue's commission.
+
+    Prices contain that commission, whichever venue a coin is bought at. So at a further venue with a higher commission
+    the spread has to cover the difference too.
+    """
+    first = settings.VENUE.taker_rate
+    highest = max((venue.taker_rate for venue in settings.FURTHER_VENUES.values()), default=first)
+    if highest <= first:
+        return first
+    return max(first, ((1 - first) / (1 - highest) - 1).quantize(_STEP_OF_RATES, ROUND_CEILING))
 
 
 def cost_of_hundred(terms: PriceTerms, *, is_fixed: bool) -> tuple[Decimal, Decimal]:

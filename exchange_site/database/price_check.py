@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Final
 
 import psycopg
-from django.conf import settings
 from django.db import connection
 
+from trading.price_terms import least_spread_rate
 from wallets.runtime.sql import load_statement
 
 _REMEDY: Final = "Make a new rule with `manage.py price_rule`"
@@ -16,7 +16,7 @@ _MOST_NAMED: Final = 5
 
 
 def refuse_unfit_rules() -> None:
-    """End the process with a sentence if a rule's spread is below EXCHANGE_TAKER_RATE, or if a rule is missing.
+    """End the process with a sentence if a rule's spread does not cover the venues' commission, or if none is in force.
 
     Every coin with a market price needs one in force. Nothing happens if the database does not answer or has no tables
     yet: offers go by the same conditions, so that nothing is sold then.
@@ -28,7 +28,7 @@ def refuse_unfit_rules() -> None:
     statement = load_statement("trading.unfit_price_rules")
     try:
         with psycopg.connect(**arguments) as asked:
-            rows = asked.execute(statement, {"taker_rate": settings.VENUE.taker_rate, "coin": None}).fetchall()
+            rows = asked.execute(statement, {"least": least_spread_rate(), "coin": None}).fetchall()
     except psycopg.Error as error:
         sys.stderr.write(
             f"Whether the price rules cover the venue's commission is not known: {type(error).__name__}.\n"
@@ -46,9 +46,10 @@ def _name(coins: list[str]) -> str:
 
 
 def _describe(rule: int, coin: str, spread: Decimal, begins: datetime) -> str:
-    taker_rate = settings.VENUE.taker_rate.normalize()
+    least = least_spread_rate().normalize()
     return (
-        f"The spread of price rule {rule} ({coin}, from {begins.isoformat()}) is {spread.normalize():f}, below the"
-        f" venue's commission of {taker_rate:f}: coins would be sold for less than they cost. {_REMEDY}"
-        " (a rule to come is replaced by one from the same moment), or correct EXCHANGE_TAKER_RATE."
+        f"The spread of price rule {rule} ({coin}, from {begins.isoformat()}) is {spread.normalize():f}, below"
+        f" {least:f}, which covers the venues' commission: coins would be sold for less than they cost. {_REMEDY}"
+        " (a rule to come is replaced by one from the same moment), or correct the EXCHANGE_TAKER_RATE or"
+        " VENUE_<NAME>_TAKER_RATE."
     )

@@ -48,7 +48,7 @@ def send(*, attempt: Attempt, choice: Choice) -> VenueAnswer | None:
     was sent.
     """
     offer = choice.offer
-    still_open = _settle_without_buying(attempt, ask=offer.ask)
+    still_open = _settle_without_buying(attempt, comparison=_compare(offer))
     if still_open is None:
         return None
     _size(attempt, still_open=still_open, offer=offer)
@@ -64,7 +64,7 @@ def send(*, attempt: Attempt, choice: Choice) -> VenueAnswer | None:
 
 def _fits(attempt: Attempt, offer: Offer) -> bool:
     """Say whether the attempt's orders could be bought as they are: none has moved, and the ask is within bounds."""
-    still_open = sum_affordable_orders(attempt=attempt, comparison=Comparison(ask=offer.ask))
+    still_open = sum_affordable_orders(attempt=attempt, comparison=_compare(offer))
     if not still_open.count or needs_no_ask(batch=attempt.batch, needed=still_open.amount):
         return True
     if still_open.moved:
@@ -80,7 +80,11 @@ def _fits(attempt: Attempt, offer: Offer) -> bool:
     return True
 
 
-def _settle_without_buying(attempt: Attempt, *, ask: Decimal) -> SettledOrders | None:
+def _compare(offer: Offer) -> Comparison:
+    return Comparison(ask=offer.ask, taker_rate=taker_rate_of(offer.venue.name))
+
+
+def _settle_without_buying(attempt: Attempt, *, comparison: Comparison) -> SettledOrders | None:
     """Refund orders that have moved, or deliver the reserve if it suffices. Return what is to be bought, if anything.
 
     An order that cannot be refunded now, because an earlier purchase is in doubt, is left aside: the others are bought
@@ -89,7 +93,7 @@ def _settle_without_buying(attempt: Attempt, *, ask: Decimal) -> SettledOrders |
     delivered at such an ask either, nor while an order's price is too low and still valid: then raises
     AskBeyondPriceBound.
     """
-    comparison = Comparison(ask=ask)
+    ask = comparison.ask
     price: Decimal | None = None
     still_open = sum_affordable_orders(attempt=attempt, comparison=comparison)
     if still_open.moved and not needs_no_ask(batch=attempt.batch, needed=still_open.amount):

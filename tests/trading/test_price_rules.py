@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from copy import copy
 from datetime import timedelta
 from decimal import Decimal
 
@@ -22,6 +23,7 @@ from trading.exceptions import NoRuleForMarketPrice, OwnRuleTooSmall, RuleInTheP
 from trading.models import Coin, Order, OrderState, PriceRule
 from trading.offer_list import list_offers
 from trading.offers import load_offer
+from trading.rounding import price_for
 from trading.selectors.price_rules import find_rule
 from trading.services.coins import put_on_sale, save_coin
 from trading.services.price_rules import make_default_rule_after_migrate, make_rule
@@ -281,6 +283,19 @@ class TestARule:
         assert not made_by_staff().exists()
 
     @pytest.mark.parametrize(
+        ("further", "least"), [("0.0005", "0.001"), ("0.004", "0.00301205"), ("0.006", "0.00503019")]
+    )
+    def test_covers_the_commission_of_every_venue(self, market_coin, settings, further, least):
+        dear = copy(settings.VENUE)
+        vars(dear).update(id="kraken", taker_rate=Decimal(further))
+        settings.FURTHER_VENUES = {"kraken": dear}
+        with pytest.raises(SpreadTooSmall):
+            add_rule(spread=Decimal(least) - Decimal("0.00000001"))
+        rule = add_rule(spread=least)
+        sold_for = price_for(market_price=Decimal(100), spread_rate=rule.spread_rate, taker_rate=Decimal("0.001"))
+        assert sold_for >= Decimal(100) / (1 - Decimal(further))
+
+    @pytest.mark.parametrize(
         "fields",
         [
             {"spread": "-0.1"},
@@ -313,7 +328,7 @@ class TestAStart:
         add_rule(spread="0.002")
         refuse_unfit_rules()
         configure(settings, "VENUE", taker_rate=Decimal("0.003"))
-        with pytest.raises(SystemExit, match=r"is 0\.002, below the venue's commission of 0\.003"):
+        with pytest.raises(SystemExit, match=r"is 0\.002, below 0\.003, which covers the venues' commission"):
             refuse_unfit_rules()
         add_rule(spread="0.003")
         refuse_unfit_rules()
@@ -324,7 +339,7 @@ class TestAStart:
         environment = {**os.environ, **process_environment(EXCHANGE_TAKER_RATE="0.003")}
         ended = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, timeout=60, check=False)
         assert ended.returncode == 1
-        assert b"below the venue's commission" in ended.stderr
+        assert b"which covers the venues' commission" in ended.stderr
 
     def test_does_not_mind_the_rule_of_a_fixed_price(self, coin):
         add_rule(coin=coin, spread="0")
@@ -473,7 +488,7 @@ class TestTheCommand:
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
-            (("--spread-rate", "0.0005"), "at least the venue's commission"),
+            (("--spread-rate", "0.0005"), "which covers the venues' commission"),
             (("--spread-rate", "1.1"), "“spread_is_a_share” is violated"),
             (("--spread-rate", "NaN"), "a plain number"),
             (("--fee-minimum", "2", "--fee-maximum", "1"), "“fee_limits_are_in_order” is violated"),

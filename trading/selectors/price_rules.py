@@ -20,9 +20,9 @@ def find_rule(*, coin: Coin | None, at: datetime) -> PriceRule | None:
     return valid.filter(coin=None).first()
 
 
-def find_unfit_rule(*, coin: Coin, taker_rate: Decimal) -> int | None:
-    """Return the id of a coin's own rule, in force or to come, whose spread does not cover a taker rate; else None."""
-    row = sql.fetch_one("trading.unfit_price_rules", coin=coin.pk, taker_rate=taker_rate)
+def find_unfit_rule(*, coin: Coin, least: Decimal) -> int | None:
+    """Return the id of a coin's own rule, in force or to come, whose spread is below `least`; else None."""
+    row = sql.fetch_one("trading.unfit_price_rules", coin=coin.pk, least=least)
     return row[0] if row else None
 
 

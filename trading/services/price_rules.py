@@ -7,7 +7,6 @@ from typing import Any
 
 from django.apps import apps as current_apps
 from django.apps.registry import Apps
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -15,7 +14,7 @@ from django.db.models.functions import Now
 from trading.exceptions import NoRuleForMarketPrice, OwnRuleTooSmall, RuleInThePast, SpreadTooSmall
 from trading.models import Coin, PriceRule
 from trading.offers import publish_offers_after_commit
-from trading.price_terms import DEFAULT_SPREAD_RATE
+from trading.price_terms import DEFAULT_SPREAD_RATE, least_spread_rate
 from trading.selectors.price_rules import find_unfit_rule
 
 logger = logging.getLogger(__name__)
@@ -38,23 +37,23 @@ def make_rule(*, rule: PriceRule, valid_from: datetime | None, now: datetime) ->
 
 
 def ensure_rule_allowed(*, coin: Coin | None, spread_rate: Decimal, valid_from: datetime | None, now: datetime) -> None:
-    """Raise RuleInThePast, or SpreadTooSmall if the spread of a market price is below the venue's taker rate."""
+    """Raise RuleInThePast, or SpreadTooSmall if the spread of a market price is below `least_spread_rate`."""
     if valid_from is not None and valid_from < now:
         raise RuleInThePast
     has_market_price = coin is None or coin.fixed_price is None
-    if has_market_price and spread_rate < settings.VENUE.taker_rate:
-        raise SpreadTooSmall(taker_rate=settings.VENUE.taker_rate)
+    if has_market_price and spread_rate < least_spread_rate():
+        raise SpreadTooSmall(least=least_spread_rate())
 
 
 def ensure_market_price_allowed(*, coin: Coin) -> None:
     """Refuse a market price for a coin, which may be new, if web and worker would not start with it.
 
-    Raises OwnRuleTooSmall if the spread of a rule of its own, in force or to come, is below the venue's taker rate, and
+    Raises OwnRuleTooSmall if the spread of a rule of its own, in force or to come, is below `least_spread_rate`, and
     NoRuleForMarketPrice if no rule is in force for it.
     """
-    taker_rate = settings.VENUE.taker_rate
-    if coin.pk and (rule_id := find_unfit_rule(coin=coin, taker_rate=taker_rate)):
-        raise OwnRuleTooSmall(rule_id=rule_id, taker_rate=taker_rate)
+    least = least_spread_rate()
+    if coin.pk and (rule_id := find_unfit_rule(coin=coin, least=least)):
+        raise OwnRuleTooSmall(rule_id=rule_id, least=least)
     own_or_of_all = Q(coin=None) | Q(coin_id=coin.pk)
     if not PriceRule.objects.filter(own_or_of_all, valid_from__lte=Now()).exists():
         raise NoRuleForMarketPrice

@@ -4,11 +4,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
-
 from trading.jumps import AGREEING_READINGS, readings_agree
 from trading.models import Coin, CoinPrice, PriceRule
-from trading.price_terms import DEFAULT_SPREAD_RATE, cost_of_hundred
+from trading.price_terms import DEFAULT_SPREAD_RATE, cost_of_hundred, least_spread_rate
 from trading.selectors.price_rules import find_rule, terms_of
 from trading.selectors.prices import read_hard_band
 from trading.services.price_rules import ensure_rule_allowed, make_rule
@@ -57,15 +55,15 @@ class PriceRuleKind(Kind):
     def adds_exposure(self, *, payload: Payload) -> bool:
         """A rule that mends a shop which can sell nothing needs one person: web and worker do not start without it.
 
-        It begins now, has no fee, and a spread that is the default or at most twice the venue's commission.
+        It begins now, has no fee, and a spread that is the default or at most twice the least.
         """
         rule, valid_from = _rule_of(payload)
         before = find_rule(coin=rule.coin, at=clock.now())
-        sells = before is not None and before.spread_rate >= settings.VENUE.taker_rate
+        sells = before is not None and before.spread_rate >= least_spread_rate()
         is_fixed = rule.coin is not None and rule.coin.fixed_price is not None
         if sells or is_fixed or valid_from is not None or rule.fee_rate or rule.fee_minimum:
             return True
-        return rule.spread_rate > max(DEFAULT_SPREAD_RATE, 2 * settings.VENUE.taker_rate)
+        return rule.spread_rate > max(DEFAULT_SPREAD_RATE, 2 * least_spread_rate())
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
         rule, valid_from = _rule_of(payload)
