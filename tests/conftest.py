@@ -36,6 +36,10 @@ from wallets.services.accounts import open_dollar_wallet
 from wallets.services.cash import book_opening_deposit
 from wallets.services.tokens import read_access_token, start_token_family
 
+DATABASE_SECONDS = 300
+
+_begun = []  # the first test of this process
+
 
 def pytest_addoption(parser):
     parser.addoption("--dialect", choices=sorted(DIALECTS), default="binance", help="in which settlement talks")
@@ -68,6 +72,17 @@ def django_db_setup(django_db_modify_db_settings, django_db_setup, django_db_blo
     yield
     with django_db_blocker.unblock():
         django_db_modify_db_settings.enter_context(as_owner())
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item):
+    """Add the time in which the database is made, minutes on a busy machine, to the limit of a process' first test."""
+    if not _begun:
+        _begun.append(item.nodeid)
+        own = item.get_closest_marker("timeout")
+        seconds = own.args[0] if own else float(item.config.getoption("timeout") or item.config.getini("timeout"))
+        item.add_marker(pytest.mark.timeout(seconds + DATABASE_SECONDS), append=False)
+    return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)

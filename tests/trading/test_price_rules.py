@@ -402,7 +402,7 @@ class TestAMarketPrice:
 
     def test_is_refused_while_a_rule_of_the_coin_does_not_cover_the_commission(self, coin, clear):
         rule = add_rule(coin=coin, spread="0")
-        assert f"price rule {rule.pk} of this coin is below the venue&#x27;s commission" in clear().content.decode()
+        assert f"price rule {rule.pk} of this coin is below 0.001" in clear().content.decode()
         coin.fixed_price = None
         with pytest.raises(OwnRuleTooSmall):
             save_coin(coin=coin)
@@ -556,7 +556,7 @@ class TestTheAdmin:
     @pytest.mark.parametrize(
         ("change", "sentence"),
         [
-            ({"spread_rate": "0.0005"}, "at least the venue&#x27;s commission"),
+            ({"spread_rate": "0.0005"}, "which covers the venues&#x27; commission"),
             ({"begins_0": "2020-01-01", "begins_1": "00:00:00"}, "begins now or later"),
             ({"reason": ""}, "This field is required"),
         ],
