@@ -13,7 +13,7 @@ from settlement.connections import release_database_connection
 from settlement.order_ids import CODE_LENGTH, make_client_order_id
 from settlement.sizing import ensure_usable, just_above, quantity_to_buy
 from settlement.told import digits
-from settlement.venues.checking import ConfiguredVenue
+from settlement.venues.checking import ConfiguredVenue, list_venues
 from settlement.venues.profiles.words import Declined
 from settlement.venues.protocol import (
     AccountTerms,
@@ -108,7 +108,7 @@ def _check_coin(venue: Venue, *, coin: str, configured: ConfiguredVenue) -> Chec
         purchase = _smallest_purchase(configured, coin=coin, rules=rules, ask=ask, signed_at=venue.read_time())
         answer = venue.rehearse(purchase=purchase)
     except CoinNotListed:
-        return Check(subject=coin, fault=f"{configured.name} does not list it for {configured.config.quote_asset}.")
+        return _not_listed(coin, configured=configured)
     except UnusableRules as error:
         return Check(subject=coin, fault=f"Its market cannot be used: {error}.")
     except VenueAway as error:
@@ -117,6 +117,22 @@ def _check_coin(venue: Venue, *, coin: str, configured: ConfiguredVenue) -> Chec
     if isinstance(answer, NotPlaced | Refused):
         return Check(subject=coin, found=found, fault=f"A purchase would be refused: {answer.reason}.")
     return Check(subject=coin, found=found)
+
+
+def _not_listed(coin: str, *, configured: ConfiguredVenue) -> Check:
+    """Return a fault, unless another venue lists the coin: it is bought there."""
+    others = [each.name for each in list_venues() if each.name != configured.name]
+    if elsewhere := [name for name in others if _lists(get_venue(name), coin=coin)]:
+        return Check(subject=coin, found=f"not listed; bought at {', '.join(elsewhere)}")
+    return Check(subject=coin, fault=f"{configured.name} does not list it for {configured.config.quote_asset}.")
+
+
+def _lists(venue: Venue, *, coin: str) -> bool:
+    try:
+        venue.read_rules(coin=coin)
+    except (CoinNotListed, UnusableRules, VenueAway):
+        return False
+    return True
 
 
 def _smallest_purchase(

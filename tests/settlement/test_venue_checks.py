@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from copy import copy
 
 import ccxt
 import pytest
@@ -16,6 +17,7 @@ from settlement.venues.checking import ConfiguredVenue, list_venues
 from settlement.venues.registry import PROFILES
 from tests.configure import configure
 from tests.conftest import make_coin, process_environment
+from tests.settlement.two_venues import second_simulator
 
 WITHOUT_PROFILE = sorted(set(ccxt.exchanges) - PROFILES.keys())
 
@@ -84,6 +86,22 @@ class TestTheSettingsOfAVenue:
         [venue] = list_venues()
         assert {fault.split(" ")[0] for fault in venue.find_missing_keys()} == {f"EXCHANGE_{each}" for each in missing}
 
+    def test_of_a_further_one_are_refused_by_its_own_variables(self, settings):
+        further = copy(settings.VENUE)
+        vars(further).update(id="kraken", quote_asset="EUR", sandbox=True, api_key="", api_secret="")
+        unknown = copy(settings.VENUE)
+        settings.FURTHER_VENUES = {"kraken": further, "gate": unknown}
+        first, gate, kraken = list_venues()
+        assert list(first.find_faults()) == []
+        [nameless] = gate.find_faults()
+        assert nameless.startswith("VENUE_GATE_…: 'gate' is no venue with a profile (those are ")
+        assert list(kraken.find_faults()) == [
+            "VENUE_KRAKEN_QUOTE_ASSET: EUR is no dollar at kraken; USD, USDC, USDT are.",
+            "VENUE_KRAKEN_SANDBOX: kraken has no sandbox.",
+        ]
+        missing = {fault.split(" ")[0] for fault in kraken.find_missing_keys()}
+        assert missing == {"VENUE_KRAKEN_API_KEY", "VENUE_KRAKEN_API_SECRET"}
+
 
 @pytest.mark.django_db(transaction=True)
 class TestAtStart:
@@ -145,6 +163,21 @@ class TestVenueCheck:
             call_command("venue_check", "--quiet")
         assert ended.value.code == 1
         assert "binance does not list it for USDT." in capsys.readouterr().out
+
+    def test_asks_every_venue_and_lets_one_lack_what_another_lists(
+        self, simulator, coin, fresh_markets, capsys, settings, tmp_path
+    ):
+        make_coin("NEWC", "1.00")
+        with second_simulator(tmp_path / "second", settings) as second:
+            second.set_prices(NEWC="1.00")
+            call_command("venue_check")
+            told = capsys.readouterr().out
+            assert "not listed; bought at binanceus" in told
+            second.set_account(commission_rate="0.004")
+            with pytest.raises(SystemExit):
+                call_command("venue_check", "--quiet")
+        told = re.sub(r"\s+", " ", capsys.readouterr().out)
+        assert "VENUE_BINANCEUS_TAKER_RATE is 0.001, and" in told
 
     def test_says_that_funds_are_missing(self, simulator, coin, fresh_markets, capsys):
         simulator.set_account(balances={"USDT": "0"})
