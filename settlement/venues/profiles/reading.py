@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from settlement.figures import add, read_figure
 from settlement.gate import CannotBeTrue
+from settlement.told import OrderTold, TradeTold
 from settlement.venues.protocol import VenueAway
 
 _EXACT: Final = Context(prec=80)
@@ -55,6 +56,12 @@ def sum_of(*said: object) -> object:
         if number is None:
             return each
     return add(number for number in numbers if number is not None)
+
+
+def falls_short(trades: list[TradeTold], *, of: OrderTold) -> bool:
+    """Say whether an order's trades, others left out, are known to fall short of what it executed."""
+    ours = [trade.quantity for trade in trades if str(trade.venue_order_id) == str(of.venue_order_id)]
+    return is_short_of(of.executed, ours)
 
 
 def is_short_of(executed: object, quantities: list[object]) -> bool:
