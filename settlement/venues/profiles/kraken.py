@@ -45,9 +45,9 @@ _REFUSALS: Final = Refusals(
     codes={
         **dict.fromkeys(("EQuery:Unknown asset pair", "EQuery:Invalid asset pair"), Meaning.REFUSED),
         **dict.fromkeys(("EAPI:Invalid key", "EAPI:Invalid signature", "EAPI:Feature disabled"), Meaning.VENUE),
-        **dict.fromkeys(("EGeneral:Permission denied", "EGeneral:Unknown method"), Meaning.VENUE),
+        **dict.fromkeys(("EGeneral:Permission denied", "EGeneral:Unknown method", "ETrade:Locked"), Meaning.VENUE),
         **dict.fromkeys(("ESession:Invalid session", "EAuth:Account*", "ETrade:User Locked"), Meaning.VENUE),
-        **dict.fromkeys(("ETrade:Locked", "EOrder:Trading agreement required", "EOrder:Positions limit exceeded"), Meaning.VENUE),
+        **dict.fromkeys(("EOrder:Trading agreement required", "EOrder:Positions limit exceeded"), Meaning.VENUE),
         **dict.fromkeys(("EOrder:Cannot open *", "EOrder:Margin *", "EOrder:Insufficient margin"), Meaning.VENUE),
         **dict.fromkeys(("EGeneral:Invalid arguments*", "EAPI:Bad request", "ETrade:Invalid request"), Meaning.COIN),
         "EAccount:Invalid permissions*": Meaning.COIN,  # a coin that may not be traded where the account is
