@@ -55,7 +55,7 @@ _REFUSALS: Final = Refusals(
         "EService:Market in *": Meaning.COIN,
         "EOrder:Insufficient funds": Meaning.COIN,
         "EAPI:Invalid nonce": Meaning.AGAIN,  # refused before anything else is read; the next has a larger number
-        "EService:Deadline elapsed": Meaning.AGAIN,
+        **dict.fromkeys(("EService:Deadline elapsed", "EGeneral:Invalid arguments:deadline*"), Meaning.AGAIN),
         **dict.fromkeys((*_SIZES, *_PRICES), Meaning.AGAIN),
         **dict.fromkeys(("EAPI:Rate limit exceeded", "EGeneral:Too many requests"), Meaning.CALL_LIMIT),
         **dict.fromkeys(("EAuth:Rate limit exceeded", "EAuth:Too many requests"), Meaning.CALL_LIMIT),

@@ -842,6 +842,7 @@ def found_by_trade(name, said, expected, **changes):
             listed("ClosedOrders", "closed", {}, 0, ofs=0),
             listed("TradesHistory", "trades", UNLISTED, 1, ofs=0, consolidate_taker="false"),
             said,
+            *([fills(UNLISTED, "T9")] if expected is Executed else []),
         ],
         expected=expected,
         **changes,
@@ -873,6 +874,7 @@ STRICT = [
     unknown("refused: words of no table", "EOrder:Unknown order"),
     unknown("refused: words of no table", "EAPI:Invalid nonce", status=503),
     refused("refused: size", "EGeneral:Invalid arguments:volume minimum not met", None, source=CLIENTS),
+    refused("refused: clock", "EGeneral:Invalid arguments:deadline", None, source=f"{ADD}: deadline; hand-made"),
     refused("refused: size", "EOrder:Order minimum not met (volume too low)", None, source=f"{ADD}, of before"),
     refused(
         "refused: size",
