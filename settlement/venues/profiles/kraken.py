@@ -34,13 +34,11 @@ from settlement.venues.protocol import PurchaseRequest, VenueAway
 
 _TRADES_AT_ONCE: Final = 20
 _EACH: Final = {"consolidate_taker": "false"}
-_MERGED: Final = {"consolidate_taker": "true"}
 _LEAST_COMMISSION: Final = Decimal("0.00005")
 """A smaller share of an order's cost than any tier of Kraken's taker fees."""
 _STATUSES: Final = {"pending": "open", "open": "open", "closed": "closed", "canceled": "canceled", "expired": "expired"}
 _SIZES: Final = ("EOrder:Order minimum*", "EOrder:Cost minimum*", "EGeneral:Invalid arguments:volume minimum*")
 _PRICES: Final = ("EOrder:Tick size check failed", "EOrder:Invalid price*")
-_OUR_ID: Final = "cl_ord_id"
 _REFUSALS: Final = Refusals(
     codes={
         **dict.fromkeys(("EQuery:Unknown asset pair", "EQuery:Invalid asset pair"), Meaning.REFUSED),
@@ -99,7 +97,7 @@ class _Kraken(VenueProfile):
             return failure if reply.is_error else None
         unknown = [word for word in errors if self.refusals.find_meaning(Failure(code=word)) is None]
         word = (unknown or errors)[0]
-        if any(_OUR_ID in error for error in errors):
+        if any("cl_ord_id" in error for error in errors):
             return Failure(code="", message=word, names_order=names_order)
         return Failure(code=word, names_order=names_order)
 
@@ -157,7 +155,7 @@ class _Kraken(VenueProfile):
         trades = _query_trades(wire, market, order)
         if not falls_short(trades, of=order.told):
             return trades
-        merged = self._query(wire, market, str(order.told.venue_order_id), _MERGED)
+        merged = self._query(wire, market, str(order.told.venue_order_id), {"consolidate_taker": "true"})
         is_new = merged is not None and merged.said.get("trades") != order.said.get("trades")
         others = _query_trades(wire, market, merged) if merged is not None and is_new else []
         return trades if falls_short(others, of=order.told) else others
@@ -250,7 +248,8 @@ def _pages(wire: Wire, path: str, name: str, parameters: dict[str, Any]) -> Iter
 
 
 def _order_in(order_id: str, said: dict[str, Any], market: Market) -> Heard:
-    described = as_dict(said["descr"])
+    described, executed = as_dict(said["descr"]), said.get("vol_exec")
+    is_doubtful = bool(said.get("trades")) and read_figure(executed) == 0
     told = OrderTold(
         client_order_id=said.get("cl_ord_id"),
         venue_order_id=order_id,
@@ -258,7 +257,7 @@ def _order_in(order_id: str, said: dict[str, Any], market: Market) -> Heard:
         status=known(_STATUSES, said.get("status")),
         side=described.get("type"),
         quantity=said.get("vol"),
-        executed=said.get("vol_exec"),
+        executed=None if is_doubtful else executed,
         cost=said.get("cost"),
     )
     return Heard(told=told, limit_price=described.get("price"), placed_at=_milliseconds(said["opentm"]), said=said)

@@ -17,7 +17,7 @@ from settlement.gate import CannotBeTrue
 from settlement.told import OrderTold, TradeTold, printable
 from settlement.venues.profiles.paging import Rows, pages_by_cursor
 from settlement.venues.profiles.profile import VenueProfile
-from settlement.venues.profiles.reading import as_dict, as_rows, is_short_of, plain
+from settlement.venues.profiles.reading import as_dict, as_rows, is_short_of, plain, sum_of
 from settlement.venues.profiles.refusals import Meaning, Refusals
 from settlement.venues.profiles.words import (
     AccountTerms,
@@ -261,14 +261,20 @@ def _order_in(said: dict[str, Any], market: Market) -> Heard:
 
 
 def _status_in(said: dict[str, Any]) -> str | None:
-    """Return our word for whether an order is done; None if it does not say. A done order is filled or cancelled."""
+    """Return our word for whether an order is done; None if it does not say. A done order is filled or cancelled.
+
+    One that is neither active nor filled, and does not say that its rest was cancelled, may be on its way.
+    """
     active = said.get("active")
     if not isinstance(active, bool):
         return None
     if active:
         return "open"
     asked, executed = read_figure(said.get("size")), read_figure(said.get("dealSize"))
-    return "closed" if asked and asked == executed else "canceled"
+    if asked and asked == executed:
+        return "closed"
+    is_whole = bool(asked) and sum_of(said.get("dealSize"), said.get("cancelledSize")) == asked
+    return "canceled" if said.get("cancelExist") is True or is_whole else "open"
 
 
 def _trade_in(said: dict[str, Any], market: Market) -> TradeTold:

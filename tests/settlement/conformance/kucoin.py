@@ -919,6 +919,22 @@ STRICT = [
         )
     ),
     bought("figures as numbers, and in exponents", AS_NUMBERS),
+    *(
+        bought(
+            name,
+            {**NOTHING, **told},
+            None,
+            row=row,
+            source=f"{QUERY}: cancelExist, cancelledSize",
+            fields={"final": row != "still open", "quantity": "0"},
+        )
+        for name, row, told in (
+            ("its rest is cancelled by size", "nothing filled", {"cancelExist": False}),
+            ("its rest is cancelled by the mark", "nothing filled", {"cancelledSize": "0"}),
+            ("neither active nor cancelled", "still open", {"cancelExist": False, "cancelledSize": "0"}),
+            ("neither active nor said to be cancelled", "still open", {"cancelExist": None, "cancelledSize": None}),
+        )
+    ),
     bought("the order does not repeat our id: it was asked for by the id of our request", order(clientOid=None)),
     bought(
         "further fields, and none",
@@ -1052,7 +1068,7 @@ STRICT = [
     ),
     found_by_trade(
         "a trade of an order that is ours and in no list",
-        said(order(id="OLD", dealSize="0.01", dealFunds="599")),
+        said(order(id="OLD", dealSize="0.01", dealFunds="599", cancelExist=True)),
         Executed,
         quantity="0.01",
         venue_order_id="OLD",
