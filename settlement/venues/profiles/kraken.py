@@ -249,12 +249,13 @@ def _pages(wire: Wire, path: str, name: str, parameters: dict[str, Any]) -> Iter
 
 def _order_in(order_id: str, said: dict[str, Any], market: Market) -> Heard:
     described, executed = as_dict(said["descr"]), said.get("vol_exec")
-    is_doubtful = bool(said.get("trades")) and read_figure(executed) == 0
+    status = known(_STATUSES, said.get("status"))
+    is_doubtful = status != "open" and bool(said.get("trades")) and read_figure(executed) == 0
     told = OrderTold(
         client_order_id=said.get("cl_ord_id"),
         venue_order_id=order_id,
         symbol=market.symbol_in(described.get("pair")),
-        status=known(_STATUSES, said.get("status")),
+        status=status,
         side=described.get("type"),
         quantity=said.get("vol"),
         executed=None if is_doubtful else executed,

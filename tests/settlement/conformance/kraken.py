@@ -969,7 +969,7 @@ STRICT = [
             ("an empty time", "opentm", "", Unknown),
             ("no description", "descr", None, Unknown),
             ("no trades yet", "trades", None, Unknown),
-            ("nothing, and trades", "vol_exec", "0.00000000", Unknown),
+            ("done with nothing, and with trades", "vol_exec", "0.00000000", Unknown),
             ("a new status", "status", "triggered", Untrue),
             ("less than nothing", "vol_exec", "-0.01", Untrue),
             ("no number", "cost", "NaN", Untrue),
