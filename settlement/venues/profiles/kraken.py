@@ -17,7 +17,7 @@ from settlement.gate import MOST_COMMISSION, NO_ASSET
 from settlement.told import OrderTold, TradeTold, printable
 from settlement.venues.profiles.paging import pages_by_offset
 from settlement.venues.profiles.profile import VenueProfile
-from settlement.venues.profiles.reading import as_dict, falls_short, known, plain
+from settlement.venues.profiles.reading import as_dict, ask_unless_declined, falls_short, known, plain
 from settlement.venues.profiles.refusals import Meaning, Refusals
 from settlement.venues.profiles.words import (
     AccountTerms,
@@ -83,14 +83,11 @@ class _Kraken(VenueProfile):
     stale_nonce = frozenset({"EAPI:Invalid nonce"})
 
     def find_failure(self, reply: Reply) -> Failure | None:
-        """Return the first error of which nothing is known, else the first; warnings begin with a W.
-
-        An error about our own id proves nothing: "not unique" says that an order has it.
-        """
+        """Return the first error that is not listed, else the first. One about our own id proves nothing."""
         body = reply.body if isinstance(reply.body, dict) else {}
         said = body.get("error") or []
         words = [printable(str(each)) for each in (said if isinstance(said, list) else [said])]
-        errors = [word for word in words if not word.startswith("W")]
+        errors = [word for word in words if not word.startswith("W")]  # the others are warnings
         names_order = bool(_txid_in(body))
         if not errors:
             failure = Failure(code="", message=f"status {reply.status}", names_order=names_order)
@@ -211,7 +208,8 @@ def _query_trades(wire: Wire, market: Market, order: Heard) -> list[TradeTold]:
     asset = _asset_of_fee(order.said, market)
     trades: list[TradeTold] = []
     for start in range(0, len(ids), _TRADES_AT_ONCE):
-        result = _ask(wire, "QueryTrades", {"txid": ",".join(ids[start : start + _TRADES_AT_ONCE])})
+        body = ask_unless_declined(wire, _call("QueryTrades", {"txid": ",".join(ids[start : start + _TRADES_AT_ONCE])}))
+        result = {} if body is None else _result_in(body)
         trades += [_trade_in(trade_id, as_dict(said), market, asset=asset) for trade_id, said in result.items()]
     return trades
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from settlement.figures import add, read_figure
 from settlement.gate import CannotBeTrue
 from settlement.told import OrderTold, TradeTold
+from settlement.venues.profiles.words import Call, Declined, Wire
 from settlement.venues.protocol import VenueAway
 
 _EXACT: Final = Context(prec=80)
@@ -39,6 +40,16 @@ def as_rows(value: object) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise VenueAway("a list that cannot be read")
     return value
+
+
+def ask_unless_declined(wire: Wire, call: Call) -> Any:
+    """Ask a question. Return None if the venue declines it, unless it wants no calls at all. Raises VenueAway."""
+    try:
+        return wire.ask(call)
+    except Declined as error:
+        if error.retry_after_seconds is not None:
+            raise
+        return None
 
 
 def trades_in(value: object) -> list[dict[str, Any]]:

@@ -978,19 +978,33 @@ STRICT = [
             ("another pair", "descr", {**order()["descr"], "pair": "ETHUSD"}, Untrue),
         )
     ),
+    *(
+        Case(
+            row="many fills",
+            name=f"that are told merged by taker only: {name}",
+            source=f"{QUERY}: consolidate_taker",
+            answers=[
+                added(),
+                queried(order()),
+                told,
+                queried(order(trades=["TMERGE-DDDDD-TTTTTT"]), merged=True),
+                fills(MERGED, "TMERGE-DDDDD-TTTTTT"),
+            ],
+            expected=Executed,
+            fields=BOUGHT,
+        )
+        for name, told in (
+            ("the others are left out", fills({})),
+            ("the others are refused", private("QueryTrades", errors=["EQuery:Unknown trade"], having={"txid": BOTH})),
+        )
+    ),
     Case(
-        row="many fills",
-        name="that are told merged by taker only",
-        source=f"{QUERY}: consolidate_taker",
-        answers=[
-            added(),
-            queried(order()),
-            fills({}),
-            queried(order(trades=["TMERGE-DDDDD-TTTTTT"]), merged=True),
-            fills(MERGED, "TMERGE-DDDDD-TTTTTT"),
-        ],
-        expected=Executed,
-        fields=BOUGHT,
+        row="too many calls",
+        name="of the question about fills, which is not asked in another form",
+        source=ERRORS,
+        answers=[added(), queried(order()), private("QueryTrades", errors=["EAPI:Rate limit exceeded"])],
+        expected=Unknown,
+        fields={"retry_after_seconds": 10},
     ),
     Case(
         row="fills not there yet",
