@@ -29,6 +29,10 @@ class TestPagesByOffset:
         with pytest.raises(VenueAway, match="2 rows of 3"):
             self.read((0, (rows(1, 2), 3)), (2, (rows(), 3)))
 
+    def test_that_have_more_rows_than_the_venue_counts_are_refused(self):
+        with pytest.raises(VenueAway, match="2 rows, of 1"):
+            self.read((0, (rows(1, 2), 1)))
+
 
 class TestPagesByCursor:
     def read(self, **told):

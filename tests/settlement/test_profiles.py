@@ -61,6 +61,31 @@ def test_retry_after_is_obeyed(value, seconds):
     assert judge_rate_limit(status=429, headers=headers) == seconds
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "message", "is_stale"),
+    [
+        ("kraken", "EOrder:Order minimum not met", "", True),
+        ("kraken", "EOrder:Invalid price:XBTUSD price can only be specified up to 1 decimals.", "", True),
+        ("kraken", "EGeneral:Invalid arguments:volume minimum not met", "", True),
+        ("kraken", "EGeneral:Invalid arguments:ordertype", "", False),
+        ("kraken", "EOrder:Insufficient funds", "", False),
+        ("kucoin", "400370", "Max. price: 0.025", True),
+        ("kucoin", "300000", "Order size invalid.", True),
+        ("kucoin", "400100", "Order size below the minimum requirement.", True),
+        ("kucoin", "400100", "Parameter Error", False),
+        ("kucoin", "200004", "Balance insufficient!", False),
+    ],
+)
+def test_refusals_of_sizes_and_prices_have_the_markets_loaded_again(name, code, message, is_stale):
+    assert PROFILES[name].tells_new_rules(Failure(code=code, message=message)) is is_stale
+
+
+def test_an_error_that_names_an_order_proves_nothing_even_as_a_limit_on_calls():
+    reply = Reply(status=429, headers={"Retry-After": "7"}, body={})
+    answer = BINANCE.judge_refusal(reply, Failure(code="-1003", names_order=True))
+    assert answer == Unknown(reason="429 -1003, and an order", retry_after_seconds=7.0)
+
+
 @pytest.mark.parametrize("name", sorted(PROFILES))
 def test_a_venue_has_its_own_profile(name):
     assert find_profile(name) is PROFILES[name]

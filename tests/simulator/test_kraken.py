@@ -309,7 +309,7 @@ class TestAddOrder:
         name = new_id()
         assert placed(kraken, name) != placed(kraken, name)
         resting = add(kraken, name, price="10.00", timeinforce="GTC")
-        assert add(kraken, name) == ["EOrder:Duplicate cl_ord_id"]
+        assert add(kraken, name) == ["EGeneral:Invalid arguments:cl_ord_id not unique"]
         assert len(find(kraken, name)) == 3
         assert kraken.private("CancelOrder", txid=resting["txid"][0]) == {"count": 1}
 

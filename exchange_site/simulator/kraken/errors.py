@@ -27,8 +27,8 @@ TOO_MANY_ORDERS: Final = "EOrder:Rate limit exceeded"
 TOO_MANY_OPEN: Final = "EOrder:Orders limit exceeded"
 UNKNOWN_ORDER: Final = "EOrder:Unknown order"
 INVALID_ORDER: Final = "EOrder:Invalid order"
-ID_IN_USE: Final = "EOrder:Duplicate cl_ord_id"
-"""Kraken's documentation does not say how a client order id of another open order is refused."""
+ID_IN_USE: Final = "EGeneral:Invalid arguments:cl_ord_id not unique"
+"""Kraken's documentation does not say how a client order id of another open order is refused; public clients do."""
 
 _KRAKENS: Final = re.compile(r"[EW][A-Z][A-Za-z]*:.+", re.DOTALL)
 _WORDS: Final = (

@@ -43,7 +43,7 @@ from settlement.venues.quotes import NoPrice, Quoted
 _BELIEVED_SECONDS: Final = 10.0
 """The age up to which a list of markets that lacks a coin is believed where nothing is refunded."""
 
-_UNREADABLE: Final = (AttributeError, LookupError, TypeError, ValueError)
+_UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, kw_only=True)

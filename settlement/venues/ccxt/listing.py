@@ -32,7 +32,7 @@ def whole(read: Callable[[], Iterable[T]]) -> list[T]:
     """Read a list to its end. Raises VenueAway, also for what cannot be read, such as a proxy's page."""
     try:
         return list(read())
-    except (AttributeError, CannotBeTrue, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, CannotBeTrue, LookupError, TypeError, ValueError) as error:
         raise VenueAway("a list that cannot be read") from error
 
 

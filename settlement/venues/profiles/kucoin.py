@@ -17,7 +17,7 @@ from settlement.gate import CannotBeTrue
 from settlement.told import OrderTold, TradeTold, printable
 from settlement.venues.profiles.paging import Rows, pages_by_cursor
 from settlement.venues.profiles.profile import VenueProfile
-from settlement.venues.profiles.reading import as_dict, as_rows, is_short_of, plain
+from settlement.venues.profiles.reading import as_dict, as_rows, is_short_of, plain, sum_of
 from settlement.venues.profiles.refusals import Meaning, Refusals
 from settlement.venues.profiles.words import (
     AccountTerms,
@@ -39,61 +39,49 @@ _SUCCESS: Final = "200000"
 _NO_ORDER: Final = "no order"
 """Our code for a message that says that there is no such order: its code says no more than "parameter"."""
 _NO_ORDER_MESSAGES: Final = frozenset(
-    {
-        "order not exist",
-        "order not exist.",
-        "order_not_exist",
-        "the order does not exist.",
-        "error.getorder.ordernotexist",
-    }
+    {"order not exist", "order_not_exist", "the order does not exist", "error.getorder.ordernotexist"}
 )
+"""In lower case, and without a full stop."""
+_OF_OUR_ID: Final = ("clientoid", "duplicat", "repeat", "already exist")
+"""Parts of messages that say that our id was seen before: they prove nothing about the order that has it."""
+_RULES: Final = {
+    "Order size below the minimum": Meaning.AGAIN,
+    "quantity is below the minimum": Meaning.AGAIN,
+    "Order size increment invalid": Meaning.AGAIN,
+    "Price increment invalid": Meaning.AGAIN,
+    "Order size invalid": Meaning.AGAIN,
+    "Order funds invalid": Meaning.AGAIN,
+}
+"""Messages about sizes and prices, with the code of any wrong parameter."""
 _REFUSALS: Final = Refusals(
     codes={
-        "200001": Meaning.COIN,  # orders suspended
-        "200003": Meaning.ORDER_LIMIT,  # too many open orders
-        "200004": Meaning.COIN,  # funds
-        "200009": Meaning.COIN,  # identity verification for this coin
-        "230003": Meaning.COIN,  # funds
-        "400001": Meaning.VENUE,  # a header is missing
-        "400002": Meaning.AGAIN,  # the request's time is off by more than five seconds
-        "400003": Meaning.VENUE,  # key
-        "400004": Meaning.VENUE,  # passphrase
-        "400005": Meaning.VENUE,  # signature
-        "400006": Meaning.VENUE,  # address
-        "400007": Meaning.VENUE,  # permission
-        "400008": Meaning.VENUE,  # version of the key
-        "400009": Meaning.VENUE,  # version of the key
-        "400010": Meaning.VENUE,  # permission
-        "400100": Meaning.COIN,  # parameter
-        "400200": Meaning.COIN,  # orders forbidden in this market
-        "400301": Meaning.VENUE,  # law
-        "400303": Meaning.VENUE,  # identity verification
-        "400350": Meaning.COIN,  # largest holding
-        "400370": Meaning.AGAIN,  # above the highest price
-        "400400": Meaning.COIN,  # parameter
-        "400500": Meaning.COIN,  # country
-        "400600": Meaning.COIN,  # not open yet
-        "400700": Meaning.VENUE,  # account at risk
-        "400760": Meaning.AGAIN,  # below the lowest price
-        "404000": Meaning.VENUE,  # path
-        "411100": Meaning.VENUE,  # account frozen
-        "415000": Meaning.VENUE,  # content type
-        "429000": Meaning.CALL_LIMIT,
-        "600100": Meaning.AGAIN,  # minimum
-        "600101": Meaning.AGAIN,  # minimum
-        "600203": Meaning.COIN,  # the market does not trade
+        # funds, too many orders, and the state of a market
+        **dict.fromkeys(("200004", "230003", "102421"), Meaning.COIN),
+        **dict.fromkeys(("200003", "102427"), Meaning.ORDER_LIMIT),
+        **dict.fromkeys(("200001", "400200", "400600", "600203"), Meaning.COIN),
         "900001": Meaning.REFUSED,  # no such market
+        # parameters; the largest holding; a coin that this person, or this country, may not buy
+        **dict.fromkeys(("400100", "400400", "102411"), Meaning.COIN),
+        **dict.fromkeys(("200009", "400350", "400500"), Meaning.COIN),
+        # header, key, passphrase, signature, address, permission, version of the key, ccxt's mark of a partner
+        **dict.fromkeys(("400001", "400003", "400004", "400005", "400006", "400007"), Meaning.VENUE),
+        **dict.fromkeys(("400008", "400009", "400010", "400201", "400202"), Meaning.VENUE),
+        # law, identity, an account at risk or frozen, path, content type
+        **dict.fromkeys(("400301", "400303", "400700", "411100", "404000", "415000"), Meaning.VENUE),
+        "400002": Meaning.AGAIN,  # the request's time is off by more than five seconds
+        # prices and sizes
+        **dict.fromkeys(
+            ("400330", "400370", "400760", "102429", "102434", "102435", "600100", "600101"), Meaning.AGAIN
+        ),
+        "429000": Meaning.CALL_LIMIT,
     },
     messages={
         "Balance insufficient": Meaning.COIN,
         "account.available.amount": Meaning.COIN,
-        "Order size below the minimum": Meaning.AGAIN,
-        "quantity is below the minimum": Meaning.AGAIN,
-        "Order size increment invalid": Meaning.AGAIN,
-        "Price increment invalid": Meaning.AGAIN,
         "Unsupported trading pair": Meaning.REFUSED,
+        **_RULES,
     },
-    stale_rules=frozenset({"400370", "400760", "600100", "600101"}),
+    stale_rules=frozenset({"400330", "400370", "400760", "102429", "102434", "102435", "600100", "600101"}),
 )
 
 
@@ -106,21 +94,25 @@ class _KuCoin(VenueProfile):
     dates_questions = True
     client_order_ids = re.compile(r"[a-zA-Z0-9_-]{1,40}", re.ASCII)
     refusals = _REFUSALS
-    not_found = frozenset({_NO_ORDER})
+    not_found = frozenset({_NO_ORDER, "102436"})
     stale_clock = frozenset({"400002"})
     client_options: ClassVar[Mapping[str, Any]] = {"fetchMarkets": {"types": ["spot"], "fetchTickersFees": False}}
 
     def find_failure(self, reply: Reply) -> Failure | None:
         """Return the error. A duplicate id proves nothing, and an error beside an order's id is a contradiction."""
         body = reply.body if isinstance(reply.body, dict) else {}
-        code, message = printable(str(body.get("code", ""))), printable(str(body.get("msg") or ""))
+        code, message = printable(str(body.get("code") or "")), printable(str(body.get("msg") or ""))
+        names_order, text = bool(_id_in(body)), message.casefold()
         if code in {"", _SUCCESS}:
-            return Failure(code="", message=f"status {reply.status}") if reply.is_error else None
-        if _id_in(body):
-            return Failure(code="", message=f"{code}, and an order")
-        if "clientoid" in message.casefold():
-            return Failure(code="", message=f"{code} and our id")
-        return Failure(code=_NO_ORDER if message.casefold() in _NO_ORDER_MESSAGES else code, message=message)
+            failure = Failure(code="", message=f"status {reply.status}", names_order=names_order)
+            return failure if reply.is_error else None
+        if any(part in text for part in _OF_OUR_ID):
+            return Failure(code="", message=f"{code} and our id", names_order=names_order)
+        is_absent = text.rstrip(".") in _NO_ORDER_MESSAGES
+        return Failure(code=_NO_ORDER if is_absent else code, message=message, names_order=names_order)
+
+    def tells_new_rules(self, failure: Failure) -> bool:
+        return super().tells_new_rules(failure) or any(part in failure.message for part in _RULES)
 
     def find_wait(self, reply: Reply) -> float | None:
         """Return the seconds until the limit of calls is set back: the header says milliseconds."""
@@ -139,7 +131,8 @@ class _KuCoin(VenueProfile):
         body = reply.body if isinstance(reply.body, dict) else {}
         data = body.get("data")
         is_ours = isinstance(data, dict) and data.get("clientOid", client_order_id) == client_order_id
-        return _id_in(body) if is_ours and body.get("code") == _SUCCESS else None
+        order_id = _id_in(body) if is_ours and str(body.get("code")) == _SUCCESS else None
+        return order_id if isinstance(order_id, str) else None
 
     def find_order(self, wire: Wire, *, market: Market, client_order_id: str) -> Heard | None:
         return self._query(wire, market, "hf/orders/client-order/{clientOid}", {"clientOid": client_order_id})
@@ -242,15 +235,15 @@ def _ensure_listed(since: datetime, now: datetime) -> None:
 def _data_in(body: object) -> Any:
     """Return what a success says. Raises VenueAway for an answer that does not say that it is one."""
     said = as_dict(body)
-    if said.get("code") != _SUCCESS or "data" not in said:
+    if str(said.get("code")) != _SUCCESS or "data" not in said:
         raise VenueAway("an answer without a code")
     return said["data"]
 
 
-def _id_in(body: dict[str, Any]) -> str | None:
+def _id_in(body: dict[str, Any]) -> object:
+    """Return what an answer says of the id of a new order."""
     data = body.get("data")
-    order_id = data.get("orderId") if isinstance(data, dict) else None
-    return order_id if isinstance(order_id, str) and order_id else None
+    return (data.get("orderId") or None) if isinstance(data, dict) else None
 
 
 def _order_in(said: dict[str, Any], market: Market) -> Heard:
@@ -268,14 +261,20 @@ def _order_in(said: dict[str, Any], market: Market) -> Heard:
 
 
 def _status_in(said: dict[str, Any]) -> str | None:
-    """Return our word for whether an order is done; None if it does not say. A done order is filled or cancelled."""
+    """Return our word for whether an order is done; None if it does not say. A done order is filled or cancelled.
+
+    One that is neither active nor filled, and does not say that its rest was cancelled, may be on its way.
+    """
     active = said.get("active")
     if not isinstance(active, bool):
         return None
     if active:
         return "open"
     asked, executed = read_figure(said.get("size")), read_figure(said.get("dealSize"))
-    return "closed" if asked and asked == executed else "canceled"
+    if asked and asked == executed:
+        return "closed"
+    is_whole = bool(asked) and sum_of(said.get("dealSize"), said.get("cancelledSize")) == asked
+    return "canceled" if said.get("cancelExist") is True or is_whole else "open"
 
 
 def _trade_in(said: dict[str, Any], market: Market) -> TradeTold:

@@ -51,6 +51,8 @@ def pages_by_offset(*, fetch: Callable[[int], tuple[Rows, int]], row_id: str) ->
         seen |= {str(row[row_id]) for row in new}
         yield new
         offset += len(page)
+        if len(page) > total:
+            raise VenueAway(f"{len(page)} rows, of {total}")
         if offset >= total:
             return
         if not page:

@@ -138,7 +138,7 @@ class VenueProfile(ABC):
 
     def tells_new_rules(self, failure: Failure) -> bool:
         """Say whether a refusal is about one of the market's filters."""
-        return bool(self.refusals.find_filter(failure)) or failure.code in self.refusals.stale_rules
+        return self.refusals.tells_new_rules(failure)
 
     def judge_refusal(self, reply: Reply, failure: Failure) -> VenueAnswer:
         """Return the VenueAnswer that an error reply to a purchase proves."""

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from settlement.figures import add, read_figure
 from settlement.gate import CannotBeTrue
+from settlement.told import OrderTold, TradeTold
+from settlement.venues.profiles.words import Call, Declined, Wire
 from settlement.venues.protocol import VenueAway
 
 _EXACT: Final = Context(prec=80)
@@ -40,6 +42,16 @@ def as_rows(value: object) -> list[dict[str, Any]]:
     return value
 
 
+def ask_unless_declined(wire: Wire, call: Call) -> Any:
+    """Ask a question. Return None if the venue declines it, unless it wants no calls at all. Raises VenueAway."""
+    try:
+        return wire.ask(call)
+    except Declined as error:
+        if error.retry_after_seconds is not None:
+            raise
+        return None
+
+
 def trades_in(value: object) -> list[dict[str, Any]]:
     """Return the trades that came with an order, if any did. Raises CannotBeTrue if they cannot be read."""
     try:
@@ -55,6 +67,12 @@ def sum_of(*said: object) -> object:
         if number is None:
             return each
     return add(number for number in numbers if number is not None)
+
+
+def falls_short(trades: list[TradeTold], *, of: OrderTold) -> bool:
+    """Say whether an order's trades, others left out, are known to fall short of what it executed."""
+    ours = [trade.quantity for trade in trades if str(trade.venue_order_id) == str(of.venue_order_id)]
+    return is_short_of(of.executed, ours)
 
 
 def is_short_of(executed: object, quantities: list[object]) -> bool:

@@ -50,7 +50,7 @@ class Refusals:
     filters: Mapping[str, Meaning] = field(default_factory=dict)
     """Filters that mean something else than AGAIN."""
     stale_rules: frozenset[str] = frozenset()
-    """Codes that say that the market's filters are not those that we know."""
+    """Codes that say that the market's filters are not those that we know. A `*` at the end works here, too."""
     waits_seconds: Mapping[str, float] = field(default_factory=dict)
     """How long to wait after a limit for which the venue names no time."""
 
@@ -64,9 +64,13 @@ class Refusals:
             return self.filters.get(name, Meaning.AGAIN)
         if (exact := self.codes.get(failure.code)) is not None:
             return exact
-        begins = (code for code in self.codes if code.endswith("*") and failure.code.startswith(code[:-1]))
-        longest = max(begins, key=len, default=None)
+        longest = max((code for code in self.codes if _begins(failure, code)), key=len, default=None)
         return None if longest is None else self.codes[longest]
+
+    def tells_new_rules(self, failure: Failure) -> bool:
+        """Say whether a refusal is about one of the market's filters."""
+        is_stale = failure.code in self.stale_rules or any(_begins(failure, code) for code in self.stale_rules)
+        return is_stale or bool(self.find_filter(failure))
 
     def find_filter(self, failure: Failure) -> str:
         """Return the name of the filter that a refusal names, or nothing."""
@@ -76,13 +80,21 @@ class Refusals:
         return found[1] if found else ""
 
 
+def _begins(failure: Failure, code: str) -> bool:
+    """Say whether a failure's code begins as an entry of a table does that stands for many."""
+    return code.endswith("*") and failure.code.startswith(code[:-1])
+
+
 def judge_refusal(
     *, refusals: Refusals, status: int, failure: Failure, headers: Mapping[str, str], wait: float | None
 ) -> VenueAnswer:
     """Return the VenueAnswer that an error answer to a purchase proves. `wait` is the venue's own, in seconds."""
     reason = f"{status} {failure.code} {failure.message}".strip()[:200]
     meaning = refusals.find_meaning(failure)
-    if (asked := judge_rate_limit(status=status, headers=headers)) is not None:
+    asked = judge_rate_limit(status=status, headers=headers, wait=wait)
+    if failure.names_order:
+        return Unknown(reason=f"{reason}, and an order"[:200], retry_after_seconds=asked)
+    if asked is not None:
         # A limit on orders alone must not stop the reading of prices.
         is_of_orders = status != _BANNED and meaning is Meaning.ORDER_LIMIT
         trouble = Trouble.VENUE if is_of_orders else Trouble.CALLS
@@ -100,22 +112,25 @@ def judge_wait(
     *, refusals: Refusals, status: int, failure: Failure | None, headers: Mapping[str, str], wait: float | None
 ) -> float | None:
     """Return the seconds for which the venue wants no calls, or None if the answer is not about a limit on calls."""
-    if (asked := judge_rate_limit(status=status, headers=headers)) is not None:
+    if (asked := judge_rate_limit(status=status, headers=headers, wait=wait)) is not None:
         return asked
     if failure is None or refusals.find_meaning(failure) is not Meaning.CALL_LIMIT:
         return None
     return wait or refusals.waits_seconds.get(failure.code, _RETRY_AFTER_UNSAID)
 
 
-def judge_rate_limit(*, status: int | None, headers: Mapping[str, str]) -> float | None:
+def judge_rate_limit(*, status: int | None, headers: Mapping[str, str], wait: float | None = None) -> float | None:
     """Return the seconds for which the venue wants no calls, or None if the status is not about a rate limit.
 
-    The venue bans clients that keep calling ("IP limits", Binance spot REST API documentation). The number is the
-    venue's and has no upper bound: `settlement.waits` bounds it where it is used.
+    `wait` is what the answer says in the venue's own way, beside Retry-After. The venue bans clients that keep calling
+    ("IP limits", Binance spot REST API documentation). The number is the venue's and has no upper bound:
+    `settlement.waits` bounds it where it is used.
     """
     if status not in _RATE_LIMIT_STATUSES:
         return None
     value = headers.get("Retry-After", "").strip()
+    if wait is not None and not value:
+        return wait
     if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{0,9})?", value, re.ASCII):
         return float(value)
     return _seconds_until(value, headers.get("Date", ""))

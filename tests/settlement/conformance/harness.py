@@ -5,7 +5,7 @@ The wire is an adapter of the HTTP session, so that addresses, signatures and he
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,7 @@ from settlement.sizing import ensure_usable
 from settlement.venues.ccxt.adapter import CcxtVenue
 from settlement.venues.ccxt.markets import markets
 from settlement.venues.profiles.profile import VenueProfile
-from settlement.venues.protocol import Executed, PurchaseRequest
+from settlement.venues.protocol import Executed, PurchaseRequest, VenueAway
 
 OUR_ID = "ce01234567ab4cde8f0123456789abcd"
 SIGNED_AT = datetime(2026, 11, 27, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -140,6 +140,11 @@ def buy(venue: CcxtVenue) -> Any:
     return venue.buy(purchase=BUY)
 
 
+def buy_as(client_order_id: str) -> Call:
+    """Return a call that buys under another id than `OUR_ID`."""
+    return lambda venue: venue.buy(purchase=replace(BUY, client_order_id=client_order_id))
+
+
 def read_rules_and_buy(venue: CcxtVenue) -> Any:
     """Read the market's rules, which have neither step nor tick, and buy."""
     ensure_usable(rules := venue.read_rules(coin="BTC"))
@@ -166,6 +171,26 @@ def list_purchases(venue: CcxtVenue) -> Any:
     """Return the client and venue order ids of the list, with quantity and cost."""
     listed = venue.list_purchases(coin="BTC", since=SINCE)
     return [(each.client_order_id, each.venue_order_id, each.quantity, each.cost) for each in listed]
+
+
+def list_in_vain(venue: CcxtVenue) -> Any:
+    """List the orders, and return the refusal: an incomplete list is never returned."""
+    return _refusal_of(lambda: venue.list_purchases(coin="BTC", since=SINCE))
+
+
+def list_of_nine_days(venue: CcxtVenue) -> Any:
+    return _refusal_of(lambda: venue.list_purchases(coin="BTC", since=SIGNED_AT - timedelta(days=9)))
+
+
+def funds_in_vain(venue: CcxtVenue) -> Any:
+    return _refusal_of(venue.read_funds)
+
+
+def _refusal_of(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except VenueAway as error:
+        return error
 
 
 def list_figures(venue: CcxtVenue) -> Any:

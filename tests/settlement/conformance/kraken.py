@@ -14,6 +14,7 @@ from settlement.venues.protocol import (
     Trouble,
     Unknown,
     Untrue,
+    VenueAway,
 )
 from tests.settlement.conformance.harness import (
     OUR_ID,
@@ -23,8 +24,11 @@ from tests.settlement.conformance.harness import (
     FakeReply,
     balances,
     buy_and_look_up,
+    buy_as,
     find_in_lists,
+    funds_in_vain,
     list_figures,
+    list_in_vain,
     list_purchases,
     look_up,
     rehearse,
@@ -39,6 +43,8 @@ QUERY_TRADES = "Kraken Spot REST reference, Query Trades Info"
 HISTORY = "Kraken Spot REST reference, Get Trades History"
 ERRORS = "Kraken support, API error messages"
 GUIDE = "Kraken guides, Errors"
+CLIENTS = "recorded by public clients"
+NAUTILUS = "NautilusTrader's recorded answers"
 TXID = "OUF4EM-FRGI2-MQMWZD"
 
 PAIR = {
@@ -173,8 +179,10 @@ BOUGHT = {
 }
 
 
-def queried(said, **changes):
-    return private("QueryOrders", {TXID: said}, having={"txid": TXID, "trades": "true"}, **changes)
+def queried(said, *, merged=False, **changes):
+    """Answer for an order, with its trades each by itself, or `merged` by taker."""
+    form = {"consolidate_taker": "true" if merged else "false"}
+    return private("QueryOrders", {TXID: said}, having={"txid": TXID, "trades": "true", **form}, **changes)
 
 
 def fills(said, ids=BOTH):
@@ -592,6 +600,7 @@ CASES = [
             added(),
             queried(order()),
             fills({**TRADES, "TJUW2K-FLX2N-AR2FLU": trade("0.00500000", "59900.0", "9", txid="OTHER")}),
+            queried(order(), merged=True),
         ],
         expected=Unknown,
     ),
@@ -621,6 +630,7 @@ CASES = [
             added(),
             queried(order()),
             fills({"TZX2WP-XSEOP-FP7WYR": TRADES["TZX2WP-XSEOP-FP7WYR"]}),
+            queried(order(), merged=True),
         ],
         expected=Unknown,
     ),
@@ -782,13 +792,346 @@ CASES = [
     ),
 ]
 
+
+def bought(name, said, trades=TRADES, *, row="filled", source=QUERY, expected=Executed, fields=BOUGHT, **changes):
+    """Return a case of a purchase whose order is told in another form, and of what comes of it."""
+    answers = [added(), queried(said)] if trades is None else [added(), queried(said), fills(trades)]
+    return Case(
+        row=row,
+        name=name,
+        source=source,
+        answers=answers,
+        expected=expected,
+        fields=fields if expected is Executed else {},
+        **changes,
+    )
+
+
+def answered(name, body, expected, *, row="no answer", source="hand-made", status=200, **changes):
+    """Return a case of a purchase with this answer, which is all that is asked for."""
+    return Case(
+        row=row,
+        name=name,
+        source=source,
+        answers=[private("AddOrder", body=body, status=status)],
+        expected=expected,
+        **changes,
+    )
+
+
+def changed(**changes):
+    return {name: {**said, **changes} for name, said in TRADES.items()}
+
+
+MERGED = {"TMERGE-DDDDD-TTTTTT": trade("0.01500000", "59900.0", "3.59400")}
+AS_NUMBERS = order(vol=0.015, vol_exec=1.5e-2, cost=898.5, fee=3.594, price=59900, opentm="1795780800.3008")
+BAND = {"error": ["EOrder:Insufficient funds"], "result": {"txid": TXID}}
+FIFTY = {f"L{each:02}": order(cl_ord_id=f"ce{each:02}", opentm=1795780000 + each) for each in range(50)}
+UNLISTED = {"T9": trade("0.01000000", "59900.0", "2.39600", txid="OLD")}
+
+
+def found_by_trade(name, said, expected, **changes):
+    """Return a case of an order that no list has, and a trade of it."""
+    return Case(
+        row="found in the lists",
+        name=name,
+        source=HISTORY,
+        call=find_in_lists,
+        answers=[
+            private("OpenOrders", {"open": {}}),
+            listed("ClosedOrders", "closed", {}, 0, ofs=0),
+            listed("TradesHistory", "trades", UNLISTED, 1, ofs=0, consolidate_taker="false"),
+            said,
+            *([fills(UNLISTED, "T9")] if expected is Executed else []),
+        ],
+        expected=expected,
+        **changes,
+    )
+
+
+STRICT = [
+    # An order with our id is at the venue already: the purchase may have been made by a copy of the same request.
+    Case(
+        row="lost and found",
+        name="our id is not unique",
+        source=f"{CLIENTS} (2026-09)",
+        call=buy_and_look_up,
+        answers=[
+            private("AddOrder", errors=["EGeneral:Invalid arguments:cl_ord_id not unique"]),
+            opened({}),
+            closed({TXID: order()}),
+            fills(TRADES),
+        ],
+        expected=Executed,
+        fields=BOUGHT,
+    ),
+    unknown("refused: words of no table", "EOrder:Duplicate order", source=CLIENTS),
+    unknown(
+        "refused: words of no table", "EOrder:Reduce only:Position is closed", source=f"{GUIDE}: it may have matched"
+    ),
+    unknown("refused: words of no table", "EGeneral:Internal error:5XX", source=GUIDE),
+    unknown("refused: words of no table", "EDatabase:Internal error", source="ccxt's source, unconfirmed"),
+    unknown("refused: words of no table", "EOrder:Unknown order"),
+    unknown("refused: words of no table", "EAPI:Invalid nonce", status=503),
+    refused("refused: size", "EGeneral:Invalid arguments:volume minimum not met", None, source=CLIENTS),
+    refused("refused: clock", "EGeneral:Invalid arguments:deadline", None, source=f"{ADD}: deadline; hand-made"),
+    refused("refused: size", "EOrder:Order minimum not met (volume too low)", None, source=f"{ADD}, of before"),
+    refused(
+        "refused: size",
+        "EOrder:Invalid price:XBTUSD price can only be specified up to 1 decimals.",
+        None,
+        source=CLIENTS,
+    ),
+    *(
+        refused("refused: permission", error, trouble, source=GUIDE)
+        for error, trouble in (
+            ("EOrder:Cannot open position", Trouble.VENUE),
+            ("EOrder:Cannot open opposing position", Trouble.VENUE),
+            ("EOrder:Margin allowance exceeded", Trouble.VENUE),
+            ("EOrder:Margin level too low", Trouble.VENUE),
+            ("EOrder:Margin position size exceeded", Trouble.VENUE),
+            ("EOrder:Insufficient margin", Trouble.VENUE),
+            ("EOrder:Positions limit exceeded", Trouble.VENUE),
+            ("EAuth:Account temporary disabled", Trouble.VENUE),
+            ("EAuth:Account unconfirmed", Trouble.VENUE),
+            ("ETrade:Invalid request", Trouble.COIN),
+            ("EBM:limit exceeded:CAL", Trouble.COIN),
+            ("EService:Market in post_only mode", Trouble.COIN),
+        )
+    ),
+    *(
+        refused("too many calls", error, trouble, source=GUIDE, retry_after_seconds=seconds)
+        for error, trouble, seconds in (
+            ("EOrder:Orders limit exceeded", Trouble.VENUE, 60),
+            ("EOrder:Domain rate limit exceeded", Trouble.VENUE, 10),
+            ("EOrder:Scheduled orders limit exceeded", Trouble.VENUE, 10),
+            ("EAuth:Rate limit exceeded", Trouble.CALLS, 10),
+            ("EAuth:Too many requests", Trouble.CALLS, 10),
+        )
+    ),
+    answered("a 400", {"error": ["EOrder:Insufficient funds"]}, NotPlaced, row="refused: funds", status=400),
+    answered("one word, no list", {"error": "EOrder:Insufficient funds"}, NotPlaced, row="refused: funds"),
+    answered("a proxy's 429", "<html>error 1015</html>", NotPlaced, row="too many calls", status=429),
+    answered("429, and an order", {"error": [], "result": {"txid": [TXID]}}, Unknown, row="too many calls", status=429),
+    answered("an error, and an order that is no list", BAND, Unknown, row="refused: words of no table"),
+    answered("an error, an order and 429", BAND, Unknown, row="refused: words of no table", status=429),
+    *(
+        answered(f"to a purchase {text[:30]}", text, Unknown)
+        for text in (
+            '{"error":[],"result":{"txid":"OUF4EM-FRGI2-MQMWZD"}}',
+            '{"error":[],"result":{"txid":["OUF4EM-FRGI2-MQMWZD","OTHER"]}}',
+            '{"error":[],"result":{"txid":[null]}}',
+            '{"error":[],"result":{"txid":["OUF4EM-FRG',
+            '{"error":{},"result":null}',
+            '{"error":[{"code":1}],"result":null}',
+            '["EOrder:Insufficient funds"]',
+        )
+    ),
+    Case(
+        row="filled",
+        name="no errors are null",
+        source="hand-made",
+        answers=[added(body={"error": None, "result": {"txid": [TXID]}}), queried(order()), fills(TRADES)],
+        expected=Executed,
+        fields=BOUGHT,
+    ),
+    bought("figures as numbers, and in exponents", AS_NUMBERS),
+    bought("the name of the pair on its socket", order(descr={**order()["descr"], "pair": "XBT/USD"}), source=NAUTILUS),
+    bought("further fields", order(trigger="index", refid="None", userref=None, stp="", limitprice=None)),
+    bought(
+        "trades without position and margin",
+        order(),
+        {n: {k: v for k, v in t.items() if k not in {"postxid", "margin", "maker"}} for n, t in TRADES.items()},
+    ),
+    bought(
+        "expired",
+        order(status="expired", vol_exec="0.01000000", cost="599.00000"),
+        {"TZX2WP-XSEOP-FP7WYR": TRADES["TZX2WP-XSEOP-FP7WYR"]},
+        row="partly filled",
+        fields={"final": True, "status": "expired", "quantity": "0.01", "cost": "601.396"},
+    ),
+    bought(
+        "told as recorded: neither trades nor our id",
+        {name: value for name, value in NOTHING.items() if name not in {"trades", "cl_ord_id"}}
+        | {"reason": "User requested"},
+        None,
+        row="nothing filled",
+        source="Kraken.Net's recorded answers",
+        fields={"final": True, "quantity": "0", "cost": "0"},
+    ),
+    *(
+        bought(name, order(**{field: value}), None, row="no answer", expected=expected)
+        for name, field, value, expected in (
+            ("no quantity", "vol_exec", None, Unknown),
+            ("no cost", "cost", None, Unknown),
+            ("no status", "status", None, Unknown),
+            ("no time", "opentm", None, Unknown),
+            ("an empty time", "opentm", "", Unknown),
+            ("no description", "descr", None, Unknown),
+            ("no trades yet", "trades", None, Unknown),
+            ("done with nothing, and with trades", "vol_exec", "0.00000000", Unknown),
+            ("a new status", "status", "triggered", Untrue),
+            ("less than nothing", "vol_exec", "-0.01", Untrue),
+            ("no number", "cost", "NaN", Untrue),
+            ("coins for nothing", "cost", "0.00000", Untrue),
+            ("a sale", "descr", {**order()["descr"], "type": "sell"}, Untrue),
+            ("another pair", "descr", {**order()["descr"], "pair": "ETHUSD"}, Untrue),
+        )
+    ),
+    *(
+        Case(
+            row="many fills",
+            name=f"that are told merged by taker only: {name}",
+            source=f"{QUERY}: consolidate_taker",
+            answers=[
+                added(),
+                queried(order()),
+                told,
+                queried(order(trades=["TMERGE-DDDDD-TTTTTT"]), merged=True),
+                fills(MERGED, "TMERGE-DDDDD-TTTTTT"),
+            ],
+            expected=Executed,
+            fields=BOUGHT,
+        )
+        for name, told in (
+            ("the others are left out", fills({})),
+            ("the others are refused", private("QueryTrades", errors=["EQuery:Unknown trade"], having={"txid": BOTH})),
+        )
+    ),
+    Case(
+        row="too many calls",
+        name="of the question about fills, which is not asked in another form",
+        source=ERRORS,
+        answers=[added(), queried(order()), private("QueryTrades", errors=["EAPI:Rate limit exceeded"])],
+        expected=Unknown,
+        fields={"retry_after_seconds": 10},
+    ),
+    Case(
+        row="fills not there yet",
+        name="neither each nor merged",
+        source=f"{QUERY}: consolidate_taker",
+        answers=[
+            added(),
+            queried(order()),
+            fills({}),
+            queried(order(trades=["TMERGE-DDDDD-TTTTTT"]), merged=True),
+            fills({}, "TMERGE-DDDDD-TTTTTT"),
+        ],
+        expected=Unknown,
+    ),
+    *(
+        bought(name, order(), changed(**{field: value}), row=row, source=QUERY_TRADES, expected=expected)
+        for name, field, value, row, expected in (
+            ("a rebate", "fee", "-0.1", "commission in the quote asset", Untrue),
+            ("no fee", "fee", None, "fills not there yet", Unknown),
+            ("no number", "fee", "many", "commission in the quote asset", Untrue),
+            ("a sale", "type", "sell", "another order's fill", Untrue),
+            ("more than the order", "vol", "0.01000000", "many fills", Untrue),
+        )
+    ),
+    bought(
+        "free of charge",
+        order(),
+        changed(fee="0.00000"),
+        source=NAUTILUS,
+        fields={"cost": "898.5", "quote_commission": "0"},
+    ),
+    Case(
+        row="no answer",
+        name="a list that counts an order, and has none",
+        source=f"{CLOSED}: count",
+        call=look_up,
+        answers=[opened({}), private("ClosedOrders", {"closed": {}, "count": 1})],
+        expected=Unknown,
+    ),
+    Case(
+        row="too many calls",
+        name="of a question, with its time",
+        source="RFC 9110, Retry-After",
+        call=look_up,
+        answers=[private("OpenOrders", body="<html>", status=429, headers={"Retry-After": "7"})],
+        expected=Unknown,
+        fields={"retry_after_seconds": 7},
+    ),
+    Case(
+        row="list over pages",
+        name="that ends with a full page",
+        source=CLOSED,
+        call=lambda venue: len(list_purchases(venue)),
+        answers=[
+            private("OpenOrders", {"open": {}}),
+            listed("ClosedOrders", "closed", FIFTY, 50, consolidate_taker="false"),
+        ],
+        expected=50,
+    ),
+    *(
+        Case(
+            row="list over pages",
+            name=f"refused: {name}",
+            source="hand-made",
+            call=list_in_vain,
+            answers=[private("OpenOrders", {"open": {}}), private("ClosedOrders", result)],
+            expected=VenueAway,
+        )
+        for name, result in (
+            ("it counts fewer than it has", {"closed": FIFTY, "count": 3}),
+            ("it does not count", {"closed": FIFTY}),
+            ("an order without figures", {"closed": {TXID: order(vol_exec=None)}, "count": 1}),
+            ("an order without a time", {"closed": {TXID: order(opentm="")}, "count": 1}),
+            ("no orders but null", {"closed": None, "count": 0}),
+        )
+    ),
+    found_by_trade(
+        "a trade of an order that is ours and in no list",
+        private(
+            "QueryOrders", {"OLD": order(trades=["T9"], status="canceled", vol_exec="0.01000000", cost="599.00000")}
+        ),
+        Executed,
+        fields={"quantity": "0.01", "venue_order_id": "OLD"},
+    ),
+    found_by_trade(
+        "a trade of somebody else's order", private("QueryOrders", {"OLD": order(cl_ord_id=None)}), OrderNotFound
+    ),
+    found_by_trade(
+        "a trade of an order that is not told", private("QueryOrders", errors=["EOrder:Unknown order"]), Unknown
+    ),
+    Case(
+        row="balances",
+        name="what is held by orders is not said",
+        source="hand-made",
+        call=funds_in_vain,
+        answers=[private("BalanceEx", {"ZUSD": {"balance": "25435.2100"}})],
+        expected=VenueAway,
+    ),
+    Case(
+        row="third asset seen at start",
+        name="no rates",
+        source="Kraken Spot REST reference, Get Trade Volume",
+        call=terms,
+        answers=[private("TradeVolume", {"currency": "ZUSD", "volume": "0.0000", "fees": None})],
+        expected=AccountTerms(),
+    ),
+    *(
+        Case(
+            row="nothing sent",
+            name=f"an id of another form: {client_order_id}",
+            source=f"{ADD}: cl_ord_id",
+            call=buy_as(client_order_id),
+            answers=[],
+            expected=NotPlaced,
+            fields={"trouble": Trouble.COIN},
+        )
+        for client_order_id in (f"{OUR_ID}0", f"{OUR_ID}-1", f"{OUR_ID[:31]}g", "", "nineteen characters")
+    ),
+]
+
 CONFORMANCE = Conformance(
     profile=KRAKEN,
     config=Config(quote_asset="USD", api_secret="b3VyLXNlY3JldC1vdXItc2VjcmV0LW91ci1zZWNyZXQ="),
     purchase="/0/private/AddOrder",
     signature=frozenset({"nonce"}),
     public=PUBLIC,
-    cases=CASES,
+    cases=[*CASES, *STRICT],
     has_no={
         "refused: price band": f"{ERRORS}: none is named for limit orders",
         "commission in a third asset": f"{QUERY_TRADES}: a fee is in the pair's base or quote currency",

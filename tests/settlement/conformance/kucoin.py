@@ -14,6 +14,7 @@ from settlement.venues.protocol import (
     Trouble,
     Unknown,
     Untrue,
+    VenueAway,
 )
 from tests.settlement.conformance.harness import (
     OUR_ID,
@@ -23,8 +24,11 @@ from tests.settlement.conformance.harness import (
     FakeReply,
     balances,
     buy_and_look_up,
+    buy_as,
     find_in_lists,
     list_figures,
+    list_in_vain,
+    list_of_nine_days,
     list_purchases,
     look_up,
     rehearse,
@@ -40,6 +44,9 @@ ERRORS = "Error Code"
 SPOT_ERRORS = "Spot Error Code"
 CCXT = "from ccxt's source, unconfirmed"
 LIMITS = "Rate Limit"
+GATEWAY = "Error Code, Gateway"
+CLIENTS = "recorded by public clients"
+KUCOIN_NET = "Kucoin.Net's table of errors, unconfirmed"
 ORDER = "671124f9365ccb00073debd4"
 AT = 1795780800300
 
@@ -735,12 +742,379 @@ CASES = [
     ),
 ]
 
+
+def bought(name, said, trades=TRADES, *, row="filled", source=QUERY, expected=Executed, fields=BOUGHT):
+    """Return a case of a purchase whose order is told in another form, and of what comes of it."""
+    answers = [placed(), queried(said)] if trades is None else [placed(), queried(said), fills(trades)]
+    return Case(
+        row=row,
+        name=name,
+        source=source,
+        answers=answers,
+        expected=expected,
+        fields=fields if expected is Executed else {},
+    )
+
+
+def answered(name, body, expected, *, row="no answer", source="hand-made", status=200, headers=None, **fields):
+    """Return a case of a purchase with this answer, which is all that is asked for."""
+    answers = [placed(body=body, status=status, headers=headers or {})]
+    return Case(row=row, name=name, source=source, answers=answers, expected=expected, fields=fields)
+
+
+def changed(**changes):
+    return [{**each, **changes} for each in TRADES]
+
+
+AS_NUMBERS = order(price=60000.0, size=0.015, dealSize=1.5e-2, dealFunds=898.5, fee=0.8985)
+BUSY = {"code": "429000", "msg": "Too many requests in a short period of time, please retry later"}
+FULL = [trade(each, "0.00015", "59900", "0.008985") for each in range(100, 0, -1)]
+RECORDED = {
+    "symbol": "BTC-USDT",
+    "price": "72.8",
+    "size": "0.010055",
+    "funds": "0.732004",
+    "fee": "0.000732004",
+    "feeRate": "0.001",
+}
+
+
+def found_by_trade(name, said, expected, **fields):
+    """Return a case of an order that no list has, and a trade of it."""
+    path = "/api/v1/hf/orders/OLD"
+    return Case(
+        row="found in the lists",
+        name=name,
+        source=FILLS,
+        call=find_in_lists,
+        answers=[
+            got("hf/orders/active", None, symbol="BTC-USDT"),
+            page("orders/done", []),
+            page("fills", [trade(9, "0.01", "59900", "0.599", order_id="OLD")]),
+            page("fills", [], after=19814995255309),
+            FakeReply(method="GET", path=path, body=said, having={"symbol": "BTC-USDT"}),
+            *([page("fills", [trade(9, "0.01", "59900", "0.599", order_id="OLD")], orderId="OLD")] if fields else []),
+        ],
+        expected=expected,
+        fields=fields,
+    )
+
+
+STRICT = [
+    # An order with our id is at the venue already: the purchase may have been made by a copy of the same request.
+    Case(
+        row="lost and found",
+        name="our id was used before, in other words",
+        source="JKorf/Kucoin.Net, issue 120",
+        call=buy_and_look_up,
+        answers=[refusal(400100, "validation.createOrder.clientOidDuplicated"), by_client(order()), fills(TRADES)],
+        expected=Executed,
+        fields=BOUGHT,
+    ),
+    unknown("refused: words of no table", 400100, "Duplicate custom order ID", source=KUCOIN_NET),
+    unknown("refused: words of no table", 102426, "Duplicate custom order ID", source=KUCOIN_NET),
+    unknown("refused: words of no table", 126033, "Duplicate order", source=CCXT),
+    unknown("refused: words of no table", 400100, "order not exist.", source=CCXT),
+    unknown("refused: words of no table", 408000, "Network timeout, please try again later", source=CCXT),
+    unknown("refused: words of no table", 400003, "KC-API-KEY not exists", source=ERRORS, status=500),
+    unknown("refused: words of no table", 200002, "Order cancel for this pair suspended"),
+    unknown("unavailable", 500000, "Internal Server Error", status=500),
+    *(
+        refused("refused: size", code, None, message, source=source)
+        for code, message, source in (
+            (300000, "Order size invalid.", f"{CLIENTS} (abayomi185/simple-pump-and-dump-bot, issue 18)"),
+            (300000, "Order funds invalid.", "Kucoin/kucoin-api-docs, issue 342"),
+            (400100, "The quantity is below the minimum requirement.", CCXT),
+            (600100, "Funds below the minimum requirement.", CCXT),
+            (102434, "The order quantity is too large", KUCOIN_NET),
+            (102435, "The order quantity is too low", KUCOIN_NET),
+        )
+    ),
+    *(
+        refused(row, code, trouble, message, source=source)
+        for row, code, trouble, message, source in (
+            ("refused: price band", 400330, None, "Order price can't deviate from NAV by 50%", CCXT),
+            ("refused: price band", 102429, None, "The order price is too low", KUCOIN_NET),
+            ("refused: price band", 400100, Trouble.COIN, "price not in the given range!", CCXT),
+            ("refused: funds", 102421, Trouble.COIN, "Insufficient account balance", KUCOIN_NET),
+            ("refused: funds", 230003, Trouble.COIN, "Balance insufficient!", CCXT),
+            ("refused: size", 102411, Trouble.COIN, "Order parameter error", KUCOIN_NET),
+            ("refused: permission", 400350, Trouble.COIN, "Upper limit for holding: 10,000USDT", CCXT),
+            ("refused: permission", 400200, Trouble.COIN, "Forbidden to place an order", SPOT_ERRORS),
+            ("refused: permission", 400700, Trouble.VENUE, "Transaction restricted", SPOT_ERRORS),
+            ("refused: permission", 400303, Trouble.VENUE, "complete the identity verification", CCXT),
+            ("refused: permission", 400301, Trouble.VENUE, "Operation restricted due to local laws", GATEWAY),
+            ("refused: permission", 400010, Trouble.VENUE, "UID access denied", GATEWAY),
+            ("refused: signature", 400201, Trouble.VENUE, "Invalid KC-API-PARTNER-SIGN.", GATEWAY),
+            ("refused: key", 400001, Trouble.VENUE, "Any of KC-API-KEY is missing in your request header", ERRORS),
+            ("refused: key", 400008, Trouble.VENUE, "V1 & V2 API keys are no longer supported", GATEWAY),
+            ("refused: key", 400009, Trouble.VENUE, "Invalid KC-API-KEY-VERSION.", GATEWAY),
+        )
+    ),
+    refused("refused: clock", 400002, None, "Invalid KC-API-TIMESTAMP", source="hummingbot, issue 6866", status=400),
+    refused(
+        "too many calls", 102427, Trouble.VENUE, "Orders exceed the limit", source=KUCOIN_NET, retry_after_seconds=10
+    ),
+    Case(
+        row="refused: symbol",
+        name="900001",
+        source=SPOT_ERRORS,
+        answers=[refusal(900001, "symbol not exists")],
+        expected=Refused,
+    ),
+    *(
+        answered(
+            name,
+            BUSY,
+            NotPlaced,
+            row="too many calls",
+            source=LIMITS,
+            status=429,
+            headers=headers,
+            retry_after_seconds=wait,
+        )
+        for name, headers, wait in (
+            ("429, until the time that it says", {"gw-ratelimit-reset": "28000"}, 28),
+            ("429, and both", {"gw-ratelimit-reset": "28000", "Retry-After": "3"}, 3),
+            ("429, and a time that cannot be", {"GW-RateLimit-Reset": "99999999"}, 10),
+            ("429, and no number", {"gw-ratelimit-reset": "soon"}, 10),
+        )
+    ),
+    answered("a proxy's 429", "<html>error 1015</html>", NotPlaced, row="too many calls", status=429),
+    answered("429, and an order", said({"orderId": ORDER}), Unknown, row="too many calls", status=429),
+    answered(
+        "an error, an order and 429",
+        {**BUSY, "data": {"orderId": ORDER, "clientOid": OUR_ID}},
+        Unknown,
+        row="refused: words of no table",
+        status=429,
+    ),
+    answered(
+        "an error, and an order by number", said({"orderId": 7}, "200004"), Unknown, row="refused: words of no table"
+    ),
+    *(
+        answered(f"to a purchase {text[:45]}", text, Unknown)
+        for text in (
+            '{"code":"200000","data":{"orderId":7}}',
+            '{"code":"200000","data":{"orderId":"7","clientOid":null}}',
+            '{"code":"200000","data":[{"orderId":"7"}]}',
+            '{"code":"200000","data":{"orderId":"671124f936',
+            '{"code":"200","data":{"orderId":"7"}}',
+            '{"msg":"success","data":{"orderId":"7"}}',
+            '{"success":false,"code":null,"data":null}',
+        )
+    ),
+    *(
+        Case(
+            row="filled",
+            name=name,
+            source=source,
+            answers=[answer, queried(order()), fills(TRADES)],
+            expected=Executed,
+            fields=BOUGHT,
+        )
+        for name, source, answer in (
+            ("the code is a number", "hand-made", placed(body=said({"orderId": ORDER, "clientOid": OUR_ID}, 200000))),
+            ("the answer leaves our id out", f"{ADD}, of before", placed(body=said({"orderId": ORDER}))),
+        )
+    ),
+    bought("figures as numbers, and in exponents", AS_NUMBERS),
+    *(
+        bought(
+            name,
+            {**NOTHING, **told},
+            None,
+            row=row,
+            source=f"{QUERY}: cancelExist, cancelledSize",
+            fields={"final": row != "still open", "quantity": "0"},
+        )
+        for name, row, told in (
+            ("its rest is cancelled by size", "nothing filled", {"cancelExist": False}),
+            ("its rest is cancelled by the mark", "nothing filled", {"cancelledSize": "0"}),
+            ("neither active nor cancelled", "still open", {"cancelExist": False, "cancelledSize": "0"}),
+            ("neither active nor said to be cancelled", "still open", {"cancelExist": None, "cancelledSize": None}),
+        )
+    ),
+    bought("the order does not repeat our id: it was asked for by the id of our request", order(clientOid=None)),
+    bought(
+        "further fields, and none",
+        {name: value for name, value in order(origin="x").items() if name not in {"opType", "stp", "tax"}},
+    ),
+    *(
+        bought(name, order(**{field: value}), None, row="no answer", expected=expected)
+        for name, field, value, expected in (
+            ("no quantity", "dealSize", None, Unknown),
+            ("no cost", "dealFunds", None, Unknown),
+            ("active in another form", "active", "false", Unknown),
+            ("no time", "createdAt", None, Unknown),
+            ("no id", "id", None, Unknown),
+            ("nobody's id", "clientOid", "", Untrue),
+            ("less than nothing", "dealSize", "-0.01", Untrue),
+            ("no number", "dealFunds", "NaN", Untrue),
+            ("coins for nothing", "dealFunds", "0", Untrue),
+            ("a sale", "side", "sell", Untrue),
+            ("another pair", "symbol", "ETH-USDT", Untrue),
+        )
+    ),
+    bought(
+        "a fill as recorded",
+        order(size="0.010055", dealSize="0.010055", dealFunds="0.732004"),
+        [{**trade(1, "0.010055", "72.8", "0"), **RECORDED}],
+        row="commission with nine decimals",
+        source="ccxt's static responses, fetchMyTrades",
+        fields={"quantity": "0.010055", "cost": "0.73273601", "quote_commission": "0.00073201"},
+    ),
+    *(
+        bought(name, order(), changed(**{field: value}), row=row, source=FILLS, expected=expected)
+        for name, field, value, row, expected in (
+            ("a rebate", "fee", "-0.1", "commission in the quote asset", Untrue),
+            ("no number", "fee", "many", "commission in the quote asset", Untrue),
+            ("no fee", "fee", None, "fills not there yet", Unknown),
+            ("a sale", "side", "sell", "another order's fill", Untrue),
+            ("a tax that is no number", "tax", "many", "commission in a third asset", Untrue),
+        )
+    ),
+    *(
+        bought(
+            name,
+            order(),
+            changed(feeCurrency=asset),
+            row="commission in a third asset",
+            source=f"{FILLS}: feeCurrency",
+            fields={"foreign_commission": "?", "commission": "0", "quote_commission": "0"},
+        )
+        for name, asset in (("no asset", None), ("an empty asset", ""))
+    ),
+    bought("free of charge, and in no asset", order(), changed(fee="0", feeCurrency=""), fields={"cost": "898.5"}),
+    bought("a tax of nothing", order(), changed(tax="", taxRate=None), source=f"{FILLS}: tax"),
+    bought("a page that is full, and the last one", order(), FULL, row="many fills", source=f"{FILLS}: limit"),
+    bought(
+        "one trade in two ways",
+        order(),
+        [*TRADES, {**TRADES[0], "fee": "0.3"}],
+        row="another order's fill",
+        expected=Untrue,
+    ),
+    Case(
+        row="many fills",
+        name="a page without the id to read on from",
+        source="hand-made",
+        answers=[
+            placed(),
+            queried(order()),
+            FakeReply(method="GET", path="/api/v1/hf/fills", body=said({"items": FULL[:50]}), lacks=("lastId",)),
+        ],
+        expected=Unknown,
+    ),
+    Case(
+        row="many fills",
+        name="the same page again",
+        source="hand-made",
+        answers=[
+            placed(),
+            queried(order()),
+            fills(FULL[:50]),
+            fills(FULL[:50], after=FULL[49]["id"]),
+        ],
+        expected=Unknown,
+    ),
+    Case(
+        row="not found",
+        name="102436",
+        source=KUCOIN_NET,
+        call=look_up,
+        answers=[not_there("Unknown order", "102436")],
+        expected=OrderNotFound,
+    ),
+    Case(
+        row="too many calls",
+        name="of a question, with its time",
+        source=LIMITS,
+        call=look_up,
+        answers=[
+            FakeReply(
+                method="GET",
+                path=f"/api/v1/hf/orders/client-order/{OUR_ID}",
+                status=429,
+                body=BUSY,
+                headers={"gw-ratelimit-reset": "28000"},
+            )
+        ],
+        expected=Unknown,
+        fields={"retry_after_seconds": 28},
+    ),
+    Case(
+        row="list over pages",
+        name="refused: of more than seven days",
+        source=f"{DONE}: seven days",
+        call=list_of_nine_days,
+        answers=[],
+        expected=VenueAway,
+    ),
+    *(
+        Case(
+            row="list over pages",
+            name=f"refused: {name}",
+            source="hand-made",
+            call=list_in_vain,
+            answers=[got("hf/orders/active", None, symbol="BTC-USDT"), page("orders/done", rows), *further],
+            expected=VenueAway,
+        )
+        for name, rows, further in (
+            ("an order without figures", [order(dealSize=None)], [page("orders/done", [], after=ORDER)]),
+            ("an order without a time", [order(createdAt="soon")], []),
+            ("an order that is neither active nor done", [order(active=None)], [page("orders/done", [], after=ORDER)]),
+        )
+    ),
+    found_by_trade(
+        "a trade of an order that is ours and in no list",
+        said(order(id="OLD", dealSize="0.01", dealFunds="599", cancelExist=True)),
+        Executed,
+        quantity="0.01",
+        venue_order_id="OLD",
+    ),
+    found_by_trade("a trade of somebody else's order", said(order(id="OLD", clientOid="")), OrderNotFound),
+    found_by_trade("a trade of an order that is forgotten", {"code": "400100", "msg": "order not exist."}, Unknown),
+    Case(
+        row="balances",
+        name="of the high-frequency account, if there is one",
+        source="REST, Get Account List - Spot",
+        call=balances,
+        answers=[
+            FakeReply(
+                method="GET",
+                path="/api/v1/accounts",
+                again=True,
+                body=said(
+                    [
+                        {"currency": "USDT", "type": "trade", "balance": "101", "available": "100.25"},
+                        {"currency": "USDT", "type": "trade_hf", "balance": "7", "available": "5"},
+                    ]
+                ),
+            )
+        ],
+        expected=(Decimal(5), {"USDT": Decimal(7)}),
+    ),
+    *(
+        Case(
+            row="nothing sent",
+            name=f"an id of another form: {client_order_id}",
+            source=f"{ADD}: clientOid",
+            call=buy_as(client_order_id),
+            answers=[],
+            expected=NotPlaced,
+            fields={"trouble": Trouble.COIN},
+        )
+        for client_order_id in (f"{OUR_ID}-12345678", f"{OUR_ID}.1", "", "a blank")
+    ),
+]
+
 CONFORMANCE = Conformance(
     profile=KUCOIN,
     config=Config(api_password="our-passphrase"),
     purchase="/api/v1/hf/orders",
     signature=frozenset(),
     public=PUBLIC,
-    cases=CASES,
+    cases=[*CASES, *STRICT],
     has_no={"refused: nonce": "Authentication: requests are dated, and not numbered"},
 )
