@@ -1,5 +1,6 @@
 """Cases for Bybit: answers in the form of its V5 documentation, made by hand."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import requests
@@ -16,6 +17,7 @@ from settlement.venues.protocol import (
     Untrue,
 )
 from tests.settlement.conformance.harness import (
+    BUY,
     OUR_ID,
     Case,
     Config,
@@ -736,11 +738,37 @@ def traded(name, trades, expected, *, row="another order's fill", source=FILLS, 
     return Case(row=row, source=source, name=name, answers=answers, expected=expected, fields=fields)
 
 
+def buying(**changes):
+    """Make a call that buys something else."""
+    return lambda venue: venue.buy(purchase=replace(BUY, **changes))
+
+
 def whole(fee="0.000015", **changes):
     return trade(1, "0.015", "59900", fee, **changes)
 
 
 EDGES = [
+    *(
+        Case(
+            row="nothing sent",
+            name=f"an id like {name!a}",
+            source=f"{CREATE}: orderLinkId",
+            call=buying(client_order_id=name),
+            answers=[],
+            expected=NotPlaced,
+            fields={"trouble": Trouble.COIN},
+        )
+        for name in ("", "c" * 37, "ce 0", "ce0\n", "ce\u0660")
+    ),
+    Case(
+        row="sent as documented",
+        name="without exponents",
+        source="hand-made",
+        call=buying(quantity=Decimal("1E-7"), limit_price=Decimal("1E+5")),
+        answers=[placed(body="")],
+        expected=Unknown,
+        sent={**SENT, "qty": "0.0000001", "price": "100000"},
+    ),
     *(
         refused(row, code, trouble, source=source)
         for row, trouble, source, codes in (

@@ -1,5 +1,6 @@
 """Cases for Coinbase: answers in the form of its Advanced Trade API reference, made by hand."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import requests
@@ -19,6 +20,7 @@ from settlement.venues.protocol import (
 )
 from settlement.venues.quotes import Quoted
 from tests.settlement.conformance.harness import (
+    BUY,
     OUR_ID,
     Case,
     Config,
@@ -843,6 +845,11 @@ def traded(name, trades, expected, *, row="another order's fill", source=FILLS, 
     return Case(row=row, source=source, name=name, answers=answers, expected=expected, fields=fields)
 
 
+def buying(**changes):
+    """Make a call that buys something else."""
+    return lambda venue: venue.buy(purchase=replace(BUY, **changes))
+
+
 def whole(fee="10.782", **changes):
     return trade(1, "0.015", "59900", fee, **changes)
 
@@ -878,6 +885,27 @@ def look_up_listed(venue):
 
 REFUSED = {"error": "INSUFFICIENT_FUND", "message": "Insufficient balance in source account"}
 EDGES = [
+    *(
+        Case(
+            row="nothing sent",
+            name=f"an id like {name!a}",
+            source="ours: ids have 32 hex digits",
+            call=buying(client_order_id=name),
+            answers=[],
+            expected=NotPlaced,
+            fields={"trouble": Trouble.COIN},
+        )
+        for name in ("", "c" * 65, "ce 0", "ce0\n", "ce\u0660")
+    ),
+    Case(
+        row="sent as documented",
+        name="without exponents",
+        source="hand-made",
+        call=buying(quantity=Decimal("1E-7"), limit_price=Decimal("1E+5")),
+        answers=[placed(body="")],
+        expected=Unknown,
+        sent={**SENT, "order_configuration": {"sor_limit_ioc": {"base_size": "0.0000001", "limit_price": "100000"}}},
+    ),
     *(
         refused(row, trouble, error=name)
         for row, trouble, names in (
