@@ -89,8 +89,8 @@ class _Bybit(VenueProfile):
         """Return the error, which has a code other than 0. An error beside an order's id would be a contradiction."""
         body = reply.body if isinstance(reply.body, dict) else {}
         code = printable(str(body.get("retCode", "")))
-        if code not in {"", "0"} and _id_in(body):
-            return Failure(code="", message=f"{code}, and an order")
+        if (code not in {"", "0"} or reply.is_error) and _id_in(body):
+            return Failure(code="", message=code, names_order=True)
         if code not in {"", "0"}:
             return Failure(code=code, message=printable(str(body.get("retMsg") or "")))
         if reply.status == 401:  # noqa: PLR2004  "need to use the correct key to access"

@@ -110,8 +110,8 @@ class _Coinbase(VenueProfile):
         body = reply.body if isinstance(reply.body, dict) else {}
         reasons, message = _reasons_in(body), _message_in(body)
         is_placed = body.get("success") is True or bool(_id_in(body) or body.get("order_id"))
-        if (reasons or body.get("success") is False) and is_placed:
-            return Failure(code="", message="a refusal, and an order")  # without words that prove something
+        if (reasons or body.get("success") is False or reply.is_error) and is_placed:
+            return Failure(code="", message="a refusal", names_order=True)
         unknown = [code for code in reasons if self.refusals.find_meaning(Failure(code=code)) is None]
         if reply.status == 401 and (unknown or not reasons):  # noqa: PLR2004  often the word "Unauthorized" alone
             return Failure(code="401", message=message)

@@ -848,6 +848,14 @@ EDGES = [
             ("without our id", said({"orderId": ORDER})),
         )
     ),
+    Case(
+        row="too many calls",
+        name="and an order",
+        source="hand-made: a contradiction",
+        answers=[placed(status=429)],
+        expected=Unknown,
+        fields={"retry_after_seconds": 10},
+    ),
     told("no status", {"orderStatus": None}, Unknown),
     told("no quantity", {"cumExecQty": None}, Unknown),
     told("no value", {"cumExecValue": None}, Unknown),

@@ -1020,6 +1020,14 @@ EDGES = [
             ("a list", [{"success": True}]),
         )
     ),
+    Case(
+        row="too many calls",
+        name="and an order",
+        source="hand-made: a contradiction",
+        answers=[placed(status=429)],
+        expected=Unknown,
+        fields={"retry_after_seconds": 10},
+    ),
     told("no status", {"status": None}, Unknown),
     told("no size", {"filled_size": None}, Unknown),
     told("no value", {"filled_value": None}, Unknown),
