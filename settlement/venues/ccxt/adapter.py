@@ -113,8 +113,9 @@ class CcxtVenue:
         sent = self._send(purchase, self._profile.rehearsal_for)
         if not isinstance(sent, _Sent):
             return sent
-        failure = self._profile.find_failure(sent.reply)
-        return None if failure is None else self._profile.judge_refusal(sent.reply, failure)
+        if (failure := self._profile.find_failure(sent.reply)) is not None:
+            return self._profile.judge_refusal(sent.reply, failure)
+        return None if self._profile.tells_rehearsal(sent.reply) else Unknown(reason="an answer that cannot be read")
 
     def look_up(self, *, coin: str, client_order_id: str) -> VenueAnswer:
         return self._look_up(coin=coin, client_order_id=client_order_id, venue_order_id="")

@@ -8,16 +8,16 @@ says that it was accepted, and its id: placing is asynchronous there.
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from settlement.figures import read_figure, subtract
-from settlement.gate import CannotBeTrue
 from settlement.told import OrderTold, TradeTold, printable
 from settlement.venues.profiles.paging import Rows, pages_by_cursor, windows
 from settlement.venues.profiles.profile import VenueProfile
-from settlement.venues.profiles.reading import as_dict, as_rows, is_short_of, known, lower, plain
+from settlement.venues.profiles.reading import as_dict, as_rows, is_short_of, known, lower, plain, sum_of
 from settlement.venues.profiles.refusals import Meaning, Refusals
 from settlement.venues.profiles.words import (
     AccountTerms,
@@ -31,45 +31,47 @@ from settlement.venues.profiles.words import (
     Wire,
     milliseconds_of,
 )
-from settlement.venues.protocol import PurchaseRequest, VenueAway
+from settlement.venues.protocol import PurchaseRequest, Unknown, VenueAnswer, VenueAway
 
 _ORDERS_AT_ONCE: Final = 50
 _TRADES_AT_ONCE: Final = 100
 _WEEK_MILLISECONDS: Final = 7 * 86_400_000
 _STATUSES: Final = {
-    "Created": "open",
-    "New": "open",
-    "PartiallyFilled": "open",
-    "Untriggered": "open",
-    "Triggered": "open",
+    **dict.fromkeys(("Created", "New", "PartiallyFilled", "Untriggered", "Triggered"), "open"),
+    **dict.fromkeys(("PartiallyFilledCanceled", "Cancelled", "Deactivated"), "canceled"),
     "Rejected": "rejected",
-    "PartiallyFilledCanceled": "canceled",
     "Filled": "closed",
-    "Cancelled": "canceled",
-    "Deactivated": "canceled",
 }
-# By "Error Codes"; those of 170xxx are of spot orders.
-_OURS: Final = "10003 10004 10005 10007 10008 10009 10010 10017 10020 10024 10027 10028 100028 33004 -2015 170201"
-"""Key, signature, permission, address, compliance, kind of account."""
-_OF_COIN: Final = "10001 10029 170031 170105 170115 170116 170117 170130 170151 170157"
-"""Parameters, and markets that do not trade, or not by this key."""
-_FUNDS: Final = "110004 110007 110012 170033 170131"
-_SIZES_AND_PRICES: Final = "110003 170124 170132 170133 170134 170135 170136 170137 170140 170192 170193 170197 170199"
+# By "Error Codes"; those of 170xxx are of spot orders. Not listed, for the order may be there: timeouts (10000, 170007,
+# 170146), errors of the server (10016, 170001, 170032, 170149, 170234), 429 in a 200, duplicates (170141, 110072).
+_OURS: Final = (  # key, signature, permission, address, compliance, kind of account
+    "401 10003 10004 10005 10007 10008 10009 10010 10017 10020 10024 10027 10028 100028 33004 -2015 110066 110069"
+    " 110088 170201 170215 170219 170220 170223 170226 170230 170348 3100197"
+)
+_OF_COIN: Final = (  # parameters, and markets that do not trade, or not by this key or account
+    "10001 10029 170031 170105 170115 170116 170117 170130 170151 170157 170209 170217 170221 170224 170227 170228"
+    " 170241 170709"
+)
+_FUNDS: Final = "110004 110007 110012 110044 110045 110051 110052 110053 170033 170131"
+_SIZES_AND_PRICES: Final = (
+    "30208 110003 110094 110120 110121 170124 170132 170133 170134 170135 170136 170137 170140 170192 170193 170197"
+    " 170199 170341 170371 170372 170381 170382"
+)
+_ORDER_LIMITS: Final = "110020 170005 170210 170810"  # 170210: a new order that was rejected without a reason
+_CALL_LIMITS: Final = "10006 10018 10429 170222"
 _REFUSALS: Final = Refusals(
     codes={
         **dict.fromkeys(_OURS.split(), Meaning.VENUE),
         **dict.fromkeys(f"{_OF_COIN} {_FUNDS}".split(), Meaning.COIN),
         **dict.fromkeys(_SIZES_AND_PRICES.split(), Meaning.AGAIN),
+        **dict.fromkeys(_ORDER_LIMITS.split(), Meaning.ORDER_LIMIT),
+        **dict.fromkeys(_CALL_LIMITS.split(), Meaning.CALL_LIMIT),
         "10002": Meaning.AGAIN,  # the request's time is outside of its window
-        "10006": Meaning.CALL_LIMIT,
-        "10018": Meaning.CALL_LIMIT,
-        "10429": Meaning.CALL_LIMIT,
-        "170005": Meaning.ORDER_LIMIT,
         "170121": Meaning.REFUSED,  # unknown symbol
-        "170210": Meaning.ORDER_LIMIT,  # too many open orders
     },
     stale_rules=frozenset(_SIZES_AND_PRICES.split()),
 )
+_BAN_SECONDS: Final = 600.0
 
 
 class _Bybit(VenueProfile):
@@ -87,11 +89,23 @@ class _Bybit(VenueProfile):
         """Return the error, which has a code other than 0. An error beside an order's id would be a contradiction."""
         body = reply.body if isinstance(reply.body, dict) else {}
         code = printable(str(body.get("retCode", "")))
-        if code not in {"", "0"} and _id_in(body):
-            return Failure(code="", message=f"{code}, and an order")
+        if (code not in {"", "0"} or reply.is_error) and _id_in(body):
+            return Failure(code="", message=code, names_order=True)
         if code not in {"", "0"}:
             return Failure(code=code, message=printable(str(body.get("retMsg") or "")))
+        if reply.status == 401:  # noqa: PLR2004  "need to use the correct key to access"
+            return Failure(code="401")
         return Failure(code="", message=f"status {reply.status}") if reply.is_error else None
+
+    def judge_refusal(self, reply: Reply, failure: Failure) -> VenueAnswer:
+        """Return what an error proves. What proves nothing may still ask for a time without calls."""
+        answer = super().judge_refusal(reply, failure)
+        return replace(answer, retry_after_seconds=self.judge_wait(reply)) if isinstance(answer, Unknown) else answer
+
+    def judge_wait(self, reply: Reply) -> float | None:
+        """Return the seconds without calls. An address is banned for ten minutes, by a page before the API."""
+        is_ban = reply.status == 403 and not isinstance(reply.body, dict)  # noqa: PLR2004  "access too frequent"
+        return _BAN_SECONDS if is_ban else super().judge_wait(reply)
 
     def find_wait(self, reply: Reply) -> float | None:
         """Return the seconds until the limit of calls is set back, by the times that an answer to such a call says."""
@@ -124,7 +138,7 @@ class _Bybit(VenueProfile):
         body = reply.body if isinstance(reply.body, dict) else {}
         result = body.get("result")
         is_ours = isinstance(result, dict) and result.get("orderLinkId") == client_order_id
-        return _id_in(body) if is_ours and _is_success(body) else None
+        return _id_in(body) if is_ours and str(body.get("retCode")) == "0" else None
 
     def find_order(self, wire: Wire, *, market: Market, client_order_id: str) -> Heard | None:
         return self._query(wire, market, "orderLinkId", client_order_id)
@@ -200,8 +214,10 @@ def _pages(wire: Wire, path: str, parameters: dict[str, Any], *, row_id: str) ->
 
     def fetch(cursor: str) -> tuple[Rows, str]:
         result = _ask(wire, path, {**parameters, "cursor": cursor} if cursor else parameters)
-        rows = as_rows(result.get("list"))
-        return rows, str(result.get("nextPageCursor") or "") if rows else ""
+        rows, next_cursor = as_rows(result.get("list")), result.get("nextPageCursor")
+        if next_cursor is None and len(rows) >= parameters["limit"]:
+            raise VenueAway("a full page without a cursor")
+        return rows, str(next_cursor or "") if rows else ""
 
     return pages_by_cursor(fetch=fetch, row_id=row_id)
 
@@ -215,13 +231,9 @@ def _weeks(wire: Wire, path: str, parameters: dict[str, Any], *, row_id: str, si
 def _result_in(body: object) -> dict[str, Any]:
     """Return what a success says. Raises VenueAway for an answer that does not say that it is one."""
     said = as_dict(body)
-    if not _is_success(said):
+    if str(said.get("retCode")) != "0":
         raise VenueAway("an answer without a code")
     return as_dict(said.get("result"))
-
-
-def _is_success(body: dict[str, Any]) -> bool:
-    return str(body.get("retCode")) == "0"
 
 
 def _id_in(body: dict[str, Any]) -> str | None:
@@ -245,15 +257,15 @@ def _order_in(said: dict[str, Any], market: Market) -> Heard:
 
 
 def _trade_in(said: dict[str, Any], market: Market) -> TradeTold:
-    """Return a trade. Raises CannotBeTrue if it names fees beside the commission, whose amounts nobody has proven."""
-    if said.get("extraFees"):
-        raise CannotBeTrue("a trade with extra fees")
+    """Return a trade. One of another kind, or with further fees, has words for a quantity: its order cannot be true."""
+    kind, fees = said.get("execType") or "Trade", said.get("extraFees")
+    is_plain = kind == "Trade" and fees in (None, "", "[]", "{}", [], {})
     return TradeTold(
         trade_id=said.get("execId"),
         venue_order_id=said["orderId"],
         symbol=market.symbol_in(said.get("symbol")),
         side=lower(said.get("side")),
-        quantity=said.get("execQty"),
+        quantity=said.get("execQty") if is_plain else f"{kind}, extra fees {fees}",
         price=said.get("execPrice"),
         cost=said.get("execValue"),
         commission=said.get("execFee"),
@@ -266,15 +278,9 @@ def _free_in(said: dict[str, Any]) -> Decimal | None:
 
     Margins are empty where the account's mode has none for a single coin.
     """
-    held, locked = read_figure(said.get("walletBalance")), read_figure(said.get("locked"))
-    margins = [read_figure(said.get(name) or "0") for name in ("totalOrderIM", "totalPositionIM")]
-    if held is None or locked is None:
-        return None
-    for margin in margins:
-        if margin is None:
-            return None
-        held = subtract(held, margin)
-    return max(subtract(held, locked), Decimal(0))
+    held, margins = read_figure(said.get("walletBalance")), (said.get("totalOrderIM"), said.get("totalPositionIM"))
+    taken = sum_of(said.get("locked"), *(margin or "0" for margin in margins))
+    return max(subtract(held, taken), Decimal(0)) if held is not None and isinstance(taken, Decimal) else None
 
 
 def _can_trade(key: dict[str, Any]) -> bool | None:

@@ -127,6 +127,10 @@ class VenueProfile(ABC):
         """Return the call with which the venue checks a purchase without placing it, if it `has_rehearsals`."""
         raise NotImplementedError
 
+    def tells_rehearsal(self, reply: Reply) -> bool:
+        """Say whether a reply without an error says that the venue has checked a purchase."""
+        return isinstance(reply.body, dict)
+
     def tells_whose(self, order: Heard) -> bool:
         """Say whether an order is told well enough to know whether it is ours."""
         return isinstance(order.told.client_order_id, str) and bool(order.told.client_order_id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from settlement.told import OrderTold, TradeTold
@@ -19,7 +19,9 @@ __all__ = [
     "Reply",
     "TradeHeard",
     "Wire",
+    "milliseconds_in",
     "milliseconds_of",
+    "written",
 ]
 
 
@@ -142,3 +144,13 @@ class Holding:
 def milliseconds_of(moment: datetime) -> int:
     """Return a moment in milliseconds since 1970, as most venues write it."""
     return int(moment.timestamp() * 1000)
+
+
+def milliseconds_in(said: object) -> int:
+    """Return a time in ISO 8601, of up to nanoseconds, in milliseconds since 1970. Raises ValueError."""
+    return milliseconds_of(datetime.fromisoformat(str(said)).astimezone(UTC))
+
+
+def written(moment: datetime) -> str:
+    """Write a moment in ISO 8601: in UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

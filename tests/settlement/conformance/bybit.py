@@ -1,5 +1,6 @@
 """Cases for Bybit: answers in the form of its V5 documentation, made by hand."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import requests
@@ -16,6 +17,7 @@ from settlement.venues.protocol import (
     Untrue,
 )
 from tests.settlement.conformance.harness import (
+    BUY,
     OUR_ID,
     Case,
     Config,
@@ -36,6 +38,7 @@ HISTORY = "V5, Get Order History"
 FILLS = "V5, Get Trade History"
 ERRORS = "V5, Error Codes"
 CCXT = "from ccxt's source, unconfirmed"
+ENUMS = "V5, Enums Definitions"
 GUIDE = "V5, Integration Guidance"
 LIMITS = "V5, Rate Limit"
 ORDER = "1523347543495541248"
@@ -352,16 +355,16 @@ CASES = [
     ),
     refused("refused: funds", 170131, Trouble.COIN),
     refused("refused: funds", 110007, Trouble.COIN),
-    refused("refused: funds", 170033, Trouble.COIN, source=CCXT),
+    refused("refused: funds", 170033, Trouble.COIN),
     refused("refused: size", 170140, None),
     refused("refused: size", 170136, None),
     refused("refused: size", 170137, None),
     refused("refused: size", 170134, None),
-    refused("refused: size", 170124, None, source=CCXT),
+    refused("refused: size", 170124, None),
     refused("refused: size", 10001, Trouble.COIN),
-    refused("refused: price band", 170193, None, source=CCXT),
-    refused("refused: price band", 170132, None, source=CCXT),
-    Case(row="refused: symbol", source=CCXT, answers=[refusal(170121, "Invalid symbol.")], expected=Refused),
+    refused("refused: price band", 170193, None),
+    refused("refused: price band", 170132, None),
+    Case(row="refused: symbol", source=ERRORS, answers=[refusal(170121, "Invalid symbol.")], expected=Refused),
     refused("refused: symbol", 10029, Trouble.COIN),
     refused("refused: permission", 10005, Trouble.VENUE),
     refused("refused: permission", 10010, Trouble.VENUE),
@@ -374,8 +377,8 @@ CASES = [
     refused("refused: clock", 10002, None, source=f"{ERRORS}; {GUIDE}"),
     unknown("refused: words of no table", 179999),
     unknown("refused: words of no table", 10014),
-    unknown("refused: words of no table", 170007, source=CCXT),
-    unknown("refused: words of no table", 170146, source=CCXT),
+    unknown("refused: words of no table", 170007),
+    unknown("refused: words of no table", 170146),
     unknown("refused: words of no table", 170131, status=502),
     Case(
         row="refused: words of no table",
@@ -403,7 +406,7 @@ CASES = [
         expected=NotPlaced,
         fields={"trouble": Trouble.CALLS, "retry_after_seconds": 10},
     ),
-    refused("too many calls", 170005, Trouble.VENUE, source=CCXT, retry_after_seconds=10),
+    refused("too many calls", 170005, Trouble.VENUE, retry_after_seconds=10),
     Case(
         row="too many calls",
         name="of a question",
@@ -418,12 +421,12 @@ CASES = [
     *(
         Case(
             row="unavailable",
-            source=f"{LIMITS}: 403 is of addresses, and may be a proxy's",
+            source=f"{ERRORS}: HTTP codes, and a proxy's",
             name=str(status),
             answers=[placed(body="<html>", status=status)],
             expected=Unknown,
         )
-        for status in (403, 404, 500, 502, 503, 504)
+        for status in (400, 404, 500, 502, 503, 504)
     ),
     Case(
         row="nothing sent",
@@ -721,13 +724,302 @@ CASES = [
     ),
 ]
 
+
+def told(name, changes, expected, *, row="no answer", source=REALTIME, trades=(), **fields):
+    """Make a case of an order whose answer has other fields; None as a value removes the field."""
+    said_order = {name: value for name, value in order(**changes).items() if value is not None}
+    answers = [placed(), realtime([said_order]), *([fills(list(trades))] if trades else [])]
+    return Case(row=row, source=source, name=name, answers=answers, expected=expected, fields=fields)
+
+
+def traded(name, trades, expected, *, row="another order's fill", source=FILLS, **fields):
+    """Make a case of the executed order, and of what the list of its trades says."""
+    answers = [placed(), realtime([order()]), fills(trades)]
+    return Case(row=row, source=source, name=name, answers=answers, expected=expected, fields=fields)
+
+
+def buying(**changes):
+    """Make a call that buys something else."""
+    return lambda venue: venue.buy(purchase=replace(BUY, **changes))
+
+
+def whole(fee="0.000015", **changes):
+    return trade(1, "0.015", "59900", fee, **changes)
+
+
+EDGES = [
+    *(
+        Case(
+            row="nothing sent",
+            name=f"an id like {name!a}",
+            source=f"{CREATE}: orderLinkId",
+            call=buying(client_order_id=name),
+            answers=[],
+            expected=NotPlaced,
+            fields={"trouble": Trouble.COIN},
+        )
+        for name in ("", "c" * 37, "ce 0", "ce0\n", "ce\u0660")
+    ),
+    Case(
+        row="sent as documented",
+        name="without exponents",
+        source="hand-made",
+        call=buying(quantity=Decimal("1E-7"), limit_price=Decimal("1E+5")),
+        answers=[placed(body="")],
+        expected=Unknown,
+        sent={**SENT, "qty": "0.0000001", "price": "100000"},
+    ),
+    *(
+        refused(row, code, trouble, source=source)
+        for row, trouble, source, codes in (
+            ("refused: funds", Trouble.COIN, ERRORS, (110004, 110012, 110045, 110052)),
+            ("refused: size", None, ERRORS, (110094, 170341, 170381, 170382)),
+            ("refused: size", Trouble.COIN, ERRORS, (170228,)),
+            ("refused: price band", None, ERRORS, (30208, 110003, 110121, 170192, 170371, 170372)),
+            ("refused: symbol", Trouble.COIN, ERRORS, (170151, 170157, 170217, 170221, 170227, 170709)),
+            ("refused: permission", Trouble.COIN, ERRORS, (170224, 170241)),
+            ("refused: permission", Trouble.COIN, CCXT, (170209,)),
+            ("refused: permission", Trouble.VENUE, ERRORS, (10024, 10028, 110066, 110088, 170219, 170220, 170348)),
+            ("refused: key", Trouble.VENUE, ERRORS, (10009, -2015)),
+        )
+        for code in codes
+    ),
+    refused("too many calls", 170222, Trouble.CALLS, retry_after_seconds=10),
+    refused("too many calls", 110020, Trouble.VENUE, retry_after_seconds=10),
+    refused("too many calls", 170810, Trouble.VENUE, retry_after_seconds=10),
+    refused("refused: funds", 170131, Trouble.COIN, source="hand-made", status=400),
+    refused("too many calls", 10006, Trouble.CALLS, source="hand-made", status=403, retry_after_seconds=10),
+    *(
+        unknown("refused: words of no table", code)
+        for code in (-1, 429, 10014, 110072, 170001, 170032, 170035, 170139, 170141, 170149, 170234, 3400214)
+    ),
+    *(
+        Case(
+            row="refused: key",
+            source=f"{ERRORS}: HTTP code 401",
+            name=f"401 {body}",
+            answers=[placed(body=body, status=401)],
+            expected=NotPlaced,
+            fields={"trouble": Trouble.VENUE},
+        )
+        for body in ("", "<html>")
+    ),
+    Case(
+        row="too many calls",
+        name="an address that is banned, which proves nothing about the order",
+        source=f"{LIMITS}: 403, access too frequent; at least ten minutes",
+        answers=[placed(body="<html>", status=403)],
+        expected=Unknown,
+        fields={"retry_after_seconds": 600},
+    ),
+    Case(
+        row="too many calls",
+        name="a question by an address that is banned",
+        source=f"{LIMITS}: 403, access too frequent; at least ten minutes",
+        call=look_up,
+        answers=[FakeReply(method="GET", path="/v5/order/realtime", status=403, body="")],
+        expected=Unknown,
+        fields={"retry_after_seconds": 600},
+    ),
+    Case(
+        row="refused: funds",
+        name="a code as text",
+        source="ccxt's recorded answers",
+        answers=[refusal("170131", "Balance insufficient")],
+        expected=NotPlaced,
+        fields={"trouble": Trouble.COIN},
+    ),
+    *(
+        Case(
+            row="no answer",
+            source="hand-made",
+            name=f"to a purchase, {name}",
+            answers=[placed(body=body)],
+            expected=Unknown,
+        )
+        for name, body in (
+            ("cut off in a refusal", '{"retCode":170131,"retMsg":"Balance insuffic'),
+            ("two of them", '{"retCode":170131,"result":{}}{"retCode":0}'),
+            ("a code that is null", {"retCode": None, "retMsg": "", "result": {}}),
+            ("a code with a point", '{"retCode":170131.5,"result":{}}'),
+            ("the names of the version before", {"ret_code": 170131, "ret_msg": "Balance insufficient"}),
+            ("an id that is a number", said({"orderId": 1523347543495541248, "orderLinkId": OUR_ID})),
+            ("an id that is empty", said({"orderId": "", "orderLinkId": OUR_ID})),
+            ("without our id", said({"orderId": ORDER})),
+        )
+    ),
+    Case(
+        row="too many calls",
+        name="and an order",
+        source="hand-made: a contradiction",
+        answers=[placed(status=429)],
+        expected=Unknown,
+        fields={"retry_after_seconds": 10},
+    ),
+    told("no status", {"orderStatus": None}, Unknown),
+    told("no quantity", {"cumExecQty": None}, Unknown),
+    told("no value", {"cumExecValue": None}, Unknown),
+    told("no time", {"createdTime": None}, Unknown),
+    told("no id", {"orderId": None}, Unknown),
+    told("an empty quantity", {"cumExecQty": ""}, Untrue),
+    told("a status that is not documented", {"orderStatus": "PendingCancel"}, Untrue),
+    told("another market", {"symbol": "BTCUSDC"}, Untrue),
+    told("to sell", {"side": "Sell"}, Untrue),
+    told("filled, and nothing executed", {"cumExecQty": "0", "cumExecValue": "0"}, Untrue),
+    told("a value that its trades deny", {"cumExecValue": "899.5"}, Untrue, trades=TRADES),
+    told("our id is not repeated", {"orderLinkId": None}, Executed, row="filled", trades=TRADES, **BOUGHT),
+    told(
+        "numbers, and further fields",
+        {"cumExecQty": 0.015, "cumExecValue": 898.5, "cumFeeDetail": {"BTC": "0.000015"}, "new": {"of": [1]}},
+        Executed,
+        row="filled",
+        source=f"{REALTIME}: cumFeeDetail; numbers are hand-made",
+        trades=[whole(1.5e-05, execQty=0.015, execValue=898.5)],
+        **BOUGHT,
+    ),
+    told(
+        "cancelled, and executed in part",
+        {"orderStatus": "Cancelled", "cumExecQty": "0.010000", "cumExecValue": "599.00000000"},
+        Executed,
+        row="partly filled",
+        source=f"{HISTORY}: orderStatus",
+        trades=TRADES[1:],
+        final=True,
+        status="canceled",
+        quantity="0.01",
+    ),
+    *(
+        told(status, {**NOTHING, "orderStatus": status}, Executed, row=row, source=ENUMS, final=final, quantity="0")
+        for row, final, statuses in (
+            ("still open", False, ("Created", "New", "PartiallyFilled", "Untriggered", "Triggered")),
+            ("nothing filled", True, ("Deactivated", "Rejected", "PartiallyFilledCanceled")),
+        )
+        for status in statuses
+    ),
+    traded("more than was executed", [*TRADES, trade(3, "0.005", "59900", "0.000005")], Untrue),
+    traded("ours in two ways", [*TRADES, trade(1, "0.01", "59900", "0.00002")], Untrue),
+    traded("to sell", [whole(side="Sell")], Untrue),
+    traded("in another market", [whole(symbol="BTCUSDC")], Unknown),
+    traded(
+        "a fee for something else",
+        [*TRADES, trade(3, "0", "59900", "0.0000001", execType="Funding")],
+        Untrue,
+        source=f"{ENUMS}: execType",
+    ),
+    traded("a commission that is missing", [whole(None)], Unknown, row="commission in the coin"),
+    traded("a commission of nothing", [whole("0", asset="")], Executed, row="commission in the coin", commission="0"),
+    traded("a rebate, which a taker does not get", [whole("-0.000015")], Untrue, row="commission in the coin"),
+    traded("no further fees, as JSON", [whole(extraFees="[]")], Executed, row="commission in the coin", **BOUGHT),
+    traded(
+        "in the coin and in a third asset",
+        [TRADES[0], trade(1, "0.01", "59900", "0.5", asset="MNT")],
+        Executed,
+        row="commission in a third asset",
+        source=f"{FILLS}: feeCurrency; {REALTIME}: cumFeeDetail",
+        foreign_commission="MNT",
+    ),
+    Case(
+        row="many fills",
+        name="a cursor is sent back as it came",
+        source=f"{FILLS}: nextPageCursor",
+        answers=[
+            placed(),
+            realtime([order()]),
+            fills(MANY[:100], "132766%3A2%2C132766%3A2"),
+            fills(MANY[100:], after="132766:2,132766:2"),  # as the wire decodes it
+        ],
+        expected=Executed,
+        fields=BOUGHT,
+    ),
+    Case(
+        row="many fills",
+        name="as many as a page holds, which names a cursor nevertheless",
+        source="hand-made",
+        answers=[
+            placed(),
+            realtime([order(cumExecQty="0.0101")]),
+            fills(MANY[:100], "page2"),
+            fills([], "page2", after="page2"),
+        ],
+        expected=Unknown,
+    ),
+    Case(
+        row="many fills",
+        name="the same page again",
+        source="hand-made",
+        answers=[placed(), realtime([order()]), fills(MANY[:100], "page2"), fills(MANY[:100], "page2", after="page2")],
+        expected=Unknown,
+    ),
+    Case(
+        row="many fills",
+        name="a full page without a cursor",
+        source="hand-made",
+        answers=[
+            placed(),
+            realtime([order()]),
+            FakeReply(method="GET", path="/v5/execution/list", body=said({"list": MANY[:100]})),
+        ],
+        expected=Unknown,
+    ),
+    Case(
+        row="found in the lists",
+        name="a full page without a cursor is no end",
+        source="hand-made",
+        call=find_in_lists,
+        answers=[
+            page("order/realtime", []),
+            FakeReply(
+                method="GET",
+                path="/v5/order/history",
+                body=said({"list": [order(orderId=f"O{each}", orderLinkId="") for each in range(50)]}),
+            ),
+        ],
+        expected=Unknown,
+    ),
+    Case(
+        row="found in the lists",
+        name="although another order was executed in another way",
+        source=f"{ENUMS}: execType",
+        call=find_in_lists,
+        answers=[
+            page("order/realtime", []),
+            page("order/history", [order(orderId="O2", orderLinkId="")]),
+            page("execution/list", [trade(9, "1", "59900", "0", order_id="O2", execType="BlockTrade")]),
+        ],
+        expected=OrderNotFound,
+    ),
+    Case(
+        row="lost and found",
+        name="the newest of two with our id",
+        source="hand-made",
+        call=look_up,
+        answers=[
+            realtime([order(orderId="OLD", createdTime=str(AT - 9)), order(orderLinkId=OUR_ID)], **BY_LINK),
+            fills(TRADES),
+        ],
+        expected=Executed,
+        fields=BOUGHT,
+    ),
+    Case(
+        row="third asset seen at start",
+        name="an answer that says nothing of permissions",
+        source="V5, Get API Key Information",
+        call=terms,
+        answers=[
+            FakeReply(method="GET", path="/v5/user/query-api", body=said({"permissions": None})),
+            page("account/fee-rate", [{"symbol": "ETHUSDT", "takerFeeRate": "0.001"}], symbol="BTCUSDT"),
+        ],
+        expected=AccountTerms(),
+    ),
+]
+
 CONFORMANCE = Conformance(
     profile=BYBIT,
     config=Config(),
     purchase="/v5/order/create",
     signature=frozenset(),
     public=PUBLIC,
-    cases=CASES,
+    cases=[*CASES, *EDGES],
     has_no={
         "refused: nonce": f"{GUIDE}: requests are dated, and not numbered",
         "rehearsed": "V5, Trade: no endpoint checks a spot order without placing it",

@@ -1,5 +1,6 @@
 """Cases for Coinbase: answers in the form of its Advanced Trade API reference, made by hand."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import requests
@@ -19,6 +20,7 @@ from settlement.venues.protocol import (
 )
 from settlement.venues.quotes import Quoted
 from tests.settlement.conformance.harness import (
+    BUY,
     OUR_ID,
     Case,
     Config,
@@ -829,13 +831,430 @@ CASES = [
     ),
 ]
 
+
+def told(name, changes, expected, *, row="no answer", source=GET, trades=(), **fields):
+    """Make a case of an order whose answer has other fields; None as a value removes the field."""
+    said = {name: value for name, value in order(**changes).items() if value is not None}
+    answers = [placed(), queried(said), *([fills(list(trades))] if trades else [])]
+    return Case(row=row, source=source, name=name, answers=answers, expected=expected, fields=fields)
+
+
+def traded(name, trades, expected, *, row="another order's fill", source=FILLS, **fields):
+    """Make a case of the executed order, and of what the list of its fills says."""
+    answers = [placed(), queried(order()), fills(trades)]
+    return Case(row=row, source=source, name=name, answers=answers, expected=expected, fields=fields)
+
+
+def buying(**changes):
+    """Make a call that buys something else."""
+    return lambda venue: venue.buy(purchase=replace(BUY, **changes))
+
+
+def whole(fee="10.782", **changes):
+    return trade(1, "0.015", "59900", fee, **changes)
+
+
+def without(name, said):
+    return {each: value for each, value in said.items() if each != name}
+
+
+def listed(*pages):
+    """Answer for pages of the list of orders, as they are."""
+    return [FakeReply(method="GET", path=f"{HISTORICAL}/batch", body=each) for each in pages]
+
+
+def account(uuid, currency, free, **changes):
+    return {
+        "uuid": uuid,
+        "currency": currency,
+        "available_balance": {"value": free, "currency": currency},
+        "hold": {"value": "0", "currency": currency},
+        "type": "ACCOUNT_TYPE_FIAT",
+        "platform": "ACCOUNT_PLATFORM_CONSUMER",
+        **changes,
+    }
+
+
+def preview(body, **changes):
+    return [FakeReply(method="POST", path="/api/v3/brokerage/orders/preview", body=body, **changes)]
+
+
+def look_up_listed(venue):
+    return venue.look_up_listed(coin="BTC", client_order_id=OUR_ID, venue_order_id=ORDER)
+
+
+REFUSED = {"error": "INSUFFICIENT_FUND", "message": "Insufficient balance in source account"}
+EDGES = [
+    *(
+        Case(
+            row="nothing sent",
+            name=f"an id like {name!a}",
+            source="ours: ids have 32 hex digits",
+            call=buying(client_order_id=name),
+            answers=[],
+            expected=NotPlaced,
+            fields={"trouble": Trouble.COIN},
+        )
+        for name in ("", "c" * 65, "ce 0", "ce0\n", "ce\u0660")
+    ),
+    Case(
+        row="sent as documented",
+        name="without exponents",
+        source="hand-made",
+        call=buying(quantity=Decimal("1E-7"), limit_price=Decimal("1E+5")),
+        answers=[placed(body="")],
+        expected=Unknown,
+        sent={**SENT, "order_configuration": {"sor_limit_ioc": {"base_size": "0.0000001", "limit_price": "100000"}}},
+    ),
+    *(
+        refused(row, trouble, error=name)
+        for row, trouble, names in (
+            ("refused: size", None, ("INVALID_RFQ_BASE_SIZE_TOO_SMALL", "INVALID_RFQ_QUOTE_SIZE_TOO_LARGE")),
+            ("refused: price band", None, ("LIMIT_PRICE_TOO_FAR_FROM_MARKET",)),
+            (
+                "refused: symbol",
+                Trouble.COIN,
+                (
+                    "PRODUCT_TRADING_HALTED",
+                    "UNTRADABLE_PRODUCT",
+                    "INVALID_UNSUPPORTED_INSTRUMENT",
+                    "MISSING_MARKET_TRADE_DATA",
+                    "FRACTIONAL_ORDERS_NOT_ALLOWED_FOR_PRODUCT",
+                    "INVALID_NO_LIQUIDITY",
+                ),
+            ),
+            (
+                "refused: permission",
+                Trouble.COIN,
+                ("POSITION_SIZE_INCREASE_REJECT", "ASSET_BALANCE_INCREASE_REJECT", "BREACHED_RISK_LIMIT"),
+            ),
+            ("refused: permission", Trouble.VENUE, ("IN_LIQUIDATION",)),
+        )
+        for name in names
+    ),
+    *(
+        refused(row, trouble, preview=f"PREVIEW_{name}")
+        for row, trouble, names in (
+            ("refused: size", None, ("INVALID_BASE_SIZE_TOO_LARGE", "INVALID_QUOTE_SIZE_PRECISION")),
+            ("refused: price band", None, ("INVALID_PRICE_TOO_LARGE", "LIMIT_ORDER_PRICE_EXCEEDS_PRICE_BAND_ON_BUY")),
+            ("refused: symbol", Trouble.COIN, ("NOT_ALLOWED_BY_MARKET_STATE", "MISSING_PRODUCT_PRICE_BOOK")),
+            (
+                "refused: permission",
+                Trouble.COIN,
+                (
+                    "CLOSE_ONLY_FAILURE",
+                    "BREACHED_ACCOUNT_POSITION_LIMIT",
+                    "BREACHED_COMPANY_POSITION_LIMIT",
+                    "MISSING_COMMISSION_RATE",
+                    "INVALID_COMMISSION_CONFIGURATION",
+                ),
+            ),
+            ("refused: permission", Trouble.VENUE, ("MAX_DAILY_VOLUME_NOTIONAL_BREACHED",)),
+        )
+        for name in names
+    ),
+    *(
+        Case(
+            row="refused: words of no table",
+            source=f"{CREATE}: error_response; none says that no order was placed",
+            name=name,
+            answers=[refusal(error=name)],
+            expected=Unknown,
+        )
+        for name in ("RFQ_RATE_LIMITED", "RFQ_VENUE_REJECTED", "RFQ_QUOTE_EXPIRED", "PREVIEW_RISK_PROXY_FAILURE")
+    ),
+    *(
+        unknown(
+            "refused: words of no table", error(word, ""), status=status, source=f"{CREATE}: grpc.gateway.runtime.Error"
+        )
+        for word, status in (
+            ("ALREADY_EXISTS", 409),
+            ("FAILED_PRECONDITION", 400),
+            ("ABORTED", 409),
+            ("CANCELLED", 499),
+            ("INTERNAL", 500),
+            ("UNAVAILABLE", 503),
+            ("DEADLINE_EXCEEDED", 504),
+            ("NOT_FOUND", 404),
+            ("PERMISSION_DENIED", 502),
+        )
+    ),
+    *(
+        unknown("refused: words of no table", body, source="hand-made: a contradiction", name=name)
+        for name, body in (
+            ("a refusal that says success", {"success": True, "error_response": REFUSED}),
+            ("a refusal and a deprecated id", {"success": False, "order_id": ORDER, "error_response": REFUSED}),
+        )
+    ),
+    declined("refused: funds", 200, {"error_response": REFUSED}, Trouble.COIN, source="hand-made: false is left out"),
+    declined(
+        "refused: size",
+        400,
+        error("INVALID_ARGUMENT", "account is not available"),
+        Trouble.COIN,
+        source="recorded by OctoBot: between a trade and its balance",
+    ),
+    *(
+        declined("refused: key", 401, body, Trouble.VENUE, source=f"{KEYS}: 401")
+        for body in ("", "<html>", error("Unauthorized", ""), {"code": 16, "error": "unauthenticated", "details": []})
+    ),
+    *(unknown("unavailable", "", status=status, source="a proxy's page") for status in (400, 408, 409, 520, 522, 524)),
+    *(
+        unknown("no answer", body, name=f"to a purchase, {name}")
+        for name, body in (
+            ("cut off in a refusal", '{"success":false,"error_response":{"error":"INSUFFICIENT_FUND","mess'),
+            (
+                "success as text",
+                {"success": "true", "success_response": {"order_id": ORDER, "client_order_id": OUR_ID}},
+            ),
+            (
+                "success that is null",
+                {"success": None, "success_response": {"order_id": ORDER, "client_order_id": OUR_ID}},
+            ),
+            ("without our id", {"success": True, "success_response": {"order_id": ORDER}}),
+            ("an empty id", {"success": True, "success_response": {"order_id": "", "client_order_id": OUR_ID}}),
+            (
+                "an id that is a number",
+                {"success": True, "success_response": {"order_id": 7, "client_order_id": OUR_ID}},
+            ),
+            ("a list", [{"success": True}]),
+        )
+    ),
+    Case(
+        row="too many calls",
+        name="and an order",
+        source="hand-made: a contradiction",
+        answers=[placed(status=429)],
+        expected=Unknown,
+        fields={"retry_after_seconds": 10},
+    ),
+    told("no status", {"status": None}, Unknown),
+    told("no size", {"filled_size": None}, Unknown),
+    told("no value", {"filled_value": None}, Unknown),
+    told("no time", {"created_time": None}, Unknown),
+    told("no id", {"order_id": None}, Unknown),
+    told("an empty size", {"filled_size": ""}, Untrue),
+    told("a status that is not documented", {"status": "DONE"}, Untrue),
+    told("another market", {"product_id": "BTC-USDC"}, Untrue),
+    told("to sell", {"side": "SELL"}, Untrue),
+    told("filled, and nothing executed", {"filled_size": "0", "filled_value": "0"}, Untrue),
+    told("a value that its fills deny", {"filled_value": "899.5"}, Untrue, trades=TRADES),
+    told("our id is not repeated", {"client_order_id": None}, Executed, row="filled", trades=TRADES, **BOUGHT),
+    told(
+        "numbers with exponents, and further fields",
+        {"filled_size": "1.5E-2", "filled_value": 8.985e2, "product_details": {"equity_details": {}}},
+        Executed,
+        row="filled",
+        trades=[whole(10.782, size=1.5e-2) | {"price": "5.99e4"}],
+        **BOUGHT,
+    ),
+    told(
+        "expired, and executed in part",
+        {"status": "EXPIRED", "filled_size": "0.01", "filled_value": "599"},
+        Executed,
+        row="partly filled",
+        source=f"{GET}: status",
+        trades=TRADES[1:],
+        final=True,
+        status="expired",
+        quantity="0.01",
+    ),
+    *(
+        told(status, {**NOTHING, "status": status}, Executed, row="still open", source=f"{GET}: status", final=False)
+        for status in ("OPEN", "QUEUED", "EDIT_QUEUED", "CANCEL_QUEUED")
+    ),
+    traded("more than was executed", [*TRADES, trade(3, "0.005", "59900", "3.594")], Untrue),
+    traded("ours in two ways", [*TRADES, trade(1, "0.01", "59900", "7.2", entry_id="again")], Untrue),
+    traded("to sell", [whole(side="SELL")], Untrue),
+    traded("in another market", [whole(product_id="BTC-USDC")], Unknown),
+    *(
+        traded(f"of the kind {kind}", [whole(trade_type=kind)], Untrue, source=f"{FILLS}: trade_type")
+        for kind in ("CORRECTION", "SYNTHETIC", "")
+    ),
+    traded(
+        "a commission that is missing", [without("commission", whole())], Unknown, row="commission in the quote asset"
+    ),
+    traded("an empty commission", [whole("")], Untrue, row="commission in the quote asset"),
+    traded("a rebate", [whole("-1")], Untrue, row="commission in the quote asset"),
+    traded(
+        "and its parts",
+        [
+            whole(
+                commission_detail_total={
+                    "total_commission": "10.782",
+                    "gst_commission": "0.00",
+                    "client_commission": "10.782",
+                }
+            )
+        ],
+        Executed,
+        row="commission in the quote asset",
+        source=f"{FILLS}: commission_detail_total",
+        **BOUGHT,
+    ),
+    traded(
+        "and a tax on top, which nobody has proven",
+        [whole(commission_detail_total={"total_commission": "12.723", "gst_commission": "1.941"})],
+        Untrue,
+        row="commission in the quote asset",
+        source=f"{FILLS}: commission_detail_total",
+    ),
+    Case(
+        row="many fills",
+        name="the same page again",
+        source="hand-made",
+        answers=[placed(), queried(order()), fills(MANY[:250], "page2"), fills(MANY[:250], "page2", after="page2")],
+        expected=Unknown,
+    ),
+    Case(
+        row="many fills",
+        name="a full page without a cursor",
+        source="hand-made",
+        answers=[
+            placed(),
+            queried(order()),
+            FakeReply(method="GET", path=f"{HISTORICAL}/fills", body={"fills": MANY[:250]}),
+        ],
+        expected=Unknown,
+    ),
+    *(
+        Case(
+            row="not found", name=name, source=f"{LIST}: has_next", call=look_up, answers=listed(body), expected=Unknown
+        )
+        for name, body in (
+            ("in a list that goes on, and names no cursor", {"orders": [], "has_next": True, "cursor": ""}),
+            ("in a list that may go on", {"orders": [], "has_next": "yes", "cursor": "page2"}),
+        )
+    ),
+    Case(
+        row="lost and found",
+        name="after a page without orders",
+        source=f"{LIST}: has_next",
+        call=look_up,
+        answers=[
+            *listed({"orders": [], "has_next": True, "cursor": "page2"}),
+            page("batch", [order()], after="page2"),
+            fills(TRADES),
+        ],
+        expected=Executed,
+        fields=BOUGHT,
+    ),
+    Case(
+        row="list over pages",
+        name="an order on two of them, which ends with a full one",
+        source=f"{LIST}: sort_by, unstable pagination",
+        call=list_purchases,
+        answers=[
+            page("batch", [order()], "page2"),
+            page(
+                "batch",
+                [order(order_id=f"BY-HAND-{each}", client_order_id="") for each in range(249)] + [order()],
+                "page3",
+                after="page2",
+            ),
+            page("batch", [], after="page3"),
+        ],
+        expected=[(OUR_ID, ORDER, Decimal("0.015"), Decimal("898.5"))],
+    ),
+    Case(
+        row="found in the lists",
+        name="although another order was corrected",
+        source=f"{FILLS}: trade_type",
+        call=find_in_lists,
+        answers=[
+            page("batch", [order(order_id="O2", client_order_id="")]),
+            page("fills", [trade(9, "1", "59900", "1", order_id="O2", trade_type="CORRECTION")]),
+        ],
+        expected=OrderNotFound,
+    ),
+    Case(
+        row="not found",
+        name="a listed order by its own id",
+        source="recorded by OctoBot",
+        call=look_up_listed,
+        answers=[queried(None, status=404, body=error("NOT_FOUND", MISSING))],
+        expected=OrderNotFound,
+    ),
+    *(
+        Case(
+            row="not found",
+            name=f"a listed order, {name}",
+            source="hand-made",
+            call=look_up_listed,
+            answers=[queried(None, status=404, body=body)],
+            expected=Unknown,
+        )
+        for name, body in (
+            ("of which a proxy knows nothing", "<html>"),
+            ("in other words", error("NOT_FOUND", "no route")),
+        )
+    ),
+    Case(
+        row="balances",
+        name="what other venues and vaults hold is not for sale here",
+        source="Advanced Trade, List Accounts: platform, type",
+        call=balances,
+        answers=[
+            FakeReply(
+                method="GET",
+                path="/api/v3/brokerage/accounts",
+                again=True,
+                body={
+                    "accounts": [
+                        account("1", "USD", "100"),
+                        account("2", "USD", "7", platform="ACCOUNT_PLATFORM_CFM_CONSUMER"),
+                        account("3", "USD", "9", platform="ACCOUNT_PLATFORM_INTX", type="ACCOUNT_TYPE_PERP_FUTURES"),
+                    ],
+                    "has_next": False,
+                    "cursor": "",
+                },
+            )
+        ],
+        expected=(Decimal(100), {"USD": Decimal(100)}),
+    ),
+    Case(
+        row="third asset seen at start",
+        name="a key that only reads",
+        source="Advanced Trade, Get API Key Permissions",
+        call=terms,
+        answers=[
+            FakeReply(
+                method="GET", path="/api/v3/brokerage/key_permissions", body={"can_view": True, "can_trade": False}
+            ),
+            FakeReply(method="GET", path="/api/v3/brokerage/transaction_summary", body={"fee_tier": None}),
+        ],
+        expected=AccountTerms(can_trade=False),
+    ),
+    *(
+        Case(
+            row="rehearsed",
+            name=f"and {name}",
+            source=f"{PREVIEW}: errs",
+            call=rehearse,
+            answers=answers,
+            expected=expected,
+        )
+        for name, answers, expected in (
+            ("refused without a reason", preview({"errs": ["UNKNOWN_PREVIEW_FAILURE_REASON"]}), Unknown),
+            ("nothing is said of failures", preview({"order_total": "909.28"}), Unknown),
+            ("a proxy answers", preview("<html>"), Unknown),
+            (
+                "the price is too far from the market",
+                preview({"errs": ["PREVIEW_LIMIT_PRICE_TOO_FAR_FROM_MARKET"]}),
+                NotPlaced,
+            ),
+            ("the key is refused", preview("Unauthorized", status=401), NotPlaced),
+        )
+    ),
+]
+
 CONFORMANCE = Conformance(
     profile=COINBASE,
     config=Config(quote_asset="USD", api_key=KEY, api_secret=PEM),
     purchase="/api/v3/brokerage/orders",
     signature=frozenset(),
     public=PUBLIC,
-    cases=CASES,
+    cases=[*CASES, *EDGES],
     has_no={
         "refused: nonce": f"{KEYS}: a token's nonce is random, and need not grow",
         "commission in the coin": f"{FILLS}: commission is in the quote currency",
