@@ -41,6 +41,7 @@ _REFUSALS: Final = Refusals(
         "EQuery:Unknown asset pair": Meaning.REFUSED,
         "EQuery:Invalid asset pair": Meaning.REFUSED,
         "EGeneral:Invalid arguments*": Meaning.COIN,
+        "EGeneral:Invalid arguments:deadline": Meaning.AGAIN,  # less than 2 s away when it arrived; unconfirmed
         "EGeneral:Permission denied": Meaning.VENUE,
         "EGeneral:Unknown method": Meaning.VENUE,
         "EGeneral:Temporary lockout": Meaning.CALL_LIMIT,
