@@ -220,6 +220,7 @@ class _Spoiler(BaseHTTPRequestHandler):
 
     def _redirect(self, status, headers, content):
         self._answer(302, {"Location": f"{self.slow.url}/elsewhere", "Content-Length": "0"})
+        time.sleep(0.3)  # then the connection ends without a word: a request that came meanwhile gets no answer
 
     def _pour(self, count, piece=_PIECE):
         for _ in range(count // len(piece)):

@@ -11,7 +11,7 @@ from tests.faults.truths import assert_all_truths, has_ended, is_quiet
 from tests.processes import wait_for
 from trading.models import Order
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.dialects]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.dialects]  # all cases of a kind are played in the first one
 
 AGAIN = "again and again"
 NO_FUNDS = {"code": -2010, "msg": "Account has insufficient balance for requested action."}
@@ -97,7 +97,7 @@ def lied_to(request, _world, django_db_blocker):
 
 def wait_for_all(trades, condition):
     with suppress(AssertionError):  # the case's own test reports the failure
-        wait_for(lambda: all(condition(trade) for trade in trades.values()), seconds=100)
+        wait_for(lambda: all(condition(trade) for trade in trades.values()), seconds=200)
 
 
 def make_trade(world, name, kind, _mode):

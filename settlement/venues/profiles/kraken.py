@@ -33,8 +33,7 @@ from settlement.venues.profiles.words import (
 from settlement.venues.protocol import PurchaseRequest, VenueAway
 
 _TRADES_AT_ONCE: Final = 20
-_LEAST_COMMISSION: Final = Decimal("0.00005")
-"""A smaller share of an order's cost than any tier of Kraken's taker fees."""
+_LEAST_COMMISSION: Final = Decimal("0.00005")  # a smaller share of a cost than any tier of Kraken's taker fees
 _STATUSES: Final = {"pending": "open", "open": "open", "closed": "closed", "canceled": "canceled", "expired": "expired"}
 _REFUSALS: Final = Refusals(
     codes={
