@@ -57,6 +57,11 @@ def unbooked_purchases(trade):
     return sold - set(filled.values_list("client_order_id", flat=True))
 
 
+def was_bought_again(trade):
+    """Say whether the venue has sold us the coin of a trade twice, as it does after it has denied a purchase."""
+    return sum(row["coin"] == trade.coin.name for row in read_book(trade.world)) > 1
+
+
 def has_ended(trade):
     """Say whether the coin has neither an open order nor an attempt in flight."""
     parked = Batch.objects.filter(coin=trade.coin, state=BatchState.PARKED).first()
