@@ -20,6 +20,7 @@ CALLS = {
     "time": ("GET", "/api/v3/time"),
     "account": ("GET", "/api/v3/account"),
     "orders": ("GET", "/api/v3/allOrders"),
+    "trades of Kraken": ("POST", "/0/private/QueryTrades"),
 }
 HUGE = 100 * 1024 * 1024
 _PIECE = b" " * 65536
@@ -118,7 +119,8 @@ class _Spoiler(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815  the names that http.server calls
 
     def _ask(self, body):
-        headers = {name: self.headers[name] for name in ("X-MBX-APIKEY", "Content-Type") if name in self.headers}
+        signed = ("X-MBX-APIKEY", "API-Key", "API-Sign", "Content-Type")
+        headers = {name: self.headers[name] for name in signed if name in self.headers}
         asked = urllib.request.Request(  # noqa: S310  the simulator
             self.slow.target + self.path, data=body or None, headers=headers, method=self.command
         )
@@ -218,6 +220,7 @@ class _Spoiler(BaseHTTPRequestHandler):
 
     def _redirect(self, status, headers, content):
         self._answer(302, {"Location": f"{self.slow.url}/elsewhere", "Content-Length": "0"})
+        time.sleep(0.3)  # then the connection ends without a word: a request that came meanwhile gets no answer
 
     def _pour(self, count, piece=_PIECE):
         for _ in range(count // len(piece)):

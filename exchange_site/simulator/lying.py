@@ -1,8 +1,9 @@
 """Say something false: change parts of an answer, after the request had its true effect.
 
-A lie names the parts by their path, as in `executedQty` or `fills.0.qty`; `*` stands for every entry of a list. The new
-value is any JSON, or an object with one of these keys: `times` multiplies the figure, `doubled` says a list twice, and
-`deleted` leaves the part out. A path that the answer does not have changes nothing.
+A lie names the parts by their path, as in `executedQty` or `fills.0.qty`; `*` stands for every entry of a list, and for
+every member of an object. The new value is any JSON, or an object with one of these keys: `times` multiplies the
+figure, `doubled` says a list twice, and `deleted` leaves the part out. A path that the answer does not have changes
+nothing.
 """
 
 import copy
@@ -45,10 +46,8 @@ def _change(part: Any, path: list[str], value: Any) -> None:
 
 
 def _keys(part: Any, name: str) -> list[Any]:
-    if isinstance(part, list):
-        numbers = range(len(part))
-        return list(numbers) if name == "*" else [number for number in numbers if str(number) == name]
-    return [name] if isinstance(part, dict) and name in part else []
+    keys = list(range(len(part))) if isinstance(part, list) else list(part) if isinstance(part, dict) else []
+    return [key for key in keys if name in {"*", str(key)}]
 
 
 def _twist(part: Any, key: Any, value: Mapping[str, Any]) -> None:

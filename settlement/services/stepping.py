@@ -238,6 +238,8 @@ def _look_up(attempt: Attempt, venue: Venue) -> None:
 
 
 def _react(attempt: Attempt, answer: VenueAnswer) -> None:
+    if isinstance(answer, Unknown) and answer.venue_order_id:
+        _record_acceptance(attempt, answer.venue_order_id)
     match answer:
         case Executed(final=True):
             book_execution(attempt=attempt, execution=answer)
@@ -265,11 +267,19 @@ def _react(attempt: Attempt, answer: VenueAnswer) -> None:
             look_up_later(attempt=attempt, reason=getattr(answer, "reason", "not found"))
 
 
+def _record_acceptance(attempt: Attempt, venue_order_id: str) -> None:
+    """Record as what the venue has accepted the purchase: that it is not found then proves nothing any more."""
+    Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(venue_order_id=venue_order_id)
+
+
 def _count_not_found(attempt: Attempt, venue: Venue) -> None:
     """Give the attempt up after several "not found" answers, counted only after its window, if the lists agree.
 
     The venue's reads lag, and the venue may accept a request that is under way until the window has passed.
     """
+    if attempt.venue_order_id:
+        look_up_later(attempt=attempt, reason=f"not found, but accepted as {attempt.venue_order_id}")
+        return
     if not venue.requests_expire or not is_past_its_window(attempt=attempt):
         look_up_later(attempt=attempt, reason="not found, but may still be accepted")
         return

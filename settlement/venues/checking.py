@@ -30,6 +30,12 @@ class ConfiguredVenue:
             yield f"{self.prefix}_QUOTE_ASSET: {self.config.quote_asset} is no dollar at {self.name}; {dollars} are."
         if self.config.sandbox and not profile.has_sandbox:
             yield f"{self.prefix}_SANDBOX: {self.name} has no sandbox."
+        shortest = profile.shortest_window_seconds
+        if self.config.recv_window.total_seconds() <= shortest:  # some of it has passed when a purchase arrives
+            yield (
+                f"{self.prefix}_RECV_WINDOW_MS must be above {shortest * 1000:.0f}: {self.name} refuses each purchase"
+                f" whose deadline is less than {shortest:g} s away when it arrives."
+            )
 
     @property
     def _variable_of_name(self) -> str:

@@ -135,8 +135,11 @@ class Untrue:
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown:
+    """The answer proves nothing. `venue_order_id` is set if it did say that the purchase was accepted, and as what."""
+
     reason: str
     retry_after_seconds: float | None = None
+    venue_order_id: str = ""
 
 
 VenueAnswer = Executed | Refused | NotPlaced | OrderNotFound | Untrue | Unknown

@@ -70,6 +70,8 @@ class _Transport(HTTPAdapter):
                 raise
         # As `Response.content` does after it has read an answer.
         response._content, response._content_consumed = body, True  # type: ignore[attr-defined]  # noqa: SLF001
+        if response.is_redirect:
+            self.close()  # the connections: a proxy that redirects may end them without a word
         return response
 
 

@@ -17,7 +17,7 @@ from tests.processes import at_once
 from trading import jobs
 from trading.models import Order
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.dialects]
 
 both_kinds = pytest.mark.parametrize("kind", ["large", pytest.param("pool", marks=pytest.mark.matrix)])
 

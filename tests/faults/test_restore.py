@@ -20,9 +20,9 @@ pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
-def _world(django_db_blocker):
+def _world(django_db_blocker, chosen_dialect):
     with django_db_blocker.unblock():
-        world = RestorableWorld()
+        world = RestorableWorld(chosen_dialect)
         yield world
         world.end()
 
@@ -30,7 +30,7 @@ def _world(django_db_blocker):
 @pytest.mark.parametrize(
     "way",
     [
-        to_a_moment,
+        pytest.param(to_a_moment, marks=pytest.mark.dialects),
         pytest.param(from_a_dump, marks=pytest.mark.matrix),
         pytest.param(from_a_snapshot, marks=pytest.mark.matrix),
     ],

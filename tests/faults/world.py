@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import tempfile
+import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -68,6 +69,7 @@ QUICK = {
 class World:
     def __init__(self, dialect=BINANCE):
         self.dialect = dialect
+        self.api_key = f"key-{uuid.uuid4().hex}"  # of its own: the requests of a key take turns on a host
         self.folder = Path(tempfile.mkdtemp(prefix="crypto-exchange-faults-"))
         self.folder.chmod(0o755)  # if we are root, the servers run as another user
         self.failpoints = Failpoints(self.folder / "failpoints")
@@ -101,7 +103,8 @@ class World:
 
     def _start_processes(self):
         port = free_port()
-        self._add("simulator", simulator(port=port, book=self.book_file), split_owner(os.environ)[0])
+        command = (*simulator(port=port, book=self.book_file), "--api-key", self.api_key)
+        self._add("simulator", command, split_owner(os.environ)[0])
         self.venue = Simulator(local_url(port))
         wait_for(self.venue.answers, seconds=20)
         self.to_venue, self.to_postgres, self.to_redis = (
@@ -126,6 +129,7 @@ class World:
             **redis_variables(self.redis, port=self.to_redis.port),
             **simulator_variables(port=self.to_venue.port),
             **self.dialect.variables(),
+            "EXCHANGE_API_KEY": self.api_key,
             "POSTGRES_DB": DATABASE,
             "FAILPOINTS": ",".join(SHOTS),
             "FAILPOINTS_DIR": str(self.failpoints.folder),

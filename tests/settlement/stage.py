@@ -21,6 +21,7 @@ from settlement.services.intervening.requests import request_intervention
 from settlement.to_do.readers import list_to_do
 from tests.configure import configure
 from tests.conftest import Shopper, make_coin, process_environment
+from tests.dialects import BINANCE
 from tests.emptying import empty_tables
 from tests.processes import wait_for
 from tests.simulators import running_simulator
@@ -100,8 +101,9 @@ class Told:
 class Stage:
     """The venue with its two faces, the worker, and the customers."""
 
-    def __init__(self, folder):
-        self.folder, self.book_file = folder, folder / "book.sqlite"
+    def __init__(self, folder, dialect, **environment):
+        self.folder, self.book_file, self.dialect = folder, folder / "book.sqlite", dialect
+        self._environment = {**dialect.variables(), **QUICK, **environment}
         self._rules, self._coins = {}, 0
 
     @contextmanager
@@ -111,7 +113,9 @@ class Stage:
             self.staff = User.objects.create_user("decider", is_staff=True)
             self.venue.set_prices(**{WITNESS: "1.00"})
             make_coin(WITNESS, "1.00")
-            self.worker = start(WORKER, environment=process_environment(**QUICK, EXCHANGE_URL=self.slow.url))
+            self.worker = start(
+                WORKER, environment=process_environment(**self._environment, EXCHANGE_URL=self.slow.url)
+            )
             try:
                 yield self
             finally:
@@ -191,8 +195,8 @@ def about(page, told):
 
 
 @contextmanager
-def staged(folder):
-    """Run a stage in the tests' database, which is emptied at the end."""
+def staged(folder, dialect=BINANCE, **environment):
+    """Run a stage in the tests' database, which is emptied at the end. `environment` is more of the worker's."""
     with pytest.MonkeyPatch.context() as patched:
         for group in ("RISK", "TO_DO", "POOLS"):
             patched.setattr(settings, group, getattr(settings, group))
@@ -203,7 +207,7 @@ def staged(folder):
         configure(settings, "POOLS", max_age=timedelta(seconds=2))
         _forget_jobs()
         try:
-            with Stage(folder).running() as stage:
+            with Stage(folder, dialect, **environment).running() as stage:
                 yield stage
         finally:
             _forget_jobs()

@@ -79,6 +79,24 @@ class TestAnOrder:
         assert settle(steps=3).state == BatchState.SETTLED
         assert (states(), len(simulator.book("ABAN")), len(attempts())) == (["completed"], 1, 1)
 
+    def test_that_was_accepted_is_not_bought_again_however_often_the_venue_denies_it(
+        self, place, settle, venue, shopper, simulator
+    ):
+        """The answer to a purchase is its id alone, and each question about it is denied."""
+        place("60.00")
+        simulator.fail(*({"on": occasion, "action": "not_found"} for occasion in ("query", "list", "trades")))
+        batch = settle()
+        for _ in range(5):
+            Attempt.objects.update(valid_until="2000-01-01T00:00Z", next_step_at="2000-01-01T00:00Z")
+            take_next_step(batch_id=batch.pk, venue=venue)
+        [attempt] = attempts()
+        assert (attempt.state, attempt.not_found, states()) == (AttemptState.SENT, 0, ["settling"])
+        assert attempt.reason == f"not found, but accepted as {attempt.venue_order_id}"
+        simulator.fail()
+        Attempt.objects.update(next_step_at="2000-01-01T00:00Z")
+        take_next_step(batch_id=batch.pk, venue=venue)
+        assert (states(), shopper.holding("ABAN"), len(simulator.book("ABAN"))) == (["completed"], 15, 1)
+
 
 @pytest.mark.timeout(400)
 def test_purchases_at_a_lossy_venue_equal_delivered_coins_and_the_surplus(

@@ -4,9 +4,11 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 
 from settlement.venues.ccxt import nonces
 from settlement.venues.ccxt.nonces import next_number, take_turn
+from wallets.runtime import clock
 
 COUNT = """
 import sys
@@ -47,6 +49,16 @@ def test_turns_of_several_processes_are_taken_in_the_order_of_their_numbers(tmp_
         assert [each.wait(60) for each in running] == [0, 0, 0]
     numbers = [int(line) for line in log.read_text().splitlines()]
     assert (len(numbers), sorted(numbers)) == (120, numbers)
+
+
+def test_numbers_grow_on_a_host_although_two_processes_reckon_the_time_differently(monkeypatch):
+    with take_turn(key="of-a-host") as first:
+        pass
+    behind = clock.now() - timedelta(seconds=1)
+    monkeypatch.setattr(nonces, "_last", 0)
+    monkeypatch.setattr(nonces.clock, "now", lambda: behind)
+    with take_turn(key="of-a-host") as second:
+        assert second == first + 1
 
 
 def test_a_turn_that_takes_long_is_not_waited_for():

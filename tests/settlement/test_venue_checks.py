@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from copy import copy
+from datetime import timedelta
 
 import ccxt
 import pytest
@@ -76,6 +77,16 @@ class TestTheSettingsOfAVenue:
 
     def test_name_a_sandbox_that_exists(self, settings):
         assert faults(settings, id="kraken", sandbox=True) == ["EXCHANGE_SANDBOX: kraken has no sandbox."]
+
+    @pytest.mark.parametrize(("milliseconds", "is_refused"), [(500, True), (2000, True), (2001, False)])
+    def test_leave_each_purchase_the_time_that_the_venue_wants(self, settings, milliseconds, is_refused):
+        window = timedelta(milliseconds=milliseconds)
+        sentence = (
+            "EXCHANGE_RECV_WINDOW_MS must be above 2000: kraken refuses each purchase whose deadline is less than 2 s"
+            " away when it arrives."
+        )
+        assert faults(settings, id="kraken", recv_window=window) == [sentence] * is_refused
+        assert faults(settings, id="binance", recv_window=window) == []
 
     @pytest.mark.parametrize(
         ("name", "missing"),

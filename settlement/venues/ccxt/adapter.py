@@ -8,6 +8,7 @@ from typing import Final
 
 from settlement.figures import read_figure
 from settlement.gate import CannotBeTrue, Figures
+from settlement.told import printable
 from settlement.venues.ccxt.account import read_balances, read_funds
 from settlement.venues.ccxt.answers import ours_in, understand
 from settlement.venues.ccxt.client import build_client, read_time
@@ -40,6 +41,7 @@ from settlement.venues.protocol import (
 )
 from settlement.venues.quotes import NoPrice, Quoted
 
+_LONGEST_ID: Final = 64
 _BELIEVED_SECONDS: Final = 10.0
 """The age up to which a list of markets that lacks a coin is believed where nothing is refunded."""
 
@@ -172,18 +174,21 @@ class CcxtVenue:
 
     def _read_placed(self, reply: Reply, *, market: Market, client_order_id: str) -> VenueAnswer:
         """Read a reply that is no error. A venue that tells only an id is asked for the order."""
+        accepted = ""
         try:
             placed = self._profile.read_placed(reply, market=market, client_order_id=client_order_id)
             if isinstance(placed, str):
+                accepted = printable(placed[:_LONGEST_ID])
                 placed = self._fetch_placed(placed, market=market, client_order_id=client_order_id)
         except CannotBeTrue as error:
             return Untrue(reason=str(error), answer=reply.body if isinstance(reply.body, dict) else {})
         except VenueAway as error:
-            return Unknown(reason=f"placed: {error}"[:200], retry_after_seconds=error.retry_after_seconds)
+            wait = error.retry_after_seconds
+            return Unknown(reason=f"placed: {error}"[:200], retry_after_seconds=wait, venue_order_id=accepted)
         except _UNREADABLE as error:
-            return Unknown(reason=f"placed: {type(error).__name__}")
+            return Unknown(reason=f"placed: {type(error).__name__}", venue_order_id=accepted)
         if placed is None:
-            return Unknown(reason="an answer that is not about our order")
+            return Unknown(reason="an answer that is not about our order", venue_order_id=accepted)
         return self._understand(placed, market=market, client_order_id=client_order_id)
 
     def _fetch_placed(self, venue_order_id: str, *, market: Market, client_order_id: str) -> Heard | None:

@@ -1,9 +1,11 @@
 """Growing numbers for keys whose every request needs a larger number than all before it.
 
-The number is the clock's nanosecond, so that threads, processes and hosts with clocks that agree need no store for it.
-A request that overtakes another makes the other's number too small, and the venue refuses it. So the requests of a key
-take turns on a host: a file lock is held from the number until the answer, or for a second at most; then the next one
-goes all the same. No database connection is held meanwhile. Between hosts only the venue can help: see docs/venues.md.
+The number is the time by Postgres' clock in nanoseconds, so that hosts need no store for it: the number of a host whose
+own clock is ahead would keep all others out. A request that overtakes another makes the other's number too small, and
+the venue refuses it. So the requests of a key take turns on a host: a file is locked from the number until the answer,
+or for a second at most; then the next one goes all the same. The file holds the last number, because processes measure
+Postgres' clock with small errors. No database connection is held meanwhile. Between hosts only the venue can help: see
+docs/venues.md.
 """
 
 import fcntl
@@ -14,13 +16,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from settlement.venues.deadlines import seconds_left
+from wallets.runtime import clock
 
 _LONGEST_WAIT_SECONDS: Final = 1.0
 _STEP_SECONDS: Final = 0.002
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_DIGITS: Final = 20
 
 _last = 0
 _last_lock: Final = threading.Lock()
@@ -35,16 +41,19 @@ def take_turn(*, key: str) -> Iterator[int]:
     until = time.monotonic() + min(_LONGEST_WAIT_SECONDS, seconds_left())
     with ExitStack() as held:
         _wait_for_threads(key, held, until=until)
+        number = None
         with suppress(OSError):
-            _wait_for_processes(key, held, until=until)
-        yield next_number()
+            handle = _wait_for_processes(key, held, until=until)
+            number = _next_number_in(handle)
+        yield number or next_number()
 
 
-def next_number() -> int:
-    """Return the time in nanoseconds since 1970, and more than any number before it in this process."""
+def next_number(*, above: int = 0) -> int:
+    """Return the time in nanoseconds since 1970, and more than `above` and any number before it in this process."""
     global _last  # noqa: PLW0603  one counter for each process
     with _last_lock:
-        _last = max(_last + 1, time.time_ns())  # noqa: TID251  nothing here is dated by it
+        now = (clock.now() - _EPOCH) // timedelta(microseconds=1) * 1000
+        _last = max(_last, above, now - 1) + 1
         return _last
 
 
@@ -57,11 +66,21 @@ def _wait_for_threads(key: str, held: ExitStack, *, until: float) -> None:
         held.callback(lock.release)
 
 
-def _wait_for_processes(key: str, held: ExitStack, *, until: float) -> None:
+def _wait_for_processes(key: str, held: ExitStack, *, until: float) -> int:
+    """Return the open file of the key's turns, which is closed with `held`. Raises OSError."""
     handle = os.open(_file_of(key), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     held.callback(os.close, handle)  # and with it the lock goes
     while not _is_locked(handle) and time.monotonic() < until:
         time.sleep(_STEP_SECONDS)
+    return handle
+
+
+def _next_number_in(handle: int) -> int:
+    """Return a number above the file's, and write it there. Raises OSError."""
+    written = os.pread(handle, _MOST_DIGITS, 0)
+    number = next_number(above=int(written) if written.isdigit() else 0)
+    os.pwrite(handle, f"{number:0{_MOST_DIGITS}}".encode(), 0)
+    return number
 
 
 def _is_locked(handle: int) -> bool:

@@ -69,8 +69,6 @@ class CcxtWire:
                 if not mark.is_set or _was_never_connected(error):
                     raise NothingSent("no connection", is_of_network=True) from error
                 raise _as_no_reply(error) from error
-        if response.is_redirect:
-            self._client.session.close()  # a proxy that redirects may end its connection without a word
         return Reply(status=response.status_code, headers=response.headers, body=_body_of(self._client, response))
 
     def ask(self, call: Call) -> Any:

@@ -51,8 +51,8 @@ class VenueProfile(ABC):
     """Whether signed questions are dated, so that the venue's clock has to be measured before them."""
     growing_nonces: ClassVar[bool] = False
     """Whether each request of a key needs a larger number than all before it, over all threads, processes and hosts."""
-    shortest_window_seconds: ClassVar[float] = 0.5
-    """The shortest time that the venue allows between a purchase and its deadline."""
+    shortest_window_seconds: ClassVar[float] = 0
+    """The venue refuses a purchase whose deadline is not this far away when it arrives."""
     client_order_ids: ClassVar[re.Pattern[str]]
     """The client order ids that the venue accepts."""
     quote_assets: ClassVar[frozenset[str]] = DOLLARS

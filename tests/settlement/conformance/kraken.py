@@ -417,6 +417,7 @@ CASES = [
         fields=BOUGHT,
     ),
     refused("refused: clock", "EService:Deadline elapsed", None),
+    refused("refused: clock", "EGeneral:Invalid arguments:deadline", None, source="AddOrder; the words unconfirmed"),
     unknown("refused: words of no table", "EOrder:Something new"),
     unknown("refused: words of no table", "EGeneral:Internal error"),
     unknown("refused: words of no table", "EOrder:Insufficient funds", status=502),
