@@ -34,6 +34,7 @@ from settlement.services.pausing import pause_buying
 from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import by_owner
+from tests.secrecy import ACCOUNT_NUMBER
 from tests.site.test_two_persons import (
     ACTIONS,
     COMMANDS,
@@ -547,7 +548,7 @@ class TestTheApi:
         ("POST", "accounts/mfa/"): {"password": OWN},
         ("DELETE", "accounts/mfa/"): {"otp": "123456"},
         ("POST", "accounts/mfa/confirm/"): {"otp": "123456"},
-        ("POST", "accounts/payees/"): {"name": "Eve", "account": "123456789", "routing": "021000021"},
+        ("POST", "accounts/payees/"): {"name": "Eve", "account": ACCOUNT_NUMBER, "routing": "021000021"},
         ("DELETE", "accounts/payees/{payee_id}/"): {},
         ("POST", "accounts/payouts/"): {"amount": "10.00"},
         ("PATCH", "accounts/wallet/deposit/"): {"amount": "10.00"},
