@@ -210,9 +210,9 @@ class _ShopForm(forms.ModelForm):  # type: ignore[type-arg]  # the same
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        opens, was_open = bool(cleaned.get("is_open")), bool(self.instance.pk is None or self.initial.get("is_open"))
-        if opens != was_open and not (cleaned.get("reason") and "reason" in self.changed_data):
-            self.add_error("reason", f"Say why the shop {'opens' if opens else 'closes'}.")
+        changed = set(self.changed_data)
+        if "is_open" in changed and not ("reason" in changed and cleaned.get("reason")):
+            self.add_error("reason", f"Say why the shop {'opens' if cleaned.get('is_open') else 'closes'}.")
         return cleaned
 
 
