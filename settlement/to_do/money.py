@@ -168,6 +168,7 @@ def read_wallets_of_staff(_now: datetime) -> Iterator[Concern]:
     """Read members of staff who have a wallet. Where one person gives powers, the seed's administrator is left out."""
     wallets = list_wallets_of_staff(seeded=USER_POWERS.name in settings.PROPOSALS.kinds)
     for wallet in wallets[:MAX_PER_KIND]:
+        assert wallet.owner is not None, "a wallet of staff has its owner"
         yield Concern(
             kind=ConcernKind.STAFF_WALLET,
             subject=str(wallet.owner),
