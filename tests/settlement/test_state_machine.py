@@ -638,5 +638,12 @@ def settings_of_stories(settings):
     configure(settings, "RISK", max_orders=10**6, max_cancels=10**6)
     configure(settings, "DEPOSITS", self_service=True)
     pay_from(settings)
-    configure(settings, "SETTLEMENT", not_found_margin=timedelta(milliseconds=50), not_found_times=1)
+    # A pool of a cent is bought too, although the venue's smallest purchase costs five dollars more.
+    configure(
+        settings,
+        "SETTLEMENT",
+        not_found_margin=timedelta(milliseconds=50),
+        not_found_times=1,
+        max_top_up=Decimal(10),
+    )
     configure(settings, "VENUE", recv_window=timedelta(milliseconds=300))
