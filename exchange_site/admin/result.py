@@ -57,7 +57,7 @@ HEIGHT: Final = 200
 
 
 def can_view(user: User | AnonymousUser) -> bool:
-    """Say whether the user may see the result: whoever may see the losses by day."""
+    """Say whether the user may see the result, which takes the permission to see the losses by day."""
     return user.is_active and user.is_staff and user.has_perm("trading.view_dayloss")
 
 

@@ -109,7 +109,7 @@ admin.site.login_form = LimitedAuthenticationForm
 def change_own_password(request: HttpRequest) -> HttpResponseBase:
     """Show Django's password page with a form that also ends all tokens issued before. Attempts are limited.
 
-    Whoever gave an old password that was changed meanwhile has no session any more, and is sent to the login page.
+    A person who gave an old password that was changed meanwhile has no session any more, and comes to the login page.
     """
     if request.method == "POST":
         limit_caller(request, OWN_PASSWORD, caller=str(request.user.pk))

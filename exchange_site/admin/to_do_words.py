@@ -141,7 +141,7 @@ WORDS: Final[Mapping[ConcernKind, Words]] = {
         urgency="late",
         advice=(
             "Compare the statement with the bank's own page, then approve its proposal, or reject the statement on its"
-            " page. Whoever imported it does not approve it. A worker credits what is approved: is one running?"
+            " page. The one who imported it does not approve it. A worker credits what is approved: is one running?"
         ),
     ),
     ConcernKind.UNASSIGNED: Words(
@@ -226,6 +226,14 @@ WORDS: Final[Mapping[ConcernKind, Words]] = {
         advice=(
             "From before the rules for names. Such a user signs in by the exact name only. If it is an impostor,"
             " disable the account; else agree on another name. Once the other name is gone, saving the user is enough."
+        ),
+    ),
+    ConcernKind.STAFF_WALLET: Words(
+        title="Members of staff who have a wallet",
+        urgency="late",
+        advice=(
+            "Staff decide about prices and money, so they neither buy nor are paid. These were staff before that rule,"
+            " and have or had money. Give the powers to another account of the person, and take them from this one."
         ),
     ),
 }

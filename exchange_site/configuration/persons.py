@@ -25,6 +25,7 @@ KINDS: Final = (
     "unfreeze",
     "powers",
     "group_permissions",
+    "customer_name",
     "deposit",
     "assignment",
     "send_back",

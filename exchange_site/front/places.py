@@ -8,7 +8,7 @@ from exchange_site.front.arrivals import Arrival
 class Places:
     """A fixed number of places. Addresses take turns, so one that sends many requests delays itself most.
 
-    Whoever uses this from several threads holds a lock.
+    Code that uses this from several threads holds a lock.
     """
 
     def __init__(self, most: int) -> None:

@@ -44,6 +44,7 @@ class ConcernKind(Enum):
     PROPOSAL = "proposal"
     JOB = "job"
     NAME = "name"
+    STAFF_WALLET = "staff_wallet"
 
 
 @dataclass(frozen=True, kw_only=True)

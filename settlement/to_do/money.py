@@ -19,8 +19,9 @@ from wallets.models import (
     StatementLine,
     StatementState,
 )
-from wallets.selectors.staff import list_waiting_requests
+from wallets.selectors.staff import list_waiting_requests, list_wallets_of_staff
 from wallets.selectors.statements import list_open_debits, list_unanswered
+from wallets.services.proposing import USER_POWERS
 from wallets.services.returns.taking import NOT_FROZEN
 
 
@@ -161,6 +162,20 @@ def _about(row: Return) -> str:
     if row.note == NOT_FROZEN:
         return f"{row.customer}: {row.taken} USD were in the wallet; {row.note}. Freeze it if you doubt the customer"
     return f"{row.customer} is frozen: {row.taken} USD were in the wallet, {row.owed} USD are owed"
+
+
+def read_wallets_of_staff(_now: datetime) -> Iterator[Concern]:
+    """Read members of staff who have a wallet. Where one person gives powers, the seed's administrator is left out."""
+    wallets = list_wallets_of_staff(seeded=USER_POWERS.name in settings.PROPOSALS.kinds)
+    for wallet in wallets[:MAX_PER_KIND]:
+        assert wallet.owner is not None, "a wallet of staff has its owner"
+        yield Concern(
+            kind=ConcernKind.STAFF_WALLET,
+            subject=str(wallet.owner),
+            since=wallet.owner.date_joined,
+            reason=f"is a member of staff with a wallet, which holds {wallet.balance:.2f} USD",
+            target=Target(model="wallets_user", pk=wallet.owner_id),
+        )
 
 
 def read_debts(_now: datetime) -> Iterator[Concern]:

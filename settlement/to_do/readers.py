@@ -77,4 +77,5 @@ _READERS: Final[Mapping[ConcernKind, Callable[[datetime], Iterator[Concern]]]] =
     ConcernKind.PROPOSAL: selling.read_proposals,
     ConcernKind.JOB: buying.read_failed_jobs,
     ConcernKind.NAME: selling.read_names,
+    ConcernKind.STAFF_WALLET: money.read_wallets_of_staff,
 }

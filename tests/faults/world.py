@@ -35,6 +35,7 @@ from tests.faults.kills import SHOTS, Failpoints
 from tests.faults.supervisor import Child, Supervisor
 from tests.processes import Simulator, wait_for
 from tests.proxy import Proxy
+from tests.secrecy import ensure_silent
 from wallets.runtime import redis_store
 
 DATABASE = "faults"
@@ -247,4 +248,7 @@ class World:
             self._redis.send_signal(signal.SIGCONT)
         stop_server(self._redis)
         stop_server(self._postgres)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            ensure_silent(self.folder)
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)

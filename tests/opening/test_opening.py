@@ -14,6 +14,7 @@ from tests.opening.mailbox import running_mailbox
 from tests.opening.people import Clerk, Customer
 from tests.owner import run_as_owner
 from tests.processes import wait_for
+from tests.secrecy import ACCOUNT_NUMBER
 from tests.simulators import running_simulator
 from tests.site.test_browser import CHROMIUM, PHONE, WIDE
 from tests.wallets.bank import camt, entry
@@ -27,7 +28,7 @@ pytestmark = [
 ]
 
 YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).date()
-OF_ALICE, OF_CAROL = "GB82WEST12345698765432", {"account": "123456789", "routing": "021000021"}
+OF_ALICE, OF_CAROL = "GB82WEST12345698765432", {"account": ACCOUNT_NUMBER, "routing": "021000021"}
 ROLES = {"fred": "finance", "mia": "manager", "moe": "manager"}
 
 

@@ -28,10 +28,12 @@ from settlement.to_do.readers import count_to_do, list_to_do
 from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import run_as_owner
+from tests.wallets.returned import receive
 from trading.models import Coin, CoinPrice, Headroom, Order
 from trading.offers import load_offer
 from trading.services.prices import record_price
 from trading.services.reviewing import release_within_transaction
+from wallets.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -221,6 +223,37 @@ def test_suspended_coins_are_named_unless_they_are_not_on_sale_or_have_a_fixed_p
     assert list_to_do(now=now) == []
     Coin.objects.update(is_sold=True, fixed_price=4)
     assert list_to_do(now=now) == []
+
+
+class TestStaffWithAWallet:
+    """They had money before a rule of the database kept staff from it."""
+
+    @pytest.fixture
+    def ann(self, make_shopper, now):
+        ann = make_shopper(None)
+        receive(ann, now, amount=Decimal("12.00"))
+        run_as_owner(f"UPDATE wallets_user SET is_staff = true WHERE id = {ann.user.pk}")
+        return ann
+
+    def test_are_named_in_one_sentence(self, ann, now):
+        [concern] = list_to_do(now=now)
+        assert (concern.kind, concern.subject) == (ConcernKind.STAFF_WALLET, ann.user.username)
+        assert concern.reason == "is a member of staff with a wallet, which holds 12.00 USD"
+        assert concern.target.pk == ann.user.pk
+
+    def test_are_named_without_dollars_too(self, ann, now):
+        run_as_owner(f"UPDATE wallets_wallet SET balance = 0 WHERE owner_id = {ann.user.pk}")
+        assert kinds(now) == [ConcernKind.STAFF_WALLET]
+
+    def test_are_not_named_once_they_have_no_powers(self, ann, now):
+        User.objects.filter(pk=ann.user.pk).update(is_staff=False)
+        assert list_to_do(now=now) == []
+
+    def test_are_named_where_powers_need_two_persons_although_they_are_the_seeds(self, shopper, now, settings):
+        run_as_owner(f"UPDATE wallets_user SET is_superuser = true WHERE id = {shopper.user.pk}")
+        assert list_to_do(now=now) == []
+        configure(settings, "PROPOSALS", kinds={"powers": Decimal(0)})
+        assert kinds(now) == [ConcernKind.STAFF_WALLET]
 
 
 @pytest.mark.parametrize("time", ["read_at", "quoted_at"])

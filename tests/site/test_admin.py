@@ -365,9 +365,13 @@ class TestCoins:
     path = "trading/coin"
 
     def test_can_be_taken_off_sale_and_sold_again(self, admin_client, api, coin, shopper):
-        act(admin_client, self.path, "stop_selling", coin)
+        asked = act(admin_client, self.path, "stop_selling", coin)
+        assert "Stop selling these coins" in asked
+        assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 201
+        act(admin_client, self.path, "stop_selling", coin, reason="the network is down")
+        assert Proposal.objects.get(kind="stop_selling").reason == "the network is down"
         assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 404
-        act(admin_client, self.path, "sell_again", coin)
+        act(admin_client, self.path, "sell_again", coin, reason="the network is back")
         assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 201
 
     def test_continue_at_a_suspect_price_that_staff_accept(self, admin_client, coin, now):
@@ -545,15 +549,25 @@ class TestSwitches:
         admin_client.post("/admin/trading/shop/add/", {"reason": "maintenance"})
         assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 503
         assert "closed" in page(admin_client, "trading/shop/")
-        admin_client.post("/admin/trading/shop/1/change/", {"is_open": "on", "reason": ""})
+        admin_client.post("/admin/trading/shop/1/change/", {"is_open": "on", "reason": "it is mended"})
         assert api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=shopper).status_code == 201
+
+    @pytest.mark.parametrize("reason", ["", "the first one"])
+    def test_turn_the_switch_of_the_shop_for_a_reason_of_its_own(self, admin_client, reason):
+        answer = admin_client.post("/admin/trading/shop/add/", {"reason": ""})
+        assert "Say why the shop closes" in answer.content.decode()
+        assert not Shop.objects.exists()
+        admin_client.post("/admin/trading/shop/add/", {"reason": "the first one"})
+        answer = admin_client.post("/admin/trading/shop/1/change/", {"is_open": "on", "reason": reason})
+        assert "Say why the shop opens" in answer.content.decode()
+        assert not Shop.objects.get().is_open
 
     def test_open_the_shop_for_a_reason_where_two_persons_are_needed(self, admin_client, settings):
         configure(settings, "PROPOSALS", kinds={"open_shop": Decimal(0)})
-        admin_client.post("/admin/trading/shop/add/", {"reason": ""})
+        admin_client.post("/admin/trading/shop/add/", {"reason": "maintenance"})
         assert not Shop.objects.get().is_open
         answer = admin_client.post("/admin/trading/shop/1/change/", {"is_open": "on", "reason": ""})
-        assert "say why the shop opens" in answer.content.decode()
+        assert "Say why the shop opens" in answer.content.decode()
         assert not Proposal.objects.filter(kind="open_shop").exists()
         admin_client.post("/admin/trading/shop/1/change/", {"is_open": "on", "reason": "it is mended"})
         assert Proposal.objects.get(kind="open_shop").reason == "it is mended"

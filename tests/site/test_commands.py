@@ -93,7 +93,9 @@ class TestAdmin:
 
     def test_a_coin_can_be_put_on_sale(self, admin_client, coin):
         fields = {"name": "NEW", "title": "New", "is_sold": "on", "minimum": "1", "maximum": "10", "step": "1"}
-        answer = admin_client.post("/admin/trading/coin/add/", {**fields, "fixed_price": "5", "pool_policy": "buy"})
+        answer = admin_client.post(
+            "/admin/trading/coin/add/", {**fields, "fixed_price": "5", "pool_policy": "buy", "reason": "new"}
+        )
         assert answer.status_code == 302
         assert Coin.objects.get(name="NEW").fixed_price == 5
 

@@ -34,6 +34,7 @@ from settlement.services.pausing import pause_buying
 from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import by_owner
+from tests.secrecy import ACCOUNT_NUMBER
 from tests.site.test_two_persons import (
     ACTIONS,
     COMMANDS,
@@ -90,7 +91,7 @@ UNION ALL SELECT 'bought ' || c.id FROM trading_coin c
   WHERE id <= %(coin)s AND NOT EXISTS (SELECT FROM settlement_pause p WHERE p.coin_id = c.id)
 UNION ALL SELECT 'venue ' || concat_ws(' ', name, priority, state) FROM settlement_venueentry
 UNION ALL SELECT 'sent to the venue' FROM settlement_databasewatch WHERE stopped_at IS NULL
-UNION ALL SELECT 'account ' || concat_ws(' ', id, password, email, verified_email, is_staff, is_superuser)
+UNION ALL SELECT 'account ' || concat_ws(' ', id, password, email, verified_email, is_staff, is_superuser, first_name, last_name)
   FROM wallets_user WHERE id <= %(user)s
 UNION ALL SELECT 'superuser ' || id FROM wallets_user WHERE is_superuser
 UNION ALL SELECT 'active ' || id FROM wallets_user WHERE is_active AND id <= %(user)s
@@ -195,7 +196,7 @@ class World:
         figures = {"quantity": "3", "cost": "12", "commission": "0"}
         batch, user = self.batch.pk, self.customer.user.username
         change = "/admin/{}/{}/change/".format
-        own = {"username": "carl", "email": "", "is_active": "on", "is_superuser": "on", "is_staff": "on"}
+        own = {"username": "carl", "first_name": "Eve", "is_active": "on", "is_superuser": "on", "is_staff": "on"}
         freeze_user = Permission.objects.get(codename="freeze_user").pk
         powers = {"permissions": [freeze_user], "reason": "because"}
         new = Coin(name="NEW", fixed_price=Decimal("0.01"), minimum=Decimal(1), step=Decimal(1))
@@ -553,7 +554,7 @@ class TestTheApi:
         ("POST", "accounts/mfa/"): {"password": OWN},
         ("DELETE", "accounts/mfa/"): {"otp": "123456"},
         ("POST", "accounts/mfa/confirm/"): {"otp": "123456"},
-        ("POST", "accounts/payees/"): {"name": "Eve", "account": "123456789", "routing": "021000021"},
+        ("POST", "accounts/payees/"): {"name": "Eve", "account": ACCOUNT_NUMBER, "routing": "021000021"},
         ("DELETE", "accounts/payees/{payee_id}/"): {},
         ("POST", "accounts/payouts/"): {"amount": "10.00"},
         ("PATCH", "accounts/wallet/deposit/"): {"amount": "10.00"},

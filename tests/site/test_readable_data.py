@@ -153,7 +153,7 @@ def test_no_dump_and_no_log_shows_what_names_a_persons_account(transactional_db,
     assert caplog.records
     call_command("export_customer", "wilma", by="ann", reason="they asked", output=tmp_path / "export.json")
     with stopped(start(WORKER, environment=environment, output=logs["worker"])):
-        wait_for(lambda: logs["worker"].exists() and logs["worker"].stat().st_size > 0, seconds=30)
+        wait_for(lambda: logs["worker"].exists() and logs["worker"].stat().st_size > 0, seconds=90)
     dumps.append(dump())
     assert len(mail.outbox) >= 2
     assert (Deposit.objects.count(), Return.objects.count(), Proposal.objects.count()) == (3, 3, 6)

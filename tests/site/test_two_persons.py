@@ -554,6 +554,15 @@ def repurchase(world):
     )
 
 
+def customer_name(world):
+    customer = world.make_shopper().user
+    data = {"username": customer.username, "first_name": "Eve", "is_active": "on", "reason": "because"}
+    return (
+        lambda client: client.post(f"/admin/wallets/user/{customer.pk}/change/", data, follow=True).content.decode(),
+        lambda: User.objects.get(pk=customer.pk).first_name,
+    )
+
+
 DEEDS = {
     price_rule: "price_rule",
     fixed_price: "fixed_price",
@@ -576,6 +585,7 @@ DEEDS = {
     unfreeze: "unfreeze",
     powers: "powers",
     membership: "powers",
+    customer_name: "customer_name",
     group_permissions: "group_permissions",
     new_group: "group_permissions",
     deposit: "deposit",
@@ -697,7 +707,7 @@ class TestADeed:
 
     @pytest.mark.usefixtures("_two")
     def test_of_a_changed_coin_needs_a_reason(self, world, ann):
-        assert "say why it changes" in world.change_coin(ann, fixed_price="5", reason="")
+        assert "Say why it changes" in world.change_coin(ann, fixed_price="5", reason="")
         assert not Proposal.objects.exists()
         assert Coin.objects.get().fixed_price == 4
 
@@ -728,8 +738,11 @@ class TestWhatOnlyLessensExposure:
         assert self.is_recorded("stop_selling")
 
     def test_stops_sales_by_the_form_at_once(self, world, ann):
-        world.change_coin(ann, is_sold="", reason="")
+        assert "Say why it changes" in world.change_coin(ann, is_sold="", reason="")
+        assert Coin.objects.get().is_sold
+        world.change_coin(ann, is_sold="", reason="the network is down")
         assert not Coin.objects.get().is_sold
+        assert ProposalRecord.objects.get().proposal.reason == "the network is down"
 
     def test_lowers_a_maximum_at_once(self, world, ann):
         world.change_coin(ann, maximum="50")
@@ -872,7 +885,9 @@ class TestPowers:
             assert "Say why" in ann.post(f"/admin/auth/group/{path}", data, follow=True).content.decode()
         assert not Proposal.objects.exists()
         assert Group.objects.exclude(name__in=ROLES).get() == group
-        assert "Say why" not in self.change(ann, carl, is_active="on", first_name="Carl", reason=reason)
+        assert "Say why the name changes" in self.change(ann, carl, is_active="on", first_name="Carl", reason=reason)
+        assert "Say why" not in self.change(ann, carl, is_active="on", username="carlo", reason=reason)
+        assert User.objects.get(username="carlo").first_name == ""
 
     def test_are_not_given_to_oneself(self):
         own, ann = User.objects.create_superuser("cleo"), Client()

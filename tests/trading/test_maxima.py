@@ -96,7 +96,9 @@ class TestAMaximumInCoins:
     def test_is_taken_off_in_the_admin(self, admin_client, shown):
         coin = make_coin("COIN", "4.00", maximum=Decimal(5))
         fields = {"title": "", "is_sold": "on", "minimum": "1", "maximum": "", "step": "1", "pool_policy": "buy"}
-        page = admin_client.post(f"/admin/trading/coin/{coin.pk}/change/", {**fields, "fixed_price": "4.00"})
+        page = admin_client.post(
+            f"/admin/trading/coin/{coin.pk}/change/", {**fields, "fixed_price": "4.00", "reason": "because"}
+        )
         assert page.status_code == 302
         assert Coin.objects.get().maximum is None
         assert shown() == "250.00000000"

@@ -34,7 +34,7 @@ class TestACoinThatTheVenueRenames:
             in admin_client.get(page).content.decode()
         )
         fields = {"name": "POL", "title": "x", "is_sold": "on", "minimum": "1", "step": "1", "pool_policy": "buy"}
-        assert admin_client.post(page, {**fields, "fixed_price": "4"}).status_code == 302
+        assert admin_client.post(page, {**fields, "fixed_price": "4", "reason": "because"}).status_code == 302
         assert (Coin.objects.get().name, Coin.objects.get().title) == ("ABAN", "x")
         with pytest.raises(DatabaseError):
             Coin.objects.update(name="POL")

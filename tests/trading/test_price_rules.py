@@ -392,7 +392,8 @@ class TestAMarketPrice:
             given = {"title": "", "is_sold": "on", "minimum": "0.01", "maximum": "1000", "step": "0.01"}
             path = f"{pk}/change" if pk else "add"
             return admin_client.post(
-                f"/admin/trading/coin/{path}/", {**given, "fixed_price": "", "pool_policy": "buy", **fields}
+                f"/admin/trading/coin/{path}/",
+                {**given, "fixed_price": "", "pool_policy": "buy", "reason": "because", **fields},
             )
 
         return post

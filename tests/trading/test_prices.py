@@ -519,7 +519,7 @@ class TestSmallAndLargePrices:
 
     @pytest.mark.parametrize("name", ["shib", "A-B", "A" * 13, "", "USD"])
     def test_of_coins_with_other_names_are_refused_with_a_sentence(self, admin_client, name):
-        fields = {"name": name, "minimum": "1", "maximum": "9", "step": "1", "pool_policy": "buy"}
+        fields = {"name": name, "minimum": "1", "maximum": "9", "step": "1", "pool_policy": "buy", "reason": "new"}
         page = admin_client.post("/admin/trading/coin/add/", fields).content.decode()
         assert any(words in page for words in ("capital letters and digits", "at most 12", "required", "are none"))
         assert not Coin.objects.exists()
@@ -530,7 +530,7 @@ class TestTypedPrices:
     def change(self, coin, admin_client):
         def post(price, **more):
             fields = {"title": "", "is_sold": "on", "minimum": "0.01", "maximum": "1000", "step": "0.01"}
-            fields |= {"fixed_price": price, "pool_policy": "buy", **more}
+            fields |= {"fixed_price": price, "pool_policy": "buy", "reason": "because", **more}
             page = admin_client.post(f"/admin/trading/coin/{coin.pk}/change/", fields)
             return page, Coin.objects.get(pk=coin.pk).fixed_price
 

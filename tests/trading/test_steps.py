@@ -111,7 +111,7 @@ class TestLimits:
     )
     def test_that_allow_no_amount_are_refused_in_the_admin(self, admin_client, coin, limits, message):
         fields = {"title": "", "is_sold": "on", "minimum": "1", "maximum": "100", "step": "1", "pool_policy": "buy"}
-        page = admin_client.post(f"/admin/trading/coin/{coin.pk}/change/", {**fields, **limits})
+        page = admin_client.post(f"/admin/trading/coin/{coin.pk}/change/", {**fields, "reason": "because", **limits})
         assert page.status_code == 200
         assert message in page.content.decode()
         coin.refresh_from_db()

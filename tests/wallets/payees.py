@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from tests.configure import configure
+from tests.secrecy import ACCOUNT_NUMBER
 from tests.staff import make_chief
 from wallets.bank_accounts import BankAccount
 from wallets.models import Payout, PayoutState
@@ -15,7 +16,7 @@ from wallets.services.proposals import propose
 OUR_ACCOUNT = "DE89370400440532013000"
 IBAN = "GB82WEST12345698765432"
 HERS = BankAccount(number=IBAN)
-HIS = BankAccount(number="123456789", routing="021000021")
+HIS = BankAccount(number=ACCOUNT_NUMBER, routing="021000021")
 
 
 def add(shopper, *, name="Alice Example", account=HERS, otp=None, now=None):

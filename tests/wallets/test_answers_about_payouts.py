@@ -17,10 +17,10 @@ from settlement.to_do.readers import list_to_do
 from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.conftest import process_environment
-from tests.owner import run_as_owner
+from tests.owner import by_owner, run_as_owner
 from tests.processes import at_once
 from tests.wallets.bank import DAY, camt, entry, head, import_file, table
-from tests.wallets.payees import OUR_ACCOUNT, add, ask, decide, make_staff, pay_from, state_of
+from tests.wallets.payees import IBAN, OUR_ACCOUNT, add, ask, decide, make_staff, pay_from, state_of
 from tests.wallets.returned import spend
 from wallets.exceptions import (
     DepositDecided,
@@ -223,6 +223,17 @@ class TestAStatement:
         approve_statement(statement_id=given.statement.pk, by=ann, approved_by=None)
         credit_statement(statement_id=given.statement.pk)
         assert state_of(sent) == "paid"
+
+    @pytest.mark.parametrize(("status", "becomes"), [("reversal", "returned"), ("booked", "sent"), ("", "sent")])
+    def test_brings_a_payout_back_in_csv_only_by_the_status_of_the_line(self, shopper, ann, sent, status, becomes):
+        content = table(f"{DAY},30.00,USD,bank 2,Alice Example,{sent.end_to_end_id},{status}")
+        given = import_file(content, by=ann, head=head("130", opening="100", account=OUR_ACCOUNT), name="a.csv")
+        approve_statement(statement_id=given.statement.pk, by=ann, approved_by=None)
+        credit_statement(statement_id=given.statement.pk)
+        assert state_of(sent) == becomes
+        assert shopper.wallet.balance == (100 if becomes == "returned" else 70)
+        assert Deposit.objects.filter(state="unassigned").count() == (becomes == "sent")
+        assert verify_everything() == []
 
     def test_says_nothing_before_it_is_approved(self, shopper, ann, sent):
         content = camt(back(sent), opening="100", closing="130", account=OUR_ACCOUNT)
@@ -674,10 +685,31 @@ def test_verify_ledger_finds(shopper, ann, sent, fault):
 
 def test_a_dump_holds_no_readable_account(shopper, ann, sent, settings):
     configure(settings, "PAYOUTS", self_service=True)
-    tables = ("payee", "payout", "payoutfile", "transaction", "proposal", "proposalrecord")
+    why = named(sent).replace("</TxDtls>", "<RtrInf/><RmtInf><Ustrd>No Alice Example</Ustrd></RmtInf></TxDtls>")
+    tell(debit(sent, reference=IBAN), entry("30.00", reference="bank 2", details=why), by=ann, closing="100")
+    payout = Payout.objects.get()
+    assert (payout.state, payout.bank_reference, payout.reason) == ("returned", IBAN, "No Alice Example")
+    tables = ("payee", "payout", "payoutfile", "transaction", "proposal", "proposalrecord", "statementline")
     rows = [row for name in tables for (row,) in run_as_owner(f"SELECT to_jsonb(t)::text FROM wallets_{name} t")]
     assert rows
     assert not [row for row in rows if "WEST12345698765432" in row or "Alice Example" in row]
+
+
+def test_the_migration_encrypts_what_banks_have_said_before(ann, sent):
+    tell(debit(sent, reference=IBAN), by=ann, closing="70")
+    stored = "SELECT bank_reference FROM wallets_payout"
+    migrate("0055")
+    try:
+        assert run_as_owner(stored) == [(IBAN,)]
+    finally:
+        migrate()
+    assert Payout.objects.get().bank_reference == IBAN
+    assert IBAN not in run_as_owner(stored)[0][0]
+
+
+def migrate(*to):
+    with by_owner():
+        call_command("migrate", "wallets", *to, verbosity=0)
 
 
 def test_commands_tell_the_ledger_is_whole(shopper, ann, sent):

@@ -20,6 +20,7 @@ from tests.configure import configure
 from tests.conftest import process_environment
 from tests.owner import by_owner, run_as_owner
 from tests.processes import at_once
+from tests.secrecy import ACCOUNT_NUMBER
 from tests.wallets.bank import camt, entry, import_file
 from tests.wallets.payees import HERS, HIS, IBAN, OUR_ACCOUNT, add, ask, decide, make_staff, pay_from, state_of
 from wallets.exceptions import ExportRefused, NotFound, PayoutInDoubt, PayoutNotCancellable
@@ -294,8 +295,8 @@ class TestAfterARestore:
         assert (state_of(approved), shopper.wallet.balance) == ("approved", 70)
 
     def test_statements_of_the_paying_account_count_under_its_other_name(self, ann, approved, settings):
-        configure(settings, "DEPOSITS", accounts={OUR_ACCOUNT: OUR_ACCOUNT, "123456789": OUR_ACCOUNT})
-        pay_from(settings, account="123456789")
+        configure(settings, "DEPOSITS", accounts={OUR_ACCOUNT: OUR_ACCOUNT, ACCOUNT_NUMBER: OUR_ACCOUNT})
+        pay_from(settings, account=ACCOUNT_NUMBER)
         DatabaseWatch.objects.update(statements_since=clock.now() - timedelta(days=5))
         statement = import_file(
             camt(entry("1.00", reference="b1"), closing="1.00", account=OUR_ACCOUNT), by=ann

@@ -10,6 +10,7 @@ from tests.configure import configure
 from tests.mails import send_mails
 from tests.owner import run_as_owner
 from tests.processes import at_once
+from tests.secrecy import ACCOUNT_NUMBER
 from tests.wallets.payees import HERS, HIS, IBAN, add, ask, make_staff, state_of
 from tests.wallets.test_second_factors import Device
 from wallets.exceptions import AccountFrozen, NotFound, OtpInvalid, OtpRequired, TooManyPayees
@@ -63,11 +64,11 @@ class TestPayeesOverHttp:
         [
             {"iban": "GB82WEST12345698765431"},
             {"iban": None},
-            {"account": "123456789"},
-            {"account": "123456789", "routing": "021000021"},
-            {"iban": None, "account": "123456789"},
+            {"account": ACCOUNT_NUMBER},
+            {"account": ACCOUNT_NUMBER, "routing": "021000021"},
+            {"iban": None, "account": ACCOUNT_NUMBER},
             {"iban": None, "routing": "021000021"},
-            {"iban": None, "account": "123456789", "routing": "021000022"},
+            {"iban": None, "account": ACCOUNT_NUMBER, "routing": "021000022"},
             {"name": ""},
             {"name": " "},
             {"name": "a\u0001b"},

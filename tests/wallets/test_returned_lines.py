@@ -32,14 +32,14 @@ from wallets.services.returns.winning import win_return_back
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def approved(content, staff):
-    statement = import_file(content, by=staff[0]).statement
+def approved(content, staff, **more):
+    statement = import_file(content, by=staff[0], **more).statement
     approve_statement(statement_id=statement.pk, by=staff[0], approved_by=staff[1])
     return statement
 
 
-def credited(content, staff):
-    statement = approved(content, staff)
+def credited(content, staff, **more):
+    statement = approved(content, staff, **more)
     credit_statement(statement_id=statement.pk)
     return Statement.objects.get(pk=statement.pk)
 
@@ -74,6 +74,14 @@ class TestALineThatWasTakenBack:
         line = taken_back(reference="bank-7", amount="10", original="bank-1")
         credited(camt(line, opening="25", closing="15"), staff)
         assert (rows(), shopper.wallet.balance) == ([("taken", "bank-7", 10)], 115)
+        assert verify_everything() == []
+
+    @pytest.mark.parametrize(("status", "balance"), [("reversal", 100), ("booked", 125)])
+    def test_takes_a_deposit_back_in_csv_by_the_status_of_the_line(self, shopper, staff, status, balance):
+        credited(camt(paid_in(shopper), closing="25"), staff)
+        content = table(f"{DAY},-25.00,USD,bank-1,Jane,,{status}")
+        credited(content, staff, head=head("0", opening="25"), name="a.csv")
+        assert (shopper.wallet.balance, shopper.wallet.frozen) == (balance, status == "reversal")
         assert verify_everything() == []
 
     def test_takes_back_what_the_same_statement_credits(self, shopper, staff):

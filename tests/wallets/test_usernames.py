@@ -262,7 +262,7 @@ class TestUsersFromBefore:
         old_users("finn", "coco", name)
         user = User.objects.get(username=name)
         key = user.username_key
-        fields = {**form_of(admin_client, user), "first_name": "One"}
+        fields = {**form_of(admin_client, user), "first_name": "One", "reason": "they say so"}
         assert admin_client.post(f"/admin/wallets/user/{user.pk}/change/", fields).status_code == 302
         del fields["is_active"]
         fields["reason"] = "asked for it"

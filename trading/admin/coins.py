@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -20,7 +19,7 @@ from trading.services.price_rules import ensure_market_price_allowed
 from trading.services.proposing.coins import COIN_KINDS, PUT_ON_SALE
 from trading.services.proposing.kinds import CLOSE_SHOP, OPEN_SHOP, STOP_SELLING, SUSPECT_PRICE
 from wallets.admin.actions import Question, ReasonForm, ask_for_reason, ask_staff, reported
-from wallets.admin.proposals import NO_REASON, SavedByProposal, ask_to_do, ask_to_save
+from wallets.admin.proposals import SavedByProposal, ask_to_do, ask_to_save
 from wallets.admin.records import QuickAdmin, badge, link_to_list, moment
 from wallets.exceptions import DomainError
 from wallets.money import PRICE_PLACES
@@ -40,13 +39,13 @@ class _CoinForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class ta
         max_length=500,
         required=False,
         widget=forms.TextInput(attrs={"size": 60}),
-        help_text="Why prices, limits or the sale change. Needed where a second person has to approve that.",
+        help_text="Why prices, limits or the sale change.",
     )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if not cleaned.get("reason") and self._needs_reason():
-            self.add_error("reason", "A second person has to approve this: say why it changes.")
+        if not cleaned.get("reason") and self._proposes_something():
+            self.add_error("reason", "Say why it changes.")
         fixed_price = cleaned.get("fixed_price")
         if fixed_price is not None and "fixed_price" in self.changed_data and not cleaned.get("price_is_meant"):
             last = find_price_jump(coin=self.instance, fixed_price=fixed_price, now=clock.now())
@@ -56,10 +55,9 @@ class _CoinForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class ta
             self._check_market_price()
         return cleaned
 
-    def _needs_reason(self) -> bool:
-        """A coin that is taken off sale needs no reason: that waits for nobody."""
-        changed = set(self.changed_data) - (set() if self.cleaned_data.get("is_sold") else {"is_sold"})
-        return any(kind.name in settings.PROPOSALS.kinds and changed & {*kind.fields} for kind in COIN_KINDS)
+    def _proposes_something(self) -> bool:
+        """Say whether a field has changed whose change is recorded with its reason."""
+        return bool({*self.changed_data} & {*_GUARDED})
 
     def _check_market_price(self) -> None:
         """Keep a market price from a coin that could not be sold with it, and with which nothing would start."""
@@ -105,7 +103,7 @@ class CoinAdmin(SavedByProposal, QuickAdmin):
         for kind in COIN_KINDS:
             payload = kind.payload_of(before=Coin.objects.get(pk=obj.pk), after=wanted)
             if payload is not None:
-                reason = form.cleaned_data["reason"] or NO_REASON
+                reason = form.cleaned_data["reason"]
                 proposal = ask_to_save(page=self, request=request, kind=kind.name, payload=payload, reason=reason)
                 form.waiting += [proposal] if proposal.needs_two else []
 
@@ -138,20 +136,23 @@ class CoinAdmin(SavedByProposal, QuickAdmin):
         return link_to_list("trading_order", "orders", coin__id__exact=coin.pk) if coin.pk else "-"
 
     @admin.action(description="Stop selling", permissions=["change"])
-    def stop_selling(self, request: HttpRequest, queryset: QuerySet[Coin]) -> None:
+    def stop_selling(self, request: HttpRequest, queryset: QuerySet[Coin]) -> HttpResponse | None:
         """Refuse new orders of the chosen coins. Waiting orders are bought as usual."""
+        title = "Stop selling these coins"
+        reason = ask_for_reason(page=self, request=request, chosen=queryset, action="stop_selling", title=title)
+        if isinstance(reason, HttpResponse):
+            return reason
         for coin in queryset:
             with reported(page=self, request=request, item=coin):
                 payload = STOP_SELLING.payload_of(coin=coin)
-                ask_to_do(page=self, request=request, kind=STOP_SELLING.name, payload=payload, reason=NO_REASON)
-                self.log_change(request, coin, "No longer sold.")
+                ask_to_do(page=self, request=request, kind=STOP_SELLING.name, payload=payload, reason=reason)
+                self.log_change(request, coin, f"No longer sold: {reason}")
+        return None
 
     @admin.action(description="Sell again", permissions=["change"])
     def sell_again(self, request: HttpRequest, queryset: QuerySet[Coin]) -> HttpResponse | None:
-        reason: str | HttpResponse = NO_REASON
-        if PUT_ON_SALE.name in settings.PROPOSALS.kinds:
-            title = "Sell these coins again"
-            reason = ask_for_reason(page=self, request=request, chosen=queryset, action="sell_again", title=title)
+        title = "Sell these coins again"
+        reason = ask_for_reason(page=self, request=request, chosen=queryset, action="sell_again", title=title)
         if isinstance(reason, HttpResponse):
             return reason
         for coin in queryset:
@@ -205,13 +206,13 @@ class _AcceptForm(ReasonForm):
 
 
 class _ShopForm(forms.ModelForm):  # type: ignore[type-arg]  # the same
-    """The switch. It is closed without a reason too, because that must not take long."""
+    """The switch, and why it is turned."""
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        needs_two = OPEN_SHOP.name in settings.PROPOSALS.kinds
-        if needs_two and cleaned.get("is_open") and "is_open" in self.changed_data and not cleaned.get("reason"):
-            self.add_error("reason", "A second person has to approve this: say why the shop opens.")
+        changed = set(self.changed_data)
+        if "is_open" in changed and not ("reason" in changed and cleaned.get("reason")):
+            self.add_error("reason", f"Say why the shop {'opens' if cleaned.get('is_open') else 'closes'}.")
         return cleaned
 
 
@@ -232,6 +233,6 @@ class ShopAdmin(SavedByProposal, QuickAdmin):
             open_or_close_shop(is_open=True, reason=obj.reason)  # it is open, and gets another reason
             return
         kind = OPEN_SHOP if obj.is_open else CLOSE_SHOP
-        payload, reason = kind.payload_of(reason=obj.reason), obj.reason or NO_REASON
-        proposal = ask_to_save(page=self, request=request, kind=kind.name, payload=payload, reason=reason)
+        payload = kind.payload_of(reason=obj.reason)
+        proposal = ask_to_save(page=self, request=request, kind=kind.name, payload=payload, reason=obj.reason)
         form.waiting = [proposal] if proposal.needs_two else []

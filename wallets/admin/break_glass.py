@@ -15,7 +15,7 @@ from wallets.services.break_glass import revoke
 
 @admin.register(BreakGlass)
 class BreakGlassAdmin(RecordAdmin):
-    """Needs no permission: whoever is staff is told of a request, and may stop it."""
+    """Needs no permission: all staff are told of a request, and may stop it."""
 
     list_display = ("id", "who", "reason", "asked_from", "asked_at", "ready_at", "state", "ended_by", "ended_at")
     list_select_related = ("user", "ended_by")

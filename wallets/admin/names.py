@@ -6,10 +6,11 @@ from django import forms
 from django.contrib.auth.forms import UserChangeForm
 from django.core.exceptions import ValidationError
 
-from wallets.admin.powers import NEEDS_REASON, reason_field, wanted_powers
+from wallets.admin.powers import NEEDS_REASON, NEEDS_REASON_FOR_NAME, reason_field, wanted_names, wanted_powers
 from wallets.exceptions import DomainError
 from wallets.models import User
 from wallets.services.accounts import accept_new_name
+from wallets.services.customer_names import read_names
 from wallets.services.security_log import read_powers
 
 
@@ -59,8 +60,12 @@ class UserForm(UserChangeForm):  # type: ignore[type-arg]  # for our User
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         stored = User.objects.get(pk=self.instance.pk)
-        if wanted_powers(stored, cleaned) != read_powers(stored) and not cleaned.get("reason", "").strip():
+        if cleaned.get("reason", "").strip():
+            return cleaned
+        if wanted_powers(stored, cleaned) != read_powers(stored):
             self.add_error("reason", NEEDS_REASON)
+        elif wanted_names(stored, cleaned) != read_names(stored):
+            self.add_error("reason", NEEDS_REASON_FOR_NAME)
         return cleaned
 
     def _get_validation_exclusions(self) -> set[str]:

@@ -7,6 +7,7 @@ from django import forms
 from django.contrib.auth.models import Group, Permission
 
 from wallets.models import User
+from wallets.services.customer_names import NAMES, read_names
 from wallets.services.security_log import list_permissions, read_powers
 
 _FLAGS = ("is_active", "is_staff", "is_superuser")
@@ -18,11 +19,12 @@ def reason_field() -> forms.CharField:
         max_length=500,
         required=False,
         widget=forms.TextInput(attrs={"size": 60}),
-        help_text="Another superuser reads it before they approve more powers.",
+        help_text="Another person reads it before they approve.",
     )
 
 
 NEEDS_REASON = "Say why the powers change."
+NEEDS_REASON_FOR_NAME = "Say why the name changes."
 
 
 class GroupForm(forms.ModelForm):  # type: ignore[type-arg]  # of groups
@@ -60,15 +62,20 @@ def wanted_powers(user: User, cleaned: dict[str, Any]) -> dict[str, object]:
 
 
 def columns_to_save(changed: Iterable[str]) -> list[str]:
-    """Return the columns of a user that a form has changed. Powers are not among them: they are proposed."""
-    columns = [name for name in ("username", "first_name", "last_name", "email") if name in changed]
+    """Return the columns of a user that a form has changed. Powers and names are not: they are proposed."""
+    columns = [name for name in ("username", "email") if name in changed]
     return [*columns, "username_key", "username_skeleton"] if "username" in columns else columns
 
 
+def wanted_names(user: User, cleaned: dict[str, Any]) -> dict[str, str]:
+    """Return the names that a form asks for. Those that it does not show stay."""
+    return {name: cleaned.get(name, held) for name, held in read_names(user).items()}
+
+
 def keep_powers(user: User, *, stored: User, cleaned: dict[str, Any]) -> None:
-    """Let a form save a user with the powers that are stored."""
-    for flag in _FLAGS:
-        setattr(user, flag, getattr(stored, flag))
+    """Let a form save a user with the powers and names that are stored."""
+    for name in (*_FLAGS, *NAMES):
+        setattr(user, name, getattr(stored, name))
     for name, held in (("groups", stored.groups), ("user_permissions", stored.user_permissions)):
         if name in cleaned:
             cleaned[name] = held.all()

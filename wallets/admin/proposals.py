@@ -21,7 +21,6 @@ from wallets.selectors.proposals import is_open
 from wallets.selectors.sealed import open_text
 from wallets.services.proposals import MAY_DECIDE, approve, find_kind, may_decide, propose, reject, title_of, withdraw
 
-NO_REASON = "No reason was given."
 _PAGES: Final = {
     "statement": "wallets_statement",
     "deposit": "wallets_deposit",

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from wallets.admin.actions import ask_for_reason, reported
 from wallets.admin.names import NewUserForm, UserForm
-from wallets.admin.powers import GroupForm, columns_to_save, keep_powers, name_of, wanted_powers
+from wallets.admin.powers import GroupForm, columns_to_save, keep_powers, name_of, wanted_names, wanted_powers
 from wallets.admin.proposals import SavedByProposal, ask_to_do, ask_to_save
 from wallets.admin.records import QuickAdmin, badge, find_customers, is_id, link_to, link_to_list
 from wallets.exceptions import OtpInvalid, OtpRequired
@@ -24,6 +24,7 @@ from wallets.money import USD
 from wallets.runtime import clock
 from wallets.services.accounts import open_dollar_wallet, settle_name
 from wallets.services.credentials import change_own_password
+from wallets.services.customer_names import CUSTOMER_NAME
 from wallets.services.proposing import FREEZE, GROUP_DELETION, GROUP_PERMISSIONS, UNFREEZE, USER_POWERS
 from wallets.services.recorded_kinds import SEND_LINK
 from wallets.services.second_factors import ensure_otp
@@ -73,7 +74,7 @@ class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[typ
         (None, {"fields": ("username", "wallet", "standing", "records")}),
         ("Personal info", {"fields": ("first_name", "last_name", "email", "proven_email")}),
         *(UserAdmin.fieldsets or ())[2:],
-        ("Why the powers change", {"fields": ("reason",)}),
+        ("Why the powers or the name change", {"fields": ("reason",)}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email", "for_staff")}),)
     change_form_template = "wallets/record_change_form.html"
@@ -107,14 +108,14 @@ class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[typ
         return found | Q(email=term) if "@" in term else found
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
-        """Save all but the powers. They stay as they are until `save_related` proposes them."""
+        """Save all but powers and names. They stay as they are until `save_related` proposes them."""
         if not change:
             super().save_model(request, obj, form, change)
             if not form.cleaned_data["for_staff"]:
                 open_dollar_wallet(owner=obj)
             return
         stored = User.objects.select_for_update(no_key=True).get(pk=obj.pk)
-        form.powers = wanted_powers(stored, form.cleaned_data)
+        form.powers, form.names = (wanted(stored, form.cleaned_data) for wanted in (wanted_powers, wanted_names))
         keep_powers(obj, stored=stored, cleaned=form.cleaned_data)
         # Not the whole row: it was read before the lock, and would bring an old password back.
         obj.save(update_fields=columns_to_save(form.changed_data))
@@ -125,11 +126,16 @@ class CustomerAdmin(SavedByProposal, QuickAdmin, UserAdmin):  # type: ignore[typ
         if not change:
             record_power_changes(user=form.instance, before=NO_POWERS)
             return
-        payload = USER_POWERS.payload_of(user=form.instance, new=form.powers)
-        if payload is not None:
-            reason = form.cleaned_data["reason"]
-            proposal = ask_to_save(page=self, request=request, kind=USER_POWERS.name, payload=payload, reason=reason)
-            form.waiting = [proposal] if proposal.needs_two else []
+        asked = {
+            USER_POWERS.name: USER_POWERS.payload_of(user=form.instance, new=form.powers),
+            CUSTOMER_NAME.name: CUSTOMER_NAME.payload_of(user=form.instance, new=form.names),
+        }
+        proposals = [
+            ask_to_save(page=self, request=request, kind=kind, payload=payload, reason=form.cleaned_data["reason"])
+            for kind, payload in asked.items()
+            if payload is not None
+        ]
+        form.waiting = [proposal for proposal in proposals if proposal.needs_two]
 
     @admin.display(description="Wallet (USD)")
     def wallet(self, user: Any) -> SafeString | str:

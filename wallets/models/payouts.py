@@ -112,8 +112,8 @@ class Payout(models.Model):
 
     Its movements have references that begin with `payout:` and its id. Without a payee it is one of a sandbox, which
     counts as paid at once, or one that a restored database had forgotten. `is_automatic` says that no member of staff
-    has approved it. `reason` is for its customer. `came_back_as` is the deposit as which a returned one came back, if
-    the bank did not say that it was a return.
+    has approved it. `reason` is for its customer; like `bank_reference`, it may be a bank's words. `came_back_as` is
+    the deposit as which a returned one came back, if the bank did not say that it was a return.
     """
 
     customer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="payouts", db_index=False)
@@ -127,8 +127,8 @@ class Payout(models.Model):
     file = models.ForeignKey(
         PayoutFile, null=True, blank=True, on_delete=models.PROTECT, related_name="payouts", db_index=False
     )
-    bank_reference = models.CharField(max_length=100, blank=True)
-    reason = models.CharField(max_length=200, blank=True, help_text="Why it was rejected, failed or came back.")
+    bank_reference = EncryptedText(blank=True)
+    reason = EncryptedText(blank=True, help_text="Why it was rejected, failed or came back.")
     came_back_as = models.ForeignKey(
         Deposit, null=True, blank=True, on_delete=models.PROTECT, related_name="payouts", db_index=False
     )

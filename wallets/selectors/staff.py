@@ -2,9 +2,11 @@
 
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from wallets.models import BreakGlass, SecurityEvent, SecurityEventKind, Transaction, User, Wallet
+from wallets.models import BreakGlass, Deposit, SecurityEvent, SecurityEventKind, Transaction, User, Wallet
+from wallets.money import USD
+from wallets.selectors.holds import NO_BANK
 
 
 def list_staff() -> QuerySet[User]:
@@ -38,6 +40,17 @@ def has_moved_money(*, user: User) -> bool:
     """Say whether the user has, or ever had, dollars or coins here."""
     held = Wallet.objects.filter(Q(balance__gt=0), owner=user)
     return held.exists() or Transaction.objects.filter(customer=user).exists()
+
+
+def list_wallets_of_staff(*, seeded: bool) -> QuerySet[Wallet]:
+    """Return the dollar wallets of those who were staff before staff had to be without, and had money then.
+
+    `seeded`: also wallets with dollars from no bank, such as the one that the seeder gives its administrator.
+    """
+    is_of_staff = Q(owner__is_staff=True) | Q(owner__is_superuser=True)
+    found = Wallet.objects.filter(is_of_staff, asset=USD).select_related("owner").order_by("pk")
+    given = Deposit.objects.filter(customer=OuterRef("owner"), source__in=NO_BANK)
+    return found if seeded else found.exclude(Exists(given))
 
 
 def somebody_has_money() -> bool:

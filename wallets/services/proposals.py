@@ -34,8 +34,8 @@ class Kind:
 
     `name` is stored for good and configured in TWO_PERSONS; `title` is for staff. The author needs one of `permissions`
     when the deed is asked for and when it is carried out. A kind that `only_lessens` exposure is never configured: it
-    is a proposal for the sake of its record. A kind `of_powers` is approved by superusers; others take a role, of
-    superusers too.
+    is a proposal for the sake of its record. A kind `of_powers` may be approved by superusers without a role; others
+    take a role, of superusers too.
     """
 
     name: str

@@ -8,6 +8,7 @@ from wallets.money import USD
 from wallets.selectors.accounts import is_closed
 from wallets.services.accounts import ensure_owes_nothing, freeze_within_transaction, unfreeze_within_transaction
 from wallets.services.closing import CLOSE_CUSTOMER
+from wallets.services.customer_names import CUSTOMER_NAME
 from wallets.services.deposit_kinds import DEPOSIT_KINDS
 from wallets.services.exporting import EXPORT_CUSTOMER
 from wallets.services.ledger.locking import lock_customer_wallets
@@ -90,7 +91,7 @@ _FOR_THE_RECORD: Final = (GROUP_DELETION, REJECT_STATEMENT, SEND_LINK, EXPORT, E
 def register_kinds() -> None:
     """Make the kinds of the money side known."""
     of_money = (*DEPOSIT_KINDS, PAYOUT, PAYOUT_OUTCOME, *LINE_KINDS, *MONEY_KINDS)
-    for kind in (UNFREEZE, FREEZE, USER_POWERS, GROUP_PERMISSIONS, *_FOR_THE_RECORD, *of_money):
+    for kind in (UNFREEZE, FREEZE, USER_POWERS, GROUP_PERMISSIONS, CUSTOMER_NAME, *_FOR_THE_RECORD, *of_money):
         register(kind)
 
 

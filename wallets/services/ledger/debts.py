@@ -1,6 +1,6 @@
 """Books what customers owe after returns, and what reaches their wallets until it is paid.
 
-Whoever owes is frozen. So only code that credits frozen wallets has to look here, and other credits cost nothing more.
+A customer who owes is frozen. So only code that credits frozen wallets has to look here, and others pay nothing for it.
 """
 
 from collections.abc import Collection

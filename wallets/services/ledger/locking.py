@@ -1,7 +1,7 @@
 """Locks wallets. Code locks a wallet before it reads anything that a movement depends on.
 
 All code locks in one order: a coin's inventory, then customers' wallets by primary key, then orders, or deposits and
-then their returns. Whoever holds a wallet never waits for an order: orders that are locked are passed over.
+then their returns. Code that holds a wallet's lock never waits for an order: it passes over locked ones.
 """
 
 from collections.abc import Iterable, Sequence

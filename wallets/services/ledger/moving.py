@@ -118,7 +118,7 @@ def _ensure_open(wallet: LockedWallet) -> None:
 
 
 def _pay_debt(wallet: LockedWallet, *, now: datetime) -> None:
-    if wallet.frozen:  # whoever owes is frozen
+    if wallet.frozen:  # a customer who owes is frozen
         paid = collect_debts(customer_ids=[wallet.owner_id], now=now)
         wallet.balance -= paid.get(wallet.owner_id, Decimal(0))
 
