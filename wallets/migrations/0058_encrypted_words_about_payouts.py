@@ -35,7 +35,7 @@ _TEXT = wallets.models.encrypted.EncryptedText
 
 
 class Migration(migrations.Migration):
-    dependencies = [("wallets", "0055_returns_without_a_line")]
+    dependencies = [("wallets", "0057_one_wallet_per_venue")]
 
     operations = [
         migrations.AlterField("payout", "bank_reference", models.TextField(blank=True)),
