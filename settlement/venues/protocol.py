@@ -135,11 +135,9 @@ class Untrue:
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown:
-    """The answer proves nothing. `venue_order_id` is set if it did say that the purchase was accepted, and as what."""
-
     reason: str
     retry_after_seconds: float | None = None
-    venue_order_id: str = ""
+    venue_order_id: str = ""  # the purchase's, if the answer says that it was accepted
 
 
 VenueAnswer = Executed | Refused | NotPlaced | OrderNotFound | Untrue | Unknown
