@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from settlement.figures import read_figure
-from settlement.gate import CannotBeTrue
 from settlement.told import OrderTold, TradeTold, printable
 from settlement.venues.profiles.paging import Rows, pages_by_cursor
 from settlement.venues.profiles.profile import VenueProfile
@@ -278,15 +277,14 @@ def _status_in(said: dict[str, Any]) -> str | None:
 
 
 def _trade_in(said: dict[str, Any], market: Market) -> TradeTold:
-    """Return a trade. Raises CannotBeTrue if a tax was taken beside the fee: nobody has proven in which asset."""
-    if read_figure(said.get("tax") or "0") != 0:
-        raise CannotBeTrue("a trade with a tax")
+    """Return a trade. One with a tax, in an unproven asset, has words for a size: its order cannot be true."""
+    is_plain = read_figure(said.get("tax") or "0") == 0
     return TradeTold(
         trade_id=said.get("id"),
         venue_order_id=said["orderId"],
         symbol=market.symbol_in(said.get("symbol")),
         side=said.get("side"),
-        quantity=said.get("size"),
+        quantity=said.get("size") if is_plain else f"with a tax of {said.get('tax')}",
         price=said.get("price"),
         cost=said.get("funds"),
         commission=said.get("fee"),
