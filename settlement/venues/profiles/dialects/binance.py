@@ -110,7 +110,7 @@ class BinanceDialect(VenueProfile):
     stale_clock = frozenset({"-1021"})
 
     weights: ClassVar[Mapping[str, float]]
-    """The shares of the rate limit that calls take, in ccxt's unit: of `place` and `query`, and by path of the others."""
+    """What calls weigh in the rate limit, in ccxt's unit: `place` and `query`, and the others by path."""
 
     def find_failure(self, reply: Reply) -> Failure | None:
         body = reply.body if isinstance(reply.body, dict) else {}
@@ -119,7 +119,9 @@ class BinanceDialect(VenueProfile):
         return Failure(code=printable(str(body.get("code", ""))), message=printable(str(body.get("msg", ""))))
 
     def call_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
-        return Call(method="POST", path="order", parameters=_parameters_of(purchase, market), weight=self.weights["place"])
+        return Call(
+            method="POST", path="order", parameters=_parameters_of(purchase, market), weight=self.weights["place"]
+        )
 
     def rehearsal_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
         return replace(self.call_for(purchase, market=market), path="order/test")
