@@ -6,10 +6,13 @@ prices "24hr ticker price change statistics": its `closeTime` is the end of the 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from settlement.venues.profiles.dialects.binance import BinanceDialect, may_trade, taker_rate_in
+from settlement.venues.profiles.dialects.binance_refusals import REFUSALS
 from settlement.venues.profiles.reading import as_dict
+from settlement.venues.profiles.refusals import Meaning
 from settlement.venues.profiles.words import AccountTerms, Call, Market, Wire
 
 
@@ -17,6 +20,11 @@ class _Binance(BinanceDialect):
     name = "binance"
     has_sandbox = True
     quote_time = "timestamp"  # closeTime
+    refusals = replace(
+        REFUSALS,
+        # the answer to calls from a country that Binance does not serve, with the status 451 and no code
+        messages={**REFUSALS.messages, "Service unavailable from a restricted location": Meaning.VENUE},
+    )
     client_options: ClassVar[Mapping[str, Any]] = {"fetchMargins": False}
     weights: ClassVar[Mapping[str, float]] = {
         "place": 0.2,

@@ -82,7 +82,10 @@ def judge_refusal(
     """Return the VenueAnswer that an error answer to a purchase proves. `wait` is the venue's own, in seconds."""
     reason = f"{status} {failure.code} {failure.message}".strip()[:200]
     meaning = refusals.find_meaning(failure)
-    if (asked := judge_rate_limit(status=status, headers=headers)) is not None:
+    asked = judge_rate_limit(status=status, headers=headers, wait=wait)
+    if failure.names_order:
+        return Unknown(reason=f"{reason}, and an order"[:200], retry_after_seconds=asked)
+    if asked is not None:
         # A limit on orders alone must not stop the reading of prices.
         is_of_orders = status != _BANNED and meaning is Meaning.ORDER_LIMIT
         trouble = Trouble.VENUE if is_of_orders else Trouble.CALLS
@@ -100,22 +103,25 @@ def judge_wait(
     *, refusals: Refusals, status: int, failure: Failure | None, headers: Mapping[str, str], wait: float | None
 ) -> float | None:
     """Return the seconds for which the venue wants no calls, or None if the answer is not about a limit on calls."""
-    if (asked := judge_rate_limit(status=status, headers=headers)) is not None:
+    if (asked := judge_rate_limit(status=status, headers=headers, wait=wait)) is not None:
         return asked
     if failure is None or refusals.find_meaning(failure) is not Meaning.CALL_LIMIT:
         return None
     return wait or refusals.waits_seconds.get(failure.code, _RETRY_AFTER_UNSAID)
 
 
-def judge_rate_limit(*, status: int | None, headers: Mapping[str, str]) -> float | None:
+def judge_rate_limit(*, status: int | None, headers: Mapping[str, str], wait: float | None = None) -> float | None:
     """Return the seconds for which the venue wants no calls, or None if the status is not about a rate limit.
 
-    The venue bans clients that keep calling ("IP limits", Binance spot REST API documentation). The number is the
-    venue's and has no upper bound: `settlement.waits` bounds it where it is used.
+    `wait` is what the answer says in the venue's own way, beside Retry-After. The venue bans clients that keep calling
+    ("IP limits", Binance spot REST API documentation). The number is the venue's and has no upper bound:
+    `settlement.waits` bounds it where it is used.
     """
     if status not in _RATE_LIMIT_STATUSES:
         return None
     value = headers.get("Retry-After", "").strip()
+    if wait is not None and not value:
+        return wait
     if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{0,9})?", value, re.ASCII):
         return float(value)
     return _seconds_until(value, headers.get("Date", ""))

@@ -56,10 +56,15 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """An error in the venue's words. `code` is empty if there is none."""
+    """An error in the venue's words. `code` is empty if there is none.
+
+    `names_order`: the answer names an order all the same. That is a contradiction, which proves nothing, whatever the
+    code and the status.
+    """
 
     code: str
     message: str = ""
+    names_order: bool = False
 
 
 class Declined(VenueAway):

@@ -3,11 +3,35 @@
 from decimal import Decimal
 
 from settlement.venues.profiles.binance import BINANCE
-from settlement.venues.protocol import AccountTerms
-from tests.settlement.conformance.dialects.binance import FILTERS, conformance, refused
+from settlement.venues.protocol import AccountTerms, Executed, Trouble
+from tests.settlement.conformance.dialects.binance import FILLED, FILTERS, conformance, placed, refused
+from tests.settlement.conformance.dialects.binance_oddities import BODY, SIGNATURE, oddities
 from tests.settlement.conformance.harness import Case, FakeReply, terms
 
+RESTRICTED = (
+    "Service unavailable from a restricted location according to 'b. Eligibility' in https://www.binance.com/en/terms."
+    " Please contact customer service if you believe you received this message in error."
+)
 CASES = [
+    refused(
+        "refused: permission",
+        0,
+        RESTRICTED,
+        Trouble.VENUE,
+        status=451,
+        source="recorded by many users of public clients",
+        name="a country",
+    ),
+    Case(
+        row="sent as documented",
+        name="to the test network",
+        source="{api}, Testnet",
+        config={"sandbox": True},
+        answers=[placed(FILLED)],
+        expected=Executed,
+        url="https://testnet.binance.vision/api/v3/order",
+        body=f"{BODY}&signature={SIGNATURE}",
+    ),
     refused("refused: size", -1013, "Filter failure: NOTIONAL", None, source=FILTERS, name="notional"),
     refused("refused: price band", -1013, "Filter failure: PERCENT_PRICE_BY_SIDE", None, source=FILTERS),
     Case(
@@ -46,5 +70,5 @@ CONFORMANCE = conformance(
     profile=BINANCE,
     api="spot REST API",
     minimum={"filterType": "NOTIONAL", "minNotional": "5.00", "applyMinToMarket": True, "avgPriceMins": 5},
-    cases=CASES,
+    cases=[*CASES, *oddities(host="api.binance.com", smallest=5)],
 )

@@ -5,6 +5,7 @@ from decimal import Decimal
 from settlement.venues.profiles.binanceus import BINANCEUS
 from settlement.venues.protocol import AccountTerms
 from tests.settlement.conformance.dialects.binance import FILTERS, conformance, refused
+from tests.settlement.conformance.dialects.binance_oddities import oddities
 from tests.settlement.conformance.harness import Case, FakeReply, terms
 
 ACCOUNT = "{api}, Account information"
@@ -46,5 +47,5 @@ CONFORMANCE = conformance(
     profile=BINANCEUS,
     api="Binance.US REST API",
     minimum={"filterType": "MIN_NOTIONAL", "minNotional": "10.00", "applyToMarket": True, "avgPriceMins": 5},
-    cases=CASES,
+    cases=[*CASES, *oddities(host="api.binance.us", smallest=10)],
 )

@@ -10,14 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Final
 
 from settlement.figures import add, read_figure
-from settlement.told import OrderTold, TradeTold, printable
-from settlement.venues.profiles.paging import pages_by_id
+from settlement.told import IN_TRADES, OrderTold, TradeTold, printable
+from settlement.venues.profiles.dialects.binance_refusals import REFUSALS
+from settlement.venues.profiles.paging import pages_by_id, without_repeats
 from settlement.venues.profiles.profile import VenueProfile
 from settlement.venues.profiles.reading import as_dict, as_rows, is_short_of, known, lower, plain, sum_of, trades_in
-from settlement.venues.profiles.refusals import Meaning, Refusals
 from settlement.venues.profiles.words import (
     Call,
     Failure,
@@ -33,6 +34,7 @@ from settlement.venues.protocol import PurchaseRequest
 
 _ORDERS_AT_ONCE: Final = 500
 _TRADES_AT_ONCE: Final = 1000
+_BAN: Final = re.compile(r"banned until ([0-9]{13})\b", re.ASCII)
 _STATUSES: Final = {
     "NEW": "open",
     "PENDING_NEW": "open",
@@ -44,56 +46,6 @@ _STATUSES: Final = {
     "EXPIRED": "expired",
     "EXPIRED_IN_MATCH": "expired",
 }
-REFUSALS: Final = Refusals(
-    codes={
-        "-1002": Meaning.VENUE,  # not authorised
-        "-1003": Meaning.CALL_LIMIT,
-        "-1013": Meaning.AGAIN,  # the message is invalid: refused before the matching engine
-        "-1015": Meaning.ORDER_LIMIT,
-        "-1016": Meaning.VENUE,  # the service is no longer there
-        "-1020": Meaning.VENUE,  # an operation that is not supported
-        "-1021": Meaning.AGAIN,  # clock
-        "-1022": Meaning.VENUE,  # signature
-        # 11xx: issues with the request itself, which is ours to mend
-        "-1100": Meaning.COIN,  # illegal characters
-        "-1101": Meaning.COIN,  # too many parameters
-        "-1102": Meaning.COIN,  # a parameter is missing, empty or malformed
-        "-1103": Meaning.COIN,  # unknown parameter
-        "-1104": Meaning.COIN,  # not all parameters were read
-        "-1105": Meaning.COIN,  # empty parameter
-        "-1106": Meaning.COIN,  # a parameter that was not required
-        "-1108": Meaning.COIN,  # a parameter overflows
-        "-1111": Meaning.AGAIN,  # precision
-        "-1112": Meaning.COIN,  # no orders on the book
-        "-1114": Meaning.COIN,  # time in force where none is required
-        "-1115": Meaning.COIN,  # invalid time in force
-        "-1116": Meaning.COIN,  # invalid order type
-        "-1117": Meaning.COIN,  # invalid side
-        "-1118": Meaning.COIN,  # client order id empty
-        "-1121": Meaning.REFUSED,  # unknown symbol
-        "-1128": Meaning.COIN,  # combination of parameters
-        "-1130": Meaning.COIN,  # invalid data in a parameter
-        "-1131": Meaning.VENUE,  # recvWindow above 60,000
-        "-1135": Meaning.COIN,  # a parameter that is no JSON
-        "-2014": Meaning.VENUE,  # key
-        "-2015": Meaning.VENUE,  # key, address or permission
-    },
-    messages={  # of -1010, -2010 and -2011 ("Messages for -1010 ERROR_MSG_RECEIVED, -2010, -2011")
-        "Account has insufficient balance": Meaning.COIN,
-        "This action is disabled on this account": Meaning.VENUE,
-        "This account may not place or cancel orders": Meaning.VENUE,
-        "Rest API trading is not enabled": Meaning.VENUE,
-        "This symbol is not permitted for this account": Meaning.COIN,
-        "This symbol is restricted for this account": Meaning.COIN,
-        "Market is closed": Meaning.COIN,
-        "Price * QTY is zero or less": Meaning.AGAIN,
-        "Unsupported order combination": Meaning.COIN,
-        "Limit orders require GTC for this phase": Meaning.COIN,
-    },
-    filter_failure="Filter failure",
-    filters={"MAX_POSITION": Meaning.REFUSED},
-)
-"""What both venues document. A profile adds what only its own venue says."""
 
 
 class BinanceDialect(VenueProfile):
@@ -106,17 +58,31 @@ class BinanceDialect(VenueProfile):
     dates_questions = True
     client_order_ids = re.compile(r"[a-zA-Z0-9-_]{1,36}", re.ASCII)
     refusals = REFUSALS
-    not_found = frozenset({"-2013"})
+    open_codes = frozenset({"-1000", "-1001", "-1006", "-1007", "-1008"})
+    not_found = frozenset({"-2013", "-2026"})  # -2026: archived, which only orders are that executed nothing
     stale_clock = frozenset({"-1021"})
 
     weights: ClassVar[Mapping[str, float]]
     """What calls weigh in the rate limit, in ccxt's unit: `place` and `query`, and the others by path."""
 
     def find_failure(self, reply: Reply) -> Failure | None:
-        body = reply.body if isinstance(reply.body, dict) else {}
-        if reply.status < 400:  # noqa: PLR2004  errors are 4XX and 5XX
+        """Return the error of a 4XX or 5XX. A 200 with a code is no order either."""
+        if not reply.is_error:
             return None
-        return Failure(code=printable(str(body.get("code", ""))), message=printable(str(body.get("msg", ""))))
+        body = reply.body if isinstance(reply.body, dict) else {}
+        code, message = printable(str(body.get("code", ""))), printable(str(body.get("msg", "")))
+        return Failure(code=code, message=message, names_order="orderId" in body)
+
+    def find_wait(self, reply: Reply) -> float | None:
+        """Return the seconds until the end of a ban, of which the message says the time."""
+        body = reply.body if isinstance(reply.body, dict) else {}
+        until = _BAN.search(str(body.get("msg", "")))
+        try:
+            now = parsedate_to_datetime(reply.headers.get("Date", "")).timestamp()
+        except (TypeError, ValueError, OverflowError):
+            return None
+        seconds = int(until[1]) / 1000 - now if until else 0
+        return seconds if seconds > 0 else None
 
     def call_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
         return Call(
@@ -128,7 +94,8 @@ class BinanceDialect(VenueProfile):
 
     def read_placed(self, reply: Reply, *, market: Market, client_order_id: str) -> Heard | None:
         del client_order_id  # the answer repeats it
-        return _order_in(reply.body, market) if isinstance(reply.body, dict) else None
+        is_order = isinstance(reply.body, dict) and "code" not in reply.body
+        return _order_in(reply.body, market) if is_order else None
 
     def find_order(self, wire: Wire, *, market: Market, client_order_id: str) -> Heard | None:
         return self._query(wire, market, {"origClientOrderId": client_order_id})
@@ -147,7 +114,7 @@ class BinanceDialect(VenueProfile):
         rows: list[dict[str, Any]] = []
         page = self._trades(wire, market, {"orderId": order.told.venue_order_id})
         while page:
-            rows += page
+            rows = without_repeats(rows + page)
             if not is_short_of(order.told.executed, [row.get("qty") for row in rows if _is_of(row, order)]):
                 break
             last = max(int(row["id"]) for row in page)
@@ -221,14 +188,27 @@ def _order_in(said: dict[str, Any], market: Market) -> Heard:
         client_order_id=said.get("clientOrderId"),
         venue_order_id=said.get("orderId"),
         symbol=market.symbol_in(said.get("symbol")),
-        status=known(_STATUSES, said.get("status")),
+        status=_status_in(said),
         side=lower(said.get("side")),
         quantity=said.get("origQty"),
         executed=said.get("executedQty"),
-        cost=said.get("cummulativeQuoteQty"),
+        cost=_cost_in(said),
     )
     trades = [_fill_in(trade, market) for trade in trades_in(said.get("fills"))]
     return Heard(told=told, limit_price=said.get("price"), trades=trades or None, said=said)
+
+
+def _status_in(said: dict[str, Any]) -> object:
+    """Return an order's status. An order of which a trade with ourselves was prevented may be called filled."""
+    status = known(_STATUSES, said.get("status"))
+    return "expired" if status == "closed" and read_figure(said.get("preventedQuantity")) else status
+
+
+def _cost_in(said: dict[str, Any]) -> object:
+    """Return an order's cost. A negative one means, in a look-up, that the order does not tell it ("Query order")."""
+    cost = said.get("cummulativeQuoteQty")
+    figure = None if "fills" in said else read_figure(cost)
+    return IN_TRADES if figure is not None and figure < 0 else cost
 
 
 def _fill_in(said: dict[str, Any], market: Market) -> TradeTold:
