@@ -103,6 +103,8 @@ class CcxtVenue:
         if not isinstance(sent, _Sent):
             return sent
         if (failure := self._profile.find_failure(sent.reply)) is not None:
+            if not self._profile.is_about(sent.reply, client_order_id=purchase.client_order_id):
+                return Unknown(reason="an error that is not about our order")
             answer = self._profile.judge_refusal(sent.reply, failure)
             if self._profile.tells_new_rules(failure):
                 markets.of(self._client).forget()  # the filter is new to us: the next attempt reloads the markets

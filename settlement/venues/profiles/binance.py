@@ -5,252 +5,48 @@ Sources, all of the spot REST API documentation: "New order", "Query order", "Ac
 prices "24hr ticker price change statistics": its `closeTime` is the end of the statistics, not the last trade.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from settlement.figures import add, read_figure
-from settlement.told import OrderTold, TradeTold, printable
-from settlement.venues.profiles.paging import pages_by_id
-from settlement.venues.profiles.profile import VenueProfile
-from settlement.venues.profiles.reading import as_dict, as_rows, is_short_of, known, lower, plain, sum_of, trades_in
-from settlement.venues.profiles.refusals import Meaning, Refusals
-from settlement.venues.profiles.words import (
-    AccountTerms,
-    Call,
-    Failure,
-    Heard,
-    Holding,
-    Market,
-    Reply,
-    TradeHeard,
-    Wire,
-    milliseconds_of,
-)
-from settlement.venues.protocol import PurchaseRequest
-
-_ORDERS_AT_ONCE: Final = 500
-_TRADES_AT_ONCE: Final = 1000
-_STATUSES: Final = {
-    "NEW": "open",
-    "PENDING_NEW": "open",
-    "PARTIALLY_FILLED": "open",
-    "FILLED": "closed",
-    "CANCELED": "canceled",
-    "PENDING_CANCEL": "canceling",
-    "REJECTED": "rejected",
-    "EXPIRED": "expired",
-    "EXPIRED_IN_MATCH": "expired",
-}
-_REFUSALS: Final = Refusals(
-    codes={
-        "-1002": Meaning.VENUE,  # not authorised
-        "-1003": Meaning.CALL_LIMIT,
-        "-1013": Meaning.AGAIN,  # the message is invalid: refused before the matching engine
-        "-1015": Meaning.ORDER_LIMIT,
-        "-1016": Meaning.VENUE,  # the service is no longer there
-        "-1020": Meaning.VENUE,  # an operation that is not supported
-        "-1021": Meaning.AGAIN,  # clock
-        "-1022": Meaning.VENUE,  # signature
-        # 11xx: issues with the request itself, which is ours to mend
-        "-1100": Meaning.COIN,  # illegal characters
-        "-1101": Meaning.COIN,  # too many parameters
-        "-1102": Meaning.COIN,  # a parameter is missing, empty or malformed
-        "-1103": Meaning.COIN,  # unknown parameter
-        "-1104": Meaning.COIN,  # not all parameters were read
-        "-1105": Meaning.COIN,  # empty parameter
-        "-1106": Meaning.COIN,  # a parameter that was not required
-        "-1108": Meaning.COIN,  # a parameter overflows
-        "-1111": Meaning.AGAIN,  # precision
-        "-1112": Meaning.COIN,  # no orders on the book
-        "-1114": Meaning.COIN,  # time in force where none is required
-        "-1115": Meaning.COIN,  # invalid time in force
-        "-1116": Meaning.COIN,  # invalid order type
-        "-1117": Meaning.COIN,  # invalid side
-        "-1118": Meaning.COIN,  # client order id empty
-        "-1121": Meaning.REFUSED,  # unknown symbol
-        "-1128": Meaning.COIN,  # combination of parameters
-        "-1130": Meaning.COIN,  # invalid data in a parameter
-        "-1131": Meaning.VENUE,  # recvWindow above 60,000
-        "-1135": Meaning.COIN,  # a parameter that is no JSON
-        "-2014": Meaning.VENUE,  # key
-        "-2015": Meaning.VENUE,  # key, address or permission
-    },
-    messages={  # of -1010, -2010 and -2011 ("Messages for -1010 ERROR_MSG_RECEIVED, -2010, -2011")
-        "Account has insufficient balance": Meaning.COIN,
-        "This action is disabled on this account": Meaning.VENUE,
-        "This account may not place or cancel orders": Meaning.VENUE,
-        "Rest API trading is not enabled": Meaning.VENUE,
-        "This symbol is not permitted for this account": Meaning.COIN,
-        "This symbol is restricted for this account": Meaning.COIN,
-        "Market is closed": Meaning.COIN,
-        "Price * QTY is zero or less": Meaning.AGAIN,
-        "Unsupported order combination": Meaning.COIN,
-        "Limit orders require GTC for this phase": Meaning.COIN,
-    },
-    filter_failure="Filter failure",
-    filters={"MAX_POSITION": Meaning.REFUSED},
-)
+from settlement.venues.profiles.dialects.binance import BinanceDialect, may_trade, taker_rate_in
+from settlement.venues.profiles.dialects.binance_refusals import REFUSALS
+from settlement.venues.profiles.reading import as_dict
+from settlement.venues.profiles.refusals import Meaning
+from settlement.venues.profiles.words import AccountTerms, Call, Market, Wire
 
 
-class _Binance(VenueProfile):
+class _Binance(BinanceDialect):
     name = "binance"
-    origin_of = "private"
     has_sandbox = True
-    has_rehearsals = True
-    requests_expire = True
-    reads_time = True
-    dates_questions = True
-    client_order_ids = re.compile(r"[a-zA-Z0-9-_]{1,36}", re.ASCII)
     quote_time = "timestamp"  # closeTime
-    refusals = _REFUSALS
-    not_found = frozenset({"-2013"})
-    stale_clock = frozenset({"-1021"})
+    refusals = replace(
+        REFUSALS,
+        # the answer to calls from a country that Binance does not serve, with the status 451 and no code
+        messages={**REFUSALS.messages, "Service unavailable from a restricted location": Meaning.VENUE},
+    )
     client_options: ClassVar[Mapping[str, Any]] = {"fetchMargins": False}
-
-    def find_failure(self, reply: Reply) -> Failure | None:
-        body = reply.body if isinstance(reply.body, dict) else {}
-        if reply.status < 400:  # noqa: PLR2004  Binance's errors are 4XX and 5XX
-            return None
-        return Failure(code=printable(str(body.get("code", ""))), message=printable(str(body.get("msg", ""))))
-
-    def call_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
-        return Call(method="POST", path="order", parameters=_parameters_of(purchase, market), weight=0.2)
-
-    def rehearsal_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
-        return Call(method="POST", path="order/test", parameters=_parameters_of(purchase, market), weight=0.2)
-
-    def read_placed(self, reply: Reply, *, market: Market, client_order_id: str) -> Heard | None:
-        del client_order_id  # the answer repeats it
-        return _order_in(reply.body, market) if isinstance(reply.body, dict) else None
-
-    def find_order(self, wire: Wire, *, market: Market, client_order_id: str) -> Heard | None:
-        return self._query(wire, market, {"origClientOrderId": client_order_id})
-
-    def fetch_order(self, wire: Wire, *, market: Market, venue_order_id: str) -> Heard | None:
-        return self._query(wire, market, {"orderId": venue_order_id})
-
-    def _query(self, wire: Wire, market: Market, parameters: dict[str, str]) -> Heard | None:
-        call = Call(method="GET", path="order", parameters={"symbol": market.market_id, **parameters}, weight=0.8)
-        said = self.ask_for(wire, call)
-        return None if said is None else _order_in(as_dict(said), market)
-
-    def list_trades_of(self, wire: Wire, *, market: Market, order: Heard) -> list[TradeTold]:
-        """Read on by id until the trades add up to the order, or none are left: a page may be shorter than asked."""
-        rows: list[dict[str, Any]] = []
-        page = self._trades(wire, market, {"orderId": order.told.venue_order_id})
-        while page:
-            rows += page
-            if not is_short_of(order.told.executed, [row.get("qty") for row in rows if _is_of(row, order)]):
-                break
-            last = max(int(row["id"]) for row in page)
-            page = self._trades(wire, market, {"orderId": order.told.venue_order_id, "fromId": last + 1})
-            page = [row for row in page if int(row["id"]) > last]
-        return [_trade_in(row, market) for row in rows]
-
-    def list_orders(self, wire: Wire, *, market: Market, since: datetime, now: datetime) -> Iterator[Heard]:
-        def fetch(parameters: dict[str, Any]) -> list[dict[str, Any]]:
-            fixed = {"symbol": market.market_id, "limit": _ORDERS_AT_ONCE}
-            return as_rows(wire.ask(Call(method="GET", path="allOrders", parameters={**fixed, **parameters}, weight=4)))
-
-        first, last = milliseconds_of(since), milliseconds_of(now)
-        for page in pages_by_id(fetch=fetch, row_id="orderId", parameter="orderId", since=first, now=last):
-            yield from (_order_in(row, market) for row in page)
-
-    def list_trades(self, wire: Wire, *, market: Market, since: datetime, now: datetime) -> Iterator[TradeHeard]:
-        def fetch(parameters: dict[str, Any]) -> list[dict[str, Any]]:
-            return self._trades(wire, market, parameters)
-
-        first, last = milliseconds_of(since), milliseconds_of(now)
-        for page in pages_by_id(fetch=fetch, row_id="id", parameter="fromId", since=first, now=last):
-            yield from (TradeHeard(trade=_trade_in(row, market), at=int(row["time"])) for row in page)
-
-    def _trades(self, wire: Wire, market: Market, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        fixed = {"symbol": market.market_id, "limit": _TRADES_AT_ONCE}
-        return as_rows(wire.ask(Call(method="GET", path="myTrades", parameters={**fixed, **parameters}, weight=4)))
-
-    def read_balances(self, wire: Wire) -> Iterable[Holding]:
-        account = as_dict(wire.ask(Call(method="GET", path="account", weight=4)))
-        for row in as_rows(account.get("balances")):
-            total = sum_of(row.get("free"), row.get("locked"))
-            yield Holding(asset=str(row["asset"]), free=row.get("free"), total=total)
+    weights: ClassVar[Mapping[str, float]] = {
+        "place": 0.2,
+        "query": 0.8,
+        "allOrders": 4,
+        "myTrades": 4,
+        "account": 4,
+    }
 
     def read_terms(self, wire: Wire, *, market: Market) -> AccountTerms:
         """Read whether the account may trade, its rates, and whether commission is taken in BNB instead."""
-        account = as_dict(wire.ask(Call(method="GET", path="account", weight=4)))
+        account = self.read_account(wire)
         call = Call(method="GET", path="account/commission", parameters={"symbol": market.market_id}, weight=4)
         terms = as_dict(wire.ask(call))
         kinds = ("standardCommission", "specialCommission", "taxCommission")
-        rates = [as_dict(terms.get(kind) or {}) for kind in kinds]
-        said = [read_figure(rate.get(side)) for rate in rates for side in ("taker", "buyer") if side in rate]
         discount = as_dict(terms.get("discount") or {})
         takes_third = discount.get("enabledForAccount") is True and discount.get("enabledForSymbol") is True
         return AccountTerms(
-            can_trade=account.get("canTrade") if isinstance(account.get("canTrade"), bool) else None,
-            taker_rate=add(rate for rate in said if rate is not None) if said and None not in said else None,
+            can_trade=may_trade(account),
+            taker_rate=taker_rate_in(*(as_dict(terms.get(kind) or {}) for kind in kinds)),
             third_asset=str(discount.get("discountAsset", "")) if takes_third else "",
         )
-
-
-def _parameters_of(purchase: PurchaseRequest, market: Market) -> dict[str, Any]:
-    return {
-        "symbol": market.market_id,
-        "side": "BUY",
-        "type": "LIMIT",
-        "timeInForce": "IOC",
-        "quantity": plain(purchase.quantity),
-        "price": plain(purchase.limit_price),
-        "newClientOrderId": purchase.client_order_id,
-        "newOrderRespType": "FULL",
-        "recvWindow": int(purchase.window.total_seconds() * 1000),
-    }
-
-
-def _order_in(said: dict[str, Any], market: Market) -> Heard:
-    told = OrderTold(
-        client_order_id=said.get("clientOrderId"),
-        venue_order_id=said.get("orderId"),
-        symbol=market.symbol_in(said.get("symbol")),
-        status=known(_STATUSES, said.get("status")),
-        side=lower(said.get("side")),
-        quantity=said.get("origQty"),
-        executed=said.get("executedQty"),
-        cost=said.get("cummulativeQuoteQty"),
-    )
-    trades = [_fill_in(trade, market) for trade in trades_in(said.get("fills"))]
-    return Heard(told=told, limit_price=said.get("price"), trades=trades or None, said=said)
-
-
-def _fill_in(said: dict[str, Any], market: Market) -> TradeTold:
-    """Return a trade of the answer to an order, which need name neither the order nor the market."""
-    return TradeTold(
-        trade_id=said.get("tradeId"),
-        venue_order_id=said.get("orderId"),
-        symbol=market.symbol_in(said.get("symbol")),
-        quantity=said.get("qty"),
-        price=said.get("price"),
-        commission=said.get("commission"),
-        commission_asset=market.asset_in(said.get("commissionAsset")),
-    )
-
-
-def _trade_in(said: dict[str, Any], market: Market) -> TradeTold:
-    return TradeTold(
-        trade_id=said.get("id"),
-        venue_order_id=said["orderId"],
-        symbol=market.symbol_in(said.get("symbol")),
-        side={True: "buy", False: "sell"}.get(said["isBuyer"]) if "isBuyer" in said else None,
-        quantity=said.get("qty"),
-        price=said.get("price"),
-        cost=said.get("quoteQty"),
-        commission=said.get("commission"),
-        commission_asset=market.asset_in(said.get("commissionAsset")),
-    )
-
-
-def _is_of(row: dict[str, Any], order: Heard) -> bool:
-    return str(row.get("orderId")) == str(order.told.venue_order_id)
 
 
 BINANCE: Final = _Binance()

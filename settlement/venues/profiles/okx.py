@@ -33,12 +33,11 @@ from settlement.venues.profiles.words import (
     Wire,
     milliseconds_of,
 )
-from settlement.venues.protocol import PurchaseRequest, Unknown, VenueAnswer, VenueAway
+from settlement.venues.protocol import PurchaseRequest, VenueAway
 
 _AT_ONCE: Final = 100
 _RECENT: Final = timedelta(days=6)  # the shorter history has seven days
 _LEEWAY: Final = 10_000  # an average price is rounded: it may differ by a ten-thousandth from that of the transactions
-_BUSY: Final = "50013"
 _STATUSES: Final = {
     "live": "open",
     "partially_filled": "open",
@@ -46,34 +45,33 @@ _STATUSES: Final = {
     "canceled": "canceled",
     "mmp_canceled": "canceled",
 }
+_CODES: Final = (
+    (Meaning.REFUSED, "51001"),  # no such instrument
+    # the form of the request: empty, no JSON, no content type, parameters that are missing, wrong or contradictory
+    (Meaning.COIN, "50000 50002 50006 50014 50015 50016 50024 50025 50115 51000 51012 51015 51204"),
+    # the user or the account: blocked, frozen, restricted, of a wrong mode, unverified, of another country
+    (Meaning.VENUE, "4088 50007 50008 50009 50010 50012 50019 50022 50027 50028 50029 50041 50051 50059 50060"),
+    (Meaning.VENUE, "51009 51010 51024 51732 51733 51734 59113"),
+    # a function that this key may not use, or that is away
+    (Meaning.VENUE, "50030 50035 50038 50046 50062 50100 50118 50120"),
+    # key, passphrase, signature, address, exchange
+    (Meaning.VENUE, "50101 50103 50104 50105 50106 50108 50109 50110 50111 50113 50114 50119 50121"),
+    # the coin: frozen, prohibited, blocked, not yet or no longer listed, suspended, not offered, in a call auction, or
+    # at the limit of what we may hold
+    (Meaning.COIN, "50018 50021 50032 50033 50052 51021 51022 51027 51087 51109 51110 51124 51129 51140 51143 51155"),
+    (Meaning.COIN, "51008 51119 51127 51131"),  # funds
+    # the time: a deadline that has passed, a timestamp that has expired, is missing or wrong
+    (Meaning.AGAIN, "50036 50037 50102 50107 50112"),
+    # size and price: below a minimum, above a maximum, off the step, outside of the price limit
+    (Meaning.AGAIN, "50122 51004 51005 51006 51020 51033 51100 51116 51118 51120 51121 51122 51137 51150 51185 51203"),
+    (Meaning.CALL_LIMIT, "50011"),
+    (Meaning.ORDER_LIMIT, "50040 50061 51025 51102 51103 51174"),  # too many orders a second, or too many open ones
+)
 _REFUSALS: Final = Refusals(
-    codes={
-        "51001": Meaning.REFUSED,  # no such instrument
-        # the form of the request: empty, no JSON, no content type, parameters that are missing, wrong or contradictory
-        **dict.fromkeys(("50000", "50002", "50006", "50014", "50015", "50016", "50024", "51000"), Meaning.COIN),
-        # the user or the account: blocked, frozen, restricted, of a wrong mode, unverified, of another country
-        **dict.fromkeys(("4088", "50007", "50008", "50009", "50012", "50019", "50022", "50027"), Meaning.VENUE),
-        **dict.fromkeys(("50028", "50029", "50041", "50051", "50059", "50060", "51009", "51010"), Meaning.VENUE),
-        **dict.fromkeys(("51024", "51732", "51733", "51734", "59113"), Meaning.VENUE),
-        # a function that this key may not use, or that is away
-        **dict.fromkeys(("50030", "50035", "50046", "50062", "50100", "50118", "50120"), Meaning.VENUE),
-        # key, passphrase, signature, address
-        **dict.fromkeys(("50101", "50103", "50104", "50105", "50106", "50110", "50111"), Meaning.VENUE),
-        **dict.fromkeys(("50113", "50114", "50119", "50121"), Meaning.VENUE),
-        # the coin: frozen, prohibited, blocked, not yet or no longer listed, suspended, not offered, in a call auction
-        **dict.fromkeys(("50021", "50032", "50033", "50052", "51021", "51022", "51087"), Meaning.COIN),
-        **dict.fromkeys(("51109", "51110", "51124", "51155"), Meaning.COIN),
-        **dict.fromkeys(("51008", "51119", "51127", "51131"), Meaning.COIN),  # funds
-        # the time: a deadline that has passed, a timestamp that has expired, is missing or wrong
-        **dict.fromkeys(("50036", "50037", "50102", "50107", "50112"), Meaning.AGAIN),
-        # size and price: below a minimum, above a maximum, off the step, outside of the price limit
-        **dict.fromkeys(("50122", "51004", "51005", "51006", "51020", "51033", "51116"), Meaning.AGAIN),
-        **dict.fromkeys(("51120", "51121", "51122", "51137", "51185", "51203"), Meaning.AGAIN),
-        "50011": Meaning.CALL_LIMIT,
-        # too many orders a second, or too many open ones
-        **dict.fromkeys(("50040", "50061", "51025", "51102", "51103", "51174"), Meaning.ORDER_LIMIT),
-    },
-    stale_rules=frozenset({"50122", "51005", "51006", "51020", "51120", "51121", "51122", "51137", "51203"}),
+    codes={code: meaning for meaning, codes in _CODES for code in codes.split()},
+    stale_rules=frozenset(
+        {"50122", "51005", "51006", "51020", "51118", "51120", "51121", "51122", "51137", "51150", "51203"}
+    ),
 )
 
 
@@ -87,6 +85,7 @@ class _Okx(VenueProfile):
     client_order_ids = re.compile(r"[a-zA-Z0-9]{1,32}", re.ASCII)
     quote_time, refusals = "timestamp", _REFUSALS
     not_found = frozenset({"51603"})
+    open_codes = frozenset({"50001", "50004", "50005", "50013", "50026", "50042", "51054", "51149"})
     stale_clock = frozenset({"50102", "50107", "50112"})
 
     def find_failure(self, reply: Reply) -> Failure | None:
@@ -94,20 +93,16 @@ class _Okx(VenueProfile):
         body = reply.body if isinstance(reply.body, dict) else {}
         code, entry = _code_in(body.get("code")), _entry_in(body)
         sub_code = _code_in(entry.get("sCode"))
-        if sub_code not in {"", "0"} and entry.get("ordId"):
-            return Failure(code="", message=f"{sub_code}, and an order")
+        names = bool(entry.get("ordId"))
         if sub_code not in {"", "0"}:
-            return Failure(code=sub_code, message=printable(str(entry.get("sMsg", ""))))
+            return Failure(code=sub_code, message=printable(str(entry.get("sMsg", ""))), names_order=names)
         if code not in {"", "0"}:
-            return Failure(code=code, message=printable(str(body.get("msg", ""))))
-        return Failure(code="", message=f"status {reply.status}") if reply.is_error else None
+            return Failure(code=code, message=printable(str(body.get("msg", ""))), names_order=names)
+        return Failure(code="", message=f"status {reply.status}", names_order=names) if reply.is_error else None
 
-    def judge_refusal(self, reply: Reply, failure: Failure) -> VenueAnswer:
-        """Return what an error proves. A busy system answers with the status of a rate limit, and proves nothing."""
-        if failure.code == _BUSY:
-            reason = f"{reply.status} {failure.code} {failure.message}"[:200]
-            return Unknown(reason=reason, retry_after_seconds=self.judge_wait(reply))
-        return super().judge_refusal(reply, failure)
+    def is_about(self, reply: Reply, *, client_order_id: str) -> bool:
+        entry = _entry_in(reply.body if isinstance(reply.body, dict) else {})
+        return entry.get("clOrdId") in (None, "", client_order_id)
 
     def call_for(self, purchase: PurchaseRequest, *, market: Market) -> Call:
         parameters = {
@@ -149,12 +144,12 @@ class _Okx(VenueProfile):
 
     def list_trades_of(self, wire: Wire, *, market: Market, order: Heard) -> list[TradeTold]:
         """Read on until the transactions add up to the order, or none are left. Raises CannotBeTrue."""
-        rows: dict[str, dict[str, Any]] = {}
+        rows: Rows = []
         for page in _pages(wire, "trade/fills-history", market, {"ordId": order.told.venue_order_id}, row_id="billId"):
-            rows |= {str(row["billId"]): row for row in page if _is_of(row, order)}
-            if not is_short_of(order.told.executed, [row.get("fillSz") for row in rows.values()]):
+            rows += [row for row in page if _is_of(row, order)]
+            if not is_short_of(order.told.executed, [row.get("fillSz") for row in rows]):
                 break
-        trades = [_trade_in(row, market) for row in rows.values()]
+        trades = [_trade_in(row, market) for row in rows]
         _ensure_average(order, trades)
         return trades
 
@@ -248,7 +243,7 @@ def _order_in(said: dict[str, Any], market: Market) -> Heard:
         status=known(_STATUSES, said.get("state")),
         side=said.get("side"),
         quantity=said.get("sz"),
-        executed=said.get("accFillSz"),
+        executed=said.get("accFillSz") or None,  # an empty field says nothing
         cost=IN_TRADES,
     )
     return Heard(told=told, limit_price=said.get("px"), placed_at=int(said["cTime"]), said=said)
@@ -263,7 +258,7 @@ def _trade_in(said: dict[str, Any], market: Market) -> TradeTold:
         side=said.get("side"),
         quantity=said.get("fillSz"),
         price=said.get("fillPx"),
-        commission=said.get("fee") if commission is None else -commission,  # a commission is negative
+        commission=(said.get("fee") or None) if commission is None else -commission,  # a commission is negative
         commission_asset=market.asset_in(said.get("feeCcy")),
     )
 

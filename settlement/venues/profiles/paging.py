@@ -71,7 +71,7 @@ def pages_by_cursor(*, fetch: Callable[[str], tuple[Rows, str]], row_id: str) ->
     while True:
         pages = count_page(pages)
         page, cursor = fetch(cursor)
-        new = [row for row in page if str(row[row_id]) not in seen]
+        new = [row for row in without_repeats(page) if str(row[row_id]) not in seen]
         seen |= {str(row[row_id]) for row in new}
         yield new
         if not cursor:
@@ -79,6 +79,11 @@ def pages_by_cursor(*, fetch: Callable[[str], tuple[Rows, str]], row_id: str) ->
         if cursor in cursors:
             raise VenueAway("the same page again")
         cursors.add(cursor)
+
+
+def without_repeats(rows: Rows) -> Rows:
+    """Leave out rows that repeat another one to the letter. Two rows that contradict each other stay."""
+    return list({repr(row): row for row in rows}.values())
 
 
 def windows(*, since: int, until: int, longest: int) -> Iterator[tuple[int, int]]:

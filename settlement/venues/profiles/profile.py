@@ -24,7 +24,7 @@ from settlement.venues.profiles.words import (
     TradeHeard,
     Wire,
 )
-from settlement.venues.protocol import PurchaseRequest, VenueAnswer
+from settlement.venues.protocol import PurchaseRequest, Unknown, VenueAnswer
 
 DOLLARS: Final = frozenset({"USD", "USDT", "USDC"})
 """The quote assets that are booked one to one as US dollars."""
@@ -69,6 +69,8 @@ class VenueProfile(ABC):
     refusals: ClassVar[Refusals]
     not_found: ClassVar[frozenset[str]] = frozenset()
     """Codes of a lookup by id that mean: there is no such order."""
+    open_codes: ClassVar[frozenset[str]] = frozenset()
+    """Codes that leave open whether a purchase was placed, also with the status of a limit on calls."""
     stale_clock: ClassVar[frozenset[str]] = frozenset()
     """Codes that say that a request was dated wrongly."""
     stale_nonce: ClassVar[frozenset[str]] = frozenset()
@@ -135,6 +137,11 @@ class VenueProfile(ABC):
         """Say whether an order is told well enough to know whether it is ours."""
         return isinstance(order.told.client_order_id, str) and bool(order.told.client_order_id)
 
+    def is_about(self, reply: Reply, *, client_order_id: str) -> bool:
+        """Say whether an error reply to a purchase may be about it. Not if it names another of our ids."""
+        del reply, client_order_id
+        return True
+
     def find_wait(self, reply: Reply) -> float | None:
         """Return the seconds after which a venue that limits calls answers again, if a reply says so in its own way."""
         del reply
@@ -146,6 +153,9 @@ class VenueProfile(ABC):
 
     def judge_refusal(self, reply: Reply, failure: Failure) -> VenueAnswer:
         """Return the VenueAnswer that an error reply to a purchase proves."""
+        if failure.code in self.open_codes:
+            reason = f"{reply.status} {failure.code} {failure.message}"[:200]
+            return Unknown(reason=reason, retry_after_seconds=self.judge_wait(reply))
         return judge_refusal(
             refusals=self.refusals,
             status=reply.status,

@@ -18,7 +18,7 @@ from settlement.sizing import ensure_usable
 from settlement.venues.ccxt.adapter import CcxtVenue
 from settlement.venues.ccxt.markets import markets
 from settlement.venues.profiles.profile import VenueProfile
-from settlement.venues.protocol import Executed, PurchaseRequest, VenueAway
+from settlement.venues.protocol import CoinNotListed, Executed, NoAsk, PurchaseRequest, UnusableRules, VenueAway
 
 OUR_ID = "ce01234567ab4cde8f0123456789abcd"
 SIGNED_AT = datetime(2026, 11, 27, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -152,6 +152,24 @@ def read_rules_and_buy(venue: CcxtVenue) -> Any:
     return venue.buy(purchase=BUY)
 
 
+def buy_as(client_order_id: str) -> Call:
+    """Buy under another client order id."""
+    return lambda venue: venue.buy(purchase=replace(BUY, client_order_id=client_order_id))
+
+
+def buy_within(window: timedelta) -> Call:
+    """Buy with another time until the deadline."""
+    return lambda venue: venue.buy(purchase=replace(BUY, window=window))
+
+
+def rules(venue: CcxtVenue) -> Any:
+    """Return the market's rules, or the name of the reason why there are none."""
+    try:
+        return venue.read_rules(coin="BTC")
+    except (CoinNotListed, NoAsk, UnusableRules) as error:
+        return type(error).__name__
+
+
 def look_up(venue: CcxtVenue) -> Any:
     return venue.look_up(coin="BTC", client_order_id=OUR_ID)
 
@@ -165,6 +183,10 @@ def buy_and_look_up(venue: CcxtVenue) -> Any:
 
 def find_in_lists(venue: CcxtVenue) -> Any:
     return venue.find_in_lists(coin="BTC", client_order_id=OUR_ID, since=SINCE)
+
+
+def find_in_lists_since(since: datetime) -> Call:
+    return lambda venue: venue.find_in_lists(coin="BTC", client_order_id=OUR_ID, since=since)
 
 
 def list_purchases(venue: CcxtVenue) -> Any:
@@ -222,7 +244,8 @@ class Case:
 
     `source` names the page of the venue's documentation, or says "from ccxt's source, unconfirmed". `sent` are the
     parameters of the purchase, whole, but for those of the signature; `headers` are some of its headers. `public` takes
-    the place of the venue's public answers, and `config` changes its settings.
+    the place of the venue's public answers, and `config` changes its settings. `url` and `body` are the purchase's, to
+    the last byte.
     """
 
     row: str
@@ -233,6 +256,8 @@ class Case:
     call: Call = buy
     sent: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
+    body: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     public: list[FakeReply] | None = None
     name: str = ""
@@ -294,9 +319,11 @@ def _check(answer: Any, case: Case) -> None:
 def _check_sent(venue: Conformance, case: Case, wire: FakeWire) -> None:
     purchases = [sent for sent in wire.sent if (sent.method, sent.path) == ("POST", venue.purchase)]
     assert len(purchases) <= 1, "a purchase is sent once"
-    if case.sent is None and not case.headers:
+    if case.sent is None and not case.headers and not case.url:
         return
     [purchase] = purchases
+    if case.url:
+        assert (purchase.url, purchase.body) == (case.url, case.body)
     if case.sent is not None:
         said = {name: value for name, value in purchase.parameters.items() if name not in venue.signature}
         assert said == dict(case.sent)

@@ -1,24 +1,42 @@
 """Cases for OKX: answers in the form of its API guide V5 and of its list of error codes, made by hand."""
 
+import hashlib
+import hmac
+from base64 import b64encode
+from datetime import timedelta
 from decimal import Decimal
 
 import requests
 
 from settlement.venues.profiles.okx import OKX
 from settlement.venues.profiles.words import AccountTerms
-from settlement.venues.protocol import Executed, NotPlaced, OrderNotFound, Refused, Trouble, Unknown, Untrue
+from settlement.venues.protocol import (
+    Executed,
+    MarketRules,
+    NotPlaced,
+    OrderNotFound,
+    Refused,
+    Trouble,
+    Unknown,
+    Untrue,
+)
 from tests.settlement.conformance.harness import (
     OUR_ID,
+    SINCE,
     Case,
     Config,
     Conformance,
     FakeReply,
     balances,
     buy_and_look_up,
+    buy_as,
+    buy_within,
     find_in_lists,
+    find_in_lists_since,
     list_figures,
     list_purchases,
     look_up,
+    rules,
     terms,
 )
 
@@ -97,9 +115,11 @@ def post(code, entry=None, *, message="", **changes):
     return FakeReply(method="POST", path="/api/v5/trade/order", **{"body": body, **changes})
 
 
+PLACED = {"clOrdId": OUR_ID, "ordId": ORDER_ID, "tag": "", "ts": "1795780800301", "sCode": "0", "sMsg": ""}
+
+
 def placed(**changes):
-    entry = {"clOrdId": OUR_ID, "ordId": ORDER_ID, "tag": "", "ts": "1795780800301", "sCode": "0", "sMsg": ""}
-    return post("0", {**entry, **changes})
+    return post("0", {**PLACED, **changes})
 
 
 def declined(code, text, *, status=200):
@@ -747,6 +767,523 @@ CASES = [
         headers=SENT_HEADERS,
     ),
 ]
+
+HAND_MADE = "hand-made: a contradiction, or a field that is missing"
+PAGE = "a proxy's page, or none"
+RULES = MarketRules(
+    quantity_step=Decimal("0.00000001"),
+    quantity_minimum=Decimal("0.00001"),
+    quantity_maximum=Decimal(9999999999),
+    price_tick=Decimal("0.1"),
+    notional_minimum=Decimal(0),
+)
+BODY = (
+    '{"instId":"BTC-USDT","tdMode":"cash","clOrdId":"ce01234567ab4cde8f0123456789abcd","side":"buy","ordType":"ioc",'
+    '"px":"60000","sz":"0.015"}'
+)
+SIGNED_TEXT = f"2026-11-27T12:00:00.250ZPOST/api/v5/trade/order{BODY}"
+SIGNATURE = b64encode(hmac.new(b"our-secret", SIGNED_TEXT.encode(), hashlib.sha256).digest()).decode()
+
+
+def answered(name, answer, expected, *more, row="no answer", source=PLACE, **fields):
+    """An answer to a purchase, and further ones."""
+    return Case(row=row, source=source, name=name, answers=[answer, *more], expected=expected, fields=fields)
+
+
+def bought(name, order_told, expected, *more, row="no answer", source=DETAILS, **fields):
+    """An order that was placed, and how it is told then."""
+    return answered(name, placed(), expected, asked(order_told), *more, row=row, source=source, **fields)
+
+
+def with_fills(name, expected, *rows, row="fills not there yet", source=FILLS, more=(), **fields):
+    """An order that was filled, and its transactions."""
+    return bought(name, order(), expected, fills(*rows), *more, row=row, source=source, **fields)
+
+
+def looked_up(name, answer, expected, *more, row="no answer", source=ERRORS, **fields):
+    answers = [answer, *more]
+    return Case(row=row, source=source, name=name, call=look_up, answers=answers, expected=expected, fields=fields)
+
+
+def in_place(name, value):
+    return order(**{name: value})
+
+
+REFUSALS = [
+    refused(row, code, text, trouble, status=status, by_request=by_request, **fields)
+    for row, trouble, status, by_request, fields, texts in (
+        (
+            "refused: size",
+            Trouble.COIN,
+            400,
+            True,
+            {},
+            (
+                ("50000", "Body for POST request cannot be empty."),
+                ("50002", "JSON syntax error"),
+                ("50006", 'Invalid Content-Type. Please use "application/JSON".'),
+                ("50014", "Parameter px cannot be empty."),
+            ),
+        ),
+        (
+            "refused: size",
+            Trouble.COIN,
+            200,
+            False,
+            {},
+            (
+                ("50024", "Parameter px and pxUsd cannot exist at the same time."),
+                ("50025", "Parameter clOrdId count exceeds the limit 1."),
+                ("51012", "Token doesn't exist."),
+                ("51015", "Instrument ID doesn't match instrument type."),
+                ("51204", "The price for the limit order cannot be empty."),
+            ),
+        ),
+        (
+            "refused: size",
+            None,
+            200,
+            False,
+            {},
+            (
+                ("50122", "Order amount must exceed minimum amount"),
+                ("51005", "Your order amount exceeds the max order amount."),
+                ("51033", "The total amount per order for this pair has reached the upper limit."),
+                ("51118", "Total amount should exceed the min amount per order."),
+                ("51120", "Order quantity is less than 0.00001. Please try again."),
+                ("51150", "The precision of the number of trades or the price exceeds the limit."),
+                ("51185", "The maximum value allowed per order is 1000000 USD"),
+                ("51203", "Order amount exceeds the limit 9999999999."),
+            ),
+        ),
+        (
+            "refused: price band",
+            None,
+            200,
+            False,
+            {},
+            (
+                ("51116", "Order price or trigger price exceeds 1000000."),
+                ("51122", "Order price should be higher than the min price 0.1"),
+            ),
+        ),
+        (
+            "refused: permission",
+            Trouble.VENUE,
+            200,
+            False,
+            {},
+            (
+                ("50007", "Account blocked."),
+                ("50010", "User ID cannot be empty."),
+                ("50012", "Account status invalid. Check account status"),
+                ("50027", "This account is restricted from trading."),
+                ("50028", "Unable to take the order, please reach out to support center for details."),
+                ("50029", "Your account has triggered OKX risk control."),
+                ("50038", "This feature is unavailable in demo trading"),
+                (
+                    "50051",
+                    "Due to compliance restrictions in your country or region, you are unable to use this feature.",
+                ),
+                ("50060", "For security and compliance purposes, please complete the identity verification process."),
+                ("51009", "Order blocked. Please contact customer support for more details."),
+                ("51024", "Trading account is blocked."),
+            ),
+        ),
+        (
+            "refused: permission",
+            Trouble.COIN,
+            200,
+            False,
+            {},
+            (
+                ("50018", "BTC frozen and related operations restricted due to auto-deleveraging (ADL)."),
+                ("50032", "Your account has been set to prohibit transactions in this currency."),
+                ("50033", "Instrument blocked."),
+                ("50052", "Due to local laws and regulations, you cannot trade with your chosen crypto."),
+                ("51021", "The pair or contract is not yet listed"),
+                ("51087", "Listing canceled for this crypto"),
+                ("51110", "You can only place a limit order after Call Auction has started."),
+                ("51129", "The value of the position and buy order has reached the position limit."),
+                ("51140", "Purchase failed due to insufficient sell orders, please try later."),
+                ("51143", "There is no valid quotation in the market."),
+            ),
+        ),
+        (
+            "refused: key",
+            Trouble.VENUE,
+            401,
+            True,
+            {},
+            (
+                ("50101", "APIKey does not match current environment."),
+                ("50103", 'Request header "OK-ACCESS-KEY" cannot be empty.'),
+                ("50108", "Exchange ID does not exist."),
+                ("50114", "Invalid authorization."),
+                ("50119", "API key doesn't exist"),
+            ),
+        ),
+        (
+            "refused: funds",
+            Trouble.COIN,
+            200,
+            False,
+            {},
+            (("51119", "Insufficient balance"), ("51127", "Balance is 0.")),
+        ),
+        ("refused: clock", None, 401, True, {}, (("50107", 'Header "OK-ACCESS-TIMESTAMP" cannot be empty.'),)),
+        (
+            "too many calls",
+            Trouble.VENUE,
+            200,
+            False,
+            {"retry_after_seconds": 10},
+            (("50040", "Too frequent operations"), ("51025", "Order count exceeds the limit.")),
+        ),
+    )
+    for code, text in texts
+]
+OPEN = [
+    answered(f"{code} in a {status}", answer, Unknown, row="unavailable", source=f"{ERRORS}: the outcome is open")
+    for code, status in (
+        ("50001", 200),
+        ("50004", 200),
+        ("50004", 400),
+        ("50004", 429),
+        ("50005", 429),
+        ("50013", 200),
+        ("50026", 200),
+        ("50026", 429),
+        ("50042", 200),
+        ("50071", 200),
+        ("51011", 200),
+        ("51054", 200),
+        ("51149", 200),
+    )
+    for answer in (declined(code, "Try again later.", status=status), post(code, message="Try again.", status=status))
+]
+PAGES = [
+    answered(f"{status} {body[:20]}", post("", body=body, status=status), Unknown, row="unavailable", source=PAGE)
+    for status, body in (
+        (400, ""),
+        (400, '{"code":"51008","msg":"Insuff'),
+        (400, '[{"code":"51008"}]'),
+        (401, "<html>unauthorized</html>"),
+        (403, "<html>Sorry, you have been blocked</html>"),
+        (404, '{"msg":"no route"}'),
+        (405, ""),
+        (202, ""),
+        (200, '{"code":"0","data":[{"clOrdId":"ce0123'),
+        (200, '{"code":"0","data":{}}'),
+        (200, '{"code":"0","data":[null]}'),
+        (500, '{"code":"51008","msg":"Insufficient balance","data":[]}'),
+        (400, '{"code":"0","msg":"","data":[]}'),
+    )
+]
+PLACINGS = [
+    answered(
+        "codes that are numbers, fields that are new",
+        post(0, {**PLACED, "sCode": 0, "subCode": ""}),
+        Executed,
+        asked(order(tradeQuoteCcy="USDT", linkedAlgoOrd={"algoId": ""}, rebate="0", rebateCcy="USDT")),
+        fills(*TRADES),
+        row="filled",
+        **BOUGHT,
+    ),
+    answered(
+        "an error of part of a request",
+        post("2", {**PLACED, "ordId": "", "sCode": "51008", "sMsg": "Order failed."}),
+        NotPlaced,
+        row="refused: funds",
+        trouble=Trouble.COIN,
+    ),
+    *(
+        answered(name, post(code, entry), Unknown, source=HAND_MADE)
+        for name, code, entry in (
+            ("no sub-code", "0", {"clOrdId": OUR_ID, "ordId": ORDER_ID}),
+            ("no id", "0", {**PLACED, "ordId": ""}),
+            ("an id of nothing", "0", {**PLACED, "ordId": None}),
+            ("an order, and that all operations failed", "1", PLACED),
+            ("a refusal of another of our orders", "1", {**PLACED, "clOrdId": "ce9", "ordId": "", "sCode": "51008"}),
+        )
+    ),
+    *(
+        answered(
+            f"a refusal and an order, {status}",
+            post("1", {**PLACED, "sCode": "51008"}, status=status),
+            Unknown,
+            source=HAND_MADE,
+        )
+        for status in (200, 400, 429)
+    ),
+    answered(
+        "two refusals",
+        post("1", body={"code": "1", "msg": "", "data": [{"sCode": "51008"}, {"sCode": "51008"}]}),
+        Unknown,
+        source=HAND_MADE,
+    ),
+    answered(
+        "an order that cannot be read yet",
+        placed(),
+        Unknown,
+        asked(code="51603", message="Order does not exist"),
+        source=ERRORS,
+    ),
+    answered("a page instead of the order", placed(), Unknown, asked(body="<html>", status=502), source=PAGE),
+    answered(
+        "a page with the status of a limit",
+        post("", body="<html>slow down</html>", status=429),
+        NotPlaced,
+        row="too many calls",
+        source=PAGE,
+        trouble=Trouble.CALLS,
+        retry_after_seconds=10,
+    ),
+]
+ORDERS = [
+    bought(
+        "partly, and still open",
+        order(state="partially_filled", accFillSz="0.01"),
+        Executed,
+        fills(TRADES[1]),
+        row="still open",
+        final=False,
+        quantity="0.01",
+    ),
+    bought(
+        "by the market maker's protection",
+        order(**{**NOTHING, "state": "mmp_canceled"}),
+        Executed,
+        row="nothing filled",
+        status="canceled",
+        quantity="0",
+    ),
+    bought(
+        "numbers that are no strings",
+        order(accFillSz=0.015, sz="1.5E-2", px=60000, avgPx=59900.0, fee=-1.5e-5),
+        Executed,
+        fills(*({**each, "fillSz": float(each["fillSz"]), "fee": float(each["fee"])} for each in TRADES)),
+        row="filled",
+        **BOUGHT,
+    ),
+    bought(
+        "an average of more places than the prices have",
+        order(px="0.000002", sz="15000", accFillSz="15000", avgPx="0.0000019466667"),
+        Executed,
+        fills(fill(2, "8000", "0.00000195", "-8"), fill(1, "7000", "0.0000019428572", "-7")),
+        row="filled",
+        source="recorded by a user of a public client",
+        quantity="15000",
+        cost="0.02920001",
+        commission="15",
+    ),
+    *(
+        bought(f"{name} {value}", in_place(name, value), expected, source=HAND_MADE)
+        for name, value, expected in (
+            ("accFillSz", "", Unknown),
+            ("accFillSz", None, Unknown),
+            ("accFillSz", "-0.015", Untrue),
+            ("accFillSz", "abc", Untrue),
+            ("accFillSz", "0", Untrue),
+            ("state", None, Unknown),
+            ("state", "effective", Untrue),
+            ("side", "sell", Untrue),
+            ("instId", "ETH-USDT", Untrue),
+            ("ordId", "", Unknown),
+            ("cTime", "soon", Unknown),
+        )
+    ),
+]
+TRANSACTIONS = [
+    with_fills(
+        "a rebate",
+        Untrue,
+        fill(1, "0.015", "59900", "0.000015"),
+        row="commission in the coin",
+        source=f"{FILLS}: positive for a rebate, which a purchase that takes does not get",
+    ),
+    with_fills("a commission that is empty", Unknown, fill(1, "0.015", "59900", "")),
+    with_fills("no commission", Unknown, fill(1, "0.015", "59900", None), source=HAND_MADE),
+    with_fills(
+        "a commission of nothing, in no asset",
+        Executed,
+        fill(1, "0.015", "59900", "0", asset=""),
+        row="commission in the coin",
+        **{**BOUGHT, "commission": "0"},
+    ),
+    with_fills(
+        "a commission in no asset",
+        Executed,
+        fill(1, "0.015", "59900", "-0.00001", asset=""),
+        row="commission in a third asset",
+        foreign_commission="?",
+    ),
+    with_fills(
+        "in two ways",
+        Untrue,
+        TRADES[0],
+        fill(2, "0.005", "59900", "-0.9", billId="680800019754098009"),
+        TRADES[1],
+        row="another order's fill",
+        source=HAND_MADE,
+    ),
+    with_fills(
+        "of another market",
+        Unknown,
+        fill(1, "0.015", "59900", "-0.000015", instId="ETH-USDT"),
+        row="another order's fill",
+        source=HAND_MADE,
+    ),
+    with_fills(
+        "one twice on a page, and another on the next one",
+        Executed,
+        TRADES[1],
+        TRADES[1],
+        more=[fills(TRADES[0], having={"after": TRADES[1]["billId"]}, lacks=())],
+        row="another order's fill",
+        source=HAND_MADE,
+        **BOUGHT,
+    ),
+    with_fills(
+        "one bill in two ways",
+        Untrue,
+        TRADES[0],
+        {**TRADES[0], "fee": "-0.9"},
+        TRADES[1],
+        row="another order's fill",
+        source=HAND_MADE,
+    ),
+    with_fills("more than the order", Untrue, fill(3, "0.02", "59900", "-0.00002"), source=HAND_MADE),
+    with_fills("without its id", Unknown, {key: value for key, value in TRADES[0].items() if key != "billId"}),
+    with_fills(
+        "the same page again",
+        Unknown,
+        TRADES[1],
+        more=[fills(TRADES[1], having={"after": TRADES[1]["billId"]}, lacks=())],
+        source=HAND_MADE,
+    ),
+    bought(
+        "a page that ends with the order",
+        order(state="canceled", accFillSz="0.001"),
+        Executed,
+        fills(*many(99, 100)),
+        row="many fills",
+        source=FILLS,
+        quantity="0.001",
+        commission="0.000001",
+    ),
+]
+FOUND = [
+    looked_up(
+        "in a 400",
+        asked_by_our_id(code="51603", message="Order does not exist", status=400),
+        OrderNotFound,
+        row="not found",
+    ),
+    *(
+        looked_up(f"{code} in a {status}", asked_by_our_id(code=code, message="", status=status), Unknown)
+        for code, status in (("51603", 500), ("1", 200), ("51001", 200), ("50110", 401), ("50004", 400), ("50026", 200))
+    ),
+]
+LISTS = [
+    Case(
+        row="found in the lists",
+        name="beyond six days",
+        source=f"{HISTORY}; Order history (last 3 months)",
+        call=find_in_lists_since(SINCE - timedelta(days=7)),
+        answers=[
+            get("trade/orders-pending", []),
+            get("trade/orders-history-archive", [order()], having={"begin": "1795172340000"}, lacks=("after",)),
+            get("trade/orders-history-archive", [], having={"after": ORDER_ID}),
+            get("trade/fills-history", TRADES, lacks=("after", "ordId")),
+            get("trade/fills-history", [], having={"after": TRADES[1]["billId"]}, lacks=("ordId",)),
+            fills(*TRADES),
+        ],
+        expected=Executed,
+        fields=BOUGHT,
+    ),
+    *(
+        Case(
+            row="list over pages",
+            name=name,
+            source=source,
+            call=find_in_lists,
+            answers=[get("trade/orders-pending", []), history],
+            expected=Unknown,
+        )
+        for name, source, history in (
+            ("cut", PAGE, get("trade/orders-history", None, body='{"code":"0","data":[{"ordId"')),
+            ("too many calls", ERRORS, get("trade/orders-history", [], code="50011", status=429)),
+            ("an order without its time", HAND_MADE, get("trade/orders-history", [{**order(), "cTime": ""}])),
+            ("an order without its id", HAND_MADE, get("trade/orders-history", [{**order(), "ordId": None}])),
+        )
+    ),
+]
+CALLS = [
+    Case(
+        row="sent as documented",
+        name="to the last byte",
+        source=f"{PLACE}; REST Authentication",
+        answers=[placed(), asked(order()), fills(*TRADES)],
+        expected=Executed,
+        url="https://www.okx.com/api/v5/trade/order",
+        body=BODY,
+        headers={**SENT_HEADERS, "OK-ACCESS-SIGN": SIGNATURE},
+    ),
+    Case(
+        row="sent as documented",
+        name="to demo trading",
+        source="OKX API guide V5, Demo Trading Services",
+        config={"sandbox": True},
+        answers=[placed(), asked(order()), fills(*TRADES)],
+        expected=Executed,
+        url="https://www.okx.com/api/v5/trade/order",
+        body=BODY,
+        headers={**SENT_HEADERS, "x-simulated-trading": "1"},
+    ),
+    Case(
+        row="sent as documented",
+        name="with half a second",
+        source=TIMEOUTS,
+        call=buy_within(timedelta(milliseconds=500)),
+        answers=[placed(), asked(order()), fills(*TRADES)],
+        expected=Executed,
+        headers={**SENT_HEADERS, "expTime": "1795780800750"},
+    ),
+    *(
+        Case(
+            row="nothing sent",
+            name=f"an id like {text[:8]}",
+            source=f"{PLACE}: clOrdId",
+            call=buy_as(text),
+            answers=[],
+            expected=NotPlaced,
+            fields={"trouble": Trouble.COIN},
+        )
+        for text in ("ce" + "0" * 31, "ce-0", "ce_0", "ce 0", "ce\u00e40", "")
+    ),
+    Case(
+        row="refused: size",
+        name="the rules that purchases keep to",
+        source="OKX API guide V5, Get instruments",
+        call=rules,
+        answers=[],
+        expected=RULES,
+    ),
+    *(
+        Case(
+            row="refused: symbol",
+            name=f"a market in the state {state}",
+            source="OKX API guide V5, Get instruments",
+            call=rules,
+            public=[get("public/instruments", [{**INSTRUMENT, "state": state}], again=True), *PUBLIC[1:]],
+            answers=[],
+            expected="NoAsk",
+        )
+        for state in ("suspend", "preopen", "test")
+    ),
+]
+CASES += [*REFUSALS, *OPEN, *PAGES, *PLACINGS, *ORDERS, *TRANSACTIONS, *FOUND, *LISTS, *CALLS]
 
 CONFORMANCE = Conformance(
     profile=OKX,
