@@ -152,11 +152,6 @@ def read_rules_and_buy(venue: CcxtVenue) -> Any:
     return venue.buy(purchase=BUY)
 
 
-def buy_as(client_order_id: str) -> Call:
-    """Buy under another client order id."""
-    return lambda venue: venue.buy(purchase=replace(BUY, client_order_id=client_order_id))
-
-
 def buy_within(window: timedelta) -> Call:
     """Buy with another time until the deadline."""
     return lambda venue: venue.buy(purchase=replace(BUY, window=window))
