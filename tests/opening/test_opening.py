@@ -248,7 +248,8 @@ def customers_ask_for_payouts(opening):
         payout = customer.call("POST", "accounts/payouts/", body, expect=201, Idempotency_Key="p1")
         assert customer.call("POST", "accounts/payouts/", body, expect=201, Idempotency_Key="p1") == payout
         assert (payout["state"], customer.wallet["in_payouts"]) == ("requested", "30.00")
-        payouts[customer] = Payout.objects.get(pk=payout["id"])
+        readable = Payout.objects.defer("bank_reference", "reason")  # this process has no key to read the rest
+        payouts[customer] = readable.get(pk=payout["id"])
     assert Payout.objects.count() == 2
     return payouts
 
