@@ -698,7 +698,7 @@ def test_a_dump_holds_no_readable_account(shopper, ann, sent, settings):
 def test_the_migration_encrypts_what_banks_have_said_before(ann, sent):
     tell(debit(sent, reference=IBAN), by=ann, closing="70")
     stored = "SELECT bank_reference FROM wallets_payout"
-    migrate("0055")
+    migrate("0057")
     try:
         assert run_as_owner(stored) == [(IBAN,)]
     finally:
