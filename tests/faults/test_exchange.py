@@ -41,7 +41,7 @@ LIES = (REFUND_AGAINST_LATE_FILL, DENIED_FOR_LONG, DENIED, DOWN, *ON_PLACING)
 LATE = {REFUND_AGAINST_LATE_FILL, DENIED_FOR_LONG}
 REFUNDED = {REFUND_AGAINST_LATE_FILL, "refused for good"}
 # Nothing tells such a purchase from one that is denied. After a second one in a row, the batch would wait for staff.
-DENIED_WITHOUT_A_LIE = {"the connection is cut before", "an error that says nothing"}
+DENIED_WITHOUT_A_LIE = {"the connection is cut before", "an error that says nothing", "arrives too late"}
 
 
 def rules_of(name, mode, trade):
