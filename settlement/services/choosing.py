@@ -13,10 +13,11 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Final
 
-from django.db import transaction
+from django.db import Error, transaction
 
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
+from settlement.metrics import count_failed_item
 from settlement.models import Attempt, AttemptState
 from settlement.selectors.venues import Standing, list_in_flight, list_standings, room_of
 from settlement.services.batches import lock_batch
@@ -27,6 +28,7 @@ from settlement.sizing import ensure_usable
 from settlement.venues.protocol import CoinNotListed, MarketRules, UnusableRules, Venue, VenueAway
 from trading.services.settling import sum_open_orders
 from wallets.runtime import failpoints
+from wallets.runtime.lost_connections import is_lost
 from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
@@ -77,8 +79,9 @@ class AllPaused(Exception):
 
 @dataclass(kw_only=True)
 class _Round:
-    """What the venues have said so far."""
+    """What the venues have said so far. `is_alone`: there is only one to ask."""
 
+    is_alone: bool
     offers: list[Offer] = field(default_factory=list)
     failures: list[NoOffer] = field(default_factory=list)
     waits: list[datetime] = field(default_factory=list)
@@ -91,11 +94,11 @@ def choose(*, attempt: Attempt, get_venue: GetVenue, fits: Callable[[Offer], boo
     that is free, nothing is compared. Raises AllPaused, NoOffer.
     """
     standings = _list_candidates(attempt)
-    asked = _Round()
+    asked = _Round(is_alone=len(standings) == 1)
     for group in _by_priority(standings):
         found = [offer for standing in group if (offer := _ask(standing, attempt, get_venue, asked))]
         asked.offers += found
-        if len(standings) == 1:
+        if asked.is_alone:
             continue
         for offer in sorted(found, key=lambda each: _rank(each, attempt)):
             if fits(offer) and _go_to(attempt, offer):
@@ -132,7 +135,10 @@ def _rank(offer: Offer, attempt: Attempt) -> tuple[Decimal, bool]:
 
 
 def _ask(standing: Standing, attempt: Attempt, get_venue: GetVenue, asked: _Round) -> Offer | None:
-    """Ask a venue for the coin's rules, its time and the ask, unless a pause forbids it. Adds to `asked` why not."""
+    """Ask a venue for the coin's rules, its time and the ask, unless a pause forbids it. Adds to `asked` why not.
+
+    A fault of ours at one of several venues counts as no answer: the others are asked all the same.
+    """
     allowed = permit(standing.pauses, now=database_now())
     if allowed.wait_until:
         asked.waits.append(allowed.wait_until)
@@ -142,7 +148,14 @@ def _ask(standing: Standing, attempt: Attempt, get_venue: GetVenue, asked: _Roun
         return _read_offer(attempt.coin.name, venue=get_venue(standing.name), allowed=allowed)
     except (VenueAway, UnusableRules, CoinNotListed) as error:
         asked.failures.append(NoOffer(venue=standing.name, error=error, permit=allowed))
-        return None
+    except Exception as error:
+        if asked.is_alone or isinstance(error, Error) or is_lost(error):
+            raise
+        count_failed_item(what="venue")
+        logger.exception("asking %s about %s crashed", standing.name, attempt.coin)
+        crash = VenueAway(f"asking it crashed: {type(error).__name__}")
+        asked.failures.append(NoOffer(venue=standing.name, error=crash, permit=allowed))
+    return None
 
 
 def _read_offer(coin: str, *, venue: Venue, allowed: Permit) -> Offer:
