@@ -203,7 +203,7 @@ def _reconcile_at(venue: str) -> None:
 
 
 def _leave_others_to(task: str) -> str:
-    """Enqueue a job for each venue but the first, and return the first: one venue's slowness or fault stops no other."""
+    """Enqueue a job for each venue but the first, and return the first: no venue's slowness or fault stops another."""
     first, *others = list_configured()
     for name in others:
         work_at_venue_later(task=task, venue=name)

@@ -1,8 +1,8 @@
 """Ask the venues what the database may have forgotten, and go on by itself if that is nothing.
 
 Asked for, at each venue whose keys this process has, are all our orders since an hour before the last moment of which
-the database has everything, for each coin of ours and each asset that the account holds, each attempt that is `new`, and
-each that was `sent` there. That begins only when no request sent before the doubt can still reach the venue.
+the database has everything, for each coin of ours and each asset that the account holds, each attempt that is `new`,
+and each that was `sent` there. That begins only when no request sent before the doubt can still reach the venue.
 """
 
 import logging
