@@ -40,6 +40,7 @@ Failure = VenueAway | UnusableRules | CoinNotListed
 """Why a venue does not say at what price a coin can be bought there."""
 
 _SHORT_WAIT: Final = timedelta(seconds=5)
+_NO_MARKET: Final = "no market"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +56,14 @@ class Offer:
 
 @dataclass(kw_only=True)
 class Choice:
-    """The venue's offer that was chosen, and the asks that were compared, by venue."""
+    """The venue's offer that was chosen, and the asks that were compared, by venue.
+
+    `is_complete`: no other venue may have a lower ask that was not told, because it is paused or did not answer.
+    """
 
     offer: Offer
     asks: dict[str, Decimal]
+    is_complete: bool = True
 
 
 class NoOffer(Exception):
@@ -85,6 +90,7 @@ class _Round:
     offers: list[Offer] = field(default_factory=list)
     failures: list[NoOffer] = field(default_factory=list)
     waits: list[datetime] = field(default_factory=list)
+    is_complete: bool = True
 
 
 def choose(*, attempt: Attempt, get_venue: GetVenue, fits: Callable[[Offer], bool]) -> Choice:
@@ -142,6 +148,7 @@ def _ask(standing: Standing, attempt: Attempt, get_venue: GetVenue, asked: _Roun
     allowed = permit(standing.pauses, now=database_now())
     if allowed.wait_until:
         asked.waits.append(allowed.wait_until)
+        asked.is_complete &= any(pause.reason == _NO_MARKET for pause in standing.pauses)
         return None
     release_database_connection()
     try:
@@ -169,11 +176,13 @@ def _read_offer(coin: str, *, venue: Venue, allowed: Permit) -> Offer:
 def _choose(attempt: Attempt, offer: Offer, asked: _Round) -> Choice:
     """Pause the coin where it could not be bought, report the other answers, and return the choice."""
     for failure in asked.failures:
+        asked.is_complete &= isinstance(failure.error, CoinNotListed)
         pause_after(failure.error, venue=failure.venue, attempt=attempt)
     for other in asked.offers:
         if other is not offer:
             other.permit.report_answer()
-    return Choice(offer=offer, asks={each.venue.name: each.ask for each in asked.offers})
+    asks = {each.venue.name: each.ask for each in asked.offers}
+    return Choice(offer=offer, asks=asks, is_complete=asked.is_complete)
 
 
 def _why_none(attempt: Attempt, asked: _Round) -> Exception:
@@ -199,7 +208,7 @@ def pause_after(error: Failure, *, venue: str, attempt: Attempt) -> datetime:
     now, coin = database_now(), attempt.coin
     if isinstance(error, VenueAway):
         return pause_after_no_answer(venue=venue, coin=coin, error=error, now=now)
-    reason = "no market" if isinstance(error, CoinNotListed) else f"rules that cannot be used: {error}"
+    reason = _NO_MARKET if isinstance(error, CoinNotListed) else f"rules that cannot be used: {error}"
     return pause_for_trouble(venue=venue, coin=coin, reason=reason, at_least_seconds=0, now=now)
 
 

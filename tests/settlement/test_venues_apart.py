@@ -11,16 +11,20 @@ from settlement.jobs import BALANCES_TASK, RECONCILE_TASK
 from settlement.models import Attempt, AttemptState, Pause, VenueEntry, VenueState
 from settlement.services import price_feed
 from settlement.services.adopting import CannotAdopt, adopt
+from settlement.services.pausing import pause_buying
 from settlement.services.price_feed import refresh_books, refresh_prices
 from settlement.services.restoring.asking import ask_venues
 from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
+from settlement.venues.ccxt.markets import markets
 from settlement.venues.protocol import PurchaseRequest
 from settlement.verification import verify_everything
 from tests.configure import configure
-from tests.settlement.conftest import attempts, states
+from tests.owner import by_owner
+from tests.settlement.conftest import attempts, end_pauses, states
 from tests.settlement.two_venues import FIRST, SECOND, open_venues, second_simulator
-from trading.models import Coin, CoinPrice
+from trading.models import Coin, CoinPrice, Order
+from wallets.models import User
 from wallets.runtime import clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -208,6 +212,40 @@ class TestAfterARestore:
         assert waiting.state == AttemptState.NEW
         Attempt.objects.filter(pk=other.pk).update(state=AttemptState.EMPTY, ended_at=now)
         adopt(order=order, venue=get_venue(SECOND), note="")
+
+
+class TestAnOrderWhosePriceHasMovedAtOneVenue:
+    @pytest.fixture
+    def moved(self, coin, get_venue, place, second, claim):
+        """An order that the ask of the second venue alone would refund, claimed at the first."""
+        Coin.objects.update(fixed_price=None)
+        refresh_prices(venues=[get_venue(FIRST)], now=clock.database_now())
+        place("60.00", at=clock.database_now())
+        with by_owner():
+            Order.objects.update(price_at=clock.database_now() - timedelta(hours=1))
+        second.set_prices(ABAN="4.30")
+        [batch] = [claim(clock.database_now())]
+        return batch
+
+    @pytest.mark.parametrize("is_paused", [True, False], ids=["paused", "down"])
+    def test_waits_while_the_other_is_not_asked(self, moved, get_venue, simulator, second, now, is_paused):
+        if is_paused:
+            pause_buying(coin=None, venue=FIRST, reason="look", set_by=User.objects.create_user("carl"), now=now)
+        else:
+            simulator.fail({"action": "down"})
+        take_next_step(batch_id=moved.pk, get_venue=get_venue)
+        assert (states(), second.book("ABAN")) == (["settling"], [])
+        simulator.fail()
+        end_pauses()
+        Pause.objects.all().delete()
+        take_next_step(batch_id=moved.pk, get_venue=get_venue)
+        assert (states(), attempts()[-1].venue) == (["completed"], FIRST)
+
+    def test_is_refunded_if_the_other_does_not_list_the_coin(self, moved, get_venue, simulator, second):
+        simulator.delist("ABAN")
+        markets.forget()
+        take_next_step(batch_id=moved.pk, get_venue=get_venue)
+        assert (states(), second.book("ABAN")) == (["refunded"], [])
 
 
 class TestAnotherFirstVenue:
