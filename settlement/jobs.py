@@ -15,6 +15,8 @@ ADOPT_TASK: Final = "settlement.adopt_order"
 BOOKS_TASK: Final = "settlement.refresh_books"
 CONFIRM_TASK: Final = "settlement.confirm_prices"
 ACCOUNT_TASK: Final = "settlement.read_account_of"
+BALANCES_TASK: Final = "settlement.compare_balances_of"
+RECONCILE_TASK: Final = "settlement.reconcile_at"
 OPS_QUEUE: Final = "ops"
 RECHECK_QUEUE: Final = "rechecks"
 

@@ -17,12 +17,14 @@ from settlement.clock import database_now
 from settlement.jobs import (
     ACCOUNT_TASK,
     ADOPT_TASK,
+    BALANCES_TASK,
     BOOKS_TASK,
     CONFIRM_TASK,
     INTERVENE_TASK,
     OPS_QUEUE,
     RECHECK_QUEUE,
     RECHECK_TASK,
+    RECONCILE_TASK,
     SETTLE_TASK,
     WATCH_TASK,
     intervene_later,
@@ -104,8 +106,7 @@ def refresh_prices(timestamp: int) -> None:
 
 @app.task(name=BOOKS_TASK, queue=OPS_QUEUE, queueing_lock="refresh_books")
 def refresh_books(timestamp: int) -> None:
-    for name in list_in_use()[:1]:
-        price_feed.refresh_books(venue=get_venue(name), now=database_now())
+    price_feed.refresh_books(venues=[get_venue(name) for name in list_in_use()], now=database_now())
 
 
 @app.task(name=CONFIRM_TASK, queue=OPS_QUEUE, queueing_lock="confirm_prices")
@@ -118,9 +119,7 @@ def confirm_prices(timestamp: int) -> None:
 @app.task(name="settlement.read_account", queue=OPS_QUEUE, queueing_lock="read_account")
 def read_account(timestamp: int) -> None:
     """Read the first venue's account, and count what all may pay. Each other venue has a job: one may be slow."""
-    first, *others = list_configured()
-    for name in others:
-        work_at_venue_later(task=ACCOUNT_TASK, venue=name)
+    first = _leave_others_to(ACCOUNT_TASK)
     try:
         account_feed.read_account(venue=get_venue(first), now=database_now())
     finally:
@@ -137,8 +136,12 @@ def read_account_of(*, venue: str, timestamp: int) -> None:
 @app.periodic(cron="*/5 * * * *")
 @app.task(name="settlement.compare_balances", queue=OPS_QUEUE, queueing_lock="compare_balances")
 def compare_balances(timestamp: int) -> None:
-    for name in list_configured():
-        balances.compare_balances(venue=get_venue(name))
+    balances.compare_balances(venue=get_venue(_leave_others_to(BALANCES_TASK)))
+
+
+@app.task(name=BALANCES_TASK, queue=OPS_QUEUE)
+def compare_balances_of(*, venue: str, timestamp: int) -> None:
+    balances.compare_balances(venue=get_venue(venue))
 
 
 @app.periodic(cron=settings.SETTLEMENT.sweep_cron)
@@ -185,11 +188,26 @@ async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
 @app.periodic(cron=settings.SETTLEMENT.reconcile_cron)
 @app.task(name="settlement.reconcile", queue=OPS_QUEUE, queueing_lock="reconcile")
 def reconcile(timestamp: int) -> None:
+    _reconcile_at(_leave_others_to(RECONCILE_TASK))
+
+
+@app.task(name=RECONCILE_TASK, queue=OPS_QUEUE)
+def reconcile_at(*, venue: str, timestamp: int) -> None:
+    _reconcile_at(venue)
+
+
+def _reconcile_at(venue: str) -> None:
     now = database_now()
-    for name in list_configured():
-        comparing.reconcile(
-            venue=get_venue(name), since=now - timedelta(days=settings.SETTLEMENT.reconcile_days), now=now
-        )
+    since = now - timedelta(days=settings.SETTLEMENT.reconcile_days)
+    comparing.reconcile(venue=get_venue(venue), since=since, now=now)
+
+
+def _leave_others_to(task: str) -> str:
+    """Enqueue a job for each venue but the first, and return the first: no venue's slowness or fault stops another."""
+    first, *others = list_configured()
+    for name in others:
+        work_at_venue_later(task=task, venue=name)
+    return first
 
 
 @app.periodic(cron="17 3 * * *")

@@ -16,6 +16,7 @@ from settlement.clock import database_now
 from settlement.gate import MOST_COMMISSION, CannotBeTrue, highest_cost
 from settlement.models import (
     GIVEN_UP,
+    IN_FLIGHT,
     Attempt,
     AttemptState,
     Finding,
@@ -190,6 +191,9 @@ def _as_sent(order: UnknownOrder, execution: Executed, now: datetime) -> dict[st
 
 def _settle_as_sent(attempt: Attempt, execution: Executed, *, order: UnknownOrder, now: datetime) -> None:
     """Book the fill of an attempt that the database took for not sent yet, for the orders of its batch."""
+    there = Attempt.objects.filter(coin=attempt.coin, venue=order.venue, state__in=IN_FLIGHT).exclude(pk=attempt.pk)
+    if other := there.first():
+        raise CannotAdopt(f"{other} is in flight there, and settlement looks it up first")
     unsent = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW)
     if not unsent.update(state=AttemptState.SENT, **_as_sent(order, execution, now)):
         raise CannotAdopt("its attempt is not waiting any more, and settlement looks it up")

@@ -92,7 +92,9 @@ def look_up_later(*, attempt: Attempt, reason: str, at_least_seconds: float = 0)
         ):
             mark_unclear(coin_id=attempt.coin_id, now=now)
             settle_batch_later(batch_id=attempt.batch_id, delay_seconds=wait)
-            if settings.FURTHER_VENUES:  # others may buy what waits for this attempt
+            if (
+                settings.FURTHER_VENUES or attempt.place != settings.VENUE.id
+            ):  # others may buy what waits for this attempt
                 jobs.request_claim(coin_id=attempt.coin_id)
 
 

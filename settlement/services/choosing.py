@@ -13,10 +13,11 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Final
 
-from django.db import transaction
+from django.db import Error, transaction
 
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
+from settlement.metrics import count_failed_item
 from settlement.models import Attempt, AttemptState
 from settlement.selectors.venues import Standing, list_in_flight, list_standings, room_of
 from settlement.services.batches import lock_batch
@@ -27,6 +28,7 @@ from settlement.sizing import ensure_usable
 from settlement.venues.protocol import CoinNotListed, MarketRules, UnusableRules, Venue, VenueAway
 from trading.services.settling import sum_open_orders
 from wallets.runtime import failpoints
+from wallets.runtime.lost_connections import is_lost
 from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ Failure = VenueAway | UnusableRules | CoinNotListed
 """Why a venue does not say at what price a coin can be bought there."""
 
 _SHORT_WAIT: Final = timedelta(seconds=5)
+_NO_MARKET: Final = "no market"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +56,14 @@ class Offer:
 
 @dataclass(kw_only=True)
 class Choice:
-    """The venue's offer that was chosen, and the asks that were compared, by venue."""
+    """The venue's offer that was chosen, and the asks that were compared, by venue.
+
+    `is_complete`: no other venue may have a lower ask that was not told, because it is paused or did not answer.
+    """
 
     offer: Offer
     asks: dict[str, Decimal]
+    is_complete: bool = True
 
 
 class NoOffer(Exception):
@@ -77,11 +84,13 @@ class AllPaused(Exception):
 
 @dataclass(kw_only=True)
 class _Round:
-    """What the venues have said so far."""
+    """What the venues have said so far. `is_alone`: there is only one to ask."""
 
+    is_alone: bool
     offers: list[Offer] = field(default_factory=list)
     failures: list[NoOffer] = field(default_factory=list)
     waits: list[datetime] = field(default_factory=list)
+    is_complete: bool = True
 
 
 def choose(*, attempt: Attempt, get_venue: GetVenue, fits: Callable[[Offer], bool]) -> Choice:
@@ -91,11 +100,11 @@ def choose(*, attempt: Attempt, get_venue: GetVenue, fits: Callable[[Offer], boo
     that is free, nothing is compared. Raises AllPaused, NoOffer.
     """
     standings = _list_candidates(attempt)
-    asked = _Round()
+    asked = _Round(is_alone=len(standings) == 1)
     for group in _by_priority(standings):
         found = [offer for standing in group if (offer := _ask(standing, attempt, get_venue, asked))]
         asked.offers += found
-        if len(standings) == 1:
+        if asked.is_alone:
             continue
         for offer in sorted(found, key=lambda each: _rank(each, attempt)):
             if fits(offer) and _go_to(attempt, offer):
@@ -132,17 +141,28 @@ def _rank(offer: Offer, attempt: Attempt) -> tuple[Decimal, bool]:
 
 
 def _ask(standing: Standing, attempt: Attempt, get_venue: GetVenue, asked: _Round) -> Offer | None:
-    """Ask a venue for the coin's rules, its time and the ask, unless a pause forbids it. Adds to `asked` why not."""
+    """Ask a venue for the coin's rules, its time and the ask, unless a pause forbids it. Adds to `asked` why not.
+
+    A fault of ours at one of several venues counts as no answer: the others are asked all the same.
+    """
     allowed = permit(standing.pauses, now=database_now())
     if allowed.wait_until:
         asked.waits.append(allowed.wait_until)
+        asked.is_complete &= any(pause.reason == _NO_MARKET for pause in standing.pauses)
         return None
     release_database_connection()
     try:
         return _read_offer(attempt.coin.name, venue=get_venue(standing.name), allowed=allowed)
     except (VenueAway, UnusableRules, CoinNotListed) as error:
         asked.failures.append(NoOffer(venue=standing.name, error=error, permit=allowed))
-        return None
+    except Exception as error:
+        if asked.is_alone or isinstance(error, Error) or is_lost(error):
+            raise
+        count_failed_item(what="venue")
+        logger.exception("asking %s about %s crashed", standing.name, attempt.coin)
+        crash = VenueAway(f"asking it crashed: {type(error).__name__}")
+        asked.failures.append(NoOffer(venue=standing.name, error=crash, permit=allowed))
+    return None
 
 
 def _read_offer(coin: str, *, venue: Venue, allowed: Permit) -> Offer:
@@ -156,11 +176,13 @@ def _read_offer(coin: str, *, venue: Venue, allowed: Permit) -> Offer:
 def _choose(attempt: Attempt, offer: Offer, asked: _Round) -> Choice:
     """Pause the coin where it could not be bought, report the other answers, and return the choice."""
     for failure in asked.failures:
+        asked.is_complete &= isinstance(failure.error, CoinNotListed)
         pause_after(failure.error, venue=failure.venue, attempt=attempt)
     for other in asked.offers:
         if other is not offer:
             other.permit.report_answer()
-    return Choice(offer=offer, asks={each.venue.name: each.ask for each in asked.offers})
+    asks = {each.venue.name: each.ask for each in asked.offers}
+    return Choice(offer=offer, asks=asks, is_complete=asked.is_complete)
 
 
 def _why_none(attempt: Attempt, asked: _Round) -> Exception:
@@ -186,7 +208,7 @@ def pause_after(error: Failure, *, venue: str, attempt: Attempt) -> datetime:
     now, coin = database_now(), attempt.coin
     if isinstance(error, VenueAway):
         return pause_after_no_answer(venue=venue, coin=coin, error=error, now=now)
-    reason = "no market" if isinstance(error, CoinNotListed) else f"rules that cannot be used: {error}"
+    reason = _NO_MARKET if isinstance(error, CoinNotListed) else f"rules that cannot be used: {error}"
     return pause_for_trouble(venue=venue, coin=coin, reason=reason, at_least_seconds=0, now=now)
 
 

@@ -286,7 +286,8 @@ def _wait_before_next(attempt: Attempt, answer: NotPlaced, *, now: datetime) -> 
         now=now,
         stops_all_calls=answer.trouble is Trouble.CALLS,
     )
-    other = find_room(coin_id=attempt.coin_id, now=now).venues  # may buy at once what this one cannot
+    # Another venue may buy at once what this one cannot. No query where there is none.
+    other = settings.FURTHER_VENUES and find_room(coin_id=attempt.coin_id, now=now).venues
     return 0 if other else (until - now).total_seconds()
 
 

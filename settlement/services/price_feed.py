@@ -6,17 +6,19 @@ and enqueues the others while there is something for them to do.
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from django.conf import settings
+from django.db import Error
 
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
 from settlement.jobs import confirm_prices_later, refresh_books_later
+from settlement.metrics import count_failed_item
 from settlement.models import BOOK_READING, PRICE_READING, SECOND_READING, FailingItem
 from settlement.services.calling import call
 from settlement.services.isolating import ItemFailed, run_each
@@ -39,6 +41,7 @@ from trading.selectors.prices import (
 from trading.services.markets import record_closed_markets
 from trading.services.prices import confirm_price, record_reading
 from trading.services.suspending import SecondReading, follow_previous_release, list_unfollowed
+from wallets.runtime.lost_connections import is_lost
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +101,8 @@ def _refresh(coins: list[Coin], *, venues: Sequence[Venue], now: datetime, known
 def _ask_in_turn(coins: list[Coin], *, venues: Sequence[Venue], now: datetime) -> dict[str, _Told] | None:
     """Return what venues say about the coins: a price, or else why the first venue that answered has none.
 
-    A venue is asked for the coins alone of which those before it have no price. None if no venue answers.
+    A venue is asked for the coins alone of which those before it have no price. None if no venue answers. A fault of
+    ours at one of several venues counts as no answer.
     """
     told: dict[str, _Told] | None = None
     for venue in venues:
@@ -109,6 +113,12 @@ def _ask_in_turn(coins: list[Coin], *, venues: Sequence[Venue], now: datetime) -
             found = call(venue=venue.name, read=partial(_read, venue, coins=left), now=now)
         except VenueAway as error:
             logger.warning("no prices: %s does not answer: %s", venue.name, error)
+            continue
+        except Exception as error:
+            if len(venues) == 1 or isinstance(error, Error) or is_lost(error):
+                raise
+            logger.exception("no prices: asking %s crashed", venue.name)
+            count_failed_item(what="venue")
             continue
         told = {**found, **(told or {}), **{name: each for name, each in found.items() if not _lacks_price(each)}}
     return told
@@ -134,14 +144,22 @@ def _enqueue_what_is_needed(*, before: Sequence[Coin], failing: Collection[str],
         confirm_prices_later()
 
 
-def refresh_books(*, venue: Venue, now: datetime) -> None:
-    """Ask a venue for each book that has been the same for PRICE_FROZEN_SECONDS, where it says no time of its prices.
+def refresh_books(*, venues: Sequence[Venue], now: datetime) -> None:
+    """Ask for each book that has been the same for PRICE_FROZEN_SECONDS, where a venue says no time of its prices.
 
+    Each is asked for at the venue that gave the price, or at the first of `venues` if that one is not among them.
     Nothing else tells whether such a book is current. A book that cannot be read leaves its price to become too old.
     """
+    if not venues:
+        return
     coins = list_coins_with_frozen_books(now=now)
     begun = time.monotonic()  # those before may take long
-    record = partial(_record_book, venue=venue, clock=lambda: now + _since(begun))
+    by_name = {venue.name: venue for venue in venues}
+
+    def record(coin: Coin) -> None:
+        source = by_name.get(coin.current_price.source, venues[0])
+        _record_book(coin, venue=source, now=now + _since(begun))
+
     run_each(what=BOOK_READING, items=coins, run=record, now=now)
 
 
@@ -200,8 +218,7 @@ def _since(begun: float) -> timedelta:
     return timedelta(seconds=time.monotonic() - begun)
 
 
-def _record_book(coin: Coin, *, venue: Venue, clock: Callable[[], datetime]) -> None:
-    now = clock()
+def _record_book(coin: Coin, *, venue: Venue, now: datetime) -> None:
     quoted = call(venue=venue.name, read=lambda: venue.read_book(coin=coin.name), now=now)
     if isinstance(quoted, NoPrice):
         raise ItemFailed(quoted.reason)

@@ -48,7 +48,7 @@ def send(*, attempt: Attempt, choice: Choice) -> VenueAnswer | None:
     was sent.
     """
     offer = choice.offer
-    still_open = _settle_without_buying(attempt, comparison=_compare(offer))
+    still_open = _settle_without_buying(attempt, comparison=_compare(offer), may_refund=choice.is_complete)
     if still_open is None:
         return None
     _size(attempt, still_open=still_open, offer=offer)
@@ -84,14 +84,14 @@ def _compare(offer: Offer) -> Comparison:
     return Comparison(ask=offer.ask, taker_rate=taker_rate_of(offer.venue.name))
 
 
-def _settle_without_buying(attempt: Attempt, *, comparison: Comparison) -> SettledOrders | None:
+def _settle_without_buying(attempt: Attempt, *, comparison: Comparison, may_refund: bool) -> SettledOrders | None:
     """Refund orders that have moved, or deliver the reserve if it suffices. Return what is to be bought, if anything.
 
-    An order that cannot be refunded now, because an earlier purchase is in doubt, is left aside: the others are bought
-    without it. Raises AskBeyondPriceBound if there are no others, and NoAsk for an ask that would refund orders and is
-    not believed: it is far from the last price, and no three readings agree with it. Coins from inventory are not
-    delivered at such an ask either, nor while an order's price is too low and still valid: then raises
-    AskBeyondPriceBound.
+    An order that cannot be refunded now is left aside, and the others are bought without it: while an earlier purchase
+    is in doubt, or without `may_refund`, because a venue that was not asked may have a lower ask. Raises
+    AskBeyondPriceBound if there are no others, and NoAsk for an ask that would refund orders and is not believed: it is
+    far from the last price, and no three readings agree with it. Coins from inventory are not delivered at such an ask
+    either, nor while an order's price is too low and still valid: then raises AskBeyondPriceBound.
     """
     ask = comparison.ask
     price: Decimal | None = None
@@ -99,7 +99,7 @@ def _settle_without_buying(attempt: Attempt, *, comparison: Comparison) -> Settl
     if still_open.moved and not needs_no_ask(batch=attempt.batch, needed=still_open.amount):
         if not agrees_with_suspect_price(coin=attempt.coin, ask=ask):
             _ensure_plausible(ask, coin=attempt.coin)
-        if not refund_moved_orders(attempt=attempt, comparison=comparison):
+        if may_refund and not refund_moved_orders(attempt=attempt, comparison=comparison):
             return None
         price = ask
         still_open = sum_affordable_orders(attempt=attempt, comparison=comparison, price=price)

@@ -64,10 +64,15 @@ def start_waiting_orders(*, since: datetime, now: datetime) -> None:
 
     Left out are coins that wait for an attempt which is on its way.
     """
-    in_flight = Attempt.objects.filter(state__in=IN_FLIGHT).only("coin", "state", "reason", "next_step_at")
-    busy = {each.coin_id for each in in_flight if not (settings.FURTHER_VENUES and is_unknown(each, now=now))}
+    in_flight = Attempt.objects.filter(state__in=IN_FLIGHT).only("coin", "venue", "state", "reason", "next_step_at")
+    busy = {each.coin_id for each in in_flight if not (_leaves_others(each) and is_unknown(each, now=now))}
     waiting = Coin.objects.filter(pk__in=list_coins_with_waiting_orders(since=since)).exclude(pk__in=busy)
     run_each(what="waiting orders", items=waiting.order_by("pk"), run=partial(_request_due_claim, now=now), now=now)
+
+
+def _leaves_others(attempt: Attempt) -> bool:
+    """Say whether other venues than the attempt's are configured, which may buy what waits for it. No query."""
+    return bool(settings.FURTHER_VENUES) or attempt.place != settings.VENUE.id
 
 
 def _request_due_claim(coin: Coin, *, now: datetime) -> None:

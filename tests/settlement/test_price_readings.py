@@ -89,7 +89,7 @@ def market(simulator, venue, settings):
 def refresh(now, *, venue=None):
     markets.forget()
     refresh_prices(venues=[venue or new_venue()], now=now)
-    refresh_books(venue=venue or new_venue(), now=now)
+    refresh_books(venues=[venue or new_venue()], now=now)
     return {price.coin.name: price for price in CoinPrice.objects.select_related("coin")}
 
 
@@ -293,7 +293,7 @@ class TestJobsForBooksAndForTheSecondSource:
         for seconds in (61, 71):
             self.read(now + timedelta(seconds=seconds), venue=venue)
             assert enqueued() == [BOOKS]
-        refresh_books(venue=venue, now=now + timedelta(seconds=72))
+        refresh_books(venues=[venue], now=now + timedelta(seconds=72))
         ProcrastinateJob.objects.all()._raw_delete("default")
         self.read(now + timedelta(seconds=81), venue=venue)
         assert enqueued() == [], "the book was asked for"

@@ -146,6 +146,14 @@ class TestCompose:
         holders = {name for name in DJANGO_SERVICES if "EXCHANGE_API_SECRET" in declared_environment(name)}
         assert holders == {"worker"}
 
+    def test_gives_the_keys_of_further_venues_only_to_the_worker(self, prepared):
+        files = {
+            name: [each["path"] for each in service["env_file"]]
+            for name, service in compose_file(prepared)["services"].items()
+            if "env_file" in service
+        }
+        assert files == {"web": ["venues.env"], "worker": ["venues.env", "venue-keys.env"]}
+
     def test_lets_only_the_migrations_know_the_owner_of_the_database(self, prepared):
         services = compose_file(prepared)["services"]
         holders = {

@@ -1,8 +1,8 @@
 """Ask the venues what the database may have forgotten, and go on by itself if that is nothing.
 
 Asked for, at each venue whose keys this process has, are all our orders since an hour before the last moment of which
-the database has everything, for each coin of ours and each asset that the account holds, and each attempt that is `new`
-or `sent`. That begins only when no request sent before the doubt can still reach the venue.
+the database has everything, for each coin of ours and each asset that the account holds, each attempt that is `new`,
+and each that was `sent` there. That begins only when no request sent before the doubt can still reach the venue.
 """
 
 import logging
@@ -24,6 +24,7 @@ from settlement.connections import release_database_connection
 from settlement.jobs import settle_batch_later
 from settlement.models import IN_FLIGHT, Attempt, AttemptState, here_or_before, load_installation_code
 from settlement.order_ids import is_ours
+from settlement.selectors.venues import list_all_in_use
 from settlement.services.adopting import list_unknown
 from settlement.services.asking import look_up
 from settlement.services.calling import CallsUnwanted, call
@@ -84,15 +85,18 @@ def keep_watch(*, get_venue: GetVenue) -> None:
 def ask_venues(*, since: datetime, get_venue: GetVenue) -> Answers:
     """Ask each venue for all our orders since `since`, and for the attempts that may have been sent there.
 
-    `since` is by Postgres' clock, and the questions begin an hour before it. Several threads ask at once. A venue at
-    which we may have bought since, and whose keys this process lacks, cannot be asked.
+    `since` is by Postgres' clock, and the questions begin an hour before it. Several threads ask at once. A venue that
+    is in use, or at which we may have bought since, and whose keys this process lacks, cannot be asked: an attempt that
+    the database takes for not sent may have moved there.
     """
     answers = Answers()
     for name in list_configured():
         _ask_venue(name, answers, since=since, get_venue=partial(get_venue, name))
     late = Attempt.objects.filter(Q(created_at__gte=since - _MARGIN) | Q(state__in=IN_FLIGHT))
-    for name in late.exclude(venue__in=[*list_configured(), ""]).values_list("venue", flat=True).distinct():
-        answers.unasked.append(f"{name}, of which this process has no keys")
+    places = {*late.values_list("venue", flat=True), *list_all_in_use()}
+    answers.unasked += [
+        f"{name}, of which this process has no keys" for name in sorted(places - {*list_configured(), ""})
+    ]
     return answers
 
 
@@ -116,7 +120,8 @@ def _ask_venue(name: str, answers: Answers, *, since: datetime, get_venue: Calla
         elif coin in ours:
             answers.unasked.append(f"{coin}{at}, which has no market there")
     _pause_if_asked(name, [listed for listed in lists if isinstance(listed, VenueAway)], now=database_now())
-    _look_up_attempts(get_venue(), answers)
+    absent = {coin for coin, listed in zip(coins, lists, strict=True) if isinstance(listed, CoinNotListed)}
+    _look_up_attempts(get_venue(), answers, absent=absent)
 
 
 def _where(name: str) -> str:
@@ -225,14 +230,18 @@ def _pause_if_asked(venue: str, errors: list[VenueAway], *, now: datetime) -> No
         pause_after_no_answer(venue=venue, coin=None, error=longest, now=now)
 
 
-def _look_up_attempts(venue: Venue, answers: Answers) -> None:
+def _look_up_attempts(venue: Venue, answers: Answers, *, absent: set[str]) -> None:
     """Look up each attempt in flight at the venue. One that it knows, and that we think was never sent, is unknown.
 
-    An attempt that was sent is settled by its own job, whatever the venue says now; it is never sent again.
+    An attempt that is not sent may have moved to any venue since, and is looked up at each, but for those that lack its
+    coin: `absent`. One that was sent is settled by its own job, whatever the venue says now; it is never sent again.
     """
     known = {order.client_order_id for order in answers.unknown}
-    here = Attempt.objects.filter(state__in=IN_FLIGHT, venue__in=here_or_before(venue.name))
-    attempts = here.select_related("coin").order_by("pk")
+    is_here, may_have_moved = Q(venue__in=here_or_before(venue.name)), Q(state=AttemptState.NEW)
+    may_have_moved &= ~Q(coin__name__in=absent)
+    attempts = (
+        Attempt.objects.filter(is_here | may_have_moved, state__in=IN_FLIGHT).select_related("coin").order_by("pk")
+    )
     for attempt in _unless_known(attempts, known):
         answer = look_up(coin=attempt.coin.name, client_order_id=attempt.client_order_id, venue=venue)
         if attempt.state == AttemptState.SENT or isinstance(answer, OrderNotFound):
