@@ -99,7 +99,7 @@ def step(claim):
     def run(venue):
         batches or batches.append(claim())
         Attempt.objects.update(next_step_at="2000-01-01T00:00Z")
-        take_next_step(batch_id=batches[0].pk, venue=venue.adapter)
+        take_next_step(batch_id=batches[0].pk, get_venue=lambda _: venue.adapter)
 
     return run
 

@@ -68,7 +68,7 @@ class TestAnOrder:
         simulator.set_account(balances={"USDT": "1000"})
         end_pauses()
         for _ in range(4):
-            take_next_step(batch_id=batch.pk, venue=venue)
+            take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert states() == ["completed"]
         assert shopper.holding("ABAN") == 15
 
@@ -88,13 +88,13 @@ class TestAnOrder:
         batch = settle()
         for _ in range(5):
             Attempt.objects.update(valid_until="2000-01-01T00:00Z", next_step_at="2000-01-01T00:00Z")
-            take_next_step(batch_id=batch.pk, venue=venue)
+            take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         [attempt] = attempts()
         assert (attempt.state, attempt.not_found, states()) == (AttemptState.SENT, 0, ["settling"])
         assert attempt.reason == f"not found, but accepted as {attempt.venue_order_id}"
         simulator.fail()
         Attempt.objects.update(next_step_at="2000-01-01T00:00Z")
-        take_next_step(batch_id=batch.pk, venue=venue)
+        take_next_step(batch_id=batch.pk, get_venue=lambda _: venue)
         assert (states(), shopper.holding("ABAN"), len(simulator.book("ABAN"))) == (["completed"], 15, 1)
 
 
