@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from exchange_site.database.owner import as_owner
 from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
 from exchange_site.simulator.kraken import DEFAULT_API_SECRET as KRAKENS_API_SECRET
+from settlement.models import VenueEntry, venues
 
 COMMISSION = Decimal("0.001")
 
@@ -43,6 +45,13 @@ class Dialect:
     def settings(self):
         """Return the settings that make this process speak the dialect."""
         return {"id": self.name, "api_key": DEFAULT_API_KEY, "api_secret": self.api_secret}
+
+    def name_first_venue(self):
+        """Name the first venue's row, as `migrate` does with the dialect's variables."""
+        if not VenueEntry.objects.filter(name=self.name).exists():
+            with as_owner():
+                VenueEntry.objects.update(name=self.name)
+            venues._first.clear()
 
     def delivered(self, bought):
         """Return how many coins are left of a purchase, once its commission is paid."""

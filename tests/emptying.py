@@ -7,7 +7,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from exchange_site.admin.roles import ROLES, make_roles_after_migrate
 from exchange_site.database.owner import as_owner
-from settlement.models import add_venues, begin_watch
+from settlement.models import add_venues, begin_watch, venues
 from trading.services.price_rules import make_default_rule_after_migrate
 from wallets.models.keys import forget_stored_keys, make_stored_keys
 from wallets.money import USD
@@ -41,6 +41,7 @@ def empty_tables(case):
             open_house_wallets(asset=USD)
             make_default_rule_after_migrate(using="default")
             begin_watch()
+            venues._first.clear()
             add_venues()
             return
     _flush(case)

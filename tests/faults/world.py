@@ -94,6 +94,7 @@ class World:
         create_database(self._database)
         with self.connected():
             call_command("migrate", verbosity=0)
+            self.dialect.name_first_venue()
         self.book_file = self.folder / "book.sqlite"
         book = Book(self.book_file)
         book.set_prices({f"F{number:03}USDT": Decimal("4.00") for number in range(COINS)})

@@ -23,8 +23,9 @@ from wallets.services.ledger.locking import lock_inventory
 
 
 @pytest.fixture
-def venue(simulator):
+def venue(simulator, dialect, db):
     """The adapter with ccxt's real client, connected to a simulator in another process."""
+    dialect.name_first_venue()
     markets.forget()
     simulator.set_prices(ABAN="4.00")
     return new_venue()

@@ -110,6 +110,7 @@ class Stage:
     def running(self):
         with running_simulator(self.folder, "--spread", "0") as self.venue:  # lies are written out at the set price
             self.slow = SlowVenue(self.venue.url)
+            self.dialect.name_first_venue()
             self.staff = User.objects.create_user("decider", is_staff=True)
             self.venue.set_prices(**{WITNESS: "1.00"})
             make_coin(WITNESS, "1.00")

@@ -37,7 +37,7 @@ from settlement.services.reconciling.comparing import reconcile
 from settlement.services.stepping import recheck_attempt
 from settlement.to_do.concerns import ConcernKind
 from settlement.to_do.readers import list_to_do
-from settlement.venues.profiles import binance
+from settlement.venues.profiles.dialects import binance
 from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.owner import by_owner, run_as_owner

@@ -179,7 +179,7 @@ class TestAFalseAnswer:
         assert "theirs executed 15.02 for nothing" in finding.reason
         assert f"then, in batch {batch.pk}, look the purchase up again" in finding.reason
         [pause] = to_do(ConcernKind.PAUSE)
-        assert pause.subject == "buying of ABAN"
+        assert pause.subject == "buying of ABAN at binance"
 
     def test_in_the_answer_to_a_look_up_parks_too(self, lying, simulator, place, settle, venue):
         rules = [
