@@ -220,7 +220,8 @@ def _most_at(venue: str, room: Room, *, now: datetime) -> Decimal | None:
 def _limits(
     coin: Coin, *, waiting: WaitingOrders, smallest: bool, most_subtotal: Decimal | None, now: datetime
 ) -> ClaimLimits:
-    ask = newest_ask_of(coin=coin, now=now)
+    # The ask is that of one venue. Of several, each is asked before a purchase, and orders are compared then.
+    ask = None if settings.FURTHER_VENUES else newest_ask_of(coin=coin, now=now)
     return ClaimLimits(
         most=settings.SETTLEMENT.batch_max_orders,
         with_pool=_pool_is_due(waiting, now=now),

@@ -24,6 +24,7 @@ from tests.owner import by_owner
 from tests.settlement.conftest import attempts, end_pauses, states
 from tests.settlement.two_venues import FIRST, SECOND, open_venues, second_simulator
 from trading.models import Coin, CoinPrice, Order
+from trading.selectors.prices import newest_ask_of
 from wallets.models import User
 from wallets.runtime import clock
 
@@ -246,6 +247,20 @@ class TestAnOrderWhosePriceHasMovedAtOneVenue:
         markets.forget()
         take_next_step(batch_id=moved.pk, get_venue=get_venue)
         assert (states(), second.book("ABAN")) == (["refunded"], [])
+
+
+    def test_is_bought_where_it_has_not(self, coin, get_venue, place, simulator, second, claim):
+        Coin.objects.update(fixed_price=None)
+        refresh_prices(venues=[get_venue(FIRST)], now=clock.database_now())
+        place("60.00", at=clock.database_now())
+        with by_owner():
+            Order.objects.update(price_at=clock.database_now() - timedelta(hours=1))
+        simulator.set_prices(ABAN="4.12")
+        refresh_prices(venues=[get_venue(FIRST)], now=clock.database_now())
+        assert newest_ask_of(coin=Coin.objects.get(), now=clock.database_now()) == Decimal("4.12")
+        batch = claim(clock.database_now())
+        take_next_step(batch_id=batch.pk, get_venue=get_venue)
+        assert (states(), [attempt.venue for attempt in attempts()]) == (["completed"], [SECOND])
 
 
 class TestAnotherFirstVenue:
