@@ -54,7 +54,7 @@ _CODES: Final = (
     (Meaning.VENUE, "51009 51010 51024 51732 51733 51734 59113"),
     # a function that this key may not use, or that is away
     (Meaning.VENUE, "50030 50035 50038 50046 50062 50100 50118 50120"),
-    # key, passphrase, signature, address, exchange
+    # key, passphrase, signature, address, venue
     (Meaning.VENUE, "50101 50103 50104 50105 50106 50108 50109 50110 50111 50113 50114 50119 50121"),
     # the coin: frozen, prohibited, blocked, not yet or no longer listed, suspended, not offered, in a call auction, or
     # at the limit of what we may hold
