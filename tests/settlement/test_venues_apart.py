@@ -248,7 +248,6 @@ class TestAnOrderWhosePriceHasMovedAtOneVenue:
         take_next_step(batch_id=moved.pk, get_venue=get_venue)
         assert (states(), second.book("ABAN")) == (["refunded"], [])
 
-
     def test_is_bought_where_it_has_not(self, coin, get_venue, place, simulator, second, claim):
         Coin.objects.update(fixed_price=None)
         refresh_prices(venues=[get_venue(FIRST)], now=clock.database_now())

@@ -119,6 +119,7 @@ class User(AbstractUser):
                 name="users_with_an_unclear_name",
             ),
             models.Index(Upper("email"), name="users_by_email"),
+            models.Index(fields=["id"], condition=Q(is_staff=True) | Q(is_superuser=True), name="users_who_are_staff"),
         ]
 
     @classmethod
