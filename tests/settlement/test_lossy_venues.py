@@ -24,6 +24,7 @@ from settlement.services.claiming import claim_waiting_orders
 from settlement.services.stepping import recheck_attempt, take_next_step
 from settlement.verification import verify_everything
 from tests.configure import configure
+from tests.dialects import BINANCE
 from tests.settlement.conftest import end_pauses, resume_parked_batches
 from tests.settlement.test_lossy_venue import ASKING, PLACING, _rules
 from tests.settlement.two_venues import open_venues, second_simulator
@@ -146,8 +147,8 @@ class _Play:
             if self.is_down and number == which:
                 each.fail(DOWN)
             else:
-                placing = _rules(chance, "place", PLACING, chance.randrange(4))
-                asking = _rules(chance, "query", ASKING, chance.randrange(4))
+                placing = _rules(chance, "place", PLACING, chance.randrange(4), BINANCE)
+                asking = _rules(chance, "query", ASKING, chance.randrange(4), BINANCE)
                 each.fail(*placing, *asking)
 
     def _step(self, chance, due_at=None):
