@@ -669,7 +669,7 @@ class TestACount:
             count()
         statements = [query["sql"] for query in captured]
         assert len([sql for sql in statements if 'JOIN "trading_coinprice"' in sql]) == 1
-        assert len(statements) <= 7
+        assert len(statements) <= 8
         assert left() == 20
         factor = with_redis(lambda client: client.hget(headroom.KEY, "factor:ABAN"))
         assert Decimal(factor) == load_offer(coin_name="ABAN").price
