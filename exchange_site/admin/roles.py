@@ -115,9 +115,23 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
 GIVEN: Final[dict[str, tuple[str, ...]]] = {
     "support": ("30072b37d06bdfc4",),
     "risk": ("14352e2d348af3c8",),
-    "operator": ("e71e52ee1973cef0", "00be5f827c45f328"),
-    "finance": ("058a768aff0cec50", "f5fb35c95c7d3178", "7f19eb86418d39d5", "ee5589e8f53d9f11", "9b00fc30aef937df"),
-    "manager": ("e32a83776bef15b1", "74ed2790a47f42a4", "76b012fa10242c82", "eb5e60b937dadd63", "2b93ef916d2b9ebc"),
+    "operator": ("e71e52ee1973cef0", "00be5f827c45f328", "4a89359a9cf23a6e"),
+    "finance": (
+        "058a768aff0cec50",
+        "f5fb35c95c7d3178",
+        "7f19eb86418d39d5",
+        "ee5589e8f53d9f11",
+        "9b00fc30aef937df",
+        "a0f798bb8369c8c4",
+    ),
+    "manager": (
+        "e32a83776bef15b1",
+        "74ed2790a47f42a4",
+        "76b012fa10242c82",
+        "eb5e60b937dadd63",
+        "2b93ef916d2b9ebc",
+        "65a1bcfcb2941c31",
+    ),
 }
 """The digests of what each role was given since the first release, the present one last. Only append to them."""
 

@@ -44,6 +44,7 @@ WITHOUT_MONEY: Final = frozenset(
         "settlement_pause",
         "settlement_purchasesum",
         "settlement_venueaccount",
+        "settlement_venueentry",
     }
 )
 """The tables of our apps whose rows are not money. Every other one holds money, so a new table needs no line here."""

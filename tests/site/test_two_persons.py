@@ -1073,7 +1073,7 @@ SEEN = {
         f"settlement.view_{name}"
         for name in (
             "batch", "attempt", "intervention", "finding", "pause", "excess", "venueaccount", "balancereading",
-            "accountmove", "databasewatch", "failingitem",
+            "accountmove", "databasewatch", "failingitem", "venueentry",
         )
     },
 }  # fmt: skip
