@@ -14,7 +14,7 @@ from settlement.venues.ccxt.adapter import CcxtVenue
 from settlement.venues.ccxt.markets import markets
 from settlement.venues.registry import find_profile
 from tests.configure import configure
-from tests.settlement.conformance.binance import MARKET, fill, trade
+from tests.settlement.conformance.dialects.binance import LISTED, fill, trade
 from tests.settlement.conformance.harness import FakeReply, FakeWire
 from tests.settlement.conftest import attempts, states
 from trading.models import Order
@@ -22,7 +22,7 @@ from wallets.models import Wallet, WalletRole
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance", "coin")]
 
-ABAN = {**MARKET, "symbol": "ABANUSDT", "baseAsset": "ABAN"}
+ABAN = {**LISTED, "symbol": "ABANUSDT", "baseAsset": "ABAN"}
 ABAN["filters"] = [
     {"filterType": "PRICE_FILTER", "minPrice": "0.0001", "maxPrice": "1000000", "tickSize": "0.0001"},
     {"filterType": "LOT_SIZE", "minQty": "0.000001", "maxQty": "9000.00", "stepSize": "0.000001"},
