@@ -118,7 +118,7 @@ def confirm_prices(timestamp: int) -> None:
 @app.periodic(cron=settings.SETTLEMENT.float_cron)
 @app.task(name="settlement.read_account", queue=OPS_QUEUE, queueing_lock="read_account")
 def read_account(timestamp: int) -> None:
-    """Read the first venue's account, and count what all may pay. Each other venue has a job: one may be slow."""
+    """Read the first venue's account, and count the funds of all. Each other venue has a job: one may be slow."""
     first = _leave_others_to(ACCOUNT_TASK)
     try:
         account_feed.read_account(venue=get_venue(first), now=database_now())

@@ -57,7 +57,7 @@ _CODES: Final = (
     # key, passphrase, signature, address, venue
     (Meaning.VENUE, "50101 50103 50104 50105 50106 50108 50109 50110 50111 50113 50114 50119 50121"),
     # the coin: frozen, prohibited, blocked, not yet or no longer listed, suspended, not offered, in a call auction, or
-    # at the limit of what we may hold
+    # our holdings are at their limit
     (Meaning.COIN, "50018 50021 50032 50033 50052 51021 51022 51027 51087 51109 51110 51124 51129 51140 51143 51155"),
     (Meaning.COIN, "51008 51119 51127 51131"),  # funds
     # the time: a deadline that has passed, a timestamp that has expired, is missing or wrong
