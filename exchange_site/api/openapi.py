@@ -99,8 +99,7 @@ def _finish_parameters(operation: Document) -> None:
     """Replace each parameter's list of examples with one, as OpenAPI wants, and drop null, which no query can hold."""
     for parameter in operation["parameters"]:
         parameter["schema"] = without_null(parameter["schema"])
-        for repeated in ("title", "description"):
-            parameter["schema"].pop(repeated, None)
+        parameter["schema"].pop("title", None)
         examples = parameter.pop("examples", None)
         if examples:
             parameter["example"] = examples[0]
@@ -121,6 +120,7 @@ def _finished(status: str, response: Document, operation: Document, schemas: Doc
         response["content"] = {PROBLEM_JSON: content[PROBLEM_JSON]}
     else:
         for media in content.values():
+            media["schema"].pop("title", None)
             examples = _examples(media["schema"], schemas)
             if examples:
                 media["example"] = examples[0]

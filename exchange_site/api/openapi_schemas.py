@@ -14,7 +14,7 @@ _REFERENCE: Final = re.compile(r'"#/components/schemas/([^"]+)"')
 _PROBLEM: Final[Schema] = {
     "type": {"format": "uri-reference", "description": "Names the kind of problem, as `code` does."},
     "title": {"description": "The kind of problem in some words, always the same for a code."},
-    "status": {"minimum": 400, "maximum": 599, "description": "The answer's status."},
+    "status": {"format": "int32", "minimum": 400, "maximum": 599, "description": "The answer's status."},
     "detail": {"description": "What went wrong this time, for people. The wording may change."},
     "errors": {"description": "The members or parameters that are not valid. Only with the code `validation_error`."},
     "price": {
@@ -64,6 +64,8 @@ def _moved(node: Any, schemas: Schema) -> Any:
     if not isinstance(node, dict):
         return node
     copy = {key: value if key in _DATA else _moved(value, schemas) for key, value in node.items()}
+    if copy.get("type") == "integer" and "maximum" not in copy:
+        copy["format"] = "int64"  # ids are longer than the integers that some generators make
     name = copy.pop(NAME, None)
     if name is None:
         return copy
