@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from exchange_site.api.openapi_schemas import arrange_schemas, remove_unused, without_null
+from wallets.web.media_types import CSV
 from wallets.web.problems import PROBLEM_JSON
 
 Document = dict[str, Any]
@@ -32,6 +33,10 @@ _HEADERS: Final[Document] = {
         "description": "The request's id in the logs: the caller's own `X-Request-ID`, or a new id.",
         "required": True,
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    },
+    "Content-Disposition": {
+        "description": "A name for the file, in answers in CSV (RFC 6266).",
+        "schema": {"type": "string", "examples": ['attachment; filename="transactions.csv"']},
     },
     "WWW-Authenticate": {
         "description": "The scheme of the token that is needed.",
@@ -126,7 +131,7 @@ def _finished(status: str, response: Document, operation: Document, schemas: Doc
                 media["example"] = examples[0]
     if status.startswith("2") and operation["operationId"] in _LINKS:
         response["links"] = _LINKS[operation["operationId"]]
-    names = _header_names(status, operation)
+    names = _header_names(status, operation) + (["Content-Disposition"] if CSV in content else [])
     response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     return response
 
