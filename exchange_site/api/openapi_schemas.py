@@ -27,14 +27,14 @@ _REQUEST_ID: Final[Schema] = {"type": "string", "description": "The request's id
 
 
 def arrange_schemas(document: Schema) -> None:
-    """Name the schemas that bear a name, remove titles that repeat a member's name, and describe problems."""
+    """Name the schemas that bear a name, tidy members, and describe problems."""
     found: Schema = document["components"]["schemas"]
     moved: Schema = {}
     arranged = {name: _moved(schema, moved) for name, schema in found.items()}
     document["paths"] = _moved(document["paths"], moved)
     _moved(_codes(), moved)
     schemas = {**arranged, **moved}
-    _remove_titles(schemas)
+    _tidy_members(schemas)
     _describe_problem(schemas["Problem"])
     document["components"]["schemas"] = schemas
 
@@ -73,10 +73,12 @@ def _moved(node: Any, schemas: Schema) -> Any:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _remove_titles(schemas: Schema) -> None:
+def _tidy_members(schemas: Schema) -> None:
+    """Remove titles that repeat the name, and defaults, for which openapi-typescript takes a member for required."""
     for schema in schemas.values():
         for member in schema.get("properties", {}).values():
             member.pop("title", None)
+            member.pop("default", None)
 
 
 def _references(node: Any) -> set[str]:

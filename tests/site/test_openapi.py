@@ -157,6 +157,16 @@ class TestSchemas:
                 assert len(each["enum"]) == len(each["x-enum-descriptions"])
                 assert all(f"- `{value}`: " in each["description"] for value in each["enum"])
 
+    def test_are_named_unlike_their_members(self):
+        """openapi-python-client makes variables of both names in one function."""
+        for name, each in SCHEMAS.items():
+            assert re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() not in each.get("properties", {})
+
+    def test_have_no_defaults_in_members(self):
+        """openapi-typescript takes members with a default for required."""
+        members = [member for _, each in EVERY_SCHEMA for member in each.get("properties", {}).values()]
+        assert [member for member in members if "default" in member] == []
+
     def test_have_every_code_of_a_problem(self):
         assert SCHEMAS["ProblemCode"]["enum"] == sorted({code for _, code in KINDS})
 
