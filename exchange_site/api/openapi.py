@@ -43,12 +43,13 @@ _HEADERS: Final[Document] = {
         "schema": {"type": "string", "enum": ["Bearer"]},
     },
 }
+_ABOUT_REQUEST_ID: Final = "The caller's id for the logs: 1 to 64 letters, digits and `._-`. Any other text is ignored."
 _REQUEST_ID: Final = {
     "name": "X-Request-ID",
     "in": "header",
     "required": False,
-    "description": "The caller's id for the logs: 1 to 64 letters, digits and `._-`. Any other text is ignored.",
-    "schema": {"type": "string"},
+    "description": _ABOUT_REQUEST_ID,
+    "schema": {"type": "string", "description": _ABOUT_REQUEST_ID},  # where generators look for words
 }
 _INFO: Final = {
     "license": {"name": "MIT", "identifier": "MIT"},
