@@ -43,7 +43,9 @@ def main() -> int:
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Make clients from the OpenAPI document.")
     parser.add_argument("parts", nargs="*", help=f"which of {NAMES}: both clients if none is named")
-    parser.add_argument("--document", default=str(DOCUMENT), help="a file, or the address of a running service's document")
+    parser.add_argument(
+        "--document", default=str(DOCUMENT), help="a file, or the address of a running service's document"
+    )
     options = parser.parse_args()
     options.parts = options.parts or ["python", "typescript"]
     if unknown := set(options.parts) - set(PARTS):
