@@ -49,7 +49,7 @@ def read_options() -> argparse.Namespace:
     options = parser.parse_args()
     options.parts = options.parts or ["python", "typescript"]
     if unknown := set(options.parts) - set(PARTS):
-        parser.error(f"there is no {sorted(unknown)[0]}; there are {NAMES}")
+        parser.error(f"there is no {min(unknown)}; there are {NAMES}")
     return options
 
 

@@ -21,7 +21,7 @@ needs_node = pytest.mark.skipif(
 @pytest.fixture
 def base_url(make_api_process, make_worker, simulator):
     make_coin("ABAN", "4.00")
-    simulator.put("prices", {"ABANUSDT": "4.00"})
+    simulator.set_prices(ABAN="4.00")
     make_worker(EXCHANGE_URL=simulator.url)
     return make_api_process(SELF_SERVICE_DEPOSITS="True").removesuffix("/api/v1/")
 
