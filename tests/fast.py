@@ -1,7 +1,7 @@
 """A pytest plugin for the loop while writing: `--fast` runs only the tests that use no database and start no process."""
 
 _DATABASE = {"db", "transactional_db", "django_db_setup"}
-# Folders and files of tests that start processes, or use what is started, without a fixture for the database.
+# Folders, files and classes of tests that start processes, or use what is started, without a fixture for the database.
 _PROCESSES = (
     "tests/benchmark/",
     "tests/conformance_clients/",
@@ -12,8 +12,10 @@ _PROCESSES = (
     "tests/upgrade/",
     "tests/settlement/test_nonces.py",
     "tests/settlement/test_venue_checks.py",
+    "tests/site/test_configuration.py::TestAProcess",
     "tests/site/test_deployment.py",
     "tests/site/test_tls.py",
+    "tests/wallets/test_failpoints.py",
 )
 
 
