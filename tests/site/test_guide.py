@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from decimal import Decimal
 
 import pytest
@@ -149,3 +150,12 @@ def test_the_script_runs_twice_with_the_machines_curl(api, run_in_shell):
         said = run_in_shell((PROJECT / "docs/guide.sh").read_text(), own_curl=False, api=api)
         assert '"state":"cancelled"' in said.replace(" ", "")
         assert "== Sign up" in said
+
+
+def test_the_readmes_purchase_works_twice(api, run_in_shell):
+    readme = (PROJECT / "README.md").read_text()
+    script = re.search(r"^```sh\n(api=.*?)\n```$", readme, re.DOTALL | re.MULTILINE)[1]
+    for _ in range(2):
+        said = run_in_shell(script.replace("curl -s", "curl --silent"), api=api, ANSWERS=os.devnull)
+        assert said.count('"state"') == 2, said
+        time.sleep(1)  # a second later it is another customer
