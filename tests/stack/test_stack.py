@@ -18,6 +18,7 @@ from exchange_site.stack.environment import owner_variables, postgres_variables
 from exchange_site.stack.processes import PROJECT, NotInTime, answers, free_port, wait_until
 from exchange_site.stack.running import StackAddresses, claim, find_running_stack, running_stack
 from exchange_site.stack.servers import connect, prepare_postgres
+from tests.patience import stretched
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to find processes")
 
@@ -104,7 +105,7 @@ def is_ready(addresses: StackAddresses) -> bool:
 
 def within(seconds: float, condition: Callable[[], object]) -> bool:
     try:
-        wait_until(condition, seconds=seconds)
+        wait_until(condition, seconds=stretched(seconds))
     except NotInTime:
         return False
     return True
