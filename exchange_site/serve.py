@@ -26,9 +26,9 @@ from granian.log import LogLevels
 
 from exchange_site.configuration import Configuration
 from exchange_site.database.price_check import refuse_unfit_rules
+from exchange_site.database.published import refuse_published_password
 from exchange_site.database.role_check import refuse_unfit_role
 from exchange_site.front.listening import serve_process
-from exchange_site.seeding.published import refuse_published_password
 from wallets.runtime.postgres.connections import KeptConnection
 
 if TYPE_CHECKING:
@@ -81,9 +81,11 @@ def load() -> Callable[..., Any]:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)  # the parent ended before prctl(2) was called
+    from exchange_site import telemetry
     from exchange_site.wsgi import application
     from wallets.runtime import clock
 
+    telemetry.begin()
     _keep_connections()
     clock.keep_measured()
     return application
