@@ -17,7 +17,11 @@ from typing import Any, Final
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
 
-_COMPILE: Final = ("uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header")
+_COMPILE: Final = (
+    *("uv", "pip", "compile", "--quiet"),
+    *("--universal", "--generate-hashes", "--no-header", "--no-emit-index-url"),
+)
+_OLDEST: Final = re.compile(r">=([0-9.]+)")
 _PIN: Final = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)", re.MULTILINE)
 
 
@@ -80,11 +84,12 @@ def _update(*options: str) -> int:
 def _compile(*options: str, folder: Path) -> None:
     """Compile the locks of a folder. The first one's versions bind the others."""
     environment = {"UV_SYSTEM_CERTS": "true", **os.environ}  # as .ci/install
-    python = re.sub(r"[^0-9.]", "", _read_project()["project"]["requires-python"])
+    python = _OLDEST.search(_read_project()["project"]["requires-python"])
+    assert python, "pyproject.toml says from which Python on"
     first, *_ = list_locks()
     for name, arguments in list_locks().items():
         bound = [] if name == first else ["--constraint", first]
-        command = [*_COMPILE, *options, *bound, *arguments, "--python-version", python, "--output-file", name]
+        command = [*_COMPILE, *options, *bound, *arguments, "--python-version", python[1], "--output-file", name]
         subprocess.run(command, cwd=folder, env=environment, check=True)  # noqa: S603  uv, with arguments of pyproject.toml
 
 
