@@ -28,8 +28,10 @@ COPY exchange_site exchange_site
 
 
 FROM sandbox-code AS production-code
-RUN rm -r exchange_site/simulator exchange_site/seeding \
-    exchange_site/management/commands/exchange_simulator.py exchange_site/management/commands/seeder.py
+# What refuses the seeder's public password in production stays: exchange_site/seeding/published.py.
+RUN rm -r exchange_site/simulator exchange_site/management/commands/exchange_simulator.py \
+    exchange_site/seeding/coins.py exchange_site/seeding/customers.py exchange_site/seeding/sign_in.py \
+    exchange_site/management/commands/seeder.py
 
 
 FROM ${CONTENTS}-code AS code

@@ -9,7 +9,7 @@ class ExchangeSiteConfig(AppConfig):
     def ready(self) -> None:
         from exchange_site.admin.roles import make_roles_after_migrate
         from exchange_site.database.money import guard_migrations
-        from exchange_site.database.published import check_administrator
+        from exchange_site.seeding.published import check_administrator
 
         register(check_administrator, Tags.database)
         guard_migrations()

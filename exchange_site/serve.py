@@ -26,9 +26,9 @@ from granian.log import LogLevels
 
 from exchange_site.configuration import Configuration
 from exchange_site.database.price_check import refuse_unfit_rules
-from exchange_site.database.published import refuse_published_password
 from exchange_site.database.role_check import refuse_unfit_role
 from exchange_site.front.listening import serve_process
+from exchange_site.seeding.published import refuse_published_password
 from wallets.runtime.postgres.connections import KeptConnection
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Final
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
 
-from exchange_site.database.published import ADMIN_PASSWORD, ADMIN_USERNAME
+from exchange_site.seeding.published import ADMIN_PASSWORD, ADMIN_USERNAME
 from wallets.models import User
 from wallets.services.accounts import open_dollar_wallet
 from wallets.services.cash import book_opening_deposit

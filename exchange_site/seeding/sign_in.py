@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
-from exchange_site.database.published import ADMIN_PASSWORD, ADMIN_USERNAME
+from exchange_site.seeding.published import ADMIN_PASSWORD, ADMIN_USERNAME
 from wallets.models import User
 
 

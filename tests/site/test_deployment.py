@@ -298,11 +298,13 @@ class TestImage:
         """The workshop is the stack with its demo, the seeder, the simulator, and the tests with the benchmark."""
         held = files_in_image()
         assert {file.split("/")[0] for file in held} == {"manage.py", "pyproject.toml", *ROOMS}
-        left_out = {"exchange_site/stack", "exchange_site/simulator", "exchange_site/seeding"}
+        left_out = {"exchange_site/stack", "exchange_site/simulator"}
         for room in ROOMS:
             assert python_packages(held, room) == python_packages(project_files(), room) - left_out
-        workshop = r"(^|/)(stack|demo|tests|benchmark|docs|deploy|simulator|seeding)(/|$)|/(test_|conftest|seeder)"
+        workshop = r"(^|/)(stack|demo|tests|benchmark|docs|deploy|simulator)(/|$)|/(test_|conftest|seeder)"
         assert not [file for file in held if re.search(workshop, file)]
+        assert held.isdisjoint(f"exchange_site/seeding/{name}.py" for name in ("coins", "customers", "sign_in"))
+        assert "exchange_site/seeding/published.py" in held  # the check that its password opens nothing
 
     def test_contains_the_simulator_and_the_seeder_for_a_sandbox(self):
         more = files_in_image(contents="sandbox") - files_in_image()

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
-from exchange_site.database.published import ADMIN_PASSWORD, refuse_published_password
+from exchange_site.seeding.published import ADMIN_PASSWORD, refuse_published_password
 from exchange_site.stack.processes import API, PROJECT
 from tests.conftest import process_environment
 from wallets.models import User
@@ -76,7 +76,7 @@ class TestTheCheck:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_empty_database_is_not_complained_about(monkeypatch, capsys):
-    monkeypatch.setattr("exchange_site.database.published._HASH", "SELECT password FROM not_migrated WHERE %s = ''")
+    monkeypatch.setattr("exchange_site.seeding.published._HASH", "SELECT password FROM not_migrated WHERE %s = ''")
     refuse_published_password()
     assert capsys.readouterr() == ("", "")
 

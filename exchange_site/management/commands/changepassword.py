@@ -5,7 +5,7 @@ from django.conf import settings
 from django.contrib.auth.management.commands import changepassword
 from django.core.management.base import CommandError
 
-from exchange_site.database.published import is_published
+from exchange_site.seeding.published import is_published
 from wallets.models import SecurityEventKind, User
 from wallets.services.security_log import record_event
 
