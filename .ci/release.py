@@ -71,7 +71,7 @@ def find_faults_of_number(release: Release) -> Iterator[str]:
 def find_faults_of_tree(release: Release) -> Iterator[str]:
     """Everything is committed."""
     if changed := release.git("status", "--porcelain").splitlines():
-        yield f"{len(changed)} files are not committed, such as {changed[0][3:]}."
+        yield f"Not everything is committed: {changed[0][3:]}" + (", and more." if changed[1:] else ".")
 
 
 def find_faults_of_changelog(release: Release) -> Iterator[str]:

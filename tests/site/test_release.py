@@ -120,7 +120,7 @@ class TestRelease:
 
     def test_is_not_ready_while_a_file_is_not_committed(self, release):
         write(release.folder, "new.txt", "")
-        assert faults(release) == ["1 files are not committed, such as new.txt."]
+        assert faults(release) == ["Not everything is committed: new.txt."]
 
     def test_is_not_made_twice(self, release):
         git(release.folder, "tag", "v0.3.0")
@@ -278,6 +278,14 @@ class TestLocks:
         before = update.pins_in("a==1.0 \\\n    --hash=x\nb==2 ; x\nb==1 ; y\nc==3 \\\n")
         after = update.pins_in("a==1.1 \\\nb==2 ; x\nb==1 ; y\nd==4\n")
         assert update.describe_changes(before, after) == ["  a 1.0 → 1.1", "  c 3 → (gone)", "  d (new) → 4"]
+
+
+class TestListOfPackages:
+    def test_is_no_part_of_the_repository(self):
+        ignored = subprocess.run(
+            ["git", "check-ignore", "sbom.cdx.json"], cwd=PROJECT, check=False, capture_output=True
+        )
+        assert ignored.stdout == b"sbom.cdx.json\n"
 
 
 class TestDependencies:
