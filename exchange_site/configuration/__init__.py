@@ -20,6 +20,7 @@ from exchange_site.configuration.shop import Losses, Pools, Prices, Quotes, Risk
 from exchange_site.configuration.site import Development, Django, Encryption, Metrics, Serving
 from exchange_site.configuration.sources import resolve
 from exchange_site.configuration.stores import Clock, Postgres, Redis
+from exchange_site.configuration.telemetry import Telemetry
 from exchange_site.configuration.variables import Group, Variable, list_variables
 from exchange_site.configuration.venues import read_further_venues
 
@@ -33,6 +34,7 @@ class Configuration(BaseModel):
     encryption: Encryption
     serving: Serving
     metrics: Metrics
+    telemetry: Telemetry
     postgres: Postgres
     clock: Clock
     redis: Redis

@@ -39,6 +39,8 @@ DERIVED = sorted(name for name, each in VARIABLES.items() if each.default is Non
 DANGEROUS = [
     ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
     ({"EMAIL_HOST": "mail.example.org", "EMAIL_TLS": "none"}, "EMAIL_TLS"),
+    ({"SENTRY_DSN": "http://key@errors.example.org/1"}, "SENTRY_DSN"),
+    ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.example.org:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ({"EMAIL_LINK_URL": "http://shop.example.org"}, "EMAIL_LINK_URL"),
     ({"EMAIL_LINK_URL": "https://shop.example.org/#/"}, "EMAIL_LINK_URL"),
     ({"HASHING_SLOTS": "3"}, "HASHING_SLOTS"),
@@ -330,6 +332,8 @@ class TestGroups:
             ("PORT", "0"), ("REDIS_PORT", "65536"), ("REDIS_HOST", "a,b"), ("REDIS_HOST", "redis:6379"), ("POSTGRES_PORT", "x"),
             ("POSTGRES_HOST", "db:5432"), ("POSTGRES_PORT", "5432,5433"), ("POSTGRES_SSLMODE", "full"), ("REDIS_USER", "shop"),
             ("POSTGRES_SSLMODE", "verify-full"), ("POSTGRES_SSLROOTCERT", "/nowhere.pem"), ("REDIS_CA_FILE", "/nowhere.pem"), ("WORKER_METRICS_PORT", "65536"), ("SELF_SERVICE_DEPOSITS", ""),
+            ("SENTRY_DSN", "errors.example.org"), ("SENTRY_DSN", "https://errors.example.org/1"), ("SENTRY_DSN", "https://key@errors.example.org"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"), ("OTEL_EXPORTER_OTLP_HEADERS", "key"), ("OTEL_TRACES_SAMPLER_ARG", "1.1"),
         ],
     )  # fmt: skip
     def test_refuse_a_value_of_a_wrong_form_and_name_the_variable(self, name, value):

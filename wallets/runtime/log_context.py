@@ -23,6 +23,11 @@ def add_to_log_context(**ids: object) -> None:
     _ids.get({}).update(ids)
 
 
+def current_ids() -> dict[str, object]:
+    """Return a copy of the ids that this thread's log lines have now."""
+    return dict(_ids.get({}))
+
+
 class AddContext(logging.Filter):
     """Copies the ids of the log context to every log record, for the formatter."""
 
