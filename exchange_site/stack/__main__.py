@@ -35,6 +35,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _dev(arguments: list[str]) -> int:
+    sys.stdout.write(f"Starting the exchange on {data_dir()}\n")  # first of all, because loading the rest takes seconds
+    sys.stdout.flush()
     from exchange_site.stack.supervisor import run_stack
 
     run_stack(with_parent=WITH_PARENT in arguments)

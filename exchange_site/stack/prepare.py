@@ -1,5 +1,6 @@
 """The program that supervisord runs first, and once: it migrates, seeds, and starts the other programs."""
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -22,9 +23,9 @@ from exchange_site.stack.refusals import explain_full_disk
 from exchange_site.stack.running import PID_FILE, READY, read_owner
 from exchange_site.stack.servers import create_database, last_words
 from exchange_site.stack.steps import Display, Step, showing_steps, write_step
-from exchange_site.stack.supervisor import FAILED
+from exchange_site.stack.supervisor import FAILED, FIRST_STEP
 
-_WAIT_SECONDS: Final = 60.0
+_WAIT_SECONDS: Final = 180.0  # a busy machine takes minutes
 
 
 def prepare(*, columns: int | None = None) -> int:
@@ -72,7 +73,7 @@ def _telling(folder: Path, columns: int | None) -> Iterator[_Telling]:
 
 
 def _bring_up(calls: Any, start: _Telling) -> None:
-    start.tell("PostgreSQL and Redis")
+    start.tell(FIRST_STEP)
     _wait_for_postgres(start.folder)
     _write_tables_and_data(start)
     start.tell("exchange simulator, worker and API")
@@ -107,7 +108,7 @@ def _write_tables_and_data(start: _Telling) -> None:
 
     migrate(on_progress=lambda done, total: start.tell("migrations", done=done, total=total))
     start.tell("coins, prices and an administrator")
-    call_command("seeder", "--if-empty")
+    call_command("seeder", "--if-empty", stdout=io.StringIO())
 
 
 def _start_programs(calls: Any) -> None:

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from exchange_site.stack.processes import NotInTime, free_port, is_running, local_url, read_pid, start, wait_until
 from exchange_site.stack.refusals import StackRefused
-from exchange_site.stack.steps import Display, forget_steps, read_step, showing_steps
+from exchange_site.stack.steps import Display, Step, read_step, showing_steps, write_step
 
 MARK: Final = "EXCHANGE_STACK"
 READY: Final = "ready"
@@ -27,7 +27,7 @@ OWNER_FILE: Final = "owner.env"
 WITH_PARENT: Final = "--with-parent"
 """The option of `dev` that ends the stack if the process that started it is killed."""
 _BESIDE: Final = "start a second one beside it: DATA_DIR=.data2 PORT=8001 task dev"
-_READY_SECONDS: Final = 180.0
+_READY_SECONDS: Final = 300.0
 _LEFTOVER_SECONDS: Final = 4.0
 _STOP_SECONDS: Final = 15.0
 
@@ -63,7 +63,7 @@ def running_stack(
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / READY).unlink(missing_ok=True)
-    forget_steps(folder)
+    write_step(folder, Step(name="loading"))
     (folder / "stack.log").unlink(missing_ok=True)
     own = {"DATA_DIR": str(folder), "PORT": str(free_port()), "SIMULATOR_PORT": str(free_port())}
     child = start(

@@ -47,11 +47,6 @@ def read_step(folder: Path) -> Step | None:
     return Step(name=name, done=int(done), total=int(total))
 
 
-def forget_steps(folder: Path) -> None:
-    """Delete what an earlier start has recorded."""
-    (folder / _FILE).unlink(missing_ok=True)
-
-
 class Display(Protocol):
     """Shows steps, one after the other."""
 

@@ -5,6 +5,7 @@ ends when the terminal is closed. If the start fails, its exit code is 1.
 """
 
 import ctypes
+import fcntl
 import os
 import secrets
 import signal
@@ -35,9 +36,10 @@ from exchange_site.stack.running import (
     stop_leftovers,
 )
 from exchange_site.stack.servers import Server
-from exchange_site.stack.steps import forget_steps
+from exchange_site.stack.steps import Step, write_step
 
 FAILED: Final = "failed"
+FIRST_STEP: Final = "PostgreSQL and Redis"
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 _RESTARTED: Final = ("autorestart=true", "startsecs=1", "startretries=1000000")
 _SUPERVISORD: Final = """
@@ -72,10 +74,12 @@ def run_stack(*, with_parent: bool = False) -> None:
     refuse_taken_port(name="PORT", port=int(os.environ.get("PORT") or "8000"))
     if os.environ.get("SIMULATOR_PORT") and not os.environ.get("EXCHANGE_URL"):
         refuse_taken_port(name="SIMULATOR_PORT", port=int(os.environ["SIMULATOR_PORT"]))
+    write_step(folder, Step(name=FIRST_STEP))
     servers, environment = _prepare(folder)
     configuration = folder / "supervisord.conf"
     write_private(configuration, _configure(folder, servers, environment))
     os.chdir(PROJECT)
+    _append_output()
     command = [sys.executable, "-W", "ignore", "-m", "exchange_site.stack", "supervise", str(configuration)]
     os.execv(sys.executable, command)  # noqa: S606  so that supervisord gets Ctrl-C and keeps the pid
 
@@ -105,7 +109,6 @@ def _prepare(folder: Path) -> tuple[list[Server], dict[str, str]]:
         write_private(folder / name, "".join(f"{variable}={value}\n" for variable, value in variables.items()))
     for name in (READY, FAILED):
         (folder / name).unlink(missing_ok=True)
-    forget_steps(folder)
     (folder / PID_FILE).write_text(f"{os.getpid()}\n")  # known from the start: supervisord keeps this process id
     return servers, environment
 
@@ -202,6 +205,12 @@ def _output(name: str) -> list[str]:
     if stat.S_ISSOCK(os.fstat(1).st_mode):
         return [f"stdout_logfile=%(ENV_DATA_DIR)s/{name}.log"]
     return ["stdout_logfile=/dev/fd/1", "stdout_logfile_maxbytes=0"]
+
+
+def _append_output() -> None:
+    """Let all programs append to the file that is this process's output: supervisord opens it once for each of them."""
+    if stat.S_ISREG(os.fstat(1).st_mode):
+        fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_APPEND)
 
 
 def _log_file(log: Path) -> list[str]:
