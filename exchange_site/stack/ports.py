@@ -9,6 +9,7 @@ from exchange_site.stack.refusals import StackRefused
 from exchange_site.stack.running import MARK
 
 _CLOSING_SECONDS: Final = 1.0
+_FIRST_PORT: Final = 1024  # of those that every user may open
 _LAST_PORT: Final = 65_535
 _LONGEST: Final = 60
 
@@ -46,8 +47,8 @@ def describe_holder(port: int) -> str:
 
 def find_free_port(*, after: int) -> int:
     """Return the next port on which a server could listen."""
-    candidates = (port for port in (*range(after + 1, _LAST_PORT + 1), *range(1024, after)) if is_free(port))
-    return next(candidates)
+    candidates: tuple[int, ...] = (*range(after + 1, _LAST_PORT + 1), *range(_FIRST_PORT, after))
+    return next(port for port in candidates if is_free(port))
 
 
 def _find_holder(port: int) -> psutil.Process | None:

@@ -23,7 +23,7 @@ from exchange_site.stack.refusals import explain_full_disk
 from exchange_site.stack.running import PID_FILE, READY, read_owner
 from exchange_site.stack.servers import create_database, last_words
 from exchange_site.stack.steps import Display, Step, showing_steps, write_step
-from exchange_site.stack.supervisor import FAILED, FIRST_STEP
+from exchange_site.stack.supervisor import FAILED
 
 _WAIT_SECONDS: Final = 180.0  # a busy machine takes minutes
 
@@ -73,7 +73,7 @@ def _telling(folder: Path, columns: int | None) -> Iterator[_Telling]:
 
 
 def _bring_up(calls: Any, start: _Telling) -> None:
-    start.tell(FIRST_STEP)
+    start.tell("PostgreSQL and Redis")
     _wait_for_postgres(start.folder)
     _write_tables_and_data(start)
     start.tell("exchange simulator, worker and API")

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from rich.console import Console
 from supervisor import supervisord
 from supervisor.loggers import LevelsByName
 from supervisor.options import ServerOptions
@@ -36,10 +37,9 @@ from exchange_site.stack.running import (
     stop_leftovers,
 )
 from exchange_site.stack.servers import Server
-from exchange_site.stack.steps import Step, write_step
+from exchange_site.stack.steps import Step, showing_steps, write_step
 
 FAILED: Final = "failed"
-FIRST_STEP: Final = "PostgreSQL and Redis"
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 _RESTARTED: Final = ("autorestart=true", "startsecs=1", "startretries=1000000")
 _SUPERVISORD: Final = """
@@ -74,8 +74,11 @@ def run_stack(*, with_parent: bool = False) -> None:
     refuse_taken_port(name="PORT", port=int(os.environ.get("PORT") or "8000"))
     if os.environ.get("SIMULATOR_PORT") and not os.environ.get("EXCHANGE_URL"):
         refuse_taken_port(name="SIMULATOR_PORT", port=int(os.environ["SIMULATOR_PORT"]))
-    write_step(folder, Step(name=FIRST_STEP))
-    servers, environment = _prepare(folder)
+    step = Step(name="files of PostgreSQL and Redis")
+    write_step(folder, step)
+    with showing_steps(Console()) as display:
+        display.show(step)
+        servers, environment = _prepare(folder)
     configuration = folder / "supervisord.conf"
     write_private(configuration, _configure(folder, servers, environment))
     os.chdir(PROJECT)
