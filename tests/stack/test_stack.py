@@ -21,7 +21,10 @@ from exchange_site.stack.processes import PROJECT, NotInTime, answers, free_port
 from exchange_site.stack.running import StackAddresses, claim, find_running_stack, running_stack
 from exchange_site.stack.servers import connect, prepare_postgres
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to find processes")
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to find processes"),
+    pytest.mark.timeout(400),  # on a busy machine a start takes minutes
+]
 
 # The stack must not use the tests' servers. The unusual threshold shows that the environment reaches its programs.
 OWN_SERVERS = {"POSTGRES_HOST": "", "REDIS_HOST": "", "EXCHANGE_URL": ""}
@@ -187,7 +190,7 @@ class TestKilled:
         assert killed
         os.kill(killed, signal.SIGKILL)
         assert within(5, lambda: main_process(data_dir(running), name) not in {killed, None})
-        assert within(15, lambda: is_ready(running))
+        assert within(60, lambda: is_ready(running))
 
     def test_a_frozen_worker_is_ended_and_another_started(self, running: StackAddresses) -> None:
         folder = data_dir(running)
@@ -218,23 +221,23 @@ class TestKilled:
         assert killed
         os.kill(killed, signal.SIGKILL)
         assert within(20, lambda: not orphans & set(processes(folder, PROGRAMS["api"])))
-        assert within(30, lambda: is_ready(running))
+        assert within(60, lambda: is_ready(running))
 
 
 class TestRefused:
     def test_a_second_start_on_the_same_folder(self, running: StackAddresses) -> None:
         pid = (data_dir(running) / "dev.pid").read_text().strip()
         second = start(data_dir(running), PORT=str(free_port()))
-        output, _ = second.communicate(timeout=15)
+        output, _ = second.communicate(timeout=60)
         assert second.returncode == 1
         assert "running" in output
         assert pid in output
-        assert is_ready(running)
+        assert within(60, lambda: is_ready(running))
 
     def test_a_taken_port(self, running: StackAddresses, folder: Path) -> None:
         port = running.environment["PORT"]
         second = start(folder, PORT=port)
-        output, _ = second.communicate(timeout=15)
+        output, _ = second.communicate(timeout=60)
         assert second.returncode == 1
         assert f"Port {port} is taken by the stack on {data_dir(running)} (pid " in output
         assert re.search(r"PORT=\d+ task dev", output)
@@ -244,7 +247,7 @@ class TestRefused:
         """The seeder refuses to run without DEBUG. Then the stack ends, and does not try again."""
         secrets = {name: token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEYS")}
         stack = start(folder, PORT=str(free_port()), DEBUG="False", HOUSE_LOSS_PER_DAY="500.00", **secrets)
-        output, _ = stack.communicate(timeout=100)  # all migrations run first
+        output, _ = stack.communicate(timeout=250)  # all migrations run first
         assert stack.returncode == 1
         assert "The stack did not start" in output
         assert not processes(folder)
@@ -252,7 +255,7 @@ class TestRefused:
     def test_a_command_while_another_one_uses_the_folder(self, folder: Path) -> None:
         with claim(folder):
             second = start(folder, PORT=str(free_port()))
-            output, _ = second.communicate(timeout=15)
+            output, _ = second.communicate(timeout=60)
         assert second.returncode == 1
         assert "Another command" in output
 
@@ -262,11 +265,13 @@ def first_start(folder: Path) -> Iterator["subprocess.Popen[str]"]:
     """Start a stack on a new folder, wait until it is ready or has failed, and stop it at the end."""
     stack = start(folder, PORT=str(free_port()))
     try:
-        within(100, lambda: stack.poll() is not None or find_running_stack(folder))
+        within(200, lambda: stack.poll() is not None or find_running_stack(folder))
         yield stack
     finally:
         stack.terminate()
-        stack.wait(15)
+        stack.wait(60)
+        assert stack.stdout is not None
+        stack.stdout.close()
 
 
 @pytest.fixture
@@ -324,18 +329,17 @@ class TestStopped:
     def test_of_two_starts_at_once_one_is_refused_and_the_other_runs(self, running: StackAddresses) -> None:
         folder = data_dir(running)
         stacks = [start(folder, PORT=str(free_port())) for _ in range(2)]
-        assert within(60, lambda: find_running_stack(folder) and any(stack.poll() is not None for stack in stacks))
+        assert within(200, lambda: find_running_stack(folder) and any(stack.poll() is not None for stack in stacks))
         refused, other = sorted(stacks, key=lambda stack: stack.poll() is None)
         try:
             assert refused.returncode == 1
-            assert re.fullmatch(
-                r"(Another command|A stack) .*DATA_DIR=\S+ PORT=\d+ task dev\n", refused.communicate()[0]
-            )
+            last = refused.communicate()[0].splitlines()[-1]
+            assert re.fullmatch(r"(Another command|A stack) .*DATA_DIR=\S+ PORT=\d+ task dev", last)
             assert other.poll() is None
         finally:
             for stack in stacks:
                 stack.terminate()
-            other.communicate(timeout=15)
+            other.communicate(timeout=60)
 
     def test_it_ends_with_the_command_that_started_it_when_that_is_killed(self, running: StackAddresses) -> None:
         folder = data_dir(running)
@@ -353,7 +357,7 @@ class TestStopped:
     def test_it_starts_again_after_its_supervisor_was_killed(self, running: StackAddresses) -> None:
         folder, port = data_dir(running), str(free_port())
         first = start(folder, PORT=port)
-        assert within(60, lambda: first.poll() is not None or find_running_stack(folder))
+        assert within(200, lambda: first.poll() is not None or find_running_stack(folder))
         orphans = set(processes(folder)) - {first.pid}
         os.kill(first.pid, signal.SIGKILL)
         first.communicate()
