@@ -59,7 +59,9 @@ def showing_steps(console: Console) -> Iterator[Display]:
     """Show steps on a console: the present one with a bar if it is a terminal, else a line every four seconds."""
     if console.is_terminal:
         with _make_progress(console) as progress:
-            yield _Bars(progress)
+            bars = _Bars(progress)
+            yield bars
+            bars.finish()
     else:
         lines = _Lines(console)
         with lines.ticking():
@@ -67,13 +69,15 @@ def showing_steps(console: Console) -> Iterator[Display]:
 
 
 def _make_progress(console: Console) -> Progress:
+    """Return one line for the present step. Other programs may print meanwhile, which would break several lines."""
     return Progress(
-        SpinnerColumn(finished_text="✓"),
+        SpinnerColumn(),
         TextColumn("{task.description:<34}"),
         BarColumn(bar_width=24),
-        TextColumn("{task.fields[count]:>10}"),
+        TextColumn("{task.fields[count]}"),
         TimeElapsedColumn(),
         console=console,
+        transient=True,
     )
 
 
@@ -81,6 +85,7 @@ class _Bars:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._last: tuple[TaskID, Step] | None = None
+        self._began = time.monotonic()
 
     def show(self, step: Step | None) -> None:
         if step is None or (self._last and self._last[1] == step):
@@ -88,15 +93,20 @@ class _Bars:
         if self._last and self._last[1].name == step.name:
             task = self._last[0]
         else:
-            self._finish()
+            self.finish()
             task = self._progress.add_task(step.name, total=step.total or None, count="")
         self._progress.update(task, completed=step.done, total=step.total or None, count=step.count)
         self._last = task, step
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Replace the bar of the present step by a line that stays."""
         if self._last:
             task, step = self._last
-            self._progress.update(task, completed=step.total or 1, total=step.total or 1)
+            self._progress.remove_task(task)
+            self._progress.refresh()
+            took = f"{time.monotonic() - self._began:.0f} s"
+            self._progress.console.print(f"✓ {step.name:<34} {took:>5}  {step.count}".rstrip(), highlight=False)
+        self._last, self._began = None, time.monotonic()
 
 
 class _Lines:

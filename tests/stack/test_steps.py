@@ -1,12 +1,14 @@
 """How the start of a stack is shown: with bars in a terminal, with lines elsewhere, and never silent for long."""
 
 import io
+import re
 import time
 
 import pytest
 from rich.console import Console
 
 from exchange_site.stack import steps
+from exchange_site.stack.processes import NotInTime
 from exchange_site.stack.steps import Step, read_step, showing_steps, write_step
 
 
@@ -45,9 +47,24 @@ class TestBars:
         with showing_steps(console) as display:
             display.show(Step(name="PostgreSQL and Redis"))
             display.show(Step(name="migrations", done=40, total=147))
-        last = printed.getvalue()
-        assert "40 of 147" in last
-        assert "✓ PostgreSQL and Redis" in last
+        assert "40 of 147" in printed.getvalue()
+
+    def test_leave_a_line_for_each_finished_step(self, printed):
+        with showing_steps(Console(file=printed, force_terminal=True, width=100)) as display:
+            display.show(Step(name="migrations", done=147, total=147))
+            display.show(Step(name="worker"))
+        lines = re.findall("✓ (.*)", printed.getvalue())
+        assert [line.split()[0] for line in lines] == ["migrations", "worker"]
+        assert lines[0].endswith("147 of 147")
+
+    def test_leave_none_for_a_step_that_fails(self, printed):
+        with (
+            pytest.raises(NotInTime),
+            showing_steps(Console(file=printed, force_terminal=True, width=100)) as display,
+        ):
+            display.show(Step(name="worker"))
+            raise NotInTime
+        assert "✓" not in printed.getvalue()
 
 
 class TestTheFile:
