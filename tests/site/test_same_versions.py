@@ -1,10 +1,14 @@
 """All that names a version of Python, Postgres or Redis names the same one."""
 
+import json
 import re
+from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 
+from exchange_site.configuration import Configuration
 from exchange_site.stack.binaries import POSTGRES_MAJOR, REDIS_MAJOR
 from exchange_site.stack.processes import PROJECT
 
@@ -38,6 +42,30 @@ class TestServers:
     def test_are_named_where_they_are_run(self):
         text = (PROJECT / "docs" / "operations.md").read_text()
         assert f"Postgres {POSTGRES_MAJOR} and Valkey {REDIS_MAJOR}" in text
+
+
+class TestServersForDevelopment:
+    """deploy/compose.dev.yml: the two variables of its first lines are all that a developer sets."""
+
+    @pytest.fixture
+    def development(self):
+        return yaml.safe_load((PROJECT / "deploy/compose.dev.yml").read_text())
+
+    def test_are_valid_by_the_specification(self, development):
+        schema = json.loads((Path(__file__).parent / "compose-spec/compose-spec.json").read_text())
+        validator = jsonschema.validators.validator_for(schema)(schema)
+        assert [error.message for error in validator.iter_errors(development)] == []
+
+    def test_listen_where_the_defaults_look_and_on_this_machine_only(self, development):
+        given = Configuration.read({"POSTGRES_HOST": "127.0.0.1", "REDIS_HOST": "127.0.0.1"})
+        ports = {name: service["ports"] for name, service in development["services"].items()}
+        assert ports["postgres"] == [f"127.0.0.1:{given.postgres.ports[0]}:5432"]
+        assert ports["redis"] == [f"127.0.0.1:{given.redis.port}:6379"]
+        assert development["services"]["postgres"]["environment"]["POSTGRES_DB"] == given.postgres.name
+
+    def test_ask_for_no_password(self, development):
+        assert development["services"]["postgres"]["environment"]["POSTGRES_HOST_AUTH_METHOD"] == "trust"
+        assert "--requirepass" not in development["services"]["redis"]["command"]
 
 
 class TestPython:
