@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, TypeAdapter, Validation
 from exchange_site.configuration.combinations import judge
 from exchange_site.configuration.customers import Deposits, Limits, PersonalData, SecurityLog, SignIn
 from exchange_site.configuration.mail import Mail
-from exchange_site.configuration.objections import Objection, error_of, explain, read_objections
+from exchange_site.configuration.objections import Objection, error_of, explain, read_objections, with_example
 from exchange_site.configuration.payouts import Payouts
 from exchange_site.configuration.persons import Proposals
 from exchange_site.configuration.settlement import Jobs, Settlement, ToDo, Venue
@@ -99,7 +99,7 @@ class Configuration(BaseModel):
             try:
                 return cls._parse(variables), objections
             except ValidationError as error:
-                objections += read_objections(error)
+                objections += [with_example(each, _example_of(each.variable)) for each in read_objections(error)]
             wrong = {each.variable for each in objections}
             if not wrong & variables.keys():
                 raise error_of(objections)
@@ -115,6 +115,14 @@ class Configuration(BaseModel):
 def resolve_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return an environment with the values of the files and URLs that it names. What cannot be used is left out."""
     return resolve(environment, secrets=SECRETS).variables
+
+
+def _example_of(name: str) -> str:
+    """Return a value of a variable that has the right form; empty if there is none, or if it would be a secret."""
+    variable = VARIABLES.get(name)
+    if variable is None or variable.words.get("secret"):
+        return ""
+    return variable.words.get("such_as") or variable.default or ""
 
 
 def _secrets_of(configuration: Configuration) -> dict[str, str]:

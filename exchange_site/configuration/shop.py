@@ -135,10 +135,12 @@ class Losses(Group):
         "",
         "the loss of all coins together at which all sales stop; empty for no ceiling, which production refuses",
         unit="US dollars",
+        such_as="1000.00",
     )
     per_day_and_coin: DollarsOrNone = variable(
         "HOUSE_LOSS_PER_DAY_AND_COIN",
         "",
         "the loss of one coin at which sales of that coin stop; empty for no ceiling",
         unit="US dollars",
+        such_as="200.00",
     )

@@ -289,7 +289,7 @@ class TestThePage:
 
     def test_lists_the_variables_that_other_code_reads(self):
         files = [path for package in PACKAGES for path in (PROJECT / package).rglob("*.py")]
-        code = "\n".join(path.read_text() for path in [PROJECT / "manage.py", *files])
+        code = "\n".join(path.read_text() for path in [PROJECT / "manage.py", PROJECT / ".ci" / "packages.py", *files])
         read = set(re.findall(r"""os\.environ(?:\.get|\.setdefault)?[\[(]["']([A-Z_]+)["']""", code))
         read |= set(re.findall(r'"([A-Z_]+)" (?:not )?in os\.environ', code))
         shell = "\n".join((PROJECT / name).read_text() for name in ("Taskfile.yml", ".ci/install"))
