@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
 
 def _split(text: str) -> list[str]:
@@ -62,6 +62,21 @@ def _parse_accounts(text: str) -> dict[str, str]:
     return found
 
 
+def _parse_dollars_of_coins(text: str) -> dict[str, Decimal]:
+    """Return an amount for each coin that a text names."""
+    found: dict[str, Decimal] = {}
+    for part in _split(text):
+        coin, is_given, amount = (word.strip() for word in part.partition("="))
+        try:
+            dollars = TypeAdapter(DollarsOrZero).validate_python(amount)
+        except ValidationError:
+            is_given = ""
+        if not is_given or not coin or coin in found:
+            raise ValueError("Each coin should be named once, with its dollars, as in PEPE=100.00,BONK=0")
+        found[coin] = dollars
+    return found
+
+
 _NOTHING: Final = timedelta(0)
 
 
@@ -90,6 +105,8 @@ Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/[smhd]$")]
 Dollars = Annotated[Decimal, Field(gt=0, decimal_places=2)]
 DollarsOrZero = Annotated[Decimal, Field(ge=0, decimal_places=2)]
 DollarsOrNone = Annotated[Dollars | None, BeforeValidator(lambda text: text or None)]
+DollarsOfCoins = Annotated[dict[str, Decimal], BeforeValidator(_parse_dollars_of_coins)]
+"""Amounts by the coin's name."""
 Share = Annotated[Decimal, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(gt=0)]
 CountOrZero = Annotated[int, Field(ge=0)]

@@ -42,7 +42,7 @@ def _bring_up(calls: Any) -> None:
     as_owner = {**os.environ, **_owner()}
     for command, environment in (
         (manage("migrate", "--verbosity", "0"), as_owner),
-        (manage("seeder", "--if-empty"), os.environ),
+        (manage("seeder", "--if-empty", *(["--magic"] if "SIMULATOR_PORT" in os.environ else [])), os.environ),
     ):
         subprocess.run(command, env=environment, check=True)  # noqa: S603  commands of ours
     stopped = {"STOPPED", "EXITED", "FATAL"}
