@@ -63,20 +63,19 @@ def _parse_accounts(text: str) -> dict[str, str]:
 
 
 def _parse_dollars_of_coins(text: str) -> dict[str, Decimal]:
-    """Return an amount for each coin that a text names."""
-    found: dict[str, Decimal] = {}
-    for part in _split(text):
-        coin, is_given, amount = (word.strip() for word in part.partition("="))
-        try:
-            dollars = TypeAdapter(DollarsOrZero).validate_python(amount)
-        except ValidationError:
-            is_given = ""
-        if not is_given or not coin or coin in found:
-            raise ValueError("Each coin should be named once, with its dollars, as in PEPE=100.00,BONK=0")
-        found[coin] = dollars
+    """Return the dollars of each coin. Raises ValueError in words of its own: pydantic would name the coin as wrong."""
+    parts = [part.partition("=") for part in _split(text)]
+    try:
+        dollars = TypeAdapter(list[DollarsOrZero]).validate_python([amount.strip() for _, _, amount in parts])
+    except ValidationError as error:
+        raise ValueError(_NO_DOLLARS_OF_COINS) from error
+    found = dict(zip((coin.strip() for coin, _, _ in parts), dollars, strict=True))
+    if "" in found or len(found) < len(parts):
+        raise ValueError(_NO_DOLLARS_OF_COINS)
     return found
 
 
+_NO_DOLLARS_OF_COINS: Final = "Each coin should be named once, with its dollars, as in PEPE=100.00,BONK=0"
 _NOTHING: Final = timedelta(0)
 
 
