@@ -36,7 +36,7 @@ from wallets.services.accounts import open_dollar_wallet
 from wallets.services.cash import book_opening_deposit
 from wallets.services.tokens import read_access_token, start_token_family
 
-DATABASE_SECONDS = 300
+DATABASE_SECONDS = 120
 
 _begun = []  # the first test of this process
 

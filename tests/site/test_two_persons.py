@@ -1003,7 +1003,7 @@ WITHOUT_MONEY = {
     "bootstrap_staff", "break_glass", "export_customer", "erase_closed", "changepassword", "check", "createsuperuser",
     "reconcile", "result", "verify_ledger", "configuration", "database_roles", "dbshell", "exchange_simulator", "flush",
     "loaddata", "makemigrations", "migrate", "openapi", "procrastinate", "runserver", "rotate_keys", "seeder",
-    "show_urls", "sqlflush", "sqlmigrate", "venue_check",
+    "show_urls", "sqlflush", "sqlmigrate", "venue_check", "write_baseline",
 }  # fmt: skip
 
 
