@@ -28,6 +28,13 @@ ENDS = {"refunded": "refunded_at", "completed": "completed_at"}
 BUSY_SECONDS = 240
 """How long a test waits for a state. What the page promises is compared with the order's own times."""
 
+DECIDING = """
+from trading.services.reviewing import {decision}_within_transaction as decide
+from wallets.models import User
+from wallets.runtime.clock import database_now
+decide(order_id={order_id}, decided_by=User.objects.get(username="admin"), note="a test", now=database_now())
+"""
+
 pytestmark = pytest.mark.timeout(1200)
 
 
@@ -223,6 +230,16 @@ def test_a_held_order_cannot_be_cancelled_and_too_many_are_refused(customer):
     assert (sixth.status_code, sixth.json()["code"]) == (403, "too_many_held")
     assert customer.place(crypto="ABAN", amount="1")["state"] == "pending"
     assert customer.balance() == "9880.00"
+
+
+def test_held_orders_end_as_staff_decide(stack, customer):
+    released, refunded = (customer.place(crypto="HOLD", amount="1")["id"] for _ in range(2))
+    for decision, order_id in (("release", released), ("refund", refunded)):
+        done = command(stack, "shell", "-v", "0", "-c", DECIDING.format(decision=decision, order_id=order_id))
+        assert done.returncode == 0, done.stderr
+    assert customer.until(released, "completed")["reason"] is None
+    assert customer.until(refunded, "refunded")["reason"] == "refused_after_review"
+    assert customer.balance() == "9980.00"
 
 
 def test_a_lost_answer_is_unclear_until_it_is_found_for_those_who_wait_too(customer):
