@@ -1,7 +1,7 @@
 """The magic coins of a sandbox, which show customers' programs each way in which an order can end.
 
-A magic coin is an ordinary coin. What happens to its orders is done by the exchange simulator, whose markets of these
-names misbehave (`exchange_site/simulator/magic.py`), and by ordinary limits: of the coin, and for HOLD of
+A magic coin is an ordinary coin. The exchange simulator's markets of these names misbehave by themselves
+(`exchange_site/simulator/magic.py`), and ordinary limits do the rest: those of the coin, and for HOLD
 RISK_MAX_VALUE_OF_COINS, which a stack sets. No code that sells, buys or books knows of it. docs/sandbox.md has the
 table for developers of clients.
 """

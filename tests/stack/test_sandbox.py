@@ -275,6 +275,22 @@ def test_what_the_page_says_of_orders_without_a_magic_coin(customer):
         assert f"`{code}`" in PAGE
 
 
+@pytest.mark.parametrize(
+    ("path", "coin", "change", "reason"),
+    [
+        ("prices", "DOGE", "0.132", "suspended"),
+        ("market", "ADA", {"status": "BREAK"}, "not_trading"),
+    ],
+)
+def test_the_simulators_port_makes_what_no_magic_coin_shows(stack, customer, path, coin, change, reason):
+    wait_for(lambda: listed(stack)[coin]["is_available"], seconds=BUSY_SECONDS)
+    httpx.put(f"{stack.simulator}/control/{path}", json={f"{coin}USDT": change}, timeout=60).raise_for_status()
+    wait_for(lambda: listed(stack)[coin]["unavailable_reason"] == reason, seconds=BUSY_SECONDS)
+    refused = customer.client.post("orders/", json={"crypto": coin, "total": "20"})
+    assert (refused.status_code, refused.json()["code"]) == (503, "price_unavailable")
+    assert f"| `{reason}` | `PUT /control/{path}`" in PAGE
+
+
 def test_the_books_are_right_afterwards(stack, watched):
     for coin, order_id in watched.ids.items():
         watched.customer.until(order_id, words_of(next(row for row in ORDERED if row[0] == coin)[2])[-1])
