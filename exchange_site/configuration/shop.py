@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.kinds import Count, CountOrZero, Dollars, DollarsOrNone, Seconds
+from exchange_site.configuration.kinds import Count, CountOrZero, Dollars, DollarsOfCoins, DollarsOrNone, Seconds
 from exchange_site.configuration.variables import PARSED, Group, variable
 
 
@@ -114,6 +114,12 @@ class Risk(Group):
     )
     max_cancels: CountOrZero = variable("RISK_MAX_CANCELS", "20", "orders cancelled", unit="orders")
     max_value: Dollars = variable("RISK_MAX_VALUE", "50000.00", "dollars spent", unit="US dollars")
+    max_value_of_coins: DollarsOfCoins = variable(
+        "RISK_MAX_VALUE_OF_COINS",
+        "",
+        "the largest order of a coin that is not held, for coins that are new or thin, as in `PEPE=100.00,BONK=0`",
+        unit="US dollars",
+    )
     max_held: Count = variable(
         "RISK_MAX_HELD",
         "5",

@@ -230,10 +230,10 @@ def _make_order(
 ) -> tuple[Order, Breach | None]:
     """Return the order, not yet written, and its breach of a risk rule, if any. Raises TooManyHeld for a breach."""
     is_pooled = joins_pool(subtotal=priced.subtotal, threshold=settings.POOLS.threshold)
-    breach = find_breach(recent=context.recent, charge=priced.charge)
+    assert context.offer is not None, "without an offer nothing has a price"
+    breach = find_breach(recent=context.recent, charge=priced.charge, coin_name=context.offer.name)
     if breach and has_many_held_orders(customer_id=wallet.owner_id):
         raise TooManyHeld
-    assert context.offer is not None, "without an offer nothing has a price"
     order = Order.draft(
         customer_id=wallet.owner_id,
         coin_id=context.offer.coin_id,
