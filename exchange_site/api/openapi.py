@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from exchange_site.api.openapi_schemas import arrange_schemas, remove_unused, without_null
+from wallets.web.media_types import CSV
 from wallets.web.problems import PROBLEM_JSON
 
 Document = dict[str, Any]
@@ -29,9 +31,31 @@ _HEADERS: Final[Document] = {
     },
     "X-Request-ID": {
         "description": "The request's id in the logs: the caller's own `X-Request-ID`, or a new id.",
-        "schema": {"type": "string"},
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    },
+    "Content-Disposition": {
+        "description": "A name for the file, in answers in CSV (RFC 6266).",
+        "schema": {"type": "string", "examples": ['attachment; filename="transactions.csv"']},
+    },
+    "WWW-Authenticate": {
+        "description": "The scheme of the token that is needed.",
+        "schema": {"type": "string", "enum": ["Bearer"]},
     },
 }
+_ABOUT_REQUEST_ID: Final = "The caller's id for the logs: 1 to 64 letters, digits and `._-`. Any other text is ignored."
+_REQUEST_ID: Final = {
+    "name": "X-Request-ID",
+    "in": "header",
+    "required": False,
+    "description": _ABOUT_REQUEST_ID,
+    "schema": {"type": "string", "description": _ABOUT_REQUEST_ID},  # where generators look for words
+}
+_INFO: Final = {
+    "license": {"name": "MIT", "identifier": "MIT"},
+    "contact": {"name": "The Crypto Exchange authors"},  # as in LICENSE; the project has no address of its own
+}
+_SERVERS: Final = [{"url": "/", "description": "The service that has published this document."}]
 _ACCESS_TOKEN: Final = {
     "type": "http",
     "scheme": "bearer",
@@ -44,48 +68,53 @@ _LINKS: Final = {
         for name in ("getOrder", "cancelOrder")
     },
 }
-_RETRIED: Final = ("409", "429", "503")
+_RETRIED: Final = frozenset({"409", "429", "503"})
+_UNCOUNTED: Final = frozenset({"408", "413", "414"})
+"""Answers to requests that are refused before they count against a limit."""
 
 
 def finish(document: Document) -> Document:
     """Complete the document that Ninja made, in place, and return it."""
-    document["components"]["headers"] = _HEADERS
+    document["info"] |= _INFO
+    document["servers"] = _SERVERS
+    components = document["components"]
+    components["headers"] = _HEADERS
+    components["parameters"] = {"RequestId": _REQUEST_ID}
     # Ninja makes one security scheme per authentication class; clients need only one for all.
-    document["components"]["securitySchemes"] = {"AccessToken": _ACCESS_TOKEN}
-    schemas = document["components"]["schemas"]
+    components["securitySchemes"] = {"AccessToken": _ACCESS_TOKEN}
+    arrange_schemas(document)
     for path in document["paths"].values():
         for operation in path.values():
-            if "security" in operation:
-                operation["security"] = [{"AccessToken": []}]
-            _finish_parameters(operation)
-            _finish_body(operation, schemas)
-            operation["responses"] = {
-                str(status): _finished(str(status), response, operation, schemas)
-                for status, response in sorted(operation["responses"].items())
-            }
+            _finish_operation(operation, components["schemas"])
+    remove_unused(document)
     return document
+
+
+def _finish_operation(operation: Document, schemas: Document) -> None:
+    operation["security"] = [{"AccessToken": []}] if "security" in operation else []
+    _finish_parameters(operation)
+    _finish_body(operation, schemas)
+    operation["responses"] = {
+        str(status): _finished(str(status), response, operation, schemas)
+        for status, response in sorted(operation["responses"].items())
+    }
+    operation["parameters"].append({"$ref": "#/components/parameters/RequestId"})
 
 
 def _finish_parameters(operation: Document) -> None:
     """Replace each parameter's list of examples with one, as OpenAPI wants, and drop null, which no query can hold."""
     for parameter in operation["parameters"]:
-        parameter["schema"] = _without_null(parameter["schema"])
+        parameter["schema"] = without_null(parameter["schema"])
+        parameter["schema"].pop("title", None)
         examples = parameter.pop("examples", None)
         if examples:
             parameter["example"] = examples[0]
 
 
-def _without_null(schema: Document) -> Document:
-    choices = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
-    if len(choices) != 1:
-        return schema
-    return {**{name: value for name, value in schema.items() if name != "anyOf"}, **choices[0]}
-
-
 def _finish_body(operation: Document, schemas: Document) -> None:
     """Add the examples, and drop null: a body that is not needed is left out."""
     for media in operation.get("requestBody", {}).get("content", {}).values():
-        media["schema"] = _without_null(media["schema"])
+        media["schema"] = without_null(media["schema"])
         examples = _examples(media["schema"], schemas)
         if examples:
             media["examples"] = {f"example {number}": {"value": value} for number, value in enumerate(examples, 1)}
@@ -97,21 +126,26 @@ def _finished(status: str, response: Document, operation: Document, schemas: Doc
         response["content"] = {PROBLEM_JSON: content[PROBLEM_JSON]}
     else:
         for media in content.values():
+            media["schema"].pop("title", None)
             examples = _examples(media["schema"], schemas)
             if examples:
                 media["example"] = examples[0]
     if status.startswith("2") and operation["operationId"] in _LINKS:
         response["links"] = _LINKS[operation["operationId"]]
-    names = _header_names(status, operation)
+    names = _header_names(status, operation) + (["Content-Disposition"] if CSV in content else [])
     response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     return response
 
 
 def _header_names(status: str, operation: Document) -> list[str]:
     parameters = {parameter["name"] for parameter in operation["parameters"]}
-    names = ["X-Request-ID", "RateLimit", "RateLimit-Policy"]
+    names = ["X-Request-ID"]
+    if status not in _UNCOUNTED:
+        names += ["RateLimit", "RateLimit-Policy"]
     if status in _RETRIED:
         names.append("Retry-After")
+    if status == "401":
+        names.append("WWW-Authenticate")
     if status.startswith("2") and "cursor" in parameters:
         names.append("Link")
     if status.startswith("2") and "Idempotency-Key" in parameters:

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from wallets.web.amounts import CoinOut, PriceOut
+from wallets.web.amounts import CoinOut, PriceOut, RateOut
 from wallets.web.bodies import Response, examples
+from wallets.web.described import Words
 
 CoinName = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,12}$", examples=["ABAN"])]
 # Any text: an unknown coin is a 404, not a 422.
@@ -24,7 +25,20 @@ _COIN = {
     "step": "0.00000001",
     "fee_rate": "0.00000000",
 }
-Reason = Literal["price_unavailable", "not_trading", "suspended", "sales_stopped", "closed"]
+UnavailableReason = Annotated[
+    Literal["price_unavailable", "not_trading", "suspended", "sales_stopped", "closed"],
+    Words(
+        name="UnavailableReason",
+        about="Why orders for a coin are refused now.",
+        values={
+            "price_unavailable": "There is no current price. Try again soon.",
+            "not_trading": "The venues do not trade the coin now.",
+            "suspended": "The price has jumped, and is not believed yet.",
+            "sales_stopped": "Staff have stopped the sale of this coin.",
+            "closed": "Nothing is sold now.",
+        },
+    ),
+]
 
 
 class CoinAnswer(Response):
@@ -44,11 +58,11 @@ class CoinAnswer(Response):
     price_at: datetime | None
     price_source: str | None
     is_available: bool
-    unavailable_reason: Reason | None
+    unavailable_reason: UnavailableReason | None
     minimum: CoinOut
     maximum: CoinOut | None
     step: CoinOut
-    fee_rate: CoinOut
+    fee_rate: RateOut
 
 
 class PricePoint(Response):

@@ -1,45 +1,57 @@
 """Bodies of orders."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+from pydantic_core import CoreSchema
 
 from trading.quotes import LONGEST
 from trading.schemas.coins import CoinName
 from wallets.web.amounts import CoinIn, CoinOut, PriceIn, PriceOut, UsdIn, UsdOut
 from wallets.web.bodies import Request, Response, examples
+from wallets.web.described import Schema, Words, describe_without_null, enumeration, one_of
 from wallets.web.lists import ListQuery
 
-State = Literal["pending", "aggregated", "held", "settling", "completed", "refunded", "cancelled"]
+OrderState = Annotated[
+    Literal["pending", "aggregated", "held", "settling", "completed", "refunded", "cancelled"],
+    Words(
+        name="OrderState",
+        about="How far an order is. `completed`, `refunded` and `cancelled` are final, and stay the only final states.",
+        values={
+            "pending": "It waits for its purchase. It can be cancelled.",
+            "aggregated": "It waits in its coin's pool. It can be cancelled.",
+            "held": "It is unusual, and waits for staff to decide.",
+            "settling": "Its coins are being bought.",
+            "completed": "The customer holds the coins.",
+            "refunded": "Its coins were not bought. The wallet has the dollars again.",
+            "cancelled": "It was cancelled before its purchase. The wallet has the dollars again.",
+        },
+    ),
+]
+OrderReason = Annotated[
+    str,
+    WithJsonSchema(
+        enumeration(
+            "OrderReason",
+            "Why an order waits, is held, was refunded or was cancelled.",
+            {
+                "venue_unclear": "It waits, because the outcome of a purchase of its coin is unknown.",
+                "under_review": "It is held until staff decide.",
+                "refused_after_review": "Staff have refused it.",
+                "refunded_by_staff": "Staff have refunded it, because its coins could not be bought.",
+                "price_moved": "The price had moved too far before its coins were bought.",
+                "pool_timed_out": "Its pool did not fill in time.",
+                "refused_by_the_exchange": "The venue will not sell the coin.",
+                "cancelled_by_customer": "The customer has cancelled it.",
+                "deposit_returned": "The bank took a deposit of the customer back.",
+            },
+        )
+    ),
+]
 
 
-def _describe_without_null(schema: dict[str, Any], *names: str) -> None:
-    for name in names:
-        [given] = [choice for choice in schema["properties"][name].pop("anyOf") if choice != {"type": "null"}]
-        schema["properties"][name] |= given
-
-
-def _describe_quote_body(schema: dict[str, Any]) -> None:
-    """Describe the rule of QuoteBody's validator: exactly one of `amount` and `total`, and no null."""
-    _describe_without_null(schema, "amount", "total")
-    schema["oneOf"] = [{"required": ["amount"]}, {"required": ["total"]}]
-    schema["examples"] = [{"crypto": "ABAN", "amount": "3"}, {"crypto": "ABAN", "total": "12.00"}]
-
-
-def _describe_order_body(schema: dict[str, Any]) -> None:
-    """Describe the rules of OrderBody's validator: a quote alone, or a coin and one of `amount` and `total`."""
-    _describe_without_null(schema, "crypto", "amount", "total", "max_price", "quote")
-    schema["oneOf"] = [
-        {"required": ["crypto", "amount"], "not": {"required": ["quote"]}},
-        {"required": ["crypto", "total"], "not": {"required": ["quote"]}},
-        {"required": ["quote"], "maxProperties": 1},
-    ]
-    schema["examples"] = [
-        {"crypto": "ABAN", "amount": "3"},
-        {"crypto": "ABAN", "total": "12.00", "max_price": "4.10"},
-        {"quote": "ABAN:WyI3ZjE…"},
-    ]
+QuoteText = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 
 def _one_of_amount_and_total(body: Request) -> None:
@@ -48,14 +60,34 @@ def _one_of_amount_and_total(body: Request) -> None:
         raise ValueError("give exactly one of amount and total")
 
 
+class QuoteByAmount(Request):
+    """How much `amount` coins cost."""
+
+    model_config = examples({"crypto": "ABAN", "amount": "3"})
+
+    crypto: CoinName
+    amount: CoinIn
+
+
+class QuoteByTotal(Request):
+    """How many coins `total` US dollars buy, fee included. What is charged never exceeds it."""
+
+    model_config = examples({"crypto": "ABAN", "total": "12.00"})
+
+    crypto: CoinName
+    total: UsdIn
+
+
 class QuoteBody(Request):
     """Either `amount`, in coins, or `total`, in US dollars. What is charged for `total` never exceeds it."""
-
-    model_config = ConfigDict(json_schema_extra=_describe_quote_body)
 
     crypto: CoinName
     amount: CoinIn | None = None
     total: UsdIn | None = None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
+        return one_of(cls, handler, QuoteByAmount, QuoteByTotal)
 
     @model_validator(mode="after")
     def exactly_one_of_amount_and_total(self) -> Self:
@@ -95,20 +127,57 @@ class QuoteAnswer(Response):
     expires_at: datetime
 
 
-class OrderBody(Request):
-    """Either `amount`, in coins, or `total`, in US dollars, or a `quote` alone.
+def _describe_priced(*examples: Schema) -> ConfigDict:
+    def describe(schema: Schema) -> None:
+        describe_without_null(schema, "max_price")
+        schema["examples"] = list(examples)
 
-    The charge of an order by `total` never exceeds it, fee included. `max_price` is the most that one coin may cost,
-    spread included and fee not.
+    return ConfigDict(json_schema_extra=describe)
+
+
+class OrderByAmount(Request):
+    """Buys `amount` coins. `max_price` is the most that one coin may cost, spread included and fee not."""
+
+    model_config = _describe_priced({"crypto": "ABAN", "amount": "3"})
+
+    crypto: CoinName
+    amount: CoinIn
+    max_price: PriceIn | None = None
+
+
+class OrderByTotal(Request):
+    """Buys as many coins as `total` US dollars pay for. The charge never exceeds it, fee included.
+
+    `max_price` is the most that one coin may cost, spread included and fee not.
     """
 
-    model_config = ConfigDict(json_schema_extra=_describe_order_body)
+    model_config = _describe_priced({"crypto": "ABAN", "total": "12.00", "max_price": "4.10"})
+
+    crypto: CoinName
+    total: UsdIn
+    max_price: PriceIn | None = None
+
+
+class OrderByQuote(Request):
+    """Buys what a `quote` promises, at its price."""
+
+    model_config = examples({"quote": "ABAN:WyI3ZjE…"})
+
+    quote: QuoteText
+
+
+class OrderBody(Request):
+    """Either `amount`, in coins, or `total`, in US dollars, or a `quote` alone."""
 
     crypto: CoinName | None = None
     amount: CoinIn | None = None
     total: UsdIn | None = None
     max_price: PriceIn | None = None
-    quote: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
+    quote: QuoteText | None = None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
+        return one_of(cls, handler, OrderByAmount, OrderByTotal, OrderByQuote)
 
     @model_validator(mode="after")
     def a_quote_alone_or_a_coin_with_amount_or_total(self) -> Self:
@@ -177,10 +246,10 @@ class OrderAnswer(Response):
     fee: UsdOut
     total_price: UsdOut
     rebate: UsdOut
-    state: State
+    state: OrderState
     is_aggregated: bool
     pool: PoolAnswer | None
-    reason: str | None
+    reason: OrderReason | None
     created_at: datetime
     settling_at: datetime | None
     completed_at: datetime | None
@@ -189,5 +258,5 @@ class OrderAnswer(Response):
 
 
 class OrderQuery(ListQuery):
-    state: Annotated[State | None, Field(description="Only orders in this state.")] = None
+    state: Annotated[OrderState | None, Field(description="Only orders in this state.")] = None
     crypto: Annotated[CoinName | None, Field(description="Only orders of this coin.")] = None

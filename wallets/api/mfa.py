@@ -6,7 +6,7 @@ from ninja import Router, Status
 from wallets.exceptions import Busy, HashingBusy, InvalidCredentials, NotFound, OtpInvalid, SecondFactorOn
 from wallets.problems import answers
 from wallets.runtime import clock
-from wallets.schemas.accounts import EnrolmentAnswer, EnrolmentRequest, OtpRequest, RecoveryCodes
+from wallets.schemas.accounts import EnrolmentAnswer, EnrolmentRequest, OtpRequest, RecoveryCodesAnswer
 from wallets.selectors.accounts import get_account
 from wallets.services import second_factors
 from wallets.web.bodies import Body
@@ -40,7 +40,7 @@ def begin(request: HttpRequest, body: EnrolmentRequest) -> Status[second_factors
     auth=FreshAccessToken(limit=OTP),
     operation_id="confirmSecondFactor",
     summary="Turn the second factor on",
-    **answers({200: RecoveryCodes}, *BODY, *SIGNED_IN, SecondFactorOn, NotFound, OtpInvalid, Busy),
+    **answers({200: RecoveryCodesAnswer}, *BODY, *SIGNED_IN, SecondFactorOn, NotFound, OtpInvalid, Busy),
 )
 def confirm(request: HttpRequest, body: OtpRequest) -> Body:
     """Turns the second factor on with one of its codes, and returns the recovery codes, which are shown this once."""

@@ -220,7 +220,7 @@ class EnrolmentAnswer(Response):
     uri: str
 
 
-class RecoveryCodes(Response):
+class RecoveryCodesAnswer(Response):
     """Codes for whoever has lost the device. Each works once. They are shown this once."""
 
     model_config = examples({"recovery_codes": ["3f9a1-c07be-55d20-8e14b"]})

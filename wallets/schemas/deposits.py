@@ -1,10 +1,20 @@
 """Bodies of deposits."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from wallets.web.amounts import UsdOut
 from wallets.web.bodies import Response, examples
+from wallets.web.described import Words
+
+DepositState = Annotated[
+    Literal["credited"],
+    Words(
+        name="DepositState",
+        about="How far a deposit is.",
+        values={"credited": "The wallet holds the dollars."},
+    ),
+]
 
 
 class DepositAnswer(Response):
@@ -30,6 +40,6 @@ class DepositAnswer(Response):
     amount: UsdOut
     source: str
     reference: str
-    state: Literal["credited"]
+    state: DepositState
     received_at: datetime
     created_at: datetime

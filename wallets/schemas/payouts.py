@@ -3,12 +3,32 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 from wallets.bank_accounts import BankAccount, read_account_number, read_iban, read_routing
 from wallets.schemas.accounts import Otp
 from wallets.web.amounts import UsdIn, UsdOut
 from wallets.web.bodies import Request, Response, examples
+from wallets.web.described import Schema, Words, one_of
+
+PayoutState = Annotated[
+    Literal["requested", "approved", "rejected", "cancelled", "sent", "paid", "failed", "returned"],
+    Words(
+        name="PayoutState",
+        about="How far a payout is.",
+        values={
+            "requested": "It waits for approval.",
+            "approved": "It waits for the next file to our bank.",
+            "rejected": "Staff have refused it. The wallet has the dollars again.",
+            "cancelled": "The customer has cancelled it, or removed its payee. The wallet has the dollars again.",
+            "sent": "Our bank has been told to pay it.",
+            "paid": "Our bank has paid it.",
+            "failed": "Our bank could not pay it. The wallet has the dollars again.",
+            "returned": "The payee's bank has sent it back. The wallet has the dollars again.",
+        },
+    ),
+]
 
 
 def _is_printable(value: str) -> str:
@@ -26,21 +46,48 @@ class OtpBody(Request):
     otp: Otp | None = None
 
 
-class PayeeRequest(OtpBody):
-    """A bank account: an `iban`, or an `account` number in the United States with its bank's `routing` number.
+OwnerName = Annotated[str, Field(min_length=1, max_length=70), AfterValidator(_is_printable)]
+Iban = Annotated[str, Field(max_length=50), AfterValidator(read_iban)]
+AccountNumber = Annotated[str, Field(max_length=30), AfterValidator(read_account_number)]
+RoutingNumber = Annotated[str, Field(max_length=20), AfterValidator(read_routing)]
+
+
+class PayeeByIban(OtpBody):
+    """A bank account with an `iban`. `name` is its owner. `otp` is needed if the second factor is on."""
+
+    model_config = examples({"name": "Alice Example", "iban": "GB82 WEST 1234 5698 7654 32"})
+
+    name: OwnerName
+    iban: Iban
+    account: None = None
+    routing: None = None
+
+
+class PayeeByAccount(OtpBody):
+    """An `account` number in the United States with its bank's `routing` number.
 
     `name` is the account's owner. `otp` is needed if the second factor is on.
     """
 
-    model_config = examples(
-        {"name": "Alice Example", "iban": "GB82 WEST 1234 5698 7654 32"},
-        {"name": "Alice Example", "account": "123456789", "routing": "021000021", "otp": "123456"},
-    )
+    model_config = examples({"name": "Alice Example", "account": "123456789", "routing": "021000021", "otp": "123456"})
 
-    name: Annotated[str, Field(min_length=1, max_length=70), AfterValidator(_is_printable)]
-    iban: Annotated[str, Field(max_length=50), AfterValidator(read_iban)] | None = None
-    account: Annotated[str, Field(max_length=30), AfterValidator(read_account_number)] | None = None
-    routing: Annotated[str, Field(max_length=20), AfterValidator(read_routing)] | None = None
+    name: OwnerName
+    account: AccountNumber
+    routing: RoutingNumber
+    iban: None = None
+
+
+class PayeeRequest(OtpBody):
+    """A bank account: an `iban`, or an `account` number in the United States with its bank's `routing` number."""
+
+    name: OwnerName
+    iban: Iban | None = None
+    account: AccountNumber | None = None
+    routing: RoutingNumber | None = None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
+        return one_of(cls, handler, PayeeByIban, PayeeByAccount)
 
     @model_validator(mode="after")
     def _names_one_account(self) -> "PayeeRequest":
@@ -121,7 +168,7 @@ class PayoutAnswer(Response):
     id: int
     amount: UsdOut
     payee: int | None
-    state: Literal["requested", "approved", "rejected", "cancelled", "sent", "paid", "failed", "returned"]
+    state: PayoutState
     bank_reference: str | None
     reason: str | None
     created_at: datetime

@@ -7,11 +7,39 @@ from pydantic import Field
 
 from wallets.web.amounts import UsdOut
 from wallets.web.bodies import Response, examples
+from wallets.web.described import Words
 from wallets.web.lists import ListQuery
+
+TransactionType = Annotated[
+    Literal["deposit", "withdrawal"],
+    Words(
+        name="TransactionType",
+        about="The direction of a movement, seen from the customer's dollar wallet.",
+        values={"deposit": "Dollars in.", "withdrawal": "Dollars out."},
+        may_grow=False,
+    ),
+]
+TransactionKind = Annotated[
+    Literal["deposit", "withdrawal", "purchase", "refund", "price_improvement", "return", "goodwill", "correction"],
+    Words(
+        name="TransactionKind",
+        about="The occasion of a movement.",
+        values={
+            "deposit": "The customer has deposited dollars.",
+            "withdrawal": "Dollars were paid out to the customer, or will be.",
+            "purchase": "The charge of an order.",
+            "refund": "The charge of an order that was refunded or cancelled.",
+            "price_improvement": "The rebate of an order whose purchase cost less.",
+            "return": "A bank took a deposit back, or what followed from that.",
+            "goodwill": "A gift of the house.",
+            "correction": "Reverses a movement that was booked wrongly.",
+        },
+    ),
+]
 
 
 class TransactionQuery(ListQuery):
-    type: Annotated[Literal["deposit", "withdrawal"] | None, Field(description="Only movements of this type.")] = None
+    type: Annotated[TransactionType | None, Field(description="Only movements of this type.")] = None
     order_id: Annotated[int | None, Field(ge=1, lt=2**63, description="Only movements of this order.")] = None
 
 
@@ -35,10 +63,8 @@ class TransactionAnswer(Response):
     )
 
     id: int
-    type: Literal["deposit", "withdrawal"]
-    kind: Literal[
-        "deposit", "withdrawal", "purchase", "refund", "price_improvement", "return", "goodwill", "correction"
-    ]
+    type: TransactionType
+    kind: TransactionKind
     amount: UsdOut
     balance_after: UsdOut
     order_id: int | None

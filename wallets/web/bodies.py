@@ -28,7 +28,8 @@ class Response(BaseModel):
     the time of a list.
     """
 
-    model_config = ConfigDict(from_attributes=True)
+    # Each member is in each answer, also one with a default.
+    model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
 
 
 class Request(BaseModel):
