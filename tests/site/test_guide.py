@@ -27,6 +27,7 @@ DIFFERS = {
     "<payment reference>": re.compile(r"\bRF[0-9]{2}[0-9A-F]{16}\b"),
     "<time>": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"),
     "<token>": re.compile(r"eyJ[\w-]+(…|\.[\w-]+\.[\w-]+)"),
+    "<request id>": re.compile(r"\b[0-9a-f]{32}\b"),
     "<cursor>": re.compile(r"(?<=cursor=)[\w-]+…?"),
     "<calls>": re.compile(r"(?<=;r=)\d+"),
     "<seconds>": re.compile(r"(?<=;t=)\d+|(?<=Retry-After: )\d+|(?<=again in )\d+"),
@@ -104,7 +105,7 @@ class Reader:
         def answer():
             return self._client.request(method, url, headers=headers, content=asked.body)
 
-        if method == "GET" and re.search(r"/orders/\d+/$", url):
+        if method == "GET" and re.search(r"/orders/\d+/(\?wait=\d+)?$", url):
             return wait_for(lambda: found if (found := answer()).json()["state"] not in IN_WORK else None, seconds=20)
         return answer()
 

@@ -1,9 +1,9 @@
 """Bodies of orders."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trading.quotes import LONGEST
 from trading.schemas.coins import CoinName
@@ -186,6 +186,17 @@ class OrderAnswer(Response):
     completed_at: datetime | None
     refunded_at: datetime | None
     cancelled_at: datetime | None
+
+
+LONGEST_WAIT: Final = 20
+"""Seconds. Proxies end connections on which nothing comes for a while, nginx here after 30 s."""
+
+
+class WaitQuery(BaseModel):
+    wait: Annotated[
+        int,
+        Field(ge=0, le=LONGEST_WAIT, description="Answer at the next change of `state`, or after so many seconds."),
+    ] = 0
 
 
 class OrderQuery(ListQuery):
