@@ -22,7 +22,7 @@ curl $api/exchanges/crypto-currencies/
 
 printf '\n%s\n' '== Buy'
 order=$(curl $api/orders/ -H "$auth" -H "$json" -d '{"crypto": "ABAN", "amount": "2"}'); echo "$order"
-curl $api/orders/$(field id "$order")/ -H "$auth"
+curl "$api/orders/$(field id "$order")/?wait=20" -H "$auth"
 
 printf '\n%s\n' '== A firm price'
 curl $api/quotes/ -H "$auth" -H "$json" -d '{"crypto": "ABAN", "amount": "2"}'
@@ -40,6 +40,7 @@ printf '\n%s\n' '== Transactions'
 page=$(curl -i "$api/transactions/?type=withdrawal&limit=2" -H "$auth"); echo "$page"
 next=$(echo "$page" | sed -n 's/^[Ll]ink: <\(.*\)>.*/\1/p')
 curl -i "$next" -H "$auth"
+curl "$api/transactions/?type=deposit&limit=1&envelope=true" -H "$auth"
 
 printf '\n%s\n' '== Holdings'
 curl $api/accounts/holdings/ -H "$auth"

@@ -41,7 +41,7 @@ def repeat(asked):
     deadline = time.monotonic() + 60
     while True:
         status, headers, body = send(asked)
-        reads_order = not (asked.method or asked.body) and re.search(r"/orders/\d+/$", asked.url)
+        reads_order = not (asked.method or asked.body) and re.search(r"/orders/\d+/(\?wait=\d+)?$", asked.url)
         if left := seconds_left_of_first_failure(status, headers):
             time.sleep(left + 0.1)  # so that all failed sign-ins of the guide are in one window
         elif reads_order and json.loads(body).get("state") in IN_WORK and time.monotonic() < deadline:

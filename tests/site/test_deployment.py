@@ -490,7 +490,8 @@ def names(addresses):
 
 def is_problem(answer, code, **members):
     assert answer.headers["Content-Type"] == PROBLEM_JSON
-    assert answer.json() == problem_body(KINDS[answer.status_code, code], **members)
+    request_id = answer.headers["X-Request-ID"]
+    assert answer.json() == problem_body(KINDS[answer.status_code, code], request_id=request_id, **members)
     assert answer.status_code == answer.json()["status"]
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-ID"])
     return True
@@ -531,7 +532,8 @@ class TestProxy:
         with closing(connection):
             connection.request("GET", path)
             answer = connection.getresponse()
-            assert (answer.status, json.loads(answer.read())) == (404, problem_body(KINDS[404, "not_found"]))
+            expected = problem_body(KINDS[404, "not_found"], request_id=answer.headers["X-Request-ID"])
+            assert (answer.status, json.loads(answer.read())) == (404, expected)
         assert behind.asked == before
 
     def test_refuses_a_body_above_the_limit(self, site, behind):

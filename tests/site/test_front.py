@@ -62,6 +62,7 @@ class Line:
         assert re.fullmatch("[0-9a-f]{32}", headers["x-request-id"])
         problem = json.loads(body)
         assert problem["status"] == status
+        assert problem["request_id"] == headers["x-request-id"]
         return status, problem["code"]
 
     def is_closed(self):

@@ -29,6 +29,7 @@ DIFFERS = {
     "<time>": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"),
     "<token>": re.compile(r"eyJ[\w-]+(…|\.[\w-]+\.[\w-]+)"),
     "<quote>": re.compile(r"\bABAN:W[\w-]+(…|[\w:.-]*)"),
+    "<request id>": re.compile(r"\b[0-9a-f]{32}\b"),
     "<cursor>": re.compile(r"(?<=cursor=)[\w-]+…?"),
     "<calls>": re.compile(r"(?<=;r=)\d+"),
     "<seconds>": re.compile(r"(?<=;t=)\d+|(?<=Retry-After: )\d+|(?<=again in )\d+"),

@@ -31,6 +31,7 @@ def problem(response):
     body = response.json()
     assert body["status"] == response.status_code
     assert {"type", "title", "detail", "code"} <= body.keys()
+    assert body["request_id"] == response["X-Request-ID"]
     return response.status_code, body["code"]
 
 

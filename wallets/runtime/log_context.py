@@ -28,6 +28,11 @@ def current_ids() -> dict[str, object]:
     return dict(_ids.get({}))
 
 
+def logged(name: str) -> object:
+    """Return the id of this name that log lines carry now; None if they carry none."""
+    return _ids.get({}).get(name)
+
+
 class AddContext(logging.Filter):
     """Copies the ids of the log context to every log record, for the formatter."""
 
