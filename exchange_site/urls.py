@@ -17,6 +17,7 @@ urlpatterns = [
     path("api/v1/redoc/", pages.redoc),
     path("api/v1/redoc/redoc.js/", pages.redoc_script),
     path("", pages.home),
+    path("guide/", pages.guide),
     path("favicon.ico/", RedirectView.as_view(url=f"{settings.STATIC_URL}exchange_site/icon.svg")),
     path("admin/attention/", admin.site.admin_view(to_do), name="to_do"),
     path("admin/result/", admin.site.admin_view(result), name="result"),
