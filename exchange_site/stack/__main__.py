@@ -1,4 +1,4 @@
-"""`python -m exchange_site.stack dev | prepare | demo | manage …`, which the Taskfile calls."""
+"""`python -m exchange_site.stack dev | prepare | demo [--exit] | manage …`, which the Taskfile calls."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
         if command == "demo":
             from exchange_site.stack.demo.run import run_demo
 
-            return run_demo()
+            return run_demo(rest)
         if command == "manage":
             return _manage(rest)
     except (StackRefused, NoServers, ServerFailed) as error:
