@@ -24,6 +24,7 @@ urlpatterns = [
     path("", pages.home),
     path(PROBLEM_PAGES.removeprefix("/"), all_problems, name="problems"),
     path(f"{PROBLEM_PAGES.removeprefix('/')}<str:code>/", one_problem, name="problem"),
+    path("guide/", pages.guide),
     path("favicon.ico/", RedirectView.as_view(url=f"{settings.STATIC_URL}exchange_site/icon.svg")),
     path("admin/attention/", admin.site.admin_view(to_do), name="to_do"),
     path("admin/result/", admin.site.admin_view(result), name="result"),

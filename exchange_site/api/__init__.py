@@ -9,6 +9,7 @@ from ninja.openapi.schema import OpenAPISchema
 from exchange_site.api.bodies import ExactJsonParser, ExactJsonRenderer
 from exchange_site.api.openapi import finish
 from exchange_site.api.problems import answer_problems
+from exchange_site.api.story import story_router
 from exchange_site.version import VERSION
 from trading.api.coins import coins_router
 from trading.api.holdings import holdings_router
@@ -85,4 +86,5 @@ api.add_router("accounts/", deposits_router)
 api.add_router("accounts/", payees_router)
 api.add_router("accounts/", payouts_router)
 api.add_router("accounts/", statements_router)
+api.add_router("sandbox/", story_router)
 answer_problems(api)

@@ -1,4 +1,4 @@
-"""`python -m exchange_site.stack dev | prepare | demo | manage …`, which the Taskfile calls."""
+"""`python -m exchange_site.stack dev | prepare | demo [--exit] | manage …`, which the Taskfile calls."""
 
 import os
 import subprocess
@@ -58,7 +58,7 @@ def _supervise(arguments: list[str]) -> int:
 def _demo(arguments: list[str]) -> int:
     from exchange_site.stack.demo.run import run_demo
 
-    return run_demo()
+    return run_demo(arguments)
 
 
 def _manage(arguments: list[str]) -> int:
