@@ -111,7 +111,6 @@ def make_trade(world, name, kind, _mode):
     return trade
 
 
-@pytest.mark.xdist_group("lies")  # each process that has one of the cases would play all of them
 @each(*LIES, modes=(ONCE, AGAIN))
 def test_orders_survive_a_venue_that_gives_wrong_answers(lied_to, world, name, kind, mode):
     trade = lied_to[name, kind, mode]
