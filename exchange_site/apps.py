@@ -9,8 +9,10 @@ class ExchangeSiteConfig(AppConfig):
     def ready(self) -> None:
         from exchange_site.admin.roles import make_roles_after_migrate
         from exchange_site.database.money import guard_migrations
+        from exchange_site.seeding.magic import check_magic_coins
         from exchange_site.seeding.published import check_administrator
 
         register(check_administrator, Tags.database)
+        register(check_magic_coins, Tags.database)
         guard_migrations()
         post_migrate.connect(make_roles_after_migrate, sender=apps.get_app_config("settlement"))

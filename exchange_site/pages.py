@@ -2,36 +2,50 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from django.conf import settings
 from django.contrib.staticfiles import finders
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.safestring import SafeString
 from django.views.decorators.cache import cache_control
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
+from markdown_it import MarkdownIt
 
 # The logo of ReDoc's maker, the only file that ReDoc's bundle loads from a CDN.
 _FOREIGN_LOGO: Final = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
 _NO_IMAGE: Final = b"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
 
 
+_GUIDE: Final = settings.BASE_DIR / "docs" / "guide.md"  # the container image may lack it
+
+
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Show the home page: a short description of the service, and links to its parts."""
-    return render(request, "exchange_site/home.html")
+    """Show the home page: prices, links, and in a sandbox what is happening, and the visitor's first order."""
+    return _page(request, "home", is_sandbox=settings.DEPOSITS.self_service, threshold=settings.POOLS.threshold)
+
+
+@require_safe
+def guide(request: HttpRequest) -> HttpResponse:
+    """Show the guide for client developers."""
+    if not _GUIDE.exists():
+        raise Http404
+    return _page(request, "guide", text=_guide_text())
 
 
 @require_safe
 def swagger(request: HttpRequest) -> HttpResponse:
     """Show Swagger UI, where people can try the operations."""
-    return render(request, "exchange_site/swagger.html")
+    return _page(request, "swagger")
 
 
 @require_safe
 def redoc(request: HttpRequest) -> HttpResponse:
     """Show ReDoc, where people can read about the operations."""
-    return render(request, "exchange_site/redoc.html")
+    return _page(request, "redoc")
 
 
 @require_safe
@@ -47,3 +61,13 @@ def _redoc_bundle() -> bytes:
     path = finders.find("ninja/redoc.standalone.js")
     assert isinstance(path, str), "django-ninja ships ReDoc"
     return Path(path).read_bytes().replace(_FOREIGN_LOGO, _NO_IMAGE)
+
+
+def _page(request: HttpRequest, name: str, **context: Any) -> HttpResponse:
+    return render(request, f"exchange_site/{name}.html", {**context, "has_guide": _GUIDE.exists()})
+
+
+@lru_cache(maxsize=1)
+def _guide_text() -> SafeString:
+    """Return the guide as HTML. Markup in its text would be escaped."""
+    return SafeString(MarkdownIt("js-default").render(_GUIDE.read_text()))

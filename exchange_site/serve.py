@@ -81,9 +81,11 @@ def load() -> Callable[..., Any]:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)  # the parent ended before prctl(2) was called
+    from exchange_site import telemetry
     from exchange_site.wsgi import application
     from wallets.runtime import clock
 
+    telemetry.begin()
     _keep_connections()
     clock.keep_measured()
     return application

@@ -25,6 +25,7 @@ from exchange_site.stack.servers import prepare_redis
 from tests.configure import configure
 from tests.dialects import DIALECTS
 from tests.emptying import empty_tables
+from tests.patience import stretched
 from tests.simulators import running_simulator
 from tests.staff import let_do_everything
 from trading.services.coins import put_on_sale, save_coin
@@ -76,12 +77,13 @@ def django_db_setup(django_db_modify_db_settings, django_db_setup, django_db_blo
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item):
-    """Add the time in which the database is made, minutes on a busy machine, to the limit of a process' first test."""
+    """Stretch the time limit of a test on a busy machine. The first test of a process also makes the database."""
+    own = item.get_closest_marker("timeout")
+    seconds = own.args[0] if own else float(item.config.getoption("timeout") or item.config.getini("timeout"))
     if not _begun:
         _begun.append(item.nodeid)
-        own = item.get_closest_marker("timeout")
-        seconds = own.args[0] if own else float(item.config.getoption("timeout") or item.config.getini("timeout"))
-        item.add_marker(pytest.mark.timeout(seconds + DATABASE_SECONDS), append=False)
+        seconds += DATABASE_SECONDS
+    item.add_marker(pytest.mark.timeout(stretched(seconds)), append=False)
     return (yield)
 
 
@@ -255,7 +257,7 @@ def make_api_process(transactional_db):
         environment = {"PORT": str(port), "WEB_WORKERS": "1", "WEB_THREADS": "8", **environment}
         process = start(API, environment=process_environment(**environment), output=output)
         running.append(process)
-        wait_for_answer(f"{local_url(port)}/health/", seconds=20, by=process)
+        wait_for_answer(f"{local_url(port)}/health/", seconds=stretched(20), by=process)
         return f"{local_url(port)}/api/v1/"
 
     yield begin

@@ -51,6 +51,7 @@ class Dialect:
         if not VenueEntry.objects.filter(name=self.name).exists():
             with as_owner():
                 VenueEntry.objects.update(name=self.name)
+        if venues._first != [self.name]:
             venues._first.clear()
 
     def delivered(self, bought):

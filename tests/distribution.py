@@ -3,10 +3,11 @@
 So both processes of a run end at about the same time. The order changes no result.
 """
 
-from xdist.scheduler import LoadFileScheduling
+from xdist.scheduler import LoadFileScheduling, LoadScopeScheduling
 
 # Measured on two cores; only what takes half a minute or so matters. The faults share one world, see their conftest.
 _FAULTS = "tests/faults/"
+_LIES = "tests/faults/test_exchange.py::test_orders_survive_a_venue_that_gives_wrong_answers["
 _SLOWEST = (
     _FAULTS,
     "tests/stack/test_stack.py",
@@ -46,6 +47,8 @@ def _place(item):
 
 
 def pytest_xdist_make_scheduler(config, log):
+    if config.getvalue("dist") == "loadscope":
+        return _SchedulingOfFaults(config, log)
     if config.getvalue("dist") != "loadfile":
         return None
     config.option.loadscopereorder = False  # pytest-xdist would put the files with the most tests first
@@ -57,3 +60,10 @@ class _Scheduling(LoadFileScheduling):
 
     def _split_scope(self, nodeid):
         return _FAULTS if nodeid.startswith(_FAULTS) else super()._split_scope(nodeid)
+
+
+class _SchedulingOfFaults(LoadScopeScheduling):
+    """Give each test to any process, and a venue's lies to one: each process that had one of them would play them all."""
+
+    def _split_scope(self, nodeid):
+        return _LIES if nodeid.startswith(_LIES) else nodeid

@@ -7,6 +7,7 @@ import httpx
 from django.db import connection
 
 from exchange_site.stack.processes import NotInTime, answers, stop, wait_until
+from tests.patience import stretched
 
 
 @contextmanager
@@ -19,10 +20,13 @@ def stopped(process):
 
 
 def wait_for(condition, *, seconds=10, ignoring=()):
-    """Call `condition` until its result is true, and return that result. After `seconds` the test fails."""
+    """Call `condition` until its result is true, and return that result.
+
+    After `seconds` the test fails, on a busy machine after more.
+    """
     ignored = ignoring if isinstance(ignoring, tuple) else (ignoring,)
     try:
-        return wait_until(condition, seconds=seconds, ignoring=ignored)
+        return wait_until(condition, seconds=stretched(seconds), ignoring=ignored)
     except NotInTime as error:
         raise AssertionError(str(error)) from None
 

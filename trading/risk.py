@@ -1,5 +1,7 @@
 """Risk rules, a first defence against fraud: limits on a customer's orders, cancels and dollars within a window.
 
+A coin may have a limit of its own for each single order (RISK_MAX_VALUE_OF_COINS), such as one that is new or thin.
+
 An order that breaks a rule is charged and `held`: it has no job, joins no pool, and its customer cannot cancel it.
 Staff release or refund the order (trading.services.reviewing). Cancels count too, because a cancel is a free option
 against the house.
@@ -31,9 +33,12 @@ class Breach:
     grounds: str
 
 
-def find_breach(*, recent: RecentOrders, charge: Decimal) -> Breach | None:
+def find_breach(*, recent: RecentOrders, charge: Decimal, coin_name: str) -> Breach | None:
     """Return the breach of the first rule that one more order of `charge` US dollars would break, if any."""
     rules, total = settings.RISK, recent.charge + charge
+    most = rules.max_value_of_coins.get(coin_name)
+    if most is not None and charge > most:
+        return Breach(rule=RiskRule.VALUE, grounds=f"{charge:.2f} USD of {coin_name}, of which {most:.2f} are usual")
     if recent.count >= rules.max_orders:
         return _breach(RiskRule.ORDERS, f"more than {rules.max_orders} orders")
     if recent.cancels > rules.max_cancels:

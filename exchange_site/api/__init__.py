@@ -9,6 +9,8 @@ from ninja.openapi.schema import OpenAPISchema
 from exchange_site.api.bodies import ExactJsonParser, ExactJsonRenderer
 from exchange_site.api.openapi import finish
 from exchange_site.api.problems import answer_problems
+from exchange_site.api.story import story_router
+from exchange_site.version import VERSION
 from trading.api.coins import coins_router
 from trading.api.holdings import holdings_router
 from trading.api.orders import orders_router
@@ -53,7 +55,7 @@ class ExchangeApi(NinjaAPI):
 
 api = ExchangeApi(
     title="Crypto Exchange",
-    version="1",
+    version=VERSION,
     description=_DESCRIPTION.strip(),
     docs_url=None,
     openapi_url="openapi.json/",
@@ -84,4 +86,5 @@ api.add_router("accounts/", deposits_router)
 api.add_router("accounts/", payees_router)
 api.add_router("accounts/", payouts_router)
 api.add_router("accounts/", statements_router)
+api.add_router("sandbox/", story_router)
 answer_problems(api)

@@ -156,6 +156,8 @@ def _header_names(status: str, operation: Document) -> list[str]:
 def _examples(schema: Document, schemas: Document) -> list[Any]:
     if "$ref" in schema:
         return _examples(schemas[schema["$ref"].rsplit("/", 1)[-1]], schemas)
+    if "oneOf" in schema and "examples" not in schema:  # a list, whose first form is an array
+        return _examples(schema["oneOf"][0], schemas)
     if schema.get("type") == "array":
         return [[example] for example in _examples(schema["items"], schemas)]
     found: list[Any] = schema.get("examples", [])

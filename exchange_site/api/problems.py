@@ -31,8 +31,10 @@ from wallets.web.problems import (
 logger = logging.getLogger(__name__)
 
 _PROBLEMS: Final[Problems] = {**wallets.problems.PROBLEMS, **trading.problems.PROBLEMS}
-KINDS: Final = {(kind.status, kind.code): kind for kind in (*WITHOUT_AN_ERROR, *_PROBLEMS.values())}
-"""Every kind of problem that the service answers with, by status and code."""
+ALL_KINDS: Final = tuple(dict.fromkeys((*WITHOUT_AN_ERROR, *_PROBLEMS.values())))
+"""Every kind of problem that the service answers with."""
+KINDS: Final = {(kind.status, kind.code): kind for kind in ALL_KINDS}
+"""The same by status and code; of several the last."""
 
 
 def answer_problems(api: NinjaAPI) -> None:

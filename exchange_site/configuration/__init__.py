@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, TypeAdapter, Validation
 from exchange_site.configuration.combinations import judge
 from exchange_site.configuration.customers import Deposits, Limits, PersonalData, SecurityLog, SignIn
 from exchange_site.configuration.mail import Mail
-from exchange_site.configuration.objections import Objection, error_of, explain, read_objections
+from exchange_site.configuration.objections import Objection, error_of, explain, read_objections, with_example
 from exchange_site.configuration.payouts import Payouts
 from exchange_site.configuration.persons import Proposals
 from exchange_site.configuration.settlement import Jobs, Settlement, ToDo, Venue
@@ -20,6 +20,7 @@ from exchange_site.configuration.shop import Losses, Pools, Prices, Quotes, Risk
 from exchange_site.configuration.site import Development, Django, Encryption, Metrics, Serving
 from exchange_site.configuration.sources import resolve
 from exchange_site.configuration.stores import Clock, Postgres, Redis
+from exchange_site.configuration.telemetry import Telemetry
 from exchange_site.configuration.variables import Group, Variable, list_variables
 from exchange_site.configuration.venues import read_further_venues
 
@@ -33,6 +34,7 @@ class Configuration(BaseModel):
     encryption: Encryption
     serving: Serving
     metrics: Metrics
+    telemetry: Telemetry
     postgres: Postgres
     clock: Clock
     redis: Redis
@@ -97,7 +99,7 @@ class Configuration(BaseModel):
             try:
                 return cls._parse(variables), objections
             except ValidationError as error:
-                objections += read_objections(error)
+                objections += [with_example(each, _example_of(each.variable)) for each in read_objections(error)]
             wrong = {each.variable for each in objections}
             if not wrong & variables.keys():
                 raise error_of(objections)
@@ -113,6 +115,14 @@ class Configuration(BaseModel):
 def resolve_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return an environment with the values of the files and URLs that it names. What cannot be used is left out."""
     return resolve(environment, secrets=SECRETS).variables
+
+
+def _example_of(name: str) -> str:
+    """Return a value of a variable that has the right form; empty if there is none, or if it would be a secret."""
+    variable = VARIABLES.get(name)
+    if variable is None or variable.words.get("secret"):
+        return ""
+    return variable.words.get("such_as") or variable.default or ""
 
 
 def _secrets_of(configuration: Configuration) -> dict[str, str]:

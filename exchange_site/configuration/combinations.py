@@ -24,6 +24,7 @@ from exchange_site.configuration.addresses import (
 from exchange_site.configuration.banking import BANKING
 from exchange_site.configuration.ceilings import CEILINGS
 from exchange_site.configuration.objections import Objection
+from exchange_site.configuration.reporting import REPORTING, REPORTING_NEEDS
 from exchange_site.configuration.rules import is_real_venue, must_be_on, rule, spends_real_money
 from exchange_site.configuration.secrecy import is_same_secret, is_weak_key, is_weak_password
 from exchange_site.configuration.site import DEVELOPMENT_SECRET
@@ -54,6 +55,7 @@ def _has_weak_database_password(given: "Configuration") -> bool:
 
 # In development, too.
 ALWAYS: Final = (
+    *REPORTING_NEEDS,
     rule(
         "BIND_ADDRESS",
         "must be of this machine or a private network while DEBUG is on, because error pages show code and settings:"
@@ -165,6 +167,7 @@ PRODUCTION: Final = (
         lambda given: bool(given.mail.link_url)
         and (not given.mail.link_url.startswith("https://") or bool({"#", "?"} & set(given.mail.link_url))),
     ),
+    *REPORTING,
     rule("FAILPOINTS", "are for tests: they end the process.", lambda given: bool(given.development.failpoints)),
     rule(
         "LOAD_TEST",

@@ -132,7 +132,11 @@ class Limits(Group):
         unit="rate",
     )
     trusted_proxies: Networks = variable(
-        "TRUSTED_PROXIES", "", "proxies whose `X-Forwarded-For` is trusted; name as few as possible", unit="networks"
+        "TRUSTED_PROXIES",
+        "",
+        "proxies whose `X-Forwarded-For` is trusted; name as few as possible",
+        unit="networks",
+        such_as="10.0.0.7/32",
     )
 
     # An IPv6 customer has a /64 at least, and often a /56 or /48. So the calls of each of these networks are counted

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
 
 def _split(text: str) -> list[str]:
@@ -62,6 +62,20 @@ def _parse_accounts(text: str) -> dict[str, str]:
     return found
 
 
+def _parse_dollars_of_coins(text: str) -> dict[str, Decimal]:
+    """Return the dollars of each coin. Raises ValueError in words of its own: pydantic would name the coin as wrong."""
+    parts = [part.partition("=") for part in _split(text)]
+    try:
+        dollars = TypeAdapter(list[DollarsOrZero]).validate_python([amount.strip() for _, _, amount in parts])
+    except ValidationError as error:
+        raise ValueError(_NO_DOLLARS_OF_COINS) from error
+    found = dict(zip((coin.strip() for coin, _, _ in parts), dollars, strict=True))
+    if "" in found or len(found) < len(parts):
+        raise ValueError(_NO_DOLLARS_OF_COINS)
+    return found
+
+
+_NO_DOLLARS_OF_COINS: Final = "Each coin should be named once, with its dollars, as in PEPE=100.00,BONK=0"
 _NOTHING: Final = timedelta(0)
 
 
@@ -90,6 +104,8 @@ Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/[smhd]$")]
 Dollars = Annotated[Decimal, Field(gt=0, decimal_places=2)]
 DollarsOrZero = Annotated[Decimal, Field(ge=0, decimal_places=2)]
 DollarsOrNone = Annotated[Dollars | None, BeforeValidator(lambda text: text or None)]
+DollarsOfCoins = Annotated[dict[str, Decimal], BeforeValidator(_parse_dollars_of_coins)]
+"""Amounts by the coin's name."""
 Share = Annotated[Decimal, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(gt=0)]
 CountOrZero = Annotated[int, Field(ge=0)]

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 _TYPE: Final = "refused"
+_CONSEQUENCE: Final = "default_factory_not_called"  # a default that is computed from a value of a wrong form
 
 
 class Objection(NamedTuple):
@@ -18,7 +19,16 @@ class Objection(NamedTuple):
 
 def read_objections(error: ValidationError) -> list[Objection]:
     """Return the objections that an error holds, one for each variable of a wrong form."""
-    return [_objection_of(details) for details in error.errors(include_url=False, include_input=False)]
+    found = error.errors(include_url=False, include_input=False)
+    return [_objection_of(details) for details in found if details["type"] != _CONSEQUENCE]
+
+
+def with_example(objection: Objection, example: str) -> Objection:
+    """Return an objection whose sentence shows a value of the right form, unless it shows one already."""
+    if not example or any(word in objection.sentence for word in (" such as ", " as in ")):
+        return objection
+    sentence = f"{objection.sentence.removesuffix('.')}, as in {objection.variable}={example}"
+    return Objection(objection.variable, sentence)
 
 
 def error_of(objections: Iterable[Objection]) -> ValidationError:

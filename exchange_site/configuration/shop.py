@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from exchange_site.configuration.kinds import Count, CountOrZero, Dollars, DollarsOrNone, Seconds
+from exchange_site.configuration.kinds import Count, CountOrZero, Dollars, DollarsOfCoins, DollarsOrNone, Seconds
 from exchange_site.configuration.variables import PARSED, Group, variable
 
 
@@ -114,6 +114,12 @@ class Risk(Group):
     )
     max_cancels: CountOrZero = variable("RISK_MAX_CANCELS", "20", "orders cancelled", unit="orders")
     max_value: Dollars = variable("RISK_MAX_VALUE", "50000.00", "dollars spent", unit="US dollars")
+    max_value_of_coins: DollarsOfCoins = variable(
+        "RISK_MAX_VALUE_OF_COINS",
+        "",
+        "the largest order of a coin that is not held, for coins that are new or thin, as in `PEPE=100.00,BONK=0`",
+        unit="US dollars",
+    )
     max_held: Count = variable(
         "RISK_MAX_HELD",
         "5",
@@ -135,10 +141,12 @@ class Losses(Group):
         "",
         "the loss of all coins together at which all sales stop; empty for no ceiling, which production refuses",
         unit="US dollars",
+        such_as="1000.00",
     )
     per_day_and_coin: DollarsOrNone = variable(
         "HOUSE_LOSS_PER_DAY_AND_COIN",
         "",
         "the loss of one coin at which sales of that coin stop; empty for no ceiling",
         unit="US dollars",
+        such_as="200.00",
     )

@@ -37,6 +37,7 @@ class Postgres(Group):
         "tried in this order until one accepts writes; if empty, `task` and the tests start an embedded server,"
         " and other programs use 127.0.0.1",
         unit="hosts",
+        such_as="127.0.0.1",
     )
     ports: Ports = variable("POSTGRES_PORT", "5432", "one for all hosts, or one for each", unit="ports")
     sslmode: SslMode = variable(

@@ -90,7 +90,7 @@ def find_fault(connection: "BaseDatabaseWrapper | psycopg.Connection[Any]") -> s
 def _check(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
     if fault := find_fault(connection):
         connection.close()
-        logger.critical(fault)
+        logger.critical("%s", fault)
         raise OperationalError(fault)
     _unchecked.clear()
     connection_created.disconnect(_check)

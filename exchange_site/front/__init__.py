@@ -7,6 +7,7 @@ bodies      reading bodies, with a limit of bytes and a deadline
 lanes       threads that answer complete requests
 places      where requests wait for a thread; addresses take turns
 late        answers that are held back, so that floods wait
+waiting     requests that wait until a record changes
 streams     answers too long to be kept in memory, sent as fast as their callers take them
 callers     the address of a caller
 environ     the request as Django expects it

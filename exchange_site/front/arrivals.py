@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from wallets.web.waiting_answers import WaitingAnswer
+
 _ADMIN: Final = "/admin/"
 
 
@@ -14,6 +16,7 @@ class Arrival:
 
     `address` is the caller's, as limits count it. `before` is what a thread does instead of answering while the body
     is not here: it decides whether the body may be read. `staff` is the sender of a large body that may.
+    `waited` is the answer by which the request began to wait, if it has waited.
     """
 
     scope: Any
@@ -23,6 +26,7 @@ class Arrival:
     body: bytes = b""
     before: Callable[["Arrival"], None] | None = None
     staff: int | None = None
+    waited: WaitingAnswer | None = None
     begun: float = field(default_factory=time.monotonic)
     queued: float = 0.0
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from exchange_site.front.arrivals import Arrival
 from exchange_site.front.callers import split_address
+from wallets.web.waiting_answers import WAITED
 
 _FIXED: Final[dict[str, Any]] = {
     "SCRIPT_NAME": "",
@@ -41,6 +42,9 @@ def make_environ(arrival: Arrival) -> dict[str, Any]:
     _add_headers(environ, scope.headers)
     if arrival.body or "CONTENT_LENGTH" in environ:
         environ["CONTENT_LENGTH"] = str(len(arrival.body))
+    environ[WAITED] = arrival.waited
+    if arrival.waited is not None:
+        environ["HTTP_X_REQUEST_ID"] = arrival.waited["X-Request-ID"]
     return environ
 
 

@@ -14,8 +14,10 @@ from exchange_site.front.late import Headers, LateAnswers
 from exchange_site.front.places import Places
 from exchange_site.front.refusals import refuse
 from exchange_site.front.streams import Streams
+from exchange_site.front.waiting import Waiting
 from wallets.web.long_answers import LongAnswer
 from wallets.web.problems import INTERNAL_ERROR, NO_ROOM, TOO_MANY_AT_ONCE
+from wallets.web.waiting_answers import WaitingAnswer
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +32,12 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Sender:
-    """Asks the application, and sends its answers: at once, late, or piece by piece."""
+    """Asks the application, and sends its answers: at once, late, or piece by piece. Or it lets the request wait."""
 
     application: Application
     late: LateAnswers
     streams: Streams
+    waiting: Waiting
 
     def answer(self, arrival: Arrival) -> None:
         """Run the application, send its answer, and close it in this thread, which holds the connections."""
@@ -42,12 +45,18 @@ class Sender:
         response = self.application(make_environ(arrival), lambda *given: began.extend(given[:2]))
         try:
             status, headers = int(began[0][:3]), began[1]
-            if isinstance(response, LongAnswer):
+            if isinstance(response, WaitingAnswer):
+                self._keep(arrival, response)
+            elif isinstance(response, LongAnswer):
                 self._send_long(arrival, status, headers, iter(response))
             else:
                 self.late.send(arrival, status, headers, b"".join(response))
         finally:
             response.close()
+
+    def _keep(self, arrival: Arrival, answer: WaitingAnswer) -> None:
+        if refusal := self.waiting.keep(arrival, answer):
+            refuse(arrival, refusal, late=self.late)
 
     def _send_long(self, arrival: Arrival, status: int, headers: Headers, pieces: Iterator[bytes]) -> None:
         if self.streams.has_room_for(arrival.address):

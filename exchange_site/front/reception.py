@@ -17,6 +17,7 @@ from exchange_site.front.readings import refuse_too_large
 from exchange_site.front.refusals import refuse
 from exchange_site.front.staff import find_staff, has_session
 from exchange_site.front.streams import Streams
+from exchange_site.front.waiting import Waiting
 from wallets.web.problems import NO_ROOM, TOO_MANY_AT_ONCE, UNAVAILABLE, ProblemKind
 
 _MOST_LARGE_BODIES: Final = 16  # of 2 MiB each, in memory at once
@@ -38,8 +39,8 @@ class Reception:
         self._bodies = Bodies(timeout_seconds=serving.request_timeout.total_seconds())
         self._lock = Lock()  # large bodies are counted and begun in several threads
         self._callers, self._late = Callers(), LateAnswers()
-        self._streams = Streams()
-        sender = Sender(application=application, late=self._late, streams=self._streams)
+        self._streams, self._waiting = Streams(), Waiting(resume=self._take)
+        sender = Sender(application=application, late=self._late, streams=self._streams, waiting=self._waiting)
         make = partial(Lane, sender, most_seconds=serving.queue_timeout.total_seconds())
         self._common = make(name="answers", threads=serving.web_threads, places=serving.web_queue)
         alive, watched = (make(name=name, threads=1, places=_SIDE_PLACES) for name in ("alive", "watched"))
@@ -59,12 +60,14 @@ class Reception:
             take(arrival)
 
     def hurry(self) -> None:
-        """Give up bodies that do not arrive soon, because the process is ending."""
+        """Give up bodies that do not arrive soon, and let no request wait, because the process is ending."""
         self._bodies.hurry()
+        self._waiting.hurry()
 
     def stop(self) -> None:
         """End all threads."""
         self._bodies.stop()
+        self._waiting.stop()
         for lane in (self._common, *dict.fromkeys(self._side.values())):
             lane.stop()
         self._streams.stop()

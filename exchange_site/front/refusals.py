@@ -26,7 +26,7 @@ def refuse(
         headers.append(("retry-after", str(kind.retry_after_seconds)))
     if closes:
         headers.append(("connection", "close"))
-    body = json.dumps(problem_body(kind, detail=detail or kind.example)).encode()
+    body = json.dumps(problem_body(kind, request_id=request_id, detail=detail or kind.example)).encode()
     if late:
         late.hold(arrival, kind.status, headers, body)
     else:

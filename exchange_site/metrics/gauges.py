@@ -5,6 +5,7 @@ same values: take the maximum over instances, not the sum.
 """
 
 import logging
+import platform
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
@@ -13,6 +14,7 @@ from django.db import InterfaceError, OperationalError
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from exchange_site.version import VERSION
 from settlement.metrics import count_failed_item
 from settlement.models import VenueAccount, VenueEntry, VenueState
 from settlement.selectors.batches import count_batches
@@ -42,6 +44,7 @@ class WithDatabase(CollectorRegistry):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._counted.collect()
+        yield _read_build()
         reachable = GaugeMetricFamily("exchange_database_up", "Whether the database answered this scrape.")
         found: list[Metric] = []
         is_up = True
@@ -58,6 +61,13 @@ class WithDatabase(CollectorRegistry):
         reachable.add_metric([], float(is_up))
         yield reachable
         yield from found
+
+
+def _read_build() -> Metric:
+    """Return the release that this instance runs; 1 is no count."""
+    build = GaugeMetricFamily("exchange_build_info", "The release and its Python.", labels=["version", "python"])
+    build.add_metric([VERSION, platform.python_version()], 1)
+    return build
 
 
 def _read_orders(now: datetime) -> Iterator[Metric]:

@@ -1,19 +1,19 @@
 """Serve /metrics from a worker, which is not a web server."""
 
 from collections.abc import Callable, Iterable
-from socketserver import ThreadingMixIn
 from threading import Thread
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from django.db import connection
+from prometheus_client.exposition import ThreadingWSGIServer
 
 from exchange_site.metrics.endpoint import may_read, render
 
 
 def serve_metrics(*, port: int) -> None:
-    """Answer /metrics from a thread of this process."""
-    server = make_server("", port, _answer, server_class=_Server, handler_class=_Silent)
+    """Answer /metrics from threads of this process, one a connection: a stalled client does not block the others."""
+    server = make_server("", port, _answer, server_class=ThreadingWSGIServer, handler_class=_Silent)
     Thread(target=server.serve_forever, name="metrics", daemon=True).start()
 
 
@@ -27,12 +27,6 @@ def _answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iter
         connection.close()
     start_response("200 OK", [("Content-Type", content_type)])
     return [body]
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    """Serve each connection in a thread, so that a stalled client does not block the others."""
-
-    daemon_threads = True
 
 
 class _Silent(WSGIRequestHandler):

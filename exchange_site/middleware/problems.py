@@ -4,8 +4,10 @@ from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.views import defaults
 
 from exchange_site.middleware.requests import GetResponse
+from exchange_site.problems.pages import PageOfNothing
 from wallets.web.problems import (
     BODY_TOO_LARGE,
     INTERNAL_ERROR,
@@ -42,9 +44,27 @@ class ProblemAnswers:
                 BODY_TOO_LARGE, detail=f"Bodies may have up to {settings.LIMITS.max_body_bytes} bytes."
             )
         response = self.get_response(request)
-        if response.status_code < 400 or "json" in response.headers.get("Content-Type", ""):  # noqa: PLR2004  the first error status
-            return response
-        return _as_problem(response)
+        return response if _is_as_it_should_be(response) else _as_problem(response)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request that a middleware outside ProblemAnswers refuses, such as one with a Host that is not ours."""
+    if request.path_info.startswith(_OTHERS):
+        return defaults.bad_request(request, exception)
+    return answer_problem(MALFORMED_REQUEST)
+
+
+def crash(request: HttpRequest) -> HttpResponse:
+    """Answer after a crash in a middleware outside ProblemAnswers. Django has logged it."""
+    if request.path_info.startswith(_OTHERS):
+        return defaults.server_error(request)
+    return answer_problem(INTERNAL_ERROR, detail=INTERNAL_ERROR.example)
+
+
+def _is_as_it_should_be(response: HttpResponse) -> bool:
+    if response.status_code < 400 or isinstance(response, PageOfNothing):  # noqa: PLR2004  the first error status
+        return True
+    return "json" in response.headers.get("Content-Type", "")
 
 
 def _as_problem(response: HttpResponse) -> HttpResponse:

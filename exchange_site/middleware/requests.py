@@ -15,6 +15,7 @@ from exchange_site.metrics.endpoint import REQUEST_SECONDS
 from wallets.runtime.acting import acting
 from wallets.runtime.log_context import log_context
 from wallets.web.callers import count_revoked_token, give_back_unused, limits_counted, origin_of
+from wallets.web.waiting_answers import WaitingAnswer
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -40,7 +41,8 @@ class RequestRecord:
         with log_context(request_id=request_id), acting(lambda: origin_of(request)):
             response = self.get_response(request)
             response["X-Request-ID"] = request_id
-            _record(request, response, seconds=time.perf_counter() - begun)
+            if not isinstance(response, WaitingAnswer):  # the request is answered, and recorded, later
+                _record(request, response, seconds=time.perf_counter() - begun)
         return response
 
 

@@ -24,6 +24,7 @@ SECURITY_LOG = configuration.security_log
 SERVING = configuration.serving
 SETTLEMENT = configuration.settlement
 SIGN_IN = configuration.sign_in
+TELEMETRY = configuration.telemetry
 TO_DO = configuration.to_do
 VENUE = configuration.venue
 FURTHER_VENUES = configuration.further_venues

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "exchange_site.middleware.requests.RequestRecord",
+    *(["exchange_site.telemetry.requests.RequestSpan"] if configuration.telemetry.otlp_endpoint else []),
     "exchange_site.middleware.requests.OptionalTrailingSlash",
     "exchange_site.middleware.requests.InternalPaths",
     "django.middleware.security.SecurityMiddleware",

@@ -5,6 +5,7 @@ only rules that name it hit it.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -88,20 +89,26 @@ class Fault:
 
 
 class Faults:
-    """The rules in force. Only one event loop uses them, so counting needs no lock."""
+    """The rules in force: those of the control API, then `standing` ones, which it neither shows nor replaces.
 
-    def __init__(self) -> None:
+    Only one event loop uses them, so counting needs no lock.
+    """
+
+    def __init__(self, *, standing: Sequence[Fault] = ()) -> None:
         self.rules: list[Fault] = []
+        self._standing = tuple(standing)
+
+    @property
+    def in_force(self) -> tuple[Fault, ...]:
+        return (*self.rules, *self._standing)
 
     def replace(self, data: Any) -> None:
-        """Replace all rules. Raises ValueError for a malformed rule."""
-        if not isinstance(data, list):
-            raise ValueError("a list of rules is needed")
-        self.rules = [_read(entry) for entry in data]
+        """Replace all rules of the control API. Raises ValueError for a malformed rule."""
+        self.rules = read_rules(data)
 
     def take(self, *, occasion: str | None, symbol: str | None) -> Fault | None:
         """Return the first rule that applies, and count its use."""
-        for rule in self.rules:
+        for rule in self.in_force:
             if rule.applies(occasion=occasion, symbol=symbol):
                 rule.applied += 1
                 return rule
@@ -109,11 +116,18 @@ class Faults:
 
     def take_named(self, *, occasion: str, symbol: str | None) -> Fault | None:
         """Return the first rule that names this occasion and applies, and count its use."""
-        for rule in self.rules:
+        for rule in self.in_force:
             if rule.on == occasion and rule.applies(occasion=occasion, symbol=symbol):
                 rule.applied += 1
                 return rule
         return None
+
+
+def read_rules(data: Any) -> list[Fault]:
+    """Read rules as the control API takes them. Raises ValueError for a malformed rule."""
+    if not isinstance(data, list):
+        raise ValueError("a list of rules is needed")
+    return [_read(entry) for entry in data]
 
 
 def _read(entry: Any) -> Fault:

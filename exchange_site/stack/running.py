@@ -12,20 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+import psutil
+from rich.console import Console
+
 from exchange_site.stack.processes import NotInTime, free_port, is_running, local_url, read_pid, start, wait_until
+from exchange_site.stack.refusals import StackRefused
+from exchange_site.stack.steps import Display, Step, read_step, showing_steps, write_step
 
 MARK: Final = "EXCHANGE_STACK"
 READY: Final = "ready"
 PID_FILE: Final = "dev.pid"
 ENVIRONMENT_FILE: Final = "stack.env"
 OWNER_FILE: Final = "owner.env"
-_READY_SECONDS: Final = 180.0
+WITH_PARENT: Final = "--with-parent"
+"""The option of `dev` that ends the stack if the process that started it is killed."""
+_BESIDE: Final = "start a second one beside it: DATA_DIR=.data2 PORT=8001 task dev"
+_READY_SECONDS: Final = 300.0
 _LEFTOVER_SECONDS: Final = 4.0
 _STOP_SECONDS: Final = 15.0
-
-
-class StackRefused(Exception):
-    """The stack cannot be started as asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,22 +53,27 @@ def find_running_stack(folder: Path) -> StackAddresses | None:
 
 
 @contextmanager
-def running_stack(folder: Path, *, environment: Mapping[str, str]) -> Iterator[StackAddresses]:
+def running_stack(
+    folder: Path, *, environment: Mapping[str, str], console: Console | None = None
+) -> Iterator[StackAddresses]:
     """Start a whole stack on `folder`, with ports that are free; wait until it is ready, and stop it at the end.
 
-    All its processes get `environment`. Their output goes to `stack.log` in the folder.
+    All its processes get `environment`. Their output goes to `stack.log` in the folder. `console` shows how far the
+    start is. The stack also ends if this process is killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / READY).unlink(missing_ok=True)
+    write_step(folder, Step(name="loading"))
     (folder / "stack.log").unlink(missing_ok=True)
     own = {"DATA_DIR": str(folder), "PORT": str(free_port()), "SIMULATOR_PORT": str(free_port())}
     child = start(
-        [sys.executable, "-m", "exchange_site.stack", "dev"],
+        [sys.executable, "-m", "exchange_site.stack", "dev", WITH_PARENT],
         environment={**os.environ, **own, **environment},
         output=folder / "stack.log",
     )
     try:
-        _wait_until_ready(folder, child)
+        with showing_steps(console or Console(quiet=True)) as display:
+            _wait_until_ready(folder, child, display)
         yield _addresses(folder)
     finally:
         child.send_signal(signal.SIGTERM)
@@ -81,31 +90,49 @@ def claim(folder: Path) -> IO[str]:
 
     Raises StackRefused if another command holds the lock or a stack runs there.
     """
-    lock = (folder / "servers.lock").open("a")
+    lock = (folder / "servers.lock").open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise StackRefused(f"Another command runs its own servers on {folder}. Wait for it to end.") from error
+        lock.seek(0)
+        raise StackRefused(
+            f"Another command (pid {lock.read().strip()}) is starting or using servers on {folder}. Wait for it to end,"
+            f" or {_BESIDE}"
+        ) from error
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
     pid = _running_pid(folder)
     if pid is not None:
-        raise StackRefused(f"A stack is running on {folder} already (pid {pid}). Stop it with: kill {pid}")
+        raise StackRefused(
+            f"A stack is running on {folder} already (pid {pid}). Stop it with `kill {pid}`, or {_BESIDE}"
+        )
     return lock
 
 
-def stop_leftovers(folder: Path) -> None:
-    """Stop the processes of a stack whose supervisor was killed, but not its servers: preparing them stops them."""
+def stop_leftovers(folder: Path) -> int:
+    """Stop the processes of a stack whose supervisor was killed, but not its servers: preparing them stops them.
+
+    Return how many there were.
+    """
+    found = len(_marked_processes(folder))
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + _LEFTOVER_SECONDS
-        for pid in _marked_processes(folder):
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
+        for process in _marked_processes(folder):
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
         while _marked_processes(folder) and time.monotonic() < deadline:
             time.sleep(0.05)
+    return found
 
 
-def _wait_until_ready(folder: Path, child: "subprocess.Popen[bytes]") -> None:
+def _wait_until_ready(folder: Path, child: "subprocess.Popen[bytes]", display: Display) -> None:
+    def has_ended_or_is_ready() -> bool:
+        display.show(read_step(folder))
+        return child.poll() is not None or (folder / READY).exists()
+
     try:
-        wait_until(lambda: child.poll() is not None or (folder / READY).exists(), seconds=_READY_SECONDS)
+        wait_until(has_ended_or_is_ready, seconds=_READY_SECONDS)
     except NotInTime as error:
         raise _not_started(folder) from error
     if child.poll() is not None:
@@ -136,14 +163,13 @@ def _running_pid(folder: Path) -> int | None:
     return pid if pid is not None and is_running(pid, "supervisord", str(folder)) else None
 
 
-def _marked_processes(folder: Path) -> list[int]:
+def _marked_processes(folder: Path) -> list[psutil.Process]:
     """Return the processes that a supervisor of `folder` started: they have a mark in their environment."""
-    mark = f"{MARK}={folder}".encode()
     found = []
-    for process in Path("/proc").glob("[0-9]*"):
+    for process in psutil.process_iter():
         try:
-            if mark in (process / "environ").read_bytes().split(b"\0") and int(process.name) != os.getpid():
-                found.append(int(process.name))
-        except OSError:  # the process has ended, or belongs to another user
+            if process.environ().get(MARK) == str(folder) and process.pid != os.getpid():
+                found.append(process)
+        except psutil.Error:  # the process has ended, or belongs to another user
             continue
     return found

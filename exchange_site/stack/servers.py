@@ -1,7 +1,9 @@
 """PostgreSQL and Redis from wheels: prepare their files, start them, stop them."""
 
 import os
+import pwd
 import secrets
+import shutil
 import signal
 import subprocess
 import time
@@ -17,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 
 from exchange_site.configuration import resolve_environment
 from exchange_site.stack.binaries import (
+    POSTGRES_MAJOR,
     VALKEY,
     hand_over,
     postgres_binary,
@@ -26,6 +29,7 @@ from exchange_site.stack.binaries import (
     write_private,
 )
 from exchange_site.stack.processes import NotInTime, as_user, free_port, is_running, read_pid, start, stop, wait_until
+from exchange_site.stack.refusals import explain_full_disk
 
 _START_SECONDS: Final = 30.0
 _LEFTOVER_SECONDS: Final = 8.0
@@ -41,7 +45,8 @@ class ServerFailed(Exception):
 class Server:
     """A prepared server: its command line, its address, and a function that says whether it is ready.
 
-    `password` is that of Redis, or of Postgres' owner. Only Postgres has an `application_password`.
+    `password` is that of Redis, or of Postgres' owner. Only Postgres has an `application_password`. `log` is the file
+    for its output.
     """
 
     name: str
@@ -49,11 +54,13 @@ class Server:
     port: int
     password: str
     is_ready: Callable[[], bool]
+    log: Path
     application_password: str = ""
 
     def start(self) -> "subprocess.Popen[bytes]":
         """Start the server as a child and wait until it answers. Raises ServerFailed."""
-        child = start(self.command, output=subprocess.DEVNULL, user=server_user())
+        self.log.unlink(missing_ok=True)
+        child = start(self.command, output=self.log, user=server_user())
         try:
             self._wait(child)
         except BaseException:
@@ -79,7 +86,16 @@ class Server:
             raise self._failure()
 
     def _failure(self) -> ServerFailed:
-        return ServerFailed(f"{self.name} did not start: {' '.join(self.command)}")
+        return ServerFailed(f"{self.name} did not start: {last_words(self.log) or ' '.join(self.command)}")
+
+
+def last_words(log: Path) -> str:
+    """Return the last line that a server has written to its log; empty without one."""
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1].strip() if lines else ""
 
 
 def stop_server(child: "subprocess.Popen[bytes]") -> None:
@@ -95,7 +111,9 @@ def prepare_postgres(data_dir: Path, *, durable: bool = True) -> Server:
     home = _home(data_dir)
     password = _password(home / "postgres.password")
     cluster = home / "postgres"
-    if not (cluster / "PG_VERSION").exists():
+    if (cluster / "PG_VERSION").exists():
+        _refuse_unfit_cluster(cluster)
+    else:
         _make_cluster(cluster, password=password)
     _stop_leftover(cluster / "postmaster.pid", marker=str(cluster), number=signal.SIGINT)
     port = free_port()
@@ -115,6 +133,7 @@ def prepare_postgres(data_dir: Path, *, durable: bool = True) -> Server:
         port=port,
         password=password,
         is_ready=lambda: _answers_sql(port, password),
+        log=home / "postgres.log",
         application_password=_password(home / "application.password"),
     )
 
@@ -146,6 +165,7 @@ def prepare_redis(data_dir: Path, *, durable: bool = True) -> Server:
         port=port,
         password=password,
         is_ready=lambda: _answers_ping(port, password),
+        log=home / "redis.log",
     )
 
 
@@ -203,9 +223,28 @@ def _make_cluster(cluster: Path, *, password: str) -> None:
     try:
         subprocess.run(command, cwd="/", check=True, capture_output=True, **as_user(server_user()))  # noqa: S603  ours
     except subprocess.CalledProcessError as error:
-        raise ServerFailed(f"initdb: {error.stderr.decode(errors='replace')}") from error
+        shutil.rmtree(cluster)  # so that the next start does not take it for data
+        said = error.stderr.decode(errors="replace").strip()
+        raise ServerFailed(explain_full_disk(said, cluster.parent) or f"initdb: {said}") from error
     finally:
         password_file.unlink()
+
+
+def _refuse_unfit_cluster(cluster: Path) -> None:
+    """Raise ServerFailed for data that this PostgreSQL would not start on."""
+    version = (cluster / "PG_VERSION").read_text().strip()
+    if version != str(POSTGRES_MAJOR):
+        raise ServerFailed(
+            f"The data in {cluster} are of PostgreSQL {version}, and this is PostgreSQL {POSTGRES_MAJOR}. Name another"
+            " folder (DATA_DIR=.data2 task dev), or delete this one if nobody needs it."
+        )
+    user = server_user()
+    wanted, found = (pwd.getpwnam(user).pw_uid if user else os.geteuid()), cluster.stat().st_uid
+    if wanted != found:
+        raise ServerFailed(
+            f"The data in {cluster} belong to the user with the id {found}, and the server would run as {wanted}."
+            " Start it as the user who started it first, or name another folder: DATA_DIR=.data2 task dev"
+        )
 
 
 def _password(file: Path) -> str:

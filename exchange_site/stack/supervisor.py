@@ -4,7 +4,10 @@ Its program `prepare` runs once: it waits for Postgres, migrates, seeds and then
 ends when the terminal is closed. If the start fails, its exit code is 1.
 """
 
+import ctypes
+import fcntl
 import os
+import secrets
 import signal
 import stat
 import sys
@@ -13,26 +16,31 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from rich.console import Console
 from supervisor import supervisord
+from supervisor.loggers import LevelsByName
 from supervisor.options import ServerOptions
 
+from exchange_site.configuration import Configuration
 from exchange_site.stack.binaries import server_user, write_private
-from exchange_site.stack.environment import data_dir, prepare_environment, split_owner
-from exchange_site.stack.processes import API, PROJECT, WORKER, NotInTime, is_free, simulator, wait_until
+from exchange_site.stack.environment import data_dir, prepare_environment, simulator_variables, split_owner
+from exchange_site.stack.ports import refuse_taken_port
+from exchange_site.stack.processes import API, PROJECT, WORKER, simulator
+from exchange_site.stack.refusals import open_folder
 from exchange_site.stack.running import (
     ENVIRONMENT_FILE,
     MARK,
     OWNER_FILE,
     PID_FILE,
     READY,
-    StackRefused,
     claim,
     stop_leftovers,
 )
 from exchange_site.stack.servers import Server
+from exchange_site.stack.steps import Step, showing_steps, write_step
 
 FAILED: Final = "failed"
-_CLOSING_SECONDS: Final = 1.0
+_PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 _RESTARTED: Final = ("autorestart=true", "startsecs=1", "startretries=1000000")
 _SUPERVISORD: Final = """
 [supervisord]
@@ -51,15 +59,47 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
 
 
-def run_stack() -> None:
-    """Replace this process with a supervisord that runs the whole stack. Raises StackRefused."""
-    folder = data_dir()
-    folder.mkdir(parents=True, exist_ok=True)
+def run_stack(*, with_parent: bool = False) -> None:
+    """Replace this process with a supervisord that runs the whole stack. Raises StackRefused.
+
+    `with_parent` ends the stack if the process that started this one is killed.
+    """
+    if with_parent and sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # it survives execv
+    _refuse_wrong_values()
+    folder = open_folder(data_dir())
     lock = claim(folder)  # noqa: F841  held until supervisord takes over
-    stop_leftovers(folder)
-    _refuse_taken_port("PORT", default="8000")
-    if "SIMULATOR_PORT" in os.environ and not os.environ.get("EXCHANGE_URL"):
-        _refuse_taken_port("SIMULATOR_PORT", default="9100")
+    if left := stop_leftovers(folder):
+        sys.stderr.write(f"A stack that was killed had left {left} processes on {folder}. They have been stopped.\n")
+    refuse_taken_port(name="PORT", port=int(os.environ.get("PORT") or "8000"))
+    if os.environ.get("SIMULATOR_PORT") and not os.environ.get("EXCHANGE_URL"):
+        refuse_taken_port(name="SIMULATOR_PORT", port=int(os.environ["SIMULATOR_PORT"]))
+    step = Step(name="files of PostgreSQL and Redis")
+    write_step(folder, step)
+    with showing_steps(Console()) as display:
+        display.show(step)
+        servers, environment = _prepare(folder)
+    configuration = folder / "supervisord.conf"
+    write_private(configuration, _configure(folder, servers, environment))
+    os.chdir(PROJECT)
+    _append_output()
+    command = [sys.executable, "-W", "ignore", "-m", "exchange_site.stack", "supervise", str(configuration)]
+    os.execv(sys.executable, command)  # noqa: S606  so that supervisord gets Ctrl-C and keeps the pid
+
+
+def _refuse_wrong_values() -> None:
+    """End the process with a sentence for each variable whose value has a wrong form or does not fit to the others.
+
+    The programs would refuse them too, each by itself and minutes later.
+    """
+    passwords = {f"{server}_PASSWORD": secrets.token_urlsafe() for server in ("POSTGRES", "REDIS")}
+    from_the_stack = {**passwords, **simulator_variables(port=9100)}
+    given = {name: value for name, value in os.environ.items() if value or name not in from_the_stack}
+    Configuration.read_or_exit({**from_the_stack, **given})
+
+
+def _prepare(folder: Path) -> tuple[list[Server], dict[str, str]]:
+    """Prepare the servers, and this process's environment, which all programs get. Record both in `folder`."""
     servers, prepared = prepare_environment(folder)
     environment, owner = split_owner(prepared)
     inherited = split_owner(os.environ)[1]
@@ -73,11 +113,7 @@ def run_stack() -> None:
     for name in (READY, FAILED):
         (folder / name).unlink(missing_ok=True)
     (folder / PID_FILE).write_text(f"{os.getpid()}\n")  # known from the start: supervisord keeps this process id
-    configuration = folder / "supervisord.conf"
-    write_private(configuration, _configure(folder, servers, environment))
-    os.chdir(PROJECT)
-    command = [sys.executable, "-W", "ignore", "-m", "exchange_site.stack", "supervise", str(configuration)]
-    os.execv(sys.executable, command)  # noqa: S606  so that supervisord gets Ctrl-C and keeps the pid
+    return servers, environment
 
 
 def supervise(configuration: Path) -> int:
@@ -92,6 +128,14 @@ def supervise(configuration: Path) -> int:
 
 
 class _Options(ServerOptions):  # type: ignore[misc]  # supervisor publishes no types
+    def make_http_servers(self, supervisord: Any) -> Any:
+        """Open the socket without a warning that it asks for no password: only its owner can open it."""
+        level, self.logger.level = self.logger.level, LevelsByName.CRIT + 1
+        try:
+            return super().make_http_servers(supervisord)
+        finally:
+            self.logger.level = level
+
     def setsignals(self) -> None:
         """Stop when the terminal is closed; without this, supervisord would reload its configuration then."""
         ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # started by nohup
@@ -112,10 +156,10 @@ def _configure(folder: Path, servers: list[Server], environment: Mapping[str, st
     sections = [
         _SUPERVISORD.format(pid_file=_escaped(folder / PID_FILE), user="user=root" if user else ""),
         *(_server_program(server, user=user) for server in servers),
-        _once("prepare", [sys.executable, "-m", "exchange_site.stack", "prepare"], priority=20),
+        _once("prepare", [sys.executable, "-m", "exchange_site.stack", "prepare", *_terminal()], priority=20),
     ]
     if "SIMULATOR_PORT" in environment:
-        command = simulator(port=environment["SIMULATOR_PORT"], book=folder / "simulator.sqlite")
+        command = (*simulator(port=environment["SIMULATOR_PORT"], book=folder / "simulator.sqlite"), "--magic")
         sections.append(_program("simulator", command, priority=30, stop_seconds=1))
     sections.append(_program("worker", WORKER, priority=40, stop_seconds=3))
     sections.append(_program("api", API, priority=50, stop_seconds=2))
@@ -124,7 +168,7 @@ def _configure(folder: Path, servers: list[Server], environment: Mapping[str, st
 
 def _server_program(server: Server, *, user: str | None) -> str:
     lines = ["directory=/", *([f"user={user}"] if user else []), "autostart=true", "stopsignal=INT", *_RESTARTED]
-    return _section(server.name.lower(), server.command, *lines, priority=10, stop_seconds=3)
+    return _section(server.name.lower(), server.command, *lines, priority=10, stop_seconds=3, log=server.log)
 
 
 def _program(name: str, command: Sequence[str], *, priority: int, stop_seconds: int) -> str:
@@ -139,8 +183,10 @@ def _once(name: str, command: Sequence[str], *, priority: int) -> str:
     return _section(name, command, *lines, priority=priority, stop_seconds=2)
 
 
-def _section(name: str, command: Sequence[str], *lines: str, priority: int, stop_seconds: int) -> str:
-    """Return a section of supervisord's configuration."""
+def _section(
+    name: str, command: Sequence[str], *lines: str, priority: int, stop_seconds: int, log: Path | None = None
+) -> str:
+    """Return a section of supervisord's configuration. Output goes to the terminal, or to `log`."""
     return "\n".join(
         [
             f"[program:{name}]",
@@ -150,7 +196,7 @@ def _section(name: str, command: Sequence[str], *lines: str, priority: int, stop
             "stopasgroup=false",
             "killasgroup=true",
             "redirect_stderr=true",
-            *_output(name),
+            *(_log_file(log) if log else _output(name)),
             *lines,
             "",
         ]
@@ -162,6 +208,21 @@ def _output(name: str) -> list[str]:
     if stat.S_ISSOCK(os.fstat(1).st_mode):
         return [f"stdout_logfile=%(ENV_DATA_DIR)s/{name}.log"]
     return ["stdout_logfile=/dev/fd/1", "stdout_logfile_maxbytes=0"]
+
+
+def _append_output() -> None:
+    """Let all programs append to the file that is this process's output: supervisord opens it once for each of them."""
+    if stat.S_ISREG(os.fstat(1).st_mode):
+        fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_APPEND)
+
+
+def _log_file(log: Path) -> list[str]:
+    return [f"stdout_logfile={_escaped(log)}", "stdout_logfile_maxbytes=1MB", "stdout_logfile_backups=1"]
+
+
+def _terminal() -> list[str]:
+    """Return the width of this process's terminal, to which supervisord passes output on; nothing without one."""
+    return [str(os.get_terminal_size(1).columns)] if os.isatty(1) else []
 
 
 def _quoted(text: str) -> str:
@@ -181,15 +242,3 @@ def _socket_path(folder: Path) -> Path:
     if len(str(path)) < 90:  # noqa: PLR2004  see above
         return path
     return Path(tempfile.mkdtemp(prefix="crypto-exchange-")) / "supervisor.sock"
-
-
-def _refuse_taken_port(name: str, *, default: str) -> None:
-    """Raise StackRefused if a port is still taken after a second.
-
-    A leftover process without its environment, and so without its mark, may need a moment to close the port.
-    """
-    port = int(os.environ.get(name, default))
-    try:
-        wait_until(lambda: is_free(port), seconds=_CLOSING_SECONDS)
-    except NotInTime as error:
-        raise StackRefused(f"Port {port} is taken. Choose another: {name}={port + 1} task dev") from error

@@ -28,6 +28,7 @@ from settlement.venues.protocol import (
     VenueAway,
 )
 from settlement.venues.quotes import NoPrice, Quoted, SecondPrice, SecondSource
+from wallets.runtime.tracing import span
 
 _CALLS: Final = Counter("exchange_venue_calls", "Calls to a venue, by outcome.", ["call", "outcome", "venue"])
 _SECONDS: Final = Histogram(
@@ -135,9 +136,10 @@ class MeasuredSecondSource:
 def _measured(call: str, kind: Kind, ask: Callable[[], T], *, venue: str) -> T:
     begun, outcome = time.monotonic(), "crashed"
     try:
-        with calling(kind):
+        with span("call", call=call, venue=venue) as traced, calling(kind):
             answer = ask()
-        outcome = _OUTCOMES.get(type(answer), "answered")
+            outcome = _OUTCOMES.get(type(answer), "answered")
+            traced.note(outcome=outcome)
     except VenueAway:
         outcome = "away"
         raise

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from settlement.models import Attempt, AttemptState, Batch, BatchState
 from tests.faults.kills import POINTS_OF_API, POINTS_OF_WORKER
 from tests.faults.matrix import LOAD, ONCE, each
 from tests.faults.truths import assert_all_truths, is_quiet, was_bought_again
@@ -24,6 +25,7 @@ def killed_at(point):
         with world.failpoints.armed(f"{point}=kill") as pid:
             yield
             world.wait_for(pid)
+        await_the_end_of(batches_in_doubt(trade, point), world)
 
     return fault
 
@@ -36,13 +38,27 @@ def frozen_at(point, *, until):
         with world.failpoints.armed(f"{point}=stop") as hit:
             yield
             pid = world.wait_for(hit)
+        struck = batches_in_doubt(trade, point)
         try:
             world.wait_for(lambda: until(world, trade), seconds=60)
         finally:
             os.kill(pid, signal.SIGCONT)
         time.sleep(2)  # let the process finish the work that it had begun
+        await_the_end_of(struck, world)
 
     return fault
+
+
+def batches_in_doubt(trade, point):
+    """Return the ids of batches whose purchase was recorded and then not sent. Another such fault would park them."""
+    if point != "attempt.sent":
+        return []
+    return list(Attempt.objects.filter(coin=trade.coin, state=AttemptState.SENT).values_list("batch_id", flat=True))
+
+
+def await_the_end_of(batches, world):
+    """Wait until the batches have ended, so that no further fault of a trade strikes one of them again."""
+    world.wait_for(lambda: not Batch.objects.filter(pk__in=batches, state=BatchState.OPEN).exists())
 
 
 def everything_is_settled(world, trade):

@@ -139,17 +139,20 @@ class World:
 
     @contextmanager
     def connected(self):
-        """Connect this process to the world's database and Redis, without proxies."""
+        """Connect this process to the world's database and Redis, without proxies, and let it know the same venue."""
         names = {"NAME": "DB", **{name: name for name in ("HOST", "PORT", "USER", "PASSWORD")}}
         mine = {setting: self._database[f"POSTGRES_{name}"] for setting, name in names.items()}
         before = {name: connection.settings_dict[name] for name in mine}
         redis_before = (settings.REDIS.port, settings.REDIS.password)
         owner_before = (settings.POSTGRES.owner_user, settings.POSTGRES.owner_password)
+        venue_before = {name: getattr(settings.VENUE, name) for name in self.dialect.settings()}
         owner = (self._database["POSTGRES_OWNER_USER"], self._database["POSTGRES_OWNER_PASSWORD"])
         self._point_to(mine, (self.redis.port, self.redis.password), owner)
+        configure(settings, "VENUE", **self.dialect.settings())
         try:
             yield self
         finally:
+            configure(settings, "VENUE", **venue_before)
             self._point_to(before, redis_before, owner_before)
 
     def _point_to(self, database, redis, owner):

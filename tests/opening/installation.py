@@ -11,6 +11,7 @@ from django.conf import settings
 from exchange_site.configuration import VARIABLES
 from exchange_site.stack.processes import API, PROJECT, WORKER, free_port, local_url, manage, start, wait_for_answer
 from tests.conftest import process_environment
+from tests.patience import stretched
 from tests.processes import stopped
 
 OUR_ACCOUNT = "DE89370400440532013000"
@@ -51,7 +52,7 @@ class Installation:
             stopped(start(self._here(API), environment=self.environment, output=logs["api"])) as api,
             stopped(start(self._here(WORKER), environment=self.environment, output=logs["worker"])),
         ):
-            wait_for_answer(f"{self.site}/health/ready/", seconds=60, by=api)
+            wait_for_answer(f"{self.site}/health/ready/", seconds=stretched(60), by=api)
             yield
 
     def command(self, *arguments, fails=False, by=None):

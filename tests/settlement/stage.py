@@ -23,6 +23,7 @@ from tests.configure import configure
 from tests.conftest import Shopper, make_coin, process_environment
 from tests.dialects import BINANCE
 from tests.emptying import empty_tables
+from tests.patience import stretched
 from tests.processes import wait_for
 from tests.simulators import running_simulator
 from tests.slow_venue import SlowVenue
@@ -34,7 +35,8 @@ from wallets.models import User
 
 WITNESS = "WITNESS"
 OPENING = Decimal("100000.00")
-SETTLING_LIMIT = 12
+# Long enough that the page has named the reason before an order is given back, also on a busy machine.
+SETTLING_LIMIT = round(stretched(12))
 # Limits and intervals of seconds, where production has minutes.
 QUICK = {
     "SWEEP_CRON": "* * * * * *",
@@ -173,7 +175,7 @@ class Stage:
 
     def watch(self, cases, have_ended, *, seconds):
         """Keep what the to-do page says about each case until all have ended. Tests report those that have not."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + stretched(seconds)
         self.look(cases)
         while not have_ended() and time.monotonic() < deadline:
             time.sleep(0.2)

@@ -129,6 +129,7 @@ def test_the_api_scans_no_growing_table(plans, regular, api, now):
                 "accounts/holdings/",
                 "exchanges/crypto-currencies/",
                 "exchanges/crypto-currencies/ABAN/",
+                "sandbox/story/",
                 f"orders/{order}/",
                 "orders/?limit=2",
                 "orders/?state=pending&crypto=ABAN&created_after=2020-01-01T00:00:00Z",

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from exchange_site.seeding.coins import SEED_COINS
+from exchange_site.simulator.magic import magic_prices
 from exchange_site.simulator.markets import starting_prices
 from exchange_site.stack.processes import PROJECT, free_port, local_url, manage, start
 from tests.processes import Simulator, stopped, wait_for
@@ -60,6 +61,9 @@ class TestMarket:
 
     def test_starts_with_exactly_the_coins_and_prices_of_the_seeder(self):
         assert starting_prices() == {f"{coin.name}USDT": coin.price for coin in SEED_COINS}
+
+    def test_lists_no_magic_market_unless_it_is_told_to(self, venue):
+        assert not set(magic_prices()) & set(venue.market())
 
     def test_gives_the_prices_of_one_symbol_or_several(self, venue):
         for path in ("24hr", "price", "bookTicker"):

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.core.management.base import SystemCheckError
 
 from exchange_site.configuration import VARIABLES
 from exchange_site.seeding.coins import SEED_COINS
-from trading.models import Coin
+from exchange_site.seeding.magic import MAGIC_COINS, TITLE
+from tests.configure import configure
+from trading.models import Coin, SalesLimit
 from wallets.models import Transaction, User
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +68,58 @@ class TestSeeder:
         assert Coin.objects.count() == len(SEED_COINS)
         assert not User.objects.filter(is_staff=True).exists()
         assert not User.objects.get().has_usable_password()
+
+
+class TestMagicCoins:
+    """The coins of a sandbox. The simulator is named, and need not run."""
+
+    @pytest.fixture(autouse=True)
+    def in_sandbox(self, settings):
+        settings.DEBUG = True
+        configure(settings, "VENUE", url="http://127.0.0.1:9100")
+
+    def test_are_seeded_only_on_request_and_once(self):
+        run("seeder")
+        assert Coin.objects.count() == len(SEED_COINS)
+        for _ in range(2):
+            run("seeder", "--magic")
+            assert Coin.objects.count() == len(SEED_COINS) + len(MAGIC_COINS)
+            assert SalesLimit.objects.get().coin.name == "SOLDOUT"
+        assert set(Coin.objects.filter(title__startswith=TITLE).values_list("fixed_price", flat=True)) == {20}
+
+    def test_are_added_with_the_other_data_only_to_an_empty_database(self):
+        run("seeder", "--if-empty", "--magic")
+        assert Coin.objects.count() == len(SEED_COINS) + len(MAGIC_COINS)
+        Coin.objects.filter(name="SLOW").update(title="Slow")
+        assert run("seeder", "--if-empty", "--magic") == ""
+
+    def test_are_refused_in_production_by_force_too(self, settings):
+        settings.DEBUG = False
+        for more in ([], ["--force"]):
+            with pytest.raises(CommandError, match="DEBUG is off"):
+                run("seeder", "--magic", *more)
+        assert not Coin.objects.exists()
+
+    def test_are_refused_without_the_simulator(self, settings):
+        configure(settings, "VENUE", url="")
+        with pytest.raises(CommandError, match="EXCHANGE_URL"):
+            run("seeder", "--magic")
+        assert not Coin.objects.exists()
+
+    def test_fail_the_check_in_production_while_they_are_on_sale(self, settings):
+        run("seeder", "--magic")
+        run("check", "--database", "default")
+        settings.DEBUG = False
+        with pytest.raises(SystemCheckError, match="HOLD, LOST, MOVED"):
+            run("check", "--database", "default")
+        Coin.objects.filter(title__startswith=TITLE).update(is_sold=False)
+        Coin.objects.create(name="REAL", title="A real coin")
+        run("check", "--database", "default")
+
+    def test_are_told_from_real_coins_of_the_same_name(self, settings):
+        settings.DEBUG = False
+        Coin.objects.create(name="HOLD", title="Hold Finance")
+        run("check", "--database", "default")
 
 
 def test_show_urls_lists_every_path():

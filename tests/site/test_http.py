@@ -3,6 +3,7 @@ import json
 import pytest
 from django.db import connection
 
+from exchange_site.version import VERSION
 from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import by_owner
@@ -30,6 +31,7 @@ def problem(response):
     body = response.json()
     assert body["status"] == response.status_code
     assert {"type", "title", "detail", "code"} <= body.keys()
+    assert body["request_id"] == response["X-Request-ID"]
     return response.status_code, body["code"]
 
 
@@ -57,7 +59,8 @@ class TestPaths:
 
     def test_of_health_answer_the_state(self, client):
         assert client.get("/health").json() == {"status": "ok"}
-        assert client.get("/health/ready/").json() == {"status": "ok", "postgres": "ok", "redis": "ok", "clock": "ok"}
+        states = {"status": "ok", "postgres": "ok", "redis": "ok", "clock": "ok"}
+        assert client.get("/health/ready/").json() == {**states, "version": VERSION}
 
     @pytest.mark.parametrize("path", ["/health/", "/health/ready", "/metrics/"])
     def test_of_health_and_metrics_answer_by_address_and_without_tls(self, client, settings, path):

@@ -13,6 +13,7 @@ from django.db import connection
 from exchange_site.stack.processes import API, free_port, local_url, start, wait_for_answer
 from tests.conftest import process_environment
 from tests.owner import run_as_owner
+from tests.patience import stretched
 from tests.processes import stopped, wait_for
 from tests.statements import add_movements
 
@@ -77,7 +78,7 @@ def served(transactional_db):
     port = free_port()
     environment = process_environment(PORT=str(port), WEB_WORKERS="1", WEB_THREADS="4")
     with stopped(start(API, environment=environment)) as process:
-        wait_for_answer(f"{local_url(port)}/health/", seconds=90, by=process)
+        wait_for_answer(f"{local_url(port)}/health/", seconds=stretched(90), by=process)
         yield Served(process, f"{local_url(port)}/api/v1/")
 
 

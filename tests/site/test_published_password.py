@@ -18,7 +18,8 @@ OWN_PASSWORD = "correct horse battery"
 
 
 def sign_in(api, username, password=ADMIN_PASSWORD):
-    return api("POST", "accounts/auth/login/", {"username": username, "password": password})
+    body = {"username": username, "password": password}
+    return api("POST", "accounts/auth/login/", body, X_Request_ID="the-same")
 
 
 def enter(client, username, password=ADMIN_PASSWORD):

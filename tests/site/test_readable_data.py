@@ -13,6 +13,7 @@ from django.db import connection
 from exchange_site.stack.processes import API, WORKER, free_port, local_url, start, wait_for_answer
 from tests.conftest import process_environment
 from tests.mails import send_mails, token_in
+from tests.patience import stretched
 from tests.processes import stopped, wait_for
 from tests.staff import make_chief
 from tests.wallets.bank import DAY, IBAN, camt, entry
@@ -135,7 +136,7 @@ def test_no_dump_and_no_log_shows_what_names_a_persons_account(transactional_db,
     environment = process_environment(PORT=str(port), WEB_WORKERS="1", LOGLEVEL="DEBUG", DEBUG="True")
     dumps = []
     with stopped(start(API, environment=environment, output=logs["api"])) as process:
-        wait_for_answer(f"{local_url(port)}/health/", seconds=90, by=process)
+        wait_for_answer(f"{local_url(port)}/health/", seconds=stretched(90), by=process)
         story = Scenario(f"{local_url(port)}/api/v1/")
         story.open_account()
         dumps.append(dump())  # with a mail that waits

@@ -25,8 +25,9 @@ EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES")
 def test_no_answer_is_undocumented(make_api_process, make_shopper, tmp_path):
     for name, price in [("ABAN", "4.00"), ("BTC", "65000")]:
         make_coin(name, price)
-    risk = {"RISK_MAX_ORDERS": "100000", "RISK_MAX_CANCELS": "100000", "RISK_MAX_VALUE": "1000000000"}
-    api = make_api_process(HASHING_SLOTS="4", **risk)  # enough that no call finds them taken: 503 busy
+    wide = {"RISK_MAX_ORDERS": "100000", "RISK_MAX_CANCELS": "100000", "RISK_MAX_VALUE": "1000000000"}
+    wide["QUOTE_MAX_PER_MINUTE"] = "1000000000"  # a longer run would meet it: 429
+    api = make_api_process(HASHING_SLOTS="4", **wide)  # enough that no call finds them taken: 503 busy
     shopper = make_shopper("100000000.00")
     done = subprocess.run(
         [

@@ -1,25 +1,118 @@
 import os
+import pty
 import re
+import signal
 import subprocess
 import sys
+from contextlib import contextmanager
+from threading import Thread
+from types import SimpleNamespace
 
-from exchange_site.stack.processes import PROJECT
+import httpx
+import pytest
+
+from exchange_site.stack.demo.staying import may_stay
+from exchange_site.stack.processes import PROJECT, free_port, is_free, wait_until
+
+SECONDS = 300
 
 
-def test_the_demo_settles_its_orders_and_reports_them(tmp_path):
-    environment = {
+class Terminal:
+    """A program at a terminal: what it prints, and what is typed."""
+
+    def __init__(self, command, **environment):
+        self._ours, theirs = pty.openpty()
+        # The program's own session has this terminal, so that Ctrl-C reaches it alone.
+        self.program = subprocess.Popen(
+            command, cwd=PROJECT, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        )
+        os.close(theirs)
+        self._printed = b""
+        Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        while True:
+            try:
+                self._printed += os.read(self._ours, 65536)
+            except OSError:  # the program has closed it
+                return
+
+    @property
+    def printed(self):
+        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self._printed.decode(errors="replace"))
+
+    def expect(self, text):
+        def has_come():
+            assert self.program.poll() is None or text in self.printed, self.printed
+            return text in self.printed
+
+        wait_until(has_come, seconds=SECONDS, what=text)
+
+    def press_enter(self):
+        os.write(self._ours, b"\n")
+
+
+def environment(folder, **extra):
+    kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("POSTGRES_", "REDIS_", "EXCHANGE_"))
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "exchange_site.stack", "demo"],
-        cwd=PROJECT,
-        env={**environment, "DATA_DIR": str(tmp_path / "data")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=110,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    kept.pop("CI", None)
+    return {**kept, "DATA_DIR": str(folder / "data"), "COLUMNS": "160", "TERM": "xterm", **extra}
+
+
+@contextmanager
+def demo_at_a_terminal(folder, **extra):
+    terminal = Terminal([sys.executable, "-m", "exchange_site.stack", "demo"], **environment(folder, **extra))
+    try:
+        yield terminal
+    finally:
+        if terminal.program.poll() is None:
+            terminal.program.send_signal(signal.SIGINT)
+            terminal.program.wait(30)
+
+
+@pytest.mark.timeout(2 * SECONDS)
+def test_the_demo_settles_its_orders_reports_them_and_stays_up_until_enter(tmp_path):
+    port = free_port()
+    with demo_at_a_terminal(tmp_path, PORT=str(port)) as terminal:
+        home = f"http://127.0.0.1:{port}/"
+        terminal.expect(f"home page: {home}")
+        terminal.expect("or when you press Enter")
+        terminal.press_enter()
+        terminal.expect("to end the demo")
+        placed = newest_order(home)
+        wait_until(lambda: newest_order(home) > placed, seconds=SECONDS, what="customers go on ordering")
+        assert "Your first order" in httpx.get(home).text
+        terminal.press_enter()
+        assert terminal.program.wait(60) == 0
+    assert is_free(port)
+    check_figures(terminal.printed)
+    for sentence in (
+        "You have seen:",
+        "The venue refused to sell DOGE, so 1 order was refunded in full.",
+        f"guide: {home}guide/",
+    ):
+        assert sentence in terminal.printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "at_a_terminal", "in_ci", "stays"),
+    [([], True, False, True), (["--exit"], True, False, False), ([], True, True, False), ([], False, False, False)],
+)
+def test_the_demo_stays_up_only_for_somebody_who_can_end_it(monkeypatch, arguments, at_a_terminal, in_ci, stays):
+    for name in ("stdin", "stdout"):
+        monkeypatch.setattr(f"sys.{name}", SimpleNamespace(isatty=lambda: at_a_terminal))
+    monkeypatch.delenv("CI", raising=False)
+    if in_ci:
+        monkeypatch.setenv("CI", "true")
+    assert may_stay(arguments) is stays
+
+
+def newest_order(home):
+    return httpx.get(f"{home}api/v1/sandbox/story/", timeout=30).json()["orders"][0]["id"]
+
+
+def check_figures(printed):
     for figure in (
         "orders completed",
         "orders refunded",
@@ -29,11 +122,11 @@ def test_the_demo_settles_its_orders_and_reports_them(tmp_path):
         "purchases found by a lookup",
         "Everything is as it must be.",
     ):
-        assert figure in done.stdout
-    assert re.search(r"orders by a quote\W+1\W", done.stdout)
+        assert figure in printed
+    assert re.search(r"orders by a quote\W+1\W", printed)
     # The seeder's price, or the ask that a worker has read: plus 0.5 %, by 0.999.
     for price in (
         r"65,000 / 0.50% / 65,390.3903904|65,013 / 0.50% / 65,403.46846847",
         r"0.12 / 0.50% / 0.12072073|0.120024 / 0.50% / 0.12074487",
     ):
-        assert re.search(rf"\W({price}) / 0.00\W".replace(".", r"\."), done.stdout), done.stdout
+        assert re.search(rf"\W({price}) / 0.00\W".replace(".", r"\."), printed), printed

@@ -78,11 +78,29 @@ class TestFindBreach:
         ],
     )
     def test_returns_the_rule_that_is_broken(self, figures, charge, rule):
-        breach = find_breach(recent=figures, charge=Decimal(charge))
+        breach = find_breach(recent=figures, charge=Decimal(charge), coin_name="ABAN")
         assert (breach and breach.rule) == rule
+
+    @pytest.mark.parametrize(
+        ("coin", "charge", "grounds"),
+        [
+            ("THIN", "10.00", None),
+            ("THIN", "10.01", "10.01 USD of THIN, of which 10.00 are usual"),
+            ("NEW", "0.01", "0.01 USD of NEW, of which 0.00 are usual"),
+            ("ABAN", "99.00", None),
+        ],
+    )
+    def test_holds_single_orders_of_coins_that_have_a_limit_of_their_own(self, settings, coin, charge, grounds):
+        configure(settings, "RISK", max_value_of_coins={"THIN": Decimal("10.00"), "NEW": Decimal(0)})
+        breach = find_breach(recent=recent(charge="1.00"), charge=Decimal(charge), coin_name=coin)
+        assert (breach and (breach.rule, breach.grounds)) == (grounds and (RiskRule.VALUE, grounds))
 
 
 class TestHolding:
+    def test_holds_an_order_of_a_coin_with_a_limit_and_no_order_of_another_one(self, place, settings):
+        configure(settings, "RISK", max_value_of_coins={"ABAN": Decimal("11.99")})
+        assert [place("11.00").state, place("12.00").state, place("11.00").state] == ["pending", "held", "pending"]
+
     def test_charges_the_order_and_enqueues_no_job(self, held, shopper):
         assert (held.state, held.reason, shopper.wallet.balance) == ("held", "under_review", 88)
         review = Review.objects.get()

@@ -24,6 +24,7 @@ from exchange_site.stack.processes import (
     wait_until,
 )
 from tests.owner import owner_parameters
+from tests.patience import stretched
 from tests.processes import stopped
 
 PREVIOUS_RELEASE = "7cdfff3fd09919c25d261a0867d24d979c56d751"
@@ -92,7 +93,7 @@ class Release:
         """Start the API, and return its URL when it answers."""
         port = free_port()
         process = self._start(stack, API, "api", PORT=str(port))
-        wait_for_answer(f"{local_url(port)}/health/", seconds=60, by=process)
+        wait_for_answer(f"{local_url(port)}/health/", seconds=stretched(60), by=process)
         return local_url(port)
 
     def start_worker(self, stack: ExitStack):
@@ -160,7 +161,7 @@ class Story:
     def wait_until_settled(self, order):
         """Wait until the order is completed, or cannot be read."""
         with suppress(NotInTime):
-            wait_until(lambda: self._has_settled(order), seconds=60)
+            wait_until(lambda: self._has_settled(order), seconds=stretched(60))
             return
         self.failed["settlement"] = "not in time"
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Query, Router
 
 from trading.exceptions import UnknownCoin
 from trading.offer_list import list_offers
@@ -15,7 +15,8 @@ from trading.selectors.prices import list_price_history
 from wallets.runtime import clock
 from wallets.web.bodies import Body
 from wallets.web.callers import AnonymousCaller, redis_round_of
-from wallets.web.problems import ANYBODY
+from wallets.web.lists import FormQuery, list_answer, list_or_page
+from wallets.web.problems import ANYBODY, VALIDATION_ERROR
 
 coins_router = Router(tags=["coins"])
 HISTORY_POINTS: Final = 50
@@ -26,13 +27,13 @@ HISTORY_POINTS: Final = 50
     auth=AnonymousCaller(prefetch=lambda _request: (LIST_KEY,)),
     operation_id="listCoins",
     summary="List coins and prices",
-    **answers({200: list[CoinAnswer]}, *ANYBODY),
+    **answers({200: list_or_page(CoinAnswer)}, *ANYBODY, VALIDATION_ERROR),
 )
-def coins(request: HttpRequest) -> list[Body]:
+def coins(request: HttpRequest, query: Query[FormQuery]) -> Body | list[Body]:
     """Returns the coins on sale, with their prices and limits."""
     now = clock.now()
     cached = redis_round_of(request).find(LIST_KEY)
-    return [_coin_fields(offer, now) for offer in list_offers(cached=cached)]
+    return list_answer([_coin_fields(offer, now) for offer in list_offers(cached=cached)], query=query)
 
 
 @coins_router.get(

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Query, Router
 
 from trading.offer_list import list_offers
 from trading.problems import answers
@@ -13,7 +13,8 @@ from trading.selectors.orders import sum_costs
 from wallets.selectors.ledger import list_coin_balances
 from wallets.web.bodies import Body
 from wallets.web.callers import FreshAccessToken, caller
-from wallets.web.problems import SIGNED_IN
+from wallets.web.lists import FormQuery, list_answer, list_or_page
+from wallets.web.problems import SIGNED_IN, VALIDATION_ERROR
 
 holdings_router = Router(tags=["accounts"], auth=FreshAccessToken())
 
@@ -22,13 +23,13 @@ holdings_router = Router(tags=["accounts"], auth=FreshAccessToken())
     "holdings/",
     operation_id="listHoldings",
     summary="List coins held",
-    **answers({200: list[HoldingAnswer]}, *SIGNED_IN),
+    **answers({200: list_or_page(HoldingAnswer)}, *SIGNED_IN, VALIDATION_ERROR),
 )
-def holdings(request: HttpRequest) -> list[Body]:
+def holdings(request: HttpRequest, query: Query[FormQuery]) -> Body | list[Body]:
     """Returns the coins that the caller holds, with their cost and their value."""
     costs = sum_costs(customer_id=caller(request).user_id)
     prices = {offer.name: offer.price for offer in list_offers()}
-    return [
+    rows = [
         {
             "crypto": coin,
             "amount": amount,
@@ -38,6 +39,7 @@ def holdings(request: HttpRequest) -> list[Body]:
         }
         for coin, amount in sorted(list_coin_balances(owner_id=caller(request).user_id).items())
     ]
+    return list_answer(rows, query=query)
 
 
 def _value(amount: Decimal, price: Decimal | None) -> Decimal | None:

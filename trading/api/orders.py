@@ -24,12 +24,12 @@ from trading.exceptions import (
     UnknownCoin,
 )
 from trading.headroom import coins_wanted, dollars_wanted
-from trading.models import Order, OrderState
+from trading.models import PAID_AND_OPEN, Order, OrderState
 from trading.pools import counter_key
 from trading.problems import answers
 from trading.quotes import read_quote
-from trading.schemas.orders import OrderAnswer, OrderBody, OrderQuery
-from trading.selectors.orders import OrderFilters, get_order, list_orders, shown_reason
+from trading.schemas.orders import OrderAnswer, OrderBody, OrderQuery, WaitQuery
+from trading.selectors.orders import OrderFilters, get_order, list_orders, read_states, shown_reason
 from trading.selectors.pools import read_pool_totals
 from trading.services.cancelling import cancel_order
 from trading.services.placing import OrderRequest, PlacedOrder, dollars_of, place_order
@@ -37,11 +37,12 @@ from wallets.exceptions import IdempotencyKeyReused, InsufficientFunds, NotFound
 from wallets.runtime.allowances import Wanted
 from wallets.runtime.idempotency import idempotency_key
 from wallets.web.bodies import Body
-from wallets.web.callers import AccessToken, FreshAccessToken, caller, redis_round_of
+from wallets.web.callers import AccessToken, FreshAccessToken, caller, limits_counted, redis_round_of
 from wallets.web.limits import Limit
-from wallets.web.lists import link_next, refuse_unknown_parameters
-from wallets.web.problems import BODY, LIST, MONEY, SIGNED_IN
+from wallets.web.lists import link_next, list_answer, list_or_page, refuse_unknown_parameters
+from wallets.web.problems import BODY, LIST, MONEY, SIGNED_IN, VALIDATION_ERROR
 from wallets.web.requests import IdempotencyHeader, mark_replayed
+from wallets.web.waiting_answers import WaitingAnswer, Watched, can_wait
 
 orders_router = Router(tags=["orders"])
 
@@ -138,9 +139,9 @@ def place(
     auth=FreshAccessToken(),
     operation_id="listOrders",
     summary="List orders",
-    **answers({200: list[OrderAnswer]}, *LIST, *SIGNED_IN),
+    **answers({200: list_or_page(OrderAnswer)}, *LIST, *SIGNED_IN),
 )
-def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery]) -> list[Body]:
+def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery]) -> Body | list[Body]:
     """Returns the caller's orders, newest first."""
     refuse_unknown_parameters(request, known=OrderQuery)
     filters = OrderFilters(
@@ -150,8 +151,8 @@ def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery
         created_before=query.created_before,
     )
     page = list_orders(customer_id=caller(request).user_id, filters=filters, limit=query.limit, cursor=query.cursor)
-    link_next(request, response, cursor=page.next_cursor)
-    return _answers(page.rows)
+    following = link_next(request, response, cursor=page.next_cursor)
+    return list_answer(_answers(page.rows), query=query, following=following)
 
 
 @orders_router.get(
@@ -159,11 +160,23 @@ def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery
     auth=FreshAccessToken(),
     operation_id="getOrder",
     summary="Look at an order",
-    **answers({200: OrderAnswer}, *SIGNED_IN, NotFound),
+    **answers({200: OrderAnswer}, *SIGNED_IN, NotFound, VALIDATION_ERROR),
 )
-def one_order(request: HttpRequest, order_id: int) -> Body:
-    """Returns one of the caller's orders."""
-    return _answers([get_order(customer_id=caller(request).user_id, order_id=order_id)])[0]
+def one_order(request: HttpRequest, order_id: int, query: Query[WaitQuery]) -> Body | WaitingAnswer:
+    """Returns one of the caller's orders. With `wait` the answer comes when the order's state changes, or after so many
+    seconds; at once for an order that has ended. At most 8 requests of a customer wait at a time.
+    """
+    order = get_order(customer_id=caller(request).user_id, order_id=order_id)
+    if query.wait and order.state in PAID_AND_OPEN and can_wait(request):
+        watched = Watched(
+            read=read_states,
+            key=order.pk,
+            seen=order.state,
+            seconds=query.wait,
+            customer_id=order.customer_id,
+        )
+        return WaitingAnswer(watched, usages=limits_counted(request))
+    return _answers([order])[0]
 
 
 @orders_router.post(

@@ -1,9 +1,9 @@
 """Bodies of orders."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
 from pydantic_core import CoreSchema
 
 from trading.quotes import LONGEST
@@ -255,6 +255,17 @@ class OrderAnswer(Response):
     completed_at: datetime | None
     refunded_at: datetime | None
     cancelled_at: datetime | None
+
+
+LONGEST_WAIT: Final = 20
+"""Seconds. Proxies end connections on which nothing comes for a while, nginx here after 30 s."""
+
+
+class WaitQuery(BaseModel):
+    wait: Annotated[
+        int,
+        Field(ge=0, le=LONGEST_WAIT, description="Answer at the next change of `state`, or after so many seconds."),
+    ] = 0
 
 
 class OrderQuery(ListQuery):

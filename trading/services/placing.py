@@ -27,6 +27,7 @@ from wallets.runtime.conflicts import retried_on_conflict
 from wallets.runtime.idempotency import IdempotencyKey
 from wallets.runtime.log_context import add_to_log_context
 from wallets.runtime.redis_round import RedisRound
+from wallets.runtime.tracing import mark_job
 from wallets.selectors.accounts import Principal
 from wallets.services.ledger.locking import LockedWallet, lock_dollar_wallet
 from wallets.services.ledger.moving import Movement, NewSubject, debit_for, ensure_funds
@@ -229,10 +230,10 @@ def _make_order(
 ) -> tuple[Order, Breach | None]:
     """Return the order, not yet written, and its breach of a risk rule, if any. Raises TooManyHeld for a breach."""
     is_pooled = joins_pool(subtotal=priced.subtotal, threshold=settings.POOLS.threshold)
-    breach = find_breach(recent=context.recent, charge=priced.charge)
+    assert context.offer is not None, "without an offer nothing has a price"
+    breach = find_breach(recent=context.recent, charge=priced.charge, coin_name=context.offer.name)
     if breach and has_many_held_orders(customer_id=wallet.owner_id):
         raise TooManyHeld
-    assert context.offer is not None, "without an offer nothing has a price"
     order = Order.draft(
         customer_id=wallet.owner_id,
         coin_id=context.offer.coin_id,
@@ -259,7 +260,8 @@ def _make_order(
 
 def _write(order: Order, *, wallet: LockedWallet, claim_now: bool) -> None:
     """Insert the order and, if `claim_now`, the job that claims it, and charge the order."""
-    values = vars(order) | {"claim_now": claim_now, "task": jobs.CLAIM_TASK, "queue": jobs.SETTLEMENT_QUEUE}
+    job = {"task": jobs.CLAIM_TASK, "queue": jobs.SETTLEMENT_QUEUE}
+    values = vars(order) | job | {"claim_now": claim_now, "lock": mark_job(**job) if claim_now else None}
     del values["_state"]  # Django's own
     charge = Movement(
         amount=order.charge,

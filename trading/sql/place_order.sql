@@ -1,7 +1,8 @@
 -- Inserts an order and, if `claim_now`, the job that claims it; the order is the subject of the movement that charges it.
 --
 -- All of it is one statement: the ORM and Procrastinate's defer() took half of the processor time of placing an order
--- to write these rows. defer() calls procrastinate_defer_jobs_v1 too; a test checks that the rows are the same.
+-- to write these rows. defer() calls procrastinate_defer_jobs_v1 too; a test checks that the rows are the same. `lock` is
+-- the mark by which the job continues the request's trace, if there is one: see wallets/runtime/tracing.py.
 placed AS (
     INSERT INTO trading_order
            (customer_id, coin_id, amount, price, price_source, price_at, market_price, spread_rate, price_rule_id,
@@ -16,7 +17,7 @@ placed AS (
     SELECT id AS order_id, 'order:' || id || ':charge' AS reference,
            CASE WHEN %(claim_now)s THEN
                 procrastinate_defer_jobs_v1(ARRAY[
-                    (%(queue)s, %(task)s, 0, NULL, NULL, jsonb_build_object('coin_id', coin_id), NULL)
+                    (%(queue)s, %(task)s, 0, %(lock)s, NULL, jsonb_build_object('coin_id', coin_id), NULL)
                 ]::procrastinate_job_to_defer_v1[])
            END AS job_ids
       FROM placed

@@ -1,7 +1,7 @@
 """Payees over HTTP."""
 
 from django.http import HttpRequest
-from ninja import Router, Status
+from ninja import Query, Router, Status
 
 from wallets.exceptions import AddressNotProven, OtpInvalid, OtpRequired, TooManyPayees
 from wallets.models import Payee
@@ -13,7 +13,8 @@ from wallets.services import payees
 from wallets.web.bodies import Body
 from wallets.web.callers import FreshAccessToken, caller
 from wallets.web.limits import WALLET
-from wallets.web.problems import BODY, MONEY, SIGNED_IN
+from wallets.web.lists import FormQuery, list_answer, list_or_page
+from wallets.web.problems import BODY, MONEY, SIGNED_IN, VALIDATION_ERROR
 
 payees_router = Router(tags=["accounts"])
 
@@ -23,11 +24,11 @@ payees_router = Router(tags=["accounts"])
     auth=FreshAccessToken(),
     operation_id="listPayees",
     summary="List payees",
-    **answers({200: list[PayeeAnswer]}, *SIGNED_IN),
+    **answers({200: list_or_page(PayeeAnswer)}, *SIGNED_IN, VALIDATION_ERROR),
 )
-def list_(request: HttpRequest) -> list[Body]:
+def list_(request: HttpRequest, query: Query[FormQuery]) -> Body | list[Body]:
     """Returns the bank accounts to which the caller's money can be paid out, the oldest first."""
-    return _answers(caller(request).user_id)
+    return list_answer(_answers(caller(request).user_id), query=query)
 
 
 @payees_router.post(

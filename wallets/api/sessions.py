@@ -4,7 +4,7 @@ from dataclasses import asdict
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Router, Status
+from ninja import Query, Router, Status
 
 from wallets.exceptions import Busy, NotFound
 from wallets.problems import answers
@@ -14,7 +14,8 @@ from wallets.selectors.sessions import list_sessions
 from wallets.services import tokens
 from wallets.web.bodies import Body
 from wallets.web.callers import FreshAccessToken, caller
-from wallets.web.problems import SIGNED_IN
+from wallets.web.lists import FormQuery, list_answer, list_or_page
+from wallets.web.problems import SIGNED_IN, VALIDATION_ERROR
 
 sessions_router = Router(tags=["accounts"])
 
@@ -24,12 +25,12 @@ sessions_router = Router(tags=["accounts"])
     auth=FreshAccessToken(),
     operation_id="listSessions",
     summary="List the sign-ins",
-    **answers({200: list[SessionAnswer]}, *SIGNED_IN),
+    **answers({200: list_or_page(SessionAnswer)}, *SIGNED_IN, VALIDATION_ERROR),
 )
-def sessions(request: HttpRequest) -> list[Body]:
+def sessions(request: HttpRequest, query: Query[FormQuery]) -> Body | list[Body]:
     """Returns where the caller is signed in, at most 200 sign-ins; those that were used last come first."""
     found = list_sessions(principal=caller(request), now=clock.now())
-    return [{**asdict(session), "current": session.is_current} for session in found]
+    return list_answer([{**asdict(session), "current": session.is_current} for session in found], query=query)
 
 
 @sessions_router.delete(

@@ -16,7 +16,7 @@ from wallets.web.bodies import Body
 from wallets.web.callers import FreshAccessToken, caller, limit_caller
 from wallets.web.cells import csv_line
 from wallets.web.limits import STATEMENTS
-from wallets.web.lists import link_next, refuse_parameters, refuse_unknown_parameters
+from wallets.web.lists import link_next, list_answer, list_or_page, refuse_parameters, refuse_unknown_parameters
 from wallets.web.long_answers import LongAnswer, name_file
 from wallets.web.media_types import CSV, CSV_UTF8, JSON, offer_csv, preferred_type, vary_by_type
 from wallets.web.problems import LIST, SIGNED_IN
@@ -30,11 +30,11 @@ _EXAMPLE = csv_line(COLUMNS) + "2,2026-01-31T12:00:00.000Z,withdrawal,purchase,1
     "",
     operation_id="listTransactions",
     summary="List movements",
-    **offer_csv(answers({200: list[TransactionAnswer]}, *LIST, *SIGNED_IN, NotAcceptable), example=_EXAMPLE),
+    **offer_csv(answers({200: list_or_page(TransactionAnswer)}, *LIST, *SIGNED_IN, NotAcceptable), example=_EXAMPLE),
 )
 def transactions(request: HttpRequest, response: HttpResponse, query: Query[TransactionQuery]) -> Any:
     """Returns the movements of the caller's dollar wallet, newest first. With `Accept: text/csv` all of them, in one
-    answer without pages: `limit` and `cursor` are of the pages in JSON.
+    answer without pages: `limit`, `cursor` and `envelope` are of the pages in JSON.
     """
     refuse_unknown_parameters(request, known=TransactionQuery)
     vary_by_type(response)
@@ -45,13 +45,13 @@ def transactions(request: HttpRequest, response: HttpResponse, query: Query[Tran
         created_before=query.created_before,
     )
     if preferred_type(request, offered=(JSON, CSV)) == CSV:
-        refuse_parameters(request, names=("limit", "cursor"))
+        refuse_parameters(request, names=("limit", "cursor", "envelope"))
         return _statement(request, principal=caller(request), filters=filters)
     page = list_transactions(
         customer_id=caller(request).user_id, filters=filters, limit=query.limit, cursor=query.cursor
     )
-    link_next(request, response, cursor=page.next_cursor)
-    return [_transaction_answer(row) for row in page.rows]
+    rows = [_transaction_answer(row) for row in page.rows]
+    return list_answer(rows, query=query, following=link_next(request, response, cursor=page.next_cursor))
 
 
 @transactions_router.get(

@@ -13,6 +13,7 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.exceptions import AlreadyEnqueued
 
 from wallets.runtime import clock
+from wallets.runtime.tracing import mark_job
 
 _defer_app = procrastinate.App(connector=DjangoConnector())
 
@@ -24,7 +25,8 @@ def defer_job(*, task: str, queue: str, delay_seconds: float = 0, **arguments: A
     which says when the job is due; Procrastinate's own `schedule_in` would add it to the time of this host.
     """
     due_at = clock.now() + timedelta(seconds=max(1, round(delay_seconds))) if delay_seconds > 0 else None
-    _defer_app.configure_task(task, queue=queue, schedule_at=due_at).defer(**arguments)
+    lock = mark_job(task=task, queue=queue)
+    _defer_app.configure_task(task, queue=queue, schedule_at=due_at, lock=lock).defer(**arguments)
 
 
 def defer_job_once(*, task: str, queue: str, queueing_lock: str, **arguments: Any) -> None:

@@ -23,6 +23,16 @@ def add_to_log_context(**ids: object) -> None:
     _ids.get({}).update(ids)
 
 
+def current_ids() -> dict[str, object]:
+    """Return a copy of the ids that this thread's log lines have now."""
+    return dict(_ids.get({}))
+
+
+def logged(name: str) -> object:
+    """Return the id of this name that log lines carry now; None if they carry none."""
+    return _ids.get({}).get(name)
+
+
 class AddContext(logging.Filter):
     """Copies the ids of the log context to every log record, for the formatter."""
 

@@ -24,6 +24,7 @@ from wallets.services.tokens import read_access_token
 from wallets.web.addresses import WIDER_PREFIXES, client_address, exact_address, wider_networks
 from wallets.web.limits import ANONYMOUS, USER, Limit, Usage, count_callers, take_back
 from wallets.web.recent_refusals import RecentRefusals
+from wallets.web.waiting_answers import waited_before
 
 KeysOf = Callable[[HttpRequest], Iterable[str]]
 """Names the Redis keys that an operation needs for a request."""
@@ -86,6 +87,8 @@ class AccessToken(HttpBearer):
         request.token_call = call  # type: ignore[attr-defined]  # our own attribute
         if principal in _refused_here:
             limit_address(request, ANONYMOUS)
+        elif waited := waited_before(request):  # the call was counted before it waited
+            note_usages(request, waited.usages)
         else:
             if self._want and (wanted := self._want(request, subject)):
                 redis_round_of(request).want(wanted)

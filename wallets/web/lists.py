@@ -1,15 +1,16 @@
-"""The query parameters of lists over HTTP, and the link to the next page."""
+"""The query parameters of lists over HTTP, the link to the next page, and the two forms of a list: array and page."""
 
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja.errors import ValidationError
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from wallets.runtime.paging import DEFAULT_LIMIT, MAX_LIMIT
+from wallets.web.bodies import Body, Response
 
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -34,10 +35,27 @@ def _in_utc(value: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, BeforeValidator(_is_rfc_3339), AfterValidator(_in_utc)]
 
 
-class ListQuery(BaseModel):
-    """Parameters of every list. Times need an offset, such as `2026-01-31T12:00:00Z`."""
+def _is_true_or_false(value: object) -> object:
+    """Refuse other words for a truth value, such as `yes` and `1`, which Pydantic would accept."""
+    if isinstance(value, str) and value not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return value
+
+
+class FormQuery(BaseModel):
+    """The parameter of every list."""
 
     model_config = ConfigDict(extra="forbid")
+
+    envelope: Annotated[
+        bool,
+        BeforeValidator(_is_true_or_false),
+        Field(description="`true` for a page, `items` and `next`, instead of an array."),
+    ] = False
+
+
+class ListQuery(FormQuery):
+    """Parameters of every list with pages. Times need an offset, such as `2026-01-31T12:00:00Z`."""
 
     created_after: Annotated[Moment | None, Field(description="Only records created later; needs an offset.")] = None
     created_before: Annotated[Moment | None, Field(description="Only records created earlier; needs an offset.")] = None
@@ -59,11 +77,34 @@ def refuse_parameters(request: HttpRequest, *, names: Iterable[str]) -> None:
         raise ValidationError([{"loc": ("query", name), "msg": "is not a parameter of this form"} for name in given])
 
 
-def link_next(request: HttpRequest, response: HttpResponse, *, cursor: str | None) -> None:
-    """Add a link to the next page (RFC 8288)."""
+def link_next(request: HttpRequest, response: HttpResponse, *, cursor: str | None) -> str | None:
+    """Add a link to the next page (RFC 8288), and return its address; None on the last page."""
     if cursor is None:
-        return
+        return None
     query = request.GET.copy()
     query["cursor"] = cursor
     url = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
     response["Link"] = f'<{url}>; rel="next"'
+    return url
+
+
+def list_or_page(record: type[BaseModel]) -> Any:
+    """Return the schema of a list's answer: an array of records, or a page of them. An array is tried first."""
+    page = create_model(
+        f"{record.__name__.removesuffix('Answer')}Page",
+        __base__=Response,
+        __doc__="A page of the list, for `envelope=true`. `next` is the address of the next page, null on the last.",
+        items=(list[record], ...),  # type: ignore[valid-type]  # known when this runs
+        next=(str | None, ...),
+    )
+    either = Field(union_mode="left_to_right", json_schema_extra=_exclude_each_other)
+    return Annotated[list[record] | page, either]  # type: ignore[valid-type]
+
+
+def _exclude_each_other(schema: dict[str, Any]) -> None:
+    schema["oneOf"] = schema.pop("anyOf")
+
+
+def list_answer(rows: list[Body], *, query: FormQuery, following: str | None = None) -> Body | list[Body]:
+    """Return rows in the form that the caller has asked for. `following` is the address of the next page."""
+    return {"items": rows, "next": following} if query.envelope else rows

@@ -2,6 +2,10 @@
 
 Each app maps its errors to kinds of problem in a table (`wallets.problems`, `trading.problems`), and the site merges
 the tables. A `code` is part of the contract: clients decide by it, so its meaning never changes.
+
+`type` is the address of a page about the code (`exchange_site.problems`), as a path: it is the same behind every proxy
+and under every name of the service, and says nothing that a caller wrote into Host. RFC 9457 (3.1.1) lets clients
+resolve it against the request.
 """
 
 import json
@@ -16,9 +20,13 @@ from ninja import Schema
 
 from wallets.exceptions import AccountFrozen, Busy, DomainError, InvalidCursor, NotFound, RateLimited, TokenInvalid
 from wallets.money import COIN_PLACES, plain
+from wallets.runtime.log_context import logged
 from wallets.web.bodies import MalformedJson, UnsupportedMediaType
 
 PROBLEM_JSON: Final = "application/problem+json"
+PROBLEM_PAGES: Final = "/problems/"
+"""Where the pages about problems are, one for each code."""
+_EXAMPLE_ID: Final = "8f14e45fceea467a9c0d3b6f7d1a2b3c"
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,13 @@ TOO_MANY_AT_ONCE: Final = ProblemKind(
     "Too many requests at once from your address. Try again in 1 s.",
     retry_after_seconds=1,
 )
+TOO_MANY_WAIT: Final = ProblemKind(
+    429,
+    "rate_limited",
+    "Too many requests",
+    "Too many of your requests wait at once. Try again in 1 s.",
+    retry_after_seconds=1,
+)
 WITHOUT_AN_ERROR: Final = (
     MALFORMED_REQUEST,
     NOT_ALLOWED,
@@ -89,6 +104,7 @@ WITHOUT_AN_ERROR: Final = (
     UNAVAILABLE,
     NO_ROOM,
     TOO_MANY_AT_ONCE,
+    TOO_MANY_WAIT,
 )
 """Kinds of problem that the server also answers with when no DomainError was raised."""
 
@@ -134,7 +150,8 @@ class FieldProblem(Schema):
 class Problem(Schema):
     """An error in the form of RFC 9457. `code` is stable, so that programs can decide by it.
 
-    `errors` is only in problems of validation, `price` only in those about a price.
+    `type` is the path of a page about the code, at this service. `request_id` is also in the header X-Request-ID: name
+    it when you ask for help. `errors` is only in problems of validation, `price` only in those about a price.
     """
 
     type: str
@@ -142,19 +159,29 @@ class Problem(Schema):
     status: int
     detail: str
     code: str
+    request_id: str
     errors: list[FieldProblem] | None = None
     price: str | None = None
 
 
-def problem_body(kind: ProblemKind, *, detail: str = "") -> dict[str, Any]:
+def problem_body(kind: ProblemKind, *, request_id: str, detail: str = "") -> dict[str, Any]:
     """Return the members of a problem of this kind."""
     return {
-        "type": f"urn:crypto-exchange:problem:{kind.code}",
+        "type": f"{PROBLEM_PAGES}{kind.code}/",
         "title": kind.title,
         "status": kind.status,
         "detail": detail or f"{kind.title}.",
         "code": kind.code,
+        "request_id": request_id,
     }
+
+
+def example_problem(kind: ProblemKind) -> dict[str, Any]:
+    """Return an example of a problem of this kind, for documents."""
+    body = problem_body(kind, request_id=_EXAMPLE_ID, detail=kind.example)
+    if kind is VALIDATION_ERROR:
+        body["errors"] = [{"field": "amount", "message": "must be greater than zero"}]
+    return body
 
 
 def answer_problem(
@@ -168,7 +195,7 @@ def answer_problem(
 
     `errors` lists the invalid fields; `price` is that of now, in US dollars a coin.
     """
-    body = problem_body(kind, detail=detail)
+    body = problem_body(kind, request_id=str(logged("request_id") or ""), detail=detail)
     if price is not None:
         body["price"] = plain(price, places=max(COIN_PLACES, -int(price.as_tuple().exponent)))
     if errors is not None:
@@ -204,14 +231,7 @@ def _described(kinds: list[ProblemKind]) -> dict[str, Any]:
         "content": {
             PROBLEM_JSON: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                "examples": {kind.code: {"summary": kind.title, "value": _example(kind)} for kind in kinds},
+                "examples": {kind.code: {"summary": kind.title, "value": example_problem(kind)} for kind in kinds},
             },
         },
     }
-
-
-def _example(kind: ProblemKind) -> dict[str, Any]:
-    body = problem_body(kind, detail=kind.example)
-    if kind is VALIDATION_ERROR:
-        body["errors"] = [{"field": "amount", "message": "must be greater than zero"}]
-    return body

@@ -1,9 +1,10 @@
 import json
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from exchange_site.api import api
 
@@ -13,7 +14,14 @@ COPY = Path(settings.BASE_DIR) / "docs" / "openapi.json"
 class Command(BaseCommand):
     help = "Write the OpenAPI document to docs/openapi.json, the copy that is reviewed with the code."
 
-    def handle(self, *_: Any, **__: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--check", action="store_true", help="write nothing, and fail if the copy is not current")
+
+    def handle(self, *_: Any, check: bool, **__: Any) -> None:
+        if check:
+            if COPY.read_text() != render():
+                raise CommandError(f"{COPY.name} is not current: task docs")
+            return
         COPY.write_text(render())
         self.stdout.write(f"Wrote {COPY}.")
 

@@ -12,9 +12,11 @@ from procrastinate.contrib.django import app, connector_params
 from procrastinate.contrib.django.management.commands.procrastinate import Command as ProcrastinateCommand
 from psycopg_pool import AsyncConnectionPool
 
+from exchange_site import telemetry
 from exchange_site.database.price_check import refuse_unfit_rules
 from exchange_site.database.role_check import refuse_unfit_role
 from exchange_site.metrics.workers import serve_metrics
+from exchange_site.telemetry.jobs import trace_job
 from settlement.checks import find_faults_of_venues
 from settlement.lanes import LanesWorker
 from settlement.models import add_venues
@@ -41,6 +43,7 @@ class Command(ProcrastinateCommand):
             raise CommandError(f"PRICE_CHECK_VENUE_ID: {settings.VENUE.check_id} {fault}.")
         refuse_unfit_role()
         refuse_unfit_rules()
+        self._begin_telemetry()
         clock.keep_measured()
         add_venues(names=list_configured())
         connection.close()  # this thread asks nothing more
@@ -57,6 +60,11 @@ class Command(ProcrastinateCommand):
         )
         with app.replace_connector(connector):
             super().handle(*args, **options, app=app if _is_special(options) else _AppWithLanes(app))
+
+    def _begin_telemetry(self) -> None:
+        telemetry.begin()
+        if settings.TELEMETRY.otlp_endpoint:
+            app.worker_defaults["task_middleware"] = [trace_job]
 
 
 def _is_special(options: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from exchange_site.seeding.coins import SEED_COINS, seed_coin, seed_unlisted_coin
 from exchange_site.seeding.customers import next_customer_numbers, seed_admin, seed_customer
+from exchange_site.seeding.magic import MAGIC_COINS, seed_magic_coin, why_refused
 from trading.models import Coin
 from wallets.runtime.clock import database_now
 from wallets.runtime.progress import make_console, make_progress
@@ -21,10 +22,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--user", type=int, default=0, metavar="N", help="add N customers")
         parser.add_argument("--crypto", type=int, default=0, metavar="M", help="add M coins")
+        parser.add_argument("--magic", action="store_true", help="add the magic coins of a sandbox (docs/sandbox.md)")
         parser.add_argument("--if-empty", action="store_true", help="do nothing if there are coins already")
         parser.add_argument("--force", action="store_true", help="write even if DEBUG is off, before anybody has money")
 
     def handle(self, *_: Any, **options: Any) -> None:
+        if options["magic"] and (reason := why_refused()):
+            raise CommandError(reason)
         if not settings.DEBUG and not options["force"]:
             raise CommandError("DEBUG is off: this looks like production. Use --force to write the data anyway.")
         if options["if_empty"] and Coin.objects.exists():
@@ -34,6 +38,8 @@ class Command(BaseCommand):
         with make_progress(make_console(self.stdout, width=None)) as progress:
             for seed in progress.track(SEED_COINS, description="coins"):
                 seed_coin(seed=seed, now=database_now())
+            for magic in progress.track(MAGIC_COINS if options["magic"] else (), description="magic coins"):
+                seed_magic_coin(seed=magic)
             # The administrator's password is public, so there is no such account in production.
             for _once in progress.track(range(1 if settings.DEBUG else 0), description="admin"):
                 seed_admin(now=database_now())

@@ -45,6 +45,11 @@ class Book:
     def close(self) -> None:
         self._db.close()
 
+    def list_missing(self, prices: Mapping[str, Decimal]) -> None:
+        """List markets at these prices, without a change of those that are listed already."""
+        with transaction(self._db):
+            self._set_prices({symbol: price for symbol, price in prices.items() if not self.listings.has(symbol)})
+
     def place(self, order: NewOrder, *, fraction: Decimal = Decimal(1)) -> dict[str, Any]:
         """Record an order, fill at most `fraction` of it, and return the order with its trades."""
         with transaction(self._db):

@@ -81,7 +81,7 @@ def _find_denial(rules: Sequence[Fault], occasions: Sequence[str], symbol: str) 
 
 
 def _take(request: web.Request, occasions: Sequence[str | None], symbol: str | None) -> Fault | None:
-    for rule in request.app[VENUE].faults.rules:
+    for rule in request.app[VENUE].faults.in_force:
         if rule.action != _DENIAL and any(rule.applies(occasion=name, symbol=symbol) for name in occasions):
             rule.applied += 1
             return rule

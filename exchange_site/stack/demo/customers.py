@@ -65,6 +65,10 @@ class Customer:
         self.orders[order["id"]] = order
 
 
+class CallFailed(SystemExit):
+    """A call of the API was refused. This ends the demo, unless it is caught."""
+
+
 def open_account(api: str) -> Customer:
     """Register a customer and make a deposit."""
     client = httpx.Client(base_url=f"{api}/api/v1/", timeout=30)
@@ -81,9 +85,9 @@ def list_orders(customers: list[Customer]) -> list[dict[str, Any]]:
 
 
 def read_answer(response: httpx.Response) -> Any:
-    """Return the answer's body. An error ends the demo."""
+    """Return the answer's body. Raises CallFailed."""
     if response.is_error:
-        raise SystemExit(f"{response.request.method} {response.request.url}: {response.status_code} {response.text}")
+        raise CallFailed(f"{response.request.method} {response.request.url}: {response.status_code} {response.text}")
     return response.json()
 
 

@@ -1,68 +1,139 @@
-"""Find or start a stack for the demo, play the story on it, and check the result."""
+"""Find or start a stack for the demo, play the story on it, check the result, and stay up for those who watch."""
 
+import fcntl
 import logging
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import django
 from rich.console import Console
 from rich.markup import escape
 
 from exchange_site.stack.environment import data_dir
+from exchange_site.stack.processes import free_port, is_free, local_url
 from exchange_site.stack.running import StackAddresses, find_running_stack, running_stack
 
+if TYPE_CHECKING:
+    from exchange_site.stack.demo.story import Outcome
+
 # All the customers of the demo come from one address, and buy in seconds what others buy in days.
-_RATE_LIMITS: Final = {f"RATE_LIMIT_{name}": "100000/m" for name in ("USER", "ANON", "REGISTER", "ORDERS", "WALLET")}
+RATE_LIMITS: Final = {f"RATE_LIMIT_{name}": "100000/m" for name in ("USER", "ANON", "REGISTER", "ORDERS", "WALLET")}
+_OPENING_SECONDS: Final = 8  # to open the home page
+_INTERRUPTED: Final = 130
 
 
-def run_demo() -> int:
-    """Run the demo and return the exit code: 0 if all checks passed."""
-    console = Console()
-    with _stack(console) as addresses:
-        os.environ.update(addresses.environment)
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
-        django.setup()
-        logging.getLogger("httpx").setLevel(logging.WARNING)
-        return _run(console, addresses)
+def run_demo(arguments: list[str]) -> int:
+    """Run the demo and return the exit code: 0 if all checks passed.
+
+    At a terminal it stays up until Enter or Ctrl-C; not with `--exit`.
+    """
+    console = Console(highlight=False)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # the stack has a session of its own, and would go on
+        signal.signal(number, _end)
+    try:
+        with _stack(console) as addresses:
+            os.environ.update(addresses.environment)
+            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
+            django.setup()
+            logging.getLogger("httpx").setLevel(logging.WARNING)
+            return _run(console, addresses, arguments)
+    except KeyboardInterrupt:
+        console.print("The demo was ended before the story.")
+        return _INTERRUPTED
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def _stack(console: Console) -> AbstractContextManager[StackAddresses]:
     running = find_running_stack(data_dir())
     if running:
         console.print(f"Using the stack that runs on {data_dir()}, within its rate limits: that can take minutes.")
+        console.print(f"Watch the story on its home page: [bold]{running.api}/[/bold]")
         return nullcontext(running)
-    console.print("Starting PostgreSQL, Redis, the exchange simulator, a worker and the API …")
-    return _temporary_stack()
+    return _temporary_stack(console)
 
 
 @contextmanager
-def _temporary_stack() -> Iterator[StackAddresses]:
+def _temporary_stack(console: Console) -> Iterator[StackAddresses]:
     """Start a stack on a temporary folder; at the end stop it and delete the folder."""
-    with tempfile.TemporaryDirectory(prefix="crypto-exchange-demo-") as name:
-        folder = Path(name)
+    with ExitStack() as entered:
+        folder = Path(entered.enter_context(tempfile.TemporaryDirectory(prefix="crypto-exchange-demo-")))
         folder.chmod(0o755)  # the database server's user must get in
-        with running_stack(folder / "data", environment=_RATE_LIMITS) as addresses:
-            yield addresses
+        port = entered.enter_context(_reserved_port())
+        console.print(f"Watch the story on the home page: [bold]{local_url(port)}/[/bold]")
+        environment = {**RATE_LIMITS, "PORT": str(port)}
+        stack = running_stack(folder / "data", environment=environment, console=console)
+        addresses = entered.enter_context(stack)
+        console.print("Everything runs.")
+        yield addresses
+        console.print("Stopping everything …")
 
 
-def _run(console: Console, addresses: StackAddresses) -> int:
+@contextmanager
+def _reserved_port() -> Iterator[int]:
+    """Yield PORT if it is free, else another port. Of two demos that begin at once, the second gets another."""
+    wanted = int(os.environ.get("PORT", "8000"))
+    name = Path(tempfile.gettempdir()) / f"crypto-exchange-demo-{os.getuid()}-{wanted}.lock"
+    with name.open("a") as lock:
+        is_ours = False
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_ours = True
+        yield wanted if is_ours and is_free(wanted) else free_port()
+
+
+def _run(console: Console, addresses: StackAddresses, arguments: list[str]) -> int:
     # These modules need Django's models, which can be loaded only now.
-    from exchange_site.stack.demo.checks import check_everything
+    from exchange_site.stack.demo.sentences import list_links, tell_what_was_shown
+    from exchange_site.stack.demo.staying import let_prices_move, may_stay, stay, wait_for_enter
     from exchange_site.stack.demo.story import tell
+
+    stays = may_stay(arguments)
+    if stays:
+        console.print(f"The story begins in {_OPENING_SECONDS} s, or when you press Enter.")
+        wait_for_enter(seconds=_OPENING_SECONDS)
+    outcome = tell(console, addresses)
+    complaints = _find_complaints(console, outcome)
+    for complaint in complaints:
+        console.print(f"[red]wrong:[/red] {escape(complaint)}")
+    console.print("[red]The demo failed.[/red]" if complaints else "[green]Everything is as it must be.[/green]")
+    if not complaints:
+        _print_bullets(console, "You have seen:", tell_what_was_shown(outcome))
+    if stays:
+        _print_bullets(console, "Go on here:", (f"{name}: {url}" for name, url in list_links(addresses.api)))
+        console.print("[bold]Customers go on ordering a little. Press Enter or Ctrl-C to end the demo.[/bold]")
+        with suppress(KeyboardInterrupt):
+            if addresses.environment["DATA_DIR"] != str(data_dir()):
+                let_prices_move(addresses)
+            stay(addresses)
+    else:
+        console.print("`task dev` runs the same parts until you stop it; `task demo` at a terminal stays up, too.")
+    return 1 if complaints else 0
+
+
+def _find_complaints(console: Console, outcome: "Outcome") -> list[str]:
+    """Print the figures, and return a sentence for each thing that is wrong."""
+    from exchange_site.stack.demo.checks import check_everything
     from exchange_site.stack.demo.table import make_table, read_demo_result
     from settlement.result_texts import as_summary
 
-    outcome = tell(console, addresses)
     complaints = list(check_everything(outcome))
     result = read_demo_result(outcome)
     complaints += [f"the result does not add up: {difference}" for difference in result.differences]
     console.print(make_table(outcome))
     console.print(as_summary(result))
-    for complaint in complaints:
-        console.print(f"[red]wrong:[/red] {escape(complaint)}")
-    console.print("[red]The demo failed.[/red]" if complaints else "[green]Everything is as it must be.[/green]")
-    return 1 if complaints else 0
+    return complaints
+
+
+def _print_bullets(console: Console, title: str, lines: Iterator[str]) -> None:
+    console.print(f"\n[bold]{title}[/bold]")
+    for line in lines:
+        console.print(f"  • {line}", soft_wrap=True)

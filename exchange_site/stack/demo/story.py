@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 from rich.console import Console
@@ -25,6 +25,8 @@ REFUSED_COIN: Final = "DOGE"
 LOST_COIN: Final = "ETH"
 QUOTED_COIN: Final = "BTC"
 QUOTED_TOTAL: Final = Decimal("30.00")
+_REFUSED: Final = {"on": "place", "symbol": f"{REFUSED_COIN}USDT", "action": "reject", "times": 1}
+_LOST: Final = {"on": "place", "symbol": f"{LOST_COIN}USDT", "action": "accept_then_drop", "times": 1}
 FINAL_STATES: Final = frozenset({"completed", "refunded", "cancelled"})
 _SETTLE_SECONDS: Final = 90.0
 _PARALLEL: Final = 8
@@ -57,7 +59,7 @@ def tell(console: Console, addresses: StackAddresses) -> Outcome:
         # One after another: a process hashes one password at a time, and refuses the next for a second.
         opening = progress.track(range(CUSTOMERS), description="customers register and deposit")
         customers = [open_account(addresses.api) for _ in opening]
-        _order_faults(addresses)
+        _order_faults(addresses, _REFUSED, _LOST)
         for customer in progress.track(customers[2:3], description="one orders by a quote"):
             customer.place_by_quote(coin=QUOTED_COIN, total=QUOTED_TOTAL)
         _parallel(progress, "orders are placed", [_placing(planned) for planned in _plan(customers)])
@@ -68,12 +70,12 @@ def tell(console: Console, addresses: StackAddresses) -> Outcome:
     return Outcome(customers=customers, faults=faults, last_attempt_before=before)
 
 
-def _order_faults(addresses: StackAddresses) -> None:
-    """Tell the venue to refuse one purchase for good, and to accept another and drop the answer."""
-    rules = [
-        {"on": "place", "symbol": f"{REFUSED_COIN}USDT", "action": "reject", "times": 1},
-        {"on": "place", "symbol": f"{LOST_COIN}USDT", "action": "accept_then_drop", "times": 1},
-    ]
+def lose_an_answer(addresses: StackAddresses) -> None:
+    """Tell the venue to accept the next purchase of LOST_COIN, and to drop the answer."""
+    _order_faults(addresses, _LOST)
+
+
+def _order_faults(addresses: StackAddresses, *rules: dict[str, Any]) -> None:
     httpx.put(f"{addresses.simulator}/control/faults", json=rules).raise_for_status()
 
 

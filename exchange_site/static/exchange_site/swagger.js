@@ -1,8 +1,17 @@
 const element = document.getElementById("swagger-ui");
+
+/** Show the names in the headings as text: links within their buttons would keep users of screen readers out. */
+const plainNames = () => ({
+  wrapComponents: {
+    DeepLink: (_, { React }) => ({ text }) => React.createElement("span", {}, text),
+  },
+});
+
 SwaggerUIBundle({
   url: element.dataset.url,
   domNode: element,
   presets: [SwaggerUIBundle.presets.apis],
+  plugins: [plainNames],
   layout: "BaseLayout",
   deepLinking: true,
   persistAuthorization: true,

@@ -1,0 +1,151 @@
+"""Requests that wait until a record changes (wallets.web.waiting_answers), in no thread of their own.
+
+One thread asks Postgres for the states of all records that are waited for, in one statement, several times a second.
+So a process needs one connection more while anybody waits, and none for a request; it does not matter which process or
+host changes the record. NOTIFY would be told earlier, but takes a lock of the whole server at each commit.
+"""
+
+import logging
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
+from typing import Any, Final
+
+from django.db import close_old_connections, connections
+
+from exchange_site.front.arrivals import Arrival
+from wallets.web.problems import NO_ROOM, TOO_MANY_WAIT, ProblemKind
+from wallets.web.waiting_answers import ReadStates, WaitingAnswer, Watched
+
+logger = logging.getLogger(__name__)
+
+_MOST: Final = 200
+_MOST_OF_ONE: Final = 8  # customer
+_LOOK_SECONDS: Final = 0.2
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    """A request that waits, what it waits for, and until when (monotonic seconds).
+
+    `gone` is Granian's future, which ends when the caller has gone.
+    """
+
+    arrival: Arrival
+    watched: Watched
+    until: float
+    gone: Any
+
+
+class Waiting:
+    """The requests of a process that wait. `resume` is given each one that has waited for long enough."""
+
+    def __init__(self, *, resume: Callable[[Arrival], None]) -> None:
+        self._resume = resume
+        self._lock = Lock()
+        self._waiters: dict[_Waiter, None] = {}
+        self._of: Counter[int] = Counter()
+        self._any, self._hurried, self._ended = Event(), Event(), Event()
+        self._thread = Thread(target=self._run, name="waiting", daemon=True)
+        self._thread.start()
+
+    def keep(self, arrival: Arrival, answer: WaitingAnswer) -> ProblemKind | None:
+        """Let a request wait; or return the problem to answer, if too many do."""
+        arrival.waited = answer
+        until = time.monotonic() + answer.watched.seconds
+        waiter = _Waiter(arrival, answer.watched, until, gone=arrival.proto.client_disconnect())
+        refusal = self._add(waiter)
+        if refusal:
+            waiter.gone.cancel()
+        else:
+            waiter.gone.add_done_callback(lambda _: self._forget(waiter))
+        return refusal
+
+    def hurry(self) -> None:
+        """Let nobody wait any more, because the process is ending."""
+        self._hurried.set()
+
+    def stop(self) -> None:
+        """End the thread."""
+        with self._lock:
+            self._ended.set()
+            self._any.set()
+        self._hurried.set()
+        self._thread.join()
+
+    def _add(self, waiter: _Waiter) -> ProblemKind | None:
+        customer = waiter.watched.customer_id
+        with self._lock:
+            if self._of[customer] >= _MOST_OF_ONE:
+                return TOO_MANY_WAIT
+            if len(self._waiters) >= _MOST:
+                return NO_ROOM
+            self._waiters[waiter] = None
+            self._of[customer] += 1
+            self._any.set()
+        return None
+
+    def _forget(self, waiter: _Waiter) -> bool:
+        """Let go of a request. Say whether it waited still."""
+        with self._lock:
+            if waiter not in self._waiters:
+                return False
+            del self._waiters[waiter]
+            self._of[waiter.watched.customer_id] -= 1
+            if not self._of[waiter.watched.customer_id]:
+                del self._of[waiter.watched.customer_id]
+            return True
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            self._any.wait()
+            self._hurried.wait(_LOOK_SECONDS)
+            for waiter in self._find_ready():
+                self._end(waiter)
+            self._rest()
+
+    def _rest(self) -> None:
+        """Give the connection back if nobody waits."""
+        with self._lock:
+            if self._waiters or self._ended.is_set():
+                return
+            self._any.clear()
+        connections.close_all()
+
+    def _find_ready(self) -> list[_Waiter]:
+        """Return the requests whose record has changed or whose time is over; all of them when the process ends."""
+        with self._lock:
+            waiting = list(self._waiters)
+        if self._hurried.is_set():
+            return waiting
+        states, now = _read_states(waiting), time.monotonic()
+        return [waiter for waiter in waiting if now >= waiter.until or _has_changed(waiter.watched, states)]
+
+    def _end(self, waiter: _Waiter) -> None:
+        if not self._forget(waiter):
+            return
+        waiter.gone.cancel()
+        waiter.gone = None  # it refers to the waiter: the request would stay until the garbage collector runs
+        self._resume(waiter.arrival)
+
+
+_States = dict[ReadStates, Any]
+
+
+def _read_states(waiting: list[_Waiter]) -> _States:
+    """Read the states of all records that are waited for. Without Postgres nothing has changed."""
+    keys: dict[ReadStates, set[int]] = defaultdict(set)
+    for waiter in waiting:
+        keys[waiter.watched.read].add(waiter.watched.key)
+    try:
+        close_old_connections()
+        return {read: read(of_kind) for read, of_kind in keys.items()}
+    except Exception:
+        logger.exception("the records that requests wait for were not read")
+        return {}
+
+
+def _has_changed(watched: Watched, states: _States) -> bool:
+    return watched.read in states and states[watched.read].get(watched.key) != watched.seen

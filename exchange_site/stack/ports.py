@@ -1,0 +1,66 @@
+"""The ports of this machine: which process has one, and which one is free instead."""
+
+from typing import Final
+
+import psutil
+
+from exchange_site.stack.processes import NotInTime, is_free, wait_until
+from exchange_site.stack.refusals import StackRefused
+from exchange_site.stack.running import MARK
+
+_CLOSING_SECONDS: Final = 1.0
+_FIRST_PORT: Final = 1024  # of those that every user may open
+_LAST_PORT: Final = 65_535
+_LONGEST: Final = 60
+
+
+def refuse_taken_port(*, name: str, port: int) -> None:
+    """Raise StackRefused, with the process that has it, if the port of the variable `name` is taken after a second.
+
+    A leftover process without its environment, and so without its mark, may need a moment to close the port.
+    """
+    try:
+        wait_until(lambda: is_free(port), seconds=_CLOSING_SECONDS)
+    except NotInTime as error:
+        raise StackRefused(
+            f"Port {port} is taken by {describe_holder(port)}. Choose one that is free:"
+            f" {name}={find_free_port(after=port)} task dev"
+        ) from error
+
+
+def describe_holder(port: int) -> str:
+    """Return words for the process that listens on a port, or for the stack that it is a part of."""
+    process = _find_holder(port)
+    if process is None:
+        return "a process of another user"
+    try:
+        folder = process.environ().get(MARK)
+    except psutil.Error:
+        folder = None
+    try:
+        command = " ".join(process.cmdline()) or process.name()
+    except psutil.Error:
+        command = "a process that ends just now"
+    shown = command if len(command) <= _LONGEST else f"{command[:_LONGEST]}…"
+    return f"the stack on {folder} (pid {process.pid})" if folder else f"`{shown}` (pid {process.pid})"
+
+
+def find_free_port(*, after: int) -> int:
+    """Return the next port on which a server could listen."""
+    candidates: tuple[int, ...] = (*range(after + 1, _LAST_PORT + 1), *range(_FIRST_PORT, after))
+    return next(port for port in candidates if is_free(port))
+
+
+def _find_holder(port: int) -> psutil.Process | None:
+    """Return the process that listens on a port; None if the system does not say, as it does of other users' ones."""
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:  # macOS
+        return None
+    for each in connections:
+        if each.status == psutil.CONN_LISTEN and each.laddr.port == port and each.pid:
+            try:
+                return psutil.Process(each.pid)
+            except psutil.NoSuchProcess:
+                return None
+    return None

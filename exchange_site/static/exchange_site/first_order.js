@@ -1,0 +1,152 @@
+import { call, copyButton, drawExchange, newKey, randomText, Refused } from "./calls.js";
+import { make, setText } from "./dom.js";
+import { clock, coins, dollars } from "./format.js";
+import { isMagic } from "./prices.js";
+import { hasEnded, meaningOf, wordOf } from "./words.js";
+
+const API = "/api/v1/";
+const DEPOSIT = "100.00";
+const WATCH_SECONDS = [0.4, 0.4, 0.6, 0.8, 1, 1, 1.5, 2, 2, 3];
+
+/** Let a visitor place an order in the sandbox: register, deposit, buy, watch it settle, look at the coins. */
+export class FirstOrder {
+  constructor(section) {
+    this.form = section.querySelector("form");
+    this.steps = section.querySelector(".steps");
+    this.customerBox = section.querySelector(".customer");
+    this.status = section.querySelector("[role=status]");
+    this.hint = section.querySelector(".hint");
+    this.threshold = section.dataset.threshold;
+    this.customer = null;
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.begin();
+    });
+    this.form.total.addEventListener("input", () => this.showHint());
+    this.showHint();
+  }
+
+  /** Offer the coins that are on sale, and after them those which show what can go wrong. */
+  offer(list) {
+    const [real, magic] = [false, true].map((kind) => list.filter((coin) => coin.is_available && isMagic(coin) === kind));
+    const names = [...real, ...magic].map((coin) => coin.name);
+    const select = this.form.crypto;
+    if ([...select.options].map((option) => option.value).join() === names.join()) return;
+    const chosen = select.value;
+    const option = ({ name }) => make("option", { value: name, selected: name === chosen }, name);
+    const apart = magic.length ? [make("optgroup", { label: "What can go wrong" }, ...magic.map(option))] : [];
+    select.replaceChildren(...real.map(option), ...apart);
+  }
+
+  async begin() {
+    const button = this.form.querySelector("button");
+    button.disabled = true;
+    this.steps.replaceChildren();
+    try {
+      await this.play();
+    } catch (error) {
+      this.say(error instanceof Refused ? waiting(error) : "The service does not answer. Try again.", "refunded");
+    } finally {
+      button.disabled = false;
+      button.textContent = this.customer ? "Place another order" : "Place the order";
+    }
+  }
+
+  async play() {
+    if (!this.customer) await this.register();
+    const order = await this.place();
+    this.say(`Order ${order.id} is placed. Watching it settle.`, order.state);
+    const last = await this.watch(order);
+    await this.step("See your coins", "GET", "accounts/holdings/");
+    this.say(this.outcome(last), last.state);
+  }
+
+  async register() {
+    const customer = { username: `sandbox-${randomText(8)}`, password: randomText(16) };
+    const tokens = await this.step("Register", "POST", "accounts/auth/register/", { body: customer });
+    this.customer = { ...customer, token: tokens.access };
+    this.showCustomer();
+    await this.step("Deposit", "PATCH", "accounts/wallet/deposit/", { body: { amount: DEPOSIT }, key: newKey() });
+  }
+
+  place() {
+    const body = { crypto: this.form.crypto.value, total: this.form.total.value.trim() };
+    return this.step("Buy", "POST", "orders/", { body, key: newKey() });
+  }
+
+  /** Ask for the order until it has ended, in one step whose answer changes; a pooled order may stay in its pool. */
+  async watch(order) {
+    const step = this.addStep("Watch it settle", "GET", `orders/${order.id}/`);
+    for (let asked = 0; !hasEnded(order.state); asked += 1) {
+      if (order.state === "aggregated" && asked >= WATCH_SECONDS.length) break;
+      const last = WATCH_SECONDS.length - 1;
+      await new Promise((done) => setTimeout(done, WATCH_SECONDS[Math.min(asked, last)] * 1000));
+      order = await this.send(step, "GET", `orders/${order.id}/`);
+      this.say(`Order ${order.id}: ${wordOf(order.state)}, ${meaningOf(order.state)}.`, order.state);
+    }
+    if (hasEnded(order.state)) await this.send(step, "GET", `orders/${order.id}/`);
+    return order;
+  }
+
+  step(title, method, path, options = {}) {
+    return this.send(this.addStep(title, method, path), method, path, options);
+  }
+
+  addStep(title, method, path) {
+    const step = make(
+      "li",
+      { className: "is-open" },
+      make("details", {}, make("summary", {}, make("strong", {}, title), make("code", {}, `${method} ${path}`))),
+    );
+    this.steps.append(step);
+    return step;
+  }
+
+  /** Make a step's call and show it. Raises Refused. */
+  async send(step, method, path, options = {}) {
+    const { exchange, ok, retryAfter } = await call(method, API + path, { token: this.customer?.token, ...options });
+    step.className = ok ? "is-done" : "is-refused";
+    const summary = step.querySelector("summary");
+    summary.querySelector(".badge")?.remove();
+    summary.append(make("span", { className: `badge ${ok ? "completed" : "refunded"}` }, `${exchange.status}`));
+    step.querySelector(".exchange")?.remove();
+    step.querySelector("details").append(drawExchange(exchange));
+    if (!ok) step.querySelector("details").open = true;
+    if (!ok) throw new Refused(exchange.status, exchange.answer, retryAfter);
+    return exchange.answer;
+  }
+
+  showCustomer() {
+    const { username, password, token } = this.customer;
+    this.customerBox.hidden = false;
+    this.customerBox.replaceChildren(
+      make("div", {}, make("dt", {}, "Customer"), make("dd", {}, username)),
+      make("div", {}, make("dt", {}, "Password"), make("dd", {}, password)),
+      make("div", {}, make("dt", {}, "Access token"), make("dd", {}, copyButton("Copy as TOKEN=…", `TOKEN=${token}`))),
+    );
+  }
+
+  showHint() {
+    const total = Number(this.form.total.value);
+    const isPooled = total > 0 && total < Number(this.threshold);
+    const line = dollars(this.threshold);
+    setText(this.hint, isPooled ? `Below ${line}: it waits in its pool.` : `From ${line} on: it is bought at once.`);
+  }
+
+  outcome(order) {
+    if (order.state === "completed") return `Done: you hold ${coins(order.amount)} ${order.crypto}.`;
+    if (order.state === "refunded") return `The order was refunded: ${order.reason}.`;
+    const { total, threshold, settle_by } = order.pool ?? { total: "0", threshold: this.threshold };
+    const until = settle_by ? `, by ${clock(settle_by)} at the latest` : "";
+    return `It waits in its pool: ${dollars(total)} of ${dollars(threshold)}${until}. Place another one to fill it.`;
+  }
+
+  say(text, state) {
+    setText(this.status, text);
+    this.status.dataset.state = state;
+  }
+}
+
+function waiting({ message, retryAfter }) {
+  return retryAfter ? `${message} Try again in ${retryAfter} s.` : message;
+}

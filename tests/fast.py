@@ -1,0 +1,37 @@
+"""A pytest plugin for the loop while writing: `--fast` runs only the tests that use no database and start no process."""
+
+_DATABASE = {"db", "transactional_db", "django_db_setup"}
+# Folders, files and classes of tests that start processes, or use what is started, without a fixture for the database.
+_PROCESSES = (
+    "tests/benchmark/",
+    "tests/conformance_clients/",
+    "tests/faults/",
+    "tests/opening/",
+    "tests/simulator/",
+    "tests/stack/",
+    "tests/upgrade/",
+    "tests/settlement/test_nonces.py",
+    "tests/settlement/test_venue_checks.py",
+    "tests/site/test_configuration.py::TestAProcess",
+    "tests/site/test_deployment.py",
+    "tests/site/test_tls.py",
+    "tests/wallets/test_failpoints.py",
+)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--fast", action="store_true", help="only tests without a database and without processes")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--fast"):
+        return
+    longer = [item for item in items if _takes_long(item)]
+    left_out = set(longer)
+    config.hook.pytest_deselected(items=longer)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _takes_long(item):
+    uses_database = _DATABASE & set(item.fixturenames) or item.get_closest_marker("django_db")
+    return uses_database or item.nodeid.startswith(_PROCESSES)

@@ -1,0 +1,172 @@
+"""The home page in a real browser: the first order, the story, light and dark, wide and narrow, by keyboard alone."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.conftest import make_coin
+from tests.simulators import running_simulator
+from tests.site.test_browser import CHROMIUM, PHONE, WIDE, page_at, sign_in
+from trading.models import Order
+from wallets.models import User
+
+# A customer's first order needs some seconds: an order, its purchase, and the page's next question.
+SECONDS = 60_000
+LOOKS = [(WIDE, "light"), (WIDE, "dark"), (PHONE, "light"), (PHONE, "dark")]
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine (Debian: chromium)"),
+]
+
+
+@pytest.fixture
+def sandbox(make_api_process, make_worker, tmp_path):
+    """A sandbox that sells ABAN and settles its orders: API, worker, simulator. Its URL."""
+    make_coin("ABAN", "20.00")
+    with running_simulator(tmp_path, "--spread", "0") as venue:
+        make_worker(EXCHANGE_URL=venue.url)
+        yield make_api_process(EXCHANGE_URL=venue.url).removesuffix("/api/v1/")
+
+
+@pytest.fixture
+def site(make_api_process):
+    make_coin("ABAN", "20.00")
+    return make_api_process().removesuffix("/api/v1/")
+
+
+def serious_violations(page):
+    """Return what axe finds that keeps people out, with the elements."""
+    found = Axe().run(page).response["violations"]
+    return {
+        violation["id"]: [node["target"] for node in violation["nodes"]]
+        for violation in found
+        if violation["impact"] in {"serious", "critical"}
+    }
+
+
+def expect_outcome(page, text):
+    expect(page.locator("#first-order .outcome")).to_have_text(re.compile(text), timeout=SECONDS)
+
+
+class TestTheFirstOrder:
+    @pytest.mark.parametrize(("size", "scheme"), LOOKS)
+    def test_is_placed_and_settled_from_the_page(self, sandbox, size, scheme):
+        with page_at(f"{sandbox}/", size=size, scheme=scheme) as page:
+            page.get_by_role("link", name="Place your first order").click()
+            page.get_by_role("button", name="Place the order").click()
+            expect_outcome(page, r"Done: you hold 1\.25 ABAN\.")
+            steps = page.locator("#first-order .steps > li")
+            assert steps.locator("strong").all_inner_texts() == [
+                "Register", "Deposit", "Buy", "Watch it settle", "See your coins",
+            ]  # fmt: skip
+            assert steps.locator(".badge").all_inner_texts() == ["201", "200", "201", "200", "200"]
+            expect(page.locator('#story [data-part="settled"]')).to_have_text("1", timeout=SECONDS)
+            expect(page.locator('#story [data-part="ledger"]')).to_have_text("$0.00")
+            assert serious_violations(page) == {}
+        order = Order.objects.get()
+        assert (order.state, order.charge) == ("completed", 25)
+
+    def test_shows_each_request_as_curl_and_its_answer(self, sandbox):
+        with page_at(f"{sandbox}/") as page:
+            page.get_by_role("button", name="Place the order").click()
+            expect_outcome(page, "Done")
+            username = page.locator("#first-order .customer dd").first.inner_text()
+            page.locator("summary").nth(2).click()
+            shown = page.locator("#first-order .steps > li").nth(2)
+            assert f"curl -X POST {sandbox}/api/v1/orders/" in shown.inner_text()
+            assert '-H "Authorization: Bearer $TOKEN"' in shown.inner_text()
+            assert '"state": "pending"' in shown.inner_text()
+            assert serious_violations(page) == {}
+        assert User.objects.get(orders__charge=25).username == username
+
+    def test_that_is_small_waits_in_its_pool_which_the_page_shows(self, site):
+        with page_at(f"{site}/") as page:
+            page.get_by_label("For US dollars").fill("4.00")
+            expect(page.locator(".hint")).to_have_text("Below $10.00: it waits in its pool.")
+            page.get_by_role("button", name="Place the order").click()
+            expect_outcome(page, r"It waits in its pool: \$4\.00 of \$10\.00, by ")
+            pool = page.get_by_role("progressbar", name="Pool of ABAN: $4.00 of $10.00")
+            expect(pool).to_have_attribute("value", "4")
+        assert Order.objects.get().state == "aggregated"
+
+    def test_is_placed_by_keyboard_alone(self, sandbox):
+        with page_at(f"{sandbox}/") as page:
+            page.keyboard.press("Tab")
+            expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+            page.keyboard.press("Enter")
+            for _ in range(6):
+                page.keyboard.press("Tab")
+                if page.evaluate("document.activeElement.name") == "crypto":
+                    break
+                assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+            page.keyboard.press("Tab")
+            page.keyboard.press("Control+A")
+            page.keyboard.type("40.00")
+            page.keyboard.press("Enter")
+            expect_outcome(page, r"Done: you hold 2 ABAN\.")
+        assert Order.objects.get().charge == 40
+
+    def test_that_is_refused_says_why(self, site):
+        with page_at(f"{site}/", complains=False) as page:
+            page.get_by_label("For US dollars").fill("100000.00")
+            page.get_by_role("button", name="Place the order").click()
+            expect_outcome(page, "needed|funds|most")
+        assert not Order.objects.exists()
+
+
+class TestTheHomePage:
+    def test_outside_a_sandbox_has_no_form_and_says_how_to_begin(self, make_api_process):
+        make_coin("ABAN", "20.00")
+        site = make_api_process(SELF_SERVICE_DEPOSITS="False").removesuffix("/api/v1/")
+        with page_at(f"{site}/") as page:
+            page.get_by_role("heading", name="How to begin").wait_for()
+            page.get_by_role("row", name="ABAN").wait_for()
+            assert page.locator("form").count() == page.locator("#story").count() == 0
+            assert serious_violations(page) == {}
+
+    def test_asks_nothing_while_it_is_hidden(self, site):
+        with page_at(f"{site}/") as page:
+            page.get_by_role("row", name="ABAN").wait_for()
+            asked = []
+            page.on("request", lambda request: asked.append(request.url))
+            page.evaluate(
+                "Object.defineProperty(document, 'hidden', {get: () => true, configurable: true});"
+                "document.dispatchEvent(new Event('visibilitychange'))"
+            )
+            page.wait_for_timeout(4000)
+            assert asked == []
+            page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+            page.wait_for_timeout(500)
+            assert {url.removeprefix(site) for url in asked} >= {
+                "/api/v1/sandbox/story/", "/api/v1/exchanges/crypto-currencies/",
+            }  # fmt: skip
+
+    def test_leaves_half_of_the_calls_of_its_address_to_others(self, make_api_process):
+        make_coin("ABAN", "20.00")
+        site = make_api_process(RATE_LIMIT_ANON="10/m").removesuffix("/api/v1/")
+        with page_at(f"{site}/") as page:
+            page.wait_for_timeout(10_000)
+            assert page.request.get(f"{site}/api/v1/exchanges/crypto-currencies/").ok
+
+
+class TestOtherPages:
+    def test_swagger_ui_keeps_nobody_out(self, site):
+        with page_at(f"{site}/api/v1/swagger/") as page:
+            page.locator("#operations-orders-placeOrder").wait_for()
+            assert serious_violations(page) == {}
+
+    def test_the_admin_keeps_nobody_out(self, site, admin_user):
+        with page_at(f"{site}/admin/") as page:
+            assert serious_violations(page) == {}
+            sign_in(page, admin_user)
+            page.locator("#user-tools").wait_for()
+            assert serious_violations(page) == {}
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_the_guide_is_a_page(self, site, scheme):
+        with page_at(f"{site}/guide/", size=PHONE, scheme=scheme) as page:
+            page.get_by_role("heading", name="Guide for client developers").wait_for()
+            assert serious_violations(page) == {}

@@ -1,0 +1,88 @@
+"""Every list as a page: `envelope=true`."""
+
+import re
+
+import pytest
+
+from tests.site.test_openapi import DOCUMENT, OPERATIONS
+from trading.models import Order
+
+pytestmark = pytest.mark.django_db
+
+LISTS = {
+    operation["operationId"]: path.removeprefix("/api/v1/")
+    for path, operations in DOCUMENT["paths"].items()
+    for operation in operations.values()
+    if operation["operationId"].startswith("list")
+}
+PAGED = {"listOrders", "listTransactions", "listDeposits", "listPayouts"}
+
+
+@pytest.fixture
+def orders(api, shopper, coin):
+    """The ids of three orders, newest first."""
+    placed = [api("POST", "orders/", {"crypto": "ABAN", "amount": "1"}, by=shopper).json()["id"] for _ in range(3)]
+    return placed[::-1]
+
+
+@pytest.mark.parametrize("name", LISTS)
+class TestEveryList:
+    def test_is_an_array_unless_a_page_is_asked_for(self, api, shopper, orders, name):
+        plain = api("GET", LISTS[name], by=shopper).json()
+        assert isinstance(plain, list)
+        assert api("GET", f"{LISTS[name]}?envelope=false", by=shopper).json() == plain
+
+    def test_is_a_page_with_the_same_records(self, api, shopper, orders, name):
+        plain = api("GET", LISTS[name], by=shopper).json()
+        for slash in ("/", ""):
+            page = api("GET", f"{LISTS[name].rstrip('/')}{slash}?envelope=true", by=shopper)
+            assert page.status_code == 200
+            assert list(page.json()) == ["items", "next"]
+            assert without_prices(page.json()["items"]) == without_prices(plain)
+            assert page.json()["next"] is None
+
+    @pytest.mark.parametrize("value", ["yes", "1", "True", "", "null", "truefalse"])
+    def test_refuses_other_values(self, api, shopper, name, value):
+        answer = api("GET", f"{LISTS[name]}?envelope={value}", by=shopper)
+        assert (answer.status_code, answer.json()["code"]) == (422, "validation_error")
+        assert [error["field"] for error in answer.json()["errors"]] == ["envelope"]
+
+    def test_is_described_in_both_forms(self, name):
+        operation = OPERATIONS[name]
+        array, page = operation["responses"]["200"]["content"]["application/json"]["schema"]["oneOf"]
+        described = DOCUMENT["components"]["schemas"][page["$ref"].rsplit("/", 1)[-1]]
+        assert array["type"] == "array"
+        assert described["properties"]["items"]["items"] == array["items"]
+        assert described["required"] == ["items", "next"]
+        assert "422" in operation["responses"]
+
+
+def without_prices(rows):
+    """Return rows without the times that differ at each call."""
+    return [{name: value for name, value in row.items() if name not in {"price_at", "last_used_at"}} for row in rows]
+
+
+def test_next_leads_through_all_pages_and_stays_a_page(api, shopper, orders):
+    seen, path = [], "orders/?envelope=true&limit=1&state=aggregated"
+    while path:
+        answer = api("GET", path, by=shopper)
+        page = answer.json()
+        seen += [order["id"] for order in page["items"]]
+        assert (answer.get("Link") is None) == (page["next"] is None)
+        if page["next"]:
+            assert answer["Link"] == f'<{page["next"]}>; rel="next"'
+        path = page["next"] and re.sub(".*/api/v1/", "", page["next"])
+    assert seen == orders == list(Order.objects.order_by("-id").values_list("id", flat=True))
+
+
+def test_a_statement_in_csv_has_no_envelope(api, shopper):
+    answer = api("GET", "transactions/?envelope=true", by=shopper, Accept="text/csv")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "envelope")
+
+
+@pytest.mark.parametrize("name", sorted(PAGED))
+def test_pages_take_the_parameter_beside_the_others(api, shopper, name):
+    assert (
+        api("GET", f"{LISTS[name]}?envelope=true&limit=1", by=shopper).json()["items"]
+        == api("GET", f"{LISTS[name]}?limit=1", by=shopper).json()
+    )

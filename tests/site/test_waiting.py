@@ -1,0 +1,177 @@
+"""`GET orders/{id}/?wait=20` at a real API: it waits without a thread, and is checked again when it ends."""
+
+import json
+import signal
+import time
+from contextlib import ExitStack, closing
+from decimal import Decimal
+
+import httpx
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from exchange_site.stack.processes import API, free_port, local_url, start, wait_for_answer
+from tests.conftest import process_environment
+from tests.processes import stopped, wait_for
+from tests.site.test_front import Line
+from trading.models import Order
+from trading.services.cancelling import cancel_order
+from trading.services.placing import OrderRequest, place_order
+from wallets.services.tokens import end_session
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+THREADS = 2
+
+
+def place(shopper, amount="1"):
+    order_request = OrderRequest(coin_name="ABAN", amount=Decimal(amount), total=None)
+    return place_order(buyer=shopper.principal, order_request=order_request, now=timezone.now()).order
+
+
+@pytest.fixture
+def line():
+    with ExitStack() as ending:
+        yield lambda *where: ending.enter_context(closing(Line(*where)))
+
+
+@pytest.fixture
+def ask(line):
+    """Begin to wait for an order, on a connection of its own."""
+
+    def begin(api, shopper, order, *, seconds=20):
+        target = f"GET /api/v1/orders/{order.pk}/?wait={seconds} HTTP/1.1"
+        return line(api).send(target, f"Authorization: {shopper.headers['Authorization']}", "X-Request-ID: wait-1")
+
+    return begin
+
+
+def state(answer):
+    status, _, body = answer
+    return status, json.loads(body).get("state")
+
+
+def calls_left(api, shopper):
+    answer = httpx.get(f"{api}accounts/wallet/", headers=shopper.headers)
+    return int(answer.headers["RateLimit"].split("r=")[1].split(";")[0])
+
+
+def connections_of_the_api():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return cursor.fetchone()[0]
+
+
+class TestWaiting:
+    def test_ends_when_the_state_changes_in_another_process(self, make_api_process, ask, shopper, coin):
+        api, order = make_api_process(), place(shopper)
+        waiting = ask(api, shopper, order)
+        begun = time.monotonic()
+        time.sleep(0.7)
+        cancel_order(customer=shopper.principal, order_id=order.pk)
+        assert state(waiting.answer()) == (200, "cancelled")
+        assert 0.7 <= time.monotonic() - begun < 18
+
+    def test_ends_with_the_order_as_it_is_when_the_time_is_over(self, make_api_process, ask, shopper, coin):
+        api, order = make_api_process(), place(shopper)
+        begun = time.monotonic()
+        assert state(ask(api, shopper, order, seconds=1).answer()) == (200, "aggregated")
+        assert time.monotonic() - begun >= 1
+
+    def test_is_not_needed_for_an_order_that_has_ended(self, make_api_process, ask, shopper, coin):
+        api, order = make_api_process(), place(shopper)
+        cancel_order(customer=shopper.principal, order_id=order.pk)
+        begun = time.monotonic()
+        assert state(ask(api, shopper, order).answer()) == (200, "cancelled")
+        assert time.monotonic() - begun < 18
+
+    def test_occupies_no_thread_and_no_connection(self, make_api_process, ask, make_shopper, shopper, coin):
+        api = make_api_process(WEB_THREADS=str(THREADS))
+        waiting = []
+        for each in (make_shopper() for _ in range(5)):
+            order = place(each)
+            waiting += [(ask(api, each, order), each, order) for _ in range(4)]
+        time.sleep(0.5)
+        for _ in range(10):
+            assert httpx.get(f"{api}accounts/wallet/", headers=shopper.headers, timeout=30).status_code == 200
+        # A thread keeps one each, and one is for all who wait.
+        assert connections_of_the_api() <= THREADS + 1
+        for order, each in {order.pk: each for _, each, order in waiting}.items():
+            cancel_order(customer=each.principal, order_id=order)
+        assert [state(each.answer()) for each, _, _ in waiting] == [(200, "cancelled")] * 20
+
+    def test_counts_as_one_call(self, make_api_process, ask, shopper, coin):
+        api, order = make_api_process(), place(shopper)
+        before = calls_left(api, shopper)
+        status, headers, _ = ask(api, shopper, order, seconds=1).answer()
+        assert (status, headers["x-request-id"]) == (200, "wait-1")
+        assert f"r={before - 1};" in headers["ratelimit"]
+        assert calls_left(api, shopper) == before - 2
+
+    def test_ends_with_a_401_if_the_token_is_revoked_meanwhile(self, make_api_process, ask, shopper, coin):
+        api, order = make_api_process(), place(shopper)
+        waiting = ask(api, shopper, order, seconds=2)
+        time.sleep(0.5)
+        end_session(family_id=shopper.family_id, user_id=shopper.user.pk, now=timezone.now())
+        status, _, body = waiting.answer()
+        assert (status, json.loads(body)["code"]) == (401, "token_invalid")
+
+    def test_is_for_owners_only(self, make_api_process, ask, shopper, make_shopper, coin):
+        api, order = make_api_process(), place(shopper)
+        begun = time.monotonic()
+        status, _, body = ask(api, make_shopper(), order).answer()
+        assert (status, json.loads(body)["code"]) == (404, "not_found")
+        assert time.monotonic() - begun < 18
+
+    @pytest.mark.parametrize("seconds", ["21", "-1", "x", "1.5", ""])
+    def test_for_other_times_is_refused(self, api, shopper, coin, seconds):
+        answer = api("GET", f"orders/{place(shopper).pk}/?wait={seconds}", by=shopper)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "wait")
+
+    def test_is_left_out_by_a_server_that_cannot_let_requests_wait(self, api, shopper, coin):
+        assert api("GET", f"orders/{place(shopper).pk}/?wait=20", by=shopper).json()["state"] == "aggregated"
+
+
+class TestManyWhoWait:
+    def test_of_one_customer_are_refused_beyond_eight_and_leave_others_alone(
+        self, make_api_process, ask, shopper, make_shopper, coin
+    ):
+        api, order = make_api_process(), place(shopper)
+        waiting = [ask(api, shopper, order) for _ in range(8)]
+        refused = wait_for(lambda: found if (found := ask(api, shopper, order, seconds=1).answer())[0] == 429 else None)
+        assert (refused[1]["retry-after"], json.loads(refused[2])["code"]) == ("1", "rate_limited")
+        other = make_shopper()
+        theirs = place(other)
+        assert state(ask(api, other, theirs, seconds=1).answer()) == (200, "aggregated")
+        cancel_order(customer=shopper.principal, order_id=order.pk)
+        assert [state(each.answer()) for each in waiting] == [(200, "cancelled")] * 8
+
+    def test_are_forgotten_when_they_leave(self, make_api_process, ask, shopper, coin):
+        api, order = make_api_process(), place(shopper)
+        for each in [ask(api, shopper, order) for _ in range(8)]:
+            time.sleep(0.05)
+            each.close()
+
+        def waits():
+            return state(ask(api, shopper, order, seconds=1).answer()) == (200, "aggregated")
+
+        assert wait_for(waits, seconds=10)
+
+
+class TestStopping:
+    def test_ends_all_waiting_at_once_with_answers(self, transactional_db, ask, shopper, coin):
+        order, port = place(shopper), free_port()
+        environment = process_environment(PORT=str(port), WEB_WORKERS="1")
+        with stopped(start(API, environment=environment)) as process:
+            wait_for_answer(f"{local_url(port)}/health/", seconds=120, by=process)
+            waiting = [ask(local_url(port), shopper, order) for _ in range(5)]
+            time.sleep(0.7)
+            begun = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert [state(each.answer()) for each in waiting] == [(200, "aggregated")] * 5
+            assert process.wait(9) == 0  # after ten seconds Granian kills
+            assert time.monotonic() - begun < 8
+        assert Order.objects.get().state == "aggregated"

@@ -1,0 +1,167 @@
+"""`task dev` with a mistake: one sentence says what is wrong and what to do, the exit code is 1, and nothing is started."""
+
+import errno
+import os
+import re
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from exchange_site.stack import refusals
+from exchange_site.stack.ports import describe_holder, find_free_port
+from exchange_site.stack.processes import PROJECT, free_port, is_free
+from exchange_site.stack.refusals import StackRefused, explain_os_error, open_folder
+from exchange_site.stack.servers import ServerFailed, prepare_postgres
+from tests.stack.disks import small_disk
+
+
+def dev(folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    own = {"POSTGRES_HOST": "", "REDIS_HOST": "", "EXCHANGE_URL": "", "PORT": str(free_port()), "DATA_DIR": str(folder)}
+    inherited = {name: value for name, value in os.environ.items() if name != "SIMULATOR_PORT"}
+    return subprocess.run(
+        [sys.executable, "-m", "exchange_site.stack", "dev"],
+        cwd=PROJECT,
+        env={**inherited, **own, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def assert_refused(done: "subprocess.CompletedProcess[str]", *words: str) -> None:
+    """Check that there is one sentence, with these words."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    said = done.stderr.strip().splitlines()
+    said = said[1:] if said[0] == "The configuration is refused:" else said
+    assert len(said) == 1, said
+    for word in words:
+        assert word in said[0]
+
+
+class TestATakenPort:
+    @pytest.mark.parametrize("name", ["PORT", "SIMULATOR_PORT"])
+    def test_is_named_with_the_process_that_has_it_and_a_free_one(self, tmp_path, name):
+        with ExitStack() as taken:
+            port = taken.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+            if is_free(port + 1):
+                taken.enter_context(socket.create_server(("127.0.0.1", port + 1)))
+            done = dev(tmp_path / "data", **{name: str(port)})
+            assert_refused(done, f"Port {port} is taken by", f"(pid {os.getpid()})")
+            offered = int(re.search(rf"{name}=(\d+) task dev", done.stderr)[1])
+            assert offered > port + 1
+            assert is_free(offered)
+        assert not (tmp_path / "data" / "postgres").exists()
+
+    def test_of_another_user_is_not_named(self, monkeypatch):
+        monkeypatch.setattr("psutil.net_connections", lambda kind: [])
+        assert describe_holder(8000) == "a process of another user"
+
+    def test_the_last_port_of_all_has_a_free_one_too(self):
+        assert 1024 <= find_free_port(after=65_535) < 65_535
+
+
+class TestAValueOfAWrongForm:
+    @pytest.mark.parametrize(
+        ("name", "value", "example"),
+        [
+            ("PORT", "eighty", "as in PORT=8000"),
+            ("SIMULATOR_PORT", "70000", "as in SIMULATOR_PORT=9100"),
+            ("DEBUG", "maybe", "as in DEBUG=True"),
+            ("RATE_LIMIT_USER", "many", "as in RATE_LIMIT_USER="),
+            ("ORDER_AGGREGATION_THRESHOLD", "ten", "as in ORDER_AGGREGATION_THRESHOLD=10.00"),
+            ("HOUSE_LOSS_PER_DAY", "some", "as in HOUSE_LOSS_PER_DAY=1000.00"),
+            ("LOGLEVEL", "loud", "'INFO'"),
+        ],
+    )
+    def test_is_refused_with_an_example_before_anything_starts(self, tmp_path, name, value, example):
+        done = dev(tmp_path / "data", **{name: value})
+        assert_refused(done, f"{name}: ", example)
+        assert not (tmp_path / "data").exists()
+
+    def test_all_of_them_are_named_at_once(self, tmp_path):
+        done = dev(tmp_path / "data", PORT="eighty", DEBUG="maybe")
+        assert done.returncode == 1
+        assert len(done.stderr.strip().splitlines()) == 3
+
+    def test_a_secret_has_no_example(self, tmp_path):
+        done = dev(tmp_path / "data", DEBUG="False")
+        assert done.returncode == 1
+        assert "SECRET_KEY" in done.stderr
+        assert "SECRET_KEY=" not in done.stderr
+
+
+class TestAFolderThatCannotBeMade:
+    def test_below_a_file(self, tmp_path):
+        (tmp_path / "file").write_text("a file")
+        assert_refused(dev(tmp_path / "file" / "data"), "DATA_DIR cannot be", "a part of it is a file", "DATA_DIR=")
+
+    def test_where_a_file_is(self, tmp_path):
+        (tmp_path / "data").write_text("a file")
+        assert_refused(dev(tmp_path / "data"), "DATA_DIR cannot be", "it is a file and no folder")
+        assert (tmp_path / "data").read_text() == "a file"
+
+    def test_with_a_name_that_is_too_long(self, tmp_path):
+        assert_refused(dev(tmp_path / ("x" * 300)), "DATA_DIR cannot be", "its name is too long")
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+    def test_below_a_folder_of_somebody_else(self):
+        assert_refused(dev(Path("/usr/exchange")), "DATA_DIR cannot be", "you may not write there")
+
+    @pytest.mark.skipif(not Path("/sys/kernel").exists(), reason="needs Linux's /sys")
+    def test_where_nobody_may_write(self):
+        done = dev(Path("/sys/kernel/exchange"))
+        assert_refused(done, "DATA_DIR cannot be /sys/kernel/exchange, because")
+
+    @pytest.mark.parametrize(
+        ("number", "reason"), [(errno.EACCES, "you may not write there"), (errno.EROFS, "its file system is read-only")]
+    )
+    def test_for_other_reasons(self, number, reason):
+        error = OSError(number, os.strerror(number), "/data/exchange")
+        assert reason in explain_os_error(error, Path("/data/exchange"))
+
+    def test_other_errors_are_told_as_they_are(self):
+        error = OSError(errno.EACCES, os.strerror(errno.EACCES), "/usr/bin/postgres")
+        assert "/usr/bin/postgres" in explain_os_error(error, Path("/data/exchange"))
+
+
+class TestAFullDisk:
+    def test_is_noticed_before_anything_is_written(self):
+        with small_disk(megabytes=20) as disk:
+            assert_refused(dev(disk / "data"), f"The disk of {disk / 'data'} is full", "MB are free", "DATA_DIR=")
+            assert list((disk / "data").iterdir()) == []
+
+    def test_is_refused_also_where_no_small_disk_can_be_made(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(refusals.shutil, "disk_usage", lambda place: SimpleNamespace(free=3 * 1024 * 1024))
+        with pytest.raises(StackRefused, match="is full: 3 MB are free"):
+            open_folder(tmp_path / "data")
+
+    def test_while_the_cluster_is_made_leaves_no_half_of_it(self):
+        with small_disk(megabytes=30) as disk:
+            with pytest.raises(ServerFailed, match="is full"):
+                prepare_postgres(disk / "data", durable=False)
+            assert not (disk / "data" / "postgres").exists()
+
+
+class TestDataOfAnother:
+    def test_version_are_not_opened(self):
+        with small_disk(megabytes=5) as disk:
+            (disk / "postgres").mkdir()
+            (disk / "postgres" / "PG_VERSION").write_text("16\n")
+            with pytest.raises(ServerFailed, match=r"are of PostgreSQL 16, and this is PostgreSQL 18"):
+                prepare_postgres(disk)
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+    def test_user_are_not_opened(self):
+        with small_disk(megabytes=5) as disk:
+            (disk / "postgres").mkdir()
+            (disk / "postgres" / "PG_VERSION").write_text("18\n")
+            os.chown(disk / "postgres", 12345, 12345)
+            with pytest.raises(ServerFailed, match="belong to the user with the id 12345"):
+                prepare_postgres(disk)
