@@ -9,11 +9,14 @@ from http import HTTPStatus
 from typing import TypeVar
 from uuid import uuid4
 
+import httpx
 from exchange_client import AuthenticatedClient, Client
 from exchange_client.api.accounts import deposit, list_holdings, register
 from exchange_client.api.orders import get_order, make_quote, place_order
 from exchange_client.models import (
     CashRequest,
+    HoldingAnswer,
+    HoldingPage,
     OrderAnswer,
     OrderByAmount,
     OrderByQuote,
@@ -25,7 +28,9 @@ from exchange_client.models import (
 )
 
 Body = TypeVar("Body")
-WAITING = (OrderState.PENDING, OrderState.SETTLING)
+FINAL = (OrderState.COMPLETED, OrderState.REFUNDED, OrderState.CANCELLED)
+WAIT_SECONDS = 20  # how long the service may hold an answer; the client has to be more patient than that
+PATIENCE = httpx.Timeout(WAIT_SECONDS + 10)
 
 
 class Refused(Exception):
@@ -52,8 +57,8 @@ def expect(is_true: bool, sentence: str) -> None:
 
 def sign_up(base_url: str) -> AuthenticatedClient:
     registration = Registration(username=f"story-{uuid4()}", password="correct horse battery")
-    tokens = taken(register.sync(client=Client(base_url=base_url), body=registration))
-    return AuthenticatedClient(base_url=base_url, token=tokens.access)
+    tokens = taken(register.sync(client=Client(base_url=base_url, timeout=PATIENCE), body=registration))
+    return AuthenticatedClient(base_url=base_url, token=tokens.access, timeout=PATIENCE)
 
 
 def place_twice(client: AuthenticatedClient, quote: str) -> OrderAnswer:
@@ -67,11 +72,18 @@ def place_twice(client: AuthenticatedClient, quote: str) -> OrderAnswer:
 
 
 def wait_for(client: AuthenticatedClient, order: OrderAnswer) -> OrderAnswer:
-    end = time.monotonic() + 60
-    while order.state in WAITING and time.monotonic() < end:
-        time.sleep(0.2)
-        order = taken(get_order.sync(client=client, order_id=order.id))
+    """Return the order when it has ended, or as it is after two minutes. Each answer comes when the state changes."""
+    end = time.monotonic() + 120
+    while order.state not in FINAL and time.monotonic() < end:
+        order = taken(get_order.sync(client=client, order_id=order.id, wait=WAIT_SECONDS))
     return order
+
+
+def held_coins(client: AuthenticatedClient) -> list[HoldingAnswer]:
+    page = taken(list_holdings.sync(client=client, envelope=True))
+    if not isinstance(page, HoldingPage):
+        raise TypeError("The answer is not a page, although a page was asked for.")
+    return page.items
 
 
 def order_too_much(client: AuthenticatedClient) -> None:
@@ -91,7 +103,7 @@ def main(base_url: str) -> None:
     order = wait_for(client, place_twice(client, quote.quote))
     expect(order.state is OrderState.COMPLETED, f"The order is {order.state}.")
     expect(order.total_price == quote.total_price, "The order cost something else than was quoted.")
-    [holding] = taken(list_holdings.sync(client=client))
+    [holding] = held_coins(client)
     expect((holding.crypto, holding.amount) == ("ABAN", "3.00000000"), "The coins are not among the holdings.")
     order_too_much(client)
     print(holding.crypto, holding.amount)

@@ -8,7 +8,7 @@ type Order = components["schemas"]["OrderAnswer"];
 type Problem = components["schemas"]["Problem"];
 
 const baseUrl = process.argv[2] ?? "http://localhost:8000";
-const WAITING: ReadonlySet<Order["state"]> = new Set<Order["state"]>(["pending", "settling"]);
+const FINAL: ReadonlySet<Order["state"]> = new Set<Order["state"]>(["completed", "refunded", "cancelled"]);
 
 class Refused extends Error {
   constructor(readonly problem: Problem) {
@@ -51,13 +51,21 @@ async function placeTwice(client: Client, quote: string) {
   return first;
 }
 
+/** Return the order when it has ended, or as it is after two minutes. Each answer comes when the state changes. */
 async function waitFor(client: Client, order: Order): Promise<Order> {
-  const params = { path: { order_id: order.id } };
-  for (let attempt = 0; attempt < 300 && WAITING.has(order.state); attempt += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 200));
+  const params = { path: { order_id: order.id }, query: { wait: 20 } };
+  const end = Date.now() + 120_000;
+  while (!FINAL.has(order.state) && Date.now() < end) {
     order = taken(await client.GET("/api/v1/orders/{order_id}/", { params }));
   }
   return order;
+}
+
+async function heldCoins(client: Client) {
+  const params = { query: { envelope: true } };
+  const page = taken(await client.GET("/api/v1/accounts/holdings/", { params }));
+  if (Array.isArray(page)) throw new Error("The answer is not a page, although a page was asked for.");
+  return page.items;
 }
 
 async function orderTooMuch(client: Client) {
@@ -72,7 +80,7 @@ const quote = taken(await client.POST("/api/v1/quotes/", { body: quoteBody }));
 const order = await waitFor(client, await placeTwice(client, quote.quote));
 expect(order.state === "completed", `The order is ${order.state}.`);
 expect(order.total_price === quote.total_price, "The order cost something else than was quoted.");
-const [holding] = taken(await client.GET("/api/v1/accounts/holdings/"));
+const [holding] = await heldCoins(client);
 expect(holding?.crypto === "ABAN" && holding.amount === "3.00000000", "The coins are not among the holdings.");
 await orderTooMuch(client);
 console.log(`${holding.crypto} ${holding.amount}`);
