@@ -1,11 +1,13 @@
-"""`python clients/make.py [python|typescript|lint …] [--document FILE_OR_URL]`: make clients from the OpenAPI document.
+"""`python clients/make.py [python|typescript|lint …] [--document FILE_OR_URL] [--to FOLDER]`: make clients of the API.
 
-The clients go to `clients/` below DATA_DIR (`.data`), and so do the generators, at the exact versions that
-`python/requirements.txt` and `package-lock.json` pin. What needs node is skipped by name where node is missing.
-Exit status 1 if a step fails.
+They are made from the OpenAPI document, into `clients/` below DATA_DIR (`.data`) if no folder is named. The generators
+are kept there too, at the exact versions that `python/requirements.txt` and `package-lock.json` pin. A part that needs
+node is skipped by name where node is missing or too old. Exit status 1 if a step fails, 3 if packages cannot be
+installed.
 """
 
 import argparse
+import fcntl
 import hashlib
 import os
 import shutil
@@ -13,31 +15,46 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 DOCUMENT = HERE.parent / "docs/openapi.json"
 MOST_SECONDS = 600
+OLDEST_NODE = (20, 19)  # of @redocly/cli
 
 
 class CannotMake(Exception):
     """A step has failed; the message is for people."""
 
+    status = 1
+
+
+class CannotInstall(CannotMake):
+    """The packages of a language cannot be installed, for example without a network."""
+
+    status = 3
+
 
 def main() -> int:
     options = read_options()
-    below = Path(os.environ.get("DATA_DIR") or HERE.parent / ".data").resolve() / "clients"
-    below.mkdir(parents=True, exist_ok=True)
+    options.to.mkdir(parents=True, exist_ok=True)
     try:
-        document = fetch_document(options.document, below=below)
+        document = fetch_document(options.document, to=options.to)
         for number, name in enumerate(options.parts, start=1):
             began = time.monotonic()
             say(f"{number} of {len(options.parts)}: {name}")
-            say(f"   {PARTS[name](document, below=below)} ({time.monotonic() - began:.0f} s)")
+            say(f"   {PARTS[name](document, to=options.to)} ({time.monotonic() - began:.0f} s)")
     except CannotMake as error:
         say(f"   {error}")
-        return 1
+        return error.status
     return 0
+
+
+def cache() -> Path:
+    """Return the folder for the generators, and for the clients if no other is named."""
+    return Path(os.environ.get("DATA_DIR") or HERE.parent / ".data").resolve() / "clients"
 
 
 def read_options() -> argparse.Namespace:
@@ -46,18 +63,20 @@ def read_options() -> argparse.Namespace:
     parser.add_argument(
         "--document", default=str(DOCUMENT), help="a file, or the address of a running service's document"
     )
+    parser.add_argument("--to", type=Path, default=cache(), help="the folder for the clients")
     options = parser.parse_args()
+    options.to = options.to.resolve()
     options.parts = options.parts or ["python", "typescript"]
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no {min(unknown)}; there are {NAMES}")
     return options
 
 
-def fetch_document(source: str, *, below: Path) -> Path:
+def fetch_document(source: str, *, to: Path) -> Path:
     """Return the document as a file. An address is read within 30 seconds."""
     if not source.startswith(("http://", "https://")):
         return Path(source).resolve()
-    copy = below / "openapi.json"
+    copy = to / "openapi.json"
     try:
         with urllib.request.urlopen(source, timeout=30) as answer:
             copy.write_bytes(answer.read())
@@ -66,9 +85,9 @@ def fetch_document(source: str, *, below: Path) -> Path:
     return copy
 
 
-def make_python(document: Path, *, below: Path) -> str:
+def make_python(document: Path, *, to: Path) -> str:
     """Write the package `exchange_client`."""
-    programs, folder = prepare_python(below=below), below / "python"
+    programs, folder = prepare_python(), to / "python"
     package = folder / "exchange_client"
     config = HERE / "python/config.yml"
     folder.mkdir(exist_ok=True)
@@ -78,11 +97,11 @@ def make_python(document: Path, *, below: Path) -> str:
     return f"the package exchange_client is in {folder}"
 
 
-def make_typescript(document: Path, *, below: Path) -> str:
+def make_typescript(document: Path, *, to: Path) -> str:
     """Write `schema.d.ts`, the types for openapi-fetch."""
     if not has_node():
-        return "skipped: this machine has no node and npm"
-    modules, folder = prepare_node(below=below), below / "typescript"
+        return f"skipped: {WITHOUT_NODE}"
+    modules, folder = prepare_node(), to / "typescript"
     folder.mkdir(exist_ok=True)
     (folder / "package.json").write_text('{"type": "module"}\n')
     link = folder / "node_modules"
@@ -92,11 +111,11 @@ def make_typescript(document: Path, *, below: Path) -> str:
     return f"schema.d.ts, and openapi-fetch beside it, are in {folder}"
 
 
-def lint(document: Path, *, below: Path) -> str:
+def lint(document: Path, *, to: Path) -> str:
     """Check the document by the recommended rules of Spectral and Redocly."""
     if not has_node():
-        return "skipped: this machine has no node and npm"
-    programs = prepare_node(below=below) / ".bin"
+        return f"skipped: {WITHOUT_NODE}"
+    programs = prepare_node() / ".bin"
     run(programs / "spectral", "lint", "--fail-severity=warn", "--ruleset", HERE / "spectral.yaml", document)
     run(programs / "redocly", "lint", "--max-problems=50", "--config", HERE / "redocly.yaml", document)
     return "Spectral and Redocly have no objection"
@@ -104,55 +123,97 @@ def lint(document: Path, *, below: Path) -> str:
 
 PARTS = {"python": make_python, "typescript": make_typescript, "lint": lint}
 NAMES = ", ".join(PARTS)
+WITHOUT_NODE = "this machine has no npm with node {}.{} or later".format(*OLDEST_NODE)
 
 
 def has_node() -> bool:
-    return all(shutil.which(program) for program in ("node", "npm"))
+    node = shutil.which("node")
+    if not (node and shutil.which("npm")):
+        return False
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=60, check=False).stdout
+    numbers = [int(number) for number in version.strip().removeprefix("v").split(".")[:2] if number.isdecimal()]
+    return tuple(numbers) >= OLDEST_NODE
 
 
-def prepare_python(*, below: Path) -> Path:
+def prepare_python() -> Path:
     """Make the generator's environment if its pins have changed; return the folder of its programs."""
     requirements = HERE / "python/requirements.txt"
-    place = below / f"environment-python-{digest(requirements)}"
-    if not (place / "made").exists():
-        say("   installing the generator of the Python client")
-        shutil.rmtree(place, ignore_errors=True)
-        run(sys.executable, "-m", "venv", place)
-        install = (place / "bin/python", "-m", "pip", "install", "--quiet", "--require-hashes")
-        run(*install, "-r", requirements)
-        (place / "made").touch()
+    with environment("python", pins=requirements) as place:
+        if not (place / "made").exists():
+            say("   installing the generator of the Python client")
+            install_python(requirements, place=place)
     return place / "bin"
 
 
-def prepare_node(*, below: Path) -> Path:
+def install_python(requirements: Path, *, place: Path) -> None:
+    python = place / "bin/python"
+    if uv := shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"):
+        install(uv, "venv", "--quiet", "--python", sys.executable, place)
+        install(uv, "pip", "install", "--quiet", "--require-hashes", "--python", python, "-r", requirements)
+    else:
+        install(sys.executable, "-m", "venv", place)
+        install(python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", requirements)
+    (place / "made").touch()
+
+
+def prepare_node() -> Path:
     """Install the packages of the lock if it has changed; return `node_modules`."""
-    place = below / f"environment-node-{digest(HERE / 'package-lock.json')}"
-    if not (place / "made").exists():
-        say("   installing the generator and the linters that run on node")
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir()
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name, place)
-        run("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent", folder=place)
-        (place / "made").touch()
+    with environment("node", pins=HERE / "package-lock.json") as place:
+        if not (place / "made").exists():
+            say("   installing the generator and the linters that run on node")
+            install_node(place)
     return place / "node_modules"
+
+
+def install_node(place: Path) -> None:
+    place.mkdir()
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, place)
+    install("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent", folder=place)
+    (place / "made").touch()
+
+
+@contextmanager
+def environment(language: str, *, pins: Path) -> Iterator[Path]:
+    """Yield the place of an environment, without what a stopped run has left there. One process at a time is inside."""
+    place = cache() / f"environment-{language}-{digest(pins)}"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.with_name(f"{place.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "made").exists():
+            shutil.rmtree(place, ignore_errors=True)
+        yield place
 
 
 def digest(pins: Path) -> str:
     return hashlib.sha256(pins.read_bytes()).hexdigest()[:12]
 
 
+def install(*command: str | Path, folder: Path | None = None) -> None:
+    try:
+        run(*command, folder=folder)
+    except CannotMake as error:
+        raise CannotInstall(f"The packages cannot be installed. {error}") from error
+
+
 def run(*command: str | Path, folder: Path | None = None) -> None:
+    """Run a program. Raises CannotMake with the end of its output, if it fails or takes longer than ten minutes."""
     words = [str(word) for word in command]
-    environment = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
+    name = Path(words[0]).name
     try:
         done = subprocess.run(
-            words, cwd=folder, env=environment, capture_output=True, text=True, timeout=MOST_SECONDS, check=False
+            words, cwd=folder, env=variables(), capture_output=True, text=True, timeout=MOST_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise CannotMake(f"{words[0]}: {error}") from error
+        raise CannotMake(f"{name}: {error}") from error
     if done.returncode:
-        raise CannotMake(f"{Path(words[0]).name} failed:\n{(done.stdout + done.stderr).strip()[-4000:]}")
+        raise CannotMake(f"{name} failed:\n{(done.stdout + done.stderr).strip()[-4000:]}")
+
+
+def variables() -> dict[str, str]:
+    """Return the environment variables for a program: none that leads to other packages, and it reports to nobody."""
+    kept = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
+    return {**kept, "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 
 
 def say(sentence: str) -> None:

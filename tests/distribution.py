@@ -11,6 +11,7 @@ _LIES = "tests/faults/test_exchange.py::test_orders_survive_a_venue_that_gives_w
 _SLOWEST = (
     _FAULTS,
     "tests/stack/test_stack.py",
+    "tests/clients/",
     "tests/opening/",
     "tests/site/test_front.py",
     "tests/site/test_database_roles.py",

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from clients.make import WITHOUT_NODE, CannotInstall, has_node, prepare_python
 from tests.conftest import make_coin
+from tests.patience import stretched
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 
 CLIENTS = Path(__file__).parents[2] / "clients"
-needs_node = pytest.mark.skipif(
-    not all(shutil.which(program) for program in ("node", "npm")), reason="this machine has no node and npm"
-)
+needs_node = pytest.mark.skipif(not has_node(), reason=WITHOUT_NODE)
 
 
 @pytest.fixture
@@ -28,15 +28,15 @@ def base_url(make_api_process, make_worker, simulator):
 
 class TestTheStory:
     def test_in_python(self, base_url, tmp_path):
-        folder, [environment] = made("python")
-        story = shutil.copy(CLIENTS / "python/story.py", tmp_path)
-        path = {"MYPYPATH": str(folder), "PYTHONPATH": str(folder)}
-        run(environment / "bin/mypy", "--strict", story, folder=tmp_path, **path)
-        assert run(environment / "bin/python", story, base_url, folder=tmp_path, **path) == "ABAN 3.00000000\n"
+        folder, programs = made("python", to=tmp_path), prepare_python()
+        story = shutil.copy(CLIENTS / "python/story.py", folder)
+        # As with an installed package, the client's types are used, and what is inside it is not judged.
+        run(programs / "mypy", "--config-file=", "--strict", "--follow-imports=silent", story, folder=folder)
+        assert run(programs / "python", story, base_url, folder=folder) == "ABAN 3.00000000\n"
 
     @needs_node
-    def test_in_typescript(self, base_url):
-        folder, _ = made("typescript")
+    def test_in_typescript(self, base_url, tmp_path):
+        folder = made("typescript", to=tmp_path)
         for name in ("story.ts", "tsconfig.json"):
             shutil.copy(CLIENTS / "typescript" / name, folder)
         run(folder / "node_modules/.bin/tsc", "--project", folder, folder=folder)
@@ -44,26 +44,25 @@ class TestTheStory:
 
 
 @needs_node
-def test_the_linters_have_no_objection_to_the_document():
-    made("lint")
+def test_the_linters_have_no_objection_to_the_document(tmp_path):
+    made("lint", to=tmp_path)
 
 
-def made(part):
-    """Run `task clients` for one part; return the client's folder and the environments of its language."""
-    run(sys.executable, CLIENTS / "make.py", part)
-    below = Path(os.environ.get("DATA_DIR") or CLIENTS.parent / ".data").resolve() / "clients"
-    return below / part, sorted(below.glob(f"environment-{part}-*"))
+def made(part, *, to):
+    """Run `task clients` for one part; return the folder of its client."""
+    done = attempt(sys.executable, CLIENTS / "make.py", part, "--to", to)
+    if done.returncode == CannotInstall.status and not os.environ.get("CI"):
+        pytest.skip(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return to / part
 
 
-def run(*command, folder=None, **variables):
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=folder,
-        env=os.environ | variables,
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
+def run(*command, folder):
+    done = attempt(*command, folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def attempt(*command, folder=None):
+    words = [str(word) for word in command]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=stretched(500), check=False)
