@@ -1,5 +1,6 @@
-"""`python clients/make.py [python|typescript|lint …] [--document FILE_OR_URL] [--to FOLDER]`: make clients of the API.
+"""`python clients/make.py [PART …] [--document FILE_OR_URL] [--to FOLDER]`: make clients of the API.
 
+The parts are python, typescript, collection (for Postman and Bruno) and lint; without one, both clients are made.
 They are made from the OpenAPI document, into `clients/` below DATA_DIR (`.data`) if no folder is named. The generators
 are kept there too, at the exact versions that `python/requirements.txt` and `package-lock.json` pin. A part that needs
 node is skipped by name where node is missing or too old. Exit status 1 if a step fails, 3 if packages cannot be
@@ -9,6 +10,7 @@ installed.
 import argparse
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -23,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 DOCUMENT = HERE.parent / "docs/openapi.json"
 MOST_SECONDS = 600
 OLDEST_NODE = (20, 19)  # of @redocly/cli
+COLLECTION_VARIABLES = {"baseUrl": "http://localhost:8000", "bearerToken": ""}  # the second is the access token
 
 
 class CannotMake(Exception):
@@ -111,6 +114,22 @@ def make_typescript(document: Path, *, to: Path) -> str:
     return f"schema.d.ts, and openapi-fetch beside it, are in {folder}"
 
 
+def make_collection(document: Path, *, to: Path) -> str:
+    """Write `collection.json`, which Postman and Bruno import: a request for each operation."""
+    if not has_node():
+        return f"skipped: {WITHOUT_NODE}"
+    file = to / "collection.json"
+    file.unlink(missing_ok=True)
+    options = "folderStrategy=Tags,parametersResolution=Example,enableOptionalParameters=false"
+    run(prepare_node() / ".bin/openapi2postmanv2", "--spec", document, "--output", file, "--options", options)
+    if not file.exists():
+        raise CannotMake("openapi2postmanv2 has written nothing.")
+    collection = json.loads(file.read_text())
+    collection["variable"] = [{"key": key, "value": value} for key, value in COLLECTION_VARIABLES.items()]
+    file.write_text(json.dumps(collection, indent=2) + "\n")
+    return f"{file} can be imported; its variables are {' and '.join(COLLECTION_VARIABLES)}"
+
+
 def lint(document: Path, *, to: Path) -> str:
     """Check the document by the recommended rules of Spectral and Redocly."""
     if not has_node():
@@ -121,7 +140,7 @@ def lint(document: Path, *, to: Path) -> str:
     return "Spectral and Redocly have no objection"
 
 
-PARTS = {"python": make_python, "typescript": make_typescript, "lint": lint}
+PARTS = {"python": make_python, "typescript": make_typescript, "collection": make_collection, "lint": lint}
 NAMES = ", ".join(PARTS)
 WITHOUT_NODE = "this machine has no npm with node {}.{} or later".format(*OLDEST_NODE)
 
@@ -160,7 +179,7 @@ def prepare_node() -> Path:
     """Install the packages of the lock if it has changed; return `node_modules`."""
     with environment("node", pins=HERE / "package-lock.json") as place:
         if not (place / "made").exists():
-            say("   installing the generator and the linters that run on node")
+            say("   installing the generators and the linters that run on node")
             install_node(place)
     return place / "node_modules"
 

@@ -1,5 +1,6 @@
 """The clients made from docs/openapi.json: each language's story passes strict type checks, and runs against the service."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -46,6 +47,27 @@ class TestTheStory:
 @needs_node
 def test_the_linters_have_no_objection_to_the_document(tmp_path):
     made("lint", to=tmp_path)
+
+
+@needs_node
+def test_the_collection_has_a_request_for_each_operation(tmp_path):
+    made("collection", to=tmp_path)
+    document = json.loads((CLIENTS.parent / "docs/openapi.json").read_text())
+    operations = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+    found = list(requests_in(json.loads((tmp_path / "collection.json").read_text())))
+    assert {(request["method"], path_of(request)) for request in found} == operations
+    assert len(found) == len(operations)
+
+
+def requests_in(folder):
+    for item in folder["item"]:
+        yield from requests_in(item) if "item" in item else [item["request"]]
+
+
+def path_of(request):
+    assert request["url"]["host"] == ["{{baseUrl}}"]
+    parts = [f"{{{part[1:]}}}" if part.startswith(":") else part for part in request["url"]["path"]]
+    return "/" + "/".join(parts)
 
 
 def made(part, *, to):
