@@ -38,7 +38,7 @@ GIVEN_UP = [
     (r"\bexchange_site[./](development|benchmark|history|operators)\b", "stack, tests/benchmark, admin/to_do", []),
     (r"\bwallets[./](http|limit_cache|record_admin|callers|redis_store)\b", "web, runtime, admin/records", []),
     (r"\bkey\.key\b", "key.value", []),
-    (r"(?<!_)\btotal_price\b", "charge", ["docs/*", "trading/api/*", "trading/schemas/*", "trading/models/orders.py", "*/sql/*", "README.md", "tests/*", "exchange_site/stack/demo/*", "exchange_site/api/story.py", "exchange_site/templates/exchange_site/home.html"]),
+    (r"(?<!_)\btotal_price\b", "charge", ["docs/*", "trading/api/*", "trading/schemas/*", "trading/models/orders.py", "*/sql/*", "README.md", "tests/*", "clients/*", "exchange_site/stack/demo/*", "exchange_site/api/story.py", "exchange_site/templates/exchange_site/home.html"]),
     (r"\bis_aggregated\b", "is_pooled", ["docs/*", "trading/api/*", "trading/schemas/*", "trading/models/orders.py", "*/sql/*", "tests/*", "exchange_site/stack/demo/*", "exchange_site/api/story.py", "exchange_site/templates/exchange_site/home.html"]),
     (r"\bAGGREGATED\b", "POOLED", []),
     (r"\boperators' list\b|\boperator's list\b", "to-do page", []),
