@@ -188,7 +188,7 @@ def install_node(place: Path) -> None:
     place.mkdir()
     for name in ("package.json", "package-lock.json"):
         shutil.copy(HERE / name, place)
-    install("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent", folder=place)
+    install("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", folder=place)
     (place / "made").touch()
 
 

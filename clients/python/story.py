@@ -29,8 +29,8 @@ from exchange_client.models import (
 
 Body = TypeVar("Body")
 FINAL = (OrderState.COMPLETED, OrderState.REFUNDED, OrderState.CANCELLED)
-WAIT_SECONDS = 20  # how long the service may hold an answer; the client has to be more patient than that
-PATIENCE = httpx.Timeout(WAIT_SECONDS + 10)
+WAIT_SECONDS = 20  # the service answers after so long at the latest
+PATIENCE = httpx.Timeout(WAIT_SECONDS + 10)  # without it, the client waits for a lost answer without end
 
 
 class Refused(Exception):
