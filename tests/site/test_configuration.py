@@ -327,6 +327,7 @@ class TestGroups:
         [
             ("RISK_MAX_ORDERS", "0"), ("RISK_MAX_VALUE", "1.001"), ("RATE_LIMIT_LOGIN", "many"), ("DEBUG", "?"),
             ("RISK_MAX_VALUE_OF_COINS", "PEPE"), ("RISK_MAX_VALUE_OF_COINS", "PEPE=-1"), ("RISK_MAX_VALUE_OF_COINS", "PEPE=1,PEPE=2"),
+            ("RISK_MAX_VALUE_OF_COINS", "pepe=1"), ("RISK_MAX_VALUE_OF_COINS", "=1"), ("RISK_MAX_VALUE_OF_COINS", "PEPE/USDT=1"),
             ("RISK_WINDOW_SECONDS", "0"), ("RISK_WINDOW_SECONDS", "1e400"), ("SWEEP_AFTER_SECONDS", "-1"),
             ("EXCHANGE_RECV_WINDOW_MS", "499"), ("EXCHANGE_RECV_WINDOW_MS", "60001"), ("EXCHANGE_TAKER_RATE", "1"),
             ("TRUSTED_PROXIES", "10.0.0.1/8"), ("LOGLEVEL", "verbose"), ("TIME_ZONE", "Nowhere"), ("TIME_ZONE", "/etc/passwd"),
