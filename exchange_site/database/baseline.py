@@ -60,12 +60,15 @@ def _labels() -> set[str]:
 
 
 def _is_empty(cursor: CursorWrapper) -> bool:
-    """Say whether the session's schema is Postgres' own default, and has neither a table nor a function nor a type."""
+    """Say whether the session's schema is Postgres' own default, and has neither a table nor a function nor a type.
+
+    There may be no such schema, and migrations may have run in another one of the search path.
+    """
     cursor.execute(
-        "SELECT current_schema() = %(schema)s"
-        " AND NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = %(schema)s::regnamespace)"
-        " AND NOT EXISTS (SELECT FROM pg_proc WHERE pronamespace = %(schema)s::regnamespace)"
-        " AND NOT EXISTS (SELECT FROM pg_type WHERE typnamespace = %(schema)s::regnamespace)",
+        "SELECT current_schema()::text IS NOT DISTINCT FROM %(schema)s AND to_regclass('django_migrations') IS NULL"
+        " AND NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace(%(schema)s))"
+        " AND NOT EXISTS (SELECT FROM pg_proc WHERE pronamespace = to_regnamespace(%(schema)s))"
+        " AND NOT EXISTS (SELECT FROM pg_type WHERE typnamespace = to_regnamespace(%(schema)s))",
         {"schema": _SCHEMA},
     )
     return bool(cursor.fetchone()[0])

@@ -322,6 +322,12 @@ class TestGroups:
         given = {**secrets, **urls, "EXCHANGE_SANDBOX": "True"}
         assert "hidden" not in repr(Configuration.read(given))
 
+    def test_headers_of_a_collector_may_be_percent_encoded(self):
+        """As OpenTelemetry says: a header such as `authorization` has a space."""
+        given = {"OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Basic%20bWU6c2VjcmV0==, x-tenant=a%2Cb"}
+        found = Configuration.read(given).telemetry.headers_of_otlp()
+        assert found == {"authorization": "Basic bWU6c2VjcmV0==", "x-tenant": "a,b"}
+
     @pytest.mark.parametrize(
         ("name", "value"),
         [
