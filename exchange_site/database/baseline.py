@@ -17,7 +17,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 _FILE: Final = Path(__file__).with_name("baseline.sql")
 _APPLIED: Final = re.compile(r"^-- applied: (\w+)\.(\w+)$", re.MULTILINE)
-# What pg_dump says about its own session and for people's eyes: settings, comments, psql's commands. The command
+# Lines of pg_dump about its own session and for people's eyes: settings, comments, psql's commands. The command
 # database_roles gives privileges to roles; what migrations take from PUBLIC is a part of the schema.
 _NOISE: Final = re.compile(
     r"^(SET |SELECT pg_catalog\.set_config|--|\\|ALTER DEFAULT PRIVILEGES |(GRANT|REVOKE) (?!.* (FROM|TO) PUBLIC;$))"
