@@ -1,6 +1,6 @@
 # The image of the API and of the workers: `task build`.
 #
-#   CONTENTS=production   the default: without tests, documents, stack, demo, seeder and exchange simulator
+#   CONTENTS=production   the default: without tests, stack, demo, seeder and exchange simulator
 #   CONTENTS=sandbox      the same, with the seeder and the exchange simulator, for a trial
 #
 # REQUIREMENTS=requirements-observability.txt adds the packages for an error tracker and for traces.
@@ -29,7 +29,7 @@ COPY docs/guide.md docs/
 
 
 FROM sandbox-code AS production-code
-# What refuses the seeder's public password in production stays: exchange_site/seeding/published.py.
+# exchange_site/seeding/published.py stays, because it refuses the seeder's public password in production.
 RUN rm -r exchange_site/simulator exchange_site/management/commands/exchange_simulator.py \
     exchange_site/seeding/coins.py exchange_site/seeding/customers.py exchange_site/seeding/sign_in.py \
     exchange_site/management/commands/seeder.py

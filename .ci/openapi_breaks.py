@@ -1,6 +1,6 @@
 """Find what an OpenAPI document no longer promises that an earlier one did: the rules are those of docs/versions.md."""  # noqa: INP001  a script's part
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -127,7 +127,7 @@ def _members(schema: Json, document: Json, *, path: str, depth: int) -> dict[str
         found |= _members(part, document, path=path, depth=depth + 1)
     alternatives = [_members(each, document, path=path, depth=depth + 1) for each in _alternatives(schema)]
     if alternatives:
-        found |= _any_of(alternatives)
+        found |= _any_of(alternatives, path=path)
     for name, each in schema.get("properties", {}).items():
         below = _members(each, document, path=f"{path}.{name}".lstrip("."), depth=depth + 1)
         own = below[f"{path}.{name}".lstrip(".")]
@@ -139,18 +139,29 @@ def _members(schema: Json, document: Json, *, path: str, depth: int) -> dict[str
     return found
 
 
-def _any_of(alternatives: list[dict[str, Member]]) -> dict[str, Member]:
-    """Merge alternatives: a member may be what it is in any, and is always there if all that are objects have it."""
-    objects = [each for each in alternatives if any("." in path or path for path in each)]
+def _any_of(alternatives: list[dict[str, Member]], *, path: str) -> dict[str, Member]:
+    """Merge the alternatives of a path: a member may be what it is in any of them.
+
+    A member of an object is always there if all objects have it; an array beside them has none. So a list may become
+    a list or, for clients that ask for it, a page.
+    """
     merged: dict[str, Member] = {}
-    for path in {path for each in alternatives for path in each}:
-        members = [each[path] for each in alternatives if path in each]
+    for name in {name for each in alternatives for name in each}:
+        members = [each[name] for each in alternatives if name in each]
         types = _ANYTHING if any(not each.types for each in members) else frozenset().union(*(m.types for m in members))
         listed = [each.values for each in members if "null" not in each.types or len(each.types) > 1]
         values = None if None in listed or not listed else frozenset().union(*(each for each in listed if each))
-        required = all(path in each and each[path].required for each in objects)
-        merged[path] = Member(types=types, values=values, required=required)
+        alike = [each for each in alternatives if _form({name}, path=path) == _form(each, path=path)]
+        required = all(name in each and each[name].required for each in alike)
+        merged[name] = Member(types=types, values=values, required=required)
     return merged
+
+
+def _form(names: Iterable[str], *, path: str) -> str:
+    """Return whether the members at a path are those of an array, of an object, or of neither."""
+    if any(name.startswith(f"{path}[]") for name in names):
+        return "array"
+    return "object" if any(name != path for name in names) else "value"
 
 
 def _alternatives(schema: Json) -> list[Json]:
@@ -158,6 +169,8 @@ def _alternatives(schema: Json) -> list[Json]:
 
 
 def _types(schema: Json) -> frozenset[str]:
+    if "x-also-accepts" in schema:  # see docs/versions.md
+        return _types({"type": schema["type"]}) | _types(schema["x-also-accepts"])
     given = schema.get("type")
     if given is None:
         values = schema.get("enum", [schema["const"]] if "const" in schema else [])

@@ -66,6 +66,9 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"{_sentence_of(error, SETS[name])}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nThe packages are not all installed. The same command goes on.\n")
+        return 130
     return 0
 
 

@@ -39,8 +39,10 @@ class Release:
 
     def git(self, *arguments: str) -> str:
         """Return what git answers; nothing if it fails."""
-        done = subprocess.run(["git", *arguments], cwd=self.folder, capture_output=True, text=True, check=False)  # noqa: S603, S607
-        return done.stdout if done.returncode == 0 else ""
+        try:
+            return subprocess.check_output(["git", *arguments], cwd=self.folder, stderr=subprocess.DEVNULL, text=True)  # noqa: S603, S607
+        except (OSError, subprocess.CalledProcessError):
+            return ""
 
     def sections(self) -> dict[str, str]:
         """Return the changelog's sections by their headings, in their order."""
@@ -69,7 +71,10 @@ def find_faults_of_number(release: Release) -> Iterator[str]:
 
 
 def find_faults_of_tree(release: Release) -> Iterator[str]:
-    """Everything is committed."""
+    """Everything is committed. A git that is missing, or refuses another user's clone, says nothing about that."""
+    if not release.git("rev-parse", "HEAD"):
+        yield f"git does not answer in {release.folder}: run `git status` there, and see why."
+        return
     if changed := release.git("status", "--porcelain").splitlines():
         yield f"Not everything is committed: {changed[0][3:]}" + (", and more." if changed[1:] else ".")
 

@@ -83,7 +83,7 @@ def _update(*options: str) -> int:
 
 def _compile(*options: str, folder: Path) -> None:
     """Compile the locks of a folder. The first one's versions bind the others."""
-    environment = {"UV_SYSTEM_CERTS": "true", **os.environ}  # as .ci/install
+    environment = {"UV_SYSTEM_CERTS": "true", **os.environ}  # as .ci/packages.py
     python = _OLDEST.search(_read_project()["project"]["requires-python"])
     assert python, "pyproject.toml says from which Python on"
     first, *_ = list_locks()

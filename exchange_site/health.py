@@ -10,7 +10,6 @@ from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from exchange_site.database.role_check import find_fault_of_unchecked_role
-from exchange_site.version import VERSION
 from wallets.runtime import clock
 from wallets.runtime.postgres.connections import KeptConnection, report_loss
 from wallets.runtime.redis_store import open_client
@@ -41,7 +40,7 @@ def alive(request: HttpRequest) -> HttpResponse:
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """Report the release, the state of each dependency within two seconds, and whether our clock and Postgres' agree.
+    """Report the state of each dependency within two seconds, and whether our clock and Postgres' agree.
 
     Answer 503 if Postgres does not answer or may not be written to, and if the clock has drifted: whatever still asks
     the host for the time is wrong. Without Redis all still works, slower.
@@ -49,7 +48,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     states = _ask_all()
     states["clock"] = _clock_state(postgres_answers=states["postgres"] == OK)
     usable = states["postgres"] == states["clock"] == OK
-    answer = {"status": OK if usable else UNAVAILABLE, **states, "version": VERSION}
+    answer = {"status": OK if usable else UNAVAILABLE, **states}
     return JsonResponse(answer, status=200 if usable else 503)
 
 

@@ -1,6 +1,7 @@
 """What is happening in a sandbox, for its home page: pools, newest orders and purchases, and the ledger's sum.
 
-No customer is named. Only a sandbox has it: no process starts with SELF_SERVICE_DEPOSITS and a real venue.
+No customer is named. Only a sandbox has it: no process starts with SELF_SERVICE_DEPOSITS and a venue that spends real
+money.
 """
 
 import time

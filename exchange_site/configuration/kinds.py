@@ -70,11 +70,12 @@ def _parse_dollars_of_coins(text: str) -> dict[str, Decimal]:
     except ValidationError as error:
         raise ValueError(_NO_DOLLARS_OF_COINS) from error
     found = dict(zip((coin.strip() for coin, _, _ in parts), dollars, strict=True))
-    if "" in found or len(found) < len(parts):
+    if not all(map(_COIN.fullmatch, found)) or len(found) < len(parts):
         raise ValueError(_NO_DOLLARS_OF_COINS)
     return found
 
 
+_COIN: Final = re.compile("[A-Z0-9]{1,12}")  # as trading.models has it: a rule about another name would hold nothing
 _NO_DOLLARS_OF_COINS: Final = "Each coin should be named once, with its dollars, as in PEPE=100.00,BONK=0"
 _NOTHING: Final = timedelta(0)
 

@@ -2,7 +2,7 @@
 
 import re
 from typing import Annotated, ClassVar, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
@@ -64,7 +64,8 @@ class Telemetry(Group):
     otlp_headers: Annotated[str, BeforeValidator(_check_headers)] = variable(
         "OTEL_EXPORTER_OTLP_HEADERS",
         "",
-        "headers that the collector wants, such as `x-api-key=SECRET`, separated by commas",
+        "headers that the collector wants, separated by commas, such as `x-api-key=SECRET`; a space is `%20`, as in"
+        " `authorization=Basic%20SECRET`, and other characters may be written so, too",
         unit="headers",
         secret=True,
     )
@@ -76,6 +77,6 @@ class Telemetry(Group):
     )
 
     def headers_of_otlp(self) -> dict[str, str]:
-        """Return the headers by their names."""
+        """Return the headers by their names: https://opentelemetry.io/docs/specs/otel/protocol/exporter/."""
         found = (_HEADER.fullmatch(part.strip()) for part in self.otlp_headers.split(","))
-        return {match[1].lower(): match[2] for match in found if match}
+        return {match[1].lower(): unquote(match[2]) for match in found if match}

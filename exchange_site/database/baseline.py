@@ -17,7 +17,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 _FILE: Final = Path(__file__).with_name("baseline.sql")
 _APPLIED: Final = re.compile(r"^-- applied: (\w+)\.(\w+)$", re.MULTILINE)
-# What pg_dump says about its own session and for people's eyes: settings, comments, psql's commands. The command
+# Lines of pg_dump about its own session and for people's eyes: settings, comments, psql's commands. The command
 # database_roles gives privileges to roles; what migrations take from PUBLIC is a part of the schema.
 _NOISE: Final = re.compile(
     r"^(SET |SELECT pg_catalog\.set_config|--|\\|ALTER DEFAULT PRIVILEGES |(GRANT|REVOKE) (?!.* (FROM|TO) PUBLIC;$))"
@@ -60,12 +60,15 @@ def _labels() -> set[str]:
 
 
 def _is_empty(cursor: CursorWrapper) -> bool:
-    """Say whether the session's schema is Postgres' own default, and has neither a table nor a function nor a type."""
+    """Say whether the session's schema is Postgres' own default, and has neither a table nor a function nor a type.
+
+    There may be no such schema, and migrations may have run in another one of the search path.
+    """
     cursor.execute(
-        "SELECT current_schema() = %(schema)s"
-        " AND NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = %(schema)s::regnamespace)"
-        " AND NOT EXISTS (SELECT FROM pg_proc WHERE pronamespace = %(schema)s::regnamespace)"
-        " AND NOT EXISTS (SELECT FROM pg_type WHERE typnamespace = %(schema)s::regnamespace)",
+        "SELECT current_schema()::text IS NOT DISTINCT FROM %(schema)s AND to_regclass('django_migrations') IS NULL"
+        " AND NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace(%(schema)s))"
+        " AND NOT EXISTS (SELECT FROM pg_proc WHERE pronamespace = to_regnamespace(%(schema)s))"
+        " AND NOT EXISTS (SELECT FROM pg_type WHERE typnamespace = to_regnamespace(%(schema)s))",
         {"schema": _SCHEMA},
     )
     return bool(cursor.fetchone()[0])

@@ -20,7 +20,7 @@ def refuse(
 
     With `late` the answer is held back for a while.
     """
-    request_id = choose_request_id(arrival.scope.headers.get("x-request-id", ""))
+    request_id = _request_id_of(arrival)
     headers = [("content-type", PROBLEM_JSON), ("x-request-id", request_id)]
     if kind.retry_after_seconds is not None:
         headers.append(("retry-after", str(kind.retry_after_seconds)))
@@ -34,3 +34,10 @@ def refuse(
     with log_context(request_id=request_id):
         seconds = time.monotonic() - arrival.begun
         record_answer(method=arrival.scope.method, route=_ROUTE, status=kind.status, seconds=seconds)
+
+
+def _request_id_of(arrival: Arrival) -> str:
+    """Return the id that a request has had since it began to wait; else the caller's, or a new one."""
+    if arrival.waited is not None:
+        return arrival.waited["X-Request-ID"]
+    return choose_request_id(arrival.scope.headers.get("x-request-id", ""))

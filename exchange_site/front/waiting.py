@@ -8,7 +8,7 @@ host changes the record. NOTIFY would be told earlier, but takes a lock of the w
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import Any, Final
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 _MOST: Final = 200
 _MOST_OF_ONE: Final = 8  # customer
 _LOOK_SECONDS: Final = 0.2
+
+_States = dict[ReadStates, Mapping[int, str]]
 
 
 @dataclass(eq=False, slots=True)
@@ -48,19 +50,24 @@ class Waiting:
         self._waiters: dict[_Waiter, None] = {}
         self._of: Counter[int] = Counter()
         self._any, self._hurried, self._ended = Event(), Event(), Event()
+        self._is_blind = False
         self._thread = Thread(target=self._run, name="waiting", daemon=True)
         self._thread.start()
 
     def keep(self, arrival: Arrival, answer: WaitingAnswer) -> ProblemKind | None:
-        """Let a request wait; or return the problem to answer, if too many do."""
+        """Let a request wait; or return the problem to answer, if too many do. Nobody waits for a process that ends."""
         arrival.waited = answer
+        if self._hurried.is_set():
+            self._resume(arrival)
+            return None
         until = time.monotonic() + answer.watched.seconds
-        waiter = _Waiter(arrival, answer.watched, until, gone=arrival.proto.client_disconnect())
+        gone = arrival.proto.client_disconnect()
+        waiter = _Waiter(arrival, answer.watched, until, gone=gone)
         refusal = self._add(waiter)
         if refusal:
-            waiter.gone.cancel()
+            gone.cancel()
         else:
-            waiter.gone.add_done_callback(lambda _: self._forget(waiter))
+            gone.add_done_callback(lambda _: self._forget(waiter))  # the waiter's own may be None by now
         return refusal
 
     def hurry(self) -> None:
@@ -68,11 +75,11 @@ class Waiting:
         self._hurried.set()
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread, and let nobody wait any more."""
+        self._hurried.set()
         with self._lock:
             self._ended.set()
             self._any.set()
-        self._hurried.set()
         self._thread.join()
 
     def _add(self, waiter: _Waiter) -> ProblemKind | None:
@@ -102,9 +109,16 @@ class Waiting:
         while not self._ended.is_set():
             self._any.wait()
             self._hurried.wait(_LOOK_SECONDS)
-            for waiter in self._find_ready():
-                self._end(waiter)
+            self._end_ready()
             self._rest()
+        self._end_ready()  # those who came in between
+
+    def _end_ready(self) -> None:
+        for waiter in self._find_ready():
+            try:
+                self._end(waiter)
+            except BaseException:  # Granian raises a BaseException for a header that it cannot send; the thread goes on
+                logger.exception("%s %s was not answered", waiter.arrival.scope.method, waiter.arrival.scope.path)
 
     def _rest(self) -> None:
         """Give the connection back if nobody waits."""
@@ -120,8 +134,20 @@ class Waiting:
             waiting = list(self._waiters)
         if self._hurried.is_set():
             return waiting
-        states, now = _read_states(waiting), time.monotonic()
+        states, now = self._look(waiting), time.monotonic()
         return [waiter for waiter in waiting if now >= waiter.until or _has_changed(waiter.watched, states)]
+
+    def _look(self, waiting: list[_Waiter]) -> _States:
+        """Return the states of the records. Without Postgres nothing has changed, which is logged once."""
+        try:
+            states = _read_states(waiting)
+        except Exception:
+            if not self._is_blind:
+                logger.exception("the records that requests wait for were not read")
+            self._is_blind = True
+            return {}
+        self._is_blind = False
+        return states
 
     def _end(self, waiter: _Waiter) -> None:
         if not self._forget(waiter):
@@ -131,20 +157,13 @@ class Waiting:
         self._resume(waiter.arrival)
 
 
-_States = dict[ReadStates, Any]
-
-
 def _read_states(waiting: list[_Waiter]) -> _States:
-    """Read the states of all records that are waited for. Without Postgres nothing has changed."""
+    """Read the states of all records that are waited for."""
     keys: dict[ReadStates, set[int]] = defaultdict(set)
     for waiter in waiting:
         keys[waiter.watched.read].add(waiter.watched.key)
-    try:
-        close_old_connections()
-        return {read: read(of_kind) for read, of_kind in keys.items()}
-    except Exception:
-        logger.exception("the records that requests wait for were not read")
-        return {}
+    close_old_connections()
+    return {read: read(of_kind) for read, of_kind in keys.items()}
 
 
 def _has_changed(watched: Watched, states: _States) -> bool:

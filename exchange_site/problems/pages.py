@@ -8,11 +8,11 @@ from http import HTTPStatus
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from exchange_site.api.problems import ALL_KINDS
+from exchange_site.pages import show_page
 from exchange_site.problems.operations import Operation, operations_by_code
 from exchange_site.problems.words import WORDS
 from exchange_site.problems.words.form import Words
@@ -58,7 +58,7 @@ class PageOfNothing(HttpResponse):
 @cache_control(public=True, max_age=_HOUR)
 def all_problems(request: HttpRequest) -> HttpResponse:
     """List all codes."""
-    return render(request, "exchange_site/problems.html", {"entries": entries().values()})
+    return show_page(request, "problems", entries=entries().values())
 
 
 @require_safe
@@ -72,13 +72,13 @@ def one_problem(request: HttpRequest, code: str) -> HttpResponse:
 
 @cache_control(public=True, max_age=_HOUR)
 def _page(request: HttpRequest, entry: Entry) -> HttpResponse:
-    return render(request, "exchange_site/problem.html", {"entry": entry})
+    return show_page(request, "problem", entry=entry)
 
 
 def _no_page(request: HttpRequest) -> HttpResponse:
     """Answer an unknown code: with a page to whoever prefers pages, and else with a problem."""
     if request.get_preferred_type([PROBLEM_JSON, _HTML]) == _HTML:
-        answer: HttpResponse = PageOfNothing(render(request, "exchange_site/no_problem.html").content)
+        answer: HttpResponse = PageOfNothing(show_page(request, "no_problem").content)
     else:
         answer = answer_problem(NOT_FOUND)
     vary_by_type(answer)

@@ -1,10 +1,11 @@
 """The variables that point a process at its servers, and the servers that a stack has to run itself."""
 
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from exchange_site.configuration import resolve_environment
+from exchange_site.configuration import Configuration, resolve_environment
 from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
 from exchange_site.stack.processes import free_port, is_free, local_url
 from exchange_site.stack.servers import POSTGRES_OWNER, POSTGRES_USER, Server, prepare_postgres, prepare_redis
@@ -40,6 +41,17 @@ def prepare_environment(folder: Path) -> tuple[list[Server], dict[str, str]]:
         environment |= {"SIMULATOR_PORT": port, **simulator_variables(port=port)}
         environment |= {name: os.environ.get(name, value) for name, value in _HOLDING.items()}
     return servers, environment
+
+
+def refuse_wrong_values() -> None:
+    """End the process with a sentence for each variable whose value has a wrong form or does not fit to the others.
+
+    The programs would refuse them too, each by itself and minutes later.
+    """
+    passwords = {f"{server}_PASSWORD": secrets.token_urlsafe() for server in ("POSTGRES", "REDIS")}
+    from_the_stack = {**passwords, **simulator_variables(port=_SIMULATOR_PORT)}
+    given = {name: value for name, value in os.environ.items() if value or name not in from_the_stack}
+    Configuration.read_or_exit({**from_the_stack, **given})
 
 
 def postgres_variables(server: Server, *, port: int | None = None) -> dict[str, str]:

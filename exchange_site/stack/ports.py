@@ -1,5 +1,6 @@
 """The ports of this machine: which process has one, and which one is free instead."""
 
+import socket
 from typing import Final
 
 import psutil
@@ -23,9 +24,19 @@ def refuse_taken_port(*, name: str, port: int) -> None:
         wait_until(lambda: is_free(port), seconds=_CLOSING_SECONDS)
     except NotInTime as error:
         raise StackRefused(
-            f"Port {port} is taken by {describe_holder(port)}. Choose one that is free:"
-            f" {name}={find_free_port(after=port)} task dev"
+            f"Port {port} {_say_why_not(port)}. Choose one that is free: {name}={find_free_port(after=port)} task dev"
         ) from error
+
+
+def _say_why_not(port: int) -> str:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            return "may be opened by root alone"
+        except OSError:
+            pass
+    return f"is taken by {describe_holder(port)}"
 
 
 def describe_holder(port: int) -> str:

@@ -44,12 +44,19 @@ def prepare(*, columns: int | None = None) -> int:
             _bring_up(calls, start)
     except (NotInTime, CommandError, Error, psycopg.Error, OSError) as error:
         sys.stderr.write(f"The stack did not start: {explain_full_disk(str(error), folder) or error}\n")
-        (folder / FAILED).touch()
-        calls.shutdown()
+        _give_up(calls, folder)
         return 1
+    except BaseException:  # no error of the machine's: its traceback is needed
+        _give_up(calls, folder)
+        raise
     (folder / READY).touch()
     sys.stdout.write(_banner(local_url(os.environ["PORT"]), folder))
     return 0
+
+
+def _give_up(calls: Any, folder: Path) -> None:
+    (folder / FAILED).touch()
+    calls.shutdown()
 
 
 @dataclass(frozen=True, kw_only=True)

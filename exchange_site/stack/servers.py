@@ -209,25 +209,32 @@ def _home(data_dir: Path) -> Path:
 
 
 def _make_cluster(cluster: Path, *, password: str) -> None:
-    """Run initdb, with the password in a file that the servers' user can read."""
-    cluster.mkdir(mode=0o700, exist_ok=True)
-    hand_over(cluster)
+    """Run initdb beside the cluster's place, so that a start which is cut off leaves no half of a cluster there.
+
+    The password is in a file that the servers' user can read.
+    """
+    unfinished = cluster.with_name(f"{cluster.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(mode=0o700)
+    hand_over(unfinished)
     password_file = cluster.with_name("initdb.password")
     write_private(password_file, password)
     hand_over(password_file)
     options = [
-        *("--pgdata", str(cluster), "--username", POSTGRES_OWNER, "--auth=scram-sha-256", f"--pwfile={password_file}"),
+        *("--pgdata", str(unfinished), "--username", POSTGRES_OWNER),
+        *("--auth=scram-sha-256", f"--pwfile={password_file}"),
         *("--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
     ]
     command = [str(postgres_binary("initdb")), *options]
     try:
         subprocess.run(command, cwd="/", check=True, capture_output=True, **as_user(server_user()))  # noqa: S603  ours
     except subprocess.CalledProcessError as error:
-        shutil.rmtree(cluster)  # so that the next start does not take it for data
+        shutil.rmtree(unfinished)
         said = error.stderr.decode(errors="replace").strip()
         raise ServerFailed(explain_full_disk(said, cluster.parent) or f"initdb: {said}") from error
     finally:
         password_file.unlink()
+    unfinished.rename(cluster)
 
 
 def _refuse_unfit_cluster(cluster: Path) -> None:

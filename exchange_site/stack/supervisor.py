@@ -7,7 +7,6 @@ ends when the terminal is closed. If the start fails, its exit code is 1.
 import ctypes
 import fcntl
 import os
-import secrets
 import signal
 import stat
 import sys
@@ -21,9 +20,8 @@ from supervisor import supervisord
 from supervisor.loggers import LevelsByName
 from supervisor.options import ServerOptions
 
-from exchange_site.configuration import Configuration
 from exchange_site.stack.binaries import server_user, write_private
-from exchange_site.stack.environment import data_dir, prepare_environment, simulator_variables, split_owner
+from exchange_site.stack.environment import data_dir, prepare_environment, refuse_wrong_values, split_owner
 from exchange_site.stack.ports import refuse_taken_port
 from exchange_site.stack.processes import API, PROJECT, WORKER, simulator
 from exchange_site.stack.refusals import open_folder
@@ -66,7 +64,7 @@ def run_stack(*, with_parent: bool = False) -> None:
     """
     if with_parent and sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # it survives execv
-    _refuse_wrong_values()
+    refuse_wrong_values()
     folder = open_folder(data_dir())
     lock = claim(folder)  # noqa: F841  held until supervisord takes over
     if left := stop_leftovers(folder):
@@ -85,17 +83,6 @@ def run_stack(*, with_parent: bool = False) -> None:
     _append_output()
     command = [sys.executable, "-W", "ignore", "-m", "exchange_site.stack", "supervise", str(configuration)]
     os.execv(sys.executable, command)  # noqa: S606  so that supervisord gets Ctrl-C and keeps the pid
-
-
-def _refuse_wrong_values() -> None:
-    """End the process with a sentence for each variable whose value has a wrong form or does not fit to the others.
-
-    The programs would refuse them too, each by itself and minutes later.
-    """
-    passwords = {f"{server}_PASSWORD": secrets.token_urlsafe() for server in ("POSTGRES", "REDIS")}
-    from_the_stack = {**passwords, **simulator_variables(port=9100)}
-    given = {name: value for name, value in os.environ.items() if value or name not in from_the_stack}
-    Configuration.read_or_exit({**from_the_stack, **given})
 
 
 def _prepare(folder: Path) -> tuple[list[Server], dict[str, str]]:

@@ -16,7 +16,7 @@ from tests.processes import stopped
 
 OUR_ACCOUNT = "DE89370400440532013000"
 _SECRETS = ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEYS")
-_ROOMS = ("manage.py", "wallets", "trading", "settlement", "exchange_site")
+_ROOMS = ("manage.py", "pyproject.toml", "wallets", "trading", "settlement", "exchange_site")
 _IN_PRODUCTION = {
     each.name: each.words["in_production"] for each in VARIABLES.values() if "in_production" in each.words
 }
@@ -73,7 +73,7 @@ class Installation:
             if source.is_dir():
                 shutil.copytree(source, self.project / name, ignore=shutil.ignore_patterns("stack", "__pycache__"))
             else:
-                self.project.mkdir()
+                self.project.mkdir(exist_ok=True)
                 shutil.copy(source, self.project)
         self.command("collectstatic", "--noinput", "--verbosity", "0")
 

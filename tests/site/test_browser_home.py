@@ -116,6 +116,28 @@ class TestTheFirstOrder:
             expect_outcome(page, "needed|funds|most")
         assert not Order.objects.exists()
 
+    def test_after_one_for_which_the_dollars_were_too_few_is_another_customers(self, site):
+        with page_at(f"{site}/", complains=False) as page:
+            page.get_by_label("For US dollars").fill("100.01")
+            page.get_by_role("button", name="Place the order").click()
+            expect_outcome(page, "needed|funds")
+            page.get_by_label("For US dollars").fill("4.00")
+            page.get_by_role("button", name="Place the order").click()
+            expect_outcome(page, r"It waits in its pool: \$4\.00")
+            username = page.locator("#first-order .customer dd").first.inner_text()
+        assert User.objects.get(orders__charge=4).username == username
+        assert User.objects.filter(username__startswith="sandbox-").count() == 2
+
+    def test_that_is_held_is_not_watched_for_ever(self, make_api_process):
+        make_coin("HOLD", "20.00")
+        site = make_api_process(RISK_MAX_VALUE_OF_COINS="HOLD=0").removesuffix("/api/v1/")
+        with page_at(f"{site}/") as page:
+            expect(page.locator("#first-order option")).to_have_text("HOLD")
+            page.get_by_role("button", name="Place the order").click()
+            expect_outcome(page, "It is held until staff decide")
+            expect(page.get_by_role("button", name="Place another order")).to_be_enabled()
+        assert Order.objects.get().state == "held"
+
 
 class TestTheHomePage:
     def test_outside_a_sandbox_has_no_form_and_says_how_to_begin(self, make_api_process):

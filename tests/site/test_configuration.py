@@ -322,11 +322,18 @@ class TestGroups:
         given = {**secrets, **urls, "EXCHANGE_SANDBOX": "True"}
         assert "hidden" not in repr(Configuration.read(given))
 
+    def test_headers_of_a_collector_may_be_percent_encoded(self):
+        """As OpenTelemetry says: a header such as `authorization` has a space."""
+        given = {"OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Basic%20bWU6c2VjcmV0==, x-tenant=a%2Cb"}
+        found = Configuration.read(given).telemetry.headers_of_otlp()
+        assert found == {"authorization": "Basic bWU6c2VjcmV0==", "x-tenant": "a,b"}
+
     @pytest.mark.parametrize(
         ("name", "value"),
         [
             ("RISK_MAX_ORDERS", "0"), ("RISK_MAX_VALUE", "1.001"), ("RATE_LIMIT_LOGIN", "many"), ("DEBUG", "?"),
             ("RISK_MAX_VALUE_OF_COINS", "PEPE"), ("RISK_MAX_VALUE_OF_COINS", "PEPE=-1"), ("RISK_MAX_VALUE_OF_COINS", "PEPE=1,PEPE=2"),
+            ("RISK_MAX_VALUE_OF_COINS", "pepe=1"), ("RISK_MAX_VALUE_OF_COINS", "=1"), ("RISK_MAX_VALUE_OF_COINS", "PEPE/USDT=1"),
             ("RISK_WINDOW_SECONDS", "0"), ("RISK_WINDOW_SECONDS", "1e400"), ("SWEEP_AFTER_SECONDS", "-1"),
             ("EXCHANGE_RECV_WINDOW_MS", "499"), ("EXCHANGE_RECV_WINDOW_MS", "60001"), ("EXCHANGE_TAKER_RATE", "1"),
             ("TRUSTED_PROXIES", "10.0.0.1/8"), ("LOGLEVEL", "verbose"), ("TIME_ZONE", "Nowhere"), ("TIME_ZONE", "/etc/passwd"),

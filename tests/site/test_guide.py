@@ -140,6 +140,13 @@ def test_every_answer_is_as_the_guide_shows(api, run_in_shell, tmp_path):
         reader.compare(*step, [json.loads(line) for line in group.splitlines()])
 
 
+def test_its_page_links_to_nothing_that_is_not_served(client):
+    page = client.get("/guide/").content.decode()
+    assert "The sandbox lists them" in page
+    links = re.findall(r'href="([^"]*)"', page)
+    assert [link for link in links if not link.startswith(("/", "#", "https://"))] == []
+
+
 def test_the_script_is_the_guides(run_in_shell):
     assert (PROJECT / "docs/guide.sh").read_text() == make_script(GUIDE), "task docs"
 

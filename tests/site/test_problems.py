@@ -77,6 +77,7 @@ class TestPages:
         assert set(answer["Cache-Control"].split(", ")) == {"max-age=3600", "public"}
         assert not answer.cookies
         assert b"<script" not in answer.content
+        assert b'<a href="/guide/">' in answer.content
         head = client.head(path)
         assert (head.status_code, head.content) == (200, b"")
         assert client.post(path).status_code == 405

@@ -5,17 +5,22 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from importlib.metadata import PackageNotFoundError
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import httpx
 import pytest
+from django.http import HttpResponse
+from django.test import RequestFactory
 from procrastinate.contrib.django.models import ProcrastinateJob
 from pydantic import ValidationError
 
 from exchange_site.configuration import Configuration, reporting
 from exchange_site.stack.processes import API, PROJECT, WORKER, free_port, local_url, start, wait_for_answer
 from exchange_site.telemetry import facts
+from exchange_site.telemetry.requests import RequestSpan
 from exchange_site.version import VERSION
 from tests.conftest import make_coin, process_environment
 from tests.processes import stopped, wait_for
@@ -24,6 +29,7 @@ from tests.secrecy import secrets_in
 from trading.models import Order
 from wallets.runtime import tracing
 from wallets.runtime.jobs import defer_job
+from wallets.web.waiting_answers import WaitingAnswer, Watched
 
 ROOMS = ("exchange_site", "settlement", "trading", "wallets")
 IBAN = "DE89370400440532013000"
@@ -164,6 +170,25 @@ class TestTrace:
                 process.terminate()
                 process.wait(timeout=30)
         assert time.monotonic() - begun < 15
+
+
+class TestRequest:
+    def test_that_waits_says_so_instead_of_a_status(self, monkeypatch):
+        watched = Watched(read=dict, key=1, seen="pending", seconds=20, customer_id=1)
+        noted = self.note(WaitingAnswer(watched, usages=[]), monkeypatch)
+        assert (noted["outcome"], "status" in noted) == ("waits", False)
+
+    def test_that_is_answered_says_its_status(self, monkeypatch):
+        noted = self.note(HttpResponse(status=409), monkeypatch)
+        assert (noted["status"], "outcome" in noted) == (409, False)
+
+    def note(self, response, monkeypatch):
+        """Return the facts that the span of a request with this answer has."""
+        span = Mock(trace_id="a" * 32)
+        tracer = SimpleNamespace(begin=lambda *_, **__: nullcontext(span))
+        monkeypatch.setattr(tracing._Held, "tracer", tracer)
+        RequestSpan(lambda request: response)(RequestFactory().get("/api/v1/orders/1/"))
+        return span.note.call_args.kwargs
 
 
 @pytest.mark.django_db(transaction=True)

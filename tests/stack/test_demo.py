@@ -108,6 +108,22 @@ def test_the_demo_stays_up_only_for_somebody_who_can_end_it(monkeypatch, argumen
     assert may_stay(arguments) is stays
 
 
+def test_the_demo_refuses_a_value_of_a_wrong_form_before_anything_starts(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "exchange_site.stack", "demo"],
+        cwd=PROJECT,
+        env=environment(tmp_path, PORT="eighty"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "as in PORT=8000" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "Starting" not in done.stdout
+
+
 def newest_order(home):
     return httpx.get(f"{home}api/v1/sandbox/story/", timeout=30).json()["orders"][0]["id"]
 

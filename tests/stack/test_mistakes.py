@@ -13,7 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from exchange_site.stack import refusals
-from exchange_site.stack.ports import describe_holder, find_free_port
+from exchange_site.stack.binaries import reachable_home
+from exchange_site.stack.ports import describe_holder, find_free_port, refuse_taken_port
 from exchange_site.stack.processes import PROJECT, free_port, is_free
 from exchange_site.stack.refusals import StackRefused, explain_os_error, open_folder
 from exchange_site.stack.servers import ServerFailed, prepare_postgres
@@ -62,6 +63,18 @@ class TestATakenPort:
     def test_of_another_user_is_not_named(self, monkeypatch):
         monkeypatch.setattr("psutil.net_connections", lambda kind: [])
         assert describe_holder(8000) == "a process of another user"
+
+    def test_that_only_root_may_open_is_taken_by_nobody(self, monkeypatch):
+        really_bind = socket.socket.bind
+
+        def bind(self, address):
+            if address[1] < 1024:
+                raise PermissionError
+            really_bind(self, address)
+
+        monkeypatch.setattr(socket.socket, "bind", bind)
+        with pytest.raises(StackRefused, match=r"^Port 80 may be opened by root alone\. .* PORT=\d{4} task dev$"):
+            refuse_taken_port(name="PORT", port=80)
 
     def test_the_last_port_of_all_has_a_free_one_too(self):
         assert 1024 <= find_free_port(after=65_535) < 65_535
@@ -147,6 +160,26 @@ class TestAFullDisk:
             with pytest.raises(ServerFailed, match="is full"):
                 prepare_postgres(disk / "data", durable=False)
             assert not (disk / "data" / "postgres").exists()
+
+
+class TestACutOffStart:
+    def test_while_the_cluster_is_made_leaves_no_half_of_it(self, tmp_path, monkeypatch):
+        def be_cut_off(*_, **__):
+            raise KeyboardInterrupt
+
+        home = reachable_home(make_folder(tmp_path / "data"))
+        with monkeypatch.context() as cut, pytest.raises(KeyboardInterrupt):
+            cut.setattr("exchange_site.stack.servers.subprocess.run", be_cut_off)
+            prepare_postgres(tmp_path / "data", durable=False)
+        assert not (home / "postgres").exists()
+        prepare_postgres(tmp_path / "data", durable=False)
+        assert (home / "postgres" / "PG_VERSION").exists()
+        assert not (home / "postgres.unfinished").exists()
+
+
+def make_folder(folder):
+    folder.mkdir()
+    return folder
 
 
 class TestDataOfAnother:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import tarfile
 import uuid
@@ -33,6 +34,8 @@ PREVIOUS_RELEASE = "7cdfff3fd09919c25d261a0867d24d979c56d751"
 
 def unpack_previous_release(folder):
     """Write the files of the previous release into a folder. Return False if this clone does not have them."""
+    if shutil.which("git") is None:
+        return False
     packed = subprocess.run(
         ["git", "archive", "--format=tar", PREVIOUS_RELEASE], cwd=PROJECT, capture_output=True, check=False
     )

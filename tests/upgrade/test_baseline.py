@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from django.db.migrations.loader import MigrationLoader
 
+from exchange_site.database.baseline import _is_empty
 from exchange_site.stack.binaries import NoServers, postgres_binary
 from exchange_site.stack.processes import PROJECT
 from tests.owner import owner_parameters
@@ -83,6 +84,21 @@ class TestTheBaseline:
         assert quick.count("Applying") <= SOME_NEW_ONES, "write it anew: task baseline"
         assert "at once, from the baseline" in quick
         assert slow.count("Applying") == known
+
+    @pytest.mark.parametrize(
+        ("script", "is_used"),
+        [
+            ("SELECT 1", True),
+            ("DROP SCHEMA public", False),
+            ("CREATE SCHEMA mine; SET search_path = mine, public", False),
+            ("CREATE SCHEMA mine; CREATE TABLE mine.django_migrations (); SET search_path = public, mine", False),
+            ("CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'", False),
+        ],
+    )
+    def test_is_used_in_an_empty_schema_that_is_postgres_own_default(self, script, is_used):
+        with new_database() as database, psycopg.connect(**owner_parameters() | {"dbname": database}) as connection:
+            cursor = connection.execute(script)
+            assert _is_empty(cursor) is is_used
 
     def test_is_not_used_where_there_is_a_table(self, tmp_path_factory):
         with new_database() as database:

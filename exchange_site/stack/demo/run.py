@@ -15,7 +15,7 @@ import django
 from rich.console import Console
 from rich.markup import escape
 
-from exchange_site.stack.environment import data_dir
+from exchange_site.stack.environment import data_dir, refuse_wrong_values
 from exchange_site.stack.processes import free_port, is_free, local_url
 from exchange_site.stack.running import StackAddresses, find_running_stack, running_stack
 
@@ -44,7 +44,7 @@ def run_demo(arguments: list[str]) -> int:
             logging.getLogger("httpx").setLevel(logging.WARNING)
             return _run(console, addresses, arguments)
     except KeyboardInterrupt:
-        console.print("The demo was ended before the story.")
+        console.print("The demo was ended before its story was over.")
         return _INTERRUPTED
 
 
@@ -58,6 +58,7 @@ def _stack(console: Console) -> AbstractContextManager[StackAddresses]:
         console.print(f"Using the stack that runs on {data_dir()}, within its rate limits: that can take minutes.")
         console.print(f"Watch the story on its home page: [bold]{running.api}/[/bold]")
         return nullcontext(running)
+    refuse_wrong_values()
     return _temporary_stack(console)
 
 
@@ -80,7 +81,7 @@ def _temporary_stack(console: Console) -> Iterator[StackAddresses]:
 @contextmanager
 def _reserved_port() -> Iterator[int]:
     """Yield PORT if it is free, else another port. Of two demos that begin at once, the second gets another."""
-    wanted = int(os.environ.get("PORT", "8000"))
+    wanted = int(os.environ.get("PORT") or "8000")
     name = Path(tempfile.gettempdir()) / f"crypto-exchange-demo-{os.getuid()}-{wanted}.lock"
     with name.open("a") as lock:
         is_ours = False

@@ -1,4 +1,4 @@
-"""After the story: stay up until the viewer ends it, while a few orders a minute keep the home page alive."""
+"""After the story: stay up until the viewer ends it, while an order every two seconds keeps the home page alive."""
 
 import os
 import random

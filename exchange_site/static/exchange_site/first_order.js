@@ -6,6 +6,7 @@ import { hasEnded, meaningOf, wordOf } from "./words.js";
 
 const API = "/api/v1/";
 const DEPOSIT = "100.00";
+const USED_UP = ["token_invalid", "insufficient_funds"];
 const WATCH_SECONDS = [0.4, 0.4, 0.6, 0.8, 1, 1, 1.5, 2, 2, 3];
 
 /** Let a visitor place an order in the sandbox: register, deposit, buy, watch it settle, look at the coins. */
@@ -46,6 +47,7 @@ export class FirstOrder {
       await this.play();
     } catch (error) {
       this.say(error instanceof Refused ? waiting(error) : "The service does not answer. Try again.", "refunded");
+      if (USED_UP.includes(error.code)) this.customer = null; // the next order is another customer's
     } finally {
       button.disabled = false;
       button.textContent = this.customer ? "Place another order" : "Place the order";
@@ -74,11 +76,11 @@ export class FirstOrder {
     return this.step("Buy", "POST", "orders/", { body, key: newKey() });
   }
 
-  /** Ask for the order until it has ended, in one step whose answer changes; a pooled order may stay in its pool. */
+  /** Ask for the order until it has ended, in one step whose answer changes. One that is pooled or held may stay so. */
   async watch(order) {
     const step = this.addStep("Watch it settle", "GET", `orders/${order.id}/`);
     for (let asked = 0; !hasEnded(order.state); asked += 1) {
-      if (order.state === "aggregated" && asked >= WATCH_SECONDS.length) break;
+      if (["aggregated", "held"].includes(order.state) && asked >= WATCH_SECONDS.length) break;
       const last = WATCH_SECONDS.length - 1;
       await new Promise((done) => setTimeout(done, WATCH_SECONDS[Math.min(asked, last)] * 1000));
       order = await this.send(step, "GET", `orders/${order.id}/`);
@@ -136,6 +138,7 @@ export class FirstOrder {
   outcome(order) {
     if (order.state === "completed") return `Done: you hold ${coins(order.amount)} ${order.crypto}.`;
     if (order.state === "refunded") return `The order was refunded: ${order.reason}.`;
+    if (order.state === "held") return "It is held until staff decide: see Reviews in the admin.";
     const { total, threshold, settle_by } = order.pool ?? { total: "0", threshold: this.threshold };
     const until = settle_by ? `, by ${clock(settle_by)} at the latest` : "";
     return `It waits in its pool: ${dollars(total)} of ${dollars(threshold)}${until}. Place another one to fill it.`;
