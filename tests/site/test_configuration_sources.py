@@ -113,6 +113,15 @@ class TestRedisUrl:
         assert [each.split(" contradict")[0] for each in sentences] == [f"REDIS_URL and {name}"]
 
 
+# Secrets that have a form of their own, and what they need beside them.
+OF_A_FORM = {
+    "DATABASE_URL": "postgres://me:hidden@db",
+    "REDIS_URL": "redis://:hidden@db",
+    "SENTRY_DSN": "https://hidden@tracker.example/1",
+    "OTEL_EXPORTER_OTLP_HEADERS": "authorization=hidden",
+}
+
+
 class TestSecretsFromFiles:
     @pytest.fixture
     def file(self, tmp_path):
@@ -121,7 +130,7 @@ class TestSecretsFromFiles:
     @pytest.mark.parametrize("name", SECRETS)
     @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
     def test_are_read_for_every_secret_without_the_last_newline(self, name, ending, file):
-        value = {"DATABASE_URL": "postgres://me:hidden@db", "REDIS_URL": "redis://:hidden@db"}.get(name, " hidden-1 ")
+        value = OF_A_FORM.get(name, " hidden-1 ")
         file.write_bytes((value + ending).encode())
         of_file = Configuration.read({f"{name}_FILE": str(file), "EXCHANGE_SANDBOX": "True", name: ""})
         assert of_file == Configuration.read({name: value, "EXCHANGE_SANDBOX": "True"})

@@ -297,11 +297,12 @@ class TestImage:
     def test_contains_the_four_apps_without_the_workshop(self):
         """The workshop is the stack with its demo, the seeder, the simulator, and the tests with the benchmark."""
         held = files_in_image()
-        assert {file.split("/")[0] for file in held} == {"manage.py", "pyproject.toml", *ROOMS}
+        assert {file.split("/")[0] for file in held} == {"manage.py", "pyproject.toml", "docs", *ROOMS}
         left_out = {"exchange_site/stack", "exchange_site/simulator"}
         for room in ROOMS:
             assert python_packages(held, room) == python_packages(project_files(), room) - left_out
-        workshop = r"(^|/)(stack|demo|tests|benchmark|docs|deploy|simulator)(/|$)|/(test_|conftest|seeder)"
+        assert {file for file in held if file.startswith("docs/")} == {"docs/guide.md"}  # a page shows it
+        workshop = r"(^|/)(stack|demo|tests|benchmark|deploy|simulator)(/|$)|/(test_|conftest|seeder)"
         assert not [file for file in held if re.search(workshop, file)]
         assert held.isdisjoint(f"exchange_site/seeding/{name}.py" for name in ("coins", "customers", "sign_in"))
         assert "exchange_site/seeding/published.py" in held  # the check that its password opens nothing

@@ -196,12 +196,12 @@ class TestTheThreadOfThoseWhoWait:
 
     @pytest.fixture
     def waiting(self, resumed):
-        def resume(arrival):
+        def note(arrival):
             resumed.append(arrival)
             if arrival.address == "crashes":
                 raise SystemExit("no such header")
 
-        waiting = Waiting(resume=resume)
+        waiting = Waiting(resume=note)
         yield waiting
         waiting.stop()
 
