@@ -87,7 +87,7 @@ class Release:
             capture_output=True,
             text=True,
             check=False,
-            timeout=90,
+            timeout=stretched(240),
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

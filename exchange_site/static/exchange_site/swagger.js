@@ -7,11 +7,14 @@ const plainNames = () => ({
   },
 });
 
+/** The document names one server, its own: there is nothing to choose, and the list would have no name. */
+const withoutServers = () => ({ wrapComponents: { ServersContainer: () => () => null } });
+
 SwaggerUIBundle({
   url: element.dataset.url,
   domNode: element,
   presets: [SwaggerUIBundle.presets.apis],
-  plugins: [plainNames],
+  plugins: [plainNames, withoutServers],
   layout: "BaseLayout",
   deepLinking: true,
   persistAuthorization: true,
