@@ -140,7 +140,7 @@ def _members(schema: Json, document: Json, *, path: str, depth: int) -> dict[str
 
 
 def _any_of(alternatives: list[dict[str, Member]], *, path: str) -> dict[str, Member]:
-    """Merge the alternatives of a path: a member may be what it is in any of them.
+    """Merge the alternatives of a path: a member may have the form of any of them.
 
     A member of an object is always there if all objects have it; an array beside them has none. So a list may become
     a list or, for clients that ask for it, a page.

@@ -30,7 +30,7 @@ _States = dict[ReadStates, Mapping[int, str]]
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
-    """A request that waits, what it waits for, and until when (monotonic seconds).
+    """A waiting request, the record that it waits for, and its end (monotonic seconds).
 
     `gone` is Granian's future, which ends when the caller has gone.
     """
