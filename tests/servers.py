@@ -56,6 +56,7 @@ def _start_servers():
         "REFRESH",
         "REGISTER",
         "ORDERS",
+        "QUOTES",
         "WALLET",
         "STATEMENTS",
         "MAIL",
