@@ -11,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.conf import settings
 from procrastinate import App
 from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 
 from settlement.jobs import RECHECK_QUEUE
+from settlement.rescuing import ForgottenJobs
 from settlement.venues.deadlines import count_calls
 from settlement.watchdog import Watchdog
 from trading.jobs import SETTLEMENT_QUEUE
@@ -61,12 +63,16 @@ class LanesWorker(Worker):
         places = sum(lane.places for lane in self._lanes) + _MOST_LENT
         # The default executor has few threads: processors and four.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(places, thread_name_prefix="job"))
-        beating = asyncio.create_task(self._beat(), name="beat")
+        beside = [
+            asyncio.create_task(self._beat(), name="beat"),
+            asyncio.create_task(self._rescue_forgotten_jobs(), name="rescue forgotten jobs"),
+        ]
         self._watchdog.watch(lanes={lane.name: lane.queues for lane in self._lanes})
         try:
             await super().run()  # type: ignore[no-untyped-call]  # of Procrastinate
         finally:
-            beating.cancel()
+            for task in beside:
+                task.cancel()
             self._watchdog.end()
 
     async def _fetch_and_process_jobs(self) -> None:
@@ -117,6 +123,16 @@ class LanesWorker(Worker):
         while True:
             self._watchdog.beat()
             await asyncio.sleep(_BEAT_SECONDS)
+
+    async def _rescue_forgotten_jobs(self) -> None:
+        forgotten = ForgottenJobs(jobs=self.app.job_manager)
+        while True:
+            await asyncio.sleep(settings.JOBS.stalled_worker_seconds / 2)
+            if self.worker_id is not None:
+                await forgotten.rescue(worker_id=self.worker_id, list_running=self._list_running)
+
+    def _list_running(self) -> set[int | None]:
+        return {context.job.id for context in self._running_jobs.values()}
 
 
 def _make_lanes(app: App, *, places: int, poll_seconds: float) -> list[Lane]:

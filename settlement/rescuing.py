@@ -1,6 +1,8 @@
-"""Run the jobs of dead workers again, each by itself."""
+"""Run jobs again that nobody runs any more, each by itself: those of dead workers, and those that a live one forgot."""
 
 import logging
+import time
+from collections.abc import Callable, Container
 
 from django.conf import settings
 from procrastinate.exceptions import ConnectorException, UniqueViolation
@@ -39,3 +41,34 @@ async def _give_up(job: Job, *, jobs: JobManager, why: str) -> None:
         await jobs.finish_job(job, status=Status.FAILED, delete_job=False)
     except ConnectorException:
         logger.exception("job %s, %s, cannot be given up", job.id, job.task_name)
+
+
+class ForgottenJobs:
+    """Jobs that the database holds for a worker which does not run them.
+
+    A restore brings back jobs that were running at its moment, and the end of a job can be lost with a connection. The
+    worker lives, so these jobs do not count as stalled; what waits behind their locks would wait until it is restarted.
+    """
+
+    def __init__(self, *, jobs: JobManager) -> None:
+        self._jobs = jobs
+        self._since: dict[tuple[int | None, int], float] = {}
+
+    async def rescue(self, *, worker_id: int, list_running: Callable[[], Container[int | None]]) -> None:
+        """Run the jobs again that have been forgotten for as long as a worker may be silent before it counts as dead.
+
+        `list_running` returns the ids of the jobs that the worker runs now.
+        """
+        try:
+            held = await self._jobs.list_jobs_async(status="doing", worker_id=worker_id)
+        except ConnectorException:
+            logger.info("the database does not say which jobs worker %s holds", worker_id)
+            return
+        running = list_running()
+        forgotten = {(job.id, job.attempts): job for job in held if job.id not in running}
+        now = time.monotonic()
+        self._since = {key: self._since.get(key, now) for key in forgotten}
+        for key, job in forgotten.items():
+            if now - self._since[key] >= settings.JOBS.stalled_worker_seconds:
+                logger.warning("job %s, %s, is run again: its worker has forgotten it", job.id, job.task_name)
+                await rescue(job, jobs=self._jobs)

@@ -9,6 +9,9 @@ from xdist.scheduler import LoadFileScheduling, LoadScopeScheduling
 _FAULTS = "tests/faults/"
 _LIES = "tests/faults/test_exchange.py::test_orders_survive_a_venue_that_gives_wrong_answers["
 _SLOWEST = (
+    _LIES,
+    "tests/faults/test_restore.py",
+    "tests/settlement/test_lossy_venue.py",
     _FAULTS,
     "tests/stack/test_stack.py",
     "tests/clients/",

@@ -238,7 +238,7 @@ class Jobs(Group):
     stalled_worker_seconds: Count = variable(
         "STALLED_WORKER_SECONDS",
         "60",
-        "time without a heartbeat after which a worker is considered dead",
+        "time without a heartbeat after which a worker is considered dead, and its jobs are run again",
         unit="seconds",
     )
     standstill_seconds: Count = variable(

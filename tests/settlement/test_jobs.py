@@ -14,7 +14,7 @@ from croniter import croniter
 from django.db import connection, transaction
 from django.utils import timezone
 from procrastinate.contrib.django import app
-from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 from procrastinate.exceptions import JobRetry
 from procrastinate.jobs import Job
 
@@ -343,6 +343,38 @@ class TestWorker:
         make_worker(**venue_environment)
         wait_for(all_completed, seconds=30)
         assert len(attempts()) == 1
+
+
+class TestAForgottenJob:
+    """The database holds it for a worker that lives and does not run it, as after a restore to a moment of its run."""
+
+    RARELY = {"STALLED_WORKER_SECONDS": "2", "RESCUE_CRON": "0 0 1 1 *", "SWEEP_CRON": "0 0 1 1 *"}
+
+    def test_is_run_again_by_that_worker(self, place, make_worker, venue_environment):
+        place("60.00")
+        [claim] = enqueued()
+        self._let_run(claim, by=None)
+        make_worker(**venue_environment, **self.RARELY)
+        wait_for(ProcrastinateWorker.objects.exists, seconds=30)
+        self._let_run(claim, by=ProcrastinateWorker.objects.get().pk)
+        wait_for(all_completed, seconds=30)
+        assert not enqueued().exists()
+        assert len(attempts()) == 1
+
+    def test_is_left_to_its_worker_while_it_runs(self, place, make_worker, simulator, venue_environment):
+        hang = {"on": "place", "action": "delay", "wait": 3.5}
+        simulator.fail(hang)
+        slow = {"EXCHANGE_READ_TIMEOUT_SECONDS": "20", "EXCHANGE_CALL_TIMEOUT_SECONDS": "20"}
+        make_worker(**venue_environment, **self.RARELY, **slow)
+        place("60.00")
+        wait_for(all_completed, seconds=30)
+        assert len(simulator.book("ABAN")) == 1
+        assert [attempt.lookups for attempt in attempts()] == [0]
+
+    def _let_run(self, job, *, by):
+        with connection.cursor() as cursor:
+            running = "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s WHERE id = %s"
+            cursor.execute(running, [by, job.pk])
 
 
 class TestCrowd:
