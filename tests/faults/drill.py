@@ -12,6 +12,7 @@ from exchange_site.stack.processes import PROJECT, manage
 from settlement.models import Attempt, AttemptState, DatabaseWatch
 from settlement.verification import verify_everything
 from tests.faults.truths import FINAL, assert_the_venues_book_is_ours, read_book
+from tests.patience import stretched
 from tests.staff import make_chief
 from trading.models import Order, OrderState
 from wallets.models import User, Wallet, WalletRole
@@ -41,7 +42,7 @@ class Drill:
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=stretched(180),
         )
 
 

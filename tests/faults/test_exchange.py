@@ -5,13 +5,13 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from tests.faults.matrix import LOAD, ONCE, each
+from tests.faults.matrix import LOAD, ONCE, each, in_dialects
 from tests.faults.trade import Trade
 from tests.faults.truths import assert_all_truths, has_ended, is_quiet, was_bought_again
 from tests.processes import wait_for
 from trading.models import Order
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.dialects]  # all cases of a kind are played in the first one
+pytestmark = pytest.mark.timeout(900)  # all cases of a kind are played in the first one
 
 AGAIN = "again and again"
 NO_FUNDS = {"code": -2010, "msg": "Account has insufficient balance for requested action."}
@@ -111,6 +111,7 @@ def make_trade(world, name, kind, _mode):
     return trade
 
 
+@pytest.mark.dialects
 @each(*LIES, modes=(ONCE, AGAIN))
 def test_orders_survive_a_venue_that_gives_wrong_answers(lied_to, world, name, kind, mode):
     trade = lied_to[name, kind, mode]
@@ -138,10 +139,9 @@ def lying(name):
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("kind", ["large", "pool"])
-@pytest.mark.parametrize("name", sorted({*ON_PLACING, DENIED, DOWN}))
-def test_orders_under_load_survive_a_venue_that_gives_wrong_answers(suffer, name, kind):
-    suffer(lying(name), kind, LOAD)
+@each(*(under_load := sorted({*ON_PLACING, DENIED, DOWN})), modes=(LOAD,), dialects=under_load)
+def test_orders_under_load_survive_a_venue_that_gives_wrong_answers(suffer, name, kind, mode):
+    suffer(lying(name), kind, mode)
 
 
 @contextmanager
@@ -182,13 +182,13 @@ FAULTS = {
 }
 
 
-@each(*FAULTS)
+@each(*FAULTS, dialects=FAULTS)
 def test_orders_survive_a_broken_connection_to_the_venue(suffer, name, kind, mode):
     suffer(FAULTS[name], kind, mode)
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("kind", ["large", "pool"])
+@pytest.mark.parametrize("kind", [in_dialects("large"), "pool"])
 def test_orders_survive_a_venue_that_is_down_for_a_minute(suffer, kind):
     @contextmanager
     def away(world, trade):

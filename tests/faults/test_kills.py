@@ -10,11 +10,13 @@ import pytest
 
 from settlement.models import Attempt, AttemptState, Batch, BatchState
 from tests.faults.kills import POINTS_OF_API, POINTS_OF_WORKER
-from tests.faults.matrix import LOAD, ONCE, each
+from tests.faults.matrix import LOAD, ONCE, each, in_dialects
 from tests.faults.truths import assert_all_truths, is_quiet, was_bought_again
 from trading.models import Order
 
 pytestmark = pytest.mark.timeout(300)
+
+POINTS_OF_BUYING = ("attempt.sent", "attempt.answered")
 
 
 def killed_at(point):
@@ -79,20 +81,17 @@ def test_customers_repeat_their_request_on_another_server_after_an_api_server_is
     suffer(killed_at(name), kind, mode)
 
 
-@pytest.mark.dialects
-@each(*POINTS_OF_WORKER)
+@each(*POINTS_OF_WORKER, dialects=POINTS_OF_BUYING)
 def test_orders_survive_a_killed_worker(suffer, name, kind, mode):
     suffer(killed_at(name), kind, mode)
 
 
-@pytest.mark.dialects
-@each("attempt.sent", "attempt.answered")
+@each(*POINTS_OF_BUYING, dialects=POINTS_OF_BUYING)
 def test_orders_survive_a_worker_that_freezes_while_it_buys(suffer, name, kind, mode):
     until = everything_is_settled if mode == ONCE else heartbeat_has_stopped
     suffer(frozen_at(name, until=until), kind, mode)
 
 
-@pytest.mark.dialects
 @pytest.mark.matrix
 @pytest.mark.parametrize("kind", ["large", "pool"])
 @pytest.mark.parametrize("point", ["claim.claimed", "claim.committed", "job.done"])
@@ -124,8 +123,7 @@ def test_cancels_under_load_survive_killed_api_servers(suffer, kind):
     suffer(killed_at("cancel.credited"), kind, LOAD)
 
 
-@pytest.mark.dialects
-@pytest.mark.parametrize("kind", ["large", pytest.param("pool", marks=pytest.mark.matrix)])
+@pytest.mark.parametrize("kind", [in_dialects("large"), pytest.param("pool", marks=pytest.mark.matrix)])
 def test_a_refund_survives_a_killed_worker(world, suffer, kind):
     """The refusal dies with the worker. The venue does not know the order, so another attempt is sent and refused."""
 
@@ -139,8 +137,7 @@ def test_a_refund_survives_a_killed_worker(world, suffer, kind):
     assert states_of(trade) == {"refunded": len(trade.begun)}
 
 
-@pytest.mark.dialects
-@pytest.mark.parametrize("kind", ["pool", pytest.param("large", marks=pytest.mark.matrix)])
+@pytest.mark.parametrize("kind", [in_dialects("pool"), pytest.param("large", marks=pytest.mark.matrix)])
 def test_a_fill_that_only_a_frozen_worker_knows_becomes_a_late_fill(world, suffer, kind):
     """The venue denies the purchase to other workers, so they buy again. A finding then reports the first fill."""
 

@@ -11,15 +11,15 @@ from django.utils import timezone
 from settlement.jobs import settle_batch_later
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.sweeping import sweep
-from tests.faults.matrix import ONCE, each
+from tests.faults.matrix import ONCE, each, in_dialects
 from tests.faults.truths import assert_all_truths, read_book
 from tests.processes import at_once
 from trading import jobs
 from trading.models import Order
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.dialects]
+pytestmark = pytest.mark.timeout(300)
 
-both_kinds = pytest.mark.parametrize("kind", ["large", pytest.param("pool", marks=pytest.mark.matrix)])
+both_kinds = pytest.mark.parametrize("kind", [in_dialects("large"), pytest.param("pool", marks=pytest.mark.matrix)])
 
 
 def purchases(world, trade):
@@ -37,7 +37,7 @@ def test_one_job_run_many_times_at_once_buys_once(world, make_trade, kind):
     assert len(purchases(world, trade)) == 1
 
 
-@pytest.mark.parametrize("kind", ["pool", pytest.param("large", marks=pytest.mark.matrix)])
+@pytest.mark.parametrize("kind", [in_dialects("pool"), pytest.param("large", marks=pytest.mark.matrix)])
 def test_orders_claimed_by_many_at_once_are_bought_once(world, make_trade, kind):
     with world.frozen_workers():
         trade = make_trade(kind).place()
@@ -58,6 +58,7 @@ def test_each_order_has_one_outcome_when_customers_cancel_while_workers_claim(wo
     assert statuses[200] <= Order.objects.filter(coin=trade.coin, state="cancelled").count()
 
 
+@pytest.mark.dialects
 def test_twenty_sweeps_at_once_buy_each_order_once(world, make_trade):
     with world.frozen_workers():
         trades = [make_trade(kind).place() for kind in ("large", "pool") * 3]
@@ -75,7 +76,7 @@ def all_jobs_deleted(world, trade):
         time.sleep(0.1)
 
 
-@each("all jobs are deleted, and again")
+@each(*(deletions := ["all jobs are deleted, and again"]), dialects=deletions)
 def test_orders_survive_deleted_jobs(suffer, name, kind, mode):
     suffer(all_jobs_deleted, kind, mode)
 
@@ -108,12 +109,13 @@ def with_a_clock(seconds):
 CLOCKS = {"an hour ahead": 3600, "an hour behind": -3600}
 
 
-@each(*CLOCKS)
+@each(*CLOCKS, dialects=CLOCKS)
 def test_orders_survive_a_worker_with_a_wrong_clock(suffer, name, kind, mode):
     suffer(with_a_clock(CLOCKS[name]), kind, mode)
 
 
 @pytest.mark.matrix
+@pytest.mark.dialects
 def test_orders_survive_a_lost_answer_to_a_worker_with_a_wrong_clock(world, suffer):
     def rules(trade):
         return {"symbol": trade.symbol, "on": "place", "action": "accept_then_drop", "times": 1}

@@ -11,6 +11,7 @@ from django.db import connection
 
 from settlement.models import Attempt
 from tests.faults.drill import Drill, assert_put_right, assert_tokens_are_refused, is_stopped, wait_for_purchases
+from tests.faults.matrix import in_dialects
 from tests.faults.restorable import RestorableWorld, from_a_dump, from_a_snapshot, to_a_moment
 from tests.faults.truths import read_book
 from tests.faults.watch import Watch
@@ -30,7 +31,7 @@ def _world(django_db_blocker, chosen_dialect):
 @pytest.mark.parametrize(
     "way",
     [
-        pytest.param(to_a_moment, marks=pytest.mark.dialects),
+        in_dialects(to_a_moment),
         pytest.param(from_a_dump, marks=pytest.mark.matrix),
         pytest.param(from_a_snapshot, marks=pytest.mark.matrix),
     ],
