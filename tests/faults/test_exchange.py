@@ -7,7 +7,14 @@ import pytest
 
 from tests.faults.matrix import LOAD, ONCE, each, in_dialects
 from tests.faults.trade import Trade
-from tests.faults.truths import assert_all_truths, has_ended, is_quiet, was_bought_again
+from tests.faults.truths import (
+    assert_all_truths,
+    await_the_end_of,
+    batches_in_doubt,
+    has_ended,
+    is_quiet,
+    was_bought_again,
+)
 from tests.processes import wait_for
 from trading.models import Order
 
@@ -133,6 +140,8 @@ def lying(name):
         yield
         with suppress(AssertionError):  # another rule may have applied instead
             wait_for(lambda: all(rule["applied"] for rule in world.venue.faults()), seconds=5)
+        if name in DENIED_WITHOUT_A_LIE:
+            await_the_end_of(batches_in_doubt(trade), world)
         time.sleep(max(0, begun + lasting - time.monotonic()))
 
     return fault

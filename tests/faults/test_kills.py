@@ -8,15 +8,22 @@ from contextlib import contextmanager
 
 import pytest
 
-from settlement.models import Attempt, AttemptState, Batch, BatchState
 from tests.faults.kills import POINTS_OF_API, POINTS_OF_WORKER
 from tests.faults.matrix import LOAD, ONCE, each, in_dialects
-from tests.faults.truths import assert_all_truths, is_quiet, was_bought_again
+from tests.faults.truths import (
+    assert_all_truths,
+    await_the_end_of,
+    batches_in_doubt,
+    is_quiet,
+    was_bought_again,
+)
 from trading.models import Order
 
 pytestmark = pytest.mark.timeout(300)
 
-POINTS_OF_BUYING = ("attempt.sent", "attempt.answered")
+POINT_OF_DOUBT = "attempt.sent"
+"""The purchase is recorded, and was not sent."""
+POINTS_OF_BUYING = (POINT_OF_DOUBT, "attempt.answered")
 
 
 def killed_at(point):
@@ -27,7 +34,8 @@ def killed_at(point):
         with world.failpoints.armed(f"{point}=kill") as pid:
             yield
             world.wait_for(pid)
-        await_the_end_of(batches_in_doubt(trade, point), world)
+        if point == POINT_OF_DOUBT:
+            await_the_end_of(batches_in_doubt(trade), world)
 
     return fault
 
@@ -40,7 +48,7 @@ def frozen_at(point, *, until):
         with world.failpoints.armed(f"{point}=stop") as hit:
             yield
             pid = world.wait_for(hit)
-        struck = batches_in_doubt(trade, point)
+        struck = batches_in_doubt(trade) if point == POINT_OF_DOUBT else []
         try:
             world.wait_for(lambda: until(world, trade), seconds=60)
         finally:
@@ -49,18 +57,6 @@ def frozen_at(point, *, until):
         await_the_end_of(struck, world)
 
     return fault
-
-
-def batches_in_doubt(trade, point):
-    """Return the ids of batches whose purchase was recorded and then not sent. Another such fault would park them."""
-    if point != "attempt.sent":
-        return []
-    return list(Attempt.objects.filter(coin=trade.coin, state=AttemptState.SENT).values_list("batch_id", flat=True))
-
-
-def await_the_end_of(batches, world):
-    """Wait until the batches have ended, so that no further fault of a trade strikes one of them again."""
-    world.wait_for(lambda: not Batch.objects.filter(pk__in=batches, state=BatchState.OPEN).exists())
 
 
 def everything_is_settled(world, trade):
