@@ -1,0 +1,48 @@
+"""A pytest plugin that marks tests as `long`: `task test` leaves them out, `task test:long` runs only them.
+
+They start servers, workers or browsers of their own, kill them, or wait for a limit to pass: a twentieth of the tests
+takes two thirds of the time. Continuous integration runs them too, and so does whoever names one.
+"""
+
+import pytest
+
+_PROCESSES = {"make_api_process", "make_worker", "page", "browser"}
+"""Fixtures that start a process of ours or a browser."""
+_LONG = (
+    "tests/benchmark/",
+    "tests/clients/",
+    "tests/faults/",
+    "tests/opening/",
+    "tests/settlement/test_lies_to_a_worker.py",
+    "tests/settlement/test_lossy_venue",
+    "tests/settlement/test_plans.py",
+    "tests/settlement/test_result_over_lossy_runs.py",
+    "tests/settlement/test_state_machine.py",
+    "tests/site/test_browser",
+    "tests/site/test_one_person.py",
+    "tests/site/test_readable_data.py",
+    "tests/stack/test_demo.py",
+    "tests/stack/test_sandbox.py",
+    "tests/stack/test_stack.py",
+    "tests/wallets/test_username_migration.py",
+)
+"""Tests that take long without such a fixture."""
+_KEPT = (
+    "tests/settlement/test_jobs.py::TestWorker",
+    "tests/settlement/test_sales_stop.py",
+    "tests/site/test_processes.py",
+    "tests/site/test_tls.py",
+)
+"""Tests with processes that are ordinary ones: of each kind of process some."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if _is_long(item):
+            item.add_marker(pytest.mark.long)
+
+
+def _is_long(item):
+    has_process = _PROCESSES & set(item.fixturenames) and not item.nodeid.startswith(_KEPT)
+    return has_process or item.nodeid.startswith(_LONG)
