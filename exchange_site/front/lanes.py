@@ -56,7 +56,8 @@ class Sender:
 
     def _keep(self, arrival: Arrival, answer: WaitingAnswer) -> None:
         if refusal := self.waiting.keep(arrival, answer):
-            refuse(arrival, refusal, late=self.late)
+            refused, kind = refusal
+            refuse(refused, kind, late=self.late)
 
     def _send_long(self, arrival: Arrival, status: int, headers: Headers, pieces: Iterator[bytes]) -> None:
         if self.streams.has_room_for(arrival.address):

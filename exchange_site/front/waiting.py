@@ -3,6 +3,9 @@
 One thread asks Postgres for the states of all records that are waited for, in one statement, several times a second.
 So a process needs one connection more while anybody waits, and none for a request; it does not matter which process or
 host changes the record. NOTIFY would be told earlier, but takes a lock of the whole server at each commit.
+
+The places are shared between addresses as those of a lane are (exchange_site.front.places): while none is free, the
+address with most gives up its newest one to an address that has fewer. So many accounts of one caller keep nobody out.
 """
 
 import logging
@@ -16,7 +19,7 @@ from typing import Any, Final
 from django.db import close_old_connections, connections
 
 from exchange_site.front.arrivals import Arrival
-from wallets.web.problems import NO_ROOM, TOO_MANY_WAIT, ProblemKind
+from wallets.web.problems import NO_ROOM, TOO_MANY_AT_ONCE, TOO_MANY_WAIT, ProblemKind
 from wallets.web.waiting_answers import ReadStates, WaitingAnswer, Watched
 
 logger = logging.getLogger(__name__)
@@ -26,6 +29,9 @@ _MOST_OF_ONE: Final = 8  # customer
 _LOOK_SECONDS: Final = 0.2
 
 _States = dict[ReadStates, Mapping[int, str]]
+
+Refusal = tuple[Arrival, ProblemKind]
+"""A request that may not wait, or not any longer, and the problem to answer."""
 
 
 @dataclass(eq=False, slots=True)
@@ -54,8 +60,11 @@ class Waiting:
         self._thread = Thread(target=self._run, name="waiting", daemon=True)
         self._thread.start()
 
-    def keep(self, arrival: Arrival, answer: WaitingAnswer) -> ProblemKind | None:
-        """Let a request wait; or return the problem to answer, if too many do. Nobody waits for a process that ends."""
+    def keep(self, arrival: Arrival, answer: WaitingAnswer) -> Refusal | None:
+        """Let a request wait. If too many do, return the one to refuse: this one, or another that makes room for it.
+
+        Nobody waits for a process that ends.
+        """
         arrival.waited = answer
         if self._hurried.is_set():
             self._resume(arrival)
@@ -63,12 +72,13 @@ class Waiting:
         until = time.monotonic() + answer.watched.seconds
         gone = arrival.proto.client_disconnect()
         waiter = _Waiter(arrival, answer.watched, until, gone=gone)
-        refusal = self._add(waiter)
-        if refusal:
-            gone.cancel()
-        else:
+        refused, kind = self._add(waiter)
+        if refused is not waiter:
             gone.add_done_callback(lambda _: self._forget(waiter))  # the waiter's own may be None by now
-        return refusal
+        if refused is None:
+            return None
+        _cease(refused)
+        return refused.arrival, kind
 
     def hurry(self) -> None:
         """Let nobody wait any more, because the process is ending."""
@@ -82,28 +92,45 @@ class Waiting:
             self._any.set()
         self._thread.join()
 
-    def _add(self, waiter: _Waiter) -> ProblemKind | None:
+    def _add(self, waiter: _Waiter) -> tuple[_Waiter | None, ProblemKind]:
+        """Give a request a place. Return the one that goes without, if one does, and the problem to answer then."""
         customer = waiter.watched.customer_id
         with self._lock:
             if self._of[customer] >= _MOST_OF_ONE:
-                return TOO_MANY_WAIT
-            if len(self._waiters) >= _MOST:
-                return NO_ROOM
-            self._waiters[waiter] = None
-            self._of[customer] += 1
-            self._any.set()
-        return None
+                return waiter, TOO_MANY_WAIT
+            refused, kind = self._make_room(waiter) if len(self._waiters) >= _MOST else (None, NO_ROOM)
+            if refused is not waiter:
+                self._waiters[waiter] = None
+                self._of[customer] += 1
+                self._any.set()
+        return refused, kind
+
+    def _make_room(self, waiter: _Waiter) -> tuple[_Waiter, ProblemKind]:
+        """Take the place of the newest request of the address with most, if this one's address has fewer; else this one
+        goes without.
+        """
+        places = Counter(each.arrival.address for each in self._waiters)
+        [(address, most)], own = places.most_common(1), places[waiter.arrival.address]
+        if most <= max(own, 1):
+            return waiter, TOO_MANY_AT_ONCE if own else NO_ROOM
+        newest = next(each for each in reversed(self._waiters) if each.arrival.address == address)
+        self._drop(newest)
+        return newest, TOO_MANY_AT_ONCE
 
     def _forget(self, waiter: _Waiter) -> bool:
         """Let go of a request. Say whether it waited still."""
         with self._lock:
-            if waiter not in self._waiters:
-                return False
-            del self._waiters[waiter]
-            self._of[waiter.watched.customer_id] -= 1
-            if not self._of[waiter.watched.customer_id]:
-                del self._of[waiter.watched.customer_id]
-            return True
+            return self._drop(waiter)
+
+    def _drop(self, waiter: _Waiter) -> bool:
+        """Let go of a request while the lock is held. Say whether it waited still."""
+        if waiter not in self._waiters:
+            return False
+        del self._waiters[waiter]
+        self._of[waiter.watched.customer_id] -= 1
+        if not self._of[waiter.watched.customer_id]:
+            del self._of[waiter.watched.customer_id]
+        return True
 
     def _run(self) -> None:
         while not self._ended.is_set():
@@ -152,9 +179,14 @@ class Waiting:
     def _end(self, waiter: _Waiter) -> None:
         if not self._forget(waiter):
             return
-        waiter.gone.cancel()
-        waiter.gone = None  # it refers to the waiter: the request would stay until the garbage collector runs
+        _cease(waiter)
         self._resume(waiter.arrival)
+
+
+def _cease(waiter: _Waiter) -> None:
+    """Cease to watch for the end of the connection."""
+    waiter.gone.cancel()
+    waiter.gone = None  # it refers to the waiter: the request would stay until the garbage collector runs
 
 
 def _read_states(waiting: list[_Waiter]) -> _States:

@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from exchange_site.front.arrivals import Arrival
-from exchange_site.front.waiting import Waiting
+from exchange_site.front.waiting import _MOST, _MOST_OF_ONE, Waiting
 from exchange_site.stack.processes import API, free_port, local_url, start, wait_for_answer
 from tests.conftest import process_environment
 from tests.processes import stopped, wait_for
@@ -24,6 +24,7 @@ from trading.models import Order
 from trading.services.cancelling import cancel_order
 from trading.services.placing import OrderRequest, place_order
 from wallets.services.tokens import end_session
+from wallets.web.problems import NO_ROOM, TOO_MANY_AT_ONCE
 from wallets.web.waiting_answers import WaitingAnswer, Watched
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -187,6 +188,57 @@ class TestStopping:
         assert Order.objects.get().state == "aggregated"
 
 
+def come(waiting, *, read=lambda _: {1: "pending"}, seconds=20, address="127.0.0.1", customer=1):
+    """Let a request come that wants to wait. Return it, and who is refused instead of waiting."""
+    scope, proto = SimpleNamespace(method="GET", path="/"), SimpleNamespace(client_disconnect=Future)
+    arrival = Arrival(scope, proto, address, is_page=False)
+    watched = Watched(read=read, key=1, seen="pending", seconds=seconds, customer_id=customer)
+    return arrival, waiting.keep(arrival, WaitingAnswer(watched, usages=[]))
+
+
+class TestThePlacesOfThoseWhoWait:
+    @pytest.fixture
+    def resumed(self):
+        return []
+
+    @pytest.fixture
+    def waiting(self, resumed):
+        waiting = Waiting(resume=resumed.append)
+        yield waiting
+        waiting.stop()
+
+    @staticmethod
+    def fill(waiting, *addresses):
+        """Let many customers come, until no place is free: the addresses take turns."""
+        return [
+            come(waiting, address=addresses[number % len(addresses)], customer=number // _MOST_OF_ONE)[0]
+            for number in range(_MOST)
+        ]
+
+    def test_are_taken_from_an_address_that_has_most_for_one_that_has_fewer(self, waiting, resumed):
+        of_one = self.fill(waiting, "10.0.0.1")
+        for number in range(1, _MOST // 2 + 1):
+            _, refusal = come(waiting, address="10.0.0.2", customer=1000 + number)
+            assert refusal == (of_one[-number], TOO_MANY_AT_ONCE)
+        late, refusal = come(waiting, address="10.0.0.2", customer=2000)
+        assert refusal == (late, TOO_MANY_AT_ONCE)
+        waiting.stop()
+        assert len(resumed) == _MOST
+        assert {id(each) for each in resumed}.isdisjoint(id(each) for each in of_one[_MOST // 2 :])
+
+    def test_are_refused_to_an_address_that_has_as_many_as_any(self, waiting, resumed):
+        self.fill(waiting, "10.0.0.1")
+        late, refusal = come(waiting, address="10.0.0.1", customer=1000)
+        assert refusal == (late, TOO_MANY_AT_ONCE)
+        assert resumed == []
+
+    def test_are_never_an_addresss_only_one(self, waiting, resumed):
+        self.fill(waiting, *(f"10.0.0.{number}" for number in range(_MOST)))
+        late, refusal = come(waiting, address="10.0.1.1", customer=1000)
+        assert refusal == (late, NO_ROOM)
+        assert resumed == []
+
+
 class TestTheThreadOfThoseWhoWait:
     """What cannot be made to happen in a process of its own: the records change as the test says."""
 
@@ -207,10 +259,8 @@ class TestTheThreadOfThoseWhoWait:
 
     @staticmethod
     def keep(waiting, *, read, seconds=20, address="127.0.0.1"):
-        scope, proto = SimpleNamespace(method="GET", path="/"), SimpleNamespace(client_disconnect=Future)
-        arrival = Arrival(scope, proto, address, is_page=False)
-        watched = Watched(read=read, key=1, seen="pending", seconds=seconds, customer_id=1)
-        assert waiting.keep(arrival, WaitingAnswer(watched, usages=[])) is None
+        arrival, refusal = come(waiting, read=read, seconds=seconds, address=address)
+        assert refusal is None
         return arrival
 
     def test_goes_on_after_a_request_that_it_could_not_hand_on(self, waiting, resumed, caplog):

@@ -164,7 +164,9 @@ def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery
 )
 def one_order(request: HttpRequest, order_id: int, query: Query[WaitQuery]) -> Body | WaitingAnswer:
     """Returns one of the caller's orders. With `wait` the answer comes when the order's state changes, or after so many
-    seconds; at once for an order that has ended. At most 8 requests of a customer wait at a time.
+    seconds; at once for an order that has ended. At each process of the service at most 8 requests of a customer wait at
+    a time, and 200 in all; a further one gets 429 or 503. When all places are taken, an address that has fewer than
+    another gets the place of that one's newest request, which then gets 429.
     """
     order = get_order(customer_id=caller(request).user_id, order_id=order_id)
     if query.wait and order.state in PAID_AND_OPEN and can_wait(request):
