@@ -89,7 +89,8 @@ class TestTrace:
                 "X-Request-ID": "alice.smith",
                 "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
             }
-            assert client.post("orders/?private=alice", json=order, headers=given).status_code == 201
+            assert client.post("orders/", json=order, headers=given).status_code == 201
+            assert client.get("orders/?private=alice").status_code == 422
         self.secrets = [tokens["access"], tokens["refresh"], *person.values(), "my-key", "87.65", "43.21", "private"]
         wait_for(lambda: Order.objects.filter(state="completed").exists(), seconds=40)
 

@@ -16,7 +16,7 @@ from wallets.runtime import clock
 from wallets.web.bodies import Body
 from wallets.web.callers import AnonymousCaller, redis_round_of
 from wallets.web.lists import FormQuery, list_answer, list_or_page
-from wallets.web.problems import ANYBODY, VALIDATION_ERROR
+from wallets.web.problems import ANYBODY
 
 coins_router = Router(tags=["coins"])
 HISTORY_POINTS: Final = 50
@@ -27,7 +27,7 @@ HISTORY_POINTS: Final = 50
     auth=AnonymousCaller(prefetch=lambda _request: (LIST_KEY,)),
     operation_id="listCoins",
     summary="List coins and prices",
-    **answers({200: list_or_page(CoinAnswer)}, *ANYBODY, VALIDATION_ERROR),
+    **answers({200: list_or_page(CoinAnswer)}, *ANYBODY),
 )
 def coins(request: HttpRequest, query: Query[FormQuery]) -> Body | list[Body]:
     """Returns the coins on sale, with their prices and limits."""

@@ -14,7 +14,7 @@ from wallets.selectors.ledger import list_coin_balances
 from wallets.web.bodies import Body
 from wallets.web.callers import FreshAccessToken, caller
 from wallets.web.lists import FormQuery, list_answer, list_or_page
-from wallets.web.problems import SIGNED_IN, VALIDATION_ERROR
+from wallets.web.problems import SIGNED_IN
 
 holdings_router = Router(tags=["accounts"], auth=FreshAccessToken())
 
@@ -23,7 +23,7 @@ holdings_router = Router(tags=["accounts"], auth=FreshAccessToken())
     "holdings/",
     operation_id="listHoldings",
     summary="List coins held",
-    **answers({200: list_or_page(HoldingAnswer)}, *SIGNED_IN, VALIDATION_ERROR),
+    **answers({200: list_or_page(HoldingAnswer)}, *SIGNED_IN),
 )
 def holdings(request: HttpRequest, query: Query[FormQuery]) -> Body | list[Body]:
     """Returns the coins that the caller holds, with their cost and their value."""

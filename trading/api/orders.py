@@ -39,8 +39,8 @@ from wallets.runtime.idempotency import idempotency_key
 from wallets.web.bodies import Body
 from wallets.web.callers import AccessToken, FreshAccessToken, caller, limits_counted, redis_round_of
 from wallets.web.limits import Limit
-from wallets.web.lists import link_next, list_answer, list_or_page, refuse_unknown_parameters
-from wallets.web.problems import BODY, LIST, MONEY, SIGNED_IN, VALIDATION_ERROR
+from wallets.web.lists import link_next, list_answer, list_or_page
+from wallets.web.problems import BODY, LIST, MONEY, SIGNED_IN
 from wallets.web.requests import IdempotencyHeader, mark_replayed
 from wallets.web.waiting_answers import WaitingAnswer, Watched, can_wait
 
@@ -143,7 +143,6 @@ def place(
 )
 def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery]) -> Body | list[Body]:
     """Returns the caller's orders, newest first."""
-    refuse_unknown_parameters(request, known=OrderQuery)
     filters = OrderFilters(
         state=query.state,
         coin_name=query.crypto,
@@ -160,13 +159,13 @@ def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery
     auth=FreshAccessToken(),
     operation_id="getOrder",
     summary="Look at an order",
-    **answers({200: OrderAnswer}, *SIGNED_IN, NotFound, VALIDATION_ERROR),
+    **answers({200: OrderAnswer}, *SIGNED_IN, NotFound),
 )
 def one_order(request: HttpRequest, order_id: int, query: Query[WaitQuery]) -> Body | WaitingAnswer:
     """Returns one of the caller's orders. With `wait` the answer comes when the order's state changes, or after so many
-    seconds; at once for an order that has ended. At each process of the service at most 8 requests of a customer wait at
-    a time, and 200 in all; a further one gets 429 or 503. When all places are taken, an address that has fewer than
-    another gets the place of that one's newest request, which then gets 429.
+    seconds; at once for an order that has ended. At each process of the service at most 8 requests of a customer wait,
+    and 200 in all; a further one gets 429 or 503. When all places are taken, an address that has fewer than another
+    gets the place of that one's newest request, which then gets 429.
     """
     order = get_order(customer_id=caller(request).user_id, order_id=order_id)
     if query.wait and order.state in PAID_AND_OPEN and can_wait(request):

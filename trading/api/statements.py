@@ -24,7 +24,7 @@ from wallets.web.cells import Cell, csv_line
 from wallets.web.limits import STATEMENTS
 from wallets.web.long_answers import LongAnswer, name_file
 from wallets.web.media_types import CSV, CSV_UTF8, JSON, offer_csv, preferred_type, vary_by_type
-from wallets.web.problems import SIGNED_IN, VALIDATION_ERROR
+from wallets.web.problems import SIGNED_IN
 
 statements_router = Router(tags=["transactions"], auth=FreshAccessToken(limit=STATEMENTS))
 
@@ -46,9 +46,7 @@ _EXAMPLE: Final = csv_line(_COLUMNS) + "opening,,2026-01-01T00:00:00.000Z,,,,,,0
     "statements/{month}/",
     operation_id="getStatement",
     summary="Get the statement of a month",
-    **offer_csv(
-        answers({200: StatementAnswer}, *SIGNED_IN, VALIDATION_ERROR, NotFound, NotAcceptable), example=_EXAMPLE
-    ),
+    **offer_csv(answers({200: StatementAnswer}, *SIGNED_IN, NotFound, NotAcceptable), example=_EXAMPLE),
 )
 def statement(request: HttpRequest, month: MonthInPath) -> Any:
     """Returns the statement of a month of UTC, with all its movements. In CSV the column `record` says what a line is:

@@ -8,7 +8,7 @@ from wallets.schemas.deposits import DepositAnswer
 from wallets.selectors.deposits import DepositFilters, list_deposits
 from wallets.web.bodies import Body
 from wallets.web.callers import FreshAccessToken, caller
-from wallets.web.lists import ListQuery, link_next, list_answer, list_or_page, refuse_unknown_parameters
+from wallets.web.lists import ListQuery, link_next, list_answer, list_or_page
 from wallets.web.problems import LIST, SIGNED_IN
 
 deposits_router = Router(tags=["accounts"], auth=FreshAccessToken())
@@ -22,7 +22,6 @@ deposits_router = Router(tags=["accounts"], auth=FreshAccessToken())
 )
 def deposits(request: HttpRequest, response: HttpResponse, query: Query[ListQuery]) -> Body | list[Body]:
     """Returns the dollars that came in for the caller, newest first."""
-    refuse_unknown_parameters(request, known=ListQuery)
     filters = DepositFilters(created_after=query.created_after, created_before=query.created_before)
     page = list_deposits(customer_id=caller(request).user_id, filters=filters, limit=query.limit, cursor=query.cursor)
     rows = [

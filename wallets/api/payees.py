@@ -14,7 +14,7 @@ from wallets.web.bodies import Body
 from wallets.web.callers import FreshAccessToken, caller
 from wallets.web.limits import WALLET
 from wallets.web.lists import FormQuery, list_answer, list_or_page
-from wallets.web.problems import BODY, MONEY, SIGNED_IN, VALIDATION_ERROR
+from wallets.web.problems import BODY, MONEY, SIGNED_IN
 
 payees_router = Router(tags=["accounts"])
 
@@ -24,7 +24,7 @@ payees_router = Router(tags=["accounts"])
     auth=FreshAccessToken(),
     operation_id="listPayees",
     summary="List payees",
-    **answers({200: list_or_page(PayeeAnswer)}, *SIGNED_IN, VALIDATION_ERROR),
+    **answers({200: list_or_page(PayeeAnswer)}, *SIGNED_IN),
 )
 def list_(request: HttpRequest, query: Query[FormQuery]) -> Body | list[Body]:
     """Returns the bank accounts to which the caller's money can be paid out, the oldest first."""

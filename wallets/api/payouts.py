@@ -27,7 +27,7 @@ from wallets.services.payouts import ending, requesting
 from wallets.web.bodies import Body
 from wallets.web.callers import AccessToken, FreshAccessToken, caller
 from wallets.web.limits import WALLET
-from wallets.web.lists import ListQuery, link_next, list_answer, list_or_page, refuse_unknown_parameters
+from wallets.web.lists import ListQuery, link_next, list_answer, list_or_page
 from wallets.web.problems import BODY, LIST, MONEY, SIGNED_IN
 from wallets.web.requests import IdempotencyHeader, mark_replayed
 
@@ -71,7 +71,6 @@ def request_(
 )
 def payouts(request: HttpRequest, response: HttpResponse, query: Query[ListQuery]) -> Body | list[Body]:
     """Returns the caller's payouts, newest first."""
-    refuse_unknown_parameters(request, known=ListQuery)
     filters = PayoutFilters(created_after=query.created_after, created_before=query.created_before)
     page = list_payouts(customer_id=caller(request).user_id, filters=filters, limit=query.limit, cursor=query.cursor)
     rows = [_answer(payout) for payout in page.rows]

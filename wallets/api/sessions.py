@@ -15,7 +15,7 @@ from wallets.services import tokens
 from wallets.web.bodies import Body
 from wallets.web.callers import FreshAccessToken, caller
 from wallets.web.lists import FormQuery, list_answer, list_or_page
-from wallets.web.problems import SIGNED_IN, VALIDATION_ERROR
+from wallets.web.problems import SIGNED_IN
 
 sessions_router = Router(tags=["accounts"])
 
@@ -25,7 +25,7 @@ sessions_router = Router(tags=["accounts"])
     auth=FreshAccessToken(),
     operation_id="listSessions",
     summary="List the sign-ins",
-    **answers({200: list_or_page(SessionAnswer)}, *SIGNED_IN, VALIDATION_ERROR),
+    **answers({200: list_or_page(SessionAnswer)}, *SIGNED_IN),
 )
 def sessions(request: HttpRequest, query: Query[FormQuery]) -> Body | list[Body]:
     """Returns where the caller is signed in, at most 200 sign-ins; those that were used last come first."""

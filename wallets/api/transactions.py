@@ -16,7 +16,7 @@ from wallets.web.bodies import Body
 from wallets.web.callers import FreshAccessToken, caller, limit_caller
 from wallets.web.cells import csv_line
 from wallets.web.limits import STATEMENTS
-from wallets.web.lists import link_next, list_answer, list_or_page, refuse_parameters, refuse_unknown_parameters
+from wallets.web.lists import link_next, list_answer, list_or_page, refuse_parameters
 from wallets.web.long_answers import LongAnswer, name_file
 from wallets.web.media_types import CSV, CSV_UTF8, JSON, offer_csv, preferred_type, vary_by_type
 from wallets.web.problems import LIST, SIGNED_IN
@@ -36,7 +36,6 @@ def transactions(request: HttpRequest, response: HttpResponse, query: Query[Tran
     """Returns the movements of the caller's dollar wallet, newest first. With `Accept: text/csv` all of them, in one
     answer without pages: `limit`, `cursor` and `envelope` are of the pages in JSON.
     """
-    refuse_unknown_parameters(request, known=TransactionQuery)
     vary_by_type(response)
     filters = TransactionFilters(
         direction=query.type,

@@ -126,16 +126,16 @@ PROBLEMS: Final[Problems] = {
 }
 
 Refusal = type[DomainError] | ProblemKind
-ANYBODY: Final[tuple[Refusal, ...]] = (RateLimited, UNAVAILABLE, NO_ROOM)
+ANYBODY: Final[tuple[Refusal, ...]] = (VALIDATION_ERROR, RateLimited, UNAVAILABLE, NO_ROOM)
+"""Refusals of every operation. An unknown query parameter is a validation error everywhere."""
 SIGNED_IN: Final[tuple[Refusal, ...]] = (TokenInvalid, *ANYBODY)
 BODY: Final[tuple[Refusal, ...]] = (
     MalformedJson,
     REQUEST_TIMEOUT,
     BODY_TOO_LARGE,
     UnsupportedMediaType,
-    VALIDATION_ERROR,
 )
-LIST: Final[tuple[Refusal, ...]] = (InvalidCursor, URI_TOO_LONG, VALIDATION_ERROR)
+LIST: Final[tuple[Refusal, ...]] = (InvalidCursor, URI_TOO_LONG)
 MONEY: Final[tuple[Refusal, ...]] = (AccountFrozen, NotFound, Busy)
 """Refusals of operations that lock the caller's wallet."""
 

@@ -42,7 +42,7 @@ REQUESTS: Final[Mapping[str, Words]] = {
                 "Read errors: each entry names a field and says what is wrong with it. The field body means the body as"
                 " a whole."
             ),
-            "Check the spelling: unknown fields are refused, so that a misspelt one is never ignored.",
+            "Check the spelling: unknown fields and parameters are refused, so that a misspelt one is never ignored.",
             (
                 'Send amounts as strings, such as "12.50": US dollars have at most 2 decimal places, coins at most 8.'
                 " Nothing is rounded."

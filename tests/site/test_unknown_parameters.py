@@ -1,0 +1,50 @@
+"""A query parameter that an operation does not have is refused everywhere, and nothing happens."""
+
+import pytest
+
+from tests.site.test_openapi import DOCUMENT
+from trading.models import Order
+from wallets.models import Payee, Payout, TokenFamily, Transaction, User
+
+pytestmark = pytest.mark.django_db
+
+IN_PATHS = {"month": "2026-01", "name": "ABAN", "session_id": "0c9b1c1e-6f0a-4c57-9a0e-2f6d1a6f1f2b"}
+OPERATIONS = {
+    operation["operationId"]: (method.upper(), path.removeprefix("/api/v1/"), operation)
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+}
+
+
+@pytest.fixture
+def call(api, shopper, coin):
+    """Call an operation with the first example of its document, and a query."""
+
+    def send(name, query):
+        method, path, operation = OPERATIONS[name]
+        given = {each["name"]: "1" for each in operation["parameters"] if each.get("in") == "path"} | IN_PATHS
+        media = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        body = next((each["value"] for each in media.get("examples", {}).values()), None)
+        return api(method, f"{path.format(**given)}?{query}", body, by=shopper if operation["security"] else None)
+
+    return send
+
+
+def count_rows():
+    return [model.objects.count() for model in (User, TokenFamily, Transaction, Order, Payee, Payout)]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+class TestEveryOperation:
+    def test_refuses_a_parameter_that_it_does_not_have(self, call, name):
+        before = count_rows()
+        answer = call(name, "colour=red&wiat=20")
+        assert (answer.status_code, answer.json()["code"]) == (422, "validation_error")
+        assert [error["field"] for error in answer.json()["errors"]] == ["colour", "wiat"]
+        assert count_rows() == before
+
+    def test_knows_the_parameters_of_its_document(self, call, name):
+        for each in OPERATIONS[name][2]["parameters"]:
+            if each.get("in") == "query":
+                errors = call(name, f"{each['name']}=?").json().get("errors", [])
+                assert "is not a parameter here" not in [error["message"] for error in errors]
