@@ -4,11 +4,12 @@ The limits, and the exceptions with their reasons, are in pyproject.toml under `
 """  # noqa: INP001  a script, run by `task check`
 
 import ast
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+
+from own_files import list_own_files
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -27,17 +28,8 @@ def main() -> int:
 
 
 def _modules() -> Iterator[Path]:
-    """Yield the modules that git knows: a virtual environment may have any name. A new file counts once it is added."""
-    listed = subprocess.run(
-        ["git", "ls-files", "*.py"],  # noqa: S607  the installed git
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in listed.stdout.splitlines():
-        path = Path(name)
-        if path.parts[0] != "tests" and "migrations" not in path.parts and (ROOT / path).exists():
+    for path in list_own_files(ROOT, ".py"):
+        if path.parts[0] != "tests" and "migrations" not in path.parts:
             yield path
 
 

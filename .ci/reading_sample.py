@@ -7,10 +7,11 @@ sentences like it.
 import ast
 import random
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from own_files import list_own_files
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 17
@@ -27,19 +28,8 @@ def main(seed: int) -> None:
         sys.stdout.write(f"P{number}. {place}\n{text}\n\n")
 
 
-def _tracked(pattern: str) -> list[str]:
-    listed = subprocess.run(  # noqa: S603  a pattern of our own
-        ["git", "ls-files", pattern],  # noqa: S607  the installed git
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return sorted(listed.stdout.split())
-
-
 def _docstrings() -> Iterator[tuple[str, str]]:
-    for name in _tracked("*.py"):
+    for name in map(str, list_own_files(ROOT, ".py")):
         if name.startswith("tests/") or "/migrations/" in name:
             continue
         for node in ast.walk(ast.parse((ROOT / name).read_text())):
@@ -50,7 +40,7 @@ def _docstrings() -> Iterator[tuple[str, str]]:
 
 
 def _paragraphs() -> Iterator[tuple[str, str]]:
-    for name in _tracked("*.md"):
+    for name in map(str, list_own_files(ROOT, ".md")):
         prose = re.sub(r"^```.*?^```", "", (ROOT / name).read_text(), flags=re.MULTILINE | re.DOTALL)
         for text in re.split(r"\n\s*\n", prose):
             if len(text.split()) > 12 and not text.startswith(("#", "|", "<")):  # noqa: PLR2004  no headings or tables

@@ -1,6 +1,5 @@
 """What a release needs, the locks of dependencies, and the reasons for them."""
 
-import importlib.util
 import json
 import re
 import shutil
@@ -19,6 +18,7 @@ from exchange_site.management.commands import configuration as tables
 from exchange_site.management.commands import openapi as document
 from exchange_site.stack.processes import PROJECT
 from exchange_site.version import VERSION
+from tests.ci_scripts import load
 
 TODAY = date(2026, 11, 28)
 CHANGELOG = """# Changelog
@@ -37,18 +37,6 @@ CHANGELOG = """# Changelog
 
 ## 0.2.0 - 2026-11-26
 """
-
-
-def load(name):
-    """Import a script of .ci, and let it import the others."""
-    sys.path.insert(0, str(PROJECT / ".ci"))
-    try:
-        spec = importlib.util.spec_from_file_location(f"ci_{name}", PROJECT / f".ci/{name}.py")
-        sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(PROJECT / ".ci"))
-    return module
 
 
 ci, breaks, update = load("release"), load("openapi_breaks"), load("update")

@@ -1,13 +1,12 @@
 """One word for one thing: words that are no longer used, and the files that may still have them."""
 
 import re
-import shutil
-import subprocess
 from fnmatch import fnmatch
 
 import pytest
 
 from exchange_site.stack.processes import PROJECT
+from tests.ci_scripts import load
 
 # A pattern, the word to use instead, and the files that may match: names on the wire, in the database or outside.
 GIVEN_UP = [
@@ -56,24 +55,14 @@ GIVEN_UP = [
 ]  # fmt: skip
 
 
-if shutil.which("git") is None:
-    pytest.skip("git says which files are ours", allow_module_level=True)
-
-
-def tracked_texts():
-    listed = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+def own_texts():
     endings = (".py", ".md", ".html", ".sql", ".yml", ".toml", ".env", ".css")
-    return [
-        name
-        for name in listed.splitlines()
-        if name.endswith(endings)
-        and "/migrations/" not in name
-        and name not in {"CHANGELOG.md", "tests/site/test_words.py", "exchange_site/database/baseline.sql"}
-        and (PROJECT / name).exists()
-    ]
+    ours = map(str, load("own_files").list_own_files(PROJECT, *endings))
+    without = {"CHANGELOG.md", "tests/site/test_words.py", "exchange_site/database/baseline.sql"}
+    return [name for name in ours if "/migrations/" not in name and name not in without]
 
 
-TEXTS = {name: (PROJECT / name).read_text() for name in tracked_texts()}
+TEXTS = {name: (PROJECT / name).read_text() for name in own_texts()}
 
 
 def places(pattern, *, allowed=()):
