@@ -24,6 +24,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, TextIO
 
+from package_index import variables_for_uv
+
 PROJECT: Final = Path(__file__).resolve().parent.parent
 _MEBIBYTE: Final = 1024 * 1024
 
@@ -184,18 +186,9 @@ def _uv_command(package_set: PackageSet) -> list[str]:
     ]
 
 
-def _environment() -> dict[str, str]:
-    """Let uv trust the machine's certificates, as pip does: its own list lacks the one of a company's proxy."""
-    environment = dict(os.environ)
-    trusted = Path("/etc/ssl/certs/ca-certificates.crt")
-    if not os.environ.get("UV_SYSTEM_CERTS") and trusted.exists() and trusted.stat().st_size:
-        environment["UV_SYSTEM_CERTS"] = "true"
-    return environment
-
-
 def run_lines(command: list[str], *, tick: Callable[[], None]) -> Iterator[str]:
     """Yield the lines that a command prints to stderr, then its exit code; call `tick` five times a second."""
-    child = subprocess.Popen(command, cwd=PROJECT, env=_environment(), stderr=subprocess.PIPE, text=True)  # noqa: S603  uv
+    child = subprocess.Popen(command, cwd=PROJECT, env=variables_for_uv(os.environ), stderr=subprocess.PIPE, text=True)  # noqa: S603  uv
     assert child.stderr is not None
     lines: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=_put_lines, args=(child.stderr, lines), daemon=True).start()

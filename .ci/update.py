@@ -15,6 +15,8 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
+from package_index import variables_for_uv
+
 PROJECT: Final = Path(__file__).resolve().parents[1]
 
 _COMPILE: Final = (
@@ -83,14 +85,13 @@ def _update(*options: str) -> int:
 
 def _compile(*options: str, folder: Path) -> None:
     """Compile the locks of a folder. The first one's versions bind the others."""
-    environment = {"UV_SYSTEM_CERTS": "true", **os.environ}  # as .ci/packages.py
     python = _OLDEST.search(_read_project()["project"]["requires-python"])
     assert python, "pyproject.toml says from which Python on"
     first, *_ = list_locks()
     for name, arguments in list_locks().items():
         bound = [] if name == first else ["--constraint", first]
         command = [*_COMPILE, *options, *bound, *arguments, "--python-version", python[1], "--output-file", name]
-        subprocess.run(command, cwd=folder, env=environment, check=True)  # noqa: S603  uv, with arguments of pyproject.toml
+        subprocess.run(command, cwd=folder, env=variables_for_uv(os.environ), check=True)  # noqa: S603  uv, with arguments of pyproject.toml
 
 
 def _read_project() -> dict[str, Any]:

@@ -168,7 +168,9 @@ def install_python(requirements: Path, *, place: Path) -> None:
     python = place / "bin/python"
     if uv := shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"):
         install(uv, "venv", "--quiet", "--python", sys.executable, place)
-        install(uv, "pip", "install", "--quiet", "--require-hashes", "--python", python, "-r", requirements)
+        from_where_pip_does = (sys.executable, HERE.parent / ".ci/package_index.py")
+        pins = ("--require-hashes", "--python", python, "-r", requirements)
+        install(*from_where_pip_does, uv, "pip", "install", "--quiet", *pins)
     else:
         install(sys.executable, "-m", "venv", place)
         install(python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", requirements)

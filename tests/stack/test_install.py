@@ -1,7 +1,6 @@
 """`.ci/install`, with a uv that says what the real one says: it shows how far it is, and a mistake costs one sentence."""
 
 import importlib.metadata
-import importlib.util
 import re
 import stat
 import subprocess
@@ -12,12 +11,10 @@ from pathlib import Path
 import pytest
 
 from exchange_site.stack.processes import PROJECT
+from tests.ci_scripts import load
 from tests.stack.disks import small_disk
 
-_spec = importlib.util.spec_from_file_location("packages", PROJECT / ".ci" / "packages.py")
-packages = importlib.util.module_from_spec(_spec)
-sys.modules["packages"] = packages
-_spec.loader.exec_module(packages)
+packages, package_index = load("packages"), load("package_index")
 
 # As uv 0.13 prints it, without a terminal.
 INSTALLED = """
@@ -184,6 +181,70 @@ class TestRefused:
             done = install(disk / "environment", "exit 3")
         assert done.returncode == 1
         assert re.search(r"The disk is full: the packages need about \d+ MB in .*, and \d+ MB are free", done.stderr)
+
+
+@pytest.fixture
+def python(tmp_path):
+    """A Python whose pip has the configuration of a company's machine, in several places."""
+    lines = [
+        "global.index-url='https://mirror.example/simple'",
+        "global.proxy='proxy.example:3128'",
+        "global.extra-index-url='https://more.example/simple'",
+        "user.index-url='https://own.example/simple'",
+        "global.cert='/etc/company.pem'",
+    ]
+    return str(program(tmp_path / "python", "cat <<'END'\n" + "\n".join(lines) + "\nEND\n"))
+
+
+class TestThePackageIndex:
+    def test_is_the_one_of_pip_if_uv_has_none(self, python, tmp_path):
+        found = package_index.variables_for_uv({"HOME": str(tmp_path)}, python=python)
+        assert (
+            found.items()
+            >= {
+                "UV_DEFAULT_INDEX": "https://own.example/simple",
+                "ALL_PROXY": "proxy.example:3128",
+                "SSL_CERT_FILE": "/etc/company.pem",
+            }.items()
+        )
+
+    def test_is_the_one_of_the_environment_first(self, python, tmp_path):
+        given = {"HOME": str(tmp_path), "PIP_INDEX_URL": "https://named.example/simple"}
+        assert package_index.variables_for_uv(given, python=python)["UV_DEFAULT_INDEX"] == given["PIP_INDEX_URL"]
+
+    @pytest.mark.parametrize("name", ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_CONFIG_FILE"])
+    def test_of_uv_itself_stays(self, python, tmp_path, name):
+        given = {"HOME": str(tmp_path), name: "its own", "HTTPS_PROXY": "its own", "SSL_CERT_FILE": "its own"}
+        found = package_index.variables_for_uv(given, python=python)
+        found.pop("UV_SYSTEM_CERTS", None)
+        assert found == given
+
+    def test_in_a_file_of_uv_stays(self, python, tmp_path):
+        (tmp_path / ".config/uv").mkdir(parents=True)
+        (tmp_path / ".config/uv/uv.toml").touch()
+        assert "UV_DEFAULT_INDEX" not in package_index.variables_for_uv({"HOME": str(tmp_path)}, python=python)
+
+    def test_is_uvs_own_where_nothing_is_configured(self, tmp_path):
+        found = package_index.variables_for_uv({"HOME": str(tmp_path)}, python=str(tmp_path / "none"))
+        found.pop("UV_SYSTEM_CERTS", None)
+        assert found == {"HOME": str(tmp_path)}
+
+    @pytest.mark.parametrize("command", [(".ci/install", "demo"), (".ci/sbom", "sbom.json")])
+    def test_is_told_to_uv_by_each_script(self, environment, tmp_path, command):
+        """Also by task update and task clients, which call the same function, and need a network."""
+        script, *more = command
+        noted = tmp_path / "noted"
+        program(environment / "bin" / "uv", f'[ "$1" = venv ] || echo "$UV_DEFAULT_INDEX" > {noted}')
+        done = subprocess.run(
+            ["sh", script, str(environment / "bin" / "python"), *more],
+            cwd=PROJECT,
+            env={"PATH": f"{environment / 'bin'}:/usr/bin:/bin", "PIP_INDEX_URL": "https://mirror.example/simple"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert noted.read_text() == "https://mirror.example/simple\n", done.stderr
 
 
 class TestSets:
