@@ -1,6 +1,7 @@
 """`python -m exchange_site.stack dev | prepare | demo [--exit] | manage …`, which the Taskfile calls."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Final
 
 from exchange_site.stack.binaries import NoServers
 from exchange_site.stack.environment import data_dir, prepare_environment
-from exchange_site.stack.processes import PROJECT, manage
+from exchange_site.stack.processes import PROJECT, end_with, manage
 from exchange_site.stack.refusals import StackRefused, explain_os_error, open_folder
 from exchange_site.stack.running import WITH_PARENT, claim, find_running_stack
 from exchange_site.stack.servers import ServerFailed, create_database
@@ -35,11 +36,13 @@ def main(arguments: list[str]) -> int:
 
 
 def _dev(arguments: list[str]) -> int:
+    if arguments[:1] == [WITH_PARENT]:
+        end_with(int(arguments[1]), number=signal.SIGTERM)
     sys.stdout.write(f"Starting the exchange on {data_dir()}\n")  # first of all, because loading the rest takes seconds
     sys.stdout.flush()
     from exchange_site.stack.supervisor import run_stack
 
-    run_stack(with_parent=WITH_PARENT in arguments)
+    run_stack()
     return 0
 
 

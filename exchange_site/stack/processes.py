@@ -1,5 +1,6 @@
 """The project's processes: their command lines, and functions to start them, wait for them and stop them."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ API: Final = (sys.executable, "-m", "exchange_site.serve")
 WORKER: Final = (sys.executable, "manage.py", "procrastinate", "worker")
 _STOP_SECONDS: Final = 8.0
 _NOBODY: Final = 65534  # the group of `nobody`
+_PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 T = TypeVar("T")
 
@@ -69,6 +71,17 @@ def start(
         start_new_session=True,
         **as_user(user),
     )
+
+
+def end_with(parent: int, *, number: signal.Signals) -> None:
+    """Let this process get a signal when its parent ends, also after an exec; now if the parent has ended already.
+
+    Systems other than Linux can only do the latter.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), number)
 
 
 def as_user(user: str | None) -> dict[str, Any]:

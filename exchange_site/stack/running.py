@@ -25,7 +25,7 @@ PID_FILE: Final = "dev.pid"
 ENVIRONMENT_FILE: Final = "stack.env"
 OWNER_FILE: Final = "owner.env"
 WITH_PARENT: Final = "--with-parent"
-"""The option of `dev` that ends the stack if the process that started it is killed."""
+"""The option of `dev` that ends the stack if the process that started it, whose id follows, is killed."""
 _BESIDE: Final = "start a second one beside it: DATA_DIR=.data2 PORT=8001 task dev"
 _READY_SECONDS: Final = 300.0
 _LEFTOVER_SECONDS: Final = 4.0
@@ -67,7 +67,7 @@ def running_stack(
     (folder / "stack.log").unlink(missing_ok=True)
     own = {"DATA_DIR": str(folder), "PORT": str(free_port()), "SIMULATOR_PORT": str(free_port())}
     child = start(
-        [sys.executable, "-m", "exchange_site.stack", "dev", WITH_PARENT],
+        [sys.executable, "-m", "exchange_site.stack", "dev", WITH_PARENT, str(os.getpid())],
         environment={**os.environ, **own, **environment},
         output=folder / "stack.log",
     )
@@ -111,9 +111,9 @@ def claim(folder: Path) -> IO[str]:
 
 
 def stop_leftovers(folder: Path) -> int:
-    """Stop the processes of a stack whose supervisor was killed, but not its servers: preparing them stops them.
+    """Stop the processes of a stack whose supervisor was killed, as far as they have not ended with it.
 
-    Return how many there were.
+    Its servers are left, because preparing them stops them. Return how many processes there were.
     """
     found = len(_marked_processes(folder))
     for number in (signal.SIGTERM, signal.SIGKILL):

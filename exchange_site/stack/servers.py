@@ -169,6 +169,13 @@ def prepare_redis(data_dir: Path, *, durable: bool = True) -> Server:
     )
 
 
+def stop_leftover_servers(data_dir: Path) -> None:
+    """Stop the servers of a data folder that nobody is going to start on again."""
+    home = _home(data_dir)
+    _stop_leftover(home / "postgres" / "postmaster.pid", marker=str(home / "postgres"), number=signal.SIGINT)
+    _stop_leftover(home / "redis" / "redis.pid", marker=VALKEY, number=signal.SIGTERM)
+
+
 def connect(variables: Mapping[str, str], *, database: str | None = None) -> "psycopg.Connection[tuple[Any, ...]]":
     """Connect to the Postgres that the POSTGRES_ variables name, as its owner if they name one.
 
@@ -274,12 +281,7 @@ def _stop_leftover(pid_file: Path, *, marker: str, number: signal.Signals) -> No
 def _answers_sql(port: int, password: str) -> bool:
     try:
         psycopg.connect(
-            host="127.0.0.1",
-            port=port,
-            user=POSTGRES_OWNER,
-            password=password,
-            dbname="postgres",
-            connect_timeout=2,
+            host="127.0.0.1", port=port, user=POSTGRES_OWNER, password=password, dbname="postgres", connect_timeout=2
         ).close()
     except psycopg.OperationalError:
         return False

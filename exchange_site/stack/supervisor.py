@@ -4,7 +4,6 @@ Its program `prepare` runs once: it waits for Postgres, migrates, seeds and then
 ends when the terminal is closed. If the start fails, its exit code is 1.
 """
 
-import ctypes
 import fcntl
 import os
 import signal
@@ -23,7 +22,7 @@ from supervisor.options import ServerOptions
 from exchange_site.stack.binaries import server_user, write_private
 from exchange_site.stack.environment import data_dir, prepare_environment, refuse_wrong_values, split_owner
 from exchange_site.stack.ports import refuse_taken_port
-from exchange_site.stack.processes import API, PROJECT, WORKER, simulator
+from exchange_site.stack.processes import API, PROJECT, WORKER, end_with, simulator
 from exchange_site.stack.refusals import open_folder
 from exchange_site.stack.running import (
     ENVIRONMENT_FILE,
@@ -38,7 +37,6 @@ from exchange_site.stack.servers import Server
 from exchange_site.stack.steps import Step, showing_steps, write_step
 
 FAILED: Final = "failed"
-_PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 _RESTARTED: Final = ("autorestart=true", "startsecs=1", "startretries=1000000")
 _SUPERVISORD: Final = """
 [supervisord]
@@ -57,13 +55,8 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
 
 
-def run_stack(*, with_parent: bool = False) -> None:
-    """Replace this process with a supervisord that runs the whole stack. Raises StackRefused.
-
-    `with_parent` ends the stack if the process that started this one is killed.
-    """
-    if with_parent and sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # it survives execv
+def run_stack() -> None:
+    """Replace this process with a supervisord that runs the whole stack. Raises StackRefused."""
     refuse_wrong_values()
     folder = open_folder(data_dir())
     lock = claim(folder)  # noqa: F841  held until supervisord takes over
@@ -115,6 +108,13 @@ def supervise(configuration: Path) -> int:
 
 
 class _Options(ServerOptions):  # type: ignore[misc]  # supervisor publishes no types
+    _pid = os.getpid()
+
+    def execve(self, filename: str, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        """Run a program in a child, as the program's user. The program ends when supervisord is killed."""
+        end_with(self._pid, number=signal.SIGTERM if filename == sys.executable else signal.SIGINT)
+        super().execve(filename, argv, env)
+
     def make_http_servers(self, supervisord: Any) -> Any:
         """Open the socket without a warning that it asks for no password: only its owner can open it."""
         level, self.logger.level = self.logger.level, LevelsByName.CRIT + 1

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import pty
 import re
@@ -5,12 +6,15 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from io import StringIO
 from threading import Thread
 from types import SimpleNamespace
 
 import httpx
 import pytest
+from rich.console import Console
 
+from exchange_site.stack.demo.run import remove_leftovers
 from exchange_site.stack.demo.staying import may_stay
 from exchange_site.stack.processes import PROJECT, free_port, is_free, wait_until
 
@@ -122,6 +126,40 @@ def test_the_demo_refuses_a_value_of_a_wrong_form_before_anything_starts(tmp_pat
     assert "as in PORT=8000" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert "Starting" not in done.stdout
+
+
+@pytest.fixture
+def left(tmp_path, monkeypatch):
+    """Make the folder of a demo, with a program of its stack."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    programs = []
+
+    def leave(name):
+        folder = tmp_path / f"crypto-exchange-demo-{name}"
+        folder.mkdir()
+        (folder / "demo.lock").touch()
+        marked = {**os.environ, "EXCHANGE_STACK": str(folder / "data")}
+        program = subprocess.Popen(["sleep", "300"], env=marked)
+        programs.append(program)
+        return folder, program
+
+    yield leave
+    for program in programs:
+        program.kill()
+        program.wait()
+
+
+def test_the_next_demo_removes_what_a_killed_one_has_left_and_says_so(left):
+    (gone, program), (running, other) = left("killed"), left("running")
+    said = Console(record=True, width=300, file=StringIO())
+    with (running / "demo.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        remove_leftovers(said)
+    assert (gone.exists(), program.wait(10)) == (False, -signal.SIGTERM)
+    assert (running.exists(), other.poll()) == (True, None)
+    assert said.export_text().strip() == (
+        f"A demo that was killed had left {gone}, and 1 of its processes ran. They are removed."
+    )
 
 
 def newest_order(home):

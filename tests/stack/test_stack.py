@@ -285,6 +285,13 @@ def taken_simulator_port() -> Iterator[None]:
         yield
 
 
+def test_a_stack_ends_at_once_if_the_command_that_started_it_has_ended_already(folder: Path) -> None:
+    command = [sys.executable, "-m", "exchange_site.stack", "dev", "--with-parent", "1"]
+    done = subprocess.run(command, cwd=PROJECT, env={**os.environ, "DATA_DIR": str(folder)}, timeout=60, check=False)
+    assert done.returncode == -signal.SIGTERM
+    assert list(folder.iterdir()) == []
+
+
 class TestSideBySide:
     @pytest.mark.usefixtures("taken_simulator_port")
     def test_a_second_stack_needs_only_another_folder_and_port(self, folder: Path) -> None:
@@ -356,15 +363,27 @@ class TestStopped:
         assert killed.returncode == -signal.SIGKILL
         assert within(15, lambda: not processes(folder)), processes(folder)
 
-    def test_it_starts_again_after_its_supervisor_was_killed(self, running: StackAddresses) -> None:
+    def test_its_programs_end_when_its_supervisor_is_killed(self, running: StackAddresses) -> None:
         folder, port = data_dir(running), str(free_port())
         first = start(folder, PORT=port)
         assert within(200, lambda: first.poll() is not None or find_running_stack(folder))
-        orphans = set(processes(folder)) - {first.pid}
+        assert main_process(folder, "postgres")
+        os.kill(first.pid, signal.SIGKILL)
+        first.communicate()
+        assert within(20, lambda: not processes(folder)), processes(folder)
+
+    def test_it_starts_again_after_its_supervisor_was_killed(self, running: StackAddresses) -> None:
+        """A frozen program does not end by itself."""
+        folder, port = data_dir(running), str(free_port())
+        first = start(folder, PORT=port)
+        assert within(200, lambda: first.poll() is not None or find_running_stack(folder))
+        frozen = main_process(folder, "simulator")
+        assert frozen
+        os.kill(frozen, signal.SIGSTOP)
         os.kill(first.pid, signal.SIGKILL)
         first.communicate()
         with running_stack(folder, environment={**ENVIRONMENT, "PORT": port}) as again:
-            assert not orphans & set(processes(folder))
+            assert frozen not in processes(folder)
             assert "A stack that was killed had left" in (folder / "stack.log").read_text()
             assert query(again, "SELECT number FROM kept") == [(7,)]
         assert not processes(folder)

@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -17,7 +18,8 @@ from rich.markup import escape
 
 from exchange_site.stack.environment import data_dir, refuse_wrong_values
 from exchange_site.stack.processes import free_port, is_free, local_url
-from exchange_site.stack.running import StackAddresses, find_running_stack, running_stack
+from exchange_site.stack.running import StackAddresses, find_running_stack, running_stack, stop_leftovers
+from exchange_site.stack.servers import stop_leftover_servers
 
 if TYPE_CHECKING:
     from exchange_site.stack.demo.story import Outcome
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 RATE_LIMITS: Final = {f"RATE_LIMIT_{name}": "100000/m" for name in ("USER", "ANON", "REGISTER", "ORDERS", "WALLET")}
 _OPENING_SECONDS: Final = 8  # to open the home page
 _INTERRUPTED: Final = 130
+_FOLDERS: Final = "crypto-exchange-demo-"
+_HELD: Final = "demo.lock"
+"""The file in a demo's folder that is locked while the demo runs."""
 
 
 def run_demo(arguments: list[str]) -> int:
@@ -65,9 +70,11 @@ def _stack(console: Console) -> AbstractContextManager[StackAddresses]:
 @contextmanager
 def _temporary_stack(console: Console) -> Iterator[StackAddresses]:
     """Start a stack on a temporary folder; at the end stop it and delete the folder."""
+    remove_leftovers(console)
     with ExitStack() as entered:
-        folder = Path(entered.enter_context(tempfile.TemporaryDirectory(prefix="crypto-exchange-demo-")))
+        folder = Path(entered.enter_context(tempfile.TemporaryDirectory(prefix=_FOLDERS)))
         folder.chmod(0o755)  # the database server's user must get in
+        fcntl.flock(entered.enter_context((folder / _HELD).open("w")), fcntl.LOCK_EX)
         port = entered.enter_context(_reserved_port())
         console.print(f"Watch the story on the home page: [bold]{local_url(port)}/[/bold]")
         environment = {**RATE_LIMITS, "PORT": str(port)}
@@ -76,6 +83,22 @@ def _temporary_stack(console: Console) -> Iterator[StackAddresses]:
         console.print("Everything runs.")
         yield addresses
         console.print("Stopping everything …")
+
+
+def remove_leftovers(console: Console) -> None:
+    """End the stacks of demos that were killed, and delete their folders."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDERS}*"):
+        held = folder / _HELD
+        if not held.is_file() or folder.lstat().st_uid != os.geteuid():
+            continue
+        with held.open("a") as lock, suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            count = stop_leftovers(folder / "data")
+            stop_leftover_servers(folder / "data")
+            shutil.rmtree(folder, ignore_errors=True)
+            console.print(
+                f"A demo that was killed had left {folder}, and {count} of its processes ran. They are removed."
+            )
 
 
 @contextmanager
