@@ -29,14 +29,13 @@ def load_baseline(*, using: str) -> int:
     """Make the tables of the baseline in the empty database `using`, and record its migrations as applied.
 
     Returns their number: 0 if the database is not empty, or if the baseline has a migration that the project has not.
+    The caller sees to it that no other process does the same (`exchange_site.database.alone`).
     """
     script = _FILE.read_text()
     applied = _APPLIED.findall(script)
     if not set(applied) <= set(MigrationLoader(None).disk_migrations):
         return 0
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
-        # Of two that find the database empty, one waits here, and then finds it filled.
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('baseline'))")
         if not _is_empty(cursor):
             return 0
         cursor.execute("SELECT set_config('search_path', '', true), set_config('check_function_bodies', 'off', true)")

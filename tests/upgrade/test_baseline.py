@@ -3,15 +3,20 @@
 import os
 import re
 import subprocess
+from contextlib import contextmanager
 
 import psycopg
 import pytest
 from django.db.migrations.loader import MigrationLoader
 
+from exchange_site.database.alone import _LOCK
 from exchange_site.database.baseline import _is_empty
 from exchange_site.stack.binaries import NoServers, postgres_binary
-from exchange_site.stack.processes import PROJECT
+from exchange_site.stack.processes import PROJECT, manage, start
+from tests.conftest import process_environment
 from tests.owner import owner_parameters
+from tests.patience import stretched
+from tests.processes import stopped, wait_for
 from tests.upgrade.releases import Release, new_database
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
@@ -106,3 +111,38 @@ class TestTheBaseline:
             assert "wallets.0001_initial" in migrate(database, tmp_path_factory, "--plan")
             assert "baseline" not in migrate(database, tmp_path_factory, "contenttypes")
             assert read(database, "SELECT count(*) FROM django_migrations") == [(2,)]
+
+
+@contextmanager
+def migrating(database, tmp_path, number):
+    """Start `migrate` in a process of its own."""
+    owner = owner_parameters()
+    environment = process_environment(
+        POSTGRES_DB=database, POSTGRES_OWNER_USER=owner["user"], POSTGRES_OWNER_PASSWORD=owner["password"]
+    )
+    log = tmp_path / f"migrate-{number}"
+    with stopped(start(manage("migrate", "--noinput"), environment=environment, output=log)) as process:
+        yield process, log
+
+
+class TestTwoAtOnce:
+    def test_run_one_after_the_other(self, tmp_path):
+        with new_database() as database:
+            with migrating(database, tmp_path, 1) as (one, first), migrating(database, tmp_path, 2) as (two, second):
+                assert [process.wait(stretched(200)) for process in (one, two)] == [0, 0], (
+                    first.read_text() + second.read_text()
+                )
+            said = first.read_text() + second.read_text()
+            assert said.count("at once, from the baseline") == 1
+            applied = read(database, "SELECT app, name FROM django_migrations")
+            assert len(applied) == len(set(applied)) == len(MigrationLoader(None).disk_migrations)
+
+    def test_wait_for_the_one_that_has_begun_until_its_session_ends(self, tmp_path):
+        with new_database() as database:
+            holder = psycopg.connect(**owner_parameters() | {"dbname": database}, autocommit=True)
+            holder.execute(f"SELECT pg_advisory_lock({_LOCK})")
+            with migrating(database, tmp_path, 1) as (process, log):
+                wait_for(lambda: "Another migrate runs" in log.read_text(), seconds=60)
+                assert read(database, "SELECT to_regclass('django_migrations')::text") == [(None,)]
+                holder.close()
+                assert process.wait(stretched(200)) == 0, log.read_text()

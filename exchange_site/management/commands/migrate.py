@@ -5,10 +5,12 @@ from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS
 
+from exchange_site.database.alone import alone
 from exchange_site.database.baseline import load_baseline
 from exchange_site.database.owner import OwnerCommand
 
-_ONLY_ASKS: Final = ("plan", "check_unapplied", "prune")
+_ONLY_READS: Final = ("plan", "check_unapplied")
+_ONLY_ASKS: Final = (*_ONLY_READS, "prune")
 _OF_ONES_OWN: Final = (*_ONLY_ASKS, "app_label", "migration_name", "fake", "fake_initial", "without_baseline")
 
 
@@ -16,6 +18,7 @@ class Command(OwnerCommand, migrate.Command):
     help = (
         f"{migrate.Command.help} Runs as the owner, and then runs database_roles."
         " In an empty database it begins with the baseline, the schema in one file."
+        " Waits while another one runs on the database."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,8 +32,18 @@ class Command(OwnerCommand, migrate.Command):
         return done
 
     def handle(self, *args: Any, **options: Any) -> Any:
+        if any(options.get(name) for name in _ONLY_READS):
+            return super().handle(*args, **options)
+        with alone(using=options["database"], on_wait=self._tell):
+            return self._migrate(*args, **options)
+
+    def _migrate(self, *args: Any, **options: Any) -> Any:
         if not any(options.get(name) for name in _OF_ONES_OWN):
             applied = load_baseline(using=options["database"])
             if applied and options["verbosity"]:
                 self.stdout.write(f"The database was empty: {applied} migrations at once, from the baseline.")
         return super().handle(*args, **options)
+
+    def _tell(self) -> None:
+        self.stdout.write("Another migrate runs on this database: waiting for its end.")
+        self.stdout.flush()
