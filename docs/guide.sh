@@ -7,59 +7,59 @@ api=${api:-http://127.0.0.1:8000/api/v1}
 json="Content-Type: application/json"
 name=alice-$(date +%s)
 field() { echo "$2" | python3 -c "import json, sys; print(json.load(sys.stdin)['$1'])"; }
-curl() { command curl --silent --show-error "$@" && echo; }
+call() { curl --silent --show-error "$@" && echo; }
 
 printf '\n%s\n' '== Sign up'
-tokens=$(curl $api/accounts/auth/register/ -H "$json" -d '{"username": "'$name'", "password": "password123"}'); echo "$tokens"
+tokens=$(call $api/accounts/auth/register/ -H "$json" -d '{"username": "'$name'", "password": "password123"}'); echo "$tokens"
 refresh=$(field refresh "$tokens")
 auth="Authorization: Bearer $(field access "$tokens")"
 
 printf '\n%s\n' '== Deposit'
-curl -X PATCH $api/accounts/wallet/deposit/ -H "$auth" -H "$json" -d '{"amount": "100"}'
+call -X PATCH $api/accounts/wallet/deposit/ -H "$auth" -H "$json" -d '{"amount": "100"}'
 
 printf '\n%s\n' '== See the coins on sale'
-curl $api/exchanges/crypto-currencies/
+call $api/exchanges/crypto-currencies/
 
 printf '\n%s\n' '== Buy'
-order=$(curl $api/orders/ -H "$auth" -H "$json" -d '{"crypto": "ABAN", "amount": "2"}'); echo "$order"
-curl "$api/orders/$(field id "$order")/?wait=20" -H "$auth"
+order=$(call $api/orders/ -H "$auth" -H "$json" -d '{"crypto": "ABAN", "amount": "2"}'); echo "$order"
+call "$api/orders/$(field id "$order")/?wait=20" -H "$auth"
 
 printf '\n%s\n' '== A firm price'
-curl $api/quotes/ -H "$auth" -H "$json" -d '{"crypto": "ABAN", "amount": "2"}'
+call $api/quotes/ -H "$auth" -H "$json" -d '{"crypto": "ABAN", "amount": "2"}'
 
 printf '\n%s\n' '== Small orders and the pool'
-order=$(curl $api/orders/ -H "$auth" -H "$json" -d '{"crypto": "ABAN", "total": "5"}'); echo "$order"
+order=$(call $api/orders/ -H "$auth" -H "$json" -d '{"crypto": "ABAN", "total": "5"}'); echo "$order"
 
 printf '\n%s\n' '== Cancel'
-curl -X POST $api/orders/$(field id "$order")/cancel/ -H "$auth"
+call -X POST $api/orders/$(field id "$order")/cancel/ -H "$auth"
 
 printf '\n%s\n' '== Withdraw'
-curl -X PATCH $api/accounts/wallet/withdraw/ -H "$auth" -H "$json" -H "Idempotency-Key: rent" -d '{"amount": "25"}'
+call -X PATCH $api/accounts/wallet/withdraw/ -H "$auth" -H "$json" -H "Idempotency-Key: rent" -d '{"amount": "25"}'
 
 printf '\n%s\n' '== Transactions'
-page=$(curl -i "$api/transactions/?type=withdrawal&limit=2" -H "$auth"); echo "$page"
+page=$(call -i "$api/transactions/?type=withdrawal&limit=2" -H "$auth"); echo "$page"
 next=$(echo "$page" | sed -n 's/^[Ll]ink: <\(.*\)>.*/\1/p')
-curl -i "$next" -H "$auth"
-curl "$api/transactions/?type=deposit&limit=1&envelope=true" -H "$auth"
+call -i "$next" -H "$auth"
+call "$api/transactions/?type=deposit&limit=1&envelope=true" -H "$auth"
 
 printf '\n%s\n' '== Holdings'
-curl $api/accounts/holdings/ -H "$auth"
+call $api/accounts/holdings/ -H "$auth"
 
 printf '\n%s\n' '== Repeat a request safely'
-curl -i -X PATCH $api/accounts/wallet/withdraw/ -H "$auth" -H "$json" -H "Idempotency-Key: rent" -d '{"amount": "25"}'
-curl -X PATCH $api/accounts/wallet/withdraw/ -H "$auth" -H "$json" -H "Idempotency-Key: rent" -d '{"amount": "30"}'
+call -i -X PATCH $api/accounts/wallet/withdraw/ -H "$auth" -H "$json" -H "Idempotency-Key: rent" -d '{"amount": "25"}'
+call -X PATCH $api/accounts/wallet/withdraw/ -H "$auth" -H "$json" -H "Idempotency-Key: rent" -d '{"amount": "30"}'
 
 printf '\n%s\n' '== Errors'
-curl -i $api/orders/ -H "$auth" -H "$json" -d '{"crypto": "ABAN", "amount": "-1", "colour": "red"}'
+call -i $api/orders/ -H "$auth" -H "$json" -d '{"crypto": "ABAN", "amount": "-1", "colour": "red"}'
 
 printf '\n%s\n' '== Limits'
-curl -i $api/accounts/wallet/ -H "$auth"
-for attempt in 1 2 3 4 5 6; do curl -i $api/accounts/auth/login/ -H "$json" -d '{"username": "nobody", "password": "?"}'; done
+call -i $api/accounts/wallet/ -H "$auth"
+for attempt in 1 2 3 4 5 6; do call -i $api/accounts/auth/login/ -H "$json" -d '{"username": "nobody", "password": "?"}'; done
 
 printf '\n%s\n' '== Stay signed in, and sign out'
-curl $api/accounts/auth/refresh/ -H "$json" -d '{"refresh": "'$refresh'"}'
-curl $api/accounts/auth/refresh/ -H "$json" -d '{"refresh": "'$refresh'"}'
-tokens=$(curl $api/accounts/auth/login/ -H "$json" -d '{"username": "'$name'", "password": "password123"}'); echo "$tokens"
+call $api/accounts/auth/refresh/ -H "$json" -d '{"refresh": "'$refresh'"}'
+call $api/accounts/auth/refresh/ -H "$json" -d '{"refresh": "'$refresh'"}'
+tokens=$(call $api/accounts/auth/login/ -H "$json" -d '{"username": "'$name'", "password": "password123"}'); echo "$tokens"
 auth="Authorization: Bearer $(field access "$tokens")"
-curl $api/accounts/auth/logout/ -H "$auth" -H "$json" -d '{"refresh": "'$(field refresh "$tokens")'"}'
-curl $api/accounts/wallet/ -H "$auth"
+call $api/accounts/auth/logout/ -H "$auth" -H "$json" -d '{"refresh": "'$(field refresh "$tokens")'"}'
+call $api/accounts/wallet/ -H "$auth"

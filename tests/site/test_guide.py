@@ -147,6 +147,12 @@ def test_its_page_links_to_nothing_that_is_not_served(client):
     assert [link for link in links if not link.startswith(("/", "#", "https://"))] == []
 
 
+def test_it_takes_no_programs_name_in_the_readers_shell():
+    defined = re.findall(r"^(\w+)\(\)", make_script(GUIDE), re.MULTILINE)
+    assert defined == ["field", "call"]
+    assert [name for name in defined if shutil.which(name)] == []
+
+
 def test_the_script_is_the_guides(run_in_shell):
     assert (PROJECT / "docs/guide.sh").read_text() == make_script(GUIDE), "task docs"
 
