@@ -92,6 +92,23 @@ class TestTheFirstOrder:
             expect(pool).to_have_attribute("value", "4")
         assert Order.objects.get().state == "aggregated"
 
+    def test_gives_its_token_to_the_clipboard_also_over_plain_http(self, site):
+        """Where navigator.clipboard is missing."""
+        with page_at(f"{site}/") as page:
+            page.get_by_label("For US dollars").fill("4.00")
+            page.get_by_role("button", name="Place the order").click()
+            expect_outcome(page, "It waits in its pool")
+            page.evaluate(
+                "Object.defineProperty(navigator, 'clipboard', {value: undefined});"
+                "document.addEventListener('copy', () => { window.copied = document.activeElement.value; })"
+            )
+            button = page.get_by_role("button", name="Copy as TOKEN=…")
+            button.click()
+            expect(button).to_have_text("Copied")
+            expect(button).to_be_focused()
+            assert page.evaluate("window.copied").startswith("TOKEN=eyJ")
+            assert page.locator("textarea").count() == 0
+
     def test_is_placed_by_keyboard_alone(self, sandbox):
         with page_at(f"{sandbox}/") as page:
             page.keyboard.press("Tab")

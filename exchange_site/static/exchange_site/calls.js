@@ -57,11 +57,30 @@ export function drawExchange({ status, answer, curl }) {
 export function copyButton(label, text) {
   const button = make("button", { type: "button", className: "copy", ariaLabel: label }, "Copy");
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
+    button.textContent = (await copy(text)) ? "Copied" : "Not copied";
+    button.focus();
     setTimeout(() => (button.textContent = "Copy"), 1500);
   });
   return button;
+}
+
+/** Copy a text, and say whether that worked. Over plain HTTP, browsers have a clipboard only for what is selected. */
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copySelected(text);
+  }
+}
+
+function copySelected(text) {
+  const field = make("textarea", { className: "only-heard", readOnly: true, value: text });
+  document.body.append(field);
+  field.select();
+  const isCopied = document.execCommand("copy");
+  field.remove();
+  return isCopied;
 }
 
 function code(title, text, button = null) {
