@@ -2,6 +2,7 @@
 
 import re
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
@@ -182,6 +183,29 @@ class TestTheHomePage:
             assert {url.removeprefix(site) for url in asked} >= {
                 "/api/v1/sandbox/story/", "/api/v1/exchanges/crypto-currencies/",
             }  # fmt: skip
+
+    def test_announces_only_what_is_found_while_it_is_open(self, site):
+        story = httpx.get(f"{site}/api/v1/sandbox/story/").json()
+        found = [{"id": 7, "crypto": "ETH", "state": "filled", "orders": 1, "amount": "1", "cost": "2", "lookups": 1}]
+        times = {"created_at": story["at"], "ended_at": story["at"]}
+
+        def answer(route):
+            purchases = [{**each, **times} for each in found]
+            route.fulfill(json={**story, "purchases": purchases, "found": purchases})
+
+        with page_at(f"{site}/") as page:
+            page.route("**/sandbox/story/", answer)
+            page.reload()
+            purchases = page.locator('#story [data-part="purchases"] > li')
+            announced = page.locator('#story [data-part="announcement"]')
+            expect(purchases).to_have_count(1)
+            page.wait_for_timeout(2500)
+            expect(announced).to_be_empty()
+            found.insert(0, {**found[0], "id": 9, "crypto": "SOL"})
+            expect(announced).to_have_text("The lost answer to purchase 9, of SOL, was found.", timeout=SECONDS)
+            found[:] = [{**found[1], "id": 1}]  # a stack with new data
+            expect(purchases).to_have_count(1)
+            expect(announced).to_have_text("The lost answer to purchase 9, of SOL, was found.")
 
     def test_leaves_half_of_the_calls_of_its_address_to_others(self, make_api_process):
         make_coin("ABAN", "20.00")

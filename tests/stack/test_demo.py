@@ -15,8 +15,9 @@ import pytest
 from rich.console import Console
 
 from exchange_site.stack.demo.run import remove_leftovers
-from exchange_site.stack.demo.staying import may_stay
-from exchange_site.stack.processes import PROJECT, free_port, is_free, wait_until
+from exchange_site.stack.demo.staying import Trickle, may_stay
+from exchange_site.stack.processes import PROJECT, free_port, is_free, local_url, wait_until
+from exchange_site.stack.running import StackAddresses
 
 SECONDS = 300
 
@@ -126,6 +127,15 @@ def test_the_demo_refuses_a_value_of_a_wrong_form_before_anything_starts(tmp_pat
     assert "as in PORT=8000" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert "Starting" not in done.stdout
+
+
+def test_an_order_that_the_demo_could_not_place_is_told_once(caplog):
+    api = local_url(free_port())
+    trickle = Trickle(addresses=StackAddresses(api=api, simulator="", environment={}, owner={}))
+    for _ in range(3):
+        trickle.place_one()
+    [line] = caplog.messages
+    assert line.startswith("no order was placed, the next customer tries again: ConnectError: ")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """After the story: stay up until the viewer ends it, while an order every two seconds keeps the home page alive."""
 
+import logging
 import os
 import random
 import select
@@ -13,6 +14,8 @@ import httpx
 from exchange_site.stack.demo.customers import CallFailed, Customer, open_account
 from exchange_site.stack.demo.story import LARGE_COINS, LOST_COIN, SMALL_COINS, lose_an_answer
 from exchange_site.stack.running import StackAddresses
+
+logger = logging.getLogger(__name__)
 
 _PAUSE_SECONDS: Final = 2.0
 _ORDERS_EACH: Final = 40  # then the next customer comes: an access token is valid for a quarter of an hour
@@ -53,10 +56,14 @@ def wait_for_enter(*, seconds: float) -> bool:
 
 @dataclass(kw_only=True)
 class Trickle:
-    """Customers who come one after the other and order a little: mostly small orders, some of them large."""
+    """Customers who come one after the other and order a little: mostly small orders, some of them large.
+
+    A failure is logged once, not again each time it repeats.
+    """
 
     addresses: StackAddresses
     placed: int = 0
+    failure: str = ""
     customer: Customer | None = None
     chance: random.Random = field(default_factory=random.Random)
 
@@ -64,8 +71,15 @@ class Trickle:
         """Place the next order. One that is refused is left out: the next customer tries again."""
         try:
             self._place()
-        except (CallFailed, httpx.HTTPError):
+            self.failure = ""
+        except (CallFailed, httpx.HTTPError) as error:
             self.customer = None
+            self._tell(f"{type(error).__name__}: {error}")
+
+    def _tell(self, failure: str) -> None:
+        if failure != self.failure:
+            logger.warning("no order was placed, the next customer tries again: %s", failure)
+        self.failure = failure
 
     def _place(self) -> None:
         if self.customer is None or self.placed % _ORDERS_EACH == 0:

@@ -6,7 +6,7 @@ import { hasEnded, purchaseWords, wordOf } from "./words.js";
 /** Show what happens in the sandbox: figures, pools, orders, purchases. */
 export function showStory(section) {
   const part = (name) => section.querySelector(`[data-part="${name}"]`);
-  const announced = new Set();
+  const announce = makeAnnouncer(part("announcement"));
 
   poll(section.dataset.url, {
     seconds: 1,
@@ -18,7 +18,7 @@ export function showStory(section) {
       showList(part("purchases"), keepFound(story.purchases, story.found), drawPurchase);
       part("no-orders").hidden = story.orders.length > 0;
       part("no-purchases").hidden = story.purchases.length > 0;
-      announce(part("announcement"), story.found, announced);
+      announce(story.found);
     },
   });
 }
@@ -85,8 +85,14 @@ function drawPurchase(purchase) {
   );
 }
 
-function announce(element, found, announced) {
-  const news = found.filter(({ id }) => !announced.has(id));
-  news.forEach(({ id }) => announced.add(id));
-  if (news.length) setText(element, `The lost answer to a purchase of ${news[0].crypto} was found.`);
+/** Return a function that announces what was found since its first call: what was there then is no news to the visitor. */
+function makeAnnouncer(element) {
+  let newest = null;
+  return (found) => {
+    const [last] = found;
+    if (newest !== null && last && last.id > newest) {
+      setText(element, `The lost answer to purchase ${last.id}, of ${last.crypto}, was found.`);
+    }
+    newest = last?.id ?? 0;
+  };
 }
