@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.utils import timezone
+from model_bakery import baker
 
 from settlement.models import Attempt, AttemptState, Finding, FindingDecision, FindingKind
 from settlement.services.adopting import CannotAdopt, UnknownOrder, adopt, carry_out_decision, list_unknown
@@ -137,15 +138,7 @@ class TestAListedOrder:
 
 def find(coin, listed, *, kind=FindingKind.EXTRA, **fields):
     subject = name_stranger(client_order_id=listed.client_order_id, venue_order_id=listed.venue_order_id)
-    return Finding.objects.create(
-        kind=kind,
-        coin=coin,
-        subject=subject,
-        amount=listed.quantity,
-        found_at=timezone.now(),
-        seen_at=timezone.now(),
-        **fields,
-    )
+    return baker.make(Finding, kind=kind, coin=coin, subject=subject, amount=listed.quantity, **fields)
 
 
 class TestAnUnknownOrder:

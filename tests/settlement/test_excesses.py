@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.db import DatabaseError, transaction
 from django.utils import timezone
+from model_bakery import baker
 
 from settlement.exceptions import InterventionRefused
 from settlement.gate import CannotBeTrue
@@ -281,21 +282,16 @@ class TestACostBeyondThePriceBound:
 
     def test_is_refused_while_another_purchase_is_in_doubt(self, overcharged, book_excess):
         other = make_coin("ETH", "3000.00")
-        batch = Batch.objects.create(coin=other, orders_count=1, needed=1, charge=3000, created_at=timezone.now())
-        moment = timezone.now()
-        Attempt.objects.create(
+        batch, moment = baker.make(Batch, coin=other), timezone.now()
+        baker.make(
+            Attempt,
             batch=batch,
             coin=other,
-            number=1,
             state=AttemptState.SENT,
             quantity=1,
             limit_price=3000,
-            budget=3000,
             signed_at=moment,
             valid_until=moment,
-            clock_offset=timedelta(0),
-            next_step_at=moment,
-            created_at=moment,
         )
         outcome, detail = book_excess(overcharged)
         assert outcome == "refused"

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from model_bakery import baker
 
 from settlement.clock import database_now
 from settlement.models import IN_FLIGHT, Attempt, AttemptState, Batch, BatchState, Pause, VenueAccount
@@ -197,7 +198,7 @@ class TestFunds:
 
     def test_are_not_negative_and_budgets_are_positive(self, coin, now):
         record_funds(venue="binance", free=Decimal(50), read_at=now)
-        batch = Batch.objects.create(coin=coin, created_at=now)
+        batch = baker.make(Batch, coin=coin)
         for rows, change in (
             (VenueAccount.objects, {"free": -1}),
             (VenueAccount.objects, {"short_at": now}),

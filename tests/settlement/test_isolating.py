@@ -8,6 +8,7 @@ from decimal import Decimal
 import httpx
 import pytest
 from django.db import DatabaseError, OperationalError, connection, transaction
+from model_bakery import baker
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from prometheus_client import REGISTRY
@@ -346,18 +347,18 @@ class TestWatching:
             raise ValueError("strange rows")
 
         monkeypatch.setitem(readers._READERS, ConcernKind.PARKED, fail)
-        FailingItem.objects.create(what="x", item="y", error="z", since=now, last_at=now, retry_at=now)
+        failing = baker.make(FailingItem)
         assert named(ConcernKind.PARKED, now) == {"unreadable rows": "these rows cannot be read: ValueError"}
-        assert list(named(ConcernKind.FAILING, now)) == ["x: y"]
+        assert list(named(ConcernKind.FAILING, now)) == [str(failing)]
 
     def test_names_a_kind_whose_statement_takes_too_long_and_shows_the_others(self, coin, now, monkeypatch):
         def strange_statement(_):
             raise OperationalError("canceling statement due to statement timeout") from QueryCanceled()
 
         monkeypatch.setitem(readers._READERS, ConcernKind.PARKED, strange_statement)
-        FailingItem.objects.create(what="x", item="y", error="z", since=now, last_at=now, retry_at=now)
+        failing = baker.make(FailingItem)
         assert named(ConcernKind.PARKED, now) == {"unreadable rows": "these rows cannot be read: OperationalError"}
-        assert list(named(ConcernKind.FAILING, now)) == ["x: y"]
+        assert list(named(ConcernKind.FAILING, now)) == [str(failing)]
 
     def test_measures_the_other_gauges_when_one_fails(self, coin, monkeypatch):
         def fail():
@@ -369,8 +370,8 @@ class TestWatching:
         assert 'exchange_batches{state="parked"}' in text
         assert "exchange_pool_usd{" not in text
 
-    def test_shows_items_that_fail_in_the_admin(self, admin_client, now):
-        row = FailingItem.objects.create(what="x", item="y", error="z", since=now, last_at=now, retry_at=now)
+    def test_shows_items_that_fail_in_the_admin(self, admin_client):
+        row = baker.make(FailingItem, what="x", item="y")
         page = admin_client.get("/admin/attention/").content.decode()
         assert "x: y" in page
         assert admin_client.get(f"/admin/settlement/failingitem/{row.pk}/change/").status_code == 200

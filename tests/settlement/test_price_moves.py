@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from django.conf import settings
 from django.db import DatabaseError, transaction
+from model_bakery import baker
 
 from settlement.models import Attempt, AttemptState, Batch, BatchState, Pause
 from settlement.selectors.batches import sum_purchases
@@ -650,9 +651,9 @@ class TestAFall:
 def put_in_stock(coin, quantity, *, price):
     """Put coins into inventory that no batch has bought, as adopting an unknown order does."""
     coins, each, now = Decimal(quantity), Decimal(price), clock.database_now()
-    attempt = Attempt.objects.create(
+    attempt = baker.make(
+        Attempt,
         coin=coin,
-        number=1,
         state=AttemptState.FILLED,
         quantity=coins,
         limit_price=each,
@@ -661,8 +662,6 @@ def put_in_stock(coin, quantity, *, price):
         cost=coins * each,
         signed_at=now,
         valid_until=now,
-        next_step_at=now,
-        created_at=now,
         ended_at=now,
     )
     with transaction.atomic():
@@ -682,8 +681,7 @@ class TestAFallBetweenTwoPurchases:
     @pytest.fixture
     def cheap_reserve(self, coin):
         """Coins that cost half as much, which a batch holds that waits for staff: they lower the average cost."""
-        now = clock.database_now()
-        Batch.objects.create(coin=coin, state=BatchState.PARKED, reserved=100, reason="for staff", created_at=now)
+        baker.make(Batch, coin=coin, state=BatchState.PARKED, reserved=100, reason="for staff")
         put_in_stock(coin, "100", price="2.00")
 
     def test_is_given_back_although_the_last_coins_were_dear(self, buy, market, claim, venue, fill):

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from model_bakery import baker
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.models import Attempt, AttemptState, Batch, BatchState
@@ -186,7 +187,7 @@ class TestPools:
 def test_cancelling_an_order_that_is_being_claimed_is_refused_at_once(place, coin, shopper, now):
     order = place("60.00")
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
-        batch = Batch.objects.create(coin=coin, created_at=now)
+        batch = baker.make(Batch, coin=coin)
         claim_orders(coin_id=coin.pk, batch_id=batch.pk, limits=ClaimLimits(most=10, with_pool=False), now=now)
 
         def cancel():

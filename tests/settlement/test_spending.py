@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, transaction
+from model_bakery import baker
 
 from settlement.models import Attempt, AttemptState, BatchState, Pause
 from settlement.services.stepping import take_next_step
@@ -98,13 +99,12 @@ class TestAnImplausibleAsk:
         place("12.00")
         batch = settle()
         [waiting] = attempts()
-        Attempt.objects.create(
+        baker.make(
+            Attempt,
             batch=batch,
             coin=batch.coin,
             number=0,
             state=AttemptState.NOT_PLACED,
-            next_step_at=now,
-            created_at=now,
             ended_at=now,
             signed_at=now,
             recheck_at=now,

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from model_bakery import baker
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement import tasks
@@ -203,10 +204,9 @@ class TestAfterARestore:
         buy_at_second(waiting)
         [order] = ask_venues(since=now, get_venue=get_venue).unknown
         sent = {"signed_at": now, "valid_until": now, "quantity": 1, "limit_price": 5, "reason": "lost"}
-        other = Attempt.objects.create(
-            coin=waiting.coin, batch=waiting.batch, number=2, venue=SECOND, state=AttemptState.SENT,
-            next_step_at=now, created_at=now, **sent,
-        )  # fmt: skip
+        other = baker.make(
+            Attempt, coin=waiting.coin, batch=waiting.batch, number=2, venue=SECOND, state=AttemptState.SENT, **sent
+        )
         with pytest.raises(CannotAdopt, match="is in flight there"):
             adopt(order=order, venue=get_venue(SECOND), note="")
         waiting.refresh_from_db()

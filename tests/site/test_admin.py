@@ -10,6 +10,7 @@ from django.contrib.auth.models import Permission
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from model_bakery import baker
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.models import (
@@ -80,24 +81,20 @@ def concerns(batch, admin_user, now):
     """A finding, a pause, an intervention, an item that fails, a loss, a stop of sales, and an account at a venue."""
     begin_watch()
     BreakGlass(user=admin_user, reason="x", asked_from="x", ready_at=now + timedelta(days=1)).save()
-    VenueAccount.objects.create(venue="binance", asset="USDT", free=9, read_at=now)
-    BalanceReading.objects.create(venue="binance", asset="ABAN", amount=5, proposed=5, read_at=now)
-    AccountMove.objects.create(
-        venue="binance", asset="USDT", kind="move", amount=-1, reason="x", booked_by=admin_user, booked_at=now
-    )
-    DayLoss.objects.create(day=now.date(), coin=batch.coin, coins=1, cost=9, charge=4, counted_at=now)
-    PriceRule.objects.create(coin=batch.coin, spread_rate=0, reason="to see")
-    SalesLimit.objects.create(coin=batch.coin, most=100, reason="to see")
-    Headroom.objects.create(coin=batch.coin, most=100, used=90, room=10, whole=100, near_since=now, counted_at=now)
-    SalesStop.objects.create(day=now.date(), loss=5, ceiling=5, stopped_at=now)
-    FailingItem.objects.create(what="price", item="ABAN", error="none", since=now, last_at=now, retry_at=now)
+    baker.make(VenueAccount, free=9)
+    baker.make(BalanceReading, asset="ABAN", amount=5, proposed=5)
+    baker.make(AccountMove, asset="USDT", kind="move", amount=-1, booked_by=admin_user)
+    baker.make(DayLoss, coin=batch.coin, coins=1, cost=9, charge=4)
+    baker.make(PriceRule, coin=batch.coin, spread_rate=0)
+    baker.make(SalesLimit, coin=batch.coin, most=100)
+    baker.make(Headroom, coin=batch.coin, most=100, used=90, room=10, whole=100, near_since=now)
+    baker.make(SalesStop, loss=5, ceiling=5, stopped_at=now)
+    baker.make(FailingItem)
     raise_finding(contradiction=Contradiction(kind=FindingKind.EXTRA, subject="order 7"), now=now)
     pause_buying(coin=batch.coin, reason="looking into it", set_by=admin_user, now=now)
     action = InterventionAction.LOOK_UP
     look_up = request_intervention(batch=batch, action=action, reason="to see", requested_by=admin_user, now=now)
-    Excess.objects.create(
-        attempt=batch.attempts.get(), intervention=look_up, quantity=1, cost=0, commission=0, booked_at=now
-    )
+    baker.make(Excess, attempt=batch.attempts.get(), intervention=look_up, quantity=1, cost=0, commission=0)
 
 
 @pytest.fixture
