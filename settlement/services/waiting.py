@@ -27,6 +27,8 @@ from wallets.services.ledger.locking import lock_inventory
 
 logger = logging.getLogger(__name__)
 
+REFUNDED_BY_STAFF: Final = "refunded_by_staff"
+NOT_LISTED: Final = "not_listed"
 _SHORTEST: Final = timedelta(seconds=1)
 
 Stop = NoAsk | TopUpTooDear | AskBeyondPriceBound | CoinNotListed
@@ -70,7 +72,7 @@ def is_refund_too_early(*, batch: Batch) -> str:
     One such list may be a slip. Other reasons to refund stay: nothing is said while staff have paused buying, or after
     an answer that cannot be true.
     """
-    absent = AbsentMarket.objects.filter(attempt__batch=batch, attempt__state=AttemptState.NEW).first()
+    absent = _find_absence(batch)
     if absent is None or absent.is_confirmed:
         return ""
     others = Pause.objects.filter(Q(coin=batch.coin_id) | Q(coin=None), kind__in=[PauseKind.STAFF, PauseKind.UNTRUE])
@@ -81,6 +83,16 @@ def is_refund_too_early(*, batch: Batch) -> str:
         f"The venue's list of markets lacks the coin, but so far only {absent}. Refund it when a list"
         f" {minutes:.0f} minutes after the first lacks it too; the batch goes on by itself if a list has it again."
     )
+
+
+def reason_of_staffs_refund(*, batch: Batch) -> str:
+    """Return what customers read when staff refund a batch: that the coin is not listed, if two lists lacked it."""
+    absent = _find_absence(batch)
+    return NOT_LISTED if absent and absent.is_confirmed else REFUNDED_BY_STAFF
+
+
+def _find_absence(batch: Batch) -> AbsentMarket | None:
+    return AbsentMarket.objects.filter(attempt__batch=batch, attempt__state=AttemptState.NEW).first()
 
 
 def _record_list(attempt: Attempt, error: Stop, *, now: datetime) -> AbsentMarket | None:

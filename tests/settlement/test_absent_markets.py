@@ -18,6 +18,7 @@ from settlement.venues.ccxt.markets import markets
 from tests.configure import configure
 from tests.owner import run_as_owner
 from tests.settlement.conftest import attempts, end_pauses, states
+from trading.models import Order
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]
 
@@ -103,10 +104,12 @@ class TestAListWithoutTheCoin:
         step(absent)
         assert refund(absent) == ("done", "1 orders are refunded")
         assert (states(), shopper.wallet.balance) == (["refunded"], 100)
+        assert Order.objects.get().reason == "not_listed"
 
     def test_does_not_keep_staff_from_refunding_what_they_have_paused(self, absent, refund, coin, admin_user):
         pause_buying(coin=coin, reason="insolvent venue", set_by=admin_user, now=timezone.now())
         assert refund(absent)[0] == "done"
+        assert Order.objects.get().reason == "refunded_by_staff", "one list proves nothing"
 
     def test_is_forgotten_when_a_later_list_has_the_coin_and_the_batch_goes_on_by_itself(
         self, absent, step, simulator, shopper

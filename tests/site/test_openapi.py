@@ -13,6 +13,7 @@ from exchange_site.api.problems import KINDS
 from exchange_site.management.commands.openapi import COPY, render
 from exchange_site.stack.processes import PROJECT
 from settlement.services.claiming import _POOL_TIMED_OUT
+from settlement.services.waiting import NOT_LISTED, REFUNDED_BY_STAFF
 from tests.site.also_accepted import widened
 from trading.schemas.orders import OrderBody, QuoteBody
 from trading.selectors.orders import VENUE_UNCLEAR
@@ -172,6 +173,7 @@ class TestSchemas:
 
     def test_have_the_reasons_that_orders_are_given(self):
         reasons = {VENUE_UNCLEAR, DEPOSIT_RETURNED, UNDER_REVIEW, REFUSED, PRICE_MOVED, _POOL_TIMED_OUT}
+        reasons |= {NOT_LISTED, REFUNDED_BY_STAFF}
         assert reasons < set(SCHEMAS["OrderReason"]["enum"])
 
     def test_of_answers_require_all_that_answers_have(self):

@@ -39,6 +39,7 @@ OrderReason = Annotated[
                 "venue_unclear": "It waits, because the outcome of a purchase of its coin is unknown.",
                 "under_review": "It is held until staff decide.",
                 "refused_after_review": "Staff have refused it.",
+                "not_listed": "The venue no longer lists its coin.",
                 "refunded_by_staff": "Staff have refunded it, because its coins could not be bought.",
                 "price_moved": "The price had moved too far before its coins were bought.",
                 "pool_timed_out": "Its pool did not fill in time.",

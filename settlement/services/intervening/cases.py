@@ -38,7 +38,7 @@ from settlement.services.outcomes import (
     presume_not_placed,
     withdraw_attempt,
 )
-from settlement.services.waiting import is_refund_too_early
+from settlement.services.waiting import is_refund_too_early, reason_of_staffs_refund
 from settlement.venues.configured import VenueNotConfigured
 from settlement.venues.protocol import Executed, OrderNotFound, Unknown, Untrue, VenueAnswer
 from wallets.services.ledger.locking import lock_inventory
@@ -234,9 +234,10 @@ class _Case:
                 raise InterventionRefused(f"{attempt} was bought after all. Its coins go to orders that wait.")
             if not isinstance(answer, Executed | OrderNotFound):
                 raise InterventionRefused(f"{attempt} was given up, and {in_words(answer)}.")
+        reason = reason_of_staffs_refund(batch=self.batch)
         if not withdraw_attempt(batch=self.batch, reason="refunded by staff", now=database_now()):
             raise InterventionRefused("An attempt has been sent: look it up again, or mark it, first.")
-        count = refund_batch(batch=self.batch, reason="refunded_by_staff", now=database_now())
+        count = refund_batch(batch=self.batch, reason=reason, now=database_now())
         return f"{count} orders are refunded"
 
     def _attempt_in_question(self) -> tuple[Attempt, VenueAnswer]:
