@@ -6,14 +6,11 @@ for all of them: https://prometheus.github.io/client_python/multiprocess/
 
 import ctypes
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
@@ -28,6 +25,7 @@ from exchange_site.configuration import Configuration
 from exchange_site.database.price_check import refuse_unfit_rules
 from exchange_site.database.role_check import refuse_unfit_role
 from exchange_site.front.listening import serve_process
+from exchange_site.held_folders import held_folder, take_left_folders
 from exchange_site.seeding.published import refuse_published_password
 from wallets.runtime.postgres.connections import KeptConnection
 
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from exchange_site.front.reception import Reception
 
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+_FOLDERS: Final = "crypto-exchange-metrics-"
 _GRACE_SECONDS: Final = 10
 _CONNECTION_SECONDS: Final = 3600
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
@@ -120,16 +119,18 @@ def _close_with_thread(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 @contextmanager
 def _folder_of_metrics() -> Iterator[None]:
-    """Set the metrics folder before a worker starts. If the folder was created here, remove it at the end."""
+    """Set the metrics folder before a worker starts. If the folder was created here, remove it at the end.
+
+    Those that killed servers have left are removed first.
+    """
     if _FOLDER in os.environ:
         yield
         return
-    folder = Path(tempfile.mkdtemp(prefix="crypto-exchange-metrics-"))
-    os.environ[_FOLDER] = str(folder)
-    try:
+    for _ in take_left_folders(prefix=_FOLDERS):
+        pass
+    with held_folder(prefix=_FOLDERS) as folder:
+        os.environ[_FOLDER] = str(folder)
         yield
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

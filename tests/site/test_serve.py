@@ -1,10 +1,13 @@
 """The database connections of the API's processes."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from exchange_site.serve import _folder_of_metrics
 from exchange_site.stack.processes import PROJECT
 from tests.conftest import process_environment
 
@@ -56,3 +59,19 @@ def test_a_thread_keeps_one_connection_and_closes_it_when_it_ends(pool):
         check=False,
     )
     assert done.stdout == "0 left\n", done.stderr
+
+
+def test_the_next_server_removes_the_folders_of_those_that_were_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
+    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR")
+    for name in ("killed", "other"):
+        (tmp_path / f"crypto-exchange-metrics-{name}").mkdir()
+    (tmp_path / "crypto-exchange-metrics-killed" / "held.lock").touch()
+    (tmp_path / "crypto-exchange-metrics-other" / "counter_7.db").touch()  # nothing says that its process is gone
+    with _folder_of_metrics():
+        own = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+        monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR")
+        with _folder_of_metrics():
+            assert own.exists(), "its process runs"
+    assert [folder.name for folder in tmp_path.iterdir()] == ["crypto-exchange-metrics-other"]

@@ -147,7 +147,7 @@ def left(tmp_path, monkeypatch):
     def leave(name):
         folder = tmp_path / f"crypto-exchange-demo-{name}"
         folder.mkdir()
-        (folder / "demo.lock").touch()
+        (folder / "held.lock").touch()
         marked = {**os.environ, "EXCHANGE_STACK": str(folder / "data")}
         program = subprocess.Popen(["sleep", "300"], env=marked)
         programs.append(program)
@@ -162,7 +162,7 @@ def left(tmp_path, monkeypatch):
 def test_the_next_demo_removes_what_a_killed_one_has_left_and_says_so(left):
     (gone, program), (running, other) = left("killed"), left("running")
     said = Console(record=True, width=300, file=StringIO())
-    with (running / "demo.lock").open() as lock:
+    with (running / "held.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         remove_leftovers(said)
     assert (gone.exists(), program.wait(10)) == (False, -signal.SIGTERM)

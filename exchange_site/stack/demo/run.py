@@ -3,7 +3,6 @@
 import fcntl
 import logging
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -16,6 +15,7 @@ import django
 from rich.console import Console
 from rich.markup import escape
 
+from exchange_site.held_folders import held_folder, take_left_folders
 from exchange_site.stack.environment import data_dir, refuse_wrong_values
 from exchange_site.stack.processes import free_port, is_free, local_url
 from exchange_site.stack.running import StackAddresses, find_running_stack, running_stack, stop_leftovers
@@ -29,8 +29,6 @@ RATE_LIMITS: Final = {f"RATE_LIMIT_{name}": "100000/m" for name in ("USER", "ANO
 _OPENING_SECONDS: Final = 8  # to open the home page
 _INTERRUPTED: Final = 130
 _FOLDERS: Final = "crypto-exchange-demo-"
-_HELD: Final = "demo.lock"
-"""The file in a demo's folder that is locked while the demo runs."""
 
 
 def run_demo(arguments: list[str]) -> int:
@@ -72,9 +70,8 @@ def _temporary_stack(console: Console) -> Iterator[StackAddresses]:
     """Start a stack on a temporary folder; at the end stop it and delete the folder."""
     remove_leftovers(console)
     with ExitStack() as entered:
-        folder = Path(entered.enter_context(tempfile.TemporaryDirectory(prefix=_FOLDERS)))
+        folder = entered.enter_context(held_folder(prefix=_FOLDERS))
         folder.chmod(0o755)  # the database server's user must get in
-        fcntl.flock(entered.enter_context((folder / _HELD).open("w")), fcntl.LOCK_EX)
         port = entered.enter_context(_reserved_port())
         console.print(f"Watch the story on the home page: [bold]{local_url(port)}/[/bold]")
         environment = {**RATE_LIMITS, "PORT": str(port)}
@@ -87,18 +84,10 @@ def _temporary_stack(console: Console) -> Iterator[StackAddresses]:
 
 def remove_leftovers(console: Console) -> None:
     """End the stacks of demos that were killed, and delete their folders."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDERS}*"):
-        held = folder / _HELD
-        if not held.is_file() or folder.lstat().st_uid != os.geteuid():
-            continue
-        with held.open("a") as lock, suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            count = stop_leftovers(folder / "data")
-            stop_leftover_servers(folder / "data")
-            shutil.rmtree(folder, ignore_errors=True)
-            console.print(
-                f"A demo that was killed had left {folder}, and {count} of its processes ran. They are removed."
-            )
+    for folder in take_left_folders(prefix=_FOLDERS):
+        count = stop_leftovers(folder / "data")
+        stop_leftover_servers(folder / "data")
+        console.print(f"A demo that was killed had left {folder}, and {count} of its processes ran. They are removed.")
 
 
 @contextmanager

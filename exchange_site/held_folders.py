@@ -1,0 +1,39 @@
+"""Temporary folders of processes, which the next process can tell from those that a killed one has left.
+
+A process locks a file in its folder. Unlike a process id, the lock cannot be another process's after a while.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+_LOCK: Final = "held.lock"
+
+
+@contextmanager
+def held_folder(*, prefix: str) -> Iterator[Path]:
+    """Make a folder, hold it, and delete it at the end."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        with (folder / _LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def take_left_folders(*, prefix: str) -> Iterator[Path]:
+    """Yield each folder that a killed process of this user has left, and delete it afterwards."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        with suppress(OSError):  # its process ends it just now, holds it, or is another user's
+            if folder.lstat().st_uid != os.geteuid():
+                continue
+            with (folder / _LOCK).open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield folder
+                shutil.rmtree(folder, ignore_errors=True)
