@@ -221,6 +221,11 @@ class TestOtherPages:
             page.locator("#operations-orders-placeOrder").wait_for()
             assert serious_violations(page) == {}
 
+    def test_redoc_keeps_nobody_out(self, site):
+        with page_at(f"{site}/api/v1/redoc/") as page:
+            page.get_by_role("heading", name="Buy a coin").wait_for()
+            assert serious_violations(page) == {}
+
     def test_the_admin_keeps_nobody_out(self, site, admin_user):
         with page_at(f"{site}/admin/") as page:
             assert serious_violations(page) == {}
