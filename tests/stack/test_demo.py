@@ -168,7 +168,7 @@ def test_the_next_demo_removes_what_a_killed_one_has_left_and_says_so(left):
     assert (gone.exists(), program.wait(10)) == (False, -signal.SIGTERM)
     assert (running.exists(), other.poll()) == (True, None)
     assert said.export_text().strip() == (
-        f"A demo that was killed had left {gone}, and 1 of its processes ran. They are removed."
+        f"A demo that was killed had left {gone}, and 1 of its processes still ran. All is removed."
     )
 
 

@@ -87,7 +87,8 @@ def remove_leftovers(console: Console) -> None:
     for folder in take_left_folders(prefix=_FOLDERS):
         count = stop_leftovers(folder / "data")
         stop_leftover_servers(folder / "data")
-        console.print(f"A demo that was killed had left {folder}, and {count} of its processes ran. They are removed.")
+        told = f"A demo that was killed had left {folder}, and {count} of its processes still ran. All is removed."
+        console.print(told, soft_wrap=True)
 
 
 @contextmanager
