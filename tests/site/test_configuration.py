@@ -289,9 +289,11 @@ class TestThePage:
 
     def test_lists_the_variables_that_other_code_reads(self):
         files = [path for package in PACKAGES for path in (PROJECT / package).rglob("*.py")]
-        code = "\n".join(path.read_text() for path in [PROJECT / "manage.py", PROJECT / ".ci" / "packages.py", *files])
+        files += [PROJECT / name for name in ("manage.py", ".ci/packages.py", ".ci/package_index.py")]
+        code = "\n".join(path.read_text() for path in files)
         read = set(re.findall(r"""os\.environ(?:\.get|\.setdefault)?[\[(]["']([A-Z_]+)["']""", code))
         read |= set(re.findall(r'"([A-Z_]+)" (?:not )?in os\.environ', code))
+        read |= set(re.findall(r'\bif not environment\.get\("([A-Z_]+)"\)', code))
         shell = "\n".join((PROJECT / name).read_text() for name in ("Taskfile.yml", ".ci/install"))
         read |= set(re.findall(r"\$\{([A-Z_]+)", shell))
         assert read - VARIABLES.keys() == rows(OF_TOOLS).keys()
