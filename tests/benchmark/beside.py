@@ -19,7 +19,7 @@ from rich.console import Console
 
 from exchange_site.stack.processes import PROJECT
 from tests.benchmark import beside_report, report
-from tests.benchmark.load import Call, put_load
+from tests.benchmark.load import BenchmarkFailed, Call, put_load
 from tests.benchmark.packages import python_of
 from tests.benchmark.processor_time import read_seconds
 from tests.benchmark.replaced import Replaced, running_replaced
@@ -30,7 +30,7 @@ from wallets.runtime.progress import make_progress
 
 _PARTS: Final = ("API", "Postgres", "Redis")
 _LARGE: Final = '{"crypto": "ABAN", "amount": "3"}'  # at 20.00 each on both sides
-_WARM_SECONDS: Final = 2
+_WARM_SECONDS: Final = 5
 # Each revision opens accounts with code of its own. Its benchmark is in the first of these packages, or was in the second.
 _OPEN_ACCOUNTS: Final = """
 import importlib, importlib.util, pathlib, sys
@@ -52,8 +52,8 @@ class Extent:
     customers: int
 
 
-_FULL: Final = Extent(rounds=7, seconds=10, clients=32, customers=1000)
-_QUICK: Final = Extent(rounds=3, seconds=4, clients=32, customers=300)
+_FULL: Final = Extent(rounds=9, seconds=6, clients=32, customers=1000)
+_QUICK: Final = Extent(rounds=5, seconds=3, clients=32, customers=300)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,5 +158,7 @@ def _take_turn(contender: Contender, call: Call, clients: int, seconds: float) -
     before = contender.read_processor_seconds()
     load = put_load(call=call, url=contender.url, clients=clients, seconds=seconds)
     after = contender.read_processor_seconds()
+    if not load.requests:
+        raise BenchmarkFailed(f"{contender.name}: {call.path} was not answered within {seconds:.0f} s")
     used = {part: (after[part] - before[part]) * 1000 / load.requests for part in _PARTS}
     return {**asdict(load), "milliseconds": used}

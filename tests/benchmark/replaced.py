@@ -20,7 +20,7 @@ FOLDER: Final = Path(__file__).with_name("replaced")
 _DATABASE: Final = "replaced"
 _START_SECONDS: Final = 60.0
 _PROCESSES: Final = "2"
-_THREADS: Final = os.environ.get("REPLACED_THREADS", "4")
+_THREADS: Final = "4"  # of a process
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,15 +85,10 @@ def _manage(python: str, *arguments: str, environment: Mapping[str, str]) -> Non
 def _start_api(python: str, *, environment: Mapping[str, str], folder: Path, ending: ExitStack) -> tuple[str, int]:
     port = free_port()
     command = [
-        *(python, "-m", "gunicorn", "shop.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"),
-        *("--workers", _PROCESSES, "--threads", _THREADS, "--keep-alive", "60", "--access-logfile", "-"),
+        *(python, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--http", "1"),
+        *("--workers", _PROCESSES, "--blocking-threads", _THREADS, "--no-ws", "--log-level", "warning"),
+        "shop.wsgi:application",
     ]
-    if os.environ.get("REPLACED_SERVER") == "granian":
-        command = [
-            *(python, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
-            *("--workers", _PROCESSES, "--blocking-threads", _THREADS, "--http", "1", "--no-ws"),
-            "shop.wsgi:application",
-        ]
     log = folder / "API.log"
     process = start(command, environment=environment, output=log)
     ending.callback(stop_server, process)

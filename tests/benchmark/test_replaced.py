@@ -64,37 +64,27 @@ class TestTheStandIn:
         balance, orders, movements, tasks = traces()
         answer = client.post("orders/", json={"crypto": "ABAN", "amount": "3"})
         assert answer.status_code == 201
-        assert {"crypto": "ABAN", "amount": "3.00000000", "total": "60.00"}.items() <= answer.json().items()
+        assert {"crypto": "ABAN", "amount": 3, "total": 60, "status": "pending"}.items() <= answer.json().items()
         assert traces() == (balance - 60, orders + 1, movements - 60, tasks + 1)
-        assert client.get("accounts/wallet/").json()["balance"] == str(balance - 60)
+        assert client.get("accounts/wallet/").json()["balance"] == float(balance - 60)
 
     @pytest.mark.parametrize(
-        ("body", "field"),
-        [({"crypto": "ABAN", "amount": "50000000"}, "amount"), ({"crypto": "NONE", "amount": "1"}, "crypto")],
-    )
-    def test_refuses_an_order_without_funds_or_of_an_unknown_coin(self, client, traces, body, field):
+        ("body", "status"),
+        [({"crypto": "ABAN", "amount": "50000000"}, 400), ({"crypto": "ABAN", "amount": "0.0000001"}, 400), ({"crypto": "NONE", "amount": "1"}, 404)],
+        ids=["without funds", "too small", "of an unknown coin"],
+    )  # fmt: skip
+    def test_refuses_an_order(self, client, traces, body, status):
         before = traces()
-        answer = client.post("orders/", json=body)
-        assert answer.status_code == 400
-        assert field in answer.json()
+        assert client.post("orders/", json=body).status_code == status
         assert traces() == before
 
-    @pytest.mark.parametrize("path", ["orders/", "accounts/wallet/"])
-    def test_refuses_callers_without_a_token(self, client, path):
-        assert client.get(path).status_code == 200
-        assert client.get(path, headers={"Authorization": "Bearer forged"}).status_code == 401
-
-    def test_counts_each_call_of_a_customer(self, client, replaced):
-        settings = replaced.environment
-        cache = redis.Redis(
-            host=settings["REDIS_HOST"], port=int(settings["REDIS_PORT"]), password=settings["REDIS_PASSWORD"]
-        )
-        client.post("orders/", json={"crypto": "ABAN", "amount": "3"})
-        assert {key.decode().rpartition(":")[2].rpartition("_")[0] for key in cache.keys("*throttle*")} >= {
-            "throttle_user",
-            "throttle_orders",
-        }
-        cache.close()
+    def test_refuses_callers_without_a_token(self, client, traces):
+        before = traces()
+        for authorization in ("", "Bearer forged"):
+            headers = {"Authorization": authorization}
+            assert client.get("accounts/wallet/", headers=headers).status_code == 401
+            assert client.post("orders/", json={"crypto": "ABAN", "amount": "3"}, headers=headers).status_code == 401
+        assert traces() == before
 
     def test_takes_the_load_of_the_benchmark(self, replaced):
         contender = beside.Contender(
@@ -139,8 +129,8 @@ class TestTheReport:
         text = (tmp_path / "performance.md").read_text()
         assert "Ours is abc. 3 rounds of 10 seconds" in text
         assert (
-            "| orders placed a second | 240 | 100 | 2.50 (2.00 to 3.00) | 1.60 ms: API 1.00, Postgres 0.50, Redis 0.10 |"
-            " 4.60 ms: API 4.00, Postgres 0.50, Redis 0.10 |"
+            "| orders placed a second | 240 | 100 | 2.50 (2.00 to 3.00) | 1.60 (1.00 + 0.50 + 0.10) |"
+            " 4.60 (4.00 + 0.50 + 0.10) |"
         ) in text
         assert text.endswith("<!-- /replaced -->\nThe end.\n")
         assert json.loads((tmp_path / "performance.json").read_text()) == {"machine": machine, "replaced": found}

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from django.core.cache import cache
+from django.core.cache import caches
 from rest_framework.exceptions import APIException
 
 
@@ -13,11 +13,11 @@ class PriceUnavailable(APIException):
 
 def read_price(coin_name):
     """Return a coin's price in dollars. Raises PriceUnavailable."""
-    price = cache.get(f"price:{coin_name}")
+    price = caches["prices"].get(f"price:{coin_name}")
     if price is None:
         raise PriceUnavailable
     return Decimal(price)
 
 
 def write_price(coin_name, price):
-    cache.set(f"price:{coin_name}", str(price), timeout=None)
+    caches["prices"].set(f"price:{coin_name}", str(price), timeout=None)

@@ -1,33 +1,23 @@
-"""The words on the wire."""
+"""The words on the wire: amounts are JSON numbers, and an order's answer says no more than its state."""
 
 from decimal import Decimal
 
 from rest_framework import serializers
 
-from .models import Coin, Order, Wallet
+
+class WalletSerializer(serializers.Serializer):
+    balance = serializers.DecimalField(max_digits=20, decimal_places=2)
+    updated_at = serializers.DateTimeField()
 
 
-class WalletSerializer(serializers.ModelSerializer):
-    username = serializers.CharField(source="user.username", read_only=True)
-    currency = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Wallet
-        fields = ["id", "username", "balance", "currency", "created_at", "updated_at"]
-
-    def get_currency(self, wallet):
-        return "USD"
-
-
-class OrderSerializer(serializers.ModelSerializer):
-    """Reads an order's coin and amount, and writes the order back as it was placed."""
-
-    crypto = serializers.SlugRelatedField(
-        source="coin", slug_field="name", queryset=Coin.objects.filter(is_active=True)
-    )
+class OrderInput(serializers.Serializer):
+    crypto = serializers.CharField(max_length=16)
     amount = serializers.DecimalField(max_digits=30, decimal_places=8, min_value=Decimal("0.00000001"))
 
-    class Meta:
-        model = Order
-        fields = ["id", "crypto", "amount", "price", "total", "status", "created_at", "updated_at"]
-        read_only_fields = ["price", "total", "status"]
+
+class OrderOutput(serializers.Serializer):
+    id = serializers.IntegerField()
+    crypto = serializers.CharField(source="coin.name")
+    amount = serializers.DecimalField(max_digits=30, decimal_places=8)
+    total = serializers.DecimalField(max_digits=20, decimal_places=2)
+    status = serializers.CharField()

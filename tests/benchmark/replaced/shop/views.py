@@ -1,25 +1,25 @@
 """The two endpoints that are measured."""
 
-from rest_framework import generics
+from rest_framework.generics import get_object_or_404
+from rest_framework.response import Response
+from rest_framework.status import HTTP_201_CREATED
+from rest_framework.views import APIView
 
-from .models import Order, Wallet
-from .serializers import OrderSerializer, WalletSerializer
+from .models import Coin, Wallet
+from .serializers import OrderInput, OrderOutput, WalletSerializer
 from .services import place_order
 
 
-class WalletView(generics.RetrieveAPIView):
-    serializer_class = WalletSerializer
+class WalletView(APIView):
+    def get(self, request):
+        wallet = Wallet.objects.get(user=request.user)
+        return Response(WalletSerializer(wallet).data)
 
-    def get_object(self):
-        return generics.get_object_or_404(Wallet.objects.select_related("user"), user=self.request.user)
 
-
-class OrdersView(generics.ListCreateAPIView):
-    serializer_class = OrderSerializer
-    throttle_scope = "orders"
-
-    def get_queryset(self):
-        return Order.objects.filter(user=self.request.user).select_related("coin")
-
-    def perform_create(self, serializer):
-        serializer.instance = place_order(user=self.request.user, **serializer.validated_data)
+class OrdersView(APIView):
+    def post(self, request):
+        serializer = OrderInput(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        coin = get_object_or_404(Coin, name=serializer.validated_data["crypto"], is_active=True)
+        order = place_order(user=request.user, coin=coin, amount=serializer.validated_data["amount"])
+        return Response(OrderOutput(order).data, status=HTTP_201_CREATED)

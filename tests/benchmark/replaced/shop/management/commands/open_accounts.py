@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--deposit", type=Decimal, default=Decimal("100000000.00"))
 
     def handle(self, *, count, tokens, coin, price, deposit, **options):
-        Coin.objects.create(name=coin, title=coin.title(), minimum_total=Decimal("0.01"))
+        Coin.objects.create(name=coin, title=coin.title(), minimum_total=Decimal("1.00"))
         write_price(coin, price)
         users = User.objects.bulk_create(User(username=f"customer{number}", password="!") for number in range(count))
         wallets = Wallet.objects.bulk_create(Wallet(user=user, balance=deposit) for user in users)
