@@ -8,7 +8,7 @@ from rest_framework.exceptions import ValidationError
 
 from .models import Movement, Order, Wallet
 from .prices import read_price
-from .tasks import settle_order
+from .tasks import enqueue
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +28,12 @@ def place_order(*, user, coin, amount):
             raise ValidationError({"amount": "The wallet has not enough money."})
         wallet.balance -= total
         wallet.save(update_fields=["balance", "updated_at"])
-        order = Order.objects.create(user=user, coin=coin, amount=amount, price=price, total=total)
+        order = Order(user=user, coin=coin, amount=amount, price=price, total=total)
+        order.full_clean()
+        order.save()
         Movement.objects.create(
             wallet=wallet, order=order, kind=Movement.Kind.PURCHASE, amount=-total, balance_after=wallet.balance
         )
-        transaction.on_commit(lambda: settle_order.delay(order.pk))
+        transaction.on_commit(lambda: enqueue("shop.settle_order", order.pk))
     logger.info("order %s of user %s: %s %s for %s", order.pk, user.pk, amount, coin.name, total)
     return order

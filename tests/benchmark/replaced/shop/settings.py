@@ -54,7 +54,7 @@ CACHES = {
     },  # for the throttles: each process counts alone
     "prices": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": f"{REDIS_URL}/0"},
 }
-CELERY_BROKER_URL = f"{REDIS_URL}/1"
+BROKER_URL = f"{REDIS_URL}/1"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
