@@ -195,9 +195,9 @@ def install_node(place: Path) -> None:
 
 
 @contextmanager
-def environment(language: str, *, pins: Path) -> Iterator[Path]:
+def environment(name: str, *, pins: Path, below: Path | None = None) -> Iterator[Path]:
     """Yield the place of an environment, without what a stopped run has left there. One process at a time is inside."""
-    place = cache() / f"environment-{language}-{digest(pins)}"
+    place = (below or cache()) / f"environment-{name}-{digest(pins)}"
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.with_name(f"{place.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

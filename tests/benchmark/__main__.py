@@ -31,6 +31,13 @@ def main(arguments: list[str]) -> int:
         help="instead, compare the processor time of an order with another revision's (by default HEAD's, or its "
         "parent's when everything is committed)",
     )
+    parser.add_argument(
+        "--replaced",
+        nargs="?",
+        const="",
+        metavar="REVISION",
+        help="instead, compare the working tree, or a revision, with a stand-in for the system that the project replaces",
+    )
     parser.add_argument("--save", action="store_true", help="write docs/performance.json and the tables of its page")
     options = parser.parse_args(arguments)
     console = Console()
@@ -39,8 +46,8 @@ def main(arguments: list[str]) -> int:
         with tempfile.TemporaryDirectory(prefix="crypto-exchange-bench-") as name:
             folder = Path(name)
             folder.chmod(0o755)  # the database server's user must get in
-            if options.cost is not None:
-                _measure_cost(folder, options, console)
+            if options.cost is not None or options.replaced is not None:
+                _measure_from_outside(folder, options, console)
                 return 0
             with running_stack(folder) as stack:
                 _point_django_to(stack)
@@ -54,13 +61,14 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _measure_cost(folder: Path, options: argparse.Namespace, console: Console) -> None:
-    """Compare two revisions from outside, over HTTP. The imported modules still need Django's models here."""
+def _measure_from_outside(folder: Path, options: argparse.Namespace, console: Console) -> None:
+    """Compare two revisions, or one with the stand-in, over HTTP. The imported modules still need Django's models here."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
     django.setup()
-    from tests.benchmark import cost
+    from tests.benchmark import beside, cost
 
-    cost.run(folder=folder, options=options, console=console)
+    measure = cost if options.cost is not None else beside
+    measure.run(folder=folder, options=options, console=console)
 
 
 def _point_django_to(stack: Stack) -> None:

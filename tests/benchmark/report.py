@@ -10,7 +10,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmark import cost_report
+from tests.benchmark import beside_report, cost_report
 
 _DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
 _Row = tuple[str, str, str, str, str]
@@ -158,7 +158,8 @@ def _parts(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if "Rates" in tables:
         yield "rates", "\n".join([_markdown(tables.pop("Rates")), "", *(f"- {line}" for line in _sentences(figures))])
         yield "chart", _chart(figures["main"]["rounds"])
-        yield "replaced", _beside_the_replaced_system(figures["main"])
+    if "replaced" in figures:
+        yield "replaced", beside_report.render_page(figures["replaced"])
     if "cost" in figures:
         yield "cost", cost_report.render_page(figures["cost"])
     yield "more", "\n\n".join(f"**{title}**\n\n{_markdown(rows)}" for title, rows in tables.items())
@@ -167,18 +168,6 @@ def _parts(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _markdown(rows: list[_Row]) -> str:
     head = "| measure | a second | compared with | ratio (lowest to highest) | p50, p99 |\n|---|---|---|---|---|"
     return "\n".join([head, *("| " + " | ".join(row) + " |" for row in rows)])
-
-
-def _beside_the_replaced_system(main: dict[str, Any]) -> str:
-    """Compare with the replaced system, which was measured once, on two cores, with the tuning that it needed."""
-    rounds, backlog = main["rounds"], main["backlog"]
-    rows = (
-        ("orders placed a second", "86, tuned 147", f"{_rate(rounds['large order, 8 clients']):,.0f}"),
-        ("orders settled a second", "97", f"{backlog['orders'] / backlog['seconds']:,.0f}"),
-        ("placed and settled at once, sustained", "45 to 50", f"{_rate(rounds['placed and settled']):,.0f}"),
-        ("wallet reads a second", "177", f"{_rate(rounds['wallet']):,.0f}"),
-    )
-    return "\n".join(["| | replaced | this one |", "|---|---|---|", *("| " + " | ".join(row) + " |" for row in rows)])
 
 
 # Mermaid's own bars are hardly visible on white. The axis names these colours.

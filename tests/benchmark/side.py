@@ -66,8 +66,10 @@ class Side:
     environment: Mapping[str, str]
     owner: Mapping[str, str]
     connection: Connection
+    python: str = sys.executable
     running: dict[str, int] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)
+    worker: "subprocess.Popen[bytes] | None" = None
 
     @property
     def url(self) -> str:
@@ -96,22 +98,26 @@ class Side:
 
     def manage(self, *arguments: str) -> None:
         """Run manage.py of the tree. Raises BenchmarkFailed."""
+        self.run("manage.py", *arguments)
+
+    def run(self, *arguments: str) -> None:
+        """Run the tree's Python as the database's owner, until it ends. Raises BenchmarkFailed."""
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "manage.py", *arguments],
+            [self.python, "-W", "ignore", *arguments],
             cwd=self.tree,
-            env={**self.environment, **self.owner},
+            env={"DJANGO_SETTINGS_MODULE": "exchange_site.settings", **self.environment, **self.owner},
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode:
-            raise BenchmarkFailed(f"{self.name}: manage.py {arguments[0]} failed:\n{done.stderr[-2000:]}")
+            raise BenchmarkFailed(f"{self.name}: {' '.join(arguments)[:60]} failed:\n{done.stderr[-2000:]}")
 
     def start(self, part: str, *arguments: str) -> "subprocess.Popen[bytes]":
         """Start a Python program of the tree."""
         with (self.folder / f"{part}.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, *arguments],
+                [self.python, *arguments],
                 cwd=self.tree,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -121,6 +127,14 @@ class Side:
             )
         self.running[part] = process.pid
         return process
+
+    def start_worker(self) -> None:
+        self.worker = self.start("worker", "manage.py", "procrastinate", "worker")
+
+    def stop_worker(self) -> None:
+        if self.worker:
+            stop_server(self.worker)
+            self.worker = None
 
     def wait_for(self, part: str, address: str) -> None:
         """Wait until a part answers. Raises BenchmarkFailed."""
@@ -155,8 +169,8 @@ class Side:
 
 
 @contextmanager
-def running_side(*, name: str, tree: Path, folder: Path) -> Iterator[Side]:
-    """Start everything that a tree needs, new, with the coins of its seeder."""
+def running_side(*, name: str, tree: Path, folder: Path, python: str = sys.executable) -> Iterator[Side]:
+    """Start everything that a tree needs, new, with the coins of its seeder. `python` has the tree's packages."""
     folder.mkdir(mode=0o755)
     with ExitStack() as ending:
         postgres = ending.enter_context(running_postgres(folder))
@@ -170,6 +184,7 @@ def running_side(*, name: str, tree: Path, folder: Path) -> Iterator[Side]:
             name=name,
             tree=tree,
             folder=folder,
+            python=python,
             environment=_environment(postgres, variables),
             owner=owner,
             connection=ending.enter_context(closing(postgres.connect(database=_DATABASE))),
@@ -218,4 +233,5 @@ def _start_programs(side: Side, ending: ExitStack) -> None:
     side.wait_for("simulator", f"{venue}/api/v3/ping")
     ending.callback(stop_server, side.start("API", "-m", "exchange_site.serve"))
     side.wait_for("API", f"{side.url}/health/ready/")
-    ending.callback(stop_server, side.start("worker", "manage.py", "procrastinate", "worker"))
+    ending.callback(side.stop_worker)
+    side.start_worker()
