@@ -13,11 +13,23 @@ _LONG = (
     "tests/clients/",
     "tests/faults/",
     "tests/opening/",
+    "tests/settlement/test_arbitrage.py",
+    "tests/settlement/test_deadlines.py",
+    "tests/settlement/test_denials.py",
+    "tests/settlement/test_fairness.py",
+    "tests/settlement/test_hard_fills.py",
+    "tests/settlement/test_kraken_dialect.py",
     "tests/settlement/test_lies_to_a_worker.py",
     "tests/settlement/test_lossy_venue",
     "tests/settlement/test_plans.py",
+    "tests/settlement/test_price_readings.py",
+    "tests/settlement/test_reconciling.py::TestList",
+    "tests/settlement/test_reconciling.py::TestWhileSettlementGoesOn",
+    "tests/settlement/test_restoring.py",
     "tests/settlement/test_result_over_lossy_runs.py",
+    "tests/settlement/test_several_venues.py",
     "tests/settlement/test_state_machine.py",
+    "tests/settlement/test_venues_apart.py",
     "tests/site/test_browser",
     "tests/site/test_one_person.py",
     "tests/site/test_readable_data.py",
@@ -26,11 +38,12 @@ _LONG = (
     "tests/stack/test_stack.py",
     "tests/wallets/test_username_migration.py",
 )
-"""Tests that take long without such a fixture."""
+"""Tests that take more than a second or so each without such a fixture."""
 _KEPT = (
     "tests/settlement/test_jobs.py::TestWorker",
     "tests/settlement/test_sales_stop.py",
-    "tests/site/test_processes.py",
+    "tests/site/test_processes.py::test_fifty_orders_at_once",
+    "tests/site/test_processes.py::test_of_fifty_orders_at_once",
     "tests/site/test_tls.py",
 )
 """Tests with processes that are ordinary ones: of each kind of process some."""
