@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 _LOCK: Final = "held.lock"
+_UNHELD: Final = "unheld.lock"
 
 
 @contextmanager
@@ -20,8 +21,9 @@ def held_folder(*, prefix: str) -> Iterator[Path]:
     """Make a folder, hold it, and delete it at the end."""
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     try:
-        with (folder / _LOCK).open("w") as lock:
+        with (folder / _UNHELD).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            (folder / _UNHELD).rename(folder / _LOCK)  # nobody finds the lock before it is held
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
