@@ -81,6 +81,7 @@ def end_with(parent: int, *, number: signal.Signals) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
+        signal.signal(number, signal.SIG_DFL)  # a child that is forked begins with the handlers of its parent
         os.kill(os.getpid(), number)
 
 
