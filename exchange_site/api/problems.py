@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
+from django.core.exceptions import TooManyFieldsSent
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
@@ -44,6 +45,7 @@ def answer_problems(api: NinjaAPI) -> None:
         (ValidationError, _validation_error),
         (Http404, _not_found),
         (HttpError, _http_error),
+        (TooManyFieldsSent, _too_many_parameters),
         (OperationalError, _unavailable),
         (InterfaceError, _unavailable),
         (DatabaseError, _database_error),
@@ -89,6 +91,12 @@ def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     if isinstance(error.__cause__, DomainError):
         return _domain_error(request, error.__cause__)
     return answer_problem(MALFORMED_REQUEST)
+
+
+def _too_many_parameters(_request: HttpRequest, _error: TooManyFieldsSent) -> HttpResponse:
+    """Answer a query with more parameters than Django reads (DATA_UPLOAD_MAX_NUMBER_FIELDS)."""
+    errors = [{"field": "query", "message": "has too many parameters"}]
+    return answer_problem(VALIDATION_ERROR, detail=VALIDATION_ERROR.example, errors=errors)
 
 
 def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -48,3 +48,10 @@ class TestEveryOperation:
             if each.get("in") == "query":
                 errors = call(name, f"{each['name']}=?").json().get("errors", [])
                 assert "is not a parameter here" not in [error["message"] for error in errors]
+
+
+@pytest.mark.parametrize("name", ["getWallet", "listOrders"])
+def test_more_parameters_than_are_read_are_refused(call, name):
+    answer = call(name, "&".join(["limit=1"] * 1001))
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation_error")
+    assert answer.json()["errors"] == [{"field": "query", "message": "has too many parameters"}]
