@@ -1,7 +1,7 @@
 """Run the tests beside busy loops, a few files at a time, and keep each result: the same command goes on where it stopped.
 
-`python -m tests.busy` runs all ordinary tests once beside six loops. With paths it runs these files, with `--times 3`
-each of them three times. What passed is not run again until `--afresh`; what failed is.
+`python -m tests.busy` runs all tests but the matrix of faults, once, beside six loops. With paths it runs these files,
+with `--times 3` each of them three times. Files that passed are not run again without `--afresh`; those that failed are.
 """
 
 import argparse
@@ -58,7 +58,7 @@ class Results:
 
     def add(self, result: Result) -> None:
         with self._path.open("a") as file:
-            file.write(json.dumps(asdict(result)) + "\n")
+            file.write("\n" + json.dumps(asdict(result)) + "\n")  # the line before may have been cut off
 
 
 @contextmanager
@@ -124,6 +124,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = Results(folder / f"results-{given.loops}-loops.jsonl", afresh=given.afresh)
     os.chdir(ROOT)
     files = list_files(given.paths)
+    if without := [path for path in given.paths if not list_files([path])]:
+        say(f"There are no tests at {', '.join(without)}.")
+        return _NO_TESTS
     parts = [files[start : start + given.together] for start in range(0, len(files), given.together)]
     planned = [(part, turn) for turn in range(1, given.times + 1) for part in parts]
     passed = {(tuple(result.files), result.turn) for result in results.read() if result.passed}

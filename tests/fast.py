@@ -30,8 +30,10 @@ def pytest_addoption(parser):
 
 def pytest_ignore_collect(collection_path, config):
     """Do not even import what is left out as a whole."""
+    if not config.getoption("--fast") or not collection_path.is_relative_to(config.rootpath):
+        return None
     path = collection_path.relative_to(config.rootpath).as_posix() + ("/" if collection_path.is_dir() else "")
-    return True if config.getoption("--fast") and path.startswith(_PROCESSES) else None
+    return True if path.startswith(_PROCESSES) else None
 
 
 def pytest_collection_modifyitems(config, items):
