@@ -1,7 +1,7 @@
 """Let uv fetch packages from where pip does: `python .ci/package_index.py COMMAND…` runs a command of uv so.
 
 uv does not read pip's configuration, and a company's machine often has no other: an index of its own, a proxy, the
-company's certificates. Whatever uv is configured with itself stays as it is. Uses only the standard library.
+company's certificates. uv's own configuration stays as it is. Uses only the standard library.
 """  # noqa: INP001  a script, and a part of others
 
 import os

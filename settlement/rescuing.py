@@ -47,7 +47,7 @@ class ForgottenJobs:
     """Jobs that the database holds for a worker which does not run them.
 
     A restore brings back jobs that were running at its moment, and the end of a job can be lost with a connection. The
-    worker lives, so these jobs do not count as stalled; what waits behind their locks would wait until it is restarted.
+    worker lives, so these jobs do not count as stalled; others would wait behind their locks until it is restarted.
     """
 
     def __init__(self, *, jobs: JobManager) -> None:

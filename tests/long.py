@@ -1,7 +1,7 @@
 """A pytest plugin that marks tests as `long`: `task test` leaves them out, `task test:long` runs only them.
 
 They start servers, workers or browsers of their own, kill them, or wait for a limit to pass: a twentieth of the tests
-takes two thirds of the time. Continuous integration runs them too, and so does whoever names one.
+takes two thirds of the time. Continuous integration runs them too, and so does a command that names one.
 """
 
 import pytest

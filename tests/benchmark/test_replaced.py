@@ -1,4 +1,4 @@
-"""The stand-in for the replaced system does what is measured; and what is made of the figures."""
+"""The stand-in for the replaced system, and the report of its figures."""
 
 import json
 import os

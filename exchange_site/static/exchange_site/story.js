@@ -85,7 +85,7 @@ function drawPurchase(purchase) {
   );
 }
 
-/** Return a function that announces what was found since its first call: what was there then is no news to the visitor. */
+/** Return a function that announces purchases that were found since its first call: earlier ones are no news. */
 function makeAnnouncer(element) {
   let newest = null;
   return (found) => {
