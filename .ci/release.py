@@ -164,7 +164,7 @@ def main(version: str) -> int:
         _say(f"\n{version} is not ready: {len(to_do)} to do.")
         return 1
     _say(
-        f"\n{version} is ready. When `task check`, `task test` and `task test:long` have passed on this commit:\n\n"
+        f"\n{version} is ready. When `task check` and `task test:coverage` (all tests) have passed on this commit:\n\n"
         f"    git tag --annotate v{version} --message 'Release {version}'\n"
         f"    git push origin v{version}\n"
         f"    task sbom -- sbom-{version}.cdx.json\n\n"

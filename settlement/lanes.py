@@ -5,6 +5,7 @@ would then stop all coins, the prices and the sweep.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,8 @@ from settlement.venues.deadlines import count_calls
 from settlement.watchdog import Watchdog
 from trading.jobs import SETTLEMENT_QUEUE
 from wallets.services.mailing import MAIL_QUEUE
+
+logger = logging.getLogger(__name__)
 
 _SLOW_SECONDS: Final = 1.0
 _MOST_LENT: Final = 26
@@ -128,8 +131,12 @@ class LanesWorker(Worker):
         forgotten = ForgottenJobs(jobs=self.app.job_manager)
         while True:
             await asyncio.sleep(settings.JOBS.stalled_worker_seconds / 2)
-            if self.worker_id is not None:
+            if self.worker_id is None:
+                continue
+            try:
                 await forgotten.rescue(worker_id=self.worker_id, list_running=self._list_running)
+            except Exception:
+                logger.exception("forgotten jobs could not be looked for")  # the next look is a new attempt
 
     def _list_running(self) -> set[int | None]:
         return {context.job.id for context in self._running_jobs.values()}

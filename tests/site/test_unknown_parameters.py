@@ -52,6 +52,6 @@ class TestEveryOperation:
 
 @pytest.mark.parametrize("name", ["getWallet", "listOrders"])
 def test_more_parameters_than_are_read_are_refused(call, name):
-    answer = call(name, "&".join(["limit=1"] * 1001))
+    answer = call(name, "&".join(["a"] * 1001))
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_error")
     assert answer.json()["errors"] == [{"field": "query", "message": "has too many parameters"}]
