@@ -223,7 +223,7 @@ def run(*command: str | Path, folder: Path | None = None) -> None:
     name = Path(words[0]).name
     try:
         done = subprocess.run(
-            words, cwd=folder, env=variables(), capture_output=True, text=True, timeout=MOST_SECONDS, check=False
+            words, cwd=folder, env=variables(words[0]), capture_output=True, text=True, timeout=MOST_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotMake(f"{name}: {error}") from error
@@ -231,10 +231,14 @@ def run(*command: str | Path, folder: Path | None = None) -> None:
         raise CannotMake(f"{name} failed:\n{(done.stdout + done.stderr).strip()[-4000:]}")
 
 
-def variables() -> dict[str, str]:
-    """Return the environment variables for a program: none that leads to other packages, and it reports to nobody."""
+def variables(program: str) -> dict[str, str]:
+    """Return the environment variables for a program: none that leads to other packages, and it reports to nobody.
+
+    It finds the programs beside it, such as ruff, with which openapi-python-client formats what it has written.
+    """
     kept = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
-    return {**kept, "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
+    path = os.pathsep.join((str(Path(program).parent), kept.get("PATH", os.defpath)))
+    return {**kept, "PATH": path, "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 
 
 def say(sentence: str) -> None:

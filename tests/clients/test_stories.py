@@ -28,7 +28,8 @@ def base_url(make_api_process, make_worker, simulator):
 
 
 class TestTheStory:
-    def test_in_python(self, base_url, tmp_path):
+    def test_in_python(self, base_url, monkeypatch, tmp_path):
+        monkeypatch.setenv("PATH", os.defpath)  # as where the packages for development are not installed
         folder, programs = made("python", to=tmp_path), prepare_python()
         story = shutil.copy(CLIENTS / "python/story.py", folder)
         # As with an installed package, the client's types are used, and what is inside it is not judged.
