@@ -31,10 +31,11 @@ _DESCRIPTION = """
 Buy cryptocurrency from a US dollar wallet.
 
 Register, and send the access token as `Authorization: Bearer <token>`. Amounts are strings in plain decimal
-notation (numbers are accepted too). They are exact in requests and answers: US dollars have 2 places, coins and prices
-8. Errors are `application/problem+json` with a stable `code`. Every path works with and without its trailing slash.
+notation (numbers are accepted too). They are exact in requests and answers: US dollars have 2 decimal places, amounts
+of coins have 8, and prices have 8 or more. Errors are `application/problem+json` with a stable `code`; the page
+`/problems/` says what each means. Every path works with and without its trailing slash.
 
-`Idempotency-Key` makes placing an order, depositing and withdrawing safe to repeat. Orders below the threshold
+`Idempotency-Key` makes orders, deposits, withdrawals and payouts safe to repeat. Orders below the threshold
 are pooled per coin and bought in bulk. The header `RateLimit` of every answer tells how many calls the caller has left.
 """
 

@@ -68,6 +68,18 @@ _LINKS: Final = {
         for name in ("getOrder", "cancelOrder")
     },
 }
+_OWN_EXAMPLES: Final = {
+    "placeOrder": {"state": "pending", "settling_at": None, "completed_at": None},
+    "cancelOrder": {
+        "state": "cancelled",
+        "reason": "cancelled_by_customer",
+        "settling_at": None,
+        "completed_at": None,
+        "cancelled_at": "2026-01-31T12:00:00.050Z",
+    },
+    "cancelPayout": {"state": "cancelled", "cancelled_at": "2026-01-31T12:05:00Z"},
+}
+"""Where the example of an answer's schema shows a state that the operation does not answer with: the members that differ."""
 _RETRIED: Final = frozenset({"409", "429", "503"})
 _UNCOUNTED: Final = frozenset({"408", "413", "414"})
 """Answers to requests that are refused before they count against a limit."""
@@ -129,12 +141,18 @@ def _finished(status: str, response: Document, operation: Document, schemas: Doc
             media["schema"].pop("title", None)
             examples = _examples(media["schema"], schemas)
             if examples:
-                media["example"] = examples[0]
+                media["example"] = _own_example(examples[0], operation)
     if status.startswith("2") and operation["operationId"] in _LINKS:
         response["links"] = _LINKS[operation["operationId"]]
     names = _header_names(status, operation) + (["Content-Disposition"] if CSV in content else [])
     response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     return response
+
+
+def _own_example(example: Any, operation: Document) -> Any:
+    """Return the example as the operation answers: a new order is not completed, and a cancelled one is cancelled."""
+    differs = _OWN_EXAMPLES.get(operation["operationId"])
+    return {**example, **differs} if differs else example
 
 
 def _header_names(status: str, operation: Document) -> list[str]:

@@ -100,6 +100,20 @@ class TestDocument:
         assert DOCUMENT["info"]["contact"]["name"] in (PROJECT / "LICENSE").read_text()
         assert [server["url"] for server in DOCUMENT["servers"]] == ["/"]
 
+    def test_has_no_sentence_that_markdown_makes_a_list_of(self):
+        texts = [DOCUMENT["info"]["description"], *(operation["description"] for operation in OPERATIONS.values())]
+        assert [line for text in texts for line in text.splitlines() if re.match(r"\d+[.)] ", line)] == []
+
+    @pytest.mark.parametrize(
+        ("operation", "status", "state"),
+        [("placeOrder", "201", "pending"), ("cancelOrder", "200", "cancelled"), ("cancelPayout", "200", "cancelled")],
+    )
+    def test_shows_the_state_that_the_operation_answers_with(self, operation, status, state):
+        example = OPERATIONS[operation]["responses"][status]["content"]["application/json"]["example"]
+        ends = {name for name in ("completed_at", "refunded_at", "cancelled_at", "paid_at") if example.get(name)}
+        assert example["state"] == state
+        assert ends == ({"cancelled_at"} if state == "cancelled" else set())
+
     def test_describes_each_tag_that_it_uses(self):
         used = {tag for operation in OPERATIONS.values() for tag in operation["tags"]}
         assert {tag["name"] for tag in DOCUMENT["tags"] if tag["description"]} == used
