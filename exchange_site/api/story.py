@@ -18,7 +18,7 @@ from exchange_site.api.bodies import to_json
 from settlement.models import Attempt
 from settlement.selectors.attempts import summarise_attempts
 from settlement.selectors.newest_purchases import id_before_newest, list_found_purchases, list_newest_purchases
-from trading.models import Order
+from trading.models import Coin, Order
 from trading.selectors.newest_orders import list_newest_orders
 from trading.selectors.orders import summarise_open_orders
 from trading.selectors.pools import sum_pools
@@ -74,7 +74,7 @@ def _read_story() -> str:
         {
             "at": clock.now(),
             "threshold": _dollars(settings.POOLS.threshold),
-            "pools": [{"crypto": name, "total": _dollars(total)} for name, total in sorted(sum_pools().items())],
+            "pools": list(_pools()),
             "open": {row.state: row.count for row in summarise_open_orders()},
             "orders": list(map(_order, list_newest_orders(limit=_ORDERS))),
             "purchases": list(map(_purchase, list_newest_purchases(limit=_PURCHASES))),
@@ -86,6 +86,12 @@ def _read_story() -> str:
 
 
 kept_story: Final = Kept(_read_story, seconds=_KEPT_SECONDS)
+
+
+def _pools() -> Iterator[Body]:
+    titles = dict(Coin.objects.values_list("name", "title"))
+    for name, total in sorted(sum_pools().items()):
+        yield {"crypto": name, "title": titles[name], "total": _dollars(total)}
 
 
 def _order(order: Order) -> Body:

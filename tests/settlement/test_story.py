@@ -23,7 +23,7 @@ def _read_anew():
 class TestTheStory:
     def test_of_an_empty_sandbox_is_empty(self, api, coin):
         story = api("GET", STORY).json()
-        assert story["pools"] == [{"crypto": "ABAN", "total": "0.00"}]
+        assert story["pools"] == [{"crypto": "ABAN", "title": "", "total": "0.00"}]
         assert (story["orders"], story["purchases"], story["found"]) == ([], [], [])
         assert story["ledger"] == {"movements": 0, "sum": "0.00", "changes": {}}
 
@@ -31,7 +31,7 @@ class TestTheStory:
         api("POST", "orders/", {"crypto": "ABAN", "total": "4.00"}, by=shopper)
         story = api("GET", STORY).json()
         assert story["threshold"] == "10.00"
-        assert story["pools"] == [{"crypto": "ABAN", "total": "4.00"}]
+        assert story["pools"] == [{"crypto": "ABAN", "title": "", "total": "4.00"}]
         [order] = story["orders"]
         assert (order["crypto"], order["total_price"], order["state"]) == ("ABAN", "4.00", "aggregated")
         assert order["ended_at"] is None

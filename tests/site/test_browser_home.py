@@ -93,6 +93,12 @@ class TestTheFirstOrder:
             expect(pool).to_have_attribute("value", "4")
         assert Order.objects.get().state == "aggregated"
 
+    def test_finds_no_empty_pools_of_magic_coins_there(self, site):
+        make_coin("HOLD", "20.00", title="Sandbox: held for a review by staff")
+        with page_at(f"{site}/") as page:
+            expect(page.get_by_role("progressbar", name="Pool of ABAN: $0.00 of $10.00")).to_be_visible()
+            expect(page.get_by_role("progressbar")).to_have_count(1)
+
     def test_gives_its_token_to_the_clipboard_also_over_plain_http(self, site):
         """Where navigator.clipboard is missing."""
         with page_at(f"{site}/") as page:

@@ -1,6 +1,7 @@
 import { make, setText, showList } from "./dom.js";
 import { clock, coins, dollars, seconds } from "./format.js";
 import { poll } from "./polling.js";
+import { isMagic } from "./prices.js";
 import { hasEnded, purchaseWords, wordOf } from "./words.js";
 
 /** Show what happens in the sandbox: figures, pools, orders, purchases. */
@@ -13,7 +14,8 @@ export function showStory(section) {
     say: (text) => setText(part("trouble"), text),
     show(story) {
       showFigures(part, story);
-      showList(part("pools"), story.pools.map((pool) => ({ id: pool.crypto, threshold: story.threshold, ...pool })), drawPool);
+      const pools = story.pools.filter((pool) => Number(pool.total) > 0 || !isMagic(pool));
+      showList(part("pools"), pools.map((pool) => ({ id: pool.crypto, threshold: story.threshold, ...pool })), drawPool);
       showList(part("orders"), story.orders, drawOrder);
       showList(part("purchases"), keepFound(story.purchases, story.found), drawPurchase);
       part("no-orders").hidden = story.orders.length > 0;
