@@ -22,10 +22,12 @@ call $api/exchanges/crypto-currencies/
 
 printf '\n%s\n' '== Buy'
 order=$(call $api/orders/ -H "$auth" -H "$json" -d '{"crypto": "ABAN", "amount": "2"}'); echo "$order"
-call "$api/orders/$(field id "$order")/?wait=20" -H "$auth"
+for change in settling completed; do call "$api/orders/$(field id "$order")/?wait=20" -H "$auth"; done
 
 printf '\n%s\n' '== A firm price'
-call $api/quotes/ -H "$auth" -H "$json" -d '{"crypto": "ABAN", "amount": "2"}'
+quote=$(call $api/quotes/ -H "$auth" -H "$json" -d '{"crypto": "ABAN", "amount": "1"}'); echo "$quote"
+order=$(call $api/orders/ -H "$auth" -H "$json" -d '{"quote": "'$(field quote "$quote")'"}')
+for change in settling completed; do call "$api/orders/$(field id "$order")/?wait=20" -H "$auth"; done
 
 printf '\n%s\n' '== Small orders and the pool'
 order=$(call $api/orders/ -H "$auth" -H "$json" -d '{"crypto": "ABAN", "total": "5"}'); echo "$order"

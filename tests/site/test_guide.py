@@ -163,6 +163,7 @@ def test_the_script_runs_twice_with_the_machines_curl(api, run_in_shell):
     for _ in range(2):
         said = run_in_shell((PROJECT / "docs/guide.sh").read_text(), own_curl=False, api=api)
         assert '"state":"cancelled"' in said.replace(" ", "")
+        assert '"amount":"3.00000000","cost":"60.00"' in said.replace(" ", ""), "both orders were settled before"
         assert "== Sign up" in said
 
 
