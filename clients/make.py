@@ -220,10 +220,10 @@ def install(*command: str | Path, folder: Path | None = None) -> None:
 def run(*command: str | Path, folder: Path | None = None) -> None:
     """Run a program. Raises CannotMake with the end of its output, if it fails or takes longer than ten minutes."""
     words = [str(word) for word in command]
-    name = Path(words[0]).name
+    name, given = Path(words[0]).name, variables(words[0])
     try:
         done = subprocess.run(
-            words, cwd=folder, env=variables(words[0]), capture_output=True, text=True, timeout=MOST_SECONDS, check=False
+            words, cwd=folder, env=given, capture_output=True, text=True, timeout=MOST_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotMake(f"{name}: {error}") from error

@@ -6,7 +6,7 @@ set -eu
 api=${api:-http://127.0.0.1:8000/api/v1}
 json="Content-Type: application/json"
 name=alice-$(date +%s)
-field() { echo "$2" | python3 -c "import json, sys; print(json.load(sys.stdin)['$1'])"; }
+field() { echo "$2" | python3 -c "import json, sys; answer = json.load(sys.stdin); print(answer.get('$1') or sys.exit(str(answer)))"; }
 call() { curl --silent --show-error "$@" && echo; }
 
 printf '\n%s\n' '== Sign up'

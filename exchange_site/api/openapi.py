@@ -79,7 +79,7 @@ _OWN_EXAMPLES: Final = {
     },
     "cancelPayout": {"state": "cancelled", "cancelled_at": "2026-01-31T12:05:00Z"},
 }
-"""Where the example of an answer's schema shows a state that the operation does not answer with: the members that differ."""
+"""Where the schema's example shows a state that the operation does not answer with: the members that differ."""
 _RETRIED: Final = frozenset({"409", "429", "503"})
 _UNCOUNTED: Final = frozenset({"408", "413", "414"})
 """Answers to requests that are refused before they count against a limit."""

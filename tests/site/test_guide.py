@@ -142,7 +142,7 @@ def test_every_answer_is_as_the_guide_shows(api, run_in_shell, tmp_path):
 
 def test_its_page_links_to_nothing_that_is_not_served(client):
     page = client.get("/guide/").content.decode()
-    assert "The sandbox lists them" in page
+    assert "docs/sandbox.md lists them" in page
     links = re.findall(r'href="([^"]*)"', page)
     assert [link for link in links if not link.startswith(("/", "#", "https://"))] == []
 

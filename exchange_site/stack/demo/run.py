@@ -107,13 +107,12 @@ def _reserved_port() -> Iterator[int]:
 def _run(console: Console, addresses: StackAddresses, arguments: list[str]) -> int:
     # These modules need Django's models, which can be loaded only now.
     from exchange_site.stack.demo.sentences import list_links, tell_what_was_shown
-    from exchange_site.stack.demo.staying import let_prices_move, may_stay, stay, wait_for_enter
+    from exchange_site.stack.demo.staying import count_down, let_prices_move, may_stay, stay
     from exchange_site.stack.demo.story import tell
 
     stays = may_stay(arguments)
     if stays:
-        console.print(f"The story begins in {_OPENING_SECONDS} s, or when you press Enter.")
-        wait_for_enter(seconds=_OPENING_SECONDS)
+        count_down(console, seconds=_OPENING_SECONDS)
     outcome = tell(console, addresses)
     complaints = _find_complaints(console, outcome)
     for complaint in complaints:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 import httpx
+from rich.console import Console
 
 from exchange_site.stack.demo.customers import CallFailed, Customer, open_account
 from exchange_site.stack.demo.story import LARGE_COINS, LOST_COIN, SMALL_COINS, lose_an_answer
@@ -44,6 +45,15 @@ def let_prices_move(addresses: StackAddresses) -> None:
         for seed, coin in enumerate(_MOVING_COINS)
     }
     httpx.put(f"{addresses.simulator}/control/market", json=tapes).raise_for_status()
+
+
+def count_down(console: Console, *, seconds: int) -> None:
+    """Give the viewer time to open the home page, and show how much is left. Enter ends it."""
+    with console.status("") as line:
+        for left in range(seconds, 0, -1):
+            line.update(f"The story begins in {left} s, or when you press Enter.")
+            if wait_for_enter(seconds=1):
+                return
 
 
 def wait_for_enter(*, seconds: float) -> bool:
