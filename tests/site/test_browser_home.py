@@ -58,7 +58,7 @@ class TestTheFirstOrder:
         with page_at(f"{sandbox}/", size=size, scheme=scheme) as page:
             page.get_by_role("link", name="Place your first order").click()
             page.get_by_role("button", name="Place the order").click()
-            expect_outcome(page, r"Done: you hold 1\.25 ABAN\.")
+            expect_outcome(page, r"Done: you have bought 1\.25 ABAN\.")
             steps = page.locator("#first-order .steps > li")
             assert steps.locator("strong").all_inner_texts() == [
                 "Register", "Deposit", "Buy", "Watch it settle", "See your coins",
@@ -92,6 +92,15 @@ class TestTheFirstOrder:
             pool = page.get_by_role("progressbar", name="Pool of ABAN: $4.00 of $10.00")
             expect(pool).to_have_attribute("value", "4")
         assert Order.objects.get().state == "aggregated"
+
+    def test_of_a_magic_coin_is_announced_as_such(self, site):
+        make_coin("HOLD", "20.00", title="Sandbox: held for a review by staff")
+        with page_at(f"{site}/") as page:
+            coin = page.locator("#first-order select")
+            coin.select_option("HOLD", timeout=SECONDS)
+            expect(page.locator(".hint")).to_have_text("A magic coin: held for a review by staff.")
+            coin.select_option("ABAN")
+            expect(page.locator(".hint")).to_have_text("From $10.00 on: it is bought at once.")
 
     def test_finds_no_empty_pools_of_magic_coins_there(self, site):
         make_coin("HOLD", "20.00", title="Sandbox: held for a review by staff")
@@ -130,7 +139,7 @@ class TestTheFirstOrder:
             page.keyboard.press("Control+A")
             page.keyboard.type("40.00")
             page.keyboard.press("Enter")
-            expect_outcome(page, r"Done: you hold 2 ABAN\.")
+            expect_outcome(page, r"Done: you have bought 2 ABAN\.")
         assert Order.objects.get().charge == 40
 
     def test_that_is_refused_says_why(self, site):

@@ -19,11 +19,12 @@ export class FirstOrder {
     this.hint = section.querySelector(".hint");
     this.threshold = section.dataset.threshold;
     this.customer = null;
+    this.whatMagicCoinsDo = new Map();
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.begin();
     });
-    this.form.total.addEventListener("input", () => this.showHint());
+    this.form.addEventListener("input", () => this.showHint());
     this.showHint();
   }
 
@@ -37,6 +38,8 @@ export class FirstOrder {
     const option = ({ name }) => make("option", { value: name, selected: name === chosen }, name);
     const apart = magic.length ? [make("optgroup", { label: "What can go wrong" }, ...magic.map(option))] : [];
     select.replaceChildren(...real.map(option), ...apart);
+    this.whatMagicCoinsDo = new Map(magic.map(({ name, title }) => [name, title.split(": ").at(-1)]));
+    this.showHint();
   }
 
   async begin() {
@@ -132,11 +135,13 @@ export class FirstOrder {
     const total = Number(this.form.total.value);
     const isPooled = total > 0 && total < Number(this.threshold);
     const line = dollars(this.threshold);
-    setText(this.hint, isPooled ? `Below ${line}: it waits in its pool.` : `From ${line} on: it is bought at once.`);
+    const does = this.whatMagicCoinsDo.get(this.form.crypto.value);
+    const hint = isPooled ? `Below ${line}: it waits in its pool.` : `From ${line} on: it is bought at once.`;
+    setText(this.hint, does ? `A magic coin: ${does}.` : hint);
   }
 
   outcome(order) {
-    if (order.state === "completed") return `Done: you hold ${coins(order.amount)} ${order.crypto}.`;
+    if (order.state === "completed") return `Done: you have bought ${coins(order.amount)} ${order.crypto}.`;
     if (order.state === "refunded") return `The order was refunded: ${order.reason}.`;
     if (order.state === "held") return "It is held until staff decide: see Reviews in the admin.";
     const { total, threshold, settle_by } = order.pool ?? { total: "0", threshold: this.threshold };
