@@ -68,7 +68,7 @@ _LINKS: Final = {
         for name in ("getOrder", "cancelOrder")
     },
 }
-_OWN_EXAMPLES: Final = {
+_OWN_EXAMPLES: Final[dict[str, Document]] = {
     "placeOrder": {"state": "pending", "settling_at": None, "completed_at": None},
     "cancelOrder": {
         "state": "cancelled",
