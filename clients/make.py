@@ -234,7 +234,7 @@ def run(*command: str | Path, folder: Path | None = None) -> None:
 def variables(program: str) -> dict[str, str]:
     """Return the environment variables for a program: none that leads to other packages, and it reports to nobody.
 
-    It finds the programs beside it, such as ruff, with which openapi-python-client formats what it has written.
+    It finds the programs beside it: openapi-python-client formats its files with ruff.
     """
     kept = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
     path = os.pathsep.join((str(Path(program).parent), kept.get("PATH", os.defpath)))
