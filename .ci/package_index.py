@@ -5,6 +5,7 @@ company's certificates. uv's own configuration stays as it is. Uses only the sta
 """  # noqa: INP001  a script, and a part of others
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,7 +15,9 @@ from typing import Final
 _SYSTEM_CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 _OWN_INDEX: Final = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_NO_INDEX", "UV_CONFIG_FILE", "UV_OFFLINE")
 _PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
-_NAMES: Final = ("index-url", "proxy", "cert")
+# A line of `pip config list`. Of the places, a later one counts more.
+_SETTING: Final = re.compile(r"^(global|user|site|install|:env:)\.(index-url|proxy|cert)='(.*)'$", re.MULTILINE)
+_PLACES: Final = ("global", "user", "site", "install", ":env:")
 
 
 def variables_for_uv(environment: Mapping[str, str], *, python: str = sys.executable) -> dict[str, str]:
@@ -37,27 +40,15 @@ def variables_for_uv(environment: Mapping[str, str], *, python: str = sys.execut
 
 
 def _read_pip(environment: Mapping[str, str], *, python: str) -> dict[str, str]:
-    """Return pip's index, proxy and file of certificates, as far as it is configured with them.
-
-    pip itself says which of its files counts. Each question takes half a second, so it is asked only for what it lists.
-    """
-    listed = _ask_pip("list", environment=environment, python=python)
-    found = {
-        name: _ask_pip("get", f"{section}.{name}", environment=environment, python=python).strip()
-        for section in ("global", "install")  # what is said of installing counts more
-        for name in _NAMES
-        if f"{section}.{name}=" in listed
-    }
-    named = {name: environment.get(f"PIP_{name.replace('-', '_').upper()}") for name in _NAMES}
-    return found | {name: value for name, value in named.items() if value}
-
-
-def _ask_pip(*question: str, environment: Mapping[str, str], python: str) -> str:
-    command = [python, "-m", "pip", "config", *question]
+    """Return pip's index, proxy and file of certificates, as far as it is configured with them."""
+    named = {name: environment.get(f"PIP_{name.replace('-', '_').upper()}") for name in ("index-url", "proxy", "cert")}
+    command = [python, "-m", "pip", "config", "list"]
     try:
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False).stdout  # noqa: S603  pip
+        said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False).stdout  # noqa: S603  pip
     except (OSError, subprocess.TimeoutExpired):
-        return ""
+        said = ""
+    settings = sorted(_SETTING.findall(said), key=lambda setting: _PLACES.index(setting[0]))
+    return {name: value for _, name, value in settings} | {name: value for name, value in named.items() if value}
 
 
 def _has_file(environment: Mapping[str, str]) -> bool:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
@@ -186,26 +185,15 @@ class TestRefused:
 
 @pytest.fixture
 def python(tmp_path):
-    """A Python whose pip has the configuration of a company's machine, in several files and sections."""
-    script = """
-        case "$*" in
-            *"config list") cat <<'END'
-        global.index-url='https://own.example/simple'
-        global.index-url='https://mirror.example/simple'
-        global.extra-index-url='https://more.example/simple'
-        global.cert='/etc/other.pem'
-        install.cert='/etc/company.pem'
-        global.proxy='proxy.example:3128'
-        END
-            ;;
-            *"get global.index-url") echo https://own.example/simple ;;
-            *"get global.cert") echo /etc/other.pem ;;
-            *"get install.cert") echo /etc/company.pem ;;
-            *"get global.proxy") echo proxy.example:3128 ;;
-            *) exit 1 ;;
-        esac
-    """
-    return str(program(tmp_path / "python", dedent(script)))
+    """A Python whose pip has the configuration of a company's machine, in several places."""
+    lines = [
+        "global.index-url='https://mirror.example/simple'",
+        "global.proxy='proxy.example:3128'",
+        "global.extra-index-url='https://more.example/simple'",
+        "user.index-url='https://own.example/simple'",
+        "global.cert='/etc/company.pem'",
+    ]
+    return str(program(tmp_path / "python", "cat <<'END'\n" + "\n".join(lines) + "\nEND\n"))
 
 
 class TestThePackageIndex:
