@@ -4,32 +4,61 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import django
 from rich.console import Console
 
+from exchange_site.stack.environment import data_dir
+from exchange_site.stack.servers import stop_leftover_servers
 from tests.benchmark.load import BenchmarkFailed, ensure_generator
 from tests.benchmark.servers import Stack, running_stack
 
+_PARTS: Final = ("orders", "reads", "settling", "processes")
+_OF_GROWTH: Final = "benchmark/growth"  # below DATA_DIR
+
 
 def main(arguments: list[str]) -> int:
-    """Measure, print the table, and keep the figures with --save."""
+    """Measure, print the tables, and keep the figures with --save."""
+    options = _parser().parse_args(arguments)
+    console = Console()
+    try:
+        ensure_generator()
+        _run(options, console)
+    except BenchmarkFailed as error:
+        console.print(f"[red]{error}[/red]")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="task bench --", description="Compare the service's speed with its database's."
     )
     parser.add_argument("--quick", action="store_true", help="one short round of everything, in under two minutes")
     parser.add_argument(
-        "--growth", action="store_true", help="instead, compare a history of 1 and 5 million orders with no history"
+        "--part",
+        action="append",
+        choices=_PARTS,
+        help="only this part, of a few minutes; may be repeated. By default orders, reads and settling",
     )
-    parser.add_argument("--processes", action="store_true", help="instead, compare several numbers of processes")
+    _add_comparisons(parser)
     parser.add_argument(
-        "--cost",
-        nargs="?",
-        const="",
-        metavar="REVISION",
-        help="instead, compare the processor time of an order with another revision's (by default HEAD's, or its "
-        "parent's when everything is committed)",
+        "--growth",
+        type=int,
+        metavar="ORDERS",
+        help="instead, compare a history of so many orders, such as 1000000, with none; repeat it until all are written",
+    )
+    parser.add_argument("--save", action="store_true", help="write docs/performance.json and the tables of its page")
+    return parser
+
+
+def _add_comparisons(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--before", metavar="REVISION", help="instead, compare the working tree with another revision, in turns"
     )
     parser.add_argument(
         "--replaced",
@@ -38,37 +67,64 @@ def main(arguments: list[str]) -> int:
         metavar="REVISION",
         help="instead, compare the working tree, or a revision, with a stand-in for the system that the project replaces",
     )
-    parser.add_argument("--save", action="store_true", help="write docs/performance.json and the tables of its page")
-    options = parser.parse_args(arguments)
-    console = Console()
-    try:
-        ensure_generator()
-        with tempfile.TemporaryDirectory(prefix="crypto-exchange-bench-") as name:
-            folder = Path(name)
-            folder.chmod(0o755)  # the database server's user must get in
-            if options.cost is not None or options.replaced is not None:
-                _measure_from_outside(folder, options, console)
-                return 0
-            with running_stack(folder) as stack:
-                _point_django_to(stack)
-                # This module needs Django's models, which can be loaded only now.
-                from tests.benchmark.run import run
-
-                run(stack=stack, options=options, console=console)
-    except BenchmarkFailed as error:
-        console.print(f"[red]{error}[/red]")
-        return 1
-    return 0
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="with --before and --replaced: only the measures whose names contain this text; may be repeated",
+    )
+    parser.add_argument(
+        "--cost",
+        nargs="?",
+        const="",
+        metavar="REVISION",
+        help="instead, compare the processor time of an order with another revision's (by default HEAD's, or its "
+        "parent's when everything is committed)",
+    )
 
 
-def _measure_from_outside(folder: Path, options: argparse.Namespace, console: Console) -> None:
+def _run(options: argparse.Namespace, console: Console) -> None:
+    is_of_revisions = {options.cost, options.before, options.replaced} != {None}
+    with _folder(kept=bool(options.growth)) as folder:
+        if is_of_revisions:
+            _compare_revisions(folder, options, console)
+            return
+        with running_stack(folder) as stack:
+            _point_django_to(stack)
+            # This module needs Django's models, which can be loaded only now.
+            from tests.benchmark.run import run
+
+            run(stack=stack, options=options, console=console)
+
+
+@contextmanager
+def _folder(*, kept: bool) -> Iterator[Path]:
+    """Return a folder for the servers' files: one that stays, or one that is removed at the end."""
+    if kept:
+        folder = data_dir() / _OF_GROWTH
+        folder.mkdir(parents=True, exist_ok=True)
+        stop_leftover_servers(folder)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="crypto-exchange-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the database server's user must get in
+        yield folder
+
+
+def _compare_revisions(folder: Path, options: argparse.Namespace, console: Console) -> None:
     """Compare two revisions, or one with the stand-in, over HTTP. The imported modules still need Django's models here."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
     django.setup()
     from tests.benchmark import beside, cost
 
-    measure = cost if options.cost is not None else beside
-    measure.run(folder=folder, options=options, console=console)
+    if options.cost is not None:
+        cost.run(folder=folder, options=options, console=console)
+    elif options.before is not None:
+        beside.run_beside_before(folder=folder, options=options, console=console)
+    else:
+        beside.run_beside_replaced(folder=folder, options=options, console=console)
 
 
 def _point_django_to(stack: Stack) -> None:

@@ -1,97 +1,109 @@
-"""Measure a revision of the project beside the stand-in for the system that it replaces, in one run.
-
-The same load is put on both in turns of some seconds: orders, then reads of the wallet, by 32 clients. Each has servers of
-its own, so all their work belongs to one of them. Besides rates, each turn gives the processor time of a request in the
-API, Postgres and Redis. Rates depend on what else the machine does, and processor time much less.
-
-No worker runs while the load is on: ours settles between the rounds, and the stand-in only enqueues.
+"""Measure a revision of the project beside another system in one run: the stand-in for the system that it replaces, or an
+earlier revision. See `turns.py` for how.
 """
 
 import argparse
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 
 from exchange_site.stack.processes import PROJECT
-from tests.benchmark import beside_report, report
-from tests.benchmark.load import BenchmarkFailed, Call, put_load
+from tests.benchmark import frozen, report, turns_report
+from tests.benchmark.load import BenchmarkFailed
 from tests.benchmark.packages import python_of
-from tests.benchmark.processor_time import read_seconds
 from tests.benchmark.replaced import Replaced, running_replaced
+from tests.benchmark.results import keep
 from tests.benchmark.revision import checked_out, describe
 from tests.benchmark.side import Side, running_side
-from tests.benchmark.still_postgres import Connection, tidy
-from wallets.runtime.progress import make_progress
+from tests.benchmark.still_postgres import StillPostgres, running_postgres
+from tests.benchmark.turns import (
+    Comparison,
+    Contender,
+    Extent,
+    Measure,
+    Yardstick,
+    is_chosen,
+    order,
+    read,
+    side_as_contender,
+    take_rounds,
+)
 
-_PARTS: Final = ("API", "Postgres", "Redis")
-_LARGE: Final = '{"crypto": "ABAN", "amount": "3"}'  # at 20.00 each on both sides
-_WARM_SECONDS: Final = 5
-# Each revision opens accounts with code of its own. Its benchmark is in the first of these packages, or was in the second.
-_OPEN_ACCOUNTS: Final = """
-import importlib, importlib.util, pathlib, sys
-import django
-django.setup()
-package = next(package for package in ("tests", "exchange_site") if importlib.util.find_spec(f"{package}.benchmark"))
-customers = importlib.import_module(f"{package}.benchmark.customers")
-customers.open_accounts(count=int(sys.argv[1]), folder=pathlib.Path(sys.argv[2]))
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Extent:
-    """The size of a measurement: rounds, seconds of load in a turn, clients, and customers on each side."""
-
-    rounds: int
-    seconds: float
-    clients: int
-    customers: int
-
-
-_FULL: Final = Extent(rounds=9, seconds=6, clients=32, customers=1000)
-_QUICK: Final = Extent(rounds=5, seconds=3, clients=32, customers=300)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Contender:
-    """One of the two systems; both have the same paths."""
-
-    name: str
-    url: str
-    tokens: Path
-    running: Mapping[str, int]
-    connection: Connection
-
-    def measures(self) -> dict[str, Call]:
-        """Return the load of each measure."""
-        return {
-            "orders": Call(method="POST", path="/api/v1/orders/", body=_LARGE, tokens=self.tokens),
-            "wallet": Call(method="GET", path="/api/v1/accounts/wallet/", tokens=self.tokens),
-        }
-
-    def read_processor_seconds(self) -> dict[str, float]:
-        return {part: read_seconds(pid=self.running[part]) for part in _PARTS}
+REPLACED: Final = (
+    order(name="orders", clients=32),
+    read(name="wallet", clients=32, path="/api/v1/accounts/wallet/"),
+)
+_SEVERAL: Final = (
+    '{"crypto": "ABAN", "amount": "3"}',
+    '{"crypto": "BTC", "amount": "0.001"}',
+    '{"crypto": "ETH", "amount": "0.02"}',
+    '{"crypto": "SOL", "amount": "0.4"}',
+)
+_HOT_STREAK: Final = 100  # orders of a customer: production's rule of 200 an hour holds more
+BEFORE: Final = (
+    order(name="large order, 8 clients", clients=8),
+    order(name="large order, 32 clients", clients=32),
+    order(name="large order, 64 clients", clients=64),
+    order(name="large order, hot wallet", clients=8, streak=_HOT_STREAK),
+    order(name="large orders of several coins", clients=32, bodies=_SEVERAL),
+    read(name="wallet", clients=8, path="/api/v1/accounts/wallet/"),
+    read(name="order list of 200", clients=8, path="/api/v1/orders/?limit=200", tokens=Path("readers")),
+)
+_REPLACED_FULL: Final = Extent(rounds=9, seconds=6, customers=1000)
+_REPLACED_QUICK: Final = Extent(rounds=5, seconds=3, customers=300)
+_BEFORE_FULL: Final = Extent(rounds=5, seconds=3, customers=1000, earlier=10)
+_BEFORE_QUICK: Final = Extent(rounds=1, seconds=2, customers=200, earlier=10)
 
 
-def run(*, folder: Path, options: argparse.Namespace, console: Console) -> None:
+def run_beside_replaced(*, folder: Path, options: argparse.Namespace, console: Console) -> None:
     """Measure a revision, or the working tree, beside the stand-in; print the result, and keep it with --save."""
-    extent = _QUICK if options.quick else _FULL
+    extent = _REPLACED_QUICK if options.quick else _REPLACED_FULL
     with ExitStack() as ending:
         tree = _check_out(options.replaced, folder=folder, ending=ending)
         console.print(f"Starting revision {describe(tree)} and the stand-in, and opening {extent.customers} accounts …")
-        side = running_side(name="ours", tree=tree, folder=folder / "ours", python=python_of(tree))
-        ours = ending.enter_context(side)
-        ours.run("-c", _OPEN_ACCOUNTS, str(extent.customers), str(ours.folder))
+        ours = ending.enter_context(_running(tree, name="ours", folder=folder))
+        ours.open_accounts(count=extent.customers)
         replaced = ending.enter_context(running_replaced(folder=folder / "replaced", customers=extent.customers))
-        rounds = _take_rounds(ours, replaced, extent=extent, console=console)
-        found = {"ours": describe(tree), "cores": os.cpu_count(), "extent": asdict(extent), "rounds": rounds}
-    beside_report.show(found, console=console)
-    if options.save:
-        report.save({"replaced": found})
+        comparison = Comparison(
+            contenders=[side_as_contender(ours), stand_in_as_contender(replaced)],
+            settling=[ours],
+            measures=choose(REPLACED, options.only),
+        )
+        found = {"ours": describe(tree), "other": "replaced", "theirs": "the stand-in for the replaced system"}
+        measure(comparison, "replaced", found=found, extent=extent, options=options, console=console)
+
+
+def run_beside_before(*, folder: Path, options: argparse.Namespace, console: Console) -> None:
+    """Measure the working tree beside a revision; print the result, and keep it with --save."""
+    extent = _BEFORE_QUICK if options.quick else _BEFORE_FULL
+    with ExitStack() as ending:
+        tree = _check_out(options.before, folder=folder, ending=ending)
+        found = {"ours": describe(PROJECT), "other": "before", "theirs": describe(tree)}
+        console.print(
+            f"Starting both sides: {found['ours']} and, before it, {found['theirs']}. Opening {extent.customers} accounts on "
+            f"each, with {extent.earlier} orders each in the last hour …"
+        )
+        sides = [
+            ending.enter_context(_running(each, name=name, folder=folder))
+            for name, each in (("ours", PROJECT), ("before", tree))
+        ]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda side: side.prepare_customers(count=extent.customers, earlier=extent.earlier), sides))
+        postgres = ending.enter_context(running_postgres(folder / "frozen"))
+        frozen.create_tables(postgres.environment)
+        comparison = Comparison(
+            contenders=list(map(side_as_contender, sides)),
+            settling=sides,
+            measures=choose(BEFORE, options.only),
+            yardsticks=_yardsticks(postgres, options.only),
+        )
+        measure(comparison, "before", found=found, extent=extent, options=options, console=console)
 
 
 def _check_out(revision: str, *, folder: Path, ending: ExitStack) -> Path:
@@ -102,63 +114,53 @@ def _check_out(revision: str, *, folder: Path, ending: ExitStack) -> Path:
     return folder / "tree"
 
 
-def _take_rounds(side: Side, replaced: Replaced, *, extent: Extent, console: Console) -> list[dict[str, Any]]:
-    ours, theirs = _contenders(side, replaced)
-    rounds = []
-    with make_progress(console) as progress:
-        for number in progress.track(range(extent.rounds + 1), description="rounds"):
-            side.wait_until_settled()
-            with _without_worker(side):
-                seconds = extent.seconds if number else _WARM_SECONDS
-                taken = take_round(ours, theirs, number=number, clients=extent.clients, seconds=seconds)
-            rounds.append(taken)
-    return rounds[1:]  # the first only warms
+def _running(tree: Path, *, name: str, folder: Path) -> AbstractContextManager[Side]:
+    return running_side(name=name, tree=tree, folder=folder / name, python=python_of(tree))
 
 
-def _contenders(side: Side, replaced: Replaced) -> tuple[Contender, Contender]:
-    return (
-        Contender(
-            name="ours",
-            url=side.url,
-            tokens=side.folder / "tokens",
-            running=side.running,
-            connection=side.connection,
-        ),
-        Contender(
-            name="replaced",
-            url=replaced.url,
-            tokens=replaced.tokens,
-            running=replaced.running,
-            connection=replaced.connection,
-        ),
+def stand_in_as_contender(replaced: Replaced) -> Contender:
+    return Contender(
+        name="replaced",
+        url=replaced.url,
+        folder=replaced.tokens.parent,
+        running=replaced.running,
+        connection=replaced.connection,
     )
 
 
-@contextmanager
-def _without_worker(side: Side) -> Iterator[None]:
-    side.stop_worker()
+def measure(
+    comparison: Comparison,
+    kind: str,
+    *,
+    found: dict[str, Any],
+    extent: Extent,
+    options: argparse.Namespace,
+    console: Console,
+) -> None:
+    """Take the rounds and report them; when one fails, report those before it."""
+    found |= {"cores": os.cpu_count(), "extent": asdict(extent), "rounds": []}
     try:
-        yield
+        for taken in take_rounds(comparison, extent=extent, console=console):
+            found["rounds"].append(taken)
+            keep({kind: found})
     finally:
-        side.start_worker()
+        if found["rounds"]:
+            turns_report.show(found, console=console)
+    if options.save:
+        report.save({kind: found})
 
 
-def take_round(ours: Contender, theirs: Contender, *, number: int, clients: int, seconds: float) -> dict[str, Any]:
-    """Take each measure of both, one after the other; they begin alternately. Return a turn by measure and name."""
-    contenders = (theirs, ours) if number % 2 else (ours, theirs)
-    for contender in contenders:
-        tidy(contender.connection)
+def choose(measures: Sequence[Measure], only: Sequence[str]) -> list[Measure]:
+    """Return the measures whose names contain one of the texts, if there are any texts. Raises BenchmarkFailed."""
+    chosen = [measure for measure in measures if is_chosen(measure.name, only)]
+    if not chosen:
+        raise BenchmarkFailed("There is no such measure. There are: " + "; ".join(each.name for each in measures))
+    return chosen
+
+
+def _yardsticks(postgres: StillPostgres, only: Sequence[str]) -> dict[str, Yardstick]:
     return {
-        measure: {each.name: _take_turn(each, each.measures()[measure], clients, seconds) for each in contenders}
-        for measure in ours.measures()
+        name: frozen.yardstick(postgres=postgres, **how)
+        for name, how in frozen.MEASURES.items()
+        if is_chosen(name, only)
     }
-
-
-def _take_turn(contender: Contender, call: Call, clients: int, seconds: float) -> dict[str, Any]:
-    before = contender.read_processor_seconds()
-    load = put_load(call=call, url=contender.url, clients=clients, seconds=seconds)
-    after = contender.read_processor_seconds()
-    if not load.requests:
-        raise BenchmarkFailed(f"{contender.name}: {call.path} was not answered within {seconds:.0f} s")
-    used = {part: (after[part] - before[part]) * 1000 / load.requests for part in _PARTS}
-    return {**asdict(load), "milliseconds": used}

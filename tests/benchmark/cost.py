@@ -31,9 +31,8 @@ from tests.benchmark.revision import checked_out, choose_revision, describe
 from tests.benchmark.side import PARTS, Side, running_side
 from tests.benchmark.steady import place_steadily
 from tests.benchmark.still_postgres import StillPostgres, running_postgres, tidy
+from tests.benchmark.turns import LARGE, in_turn
 from wallets.runtime.progress import make_progress
-
-_LARGE: Final = '{"crypto": "ABAN", "amount": "3"}'  # at the seeder's 20.00 each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +51,8 @@ class Extent:
     seconds: float
 
 
-_FULL: Final = Extent(rounds=12, turns=8, orders=100, rate=100, customers=50, frozen_seconds=3, seconds=300)
-_QUICK: Final = Extent(rounds=3, turns=5, orders=100, rate=100, customers=10, frozen_seconds=2, seconds=45)
+_FULL: Final = Extent(rounds=12, turns=8, orders=100, rate=100, customers=500, frozen_seconds=3, seconds=300)
+_QUICK: Final = Extent(rounds=3, turns=5, orders=100, rate=100, customers=100, frozen_seconds=2, seconds=45)
 
 
 def run(*, folder: Path, options: argparse.Namespace, console: Console) -> None:
@@ -123,7 +122,7 @@ def take_round(ours: Side, theirs: Side, *, extent: Extent, number: int) -> dict
     for side in (ours, theirs):
         tidy(side.connection)
     for turn in range(extent.turns):
-        sides = in_turn(ours, theirs, number=number + turn)
+        sides = in_turn([ours, theirs], number=number + turn)
         for name, seconds in take_turn(sides, orders=extent.orders, rate=extent.rate).items():
             used[name].update(seconds)
     orders = extent.orders * extent.turns
@@ -133,11 +132,6 @@ def take_round(ours: Side, theirs: Side, *, extent: Extent, number: int) -> dict
     return {name: {part: taken * 1000 / orders for part, taken in parts.items()} for name, parts in used.items()}
 
 
-def in_turn(ours: Side, theirs: Side, *, number: int) -> Sequence[Side]:
-    """Return the sides in the order of the turn with this number; they begin alternately."""
-    return (theirs, ours) if number % 2 else (ours, theirs)
-
-
 def take_turn(sides: Sequence[Side], *, orders: int, rate: float) -> dict[str, dict[str, float]]:
     """Place and settle orders of all sides alternately. Return seconds of processor time, by side and part."""
 
@@ -145,7 +139,7 @@ def take_turn(sides: Sequence[Side], *, orders: int, rate: float) -> dict[str, d
         side = sides[place]
         time.sleep(place / len(sides) / rate)
         before = side.read_processor_seconds()
-        place_steadily(url=side.url, tokens=side.tokens, body=_LARGE, orders=orders, rate=rate)
+        place_steadily(url=side.url, tokens=side.tokens, body=LARGE, orders=orders, rate=rate)
         side.wait_until_settled()
         after = side.read_processor_seconds()
         return {part: after[part] - before[part] for part in PARTS}

@@ -1,4 +1,4 @@
-"""Measure a read while strangers sign in without a pause, and while honest customers sign in beside them."""
+"""Measure a read while strangers sign in without a pause and honest customers sign in beside them, and while customers alone do."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import resource
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -35,6 +35,14 @@ class Flood:
     honest: int  # honest sign-ins
     served: int  # honest sign-ins that succeeded within three tries
     generator_share: float  # of all processors: what the benchmark itself used to put this load on the API
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignIns:
+    """Sign-ins that succeeded a second, and the share of the attempts that were refused as `busy`."""
+
+    rate: float
+    busy_share: float
 
 
 def read_during_flood(
@@ -86,6 +94,41 @@ def read_during_flood(
         generator_share=used / lasted / (os.cpu_count() or 1),
     )
     return {**asdict(load), "flood": asdict(flood_found)}
+
+
+def read_beside_sign_ins(
+    *, call: Call, url: str, clients: int, seconds: float, usernames: Sequence[str], password: str
+) -> dict[str, Any]:
+    """Put the load of `call` on the API while each of the users signs in, again and again, with the right password.
+
+    Each has an address of their own. They wait as long as Retry-After says. Returns the load of `call` and the sign-ins.
+    """
+    over = threading.Event()
+    answers: Counter[int] = Counter()
+
+    def keep_signing_in(number: int) -> None:
+        with closing(_connect(url, address=f"127.0.6.{number + 1}")) as connection:
+            while not over.is_set():
+                status, retry_after = _sign_in(connection, username=usernames[number], password=password)
+                answers[status] += 1
+                over.wait(retry_after)
+
+    with ThreadPoolExecutor(len(usernames)) as pool:
+        begun = time.monotonic()
+        running = [pool.submit(keep_signing_in, number) for number in range(len(usernames))]
+        try:
+            load = put_load(call=call, url=url, clients=clients, seconds=seconds)
+        finally:
+            over.set()
+        for each in running:
+            each.result()
+        lasted = time.monotonic() - begun
+    _require(answers.keys() <= {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE})
+    sign_ins = SignIns(
+        rate=answers[HTTPStatus.OK] / lasted,
+        busy_share=answers[HTTPStatus.SERVICE_UNAVAILABLE] / answers.total(),
+    )
+    return {**asdict(load), "sign_ins": asdict(sign_ins)}
 
 
 def _signs_in(attempt: Callable[[], tuple[int, float]]) -> bool:

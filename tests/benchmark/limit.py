@@ -1,7 +1,8 @@
 """The limit: the statements that placing an order runs, played by pgbench on the same tables.
 
 The statements are not copied here. One order is placed and what it sends is written down, with variables in the
-places of what differs from order to order; so the limit is always that of the code that is measured.
+places of what differs from order to order; so the limit is always that of the code that is measured. Orders may be placed
+together when several wait. What is recorded is one order that waits alone, so the limit is that of one order a transaction.
 """
 
 import re
@@ -29,6 +30,9 @@ from wallets.selectors.accounts import Principal
 
 _COLON: Final = re.compile(r"':(\w+)'")  # pgbench would take `:charge` in a text for a variable
 _COMMENT: Final = re.compile(r"(?:^|\s)--\s.*$", re.MULTILINE)
+_LIMITED: Final = re.compile(r"\b(?:LIMIT|OFFSET)\s+:\w+", re.IGNORECASE)
+_HIGH: Final = 10**12
+_FIRST_IDS: Final = {7 * _HIGH: "wallets_user", 8 * _HIGH: "wallets_wallet", 9 * _HIGH: "trading_order"}
 _RATE: Final = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
 
@@ -39,27 +43,30 @@ class Statement:
 
 
 def spread_ids() -> None:
-    """Start the tables' ids far apart from each other and from all limits: a number in a statement shows its table."""
+    """Start the tables' ids so high that no other number in a statement, such as a limit, can be one of them."""
     with as_owner(), connection.cursor() as cursor:
-        for first, table in ((10_000, "wallets_user"), (100_000, "wallets_wallet")):
+        for first, table in _FIRST_IDS.items():
             cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", [table, first])
 
 
-def write_script(*, customers: Customers, coin: str, hot: bool, into: Path) -> Path:
-    """Place an order and write down how, as a script for pgbench that places such orders for all customers."""
+def write_script(*, customers: Customers, coin: str, into: Path) -> Path:
+    """Place an order and write down how, as a script for pgbench that places such orders for all customers.
+
+    Raises BenchmarkFailed if a variable or an id stands where it cannot belong.
+    """
     now = timezone.now()
     statements: list[Statement] = []
     principal = Principal(user_id=customers.spare, token_version=0)
     with _recording(statements.append):
         request = OrderRequest(coin_name=coin, amount=Decimal(3), total=None)
         order = place_order(buyer=principal, order_request=request, now=now).order
-    render = _renderer(order=order, now=now)
+    render = renderer(order=order, now=now)
     lines = [
-        "\\set n 0" if hot else f"\\set n random(0, {customers.count - 1})",
+        f"\\set n random(0, {customers.count - 1})",
         f"\\set customer {customers.first} + :n",
         f"\\set wallet {customers.first_wallet} + :n",
         "BEGIN;",
-        *(_written(statement, render) for statement in statements),
+        *(written(statement, render) for statement in statements),
         "COMMIT;",
     ]
     into.write_text("\n".join(lines) + "\n")
@@ -74,20 +81,25 @@ def _recording(keep: Callable[[Statement], None]) -> AbstractContextManager[None
     return connection.execute_wrapper(record)
 
 
-def _renderer(*, order: Order, now: datetime) -> Callable[[Any], str]:
+def renderer(*, order: Order, now: datetime) -> Callable[[Any], str]:
+    """Return a function that writes a value of the statements that placed `order`, at `now`, as pgbench reads it."""
     wallet = Wallet.objects.get(owner_id=order.customer_id, asset=USD)
-    variables: dict[Any, str] = {
+    variables: dict[int, str] = {
         order.customer_id: ":customer::bigint",
         wallet.pk: ":wallet::bigint",
     }
 
     def render(value: Any) -> str:
-        if not isinstance(value, bool | Decimal | float) and value in variables:
+        if type(value) is int and value in variables:
             return variables[value]
+        if type(value) is int and value == order.pk:
+            raise BenchmarkFailed("the id of the recorded order is in a statement, so no other order can be placed so")
         if isinstance(value, datetime):
             return f"(now() + {(value - now).total_seconds()} * interval '1 second')"
         if isinstance(value, date):
             return f"'{value.isoformat()}'::date"
+        if isinstance(value, list | tuple):
+            return f"ARRAY[{', '.join(map(render, value))}]" if value else "'{}'"
         return _literal(value)
 
     return render
@@ -108,7 +120,8 @@ def _literal(value: Any) -> str:
     raise BenchmarkFailed(f"{type(value)} in a statement: say how pgbench writes it")
 
 
-def _written(statement: Statement, render: Callable[[Any], str]) -> str:
+def written(statement: Statement, render: Callable[[Any], str]) -> str:
+    """Return a statement with its values. Raises BenchmarkFailed if one of them cannot be right."""
     values = statement.values
     sql = _COMMENT.sub("", statement.sql)
     rendered: Any = (
@@ -117,6 +130,8 @@ def _written(statement: Statement, render: Callable[[Any], str]) -> str:
         else tuple(map(render, values))
     )
     text = " ".join((sql % rendered).split())
+    if wrong := _LIMITED.search(text):
+        raise BenchmarkFailed(f"`{wrong[0]}` in a recorded statement: a number was taken for an id")
     return _COLON.sub(r"chr(58) || '\1'", text) + ";"
 
 

@@ -1,6 +1,7 @@
 """The API under load: wrk, https://github.com/wg/wrk."""
 
 import json
+import random
 import shutil
 import subprocess
 import uuid
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 _SCRIPT: Final = Path(__file__).with_name("load.lua")
+_MANY: Final = 1_000_000  # customers; more than there are
 
 
 class BenchmarkFailed(Exception):
@@ -17,13 +19,18 @@ class BenchmarkFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A request to repeat; `tokens` is a file with one access token a line."""
+    """A request to repeat; its bodies take turns. `tokens` is a file with one access token a line, and these take turns too.
+
+    A token is used for `streak` requests before the next one takes its turn. More than one make its wallet the only one
+    that is asked for: a hot wallet.
+    """
 
     method: str
     path: str
-    body: str | None = None
+    bodies: tuple[str, ...] = ()
     keyed: bool = False
     tokens: Path | None = None
+    streak: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +51,10 @@ def ensure_generator() -> None:
 
 def put_load(*, call: Call, url: str, clients: int, seconds: float) -> Load:
     """Keep `clients` connections busy for `seconds`. Raises BenchmarkFailed if any answer is an error."""
+    threads = 1 if call.streak > 1 else min(2, clients)
     command = [
-        *("wrk", "--threads", str(min(2, clients)), "--connections", str(clients), "--duration", f"{seconds:.0f}s"),
-        *("--timeout", "10s", "--script", str(_SCRIPT), url + call.path, "--", call.method, call.body or "-"),
-        *("keyed" if call.keyed else "-", uuid.uuid4().hex, *([str(call.tokens)] if call.tokens else [])),
+        *("wrk", "--threads", str(threads), "--connections", str(clients), "--duration", f"{seconds:.0f}s"),
+        *("--timeout", "10s", "--script", str(_SCRIPT), url + call.path, "--", *_arguments(call), str(threads)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -61,3 +68,12 @@ def put_load(*, call: Call, url: str, clients: int, seconds: float) -> Load:
         p99_ms=found["p99_ms"],
         requests=found["requests"],
     )
+
+
+def _arguments(call: Call) -> list[str]:
+    """Return what the script needs to know of a call. Each load begins with a customer drawn by chance."""
+    first = random.randrange(_MANY)
+    return [
+        *(call.method, "\n".join(call.bodies) or "-", "keyed" if call.keyed else "-", uuid.uuid4().hex),
+        *(str(call.tokens or "-"), str(first), str(call.streak)),
+    ]

@@ -1,10 +1,12 @@
-"""Measure settlement: how fast it settles a backlog, and whether it keeps up with new orders."""
+"""Measure settlement: how fast it settles a backlog, whether it keeps up with new orders, how soon an order is completed."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from django.db import connection
 from django.db.models import Max, Min
 from django.utils import timezone
 
@@ -16,6 +18,13 @@ from trading.services.coins import put_on_sale, save_coin
 
 _PATIENCE_SECONDS = 300.0
 _PLACERS = 8
+_COMPLETION = """
+    SELECT count(*), count(*) FILTER (WHERE state = %(state)s),
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds), percentile_cont(0.99) WITHIN GROUP (ORDER BY seconds),
+           max(seconds)
+      FROM (SELECT state, extract(epoch FROM completed_at - created_at)::float8 AS seconds
+              FROM trading_order WHERE id > %(after)s) placed
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +45,16 @@ class Sustained:
     settled_rate: float
     open_before: int
     open_after: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """The seconds in which `orders` orders were completed: half of them, 99 of 100, and all."""
+
+    orders: int
+    median_seconds: float
+    p99_seconds: float
+    most_seconds: float
 
 
 def offer_coin(*, name: str, price: str, venue: str) -> Coin:
@@ -84,6 +103,23 @@ def place_and_settle(*, stack: Stack, call: Call, clients: int, seconds: float) 
     )
 
 
+def measure_completion(*, stack: Stack, place: Callable[[], object]) -> Completion:
+    """Place orders while the workers settle them. Return how long they took from created_at to completed_at.
+
+    Both times are Postgres' own. Raises BenchmarkFailed if an order was not completed.
+    """
+    wait_until_settled(stack)
+    last = Order.objects.aggregate(last=Max("id"))["last"] or 0
+    place()
+    wait_until_settled(stack)
+    with connection.cursor() as cursor:
+        cursor.execute(_COMPLETION, {"after": last, "state": OrderState.COMPLETED})
+        placed, completed, *seconds = cursor.fetchone()
+    if placed != completed or not placed:
+        raise BenchmarkFailed(f"{completed} of {placed} orders were completed")
+    return Completion(orders=placed, median_seconds=seconds[0], p99_seconds=seconds[1], most_seconds=seconds[2])
+
+
 def wait_until_settled(stack: Stack) -> None:
     """Wait until only pooled orders are open. Raises BenchmarkFailed."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -103,9 +139,8 @@ def _count_open() -> int:
 
 def _place(stack: Stack, call: Call) -> int:
     assert call.tokens is not None
-    assert call.body is not None
     token = call.tokens.read_text().split()[0]
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    answer = httpx.post(f"{stack.url}{call.path}", content=call.body, headers=headers, timeout=30)
+    answer = httpx.post(f"{stack.url}{call.path}", content=call.bodies[0], headers=headers, timeout=30)
     placed: int = answer.raise_for_status().json()["id"]
     return placed

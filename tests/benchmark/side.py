@@ -25,16 +25,27 @@ from exchange_site.stack.processes import free_port
 from exchange_site.stack.servers import create_database, prepare_redis, stop_server
 from tests.benchmark.load import BenchmarkFailed
 from tests.benchmark.processor_time import read_seconds
+from tests.benchmark.steady import place_steadily
 from tests.benchmark.still_postgres import Connection, StillPostgres, running_postgres
+from wallets.runtime.paging import MAX_LIMIT
 
 PARTS: Final = ("API", "Postgres", "Redis", "worker")
 _DATABASE: Final = "cost"
 _OWNER: Final = ("USER", "PASSWORD")
 _START_SECONDS: Final = 60.0
 _SETTLE_SECONDS: Final = 60.0
-_DEPOSIT: Final = "100000000.00"
-_BUSY: Final = 503  # a process hashes few passwords at once
-_BUSY_SECONDS: Final = 0.1
+_LARGE: Final = '{"crypto": "ABAN", "amount": "3"}'
+_READERS: Final = 8  # customers with as many orders as a page of a list can have
+_AT_ONCE: Final = 1e9  # orders a second: as fast as they are answered
+# Each revision opens accounts with code of its own. Its benchmark is in the first of these packages, or was in the second.
+_OPEN_ACCOUNTS: Final = """
+import importlib, importlib.util, pathlib, sys
+import django
+django.setup()
+package = next(package for package in ("tests", "exchange_site") if importlib.util.find_spec(f"{package}.benchmark"))
+customers = importlib.import_module(f"{package}.benchmark.customers")
+customers.open_accounts(count=int(sys.argv[1]), folder=pathlib.Path(sys.argv[2]))
+"""
 _NEVER: Final = "0 0 29 2 *"
 _SETTINGS: Final = {
     "DEBUG": "False",
@@ -45,9 +56,10 @@ _SETTINGS: Final = {
     "WEB_WORKERS": "2",
     "PYTHONHASHSEED": "0",  # chance would lay dictionaries out in another way on each side
     "ACCESS_TOKEN_MINUTES": "1440",
-    # Counted and read as ever, but nobody is refused, and an order reads as little of its customer's past as the next.
+    # Counted and read as ever, but nobody is refused. The risk rules look back as far as in production, an hour, and an order
+    # of a customer with twenty orders in it reads these twenty.
     **{f"RATE_LIMIT_{name}": "100000000/m" for name in ("USER", "ANON", "LOGIN", "REGISTER", "ORDERS", "WALLET")},
-    "RISK_WINDOW_SECONDS": "0.1",
+    "RISK_WINDOW_SECONDS": "3600",
     "RISK_MAX_ORDERS": "1000000",
     "RISK_MAX_VALUE": "1000000000000",
     # What is done by the clock costs the same without orders, and would fall into some rounds and not into others.
@@ -80,8 +92,20 @@ class Side:
         return {part: read_seconds(pid=self.running[part]) for part in PARTS}
 
     def open_accounts(self, *, count: int) -> None:
-        """Register customers and give them money. A password takes a processor up to a third of a second."""
-        self.tokens += map(self._open_account, range(count))
+        """Open accounts with money, by the tree's own code. The file `tokens` gets their access tokens."""
+        self.run("-c", _OPEN_ACCOUNTS, str(count), str(self.folder))
+        self.tokens += (self.folder / "tokens").read_text().split()
+
+    def prepare_customers(self, *, count: int, earlier: int) -> None:
+        """Open accounts, and place about `earlier` orders for each, and a long list for each of a few.
+
+        The file `readers` gets the access tokens of those few. Raises BenchmarkFailed.
+        """
+        self.open_accounts(count=count)
+        readers = self.tokens[:_READERS]
+        (self.folder / "readers").write_text("\n".join(readers) + "\n")
+        for tokens, orders in ((self.tokens, count * earlier), (readers, _READERS * MAX_LIMIT)):
+            place_steadily(url=self.url, tokens=tokens, body=_LARGE, orders=orders, rate=_AT_ONCE)
 
     def wait_until_settled(self) -> None:
         """Wait until no order is open. Raises BenchmarkFailed."""
@@ -136,6 +160,15 @@ class Side:
             stop_server(self.worker)
             self.worker = None
 
+    @contextmanager
+    def without_worker(self) -> Iterator[None]:
+        """Stop the worker for the `with` block."""
+        self.stop_worker()
+        try:
+            yield
+        finally:
+            self.start_worker()
+
     def wait_for(self, part: str, address: str) -> None:
         """Wait until a part answers. Raises BenchmarkFailed."""
         deadline = time.monotonic() + _START_SECONDS
@@ -145,16 +178,6 @@ class Side:
                     return
             time.sleep(0.05)
         raise BenchmarkFailed(f"{self.name}: the {part} did not start:\n{self._last_words(part)}")
-
-    def _open_account(self, number: int) -> str:
-        credentials = {"username": f"buyer{number}", "password": secrets.token_urlsafe(16)}
-        with httpx.Client(base_url=f"{self.url}/api/v1/accounts/", timeout=60) as client:
-            while (answer := client.post("auth/register/", json=credentials)).status_code == _BUSY:
-                time.sleep(_BUSY_SECONDS)
-            token: str = answer.raise_for_status().json()["access"]
-            headers = {"Authorization": f"Bearer {token}"}
-            client.patch("wallet/deposit/", json={"amount": _DEPOSIT}, headers=headers).raise_for_status()
-        return token
 
     def _has_open_orders(self) -> bool:
         """State by state, for each has its own partial index; this is asked while the time is taken."""

@@ -3,6 +3,7 @@
 wrk does not: it sends the next request when the last is answered, so its load follows the service's speed.
 """
 
+import random
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,19 +19,25 @@ _CREATED: Final = 201
 _TIMEOUT_SECONDS: Final = 30
 
 
-def place_steadily(*, url: str, tokens: Sequence[str], body: str, orders: int, rate: float) -> float:
-    """Place exactly `orders` orders, `rate` a second, for one customer after another.
+def place_steadily(
+    *, url: str, tokens: Sequence[str], body: str, orders: int, rate: float, scattered: bool = False
+) -> float:
+    """Place exactly `orders` orders, `rate` a second, for one customer after another, beginning with any.
+
+    Scattered orders do not come at even intervals, each at a moment drawn by chance from its own interval, so that they
+    do not keep time with what looks for them at even intervals.
 
     Returns the seconds that this took: more than orders / rate if the service did not keep up. Raises BenchmarkFailed
     at any error.
     """
-    begun = time.monotonic()
+    begun, first = time.monotonic(), random.randrange(len(tokens))
 
     def keep_placing(client: int) -> None:
         with closing(HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT_SECONDS)) as connection:
             for number in range(client, orders, _CLIENTS):
-                time.sleep(max(0, begun + number / rate - time.monotonic()))
-                _place(connection, token=tokens[number % len(tokens)], body=body)
+                due = number + (random.random() if scattered else 0)
+                time.sleep(max(0, begun + due / rate - time.monotonic()))
+                _place(connection, token=tokens[(first + number) % len(tokens)], body=body)
 
     with ThreadPoolExecutor(_CLIENTS) as clients:
         list(clients.map(keep_placing, range(_CLIENTS)))

@@ -21,7 +21,7 @@ _SETTINGS: Final[tuple[LiteralString, ...]] = (
 
 @dataclass(frozen=True, kw_only=True)
 class StillPostgres:
-    """A running server; `environment` has the variables that point the project's programs at it."""
+    """A running server; `environment` has the variables that point the project's programs at it, as its superuser."""
 
     pid: int
     environment: Mapping[str, str]

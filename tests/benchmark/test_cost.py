@@ -124,6 +124,17 @@ class TestTheFrozenScript:
             assert first == 1
             assert orders > 10
 
+    def test_differs_for_a_hot_wallet_only_in_its_one_customer(self, postgres):
+        scripts = [frozen.write_script(hot=hot).splitlines() for hot in (False, True)]
+        assert [lines for lines in zip(*scripts, strict=True) if len(set(lines)) == 2] == [
+            ("\\set n random(0, 299)", "\\set n 0")
+        ]
+        frozen.copy_tables(postgres.environment)
+        frozen.play(postgres.environment, transactions=25, clients=4, hot=True)
+        with closing(postgres.connect(database=frozen.COPY)) as connection:
+            customers = connection.execute("SELECT customer_id, count(*) FROM trading_order GROUP BY 1").fetchall()
+        assert customers == [(10001, 100)]
+
     def test_says_that_it_is_frozen(self):
         files = sorted((PROJECT / "tests" / "benchmark" / "frozen").iterdir())
         assert [file.name for file in files] == ["order.sql", "schema.sql", "seed.sql"]
@@ -245,6 +256,7 @@ class TestASide:
     def test_settles_what_is_placed_and_says_what_it_took(self, folder):
         with running_side(name="ours", tree=PROJECT, folder=folder / "ours") as side:
             side.open_accounts(count=2)
+            assert len(set(side.tokens)) == 2
             with pytest.raises(BenchmarkFailed, match="401"):
                 place_steadily(url=side.url, tokens=["forged"], body="{}", orders=1, rate=100)
             used = cost.take_turn([side], orders=20, rate=100)["ours"]

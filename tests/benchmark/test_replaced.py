@@ -1,6 +1,6 @@
-"""The stand-in for the replaced system, and the report of its figures."""
+"""The stand-in for the replaced system."""
 
-import json
+import dataclasses
 import os
 from decimal import Decimal
 from pathlib import Path
@@ -10,8 +10,8 @@ import httpx
 import pytest
 import redis
 
-from tests.benchmark import beside, beside_report, report
-from tests.benchmark.load import BenchmarkFailed, put_load
+from tests.benchmark import beside
+from tests.benchmark.load import BenchmarkFailed
 from tests.benchmark.packages import prepare_python
 from tests.benchmark.replaced import FOLDER, running_replaced
 
@@ -87,50 +87,8 @@ class TestTheStandIn:
         assert traces() == before
 
     def test_takes_the_load_of_the_benchmark(self, replaced):
-        contender = beside.Contender(
-            name="replaced",
-            url=replaced.url,
-            tokens=replaced.tokens,
-            running=replaced.running,
-            connection=replaced.connection,
-        )
-        for call in contender.measures().values():
-            before = contender.read_processor_seconds()
-            assert put_load(call=call, url=contender.url, clients=2, seconds=1).requests > 10
-            used = contender.read_processor_seconds()
-            assert all(used[part] > before[part] for part in ("API", "Postgres"))
-
-
-class TestTheReport:
-    EXTENT = {"seconds": 10, "clients": 32, "customers": 1000}
-
-    def turn(self, rate, *, api):
-        return {"rate": rate, "milliseconds": {"API": api, "Postgres": 0.5, "Redis": 0.1}}
-
-    def round(self, ours, replaced):
-        sides = {"ours": self.turn(ours, api=1.0), "replaced": self.turn(replaced, api=4.0)}
-        return {"orders": sides, "wallet": sides}
-
-    @pytest.fixture
-    def found(self):
-        rounds = [self.round(200.0, 100.0), self.round(900.0, 300.0), self.round(240.0, 96.0)]
-        return {"ours": "abc", "cores": 2, "extent": self.EXTENT, "rounds": rounds}
-
-    def test_compares_rates_of_the_same_round(self, found):
-        ratio = beside_report.compare(found["rounds"], measure="orders")
-        assert ratio == beside_report.Spread(middle=2.5, lowest=2.0, highest=3.0)
-
-    def test_is_kept_and_written_into_its_page(self, found, tmp_path, monkeypatch):
-        monkeypatch.setattr(report, "_DOCS", tmp_path)
-        machine = {"cores": "2", "python": "3", "postgres": "18", "revision": "old"}
-        (tmp_path / "performance.json").write_text(json.dumps({"machine": machine}))
-        (tmp_path / "performance.md").write_text("<!-- replaced -->\nold\n<!-- /replaced -->\nThe end.\n")
-        report.save({"replaced": found})
-        text = (tmp_path / "performance.md").read_text()
-        assert "Ours is abc. 3 rounds of 10 seconds" in text
-        assert (
-            "| orders placed a second | 240 | 100 | 2.50 (2.00 to 3.00) | 1.60 (1.00 + 0.50 + 0.10) |"
-            " 4.60 (4.00 + 0.50 + 0.10) |"
-        ) in text
-        assert text.endswith("<!-- /replaced -->\nThe end.\n")
-        assert json.loads((tmp_path / "performance.json").read_text()) == {"machine": machine, "replaced": found}
+        contender = beside.stand_in_as_contender(replaced)
+        for measure in beside.REPLACED:
+            turn = contender.take_turn(dataclasses.replace(measure, clients=2), seconds=1)
+            assert turn["requests"] > 10
+            assert all(turn["milliseconds"][part] > 0 for part in ("API", "Postgres"))

@@ -1,0 +1,78 @@
+"""Compare a database with a long history of orders with a copy without: `task bench -- --growth ORDERS`.
+
+Both databases stay below DATA_DIR. So the history is written in pieces of some minutes, by repeating the command, and the
+history of five million orders goes on from that of one million.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+from django.db import connection
+from django.utils import timezone
+
+from tests.benchmark.customers import open_accounts
+from tests.benchmark.history import write_settled_orders
+from tests.benchmark.load import BenchmarkFailed
+from tests.benchmark.rounds import Bench, Extent, let_go_of_the_database, looking_at, orders_of, reads_of, take_rounds
+from tests.benchmark.settling import wait_until_settled
+from wallets.runtime.progress import make_progress
+
+_WRITE_SECONDS: Final = 300.0
+_LONG_SECONDS: Final = 60.0
+_EXTENT: Final = Extent(rounds=5, seconds=2, customers=1000, backlog=0, steady={})
+_MEASURES: Final = (
+    *("large order, 8 clients", "large order, 32 clients", "large order, hot wallet", "small order"),
+    *("wallet", "coin list", "order list", "order list of 200"),
+)
+
+
+def measure_growth(bench: Bench, found: dict[str, Any], *, orders: int) -> Iterator[None]:
+    """Write history until there are `orders` orders, and compare. Raises BenchmarkFailed when time is up before."""
+    wait_until_settled(bench.stack)
+    with bench.stack.without_workers():
+        let_go_of_the_database()
+        grown = replace(bench, stack=bench.stack.copy("grown"))
+    try:
+        bench.stack.start_web(processes=2)
+        with looking_at(grown.stack):
+            write_history(bench, orders=orders)
+            customers = open_accounts(count=bench.extent.customers, folder=grown.stack.folder)
+            grown = replace(grown, customers=customers)  # with tokens of this database
+        grown.stack.start_web(processes=2)
+        grown.stack.start_workers(count=1)
+        found |= {"orders": orders, "without": {}, "rounds": {}}
+        taken = [found["without"], found["rounds"]]
+        yield from take_rounds([bench, grown], taken=taken, measures_of=_measures_of, extent=_EXTENT)
+    finally:
+        grown.stack.end()
+
+
+def _measures_of(bench: Bench) -> dict[str, Any]:
+    """Return measures without sign-ins: passwords that are still being hashed after one side's turn would slow the other's."""
+    every = orders_of(bench) | reads_of(bench)
+    return {name: every[name] for name in _MEASURES}
+
+
+def write_history(bench: Bench, *, orders: int) -> None:
+    """Write history for some minutes at most. Raises BenchmarkFailed if it or the measurement has to wait for a repetition."""
+    begun, there = time.monotonic(), _count_orders()
+    if there >= orders:
+        return
+    with make_progress(bench.console) as progress:
+        task = progress.add_task("history", total=orders, completed=there)
+        for written in write_settled_orders(orders=orders - there, now=timezone.now()):
+            there += written
+            progress.update(task, completed=there)
+            if there < orders and time.monotonic() - begun > _WRITE_SECONDS:
+                raise BenchmarkFailed(f"{there:,} of {orders:,} orders are written. Repeat the command to go on.")
+    if time.monotonic() - begun > _LONG_SECONDS:
+        raise BenchmarkFailed(f"{there:,} orders are written. Repeat the command to measure.")
+
+
+def _count_orders() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM trading_order")
+        count: int = cursor.fetchone()[0]
+    return count
