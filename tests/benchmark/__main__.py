@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,13 +19,16 @@ from tests.benchmark.load import BenchmarkFailed, ensure_generator
 from tests.benchmark.servers import Stack, running_stack
 
 _PARTS: Final = ("orders", "reads", "settling", "processes")
+_WIDTH: Final = 160  # of a file
+_TERMINATED: Final = 128 + signal.SIGTERM
 _OF_GROWTH: Final = "benchmark/growth"  # below DATA_DIR
 
 
 def main(arguments: list[str]) -> int:
     """Measure, print the tables, and keep the figures with --save."""
     options = _parser().parse_args(arguments)
-    console = Console()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # stops the servers, as Ctrl-C does
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     try:
         ensure_generator()
         _run(options, console)

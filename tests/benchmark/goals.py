@@ -47,9 +47,11 @@ class Goal:
     lower: bool = False
 
     def judge(self, ratio: float) -> str:
-        if self.must is not None and not self._reaches(ratio, self.must):
-            return "missed"
-        return "aim reached" if self.aim is not None and self._reaches(ratio, self.aim) else "reached"
+        if self.aim is not None and self._reaches(ratio, self.aim):
+            return "aim reached"
+        if self.must is None:
+            return "aim not reached"
+        return "reached" if self._reaches(ratio, self.must) else "missed"
 
     def _reaches(self, ratio: float, wanted: float) -> bool:
         return ratio <= wanted if self.lower else ratio >= wanted

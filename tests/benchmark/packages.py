@@ -21,7 +21,8 @@ def prepare_python(*, name: str, requirements: Path) -> str:
 
 
 def python_of(tree: Path) -> str:
-    """Return a Python with the packages of a revision; for the working tree, this one. Raises BenchmarkFailed."""
-    if tree == PROJECT:
+    """Return a Python with the packages of a revision: this one, if it needs the same. Raises BenchmarkFailed."""
+    needed = tree / "requirements.txt"
+    if needed.read_bytes() == (PROJECT / "requirements.txt").read_bytes():
         return sys.executable
-    return prepare_python(name="revision", requirements=tree / "requirements.txt")
+    return prepare_python(name="revision", requirements=needed)

@@ -152,6 +152,7 @@ def take_rounds(
                         rounds.setdefault(name, []).append(figures)
                     advance()
             if number:
+                turns.tell_log(benches[0].console, f"Round {number} of {extent.rounds} is taken.")
                 yield
 
 

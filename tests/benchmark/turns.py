@@ -23,7 +23,6 @@ from wallets.runtime.progress import make_progress
 LARGE: Final = '{"crypto": "ABAN", "amount": "3"}'  # at 20.00 each
 TOKENS: Final = Path("tokens")
 _PARTS: Final = ("API", "Postgres", "Redis")
-_WARM_SECONDS: Final = 3
 
 T = TypeVar("T")
 Turn = dict[str, Any]
@@ -119,11 +118,18 @@ def take_rounds(comparison: Comparison, *, extent: Extent, console: Console) -> 
     with make_progress(console) as progress:
         task = progress.add_task("turns", total=turns * (extent.rounds + 1))
         for number in range(extent.rounds + 1):
-            seconds = min(extent.seconds, _WARM_SECONDS) if not number else extent.seconds
+            seconds = extent.seconds if number else max(extent.seconds // 2, 1)
             with _all_settled(comparison.settling):
                 taken = take_round(comparison, number=number, seconds=seconds, advance=lambda: progress.advance(task))
             if number:
+                tell_log(console, f"Round {number} of {extent.rounds} is taken.")
                 yield taken
+
+
+def tell_log(console: Console, text: str) -> None:
+    """Print a text where no progress bar is shown, such as in a file."""
+    if not console.is_terminal:
+        console.print(text)
 
 
 def take_round(
