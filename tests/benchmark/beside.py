@@ -74,6 +74,7 @@ def run_beside_replaced(*, folder: Path, options: argparse.Namespace, console: C
             contenders=[side_as_contender(ours), stand_in_as_contender(replaced)],
             settling=[ours],
             measures=choose(REPLACED, options.only),
+            yardsticks={},
         )
         found = {"ours": describe(tree), "other": "replaced", "theirs": "the stand-in for the replaced system"}
         measure(comparison, "replaced", found=found, extent=extent, options=options, console=console)

@@ -115,13 +115,13 @@ def reads_of(bench: Bench) -> dict[str, Measure]:
 def sign_ins_of(bench: Bench) -> dict[str, Measure]:
     """Return the measures of sign-ins, and of reads beside them."""
     sign_in = Call(method="POST", path="/api/v1/accounts/auth/login/", bodies=(_SIGN_IN,))
-    wallet = {"call": bench.read(WALLET), "url": bench.stack.url, "clients": 8, "password": PASSWORD}
+    wallet, url = bench.read(WALLET), bench.stack.url
     return {
         "wallet, 8 sign in beside it": lambda seconds: read_beside_sign_ins(
-            usernames=SIGNERS, seconds=seconds, **wallet
+            call=wallet, url=url, clients=8, seconds=seconds, usernames=SIGNERS, password=PASSWORD
         ),
         "wallet, strangers sign in beside it": lambda seconds: read_during_flood(
-            username=NOBODY, seconds=seconds, **wallet
+            call=wallet, url=url, clients=8, seconds=seconds, username=NOBODY, password=PASSWORD
         ),
         "sign-in": bench.loading(sign_in, clients=1),
     }

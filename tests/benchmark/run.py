@@ -24,6 +24,7 @@ from tests.benchmark.rounds import (
     Bench,
     Extent,
     Measure,
+    Rounds,
     orders_of,
     reads_of,
     sign_ins_of,
@@ -67,7 +68,8 @@ def run(*, stack: Stack, options: argparse.Namespace, console: Console) -> None:
     bench = _prepare(stack=stack, extent=_QUICK if options.quick else _FULL, console=console)
     pieces: Found = {}
     if options.growth:
-        history = pieces.setdefault("growth", {})[str(options.growth)] = {}
+        history: Found = {}
+        pieces["growth"] = {str(options.growth): history}
         _measure(bench, history, lambda: keep(pieces), partial(measure_growth, orders=options.growth))
     else:
         for name in options.part or USUAL:
@@ -158,8 +160,15 @@ def _complete(bench: Bench, found: Found) -> Iterator[None]:
     call, tokens = bench.order(), bench.customers.tokens.read_text().split()
 
     def place(rate: int, seconds: float) -> Callable[[], object]:
-        how = {"url": bench.stack.url, "tokens": tokens, "body": call.bodies[0]}
-        return lambda: place_steadily(orders=int(rate * seconds), rate=rate, scattered=True, **how)
+        return partial(
+            place_steadily,
+            url=bench.stack.url,
+            tokens=tokens,
+            body=call.bodies[0],
+            orders=int(rate * seconds),
+            rate=rate,
+            scattered=True,
+        )
 
     loads = {f"{rate} orders a second": place(rate, seconds) for rate, seconds in bench.extent.steady.items()}
     loads[f"{_FULL_LOAD} clients"] = partial(
@@ -198,7 +207,8 @@ def _measure_processes(bench: Bench, found: Found) -> Iterator[None]:
     for web, workers in _PROCESSES:
         bench.stack.start_web(processes=web)
         bench.stack.start_workers(count=workers)
-        rounds = found.setdefault("processes", {})[f"{web} web processes, {workers} workers"] = {}
+        rounds: Rounds = {}
+        found.setdefault("processes", {})[f"{web} web processes, {workers} workers"] = rounds
         again = replace(bench, extent=_AGAIN)
         for _ in take_rounds([again], taken=[rounds], measures_of=_measures_of_processes, extent=_AGAIN):
             yield
