@@ -32,6 +32,7 @@ _SLOWEST = (
     "tests/site/test_attacker.py",
     "tests/stack/test_demo.py",
     "tests/benchmark/test_cost.py",
+    "tests/benchmark/test_turns.py",
     "tests/settlement/test_isolating.py",
     "tests/settlement/test_reconciling.py",
     "tests/settlement/test_settling.py",

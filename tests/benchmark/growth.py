@@ -15,13 +15,12 @@ from django.utils import timezone
 from tests.benchmark.customers import open_accounts
 from tests.benchmark.history import write_settled_orders
 from tests.benchmark.load import BenchmarkFailed
-from tests.benchmark.rounds import Bench, Extent, let_go_of_the_database, looking_at, orders_of, reads_of, take_rounds
+from tests.benchmark.rounds import Bench, let_go_of_the_database, looking_at, orders_of, reads_of, take_rounds
 from tests.benchmark.settling import wait_until_settled
 from wallets.runtime.progress import make_progress
 
 _WRITE_SECONDS: Final = 300.0
 _LONG_SECONDS: Final = 60.0
-_EXTENT: Final = Extent(rounds=5, seconds=2, customers=1000, backlog=0, steady={})
 _MEASURES: Final = (
     *("large order, 8 clients", "large order, 32 clients", "large order, hot wallet", "small order"),
     *("wallet", "coin list", "order list", "order list of 200"),
@@ -44,7 +43,7 @@ def measure_growth(bench: Bench, found: dict[str, Any], *, orders: int) -> Itera
         grown.stack.start_workers(count=1)
         found |= {"orders": orders, "without": {}, "rounds": {}}
         taken = [found["without"], found["rounds"]]
-        yield from take_rounds([bench, grown], taken=taken, measures_of=_measures_of, extent=_EXTENT)
+        yield from take_rounds([bench, grown], taken=taken, measures_of=_measures_of, extent=bench.extent)
     finally:
         grown.stack.end()
 

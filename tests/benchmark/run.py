@@ -56,6 +56,7 @@ _FULL: Final = Extent(
     rounds=5, seconds=3, customers=3000, earlier=10, backlog=20_000, steady={2: 50, 20: 20, 100: 10}
 )  # fmt: skip
 _QUICK: Final = Extent(rounds=1, seconds=1, customers=200, earlier=10, backlog=2_000, steady={2: 4, 20: 2, 100: 2})
+_GROWTH: Final = replace(_FULL, seconds=2, customers=1000)
 _AGAIN: Final = replace(_FULL, rounds=3)  # for the same measures under other conditions
 
 Found = dict[str, Any]
@@ -65,7 +66,8 @@ Piece = Callable[[Bench, Found], Iterator[None]]
 
 def run(*, stack: Stack, options: argparse.Namespace, console: Console) -> None:
     """Measure the chosen pieces, print the results, and save them with --save."""
-    bench = _prepare(stack=stack, extent=_QUICK if options.quick else _FULL, console=console)
+    extent = _QUICK if options.quick else _GROWTH if options.growth else _FULL
+    bench = _prepare(stack=stack, extent=extent, console=console)
     pieces: Found = {}
     if options.growth:
         history: Found = {}
