@@ -105,7 +105,7 @@ def _prepare(*, stack: Stack, extent: Extent, console: Console) -> Bench:
     bench = Bench(stack=stack, extent=extent, customers=customers, coins=coins, console=console)
     if is_new:
         _fill(bench, orders=extent.earlier * extent.customers)
-        _fill(replace(bench, customers=replace(customers, count=_FILLING)), orders=_FILLING * MAX_LIMIT)
+        _fill(replace(bench, customers=replace(customers, count=_FILLING)), orders=_FILLING * MAX_LIMIT * 5 // 4)
     stack.start_web(processes=2)
     stack.start_workers(count=1)
     return bench
