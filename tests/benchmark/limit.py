@@ -33,6 +33,7 @@ _COMMENT: Final = re.compile(r"(?:^|\s)--\s.*$", re.MULTILINE)
 _LIMITED: Final = re.compile(r"\b(?:LIMIT|OFFSET)\s+:\w+", re.IGNORECASE)
 _HIGH: Final = 10**12
 _FIRST_IDS: Final = {7 * _HIGH: "wallets_user", 8 * _HIGH: "wallets_wallet", 9 * _HIGH: "trading_order"}
+_LEAST_SECONDS: Final = 2  # connecting counts, and pgbench says no rate without a transaction
 _RATE: Final = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
 
@@ -136,8 +137,12 @@ def written(statement: Statement, render: Callable[[Any], str]) -> str:
 
 
 def run_pgbench(*, script: Path, environment: Mapping[str, str], clients: int, **how: float) -> float:
-    """Transactions a second, for `seconds`, or of `transactions` by each client."""
-    length = ["-T", f"{how['seconds']:.0f}"] if "seconds" in how else ["-t", f"{how['transactions']:.0f}"]
+    """Transactions a second, for `seconds`, two at least, or of `transactions` by each client."""
+    length = (
+        ["-T", f"{max(how['seconds'], _LEAST_SECONDS):.0f}"]
+        if "seconds" in how
+        else ["-t", f"{how['transactions']:.0f}"]
+    )
     command = [
         *(str(postgres_binary("pgbench")), "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(2, clients))),
         *(*length, "-f", str(script), "-h", environment["POSTGRES_HOST"], "-p", environment["POSTGRES_PORT"]),
@@ -152,5 +157,5 @@ def run_pgbench(*, script: Path, environment: Mapping[str, str], clients: int, *
     )
     found = _RATE.search(done.stdout)
     if done.returncode or not found:
-        raise BenchmarkFailed(f"pgbench failed:\n{done.stderr[-2000:]}")
+        raise BenchmarkFailed(f"pgbench failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
     return float(found.group(1))
