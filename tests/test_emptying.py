@@ -5,7 +5,8 @@ from django.db import connection
 from django.test import TransactionTestCase
 
 from tests import emptying
-from trading.services.placing import OrderRequest, place_order
+from trading.services.order_groups import OrderRequest
+from trading.services.placing import place_order
 from wallets.models import Wallet
 
 

@@ -33,7 +33,8 @@ from trading.models import CoinPrice, Order, PoolPolicy
 from trading.pools import read_counters
 from trading.rounding import rebate_for
 from trading.services.coins import save_coin
-from trading.services.placing import OrderRequest, place_order
+from trading.services.order_groups import OrderRequest
+from trading.services.placing import place_order
 from trading.services.prices import record_price
 from wallets.models import Transaction, Wallet, WalletRole
 from wallets.runtime import clock

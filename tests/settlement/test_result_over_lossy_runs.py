@@ -28,7 +28,8 @@ from tests.trading.test_price_rules import add_rule
 from trading.loss_rules import day_of
 from trading.models import Order
 from trading.services.coins import save_coin
-from trading.services.placing import OrderRequest, place_order
+from trading.services.order_groups import OrderRequest
+from trading.services.placing import place_order
 from wallets.models import Wallet
 from wallets.runtime import clock
 

@@ -32,7 +32,8 @@ from tests.wallets.returned import money_taken, receive, spend
 from trading.exceptions import OrderNotCancellable
 from trading.models import Order
 from trading.services.cancelling import cancel_order
-from trading.services.placing import OrderRequest, place_order
+from trading.services.order_groups import OrderRequest
+from trading.services.placing import place_order
 from trading.services.repurchasing import Repurchase, repurchase
 from wallets.exceptions import (
     AccountFrozen,

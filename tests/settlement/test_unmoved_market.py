@@ -26,7 +26,8 @@ from trading.models import DayLoss, Order, OrderState
 from trading.quotes import sign_quote
 from trading.readings import Reading
 from trading.services.coins import put_on_sale
-from trading.services.placing import OrderRequest, place_order
+from trading.services.order_groups import OrderRequest
+from trading.services.placing import place_order
 from trading.services.prices import record_reading
 from trading.services.quoting import make_quote
 from wallets.models import Transaction, TransactionKind, Wallet, WalletRole

@@ -22,7 +22,8 @@ from tests.processes import stopped, wait_for
 from tests.site.test_front import Line
 from trading.models import Order
 from trading.services.cancelling import cancel_order
-from trading.services.placing import OrderRequest, place_order
+from trading.services.order_groups import OrderRequest
+from trading.services.placing import place_order
 from wallets.services.tokens import end_session
 from wallets.web.problems import NO_ROOM, TOO_MANY_AT_ONCE
 from wallets.web.waiting_answers import WaitingAnswer, Watched

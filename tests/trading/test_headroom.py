@@ -26,7 +26,8 @@ from trading.offers import load_offer
 from trading.services import placing
 from trading.services.cancelling import cancel_order
 from trading.services.headroom import begin_count, count_headroom, publish_count
-from trading.services.placing import OrderRequest, place_order
+from trading.services.order_groups import OrderRequest
+from trading.services.placing import place_order
 from trading.services.quoting import make_quote
 from wallets.models import Transaction, User
 from wallets.runtime import clock, redis_store

@@ -16,7 +16,8 @@ from trading.exceptions import AboveMaximum, BelowMinimum, OrderNotCancellable, 
 from trading.models import CoinPrice, Order, OrderState
 from trading.services.cancelling import cancel_order
 from trading.services.coins import save_coin, stop_selling
-from trading.services.placing import OrderRequest, place_order
+from trading.services.order_groups import OrderRequest
+from trading.services.placing import place_order
 from trading.services.prices import record_price
 from wallets.exceptions import AccountFrozen, IdempotencyKeyReused, InsufficientFunds, NotFound, TokenInvalid
 from wallets.models import Transaction, User, Wallet

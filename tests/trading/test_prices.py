@@ -19,7 +19,8 @@ from trading.readings import Reading
 from trading.rounding import price_for
 from trading.selectors.prices import list_coins_to_confirm, list_suspended_coins
 from trading.services.coins import put_on_sale, save_coin
-from trading.services.placing import OrderRequest, place_order
+from trading.services.order_groups import OrderRequest
+from trading.services.placing import place_order
 from trading.services.prices import accept_price, confirm_price, prune_prices, record_price, record_reading
 from trading.services.suspending import SecondReading, follow_previous_release, list_unfollowed, mark_seen
 from wallets.runtime.redis_store import breaker, with_redis

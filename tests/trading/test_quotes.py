@@ -18,7 +18,8 @@ from trading.offers import load_offer
 from trading.quotes import LONGEST, read_quote
 from trading.services.coins import open_or_close_shop, stop_selling
 from trading.services.markets import record_closed_markets
-from trading.services.placing import OrderRequest, place_order
+from trading.services.order_groups import OrderRequest
+from trading.services.placing import place_order
 from trading.services.prices import record_price
 from wallets.runtime import clock
 from wallets.web import limits

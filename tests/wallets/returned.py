@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from trading.services.placing import OrderRequest, place_order
+from trading.services.order_groups import OrderRequest
+from trading.services.placing import place_order
 from wallets.models import Deposit, Receivable, TransactionKind, WalletRole
 from wallets.services.deposits import IncomingMoney, receive_deposit
 from wallets.services.ledger.locking import lock_wallets_to_credit

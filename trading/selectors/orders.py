@@ -2,24 +2,17 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, cast
-from uuid import UUID
+from typing import Final
 
 from django.conf import settings
 from django.db.models import F, Sum
 
 from trading.exceptions import OrderNotHeld
-from trading.headroom_rules import LastCount
-from trading.loss_rules import day_of
-from trading.models import PAID_AND_OPEN, WAITING, Order, OrderState, is_coin_name
-from trading.offers import CoinFields, Offer, PriceFields, make_offer
-from trading.price_rules import RuleFields
-from trading.risk import RecentOrders
+from trading.models import PAID_AND_OPEN, WAITING, Order, OrderState
 from wallets.exceptions import NotFound
 from wallets.runtime import sql
-from wallets.runtime.idempotency import IdempotencyKey
 from wallets.runtime.paging import Page, read_page
 
 VENUE_UNCLEAR: Final = "venue_unclear"
@@ -85,73 +78,6 @@ def shown_reason(*, order: Order) -> str | None:
     if order.state in (*WAITING, OrderState.SETTLING) and getattr(order.coin, "unclear", None):
         return VENUE_UNCLEAR
     return order.reason
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrderContext:
-    """What decides about a new order: recent orders, the order with the same key, and the offer, if there are any.
-
-    `quote_is_used`: an order has used the quote. `last_count`: what might still be sold of the coin, if it was counted.
-    """
-
-    recent: RecentOrders
-    same_key_id: int | None
-    quote_is_used: bool
-    last_count: LastCount | None
-    offer: Offer | None
-
-
-def read_order_context(
-    *, customer_id: int, coin_name: str, key: IdempotencyKey | None, quote_id: UUID | None, now: datetime
-) -> OrderContext:
-    """Read what the risk rules, the idempotency key, the quote and the price need, in one statement.
-
-    RISK_MAX_ORDERS bounds the cost. The caller holds the lock on the customer's wallet, so that concurrent orders
-    see each other. There is no offer unless `coin_name` (any text) is on sale.
-    """
-    row = sql.fetch_one(
-        f"trading.order_context+trading.{'quote_is_used' if quote_id else 'no_quote'}",
-        customer=customer_id,
-        coin=coin_name if is_coin_name(coin_name) else None,
-        key=key.value if key else None,
-        quote=quote_id,
-        now=now,
-        since=now - settings.RISK.window,
-        most=settings.RISK.max_orders + 1,
-        today=day_of(now),
-    )
-    assert row is not None, "a count returns a row"
-    same_key_id, quote_is_used, count, cancels, charge = row[:5]
-    room, most, counted_at = row[26:]
-    last_count = LastCount(room=room, most=most, counted_at=counted_at) if counted_at else None
-    return OrderContext(
-        recent=RecentOrders(count=count, cancels=cancels, charge=charge),
-        same_key_id=same_key_id,
-        quote_is_used=quote_is_used,
-        last_count=last_count,
-        offer=_offer_of(row[5:13], row[13:18], row[18:24], stops=(row[24], row[25]), last_count=last_count),
-    )
-
-
-def _offer_of(
-    coin: tuple[Any, ...],
-    current: tuple[Any, ...],
-    rule: tuple[Any, ...],
-    *,
-    stops: tuple[bool, date | None],
-    last_count: LastCount | None,
-) -> Offer | None:
-    """Make the offer of the columns that LEFT JOINs have found; the id or the value is None if one has not."""
-    if coin[0] is None:
-        return None
-    return make_offer(
-        coin=cast("CoinFields", coin),
-        current=None if current[0] is None else cast("PriceFields", current),
-        rule=None if rule[0] is None else cast("RuleFields", rule),
-        shop_is_closed=stops[0],
-        stopped_on=stops[1],
-        last_count=last_count,
-    )
 
 
 def has_many_held_orders(*, customer_id: int) -> bool:

@@ -1,82 +1,39 @@
-"""Places orders."""
+"""Places orders. Those that wait at the same time share a database transaction: see `trading.services.order_groups`."""
 
-import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
+from typing import Final
 
 from django.conf import settings
-from django.db import transaction
 
 from trading import headroom, jobs, pools
-from trading.exceptions import TooManyHeld, UnknownCoin
 from trading.metrics import count_placed
-from trading.models import Order, OrderState, Review, is_coin_name
-from trading.pool_rules import joins_pool, reaches_threshold
-from trading.quotes import PricedAmount, Quote, read_quote
-from trading.risk import Breach, find_breach
-from trading.selectors.orders import OrderContext, has_many_held_orders, read_order_context
-from trading.services.headroom import ensure_room
-from trading.services.quoting import ensure_price_within, price_amount, take_quote
-from wallets.models import TransactionKind, WalletRole
+from trading.models import OrderState, is_coin_name
+from trading.pool_rules import reaches_threshold
+from trading.quotes import Quote, read_quote
+from trading.services.order_groups import (
+    ALONE,
+    AskedOrder,
+    Counters,
+    Judgement,
+    OrderRequest,
+    PlacedOrder,
+    place_group,
+)
 from wallets.runtime import failpoints
-from wallets.runtime.allowances import Outcome, Wanted
-from wallets.runtime.conflicts import retried_on_conflict
-from wallets.runtime.idempotency import IdempotencyKey
+from wallets.runtime.allowances import Wanted
+from wallets.runtime.conflicts import may_run_again, retried_on_conflict
+from wallets.runtime.group_commit import GroupCommit, GroupFailed
 from wallets.runtime.log_context import add_to_log_context
 from wallets.runtime.redis_round import RedisRound
 from wallets.runtime.tracing import mark_job
 from wallets.selectors.accounts import Principal
-from wallets.services.ledger.locking import LockedWallet, lock_dollar_wallet
-from wallets.services.ledger.moving import Movement, NewSubject, debit_for, ensure_funds
 
-logger = logging.getLogger(__name__)
-
-UNDER_REVIEW = "under_review"
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrderRequest:
-    """A request for `amount` coins, or for as many coins as `total` US dollars buy, or for what a `quote` promises.
-
-    Exactly one of the three is set; a quote names its coin itself. `max_price` is the most that one coin may cost.
-    """
-
-    coin_name: str = ""
-    amount: Decimal | None = None
-    total: Decimal | None = None
-    max_price: Decimal | None = None
-    quote: str | None = None
-    key: IdempotencyKey | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlacedOrder:
-    """An order and its pool's total (US dollars). `replayed`: an earlier request with the same key placed the order."""
-
-    order: Order
-    coin_name: str
-    replayed: bool
-    job_deferred: bool = False
-    pool_total: Decimal | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Counters:
-    """What Redis says before the order: its pool's total (US dollars), and whether the order's dollars are taken.
-
-    Neither decides: the total tells whether to look into the pool now, `taking` can only refuse; `wanted` is taken.
-    """
-
-    pool_total: Decimal | None = None
-    taking: Outcome = Outcome.UNKNOWN
-    wanted: Wanted | None = None
-
-
-class _HasFunds(Exception):
-    """Ends the transaction of an order that would be placed: its dollars are taken outside of it."""
+_LARGEST_GROUP: Final = 32
+_PATIENCE: Final = timedelta(milliseconds=200)
+"""How long a group waits for a lock. Then its orders are placed one by one, and each waits for its own locks only."""
 
 
 def place_order(
@@ -104,9 +61,15 @@ def place_order(
         order_request = replace(order_request, coin_name=quote.coin_name)
     redis_round = redis_round or RedisRound()
     counters = _read_counters(order_request, buyer=buyer, quote=quote, redis_round=redis_round)
-    place = partial(_place, buyer=buyer, order_request=order_request, quote=quote, now=now)
+    asked = AskedOrder(
+        buyer=buyer,
+        order_request=order_request,
+        quote=quote,
+        counters=counters,
+        trace=mark_job(task=jobs.CLAIM_TASK, queue=jobs.SETTLEMENT_QUEUE),
+    )
     try:
-        placed = _take_later(place, counters=counters, redis_round=redis_round)
+        placed = _take_later(asked, redis_round=redis_round, now=now)
         if not placed.replayed and placed.order.state != OrderState.HELD:
             redis_round.keep()
         redis_round.give_back(in_vain=False)  # the customer could pay
@@ -120,49 +83,54 @@ def place_order(
     return _join_pool(placed) if placed.order.state == OrderState.POOLED else placed
 
 
-def _take_later(place: Callable[..., PlacedOrder], *, counters: Counters, redis_round: RedisRound) -> PlacedOrder:
+def _take_later(asked: AskedOrder, *, redis_round: RedisRound, now: datetime | None) -> PlacedOrder:
+    """Place an order; if its dollars are to be taken once its funds are proven, take them then, and try again."""
+    judgement = _judge(asked, now=now)
+    if judgement.has_funds:
+        assert asked.counters.wanted is not None, "it is to be taken later"
+        taking = redis_round.take_proven(asked.counters.wanted)
+        judgement = _judge(replace(asked, counters=replace(asked.counters, taking=taking)), now=now)
+    if judgement.refusal:
+        raise judgement.refusal
+    assert judgement.placed is not None, "an order is placed or refused"
+    return judgement.placed
+
+
+def _judge(asked: AskedOrder, *, now: datetime | None) -> Judgement:
+    """Place or refuse an order together with others that wait; alone, if that cannot be done or if it has a moment."""
+    judgement = _judge_together(asked) if now is None else ALONE
+    if judgement is ALONE:
+        judgement = _judge_alone(asked=asked, now=now)
+    if judgement.customer_id is not None:
+        add_to_log_context(customer_id=judgement.customer_id)
+    return judgement
+
+
+def _judge_together(asked: AskedOrder) -> Judgement:
     try:
-        return place(counters=counters)
-    except _HasFunds:
-        assert counters.wanted is not None, "it is to be taken later"
-        return place(counters=replace(counters, taking=redis_round.take_proven(counters.wanted)))
+        return _group.submit(asked)
+    except GroupFailed as failed:
+        if not may_run_again(failed.__cause__, has_key=asked.key is not None):
+            raise failed.__cause__ or failed from None
+        return ALONE
+
+
+def _judge_group(group: Sequence[AskedOrder]) -> Sequence[Judgement]:
+    if len(group) > 1:
+        return place_group(group=group, patience=_PATIENCE)
+    try:
+        return [_judge_alone(asked=group[0], now=None)]
+    except Exception as error:  # noqa: BLE001  it was tried alone already, and is raised in its own thread
+        return [Judgement(refusal=error)]
 
 
 @retried_on_conflict
-@transaction.atomic(durable=True)
-def _place(
-    *,
-    buyer: Principal,
-    order_request: OrderRequest,
-    quote: Quote | None,
-    counters: Counters,
-    now: datetime | None,
-) -> PlacedOrder:
-    wallet = lock_dollar_wallet(principal=buyer)
-    now = now or wallet.now
-    context = read_order_context(
-        customer_id=wallet.owner_id,
-        coin_name=order_request.coin_name,
-        key=order_request.key,
-        quote_id=quote.id if quote else None,
-        now=now,
-    )
-    if earlier := _find_earlier(context, key=order_request.key):
-        return earlier
-    priced = _price(order_request, quote=quote, customer_id=wallet.owner_id, context=context, now=now)
-    ensure_funds(wallet=wallet, amount=priced.charge)  # first: who cannot pay does not learn how much is left
-    _ensure_room(priced, customer_id=wallet.owner_id, context=context, taking=counters.taking, now=now)
-    if counters.taking is Outcome.LATER:
-        raise _HasFunds
-    order, breach = _make_order(wallet, priced, key=order_request.key, context=context, now=now)
-    order.quote_id = quote.id if quote else None
-    claim_now = breach is None and is_to_be_claimed(order, pool_total=counters.pool_total)
-    _write(order, wallet=wallet, claim_now=claim_now)
-    if breach:
-        logger.warning("order %s is held: %s", order.pk, breach.grounds, extra={"order_id": order.pk})
-        Review.objects.create(order=order, customer_id=order.customer_id, rule=breach.rule, grounds=breach.grounds)
-    failpoints.reach("order.debited")
-    return PlacedOrder(order=order, coin_name=order_request.coin_name, replayed=False, job_deferred=claim_now)
+def _judge_alone(*, asked: AskedOrder, now: datetime | None) -> Judgement:
+    [judgement] = place_group(group=[asked], now=now)
+    return judgement
+
+
+_group: Final = GroupCommit(_judge_group, most=_LARGEST_GROUP)
 
 
 def _read_counters(
@@ -187,96 +155,6 @@ def dollars_of(order_request: OrderRequest, *, quote: Quote | None, taker: str) 
         return headroom.dollars_wanted(coin_name=order_request.coin_name, dollars=order_request.total, taker=taker)
     coins = order_request.amount or Decimal(0)
     return headroom.coins_wanted(coin_name=order_request.coin_name, coins=coins, taker=taker)
-
-
-def _find_earlier(context: OrderContext, *, key: IdempotencyKey | None) -> PlacedOrder | None:
-    """Return the order that an earlier request with this key placed, if any. Raises IdempotencyKeyReused."""
-    if key is None or context.same_key_id is None:
-        return None
-    order = Order.objects.select_related("coin__unclear").get(pk=context.same_key_id)
-    key.ensure_same_request(earlier_hash=order.request_hash or "")
-    return PlacedOrder(order=order, coin_name=order.coin.name, replayed=True)
-
-
-def _price(
-    order_request: OrderRequest, *, quote: Quote | None, customer_id: int, context: OrderContext, now: datetime
-) -> PricedAmount:
-    """Return what the order buys and pays: by its quote, or at the price of this moment."""
-    if order_request.quote is not None:
-        return take_quote(quote=quote, customer_id=customer_id, context=context, now=now)
-    if context.offer is None:
-        raise UnknownCoin
-    priced = price_amount(offer=context.offer, amount=order_request.amount, total=order_request.total, now=now)
-    ensure_price_within(priced=priced, max_price=order_request.max_price)
-    return priced
-
-
-def _ensure_room(
-    priced: PricedAmount, *, customer_id: int, context: OrderContext, taking: Outcome, now: datetime
-) -> None:
-    assert context.offer is not None, "without an offer nothing has a price"
-    ensure_room(
-        customer_id=customer_id,
-        coin_id=context.offer.coin_id,
-        last=context.last_count,
-        taking=taking,
-        subtotal=priced.subtotal,
-        now=now,
-    )
-
-
-def _make_order(
-    wallet: LockedWallet, priced: PricedAmount, *, key: IdempotencyKey | None, context: OrderContext, now: datetime
-) -> tuple[Order, Breach | None]:
-    """Return the order, not yet written, and its breach of a risk rule, if any. Raises TooManyHeld for a breach."""
-    is_pooled = joins_pool(subtotal=priced.subtotal, threshold=settings.POOLS.threshold)
-    assert context.offer is not None, "without an offer nothing has a price"
-    breach = find_breach(recent=context.recent, charge=priced.charge, coin_name=context.offer.name)
-    if breach and has_many_held_orders(customer_id=wallet.owner_id):
-        raise TooManyHeld
-    order = Order.draft(
-        customer_id=wallet.owner_id,
-        coin_id=context.offer.coin_id,
-        amount=priced.amount,
-        price=priced.price,
-        price_source=priced.price_source,
-        price_at=priced.price_at,
-        market_price=priced.market_price,
-        spread_rate=priced.spread_rate,
-        price_rule_id=priced.rule_id,
-        charge=priced.charge,
-        fee=priced.fee,
-        state=OrderState.HELD if breach else OrderState.POOLED if is_pooled else OrderState.PENDING,
-        is_pooled=is_pooled,
-        settle_by=now + settings.POOLS.max_age if is_pooled else None,
-        idempotency_key=key.value if key else None,
-        request_hash=key.request_hash if key else None,
-        reason=UNDER_REVIEW if breach else None,
-        created_at=now,
-        held_at=now if breach else None,
-    )
-    return order, breach
-
-
-def _write(order: Order, *, wallet: LockedWallet, claim_now: bool) -> None:
-    """Insert the order and, if `claim_now`, the job that claims it, and charge the order."""
-    job = {"task": jobs.CLAIM_TASK, "queue": jobs.SETTLEMENT_QUEUE}
-    values = vars(order) | job | {"claim_now": claim_now, "lock": mark_job(**job) if claim_now else None}
-    del values["_state"]  # Django's own
-    charge = Movement(
-        amount=order.charge,
-        kind=TransactionKind.PURCHASE,
-        house=WalletRole.CLEARING,
-        created_at=order.created_at,
-    )
-    order.pk = debit_for(wallet=wallet, movement=charge, subject=NewSubject(name="trading.place_order", values=values))
-
-
-def is_to_be_claimed(order: Order, *, pool_total: Decimal | None) -> bool:
-    """Say whether to request a claim now: if the order is large, or its pool is full or of unknown total."""
-    if not order.is_pooled or pool_total is None:
-        return True
-    return reaches_threshold(total=pool_total + order.subtotal, threshold=settings.POOLS.threshold)
 
 
 def _join_pool(placed: PlacedOrder) -> PlacedOrder:

@@ -22,7 +22,7 @@ from trading.headroom_rules import sales_stopped
 from trading.offers import Offer, load_offer
 from trading.quotes import PricedAmount, Quote
 from trading.rounding import amount_for, subtotal_for
-from trading.selectors.orders import OrderContext
+from trading.selectors.order_contexts import OrderContext
 from wallets.runtime import clock
 from wallets.selectors.ledger import read_dollar_balance
 

@@ -38,7 +38,7 @@ def retried_on_conflict(transact: Callable[P, R]) -> Callable[P, R]:
                     conflicts += 1
                     if conflicts == _TRIES:
                         raise Busy from error
-                elif losses == 0 and _may_run_again(error, kwargs):
+                elif losses == 0 and is_lost(error) and may_run_again(error, has_key=_has_key(kwargs)):
                     losses += 1
                 else:
                     raise
@@ -55,10 +55,13 @@ def is_conflict(error: BaseException | None) -> bool:
     return False
 
 
-def _may_run_again(error: Exception, arguments: dict[str, Any]) -> bool:
-    if not is_lost(error) or was_silent(error):
-        return False
-    return not may_be_committed(error) or _has_key(arguments)
+def may_run_again(error: BaseException | None, *, has_key: bool) -> bool:
+    """Say whether a database transaction that raised `error` may run once more.
+
+    It may if it certainly was not committed, or if an idempotency key finds what it wrote; not if the caller has waited
+    for long already.
+    """
+    return not was_silent(error) and (has_key or not may_be_committed(error))
 
 
 def _has_key(arguments: dict[str, Any]) -> bool:

@@ -8,6 +8,8 @@ A statement may leave out a part of itself, `{part}`, which another file holds: 
 `trading.place_order` as `wallets.move+trading.place_order`.
 """
 
+import json
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -37,6 +39,15 @@ def execute(name: str, **values: Any) -> int:
     with connection.cursor() as cursor:
         cursor.execute(load_statement(name), values)
         return int(cursor.rowcount)
+
+
+def records(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as a value that a statement reads with `json_to_recordset`.
+
+    The statement's text is the same for any number of rows, so that Postgres prepares it once. Decimals, times and ids
+    are texts, which Postgres reads exactly.
+    """
+    return json.dumps(rows, default=str)
 
 
 @cache

@@ -6,10 +6,11 @@ then their returns. Code that holds a wallet's lock never waits for an order: it
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NoReturn
 
-from wallets.exceptions import AccountFrozen, NotFound, TokenInvalid
+from wallets.exceptions import AccountFrozen, DomainError, NotFound, TokenInvalid
 from wallets.models import Wallet, WalletRole
 from wallets.money import USD
 from wallets.runtime import sql
@@ -33,31 +34,68 @@ class LockedWallet:
     frozen: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Lock:
+    """A locked wallet for one caller.
+
+    `refusal`: why the caller must not move its dollars, if so; TokenInvalid or AccountFrozen.
+    """
+
+    wallet: LockedWallet
+    refusal: DomainError | None
+
+
 def lock_dollar_wallet(*, principal: Principal) -> LockedWallet:
     """Lock the caller's dollar wallet until the database transaction ends. One statement.
 
     Raises TokenInvalid (disabled account, revoked token or ended sign-in), AccountFrozen, NotFound (no wallet). What
     happened while the statement waited for the lock counts.
     """
-    found = sql.fetch_one(
-        "wallets.lock_dollar_wallet",
-        asset=USD,
-        owner=principal.user_id,
-        subject=principal.subject,
-        family=principal.family_id,
-    )
+    [found] = lock_dollar_wallets(principals=[principal])
     if found is None:
-        ensure_active(principal=principal)
-        raise NotFound("This account has no wallet.")
-    add_to_log_context(customer_id=found[1])
-    wallet_id, owner_id, balance, frozen, is_active, token_version, is_signed_in, now = found
-    if not is_active or token_version != principal.token_version:
-        raise TokenInvalid
-    if principal.family_id is not None and not is_signed_in:
-        raise TokenInvalid
-    if frozen:
-        raise AccountFrozen
-    return LockedWallet(id=wallet_id, owner_id=owner_id, balance=balance, now=now)
+        refuse_without_wallet(principal=principal)
+    add_to_log_context(customer_id=found.wallet.owner_id)
+    if found.refusal:
+        raise found.refusal
+    return found.wallet
+
+
+def lock_dollar_wallets(*, principals: Sequence[Principal], patience: timedelta | None = None) -> Sequence[Lock | None]:
+    """Lock the dollar wallets of callers, in primary-key order, until the database transaction ends. One statement.
+
+    Return a lock for each caller, None for one without a wallet; callers of one customer share a wallet. What happened
+    while the statement waited for locks counts. For a lock it waits, here and in the rest of the transaction, at most
+    `patience`, by default as long as Postgres lets every statement wait.
+    """
+    asked = [
+        {
+            "number": number,
+            "owner_id": principal.user_id,
+            "subject": principal.subject,
+            "family": principal.family_id,
+        }
+        for number, principal in enumerate(principals)
+    ]
+    milliseconds = None if patience is None else str(int(patience / timedelta(milliseconds=1)))
+    rows = sql.fetch_all("wallets.lock_dollar_wallets", asked=sql.records(asked), asset=USD, patience=milliseconds)
+    wallets: dict[int, LockedWallet] = {}
+    locks: list[Lock | None] = [None] * len(principals)
+    for number, wallet_id, owner_id, balance, frozen, is_active, token_version, is_signed_in, now in rows:
+        wallet = LockedWallet(id=wallet_id, owner_id=owner_id, balance=balance, now=now)
+        principal = principals[number]
+        is_valid = is_active and token_version == principal.token_version
+        is_valid = is_valid and (principal.family_id is None or is_signed_in)
+        refusal = AccountFrozen() if frozen else None
+        locks[number] = Lock(
+            wallet=wallets.setdefault(wallet_id, wallet), refusal=refusal if is_valid else TokenInvalid()
+        )
+    return locks
+
+
+def refuse_without_wallet(*, principal: Principal) -> NoReturn:
+    """Raise what is wrong with a caller who has no wallet: TokenInvalid for a token without an account, or NotFound."""
+    ensure_active(principal=principal)
+    raise NotFound("This account has no wallet.")
 
 
 def lock_customer_wallets(*, asset: str, customer_ids: Sequence[int]) -> list[int]:

@@ -30,10 +30,10 @@ class Movement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewSubject:
-    """What a movement is for, if the movement's own statement inserts it: an order.
+class NewSubjects:
+    """What movements are for, if their own statement inserts it: orders, each with its charge and its wallet.
 
-    `name` names the part of the statement that inserts it, and that defines `subject (order_id, reference)`.
+    `name` names the part of the statement that inserts them; see `debit_many.sql`.
     """
 
     name: str
@@ -51,11 +51,20 @@ def debit(*, wallet: LockedWallet, movement: Movement) -> None:
     _move(wallet, movement, change=-movement.amount)
 
 
-def debit_for(*, wallet: LockedWallet, movement: Movement, subject: NewSubject) -> int:
-    """Insert an order and debit the locked wallet for it, in one statement. Return the order's primary key."""
-    order_id = _move(wallet, movement, change=-movement.amount, subject=subject)
-    assert order_id is not None, "the new subject is an order"
-    return order_id
+def debit_for(*, subjects: NewSubjects, kind: TransactionKind, house: WalletRole, now: datetime) -> list[int]:
+    """Insert orders and debit locked wallets for them, in one statement. Return the orders' primary keys, in order.
+
+    The caller has checked the funds of each wallet for all of its orders. The database refuses a negative balance.
+    """
+    rows = sql.fetch_all(
+        f"wallets.debit_many+{subjects.name}",
+        asset=USD,
+        kind=kind.value,
+        house=house.value,
+        now=now,
+        **subjects.values,
+    )
+    return sorted(order_id for (order_id,) in rows)
 
 
 def credit(*, wallet: LockedWallet, movement: Movement) -> None:
@@ -123,15 +132,10 @@ def _pay_debt(wallet: LockedWallet, *, now: datetime) -> None:
         wallet.balance -= paid.get(wallet.owner_id, Decimal(0))
 
 
-def _move(
-    wallet: LockedWallet, movement: Movement, *, change: Decimal, subject: NewSubject | None = None
-) -> int | None:
+def _move(wallet: LockedWallet, movement: Movement, *, change: Decimal) -> None:
     key = movement.key
-    subject = subject or NewSubject(
-        name="wallets.given_subject", values={"order": movement.order_id, "reference": movement.reference}
-    )
     row = sql.fetch_one(
-        f"wallets.move+{subject.name}",
+        "wallets.move+wallets.given_subject",
         change=change,
         wallet=wallet.id,
         house=movement.house.value,
@@ -140,9 +144,8 @@ def _move(
         key=key.value if key else None,
         hash=key.request_hash if key else None,
         now=movement.created_at,
-        **subject.values,
+        order=movement.order_id,
+        reference=movement.reference,
     )
     assert row is not None, "the customer's wallet is locked, and the house wallet exists"
-    order_id: int | None
-    wallet.balance, order_id = row
-    return order_id
+    wallet.balance, _ = row

@@ -1,10 +1,14 @@
--- Sums up the customer's orders within the risk window, finds the order of any age with the same key, and reads the
--- coin's limits, its price and the last count of what may still be sold. The last ones are here, not in Redis, because
--- they decide what is paid: whoever can write to Redis could forge them or bring old ones back. They cost an order
--- nothing but six rows more in this statement. The part says whether the quote is used; an order without one does not ask.
--- LIMIT bounds the cost: one order above the rule's limit breaks the rule, and further orders change nothing.
-SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempotency_key = %(key)s),
-       {part},
+-- For each order: sums up its customer's orders within the risk window, finds the order of any age with the same key, says
+-- whether the quote is used, and reads the coin's limits, its price and the last count of what may still be sold. The last
+-- ones are here, not in Redis, because they decide what is paid: whoever can write to Redis could forge them or bring old
+-- ones back. They cost an order nothing but six rows more in this statement.
+--
+-- A customer, a coin, a key or a quote that is null is not looked for. LIMIT bounds the cost: one order above the rule's
+-- limit breaks the rule, and further orders change nothing.
+SELECT asked.number,
+       CASE WHEN asked.key IS NOT NULL THEN
+            (SELECT id FROM trading_order WHERE customer_id = asked.customer_id AND idempotency_key = asked.key) END,
+       asked.quote IS NOT NULL AND EXISTS (SELECT FROM trading_order WHERE quote_id = asked.quote),
        recent.count, recent.cancels, recent.charge,
        coin.id, coin.name, coin.title, coin.minimum, coin.largest_amount, coin.step, coin.fixed_price,
        EXISTS (SELECT FROM trading_closedmarket market WHERE market.coin_id = coin.id),
@@ -17,15 +21,18 @@ SELECT (SELECT id FROM trading_order WHERE customer_id = %(customer)s AND idempo
          WHERE stop.day = %(today)s AND (stop.coin_id = coin.id OR stop.coin_id IS NULL) AND stop.stopped_at IS NOT NULL
          LIMIT 1),
        headroom.room, headroom.most, headroom.counted_at
-  FROM (SELECT count(*) AS count,
+  FROM json_to_recordset(%(asked)s::json) AS asked
+           (number int, customer_id bigint, counted_id bigint, coin text, key text, quote uuid)
+ CROSS JOIN LATERAL
+       (SELECT count(*) AS count,
                count(*) FILTER (WHERE state = 'cancelled') AS cancels,
                coalesce(sum(total_price) FILTER (WHERE state NOT IN ('cancelled', 'refunded')), 0) AS charge
           FROM (SELECT state, total_price FROM trading_order
-                 WHERE customer_id = %(customer)s AND created_at > %(since)s
+                 WHERE customer_id = asked.counted_id AND created_at > %(since)s
                  ORDER BY created_at DESC, id DESC LIMIT %(most)s) latest) recent
-  LEFT JOIN trading_coin coin ON coin.name = %(coin)s AND coin.is_sold
+  LEFT JOIN trading_coin coin ON coin.name = asked.coin AND coin.is_sold
   LEFT JOIN trading_coinprice price ON price.coin_id = coin.id
   LEFT JOIN trading_headroom headroom ON headroom.coin_id = coin.id
   LEFT JOIN LATERAL (SELECT * FROM trading_pricerule
                       WHERE (coin_id = coin.id OR coin_id IS NULL) AND valid_from <= %(now)s
-                      ORDER BY coin_id NULLS LAST, valid_from DESC, id DESC LIMIT 1) rule ON true
+                      ORDER BY coin_id NULLS LAST, valid_from DESC, id DESC LIMIT 1) rule ON coin.id IS NOT NULL

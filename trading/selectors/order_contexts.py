@@ -1,0 +1,125 @@
+"""Reads what decides about new orders."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, cast
+from uuid import UUID
+
+from django.conf import settings
+
+from trading.headroom_rules import LastCount
+from trading.loss_rules import day_of
+from trading.models import is_coin_name
+from trading.offers import CoinFields, Offer, PriceFields, make_offer
+from trading.price_rules import RuleFields
+from trading.risk import RecentOrders
+from wallets.runtime import sql
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContextQuery:
+    """What to look for: the customer's recent orders, the coin's offer, and the orders with this key and this quote."""
+
+    customer_id: int
+    coin_name: str
+    key: str | None
+    quote_id: UUID | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderContext:
+    """What decides about a new order: recent orders, the order with the same key, and the offer, if there are any.
+
+    `quote_is_used`: an order has used the quote. `last_count`: what might still be sold of the coin, if it was counted.
+    """
+
+    recent: RecentOrders
+    same_key_id: int | None
+    quote_is_used: bool
+    last_count: LastCount | None
+    offer: Offer | None
+
+
+def read_order_contexts(*, queries: Sequence[ContextQuery], now: datetime) -> list[OrderContext]:
+    """Read what the risk rules, the idempotency keys, the quotes and the prices of orders need, in one statement.
+
+    RISK_MAX_ORDERS bounds the cost. The caller holds the locks on the customers' wallets, so that concurrent orders
+    see each other. There is no offer unless `coin_name` (any text) is on sale.
+    """
+    rows = sql.fetch_all(
+        "trading.order_contexts",
+        asked=sql.records(_ask(queries)),
+        now=now,
+        since=now - settings.RISK.window,
+        most=settings.RISK.max_orders + 1,
+        today=day_of(now),
+    )
+    recent: dict[int, RecentOrders] = {}
+    offers: dict[str, tuple[Offer | None, LastCount | None]] = {}
+    contexts = []
+    for query, row in zip(queries, sorted(rows), strict=True):
+        _, same_key_id, quote_is_used, count, cancels, charge = row[:6]
+        if query.customer_id not in recent:
+            recent[query.customer_id] = RecentOrders(count=count, cancels=cancels, charge=charge)
+        if query.coin_name not in offers:
+            offers[query.coin_name] = _offer_and_count(row[6:])
+        offer, last_count = offers[query.coin_name]
+        context = OrderContext(
+            recent=recent[query.customer_id],
+            same_key_id=same_key_id,
+            quote_is_used=quote_is_used,
+            last_count=last_count,
+            offer=offer,
+        )
+        contexts.append(context)
+    return contexts
+
+
+def _ask(queries: Sequence[ContextQuery]) -> list[dict[str, Any]]:
+    """Return the statement's records: each customer's orders are counted once, and each coin is read once."""
+    customers, coins = set[int](), set[str]()
+    asked = []
+    for number, query in enumerate(queries):
+        is_counted, is_read = query.customer_id in customers, query.coin_name in coins
+        asked.append(
+            {
+                "number": number,
+                "customer_id": query.customer_id,
+                "counted_id": None if is_counted else query.customer_id,
+                "coin": query.coin_name if not is_read and is_coin_name(query.coin_name) else None,
+                "key": query.key,
+                "quote": query.quote_id,
+            }
+        )
+        customers.add(query.customer_id)
+        coins.add(query.coin_name)
+    return asked
+
+
+def _offer_and_count(fields: tuple[Any, ...]) -> tuple[Offer | None, LastCount | None]:
+    room, most, counted_at = fields[21:]
+    last_count = LastCount(room=room, most=most, counted_at=counted_at) if counted_at else None
+    stops = (fields[19], fields[20])
+    return _offer_of(fields[:8], fields[8:13], fields[13:19], stops=stops, last_count=last_count), last_count
+
+
+def _offer_of(
+    coin: tuple[Any, ...],
+    current: tuple[Any, ...],
+    rule: tuple[Any, ...],
+    *,
+    stops: tuple[bool, date | None],
+    last_count: LastCount | None,
+) -> Offer | None:
+    """Make the offer of the columns that LEFT JOINs have found; the id or the value is None if one has not."""
+    if coin[0] is None:
+        return None
+    return make_offer(
+        coin=cast("CoinFields", coin),
+        current=None if current[0] is None else cast("PriceFields", current),
+        rule=None if rule[0] is None else cast("RuleFields", rule),
+        shop_is_closed=stops[0],
+        stopped_on=stops[1],
+        last_count=last_count,
+    )

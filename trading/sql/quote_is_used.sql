@@ -1,1 +1,0 @@
-EXISTS (SELECT FROM trading_order WHERE quote_id = %(quote)s)
