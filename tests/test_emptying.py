@@ -5,7 +5,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 
 from tests import emptying
-from trading.services.order_groups import OrderRequest
+from trading.services.asked_orders import OrderRequest
 from trading.services.placing import place_order
 from wallets.models import Wallet
 

@@ -23,7 +23,7 @@ from exchange_site.stack.binaries import postgres_binary
 from tests.benchmark.customers import Customers
 from tests.benchmark.load import BenchmarkFailed
 from trading.models import Order
-from trading.services.order_groups import OrderRequest
+from trading.services.asked_orders import OrderRequest
 from trading.services.placing import place_order
 from wallets.models import Wallet
 from wallets.money import USD

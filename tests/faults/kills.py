@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager, suppress
 
-POINTS_OF_API = ("order.debited", "order.committed")
+POINTS_OF_API = ("orders.locked", "order.debited", "order.committed")
 POINTS_OF_WORKER = ("claim.claimed", "claim.committed", "attempt.sent", "attempt.answered", "job.done")
 POINTS = (*POINTS_OF_API, *POINTS_OF_WORKER, "cancel.credited", "refund.credited", "claim.refunded", "moved.refunded")
 SHOTS = tuple(f"{point}={action}" for point in POINTS for action in ("kill", "stop"))

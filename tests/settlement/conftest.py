@@ -18,7 +18,7 @@ from settlement.venues.ccxt.markets import markets
 from settlement.venues.registry import find_profile
 from settlement.verification import verify_everything
 from trading.models import Order
-from trading.services.order_groups import OrderRequest
+from trading.services.asked_orders import OrderRequest
 from trading.services.placing import place_order
 from wallets.services.ledger.locking import lock_inventory
 

@@ -25,7 +25,7 @@ from settlement.services.stepping import take_next_step
 from tests.settlement.honest_venue import HonestVenue, make_market, make_rules
 from trading.models import DayLoss, Order, OrderState
 from trading.offers import load_offer
-from trading.services.order_groups import OrderRequest
+from trading.services.asked_orders import OrderRequest
 from trading.services.placing import place_order
 from wallets.exceptions import DomainError
 

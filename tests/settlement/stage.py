@@ -28,8 +28,8 @@ from tests.processes import wait_for
 from tests.simulators import running_simulator
 from tests.slow_venue import SlowVenue
 from trading.models import Order, OrderState
+from trading.services.asked_orders import OrderRequest
 from trading.services.coins import put_on_sale
-from trading.services.order_groups import OrderRequest
 from trading.services.placing import place_order
 from trading.services.prices import record_price
 from wallets.models import User

@@ -29,7 +29,7 @@ from tests.conftest import make_coin
 from tests.processes import at_once
 from tests.settlement.conftest import ask_to_buy, attempts, batches, end_pauses, new_venue, states
 from trading.models import Coin, CoinPrice
-from trading.services.order_groups import OrderRequest
+from trading.services.asked_orders import OrderRequest
 from trading.services.placing import place_order
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]

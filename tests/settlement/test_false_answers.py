@@ -29,7 +29,7 @@ from tests.processes import wait_for
 from tests.settlement.answers_made import as_simulated, make_case
 from tests.settlement.conftest import attempts, states
 from trading.models import Order, OrderState
-from trading.services.order_groups import OrderRequest
+from trading.services.asked_orders import OrderRequest
 from trading.services.placing import place_order
 from wallets.models import Transaction
 

@@ -34,7 +34,7 @@ from tests.settlement.conftest import attempts, states
 from trading import jobs
 from trading.models import Order
 from trading.pools import read_counters
-from trading.services.order_groups import OrderRequest
+from trading.services.asked_orders import OrderRequest
 from trading.services.placing import place_order
 from wallets.models import Transaction, Wallet
 from wallets.runtime import clock

@@ -26,8 +26,8 @@ from tests.dialects import COMMISSION
 from tests.settlement.conftest import end_pauses, new_venue, resume_parked_batches
 from trading.exceptions import OrderNotCancellable
 from trading.models import Order
+from trading.services.asked_orders import OrderRequest
 from trading.services.cancelling import cancel_order
-from trading.services.order_groups import OrderRequest
 from trading.services.placing import place_order
 from wallets.models import Wallet, WalletRole
 from wallets.selectors.accounts import Principal

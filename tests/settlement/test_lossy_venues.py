@@ -29,7 +29,7 @@ from tests.settlement.conftest import end_pauses, resume_parked_batches
 from tests.settlement.test_lossy_venue import ASKING, PLACING, _rules
 from tests.settlement.two_venues import open_venues, second_simulator
 from trading.models import Order
-from trading.services.order_groups import OrderRequest
+from trading.services.asked_orders import OrderRequest
 from trading.services.placing import place_order
 from wallets.models import Wallet, WalletRole
 

@@ -32,8 +32,8 @@ from tests.trading.test_price_rules import add_rule
 from trading.models import CoinPrice, Order, PoolPolicy
 from trading.pools import read_counters
 from trading.rounding import rebate_for
+from trading.services.asked_orders import OrderRequest
 from trading.services.coins import save_coin
-from trading.services.order_groups import OrderRequest
 from trading.services.placing import place_order
 from trading.services.prices import record_price
 from wallets.models import Transaction, Wallet, WalletRole

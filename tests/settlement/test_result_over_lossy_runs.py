@@ -27,8 +27,8 @@ from tests.settlement.ledger_by_coin import as_ledger, read_ledger
 from tests.trading.test_price_rules import add_rule
 from trading.loss_rules import day_of
 from trading.models import Order
+from trading.services.asked_orders import OrderRequest
 from trading.services.coins import save_coin
-from trading.services.order_groups import OrderRequest
 from trading.services.placing import place_order
 from wallets.models import Wallet
 from wallets.runtime import clock

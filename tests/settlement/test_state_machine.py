@@ -31,8 +31,8 @@ from tests.wallets.payees import ask, decide, make_staff, pay_from
 from tests.wallets.returned import money_taken, receive, spend
 from trading.exceptions import OrderNotCancellable
 from trading.models import Order
+from trading.services.asked_orders import OrderRequest
 from trading.services.cancelling import cancel_order
-from trading.services.order_groups import OrderRequest
 from trading.services.placing import place_order
 from trading.services.repurchasing import Repurchase, repurchase
 from wallets.exceptions import (

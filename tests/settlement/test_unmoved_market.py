@@ -25,8 +25,8 @@ from tests.trading.test_price_rules import add_rule
 from trading.models import DayLoss, Order, OrderState
 from trading.quotes import sign_quote
 from trading.readings import Reading
+from trading.services.asked_orders import OrderRequest
 from trading.services.coins import put_on_sale
-from trading.services.order_groups import OrderRequest
 from trading.services.placing import place_order
 from trading.services.prices import record_reading
 from trading.services.quoting import make_quote

@@ -18,7 +18,7 @@ from tests.site.also_accepted import widened
 from trading.schemas.orders import OrderBody, QuoteBody
 from trading.selectors.orders import VENUE_UNCLEAR
 from trading.services.cancelling import DEPOSIT_RETURNED
-from trading.services.order_groups import UNDER_REVIEW
+from trading.services.judging import UNDER_REVIEW
 from trading.services.reviewing import REFUSED
 from trading.services.settling import PRICE_MOVED
 from wallets.schemas.payouts import PayeeRequest

@@ -21,8 +21,8 @@ from tests.conftest import process_environment
 from tests.processes import stopped, wait_for
 from tests.site.test_front import Line
 from trading.models import Order
+from trading.services.asked_orders import OrderRequest
 from trading.services.cancelling import cancel_order
-from trading.services.order_groups import OrderRequest
 from trading.services.placing import place_order
 from wallets.services.tokens import end_session
 from wallets.web.problems import NO_ROOM, TOO_MANY_AT_ONCE

@@ -23,10 +23,10 @@ from trading import headroom
 from trading.exceptions import SalesStopped
 from trading.models import Headroom, Order, OrderState, PriceRule, SalesLimit
 from trading.offers import load_offer
-from trading.services import placing
+from trading.services import order_groups
+from trading.services.asked_orders import OrderRequest
 from trading.services.cancelling import cancel_order
 from trading.services.headroom import begin_count, count_headroom, publish_count
-from trading.services.order_groups import OrderRequest
 from trading.services.placing import place_order
 from trading.services.quoting import make_quote
 from wallets.models import Transaction, User
@@ -533,13 +533,13 @@ class TestWhoCannotPay:
     @pytest.fixture
     def room_of_others(self, monkeypatch):
         """Return a list of what is left for others whenever an order's wallet is locked."""
-        seen, really = [], placing.lock_dollar_wallet
+        seen, really = [], order_groups.lock_dollar_wallets
 
         def lock(**wallet):
             seen.append(left())
             return really(**wallet)
 
-        monkeypatch.setattr(placing, "lock_dollar_wallet", lock)
+        monkeypatch.setattr(order_groups, "lock_dollar_wallets", lock)
         return seen
 
     @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from tests.conftest import make_coin
-from trading.services.order_groups import OrderRequest
+from trading.services.asked_orders import OrderRequest
 from trading.services.placing import place_order
 
 pytestmark = pytest.mark.django_db

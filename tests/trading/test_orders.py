@@ -14,9 +14,9 @@ from tests.processes import at_once, somebody_waits_for_a_lock, wait_for
 from trading import jobs
 from trading.exceptions import AboveMaximum, BelowMinimum, OrderNotCancellable, PriceUnavailable, UnknownCoin
 from trading.models import CoinPrice, Order, OrderState
+from trading.services.asked_orders import OrderRequest
 from trading.services.cancelling import cancel_order
 from trading.services.coins import save_coin, stop_selling
-from trading.services.order_groups import OrderRequest
 from trading.services.placing import place_order
 from trading.services.prices import record_price
 from wallets.exceptions import AccountFrozen, IdempotencyKeyReused, InsufficientFunds, NotFound, TokenInvalid

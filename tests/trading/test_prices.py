@@ -18,8 +18,8 @@ from trading.offers import LIST_KEY, load_offer
 from trading.readings import Reading
 from trading.rounding import price_for
 from trading.selectors.prices import list_coins_to_confirm, list_suspended_coins
+from trading.services.asked_orders import OrderRequest
 from trading.services.coins import put_on_sale, save_coin
-from trading.services.order_groups import OrderRequest
 from trading.services.placing import place_order
 from trading.services.prices import accept_price, confirm_price, prune_prices, record_price, record_reading
 from trading.services.suspending import SecondReading, follow_previous_release, list_unfollowed, mark_seen

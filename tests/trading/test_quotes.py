@@ -16,9 +16,9 @@ from tests.trading.test_price_rules import add_rule, market_coin  # noqa: F401  
 from trading.models import CoinPrice, Order
 from trading.offers import load_offer
 from trading.quotes import LONGEST, read_quote
+from trading.services.asked_orders import OrderRequest
 from trading.services.coins import open_or_close_shop, stop_selling
 from trading.services.markets import record_closed_markets
-from trading.services.order_groups import OrderRequest
 from trading.services.placing import place_order
 from trading.services.prices import record_price
 from wallets.runtime import clock

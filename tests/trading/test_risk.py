@@ -22,8 +22,8 @@ from trading.exceptions import OrderNotCancellable, OrderNotHeld, OwnOrder, Pric
 from trading.models import Order, Review, RiskRule
 from trading.pools import read_counters
 from trading.risk import RecentOrders, find_breach
+from trading.services.asked_orders import OrderRequest
 from trading.services.cancelling import cancel_order
-from trading.services.order_groups import OrderRequest
 from trading.services.placing import place_order
 from trading.services.reviewing import refund_within_transaction, release_within_transaction
 from wallets.exceptions import OwnAccount

@@ -13,7 +13,7 @@ from tests.conftest import make_coin
 from trading.exceptions import AboveMaximum, AmountOffStep, BelowMinimum
 from trading.models import Coin, Order
 from trading.rounding import amount_for, largest_amount, smallest_amount, subtotal_for
-from trading.services.order_groups import OrderRequest
+from trading.services.asked_orders import OrderRequest
 from trading.services.placing import place_order
 
 pytestmark = pytest.mark.django_db(transaction=True)

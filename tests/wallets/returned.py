@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from trading.services.order_groups import OrderRequest
+from trading.services.asked_orders import OrderRequest
 from trading.services.placing import place_order
 from wallets.models import Deposit, Receivable, TransactionKind, WalletRole
 from wallets.services.deposits import IncomingMoney, receive_deposit

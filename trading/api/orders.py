@@ -31,8 +31,8 @@ from trading.quotes import read_quote
 from trading.schemas.orders import OrderAnswer, OrderBody, OrderQuery, WaitQuery
 from trading.selectors.orders import OrderFilters, get_order, list_orders, read_states, shown_reason
 from trading.selectors.pools import read_pool_totals
+from trading.services.asked_orders import OrderRequest, PlacedOrder
 from trading.services.cancelling import cancel_order
-from trading.services.order_groups import OrderRequest, PlacedOrder
 from trading.services.placing import dollars_of, place_order
 from wallets.exceptions import IdempotencyKeyReused, InsufficientFunds, NotFound
 from wallets.runtime.allowances import Wanted

@@ -47,9 +47,11 @@ def read_order_contexts(*, queries: Sequence[ContextQuery], now: datetime) -> li
     RISK_MAX_ORDERS bounds the cost. The caller holds the locks on the customers' wallets, so that concurrent orders
     see each other. There is no offer unless `coin_name` (any text) is on sale.
     """
+    asked = _ask(queries)
+    part, values = ("asked_order", asked[0]) if len(asked) == 1 else ("asked_orders", {"asked": sql.records(asked)})
     rows = sql.fetch_all(
-        "trading.order_contexts",
-        asked=sql.records(_ask(queries)),
+        f"trading.order_contexts+trading.{part}",
+        **values,
         now=now,
         since=now - settings.RISK.window,
         most=settings.RISK.max_orders + 1,

@@ -3,7 +3,7 @@
 -- ones are here, not in Redis, because they decide what is paid: whoever can write to Redis could forge them or bring old
 -- ones back. They cost an order nothing but six rows more in this statement.
 --
--- A customer, a coin, a key or a quote that is null is not looked for. LIMIT bounds the cost: one order above the rule's
+-- The part says what is asked. A customer, a coin, a key or a quote that is null is not looked for. LIMIT bounds the cost: one order above the rule's
 -- limit breaks the rule, and further orders change nothing.
 SELECT asked.number,
        CASE WHEN asked.key IS NOT NULL THEN
@@ -21,8 +21,7 @@ SELECT asked.number,
          WHERE stop.day = %(today)s AND (stop.coin_id = coin.id OR stop.coin_id IS NULL) AND stop.stopped_at IS NOT NULL
          LIMIT 1),
        headroom.room, headroom.most, headroom.counted_at
-  FROM json_to_recordset(%(asked)s::json) AS asked
-           (number int, customer_id bigint, counted_id bigint, coin text, key text, quote uuid)
+  FROM {part}
  CROSS JOIN LATERAL
        (SELECT count(*) AS count,
                count(*) FILTER (WHERE state = 'cancelled') AS cancels,

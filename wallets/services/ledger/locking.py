@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from wallets.exceptions import AccountFrozen, DomainError, NotFound, TokenInvalid
 from wallets.models import Wallet, WalletRole
@@ -67,17 +67,8 @@ def lock_dollar_wallets(*, principals: Sequence[Principal], patience: timedelta 
     while the statement waited for locks counts. For a lock it waits, here and in the rest of the transaction, at most
     `patience`, by default as long as Postgres lets every statement wait.
     """
-    asked = [
-        {
-            "number": number,
-            "owner_id": principal.user_id,
-            "subject": principal.subject,
-            "family": principal.family_id,
-        }
-        for number, principal in enumerate(principals)
-    ]
-    milliseconds = None if patience is None else str(int(patience / timedelta(milliseconds=1)))
-    rows = sql.fetch_all("wallets.lock_dollar_wallets", asked=sql.records(asked), asset=USD, patience=milliseconds)
+    alone = len(principals) == 1 and patience is None
+    rows = _lock_one(principals[0]) if alone else _lock_many(principals, patience=patience)
     wallets: dict[int, LockedWallet] = {}
     locks: list[Lock | None] = [None] * len(principals)
     for number, wallet_id, owner_id, balance, frozen, is_active, token_version, is_signed_in, now in rows:
@@ -90,6 +81,22 @@ def lock_dollar_wallets(*, principals: Sequence[Principal], patience: timedelta 
             wallet=wallets.setdefault(wallet_id, wallet), refusal=refusal if is_valid else TokenInvalid()
         )
     return locks
+
+
+def _lock_one(principal: Principal) -> list[sql.Row]:
+    """Return what `_lock_many` returns, for half of Postgres' time."""
+    row = sql.fetch_one("wallets.lock_dollar_wallet", asset=USD, **_named_by(principal))
+    return [] if row is None else [(0, *row)]
+
+
+def _lock_many(principals: Sequence[Principal], *, patience: timedelta | None) -> list[sql.Row]:
+    asked = [{"number": number, **_named_by(principal)} for number, principal in enumerate(principals)]
+    milliseconds = None if patience is None else str(int(patience / timedelta(milliseconds=1)))
+    return sql.fetch_all("wallets.lock_dollar_wallets", asset=USD, asked=sql.records(asked), patience=milliseconds)
+
+
+def _named_by(principal: Principal) -> dict[str, Any]:
+    return {"owner": principal.user_id, "subject": principal.subject, "family": principal.family_id}
 
 
 def refuse_without_wallet(*, principal: Principal) -> NoReturn:

@@ -30,10 +30,10 @@ class Movement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewSubjects:
-    """What movements are for, if their own statement inserts it: orders, each with its charge and its wallet.
+class NewSubject:
+    """What movements are for, if their own statement inserts it: an order, or several.
 
-    `name` names the part of the statement that inserts them; see `debit_many.sql`.
+    `name` names the part of the statement that inserts them, and that defines `subject`: see the statement.
     """
 
     name: str
@@ -51,18 +51,25 @@ def debit(*, wallet: LockedWallet, movement: Movement) -> None:
     _move(wallet, movement, change=-movement.amount)
 
 
-def debit_for(*, subjects: NewSubjects, kind: TransactionKind, house: WalletRole, now: datetime) -> list[int]:
+def debit_for(*, wallet: LockedWallet, movement: Movement, subject: NewSubject) -> int:
+    """Insert an order and debit the locked wallet for it, in one statement. Return the order's primary key."""
+    order_id = _move(wallet, movement, change=-movement.amount, subject=subject)
+    assert order_id is not None, "the new subject is an order"
+    return order_id
+
+
+def debit_for_many(*, house: WalletRole, kind: TransactionKind, created_at: datetime, subject: NewSubject) -> list[int]:
     """Insert orders and debit locked wallets for them, in one statement. Return the orders' primary keys, in order.
 
     The caller has checked the funds of each wallet for all of its orders. The database refuses a negative balance.
     """
     rows = sql.fetch_all(
-        f"wallets.debit_many+{subjects.name}",
+        f"wallets.debit_many+{subject.name}",
         asset=USD,
-        kind=kind.value,
         house=house.value,
-        now=now,
-        **subjects.values,
+        kind=kind.value,
+        now=created_at,
+        **subject.values,
     )
     return sorted(order_id for (order_id,) in rows)
 
@@ -132,10 +139,15 @@ def _pay_debt(wallet: LockedWallet, *, now: datetime) -> None:
         wallet.balance -= paid.get(wallet.owner_id, Decimal(0))
 
 
-def _move(wallet: LockedWallet, movement: Movement, *, change: Decimal) -> None:
+def _move(
+    wallet: LockedWallet, movement: Movement, *, change: Decimal, subject: NewSubject | None = None
+) -> int | None:
     key = movement.key
+    subject = subject or NewSubject(
+        name="wallets.given_subject", values={"order": movement.order_id, "reference": movement.reference}
+    )
     row = sql.fetch_one(
-        "wallets.move+wallets.given_subject",
+        f"wallets.move+{subject.name}",
         change=change,
         wallet=wallet.id,
         house=movement.house.value,
@@ -144,8 +156,9 @@ def _move(wallet: LockedWallet, movement: Movement, *, change: Decimal) -> None:
         key=key.value if key else None,
         hash=key.request_hash if key else None,
         now=movement.created_at,
-        order=movement.order_id,
-        reference=movement.reference,
+        **subject.values,
     )
     assert row is not None, "the customer's wallet is locked, and the house wallet exists"
-    wallet.balance, _ = row
+    order_id: int | None
+    wallet.balance, order_id = row
+    return order_id

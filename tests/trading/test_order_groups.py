@@ -1,0 +1,410 @@
+"""Orders that are placed together, in one database transaction, and what each would have got alone."""
+
+import random
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from tests.configure import configure
+from tests.conftest import make_coin
+from tests.processes import at_once, somebody_waits_for_a_lock, wait_for
+from tests.trading.test_orders import order_request_of
+from trading.exceptions import QuoteUsed, UnknownCoin
+from trading.models import Coin, Order, OrderState, Review
+from trading.quotes import read_quote, sign_quote
+from trading.services import order_groups, placing
+from trading.services.asked_orders import ALONE, AskedOrder, Counters, OrderRequest
+from trading.services.coins import stop_selling
+from trading.services.order_groups import place_group
+from trading.services.placing import place_order
+from trading.services.quoting import make_quote
+from wallets.exceptions import AccountFrozen, DomainError, IdempotencyKeyReused, InsufficientFunds, TokenInvalid
+from wallets.models import Transaction, Wallet
+from wallets.runtime.allowances import Outcome
+from wallets.selectors.accounts import Principal
+from wallets.services.accounts import freeze_within_transaction
+from wallets.services.ledger.locking import lock_dollar_wallet
+from wallets.verification import verify_balances
+
+pytestmark = pytest.mark.django_db
+
+
+def asked(shopper, amount=None, *, total=None, coin_name="ABAN", key=None, **more):
+    request = order_request_of(amount=amount, total=total, coin_name=coin_name, key=key)
+    return AskedOrder(
+        **{"buyer": shopper.principal, "order_request": request, "quote": None, "counters": Counters(), **more}
+    )
+
+
+def ledger_is_sound():
+    return not verify_balances()
+
+
+class TestAGroup:
+    def test_places_each_order_and_charges_its_wallet(self, make_shopper, coin):
+        first, second = make_shopper(), make_shopper("50.00")
+        judgements = place_group(group=[asked(first, 3), asked(second, 5), asked(first, 4)])
+        orders = [judgement.placed.order for judgement in judgements]
+        assert [order.pk for order in orders] == sorted(Order.objects.values_list("pk", flat=True))
+        assert [(order.customer_id, order.charge) for order in Order.objects.order_by("pk")] == [
+            (first.user.pk, 12),
+            (second.user.pk, 20),
+            (first.user.pk, 16),
+        ]
+        assert (first.wallet.balance, second.wallet.balance) == (72, 30)
+        movements = Transaction.objects.filter(kind="purchase").order_by("pk")
+        assert [(movement.order_id, movement.reference) for movement in movements] == [
+            (order.pk, f"order:{order.pk}:charge") for order in orders
+        ]
+        assert [movement.balance_after for movement in movements] == [88, 30, 72]
+        assert ledger_is_sound()
+
+    def test_takes_three_statements_whatever_its_size(self, make_shopper, coin):
+        group = [asked(make_shopper(), 3, key=f"key-{number}") for number in range(8)]
+        with CaptureQueriesContext(connection) as captured:
+            place_group(group=group, patience=timedelta(seconds=1))
+        inner = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
+        assert len([query for query in captured if not query["sql"].startswith(inner)]) == 3
+        assert Order.objects.count() == 8
+
+    def test_enqueues_one_claim_a_coin(self, make_shopper, coin):
+        other = make_coin("ETH", "20.00")
+        place_group(group=[asked(make_shopper(), 3, coin_name=name) for name in ("ABAN", "ETH", "ABAN", "ETH")])
+        jobs = ProcrastinateJob.objects.order_by("pk")
+        assert sorted(job.args["coin_id"] for job in jobs) == sorted([coin.pk, other.pk])
+
+    def test_writes_the_rows_that_orders_alone_would_write(self, make_shopper, coin, now):
+        together, alone = make_shopper(), make_shopper()
+        requests = [{"amount": 3}, {"total": "2.00", "counters": Counters(pool_total=Decimal(3))}, {"amount": 4}]
+        place_group(
+            group=[asked(together, key="k", **requests[0]), *(asked(together, **each) for each in requests[1:])],
+            now=now,
+        )
+        for number, each in enumerate(requests):
+            place_group(group=[asked(alone, key=None if number else "k", **each)], now=now)
+
+        def rows(model, shopper):
+            own = {"id", "customer_id", "order_id", "source_id", "destination_id", "reference", "created_at"}
+            return [
+                {name: value for name, value in row.items() if name not in own}
+                for row in model.objects.filter(customer=shopper.user).order_by("pk").values()
+            ]
+
+        assert rows(Order, together) == rows(Order, alone)
+        assert rows(Transaction, together) == rows(Transaction, alone)
+        assert len(rows(Order, together)) == 3
+
+    def test_refuses_a_refused_order_only(self, make_shopper, coin):
+        frozen, poor, rich = make_shopper(), make_shopper("1.00"), make_shopper()
+        Wallet.objects.filter(owner=frozen.user).update(frozen=True)
+        revoked = replace(rich.principal, token_version=7)
+        group = [asked(frozen, 3), asked(poor, 3), asked(rich, 3, coin_name="NONE"), asked(rich, 3)]
+        judgements = place_group(group=[*group, asked(rich, 3, buyer=revoked)])
+        assert [type(judgement.refusal) for judgement in judgements] == [
+            AccountFrozen,
+            InsufficientFunds,
+            UnknownCoin,
+            type(None),
+            TokenInvalid,
+        ]
+        assert [judgement.customer_id for judgement in judgements[:2]] == [frozen.user.pk, poor.user.pk]
+        assert [order.customer_id for order in Order.objects.all()] == [rich.user.pk]
+        assert (frozen.wallet.balance, poor.wallet.balance, rich.wallet.balance) == (100, 1, 88)
+
+    def test_judges_orders_of_one_wallet_by_what_those_before_have_left(self, shopper, coin):
+        judgements = place_group(group=[asked(shopper, amount) for amount in (20, 6, 5, 1)])
+        assert [bool(judgement.placed) for judgement in judgements] == [True, False, True, False]
+        assert judgements[1].refusal.balance == 20
+        assert shopper.wallet.balance == 0
+
+    def test_counts_those_before_as_recent_orders(self, shopper, coin, settings):
+        configure(settings, "RISK", max_orders=2)
+        judgements = place_group(group=[asked(shopper, 3) for _ in range(3)])
+        assert judgements[2] is ALONE
+        assert Order.objects.count() == 2
+        assert not Review.objects.exists()
+
+    def test_leaves_a_repeated_key_to_be_found(self, shopper, coin):
+        judgements = place_group(group=[asked(shopper, 3, key="k"), asked(shopper, 3, key="k"), asked(shopper, 3)])
+        assert judgements[1] is ALONE
+        [found] = place_group(group=[asked(shopper, 3, key="k")])
+        assert found.placed.replayed
+        assert found.placed.order.pk == judgements[0].placed.order.pk
+        [other] = place_group(group=[asked(shopper, 4, key="k")])
+        assert isinstance(other.refusal, IdempotencyKeyReused)
+        assert Order.objects.count() == 2
+
+    def test_lets_customers_have_the_same_key(self, make_shopper, coin):
+        judgements = place_group(group=[asked(make_shopper(), 3, key="k") for _ in range(3)])
+        assert all(judgement.placed for judgement in judgements)
+
+    def test_leaves_a_repeated_quote_to_be_refused(self, shopper, coin):
+        quote = make_quote(customer_id=shopper.user.pk, coin_name="ABAN", amount=Decimal(3), total=None)
+        request = OrderRequest(coin_name="ABAN", quote=sign_quote(quote))
+        by_quote = asked(shopper, order_request=request, quote=read_quote(sign_quote(quote)))
+        judgements = place_group(group=[by_quote, by_quote])
+        assert (bool(judgements[0].placed), judgements[1]) == (True, ALONE)
+        [again] = place_group(group=[by_quote])
+        assert isinstance(again.refusal, QuoteUsed)
+        assert Order.objects.count() == 1
+
+    def test_takes_the_dollars_of_an_order_later(self, make_shopper, coin):
+        later = Counters(taking=Outcome.LATER)
+        judgements = place_group(group=[asked(make_shopper(), 3, counters=later), asked(make_shopper(), 3)])
+        assert (judgements[0].has_funds, judgements[0].placed) == (True, None)
+        assert Order.objects.count() == 1
+
+    def test_leaves_a_caller_without_a_wallet_to_be_refused_alone(self, shopper, coin):
+        nobody = Principal(user_id=shopper.user.pk + 1000, token_version=0)
+        judgements = place_group(group=[asked(shopper, 3, buyer=nobody), asked(shopper, 3)])
+        assert (judgements[0], bool(judgements[1].placed)) == (ALONE, True)
+        with pytest.raises(TokenInvalid):
+            place_group(group=[asked(shopper, 3, buyer=nobody)])
+
+
+@pytest.fixture
+def gathered(monkeypatch):
+    """Let orders gather: yield a function that runs calls at once, so that all but the first are one group."""
+    sizes = []
+
+    def gather(calls):
+        first_is_at_work, others_wait = threading.Event(), threading.Event()
+
+        def judge(group):
+            sizes.append(len(group))
+            if len(sizes) == 1:
+                first_is_at_work.set()
+                assert others_wait.wait(30)
+            return really(group)
+
+        group = placing._group
+        really = group._carry_out
+        monkeypatch.setattr(group, "_carry_out", judge)
+
+        def call(number):
+            if number:
+                assert first_is_at_work.wait(30)
+                if number == len(calls):
+                    wait_for(lambda: len(group._waiting) == len(calls) - 1)
+                    others_wait.set()
+                    return None
+            return calls[number]()
+
+        return at_once(len(calls) + 1, call)[:-1], sizes
+
+    return gather
+
+
+@pytest.mark.django_db(transaction=True)
+class TestOrdersThatGather:
+    """Through the front door, in threads of their own."""
+
+    def place(self, shopper, amount=3, **more):
+        def call():
+            try:
+                return place_order(buyer=shopper.principal, order_request=order_request_of(amount=amount, **more))
+            except DomainError as error:
+                return error
+
+        return call
+
+    def test_are_placed_together(self, make_shopper, coin, gathered):
+        shoppers = [make_shopper() for _ in range(5)]
+        placed, sizes = gathered([self.place(each) for each in shoppers])
+        assert sizes == [1, 4]
+        assert {each.order.customer_id for each in placed} == {each.user.pk for each in shoppers}
+        assert len({order.created_at for order in Order.objects.all()}) == 2
+        assert ledger_is_sound()
+
+    def test_have_one_effect_under_one_key(self, shopper, coin, gathered):
+        placed, sizes = gathered([self.place(shopper), *(self.place(shopper, key="k") for _ in range(4))])
+        assert sizes == [1, 4]
+        assert len({each.order.pk for each in placed}) == 2
+        assert sum(each.replayed for each in placed) == 3
+        assert shopper.wallet.balance == 76
+
+    def test_are_held_one_by_one(self, make_shopper, coin, gathered, settings):
+        configure(settings, "RISK", max_value=Decimal(30))
+        shopper, other = make_shopper(), make_shopper()
+        placed, sizes = gathered([self.place(other), self.place(shopper, 5), self.place(shopper, 5), self.place(other)])
+        assert sizes == [1, 3]
+        assert sorted(each.order.state for each in placed) == ["held", "pending", "pending", "pending"]
+        assert Review.objects.get().order.customer_id == shopper.user.pk
+
+    def test_do_not_wait_long_for_a_lock_of_one(self, make_shopper, coin, gathered):
+        """The orders of the others are placed while the one still waits."""
+        locked, unlock = threading.Event(), threading.Event()
+        busy, others = make_shopper(), [make_shopper() for _ in range(3)]
+
+        def hold():
+            with transaction.atomic():
+                lock_dollar_wallet(principal=busy.principal)
+                locked.set()
+                assert unlock.wait(30)
+            connection.close()
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        assert locked.wait(30)
+
+        def unlock_when_others_are_placed():
+            wait_for(lambda: Order.objects.count() == 3)
+            assert somebody_waits_for_a_lock()
+            unlock.set()
+            connection.close()
+
+        watcher = threading.Thread(target=unlock_when_others_are_placed)
+        watcher.start()
+        placed, sizes = gathered([self.place(others[0]), self.place(busy), *map(self.place, others[1:])])
+        for thread in (holder, watcher):
+            thread.join(30)
+        assert sizes == [1, 3]
+        assert all(each.order.state == OrderState.PENDING for each in placed)
+        assert busy.wallet.balance == 88
+
+    def test_are_placed_alone_after_a_group_that_failed(self, make_shopper, coin, gathered, monkeypatch):
+        failures = []
+
+        def write(drafts):
+            really(drafts)
+            if len(drafts) > 1:
+                failures.append(len(drafts))
+                raise RuntimeError("what was written is rolled back")
+
+        really = order_groups._write
+        monkeypatch.setattr(order_groups, "_write", write)
+        shoppers = [make_shopper() for _ in range(4)]
+        placed, sizes = gathered(list(map(self.place, shoppers)))
+        assert (sizes, failures) == ([1, 3], [3])
+        assert len({each.order.pk for each in placed}) == 4
+        assert [each.wallet.balance for each in shoppers] == [88] * 4
+
+
+STORIES = range(300)
+_CHARGES = {3: Decimal(12), 8: Decimal(32), 20: Decimal(80)}
+
+
+class Story:
+    """Customers who order at once, some of them frozen, and a coin taken off sale, all in between."""
+
+    def __init__(self, seed, *, make_shopper):
+        chance = random.Random(seed)
+        make_coin("ABAN", "4.00")
+        self.shoppers = [make_shopper(chance.choice(["100.00", "40.00", "12.00"])) for _ in range(chance.randint(1, 3))]
+        self.before = [shopper.wallet.balance for shopper in self.shoppers]
+        self.calls = [self._order(chance) for _ in range(chance.randint(6, 12))]
+        if chance.random() < 0.4:
+            self.calls.append(("freeze", chance.randrange(len(self.shoppers))))
+        if chance.random() < 0.3:
+            self.calls.append(("stop", None))
+        chance.shuffle(self.calls)
+
+    def _order(self, chance):
+        number = chance.randrange(len(self.shoppers))
+        if chance.random() < 0.25:
+            return ("quote", number, self._quote(number, chance))
+        return ("order", number, chance.choice(list(_CHARGES)), chance.choice([None, None, "k1", "k2"]))
+
+    def _quote(self, number, chance):
+        """Return one of the customer's two quotes."""
+        self._quotes = getattr(self, "_quotes", {})
+        name = (number, chance.randrange(2))
+        if name not in self._quotes:
+            customer_id = self.shoppers[number].user.pk
+            quote = make_quote(customer_id=customer_id, coin_name="ABAN", amount=Decimal(3), total=None)
+            self._quotes[name] = sign_quote(quote)
+        return self._quotes[name]
+
+    def play(self):
+        """Make all calls at once, and return what became of each."""
+        return at_once(len(self.calls), lambda number: self._make(self.calls[number]))
+
+    def _make(self, call):
+        kind, number = call[:2]
+        if kind == "stop":
+            stop_selling(coin=Coin.objects.get(name="ABAN"))
+            return "done"
+        shopper = self.shoppers[number]
+        if kind == "freeze":
+            with transaction.atomic():
+                freeze_within_transaction(owner_id=shopper.user.pk)
+            return "done"
+        request = OrderRequest(quote=call[2]) if kind == "quote" else order_request_of(amount=call[2], key=call[3])
+        try:
+            placed = place_order(buyer=shopper.principal, order_request=request)
+        except DomainError as error:
+            return type(error).__name__
+        return "replayed" if placed.replayed else "placed"
+
+    def explains(self, outcomes):
+        """Say whether some order of the calls, one by one, has these outcomes."""
+        return all(
+            _explains(tuple(self._calls_of(number, outcomes)), balance=balance)
+            for number, balance in enumerate(self.before)
+        )
+
+    def _calls_of(self, number, outcomes):
+        """Yield a customer's calls and what stops the coin: customers meet only there."""
+        for call, outcome in zip(self.calls, outcomes, strict=True):
+            if call[1] in (number, None):
+                yield call, outcome
+
+
+def _explains(calls, *, balance, frozen=False, stopped=False, keys=(), quotes=()):
+    """Play the calls one by one, in any order in which each has its outcome."""
+    if not calls:
+        return True
+    for place, (call, outcome) in enumerate(calls):
+        state = {"balance": balance, "frozen": frozen, "stopped": stopped, "keys": keys, "quotes": quotes}
+        if _alone(call, state) == outcome and _explains(calls[:place] + calls[place + 1 :], **state):
+            return True
+    return False
+
+
+def _alone(call, state):
+    """Return what becomes of a call that is made alone, and change the state: the rules in words of their own."""
+    kind = call[0]
+    if kind in ("freeze", "stop"):
+        state["frozen" if kind == "freeze" else "stopped"] = True
+        return "done"
+    amount, key = (3, None) if kind == "quote" else call[2:]
+    earlier = dict(state["keys"]).get(key)
+    why_not = {
+        "AccountFrozen": state["frozen"],
+        "replayed": earlier == amount,
+        "IdempotencyKeyReused": earlier is not None,
+        "QuoteUsed": kind == "quote" and call[2] in state["quotes"],
+        "QuoteWithdrawn": kind == "quote" and state["stopped"],
+        "UnknownCoin": state["stopped"],
+        "InsufficientFunds": state["balance"] < _CHARGES[amount],
+    }
+    if found := next((outcome for outcome, holds in why_not.items() if holds), None):
+        return found
+    state["balance"] -= _CHARGES[amount]
+    if key is not None:
+        state["keys"] = (*state["keys"], (key, amount))
+    if kind == "quote":
+        state["quotes"] = (*state["quotes"], call[2])
+    return "placed"
+
+
+@pytest.mark.django_db(transaction=True)
+class TestStories:
+    """Whatever customers do at once, it ends as if they had done it one after the other."""
+
+    @pytest.mark.parametrize("seed", STORIES)
+    def test_end_as_if_all_had_happened_one_by_one(self, seed, make_shopper):
+        story = Story(seed, make_shopper=make_shopper)
+        outcomes = story.play()
+        assert story.explains(outcomes), list(zip(story.calls, outcomes, strict=True))
+        assert outcomes.count("placed") == Order.objects.count() == Transaction.objects.filter(kind="purchase").count()
+        assert verify_balances() == []
+        for shopper, balance in zip(story.shoppers, story.before, strict=True):
+            charges = [order.charge for order in Order.objects.filter(customer=shopper.user)]
+            assert shopper.wallet.balance == balance - sum(charges)

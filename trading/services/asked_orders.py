@@ -1,0 +1,84 @@
+"""Orders that somebody asks for, and what became of them."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from trading.models import Order
+from trading.quotes import Quote
+from wallets.runtime.allowances import Outcome, Wanted
+from wallets.runtime.idempotency import IdempotencyKey
+from wallets.selectors.accounts import Principal
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderRequest:
+    """A request for `amount` coins, or for as many coins as `total` US dollars buy, or for what a `quote` promises.
+
+    Exactly one of the three is set; a quote names its coin itself. `max_price` is the most that one coin may cost.
+    """
+
+    coin_name: str = ""
+    amount: Decimal | None = None
+    total: Decimal | None = None
+    max_price: Decimal | None = None
+    quote: str | None = None
+    key: IdempotencyKey | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedOrder:
+    """An order and its pool's total (US dollars). `replayed`: an earlier request with the same key placed the order."""
+
+    order: Order
+    coin_name: str
+    replayed: bool
+    job_deferred: bool = False
+    pool_total: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counters:
+    """What Redis says before the order: its pool's total (US dollars), and whether the order's dollars are taken.
+
+    Neither decides: the total tells whether to look into the pool now, `taking` can only refuse; `wanted` is taken.
+    """
+
+    pool_total: Decimal | None = None
+    taking: Outcome = Outcome.UNKNOWN
+    wanted: Wanted | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedOrder:
+    """An order that somebody asks for, with all that is known before its database transaction.
+
+    `trace`: the mark of a job by which the order's claim continues the request's trace, if there is one.
+    """
+
+    buyer: Principal
+    order_request: OrderRequest
+    quote: Quote | None
+    counters: Counters
+    trace: str | None = None
+
+    @property
+    def key(self) -> IdempotencyKey | None:
+        return self.order_request.key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What became of an order: placed, found by its key, or refused. None of these: it has to be placed alone.
+
+    `refusal`: why not; any error of an order that was tried alone. `has_funds`: nothing is against it, but its dollars
+    have yet to be taken from what may still be sold.
+    """
+
+    customer_id: int | None = None
+    placed: PlacedOrder | None = None
+    refusal: Exception | None = None
+    has_funds: bool = False
+
+
+ALONE: Final = Judgement()
