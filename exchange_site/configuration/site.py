@@ -98,10 +98,17 @@ class Serving(Group):
         " raise it if the database is far away",
         unit="threads",
     )
+    order_threads: Count = variable(
+        "WEB_ORDER_THREADS",
+        "16",
+        "further threads of one process, which place orders; orders that wait at the same time share a database"
+        " transaction, so more threads make larger groups, and cost a connection to Postgres each",
+        unit="threads",
+    )
     web_queue: Count = variable(
         "WEB_QUEUE",
         "200",
-        "requests of one process that may wait for a thread; of more, those of the address with most get 429",
+        "requests of one process that may wait for a thread, and as many orders; of more, those of the address with most get 429",
         unit="requests",
     )
     queue_timeout: Seconds = variable(

@@ -8,6 +8,7 @@ from typing import Any, Final
 from wallets.web.waiting_answers import WaitingAnswer
 
 _ADMIN: Final = "/admin/"
+_ORDERS: Final = "/api/v1/orders/"
 
 
 @dataclass(slots=True, eq=False)
@@ -34,3 +35,8 @@ class Arrival:
 def is_page(path: str) -> bool:
     """Say whether a path belongs to the admin, whose pages are slow."""
     return path.startswith(_ADMIN) or path == _ADMIN[:-1]
+
+
+def is_order(scope: Any) -> bool:
+    """Say whether a request is to place an order."""
+    return scope.path == _ORDERS and scope.method == "POST"

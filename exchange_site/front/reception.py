@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from exchange_site.front.arrivals import Arrival, is_page
+from exchange_site.front.arrivals import Arrival, is_order, is_page
 from exchange_site.front.bodies import Bodies
 from exchange_site.front.callers import Callers
 from exchange_site.front.lanes import Application, Lane, Sender
@@ -30,7 +30,8 @@ Take = Callable[[Arrival], None]
 class Reception:
     """Receives requests from Granian and never waits.
 
-    `/health/` has a thread of its own; readiness and metrics, which ask Postgres, share another. So health checks are
+    Orders that are placed have threads of their own: most of them wait for others of their group, and would keep reads
+    waiting. `/health/` has a thread of its own; readiness and metrics, which ask Postgres, share another. So health checks are
     answered while all other threads wait for Postgres.
     """
 
@@ -43,6 +44,7 @@ class Reception:
         sender = Sender(application=application, late=self._late, streams=self._streams, waiting=self._waiting)
         make = partial(Lane, sender, most_seconds=serving.queue_timeout.total_seconds())
         self._common = make(name="answers", threads=serving.web_threads, places=serving.web_queue)
+        self._orders = make(name="orders", threads=serving.order_threads, places=serving.web_queue)
         alive, watched = (make(name=name, threads=1, places=_SIDE_PLACES) for name in ("alive", "watched"))
         self._side = {"/health": alive, "/health/ready": watched, "/metrics": watched}
 
@@ -68,7 +70,7 @@ class Reception:
         """End all threads."""
         self._bodies.stop()
         self._waiting.stop()
-        for lane in (self._common, *dict.fromkeys(self._side.values())):
+        for lane in (self._common, self._orders, *dict.fromkeys(self._side.values())):
             lane.stop()
         self._streams.stop()
         self._late.stop()
@@ -76,6 +78,8 @@ class Reception:
     def _take(self, arrival: Arrival) -> None:
         if brings_password(arrival) and self._late.has_enough_of(arrival.address):
             refuse(arrival, TOO_MANY_AT_ONCE)
+        elif is_order(arrival.scope):
+            self._orders.take(arrival)
         else:
             self._common.take(arrival)
 

@@ -162,7 +162,7 @@ class TestAGroup:
 
     def test_leaves_a_caller_without_a_wallet_to_be_refused_alone(self, shopper, coin):
         nobody = Principal(user_id=shopper.user.pk + 1000, token_version=0)
-        judgements = place_group(group=[asked(shopper, 3, buyer=nobody), asked(shopper, 3)])
+        judgements = place_group(group=[asked(shopper, 3, buyer=nobody), asked(shopper, 3)], patience=_PATIENCE)
         assert (judgements[0], bool(judgements[1].placed)) == (ALONE, True)
         with pytest.raises(TokenInvalid):
             place_group(group=[asked(shopper, 3, buyer=nobody)])
@@ -287,6 +287,7 @@ class TestOrdersThatGather:
 
 
 STORIES = range(300)
+_PATIENCE = timedelta(seconds=1)
 _CHARGES = {3: Decimal(12), 8: Decimal(32), 20: Decimal(80)}
 
 

@@ -2,7 +2,6 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 
 import pytest
 
@@ -13,11 +12,11 @@ from wallets.runtime.group_commit import GroupCommit, GroupFailed
 class Work:
     """Keeps the groups that it was given, and works on each until it is let go."""
 
-    def __init__(self, *, most=32, leaders=1):
+    def __init__(self, *, most=32):
         self.groups = []
         self.failing = None
         self._goes_on = threading.Semaphore(0)
-        self.commit = GroupCommit(self._carry_out, most=most, leaders=leaders)
+        self.commit = GroupCommit(self._carry_out, most=most)
 
     def _carry_out(self, group):
         self.groups.append(list(group))
@@ -78,14 +77,6 @@ class TestGroupCommit:
         assert [future.result(30)[0] for future in futures] == list("abcdef")
         assert work.groups == [["a"], ["b", "c"], ["d", "e"], ["f"]]
 
-    def test_lets_so_many_work_at_a_time(self, pool):
-        work = Work(leaders=2)
-        futures = submitted(pool, work, "abcd")
-        assert work.groups == [["a"], ["b"]]
-        work.let_go(4)
-        assert [future.result(30)[0] for future in futures] == list("abcd")
-        assert sorted(chain.from_iterable(work.groups)) == list("abcd")
-
     def test_fails_each_request_of_a_group_that_fails_and_no_other(self, pool):
         work = Work()
         futures = submitted(pool, work, "abc")
@@ -115,15 +106,14 @@ class TestGroupCommit:
         work.let_go()
         assert futures[1].result(30)[0] == "b"
 
-    @pytest.mark.parametrize("leaders", [1, 2, 3])
-    def test_answers_each_of_thousands_once(self, pool, leaders):
-        done, commit = [], None
+    def test_answers_each_of_thousands_once(self, pool):
+        done = []
 
         def carry_out(group):
             done.extend(group)
             return [request * 2 for request in group]
 
-        commit = GroupCommit(carry_out, most=8, leaders=leaders)
+        commit = GroupCommit(carry_out, most=8)
         assert list(pool.map(commit.submit, range(1, 5001))) == [number * 2 for number in range(1, 5001)]
         assert sorted(done) == list(range(1, 5001))
-        assert (commit._leaders, len(commit._waiting)) == (0, 0)
+        assert (commit._is_at_work, len(commit._waiting)) == (False, 0)

@@ -6,6 +6,7 @@ from typing import Final
 
 from trading.models import Order
 from trading.quotes import Quote
+from wallets.exceptions import DomainError
 from wallets.runtime.allowances import Outcome, Wanted
 from wallets.runtime.idempotency import IdempotencyKey
 from wallets.selectors.accounts import Principal
@@ -71,13 +72,13 @@ class AskedOrder:
 class Judgement:
     """What became of an order: placed, found by its key, or refused. None of these: it has to be placed alone.
 
-    `refusal`: why not; any error of an order that was tried alone. `has_funds`: nothing is against it, but its dollars
+    `has_funds`: nothing is against it, but its dollars
     have yet to be taken from what may still be sold.
     """
 
     customer_id: int | None = None
     placed: PlacedOrder | None = None
-    refusal: Exception | None = None
+    refusal: DomainError | None = None
     has_funds: bool = False
 
 

@@ -30,16 +30,16 @@ def place_group(
 ) -> list[Judgement]:
     """Judge orders, and place those that nothing is against: with their charges, and the jobs that claim them.
 
-    The moment that counts is that of the last lock, by Postgres' clock; tests give another one as `now`. The
-    transaction waits at most `patience` for each lock. An order that is alone is placed, found by its key, or refused;
-    in a group, one that needs more than the three statements is left to be placed alone.
+    The moment that counts is that of the last lock, by Postgres' clock; tests give another one as `now`. With
+    `patience` the transaction waits no longer for each lock, and orders that need more than the three statements are
+    left to be placed alone: as a group of one, without patience.
 
-    Raises TokenInvalid and NotFound for an order that is alone, and whose customer has no wallet.
+    Raises TokenInvalid and NotFound, without patience, for a customer without a wallet.
     """
     locks = lock_dollar_wallets(principals=[asked.buyer for asked in group], patience=patience)
     failpoints.reach("orders.locked")
     is_shared = len(group) > 1
-    if not is_shared and locks[0] is None:
+    if patience is None and locks[0] is None:
         refuse_without_wallet(principal=group[0].buyer)
     cases = open_cases(group, locks=locks, now=now)
     drafts: list[Draft] = []

@@ -33,7 +33,8 @@ from wallets.selectors.accounts import Principal
 
 _LARGEST_GROUP: Final = 32
 _PATIENCE: Final = timedelta(milliseconds=200)
-"""How long a group waits for a lock. Then its orders are placed one by one, and each waits for its own locks only."""
+"""How long a group waits for a lock, and others for the group. Then its orders are placed one by one, each in its own
+thread, where it waits for its own locks only."""
 
 
 def place_order(
@@ -116,12 +117,7 @@ def _judge_together(asked: AskedOrder) -> Judgement:
 
 
 def _judge_group(group: Sequence[AskedOrder]) -> Sequence[Judgement]:
-    if len(group) > 1:
-        return place_group(group=group, patience=_PATIENCE)
-    try:
-        return [_judge_alone(asked=group[0], now=None)]
-    except Exception as error:  # noqa: BLE001  it was tried alone already, and is raised in its own thread
-        return [Judgement(refusal=error)]
+    return place_group(group=group, patience=_PATIENCE)
 
 
 @retried_on_conflict
@@ -130,9 +126,7 @@ def _judge_alone(*, asked: AskedOrder, now: datetime | None) -> Judgement:
     return judgement
 
 
-import os  # TRIAL
-
-_group: Final = GroupCommit(_judge_group, most=_LARGEST_GROUP, leaders=int(os.environ.get("LEADERS", "1")))
+_group: Final = GroupCommit(_judge_group, most=_LARGEST_GROUP)
 
 
 def _read_counters(

@@ -31,20 +31,17 @@ class _Member(Generic[Request, Answer]):
 
 
 class GroupCommit(Generic[Request, Answer]):
-    """Carries out requests in groups of at most `most`, for which `leaders` threads may work at a time.
+    """Carries out requests in groups of at most `most`, one group at a time.
 
     `carry_out` answers a group: an answer for each request, in the group's order.
     """
 
-    def __init__(
-        self, carry_out: Callable[[Sequence[Request]], Sequence[Answer]], *, most: int, leaders: int = 1
-    ) -> None:
+    def __init__(self, carry_out: Callable[[Sequence[Request]], Sequence[Answer]], *, most: int) -> None:
         self._carry_out = carry_out
         self._most = most
-        self._most_leaders = leaders
         self._lock = Lock()
         self._waiting: deque[_Member[Request, Answer]] = deque()
-        self._leaders = 0
+        self._is_at_work = False
 
     def submit(self, request: Request) -> Answer:
         """Return the answer to a request. Raises GroupFailed if `carry_out` raised anything for its group."""
@@ -59,11 +56,11 @@ class GroupCommit(Generic[Request, Answer]):
         return member.answer
 
     def _must_wait(self, member: _Member[Request, Answer]) -> bool:
-        """Put a member into the queue, unless it can lead at once. While somebody is in the queue, all leaders work."""
+        """Put a member into the queue, unless it can lead at once. While somebody is in the queue, somebody works."""
         with self._lock:
-            member.leads = self._leaders < self._most_leaders
+            member.leads = not self._is_at_work
             if member.leads:
-                self._leaders += 1
+                self._is_at_work = True
             else:
                 member.turn.acquire()  # it is free: its release is what the member's thread waits for
                 self._waiting.append(member)
@@ -99,4 +96,4 @@ class GroupCommit(Generic[Request, Answer]):
                 following.leads = True
                 following.turn.release()
             else:
-                self._leaders -= 1
+                self._is_at_work = False

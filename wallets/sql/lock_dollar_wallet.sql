@@ -6,11 +6,13 @@
 -- only if the statement locks it. FOR SHARE, so that a revocation waits for the money to have moved; it never waits for
 -- callers who still wait for the wallet. Inserts lock the customer's row anyway, for their foreign keys.
 --
--- The time is read outside the subqueries, and last, so after all locks were waited for.
+-- `patience`, in milliseconds, is set by the condition, so before the lock. The time is read outside the subqueries, and
+-- last, so after all locks were waited for.
 WITH locked AS MATERIALIZED (
     SELECT wallet.id, wallet.owner_id, wallet.balance, wallet.frozen, customer.is_active, customer.token_version
       FROM wallets_wallet wallet JOIN wallets_user customer ON customer.id = wallet.owner_id
-     WHERE wallet.asset = %(asset)s AND wallet.owner_id = coalesce(%(owner)s::bigint, (SELECT id FROM wallets_user WHERE subject = %(subject)s::uuid))
+     WHERE (%(patience)s::text IS NULL OR set_config('lock_timeout', %(patience)s, true) IS NOT NULL)
+       AND wallet.asset = %(asset)s AND wallet.owner_id = coalesce(%(owner)s::bigint, (SELECT id FROM wallets_user WHERE subject = %(subject)s::uuid))
        FOR NO KEY UPDATE OF wallet FOR SHARE OF customer
 ), family AS MATERIALIZED (
     SELECT ended_at IS NULL AS is_open FROM wallets_tokenfamily

@@ -67,11 +67,12 @@ def lock_dollar_wallets(*, principals: Sequence[Principal], patience: timedelta 
     while the statement waited for locks counts. For a lock it waits, here and in the rest of the transaction, at most
     `patience`, by default as long as Postgres lets every statement wait.
     """
-    alone = len(principals) == 1 and patience is None
-    rows = _lock_one(principals[0]) if alone else _lock_many(principals, patience=patience)
+    milliseconds = None if patience is None else str(int(patience / timedelta(milliseconds=1)))
+    lock = _lock_many if len(principals) > 1 else _lock_one
     wallets: dict[int, LockedWallet] = {}
     locks: list[Lock | None] = [None] * len(principals)
-    for number, wallet_id, owner_id, balance, frozen, is_active, token_version, is_signed_in, now in rows:
+    for row in lock(principals, patience=milliseconds):
+        number, wallet_id, owner_id, balance, frozen, is_active, token_version, is_signed_in, now = row
         wallet = LockedWallet(id=wallet_id, owner_id=owner_id, balance=balance, now=now)
         principal = principals[number]
         is_valid = is_active and token_version == principal.token_version
@@ -83,16 +84,16 @@ def lock_dollar_wallets(*, principals: Sequence[Principal], patience: timedelta 
     return locks
 
 
-def _lock_one(principal: Principal) -> list[sql.Row]:
+def _lock_one(principals: Sequence[Principal], *, patience: str | None) -> list[sql.Row]:
     """Return what `_lock_many` returns, for half of Postgres' time."""
-    row = sql.fetch_one("wallets.lock_dollar_wallet", asset=USD, **_named_by(principal))
+    [principal] = principals
+    row = sql.fetch_one("wallets.lock_dollar_wallet", asset=USD, patience=patience, **_named_by(principal))
     return [] if row is None else [(0, *row)]
 
 
-def _lock_many(principals: Sequence[Principal], *, patience: timedelta | None) -> list[sql.Row]:
+def _lock_many(principals: Sequence[Principal], *, patience: str | None) -> list[sql.Row]:
     asked = [{"number": number, **_named_by(principal)} for number, principal in enumerate(principals)]
-    milliseconds = None if patience is None else str(int(patience / timedelta(milliseconds=1)))
-    return sql.fetch_all("wallets.lock_dollar_wallets", asset=USD, asked=sql.records(asked), patience=milliseconds)
+    return sql.fetch_all("wallets.lock_dollar_wallets", asset=USD, asked=sql.records(asked), patience=patience)
 
 
 def _named_by(principal: Principal) -> dict[str, Any]:
