@@ -39,4 +39,4 @@ def is_page(path: str) -> bool:
 
 def is_order(scope: Any) -> bool:
     """Say whether a request is to place an order."""
-    return scope.path == _ORDERS and scope.method == "POST"
+    return bool(scope.path == _ORDERS and scope.method == "POST")
