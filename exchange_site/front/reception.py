@@ -31,8 +31,8 @@ class Reception:
     """Receives requests from Granian and never waits.
 
     Orders that are placed have threads of their own: most of them wait for others of their group, and would keep reads
-    waiting. `/health/` has a thread of its own; readiness and metrics, which ask Postgres, share another. So health checks are
-    answered while all other threads wait for Postgres.
+    waiting. `/health/` has a thread of its own; readiness and metrics, which ask Postgres, share another. So health
+    checks are answered while all other threads wait for Postgres.
     """
 
     def __init__(self, application: Application) -> None:

@@ -7,13 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from trading import headroom
-from trading.headroom_rules import NEAR, LastCount, Shortage, find_shortage, sales_stopped
+from trading.headroom_rules import NEAR, Shortage, find_shortage, sales_stopped
 from trading.loss_rules import begin_of_day, day_of
 from trading.metrics import count_without_room
 from trading.models import Order, SalesLimit
 from trading.offers import offer_of, publish_offers_after_commit
 from trading.priced_coins import coins_with_rules
 from trading.selectors.headroom import recount_room
+from trading.selectors.order_contexts import OrderContext
 from trading.selectors.orders import sum_unsettled
 from wallets.models import User
 from wallets.runtime import sql
@@ -87,8 +88,7 @@ def publish_count(*, count: BegunCount | None, counted: Sequence[Counted]) -> No
 def ensure_room(
     *,
     customer_id: int,
-    coin_id: int,
-    last: LastCount | None,
+    context: OrderContext,
     taking: Outcome,
     subtotal: Decimal,
     unwritten: Sequence[Order],
@@ -100,7 +100,8 @@ def ensure_room(
     caller holds the lock on the customer's wallet, and is about to write the orders `unwritten` in the same database
     transaction. Costs statements only for a coin with a limit, and without a count.
     """
-    unsettled = Decimal(0)
+    assert context.offer is not None, "without an offer nothing has a price"
+    coin_id, last, unsettled = context.offer.coin_id, context.last_count, Decimal(0)
     if last is not None and last.most is not None:
         of_customer = [order for order in unwritten if order.customer_id == customer_id]
         unsettled = sum_unsettled(customer_id=customer_id, coin_id=coin_id, now=now) + _sum_of(coin_id, of_customer)

@@ -132,11 +132,9 @@ def _price(case: Case) -> PricedAmount:
 
 
 def _ensure_room(case: Case, *, subtotal: Decimal, before: Sequence[Draft]) -> None:
-    assert case.context.offer is not None, "without an offer nothing has a price"
     ensure_room(
         customer_id=case.wallet.owner_id,
-        coin_id=case.context.offer.coin_id,
-        last=case.context.last_count,
+        context=case.context,
         taking=case.asked.counters.taking,
         subtotal=subtotal,
         unwritten=[draft.order for draft in before],

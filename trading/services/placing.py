@@ -57,18 +57,8 @@ def place_order(
     QuoteInvalid, QuoteUsed, QuoteExpired, QuoteWithdrawn, InsufficientFunds, TooManyHeld, AccountFrozen, TokenInvalid,
     IdempotencyKeyReused.
     """
-    quote = read_quote(order_request.quote) if order_request.quote is not None else None
-    if quote is not None:
-        order_request = replace(order_request, coin_name=quote.coin_name)
     redis_round = redis_round or RedisRound()
-    counters = _read_counters(order_request, buyer=buyer, quote=quote, redis_round=redis_round)
-    asked = AskedOrder(
-        buyer=buyer,
-        order_request=order_request,
-        quote=quote,
-        counters=counters,
-        trace=mark_job(task=jobs.CLAIM_TASK, queue=jobs.SETTLEMENT_QUEUE),
-    )
+    asked = _ask(order_request, buyer=buyer, redis_round=redis_round)
     try:
         placed = _take_later(asked, redis_round=redis_round, now=now)
         if not placed.replayed and placed.order.state != OrderState.HELD:
@@ -82,6 +72,19 @@ def place_order(
         return placed
     count_placed(state=placed.order.state)
     return _join_pool(placed) if placed.order.state == OrderState.POOLED else placed
+
+
+def _ask(order_request: OrderRequest, *, buyer: Principal, redis_round: RedisRound) -> AskedOrder:
+    quote = read_quote(order_request.quote) if order_request.quote is not None else None
+    if quote is not None:
+        order_request = replace(order_request, coin_name=quote.coin_name)
+    return AskedOrder(
+        buyer=buyer,
+        order_request=order_request,
+        quote=quote,
+        counters=_read_counters(order_request, buyer=buyer, quote=quote, redis_round=redis_round),
+        trace=mark_job(task=jobs.CLAIM_TASK, queue=jobs.SETTLEMENT_QUEUE),
+    )
 
 
 def _take_later(asked: AskedOrder, *, redis_round: RedisRound, now: datetime | None) -> PlacedOrder:
