@@ -108,8 +108,8 @@ class Serving(Group):
     web_queue: Count = variable(
         "WEB_QUEUE",
         "200",
-        "requests of one process that may wait for a thread, and as many orders; of more, those of the address with most"
-        " get 429",
+        "requests of one process that may wait for a thread, and as many orders; of more, those of the address with"
+        " most get 429",
         unit="requests",
     )
     queue_timeout: Seconds = variable(
