@@ -11,6 +11,9 @@ from trading.headroom_rules import Shortage
 from trading.models import OrderState
 
 _PLACED: Final = Counter("exchange_orders_placed", "Orders placed, by the state they began in.", ["state"])
+_FAILED_GROUPS: Final = Counter(
+    "exchange_order_groups_failed", "Database transactions of orders that failed; the orders were placed one by one."
+)
 _CLOSED: Final = Counter("exchange_orders_closed", "Orders completed, refunded or cancelled.", ["state"])
 _FEES: Final = Counter("exchange_fees_usd", "Fees of completed orders, in US dollars.")
 _SETTLEMENT_SECONDS: Final = Histogram(
@@ -34,6 +37,11 @@ def count_suspension_after_commit(*, coin: str) -> None:
 def count_suspension_end_after_commit(*, coin: str, outcome: str) -> None:
     """Count the suspension of a coin that the current database transaction ends, after it commits."""
     transaction.on_commit(_SUSPENSIONS_ENDED.labels(coin, outcome).inc)
+
+
+def count_failed_group() -> None:
+    """Count a database transaction of a group of orders that was rolled back, or of which that is not known."""
+    _FAILED_GROUPS.inc()
 
 
 def count_placed(*, state: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from wallets.web.waiting_answers import WaitingAnswer
 
 _ADMIN: Final = "/admin/"
-_ORDERS: Final = "/api/v1/orders/"
+_ORDERS: Final = "/api/v1/orders"
 
 
 @dataclass(slots=True, eq=False)
@@ -39,4 +39,4 @@ def is_page(path: str) -> bool:
 
 def is_order(scope: Any) -> bool:
     """Say whether a request is to place an order."""
-    return bool(scope.path == _ORDERS and scope.method == "POST")
+    return bool(scope.path.rstrip("/") == _ORDERS and scope.method == "POST")

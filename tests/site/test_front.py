@@ -334,6 +334,7 @@ def held_api(make_api_process):
         POSTGRES_HOST="127.0.0.1",
         POSTGRES_PORT=str(line_to_postgres.port),
         WEB_THREADS="2",
+        WEB_ORDER_THREADS="2",
         WEB_QUEUE="2",
         WEB_QUEUE_SECONDS="1",
     )
@@ -365,16 +366,27 @@ class TestWaitingForPostgres:
 
     def test_for_too_long_in_the_queue_is_a_503_and_nothing_happens(self, held_api, line, shopper, coin):
         api, line_to_postgres = held_api
-        read = ("GET /api/v1/accounts/wallet/ HTTP/1.1", *as_json(shopper))
         with line_to_postgres.held():
-            busy = [line(api).send(*read) for _ in range(2)]
+            busy = [place(line, api, shopper, "Content-Length: 33", body=ORDER) for _ in range(2)]
             time.sleep(0.5)  # until the threads have begun
             waiting = place(line, api, shopper, "Content-Length: 33", body=ORDER)
             time.sleep(2.1)
         for each in busy:
             each.answer()
         assert waiting.code() == (503, "busy")
-        assert not Order.objects.exists()
+        assert Order.objects.count() == 2
+
+    @pytest.mark.parametrize("path", ["/api/v1/orders/", "/api/v1/orders"])
+    def test_keeps_orders_and_reads_out_of_each_others_threads(self, held_api, line, shopper, coin, path):
+        """Two orders take both threads of orders, two reads take both others, and all four wait for Postgres."""
+        api, line_to_postgres = held_api
+        read = ("GET /api/v1/accounts/wallet/ HTTP/1.1", *as_json(shopper))
+        order = (f"POST {path} HTTP/1.1", *as_json(shopper, "Content-Length: 33"))
+        with line_to_postgres.held():
+            begun = [line(api).send(*order, body=ORDER) for _ in range(2)]
+            begun += [line(api).send(*read) for _ in range(2)]
+            time.sleep(2.1)  # longer than a request may wait for a thread
+        assert [each.answer()[0] for each in begun] == [201, 201, 200, 200]
 
 
 class Crowd:

@@ -23,7 +23,7 @@ from trading import headroom
 from trading.exceptions import SalesStopped
 from trading.models import Headroom, Order, OrderState, PriceRule, SalesLimit
 from trading.offers import load_offer
-from trading.services import order_groups
+from trading.services import placing_together
 from trading.services.asked_orders import OrderRequest
 from trading.services.cancelling import cancel_order
 from trading.services.headroom import begin_count, count_headroom, publish_count
@@ -533,13 +533,13 @@ class TestWhoCannotPay:
     @pytest.fixture
     def room_of_others(self, monkeypatch):
         """Return a list of what is left for others whenever an order's wallet is locked."""
-        seen, really = [], order_groups.lock_dollar_wallets
+        seen, really = [], placing_together.lock_dollar_wallets
 
         def lock(**wallet):
             seen.append(left())
             return really(**wallet)
 
-        monkeypatch.setattr(order_groups, "lock_dollar_wallets", lock)
+        monkeypatch.setattr(placing_together, "lock_dollar_wallets", lock)
         return seen
 
     @pytest.mark.parametrize(

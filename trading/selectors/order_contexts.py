@@ -47,7 +47,7 @@ def read_order_contexts(*, queries: Sequence[ContextQuery], now: datetime) -> li
     RISK_MAX_ORDERS bounds the cost. The caller holds the locks on the customers' wallets, so that concurrent orders
     see each other. There is no offer unless `coin_name` (any text) is on sale.
     """
-    asked = _ask(queries)
+    asked = _as_records(queries)
     part, values = ("asked_order", asked[0]) if len(asked) == 1 else ("asked_orders", {"asked": sql.records(asked)})
     rows = sql.fetch_all(
         f"trading.order_contexts+trading.{part}",
@@ -78,7 +78,7 @@ def read_order_contexts(*, queries: Sequence[ContextQuery], now: datetime) -> li
     return contexts
 
 
-def _ask(queries: Sequence[ContextQuery]) -> list[dict[str, Any]]:
+def _as_records(queries: Sequence[ContextQuery]) -> list[dict[str, Any]]:
     """Return the statement's records: each customer's orders are counted once, and each coin is read once."""
     customers, coins = set[int](), set[str]()
     asked = []

@@ -1,5 +1,6 @@
 """Orders that somebody asks for, and what became of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -50,36 +51,41 @@ class Counters:
     wanted: Wanted | None = None
 
 
+def _no_mark() -> None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class AskedOrder:
     """An order that somebody asks for, with all that is known before its database transaction.
 
-    `trace`: the mark of a job by which the order's claim continues the request's trace, if there is one.
+    `mark_claim` returns the mark by which a job that claims the order continues the request's trace, if there is one.
     """
 
     buyer: Principal
     order_request: OrderRequest
     quote: Quote | None
     counters: Counters
-    trace: str | None = None
+    mark_claim: Callable[[], str | None] = _no_mark
 
     @property
     def key(self) -> IdempotencyKey | None:
+        """The customer's name for the request, if any."""
         return self.order_request.key
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What became of an order: placed, found by its key, or refused. None of these: it has to be placed alone.
+    """What became of an order: placed (or found by its key), refused, or left to be placed `alone`.
 
-    `has_funds`: nothing is against it, but its dollars
-    have yet to be taken from what may still be sold.
+    `has_funds`: nothing is against it, but its dollars have yet to be taken from what may still be sold.
     """
 
     customer_id: int | None = None
     placed: PlacedOrder | None = None
     refusal: DomainError | None = None
     has_funds: bool = False
+    alone: bool = False
 
 
-ALONE: Final = Judgement()
+ALONE: Final = Judgement(alone=True)

@@ -7,14 +7,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from trading import headroom
-from trading.headroom_rules import NEAR, Shortage, find_shortage, sales_stopped
+from trading.headroom_rules import NEAR, LastCount, Shortage, find_shortage, sales_stopped
 from trading.loss_rules import begin_of_day, day_of
 from trading.metrics import count_without_room
-from trading.models import Order, SalesLimit
+from trading.models import SalesLimit
 from trading.offers import offer_of, publish_offers_after_commit
 from trading.priced_coins import coins_with_rules
 from trading.selectors.headroom import recount_room
-from trading.selectors.order_contexts import OrderContext
 from trading.selectors.orders import sum_unsettled
 from wallets.models import User
 from wallets.runtime import sql
@@ -86,36 +85,30 @@ def publish_count(*, count: BegunCount | None, counted: Sequence[Counted]) -> No
 
 
 def ensure_room(
-    *,
-    customer_id: int,
-    context: OrderContext,
-    taking: Outcome,
-    subtotal: Decimal,
-    unwritten: Sequence[Order],
-    now: datetime,
+    *, customer_id: int, coin_id: int, last: LastCount | None, taking: Outcome, subtotal: Decimal, now: datetime
 ) -> None:
     """Raise SalesStopped, and count it, if an order of `subtotal` US dollars is more than may still be sold.
 
     While nobody counts, the order counts itself: sales need no worker, but never go beyond what purchases can pay. The
-    caller holds the lock on the customer's wallet, and is about to write the orders `unwritten` in the same database
-    transaction. Costs statements only for a coin with a limit, and without a count.
+    caller holds the lock on the customer's wallet. Costs statements only for a coin with a limit, and without a count.
     """
-    assert context.offer is not None, "without an offer nothing has a price"
-    coin_id, last, unsettled = context.offer.coin_id, context.last_count, Decimal(0)
+    unsettled = Decimal(0)
     if last is not None and last.most is not None:
-        of_customer = [order for order in unwritten if order.customer_id == customer_id]
-        unsettled = sum_unsettled(customer_id=customer_id, coin_id=coin_id, now=now) + _sum_of(coin_id, of_customer)
+        unsettled = sum_unsettled(customer_id=customer_id, coin_id=coin_id, now=now)
     shortage = find_shortage(last=last, unsettled=unsettled, taking=taking, subtotal=subtotal, now=now)
     if shortage is Shortage.AGE and last is not None:
         room = recount_room(coin_id=coin_id, counted_at=last.counted_at)
-        shortage = shortage if room is not None and subtotal + _sum_of(coin_id, unwritten) > room else None
+        shortage = shortage if room is not None and subtotal > room else None
     if shortage is not None:
         count_without_room(by=shortage)
         raise sales_stopped()
 
 
-def _sum_of(coin_id: int, orders: Sequence[Order]) -> Decimal:
-    return sum((order.subtotal for order in orders if order.coin_id == coin_id), start=Decimal(0))
+def needs_count(*, last: LastCount | None, taking: Outcome, now: datetime) -> bool:
+    """Say whether `ensure_room` costs statements: for a coin with a limit, and for a count that may be too old."""
+    if last is None:
+        return False
+    return last.most is not None or (last.room is not None and last.is_old(taking=taking, now=now))
 
 
 def set_limit(*, limit: SalesLimit, set_by: User) -> None:

@@ -16,19 +16,18 @@ from trading.risk import Breach, find_breach
 from trading.selectors.order_contexts import ContextQuery, OrderContext, read_order_contexts
 from trading.selectors.orders import has_many_held_orders
 from trading.services.asked_orders import ALONE, AskedOrder, Judgement, PlacedOrder
-from trading.services.headroom import ensure_room
+from trading.services.headroom import ensure_room, needs_count
 from trading.services.quoting import ensure_price_within, price_amount, take_quote
 from wallets.exceptions import DomainError
 from wallets.runtime.allowances import Outcome
-from wallets.runtime.idempotency import IdempotencyKey
-from wallets.services.ledger.locking import Lock, LockedWallet
+from wallets.services.ledger.locking import CallersWallet, LockedWallet
 from wallets.services.ledger.moving import ensure_funds
 
 UNDER_REVIEW: Final = "under_review"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draft:
+class Placement:
     """An order that is about to be placed, its wallet, its breach of a risk rule, and whether to claim its coin now."""
 
     asked: AskedOrder
@@ -37,14 +36,15 @@ class Draft:
     breach: Breach | None
     claim_now: bool
 
-    def as_placed(self) -> PlacedOrder:
-        """Return the order as placed; it has an id as soon as it is written."""
+    def as_judgement(self) -> Judgement:
+        """Return the order as placed. It has an id as soon as it is written."""
         coin_name = self.asked.order_request.coin_name
-        return PlacedOrder(order=self.order, coin_name=coin_name, replayed=False, job_deferred=self.claim_now)
+        placed = PlacedOrder(order=self.order, coin_name=coin_name, replayed=False, job_deferred=self.claim_now)
+        return Judgement(customer_id=self.wallet.owner_id, placed=placed)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class Candidate:
     """An order whose customer may trade, and what decides about it."""
 
     asked: AskedOrder
@@ -53,9 +53,11 @@ class Case:
     now: datetime
 
 
-def open_cases(group: Sequence[AskedOrder], *, locks: Sequence[Lock | None], now: datetime | None) -> list[Case | None]:
-    """Return a case for each order whose lock allows it. One statement."""
-    wallets = [None if lock is None or lock.refusal else lock.wallet for lock in locks]
+def find_candidates(
+    group: Sequence[AskedOrder], *, found: Sequence[CallersWallet | None], now: datetime | None
+) -> list[Candidate | None]:
+    """Return a candidate for each order whose caller may use the wallet. One statement."""
+    wallets = [None if each is None or each.refusal else each.wallet for each in found]
     allowed = [(asked, wallet) for asked, wallet in zip(group, wallets, strict=True) if wallet is not None]
     if not allowed:
         return [None] * len(group)
@@ -71,93 +73,108 @@ def open_cases(group: Sequence[AskedOrder], *, locks: Sequence[Lock | None], now
     ]
     contexts = iter(read_order_contexts(queries=queries, now=now))
     return [
-        None if wallet is None else Case(asked=asked, wallet=wallet, context=next(contexts), now=now)
+        None if wallet is None else Candidate(asked=asked, wallet=wallet, context=next(contexts), now=now)
         for asked, wallet in zip(group, wallets, strict=True)
     ]
 
 
-def judge_without_case(lock: Lock | None) -> Judgement:
-    return ALONE if lock is None else Judgement(customer_id=lock.wallet.owner_id, refusal=lock.refusal)
+def judge_without_wallet(found: CallersWallet | None) -> Judgement:
+    """Judge an order whose caller may not use the wallet, or has none."""
+    return ALONE if found is None else Judgement(customer_id=found.wallet.owner_id, refusal=found.refusal)
 
 
-def judge(case: Case, *, before: Sequence[Draft], is_shared: bool) -> "Draft | Judgement":
-    """Judge an order by what the drafts `before` it in its transaction have left."""
-    asked, customer_id = case.asked, case.wallet.owner_id
-    if any(_is_same(draft, asked, customer_id=customer_id) for draft in before):
-        return ALONE  # the database will know the other one then
+def judge(candidate: Candidate, *, before: Sequence[Placement], is_shared: bool) -> "Placement | Judgement":
+    """Judge an order by what those `before` it in its database transaction have left.
+
+    In a transaction that several orders share, one that needs statements of its own is left to be placed alone.
+    """
+    customer_id = candidate.wallet.owner_id
+    if is_shared and _needs_statements(candidate, before=before):
+        return ALONE
     try:
-        if earlier := _find_earlier(case.context, key=asked.key):
+        if earlier := _find_earlier(candidate):
             return Judgement(customer_id=customer_id, placed=earlier)
-        priced = _price(case)
-        ensure_funds(wallet=case.wallet, amount=priced.charge)  # first: who cannot pay does not learn how much is left
-        _ensure_room(case, subtotal=priced.subtotal, before=before)
-        if asked.counters.taking is Outcome.LATER:
+        priced = _price(candidate)
+        ensure_funds(
+            wallet=candidate.wallet, amount=priced.charge
+        )  # first: who cannot pay learns nothing of what is left
+        _ensure_room(candidate, subtotal=priced.subtotal)
+        if candidate.asked.counters.taking is Outcome.LATER:
             return Judgement(customer_id=customer_id, has_funds=True)
-        breach = _find_breach(case, charge=priced.charge, before=before)
+        breach = _find_breach(candidate, charge=priced.charge, before=before)
         if breach and is_shared:
             return ALONE
         if breach and has_many_held_orders(customer_id=customer_id):
             raise TooManyHeld
     except DomainError as refusal:
         return Judgement(customer_id=customer_id, refusal=refusal)
-    return _draft(case, priced=priced, breach=breach)
+    return _make_placement(candidate, priced=priced, breach=breach)
 
 
-def _is_same(draft: Draft, asked: AskedOrder, *, customer_id: int) -> bool:
-    """Say whether a draft has the key or the quote of an order."""
-    order = draft.order
-    has_key = asked.key is not None and order.idempotency_key == asked.key.value and order.customer_id == customer_id
-    return has_key or (asked.quote is not None and order.quote_id == asked.quote.id)
+def _needs_statements(candidate: Candidate, *, before: Sequence[Placement]) -> bool:
+    """Say whether an order has to look for another one of its key or quote, or has to count what may still be sold."""
+    has_earlier = candidate.asked.key is not None and candidate.context.same_key_id is not None
+    counts = needs_count(last=candidate.context.last_count, taking=candidate.asked.counters.taking, now=candidate.now)
+    return has_earlier or counts or any(_is_same(each, candidate) for each in before)
 
 
-def _find_earlier(context: OrderContext, *, key: IdempotencyKey | None) -> PlacedOrder | None:
+def _is_same(earlier: Placement, candidate: Candidate) -> bool:
+    """Say whether an order that is not written yet has a candidate's key or quote."""
+    key, quote = candidate.asked.key, candidate.asked.quote
+    has_key = key is not None and earlier.order.idempotency_key == key.value and earlier.wallet is candidate.wallet
+    return has_key or (quote is not None and earlier.order.quote_id == quote.id)
+
+
+def _find_earlier(candidate: Candidate) -> PlacedOrder | None:
     """Return the order that an earlier request with this key placed, if any. Raises IdempotencyKeyReused."""
-    if key is None or context.same_key_id is None:
+    key = candidate.asked.key
+    if key is None or candidate.context.same_key_id is None:
         return None
-    order = Order.objects.select_related("coin__unclear").get(pk=context.same_key_id)
+    order = Order.objects.select_related("coin__unclear").get(pk=candidate.context.same_key_id)
     key.ensure_same_request(earlier_hash=order.request_hash or "")
     return PlacedOrder(order=order, coin_name=order.coin.name, replayed=True)
 
 
-def _price(case: Case) -> PricedAmount:
+def _price(candidate: Candidate) -> PricedAmount:
     """Return what the order buys and pays: by its quote, or at the price of this moment."""
-    asked, context, now = case.asked.order_request, case.context, case.now
-    if asked.quote is not None:
-        return take_quote(quote=case.asked.quote, customer_id=case.wallet.owner_id, context=context, now=now)
+    order_request, context, now = candidate.asked.order_request, candidate.context, candidate.now
+    if order_request.quote is not None:
+        return take_quote(quote=candidate.asked.quote, customer_id=candidate.wallet.owner_id, context=context, now=now)
     if context.offer is None:
         raise UnknownCoin
-    priced = price_amount(offer=context.offer, amount=asked.amount, total=asked.total, now=now)
-    ensure_price_within(priced=priced, max_price=asked.max_price)
+    priced = price_amount(offer=context.offer, amount=order_request.amount, total=order_request.total, now=now)
+    ensure_price_within(priced=priced, max_price=order_request.max_price)
     return priced
 
 
-def _ensure_room(case: Case, *, subtotal: Decimal, before: Sequence[Draft]) -> None:
+def _ensure_room(candidate: Candidate, *, subtotal: Decimal) -> None:
+    assert candidate.context.offer is not None, "without an offer nothing has a price"
     ensure_room(
-        customer_id=case.wallet.owner_id,
-        context=case.context,
-        taking=case.asked.counters.taking,
+        customer_id=candidate.wallet.owner_id,
+        coin_id=candidate.context.offer.coin_id,
+        last=candidate.context.last_count,
+        taking=candidate.asked.counters.taking,
         subtotal=subtotal,
-        unwritten=[draft.order for draft in before],
-        now=case.now,
+        now=candidate.now,
     )
 
 
-def _find_breach(case: Case, *, charge: Decimal, before: Sequence[Draft]) -> Breach | None:
-    assert case.context.offer is not None, "without an offer nothing has a price"
-    recent = case.context.recent
-    charges = [draft.order.charge for draft in before if draft.wallet is case.wallet]
+def _find_breach(candidate: Candidate, *, charge: Decimal, before: Sequence[Placement]) -> Breach | None:
+    assert candidate.context.offer is not None, "without an offer nothing has a price"
+    recent = candidate.context.recent
+    charges = [each.order.charge for each in before if each.wallet is candidate.wallet]
     if charges:
         recent = replace(recent, count=recent.count + len(charges), charge=recent.charge + sum(charges))
-    return find_breach(recent=recent, charge=charge, coin_name=case.context.offer.name)
+    return find_breach(recent=recent, charge=charge, coin_name=candidate.context.offer.name)
 
 
-def _draft(case: Case, *, priced: PricedAmount, breach: Breach | None) -> Draft:
-    asked, now = case.asked, case.now
+def _make_placement(candidate: Candidate, *, priced: PricedAmount, breach: Breach | None) -> Placement:
+    asked, now = candidate.asked, candidate.now
     is_pooled = joins_pool(subtotal=priced.subtotal, threshold=settings.POOLS.threshold)
-    assert case.context.offer is not None, "without an offer nothing has a price"
+    assert candidate.context.offer is not None, "without an offer nothing has a price"
     order = Order.draft(
-        customer_id=case.wallet.owner_id,
-        coin_id=case.context.offer.coin_id,
+        customer_id=candidate.wallet.owner_id,
+        coin_id=candidate.context.offer.coin_id,
         amount=priced.amount,
         price=priced.price,
         price_source=priced.price_source,
@@ -178,7 +195,7 @@ def _draft(case: Case, *, priced: PricedAmount, breach: Breach | None) -> Draft:
         held_at=now if breach else None,
     )
     claim_now = breach is None and is_to_be_claimed(order, pool_total=asked.counters.pool_total)
-    return Draft(asked=asked, order=order, wallet=case.wallet, breach=breach, claim_now=claim_now)
+    return Placement(asked=asked, order=order, wallet=candidate.wallet, breach=breach, claim_now=claim_now)
 
 
 def is_to_be_claimed(order: Order, *, pool_total: Decimal | None) -> bool:

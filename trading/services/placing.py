@@ -1,15 +1,19 @@
-"""Places orders. Those that wait at the same time share a database transaction: see `trading.services.order_groups`."""
+"""Places orders. Those that wait at the same time share a database transaction: see `placing_together`."""
 
+import logging
 from collections.abc import Sequence
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from django.conf import settings
+from django.db import DatabaseError
 
 from trading import headroom, jobs, pools
-from trading.metrics import count_placed
+from trading.metrics import count_failed_group, count_placed
 from trading.models import OrderState, is_coin_name
 from trading.pool_rules import reaches_threshold
 from trading.quotes import Quote, read_quote
@@ -21,17 +25,20 @@ from trading.services.asked_orders import (
     OrderRequest,
     PlacedOrder,
 )
-from trading.services.order_groups import place_group
+from trading.services.placing_together import place_alone, place_group
 from wallets.runtime import failpoints
 from wallets.runtime.allowances import Wanted
-from wallets.runtime.conflicts import may_run_again, retried_on_conflict
+from wallets.runtime.conflicts import is_conflict, may_run_again, retried_on_conflict
 from wallets.runtime.group_commit import GroupCommit, GroupFailed
 from wallets.runtime.log_context import add_to_log_context
+from wallets.runtime.lost_connections import is_lost
 from wallets.runtime.redis_round import RedisRound
 from wallets.runtime.tracing import mark_job
 from wallets.selectors.accounts import Principal
 
-_LARGEST_GROUP: Final = 32
+logger = logging.getLogger(__name__)
+
+_LARGEST_GROUP: Final = 32  # and no more than WEB_ORDER_THREADS
 _PATIENCE: Final = timedelta(milliseconds=200)
 """How long a group waits for a lock, and others for the group. Then its orders are placed one by one, each in its own
 thread, where it waits for its own locks only."""
@@ -83,8 +90,12 @@ def _ask(order_request: OrderRequest, *, buyer: Principal, redis_round: RedisRou
         order_request=order_request,
         quote=quote,
         counters=_read_counters(order_request, buyer=buyer, quote=quote, redis_round=redis_round),
-        trace=mark_job(task=jobs.CLAIM_TASK, queue=jobs.SETTLEMENT_QUEUE),
+        mark_claim=partial(copy_context().run, _mark_claim),  # another request's thread may call it
     )
+
+
+def _mark_claim() -> str | None:
+    return mark_job(task=jobs.CLAIM_TASK, queue=jobs.SETTLEMENT_QUEUE)
 
 
 def _take_later(asked: AskedOrder, *, redis_round: RedisRound, now: datetime | None) -> PlacedOrder:
@@ -95,7 +106,10 @@ def _take_later(asked: AskedOrder, *, redis_round: RedisRound, now: datetime | N
         taking = redis_round.take_proven(asked.counters.wanted)
         judgement = _judge(replace(asked, counters=replace(asked.counters, taking=taking)), now=now)
     if judgement.refusal:
-        raise judgement.refusal
+        try:
+            raise judgement.refusal.with_traceback(None)
+        finally:
+            del judgement  # its frames would hold it, and it them
     assert judgement.placed is not None, "an order is placed or refused"
     return judgement.placed
 
@@ -103,7 +117,7 @@ def _take_later(asked: AskedOrder, *, redis_round: RedisRound, now: datetime | N
 def _judge(asked: AskedOrder, *, now: datetime | None) -> Judgement:
     """Place or refuse an order together with others that wait; alone, if that cannot be done or if it has a moment."""
     judgement = _judge_together(asked) if now is None else ALONE
-    if judgement is ALONE:
+    if judgement.alone:
         judgement = _judge_alone(asked=asked, now=now)
     if judgement.customer_id is not None:
         add_to_log_context(customer_id=judgement.customer_id)
@@ -115,18 +129,29 @@ def _judge_together(asked: AskedOrder) -> Judgement:
         return _group.submit(asked)
     except GroupFailed as failed:
         if not may_run_again(failed.__cause__, has_key=asked.key is not None):
-            raise failed.__cause__ or failed from None
+            raise _own_copy(failed.__cause__) from failed.__cause__
         return ALONE
 
 
+def _own_copy(error: BaseException | None) -> BaseException:
+    """Return an error that all requests of a group have, for one of them: to raise the same one would change it."""
+    assert isinstance(error, DatabaseError), "only a lost connection is not tried again"
+    return type(error)(*error.args)
+
+
 def _judge_group(group: Sequence[AskedOrder]) -> Sequence[Judgement]:
-    return place_group(group=group, patience=_PATIENCE)
+    try:
+        return place_group(group=group, patience=_PATIENCE)
+    except Exception as error:
+        count_failed_group()
+        if not is_conflict(error) and not is_lost(error):
+            logger.exception("a group of %d orders failed, so each is placed alone", len(group))
+        raise
 
 
 @retried_on_conflict
 def _judge_alone(*, asked: AskedOrder, now: datetime | None) -> Judgement:
-    [judgement] = place_group(group=[asked], now=now)
-    return judgement
+    return place_alone(asked=asked, now=now)
 
 
 _group: Final = GroupCommit(_judge_group, most=_LARGEST_GROUP)

@@ -1,2 +1,3 @@
+-- Orders that somebody asks for, as order_contexts.sql reads them.
 json_to_recordset(%(asked)s::json) AS asked
        (number int, customer_id bigint, counted_id bigint, coin text, key text, quote uuid)

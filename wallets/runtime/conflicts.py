@@ -56,10 +56,10 @@ def is_conflict(error: BaseException | None) -> bool:
 
 
 def may_run_again(error: BaseException | None, *, has_key: bool) -> bool:
-    """Say whether a database transaction that raised `error` may run once more.
+    """Say whether a database transaction that raised `error`, before or during its COMMIT, may run once more.
 
-    It may if it certainly was not committed, or if an idempotency key finds what it wrote; not if the caller has waited
-    for long already.
+    It may if it was not committed, or if an idempotency key finds what it wrote; not if the caller has waited for long
+    already.
     """
     return not was_silent(error) and (has_key or not may_be_committed(error))
 

@@ -46,7 +46,8 @@ class GroupCommit(Generic[Request, Answer]):
     def submit(self, request: Request) -> Answer:
         """Return the answer to a request. Raises GroupFailed if `carry_out` raised anything for its group."""
         member = _Member[Request, Answer](request)
-        if self._must_wait(member):
+        self._enter(member)
+        if not member.leads:
             member.turn.acquire()
         if member.leads:
             self._lead(member)
@@ -55,7 +56,7 @@ class GroupCommit(Generic[Request, Answer]):
         assert member.answer is not None, "a group is answered as a whole"
         return member.answer
 
-    def _must_wait(self, member: _Member[Request, Answer]) -> bool:
+    def _enter(self, member: _Member[Request, Answer]) -> None:
         """Put a member into the queue, unless it can lead at once. While somebody is in the queue, somebody works."""
         with self._lock:
             member.leads = not self._is_at_work
@@ -64,7 +65,6 @@ class GroupCommit(Generic[Request, Answer]):
             else:
                 member.turn.acquire()  # it is free: its release is what the member's thread waits for
                 self._waiting.append(member)
-            return not member.leads
 
     def _lead(self, member: _Member[Request, Answer]) -> None:
         """Carry out the member's request and those that wait. Then let the next one lead."""

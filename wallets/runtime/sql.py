@@ -44,8 +44,8 @@ def execute(name: str, **values: Any) -> int:
 def records(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return rows as a value that a statement reads with `json_to_recordset`.
 
-    The statement's text is the same for any number of rows, so that Postgres prepares it once. Decimals, times and ids
-    are texts, which Postgres reads exactly.
+    The statement's text is the same for any number of rows, so that Postgres prepares it once. Decimals, times
+    and UUIDs are texts, which Postgres reads exactly.
     """
     return json.dumps(rows, default=str)
 

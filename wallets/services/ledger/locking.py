@@ -35,8 +35,8 @@ class LockedWallet:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lock:
-    """A locked wallet for one caller.
+class CallersWallet:
+    """A customer's locked dollar wallet, for one caller.
 
     `refusal`: why the caller must not move its dollars, if so; TokenInvalid or AccountFrozen.
     """
@@ -60,17 +60,19 @@ def lock_dollar_wallet(*, principal: Principal) -> LockedWallet:
     return found.wallet
 
 
-def lock_dollar_wallets(*, principals: Sequence[Principal], patience: timedelta | None = None) -> Sequence[Lock | None]:
+def lock_dollar_wallets(
+    *, principals: Sequence[Principal], patience: timedelta | None = None
+) -> Sequence[CallersWallet | None]:
     """Lock the dollar wallets of callers, in primary-key order, until the database transaction ends. One statement.
 
-    Return a lock for each caller, None for one without a wallet; callers of one customer share a wallet. What happened
-    while the statement waited for locks counts. For a lock it waits, here and in the rest of the transaction, at most
-    `patience`, by default as long as Postgres lets every statement wait.
+    Return the wallet of each caller, None for one without a wallet; callers of one customer share a wallet. What
+    happened while the statement waited for locks counts. For each lock it waits, here and in the rest of the
+    transaction, at most `patience`, by default as long as Postgres lets every statement wait.
     """
     milliseconds = None if patience is None else str(int(patience / timedelta(milliseconds=1)))
     lock = _lock_many if len(principals) > 1 else _lock_one
     wallets: dict[int, LockedWallet] = {}
-    locks: list[Lock | None] = [None] * len(principals)
+    found: list[CallersWallet | None] = [None] * len(principals)
     for row in lock(principals, patience=milliseconds):
         number, wallet_id, owner_id, balance, frozen, is_active, token_version, is_signed_in, now = row
         wallet = LockedWallet(id=wallet_id, owner_id=owner_id, balance=balance, now=now)
@@ -78,10 +80,10 @@ def lock_dollar_wallets(*, principals: Sequence[Principal], patience: timedelta 
         is_valid = is_active and token_version == principal.token_version
         is_valid = is_valid and (principal.family_id is None or is_signed_in)
         refusal = AccountFrozen() if frozen else None
-        locks[number] = Lock(
+        found[number] = CallersWallet(
             wallet=wallets.setdefault(wallet_id, wallet), refusal=refusal if is_valid else TokenInvalid()
         )
-    return locks
+    return found
 
 
 def _lock_one(principals: Sequence[Principal], *, patience: str | None) -> list[sql.Row]:

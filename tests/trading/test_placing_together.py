@@ -2,10 +2,12 @@
 
 import random
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -18,15 +20,16 @@ from tests.trading.test_orders import order_request_of
 from trading.exceptions import QuoteUsed, UnknownCoin
 from trading.models import Coin, Order, OrderState, Review
 from trading.quotes import read_quote, sign_quote
-from trading.services import order_groups, placing
+from trading.services import placing, placing_together
 from trading.services.asked_orders import ALONE, AskedOrder, Counters, OrderRequest
 from trading.services.coins import stop_selling
-from trading.services.order_groups import place_group
 from trading.services.placing import place_order
+from trading.services.placing_together import place_alone, place_group
 from trading.services.quoting import make_quote
 from wallets.exceptions import AccountFrozen, DomainError, IdempotencyKeyReused, InsufficientFunds, TokenInvalid
-from wallets.models import Transaction, Wallet
+from wallets.models import Transaction, User, Wallet
 from wallets.runtime.allowances import Outcome
+from wallets.runtime.lost_connections import CommitUnknown
 from wallets.selectors.accounts import Principal
 from wallets.services.accounts import freeze_within_transaction
 from wallets.services.ledger.locking import lock_dollar_wallet
@@ -42,6 +45,13 @@ def asked(shopper, amount=None, *, total=None, coin_name="ABAN", key=None, **mor
     )
 
 
+_PATIENCE = timedelta(seconds=1)
+
+
+def together(*group):
+    return place_group(group=group, patience=_PATIENCE)
+
+
 def ledger_is_sound():
     return not verify_balances()
 
@@ -49,7 +59,7 @@ def ledger_is_sound():
 class TestAGroup:
     def test_places_each_order_and_charges_its_wallet(self, make_shopper, coin):
         first, second = make_shopper(), make_shopper("50.00")
-        judgements = place_group(group=[asked(first, 3), asked(second, 5), asked(first, 4)])
+        judgements = together(asked(first, 3), asked(second, 5), asked(first, 4))
         orders = [judgement.placed.order for judgement in judgements]
         assert [order.pk for order in orders] == sorted(Order.objects.values_list("pk", flat=True))
         assert [(order.customer_id, order.charge) for order in Order.objects.order_by("pk")] == [
@@ -68,44 +78,46 @@ class TestAGroup:
     def test_takes_three_statements_whatever_its_size(self, make_shopper, coin):
         group = [asked(make_shopper(), 3, key=f"key-{number}") for number in range(8)]
         with CaptureQueriesContext(connection) as captured:
-            place_group(group=group, patience=timedelta(seconds=1))
+            together(*group)
         inner = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
         assert len([query for query in captured if not query["sql"].startswith(inner)]) == 3
         assert Order.objects.count() == 8
 
     def test_enqueues_one_claim_a_coin(self, make_shopper, coin):
         other = make_coin("ETH", "20.00")
-        place_group(group=[asked(make_shopper(), 3, coin_name=name) for name in ("ABAN", "ETH", "ABAN", "ETH")])
+        together(*(asked(make_shopper(), 3, coin_name=name) for name in ("ABAN", "ETH", "ABAN", "ETH")))
         jobs = ProcrastinateJob.objects.order_by("pk")
         assert sorted(job.args["coin_id"] for job in jobs) == sorted([coin.pk, other.pk])
 
     def test_writes_the_rows_that_orders_alone_would_write(self, make_shopper, coin, now):
-        together, alone = make_shopper(), make_shopper()
+        sharing, alone = make_shopper(), make_shopper()
         requests = [{"amount": 3}, {"total": "2.00", "counters": Counters(pool_total=Decimal(3))}, {"amount": 4}]
-        place_group(
-            group=[asked(together, key="k", **requests[0]), *(asked(together, **each) for each in requests[1:])],
-            now=now,
-        )
+        together(*(asked(sharing, key=f"k{number}", **each) for number, each in enumerate(requests)))
+        jobs = list(ProcrastinateJob.objects.values())
         for number, each in enumerate(requests):
-            place_group(group=[asked(alone, key=None if number else "k", **each)], now=now)
+            place_alone(asked=asked(alone, key=f"k{number}", **each), now=None)
 
         def rows(model, shopper):
-            own = {"id", "customer_id", "order_id", "source_id", "destination_id", "reference", "created_at"}
+            own = {"id", "customer_id", "order_id", "source_id", "destination_id", "reference"}
+            times = {"created_at", "price_at", "settle_by"}
             return [
-                {name: value for name, value in row.items() if name not in own}
+                {name: value is None if name in times else value for name, value in row.items() if name not in own}
                 for row in model.objects.filter(customer=shopper.user).order_by("pk").values()
             ]
 
-        assert rows(Order, together) == rows(Order, alone)
-        assert rows(Transaction, together) == rows(Transaction, alone)
-        assert len(rows(Order, together)) == 3
+        assert rows(Order, sharing) == rows(Order, alone)
+        assert rows(Transaction, sharing) == rows(Transaction, alone)
+        assert len(rows(Order, sharing)) == 3
+        [job] = jobs
+        other = ProcrastinateJob.objects.exclude(pk=job["id"]).values().first()
+        assert {**other, "id": job["id"], "scheduled_at": job["scheduled_at"]} == job
 
     def test_refuses_a_refused_order_only(self, make_shopper, coin):
         frozen, poor, rich = make_shopper(), make_shopper("1.00"), make_shopper()
         Wallet.objects.filter(owner=frozen.user).update(frozen=True)
         revoked = replace(rich.principal, token_version=7)
         group = [asked(frozen, 3), asked(poor, 3), asked(rich, 3, coin_name="NONE"), asked(rich, 3)]
-        judgements = place_group(group=[*group, asked(rich, 3, buyer=revoked)])
+        judgements = together(*group, asked(rich, 3, buyer=revoked))
         assert [type(judgement.refusal) for judgement in judgements] == [
             AccountFrozen,
             InsufficientFunds,
@@ -118,54 +130,54 @@ class TestAGroup:
         assert (frozen.wallet.balance, poor.wallet.balance, rich.wallet.balance) == (100, 1, 88)
 
     def test_judges_orders_of_one_wallet_by_what_those_before_have_left(self, shopper, coin):
-        judgements = place_group(group=[asked(shopper, amount) for amount in (20, 6, 5, 1)])
+        judgements = together(*(asked(shopper, amount) for amount in (20, 6, 5, 1)))
         assert [bool(judgement.placed) for judgement in judgements] == [True, False, True, False]
         assert judgements[1].refusal.balance == 20
         assert shopper.wallet.balance == 0
 
     def test_counts_those_before_as_recent_orders(self, shopper, coin, settings):
         configure(settings, "RISK", max_orders=2)
-        judgements = place_group(group=[asked(shopper, 3) for _ in range(3)])
+        judgements = together(*(asked(shopper, 3) for _ in range(3)))
         assert judgements[2] is ALONE
         assert Order.objects.count() == 2
         assert not Review.objects.exists()
 
     def test_leaves_a_repeated_key_to_be_found(self, shopper, coin):
-        judgements = place_group(group=[asked(shopper, 3, key="k"), asked(shopper, 3, key="k"), asked(shopper, 3)])
+        judgements = together(asked(shopper, 3, key="k"), asked(shopper, 3, key="k"), asked(shopper, 3))
         assert judgements[1] is ALONE
-        [found] = place_group(group=[asked(shopper, 3, key="k")])
+        found = place_alone(asked=asked(shopper, 3, key="k"), now=None)
         assert found.placed.replayed
         assert found.placed.order.pk == judgements[0].placed.order.pk
-        [other] = place_group(group=[asked(shopper, 4, key="k")])
+        other = place_alone(asked=asked(shopper, 4, key="k"), now=None)
         assert isinstance(other.refusal, IdempotencyKeyReused)
         assert Order.objects.count() == 2
 
     def test_lets_customers_have_the_same_key(self, make_shopper, coin):
-        judgements = place_group(group=[asked(make_shopper(), 3, key="k") for _ in range(3)])
+        judgements = together(*(asked(make_shopper(), 3, key="k") for _ in range(3)))
         assert all(judgement.placed for judgement in judgements)
 
     def test_leaves_a_repeated_quote_to_be_refused(self, shopper, coin):
         quote = make_quote(customer_id=shopper.user.pk, coin_name="ABAN", amount=Decimal(3), total=None)
         request = OrderRequest(coin_name="ABAN", quote=sign_quote(quote))
         by_quote = asked(shopper, order_request=request, quote=read_quote(sign_quote(quote)))
-        judgements = place_group(group=[by_quote, by_quote])
+        judgements = together(by_quote, by_quote)
         assert (bool(judgements[0].placed), judgements[1]) == (True, ALONE)
-        [again] = place_group(group=[by_quote])
+        again = place_alone(asked=by_quote, now=None)
         assert isinstance(again.refusal, QuoteUsed)
         assert Order.objects.count() == 1
 
     def test_takes_the_dollars_of_an_order_later(self, make_shopper, coin):
         later = Counters(taking=Outcome.LATER)
-        judgements = place_group(group=[asked(make_shopper(), 3, counters=later), asked(make_shopper(), 3)])
+        judgements = together(asked(make_shopper(), 3, counters=later), asked(make_shopper(), 3))
         assert (judgements[0].has_funds, judgements[0].placed) == (True, None)
         assert Order.objects.count() == 1
 
     def test_leaves_a_caller_without_a_wallet_to_be_refused_alone(self, shopper, coin):
         nobody = Principal(user_id=shopper.user.pk + 1000, token_version=0)
-        judgements = place_group(group=[asked(shopper, 3, buyer=nobody), asked(shopper, 3)], patience=_PATIENCE)
+        judgements = together(asked(shopper, 3, buyer=nobody), asked(shopper, 3))
         assert (judgements[0], bool(judgements[1].placed)) == (ALONE, True)
         with pytest.raises(TokenInvalid):
-            place_group(group=[asked(shopper, 3, buyer=nobody)])
+            place_alone(asked=asked(shopper, 3, buyer=nobody), now=None)
 
 
 @pytest.fixture
@@ -255,7 +267,7 @@ class TestOrdersThatGather:
 
         def unlock_when_others_are_placed():
             wait_for(lambda: Order.objects.count() == 3)
-            assert somebody_waits_for_a_lock()
+            wait_for(somebody_waits_for_a_lock)
             unlock.set()
             connection.close()
 
@@ -268,6 +280,67 @@ class TestOrdersThatGather:
         assert all(each.order.state == OrderState.PENDING for each in placed)
         assert busy.wallet.balance == 88
 
+    def test_are_refused_if_their_token_was_revoked_while_they_waited_for_others(self, make_shopper, coin, gathered):
+        """Wallets are locked in the order of their keys: the group waits for the first one meanwhile."""
+        busy, leaver, other = make_shopper(), make_shopper(), make_shopper()
+        locked = threading.Event()
+
+        def hold():
+            with transaction.atomic():
+                lock_dollar_wallet(principal=busy.principal)
+                locked.set()
+                wait_for(somebody_waits_for_a_lock)
+                User.objects.filter(pk=leaver.user.pk).update(is_active=False)
+            connection.close()
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        assert locked.wait(30)
+        placed, sizes = gathered([self.place(other), self.place(busy), self.place(leaver)])
+        holder.join(30)
+        assert sizes == [1, 2]
+        assert isinstance(placed[2], TokenInvalid)
+        assert (busy.wallet.balance, leaver.wallet.balance) == (88, 100)
+
+    def test_are_not_placed_twice_if_the_answer_to_their_commit_is_lost(
+        self, make_shopper, coin, gathered, monkeypatch
+    ):
+        """Only the one with a key is tried again, and finds itself."""
+
+        def lose(**given):
+            judgements = place_group(**given)
+            if len(given["group"]) > 1:
+                raise CommitUnknown("lost") from psycopg.OperationalError("the connection is closed")
+            return judgements
+
+        monkeypatch.setattr(placing, "place_group", lose)
+        first, keyed, other = make_shopper(), make_shopper(), make_shopper()
+
+        def place_and_fail(shopper):
+            def call():
+                with pytest.raises(CommitUnknown) as caught:
+                    place_order(buyer=shopper.principal, order_request=order_request_of(amount=3))
+                return caught.value
+
+            return call
+
+        calls = [self.place(first), self.place(keyed, key="k"), place_and_fail(other), place_and_fail(other)]
+        found, sizes = gathered(calls)
+        assert sizes == [1, 3]
+        assert found[1].replayed
+        assert found[2] is not found[3]
+        assert Order.objects.count() == 4
+        assert (first.wallet.balance, keyed.wallet.balance, other.wallet.balance) == (88, 88, 76)
+
+    def test_leave_the_connection_as_it_was(self, make_shopper, coin):
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW lock_timeout")
+            before = cursor.fetchone()
+            together(asked(make_shopper(), 3), asked(make_shopper("1.00"), 3))
+            together(asked(make_shopper(), 3))
+            cursor.execute("SHOW lock_timeout")
+            assert cursor.fetchone() == before
+
     def test_are_placed_alone_after_a_group_that_failed(self, make_shopper, coin, gathered, monkeypatch):
         failures = []
 
@@ -277,8 +350,8 @@ class TestOrdersThatGather:
                 failures.append(len(drafts))
                 raise RuntimeError("what was written is rolled back")
 
-        really = order_groups._write
-        monkeypatch.setattr(order_groups, "_write", write)
+        really = placing_together._write
+        monkeypatch.setattr(placing_together, "_write", write)
         shoppers = [make_shopper() for _ in range(4)]
         placed, sizes = gathered(list(map(self.place, shoppers)))
         assert (sizes, failures) == ([1, 3], [3])
@@ -287,7 +360,27 @@ class TestOrdersThatGather:
 
 
 STORIES = range(300)
-_PATIENCE = timedelta(seconds=1)
+
+
+@contextmanager
+def gathering(*, most):
+    """Let the first order's transaction begin when `most` orders have come. Yield the sizes of the groups."""
+    group, sizes = placing._group, []
+    really = group._carry_out
+
+    def carry_out(members):
+        sizes.append(len(members))
+        if len(sizes) == 1 and most:
+            wait_for(lambda: len(group._waiting) == most - 1)
+        return really(members)
+
+    group._carry_out = carry_out
+    try:
+        yield sizes
+    finally:
+        group._carry_out = really
+
+
 _CHARGES = {3: Decimal(12), 8: Decimal(32), 20: Decimal(80)}
 
 
@@ -305,6 +398,7 @@ class Story:
         if chance.random() < 0.3:
             self.calls.append(("stop", None))
         chance.shuffle(self.calls)
+        self.gathers = chance.random() < 0.5
 
     def _order(self, chance):
         number = chance.randrange(len(self.shoppers))
@@ -324,7 +418,12 @@ class Story:
 
     def play(self):
         """Make all calls at once, and return what became of each."""
-        return at_once(len(self.calls), lambda number: self._make(self.calls[number]))
+        with gathering(
+            most=sum(call[0] not in ("freeze", "stop") for call in self.calls) if self.gathers else 0
+        ) as sizes:
+            outcomes = at_once(len(self.calls), lambda number: self._make(self.calls[number]))
+        assert not self.gathers or max(sizes) > 1
+        return outcomes
 
     def _make(self, call):
         kind, number = call[:2]
