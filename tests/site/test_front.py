@@ -385,7 +385,7 @@ class TestWaitingForPostgres:
         with line_to_postgres.held():
             begun = [line(api).send(*order, body=ORDER) for _ in range(2)]
             begun += [line(api).send(*read) for _ in range(2)]
-            time.sleep(2.1)  # longer than a request may wait for a thread
+            time.sleep(1.3)  # longer than a request may wait for a thread
         assert [each.answer()[0] for each in begun] == [201, 201, 200, 200]
 
 
