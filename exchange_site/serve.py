@@ -37,6 +37,7 @@ _FOLDERS: Final = "crypto-exchange-metrics-"
 _GRACE_SECONDS: Final = 10
 _CONNECTION_SECONDS: Final = 3600
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+_ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 def main() -> None:
@@ -46,6 +47,7 @@ def main() -> None:
     refuse_unfit_role()
     refuse_published_password()
     refuse_unfit_rules()
+    _let_workers_end_while_they_load()
     with _folder_of_metrics():
         Granian(
             "exchange_site.serve:load_reception",
@@ -63,6 +65,29 @@ def main() -> None:
             workers_kill_timeout=_GRACE_SECONDS,
             log_level=LogLevels.warning,
         ).serve(spawn_target=serve_process)
+
+
+def _let_workers_end_while_they_load() -> None:
+    """Let SIGTERM end a worker at once until it serves (`exchange_site.front.listening`).
+
+    A worker is a fork of this process, whose handlers only set this process's own flags. A worker that was told to stop
+    while it loaded would go on, and be killed after _GRACE_SECONDS. Signals are held back while the worker is made, so
+    that none is lost before they are its own. A terminal sends SIGINT to the workers too; this process tells them.
+    """
+
+    def begin_as_worker() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        release()
+
+    def release() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING),
+        after_in_parent=release,
+        after_in_child=begin_as_worker,
+    )
 
 
 def load_reception() -> "Reception":

@@ -36,6 +36,7 @@ _LONG = (
     "tests/site/test_long_answers.py",
     "tests/site/test_one_person.py",
     "tests/site/test_readable_data.py",
+    "tests/site/test_stopping.py",
     "tests/stack/test_demo.py",
     "tests/stack/test_sandbox.py",
     "tests/stack/test_stack.py",

@@ -7,17 +7,16 @@ class TradingConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported here: models cannot be loaded before the registry is ready.
-        from trading.selectors.orders import sum_open_charges
         from trading.services.cancelling import cancel_open_orders
         from trading.services.obstacles import find_obstacles
         from trading.services.price_rules import make_default_rule_after_migrate
         from trading.services.proposing.kinds import register_kinds
-        from wallets.selectors.bound import register_reader
+        from wallets.selectors.bound import register_statement
         from wallets.services.closing import register_obstacles
         from wallets.services.returns.giving_back import register_giver
 
         register_kinds()
-        register_reader(sum_open_charges)
+        register_statement("trading.open_charges")
         register_giver(cancel_open_orders)
         register_obstacles(find_obstacles)
         post_migrate.connect(make_default_rule_after_migrate, sender=self)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from trading.exceptions import UnknownCoin
@@ -15,11 +15,12 @@ from trading.selectors.prices import list_price_history
 from wallets.runtime import clock
 from wallets.web.bodies import Body
 from wallets.web.callers import AnonymousCaller, redis_round_of
-from wallets.web.lists import FormQuery, list_answer, list_or_page
+from wallets.web.lists import FormQuery, ListOf
 from wallets.web.problems import ANYBODY
 
 coins_router = Router(tags=["coins"])
 HISTORY_POINTS: Final = 50
+_COINS: Final = ListOf(CoinAnswer)
 
 
 @coins_router.get(
@@ -27,13 +28,14 @@ HISTORY_POINTS: Final = 50
     auth=AnonymousCaller(prefetch=lambda _request: (LIST_KEY,)),
     operation_id="listCoins",
     summary="List coins and prices",
-    **answers({200: list_or_page(CoinAnswer)}, *ANYBODY),
+    **answers({200: _COINS.schema}, *ANYBODY),
 )
-def coins(request: HttpRequest, query: Query[FormQuery]) -> Body | list[Body]:
+def coins(request: HttpRequest, response: HttpResponse, query: Query[FormQuery]) -> HttpResponse:
     """Returns the coins on sale, with their prices and limits."""
     now = clock.now()
     cached = redis_round_of(request).find(LIST_KEY)
-    return list_answer([_coin_fields(offer, now) for offer in list_offers(cached=cached)], query=query)
+    rows = (_coin_fields(offer, now) for offer in list_offers(cached=cached))
+    return _COINS.answer(response, rows, query=query)
 
 
 @coins_router.get(

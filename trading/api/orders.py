@@ -1,6 +1,7 @@
 """Orders over HTTP."""
 
 import re
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -37,10 +38,11 @@ from trading.services.placing import dollars_of, place_order
 from wallets.exceptions import IdempotencyKeyReused, InsufficientFunds, NotFound
 from wallets.runtime.allowances import Wanted
 from wallets.runtime.idempotency import idempotency_key
+from wallets.runtime.sql import Record
 from wallets.web.bodies import Body
 from wallets.web.callers import AccessToken, FreshAccessToken, caller, limits_counted, redis_round_of
 from wallets.web.limits import Limit
-from wallets.web.lists import link_next, list_answer, list_or_page
+from wallets.web.lists import ListOf, link_next
 from wallets.web.problems import BODY, LIST, MONEY, SIGNED_IN
 from wallets.web.requests import IdempotencyHeader, mark_replayed
 from wallets.web.waiting_answers import WaitingAnswer, Watched, can_wait
@@ -49,6 +51,8 @@ orders_router = Router(tags=["orders"])
 
 ORDERS: Final = Limit("orders")
 """Limits how often a customer may place or cancel orders."""
+
+_ORDERS: Final = ListOf(OrderAnswer, texts=True)
 
 _COIN_IN_BODY: Final = re.compile(rb'"(?:crypto|quote)"\s*:\s*"([A-Z0-9]{1,12})[":]')
 _AMOUNT_IN_BODY: Final = re.compile(rb'"(quote|amount|total)"\s*:\s*"?([A-Za-z0-9_:.-]{1,512})')
@@ -140,19 +144,19 @@ def place(
     auth=FreshAccessToken(),
     operation_id="listOrders",
     summary="List orders",
-    **answers({200: list_or_page(OrderAnswer)}, *LIST, *SIGNED_IN),
+    **answers({200: _ORDERS.schema}, *LIST, *SIGNED_IN),
 )
-def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery]) -> Body | list[Body]:
+def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery]) -> HttpResponse:
     """Returns the caller's orders, newest first."""
     filters = OrderFilters(
         state=query.state,
-        coin_name=query.crypto,
+        crypto=query.crypto,
         created_after=query.created_after,
         created_before=query.created_before,
     )
     page = list_orders(customer_id=caller(request).user_id, filters=filters, limit=query.limit, cursor=query.cursor)
     following = link_next(request, response, cursor=page.next_cursor)
-    return list_answer(_answers(page.rows), query=query, following=following)
+    return _ORDERS.answer(response, _with_pools(page.rows), query=query, following=following)
 
 
 @orders_router.get(
@@ -178,7 +182,7 @@ def one_order(request: HttpRequest, order_id: int, query: Query[WaitQuery]) -> B
             customer_id=order.customer_id,
         )
         return WaitingAnswer(watched, usages=limits_counted(request))
-    return _answers([order])[0]
+    return _answer_again(order)
 
 
 @orders_router.post(
@@ -190,7 +194,7 @@ def one_order(request: HttpRequest, order_id: int, query: Query[WaitQuery]) -> B
 )
 def cancel(request: HttpRequest, order_id: int) -> Body:
     """Cancels an order that settlement has not started yet, and refunds its charge."""
-    return _answers([cancel_order(customer=caller(request), order_id=order_id)])[0]
+    return _answer_again(cancel_order(customer=caller(request), order_id=order_id))
 
 
 def _pool_total(placed: PlacedOrder) -> Decimal | None:
@@ -202,16 +206,20 @@ def _pool_total(placed: PlacedOrder) -> Decimal | None:
     return read_pool_totals(coin_names={placed.coin_name})[placed.coin_name]
 
 
-def _answers(orders: list[Order]) -> list[Body]:
-    """Return the answers for orders; read the totals of all their pools at once."""
-    totals = read_pool_totals(coin_names={order.coin.name for order in orders if order.state == OrderState.POOLED})
-    return [
-        {
-            **_answer(order, coin_name=order.coin.name, pool_total=totals.get(order.coin.name)),
-            "reason": shown_reason(order=order),
-        }
-        for order in orders
-    ]
+def _with_pools(rows: list[Record]) -> list[Record]:
+    """Add their pools to the rows of a list; read the totals of all pools at once."""
+    totals = read_pool_totals(coin_names={row["crypto"] for row in rows if row["state"] == OrderState.POOLED})
+    for row in rows:
+        is_pooled = row["state"] == OrderState.POOLED
+        row["pool"] = _pool(total=totals[row["crypto"]], settle_by=row["settle_by"]) if is_pooled else None
+    return rows
+
+
+def _answer_again(order: Order) -> Body:
+    """Return the answer for an order that is not new."""
+    name = order.coin.name
+    total = read_pool_totals(coin_names={name})[name] if order.state == OrderState.POOLED else None
+    return {**_answer(order, coin_name=name, pool_total=total), "reason": shown_reason(order=order)}
 
 
 def _answer(order: Order, *, coin_name: str, pool_total: Decimal | None) -> Body:
@@ -227,7 +235,7 @@ def _answer(order: Order, *, coin_name: str, pool_total: Decimal | None) -> Body
         "total_price": order.charge,
         "state": order.state,
         "is_aggregated": order.is_pooled,
-        "pool": _pool(order, total=pool_total) if order.state == OrderState.POOLED else None,
+        "pool": _pool(total=pool_total, settle_by=order.settle_by) if order.state == OrderState.POOLED else None,
         "reason": order.reason,
         "created_at": order.created_at,
         "settling_at": order.settling_at,
@@ -237,9 +245,9 @@ def _answer(order: Order, *, coin_name: str, pool_total: Decimal | None) -> Body
     }
 
 
-def _pool(order: Order, *, total: Decimal | None) -> Body:
+def _pool(*, total: Decimal | None, settle_by: datetime | None) -> Body:
     return {
         "total": total,
         "threshold": settings.POOLS.threshold,
-        "settle_by": order.settle_by,
+        "settle_by": settle_by,
     }

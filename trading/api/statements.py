@@ -25,6 +25,7 @@ from wallets.web.limits import STATEMENTS
 from wallets.web.long_answers import LongAnswer, name_file
 from wallets.web.media_types import CSV, CSV_UTF8, JSON, offer_csv, preferred_type, vary_by_type
 from wallets.web.problems import SIGNED_IN
+from wallets.web.writing import Records
 
 statements_router = Router(tags=["transactions"], auth=FreshAccessToken(limit=STATEMENTS))
 
@@ -33,6 +34,7 @@ _COLUMNS: Final = (
     "price_at", "price_source", "value",
 )  # fmt: skip
 _EMPTY: Final = "]}"
+_MOVEMENTS: Final = Records(TransactionAnswer)
 
 
 def _line(record: str, **cells: Cell) -> str:
@@ -65,19 +67,14 @@ def statement(request: HttpRequest, month: MonthInPath) -> Any:
 
 
 def _write_json(name: str, found: MonthlyStatement, movements: Iterator[list[Transaction]]) -> Iterator[str]:
-    head = _to_json(StatementAnswer.model_validate(_body(name, found)))
+    head = json.dumps(StatementAnswer.model_validate(_body(name, found)).model_dump(), cls=DjangoJSONEncoder)
     assert head.endswith(_EMPTY), "movements are the last member"
     yield head.removesuffix(_EMPTY)
     between = ""
     for piece in movements:
-        rows = [_to_json(TransactionAnswer.model_validate(_movement(row, found))) for row in piece]
-        yield between + ", ".join(rows)
+        yield between + _MOVEMENTS.write(_movement(row, found) for row in piece)
         between = ", "
     yield _EMPTY
-
-
-def _to_json(body: StatementAnswer | TransactionAnswer) -> str:
-    return json.dumps(body.model_dump(), cls=DjangoJSONEncoder)
 
 
 def _body(name: str, found: MonthlyStatement) -> Body:

@@ -10,12 +10,14 @@ from django.conf import settings
 from django.db.models import F, Sum
 
 from trading.exceptions import OrderNotHeld
-from trading.models import PAID_AND_OPEN, WAITING, Order, OrderState
+from trading.models import WAITING, Order, OrderState
 from wallets.exceptions import NotFound
 from wallets.runtime import sql
-from wallets.runtime.paging import Page, read_page
+from wallets.runtime.paging import Page, read_records
+from wallets.runtime.sql import Record
 
 VENUE_UNCLEAR: Final = "venue_unclear"
+_UNSETTLED: Final = (*WAITING, OrderState.SETTLING)
 
 _UNSETTLED_FOR: Final = timedelta(days=7)
 
@@ -23,30 +25,30 @@ _UNSETTLED_FOR: Final = timedelta(days=7)
 @dataclass(frozen=True, kw_only=True)
 class OrderFilters:
     state: str | None = None
-    coin_name: str | None = None
+    crypto: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
 
 
-def list_orders(*, customer_id: int, filters: OrderFilters, limit: int, cursor: str | None) -> Page[Order]:
-    """Return the customer's orders, newest first. Raises InvalidCursor."""
-    orders = Order.objects.filter(customer_id=customer_id).select_related("coin__unclear")
-    if filters.state:
-        orders = orders.filter(state=filters.state)
-    if filters.coin_name:
-        orders = orders.filter(coin__name=filters.coin_name)
-    if filters.created_after:
-        orders = orders.filter(created_at__gt=filters.created_after)
-    if filters.created_before:
-        orders = orders.filter(created_at__lt=filters.created_before)
-    named = {
-        "of": customer_id,
-        "state": filters.state,
-        "crypto": filters.coin_name,
-        "created_after": filters.created_after,
-        "created_before": filters.created_before,
-    }
-    return read_page(queryset=orders, filters=named, limit=limit, cursor=cursor)
+_CONDITIONS: Final = {"state": "record.state = %(state)s", "crypto": "coin.name = %(crypto)s"}
+
+
+def list_orders(*, customer_id: int, filters: OrderFilters, limit: int, cursor: str | None) -> Page[Record]:
+    """Return the customer's orders by the API's names, newest first, with what is behind them. Raises InvalidCursor.
+
+    `reason` is the one that is shown. A pooled order has `settle_by`, and not its pool.
+    """
+    page = read_records(
+        "trading.list_orders",
+        customer_id=customer_id,
+        filters=vars(filters),
+        conditions=_CONDITIONS,
+        limit=limit,
+        cursor=cursor,
+    )
+    for row in page.rows:
+        row["reason"] = _shown_reason(state=row["state"], reason=row["reason"], is_unclear=row["is_unclear"])
+    return page
 
 
 def get_order(*, customer_id: int, order_id: int) -> Order:
@@ -75,9 +77,12 @@ def shown_reason(*, order: Order) -> str | None:
 
     The order comes from a selector, which has read whether the coin is unclear.
     """
-    if order.state in (*WAITING, OrderState.SETTLING) and getattr(order.coin, "unclear", None):
-        return VENUE_UNCLEAR
-    return order.reason
+    is_unclear = getattr(order.coin, "unclear", None) is not None
+    return _shown_reason(state=order.state, reason=order.reason, is_unclear=is_unclear)
+
+
+def _shown_reason(*, state: str, reason: str | None, is_unclear: bool) -> str | None:
+    return VENUE_UNCLEAR if is_unclear and state in _UNSETTLED else reason
 
 
 def has_many_held_orders(*, customer_id: int) -> bool:
@@ -99,7 +104,7 @@ def sum_unsettled(*, customer_id: int, coin_id: int, now: datetime) -> Decimal:
         customer_id=customer_id,
         coin_id=coin_id,
         created_at__gt=now - _UNSETTLED_FOR,
-        state__in=(*WAITING, OrderState.SETTLING),
+        state__in=_UNSETTLED,
     )
     return unsettled.aggregate(subtotal=Sum(F("charge") - F("fee")))["subtotal"] or Decimal(0)
 
@@ -127,12 +132,6 @@ def list_coins_with_waiting_orders(*, since: datetime) -> list[int]:
     """Return the ids of the coins that have a waiting order placed at `since` or earlier."""
     rows = Order.objects.filter(state__in=WAITING, created_at__lte=since)
     return sorted(rows.values_list("coin_id", flat=True).distinct())
-
-
-def sum_open_charges(*, customer_id: int) -> Decimal:
-    """Return what the customer has paid for orders that are neither settled nor refunded, in US dollars."""
-    open_ = Order.objects.filter(customer_id=customer_id, state__in=PAID_AND_OPEN)
-    return open_.aggregate(total=Sum("charge"))["total"] or Decimal(0)
 
 
 def sum_costs(*, customer_id: int) -> dict[str, Decimal]:

@@ -1,6 +1,8 @@
 """Payees over HTTP."""
 
-from django.http import HttpRequest
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
 from wallets.exceptions import AddressNotProven, OtpInvalid, OtpRequired, TooManyPayees
@@ -13,10 +15,12 @@ from wallets.services import payees
 from wallets.web.bodies import Body
 from wallets.web.callers import FreshAccessToken, caller
 from wallets.web.limits import WALLET
-from wallets.web.lists import FormQuery, list_answer, list_or_page
+from wallets.web.lists import FormQuery, ListOf
 from wallets.web.problems import BODY, MONEY, SIGNED_IN
 
 payees_router = Router(tags=["accounts"])
+
+_PAYEES: Final = ListOf(PayeeAnswer)
 
 
 @payees_router.get(
@@ -24,11 +28,11 @@ payees_router = Router(tags=["accounts"])
     auth=FreshAccessToken(),
     operation_id="listPayees",
     summary="List payees",
-    **answers({200: list_or_page(PayeeAnswer)}, *SIGNED_IN),
+    **answers({200: _PAYEES.schema}, *SIGNED_IN),
 )
-def list_(request: HttpRequest, query: Query[FormQuery]) -> Body | list[Body]:
+def list_(request: HttpRequest, response: HttpResponse, query: Query[FormQuery]) -> HttpResponse:
     """Returns the bank accounts to which the caller's money can be paid out, the oldest first."""
-    return list_answer(_answers(caller(request).user_id), query=query)
+    return _PAYEES.answer(response, _answers(caller(request).user_id), query=query)
 
 
 @payees_router.post(

@@ -1,5 +1,7 @@
 """Payouts over HTTP."""
 
+from typing import Final
+
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
@@ -27,7 +29,7 @@ from wallets.services.payouts import ending, requesting
 from wallets.web.bodies import Body
 from wallets.web.callers import AccessToken, FreshAccessToken, caller
 from wallets.web.limits import WALLET
-from wallets.web.lists import ListQuery, link_next, list_answer, list_or_page
+from wallets.web.lists import ListOf, ListQuery, link_next
 from wallets.web.problems import BODY, LIST, MONEY, SIGNED_IN
 from wallets.web.requests import IdempotencyHeader, mark_replayed
 
@@ -35,6 +37,7 @@ payouts_router = Router(tags=["accounts"])
 
 HOLDS = (OtpRequired, OtpInvalid, NoPayee, PayeeOnHold, CredentialHold, AddressNotProven, FundsOnHold)
 """Refusals of operations that pay money out, besides those of every operation that moves money."""
+_PAYOUTS: Final = ListOf(PayoutAnswer)
 _TIMES = ("created", "approved", "rejected", "cancelled", "sent", "paid", "failed", "returned")
 
 
@@ -67,14 +70,14 @@ def request_(
     auth=FreshAccessToken(),
     operation_id="listPayouts",
     summary="List payouts",
-    **answers({200: list_or_page(PayoutAnswer)}, *LIST, *SIGNED_IN),
+    **answers({200: _PAYOUTS.schema}, *LIST, *SIGNED_IN),
 )
-def payouts(request: HttpRequest, response: HttpResponse, query: Query[ListQuery]) -> Body | list[Body]:
+def payouts(request: HttpRequest, response: HttpResponse, query: Query[ListQuery]) -> HttpResponse:
     """Returns the caller's payouts, newest first."""
     filters = PayoutFilters(created_after=query.created_after, created_before=query.created_before)
     page = list_payouts(customer_id=caller(request).user_id, filters=filters, limit=query.limit, cursor=query.cursor)
-    rows = [_answer(payout) for payout in page.rows]
-    return list_answer(rows, query=query, following=link_next(request, response, cursor=page.next_cursor))
+    following = link_next(request, response, cursor=page.next_cursor)
+    return _PAYOUTS.answer(response, map(_answer, page.rows), query=query, following=following)
 
 
 @payouts_router.get(

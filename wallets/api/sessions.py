@@ -1,9 +1,10 @@
 """The caller's sign-ins over HTTP."""
 
 from dataclasses import asdict
+from typing import Final
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
 from wallets.exceptions import Busy, NotFound
@@ -12,12 +13,13 @@ from wallets.runtime import clock
 from wallets.schemas.accounts import SessionAnswer
 from wallets.selectors.sessions import list_sessions
 from wallets.services import tokens
-from wallets.web.bodies import Body
 from wallets.web.callers import FreshAccessToken, caller
-from wallets.web.lists import FormQuery, list_answer, list_or_page
+from wallets.web.lists import FormQuery, ListOf
 from wallets.web.problems import SIGNED_IN
 
 sessions_router = Router(tags=["accounts"])
+
+_SESSIONS: Final = ListOf(SessionAnswer)
 
 
 @sessions_router.get(
@@ -25,12 +27,13 @@ sessions_router = Router(tags=["accounts"])
     auth=FreshAccessToken(),
     operation_id="listSessions",
     summary="List the sign-ins",
-    **answers({200: list_or_page(SessionAnswer)}, *SIGNED_IN),
+    **answers({200: _SESSIONS.schema}, *SIGNED_IN),
 )
-def sessions(request: HttpRequest, query: Query[FormQuery]) -> Body | list[Body]:
+def sessions(request: HttpRequest, response: HttpResponse, query: Query[FormQuery]) -> HttpResponse:
     """Returns where the caller is signed in, at most 200 sign-ins; those that were used last come first."""
     found = list_sessions(principal=caller(request), now=clock.now())
-    return list_answer([{**asdict(session), "current": session.is_current} for session in found], query=query)
+    rows = ({**asdict(session), "current": session.is_current} for session in found)
+    return _SESSIONS.answer(response, rows, query=query)
 
 
 @sessions_router.delete(

@@ -1,36 +1,35 @@
 """The movements of the dollar wallet over HTTP."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from wallets.exceptions import NotAcceptable, NotFound
-from wallets.models import Transaction
 from wallets.problems import answers
 from wallets.schemas.transactions import TransactionAnswer, TransactionQuery
 from wallets.selectors.accounts import Principal
-from wallets.selectors.ledger import TransactionFilters, direction_of, get_transaction, list_transactions
+from wallets.selectors.ledger import TransactionFilters, get_transaction, list_transactions
 from wallets.selectors.statement_lines import COLUMNS, follow_lines, read_lines
-from wallets.web.bodies import Body
 from wallets.web.callers import FreshAccessToken, caller, limit_caller
 from wallets.web.cells import csv_line
 from wallets.web.limits import STATEMENTS
-from wallets.web.lists import link_next, list_answer, list_or_page, refuse_parameters
+from wallets.web.lists import ListOf, link_next, refuse_parameters
 from wallets.web.long_answers import LongAnswer, name_file
 from wallets.web.media_types import CSV, CSV_UTF8, JSON, offer_csv, preferred_type, vary_by_type
 from wallets.web.problems import LIST, SIGNED_IN
 
 transactions_router = Router(tags=["transactions"], auth=FreshAccessToken())
 
-_EXAMPLE = csv_line(COLUMNS) + "2,2026-01-31T12:00:00.000Z,withdrawal,purchase,12.00,88.00,1\r\n"
+_TRANSACTIONS: Final = ListOf(TransactionAnswer, texts=True)
+_EXAMPLE: Final = csv_line(COLUMNS) + "2,2026-01-31T12:00:00.000Z,withdrawal,purchase,12.00,88.00,1\r\n"
 
 
 @transactions_router.get(
     "",
     operation_id="listTransactions",
     summary="List movements",
-    **offer_csv(answers({200: list_or_page(TransactionAnswer)}, *LIST, *SIGNED_IN, NotAcceptable), example=_EXAMPLE),
+    **offer_csv(answers({200: _TRANSACTIONS.schema}, *LIST, *SIGNED_IN, NotAcceptable), example=_EXAMPLE),
 )
 def transactions(request: HttpRequest, response: HttpResponse, query: Query[TransactionQuery]) -> Any:
     """Returns the movements of the caller's dollar wallet, newest first. With `Accept: text/csv` all of them, in one
@@ -49,8 +48,8 @@ def transactions(request: HttpRequest, response: HttpResponse, query: Query[Tran
     page = list_transactions(
         customer_id=caller(request).user_id, filters=filters, limit=query.limit, cursor=query.cursor
     )
-    rows = [_transaction_answer(row) for row in page.rows]
-    return list_answer(rows, query=query, following=link_next(request, response, cursor=page.next_cursor))
+    following = link_next(request, response, cursor=page.next_cursor)
+    return _TRANSACTIONS.answer(response, page.rows, query=query, following=following)
 
 
 @transactions_router.get(
@@ -59,9 +58,10 @@ def transactions(request: HttpRequest, response: HttpResponse, query: Query[Tran
     summary="Look at a movement",
     **answers({200: TransactionAnswer}, *SIGNED_IN, NotFound),
 )
-def one_transaction(request: HttpRequest, transaction_id: int) -> Body:
+def one_transaction(request: HttpRequest, response: HttpResponse, transaction_id: int) -> HttpResponse:
     """Returns one movement of the caller's dollar wallet."""
-    return _transaction_answer(get_transaction(customer_id=caller(request).user_id, transaction_id=transaction_id))
+    row = get_transaction(customer_id=caller(request).user_id, transaction_id=transaction_id)
+    return _TRANSACTIONS.answer_one(response, row)
 
 
 def _statement(request: HttpRequest, *, principal: Principal, filters: TransactionFilters) -> LongAnswer:
@@ -76,15 +76,3 @@ def _statement(request: HttpRequest, *, principal: Principal, filters: Transacti
     name_file(answer, name="transactions.csv")
     vary_by_type(answer)
     return answer
-
-
-def _transaction_answer(row: Transaction) -> Body:
-    return {
-        "id": row.pk,
-        "type": direction_of(movement=row),
-        "kind": row.kind,
-        "amount": row.amount,
-        "balance_after": row.balance_after,
-        "order_id": row.order_id,
-        "created_at": row.created_at,
-    }

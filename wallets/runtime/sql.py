@@ -17,6 +17,8 @@ from typing import Any
 from django.db import connection
 
 Row = tuple[Any, ...]
+Record = dict[str, Any]
+"""A row's values by the names of their columns."""
 
 
 def fetch_all(name: str, **values: Any) -> list[Row]:
@@ -24,6 +26,14 @@ def fetch_all(name: str, **values: Any) -> list[Row]:
     with connection.cursor() as cursor:
         cursor.execute(load_statement(name), values)
         return list(cursor.fetchall())
+
+
+def fetch_records(name: str, *, part: str, **values: Any) -> list[Record]:
+    """Run a statement with `part`, a text of ours, in its place, and return its rows by the names of their columns."""
+    with connection.cursor() as cursor:
+        cursor.execute(load_statement(name).replace("{part}", part), values)
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def fetch_one(name: str, **values: Any) -> Row | None:

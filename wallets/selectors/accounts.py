@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from wallets.exceptions import TokenInvalid
 from wallets.models import ClosedAccount, SecondFactor, User
+from wallets.runtime import sql
 from wallets.runtime.log_context import add_to_log_context
 from wallets.usernames import key_of, skeleton_of
 
@@ -32,19 +33,17 @@ def ensure_active(*, principal: Principal) -> Principal:
 
     Raises TokenInvalid for an unknown or disabled account, a revoked token or an ended sign-in.
     """
-    users = User.objects.filter(token_version=principal.token_version, is_active=True)
-    if principal.subject is not None:
-        users = users.filter(subject=principal.subject)
-    else:
-        assert principal.user_id is not None, "a principal without a subject is the house's, for a customer"
-        users = users.filter(pk=principal.user_id)
-    if principal.family_id is not None:
-        users = users.filter(token_families__id=principal.family_id, token_families__ended_at=None)
-    user_id = users.values_list("pk", flat=True).first()
-    if user_id is None:
+    found = sql.fetch_one(
+        "wallets.active_account",
+        customer=principal.user_id,
+        subject=principal.subject,
+        token_version=principal.token_version,
+        family=principal.family_id,
+    )
+    if found is None:
         raise TokenInvalid
-    add_to_log_context(customer_id=user_id)
-    return replace(principal, user_id=user_id)
+    add_to_log_context(customer_id=found[0])
+    return replace(principal, user_id=found[0])
 
 
 def get_account(*, principal: Principal) -> User:

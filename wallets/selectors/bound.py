@@ -1,17 +1,19 @@
-"""Dollars of a customer that are bound in orders. The money side knows no orders: the shop registers who reads them."""
+"""Dollars of a customer that are bound in orders. The money side knows no orders: the shop registers how to sum up."""
 
-from collections.abc import Callable
-from decimal import Decimal
 from typing import Final
 
-_readers: Final[list[Callable[..., Decimal]]] = []
+_statements: Final[list[str]] = []
 
 
-def register_reader(read: Callable[..., Decimal]) -> None:
-    """Let `read(customer_id=…)` say how many US dollars of a customer are bound. Each process registers it once."""
-    _readers.append(read)
+def register_statement(name: str) -> None:
+    """Let the statement `name` sum up the US dollars that the open orders of `customer.id` have been charged.
+
+    It becomes part of another statement (wallets.runtime.sql). Each process registers one.
+    """
+    _statements.append(name)
 
 
-def sum_bound(*, customer_id: int) -> Decimal:
-    """Return the US dollars that the customer's open orders have been charged."""
-    return sum((read(customer_id=customer_id) for read in _readers), Decimal(0))
+def bound_statement() -> str:
+    """Return the name of the statement that was registered."""
+    [name] = _statements
+    return name

@@ -3,19 +3,20 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
 
 from wallets.exceptions import NotFound, TokenInvalid
-from wallets.models import Transaction, TransactionKind, Wallet
+from wallets.models import TransactionKind, Wallet
 from wallets.money import USD
 from wallets.payment_references import payment_reference
 from wallets.runtime import sql
 from wallets.runtime.log_context import add_to_log_context
-from wallets.runtime.paging import Page, read_page
+from wallets.runtime.paging import Page, read_records
+from wallets.runtime.sql import Record
 from wallets.selectors.accounts import Principal
-from wallets.selectors.bound import sum_bound
+from wallets.selectors.bound import bound_statement
 from wallets.selectors.holds import NO_BANK
 
 
@@ -36,12 +37,12 @@ class DollarWallet:
 
 
 def get_dollar_wallet(*, principal: Principal) -> DollarWallet:
-    """Return the caller's dollar wallet. Two queries; the first one also checks that the account is active.
+    """Return the caller's dollar wallet. One query, which also checks that the account is active.
 
     Raises TokenInvalid, and NotFound for a user without a wallet.
     """
     row = sql.fetch_one(
-        "wallets.dollar_balance",
+        f"wallets.dollar_balance+{bound_statement()}",
         asset=USD,
         customer=principal.user_id,
         subject=principal.subject,
@@ -52,7 +53,7 @@ def get_dollar_wallet(*, principal: Principal) -> DollarWallet:
     )
     if row is None:
         raise TokenInvalid
-    balance, customer_id, subject, held, in_payouts = row
+    balance, customer_id, subject, held, in_payouts, in_orders = row
     add_to_log_context(customer_id=customer_id)
     if balance is None:
         raise NotFound
@@ -61,7 +62,7 @@ def get_dollar_wallet(*, principal: Principal) -> DollarWallet:
         balance=balance,
         available=balance - on_hold,
         on_hold=on_hold,
-        in_orders=sum_bound(customer_id=customer_id),
+        in_orders=in_orders,
         in_payouts=in_payouts,
         reference=payment_reference(subject=subject),
     )
@@ -89,56 +90,37 @@ class TransactionFilters:
     created_before: datetime | None = None
 
 
-_INCOMING = (
-    TransactionKind.DEPOSIT,
-    TransactionKind.REFUND,
-    TransactionKind.PRICE_IMPROVEMENT,
-    TransactionKind.GOODWILL,
-)
-_OUTGOING = (TransactionKind.WITHDRAWAL, TransactionKind.PURCHASE)
-_EITHER = (TransactionKind.RETURN, TransactionKind.CORRECTION)
+_CONDITIONS: Final = {"direction": "seen.type = %(direction)s", "order_id": "record.order_id = %(order_id)s"}
+_KINDS: Final = {
+    "incoming": [
+        TransactionKind.DEPOSIT,
+        TransactionKind.REFUND,
+        TransactionKind.PRICE_IMPROVEMENT,
+        TransactionKind.GOODWILL,
+    ],
+    "outgoing": [TransactionKind.WITHDRAWAL, TransactionKind.PURCHASE],
+    "either": [TransactionKind.RETURN, TransactionKind.CORRECTION],
+}
+"""The kinds that customers see, by the direction of their movements."""
 
 
-def direction_of(*, movement: Transaction) -> str:
-    """Return the direction of a movement as seen from the customer's dollar wallet."""
-    if movement.kind in _EITHER:
-        is_incoming = movement.destination.owner_id == movement.customer_id
-    else:
-        is_incoming = movement.kind in _INCOMING
-    return "deposit" if is_incoming else "withdrawal"
+def list_transactions(*, customer_id: int, filters: TransactionFilters, limit: int, cursor: str | None) -> Page[Record]:
+    """Return the customer's dollar movements by the API's names, newest first. Raises InvalidCursor."""
+    return read_records(
+        "wallets.list_movements",
+        customer_id=customer_id,
+        filters=vars(filters),
+        conditions=_CONDITIONS,
+        limit=limit,
+        cursor=cursor,
+        **_KINDS,
+    )
 
 
-def list_transactions(
-    *, customer_id: int, filters: TransactionFilters, limit: int, cursor: str | None
-) -> Page[Transaction]:
-    """Return the customer's dollar movements, newest first. Raises InvalidCursor."""
-    rows = _statement(customer_id)
-    if filters.direction:
-        rows = rows.filter(_goes(filters.direction, customer_id))
-    if filters.order_id is not None:
-        rows = rows.filter(order_id=filters.order_id)
-    if filters.created_after:
-        rows = rows.filter(created_at__gt=filters.created_after)
-    if filters.created_before:
-        rows = rows.filter(created_at__lt=filters.created_before)
-    return read_page(queryset=rows, filters={"of": customer_id, **vars(filters)}, limit=limit, cursor=cursor)
-
-
-def get_transaction(*, customer_id: int, transaction_id: int) -> Transaction:
+def get_transaction(*, customer_id: int, transaction_id: int) -> Record:
     """Return one of the customer's dollar movements. Raises NotFound, also for a movement of another customer."""
-    row = _statement(customer_id).filter(id=transaction_id).first()
-    if row is None:
+    part = "AND record.id = %(id)s"
+    rows = sql.fetch_records("wallets.list_movements", part=part, customer=customer_id, id=transaction_id, **_KINDS)
+    if not rows:
         raise NotFound
-    return row
-
-
-def _statement(customer_id: int) -> QuerySet[Transaction]:
-    kinds = [*_INCOMING, *_OUTGOING, *_EITHER]
-    return Transaction.objects.filter(kind__in=kinds, customer_id=customer_id, asset=USD).select_related("destination")
-
-
-def _goes(direction: str, customer_id: int) -> Q:
-    is_theirs = Q(destination__owner_id=customer_id)
-    if direction == "deposit":
-        return Q(kind__in=_INCOMING) | Q(is_theirs, kind__in=_EITHER)
-    return Q(kind__in=_OUTGOING) | Q(~is_theirs, kind__in=_EITHER)
+    return rows[0]

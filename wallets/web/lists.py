@@ -1,5 +1,6 @@
 """The query parameters of lists over HTTP, the link to the next page, and the two forms of a list: array and page."""
 
+import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from wallets.runtime.paging import DEFAULT_LIMIT, MAX_LIMIT
 from wallets.web.bodies import Body, Response
+from wallets.web.writing import Records
 
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -81,8 +83,33 @@ def link_next(request: HttpRequest, response: HttpResponse, *, cursor: str | Non
     return url
 
 
-def list_or_page(record: type[BaseModel]) -> Any:
-    """Return the schema of a list's answer: an array of records, or a page of them. An array is tried first."""
+class ListOf:
+    """The list that an operation answers with: an array of records, or a page of them. `texts`: see Records."""
+
+    def __init__(self, record: type[BaseModel], *, texts: bool = False) -> None:
+        self._records = Records(record, texts=texts)
+        self.schema = _list_or_page(record)
+
+    def answer(
+        self, response: HttpResponse, rows: Iterable[Body], *, query: FormQuery, following: str | None = None
+    ) -> HttpResponse:
+        """Write rows into `response`, in the form that the caller has asked for.
+
+        Ninja sends a response as it is. `following` is the address of the next page.
+        """
+        array = f"[{self._records.write(rows)}]"
+        text = f'{{"items": {array}, "next": {json.dumps(following)}}}' if query.envelope else array
+        response.content = text.encode()
+        return response
+
+    def answer_one(self, response: HttpResponse, row: Body) -> HttpResponse:
+        """Write one of the rows into `response`."""
+        response.content = self._records.write_one(row).encode()
+        return response
+
+
+def _list_or_page(record: type[BaseModel]) -> Any:
+    """Return the schema of a list's answer: an array of records, or a page of them."""
     page = create_model(
         f"{record.__name__.removesuffix('Answer')}Page",
         __base__=Response,
@@ -96,8 +123,3 @@ def list_or_page(record: type[BaseModel]) -> Any:
 
 def _exclude_each_other(schema: dict[str, Any]) -> None:
     schema["oneOf"] = schema.pop("anyOf")
-
-
-def list_answer(rows: list[Body], *, query: FormQuery, following: str | None = None) -> Body | list[Body]:
-    """Return rows in the form that the caller has asked for. `following` is the address of the next page."""
-    return {"items": rows, "next": following} if query.envelope else rows

@@ -1,0 +1,82 @@
+"""SIGTERM at any moment of a start: a process that still loads ends at once, and one that serves finishes its requests.
+
+Granian kills a worker that has not ended ten seconds after it was told to, and says so. So a process that was killed is
+known by its words, on a machine of any speed.
+"""
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import psutil
+import pytest
+from psycopg import connect
+
+from exchange_site.stack.processes import API, WORKER, free_port, local_url, start, wait_for_answer
+from tests.conftest import process_environment
+from tests.owner import owner_parameters
+from tests.patience import stretched
+from tests.processes import somebody_waits_for_a_lock, stopped, wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Begun:
+    """An API with several workers that has just been started."""
+
+    def __init__(self, folder, **environment):
+        self.port = free_port()
+        self._output = folder / "output"
+        self.wallet = f"{local_url(self.port)}/api/v1/accounts/wallet/"
+        given = {"PORT": str(self.port), "WEB_WORKERS": "2", **environment}
+        self.process = start(API, environment=process_environment(**given), output=self._output)
+
+    def has_worker(self):
+        return bool(psutil.Process(self.process.pid).children())
+
+    def wait_for_first_answer(self):
+        wait_for_answer(f"{local_url(self.port)}/health/", seconds=stretched(20), by=self.process)
+
+    def end(self):
+        """Tell the API to end. Return its exit code, and whether it had to kill a worker."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self):
+        return self.process.wait(stretched(60)), "Killing" in self._output.read_text()
+
+
+class TestAnApi:
+    def test_ends_while_no_worker_serves_yet(self, tmp_path):
+        begun = Begun(tmp_path)
+        with stopped(begun.process):
+            wait_for(begun.has_worker, seconds=20)
+            assert begun.end() == (0, False)
+
+    def test_ends_when_one_worker_serves_and_others_load(self, tmp_path):
+        begun = Begun(tmp_path)
+        with stopped(begun.process):
+            begun.wait_for_first_answer()
+            assert begun.end() == (0, False)
+
+    def test_answers_what_is_under_way_while_others_load(self, tmp_path, shopper):
+        begun = Begun(tmp_path)
+        with stopped(begun.process), ThreadPoolExecutor(1) as caller:
+            begun.wait_for_first_answer()
+            with connect(**owner_parameters()) as owner:
+                owner.execute("LOCK TABLE wallets_wallet")
+                read = caller.submit(httpx.get, begun.wallet, headers=shopper.headers, timeout=60)
+                wait_for(somebody_waits_for_a_lock)
+                begun.process.send_signal(signal.SIGTERM)
+            assert read.result().json()["balance"] == "100.00"
+            assert begun.wait() == (0, False)
+
+
+class TestAWorker:
+    def test_ends_as_soon_as_it_answers(self, tmp_path, simulator):
+        port, output = free_port(), tmp_path / "output"
+        environment = process_environment(WORKER_METRICS_PORT=str(port))
+        with stopped(start(WORKER, environment=environment, output=output)) as worker:
+            wait_for_answer(f"{local_url(port)}/metrics", seconds=stretched(30), by=worker)
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(stretched(60)) in {0, -signal.SIGTERM}
