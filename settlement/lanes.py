@@ -3,8 +3,8 @@
 Procrastinate's worker has one number of jobs that may run at once, over all queues. Six calls to the venue that drip
 would then stop all coins, the prices and the sweep.
 
-A worker polls: no job sends a notification. It takes at once what its own jobs have enqueued, so a batch's job follows its
-claim without a poll.
+A worker polls: no job sends a notification. It takes at once the jobs that its own jobs have enqueued, so a batch's job
+follows its claim without a poll.
 """
 
 import asyncio
@@ -15,7 +15,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
@@ -91,7 +90,7 @@ class LanesWorker(Worker):
             asyncio.create_task(self._rescue_forgotten_jobs(), name="rescue forgotten jobs"),
             asyncio.create_task(self._count_workers(), name="count workers"),
         ]
-        tell_of_jobs(partial(asyncio.get_running_loop().call_soon_threadsafe, self._expect_job))
+        tell_of_jobs(self._make_hearer(asyncio.get_running_loop()))
         self._watchdog.watch(lanes={lane.name: lane.queues for lane in self._lanes})
         try:
             await super().run()  # type: ignore[no-untyped-call]  # of Procrastinate
@@ -120,6 +119,10 @@ class LanesWorker(Worker):
         wait = min(times, default=math.inf) - time.monotonic()
         if wait < self.fetch_job_polling_interval:  # Procrastinate wakes it then
             self._next_look = asyncio.get_running_loop().call_later(wait, self._new_job_event.set)
+
+    def _make_hearer(self, loop: asyncio.AbstractEventLoop) -> Callable[[str, str], object]:
+        """Return a function by which the threads of jobs tell the event loop of a job that they have enqueued."""
+        return lambda task, queue: loop.call_soon_threadsafe(self._expect_job, task, queue)
 
     def _expect_job(self, task: str, queue: str) -> None:
         """Take a job at once that this worker has enqueued. Claims wait for the next poll, as those of orders do.
