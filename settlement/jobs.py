@@ -19,12 +19,23 @@ BALANCES_TASK: Final = "settlement.compare_balances_of"
 RECONCILE_TASK: Final = "settlement.reconcile_at"
 OPS_QUEUE: Final = "ops"
 RECHECK_QUEUE: Final = "rechecks"
+_FIRST: Final = 1
+"""The priority of work that has begun. All other jobs have Procrastinate's priority 0."""
 
 
 def settle_batch_later(*, batch_id: int | None, delay_seconds: float = 0) -> None:
-    """Enqueue the batch's next step in the current database transaction. The delay is rounded up to whole seconds."""
+    """Enqueue the batch's next step in the current database transaction. The delay is rounded up to whole seconds.
+
+    It runs before claims that wait: these could begin nothing while the batch's attempt is on its way.
+    """
     assert batch_id is not None, "nothing settles an adopted attempt"
-    defer_job(task=SETTLE_TASK, queue=SETTLEMENT_QUEUE, delay_seconds=ceil(delay_seconds), batch_id=batch_id)
+    defer_job(
+        task=SETTLE_TASK,
+        queue=SETTLEMENT_QUEUE,
+        delay_seconds=ceil(delay_seconds),
+        priority=_FIRST,
+        batch_id=batch_id,
+    )
 
 
 def recheck_attempt_later(*, attempt_id: int) -> None:

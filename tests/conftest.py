@@ -288,9 +288,9 @@ def make_worker(transactional_db):
     """Start workers, as `manage.py procrastinate worker` does."""
     running = []
 
-    def begin(**environment):
+    def begin(*options, **environment):
         quick = {"SWEEP_CRON": "* * * * * *", "SWEEP_AFTER_SECONDS": "1"}
-        process = start(WORKER, environment=process_environment(**{**quick, **environment}))
+        process = start([*WORKER, *options], environment=process_environment(**{**quick, **environment}))
         running.append(process)
         return process
 

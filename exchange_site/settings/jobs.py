@@ -5,8 +5,8 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 # orders hold the same history.
 PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": 6,
-    # Notifications for every job would limit the queue's rate, see docs/decisions.md. So workers poll four times a
-    # second, and one purchase buys for all orders that came between two polls.
+    # Notifications for every job would limit the queue's rate, see docs/decisions.md. So workers poll: four times a
+    # second without orders, more often while orders come one by one, less often while many come (settlement/pace.py).
     "listen_notify": False,
     "fetch_job_polling_interval": 0.25,
     "delete_jobs": "successful",
