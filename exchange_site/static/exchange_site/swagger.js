@@ -1,5 +1,11 @@
 const element = document.getElementById("swagger-ui");
 
+/** Follow the system: Swagger UI has colours for dark screens, which it uses where the root has a class. */
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const followSystem = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", followSystem);
+followSystem();
+
 /** Show the names in the headings as text: links within their buttons would keep users of screen readers out. */
 const plainNames = () => ({
   wrapComponents: {
