@@ -24,13 +24,13 @@ NEW_CUSTOMER: Final = (
 THIS_MONTH: Final = ('pm.collectionVariables.set("month", new Date().toISOString().slice(0, 7));',)
 ONE_TIME_CODE: Final = (
     "// What an authenticator app shows for the secret (RFC 6238).",
-    'const CryptoJS = require("crypto-js");',
+    'const hashes = require("crypto-js");',
     'const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";',
     'const bits = [...pm.collectionVariables.get("secret")]',
     '  .map((letter) => letters.indexOf(letter).toString(2).padStart(5, "0")).join("");',
     'const bytes = bits.match(/.{8}/g).map((byte) => parseInt(byte, 2).toString(16).padStart(2, "0")).join("");',
     'const step = Math.floor(Date.now() / 30000).toString(16).padStart(16, "0");',
-    "const digest = CryptoJS.HmacSHA1(CryptoJS.enc.Hex.parse(step), CryptoJS.enc.Hex.parse(bytes)).toString();",
+    "const digest = hashes.HmacSHA1(hashes.enc.Hex.parse(step), hashes.enc.Hex.parse(bytes)).toString();",
     "const offset = 2 * parseInt(digest.slice(-1), 16);",
     "const code = (parseInt(digest.slice(offset, offset + 8), 16) & 0x7fffffff) % 1000000;",
     'pm.collectionVariables.set("otp", String(code).padStart(6, "0"));',

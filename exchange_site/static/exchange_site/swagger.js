@@ -13,6 +13,18 @@ const plainNames = () => ({
   },
 });
 
+/** Swagger UI gives some controls no name, leaves long examples to the mouse, and makes more of them as one reads. */
+const MISSING = [
+  ["textarea:not([aria-label])", "aria-label", "Request body"],
+  ["select.examples-select-element:not([aria-label])", "aria-label", "Example"],
+  ["pre.microlight:not([tabindex])", "tabindex", "0"],
+];
+new MutationObserver(() => {
+  for (const [selector, attribute, value] of MISSING) {
+    for (const found of element.querySelectorAll(selector)) found.setAttribute(attribute, value);
+  }
+}).observe(element, { childList: true, subtree: true });
+
 /** The document names one server, its own: there is nothing to choose, and the list would have no name. */
 const withoutServers = () => ({ wrapComponents: { ServersContainer: () => () => null } });
 
