@@ -27,6 +27,8 @@ _WALLETS: Final = {
     WalletRole.FEES: "Customers have paid this as fees.",
 }
 
+_FAULTS: Final = {"reject": "a purchase refused", "accept_then_drop": "an answer lost"}
+
 
 def make_table(outcome: Outcome) -> Table:
     """Return a table with the figures of orders and settlement."""
@@ -85,8 +87,8 @@ def _add_settlement(table: Table, outcome: Outcome) -> None:
     if seconds:
         table.add_row("time to settle, median", f"{statistics.median(seconds):.2f} s")
         table.add_row("time to settle, longest", f"{seconds[-1]:.2f} s")
-    faults = ", ".join(f"{name} x {count}" for name, count in outcome.faults.items())
-    table.add_row("faults applied", faults or "none")
+    faults = ", ".join(f"{_FAULTS.get(name, name)} x {count}" for name, count in outcome.faults.items())
+    table.add_row("faults of the venue", faults or "none")
     table.add_row("lookups made", str(summary.lookups))
     table.add_row("purchases found by a lookup", str(summary.found_by_lookup))
 
