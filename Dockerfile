@@ -25,7 +25,7 @@ COPY wallets wallets
 COPY trading trading
 COPY settlement settlement
 COPY exchange_site exchange_site
-COPY docs/guide.md docs/
+COPY docs/guide.md docs/sandbox.md docs/versions.md docs/
 
 
 FROM sandbox-code AS production-code

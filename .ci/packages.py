@@ -27,7 +27,9 @@ from typing import Final, TextIO
 from package_index import variables_for_uv
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
-_MEBIBYTE: Final = 1024 * 1024
+_MEGABYTE: Final = 1_000_000
+_UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+"""What the prefixes of uv's sizes stand for, in bytes: KiB, MiB, GiB. All sizes that are shown are in MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +116,7 @@ def _refuse_unfit_environment(package_set: PackageSet) -> None:
         raise Refused("uv is missing: pip install uv")
     if not os.access(sys.prefix, os.W_OK):
         raise Refused(f"You may not write to {sys.prefix}. Make a virtual environment of your own and activate it.")
-    if shutil.disk_usage(sys.prefix).free < package_set.megabytes * _MEBIBYTE and not _is_mostly_there():
+    if shutil.disk_usage(sys.prefix).free < package_set.megabytes * _MEGABYTE and not _is_mostly_there():
         raise Refused(_sentence_of(OSError(errno.ENOSPC, ""), package_set))
 
 
@@ -125,7 +127,7 @@ def _is_mostly_there() -> bool:
 
 def _sentence_of(error: OSError, package_set: PackageSet) -> str:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        free = shutil.disk_usage(sys.prefix).free // _MEBIBYTE
+        free = shutil.disk_usage(sys.prefix).free // _MEGABYTE
         return (
             f"The disk is full: the packages need about {package_set.megabytes} MB in {sys.prefix}, and {free} MB are"
             " free there. Make room, also for uv's cache (uv cache clean), and run the same command again."
@@ -165,7 +167,8 @@ def _last_cause(output: str) -> str:
 def _install(package_set: PackageSet) -> None:
     count = count_packages(package_set)
     sys.stderr.write(
-        f"Installing the packages {package_set.purpose}: {count}, about {package_set.megabytes} MB, into {sys.prefix}\n"
+        f"Installing {count} packages {package_set.purpose} into {sys.prefix}, where they will take about"
+        f" {package_set.megabytes} MB\n"
     )
     _stamp().unlink(missing_ok=True)
     sign = Sign(sys.stderr)
@@ -212,7 +215,7 @@ def _put_lines(stream: Iterable[str], lines: "queue.Queue[str | None]") -> None:
 
 @dataclass(kw_only=True)
 class Downloads:
-    """What uv's lines tell: which packages are downloaded, of which size, and how it ended."""
+    """What uv's lines tell: which packages are downloaded, of which size in MB, and how it ended."""
 
     lines: list[str] = field(default_factory=list)
     sizes: dict[str, float] = field(default_factory=dict)
@@ -224,7 +227,7 @@ class Downloads:
         """Read one line."""
         self.lines.append(line)
         if match := re.fullmatch(r"\s*Downloading (\S+) \(([\d.]+)([KMG]?)iB\)", line):
-            self.sizes[match[1]] = float(match[2]) * {"K": 1 / 1024, "M": 1, "G": 1024, "": 1 / _MEBIBYTE}[match[3]]
+            self.sizes[match[1]] = float(match[2]) * _UNITS[match[3]] / _MEGABYTE
         elif match := re.fullmatch(r"\s*Downloaded (\S+)", line):
             self.done.add(match[1])
         elif match := re.match(r"exit (-?\d+)$", line):
@@ -239,7 +242,7 @@ class Downloads:
         if self.step != "downloading":
             return self.step, 0, 0, ""
         done = sum(size for name, size in self.sizes.items() if name in self.done)
-        return self.step, round(done), round(sum(self.sizes.values())), "MiB"
+        return self.step, round(done), round(sum(self.sizes.values())), "MB"
 
 
 def _compile(sign: "Sign") -> None:

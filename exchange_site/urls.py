@@ -10,6 +10,7 @@ from exchange_site.admin.result import result
 from exchange_site.admin.site import change_own_password
 from exchange_site.admin.to_do import to_do
 from exchange_site.api import api
+from exchange_site.documents import PAGES
 from exchange_site.problems.pages import all_problems, one_problem
 from wallets.web.problems import PROBLEM_PAGES
 
@@ -24,7 +25,7 @@ urlpatterns = [
     path("", pages.home),
     path(PROBLEM_PAGES.removeprefix("/"), all_problems, name="problems"),
     path(f"{PROBLEM_PAGES.removeprefix('/')}<str:code>/", one_problem, name="problem"),
-    path("guide/", pages.guide),
+    *(path(page.removeprefix("/"), pages.document, {"name": name}) for name, page in PAGES.items()),
     path("favicon.ico/", RedirectView.as_view(url=f"{settings.STATIC_URL}exchange_site/icon.svg")),
     path("admin/attention/", admin.site.admin_view(to_do), name="to_do"),
     path("admin/result/", admin.site.admin_view(result), name="result"),

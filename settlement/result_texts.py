@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -208,15 +208,17 @@ def as_table(result: HouseResult) -> Table:
     return table
 
 
-_OF_SUMMARY: Final = (
-    "subtotals_usd",
-    "fees_usd",
-    "rebates_usd",
-    "cost_usd",
-    "spread_usd",
-    "slippage_usd",
-    "result_usd",
-)
+_OF_SUMMARY: Final = {
+    "subtotals_usd": "Customers have paid this for the coins of their completed orders.",
+    "fees_usd": "Customers have paid this on top, as the fee of the service.",
+    "rebates_usd": "Customers have got this back, because the venue was cheaper than the price that they had accepted.",
+    "cost_usd": "The venue has taken this for coins; those that no order needed are kept for the next ones.",
+    "spread_usd": "The house sells above the market price, and has earned this by it.",
+    "slippage_usd": "The coins have cost the house this more than the market price; below zero, less.",
+    "result_usd": "The house has earned this, or lost it if it is below zero: spread, fees and rounding, less rebates"
+    " and slippage.",
+}
+"""The columns of the summary, each with a sentence for readers who keep no books."""
 
 
 def as_summary(result: HouseResult) -> Table:
@@ -231,6 +233,13 @@ def as_summary(result: HouseResult) -> Table:
     table.add_section()
     table.add_row("all", *_to_the_cent(columns, result.total, result.stock))
     return table
+
+
+def explain_summary() -> Iterator[str]:
+    """Yield a line for each column of the summary."""
+    for column in COLUMNS:
+        if column.name in _OF_SUMMARY:
+            yield f"{column.title}: {_OF_SUMMARY[column.name]}"
 
 
 def _to_the_cent(columns: Iterable[Column], figures: Figures, stock: Stock) -> list[str]:

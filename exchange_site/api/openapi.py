@@ -1,10 +1,11 @@
 """Complete Ninja's OpenAPI document with headers, media types and examples, which Ninja cannot express."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from exchange_site.api.openapi_schemas import arrange_schemas, remove_unused, without_null
 from wallets.web.media_types import CSV
-from wallets.web.problems import PROBLEM_JSON
+from wallets.web.problems import INTERNAL_ERROR, PROBLEM_JSON, describe_answer
 
 Document = dict[str, Any]
 
@@ -80,6 +81,9 @@ _OWN_EXAMPLES: Final[dict[str, Document]] = {
     "cancelPayout": {"state": "cancelled", "cancelled_at": "2026-01-31T12:05:00Z"},
 }
 """Where the schema's example shows a state that the operation does not answer with: the members that differ."""
+_INTERNAL_ERROR: Final = "InternalError"
+"""The answer of every operation whose code has failed: described once, because none can tell more about it."""
+_COUNTED: Final = ("X-Request-ID", "RateLimit", "RateLimit-Policy")
 _RETRIED: Final = frozenset({"409", "429", "503"})
 _UNCOUNTED: Final = frozenset({"408", "413", "414"})
 """Answers to requests that are refused before they count against a limit."""
@@ -92,6 +96,9 @@ def finish(document: Document) -> Document:
     components = document["components"]
     components["headers"] = _HEADERS
     components["parameters"] = {"RequestId": _REQUEST_ID}
+    components["responses"] = {
+        _INTERNAL_ERROR: {**describe_answer(INTERNAL_ERROR), "headers": _references(_COUNTED)},
+    }
     # Ninja makes one security scheme per authentication class; clients need only one for all.
     components["securitySchemes"] = {"AccessToken": _ACCESS_TOKEN}
     arrange_schemas(document)
@@ -106,10 +113,12 @@ def _finish_operation(operation: Document, schemas: Document) -> None:
     operation["security"] = [{"AccessToken": []}] if "security" in operation else []
     _finish_parameters(operation)
     _finish_body(operation, schemas)
-    operation["responses"] = {
+    answers = {
         str(status): _finished(str(status), response, operation, schemas)
-        for status, response in sorted(operation["responses"].items())
+        for status, response in operation["responses"].items()
     }
+    answers["500"] = {"$ref": f"#/components/responses/{_INTERNAL_ERROR}"}
+    operation["responses"] = dict(sorted(answers.items()))
     operation["parameters"].append({"$ref": "#/components/parameters/RequestId"})
 
 
@@ -145,7 +154,7 @@ def _finished(status: str, response: Document, operation: Document, schemas: Doc
     if status.startswith("2") and operation["operationId"] in _LINKS:
         response["links"] = _LINKS[operation["operationId"]]
     names = _header_names(status, operation) + (["Content-Disposition"] if CSV in content else [])
-    response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    response["headers"] = _references(names)
     return response
 
 
@@ -155,11 +164,13 @@ def _own_example(example: Any, operation: Document) -> Any:
     return {**example, **differs} if differs else example
 
 
+def _references(headers: Iterable[str]) -> Document:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+
+
 def _header_names(status: str, operation: Document) -> list[str]:
     parameters = {parameter["name"] for parameter in operation["parameters"]}
-    names = ["X-Request-ID"]
-    if status not in _UNCOUNTED:
-        names += ["RateLimit", "RateLimit-Policy"]
+    names = ["X-Request-ID"] if status in _UNCOUNTED else [*_COUNTED]
     if status in _RETRIED:
         names.append("Retry-After")
     if status == "401":

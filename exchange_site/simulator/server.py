@@ -33,6 +33,8 @@ from exchange_site.simulator.venue import VENUE, Venue
 _DIGITS: Final = 60
 """Enough for the dearest price, the finest tick and the largest balance in one figure."""
 _MATCH_SECONDS: Final = 0.1
+_END_SECONDS: Final = 0.1
+"""aiohttp waits so long twice for open requests before it cancels them. Only those that a fault delays take longer."""
 _ROUTED: Final = (
     tickers,
     market_data,
@@ -84,7 +86,7 @@ async def _serve(options: argparse.Namespace) -> None:
     app[VENUE] = Venue(book=book, faults=faults, api_key=options.api_key, api_secret=options.api_secret)
     for module in _ROUTED:
         app.add_routes(module.routes())
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_END_SECONDS)
     await runner.setup()
     await web.TCPSite(runner, options.host, options.port, reuse_address=True).start()
     sys.stdout.write(f"exchange simulator on http://{options.host}:{options.port}, book {options.book}\n")

@@ -83,12 +83,12 @@ def _bring_up(calls: Any, start: _Telling) -> None:
     start.tell("PostgreSQL and Redis")
     _wait_for_postgres(start.folder)
     _write_tables_and_data(start)
-    start.tell("exchange simulator, worker and API")
+    start.tell("API and exchange simulator")
     _start_programs(calls)
     wait_for_answer(f"{local_url(os.environ['PORT'])}/health/ready/", seconds=_WAIT_SECONDS)
     if "SIMULATOR_PORT" in os.environ:
         wait_for_answer(f"{os.environ['EXCHANGE_URL']}/api/v3/ping", seconds=_WAIT_SECONDS)
-    start.tell("worker")
+    start.tell("worker, which buys at the venue")
     wait_until(_has_worker, seconds=_WAIT_SECONDS, what="no worker has registered itself")
 
 

@@ -147,8 +147,9 @@ def _configure(folder: Path, servers: list[Server], environment: Mapping[str, st
     ]
     if "SIMULATOR_PORT" in environment:
         command = (*simulator(port=environment["SIMULATOR_PORT"], book=folder / "simulator.sqlite"), "--magic")
-        sections.append(_program("simulator", command, priority=30, stop_seconds=1))
-    sections.append(_program("worker", WORKER, priority=40, stop_seconds=3))
+        # It is stopped before the worker, which else would wait for an answer of a venue that hangs.
+        sections.append(_program("simulator", command, priority=45, stop_seconds=3))
+    sections.append(_program("worker", WORKER, priority=40, stop_seconds=5))
     sections.append(_program("api", API, priority=50, stop_seconds=2))
     return "\n".join(sections)
 

@@ -14,9 +14,9 @@ def list_newest_purchases(*, limit: int) -> list[Attempt]:
 
 
 def list_found_purchases(*, after_id: int, limit: int) -> list[Attempt]:
-    """Return the newest attempts above an id that a lookup has found, with coin and batch, the newest first."""
+    """Return attempts above an id that a lookup has found, with coin and batch, those found last first."""
     found = Attempt.objects.filter(FOUND, pk__gt=after_id).select_related("coin", "batch")
-    return list(found.order_by("-pk")[:limit])
+    return list(found.order_by("-ended_at", "-pk")[:limit])
 
 
 def id_before_newest(*, most: int) -> int:

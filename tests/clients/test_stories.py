@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -51,18 +52,28 @@ def test_the_linters_have_no_objection_to_the_document(tmp_path):
 
 
 @needs_node
-def test_the_collection_has_a_request_for_each_operation(tmp_path):
+def test_the_collection_has_each_operation_after_those_whose_answers_it_needs(tmp_path):
     made("collection", to=tmp_path)
     document = json.loads((CLIENTS.parent / "docs/openapi.json").read_text())
     operations = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
-    found = list(requests_in(json.loads((tmp_path / "collection.json").read_text())))
-    assert {(request["method"], path_of(request)) for request in found} == operations
-    assert len(found) == len(operations)
+    collection = json.loads((tmp_path / "collection.json").read_text())
+    assert {(item["request"]["method"], path_of(item["request"])) for item in requests_in(collection)} == operations
+    known = {variable["key"] for variable in collection["variable"]} | {"$guid"}
+    for item in requests_in(collection):
+        known |= set(set_by(item, "prerequest"))
+        assert set(re.findall(r"{{(.*?)}}", json.dumps(item["request"]))) <= known, item["name"]
+        known |= set(set_by(item, "test"))
 
 
 def requests_in(folder):
     for item in folder["item"]:
-        yield from requests_in(item) if "item" in item else [item["request"]]
+        yield from requests_in(item) if "item" in item else [item]
+
+
+def set_by(item, listen):
+    """Return the variables that a request's scripts of this time set."""
+    scripts = [event["script"]["exec"] for event in item["event"] if event["listen"] == listen]
+    return re.findall(r'collectionVariables\.set\("(\w+)"', "\n".join(line for lines in scripts for line in lines))
 
 
 def path_of(request):

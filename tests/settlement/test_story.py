@@ -1,5 +1,6 @@
 """What the home page of a sandbox tells: it is true, names nobody, and is there in a sandbox only."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -96,6 +97,15 @@ class TestPurchasesOfTheStory:
         story = api("GET", STORY).json()
         assert [purchase["id"] for purchase in story["found"]] == [story["purchases"][0]["id"]]
         assert story["figures"]["found_by_lookup"] == 1
+
+    def test_begin_with_the_one_that_was_found_last(self, api, shopper, coin, place, settle):
+        for _ in range(2):
+            place("12.00")
+            settle()
+        Attempt.objects.update(lookups=1)
+        older, newer = Attempt.objects.order_by("pk")
+        Attempt.objects.filter(pk=older.pk).update(ended_at=newer.ended_at + timedelta(seconds=1))
+        assert [purchase["id"] for purchase in api("GET", STORY).json()["found"]] == [older.pk, newer.pk]
 
 
 class TestAKeptText:

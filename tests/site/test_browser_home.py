@@ -48,6 +48,12 @@ def serious_violations(page):
     }
 
 
+def brightness_of(page, selector):
+    """Return the brightest part of an element's background: 255 is white."""
+    colour = page.locator(selector).first.evaluate("element => getComputedStyle(element).backgroundColor")
+    return max(int(part) for part in re.findall(r"\d+", colour)[:3])
+
+
 def expect_outcome(page, text):
     expect(page.locator("#first-order .outcome")).to_have_text(re.compile(text), timeout=SECONDS)
 
@@ -202,11 +208,10 @@ class TestTheHomePage:
     def test_announces_only_what_is_found_while_it_is_open(self, site):
         story = httpx.get(f"{site}/api/v1/sandbox/story/").json()
         found = [{"id": 7, "crypto": "ETH", "state": "filled", "orders": 1, "amount": "1", "cost": "2", "lookups": 1}]
-        times = {"created_at": story["at"], "ended_at": story["at"]}
+        found[0] |= {"created_at": story["at"], "ended_at": story["at"]}
 
         def answer(route):
-            purchases = [{**each, **times} for each in found]
-            route.fulfill(json={**story, "purchases": purchases, "found": purchases})
+            route.fulfill(json={**story, "purchases": found, "found": found})
 
         with page_at(f"{site}/") as page:
             page.route("**/sandbox/story/", answer)
@@ -216,11 +221,13 @@ class TestTheHomePage:
             expect(purchases).to_have_count(1)
             page.wait_for_timeout(2500)
             expect(announced).to_be_empty()
-            found.insert(0, {**found[0], "id": 9, "crypto": "SOL"})
+            found.insert(0, {**found[0], "id": 9, "crypto": "SOL", "ended_at": "2100-01-31T12:00:00Z"})
             expect(announced).to_have_text("The lost answer to purchase 9, of SOL, was found.", timeout=SECONDS)
-            found[:] = [{**found[1], "id": 1}]  # a stack with new data
+            found.insert(0, {**found[0], "id": 5, "crypto": "ADA", "ended_at": "2100-01-31T12:00:01Z"})  # an older one
+            expect(announced).to_have_text("The lost answer to purchase 5, of ADA, was found.", timeout=SECONDS)
+            found[:] = [{**found[2], "id": 1}]  # a stack with new data
             expect(purchases).to_have_count(1)
-            expect(announced).to_have_text("The lost answer to purchase 9, of SOL, was found.")
+            expect(announced).to_have_text("The lost answer to purchase 5, of ADA, was found.")
 
     def test_leaves_half_of_the_calls_of_its_address_to_others(self, make_api_process):
         make_coin("ABAN", "20.00")
@@ -231,10 +238,22 @@ class TestTheHomePage:
 
 
 class TestOtherPages:
-    def test_swagger_ui_keeps_nobody_out(self, site):
+    @pytest.mark.parametrize(("size", "scheme"), LOOKS)
+    def test_swagger_ui_keeps_nobody_out(self, site, size, scheme):
+        with page_at(f"{site}/api/v1/swagger/", size=size, scheme=scheme) as page:
+            operation = page.locator("#operations-orders-placeOrder")
+            operation.wait_for()
+            assert serious_violations(page) == {}
+            operation.locator(".opblock-summary-control").click()
+            operation.locator(".responses-table").wait_for()
+            assert serious_violations(page) == {}
+
+    def test_swagger_ui_follows_the_system_from_light_to_dark(self, site):
         with page_at(f"{site}/api/v1/swagger/") as page:
             page.locator("#operations-orders-placeOrder").wait_for()
-            assert serious_violations(page) == {}
+            assert brightness_of(page, "body") > 192
+            page.emulate_media(color_scheme="dark")
+            assert max(brightness_of(page, part) for part in ("body", ".opblock")) < 64
 
     def test_redoc_keeps_nobody_out(self, site):
         with page_at(f"{site}/api/v1/redoc/") as page:
@@ -249,7 +268,11 @@ class TestOtherPages:
             assert serious_violations(page) == {}
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_the_guide_is_a_page(self, site, scheme):
-        with page_at(f"{site}/guide/", size=PHONE, scheme=scheme) as page:
-            page.get_by_role("heading", name="Guide for client developers").wait_for()
+    @pytest.mark.parametrize(
+        ("path", "heading"),
+        [("guide", "Guide for client developers"), ("sandbox", "The sandbox"), ("versions", "Versions")],
+    )
+    def test_a_document_is_a_page(self, site, path, heading, scheme):
+        with page_at(f"{site}/{path}/", size=PHONE, scheme=scheme) as page:
+            page.get_by_role("heading", name=heading, exact=True).wait_for()
             assert serious_violations(page) == {}

@@ -4,6 +4,7 @@ import pytest
 
 from exchange_site.api import api as ninja
 from tests.configure import configure
+from tests.site.test_openapi import resolved
 from wallets.web.problems import PROBLEM_JSON
 
 DOCUMENT = ninja.get_openapi_schema()
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 def declared(answer, operation_id):
     """Return the names of the answer's headers, and expect that the operation declares them for its status."""
-    response = OPERATIONS[operation_id]["responses"][str(answer.status_code)]
+    response = resolved(OPERATIONS[operation_id]["responses"][str(answer.status_code)])
     names = set(response["headers"])
     told = set(answer.headers) - OF_HTTP
     assert told <= names
@@ -83,6 +84,13 @@ class TestDeclaredHeaders:
     def test_show_no_limits_when_nothing_was_counted(self, api, shopper):
         assert declared(api("POST", "orders/", "x" * 70_000, by=shopper), "placeOrder") == {"X-Request-ID"}
         assert declared(api("GET", f"orders/?cursor={'x' * 5000}", by=shopper), "listOrders") == {"X-Request-ID"}
+
+    def test_are_on_the_answer_after_a_crash(self, api, shopper, monkeypatch):
+        def explode(**_):
+            raise RuntimeError
+
+        monkeypatch.setattr("wallets.api.wallet.get_dollar_wallet", explode)
+        assert declared(api("GET", "accounts/wallet/", by=shopper), "getWallet") == COUNTED
 
     def test_repeat_the_callers_own_request_id(self, api, shopper):
         assert "X-Request-ID" in {each["name"] for each in DOCUMENT["components"]["parameters"].values()}

@@ -27,6 +27,7 @@ import yaml
 
 from exchange_site.api.problems import KINDS
 from exchange_site.configuration import VARIABLES, Configuration
+from exchange_site.documents import PAGES
 from exchange_site.stack.processes import PROJECT, free_port, start
 from tests.processes import stopped, wait_for
 from wallets.web.problems import PROBLEM_JSON, problem_body
@@ -301,7 +302,7 @@ class TestImage:
         left_out = {"exchange_site/stack", "exchange_site/simulator"}
         for room in ROOMS:
             assert python_packages(held, room) == python_packages(project_files(), room) - left_out
-        assert {file for file in held if file.startswith("docs/")} == {"docs/guide.md"}  # a page shows it
+        assert {file for file in held if file.startswith("docs/")} == {f"docs/{name}.md" for name in PAGES}
         workshop = r"(^|/)(stack|demo|tests|benchmark|deploy|simulator)(/|$)|/(test_|conftest|seeder)"
         assert not [file for file in held if re.search(workshop, file)]
         assert held.isdisjoint(f"exchange_site/seeding/{name}.py" for name in ("coins", "customers", "sign_in"))

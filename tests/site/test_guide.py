@@ -140,13 +140,6 @@ def test_every_answer_is_as_the_guide_shows(api, run_in_shell, tmp_path):
         reader.compare(*step, [json.loads(line) for line in group.splitlines()])
 
 
-def test_its_page_links_to_nothing_that_is_not_served(client):
-    page = client.get("/guide/").content.decode()
-    assert "docs/sandbox.md lists them" in page
-    links = re.findall(r'href="([^"]*)"', page)
-    assert [link for link in links if not link.startswith(("/", "#", "https://"))] == []
-
-
 def test_it_takes_no_programs_name_in_the_readers_shell():
     defined = re.findall(r"^(\w+)\(\)", make_script(GUIDE), re.MULTILINE)
     assert defined == ["field", "call"]

@@ -52,8 +52,8 @@ class TestOperation:
         assert operation["tags"]
 
     def test_names_its_errors_with_examples(self, operation):
-        refusals = {status: answer for status, answer in operation["responses"].items() if status >= "4"}
-        assert {"429", "503"} <= refusals.keys()
+        refusals = {status: resolved(answer) for status, answer in operation["responses"].items() if status >= "4"}
+        assert {"429", "500", "503"} <= refusals.keys()
         assert ("401" in refusals) >= bool(operation["security"])
         for status, answer in refusals.items():
             media = answer["content"]["application/problem+json"]
@@ -64,7 +64,7 @@ class TestOperation:
 
     def test_has_examples_that_validate(self, operation):
         bodies = [operation["requestBody"]] if "requestBody" in operation else []
-        for holder in [*bodies, *operation["responses"].values()]:
+        for holder in [*bodies, *map(resolved, operation["responses"].values())]:
             for media in holder.get("content", {}).values():
                 examples = [example["value"] for example in media.get("examples", {}).values()]
                 examples += [media["example"]] if "example" in media else []
@@ -74,6 +74,12 @@ class TestOperation:
 
     def test_says_whether_it_needs_an_access_token(self, operation):
         assert operation["security"] in ([], [{"AccessToken": []}])
+
+
+def resolved(answer):
+    """Return an answer of an operation, also one that the document describes once for all operations."""
+    answers = DOCUMENT["components"]["responses"]
+    return answers[answer["$ref"].removeprefix("#/components/responses/")] if "$ref" in answer else answer
 
 
 def validate(example, schema):
@@ -117,6 +123,11 @@ class TestDocument:
     def test_describes_each_tag_that_it_uses(self):
         used = {tag for operation in OPERATIONS.values() for tag in operation["tags"]}
         assert {tag["name"] for tag in DOCUMENT["tags"] if tag["description"]} == used
+
+    def test_describes_the_answer_after_a_crash_once(self):
+        answers = [operation["responses"]["500"] for operation in OPERATIONS.values()]
+        assert answers == [{"$ref": "#/components/responses/InternalError"}] * len(OPERATIONS)
+        assert list(DOCUMENT["components"]["responses"]) == ["InternalError"]
 
     def test_has_no_schema_without_a_use(self):
         assert {name for name in SCHEMAS if f'#/components/schemas/{name}"' not in render()} == set()

@@ -1,6 +1,7 @@
 """Generated requests: Schemathesis makes them from the OpenAPI document, and checks the answers of a running API.
 
-A longer run: SCHEMATHESIS_EXAMPLES=200 task test -- tests/site/test_schemathesis.py
+A longer run, which prints how many requests it has made:
+SCHEMATHESIS_EXAMPLES=200 task test -- -s tests/site/test_schemathesis.py
 """
 
 import os
@@ -47,6 +48,7 @@ def test_no_answer_is_undocumented(make_api_process, make_shopper, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     [made] = re.findall(r"(\d+) generated, \1 passed", done.stdout)
+    sys.stdout.write(f"{made} requests passed\n")
     assert int(made) > 500
     assert Order.objects.exists()
     assert verify_everything() == []

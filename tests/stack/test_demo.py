@@ -184,6 +184,8 @@ def check_figures(printed):
         "20 / 0.00% / 20 / 0.00",
         "fees of completed orders",
         "purchases found by a lookup",
+        "The venue has taken this for coins.",
+        "spread: The house sells above the market price",
         "Everything is as it must be.",
     ):
         assert figure in printed

@@ -84,7 +84,9 @@ class TestInstall:
         done = install(environment, INSTALLED)
         assert done.returncode == 0, done.stderr
         assert re.search(
-            rf"Installing the packages to run the system: \d\d, about \d+ MB, into {environment}", done.stderr
+            rf"^Installing \d\d packages to run the system into {environment}, where they will take about \d+ MB$",
+            done.stderr,
+            re.MULTILINE,
         )
 
     def test_does_nothing_when_nothing_changed(self, environment):
@@ -110,6 +112,18 @@ class TestInstall:
         done = install(environment, f"echo 'Resolved 79 packages in 5ms' >&2; sleep 9\n{INSTALLED}")
         assert done.returncode == 0
         assert re.search(r"^  downloading, \d+ s$", done.stderr, re.MULTILINE)
+
+    def test_counts_sizes_in_megabytes_as_its_first_line_does(self):
+        downloads = packages.Downloads()
+        lines = (
+            "Resolved 79 packages in 5ms",
+            "Downloading ccxt (10.0MiB)",
+            " Downloaded ccxt",
+            "Downloading rich (4.5MiB)",
+        )
+        for line in lines:
+            downloads.read(line)
+        assert downloads.progress() == ("downloading", 10, 15, "MB")
 
     def test_compiles_what_is_imported(self, environment):
         library = next((environment / "lib").glob("python3*/site-packages"))

@@ -69,7 +69,7 @@ class TestBars:
 
 class TestTheFile:
     def test_tells_other_processes(self, tmp_path):
-        step = Step(name="exchange simulator, worker and API", done=2, total=3)
+        step = Step(name="API and exchange simulator", done=2, total=3)
         write_step(tmp_path, step)
         assert read_step(tmp_path) == step
 

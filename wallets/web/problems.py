@@ -221,11 +221,12 @@ def declare_answers(problems: Problems, success: dict[int, Any], *refusals: Refu
         by_status.setdefault(kind.status, []).append(kind)
     return {
         "response": {**success, **dict.fromkeys(sorted(by_status), Problem)},
-        "openapi_extra": {"responses": {status: _described(kinds) for status, kinds in by_status.items()}},
+        "openapi_extra": {"responses": {status: describe_answer(*kinds) for status, kinds in by_status.items()}},
     }
 
 
-def _described(kinds: list[ProblemKind]) -> dict[str, Any]:
+def describe_answer(*kinds: ProblemKind) -> dict[str, Any]:
+    """Return the answer with one of these problems, as the OpenAPI document describes it."""
     return {
         "description": " or ".join(dict.fromkeys(f"`{kind.code}`" for kind in kinds)),
         "content": {

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -135,18 +135,19 @@ def _run(console: Console, addresses: StackAddresses, arguments: list[str]) -> i
 def _find_complaints(console: Console, outcome: "Outcome") -> list[str]:
     """Print the figures, and return a sentence for each thing that is wrong."""
     from exchange_site.stack.demo.checks import check_everything
-    from exchange_site.stack.demo.table import make_table, read_demo_result
-    from settlement.result_texts import as_summary
+    from exchange_site.stack.demo.table import make_ledger_table, make_table, read_demo_result
+    from settlement.result_texts import as_summary, explain_summary
 
     complaints = list(check_everything(outcome))
     result = read_demo_result(outcome)
     complaints += [f"the result does not add up: {difference}" for difference in result.differences]
-    console.print(make_table(outcome))
-    console.print(as_summary(result))
+    for table in (make_table(outcome), make_ledger_table(), as_summary(result)):
+        console.print(table)
+    _print_bullets(console, "In the last table:", explain_summary())
     return complaints
 
 
-def _print_bullets(console: Console, title: str, lines: Iterator[str]) -> None:
+def _print_bullets(console: Console, title: str, lines: Iterable[str]) -> None:
     console.print(f"\n[bold]{title}[/bold]")
     for line in lines:
         console.print(f"  • {line}", soft_wrap=True)

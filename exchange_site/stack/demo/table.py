@@ -1,10 +1,10 @@
-"""The table at the end: everything that happened, in figures."""
+"""The tables at the end: everything that happened, in figures."""
 
 import statistics
 from collections import Counter
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from rich.table import Table
 
@@ -19,17 +19,36 @@ from wallets.models import WalletRole
 from wallets.runtime.clock import database_now
 from wallets.verification import sum_house_wallet
 
+_WALLETS: Final = {
+    WalletRole.FUNDING: "Customers have paid in so many dollars; the minus says that they came from outside.",
+    WalletRole.CLEARING: "Customers have paid this for orders that are not settled yet.",
+    WalletRole.VENUE: "The venue has taken this for coins.",
+    WalletRole.TRADING_RESULT: "Orders have brought this for coins, less rebates and all that the venue has taken.",
+    WalletRole.FEES: "Customers have paid this as fees.",
+}
+
+_FAULTS: Final = {"reject": "a purchase refused", "accept_then_drop": "an answer lost"}
+
 
 def make_table(outcome: Outcome) -> Table:
-    """Return a table with the figures of orders, settlement and ledger."""
+    """Return a table with the figures of orders and settlement."""
     table = Table("figure", "value", title="The demo", title_justify="left")
     table.add_row("customers", str(len(outcome.customers)))
     _add_orders(table, list_orders(outcome.customers))
     _add_prices(table, list_orders(outcome.customers))
     table.add_row("orders by a quote", str(sum(len(customer.quotes) for customer in outcome.customers)))
     _add_settlement(table, outcome)
-    for role in (WalletRole.FUNDING, WalletRole.CLEARING, WalletRole.VENUE, WalletRole.TRADING_RESULT, WalletRole.FEES):
-        table.add_row(f"ledger: {role.value}", f"{sum_house_wallet(role=role):,.2f} USD")
+    return table
+
+
+def make_ledger_table() -> Table:
+    """Return a table of the house's dollar wallets, each with a sentence for readers who keep no books."""
+    caption = "With all other wallets these add up to zero: no dollar is lost, and none is counted twice."
+    table = Table("house wallet", title="The ledger", title_justify="left", caption=caption, caption_justify="left")
+    table.add_column("USD", justify="right")
+    table.add_column("is")
+    for role, sentence in _WALLETS.items():
+        table.add_row(role.value.replace("_", " "), f"{sum_house_wallet(role=role):,.2f}", sentence)
     return table
 
 
@@ -68,8 +87,8 @@ def _add_settlement(table: Table, outcome: Outcome) -> None:
     if seconds:
         table.add_row("time to settle, median", f"{statistics.median(seconds):.2f} s")
         table.add_row("time to settle, longest", f"{seconds[-1]:.2f} s")
-    faults = ", ".join(f"{name} x {count}" for name, count in outcome.faults.items())
-    table.add_row("faults applied", faults or "none")
+    faults = ", ".join(f"{_FAULTS.get(name, name)} x {count}" for name, count in outcome.faults.items())
+    table.add_row("faults of the venue", faults or "none")
     table.add_row("lookups made", str(summary.lookups))
     table.add_row("purchases found by a lookup", str(summary.found_by_lookup))
 

@@ -20,7 +20,7 @@ export function showStory(section) {
       showList(part("purchases"), keepFound(story.purchases, story.found), drawPurchase);
       part("no-orders").hidden = story.orders.length > 0;
       part("no-purchases").hidden = story.purchases.length > 0;
-      announce(story.found);
+      announce(story);
     },
   });
 }
@@ -37,7 +37,7 @@ function showFigures(part, { figures, open, ledger }) {
   setText(part("clearing"), dollars(ledger.changes.clearing ?? "0"));
 }
 
-/** The newest purchases, and at the end the newest one that a lookup found, if it is older. */
+/** The newest purchases, and at the end the one that a lookup found last, if it is older. */
 function keepFound(purchases, found) {
   const known = new Set(purchases.map(({ id }) => id));
   const older = found.filter(({ id }) => !known.has(id)).slice(0, 1);
@@ -87,14 +87,20 @@ function drawPurchase(purchase) {
   );
 }
 
-/** Return a function that announces purchases that were found since its first call: earlier ones are no news. */
+/**
+ * Return a function that announces purchases that were found since its first call: earlier ones are no news. One that
+ * was sent before another may be found after it, so the time decides instead of the id.
+ */
 function makeAnnouncer(element) {
-  let newest = null;
-  return (found) => {
-    const [last] = found;
-    if (newest !== null && last && last.id > newest) {
-      setText(element, `The lost answer to purchase ${last.id}, of ${last.crypto}, was found.`);
-    }
-    newest = last?.id ?? 0;
+  const told = new Set();
+  let began = null;
+  return ({ at, found }) => {
+    began ??= Date.parse(at);
+    const news = found.filter((each) => Date.parse(each.ended_at) > began && !told.has(nameOf(each)));
+    if (news.length) setText(element, news.map(sentenceOf).join(" "));
+    for (const each of news) told.add(nameOf(each));
   };
 }
+
+const nameOf = ({ id, ended_at }) => `${id} ${ended_at}`;
+const sentenceOf = ({ id, crypto }) => `The lost answer to purchase ${id}, of ${crypto}, was found.`;

@@ -17,6 +17,7 @@ export const hasEnded = (state) => ["completed", "refunded", "cancelled"].includ
 export function purchaseWords({ state, lookups }) {
   if (state === "filled") return lookups > 0 ? ["found", "lost answer found"] : ["completed", "bought"];
   if (state === "sent") return lookups > 0 ? ["lost", "answer lost, asking"] : ["settling", "sent"];
+  if (state === "new") return ["pooled", "about to be sent"];
   if (state === "refused") return ["refunded", "refused by the venue"];
   if (state === "empty") return ["pooled", "nothing bought"];
   if (state === "not_placed") return ["pooled", "not placed"];
