@@ -52,6 +52,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "exchange_site.urls"
 WSGI_APPLICATION = "exchange_site.wsgi.application"
+FORCE_SCRIPT_NAME = ""  # the service has a host of its own; Django looks for a prefix twice in each request otherwise
 APPEND_SLASH = False  # a redirect would lose a request's body; see OptionalTrailingSlash
 
 TEMPLATES = [
