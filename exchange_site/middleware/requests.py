@@ -5,10 +5,12 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from prometheus_client import Histogram
 
 from exchange_site.internal_urls import urlpatterns
 from exchange_site.metrics.endpoint import REQUEST_SECONDS
@@ -59,7 +61,7 @@ def _record(request: HttpRequest, response: HttpResponse, *, seconds: float) -> 
 def record_answer(*, method: str, route: str, status: int, seconds: float) -> None:
     """Count an answer and write its log line."""
     method = method if method in _METHODS else "other"
-    REQUEST_SECONDS.labels(method, f"/{route}", status).observe(seconds)
+    _measure_of(method, route, status).observe(seconds)
     access_log.info(
         "%s /%s %s",
         method,
@@ -67,6 +69,11 @@ def record_answer(*, method: str, route: str, status: int, seconds: float) -> No
         status,
         extra={"status": status, "duration_ms": round(seconds * 1000, 1)},
     )
+
+
+@cache
+def _measure_of(method: str, route: str, status: int) -> Histogram:
+    return REQUEST_SECONDS.labels(method, f"/{route}", status)
 
 
 class OptionalTrailingSlash:
