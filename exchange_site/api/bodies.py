@@ -2,13 +2,29 @@
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpRequest
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer, JSONRenderer
 
 from wallets.web.bodies import MalformedJson, UnsupportedMediaType
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _object_of_unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("an object has a name twice")
+    return members
+
+
+_decoder: Final = json.JSONDecoder(
+    parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_object_of_unique_names
+)
 
 
 class ExactJsonParser(Parser):
@@ -23,12 +39,7 @@ class ExactJsonParser(Parser):
 def parse_object(body: bytes) -> dict[str, Any]:
     """Parse a JSON object. Raises MalformedJson, even for NaN, duplicate names, lone surrogates, NUL, deep nesting."""
     try:
-        data = json.loads(
-            body.decode(),
-            parse_float=Decimal,
-            parse_constant=_refuse,
-            object_pairs_hook=_object_of_unique_names,
-        )
+        data = _decoder.decode(body.decode())
         _refuse_unstorable_text(data)
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise MalformedJson from error
@@ -42,24 +53,13 @@ class ExactJsonRenderer(BaseRenderer):
 
     media_type = "application/json"
 
-    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> str:
-        return to_json(data)
+    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
+        return to_json(data).encode()
 
 
 def to_json(data: Any) -> str:
     """Return `data` as JSON, without loss."""
     return json.dumps(data, cls=JSONRenderer.encoder_class)
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _object_of_unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("an object has a name twice")
-    return members
 
 
 def _refuse_unstorable_text(data: Any) -> None:

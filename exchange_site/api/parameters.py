@@ -18,7 +18,7 @@ def refuse_unknown_parameters(operation: Callable[..., Any]) -> Callable[..., An
 
     @wraps(operation)
     def refusing(request: HttpRequest, **given: Any) -> Any:
-        if unknown := sorted(request.GET.keys() - known):
+        if request.META.get("QUERY_STRING") and (unknown := sorted(request.GET.keys() - known)):
             raise ValidationError([{"loc": ("query", name), "msg": "is not a parameter here"} for name in unknown])
         return operation(request, **given)
 

@@ -1,4 +1,4 @@
-"""Middleware for pages only. Callers of the API send no cookies and receive no pages.
+"""Middleware for pages only; calls of the API pass by (exchange_site.middleware.api).
 
 All of it reads or writes the database, so each part answers 503 while the database is away.
 """
@@ -21,16 +21,12 @@ from wallets.web.problems import UNAVAILABLE
 logger = logging.getLogger(__name__)
 
 _DATABASE_ERRORS: Final = (DatabaseError, InterfaceError, ConnectorException)
-_API: Final = "/api/"
-_PAGES_ABOUT_IT: Final = ("/api/v1/swagger/", "/api/v1/redoc/")
 
 
-class PagesOnly(MiddlewareMixin):
-    """Skip this middleware for the API."""
+class UnavailableWithoutDatabase(MiddlewareMixin):
+    """Answer 503 while the database is away."""
 
     def __call__(self, request: HttpRequest) -> Any:
-        if request.path_info.startswith(_API) and not request.path_info.startswith(_PAGES_ABOUT_IT):
-            return self.get_response(request)
         try:
             return super().__call__(request)
         except _DATABASE_ERRORS as error:
@@ -57,17 +53,17 @@ def _answer_unavailable(request: HttpRequest, error: Exception) -> HttpResponse 
     )
 
 
-class ContentPolicy(PagesOnly, CSPMiddleware):
+class ContentPolicy(UnavailableWithoutDatabase, CSPMiddleware):
     pass
 
 
-class Sessions(PagesOnly, SessionMiddleware):
+class Sessions(UnavailableWithoutDatabase, SessionMiddleware):
     pass
 
 
-class Authentication(PagesOnly, AuthenticationMiddleware):
+class Authentication(UnavailableWithoutDatabase, AuthenticationMiddleware):
     pass
 
 
-class Messages(PagesOnly, MessageMiddleware):
+class Messages(UnavailableWithoutDatabase, MessageMiddleware):
     pass

@@ -33,6 +33,7 @@ MIDDLEWARE = [
     *(["exchange_site.telemetry.requests.RequestSpan"] if configuration.telemetry.otlp_endpoint else []),
     "exchange_site.middleware.requests.OptionalTrailingSlash",
     "exchange_site.middleware.requests.InternalPaths",
+    "exchange_site.middleware.api.PagesBegin",  # calls of the API leave here, and pass what it names instead
     "django.middleware.security.SecurityMiddleware",
     "exchange_site.middleware.pages.ContentPolicy",
     "corsheaders.middleware.CorsMiddleware",
@@ -46,10 +47,12 @@ MIDDLEWARE = [
     "exchange_site.middleware.pages.Authentication",
     "exchange_site.middleware.pages.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "exchange_site.middleware.api.PagesEnd",
 ]
 
 ROOT_URLCONF = "exchange_site.urls"
 WSGI_APPLICATION = "exchange_site.wsgi.application"
+FORCE_SCRIPT_NAME = ""  # the service has a host of its own; Django looks for a prefix twice in each request otherwise
 APPEND_SLASH = False  # a redirect would lose a request's body; see OptionalTrailingSlash
 
 TEMPLATES = [

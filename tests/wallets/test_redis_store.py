@@ -12,7 +12,7 @@ from exchange_site.stack.servers import prepare_redis
 from tests.configure import configure
 from tests.proxy import Proxy
 from wallets.runtime import redis_store
-from wallets.runtime.redis_store import RedisAway, breaker, with_redis
+from wallets.runtime.redis_store import RedisAway, breaker, execute, with_redis
 
 
 def test_a_connection_that_redis_has_closed_is_replaced():
@@ -21,6 +21,25 @@ def test_a_connection_that_redis_has_closed_is_replaced():
     with_redis(lambda client: client.client_kill_filter(_id=own, skipme=False))
     assert with_redis(lambda client: client.get("kept")) == "1"
     assert with_redis(lambda client: client.client_id()) != own
+
+
+def test_a_connection_that_redis_has_closed_is_replaced_for_a_script_too():
+    count = ("EVAL", "return redis.call('INCR', KEYS[1])", 1, "counter")
+    first = with_redis(lambda client: execute(client, *count))
+    own = with_redis(lambda client: client.client_id())
+    with_redis(lambda client: client.client_kill_filter(_id=own, skipme=False))
+    assert with_redis(lambda client: execute(client, *count)) == first + 1
+    assert with_redis(lambda client: client.client_id()) != own
+    assert not breaker.is_open()
+
+
+def test_a_script_that_fails_says_why_and_keeps_the_connection():
+    own = with_redis(lambda client: client.client_id())
+    client = redis_store._client()
+    with pytest.raises(redis.exceptions.NoScriptError):
+        execute(client, "EVALSHA", "0" * 40, 0)
+    assert execute(client, "ECHO", "ä") == "ä"
+    assert with_redis(lambda client: client.client_id()) == own
 
 
 def test_a_server_that_does_not_answer_is_skipped_for_a_moment(without_redis):

@@ -116,7 +116,7 @@ def _dollars_of(request: HttpRequest, taker: str) -> Wanted | None:
 )
 def place(
     request: HttpRequest, response: HttpResponse, body: OrderBody, idempotency: IdempotencyHeader
-) -> Status[Body]:
+) -> Status[OrderAnswer]:
     """Buys `amount` coins, or as many as `total` US dollars pay for, or what a `quote` promises.
 
     The wallet is debited at once; settlement follows.
@@ -136,7 +136,7 @@ def place(
     answer = _answer(placed.order, coin_name=placed.coin_name, pool_total=_pool_total(placed))
     if placed.replayed:
         answer["reason"] = shown_reason(order=placed.order)
-    return Status(201, answer)
+    return Status(201, OrderAnswer.model_validate(answer))
 
 
 @orders_router.get(

@@ -26,11 +26,11 @@ wallet_router = Router(tags=["accounts"])
     summary="Look at the wallet",
     **answers({200: OwnWalletAnswer}, *SIGNED_IN, NotFound),
 )
-def wallet(request: HttpRequest) -> Body:
+def wallet(request: HttpRequest) -> OwnWalletAnswer:
     """Returns the caller's dollar wallet: its balance, how much of it can be paid out, the dollars in open orders and
     payouts beside it, and the reference to give with a bank transfer to it.
     """
-    return vars(get_dollar_wallet(principal=caller(request)))
+    return OwnWalletAnswer.model_validate(get_dollar_wallet(principal=caller(request)))
 
 
 @wallet_router.patch(

@@ -7,7 +7,7 @@ from typing import Any, Final
 import redis
 
 from wallets.runtime.allowances import TAKE, Outcome, Taking, Wanted, give_back, read_taking
-from wallets.runtime.redis_store import LONGEST_TEXT, RedisAway, with_redis
+from wallets.runtime.redis_store import LONGEST_TEXT, RedisAway, execute, with_redis
 
 # ARGV holds, for each counter, its lifetime in seconds and its limit. A call that exceeds a limit is refused, so the
 # counters after that one are only read, and nothing is taken. The keys after the counters are only read. A counter that
@@ -173,7 +173,7 @@ class RedisRound:
 def _run(client: "redis.Redis", script: str, keys: list[str], arguments: list[str | int]) -> Any:
     """Run a script by its digest: its text is sent only to a Redis that does not know it yet."""
     try:
-        return client.evalsha(_DIGESTS[script], len(keys), *keys, *arguments)
+        return execute(client, "EVALSHA", _DIGESTS[script], len(keys), *keys, *arguments)
     except redis.exceptions.NoScriptError:
         return client.eval(script, len(keys), *keys, *arguments)
 
