@@ -37,5 +37,6 @@ def take_left_folders(*, prefix: str) -> Iterator[Path]:
                 continue
             with (folder / _LOCK).open("r+") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                yield folder
-                shutil.rmtree(folder, ignore_errors=True)
+                if os.fstat(lock.fileno()).st_nlink:  # else another process took the folder since this one found it
+                    yield folder
+                    shutil.rmtree(folder, ignore_errors=True)

@@ -25,7 +25,7 @@ while True:
     pass
 """
 """Ends with the process that started it: its input ends then."""
-_SUMMARY: Final = re.compile(r"^(FAILED|ERROR) (\S+)", re.MULTILINE)
+_SUMMARY: Final = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 _NO_TESTS: Final = 5
 """The exit status of pytest if all tests of these files are left out."""
 
@@ -104,7 +104,7 @@ def run(files: list[str], *, turn: int, log: Path) -> Result:
         turn=turn,
         seconds=round(time.monotonic() - began, 1),
         passed=done.returncode in {0, _NO_TESTS},
-        failed=[name for _, name in _SUMMARY.findall(done.stdout)],
+        failed=_SUMMARY.findall(done.stdout),
     )
 
 
@@ -140,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             result = run(part, turn=turn, log=folder / "log.txt")
             results.add(result)
             failed |= not result.passed
-            outcome = "passed" if result.passed else "FAILED " + " ".join(result.failed)
+            outcome = "passed" if result.passed else "FAILED " + (", ".join(result.failed) or "(see log.txt)")
             say(f"{number}/{len(left)}, turn {turn}, from {part[0]}: {outcome} in {result.seconds:.0f} s")
     say(f"The results are in {folder}.")
     return int(failed)

@@ -25,6 +25,7 @@ from exchange_site.stack.servers import prepare_redis
 from tests.configure import configure
 from tests.dialects import DIALECTS
 from tests.emptying import empty_tables
+from tests.parking import parking
 from tests.patience import stretched
 from tests.simulators import running_simulator
 from tests.staff import let_do_everything
@@ -32,6 +33,7 @@ from trading.services.coins import put_on_sale, save_coin
 from trading.services.prices import record_price
 from wallets.models import User
 from wallets.runtime import redis_store
+from wallets.runtime.hashing import Argon2Hasher
 from wallets.selectors.accounts import Principal
 from wallets.services.accounts import open_dollar_wallet
 from wallets.services.cash import book_opening_deposit
@@ -70,7 +72,10 @@ def django_db_setup(django_db_modify_db_settings, django_db_setup, django_db_blo
             )
         django_db_modify_db_settings.close()
         assert connection.settings_dict["NAME"] == database
-    yield
+    with parking(connection.settings_dict):
+        yield
+        with django_db_blocker.unblock():
+            connection.close()
     with django_db_blocker.unblock():
         django_db_modify_db_settings.enter_context(as_owner())
 
@@ -102,6 +107,25 @@ def _certificates_are_read_once():
         yield
 
 
+COSTS_OF_A_HASH = {"memory_cost": Argon2Hasher.memory_cost, "time_cost": Argon2Hasher.time_cost}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hashes_cost_little():
+    """A hash of a password is slow on purpose. In this process alone: those that tests start are as in production."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, least in {"memory_cost": 8, "time_cost": 1}.items():
+            patched.setattr(Argon2Hasher, name, least)
+        yield
+
+
+@pytest.fixture
+def costly_hashes(monkeypatch):
+    """Let hashes cost as much as in production."""
+    for name, cost in COSTS_OF_A_HASH.items():
+        monkeypatch.setattr(Argon2Hasher, name, cost)
+
+
 @pytest.fixture(autouse=True)
 def clean_slate(request):
     """Empty Redis, and the job tables if the test uses the database."""
@@ -118,9 +142,9 @@ def clean_slate(request):
 
 @pytest.fixture
 def _no_jobs(db):
+    tables = ("periodic_defers", "events", "jobs", "workers")
     with connection.cursor() as cursor:
-        for table in ("periodic_defers", "events", "jobs", "workers"):
-            cursor.execute(f"DELETE FROM procrastinate_{table}")
+        cursor.execute("; ".join(f"DELETE FROM procrastinate_{table}" for table in tables))
 
 
 @pytest.fixture

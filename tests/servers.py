@@ -10,9 +10,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from psycopg import sql
+
 from exchange_site.configuration import resolve_environment
 from exchange_site.stack.environment import owner_variables, postgres_variables, redis_variables
-from exchange_site.stack.servers import prepare_postgres, prepare_redis, stop_server
+from exchange_site.stack.servers import connect, prepare_postgres, prepare_redis, stop_server
 
 _OWN_REDIS = "TESTS_OWN_REDIS"
 _children = []
@@ -32,6 +34,7 @@ def _start_servers():
         postgres = prepare_postgres(folder, durable=False)
         _children.append(postgres.start())
         os.environ.update({**postgres_variables(postgres), **owner_variables(postgres)})
+        _let_roles_log_in_quickly()
     elif not given.get("POSTGRES_OWNER_USER"):
         # The given role makes the tests' databases, and another one uses them.
         single = {name: value for name, value in given.items() if name.startswith("POSTGRES_")}
@@ -64,6 +67,15 @@ def _start_servers():
     ):
         os.environ[f"RATE_LIMIT_{name}"] = "1000000/h"
     os.environ["EXCHANGE_URL"] = "http://127.0.0.1:9"  # nothing listens there: tests start their own simulators
+
+
+def _let_roles_log_in_quickly():
+    """Store passwords that are set from now on with one round of SCRAM: tests and what they start log in very often."""
+    with connect(os.environ, database="postgres") as connection:
+        connection.execute("ALTER SYSTEM SET scram_iterations = 1")
+        connection.execute("SELECT pg_reload_conf()")
+        password = sql.Literal(os.environ["POSTGRES_OWNER_PASSWORD"])
+        connection.execute(sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(password))
 
 
 def _stop_servers():

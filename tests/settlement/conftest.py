@@ -1,5 +1,6 @@
 from decimal import Decimal
 
+import ccxt
 import pytest
 from django.conf import settings
 from django.db import transaction
@@ -21,6 +22,14 @@ from trading.models import Order
 from trading.services.asked_orders import OrderRequest
 from trading.services.placing import place_order
 from wallets.services.ledger.locking import lock_inventory
+
+PAUSE_BETWEEN_CALLS = ccxt.Exchange.throttle
+
+
+@pytest.fixture(autouse=True)
+def _calls_follow_at_once(monkeypatch):
+    """Without this, each call waits as long after the one before as the real venue asks for: a tenth of a second or so."""
+    monkeypatch.setattr(ccxt.Exchange, "throttle", lambda *_: None)
 
 
 @pytest.fixture

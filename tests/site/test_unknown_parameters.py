@@ -1,5 +1,7 @@
 """A query parameter that an operation does not have is refused everywhere, and nothing happens."""
 
+from urllib.parse import urlencode
+
 import pytest
 
 from tests.site.test_openapi import DOCUMENT
@@ -44,10 +46,22 @@ class TestEveryOperation:
         assert count_rows() == before
 
     def test_knows_the_parameters_of_its_document(self, call, name):
+        """With values that it takes: a wrong value is refused before the names are looked at."""
         for each in OPERATIONS[name][2]["parameters"]:
             if each.get("in") == "query":
-                errors = call(name, f"{each['name']}=?").json().get("errors", [])
-                assert "is not a parameter here" not in [error["message"] for error in errors]
+                answer = call(name, urlencode({each["name"]: value_of(each["schema"])}))
+                said = answer.json()
+                assert not isinstance(said, dict) or said.get("code") != "validation_error", (each["name"], said)
+
+
+def value_of(schema):
+    """Return a value that a parameter takes. A cursor is made up, so its operation refuses it with a code of its own."""
+    if "$ref" in schema:
+        schema = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    known = [*schema.get("enum", ()), *schema.get("examples", ())]
+    known += [schema[name] for name in ("default", "minimum") if name in schema]
+    value = known[0] if known else "2026-01-01T00:00:00Z" if schema.get("format") == "date-time" else "a"
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 @pytest.mark.parametrize("name", ["getWallet", "listOrders"])

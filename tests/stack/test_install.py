@@ -8,6 +8,7 @@ import sys
 import venv
 from pathlib import Path
 
+import pip
 import pytest
 
 from exchange_site.stack.processes import PROJECT
@@ -198,67 +199,123 @@ class TestRefused:
 
 
 @pytest.fixture
-def python(tmp_path):
-    """A Python whose pip has the configuration of a company's machine, in several places."""
+def home(tmp_path):
+    """The home of a user whose pip is configured as on a company's machine."""
     lines = [
-        "global.index-url='https://mirror.example/simple'",
-        "global.proxy='proxy.example:3128'",
-        "global.extra-index-url='https://more.example/simple'",
-        "user.index-url='https://own.example/simple'",
-        "global.cert='/etc/company.pem'",
+        "index-url = https://own.example/simple",
+        "extra-index-url = https://more.example/simple",
+        "proxy = proxy.example:3128",
+        "cert = /etc/company.pem",
     ]
-    return str(program(tmp_path / "python", "cat <<'END'\n" + "\n".join(lines) + "\nEND\n"))
+    configure_pip(tmp_path / "home/.config/pip/pip.conf", *lines)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def python(environment):
+    """The Python of a virtual environment, with the pip of the one that runs the tests."""
+    [packages_of_environment] = environment.glob("lib/python*/site-packages")
+    (packages_of_environment / "pip.pth").write_text(str(Path(pip.__file__).parents[1]))
+    return str(environment / "bin" / "python")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_machine(monkeypatch, tmp_path):
+    """Many companies' machines have /etc/uv/uv.toml."""
+    monkeypatch.setattr(package_index, "_SYSTEM_SETTINGS", tmp_path / "etc")
+
+
+def configure_pip(file, *lines, section="global"):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join([f"[{section}]", *lines, ""]))
+
+
+TOLD = {"UV_DEFAULT_INDEX", "ALL_PROXY", "SSL_CERT_FILE"}
+
+
+def variables(python, home, **given):
+    """Return the variables for uv, but not the one that goes by the machine's certificates."""
+    found = package_index.variables_for_uv({"HOME": str(home), **given}, python=python)
+    found.pop("UV_SYSTEM_CERTS", None)
+    return found
 
 
 class TestThePackageIndex:
-    def test_is_the_one_of_pip_if_uv_has_none(self, python, tmp_path):
-        found = package_index.variables_for_uv({"HOME": str(tmp_path)}, python=python)
-        assert (
-            found.items()
-            >= {
-                "UV_DEFAULT_INDEX": "https://own.example/simple",
-                "ALL_PROXY": "proxy.example:3128",
-                "SSL_CERT_FILE": "/etc/company.pem",
-            }.items()
-        )
+    def test_is_the_one_of_pip_if_uv_has_none(self, python, home):
+        expected = {
+            "UV_DEFAULT_INDEX": "https://own.example/simple",
+            "ALL_PROXY": "proxy.example:3128",
+            "SSL_CERT_FILE": "/etc/company.pem",
+        }
+        assert variables(python, home).items() >= expected.items()
 
-    def test_is_the_one_of_the_environment_first(self, python, tmp_path):
-        given = {"HOME": str(tmp_path), "PIP_INDEX_URL": "https://named.example/simple"}
-        assert package_index.variables_for_uv(given, python=python)["UV_DEFAULT_INDEX"] == given["PIP_INDEX_URL"]
+    def test_is_the_one_of_the_environment_first(self, python, home):
+        given = "https://named.example/simple"
+        assert variables(python, home, PIP_INDEX_URL=given)["UV_DEFAULT_INDEX"] == given
+
+    def test_is_the_one_that_pip_takes_of_several_files(self, python, home, environment, tmp_path):
+        """Whatever the names of the files: sorted by them, the user's is the last one."""
+        own, named = environment / "pip.conf", tmp_path / "a/named.conf"
+        configure_pip(own, "index-url = https://environment.example/simple", "cert =")
+        found = variables(python, home)
+        assert found["UV_DEFAULT_INDEX"] == "https://environment.example/simple"
+        assert (found["ALL_PROXY"], found["SSL_CERT_FILE"]) == ("proxy.example:3128", "/etc/company.pem")
+
+        configure_pip(named, "index_url = https://further.example/simple")
+        found = variables(python, home, PIP_CONFIG_FILE=str(named))  # in place of the user's
+        assert found["UV_DEFAULT_INDEX"] == "https://further.example/simple"
+        assert found.get("ALL_PROXY") != "proxy.example:3128"
+
+        configure_pip(own, "index-url = https://install.example/simple", section="install")
+        assert variables(python, home)["UV_DEFAULT_INDEX"] == "https://install.example/simple"
+        assert variables(python, home, PIP_CONFIG_FILE="/dev/null").keys() & TOLD == set()
+
+    def test_is_the_one_that_pip_itself_takes(self, python, home, environment):
+        configure_pip(environment / "pip.conf", "index-url = http://127.0.0.1:9/of-the-environment/simple", "proxy =")
+        given = {"HOME": str(home), "PIP_PROXY": "", "PIP_RETRIES": "0"}
+        download = [python, "-m", "pip", "download", "-vv", "--no-deps", "no-such-package"]
+        done = subprocess.run(download, env=given, capture_output=True, text=True, check=False, timeout=60)
+        assert f"{variables(python, home)['UV_DEFAULT_INDEX']}/no-such-package" in done.stdout, done.stderr
 
     @pytest.mark.parametrize("name", ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_CONFIG_FILE"])
-    def test_of_uv_itself_stays(self, python, tmp_path, name):
-        given = {"HOME": str(tmp_path), name: "its own", "HTTPS_PROXY": "its own", "SSL_CERT_FILE": "its own"}
-        found = package_index.variables_for_uv(given, python=python)
-        found.pop("UV_SYSTEM_CERTS", None)
-        assert found == given
+    def test_of_uv_itself_stays(self, python, home, name):
+        given = {name: "its own", "HTTPS_PROXY": "its own", "SSL_CERT_FILE": "its own"}
+        assert variables(python, home, **given) == {"HOME": str(home), **given}
 
-    def test_in_a_file_of_uv_stays(self, python, tmp_path):
-        (tmp_path / ".config/uv").mkdir(parents=True)
-        (tmp_path / ".config/uv/uv.toml").touch()
-        assert "UV_DEFAULT_INDEX" not in package_index.variables_for_uv({"HOME": str(tmp_path)}, python=python)
+    def test_in_a_file_of_uv_stays(self, python, home):
+        (home / ".config/uv").mkdir(parents=True)
+        (home / ".config/uv/uv.toml").touch()
+        assert "UV_DEFAULT_INDEX" not in variables(python, home)
 
-    def test_is_uvs_own_where_nothing_is_configured(self, tmp_path):
-        found = package_index.variables_for_uv({"HOME": str(tmp_path)}, python=str(tmp_path / "none"))
-        found.pop("UV_SYSTEM_CERTS", None)
-        assert found == {"HOME": str(tmp_path)}
+    def test_in_a_file_of_uv_for_the_whole_machine_stays(self, python, home, tmp_path):
+        (tmp_path / "etc/uv").mkdir(parents=True)
+        (tmp_path / "etc/uv/uv.toml").touch()
+        assert "UV_DEFAULT_INDEX" not in variables(python, home)
+
+    def test_is_uvs_own_where_nothing_is_configured(self, python, tmp_path):
+        for each in (python, str(tmp_path / "none")):
+            given = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": "/dev/null"}
+            assert variables(each, tmp_path, PIP_CONFIG_FILE="/dev/null") == given
 
     @pytest.mark.parametrize("command", [(".ci/install", "demo"), (".ci/sbom", "sbom.json")])
     def test_is_told_to_uv_by_each_script(self, environment, tmp_path, command):
-        """Also by task update and task clients, which call the same function, and need a network."""
+        """Also by task update and task clients, which call the same function, and need a network.
+
+        Told by its proxy, because a file of uv for the whole machine has another index.
+        """
         script, *more = command
         noted = tmp_path / "noted"
-        program(environment / "bin" / "uv", f'[ "$1" = venv ] || echo "$UV_DEFAULT_INDEX" > {noted}')
+        program(environment / "bin" / "uv", f'[ "$1" = venv ] || echo "$ALL_PROXY" > {noted}')
         done = subprocess.run(
             ["sh", script, str(environment / "bin" / "python"), *more],
             cwd=PROJECT,
-            env={"PATH": f"{environment / 'bin'}:/usr/bin:/bin", "PIP_INDEX_URL": "https://mirror.example/simple"},
+            env={"PATH": f"{environment / 'bin'}:/usr/bin:/bin", "PIP_PROXY": "proxy.example:3128"},
             capture_output=True,
             text=True,
             check=False,
             timeout=60,
         )
-        assert noted.read_text() == "https://mirror.example/simple\n", done.stderr
+        assert noted.read_text() == "proxy.example:3128\n", done.stderr
 
 
 class TestSets:

@@ -299,7 +299,9 @@ def taken_simulator_port() -> Iterator[None]:
 
 
 def test_a_stack_ends_at_once_if_the_command_that_started_it_has_ended_already(folder: Path) -> None:
-    command = [sys.executable, "-m", "exchange_site.stack", "dev", "--with-parent", "1"]
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    command = [sys.executable, "-m", "exchange_site.stack", "dev", "--with-parent", str(ended.pid)]
     done = subprocess.run(command, cwd=PROJECT, env={**os.environ, "DATA_DIR": str(folder)}, timeout=60, check=False)
     assert done.returncode == -signal.SIGTERM
     assert list(folder.iterdir()) == []

@@ -15,6 +15,8 @@ from wallets.runtime.hashing import hashing_slot
 from wallets.services.accounts import register, sign_in
 from wallets.services.credentials import change_password
 
+pytestmark = pytest.mark.usefixtures("costly_hashes")
+
 PASSWORD = "password123"
 ADDRESS = "203.0.113.1"
 
