@@ -193,7 +193,7 @@ def arrange(collection: Json, document: Json) -> Json:
     if told != operations.keys():
         raise ValueError(f"clients/collection.py lacks {sorted(told ^ operations.keys())}")
     folders = [
-        {"name": name, "item": [_told(step, items[operations[step.operation].place], operations) for step in steps]}
+        {"name": name, "item": [_as_told(step, items[operations[step.operation].place], operations) for step in steps]}
         for name, steps in STORY.items()
     ]
     return {"item": folders, "variable": [{"key": key, "value": value} for key, value in VARIABLES.items()]}
@@ -225,7 +225,7 @@ def _place(request: Json) -> str:
     return f"{request['method']} /{'/'.join(parts)}"
 
 
-def _told(step: Step, item: Json, operations: Mapping[str, Operation]) -> Json:
+def _as_told(step: Step, item: Json, operations: Mapping[str, Operation]) -> Json:
     """Return a copy of a request with the step's body, path and scripts."""
     told: Json = json.loads(json.dumps({key: value for key, value in item.items() if key != "id"}))
     request, name = told["request"], step.name or item["name"]

@@ -26,6 +26,7 @@ from procrastinate.worker import Worker
 
 from settlement.jobs import RECHECK_QUEUE
 from settlement.pace import Pace
+from settlement.queue import COUNT_LIVING_WORKERS
 from settlement.rescuing import ForgottenJobs
 from settlement.venues.deadlines import count_calls
 from settlement.watchdog import Watchdog
@@ -43,9 +44,6 @@ _OF_RECHECKS: Final = 2
 _OF_MAIL: Final = 2
 _BEAT_SECONDS: Final = 0.5
 _COUNT_SECONDS: Final = 10.0
-_COUNT_WORKERS: Final = (
-    "SELECT count(*) AS alive FROM procrastinate_workers WHERE last_heartbeat > now() - interval '30 seconds'"
-)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -181,7 +179,7 @@ class LanesWorker(Worker):
         """Tell each lane's pace how many workers are alive, so that all together poll no more often than one."""
         while True:
             with suppress(ConnectorException):
-                row = await self.app.connector.execute_query_one_async(_COUNT_WORKERS)
+                row = await self.app.connector.execute_query_one_async(COUNT_LIVING_WORKERS)
                 for lane in self._lanes:
                     lane.pace.workers = max(row["alive"], 1)
             await asyncio.sleep(_COUNT_SECONDS)

@@ -21,6 +21,11 @@ from wallets.runtime import sql
 _ALIVE_SECONDS: Final = 15
 """Workers send a heartbeat every ten seconds."""
 
+COUNT_LIVING_WORKERS: Final = (
+    "SELECT count(*) AS alive FROM procrastinate_workers WHERE last_heartbeat > now() - interval '30 seconds'"
+)
+"""A statement for the worker's own connections. Generous: one that has missed a heartbeat polls all the same."""
+
 
 def delete_waiting_claims(*, coin_id: int, most: int) -> None:
     """Drop up to `most` jobs that would claim a coin's orders and have not begun."""

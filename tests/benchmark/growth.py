@@ -15,7 +15,7 @@ from django.utils import timezone
 from tests.benchmark.customers import open_accounts
 from tests.benchmark.history import write_settled_orders
 from tests.benchmark.load import BenchmarkFailed
-from tests.benchmark.rounds import Bench, let_go_of_the_database, looking_at, orders_of, reads_of, take_rounds
+from tests.benchmark.rounds import Bench, close_connections, looking_at, orders_of, reads_of, take_rounds
 from tests.benchmark.settling import wait_until_settled
 from wallets.runtime.progress import make_progress
 
@@ -31,7 +31,7 @@ def measure_growth(bench: Bench, found: dict[str, Any], *, orders: int) -> Itera
     """Write history until there are `orders` orders, and compare. Raises BenchmarkFailed when time is up before."""
     wait_until_settled(bench.stack)
     with bench.stack.without_workers():
-        let_go_of_the_database()
+        close_connections()
         grown = replace(bench, stack=bench.stack.copy("grown"))
     try:
         bench.stack.start_web(processes=2)

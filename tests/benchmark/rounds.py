@@ -180,11 +180,11 @@ def looking_at(stack: Stack) -> Iterator[None]:
 
 def _point_to(database: str) -> None:
     if connection.settings_dict["NAME"] != database:
-        let_go_of_the_database()
+        close_connections()
         connection.settings_dict["NAME"] = database
 
 
-def let_go_of_the_database() -> None:
+def close_connections() -> None:
     """Close this process's connections, so that the database can be copied."""
     connection.close()
     connection.close_pool()  # type: ignore[attr-defined]  # of Postgres

@@ -32,7 +32,7 @@ def test_of_fifty_orders_at_once_a_customer_gets_only_the_ten_they_can_pay(two_a
     outcomes = Counter((answer.status_code, answer.json().get("code")) for answer in answers)
     assert outcomes == {(201, None): 10, (400, "insufficient_funds"): 40}
     assert (Order.objects.count(), Transaction.objects.filter(kind="purchase").count()) == (10, 10)
-    assert ProcrastinateJob.objects.count() == 10
+    assert 1 <= ProcrastinateJob.objects.count() <= 10  # orders that are placed together ask for one claim
     assert shopper.wallet.balance == 0
     assert verify_everything() == []
 

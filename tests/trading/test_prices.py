@@ -596,8 +596,10 @@ def test_the_list_of_coins_costs_one_round_trip_and_no_query(
 ):
     read(ticker_coin, "4.10", now)
     first = api("GET", "exchanges/crypto-currencies/")
-    asked, ask = [], redis.Redis.execute_command
-    monkeypatch.setattr(redis.Redis, "execute_command", lambda *words, **how: asked.append(words) or ask(*words, **how))
+    asked, ask = [], redis.Connection.send_command
+    monkeypatch.setattr(
+        redis.Connection, "send_command", lambda *words, **how: asked.append(words) or ask(*words, **how)
+    )
     with django_assert_num_queries(0):
         assert api("GET", "exchanges/crypto-currencies/").json() == first.json()
     assert len(asked) == 1

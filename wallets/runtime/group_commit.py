@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 Request = TypeVar("Request")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class GroupFailed(Exception):
@@ -20,32 +20,32 @@ class GroupFailed(Exception):
 
 
 @dataclass(eq=False, slots=True)
-class _Member(Generic[Request, Answer]):
+class _Member(Generic[Request, Result]):
     """A request and its answer. Its thread waits for `turn`: for its answer, or to lead."""
 
     request: Request
     turn: Lock = field(default_factory=Lock)
     leads: bool = False
-    answer: Answer | None = None
+    answer: Result | None = None
     failure: BaseException | None = None
 
 
-class GroupCommit(Generic[Request, Answer]):
+class GroupCommit(Generic[Request, Result]):
     """Carries out requests in groups of at most `most`, one group at a time.
 
     `carry_out` answers a group: an answer for each request, in the group's order.
     """
 
-    def __init__(self, carry_out: Callable[[Sequence[Request]], Sequence[Answer]], *, most: int) -> None:
+    def __init__(self, carry_out: Callable[[Sequence[Request]], Sequence[Result]], *, most: int) -> None:
         self._carry_out = carry_out
         self._most = most
         self._lock = Lock()
-        self._waiting: deque[_Member[Request, Answer]] = deque()
+        self._waiting: deque[_Member[Request, Result]] = deque()
         self._is_at_work = False
 
-    def submit(self, request: Request) -> Answer:
+    def submit(self, request: Request) -> Result:
         """Return the answer to a request. Raises GroupFailed if `carry_out` raised anything for its group."""
-        member = _Member[Request, Answer](request)
+        member = _Member[Request, Result](request)
         self._enter(member)
         if not member.leads:
             member.turn.acquire()
@@ -56,7 +56,7 @@ class GroupCommit(Generic[Request, Answer]):
         assert member.answer is not None, "a group is answered as a whole"
         return member.answer
 
-    def _enter(self, member: _Member[Request, Answer]) -> None:
+    def _enter(self, member: _Member[Request, Result]) -> None:
         """Put a member into the queue, unless it can lead at once. While somebody is in the queue, somebody works."""
         with self._lock:
             member.leads = not self._is_at_work
@@ -66,7 +66,7 @@ class GroupCommit(Generic[Request, Answer]):
                 member.turn.acquire()  # it is free: its release is what the member's thread waits for
                 self._waiting.append(member)
 
-    def _lead(self, member: _Member[Request, Answer]) -> None:
+    def _lead(self, member: _Member[Request, Result]) -> None:
         """Carry out the member's request and those that wait. Then let the next one lead."""
         with self._lock:
             others = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most - 1))]
@@ -77,7 +77,7 @@ class GroupCommit(Generic[Request, Answer]):
             for other in others:
                 other.turn.release()
 
-    def _answer(self, group: Sequence[_Member[Request, Answer]]) -> None:
+    def _answer(self, group: Sequence[_Member[Request, Result]]) -> None:
         try:
             answers = self._carry_out([member.request for member in group])
             for member, answer in zip(group, answers, strict=True):
