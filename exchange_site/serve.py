@@ -76,9 +76,11 @@ def _let_workers_end_while_they_load() -> None:
     """
 
     def begin_as_worker() -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        release()
+        try:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        finally:
+            release()
 
     def release() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)

@@ -26,14 +26,15 @@ _FIRST: Final = 1
 def settle_batch_later(*, batch_id: int | None, delay_seconds: float = 0) -> None:
     """Enqueue the batch's next step in the current database transaction. The delay is rounded up to whole seconds.
 
-    It runs before claims that wait: these could begin nothing while the batch's attempt is on its way.
+    A step that is due at once runs before what waits: claims of its coin could begin nothing meanwhile. A later one
+    waits its turn, so that many attempts of a silent venue do not keep other coins from being claimed.
     """
     assert batch_id is not None, "nothing settles an adopted attempt"
     defer_job(
         task=SETTLE_TASK,
         queue=SETTLEMENT_QUEUE,
         delay_seconds=ceil(delay_seconds),
-        priority=_FIRST,
+        priority=0 if delay_seconds > 0 else _FIRST,
         batch_id=batch_id,
     )
 

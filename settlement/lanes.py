@@ -135,13 +135,14 @@ class LanesWorker(Worker):
 
     async def _take_one(self, lane: Lane) -> None:
         assert self.worker_id is not None
-        lane.expected = max(lane.expected - 1, 0)
+        expected, lane.expected = lane.expected, 0
         job = await self.app.job_manager.fetch_job(queues=lane.queues, worker_id=self.worker_id)
-        if job is None:
+        if job is None:  # other workers have taken those that were expected
             lane.ask_at = time.monotonic() + lane.pace.wait_seconds()
             return
+        lane.expected += max(expected - 1, 0)
         if job.task_name == CLAIM_TASK and job.scheduled_at is None:
-            lane.pace.note_claim()
+            lane.pace.note_claim(coin_id=job.task_kwargs["coin_id"])
         self._watchdog.note_progress(lane.name)
         context = self._make_context(job)
         lane.running += 1

@@ -24,7 +24,10 @@ _MOST_HOSTS: Final = 100
 
 
 class PagesEnd:
-    """The end of the middleware for pages in settings.MIDDLEWARE. Django makes the last one first."""
+    """The end of the middleware for pages in settings.MIDDLEWARE. Django makes the last one first.
+
+    Django calls `process_view` and `process_exception` of the middleware in between for API calls too.
+    """
 
     last: ClassVar[GetResponse]
 
@@ -39,6 +42,7 @@ class PagesBegin:
     def __init__(self, get_response: GetResponse) -> None:
         self._get_page = get_response
         get_answer: Any = PagesEnd.last
+        del PagesEnd.last  # a list of middleware without a PagesEnd must not find that of another one
         for middleware in (HostAndLength, ProblemAnswers, RateLimitHeaders, Origins, FixedHeaders):
             get_answer = convert_exception_to_response(middleware(get_answer))
         self._answer_call: GetResponse = get_answer

@@ -1,6 +1,7 @@
 """Middleware for every request: its id and log line, the optional trailing slash, internal paths, limit headers."""
 
 import logging
+import os
 import random
 import re
 import time
@@ -25,7 +26,8 @@ access_log = logging.getLogger("exchange_site.access")
 
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Ids are no secrets. To ask the kernel for randomness, a thread lets go of the interpreter and waits for it again.
-_random: Final = random.Random()  # noqa: S311  seeded by the kernel, anew in each process
+_random: Final = random.Random()  # noqa: S311  seeded by the kernel
+os.register_at_fork(after_in_child=_random.seed)  # else all workers of one process would make the same ids
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 

@@ -55,6 +55,7 @@ from trading.services.settling import complete_orders
 
 logger = logging.getLogger(__name__)
 
+_EMPTY_WAIT_SECONDS: Final = 1
 _RETRY_WAITS_SECONDS: Final = (1, 5, 15, 60)
 
 
@@ -130,7 +131,9 @@ def _book(attempt: Attempt, execution: Executed, from_state: AttemptState, *, no
     )
     batch.reserved -= settled.amount
     logger.info("%s of %s bought %s %s and completed %s orders", attempt, batch, received, batch.coin, settled.count)
-    go_on(batch=batch, ended=attempt, now=now, open_count=settled.left)
+    # Who finds nothing to buy looks again after a moment: the third time in a row is left to staff.
+    wait_seconds = _EMPTY_WAIT_SECONDS if state is AttemptState.EMPTY else 0
+    go_on(batch=batch, ended=attempt, now=now, open_count=settled.left, wait_seconds=wait_seconds)
     return True
 
 

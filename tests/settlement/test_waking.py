@@ -44,12 +44,20 @@ class TestThePaceOfALane:
         now = [0.0]
         pace = Pace(usual_seconds=USUAL_SECONDS, read_clock=lambda: now[0])
         for _ in range(100):
-            pace.note_claim()
+            pace.note_claim(coin_id=1)
         assert pace.wait_seconds() > USUAL_SECONDS
         now[0] = 5.0
         assert pace.wait_seconds() < USUAL_SECONDS
         now[0] = 11.0
         assert pace.wait_seconds() == USUAL_SECONDS
+
+    def test_is_quick_while_orders_of_many_coins_come(self):
+        """None of them would share a purchase."""
+        now = [0.0]
+        pace = Pace(usual_seconds=USUAL_SECONDS, read_clock=lambda: now[0])
+        for coin_id in range(10):
+            pace.note_claim(coin_id=coin_id)
+        assert pace.wait_seconds() < USUAL_SECONDS
 
     @pytest.mark.parametrize("rate", [2, 50])
     def test_of_many_workers_asks_postgres_no_more_often_than_that_of_one(self, rate):
@@ -66,7 +74,7 @@ class TestThePaceOfALane:
         while now[0] < self.SECONDS:
             looks += 1
             while following <= now[0]:
-                pace.note_claim()
+                pace.note_claim(coin_id=1)
                 following += chance.expovariate(rate)
             now[0] += pace.wait_seconds()
         return looks

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
@@ -22,7 +22,7 @@ from wallets.runtime.sql import Record
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
-_BIGGEST_ID = 2**63 - 1
+LARGEST_ID = 2**63 - 1
 
 Row = TypeVar("Row")
 Kept = TypeVar("Kept", bound=models.Model)
@@ -110,13 +110,16 @@ def _decode(cursor: str, *, fingerprint: str) -> tuple[datetime, int]:
         text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
         created_at, row_id, made_for = json.loads(text)
         moment = datetime.fromisoformat(created_at)
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)  # Postgres knows no zones as far away as Python does
     except (
         ValueError,
         TypeError,
+        OverflowError,
         RecursionError,
     ) as error:  # UnicodeError and binascii.Error are ValueErrors
         raise InvalidCursor from error
-    if made_for != fingerprint or type(row_id) is not int or not 0 < row_id <= _BIGGEST_ID or moment.tzinfo is None:
+    if made_for != fingerprint or type(row_id) is not int or not 0 < row_id <= LARGEST_ID or moment.tzinfo is None:
         raise InvalidCursor
     return moment, row_id
 

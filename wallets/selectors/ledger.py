@@ -13,7 +13,7 @@ from wallets.money import USD
 from wallets.payment_references import payment_reference
 from wallets.runtime import sql
 from wallets.runtime.log_context import add_to_log_context
-from wallets.runtime.paging import Page, read_records
+from wallets.runtime.paging import LARGEST_ID, Page, read_records
 from wallets.runtime.sql import Record
 from wallets.selectors.accounts import Principal
 from wallets.selectors.bound import bound_statement
@@ -119,6 +119,8 @@ def list_transactions(*, customer_id: int, filters: TransactionFilters, limit: i
 
 def get_transaction(*, customer_id: int, transaction_id: int) -> Record:
     """Return one of the customer's dollar movements. Raises NotFound, also for a movement of another customer."""
+    if transaction_id > LARGEST_ID:
+        raise NotFound
     part = "AND record.id = %(id)s"
     rows = sql.fetch_records("wallets.list_movements", part=part, customer=customer_id, id=transaction_id, **_KINDS)
     if not rows:

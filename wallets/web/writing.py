@@ -38,6 +38,8 @@ class Records:
     def __init__(self, record: type[BaseModel], *, texts: bool = False) -> None:
         fields = record.model_fields
         find = _find_writer_of_texts if texts else _find_writer
+        if len(fields) == 1:
+            raise TypeError("itemgetter would return a value in place of a row")
         self._values = itemgetter(*fields)
         self._writers = [
             _find_optional(_annotation(field.annotation, field.metadata), find) for field in fields.values()
@@ -47,8 +49,10 @@ class Records:
 
     def write(self, rows: Iterable[Body]) -> str:
         """Write what an array of these rows holds. By columns, which takes a sixth less time than by rows."""
-        columns = zip(*map(self._values, rows), strict=True)
-        written = (map(write, column) for write, column in zip(self._writers, columns, strict=False))
+        columns = list(zip(*map(self._values, rows), strict=True))
+        if not columns:
+            return ""
+        written = (map(write, column) for write, column in zip(self._writers, columns, strict=True))
         return ", ".join(map(self._form.__mod__, zip(*written, strict=True)))
 
     def write_one(self, row: Body) -> str:
