@@ -1,8 +1,16 @@
-"""Bounds for the waits that a venue asks for."""
+"""Waits before the venue is asked again: our own, and bounds for those that it asks for."""
 
 import math
+from typing import Final
 
 from django.conf import settings
+
+_RETRY_WAITS_SECONDS: Final = (1, 5, 15, 60)
+
+
+def before_retry(*, number: int) -> float:
+    """Return the wait in seconds after the attempt of a batch of this number, before the next one. The first is 1."""
+    return _RETRY_WAITS_SECONDS[min(number, len(_RETRY_WAITS_SECONDS)) - 1]
 
 
 def bounded(seconds: float | None) -> float:

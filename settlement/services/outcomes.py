@@ -49,14 +49,13 @@ from settlement.services.late_coins import deliver_late_coins, end_doubt
 from settlement.services.pausing import lift_automatic_pauses, pause_for_trouble
 from settlement.told import keep
 from settlement.venues.protocol import Executed, NotPlaced, Trouble, Untrue
-from settlement.waits import bounded
+from settlement.waits import before_retry, bounded
 from trading.price_moves import AvailableCoins
 from trading.services.settling import complete_orders
 
 logger = logging.getLogger(__name__)
 
 _EMPTY_WAIT_SECONDS: Final = 1
-_RETRY_WAITS_SECONDS: Final = (1, 5, 15, 60)
 
 
 @transaction.atomic
@@ -131,8 +130,7 @@ def _book(attempt: Attempt, execution: Executed, from_state: AttemptState, *, no
     )
     batch.reserved -= settled.amount
     logger.info("%s of %s bought %s %s and completed %s orders", attempt, batch, received, batch.coin, settled.count)
-    # Who finds nothing to buy looks again after a moment: the third time in a row is left to staff.
-    wait_seconds = _EMPTY_WAIT_SECONDS if state is AttemptState.EMPTY else 0
+    wait_seconds = _EMPTY_WAIT_SECONDS if state is AttemptState.EMPTY else 0  # the third in a row is left to staff
     go_on(batch=batch, ended=attempt, now=now, open_count=settled.left, wait_seconds=wait_seconds)
     return True
 
@@ -189,7 +187,7 @@ def presume_not_placed(*, attempt: Attempt, reason: str, from_state: AttemptStat
         return False
     logger.warning("%s of %s is presumed not placed: %s", attempt, attempt.batch, reason)
     batch = lock_batch(batch_id=attempt.batch_id)
-    go_on(batch=batch, ended=attempt, now=now, wait_seconds=_usual_wait(attempt))
+    go_on(batch=batch, ended=attempt, now=now, wait_seconds=before_retry(number=attempt.number))
     return True
 
 
@@ -280,7 +278,7 @@ def withdraw_attempt(*, batch: Batch, reason: str, now: datetime) -> bool:
 def _wait_before_next(attempt: Attempt, answer: NotPlaced, *, now: datetime) -> float:
     asked_for = bounded(answer.retry_after_seconds)
     if answer.trouble is None:
-        return max(_usual_wait(attempt), asked_for)
+        return max(before_retry(number=attempt.number), asked_for)
     until = pause_for_trouble(
         venue=attempt.place,
         coin=attempt.coin if answer.trouble is Trouble.COIN else None,
@@ -292,10 +290,6 @@ def _wait_before_next(attempt: Attempt, answer: NotPlaced, *, now: datetime) -> 
     # Another venue may buy at once what this one cannot. No query where there is none.
     other = settings.FURTHER_VENUES and find_room(coin_id=attempt.coin_id, now=now).venues
     return 0 if other else (until - now).total_seconds()
-
-
-def _usual_wait(attempt: Attempt) -> float:
-    return _RETRY_WAITS_SECONDS[min(attempt.number, len(_RETRY_WAITS_SECONDS)) - 1]
 
 
 def _in_words(execution: Executed) -> str:
