@@ -86,10 +86,27 @@ def _writing_again(table):
             [table],
         )
         columns = SQL(", ").join(Identifier(name) for (name,) in cursor.fetchall())
-    return SQL(
+    written = SQL(
         "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE"
         " SELECT {columns} FROM json_populate_recordset(NULL::{table}, {rows})"
     ).format(table=Identifier(table), columns=columns, rows=Literal(rows))
+    return SQL("; ").join([written, *_lifted_sequence(table)])
+
+
+def _lifted_sequence(table):
+    """Return a statement that moves the ids on behind those of the rows: a test may have begun them anew."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_get_serial_sequence(%s, attname) FROM pg_attribute"
+            " WHERE attrelid = %s::regclass AND attname = 'id' AND attidentity <> ''",
+            [table, table],
+        )
+        return [
+            SQL("SELECT setval({name}, greatest((SELECT max(id) FROM {table}), nextval({name})))").format(
+                name=Literal(sequence), table=Identifier(table)
+            )
+            for (sequence,) in cursor.fetchall()
+        ]
 
 
 def _make_roles_again():

@@ -18,6 +18,7 @@ from exchange_site.front.arrivals import Arrival
 from exchange_site.front.waiting import _MOST, _MOST_OF_ONE, Waiting
 from exchange_site.stack.processes import API, free_port, local_url, start, wait_for_answer
 from tests.conftest import process_environment
+from tests.parking import close_parked
 from tests.processes import stopped, wait_for
 from tests.site.test_front import Line
 from trading.models import Order
@@ -66,6 +67,7 @@ def calls_left(api, shopper):
 
 
 def connections_of_the_api():
+    close_parked()
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
