@@ -14,7 +14,7 @@ from typing import Any, Final
 Json = dict[str, Any]
 
 VARIABLES: Final = {"baseUrl": "http://localhost:8000", "bearerToken": "", "resetToken": "", "emailToken": ""}
-"""What people may set: the service's address, the access token, and tokens from e-mails, which no answer has."""
+"""Variables that people may set: the service's address, the access token, and the tokens of e-mails."""
 
 NEW_CUSTOMER: Final = (
     'pm.collectionVariables.set("username", "reader-" + Date.now());',

@@ -223,7 +223,7 @@ def _in_order(growth: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _render(title: str, piece: dict[str, Any], rows: list[_Row] | None = None) -> str:
-    """Return a table with its title, what it was measured on, and its sentences."""
+    """Return a table with its title, the machine of the measurement, and its sentences."""
     machine = piece["machine"]
     on = (
         f"{machine['cores']} cores, Python {machine['python']}, PostgreSQL {machine['postgres']}, "

@@ -118,7 +118,7 @@ class TestTheCustomers:
 
 
 class Recorder(BaseHTTPRequestHandler):
-    """Answers as the API does, every third sign-in with `busy`, and writes down what it is asked."""
+    """Answers as the API does, every third sign-in with `busy`, and keeps the requests."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # an answer leaves in one piece

@@ -84,7 +84,7 @@ Yardstick = Callable[[float], Turn]
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What is compared: the systems, those of them whose orders are settled between the rounds, and what else is measured."""
+    """The systems of a comparison, those that settle their orders between the rounds, and further measures."""
 
     contenders: Sequence[Contender]
     settling: Sequence[Side]

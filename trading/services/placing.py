@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 
 from trading import headroom, jobs, pools
 from trading.metrics import count_failed_group, count_placed
@@ -128,15 +128,12 @@ def _judge_together(asked: AskedOrder) -> Judgement:
     try:
         return _group.submit(asked)
     except GroupFailed as failed:
-        if not may_run_again(failed.__cause__, has_key=asked.key is not None):
-            raise _own_copy(failed.__cause__) from failed.__cause__
+        error = failed.__cause__
+        if not may_run_again(error, has_key=asked.key is not None):
+            assert isinstance(error, DatabaseError), "only a lost connection is not tried again"
+            # A copy: to raise the error that all requests of the group have would change it.
+            raise type(error)(*error.args) from error.__cause__
         return ALONE
-
-
-def _own_copy(error: BaseException | None) -> BaseException:
-    """Return an error that all requests of a group have, for one of them: to raise the same one would change it."""
-    assert isinstance(error, DatabaseError), "only a lost connection is not tried again"
-    return type(error)(*error.args)
 
 
 def _judge_group(group: Sequence[AskedOrder]) -> Sequence[Judgement]:

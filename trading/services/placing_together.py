@@ -38,7 +38,7 @@ def place_group(*, group: Sequence[AskedOrder], patience: timedelta) -> list[Jud
 
 @transaction.atomic(durable=True)
 def place_alone(*, asked: AskedOrder, now: datetime | None) -> Judgement:
-    """Place an order, whatever it needs. Tests give a moment as `now`.
+    """Place an order in a database transaction of its own. Tests give a moment as `now`.
 
     Raises TokenInvalid and NotFound for a caller without a wallet.
     """
