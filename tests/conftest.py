@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -40,6 +41,12 @@ from wallets.services.cash import book_opening_deposit
 from wallets.services.tokens import read_access_token, start_token_family
 
 DATABASE_SECONDS = 120
+
+# Slowness is no finding: the machine may be busy.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 _begun = []  # the first test of this process
 

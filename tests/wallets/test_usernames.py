@@ -344,7 +344,7 @@ def test_every_reserved_name_is_refused():
         assert accept_username(name, for_staff=True) == name
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=20))
 def test_every_text_has_a_key_that_is_its_own_key(text):
     assert key_of(key_of(text)) == key_of(text)
