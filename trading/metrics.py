@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import cache
 from typing import Final
 
 from django.db import transaction
@@ -46,7 +47,12 @@ def count_failed_group() -> None:
 
 def count_placed(*, state: str) -> None:
     """Count an order whose database transaction has committed."""
-    _PLACED.labels(state).inc()
+    _placed_in(state).inc()
+
+
+@cache
+def _placed_in(state: str) -> Counter:
+    return _PLACED.labels(state)
 
 
 def count_without_room(*, by: Shortage) -> None:

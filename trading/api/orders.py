@@ -3,11 +3,12 @@
 import re
 from datetime import datetime
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router, Status
+from ninja import Query, Router
 
 from trading.exceptions import (
     AboveMaximum,
@@ -46,12 +47,14 @@ from wallets.web.lists import ListOf, link_next
 from wallets.web.problems import BODY, LIST, MONEY, SIGNED_IN
 from wallets.web.requests import IdempotencyHeader, mark_replayed
 from wallets.web.waiting_answers import WaitingAnswer, Watched, can_wait
+from wallets.web.writing import Records
 
 orders_router = Router(tags=["orders"])
 
 ORDERS: Final = Limit("orders")
 """Limits how often a customer may place or cancel orders."""
 
+_ORDER: Final = Records(OrderAnswer)
 _ORDERS: Final = ListOf(OrderAnswer, texts=True)
 
 _COIN_IN_BODY: Final = re.compile(rb'"(?:crypto|quote)"\s*:\s*"([A-Z0-9]{1,12})[":]')
@@ -116,7 +119,7 @@ def _dollars_of(request: HttpRequest, taker: str) -> Wanted | None:
 )
 def place(
     request: HttpRequest, response: HttpResponse, body: OrderBody, idempotency: IdempotencyHeader
-) -> Status[OrderAnswer]:
+) -> HttpResponse:
     """Buys `amount` coins, or as many as `total` US dollars pay for, or what a `quote` promises.
 
     The wallet is debited at once; settlement follows.
@@ -136,7 +139,7 @@ def place(
     answer = _answer(placed.order, coin_name=placed.coin_name, pool_total=_pool_total(placed))
     if placed.replayed:
         answer["reason"] = shown_reason(order=placed.order)
-    return Status(201, OrderAnswer.model_validate(answer))
+    return _ORDER.answer(response, answer, status=HTTPStatus.CREATED)
 
 
 @orders_router.get(

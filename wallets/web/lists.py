@@ -104,8 +104,7 @@ class ListOf:
 
     def answer_one(self, response: HttpResponse, row: Body) -> HttpResponse:
         """Write one of the rows into `response`."""
-        response.content = self._records.write_one(row).encode()
-        return response
+        return self._records.answer(response, row)
 
 
 def _list_or_page(record: type[BaseModel]) -> Any:
