@@ -6,10 +6,11 @@ import gc
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 
 from exchange_site.simulator.server import add_arguments, serve
@@ -30,6 +31,13 @@ def running_simulator(folder, *options):
         venue.close()
     finally:
         _stop(pid)
+
+
+@contextmanager
+def opened_book(path):
+    """Open a simulator's book, and commit what the `with` block has changed in it."""
+    with closing(sqlite3.connect(path, timeout=5)) as book, book:
+        yield book
 
 
 def _fork(arguments):

@@ -4,7 +4,8 @@ A call sends no cookie and gets no page and no file. But each middleware that it
 Django's find out anew for each request what is the same for all of them.
 """
 
-from typing import Any, ClassVar, Final
+import threading
+from typing import Any, Final
 
 from corsheaders.middleware import CorsMiddleware
 from django.core.exceptions import MiddlewareNotUsed
@@ -29,11 +30,18 @@ class PagesEnd:
     Django calls `process_view` and `process_exception` of the middleware in between for API calls too.
     """
 
-    last: ClassVar[GetResponse]
-
     def __init__(self, get_response: GetResponse) -> None:
-        PagesEnd.last = get_response
+        _made.last = get_response
         raise MiddlewareNotUsed  # Django leaves it out
+
+
+class _Made(threading.local):
+    """What the last PagesEnd of this thread leads to. Threads may make lists of middleware at the same time."""
+
+    last: GetResponse
+
+
+_made: Final = _Made()
 
 
 class PagesBegin:
@@ -41,8 +49,8 @@ class PagesBegin:
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_page = get_response
-        get_answer: Any = PagesEnd.last
-        del PagesEnd.last  # a list of middleware without a PagesEnd must not find that of another one
+        get_answer: Any = _made.last
+        del _made.last  # a list of middleware without a PagesEnd must not find that of another one
         for middleware in (HostAndLength, ProblemAnswers, RateLimitHeaders, Origins, FixedHeaders):
             get_answer = convert_exception_to_response(middleware(get_answer))
         self._answer_call: GetResponse = get_answer

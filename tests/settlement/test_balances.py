@@ -1,6 +1,5 @@
 """The balances of the account at the venue are compared with what was bought there and not moved."""
 
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
@@ -43,6 +42,7 @@ from tests.configure import configure
 from tests.owner import by_owner, run_as_owner
 from tests.processes import at_once
 from tests.settlement.conftest import attempts, new_venue
+from tests.simulators import opened_book
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -631,7 +631,7 @@ class TestCommission:
     @pytest.fixture
     def edit_book(self, simulator, tmp_path):
         def run(statement):
-            with sqlite3.connect(tmp_path / "book.sqlite", timeout=5) as book:
+            with opened_book(tmp_path / "book.sqlite") as book:
                 book.execute(statement)
 
         return run

@@ -1,6 +1,5 @@
 """A venue that denies what it filled, asked by real workers: at most one repeat, and nothing is lost or doubled."""
 
-import sqlite3
 import time
 from datetime import timedelta
 from decimal import Decimal
@@ -33,6 +32,7 @@ from tests.configure import configure
 from tests.conftest import make_coin
 from tests.processes import wait_for
 from tests.settlement.conftest import attempts, batches, new_venue, states
+from tests.simulators import opened_book
 from trading.models import Order
 from wallets.models import Wallet, WalletRole
 
@@ -355,7 +355,7 @@ class TestASharedAccount:
         """Move the orders, and not their trades, an hour back."""
 
         def run():
-            with sqlite3.connect(tmp_path / "book.sqlite", timeout=5) as book:
+            with opened_book(tmp_path / "book.sqlite") as book:
                 book.execute("UPDATE venue_order SET time = time - 3600000")
 
         return run

@@ -1,6 +1,5 @@
 """What a venue really did beyond a request is booked on a row of its own, after trades and balance confirm it."""
 
-import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -39,6 +38,7 @@ from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import by_owner
 from tests.settlement.conftest import attempts, end_pauses, states
+from tests.simulators import opened_book
 from wallets.models import Transaction, Wallet
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_balance")]
@@ -235,7 +235,7 @@ class TestACostBeyondThePriceBound:
         place("60.00")
         batch = settle()
         simulator.fail()
-        with sqlite3.connect(tmp_path / "book.sqlite", timeout=5) as book:
+        with opened_book(tmp_path / "book.sqlite") as book:
             book.execute("UPDATE trade SET price = '6', quote = '90.12'")
             book.execute("UPDATE venue_order SET quote = '90.12'")
         simulator.set_account(balances={"USDT": "999999909.88"})

@@ -3,8 +3,6 @@
 Each has a coin of its own. Those about one coin alone run at once.
 """
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
@@ -18,6 +16,7 @@ from settlement.verification import verify_everything
 from tests.dialects import DIALECTS
 from tests.processes import wait_for
 from tests.settlement.stage import OPENING, staged
+from tests.simulators import opened_book
 from trading.models import Coin, CoinPrice, Order
 from trading.services.prices import accept_price
 from wallets.models import Wallet, WalletRole
@@ -43,7 +42,7 @@ class Bought:
 
 
 def read_book(stage, told):
-    with closing(sqlite3.connect(stage.book_file, timeout=5)) as book:
+    with opened_book(stage.book_file) as book:
         rows = [(*map(Decimal, row[:3]), row[3]) for row in book.execute(_TRADES, [told.symbol])]
     return Bought(
         trades=len(rows),

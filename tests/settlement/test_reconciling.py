@@ -1,6 +1,5 @@
 """Reconciliation with a venue in another process, whose order book the tests edit."""
 
-import sqlite3
 import threading
 import time
 from datetime import timedelta
@@ -27,6 +26,7 @@ from tests.conftest import make_coin
 from tests.owner import run_as_owner
 from tests.processes import at_once
 from tests.settlement.conftest import attempts, end_pauses, new_venue
+from tests.simulators import opened_book
 from wallets.models import Transaction, Wallet, WalletRole
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -59,7 +59,7 @@ def edit_book(simulator, tmp_path):
     """Change the orders in the venue's book."""
 
     def run(statement, *rows):
-        with sqlite3.connect(tmp_path / "book.sqlite", timeout=5) as book:
+        with opened_book(tmp_path / "book.sqlite") as book:
             book.executemany(statement, rows or [()])
 
     return run

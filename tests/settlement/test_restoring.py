@@ -1,6 +1,5 @@
 """A database that comes back older than the world. The venue is a simulator in another process, and keeps its book."""
 
-import sqlite3
 import threading
 import uuid
 from contextlib import nullcontext
@@ -47,6 +46,7 @@ from tests.configure import configure
 from tests.conftest import make_coin
 from tests.owner import run_as_owner
 from tests.settlement.conftest import attempts, end_pauses, new_venue, states
+from tests.simulators import opened_book
 from tests.staff import make_chief
 from tests.typed import give_password
 from trading.models import Coin
@@ -108,7 +108,7 @@ def edit_the_book(simulator, tmp_path):
     """Change the venue's orders and trades."""
 
     def run(statement):
-        with sqlite3.connect(tmp_path / "book.sqlite", timeout=5) as book:
+        with opened_book(tmp_path / "book.sqlite") as book:
             book.execute(statement)
 
     return run

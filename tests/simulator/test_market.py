@@ -4,7 +4,6 @@
 """
 
 import json
-import sqlite3
 import time
 from decimal import Decimal
 
@@ -16,7 +15,7 @@ from exchange_site.stack.processes import free_port, local_url, start
 from exchange_site.stack.processes import simulator as command_line
 from tests.processes import Simulator, stopped, wait_for
 from tests.simulator.test_simulator import buy, signed
-from tests.simulators import running_simulator
+from tests.simulators import opened_book, running_simulator
 
 SIMPLE = {"bid": "19.99", "ask": "20.01"}
 THIN = {**SIMPLE, "depth": [["20.01", "5"], ["20.05", "2"], ["20.20", "1"]]}
@@ -482,7 +481,7 @@ class TestDurability:
             with stopped(start(command_line(port=port, book=book))):
                 wait_for(venue.answers, seconds=15)
                 assert prices(ticker(venue)) == (Decimal("19.996"), Decimal("20.004"), 20)
-            with sqlite3.connect(book) as database:
+            with opened_book(book) as database:
                 database.execute("DROP TABLE IF EXISTS market_state")
                 database.execute("DROP TABLE IF EXISTS second_source")
         venue.close()

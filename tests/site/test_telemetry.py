@@ -43,12 +43,23 @@ def receiver():
 
 
 def run_python(code, *, logs=subprocess.PIPE, **environment):
-    """Run code in a process of the project whose Django is set up, and return what it prints."""
+    """Run code in a process of the project whose Django is set up, and return what it prints.
+
+    Its lines are read from standard input: since Python 3.13 a traceback has the lines of an argument `-c` too, and an
+    error brings its lines of code along.
+    """
     begun = "import django; django.setup()\nfrom exchange_site import telemetry\n"
     given = process_environment(DJANGO_SETTINGS_MODULE="exchange_site.settings", **environment)
-    command = [sys.executable, "-c", begun + code]
     done = subprocess.run(
-        command, cwd=PROJECT, env=given, stdout=subprocess.PIPE, stderr=logs, text=True, check=False, timeout=100
+        [sys.executable, "-c", "import sys; exec(sys.stdin.read())"],
+        input=begun + code,
+        cwd=PROJECT,
+        env=given,
+        stdout=subprocess.PIPE,
+        stderr=logs,
+        text=True,
+        check=False,
+        timeout=100,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

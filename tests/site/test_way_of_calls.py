@@ -1,7 +1,12 @@
 """Calls of the API pass fewer middleware than pages, and get the same answers as if they passed all of it."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from corsheaders.conf import conf
+from django.core.exceptions import MiddlewareNotUsed
+from django.http import HttpResponse
 
 from exchange_site.middleware import api as way
 
@@ -111,3 +116,20 @@ def test_pages_and_files_are_no_calls(rf):
 
 def test_the_regular_expression_of_origins_has_the_calls(rf):
     assert conf.CORS_URLS_REGEX == "^/api/"
+
+
+class TestListsOfMiddleware:
+    def test_may_be_made_by_threads_at_the_same_time(self, rf):
+        """Each call reaches the end of its own list."""
+        all_have_an_end = threading.Barrier(8, timeout=30)
+
+        def make(number):
+            with pytest.raises(MiddlewareNotUsed):
+                way.PagesEnd(lambda _: HttpResponse(str(number)))
+            all_have_an_end.wait()
+            return way.PagesBegin(lambda _: HttpResponse("a page"))
+
+        with ThreadPoolExecutor(8) as pool:
+            lists = list(pool.map(make, range(8)))
+        answers = [each(rf.get("/api/v1/orders/", headers={"Host": "testserver"})).content for each in lists]
+        assert answers == [str(number).encode() for number in range(8)]
