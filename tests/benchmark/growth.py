@@ -15,7 +15,7 @@ from django.utils import timezone
 from tests.benchmark.customers import open_accounts
 from tests.benchmark.history import write_settled_orders
 from tests.benchmark.load import BenchmarkFailed
-from tests.benchmark.rounds import Bench, close_connections, looking_at, orders_of, reads_of, take_rounds
+from tests.benchmark.rounds import Bench, Measures, close_connections, looking_at, orders_of, reads_of, take_rounds
 from tests.benchmark.settling import wait_until_settled
 from wallets.runtime.progress import make_progress
 
@@ -41,16 +41,16 @@ def measure_growth(bench: Bench, found: dict[str, Any], *, orders: int) -> Itera
             grown = replace(grown, customers=customers)  # with tokens of this database
         grown.stack.start_web(processes=2)
         grown.stack.start_workers(count=1)
-        found |= {"orders": orders, "without": {}, "rounds": {}}
-        taken = [found["without"], found["rounds"]]
-        yield from take_rounds([bench, grown], taken=taken, measures_of=_measures_of, extent=bench.extent)
+        found["orders"] = orders
+        benches = {"without": bench, "rounds": grown}
+        yield from take_rounds(benches, found=found, measures_of=_measures_of, extent=bench.extent)
     finally:
         grown.stack.end()
 
 
-def _measures_of(bench: Bench) -> dict[str, Any]:
+def _measures_of(bench: Bench) -> Measures:
     """Return measures without sign-ins: passwords that are still being hashed after one side's turn would slow the other's."""
-    every = orders_of(bench) | reads_of(bench)
+    every = {**orders_of(bench), **reads_of(bench)}
     return {name: every[name] for name in _MEASURES}
 
 
