@@ -30,7 +30,7 @@ from tests.benchmark.history import write_settled_orders
 from tests.benchmark.limit import Statement, renderer, run_pgbench, spread_ids, write_script, written
 from tests.benchmark.load import BenchmarkFailed, Call, put_load
 from tests.benchmark.results import keep
-from tests.benchmark.servers import memory_mib, running_stack
+from tests.benchmark.servers import memory_mib, running_copy, running_stack
 from tests.benchmark.settling import Completion, measure_completion
 from tests.benchmark.steady import place_steadily
 from tests.configure import configure
@@ -226,9 +226,8 @@ class TestTheStack:
     @pytest.fixture
     def copy(self, stack):
         stack.start_web(processes=1)
-        copy = stack.copy("grown")
-        yield copy
-        copy.end()
+        with running_copy(stack, name="grown") as copy:
+            yield copy
 
     def test_has_a_second_api_on_a_copy_of_its_database(self, stack, copy):
         for one in (stack, copy):
