@@ -193,7 +193,7 @@ def running_copy(stack: Stack, *, name: str) -> Iterator[Stack]:
     folder = stack.folder / name
     folder.mkdir(exist_ok=True)
     with connect({**stack.environment, **stack.owner}, database="postgres") as connection:
-        if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             _copy_book(stack.folder / _BOOK, into=folder / _BOOK)
             copied = [psycopg.sql.Identifier(part) for part in (name, stack.environment["POSTGRES_DB"])]
             connection.execute(psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*copied))

@@ -223,26 +223,36 @@ def stack():
 
 
 class TestTheStack:
-    @pytest.fixture
-    def copy(self, stack):
+    def test_has_a_second_one_on_a_copy_of_its_database(self, stack):
         stack.start_web(processes=1)
         with running_copy(stack, name="grown") as copy:
-            yield copy
-
-    def test_has_a_second_api_on_a_copy_of_its_database(self, stack, copy):
-        for one in (stack, copy):
-            one.start_web(processes=1)
-            [pid] = one.web_processes()
-            assert memory_mib(pid) > 20
-        answer = httpx.post(
-            f"{copy.url}/api/v1/accounts/auth/register/", json={"username": "alice", "password": "password-of-alice"}
-        )
-        assert answer.status_code == 201
-        assert [self.count_users(one) for one in (stack, copy)] == [0, 1]
+            for one in (stack, copy):
+                one.start_web(processes=1)
+                [pid] = one.web_processes()
+                assert memory_mib(pid) > 20
+            answer = httpx.post(
+                f"{copy.url}/api/v1/accounts/auth/register/",
+                json={"username": "alice", "password": "password-of-alice"},
+            )
+            assert answer.status_code == 201
+            assert [self.count_users(one) for one in (stack, copy)] == [0, 1]
+            self.assert_that_they_share_only_postgres(stack, copy)
+        with running_copy(stack, name="grown") as again:
+            assert self.count_users(again) == 1
 
     def count_users(self, stack):
         with connect(stack.environment) as connection:
             return connection.execute("SELECT count(*) FROM wallets_user").fetchone()[0]
+
+    def assert_that_they_share_only_postgres(self, stack, copy):
+        for name in ("PORT", "REDIS_PORT", "EXCHANGE_URL", "POSTGRES_DB"):
+            assert stack.environment[name] != copy.environment[name]
+        httpx.put(f"{copy.venue}/control/prices", json={"ABANUSDT": "123.00"}).raise_for_status()
+        prices = [
+            httpx.get(f"{one.venue}/api/v3/ticker/bookTicker", params={"symbol": "ABANUSDT"}).json()["bidPrice"]
+            for one in (stack, copy)
+        ]
+        assert prices[0] != prices[1]
 
     def test_stops_its_workers_for_a_while_and_revives_them(self, stack):
         stack.start_workers(count=1)
