@@ -2,20 +2,25 @@
 
 `python -m tests.busy` runs all tests but the matrix of faults, once, beside six loops. With paths it runs these files,
 with `--times 3` each of them three times. Files that passed are not run again without `--afresh`; those that failed are.
+At the end it names every test that failed, in this run or before.
 """
 
 import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from exchange_site.stack.processes import end_with, kill
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 _LOOP: Final = """
@@ -25,20 +30,39 @@ while True:
     pass
 """
 """Ends with the process that started it: its input ends then."""
-_SUMMARY: Final = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
+_SUMMARY: Final = re.compile(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", re.MULTILINE)
+_SOME_FAILED: Final = 1
+"""The exit status of pytest if it ran all tests and some failed."""
 _NO_TESTS: Final = 5
 """The exit status of pytest if all tests of these files are left out."""
+_INTERRUPTED: Final = 128 + signal.SIGINT
+_END_SECONDS: Final = 60
+"""The time for pytest to stop what its tests have started."""
+
+Run = tuple[str, int]
+"""A file, and the turn in which it is run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """A run of some files: in which turn, how long it took, and the names of the tests that failed."""
+    """A run of some files: in which turn, how long it took, and the names of the tests that failed.
+
+    If it is not `complete`, pytest did not come to its end.
+    """
 
     files: list[str]
     turn: int
     seconds: float
     passed: bool
     failed: list[str]
+    complete: bool = False
+
+    def passed_runs(self) -> set[Run]:
+        """Return the files that passed, in this turn. Of an incomplete run none counts."""
+        failed = {name.partition("::")[0] for name in self.failed}
+        if not self.passed and not (self.complete and failed):
+            return set()
+        return {(file, self.turn) for file in self.files if file not in failed}
 
 
 class Results:
@@ -51,10 +75,13 @@ class Results:
             path.unlink(missing_ok=True)
 
     def read(self) -> list[Result]:
-        """Return the last result of each run. A line that was cut off by the end of the process is left out."""
+        """Return all results. A line that was cut off by the end of the process is left out."""
         lines = self._path.read_text().splitlines() if self._path.exists() else []
-        results = [Result(**json.loads(line)) for line in lines if line.endswith("}")]
-        return list({(tuple(result.files), result.turn): result for result in results}.values())
+        return [Result(**json.loads(line)) for line in lines if line.endswith("}")]
+
+    def read_passed(self) -> set[Run]:
+        """Return what has passed."""
+        return {run for result in self.read() for run in result.passed_runs()}
 
     def add(self, result: Result) -> None:
         with self._path.open("a") as file:
@@ -78,34 +105,61 @@ def list_files(paths: Sequence[str]) -> list[str]:
     found: set[Path] = set()
     for path in map(Path, paths):
         found |= {path} if path.is_file() else set(path.rglob("test_*.py"))
-    return sorted(str(path) for path in found)
+    return sorted(str(path.resolve().relative_to(ROOT)) for path in found)
+
+
+def group(runs: Sequence[Run], *, together: int) -> list[tuple[list[str], int]]:
+    """Return the runs in parts of at most `together` files, each part of one turn."""
+    parts = []
+    for turn in sorted({turn for _, turn in runs}):
+        files = [file for file, its_turn in runs if its_turn == turn]
+        parts += [(files[start : start + together], turn) for start in range(0, len(files), together)]
+    return parts
 
 
 def run(files: list[str], *, turn: int, log: Path) -> Result:
     """Run the tests of some files. The output is added to `log`."""
     began = time.monotonic()
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "--numprocesses",
-        "2",
-        "--dist",
-        "loadfile",
-        "-p",
-        "no:cacheprovider",
-    ]
-    done = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, check=False)
     with log.open("a") as file:
-        file.write(done.stdout + done.stderr)
+        file.write(f"== turn {turn}: {' '.join(files)}\n")
+        file.flush()
+        place = file.tell()
+        status = _run_pytest(files, output=file)
+    with log.open(errors="replace") as file:
+        file.seek(place)
+        failed = _SUMMARY.findall(file.read())
     return Result(
         files=files,
         turn=turn,
         seconds=round(time.monotonic() - began, 1),
-        passed=done.returncode in {0, _NO_TESTS},
-        failed=_SUMMARY.findall(done.stdout),
+        passed=status in {0, _NO_TESTS},
+        failed=failed,
+        complete=status in {0, _NO_TESTS, _SOME_FAILED},
     )
+
+
+def _run_pytest(files: list[str], *, output: Any) -> int:
+    """Run pytest, and return its status. If this process is told to end, pytest stops what its tests have started."""
+    this = os.getpid()
+    options = ("-q", "--numprocesses", "2", "--dist", "loadfile", "-p", "no:cacheprovider")
+    pytest = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *options, *files],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=lambda: end_with(this, number=signal.SIGINT),  # noqa: PLW1509  there are no threads here
+    )
+    try:
+        return pytest.wait()
+    except KeyboardInterrupt:
+        os.killpg(pytest.pid, signal.SIGINT)
+        try:
+            pytest.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            kill(pytest)
+        raise
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -123,27 +177,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = Path(os.environ.get("DATA_DIR") or ".data").resolve() / "busy"
     results = Results(folder / f"results-{given.loops}-loops.jsonl", afresh=given.afresh)
     os.chdir(ROOT)
-    files = list_files(given.paths)
     if without := [path for path in given.paths if not list_files([path])]:
         say(f"There are no tests at {', '.join(without)}.")
         return _NO_TESTS
-    parts = [files[start : start + given.together] for start in range(0, len(files), given.together)]
-    planned = [(part, turn) for turn in range(1, given.times + 1) for part in parts]
-    passed = {(tuple(result.files), result.turn) for result in results.read() if result.passed}
-    left = [(part, turn) for part, turn in planned if (tuple(part), turn) not in passed]
-    say(
-        f"{len(planned)} runs of up to {given.together} files beside {given.loops} busy loops, {len(left)} of them left"
-    )
-    failed = False
-    with busy_loops(given.loops):
-        for number, (part, turn) in enumerate(left, start=1):
-            result = run(part, turn=turn, log=folder / "log.txt")
-            results.add(result)
-            failed |= not result.passed
-            outcome = "passed" if result.passed else "FAILED " + (", ".join(result.failed) or "(see log.txt)")
-            say(f"{number}/{len(left)}, turn {turn}, from {part[0]}: {outcome} in {result.seconds:.0f} s")
+    planned = [(file, turn) for turn in range(1, given.times + 1) for file in list_files(given.paths)]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _run_all(planned, results, given, log=folder / "log.txt")
+    except KeyboardInterrupt:
+        say("Stopped. The same command goes on from here.")
+        return _INTERRUPTED
+    for line in summarise(results.read(), planned=planned):
+        say(line)
     say(f"The results are in {folder}.")
-    return int(failed)
+    return 0 if results.read_passed().issuperset(planned) else 1
+
+
+def _run_all(planned: Sequence[Run], results: Results, given: argparse.Namespace, *, log: Path) -> None:
+    """Run what has not passed yet."""
+    passed = results.read_passed()
+    parts = group([each for each in planned if each not in passed], together=given.together)
+    done = len(passed.intersection(planned))
+    say(
+        f"{len(planned)} runs of a file beside {given.loops} busy loops; {done} have passed. The rest in {len(parts)} parts:"
+    )
+    with busy_loops(given.loops):
+        for number, (files, turn) in enumerate(parts, start=1):
+            result = run(files, turn=turn, log=log)
+            results.add(result)
+            outcome = "passed" if result.passed else "FAILED " + (", ".join(result.failed) or f"(see {log})")
+            say(f"{number}/{len(parts)}, turn {turn}, from {files[0]}: {outcome} in {result.seconds:.0f} s")
+
+
+def summarise(results: Sequence[Result], *, planned: Collection[Run]) -> Iterator[str]:
+    """Yield how many runs have passed, which files have not, and every test that ever failed, and how often."""
+    passed = {run for result in results for run in result.passed_runs()}.intersection(planned)
+    yield f"{len(passed)} of {len(planned)} runs of a file have passed."
+    if left := sorted({file for file, turn in set(planned) - passed}):
+        yield f"Not passed: {', '.join(left)}"
+    files = {file for file, _ in planned}
+    failed = Counter(name for result in results for name in set(result.failed) if name.partition("::")[0] in files)
+    for name, times in sorted(failed.items()):
+        yield f"Failed {times} times: {name}" if times > 1 else f"Failed once: {name}"
 
 
 def say(line: str) -> None:

@@ -12,7 +12,7 @@ class Proxy:
 
     def __init__(self, target):
         self.port, self._target = free_port(), target
-        self._muted, self._held, self._lines = False, None, set()
+        self._muted, self._held, self._late_after, self._lines = False, None, None, set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -37,6 +37,16 @@ class Proxy:
             if then_cut:
                 self.cut()
             self._call(self._release())
+
+    @contextmanager
+    def late(self, *, after=0):
+        """Pass requests and hold answers inside the `with` block, each after so many bytes. Then deliver the rest."""
+        self._late_after = after
+        try:
+            with self.held():
+                yield
+        finally:
+            self._late_after = None
 
     def close_door(self):
         """Refuse new connections from now on."""
@@ -93,7 +103,11 @@ class Proxy:
     async def _pass(self, reader, writer, *, answers):
         with suppress(OSError):
             while data := await reader.read(65536):
-                while self._held:
+                if self._late_after is not None:
+                    passing = self._late_after if answers else len(data)
+                    writer.write(data[:passing])
+                    data = data[passing:]
+                while self._held and data:
                     await self._held.wait()
                 if not (self._muted and answers):
                     writer.write(data)

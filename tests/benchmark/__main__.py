@@ -20,6 +20,7 @@ from tests.benchmark.servers import Stack, running_stack
 
 _PARTS: Final = ("orders", "reads", "settling", "processes")
 _WIDTH: Final = 160  # of a file
+_INTERRUPTED: Final = 128 + signal.SIGINT
 _TERMINATED: Final = 128 + signal.SIGTERM
 _OF_GROWTH: Final = "benchmark/growth"  # below DATA_DIR
 
@@ -35,6 +36,9 @@ def main(arguments: list[str]) -> int:
     except BenchmarkFailed as error:
         console.print(f"[red]{error}[/red]")
         return 1
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        return _INTERRUPTED
     return 0
 
 

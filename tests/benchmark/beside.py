@@ -21,14 +21,12 @@ from tests.benchmark.replaced import Replaced, running_replaced
 from tests.benchmark.results import keep
 from tests.benchmark.revision import checked_out, describe
 from tests.benchmark.side import Side, running_side
-from tests.benchmark.still_postgres import StillPostgres, running_postgres
+from tests.benchmark.still_postgres import running_postgres
 from tests.benchmark.turns import (
     Comparison,
     Contender,
     Extent,
     Measure,
-    Yardstick,
-    is_chosen,
     order,
     read,
     side_as_contender,
@@ -47,10 +45,10 @@ _SEVERAL: Final = (
 )
 _HOT_STREAK: Final = 100  # orders of a customer: production's rule of 200 an hour holds more
 BEFORE: Final = (
-    order(name="large order, 8 clients", clients=8),
-    order(name="large order, 32 clients", clients=32),
-    order(name="large order, 64 clients", clients=64),
-    order(name="large order, hot wallet", clients=8, streak=_HOT_STREAK),
+    order(name="large order, 8 clients", clients=8, yardstick="frozen script, 8 clients"),
+    order(name="large order, 32 clients", clients=32, yardstick="frozen script, 32 clients"),
+    order(name="large order, 64 clients", clients=64, yardstick="frozen script, 32 clients"),
+    order(name="large order, hot wallet", clients=8, streak=_HOT_STREAK, yardstick="frozen script, hot wallet"),
     order(name="large orders of several coins", clients=32, bodies=_SEVERAL),
     read(name="wallet", clients=8, path="/api/v1/accounts/wallet/"),
     read(name="order list of 200", clients=8, path="/api/v1/orders/?limit=200", tokens=Path("readers")),
@@ -102,7 +100,7 @@ def run_beside_before(*, folder: Path, options: argparse.Namespace, console: Con
             contenders=list(map(side_as_contender, sides)),
             settling=sides,
             measures=choose(BEFORE, options.only),
-            yardsticks=_yardsticks(postgres, options.only),
+            yardsticks={name: frozen.yardstick(postgres=postgres, **how) for name, how in frozen.MEASURES.items()},
         )
         measure(comparison, "before", found=found, extent=extent, options=options, console=console)
 
@@ -141,7 +139,8 @@ def measure(
     """Take the rounds and report them; when one fails, report those before it."""
     found |= {"cores": os.cpu_count(), "extent": asdict(extent), "rounds": []}
     try:
-        for taken in take_rounds(comparison, extent=extent, console=console):
+        schedule = comparison.schedule()
+        for taken in take_rounds(schedule, settled=comparison.settled, extent=extent, console=console):
             found["rounds"].append(taken)
             keep({kind: found})
     finally:
@@ -153,15 +152,7 @@ def measure(
 
 def choose(measures: Sequence[Measure], only: Sequence[str]) -> list[Measure]:
     """Return the measures whose names contain one of the texts, if there are any texts. Raises BenchmarkFailed."""
-    chosen = [measure for measure in measures if is_chosen(measure.name, only)]
+    chosen = [measure for measure in measures if not only or any(text in measure.name for text in only)]
     if not chosen:
         raise BenchmarkFailed("There is no such measure. There are: " + "; ".join(each.name for each in measures))
     return chosen
-
-
-def _yardsticks(postgres: StillPostgres, only: Sequence[str]) -> dict[str, Yardstick]:
-    return {
-        name: frozen.yardstick(postgres=postgres, **how)
-        for name, how in frozen.MEASURES.items()
-        if is_chosen(name, only)
-    }

@@ -7,8 +7,8 @@ nine other programs wanted to run. The standard deviation of the ratio was 4.5 %
 13 % with both at once on two. One after the other, the sides gave 14 % on one core and 8 % on two.
 
 So the processes of both sides run on one core, and in each turn their orders alternate: the same number of large orders
-at the same rate, all of them settled. The rate matters: a worker looks for orders four times a second, so at half the
-rate each purchase would be for half as many orders. The sides begin alternately.
+at the same rate, all of them settled. The rate matters: the more orders come, the more of them a worker buys at once. The
+sides begin alternately.
 """
 
 import argparse
@@ -27,11 +27,13 @@ from rich.console import Console
 from exchange_site.stack.processes import PROJECT
 from tests.benchmark import cost_report, frozen, report
 from tests.benchmark.load import BenchmarkFailed
+from tests.benchmark.packages import python_of
+from tests.benchmark.results import keep
 from tests.benchmark.revision import checked_out, choose_revision, describe
 from tests.benchmark.side import PARTS, Side, running_side
 from tests.benchmark.steady import place_steadily
 from tests.benchmark.still_postgres import StillPostgres, running_postgres, tidy
-from tests.benchmark.turns import LARGE, in_turn
+from tests.benchmark.turns import LARGE, in_turn, tell_log
 from wallets.runtime.progress import make_progress
 
 
@@ -62,18 +64,37 @@ def run(*, folder: Path, options: argparse.Namespace, console: Console) -> None:
     with ExitStack() as ending:
         ending.enter_context(checked_out(revision, into=tree))
         console.print(f"Starting both sides: the working tree, and {revision} …")
+        python = python_of(tree)
         with _on_one_core():  # as what is started here will be
             ours = ending.enter_context(running_side(name="ours", tree=PROJECT, folder=folder / "ours"))
-            theirs = ending.enter_context(running_side(name="theirs", tree=tree, folder=folder / "theirs"))
+            theirs = ending.enter_context(
+                running_side(name="theirs", tree=tree, folder=folder / "theirs", python=python)
+            )
         postgres = ending.enter_context(running_postgres(folder / "frozen"))
         frozen.create_tables(postgres.environment)
         _prepare([ours, theirs], extent=extent, console=console)
-        revisions = {"ours": describe(PROJECT), "theirs": describe(tree)}
-        rounds = _take_rounds(ours, theirs, postgres, extent=extent, console=console)
-    found = {**revisions, "extent": asdict(extent), "rounds": rounds}
-    cost_report.show(found, console=console)
+        found: dict[str, Any] = {
+            "ours": describe(PROJECT),
+            "theirs": describe(tree),
+            "extent": asdict(extent),
+            "rounds": [],
+        }
+        _measure(ours, theirs, postgres, found=found, extent=extent, console=console)
     if options.save:
         report.save({"cost": found})
+
+
+def _measure(
+    ours: Side, theirs: Side, postgres: StillPostgres, *, found: dict[str, Any], extent: Extent, console: Console
+) -> None:
+    """Take the rounds and report them; when one fails, report those before it."""
+    try:
+        for taken in _take_rounds(ours, theirs, postgres, extent=extent, console=console):
+            found["rounds"].append(taken)
+            keep({"cost": found})
+    finally:
+        if found["rounds"]:
+            cost_report.show(found, console=console)
 
 
 @contextmanager
@@ -97,15 +118,14 @@ def _prepare(sides: list[Side], *, extent: Extent, console: Console) -> None:
 
 def _take_rounds(
     ours: Side, theirs: Side, postgres: StillPostgres, *, extent: Extent, console: Console
-) -> list[dict[str, Any]]:
-    rounds: list[dict[str, Any]] = []
+) -> Iterator[dict[str, Any]]:
     deadline = time.monotonic() + extent.seconds
     with make_progress(console) as progress:
         for number in progress.track(range(extent.rounds), description="rounds"):
             if time.monotonic() < deadline:
                 taken = take_round(ours, theirs, extent=extent, number=number)
-                rounds.append({**taken, "frozen": _measure_frozen(postgres, seconds=extent.frozen_seconds)})
-    return rounds
+                yield {**taken, "frozen": _measure_frozen(postgres, seconds=extent.frozen_seconds)}
+                tell_log(console, f"Round {number + 1} of {extent.rounds} is taken.")
 
 
 def _measure_frozen(postgres: StillPostgres, *, seconds: float) -> dict[str, float]:

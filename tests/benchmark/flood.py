@@ -6,9 +6,9 @@ import resource
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -24,6 +24,9 @@ _TRIES: Final = 3
 _PAUSE_SECONDS: Final = 0.5  # between the sign-ins of an honest client
 _TIMEOUT_SECONDS: Final = 30
 _LOGIN: Final = "/api/v1/accounts/auth/login/"
+
+Client = Callable[[int, threading.Event], None]
+"""A client, by its number, that works until the event is set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +56,11 @@ def read_during_flood(
     They come from four addresses. Two honest clients sign in as `username`, who has signed in from this address before. They wait as long as
     Retry-After says. Returns the load of `call` and the flood.
     """
-    over = threading.Event()
     strangers: Counter[int] = Counter()
     honest: Counter[bool] = Counter()
     _require(_signs_in(lambda: _sign_in_once(url, username=username, password=password)))
 
-    def flood(number: int) -> None:
+    def flood(number: int, over: threading.Event) -> None:
         with closing(_connect(url, address=f"127.0.5.{number % _ADDRESSES + 1}")) as connection:
             turn = 0
             while not over.is_set():
@@ -66,32 +68,23 @@ def read_during_flood(
                 status, _ = _sign_in(connection, username=f"stranger-{number}-{turn}", password=password)
                 strangers[status] += 1
 
-    def be_honest(_: int) -> None:
+    def be_honest(_: int, over: threading.Event) -> None:
         with closing(_connect(url)) as connection:
             while not over.is_set():
                 honest[_signs_in(lambda: _sign_in(connection, username=username, password=password))] += 1
                 over.wait(_PAUSE_SECONDS)
 
-    with ThreadPoolExecutor(_STRANGERS + _HONEST) as pool:
-        begun, used = time.monotonic(), _processor_seconds()
-        running = [
-            *(pool.submit(flood, n) for n in range(_STRANGERS)),
-            *(pool.submit(be_honest, n) for n in range(_HONEST)),
-        ]
-        try:
-            load = put_load(call=call, url=url, clients=clients, seconds=seconds)
-        finally:
-            over.set()
-        for each in running:
-            each.result()
-        lasted, used = time.monotonic() - begun, _processor_seconds() - used
+    used = _processor_seconds()
+    with _beside((flood, _STRANGERS), (be_honest, _HONEST)) as lasted:
+        load = put_load(call=call, url=url, clients=clients, seconds=seconds)
+    used = _processor_seconds() - used
     _require(strangers.keys() <= {HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE})
     flood_found = Flood(
-        checked_rate=(strangers[HTTPStatus.UNAUTHORIZED] + honest[True]) / lasted,
+        checked_rate=(strangers[HTTPStatus.UNAUTHORIZED] + honest[True]) / lasted(),
         busy_share=strangers[HTTPStatus.SERVICE_UNAVAILABLE] / strangers.total(),
         honest=honest.total(),
         served=honest[True],
-        generator_share=used / lasted / (os.cpu_count() or 1),
+        generator_share=used / lasted() / (os.cpu_count() or 1),
     )
     return {**asdict(load), "flood": asdict(flood_found)}
 
@@ -103,32 +96,41 @@ def read_beside_sign_ins(
 
     Each has an address of their own. They wait as long as Retry-After says. Returns the load of `call` and the sign-ins.
     """
-    over = threading.Event()
     answers: Counter[int] = Counter()
 
-    def keep_signing_in(number: int) -> None:
+    def keep_signing_in(number: int, over: threading.Event) -> None:
         with closing(_connect(url, address=f"127.0.6.{number + 1}")) as connection:
             while not over.is_set():
                 status, retry_after = _sign_in(connection, username=usernames[number], password=password)
                 answers[status] += 1
                 over.wait(retry_after)
 
-    with ThreadPoolExecutor(len(usernames)) as pool:
-        begun = time.monotonic()
-        running = [pool.submit(keep_signing_in, number) for number in range(len(usernames))]
+    with _beside((keep_signing_in, len(usernames))) as lasted:
+        load = put_load(call=call, url=url, clients=clients, seconds=seconds)
+    _require(answers.keys() <= {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE})
+    sign_ins = SignIns(
+        rate=answers[HTTPStatus.OK] / lasted(),
+        busy_share=answers[HTTPStatus.SERVICE_UNAVAILABLE] / answers.total(),
+    )
+    return {**asdict(load), "sign_ins": asdict(sign_ins)}
+
+
+@contextmanager
+def _beside(*crowds: tuple[Client, int]) -> Iterator[Callable[[], float]]:
+    """Let clients of each kind work in threads during the `with` block. Returns a function: the seconds that they worked.
+
+    The end waits for their last answers. Raises what one of them has raised.
+    """
+    over, begun, ended = threading.Event(), time.monotonic(), 0.0
+    with ThreadPoolExecutor(sum(count for _, count in crowds)) as pool:
+        running = [pool.submit(client, number, over) for client, count in crowds for number in range(count)]
         try:
-            load = put_load(call=call, url=url, clients=clients, seconds=seconds)
+            yield lambda: ended - begun
         finally:
             over.set()
         for each in running:
             each.result()
-        lasted = time.monotonic() - begun
-    _require(answers.keys() <= {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE})
-    sign_ins = SignIns(
-        rate=answers[HTTPStatus.OK] / lasted,
-        busy_share=answers[HTTPStatus.SERVICE_UNAVAILABLE] / answers.total(),
-    )
-    return {**asdict(load), "sign_ins": asdict(sign_ins)}
+    ended = time.monotonic()
 
 
 def _signs_in(attempt: Callable[[], tuple[int, float]]) -> bool:

@@ -1,6 +1,6 @@
-"""What is to be reached: ratios of figures that were measured close together, in the same round."""
+"""What is to be reached: ratios of figures that were measured close together, in the same round, and times to completion."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
@@ -25,7 +25,7 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """The median, the lowest and the highest of the rounds' ratios."""
+    """The median, the lowest and the highest of the rounds' figures."""
 
     middle: float
     lowest: float
@@ -36,62 +36,99 @@ class Spread:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Goal:
-    """A ratio that must be reached, and one that is aimed at. If `lower`, they are the highest that are accepted."""
+class Wanted:
+    """The figure that must be reached, and the one that is aimed at. If `lower`, they are the highest that are accepted."""
 
-    name: str
-    top: Figure
-    bottom: Figure
     must: float | None = None
     aim: float | None = None
     lower: bool = False
 
-    def judge(self, ratio: float) -> str:
-        if self.aim is not None and self._reaches(ratio, self.aim):
+    def judge(self, figure: float) -> str:
+        """Return the verdict on a figure; empty if nothing is wanted."""
+        if self.aim is not None and self._reaches(figure, self.aim):
             return "aim reached"
         if self.must is None:
-            return "aim not reached"
-        return "reached" if self._reaches(ratio, self.must) else "missed"
+            return "" if self.aim is None else "aim not reached"
+        return "reached" if self._reaches(figure, self.must) else "missed"
 
-    def _reaches(self, ratio: float, wanted: float) -> bool:
-        return ratio <= wanted if self.lower else ratio >= wanted
+    def cells(self, figure: float) -> tuple[str, str, str]:
+        """Return the cells of a table: what must be reached, what is aimed at, the verdict."""
+        must, aim = ("" if wanted is None else f"{wanted:.2f}" for wanted in (self.must, self.aim))
+        return must, aim, self.judge(figure)
+
+    def _reaches(self, figure: float, wanted: float) -> bool:
+        return figure <= wanted if self.lower else figure >= wanted
 
 
-def _of_frozen(orders: str, frozen: str, **wanted: float) -> Goal:
+LARGE_ORDERS: Final[Mapping[str, Wanted]] = {
+    "8 clients": Wanted(aim=0.5),
+    "32 clients": Wanted(must=0.48, aim=1.0),
+    "64 clients": Wanted(must=0.5, aim=1.0),
+    "hot wallet": Wanted(must=0.55, aim=1.0),
+}
+"""Of the rates of large orders, divided by the frozen script's."""
+SETTLED_MEANWHILE: Final = Wanted(must=0.85, aim=1.0)
+"""Of the rate of orders that are settled meanwhile, divided by the rate without a worker."""
+WITH_HISTORY: Final = Wanted(must=0.9, aim=1.0)
+"""Of all rates with a long history, divided by those without."""
+COMPLETION: Final[Mapping[str, Mapping[str, Wanted]]] = {
+    "2 orders a second": {
+        "median_seconds": Wanted(must=0.25, aim=0.1, lower=True),
+        "p99_seconds": Wanted(must=0.5, aim=0.3, lower=True),
+    }
+}
+"""Of the seconds from placed to completed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """A ratio of two figures, and what is wanted of it."""
+
+    name: str
+    top: Figure
+    bottom: Figure
+    wanted: Wanted
+
+
+def _of_frozen(orders: str, frozen: str) -> Goal:
     return Goal(
         name=f"large order, {orders} ÷ frozen script, {frozen}",
         top=Figure(measure=f"large order, {orders}", system="ours"),
         bottom=Figure(measure=f"frozen script, {frozen}", system="machine"),
-        must=wanted.get("must"),
-        aim=wanted.get("aim"),
+        wanted=LARGE_ORDERS[orders],
     )
 
 
-def _of_other(measure: str, other: str, figure: str = "rate", *, lower: bool = False, **wanted: float) -> Goal:
+def _of_other(measure: str, other: str, wanted: Wanted, *, figure: str = "rate") -> Goal:
     named = {"rate": "", "p50_ms": ": p50"}.get(figure, f": processor ms of {figure}")
     top, bottom = (Figure(measure=measure, system=system, name=figure) for system in ("ours", other))
-    return Goal(name=f"{measure}{named} ÷ {other}", top=top, bottom=bottom, lower=lower, **wanted)
+    return Goal(name=f"{measure}{named} ÷ {other}", top=top, bottom=bottom, wanted=wanted)
 
 
 GOALS: Final = (
-    _of_frozen("32 clients", "32 clients", must=0.48, aim=1.0),
-    _of_frozen("64 clients", "32 clients", must=0.5, aim=1.0),
-    _of_frozen("8 clients", "8 clients", aim=0.5),
-    _of_other("large order, 8 clients", "before", must=1.0),
-    _of_other("large order, 8 clients", "before", "p50_ms", must=1.0, lower=True),
-    _of_frozen("hot wallet", "hot wallet", must=0.55, aim=1.0),
-    _of_other("large order, 32 clients", "before", "Postgres", must=0.4, aim=0.25, lower=True),
-    _of_other("large order, 32 clients", "before", "API", must=0.8, aim=0.5, lower=True),
-    _of_other("order list of 200", "before", must=2.5, aim=4.0),
-    _of_other("orders", "replaced", must=3.0, aim=5.0),
-    _of_other("wallet", "replaced", must=2.5, aim=4.0),
+    _of_frozen("32 clients", "32 clients"),
+    _of_frozen("64 clients", "32 clients"),
+    _of_frozen("8 clients", "8 clients"),
+    _of_other("large order, 8 clients", "before", Wanted(must=1.0)),
+    _of_other("large order, 8 clients", "before", Wanted(must=1.0, lower=True), figure="p50_ms"),
+    _of_frozen("hot wallet", "hot wallet"),
+    _of_other("large order, 32 clients", "before", Wanted(must=0.4, aim=0.25, lower=True), figure="Postgres"),
+    _of_other("large order, 32 clients", "before", Wanted(must=0.8, aim=0.5, lower=True), figure="API"),
+    _of_other("order list of 200", "before", Wanted(must=2.5, aim=4.0)),
+    _of_other("orders", "replaced", Wanted(must=3.0, aim=5.0)),
+    _of_other("wallet", "replaced", Wanted(must=2.5, aim=4.0)),
 )
+
+
+def spread(figures: Iterable[float]) -> Spread:
+    """Return the median, the lowest and the highest of some figures."""
+    ordered = sorted(figures)
+    return Spread(middle=median(ordered), lowest=ordered[0], highest=ordered[-1])
 
 
 def compare(rounds: Sequence[dict[str, Any]], *, top: Figure, bottom: Figure) -> Spread:
     """Return the ratio of two figures: within a round both were measured close together in time."""
-    ratios = [top.read(taken) / bottom.read(taken) for taken in rounds]
-    return Spread(middle=median(ratios), lowest=min(ratios), highest=max(ratios))
+    return spread(top.read(taken) / bottom.read(taken) for taken in rounds)
 
 
 def goal_rows(rounds: Sequence[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
@@ -99,8 +136,4 @@ def goal_rows(rounds: Sequence[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
     for goal in GOALS:
         if goal.top.is_in(rounds[0]) and goal.bottom.is_in(rounds[0]):
             ratio = compare(rounds, top=goal.top, bottom=goal.bottom)
-            yield goal.name, str(ratio), _wanted(goal.must), _wanted(goal.aim), goal.judge(ratio.middle)
-
-
-def _wanted(ratio: float | None) -> str:
-    return "" if ratio is None else f"{ratio:.2f}"
+            yield goal.name, str(ratio), *goal.wanted.cells(ratio.middle)

@@ -6,6 +6,7 @@ history of five million orders goes on from that of one million.
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,7 +16,8 @@ from django.utils import timezone
 from tests.benchmark.customers import open_accounts
 from tests.benchmark.history import write_settled_orders
 from tests.benchmark.load import BenchmarkFailed
-from tests.benchmark.rounds import Bench, close_connections, looking_at, orders_of, reads_of, take_rounds
+from tests.benchmark.rounds import Bench, Measures, close_connections, looking_at, orders_of, reads_of, take_rounds
+from tests.benchmark.servers import running_copy
 from tests.benchmark.settling import wait_until_settled
 from wallets.runtime.progress import make_progress
 
@@ -30,27 +32,24 @@ _MEASURES: Final = (
 def measure_growth(bench: Bench, found: dict[str, Any], *, orders: int) -> Iterator[None]:
     """Write history until there are `orders` orders, and compare. Raises BenchmarkFailed when time is up before."""
     wait_until_settled(bench.stack)
-    with bench.stack.without_workers():
-        close_connections()
-        grown = replace(bench, stack=bench.stack.copy("grown"))
-    try:
+    with ExitStack() as ending:
+        with bench.stack.without_workers():
+            close_connections()
+            copy = ending.enter_context(running_copy(bench.stack, name="grown"))
         bench.stack.start_web(processes=2)
-        with looking_at(grown.stack):
+        with looking_at(copy):
             write_history(bench, orders=orders)
-            customers = open_accounts(count=bench.extent.customers, folder=grown.stack.folder)
-            grown = replace(grown, customers=customers)  # with tokens of this database
-        grown.stack.start_web(processes=2)
-        grown.stack.start_workers(count=1)
-        found |= {"orders": orders, "without": {}, "rounds": {}}
-        taken = [found["without"], found["rounds"]]
-        yield from take_rounds([bench, grown], taken=taken, measures_of=_measures_of, extent=bench.extent)
-    finally:
-        grown.stack.end()
+            customers = open_accounts(count=bench.extent.customers, folder=copy.folder)  # tokens of this database
+        copy.start_web(processes=2)
+        copy.start_workers(count=1)
+        found["orders"] = orders
+        benches = {"without": bench, "rounds": replace(bench, stack=copy, customers=customers)}
+        yield from take_rounds(benches, found=found, measures_of=_measures_of, extent=bench.extent)
 
 
-def _measures_of(bench: Bench) -> dict[str, Any]:
+def _measures_of(bench: Bench) -> Measures:
     """Return measures without sign-ins: passwords that are still being hashed after one side's turn would slow the other's."""
-    every = orders_of(bench) | reads_of(bench)
+    every = {**orders_of(bench), **reads_of(bench)}
     return {name: every[name] for name in _MEASURES}
 
 

@@ -12,7 +12,9 @@ def keep(found: dict[str, Any]) -> Path:
     file = data_dir() / "benchmark" / "results.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     kept: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    file.write_text(json.dumps(merge(kept, found), indent=1) + "\n")
+    unfinished = file.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(merge(kept, found), indent=1) + "\n")
+    unfinished.replace(file)  # whole, also if the run is stopped just now
     return file
 
 

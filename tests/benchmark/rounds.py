@@ -1,9 +1,8 @@
-"""The measures, and how they are taken: one after another, in rounds, so that background load affects all equally."""
+"""The measures of a stack, and how those of one or two stacks are taken, in turns."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,25 +15,26 @@ from tests.benchmark.flood import read_beside_sign_ins, read_during_flood
 from tests.benchmark.limit import run_pgbench, write_script
 from tests.benchmark.load import Call, put_load
 from tests.benchmark.servers import Stack
-from tests.benchmark.settling import wait_until_settled
+from tests.benchmark.settling import measure_completion, place_and_settle, wait_until_settled
+from tests.benchmark.steady import place_steadily
+from tests.benchmark.turns import TakeTurn
 from trading.models import Coin
-from wallets.runtime.progress import make_progress
 
 SEVERAL: Final = ("ABAN", "BULK", "OTHER", "FURTHER")
 COINS: Final = (*SEVERAL, "POOL")
 WALLET: Final = "/api/v1/accounts/wallet/"
 _SIGN_IN: Final = f'{{"username": "{NOBODY}", "password": "{PASSWORD}"}}'
 _HOT_STREAK: Final = 100  # orders of a customer: production's rule of 200 an hour holds more
+_FULL_LOAD: Final = 32  # clients
 
-Round = dict[str, Any]
-Rounds = dict[str, list[Round]]
-Measure = Callable[[float], Round]
-"""A function that measures for the given number of seconds."""
+Measures = Mapping[str, TakeTurn]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Extent(turns.Extent):
-    """The size of a benchmark; also the orders of the backlog, and for how many seconds orders come at each steady rate."""
+    """The size of a benchmark; also the orders of the backlog, and how many times as long as in other turns orders come
+    at each steady rate.
+    """
 
     backlog: int
     steady: Mapping[int, float]
@@ -63,11 +63,11 @@ class Bench:
     def script(self, coin: str) -> Path:
         return write_script(customers=self.customers, coin=coin, into=self.stack.folder / f"{coin}.sql")
 
-    def loading(self, call: Call, *, clients: int) -> Measure:
+    def loading(self, call: Call, *, clients: int) -> TakeTurn:
         return lambda seconds: asdict(put_load(call=call, url=self.stack.url, clients=clients, seconds=seconds))
 
 
-def orders_of(bench: Bench) -> dict[str, Measure]:
+def orders_of(bench: Bench) -> Measures:
     """Return the measures of placing orders; those that are compared follow each other."""
     yardsticks = {name: frozen.yardstick(postgres=bench.stack.postgres, **how) for name, how in frozen.MEASURES.items()}
     recorded = _recorded(bench)
@@ -88,10 +88,10 @@ def orders_of(bench: Bench) -> dict[str, Measure]:
     }
 
 
-def _recorded(bench: Bench) -> Callable[[int], Measure]:
+def _recorded(bench: Bench) -> Callable[[int], TakeTurn]:
     script, environment = bench.script("ABAN"), bench.stack.environment
 
-    def play(clients: int) -> Measure:
+    def play(clients: int) -> TakeTurn:
         return lambda seconds: {
             "rate": run_pgbench(script=script, environment=environment, clients=clients, seconds=seconds)
         }
@@ -99,7 +99,7 @@ def _recorded(bench: Bench) -> Callable[[int], Measure]:
     return play
 
 
-def reads_of(bench: Bench) -> dict[str, Measure]:
+def reads_of(bench: Bench) -> Measures:
     """Return the measures of reads that a long history could slow."""
     longest = bench.read("/api/v1/orders/?limit=200", tokens=bench.customers.readers)
     coins = bench.read_anonymously("/api/v1/exchanges/crypto-currencies/")
@@ -112,7 +112,7 @@ def reads_of(bench: Bench) -> dict[str, Measure]:
     }
 
 
-def sign_ins_of(bench: Bench) -> dict[str, Measure]:
+def sign_ins_of(bench: Bench) -> Measures:
     """Return the measures of sign-ins, and of reads beside them."""
     sign_in = Call(method="POST", path="/api/v1/accounts/auth/login/", bodies=(_SIGN_IN,))
     wallet, url = bench.read(WALLET), bench.stack.url
@@ -127,37 +127,76 @@ def sign_ins_of(bench: Bench) -> dict[str, Measure]:
     }
 
 
-def take_rounds(
-    benches: Sequence[Bench],
-    *,
-    taken: Sequence[Rounds],
-    measures_of: Callable[[Bench], dict[str, Measure]],
-    extent: Extent,
-) -> Iterator[None]:
-    """Take each measure of each bench, one after another, round after round, into `taken`; yield after each round.
+def completions_of(bench: Bench) -> Measures:
+    """Return the measures of the time to completion: of orders that come scattered, and of those of as many clients as can."""
+    call, url = bench.order(), bench.stack.url
+    full_load = bench.loading(call, clients=_FULL_LOAD)
+    tokens = bench.customers.tokens.read_text().split()
 
-    The workers are stopped during a round, and settle the orders between rounds.
+    def place(rate: int, seconds: float) -> object:
+        return place_steadily(
+            url=url, tokens=tokens, body=call.bodies[0], orders=round(rate * seconds), rate=rate, scattered=True
+        )
+
+    def taking(place: Callable[[float], object]) -> TakeTurn:
+        return lambda seconds: asdict(measure_completion(stack=bench.stack, place=lambda: place(seconds)))
+
+    def steadily(rate: int, stretch: float) -> TakeTurn:
+        return taking(lambda seconds: place(rate, seconds * stretch))
+
+    return {
+        **{f"{rate} orders a second": steadily(rate, stretch) for rate, stretch in bench.extent.steady.items()},
+        f"{_FULL_LOAD} clients": taking(lambda seconds: full_load(seconds * 2)),
+    }
+
+
+def sustained_of(bench: Bench) -> Measures:
+    """Return the measures of placing orders without a worker and of placing them while they are settled."""
+    call, stack = bench.order(), bench.stack
+    load = bench.loading(call, clients=8)
+
+    def place_alone(seconds: float) -> turns.Turn:
+        wait_until_settled(stack)
+        with stack.without_workers():
+            return load(seconds)
+
+    return {
+        "placed alone": place_alone,
+        "placed and settled": lambda seconds: asdict(
+            place_and_settle(stack=stack, call=call, clients=8, seconds=seconds)
+        ),
+    }
+
+
+def take_rounds(
+    benches: Mapping[str, Bench],
+    *,
+    found: dict[str, Any],
+    measures_of: Callable[[Bench], Measures],
+    extent: Extent,
+    while_settling: bool = False,
+) -> Iterator[None]:
+    """Take each measure of each bench in turns, and add it to `found`, by the bench's name; yield after each round.
+
+    Unless `while_settling`, the workers are stopped during a round, and settle the orders between rounds.
     """
-    sides = []
-    for bench in benches:
+    taking: dict[str, Measures] = {}
+    for name, bench in benches.items():
+        found.setdefault(name, {})
         with looking_at(bench.stack):
-            sides.append(measures_of(bench))
-    names = list(sides[0])
-    with _progress(benches[0].console, total=(extent.rounds + 1) * len(names) * len(sides)) as advance:
-        for number in range(extent.rounds + 1):
-            with _all_settled(benches):
-                for name, (side, rounds) in product(names, zip(sides, taken, strict=True)):
-                    figures = side[name](extent.seconds if number else 1)  # the first round only warms
-                    if number:
-                        rounds.setdefault(name, []).append(figures)
-                    advance()
-            if number:
-                turns.tell_log(benches[0].console, f"Round {number} of {extent.rounds} is taken.")
-                yield
+            taking[name] = measures_of(bench)
+    [first, *_], [measures, *_] = benches.values(), taking.values()
+    schedule = {measure: {name: taking[name][measure] for name in benches} for measure in measures}
+    settled = nullcontext if while_settling else lambda: _all_settled(benches.values())
+    for taken in turns.take_rounds(schedule, settled=settled, extent=extent, console=first.console):
+        for measure, turn_of in taken.items():
+            for name, turn in turn_of.items():
+                found[name].setdefault(measure, []).append(turn)
+        yield
 
 
 @contextmanager
-def _all_settled(benches: Sequence[Bench]) -> Iterator[None]:
+def _all_settled(benches: Collection[Bench]) -> Iterator[None]:
     """Wait until all orders are settled, and stop the workers for the `with` block."""
     with ExitStack() as standing:
         for bench in benches:
@@ -188,10 +227,3 @@ def close_connections() -> None:
     """Close this process's connections, so that the database can be copied."""
     connection.close()
     connection.close_pool()  # type: ignore[attr-defined]  # of Postgres
-
-
-@contextmanager
-def _progress(console: Console, *, total: int) -> Iterator[Callable[[], None]]:
-    with make_progress(console) as progress:
-        task = progress.add_task("turns", total=total)
-        yield lambda: progress.advance(task)

@@ -16,32 +16,24 @@ from tests.benchmark import frozen, report
 from tests.benchmark.customers import open_accounts
 from tests.benchmark.growth import measure_growth
 from tests.benchmark.limit import run_pgbench, spread_ids
-from tests.benchmark.load import put_load
 from tests.benchmark.results import keep
 from tests.benchmark.revision import describe
 from tests.benchmark.rounds import (
     COINS,
     Bench,
     Extent,
-    Measure,
-    Rounds,
+    Measures,
+    completions_of,
     orders_of,
     reads_of,
     sign_ins_of,
+    sustained_of,
     take_rounds,
 )
 from tests.benchmark.servers import Stack, memory_mib
-from tests.benchmark.settling import (
-    measure_completion,
-    offer_coin,
-    place_and_settle,
-    settle_backlog,
-    wait_until_settled,
-)
-from tests.benchmark.steady import place_steadily
+from tests.benchmark.settling import offer_coin, settle_backlog
 from wallets.models import User
 from wallets.runtime.paging import MAX_LIMIT
-from wallets.runtime.progress import make_progress
 
 _PRICE: Final = "4.00"
 _PROCESSES: Final = ((1, 1), (2, 1), (4, 1), (2, 2), (2, 4))
@@ -50,14 +42,13 @@ _OF_PROCESSES: Final = (
     *("empty operation", "wallet"),
 )
 _FILLING: Final = 8  # clients of pgbench
-_FULL_LOAD: Final = 32  # clients
 
 _FULL: Final = Extent(
-    rounds=5, seconds=3, customers=3000, earlier=10, backlog=20_000, steady={2: 50, 20: 20, 100: 10}
+    rounds=5, seconds=3, customers=3000, earlier=10, backlog=20_000, steady={2: 13, 20: 4, 100: 2}
 )  # fmt: skip
 _QUICK: Final = Extent(rounds=1, seconds=1, customers=200, earlier=10, backlog=2_000, steady={2: 4, 20: 2, 100: 2})
 _GROWTH: Final = replace(_FULL, seconds=2, customers=1000)
-_AGAIN: Final = replace(_FULL, rounds=3)  # for the same measures under other conditions
+_FEWER: Final = 3  # rounds of what takes long
 
 Found = dict[str, Any]
 Piece = Callable[[Bench, Found], Iterator[None]]
@@ -118,8 +109,8 @@ def _fill(bench: Bench, *, orders: int) -> None:
 
 
 def _measure_orders(bench: Bench, found: Found) -> Iterator[None]:
-    found |= {"rounds": {}, "window": [_count_recent(bench)]}
-    for _ in take_rounds([bench], taken=[found["rounds"]], measures_of=orders_of, extent=bench.extent):
+    found["window"] = [_count_recent(bench)]
+    for _ in take_rounds({"rounds": bench}, found=found, measures_of=orders_of, extent=bench.extent):
         found["window"][1:] = [_count_recent(bench)]
         yield
 
@@ -133,19 +124,19 @@ def _count_recent(bench: Bench) -> float:
 
 
 def _measure_reads(bench: Bench, found: Found) -> Iterator[None]:
-    found["rounds"] = {}
-    yield from take_rounds(
-        [bench],
-        taken=[found["rounds"]],
-        measures_of=lambda bench: reads_of(bench) | sign_ins_of(bench),
-        extent=bench.extent,
-    )
+    def measures_of(bench: Bench) -> Measures:
+        return {**reads_of(bench), **sign_ins_of(bench)}
+
+    yield from take_rounds({"rounds": bench}, found=found, measures_of=measures_of, extent=bench.extent)
 
 
 def _measure_settling(bench: Bench, found: Found) -> Iterator[None]:
-    found |= {"rounds": {}, "completion": {}, "memory": [_measure_memory(bench)]}
-    yield from _complete(bench, found)
-    yield from _sustain(bench, found)
+    found["memory"] = [_measure_memory(bench)]
+    fewer = replace(bench.extent, rounds=min(bench.extent.rounds, _FEWER))
+    yield from take_rounds(
+        {"completion": bench}, found=found, measures_of=completions_of, extent=fewer, while_settling=True
+    )
+    yield from _sustain({"rounds": bench}, found, extent=bench.extent)
     backlog = settle_backlog(
         stack=bench.stack,
         orders=bench.extent.backlog,
@@ -157,43 +148,10 @@ def _measure_settling(bench: Bench, found: Found) -> Iterator[None]:
     yield
 
 
-def _complete(bench: Bench, found: Found) -> Iterator[None]:
-    """Measure how soon orders are completed that come at a steady rate, scattered, and those of as many clients as can."""
-    call, tokens = bench.order(), bench.customers.tokens.read_text().split()
-
-    def place(rate: int, seconds: float) -> Callable[[], object]:
-        return partial(
-            place_steadily,
-            url=bench.stack.url,
-            tokens=tokens,
-            body=call.bodies[0],
-            orders=int(rate * seconds),
-            rate=rate,
-            scattered=True,
-        )
-
-    loads = {f"{rate} orders a second": place(rate, seconds) for rate, seconds in bench.extent.steady.items()}
-    loads[f"{_FULL_LOAD} clients"] = partial(
-        put_load, call=call, url=bench.stack.url, clients=_FULL_LOAD, seconds=bench.extent.seconds * 2
-    )
-    with make_progress(bench.console, width=30) as progress:
-        for name, load in progress.track(loads.items(), total=len(loads), description="completion"):
-            found["completion"][name] = asdict(measure_completion(stack=bench.stack, place=load))
-            yield
-
-
-def _sustain(bench: Bench, found: Found) -> Iterator[None]:
-    """Measure placing without workers and placing with workers, alternately."""
-    call, seconds = bench.order(), bench.extent.seconds * 2
-    alone = bench.loading(call, clients=8)
-    with make_progress(bench.console, width=30) as progress:
-        for _ in progress.track(range(max(bench.extent.rounds // 2, 1)), description="placing while settling"):
-            wait_until_settled(bench.stack)
-            with bench.stack.without_workers():
-                found["rounds"].setdefault("placed alone", []).append(alone(seconds))
-            both = place_and_settle(stack=bench.stack, call=call, clients=8, seconds=seconds)
-            found["rounds"].setdefault("placed and settled", []).append(asdict(both))
-            yield
+def _sustain(benches: Mapping[str, Bench], found: Found, *, extent: Extent) -> Iterator[None]:
+    """Measure placing without workers and placing with workers, in longer turns."""
+    longer = replace(extent, seconds=extent.seconds * 2)
+    return take_rounds(benches, found=found, measures_of=sustained_of, extent=longer, while_settling=True)
 
 
 def _measure_memory(bench: Bench) -> dict[str, float]:
@@ -206,19 +164,18 @@ def _measure_memory(bench: Bench) -> dict[str, float]:
 
 def _measure_processes(bench: Bench, found: Found) -> Iterator[None]:
     """Take some of the measures with several numbers of processes."""
+    found["processes"] = {}
+    extent = replace(bench.extent, rounds=min(bench.extent.rounds, _FEWER), seconds=min(bench.extent.seconds, 2))
     for web, workers in _PROCESSES:
         bench.stack.start_web(processes=web)
         bench.stack.start_workers(count=workers)
-        rounds: Rounds = {}
-        found.setdefault("processes", {})[f"{web} web processes, {workers} workers"] = rounds
-        again = replace(bench, extent=_AGAIN)
-        for _ in take_rounds([again], taken=[rounds], measures_of=_measures_of_processes, extent=_AGAIN):
-            yield
-        yield from _sustain(again, {"rounds": rounds})
+        benches = {f"{web} web processes, {workers} workers": bench}
+        yield from take_rounds(benches, found=found["processes"], measures_of=_measures_of_processes, extent=extent)
+        yield from _sustain(benches, found["processes"], extent=extent)
 
 
-def _measures_of_processes(bench: Bench) -> dict[str, Measure]:
-    every = orders_of(bench) | reads_of(bench)
+def _measures_of_processes(bench: Bench) -> Measures:
+    every = {**orders_of(bench), **reads_of(bench)}
     return {name: every[name] for name in _OF_PROCESSES}
 
 

@@ -2,9 +2,10 @@
 
 import os
 import secrets
+import sqlite3
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -33,11 +34,12 @@ from exchange_site.stack.processes import (
     wait_for_answer,
     wait_until,
 )
-from exchange_site.stack.servers import Server, connect, create_database, prepare_postgres, prepare_redis
+from exchange_site.stack.servers import connect, create_database, prepare_postgres, prepare_redis
 from tests.benchmark.load import BenchmarkFailed
 from tests.benchmark.still_postgres import StillPostgres
 
 _DATABASE: Final = "benchmark"
+_BOOK: Final = "book.sqlite"  # the simulator's
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 10.0
 # Limits so high that the benchmark stays within them. Calls are still counted, and risk rules are still checked: over an
@@ -49,7 +51,9 @@ _UNBOUNDED: Final = {
     "RISK_MAX_VALUE": "1000000000000",
     "ACCESS_TOKEN_MINUTES": "1440",
 }
-_PRODUCTION: Final = {
+_SETTINGS: Final = {
+    **_UNBOUNDED,
+    "POSTGRES_DB": _DATABASE,
     "DJANGO_SETTINGS_MODULE": "tests.benchmark.settings",
     "DEBUG": "False",
     "SECURE_SSL_REDIRECT": "False",
@@ -74,33 +78,6 @@ class Stack:
     web: "subprocess.Popen[bytes] | None" = None
     workers: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
     revived: list[str] = field(default_factory=list)
-
-    def copy(self, name: str) -> "Stack":
-        """Return a second stack on a copy of the database. It has its own API and workers and shares all other parts.
-
-        The copy is made unless there is one from an earlier run, and migrated.
-        Ids are the same in both databases, so the contents of Redis are right for both stacks.
-        """
-        self.stop_web()
-        with connect({**self.environment, **self.owner}, database="postgres") as connection:
-            if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
-                copied = [psycopg.sql.Identifier(part) for part in (name, self.environment["POSTGRES_DB"])]
-                connection.execute(psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*copied))
-        folder = self.folder / name
-        folder.mkdir(exist_ok=True)
-        port = str(free_port())
-        environment = {**self.environment, "POSTGRES_DB": name, "PORT": port}
-        copy = Stack(
-            folder=folder,
-            environment=environment,
-            owner=self.owner,
-            url=local_url(port),
-            venue=self.venue,
-            postgres=self.postgres,
-        )
-        copy.manage("migrate", "--verbosity", "0")
-        copy.manage("database_roles", "--verbosity", "0")  # a role's timeouts belong to one database
-        return copy
 
     def manage(self, *arguments: str) -> None:
         """Run manage.py against the stack."""
@@ -192,42 +169,87 @@ def running_stack(folder: Path) -> Iterator[Stack]:
 
     Raises BenchmarkFailed if a part does not start.
     """
-    postgres, redis, venue_port = prepare_postgres(folder), prepare_redis(folder), free_port()
-    environment = _environment(postgres, redis, venue_port=venue_port)
-    url, venue = local_url(environment["PORT"]), environment["EXCHANGE_URL"]
+    postgres = prepare_postgres(folder)
     owner = owner_variables(postgres)
-    with ExitStack() as running:
-        process = running.enter_context(postgres.running())
-        running.enter_context(redis.running())
-        superuser = {f"POSTGRES_{name}": owner[f"POSTGRES_OWNER_{name}"] for name in ("USER", "PASSWORD")}
-        stack = Stack(
-            folder=folder,
-            environment=environment,
-            owner=owner,
-            url=url,
-            venue=venue,
-            postgres=StillPostgres(pid=process.pid, environment={**environment, **superuser}),
-        )
+    superuser = {f"POSTGRES_{name}": owner[f"POSTGRES_OWNER_{name}"] for name in ("USER", "PASSWORD")}
+    with postgres.running() as process, _running_parts(folder) as parts:
+        environment = {**_SETTINGS, **_make_secrets(), **postgres_variables(postgres), **parts}
+        still = StillPostgres(pid=process.pid, environment={**environment, **superuser})
+        stack = _stack(folder, environment, owner, still)
         create_database({**environment, **owner})
         stack.manage("migrate", "--verbosity", "0")
-        try:
-            exchange = stack.start("simulator", simulator(port=venue_port, book=folder / "book.sqlite"))
-            running.callback(stop, exchange)
-            wait_for_answer(f"{venue}/api/v3/ping", seconds=_START_SECONDS, by=exchange)
-            running.callback(stack.end)
+        with _ending(stack):
             yield stack
+
+
+@contextmanager
+def running_copy(stack: Stack, *, name: str) -> Iterator[Stack]:
+    """Start a second stack on a copy of the first one's database; they share Postgres and nothing else.
+
+    The copy is made, of the venue's book too, unless there is one from an earlier run, and migrated. While it is made nobody
+    is connected to the database. Raises BenchmarkFailed if a part does not start.
+    """
+    stack.stop_web()
+    folder = stack.folder / name
+    folder.mkdir(exist_ok=True)
+    with connect({**stack.environment, **stack.owner}, database="postgres") as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            _copy_book(stack.folder / _BOOK, into=folder / _BOOK)
+            copied = [psycopg.sql.Identifier(part) for part in (name, stack.environment["POSTGRES_DB"])]
+            connection.execute(psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*copied))
+    with _running_parts(folder) as parts:
+        copy = _stack(folder, {**stack.environment, "POSTGRES_DB": name, **parts}, stack.owner, stack.postgres)
+        copy.manage("migrate", "--verbosity", "0")
+        copy.manage("database_roles", "--verbosity", "0")  # a role's timeouts belong to one database
+        with _ending(copy):
+            yield copy
+
+
+def _stack(folder: Path, environment: dict[str, str], owner: dict[str, str], postgres: StillPostgres) -> Stack:
+    return Stack(
+        folder=folder,
+        environment=environment,
+        owner=owner,
+        url=local_url(environment["PORT"]),
+        venue=environment["EXCHANGE_URL"],
+        postgres=postgres,
+    )
+
+
+@contextmanager
+def _running_parts(folder: Path) -> Iterator[dict[str, str]]:
+    """Start the Redis and the exchange simulator of a stack; return their variables, and a port for its API."""
+    redis, port = prepare_redis(folder), free_port()
+    variables = {"PORT": str(free_port()), **redis_variables(redis), **simulator_variables(port=port)}
+    environment = {**split_owner(os.environ)[0], **variables}
+    with ExitStack() as running:
+        running.enter_context(redis.running())
+        venue = start(
+            simulator(port=port, book=folder / _BOOK), environment=environment, output=folder / "simulator.log"
+        )
+        running.callback(stop, venue)
+        try:
+            wait_for_answer(f"{variables['EXCHANGE_URL']}/api/v3/ping", seconds=_START_SECONDS, by=venue)
         except NotInTime as error:
             raise BenchmarkFailed(str(error)) from error
+        yield variables
 
 
-def _environment(postgres: Server, redis: Server, *, venue_port: int) -> dict[str, str]:
-    return {
-        **_PRODUCTION,
-        **_UNBOUNDED,
-        **{name: secrets.token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEYS")},
-        "PORT": str(free_port()),
-        "POSTGRES_DB": _DATABASE,
-        **postgres_variables(postgres),
-        **redis_variables(redis),
-        **simulator_variables(port=venue_port),
-    }
+@contextmanager
+def _ending(stack: Stack) -> Iterator[None]:
+    """Stop the API and the workers at the end. Raises BenchmarkFailed if one of them has not started."""
+    try:
+        yield
+    except NotInTime as error:
+        raise BenchmarkFailed(str(error)) from error
+    finally:
+        stack.end()
+
+
+def _copy_book(book: Path, *, into: Path) -> None:
+    with closing(sqlite3.connect(book)) as source, closing(sqlite3.connect(into)) as copy:
+        source.backup(copy)
+
+
+def _make_secrets() -> dict[str, str]:
+    return {name: secrets.token_urlsafe(40) for name in ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEYS")}

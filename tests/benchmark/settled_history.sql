@@ -1,5 +1,6 @@
 -- New customers with a past: each has bought 3 coins at 4.00 `rounds` times, and each round was one purchase.
--- The rows are the ones that the services would have written, in the same order, so that the ledger balances.
+-- The rows are the ones that the services would have written, in the same order, so that the ledger balances. The venue's
+-- ids for the purchases are none that the simulator gives: an answer with an id of another purchase is not believed.
 CREATE TEMP TABLE past_customer ON COMMIT DROP AS
 SELECT n, nextval(pg_get_serial_sequence('wallets_user', 'id')) AS id,
        nextval(pg_get_serial_sequence('wallets_wallet', 'id')) AS dollars,
@@ -39,7 +40,7 @@ INSERT INTO settlement_attempt (batch_id, coin_id, number, client_order_id, stat
                                 valid_until, clock_offset, venue_order_id, executed, cost, commission, lookups,
                                 not_found, next_step_at, reason, excused, created_at, ended_at)
 SELECT batch, %(coin_id)s, 1, client_order_id, 'filled', 3.003 * %(customers)s, 4.20, at, at + interval '5 seconds',
-       interval '0', batch::text, 3.003 * %(customers)s, 12.012 * %(customers)s, 0.003 * %(customers)s, 0,
+       interval '0', 'past-' || batch, 3.003 * %(customers)s, 12.012 * %(customers)s, 0.003 * %(customers)s, 0,
        0, at, '', false, at, at
   FROM past_round ORDER BY n;
 

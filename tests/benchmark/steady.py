@@ -4,6 +4,7 @@ wrk does not: it sends the next request when the last is answered, so its load f
 """
 
 import random
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,17 +31,21 @@ def place_steadily(
     Returns the seconds that this took: more than orders / rate if the service did not keep up. Raises BenchmarkFailed
     at any error.
     """
-    begun, first = time.monotonic(), random.randrange(len(tokens))
+    begun, first, over = time.monotonic(), random.randrange(len(tokens)), threading.Event()
 
     def keep_placing(client: int) -> None:
         with closing(HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT_SECONDS)) as connection:
             for number in range(client, orders, _CLIENTS):
                 due = number + (random.random() if scattered else 0)
-                time.sleep(max(0, begun + due / rate - time.monotonic()))
+                if over.wait(max(0, begun + due / rate - time.monotonic())):
+                    return
                 _place(connection, token=tokens[(first + number) % len(tokens)], body=body)
 
     with ThreadPoolExecutor(_CLIENTS) as clients:
-        list(clients.map(keep_placing, range(_CLIENTS)))
+        try:
+            list(clients.map(keep_placing, range(_CLIENTS)))
+        finally:
+            over.set()
     return time.monotonic() - begun
 
 

@@ -30,7 +30,7 @@ from tests.benchmark.history import write_settled_orders
 from tests.benchmark.limit import Statement, renderer, run_pgbench, spread_ids, write_script, written
 from tests.benchmark.load import BenchmarkFailed, Call, put_load
 from tests.benchmark.results import keep
-from tests.benchmark.servers import memory_mib, running_stack
+from tests.benchmark.servers import memory_mib, running_copy, running_stack
 from tests.benchmark.settling import Completion, measure_completion
 from tests.benchmark.steady import place_steadily
 from tests.configure import configure
@@ -164,7 +164,9 @@ class TestTheLoad:
         assert put_load(call=call, url=api, clients=4, seconds=1).requests > 150
         asked = Counter(token for token, _, _ in Recorder.asked)
         assert set(asked) == {f"Bearer t{number}" for number in range(50)}
-        assert max(asked.values()) - min(asked.values()) < 30
+        for first in (0, 1):  # each of wrk's two threads has every other token, and a speed of its own
+            times = [asked[f"Bearer t{number}"] for number in range(first, 50, 2)]
+            assert max(times) - min(times) < 10
         bodies = Counter(body for _, body, _ in Recorder.asked)
         assert set(bodies) == {"one", "two", "three"}
         assert max(bodies.values()) - min(bodies.values()) < 15
@@ -221,27 +223,36 @@ def stack():
 
 
 class TestTheStack:
-    @pytest.fixture
-    def copy(self, stack):
+    def test_has_a_second_one_on_a_copy_of_its_database(self, stack):
         stack.start_web(processes=1)
-        copy = stack.copy("grown")
-        yield copy
-        copy.end()
-
-    def test_has_a_second_api_on_a_copy_of_its_database(self, stack, copy):
-        for one in (stack, copy):
-            one.start_web(processes=1)
-            [pid] = one.web_processes()
-            assert memory_mib(pid) > 20
-        answer = httpx.post(
-            f"{copy.url}/api/v1/accounts/auth/register/", json={"username": "alice", "password": "password-of-alice"}
-        )
-        assert answer.status_code == 201
-        assert [self.count_users(one) for one in (stack, copy)] == [0, 1]
+        with running_copy(stack, name="grown") as copy:
+            for one in (stack, copy):
+                one.start_web(processes=1)
+                [pid] = one.web_processes()
+                assert memory_mib(pid) > 20
+            answer = httpx.post(
+                f"{copy.url}/api/v1/accounts/auth/register/",
+                json={"username": "alice", "password": "password-of-alice"},
+            )
+            assert answer.status_code == 201
+            assert [self.count_users(one) for one in (stack, copy)] == [0, 1]
+            self.assert_that_they_share_only_postgres(stack, copy)
+        with running_copy(stack, name="grown") as again:
+            assert self.count_users(again) == 1
 
     def count_users(self, stack):
         with connect(stack.environment) as connection:
             return connection.execute("SELECT count(*) FROM wallets_user").fetchone()[0]
+
+    def assert_that_they_share_only_postgres(self, stack, copy):
+        for name in ("PORT", "REDIS_PORT", "EXCHANGE_URL", "POSTGRES_DB"):
+            assert stack.environment[name] != copy.environment[name]
+        httpx.put(f"{copy.venue}/control/prices", json={"ABANUSDT": "123.00"}).raise_for_status()
+        prices = [
+            httpx.get(f"{one.venue}/api/v3/ticker/bookTicker", params={"symbol": "ABANUSDT"}).json()["bidPrice"]
+            for one in (stack, copy)
+        ]
+        assert prices[0] != prices[1]
 
     def test_stops_its_workers_for_a_while_and_revives_them(self, stack):
         stack.start_workers(count=1)
@@ -303,7 +314,12 @@ class TestTheReport:
             "placed and settled": [{"placed": ROUNDS[0], "settled_rate": 90.0, "open_before": 0, "open_after": 3}] * 2,
         },
         "completion": {
-            "2 orders a second": {"orders": 100, "median_seconds": 0.2, "p99_seconds": 0.44, "most_seconds": 0.5}
+            "2 orders a second": [
+                {"orders": 100, "median_seconds": 0.2, "p99_seconds": 0.54, "most_seconds": 0.6},
+                {"orders": 100, "median_seconds": 0.3, "p99_seconds": 0.74, "most_seconds": 0.9},
+                {"orders": 100, "median_seconds": 0.1, "p99_seconds": 0.44, "most_seconds": 0.5},
+            ],
+            "20 orders a second": [{"orders": 9, "median_seconds": 0.3, "p99_seconds": 0.6, "most_seconds": 0.7}],
         },
         "backlog": {"orders": 20_000, "seconds": 4.0, "purchases": 4, "other_coin_seconds": 0.5},
         "memory": [{"web": 60.0, "worker": 120.0}, {"web": 61.0, "worker": 121.0}],
@@ -320,18 +336,23 @@ class TestTheReport:
         report.save({"orders": self.ORDERS, "settling": self.SETTLING})
         text = page.read_text()
         assert (
-            "| large order, 32 clients | 100 | frozen script, 32 clients | 0.38 (0.25 to 0.50) | 0.48 | 1.00 |"
+            "| large order, 32 clients | 100 | frozen script, 32 clients | 0.38 (0.25 to 0.50) | 0.48 | 1.00 | missed |"
             " 2.0 ms, 9.0 ms |"
         ) in text
         assert "**Orders** (2 cores, Python 3.11.7, PostgreSQL 18.4, revision abc)" in text
         assert "10 orders in the hour of the risk rules at first, and 31 at the end" in text
         assert "5,000 orders/s in 4 purchases" in text
-        assert "2 orders a second: 0.20 s at the median, 0.44 s at the 99th percentile" in text
+        assert (
+            "2 orders a second: 0.20 s (0.10 to 0.30; must 0.25, aim 0.10: reached) at the median, 0.54 s (0.44 to 0.74; "
+            "must 0.50, aim 0.30: missed) at the 99th percentile, 0.90 s at most, of 300 orders."
+        ) in text
+        assert "20 orders a second: 0.30 s (0.30 to 0.30) at the median" in text
+        assert "| placed and settled | 100 | placed alone | 1.00 (1.00 to 1.00) | 0.85 | 1.00 | aim reached |" in text
         assert "old" not in text.split("<!-- more -->")[0]
         assert text.endswith("The end.\n")
 
     def test_shows_what_a_failed_run_has_measured(self):
-        rounds = {"wallet": self.ROUNDS, "empty operation": [*self.ROUNDS, self.ROUNDS[0]]}
+        rounds = {"wallet": self.ROUNDS, "empty operation": self.ROUNDS}
         shown = io.StringIO()
         report.show({"machine": MACHINE, "rounds": rounds}, console=Console(file=shown, width=200))
         assert "1.00 (1.00 to 1.00)" in shown.getvalue()
@@ -363,7 +384,8 @@ class TestTheReport:
         text = page.read_text()
         assert text.index("With 1,000,000 orders of history") < text.index("With 5,000,000 orders of history")
         assert (
-            "| large order, 8 clients | 95 | 100 without | 0.95 (0.95 to 0.95) | 0.90 | 1.00 | 2.0 ms, 9.0 ms |" in text
+            "| large order, 8 clients | 95 | 100 without | 0.95 (0.95 to 0.95) | 0.90 | 1.00 | reached | 2.0 ms, 9.0 ms |"
+            in text
         )
 
     def test_keeps_the_figures_of_other_runs(self, page):

@@ -4,7 +4,6 @@ import argparse
 import io
 import json
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +17,7 @@ from tests.benchmark.load import BenchmarkFailed
 from tests.benchmark.side import running_side
 from tests.benchmark.turns import Comparison, Extent, order, read
 
+NAMES = ("ours", "before")
 EXTENT = {"rounds": 3, "seconds": 10, "customers": 1000, "earlier": 0}
 
 
@@ -56,27 +56,38 @@ class TestRounds:
 
     @pytest.fixture
     def comparison(self, log):
-        systems = [FakeSystem(name, log) for name in ("ours", "before")]
+        systems = [FakeSystem(name, log) for name in NAMES]
         return Comparison(
             contenders=systems,
             settling=systems[:1],
-            measures=[order(name="order", clients=8), read(name="wallet", clients=8, path="/")],
-            yardsticks={"frozen": lambda seconds: log.append(f"frozen for {seconds}") or {"rate": 5.0}},
+            measures=[
+                order(name="order", clients=8, yardstick="frozen"),
+                order(name="more", clients=32, yardstick="frozen"),
+                read(name="wallet", clients=8, path="/"),
+            ],
+            yardsticks={
+                name: lambda seconds, name=name: log.append(f"{name} for {seconds}") or {"rate": 5.0}
+                for name in ("frozen", "other")
+            },
         )
 
     def test_alternate_while_the_worker_is_stopped(self, comparison, log):
         extent = Extent(rounds=2, seconds=7, customers=1)
-        rounds = list(turns.take_rounds(comparison, extent=extent, console=Console(file=io.StringIO())))
-        per_round = [
-            ["settled", "stopped", f"frozen for {seconds}"]
-            + [f"{measure} of {name} for {seconds}" for measure in ("order", "wallet") for name in names]
-            + ["started"]
-            for seconds, names in ((3, ["ours", "before"]), (7, ["before", "ours"]), (7, ["ours", "before"]))
+        schedule = comparison.schedule()
+        rounds = list(
+            turns.take_rounds(schedule, settled=comparison.settled, extent=extent, console=Console(file=io.StringIO()))
+        )
+        each = ["frozen"] + [f"{measure} of {name}" for measure in ("order", "more", "wallet") for name in NAMES]
+        assert log == [
+            *["settled", "stopped", *(f"{turn} for 3" for turn in each), "started"],  # this one only warms
+            *["settled", "stopped", *(f"{turn} for 7" for turn in each[::-1]), "started"],
+            *["settled", "stopped", *(f"{turn} for 7" for turn in each), "started"],
         ]
-        assert log == list(chain.from_iterable(per_round))
-        assert len(rounds) == 2  # the first only warms
-        assert rounds[0]["frozen"] == {"machine": {"rate": 5.0}}
-        assert rounds[0]["wallet"].keys() == {"ours", "before"}
+        assert len(rounds) == 2
+        for taken in rounds:
+            assert list(taken) == ["frozen", "order", "more", "wallet"]
+            assert taken["frozen"] == {"machine": {"rate": 5.0}}
+            assert taken["wallet"].keys() == set(NAMES)
 
 
 class TestTheChoice:
@@ -127,6 +138,13 @@ class TestTheGoals:
         measures = {measure.name for measure in (*beside.BEFORE, *beside.REPLACED)} | set(beside.frozen.MEASURES)
         assert {figure.measure for goal in GOALS for figure in (goal.top, goal.bottom)} <= measures
 
+    def test_that_are_compared_with_the_frozen_script_are_measured_next_to_it(self):
+        yardsticks = {measure.name: measure.yardstick for measure in beside.BEFORE}
+        compared = {
+            goal.top.measure: goal.bottom.measure for goal in GOALS if goal.bottom.measure in beside.frozen.MEASURES
+        }
+        assert compared == {name: yardstick for name, yardstick in yardsticks.items() if yardstick}
+
 
 class TestTheReport:
     def round(self, ours, replaced):
@@ -166,7 +184,7 @@ class TestMeasuringBeside:
     def comparison(self, monkeypatch, tmp_path):
         monkeypatch.setenv("DATA_DIR", str(tmp_path))
         monkeypatch.setattr(turns, "tidy", lambda connection: None)
-        systems = [FakeSystem(name, []) for name in ("ours", "before")]
+        systems = [FakeSystem(name, []) for name in NAMES]
         return Comparison(contenders=systems, settling=[], measures=[order(name="order", clients=8)], yardsticks={})
 
     def test_keeps_the_rounds_before_a_failure(self, comparison, tmp_path):

@@ -1,5 +1,6 @@
 """An API process and its kept connections, when a server falls silent, becomes a replica, or is altered."""
 
+import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from django.db import connection
 
 from exchange_site.stack.processes import free_port
 from settlement.verification import verify_everything
+from tests.conftest import make_coin
 from tests.owner import owner_parameters, run_as_owner
 from tests.processes import wait_for
 from tests.proxy import Proxy
@@ -31,6 +33,11 @@ def ready(api):
 def order(api, shopper, *, key=None):
     headers = {**shopper.headers, **({"Idempotency-Key": key} if key else {})}
     return httpx.post(f"{api}orders/", json={"crypto": "ABAN", "total": "12.00"}, headers=headers, timeout=30)
+
+
+def order_a_little(api, shopper, *, coin):
+    body = {"crypto": coin, "amount": "0.25"}
+    return httpx.post(f"{api}orders/", json=body, headers=shopper.headers, timeout=30)
 
 
 def read_wallet(api, shopper):
@@ -183,6 +190,61 @@ class TestALineThatFallsSilent:
             assert wait_for(lambda: ready(api) == (200, {"postgres": "ok", "redis": "ok"}))
         finally:
             proxy.close()
+
+
+def calls_left(answer):
+    """Return what is left of each limit: `"user";r=9;t=3, "orders";r=4;t=5` says 9 and 4."""
+    return {name: int(left) for name, left in re.findall(r'"([\w-]+)";r=(\d+)', answer.headers["RateLimit"])}
+
+
+class TestAnAnswerOfRedisThatComesTooLate:
+    SKIPPED_SECONDS = 2.2  # Redis is skipped for two
+
+    @pytest.fixture
+    def line(self, own_redis):
+        proxy = Proxy(int(own_redis[1]["REDIS_PORT"]))
+        yield proxy
+        proxy.close()
+
+    @pytest.fixture
+    def api(self, make_api_process, own_redis, line):
+        threads = {"WEB_ORDER_THREADS": "1", "WEB_THREADS": "2"}
+        limits = {"RATE_LIMIT_USER": "1000/d", "RATE_LIMIT_ORDERS": "60/d", "RATE_LIMIT_ANON": "1000/d"}
+        return make_api_process(**{**own_redis[1], **threads, **limits, "REDIS_PORT": str(line.port)})
+
+    def test_is_not_that_of_another_customers_order(self, api, line, make_shopper, coin):
+        make_coin("OTHER", "5.00")
+        first, other = make_shopper(), make_shopper()
+        for number in (1, 2, 3):
+            answer = order_a_little(api, first, coin="ABAN")
+            assert calls_left(answer) == {"user": 1000 - number, "orders": 60 - number}
+        assert answer.json()["pool"]["total"] == "3.00"
+        with line.late():
+            answer = order_a_little(api, first, coin="ABAN")
+            assert (answer.status_code, answer.json()["pool"]["total"]) == (201, "4.00")
+        time.sleep(self.SKIPPED_SECONDS)
+        answer = order_a_little(api, other, coin="OTHER")
+        placed = answer.json()
+        assert (answer.status_code, placed["crypto"], placed["price"]) == (201, "OTHER", "5.00000000")
+        assert placed["pool"]["total"] == placed["total_price"] == "1.25"
+        assert calls_left(answer) == {"user": 999, "orders": 59}
+
+    def test_is_not_that_of_another_read(self, api, line, make_shopper, coin):
+        first, other = make_shopper(), make_shopper("70.00")
+        coins = f"{api}exchanges/crypto-currencies/"
+        with ThreadPoolExecutor(4) as pool:
+            assert {each.status_code for each in pool.map(lambda _: read_wallet(api, first), range(8))} == {200}
+        listed = httpx.get(coins, timeout=30).json()
+        for read in (lambda: httpx.get(coins, timeout=30), lambda: read_wallet(api, first)):
+            with line.late():
+                assert read().status_code == 200
+            time.sleep(self.SKIPPED_SECONDS)
+            with ThreadPoolExecutor(4) as pool:
+                answers = list(pool.map(lambda _: read_wallet(api, other), range(4)))
+            assert {answer.json()["balance"] for answer in answers} == {"70.00"}
+            left = sorted(calls_left(answer)["user"] for answer in answers)
+            assert left in ([996, 997, 998, 999], [992, 993, 994, 995])
+            assert httpx.get(coins, timeout=30).json() == listed
 
 
 class TestARedisThatBecameAReplica:

@@ -12,6 +12,7 @@ from exchange_site.stack.servers import prepare_redis
 from tests.configure import configure
 from tests.proxy import Proxy
 from wallets.runtime import redis_store
+from wallets.runtime.redis_round import RedisRound
 from wallets.runtime.redis_store import RedisAway, breaker, execute, with_redis
 
 
@@ -114,3 +115,30 @@ def test_a_changed_password_needs_no_restart(two_servers, settings):
     first.config_set("requirepass", "same")
     breaker.reset()
     assert with_redis(lambda client: client.get("kept")) == "1"
+
+
+def read_in_a_round(key):
+    asked = RedisRound()
+    asked.prefetch(key)
+    asked.count({"calls": (60, 1000)})
+    return asked.find(key)
+
+
+@pytest.mark.parametrize("bytes_in_time", [0, 3])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda key: with_redis(lambda client: client.get(key)),
+        lambda key: with_redis(lambda client: execute(client, "GET", key)),
+        read_in_a_round,
+    ],
+    ids=["of a client", "of a connection", "of a request's round"],
+)
+def test_an_answer_that_comes_too_late_is_not_that_of_the_next_command(two_servers, read, bytes_in_time):
+    proxy, ((_, server), _) = two_servers
+    server.mset({"one": "first", "other": "second"})
+    assert read("one") == "first"
+    with proxy.late(after=bytes_in_time), pytest.raises(RedisAway):
+        read("one")
+    breaker.reset()
+    assert read("other") == "second"

@@ -153,7 +153,7 @@ def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery
     """Returns the caller's orders, newest first."""
     filters = OrderFilters(
         state=query.state,
-        crypto=query.crypto,
+        coin_name=query.crypto,
         created_after=query.created_after,
         created_before=query.created_before,
     )

@@ -25,12 +25,12 @@ _UNSETTLED_FOR: Final = timedelta(days=7)
 @dataclass(frozen=True, kw_only=True)
 class OrderFilters:
     state: str | None = None
-    crypto: str | None = None
+    coin_name: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
 
 
-_CONDITIONS: Final = {"state": "record.state = %(state)s", "crypto": "coin.name = %(crypto)s"}
+_CONDITIONS: Final = {"state": "record.state = %(state)s", "coin_name": "coin.name = %(coin_name)s"}
 
 
 def list_orders(*, customer_id: int, filters: OrderFilters, limit: int, cursor: str | None) -> Page[Record]:

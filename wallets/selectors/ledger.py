@@ -16,8 +16,18 @@ from wallets.runtime.log_context import add_to_log_context
 from wallets.runtime.paging import LARGEST_ID, Page, read_records
 from wallets.runtime.sql import Record
 from wallets.selectors.accounts import Principal
-from wallets.selectors.bound import bound_statement
 from wallets.selectors.holds import NO_BANK
+
+_statements_in_orders: Final[list[str]] = []
+
+
+def register_statement_in_orders(name: str) -> None:
+    """Let the statement `name` sum up the US dollars that the open orders of `customer.id` have been charged.
+
+    The money side knows no orders. The statement becomes part of another one (wallets.runtime.sql), and each process
+    registers one.
+    """
+    _statements_in_orders.append(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +51,9 @@ def get_dollar_wallet(*, principal: Principal) -> DollarWallet:
 
     Raises TokenInvalid, and NotFound for a user without a wallet.
     """
+    [statement] = _statements_in_orders
     row = sql.fetch_one(
-        f"wallets.dollar_balance+{bound_statement()}",
+        f"wallets.dollar_balance+{statement}",
         asset=USD,
         customer=principal.user_id,
         subject=principal.subject,
