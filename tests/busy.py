@@ -1,7 +1,8 @@
 """Run the tests beside busy loops, a few files at a time, and keep each result: the same command goes on where it stopped.
 
-`python -m tests.busy` runs all tests but the matrix of faults, once, beside six loops. With paths it runs these files,
-with `--times 3` each of them three times. Files that passed are not run again without `--afresh`; those that failed are.
+`python -m tests.busy` runs the tests that `task test` runs, once, beside six loops; with `--long` also those that take long.
+With paths it runs these files, with `--times 3` each of them three times. Files that passed are not run again without
+`--afresh`; those that failed are.
 At the end it names every test that failed, in this run or before.
 """
 
@@ -35,6 +36,8 @@ _SOME_FAILED: Final = 1
 """The exit status of pytest if it ran all tests and some failed."""
 _NO_TESTS: Final = 5
 """The exit status of pytest if all tests of these files are left out."""
+_AS_TASK_TEST: Final = "not long and not matrix"
+_ALL: Final = "not matrix"
 _INTERRUPTED: Final = 128 + signal.SIGINT
 _END_SECONDS: Final = 60
 """The time for pytest to stop what its tests have started."""
@@ -117,14 +120,14 @@ def group(runs: Sequence[Run], *, together: int) -> list[tuple[list[str], int]]:
     return parts
 
 
-def run(files: list[str], *, turn: int, log: Path) -> Result:
+def run(files: list[str], *, turn: int, log: Path, marks: str) -> Result:
     """Run the tests of some files. The output is added to `log`."""
     began = time.monotonic()
     with log.open("a") as file:
         file.write(f"== turn {turn}: {' '.join(files)}\n")
         file.flush()
         place = file.tell()
-        status = _run_pytest(files, output=file)
+        status = _run_pytest(files, output=file, marks=marks)
     with log.open(errors="replace") as file:
         file.seek(place)
         failed = _SUMMARY.findall(file.read())
@@ -138,10 +141,10 @@ def run(files: list[str], *, turn: int, log: Path) -> Result:
     )
 
 
-def _run_pytest(files: list[str], *, output: Any) -> int:
+def _run_pytest(files: list[str], *, output: Any, marks: str) -> int:
     """Run pytest, and return its status. If this process is told to end, pytest stops what its tests have started."""
     this = os.getpid()
-    options = ("-q", "--numprocesses", "2", "--dist", "loadfile", "-p", "no:cacheprovider")
+    options = ("-q", "--numprocesses", "2", "--dist", "loadfile", "-p", "no:cacheprovider", "-m", marks)
     pytest = subprocess.Popen(
         [sys.executable, "-m", "pytest", *options, *files],
         cwd=ROOT,
@@ -168,6 +171,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--times", type=int, default=1, help="how often each file is run")
     parser.add_argument("--loops", type=int, default=6, help="number of busy loops")
     parser.add_argument("--together", type=int, default=12, help="number of files in one run of pytest")
+    parser.add_argument("--long", action="store_true", help="also the tests that take long")
     parser.add_argument("--afresh", action="store_true", help="forget earlier results")
     return parser.parse_args(arguments)
 
@@ -175,7 +179,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parse(arguments)
     folder = Path(os.environ.get("DATA_DIR") or ".data").resolve() / "busy"
-    results = Results(folder / f"results-{given.loops}-loops.jsonl", afresh=given.afresh)
+    which = f"{given.loops}-loops{'-long' if given.long else ''}"
+    results = Results(folder / f"results-{which}.jsonl", afresh=given.afresh)
     os.chdir(ROOT)
     if without := [path for path in given.paths if not list_files([path])]:
         say(f"There are no tests at {', '.join(without)}.")
@@ -203,7 +208,7 @@ def _run_all(planned: Sequence[Run], results: Results, given: argparse.Namespace
     )
     with busy_loops(given.loops):
         for number, (files, turn) in enumerate(parts, start=1):
-            result = run(files, turn=turn, log=log)
+            result = run(files, turn=turn, log=log, marks=_ALL if given.long else _AS_TASK_TEST)
             results.add(result)
             outcome = "passed" if result.passed else "FAILED " + (", ".join(result.failed) or f"(see {log})")
             say(f"{number}/{len(parts)}, turn {turn}, from {files[0]}: {outcome} in {result.seconds:.0f} s")
