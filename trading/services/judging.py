@@ -15,7 +15,7 @@ from trading.quotes import PricedAmount
 from trading.risk import Breach, find_breach
 from trading.selectors.order_contexts import ContextQuery, OrderContext, read_order_contexts
 from trading.selectors.orders import has_many_held_orders
-from trading.services.asked_orders import ALONE, AskedOrder, Judgement, PlacedOrder
+from trading.services.asked_orders import ALONE, PASSED_OVER, AskedOrder, Judgement, PlacedOrder
 from trading.services.headroom import ensure_room, needs_count
 from trading.services.quoting import ensure_price_within, price_amount, take_quote
 from wallets.exceptions import DomainError
@@ -78,9 +78,11 @@ def find_candidates(
     ]
 
 
-def judge_without_wallet(found: CallersWallet | None) -> Judgement:
-    """Judge an order whose caller may not use the wallet, or has none."""
-    return ALONE if found is None else Judgement(customer_id=found.wallet.owner_id, refusal=found.refusal)
+def judge_without_wallet(found: CallersWallet | None, *, passes_over: bool) -> Judgement:
+    """Judge an order whose caller may not use the wallet, or has none that was locked."""
+    if found is None:
+        return PASSED_OVER if passes_over else ALONE
+    return Judgement(customer_id=found.wallet.owner_id, refusal=found.refusal)
 
 
 def judge(candidate: Candidate, *, before: Sequence[Placement], is_shared: bool) -> "Placement | Judgement":
