@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from types import NoneType
 
 import psycopg
 import pytest
@@ -17,17 +18,19 @@ from tests.configure import configure
 from tests.conftest import make_coin
 from tests.processes import at_once, somebody_waits_for_a_lock, wait_for
 from tests.trading.test_orders import order_request_of
-from trading.exceptions import QuoteUsed, UnknownCoin
-from trading.models import Coin, Order, OrderState, Review
+from trading.exceptions import QuoteUsed, SalesStopped, UnknownCoin
+from trading.models import Coin, Order, OrderState, Review, SalesLimit
 from trading.quotes import read_quote, sign_quote
 from trading.services import placing, placing_together
-from trading.services.asked_orders import ALONE, AskedOrder, Counters, OrderRequest
+from trading.services.asked_orders import ALONE, PASSED_OVER, AskedOrder, Counters, OrderRequest
+from trading.services.cancelling import cancel_order
 from trading.services.coins import stop_selling
+from trading.services.headroom import count_headroom
 from trading.services.placing import place_order
 from trading.services.placing_together import place_alone, place_group
 from trading.services.quoting import make_quote
 from wallets.exceptions import AccountFrozen, DomainError, IdempotencyKeyReused, InsufficientFunds, TokenInvalid
-from wallets.models import Transaction, User, Wallet
+from wallets.models import Transaction, Wallet
 from wallets.runtime.allowances import Outcome
 from wallets.runtime.lost_connections import CommitUnknown
 from wallets.selectors.accounts import Principal
@@ -50,6 +53,12 @@ _PATIENCE = timedelta(seconds=1)
 
 def together(*group):
     return place_group(group=group, patience=_PATIENCE)
+
+
+def limit_sales(coin, most, *, now):
+    """Set a sales limit that has just been counted."""
+    SalesLimit.objects.create(coin=coin, most=Decimal(most), reason="a test")
+    count_headroom(payable=None, now=now)
 
 
 def ledger_is_sound():
@@ -142,6 +151,40 @@ class TestAGroup:
         assert Order.objects.count() == 2
         assert not Review.objects.exists()
 
+    def test_places_orders_of_a_coin_with_a_sales_limit(self, make_shopper, coin, now):
+        """Each customer gets a fifth of it, orders before and earlier ones included; those of other coins do not count."""
+        limit_sales(coin, "100.00", now=now)
+        make_coin("ETH", "4.00")
+        greedy, other = make_shopper(), make_shopper()
+        place_alone(asked=asked(greedy, 1), now=None)
+        group = [
+            asked(greedy, 3),
+            asked(greedy, 3, coin_name="ETH"),
+            asked(other, 5),
+            asked(greedy, 2),
+            asked(greedy, 1),
+        ]
+        with CaptureQueriesContext(connection) as captured:
+            judgements = together(*group)
+        assert len([query for query in captured if query["sql"].startswith(("SELECT", "WITH"))]) == 3
+        assert [type(judgement.refusal) for judgement in judgements] == [
+            NoneType,
+            NoneType,
+            NoneType,
+            SalesStopped,
+            NoneType,
+        ]
+        assert (greedy.wallet.balance, other.wallet.balance) == (100 - 4 - 12 - 12 - 4, 80)
+        assert [type(each.refusal) for each in together(asked(other, 1), asked(greedy, 1))] == [SalesStopped] * 2
+
+    def test_counts_no_order_of_a_limited_coin_that_is_old_or_cancelled(self, make_shopper, coin, now):
+        shopper = make_shopper()
+        assert place_alone(asked=asked(shopper, 2), now=now - timedelta(days=8)).placed
+        cancelled = place_alone(asked=asked(shopper, 2), now=None).placed.order
+        cancel_order(customer=shopper.principal, order_id=cancelled.pk)
+        limit_sales(coin, "100.00", now=now)
+        assert all(judgement.placed for judgement in together(asked(shopper, 3), asked(shopper, 2)))
+
     def test_leaves_a_repeated_key_to_be_found(self, shopper, coin):
         judgements = together(asked(shopper, 3, key="k"), asked(shopper, 3, key="k"), asked(shopper, 3))
         assert judgements[1] is ALONE
@@ -175,7 +218,7 @@ class TestAGroup:
     def test_leaves_a_caller_without_a_wallet_to_be_refused_alone(self, shopper, coin):
         nobody = Principal(user_id=shopper.user.pk + 1000, token_version=0)
         judgements = together(asked(shopper, 3, buyer=nobody), asked(shopper, 3))
-        assert (judgements[0], bool(judgements[1].placed)) == (ALONE, True)
+        assert (judgements[0], bool(judgements[1].placed)) == (PASSED_OVER, True)
         with pytest.raises(TokenInvalid):
             place_alone(asked=asked(shopper, 3, buyer=nobody), now=None)
 
@@ -279,28 +322,6 @@ class TestOrdersThatGather:
         assert sizes == [1, 3]
         assert all(each.order.state == OrderState.PENDING for each in placed)
         assert busy.wallet.balance == 88
-
-    def test_are_refused_if_their_token_was_revoked_while_they_waited_for_others(self, make_shopper, coin, gathered):
-        """Wallets are locked in the order of their keys: the group waits for the first one meanwhile."""
-        busy, leaver, other = make_shopper(), make_shopper(), make_shopper()
-        locked = threading.Event()
-
-        def hold():
-            with transaction.atomic():
-                lock_dollar_wallet(principal=busy.principal)
-                locked.set()
-                wait_for(somebody_waits_for_a_lock)
-                User.objects.filter(pk=leaver.user.pk).update(is_active=False)
-            connection.close()
-
-        holder = threading.Thread(target=hold)
-        holder.start()
-        assert locked.wait(30)
-        placed, sizes = gathered([self.place(other), self.place(busy), self.place(leaver)])
-        holder.join(30)
-        assert sizes == [1, 2]
-        assert isinstance(placed[2], TokenInvalid)
-        assert (busy.wallet.balance, leaver.wallet.balance) == (88, 100)
 
     def test_are_not_placed_twice_if_the_answer_to_their_commit_is_lost(
         self, make_shopper, coin, gathered, monkeypatch
