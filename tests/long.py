@@ -50,7 +50,7 @@ _LONG = (
     "tests/stack/test_install.py::TestInstall::test_gives_a_sign_of_life_every_few_seconds",
     "tests/stack/test_sandbox.py",
     "tests/stack/test_stack.py",
-    "tests/trading/test_placing_together.py::TestStories",
+    "tests/trading/test_stories.py",
     "tests/trading/test_price_rules.py::TestAStart",
     "tests/upgrade/",
     "tests/wallets/test_answers_about_payouts.py::TestAStatement::test_is_taken_to_the_end_after_a_kill",
