@@ -13,13 +13,15 @@ from settlement.selectors.findings import count_open_findings
 from settlement.selectors.jobs import summarise_jobs
 from settlement.selectors.pauses import list_paused_coins
 from settlement.selectors.results import read_result
+from settlement.services.account_feed import count_what_may_be_sold
 from settlement.services.funding import read_float, record_funds
 from settlement.services.stepping import take_next_step
 from settlement.services.sweeping import sweep
 from settlement.to_do.readers import count_to_do, list_to_do
 from tests.benchmark.history import write_settled_orders
+from tests.configure import configure
 from tests.owner import run_as_owner
-from trading.models import Order
+from trading.models import Order, SalesLimit
 from trading.selectors.orders import summarise_open_orders
 from trading.selectors.pools import sum_pools
 from trading.services.headroom import count_headroom
@@ -153,6 +155,56 @@ def test_the_api_scans_no_growing_table(plans, regular, api, now):
     assert {answer.status_code for answer in answers.values()} == {200}
     assert plans.count > 40
     assert plans.read_from_end_to_end == []
+
+
+class Pages:
+    """Counts the pages that each SELECT reads, by running it once more before."""
+
+    def __init__(self):
+        self.read = []
+
+    @contextmanager
+    def watched(self):
+        with connection.execute_wrapper(self._explain):
+            yield self
+
+    def _explain(self, execute, sql, params, many, context):
+        if sql.lstrip().startswith("SELECT"):
+            with ClientCursor(connection.connection) as cursor:
+                cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", params)
+                [plan] = cursor.fetchone()[0]
+            self.read.append((plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"], sql))
+        return execute(sql, params, many, context)
+
+
+_OF_ONE_CUSTOMER = """
+INSERT INTO trading_order (customer_id, coin_id, amount, price, price_source, price_at, total_price, state,
+                           is_aggregated, batch_id, created_at, settling_at, completed_at)
+SELECT %(customer)s, %(coin)s, 3, 4.00, 'past', at, 12.00, 'completed', false, 1, at, at, at
+  FROM generate_series(1, %(orders)s) n CROSS JOIN LATERAL (SELECT now() - n * interval '1 second' AS at) moment
+"""
+
+
+def test_the_wallet_and_an_order_read_as_much_after_a_long_history(plans, make_shopper, api, coin, settings):
+    """Tens of thousands of the customer's orders lie within the last day, and thousands within the risk window."""
+    configure(settings, "RISK", max_value=Decimal(10_000_000))
+    SalesLimit.objects.create(coin=coin, most=Decimal(1_000_000), reason="a test")
+    count_what_may_be_sold(wait_seconds=0)
+    heavy, pages = make_shopper("1000.00"), Pages()
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_ONE_CUSTOMER, {"customer": heavy.user.pk, "coin": coin.pk, "orders": HISTORY})
+    run_as_owner("ANALYZE trading_order")
+    with pages.watched():
+        answers = [
+            api("GET", "accounts/wallet/", by=heavy),
+            api("POST", "orders/", {"crypto": "ABAN", "amount": "3"}, by=heavy, Idempotency_Key="k"),
+            api("POST", "orders/", {"crypto": "ABAN", "amount": "0.5"}, by=heavy),
+            api("GET", "accounts/wallet/", by=heavy),
+        ]
+    assert [answer.status_code for answer in answers] == [200, 201, 201, 200]
+    assert answers[3].json()["in_orders"] == "14.00"
+    assert len(pages.read) >= 4
+    assert max(pages.read)[0] < 60, max(pages.read)
 
 
 def test_settlement_scans_no_growing_table(plans, regular, claim, venue, now):

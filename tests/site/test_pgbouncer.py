@@ -3,21 +3,23 @@
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+import threading
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from string import Template
 
 import httpx
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from exchange_site.stack.processes import PROJECT, free_port, start
 from settlement.verification import verify_everything
 from tests.conftest import make_coin
 from tests.owner import owner_parameters
-from tests.processes import at_once, stopped, wait_for
+from tests.processes import at_once, somebody_waits_for_a_lock, stopped, wait_for
 from trading.models import Order
+from wallets.models import Wallet
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -72,6 +74,27 @@ def buy(api, shopper):
     return httpx.post(f"{api}orders/", json=body, headers=shopper.headers, timeout=30)
 
 
+def lock_timeouts(behind, *, sessions):
+    """Return the lock timeouts of so many sessions of PgBouncer's, each in a database transaction of its own."""
+    database = connection.settings_dict
+    with ExitStack() as stack:
+        lines = [
+            stack.enter_context(
+                psycopg.connect(
+                    host=behind["POSTGRES_HOST"],
+                    port=behind["POSTGRES_PORT"],
+                    dbname=database["NAME"],
+                    user=database["USER"],
+                    password=database["PASSWORD"],
+                )
+            )
+            for _ in range(sessions)
+        ]
+        found = [line.execute("SELECT pg_backend_pid(), current_setting('lock_timeout')").fetchone() for line in lines]
+    assert len({process for process, _ in found}) == sessions
+    return {timeout for _, timeout in found}
+
+
 @contextmanager
 def administrator():
     """Yield a connection to Postgres itself, beside the test's database."""
@@ -98,6 +121,30 @@ def test_orders_are_placed_and_settled_behind_it(make_api_process, make_worker, 
     assert httpx.get(apis[0].replace("/api/v1/", "/health/ready/")).json()["postgres"] == "ok"
     wait_for(lambda: Order.objects.filter(state="completed").count() == 24, seconds=40)
     assert shopper.holding("ABAN") == 72
+    assert verify_everything() == []
+
+
+def test_orders_are_placed_together_behind_it(make_api_process, make_shopper, coin, behind):
+    """Also past a wallet that is held. What a group sets for its transaction is gone from the session after it."""
+    api, busy, others = make_api_process(**behind), make_shopper("1000.00"), [make_shopper("1000.00") for _ in range(6)]
+    is_held, answers = threading.Event(), []
+
+    def call(number):
+        if number == 36:
+            with transaction.atomic():
+                list(Wallet.objects.select_for_update(no_key=True).filter(owner=busy.user))
+                is_held.set()
+                wait_for(lambda: answers.count(201) == 30 and somebody_waits_for_a_lock(), seconds=30)
+                assert not Order.objects.filter(customer=busy.user).exists()
+        else:
+            assert is_held.wait(30)
+            answers.append(buy(api, others[number % 6] if number < 30 else busy).status_code)
+
+    at_once(37, call)
+    assert answers == [201] * 36
+    assert len({order.created_at for order in Order.objects.all()}) < 36, "orders of a group are of one moment"
+    assert busy.wallet.balance == 1000 - 6 * 12
+    assert lock_timeouts(behind, sessions=6) == {"2s"}
     assert verify_everything() == []
 
 

@@ -1,11 +1,10 @@
 """Orders that are placed together, in one database transaction, and what each would have got alone."""
 
-import random
 import threading
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from types import NoneType
 
 import psycopg
 import pytest
@@ -17,21 +16,21 @@ from tests.configure import configure
 from tests.conftest import make_coin
 from tests.processes import at_once, somebody_waits_for_a_lock, wait_for
 from tests.trading.test_orders import order_request_of
-from trading.exceptions import QuoteUsed, UnknownCoin
-from trading.models import Coin, Order, OrderState, Review
+from trading.exceptions import QuoteUsed, SalesStopped, UnknownCoin
+from trading.models import Order, OrderState, Review, SalesLimit
 from trading.quotes import read_quote, sign_quote
 from trading.services import placing, placing_together
-from trading.services.asked_orders import ALONE, AskedOrder, Counters, OrderRequest
-from trading.services.coins import stop_selling
+from trading.services.asked_orders import ALONE, PASSED_OVER, AskedOrder, Counters, OrderRequest
+from trading.services.cancelling import cancel_order
+from trading.services.headroom import count_headroom
 from trading.services.placing import place_order
 from trading.services.placing_together import place_alone, place_group
 from trading.services.quoting import make_quote
 from wallets.exceptions import AccountFrozen, DomainError, IdempotencyKeyReused, InsufficientFunds, TokenInvalid
-from wallets.models import Transaction, User, Wallet
+from wallets.models import Transaction, Wallet
 from wallets.runtime.allowances import Outcome
 from wallets.runtime.lost_connections import CommitUnknown
 from wallets.selectors.accounts import Principal
-from wallets.services.accounts import freeze_within_transaction
 from wallets.services.ledger.locking import lock_dollar_wallet
 from wallets.verification import verify_balances
 
@@ -50,6 +49,12 @@ _PATIENCE = timedelta(seconds=1)
 
 def together(*group):
     return place_group(group=group, patience=_PATIENCE)
+
+
+def limit_sales(coin, most, *, now):
+    """Set a sales limit that has just been counted."""
+    SalesLimit.objects.create(coin=coin, most=Decimal(most), reason="a test")
+    count_headroom(payable=None, now=now)
 
 
 def ledger_is_sound():
@@ -142,6 +147,40 @@ class TestAGroup:
         assert Order.objects.count() == 2
         assert not Review.objects.exists()
 
+    def test_places_orders_of_a_coin_with_a_sales_limit(self, make_shopper, coin, now):
+        """Each customer gets a fifth of it, orders before and earlier ones included; those of other coins do not count."""
+        limit_sales(coin, "100.00", now=now)
+        make_coin("ETH", "4.00")
+        greedy, other = make_shopper(), make_shopper()
+        place_alone(asked=asked(greedy, 1), now=None)
+        group = [
+            asked(greedy, 3),
+            asked(greedy, 3, coin_name="ETH"),
+            asked(other, 5),
+            asked(greedy, 2),
+            asked(greedy, 1),
+        ]
+        with CaptureQueriesContext(connection) as captured:
+            judgements = together(*group)
+        assert len([query for query in captured if query["sql"].startswith(("SELECT", "WITH"))]) == 3
+        assert [type(judgement.refusal) for judgement in judgements] == [
+            NoneType,
+            NoneType,
+            NoneType,
+            SalesStopped,
+            NoneType,
+        ]
+        assert (greedy.wallet.balance, other.wallet.balance) == (100 - 4 - 12 - 12 - 4, 80)
+        assert [type(each.refusal) for each in together(asked(other, 1), asked(greedy, 1))] == [SalesStopped] * 2
+
+    def test_counts_no_order_of_a_limited_coin_that_is_old_or_cancelled(self, make_shopper, coin, now):
+        shopper = make_shopper()
+        assert place_alone(asked=asked(shopper, 2), now=now - timedelta(days=8)).placed
+        cancelled = place_alone(asked=asked(shopper, 2), now=None).placed.order
+        cancel_order(customer=shopper.principal, order_id=cancelled.pk)
+        limit_sales(coin, "100.00", now=now)
+        assert all(judgement.placed for judgement in together(asked(shopper, 3), asked(shopper, 2)))
+
     def test_leaves_a_repeated_key_to_be_found(self, shopper, coin):
         judgements = together(asked(shopper, 3, key="k"), asked(shopper, 3, key="k"), asked(shopper, 3))
         assert judgements[1] is ALONE
@@ -175,7 +214,7 @@ class TestAGroup:
     def test_leaves_a_caller_without_a_wallet_to_be_refused_alone(self, shopper, coin):
         nobody = Principal(user_id=shopper.user.pk + 1000, token_version=0)
         judgements = together(asked(shopper, 3, buyer=nobody), asked(shopper, 3))
-        assert (judgements[0], bool(judgements[1].placed)) == (ALONE, True)
+        assert (judgements[0], bool(judgements[1].placed)) == (PASSED_OVER, True)
         with pytest.raises(TokenInvalid):
             place_alone(asked=asked(shopper, 3, buyer=nobody), now=None)
 
@@ -280,28 +319,6 @@ class TestOrdersThatGather:
         assert all(each.order.state == OrderState.PENDING for each in placed)
         assert busy.wallet.balance == 88
 
-    def test_are_refused_if_their_token_was_revoked_while_they_waited_for_others(self, make_shopper, coin, gathered):
-        """Wallets are locked in the order of their keys: the group waits for the first one meanwhile."""
-        busy, leaver, other = make_shopper(), make_shopper(), make_shopper()
-        locked = threading.Event()
-
-        def hold():
-            with transaction.atomic():
-                lock_dollar_wallet(principal=busy.principal)
-                locked.set()
-                wait_for(somebody_waits_for_a_lock)
-                User.objects.filter(pk=leaver.user.pk).update(is_active=False)
-            connection.close()
-
-        holder = threading.Thread(target=hold)
-        holder.start()
-        assert locked.wait(30)
-        placed, sizes = gathered([self.place(other), self.place(busy), self.place(leaver)])
-        holder.join(30)
-        assert sizes == [1, 2]
-        assert isinstance(placed[2], TokenInvalid)
-        assert (busy.wallet.balance, leaver.wallet.balance) == (88, 100)
-
     def test_are_not_placed_twice_if_the_answer_to_their_commit_is_lost(
         self, make_shopper, coin, gathered, monkeypatch
     ):
@@ -357,154 +374,3 @@ class TestOrdersThatGather:
         assert (sizes, failures) == ([1, 3], [3])
         assert len({each.order.pk for each in placed}) == 4
         assert [each.wallet.balance for each in shoppers] == [88] * 4
-
-
-STORIES = range(300)
-
-
-@contextmanager
-def gathering(*, most):
-    """Let the first order's transaction begin when `most` orders have come. Yield the sizes of the groups."""
-    group, sizes = placing._group, []
-    really = group._carry_out
-
-    def carry_out(members):
-        sizes.append(len(members))
-        if len(sizes) == 1 and most:
-            wait_for(lambda: len(group._waiting) == most - 1)
-        return really(members)
-
-    group._carry_out = carry_out
-    try:
-        yield sizes
-    finally:
-        group._carry_out = really
-
-
-_CHARGES = {3: Decimal(12), 8: Decimal(32), 20: Decimal(80)}
-
-
-class Story:
-    """Customers who order at once, some of them frozen, and a coin taken off sale, all in between."""
-
-    def __init__(self, seed, *, make_shopper):
-        chance = random.Random(seed)
-        make_coin("ABAN", "4.00")
-        self.shoppers = [make_shopper(chance.choice(["100.00", "40.00", "12.00"])) for _ in range(chance.randint(1, 3))]
-        self.before = [shopper.wallet.balance for shopper in self.shoppers]
-        self.calls = [self._order(chance) for _ in range(chance.randint(6, 12))]
-        if chance.random() < 0.4:
-            self.calls.append(("freeze", chance.randrange(len(self.shoppers))))
-        if chance.random() < 0.3:
-            self.calls.append(("stop", None))
-        chance.shuffle(self.calls)
-        self.gathers = chance.random() < 0.5
-
-    def _order(self, chance):
-        number = chance.randrange(len(self.shoppers))
-        if chance.random() < 0.25:
-            return ("quote", number, self._quote(number, chance))
-        return ("order", number, chance.choice(list(_CHARGES)), chance.choice([None, None, "k1", "k2"]))
-
-    def _quote(self, number, chance):
-        """Return one of the customer's two quotes."""
-        self._quotes = getattr(self, "_quotes", {})
-        name = (number, chance.randrange(2))
-        if name not in self._quotes:
-            customer_id = self.shoppers[number].user.pk
-            quote = make_quote(customer_id=customer_id, coin_name="ABAN", amount=Decimal(3), total=None)
-            self._quotes[name] = sign_quote(quote)
-        return self._quotes[name]
-
-    def play(self):
-        """Make all calls at once, and return what became of each."""
-        with gathering(
-            most=sum(call[0] not in ("freeze", "stop") for call in self.calls) if self.gathers else 0
-        ) as sizes:
-            outcomes = at_once(len(self.calls), lambda number: self._make(self.calls[number]))
-        assert not self.gathers or max(sizes) > 1
-        return outcomes
-
-    def _make(self, call):
-        kind, number = call[:2]
-        if kind == "stop":
-            stop_selling(coin=Coin.objects.get(name="ABAN"))
-            return "done"
-        shopper = self.shoppers[number]
-        if kind == "freeze":
-            with transaction.atomic():
-                freeze_within_transaction(owner_id=shopper.user.pk)
-            return "done"
-        request = OrderRequest(quote=call[2]) if kind == "quote" else order_request_of(amount=call[2], key=call[3])
-        try:
-            placed = place_order(buyer=shopper.principal, order_request=request)
-        except DomainError as error:
-            return type(error).__name__
-        return "replayed" if placed.replayed else "placed"
-
-    def explains(self, outcomes):
-        """Say whether some order of the calls, one by one, has these outcomes."""
-        return all(
-            _explains(tuple(self._calls_of(number, outcomes)), balance=balance)
-            for number, balance in enumerate(self.before)
-        )
-
-    def _calls_of(self, number, outcomes):
-        """Yield a customer's calls and what stops the coin: customers meet only there."""
-        for call, outcome in zip(self.calls, outcomes, strict=True):
-            if call[1] in (number, None):
-                yield call, outcome
-
-
-def _explains(calls, *, balance, frozen=False, stopped=False, keys=(), quotes=()):
-    """Play the calls one by one, in any order in which each has its outcome."""
-    if not calls:
-        return True
-    for place, (call, outcome) in enumerate(calls):
-        state = {"balance": balance, "frozen": frozen, "stopped": stopped, "keys": keys, "quotes": quotes}
-        if _alone(call, state) == outcome and _explains(calls[:place] + calls[place + 1 :], **state):
-            return True
-    return False
-
-
-def _alone(call, state):
-    """Return what becomes of a call that is made alone, and change the state: the rules in words of their own."""
-    kind = call[0]
-    if kind in ("freeze", "stop"):
-        state["frozen" if kind == "freeze" else "stopped"] = True
-        return "done"
-    amount, key = (3, None) if kind == "quote" else call[2:]
-    earlier = dict(state["keys"]).get(key)
-    why_not = {
-        "AccountFrozen": state["frozen"],
-        "replayed": earlier == amount,
-        "IdempotencyKeyReused": earlier is not None,
-        "QuoteUsed": kind == "quote" and call[2] in state["quotes"],
-        "QuoteWithdrawn": kind == "quote" and state["stopped"],
-        "UnknownCoin": state["stopped"],
-        "InsufficientFunds": state["balance"] < _CHARGES[amount],
-    }
-    if found := next((outcome for outcome, holds in why_not.items() if holds), None):
-        return found
-    state["balance"] -= _CHARGES[amount]
-    if key is not None:
-        state["keys"] = (*state["keys"], (key, amount))
-    if kind == "quote":
-        state["quotes"] = (*state["quotes"], call[2])
-    return "placed"
-
-
-@pytest.mark.django_db(transaction=True)
-class TestStories:
-    """Whatever customers do at once, it ends as if they had done it one after the other."""
-
-    @pytest.mark.parametrize("seed", STORIES)
-    def test_end_as_if_all_had_happened_one_by_one(self, seed, make_shopper):
-        story = Story(seed, make_shopper=make_shopper)
-        outcomes = story.play()
-        assert story.explains(outcomes), list(zip(story.calls, outcomes, strict=True))
-        assert outcomes.count("placed") == Order.objects.count() == Transaction.objects.filter(kind="purchase").count()
-        assert verify_balances() == []
-        for shopper, balance in zip(story.shoppers, story.before, strict=True):
-            charges = [order.charge for order in Order.objects.filter(customer=shopper.user)]
-            assert shopper.wallet.balance == balance - sum(charges)

@@ -59,6 +59,16 @@ def dump(database):
     return re.sub(r"(?m)^\\(un)?restrict .*$", "", subprocess.check_output(command, env=environment, text=True))
 
 
+def dump_of_copy(database):
+    """Return the schema of a copy, because Postgres writes some conditions in another form once they were dumped.
+
+    What the baseline has was dumped; newer migrations were not.
+    """
+    with new_database() as copy:
+        run(copy, dump(database))
+        return dump(copy)
+
+
 def run(database, script):
     with psycopg.connect(**owner_parameters() | {"dbname": database}, autocommit=True) as connection:
         connection.execute(script)
@@ -72,9 +82,7 @@ def read(database, statement):
 class TestTheBaseline:
     def test_makes_the_schema_of_all_migrations(self, two_databases):
         short, long, _ = two_databases
-        with new_database() as copy:
-            run(copy, dump(long))  # Postgres writes some conditions in another form once they were dumped
-            assert dump(short).splitlines() == dump(copy).splitlines()
+        assert dump_of_copy(short).splitlines() == dump_of_copy(long).splitlines()
 
     @pytest.mark.parametrize("statement", ROWS)
     def test_leaves_the_same_rows(self, two_databases, statement):

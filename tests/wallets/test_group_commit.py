@@ -2,11 +2,12 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
 from tests.processes import wait_for
-from wallets.runtime.group_commit import GroupCommit, GroupFailed
+from wallets.runtime.group_commit import GroupCommit, GroupCommitByKey, GroupFailed, TurnTooLate
 
 
 class Work:
@@ -117,3 +118,93 @@ class TestGroupCommit:
         assert list(pool.map(commit.submit, range(1, 5001))) == [number * 2 for number in range(1, 5001)]
         assert sorted(done) == list(range(1, 5001))
         assert (commit._is_at_work, len(commit._waiting)) == (False, 0)
+
+    def test_lets_a_request_leave_whose_turn_does_not_come_in_time(self, pool):
+        work = Work()
+        futures = submitted(pool, work, "ab")
+        with pytest.raises(TurnTooLate):
+            work.commit.submit("c", patience=timedelta(milliseconds=20))
+        work.let_go(2)
+        assert [future.result(30)[0] for future in futures] == list("ab")
+        assert work.groups == [["a"], ["b"]]
+
+    def test_answers_a_request_whose_group_has_begun_however_long_it_takes(self, pool):
+        work = Work()
+        futures = submitted(pool, work, "ab")
+        futures.append(pool.submit(work.commit.submit, "c", patience=timedelta(seconds=1)))
+        wait_for(lambda: work.waits() == 2)
+        work.let_go()
+        wait_for(lambda: len(work.groups) == 2)
+        with pytest.raises(TimeoutError):
+            futures[2].result(1.2)
+        work.let_go()
+        assert futures[2].result(30)[0] == "c"
+
+    def test_answers_each_of_thousands_once_or_not_at_all(self, pool):
+        """Each leaves as soon as it can, or is answered: never both."""
+        done = []
+
+        def submit(number):
+            try:
+                return commit.submit(number, patience=timedelta(microseconds=number % 200))
+            except TurnTooLate:
+                return None
+
+        def carry_out(group):
+            done.extend(group)
+            return group
+
+        commit = GroupCommit(carry_out, most=8)
+        answers = list(pool.map(submit, range(1, 5001)))
+        assert sorted(done) == [answer for answer in answers if answer is not None]
+        assert (commit._is_at_work, len(commit._waiting)) == (False, 0)
+
+
+class TestGroupCommitByKey:
+    @pytest.fixture
+    def by_key(self):
+        """Groups of words by their first letter; those of `a` wait until `a_goes_on`."""
+        self.groups, self.a_goes_on = [], threading.Event()
+
+        def carry_out(group):
+            self.groups.append("".join(word[1:] for word in group))
+            assert group[0][0] != "a" or self.a_goes_on.wait(30)
+            return group
+
+        commit = GroupCommitByKey(carry_out, most=32, crowd=3, patience=timedelta(milliseconds=20))
+        yield commit
+        self.a_goes_on.set()
+
+    def submitted(self, pool, by_key, words):
+        futures = []
+        for word in words:
+            futures.append(pool.submit(by_key.submit, word[0], word))
+            wait_for(lambda: by_key._under_way["a"] == len(futures) and self.groups)
+        return futures
+
+    def test_groups_the_requests_of_a_key(self, pool, by_key):
+        futures = self.submitted(pool, by_key, ["a1", "a2", "a3"])
+        self.a_goes_on.set()
+        assert [future.result(30) for future in futures] == ["a1", "a2", "a3"]
+        assert self.groups == ["1", "23"]
+
+    def test_lets_no_key_wait_for_another(self, pool, by_key):
+        [future] = self.submitted(pool, by_key, ["a1"])
+        assert by_key.submit("b", "b1") == "b1"
+        assert not future.done()
+
+    def test_remembers_a_key_while_its_requests_are_under_way(self, pool, by_key):
+        futures = self.submitted(pool, by_key, ["a1", "a2"])
+        assert by_key.has("a")
+        assert not by_key.has("b")
+        self.a_goes_on.set()
+        assert [future.result(30) for future in futures] == ["a1", "a2"]
+        assert not by_key.has("a")
+
+    def test_lets_the_latest_of_a_crowd_leave(self, pool, by_key):
+        futures = self.submitted(pool, by_key, ["a1", "a2", "a3"])
+        with pytest.raises(TurnTooLate):
+            by_key.submit("a", "a4")
+        self.a_goes_on.set()
+        assert [future.result(30) for future in futures] == ["a1", "a2", "a3"]
+        assert by_key.submit("a", "a5") == "a5"

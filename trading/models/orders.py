@@ -105,6 +105,7 @@ class Order(models.Model):
             models.Index(fields=["batch_id"], condition=Q(batch_id__isnull=False), name="orders_of_batch"),
             models.Index(fields=["held_at"], condition=Q(state="held"), name="held_orders"),
             models.Index(fields=["customer"], condition=Q(state="held"), name="held_orders_of_customer"),
+            models.Index(fields=["customer"], condition=Q(state__in=PAID_AND_OPEN), name="open_orders_of_customer"),
         ]
         constraints = [
             models.CheckConstraint(condition=is_above_zero("amount"), name="order_amount_is_positive"),

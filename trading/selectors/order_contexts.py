@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any, cast
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -16,10 +17,16 @@ from trading.price_rules import RuleFields
 from trading.risk import RecentOrders
 from wallets.runtime import sql
 
+_UNSETTLED_FOR: Final = timedelta(days=7)
+"""How old an order can be that counts against its customer's share of a sales limit."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ContextQuery:
-    """What to look for: the customer's recent orders, the coin's offer, and the orders with this key and this quote."""
+    """What to look for: the customer's recent orders, the coin's offer, and the orders with this key and this quote.
+
+    If the coin has a sales limit, also the customer's unsettled orders of it.
+    """
 
     customer_id: int
     coin_name: str
@@ -32,12 +39,15 @@ class OrderContext:
     """What decides about a new order: recent orders, the order with the same key, and the offer, if there are any.
 
     `quote_is_used`: an order has used the quote. `last_count`: what might still be sold of the coin, if it was counted.
+    `unsettled`: the subtotals (US dollars) of the customer's orders of the coin, of the last week, that are neither
+    settled nor held, if the coin has a sales limit; 0 otherwise.
     """
 
     recent: RecentOrders
     same_key_id: int | None
     quote_is_used: bool
     last_count: LastCount | None
+    unsettled: Decimal
     offer: Offer | None
 
 
@@ -55,9 +65,11 @@ def read_order_contexts(*, queries: Sequence[ContextQuery], now: datetime) -> li
         now=now,
         since=now - settings.RISK.window,
         most=settings.RISK.max_orders + 1,
+        unsettled_since=now - _UNSETTLED_FOR,
         today=day_of(now),
     )
     recent: dict[int, RecentOrders] = {}
+    unsettled: dict[tuple[int, str], Decimal] = {}
     offers: dict[str, tuple[Offer | None, LastCount | None]] = {}
     contexts = []
     for query, row in zip(queries, sorted(rows), strict=True):
@@ -65,13 +77,14 @@ def read_order_contexts(*, queries: Sequence[ContextQuery], now: datetime) -> li
         if query.customer_id not in recent:
             recent[query.customer_id] = RecentOrders(count=count, cancels=cancels, charge=charge)
         if query.coin_name not in offers:
-            offers[query.coin_name] = _offer_and_count(row[6:])
+            offers[query.coin_name] = _offer_and_count(row[6:-1])
         offer, last_count = offers[query.coin_name]
         context = OrderContext(
             recent=recent[query.customer_id],
             same_key_id=same_key_id,
             quote_is_used=quote_is_used,
             last_count=last_count,
+            unsettled=unsettled.setdefault((query.customer_id, query.coin_name), row[-1]),
             offer=offer,
         )
         contexts.append(context)
@@ -80,22 +93,23 @@ def read_order_contexts(*, queries: Sequence[ContextQuery], now: datetime) -> li
 
 def _as_records(queries: Sequence[ContextQuery]) -> list[dict[str, Any]]:
     """Return the statement's records: each customer's orders are counted once, and each coin is read once."""
-    customers, coins = set[int](), set[str]()
+    seen = set[object]()
     asked = []
     for number, query in enumerate(queries):
-        is_counted, is_read = query.customer_id in customers, query.coin_name in coins
+        customer_id, pair = query.customer_id, (query.customer_id, query.coin_name)
         asked.append(
             {
                 "number": number,
-                "customer_id": query.customer_id,
-                "counted_id": None if is_counted else query.customer_id,
-                "coin": query.coin_name if not is_read and is_coin_name(query.coin_name) else None,
+                "customer_id": customer_id,
+                "counted_id": None if customer_id in seen else customer_id,
+                "unsettled_of": None if pair in seen else customer_id,
+                "coin": query.coin_name if is_coin_name(query.coin_name) else None,
+                "is_read": query.coin_name not in seen,
                 "key": query.key,
                 "quote": query.quote_id,
             }
         )
-        customers.add(query.customer_id)
-        coins.add(query.coin_name)
+        seen.update((customer_id, query.coin_name, pair))
     return asked
 
 

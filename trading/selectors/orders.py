@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -18,8 +18,6 @@ from wallets.runtime.sql import Record
 
 VENUE_UNCLEAR: Final = "venue_unclear"
 _UNSETTLED: Final = (*WAITING, OrderState.SETTLING)
-
-_UNSETTLED_FOR: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,20 +91,6 @@ def has_many_held_orders(*, customer_id: int) -> bool:
     """
     held = Order.objects.filter(customer_id=customer_id, state=OrderState.HELD)
     return held[: settings.RISK.max_held].count() >= settings.RISK.max_held
-
-
-def sum_unsettled(*, customer_id: int, coin_id: int, now: datetime) -> Decimal:
-    """Sum up the subtotals (US dollars) of a customer's orders of a coin in the last week that are not settled or held.
-
-    The caller holds the lock on the customer's wallet. One query, without a limit: small orders would hide a large one.
-    """
-    unsettled = Order.objects.filter(
-        customer_id=customer_id,
-        coin_id=coin_id,
-        created_at__gt=now - _UNSETTLED_FOR,
-        state__in=_UNSETTLED,
-    )
-    return unsettled.aggregate(subtotal=Sum(F("charge") - F("fee")))["subtotal"] or Decimal(0)
 
 
 @dataclass(frozen=True, kw_only=True)

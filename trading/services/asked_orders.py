@@ -78,7 +78,8 @@ class AskedOrder:
 class Judgement:
     """What became of an order: placed (or found by its key), refused, or left to be placed `alone`.
 
-    `has_funds`: nothing is against it, but its dollars have yet to be taken from what may still be sold.
+    `has_funds`: nothing is against it, but its dollars have yet to be taken from what may still be sold. `passed_over`:
+    nothing is known of it, because its wallet, or what can revoke its caller's token, is locked by somebody else.
     """
 
     customer_id: int | None = None
@@ -86,6 +87,8 @@ class Judgement:
     refusal: DomainError | None = None
     has_funds: bool = False
     alone: bool = False
+    passed_over: bool = False
 
 
 ALONE: Final = Judgement(alone=True)
+PASSED_OVER: Final = Judgement(passed_over=True)

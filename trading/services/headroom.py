@@ -14,7 +14,6 @@ from trading.models import SalesLimit
 from trading.offers import offer_of, publish_offers_after_commit
 from trading.priced_coins import coins_with_rules
 from trading.selectors.headroom import recount_room
-from trading.selectors.orders import sum_unsettled
 from wallets.models import User
 from wallets.runtime import sql
 from wallets.runtime.allowances import Outcome
@@ -85,16 +84,14 @@ def publish_count(*, count: BegunCount | None, counted: Sequence[Counted]) -> No
 
 
 def ensure_room(
-    *, customer_id: int, coin_id: int, last: LastCount | None, taking: Outcome, subtotal: Decimal, now: datetime
+    *, coin_id: int, last: LastCount | None, unsettled: Decimal, taking: Outcome, subtotal: Decimal, now: datetime
 ) -> None:
     """Raise SalesStopped, and count it, if an order of `subtotal` US dollars is more than may still be sold.
 
-    While nobody counts, the order counts itself: sales need no worker, but never go beyond what purchases can pay. The
-    caller holds the lock on the customer's wallet. Costs statements only for a coin with a limit, and without a count.
+    `unsettled` is what the customer has bought of the coin and was not settled yet, if it has a limit. While nobody
+    counts, the order counts itself: sales need no worker, but never go beyond what purchases can pay. Only this costs
+    statements.
     """
-    unsettled = Decimal(0)
-    if last is not None and last.most is not None:
-        unsettled = sum_unsettled(customer_id=customer_id, coin_id=coin_id, now=now)
     shortage = find_shortage(last=last, unsettled=unsettled, taking=taking, subtotal=subtotal, now=now)
     if shortage is Shortage.AGE and last is not None:
         room = recount_room(coin_id=coin_id, counted_at=last.counted_at)
@@ -105,10 +102,8 @@ def ensure_room(
 
 
 def needs_count(*, last: LastCount | None, taking: Outcome, now: datetime) -> bool:
-    """Say whether `ensure_room` costs statements: for a coin with a limit, and for a count that may be too old."""
-    if last is None:
-        return False
-    return last.most is not None or (last.room is not None and last.is_old(taking=taking, now=now))
+    """Say whether `ensure_room` may cost statements, because the last count may be too old."""
+    return last is not None and last.room is not None and last.is_old(taking=taking, now=now)
 
 
 def set_limit(*, limit: SalesLimit, set_by: User) -> None:

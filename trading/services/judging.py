@@ -15,7 +15,7 @@ from trading.quotes import PricedAmount
 from trading.risk import Breach, find_breach
 from trading.selectors.order_contexts import ContextQuery, OrderContext, read_order_contexts
 from trading.selectors.orders import has_many_held_orders
-from trading.services.asked_orders import ALONE, AskedOrder, Judgement, PlacedOrder
+from trading.services.asked_orders import ALONE, PASSED_OVER, AskedOrder, Judgement, PlacedOrder
 from trading.services.headroom import ensure_room, needs_count
 from trading.services.quoting import ensure_price_within, price_amount, take_quote
 from wallets.exceptions import DomainError
@@ -78,9 +78,11 @@ def find_candidates(
     ]
 
 
-def judge_without_wallet(found: CallersWallet | None) -> Judgement:
-    """Judge an order whose caller may not use the wallet, or has none."""
-    return ALONE if found is None else Judgement(customer_id=found.wallet.owner_id, refusal=found.refusal)
+def judge_without_wallet(found: CallersWallet | None, *, passes_over: bool) -> Judgement:
+    """Judge an order whose caller may not use the wallet, or has none that was locked."""
+    if found is None:
+        return PASSED_OVER if passes_over else ALONE
+    return Judgement(customer_id=found.wallet.owner_id, refusal=found.refusal)
 
 
 def judge(candidate: Candidate, *, before: Sequence[Placement], is_shared: bool) -> "Placement | Judgement":
@@ -98,7 +100,7 @@ def judge(candidate: Candidate, *, before: Sequence[Placement], is_shared: bool)
         ensure_funds(
             wallet=candidate.wallet, amount=priced.charge
         )  # first: who cannot pay learns nothing of what is left
-        _ensure_room(candidate, subtotal=priced.subtotal)
+        _ensure_room(candidate, subtotal=priced.subtotal, before=before)
         if candidate.asked.counters.taking is Outcome.LATER:
             return Judgement(customer_id=customer_id, has_funds=True)
         breach = _find_breach(candidate, charge=priced.charge, before=before)
@@ -147,12 +149,14 @@ def _price(candidate: Candidate) -> PricedAmount:
     return priced
 
 
-def _ensure_room(candidate: Candidate, *, subtotal: Decimal) -> None:
+def _ensure_room(candidate: Candidate, *, subtotal: Decimal, before: Sequence[Placement]) -> None:
     assert candidate.context.offer is not None, "without an offer nothing has a price"
+    coin_id = candidate.context.offer.coin_id
+    own = [each.order.subtotal for each in _of_wallet(before, candidate) if each.order.coin_id == coin_id]
     ensure_room(
-        customer_id=candidate.wallet.owner_id,
-        coin_id=candidate.context.offer.coin_id,
+        coin_id=coin_id,
         last=candidate.context.last_count,
+        unsettled=candidate.context.unsettled + sum(own),
         taking=candidate.asked.counters.taking,
         subtotal=subtotal,
         now=candidate.now,
@@ -162,10 +166,15 @@ def _ensure_room(candidate: Candidate, *, subtotal: Decimal) -> None:
 def _find_breach(candidate: Candidate, *, charge: Decimal, before: Sequence[Placement]) -> Breach | None:
     assert candidate.context.offer is not None, "without an offer nothing has a price"
     recent = candidate.context.recent
-    charges = [each.order.charge for each in before if each.wallet is candidate.wallet]
+    charges = [each.order.charge for each in _of_wallet(before, candidate)]
     if charges:
         recent = replace(recent, count=recent.count + len(charges), charge=recent.charge + sum(charges))
     return find_breach(recent=recent, charge=charge, coin_name=candidate.context.offer.name)
+
+
+def _of_wallet(before: Sequence[Placement], candidate: Candidate) -> list[Placement]:
+    """Return the orders before a candidate that its wallet has paid. None is held: a held one is placed alone."""
+    return [each for each in before if each.wallet is candidate.wallet]
 
 
 def _make_placement(candidate: Candidate, *, priced: PricedAmount, breach: Breach | None) -> Placement:

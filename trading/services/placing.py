@@ -1,7 +1,8 @@
 """Places orders. Those that wait at the same time share a database transaction: see `placing_together`."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,17 +20,19 @@ from trading.pool_rules import reaches_threshold
 from trading.quotes import Quote, read_quote
 from trading.services.asked_orders import (
     ALONE,
+    PASSED_OVER,
     AskedOrder,
     Counters,
     Judgement,
     OrderRequest,
     PlacedOrder,
 )
-from trading.services.placing_together import place_alone, place_group
+from trading.services.placing_together import place_alone, place_group, place_group_of_customer
+from wallets.exceptions import Busy
 from wallets.runtime import failpoints
 from wallets.runtime.allowances import Wanted
 from wallets.runtime.conflicts import is_conflict, may_run_again, retried_on_conflict
-from wallets.runtime.group_commit import GroupCommit, GroupFailed
+from wallets.runtime.group_commit import GroupCommit, GroupCommitByKey, GroupFailed, TurnTooLate
 from wallets.runtime.log_context import add_to_log_context
 from wallets.runtime.lost_connections import is_lost
 from wallets.runtime.redis_round import RedisRound
@@ -40,8 +43,8 @@ logger = logging.getLogger(__name__)
 
 _LARGEST_GROUP: Final = 32  # and no more than WEB_ORDER_THREADS
 _PATIENCE: Final = timedelta(milliseconds=200)
-"""How long a group waits for a lock, and others for the group. Then its orders are placed one by one, each in its own
-thread, where it waits for its own locks only."""
+"""How long a group waits for a lock that is no customer's, and others for the group. Then its orders are placed one by
+one, each in its own thread, where it waits for its own locks only."""
 
 
 def place_order(
@@ -62,7 +65,7 @@ def place_order(
 
     Raises UnknownCoin, PriceUnavailable, SalesStopped, BelowMinimum, AboveMaximum, AmountOffStep, PriceAboveMax,
     QuoteInvalid, QuoteUsed, QuoteExpired, QuoteWithdrawn, InsufficientFunds, TooManyHeld, AccountFrozen, TokenInvalid,
-    IdempotencyKeyReused.
+    IdempotencyKeyReused, Busy.
     """
     redis_round = redis_round or RedisRound()
     asked = _ask(order_request, buyer=buyer, redis_round=redis_round)
@@ -125,8 +128,10 @@ def _judge(asked: AskedOrder, *, now: datetime | None) -> Judgement:
 
 
 def _judge_together(asked: AskedOrder) -> Judgement:
+    """Place an order with others that wait; with those of its customer only, while somebody else holds their wallet."""
     try:
-        return _group.submit(asked)
+        judgement = PASSED_OVER if _groups_of_customers.has(asked.buyer) else _group.submit(asked)
+        return _judge_among_own(asked=asked) if judgement.passed_over else judgement
     except GroupFailed as failed:
         error = failed.__cause__
         if not may_run_again(error, has_key=asked.key is not None):
@@ -136,14 +141,16 @@ def _judge_together(asked: AskedOrder) -> Judgement:
         return ALONE
 
 
-def _judge_group(group: Sequence[AskedOrder]) -> Sequence[Judgement]:
+@retried_on_conflict
+def _judge_among_own(*, asked: AskedOrder) -> Judgement:
+    """Place an order with those of its customer that wait for the wallet too; with others at each try.
+
+    Raises Busy if the wallet stays locked, or if it is locked while half of the threads wait for it.
+    """
     try:
-        return place_group(group=group, patience=_PATIENCE)
-    except Exception as error:
-        count_failed_group()
-        if not is_conflict(error) and not is_lost(error):
-            logger.exception("a group of %d orders failed, so each is placed alone", len(group))
-        raise
+        return _groups_of_customers.submit(asked.buyer, asked)
+    except TurnTooLate as error:
+        raise Busy from error
 
 
 @retried_on_conflict
@@ -151,7 +158,31 @@ def _judge_alone(*, asked: AskedOrder, now: datetime | None) -> Judgement:
     return place_alone(asked=asked, now=now)
 
 
+def _judge_group(group: Sequence[AskedOrder]) -> Sequence[Judgement]:
+    with _failures_counted(size=len(group)):
+        return place_group(group=group, patience=_PATIENCE)
+
+
+def _judge_group_of_customer(group: Sequence[AskedOrder]) -> Sequence[Judgement]:
+    with _failures_counted(size=len(group)):
+        return place_group_of_customer(group=group)
+
+
+@contextmanager
+def _failures_counted(*, size: int) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        count_failed_group()
+        if not is_conflict(error) and not is_lost(error):
+            logger.exception("a group of %d orders failed, so each is placed alone", size)
+        raise
+
+
 _group: Final = GroupCommit(_judge_group, most=_LARGEST_GROUP)
+_groups_of_customers: Final = GroupCommitByKey[Principal, AskedOrder, Judgement](
+    _judge_group_of_customer, most=_LARGEST_GROUP, crowd=settings.SERVING.order_threads // 2, patience=_PATIENCE
+)
 
 
 def _read_counters(

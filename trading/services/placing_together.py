@@ -29,11 +29,18 @@ logger = logging.getLogger(__name__)
 def place_group(*, group: Sequence[AskedOrder], patience: timedelta) -> list[Judgement]:
     """Place the orders that nothing is against: with their charges, and a job for each coin that is to be claimed.
 
-    The moment that counts is that of the last lock, by Postgres' clock. The transaction waits for each lock no longer
-    than `patience`. Of several orders, one that needs more than the three statements is left to be placed alone.
+    The moment that counts is that of the last lock, by Postgres' clock. No customer's lock is waited for: the orders
+    of one who is locked by somebody else are passed over. Any other lock is waited for no longer than `patience`.
+    Of several orders, one that needs more than the three statements is left to be placed alone.
     Nothing runs after the commit: an error means that nothing was placed, unless it says that this is not known.
     """
     return _place(group, patience=patience, now=None)
+
+
+@transaction.atomic(durable=True)
+def place_group_of_customer(*, group: Sequence[AskedOrder]) -> list[Judgement]:
+    """Place orders of one customer as `place_group` does, but wait for the customer's locks."""
+    return _place(group, patience=None, now=None)
 
 
 @transaction.atomic(durable=True)
@@ -58,7 +65,7 @@ def _place(group: Sequence[AskedOrder], *, patience: timedelta | None, now: date
     judgements = []
     for callers_wallet, candidate in zip(found, candidates, strict=True):
         if candidate is None:
-            judgements.append(judge_without_wallet(callers_wallet))
+            judgements.append(judge_without_wallet(callers_wallet, passes_over=patience is not None))
             continue
         judged = judge(candidate, before=placements, is_shared=len(group) > 1)
         if isinstance(judged, Placement):

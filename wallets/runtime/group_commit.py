@@ -5,18 +5,25 @@ Requests that arrive while it works form the next group, and the first of them l
 A group is one process's: nothing outside of it knows of groups.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 from threading import Lock
 from typing import Generic, TypeVar
 
+Key = TypeVar("Key")
 Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 
 class GroupFailed(Exception):
     """Nothing of a group was done, as far as its cause says. The cause is what was raised in the leader's thread."""
+
+
+class TurnTooLate(Exception):
+    """A request has waited for its group to begin for as long as it may. Nothing of it was done."""
 
 
 @dataclass(eq=False, slots=True)
@@ -43,12 +50,15 @@ class GroupCommit(Generic[Request, Result]):
         self._waiting: deque[_Member[Request, Result]] = deque()
         self._is_at_work = False
 
-    def submit(self, request: Request) -> Result:
-        """Return the answer to a request. Raises GroupFailed if `carry_out` raised anything for its group."""
+    def submit(self, request: Request, *, patience: timedelta | None = None) -> Result:
+        """Return the answer to a request. Raises GroupFailed if `carry_out` raised anything for its group.
+
+        Raises TurnTooLate if its group does not begin within `patience`; by default it waits as long as it takes.
+        """
         member = _Member[Request, Result](request)
         self._enter(member)
         if not member.leads:
-            member.turn.acquire()
+            self._wait(member, patience=patience)
         if member.leads:
             self._lead(member)
         if member.failure is not None:
@@ -65,6 +75,21 @@ class GroupCommit(Generic[Request, Result]):
             else:
                 member.turn.acquire()  # it is free: its release is what the member's thread waits for
                 self._waiting.append(member)
+
+    def _wait(self, member: _Member[Request, Result], *, patience: timedelta | None) -> None:
+        if member.turn.acquire(timeout=-1 if patience is None else patience.total_seconds()):
+            return
+        if self._withdraw(member):
+            raise TurnTooLate
+        member.turn.acquire()
+
+    def _withdraw(self, member: _Member[Request, Result]) -> bool:
+        """Take a member out of the queue, and say whether it was there: else its turn has come."""
+        with self._lock:
+            was_waiting = member in self._waiting
+            if was_waiting:
+                self._waiting.remove(member)
+            return was_waiting
 
     def _lead(self, member: _Member[Request, Result]) -> None:
         """Carry out the member's request and those that wait. Then let the next one lead."""
@@ -97,3 +122,53 @@ class GroupCommit(Generic[Request, Result]):
                 following.turn.release()
             else:
                 self._is_at_work = False
+
+
+class GroupCommitByKey(Generic[Key, Request, Result]):
+    """Carries out the requests of each key in groups of their own, which wait for no request of another key.
+
+    A key is remembered while requests of it are under way. If there are more than `crowd` of them, further ones wait
+    for their group to begin no longer than `patience`: so one key does not keep all threads waiting.
+    """
+
+    def __init__(
+        self,
+        carry_out: Callable[[Sequence[Request]], Sequence[Result]],
+        *,
+        most: int,
+        crowd: int,
+        patience: timedelta,
+    ) -> None:
+        self._make = partial(GroupCommit[Request, Result], carry_out, most=most)
+        self._crowd, self._patience = crowd, patience
+        self._lock = Lock()
+        self._groups: dict[Key, GroupCommit[Request, Result]] = {}
+        self._under_way = Counter[Key]()
+
+    def has(self, key: Key) -> bool:
+        """Say whether requests of a key are under way. A hint: it may be wrong as soon as it is read."""
+        return key in self._groups
+
+    def submit(self, key: Key, request: Request) -> Result:
+        """Return the answer to a request. Raises GroupFailed if `carry_out` raised anything for its group.
+
+        Raises TurnTooLate.
+        """
+        group, is_crowded = self._enter(key)
+        try:
+            return group.submit(request, patience=self._patience if is_crowded else None)
+        finally:
+            self._leave(key)
+
+    def _enter(self, key: Key) -> tuple[GroupCommit[Request, Result], bool]:
+        with self._lock:
+            self._under_way[key] += 1
+            if key not in self._groups:
+                self._groups[key] = self._make()
+            return self._groups[key], self._under_way[key] > self._crowd
+
+    def _leave(self, key: Key) -> None:
+        with self._lock:
+            self._under_way[key] -= 1
+            if not self._under_way[key]:
+                del self._under_way[key], self._groups[key]

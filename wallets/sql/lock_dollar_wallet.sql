@@ -6,6 +6,7 @@
 -- only if the statement locks it. FOR SHARE, so that a revocation waits for the money to have moved; it never waits for
 -- callers who still wait for the wallet. Inserts lock the customer's row anyway, for their foreign keys.
 --
+-- The part says whether the statement waits for rows that others have locked, or passes over them.
 -- `patience`, in milliseconds, is set by the condition, so before the lock. The time is read outside the subqueries, and
 -- last, so after all locks were waited for.
 WITH locked AS MATERIALIZED (
@@ -13,10 +14,10 @@ WITH locked AS MATERIALIZED (
       FROM wallets_wallet wallet JOIN wallets_user customer ON customer.id = wallet.owner_id
      WHERE (%(patience)s::text IS NULL OR set_config('lock_timeout', %(patience)s, true) IS NOT NULL)
        AND wallet.asset = %(asset)s AND wallet.owner_id = coalesce(%(owner)s::bigint, (SELECT id FROM wallets_user WHERE subject = %(subject)s::uuid))
-       FOR NO KEY UPDATE OF wallet FOR SHARE OF customer
+       FOR NO KEY UPDATE OF wallet {part} FOR SHARE OF customer {part}
 ), family AS MATERIALIZED (
     SELECT ended_at IS NULL AS is_open FROM wallets_tokenfamily
      WHERE id = %(family)s AND user_id = (SELECT owner_id FROM locked)
-       FOR SHARE
+       FOR SHARE {part}
 )
 SELECT locked.*, (SELECT is_open FROM family), clock_timestamp() FROM locked

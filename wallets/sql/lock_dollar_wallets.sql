@@ -1,6 +1,7 @@
 -- Locks customers' dollar wallets as lock_dollar_wallet.sql locks one: first the wallets, in the order of their primary
 -- keys, then the rows that can revoke the callers' tokens, in theirs.
 --
+-- The part says whether the statement waits for rows that others have locked, or passes over them.
 -- `patience`, in milliseconds, is set before anything is locked, because the wallets are those of `asked`. The time is
 -- read when all rows are counted, so after all locks were waited for.
 WITH asked AS MATERIALIZED (
@@ -12,17 +13,17 @@ WITH asked AS MATERIALIZED (
     SELECT id, owner_id, balance, frozen FROM wallets_wallet
      WHERE asset = %(asset)s AND owner_id = ANY (ARRAY(SELECT owner_id FROM asked))
      ORDER BY id
-       FOR NO KEY UPDATE
+       FOR NO KEY UPDATE {part}
 ), customers AS MATERIALIZED (
     SELECT id, is_active, token_version FROM wallets_user
      WHERE id = ANY (ARRAY(SELECT owner_id FROM wallets))
      ORDER BY id
-       FOR SHARE
+       FOR SHARE {part}
 ), families AS MATERIALIZED (
     SELECT id, user_id, ended_at IS NULL AS is_open FROM wallets_tokenfamily
      WHERE id = ANY (ARRAY(SELECT family FROM asked)) AND user_id = ANY (ARRAY(SELECT id FROM customers))
      ORDER BY id
-       FOR SHARE
+       FOR SHARE {part}
 ), moment AS MATERIALIZED (
     SELECT clock_timestamp() AS now
       FROM (SELECT count(*) FROM customers) all_customers, (SELECT count(*) FROM families) all_families

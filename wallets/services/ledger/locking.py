@@ -66,17 +66,20 @@ def lock_dollar_wallets(
     """Lock the dollar wallets of callers, in primary-key order, until the database transaction ends. One statement.
 
     Return the wallet of each caller, None for one without a wallet; callers of one customer share a wallet. What
-    happened while the statement waited for locks counts. For each lock it waits, here and in the rest of the
-    transaction, at most `patience`, by default as long as Postgres lets every statement wait.
+    happened while the statement waited for locks counts.
+
+    With `patience` the statement does not wait: None is also returned for a caller of whom somebody else has locked
+    something. The rest of the transaction waits for each lock at most so long.
     """
-    milliseconds = None if patience is None else str(int(patience / timedelta(milliseconds=1)))
     lock = _lock_many if len(principals) > 1 else _lock_one
     wallets: dict[int, LockedWallet] = {}
     found: list[CallersWallet | None] = [None] * len(principals)
-    for row in lock(principals, patience=milliseconds):
+    for row in lock(principals, **_waiting(patience)):
         number, wallet_id, owner_id, balance, frozen, is_active, token_version, is_signed_in, now = row
         wallet = LockedWallet(id=wallet_id, owner_id=owner_id, balance=balance, now=now)
         principal = principals[number]
+        if patience is not None and principal.family_id is not None and is_signed_in is None:
+            continue  # the sign-in is locked, or there is none
         is_valid = is_active and token_version == principal.token_version
         is_valid = is_valid and (principal.family_id is None or is_signed_in)
         refusal = AccountFrozen() if frozen else None
@@ -86,16 +89,24 @@ def lock_dollar_wallets(
     return found
 
 
-def _lock_one(principals: Sequence[Principal], *, patience: str | None) -> list[sql.Row]:
+def _waiting(patience: timedelta | None) -> dict[str, Any]:
+    """Return the part of the statement that says whether it waits, and `patience` as Postgres reads it."""
+    if patience is None:
+        return {"part": "wallets.wait_for_locked", "patience": None}
+    return {"part": "wallets.pass_over_locked", "patience": str(int(patience / timedelta(milliseconds=1)))}
+
+
+def _lock_one(principals: Sequence[Principal], *, part: str, patience: str | None) -> list[sql.Row]:
     """Return what `_lock_many` returns, for half of Postgres' time."""
     [principal] = principals
-    row = sql.fetch_one("wallets.lock_dollar_wallet", asset=USD, patience=patience, **_named_by(principal))
+    row = sql.fetch_one(f"wallets.lock_dollar_wallet+{part}", asset=USD, patience=patience, **_named_by(principal))
     return [] if row is None else [(0, *row)]
 
 
-def _lock_many(principals: Sequence[Principal], *, patience: str | None) -> list[sql.Row]:
+def _lock_many(principals: Sequence[Principal], *, part: str, patience: str | None) -> list[sql.Row]:
     asked = [{"number": number, **_named_by(principal)} for number, principal in enumerate(principals)]
-    return sql.fetch_all("wallets.lock_dollar_wallets", asset=USD, asked=sql.records(asked), patience=patience)
+    name = f"wallets.lock_dollar_wallets+{part}"
+    return sql.fetch_all(name, asset=USD, asked=sql.records(asked), patience=patience)
 
 
 def _named_by(principal: Principal) -> dict[str, Any]:

@@ -1,0 +1,2 @@
+-- Passes over rows that others have locked, as if there were none.
+SKIP LOCKED

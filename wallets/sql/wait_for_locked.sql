@@ -1,0 +1,1 @@
+-- Waits for rows that others have locked, because nothing else is said.
