@@ -1,6 +1,7 @@
 """Groups of requests, with real threads. `carry_out` stands for the database transaction."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -127,6 +128,21 @@ class TestGroupCommit:
         work.let_go(2)
         assert [future.result(30)[0] for future in futures] == list("ab")
         assert work.groups == [["a"], ["b"]]
+
+    def test_refuses_at_once_a_request_that_cannot_wait_as_long_as_the_group_at_work_has_taken(self, pool):
+        work, patience = Work(), timedelta(seconds=1)
+        futures = submitted(pool, work, "ab")
+        time.sleep(1.1)
+        begun = time.monotonic()
+        with pytest.raises(TurnTooLate):
+            work.commit.submit("c", patience=patience)
+        assert time.monotonic() - begun < 0.9
+        work.let_go()
+        wait_for(lambda: len(work.groups) == 2)
+        futures.append(pool.submit(work.commit.submit, "d", patience=patience))  # the next group has just begun
+        wait_for(lambda: work.waits() == 1)
+        work.let_go(2)
+        assert [future.result(30)[0] for future in futures] == list("abd")
 
     def test_answers_a_request_whose_group_has_begun_however_long_it_takes(self, pool):
         work = Work()
