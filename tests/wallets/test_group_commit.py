@@ -10,6 +10,8 @@ import pytest
 from tests.processes import wait_for
 from wallets.runtime.group_commit import GroupCommit, GroupCommitByKey, GroupFailed, TurnTooLate
 
+LONG = timedelta(seconds=30)
+
 
 class Work:
     """Keeps the groups that it was given, and works on each until it is let go."""
@@ -194,7 +196,7 @@ class TestGroupCommitByKey:
     def submitted(self, pool, by_key, words):
         futures = []
         for word in words:
-            futures.append(pool.submit(by_key.submit, word[0], word))
+            futures.append(pool.submit(by_key.submit, word[0], word, patience=LONG))
             wait_for(lambda: by_key._under_way["a"] == len(futures) and self.groups)
         return futures
 
@@ -206,7 +208,7 @@ class TestGroupCommitByKey:
 
     def test_lets_no_key_wait_for_another(self, pool, by_key):
         [future] = self.submitted(pool, by_key, ["a1"])
-        assert by_key.submit("b", "b1") == "b1"
+        assert by_key.submit("b", "b1", patience=LONG) == "b1"
         assert not future.done()
 
     def test_remembers_a_key_while_its_requests_are_under_way(self, pool, by_key):
@@ -220,7 +222,15 @@ class TestGroupCommitByKey:
     def test_lets_the_latest_of_a_crowd_leave(self, pool, by_key):
         futures = self.submitted(pool, by_key, ["a1", "a2", "a3"])
         with pytest.raises(TurnTooLate):
-            by_key.submit("a", "a4")
+            by_key.submit("a", "a4", patience=LONG)
         self.a_goes_on.set()
         assert [future.result(30) for future in futures] == ["a1", "a2", "a3"]
-        assert by_key.submit("a", "a5") == "a5"
+        assert by_key.submit("a", "a5", patience=LONG) == "a5"
+
+    def test_lets_a_request_leave_whose_time_is_over(self, pool, by_key):
+        futures = self.submitted(pool, by_key, ["a1"])
+        with pytest.raises(TurnTooLate):
+            by_key.submit("a", "a2", patience=timedelta(0))
+        self.a_goes_on.set()
+        assert [future.result(30) for future in futures] == ["a1"]
+        assert self.groups == ["1"]

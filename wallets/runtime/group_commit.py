@@ -155,14 +155,14 @@ class GroupCommitByKey(Generic[Key, Request, Result]):
         """Say whether requests of a key are under way. A hint: it may be wrong as soon as it is read."""
         return key in self._groups
 
-    def submit(self, key: Key, request: Request) -> Result:
+    def submit(self, key: Key, request: Request, *, patience: timedelta) -> Result:
         """Return the answer to a request. Raises GroupFailed if `carry_out` raised anything for its group.
 
-        Raises TurnTooLate.
+        Raises TurnTooLate if its group does not begin within `patience`.
         """
         group, is_crowded = self._enter(key)
         try:
-            return group.submit(request, patience=self._patience if is_crowded else None)
+            return group.submit(request, patience=min(self._patience, patience) if is_crowded else patience)
         finally:
             self._leave(key)
 
