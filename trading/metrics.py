@@ -13,7 +13,8 @@ from trading.models import OrderState
 
 _PLACED: Final = Counter("exchange_orders_placed", "Orders placed, by the state they began in.", ["state"])
 _FAILED_GROUPS: Final = Counter(
-    "exchange_order_groups_failed", "Database transactions of orders that failed; the orders were placed one by one."
+    "exchange_order_groups_failed",
+    "Database transactions of groups of orders that failed; the orders were tried again.",
 )
 _CLOSED: Final = Counter("exchange_orders_closed", "Orders completed, refunded or cancelled.", ["state"])
 _FEES: Final = Counter("exchange_fees_usd", "Fees of completed orders, in US dollars.")

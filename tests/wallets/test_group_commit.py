@@ -1,6 +1,7 @@
 """Groups of requests, with real threads. `carry_out` stands for the database transaction."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -8,6 +9,8 @@ import pytest
 
 from tests.processes import wait_for
 from wallets.runtime.group_commit import GroupCommit, GroupCommitByKey, GroupFailed, TurnTooLate
+
+LONG = timedelta(seconds=30)
 
 
 class Work:
@@ -128,6 +131,21 @@ class TestGroupCommit:
         assert [future.result(30)[0] for future in futures] == list("ab")
         assert work.groups == [["a"], ["b"]]
 
+    def test_refuses_at_once_a_request_that_cannot_wait_as_long_as_the_group_at_work_has_taken(self, pool):
+        work, patience = Work(), timedelta(seconds=1)
+        futures = submitted(pool, work, "ab")
+        time.sleep(1.1)
+        begun = time.monotonic()
+        with pytest.raises(TurnTooLate):
+            work.commit.submit("c", patience=patience)
+        assert time.monotonic() - begun < 0.9
+        work.let_go()
+        wait_for(lambda: len(work.groups) == 2)
+        futures.append(pool.submit(work.commit.submit, "d", patience=patience))  # the next group has just begun
+        wait_for(lambda: work.waits() == 1)
+        work.let_go(2)
+        assert [future.result(30)[0] for future in futures] == list("abd")
+
     def test_answers_a_request_whose_group_has_begun_however_long_it_takes(self, pool):
         work = Work()
         futures = submitted(pool, work, "ab")
@@ -178,7 +196,7 @@ class TestGroupCommitByKey:
     def submitted(self, pool, by_key, words):
         futures = []
         for word in words:
-            futures.append(pool.submit(by_key.submit, word[0], word))
+            futures.append(pool.submit(by_key.submit, word[0], word, patience=LONG))
             wait_for(lambda: by_key._under_way["a"] == len(futures) and self.groups)
         return futures
 
@@ -190,7 +208,7 @@ class TestGroupCommitByKey:
 
     def test_lets_no_key_wait_for_another(self, pool, by_key):
         [future] = self.submitted(pool, by_key, ["a1"])
-        assert by_key.submit("b", "b1") == "b1"
+        assert by_key.submit("b", "b1", patience=LONG) == "b1"
         assert not future.done()
 
     def test_remembers_a_key_while_its_requests_are_under_way(self, pool, by_key):
@@ -204,7 +222,15 @@ class TestGroupCommitByKey:
     def test_lets_the_latest_of_a_crowd_leave(self, pool, by_key):
         futures = self.submitted(pool, by_key, ["a1", "a2", "a3"])
         with pytest.raises(TurnTooLate):
-            by_key.submit("a", "a4")
+            by_key.submit("a", "a4", patience=LONG)
         self.a_goes_on.set()
         assert [future.result(30) for future in futures] == ["a1", "a2", "a3"]
-        assert by_key.submit("a", "a5") == "a5"
+        assert by_key.submit("a", "a5", patience=LONG) == "a5"
+
+    def test_lets_a_request_leave_whose_time_is_over(self, pool, by_key):
+        futures = self.submitted(pool, by_key, ["a1"])
+        with pytest.raises(TurnTooLate):
+            by_key.submit("a", "a2", patience=timedelta(0))
+        self.a_goes_on.set()
+        assert [future.result(30) for future in futures] == ["a1"]
+        assert self.groups == ["1"]

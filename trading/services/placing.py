@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from time import monotonic
 from typing import Final
 
 from django.conf import settings
@@ -45,6 +46,8 @@ _LARGEST_GROUP: Final = 32  # and no more than WEB_ORDER_THREADS
 _PATIENCE: Final = timedelta(milliseconds=200)
 """How long a group waits for a lock that is no customer's, and others for the group. Then its orders are placed one by
 one, each in its own thread, where it waits for its own locks only."""
+_LONGEST_WAIT: Final = 3 * timedelta(milliseconds=settings.POSTGRES.lock_timeout_ms)
+"""How long an order waits in all for the turn of its customer's group, whatever the number of its tries."""
 
 
 def place_order(
@@ -131,7 +134,8 @@ def _judge_together(asked: AskedOrder) -> Judgement:
     """Place an order with others that wait; with those of its customer only, while somebody else holds their wallet."""
     try:
         judgement = PASSED_OVER if _groups_of_customers.has(asked.buyer) else _group.submit(asked)
-        return _judge_among_own(asked=asked) if judgement.passed_over else judgement
+        until = monotonic() + _LONGEST_WAIT.total_seconds()
+        return _judge_among_own(asked=asked, until=until) if judgement.passed_over else judgement
     except GroupFailed as failed:
         error = failed.__cause__
         if not may_run_again(error, has_key=asked.key is not None):
@@ -142,13 +146,14 @@ def _judge_together(asked: AskedOrder) -> Judgement:
 
 
 @retried_on_conflict
-def _judge_among_own(*, asked: AskedOrder) -> Judgement:
+def _judge_among_own(*, asked: AskedOrder, until: float) -> Judgement:
     """Place an order with those of its customer that wait for the wallet too; with others at each try.
 
-    Raises Busy if the wallet stays locked, or if it is locked while half of the threads wait for it.
+    Raises Busy if the wallet stays locked, if its turn does not come `until` a moment of the monotonic clock, or if the
+    wallet is locked while half of the threads wait for it.
     """
     try:
-        return _groups_of_customers.submit(asked.buyer, asked)
+        return _groups_of_customers.submit(asked.buyer, asked, patience=timedelta(seconds=max(until - monotonic(), 0)))
     except TurnTooLate as error:
         raise Busy from error
 

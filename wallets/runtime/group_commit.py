@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from threading import Lock
+from time import monotonic
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
@@ -49,14 +50,16 @@ class GroupCommit(Generic[Request, Result]):
         self._lock = Lock()
         self._waiting: deque[_Member[Request, Result]] = deque()
         self._is_at_work = False
+        self._begun_at = 0.0
 
     def submit(self, request: Request, *, patience: timedelta | None = None) -> Result:
         """Return the answer to a request. Raises GroupFailed if `carry_out` raised anything for its group.
 
-        Raises TurnTooLate if its group does not begin within `patience`; by default it waits as long as it takes.
+        Raises TurnTooLate if its group does not begin within `patience`, and at once if the group at work has taken
+        longer already; by default it waits as long as it takes.
         """
         member = _Member[Request, Result](request)
-        self._enter(member)
+        self._enter(member, patience=patience)
         if not member.leads:
             self._wait(member, patience=patience)
         if member.leads:
@@ -66,12 +69,14 @@ class GroupCommit(Generic[Request, Result]):
         assert member.answer is not None, "a group is answered as a whole"
         return member.answer
 
-    def _enter(self, member: _Member[Request, Result]) -> None:
+    def _enter(self, member: _Member[Request, Result], *, patience: timedelta | None) -> None:
         """Put a member into the queue, unless it can lead at once. While somebody is in the queue, somebody works."""
         with self._lock:
             member.leads = not self._is_at_work
             if member.leads:
-                self._is_at_work = True
+                self._is_at_work, self._begun_at = True, monotonic()
+            elif patience is not None and monotonic() - self._begun_at > patience.total_seconds():
+                raise TurnTooLate  # those who wait when such a group ends would be stuck in the next one
             else:
                 member.turn.acquire()  # it is free: its release is what the member's thread waits for
                 self._waiting.append(member)
@@ -119,6 +124,7 @@ class GroupCommit(Generic[Request, Result]):
             if self._waiting:
                 following = self._waiting.popleft()
                 following.leads = True
+                self._begun_at = monotonic()
                 following.turn.release()
             else:
                 self._is_at_work = False
@@ -149,14 +155,14 @@ class GroupCommitByKey(Generic[Key, Request, Result]):
         """Say whether requests of a key are under way. A hint: it may be wrong as soon as it is read."""
         return key in self._groups
 
-    def submit(self, key: Key, request: Request) -> Result:
+    def submit(self, key: Key, request: Request, *, patience: timedelta) -> Result:
         """Return the answer to a request. Raises GroupFailed if `carry_out` raised anything for its group.
 
-        Raises TurnTooLate.
+        Raises TurnTooLate if its group does not begin within `patience`.
         """
         group, is_crowded = self._enter(key)
         try:
-            return group.submit(request, patience=self._patience if is_crowded else None)
+            return group.submit(request, patience=min(self._patience, patience) if is_crowded else patience)
         finally:
             self._leave(key)
 
