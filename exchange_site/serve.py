@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
-from django.core.signals import request_finished
-from django.db import close_old_connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from granian import Granian
@@ -120,17 +118,12 @@ def load() -> Callable[..., Any]:
 
 
 def _keep_connections() -> None:
-    """Let each thread keep its connection to Postgres: threads are few, and a pool costs a third of a small query.
-
-    Whether the connection is fit is asked when a request begins. Django asks at the end too, for those that do not keep
-    connections.
-    """
+    """Let each thread keep its connection to Postgres: threads are few, and a pool costs a third of a small query."""
     database: dict[str, Any] = settings.DATABASES["default"]
     database["OPTIONS"].pop("pool", None)
     database["CONN_MAX_AGE"] = _CONNECTION_SECONDS
     KeptConnection.answer_within_seconds = settings.POSTGRES.silence_seconds
     connection_created.connect(_close_with_thread)
-    request_finished.disconnect(close_old_connections)
 
 
 class _Closing:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
-from functools import cache
 from typing import Final
 
 from django.db import transaction
@@ -48,12 +47,7 @@ def count_failed_group() -> None:
 
 def count_placed(*, state: str) -> None:
     """Count an order whose database transaction has committed."""
-    _placed_in(state).inc()
-
-
-@cache
-def _placed_in(state: str) -> Counter:
-    return _PLACED.labels(state)
+    _PLACED.labels(state).inc()
 
 
 def count_without_room(*, by: Shortage) -> None:

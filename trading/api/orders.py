@@ -3,12 +3,11 @@
 import re
 from datetime import datetime
 from decimal import Decimal
-from http import HTTPStatus
 from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router
+from ninja import Query, Router, Status
 
 from trading.exceptions import (
     AboveMaximum,
@@ -47,14 +46,12 @@ from wallets.web.lists import ListOf, link_next
 from wallets.web.problems import BODY, LIST, MONEY, SIGNED_IN
 from wallets.web.requests import IdempotencyHeader, mark_replayed
 from wallets.web.waiting_answers import WaitingAnswer, Watched, can_wait
-from wallets.web.writing import Records
 
 orders_router = Router(tags=["orders"])
 
 ORDERS: Final = Limit("orders")
 """Limits how often a customer may place or cancel orders."""
 
-_ORDER: Final = Records(OrderAnswer)
 _ORDERS: Final = ListOf(OrderAnswer, texts=True)
 
 _COIN_IN_BODY: Final = re.compile(rb'"(?:crypto|quote)"\s*:\s*"([A-Z0-9]{1,12})[":]')
@@ -119,7 +116,7 @@ def _dollars_of(request: HttpRequest, taker: str) -> Wanted | None:
 )
 def place(
     request: HttpRequest, response: HttpResponse, body: OrderBody, idempotency: IdempotencyHeader
-) -> HttpResponse:
+) -> Status[OrderAnswer]:
     """Buys `amount` coins, or as many as `total` US dollars pay for, or what a `quote` promises.
 
     The wallet is debited at once; settlement follows.
@@ -139,7 +136,7 @@ def place(
     answer = _answer(placed.order, coin_name=placed.coin_name, pool_total=_pool_total(placed))
     if placed.replayed:
         answer["reason"] = shown_reason(order=placed.order)
-    return _ORDER.answer(response, answer, status=HTTPStatus.CREATED)
+    return Status(201, OrderAnswer.model_validate(answer))
 
 
 @orders_router.get(

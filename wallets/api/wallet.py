@@ -1,13 +1,10 @@
 """The dollar wallet over HTTP."""
 
-from typing import Final
-
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from wallets.api.payouts import HOLDS
 from wallets.exceptions import DepositsClosed, IdempotencyKeyReused, InsufficientFunds, NotFound
-from wallets.money import USD
 from wallets.problems import answers
 from wallets.runtime.idempotency import idempotency_key
 from wallets.schemas.wallet import CashRequest, OwnWalletAnswer, WalletAnswer, WithdrawalRequest
@@ -18,11 +15,8 @@ from wallets.web.callers import AccessToken, caller
 from wallets.web.limits import WALLET
 from wallets.web.problems import BODY, MONEY, SIGNED_IN
 from wallets.web.requests import IdempotencyHeader, mark_replayed
-from wallets.web.writing import Records
 
 wallet_router = Router(tags=["accounts"])
-
-_WALLET: Final = Records(OwnWalletAnswer)
 
 
 @wallet_router.get(
@@ -32,12 +26,11 @@ _WALLET: Final = Records(OwnWalletAnswer)
     summary="Look at the wallet",
     **answers({200: OwnWalletAnswer}, *SIGNED_IN, NotFound),
 )
-def wallet(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+def wallet(request: HttpRequest) -> OwnWalletAnswer:
     """Returns the caller's dollar wallet: its balance, how much of it can be paid out, the dollars in open orders and
     payouts beside it, and the reference to give with a bank transfer to it.
     """
-    found = get_dollar_wallet(principal=caller(request))
-    return _WALLET.answer(response, {**vars(found), "currency": USD})
+    return OwnWalletAnswer.model_validate(get_dollar_wallet(principal=caller(request)))
 
 
 @wallet_router.patch(

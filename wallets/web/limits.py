@@ -29,7 +29,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache
 from math import ceil
 from typing import Final
 
@@ -173,7 +173,7 @@ class _Window:
     def of(cls, limit: Limit, caller: str) -> "_Window":
         calls, seconds = limit.rate
         ends_at = _get_window(caller, seconds)
-        key = _key_of(limit.name, ends_at, (calls, seconds), caller)
+        key = _make_cache_key(limit.name, ends_at, (calls, seconds), caller, None)
         # Plus one, because the second `ends_at` belongs to the window too. At least one: the clock may have gone on.
         reset_seconds = max(ends_at - int(time.time()), 0) + 1
         return cls(limit=limit, key=key, calls=calls, seconds=seconds, reset_seconds=reset_seconds)
@@ -188,13 +188,6 @@ class _Window:
             reset_seconds=self.reset_seconds,
             exceeded=count > self.calls,
         )
-
-
-@lru_cache(maxsize=10_000)
-def _key_of(name: str, ends_at: int, rate: tuple[int, int], caller: str) -> str:
-    """Return the key of a window's counter: a digest, the same for all calls in the window."""
-    key: str = _make_cache_key(name, ends_at, rate, caller, None)
-    return key
 
 
 # Shared by the threads of this process. A full cache drops some entries, perhaps the counters of an attacker.

@@ -104,7 +104,8 @@ class ListOf:
 
     def answer_one(self, response: HttpResponse, row: Body) -> HttpResponse:
         """Write one of the rows into `response`."""
-        return self._records.answer(response, row)
+        response.content = self._records.write_one(row).encode()
+        return response
 
 
 def _list_or_page(record: type[BaseModel]) -> Any:

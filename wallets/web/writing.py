@@ -11,13 +11,11 @@ import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import reduce
-from http import HTTPStatus
 from operator import itemgetter
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_origin
 from uuid import UUID
 
-from django.http import HttpResponse
 from pydantic import BaseModel, PlainSerializer
 
 from wallets.web.bodies import Body
@@ -60,12 +58,6 @@ class Records:
     def write_one(self, row: Body) -> str:
         """Write one record."""
         return self.write([row])
-
-    def answer(self, response: HttpResponse, row: Body, *, status: int = HTTPStatus.OK) -> HttpResponse:
-        """Write one record into `response`. Ninja sends a response as it is."""
-        response.status_code = status
-        response.content = self.write_one(row).encode()
-        return response
 
 
 def _annotation(annotation: Any, metadata: list[Any]) -> Any:
