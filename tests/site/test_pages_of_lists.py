@@ -1,11 +1,17 @@
 """Every list as a page: `envelope=true`."""
 
+import base64
+import json
 import re
 
 import pytest
 
 from tests.site.test_openapi import DOCUMENT, OPERATIONS
 from trading.models import Order
+from trading.selectors.orders import OrderFilters, list_orders
+from wallets.selectors.deposits import DepositFilters, list_deposits
+from wallets.selectors.ledger import TransactionFilters, list_transactions
+from wallets.selectors.payouts import PayoutFilters, list_payouts
 
 pytestmark = pytest.mark.django_db
 
@@ -86,3 +92,19 @@ def test_pages_take_the_parameter_beside_the_others(api, shopper, name):
         api("GET", f"{LISTS[name]}?envelope=true&limit=1", by=shopper).json()["items"]
         == api("GET", f"{LISTS[name]}?limit=1", by=shopper).json()
     )
+
+
+# The digests of the customer 4711 and these filters, as clients have them in cursors.
+@pytest.mark.parametrize(
+    ("read", "filters", "digest"),
+    [
+        (list_orders, OrderFilters(crypto="ABAN", state="pending"), "d3933c48a3a7643a"),
+        (list_transactions, TransactionFilters(direction="deposit", order_id=7), "e6ab7bd55dd10249"),
+        (list_deposits, DepositFilters(), "15ccef4d26d6ad6b"),
+        (list_payouts, PayoutFilters(), "cad6821610f67a04"),
+    ],
+)
+def test_cursors_that_clients_already_have_stay_valid(read, filters, digest):
+    place = json.dumps(["2026-01-31T12:00:00+00:00", 7, digest])
+    cursor = base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+    assert read(customer_id=4711, filters=filters, limit=5, cursor=cursor).rows == []

@@ -150,7 +150,7 @@ def orders(request: HttpRequest, response: HttpResponse, query: Query[OrderQuery
     """Returns the caller's orders, newest first."""
     filters = OrderFilters(
         state=query.state,
-        coin_name=query.crypto,
+        crypto=query.crypto,
         created_after=query.created_after,
         created_before=query.created_before,
     )

@@ -22,13 +22,15 @@ _UNSETTLED: Final = (*WAITING, OrderState.SETTLING)
 
 @dataclass(frozen=True, kw_only=True)
 class OrderFilters:
+    """Filters for orders by the API's names, which are part of the cursors that clients have."""
+
     state: str | None = None
-    coin_name: str | None = None
+    crypto: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
 
 
-_CONDITIONS: Final = {"state": "record.state = %(state)s", "coin_name": "coin.name = %(coin_name)s"}
+_CONDITIONS: Final = {"state": "record.state = %(state)s", "crypto": "coin.name = %(crypto)s"}
 
 
 def list_orders(*, customer_id: int, filters: OrderFilters, limit: int, cursor: str | None) -> Page[Record]:
