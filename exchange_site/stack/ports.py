@@ -28,6 +28,23 @@ def refuse_taken_port(*, name: str, port: int) -> None:
         ) from error
 
 
+def ensure_listens(pid: int, *, port: int) -> None:
+    """Raise NotInTime, with the process that has it, if not this process listens on a port that answers.
+
+    Another process may have taken the port since it was found free. Then that one has answered.
+    """
+    if not _listens(pid, port):
+        raise NotInTime(f"port {port} is taken by {describe_holder(port)}")
+
+
+def _listens(pid: int, port: int) -> bool:
+    try:
+        connections = psutil.Process(pid).net_connections("tcp") if pid else []
+    except psutil.NoSuchProcess:
+        return False
+    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections)
+
+
 def _say_why_not(port: int) -> str:
     with socket.socket() as probe:
         try:

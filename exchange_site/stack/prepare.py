@@ -18,6 +18,7 @@ from rich.console import Console
 from supervisor.xmlrpc import SupervisorTransport
 
 from exchange_site.stack.binaries import reachable_home
+from exchange_site.stack.ports import ensure_listens
 from exchange_site.stack.processes import NotInTime, local_url, wait_for_answer, wait_until
 from exchange_site.stack.refusals import explain_full_disk
 from exchange_site.stack.running import PID_FILE, READY, read_owner
@@ -86,6 +87,7 @@ def _bring_up(calls: Any, start: _Telling) -> None:
     start.tell("API and exchange simulator")
     _start_programs(calls)
     wait_for_answer(f"{local_url(os.environ['PORT'])}/health/ready/", seconds=_WAIT_SECONDS)
+    ensure_listens(calls.getProcessInfo("api")["pid"], port=int(os.environ["PORT"]))
     if "SIMULATOR_PORT" in os.environ:
         wait_for_answer(f"{os.environ['EXCHANGE_URL']}/api/v3/ping", seconds=_WAIT_SECONDS)
     start.tell("worker, which buys at the venue")

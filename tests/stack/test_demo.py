@@ -5,8 +5,10 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from io import StringIO
+from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
 
@@ -196,3 +198,48 @@ def check_figures(printed):
         r"0.12 / 0.50% / 0.12072073|0.120024 / 0.50% / 0.12074487",
     ):
         assert re.search(rf"\W({price}) / 0.00\W".replace(".", r"\."), printed), printed
+
+
+HOLD_PORT = """
+import os, sys
+from exchange_site.stack.demo.run import _reserved_port
+if sys.argv[1:]:
+    os.setuid(int(sys.argv[1]))
+with _reserved_port() as port:
+    print(port, flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def reserved(*user, folder, port):
+    """The port that a demo of this user takes, and keeps for the `with` block, if it wants `port`."""
+    given = {**os.environ, "TMPDIR": str(folder), "PORT": str(port)}
+    command = [sys.executable, "-c", HOLD_PORT, *user]
+    with subprocess.Popen(
+        command, cwd=PROJECT, env=given, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as demo:
+        yield int(demo.stdout.readline())
+        demo.stdin.close()
+
+
+class TestThePort:
+    def test_is_taken_by_one_of_two_demos_at_once(self, tmp_path):
+        port = free_port()
+        with reserved(folder=tmp_path, port=port) as first, reserved(folder=tmp_path, port=port) as second:
+            assert first == port != second
+        with reserved(folder=tmp_path, port=port) as third:
+            assert third == port
+
+    @pytest.mark.skipif(os.getuid() != 0, reason="only root can be two users")
+    @pytest.mark.parametrize("users", [((), ("65534",)), (("65534",), ())])
+    def test_is_taken_by_the_demo_of_one_of_two_users(self, users):
+        port = free_port()
+        one, other = users
+        with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+            Path(folder).chmod(0o1777)
+            with (
+                reserved(*one, folder=folder, port=port) as first,
+                reserved(*other, folder=folder, port=port) as second,
+            ):
+                assert first == port != second

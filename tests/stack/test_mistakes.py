@@ -14,8 +14,8 @@ import pytest
 
 from exchange_site.stack import refusals
 from exchange_site.stack.binaries import reachable_home
-from exchange_site.stack.ports import describe_holder, find_free_port, refuse_taken_port
-from exchange_site.stack.processes import PROJECT, free_port, is_free
+from exchange_site.stack.ports import describe_holder, ensure_listens, find_free_port, refuse_taken_port
+from exchange_site.stack.processes import PROJECT, NotInTime, free_port, is_free
 from exchange_site.stack.refusals import StackRefused, explain_os_error, open_folder
 from exchange_site.stack.servers import ServerFailed, prepare_postgres
 from tests.stack.disks import small_disk
@@ -63,6 +63,15 @@ class TestATakenPort:
     def test_of_another_user_is_not_named(self, monkeypatch):
         monkeypatch.setattr("psutil.net_connections", lambda kind: [])
         assert describe_holder(8000) == "a process of another user"
+
+    def test_by_another_process_since_it_was_free_is_no_start(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            ensure_listens(os.getpid(), port=port)
+            with pytest.raises(NotInTime, match=rf"^port {port} is taken by .*\(pid {os.getpid()}\)$"):
+                ensure_listens(os.getppid(), port=port)
+            with pytest.raises(NotInTime, match=rf"^port {port} is taken by "):
+                ensure_listens(0, port=port)
 
     def test_that_only_root_may_open_is_taken_by_nobody(self, monkeypatch):
         really_bind = socket.socket.bind

@@ -69,7 +69,9 @@ def _stack(console: Console) -> AbstractContextManager[StackAddresses]:
 def _temporary_stack(console: Console) -> Iterator[StackAddresses]:
     """Start a stack on a temporary folder; at the end stop it and delete the folder."""
     remove_leftovers(console)
+    stopping = console.status("stopping")
     with ExitStack() as entered:
+        entered.callback(stopping.stop)
         folder = entered.enter_context(held_folder(prefix=_FOLDERS))
         folder.chmod(0o755)  # the database server's user must get in
         port = entered.enter_context(_reserved_port())
@@ -80,6 +82,7 @@ def _temporary_stack(console: Console) -> Iterator[StackAddresses]:
         console.print("Everything runs.")
         yield addresses
         console.print("Stopping everything …")
+        stopping.start()  # on a busy machine it takes a while
 
 
 def remove_leftovers(console: Console) -> None:
@@ -93,15 +96,28 @@ def remove_leftovers(console: Console) -> None:
 
 @contextmanager
 def _reserved_port() -> Iterator[int]:
-    """Yield PORT if it is free, else another port. Of two demos that begin at once, the second gets another."""
+    """Yield PORT if it is free, else another port. Of two demos that begin at once, the second gets another.
+
+    Also of two users: a lock needs no more than the right to read the file.
+    """
     wanted = int(os.environ.get("PORT") or "8000")
-    name = Path(tempfile.gettempdir()) / f"crypto-exchange-demo-{os.getuid()}-{wanted}.lock"
-    with name.open("a") as lock:
+    with ExitStack() as entered:
         is_ours = False
-        with suppress(BlockingIOError):
+        with suppress(OSError):  # the lock is taken, or something else stands at its place
+            lock = _open_for_all(Path(tempfile.gettempdir()) / f"crypto-exchange-demo-{wanted}.lock")
+            entered.callback(os.close, lock)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             is_ours = True
         yield wanted if is_ours and is_free(wanted) else free_port()
+
+
+def _open_for_all(path: Path) -> int:
+    """Open a file that everybody may read, and create a missing one."""
+    with suppress(FileExistsError):
+        made = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL)
+        os.fchmod(made, 0o644)
+        os.close(made)
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _run(console: Console, addresses: StackAddresses, arguments: list[str]) -> int:
