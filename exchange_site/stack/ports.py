@@ -29,17 +29,26 @@ def refuse_taken_port(*, name: str, port: int) -> None:
 
 
 def ensure_listens(pid: int, *, port: int) -> None:
-    """Raise NotInTime, with the process that has it, if not this process listens on a port that answers.
+    """Raise NotInTime, with the process that has it, if no process of these listens on a port that answers.
 
     Another process may have taken the port since it was found free. Then that one has answered.
     """
-    if not _listens(pid, port):
+    if not any(_listens(process, port) for process in _list_family(pid)):
         raise NotInTime(f"port {port} is taken by {describe_holder(port)}")
 
 
-def _listens(pid: int, port: int) -> bool:
+def _list_family(pid: int) -> list[psutil.Process]:
+    """Return a process and its children. 0 is none."""
     try:
-        connections = psutil.Process(pid).net_connections("tcp") if pid else []
+        process = psutil.Process(pid)
+        return [process, *process.children()] if pid else []
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    try:
+        connections = process.net_connections("tcp")
     except psutil.NoSuchProcess:
         return False
     return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections)

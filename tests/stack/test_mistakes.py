@@ -6,7 +6,7 @@ import re
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -46,6 +46,15 @@ def assert_refused(done: "subprocess.CompletedProcess[str]", *words: str) -> Non
         assert word in said[0]
 
 
+@contextmanager
+def idle_process(code="input()"):
+    """A process that runs code, which reads a line at its end, until the end of the `with` block."""
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.communicate("\n")
+
+
 class TestATakenPort:
     @pytest.mark.parametrize("name", ["PORT", "SIMULATOR_PORT"])
     def test_is_named_with_the_process_that_has_it_and_a_free_one(self, tmp_path, name):
@@ -65,13 +74,17 @@ class TestATakenPort:
         assert describe_holder(8000) == "a process of another user"
 
     def test_by_another_process_since_it_was_free_is_no_start(self):
-        with socket.create_server(("127.0.0.1", 0)) as taken:
+        with socket.create_server(("127.0.0.1", 0)) as taken, idle_process() as other:
             port = taken.getsockname()[1]
             ensure_listens(os.getpid(), port=port)
-            with pytest.raises(NotInTime, match=rf"^port {port} is taken by .*\(pid {os.getpid()}\)$"):
-                ensure_listens(os.getppid(), port=port)
-            with pytest.raises(NotInTime, match=rf"^port {port} is taken by "):
-                ensure_listens(0, port=port)
+            for pid in (other.pid, 0):  # 0: it does not run
+                with pytest.raises(NotInTime, match=rf"^port {port} is taken by .*\(pid {os.getpid()}\)$"):
+                    ensure_listens(pid, port=port)
+
+    def test_may_be_open_in_a_child_of_the_process(self):
+        code = "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); input()"
+        with idle_process(code) as child:
+            ensure_listens(os.getpid(), port=int(child.stdout.readline()))
 
     def test_that_only_root_may_open_is_taken_by_nobody(self, monkeypatch):
         really_bind = socket.socket.bind
