@@ -31,7 +31,7 @@ while True:
     pass
 """
 """Ends with the process that started it: its input ends then."""
-_SUMMARY: Final = re.compile(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", re.MULTILINE)
+_SUMMARY: Final = re.compile(r"^(?:FAILED|ERROR) (tests/[^\[\n]+?(?:\[.*?\])?)(?: - .*)?$", re.MULTILINE)
 _SOME_FAILED: Final = 1
 """The exit status of pytest if it ran all tests and some failed."""
 _NO_TESTS: Final = 5

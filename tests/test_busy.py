@@ -1,6 +1,6 @@
 """The runs beside busy loops: what counts as passed, what is left, and what is said at the end."""
 
-from tests.busy import Result, Results, group, list_files, summarise
+from tests.busy import _SUMMARY, Result, Results, group, list_files, summarise
 
 FILES = ["tests/a/test_one.py", "tests/a/test_other.py", "tests/b/test_third.py"]
 FAILED = "tests/a/test_other.py::TestIt::test_fails[with - blanks]"
@@ -42,6 +42,12 @@ class TestTheParts:
 
 
 class TestTheSummary:
+    def test_is_read_from_what_pytest_prints(self):
+        printed = (
+            f"FAILED {FAILED} - assert found[0] == 1\nERROR {FILES[0]}\nFAILED {FILES[2]}::test_it - KeyError: 'x'\n"
+        )
+        assert _SUMMARY.findall(printed) == [FAILED, FILES[0], f"{FILES[2]}::test_it"]
+
     def test_names_what_is_left_and_what_failed_before(self):
         results = [result(failed=[FAILED]), result(files=FILES[1:2]), result(turn=2, failed=[FAILED])]
         planned = [(file, turn) for turn in (1, 2) for file in FILES]

@@ -23,6 +23,7 @@ from tests.benchmark.revision import checked_out, describe
 from tests.benchmark.side import Side, running_side
 from tests.benchmark.still_postgres import running_postgres
 from tests.benchmark.turns import (
+    HOT_STREAK,
     Comparison,
     Contender,
     Extent,
@@ -43,12 +44,11 @@ _SEVERAL: Final = (
     '{"crypto": "ETH", "amount": "0.02"}',
     '{"crypto": "SOL", "amount": "0.4"}',
 )
-_HOT_STREAK: Final = 100  # orders of a customer: production's rule of 200 an hour holds more
 BEFORE: Final = (
     order(name="large order, 8 clients", clients=8, yardstick="frozen script, 8 clients"),
     order(name="large order, 32 clients", clients=32, yardstick="frozen script, 32 clients"),
     order(name="large order, 64 clients", clients=64, yardstick="frozen script, 32 clients"),
-    order(name="large order, hot wallet", clients=8, streak=_HOT_STREAK, yardstick="frozen script, hot wallet"),
+    order(name="large order, hot wallet", clients=8, streak=HOT_STREAK, yardstick="frozen script, hot wallet"),
     order(name="large orders of several coins", clients=32, bodies=_SEVERAL),
     read(name="wallet", clients=8, path="/api/v1/accounts/wallet/"),
     read(name="order list of 200", clients=8, path="/api/v1/orders/?limit=200", tokens=Path("readers")),

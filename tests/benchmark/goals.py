@@ -68,7 +68,7 @@ LARGE_ORDERS: Final[Mapping[str, Wanted]] = {
 }
 """Of the rates of large orders, divided by the frozen script's."""
 SETTLED_MEANWHILE: Final = Wanted(must=0.85, aim=1.0)
-"""Of the rate of orders that are settled meanwhile, divided by the rate without a worker."""
+"""Of the rate of placing orders while a worker settles them, divided by the rate without a worker."""
 WITH_HISTORY: Final = Wanted(must=0.9, aim=1.0)
 """Of all rates with a long history, divided by those without."""
 COMPLETION: Final[Mapping[str, Mapping[str, Wanted]]] = {

@@ -24,7 +24,6 @@ SEVERAL: Final = ("ABAN", "BULK", "OTHER", "FURTHER")
 COINS: Final = (*SEVERAL, "POOL")
 WALLET: Final = "/api/v1/accounts/wallet/"
 _SIGN_IN: Final = f'{{"username": "{NOBODY}", "password": "{PASSWORD}"}}'
-_HOT_STREAK: Final = 100  # orders of a customer: production's rule of 200 an hour holds more
 _FULL_LOAD: Final = 32  # clients
 
 Measures = Mapping[str, TakeTurn]
@@ -79,7 +78,7 @@ def orders_of(bench: Bench) -> Measures:
         "large order with a key": bench.loading(bench.order(keyed=True), clients=8),
         "small order": bench.loading(bench.order("POOL", amount="0.5"), clients=8),
         "frozen script, hot wallet": yardsticks["frozen script, hot wallet"],
-        "large order, hot wallet": bench.loading(bench.order(streak=_HOT_STREAK), clients=8),
+        "large order, hot wallet": bench.loading(bench.order(streak=turns.HOT_STREAK), clients=8),
         "frozen script, 32 clients": yardsticks["frozen script, 32 clients"],
         "pgbench, 32 clients": recorded(32),
         "large order, 32 clients": large[32],

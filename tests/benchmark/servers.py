@@ -186,8 +186,8 @@ def running_stack(folder: Path) -> Iterator[Stack]:
 def running_copy(stack: Stack, *, name: str) -> Iterator[Stack]:
     """Start a second stack on a copy of the first one's database; they share Postgres and nothing else.
 
-    The copy is made, of the venue's book too, unless there is one from an earlier run, and migrated. While it is made nobody
-    is connected to the database. Raises BenchmarkFailed if a part does not start.
+    Copies the database and the simulator's book, unless an earlier run has, and migrates the copy. The caller has no
+    connection to the database, and no worker runs. Raises BenchmarkFailed if a part does not start.
     """
     stack.stop_web()
     folder = stack.folder / name

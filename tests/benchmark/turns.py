@@ -21,6 +21,7 @@ from tests.benchmark.still_postgres import Connection, tidy
 from wallets.runtime.progress import make_progress
 
 LARGE: Final = '{"crypto": "ABAN", "amount": "3"}'  # at 20.00 each
+HOT_STREAK: Final = 100  # orders of a customer: production's rule of 200 an hour holds more
 TOKENS: Final = Path("tokens")
 MACHINE: Final = "machine"
 """The system of a yardstick, which measures something beside the systems that are compared."""
@@ -76,7 +77,7 @@ def take_round(schedule: Schedule, *, number: int, seconds: float, advance: Call
 
 
 def in_turn(each: Sequence[T], *, number: int) -> Sequence[T]:
-    """Return the systems in the order of the turn with this number; they begin alternately."""
+    """Return what takes turns in the order of the turn with this number: backwards in every other one."""
     return each[::-1] if number % 2 else each
 
 

@@ -134,7 +134,7 @@ def test_orders_are_placed_together_behind_it(make_api_process, make_shopper, co
             with transaction.atomic():
                 list(Wallet.objects.select_for_update(no_key=True).filter(owner=busy.user))
                 is_held.set()
-                wait_for(lambda: answers.count(201) == 30 and somebody_waits_for_a_lock(), seconds=30)
+                wait_for(lambda: answers.count(201) >= 10 and somebody_waits_for_a_lock(), seconds=30)
                 assert not Order.objects.filter(customer=busy.user).exists()
         else:
             assert is_held.wait(30)
