@@ -180,7 +180,7 @@ def _failures_counted(*, size: int) -> Iterator[None]:
     except Exception as error:
         count_failed_group()
         if not is_conflict(error) and not is_lost(error):
-            logger.exception("a group of %d orders failed, so each is placed alone", size)
+            logger.exception("a group of %d orders failed, so each is tried again", size)
         raise
 
 
