@@ -29,7 +29,7 @@ def refuse_taken_port(*, name: str, port: int) -> None:
 
 
 def ensure_listens(pid: int, *, port: int) -> None:
-    """Raise NotInTime, with the process that has it, if no process of these listens on a port that answers.
+    """Raise NotInTime if neither a process nor a child of it listens on a port that answers, and say who does.
 
     Another process may have taken the port since it was found free. Then that one has answered.
     """

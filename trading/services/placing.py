@@ -134,8 +134,9 @@ def _judge_together(asked: AskedOrder) -> Judgement:
     """Place an order with others that wait; with those of its customer only, while somebody else holds their wallet."""
     try:
         judgement = PASSED_OVER if _groups_of_customers.has(asked.buyer) else _group.submit(asked)
-        until = monotonic() + _LONGEST_WAIT.total_seconds()
-        return _judge_among_own(asked=asked, until=until) if judgement.passed_over else judgement
+        if not judgement.passed_over:
+            return judgement
+        return _judge_among_own(asked=asked, until=monotonic() + _LONGEST_WAIT.total_seconds())
     except GroupFailed as failed:
         error = failed.__cause__
         if not may_run_again(error, has_key=asked.key is not None):
