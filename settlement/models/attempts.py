@@ -1,7 +1,7 @@
 """Attempts: the requests to buy the coins of a batch."""
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django.db import models
 from django.db.models import F, Q
@@ -12,10 +12,6 @@ from settlement.models.venues import NAME_LENGTH, current_venue
 from trading.models import Coin
 from trading.models.fields import PriceField
 from wallets.runtime.constraints import is_number
-
-if TYPE_CHECKING:
-    from settlement.models.excesses import Excess
-
 
 _MOST_COST: Final = Decimal("1.02000001")
 _ROUNDED_UP: Final = Decimal("0.00000003")  # cost, commission and the bound are each rounded up to 8 places
@@ -175,8 +171,3 @@ class Attempt(models.Model):
     def is_undecided(self) -> bool:
         """Whether the attempt is one of those that `UNDECIDED` selects."""
         return self.state == AttemptState.SENT or (self.state == AttemptState.PARKED and self.signed_at is not None)
-
-    @property
-    def beyond(self) -> "Excess | None":
-        """What the venue did beyond the request, and staff have booked."""
-        return getattr(self, "excess", None)

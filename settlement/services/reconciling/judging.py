@@ -9,7 +9,16 @@ from typing import Final
 from django.db.models import QuerySet
 
 from settlement.gate import Figures
-from settlement.models import GIVEN_UP, Attempt, AttemptState, Finding, FindingKind, current_venue, here_or_before
+from settlement.models import (
+    GIVEN_UP,
+    Attempt,
+    AttemptState,
+    Excess,
+    Finding,
+    FindingKind,
+    current_venue,
+    here_or_before,
+)
 from settlement.services.asking import look_up, look_up_in_lists
 from settlement.services.findings import Contradiction, name_stranger, raise_finding
 from settlement.services.outcomes import book_late_fill
@@ -220,10 +229,11 @@ def _judge_unknown(run: Comparison, attempt: Attempt) -> None:
 
 def _agree(attempt: Attempt, order: ListedPurchase | Executed) -> bool:
     """Say whether state and quantity agree. A final order that bought nothing equals an order never placed."""
+    beyond = _beyond(attempt)
     return (
         attempt.state != AttemptState.NEW
         and order.final
-        and order.quantity == attempt.executed + (attempt.beyond.quantity if attempt.beyond else 0)
+        and order.quantity == attempt.executed + (beyond.quantity if beyond else 0)
         and attempt.venue_order_id in {"", order.venue_order_id}
     )
 
@@ -237,10 +247,15 @@ def _cost_agrees(attempt: Attempt, answer: Executed) -> bool:
 
 def _booked(attempt: Attempt) -> tuple[Decimal, Decimal]:
     """Return the cost and the commission that we booked, with those beyond the request."""
-    beyond = attempt.beyond
+    beyond = _beyond(attempt)
     if beyond is None:
         return attempt.cost, attempt.commission
     return attempt.cost + beyond.cost, attempt.commission + beyond.commission
+
+
+def _beyond(attempt: Attempt) -> Excess | None:
+    """Return what the venue did beyond the request, if staff have booked it."""
+    return getattr(attempt, "excess", None)
 
 
 def _find(run: Comparison, contradiction: Contradiction) -> None:
