@@ -1,9 +1,10 @@
 """Helpers of tests with real processes: wait for a condition, make calls at the same time, control a simulator."""
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
+import psutil
 from django.db import connection
 
 from exchange_site.stack.processes import NotInTime, answers, stop, wait_until
@@ -29,6 +30,18 @@ def wait_for(condition, *, seconds=10, ignoring=()):
         return wait_until(condition, seconds=stretched(seconds), ignoring=ignored)
     except NotInTime as error:
         raise AssertionError(str(error)) from None
+
+
+def find_lifeline(worker):
+    """Return the process id of a worker's lifeline, or None before it has begun.
+
+    Another child may be a program that a library asks about the system.
+    """
+    with suppress(psutil.Error):
+        for child in psutil.Process(worker).children():
+            if any(word.endswith("lifeline.py") for word in child.cmdline()):
+                return child.pid
+    return None
 
 
 def at_once(count, call):
