@@ -58,9 +58,22 @@ def at_once(count, call):
 
 
 def somebody_waits_for_a_lock():
-    """Say whether a session waits for a lock in Postgres. True at once also inside a database transaction."""
+    """Say whether a session of this database waits for a lock. True at once also inside a database transaction."""
+    return count_waits_for_locks() > 0
+
+
+def count_waits_for_locks():
+    """Return how many sessions of this database wait for a lock.
+
+    Tests of other processes wait in other databases of the same server. Not every lock names its database, but whoever
+    waits for one has another lock that does.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        cursor.execute(
+            """SELECT count(DISTINCT pid) FROM pg_locks AS waiting JOIN pg_locks AS other USING (pid)
+                WHERE NOT waiting.granted
+                  AND other.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+        )
         return cursor.fetchone()[0]
 
 
