@@ -57,6 +57,14 @@ def at_once(count, call):
         return list(pool.map(run, range(count)))
 
 
+def insist(ask):
+    """Return the answer of `ask()`. While it is `busy`, ask again, as a client should: the more often, the slower a machine."""
+    while True:
+        answer = ask()
+        if answer.json().get("code") != "busy":
+            return answer
+
+
 def somebody_waits_for_a_lock():
     """Say whether a session of this database waits for a lock. True at once also inside a database transaction."""
     return count_waits_for_locks() > 0

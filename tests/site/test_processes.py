@@ -14,7 +14,7 @@ import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.verification import verify_everything
-from tests.processes import at_once, somebody_waits_for_a_lock, wait_for
+from tests.processes import at_once, insist, somebody_waits_for_a_lock, wait_for
 from trading.models import Order
 from wallets.models import Transaction
 
@@ -25,18 +25,10 @@ def post_order(base, shopper, body, **headers):
     return httpx.post(f"{base}orders/", json=body, headers={**shopper.headers, **headers}, timeout=30)
 
 
-def insist_on_order(base, shopper, body, **headers):
-    """Order, and while the account is busy try again, as a client should: the slower the machine, the more often."""
-    while True:
-        answer = post_order(base, shopper, body, **headers)
-        if answer.json().get("code") != "busy":
-            return answer
-
-
 def test_of_fifty_orders_at_once_a_customer_gets_only_the_ten_they_can_pay(two_apis, make_shopper, coin):
     shopper = make_shopper("120.00")
     body = {"crypto": "ABAN", "amount": "3"}
-    answers = at_once(50, lambda number: insist_on_order(two_apis[number % 2], shopper, body))
+    answers = at_once(50, lambda number: insist(lambda: post_order(two_apis[number % 2], shopper, body)))
     outcomes = Counter((answer.status_code, answer.json().get("code")) for answer in answers)
     assert outcomes == {(201, None): 10, (400, "insufficient_funds"): 40}
     assert (Order.objects.count(), Transaction.objects.filter(kind="purchase").count()) == (10, 10)
@@ -48,7 +40,7 @@ def test_of_fifty_orders_at_once_a_customer_gets_only_the_ten_they_can_pay(two_a
 def test_fifty_orders_at_once_with_one_key_place_one_order(two_apis, shopper, coin):
     body = {"crypto": "ABAN", "amount": "3"}
     headers = {"Idempotency-Key": "one-key"}
-    answers = at_once(50, lambda number: insist_on_order(two_apis[number % 2], shopper, body, **headers))
+    answers = at_once(50, lambda number: insist(lambda: post_order(two_apis[number % 2], shopper, body, **headers)))
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert Counter(answer.headers.get("Idempotent-Replayed") for answer in answers) == {"true": 49, None: 1}
