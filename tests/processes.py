@@ -1,9 +1,10 @@
 """Helpers of tests with real processes: wait for a condition, make calls at the same time, control a simulator."""
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
+import psutil
 from django.db import connection
 
 from exchange_site.stack.processes import NotInTime, answers, stop, wait_until
@@ -31,6 +32,18 @@ def wait_for(condition, *, seconds=10, ignoring=()):
         raise AssertionError(str(error)) from None
 
 
+def find_lifeline(worker):
+    """Return the process id of a worker's lifeline, or None before it has begun.
+
+    Another child may be a program that a library asks about the system.
+    """
+    with suppress(psutil.Error):
+        for child in psutil.Process(worker).children():
+            if any(word.endswith("lifeline.py") for word in child.cmdline()):
+                return child.pid
+    return None
+
+
 def at_once(count, call):
     """Run `call(0)`, `call(1)` … in `count` threads with separate database connections, and return the results."""
 
@@ -44,10 +57,31 @@ def at_once(count, call):
         return list(pool.map(run, range(count)))
 
 
+def insist(ask):
+    """Return the answer of `ask()`. While it is `busy`, ask again, as a client should: the more often, the slower a machine."""
+    while True:
+        answer = ask()
+        if answer.json().get("code") != "busy":
+            return answer
+
+
 def somebody_waits_for_a_lock():
-    """Say whether a session waits for a lock in Postgres. True at once also inside a database transaction."""
+    """Say whether a session of this database waits for a lock. True at once also inside a database transaction."""
+    return count_waits_for_locks() > 0
+
+
+def count_waits_for_locks():
+    """Return how many sessions of this database wait for a lock.
+
+    Tests of other processes wait in other databases of the same server. Not every lock names its database, but whoever
+    waits for one has another lock that does.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        cursor.execute(
+            """SELECT count(DISTINCT pid) FROM pg_locks AS waiting JOIN pg_locks AS other USING (pid)
+                WHERE NOT waiting.granted
+                  AND other.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+        )
         return cursor.fetchone()[0]
 
 

@@ -95,7 +95,8 @@ class Quotes(Group):
     max_per_minute: Dollars = variable(
         "QUOTE_MAX_PER_MINUTE",
         "50000.00",
-        "dollars quoted to one customer within a minute; a quote beyond them is refused with 429",
+        "dollars quoted to one customer within a minute; a quote beyond them is refused with 429, and with 422 one that"
+        " is larger by itself",
         unit="US dollars",
     )
 

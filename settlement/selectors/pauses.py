@@ -4,17 +4,12 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from settlement.models import Pause, PauseKind
+from settlement.models import Pause
 
 
 def pauses_in_force(*, now: datetime) -> QuerySet[Pause]:
     """Return the pauses that have not ended at `now`, the oldest first."""
     return Pause.objects.filter(Q(until=None) | Q(until__gt=now)).order_by("set_at", "pk")
-
-
-def find_call_ban(*, now: datetime) -> datetime | None:
-    """Return the end of the pause that stops all calls to the venue, if such a pause is in force."""
-    return Pause.objects.filter(kind=PauseKind.BAN, until__gt=now).values_list("until", flat=True).first()
 
 
 def list_paused_coins(*, now: datetime) -> list[tuple[str, str, str]]:

@@ -22,7 +22,7 @@ from settlement.venues.protocol import Executed, NotPlaced, PurchaseRequest, Unk
 from settlement.verification import verify_everything
 from tests.configure import configure
 from tests.conftest import make_coin, process_environment
-from tests.processes import stopped, wait_for
+from tests.processes import find_lifeline, stopped, wait_for
 from tests.settlement.conftest import attempts, new_venue
 from tests.slow_venue import EVERY_WAY, SlowVenue
 from trading.models import Order, PriceChange
@@ -358,13 +358,13 @@ class TestAWorkerThatStandsStill:
     def test_is_no_worker_that_has_nothing_to_do(self, slow, tmp_path, place):
         log = tmp_path / "worker.log"
         with stopped(start_worker(log, WORKER_STANDSTILL_SECONDS="2", EXCHANGE_URL=slow.url)) as worker:
-            wait_for(lambda: Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split(), seconds=30)
+            lifeline = wait_for(lambda: find_lifeline(worker.pid), seconds=30)
             time.sleep(6)
             place("12.00")
             wait_for(lambda: is_completed("ABAN"), seconds=20)
             assert worker.poll() is None
-            child = int(Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()[0])
-        wait_for(lambda: not Path(f"/proc/{child}").exists(), seconds=10)
+            assert find_lifeline(worker.pid) == lifeline
+        wait_for(lambda: not Path(f"/proc/{lifeline}").exists(), seconds=10)
 
 
 def start_worker(log, **environment):

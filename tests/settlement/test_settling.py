@@ -197,7 +197,7 @@ def test_cancelling_an_order_that_is_being_claimed_is_refused_at_once(place, coi
                 connection.close()
 
         with pytest.raises(OrderNotCancellable):
-            pool.submit(cancel).result(timeout=1)
+            pool.submit(cancel).result(timeout=30)
     assert (states(), shopper.wallet.balance) == (["settling"], 40)
 
 
@@ -212,7 +212,7 @@ def test_a_claim_skips_an_order_that_is_being_cancelled(place, claim, coin):
             finally:
                 connection.close()
 
-        assert pool.submit(run).result(timeout=1).orders_count == 1
+        assert pool.submit(run).result(timeout=30).orders_count == 1
     other.refresh_from_db()
     assert other.state == "settling"
 

@@ -17,7 +17,7 @@ from exchange_site.stack.processes import PROJECT, free_port, start
 from settlement.verification import verify_everything
 from tests.conftest import make_coin
 from tests.owner import owner_parameters
-from tests.processes import at_once, somebody_waits_for_a_lock, stopped, wait_for
+from tests.processes import at_once, insist, somebody_waits_for_a_lock, stopped, wait_for
 from trading.models import Order
 from wallets.models import Wallet
 
@@ -115,7 +115,7 @@ def test_orders_are_placed_and_settled_behind_it(make_api_process, make_worker, 
     shopper = make_shopper("1000.00")
     apis = [make_api_process(**behind) for _ in range(2)]
     make_worker(EXCHANGE_URL=simulator.url, **behind)
-    answers = at_once(24, lambda number: buy(apis[number % 2], shopper))
+    answers = at_once(24, lambda number: insist(lambda: buy(apis[number % 2], shopper)))
     assert {answer.status_code for answer in answers} == {201}
     assert httpx.get(f"{apis[0]}orders/", headers=shopper.headers).status_code == 200
     assert httpx.get(apis[0].replace("/api/v1/", "/health/ready/")).json()["postgres"] == "ok"

@@ -14,7 +14,7 @@ import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.verification import verify_everything
-from tests.processes import at_once
+from tests.processes import at_once, insist, somebody_waits_for_a_lock, wait_for
 from trading.models import Order
 from wallets.models import Transaction
 
@@ -28,7 +28,7 @@ def post_order(base, shopper, body, **headers):
 def test_of_fifty_orders_at_once_a_customer_gets_only_the_ten_they_can_pay(two_apis, make_shopper, coin):
     shopper = make_shopper("120.00")
     body = {"crypto": "ABAN", "amount": "3"}
-    answers = at_once(50, lambda number: post_order(two_apis[number % 2], shopper, body))
+    answers = at_once(50, lambda number: insist(lambda: post_order(two_apis[number % 2], shopper, body)))
     outcomes = Counter((answer.status_code, answer.json().get("code")) for answer in answers)
     assert outcomes == {(201, None): 10, (400, "insufficient_funds"): 40}
     assert (Order.objects.count(), Transaction.objects.filter(kind="purchase").count()) == (10, 10)
@@ -40,7 +40,7 @@ def test_of_fifty_orders_at_once_a_customer_gets_only_the_ten_they_can_pay(two_a
 def test_fifty_orders_at_once_with_one_key_place_one_order(two_apis, shopper, coin):
     body = {"crypto": "ABAN", "amount": "3"}
     headers = {"Idempotency-Key": "one-key"}
-    answers = at_once(50, lambda number: post_order(two_apis[number % 2], shopper, body, **headers))
+    answers = at_once(50, lambda number: insist(lambda: post_order(two_apis[number % 2], shopper, body, **headers)))
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert Counter(answer.headers.get("Idempotent-Replayed") for answer in answers) == {"true": 49, None: 1}
@@ -144,7 +144,7 @@ def test_a_wallet_frozen_while_an_order_waits_for_its_lock_refuses_the_order(two
         with transaction.atomic():
             Wallet.objects.select_for_update(no_key=True).get(pk=shopper.wallet.pk)
             waiting = pool.submit(post_order, two_apis[0], shopper, {"crypto": "ABAN", "amount": "3"})
-            time.sleep(0.5)
+            wait_for(somebody_waits_for_a_lock)
             Wallet.objects.filter(pk=shopper.wallet.pk).update(frozen=True)
         assert waiting.result().json()["code"] == "account_frozen"
     assert not Order.objects.exists()

@@ -12,7 +12,7 @@ from tests.ci_scripts import load
 GIVEN_UP = [
     (r"\borders_wait\b", "request_claim", []),
     (r"\bis_of_calls\b", "stops_all_calls", ["settlement/models/pauses.py", "settlement/sql/*", "docs/glossary.md", "exchange_site/database/grants.py", "tests/settlement/test_pausing.py"]),
-    (r"\bfind_pause_of_calls\b", "find_call_ban", []),
+    (r"\bfind_pause_of_calls\b", "ask_to_call", []),
     (r"\bpause_for_silence\b", "pause_after_no_answer", []),
     (r"\bforget_trouble\b", "lift_automatic_pauses", []),
     (r"\bgive_up_looking\b", "presume_not_placed", []),

@@ -22,6 +22,7 @@ from exchange_site.stack.processes import PROJECT, NotInTime, answers, free_port
 from exchange_site.stack.running import StackAddresses, claim, find_running_stack, running_stack
 from exchange_site.stack.servers import connect, prepare_postgres
 from tests.patience import stretched
+from tests.processes import find_lifeline
 
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to find processes"),
@@ -102,11 +103,6 @@ def parent(pid: int) -> int:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
         return 0
-
-
-def has_child(pid: int) -> bool:
-    """Say whether a worker watches over itself already: its lifeline is a process of its own."""
-    return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
 
 
 def is_ready(addresses: StackAddresses) -> bool:
@@ -208,7 +204,7 @@ class TestKilled:
 
     def test_a_frozen_worker_is_ended_and_another_started(self, running: StackAddresses) -> None:
         folder = data_dir(running)
-        assert within(15, lambda: (pid := main_process(folder, "worker")) and has_child(pid))
+        assert within(15, lambda: (pid := main_process(folder, "worker")) and find_lifeline(pid))
         frozen = main_process(folder, "worker")
         assert frozen
         os.kill(frozen, signal.SIGSTOP)

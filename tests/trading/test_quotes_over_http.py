@@ -8,7 +8,7 @@ import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement.verification import verify_everything
-from tests.processes import at_once, wait_for
+from tests.processes import at_once, insist, wait_for
 from tests.trading.test_price_rules import add_rule, market_coin  # noqa: F401  a fixture
 from trading import pools
 from trading.models import CoinPrice, Order
@@ -48,11 +48,8 @@ def ask_for(apis):
 
 
 def use(api, text, by, **headers):
-    """Order by the quote. While the wallet is locked for too long, try again, as a client should."""
-    while True:
-        answer = httpx.post(f"{api}orders/", json={"quote": text}, headers=by.headers | headers, timeout=60)
-        if answer.json().get("code") != "busy":
-            return answer
+    """Order by the quote."""
+    return insist(lambda: httpx.post(f"{api}orders/", json={"quote": text}, headers=by.headers | headers, timeout=60))
 
 
 def written():

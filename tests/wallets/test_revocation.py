@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from tests.processes import at_once, wait_for
+from tests.processes import at_once, count_waits_for_locks, somebody_waits_for_a_lock, wait_for
 from tests.staff import give_powers_before_the_rule
 from trading.models import Order
 from wallets.exceptions import InvalidCredentials, TokenInvalid
@@ -93,12 +93,6 @@ def lock_on(shopper):
         yield
 
 
-def somebody_waits():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")
-        return cursor.fetchone()[0]
-
-
 def elsewhere(call):
     """Run the call over a connection of its own and return its result."""
     return at_once(1, lambda _: call())[0]
@@ -117,7 +111,7 @@ class TestWhoeverWaitsForTheWallet:
             with ThreadPoolExecutor(1) as pool:
                 with lock_on(shopper):
                     answer = pool.submit(elsewhere, lambda: act(api, shopper))
-                    wait_for(somebody_waits)
+                    wait_for(somebody_waits_for_a_lock)
                     meanwhile()
                     assert not answer.done()
                 return answer.result(), before
@@ -164,7 +158,7 @@ class TestWhoeverWaitsForTheWallet:
         with client, ThreadPoolExecutor(1) as pool:
             with lock_on(shopper):
                 answer = pool.submit(client.patch, "accounts/wallet/withdraw/", json={"amount": "100.00"})
-                wait_for(somebody_waits)
+                wait_for(somebody_waits_for_a_lock)
                 elsewhere(lambda: disable(shopper))
             refused = answer.result()
         assert (refused.status_code, refused.json()["code"]) == (401, "token_invalid")
@@ -176,7 +170,7 @@ class TestWhoeverWaitsForTheWallet:
             with transaction.atomic():
                 lock_dollar_wallet(principal=read_access_token(shopper.tokens.access))
                 revocations = pool.submit(at_once, 2, lambda number: [disable, leave][number](shopper))
-                wait_for(lambda: somebody_waits() == 2)
+                wait_for(lambda: count_waits_for_locks() == 2)
             revocations.result()
         assert not User.objects.get(pk=shopper.user.pk).is_active
 

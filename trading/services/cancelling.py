@@ -27,7 +27,7 @@ DEPOSIT_RETURNED: Final = "deposit_returned"
 def cancel_order(*, customer: Principal, order_id: int, now: datetime | None = None) -> Order:
     """Cancel an order that settlement has not claimed, and refund its charge. Tests give a moment as `now`.
 
-    Raises NotFound, OrderNotCancellable, AccountFrozen, TokenInvalid.
+    Raises NotFound, OrderNotCancellable, AccountFrozen, TokenInvalid, Busy.
     """
     add_to_log_context(order_id=order_id)
     order = _cancel(customer=customer, order_id=order_id, now=now)

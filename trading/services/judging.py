@@ -97,9 +97,8 @@ def judge(candidate: Candidate, *, before: Sequence[Placement], is_shared: bool)
         if earlier := _find_earlier(candidate):
             return Judgement(customer_id=customer_id, placed=earlier)
         priced = _price(candidate)
-        ensure_funds(
-            wallet=candidate.wallet, amount=priced.charge
-        )  # first: who cannot pay learns nothing of what is left
+        # Funds first: a customer who cannot pay does not learn how much is left.
+        ensure_funds(wallet=candidate.wallet, amount=priced.charge)
         _ensure_room(candidate, subtotal=priced.subtotal, before=before)
         if candidate.asked.counters.taking is Outcome.LATER:
             return Judgement(customer_id=customer_id, has_funds=True)

@@ -158,7 +158,8 @@ class GroupCommitByKey(Generic[Key, Request, Result]):
     def submit(self, key: Key, request: Request, *, patience: timedelta) -> Result:
         """Return the answer to a request. Raises GroupFailed if `carry_out` raised anything for its group.
 
-        Raises TurnTooLate if its group does not begin within `patience`.
+        Raises TurnTooLate if its group does not begin within `patience`, and at once if the group at work has taken
+        longer already; of a crowded key, within the shorter `patience` of this object.
         """
         group, is_crowded = self._enter(key)
         try:

@@ -9,8 +9,6 @@ from settlement.told import Ours, TradeTold
 from settlement.venues.profiles.words import Heard, Market
 from settlement.venues.protocol import Executed, Unknown, Untrue, VenueAnswer, VenueAway
 
-read_decimal = read_figure
-
 
 def ours_in(market: Market, *, client_order_id: str) -> Ours:
     """Return what an answer about our order in a market must name."""
