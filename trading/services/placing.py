@@ -13,6 +13,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import Error as DatabaseError
+from procrastinate.exceptions import ConnectorException
 
 from trading import headroom, jobs, pools
 from trading.metrics import count_failed_group, count_placed
@@ -35,7 +36,7 @@ from wallets.runtime.allowances import Wanted
 from wallets.runtime.conflicts import is_conflict, may_run_again, retried_on_conflict
 from wallets.runtime.group_commit import GroupCommit, GroupCommitByKey, GroupFailed, TurnTooLate
 from wallets.runtime.log_context import add_to_log_context
-from wallets.runtime.lost_connections import is_lost
+from wallets.runtime.lost_connections import CommitUnknown, is_lost
 from wallets.runtime.redis_round import RedisRound
 from wallets.runtime.tracing import mark_job
 from wallets.selectors.accounts import Principal
@@ -77,6 +78,9 @@ def place_order(
         if not placed.replayed and placed.order.state != OrderState.HELD:
             redis_round.keep()
         redis_round.give_back(in_vain=False)  # the customer could pay
+    except CommitUnknown:
+        redis_round.keep()  # the order may stand; the next count knows
+        raise
     finally:
         redis_round.give_back()
     failpoints.reach("order.committed")
@@ -224,5 +228,16 @@ def _join_pool(placed: PlacedOrder) -> PlacedOrder:
         and not placed.job_deferred
         and reaches_threshold(total=total, threshold=settings.POOLS.threshold)
     ):
-        jobs.request_claim(coin_id=order.coin_id)
+        _request_claim(coin_id=order.coin_id)
     return replace(placed, pool_total=total)
+
+
+def _request_claim(*, coin_id: int) -> None:
+    """Request a claim after the commit, over this thread's own connection, which another thread's group has not used.
+
+    The order stands, so its answer does not depend on this: without the claim, the sweep finds the full pool.
+    """
+    try:
+        retried_on_conflict(jobs.request_claim)(coin_id=coin_id)
+    except (Busy, DatabaseError, ConnectorException) as error:
+        logger.warning("the claim of a full pool is left to the sweep: %s", error)
