@@ -8,7 +8,7 @@ from types import NoneType
 
 import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -350,6 +350,19 @@ class TestOrdersThatGather:
         assert found[2] is not found[3]
         assert Order.objects.count() == 4
         assert (first.wallet.balance, keyed.wallet.balance, other.wallet.balance) == (88, 88, 76)
+
+    def test_are_not_tried_alone_if_they_have_waited_long_for_a_connection_that_is_lost(
+        self, shopper, coin, monkeypatch
+    ):
+        def lose(**given):
+            raise OperationalError("lost") from psycopg.OperationalError("the connection is closed")
+
+        monkeypatch.setattr(placing, "place_group", lose)
+        monkeypatch.setattr(placing, "_LONG_WAIT", timedelta(0))
+        with pytest.raises(OperationalError, match="lost"):
+            place_order(buyer=shopper.principal, order_request=order_request_of(amount=3))
+        assert not Order.objects.exists()
+        assert shopper.wallet.balance == 100
 
     @pytest.mark.parametrize("losses", [1, 2])
     def test_stand_although_the_claim_of_the_pool_that_they_fill_is_not_requested(

@@ -49,6 +49,9 @@ _PATIENCE: Final = timedelta(milliseconds=200)
 one, each in its own thread, where it waits for its own locks only."""
 _LONGEST_WAIT: Final = 3 * timedelta(milliseconds=settings.POSTGRES.lock_timeout_ms)
 """How long an order waits in all for the turn of its customer's group, whatever the number of its tries."""
+_LONG_WAIT: Final = timedelta(seconds=4)
+"""An order that has waited so long is not tried again over a connection of its own if its group has lost one: perhaps
+Postgres is silent, and the group before has waited in vain too."""
 
 
 def place_order(
@@ -136,6 +139,7 @@ def _judge(asked: AskedOrder, *, now: datetime | None) -> Judgement:
 
 def _judge_together(asked: AskedOrder) -> Judgement:
     """Place an order with others that wait; with those of its customer only, while somebody else holds their wallet."""
+    begun_at = monotonic()
     try:
         judgement = PASSED_OVER if _groups_of_customers.has(asked.buyer) else _group.submit(asked)
         if not judgement.passed_over:
@@ -143,11 +147,12 @@ def _judge_together(asked: AskedOrder) -> Judgement:
         return _judge_among_own(asked=asked, until=monotonic() + _LONGEST_WAIT.total_seconds())
     except GroupFailed as failed:
         error = failed.__cause__
-        if not may_run_again(error, has_key=asked.key is not None):
-            assert isinstance(error, DatabaseError), "only a lost connection is not tried again"
-            # A copy: to raise the error that all requests of the group have would change it.
-            raise type(error)(*error.args) from error.__cause__
-        return ALONE
+        has_time = monotonic() - begun_at < _LONG_WAIT.total_seconds() or not is_lost(error)
+        if has_time and may_run_again(error, has_key=asked.key is not None):
+            return ALONE
+        assert isinstance(error, DatabaseError), "only a lost connection is not tried again"
+        # A copy: to raise the error that all requests of the group have would change it.
+        raise type(error)(*error.args) from error.__cause__
 
 
 @retried_on_conflict
