@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import httpx
+import psycopg
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import DatabaseError, IntegrityError, connection, transaction
@@ -23,7 +24,7 @@ from trading import headroom
 from trading.exceptions import SalesStopped
 from trading.models import Headroom, Order, OrderState, PriceRule, SalesLimit
 from trading.offers import load_offer
-from trading.services import placing_together
+from trading.services import placing, placing_together
 from trading.services.asked_orders import OrderRequest
 from trading.services.cancelling import cancel_order
 from trading.services.headroom import begin_count, count_headroom, publish_count
@@ -32,6 +33,7 @@ from trading.services.quoting import make_quote
 from wallets.models import Transaction, User
 from wallets.runtime import clock, redis_store
 from wallets.runtime.idempotency import idempotency_key
+from wallets.runtime.lost_connections import CommitUnknown
 from wallets.runtime.redis_round import RedisRound
 from wallets.runtime.redis_store import with_redis
 from wallets.services.ledger.house_moves import book_fill
@@ -336,6 +338,24 @@ class TestTheCounter:
         count()
         assert api("POST", "orders/", body, by=shopper).json()["code"] == code
         assert left() == 200
+
+    def test_gets_nothing_back_from_an_order_that_may_have_been_placed(self, shopper, coin, monkeypatch):
+        """The connection is lost during COMMIT: the next count knows what became of the order."""
+
+        def lose(**given):
+            really(**given)
+            raise CommitUnknown("lost") from psycopg.OperationalError("the connection is closed")
+
+        really = placing.place_group
+        monkeypatch.setattr(placing, "place_group", lose)
+        set_limit(100)
+        count()
+        with pytest.raises(CommitUnknown):
+            buy(shopper)
+        assert left() == 90
+        count()
+        assert left() == 90
+        assert Order.objects.count() == 1
 
     def test_is_not_touched_without_a_token(self, api, shopper, coin):
         set_limit(200)

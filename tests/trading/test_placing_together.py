@@ -8,7 +8,7 @@ from types import NoneType
 
 import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -16,6 +16,8 @@ from tests.configure import configure
 from tests.conftest import make_coin
 from tests.processes import at_once, somebody_waits_for_a_lock, wait_for
 from tests.trading.test_orders import order_request_of
+from tests.wallets.test_lost_connections import backend, end_session
+from trading import jobs, pools
 from trading.exceptions import QuoteUsed, SalesStopped, UnknownCoin
 from trading.models import Order, OrderState, Review, SalesLimit
 from trading.quotes import read_quote, sign_quote
@@ -348,6 +350,44 @@ class TestOrdersThatGather:
         assert found[2] is not found[3]
         assert Order.objects.count() == 4
         assert (first.wallet.balance, keyed.wallet.balance, other.wallet.balance) == (88, 88, 76)
+
+    def test_are_not_tried_alone_if_they_have_waited_long_for_a_connection_that_is_lost(
+        self, shopper, coin, monkeypatch
+    ):
+        def lose(**given):
+            raise OperationalError("lost") from psycopg.OperationalError("the connection is closed")
+
+        monkeypatch.setattr(placing, "place_group", lose)
+        monkeypatch.setattr(placing, "_LONG_WAIT", timedelta(0))
+        with pytest.raises(OperationalError, match="lost"):
+            place_order(buyer=shopper.principal, order_request=order_request_of(amount=3))
+        assert not Order.objects.exists()
+        assert shopper.wallet.balance == 100
+
+    @pytest.mark.parametrize("losses", [1, 2])
+    def test_stand_although_the_claim_of_the_pool_that_they_fill_is_not_requested(
+        self, shopper, coin, monkeypatch, losses
+    ):
+        """Another thread's connection has placed it; its own may have been lost long ago, and is tried once more."""
+        ends = [end_session] * losses
+
+        def add(**given):
+            return really_add(coin_name=given["coin_name"], amount=Decimal(10))  # others have filled it meanwhile
+
+        def defer(**given):
+            if ends:
+                ends.pop()(backend())
+            really_defer(**given)
+
+        really_add, really_defer = pools.add, jobs.defer_job
+        monkeypatch.setattr(pools, "add", add)
+        monkeypatch.setattr(jobs, "defer_job", defer)
+        pools.rewrite(totals={"ABAN": Decimal(0)})
+        placed = self.place(shopper, 1)()
+        assert placed.order.pk == Order.objects.get().pk
+        assert shopper.wallet.balance == 96
+        assert not ends
+        assert ProcrastinateJob.objects.count() == (1 if losses == 1 else 0)
 
     def test_leave_the_connection_as_it_was(self, make_shopper, coin):
         with connection.cursor() as cursor:

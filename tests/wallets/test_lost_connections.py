@@ -298,6 +298,15 @@ class TestAnIdleConnection:
         end_session(first)
         assert connection.connection.has_been_ended()
 
+    def test_begins_no_database_transaction_after_another_thread_has_lost_its_own(self):
+        first = backend()
+        report_loss()
+        with transaction.atomic():
+            second = backend()
+            report_loss()
+            assert backend() == second
+        assert first != second
+
     def test_is_replaced_after_another_thread_lost_its_own(self):
         first = backend()
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import Error as DatabaseError
+from procrastinate.exceptions import ConnectorException
 
 from trading import headroom, jobs, pools
 from trading.metrics import count_failed_group, count_placed
@@ -35,7 +36,7 @@ from wallets.runtime.allowances import Wanted
 from wallets.runtime.conflicts import is_conflict, may_run_again, retried_on_conflict
 from wallets.runtime.group_commit import GroupCommit, GroupCommitByKey, GroupFailed, TurnTooLate
 from wallets.runtime.log_context import add_to_log_context
-from wallets.runtime.lost_connections import is_lost
+from wallets.runtime.lost_connections import CommitUnknown, is_lost
 from wallets.runtime.redis_round import RedisRound
 from wallets.runtime.tracing import mark_job
 from wallets.selectors.accounts import Principal
@@ -48,6 +49,9 @@ _PATIENCE: Final = timedelta(milliseconds=200)
 one, each in its own thread, where it waits for its own locks only."""
 _LONGEST_WAIT: Final = 3 * timedelta(milliseconds=settings.POSTGRES.lock_timeout_ms)
 """How long an order waits in all for the turn of its customer's group, whatever the number of its tries."""
+_LONG_WAIT: Final = timedelta(seconds=4)
+"""An order that has waited so long is not tried again over a connection of its own if its group has lost one: perhaps
+Postgres is silent, and the group before has waited in vain too."""
 
 
 def place_order(
@@ -77,6 +81,9 @@ def place_order(
         if not placed.replayed and placed.order.state != OrderState.HELD:
             redis_round.keep()
         redis_round.give_back(in_vain=False)  # the customer could pay
+    except CommitUnknown:
+        redis_round.keep()  # the order may stand; the next count knows
+        raise
     finally:
         redis_round.give_back()
     failpoints.reach("order.committed")
@@ -132,6 +139,7 @@ def _judge(asked: AskedOrder, *, now: datetime | None) -> Judgement:
 
 def _judge_together(asked: AskedOrder) -> Judgement:
     """Place an order with others that wait; with those of its customer only, while somebody else holds their wallet."""
+    begun_at = monotonic()
     try:
         judgement = PASSED_OVER if _groups_of_customers.has(asked.buyer) else _group.submit(asked)
         if not judgement.passed_over:
@@ -139,11 +147,12 @@ def _judge_together(asked: AskedOrder) -> Judgement:
         return _judge_among_own(asked=asked, until=monotonic() + _LONGEST_WAIT.total_seconds())
     except GroupFailed as failed:
         error = failed.__cause__
-        if not may_run_again(error, has_key=asked.key is not None):
-            assert isinstance(error, DatabaseError), "only a lost connection is not tried again"
-            # A copy: to raise the error that all requests of the group have would change it.
-            raise type(error)(*error.args) from error.__cause__
-        return ALONE
+        has_time = monotonic() - begun_at < _LONG_WAIT.total_seconds() or not is_lost(error)
+        if has_time and may_run_again(error, has_key=asked.key is not None):
+            return ALONE
+        assert isinstance(error, DatabaseError), "only a lost connection is not tried again"
+        # A copy: to raise the error that all requests of the group have would change it.
+        raise type(error)(*error.args) from error.__cause__
 
 
 @retried_on_conflict
@@ -224,5 +233,16 @@ def _join_pool(placed: PlacedOrder) -> PlacedOrder:
         and not placed.job_deferred
         and reaches_threshold(total=total, threshold=settings.POOLS.threshold)
     ):
-        jobs.request_claim(coin_id=order.coin_id)
+        _request_claim(coin_id=order.coin_id)
     return replace(placed, pool_total=total)
+
+
+def _request_claim(*, coin_id: int) -> None:
+    """Request a claim after the commit, over this thread's own connection, which another thread's group has not used.
+
+    The order stands, so its answer does not depend on this: without the claim, the sweep finds the full pool.
+    """
+    try:
+        retried_on_conflict(jobs.request_claim)(coin_id=coin_id)
+    except (Busy, DatabaseError, ConnectorException) as error:
+        logger.warning("the claim of a full pool is left to the sweep: %s", error)

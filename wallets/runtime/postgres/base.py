@@ -117,9 +117,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def close_if_unusable_or_obsolete(self) -> None:
         """Close the connection also if it is not fit any more. Django calls this before and after each request."""
+        self._close_unfit()
+        super().close_if_unusable_or_obsolete()
+
+    def _close_unfit(self) -> None:
         if self.connection is not None and not self.in_atomic_block and not self.connection.is_fit():
             self.close()
-        super().close_if_unusable_or_obsolete()
 
     def may_repeat(self, sql: Any, *, error: BaseException) -> bool:
         """Say whether a statement whose connection was lost may run again: outside database transactions only.
@@ -130,10 +133,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return is_alone and not was_silent(error) and (was_refused(error) or _is_read(sql))
 
     def set_autocommit(self, autocommit: bool, *args: Any, **options: Any) -> None:  # noqa: FBT001  as in Django
-        """End a transaction without opening a connection only for that: its own was lost."""
+        """End a transaction without opening a connection only for that: its own was lost.
+
+        Begin one over a connection that is fit: while the request has waited, another thread may have lost its own.
+        """
         if autocommit and self.connection is None:
             self.autocommit = True
             return
+        if not autocommit:
+            self._close_unfit()
         super().set_autocommit(autocommit, *args, **options)
 
     def _commit(self) -> None:
