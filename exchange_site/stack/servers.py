@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import secrets
 import shutil
 import signal
@@ -150,9 +151,9 @@ def prepare_redis(data_dir: Path, *, durable: bool = True) -> Server:
     lines = [
         f"port {port}",
         "bind 127.0.0.1",
-        f'dir "{folder}"',
+        f"dir {double_quoted(str(folder))}",
         f"requirepass {password}",
-        f'pidfile "{pid_file}"',
+        f"pidfile {double_quoted(str(pid_file))}",
         "loglevel warning",
         f"appendonly {'yes' if durable else 'no'}",
         'save ""',
@@ -174,6 +175,11 @@ def stop_leftover_servers(data_dir: Path) -> None:
     home = _home(data_dir)
     _stop_leftover(home / "postgres" / "postmaster.pid", marker=str(home / "postgres"), number=signal.SIGINT)
     _stop_leftover(home / "redis" / "redis.pid", marker=VALKEY, number=signal.SIGTERM)
+
+
+def double_quoted(text: str) -> str:
+    """Quote a text for the configurations of Redis and supervisord, which read it as a shell does."""
+    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
 
 
 def connect(variables: Mapping[str, str], *, database: str | None = None) -> "psycopg.Connection[tuple[Any, ...]]":
