@@ -130,6 +130,11 @@ class TestAValueOfAWrongForm:
         assert_refused(done, f"{name}: ", example)
         assert not (tmp_path / "data").exists()
 
+    @pytest.mark.parametrize("name", ["SECRET_KEY", "JWT_SECRET_KEY"])
+    def test_is_refused_if_it_is_an_empty_secret(self, tmp_path, name):
+        assert_refused(dev(tmp_path / "data", **{name: ""}), f"{name} must not be empty")
+        assert not (tmp_path / "data").exists()
+
     def test_all_of_them_are_named_at_once(self, tmp_path):
         done = dev(tmp_path / "data", PORT="eighty", DEBUG="maybe")
         assert done.returncode == 1
