@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import re
 import secrets
 import shutil
 import signal
@@ -22,6 +21,7 @@ from exchange_site.configuration import resolve_environment
 from exchange_site.stack.binaries import (
     POSTGRES_MAJOR,
     VALKEY,
+    double_quoted,
     hand_over,
     postgres_binary,
     reachable_home,
@@ -175,11 +175,6 @@ def stop_leftover_servers(data_dir: Path) -> None:
     home = _home(data_dir)
     _stop_leftover(home / "postgres" / "postmaster.pid", marker=str(home / "postgres"), number=signal.SIGINT)
     _stop_leftover(home / "redis" / "redis.pid", marker=VALKEY, number=signal.SIGTERM)
-
-
-def double_quoted(text: str) -> str:
-    """Quote a text for the configurations of Redis and supervisord, which read it as a shell does."""
-    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
 
 
 def connect(variables: Mapping[str, str], *, database: str | None = None) -> "psycopg.Connection[tuple[Any, ...]]":

@@ -19,7 +19,7 @@ from supervisor import supervisord
 from supervisor.loggers import LevelsByName
 from supervisor.options import ServerOptions
 
-from exchange_site.stack.binaries import server_user, write_private
+from exchange_site.stack.binaries import double_quoted, server_user, write_private
 from exchange_site.stack.environment import (
     api_port,
     data_dir,
@@ -40,7 +40,7 @@ from exchange_site.stack.running import (
     claim,
     stop_leftovers,
 )
-from exchange_site.stack.servers import Server, double_quoted
+from exchange_site.stack.servers import Server
 from exchange_site.stack.steps import Step, showing_steps, write_step
 
 FAILED: Final = "failed"
