@@ -21,6 +21,18 @@ def data_dir() -> Path:
     return Path(os.path.realpath(os.environ.get("DATA_DIR") or ".data"))
 
 
+def leave_out_foreign_variables() -> None:
+    """Take from this process's environment what would lead it, and its programs, past the stack's own servers.
+
+    Those are a proxy, which has no way to this machine, the variables of libpq, and the settings of another project.
+    """
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
+    os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.settings"
+    direct = ",".join(filter(None, (os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost")))
+    os.environ |= {"no_proxy": direct, "NO_PROXY": direct}
+
+
 def prepare_environment(folder: Path) -> tuple[list[Server], dict[str, str]]:
     """Prepare the servers that the environment does not name.
 

@@ -7,6 +7,7 @@ import shlex
 import socket
 import subprocess
 import sys
+import urllib.request
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,13 @@ from supervisor.options import ServerOptions
 
 from exchange_site.stack import refusals
 from exchange_site.stack.binaries import reachable_home
-from exchange_site.stack.environment import api_port, data_dir, prepare_environment, simulator_port
+from exchange_site.stack.environment import (
+    api_port,
+    data_dir,
+    leave_out_foreign_variables,
+    prepare_environment,
+    simulator_port,
+)
 from exchange_site.stack.ports import describe_holder, ensure_listens, find_free_port, refuse_taken_port
 from exchange_site.stack.processes import PROJECT, NotInTime, free_port, is_free
 from exchange_site.stack.refusals import StackRefused, explain_os_error, open_folder
@@ -172,6 +179,19 @@ class TestAnUnusualValue:
         assert environment["PORT"] == "9100"
         assert environment["SIMULATOR_PORT"] != "9100"
         assert environment["EXCHANGE_URL"] == f"http://127.0.0.1:{environment['SIMULATOR_PORT']}"
+
+    def test_of_another_program_does_not_lead_past_the_stacks_servers(self, monkeypatch):
+        foreign = {"PGSSLMODE": "require", "PGSERVICE": "none", "DJANGO_SETTINGS_MODULE": "their.settings"}
+        for name, value in (
+            foreign | {"http_proxy": "http://proxy:3128", "NO_PROXY": "intranet", "no_proxy": ""}
+        ).items():
+            monkeypatch.setenv(name, value)
+        leave_out_foreign_variables()
+        assert "PGSSLMODE" not in os.environ
+        assert "PGSERVICE" not in os.environ
+        assert os.environ["DJANGO_SETTINGS_MODULE"] == "exchange_site.settings"
+        assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == "intranet,127.0.0.1,localhost"
+        assert urllib.request.proxy_bypass("127.0.0.1:8000")
 
     def test_of_a_folder_is_what_supervisord_and_redis_read(self, tmp_path, monkeypatch):
         """In the names of logs supervisord replaces variables twice; if it cannot, it prints the environment."""
