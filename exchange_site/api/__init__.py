@@ -9,7 +9,7 @@ from ninja.openapi.schema import OpenAPISchema
 
 from exchange_site.api.bodies import ExactJsonParser, ExactJsonRenderer
 from exchange_site.api.openapi import finish
-from exchange_site.api.parameters import refuse_unknown_parameters
+from exchange_site.api.parameters import refuse_other_parameters
 from exchange_site.api.problems import answer_problems
 from exchange_site.api.story import story_router
 from exchange_site.version import VERSION
@@ -78,7 +78,7 @@ api = ExchangeApi(
     renderer=ExactJsonRenderer(),
     urls_namespace="api",
 )
-api.add_decorator(refuse_unknown_parameters)
+api.add_decorator(refuse_other_parameters)
 # Paths are compared in this order, and each comparison takes time: the busiest come first.
 api.add_router("quotes/", quotes_router)
 api.add_router("orders/", orders_router)

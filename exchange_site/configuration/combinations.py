@@ -57,6 +57,16 @@ def _has_weak_database_password(given: "Configuration") -> bool:
 ALWAYS: Final = (
     *REPORTING_NEEDS,
     rule(
+        "SECRET_KEY",
+        "must not be empty: leave it out for development, or set it to a secret.",
+        lambda given: given.django.debug and not given.django.secret_key,
+    ),
+    rule(
+        "JWT_SECRET_KEY",
+        "must not be empty: leave it out for development, or set it to a secret.",
+        lambda given: given.django.debug and not given.django.jwt_secret_key,
+    ),
+    rule(
         "BIND_ADDRESS",
         "must be of this machine or a private network while DEBUG is on, because error pages show code and settings:"
         " name the private address of one interface, or set DEBUG=False.",

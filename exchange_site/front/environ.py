@@ -23,14 +23,13 @@ _MOST_NAMES: Final = 500
 
 def make_environ(arrival: Arrival) -> dict[str, Any]:
     """Return the environ of a request whose whole body is here."""
-    scope, path = arrival.scope, arrival.scope.path
+    scope = arrival.scope
     host, port = split_address(scope.server)
     environ = {
         **_FIXED,
         "REQUEST_METHOD": scope.method,
-        # The decoded path, as WSGI wants it: one character for each byte.
-        "PATH_INFO": path if path.isascii() else path.encode().decode("latin-1"),
-        "QUERY_STRING": scope.query_string,
+        "PATH_INFO": _by_bytes(scope.path),
+        "QUERY_STRING": _by_bytes(scope.query_string),
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
         "SERVER_NAME": host,
         "SERVER_PORT": port,
@@ -48,6 +47,11 @@ def make_environ(arrival: Arrival) -> dict[str, Any]:
     return environ
 
 
+def _by_bytes(text: str) -> str:
+    """Return a text that Granian has decoded as WSGI wants it: one character for each byte."""
+    return text if text.isascii() else text.encode().decode("latin-1")
+
+
 def _add_headers(environ: dict[str, Any], headers: Any) -> None:
     given = headers.items()
     single = dict(given)
@@ -59,8 +63,11 @@ def _add_headers(environ: dict[str, Any], headers: Any) -> None:
 
 
 def _joined(headers: Any, name: str) -> str:
-    """Return all values of a header. Granian leaves out a value that is not ASCII: it counts as empty, not absent."""
-    return ",".join(headers.get_all(name))
+    """Return all values of a header. Granian leaves out a value that is not ASCII: it counts as empty, not absent.
+
+    With the blank, two idempotency keys are no key: a repetition that has lost one would have an effect of its own.
+    """
+    return ", ".join(headers.get_all(name))
 
 
 def _key(name: str) -> str:

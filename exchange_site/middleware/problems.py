@@ -4,7 +4,7 @@ from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.views import defaults
+from django.views import csrf, defaults
 
 from exchange_site.middleware.requests import GetResponse
 from exchange_site.problems.pages import PageOfNothing
@@ -59,6 +59,19 @@ def crash(request: HttpRequest) -> HttpResponse:
     if request.path_info.startswith(_OTHERS):
         return defaults.server_error(request)
     return answer_problem(INTERNAL_ERROR, detail=INTERNAL_ERROR.example)
+
+
+def refuse_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a request whose CSRF token Django misses. It looks for that before a page says that it takes no forms.
+
+    Outside the admin no page does, and calls of the API need no such token.
+    """
+    if request.path_info.startswith(_OTHERS):
+        answer: HttpResponse = csrf.csrf_failure(request, reason=reason)
+        return answer
+    answer = answer_problem(METHOD_NOT_ALLOWED)
+    answer["Allow"] = "GET, HEAD"
+    return answer
 
 
 def _is_as_it_should_be(response: HttpResponse) -> bool:

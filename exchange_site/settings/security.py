@@ -7,6 +7,7 @@ _DJANGO = configuration.django
 SECRET_KEY = _DJANGO.secret_key
 ALLOWED_HOSTS = _DJANGO.allowed_hosts
 CSRF_TRUSTED_ORIGINS = _DJANGO.csrf_trusted_origins
+CSRF_FAILURE_VIEW = "exchange_site.middleware.problems.refuse_form"
 
 if not _DJANGO.debug:
     SECURE_SSL_REDIRECT = _DJANGO.secure_ssl_redirect

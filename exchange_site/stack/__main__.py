@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from exchange_site.stack.binaries import NoServers
-from exchange_site.stack.environment import data_dir, prepare_environment
+from exchange_site.stack.environment import data_dir, leave_out_foreign_variables, prepare_environment
 from exchange_site.stack.processes import PROJECT, end_with, manage
 from exchange_site.stack.refusals import StackRefused, explain_os_error, open_folder
 from exchange_site.stack.running import WITH_PARENT, claim, find_running_stack
@@ -23,6 +23,7 @@ def main(arguments: list[str]) -> int:
     if command not in _COMMANDS:
         sys.stderr.write(f"{__doc__}\n")
         return 2
+    leave_out_foreign_variables()
     try:
         return _COMMANDS[command](rest)
     except (StackRefused, NoServers, ServerFailed) as error:

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import re
 import secrets
 import shutil
 import stat
@@ -41,6 +42,11 @@ def hand_over(path: Path) -> None:
     if user:
         entry = pwd.getpwnam(user)
         os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def double_quoted(text: str) -> str:
+    """Quote a text for the configurations of Redis and supervisord, which read it as a shell does."""
+    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
 
 
 def write_private(file: Path, text: str) -> None:

@@ -10,14 +10,27 @@ from exchange_site.simulator import DEFAULT_API_KEY, DEFAULT_API_SECRET
 from exchange_site.stack.processes import free_port, is_free, local_url
 from exchange_site.stack.servers import POSTGRES_OWNER, POSTGRES_USER, Server, prepare_postgres, prepare_redis
 
+_API_PORT = 8000
 _SIMULATOR_PORT = 9100
 _HOLDING = {"RISK_MAX_VALUE_OF_COINS": "HOLD=0"}
 """Each order of the magic coin HOLD is held for staff, by the same rule as an order of any coin that is named here."""
 
 
 def data_dir() -> Path:
-    """Return DATA_DIR, the folder with the files of the embedded servers."""
-    return Path(os.environ.get("DATA_DIR", ".data")).resolve()
+    """Return DATA_DIR, the folder with the files of the embedded servers. An empty one does not name this folder."""
+    return Path(os.path.realpath(os.environ.get("DATA_DIR") or ".data"))
+
+
+def leave_out_foreign_variables() -> None:
+    """Take from this process's environment what would lead it, and its programs, past the stack's own servers.
+
+    Those are a proxy, which has no way to this machine, the variables of libpq, and the settings of another project.
+    """
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
+    os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.settings"
+    direct = ",".join(filter(None, (os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost")))
+    os.environ |= {"no_proxy": direct, "NO_PROXY": direct}
 
 
 def prepare_environment(folder: Path) -> tuple[list[Server], dict[str, str]]:
@@ -25,7 +38,7 @@ def prepare_environment(folder: Path) -> tuple[list[Server], dict[str, str]]:
 
     Return them and the variables that point a process at them. Only some processes may have those of `split_owner`.
     """
-    environment: dict[str, str] = {"DATA_DIR": str(folder), "PORT": os.environ.get("PORT", "8000")}
+    environment: dict[str, str] = {"DATA_DIR": str(folder), "PORT": str(api_port())}
     servers: list[Server] = []
     given = resolve_environment(os.environ)
     if not given.get("POSTGRES_HOST"):
@@ -37,10 +50,26 @@ def prepare_environment(folder: Path) -> tuple[list[Server], dict[str, str]]:
         servers.append(redis)
         environment |= redis_variables(redis)
     if not os.environ.get("EXCHANGE_URL"):
-        port = os.environ.get("SIMULATOR_PORT") or str(_SIMULATOR_PORT if is_free(_SIMULATOR_PORT) else free_port())
-        environment |= {"SIMULATOR_PORT": port, **simulator_variables(port=port)}
+        port = simulator_port() or _choose_simulator_port()
+        environment |= {"SIMULATOR_PORT": str(port), **simulator_variables(port=port)}
         environment |= {name: os.environ.get(name, value) for name, value in _HOLDING.items()}
     return servers, environment
+
+
+def api_port() -> int:
+    """Return PORT. ` 8000` and `8_000` are accepted too, and addresses have neither."""
+    return int(os.environ.get("PORT") or _API_PORT)
+
+
+def simulator_port() -> int | None:
+    """Return SIMULATOR_PORT; None if the stack is to choose one, or the environment names a simulator."""
+    text = os.environ.get("SIMULATOR_PORT")
+    return int(text) if text and not os.environ.get("EXCHANGE_URL") else None
+
+
+def _choose_simulator_port() -> int:
+    is_possible = api_port() != _SIMULATOR_PORT and is_free(_SIMULATOR_PORT)
+    return _SIMULATOR_PORT if is_possible else free_port()
 
 
 def refuse_wrong_values() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,7 +82,7 @@ def _telling(folder: Path, columns: int | None) -> Iterator[_Telling]:
 
 
 def _bring_up(calls: Any, start: _Telling) -> None:
-    start.tell("PostgreSQL and Redis")
+    start.tell(_name_servers(os.environ["POSTGRES_HOST"]))
     _wait_for_postgres(start.folder)
     _write_tables_and_data(start)
     start.tell("API and exchange simulator")
@@ -92,6 +93,11 @@ def _bring_up(calls: Any, start: _Telling) -> None:
         wait_for_answer(f"{os.environ['EXCHANGE_URL']}/api/v3/ping", seconds=_WAIT_SECONDS)
     start.tell("worker, which buys at the venue")
     wait_until(_has_worker, seconds=_WAIT_SECONDS, what="no worker has registered itself")
+
+
+def _name_servers(postgres: str) -> str:
+    """Return a name for the servers that shows which PostgreSQL is waited for, if it is not one of this machine."""
+    return "PostgreSQL and Redis" if postgres == "127.0.0.1" else f"PostgreSQL on {postgres}"
 
 
 def _wait_for_postgres(folder: Path) -> None:
@@ -147,5 +153,5 @@ def _banner(base: str, folder: Path) -> str:
         f"  admin               {base}/admin/ (admin / new_password)\n"
         f"{simulator}"
         f"  data                {folder}\n"
-        f"Stop it with Ctrl-C, or: kill $(cat {folder / PID_FILE})\n\n"
+        f"Stop it with Ctrl-C, or: kill $(cat {shlex.quote(str(folder / PID_FILE))})\n\n"
     )

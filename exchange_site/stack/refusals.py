@@ -29,6 +29,8 @@ class StackRefused(Exception):
 
 def open_folder(folder: Path) -> Path:
     """Make DATA_DIR, if it is missing, and return it. Raises StackRefused if it cannot hold a stack's data."""
+    if not str(folder).isprintable():
+        raise StackRefused(_say_impossible(repr(str(folder)), "a character of its name cannot be printed"))
     try:
         is_new = not (folder / "stack.env").exists()
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,6 +51,10 @@ def explain_os_error(error: OSError, folder: Path) -> str:
     reason = _REASONS.get(error.errno or 0)
     if reason is None or not _is_about(error, folder):
         return f"The stack on {folder} cannot be started: {error}"
+    return _say_impossible(str(folder), reason)
+
+
+def _say_impossible(folder: str, reason: str) -> str:
     return f"DATA_DIR cannot be {folder}, because {reason}. Name a folder of your own: DATA_DIR=$HOME/exchange task dev"
 
 

@@ -21,6 +21,7 @@ from exchange_site.configuration import resolve_environment
 from exchange_site.stack.binaries import (
     POSTGRES_MAJOR,
     VALKEY,
+    double_quoted,
     hand_over,
     postgres_binary,
     reachable_home,
@@ -150,9 +151,9 @@ def prepare_redis(data_dir: Path, *, durable: bool = True) -> Server:
     lines = [
         f"port {port}",
         "bind 127.0.0.1",
-        f'dir "{folder}"',
+        f"dir {double_quoted(str(folder))}",
         f"requirepass {password}",
-        f'pidfile "{pid_file}"',
+        f"pidfile {double_quoted(str(pid_file))}",
         "loglevel warning",
         f"appendonly {'yes' if durable else 'no'}",
         'save ""',

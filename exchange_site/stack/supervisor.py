@@ -19,11 +19,18 @@ from supervisor import supervisord
 from supervisor.loggers import LevelsByName
 from supervisor.options import ServerOptions
 
-from exchange_site.stack.binaries import server_user, write_private
-from exchange_site.stack.environment import data_dir, prepare_environment, refuse_wrong_values, split_owner
-from exchange_site.stack.ports import refuse_taken_port
+from exchange_site.stack.binaries import double_quoted, server_user, write_private
+from exchange_site.stack.environment import (
+    api_port,
+    data_dir,
+    prepare_environment,
+    refuse_wrong_values,
+    simulator_port,
+    split_owner,
+)
+from exchange_site.stack.ports import find_free_port, refuse_taken_port
 from exchange_site.stack.processes import API, PROJECT, WORKER, end_with, simulator
-from exchange_site.stack.refusals import open_folder
+from exchange_site.stack.refusals import StackRefused, open_folder
 from exchange_site.stack.running import (
     ENVIRONMENT_FILE,
     MARK,
@@ -61,10 +68,9 @@ def run_stack() -> None:
     folder = open_folder(data_dir())
     lock = claim(folder)  # noqa: F841  held until supervisord takes over
     if left := stop_leftovers(folder):
-        sys.stderr.write(f"A stack that was killed had left {left} processes on {folder}. They have been stopped.\n")
-    refuse_taken_port(name="PORT", port=int(os.environ.get("PORT") or "8000"))
-    if os.environ.get("SIMULATOR_PORT") and not os.environ.get("EXCHANGE_URL"):
-        refuse_taken_port(name="SIMULATOR_PORT", port=int(os.environ["SIMULATOR_PORT"]))
+        told = f"A stack that was killed had left {folder}, and {left} of its processes still ran. All are stopped."
+        sys.stderr.write(f"{told}\n")
+    _refuse_ports(api=api_port(), simulator=simulator_port())
     step = Step(name="files of PostgreSQL and Redis")
     write_step(folder, step)
     with showing_steps(Console()) as display:
@@ -76,6 +82,16 @@ def run_stack() -> None:
     _append_output()
     command = [sys.executable, "-W", "ignore", "-m", "exchange_site.stack", "supervise", str(configuration)]
     os.execv(sys.executable, command)  # noqa: S606  so that supervisord gets Ctrl-C and keeps the pid
+
+
+def _refuse_ports(*, api: int, simulator: int | None) -> None:
+    """Raise StackRefused for ports on which the API or the simulator could not listen."""
+    refuse_taken_port(name="PORT", port=api)
+    if simulator == api:
+        other = f"SIMULATOR_PORT={find_free_port(after=api)} task dev"
+        raise StackRefused(f"PORT and SIMULATOR_PORT are both {api}. Choose another one: {other}")
+    if simulator:
+        refuse_taken_port(name="SIMULATOR_PORT", port=simulator)
 
 
 def _prepare(folder: Path) -> tuple[list[Server], dict[str, str]]:
@@ -194,7 +210,7 @@ def _section(
 def _output(name: str) -> list[str]:
     """Send output to the terminal; or to a file if stdout is a socket, which cannot be opened by name."""
     if stat.S_ISSOCK(os.fstat(1).st_mode):
-        return [f"stdout_logfile=%(ENV_DATA_DIR)s/{name}.log"]
+        return [_log_name(Path(os.environ["DATA_DIR"]) / f"{name}.log")]
     return ["stdout_logfile=/dev/fd/1", "stdout_logfile_maxbytes=0"]
 
 
@@ -205,7 +221,15 @@ def _append_output() -> None:
 
 
 def _log_file(log: Path) -> list[str]:
-    return [f"stdout_logfile={_escaped(log)}", "stdout_logfile_maxbytes=1MB", "stdout_logfile_backups=1"]
+    return [_log_name(log), "stdout_logfile_maxbytes=1MB", "stdout_logfile_backups=1"]
+
+
+def _log_name(log: Path) -> str:
+    """Escape % twice, because supervisord replaces variables in the names of logs twice.
+
+    If it fails to, it prints the whole environment, with all passwords.
+    """
+    return f"stdout_logfile={_escaped(_escaped(log))}"
 
 
 def _terminal() -> list[str]:
@@ -215,8 +239,7 @@ def _terminal() -> list[str]:
 
 def _quoted(text: str) -> str:
     """Quote a word for supervisord's command lines, and escape %."""
-    escaped = _escaped(text)
-    return f'"{escaped}"' if escaped != text or any(letter in text for letter in " ;'") or not text else text
+    return double_quoted(_escaped(text)) if not text or any(letter in text for letter in " ;'%\"\\") else text
 
 
 def _escaped(text: object) -> str:

@@ -65,6 +65,10 @@ class Line:
         assert problem["request_id"] == headers["x-request-id"]
         return status, problem["code"]
 
+    def field(self):
+        """Read an answer that is a problem, and return the name of its first wrong field."""
+        return json.loads(self.answer()[2])["errors"][0]["field"]
+
     def is_closed(self):
         return self.file.read(1) == b""
 
@@ -603,10 +607,19 @@ class TestRequests:
         for name in ("%FF", "%C3%A9", "%00"):
             assert ask(f"/api/v1/exchanges/crypto-currencies/{name}/").code() == (404, "unknown_crypto")
         assert ask("/api/v1/orders/?limit=x", *as_json(shopper)).code()[0] == 422
+        # Some clients send other letters as they are. The field's name shows that the letter has arrived.
+        odd = "colou\N{ARABIC-INDIC DIGIT ONE}r\xe9".encode().decode("latin-1")
+        assert ask(f"/api/v1/orders/?limit=1&{odd}=1", *as_json(shopper)).field() == odd.encode("latin-1").decode()
         # A header that is there but not readable is not left out: without its key an order could be placed twice.
         key = ask("/api/v1/orders/", *as_json(shopper, "Idempotency-Key: \xe9", "Content-Length: 33"), method="POST")
         key.socket.sendall(ORDER)
         assert key.code() == (422, "validation_error")
+        # Two keys are none: a proxy may have added one, and a repetition without it would be another order.
+        for keys in (("a", "b"), ("a", "a"), ('"a"', '"a"')):
+            given = [f"Idempotency-Key: {each}" for each in keys]
+            two = ask("/api/v1/orders/", *as_json(shopper, *given, "Content-Length: 33"), method="POST")
+            two.socket.sendall(ORDER)
+            assert two.code() == (422, "validation_error")
         assert not Order.objects.exists()
         # A name with an underscore would pass for the name with a hyphen.
         assert ask("/health/", "X-Request-ID: mine").answer()[1]["x-request-id"] == "mine"

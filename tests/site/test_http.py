@@ -161,6 +161,14 @@ class TestErrors:
             assert problem(answer) == (401, "token_invalid")
             assert answer["WWW-Authenticate"] == "Bearer"
 
+    def test_without_a_valid_token_write_no_credential_to_the_log(self, api, shopper, settings, caplog):
+        """Ninja would, if DEBUG is on."""
+        settings.DEBUG = True
+        token = shopper.headers["Authorization"].removeprefix("Bearer ")
+        for header in (token, f"Token {token}", f"Bearer\t{token}", f"Bearer  {token}"):
+            assert api("GET", "accounts/wallet/", Authorization=header).status_code == 401
+        assert token not in caplog.text
+
     def test_for_a_disabled_account_on_every_operation(self, api, shopper, coin):
         User.objects.filter(pk=shopper.user.pk).update(is_active=False)
         for method, path, body in [

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from django.test import Client
 
 from exchange_site.api.problems import ALL_KINDS
 from exchange_site.problems.pages import entries
@@ -81,6 +82,17 @@ class TestPages:
         head = client.head(path)
         assert (head.status_code, head.content) == (200, b"")
         assert client.post(path).status_code == 405
+
+    @pytest.mark.parametrize("path", ["/", "/problems/", "/guide/", "/api/v1/swagger/", "/api/v1/openapi.json"])
+    def test_and_others_take_no_forms(self, path):
+        """Django looks for a token against forged forms first, but not in the client of other tests."""
+        answer = Client(enforce_csrf_checks=True).post(path)
+        assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+        assert answer["Allow"] == "GET, HEAD"
+
+    def test_are_not_for_forms_of_the_admin_without_a_token(self):
+        answer = Client(enforce_csrf_checks=True).post("/admin/login/")
+        assert (answer.status_code, answer["Content-Type"]) == (403, "text/html; charset=utf-8")
 
     def test_about_an_unknown_code_are_a_page_for_people(self, client):
         answer = client.get("/problems/no_such_code/", headers={"Accept": BROWSER})

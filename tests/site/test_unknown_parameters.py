@@ -1,4 +1,4 @@
-"""A query parameter that an operation does not have is refused everywhere, and nothing happens."""
+"""A query parameter that an operation does not have, or that has two values, is refused everywhere, and nothing happens."""
 
 from urllib.parse import urlencode
 
@@ -69,3 +69,30 @@ def test_more_parameters_than_are_read_are_refused(call, name):
     answer = call(name, "&".join(["a"] * 1001))
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_error")
     assert answer.json()["errors"] == [{"field": "query", "message": "has too many parameters"}]
+
+
+class TestAParameterThatIsGivenTwice:
+    def test_with_different_values_is_refused(self, api, shopper):
+        answer = api("GET", "orders/?state=held&limit=1&state=pending", by=shopper)
+        assert (answer.status_code, answer.json()["code"]) == (422, "validation_error")
+        assert answer.json()["errors"] == [{"field": "state", "message": "is given twice, with different values"}]
+
+    def test_with_one_value_is_clear(self, api, shopper):
+        """Clients add their own parameters to the address of the next page, which has them already."""
+        assert api("GET", "orders/?limit=2&limit=2", by=shopper).status_code == 200
+
+
+class TestAnInteger:
+    @pytest.mark.parametrize("value", ["1_0", "10.0", "%2B10", "%2010", "1e1", "", "\N{ARABIC-INDIC DIGIT ONE}"])
+    @pytest.mark.parametrize(
+        ("path", "name"), [("orders/", "limit"), ("transactions/", "order_id"), ("orders/{id}/", "wait")]
+    )
+    def test_in_another_notation_is_refused(self, api, shopper, coin, path, name, value):
+        order = api("POST", "orders/", {"crypto": "ABAN", "amount": "1"}, by=shopper).json()
+        answer = api("GET", f"{path.format(**order)}?{name}={value}", by=shopper)
+        assert (answer.status_code, answer.json()["code"]) == (422, "validation_error")
+        assert answer.json()["errors"] == [{"field": name, "message": "must be an integer, such as 10"}]
+
+    def test_in_plain_notation_is_read(self, api, shopper):
+        assert api("GET", "orders/?limit=010", by=shopper).status_code == 200
+        assert "greater than" in api("GET", "orders/?limit=-1", by=shopper).json()["errors"][0]["message"]

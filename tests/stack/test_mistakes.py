@@ -3,21 +3,32 @@
 import errno
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
+import urllib.request
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from supervisor.options import ServerOptions
 
 from exchange_site.stack import refusals
 from exchange_site.stack.binaries import reachable_home
+from exchange_site.stack.environment import (
+    api_port,
+    data_dir,
+    leave_out_foreign_variables,
+    prepare_environment,
+    simulator_port,
+)
 from exchange_site.stack.ports import describe_holder, ensure_listens, find_free_port, refuse_taken_port
 from exchange_site.stack.processes import PROJECT, NotInTime, free_port, is_free
 from exchange_site.stack.refusals import StackRefused, explain_os_error, open_folder
-from exchange_site.stack.servers import ServerFailed, prepare_postgres
+from exchange_site.stack.servers import Server, ServerFailed, prepare_postgres
+from exchange_site.stack.supervisor import _configure
 from tests.stack.disks import small_disk
 
 
@@ -67,6 +78,12 @@ class TestATakenPort:
             offered = int(re.search(rf"{name}=(\d+) task dev", done.stderr)[1])
             assert offered > port + 1
             assert is_free(offered)
+        assert not (tmp_path / "data" / "postgres").exists()
+
+    def test_of_the_simulator_may_not_be_that_of_the_api(self, tmp_path):
+        port = str(free_port())
+        done = dev(tmp_path / "data", PORT=port, SIMULATOR_PORT=port)
+        assert_refused(done, f"PORT and SIMULATOR_PORT are both {port}", "SIMULATOR_PORT=")
         assert not (tmp_path / "data" / "postgres").exists()
 
     def test_of_another_user_is_not_named(self, monkeypatch):
@@ -120,6 +137,11 @@ class TestAValueOfAWrongForm:
         assert_refused(done, f"{name}: ", example)
         assert not (tmp_path / "data").exists()
 
+    @pytest.mark.parametrize("name", ["SECRET_KEY", "JWT_SECRET_KEY"])
+    def test_is_refused_if_it_is_an_empty_secret(self, tmp_path, name):
+        assert_refused(dev(tmp_path / "data", **{name: ""}), f"{name} must not be empty")
+        assert not (tmp_path / "data").exists()
+
     def test_all_of_them_are_named_at_once(self, tmp_path):
         done = dev(tmp_path / "data", PORT="eighty", DEBUG="maybe")
         assert done.returncode == 1
@@ -130,6 +152,65 @@ class TestAValueOfAWrongForm:
         assert done.returncode == 1
         assert "SECRET_KEY" in done.stderr
         assert "SECRET_KEY=" not in done.stderr
+
+
+class TestAnUnusualValue:
+    def test_of_a_folder_that_is_empty_is_the_usual_one(self, monkeypatch):
+        monkeypatch.setenv("DATA_DIR", "")
+        assert data_dir() == Path.cwd().resolve() / ".data"
+
+    @pytest.mark.parametrize("text", [" 8177", "8177 ", "08177", "8_177"])
+    def test_of_a_port_becomes_the_one_that_addresses_have(self, monkeypatch, text):
+        for name, value in {"PORT": text, "SIMULATOR_PORT": text, "EXCHANGE_URL": ""}.items():
+            monkeypatch.setenv(name, value)
+        assert (api_port(), simulator_port()) == (8177, 8177)
+
+    def test_of_the_port_leaves_another_one_to_the_simulator(self, monkeypatch, tmp_path):
+        named = {
+            "POSTGRES_HOST": "there",
+            "REDIS_HOST": "there",
+            "PORT": " 9100",
+            "SIMULATOR_PORT": "",
+            "EXCHANGE_URL": "",
+        }
+        for name, value in named.items():
+            monkeypatch.setenv(name, value)
+        environment = prepare_environment(tmp_path)[1]
+        assert environment["PORT"] == "9100"
+        assert environment["SIMULATOR_PORT"] != "9100"
+        assert environment["EXCHANGE_URL"] == f"http://127.0.0.1:{environment['SIMULATOR_PORT']}"
+
+    def test_of_another_program_does_not_lead_past_the_stacks_servers(self, monkeypatch):
+        foreign = {"PGSSLMODE": "require", "PGSERVICE": "none", "DJANGO_SETTINGS_MODULE": "their.settings"}
+        for name, value in (
+            foreign | {"http_proxy": "http://proxy:3128", "NO_PROXY": "intranet", "no_proxy": ""}
+        ).items():
+            monkeypatch.setenv(name, value)
+        leave_out_foreign_variables()
+        assert "PGSSLMODE" not in os.environ
+        assert "PGSERVICE" not in os.environ
+        assert os.environ["DJANGO_SETTINGS_MODULE"] == "exchange_site.settings"
+        assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == "intranet,127.0.0.1,localhost"
+        assert urllib.request.proxy_bypass("127.0.0.1:8000")
+
+    def test_of_a_folder_is_what_supervisord_and_redis_read(self, tmp_path, monkeypatch):
+        """In the names of logs supervisord replaces variables twice; if it cannot, it prints the environment."""
+        folder = tmp_path / "100%s of 'a\" and \\ é"
+        folder.mkdir()
+        monkeypatch.setenv("DATA_DIR", str(folder))
+        monkeypatch.setenv("SUPERVISOR_SOCKET", str(tmp_path / "supervisor.sock"))
+        log = folder / "redis.log"
+        server = Server(name="Redis", command=["redis", str(folder)], port=1, password="", is_ready=bool, log=log)
+        file = folder / "supervisord.conf"
+        file.write_text(_configure(folder, [server], {"SIMULATOR_PORT": "9100"}))
+        options = ServerOptions()
+        options.realize(["--nodaemon", "-c", str(file)])
+        programs = {
+            program.name: program for group in options.process_group_configs for program in group.process_configs
+        }
+        assert programs["redis"].stdout_logfile == str(log)
+        assert shlex.split(programs["redis"].command) == ["redis", str(folder)]
+        assert str(folder / "simulator.sqlite") in shlex.split(programs["simulator"].command)
 
 
 class TestAFolderThatCannotBeMade:
@@ -144,6 +225,14 @@ class TestAFolderThatCannotBeMade:
 
     def test_with_a_name_that_is_too_long(self, tmp_path):
         assert_refused(dev(tmp_path / ("x" * 300)), "DATA_DIR cannot be", "its name is too long")
+
+    def test_with_a_name_that_cannot_be_printed(self, tmp_path):
+        assert_refused(dev(tmp_path / "two\nlines"), "DATA_DIR cannot be", "cannot be printed", r"two\nlines")
+        assert not list(tmp_path.iterdir())
+
+    def test_behind_a_link_that_leads_back_to_itself(self, tmp_path):
+        (tmp_path / "data").symlink_to(tmp_path / "data")
+        assert_refused(dev(tmp_path / "data"), "DATA_DIR cannot be", "no folder")
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
     def test_below_a_folder_of_somebody_else(self):

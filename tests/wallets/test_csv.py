@@ -92,16 +92,27 @@ class TestAStatement:
 class TestTheFormOfTheAnswer:
     @pytest.mark.parametrize(
         "accept",
-        ["*/*", "application/json", "application/*", "text/csv;q=0.5, application/json", "text/html, */*;q=0.1"],
+        [
+            *("*/*", "application/json", "application/*", "text/csv;q=0.5, application/json", "text/html, */*;q=0.1"),
+            *("application/json; charset=utf-8", 'application/json;charset="UTF-8", text/csv;q=0.5', "", " "),
+        ],
     )
     def test_is_json_unless_csv_is_preferred(self, api, shopper, accept):
         assert in_csv(api, shopper, accept=accept)["Content-Type"] == "application/json; charset=utf-8"
 
-    @pytest.mark.parametrize("accept", ["text/csv", "text/*", "text/csv, application/json;q=0.9", "text/csv;q=0.1"])
+    @pytest.mark.parametrize(
+        "accept",
+        [
+            *("text/csv", "text/*", "text/csv, application/json;q=0.9", "text/csv;q=0.1"),
+            *("text/csv; charset=utf-8", "text/csv; charset=utf-8; header=present", "text/csv;charset=utf-8;q=0.2"),
+        ],
+    )
     def test_is_csv_where_that_is_preferred(self, api, shopper, accept):
         assert read(in_csv(api, shopper, accept=accept))
 
-    @pytest.mark.parametrize("accept", ["text/html", "application/pdf, image/png", "nonsense", "text/csv;q=0"])
+    @pytest.mark.parametrize(
+        "accept", ["text/html", "application/pdf, image/png", "nonsense", "text/csv;q=0", "text/csv;charset=latin-1"]
+    )
     def test_is_none_where_nothing_that_is_offered_is_accepted(self, api, shopper, accept):
         answer = in_csv(api, shopper, accept=accept)
         assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")

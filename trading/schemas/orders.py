@@ -11,7 +11,7 @@ from trading.schemas.coins import CoinName
 from wallets.web.amounts import CoinIn, CoinOut, PriceIn, PriceOut, UsdIn, UsdOut
 from wallets.web.bodies import Request, Response, examples
 from wallets.web.described import Schema, Words, describe_without_null, enumeration, one_of
-from wallets.web.lists import ListQuery
+from wallets.web.lists import PLAIN_INTEGER, ListQuery
 
 OrderState = Annotated[
     Literal["pending", "aggregated", "held", "settling", "completed", "refunded", "cancelled"],
@@ -266,6 +266,7 @@ class WaitQuery(BaseModel):
     wait: Annotated[
         int,
         Field(ge=0, le=LONGEST_WAIT, description="Answer at the next change of `state`, or after so many seconds."),
+        PLAIN_INTEGER,
     ] = 0
 
 

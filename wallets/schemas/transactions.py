@@ -8,7 +8,7 @@ from pydantic import Field
 from wallets.web.amounts import UsdOut
 from wallets.web.bodies import Response, examples
 from wallets.web.described import Words
-from wallets.web.lists import ListQuery
+from wallets.web.lists import PLAIN_INTEGER, ListQuery
 
 TransactionType = Annotated[
     Literal["deposit", "withdrawal"],
@@ -40,7 +40,9 @@ TransactionKind = Annotated[
 
 class TransactionQuery(ListQuery):
     type: Annotated[TransactionType | None, Field(description="Only movements of this type.")] = None
-    order_id: Annotated[int | None, Field(ge=1, lt=2**63, description="Only movements of this order.")] = None
+    order_id: Annotated[
+        int | None, Field(ge=1, lt=2**63, description="Only movements of this order."), PLAIN_INTEGER
+    ] = None
 
 
 class TransactionAnswer(Response):

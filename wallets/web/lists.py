@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from ninja.errors import ValidationError
@@ -17,6 +17,7 @@ from wallets.web.writing import Records
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+_PLAIN_INTEGER = re.compile(r"-?[0-9]+")
 
 
 def _is_rfc_3339(value: object) -> object:
@@ -44,6 +45,17 @@ def _is_true_or_false(value: object) -> object:
     return value
 
 
+def _is_plain_integer(value: object) -> object:
+    """Refuse other notations of an integer, such as `1_0` and `10.0`, which Pydantic would accept."""
+    if isinstance(value, str) and not _PLAIN_INTEGER.fullmatch(value):
+        raise ValueError("must be an integer, such as 10")
+    return value
+
+
+PLAIN_INTEGER: Final = BeforeValidator(_is_plain_integer)
+"""Stands last, after the bounds, which would else be missing in the document."""
+
+
 class FormQuery(BaseModel):
     """The parameter of every list."""
 
@@ -61,7 +73,9 @@ class ListQuery(FormQuery):
 
     created_after: Annotated[Moment | None, Field(description="Only records created later; needs an offset.")] = None
     created_before: Annotated[Moment | None, Field(description="Only records created earlier; needs an offset.")] = None
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="The largest number of records.")] = DEFAULT_LIMIT
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="The largest number of records."), PLAIN_INTEGER] = (
+        DEFAULT_LIMIT
+    )
     cursor: Annotated[str | None, Field(max_length=512, description="The cursor in the previous page's Link.")] = None
 
 

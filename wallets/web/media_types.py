@@ -1,5 +1,6 @@
 """The form of an answer that a caller prefers (RFC 9110, section 12.5.1)."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -11,14 +12,21 @@ from wallets.exceptions import NotAcceptable
 JSON: Final = "application/json"
 CSV: Final = "text/csv"
 CSV_UTF8: Final = "text/csv; charset=utf-8; header=present"
+_OURS: Final = re.compile(r"""\s*;\s*(charset\s*=\s*"?utf-?8"?|header\s*=\s*"?present"?)\s*(?=[;,]|$)""", re.IGNORECASE)
+"""Parameters that the answers have anyway. Many clients send the charset, and Django would not find the type."""
 
 
 def preferred_type(request: HttpRequest, *, offered: Sequence[str]) -> str:
     """Return the offered media type that the header Accept prefers; the first one without a preference.
 
-    Raises NotAcceptable if it accepts none of them.
+    An empty header states none. Raises NotAcceptable if it accepts none of them.
     """
-    found: str | None = request.get_preferred_type(list(offered))
+    accepted = _OURS.sub("", request.headers.get("Accept", "").strip())
+    if not accepted:
+        return offered[0]
+    asking = HttpRequest()
+    asking.META["HTTP_ACCEPT"] = accepted
+    found: str | None = asking.get_preferred_type(list(offered))
     if found is None:
         raise NotAcceptable(offered=offered)
     return found
