@@ -108,7 +108,8 @@ def put_in_doubt() -> Watch:
     values: dict[str, Any] = {"beat": Greatest(F("beat"), Value(seen.beat))}
     if is_new:
         values |= {"doubted_at": _clock(), "doubted_place": watch.here, "doubt": reason}
-        logger.error("the database is in doubt, so nothing is sent: %s", reason)
+        level = logging.INFO if reason in _HARMLESS else logging.ERROR
+        logger.log(level, "nothing is sent until the venue was asked what the database lacks: %s", reason)
     DatabaseWatch.objects.filter(doubted_at=watch.doubted_at).update(**values)
     return read_watch()
 

@@ -112,6 +112,14 @@ class TestTheDatabase:
         assert (watch().doubt, watch().doubted_at is None) == (reason, False)
         assert (watch().beat, watch().known_at, watch().place) == (before.beat, before.known_at, before.place)
 
+    @pytest.mark.parametrize(("part", "level"), [(2, "INFO"), (1, "ERROR")])
+    def test_whose_server_was_only_started_again_raises_no_alarm(self, part, level, caplog):
+        caplog.set_level("INFO")
+        move(part)
+        assert not may_send()
+        logged = [record.levelname for record in caplog.records if "nothing is sent" in record.getMessage()]
+        assert logged == [level]
+
     def test_whose_venue_was_never_asked_is_in_doubt(self):
         change(place="")
         assert not may_send()
