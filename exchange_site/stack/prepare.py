@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from xmlrpc.client import ServerProxy
@@ -28,6 +29,7 @@ from exchange_site.stack.steps import Display, Step, showing_steps, write_step
 from exchange_site.stack.supervisor import FAILED
 
 _WAIT_SECONDS: Final = 180.0  # a busy machine takes minutes
+_OTHER_SECONDS: Final = 30.0  # such as one that Docker Compose starts meanwhile
 
 
 def prepare(*, columns: int | None = None) -> int:
@@ -82,8 +84,12 @@ def _telling(folder: Path, columns: int | None) -> Iterator[_Telling]:
 
 
 def _bring_up(calls: Any, start: _Telling) -> None:
-    start.tell(_name_servers(os.environ["POSTGRES_HOST"]))
-    _wait_for_postgres(start.folder)
+    if any(program["name"] == "postgresql" for program in calls.getAllProcessInfo()):
+        start.tell("PostgreSQL and Redis")
+        _wait_for_postgres(start.folder)
+    else:
+        start.tell(f"PostgreSQL on {os.environ['POSTGRES_HOST']}")
+        wait_for_other_postgres(start.folder)
     _write_tables_and_data(start)
     start.tell("API and exchange simulator")
     _start_programs(calls)
@@ -95,21 +101,27 @@ def _bring_up(calls: Any, start: _Telling) -> None:
     wait_until(_has_worker, seconds=_WAIT_SECONDS, what="no worker has registered itself")
 
 
-def _name_servers(postgres: str) -> str:
-    """Return a name for the servers that shows which PostgreSQL is waited for, if it is not one of this machine."""
-    return "PostgreSQL and Redis" if postgres == "127.0.0.1" else f"PostgreSQL on {postgres}"
-
-
 def _wait_for_postgres(folder: Path) -> None:
     ignored = (psycopg.OperationalError,)
     try:
-        wait_until(_has_database, seconds=_WAIT_SECONDS, ignoring=ignored, what="PostgreSQL does not answer")
+        wait_until(
+            partial(_has_database, folder), seconds=_WAIT_SECONDS, ignoring=ignored, what="PostgreSQL does not answer"
+        )
     except NotInTime as error:
         raise NotInTime(f"{error}. {last_words(reachable_home(folder) / 'postgres.log')}".strip()) from error
 
 
-def _has_database() -> bool:
-    create_database({**os.environ, **read_owner(Path(os.environ["DATA_DIR"]))})
+def wait_for_other_postgres(folder: Path, *, seconds: float = _OTHER_SECONDS) -> None:
+    """Wait for a Postgres that is not the stack's own. Raises NotInTime with the reason why it cannot be used."""
+    what = f"PostgreSQL on {os.environ['POSTGRES_HOST']}, which POSTGRES_HOST names, cannot be used"
+    try:
+        wait_until(partial(_has_database, folder), seconds=seconds, ignoring=(psycopg.OperationalError,), what=what)
+    except NotInTime as error:
+        raise NotInTime(f"{error}: {' '.join(str(error.__cause__).split())}") from error
+
+
+def _has_database(folder: Path) -> bool:
+    create_database({**os.environ, **read_owner(folder)})
     return True
 
 

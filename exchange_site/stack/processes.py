@@ -112,14 +112,19 @@ def kill(child: "subprocess.Popen[bytes]") -> None:
 def wait_until(
     condition: Callable[[], T], *, seconds: float, ignoring: tuple[type[BaseException], ...] = (), what: str = ""
 ) -> T:
-    """Call `condition` until its result is true, and return the result. Raises NotInTime with the text `what`."""
-    deadline = time.monotonic() + seconds
+    """Call `condition` until its result is true, and return the result.
+
+    Raises NotInTime with the text `what`, from the last of the errors that are ignored.
+    """
+    deadline, last = time.monotonic() + seconds, None
     while True:
-        with suppress(*ignoring):
+        try:
             if answer := condition():
                 return answer
+        except ignoring as error:
+            last = error
         if time.monotonic() > deadline:
-            raise NotInTime(what or f"a condition did not become true within {seconds} s")
+            raise NotInTime(what or f"a condition did not become true within {seconds} s") from last
         time.sleep(0.05)
 
 

@@ -25,8 +25,10 @@ from exchange_site.stack.environment import (
     simulator_port,
 )
 from exchange_site.stack.ports import describe_holder, ensure_listens, find_free_port, refuse_taken_port
+from exchange_site.stack.prepare import wait_for_other_postgres
 from exchange_site.stack.processes import PROJECT, NotInTime, free_port, is_free
 from exchange_site.stack.refusals import StackRefused, explain_os_error, open_folder
+from exchange_site.stack.running import OWNER_FILE
 from exchange_site.stack.servers import Server, ServerFailed, prepare_postgres
 from exchange_site.stack.supervisor import _configure
 from tests.stack.disks import small_disk
@@ -211,6 +213,15 @@ class TestAnUnusualValue:
         assert programs["redis"].stdout_logfile == str(log)
         assert shlex.split(programs["redis"].command) == ["redis", str(folder)]
         assert str(folder / "simulator.sqlite") in shlex.split(programs["simulator"].command)
+
+
+class TestAnotherPostgres:
+    def test_that_cannot_be_used_is_named_with_the_reason(self, tmp_path, monkeypatch):
+        (tmp_path / OWNER_FILE).touch()
+        for name, value in {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": str(free_port())}.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(NotInTime, match=r"on 127.0.0.1, which POSTGRES_HOST names, cannot be used: .*refused"):
+            wait_for_other_postgres(tmp_path, seconds=0)
 
 
 class TestAFolderThatCannotBeMade:
