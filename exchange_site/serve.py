@@ -41,7 +41,7 @@ _ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 def main() -> None:
-    """Serve until SIGTERM, then finish the requests under way."""
+    """Serve until SIGTERM, SIGINT or SIGHUP, then finish the requests under way."""
     serving = Configuration.read_or_exit(os.environ).serving
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
     refuse_unfit_role()
@@ -49,7 +49,7 @@ def main() -> None:
     refuse_unfit_rules()
     _let_workers_end_while_they_load()
     with _folder_of_metrics():
-        Granian(
+        server = Granian(
             "exchange_site.serve:load_reception",
             factory=True,
             address=serving.bind_address,
@@ -64,7 +64,19 @@ def main() -> None:
             respawn_failed_workers=True,
             workers_kill_timeout=_GRACE_SECONDS,
             log_level=LogLevels.warning,
-        ).serve(spawn_target=serve_process)
+        )
+        _end_with_terminal(server)
+        server.serve(spawn_target=serve_process)
+
+
+def _end_with_terminal(server: Any) -> None:
+    """End when the terminal is closed (SIGHUP), as on SIGTERM; go on if nohup has started this.
+
+    Granian would replace its workers, each a few seconds after it has begun the next. That is too early for ours to
+    have loaded, so callers were refused, and SIGTERM had to wait.
+    """
+    is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    server.signal_handler_reload = (lambda *_: None) if is_ignored else server.signal_handler_interrupt
 
 
 def _let_workers_end_while_they_load() -> None:

@@ -24,12 +24,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Begun:
     """An API with several workers that has just been started."""
 
-    def __init__(self, folder, **environment):
+    def __init__(self, folder, *, program=API, **environment):
         self.port = free_port()
         self._output = folder / "output"
         self.wallet = f"{local_url(self.port)}/api/v1/accounts/wallet/"
         given = {"PORT": str(self.port), "WEB_WORKERS": "2", **environment}
-        self.process = start(API, environment=process_environment(**given), output=self._output)
+        self.process = start(program, environment=process_environment(**given), output=self._output)
 
     def has_workers(self):
         """Whether both workers are there. A single child may be a program that a library asks about the system."""
@@ -38,9 +38,9 @@ class Begun:
     def wait_for_first_answer(self):
         wait_for_answer(f"{local_url(self.port)}/health/", seconds=stretched(20), by=self.process)
 
-    def end(self):
+    def end(self, *, by=signal.SIGTERM):
         """Tell the API to end. Return its exit code, and whether it had to kill a worker."""
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(by)
         return self.wait()
 
     def wait(self):
@@ -71,6 +71,23 @@ class TestAnApi:
                 begun.process.send_signal(signal.SIGTERM)
             assert read.result().json()["balance"] == "100.00"
             assert begun.wait() == (0, False)
+
+    def test_ends_when_its_terminal_is_closed(self, tmp_path):
+        begun = Begun(tmp_path)
+        with stopped(begun.process):
+            begun.wait_for_first_answer()
+            assert begun.end(by=signal.SIGHUP) == (0, False)
+
+    def test_of_nohup_goes_on_when_its_terminal_is_closed(self, tmp_path):
+        begun = Begun(tmp_path, program=["nohup", *API])
+        with stopped(begun.process):
+            begun.wait_for_first_answer()
+            wait_for(begun.has_workers)
+            workers = psutil.Process(begun.process.pid).children()
+            begun.process.send_signal(signal.SIGHUP)
+            assert psutil.wait_procs([psutil.Process(begun.process.pid), *workers], timeout=3)[0] == []
+            begun.wait_for_first_answer()
+            assert begun.end() == (0, False)
 
 
 class TestAWorker:
